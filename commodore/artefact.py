@@ -1,0 +1,122 @@
+"""What an artefact is: the frozen declaration at the top of each file in `artefacts/` and `derived/`, and what its parser yields.
+
+    ARTEFACT = Artefact(name="prefetch", …)
+
+    def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]: …
+
+Everything else (reference page, Elasticsearch mapping, `commodore artefacts`) is generated from the declaration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from commodore.evidence import Evidence
+from commodore.host import Host
+
+STATES = ("live", "allocated", "replayed", "deleted", "carved")
+
+
+class Record(NamedTuple):
+    """One line of a dataset as its parser knows it: only the parser's own fields; the engine adds the rest.
+
+    `fields` maps dotted ECS names of the field registry to values of the registered type; no None values, but
+    `@timestamp`, which is an RFC 3339 UTC string of full source precision, or absent where the source has no time.
+    `message` may be among the fields where a template cannot say it.
+    `locator` is unique within the member: an offset, an entry and attribute, a row id.
+    """
+
+    locator: str
+    fields: dict[str, Any]
+    state: str = "allocated"
+    role: str = ""
+    """the companion that it was read from (`log1`), or '' for the member itself"""
+
+
+class Problem(NamedTuple):
+    """What could not be read, as data: it becomes a line of the ledger. `lost` counts records, 0 where it cannot be known."""
+
+    reason: str
+    locator: str = ""
+    lost: int = 0
+    carved: int = 0
+    """how many of the records that were yielded in this unit came from carving"""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Companions that are read together with a member: role → file name pattern, where {name} is the member's own name."""
+
+    companions: Mapping[str, str]
+
+
+class Unit(NamedTuple):
+    """A piece of a member that can be parsed alone: EVTX chunks, a slice of $MFT. Offset and length in bytes of the member."""
+
+    index: int
+    offset: int
+    length: int
+    header: bytes = b""
+    """put before the piece, so that the parser sees a whole small file"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How a member falls into units while it streams by: `header` bytes are kept and put before each piece of `piece` bytes.
+
+    Pieces are multiples of the format's own block (64 KiB chunk, 1 KiB entry), so that no record is cut in two.
+    """
+
+    header: int
+    piece: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artefact:
+    """The declaration. Order here is the order in the file and on the generated page."""
+
+    name: str
+    """artefact name = module name = dataset name = CLI name"""
+    title: str
+    about: str
+    """what it is and what it proves, for an analyst"""
+    match: tuple[str, ...] = ()
+    """path patterns below the volume's root with `/`, without case: `Windows/Prefetch/*.pf`, `**/*.evtx`; `live/processes.jsonl` for live sources"""
+    magic: tuple[tuple[int, bytes], ...] = ()
+    """(offset, bytes): any one of them makes a file of unknown place this artefact, and where given a matched path must have one too or be empty"""
+    targets: tuple[str, ...] = ()
+    """ids of SCOUT targets that collect it"""
+    group: Group | None = None
+    needs: tuple[str, ...] = ()
+    """host facts that the parser uses (names of `Host` attributes)"""
+    gives: tuple[str, ...] = ()
+    """host facts that this evidence yields, in the facts pass"""
+    datasets: tuple[str, ...] = ()
+    """derived artefacts: the datasets that they read"""
+    cut: Cut | None = None
+    fields: tuple[str, ...]
+    """names in the field registry that a record may have, beyond those that the engine adds"""
+    times: Mapping[str, str] = field(default_factory=dict)
+    """meaning of each time field in one sentence; `@timestamp` says which one is primary"""
+    kind: str = "event"
+    """ECS event.kind: event for logs, state for objects"""
+    category: tuple[str, ...] = ()
+    type: tuple[str, ...] = ()
+    action: str
+    attack: tuple[str, ...] = ()
+    message: str
+    """one sentence for a person: `{process.name} ran {prefetch.run_count} times`"""
+    logsource: Mapping[str, str] = field(default_factory=dict)
+    """Sigma log source of these records: product, category, service"""
+    confidence: str = "inferred"
+    """what a detection on it is worth: `logged` (somebody wrote down that it happened) or `inferred`"""
+    version: int = 1
+    sources: tuple[str, ...] = ()
+    """where the format knowledge comes from: document, author, section"""
+
+
+Parser = Callable[[Evidence, Host], Iterator[Record | Problem]]
+Expected = Callable[[Evidence], "int | None"]
+"""Optional `expected(evidence)` beside `parse`: how many records the format's own headers promise, read without the parser."""

@@ -1,0 +1,1 @@
+"""One file per artefact; a file here is known by being here."""

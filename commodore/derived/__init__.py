@@ -1,0 +1,1 @@
+"""Derived datasets: one file each, from the records of one host."""

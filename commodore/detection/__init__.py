@@ -1,0 +1,1 @@
+"""Sigma rules and indicators of compromise, compiled once and matched while records are made."""

@@ -1,0 +1,1 @@
+"""The engine: four passes, worker processes, ledger, resume."""

@@ -1,0 +1,69 @@
+"""The bytes of one member, or of one unit of it, as a parser sees them: pure memory, no path to open."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from typing import Any, BinaryIO, TypeVar
+
+T = TypeVar("T")
+
+
+class Evidence:
+    """One member or one unit of it.
+
+    source      native path on the host (`C:\\Windows\\System32\\config\\SYSTEM`, `/etc/crontab`)
+    collection  collection id; member: ordinal in the collection
+    size        bytes of the whole member
+    facts       what is known of the file: `mtime`, `ctime`, `atime`, `btime` (RFC 3339 UTC), `mode`, `uid`, `gid`, `sha256`, as far as known
+    offset      where this unit begins in the member (0 for a whole one), without the header that was put before it
+    index       number of the unit
+    companions  role → evidence of the same group (`log1` of a hive)
+    """
+
+    __slots__ = ("_made", "_open", "collection", "companions", "facts", "index", "member", "offset", "size", "source")
+
+    def __init__(
+        self,
+        source: str,
+        content: bytes | memoryview | Callable[[], BinaryIO],
+        *,
+        size: int | None = None,
+        collection: str = "",
+        member: int = 0,
+        facts: Mapping[str, Any] | None = None,
+        offset: int = 0,
+        index: int = 0,
+        companions: Mapping[str, Evidence] | None = None,
+    ) -> None:
+        self.source, self.collection, self.member = source, collection, member
+        self._open = content
+        self.size = size if size is not None else (0 if callable(content) else len(content))
+        self.facts: Mapping[str, Any] = facts or {}
+        self.offset, self.index = offset, index
+        self.companions: Mapping[str, Evidence] = companions or {}
+        self._made: dict[Any, Any] = {}
+
+    @property
+    def name(self) -> str:
+        """Last component of the native path."""
+        return self.source.replace("\\", "/").rsplit("/", 1)[-1]
+
+    @property
+    def data(self) -> bytes:
+        """All bytes of the unit; for formats that are small by nature or cut into units."""
+        if callable(self._open):
+            with self._open() as stream:
+                return stream.read()
+        return self._open if isinstance(self._open, bytes) else bytes(self._open)
+
+    def open(self) -> BinaryIO:
+        """A fresh seekable view."""
+        return self._open() if callable(self._open) else io.BytesIO(self._open)
+
+    def once(self, make: Callable[[Evidence], T]) -> T:
+        """`make(self)`, made once for all artefacts that read this member: a hive is replayed and opened one time."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        result: T = self._made[make]
+        return result

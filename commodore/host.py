@@ -1,0 +1,33 @@
+"""What is known of one host: the frozen result of the facts pass, handed to every parser."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Facts of one host. Unknown is '' (or an empty mapping), never a guess; a guess stands in `inferred`."""
+
+    collection: str
+    name: str = ""
+    os: str = ""
+    """windows, linux, macos or ''"""
+    os_version: str = ""
+    timezone: str = ""
+    """IANA name, or a fixed offset such as `+01:00`; '' where unknown"""
+    clock_offset: float | None = None
+    """seconds that the host's clock was behind the reference, where SCOUT was given one"""
+    collected: str = ""
+    """RFC 3339 UTC time of the collection; '' for plain input"""
+    system_root: str = ""
+    """`C:\\Windows`"""
+    control_set: int = 0
+    """number of the current control set; 0 where unknown"""
+    users: Mapping[str, str] = field(default_factory=dict)
+    """SID or uid (as text) → account name"""
+    profiles: Mapping[str, str] = field(default_factory=dict)
+    """SID or account name → profile or home directory, native path"""
+    inferred: frozenset[str] = frozenset()
+    """names of the attributes above that were guessed (`name` from a directory, `timezone` by default)"""

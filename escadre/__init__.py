@@ -1,0 +1,1 @@
+"""The umbrella: the demo of the whole chain. Nothing imports it."""

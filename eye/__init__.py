@@ -1,0 +1,1 @@
+"""THE EYE searches a case and shows it: embedded, or in Elasticsearch."""

@@ -1,0 +1,1 @@
+"""HUNTER removes malware and its persistence: plan, check, apply, verify, undo."""

@@ -1,0 +1,1 @@
+"""Removal mechanisms: one file each, four pure steps."""

@@ -1,0 +1,159 @@
+"""What a person sees: tone, shape, complaints and exit codes, the same in all tools.
+
+Evidence is escaped before it is printed; stdout is for results, stderr for progress and complaints; in a pipe there is no colour
+and no progress. Errors are `Complaint`s: what happened, where, and what to do next.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import unicodedata
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import typer
+    from rich.console import Console
+    from rich.progress import Progress
+
+DONE, PARTIAL, WRONG_USE, COULD_NOT = 0, 1, 2, 3
+"""Exit codes: done; done, with findings or losses where that was asked for; wrong use; could not."""
+
+
+class Complaint(Exception):  # noqa: N818  (it is what the user reads, not a defect)
+    """One clear error: `what` happened (with the path or line), what to `do`. Ends a tool with `code`."""
+
+    def __init__(self, what: str, do: str = "", code: int = COULD_NOT) -> None:
+        super().__init__(what)
+        self.what, self.do, self.code = what, do, code
+
+
+def escape(text: object) -> str:
+    """Evidence made safe for a terminal: control, format and direction characters and lone surrogates become `\\x1b`-like escapes."""
+    raw = str(text)
+    if raw.isascii() and raw.isprintable():
+        return raw
+    return "".join(c if c.isprintable() and unicodedata.category(c) not in ("Cf", "Cs") else ascii(c)[1:-1] for c in raw)
+
+
+def megabytes(n: float) -> str:
+    """`713 MB`, `1.1 GB`, `412 kB`, `87 B`: decimal units, three figures at most."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if n >= size * 0.9995:
+            value = n / size
+            return f"{value:.1f} {unit}" if value < 10 else f"{value:,.0f} {unit}"
+    return f"{n:.0f} B"
+
+
+def duration(seconds: float) -> str:
+    """`4.1 s`, `3 min 52 s`, `2 h 05 min`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def plural(n: int, one: str, many: str = "") -> str:
+    """`1 record`, `2 records`, with thousands separated."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+class Screen:
+    """Where a tool speaks: `say` to stdout, `note` to stderr, `emit` for `--json`. Nothing is interpreted as markup."""
+
+    def __init__(self, *, json_lines: bool = False, quiet: bool = False) -> None:
+        self.json_lines, self.quiet = json_lines, quiet
+        self._out: Console | None = None
+        self._err: Console | None = None
+
+    @property
+    def out(self) -> Console:
+        """Rich console on stdout."""
+        if self._out is None:
+            self._out = _console(stderr=False)
+        return self._out
+
+    @property
+    def err(self) -> Console:
+        """Rich console on stderr."""
+        if self._err is None:
+            self._err = _console(stderr=True)
+        return self._err
+
+    def say(self, text: str = "", style: str = "") -> None:
+        """One line of the result for a person; silent under `--json`. Escape evidence before it comes here."""
+        if not self.json_lines:
+            self.out.print(text, style=style or None, markup=False, highlight=False, soft_wrap=True)
+
+    def note(self, text: str, style: str = "") -> None:
+        """One line on stderr: progress in words, warnings."""
+        if not self.quiet:
+            self.err.print(text, style=style or None, markup=False, highlight=False, soft_wrap=True)
+
+    def emit(self, document: Any) -> None:
+        """One JSON document or line on stdout, for machines."""
+        sys.stdout.write(json.dumps(document, ensure_ascii=True, default=str) + "\n")
+
+    def progress(self) -> Progress:
+        """A Rich progress display on stderr: bar, count, time left, what is being read. Disabled in a pipe."""
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        return Progress(
+            TextColumn("  {task.description:<14}", markup=False), BarColumn(bar_width=20), TextColumn("{task.percentage:>3.0f}%"),
+            TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[now]}", markup=False),
+            console=self.err, transient=True, disable=self.quiet or self.json_lines or not self.err.is_terminal,
+        )
+
+
+def _console(*, stderr: bool) -> Console:
+    from rich.console import Console
+
+    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = 10_000  # a pipe has no width: never wrap what a program will read
+    return console
+
+
+def complain(tool: str, what: str, do: str = "") -> None:
+    """`tool: what. do` on stderr, in one or two lines, escaped."""
+    lines = [f"{tool}: {escape(what)}"] + ([escape(do)] if do else [])
+    sys.stderr.write("\n".join(lines) + "\n")
+
+
+def run(tool: str, app: Callable[[], typer.Typer], argv: Iterable[str] | None = None) -> int:
+    """Run a typer app as a program: complaints, Ctrl-C, closed pipes and wrong words end in one line and the right exit code."""
+    import typer
+    from typer._click.exceptions import ClickException  # typer carries its own click and does not export this name
+    from typer.main import get_command
+
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    command = get_command(app())
+    try:
+        result = command.main(arguments, prog_name=tool, standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else DONE
+    except Complaint as c:
+        complain(tool, c.what, c.do)
+        return c.code
+    except typer.Abort:
+        complain(tool, "stopped")
+        return 130
+    except ClickException as e:
+        complain(tool, e.format_message().rstrip(".?") + ("?" if "did you mean" in e.format_message().lower() else "."), f"See {tool} --help.")
+        return WRONG_USE
+    except KeyboardInterrupt:
+        complain(tool, "stopped")
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except Exception as e:
+        if os.environ.get("ESCADRE_DEBUG"):
+            raise
+        complain(tool, f"a defect of {tool}: {type(e).__name__}: {e}", "Nothing more was done. Run again with ESCADRE_DEBUG=1 and report what it prints.")
+        return COULD_NOT
+

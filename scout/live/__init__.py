@@ -1,0 +1,1 @@
+"""Raw facts of the live host, one file per source."""
