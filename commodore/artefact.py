@@ -55,7 +55,7 @@ class Group:
 class Unit(NamedTuple):
     """A piece of a member that can be parsed alone: EVTX chunks, a slice of $MFT. Offset and length in bytes of the member."""
 
-    index: int
+    number: int
     offset: int
     length: int
     header: bytes = b""
