@@ -1,0 +1,54 @@
+# Two commands: `make demo` installs and runs the whole chain, `make test` installs and runs the tests.
+# Needs Python 3.11 or newer and a package index; everything lands in .venv/ and goes with it.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# pip must not say where it fetched from, nor ask anything
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
+
+.PHONY: demo test install dev lint generated pins bench clean
+demo: install
+	@$(BIN)/escadre demo
+
+test: dev
+	$(BIN)/python -m pytest $(ARGS)
+
+install: $(VENV)/run
+dev: $(VENV)/dev
+
+$(VENV)/python:
+	@sh .ci/venv "$(PYTHON)" "$(VENV)"
+	@touch $@
+
+$(VENV)/run: $(VENV)/python requirements/run.txt pyproject.toml
+	@echo "Installing Escadre into $(VENV)/ (once, about a minute)"
+	@$(PIP) install --require-hashes -r requirements/run.txt
+	@$(PIP) install --no-deps -e .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/run requirements/dev.txt
+	@echo "Installing what the tests need (once)"
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+lint: dev
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# generated files are committed; this renews them, and CI fails when it changes anything
+generated: dev
+	$(BIN)/python -m commodore.reference docs/artefacts
+	$(BIN)/python -m eye.elastic.generate
+
+# renewed where uv is at hand; the files carry versions and hashes only
+pins:
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml -o requirements/run.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -c requirements/run.txt --extra test --extra lint pyproject.toml -o requirements/dev.txt
+
+bench: dev
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf $(VENV) .cache .corpus .mypy_cache .ruff_cache .pytest_cache
