@@ -1,0 +1,164 @@
+"""From what a parser yields to the line that is written: defaults, provenance, id and sentence.
+
+One assembler serves one artefact on one member; what is constant there is prepared once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from commodore.artefact import Artefact, Record
+from commodore.schema import registry
+
+ENGINE_FIELDS = frozenset({
+    "event.dataset", "host.name", "escadre.collection", "escadre.host_inferred", "escadre.id", "escadre.locator", "escadre.member",
+    "escadre.parser", "escadre.source", "escadre.state",
+})
+"""what only the engine writes"""
+DEFAULTS = frozenset({
+    "@timestamp", "event.kind", "event.category", "event.type", "event.action", "message", "escadre.times", "escadre.time_inferred",
+})
+"""what the engine writes where the parser does not"""
+
+_INT64 = 1 << 63
+
+
+def identity(collection: str, member: int, dataset: str) -> Any:
+    """The hash that all ids of a dataset on a member begin with. An id is BLAKE2b-128 of collection, member, dataset, locator and role."""
+    return blake2b(f"{collection}\0{member}\0{dataset}\0".encode("utf-8", "surrogatepass"), digest_size=16)
+
+
+class Assembler:
+    """Makes final records of `artefact` on one member."""
+
+    def __init__(
+        self, artefact: Artefact, *, collection: str, member: int, source: str, host_name: str, host_inferred: bool = False,
+    ) -> None:
+        self.artefact = artefact
+        self._identity = identity(collection, member, artefact.name)
+        self._defaults: dict[str, Any] = {
+            "@timestamp": None, "event.kind": artefact.kind, "event.category": list(artefact.category),
+            "event.type": list(artefact.type), "event.action": artefact.action,
+        }
+        self._constant: dict[str, Any] = {
+            "event.dataset": artefact.name, "host.name": host_name, "escadre.collection": collection, "escadre.member": member,
+            "escadre.source": source, "escadre.parser": f"{artefact.name}/{artefact.version}",
+        }
+        if host_inferred:
+            self._constant["escadre.host_inferred"] = True
+        self._sentence = sentence(artefact.message)
+        self._times = tuple(artefact.times) if artefact.kind == "state" else ()
+        self._seen: set[bytes] = set()
+        self.duplicates: list[str] = []
+        """locators that the parser gave twice; each later one got a number (`#2`)"""
+
+    def record(self, record: Record) -> dict[str, Any]:
+        """The record as it will be written."""
+        locator = record.locator
+        key = self._key(locator, record.role)
+        if key in self._seen:
+            locator, key = self._renumber(locator, record.role)
+        self._seen.add(key)
+        out = self._defaults | record.fields | self._constant
+        if "message" not in out:
+            out["message"] = self._sentence(out)
+        if self._times and "escadre.times" not in out:
+            out["escadre.times"] = times(out, self._times)
+        out["escadre.id"] = key.hex()
+        out["escadre.locator"] = locator
+        out["escadre.state"] = record.state
+        return out
+
+    def _key(self, locator: str, role: str) -> bytes:
+        hashed = self._identity.copy()
+        hashed.update(f"{locator}\0{role}".encode("utf-8", "surrogatepass"))
+        digest: bytes = hashed.digest()
+        return digest
+
+    def _renumber(self, locator: str, role: str) -> tuple[str, bytes]:
+        self.duplicates.append(locator)
+        n = 2
+        while (key := self._key(f"{locator}#{n}", role)) in self._seen:
+            n += 1
+        return f"{locator}#{n}", key
+
+
+def times(record: Mapping[str, Any], names: tuple[str, ...]) -> list[str]:
+    """All distinct times of a state record, sorted."""
+    found: set[str] = set()
+    for name in names:
+        value = record.get(name)
+        if isinstance(value, str):
+            found.add(value)
+        elif value:
+            found.update(value)
+    return sorted(found)
+
+
+def sentence(template: str) -> Callable[[Mapping[str, Any]], str]:
+    """A message template compiled: `{field}` gives the value (lists joined by a comma), `?` where there is none."""
+    parts = re.split(r"\{([^{}]+)\}", template)
+
+    def say(record: Mapping[str, Any]) -> str:
+        words = [parts[0]]
+        for i in range(1, len(parts), 2):
+            value = record.get(parts[i])
+            if value is None or value == "":
+                value = "?"
+            elif isinstance(value, list):
+                value = ", ".join(map(str, value))
+            words += (value if isinstance(value, str) else str(value), parts[i + 1])
+        return "".join(words)
+
+    return say
+
+
+def template_fields(template: str) -> list[str]:
+    """Names of the fields that a message template shows."""
+    return re.findall(r"\{([^{}]+)\}", template)
+
+
+def line(record: dict[str, Any]) -> bytes:
+    """The record as one JSON line. What JSON or the registry cannot hold is made safe, see `clean`."""
+    try:
+        return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_STRICT_INTEGER)
+    except TypeError:  # lone surrogates, integers above 53 bits: rare, so the copy is made only then
+        return orjson.dumps(clean(record), option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)
+
+
+def clean(record: Mapping[str, Any]) -> dict[str, Any]:
+    r"""A copy that JSON can hold: lone surrogates become `\udcff` in text, integers outside 64 bits leave a `long` field
+    (a text field keeps the digits).
+    """
+    fields = registry()
+    out = {}
+    for name, value in record.items():
+        made = _clean(value)
+        if isinstance(made, int) and not -_INT64 <= made < _INT64:
+            if name in fields and fields[name].type == "long":
+                continue
+            made = str(made)
+        out[_text(name)] = made
+    return out
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, Mapping):
+        return {_text(str(k)): str(v) if isinstance(v, int) and not -_INT64 <= v < _INT64 else _clean(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        items = sorted(value, key=str) if isinstance(value, (set, frozenset)) else value
+        return [str(v) if isinstance(v, int) and not -_INT64 <= v < _INT64 else _clean(v) for v in items]
+    if isinstance(value, (bool, int, float)) or value is None:
+        return value
+    return _text(str(value))
+
+
+def _text(value: str) -> str:
+    return value.encode("utf-8", "backslashreplace").decode("utf-8")

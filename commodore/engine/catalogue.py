@@ -1,0 +1,154 @@
+"""What there is to read with: every artefact file, found by being there, and which of them reads a given file."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
+
+import commodore.artefacts
+import commodore.derived
+from commodore.artefact import Artefact, Expected, Parser
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One artefact as the engine uses it: the declaration and the functions beside it."""
+
+    artefact: Artefact
+    parse: Parser
+    expected: Expected | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """One derived dataset: the declaration and its `derive(view, host)`."""
+
+    artefact: Artefact
+    derive: Callable[..., Iterator[Any]]
+
+
+@cache
+def artefacts() -> dict[str, Known]:
+    """All artefacts by name, sorted. Raises ValueError for a file whose name is not its artefact's."""
+    found = {}
+    for name, module in _modules(commodore.artefacts):
+        found[name] = Known(_declared(name, module), module.parse, getattr(module, "expected", None))
+    return dict(sorted(found.items()))
+
+
+@cache
+def derivations() -> dict[str, Derivation]:
+    """All derived datasets by name, those that others read first."""
+    found = {name: Derivation(_declared(name, module), module.derive) for name, module in _modules(commodore.derived)}
+    ordered: dict[str, Derivation] = {}
+    for name in sorted(found):
+        _place(name, found, ordered, ())
+    return ordered
+
+
+def _place(name: str, found: dict[str, Derivation], ordered: dict[str, Derivation], above: tuple[str, ...]) -> None:
+    if name in above:
+        raise ValueError(f"derived datasets read each other in a circle: {' → '.join((*above, name))}")
+    for source in found[name].artefact.datasets:
+        if source in found and source not in ordered:
+            _place(source, found, ordered, (*above, name))
+    ordered[name] = found[name]
+
+
+def _modules(package: Any) -> Iterator[tuple[str, Any]]:
+    for info in pkgutil.iter_modules(package.__path__):
+        if not info.name.startswith("_"):
+            yield info.name, importlib.import_module(f"{package.__name__}.{info.name}")
+
+
+def _declared(name: str, module: Any) -> Artefact:
+    declared: Artefact = module.ARTEFACT
+    if declared.name != name:
+        raise ValueError(f"{module.__name__}: the artefact is called {declared.name!r}; file and artefact have one name")
+    return declared
+
+
+class Match(NamedTuple):
+    """What reads a member: names of artefacts; `refused` are those that its path promised and its content denies."""
+
+    names: tuple[str, ...]
+    refused: tuple[str, ...] = ()
+
+
+class Matcher:
+    """Path patterns and magic of all artefacts, compiled once."""
+
+    def __init__(self, known: dict[str, Known]) -> None:
+        self._exact: dict[str, list[str]] = {}
+        self._by_ending: dict[str, list[tuple[re.Pattern[str], str]]] = {}
+        self._others: list[tuple[re.Pattern[str], str]] = []
+        self._magic: dict[str, tuple[tuple[int, bytes], ...]] = {}
+        for name, entry in known.items():
+            for pattern in entry.artefact.match:
+                self._add(pattern.lower(), name)
+            if entry.artefact.magic:
+                self._magic[name] = entry.artefact.magic
+        self.head = max((at + len(magic) for rules in self._magic.values() for at, magic in rules), default=0)
+        """how many bytes of a file decide"""
+        self.by_path = lru_cache(maxsize=4096)(self._by_path)
+
+    def _add(self, pattern: str, name: str) -> None:
+        if not re.search(r"[*?\[]", pattern):
+            self._exact.setdefault(pattern, []).append(name)
+            return
+        compiled = re.compile(translate(pattern), re.DOTALL)
+        ending = re.search(r"\.([^.*?/\[\]]+)$", pattern)
+        if ending:
+            self._by_ending.setdefault(ending[1], []).append((compiled, name))
+        else:
+            self._others.append((compiled, name))
+
+    def _by_path(self, path: str) -> tuple[str, ...]:
+        """Names of the artefacts one of whose patterns fits; `path` is below the volume's root, with `/`."""
+        low = path.lower()
+        names = set(self._exact.get(low, ()))
+        candidates = self._by_ending.get(low.rsplit(".", 1)[-1], [])
+        names.update(name for pattern, name in (*candidates, *self._others) if name not in names and pattern.fullmatch(low))
+        return tuple(sorted(names))
+
+    def match(self, path: str, head: bytes) -> Match:
+        """Which artefacts read the file. `head`: its first `self.head` bytes, as far as it has them."""
+        promised = self.by_path(path)
+        names = tuple(n for n in promised if not head or n not in self._magic or self._bears(n, head))
+        if names or not head or path.startswith("live/"):
+            return Match(names, tuple(n for n in promised if n not in names))
+        return Match(tuple(n for n in self._magic if self._bears(n, head)), promised)
+
+    def _bears(self, name: str, head: bytes) -> bool:
+        return any(head[at : at + len(magic)] == magic for at, magic in self._magic[name])
+
+
+def translate(pattern: str) -> str:
+    """A path pattern as a regular expression: `*` and `?` stay within a component, `**` spans folders, `[…]` is a set."""
+    out, i = "", 0
+    while i < len(pattern):
+        c = pattern[i]
+        if pattern.startswith("**/", i):
+            out, i = out + "(?:.*/)?", i + 3
+        elif pattern.startswith("**", i):
+            out, i = out + ".*", i + 2
+        elif c == "[" and "]" in pattern[i + 2 :]:
+            end = pattern.index("]", i + 2)
+            inner = pattern[i + 1 : end]
+            negated = inner.startswith("!")
+            inside = re.escape(inner[1:] if negated else inner).replace(r"\-", "-")
+            out, i = f"{out}[{'^' if negated else ''}{inside}]", end + 1
+        else:
+            out, i = out + {"*": "[^/]*", "?": "[^/]"}.get(c, re.escape(c)), i + 1
+    return out
+
+
+@cache
+def matcher() -> Matcher:
+    """The matcher over all artefacts."""
+    return Matcher(artefacts())

@@ -1,0 +1,74 @@
+"""What was promised, what was read, what was lost: the lines of `ledger.jsonl`.
+
+Per artefact of a member one line with the totals, for which `expected = parsed + carved + lost` holds wherever expected is known. Where one
+problem explains it, that line names it; where there are several, each has its own line below, with `lost` alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from commodore.artefact import Problem
+
+SHOWN = 1000
+"""problems of one member that get a line of their own; the rest is counted"""
+
+
+@dataclass(slots=True)
+class Account:
+    """The running account of one artefact on one member, summed over its units."""
+
+    artefact: str
+    expected: int | None = None
+    parsed: int = 0
+    carved: int = 0
+    problems: list[tuple[Problem, int]] = field(default_factory=list)
+    """each with the offset of its unit"""
+    more: int = 0
+
+    def add(self, expected: int | None, parsed: int, carved: int, problems: list[Problem], offset: int = 0) -> None:
+        """Add one unit. Its expected count is unknown (None) or part of the member's."""
+        if expected is not None:
+            self.expected = (self.expected or 0) + expected
+        self.parsed += parsed
+        self.carved += carved
+        room = max(0, SHOWN - len(self.problems))
+        self.problems += [(p, offset) for p in problems[:room]]
+        self.more += max(0, len(problems) - room)
+
+    def lines(self, head: dict[str, Any]) -> list[dict[str, Any]]:
+        """The ledger lines; `head` has `collection`, `member`, `path`."""
+        read = self.parsed + self.carved
+        told = sum(p.lost for p, _ in self.problems)
+        expected, lost, remark = self.expected, told, ""
+        if expected is not None:
+            lost = max(0, expected - read)
+            if read > expected:
+                remark, expected = f"{read - expected} more records than the {expected} that the format's headers promise", read
+            elif lost > told:
+                remark = f"{lost - told} records that the format's headers promise were not found"
+        total = head | {"artefact": self.artefact, "expected": expected, "parsed": self.parsed, "carved": self.carved, "lost": lost}
+        if not self.problems:
+            return [total | {"reason": remark or None, "locator": None, "offset": None}]
+        if len(self.problems) == 1 and not self.more:
+            problem, offset = self.problems[0]
+            reason = "; ".join(filter(None, (problem.reason, remark)))
+            return [total | {"reason": reason, "locator": problem.locator or None, "offset": offset}]
+        several = f"{len(self.problems) + self.more} problems, the first {len(self.problems)} follow"
+        reason = "; ".join(filter(None, (several, remark)))
+        details = [self._detail(head, p, offset) for p, offset in self.problems]
+        return [total | {"reason": reason, "locator": None, "offset": None}, *details]
+
+    def _detail(self, head: dict[str, Any], problem: Problem, offset: int) -> dict[str, Any]:
+        return head | {
+            "artefact": self.artefact, "expected": None, "parsed": None, "carved": None, "lost": problem.lost,
+            "reason": problem.reason, "locator": problem.locator or None, "offset": offset,
+        }
+
+
+def unread(head: dict[str, Any], reason: str, artefact: str | None = None) -> dict[str, Any]:
+    """A ledger line for a member that nothing read."""
+    return head | {
+        "artefact": artefact, "expected": None, "parsed": 0, "carved": 0, "lost": None, "reason": reason, "locator": None, "offset": None,
+    }

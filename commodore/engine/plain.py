@@ -1,0 +1,147 @@
+"""Plain input: a directory laid out like a host, or one file, walked in a stable order without following links."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from commodore.artefact import Artefact
+
+WINDOWS_SIGNS = ("windows", "winnt", "program files", "programdata", "documents and settings", "$mft", "$extend", "$recycle.bin")
+LINUX_SIGNS = ("etc", "var", "usr", "home", "root", "opt", "srv", "lib", "bin", "boot")
+WINDOWS_FILES = (".evtx", ".evt", ".pf", ".lnk", ".dat", ".exe", ".dll", ".reg", ".job")
+
+
+@dataclass(slots=True)
+class PlainFile:
+    """One file below a plain directory: `below` is its native path below the volume's root with `/`, `source` the full native path."""
+
+    ordinal: int
+    path: Path
+    below: str
+    source: str
+    size: int
+    facts: dict[str, Any] = field(default_factory=dict)
+    verdict: str = "taken"
+
+
+def walk(root: Path) -> tuple[str, list[PlainFile]]:
+    """All files of a plain directory, sorted by path, and the operating system that its layout shows (windows, linux or '')."""
+    found = sorted(_entries(root), key=lambda pair: pair[0].encode("utf-8", "surrogateescape"))
+    system = layout(name for name, _ in found)
+    return system, [_file(i, below, entry, system) for i, (below, entry) in enumerate(found)]
+
+
+def single(path: Path, system: str) -> PlainFile:
+    """One file as the only member of its collection, lying at the root of its volume."""
+    return _file(0, path.name, path, system)
+
+
+def _entries(root: Path) -> Iterator[tuple[str, Path]]:
+    pending = [root]
+    while pending:
+        folder = pending.pop()
+        try:
+            entries = list(os.scandir(folder))
+        except OSError:
+            yield _below(root, folder), folder
+            continue
+        for entry in entries:
+            path = Path(entry.path)
+            if entry.is_dir(follow_symlinks=False):
+                pending.append(path)
+            else:
+                yield _below(root, path), path
+
+
+def _below(root: Path, path: Path) -> str:
+    """Native path below the root: `%3A` and the like in names stand for what the analyst's file system cannot hold."""
+    return unquote(path.relative_to(root).as_posix(), errors="surrogateescape")
+
+
+def _file(ordinal: int, below: str, path: Path, system: str) -> PlainFile:
+    source = "C:\\" + below.replace("/", "\\") if system == "windows" else "/" + below
+    try:
+        status = path.lstat()
+    except OSError as e:
+        return PlainFile(ordinal, path, below, source, 0, {"error": e.strerror}, "error")
+    facts: dict[str, Any] = {
+        "mtime": _time(status.st_mtime_ns), "mode": f"{stat.S_IMODE(status.st_mode):04o}", "uid": status.st_uid, "gid": status.st_gid,
+    }
+    if stat.S_ISLNK(status.st_mode):
+        return PlainFile(ordinal, path, below, source, 0, facts | {"link": str(path.readlink()), "type": "link"}, "link")
+    if not stat.S_ISREG(status.st_mode):
+        reason = "directory cannot be read" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+        return PlainFile(ordinal, path, below, source, 0, facts | {"error": reason}, "denied" if stat.S_ISDIR(status.st_mode) else "error")
+    return PlainFile(ordinal, path, below, source, status.st_size, facts)
+
+
+def _time(ns: int) -> str:
+    seconds, rest = divmod(ns, 1_000_000_000)
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{rest:09d}Z"
+
+
+def layout(paths: Iterable[str]) -> str:
+    """`windows`, `linux` or '' from the relative paths of a tree: by its top folders, else by the kinds of files in it."""
+    tops: set[str] = set()
+    windows_files = files = 0
+    for path in paths:
+        low = path.lower()
+        if low.startswith("live/"):
+            continue
+        tops.add(low.split("/", 1)[0])
+        files += 1
+        windows_files += low.endswith(WINDOWS_FILES)
+    if any(sign in tops for sign in WINDOWS_SIGNS):
+        return "windows"
+    if any(sign in tops for sign in LINUX_SIGNS):
+        return "linux"
+    if (files and windows_files * 2 >= files) or "users" in tops:
+        return "windows"
+    return "linux" if files else ""
+
+
+def collection_id(files: list[PlainFile]) -> str:
+    """Deterministic id of a plain collection: BLAKE2b-128 over sorted relative paths, sizes and the first 4 KiB of each file."""
+    whole = hashlib.blake2b(digest_size=16)
+    for file in files:
+        whole.update(f"{file.below}\0{file.size}\0{file.verdict}\0".encode("utf-8", "surrogateescape"))
+        if file.verdict == "taken":
+            try:
+                with file.path.open("rb") as stream:
+                    whole.update(hashlib.blake2b(stream.read(4096), digest_size=16).digest())
+            except OSError as e:
+                file.verdict, file.facts["error"] = "denied", e.strerror
+    return whole.hexdigest()
+
+
+def companions(file: PlainFile, artefact: Artefact, beside: Mapping[str, list[PlainFile]]) -> dict[str, PlainFile]:
+    """Role → companion of a group. `beside` maps a folder (lower case) to its files."""
+    if artefact.group is None:
+        return {}
+    folder, _, name = file.below.rpartition("/")
+    result = {}
+    for role, pattern in artefact.group.companions.items():
+        wanted = pattern.replace("{name}", "".join(f"[{c}]" if c in "*?[" else c for c in name)).lower()
+        for other in beside.get(folder.lower(), ()):
+            if other is not file and fnmatch(other.below.rpartition("/")[2].lower(), wanted):
+                result[role] = other
+                break
+    return result
+
+
+def by_folder(files: Iterable[PlainFile]) -> dict[str, list[PlainFile]]:
+    """Files by their folder, lower case."""
+    result: dict[str, list[PlainFile]] = {}
+    for file in files:
+        if file.verdict == "taken":
+            result.setdefault(file.below.rpartition("/")[0].lower(), []).append(file)
+    return result

@@ -1,0 +1,76 @@
+"""Parse one unit with one artefact: records as they will be written, and the account for the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from commodore.artefact import Problem, Record
+from commodore.engine.assemble import Assembler
+from commodore.engine.catalogue import Known
+from commodore.evidence import Evidence
+from commodore.host import Host
+
+BATCH = 512
+"""records that are detected on and serialised together"""
+
+
+class Outcome(NamedTuple):
+    """What one unit came to."""
+
+    expected: int | None
+    parsed: int
+    carved: int
+    problems: list[Problem]
+
+
+def parse(known: Known, evidence: Evidence, host: Host, take: Callable[[list[dict[str, Any]]], None]) -> Outcome:
+    """Read a unit and hand finished records to `take` in batches. A parser that raises is a problem, never the end of the run."""
+    assembler = Assembler(
+        known.artefact, collection=evidence.collection, member=evidence.member, source=evidence.source,
+        host_name=host.name, host_inferred="name" in host.inferred,
+    )
+    problems: list[Problem] = []
+    expected = _expected(known, evidence, problems)
+    parsed, carved = _run(known.parse(evidence, host), assembler, problems, take)
+    problems += [Problem(f"locator given twice: {locator}", locator) for locator in assembler.duplicates]
+    carved = max(carved, min(parsed, sum(p.carved for p in problems)))
+    return Outcome(expected, parsed - carved, carved, problems)
+
+
+def _expected(known: Known, evidence: Evidence, problems: list[Problem]) -> int | None:
+    if known.expected is None:
+        return None
+    try:
+        return known.expected(evidence)
+    except Exception as e:  # evidence is hostile; what the count cannot say, the parser still may
+        problems.append(Problem(f"the count of expected records failed: {type(e).__name__}: {e}"))
+        return None
+
+
+def _run(
+    stream: Iterator[Record | Problem], assembler: Assembler, problems: list[Problem], take: Callable[[list[dict[str, Any]]], None],
+) -> tuple[int, int]:
+    """Drain a parser. Gives the number of records and how many of them were carved."""
+    count = carved = 0
+    batch: list[dict[str, Any]] = []
+    make = assembler.record
+    try:
+        for item in stream:
+            if isinstance(item, Record):
+                batch.append(make(item))
+                count += 1
+                if item.state == "carved":
+                    carved += 1
+                if len(batch) >= BATCH:
+                    take(batch)
+                    batch = []
+            else:
+                problems.append(item)
+    except (MemoryError, RecursionError) as e:
+        problems.append(Problem(f"the parser gave up: {type(e).__name__}"))
+    except Exception as e:  # a defect of a parser must not cost the records of others
+        problems.append(Problem(f"the parser failed: {type(e).__name__}: {e}"))
+    if batch:
+        take(batch)
+    return count, carved
