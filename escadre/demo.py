@@ -1,0 +1,174 @@
+"""The whole chain on two small demo hosts: built, collected, processed, searched, cleaned, and put back as they were.
+
+Every step is the command that a person would type; it is printed before it runs. The exit code is 0 only if each step ended as it must.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import typer
+
+from scout.console import COULD_NOT, DONE, PARTIAL, WRONG_USE, Complaint, Screen, duration, run
+
+MARK = ".escadre-demo"
+LINUX, WINDOWS = "web-vitrine", "PC-ACCUEIL-03"
+
+
+def fixtures() -> Path:
+    """Where the fixtures lie: in the installed package, or beside it in a checkout."""
+    here = Path(__file__).resolve().parent
+    for place in (here / "fixtures", here.parent / "fixtures"):
+        if (place / "windows" / "build.py").is_file():
+            return place
+    raise Complaint("the demo's fixtures are not installed", "Install Escadre again: pip install --force-reinstall escadre.")
+
+
+def demo(directory: Path, screen: Screen) -> int:
+    """Run the chain in `directory` (made anew; only a directory that an earlier demo made is replaced). Returns an exit code."""
+    begun = time.monotonic()
+    chain = _Chain(directory, screen)
+    try:
+        chain.prepare()
+        chain.collect()
+        chain.process()
+        chain.look()
+        chain.clean()
+    except _Stopped as stop:
+        screen.note(f"escadre: the demo stopped at `{stop}`. What it made so far lies in {directory}.")
+        return COULD_NOT
+    screen.say()
+    screen.say(f"The whole chain ran in {duration(time.monotonic() - begun)}. Everything lies in {directory}/ and nowhere else.")
+    screen.say(f"Open the page:  eye serve {chain.case}")
+    screen.say(f"Remove it all:  rm -r {directory}")
+    return DONE
+
+
+class _Stopped(Exception):
+    """A step did not end as it must."""
+
+
+class _Chain:
+    """The demo's places and its steps, in order."""
+
+    def __init__(self, directory: Path, screen: Screen) -> None:
+        self.directory, self.screen = directory, screen
+        self.key, self.case, self.plan = directory / "key.txt", directory / "case", directory / "plans" / f"{LINUX}.yaml"
+        self.roots = {LINUX: directory / "hosts" / LINUX, WINDOWS: directory / "hosts" / WINDOWS}
+        self.recipient = ""
+
+    def prepare(self) -> None:
+        """Directory, hosts, key."""
+        if self.directory.exists():
+            if not (self.directory / MARK).is_file():
+                raise Complaint(f"{self.directory} is there already and no demo made it", "Name another directory with -o.", WRONG_USE)
+            shutil.rmtree(self.directory)
+        self.directory.mkdir(parents=True, mode=0o700)
+        (self.directory / MARK).touch()
+        self.plan.parent.mkdir(mode=0o700)
+        builders: dict[str, Callable[[Path], None]] = {name: _builder(kind) for name, kind in ((LINUX, "linux"), (WINDOWS, "windows"))}
+        for name, root in self.roots.items():
+            builders[name](root)
+        self.before = {name: _manifest(root) for name, root in self.roots.items()}
+        self.screen.say(
+            f"Two hosts were built in {self.directory}/hosts, with plants that cannot run: {LINUX} (Linux) and {WINDOWS} (Windows)."
+        )
+        self.step("scout", "keygen", "-o", str(self.key))
+        from scout.keys import recipients_of
+
+        self.recipient = recipients_of(self.key)[0]
+
+    def collect(self) -> None:
+        """One archive per host, each verified against its receipt."""
+        archives = self.directory / "archives"
+        archives.mkdir()
+        for root in self.roots.values():
+            self.step("scout", "collect", "-r", self.recipient, "--root", str(root), "-o", str(archives))
+        self.archives = sorted(str(p) for p in archives.glob("*.age"))
+        for archive in self.archives:
+            self.step("scout", "verify", archive, "-i", str(self.key), "--receipt", archive + ".receipt.json")
+
+    def process(self) -> None:
+        """Archives to records and findings."""
+        rules = fixtures() / "rules"
+        self.step(
+            "commodore",
+            "process",
+            *self.archives,
+            "-i",
+            str(self.key),
+            "-o",
+            str(self.case),
+            "--rules",
+            str(rules),
+            "--ioc",
+            str(rules / "indicators.txt"),
+            good=(DONE, PARTIAL),
+        )
+        self.step("commodore", "findings", str(self.case), good=(DONE, PARTIAL))
+
+    def look(self) -> None:
+        """The index, and one keyword."""
+        self.step("eye", "index", str(self.case))
+        self.step("eye", "search", str(self.case), "wh.exe", "--limit", "8")
+
+    def clean(self) -> None:
+        """Plan, dry run, apply, verify, undo; the host must come back identical."""
+        root, plan = str(self.roots[LINUX]), str(self.plan)
+        self.step("hunter", "plan", str(self.case), "--host", LINUX, "-r", self.recipient, "-o", plan)
+        self.step("hunter", "apply", plan, "--root", root)
+        self.step("hunter", "apply", plan, "--root", root, "--yes")
+        self.step("hunter", "verify", plan, "--root", root)
+        if _manifest(self.roots[LINUX]) == self.before[LINUX]:
+            raise _Stopped("hunter apply: nothing was removed")
+        self.step("hunter", "undo", plan + ".journal.jsonl", "--root", root)
+        for name, tree in self.roots.items():
+            changed = sorted(set(_manifest(tree).items()) ^ set(self.before[name].items()))
+            if changed:
+                raise _Stopped(f"{name} is not as it was: {changed[0][0]}")
+        self.screen.say("Both hosts are as they were before: content, mode, owner and times of every file compared.")
+
+    def step(self, tool: str, *arguments: str, good: tuple[int, ...] = (DONE,)) -> None:
+        """Print the command, run it, and stop the demo when it does not end with one of `good`."""
+        self.screen.say()
+        self.screen.say(f"$ {tool} {' '.join(arguments)}", style="bold")
+        app: Callable[[], typer.Typer] = importlib.import_module(f"{tool}.cli").build_app
+        code = run(tool, app, arguments)
+        if code not in good:
+            raise _Stopped(f"{tool} {arguments[0]} (exit code {code})")
+
+
+def _builder(kind: str) -> Callable[[Path], None]:
+    """`fixtures.<kind>.build.build`, wherever the fixtures lie."""
+    place = fixtures()
+    package = "escadre.fixtures" if place.parent.name == "escadre" else "fixtures"
+    if package == "fixtures":
+        import sys
+
+        sys.path.insert(0, str(place.parent))
+    build: Callable[[Path], None] = importlib.import_module(f"{package}.{kind}.build").build
+    return build
+
+
+def _manifest(root: Path) -> dict[str, tuple[object, ...]]:
+    """Path → type, mode, owner, mtime and content of everything below `root`."""
+    result: dict[str, tuple[object, ...]] = {}
+    for folder, folders, files in os.walk(root):
+        for name in [*folders, *files]:
+            path = Path(folder) / name
+            stat = path.lstat()
+            content = os.readlink(path) if path.is_symlink() else hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+            result[str(path.relative_to(root))] = (
+                stat.st_mode,
+                stat.st_uid,
+                stat.st_gid,
+                stat.st_mtime_ns if path.is_file() else 0,
+                content,
+            )
+    return result
