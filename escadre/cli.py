@@ -20,14 +20,14 @@ def build_app() -> typer.Typer:
         help="Escadre: incident response, end to end. The tools are scout, commodore, eye, hunter.",
     )
 
-    def version(value: bool) -> None:
+    def show(value: bool) -> None:
         if value:
             typer.echo(f"escadre {__version__}")
             raise typer.Exit
 
     @app.callback()
     def options(
-        version: Annotated[bool, typer.Option("--version", callback=version, is_eager=True, help="Print the version.")] = False,
+        version: Annotated[bool, typer.Option("--version", callback=show, is_eager=True, help="Print the version.")] = False,
     ) -> None:
         """Escadre: incident response, end to end. The tools are scout, commodore, eye, hunter."""
 

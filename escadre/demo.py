@@ -40,7 +40,7 @@ def demo(directory: Path, screen: Screen) -> int:
         chain.process()
         chain.look()
         chain.clean()
-    except _Stopped as stop:
+    except _StoppedError as stop:
         screen.note(f"escadre: the demo stopped at `{stop}`. What it made so far lies in {directory}.")
         return COULD_NOT
     screen.say()
@@ -50,7 +50,7 @@ def demo(directory: Path, screen: Screen) -> int:
     return DONE
 
 
-class _Stopped(Exception):
+class _StoppedError(Exception):
     """A step did not end as it must."""
 
 
@@ -126,12 +126,12 @@ class _Chain:
         self.step("hunter", "apply", plan, "--root", root, "--yes")
         self.step("hunter", "verify", plan, "--root", root)
         if _manifest(self.roots[LINUX]) == self.before[LINUX]:
-            raise _Stopped("hunter apply: nothing was removed")
+            raise _StoppedError("hunter apply: nothing was removed")
         self.step("hunter", "undo", plan + ".journal.jsonl", "--root", root)
         for name, tree in self.roots.items():
             changed = sorted(set(_manifest(tree).items()) ^ set(self.before[name].items()))
             if changed:
-                raise _Stopped(f"{name} is not as it was: {changed[0][0]}")
+                raise _StoppedError(f"{name} is not as it was: {changed[0][0]}")
         self.screen.say("Both hosts are as they were before: content, mode, owner and times of every file compared.")
 
     def step(self, tool: str, *arguments: str, good: tuple[int, ...] = (DONE,)) -> None:
@@ -141,7 +141,7 @@ class _Chain:
         app: Callable[[], typer.Typer] = importlib.import_module(f"{tool}.cli").build_app
         code = run(tool, app, arguments)
         if code not in good:
-            raise _Stopped(f"{tool} {arguments[0]} (exit code {code})")
+            raise _StoppedError(f"{tool} {arguments[0]} (exit code {code})")
 
 
 def _builder(kind: str) -> Callable[[Path], None]:
@@ -163,7 +163,7 @@ def _manifest(root: Path) -> dict[str, tuple[object, ...]]:
         for name in [*folders, *files]:
             path = Path(folder) / name
             stat = path.lstat()
-            content = os.readlink(path) if path.is_symlink() else hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+            content = str(path.readlink()) if path.is_symlink() else hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
             result[str(path.relative_to(root))] = (
                 stat.st_mode,
                 stat.st_uid,
