@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from scout import __version__
 from scout.console import Screen, run
+from scout.options import Version
 
 
 def build_app() -> typer.Typer:
@@ -20,15 +20,8 @@ def build_app() -> typer.Typer:
         help="Escadre: incident response, end to end. The tools are scout, commodore, eye, hunter.",
     )
 
-    def show(value: bool) -> None:
-        if value:
-            typer.echo(f"escadre {__version__}")
-            raise typer.Exit
-
     @app.callback()
-    def options(
-        version: Annotated[bool, typer.Option("--version", callback=show, is_eager=True, help="Print the version.")] = False,
-    ) -> None:
+    def options(version: Version = False) -> None:
         """Escadre: incident response, end to end. The tools are scout, commodore, eye, hunter."""
 
     @app.command()
