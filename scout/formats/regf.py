@@ -1,7 +1,7 @@
-"""Registry hives (regf): keys and values of one hive from bytes, with its transaction logs replayed. Lazy: a path is opened without a walk.
+r"""Registry hives (regf): keys and values of one hive from bytes, with its transaction logs replayed. Lazy: a path opens without a walk.
 
     hive = Hive.open(data, [log1, log2])
-    for value in hive.find("Microsoft\\Windows\\CurrentVersion\\Run").values(): value.name, value.strings
+    for value in hive.find(r"Microsoft\Windows\CurrentVersion\Run").values(): value.name, value.strings
 
 Hives are hostile: every offset and count is checked, nothing is read twice in one list, and the work that one `view` may cause is bounded
 by the size of the hive. What is wrong is noted in `Hive.damage`, and the rest is read.
@@ -13,16 +13,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from struct import Struct, unpack_from
 
+from scout.formats.regf_data import TYPES, decoded, filetime, sid, strings, text
 from scout.formats.regf_log import BASE_BLOCK, replay
 
-TYPES = (
-    "REG_NONE", "REG_SZ", "REG_EXPAND_SZ", "REG_BINARY", "REG_DWORD", "REG_DWORD_BIG_ENDIAN", "REG_LINK", "REG_MULTI_SZ",
-    "REG_RESOURCE_LIST", "REG_FULL_RESOURCE_DESCRIPTOR", "REG_RESOURCE_REQUIREMENTS_LIST", "REG_QWORD",
-)
-"""names of the value types 0 to 11"""
 SEGMENT = 16344
 """bytes of data in one segment of a big data record"""
 MAX_DAMAGE = 1000
@@ -31,19 +26,10 @@ NOWHERE = 0xFFFFFFFF
 
 _NK = Struct("<2sHQIIIIIIIIIIIIIIIHH")
 _VK = Struct("<2sHIIIHH")
-_EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
 
 
 class BadHive(ValueError):  # noqa: N818  (the word says it)
     """The bytes are no hive, or nothing of it can be read; the text says why."""
-
-
-def filetime(ticks: int) -> str:
-    """RFC 3339 UTC with seven decimals from 100 ns ticks since 1601; '' for 0, for "never", and beyond the year 9999."""
-    if not 0 < ticks < 2_650_467_744_000_000_000:
-        return ""
-    seconds, rest = divmod(ticks, 10_000_000)
-    return f"{(_EPOCH + timedelta(seconds=seconds)):%Y-%m-%dT%H:%M:%S}.{rest:07d}Z".rjust(28, "0")
 
 
 class Hive:
@@ -56,9 +42,13 @@ class Hive:
     name       file name in the base block, as Windows wrote it (the last 31 characters of a path)
     """
 
-    __slots__ = ("_bytes_left", "_end", "_visits_left", "damage", "data", "dirty", "minor", "name", "refused", "replayed", "root_offset", "size")
+    __slots__ = (
+        "_bytes_left", "_end", "_visits_left", "damage", "data", "dirty", "minor", "name", "refused", "replayed", "root_offset", "size",
+    )
 
-    def __init__(self, data: bytes | bytearray, *, dirty: bool, replayed: tuple[tuple[int, int], ...] = (), refused: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, data: bytes | bytearray, *, dirty: bool, replayed: tuple[tuple[int, int], ...] = (), refused: tuple[str, ...] = ()
+    ) -> None:
         whole = data[:4] == b"regf"
         if len(data) < BASE_BLOCK + 32 or not (whole or data[BASE_BLOCK : BASE_BLOCK + 4] == b"hbin") or (whole and data[28] in (1, 2, 6)):
             raise BadHive(_why_not(data))
@@ -70,7 +60,7 @@ class Hive:
 
     @classmethod
     def open(cls, data: bytes, logs: Sequence[bytes] = ()) -> Hive:
-        """A hive with its logs, in any order; raises BadHive where nothing can be read. A hive whose base block is broken is read by its bins."""
+        """A hive with its logs, in any order; raises BadHive where nothing can be read. A hive without a base block is read by its bins."""
         result = replay(data, logs)
         return cls(result.data, dirty=result.dirty, replayed=result.ranges, refused=result.refused)
 
@@ -90,7 +80,8 @@ class Hive:
     @property
     def cut(self) -> int:
         """Bytes that the base block promises and the file does not have."""
-        return max(0, BASE_BLOCK + self.size - self._end)
+        promised: int = BASE_BLOCK + self.size
+        return max(0, promised - self._end)
 
     @property
     def root(self) -> Key | None:
@@ -98,7 +89,7 @@ class Hive:
         return self._key(self.root_offset, "")
 
     def find(self, path: str) -> Key | None:
-        """The key at `path` below the root (`Select`, `Microsoft\\Windows NT`), compared without case; None if there is none."""
+        r"""The key at `path` below the root (`Select`, `Microsoft\Windows NT`), compared without case; None if there is none."""
         key = self.root
         for part in path.split("\\"):
             if key is None:
@@ -394,37 +385,6 @@ class Value:
         if (self.kind, len(raw)) not in ((4, 4), (5, 4), (11, 8)):
             return None
         return int.from_bytes(raw, "big" if self.kind == 5 else "little")
-
-
-def strings(kind: int, raw: bytes) -> list[str]:
-    """Registry data of type number `kind` as strings; see `Value.strings`."""
-    if kind in (1, 2, 6):
-        return [text(raw)]
-    if kind == 7:
-        parts = raw[: len(raw) // 2 * 2].decode("utf-16-le", "backslashreplace").split("\0")
-        while parts and not parts[-1]:
-            parts.pop()
-        return parts
-    if (kind, len(raw)) in ((4, 4), (5, 4), (11, 8)):
-        return [str(int.from_bytes(raw, "big" if kind == 5 else "little"))]
-    return []
-
-
-def text(raw: bytes) -> str:
-    """UTF-16LE up to the first NUL; lone surrogates become `\\xd8`-like escapes, so that the result is valid Unicode."""
-    return raw[: len(raw) // 2 * 2].decode("utf-16-le", "backslashreplace").partition("\0")[0]
-
-
-def decoded(raw: bytes, *, compressed: bool) -> str:
-    """Name of a key or value: one byte per character where the flag says so, else UTF-16LE."""
-    return raw.decode("latin-1") if compressed else raw[: len(raw) // 2 * 2].decode("utf-16-le", "backslashreplace")
-
-
-def sid(raw: bytes) -> str:
-    """`S-1-5-…` from its binary form, '' where that is cut or of another revision. Source: [MS-DTYP] 2.4.2.2."""
-    if len(raw) < 8 or raw[0] != 1 or len(raw) < 8 + 4 * raw[1]:
-        return ""
-    return "-".join(["S-1", str(int.from_bytes(raw[2:8], "big")), *map(str, unpack_from(f"<{raw[1]}I", raw, 8))])
 
 
 def _why_not(data: bytes | bytearray) -> str:

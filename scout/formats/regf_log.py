@@ -172,7 +172,8 @@ def _entries(log: bytes, sequence: int, refused: list[str]) -> Iterator[_Entry]:
         signature, size, flags, number, bins, count, hash1, hash2 = _ENTRY.unpack_from(log, position)
         if signature != b"HvLE" or number != sequence:
             if position == SECTOR:
-                refused.append("log refused: no log entry" if signature != b"HvLE" else f"log refused: first entry is {number}, {sequence} expected")
+                what = "no log entry" if signature != b"HvLE" else f"its first entry is {number}, {sequence} was expected"
+                refused.append(f"log refused: {what}")
             return
         wrong = _wrong(log, position, size, bins, count, hash1, hash2)
         pages = () if wrong else tuple(_PAGE.iter_unpack(log[position + _ENTRY.size : position + _ENTRY.size + 8 * count]))

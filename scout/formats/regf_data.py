@@ -1,0 +1,55 @@
+"""Data of registry values and the small types around it: strings, numbers, times, SIDs.
+
+Source: "Windows registry file format specification", M. Suhanov, section "Data types"; [MS-DTYP] 2.3.3 FILETIME and 2.4.2.2 SID.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from struct import unpack_from
+
+TYPES = (
+    "REG_NONE", "REG_SZ", "REG_EXPAND_SZ", "REG_BINARY", "REG_DWORD", "REG_DWORD_BIG_ENDIAN", "REG_LINK", "REG_MULTI_SZ",
+    "REG_RESOURCE_LIST", "REG_FULL_RESOURCE_DESCRIPTOR", "REG_RESOURCE_REQUIREMENTS_LIST", "REG_QWORD",
+)
+"""names of the value types 0 to 11"""
+_EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
+
+
+def filetime(ticks: int) -> str:
+    """RFC 3339 UTC with seven decimals from 100 ns ticks since 1601; '' for 0, for "never", and beyond the year 9999."""
+    if not 0 < ticks < 2_650_467_744_000_000_000:
+        return ""
+    seconds, rest = divmod(ticks, 10_000_000)
+    return f"{(_EPOCH + timedelta(seconds=seconds)):%Y-%m-%dT%H:%M:%S}.{rest:07d}Z".rjust(28, "0")
+
+
+def strings(kind: int, raw: bytes) -> list[str]:
+    """Data of type number `kind` as strings: text to its end mark, all parts of REG_MULTI_SZ, numbers in decimal; [] for binary."""
+    if kind in (1, 2, 6):
+        return [text(raw)]
+    if kind == 7:
+        parts = raw[: len(raw) // 2 * 2].decode("utf-16-le", "backslashreplace").split("\0")
+        while parts and not parts[-1]:
+            parts.pop()
+        return parts
+    if (kind, len(raw)) in ((4, 4), (5, 4), (11, 8)):
+        return [str(int.from_bytes(raw, "big" if kind == 5 else "little"))]
+    return []
+
+
+def text(raw: bytes) -> str:
+    r"""UTF-16LE up to the first NUL; lone surrogates become `\xd8`-like escapes, so that the result is valid Unicode."""
+    return raw[: len(raw) // 2 * 2].decode("utf-16-le", "backslashreplace").partition("\0")[0]
+
+
+def decoded(raw: bytes, *, compressed: bool) -> str:
+    """Name of a key or value: one byte per character where the flag says so, else UTF-16LE."""
+    return raw.decode("latin-1") if compressed else raw[: len(raw) // 2 * 2].decode("utf-16-le", "backslashreplace")
+
+
+def sid(raw: bytes) -> str:
+    """`S-1-5-…` from its binary form, '' where that is cut or of another revision. Source: [MS-DTYP] 2.4.2.2."""
+    if len(raw) < 8 or raw[0] != 1 or len(raw) < 8 + 4 * raw[1]:
+        return ""
+    return "-".join(["S-1", str(int.from_bytes(raw[2:8], "big")), *map(str, unpack_from(f"<{raw[1]}I", raw, 8))])
