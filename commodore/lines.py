@@ -1,0 +1,202 @@
+"""Text evidence as lines: bounded in memory, lossless, decompressed as it streams by. Shared by the artefacts that read text files.
+
+A line ends at a line feed and nowhere else: carriage returns, form feeds and Unicode separators stay inside it, as they do for the
+program that wrote or reads the file. Compressed logs (gzip, xz, bzip2, zstd) are known by their first bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import bz2
+import lzma
+import re
+import zlib
+from collections.abc import Iterator
+from typing import Any, BinaryIO, NamedTuple, Protocol
+
+import zstandard
+
+from commodore.artefact import Problem
+from commodore.evidence import Evidence
+
+WHOLE = 1 << 20
+"""bytes of a line that are kept by default"""
+PIECE = 1 << 18
+UNPACKED = 4 << 30
+"""bytes that a compressed log may grow to"""
+
+_HIDING = re.compile(rb"[\x00\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!$)")
+
+
+class Line(NamedTuple):
+    """One line: `raw` without its line feed, number from 1, offset in the (unpacked) file, and its full length in bytes."""
+
+    number: int
+    offset: int
+    raw: bytes
+    length: int
+
+    @property
+    def cut(self) -> bool:
+        """Whether `raw` is only the beginning."""
+        return self.length > len(self.raw)
+
+
+def lines(evidence: Evidence, limit: int = WHOLE, *, packed: bool = False) -> Iterator[Line | Problem]:
+    """All lines of a file, the last one with or without a line feed. A longer line than `limit` bytes keeps its beginning.
+
+    `packed`: the file may be compressed, and offsets are those of the unpacked text.
+    """
+    number, offset, kept, length = 0, 0, b"", 0
+    for piece in pieces(evidence, packed=packed):
+        if isinstance(piece, Problem):
+            yield piece
+            continue
+        first, *rest = piece.split(b"\n")
+        if not rest:
+            kept, length = (kept + first)[:limit], length + len(first)
+            continue
+        number += 1
+        yield Line(number, offset, (kept + first)[:limit] if kept or len(first) > limit else first, length + len(first))
+        offset += length + len(first) + 1
+        for raw in rest[:-1]:
+            number += 1
+            yield Line(number, offset, raw[:limit], len(raw))
+            offset += len(raw) + 1
+        kept, length = rest[-1][:limit], len(rest[-1])
+    if length:
+        yield Line(number + 1, offset, kept, length)
+
+
+def fields(line: Line) -> dict[str, Any]:
+    r"""`escadre.line` and its companions: from them the bytes of the line can be had back.
+
+    Text that is UTF-8 stands as it is; then `escadre.line.encode()` is the line. Otherwise each byte that is not UTF-8 reads `\xNN`,
+    and `escadre.line_bytes` holds the line in base64. A line that was too long is marked by `escadre.line_length`.
+    """
+    out: dict[str, Any] = {"escadre.line_number": line.number}
+    try:
+        out["escadre.line"] = line.raw.decode()
+    except UnicodeDecodeError:
+        out["escadre.line"] = line.raw.decode("utf-8", "backslashreplace")
+        out["escadre.line_bytes"] = base64.b64encode(line.raw).decode()
+    if line.cut:
+        out["escadre.line_length"] = line.length
+    if _HIDING.search(line.raw):
+        out["escadre.line_hidden"] = True
+    return out
+
+
+def text(raw: bytes) -> str:
+    r"""Bytes of a text file as text: UTF-8, each other byte as `\xNN`."""
+    return raw.decode("utf-8", "backslashreplace")
+
+
+class _Unpacker(Protocol):
+    def feed(self, data: bytes) -> Iterator[bytes]: ...
+    def whole(self) -> bool: ...
+
+
+def pieces(evidence: Evidence, *, packed: bool = False) -> Iterator[bytes | Problem]:
+    """The content in pieces of bounded size; `packed`: unpacked where the first bytes say that it is compressed."""
+    with evidence.open() as stream:
+        head = stream.read(6)
+        unpacker = _unpacker(head) if packed else None
+        if unpacker is None:
+            if head:
+                yield head
+            while piece := stream.read(PIECE):
+                yield piece
+            return
+        yield from _unpacked(unpacker, head, stream)
+
+
+def _unpacked(packed: _Unpacker, head: bytes, stream: BinaryIO) -> Iterator[bytes | Problem]:
+    total, data = 0, head
+    while data:
+        try:
+            for piece in packed.feed(data):
+                total += len(piece)
+                if total > UNPACKED:
+                    yield Problem(f"compressed log grows beyond {UNPACKED >> 30} GiB; the rest was not read", f"unpacked offset {total}")
+                    return
+                yield piece
+        except (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, zstandard.ZstdError) as e:
+            yield Problem(f"compressed log is damaged: {e}", f"offset {max(stream.tell() - len(data), 0)}")
+            return
+        data = stream.read(PIECE)
+    if not packed.whole():
+        yield Problem("compressed log is cut: its end is missing", f"unpacked offset {total}")
+
+
+def _unpacker(head: bytes) -> _Unpacker | None:
+    if head[:3] == b"\x1f\x8b\x08":
+        return _Deflated()
+    if head[:6] == b"\xfd7zXZ\x00":
+        return _Stepwise(lambda: lzma.LZMADecompressor(memlimit=128 << 20))
+    if head[:3] == b"BZh":
+        return _Stepwise(bz2.BZ2Decompressor)
+    if head[:4] == b"\x28\xb5\x2f\xfd":
+        return _Zstd()
+    return None
+
+
+class _Deflated:
+    """gzip, several members in a row."""
+
+    def __init__(self) -> None:
+        self._inner, self._fed = zlib.decompressobj(31), False
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        while data:
+            if self._inner.eof:
+                if not data.startswith(b"\x1f"):  # padding behind the last member
+                    return
+                self._inner, self._fed = zlib.decompressobj(31), False
+            self._fed = True
+            yield self._inner.decompress(data, PIECE)
+            data = self._inner.unused_data if self._inner.eof else self._inner.unconsumed_tail
+
+    def whole(self) -> bool:
+        return self._inner.eof or not self._fed
+
+
+class _Stepwise:
+    """xz and bzip2: decompressors that keep their input and give it back in bounded pieces."""
+
+    def __init__(self, make: Any) -> None:
+        self._make, self._inner = make, make()
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        while data or not self._inner.needs_input:
+            if self._inner.eof:
+                data = self._inner.unused_data or data
+                if not data.strip(b"\0"):
+                    return
+                self._inner = self._make()
+            yield self._inner.decompress(data, PIECE)
+            data = self._inner.unused_data if self._inner.eof else b""
+            if self._inner.eof and not data:
+                return
+
+    def whole(self) -> bool:
+        return bool(self._inner.eof)
+
+
+class _Zstd:
+    """zstd: input in small steps, so that one step cannot grow without bound."""
+
+    def __init__(self) -> None:
+        self._inner = zstandard.ZstdDecompressor(max_window_size=128 << 20).decompressobj()
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        for i in range(0, len(data), 4096):
+            if self._inner.eof:
+                rest = self._inner.unused_data
+                self._inner = zstandard.ZstdDecompressor(max_window_size=128 << 20).decompressobj()
+                if rest:
+                    yield self._inner.decompress(rest)
+            yield self._inner.decompress(data[i : i + 4096])
+
+    def whole(self) -> bool:
+        return bool(self._inner.eof)
