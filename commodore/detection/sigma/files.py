@@ -1,0 +1,139 @@
+"""Rule files: found, read, and every refusal with file, line and reason."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from commodore.detection.hits import Refusal
+from commodore.detection.sigma.rule import SigmaRule, rule_from
+from commodore.detection.sigma.values import Unsupported
+from scout.console import WRONG_USE, Complaint
+
+MAX_FILE = 1 << 20
+MAX_NESTING = 200
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class RuleFile(NamedTuple):
+    """`name` is the path below the directory that the user gave."""
+
+    name: str
+    content: bytes
+
+
+def rule_files(paths: Iterable[Path]) -> list[RuleFile]:
+    """All `.yml` and `.yaml` files below the given directories, and files given by name, in a stable order. Raises Complaint."""
+    found: dict[str, RuleFile] = {}
+    for path in paths:
+        if path.is_dir():
+            for p in sorted(p for p in path.rglob("*") if p.suffix.lower() in (".yml", ".yaml") and p.is_file()):
+                name = p.relative_to(path).as_posix()
+                found[f"{path}\0{name}"] = RuleFile(name, _read(p))
+        elif path.is_file():
+            found[str(path)] = RuleFile(path.name, _read(path))
+        else:
+            raise Complaint(f"no rules at {path}", "Give a directory of Sigma rules, or a rule file.", WRONG_USE)
+    return sorted(found.values())
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(MAX_FILE + 1)
+    except OSError as e:
+        raise Complaint(f"cannot read {path}: {e.strerror}", "Check the path and its permissions.") from e
+
+
+def digest(files: Iterable[RuleFile]) -> str:
+    """sha256 over names and contents: the identity of a rule pack."""
+    h = hashlib.sha256()
+    for f in files:
+        h.update(hashlib.sha256(f.name.encode("utf-8", "surrogateescape")).digest())
+        h.update(hashlib.sha256(f.content).digest())
+    return h.hexdigest()
+
+
+def rules(files: Iterable[RuleFile]) -> Iterator[SigmaRule | Refusal]:
+    """Every rule of every file, or why it was refused. The second rule of one id is refused and names the first."""
+    first: dict[str, str] = {}
+    for f in files:
+        for item in _of_file(f):
+            if isinstance(item, SigmaRule):
+                if item.id in first:
+                    yield Refusal(f.name, 0, f"duplicate of rule {item.id} in {first[item.id]}")
+                    continue
+                first[item.id] = f.name
+            yield item
+
+
+def _of_file(f: RuleFile) -> Iterator[SigmaRule | Refusal]:
+    if len(f.content) > MAX_FILE:
+        yield Refusal(f.name, 0, f"larger than {MAX_FILE} bytes")
+        return
+    try:
+        text = f.content.decode("utf-8-sig")
+        line = _too_deep(text)
+        if line:
+            yield Refusal(f.name, line, "nested too deeply")
+            return
+        documents = list(yaml.load_all(text, _LOADER))
+    except UnicodeDecodeError as e:
+        yield Refusal(f.name, f.content.count(b"\n", 0, e.start) + 1, "not UTF-8")
+        return
+    except yaml.YAMLError as e:
+        mark = getattr(e, "problem_mark", None) or getattr(e, "context_mark", None)
+        yield Refusal(f.name, mark.line + 1 if mark else 0, f"not YAML: {getattr(e, 'problem', None) or str(e).splitlines()[0]}")
+        return
+    except (ValueError, RecursionError, OverflowError) as e:  # a date that does not exist, absurd numbers
+        yield Refusal(f.name, 0, f"not YAML: {e}")
+        return
+    for number, document in enumerate(documents):
+        if document is None:
+            continue
+        try:
+            yield rule_from(document, f.name)
+        except Unsupported as e:
+            yield Refusal(f.name, _line(text, number, e.key), e.reason)
+
+
+def _too_deep(text: str) -> int:
+    """Line at which brackets or indentation nest beyond reason, else 0; the YAML reader itself would recurse."""
+    depth = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        head = line[: len(line) - len(line.lstrip(" -?:"))]
+        depth += line.count("[") + line.count("{") - line.count("]") - line.count("}")
+        if len(head) > MAX_NESTING and head.strip() or len(head) > 4 * MAX_NESTING or line.count("[") + line.count("{") > MAX_NESTING or depth > MAX_NESTING:
+            return number
+        depth = max(depth, 0)
+    return 0
+
+
+def _line(text: str, number: int, key: str) -> int:
+    """Line of a key in the numbered document, or of the document's begin. Only refused rules pay for this second reading."""
+    for i, node in enumerate(yaml.compose_all(text, _LOADER)):
+        if i == number and node is not None:
+            found = _key_line(node, key) if key else None
+            return int(found if found is not None else node.start_mark.line) + 1
+    return 0
+
+
+def _key_line(root: Any, key: str) -> int | None:
+    stack, seen = [root], set()
+    while stack:
+        node = stack.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            for k, v in node.value:
+                if getattr(k, "value", None) == key:
+                    return int(k.start_mark.line)
+                stack.append(v)
+        elif isinstance(node, yaml.SequenceNode):
+            stack.extend(node.value)
+    return None

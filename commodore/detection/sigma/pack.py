@@ -1,0 +1,141 @@
+"""A rule pack in the form that workers use, and its cache.
+
+The cache file is data, never code: one JSON document (what dispatch and prefilter need) and, behind it, each rule's normal form, read when
+the rule is first looked at. It is found by the hash of rules, log source table and format; a file that does not fit is built again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from commodore.detection.hits import Refusal, Rule
+from commodore.detection.sigma.files import RuleFile, digest, rules
+from commodore.detection.sigma.nodes import Node
+from commodore.detection.sigma.prefilter import event_ids, needed
+from commodore.detection.sigma.rule import SigmaRule
+from commodore.detection.sigma.sources import places, settled, table
+
+FORMAT = "escadre sigma 1"
+KEEP = 8
+
+
+class Row(NamedTuple):
+    """One rule in one source. `codes`: event ids, empty = any. `texts`: one of them must occur; None = always look."""
+
+    source: int
+    rule: int
+    codes: tuple[str, ...]
+    texts: list[str] | None
+
+
+class Pack:
+    """Rules ready for dispatch. `digest` is the identity of the files that it came from."""
+
+    def __init__(self, head: dict[str, Any], body: bytes, digest_: str) -> None:
+        self.digest = digest_
+        self.rows = [Row(s, r, tuple(c), t) for s, r, c, t in head["rows"]]
+        self.refused = [Refusal(*r) for r in head["refused"]]
+        self._rules, self._ends, self._body = head["rules"], head["ends"], body
+
+    def __len__(self) -> int:
+        return len(self._rules)
+
+    def rule(self, number: int) -> Rule:
+        """What a finding says of a rule."""
+        id_, title, level, author, license_, reference, techniques, file = self._rules[number]
+        return Rule(id_, title, "sigma", level, (author,) if author else (), license_, reference, file, tuple(techniques))
+
+    def node(self, number: int) -> Node:
+        """The rule's normal form."""
+        node: Node = orjson.loads(self._body[self._ends[number] : self._ends[number + 1]])
+        return node
+
+
+def load(files: list[RuleFile], cache: Path | None) -> Pack:
+    """The pack of these files, from the cache where it is there. `cache` None keeps nothing."""
+    identity = digest(files)
+    key = hashlib.sha256(b"\0".join((FORMAT.encode(), identity.encode(), table().text, _code()))).hexdigest()
+    path = cache / f"{key[:40]}.sigma" if cache else None
+    if path:
+        with suppress(OSError, ValueError, KeyError, TypeError, IndexError):
+            return _stored(path, key, identity)
+    head, body = build(rules(files))
+    if path:
+        _store(path, key, head, body)
+    return Pack(head, body, identity)
+
+
+def build(items: Iterable[SigmaRule | Refusal]) -> tuple[dict[str, Any], bytes]:
+    """Head and body of a pack."""
+    refused: list[Refusal] = []
+    listed: list[list[Any]] = []
+    rows: list[list[Any]] = []
+    ends, body = [0], bytearray()
+    sources = table().sources
+    for item in items:
+        if isinstance(item, Refusal):
+            refused.append(item)
+            continue
+        number = len(listed)
+        listed.append([item.id, item.title, item.level, item.author, item.license, item.reference, item.techniques, item.file])
+        body += orjson.dumps(item.node)
+        ends.append(len(body))
+        for place in places(item.logsource):
+            node = settled(item.node, sources[place])
+            if node[0] == "false":
+                continue
+            ids, own = event_ids(node), sources[place].codes
+            codes = own if ids is None else ids & own if own else ids
+            if codes or (ids is None and not own):
+                rows.append([place, number, sorted(codes), needed(node)])
+    return {"refused": [list(r) for r in refused], "rules": listed, "ends": ends, "rows": rows}, bytes(body)
+
+
+def _code() -> bytes:
+    """The package version and the sizes of its modules: another matcher makes another normal form."""
+    here = Path(__file__).parent
+    return b" ".join(f"{p.name}:{p.stat().st_size}".encode() for p in sorted(here.glob("*.py")))
+
+
+def default_cache() -> Path:
+    """The user's cache directory for this program."""
+    if sys.platform == "win32":
+        root = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        root = Path.home() / "Library" / "Caches"
+    else:
+        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return root / "escadre" / "sigma"
+
+
+def _store(path: Path, key: str, head: dict[str, Any], body: bytes) -> None:
+    """Write beside, then rename; a cache that cannot be written is no reason to stop."""
+    raw = orjson.dumps(head)
+    seal = hashlib.sha256(raw + body).hexdigest()
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".sigma")
+        with os.fdopen(handle, "wb") as out:
+            out.write(b"%s %s %d\n" % (key.encode(), seal.encode(), len(raw)) + raw + body)
+        Path(name).replace(path)
+        for old in sorted(path.parent.glob("*.sigma"), key=lambda p: p.stat().st_mtime)[:-KEEP]:
+            old.unlink(missing_ok=True)
+
+
+def _stored(path: Path, key: str, identity: str) -> Pack:
+    """Read and check; any mismatch raises ValueError and the pack is built again."""
+    first, _, rest = path.read_bytes().partition(b"\n")
+    found, seal, length = first.decode("ascii").split(" ")
+    if found != key or hashlib.sha256(rest).hexdigest() != seal:
+        raise ValueError(path)
+    size = int(length)
+    return Pack(orjson.loads(rest[:size]), rest[size:], identity)

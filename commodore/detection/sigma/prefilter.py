@@ -1,0 +1,114 @@
+"""What must be in an event before a rule can fire: its event ids, and texts of which at least one has to occur.
+
+Both are necessary conditions only; the rule itself decides.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from commodore.detection.sigma.nodes import Node
+from commodore.detection.sigma.sources import table
+
+EVENT_ID = frozenset(("EventID", "EventId"))
+MIN_LENGTH = 3
+MAX_TEXTS = 400
+
+
+def event_ids(node: Node) -> frozenset[str] | None:
+    """Event ids outside of which the rule cannot fire; None = no such limit."""
+    kind = node[0]
+    if kind == "and":
+        found = [ids for n in node[1:] if (ids := event_ids(n)) is not None]
+        return frozenset.intersection(*found) if found else None
+    if kind == "or":
+        each = [event_ids(n) for n in node[1:]]
+        return None if any(e is None for e in each) else frozenset().union(*(e for e in each if e is not None))
+    if kind == "eq" and node[1] in EVENT_ID:
+        return frozenset(node[2])
+    return None
+
+
+def needed(node: Node) -> list[str] | None:
+    """Lower-case texts, one of which every event that fires must contain; None where there is no such set."""
+    found = _needed(node)
+    return sorted(found) if found is not None and len(found) <= MAX_TEXTS else None
+
+
+def _needed(node: Node) -> set[str] | None:
+    kind = node[0]
+    if kind == "and":
+        choices = [c for n in node[1:] if (c := _needed(n)) is not None]
+        return min(choices, key=cost, default=None)
+    if kind == "or":
+        union: set[str] = set()
+        for n in node[1:]:
+            part = _needed(n)
+            if part is None:
+                return None
+            union |= part
+        return union
+    return None if kind == "not" else _of_leaf(node)
+
+
+def cost(texts: set[str]) -> float:
+    """How often the texts are expected to occur, in arbitrary units: short and common ones cost more."""
+    common = table().common
+    return sum(1.0 if t in common else 4.0 ** -min(len(t), 24) * 16 for t in texts)
+
+
+def _of_leaf(node: Node) -> set[str] | None:
+    kind, field, payload = node
+    if field in table().system or field.startswith("="):
+        return None
+    if kind in ("eq", "sw", "ew", "has", "eqc", "swc", "ewc", "hasc"):
+        texts = {t.lower() for t in payload}
+    elif kind in ("glob", "globc"):
+        texts = {max((p.lower() for p in parts if isinstance(p, str)), key=len, default="") for parts in payload}
+    elif kind == "re":
+        texts = set()
+        for pattern in payload:
+            part = regex_texts(pattern)
+            if part is None:
+                return None
+            texts |= part
+    else:
+        return None
+    return texts if texts and all(len(t) >= MIN_LENGTH for t in texts) else None
+
+
+def regex_texts(pattern: str) -> set[str] | None:
+    """Texts of which one must occur where the pattern matches, from its syntax tree; None where there are none."""
+    from re import _parser  # type: ignore[attr-defined]  # the standard library's own reader of patterns; its tree has no public name
+
+    try:
+        tree = _parser.parse(pattern)
+    except Exception:  # RE2 takes forms that this reader does not; then there is no prefilter, which is never wrong
+        return None
+    return _of_sequence(tree)
+
+
+def _of_sequence(tree: Any) -> set[str] | None:
+    """The best of: runs of letters that must stand there, branches of which one must, and groups."""
+    choices: list[set[str]] = []
+    run: list[str] = []
+    for op, argument in tree:
+        name = str(op)
+        if name == "LITERAL":
+            run.append(chr(argument).lower())
+            continue
+        choices.append({"".join(run)})
+        run = []
+        part: set[str] | None = None
+        if name == "SUBPATTERN":
+            part = _of_sequence(argument[3])
+        elif name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT") and argument[0] > 0:
+            part = _of_sequence(argument[2])
+        elif name == "BRANCH":
+            parts = [_of_sequence(branch) for branch in argument[1]]
+            part = None if any(p is None for p in parts) else set().union(*(p for p in parts if p is not None))
+        if part:
+            choices.append(part)
+    choices.append({"".join(run)})
+    good = [c for c in choices if c and all(len(t) >= MIN_LENGTH for t in c)]
+    return min(good, key=cost, default=None)

@@ -1,0 +1,68 @@
+"""One event log record as rules see it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from commodore.detection.sigma.sources import table
+
+_SYSTEM = table().system
+_RENDERED = table().rendered
+_HEADER = ("winlog.provider_name", "winlog.channel", "winlog.computer_name", "event.code", "winlog.level", "user.id")
+
+
+class View(dict[str, "str | None"]):
+    """Field → value in lower case, or None where the record has none; folded when first asked for.
+
+    A name is looked for among the event's data, then its user data, then the fields of the header.
+    """
+
+    __slots__ = ("_text", "data", "record", "user")
+
+    def __init__(self, record: dict[str, Any], data: dict[str, Any], user: dict[str, Any]) -> None:
+        self.record, self.data, self.user = record, data, user
+        self._text: str | None = None
+
+    def __missing__(self, key: str) -> str | None:
+        value = self.exact(key)
+        self[key] = folded = value.lower() if value is not None else None
+        return folded
+
+    def exact(self, key: str) -> str | None:
+        """The value as it stands in the event."""
+        value = self.data.get(key)
+        if value is None:
+            value = self.user.get(key)
+            if value is None:
+                if key[:1] == "=":
+                    field, values = _RENDERED[key]
+                    raw = self.exact(field)
+                    return None if raw is None else values.get(raw.lower(), raw)
+                name = _SYSTEM.get(key)
+                value = self.record.get(name) if name else None
+        return value if value is None or type(value) is str else _rendered(value)
+
+    @property
+    def text(self) -> str:
+        """All values in lower case, one a line: where keywords are looked for."""
+        if self._text is None:
+            self._text = self.exact_text.lower()
+        return self._text
+
+    @property
+    def exact_text(self) -> str:
+        """All values as they stand."""
+        values = [*self.data.values(), *self.user.values(), *(self.record.get(k) for k in _HEADER), self.record.get("message")]
+        return "\n".join(v if type(v) is str else _rendered(v) for v in values if v is not None)
+
+    def shown(self, key: str) -> str:
+        """The name of the field in the event."""
+        return _RENDERED[key][0] if key[:1] == "=" else key
+
+
+def _rendered(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return "\n".join(_rendered(v) for v in value)
+    return str(value)
