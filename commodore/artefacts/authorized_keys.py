@@ -23,7 +23,7 @@ ARTEFACT = Artefact(
         "**/.ssh/authorized_keys", "**/.ssh/authorized_keys2", "etc/ssh/authorized_keys", "etc/ssh/authorized_keys/*", "etc/ssh/authorized_keys.d/*",
         "ProgramData/ssh/administrators_authorized_keys",
     ),
-    targets=("linux.ssh",),
+    targets=("LF11",),
     needs=("profiles",),
     fields=(
         "escadre.line", "escadre.line_bytes", "escadre.line_length", "escadre.line_number", "escadre.line_hidden", "escadre.ssh.key_type",

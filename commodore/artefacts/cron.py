@@ -21,7 +21,7 @@ ARTEFACT = Artefact(
         "etc/crontab", "etc/cron.d/*", "etc/anacrontab", "var/spool/cron/*", "var/spool/cron/crontabs/*", "var/spool/cron/tabs/*",
         "etc/cron.hourly/*", "etc/cron.daily/*", "etc/cron.weekly/*", "etc/cron.monthly/*", "etc/cron.yearly/*",
     ),
-    targets=("linux.cron",),
+    targets=("LF04", "LF09"),
     fields=(
         "escadre.line", "escadre.line_bytes", "escadre.line_length", "escadre.line_number", "escadre.line_hidden", "escadre.cron.schedule",
         "escadre.cron.kind", "escadre.cron.environment", "escadre.cron.input", "escadre.cron.job", "escadre.cron.passed_over",

@@ -16,7 +16,7 @@ ARTEFACT = Artefact(
     about="Each entry is loaded into every dynamically linked program that starts, root's included. On an ordinary host the file is missing or empty: "
     "an entry is a classic of user-space rootkits.",
     match=("etc/ld.so.preload",),
-    targets=("linux.ld-so-preload",),
+    targets=("LF04",),
     fields=(
         "dll.path", "dll.name", "escadre.line", "escadre.line_bytes", "escadre.line_length", "escadre.line_number", "escadre.line_hidden", "file.path",
     ),

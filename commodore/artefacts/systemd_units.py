@@ -26,7 +26,7 @@ ARTEFACT = Artefact(
     about="One record per unit file or drop-in (`*.d/*.conf`): commands with their prefixes, user, triggers of timers, paths and sockets, and what "
     "pulls the unit in. A unit file shows what systemd would start, not that it did; whether it is enabled shows in the links of `*.wants`.",
     match=tuple(f"{place}/*.{kind}" for place in _PLACES for kind in _KINDS) + tuple(f"{place}/*.d/*.conf" for place in _PLACES),
-    targets=("linux.systemd",),
+    targets=("LF04", "LF09"),
     fields=(
         "file.path", "service.name", "service.type", "process.command_line", "process.executable", "process.args", "process.working_directory",
         "user.name", "group.name", "escadre.systemd.unit", "escadre.systemd.type", "escadre.systemd.scope", "escadre.systemd.drop_in",
