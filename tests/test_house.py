@@ -1,0 +1,75 @@
+"""The house itself: names, sizes, one registry, every target read, no index address, nothing swallowed."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from commodore.engine import assemble, catalogue
+from commodore.schema import registry
+from scout import targets
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("scout", "commodore", "eye", "hunter", "escadre")
+MODULES = sorted(p for package in PACKAGES for p in (ROOT / package).rglob("*.py"))
+
+
+def test_a_module_stays_within_400_lines_or_says_why_not() -> None:
+    long = [p for p in MODULES if len(p.read_text(encoding="utf-8").splitlines()) > 400]
+    assert [str(p.relative_to(ROOT)) for p in long if "400 lines" not in "".join(p.read_text(encoding="utf-8").splitlines()[:3])] == []
+
+
+def test_no_error_is_swallowed_without_a_word() -> None:
+    pattern = re.compile(r"except( Exception| BaseException)?( as \w+)?: *(pass|\.\.\.)?\s*$\s*(pass|\.\.\.)\s*$|suppress\((Base)?Exception\)", re.M)
+    assert [str(p.relative_to(ROOT)) for p in MODULES if pattern.search(p.read_text(encoding="utf-8"))] == []
+
+
+def test_pins_have_hashes_and_no_index_address() -> None:
+    for file in sorted((ROOT / "requirements").glob("*.txt")):
+        text = file.read_text(encoding="utf-8")
+        assert "://" not in text
+        assert "--index" not in text
+        pins = re.findall(r"^[A-Za-z0-9_.-]+==", text, re.M)
+        assert len(pins) > 10
+        assert len(re.findall(r"^[A-Za-z0-9_.-]+==.*\\\n    --hash=sha256:", text, re.M)) == len(pins)
+
+
+@pytest.mark.parametrize("name", sorted(catalogue.artefacts()) + sorted(catalogue.derivations()))
+def test_an_artefact_names_fields_of_the_registry_and_shows_only_those(name: str) -> None:
+    known = catalogue.artefacts().get(name)
+    artefact = known.artefact if known else catalogue.derivations()[name].artefact
+    engine = assemble.ENGINE_FIELDS | assemble.DEFAULTS
+    assert [f for f in artefact.fields if f not in registry()] == []
+    assert [f for f in assemble.template_fields(artefact.message) if f not in artefact.fields and f not in engine] == []
+    assert [f for f in artefact.times if f not in artefact.fields and f != "@timestamp"] == []
+    assert artefact.sources, "an artefact says where its format knowledge comes from"
+    assert artefact.match or artefact.datasets
+    assert (ROOT / "tests" / "golden" / name).is_dir(), "one artefact, one file, one golden folder"
+
+
+def test_every_target_that_an_artefact_names_exists_and_every_target_is_read_or_says_why_not() -> None:
+    known = {t.id: t for t in targets.load()}
+    named = {(name, target) for name, entry in catalogue.artefacts().items() for target in entry.artefact.targets}
+    assert sorted({target for _, target in named if target not in known}) == []
+    for target in known.values():
+        assert bool(target.reads) != bool(target.unread), f"{target.id}: `reads` or `unread`, one of them"
+        assert [r for r in target.reads if r not in catalogue.artefacts()] == [], target.id
+
+
+def test_the_agent_imports_none_of_the_analysts_libraries() -> None:
+    code = "import json, sys, scout, scout.cli, scout.collect, scout.verify; print(json.dumps(sorted(sys.modules)))"
+    loaded = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    heavy = {"pandas", "duckdb", "tantivy", "elasticsearch", "evtx", "pydantic", "orjson", "pyarrow", "commodore", "eye", "hunter"}
+    assert sorted(heavy & {m.split(".")[0] for m in loaded}) == []
+
+
+def test_field_names_are_written_once_and_types_are_known() -> None:
+    text = (ROOT / "commodore" / "schema" / "fields.yaml").read_text(encoding="utf-8")
+    keys = re.findall(r'^"?([@a-z][\w.@]*)"?:', text, re.M)
+    assert sorted({k for k in keys if keys.count(k) > 1}) == []
+    assert len(keys) == len(registry())

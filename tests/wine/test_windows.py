@@ -1,0 +1,90 @@
+"""The agent and HUNTER in a real CPython for Windows, under Wine: no proof for real Windows, but its paths, names and calls are Windows'."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, need
+
+pytestmark = pytest.mark.wine
+HERE = Path(__file__).resolve().parent
+
+
+@pytest.fixture(scope="module")
+def windows(tmp_path_factory: pytest.TempPathFactory):
+    """Runs a tool of this checkout with Windows' Python; paths below the file system's root are `Z:` there."""
+    need(shutil.which("wine") and shutil.which("x86_64-w64-mingw32-gcc"), "Wine with mingw")
+    place = Path(os.environ.get("ESCADRE_CACHE", ROOT / ".cache")) / "wine"
+    made = subprocess.run([str(HERE / "prepare"), str(place)], capture_output=True, text=True, env=os.environ | {"PYTHON": sys.executable})
+    need(made.returncode == 0, f"Windows' Python under Wine ({made.stderr.strip()[-300:]})")
+    python, start = made.stdout.strip(), tmp_path_factory.mktemp("wine") / "start.py"
+    start.write_text(f"import sys\nsys.path.insert(0, {drive(ROOT)!r})\nname = sys.argv.pop(1)\nimport importlib\nimportlib.import_module(name + '.cli').main()\n")
+    environment = os.environ | {"WINEDEBUG": "-all", "WINEPREFIX": str(place / "prefix"), "NO_COLOR": "1"}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        # Wine's Python cannot write to a regular file: output goes through pipes
+        return subprocess.run(["wine", python, str(drive(start)), *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment, timeout=180)
+
+    return run
+
+
+def drive(path: Path) -> str:
+    return "Z:" + str(path).replace("/", "\\")
+
+
+@pytest.fixture(scope="module")
+def collected(windows, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from fixtures.windows.build import build
+
+    place = tmp_path_factory.mktemp("collected")
+    build(place / "host")
+    made = windows("scout", "keygen", "-o", drive(place / "key.txt"))
+    assert made.returncode == 0, made.stderr
+    from scout.keys import recipients_of
+
+    (place / "out").mkdir()
+    done = windows("scout", "collect", "-r", recipients_of(place / "key.txt")[0], "--root", drive(place / "host"), "-o", drive(place / "out"))
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    return place
+
+
+def test_what_windows_python_collects_is_whole_and_reads_on_linux(collected: Path) -> None:
+    from scout.archive.reader import ArchiveReader
+    from scout.keys import load_identities
+
+    (archive,) = (collected / "out").glob("*.age")
+    with ArchiveReader(archive, load_identities(collected / "key.txt")) as reader:
+        found = {m.source: m.stream.read(m.size) for m in reader if m.kind == "files"}
+        assert reader.state == "complete"
+    host = collected / "host"
+    for below in ("Windows/System32/winevt/Logs/Security.evtx", "Windows/Prefetch/WH.EXE-5C1F9E02.pf", "Windows/System32/Tasks/Microsoft/Windows/SoftwareHelper"):
+        assert found["C:\\" + below.replace("/", "\\")] == (host / below).read_bytes()
+
+
+def test_windows_python_verifies_and_lists_it(windows, collected: Path) -> None:
+    (archive,) = (collected / "out").glob("*.age")
+    checked = windows("scout", "verify", drive(archive), "-i", drive(collected / "key.txt"), "--receipt", drive(archive) + ".receipt.json")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    listed = windows("scout", "list", drive(archive), "-i", drive(collected / "key.txt"), "--json")
+    sources = {json.loads(line)["source"] for line in listed.stdout.splitlines()}
+    assert "C:\\Windows\\System32\\config\\SYSTEM" in sources
+
+
+def test_a_bad_root_is_one_clear_line_there_too(windows, collected: Path) -> None:
+    done = windows("scout", "collect", "-r", "age1nonsense", "--root", "Z:\\not\\there")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) <= 3
+
+
+def test_hunter_starts_and_says_what_it_cannot_do_there(windows, collected: Path) -> None:
+    done = windows("hunter", "--help")
+    assert done.returncode == 0, done.stderr
+    assert "apply" in done.stdout
