@@ -1,0 +1,134 @@
+"""Tar, both ways, as far as the archive needs it: ustar headers with PAX records, sparse files in GNU format 1.0.
+
+Sources: POSIX.1-2017 pax "ustar Interchange Format" and "pax Extended Header"; GNU tar manual, "Storing Sparse Files" (PAX format 1.0) and "Basic Tar Format".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+BLOCK = 512
+END = bytes(2 * BLOCK)
+_LARGEST = 8**11 - 1
+_LARGEST_ID = 8**7 - 1
+MAX_SIZE = 1 << 46
+"""64 TiB: a member that claims more is not believed."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Header:
+    """One raw header block. `size` in bytes of what follows, -1 where the field is no number."""
+
+    name: bytes
+    size: int
+    type: bytes
+    mode: int = 0
+    uid: int = 0
+    gid: int = 0
+    mtime: int = 0
+    owner: bytes = b""
+    group: bytes = b""
+    link: bytes = b""
+
+
+def padding(size: int) -> int:
+    """Zero bytes that follow `size` bytes of content."""
+    return -size % BLOCK
+
+
+def block(header: Header) -> bytes:
+    """The 512 bytes of a header; numbers that do not fit are 0 here and belong into PAX records."""
+    raw = bytearray(BLOCK)
+    raw[0 : len(header.name[:100])] = header.name[:100]
+    raw[100:136] = b"%07o\0%07o\0%07o\0%011o\0" % (header.mode & 0o7777, _fit(header.uid, _LARGEST_ID), _fit(header.gid, _LARGEST_ID), _fit(header.size, _LARGEST))
+    raw[136:148] = b"%011o\0" % _fit(header.mtime, _LARGEST)
+    raw[148:156] = b"        "
+    raw[156:157] = header.type
+    raw[257:265] = b"ustar\00000"
+    raw[265 : 265 + len(header.owner[:31])] = header.owner[:31]
+    raw[297 : 297 + len(header.group[:31])] = header.group[:31]
+    raw[148:156] = b"%06o\0 " % sum(raw)
+    return bytes(raw)
+
+
+def _fit(number: int, largest: int) -> int:
+    return number if 0 <= number <= largest else 0
+
+
+def member(header: Header, records: Mapping[str, str]) -> bytes:
+    """PAX header, its records, and the header of a member: all that stands before the content."""
+    more = dict(records)
+    if len(header.name) > 100 or not header.name.isascii():
+        more["path"] = header.name.decode("utf-8")
+    if header.size > _LARGEST:
+        more["size"] = str(header.size)
+    for key, number in (("uid", header.uid), ("gid", header.gid)):
+        if number > _LARGEST_ID:
+            more[key] = str(number)
+    data = b"".join(_record(key, value) for key, value in more.items())
+    if not data:
+        return block(header)
+    extended = Header(name=b"PaxHeaders/" + header.name.rsplit(b"/", 1)[-1][:80], size=len(data), type=b"x", mode=0o600)
+    return block(extended) + data + bytes(padding(len(data))) + block(header)
+
+
+def _record(key: str, value: str) -> bytes:
+    body = b" " + key.encode() + b"=" + value.encode("utf-8", "surrogatepass") + b"\n"
+    size = len(body) + 1
+    while len(str(size)) + len(body) != size:
+        size = len(str(size)) + len(body)
+    return str(size).encode() + body
+
+
+def records(data: bytes) -> dict[str, str]:
+    """PAX records. ValueError where lengths do not fit or text is no UTF-8."""
+    found: dict[str, str] = {}
+    at = 0
+    while at < len(data) and data[at]:
+        space = data.find(b" ", at, at + 12)
+        if space < 0 or not data[at:space].isdigit():
+            raise ValueError("a PAX record has no length")
+        end = at + int(data[at:space])
+        equals = data.find(b"=", space, end)
+        if end > len(data) or equals < 0 or data[end - 1 : end] != b"\n":
+            raise ValueError("a PAX record does not fit its length")
+        found[data[space + 1 : equals].decode("utf-8")] = data[equals + 1 : end - 1].decode("utf-8")
+        at = end
+    return found
+
+
+def parse(raw: bytes) -> Header:
+    """A header block. ValueError where the checksum does not fit: the stream is out of step."""
+    stated = _number(raw[148:156])
+    if stated != sum(raw) - sum(raw[148:156]) + 8 * 32:
+        raise ValueError("a tar header has a wrong checksum")
+    name = raw[0:100].split(b"\0", 1)[0]
+    prefix = raw[345:500].split(b"\0", 1)[0] if raw[257:263] == b"ustar\0" else b""
+    return Header(
+        name=prefix + b"/" + name if prefix else name, size=_number(raw[124:136]), type=raw[156:157], mode=max(_number(raw[100:108]), 0),
+        uid=_number(raw[108:116]), gid=_number(raw[116:124]), mtime=_number(raw[136:148]), link=raw[157:257].split(b"\0", 1)[0],
+        owner=raw[265:297].split(b"\0", 1)[0], group=raw[297:329].split(b"\0", 1)[0],
+    )
+
+
+def _number(field: bytes) -> int:
+    """Octal text, or GNU's base 256; -1 where it is neither, or negative."""
+    if field[0] & 0x80:
+        return -1 if field[0] & 0x40 else int.from_bytes(bytes([field[0] & 0x3F]) + field[1:], "big")
+    text = field.replace(b"\0", b" ").strip()
+    if not text:
+        return 0
+    return int(text, 8) if text.isdigit() and not set(text) & set(b"89") else -1
+
+
+def sparse_map(extents: Iterable[tuple[int, int]], size: int) -> bytes:
+    """The map that stands before the data of a sparse member: count, then offset and length of each extent, in lines, padded to a block.
+
+    A file of `size` bytes that ends in a hole has a last extent of no length at its end: GNU tar sets the size by it.
+    """
+    pairs = list(extents)
+    if sum(pairs[-1]) < size if pairs else size:
+        pairs.append((size, 0))
+    text = "\n".join([str(len(pairs)), *(str(number) for pair in pairs for number in pair), ""]).encode()
+    return text + bytes(padding(len(text)))

@@ -1,0 +1,314 @@
+"""ArchiveWriter: the archive, member by member, in one pass.
+
+A custody part is written after each group of several files and every few MiB (`SEAL_BYTES`); see `outlet` for what reaches the disk when.
+An item never breaks the collection: a file that shrinks is padded with zeros and says so in `valid`, one that grows is cut and says `changed while read`,
+one that cannot be read on is padded and says `error`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from scout.archive import content, custody, facts, sparse, tar
+from scout.archive.content import Readable
+from scout.archive.custody import Item
+from scout.archive.live import Lines
+from scout.archive.outlet import File, Outlet, Seal
+from scout.console import Complaint
+
+SEAL_BYTES = 4 << 20
+SEAL_LINES = 4000
+
+
+class Stopped(Exception):  # noqa: N818  (it is an end, not an error)
+    """`stop` was called: the item at hand was ended; call `abort`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What proves later that an archive is the one that was written here. `state` is whole or interrupted."""
+
+    archive: str
+    archive_sha256: str
+    size: int
+    chain_head: str
+    code: str
+    state: str
+    collection: str
+    totals: Mapping[str, Any] = field(default_factory=dict)
+
+
+class ArchiveWriter:
+    """One archive. `header` is the content of collection.json; `recipients` what `scout.keys.load_recipients` gives.
+
+    Raises Complaint where the file exists, cannot be created, or cannot be written on (disk full). Not for several threads; `stop` is for signal handlers.
+    """
+
+    def __init__(self, path: str | Path, recipients: Sequence[Any], header: Mapping[str, Any]) -> None:
+        self.path = Path(path)
+        self.header = dict(header)
+        self.totals: Counter[str] = Counter()
+        self.receipt: Receipt | None = None
+        self.receipt_error = ""
+        self._started = time.monotonic()
+        self._lines: list[bytes] = []
+        self._members = self._parts = self._items = self._since = 0
+        self._head = custody.NOTHING
+        self._group: custody.Group | None = None
+        self._names: set[int] = set()
+        self._open: tuple[dict[str, Any], int] | None = None
+        self._stop = ""
+        self._file = File(self.path)
+        self._out = Outlet(self._file, recipients)
+        self._plain("collection.json", custody.dump(self.header) + b"\n", {"type": "file"})
+
+    def __enter__(self) -> ArchiveWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        if self.receipt is None:
+            self.abort(f"{kind.__name__}" if kind else "finish was not called")
+
+    # what a collector calls
+
+    def live(self, source: str, version: int = 1) -> Lines:
+        """`live/<source>.jsonl`: a context manager whose `write(obj)` adds a line; the member is written when it ends."""
+        return Lines(source, version, self._live)
+
+    def add(self, item: Item, stream: Readable, after: Callable[[], Mapping[str, Any] | None] | None = None) -> dict[str, Any]:
+        """Write an item's content; gives its custody line (do not change it).
+
+        `after` is called when all is read and may give more for the line: `{"verdict": "changed while read", "error": "mtime moved"}`.
+        """
+        name = item.name
+        line = {"member": self._members, "name": name, "source": item.source, "target": item.target, "verdict": "taken", "method": item.method,
+                "type": item.type, "size": item.size, **item.facts}
+        if not self._first(name):
+            return self._enter({**line, "member": None, "verdict": "error", "error": "second item of this name"}, item.group)
+        if not 0 <= item.size <= tar.MAX_SIZE:
+            return self._enter({**line, "member": None, "verdict": "error", "error": f"impossible size {item.size}"}, item.group)
+        self._leave_group(item.group)
+        extents = sparse.normal(item.extents, item.size) if item.extents is not None else None
+        records = {"ESCADRE.group": str(item.group)} if item.group else {}
+        if item.path is not None:
+            records["ESCADRE.source"] = item.source
+        stored = self._header(name, item.size, {**item.facts}, records, extents)
+        self._open = (line, stored)
+        said = content.copy(self._out, stream, item.size, extents, lambda: self._stop)
+        line.update(said)
+        if after is not None and line["verdict"] == "taken":
+            line.update(after() or {})
+        entered = self._close_member(line, item.group)
+        if self._stop:
+            raise Stopped(self._stop)
+        return entered
+
+    def verdict(self, item: Item, verdict: str, **more: Any) -> dict[str, Any]:
+        """Custody line of a wanted item without content: missing, denied, over limit (with `head`, `tail`: bytes) …, a link, a directory."""
+        line = {"member": None, "name": item.name, "source": item.source, "target": item.target, "verdict": verdict, "method": item.method,
+                "type": item.type, **({"size": item.size} if item.size else {}), **item.facts, **more}
+        self._leave_group(item.group)
+        return self._enter(line, item.group)
+
+    def seal(self) -> None:
+        """Write what custody knows since the last part, if anything."""
+        if not self._lines:
+            return
+        text = custody.part(self._parts, self._head, self._lines)
+        self._header(f"custody/{self._parts:06d}.jsonl", len(text), {}, {}, None)
+        self._out.write(text + bytes(tar.padding(len(text))))
+        self._head = hashlib.sha256(text).hexdigest()
+        self._parts += 1
+        self._items += len(self._lines)
+        self._lines.clear()
+        self._since = 0
+        self._out.end_frame(Seal(self._parts, self._items, self._head))
+
+    def stop(self, reason: str) -> None:
+        """For signal handlers: the item at hand ends at the next MiB, `add` raises Stopped, and `abort` seals what there is."""
+        self._stop = reason
+
+    def finish(self) -> Receipt:
+        """Last seal, end.json, end of the archive, receipt beside it."""
+        self.seal()
+        end = {"collection": self.header.get("collection"), "members": self._members + 1, "parts": self._parts, "items": self._items,
+               "chain_head": self._head, "totals": dict(sorted(self.totals.items())), "duration": round(time.monotonic() - self._started, 3)}
+        text = custody.dump(end) + b"\n"
+        self._header("end.json", len(text), {}, {}, None)
+        self._out.write(text + bytes(tar.padding(len(text))) + tar.END)
+        self._out.close()
+        return self._write_receipt("whole", self._head)
+
+    def abort(self, reason: str = "stopped") -> Receipt:
+        """Seal and close without end.json: the archive says interrupted. Also after a failure of the disk; gives the receipt of what there is. Never raises Complaint."""
+        if self.receipt is not None:
+            return self.receipt
+        state = self._out.kept
+        try:
+            if not self._out.torn:
+                self._end_open(reason)
+                self.seal()
+                self._out.write(tar.END)
+                state = Seal(self._parts, self._items, self._head)
+            self._out.close()
+        except Complaint:
+            self._close_quietly()
+            state = self._out.kept
+        return self._write_receipt("interrupted", state.head or custody.NOTHING)
+
+    @property
+    def sealed(self) -> Seal:
+        """The last seal that is in the file, whatever happens from now on."""
+        return self._out.kept
+
+    @property
+    def written(self) -> int:
+        """Bytes in the archive file."""
+        return self._file.size
+
+    # inside
+
+    def _close_quietly(self) -> None:
+        try:
+            self._out.close()
+        except (Complaint, OSError):
+            return
+
+    def _first(self, name: str) -> bool:
+        key = int.from_bytes(hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+        known = key in self._names
+        self._names.add(key)
+        return not known
+
+    def _live(self, source: str, pieces: Any, size: int, more: Mapping[str, Any]) -> None:
+        self._leave_group(None)
+        name = f"live/{source}.jsonl"
+        line = {"member": self._members, "name": name, "source": name, "verdict": "taken", "method": "api", "type": "live", "size": size, **more}
+        self._first(name)
+        stored = self._header(name, size, {}, {}, None)
+        self._open = (line, stored)
+        digest = hashlib.sha256()
+        for piece in pieces:
+            digest.update(piece)
+            self._out.write(piece)
+            self._since += len(piece)
+        line["sha256"] = digest.hexdigest()
+        self._close_member(line, None)
+
+    def _plain(self, name: str, text: bytes, more: Mapping[str, Any]) -> None:
+        line = {"member": self._members, "name": name, "source": name, "verdict": "taken", "method": "api", "size": len(text),
+                "sha256": hashlib.sha256(text).hexdigest(), **more}
+        self._first(name)
+        self._header(name, len(text), {}, {}, None)
+        self._out.write(text + bytes(tar.padding(len(text))))
+        self._enter(line, None)
+
+    def _header(self, name: str, size: int, known: Mapping[str, Any], records: dict[str, str], extents: Sequence[tuple[int, int]] | None) -> int:
+        """Write headers (and a sparse map); gives the position in the plaintext where the member's content ends."""
+        pax = {"ESCADRE.member": str(self._members), **records, **_times(known)}
+        unknown = [key for key in ("mode", "uid", "gid", "mtime") if key not in known]
+        if unknown and name.startswith("files/"):
+            pax["ESCADRE.unknown"] = " ".join(unknown)
+        table = b""
+        raw = name.encode("utf-8")
+        if extents is not None:
+            pax |= {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": name, "GNU.sparse.realsize": str(size)}
+            table = tar.sparse_map(extents, size)
+            folder, _, last = raw.rpartition(b"/")
+            raw = folder + b"/GNUSparseFile.0/" + last
+            size = len(table) + sum(length for _, length in extents)
+        seconds = (facts.nanoseconds(known.get("mtime")) or 0) // 1_000_000_000
+        header = tar.Header(name=raw, size=size, type=b"0", mode=_octal(known.get("mode")), uid=_id(known.get("uid")), gid=_id(known.get("gid")), mtime=seconds,
+                            owner=_ascii(known.get("owner")), group=_ascii(known.get("group_name")))
+        self._out.write(tar.member(header, pax) + table)
+        self._members += 1
+        return self._out.total + size - len(table)
+
+    def _close_member(self, line: dict[str, Any], group: custody.Group | None) -> dict[str, Any]:
+        """Pad to the block, and enter the line."""
+        self._out.write(bytes(tar.padding(self._out.total)))
+        self._open = None
+        return self._enter(custody.line(line), group)
+
+    def _enter(self, line: dict[str, Any], group: custody.Group | None) -> dict[str, Any]:
+        line = custody.line(line)
+        self.totals[line["verdict"]] += 1
+        size = line.get("size", 0) if line["member"] is not None else 0
+        self.totals["bytes"] += size
+        self._lines.append(custody.dump(line))
+        self._since += size + len(self._lines[-1])
+        self._group = group if group is not None and group.count > 1 else None
+        if self._group is not None and self._group.number == self._group.count:
+            self._group = None
+            self.seal()
+        elif self._group is None and (self._since >= SEAL_BYTES or len(self._lines) >= SEAL_LINES):
+            self.seal()
+        return line
+
+    def _leave_group(self, coming: custody.Group | None) -> None:
+        """A group of several files ends where an item of another one comes, also when its last file could not be had."""
+        if self._group is not None and (coming is None or coming.id != self._group.id):
+            self._group = None
+            self.seal()
+
+    def _end_open(self, reason: str) -> None:
+        """The member that was being written when the collection was stopped: padded, and its custody line says so."""
+        if self._open is None:
+            return
+        line, end = self._open
+        missing = max(end - self._out.total, 0)
+        self._out.zeros(missing)
+        self._close_member({**line, "verdict": "error", "valid": max(line["size"] - missing, 0), "error": f"not read to the end: {reason}"}, None)
+
+    def _write_receipt(self, state: str, head: str) -> Receipt:
+        digest = self._file.sha256.hexdigest()
+        receipt = Receipt(
+            archive=self.path.name, archive_sha256=digest, size=self._file.size, chain_head=head, code=custody.receipt_code(head, digest), state=state,
+            collection=str(self.header.get("collection", "")), totals=dict(sorted(self.totals.items())),
+        )
+        self.receipt = receipt
+        beside = receipt_path(self.path)
+        try:
+            with beside.open("x", encoding="ascii", newline="\n") as file:
+                file.write(json.dumps(asdict(receipt), indent=2) + "\n")
+        except OSError as e:
+            self.receipt_error = f"{beside} could not be written: {e.strerror}"
+        return receipt
+
+
+def receipt_path(archive: Path) -> Path:
+    """`<archive>.receipt.json`."""
+    return archive.with_name(archive.name + ".receipt.json")
+
+
+def _times(known: Mapping[str, Any]) -> dict[str, str]:
+    """PAX times: mtime only where the header cannot hold it; atime, ctime and the birth time (libarchive's key) where known."""
+    found = {}
+    for fact, key in (("mtime", "mtime"), ("atime", "atime"), ("ctime", "ctime"), ("btime", "LIBARCHIVE.creationtime")):
+        value = facts.nanoseconds(known.get(fact))
+        if value is None or (fact == "mtime" and value % 1_000_000_000 == 0 and 0 <= value < 8**11 * 1_000_000_000):
+            continue
+        seconds, fraction = divmod(abs(value), 1_000_000_000)
+        found[key] = f"{'-' if value < 0 else ''}{seconds}" + (f".{fraction:09d}".rstrip("0") if fraction else "")
+    return found
+
+
+def _octal(mode: object) -> int:
+    text = str(mode or "")
+    return int(text, 8) if text and set(text) <= set("01234567") and len(text) <= 6 else 0o600
+
+
+def _id(number: object) -> int:
+    return number if isinstance(number, int) and 0 <= number < 1 << 32 else 0
+
+
+def _ascii(text: object) -> bytes:
+    return str(text or "").encode("ascii", "replace")
