@@ -1,0 +1,11 @@
+"""What SCOUT collects: the YAML files of this folder are the definitions, `load` reads and checks them.
+
+Target ids are those of the collection catalogue: `WR` Windows registry, `WE` event and text logs, `WN` NTFS metadata, `WX` execution,
+`WP` persistence, `WS` suspicious files, `LL` Linux live state, `LF` Linux files.
+"""
+
+from __future__ import annotations
+
+from scout.targets.loader import Target, Targets, load, parse_size, select
+
+__all__ = ["Target", "Targets", "load", "parse_size", "select"]

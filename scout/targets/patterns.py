@@ -1,0 +1,175 @@
+"""Path patterns, compiled into one tree so that a walk matches all of them at once.
+
+A pattern is a path below the root with `/`: `*` and `?` within a component, `{a,b}` alternatives, `**` any number of folders
+(at the end: everything below), `<U>` every user profile, `%SystemRoot%` and its like from the examined host.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+_VARIABLE = re.compile(r"%([A-Za-z]+)%")
+_GLOB = re.compile(r"[*?]")
+
+
+def braces(pattern: str) -> list[str]:
+    """Alternatives written out: `a{b,c}d` → `abd`, `acd`. Not nested: nesting raises ValueError."""
+    start = pattern.find("{")
+    if start < 0:
+        if "}" in pattern:
+            raise ValueError(f"unbalanced braces in {pattern!r}")
+        return [pattern]
+    end = pattern.find("}", start)
+    inner = pattern[start + 1 : end]
+    if end < 0 or "{" in inner:
+        raise ValueError(f"unbalanced or nested braces in {pattern!r}")
+    return [pattern[:start] + choice + rest for rest in braces(pattern[end + 1 :]) for choice in inner.split(",")]
+
+
+def expand(pattern: str, profiles: Iterable[str], variables: Mapping[str, str]) -> Iterator[str]:
+    """The pattern for this host: `<U>` becomes each profile (paths below the root), `%Name%` its value (names without case).
+
+    A variable that the host does not have yields nothing.
+    """
+    names = {name.lower(): value for name, value in variables.items()}
+    if any(found.group(1).lower() not in names for found in _VARIABLE.finditer(pattern)):
+        return
+    plain = _VARIABLE.sub(lambda found: literal(names[found.group(1).lower()]), pattern)
+    if "<U>" not in plain:
+        yield plain
+        return
+    for profile in profiles:
+        yield plain.replace("<U>", literal(profile))
+
+
+def literal(text: str) -> str:
+    """Text of the host inside a pattern: its own wildcards mean themselves (written as `[*]`-like escapes)."""
+    return re.sub(r"([*?\[\]{}])", lambda found: f"[{ord(found.group(1)):x}]", text)
+
+
+def _plain(component: str) -> str:
+    return re.sub(r"\[([0-9a-f]{2})\]", lambda found: chr(int(found.group(1), 16)), component)
+
+
+def component_regex(component: str, fold: bool) -> re.Pattern[str]:
+    """One component with `*` and `?` as a regular expression over a whole name."""
+    parts = re.split(r"(\*|\?|\[[0-9a-f]{2}\])", component)
+    body = "".join({"*": ".*", "?": "."}.get(part, re.escape(_plain(part))) for part in parts)
+    return re.compile(body, re.DOTALL | (re.IGNORECASE if fold else 0))
+
+
+def path_regex(pattern: str, fold: bool) -> re.Pattern[str]:
+    """A whole pattern without variables as a regular expression over a path below the root (for exclusions)."""
+    out = []
+    for alternative in braces(pattern):
+        pieces = alternative.strip("/").split("/")
+        text = ""
+        for at, piece in enumerate(pieces):
+            last = at == len(pieces) - 1
+            if piece == "**":
+                text += ".*" if last else "(?:[^/]+/)*"
+            else:
+                text += component_regex(piece, fold).pattern.replace(".*", "[^/]*") + ("" if last else "/")
+        out.append(text)
+    return re.compile("|".join(f"(?:{text})" for text in out), re.DOTALL | (re.IGNORECASE if fold else 0))
+
+
+@dataclass(slots=True)
+class Node:
+    """One place in the tree of patterns. `ends` holds what is wanted when a file's last component arrives here."""
+
+    literals: dict[str, tuple[str, Node]] = field(default_factory=dict)
+    """folded name → (name as written, next node)"""
+    globs: dict[str, tuple[re.Pattern[str], Node]] = field(default_factory=dict)
+    deep: Node | None = None
+    """the node after `**`: reached without a step, and kept on every step"""
+    loops: bool = False
+    ends: list[Hashable] = field(default_factory=list)
+
+
+class Tree:
+    """All patterns of a walk. `fold` compares without case, as Windows does."""
+
+    def __init__(self, fold: bool) -> None:
+        self.fold = fold
+        self.top = Node()
+
+    def add(self, pattern: str, wanted: Hashable) -> None:
+        """Put one expanded pattern in; `wanted` is handed back for each path that fits."""
+        for alternative in braces(pattern):
+            pieces = [piece for piece in alternative.split("/") if piece]
+            if pieces and pieces[-1] == "**":
+                pieces.append("*")
+            node = self.top
+            for piece in pieces:
+                node = self._step(node, piece)
+            node.ends.append(wanted)
+
+    def _step(self, node: Node, piece: str) -> Node:
+        if piece == "**":
+            if node.deep is None:
+                node.deep = Node(loops=True)
+            return node.deep
+        if _GLOB.search(piece):
+            key = piece.lower() if self.fold else piece
+            if key not in node.globs:
+                node.globs[key] = (component_regex(piece, self.fold), Node())
+            return node.globs[key][1]
+        name = _plain(piece)
+        return node.literals.setdefault(self.key(name), (name, Node()))[1]
+
+    def key(self, name: str) -> str:
+        """The name as it is compared."""
+        return name.lower() if self.fold else name
+
+    def start(self) -> tuple[Node, ...]:
+        """The state at the root of the walk."""
+        return _closure([self.top])
+
+    def advance(self, state: Sequence[Node], name: str) -> tuple[Node, ...]:
+        """The state after one more component; empty where no pattern can fit any more."""
+        key = self.key(name)
+        out: list[Node] = []
+        for node in state:
+            if key in node.literals:
+                out.append(node.literals[key][1])
+            out.extend(after for regex, after in node.globs.values() if regex.fullmatch(name))
+            if node.loops:
+                out.append(node)
+        return _closure(out)
+
+
+def _closure(nodes: list[Node]) -> tuple[Node, ...]:
+    out: list[Node] = []
+    seen: set[int] = set()
+    while nodes:
+        node = nodes.pop(0)
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        out.append(node)
+        if node.deep is not None:
+            nodes.append(node.deep)
+    return tuple(out)
+
+
+def needs_listing(state: Sequence[Node]) -> bool:
+    """Whether the names of the folder must be listed, or the few literal ones looked up."""
+    return any(node.globs or node.loops for node in state)
+
+
+def literal_names(state: Sequence[Node]) -> list[str]:
+    """Names to look up in a folder whose state needs no listing, as written in the patterns."""
+    return [name for node in state for name, _ in node.literals.values()]
+
+
+def wanted(state: Sequence[Node]) -> list[Hashable]:
+    """What is wanted for a file that arrived in this state, each once, in the order of the patterns."""
+    return list(dict.fromkeys(end for node in state for end in node.ends))
+
+
+def leads_on(state: Sequence[Node]) -> bool:
+    """Whether a folder in this state can hold anything wanted."""
+    return any(node.literals or node.globs or node.loops for node in state)
