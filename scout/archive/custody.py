@@ -29,10 +29,10 @@ class Group(NamedTuple):
     id: str
     role: str
     number: int
-    count: int
+    total: int
 
     def __str__(self) -> str:
-        return f"{self.id}:{self.role}:{self.number}/{self.count}"
+        return f"{self.id}:{self.role}:{self.number}/{self.total}"
 
     @classmethod
     def parse(cls, text: str) -> Group | None:

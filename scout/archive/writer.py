@@ -245,8 +245,8 @@ class ArchiveWriter:
         self.totals["bytes"] += size
         self._lines.append(custody.dump(line))
         self._since += size + len(self._lines[-1])
-        self._group = group if group is not None and group.count > 1 else None
-        if self._group is not None and self._group.number == self._group.count:
+        self._group = group if group is not None and group.total > 1 else None
+        if self._group is not None and self._group.number == self._group.total:
             self._group = None
             self.seal()
         elif self._group is None and (self._since >= SEAL_BYTES or len(self._lines) >= SEAL_LINES):
