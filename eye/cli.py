@@ -1,0 +1,133 @@
+"""The command line of the Eye: a thin skin over `eye.index`, `eye.search`, `eye.web` and `eye.elastic`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from scout.console import DONE, PARTIAL, Screen, duration, escape, megabytes, plural, run
+
+Case = Annotated[Path, typer.Argument(metavar="CASE", help="Case directory that `commodore process -o CASE` wrote.")]
+Json = Annotated[bool, typer.Option("--json", help="For machines: one JSON document or line per result on stdout, nothing else there.")]
+
+
+def build_app() -> typer.Typer:
+    """The typer application."""
+    app = typer.Typer(name="eye", help="THE EYE searches a case and shows it: embedded, or in Elasticsearch.", no_args_is_help=True, rich_markup_mode=None)
+    app.callback(invoke_without_command=True)(_main)
+    app.command("index")(_index)
+    app.command("search")(_search)
+    app.command("serve")(_serve)
+    app.command("load")(_load)
+    return app
+
+
+def _version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"eye {version('escadre')}\n")
+        raise typer.Exit(DONE)
+
+
+def _main(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")] = False) -> None:
+    """THE EYE searches a case and shows it: embedded, or in Elasticsearch."""
+
+
+def _index(case: Case, json: Json = False) -> None:
+    """Build or bring up to date the index of a case; parts whose records have not changed are kept."""
+    from eye.index import index
+
+    screen = Screen(json_lines=json)
+    with screen.progress() as bar:
+        task = bar.add_task("indexing", total=None, now="")
+        done = index(case, progress=lambda dataset, n: bar.update(task, advance=n, now=dataset))
+    if json:
+        screen.emit(vars(done))
+    rate = f" ({done.built_records / done.seconds:,.0f}/s)" if done.built_records and done.seconds > 0.05 else ""
+    screen.say(f"Index {escape(case)}: {plural(done.records, 'record')} in {plural(done.parts, 'part')}, {megabytes(done.bytes)} on disk")
+    screen.say(f"  built       {plural(done.built, 'part')} with {plural(done.built_records, 'record')} in {duration(done.seconds)}{rate}; the rest was up to date")
+    if done.dropped:
+        screen.say(f"  dropped     {plural(done.dropped, 'part')} whose records are gone")
+    screen.say(f"Next: eye search {escape(case)} 'WORD'        eye serve {escape(case)}")
+
+
+def _search(
+    case: Case,
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="Lucene syntax: word, \"a phrase\", field:value, wild*, [1 TO 5], AND OR NOT.")],
+    limit: Annotated[int | None, typer.Option(help="At most so many records (without --json: 50 unless given).", min=0)] = None,
+    json: Json = False,
+) -> None:
+    """Search the records of a case. Exit code 0, also where nothing is found."""
+    from eye.store import Store
+
+    screen = Screen(json_lines=json)
+    store = Store(case)
+    try:
+        asked = store.ask(query)
+        if json:
+            for line in store.lines(asked, limit):
+                sys.stdout.buffer.write(line + b"\n")
+            sys.stdout.buffer.flush()
+            return
+        total, _, _ = store.count(asked)
+        shown = store.rows(asked, 0, 50 if limit is None else limit)
+        for record in shown:
+            screen.say(_line(record))
+        more = f", {len(shown):,} shown" if len(shown) < total else ""
+        screen.note(f"{plural(total, 'hit')} in {plural(store.records, 'record')}{more}")
+    finally:
+        store.close()
+
+
+def _line(record: dict[str, Any]) -> str:
+    cells = (str(record.get("@timestamp") or "–")[:23], str(record.get("host.name", "–")), str(record.get("event.dataset", "–")))
+    return f"{escape(cells[0]):<23}  {escape(cells[1]):<20}  {escape(cells[2]):<12}  {escape(record.get('message', ''))}"
+
+
+def _serve(
+    case: Case,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)] = 0,
+) -> None:
+    """Show a case in the browser, on 127.0.0.1 only. Prints one line: the address with its token."""
+    from eye.web.serve import serve
+
+    serve(case, port)
+
+
+def _load(
+    case: Case,
+    url: Annotated[str, typer.Option(help="Address of Elasticsearch: https://es:9200.")],
+    api_key_file: Annotated[Path | None, typer.Option(help="File with an API key (id:key or encoded). Else ESCADRE_ES_API_KEY.")] = None,
+    user: Annotated[str | None, typer.Option(help="User name; the password comes from ESCADRE_ES_PASSWORD or is asked for.")] = None,
+    ca: Annotated[Path | None, typer.Option(help="Certificate of the authority that signed the server's.")] = None,
+    name: Annotated[str, typer.Option(help="Name of the case in the index names; the directory's name unless given.")] = "",
+    json: Json = False,
+) -> None:
+    """Load a case into Elasticsearch. Exit code 1 where documents were refused or counts differ."""
+    from eye.elastic.connect import connect
+    from eye.elastic.load import load, report
+
+    screen = Screen(json_lines=json)
+    client = connect(url, api_key_file=api_key_file, user=user, ca=ca)
+    with screen.progress() as bar:
+        task = bar.add_task("loading", total=None, now="")
+        done = load(case, client, name=name, progress=lambda dataset, n: bar.update(task, advance=n, now=dataset))
+    if json:
+        screen.emit(done.document())
+    for line in report(done):
+        screen.say(line)
+    if not done.whole:
+        raise typer.Exit(PARTIAL)
+
+
+def main() -> None:
+    """Entry point of the `eye` program."""
+    sys.exit(run("eye", build_app))
+
+
+if __name__ == "__main__":
+    main()

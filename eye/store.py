@@ -1,0 +1,245 @@
+"""An open index: hits, histogram, facets, rows and records of one case, by DuckDB over the Parquet parts and tantivy over their words.
+
+A `Store` is safe to use from several threads: each question runs on its own cursor, is stopped after `seconds`, and its memory is bounded.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import orjson
+import pyarrow as pa
+import tantivy
+
+from commodore.schema import registry
+from eye.case import open_case, sources
+from eye.columns import RECORD, ROW, TIME
+from eye.compile import Compiler
+from eye.index import fresh, index, open_words, words_schema
+from eye.lucene import Node, parse
+from scout.console import COULD_NOT, Complaint
+
+MEMORY = "384MB"
+"""What DuckDB may hold; beyond it, it writes to `index/.scratch`."""
+CACHED_WORDS = 64
+REGEX_LIMIT = 300
+"""Longest wildcard pattern over words, in characters: a bound for the automaton."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A query made ready: its condition, the values in it, and the row sets of its words."""
+
+    query: str
+    condition: str
+    parameters: tuple[Any, ...]
+    tables: tuple[tuple[str, pa.Table], ...]
+
+
+class Store:
+    """The index of one case, opened for reading; built first where it is not up to date."""
+
+    def __init__(self, path: str | Path, *, build: bool = True, seconds: float = 10.0) -> None:
+        self.case, self.seconds = open_case(path), seconds
+        self.home = self.case / "index"
+        if build and any(fresh(self.home, source) is None for source in sources(self.case)):
+            index(self.case)
+        self._lock = threading.Lock()
+        self._words: OrderedDict[tuple[str, str, tuple[str, ...]], pa.Table] = OrderedDict()
+        self._load()
+
+    def _load(self) -> None:
+        parts = [(self.home / "parts" / s.dataset / s.collection, fresh(self.home, s)) for s in sources(self.case)]
+        known = [(folder, part) for folder, part in parts if part]
+        if len(known) < len(parts):
+            raise Complaint(f"the index of {self.case} is not up to date.", f"eye index {self.case}", COULD_NOT)
+        self.records = sum(int(part["records"]) for _, part in known)
+        self.columns = frozenset(name for _, part in known for name in part["fields"])
+        self.files = [str(folder / name) for folder, part in known for name in part["files"]]
+        try:
+            self._indexes = [open_words(folder / "words") for folder, part in known if part["records"]]
+        except ValueError as e:
+            raise Complaint(f"the index of {self.case} does not read: {e}.", f"Delete {self.home} and run `eye index` again.", COULD_NOT) from e
+        self._searchers: list[tantivy.Searcher] = [one.searcher() for one in self._indexes]
+        self._schema = words_schema()
+        self._db = self._database()
+
+    def _database(self) -> duckdb.DuckDBPyConnection:
+        db = duckdb.connect(":memory:", config={"memory_limit": MEMORY, "autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
+        db.execute(f"SET temp_directory = {_quoted(str(self.home / '.scratch'))}")
+        db.execute("SET enable_progress_bar = false")
+        if self.files:
+            listed = ", ".join(_quoted(f) for f in self.files)
+            db.execute(f"CREATE VIEW rec AS SELECT * FROM read_parquet([{listed}], union_by_name = true)")
+        else:
+            db.execute(f'CREATE TABLE rec ("{ROW}" BIGINT, "{RECORD}" BLOB, "{TIME}" BIGINT)')
+        return db
+
+    # --- a query
+
+    def ask(self, query: str, filters: tuple[str, ...] = ()) -> Asked:
+        """Read and compile a query and further queries that must match too. Raises QueryComplaint."""
+        tables: dict[str, pa.Table] = {}
+        parameters: list[Any] = []
+        conditions = []
+        for text in (query, *filters):
+            compiler = Compiler(text, self.columns, lambda name, kind, tokens: self._rows(tables, name, kind, tokens), parameters)
+            node: Node = parse(text)
+            conditions.append(compiler.sql(node))
+        real = [c for c in conditions if c != "true"]
+        return Asked(query, " AND ".join(real) or "true", tuple(parameters), tuple(tables.items()))
+
+    def _rows(self, tables: dict[str, pa.Table], name: str, kind: str, tokens: tuple[str, ...]) -> str:
+        rows = self._word_rows(name, kind, tokens)
+        if rows.num_rows == 0:
+            return "false"
+        table = f"words_{len(tables)}"
+        tables[table] = rows
+        return f'("{ROW}" IN (SELECT row FROM {table}))'
+
+    def _word_rows(self, name: str, kind: str, tokens: tuple[str, ...]) -> pa.Table:
+        key = (name, kind, tokens)
+        with self._lock:
+            if key in self._words:
+                self._words.move_to_end(key)
+                return self._words[key]
+        question = self._question(name, kind, tokens)
+        found: list[int] = []
+        for searcher in self._searchers:
+            hits = searcher.search(question, limit=max(1, searcher.num_docs), count=False).hits
+            found += searcher.fast_field_values("row", [address for _, address in hits])
+        rows = pa.table({"row": pa.array(np.array(found, dtype=np.int64))})
+        with self._lock:
+            self._words[key] = rows
+            while len(self._words) > CACHED_WORDS or sum(t.num_rows for t in self._words.values()) > 8_000_000:
+                if len(self._words) == 1:
+                    break
+                self._words.popitem(last=False)
+        return rows
+
+    def _question(self, name: str, kind: str, tokens: tuple[str, ...]) -> tantivy.Query:
+        query = tantivy.Query
+        if kind == "regex":
+            if len(tokens[0]) > REGEX_LIMIT:
+                raise Complaint("a wildcard pattern is too long.", "Shorten it, or name a field.", 2)
+            found = query.regex_query(self._schema, name, tokens[0])
+        elif kind == "phrase":
+            found = query.phrase_query(self._schema, name, list(tokens))
+        elif kind == "any":
+            found = query.boolean_query([(tantivy.Occur.Should, query.term_query(self._schema, name, token)) for token in tokens])
+        else:
+            found = query.term_query(self._schema, name, tokens[0])
+        return query.const_score_query(found, 1.0)
+
+    @contextmanager
+    def _cursor(self, asked: Asked) -> Iterator[duckdb.DuckDBPyConnection]:
+        cursor = self._db.cursor()
+        timer = threading.Timer(self.seconds, cursor.interrupt)
+        timer.daemon = True
+        timer.start()
+        try:
+            for name, table in asked.tables:
+                cursor.register(name, table)
+            yield cursor
+        except duckdb.InterruptException as e:
+            raise Complaint(f"stopped after {self.seconds:.0f} s: the query has to read too much.", "Narrow the time, name a field, or drop the leading *.", COULD_NOT) from e
+        except (duckdb.IOException, duckdb.OutOfMemoryException) as e:
+            raise Complaint(f"the index does not read: {str(e).splitlines()[0]}.", f"eye index {self.case}", COULD_NOT) from e
+        finally:
+            timer.cancel()
+            cursor.close()
+
+    def _run(self, asked: Asked, select: str, tail: str = "", *more: Any) -> list[tuple[Any, ...]]:
+        with self._cursor(asked) as cursor:
+            return cursor.execute(f"SELECT {select} FROM rec WHERE {asked.condition} {tail}", [*asked.parameters, *more]).fetchall()  # noqa: S608  (values are bound)
+
+    # --- answers
+
+    def count(self, asked: Asked) -> tuple[int, int | None, int | None]:
+        """Number of hits, and the first and last time among them (nanoseconds since 1970 UTC)."""
+        n, low, high = self._run(asked, f'count(*), min("{TIME}"), max("{TIME}")')[0]
+        return n, low, high
+
+    def histogram(self, asked: Asked, start: int, width: int) -> dict[int, int]:
+        """Hits per bucket of `width` nanoseconds from `start`: bucket number → hits. Records without a time are in none."""
+        found = self._run(asked, f'("{TIME}" - {int(start)}) // {int(width)} AS b, count(*)', f'AND "{TIME}" IS NOT NULL GROUP BY b')
+        return {int(b): n for b, n in found}
+
+    def facet(self, asked: Asked, name: str, limit: int = 6) -> tuple[list[tuple[str, int]], int]:
+        """Most frequent values of a keyword, number or true-or-false field among the hits, without case, and how many different ones there are."""
+        if name not in self.columns:
+            return [], 0
+        known, column = registry()[name], f'"{name}"'
+        value = f"unnest({column})" if known.many else column
+        inner = f"SELECT {value} AS v FROM rec WHERE {asked.condition} AND {column} IS NOT NULL"  # noqa: S608
+        by = "lower(v)" if known.type == "keyword" else "v"
+        sql = f"SELECT any_value(v), count(*) AS n, count(*) OVER () FROM ({inner}) GROUP BY {by} ORDER BY n DESC, {by} LIMIT {int(limit)}"  # noqa: S608
+        with self._cursor(asked) as cursor:
+            found = cursor.execute(sql, list(asked.parameters)).fetchall()
+        return [(_shown(v), n) for v, n, _ in found], found[0][2] if found else 0
+
+    def rows(self, asked: Asked, start: int, limit: int, *, descending: bool = False) -> list[dict[str, Any]]:
+        """One page of hits in the order of time, those without a time last: whole records, each with its row number as `_row`."""
+        order = f'ORDER BY "{TIME}" {"DESC" if descending else "ASC"} NULLS LAST, "{ROW}" LIMIT {int(limit)} OFFSET {int(start)}'
+        return self.by_rows([row for (row,) in self._run(asked, f'"{ROW}"', order)])
+
+    def by_rows(self, rows: list[int]) -> list[dict[str, Any]]:
+        """Whole records by row number, in the order given."""
+        if not rows:
+            return []
+        asked = Asked("", "true", (), ())
+        listed = ", ".join(str(int(row)) for row in rows)
+        found = dict(self._run(asked, f'"{ROW}", "{RECORD}"', f'AND "{ROW}" IN ({listed})'))
+        return [{**orjson.loads(found[row]), ROW: row} for row in rows if row in found]
+
+    def position(self, asked: Asked, row: int, *, descending: bool = False) -> int | None:
+        """Place of a record among the hits, from 0, in the order of `rows`; None if it is no hit."""
+        here = self._run(asked, f'"{TIME}"', f'AND "{ROW}" = {int(row)}')
+        if not here:
+            return None
+        at = here[0][0]
+        same = f'("{TIME}" IS NULL AND "{ROW}" < {int(row)})' if at is None else f'("{TIME}" = {at} AND "{ROW}" < {int(row)})'
+        before = f'"{TIME}" IS NOT NULL OR {same}' if at is None else f'"{TIME}" {">" if descending else "<"} {at} OR {same}'
+        return int(self._run(asked, "count(*)", f"AND ({before})")[0][0])
+
+    def by_ids(self, ids: list[str]) -> list[dict[str, Any]]:
+        """Whole records by `escadre.id`, in the order given; unknown ids are left out."""
+        if not ids or "escadre.id" not in self.columns:
+            return []
+        asked = Asked("", 'list_contains($1, "escadre.id")', (ids,), ())
+        found = {record["escadre.id"]: {**record, ROW: row} for row, line in self._run(asked, f'"{ROW}", "{RECORD}"') for record in (orjson.loads(line),)}
+        return [found[i] for i in ids if i in found]
+
+    def lines(self, asked: Asked, limit: int | None = None) -> Iterator[bytes]:
+        """The JSON lines of the hits as they stand in the case, in the order of time; all of them unless `limit`."""
+        order = f'ORDER BY "{TIME}" NULLS LAST, "{ROW}"' + (f" LIMIT {int(limit)}" if limit is not None else "")
+        rows = [row for (row,) in self._run(asked, f'"{ROW}"', order)]
+        for at in range(0, len(rows), 1000):
+            listed = rows[at : at + 1000]
+            found = dict(self._run(Asked("", "list_contains($1, \"_row\")", (listed,), ()), f'"{ROW}", "{RECORD}"'))
+            yield from (found[row] for row in listed)
+
+    def close(self) -> None:
+        """Release the files."""
+        self._db.close()
+        self._searchers, self._indexes = [], []
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bytes) and len(value) == 16:
+        found = ipaddress.IPv6Address(value)
+        return str(found.ipv4_mapped or found)
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
