@@ -1,0 +1,122 @@
+r"""Facts of a Windows host from its SYSTEM and SOFTWARE hives: name, version, time zone, control set, system root, profiles.
+
+Sources: Microsoft Learn, `TIME_ZONE_INFORMATION` and `DYNAMIC_TIME_ZONE_INFORMATION`; ProfileList as documented in KB 947215; the zone
+names are Unicode CLDR's `windowsZones` (territory 001), as data in `windows_zones.yaml`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+from commodore.commandline import expand_windows
+from commodore.evidence import Evidence
+from commodore.hives import open_hive
+from scout.formats.regf import Hive, Key
+
+WANTED: tuple[str, ...] = ("**/config/SYSTEM", "**/config/SOFTWARE")
+
+Fetch = Callable[[str], Evidence | None]
+
+
+def facts(fetch: Fetch) -> dict[str, Any]:
+    """Keyword arguments of `Host`, only what is known. `fetch(path)` gives a wanted member with its companions."""
+    result: dict[str, Any] = {}
+    system, software = (_hive(fetch(path)) for path in WANTED)
+    if system is not None:
+        result |= _system(system)
+    if software is not None:
+        result |= _software(software)
+    return {"os": "windows", **result} if result else {}
+
+
+def _hive(evidence: Evidence | None) -> Hive | None:
+    opened = evidence.once(open_hive) if evidence else None
+    return opened.view() if isinstance(opened, Hive) else None
+
+
+def _number(key: Key | None, name: str) -> int | None:
+    value = key.value(name) if key else None
+    return value.number if value else None
+
+
+def _system(hive: Hive) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    number = _number(hive.find("Select"), "Current")
+    if not number:
+        return result
+    result["control_set"] = number
+    control = f"ControlSet{number:03d}\\Control"
+    names = hive.find(f"{control}\\ComputerName\\ComputerName")
+    if name := names.text("ComputerName") if names else "":
+        result["name"] = name
+    if zone := _zone(hive.find(f"{control}\\TimeZoneInformation")):
+        result["timezone"] = zone
+    return result
+
+
+def _zone(key: Key | None) -> str:
+    """IANA name, or the fixed offset of the standard time, '' where neither can be told."""
+    if key is None:
+        return ""
+    if name := zones().get(key.text("TimeZoneKeyName").upper(), ""):
+        return name
+    bias = _number(key, "ActiveTimeBias") if _number(key, "DynamicDaylightTimeDisabled") else _number(key, "Bias")
+    if bias is None:
+        return ""
+    minutes = -(bias - (1 << 32) if bias >> 31 else bias)
+    if abs(minutes) > 24 * 60:
+        return ""
+    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
+
+
+@cache
+def zones() -> dict[str, str]:
+    """Windows zone name in upper case → IANA name."""
+    text = files("commodore.facts").joinpath("windows_zones.yaml").read_text(encoding="utf-8")
+    table = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return {str(name).upper(): str(zone) for name, zone in table.items()}
+
+
+def _software(hive: Hive) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    version = hive.find("Microsoft\\Windows NT\\CurrentVersion")
+    if version is not None:
+        if root := version.text("SystemRoot"):
+            result["system_root"] = root
+        if described := _version(version):
+            result["os_version"] = described
+    profiles = hive.find("Microsoft\\Windows NT\\CurrentVersion\\ProfileList")
+    if profiles is not None:
+        result |= _profiles(profiles, result.get("system_root", "C:\\Windows"))
+    return result
+
+
+def _version(key: Key) -> str:
+    """`Windows 10 Pro 22H2 (10.0.19045.3803)`; a build from 22000 on is Windows 11, whatever ProductName says."""
+    name, build = key.text("ProductName"), key.text("CurrentBuildNumber") or key.text("CurrentBuild")
+    if build.isdigit() and int(build) >= 22000 and "Server" not in name:
+        name = name.replace("Windows 10", "Windows 11")
+    major, minor, revision = (_number(key, n) for n in ("CurrentMajorVersionNumber", "CurrentMinorVersionNumber", "UBR"))
+    number = f"{major}.{minor or 0}" if major is not None else key.text("CurrentVersion")
+    number = ".".join(part for part in (number, build, str(revision) if revision is not None else "") if part)
+    release = key.text("DisplayVersion") or key.text("ReleaseId") or key.text("CSDVersion")
+    return " ".join(part for part in (name, release, f"({number})" if number else "") if part)
+
+
+def _profiles(key: Key, system_root: str) -> dict[str, Any]:
+    """SID → profile directory, and SID → account name as far as the directory's name tells it."""
+    profiles: dict[str, str] = {}
+    users: dict[str, str] = {}
+    for profile in key.subkeys():
+        sid = profile.name.removesuffix(".bak")
+        path = expand_windows(profile.text("ProfileImagePath"), system_root)
+        if not sid.startswith("S-1-") or not path or sid in profiles:
+            continue
+        profiles[sid] = path
+        users[sid] = {"S-1-5-18": "SYSTEM", "S-1-5-19": "LOCAL SERVICE", "S-1-5-20": "NETWORK SERVICE"}.get(sid, path.rpartition("\\")[2])
+    return {"profiles": profiles, "users": users} if profiles else {}
