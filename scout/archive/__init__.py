@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scout.archive.custody import Group, Item
+from scout.archive.reader import ArchiveReader, Member, Stream
 from scout.archive.writer import ArchiveWriter, Receipt, Stopped
 
-__all__ = ["ArchiveWriter", "Group", "Item", "Receipt", "Stopped"]
+__all__ = ["ArchiveReader", "ArchiveWriter", "Group", "Item", "Member", "Receipt", "Stopped", "Stream"]

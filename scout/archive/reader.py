@@ -1,0 +1,381 @@
+"""ArchiveReader: member by member, in one pass, strict, and never near a file system. What an archive says is data of whoever wrote it.
+
+Every whole member before a cut is given; a member that the cut goes through is given too, with what there is, and `member.cut` is true once it was read.
+A member that is no plain file below the known folders is of kind `refused`, with a reason and without content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+from scout.archive import facts, names, tar
+from scout.archive.custody import Group
+from scout.archive.inlet import Inlet
+from scout.console import Complaint
+
+MAX_PAX = 1 << 20
+MAX_MAP = 1 << 16
+MAX_MEMBERS = 4_000_000
+UNDECLARED = 1 << 31
+"""a member without an ordinal of its own that is larger than those before gets this number plus its place"""
+_PIECE = 1 << 20
+_LIVE = re.compile(r"live/[^/]+\.jsonl")
+_CUSTODY = re.compile(r"custody/[0-9]{6,}\.jsonl")
+_TIME = re.compile(r"(-?)([0-9]{1,18})(?:\.([0-9]{1,20}))?")
+_REFUSED = {b"1": "a hard link", b"2": "a symbolic link", b"3": "a character device", b"4": "a block device", b"5": "a directory", b"6": "a pipe",
+            b"g": "a global PAX header", b"S": "a sparse file in an old format"}
+_TIMES = {"mtime": "mtime", "atime": "atime", "ctime": "ctime", "LIBARCHIVE.creationtime": "btime"}
+
+
+class Stream:
+    """Content of a member: `size` bytes, holes as zeros; fewer where the archive is cut."""
+
+    def __init__(self, inlet: Inlet, stored: int, size: int, extents: tuple[tuple[int, int], ...] | None) -> None:
+        self._inlet, self._left, self.size, self.extents = inlet, stored, size, extents
+        self._at = 0
+        self._next = 0
+        self.cut = False
+
+    def read(self, n: int = -1) -> bytes:
+        """Next `n` bytes, all that is left with -1 (mind `size`: a sparse file may claim terabytes); b'' at the end."""
+        left = self.size - self._at
+        n = left if n < 0 else min(n, left)
+        if self.extents is None:
+            return self._stored(n)
+        pieces = []
+        while n > 0 and not self.cut:
+            piece = self._sparse(n)
+            pieces.append(piece)
+            n -= len(piece)
+        return b"".join(pieces)
+
+    def chunks(self) -> Iterator[bytes]:
+        """What is left, in pieces of 1 MiB."""
+        while piece := self.read(_PIECE):
+            yield piece
+
+    def data(self) -> Iterator[tuple[int, bytes]]:
+        """(offset, bytes) of what the archive holds, without the holes of a sparse file, in pieces up to 1 MiB. Instead of `read`."""
+        for offset, length in ((0, self.size),) if self.extents is None else self.extents:
+            done = 0
+            while done < length and not self.cut:
+                piece = self._stored(min(length - done, _PIECE))
+                if piece:
+                    yield offset + done, piece
+                done += len(piece)
+
+    def skip(self) -> None:
+        """Pass over what is left and the padding behind it."""
+        while self._left > 0 and not self.cut:
+            self._stored(min(self._left, _PIECE))
+
+    def _stored(self, n: int) -> bytes:
+        n = min(n, self._left)
+        piece = self._inlet.read(n)
+        self._left -= len(piece)
+        self._at += len(piece)
+        if len(piece) < n:
+            self.cut = True
+        return piece
+
+    def _sparse(self, n: int) -> bytes:
+        assert self.extents is not None
+        while self._next < len(self.extents) and sum(self.extents[self._next]) <= self._at:
+            self._next += 1
+        start, length = self.extents[self._next] if self._next < len(self.extents) else (self.size, 0)
+        if self._at < start:
+            hole = min(n, start - self._at, _PIECE)
+            self._at += hole
+            return bytes(hole)
+        return self._stored(min(n, start + length - self._at, _PIECE))
+
+
+@dataclass(slots=True, kw_only=True)
+class Member:
+    """One member. `size` in bytes as read; `facts` as far as the tar header knows them (custody comes later and knows more)."""
+
+    ordinal: int
+    name: str
+    kind: str
+    """collection, live, files, custody, end, refused"""
+    source: str
+    """native path on the host; the name itself for what is no file of the host"""
+    volume: str = ""
+    size: int = 0
+    group: Group | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    stream: Stream
+    reason: str = ""
+    """why it was refused"""
+
+    @property
+    def cut(self) -> bool:
+        """True when reading came to the archive's cut before the member's end."""
+        return self.stream.cut
+
+    @property
+    def extents(self) -> tuple[tuple[int, int], ...] | None:
+        """(offset, length) of the data of a sparse member; None for any other."""
+        return self.stream.extents
+
+
+class ArchiveReader:
+    """Iterate it once. After the last member `state` is complete or interrupted, and `reason` says why.
+
+    `identities`: what `scout.keys.load_identities` gives. `digest=True` hashes the archive file for `archive_sha256()`.
+    Raises Complaint at once where nothing can be read: no such file, not an archive, wrong key.
+    """
+
+    def __init__(self, source: str | Path | BinaryIO, identities: Sequence[Any], *, digest: bool = False) -> None:
+        self._own = isinstance(source, str | Path)
+        self.label = str(source) if isinstance(source, str | Path) else str(getattr(source, "name", "the archive"))
+        raw = _open(source) if isinstance(source, str | Path) else source
+        self._raw = raw
+        try:
+            self._inlet = Inlet(raw, identities, self.label, digest=digest)
+        except Complaint:
+            if self._own:
+                raw.close()
+            raise
+        self.state = ""
+        self.reason = ""
+        self._place = 0
+        self._last = -1
+        self._seen: set[int] = set()
+        self._ended_by_end = False
+        self._current: Stream | None = None
+
+    def __enter__(self) -> ArchiveReader:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the decrypting thread; closes the file where a path was given."""
+        self._inlet.close()
+        if self._own:
+            self._raw.close()
+
+    def archive_sha256(self) -> str:
+        """Hash of the whole file, after the last member."""
+        return self._inlet.sha256()
+
+    def __iter__(self) -> ArchiveReader:
+        return self
+
+    def __next__(self) -> Member:
+        if self._current is not None:
+            self._current.skip()
+            self._current = None
+        member = self._member() if not self.state else None
+        if member is None:
+            raise StopIteration
+        self._current = member.stream
+        return member
+
+    # inside
+
+    def _finish(self, reason: str) -> None:
+        said = [text for text in (self._inlet.reason or reason, "" if self._ended_by_end else "there is no end.json") if text]
+        self.state, self.reason = ("interrupted", "; ".join(said)) if said else ("complete", "")
+
+    def _member(self) -> Member | None:
+        records: dict[str, str] = {}
+        long_name: bytes | None = None
+        doubt = ""
+        while True:
+            raw = self._inlet.read(tar.BLOCK)
+            if len(raw) < tar.BLOCK:
+                self._finish("it has no end" if not raw else "it ends within a header")
+                return None
+            if not any(raw):
+                self._end()
+                return None
+            try:
+                header = tar.parse(raw)
+            except ValueError as e:
+                self._finish(str(e))
+                return None
+            if header.type in b"xL" and 0 <= header.size <= MAX_PAX:
+                content = self._inlet.read(header.size + tar.padding(header.size))[: header.size]
+                try:
+                    if header.type == b"x":
+                        records = tar.records(content)
+                    else:
+                        long_name = content.rstrip(b"\0")
+                except ValueError as e:
+                    doubt = str(e)
+                continue
+            if header.type in b"xLK" and 0 <= header.size <= tar.MAX_SIZE:
+                doubt = f"its extended header has {header.size:,} bytes" if header.type != b"K" else doubt
+                Stream(self._inlet, header.size + tar.padding(header.size), 0, None).skip()
+                continue
+            return self._judge(header, records, long_name, doubt)
+
+    def _end(self) -> None:
+        """Behind the first block of zeros: nothing but zeros may follow, and age must see its own end."""
+        reason = ""
+        while piece := self._inlet.read(_PIECE):
+            if any(piece):
+                reason = "something stands behind its end"
+        self._finish(reason)
+
+    def _judge(self, header: tar.Header, records: dict[str, str], long_name: bytes | None, doubt: str) -> Member | None:
+        self._place += 1
+        if self._place > MAX_MEMBERS:
+            self._finish(f"it has more than {MAX_MEMBERS:,} members")
+            return None
+        size = int(records["size"]) if records.get("size", "").isascii() and records.get("size", "").isdigit() else header.size
+        raw_name = (records.get("GNU.sparse.name") or records.get("path") or "").encode() or long_name or header.name
+        name = raw_name.decode("utf-8", "backslashreplace")
+        ordinal = self._ordinal(records)
+        if not 0 <= size <= tar.MAX_SIZE:
+            self._finish(f"member {name!r} claims an impossible size")
+            return Member(ordinal=ordinal, name=name, kind="refused", source=name, stream=Stream(self._inlet, 0, 0, None), reason="impossible size")
+        stored = size + tar.padding(size)
+        extents = None
+        doubt = doubt or _type(header.type) or ("its name is no UTF-8" if _bad(raw_name) else "")
+        if "GNU.sparse.major" in records and not doubt:
+            try:
+                extents, size, stored = self._map(records, size)
+            except ValueError as e:
+                doubt, stored = str(e), max(stored - self._mapped, 0)
+        elif any(key.startswith("GNU.sparse.") for key in records):
+            doubt = doubt or "a sparse file in an old format"
+        kind, volume, source = "refused", "", name
+        if not doubt:
+            try:
+                kind, volume, source = self._place_of(name)
+            except ValueError as e:
+                doubt = str(e)
+        if doubt:
+            return Member(ordinal=ordinal, name=name, kind="refused", source=source, size=size, stream=Stream(self._inlet, stored, 0, None), reason=doubt)
+        if kind == "end":
+            self._ended_by_end = True
+        return Member(
+            ordinal=ordinal, name=name, kind=kind, source=records.get("ESCADRE.source", source) if kind == "files" else source, volume=volume, size=size,
+            group=Group.parse(records.get("ESCADRE.group", "")), facts=_facts(header, records) if kind == "files" else {},
+            stream=Stream(self._inlet, stored, size, extents),
+        )
+
+    def _ordinal(self, records: dict[str, str]) -> int:
+        text = records.get("ESCADRE.member", "")
+        declared = int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else -1
+        if declared <= self._last:
+            return UNDECLARED + self._place - 1
+        self._last = declared
+        return declared
+
+    def _place_of(self, name: str) -> tuple[str, str, str]:
+        """(kind, volume, native path); ValueError says why the name is refused."""
+        if self._ended_by_end:
+            raise ValueError("it stands behind end.json")
+        parts = name.split("/")
+        if name.startswith("/"):
+            raise ValueError("its name is absolute")
+        if ".." in parts:
+            raise ValueError("its name leads out of the archive")
+        kind, volume, source = "", "", name
+        if name in ("collection.json", "end.json"):
+            kind = name.partition(".")[0]
+        elif _LIVE.fullmatch(name):
+            kind = "live"
+        elif _CUSTODY.fullmatch(name):
+            kind = "custody"
+        elif parts[0] == "files" and len(parts) > 2:
+            if "" in parts or "." in parts or "\\" in name or "\0" in name:
+                raise ValueError("its name is not one that SCOUT writes")
+            kind = "files"
+            volume, source = names.decode(name)
+        else:
+            raise ValueError("its name is outside the known folders")
+        key = int.from_bytes(hashlib.blake2b(f"{volume}\0{source}".encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+        if key in self._seen:
+            raise ValueError("it is the second of its name")
+        self._seen.add(key)
+        return kind, volume, source
+
+    _mapped = 0
+
+    def _map(self, records: dict[str, str], size: int) -> tuple[tuple[tuple[int, int], ...], int, int]:
+        """Read the map of a sparse member (GNU 1.0): extents, size of the file, bytes stored behind the map."""
+        self._mapped = 0
+        real = records.get("GNU.sparse.realsize", "")
+        if records.get("GNU.sparse.major") != "1" or records.get("GNU.sparse.minor") != "0" or not _count(real):
+            raise ValueError("a sparse file in an unknown format")
+        numbers: list[int] = []
+        rest = b""
+        wanted = 1
+        while len(numbers) < wanted:
+            block = self._inlet.read(tar.BLOCK) if self._mapped < size else b""
+            self._mapped += len(block)
+            if len(block) < tar.BLOCK:
+                raise ValueError("the map of a sparse file does not end")
+            *lines, rest = (rest + block).split(b"\n")
+            for line in lines[: wanted - len(numbers) if numbers else None]:
+                if len(numbers) == wanted:
+                    break
+                if not (line.isdigit() and len(line) <= 20):
+                    raise ValueError("the map of a sparse file is no list of numbers")
+                numbers.append(int(line))
+                if len(numbers) == 1:
+                    wanted = 1 + 2 * numbers[0]
+                    if numbers[0] > MAX_MAP:
+                        raise ValueError("the map of a sparse file has too many lines")
+        extents = tuple(zip(numbers[1::2], numbers[2::2], strict=True))
+        at = 0
+        for offset, length in extents:
+            if offset < at:
+                raise ValueError("the map of a sparse file is not in order")
+            at = offset + length
+        if at > int(real) or int(real) > tar.MAX_SIZE or sum(length for _, length in extents) != size - self._mapped:
+            raise ValueError("the map of a sparse file does not fit its sizes")
+        return tuple(pair for pair in extents if pair[1]), int(real), size - self._mapped + tar.padding(size)
+
+
+def _open(path: str | Path) -> BinaryIO:
+    try:
+        return open(path, "rb", buffering=0)
+    except OSError as e:
+        raise Complaint(f"{path} cannot be read: {e.strerror}.", "Give the path of an archive that scout collect wrote.") from None
+
+
+def _type(kind: bytes) -> str:
+    return "" if kind in (b"0", b"\0", b"7") else _REFUSED.get(kind, f"a member of type {kind!r}")
+
+
+def _bad(name: bytes) -> bool:
+    try:
+        name.decode("utf-8")
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
+def _count(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 20
+
+
+def _facts(header: tar.Header, records: dict[str, str]) -> dict[str, Any]:
+    """What headers say about a file, under the names of custody."""
+    found: dict[str, Any] = {"mtime": facts.rfc3339(header.mtime * 1_000_000_000) if header.mtime >= 0 else None, "mode": f"{header.mode & 0o7777:04o}"}
+    for key, number in (("uid", header.uid), ("gid", header.gid)):
+        text = records.get(key, "")
+        found[key] = int(text) if _count(text) else number
+    for key, name in (("owner", header.owner), ("group_name", header.group)):
+        found[key] = name.decode("utf-8", "replace") or None
+    for key, fact in _TIMES.items():
+        match = _TIME.fullmatch(records.get(key, ""))
+        if match:
+            total = int(match[2]) * 1_000_000_000 + int((match[3] or "")[:9].ljust(9, "0"))
+            found[fact] = facts.rfc3339(-total if match[1] else total)
+    for key in records.get("ESCADRE.unknown", "").split():
+        found.pop(key, None)
+    return {key: value for key, value in found.items() if value is not None}
