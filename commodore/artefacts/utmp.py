@@ -122,7 +122,7 @@ def _plausible(slot: tuple[Any, ...]) -> float:
         0 <= kind < len(_TYPES), 0 <= pid < 1 << 22, seconds == 0 or 1 << 29 <= seconds < 1 << 33, 0 <= micros < 1_000_000,
         not any(unused), _clean(line), _clean(user),
     )
-    return sum(signs) / len(signs)
+    return sum(map(bool, signs)) / len(signs)
 
 
 def _clean(raw: bytes) -> bool:

@@ -1,0 +1,252 @@
+"""Process tree: every process that any evidence tells of, with its ancestors; pids that come again are told apart by time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from commodore.artefact import Artefact, Problem, Record
+from commodore.artefacts.live_processes import entity
+from commodore.host import Host
+
+ARTEFACT = Artefact(
+    name="process_tree",
+    title="Process tree",
+    about="One record per process, joined from the live listing, Sysmon event 1 and Security event 4688: parent, chain of ancestors up to the oldest "
+    "known one, number of children. A parent is the process that had the parent pid when the child started, never one that started later.",
+    datasets=("live_processes", "evtx"),
+    fields=(
+        "process.pid", "process.entity_id", "process.name", "process.executable", "process.command_line", "process.start", "process.end",
+        "process.hash.sha256", "process.parent.pid", "process.parent.name", "process.parent.executable", "process.parent.command_line",
+        "process.parent.entity_id", "process.parent.start", "user.name", "user.id", "winlog.computer_name", "escadre.process.ancestry",
+        "escadre.process.ancestors", "escadre.process.depth", "escadre.process.root", "escadre.process.chain", "escadre.process.children",
+        "escadre.process.parent_unknown", "escadre.process.evidence", "escadre.process.deleted", "escadre.process.memfd", "escadre.records_used",
+    ),
+    times={
+        "@timestamp": "process.start: when the process started", "process.start": "start of the process", "process.end": "end, where a log tells it",
+        "process.parent.start": "start of the parent",
+    },
+    kind="state",
+    category=("process",),
+    type=("info",),
+    action="process in tree",
+    attack=("T1059",),
+    message="{process.name} (pid {process.pid}): {escadre.process.chain}",
+    sources=(
+        "scout.live.processes; proc(5)",
+        "Microsoft, 4688(S): A new process has been created; 4689(S): A process has exited; Sysmon documentation, events 1 and 5 (ProcessGuid)",
+    ),
+)
+
+MOST = 200_000
+"""processes that are held at once; what is beyond stands in the ledger"""
+DEEPEST = 64
+_SAME = 2.0
+"""seconds within which two sources may differ about the start of one process"""
+_COPIED = (
+    "process.name", "process.executable", "process.command_line", "process.start", "process.hash.sha256", "process.parent.pid", "process.parent.name",
+    "process.parent.executable", "process.parent.command_line", "user.name", "user.id", "winlog.computer_name", "escadre.process.deleted",
+    "escadre.process.memfd",
+)
+
+
+class View(Protocol):
+    """What the engine gives a derivation."""
+
+    def records(self, dataset: str) -> Iterator[dict[str, Any]]: ...
+    def members(self) -> Iterator[dict[str, Any]]: ...
+
+
+@dataclass(slots=True)
+class _Process:
+    """One process, as far as it is known."""
+
+    computer: str
+    pid: int
+    began: float | None
+    fields: dict[str, Any]
+    entities: set[str] = field(default_factory=set)
+    parent_entity: str = ""
+    ended: float | None = None
+    evidence: set[str] = field(default_factory=set)
+    used: list[str] = field(default_factory=list)
+    parent: _Process | None = None
+    children: int = 0
+    id: str = ""
+
+
+def derive(view: View, host: Host) -> Iterator[Record | Problem]:
+    """One record per process, in the order of computer, start and pid."""
+    table = _Table()
+    for dataset in ("live_processes", "evtx"):
+        for record in view.records(dataset):
+            if dataset == "live_processes" or _starts(record):
+                table.add(record, dataset)
+            elif _ends(record):
+                table.end(record)
+    if table.refused:
+        yield Problem(f"more than {MOST:,} processes: the rest is not in the tree", lost=table.refused)
+    yield from _records(table, host)
+
+
+def _starts(record: dict[str, Any]) -> bool:
+    code, provider = record.get("event.code"), record.get("winlog.provider_name", "")
+    return (code == "4688" and provider == "Microsoft-Windows-Security-Auditing") or (code == "1" and provider == "Microsoft-Windows-Sysmon")
+
+
+def _ends(record: dict[str, Any]) -> bool:
+    code, provider = record.get("event.code"), record.get("winlog.provider_name", "")
+    return (code == "4689" and provider == "Microsoft-Windows-Security-Auditing") or (code == "5" and provider == "Microsoft-Windows-Sysmon")
+
+
+class _Table:
+    """All processes, found by entity id, or by computer, pid and time."""
+
+    def __init__(self) -> None:
+        self.by_pid: dict[tuple[str, int], list[_Process]] = {}
+        self.by_entity: dict[str, _Process] = {}
+        self.count = self.refused = 0
+
+    def add(self, record: dict[str, Any], dataset: str) -> None:
+        """A record that tells that a process started, or runs."""
+        pid = record.get("process.pid")
+        if not isinstance(pid, int):
+            return
+        computer, began = _computer(record), seconds(record.get("process.start") or record.get("@timestamp"))
+        own = record.get("process.entity_id", "")
+        known = self.by_entity.get(own) if own else None
+        process = known or self._same(computer, pid, began, record)
+        if process is None:
+            if self.count >= MOST:
+                self.refused += 1
+                return
+            process = _Process(computer, pid, began, {})
+            self.by_pid.setdefault((computer, pid), []).append(process)
+            self.count += 1
+        for name in _COPIED:
+            if name in record:
+                process.fields.setdefault(name, record[name])
+        if "@timestamp" in record and record["@timestamp"]:
+            process.fields.setdefault("process.start", record["@timestamp"])
+        if own:
+            process.entities.add(own)
+            self.by_entity.setdefault(own, process)
+            process.id = process.id or own
+        process.parent_entity = process.parent_entity or record.get("process.parent.entity_id", "")
+        process.evidence.add(dataset)
+        if len(process.used) < 100 and "escadre.id" in record:
+            process.used.append(record["escadre.id"])
+
+    def end(self, record: dict[str, Any]) -> None:
+        """A record that tells that a process ended."""
+        moment, pid = seconds(record.get("process.end") or record.get("@timestamp")), record.get("process.pid")
+        if moment is None or not isinstance(pid, int):
+            return
+        process = self.by_entity.get(record.get("process.entity_id", "")) or self.at(_computer(record), pid, moment)
+        if process is not None and process.ended is None:
+            process.ended = moment
+            process.fields["process.end"] = record.get("process.end") or record["@timestamp"]
+
+    def _same(self, computer: str, pid: int, began: float | None, record: dict[str, Any]) -> _Process | None:
+        """The process of which another source has told already."""
+        name = str(record.get("process.name", "")).lower()
+        for other in self.by_pid.get((computer, pid), ()):
+            close = began is not None and other.began is not None and abs(began - other.began) <= _SAME
+            if close and str(other.fields.get("process.name", "")).lower() == name and not (other.entities and record.get("process.entity_id")):
+                return other
+        return None
+
+    def at(self, computer: str, pid: int, moment: float | None) -> _Process | None:
+        """Who had the pid at that moment: the last that had started, unless it had ended."""
+        held = self.by_pid.get((computer, pid), ())
+        if moment is None:
+            return held[0] if len(held) == 1 else None
+        fits = [p for p in held if p.began is None or p.began <= moment + 0.001]
+        found = max(fits, key=lambda p: p.began if p.began is not None else float("-inf"), default=None)
+        return None if found is not None and found.ended is not None and found.ended + _SAME < moment else found
+
+
+def _records(table: _Table, host: Host) -> Iterator[Record]:
+    everyone = sorted(
+        (p for held in table.by_pid.values() for p in held),
+        key=lambda p: (p.computer, p.began if p.began is not None else float("-inf"), p.pid, p.fields.get("process.name", "")),
+    )
+    for process in everyone:
+        process.id = process.id or entity(f"{host.collection}\0{process.computer}", process.pid, process.fields.get("process.start"))
+        process.parent = _parent(table, process)
+        if process.parent is not None:
+            process.parent.children += 1
+    for process in everyone:
+        yield Record(f"process {process.id}", _fields(process))
+
+
+def _parent(table: _Table, process: _Process) -> _Process | None:
+    """By entity id where the source gives one, else by pid and time. Never the process itself, never one that started later."""
+    pid = process.fields.get("process.parent.pid")
+    found = table.by_entity.get(process.parent_entity) if process.parent_entity else None
+    if found is None and isinstance(pid, int):
+        found = table.at(process.computer, pid, process.began)
+    if found is process or found is None:
+        return None
+    later = found.began is not None and process.began is not None and found.began > process.began + _SAME
+    return None if later else found
+
+
+def ancestors(process: _Process) -> list[_Process]:
+    """Nearest first; ends at a process that was met before, and after DEEPEST."""
+    chain: list[_Process] = []
+    met = {id(process)}
+    above = process.parent
+    while above is not None and id(above) not in met and len(chain) < DEEPEST:
+        met.add(id(above))
+        chain.append(above)
+        above = above.parent
+    return chain
+
+
+def _fields(process: _Process) -> dict[str, Any]:
+    chain = ancestors(process)
+    names = [str(p.fields.get("process.name", "?")) for p in chain]
+    out: dict[str, Any] = dict(process.fields) | {"process.pid": process.pid, "process.entity_id": process.id}
+    if process.parent is not None:
+        out["process.parent.entity_id"] = process.parent.id
+        for name in ("name", "executable", "command_line", "start"):
+            if f"process.{name}" in process.parent.fields:
+                out[f"process.parent.{name}"] = process.parent.fields[f"process.{name}"]
+    elif process.parent_entity:
+        out["process.parent.entity_id"] = process.parent_entity
+    top = (chain[-1] if chain else process).fields
+    told = top.get("process.parent.name")  # the oldest known process may know its parent's name, though no record tells of that one
+    if isinstance(told, str) and told and len(chain) < DEEPEST and (not chain or chain[-1].parent is None):
+        names.append(told)
+    if process.parent is None and out.get("process.parent.pid"):
+        out["escadre.process.parent_unknown"] = True
+    own = str(out.get("process.name", "?"))
+    out |= {
+        "escadre.process.ancestry": names, "escadre.process.ancestors": [p.id for p in chain], "escadre.process.depth": len(names),
+        "escadre.process.root": names[-1] if names else own, "escadre.process.chain": " > ".join([*reversed(names), own]),
+        "escadre.process.children": process.children, "escadre.process.evidence": sorted(process.evidence),
+    }
+    if process.used:
+        out["escadre.records_used"] = process.used
+    if "process.start" in out:
+        out["@timestamp"] = out["process.start"]
+    return out
+
+
+def _computer(record: dict[str, Any]) -> str:
+    """Event logs may hold forwarded events of other computers; their pids are theirs."""
+    return str(record.get("winlog.computer_name", "")).lower().partition(".")[0]
+
+
+def seconds(text: object) -> float | None:
+    """RFC 3339 UTC as seconds since 1970; None where there is none."""
+    if not isinstance(text, str):
+        return None
+    head, dot, fraction = text.rstrip("Z").partition(".")
+    try:
+        return datetime.fromisoformat(f"{head}+00:00").timestamp() + (float(f"0.{fraction}") if dot else 0.0)
+    except (ValueError, OverflowError):
+        return None
