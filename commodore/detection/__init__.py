@@ -1,1 +1,11 @@
-"""Sigma rules and indicators of compromise, compiled once and matched while records are made."""
+"""Detection over records: Sigma rules, indicators, and the persistence table.
+
+    detection = Detection.load([Path("rules")], [Path("iocs.txt")])
+    hits = detection.match(artefact, records, host)          # in a worker, right after parsing
+    findings = list(detection.findings(hits))                # ECS alerts, in a stable order
+"""
+
+from commodore.detection.detection import Detection
+from commodore.detection.hits import SEVERITIES, Hit, Refusal, Rule
+
+__all__ = ["SEVERITIES", "Detection", "Hit", "Refusal", "Rule"]

@@ -1,1 +1,1 @@
-"""The persistence table as data: one YAML per mechanism, judged over the records."""
+"""The persistence table: one YAML per mechanism, and the judge that says what of it is not expected."""

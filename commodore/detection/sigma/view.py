@@ -8,7 +8,7 @@ from commodore.detection.sigma.sources import table
 
 _SYSTEM = table().system
 _RENDERED = table().rendered
-_HEADER = ("winlog.provider_name", "winlog.channel", "winlog.computer_name", "event.code", "winlog.level", "user.id")
+_HEADER = ("winlog.provider_name", "winlog.channel", "winlog.computer_name", "event.code", "winlog.level", "winlog.user.identifier")
 
 
 class View(dict[str, "str | None"]):
@@ -39,8 +39,13 @@ class View(dict[str, "str | None"]):
                     raw = self.exact(field)
                     return None if raw is None else values.get(raw.lower(), raw)
                 name = _SYSTEM.get(key)
-                value = self.record.get(name) if name else None
+                value = self.record.get(name) if name else self._unnamed() if key == "Data" else None
         return value if value is None or type(value) is str else _rendered(value)
+
+    def _unnamed(self) -> str | None:
+        """Data elements without a name stand as param1, param2, … in the record; rules know them all as `Data`."""
+        found = [v for k, v in self.data.items() if k.startswith("param") and k[5:].isdigit()]
+        return "\n".join(map(_rendered, found)) if found else None
 
     @property
     def text(self) -> str:

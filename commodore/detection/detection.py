@@ -1,0 +1,94 @@
+"""The one door to detection: load once, match in every worker, fold into findings."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from commodore.artefact import Artefact
+from commodore.detection.findings import folded
+from commodore.detection.hits import Hit, Refusal, Rule
+from commodore.detection.ioc import Indicators
+from commodore.detection.sigma.files import rule_files
+from commodore.detection.sigma.matcher import Matcher
+from commodore.detection.sigma.pack import Pack, build, default_cache, load
+from commodore.host import Host
+from commodore.persistence.judge import Judge
+from scout.formats.indicators import read_file
+
+
+class Detection:
+    """Rules, indicators and the persistence table, ready to match.
+
+    loaded    number of Sigma rules taken
+    refused   `{file, line, reason}` for each rule and indicator that was not
+    digest    identity of all that decides what is found: rules, log source table, indicators, persistence table
+    """
+
+    def __init__(self, pack: Pack, indicators: Indicators, refused: list[Refusal]) -> None:
+        self._matcher, self._indicators, self._judge = Matcher(pack), indicators, Judge()
+        self._numbers = {pack.rule(n).id: n for n in range(len(pack))}
+        self.loaded = len(pack)
+        self.refused = [r.as_dict() for r in (*pack.refused, *refused)]
+        identity = hashlib.sha256(f"{pack.digest}\n{self._judge.digest}\n".encode())
+        for x in indicators.all:
+            identity.update(f"{x.type}:{x.value}\n".encode("utf-8", "surrogatepass"))
+        self.digest = identity.hexdigest()
+
+    @classmethod
+    def load(cls, rules: Iterable[Path] = (), iocs: Iterable[Path] = (), cache: Path | None = None) -> Self:
+        """Read rule directories or files and indicator lists; `cache` is where compiled rules are kept (None: the user's cache directory).
+
+        With neither, only the persistence table runs. Raises Complaint for a path that is not there or cannot be read.
+        """
+        paths = [Path(p) for p in rules]
+        pack = load(rule_files(paths), cache or default_cache()) if paths else Pack(*build(()), "")
+        read = [read_file(Path(p)) for p in iocs]
+        seen = {(x.type, x.value): x for found, _ in reversed(read) for x in reversed(found)}
+        refused = [Refusal(*r) for _, problems in read for r in problems]
+        return cls(pack, Indicators(sorted(seen.values())), refused)
+
+    def match(self, artefact: Artefact, records: Sequence[dict[str, Any]], host: Host) -> list[Hit]:
+        """Hits on final records of one artefact, in the order of the records."""
+        tests: list[Callable[[dict[str, Any], Host], Iterable[Hit]]] = []
+        if self.loaded and "winlog.channel" in artefact.fields:
+            tests.append(self._sigma)
+        if len(self._indicators):
+            tests.append(self._ioc(artefact))
+        if self._judge.reads(artefact.name):
+            tests.append(self._judge.hits)
+        return [hit for test in tests for record in records for hit in test(record, host)]
+
+    def rule(self, id_: str) -> Rule:
+        """What is known of a rule. Raises KeyError for an id that no loaded rule has."""
+        if id_ in self._numbers:
+            return self._matcher.pack.rule(self._numbers[id_])
+        found = self._judge.rules.get(id_) or self._indicators.rules.get(id_)
+        if found is None:
+            raise KeyError(id_)
+        return found
+
+    def findings(self, hits: Iterable[Hit]) -> Iterator[dict[str, Any]]:
+        """One ECS alert per rule, host and group, in a stable order, whatever the order of the hits."""
+        return folded(hits, self.rule)
+
+    def _sigma(self, record: dict[str, Any], host: Host) -> Iterator[Hit]:
+        for fired in self._matcher.fired(record):
+            rule = self._matcher.pack.rule(fired.rule)
+            yield _hit(record, host, rule.id, fired.matched, "logged")
+
+    def _ioc(self, artefact: Artefact) -> Callable[[dict[str, Any], Host], Iterator[Hit]]:
+        confidence, indicators = artefact.confidence, self._indicators
+
+        def hits(record: dict[str, Any], host: Host) -> Iterator[Hit]:
+            for number, found in indicators.fired(record):
+                yield _hit(record, host, indicators.rule(number).id, found, confidence)
+
+        return hits
+
+
+def _hit(record: dict[str, Any], host: Host, rule: str, found: dict[str, Any], confidence: str) -> Hit:
+    return Hit(rule, record.get("escadre.id") or "", record.get("@timestamp") or "", found, host=record.get("host.name") or host.name,
+               collection=record.get("escadre.collection") or host.collection, confidence=confidence)

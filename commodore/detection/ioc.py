@@ -1,0 +1,159 @@
+"""Indicators against every field of every record.
+
+The record's JSON text is searched once for the beginnings of all indicators (one multi-pattern pass); only where one is found are the fields
+looked at, with the boundaries of the type: a hash is a whole word, a domain stands for its subdomains, a path for what lies below it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import orjson
+from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
+
+from commodore.detection.hits import Rule
+from scout.formats.indicators import Indicator
+
+PREFIX = 14
+"""characters of an indicator that the first pass looks for: enough to be rare, few enough to keep the automaton small"""
+
+_OWN = frozenset((
+    "escadre.id", "escadre.collection", "escadre.parser", "escadre.locator", "escadre.member", "escadre.source", "escadre.state", "escadre.times", "event.dataset", "event.kind", "event.category",
+    "event.type", "event.action", "@timestamp", "registry.data.bytes",
+))
+"""what the engine put there, or an encoding of another field"""
+
+_ECHO = ("message", "related.")
+_V6 = re.compile(r"(?<![0-9a-f:.])[0-9a-f:]{2,39}(?![0-9a-f:.])")
+_BEFORE = {
+    "md5": r"(?<![0-9a-z])", "ip": r"(?<![0-9a-z.:])", "domain": r"(?<![0-9a-z_-])", "url": r"(?<![0-9a-z_-])", "path": r"(?<![0-9a-z])", "filename": r"(?<![0-9a-z._-])",
+}
+_AFTER = {
+    "md5": r"(?![0-9a-z])", "ip": r"(?![0-9a-z:]|\.[0-9])", "domain": r"(?![0-9a-z_-]|\.[0-9a-z])", "url": r"", "path": r"(?![0-9a-z._-])", "filename": r"(?![0-9a-z_-]|\.[0-9a-z])",
+}
+
+
+class Indicators:
+    """All indicators of a run, ready to match."""
+
+    def __init__(self, indicators: list[Indicator]) -> None:
+        self.all = indicators
+        self._networks6 = [(i, ipaddress.IPv6Network(x.value)) for i, x in enumerate(indicators) if x.type == "cidr" and ":" in x.value]
+        self._by_text: list[tuple[int, ...]] = []
+        texts: dict[str, list[int]] = {}
+        for number, indicator in enumerate(indicators):
+            for text in _searched(indicator):
+                texts.setdefault(text, []).append(number)
+        self._by_text = [tuple(v) for v in texts.values()]
+        self._find = (
+            AhoCorasick(list(texts), matchkind=MatchKind.Standard, store_patterns=False, implementation=Implementation.ContiguousNFA).find_matches_as_indexes
+            if texts else None
+        )
+
+    def __len__(self) -> int:
+        return len(self.all)
+
+    @cached_property
+    def rules(self) -> dict[str, Rule]:
+        """All indicators as rules, by id."""
+        return {r.id: r for r in map(self.rule, range(len(self.all)))}
+
+    def rule(self, number: int) -> Rule:
+        """An indicator as the rule of a finding."""
+        x = self.all[number]
+        return Rule(f"{x.type}:{x.value}", f"{_NAMES[x.type]} {x.value}", "ioc", "high", reference=f"{x.file}:{x.line}", ruleset=x.file, indicator_type=_ECS[x.type])
+
+    def fired(self, record: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
+        """(indicator, matched fields) for each indicator that some field of the record has."""
+        text = _text(record)
+        wanted: set[int] = set()
+        if self._find is not None:
+            for hit in self._find(text, overlapping=True):
+                wanted.update(self._by_text[hit[0]])
+        if self._networks6 and "::" in text:
+            wanted.update(i for i, _ in self._networks6)
+        if not wanted:
+            return []
+        return [(i, m) for i in sorted(wanted) if (m := _verified(self.all[i], record))]
+
+
+def _text(record: dict[str, Any]) -> str:
+    try:
+        return orjson.dumps(record).decode().lower()
+    except (TypeError, ValueError):  # lone surrogates, numbers beyond 64 bits
+        return json.dumps(record, ensure_ascii=False, default=str, separators=(",", ":")).lower()
+
+
+def _searched(indicator: Indicator) -> Iterator[str]:
+    """Texts whose presence in the record's JSON makes the indicator worth a look."""
+    if indicator.type == "cidr":
+        network = ipaddress.ip_network(indicator.value)
+        if network.version == 4:
+            octets = max(1, min(3, -(-network.prefixlen // 8)))
+            step = 1 << (32 - 8 * octets)
+            for n in range(int(network.network_address) & ~(step - 1), int(network.broadcast_address) + 1, step):
+                yield ".".join(str(ipaddress.IPv4Address(n)).split(".")[:octets]) + "."
+        return
+    value = indicator.value[:PREFIX] if indicator.type not in ("ip", "domain", "filename") else indicator.value[: 2 * PREFIX]
+    yield orjson.dumps(value).decode()[1:-1].lower()
+
+
+def _verified(indicator: Indicator, record: dict[str, Any]) -> dict[str, Any]:
+    """Field → value where the indicator stands with the right boundaries; echoes only where nothing else has it."""
+    matches = _network(indicator) if indicator.type == "cidr" else _whole(indicator)
+    found = {k: v for k, v in _strings(record) if matches(v.lower())}
+    plain = {k: v for k, v in found.items() if not k.startswith(_ECHO)}
+    return plain or found
+
+
+def _whole(indicator: Indicator) -> Any:
+    kind = "md5" if indicator.type in ("sha1", "sha256") else indicator.type
+    pattern = re.compile(_BEFORE[kind] + re.escape(indicator.value) + _AFTER[kind]) if indicator.value[:1] not in "\\/" else re.compile(re.escape(indicator.value) + _AFTER[kind])
+    slashes = indicator.type == "path" and "\\" in indicator.value
+
+    def matches(text: str) -> bool:
+        return pattern.search(text.replace("/", "\\") if slashes else text) is not None
+
+    return matches
+
+
+def _network(indicator: Indicator) -> Any:
+    network = ipaddress.ip_network(indicator.value)
+    tokens = _V6 if network.version == 6 else re.compile(r"(?<![0-9.])\d{1,3}(?:\.\d{1,3}){3}(?![0-9.])")
+
+    def matches(text: str) -> bool:
+        for token in tokens.findall(text):
+            try:
+                if ipaddress.ip_address(token) in network:
+                    return True
+            except ValueError:
+                continue
+        return False
+
+    return matches
+
+
+def _strings(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every text of a record with the name of its field; members of free-form objects as `field.member`."""
+    for key, value in record.items():
+        if key in _OWN:
+            continue
+        if isinstance(value, str):
+            yield key, value
+        elif isinstance(value, dict):
+            for inner, text in value.items():
+                if isinstance(text, str):
+                    yield f"{key}.{inner}", text
+        elif isinstance(value, list):
+            for text in value:
+                if isinstance(text, str):
+                    yield key, text
+
+
+_NAMES = {"md5": "File hash", "sha1": "File hash", "sha256": "File hash", "ip": "Address", "cidr": "Network", "domain": "Domain", "url": "URL", "path": "Path", "filename": "File name"}
+_ECS = {"md5": "file", "sha1": "file", "sha256": "file", "ip": "ipv4-addr", "cidr": "ipv4-addr", "domain": "domain-name", "url": "url", "path": "file", "filename": "file"}

@@ -1,0 +1,68 @@
+"""What is suspicious about a command or a file that starts by itself, by the traits of `traits.yaml`."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import NamedTuple
+
+from commodore.detection.hits import SEVERITIES
+from commodore.persistence.table import traits
+
+LONGEST = 8192
+"""characters of a command line that are looked at"""
+
+
+class Suspicion(NamedTuple):
+    """A trait that was found: how much it weighs, and a half sentence that says what it is."""
+
+    severity: str
+    words: str
+
+
+class _Traits(NamedTuple):
+    place: list[tuple[str, re.Pattern[str], str]]
+    script: list[tuple[str, re.Pattern[str], str]]
+    command: list[tuple[str, re.Pattern[str], str]]
+    interpreters: frozenset[str]
+
+
+@cache
+def _compiled(os: str) -> _Traits:
+    part = traits()[os]
+    place, script, command = ([(s, re.compile(p, re.IGNORECASE | re.DOTALL), w) for s, p, w in part.get(kind, [])] for kind in ("place", "script", "command"))
+    return _Traits(place, script, command, frozenset(traits()["interpreters"][os]))
+
+
+@cache
+def _home_of_names() -> re.Pattern[str]:
+    return re.compile(traits()["windows"]["home_of_names"], re.IGNORECASE)
+
+
+def is_interpreter(path: str, os: str) -> bool:
+    """A program that only runs what it is told to: never the thing to remove."""
+    name = re.split(r"[\\/]", path)[-1].lower()
+    name = name.removesuffix(".exe") if os == "windows" else re.sub(r"(?<=[a-z])[\d.]+$", "", name)
+    return name in _compiled(os).interpreters
+
+
+def of_file(path: str, os: str) -> list[Suspicion]:
+    """Traits of a native path, the worst first."""
+    path = path[:LONGEST]
+    found = [Suspicion(s, w) for s, p, w in _compiled(os).place if p.search(path) and not _at_home(path, w)]
+    found += [Suspicion(s, w) for s, p, w in _compiled(os).script if p.search(path)]
+    return _sorted(found)
+
+
+def _at_home(path: str, words: str) -> bool:
+    """Windows programs in Windows' own folders have their names by right."""
+    return words.startswith("has the name of a Windows program") and (_home_of_names().search(path) is not None or not re.match(r"(?i)[a-z]:\\", path))
+
+
+def of_command(line: str, os: str) -> list[Suspicion]:
+    """Traits of a whole command line, the worst first."""
+    return _sorted([Suspicion(s, w) for s, p, w in _compiled(os).command if p.search(line[:LONGEST])])
+
+
+def _sorted(found: list[Suspicion]) -> list[Suspicion]:
+    return sorted(dict.fromkeys(found), key=lambda s: -SEVERITIES.index(s.severity))
