@@ -6,6 +6,6 @@
 """
 
 from commodore.detection.detection import Detection
-from commodore.detection.hits import SEVERITIES, Hit, Refusal, Rule
+from commodore.hits import SEVERITIES, Hit, Refusal, Rule
 
 __all__ = ["SEVERITIES", "Detection", "Hit", "Refusal", "Rule"]

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from commodore.artefact import Artefact
 from commodore.detection.findings import folded
-from commodore.detection.hits import Hit, Refusal, Rule
+from commodore.hits import Hit, Refusal, Rule
 from commodore.detection.ioc import Indicators
 from commodore.detection.sigma.files import rule_files
 from commodore.detection.sigma.matcher import Matcher
 from commodore.detection.sigma.pack import Pack, build, default_cache, load
 from commodore.host import Host
+from commodore.persistence.members import Members, completed
 from commodore.persistence.judge import Judge
 from scout.formats.indicators import read_file
 
@@ -73,6 +74,10 @@ class Detection:
     def findings(self, hits: Iterable[Hit]) -> Iterator[dict[str, Any]]:
         """One ECS alert per rule, host and group, in a stable order, whatever the order of the hits."""
         return folded(hits, self.rule)
+
+    def completed(self, findings: Iterable[dict[str, Any]], members: Mapping[str, Members]) -> Iterator[dict[str, Any]]:
+        """Findings with whole targets, and those on the files that they start; `members`: collection id → its lines of members.jsonl."""
+        return completed(findings, members)
 
     def _sigma(self, record: dict[str, Any], host: Host) -> Iterator[Hit]:
         for fired in self._matcher.fired(record):

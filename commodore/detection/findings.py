@@ -7,7 +7,7 @@ from hashlib import blake2b
 from heapq import heappush, heappushpop
 from typing import Any
 
-from commodore.detection.hits import SEVERITIES, Hit, Rule
+from commodore.hits import SEVERITIES, Hit, Rule
 
 RECORDS = 100
 """record ids that a finding cites at most"""

@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
 
-from commodore.detection.hits import Rule
+from commodore.hits import Rule
 from scout.formats.indicators import Indicator
 
 PREFIX = 14

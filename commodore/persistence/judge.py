@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
-from commodore.detection.hits import Hit, Rule
+from commodore.hits import Hit, Rule
 from commodore.host import Host
 from commodore.persistence import linux, windows
 from commodore.persistence.table import Mechanism, digest, mechanisms

@@ -6,7 +6,7 @@ import re
 from functools import cache
 from typing import NamedTuple
 
-from commodore.detection.hits import SEVERITIES
+from commodore.hits import SEVERITIES
 from commodore.persistence.table import traits
 
 LONGEST = 8192

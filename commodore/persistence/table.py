@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from commodore.detection.hits import SEVERITIES, Rule
+from commodore.hits import SEVERITIES, Rule
 
 REMOVE = frozenset(("RV", "RK", "RS", "XE", "FQ", "TK", "SV", "WM", "LN", "JS", "UN", "AC", "PK", "MM"))
 _KEYS = frozenset((

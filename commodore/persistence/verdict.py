@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from commodore.detection.hits import SEVERITIES
+from commodore.hits import SEVERITIES
 from commodore.persistence.suspicion import Suspicion
 
 

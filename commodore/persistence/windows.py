@@ -98,19 +98,26 @@ def service_dll(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | N
 
 
 def task(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
-    """The action of a scheduled task."""
-    line = _line(record)
-    found, payload = examine(line, record, host)
+    """The actions of a scheduled task; a disabled task weighs less."""
+    lines = [str(line) for line in record.get("escadre.task.commands") or [_line(record)] if line]
+    found: list[tuple[str, Suspicion]] = []
+    payload: list[str] = []
+    for line in lines:
+        more, files = examine(line, record, host)
+        found += more
+        payload += files
     judged = worst(found)
     if judged is None:
         return None
     severity, words = judged
-    name = str(record.get("escadre.task.uri") or record.get("escadre.task.path") or record.get("escadre.task.name") or record.get("escadre.source", ""))
+    name = str(record.get("escadre.task.path") or record.get("escadre.source", ""))
     if record.get("escadre.task.enabled") is False:
         severity = lower(severity, "medium")
-    target = {"path": record.get("file.path") or record.get("escadre.source", ""), "name": name, "data": line, "payload": payload}
-    reason = f"Scheduled task {short(name)} starts `{short(line)}`: {words}; expected: {m.expected}."
-    return Verdict(severity, reason, matched(record, "escadre.task.name", "process.command_line", "process.executable"), target)
+    target = {"path": record.get("file.path") or record.get("escadre.source", ""), "name": name, "data": lines, "principal": record.get("escadre.task.principal"),
+              "payload": list(dict.fromkeys(payload))}
+    reason = f"Scheduled task {short(name)} starts `{short('` and `'.join(lines), 300)}`: {words}; expected: {m.expected}."
+    seen = matched(record, "escadre.task.path", "escadre.task.commands", "process.command_line")
+    return Verdict(severity, reason, seen, {k: v for k, v in target.items() if v is not None})
 
 
 def debugger(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:

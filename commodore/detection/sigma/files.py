@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from commodore.detection.hits import Refusal
+from commodore.hits import Refusal
 from commodore.detection.sigma.rule import SigmaRule, rule_from
 from commodore.detection.sigma.values import Unsupported
 from scout.console import WRONG_USE, Complaint

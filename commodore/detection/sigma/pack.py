@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from commodore.detection.hits import Refusal, Rule
+from commodore.hits import Refusal, Rule
 from commodore.detection.sigma.files import RuleFile, digest, rules
 from commodore.detection.sigma.nodes import Node
 from commodore.detection.sigma.prefilter import event_ids, needed

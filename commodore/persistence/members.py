@@ -1,0 +1,112 @@
+"""Targets made whole with what `members.jsonl` knows: facts of the file, of the files that it starts, and the links to a unit."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from hashlib import blake2b
+from typing import Any
+
+from commodore.hits import SEVERITIES
+from commodore.persistence.judge import FILE
+from commodore.persistence.suspicion import is_interpreter
+from commodore.persistence.verdict import short
+
+FACTS = (
+    "sha256", "size", "mode", "uid", "gid", "owner", "group_name", "nlink", "ino", "dev", "parent_ino", "root_ino", "xattrs", "mtime", "ctime", "atime", "btime", "type", "verdict",
+    "member", "method", "valid",
+)
+_SYSTEM_PLACES = re.compile(r"/(?:usr/)?(?:s?bin|lib(?:32|64|x32|exec)?)/|(?i:[a-z]:\\(?:windows|winnt|program files(?: \(x86\))?)\\)")
+
+
+class Members:
+    """Lines of `members.jsonl` of one collection, by native path; Windows paths without case, `/lib` and `/usr/lib` as one."""
+
+    def __init__(self, lines: Iterable[Mapping[str, Any]]) -> None:
+        self._by_path: dict[str, Mapping[str, Any]] = {}
+        self._links: dict[str, list[str]] = {}
+        for line in lines:
+            path = str(line.get("path") or line.get("source") or "")
+            key = _key(path)
+            if path and (key not in self._by_path or line.get("verdict") == "taken"):
+                self._by_path[key] = line
+            text = line.get("link")
+            if path and isinstance(text, str) and text:
+                self._links.setdefault(_key(_resolved(path, text)), []).append(path)
+
+    def facts(self, path: str) -> dict[str, Any]:
+        """What is known of a file; empty where the collection does not name it."""
+        line = self._by_path.get(_key(path), {})
+        return {k: line[k] for k in FACTS if line.get(k) is not None}
+
+    def links(self, path: str) -> list[str]:
+        """Native paths of symbolic links that point to a file, sorted."""
+        return sorted(set(self._links.get(_key(path), ())))
+
+
+def complete(target: Mapping[str, Any], members: Members | Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The target with `file`, `payload_files` and, for a unit, `links`, as far as the collection knows them."""
+    known = members if isinstance(members, Members) else Members(members)
+    out = dict(target)
+    path = str(target.get("hive_file") or target.get("path") or "")
+    if facts := known.facts(path):
+        out["file"] = facts
+    payload = {p: facts for p in target.get("payload") or () if (facts := known.facts(p))}
+    if payload:
+        out["payload_files"] = payload
+    if target.get("kind") == "systemd-unit" and not target.get("drop_in"):
+        out["links"] = known.links(path)
+    return out
+
+
+def completed(findings: Iterable[dict[str, Any]], members: Mapping[str, Members]) -> Iterator[dict[str, Any]]:
+    """Findings with whole targets, by collection id → members; and behind them one finding for each collected file that a high one starts."""
+    started: dict[tuple[str, str], dict[str, Any]] = {}
+    for finding in findings:
+        target = finding.get("escadre.target")
+        known = members.get(finding["escadre.collection"])
+        if not target or known is None:
+            yield finding
+            continue
+        whole = complete(target, known)
+        yield finding | {"escadre.target": whole}
+        if SEVERITIES.index(finding["escadre.severity"]) < SEVERITIES.index("high") or target.get("kind") == "file":
+            continue
+        for path, facts in whole.get("payload_files", {}).items():
+            if facts.get("verdict", "taken") == "taken" and facts.get("sha256") and not _of_the_system(path):
+                started.setdefault((finding["escadre.collection"], _key(path)), _payload(finding, path, facts))
+    for key in sorted(started):
+        yield started[key]
+
+
+def _of_the_system(path: str) -> bool:
+    """A program that may well be the host's own: never removed because something starts it."""
+    return _SYSTEM_PLACES.match(path) is not None or is_interpreter(path, "windows" if "\\" in path else "linux")
+
+
+def _payload(finding: dict[str, Any], path: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """The finding on a file that another finding starts."""
+    kept = {k: v for k, v in finding.items() if k not in ("escadre.first", "escadre.last", "rule.reference", "threat.technique.id", "escadre.attack_version")}
+    identity = "\0".join(("finding", finding["escadre.collection"], finding["host.name"], FILE.id, path))
+    return kept | {
+        "rule.id": FILE.id, "rule.name": FILE.name, "rule.category": FILE.category, "rule.reference": FILE.reference,
+        "message": f"{short(path)} is started by {finding['rule.name'].lower()} {finding['rule.id']}: {finding['message']}",
+        "escadre.reason": f"{short(path)} was collected, and a finding of {finding['escadre.severity']} severity starts it.",
+        "escadre.matched": {"file.path": path}, "escadre.group": path,
+        "escadre.target": {"mechanism": FILE.id, "kind": "file", "remove": "FQ", "path": path, "name": re.split(r"[\\/]", path)[-1], "file": facts, "payload": []},
+        "escadre.id": blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(), "escadre.cause": finding["escadre.id"],
+    }
+
+
+def _key(path: str) -> str:
+    if "\\" in path or re.match(r"[A-Za-z]:", path):
+        return path.replace("/", "\\").casefold()
+    return re.sub(r"\A/(lib|lib32|lib64|bin|sbin)/", r"/usr/\1/", path)
+
+
+def _resolved(path: str, text: str) -> str:
+    """The path that a link's text means, from the place of the link; nothing is looked up."""
+    if "\\" in path:
+        return text
+    return posixpath.normpath(posixpath.join(posixpath.dirname(path), text))
