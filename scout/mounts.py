@@ -15,6 +15,8 @@ PSEUDO = frozenset(
     "rpc_pipefs nfsd selinuxfs nsfs sockfs pipefs".split()
 )
 NETWORK = frozenset("nfs nfs4 cifs smb3 smbfs smb2 afs 9p ceph glusterfs lustre gpfs ocfs2 gfs2 coda ncpfs davfs davfs2 beegfs pvfs2 virtiofs vboxsf prl_fs fuse".split())
+LOCAL = frozenset("ext2 ext3 ext4 xfs btrfs zfs f2fs tmpfs ramfs overlay squashfs erofs iso9660 udf vfat exfat msdos ntfs3 ntfs hfsplus jfs reiserfs bcachefs".split())
+"""file systems of the kernel over local disks: they answer"""
 
 
 class Mount(NamedTuple):

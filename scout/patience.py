@@ -17,7 +17,7 @@ class Late(OSError):
 class Patience:
     """Runs calls in a helper thread and gives up on one that does not come back; the stuck thread is left behind, a new one goes on.
 
-    `seconds` is the time that each call may take. Calls run one at a time.
+    `seconds` is the time that each call may take; 0: calls are made directly, where the file system is local and answers. Calls run one at a time.
     """
 
     def __init__(self, seconds: float = 30.0) -> None:
@@ -28,6 +28,8 @@ class Patience:
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
         """`function(*arguments)`; raises what it raises, or `Late` where it takes longer than `seconds`."""
+        if not self.seconds:
+            return function(*arguments)
         if self._jobs is None:
             self._jobs, self._answers = queue.SimpleQueue(), queue.SimpleQueue()
             threading.Thread(target=_serve, args=(self._jobs, self._answers), name="reader", daemon=True).start()

@@ -56,6 +56,10 @@ class Root:
         self._types = {mount.id: mount.fstype for mount in mounts.read()}
         base = self.path.rstrip("/")
         self._points = {mount.point: mount.fstype for mount in mounts.read() if mount.point.startswith(base + "/")}
+        number = mounts.of_descriptor(self._top) if self.fds else None
+        entered = [self._types.get(number, "") if number is not None else "", *(fs for fs in self._points.values() if not mounts.refuses(fs))]
+        self.answers = all(fstype in mounts.LOCAL for fstype in entered)
+        """every file system that may be entered is a local one, whose calls come back"""
         self.users: dict[int, str] = {}
         self.groups: dict[int, str] = {}
 

@@ -24,7 +24,6 @@ from scout.console import COULD_NOT, DONE, PARTIAL, WRONG_USE, Complaint, escape
 MAX_PART = 64 << 20
 MAX_PROBLEMS = 1000
 """as many are kept; all are counted"""
-_CONTENT = ("taken", "changed while read", "over limit", "error")
 
 
 @dataclass(slots=True)
@@ -204,9 +203,11 @@ class _Check:
 
     def _line(self, line: Mapping[str, Any]) -> None:
         v = self._v
-        v.items += 1
         said, name = str(line.get("verdict")), str(line.get("name"))
-        v.verdicts[said] = v.verdicts.get(said, 0) + 1
+        wanted = line.get("type") != "collection"
+        if wanted:
+            v.items += 1
+            v.verdicts[said] = v.verdicts.get(said, 0) + 1
         if said not in custody.VERDICTS:
             v.problem(f"custody has the unknown verdict {said} for {name}")
         if line.get("member") is None:
@@ -214,7 +215,7 @@ class _Check:
                 v.problem(f"custody says that {name} was taken, but names no member")
             return
         member, digest = self._waiting.pop(name, (None, ""))
-        v.bytes += line["size"] if isinstance(line.get("size"), int) else 0
+        v.bytes += line["size"] if wanted and isinstance(line.get("size"), int) else 0
         if member is None:
             v.problem(f"custody names {name}, which is not in the archive")
         elif line["member"] != member.ordinal:
@@ -313,7 +314,8 @@ def _conclude(v: Verdict) -> None:
             v.lines.append(f"It is also interrupted: {v.reason}.")
     elif v.state == "interrupted":
         after = f" {plural(v.unsealed, 'member')} behind the last seal can be read too." if v.unsealed else ""
-        v.lines.append(f"Interrupted: {v.reason}. {items} in {seals} are whole and unchanged; what came after is lost.{after}")
+        when = f" {escape(v.last_time[11:19])}Z" if len(v.last_time) == 20 else ""
+        v.lines.append(f"Interrupted: {v.reason}. {items} in {seals} are whole and unchanged; what came after{when} is lost.{after}")
     if v.receipt == "differs" and not v.problem_count and v.state == "whole":
         v.state = "inconsistent"
         v.lines.append(f"Not the archive of the receipt: {items} in {seals} agree with each other, but another archive was written. Do not trust it.")

@@ -1,6 +1,6 @@
 """Custody: the chain of parts that say, for every wanted item, what became of it.
 
-A part is JSON lines. The first is `{"part": n, "previous": "<sha256 of the part before, or of nothing>"}`; then one line per wanted item. The chain head is the
+A part is JSON lines. The first is `{"part": n, "previous": "<sha256 of the part before, or of nothing>", "time": "…"}`; then one line per wanted item. The chain head is the
 sha256 of the last part. JSON is ASCII: a lone surrogate of a native name is a `\\udXXX` escape, which the stdlib's `json` reads and stricter parsers refuse.
 """
 
@@ -73,9 +73,9 @@ class Item:
         return names.encode(self.volume, names.below(self.source, self.volume) if self.path is None else self.path)
 
 
-def part(number: int, previous: str, lines: Iterable[bytes]) -> bytes:
-    """One part, ready to be written."""
-    return b"\n".join([dump({"part": number, "previous": previous}), *lines]) + b"\n"
+def part(number: int, previous: str, time: str, lines: Iterable[bytes]) -> bytes:
+    """One part, ready to be written; `time` is when, by the host's clock."""
+    return b"\n".join([dump({"part": number, "previous": previous, "time": time}), *lines]) + b"\n"
 
 
 def read_part(content: bytes) -> tuple[dict[str, Any], list[dict[str, Any]]]:

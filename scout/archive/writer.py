@@ -60,7 +60,7 @@ class ArchiveWriter:
         self.receipt_error = ""
         self._started = time.monotonic()
         self._lines: list[bytes] = []
-        self._members = self._parts = self._items = self._since = 0
+        self._members = self._parts = self._items = self._entered = self._since = 0
         self._head = custody.NOTHING
         self._group: custody.Group | None = None
         self._names: set[int] = set()
@@ -68,7 +68,7 @@ class ArchiveWriter:
         self._stop = ""
         self._file = File(self.path)
         self._out = Outlet(self._file, recipients)
-        self._plain("collection.json", custody.dump(self.header) + b"\n", {"type": "file"})
+        self._begin(custody.dump(self.header) + b"\n")
 
     def __enter__(self) -> ArchiveWriter:
         return self
@@ -122,12 +122,13 @@ class ArchiveWriter:
         """Write what custody knows since the last part, if anything."""
         if not self._lines:
             return
-        text = custody.part(self._parts, self._head, self._lines)
+        text = custody.part(self._parts, self._head, facts.rfc3339(time.time_ns() // 1_000_000_000 * 1_000_000_000) or "", self._lines)
         self._header(f"custody/{self._parts:06d}.jsonl", len(text), {}, {}, None)
         self._out.write(text + bytes(tar.padding(len(text))))
         self._head = hashlib.sha256(text).hexdigest()
         self._parts += 1
-        self._items += len(self._lines)
+        self._items += self._entered
+        self._entered = 0
         self._lines.clear()
         self._since = 0
         self._out.end_frame(Seal(self._parts, self._items, self._head))
@@ -203,13 +204,14 @@ class ArchiveWriter:
         line["sha256"] = digest.hexdigest()
         self._close_member(line, None)
 
-    def _plain(self, name: str, text: bytes, more: Mapping[str, Any]) -> None:
-        line = {"member": self._members, "name": name, "source": name, "verdict": "taken", "method": "api", "size": len(text),
-                "sha256": hashlib.sha256(text).hexdigest(), **more}
+    def _begin(self, text: bytes) -> None:
+        """collection.json: in custody as any content, but no wanted item."""
+        name = "collection.json"
         self._first(name)
         self._header(name, len(text), {}, {}, None)
         self._out.write(text + bytes(tar.padding(len(text))))
-        self._enter(line, None)
+        self._lines.append(custody.dump({"member": 0, "name": name, "source": name, "verdict": "taken", "type": "collection",
+                                         "sha256": hashlib.sha256(text).hexdigest(), "size": len(text)}))
 
     def _header(self, name: str, size: int, known: Mapping[str, Any], records: dict[str, str], extents: Sequence[tuple[int, int]] | None) -> int:
         """Write headers (and a sparse map); gives the position in the plaintext where the member's content ends."""
@@ -245,6 +247,7 @@ class ArchiveWriter:
         self.totals["bytes"] += size
         self._lines.append(custody.dump(line))
         self._since += size + len(self._lines[-1])
+        self._entered += 1
         self._group = group if group is not None and group.total > 1 else None
         if self._group is not None and self._group.number == self._group.total:
             self._group = None

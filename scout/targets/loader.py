@@ -15,11 +15,13 @@ from scout.targets.patterns import braces
 
 HERE = Path(__file__).parent
 PRIORITIES = {"T": "triage", "F": "full", "O": "on demand"}
-ACCESS = {"N": "ordinary read", "L": "locked on a live host", "R": "raw volume only", "DB": "consistent group", "API": "live state, no file"}
+ACCESS = {
+    "N": "ordinary read", "L": "locked on a live host", "R": "raw volume only", "DB": "consistent group", "API": "live state, no file",
+}
 HEADERS = ("elf", "pe", "script", "class", "php")
 _ID = re.compile(r"[WLM][A-Z]\d\d")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMG]?)i?B?", re.IGNORECASE)
-_KEYS = {"id", "what", "why", "os", "paths", "first", "live", "groups", "exclude", "secret", "stream", "rule", "priority", "order", "cap", "size", "access", "reads", "unread"}
+_KEYS = set("id what why os paths first live groups exclude secret stream rule priority order cap size access reads unread".split())
 _RULE_KEYS = {"headers", "extensions", "double", "total", "count"}
 
 
@@ -117,7 +119,8 @@ def _entries(path: Path) -> list[Any]:
         raise Complaint(f"{path}: {e.strerror or e}.", "Give a YAML file with target definitions.", WRONG_USE) from e
     except yaml.YAMLError as e:
         mark = getattr(e, "problem_mark", None)
-        raise Complaint(f"{path}, line {mark.line + 1 if mark else '?'}: {getattr(e, 'problem', e)}.", "It must be a YAML list of targets.", WRONG_USE) from e
+        where = f"{path}, line {mark.line + 1}" if mark else str(path)
+        raise Complaint(f"{where}: {getattr(e, 'problem', e)}.", "It must be a YAML list of targets.", WRONG_USE) from e
     if not isinstance(document, list):
         raise Complaint(f"{path}: not a list of targets.", code=WRONG_USE)
     return document
@@ -133,12 +136,13 @@ def _target(entry: Any, where: str) -> Target:
 
 def _checked(entry: Any) -> Target:
     if not isinstance(entry, dict):
-        raise ValueError("a target is a mapping")
+        raise TypeError("a target is a mapping")
     unknown = sorted(set(entry) - _KEYS)
     if unknown:
         raise ValueError(f"unknown word {unknown[0]!r}")
     target = Target(
-        id=_one_of(str(entry["id"]), _ID), what=_text(entry, "what"), why=_text(entry, "why"), os=_choice(entry["os"], ("windows", "linux"), "os"),
+        id=_one_of(str(entry["id"]), _ID), what=_text(entry, "what"), why=_text(entry, "why"),
+        os=_choice(entry["os"], ("windows", "linux"), "os"),
         paths=_patterns(entry, "paths"), first=_patterns(entry, "first"), live=_names(entry, "live"), groups=_groups(entry),
         exclude=_patterns(entry, "exclude"), secret=_patterns(entry, "secret"), stream=bool(entry.get("stream", False)),
         rule=_rule(entry.get("rule")), priority=_choice(entry["priority"], tuple(PRIORITIES), "priority"), order=int(entry["order"]),
@@ -207,11 +211,12 @@ def _rule(value: Any) -> Rule | None:
         raise ValueError("extensions are lower case with a dot")
     if not (headers or extensions or value.get("double")):
         raise ValueError("a rule needs headers, extensions or double")
-    return Rule(headers, extensions, bool(value.get("double", False)), parse_size(value.get("total", "512 MB")), int(value.get("count", 5_000)))
+    total, count = parse_size(value.get("total", "512 MB")), int(value.get("count", 5_000))
+    return Rule(headers, extensions, bool(value.get("double", False)), total, count)
 
 
 def select(targets: Targets, *, os_name: str, profile: str, names: Sequence[str] = (), live: bool = True) -> list[Target]:
-    """Targets of one operating system and profile, or those named (ids or beginnings such as `WR`); raises Complaint for an unknown name."""
+    """Targets of one operating system and profile, or those named (ids, or beginnings such as `WR`). Complaint for an unknown name."""
     priorities = {"triage": "T", "full": "TF"}.get(profile)
     if priorities is None:
         raise Complaint(f"there is no profile {profile!r}.", "Profiles are triage and full.", WRONG_USE)
