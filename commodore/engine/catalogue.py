@@ -128,6 +128,17 @@ class Matcher:
         return any(head[at : at + len(magic)] == magic for at, magic in self._magic[name])
 
 
+class Patterns:
+    """A few path patterns, compiled."""
+
+    def __init__(self, patterns: tuple[str, ...]) -> None:
+        self._whole = re.compile("|".join(f"(?:{translate(p.lower())})" for p in patterns) or r"(?!)", re.DOTALL)
+
+    def fits(self, path: str) -> bool:
+        """Whether a path below the volume's root, in lower case, is one of them."""
+        return self._whole.fullmatch(path) is not None
+
+
 def translate(pattern: str) -> str:
     """A path pattern as a regular expression: `*` and `?` stay within a component, `**` spans folders, `[…]` is a set."""
     out, i = "", 0

@@ -1,0 +1,77 @@
+"""The facts pass over one collection: fact-givers are read first, and no further than they reach."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from commodore import facts
+from commodore.engine import catalogue, scratch
+from commodore.engine.inputs import Collection, Member
+from commodore.evidence import Evidence
+from commodore.host import Host
+
+PASSED_MEMBERS, PASSED_BYTES = 2000, 256 << 20
+"""how much that gives no facts is passed over before the search ends; SCOUT puts fact-givers first"""
+LARGE = 32 << 20
+
+
+def host(collection: Collection, folder: Path) -> Host:
+    """The frozen facts of a collection's host. Large fact-givers are sealed in `folder` meanwhile."""
+    system = collection.system()
+    patterns = facts.wanted(system)
+    found = _Found(collection, folder, patterns) if patterns else None
+    made = facts.gather(system, collection.id, collection.header(), found.fetch if found else (lambda _: None), collection.label)
+    if found:
+        found.close()
+    return made
+
+
+class _Found:
+    """Fact-givers by path below the root, in lower case, with their companions."""
+
+    def __init__(self, collection: Collection, folder: Path, patterns: tuple[str, ...]) -> None:
+        self._collection, self._folder = collection, folder
+        self._evidence: dict[str, Evidence] = {}
+        self._sealed: list[Path] = []
+        plain = {p.lower() for p in patterns if not any(c in p for c in "*?[")}
+        wanted = catalogue.Patterns(patterns)
+        groups: dict[str, dict[str, Evidence]] = {}
+        passed = size = 0
+        for member in collection.members():
+            below = member.below.lower()
+            ours = member.kind != "refused" and (wanted.fits(below) or (member.group is not None and member.group[0] in groups))
+            if not ours:
+                passed, size = passed + 1, size + member.size
+                if passed > PASSED_MEMBERS or size > PASSED_BYTES or (plain <= self._evidence.keys() and len(plain) == len(patterns)):
+                    break
+                continue
+            evidence = self._keep(member)
+            if member.group is not None:
+                group = groups.setdefault(member.group[0], {})
+                evidence.companions = group
+                if member.group[1] != "main":
+                    group[member.group[1]] = evidence
+                    continue
+            self._evidence[below] = evidence
+
+    def _keep(self, member: Member) -> Evidence:
+        content: Any
+        if member.size > LARGE:
+            path = self._folder / f"facts-{len(self._sealed)}"
+            content = scratch.seal(path, member.read).open
+            self._sealed.append(path)
+        else:
+            content = b"".join(iter(lambda: member.read(1 << 20), b""))
+        return Evidence(
+            member.source, content, size=member.size, collection=self._collection.id, member=member.ordinal, facts=member.facts,
+        )
+
+    def fetch(self, path: str) -> Evidence | None:
+        """A wanted member by its path below the root."""
+        return self._evidence.get(path.replace("\\", "/").lstrip("/").lower())
+
+    def close(self) -> None:
+        """Remove what was sealed."""
+        for path in self._sealed:
+            path.unlink(missing_ok=True)

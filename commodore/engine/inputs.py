@@ -1,0 +1,322 @@
+"""What was given: archives, directories, files. Each becomes a `Collection` whose members stream by in a stable order."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from commodore.engine import catalogue, plain
+from scout.console import WRONG_USE, Complaint
+
+AGE = b"age-encryption.org/v1"
+KINDS: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"PK\x03\x04", "a ZIP archive"), (0, b"%PDF", "a PDF document"), (0, b"\xd0\xcf\x11\xe0", "an OLE document (old Word, Excel or installer)"),
+    (0, b"\x1f\x8b", "gzip data"), (0, b"\x28\xb5\x2f\xfd", "zstd data, not encrypted"), (0, b"7z\xbc\xaf", "a 7-Zip archive"), (0, b"Rar!", "a RAR archive"),
+    (0, b"MZ", "a Windows program"), (0, b"\x7fELF", "a Linux program"), (0, b"\x89PNG", "a picture (PNG)"), (0, b"\xff\xd8\xff", "a picture (JPEG)"),
+    (257, b"ustar", "a tar archive, not made by scout"), (0, b"SQLite format 3", "a SQLite database"), (0, b"EVF\x09", "an EWF (E01) image"),
+    (0, b"-----BEGIN AGE", "an armoured age file"), (0, b"{", "JSON text"),
+)
+HOLES = 64 << 30
+"""bytes of holes in one sparse member that are read as zeros; a member with more is listed, not read"""
+_OFFICE = ((b"word/", "a Word document"), (b"xl/", "an Excel workbook"), (b"ppt/", "a PowerPoint file"))
+
+
+@dataclass(slots=True)
+class Member:
+    """One member as it streams by. `read(n)` gives its bytes, b'' at the end; `below` is its path below the volume's root, with `/`."""
+
+    ordinal: int
+    kind: str
+    """live, files, or refused"""
+    below: str
+    source: str
+    size: int
+    facts: dict[str, Any]
+    read: Callable[[int], bytes]
+    group: Any = None
+    """(id, role, number, count), where it stands in a group"""
+    path: Path | None = None
+    """plain files: where they can be opened again"""
+    verdict: str = "taken"
+
+
+class Collection(Protocol):
+    """One collection: what one host gave at one time."""
+
+    id: str
+    label: str
+    """how it is shown before its host's name is known"""
+    origin: Path
+    total: int
+    """bytes to be read, for the progress display"""
+
+    def header(self) -> dict[str, Any]:
+        """`collection.json`; empty for plain input."""
+
+    def system(self) -> str:
+        """windows, linux, macos or ''."""
+
+    def members(self) -> Iterator[Member]:
+        """All members, once more from the beginning. Each must be read before the next is asked for."""
+
+    def position(self) -> int:
+        """How many of `total` bytes have been read."""
+
+    def custody(self) -> list[dict[str, Any]]:
+        """After the last member: what custody says, one object per wanted item."""
+
+    def ending(self) -> tuple[str, str]:
+        """After the last member: `complete` or `interrupted`, and why."""
+
+
+@dataclass
+class PlainCollection:
+    """A directory laid out like a host, or one file."""
+
+    origin: Path
+    files: list[plain.PlainFile]
+    os: str
+    id: str
+    label: str
+    total: int = 0
+    _read: int = field(default=0, repr=False)
+
+    def header(self) -> dict[str, Any]:
+        return {}
+
+    def system(self) -> str:
+        return self.os
+
+    def members(self) -> Iterator[Member]:
+        self._read = 0
+        groups = _groups(self.files)
+        for file in _ordered(self.files, groups):
+            if file.verdict != "taken":
+                yield Member(file.ordinal, "refused", file.below, file.source, file.size, file.facts, lambda _: b"", None, None, file.verdict)
+                continue
+            try:
+                stream = file.path.open("rb")
+            except OSError as e:
+                file.verdict, file.facts["error"] = "denied", e.strerror
+                yield Member(file.ordinal, "refused", file.below, file.source, file.size, file.facts, lambda _: b"", None, None, "denied")
+                continue
+            with stream:
+                kind = "live" if file.below.startswith("live/") else "files"
+                yield Member(
+                    file.ordinal, kind, file.below, file.source, file.size, file.facts, self._counted(stream), groups.get(file.ordinal), file.path,
+                )
+
+    def _counted(self, stream: BinaryIO) -> Callable[[int], bytes]:
+        def read(n: int) -> bytes:
+            chunk = stream.read(n)
+            self._read += len(chunk)
+            return chunk
+
+        return read
+
+    def position(self) -> int:
+        return self._read
+
+    def custody(self) -> list[dict[str, Any]]:
+        return [{"member": f.ordinal, "source": f.source, "verdict": f.verdict, "size": f.size, **f.facts} for f in self.files]
+
+    def ending(self) -> tuple[str, str]:
+        return "complete", ""
+
+
+def _groups(files: list[plain.PlainFile]) -> dict[int, tuple[str, str, int, int]]:
+    """Ordinal → group, for the files that artefacts read together."""
+    beside = plain.by_folder(files)
+    grouping = [k.artefact for k in catalogue.artefacts().values() if k.artefact.group is not None]
+    result: dict[int, tuple[str, str, int, int]] = {}
+    for file in files:
+        if file.verdict != "taken" or file.ordinal in result:
+            continue
+        found: dict[str, plain.PlainFile] = {}
+        for artefact in grouping:
+            found |= {r: c for r, c in plain.companions(file, artefact, beside).items() if c.ordinal not in result}
+        if found:
+            name = str(file.ordinal)
+            result[file.ordinal] = (name, "main", 1, len(found) + 1)
+            result |= {c.ordinal: (name, role, i, len(found) + 1) for i, (role, c) in enumerate(sorted(found.items()), 2)}
+    return result
+
+
+def _ordered(files: list[plain.PlainFile], groups: dict[int, tuple[str, str, int, int]]) -> list[plain.PlainFile]:
+    """By ordinal, but a group stands together, behind its main file."""
+    return sorted(files, key=lambda f: (int(groups[f.ordinal][0]), groups[f.ordinal][2]) if f.ordinal in groups else (f.ordinal, 0))
+
+
+class _Counting(io.RawIOBase):
+    """The raw archive as it is read: how far, and its sha256 when all of it was."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._file = path.open("rb")
+        self.position, self.hash = 0, hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        n = self._file.readinto(buffer)
+        self.position += n
+        self.hash.update(memoryview(buffer)[:n])
+        return n
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+@dataclass
+class ArchiveCollection:
+    """An archive that SCOUT wrote."""
+
+    origin: Path
+    identities: Sequence[Any]
+    total: int
+    label: str
+    id: str = ""
+    sha256: str = ""
+    _header: dict[str, Any] = field(default_factory=dict)
+    _custody: list[dict[str, Any]] = field(default_factory=list)
+    _ending: tuple[str, str] = ("interrupted", "not read to the end")
+    _stream: _Counting | None = None
+
+    def open(self) -> ArchiveCollection:
+        """Read `collection.json`. Complains where the file is no archive or the key does not fit."""
+        from scout.archive import ArchiveReader
+
+        with self.origin.open("rb") as stream, ArchiveReader(stream, self.identities) as reader:
+            for member in reader:
+                if member.kind == "collection":
+                    self._header = _json(member.stream.read(1 << 24))
+                break
+        self.id = safe_id(str(self._header.get("collection") or ""), self.origin)
+        self.label = str((self._header.get("host") or {}).get("name") or self.label)
+        return self
+
+    def header(self) -> dict[str, Any]:
+        return self._header
+
+    def system(self) -> str:
+        return str((self._header.get("host") or {}).get("os") or "").lower()
+
+    def members(self) -> Iterator[Member]:
+        from scout.archive import ArchiveReader
+
+        self._custody, self._stream = [], _Counting(self.origin)
+        with self._stream as raw, ArchiveReader(io.BufferedReader(raw, 1 << 20), self.identities) as reader:
+            for member in reader:
+                if member.kind == "custody":
+                    self._custody += [row for row in map(_json, member.stream.read(1 << 28).splitlines()) if "verdict" in row]
+                elif member.kind in ("live", "files", "refused"):
+                    yield self._member(member)
+            self._ending = (reader.state, reader.reason or "")
+            while raw.read(1 << 20):
+                pass
+            self.sha256 = raw.hash.hexdigest()
+
+    def _member(self, member: Any) -> Member:
+        source = member.source or member.name
+        below = member.name if member.kind == "live" else below_root(source)
+        facts = dict(member.facts)
+        verdict = "taken"
+        if member.kind == "refused":
+            verdict, facts["reason"] = "refused", member.reason
+        elif member.extents is not None and member.size - sum(length for _, length in member.extents) > HOLES:
+            verdict, facts["reason"] = "over limit", f"its holes have more than {HOLES >> 30} GiB"
+        kind = member.kind if verdict == "taken" else "refused"
+        group = member.group and (member.group.id, member.group.role, member.group.number, member.group.count)
+        return Member(member.ordinal, kind, below, source, member.size, facts, member.stream.read, group, None, verdict)
+
+    def position(self) -> int:
+        return self._stream.position if self._stream is not None else 0
+
+    def custody(self) -> list[dict[str, Any]]:
+        return self._custody
+
+    def ending(self) -> tuple[str, str]:
+        return self._ending
+
+
+def _json(text: bytes) -> dict[str, Any]:
+    import json
+
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def safe_id(text: str, origin: Path) -> str:
+    """A collection id that can be a file name; what an archive says is not trusted to be one."""
+    if re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}", text):
+        return text.lower()
+    return hashlib.blake2b((text or origin.name).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+
+
+def below_root(source: str) -> str:
+    """`C:\\Windows\\System32` and `/etc/passwd` as a path below the volume's root, with `/`."""
+    if re.match(r"[A-Za-z]:\\", source):
+        return source[3:].replace("\\", "/")
+    return source.replace("\\", "/").lstrip("/") if source.startswith("\\\\") else source.lstrip("/")
+
+
+def recognise(path: Path, identities: Sequence[Any]) -> Collection:
+    """The collection that a path holds. Raises Complaint (exit 2) for what is none."""
+    if path.is_dir():
+        return _directory(path)
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(max(8192, catalogue.matcher().head))
+    except FileNotFoundError:
+        raise Complaint(f"{path} does not exist.", "Give archives, directories laid out like a host, or evidence files.", WRONG_USE) from None
+    except OSError as e:
+        raise Complaint(f"{path} cannot be read: {e.strerror}.", "Check the path and your rights.") from None
+    if head.startswith(AGE):
+        if not identities:
+            raise Complaint(f"{path} is encrypted.", "Give the key file with -i key.txt.", WRONG_USE)
+        return ArchiveCollection(path, identities, path.stat().st_size, path.name.split("-20", 1)[0]).open()
+    return _file(path, head)
+
+
+def _directory(path: Path) -> Collection:
+    system, files = plain.walk(path)
+    if not any(f.verdict == "taken" for f in files) and files:
+        raise Complaint(f"{path}: none of its {len(files)} entries is a file that can be read.", "Check the path and your rights.")
+    return PlainCollection(path, files, system, plain.collection_id(files), path.resolve().name, sum(f.size for f in files))
+
+
+def _file(path: Path, head: bytes) -> Collection:
+    names = catalogue.matcher().match(path.name, head).names
+    if not names:
+        raise Complaint(
+            f"{path} is no archive, no known evidence file and no directory (it is {what(head)}).",
+            "Give archives made by scout, a directory laid out like a host, or a file that `commodore artefacts` lists.", WRONG_USE,
+        )
+    reader = catalogue.artefacts()[names[0]].artefact
+    paths = " ".join(reader.match).lower()
+    windows = reader.logsource.get("product") == "windows" or "windows/" in paths or "users/" in paths
+    file = plain.single(path, "windows" if windows else "linux")
+    return PlainCollection(path, [file], "windows" if windows else "linux", plain.collection_id([file]), path.stem, file.size)
+
+
+def what(head: bytes) -> str:
+    """What a file that is no evidence seems to be, in words."""
+    if not head:
+        return "empty"
+    for at, magic, words in KINDS:
+        if head[at : at + len(magic)] == magic:
+            if magic.startswith(b"PK"):
+                return next((name for sign, name in _OFFICE if sign in head), words)
+            return words
+    text = sum(c in b"\t\n\r" or 32 <= c < 127 or c > 127 for c in head)
+    return "text" if text > len(head) * 0.95 and b"\0" not in head else "data of an unknown kind"

@@ -1,0 +1,221 @@
+"""From a stream of members to tasks: which artefacts read what, cut into units, small ones together, all hashed on the way."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from commodore.artefact import Cut
+from commodore.engine import catalogue, ledger, scratch
+from commodore.engine.inputs import Collection, Member
+from commodore.engine.work import Job, Task
+from commodore.host import Host
+
+CAP = 64 << 20
+"""bytes of a member that are held in memory; beyond, it is sealed on disk (or opened where it lies, if it is a plain file)"""
+TOGETHER = 1 << 20
+"""bytes of small members that travel together"""
+TOGETHER_JOBS = 128
+_READ = 1 << 20
+
+
+@dataclass
+class Plan:
+    """Tasks of one collection, and what is learned of its members while they stream by."""
+
+    collection: Collection
+    host: Host
+    folder: Path
+    """where large members may be sealed"""
+    sums: dict[int, tuple[str, int]] = field(default_factory=dict)
+    """ordinal → sha256 and size, of content that was read"""
+    seen: dict[int, tuple[str, str, int, dict[str, Any]]] = field(default_factory=dict)
+    """ordinal → native path, verdict, size, facts, of every member that streamed by"""
+    unread: list[dict[str, Any]] = field(default_factory=list)
+    """ledger lines of members that no artefact reads"""
+    now: str = ""
+    """what is being read, for the progress display"""
+    _number: int = 0
+    _small: list[Job] = field(default_factory=list)
+    _weight: int = 0
+    _sealed: int = 0
+
+    def tasks(self) -> Iterator[Task]:
+        """All tasks, in an order that depends on nothing but the input."""
+        group: list[tuple[Member, Job, catalogue.Match]] = []
+        for member in self.collection.members():
+            self.now = member.source
+            self.seen[member.ordinal] = (member.source, member.verdict, member.size, member.facts)
+            if group and (member.group is None or member.group[0] != group[0][0].group[0]):
+                yield from self._grouped(group)
+                group = []
+            if member.kind == "refused":
+                self._refused(member)
+                continue
+            if member.group is not None and member.group[3] > 1:
+                group.append(self._held(member))
+                continue
+            yield from self._alone(member)
+        if group:
+            yield from self._grouped(group)
+        yield from self._flush()
+
+    def _head(self, member: Member) -> dict[str, Any]:
+        return {"collection": self.collection.id, "member": member.ordinal, "path": member.source}
+
+    def _refused(self, member: Member) -> None:
+        reason = member.facts.get("reason") or member.facts.get("error") or {"link": "a link is listed, not followed"}.get(member.verdict, "")
+        self.unread.append(ledger.unread(self._head(member), f"{member.verdict}: {reason}" if reason else member.verdict))
+
+    def _alone(self, member: Member) -> Iterator[Task]:
+        """A member that stands for itself: streamed in units where its format allows, else whole."""
+        matcher, known = catalogue.matcher(), catalogue.artefacts()
+        reader = _Hashing(member)
+        head = reader.exactly(matcher.head)
+        match = matcher.match(member.below, head)
+        if not match.names:
+            self._no_reader(member, match)
+            reader.drain()
+        elif (cut := _cut(match, known)) and member.size > cut.header + cut.piece:
+            yield from self._flush()
+            yield from self._units(member, reader, head, match, cut)
+        else:
+            yield from self._add(self._job(member, reader, head, match.names))
+        self.sums[member.ordinal] = reader.sum()
+
+    def _no_reader(self, member: Member, match: catalogue.Match) -> None:
+        reason = "no artefact reads it"
+        if match.refused:
+            reason = f"its name says {' or '.join(match.refused)}, its content does not"
+        self.unread.append(ledger.unread(self._head(member), reason))
+
+    def _held(self, member: Member) -> tuple[Member, Job, catalogue.Match]:
+        """A member of a group, kept until the group is whole."""
+        matcher = catalogue.matcher()
+        reader = _Hashing(member)
+        head = reader.exactly(matcher.head)
+        if member.group[1] == "main":
+            match = matcher.match(member.below, head)
+        else:
+            match = catalogue.Match(matcher.by_path(member.below))
+        job = self._job(member, reader, head, match.names)
+        reader.drain()
+        self.sums[member.ordinal] = reader.sum()
+        return member, job, match
+
+    def _grouped(self, group: list[tuple[Member, Job, catalogue.Match]]) -> Iterator[Task]:
+        """Jobs of a group: each one that an artefact reads gets the others as companions."""
+        readers = [job for _, job, match in group if match.names]
+        for member, job, match in group:
+            if match.names:
+                job.companions = {other.group[1]: companion for other, companion, m in group if companion is not job and not m.names}
+                yield from self._add(job)
+            elif readers:
+                self.unread.append(ledger.unread(self._head(member), f"read together with {readers[0].source}", readers[0].artefacts[0]))
+            else:
+                self._no_reader(member, match)
+
+    def _job(self, member: Member, reader: _Hashing, head: bytes, names: tuple[str, ...]) -> Job:
+        """The whole member as one job."""
+        content: bytes | scratch.Sealed | Path
+        if member.size <= CAP:
+            content = head + b"".join(iter(lambda: reader.read(_READ), b""))
+        elif not names:
+            content = b""
+        elif member.path is not None:
+            reader.drain()
+            content = member.path
+        else:
+            self._sealed += 1
+            content = scratch.seal(self.folder / f"sealed-{self._sealed}", _after(head, reader.read))
+        return Job(member.ordinal, member.source, content, names, member.size, member.facts)
+
+    def _units(self, member: Member, reader: _Hashing, head: bytes, match: catalogue.Match, cut: Cut) -> Iterator[Task]:
+        """Pieces of a member, each behind the header."""
+        rest = _Exact(_after(head, reader.read))
+        header, offset, index = rest.read(cut.header), cut.header, 0
+        while piece := rest.read(cut.piece):
+            job = Job(member.ordinal, member.source, header + piece, match.names, member.size, member.facts, offset, index)
+            yield self._task([job])
+            offset, index = offset + len(piece), index + 1
+
+    def _add(self, job: Job) -> Iterator[Task]:
+        if job.weight >= TOGETHER or not isinstance(job.content, bytes):
+            yield from self._flush()
+            yield self._task([job])
+            return
+        self._small.append(job)
+        self._weight += job.weight
+        if self._weight >= TOGETHER or len(self._small) >= TOGETHER_JOBS:
+            yield from self._flush()
+
+    def _flush(self) -> Iterator[Task]:
+        if self._small:
+            jobs, self._small, self._weight = self._small, [], 0
+            yield self._task(jobs)
+
+    def _task(self, jobs: list[Job]) -> Task:
+        self._number += 1
+        return Task(self._number - 1, self.host, jobs)
+
+
+def _cut(match: catalogue.Match, known: dict[str, catalogue.Known]) -> Cut | None:
+    """How a member is cut: only where one artefact alone reads it."""
+    return known[match.names[0]].artefact.cut if len(match.names) == 1 else None
+
+
+class _Hashing:
+    """A member's bytes, hashed as they pass."""
+
+    def __init__(self, member: Member) -> None:
+        self._read, self._hash, self._size = member.read, hashlib.sha256(), 0
+
+    def read(self, n: int) -> bytes:
+        chunk = self._read(n)
+        self._hash.update(chunk)
+        self._size += len(chunk)
+        return chunk
+
+    def exactly(self, n: int) -> bytes:
+        """`n` bytes, less only at the end."""
+        return _Exact(self.read).read(n)
+
+    def drain(self) -> None:
+        while self.read(_READ):
+            pass
+
+    def sum(self) -> tuple[str, int]:
+        return self._hash.hexdigest(), self._size
+
+
+class _Exact:
+    """Reads exactly as many bytes as asked for, less only at the end."""
+
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self._read = read
+
+    def read(self, n: int) -> bytes:
+        chunk = self._read(n)
+        if len(chunk) == n or not chunk:
+            return chunk
+        parts, have = [chunk], len(chunk)
+        while have < n and (chunk := self._read(n - have)):
+            parts.append(chunk)
+            have += len(chunk)
+        return b"".join(parts)
+
+
+def _after(head: bytes, read: Callable[[int], bytes]) -> Callable[[int], bytes]:
+    """A read function that gives `head` first."""
+    left = [head]
+
+    def joined(n: int) -> bytes:
+        if left[0]:
+            chunk, left[0] = left[0][:n], left[0][n:]
+            return chunk
+        return read(n)
+
+    return joined

@@ -1,0 +1,262 @@
+"""What a worker process does: takes tasks from a pipe, gives back finished, compressed lines and the account of each job."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+import zstandard
+
+from commodore.artefact import Problem, Record
+from commodore.engine import catalogue, unit
+from commodore.engine.assemble import Assembler, line
+from commodore.engine.scratch import Sealed
+from commodore.evidence import Evidence
+from commodore.host import Host
+
+HITS = ".hits"
+"""name under which hits travel among the datasets"""
+LEVEL = 3
+BEAT = 0.5
+"""seconds between two signs of life"""
+
+
+@dataclass(slots=True)
+class Job:
+    """One unit of one member, and the artefacts that read it. `content`: bytes, a sealed file, or the path of a plain file."""
+
+    member: int
+    source: str
+    content: bytes | Sealed | Path
+    artefacts: tuple[str, ...]
+    size: int = 0
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    offset: int = 0
+    index: int = 0
+    companions: dict[str, Job] = field(default_factory=dict)
+
+    @property
+    def weight(self) -> int:
+        """Bytes that travel with it."""
+        own = len(self.content) if isinstance(self.content, bytes) else 0
+        return own + sum(c.weight for c in self.companions.values())
+
+
+@dataclass(slots=True)
+class Task:
+    """Jobs that travel together. `number` is their place in the collection; results are written in this order."""
+
+    number: int
+    host: Host
+    jobs: list[Job]
+    derive: str = ""
+    """name of a derivation that is to be made instead"""
+    case: str = ""
+
+
+class Account(NamedTuple):
+    """What one artefact came to on one job: as `ledger.Account.add` takes it."""
+
+    member: int
+    source: str
+    artefact: str
+    expected: int | None
+    parsed: int
+    carved: int
+    problems: list[tuple[str, str, int, int]]
+    offset: int = 0
+
+
+@dataclass(slots=True)
+class Result:
+    """What a task came to: per dataset one zstd frame of lines (or more, one after the other), counts, accounts."""
+
+    number: int
+    frames: dict[str, bytes] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    accounts: list[Account] = field(default_factory=list)
+    killed: list[tuple[int, str]] = field(default_factory=list)
+    """(member, reason) of jobs whose worker had to be stopped"""
+    seconds: float = 0.0
+
+    def add(self, other: Result) -> None:
+        """Put another part of the same task behind this one."""
+        for name, frame in other.frames.items():
+            self.frames[name] = self.frames.get(name, b"") + frame
+        for name, count in other.counts.items():
+            self.counts[name] = self.counts.get(name, 0) + count
+        self.accounts += other.accounts
+        self.killed += other.killed
+        self.seconds += other.seconds
+
+
+@dataclass
+class Setup:
+    """What every worker needs. `detection` is inherited where workers are forked, loaded again from its cache elsewhere."""
+
+    rules: tuple[Path, ...] = ()
+    iocs: tuple[Path, ...] = ()
+    cache: Path | None = None
+    memory: int = 1 << 30
+    detection: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"detection": None}
+
+    def load(self) -> Any:
+        """The detection, loaded if it was not inherited."""
+        if self.detection is None:
+            self.detection = load_detection(self.rules, self.iocs, self.cache)
+        return self.detection
+
+
+def load_detection(rules: tuple[Path, ...], iocs: tuple[Path, ...], cache: Path | None) -> Any:
+    """The compiled rules, indicators and persistence table."""
+    from commodore.detection import Detection
+
+    return Detection.load(rules, iocs, cache)
+
+
+def serve(pipe: Connection, setup: Setup) -> None:
+    """The life of a worker: task in, result out, until the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _limit(setup.memory)
+    worker = Worker(setup.load(), pipe)
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            task = pipe.recv()
+            pipe.send(worker.run(task))
+
+
+def _limit(memory: int) -> None:
+    """Address space: what is there now and `memory` bytes more. Where the system has no such limit, the parent watches."""
+    if sys.platform == "linux":
+        import resource
+
+        now = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        resource.setrlimit(resource.RLIMIT_AS, (now + memory, now + memory))
+
+
+class Worker:
+    """Runs tasks. `pipe` is told which job is being read, so that the parent knows whom to blame; None in tests."""
+
+    def __init__(self, detection: Any, pipe: Connection | None = None) -> None:
+        self._detection, self._pipe = detection, pipe
+        self._known, self._beat = catalogue.artefacts(), 0.0
+        self._declared = {name: known.artefact for name, known in (*self._known.items(), *catalogue.derivations().items())}
+        self._compressor = zstandard.ZstdCompressor(level=LEVEL)
+        self._lines: dict[str, list[bytes]] = {}
+        self._counts: dict[str, int] = {}
+
+    def run(self, task: Task) -> Result:
+        """Do all jobs of a task."""
+        start = time.perf_counter()
+        self._lines, self._counts = {}, {}
+        result = Result(task.number)
+        if task.derive:
+            result.accounts.append(self._derive(task))
+        for i, job in enumerate(task.jobs):
+            self._alive(i)
+            result.accounts += self._read(job, task.host)
+        result.frames = {name: self._compressor.compress(b"".join(lines)) for name, lines in self._lines.items()}
+        result.counts, result.seconds = self._counts, time.perf_counter() - start
+        return result
+
+    def _alive(self, job: int = -1) -> None:
+        now = time.monotonic()
+        if self._pipe is not None and (job >= 0 or now - self._beat > BEAT):
+            self._beat = now
+            self._pipe.send(job)
+
+    def _read(self, job: Job, host: Host) -> list[Account]:
+        evidence = _evidence(job, host.collection)
+        accounts = []
+        for name in job.artefacts:
+            def take(records: list[dict[str, Any]], name: str = name) -> None:
+                self._take(name, records, host)
+            outcome = unit.parse(self._known[name], evidence, host, take)
+            problems = [tuple(p) for p in outcome.problems]
+            accounts.append(Account(job.member, job.source, name, *outcome[:3], problems, job.offset))  # type: ignore[arg-type]
+        return accounts
+
+    def _take(self, name: str, records: list[dict[str, Any]], host: Host) -> None:
+        """Finished records of one dataset: rules look at them, then they become lines."""
+        hits = self._detection.match(self._declared[name], records, host)
+        if hits:
+            self._lines.setdefault(HITS, []).extend(line(hit._asdict()) for hit in hits)
+        self._lines.setdefault(name, []).extend(map(line, records))
+        self._counts[name] = self._counts.get(name, 0) + len(records)
+        self._alive()
+
+    def _derive(self, task: Task) -> Account:
+        derivation = catalogue.derivations()[task.derive]
+        host, name = task.host, task.derive
+        assembler = Assembler(
+            derivation.artefact, collection=host.collection, member=-1, source=f"derived/{name}",
+            host_name=host.name, host_inferred="name" in host.inferred,
+        )
+        problems: list[Problem] = []
+        batch: list[dict[str, Any]] = []
+        count = 0
+        try:
+            for item in derivation.derive(CaseView(Path(task.case), host.collection), host):
+                if isinstance(item, Record):
+                    batch.append(assembler.record(item))
+                    count += 1
+                    if len(batch) >= unit.BATCH:
+                        self._take(name, batch, host)
+                        batch = []
+                else:
+                    problems.append(item)
+        except Exception as e:  # a defect of one derivation must not cost the case
+            problems.append(Problem(f"the derivation failed: {type(e).__name__}: {e}"))
+        if batch:
+            self._take(name, batch, host)
+        return Account(-1, f"derived/{name}", name, None, count, 0, [tuple(p) for p in problems])  # type: ignore[misc]
+
+
+def _evidence(job: Job, collection: str) -> Evidence:
+    content = job.content
+    return Evidence(
+        job.source, content if isinstance(content, bytes) else content.open if isinstance(content, Sealed) else lambda: content.open("rb"),
+        size=job.size, collection=collection, member=job.member, facts=job.facts, offset=job.offset, index=job.index,
+        companions={role: _evidence(c, collection) for role, c in job.companions.items()},
+    )
+
+
+class CaseView:
+    """What a derivation sees of its host: the records of a dataset and the lines of `members.jsonl`, in a stable order."""
+
+    def __init__(self, case: Path, collection: str) -> None:
+        self._case, self._collection = case, collection
+
+    def records(self, dataset: str) -> Iterator[dict[str, Any]]:
+        """Records of a dataset as dicts, none where it does not exist."""
+        path = self._case / "records" / dataset / f"{self._collection}.jsonl.zst"
+        if path.exists():
+            yield from map(orjson.loads, lines(path))
+
+    def members(self) -> Iterator[dict[str, Any]]:
+        """Lines of `members.jsonl` of this host."""
+        with (self._case / ".work" / self._collection / "members.jsonl").open("rb") as stream:
+            yield from map(orjson.loads, stream)
+
+
+def lines(path: Path) -> Iterator[bytes]:
+    """Lines of a file of zstd frames, without reading it whole."""
+    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as stream:
+        rest = b""
+        while chunk := stream.read(1 << 18):
+            *whole, rest = (rest + chunk).split(b"\n")
+            yield from whole
+        if rest:
+            yield rest
