@@ -1,0 +1,169 @@
+"""The `scout` command: a thin skin over `collect`, `verify`, `list_members`, `keygen` and `targets.load`. Everything heavy is imported inside the commands."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from scout import console
+from scout.options import Json, Version
+
+GUIDE = """SCOUT collects the evidence of one host into one encrypted archive.
+
+  1  scout keygen -o key.txt                 on the analyst's machine: a key pair; the secret key stays there
+  2  scout collect -r age1… -o /media/usb    on the suspect host, as root; --explain shows first what would be taken
+  3  scout verify ARCHIVE -i key.txt         whole and unchanged?
+  4  commodore process ARCHIVE -i key.txt -o case/
+
+scout collect --root /mnt/disk takes a mounted Windows or Linux disk. scout targets lists what is collected, and why.
+scout --help and scout COMMAND --help say everything."""
+
+Archive = Annotated[Path, typer.Argument(help="An archive that scout collect wrote.", show_default=False)]
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    sys.exit(console.run("scout", build_app))
+
+
+def build_app() -> typer.Typer:
+    """The typer app."""
+    app = typer.Typer(help="Collect the evidence of one host into one encrypted archive.", no_args_is_help=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.callback(invoke_without_command=True)(_top)
+    app.command()(collect)
+    app.command()(keygen)
+    app.command()(verify)
+    app.command(name="list")(list_)
+    app.command()(targets)
+    return app
+
+
+def _top(context: typer.Context, version: Version = False) -> None:
+    if context.invoked_subcommand is None:
+        console.Screen().say(GUIDE)
+
+
+def collect(
+    recipient: Annotated[list[str] | None, typer.Option("-r", "--recipient", help="Who may read it: age1…, an ssh public key, or a file of them. Repeatable.", show_default=False)] = None,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Directory for the archive and its receipt.")] = Path(),
+    root: Annotated[Path | None, typer.Option(help="A mounted Windows or Linux disk instead of this host.", show_default=False)] = None,
+    profile: Annotated[str, typer.Option(help="triage or full.")] = "triage",
+    targets: Annotated[list[str] | None, typer.Option(help="Only these: ids or their beginnings (WR01, LF). Repeatable, or with commas.", show_default=False)] = None,
+    max_file: Annotated[str, typer.Option(help="Leave files with more data than this: 500MB, 2G.", show_default=False)] = "",
+    max_total: Annotated[str, typer.Option(help="Stop taking content after so much.", show_default=False)] = "",
+    system: Annotated[str, typer.Option("--os", help="windows or linux, where the tree does not show it.", show_default=False)] = "",
+    explain: Annotated[bool, typer.Option("--explain", help="Show what would be taken, with sizes; take nothing.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no notes.")] = False,
+    json_lines: Json = False,
+) -> int:
+    """Collect this host, or a mounted disk, into one encrypted archive."""
+    from scout.collect import Options
+    from scout.collect import collect as run
+
+    screen = console.Screen(json_lines=json_lines, quiet=quiet)
+    if system not in ("", "windows", "linux"):
+        raise console.Complaint(f"--os {system}: not a system that scout knows.", "Give windows or linux.", console.WRONG_USE)
+    options = Options(
+        recipients=recipient or [], out=out, root=root, profile=profile, system=system, max_file=_size("--max-file", max_file),
+        max_total=_size("--max-total", max_total), targets=[name for given in targets or [] for name in given.split(",") if name],
+    )
+    if explain:
+        from scout.explain import explain as show
+
+        return show(options, screen)
+    from scout.summary import summary
+
+    return summary(run(options, screen), screen)
+
+
+def keygen(
+    out: Annotated[Path, typer.Option("-o", "--out", help="File for the secret key; it must not exist.")] = Path("key.txt"),
+    json_lines: Json = False,
+) -> None:
+    """Make the analyst's key pair (age format)."""
+    from scout.keys import keygen as run
+
+    public = run(out)
+    screen = console.Screen(json_lines=json_lines)
+    screen.say(f"Secret key   {console.escape(out)}     keep it off the suspect host: whoever has it reads your archives")
+    screen.say(f"Public key   {public}")
+    screen.say(f"Next: scout collect -r {public}", "bold")
+    if json_lines:
+        screen.emit({"key": str(out), "public": public})
+
+
+def verify(
+    archive: Archive,
+    identity: Annotated[Path | None, typer.Option("-i", "--identity", help="Secret key: key.txt, or an ssh private key.", show_default=False)] = None,
+    receipt: Annotated[str | None, typer.Option(help="The receipt file, or the short code from paper.", show_default=False)] = None,
+    json_lines: Json = False,
+) -> int:
+    """Say whether an archive is whole, unchanged, and the one that scout wrote."""
+    from dataclasses import asdict
+
+    from scout.keys import load_identities
+    from scout.verify import verify as run
+
+    verdict = run(archive, load_identities(identity) if identity else None, receipt)
+    screen = console.Screen(json_lines=json_lines)
+    for line in verdict.lines:
+        screen.say(line)
+    if json_lines:
+        screen.emit(asdict(verdict))
+    return verdict.code
+
+
+def list_(
+    archive: Archive,
+    identity: Annotated[Path, typer.Option("-i", "--identity", help="Secret key: key.txt, or an ssh private key.", show_default=False)],
+    json_lines: Json = False,
+) -> int:
+    """List every wanted item of an archive with its verdict."""
+    from scout.keys import load_identities
+    from scout.verify import list_members
+
+    screen = console.Screen(json_lines=json_lines)
+    listing = list_members(archive, load_identities(identity))
+    for row in listing:
+        if json_lines:
+            screen.emit(row)
+        else:
+            size = f"{row['size']:>15,}" if isinstance(row.get("size"), int) else f"{'-':>15}"
+            screen.say(f"{console.escape(row['verdict']):<18} {size}  {console.escape(row['source'] or row['name'])}")
+    if listing.state == "interrupted":
+        screen.note(f"Interrupted: {listing.reason}. What is listed is whole; scout verify says more.", "yellow")
+        return console.PARTIAL
+    return console.DONE
+
+
+def targets(
+    name: Annotated[str | None, typer.Argument(help="Id or its beginning: WR01, LF.", show_default=False)] = None,
+    json_lines: Json = False,
+) -> None:
+    """Show what is collected: what, where, why, size, access, priority."""
+    from scout.explain import show_targets
+
+    show_targets(name, console.Screen(json_lines=json_lines))
+
+
+def _size(option: str, text: str) -> int:
+    from scout.targets import parse_size
+
+    try:
+        return parse_size(text) if text else 0
+    except ValueError as e:
+        raise console.Complaint(f"{option}: {e}.", "Write 500MB, 2G or a number of bytes.", console.WRONG_USE) from None
+
+
+def __getattr__(name: str) -> Any:
+    """`app` for shell completion and for documentation tools, made when it is asked for."""
+    if name == "app":
+        return build_app()
+    raise AttributeError(name)
+
+
+if __name__ == "__main__":
+    main()

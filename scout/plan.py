@@ -1,0 +1,141 @@
+"""What will be taken, in order: the targets of a host compiled into one walk, its finds grouped and sorted. Reads names and sizes, no content."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, cast
+
+from scout.archive.custody import Group
+from scout.patience import Patience
+from scout.root import Parts, Root
+from scout.targets import Target
+from scout.targets.patterns import Tree, expand, path_regex
+from scout.walk import Found, walk
+
+
+class Want(NamedTuple):
+    """One pattern of one target. `role` is `main`, or that of a companion, whose name is `before` + main name + `after`."""
+
+    target: int
+    pattern: int
+    first: bool
+    role: str = "main"
+    before: str = ""
+    after: str = ""
+
+
+class Planned(NamedTuple):
+    """One item of the plan. `verdict` is '' where content is to be read."""
+
+    parts: Parts
+    target: Target
+    type: str
+    size: int
+    data: int
+    verdict: str
+    error: str
+    group: Group | None
+    rules: tuple[Target, ...] = ()
+    """targets with a rule, where only they want the file: it is taken if one of them finds it suspicious"""
+    stream: bool = False
+
+
+class Plan(NamedTuple):
+    """Items in the order of work, and patterns that nothing fitted, as (target, pattern as a native path)."""
+
+    items: list[Planned]
+    missing: list[tuple[Target, str]]
+
+
+class _Filter:
+    """Exclusions and secrets of a target as regular expressions over paths below the root."""
+
+    def __init__(self, target: Target, profiles: Sequence[str], variables: dict[str, str], fold: bool) -> None:
+        self.exclude = [path_regex(one, fold) for pattern in target.exclude for one in expand(pattern, profiles, variables)]
+        self.secret = [path_regex(one, fold) for pattern in target.secret for one in expand(pattern, profiles, variables)]
+
+
+def make(
+    root: Root, targets: Sequence[Target], profiles: Sequence[str], variables: dict[str, str], patience: Patience,
+    on_folder: Callable[[Parts], None] | None = None,
+) -> Plan:
+    """Walk the root once for all targets and put what was found into order."""
+    tree, written = Tree(root.fold), dict[tuple[int, int], str]()
+    for index, target in enumerate(targets):
+        for number, pattern in enumerate((*target.first, *target.paths)):
+            written[index, number] = pattern
+            for one in expand(pattern, profiles, variables):
+                _add(tree, one, Want(index, number, number < len(target.first)), target)
+    filters = [_Filter(target, profiles, variables, root.fold) for target in targets]
+    seen: set[tuple[int, int]] = set()
+    kept: list[tuple[Want, Found, tuple[Target, ...]]] = []
+    for found in walk(root, tree, patience, on_folder):
+        wants = cast(tuple[Want, ...], found.wants)
+        seen.update((want.target, want.pattern) for want in wants if want.role == "main")
+        chosen = _choose(found, wants, targets, filters)
+        if chosen is not None:
+            kept.append(chosen)
+    missing = [
+        (targets[index], _native(root, pattern, variables)) for (index, number), pattern in written.items()
+        if (index, number) not in seen and targets[index].rule is None
+    ]
+    return Plan(_ordered(kept, targets, root.fold), missing)
+
+
+def _add(tree: Tree, pattern: str, want: Want, target: Target) -> None:
+    tree.add(pattern, want)
+    folder, _, name = pattern.rpartition("/")
+    for role, form in target.groups.items():
+        before, _, after = form.partition("{name}")
+        tree.add(f"{folder}/{before}{name}{after}", want._replace(role=role, before=before, after=after))
+
+
+def _choose(found: Found, wants: Iterable[Want], targets: Sequence[Target], filters: Sequence[_Filter]) -> tuple[Want, Found, tuple[Target, ...]] | None:
+    """Which target takes a path: the first in order of work; those with a rule only where no other wants it. None where all exclude it."""
+    path = "/".join(found.parts)
+    left = [want for want in wants if not any(regex.fullmatch(path) for regex in filters[want.target].exclude)]
+    if not left:
+        return None
+    if found.type == "file" and not found.verdict and any(regex.fullmatch(path) for want in left for regex in filters[want.target].secret):
+        found = found._replace(verdict="blocked", error="secret material (password hashes or a private key): listed, never taken")
+    plain = [want for want in left if targets[want.target].rule is None]
+    best = min(plain or left, key=lambda want: (not want.first, want.target, want.role != "main", want.pattern))
+    if plain or found.verdict:
+        return best, found, ()
+    return best, found, tuple(targets[index] for index in sorted({want.target for want in left}))
+
+
+def _ordered(kept: list[tuple[Want, Found, tuple[Target, ...]]], targets: Sequence[Target], fold: bool) -> list[Planned]:
+    groups: dict[tuple[int, Parts, str], list[tuple[Want, Found, tuple[Target, ...]]]] = defaultdict(list)
+    for want, found, rules in kept:
+        groups[want.target, found.parts[:-1], _main_name(want, found, fold)].append((want, found, rules))
+    out: list[tuple[tuple[bool, int, int, Parts], list[Planned]]] = []
+    for number, members in enumerate(groups.values()):
+        members.sort(key=lambda member: (member[0].role != "main", member[0].role, member[1].parts))
+        leader = members[0]
+        target = targets[leader[0].target]
+        readable = [member for member in members if not member[1].verdict] if target.groups else []
+        whole = len(readable) > 1 and readable[0][0].role == "main"
+        items = []
+        for want, found, rules in members:
+            place = [member[1].parts for member in readable].index(found.parts) + 1 if whole and not found.verdict else 0
+            group = Group(f"{target.id}-{number}", want.role, place, len(readable)) if place else None
+            items.append(Planned(found.parts, target, found.type, found.size, found.data, found.verdict, found.error, group, rules, target.stream))
+        out.append(((not leader[0].first, leader[0].target, leader[0].pattern, leader[1].parts), items))
+    out.sort(key=lambda one: one[0])
+    return [item for _, items in out for item in items]
+
+
+def _main_name(want: Want, found: Found, fold: bool) -> str:
+    name = found.parts[-1] if found.parts else ""
+    if want.role != "main":
+        name = name[len(want.before) : len(name) - len(want.after)]
+    return name.lower() if fold else name
+
+
+def _native(root: Root, pattern: str, variables: dict[str, str]) -> str:
+    names = {name.lower(): value for name, value in variables.items()}
+    plain = re.sub(r"%([A-Za-z]+)%", lambda found: names.get(found.group(1).lower(), found.group(0)), pattern)
+    return root.native(tuple(part for part in plain.split("/") if part))

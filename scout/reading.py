@@ -1,0 +1,105 @@
+"""Reading one file of the examined root: bounded time per call, sparse extents, what changed meanwhile, and the ends of what is left behind."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Callable
+from typing import Any
+
+from scout.patience import Patience
+
+ENDS = 16 << 10
+"""bytes of head and of tail that custody keeps of a file over a limit"""
+HASHED = 4_000_000_000
+"""bytes of data up to which a file that is left behind is hashed"""
+MAX_EXTENTS = 100_000
+_PIECE = 1 << 20
+
+
+class Reading:
+    """An open file as the archive's writer reads it. `patience` bounds each call."""
+
+    def __init__(self, fd: int, patience: Patience) -> None:
+        self.fd, self._patience = fd, patience
+
+    def read(self, n: int, /) -> bytes:
+        """At most `n` bytes, b'' at the end. Raises OSError, `Late` where there is no answer."""
+        return self._patience.call(os.read, self.fd, n)
+
+    def readinto(self, room: memoryview) -> int:
+        """Fill the beginning of `room`; gives the number of bytes."""
+        if not self._patience.seconds and hasattr(os, "readv"):
+            return os.readv(self.fd, [room])
+        piece = self.read(len(room))
+        room[: len(piece)] = piece
+        return len(piece)
+
+    def seek(self, offset: int) -> int:
+        """Go to an offset from the beginning."""
+        return os.lseek(self.fd, offset, os.SEEK_SET)
+
+    def head(self, n: int) -> bytes:
+        """The first bytes; the position is at the beginning afterwards."""
+        self.seek(0)
+        data = self.read(n)
+        self.seek(0)
+        return data
+
+
+def extents(fd: int, size: int) -> tuple[tuple[int, int], ...] | None:
+    """Data of a sparse file as (offset, length); None where it is not sparse, or the file system cannot say."""
+    if not hasattr(os, "SEEK_DATA") or not size:
+        return None
+    found: list[tuple[int, int]] = []
+    at = 0
+    try:
+        while at < size and len(found) < MAX_EXTENTS:
+            try:
+                start = os.lseek(fd, at, os.SEEK_DATA)
+            except OSError as e:
+                if e.errno == errno.ENXIO:  # no data up to the end
+                    break
+                raise
+            end = os.lseek(fd, start, os.SEEK_HOLE)
+            if start < size:
+                found.append((start, min(end, size) - start))
+            at = max(end, start + 1)
+    except OSError:
+        return None
+    finally:
+        os.lseek(fd, 0, os.SEEK_SET)
+    return tuple(found) if len(found) < MAX_EXTENTS else None
+
+
+def changed(before: os.stat_result, after: os.stat_result) -> dict[str, Any]:
+    """More for custody where the file changed while it was read; nothing else."""
+    if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
+        return {}
+    what = f"size went from {before.st_size} to {after.st_size}" if before.st_size != after.st_size else "its modification time moved"
+    return {"verdict": "changed while read", "error": what}
+
+
+def left_behind(reading: Reading, size: int, data: int, stopped: Callable[[], object]) -> dict[str, Any]:
+    """`sha256`, `head` and `tail` of a file that a limit leaves on the host. Raises OSError. A sparse file is hashed by its data alone (`sha256_data`)."""
+    head = reading.head(ENDS)
+    more: dict[str, Any] = {"head": head}
+    if size > ENDS:
+        reading.seek(max(size - ENDS, ENDS))
+        more["tail"] = reading.read(ENDS)
+    if data > HASHED:
+        return {**more, "error": f"not hashed: more than {HASHED} bytes of data"}
+    pieces = extents(reading.fd, size) if data < size else None
+    digest = hashlib.sha256()
+    for offset, length in [(0, size)] if pieces is None else pieces:
+        reading.seek(offset)
+        while length > 0 and not stopped():
+            piece = reading.read(min(length, _PIECE))
+            if not piece:
+                break
+            digest.update(piece)
+            length -= len(piece)
+    if stopped():
+        return {**more, "error": "not hashed: the collection was stopped"}
+    return {**more, "sha256" if pieces is None else "sha256_data": digest.hexdigest()}

@@ -1,0 +1,55 @@
+"""What a collection says at its end: how much, what was not taken, the archive, its receipt, and what comes next."""
+
+from __future__ import annotations
+
+from scout.collect import Outcome
+from scout.console import DONE, PARTIAL, Screen, duration, escape, megabytes
+
+_ORDER = ("missing", "denied", "vanished", "over limit", "blocked", "link", "error")
+_SAID = {
+    "over limit": "over the limit (listed with hash, head and tail)", "blocked": "blocked by rule (secrets, pipes, foreign file systems)",
+    "link": "links (listed, not followed)", "error": "with an error",
+}
+
+
+def summary(outcome: Outcome, screen: Screen) -> int:
+    """Print it; gives the exit code: 0, 1 where not one file could be taken, 130 or 143 after a signal."""
+    code = 128 + outcome.signal if outcome.signal else DONE if outcome.verdicts["taken"] + outcome.verdicts["changed while read"] else PARTIAL
+    if screen.json_lines:
+        screen.emit(document(outcome, code))
+        return code
+    verdicts, receipt = outcome.verdicts, outcome.receipt
+    taken = verdicts["taken"] + verdicts["changed while read"]
+    screen.say()
+    word = "Stopped   " if outcome.signal else "Collected "
+    screen.say(
+        f"{word} {taken:,} of {outcome.wanted:,} wanted items   {megabytes(outcome.read)} → {megabytes(outcome.written)}   {duration(outcome.seconds)}", "bold",
+    )
+    lost = [f"{verdicts[verdict]:,} {_SAID.get(verdict, verdict)}" for verdict in _ORDER if verdicts[verdict]]
+    for at in range(0, len(lost), 3):
+        screen.say(f"  {'not taken' if at == 0 else '':<12} {'   '.join(lost[at : at + 3])}")
+    if verdicts["changed while read"]:
+        screen.say(f"  {'changed':<12} {verdicts['changed while read']:,} while they were read: taken as they were")
+    if outcome.stuck:
+        screen.say(f"  {'stuck':<12} {outcome.stuck:,} calls to the file system never came back", "yellow")
+    screen.say(f"  {'archive':<12} {escape(outcome.archive)}")
+    screen.say(f"  {'sha256':<12} {receipt.archive_sha256}")
+    screen.say(f"  {'receipt':<12} {receipt.code}     note it on paper: it proves that this is the archive SCOUT wrote")
+    screen.say(f"  {'host clock':<12} not compared with a reference")
+    if outcome.signal:
+        screen.say("Sealed and closed as interrupted: what is listed above is kept and readable. Run it again for the rest.", "yellow")
+    elif not taken:
+        screen.say("Nothing could be taken: look at the verdicts with scout list, and run as root.", "yellow")
+    screen.say(f"Next: commodore process {escape(outcome.archive)} -i key.txt -o case/", "bold")
+    return code
+
+
+def document(outcome: Outcome, code: int) -> dict[str, object]:
+    """The same facts for `--json`."""
+    receipt = outcome.receipt
+    return {
+        "archive": str(outcome.archive), "archive_sha256": receipt.archive_sha256, "receipt": receipt.code, "chain_head": receipt.chain_head,
+        "collection": receipt.collection, "state": receipt.state, "host": outcome.host, "wanted": outcome.wanted,
+        "verdicts": {verdict: count for verdict, count in sorted(outcome.verdicts.items()) if count}, "bytes_read": outcome.read,
+        "bytes_written": outcome.written, "seconds": round(outcome.seconds, 3), "stuck": outcome.stuck, "code": code,
+    }

@@ -1,0 +1,172 @@
+"""Taking one item: open it safely, judge it, keep the limits, write it or say why not. Each call of `Taker` ends in custody, never in an exception of the file."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import stat
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scout import suspicious
+from scout.archive.custody import Item
+from scout.archive.writer import ArchiveWriter
+from scout.console import megabytes
+from scout.patience import Patience
+from scout.plan import Planned
+from scout.reading import Reading, changed, extents, left_behind
+from scout.root import Root
+from scout.targets import Target
+from scout.walk import explain, verdict_of
+
+_ENDS_PER_SEAL = 2 << 20
+"""bytes of heads and tails after which custody is sealed, so that they do not pile up in memory"""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bytes of data per file and in all; 0: none beyond those of the targets."""
+
+    file: int = 0
+    total: int = 0
+
+
+class Taker:
+    """Takes items into an archive. `verdicts` counts custody lines, `read` bytes of content that were taken."""
+
+    def __init__(self, root: Root, writer: ArchiveWriter, patience: Patience, limits: Limits, stopped: Callable[[], object]) -> None:
+        self._stopped = stopped
+        self._root, self._writer, self._patience, self._limits = root, writer, patience, limits
+        self.verdicts: Counter[str] = Counter()
+        self.read = 0
+        self._ends = 0
+        self._sampled: Counter[str] = Counter()
+        self._counted: Counter[str] = Counter()
+        own = os.stat(writer.path)
+        self._own = own.st_dev, own.st_ino
+
+    def live(self, target: Target, source: str) -> None:
+        """Write one live source; what breaks it is in custody, and the lines before that are kept."""
+        module = importlib.import_module(f"scout.live.{source}")
+        verdict = "taken"
+        try:
+            with self._writer.live(source, module.SCHEMA) as lines:
+                for value in module.collect():
+                    lines.write(value)
+        except OSError:
+            verdict = "error"
+        self.verdicts[verdict] += 1
+
+    def missing(self, target: Target, source: str) -> None:
+        """A wanted path that nothing on the host fits."""
+        self._say(Item(source=source, volume=self._root.volume, target=target.id, type="pattern"), "missing", {})
+
+    def take(self, planned: Planned) -> None:
+        """Take one item of the plan."""
+        item = self._item(planned)
+        if planned.verdict:
+            self._without_content(item, planned)
+            return
+        try:
+            fd = self._patience.call(self._root.open, planned.parts)
+        except OSError as e:
+            self._without_content(item, planned._replace(verdict=verdict_of(e), error=explain(e)))
+            return
+        try:
+            self._opened(item, planned, fd)
+        except OSError as e:
+            self._say(item, verdict_of(e), {"error": explain(e)})
+        finally:
+            os.close(fd)
+
+    def _item(self, planned: Planned) -> Item:
+        parts = planned.parts
+        if planned.stream and parts:
+            parts = (*parts[:-1], parts[-1].replace("%3A", ":"))
+        return Item(source=self._root.native(parts), volume=self._root.volume, target=planned.target.id, group=planned.group, type=planned.type)
+
+    def _without_content(self, item: Item, planned: Planned) -> None:
+        more: dict[str, Any] = {"error": planned.error} if planned.error else {}
+        try:
+            status = self._patience.call(self._root.status, planned.parts)
+            item.facts = self._patience.call(self._root.facts, planned.parts, status)
+            item.size = status.st_size if stat.S_ISREG(status.st_mode) else 0
+            if stat.S_ISLNK(status.st_mode):
+                more["link"] = self._patience.call(self._root.link, planned.parts)
+        except OSError as e:
+            more.setdefault("error", explain(e))
+        self._say(item, planned.verdict, more)
+
+    def _opened(self, item: Item, planned: Planned, fd: int) -> None:
+        status = os.fstat(fd)
+        reading = Reading(fd, self._patience)
+        item.size = status.st_size
+        head = reading.head(suspicious.HEAD) if status.st_size else b""
+        chosen, why = self._judged(planned, head)
+        if chosen is None:
+            return
+        item.target = chosen.id
+        item.facts = self._patience.call(self._root.facts, planned.parts, status, fd)
+        if why:
+            item.facts = {**item.facts, "why": why}
+        if suspicious.secret(head):
+            self._say(item, "blocked", {"error": "secret material (a private key): listed, never taken"})
+        elif (status.st_dev, status.st_ino) == self._own:
+            self._say(item, "blocked", {"error": "the archive that is being written"})
+        else:
+            self._measured(item, chosen, reading, status)
+
+    def _judged(self, planned: Planned, head: bytes) -> tuple[Target | None, str]:
+        """The target that takes the file, and why; a file that only rules want is taken by the first that finds it suspicious."""
+        if not planned.rules:
+            return planned.target, ""
+        for target in planned.rules:
+            why = suspicious.judge(target.rule, planned.parts[-1], head) if target.rule is not None else ""
+            if why:
+                return target, why
+        return None, ""
+
+    def _measured(self, item: Item, target: Target, reading: Reading, status: os.stat_result) -> None:
+        data = min(status.st_size, getattr(status, "st_blocks", 1 << 60) * 512)
+        sparse = extents(reading.fd, status.st_size) if data < status.st_size else None
+        if sparse is not None:
+            data = sum(length for _, length in sparse)
+            item.extents = sparse
+        reason = self._over(target, data)
+        if reason:
+            self._leave(item, reading, status.st_size, data, reason)
+            return
+        line = self._writer.add(item, reading, lambda: changed(status, os.fstat(reading.fd)))
+        self.verdicts[line["verdict"]] += 1
+        self.read += data
+        if target.rule is not None:
+            self._sampled[target.id] += data
+            self._counted[target.id] += 1
+
+    def _over(self, target: Target, data: int) -> str:
+        """Which limit a file of so many bytes would break; '' for none."""
+        rule = target.rule
+        limits = [
+            (target.cap, data, "per file"), (self._limits.file, data, "per file (--max-file)"),
+            (self._limits.total, self.read + data, "in all (--max-total)"),
+        ]
+        if rule is not None:
+            limits.append((rule.total, self._sampled[target.id] + data, f"in all of {target.id}"))
+            if self._counted[target.id] >= rule.count:
+                return f"over the limit of {rule.count:,} files of {target.id}"
+        return next((f"over the limit of {megabytes(limit)} {what}" for limit, value, what in limits if limit and value > limit), "")
+
+    def _leave(self, item: Item, reading: Reading, size: int, data: int, reason: str) -> None:
+        more = left_behind(reading, size, data, self._stopped)
+        more["error"] = "; ".join(filter(None, (reason, more.get("error", ""))))
+        self._ends += len(more["head"]) + len(more.get("tail", b""))
+        self._say(item, "over limit", more)
+        if self._ends >= _ENDS_PER_SEAL and item.group is None:
+            self._writer.seal()
+            self._ends = 0
+
+    def _say(self, item: Item, verdict: str, more: Mapping[str, Any]) -> None:
+        self._writer.verdict(item, verdict, **more)
+        self.verdicts[verdict] += 1
