@@ -78,7 +78,7 @@ def _zone(key: Key | None) -> str:
 def zones() -> dict[str, str]:
     """Windows zone name in upper case → IANA name."""
     text = files("commodore.facts").joinpath("windows_zones.yaml").read_text(encoding="utf-8")
-    table = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    table = yaml.safe_load(text)
     return {str(name).upper(): str(zone) for name, zone in table.items()}
 
 

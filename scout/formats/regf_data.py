@@ -6,6 +6,7 @@ Source: "Windows registry file format specification", M. Suhanov, section "Data 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from struct import unpack_from
 
 TYPES = (
@@ -16,12 +17,19 @@ TYPES = (
 _EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
 
 
+@lru_cache(maxsize=1 << 16)
 def filetime(ticks: int) -> str:
     """RFC 3339 UTC with seven decimals from 100 ns ticks since 1601; '' for 0, for "never", and beyond the year 9999."""
     if not 0 < ticks < 2_650_467_744_000_000_000:
         return ""
+    days, ticks = divmod(ticks, 864_000_000_000)
     seconds, rest = divmod(ticks, 10_000_000)
-    return f"{(_EPOCH + timedelta(seconds=seconds)):%Y-%m-%dT%H:%M:%S}.{rest:07d}Z".rjust(28, "0")
+    return f"{_day(days)}T{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{rest:07d}Z"
+
+
+@lru_cache(maxsize=1 << 13)
+def _day(days: int) -> str:
+    return (_EPOCH + timedelta(days=days)).date().isoformat()
 
 
 def strings(kind: int, raw: bytes) -> list[str]:

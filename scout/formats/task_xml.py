@@ -1,0 +1,181 @@
+"""Definitions of scheduled tasks: the XML of Task Scheduler 2.0, all schema versions, UTF-16 or UTF-8, from bytes.
+
+Hostile text is expected: no DTD, no entities, no name spaces taken on trust, bounded size.
+Source: [MS-TSCH] Task Scheduler Service Remoting Protocol, section 2.5 "Task Definition XML".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+LARGEST = 4 << 20
+"""bytes of a definition; real ones stay below 100 kB"""
+MOST = 1_000
+"""actions, triggers and principals that are read; the scheduler allows 32 actions and 48 triggers"""
+ACTIONS = ("Exec", "ComHandler", "SendEmail", "ShowMessage")
+
+
+class BadTask(ValueError):  # noqa: N818  (the word says it)
+    """The bytes are no task definition; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What a task does. `kind` is Exec, ComHandler, SendEmail or ShowMessage; `parts` are its elements by name, text as written."""
+
+    kind: str
+    parts: dict[str, str]
+
+    @property
+    def command_line(self) -> str:
+        """Command and arguments of an Exec action, the command quoted where it has blanks; '' for others."""
+        command, arguments = self.parts.get("Command", ""), self.parts.get("Arguments", "")
+        if re.search(r"\s", command) and not command.startswith('"'):
+            command = f'"{command}"'
+        return f"{command} {arguments}".strip() if self.kind == "Exec" else ""
+
+    @property
+    def line(self) -> str:
+        """The action in one line for a person."""
+        return self.command_line or " ".join([self.kind, *(f"{name}={text}" for name, text in self.parts.items() if text)])
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """What starts a task. `parts`: path of the elements below the trigger (`Repetition/Interval`) → text as written."""
+
+    kind: str
+    parts: dict[str, str]
+
+    @property
+    def start(self) -> str:
+        """Start boundary as written: local time of the host where it has no zone; '' if none."""
+        return self.parts.get("StartBoundary", "")
+
+    @property
+    def line(self) -> str:
+        """The trigger in one line for a person."""
+        return " ".join([self.kind, *(f"{name}={text}" if text else name for name, text in self.parts.items())])
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One definition. Texts are as written, '' where absent; `enabled` and `hidden` have the schema's defaults where absent."""
+
+    version: str
+    uri: str
+    author: str
+    description: str
+    registered: str
+    user: str
+    group: str
+    run_level: str
+    logon_type: str
+    enabled: bool
+    hidden: bool
+    actions: tuple[Action, ...]
+    triggers: tuple[Trigger, ...]
+
+
+def read(data: bytes) -> Task:
+    """The definition in `data`. Raises BadTask."""
+    if len(data) > LARGEST:
+        raise BadTask(f"no task definition: {len(data)} bytes")
+    if not data.strip(b"\0\r\n\t "):
+        raise BadTask("empty file" if not data else "no task definition: nothing but zeroes and blanks")
+    try:
+        root: Element = fromstring(_decoded(data), forbid_dtd=True)
+    except (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError) as error:
+        raise BadTask(f"no XML that can be read: {error}") from None
+    if _name(root) != "Task":
+        raise BadTask(f"no task definition: its root is {_name(root)[:60]}")
+    return _task(root)
+
+
+def _decoded(data: bytes) -> str:
+    """Text without byte order mark and XML declaration; what the declaration says of the encoding may be wrong, the bytes are not."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        text = data.decode("utf-16", "replace")
+    elif data[1:2] == b"\0":
+        text = data[: len(data) // 2 * 2].decode("utf-16-le", "replace")
+    elif data[:1] == b"\0":
+        text = data[: len(data) // 2 * 2].decode("utf-16-be", "replace")
+    else:
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = data.decode("cp1252", "replace")
+    return re.sub(r"\A\s*<\?xml[^>]{0,200}\?>", "", text).rstrip("\0")
+
+
+def _task(root: Element) -> Task:
+    info, settings, principal = _child(root, "RegistrationInfo"), _child(root, "Settings"), _principal(root)
+    return Task(
+        version=root.get("version", ""),
+        uri=_text(info, "URI"),
+        author=_text(info, "Author"),
+        description=_text(info, "Description"),
+        registered=_text(info, "Date"),
+        user=_text(principal, "UserId"),
+        group=_text(principal, "GroupId"),
+        run_level=_text(principal, "RunLevel"),
+        logon_type=_text(principal, "LogonType"),
+        enabled=_text(settings, "Enabled").lower() not in ("false", "0"),
+        hidden=_text(settings, "Hidden").lower() in ("true", "1"),
+        actions=tuple(Action(_name(e), dict(_leaves(e))) for e in _children(root, "Actions")),
+        triggers=tuple(Trigger(_name(e), dict(_leaves(e))) for e in _children(root, "Triggers")),
+    )
+
+
+def _principal(root: Element) -> Element | None:
+    """The principal that the actions name in their context, else the first."""
+    actions = _child(root, "Actions")
+    context = actions.get("Context", "") if actions is not None else ""
+    principals = list(_children(root, "Principals"))
+    return next((p for p in principals if context and p.get("id") == context), principals[0] if principals else None)
+
+
+def _name(element: Element) -> str:
+    return str(element.tag).rpartition("}")[2]
+
+
+def _child(element: Element | None, name: str) -> Element | None:
+    return next((e for e in element if _name(e) == name), None) if element is not None else None
+
+
+def _children(root: Element, name: str) -> Iterator[Element]:
+    """The elements in all sections of this name."""
+    count = 0
+    for section in root:
+        if _name(section) == name:
+            for element in section:
+                count += 1
+                if count > MOST:
+                    return
+                yield element
+
+
+def _text(element: Element | None, name: str) -> str:
+    found = _child(element, name)
+    return (found.text or "").strip() if found is not None else ""
+
+
+def _leaves(element: Element) -> Iterator[tuple[str, str]]:
+    """(path below `element`, text) of elements without children, ten levels deep at most; texts of a repeated path are joined."""
+    found: dict[str, list[str]] = {}
+    stack = [("", child) for child in reversed(element)]
+    while stack and len(found) < MOST:
+        path, child = stack.pop()
+        path = f"{path}/{_name(child)}" if path else _name(child)
+        if len(child) and path.count("/") < 10:
+            stack.extend((path, inner) for inner in reversed(child))
+        else:
+            found.setdefault(path, []).append((child.text or "").strip())
+    for path, texts in found.items():
+        yield path, ", ".join(text for text in texts if text)
