@@ -19,14 +19,15 @@ ARTEFACT = Artefact(
     name="mft",
     title="$MFT",
     about="One record per entry of the master file table: path, size, the four times of $STANDARD_INFORMATION (which "
-    "programs can set) and the four of $FILE_NAME (which only the system sets), streams, and entries of deleted files that were not used again.",
+    "programs can set) and the four of $FILE_NAME (which only the system sets), streams. Entries of deleted "
+    "files stay until they are used again.",
     match=("$MFT", "**/$MFT"),
     magic=((0, b"FILE0\x00"), (0, b"FILE*\x00"), (0, b"BAAD0\x00")),
     targets=("mft",),
     fields=(
         "file.name", "file.path", "file.directory", "file.extension", "file.size", "file.type", "file.inode", "file.attributes",
-        "file.created", "file.mtime", "file.ctime", "file.accessed", "escadre.mft.entry", "escadre.mft.sequence", "escadre.mft.parent_entry",
-        "escadre.mft.parent_sequence", "escadre.mft.base_entry", "escadre.mft.links", "escadre.mft.paths", "escadre.mft.path_orphan",
+        "file.created", "file.mtime", "file.ctime", "file.accessed", "escadre.mft.entry", "escadre.mft.sequence",
+        "escadre.mft.parent_entry", "escadre.mft.parent_sequence", "escadre.mft.base_entry", "escadre.mft.links", "escadre.mft.paths", "escadre.mft.path_orphan",
         "escadre.mft.resident", "escadre.mft.streams", "escadre.mft.damaged", "escadre.mft.fn_created", "escadre.mft.fn_modified",
         "escadre.mft.fn_changed", "escadre.mft.fn_accessed",
     ),
