@@ -111,10 +111,12 @@ def _targets(record: dict[str, Any], host: Host, windows: bool) -> Iterator[str]
 
 
 def _lines(record: dict[str, Any]) -> Iterator[str]:
-    units = record.get("escadre.systemd.exec")
+    units, tasks = record.get("escadre.systemd.exec"), record.get("escadre.task.commands")
     if isinstance(units, list):
         for one in units:
             yield str(one).partition("=")[2].lstrip("@-:+!|")
+    elif isinstance(tasks, list):
+        yield from map(str, tasks)
     elif isinstance(record.get("process.command_line"), str):
         yield record["process.command_line"]
 
@@ -149,6 +151,9 @@ def _collected(view: View, windows: bool, wanted: set[str]) -> tuple[set[str], s
     for member in view.members():
         path = str(member.get("path", ""))
         path = path.lower() if windows else path
+        folder = path.rpartition("\\" if windows else "/")[0]
+        if folder in wanted:
+            there.add(folder)
         if path in wanted:
             verdict = member.get("verdict")
             (gone if verdict in _GONE else there if verdict in ("taken", "changed while read") else seen).add(path)
