@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import zstandard
 
+from commodore import persistence
 from commodore.engine import case as cases
 from commodore.engine import work
 from commodore.engine.assemble import line
+from commodore.hits import Hit
 
 if TYPE_CHECKING:
     from commodore.engine.process import Summary
@@ -22,8 +24,6 @@ ORDER = ("critical", "high", "medium", "low", "informational")
 
 def write(case: cases.Case, detection: Any, summary: Summary) -> None:
     """Write `findings.jsonl.zst` and count what is in it."""
-    from commodore.detection.hits import Hit
-
     def hits() -> Iterator[Hit]:
         for key in sorted(case.collections()):
             path = case.work / key / "hits.zst"
@@ -31,32 +31,14 @@ def write(case: cases.Case, detection: Any, summary: Summary) -> None:
                 for text in work.lines(path):
                     yield Hit(**orjson.loads(text))
 
-    found = list(detection.findings(hits()))
-    _complete(case, found)
+    members = {key: persistence.Members(_rows(case.work / key / "members.jsonl")) for key in case.collections()}
+    found = list(persistence.completed(detection.findings(hits()), members))
     for finding in found:
         severity = finding.get("escadre.severity", "informational")
         summary.severities[severity] = summary.severities.get(severity, 0) + 1
     summary.findings = sorted(found, key=lambda f: ORDER.index(f.get("escadre.severity", "informational")))[:SHOWN]
     compressor = zstandard.ZstdCompressor(level=work.LEVEL)
     cases.write(case.root / "findings.jsonl.zst", [compressor.compress(b"".join(map(line, found)))])
-
-
-def _complete(case: cases.Case, found: list[dict[str, Any]]) -> None:
-    """Join the facts of the files that a target names, out of the members of its host."""
-    import commodore.persistence as persistence
-
-    complete: Callable[..., Any] | None = getattr(persistence, "complete", None)
-    wanting = [f for f in found if f.get("escadre.target")]
-    if complete is None or not wanting:
-        return
-    members: dict[str, list[dict[str, Any]]] = {}
-    for finding in wanting:
-        key = str(finding.get("escadre.collection", ""))
-        if key not in members:
-            members[key] = list(_rows(case.work / key / "members.jsonl"))
-        made = complete(finding["escadre.target"], members[key])
-        if made is not None:
-            finding["escadre.target"] = made
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
