@@ -99,7 +99,11 @@ def _searched(indicator: Indicator) -> Iterator[str]:
             for n in range(int(network.network_address) & ~(step - 1), int(network.broadcast_address) + 1, step):
                 yield ".".join(str(ipaddress.IPv4Address(n)).split(".")[:octets]) + "."
         return
-    value = indicator.value[:PREFIX] if indicator.type not in ("ip", "domain", "filename") else indicator.value[: 2 * PREFIX]
+    value = indicator.value
+    if indicator.type in ("md5", "sha1", "sha256"):
+        value = value[:PREFIX]
+    elif indicator.type in ("path", "url"):  # their beginnings are what many share
+        value = value[-2 * PREFIX :]
     yield orjson.dumps(value).decode()[1:-1].lower()
 
 

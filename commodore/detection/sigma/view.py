@@ -17,11 +17,12 @@ class View(dict[str, "str | None"]):
     A name is looked for among the event's data, then its user data, then the fields of the header.
     """
 
-    __slots__ = ("_text", "data", "record", "user")
+    __slots__ = ("_squeezed", "_text", "data", "record", "user")
 
     def __init__(self, record: dict[str, Any], data: dict[str, Any], user: dict[str, Any]) -> None:
         self.record, self.data, self.user = record, data, user
         self._text: str | None = None
+        self._squeezed: dict[str, Any] | None = None
 
     def __missing__(self, key: str) -> str | None:
         value = self.exact(key)
@@ -39,8 +40,14 @@ class View(dict[str, "str | None"]):
                     raw = self.exact(field)
                     return None if raw is None else values.get(raw.lower(), raw)
                 name = _SYSTEM.get(key)
-                value = self.record.get(name) if name else self._unnamed() if key == "Data" else None
+                value = self.record.get(name) if name else self._unnamed() if key == "Data" else self._spaced(key)
         return value if value is None or type(value) is str else _rendered(value)
+
+    def _spaced(self, key: str) -> Any:
+        """Names with blanks in the event (`Threat Name`, Defender) are written without them in rules."""
+        if self._squeezed is None:
+            self._squeezed = {k.replace(" ", ""): v for k, v in (*self.user.items(), *self.data.items()) if " " in k}
+        return self._squeezed.get(key)
 
     def _unnamed(self) -> str | None:
         """Data elements without a name stand as param1, param2, … in the record; rules know them all as `Data`."""
