@@ -1,0 +1,183 @@
+"""What COMMODORE says to a person, and to a machine under `--json`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from scout import __version__
+from scout.console import DONE, PARTIAL, WRONG_USE, Complaint, Screen, duration, escape, megabytes, plural
+
+SEVERITIES = ("critical", "high", "medium", "low", "informational")
+
+
+def process_and_tell(
+    inputs: Sequence[Path], case: Path, screen: Screen, identity: Sequence[Path], rules: Sequence[Path], iocs: Sequence[Path],
+    workers: int | None, timeout: float,
+) -> int:
+    """`process` with a progress display before and a summary behind it. Exit 1 where an archive was cut or a unit had to be given up."""
+    from commodore.engine.process import process
+    from scout.keys import load_identities
+
+    identities = [key for path in identity for key in load_identities(path)]
+    with screen.progress() as bars:
+        tasks: dict[str, Any] = {}
+
+        def progress(host: str, now: str, at: int, total: int, records: int) -> None:
+            if host not in tasks:
+                tasks[host] = bars.add_task(escape(host)[:24], total=max(total, 1), now="")
+            bars.update(tasks[host], completed=at, now=f"{records:,} records  {escape(now)[-48:]}")
+
+        summary = process(
+            inputs, case, identities=identities, rules=rules, iocs=iocs, workers=workers, timeout=timeout, progress=progress,
+        )
+    if screen.json_lines:
+        screen.emit(_machine(summary))
+    else:
+        _tell(summary, screen)
+    return DONE if summary.whole else PARTIAL
+
+
+def _machine(summary: Any) -> dict[str, Any]:
+    return {
+        "case": str(summary.case), "hosts": summary.hosts, "already_processed": summary.skipped, "loaded": summary.rules["loaded"],
+        "refused": summary.rules["refused"], "records": summary.records, "findings": summary.severities, "given_up": summary.unreproducible,
+        "seconds": round(summary.seconds, 3),
+    }
+
+
+def _tell(summary: Any, screen: Screen) -> None:
+    case = escape(summary.case)
+    loaded, refused = summary.rules["loaded"], summary.rules["refused"]
+    words = f"rules: {loaded:,} Sigma loaded" + (f", {len(refused):,} refused (commodore rules stats)" if refused else "")
+    screen.say(f"COMMODORE {__version__}  {plural(len(summary.hosts), 'collection')}  {words if loaded or refused else 'rules: the persistence table'}")
+    for host in summary.hosts:
+        note = f"   interrupted: {escape(host['reason'])}" if host["state"] != "complete" else ""
+        screen.say(f"  {escape(host['host']):<20} {plural(host['members'], 'member'):>15} {plural(sum(host['records'].values()), 'record'):>18}{note}")
+    for path in summary.skipped:
+        screen.say(f"  {escape(path)}: already processed")
+    speed = f" ({summary.read / 1e6 / summary.seconds:.1f} MB/s)" if summary.read else ""
+    screen.say()
+    took = f"in {duration(summary.seconds)}{speed}"
+    screen.say(f"Case {case}: {plural(summary.records, 'record')} from {plural(len(summary.hosts), 'host')} {took}", style="bold")
+    read, losses = sum(h["read"] for h in summary.hosts), sum(h["losses"] for h in summary.hosts)
+    members = sum(h["members"] for h in summary.hosts)
+    lost = f"; {losses:,} could not be read in part or whole → commodore ledger {case}" if losses else ""
+    screen.say(f"  read        {read:,} of {plural(members, 'member')}{lost}")
+    for row in summary.unreproducible:
+        screen.say(f"  given up    {escape(row['path'])}: {escape(row['reason'])}; the case is not reproducible")
+    counts = "  ".join(f"{summary.severities[s]} {s}" for s in SEVERITIES if summary.severities.get(s))
+    screen.say(f"  findings    {counts or 'none'}")
+    for n, finding in enumerate(summary.findings, 1):
+        screen.say(f"  {n:<2} {finding['escadre.severity']:<9} {escape(finding['host.name'])}  {_short(finding)}")
+    more = sum(summary.severities.values()) - len(summary.findings)
+    if more > 0:
+        screen.say(f"  and {more:,} more → commodore findings {case}")
+    screen.say(f"Next: eye serve {case}        hunter plan {case} -o plan.yaml")
+
+
+def _short(finding: dict[str, Any]) -> str:
+    text = escape(finding.get("message") or finding.get("rule.name") or "")
+    times = finding.get("escadre.count", 1)
+    return (text if len(text) <= 160 else text[:159] + "…") + (f"  ({times:,} times)" if times > 1 else "")
+
+
+def show_artefacts(name: str | None, screen: Screen) -> int:
+    """The list of artefacts, or one page."""
+    from commodore.reference import declared, page
+
+    known = declared()
+    if name is None:
+        for a in known.values():
+            screen.say(f"  {a.name:<20} {a.title}")
+            if screen.json_lines:
+                screen.emit({"name": a.name, "title": a.title, "kind": a.kind, "match": list(a.match), "fields": list(a.fields), "version": a.version})
+        return DONE
+    if name not in known:
+        import difflib
+
+        near = difflib.get_close_matches(name, known, 1)
+        raise Complaint(f"no artefact is called {name}.", f"Did you mean {near[0]}?" if near else "`commodore artefacts` lists them.", WRONG_USE)
+    a = known[name]
+    if screen.json_lines:
+        screen.emit({"name": a.name, "title": a.title, "about": a.about, "kind": a.kind, "match": list(a.match), "fields": list(a.fields),
+                     "times": dict(a.times), "attack": list(a.attack), "sources": list(a.sources), "version": a.version})
+    screen.say(page(a).rstrip())
+    return DONE
+
+
+def rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Lines of a file of a case, compressed or not. Complains where the case or the file is not there."""
+    from commodore.engine.work import lines
+
+    if not (path.parent / "case.json").is_file():
+        raise Complaint(f"{path.parent} is no case.", "Make one with `commodore process INPUT -o CASE`.", WRONG_USE)
+    if not path.is_file():
+        raise Complaint(f"{path.parent} has no {path.name}.", "Run `commodore process` again with the same inputs; it goes on where it was.")
+    if path.suffix == ".zst":
+        yield from map(orjson.loads, lines(path))
+        return
+    with path.open("rb") as stream:
+        yield from map(orjson.loads, stream)
+
+
+def show_ledger(case: Path, screen: Screen, *, everything: bool = False) -> int:
+    """Ledger lines with a reason that an artefact should have read, or all of them."""
+    lost = shown = unread = 0
+    for row in rows(case / "ledger.jsonl"):
+        loss = bool(row["reason"]) and bool(row["artefact"]) and not row["reason"].startswith("read together")
+        lost += loss and row["parsed"] is not None
+        unread += not row["artefact"]
+        if not (loss or everything):
+            continue
+        shown += 1
+        if screen.json_lines:
+            screen.emit(row)
+            continue
+        if row["parsed"] is None:
+            screen.say(f"    {escape(row['locator'] or ''):<28} {escape(row['reason'])}")
+            continue
+        counts = "expected ?" if row["expected"] is None else f"expected {row['expected']:,}"
+        counts += f"  parsed {row['parsed']:,}  carved {row['carved']:,}  lost {row['lost'] if row['lost'] is not None else '?'}"
+        screen.say(f"  {escape(row['path'])}")
+        screen.say(f"    {row['artefact'] or 'no artefact':<20} {counts}")
+        if row["reason"]:
+            screen.say(f"    {escape(row['locator'] or ''):<20} {escape(row['reason'])}")
+    if not screen.json_lines:
+        words = f"{plural(lost, 'member')} could not be read in part or whole." if lost else "All that artefacts read was read whole."
+        tail = f" {plural(unread, 'member')} no artefact reads (--all lists them)." if unread and not everything else ""
+        screen.say(f"{words}{tail}" if shown or not lost else words)
+    return PARTIAL if lost else DONE
+
+
+def show_findings(case: Path, screen: Screen) -> int:
+    """All findings, the most severe first."""
+    found = sorted(rows(case / "findings.jsonl.zst"), key=lambda f: SEVERITIES.index(f.get("escadre.severity", "informational")))
+    for finding in found:
+        if screen.json_lines:
+            screen.emit(finding)
+            continue
+        techniques = " ".join(finding.get("threat.technique.id", []))
+        screen.say(f"  {finding['escadre.severity']:<9} {escape(finding['host.name']):<16} {escape(finding.get('rule.id', ''))}  {techniques}")
+        screen.say(f"            {_short(finding)}")
+        screen.say(f"            {finding.get('escadre.confidence', '')}  {finding.get('escadre.first') or 'no time'}")
+    screen.say(f"{plural(len(found), 'finding')}." if found else "No findings.")
+    return PARTIAL if found else DONE
+
+
+def show_rules(rules: Sequence[Path], iocs: Sequence[Path], screen: Screen) -> int:
+    """Load rules and say what was refused."""
+    from commodore.engine.work import load_detection
+
+    detection = load_detection(tuple(rules), tuple(iocs), None)
+    if screen.json_lines:
+        screen.emit({"loaded": detection.loaded, "refused": detection.refused})
+        return DONE
+    screen.say(f"{plural(detection.loaded, 'Sigma rule')} loaded, {len(detection.refused):,} refused.")
+    for refusal in detection.refused:
+        place = f":{refusal['line']}" if refusal["line"] else ""
+        screen.say(f"  {escape(refusal['file'])}{place}  {escape(refusal['reason'])}")
+    return DONE
