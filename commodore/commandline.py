@@ -1,8 +1,9 @@
-"""From a command line to the files that it starts: for Windows and Linux, without touching a disk.
+r"""From a command line to the files that it starts: for Windows and Linux, without touching a disk.
 
-    target = windows(r'cmd /c "%SystemRoot%\\System32\\rundll32.exe C:\\x\\y.dll,Go"')
-    target.executable    'C:\\Windows\\System32\\cmd.exe' is unknown here: 'cmd', as written; see `candidates`
-    target.payload       what the interpreters on the way were told to run: ('…\\rundll32.exe', 'C:\\x\\y.dll')
+    windows(r'cmd /c "%SystemRoot%\System32\rundll32.exe C:\x\y.dll,Go"')
+        .executable    'cmd', as written
+        .payload       what the programs on the way were told to run: ('C:\Windows\System32\rundll32.exe', 'C:\x\y.dll')
+    posix("env X=1 /bin/sh -c '~/.x/run --fast'", home='/home/u').payload  →  ('/bin/sh', '/home/u/.x/run')
 
 A command line is text that an attacker may have written: nothing is run or looked up, and work is bounded by its length.
 Sources: CreateProcess and CommandLineToArgvW (Microsoft, Win32 documentation), rundll32, cmd /?, POSIX.1-2024 Shell Command Language 2.2.
@@ -13,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 LONGEST = 32_768
 """characters that are looked at; a Windows command line cannot be longer"""
@@ -45,7 +47,9 @@ class Target:
 
 _VARIABLE = re.compile(r"%([^%\s\"]{1,64})%")
 _KNOWN = re.compile(r"(?i)\.(?:exe|dll|com|bat|cmd|scr|sys|cpl|ocx|ps1|vbs|vbe|js|jse|wsf|wsh|hta|msc|msi|py|pyw|jar|lnk|pif)(?=$|[\s,\"])")
-_SCRIPTS = frozenset({"wscript", "cscript", "mshta", "python", "pythonw", "python3", "py", "perl", "ruby", "node", "php", "java", "javaw", "bash", "sh"})
+_SCRIPTS = frozenset({
+    "wscript", "cscript", "mshta", "python", "pythonw", "python3", "py", "perl", "ruby", "node", "php", "java", "javaw", "bash", "sh",
+})
 _SHELLS = frozenset({"powershell", "pwsh"})
 
 
@@ -64,10 +68,13 @@ def expand_windows(line: str, system_root: str = "C:\\Windows", env: Mapping[str
     r"""Environment variables filled in as far as they are the same on every host; the NT prefixes `\??\` and `\SystemRoot` resolved."""
     drive = system_root[:2] if system_root[1:2] == ":" else "C:"
     known = {
-        "SYSTEMROOT": system_root, "WINDIR": system_root, "SYSTEMDRIVE": drive, "HOMEDRIVE": drive, "PROGRAMFILES": f"{drive}\\Program Files",
-        "PROGRAMFILES(X86)": f"{drive}\\Program Files (x86)", "PROGRAMW6432": f"{drive}\\Program Files", "PROGRAMDATA": f"{drive}\\ProgramData",
+        "SYSTEMROOT": system_root, "WINDIR": system_root, "SYSTEMDRIVE": drive, "HOMEDRIVE": drive,
+        "PROGRAMFILES": f"{drive}\\Program Files",
+        "PROGRAMFILES(X86)": f"{drive}\\Program Files (x86)", "PROGRAMW6432": f"{drive}\\Program Files",
+        "PROGRAMDATA": f"{drive}\\ProgramData",
         "ALLUSERSPROFILE": f"{drive}\\ProgramData", "PUBLIC": f"{drive}\\Users\\Public", "COMSPEC": f"{system_root}\\System32\\cmd.exe",
-        "COMMONPROGRAMFILES": f"{drive}\\Program Files\\Common Files", "COMMONPROGRAMFILES(X86)": f"{drive}\\Program Files (x86)\\Common Files",
+        "COMMONPROGRAMFILES": f"{drive}\\Program Files\\Common Files",
+        "COMMONPROGRAMFILES(X86)": f"{drive}\\Program Files (x86)\\Common Files",
     } | {k.upper(): v for k, v in (env or {}).items()}
     line = _VARIABLE.sub(lambda m: known.get(m[1].upper(), m[0]), line)
     line = re.sub(r"^(\"?)\\(?:\?\?|\\\?|\\\.)\\(?=[A-Za-z]:)", r"\1", line)
@@ -131,7 +138,7 @@ def _stem(program: str) -> str:
 
 
 def _native(path: str, system_root: str) -> str:
-    """`/` as `\\`; well-known names without a directory stand in System32 where the caller looks them up, they stay as written."""
+    r"""`/` as `\`; well-known names without a directory stand in System32 where the caller looks them up, they stay as written."""
     path = path.strip().strip('"')
     if re.match(r"[A-Za-z]:/", path):
         path = path.replace("/", "\\")
@@ -158,7 +165,7 @@ def _windows_payload(
     elif stem in _SCRIPTS:
         yield from _first_script(args)
     elif stem == "msiexec":
-        yield from (b for a, b in zip(args, args[1:], strict=False) if a.lower() in ("/i", "/package", "/a", "/x", "/y", "/z", "-i"))
+        yield from (b for a, b in pairwise(args) if a.lower() in ("/i", "/package", "/a", "/x", "/y", "/z", "-i"))
     elif stem in ("forfiles", "conhost", "pcalua", "schtasks"):
         found = re.search(r"(?i)(?:^|\s)(?:/c|--|-a|/tr)\s+(.*)", rest, re.DOTALL)
         inner = _outer_quotes(found[1].strip()) if found else ""
@@ -167,7 +174,7 @@ def _windows_payload(
 
 
 def _outer_quotes(text: str) -> str:
-    """cmd takes the outermost pair of quotes off, unless it is the only one and holds the name of a program."""
+    """Cmd takes the outermost pair of quotes off, unless it is the only one and holds the name of a program."""
     if len(text) < 2 or text[0] != '"' or text[-1] != '"':
         return text
     known = _KNOWN.search(text)
@@ -192,7 +199,7 @@ def _powershell(args: tuple[str, ...]) -> Iterator[str]:
 
 
 def _first_script(args: tuple[str, ...]) -> Iterator[str]:
-    jar = next((b for a, b in zip(args, args[1:], strict=False) if a == "-jar"), "")
+    jar = next((b for a, b in pairwise(args) if a == "-jar"), "")
     if jar:
         yield jar
         return
@@ -211,8 +218,10 @@ _POSIX_SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "f
 _INTERPRETERS = re.compile(r"(?:python|perl|ruby|node|nodejs|php|lua|tclsh|java|Rscript|awk|gawk)[\d.]*")
 _WRAPPERS: Mapping[str, str] = {
     "env": "uSC", "nice": "n", "ionice": "cnp", "nohup": "", "setsid": "", "timeout": "ks", "sudo": "ugpCrtThD", "doas": "uC", "exec": "a",
-    "command": "", "stdbuf": "ioe", "chroot": "", "flock": "wEc", "time": "fo", "xargs": "IndPLs", "runuser": "ugs", "unshare": "", "strace": "eop",
-    "chrt": "TPD", "taskset": "", "systemd-run": "pM", "systemd-cat": "tp", "builtin": "", "eatmydata": "", "linux32": "", "linux64": "", "setpriv": "",
+    "command": "", "stdbuf": "ioe", "chroot": "", "flock": "wEc", "time": "fo", "xargs": "IndPLs", "runuser": "ugs", "unshare": "",
+    "strace": "eop",
+    "chrt": "TPD", "taskset": "", "systemd-run": "pM", "systemd-cat": "tp", "builtin": "", "eatmydata": "", "linux32": "", "linux64": "",
+    "setpriv": "",
 }
 """programs that run another one → their one-letter options that take a value"""
 _TAKES_OPERAND = frozenset({"timeout", "chroot", "flock", "taskset"})
@@ -233,8 +242,11 @@ def posix(line: str, *, home: str = "", _depth: int = 0) -> Target:
     return Target(real[0].executable, real[0].args, tuple(dict.fromkeys((*real[0].payload, *others))))
 
 
-_BUILTINS = frozenset({"cd", "test", "[", "[[", "export", "umask", "ulimit", "set", "true", "false", ":", "if", "then", "fi", "while", "do", "done",
-                       "for", "else", "elif", "!", "{", "}", "(", ")", "case", "esac", "sleep", "trap", "unset", "return", "exit", "wait"})
+_BUILTINS = frozenset({
+    "cd", "test", "[", "[[", "export", "umask", "ulimit", "set", "true", "false", ":", "if", "then", "fi", "while", "do", "done", "for", "else",
+    "elif", "!", "{", "}", "(", ")", "case", "esac", "sleep", "trap", "unset", "return", "exit", "wait",
+})
+"""words that start no program worth naming"""
 
 
 def argv(words: list[str] | tuple[str, ...], *, home: str = "", _depth: int = 0) -> Target:
@@ -261,7 +273,7 @@ def _posix_payload(name: str, args: tuple[str, ...], home: str, depth: int) -> I
                 yield from posix(" ".join(args[args.index("-S") + 1 :]), home=home, _depth=depth + 1).files
             yield from argv(rest[1:] if name in _TAKES_OPERAND else rest, home=home, _depth=depth + 1).files
     elif name in _POSIX_SHELLS or name == "su":
-        command = next((b for a, b in zip(args, args[1:], strict=False) if re.fullmatch(r"-[a-z]*c", a) or a == "--command"), None)
+        command = next((b for a, b in pairwise(args) if re.fullmatch(r"-[a-z]*c", a) or a == "--command"), None)
         if command is not None:
             yield from posix(command, home=home, _depth=depth + 1).files
         elif name == "busybox":
@@ -304,16 +316,16 @@ def _commands(line: str, home: str) -> Iterator[list[str]]:
     """Simple commands of a shell line: lists of words, redirections left out. Unclosed quotes end with the line."""
     words: list[str] = []
     skip = False  # the next word is the target of a redirection
-    for token, operator in _tokens(line, home):
+    for word, operator in _tokens(line, home):
         if not operator:
             if not skip:
-                words.append(token)
+                words.append(word)
             skip = False
-        elif token in "<>":
+        elif word in "<>":
             if words and words[-1].isdigit():
                 words.pop()
             skip = True
-        elif not skip or token != "&":
+        elif not skip or word != "&":
             if words:
                 yield words
             words, skip = [], False
@@ -323,7 +335,7 @@ def _commands(line: str, home: str) -> Iterator[list[str]]:
 
 def split_posix(line: str, home: str = "") -> list[str]:
     """All words of a shell line, operators left out."""
-    return [token for token, operator in _tokens(line[:LONGEST], home) if not operator]
+    return [word for word, operator in _tokens(line[:LONGEST], home) if not operator]
 
 
 def _tokens(line: str, home: str) -> Iterator[tuple[str, bool]]:

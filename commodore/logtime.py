@@ -118,5 +118,6 @@ class LocalClock:
             return None
         leap = timedelta(seconds=1 if seconds == 60 else 0)
         twice = second > first
-        late = twice and self._last is not None and first < self._last - timedelta(minutes=1) and second >= self._last - timedelta(minutes=1)
+        floor = self._last - timedelta(minutes=1) if self._last else first
+        late = twice and first < floor <= second
         return (second if late else first) + leap, twice

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.resources import files
 from ipaddress import ip_address
 from typing import Any, NamedTuple
+
+import yaml
 
 from commodore import logtime
 from commodore.artefact import Artefact, Problem, Record
@@ -18,16 +21,20 @@ from commodore.lines import Line, lines, text
 ARTEFACT = Artefact(
     name="auth_log",
     title="Authentication log",
-    about="One record per line of auth.log or secure, rotated and compressed ones too. Logins, failures, sudo and account changes have named fields. "
+    about="One record per line of auth.log or secure, rotated and compressed ones too. Logins, failures, sudo and account changes have "
+    "named fields. "
     "Traditional times lack year and zone: they are inferred from the file's time, its name, the collection and the host's zone, and "
     "`escadre.time_inferred` says so. A program may write any text: a line shows what it reported.",
     match=("var/log/auth.log*", "var/log/secure*", "var/log/authlog*"),
     targets=("LF06",),
     needs=("timezone", "collected"),
     fields=(
-        "escadre.log.time", "escadre.line_number", "escadre.line_length", "escadre.repeated", "escadre.tty", "escadre.session.id", "escadre.ssh.method",
-        "escadre.ssh.key_type", "escadre.ssh.fingerprint", "event.original", "event.outcome", "event.provider", "process.name", "process.pid",
-        "process.command_line", "process.working_directory", "user.name", "user.id", "user.effective.name", "user.target.name", "group.name",
+        "escadre.log.time", "escadre.line_number", "escadre.line_length", "escadre.repeated", "escadre.tty", "escadre.session.id",
+        "escadre.ssh.method",
+        "escadre.ssh.key_type", "escadre.ssh.fingerprint", "event.original", "event.outcome", "event.provider", "process.name",
+        "process.pid",
+        "process.command_line", "process.working_directory", "user.name", "user.id", "user.effective.name", "user.target.name",
+        "group.name",
         "source.ip", "source.port", "source.domain", "related.ip", "related.user",
     ),
     times={"@timestamp": "when the logger wrote the line; year and zone inferred where `escadre.time_inferred` says so"},
@@ -40,8 +47,10 @@ ARTEFACT = Artefact(
     logsource={"product": "linux", "service": "auth"},
     confidence="logged",
     sources=(
-        "RFC 3164 section 4.1 and RFC 5424 section 6 (syslog headers); rsyslog templates RSYSLOG_TraditionalFileFormat and RSYSLOG_FileFormat",
-        "OpenSSH, auth.c, auth2.c, packet.c; sudo, logging.c; shadow-utils, su.c, useradd.c, usermod.c; Linux-PAM, pam_unix; systemd, logind: message texts",
+        "RFC 3164 section 4.1 and RFC 5424 section 6 (syslog headers); rsyslog templates RSYSLOG_TraditionalFileFormat and "
+        "RSYSLOG_FileFormat",
+        "OpenSSH, auth.c, auth2.c, packet.c; sudo, logging.c; shadow-utils, su.c, useradd.c, usermod.c; Linux-PAM, pam_unix; systemd, "
+        "logind: message texts",
     ),
 )
 
@@ -63,96 +72,38 @@ _REPEATED = re.compile(r"message repeated (\d+) times: \[ ?(.*)\]\s*", re.DOTALL
 class _Rule(NamedTuple):
     """How a message begins, what it looks like, and what it means."""
 
-    start: str
+    begins: str
     pattern: re.Pattern[str]
     action: str
     outcome: str
     category: str
     type: str
-    sentence: str
+    says: str
 
 
-def _rule(start: str, pattern: str, action: str, outcome: str, what: str, sentence: str) -> _Rule:
-    category, _, type_ = what.partition("/")
-    return _Rule(start, re.compile(pattern, re.DOTALL), action, outcome, category, type_, sentence)
+@cache
+def _rules() -> dict[str, tuple[_Rule, ...]]:
+    """Program → rules, from auth_log.yaml. Raises ValueError for an entry that is not of its form."""
+    content = files(__package__).joinpath("auth_log.yaml").read_text(encoding="utf-8")
+    found: dict[str, tuple[_Rule, ...]] = {}
+    for names, entries in yaml.safe_load(content).items():
+        found |= dict.fromkeys(names.split(), tuple(map(_rule, entries)))
+    return found
+
+
+def _rule(entry: dict[str, str]) -> _Rule:
+    unknown = set(entry) - {"begins", "pattern", "action", "outcome", "is", "says"}
+    category, slash, type_ = entry.get("is", "").partition("/")
+    if unknown or not slash:
+        raise ValueError(f"auth_log.yaml: {entry.get('pattern')}: unknown keys {sorted(unknown)} or no category/type in `is`")
+    pattern = re.compile(entry["pattern"].replace("{from}", _FROM), re.DOTALL)
+    return _Rule(entry["begins"], pattern, entry["action"], entry.get("outcome", ""), category, type_, entry["says"])
 
 
 _FROM = r"from (?P<ip>\S+)(?: port (?P<port>\d+))?"
-_SSHD = (
-    _rule("Accepted ", rf"Accepted (?P<method>\S+) for (?P<user>.*) {_FROM}\s*(?:ssh2)?(?:: (?P<key>\S+) (?P<print>\S+))?.*", "ssh login",
-          "success", "authentication/start", "{user} logged in over ssh from {ip} with {method}."),
-    _rule("Failed ", rf"Failed (?P<method>\S+) for (?:invalid user )?(?P<user>.*) {_FROM}.*", "ssh login", "failure", "authentication/start",
-          "Login of {user} over ssh from {ip} with {method} failed."),
-    _rule("Invalid user ", rf"Invalid user (?P<user>.*) {_FROM}.*", "ssh invalid user", "failure", "authentication/start",
-          "Login over ssh as {user}, who does not exist, from {ip}."),
-    _rule("Disconnected from ", r"Disconnected from (?:(?:invalid |authenticating )?user (?P<user>.*) )?(?P<ip>[\da-fA-F.:%]+) port (?P<port>\d+).*",
-          "ssh disconnect", "", "session/end", "{ip} disconnected from ssh (user {user})."),
-    _rule("Received disconnect ", r"Received disconnect from (?P<ip>[^\s:]+(?::[^\s:]+)*?)(?: port (?P<port>\d+))?:.*", "ssh disconnect", "", "session/end",
-          "{ip} asked ssh to disconnect."),
-    _rule("Connection closed ", r"Connection closed by (?:(?:invalid |authenticating )?user (?P<user>.*) )?(?P<ip>[\da-fA-F.:%]+)(?: port (?P<port>\d+))?.*",
-          "ssh connection closed", "", "network/end", "{ip} closed its ssh connection (user {user})."),
-    _rule("Connection reset ", r"Connection reset by (?:(?:invalid |authenticating )?user (?P<user>.*) )?(?P<ip>[\da-fA-F.:%]+)(?: port (?P<port>\d+))?.*",
-          "ssh connection closed", "", "network/end", "{ip} reset its ssh connection (user {user})."),
-    _rule("Connection from ", rf"Connection {_FROM}.*", "ssh connection", "", "network/start", "Connection to ssh from {ip}."),
-    _rule("User ", rf"User (?P<user>.*) {_FROM} not allowed because (?P<why>.*)", "ssh login", "failure", "authentication/start",
-          "{user} was not let in over ssh from {ip}: {why}."),
-    _rule("error: maximum ", rf"error: maximum authentication attempts exceeded for (?:invalid user )?(?P<user>.*) {_FROM}.*", "ssh too many attempts",
-          "failure", "authentication/start", "Too many login attempts as {user} over ssh from {ip}."),
-    _rule("Server listening ", r"Server listening on (?P<where>\S+) port (?P<at>\d+).*", "ssh server start", "", "process/start",
-          "The ssh server listens on {where} port {at}."),
-)
-_SU = (
-    _rule("(to ", r"\(to (?P<effective>.*)\) (?P<user>\S+) on (?P<tty>\S+)", "su", "success", "authentication/start", "{user} became {effective} with su on {tty}."),
-    _rule("FAILED SU ", r"FAILED SU \(to (?P<effective>.*)\) (?P<user>\S+) on (?P<tty>\S+)", "su", "failure", "authentication/start",
-          "{user} tried to become {effective} with su on {tty}."),
-    _rule("Successful su ", r"Successful su for (?P<effective>.*) by (?P<user>\S+)", "su", "success", "authentication/start", "{user} became {effective} with su."),
-    _rule("FAILED su ", r"FAILED su for (?P<effective>.*) by (?P<user>\S+)", "su", "failure", "authentication/start", "{user} tried to become {effective} with su."),
-)
-_ACCOUNTS = (
-    _rule("new user: ", r"new user: name=(?P<target>[^,]*), UID=(?P<uid>\d+).*?(?:, from=(?P<tty>\S+))?", "user created", "success", "iam/creation",
-          "Account {target} (uid {uid}) was created."),
-    _rule("new group: ", r"new group: name=(?P<group>[^,]*).*", "group created", "success", "iam/creation", "Group {group} was created."),
-    _rule("group added ", r"group added to \S+: name=(?P<group>[^,]*).*", "group created", "success", "iam/creation", "Group {group} was created."),
-    _rule("add ", r"add '(?P<target>[^']*)' to (?:shadow )?group '(?P<group>[^']*)'.*", "group member added", "success", "iam/change",
-          "{target} was added to group {group}."),
-    _rule("delete user ", r"delete user '(?P<target>[^']*)'.*", "user deleted", "success", "iam/deletion", "Account {target} was deleted."),
-    _rule("change user ", r"change user '(?P<target>[^']*)' (?P<what>.*)", "user changed", "success", "iam/change", "Account {target} was changed: {what}."),
-    _rule("lock user ", r"lock user '(?P<target>[^']*)' password", "user locked", "success", "iam/change", "Account {target} was locked."),
-    _rule("password for ", r"password for '?(?P<target>[^']*?)'? changed by '?(?P<user>[^']*)'?", "password changed", "success", "iam/change",
-          "{user} changed the password of {target}."),
-)
-_LOGIND = (
-    _rule("New session ", r"New session (?P<session>\S+) of user (?P<user>\S+?)\.(?: .*)?", "session opened", "success", "session/start", "Session {session} of {user} began."),
-    _rule("Removed session ", r"Removed session (?P<session>\S+?)\.", "session closed", "", "session/end", "Session {session} ended."),
-    _rule("Session ", r"Session (?P<session>\S+) logged out\..*", "session closed", "", "session/end", "Session {session} was logged out."),
-)
-_CRON = (
-    _rule("(", r"\((?P<user>[^)]*)\) CMD \((?P<command>.*)\)\s*", "cron command", "", "process/start", "Cron ran `{command}` as {user}."),
-    _rule("(", r"\((?P<user>[^)]*)\) (?P<what>REPLACE|BEGIN EDIT|END EDIT|RELOAD|DELETE|LIST) \((?P<of>.*)\)\s*", "crontab", "", "configuration/change",
-          "crontab {what} by {user} ({of})."),
-)
-_PAM = (
-    _rule("pam_", r"pam_\w+\((?P<service>[^)]*):session\): session opened for user (?P<effective>[^\s(]+)(?:\(uid=\d+\))? by (?P<user>[^\s(]*)\(uid=(?P<uid>\d+)\)",
-          "session opened", "success", "session/start", "{service} opened a session for {effective}."),
-    _rule("pam_", r"pam_\w+\((?P<service>[^)]*):session\): session (?:closed for user (?P<effective>\S+)|opened for user (?P<other>\S+)).*", "session closed", "",
-          "session/end", "{service} closed the session of {effective}."),
-    _rule("pam_", r"pam_\w+\((?P<service>[^)]*):auth\): authentication failure;.*?tty=(?P<tty>\S*) ruser=(?P<ruser>\S*) rhost=(?P<ip>\S*)(?:\s+user=(?P<user>.*))?",
-          "authentication failure", "failure", "authentication/start", "{service} refused {user}: authentication failed."),
-    _rule("pam_", r"pam_\w+\((?P<service>[^)]*):chauthtok\): password changed for (?P<target>.*)", "password changed", "success", "iam/change",
-          "The password of {target} was changed."),
-)
-_SUDO_RUN = _rule(
-    "", r"(?P<user>.*?) : (?:(?P<why>[^;=]*) ; )?(?:TTY=(?P<tty>[^;]*?) ; )?(?:PWD=(?P<pwd>.*?) ; )USER=(?P<effective>[^;]*?) ; (?:GROUP=(?P<group>[^;]*?) ; )?"
-    r"(?:TSID=[^;]* ; )?(?:ENV=.*? ; )?COMMAND=(?P<command>.*)", "sudo", "success", "process/start", "{user} ran `{command}` as {effective} with sudo.")
-_PKEXEC = (_rule("", r"(?P<user>\S+): Executing command \[USER=(?P<effective>[^\]]*)\] \[TTY=(?P<tty>[^\]]*)\] \[CWD=(?P<pwd>[^\]]*)\] \[COMMAND=(?P<command>.*)\]",
-                 "pkexec", "success", "process/start", "{user} ran `{command}` as {effective} with pkexec."),)
-_BY_PROGRAM: dict[str, tuple[_Rule, ...]] = {
-    **dict.fromkeys(("sshd", "sshd-session", "sshd-auth"), _SSHD), "su": _SU, "sudo": (_SUDO_RUN,), "pkexec": _PKEXEC, "systemd-logind": _LOGIND,
-    **dict.fromkeys(("useradd", "usermod", "userdel", "groupadd", "groupmod", "groupdel", "passwd", "chpasswd", "gpasswd", "chage"), _ACCOUNTS),
-    **dict.fromkeys(("cron", "crond", "crontab", "anacron"), _CRON),
-}
 _FIELDS = {
-    "user": "user.name", "effective": "user.effective.name", "target": "user.target.name", "group": "group.name", "uid": "user.id", "tty": "escadre.tty",
+    "user": "user.name", "effective": "user.effective.name", "target": "user.target.name", "group": "group.name", "uid": "user.id",
+    "tty": "escadre.tty",
     "pwd": "process.working_directory", "command": "process.command_line", "session": "escadre.session.id", "method": "escadre.ssh.method",
     "key": "escadre.ssh.key_type", "print": "escadre.ssh.fingerprint", "service": "event.provider",
 }
@@ -298,9 +249,8 @@ def _body(body: str, out: dict[str, Any]) -> None:
 
 def _explain(program: str, message: str, out: dict[str, Any]) -> bool:
     """Named fields of a message that is known; False for any other."""
-    rules = _PAM if message.startswith("pam_") else _BY_PROGRAM.get(program.lower(), ())
-    for rule in rules:
-        if message.startswith(rule.start) and (found := rule.pattern.fullmatch(message)):
+    for rule in _rules().get("pam" if message.startswith("pam_") else program.lower(), ()):
+        if message.startswith(rule.begins) and (found := rule.pattern.fullmatch(message)):
             _fill(out, rule, found.groupdict())
             return True
     return False
@@ -311,9 +261,7 @@ def _fill(out: dict[str, Any], rule: _Rule, groups: dict[str, str | None]) -> No
     for name, field in _FIELDS.items():
         if name in found:
             out[field] = found[name]
-    if rule.action == "session opened" and "effective" in found:  # who the session is for; "by" is who opened it
-        out["user.name"] = found["effective"]
-    elif rule.action == "session closed" and "effective" in found:
+    if rule.category == "session" and "effective" in found:  # who the session is for; `by` is who opened it
         out["user.name"] = found["effective"]
     if "ip" in found:
         if address := _ip(found["ip"]):
@@ -325,8 +273,8 @@ def _fill(out: dict[str, Any], rule: _Rule, groups: dict[str, str | None]) -> No
     people = {out[field] for field in ("user.name", "user.effective.name", "user.target.name") if field in out}
     if people:
         out["related.user"] = sorted(people)
-    outcome, sentence = rule.outcome, rule.sentence
-    if rule is _SUDO_RUN and "why" in found:
+    outcome, sentence = rule.outcome, rule.says
+    if rule.action == "sudo" and "why" in found:
         outcome, sentence = "failure", "sudo refused {user} `{command}` as {effective}: {why}."
     if outcome:
         out["event.outcome"] = outcome

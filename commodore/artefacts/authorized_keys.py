@@ -20,7 +20,8 @@ ARTEFACT = Artefact(
     about="One record per key line: type, SHA256 fingerprint, comment, forced command and other options, and the account that it opens. "
     "A key that nobody knows is a way back in without a password.",
     match=(
-        "**/.ssh/authorized_keys", "**/.ssh/authorized_keys2", "etc/ssh/authorized_keys", "etc/ssh/authorized_keys/*", "etc/ssh/authorized_keys.d/*",
+        "**/.ssh/authorized_keys", "**/.ssh/authorized_keys2", "etc/ssh/authorized_keys", "etc/ssh/authorized_keys/*",
+        "etc/ssh/authorized_keys.d/*",
         "ProgramData/ssh/administrators_authorized_keys",
     ),
     targets=("LF11",),
@@ -84,10 +85,10 @@ def account(source: str, host: Host) -> str:
 
 def _read(bare: str) -> dict[str, Any] | str:
     """Fields of a key line, or what is wrong with it."""
-    if _TYPE.match(bare.split(None, 1)[0]) and _TYPE.fullmatch(bare.split(None, 1)[0]):
+    if _TYPE.fullmatch(bare.split(None, 1)[0]):
         return _key(bare)
-    if _OLD.fullmatch(bare):
-        return {"escadre.ssh.key_type": "ssh1-rsa", "escadre.ssh.comment": (_OLD.fullmatch(bare) or [""] * 5)[4] or ""}
+    if old := _OLD.fullmatch(bare):
+        return {"escadre.ssh.key_type": "ssh1-rsa", "escadre.ssh.comment": old[4] or ""}
     options, rest = _options(bare)
     if not rest:
         return "line has no key"
@@ -132,4 +133,5 @@ def _key(bare: str) -> dict[str, Any] | str:
     if blob[4 : 4 + size] != found[1].encode():
         return f"key says that it is {found[1]}, its content does not"
     digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
-    return {"escadre.ssh.key_type": found[1], "escadre.ssh.fingerprint": f"SHA256:{digest}", "escadre.ssh.comment": (found[3] or "").strip()}
+    comment = (found[3] or "").strip()
+    return {"escadre.ssh.key_type": found[1], "escadre.ssh.fingerprint": f"SHA256:{digest}", "escadre.ssh.comment": comment}

@@ -15,7 +15,8 @@ from commodore.lines import Line, fields, lines, text
 ARTEFACT = Artefact(
     name="cron",
     title="Cron tables",
-    about="Commands that cron or anacron runs at given times: one record per entry, with the raw line, or per script of a periodic directory. "
+    about="Commands that cron or anacron runs at given times: one record per entry, with the raw line, or per script of a periodic "
+    "directory. "
     "An entry shows what would run, not that it ran; a file's own time says when the table was last changed.",
     match=(
         "etc/crontab", "etc/cron.d/*", "etc/anacrontab", "var/spool/cron/*", "var/spool/cron/crontabs/*", "var/spool/cron/tabs/*",
@@ -104,7 +105,8 @@ def _table(source: str) -> _Table:
 def _script(evidence: Evidence, base: dict[str, Any]) -> Record:
     period = evidence.source.rsplit("/", 2)[-2].removeprefix("cron.")
     return Record("script", base | {
-        "escadre.cron.schedule": period, "user.name": "root", "process.command_line": evidence.source, "process.executable": evidence.source,
+        "escadre.cron.schedule": period, "user.name": "root", "process.command_line": evidence.source,
+        "process.executable": evidence.source,
         "message": f"Cron runs the script {evidence.source} {period}.",
     })
 

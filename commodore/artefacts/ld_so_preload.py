@@ -13,12 +13,14 @@ from commodore.lines import fields, lines, text
 ARTEFACT = Artefact(
     name="ld_so_preload",
     title="Preloaded libraries",
-    about="Each entry is loaded into every dynamically linked program that starts, root's included. On an ordinary host the file is missing or empty: "
+    about="Each entry is loaded into every dynamically linked program that starts, root's included. On an ordinary host the file is "
+    "missing or empty: "
     "an entry is a classic of user-space rootkits.",
     match=("etc/ld.so.preload",),
     targets=("LF04",),
     fields=(
-        "dll.path", "dll.name", "escadre.line", "escadre.line_bytes", "escadre.line_length", "escadre.line_number", "escadre.line_hidden", "file.path",
+        "dll.path", "dll.name", "escadre.line", "escadre.line_bytes", "escadre.line_length", "escadre.line_number", "escadre.line_hidden",
+        "file.path",
     ),
     kind="state",
     category=("library", "configuration"),

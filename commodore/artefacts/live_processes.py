@@ -16,7 +16,8 @@ from commodore.lines import Line, lines
 ARTEFACT = Artefact(
     name="live_processes",
     title="Running processes",
-    about="Every process that the kernel showed while SCOUT ran: executable with SHA-256, command line, parent, user, start. An executable that was "
+    about="Every process that the kernel showed while SCOUT ran: executable with SHA-256, command line, parent, user, start. An "
+    "executable that was "
     "deleted, or that never had a file (memfd), is marked. What a rootkit hides from the kernel's own listing is not here.",
     match=("live/processes.jsonl",),
     targets=("LL01",),
@@ -24,7 +25,8 @@ ARTEFACT = Artefact(
     fields=(
         "process.pid", "process.entity_id", "process.name", "process.executable", "process.command_line", "process.args", "process.start",
         "process.working_directory", "process.hash.sha256", "process.parent.pid", "process.parent.name", "process.parent.executable",
-        "process.parent.command_line", "process.parent.entity_id", "process.parent.start", "user.id", "user.name", "related.hash", "related.user",
+        "process.parent.command_line", "process.parent.entity_id", "process.parent.start", "user.id", "user.name", "related.hash",
+        "related.user",
         "escadre.process.deleted", "escadre.process.memfd", "escadre.process.status", "escadre.process.threads", "escadre.tty",
     ),
     times={
@@ -77,7 +79,8 @@ def objects(evidence: Evidence, schema: str) -> Iterator[tuple[int, dict[str, An
         try:
             one = orjson.loads(line.raw)
         except orjson.JSONDecodeError as e:
-            yield Problem(f"line is no JSON: {e}" if not line.cut else "line is too long to be read", f"line {line.number}", int(line.number > 1))
+            reason = "line is too long to be read" if line.cut else f"line is no JSON: {e}"
+            yield Problem(reason, f"line {line.number}", int(line.number > 1))
             continue
         if line.number == 1:
             if not isinstance(one, dict) or one.get("schema") != schema:
@@ -140,7 +143,8 @@ def _parent(one: dict[str, Any], by_pid: dict[int, dict[str, Any]], host: Host) 
         return out
     out["process.parent.entity_id"] = entity(host.collection, ppid, began)
     for name, field in (
-        ("name", "process.parent.name"), ("exe", "process.parent.executable"), ("command_line", "process.parent.command_line"), ("start", "process.parent.start"),
+        ("name", "process.parent.name"), ("exe", "process.parent.executable"), ("command_line", "process.parent.command_line"),
+        ("start", "process.parent.start"),
     ):
         if isinstance(parent.get(name), str) and parent[name]:
             out[field] = parent[name]
@@ -155,7 +159,8 @@ def entity(collection: str, pid: int, start: object) -> str:
 def _sentence(out: dict[str, Any]) -> str:
     who = f" as {out['user.name']}" if "user.name" in out else ""
     marks = "".join(
-        f", {word}" for field, word in (("escadre.process.deleted", "executable deleted"), ("escadre.process.memfd", "from memory only")) if out.get(field)
+        f", {word}" for field,
+        word in (("escadre.process.deleted", "executable deleted"), ("escadre.process.memfd", "from memory only")) if out.get(field)
     )
     shown = out.get("process.command_line") or out.get("process.executable") or "no command line"
     return f"{out.get('process.name', '?')} (pid {out['process.pid']}) runs{who}{marks}: {shown}"

@@ -15,7 +15,8 @@ from commodore.lines import Line, lines, text
 _KINDS = ("service", "socket", "timer", "path", "mount", "automount", "target", "swap", "slice", "scope")
 _PLACES = (
     *(f"{top}/systemd/{kind}" for top in ("etc", "run", "usr/lib", "lib", "usr/local/lib") for kind in ("system", "user")),
-    *(f"{top}/systemd/system.{kind}" for top in ("etc", "run") for kind in ("control", "attached")), "run/systemd/transient", "run/systemd/generator",
+    *(f"{top}/systemd/system.{kind}" for top in ("etc", "run") for kind in ("control", "attached")), "run/systemd/transient",
+    "run/systemd/generator",
     "run/systemd/generator.early", "run/systemd/generator.late", "etc/xdg/systemd/user", "run/user/*/systemd/*", "**/.config/systemd/user",
     "**/.config/systemd/user.control", "**/.local/share/systemd/user",
 )
@@ -23,12 +24,15 @@ _PLACES = (
 ARTEFACT = Artefact(
     name="systemd_units",
     title="systemd unit files and drop-ins",
-    about="One record per unit file or drop-in (`*.d/*.conf`): commands with their prefixes, user, triggers of timers, paths and sockets, and what "
-    "pulls the unit in. A unit file shows what systemd would start, not that it did; whether it is enabled shows in the links of `*.wants`.",
+    about="One record per unit file or drop-in (`*.d/*.conf`): commands with their prefixes, user, triggers of timers, paths and sockets, "
+    "and what "
+    "pulls the unit in. A unit file shows what systemd would start, not that it did; whether it is enabled shows in the links of "
+    "`*.wants`.",
     match=tuple(f"{place}/*.{kind}" for place in _PLACES for kind in _KINDS) + tuple(f"{place}/*.d/*.conf" for place in _PLACES),
     targets=("LF04", "LF09"),
     fields=(
-        "file.path", "service.name", "service.type", "process.command_line", "process.executable", "process.args", "process.working_directory",
+        "file.path", "service.name", "service.type", "process.command_line", "process.executable", "process.args",
+        "process.working_directory",
         "user.name", "group.name", "escadre.systemd.unit", "escadre.systemd.type", "escadre.systemd.scope", "escadre.systemd.drop_in",
         "escadre.systemd.description", "escadre.systemd.exec", "escadre.systemd.prefix", "escadre.systemd.service_type",
         "escadre.systemd.restart", "escadre.systemd.environment", "escadre.systemd.environment_file", "escadre.systemd.credential",
@@ -44,7 +48,8 @@ ARTEFACT = Artefact(
     sources=(
         "systemd.syntax(7): sections, continuation lines, comments, quoting",
         "systemd.unit(5): paths, drop-ins, empty assignment resets a list, templates, [Install]",
-        "systemd.service(5), section Command lines: prefixes, quoting, specifiers; systemd.timer(5), systemd.socket(5), systemd.path(5), systemd.automount(5)",
+        "systemd.service(5), section Command lines: prefixes, quoting, specifiers; systemd.timer(5), systemd.socket(5), systemd.path(5), "
+        "systemd.automount(5)",
     ),
 )
 
@@ -52,21 +57,26 @@ _SECTION = re.compile(r"\[([^\]]+)\]")
 _PREFIX = re.compile(r"[@\-:+!|]*")
 _TRIGGERS = frozenset({
     "OnActiveSec", "OnBootSec", "OnStartupSec", "OnUnitActiveSec", "OnUnitInactiveSec", "OnCalendar", "OnClockChange", "OnTimezoneChange",
-    "ListenStream", "ListenDatagram", "ListenSequentialPacket", "ListenFIFO", "ListenSpecial", "ListenNetlink", "ListenMessageQueue", "ListenUSBFunction",
+    "ListenStream", "ListenDatagram", "ListenSequentialPacket", "ListenFIFO", "ListenSpecial", "ListenNetlink", "ListenMessageQueue",
+    "ListenUSBFunction",
     "PathExists", "PathExistsGlob", "PathChanged", "PathModified", "DirectoryNotEmpty", "Where",
 })
 _SINGLE = {
-    "Unit.Description": "escadre.systemd.description", "Service.Type": "escadre.systemd.service_type", "Service.Restart": "escadre.systemd.restart",
+    "Unit.Description": "escadre.systemd.description", "Service.Type": "escadre.systemd.service_type",
+    "Service.Restart": "escadre.systemd.restart",
     "Service.User": "user.name", "Service.Group": "group.name", "Service.WorkingDirectory": "process.working_directory",
     "Socket.SocketUser": "user.name", "Timer.Unit": "escadre.systemd.activates", "Path.Unit": "escadre.systemd.activates",
     "Socket.Service": "escadre.systemd.activates",
 }
 _MANY = {
-    "Install.WantedBy": "escadre.systemd.wanted_by", "Install.RequiredBy": "escadre.systemd.required_by", "Install.UpheldBy": "escadre.systemd.required_by",
-    "Install.Alias": "escadre.systemd.alias", "Unit.OnFailure": "escadre.systemd.on_failure", "Unit.OnSuccess": "escadre.systemd.on_failure",
+    "Install.WantedBy": "escadre.systemd.wanted_by", "Install.RequiredBy": "escadre.systemd.required_by",
+    "Install.UpheldBy": "escadre.systemd.required_by",
+    "Install.Alias": "escadre.systemd.alias", "Unit.OnFailure": "escadre.systemd.on_failure",
+    "Unit.OnSuccess": "escadre.systemd.on_failure",
 }
 _LISTS = {
-    "Environment": "escadre.systemd.environment", "EnvironmentFile": "escadre.systemd.environment_file", "LoadCredential": "escadre.systemd.credential",
+    "Environment": "escadre.systemd.environment", "EnvironmentFile": "escadre.systemd.environment_file",
+    "LoadCredential": "escadre.systemd.credential",
     "LoadCredentialEncrypted": "escadre.systemd.credential", "SetCredential": "escadre.systemd.credential",
 }
 _MOST = 20_000
@@ -110,7 +120,8 @@ def _settings(evidence: Evidence) -> Iterator[tuple[str, str] | Problem]:
                 yield Problem(f"more than {_MOST} settings; the rest was not read", f"line {number}")
                 return
             if not equals or not section:
-                yield Problem("line is no setting, systemd would pass it over" if section else "setting before any section", f"line {number}")
+                reason = "line is no setting, systemd would pass it over" if section else "setting before any section"
+                yield Problem(reason, f"line {number}")
                 yield "", ""
             else:
                 yield f"{section}.{key.strip()}", value.strip()
@@ -149,8 +160,6 @@ def _assign(settings: Settings, key: str, value: str) -> None:
         return
     if value:
         settings.setdefault(key, []).append(value)
-    elif key in settings:
-        settings[key] = []
     else:
         settings[key] = []
 
@@ -158,7 +167,8 @@ def _assign(settings: Settings, key: str, value: str) -> None:
 def _record(evidence: Evidence, host: Host, settings: Settings, empty: bool) -> Record:
     name, kind, drop_in, scope = place(evidence.source)
     out: dict[str, Any] = {
-        "file.path": evidence.source, "service.name": name, "service.type": kind, "escadre.systemd.unit": name, "escadre.systemd.type": kind,
+        "file.path": evidence.source, "service.name": name, "service.type": kind, "escadre.systemd.unit": name,
+        "escadre.systemd.type": kind,
         "escadre.systemd.scope": scope,
     }
     if drop_in:
@@ -196,7 +206,7 @@ def _extend(out: dict[str, Any], field: str, values: Iterator[str]) -> None:
 def _started(out: dict[str, Any], settings: Settings, host: Host, kind: str) -> None:
     """process.* of the first command that the unit runs: ExecStart=, else any other Exec…=."""
     section = {"socket": "Socket", "mount": "Mount", "swap": "Swap"}.get(kind, "Service")
-    keys = [f"{section}.{k}" for k in ("ExecStart", "ExecStartPre", "ExecStartPost", "ExecCondition", "ExecStop", "ExecStopPost", "ExecReload", "ExecStopPre")]
+    keys = [f"{section}.Exec{k}" for k in ("Start", "StartPre", "StartPost", "Condition", "Stop", "StopPost", "Reload", "StopPre")]
     value = next((settings[k][0] for k in keys if settings.get(k)), "")
     if not value:
         return

@@ -16,13 +16,16 @@ from commodore.lines import pieces, text
 ARTEFACT = Artefact(
     name="utmp",
     title="Login accounting (utmp, wtmp, btmp)",
-    about="One record per slot of fixed size: logins, logouts, failed logins (btmp), boots and run levels. A slot that is empty in the middle of wtmp "
+    about="One record per slot of fixed size: logins, logouts, failed logins (btmp), boots and run levels. A slot that is empty in the "
+    "middle of wtmp "
     "was wiped: programs only append to it. Empty slots are records too, so slots in the file = records + slots that could not be read.",
     match=("var/run/utmp", "run/utmp", "var/log/wtmp*", "var/log/btmp*", "var/log/utmp*", "etc/utmp"),
     targets=("LF06",),
     fields=(
-        "escadre.utmp.type", "escadre.utmp.id", "escadre.utmp.session", "escadre.utmp.exit_termination", "escadre.utmp.layout", "escadre.tty",
-        "process.pid", "process.exit_code", "user.name", "source.ip", "source.address", "source.domain", "event.outcome", "related.ip", "related.user",
+        "escadre.utmp.type", "escadre.utmp.id", "escadre.utmp.session", "escadre.utmp.exit_termination", "escadre.utmp.layout",
+        "escadre.tty",
+        "process.pid", "process.exit_code", "user.name", "source.ip", "source.address", "source.domain", "event.outcome", "related.ip",
+        "related.user",
     ),
     times={"@timestamp": "ut_tv: when the entry was made (UTC, microseconds)"},
     kind="event",
@@ -34,12 +37,16 @@ ARTEFACT = Artefact(
     logsource={"product": "linux", "service": "utmp"},
     confidence="logged",
     sources=(
-        "utmp(5); glibc, bits/utmp.h (struct utmp: 384 bytes; 400 bytes where time_t and long have 64 bits without the 32-bit compatibility layout)",
+        "utmp(5); glibc, bits/utmp.h (struct utmp: 384 bytes; 400 bytes where time_t and long have 64 bits without the 32-bit "
+        "compatibility layout)",
         "last(1) and utmpdump(1) of util-linux: meaning of the types; btmp holds failed logins",
     ),
 )
 
-_TYPES = ("EMPTY", "RUN_LVL", "BOOT_TIME", "NEW_TIME", "OLD_TIME", "INIT_PROCESS", "LOGIN_PROCESS", "USER_PROCESS", "DEAD_PROCESS", "ACCOUNTING")
+_TYPES = (
+    "EMPTY", "RUN_LVL", "BOOT_TIME", "NEW_TIME", "OLD_TIME", "INIT_PROCESS", "LOGIN_PROCESS", "USER_PROCESS", "DEAD_PROCESS",
+    "ACCOUNTING",
+)
 _ENOUGH = 64 * 400
 """bytes that tell the layout"""
 
@@ -139,12 +146,11 @@ def _slot(slot: tuple[Any, ...], offset: int, layout: _Layout, failed: bool) -> 
     for field, raw in (("escadre.tty", line), ("escadre.utmp.id", id_), ("user.name", user), ("source.address", host)):
         if value := text(raw.split(b"\0", 1)[0]):
             out[field] = value
-    for field, number in (
-        ("process.pid", pid), ("escadre.utmp.session", session), ("escadre.utmp.exit_termination", termination), ("process.exit_code", exit_code),
-    ):
-        if number:
-            out[field] = number
-    ip = _address(address, "" if kind in (1, 2) else out.get("source.address", ""))  # boots and run levels have the kernel's version as host
+    numbers = {
+        "process.pid": pid, "escadre.utmp.session": session, "escadre.utmp.exit_termination": termination, "process.exit_code": exit_code,
+    }
+    out |= {field: number for field, number in numbers.items() if number}
+    ip = _address(address, "" if kind in (1, 2) else out.get("source.address", ""))  # at a boot the host field has the kernel's version
     if ip:
         out["source.ip"], out["related.ip"] = ip, [ip]
     elif "." in out.get("source.address", "") and kind in (6, 7):

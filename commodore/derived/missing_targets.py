@@ -17,7 +17,8 @@ ARTEFACT = Artefact(
     name="missing_targets",
     title="Targets that are missing from the collection",
     about="One record per file that something starts and that was not collected. That alone does not mean that it was gone: "
-    "`escadre.missing.on_disk` says `yes` where $MFT or the custody log knows the file, `no` where they know that it is not there, else `unknown`. "
+    "`escadre.missing.on_disk` says `yes` where $MFT or the custody log knows the file, `no` where they know that it is not there, else "
+    "`unknown`. "
     "A task whose file is gone is a trace of something that was removed.",
     datasets=(*SOURCES, "mft"),
     fields=(
@@ -38,8 +39,10 @@ ARTEFACT = Artefact(
 )
 
 _ITEM = {
-    "scheduled_tasks": ("Task", ("escadre.task.path", "escadre.task.name", "service.name", "file.path")), "services": ("Service", ("service.name",)),
-    "run_keys": ("Run key", ("registry.path",)), "systemd_units": ("Unit", ("escadre.systemd.unit",)), "cron": ("Cron entry", ("file.path",)),
+    "scheduled_tasks": ("Task", ("escadre.task.path", "escadre.task.name", "service.name", "file.path")),
+    "services": ("Service", ("service.name",)),
+    "run_keys": ("Run key", ("registry.path",)), "systemd_units": ("Unit", ("escadre.systemd.unit",)),
+    "cron": ("Cron entry", ("file.path",)),
     "ld_so_preload": ("Preload entry", ("file.path",)),
 }
 _GONE = frozenset({"missing", "vanished"})
@@ -84,8 +87,8 @@ def _wanted(view: View, host: Host, windows: bool) -> Iterator[_Wanted]:
     for dataset in SOURCES:
         label, names = _ITEM[dataset]
         for record in view.records(dataset):
-            if dataset == "services" and (record.get("escadre.service.start") == "disabled" or record.get("escadre.service.current") is False):
-                continue
+            if record.get("escadre.service.start") == "disabled" or record.get("escadre.service.current") is False:
+                continue  # nothing starts it
             item = f"{label} {next((str(record[n]) for n in names if record.get(n)), '')}".strip()
             if dataset == "cron" and "escadre.line_number" in record:
                 item += f" line {record['escadre.line_number']}"
@@ -124,7 +127,7 @@ def _lines(record: dict[str, Any]) -> Iterator[str]:
 def _paths(target: str, host: Host, windows: bool) -> list[tuple[str, str]]:
     """[(path to compare, path to show)]: all places where the file may stand; empty where the name does not tell."""
     if not windows:
-        if not target.startswith("/") or "%" in target or "$" in target or "*" in target or target.startswith(("/dev/tcp/", "/dev/null", "/proc/")):
+        if not target.startswith("/") or target.startswith(("/dev/tcp/", "/dev/null", "/proc/")) or re.search(r"[%$*]", target):
             return []
         clean = re.sub(r"/+", "/", target)
         merged = _MERGED.match(clean)
@@ -175,7 +178,8 @@ def _on_disk(view: View, wanted: set[str]) -> tuple[set[str], set[str], bool]:
 
 def _record(one: _Wanted, state: str, words: str, windows: bool) -> Record:
     out: dict[str, Any] = {
-        "escadre.missing.dataset": one.dataset, "escadre.missing.item": one.item, "escadre.missing.target": one.target, "escadre.missing.collected": False,
+        "escadre.missing.dataset": one.dataset, "escadre.missing.item": one.item, "escadre.missing.target": one.target,
+        "escadre.missing.collected": False,
         "escadre.missing.on_disk": state, "file.path": one.target, "file.name": one.target.rsplit("\\" if windows else "/", 1)[-1],
         "message": f"{one.item} starts {one.target}, which {words}.",
     }

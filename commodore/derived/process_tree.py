@@ -14,7 +14,8 @@ from commodore.host import Host
 ARTEFACT = Artefact(
     name="process_tree",
     title="Process tree",
-    about="One record per process, joined from the live listing, Sysmon event 1 and Security event 4688: parent, chain of ancestors up to the oldest "
+    about="One record per process, joined from the live listing, Sysmon event 1 and Security event 4688: parent, chain of ancestors up to "
+    "the oldest "
     "known one, number of children. A parent is the process that had the parent pid when the child started, never one that started later.",
     datasets=("live_processes", "evtx"),
     fields=(
@@ -22,10 +23,12 @@ ARTEFACT = Artefact(
         "process.hash.sha256", "process.parent.pid", "process.parent.name", "process.parent.executable", "process.parent.command_line",
         "process.parent.entity_id", "process.parent.start", "user.name", "user.id", "winlog.computer_name", "escadre.process.ancestry",
         "escadre.process.ancestors", "escadre.process.depth", "escadre.process.root", "escadre.process.chain", "escadre.process.children",
-        "escadre.process.parent_unknown", "escadre.process.evidence", "escadre.process.deleted", "escadre.process.memfd", "escadre.records_used",
+        "escadre.process.parent_unknown", "escadre.process.evidence", "escadre.process.deleted", "escadre.process.memfd",
+        "escadre.records_used",
     ),
     times={
-        "@timestamp": "process.start: when the process started", "process.start": "start of the process", "process.end": "end, where a log tells it",
+        "@timestamp": "process.start: when the process started", "process.start": "start of the process",
+        "process.end": "end, where a log tells it",
         "process.parent.start": "start of the parent",
     },
     kind="state",
@@ -36,17 +39,20 @@ ARTEFACT = Artefact(
     message="{process.name} (pid {process.pid}): {escadre.process.chain}",
     sources=(
         "scout.live.processes; proc(5)",
-        "Microsoft, 4688(S): A new process has been created; 4689(S): A process has exited; Sysmon documentation, events 1 and 5 (ProcessGuid)",
+        "Microsoft, 4688(S): A new process has been created; 4689(S): A process has exited; Sysmon documentation, events 1 and 5 "
+        "(ProcessGuid)",
     ),
 )
 
+_AUDITING, _SYSMON = "Microsoft-Windows-Security-Auditing", "Microsoft-Windows-Sysmon"
 MOST = 200_000
 """processes that are held at once; what is beyond stands in the ledger"""
 DEEPEST = 64
 _SAME = 2.0
 """seconds within which two sources may differ about the start of one process"""
 _COPIED = (
-    "process.name", "process.executable", "process.command_line", "process.start", "process.hash.sha256", "process.parent.pid", "process.parent.name",
+    "process.name", "process.executable", "process.command_line", "process.start", "process.hash.sha256", "process.parent.pid",
+    "process.parent.name",
     "process.parent.executable", "process.parent.command_line", "user.name", "user.id", "winlog.computer_name", "escadre.process.deleted",
     "escadre.process.memfd",
 )
@@ -92,13 +98,11 @@ def derive(view: View, host: Host) -> Iterator[Record | Problem]:
 
 
 def _starts(record: dict[str, Any]) -> bool:
-    code, provider = record.get("event.code"), record.get("winlog.provider_name", "")
-    return (code == "4688" and provider == "Microsoft-Windows-Security-Auditing") or (code == "1" and provider == "Microsoft-Windows-Sysmon")
+    return (record.get("winlog.provider_name"), record.get("event.code")) in ((_AUDITING, "4688"), (_SYSMON, "1"))
 
 
 def _ends(record: dict[str, Any]) -> bool:
-    code, provider = record.get("event.code"), record.get("winlog.provider_name", "")
-    return (code == "4689" and provider == "Microsoft-Windows-Security-Auditing") or (code == "5" and provider == "Microsoft-Windows-Sysmon")
+    return (record.get("winlog.provider_name"), record.get("event.code")) in ((_AUDITING, "4689"), (_SYSMON, "5"))
 
 
 class _Table:
@@ -128,8 +132,8 @@ class _Table:
         for name in _COPIED:
             if name in record:
                 process.fields.setdefault(name, record[name])
-        if "@timestamp" in record and record["@timestamp"]:
-            process.fields.setdefault("process.start", record["@timestamp"])
+        if stamp := record.get("@timestamp"):
+            process.fields.setdefault("process.start", stamp)
         if own:
             process.entities.add(own)
             self.by_entity.setdefault(own, process)
@@ -154,7 +158,8 @@ class _Table:
         name = str(record.get("process.name", "")).lower()
         for other in self.by_pid.get((computer, pid), ()):
             close = began is not None and other.began is not None and abs(began - other.began) <= _SAME
-            if close and str(other.fields.get("process.name", "")).lower() == name and not (other.entities and record.get("process.entity_id")):
+            two_ids = bool(other.entities) and bool(record.get("process.entity_id"))
+            if close and not two_ids and str(other.fields.get("process.name", "")).lower() == name:
                 return other
         return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from commodore.evidence import Evidence
@@ -113,10 +114,8 @@ def _zones() -> Iterator[tuple[str, bytes]]:
     from zoneinfo import TZPATH, available_timezones
 
     roots: list[Any] = [Path(p) for p in TZPATH]
-    try:
+    with suppress(ModuleNotFoundError):
         roots.append(files("tzdata") / "zoneinfo")
-    except ModuleNotFoundError:
-        pass
     for name in sorted(available_timezones(), key=lambda n: ("/" not in n or n.startswith("Etc/"), n)):
         for root in roots:
             try:
