@@ -89,13 +89,13 @@ class ArchiveWriter:
         `after` is called when all is read and may give more for the line: `{"verdict": "changed while read", "error": "mtime moved"}`.
         """
         name = item.name
+        self._leave_group(item.group)
         line = {"member": self._members, "name": name, "source": item.source, "target": item.target, "verdict": "taken", "method": item.method,
                 "type": item.type, "size": item.size, **item.facts}
         if not self._first(name):
             return self._enter({**line, "member": None, "verdict": "error", "error": "second item of this name"}, item.group)
         if not 0 <= item.size <= tar.MAX_SIZE:
             return self._enter({**line, "member": None, "verdict": "error", "error": f"impossible size {item.size}"}, item.group)
-        self._leave_group(item.group)
         extents = sparse.normal(item.extents, item.size) if item.extents is not None else None
         records = {"ESCADRE.group": str(item.group)} if item.group else {}
         if item.path is not None:

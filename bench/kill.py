@@ -1,0 +1,177 @@
+"""SIGKILL of a writer at points seeded over its output bytes, and what can be read afterwards.
+
+    python -m bench.kill ROOT [--points 50] [--work DIR]
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import mmap
+import os
+import random
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+BUDGET = 8 << 20
+CHILD = "import sys; from bench.kill import write; write(*sys.argv[1:])"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Of one kill: bytes of output when it came, bytes of content read by the writer and given back by the reader, members covered by a seal."""
+
+    output: int
+    read: int
+    recovered: int
+    sealed: int
+    wrong: list[str]
+    verdict: str
+    code: int
+
+
+class Counting:
+    """A file whose reads are counted in memory that outlives the process."""
+
+    def __init__(self, path: str, counter: mmap.mmap) -> None:
+        self._file = open(path, "rb", buffering=0)
+        self._counter = counter
+
+    def readinto(self, room: memoryview) -> int:
+        n = self._file.readinto(room) or 0
+        self._add(n)
+        return n
+
+    def read(self, n: int) -> bytes:
+        piece = self._file.read(n) or b""
+        self._add(len(piece))
+        return piece
+
+    def _add(self, n: int) -> None:
+        self._counter[0:8] = struct.pack("<Q", struct.unpack("<Q", self._counter[0:8])[0] + n)
+
+
+def write(root: str, archive: str, recipient: str, counter: str) -> None:
+    """The process that is killed: every file below `root`, each three of a folder as a group."""
+    from scout.archive import ArchiveWriter, Group, Item
+    from scout.keys import load_recipients
+
+    with open(counter, "r+b") as file:
+        shared = mmap.mmap(file.fileno(), 8)
+    keys, texts = load_recipients([recipient])
+    with ArchiveWriter(archive, keys, {"collection": "kill", "recipients": texts}) as writer:
+        for folder, folders, found in os.walk(root):
+            folders.sort()
+            for place, name in enumerate(sorted(found)):
+                path = os.path.join(folder, name)
+                group = Group(f"{folder[len(root):]}-{place // 3}", "main" if place % 3 == 0 else f"log{place % 3}", place % 3 + 1, 3)
+                writer.add(Item(source=path[len(root):], size=os.path.getsize(path), group=group), Counting(path, shared))
+        writer.finish()
+
+
+def start(root: Path, archive: Path, recipient: str, counter: Path) -> subprocess.Popen[bytes]:
+    """A writing process; the counter is at 0."""
+    counter.write_bytes(bytes(8))
+    archive.unlink(missing_ok=True)
+    archive.with_name(archive.name + ".receipt.json").unlink(missing_ok=True)
+    here = str(Path(__file__).resolve().parent.parent)
+    path = os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
+    return subprocess.Popen([sys.executable, "-c", CHILD, str(root), str(archive), recipient, str(counter)], env={**os.environ, "PYTHONPATH": path})
+
+
+def strike(work: Path, root: Path, recipient: str, key: Path, point: int) -> Outcome | None:
+    """Kill a writer when its output has `point` bytes; None where it was faster."""
+    archive, counter = work / "killed.age", work / "counter"
+    process = start(root, archive, recipient, counter)
+    try:
+        while process.poll() is None and (not archive.exists() or archive.stat().st_size < point):
+            time.sleep(0.0005)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    if process.returncode != -signal.SIGKILL:
+        return None
+    return judge(archive, root, key, struct.unpack("<Q", counter.read_bytes())[0])
+
+
+def judge(archive: Path, root: Path, key: Path, read: int) -> Outcome:
+    """Read what is left, and compare it with the files themselves."""
+    from scout.archive import ArchiveReader
+    from scout.archive.custody import read_part
+    from scout.keys import load_identities
+    from scout.verify import verify
+
+    identities = load_identities(key)
+    whole: dict[str, str] = {}
+    recovered = sealed = 0
+    wrong = []
+    with ArchiveReader(archive, identities) as reader:
+        for member in reader:
+            if member.kind == "custody":
+                content = member.stream.read()
+                for line in [] if member.cut else read_part(content)[1]:
+                    if line["member"] is None or line["type"] != "file":
+                        continue
+                    sealed += 1
+                    truth = hashlib.sha256((root / line["source"][1:]).read_bytes()).hexdigest()
+                    if not whole.get(line["name"]) == truth == line["sha256"]:
+                        wrong.append(line["name"])
+            elif member.kind == "files":
+                digest = hashlib.sha256()
+                for piece in member.stream.chunks():
+                    digest.update(piece)
+                    recovered += len(piece)
+                if not member.cut:
+                    whole[member.name] = digest.hexdigest()
+    said = verify(archive, identities)
+    return Outcome(archive.stat().st_size, read, recovered, sealed, wrong, said.state, said.code)
+
+
+def campaign(work: Path, root: Path, points: int, seed: int = 20261122) -> list[Outcome]:
+    """Kill at `points` places that are spread over the output of an undisturbed run."""
+    from scout.keys import keygen
+
+    key = work / "kill-key.txt"
+    recipient = keygen(key)
+    whole = work / "undisturbed.age"
+    if start(root, whole, recipient, work / "counter").wait():
+        raise RuntimeError("the undisturbed writer failed")
+    size = whole.stat().st_size
+    rnd = random.Random(seed)
+    outcomes: list[Outcome] = []
+    while len(outcomes) < points:
+        outcome = strike(work, root, recipient, key, rnd.randrange(1, size * 97 // 100))
+        if outcome is not None:
+            outcomes.append(outcome)
+    return outcomes
+
+
+def kills(work: Path, root: Path, points: int) -> str:
+    """One line of figures for people."""
+    outcomes = campaign(work, root, points)
+    worst = max(o.read - o.recovered for o in outcomes)
+    return (
+        f"kill  {points} points: lost at most {worst / (1 << 20):.1f} MiB of what was read (target 8), "
+        f"{sum(o.sealed for o in outcomes):,} sealed members, {sum(len(o.wrong) for o in outcomes)} of them wrong, "
+        f"{sum(o.verdict == 'interrupted' and o.code == 1 for o in outcomes)} of {points} verify as interrupted"
+    )
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("root", type=Path)
+    options.add_argument("--points", type=int, default=50)
+    options.add_argument("--work", type=Path)
+    given = options.parse_args()
+    with tempfile.TemporaryDirectory(dir=given.work) as name:
+        print(kills(Path(name), given.root, given.points))
+
+
+if __name__ == "__main__":
+    main()
