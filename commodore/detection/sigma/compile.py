@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -110,7 +111,15 @@ def _patterns(patterns: list[str]) -> Callable[[str], bool]:
     return lambda x: any(p.search(x) is not None for p in found)
 
 
+_LONG = re.compile(r"\^?\.\{(\d{1,6}),\}\Z")
+"""`.{1000,}`: a length, which an automaton would count state by state"""
+
+
 def _regex(field: str, patterns: list[str]) -> Test:
+    long = _LONG.match(patterns[0]) if len(patterns) == 1 else None
+    if long:
+        least = int(long.group(1))
+        return lambda v: (x := v.exact(field) if field else v.exact_text) is not None and len(x) >= least and max(map(len, x.split("\n"))) >= least
     match = _patterns(patterns)
     if not field:
         return lambda v: match(v.exact_text)

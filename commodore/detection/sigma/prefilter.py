@@ -12,7 +12,7 @@ from commodore.detection.sigma.sources import table
 
 EVENT_ID = frozenset(("EventID", "EventId"))
 MIN_LENGTH = 3
-MAX_TEXTS = 400
+MAX_TEXTS = 2000
 
 
 def event_ids(node: Node) -> frozenset[str] | None:
@@ -54,7 +54,12 @@ def _needed(node: Node) -> set[str] | None:
 def cost(texts: set[str]) -> float:
     """How often the texts are expected to occur, in arbitrary units: short and common ones cost more."""
     common = table().common
-    return sum(1.0 if t in common else 4.0 ** -min(len(t), 24) * 16 for t in texts)
+    return sum(1.0 if t in common else 4.0 ** -min(len(t.encode("utf-8", "surrogatepass")), 24) * 16 for t in texts)
+
+
+def _telling(text: str) -> bool:
+    """Long enough to be rare, or made of characters that are rare by themselves."""
+    return len(text) >= MIN_LENGTH or any(ord(c) > 0x2000 for c in text)
 
 
 def _of_leaf(node: Node) -> set[str] | None:
@@ -74,7 +79,7 @@ def _of_leaf(node: Node) -> set[str] | None:
             texts |= part
     else:
         return None
-    return texts if texts and all(len(t) >= MIN_LENGTH for t in texts) else None
+    return texts if texts and all(map(_telling, texts)) else None
 
 
 def regex_texts(pattern: str) -> set[str] | None:
@@ -110,5 +115,5 @@ def _of_sequence(tree: Any) -> set[str] | None:
         if part:
             choices.append(part)
     choices.append({"".join(run)})
-    good = [c for c in choices if c and all(len(t) >= MIN_LENGTH for t in c)]
+    good = [c for c in choices if c and all(map(_telling, c))]
     return min(good, key=cost, default=None)
