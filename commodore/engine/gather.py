@@ -68,8 +68,13 @@ class _Found:
         )
 
     def fetch(self, path: str) -> Evidence | None:
-        """A wanted member by its path below the root."""
-        return self._evidence.get(path.replace("\\", "/").lstrip("/").lower())
+        """A wanted member by its path below the root, or by a pattern: then the one that lies highest."""
+        low = path.replace("\\", "/").lstrip("/").lower()
+        if low in self._evidence:
+            return self._evidence[low]
+        pattern = catalogue.Patterns((low,))
+        fitting = sorted((p for p in self._evidence if pattern.fits(p)), key=lambda p: (p.count("/"), p))
+        return self._evidence[fitting[0]] if fitting else None
 
     def close(self) -> None:
         """Remove what was sealed."""

@@ -7,13 +7,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
-from commodore.engine import catalogue
+from commodore.engine import catalogue, work
 from commodore.engine.assemble import DEFAULTS, ENGINE_FIELDS, template_fields
+from commodore.engine.process import process
 from commodore.schema import registry
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
@@ -23,18 +26,40 @@ PYTHON_TYPES = {
     "keyword": (str,), "text": (str,), "long": (int,), "double": (int, float), "boolean": (bool,),
     "date": (str,), "ip": (str,), "flattened": (dict,),
 }
+WRITTEN = 1_767_225_600
+"""2026-01-01: the mtime of all golden input, because a checkout keeps none"""
 RFC3339 = re.compile(r"-?\d{4,}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 
-def processed(folder: Path) -> dict[str, list[dict]]:
-    """Dataset → its records and ledger lines, read in this process as the workers would."""
-    from plainreader import read_plain  # beside this file
+@pytest.fixture(scope="session")
+def processed(tmp_path_factory):
+    """Folder → dataset → its records and ledger lines, made once by the real engine with one worker."""
+    made: dict[Path, dict[str, list[dict]]] = {}
 
-    return read_plain(folder)
+    def get(folder: Path) -> dict[str, list[dict]]:
+        if folder not in made:
+            made[folder] = _process(folder, tmp_path_factory.mktemp("golden") / "case")
+        return made[folder]
+
+    return get
+
+
+def _process(folder: Path, case: Path) -> dict[str | None, list[dict]]:
+    host = shutil.copytree(folder, case.parent / folder.parent.name)
+    for path in host.rglob("*"):
+        os.utime(path, (WRITTEN, WRITTEN))
+    process([host], case, workers=1)
+    lines: dict[str | None, list[dict]] = {}
+    for path in sorted((case / "records").glob("*/*.jsonl.zst")):
+        lines[path.parent.name] = [json.loads(text) for text in work.lines(path)]
+    for text in (case / "ledger.jsonl").read_bytes().splitlines():
+        entry = json.loads(text)
+        lines.setdefault(entry["artefact"], []).append(entry)
+    return lines
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_records_and_ledger_are_the_reviewed_ones(name, request):
+def test_records_and_ledger_are_the_reviewed_ones(name, request, processed):
     folder = GOLDEN / name
     assert (folder / "input").is_dir(), f"{name} needs a golden folder: {folder}/input and expected.jsonl"
     got = [{k: v for k, v in line.items() if k not in LEFT_OUT} for line in processed(folder / "input").get(name, [])]
@@ -47,10 +72,11 @@ def test_records_and_ledger_are_the_reviewed_ones(name, request):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_records_hold_to_declaration_and_registry(name):
+def test_records_hold_to_declaration_and_registry(name, processed):
     artefact = _declaration(name)
     allowed = set(artefact.fields) | ENGINE_FIELDS | DEFAULTS
     fields = registry()
+    assert (GOLDEN / name / "input").is_dir(), f"{name} needs a golden folder: tests/golden/{name}/input and expected.jsonl"
     for line in processed(GOLDEN / name / "input").get(name, []):
         if "event.dataset" not in line:
             continue
