@@ -243,8 +243,8 @@ def posix(line: str, *, home: str = "", _depth: int = 0) -> Target:
 
 
 _BUILTINS = frozenset({
-    "cd", "test", "[", "[[", "export", "umask", "ulimit", "set", "true", "false", ":", "if", "then", "fi", "while", "do", "done", "for", "else",
-    "elif", "!", "{", "}", "(", ")", "case", "esac", "sleep", "trap", "unset", "return", "exit", "wait",
+    "cd", "test", "[", "[[", "export", "umask", "ulimit", "set", "true", "false", ":", "if", "then", "fi", "while", "do", "done", "for",
+    "else", "elif", "!", "{", "}", "(", ")", "case", "esac", "sleep", "trap", "unset", "return", "exit", "wait",
 })
 """words that start no program worth naming"""
 
