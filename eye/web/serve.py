@@ -1,0 +1,51 @@
+"""`eye serve CASE`: the application, on 127.0.0.1 with a token of its own for each start."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import sys
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from eye.store import Store
+from eye.web.guard import Guard
+from eye.web.pages import Pages
+from scout.console import COULD_NOT, Complaint
+
+STATIC = Path(__file__).resolve().parent.parent / "static"
+
+
+def application(store: Store, token: str, port: int) -> Guard:
+    """The ASGI application of one case."""
+    pages = Pages(store)
+    routes = [
+        Route("/", pages.home), Route("/discover", pages.discover), Route("/drawer", pages.drawer), Route("/complete", pages.complete),
+        Route("/findings", pages.findings), Mount("/static", StaticFiles(directory=STATIC)),
+    ]
+    return Guard(Starlette(routes=routes, exception_handlers={Exception: pages.defect, 404: pages.missing}), token, port)
+
+
+def serve(path: str | Path, port: int = 0) -> None:
+    """Serve a case until Ctrl-C; prints one line, the address with its token. Raises Complaint where the port is taken."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listening:
+        if sys.platform != "win32":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind(("127.0.0.1", port))
+        except OSError as e:
+            raise Complaint(f"port {port} on 127.0.0.1 cannot be had: {e.strerror or e}.", "Give another --port, or none to take a free one.", COULD_NOT) from e
+        store, token = Store(path), secrets.token_urlsafe(24)
+        number = listening.getsockname()[1]
+        try:
+            config = uvicorn.Config(application(store, token, number), log_level="critical", access_log=False, lifespan="off", server_header=False)
+            listening.listen(128)
+            sys.stdout.write(f"http://127.0.0.1:{number}/?token={token}\n")
+            sys.stdout.flush()
+            uvicorn.Server(config).run(sockets=[listening])
+        finally:
+            store.close()

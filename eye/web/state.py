@@ -1,0 +1,113 @@
+"""The URL is the state: query, filters (also switched-off ones), time, zoom, order, page, open record."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.datastructures import QueryParams
+
+from eye.values import isotime, nanoseconds
+
+PAGE = 100
+MAX_FILTERS = 40
+
+
+def quoted(value: str) -> str:
+    r"""A value as a Lucene phrase: `"` and `\` escaped."""
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def clause(name: str, value: str, *, out: bool = False) -> str:
+    """The filter that keeps (or leaves out) records with this value."""
+    return f"{'-' if out else ''}{re.sub(r'([^0-9A-Za-z_.@])', lambda m: chr(92) + m.group(), name)}:{quoted(value)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of time in nanoseconds since 1970 UTC, end excluded."""
+
+    start: int
+    end: int
+
+    def text(self) -> str:
+        return f"{isotime(self.start, 0)}..{isotime(self.end, 0)}"
+
+    def query(self) -> str:
+        return f'@timestamp:["{isotime(self.start)}" TO "{isotime(self.end)}"}}'
+
+
+def window(text: str | None) -> Window | None:
+    """`2026-10-31T18:00:00Z..2026-11-01T00:00:00Z` as a Window; None if it is none."""
+    low, dots, high = (text or "").partition("..")
+    start, end = nanoseconds(low), nanoseconds(high)
+    return Window(start, end) if dots and start is not None and end is not None and start < end else None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What Discover shows."""
+
+    query: str = ""
+    filters: tuple[str, ...] = ()
+    """Lucene clauses; a leading `~` means switched off"""
+    brush: Window | None = None
+    zoom: Window | None = None
+    descending: bool = False
+    start: int = 0
+    open: int | None = None
+
+    def active(self) -> tuple[str, ...]:
+        """Filters that are on."""
+        return tuple(f for f in self.filters if not f.startswith("~"))
+
+    def url(self, **changes: Any) -> str:
+        """The address of this state with changes; a change of what is asked goes back to the first page."""
+        if {"query", "filters", "brush", "zoom", "descending"} & changes.keys():
+            changes = {"start": 0, "open": None, **changes}
+        new = replace(self, **changes)
+        pairs: list[tuple[str, str]] = [("q", new.query)] if new.query else []
+        pairs += [("f", f) for f in new.filters]
+        pairs += [(key, w.text()) for key, w in (("t", new.brush), ("z", new.zoom)) if w]
+        pairs += [("sort", "-")] if new.descending else []
+        pairs += [("from", str(new.start))] if new.start else []
+        pairs += [("open", str(new.open))] if new.open is not None else []
+        return "/discover" + (f"?{urlencode(pairs)}" if pairs else "")
+
+    def hidden(self) -> list[tuple[str, str]]:
+        """What the query form carries along: everything but the query, page and open record."""
+        pairs = [("f", f) for f in self.filters]
+        pairs += [(key, w.text()) for key, w in (("t", self.brush), ("z", self.zoom)) if w]
+        return pairs + ([("sort", "-")] if self.descending else [])
+
+    def with_filter(self, name: str, value: str, *, out: bool = False) -> str:
+        """The address with one more filter."""
+        new = clause(name, value, out=out)
+        kept = tuple(f for f in self.filters if f.lstrip("~") != new)
+        return self.url(filters=(*kept, new))
+
+    def without(self, n: int) -> str:
+        """The address without filter `n`."""
+        return self.url(filters=self.filters[:n] + self.filters[n + 1 :])
+
+    def switched(self, n: int) -> str:
+        """The address with filter `n` switched on or off."""
+        old = self.filters[n]
+        new = old[1:] if old.startswith("~") else "~" + old
+        return self.url(filters=(*self.filters[:n], new, *self.filters[n + 1 :]))
+
+
+def _number(text: str | None, highest: int) -> int | None:
+    return min(int(text), highest) if text and text.isascii() and text.isdigit() and len(text) < 20 else None
+
+
+def read(parameters: QueryParams) -> State:
+    """The state that an address says; what is not understood is left out."""
+    filters: Iterable[str] = [f for f in parameters.getlist("f") if f.strip("~ ")][:MAX_FILTERS]
+    return State(
+        query=parameters.get("q", "").strip(), filters=tuple(dict.fromkeys(filters)), brush=window(parameters.get("t")), zoom=window(parameters.get("z")),
+        descending=parameters.get("sort") == "-", start=_number(parameters.get("from"), 2**40) or 0, open=_number(parameters.get("open"), 2**63 - 1),
+    )
