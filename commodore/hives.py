@@ -82,7 +82,7 @@ def _problems(hive: Hive, evidence: Evidence) -> Iterator[Problem]:
     """What is wrong with a hive as such: refused logs, missing logs, a cut file."""
     for reason in hive.refused:
         yield Problem(reason)
-    if hive.dirty and not hive.replayed and not hive.refused:
+    if hive.dirty and not hive.applied and not hive.refused:
         yield Problem("hive is dirty and has no transaction log: its latest changes are not seen")
     if hive.cut:
         yield Problem(f"hive is cut: {hive.cut} bytes that its base block promises are missing", locator=str(evidence.size))
@@ -155,7 +155,7 @@ def command_fields(line: str, host: Host) -> dict[str, Any]:
     """`process.command_line`, and the program where the line says which one: an absolute path, else only its name."""
     if not line.strip():
         return {}
-    program = windows(line, system_root=host.system_root or "C:\\Windows").executable
+    program = windows(line, system_root=host.system_root or "C:\\Windows").executable.rstrip(", ")
     fields: dict[str, Any] = {"process.command_line": line}
     if re.match(r"[A-Za-z]:\\|\\\\", program) and "%" not in program:
         fields["process.executable"] = program

@@ -18,7 +18,7 @@ ARTEFACT = Artefact(
     "wants an explanation.",
     match=(*hives.SOFTWARE, *hives.USERS),
     magic=hives.MAGIC,
-    targets=("registry-machine", "registry-user"),
+    targets=("WR01", "WR03", "WR04"),
     group=hives.GROUP,
     needs=("profiles", "users", "system_root"),
     fields=(

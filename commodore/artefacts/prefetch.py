@@ -20,7 +20,7 @@ ARTEFACT = Artefact(
     "(the last eight times since Windows 8), how often as Windows counts, and which files and volumes it touched. Often off on servers.",
     match=("Windows/Prefetch/*.pf", "WINNT/Prefetch/*.pf", "**/Prefetch/*.pf"),
     magic=((4, b"SCCA"), (0, b"MAM\x04"), (0, b"MAM\x84")),
-    targets=("prefetch",),
+    targets=("WX01",),
     fields=(
         "process.name", "process.executable", "escadre.prefetch.run_count", "escadre.prefetch.run_times", "escadre.prefetch.hash",
         "escadre.prefetch.version", "escadre.prefetch.files", "escadre.prefetch.files_count", "escadre.prefetch.volumes",

@@ -18,7 +18,7 @@ ARTEFACT = Artefact(
     "Proves that the command was registered, not that it ran; the time is the key's, which all its values share.",
     match=(*hives.SOFTWARE, *hives.USERS),
     magic=hives.MAGIC,
-    targets=("registry-machine", "registry-user"),
+    targets=("WR01", "WR03", "WR04"),
     group=hives.GROUP,
     needs=("profiles", "users", "system_root"),
     fields=(*hives.REGISTRY_FIELDS, "process.command_line", "process.executable", "process.name", "user.name", "user.id"),

@@ -21,7 +21,7 @@ ARTEFACT = Artefact(
     "not that the task is registered or ran (the registry's TaskCache and the event log tell that). Author and registration date are what "
     "its maker wrote.",
     match=("**/System32/Tasks/**", "**/SysWOW64/Tasks/**", "**/System32/Tasks_Migrated/**", "Windows/Tasks/*.job", "WINNT/Tasks/*.job"),
-    targets=("scheduled-tasks",),
+    targets=("WP01",),
     needs=("timezone", "system_root", "users"),
     fields=(
         "escadre.task.path", "escadre.task.actions", "escadre.task.action_types", "escadre.task.commands", "escadre.task.com_class",

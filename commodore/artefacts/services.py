@@ -19,7 +19,7 @@ ARTEFACT = Artefact(
     "run on failure. Proves that the service was registered; the time is the last change of its key, not a start of the service.",
     match=hives.SYSTEM,
     magic=hives.MAGIC,
-    targets=("registry-machine",),
+    targets=("WR01",),
     group=hives.GROUP,
     needs=("system_root", "control_set"),
     fields=(

@@ -13,8 +13,8 @@ from commodore.host import Host
 ARTEFACT = Artefact(
     name="startup_folder",
     title="Startup folders",
-    about="Each file in a Startup folder, of all users or of one: Explorer opens it at logon, whatever its type. Only desktop.ini belongs there "
-    "on a fresh system. Proves that the file is there, not that it was opened.",
+    about="Each file in a Startup folder, of all users or of one: Explorer opens it at logon, whatever its type. "
+    "Only desktop.ini belongs there on a fresh system. Proves that the file is there, not that it was opened.",
     match=(
         "ProgramData/Microsoft/Windows/Start Menu/Programs/Startup/*",
         "Users/*/AppData/Roaming/Microsoft/Windows/Start Menu/Programs/Startup/*",
@@ -22,11 +22,11 @@ ARTEFACT = Artefact(
         "Windows/ServiceProfiles/*/AppData/Roaming/Microsoft/Windows/Start Menu/Programs/Startup/*",
         "Windows/System32/config/systemprofile/AppData/Roaming/Microsoft/Windows/Start Menu/Programs/Startup/*",
     ),
-    targets=("startup-folders",),
+    targets=("WP04",),
     needs=("profiles", "users"),
     fields=(
-        "file.path", "file.name", "file.directory", "file.extension", "file.size", "file.hash.sha256", "file.created", "file.mtime", "file.ctime",
-        "file.accessed", "user.name", "user.id",
+        "file.path", "file.name", "file.directory", "file.extension", "file.size", "file.hash.sha256", "file.created",
+        "file.mtime", "file.ctime", "file.accessed", "user.name", "user.id",
     ),
     times={
         "@timestamp": "birth of the file if the collector saw it, else the last change of its content",

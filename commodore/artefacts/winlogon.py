@@ -18,7 +18,7 @@ ARTEFACT = Artefact(
     "Each value has an expected content; Userinit and Shell are lists parted by commas, and one element more is how an intruder stays.",
     match=(*hives.SOFTWARE, *hives.USERS),
     magic=hives.MAGIC,
-    targets=("registry-machine", "registry-user"),
+    targets=("WR01", "WR03", "WR04"),
     group=hives.GROUP,
     needs=("profiles", "users", "system_root"),
     fields=(*hives.REGISTRY_FIELDS, "process.command_line", "process.executable", "process.name", "user.name", "user.id"),
@@ -67,4 +67,8 @@ def _records(hive: Hive, at: hives.Mount, host: Host) -> Iterator[Record]:
 
 
 def _record(key: Key, value: Value, at: hives.Mount, host: Host) -> Record:
-    return Record(hives.locator(key, value), hives.command_value_fields(at, key, value, host), hives.state(value))
+    fields = hives.command_value_fields(at, key, value, host)
+    if "," in fields.get("process.command_line", "").strip(", "):  # a list: no single program
+        fields.pop("process.executable", None)
+        fields.pop("process.name", None)
+    return Record(hives.locator(key, value), fields, hives.state(value))

@@ -18,7 +18,8 @@ from commodore.evidence import Evidence
 from commodore.hives import open_hive
 from scout.formats.regf import Hive, Key
 
-WANTED: tuple[str, ...] = ("**/config/SYSTEM", "**/config/SOFTWARE")
+_ROOTS = ("Windows", "WINNT")
+WANTED: tuple[str, ...] = tuple(f"{root}/System32/config/{name}" for root in _ROOTS for name in ("SYSTEM", "SOFTWARE"))
 
 Fetch = Callable[[str], Evidence | None]
 
@@ -26,11 +27,10 @@ Fetch = Callable[[str], Evidence | None]
 def facts(fetch: Fetch) -> dict[str, Any]:
     """Keyword arguments of `Host`, only what is known. `fetch(path)` gives a wanted member with its companions."""
     result: dict[str, Any] = {}
-    system, software = (_hive(fetch(path)) for path in WANTED)
-    if system is not None:
-        result |= _system(system)
-    if software is not None:
-        result |= _software(software)
+    for path in WANTED:
+        hive = _hive(fetch(path))
+        if hive is not None:
+            result = (_system(hive) if path.endswith("SYSTEM") else _software(hive)) | result
     return {"os": "windows", **result} if result else {}
 
 

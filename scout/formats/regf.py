@@ -11,7 +11,7 @@ Source: "Windows registry file format specification", M. Suhanov, sections "Base
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from struct import Struct, unpack_from
 
@@ -37,22 +37,24 @@ class Hive:
 
     data       its bytes after replay
     dirty      the base block says that a write was not finished
-    replayed   (start, end) of the file's bytes that came from a log
+    applied    number of log entries or pages that were written into it
+    replayed   (start, end) of the file's bytes that are there, or are different, because of a log
     refused    `log refused: …` per log that could not be used
     name       file name in the base block, as Windows wrote it (the last 31 characters of a path)
     """
 
     __slots__ = (
-        "_bytes_left", "_end", "_visits_left", "damage", "data", "dirty", "minor", "name", "refused", "replayed", "root_offset", "size",
+        "_bytes_left", "_end", "_visits_left", "applied", "damage", "data", "dirty", "minor", "name", "refused", "replayed", "root_offset", "size",
     )
 
     def __init__(
-        self, data: bytes | bytearray, *, dirty: bool, replayed: tuple[tuple[int, int], ...] = (), refused: tuple[str, ...] = ()
+        self, data: bytes | bytearray, *, dirty: bool, applied: int = 0, replayed: tuple[tuple[int, int], ...] = (),
+        refused: tuple[str, ...] = (),
     ) -> None:
         whole = data[:4] == b"regf"
         if len(data) < BASE_BLOCK + 32 or not (whole or data[BASE_BLOCK : BASE_BLOCK + 4] == b"hbin") or (whole and data[28] in (1, 2, 6)):
             raise BadHive(_why_not(data))
-        self.data, self.dirty, self.replayed, self.refused = data, dirty, replayed, refused
+        self.data, self.dirty, self.applied, self.replayed, self.refused = data, dirty, applied, replayed, refused
         self.minor, _, _, self.root_offset, self.size = unpack_from("<IIIII", data, 24) if whole else (5, 0, 0, 32, len(data) - BASE_BLOCK)
         self.name = text(bytes(data[48:112])) if whole else ""
         self._end = len(data)
@@ -62,7 +64,7 @@ class Hive:
     def open(cls, data: bytes, logs: Sequence[bytes] = ()) -> Hive:
         """A hive with its logs, in any order; raises BadHive where nothing can be read. A hive without a base block is read by its bins."""
         result = replay(data, logs)
-        return cls(result.data, dirty=result.dirty, replayed=result.ranges, refused=result.refused)
+        return cls(result.data, dirty=result.dirty, applied=result.applied, replayed=result.ranges, refused=result.refused)
 
     def _renew(self) -> None:
         self.damage: dict[int, str] = {}
@@ -72,7 +74,7 @@ class Hive:
     def view(self) -> Hive:
         """The same hive for another reader: own `damage`, own bound on the work."""
         other = object.__new__(Hive)
-        for name in ("data", "dirty", "replayed", "refused", "minor", "root_offset", "size", "name", "_end"):
+        for name in ("data", "dirty", "applied", "replayed", "refused", "minor", "root_offset", "size", "name", "_end"):
             setattr(other, name, getattr(self, name))
         other._renew()
         return other
@@ -118,12 +120,13 @@ class Hive:
                     self.note(key.offset, "keys below this depth were not read")
 
     def came_from_log(self, offset: int) -> bool:
-        """Whether the cell at `offset` (of the hive bins data) lies in a page that a log gave."""
-        if not self.replayed:
+        """Whether the cell at `offset` (of the hive bins data) is there, or is different, because of a log."""
+        start = BASE_BLOCK + offset
+        if not self.replayed or start + 4 > self._end:
             return False
-        position = BASE_BLOCK + offset
-        index = bisect_right(self.replayed, (position, self._end + 1)) - 1
-        return index >= 0 and self.replayed[index][0] <= position < self.replayed[index][1]
+        end = start + max(8, abs(unpack_from("<i", self.data, start)[0]))
+        index = bisect_left(self.replayed, (end, 0)) - 1
+        return index >= 0 and self.replayed[index][1] > start
 
     # --- for Key and Value
 

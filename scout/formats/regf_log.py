@@ -28,7 +28,7 @@ class Replay:
     """What became of a hive and its logs.
 
     data      the hive's bytes, with the logs' pages in place; the very object that was given where nothing was applied
-    ranges    (start, end) in bytes of the file that came from a log: sorted, merged
+    ranges    (start, end) of the bytes of the file that are there, or are different, because of a log: sorted, in steps of 8 bytes
     refused   one `log refused: …` per log, or part of a log, that could not be used although the hive needs it
     dirty     the base block says that a write was not finished
     applied   number of log entries (HvLE) or pages (DIRT) that were written into the hive
@@ -152,7 +152,7 @@ def _replay_entries(data: bytes, header: _Header | None, logs: list[tuple[_Heade
             _seal(target, entry.sequence, entry.bins, entry.flags)
     if not applied:
         return Replay(data, refused=tuple(refused + old), dirty=True)
-    return Replay(target, _merged(ranges), tuple(refused), dirty=True, applied=applied)
+    return Replay(target, _changed(data, target, ranges), tuple(refused), dirty=True, applied=applied)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +251,8 @@ def _replay_pages(data: bytes, header: _Header | None, logs: list[tuple[_Header,
                 target.extend(bytes(start - len(target)))
             target[start : start + SECTOR] = log[position : position + SECTOR]
         _seal(target, log_header.second, log_header.size)
-        return Replay(target, _merged([(start, start + SECTOR) for start, _ in pages]), tuple(refused), dirty=True, applied=len(pages))
+        ranges = _changed(data, target, [(start, start + SECTOR) for start, _ in pages])
+        return Replay(target, ranges, tuple(refused), dirty=True, applied=len(pages))
     return Replay(data, refused=tuple(refused), dirty=True)
 
 
@@ -294,11 +295,21 @@ def _bin_in_place(log: bytes, at: int, where: int) -> bool:
     return bool(offset == at - BASE_BLOCK and size >= 4096)
 
 
-def _merged(ranges: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+def _changed(before: bytes, after: bytearray, pages: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """What is different in the pages that a log gave; pages hold unchanged cells too. Cells begin at multiples of 8 bytes."""
     result: list[tuple[int, int]] = []
-    for start, end in sorted(ranges):
-        if result and start <= result[-1][1]:
-            result[-1] = (result[-1][0], max(result[-1][1], end))
-        else:
-            result.append((start, end))
+    for start, end in sorted(set(pages)):
+        old, new = before[start:end], bytes(after[start:end])
+        if old == new:
+            continue
+        old += bytes(255 - b for b in new[len(old) :])  # what lies behind the old end is new
+        words = len(new) // 8
+        for index, (a, b) in enumerate(zip(unpack_from(f"<{words}Q", old), unpack_from(f"<{words}Q", new), strict=True)):
+            if a == b:
+                continue
+            at = start + 8 * index
+            if result and result[-1][1] >= at:
+                result[-1] = (result[-1][0], max(result[-1][1], at + 8))
+            else:
+                result.append((at, at + 8))
     return tuple(result)
