@@ -1,1 +1,78 @@
-"""Removal mechanisms: one file each, four pure steps."""
+"""Ways of removing: one small file each, found by folder, each with four pure steps behind one protocol.
+
+    inspect(view, target) → Found       what is there now: states of every object that would change, what is in the way
+    backup(found)         → paths       whose bytes must be kept before anything changes
+    apply(found, target)  → edits       what changes, in which stage
+    restore(edits)        → edits       the order in which the same edits are taken back
+
+They read through the view and write nothing; the engine encrypts, journals, writes, verifies and takes back.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Protocol
+
+from hunter.plan import Target
+from hunter.state import State
+from hunter.surgery import Cut
+from hunter.tree import View
+
+
+@dataclass(slots=True)
+class Found:
+    """What `inspect` saw."""
+
+    states: dict[str, State | None] = field(default_factory=dict)
+    """every file that the action changes; None = not there"""
+    gone: str = ""
+    """why there is nothing to remove"""
+    problems: list[str] = field(default_factory=list)
+    """what is in the way: the action is blocked"""
+    cut: Cut | None = None
+    copies: int = 0
+    """how many equal lines or elements stand there, the guilty one included"""
+    runtime: dict[tuple[str, str], tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=dict)
+    """(object kind, name) → (now, after the removal), of what is no file"""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One change of one object. Without `cut` and `after` the object is removed."""
+
+    stage: str
+    object: str
+    name: str
+    cut: Cut | None = None
+    drop_if_blank: bool = False
+    """remove the file where nothing but white space and separators is left of it"""
+    after: dict[str, Any] | None = None
+
+
+class Mechanism(Protocol):
+    """One way of removing."""
+
+    kind: str
+
+    def inspect(self, view: View, target: Target) -> Found:
+        """Read only. UnsafeError where it cannot be looked at."""
+
+    def backup(self, found: Found) -> Sequence[str]:
+        """Paths of regular files whose bytes must be kept."""
+
+    def apply(self, found: Found, target: Target) -> Sequence[Edit]:
+        """The edits that remove it."""
+
+    def restore(self, edits: Sequence[Edit]) -> Sequence[Edit]:
+        """The same edits in the order in which they are taken back."""
+
+
+@cache
+def mechanisms() -> Mapping[str, Mechanism]:
+    """Kind → mechanism, of every module in this folder."""
+    modules = (importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__))
+    return {m.MECHANISM.kind: m.MECHANISM for m in modules}

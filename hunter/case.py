@@ -1,0 +1,108 @@
+"""What HUNTER reads of a case: findings that carry a target, the facts of the files concerned, and which host a collection is of."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import zstandard
+
+from scout.console import WRONG_USE, Complaint
+
+MAX_LINE = 16 << 20
+SEVERITIES = ("informational", "low", "medium", "high", "critical")
+
+
+@dataclass(slots=True)
+class Collection:
+    """One host of the case, as far as a plan needs it."""
+
+    id: str
+    host: str
+    inferred: bool
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    facts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """native path → line of `members.jsonl`"""
+    root_ino: str = ""
+    machine_id_sha256: str = ""
+
+
+def read(case: Path, severity: str, host: str | None = None) -> list[Collection]:
+    """The collections that have findings of at least `severity` with a target. Complaint where this is no case."""
+    if not (case / "case.json").is_file():
+        raise Complaint(f"{case} is no case (it has no case.json).", "Make one: commodore process ARCHIVE -o CASE", WRONG_USE)
+    if severity not in SEVERITIES:
+        raise Complaint(f"{severity} is no severity.", f"One of: {', '.join(SEVERITIES)}.", WRONG_USE)
+    least = SEVERITIES.index(severity)
+    about = _object((case / "case.json").read_bytes())
+    inferred = {str(c.get("collection")): bool(c.get("host_inferred")) for c in about.get("collections", []) if isinstance(c, dict)}
+    found: dict[str, Collection] = {}
+    names = set()
+    for finding in _lines(case / "findings.jsonl.zst"):
+        name, collection = str(finding.get("host.name", "")), str(finding.get("escadre.collection", ""))
+        names.add(name)
+        grade = finding.get("escadre.severity")
+        if grade not in SEVERITIES or SEVERITIES.index(grade) < least or not isinstance(finding.get("escadre.target"), dict):
+            continue
+        if host is None or name.lower() == host.lower():
+            found.setdefault(collection, Collection(collection, name, inferred.get(collection, False))).findings.append(finding)
+    if host is not None and not found and host.lower() not in {n.lower() for n in names}:
+        raise Complaint(f"The case has no findings on a host {host}.", f"It has: {', '.join(sorted(names)) or 'none at all'}.", WRONG_USE)
+    _facts(case, found)
+    return [found[key] for key in sorted(found)]
+
+
+def _facts(case: Path, collections: dict[str, Collection]) -> None:
+    """Facts of the targets, of everything in unit folders, and what identifies the host."""
+    wanted = {key: {str(f["escadre.target"].get("path")) for f in c.findings} | {"/etc/machine-id"} for key, c in collections.items()}
+    path = case / "members.jsonl"
+    if not path.is_file():
+        return
+    with path.open("rb") as stream:
+        for line in _objects(stream):
+            collection = collections.get(str(line.get("collection")))
+            if collection is None:
+                continue
+            native = str(line.get("path"))
+            if line.get("root_ino") is not None:
+                collection.root_ino = str(line["root_ino"])
+            if native == "/etc/machine-id" and line.get("sha256"):
+                collection.machine_id_sha256 = str(line["sha256"])
+            if native in wanted[collection.id] or "/systemd/" in native:
+                known = collection.facts.get(native)
+                if known is None or line.get("verdict") in ("taken", "link"):
+                    collection.facts[native] = line
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        with path.open("rb") as raw, zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(raw, read_across_frames=True) as packed:
+            yield from _objects(io.BufferedReader(packed))
+    except OSError as e:
+        raise Complaint(f"{path} cannot be read: {e.strerror}.", "Process the case again: commodore process … -o CASE") from e
+    except zstandard.ZstdError as e:
+        raise Complaint(f"{path} is damaged: {e}.", "Process the case again: commodore process … -o CASE") from e
+
+
+def _objects(stream: Any) -> Iterator[dict[str, Any]]:
+    for raw in iter(lambda: stream.readline(MAX_LINE), b""):
+        line = _object(raw)
+        if line:
+            yield line
+
+
+def _object(raw: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(raw)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def plain(texts: Iterable[object]) -> list[str]:
+    """Text that YAML can hold: lone surrogates and control characters as escapes."""
+    return [str(t).encode("utf-8", "backslashreplace").decode() for t in texts]

@@ -1,0 +1,153 @@
+"""`hunter`: plan, check, apply, verify, undo, close. A thin skin over the functions of the same names."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hunter import show
+from hunter.tree import Tree
+from scout.console import COULD_NOT, DONE, PARTIAL, WRONG_USE, Complaint, Screen, run
+from scout.options import Json, Version
+
+PlanFile = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan (YAML).")]
+Root = Annotated[Path | None, typer.Option("--root", help="A mounted root instead of this host.")]
+Known = Annotated[list[str] | None, typer.Option("--i-know", metavar="TARGET", help="Override the guard list for exactly this target. May be given again.")]
+Key = Annotated[Path | None, typer.Option("-i", "--identity", metavar="KEY", help="Your key file.")]
+
+
+def build_app() -> typer.Typer:
+    """The command line, built anew so that nothing global is shared."""
+    app = typer.Typer(no_args_is_help=True, add_completion=True, help="HUNTER removes malware and its persistence, with a journal, a proof and a way back.")
+
+    @app.callback()
+    def options(version: Version = False) -> None:
+        """HUNTER removes malware and its persistence, with a journal, a proof and a way back."""
+
+    @app.command()
+    def plan(
+        case: Annotated[Path, typer.Argument(metavar="CASE", help="A case of commodore.")],
+        output: Annotated[Path, typer.Option("-o", "--output", help="The plan, or a directory for one plan per host.")],
+        recipient: Annotated[list[str], typer.Option("-r", "--recipient", metavar="RECIPIENT", help="Who can open the backups: age1…, ssh-…, or a file of them.")],
+        host: Annotated[str | None, typer.Option("--host", help="Only this host.")] = None,
+        severity: Annotated[str, typer.Option("--severity", help="Findings of at least this severity.")] = "high",
+        json_lines: Json = False,
+    ) -> int:
+        """Make a removal plan from the findings of a case."""
+        from hunter.planning import make
+
+        return make(case, output, recipient, host, severity, Screen(json_lines=json_lines))
+
+    @app.command()
+    def check(
+        plan: PlanFile, root: Root = None, known: Known = None,
+        seal: Annotated[bool, typer.Option("--seal", help="Take the present state as expected, and renew the seal.")] = False,
+        json_lines: Json = False,
+    ) -> int:
+        """Compare a plan with the present state. Changes nothing on the host."""
+        from hunter import checking
+        from hunter.plan import load
+
+        screen = Screen(json_lines=json_lines)
+        with _tree(root) as tree:
+            read = load(plan, sealed=not seal)
+            report = checking.check(read, plan, tree, known or ())
+            show.report(screen, report, plan, root, dry=False)
+            if not seal:
+                return DONE if report.ready else COULD_NOT
+            show.sealed(screen, checking.reseal(read, report), plan, root)
+            return DONE
+
+    @app.command()
+    def apply(
+        plan: PlanFile, root: Root = None, known: Known = None,
+        yes: Annotated[bool, typer.Option("--yes", help="Do it. Without this nothing is changed.")] = False,
+        json_lines: Json = False,
+    ) -> int:
+        """Do a plan, or show what it would do. Completes a run that was interrupted."""
+        from hunter import applying, checking
+        from hunter.plan import load
+
+        screen = Screen(json_lines=json_lines)
+        with _tree(root) as tree:
+            read = load(plan)
+            if not yes:
+                report = checking.check(read, plan, tree, known or ())
+                show.report(screen, report, plan, root, dry=True)
+                return DONE if report.ready else COULD_NOT
+            outcome = applying.apply(read, plan, tree, known or (), show.ticker(screen, read))
+            if isinstance(outcome, checking.Report):
+                show.report(screen, outcome, plan, root, dry=True)
+                return DONE if outcome.ready else COULD_NOT
+            show.applied(screen, outcome, root)
+            return PARTIAL if outcome.unexplained else DONE
+
+    @app.command()
+    def verify(
+        plan: PlanFile, root: Root = None, identity: Key = None,
+        archive: Annotated[Path | None, typer.Option("--archive", help="A fresh archive of the host instead of the host itself.")] = None,
+        json_lines: Json = False,
+    ) -> int:
+        """Look whether every target of a plan is gone: 0 all gone, 1 something is there."""
+        from hunter import verifying
+        from hunter.plan import load
+
+        read = load(plan)
+        if archive is not None:
+            if identity is None or root is not None:
+                raise Complaint("An archive is verified with a key and without --root.", "hunter verify PLAN --archive NEW -i key.txt", WRONG_USE)
+            verdicts = verifying.verify_archive(read, plan, archive, identity)
+        else:
+            with _tree(root) as tree:
+                verdicts = verifying.verify(read, plan, tree)
+        show.verdicts(Screen(json_lines=json_lines), verdicts, plan)
+        return DONE if all(v.gone for v in verdicts) else PARTIAL
+
+    @app.command()
+    def undo(
+        journal: Annotated[Path, typer.Argument(metavar="JOURNAL", help="PLAN.journal.jsonl, as apply wrote it.")],
+        root: Root = None, identity: Key = None,
+        action: Annotated[list[str] | None, typer.Option("--action", metavar="ID", help="Only this action. May be given again.")] = None,
+        json_lines: Json = False,
+    ) -> int:
+        """Take a run back: the host is as it was before. Also takes back a run that was interrupted."""
+        from hunter import applying
+
+        screen = Screen(json_lines=json_lines)
+        with _tree(root) as tree:
+            outcome = applying.undo(journal, tree, action or (), identity, show.undo_ticker(screen))
+        show.undone(screen, outcome)
+        return PARTIAL if outcome.unexplained else DONE
+
+    @app.command()
+    def close(journal: Annotated[Path, typer.Argument(metavar="JOURNAL", help="PLAN.journal.jsonl.")], json_lines: Json = False) -> int:
+        """Delete the run key beside a journal: afterwards only the key of a recipient opens the backups."""
+        from hunter import applying
+
+        show.closed(Screen(json_lines=json_lines), journal, there=applying.close(journal))
+        return DONE
+
+    return app
+
+
+@contextmanager
+def _tree(root: Path | None) -> Iterator[Tree]:
+    if os.name == "nt":
+        raise Complaint("The mechanisms of this version remove Linux persistence and cannot be applied here.", "Run hunter on the Linux host, or on a Linux machine with --root.")
+    try:
+        tree = Tree(root)
+    except OSError as e:
+        raise Complaint(f"{root or '/'} cannot be opened: {e.strerror}.", "Give the mounted root of the host with --root.", WRONG_USE) from e
+    with tree:
+        yield tree
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    sys.exit(run("hunter", build_app))

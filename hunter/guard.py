@@ -1,0 +1,168 @@
+"""What HUNTER refuses to remove, whatever the plan says: boot-critical, connection-carrying, package-owned, and the last way to log in.
+
+The lists are data (`guard.yaml`). A refusal is overridden by `--i-know` with the exact target, which the refusal prints.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from hunter.objects.units import one_path, unit_of
+from hunter.plan import Action
+from hunter.state import UnsafeError
+from hunter.surgery import find_line, without
+from hunter.tree import View
+
+_TOKEN = re.compile(r"\*\*/|\*\*|\*|\{[^{}]*\}|.", re.DOTALL)
+_INFO = "/var/lib/dpkg/info"
+_NO_LOGIN = ("/nologin", "/false", "/sync", "/halt", "/shutdown")
+_KEY_FILES = (".ssh/authorized_keys", ".ssh/authorized_keys2")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of the guard list."""
+
+    pattern: re.Pattern[str]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """The guard list."""
+
+    paths: tuple[Rule, ...]
+    units: tuple[Rule, ...]
+    not_proposed: tuple[str, ...]
+
+
+@cache
+def guard() -> Guard:
+    """The list of `guard.yaml`."""
+    data = yaml.safe_load(Path(__file__).with_name("guard.yaml").read_text(encoding="utf-8"))
+    made = {name: tuple(Rule(_pattern(e["match"]), e["why"]) for e in data[name]) for name in ("paths", "units")}
+    return Guard(made["paths"], made["units"], tuple(data["not_proposed"]))
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    out = []
+    for token in _TOKEN.findall(text):
+        if token == "**/":
+            out.append("(?:.*/)?")
+        elif token == "**":
+            out.append(".*")
+        elif token == "*":
+            out.append("[^/]*")
+        elif token.startswith("{") and len(token) > 1:
+            out.append("(?:" + "|".join(_pattern(p).pattern for p in token[1:-1].split(",")) + ")")
+        else:
+            out.append(re.escape(token))
+    return re.compile("".join(out), re.DOTALL)
+
+
+def refusals(view: View, actions: Sequence[Action], known: Sequence[str] = ()) -> dict[str, str]:
+    """Action id → why it is not done. `known`: exact targets that the user answers for (`--i-know`)."""
+    found = {}
+    files = [p for a in actions if a.target.line is None for p in (a.target.path, *a.expect)]
+    owners = _owners(view, files)
+    for a in actions:
+        reason = _refusal(a, owners)
+        if reason and not {a.target.path, a.target.name} & set(known):
+            found[a.id] = f"{reason}. Only: --i-know {a.target.path}"
+    return found | {k: v for k, v in _last_login(view, actions, known).items() if k not in found}
+
+
+def _refusal(action: Action, owners: dict[str, str]) -> str:
+    if action.target.line is not None:
+        return ""
+    if action.kind == "systemd-unit" and not action.target.path.endswith(".conf"):
+        for rule in guard().units:
+            if rule.pattern.fullmatch(unit_of(action.target.path)):
+                return f"unit {unit_of(action.target.path)}: {rule.why}"
+    for path in (action.target.path, *action.expect):
+        for rule in guard().paths:
+            if rule.pattern.fullmatch(path):
+                return f"{path}: {rule.why}"
+        if owner := owners.get(path):
+            return f"{path} belongs to the package {owner}: reinstall that, it may be needed"
+    return ""
+
+
+def _owners(view: View, paths: Sequence[str]) -> dict[str, str]:
+    """Path → dpkg package that owns it. Source: dpkg(1), /var/lib/dpkg/info/*.list. Other package databases are not read."""
+    wanted = {spelled: path for path in paths for spelled in _spellings(path)}
+    needles = [name.encode(errors="surrogateescape") for name in wanted]
+    found: dict[str, str] = {}
+    with suppress(UnsafeError, OSError):
+        for name, kind in view.names(_INFO) if needles else ():
+            if kind == "file" and name.endswith(".list"):
+                data = b"\n" + view.read(f"{_INFO}/{name}") + b"\n"
+                for spelled, needle in zip(wanted, needles, strict=True):
+                    if b"\n" + needle + b"\n" in data:
+                        found[wanted[spelled]] = name.removesuffix(".list")
+    return found
+
+
+def _spellings(path: str) -> set[str]:
+    """A path with and without /usr: the database keeps the spelling of the time before the merge."""
+    merged = one_path(path)
+    return {path, merged, f"/usr{path}"} | ({path[4:]} if path.startswith(("/usr/bin/", "/usr/sbin/")) else set())
+
+
+def _last_login(view: View, actions: Sequence[Action], known: Sequence[str]) -> dict[str, str]:
+    """The actions that take the last authorised key where afterwards no account could log in by key or password."""
+    mine = [a for a in actions if a.kind == "authorized-key"]
+    if not mine or {a.target.path for a in mine} & set(known):
+        return {}
+    try:
+        if _passwords(view) or any(_keys_left(view, path, mine) for path in _key_files(view)):
+            return {}
+    except (UnsafeError, OSError) as e:
+        return {a.id: f"it cannot be told whether anybody could still log in ({e}). Only: --i-know {a.target.path}" for a in mine}
+    return {a.id: f"it is the last key: afterwards no account could log in. Only: --i-know {a.target.path}" for a in mine}
+
+
+def _text(view: View, path: str) -> str:
+    try:
+        return view.read(path).decode(errors="replace")
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+
+
+def _accounts(view: View) -> list[tuple[str, str]]:
+    """(name, home) of accounts with a login shell."""
+    rows = [line.split(":") for line in _text(view, "/etc/passwd").splitlines()]
+    return [(r[0], r[5]) for r in rows if len(r) >= 7 and not r[6].strip().endswith(_NO_LOGIN)]
+
+
+def _passwords(view: View) -> bool:
+    """True where an account with a login shell has a usable password. Source: shadow(5)."""
+    names = {name for name, _ in _accounts(view)}
+    rows = [line.split(":") for line in _text(view, "/etc/shadow").splitlines()]
+    return any(len(r) > 1 and r[0] in names and len(r[1]) > 3 and r[1][0] not in "!*" for r in rows)
+
+
+def _key_files(view: View) -> list[str]:
+    homes = {home for _, home in _accounts(view) if home.startswith("/")}
+    return [posixpath.join(home, name) for home in sorted(homes) for name in _KEY_FILES]
+
+
+def _keys_left(view: View, path: str, actions: Sequence[Action]) -> bool:
+    try:
+        data = view.read(path)
+    except (FileNotFoundError, NotADirectoryError, UnsafeError, ValueError):
+        return False
+    cuts = []
+    for a in actions:
+        if a.target.path == path:
+            with suppress(Exception):  # what is not found is not taken out; `check` tells why
+                cuts.append(find_line(data, a.target.line or b"", a.target.number)[0])
+    return any(line.strip() and not line.strip().startswith(b"#") for line in without(data, cuts).splitlines())

@@ -1,0 +1,11 @@
+"""Authorised key: one line out of an `authorized_keys` file, options and comment with it. The file stays, even where no key is left in it.
+
+Source: sshd(8), AUTHORIZED_KEYS FILE FORMAT: one key per line, so a line is the unit of removal.
+"""
+
+from __future__ import annotations
+
+from hunter.common import Surgery
+from hunter.surgery import find_line
+
+MECHANISM = Surgery("authorized-key", find_line)

@@ -1,0 +1,30 @@
+"""File: quarantine. Its bytes are encrypted into the backup, then its name is unlinked; a link is remembered by its text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hunter.common import kept, obstacles
+from hunter.mechanisms import Edit, Found
+from hunter.plan import Target
+from hunter.tree import View
+
+
+class _File:
+    kind = "file"
+
+    def inspect(self, view: View, target: Target) -> Found:
+        state = view.state(target.path)
+        return Found({target.path: state}, gone="" if state else "the file is not there", problems=obstacles(target.path, state))
+
+    def backup(self, found: Found) -> Sequence[str]:
+        return kept(found)
+
+    def apply(self, found: Found, target: Target) -> Sequence[Edit]:  # noqa: ARG002
+        return [Edit("quarantine", "file", target.path)]
+
+    def restore(self, edits: Sequence[Edit]) -> Sequence[Edit]:
+        return list(reversed(edits))
+
+
+MECHANISM = _File()

@@ -1,0 +1,33 @@
+"""Whether the live system manager has a unit file or drop-in loaded: `{"loaded": "yes" | "no"}`, changed by `daemon-reload`."""
+
+from __future__ import annotations
+
+from hunter.objects import Content, Described
+from hunter.objects.units import managed, one_path, properties, systemctl, unit_of
+from hunter.state import UnsafeError
+from hunter.tree import Tree
+
+
+class _Loaded:
+    kind = "loaded"
+
+    def observe(self, tree: Tree, name: str) -> Described:
+        if not managed(tree):
+            raise UnsafeError("systemd does not run here")
+        known = properties(unit_of(name))
+        files = [known.get("FragmentPath", ""), *known.get("DropInPaths", "").split()]
+        return {"loaded": "yes" if one_path(name) in map(one_path, files) else "no"}
+
+    def same(self, one: Described, other: Described) -> bool:
+        return one == other
+
+    def put(self, tree: Tree, name: str, now: Described, then: Described, content: Content | None, mark: str) -> None:  # noqa: ARG002
+        systemctl("daemon-reload")
+        if self.observe(tree, name) != then:  # a unit that failed is kept by the manager until its failure is forgotten
+            systemctl("reset-failed", "--", unit_of(name))
+
+    def tidy(self, tree: Tree, name: str, mark: str) -> None:
+        """The manager leaves nothing behind."""
+
+
+OBJECT = _Loaded()

@@ -1,0 +1,83 @@
+"""Live systemd units: whether one runs, and whether the manager has a file loaded. Through `systemctl` by argument list, never a shell.
+
+`unit`   {"active": "active" | "inactive"}: stopped and started
+`loaded` {"loaded": "yes" | "no"}: whether the system manager has this unit file or drop-in loaded; changed by `daemon-reload`
+Source: systemctl(1), org.freedesktop.systemd1(5).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+
+from hunter.objects import Content, Described, SurpriseError
+from hunter.state import UnsafeError
+from hunter.tree import Tree
+
+_PLACES = ("/usr/bin/systemctl", "/bin/systemctl")
+_RUNNING = {"active", "activating", "reloading", "deactivating", "refreshing"}
+
+
+def managed(tree: Tree) -> bool:
+    """True where this tree is the live root and systemd runs it."""
+    return tree.live and os.path.isdir("/run/systemd/system")  # noqa: PTH112
+
+
+def systemctl(*arguments: str, seconds: int = 120) -> str:
+    """Output of one call. UnsafeError where systemctl is not root's own, fails or does not end."""
+    program = next((p for p in _PLACES if os.path.exists(p)), "")  # noqa: PTH110
+    status = os.stat(program) if program else None
+    if status is None or status.st_uid != 0 or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise UnsafeError("there is no systemctl that only root may write")
+    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0"}
+    try:
+        done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=seconds, env=environment, stdin=subprocess.DEVNULL, check=False)
+    except subprocess.TimeoutExpired as e:
+        raise UnsafeError(f"systemctl {arguments[0]} did not end within {seconds} s") from e
+    if done.returncode:
+        raise UnsafeError(f"systemctl {' '.join(arguments)}: {done.stderr.strip() or done.returncode}")
+    return done.stdout
+
+
+def properties(unit: str) -> dict[str, str]:
+    """Active state, fragment and drop-ins of a unit as the manager has them."""
+    text = systemctl("show", "--no-pager", "-p", "ActiveState,LoadState,FragmentPath,DropInPaths", "--", unit)
+    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+
+
+def one_path(path: str) -> str:
+    """`/lib/…` and `/usr/lib/…` are one place on a merged system."""
+    return path[4:] if path.startswith("/usr/lib/") else path
+
+
+def unit_of(path: str) -> str:
+    """Unit name of a unit file, or of a drop-in of it."""
+    folder, _, name = path.rpartition("/")
+    holder = folder.rpartition("/")[2]
+    return holder.removesuffix(".d") if name.endswith(".conf") and holder.endswith(".d") else name
+
+
+class _Unit:
+    kind = "unit"
+
+    def observe(self, tree: Tree, name: str) -> Described:
+        if not managed(tree):
+            raise UnsafeError("systemd does not run here")
+        return {"active": "active" if properties(name).get("ActiveState") in _RUNNING else "inactive"}
+
+    def same(self, one: Described, other: Described) -> bool:
+        return one == other
+
+    def put(self, tree: Tree, name: str, now: Described, then: Described, content: Content | None, mark: str) -> None:  # noqa: ARG002
+        if self.observe(tree, name) == then:
+            return
+        systemctl("start" if then == {"active": "active"} else "stop", "--", name)
+        if self.observe(tree, name) != then:
+            raise SurpriseError("systemd says it is done, and it is not")
+
+    def tidy(self, tree: Tree, name: str, mark: str) -> None:
+        """A unit leaves nothing behind."""
+
+
+OBJECT = _Unit()

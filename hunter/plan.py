@@ -1,0 +1,314 @@
+"""The plan: what a person reads, edits and seals, and what `apply` does exactly.
+
+`seal` is the sha256 of the canonical JSON (sorted keys, no white space) of host, recipients and actions. It does not say who wrote the plan;
+it makes every edit visible, and `hunter check --seal` is the one way to renew it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+import stat
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from hunter.catalogue import STAGES, catalogue
+from hunter.state import NEEDED, lacking
+from hunter.tree import parts
+from hunter.yaml_text import YamlError, read, scalar, write
+from scout.console import WRONG_USE, Complaint, escape, plural
+
+VERSION = "1"
+ATTACK_VERSION = "2026-08"
+MAX_ACTIONS = 20_000
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_GLOB = re.compile(r"[*?\[\]{}]")
+_FIELDS = {"id", "mechanism", "kind", "target", "expect", "why", "do", "backup", "reboot", "class", "note"}
+_TARGET = {"path", "path_base64", "line", "line_base64", "number", "name"}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is to be removed: a path, and within it a line or an element (raw bytes)."""
+
+    path: str
+    line: bytes | None = None
+    number: int | None = None
+    """the line of the file that it stands in, from 1: tells which of several equal ones is meant"""
+    name: str = ""
+
+    def to_plan(self) -> dict[str, Any]:
+        text: dict[str, Any] = _text("path", os.fsencode(self.path))
+        text |= {"name": self.name} if self.name else {}
+        text |= _text("line", self.line) if self.line is not None else {}
+        return text | ({"number": str(self.number)} if self.number is not None else {})
+
+
+def _text(name: str, raw: bytes) -> dict[str, Any]:
+    try:
+        return {name: raw.decode()}
+    except UnicodeDecodeError:
+        return {f"{name}_base64": base64.b64encode(raw).decode()}
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One removal. `expect` maps each path that changes to its exact present state, as text."""
+
+    id: str
+    mechanism: str
+    kind: str
+    target: Target
+    expect: dict[str, dict[str, Any]]
+    why: tuple[str, ...] = ()
+    note: str = ""
+
+    def to_plan(self) -> dict[str, Any]:
+        entry = catalogue()[self.kind]
+        expect = [{**_text("path", os.fsencode(path)), **facts} for path, facts in self.expect.items()]
+        data = {
+            "id": self.id, "mechanism": self.mechanism, "kind": self.kind, "do": entry.verb, "target": self.target.to_plan(), "expect": expect,
+            "why": list(self.why), "backup": "encrypted", "reboot": entry.reboot, "class": entry.cls,
+        }
+        return data | ({"note": self.note} if self.note else {})
+
+    @property
+    def title(self) -> str:
+        """`quarantine /tmp/x`: one line for a person, not escaped."""
+        data = (self.target.line or b"").decode(errors="replace")
+        return catalogue()[self.kind].what.format(path=self.target.path, name=self.target.name, data=data)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A plan as it was read. `sealed` is the seal that stands in it, '' for none."""
+
+    host: dict[str, str]
+    recipients: tuple[str, ...]
+    actions: tuple[Action, ...]
+    attack_version: str = ATTACK_VERSION
+    sealed: str = ""
+    findings: dict[str, list[str]] = field(default_factory=dict, compare=False)
+    """action id → sentences of its findings, for the comments; not part of the seal"""
+
+    def body(self) -> dict[str, Any]:
+        return {
+            "escadre_plan": VERSION, "host": self.host, "attack_version": self.attack_version, "recipients": list(self.recipients),
+            "actions": [a.to_plan() for a in self.actions],
+        }
+
+    def seal(self) -> str:
+        return hashlib.sha256(json.dumps(self.body(), sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()).hexdigest()
+
+    def text(self) -> str:
+        """The plan as YAML with comments, sealed."""
+        head = [
+            f"# Removal plan for {_comment(self.host.get('name', '?'))}: {plural(len(self.actions), 'action')}. Nothing was changed yet.",
+            "# Read it, take out what must stay, then:  hunter check PLAN   (after an edit: hunter check PLAN --seal)   hunter apply PLAN --yes",
+            "# Order: stop what runs, cut persistence, quarantine files; what cannot be taken back comes last, behind a barrier.",
+        ]
+        body = self.body()
+        top = write({k: v for k, v in body.items() if k != "actions"})
+        blocks, stage = [], ""
+        for n, action in enumerate(self.actions, 1):
+            if (now := catalogue()[action.kind].stage) != stage:
+                stage = now
+                blocks.append(f"\n  # ── {stage} " + "─" * 40)
+            blocks.append(_comments(n, action, self.findings.get(action.id, [])) + write([action.to_plan()], 1).rstrip("\n"))
+        return "\n".join(head) + "\n" + top + ("actions:\n" + "\n".join(blocks) if blocks else "actions: []") + f"\n\nseal: {scalar(self.seal())}\n"
+
+
+def _comment(text: str) -> str:
+    return escape(text.replace("\n", " "))
+
+
+def _comments(n: int, action: Action, sentences: list[str]) -> str:
+    entry = catalogue()[action.kind]
+    shown = [f"{n}. {action.title}  [{action.mechanism}, {entry.cls}]", *(f"why: {s}" for s in sentences[:3])]
+    shown += [f"risk: {entry.risk}", f"way back: {entry.back}", f"reboot: {entry.reboot}"]
+    missing = sorted({name for facts in action.expect.values() for name in lacking(facts)}) if action.expect else ["everything"]
+    if missing:
+        shown.append(f"not recorded in the case: {', '.join(missing)}. Look at it on the host with `hunter check --seal`")
+    return "\n" + "".join(f"  # {_comment(line)}\n" for line in shown)
+
+
+def wrong(path: Path, what: str, do: str = "Write it with `hunter plan`, or correct it and run `hunter check --seal`.") -> Complaint:
+    """A plan that is wrong in itself."""
+    return Complaint(f"{path}: {what}.", do, WRONG_USE)
+
+
+def load(path: Path, *, sealed: bool = True) -> Plan:
+    """Read and judge a plan. Complaint (code 2) for a folder that others may write, bad YAML, a wrong schema, a broken seal, paths that are no plain paths."""
+    guarded(path)
+    try:
+        with path.open("rb") as stream:
+            node = read(stream.read((64 << 20) + 1))
+    except YamlError as e:
+        raise wrong(path, f"no plan: {e}") from e
+    except OSError as e:
+        raise Complaint(f"{path} cannot be read: {e.strerror}.", "Give the path of a plan.", WRONG_USE) from e
+    plan = _plan(path, node)
+    if sealed:
+        if plan.sealed != plan.seal():
+            raise wrong(path, "the seal does not fit its content: it was edited after it was sealed", "Read what changed, then renew the seal: hunter check --seal.")
+        complete(path, plan)
+    return plan
+
+
+def guarded(path: Path) -> None:
+    """Complaint where another than root and the caller may write the plan, its folder, or swap a folder above it."""
+    if os.name == "nt":
+        return
+    real = Path(os.path.realpath(path))
+    mine = {0, os.geteuid()}
+    for place in (real, *real.parents):
+        try:
+            status = place.stat()
+        except OSError as e:
+            raise Complaint(f"{place} cannot be read: {e.strerror}.", "Give the path of a plan.", WRONG_USE) from e
+        loose = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        if place not in (real, real.parent) and status.st_mode & stat.S_ISVTX:
+            loose = 0
+        if loose or status.st_uid not in mine:
+            raise Complaint(
+                f"{place} can be written by others (mode {stat.S_IMODE(status.st_mode):04o}, owner {status.st_uid}): the plan there could be changed under our hands.",
+                f"Make it yours alone: chown root {place}; chmod go-w {place}.", WRONG_USE,
+            )
+
+
+def _plan(path: Path, node: object) -> Plan:
+    if not isinstance(node, dict) or node.get("escadre_plan") != VERSION:
+        raise wrong(path, "no plan of this version (escadre_plan: 1)")
+    host, actions, recipients = node.get("host"), node.get("actions"), node.get("recipients")
+    if not isinstance(host, dict) or not all(isinstance(v, str) for v in host.values()) or not isinstance(actions, list) or not isinstance(recipients, list):
+        raise wrong(path, "host, recipients and actions must be there")
+    if not all(isinstance(r, str) for r in recipients) or not recipients:
+        raise wrong(path, "it has no recipients, so no backup could be encrypted for you")
+    if extra := set(node) - {"escadre_plan", "host", "attack_version", "recipients", "actions", "seal"}:
+        raise wrong(path, f"unknown words: {', '.join(sorted(extra))}")
+    if len(actions) > MAX_ACTIONS:
+        raise wrong(path, f"{len(actions):,} actions; more than {MAX_ACTIONS:,} nobody can have read", "Cut it into several plans.")
+    made = tuple(_action(path, n, a) for n, a in enumerate(actions, 1))
+    _consistent(path, made)
+    return Plan(dict(host), tuple(recipients), made, str(node.get("attack_version", "")), str(node.get("seal", "")))
+
+
+def _action(path: Path, n: int, node: object) -> Action:
+    def no(what: str) -> Complaint:
+        return wrong(path, f"action {n}: {what}")
+
+    if not isinstance(node, dict) or set(node) - _FIELDS or not isinstance(node.get("target"), dict):
+        raise no("not of the form that `hunter plan` writes")
+    kind, target = str(node.get("kind")), node["target"]
+    if kind not in catalogue():
+        raise no(f"unknown kind {kind!r}")
+    entry = catalogue()[kind]
+    words = {"do": entry.verb, "backup": "encrypted", "reboot": entry.reboot, "class": entry.cls}
+    for name, value in words.items():
+        if node.get(name) != value:
+            raise no(f"{name} must be {value} for {kind}")
+    if not _ID.fullmatch(str(node.get("id"))) or set(target) - _TARGET:
+        raise no("the id or the target is not of the form that `hunter plan` writes")
+    why, expect = node.get("why", []), node.get("expect")
+    if not isinstance(why, list) or not all(isinstance(w, str) for w in why):
+        raise no("why must be a list of finding ids")
+    return Action(
+        str(node["id"]), str(node.get("mechanism", "")), kind, _target(no, target), _expect(no, expect), tuple(why), str(node.get("note", "")),
+    )
+
+
+def _target(no: Any, node: dict[str, Any]) -> Target:
+    number = node.get("number")
+    if number is not None and not (isinstance(number, str) and number.isascii() and number.isdigit() and 0 < int(number) < 10**9):
+        raise no("number must be a number from 1")
+    path, line = _raw(no, node, "path"), _raw(no, node, "line")
+    if path is None:
+        raise no("the target has no path")
+    if line is not None and b"\n" in line:
+        raise no("the line has more than one line")
+    _plain_path(no, os.fsdecode(path), literal="path_base64" in node)
+    return Target(os.fsdecode(path), line, int(number) if number else None, str(node.get("name", "")))
+
+
+def _raw(no: Any, node: dict[str, Any], name: str) -> bytes | None:
+    text, coded = node.get(name), node.get(f"{name}_base64")
+    if text is not None and coded is not None:
+        raise no(f"{name} and {name}_base64 exclude each other")
+    try:
+        return str(text).encode() if text is not None else base64.b64decode(str(coded), validate=True) if coded is not None else None
+    except (ValueError, UnicodeEncodeError) as e:
+        raise no(f"{name} is no text") from e
+
+
+def _plain_path(no: Any, path: str, *, literal: bool = False) -> None:
+    try:
+        parts(path)
+    except ValueError as e:
+        raise no(f"{escape(path)}: {e}") from e
+    if _GLOB.search(path) and not literal:
+        raise no(f"{escape(path)}: a pattern is no target; a name that really has such a character is given as path_base64")
+
+
+def _expect(no: Any, node: object) -> dict[str, dict[str, Any]]:
+    if node is None or node == "" or node == {}:
+        return {}
+    if not isinstance(node, list):
+        raise no("expect must be a list of states")
+    found: dict[str, dict[str, Any]] = {}
+    allowed = {name for needed in NEEDED.values() for name in needed} | {"path", "path_base64", "dev", "mounts"}
+    for facts in node:
+        if not isinstance(facts, dict) or set(facts) - allowed:
+            raise no("expect has an unknown word")
+        raw = _raw(no, facts, "path")
+        path = os.fsdecode(raw or b"")
+        _plain_path(no, path, literal="path_base64" in facts)
+        if path in found:
+            raise no(f"expect names {escape(path)} twice")
+        found[path] = {k: v for k, v in facts.items() if k not in ("path", "path_base64")}
+    return found
+
+
+def _consistent(path: Path, actions: tuple[Action, ...]) -> None:
+    """No id and no target twice, no file both removed and edited, one expectation per file, in the order of the stages."""
+    ids: set[str] = set()
+    targets: set[tuple[str, str, bytes | None, int | None]] = set()
+    whole: dict[str, str] = {}
+    edited: dict[str, str] = {}
+    expected: dict[str, dict[str, Any]] = {}
+    order = -1
+    for a in actions:
+        key = (a.kind, a.target.path, a.target.line, a.target.number)
+        if a.id in ids or key in targets:
+            raise wrong(path, f"action {a.id}: its id or its target stands twice")
+        ids.add(a.id)
+        targets.add(key)
+        stage = STAGES.index(catalogue()[a.kind].stage)
+        if stage < order:
+            raise wrong(path, f"action {a.id} comes too late: {STAGES[stage]} is done before {STAGES[order]}")
+        order = stage
+        for place, facts in a.expect.items():
+            if expected.setdefault(place, facts) != facts:
+                raise wrong(path, f"action {a.id} expects another state of {escape(place)} than an action before it")
+            mine, other = (edited, whole) if a.target.line is not None else (whole, edited)
+            if place in other or (mine is whole and place in whole):
+                raise wrong(path, f"actions {a.id} and {other.get(place) or whole.get(place)} both change {escape(place)}")
+            mine[place] = a.id
+
+
+def complete(path: Path, plan: Plan) -> None:
+    """Complaint where an action's `expect` is missing or says too little to be compared."""
+    for a in plan.actions:
+        missing = ["everything"] if a.target.path not in a.expect else sorted({n for facts in a.expect.values() for n in lacking(facts)})
+        if missing:
+            raise wrong(path, f"action {a.id} does not say what to expect ({', '.join(missing)})", "Look at it on the host: hunter check --seal.")
+
+
+def sealed_copy(plan: Plan, expects: dict[str, dict[str, dict[str, Any]]]) -> Plan:
+    """The plan with new expectations by action id."""
+    return replace(plan, actions=tuple(replace(a, expect=expects.get(a.id, a.expect)) for a in plan.actions))
+
+

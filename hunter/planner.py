@@ -1,0 +1,152 @@
+"""From findings to a plan: which of them name something that can be removed, merged by target, ordered, with what the case knows of its state."""
+
+from __future__ import annotations
+
+import base64
+import posixpath
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hunter.case import Collection, plain
+from hunter.catalogue import STAGES, catalogue
+from hunter.guard import guard
+from hunter.objects.units import one_path
+from hunter.plan import Action, Plan, Target
+from hunter.state import expectation_of
+from hunter.tree import parts
+
+_LINE_KINDS = ("cron-entry", "authorized-key")
+_ELEMENT_KINDS = ("ld-so-preload",)
+_LINKS = (".wants/", ".requires/", ".upholds/")
+
+
+@dataclass(slots=True)
+class Proposal:
+    """A plan, and the findings that no mechanism removes: (sentence, why not)."""
+
+    plan: Plan
+    left: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Wanted:
+    kind: str
+    mechanism: str
+    target: Target
+    findings: list[dict[str, Any]]
+    facts: dict[str, Mapping[str, Any]]
+
+
+def propose(collection: Collection, recipients: Sequence[str]) -> Proposal:
+    """The plan of one host."""
+    wanted: dict[tuple[Any, ...], _Wanted] = {}
+    left: list[tuple[str, str]] = []
+    for finding in collection.findings:
+        one = _wanted(finding, collection)
+        if isinstance(one, str):
+            left.append((_sentence(finding), one))
+            continue
+        for each in (one, *_payload(one, finding)):
+            key = (each.kind, each.target.path, each.target.line, each.target.number)
+            if key in wanted:
+                wanted[key].findings += [f for f in each.findings if f not in wanted[key].findings]
+            else:
+                wanted[key] = each
+    chosen = _without_edits_of_removed(wanted.values())
+    chosen.sort(key=lambda w: (STAGES.index(catalogue()[w.kind].stage), w.kind, w.target.path, w.target.number or 0, w.target.line or b""))
+    actions = tuple(_action(n, w, collection) for n, w in enumerate(chosen, 1))
+    sentences = {a.id: [_sentence(f) for f in w.findings] for a, w in zip(actions, chosen, strict=True)}
+    return Proposal(Plan(_host(collection), tuple(recipients), actions, findings=sentences), left)
+
+
+def _host(collection: Collection) -> dict[str, str]:
+    known = {"name": plain([collection.host])[0], "collection": collection.id, "machine_id_sha256": collection.machine_id_sha256, "root_ino": collection.root_ino}
+    return {k: v for k, v in known.items() if v} | ({"name_inferred": "yes"} if collection.inferred else {})
+
+
+def _sentence(finding: Mapping[str, Any]) -> str:
+    return plain([finding.get("message") or finding.get("rule.name") or "?"])[0]
+
+
+def _wanted(finding: dict[str, Any], collection: Collection) -> _Wanted | str:
+    """What a finding wants to be removed, or why that cannot be planned."""
+    target = finding["escadre.target"]
+    kind, path = str(target.get("kind")), str(target.get("path"))
+    if kind not in catalogue():
+        return f"no mechanism for {kind} yet: by hand"
+    try:
+        parts(path)
+    except ValueError as e:
+        return f"{path}: {e}"
+    line, number = None, None
+    if kind in _LINE_KINDS or kind in _ELEMENT_KINDS:
+        line = _raw_line(target, element=kind in _ELEMENT_KINDS)
+        if line is None:
+            return "the finding does not hold the raw line"
+        number = target.get("line_number")
+    facts: dict[str, Mapping[str, Any]] = {path: target.get("file") or collection.facts.get(path) or {}}
+    if kind == "systemd-unit" and not path.endswith(".conf"):
+        facts |= _belongings(path, target, collection)
+    name = posixpath.basename(path) if kind == "systemd-unit" else ""
+    made = Target(path, line, int(number) if isinstance(number, int) and number > 0 else None, name)
+    return _Wanted(kind, str(target.get("mechanism") or finding.get("rule.id") or ""), made, [finding], facts)
+
+
+def _raw_line(target: Mapping[str, Any], *, element: bool) -> bytes | None:
+    if element:
+        return str(target["data"]).encode("utf-8", "surrogateescape") if target.get("data") else None
+    if target.get("line_bytes"):
+        try:
+            return base64.b64decode(str(target["line_bytes"]), validate=True)
+        except ValueError:
+            return None
+    line = target.get("line")
+    return str(line).rstrip("\n").encode("utf-8", "surrogateescape") if line is not None else None
+
+
+def _belongings(path: str, target: Mapping[str, Any], collection: Collection) -> dict[str, Mapping[str, Any]]:
+    """Links to the unit and its drop-ins, with what the collection knows of them; the host is asked again by `check`."""
+    unit = posixpath.basename(path)
+    twin = any(posixpath.basename(p) == unit and one_path(p) != one_path(path) and f.get("sha256") for p, f in collection.facts.items())
+    found: dict[str, Mapping[str, Any]] = {str(p): collection.facts.get(str(p), {"type": "link"}) for p in target.get("links") or ()}
+    for p, f in collection.facts.items():
+        if f.get("link") and (posixpath.basename(p) == unit and any(k in p for k in _LINKS)) and not twin:
+            found[p] = f
+        if not twin and posixpath.dirname(p).endswith(f"/{unit}.d") and p.endswith(".conf"):
+            found[p] = f
+    return {p: found[p] for p in sorted(found) if p != path}
+
+
+def _payload(one: _Wanted, finding: dict[str, Any]) -> Iterable[_Wanted]:
+    """Files that the persistence starts and that were collected, but for the system's own folders."""
+    target = finding["escadre.target"]
+    files = target.get("payload_files")
+    for path, facts in (files.items() if isinstance(files, dict) else ()):
+        usable = isinstance(facts, dict) and facts.get("sha256") and facts.get("type", "file") == "file" and path != one.target.path
+        if usable and path.startswith("/") and not path.startswith(guard().not_proposed):
+            yield _Wanted("file", "file", Target(path), [finding], {path: facts})
+
+
+def _without_edits_of_removed(wanted: Iterable[_Wanted]) -> list[_Wanted]:
+    """Where a whole file goes, lines of it need no action of their own, and a drop-in that goes with its unit none either."""
+    every = list(wanted)
+    whole = {p: w for w in every if w.target.line is None and w.kind != "file" for p in w.facts}
+    whole |= {w.target.path: w for w in every if w.kind == "file" and w.target.path not in whole}
+    kept = []
+    for w in every:
+        owner = whole.get(w.target.path)
+        units = [u for u in every if u.kind == "systemd-unit" and u is not w and w.target.path in u.facts]
+        taken = units[0] if units and w.target.line is None else owner if owner is not None and owner is not w and w.target.line is not None else None
+        if taken is not None:
+            taken.findings += [f for f in w.findings if f not in taken.findings]
+        else:
+            kept.append(w)
+    return kept
+
+
+def _action(n: int, w: _Wanted, collection: Collection) -> Action:
+    expect = {path: expectation_of(facts, collection.root_ino or None) for path, facts in w.facts.items()}
+    expect = {path: facts for path, facts in expect.items() if facts}
+    why = tuple(dict.fromkeys(str(f.get("escadre.id", "")) for f in w.findings))
+    return Action(f"a{n:03d}", plain([w.mechanism])[0], w.kind, w.target, expect, why)

@@ -1,0 +1,208 @@
+"""One run of one plan, as the journal has it, and the one operation that both directions need: settle on a set of applied actions.
+
+Each change is a transition of one object between two states that stand in the journal before the write. What a kill leaves is therefore
+one of the two, and looking at the object tells which; `settle` finishes from there, forwards (all actions) or backwards (none, or some).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+from hunter.journal import Journal
+from hunter.objects import Content, Described, SurpriseError, objects
+from hunter.state import State, UnsafeError
+from hunter.surgery import without
+from hunter.tree import Tree
+from hunter.vault import Vault
+from scout.console import Complaint, escape
+
+_BLANK = b" \t\r\n\v\f:"
+Key = tuple[str, str]
+
+
+@dataclass(slots=True)
+class _Thing:
+    """An object in the course of a run."""
+
+    before: Described
+    now: Described
+    edits: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """action id → edit"""
+    applied: frozenset[str] = frozenset()
+
+
+class Run:
+    """The last run of a journal. `open_run` begins one; without one there is nothing to settle."""
+
+    def __init__(self, journal: Journal, vault: Vault) -> None:
+        self.journal, self.vault = journal, vault
+        self.opened: dict[str, Any] | None = None
+        self.kept: dict[str, dict[str, Any]] = {}
+        self.things: dict[Key, _Thing] = {}
+        self.pending: dict[str, Any] | None = None
+        self.began = self.finished = self.undoing = self.closed = False
+        for line in journal.lines:
+            self._replay(line)
+
+    def _replay(self, line: dict[str, Any]) -> None:
+        event = line["event"]
+        if event == "open":
+            self.opened, self.kept, self.things, self.pending = line, {}, {}, None
+            self.began = self.finished = self.undoing = False
+            for edit in line["edits"]:
+                thing = self.things.setdefault((edit["object"], edit["name"]), _Thing(edit["before"], edit["before"]))
+                thing.edits[edit["action"]] = edit
+        elif event == "keep":
+            self.kept[line["path"]] = line
+        elif event == "begin":
+            self.began, self.pending, self.finished = True, line, False
+        elif event == "done" and self.pending is not None:
+            thing = self.things[self.pending["object"], self.pending["name"]]
+            thing.now, thing.applied, self.pending = self.pending["to"], frozenset(self.pending["with"]), None
+        elif event == "void":
+            self.pending = None
+        elif event == "undo":
+            self.undoing, self.finished = True, False
+        elif event in ("applied", "undone"):
+            self.finished, self.undoing = True, False
+        elif event == "closed":
+            self.closed = True
+
+    def add(self, event: str, **fields: Any) -> None:
+        """A line of the journal that counts at once."""
+        self.journal.add(event, **fields)
+        self._replay(self.journal.lines[-1])
+
+    @property
+    def number(self) -> int:
+        return int(self.opened["run"]) if self.opened else 0
+
+    @property
+    def actions(self) -> list[str]:
+        """Ids of the actions of this run, in the order of the plan."""
+        return [a["id"] for a in self.opened["actions"]] if self.opened else []
+
+    @property
+    def applied(self) -> set[str]:
+        """Actions of which at least one edit is in place."""
+        found = {a for thing in self.things.values() for a in thing.applied}
+        return found | ({*self.pending["with"]} if self.pending else set())
+
+    @property
+    def unfinished(self) -> bool:
+        """A kill, or a surprise, left this run in the middle."""
+        return self.began and not self.finished
+
+    def recover(self, tree: Tree) -> None:
+        """Decide the transition that was under way: done, or not begun. Complaint where the object is in neither state."""
+        if self.pending is None:
+            return
+        line = self.pending
+        thing = objects()[line["object"]]
+        now = self._observe(tree, line["object"], line["name"])
+        if thing.same(now, line["to"]):
+            thing.tidy(tree, line["name"], line["mark"])
+            self.add("done", of=line["n"])
+        elif thing.same(now, line["from"]):
+            thing.tidy(tree, line["name"], line["mark"])
+            self.add("void", of=line["n"])
+        else:
+            raise surprise(line["name"], "it is neither as it was before the step that was interrupted nor as that step leaves it")
+
+    def _observe(self, tree: Tree, kind: str, name: str) -> Described:
+        try:
+            return objects()[kind].observe(tree, name)
+        except UnsafeError as e:
+            raise surprise(name, str(e)) from e
+
+    def as_left(self, tree: Tree, names: Iterable[Key]) -> None:
+        """Complaint (code 3) where one of the objects is not in the state that the journal left it in. Nothing is written."""
+        for kind, name in names:
+            if kind != "loaded" and not objects()[kind].same(self._observe(tree, kind, name), self.things[kind, name].now):
+                raise surprise(name, "it is not as the journal left it")
+
+    def settle(self, tree: Tree, wanted: Collection[str], keys: Iterable[Any], *, back: bool, told: Callable[[str], None] = lambda _: None) -> None:
+        """Bring every object to the state that it has with exactly the `wanted` actions applied. Complaint at the first surprise."""
+        assert self.opened is not None
+        identities = list(keys)
+        order = self.opened["way_back"] if back else range(len(self.opened["edits"]))
+        left = {e["action"]: 0 for e in self.opened["edits"]}
+        for e in self.opened["edits"]:
+            left[e["action"]] += 1
+        for i in order:
+            edit = self.opened["edits"][i]
+            action, key = edit["action"], (edit["object"], edit["name"])
+            thing = self.things[key]
+            if (action in wanted) != (action in thing.applied):
+                then = thing.applied | {action} if action in wanted else thing.applied - {action}
+                self._change(tree, key, then, identities)
+            left[action] -= 1
+            if not left[action] and (action in wanted) != back:
+                told(action)
+
+    def _change(self, tree: Tree, key: Key, actions: frozenset[str], identities: list[Any]) -> None:
+        kind, name = key
+        thing = self.things[key]
+        then, content = self._result(key, actions, identities)
+        mark = f"{self.opened['id'] if self.opened else ''}-{len(self.journal.lines)}"
+        self.add("begin", object=kind, name=name, **{"from": thing.now, "to": then, "with": sorted(actions)}, mark=mark)
+        try:
+            objects()[kind].put(tree, name, thing.now, then, content, mark)
+        except (SurpriseError, UnsafeError) as e:
+            self._give_up(tree, str(e))
+            raise surprise(name, str(e)) from e
+        except OSError as e:
+            self._give_up(tree, str(e))
+            raise Complaint(
+                f"{escape(name)}: {e.strerror}. Stopped there; the journal says what was done before it.",
+                f"Complete it with hunter apply, or take it back: hunter undo {self.journal.path}",
+            ) from e
+        self.add("done", of=self.journal.lines[-1]["n"])
+
+    def _give_up(self, tree: Tree, reason: str) -> None:
+        """The transition did not happen: say so, and remove its temporary file where that can be done."""
+        if self.pending is None:
+            return
+        line = self.pending
+        thing = objects()[line["object"]]
+        try:
+            thing.tidy(tree, line["name"], line["mark"])
+            if thing.same(thing.observe(tree, line["name"]), line["from"]):
+                self.add("void", of=line["n"], reason=reason)
+        except (OSError, UnsafeError) as e:  # decided by `recover` when the object can be looked at again
+            self.journal.add("note", reason=f"{reason}; {e}")
+
+    def _result(self, key: Key, actions: frozenset[str], identities: list[Any]) -> tuple[Described, Content | None]:
+        """(state, what writes its bytes) of an object with these actions applied."""
+        thing = self.things[key]
+        edits = [thing.edits[a] for a in sorted(actions)]
+        kept = self.kept.get(key[1])
+        if not edits:
+            if key[0] == "file" and kept is not None:
+                return thing.before, lambda stream: self.vault.copy(kept, identities, stream)
+            return thing.before, None
+        if key[0] != "file":
+            return edits[-1]["after"], None
+        if any(e["cut"] is None for e in edits) or kept is None or thing.before is None:
+            return None, None
+        data = without(self.vault.bytes(kept, identities), [tuple(e["cut"]) for e in edits])
+        if any(e["drop_if_blank"] for e in edits) and not data.strip(_BLANK):
+            return None, None
+        assert self.opened is not None
+        state = State.from_json(thing.before).with_content(hashlib.sha256(data).hexdigest(), len(data), int(self.opened["stamp"]))
+        return state.to_json(), _writer(data)
+
+
+def _writer(data: bytes) -> Content:
+    def write(stream: BinaryIO) -> None:
+        stream.write(data)
+
+    return write
+
+
+def surprise(name: str, reason: str) -> Complaint:
+    """The state does not fit: nothing is written to this object."""
+    return Complaint(f"{escape(name)}: {escape(reason)}. Stopped before writing there.", "Look at it; hunter check tells the state of every action.")

@@ -1,0 +1,116 @@
+"""What one file system object is at one instant: the words in which a plan expects, a journal remembers and a check compares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+NEEDED = {
+    "file": ("type", "sha256", "size", "mode", "uid", "gid", "nlink", "xattrs", "parent_ino", "root_ino"),
+    "link": ("type", "link", "uid", "gid", "nlink", "parent_ino", "root_ino"),
+}
+"""what an `expect` must say, by type; anything less is refused"""
+
+_IDENTITY = ("parent_ino", "root_ino", "dev", "mounts")
+_COMPARED = ("type", "sha256", "size", "link", "mode", "uid", "gid", "nlink", "xattrs")
+
+
+class UnsafeError(Exception):
+    """The object cannot be looked at safely (a link leads there, no right to read, too large): nothing may be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One object. `mode` is octal text (`0644`), `xattrs` name → base64 (POSIX ACLs are among them), times in ns since 1970 UTC."""
+
+    type: str
+    mode: str
+    uid: int
+    gid: int
+    nlink: int
+    mtime_ns: int
+    sha256: str = ""
+    size: int = 0
+    link: str = ""
+    xattrs: tuple[tuple[str, str], ...] = ()
+    flags: str = ""
+    """`immutable`, `append` or both: such an object cannot be changed"""
+    parent_ino: int = 0
+    root_ino: int = 0
+    dev: int = 0
+    mounts: tuple[str, ...] = ()
+    """mount points between the root and the object, the object's own included; a whole file system of the object's own device is not among them"""
+
+    def same(self, other: State | None) -> bool:
+        """Equal in all that a way back restores: type, content, mode, owner, xattrs, number of names, mtime, link text."""
+        return other is not None and self.mtime_ns == other.mtime_ns and all(getattr(self, k) == getattr(other, k) for k in _COMPARED)
+
+    def to_json(self) -> dict[str, Any]:
+        """For the journal; `from_json` gives the same State back."""
+        return {**asdict(self), "xattrs": dict(self.xattrs), "mounts": list(self.mounts)}
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> State:
+        return State(**{**data, "xattrs": tuple(sorted(data["xattrs"].items())), "mounts": tuple(data["mounts"])})
+
+    def expectation(self) -> dict[str, Any]:
+        """For the plan: text only, what `NEEDED` asks for, and where known the device and the mounts."""
+        known: dict[str, Any] = {"type": self.type}
+        if self.type == "file":
+            known |= {"sha256": self.sha256, "size": str(self.size), "mode": self.mode}
+        if self.type == "link":
+            known |= {"link": self.link}
+        known |= {"uid": str(self.uid), "gid": str(self.gid), "nlink": str(self.nlink)}
+        if self.type == "file":
+            known |= {"xattrs": dict(self.xattrs)}
+        known |= {"parent_ino": str(self.parent_ino), "root_ino": str(self.root_ino), "dev": str(self.dev)}
+        return known | ({"mounts": list(self.mounts)} if self.mounts else {})
+
+    def with_content(self, sha256: str, size: int, mtime_ns: int) -> State:
+        """The same object after its content was replaced."""
+        return replace(self, sha256=sha256, size=size, mtime_ns=mtime_ns)
+
+
+def expectation_of(facts: Mapping[str, Any], root_ino: object = None) -> dict[str, Any]:
+    """An `expect` entry of what the collection recorded of a file; what it did not record is absent (and must be sealed on the host)."""
+    kind = str(facts.get("type") or ("file" if facts.get("sha256") else ""))
+    if root_ino is not None:
+        facts = {"root_ino": root_ino, **facts}
+    wanted = (*NEEDED.get(kind, ("type",)), "dev")
+    known: dict[str, Any] = {}
+    for name in wanted:
+        value = kind if name == "type" else facts.get(name)
+        if value is None or value == "":
+            continue
+        known[name] = {str(k): str(v) for k, v in value.items()} if isinstance(value, Mapping) else str(value)
+    return known
+
+
+def lacking(expect: Mapping[str, Any]) -> list[str]:
+    """Names that an `expect` entry needs and does not have."""
+    kind = str(expect.get("type", ""))
+    return [name for name in NEEDED.get(kind, ("type",)) if name not in expect] if kind in NEEDED else ["type"]
+
+
+def differences(expect: Mapping[str, Any], now: State, *, copy: bool) -> list[tuple[str, str, str]]:
+    """(what, expected, now) of every difference. In a copy of the tree (another root) file ids and devices mean nothing and are not compared."""
+    kind = str(expect.get("type", ""))
+    if kind != now.type:
+        return [("type", kind, now.type)]
+    current = now.expectation()
+    found = []
+    for name, value in expect.items():
+        if name in _IDENTITY and (copy or name in ("dev", "mounts", "root_ino")):
+            continue
+        if name in current and current[name] != value:
+            found.append((name, _short(value), _short(current[name])))
+    unknown = [m for m in now.mounts if m not in expect.get("mounts", [])]
+    if unknown:
+        found.append(("mount", "none known", ", ".join(unknown)))
+    return found
+
+
+def _short(value: object) -> str:
+    text = ", ".join(sorted(value)) if isinstance(value, dict) else str(value)
+    return text if len(text) <= 24 else text[:23] + "…"

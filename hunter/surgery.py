@@ -1,0 +1,91 @@
+"""One line, or one element, out of a text file: byte-exact everywhere else. Lines end at LF; a CR before it belongs to the line.
+
+Cuts are (begin, end) byte offsets of the original, so that several of them, and any part of them taken back, give one defined result.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+Cut = tuple[int, int]
+
+_ELEMENT = re.compile(rb"[^\s:#]+")
+
+
+class NotFoundError(Exception):
+    """The line or element is not in the file."""
+
+
+class AmbiguousError(Exception):
+    """It stands there more than once (`count` times) and nothing says which one is meant."""
+
+    def __init__(self, what: str, count: int) -> None:
+        super().__init__(what)
+        self.count = count
+
+
+def lines(data: bytes) -> list[Cut]:
+    """(begin, end) of every line, its LF included; the last one may have none."""
+    found, at = [], 0
+    while at < len(data):
+        end = data.find(b"\n", at) + 1 or len(data)
+        found.append((at, end))
+        at = end
+    return found
+
+
+def find_line(data: bytes, line: bytes, number: int | None = None) -> tuple[Cut, int]:
+    """(cut of the line with its line end, how many equal lines there are). `number` counts from 1. `line` has no line end."""
+    wanted = line.rstrip(b"\n")
+    spans = lines(data)
+    equal = [i for i, (a, b) in enumerate(spans) if data[a:b].rstrip(b"\n") == wanted]
+    if not equal and not wanted.endswith(b"\r"):
+        equal = [i for i, (a, b) in enumerate(spans) if data[a:b].removesuffix(b"\n").removesuffix(b"\r") == wanted]
+    return spans[_chosen(equal, equal, number, "line")], len(equal)
+
+
+def _chosen(equal: list[int], line_of: list[int], number: int | None, what: str) -> int:
+    """The one of `equal` that stands in line `number` (from 1); the only one where no number is given."""
+    if not equal:
+        raise NotFoundError(f"the {what} is not there")
+    here = [e for e, line in zip(equal, line_of, strict=True) if number is None or line == number - 1]
+    if not here:
+        raise NotFoundError(f"the {what} is not in line {number} any more")
+    if len(here) > 1:
+        places = ", ".join(str(line + 1) for line in line_of[:5])
+        raise AmbiguousError(f"the {what} stands there {len(equal)} times (lines {places}): say which one with `number`", len(equal))
+    return here[0]
+
+
+def find_element(data: bytes, element: bytes, number: int | None = None) -> tuple[Cut, int]:
+    """(cut of one element of a list as `ld.so.preload` has it, how many equal ones there are). `number`: the line that it stands in, from 1.
+
+    Elements are separated by white space or `:`, a `#` begins a comment (ld.so(8); elf/rtld.c of glibc). An element that is alone
+    in its line goes with the line; else it goes with one separator: the one behind it, or the one before it where it is the last.
+    """
+    spans, rows = [], []
+    for row, (begin, end) in enumerate(lines(data)):
+        for m in _ELEMENT.finditer(data[begin:end].partition(b"#")[0]):
+            spans.append((begin + m.start(), begin + m.end()))
+            rows.append(row)
+    equal = [i for i, (a, b) in enumerate(spans) if data[a:b] == element]
+    return _with_separator(data, spans[_chosen(equal, [rows[i] for i in equal], number, "element")]), len(equal)
+
+
+def _with_separator(data: bytes, span: Cut) -> Cut:
+    begin, end = next((a, b) for a, b in lines(data) if a <= span[0] < b)
+    if not (data[begin : span[0]] + data[span[1] : end]).strip(b" \t\r\n\v\f:"):
+        return begin, end
+    if data[span[1] : span[1] + 1] in (b" ", b"\t", b":", b"\v", b"\f"):
+        return span[0], span[1] + 1
+    return (span[0] - 1, span[1]) if span[0] > begin else span
+
+
+def without(data: bytes, cuts: Iterable[Cut]) -> bytes:
+    """`data` without the cuts; cuts that overlap count once."""
+    kept, at = [], 0
+    for begin, end in sorted(cuts):
+        kept.append(data[at : max(at, begin)])
+        at = max(at, end)
+    return b"".join([*kept, data[at:]])

@@ -1,0 +1,158 @@
+"""Backups: encrypted to the run's own key and to the recipients of the plan, streamed, and read back before anything is changed.
+
+Format: age (age-encryption.org/v1), one file per object, named by run and number. The run's key lies beside the journal, mode 0600, until `hunter close`.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyrage
+
+from hunter.state import State, UnsafeError
+from hunter.tree import Tree, open_read
+from scout.console import WRONG_USE, Complaint
+
+OVERHEAD = 4096
+"""bytes that encryption adds at most to a small file; a large one grows by 16 bytes in 64 KiB"""
+
+
+class _Tee:
+    """Passes bytes through and keeps their hash and number."""
+
+    def __init__(self, stream: BinaryIO | None) -> None:
+        self.stream, self.digest, self.size = stream, hashlib.sha256(), 0
+
+    def read(self, n: int = -1) -> bytes:
+        assert self.stream is not None
+        data = self.stream.read(n)
+        self.digest.update(data)
+        self.size += len(data)
+        return data
+
+    def write(self, data: bytes) -> int:
+        self.digest.update(data)
+        self.size += len(data)
+        if self.stream is not None:
+            self.stream.write(data)
+        return len(data)
+
+    def flush(self) -> None:
+        if self.stream is not None:
+            self.stream.flush()
+
+
+def recipient(text: str) -> Any:
+    """An age or ssh recipient. Complaint for anything else."""
+    try:
+        return pyrage.ssh.Recipient.from_str(text) if text.startswith("ssh-") else pyrage.x25519.Recipient.from_str(text)
+    except (pyrage.RecipientError, ValueError) as e:
+        raise Complaint(f"{text[:40]} is no recipient (age1… or ssh-…).", "Make a key pair: scout keygen -o key.txt", WRONG_USE) from e
+
+
+def identities(path: Path) -> list[Any]:
+    """Keys of an age key file or an ssh private key. Complaint where there is none."""
+    try:
+        data = path.read_bytes()
+    except OSError as e:
+        raise Complaint(f"{path} cannot be read: {e.strerror}.", "Give the key file whose recipient stands in the plan.") from e
+    try:
+        if b"PRIVATE KEY-----" in data:
+            return [pyrage.ssh.Identity.from_buffer(data)]
+        return [pyrage.x25519.Identity.from_str(line) for line in data.decode().split() if line.startswith("AGE-SECRET-KEY-")] or _none(path)
+    except (pyrage.IdentityError, ValueError) as e:
+        raise Complaint(f"{path} holds no key that can be read.", "Give the key file whose recipient stands in the plan.") from e
+
+
+def _none(path: Path) -> list[Any]:
+    raise Complaint(f"{path} holds no key.", "Give the key file whose recipient stands in the plan.")
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """A new file of mode 0600 with `data`, synced together with its folder. FileExistsError where it exists."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    with os.fdopen(fd, "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(fd)
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
+    if os.name == "nt":
+        return
+    fd = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+class Vault:
+    """The backup folder of one plan."""
+
+    def __init__(self, folder: Path, run_key: Path) -> None:
+        self.folder, self.run_key = folder, run_key
+
+    def prepare(self) -> str:
+        """Folder and run key are there; the key's recipient."""
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        if not self.run_key.exists():
+            identity = pyrage.x25519.Identity.generate()
+            write_private(self.run_key, f"# run key of {self.folder.name}: deleted by hunter close\n{identity}\n".encode())
+        sync_folder(self.folder.parent)
+        return str(identities(self.run_key)[0].to_public())
+
+    def keep(self, tree: Tree, path: str, state: State, name: str, recipients: Sequence[str]) -> dict[str, Any]:
+        """Encrypt one file of the tree into `name`; the line of the journal. UnsafeError where its bytes are not those of `state`."""
+        target = self.folder / name
+        target.unlink(missing_ok=True)
+        with tree.parent(path) as (parent, last), os.fdopen(open_read(parent, last), "rb") as source:
+            reader = _Tee(source)
+            fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+            with os.fdopen(fd, "wb") as sink:
+                writer = _Tee(sink)
+                try:
+                    pyrage.encrypt_io(reader, writer, [recipient(r) for r in recipients])
+                except pyrage.EncryptError as e:
+                    raise OSError(errno.EIO, str(e), str(target)) from e
+                sink.flush()
+                os.fsync(fd)
+        if reader.digest.hexdigest() != state.sha256:
+            raise UnsafeError("it changed while it was backed up")
+        return {"path": path, "file": name, "sha256": state.sha256, "size": state.size, "sealed_sha256": writer.digest.hexdigest()}
+
+    def check(self, kept: dict[str, Any], keys: Sequence[Any]) -> None:
+        """Complaint where a backup is missing, is another file, does not open, or has other content than the journal says."""
+        sink = _Tee(None)
+        self._open(kept, keys, sink)
+
+    def copy(self, kept: dict[str, Any], keys: Sequence[Any], stream: BinaryIO) -> None:
+        """Write the kept bytes into `stream`."""
+        self._open(kept, keys, _Tee(stream))
+
+    def bytes(self, kept: dict[str, Any], keys: Sequence[Any]) -> bytes:
+        """The kept bytes of a small file."""
+        stream = io.BytesIO()
+        self._open(kept, keys, _Tee(stream))
+        return stream.getvalue()
+
+    def _open(self, kept: dict[str, Any], keys: Sequence[Any], sink: _Tee) -> None:
+        path = self.folder / str(kept["file"])
+        try:
+            with path.open("rb") as source:
+                reader = _Tee(source)
+                pyrage.decrypt_io(reader, sink, list(keys))
+        except OSError as e:
+            raise Complaint(f"The backup {path} cannot be read: {e.strerror}.", "Put the backup folder back beside the journal. Nothing more was changed.") from e
+        except pyrage.DecryptError as e:
+            raise Complaint(f"The backup {path} does not open: {e}.", "Give the key of one of the plan's recipients with -i, or put the untouched backup back.") from e
+        if sink.digest.hexdigest() != kept["sha256"]:
+            raise Complaint(f"The backup {path} holds other bytes than the journal says.", "Put the untouched backup back. Nothing more was changed.")
