@@ -64,6 +64,11 @@ def load_identities(path: str | Path) -> list[Any]:
     return found
 
 
+def recipients_of(path: str | Path) -> list[str]:
+    """Public keys (`age1…`) that belong to the secret keys of an age key file."""
+    return [str(identity.to_public()) for identity in load_identities(path)]
+
+
 def load_recipients(given: Iterable[str | Path]) -> tuple[list[Any], list[str]]:
     """Recipients (`age1…`, `ssh-ed25519 …`, `ssh-rsa …`, or files with one per line): for the writer, and as text for collection.json."""
     keys, texts = [], []
