@@ -1,4 +1,4 @@
-"""The `scout` command: a thin skin over `collect`, `verify`, `list_members`, `keygen` and `targets.load`. Everything heavy is imported inside the commands."""
+"""The `scout` command: a thin skin over `collect`, `verify`, `list_members`, `keygen` and `load`. Heavy imports are inside."""
 
 from __future__ import annotations
 
@@ -23,6 +23,15 @@ scout --help and scout COMMAND --help say everything."""
 
 Archive = Annotated[Path, typer.Argument(help="An archive that scout collect wrote.", show_default=False)]
 
+Recipients = Annotated[
+    list[str] | None,
+    typer.Option("-r", "--recipient", help="Who may read it: age1…, an ssh public key, or a file of them. Repeatable.", show_default=False),
+]
+Only = Annotated[
+    list[str] | None, typer.Option(help="Only these: ids or their beginnings (WR01, LF). Repeatable, or with commas.", show_default=False),
+]
+Key = typer.Option("-i", "--identity", help="Secret key: key.txt, or an ssh private key.", show_default=False)
+
 
 def main() -> None:
     """Entry point of the console script."""
@@ -31,7 +40,8 @@ def main() -> None:
 
 def build_app() -> typer.Typer:
     """The typer app."""
-    app = typer.Typer(help="Collect the evidence of one host into one encrypted archive.", no_args_is_help=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    about = "Collect the evidence of one host into one encrypted archive."
+    app = typer.Typer(help=about, no_args_is_help=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.callback(invoke_without_command=True)(_top)
     app.command()(collect)
     app.command()(keygen)
@@ -41,17 +51,17 @@ def build_app() -> typer.Typer:
     return app
 
 
-def _top(context: typer.Context, version: Version = False) -> None:
+def _top(context: typer.Context, version: Version = False) -> None:  # noqa: ARG001  (its callback answers)
     if context.invoked_subcommand is None:
         console.Screen().say(GUIDE)
 
 
 def collect(
-    recipient: Annotated[list[str] | None, typer.Option("-r", "--recipient", help="Who may read it: age1…, an ssh public key, or a file of them. Repeatable.", show_default=False)] = None,
+    recipient: Recipients = None,
     out: Annotated[Path, typer.Option("-o", "--out", help="Directory for the archive and its receipt.")] = Path(),
     root: Annotated[Path | None, typer.Option(help="A mounted Windows or Linux disk instead of this host.", show_default=False)] = None,
     profile: Annotated[str, typer.Option(help="triage or full.")] = "triage",
-    targets: Annotated[list[str] | None, typer.Option(help="Only these: ids or their beginnings (WR01, LF). Repeatable, or with commas.", show_default=False)] = None,
+    targets: Only = None,
     max_file: Annotated[str, typer.Option(help="Leave files with more data than this: 500MB, 2G.", show_default=False)] = "",
     max_total: Annotated[str, typer.Option(help="Stop taking content after so much.", show_default=False)] = "",
     system: Annotated[str, typer.Option("--os", help="windows or linux, where the tree does not show it.", show_default=False)] = "",
@@ -97,7 +107,7 @@ def keygen(
 
 def verify(
     archive: Archive,
-    identity: Annotated[Path | None, typer.Option("-i", "--identity", help="Secret key: key.txt, or an ssh private key.", show_default=False)] = None,
+    identity: Annotated[Path | None, Key] = None,
     receipt: Annotated[str | None, typer.Option(help="The receipt file, or the short code from paper.", show_default=False)] = None,
     json_lines: Json = False,
 ) -> int:
@@ -118,7 +128,7 @@ def verify(
 
 def list_(
     archive: Archive,
-    identity: Annotated[Path, typer.Option("-i", "--identity", help="Secret key: key.txt, or an ssh private key.", show_default=False)],
+    identity: Annotated[Path, Key],
     json_lines: Json = False,
 ) -> int:
     """List every wanted item of an archive with its verdict."""

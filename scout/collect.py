@@ -2,7 +2,8 @@
 
     outcome = collect(Options(recipients=["age1…"], out=Path("/media/usb")), Screen())
 
-Nothing is written on the examined host but the archive and its receipt. Ctrl-C and SIGTERM end the item at hand, seal, and close the archive as interrupted.
+Nothing is written on the examined host but the archive and its receipt. Ctrl-C and SIGTERM end the item at hand, seal, and close the
+archive as interrupted.
 """
 
 from __future__ import annotations
@@ -78,8 +79,8 @@ def open_scene(options: Options) -> Scene:
     """Check root, profile and targets. Complaint for what cannot be."""
     path = str(options.root) if options.root is not None else _own_root()
     live = options.root is None or os.path.realpath(path) == os.path.realpath(_own_root())
-    if not os.path.isdir(path):
-        what = "is not a directory" if os.path.exists(path) else "does not exist"
+    if not Path(path).is_dir():
+        what = "is not a directory" if Path(path).exists() else "does not exist"
         raise Complaint(f"{path} {what}.", "Give --root the directory under which the examined disk is mounted.", WRONG_USE)
     try:
         system = options.system or identity.system_of(path)
@@ -91,7 +92,8 @@ def open_scene(options: Options) -> Scene:
                         "Give the top of the mounted disk, or say what it is: --os windows or --os linux.", WRONG_USE)
     wanted = select(load(), os_name=system, profile=options.profile, names=options.targets, live=live and system == "linux")
     if not wanted:
-        raise Complaint(f"None of the targets {', '.join(options.targets)} applies to {path} ({system}).", "scout targets lists them by system.", WRONG_USE)
+        what = f"None of the targets {', '.join(options.targets)} applies to {path} ({system})."
+        raise Complaint(what, "scout targets lists them by system.", WRONG_USE)
     return Scene(root, wanted, live, Patience(0 if root.answers else ANSWER))
 
 
@@ -119,26 +121,26 @@ def collect(options: Options, screen: Screen) -> Outcome:
     with ArchiveWriter(path, keys, _header(options, host, started, texts)) as writer, signals.caught(writer.stop) as caught:
         taker = Taker(scene.root, writer, scene.patience, Limits(options.max_file, options.max_total), lambda: caught.number)
         with Stages(screen) as stages:
-            _everything(scene, writer, taker, stages, caught)
+            _everything(scene, taker, stages, caught)
         receipt = writer.abort(caught.reason) if caught.number else writer.finish()
     scene.patience.close()
     scene.root.close()
     return Outcome(
-        receipt=receipt, archive=path, host=host, verdicts=taker.verdicts, wanted=sum(taker.verdicts.values()), read=taker.read, written=receipt.size,
-        seconds=time.monotonic() - began, signal=caught.number, stuck=scene.patience.given_up,
+        receipt=receipt, archive=path, host=host, verdicts=taker.verdicts, wanted=sum(taker.verdicts.values()), read=taker.read,
+        written=receipt.size, seconds=time.monotonic() - began, signal=caught.number, stuck=scene.patience.given_up,
     )
 
 
-def _everything(scene: Scene, writer: ArchiveWriter, taker: Taker, stages: Stages, caught: signals.Caught) -> None:
+def _everything(scene: Scene, taker: Taker, stages: Stages, caught: signals.Caught) -> None:
     from scout.archive.writer import Stopped
 
     try:
         if scene.live:
             sources = [(target, source) for target in scene.targets for source in target.live]
-            for target, source in stages.live(sources):
+            for _, source in stages.live(sources):
                 if caught.number:
                     return
-                taker.live(target, source)
+                taker.live(source)
         todo = make_plan(scene, stages)
         for target, pattern in todo.missing:
             taker.missing(target, pattern)
@@ -154,7 +156,7 @@ def _everything(scene: Scene, writer: ArchiveWriter, taker: Taker, stages: Stage
 
 def _own_root() -> str:
     if sys.platform == "win32":
-        return os.environ.get("SystemDrive", "C:") + "\\"
+        return os.environ.get("SYSTEMDRIVE", "C:") + "\\"
     return "/"
 
 
@@ -165,7 +167,8 @@ def _output(options: Options, scene: Scene) -> Path:
         raise Complaint(f"The output directory {out} {what}.", f"Make it first (mkdir -p {out}) or give another with -o.", WRONG_USE)
     real = os.path.realpath(out)
     if not scene.live and (real == scene.root.path or real.startswith(scene.root.path.rstrip(os.sep) + os.sep)):
-        raise Complaint(f"The output directory {out} lies inside the examined root {options.root}.", "Nothing is written there. Give another with -o.", WRONG_USE)
+        what = f"The output directory {out} lies inside the examined root {options.root}."
+        raise Complaint(what, "Nothing is written there. Give another with -o.", WRONG_USE)
     if not os.access(real, os.W_OK | os.X_OK):
         raise Complaint(f"The output directory {out} cannot be written.", "Give another with -o, or run with the rights to write there.")
     return out
@@ -176,9 +179,10 @@ def _file_name(host: str) -> str:
 
 
 def _header(options: Options, host: dict[str, Any], started: datetime, recipients: list[str]) -> dict[str, Any]:
+    now = f"{started:%Y-%m-%dT%H:%M:%S.%f}Z"
     return {
-        "collection": str(uuid.uuid4()), "schema": 1, "host": host, "started": f"{started:%Y-%m-%dT%H:%M:%S.%f}Z", "clock_offset": None,
-        "clock": {"utc": f"{started:%Y-%m-%dT%H:%M:%S.%f}Z", "local_offset": time.localtime().tm_gmtoff, "boot_seconds": round(time.monotonic(), 3)},
+        "collection": str(uuid.uuid4()), "schema": 1, "host": host, "started": now, "clock_offset": None,
+        "clock": {"utc": now, "local_offset": time.localtime().tm_gmtoff, "monotonic": round(time.monotonic(), 3)},
         "tool": {"name": "scout", "version": __version__, "python": sys.version.split()[0], "platform": sys.platform, "pid": os.getpid()},
         "command_line": sys.argv, "user": user(), "profile": options.profile, "targets": list(options.targets), "recipients": recipients,
         "root": str(options.root) if options.root is not None else None,
@@ -202,4 +206,5 @@ def _greet(screen: Screen, scene: Scene, host: dict[str, Any], options: Options,
     if scene.live and user() != "root" and hasattr(os, "geteuid"):
         screen.note("Not root: what only root may read will be listed as denied.", "yellow")
     if scene.live and scene.root.windows:
-        screen.note("On a live Windows host this version takes files that an ordinary read opens; live state and locked files are not taken.", "yellow")
+        what = "On a live Windows host this version takes the files that an ordinary read opens; live state and locked files are not taken."
+        screen.note(what, "yellow")

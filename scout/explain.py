@@ -32,11 +32,13 @@ def explain(options: Options, screen: Screen) -> int:
         for row in rows:
             screen.emit(row)
         return DONE
-    screen.say(f"Would be taken from {escape(scene.root.path)} ({'Windows' if scene.root.windows else 'Linux'}), profile {escape(options.profile)}:", "bold")
+    system = "Windows" if scene.root.windows else "Linux"
+    screen.say(f"Would be taken from {escape(scene.root.path)} ({system}), profile {escape(options.profile)}:", "bold")
     for row in rows:
         screen.say(f"  {row['target']}  {_amount(row):<34} {row['what']}")
     total = sum(sizes.values())
-    screen.say(f"In all {plural(sum(items.values()), 'file')}, {megabytes(total)}, an archive of about {megabytes(total * 0.15)} to {megabytes(total * 0.5)}.", "bold")
+    packed = f"an archive of about {megabytes(total * 0.15)} to {megabytes(total * 0.5)}"
+    screen.say(f"In all {plural(sum(items.values()), 'file')}, {megabytes(total)}, {packed}.", "bold")
     if sum(candidates.values()):
         screen.say(f"{plural(sum(candidates.values()), 'more file')} will be looked at: those that are programs or scripts are taken.")
     screen.say("Nothing was read or written. Next: the same command without --explain.")
@@ -83,7 +85,8 @@ def show_targets(name: str | None, screen: Screen) -> None:
 def _in_full(target: Target, screen: Screen) -> None:
     screen.say(f"{target.id}  {target.what}", "bold")
     screen.say(f"  why       {target.why}")
-    for title, patterns in (("first", target.first), ("where", target.paths), ("live", target.live), ("never", target.secret), ("without", target.exclude)):
+    where = (("first", target.first), ("where", target.paths), ("live", target.live), ("never", target.secret), ("without", target.exclude))
+    for title, patterns in where:
         for at, pattern in enumerate(patterns):
             screen.say(f"  {title if at == 0 else '':<9} {pattern}")
     for at, (role, form) in enumerate(target.groups.items()):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from scout.root import Parts, Root
@@ -18,7 +19,7 @@ def system_of(path: str) -> str:
     """`windows` or `linux`, by what lies in the folder; '' where it looks like neither. Raises OSError."""
     names = {name.lower(): name for name in os.listdir(path)}
     for folder in ("windows", "winnt"):
-        if folder in names and any(name.lower() == "system32" for name in _list(os.path.join(path, names[folder]))):
+        if folder in names and any(name.lower() == "system32" for name in _list(f"{path}/{names[folder]}")):
             return "windows"
     return "linux" if {"etc", "usr", "var"} & set(names.values()) else ""
 
@@ -43,7 +44,7 @@ def host(root: Root, *, live: bool) -> dict[str, Any]:
     known = _windows(root) if root.windows else _linux(root, live=live)
     inferred = []
     if not known.get("name"):
-        known["name"] = os.path.basename(root.path) or "host"
+        known["name"] = Path(root.path).name or "host"
         inferred.append("name")
     known |= {"os": "windows" if root.windows else "linux", "root_ino": root.ino, "inferred": inferred}
     return {key: value for key, value in known.items() if value not in (None, "")}

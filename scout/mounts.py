@@ -10,12 +10,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-PSEUDO = frozenset(
-    "proc sysfs devtmpfs devpts cgroup cgroup2 securityfs debugfs tracefs configfs pstore bpf mqueue hugetlbfs fusectl binfmt_misc efivarfs autofs "
-    "rpc_pipefs nfsd selinuxfs nsfs sockfs pipefs".split()
-)
-NETWORK = frozenset("nfs nfs4 cifs smb3 smbfs smb2 afs 9p ceph glusterfs lustre gpfs ocfs2 gfs2 coda ncpfs davfs davfs2 beegfs pvfs2 virtiofs vboxsf prl_fs fuse".split())
-LOCAL = frozenset("ext2 ext3 ext4 xfs btrfs zfs f2fs tmpfs ramfs overlay squashfs erofs iso9660 udf vfat exfat msdos ntfs3 ntfs hfsplus jfs reiserfs bcachefs".split())
+PSEUDO = frozenset({
+    "proc", "sysfs", "devtmpfs", "devpts", "cgroup", "cgroup2", "securityfs", "debugfs", "tracefs", "configfs", "pstore", "bpf",
+    "mqueue", "hugetlbfs", "fusectl", "binfmt_misc", "efivarfs", "autofs", "rpc_pipefs", "nfsd", "selinuxfs", "nsfs", "sockfs",
+    "pipefs",
+})
+NETWORK = frozenset({
+    "nfs", "nfs4", "cifs", "smb3", "smbfs", "smb2", "afs", "9p", "ceph", "glusterfs", "lustre", "gpfs", "ocfs2", "gfs2", "coda",
+    "ncpfs", "davfs", "davfs2", "beegfs", "pvfs2", "virtiofs", "vboxsf", "prl_fs", "fuse",
+})
+LOCAL = frozenset({
+    "ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "tmpfs", "ramfs", "overlay", "squashfs", "erofs", "iso9660", "udf",
+    "vfat", "exfat", "msdos", "ntfs3", "ntfs", "hfsplus", "jfs", "reiserfs", "bcachefs",
+})
 """file systems of the kernel over local disks: they answer"""
 
 
@@ -33,7 +40,7 @@ class Mount(NamedTuple):
 
 
 def refuses(fstype: str) -> str:
-    """Why a file system is not entered; '' where it is. `fuseblk` (ntfs-3g, exfat) is a local disk, other FUSE is a program that may hang."""
+    """Why a file system is not entered; '' where it is. `fuseblk` (ntfs-3g) is a local disk, other FUSE is a program that may hang."""
     if fstype in PSEUDO:
         return f"pseudo file system {fstype}: never entered"
     if fstype in NETWORK or fstype.startswith("fuse."):

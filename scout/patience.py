@@ -10,14 +10,15 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class Late(OSError):
+class Late(OSError):  # noqa: N818  (it is a fact about the host)
     """No answer within the time that was given."""
 
 
 class Patience:
     """Runs calls in a helper thread and gives up on one that does not come back; the stuck thread is left behind, a new one goes on.
 
-    `seconds` is the time that each call may take; 0: calls are made directly, where the file system is local and answers. Calls run one at a time.
+    `seconds` is the time that each call may take; 0: calls are made directly, where the file system is local and answers.
+    Calls run one at a time.
     """
 
     def __init__(self, seconds: float = 30.0) -> None:

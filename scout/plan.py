@@ -1,4 +1,4 @@
-"""What will be taken, in order: the targets of a host compiled into one walk, its finds grouped and sorted. Reads names and sizes, no content."""
+"""What will be taken, in order: the targets of a host compiled into one walk, its finds grouped and sorted. No content is read."""
 
 from __future__ import annotations
 
@@ -42,6 +42,9 @@ class Planned(NamedTuple):
     stream: bool = False
 
 
+_Kept = tuple[Want, Found, tuple[Target, ...]]
+
+
 class Plan(NamedTuple):
     """Items in the order of work, and patterns that nothing fitted, as (target, pattern as a native path)."""
 
@@ -70,7 +73,7 @@ def make(
                 _add(tree, one, Want(index, number, number < len(target.first)), target)
     filters = [_Filter(target, profiles, variables, root.fold) for target in targets]
     seen: set[tuple[int, int]] = set()
-    kept: list[tuple[Want, Found, tuple[Target, ...]]] = []
+    kept: list[_Kept] = []
     for found in walk(root, tree, patience, on_folder):
         wants = cast(tuple[Want, ...], found.wants)
         seen.update((want.target, want.pattern) for want in wants if want.role == "main")
@@ -92,7 +95,7 @@ def _add(tree: Tree, pattern: str, want: Want, target: Target) -> None:
         tree.add(f"{folder}/{before}{name}{after}", want._replace(role=role, before=before, after=after))
 
 
-def _choose(found: Found, wants: Iterable[Want], targets: Sequence[Target], filters: Sequence[_Filter]) -> tuple[Want, Found, tuple[Target, ...]] | None:
+def _choose(found: Found, wants: Iterable[Want], targets: Sequence[Target], filters: Sequence[_Filter]) -> _Kept | None:
     """Which target takes a path: the first in order of work; those with a rule only where no other wants it. None where all exclude it."""
     path = "/".join(found.parts)
     left = [want for want in wants if not any(regex.fullmatch(path) for regex in filters[want.target].exclude)]
@@ -101,14 +104,16 @@ def _choose(found: Found, wants: Iterable[Want], targets: Sequence[Target], filt
     if found.type == "file" and not found.verdict and any(regex.fullmatch(path) for want in left for regex in filters[want.target].secret):
         found = found._replace(verdict="blocked", error="secret material (password hashes or a private key): listed, never taken")
     plain = [want for want in left if targets[want.target].rule is None]
+    if found.type == "link" and not plain:
+        return None  # a link is no program; what it points to is judged where it lies
     best = min(plain or left, key=lambda want: (not want.first, want.target, want.role != "main", want.pattern))
     if plain or found.verdict:
         return best, found, ()
     return best, found, tuple(targets[index] for index in sorted({want.target for want in left}))
 
 
-def _ordered(kept: list[tuple[Want, Found, tuple[Target, ...]]], targets: Sequence[Target], fold: bool) -> list[Planned]:
-    groups: dict[tuple[int, Parts, str], list[tuple[Want, Found, tuple[Target, ...]]]] = defaultdict(list)
+def _ordered(kept: list[_Kept], targets: Sequence[Target], fold: bool) -> list[Planned]:
+    groups: dict[tuple[int, Parts, str], list[_Kept]] = defaultdict(list)
     for want, found, rules in kept:
         groups[want.target, found.parts[:-1], _main_name(want, found, fold)].append((want, found, rules))
     out: list[tuple[tuple[bool, int, int, Parts], list[Planned]]] = []
@@ -122,7 +127,8 @@ def _ordered(kept: list[tuple[Want, Found, tuple[Target, ...]]], targets: Sequen
         for want, found, rules in members:
             place = [member[1].parts for member in readable].index(found.parts) + 1 if whole and not found.verdict else 0
             group = Group(f"{target.id}-{number}", want.role, place, len(readable)) if place else None
-            items.append(Planned(found.parts, target, found.type, found.size, found.data, found.verdict, found.error, group, rules, target.stream))
+            of_file = (found.type, found.size, found.data, found.verdict, found.error)
+            items.append(Planned(found.parts, target, *of_file, group, rules, target.stream))
         out.append(((not leader[0].first, leader[0].target, leader[0].pattern, leader[1].parts), items))
     out.sort(key=lambda one: one[0])
     return [item for _, items in out for item in items]

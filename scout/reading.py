@@ -1,4 +1,4 @@
-"""Reading one file of the examined root: bounded time per call, sparse extents, what changed meanwhile, and the ends of what is left behind."""
+"""Reading one file of the examined root: bounded time, sparse extents, what changed meanwhile, the ends of what is left behind."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from scout.patience import Patience
 
-ENDS = 16 << 10
+ENDS = 4 << 10
 """bytes of head and of tail that custody keeps of a file over a limit"""
 HASHED = 4_000_000_000
 """bytes of data up to which a file that is left behind is hashed"""
@@ -82,7 +82,10 @@ def changed(before: os.stat_result, after: os.stat_result) -> dict[str, Any]:
 
 
 def left_behind(reading: Reading, size: int, data: int, stopped: Callable[[], object]) -> dict[str, Any]:
-    """`sha256`, `head` and `tail` of a file that a limit leaves on the host. Raises OSError. A sparse file is hashed by its data alone (`sha256_data`)."""
+    """`sha256`, `head` and `tail` of a file that a limit leaves on the host. Raises OSError.
+
+    A sparse file is hashed by its data alone (`sha256_data`).
+    """
     head = reading.head(ENDS)
     more: dict[str, Any] = {"head": head}
     if size > ENDS:

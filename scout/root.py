@@ -1,6 +1,6 @@
 """The examined root: names below it, opened component by component, never through a link, never for writing.
 
-On POSIX every step is `openat` with O_NOFOLLOW from a descriptor of the folder above, so that a link that appears while we look leads nowhere.
+On POSIX every step is `openat` with O_NOFOLLOW from a descriptor of the folder above: a link that appears while we look leads nowhere.
 Windows has no such call; there each component is checked for a reparse point before it is used.
 """
 
@@ -26,7 +26,7 @@ KEPT_FOLDERS = 64
 MAX_XATTR = 64 << 10
 
 
-class Blocked(OSError):
+class Blocked(OSError):  # noqa: N818  (it is a rule, not a defect)
     """Not entered by rule: a pseudo or network file system, a link where a folder should be."""
 
 
@@ -38,10 +38,10 @@ class Entry(NamedTuple):
 
 
 class Root:
-    """A directory that stands for the whole of a host.
+    r"""A directory that stands for the whole of a host.
 
     fold     names compare without case (Windows trees)
-    windows  the tree is a Windows volume: no owners and modes, `C:\\` before its paths
+    windows  the tree is a Windows volume: no owners and modes, `C:\` before its paths
     Raises OSError where it cannot be opened.
     """
 
@@ -49,7 +49,7 @@ class Root:
         self.path = os.path.realpath(path)
         self.windows = self.fold = windows
         self.fds = os.open in os.supports_dir_fd and bool(_NOFOLLOW)
-        status = os.stat(self.path)
+        status = Path(self.path).stat()
         self.ino, self.dev = status.st_ino, status.st_dev
         self._top = os.open(self.path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)) if self.fds else -1
         self._folders: OrderedDict[Parts, tuple[int, int, int]] = OrderedDict()
@@ -57,7 +57,8 @@ class Root:
         base = self.path.rstrip("/")
         self._points = {mount.point: mount.fstype for mount in mounts.read() if mount.point.startswith(base + "/")}
         number = mounts.of_descriptor(self._top) if self.fds else None
-        entered = [self._types.get(number, "") if number is not None else "", *(fs for fs in self._points.values() if not mounts.refuses(fs))]
+        own = self._types.get(number, "") if number is not None else ""
+        entered = [own, *(fstype for fstype in self._points.values() if not mounts.refuses(fstype))]
         self.answers = all(fstype in mounts.LOCAL for fstype in entered)
         """every file system that may be entered is a local one, whose calls come back"""
         self.users: dict[int, str] = {}
@@ -88,7 +89,7 @@ class Root:
         return self._points.get(self.path.rstrip("/") + "/" + "/".join(parts)) if self._points else None
 
     def folder(self, parts: Parts) -> tuple[int, int, int]:
-        """(descriptor, device, inode) of a folder; descriptor -1 on Windows. Raises Blocked for what is not entered, OSError for the rest."""
+        """(descriptor, device, inode) of a folder; descriptor -1 on Windows. Raises Blocked for what is not entered, or OSError."""
         if not parts:
             return self._top, self.dev, self.ino
         known = self._folders.get(parts)
@@ -116,7 +117,7 @@ class Root:
         return -1, status.st_dev, status.st_ino
 
     def _crossing(self, fd: int, parts: Parts) -> str:
-        """Why the file system that begins here is not entered. devtmpfs may be crossed by name to what is mounted below it, never listed."""
+        """Why the file system that begins here is not entered. devtmpfs may be crossed by name to what is mounted below, never listed."""
         number = mounts.of_descriptor(fd)
         fstype = self._types.get(number, "") if number is not None else (self.mounted(parts) or "")
         return "" if fstype == "devtmpfs" else mounts.refuses(fstype)
@@ -138,16 +139,16 @@ class Root:
         return sorted(found)
 
     def status(self, parts: Parts) -> os.stat_result:
-        """lstat of a name below the root."""
+        """Status of a name below the root, of a link itself."""
         if not parts:
-            return os.fstat(self._top) if self.fds else os.stat(self.path)
+            return os.fstat(self._top) if self.fds else Path(self.path).stat()
         fd = self.folder(parts[:-1])[0]
         return os.stat(parts[-1], dir_fd=fd, follow_symlinks=False) if self.fds else os.lstat(self._join(parts))
 
     def link(self, parts: Parts) -> str:
         """Text of a symbolic link."""
         fd = self.folder(parts[:-1])[0]
-        return os.readlink(parts[-1], dir_fd=fd) if self.fds else os.readlink(self._join(parts))
+        return os.readlink(parts[-1], dir_fd=fd) if self.fds else str(Path(self._join(parts)).readlink())
 
     def open(self, parts: Parts) -> int:
         """Descriptor of a regular file, for reading. Raises Blocked for anything else: a FIFO, a device, a socket is never opened."""
@@ -182,12 +183,12 @@ class Root:
         return parts
 
     def spellings(self, parts: Parts, name: str) -> list[str]:
-        """Names in a folder that are this one: the exact one first (it may exist without being listed, as $MFT does), then others of different case."""
+        """Names in a folder that are this one: the exact one first (it may be there without being listed, as $MFT), then other cases."""
         exact = []
         with suppress(FileNotFoundError):
             self.status((*parts, name))
             exact = [name]
-        if not self.fold or exact and not self.fds:
+        if not self.fold:
             return exact
         key = name.lower()
         return exact + [entry.name for entry in self.scan(parts, lambda other: other.lower() == key) if entry.name != name]
@@ -238,7 +239,7 @@ class Root:
             return os.open(name, flags, dir_fd=above)  # O_NOATIME is for owners and root only
 
     def _join(self, parts: Parts) -> str:
-        return os.path.join(self.path, *parts)
+        return "/".join((self.path.rstrip("/"), *parts))
 
 
 def _kind(entry: os.DirEntry[str]) -> str:

@@ -24,7 +24,10 @@ class Caught:
 
 @contextmanager
 def caught(stop: Callable[[str], Any]) -> Iterator[Caught]:
-    """Within, SIGINT and SIGTERM set `Caught.number` and call `stop(reason)`; a second SIGINT raises KeyboardInterrupt. Main thread only, else nothing happens."""
+    """Within, SIGINT and SIGTERM set `Caught.number` and call `stop(reason)`; a second SIGINT raises KeyboardInterrupt.
+
+    In a thread other than the main one nothing is caught.
+    """
     state = Caught()
     if threading.current_thread() is not threading.main_thread():
         yield state

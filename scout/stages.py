@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Self
 
 from scout.console import Screen, escape
 from scout.plan import Planned
 from scout.targets import Target
 
-T = TypeVar("T")
 _NAMES = {
-    "WR": "registry", "WE": "logs", "WX": "execution", "WP": "persistence", "WN": "file system", "WS": "suspicious", "LF04": "configuration",
+    "WR": "registry", "WE": "logs", "WX": "execution", "WP": "persistence", "WN": "file system", "LF04": "configuration",
     "LF09": "persistence", "LF11": "users", "LF12": "users", "LF06": "logs", "LF07": "logs", "LF05": "packages",
 }
 _PER_ITEM = 20_000
@@ -34,7 +33,7 @@ class Stages:
         self._tasks: dict[str, Any] = {}
         self._current: Any = None
 
-    def __enter__(self) -> Stages:
+    def __enter__(self) -> Self:
         self._progress.start()
         return self
 

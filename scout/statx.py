@@ -1,4 +1,4 @@
-"""Birth time of an open file on Linux, which Python's `os.stat` does not tell. Source: statx(2); layout of `struct statx` in linux/stat.h."""
+"""Birth time of an open file on Linux, which Python's `os.stat` does not tell. Source: statx(2); `struct statx` in linux/stat.h."""
 
 from __future__ import annotations
 

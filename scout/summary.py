@@ -14,17 +14,16 @@ _SAID = {
 
 def summary(outcome: Outcome, screen: Screen) -> int:
     """Print it; gives the exit code: 0, 1 where not one file could be taken, 130 or 143 after a signal."""
-    code = 128 + outcome.signal if outcome.signal else DONE if outcome.verdicts["taken"] + outcome.verdicts["changed while read"] else PARTIAL
+    taken = outcome.verdicts["taken"] + outcome.verdicts["changed while read"]
+    code = 128 + outcome.signal if outcome.signal else DONE if taken else PARTIAL
     if screen.json_lines:
         screen.emit(document(outcome, code))
         return code
     verdicts, receipt = outcome.verdicts, outcome.receipt
-    taken = verdicts["taken"] + verdicts["changed while read"]
     screen.say()
     word = "Stopped   " if outcome.signal else "Collected "
-    screen.say(
-        f"{word} {taken:,} of {outcome.wanted:,} wanted items   {megabytes(outcome.read)} → {megabytes(outcome.written)}   {duration(outcome.seconds)}", "bold",
-    )
+    sizes = f"{megabytes(outcome.read)} → {megabytes(outcome.written)}"
+    screen.say(f"{word} {taken:,} of {outcome.wanted:,} wanted items   {sizes}   {duration(outcome.seconds)}", "bold")
     lost = [f"{verdicts[verdict]:,} {_SAID.get(verdict, verdict)}" for verdict in _ORDER if verdicts[verdict]]
     for at in range(0, len(lost), 3):
         screen.say(f"  {'not taken' if at == 0 else '':<12} {'   '.join(lost[at : at + 3])}")
@@ -48,8 +47,9 @@ def document(outcome: Outcome, code: int) -> dict[str, object]:
     """The same facts for `--json`."""
     receipt = outcome.receipt
     return {
-        "archive": str(outcome.archive), "archive_sha256": receipt.archive_sha256, "receipt": receipt.code, "chain_head": receipt.chain_head,
-        "collection": receipt.collection, "state": receipt.state, "host": outcome.host, "wanted": outcome.wanted,
+        "archive": str(outcome.archive), "archive_sha256": receipt.archive_sha256, "receipt": receipt.code,
+        "chain_head": receipt.chain_head, "collection": receipt.collection, "state": receipt.state,
+        "host": outcome.host, "wanted": outcome.wanted,
         "verdicts": {verdict: count for verdict, count in sorted(outcome.verdicts.items()) if count}, "bytes_read": outcome.read,
         "bytes_written": outcome.written, "seconds": round(outcome.seconds, 3), "stuck": outcome.stuck, "code": code,
     }

@@ -1,4 +1,4 @@
-"""Taking one item: open it safely, judge it, keep the limits, write it or say why not. Each call of `Taker` ends in custody, never in an exception of the file."""
+"""Taking one item: open it safely, judge it, keep the limits, write it or say why not. Whatever a file does ends in custody."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ class Taker:
         self._ends = 0
         self._sampled: Counter[str] = Counter()
         self._counted: Counter[str] = Counter()
-        own = os.stat(writer.path)
+        own = writer.path.stat()
         self._own = own.st_dev, own.st_ino
 
-    def live(self, target: Target, source: str) -> None:
+    def live(self, source: str) -> None:
         """Write one live source; what breaks it is in custody, and the lines before that are kept."""
         module = importlib.import_module(f"scout.live.{source}")
         verdict = "taken"
@@ -85,7 +85,8 @@ class Taker:
         parts = planned.parts
         if planned.stream and parts:
             parts = (*parts[:-1], parts[-1].replace("%3A", ":"))
-        return Item(source=self._root.native(parts), volume=self._root.volume, target=planned.target.id, group=planned.group, type=planned.type)
+        source, volume = self._root.native(parts), self._root.volume
+        return Item(source=source, volume=volume, target=planned.target.id, group=planned.group, type=planned.type)
 
     def _without_content(self, item: Item, planned: Planned) -> None:
         more: dict[str, Any] = {"error": planned.error} if planned.error else {}

@@ -56,7 +56,8 @@ def walk(root: Root, tree: Tree, patience: Patience, on_folder: Callable[[Parts]
                 yield Found(folder.parts, below(folder.state), "directory", verdict=verdict_of(e), error=explain(e))
             continue
         if identity in folder.ancestors:
-            yield Found(folder.parts, below(folder.state), "directory", verdict="blocked", error="the folder is its own ancestor: a mount in a circle")
+            why = "the folder is its own ancestor: a mount in a circle"
+            yield Found(folder.parts, below(folder.state), "directory", verdict="blocked", error=why)
             continue
         deeper: list[_Folder] = []
         for name, kind, state in entries:
@@ -65,7 +66,8 @@ def walk(root: Root, tree: Tree, patience: Patience, on_folder: Callable[[Parts]
 
 
 def _one(
-    root: Root, patience: Patience, parts: Parts, kind: str, state: tuple[Node, ...], ancestors: tuple[tuple[int, int], ...], deeper: list[_Folder],
+    root: Root, patience: Patience, parts: Parts, kind: str, state: tuple[Node, ...], ancestors: tuple[tuple[int, int], ...],
+    deeper: list[_Folder],
 ) -> Iterator[Found]:
     wants = tuple(patterns.wanted(state))
     if kind == "folder":
@@ -91,8 +93,10 @@ def _measured(root: Root, patience: Patience, parts: Parts, wants: tuple[Hashabl
         return Found(parts, wants, verdict=verdict_of(e), error=explain(e))
     if not stat.S_ISREG(status.st_mode):
         kind = type_of(status.st_mode)
-        return Found(parts, wants, kind, verdict="link" if kind == "link" else "blocked", error="" if kind == "link" else f"a {kind} is never opened")
-    return Found(parts, wants, "file", status.st_size, min(status.st_size, getattr(status, "st_blocks", status.st_size // 512 + 1) * 512))
+        verdict, error = ("link", "") if kind == "link" else ("blocked", f"a {kind} is never opened")
+        return Found(parts, wants, kind, verdict=verdict, error=error)
+    allocated = getattr(status, "st_blocks", status.st_size // 512 + 1) * 512
+    return Found(parts, wants, "file", status.st_size, min(status.st_size, allocated))
 
 
 def _look(root: Root, tree: Tree, folder: _Folder) -> tuple[list[tuple[str, str, tuple[Node, ...]]], tuple[int, int]]:

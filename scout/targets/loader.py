@@ -21,7 +21,10 @@ ACCESS = {
 HEADERS = ("elf", "pe", "script", "class", "php")
 _ID = re.compile(r"[WLM][A-Z]\d\d")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMG]?)i?B?", re.IGNORECASE)
-_KEYS = set("id what why os paths first live groups exclude secret stream rule priority order cap size access reads unread".split())
+_KEYS = {
+    "id", "what", "why", "os", "paths", "first", "live", "groups", "exclude", "secret", "stream", "rule", "priority", "order", "cap",
+    "size", "access", "reads", "unread",
+}
 _RULE_KEYS = {"headers", "extensions", "double", "total", "count"}
 
 

@@ -1,0 +1,89 @@
+r"""Reading /proc: what vanishes while it is read is simply not there. Text that is no UTF-8 is written with `\xNN` escapes.
+
+Source: proc(5), proc_pid_stat(5).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+PROC = "/proc"
+LIMIT = 1 << 20
+
+
+def read(path: str, limit: int = LIMIT) -> bytes:
+    """At most `limit` bytes of a file below /proc or /sys; b'' where it is not there or not allowed."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return b""
+    pieces, left = [], limit
+    try:
+        while left > 0 and (piece := os.read(fd, min(left, 1 << 16))):
+            pieces.append(piece)
+            left -= len(piece)
+    except OSError:
+        return b"".join(pieces)
+    finally:
+        os.close(fd)
+    return b"".join(pieces)
+
+
+def text(raw: bytes) -> str:
+    """UTF-8, other bytes as escapes."""
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def link(path: str) -> str:
+    """Text of a link below /proc; '' where it is not there or not allowed."""
+    try:
+        return text(os.fsencode(Path(path).readlink()))
+    except OSError:
+        return ""
+
+
+def pids() -> list[int]:
+    """Process ids that the kernel lists now, in order."""
+    return sorted(int(name) for name in os.listdir(PROC) if name.isdigit())
+
+
+def lines(path: str, limit: int = 64 << 20) -> Iterator[str]:
+    """Lines of a file of text."""
+    yield from text(read(path, limit)).splitlines()
+
+
+def boot_time() -> float:
+    """Seconds since 1970 UTC when the kernel started, as `btime` of /proc/stat says."""
+    for line in lines(f"{PROC}/stat", 1 << 20):
+        if line.startswith("btime "):
+            return float(line.split()[1])
+    return 0.0
+
+
+def moment(seconds: float) -> str:
+    """RFC 3339 UTC with hundredths, the kernel's tick."""
+    return f"{datetime.fromtimestamp(round(seconds, 2), UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-4] + "Z"
+
+
+def accounts(path: str = "/etc/passwd") -> dict[int, str]:
+    """Names by uid, from the host's own file; name services are not asked."""
+    found: dict[int, str] = {}
+    for line in lines(path):
+        fields = line.split(":")
+        if len(fields) >= 3 and fields[2].isdigit():
+            found.setdefault(int(fields[2]), fields[0])
+    return found
+
+
+def status(pid: int) -> dict[str, str]:
+    """/proc/<pid>/status as a mapping."""
+    return dict(line.split(":\t", 1) for line in lines(f"{PROC}/{pid}/status") if ":\t" in line)
+
+
+def stat(pid: int) -> list[str]:
+    """Fields of /proc/<pid>/stat from `state` on (the third), so that a name with blanks and brackets does no harm; [] where it vanished."""
+    raw = text(read(f"{PROC}/{pid}/stat"))
+    return raw[raw.rfind(")") + 1 :].split() if ")" in raw else []
