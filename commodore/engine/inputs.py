@@ -233,7 +233,7 @@ class ArchiveCollection:
         elif member.extents is not None and member.size - sum(length for _, length in member.extents) > HOLES:
             verdict, facts["reason"] = "over limit", f"its holes have more than {HOLES >> 30} GiB"
         kind = member.kind if verdict == "taken" else "refused"
-        group = member.group and (member.group.id, member.group.role, member.group.number, member.group.count)
+        group = member.group and (member.group.id, member.group.role, member.group.number, member.group.total)
         return Member(member.ordinal, kind, below, source, member.size, facts, member.stream.read, group, None, verdict)
 
     def position(self) -> int:
