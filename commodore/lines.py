@@ -87,6 +87,20 @@ def fields(line: Line) -> dict[str, Any]:
     return out
 
 
+def decode(raw: bytes) -> str:
+    """Text to take apart: a byte that is not UTF-8 is a lone surrogate, so that no escape looks like syntax; `shown` ends it."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def shown(value: Any) -> Any:
+    r"""What was made from `decode`d text, also in lists and mappings, with each byte that is not UTF-8 as `\xNN`."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if isinstance(value, dict):
+        return {shown(k): shown(v) for k, v in value.items()}
+    return [shown(v) for v in value] if isinstance(value, list) else value
+
+
 def text(raw: bytes) -> str:
     r"""Bytes of a text file as text: UTF-8, each other byte as `\xNN`."""
     return raw.decode("utf-8", "backslashreplace")

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 MONTHS = {name: n for n, name in enumerate(("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), 1)}
 _BEFORE = (0, 0, 31, 60, 91, 121, 152, 182, 213, 244, 274, 305, 335)
+_DAYS = (0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _SLACK = timedelta(days=1)
 _STRAY = 2
 """days that lines may stand out of order, or a clock be set back, without meaning another year"""
@@ -41,6 +42,8 @@ class YearCount:
 
     def at(self, month: int, day: int) -> int:
         """The year of a line on that day, relative to the first line's."""
+        if not 0 < day <= _DAYS[month]:
+            return self.years  # a day that is not there tells nothing
         today = _BEFORE[month] + day
         if self._last >= 0:
             step = today - self._last

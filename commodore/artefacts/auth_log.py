@@ -261,8 +261,6 @@ def _fill(out: dict[str, Any], rule: _Rule, groups: dict[str, str | None]) -> No
     for name, field in _FIELDS.items():
         if name in found:
             out[field] = found[name]
-    if rule.category == "session" and "effective" in found:  # who the session is for; `by` is who opened it
-        out["user.name"] = found["effective"]
     if "ip" in found:
         if address := _ip(found["ip"]):
             out["source.ip"], out["related.ip"] = address, [address]
@@ -270,7 +268,7 @@ def _fill(out: dict[str, Any], rule: _Rule, groups: dict[str, str | None]) -> No
             out["source.domain"] = found["ip"]
     if "port" in found and len(found["port"]) < 6:
         out["source.port"] = int(found["port"])
-    people = {out[field] for field in ("user.name", "user.effective.name", "user.target.name") if field in out}
+    people = {found[name] for name in ("user", "effective", "target", "by", "ruser") if name in found}
     if people:
         out["related.user"] = sorted(people)
     outcome, sentence = rule.outcome, rule.says

@@ -10,7 +10,7 @@ from commodore import commandline
 from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
-from commodore.lines import Line, fields, lines, text
+from commodore.lines import Line, decode, fields, lines, shown
 
 ARTEFACT = Artefact(
     name="cron",
@@ -72,7 +72,7 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
         elif not (bare := line.raw.strip()) or bare.startswith(b"#"):
             continue
         elif (assignment := _assignment(bare)) is not None:
-            environment.append(text(assignment))
+            environment.append(decode(assignment))
         elif (entry := _entry(line.raw, table)) is None:
             yield Problem("line is neither an entry nor an assignment, cron would refuse it", f"line {line.number}", 1)
         else:
@@ -152,23 +152,23 @@ def _entry(raw: bytes, table: _Table) -> _Entry | None:
 
 
 def _record(line: Line, entry: _Entry, base: dict[str, Any], environment: list[str], host: Host) -> Record:
-    command, stdin = _percent(text(entry.command).strip())
-    user = text(entry.user).lstrip("-")
-    out = base | fields(line) | {
-        "escadre.cron.schedule": " ".join(text(entry.schedule).split()), "user.name": user, "process.command_line": command,
+    command, stdin = _percent(decode(entry.command).strip())
+    user = decode(entry.user).lstrip("-")
+    out: dict[str, Any] = {
+        "escadre.cron.schedule": " ".join(decode(entry.schedule).split()), "user.name": user, "process.command_line": command,
     }
     if environment:
         out["escadre.cron.environment"] = list(environment)
     if stdin:
         out["escadre.cron.input"] = stdin
     if entry.job:
-        out["escadre.cron.job"] = text(entry.job)
+        out["escadre.cron.job"] = decode(entry.job)
     target = commandline.posix(command, home=host.profiles.get(user, ""))
     if target.executable:
         out["process.executable"] = target.executable
     if target.args:
         out["process.args"] = list(target.args)
-    return Record(f"line {line.number}", out)
+    return Record(f"line {line.number}", base | fields(line) | shown(out))
 
 
 def _percent(command: str) -> tuple[str, str]:

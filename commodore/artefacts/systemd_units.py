@@ -10,7 +10,7 @@ from commodore import commandline
 from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
-from commodore.lines import Line, lines, text
+from commodore.lines import decode, lines, shown
 
 _KINDS = ("service", "socket", "timer", "path", "mount", "automount", "target", "swap", "slice", "scope")
 _PLACES = (
@@ -46,7 +46,7 @@ ARTEFACT = Artefact(
     attack=("T1543.002", "T1053.006"),
     message="systemd unit {escadre.systemd.unit} ({escadre.systemd.description}).",
     sources=(
-        "systemd.syntax(7): sections, continuation lines, comments, quoting",
+        "systemd.syntax(7): sections, continuation lines, comments, quoting; systemd, conf-parser.c and fileio.c (what ends a line)",
         "systemd.unit(5): paths, drop-ins, empty assignment resets a list, templates, [Install]",
         "systemd.service(5), section Command lines: prefixes, quoting, specifiers; systemd.timer(5), systemd.socket(5), systemd.path(5), "
         "systemd.automount(5)",
@@ -80,7 +80,11 @@ _LISTS = {
     "LoadCredentialEncrypted": "escadre.systemd.credential", "SetCredential": "escadre.systemd.credential",
 }
 _MOST = 20_000
-"""settings that are kept of one file"""
+"""settings of one file, and lines of one setting, that are kept"""
+_END = re.compile(r"[\r\0]")
+"""besides the line feed, systemd ends a line at these"""
+_OPEN = re.compile(r"(?<!\\)(?:\\\\)*\\$")
+"""an odd number of backslashes at the very end"""
 
 Settings = dict[str, list[str]]
 """`Section.Key` → values that hold, in order"""
@@ -129,29 +133,26 @@ def _settings(evidence: Evidence) -> Iterator[tuple[str, str] | Problem]:
 
 def _logical(evidence: Evidence) -> Iterator[tuple[int, str | Problem]]:
     """(number, logical line). A trailing backslash joins the next line with a blank; comment lines in between are skipped."""
-    held, first = "", 0
+    held: list[str] = []
+    first = 0
     for line in lines(evidence):
         if isinstance(line, Problem):
             yield first, line
             continue
         if line.cut:
             yield line.number, Problem(f"line of {line.length:,} bytes was read only to {len(line.raw):,}", f"line {line.number}")
-        bare = _bare(line)
-        if bare[:1] in ("#", ";") or (not bare and not held):
-            continue
-        first = first if held else line.number
-        if bare.endswith("\\") and len(held) < 1 << 20:
-            held += bare[:-1] + " "
-            continue
-        yield first, (held + bare).strip()
-        held = ""
-    if held.strip():
-        yield first, held.strip()
-
-
-def _bare(line: Line) -> str:
-    shown = text(line.raw).strip(" \t\r\n")
-    return shown.removeprefix("\ufeff") if line.number == 1 else shown
+        for part in _END.split(decode(line.raw.removeprefix(b"\xef\xbb\xbf") if line.number == 1 else line.raw)):
+            bare = part.lstrip(" \t")
+            if bare[:1] in ("#", ";") or (not bare and not held):
+                continue
+            first = first if held else line.number
+            if _OPEN.search(bare) and len(held) < _MOST:
+                held.append(bare[:-1] + " ")
+                continue
+            yield first, ("".join(held) + bare).strip()
+            held = []
+    if held:
+        yield first, "".join(held).strip()
 
 
 def _assign(settings: Settings, key: str, value: str) -> None:
@@ -195,7 +196,7 @@ def _record(evidence: Evidence, host: Host, settings: Settings, empty: bool) -> 
     if "escadre.systemd.trigger" in out and kind in ("timer", "path", "socket"):
         out.setdefault("escadre.systemd.activates", name.rpartition(".")[0] + ".service")
     out["message"] = _sentence(out)
-    return Record("unit", out)
+    return Record("unit", shown(out))
 
 
 def _extend(out: dict[str, Any], field: str, values: Iterator[str]) -> None:
