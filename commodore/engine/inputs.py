@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from commodore.engine import catalogue, plain
+from scout.archive import ArchiveReader
 from scout.console import WRONG_USE, Complaint
 
 AGE = b"age-encryption.org/v1"
@@ -158,12 +161,14 @@ class _Counting(io.RawIOBase):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._file = path.open("rb")
-        self.position, self.hash = 0, hashlib.sha256()
+        self.position, self.hash, self.stopped = 0, hashlib.sha256(), False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
+        if self.stopped:
+            raise OSError(errno.ECANCELED, "not read further")
         n = self._file.readinto(buffer)
         self.position += n
         self.hash.update(memoryview(buffer)[:n])
@@ -191,9 +196,7 @@ class ArchiveCollection:
 
     def open(self) -> ArchiveCollection:
         """Read `collection.json`. Complains where the file is no archive or the key does not fit."""
-        from scout.archive import ArchiveReader
-
-        with self.origin.open("rb") as stream, ArchiveReader(stream, self.identities) as reader:
+        with self._reading() as reader:
             for member in reader:
                 if member.kind == "collection":
                     self._header = _json(member.stream.read(1 << 24))
@@ -202,6 +205,18 @@ class ArchiveCollection:
         self.label = str((self._header.get("host") or {}).get("name") or self.label)
         return self
 
+    @contextmanager
+    def _reading(self) -> Iterator[ArchiveReader]:
+        """The archive, open. Who leaves early stops the source first and lets the decrypting thread run dry, so that it ends at once."""
+        raw = self._stream = _Counting(self.origin)
+        with raw, ArchiveReader(io.BufferedReader(raw, 1 << 20), self.identities) as reader:
+            try:
+                yield reader
+            finally:
+                raw.stopped = True
+                for _ in reader:
+                    pass
+
     def header(self) -> dict[str, Any]:
         return self._header
 
@@ -209,19 +224,22 @@ class ArchiveCollection:
         return str((self._header.get("host") or {}).get("os") or "").lower()
 
     def members(self) -> Iterator[Member]:
-        from scout.archive import ArchiveReader
-
-        self._custody, self._stream = [], _Counting(self.origin)
-        with self._stream as raw, ArchiveReader(io.BufferedReader(raw, 1 << 20), self.identities) as reader:
+        self._custody = []
+        with self._reading() as reader:
             for member in reader:
                 if member.kind == "custody":
                     self._custody += [row for row in map(_json, member.stream.read(1 << 28).splitlines()) if "verdict" in row]
                 elif member.kind in ("live", "files", "refused"):
                     yield self._member(member)
             self._ending = (reader.state, reader.reason or "")
-            while raw.read(1 << 20):
-                pass
-            self.sha256 = raw.hash.hexdigest()
+            self.sha256 = self._hashed()
+
+    def _hashed(self) -> str:
+        """sha256 of the whole archive, what nobody read behind its end included."""
+        assert self._stream is not None
+        while self._stream.read(1 << 20):
+            pass
+        return self._stream.hash.hexdigest()
 
     def _member(self, member: Any) -> Member:
         source = member.source or member.name
