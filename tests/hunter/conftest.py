@@ -157,6 +157,14 @@ class Bench:
         done = self.hunter("plan", self.case, "-r", self.recipient(), "-o", self.plan)
         assert done.returncode == 0, done.stderr
 
+    def plan_here(self, kinds: list[str] | None = None) -> None:
+        """The same as `make_plan` in this process, where many are made."""
+        from tests.hunter.driver import hunt
+
+        write_case(self.case, self.root, kinds or list(GUILTY))
+        code, _, err = hunt("plan", self.case, "-r", self.recipient(), "-o", self.plan)
+        assert code == 0, err
+
     def on_root(self, command: str, *arguments: str) -> subprocess.CompletedProcess:
         first = self.journal if command == "undo" else self.plan
         return self.hunter(command, first, "--root", self.root, *arguments)
@@ -166,3 +174,11 @@ class Bench:
 def bench(tmp_path: Path) -> Bench:
     need(os.name == "posix" and os.geteuid() == 0, "a Linux root account")
     return Bench(tmp_path)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of this folder need Linux."""
+    if sys.platform == "win32":
+        for item in items:
+            if "tests/hunter" in str(item.path).replace("\\", "/"):
+                item.add_marker(pytest.mark.skip(reason="Linux mechanisms"))
