@@ -62,7 +62,10 @@ def main() -> None:
     read = records(files)
     batches = [read[i : i + 512] for i in range(0, len(read), 512)]
     print(f"{len(files)} files, {len(read):,} records; B = {unit_b * 1e6:.1f} µs per record")
-    print(f"{'rules':>7} {'records/s':>10} {'µs/record':>10} {'÷ B':>6} {'÷ 400 rules':>12} {'hits':>7} {'rules hit':>10} {'cold s':>7} {'warm s':>7} {'MiB':>5}")
+    print(
+        f"{'rules':>7} {'records/s':>10} {'µs/record':>10} {'÷ B':>6} {'÷ 400 rules':>12} {'hits':>7} "
+        f"{'rules hit':>10} {'cold s':>7} {'warm s':>7} {'MiB':>5}"
+    )
     host, reference = Host("bench", name="bench"), 0.0
     for size in SIZES:
         chosen = (windows + others)[:size]
@@ -83,7 +86,8 @@ def main() -> None:
         reference = reference or (per if size else 0.0)
         memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
         print(
-            f"{detection.loaded:>7,} {1 / per if per else 0:>10,.0f} {per * 1e6:>10.1f} {per / unit_b:>6.2f} {per / reference if reference else 0:>12.2f} {len(hits):>7,} "
+            f"{detection.loaded:>7,} {1 / per if per else 0:>10,.0f} {per * 1e6:>10.1f} {per / unit_b:>6.2f} "
+            f"{per / reference if reference else 0:>12.2f} {len(hits):>7,} "
             f"{len({h.rule for h in hits}):>10,} {cold:>7.2f} {warm:>7.2f} {memory:>5.0f}"
         )
 

@@ -1,8 +1,8 @@
 """Detection over records: Sigma rules, indicators, and the persistence table.
 
-    detection = Detection.load([Path("rules")], [Path("iocs.txt")])
-    hits = detection.match(artefact, records, host)          # in a worker, right after parsing
-    findings = list(detection.findings(hits))                # ECS alerts, in a stable order
+detection = Detection.load([Path("rules")], [Path("iocs.txt")])
+hits = detection.match(artefact, records, host)          # in a worker, right after parsing
+findings = list(detection.findings(hits))                # ECS alerts, in a stable order
 """
 
 from commodore.detection.detection import Detection

@@ -9,14 +9,14 @@ from typing import Any, Self
 
 from commodore.artefact import Artefact
 from commodore.detection.findings import folded
-from commodore.hits import Hit, Refusal, Rule
 from commodore.detection.ioc import Indicators
 from commodore.detection.sigma.files import rule_files
 from commodore.detection.sigma.matcher import Matcher
 from commodore.detection.sigma.pack import Pack, build, default_cache, load
+from commodore.hits import Hit, Refusal, Rule
 from commodore.host import Host
-from commodore.persistence.members import Members, completed
 from commodore.persistence.judge import Judge
+from commodore.persistence.members import Members, completed
 from scout.formats.indicators import read_file
 
 
@@ -95,5 +95,12 @@ class Detection:
 
 
 def _hit(record: dict[str, Any], host: Host, rule: str, found: dict[str, Any], confidence: str) -> Hit:
-    return Hit(rule, record.get("escadre.id") or "", record.get("@timestamp") or "", found, host=record.get("host.name") or host.name,
-               collection=record.get("escadre.collection") or host.collection, confidence=confidence)
+    return Hit(
+        rule,
+        record.get("escadre.id") or "",
+        record.get("@timestamp") or "",
+        found,
+        host=record.get("host.name") or host.name,
+        collection=record.get("escadre.collection") or host.collection,
+        confidence=confidence,
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from heapq import heappush, heappushpop
-from typing import Any
+from typing import Any, Self
 
 from commodore.hits import SEVERITIES, Hit, Rule
 
@@ -48,7 +48,7 @@ class _Backwards(tuple):  # type: ignore[type-arg]
 
     __slots__ = ()
 
-    def __new__(cls, *parts: Any) -> _Backwards:
+    def __new__(cls, *parts: Any) -> Self:
         return super().__new__(cls, parts)
 
     def __lt__(self, other: Any) -> bool:
@@ -77,17 +77,39 @@ def _finding(key: _Key, fold: _Fold, rule: Rule) -> dict[str, Any]:
         raise ValueError("a finding without a hit")
     severity = hit.severity or rule.severity
     finding: dict[str, Any] = {
-        "@timestamp": fold.first or None, "event.kind": "alert", "event.dataset": "finding", "event.category": ["intrusion_detection"], "event.type": ["info"],
-        "event.action": f"{rule.category} rule matched", "event.severity": SEVERITIES.index(severity) + 1,
-        "message": hit.reason or _sentence(rule, fold.count, hit), "host.name": host, "rule.id": rule_id, "rule.name": rule.name, "rule.category": rule.category,
-        "escadre.severity": severity, "escadre.confidence": fold.confidence, "escadre.count": fold.count, "escadre.records": [r[1] for r in sorted(fold.latest, key=tuple)],
-        "escadre.matched": hit.matched, "escadre.collection": collection, "escadre.reason": hit.reason or rule.description or rule.name,
+        "@timestamp": fold.first or None,
+        "event.kind": "alert",
+        "event.dataset": "finding",
+        "event.category": ["intrusion_detection"],
+        "event.type": ["info"],
+        "event.action": f"{rule.category} rule matched",
+        "event.severity": SEVERITIES.index(severity) + 1,
+        "message": hit.reason or _sentence(rule, fold.count, hit),
+        "host.name": host,
+        "rule.id": rule_id,
+        "rule.name": rule.name,
+        "rule.category": rule.category,
+        "escadre.severity": severity,
+        "escadre.confidence": fold.confidence,
+        "escadre.count": fold.count,
+        "escadre.records": [r[1] for r in sorted(fold.latest, key=tuple)],
+        "escadre.matched": hit.matched,
+        "escadre.collection": collection,
+        "escadre.reason": hit.reason or rule.description or rule.name,
         "escadre.id": blake2b("\0".join(("finding", *key)).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(),
     }
     optional = {
-        "escadre.first": fold.first, "escadre.last": fold.last, "rule.author": list(rule.author), "rule.license": rule.license, "rule.reference": rule.reference,
-        "rule.ruleset": rule.ruleset, "threat.technique.id": list(rule.techniques), "threat.indicator.type": rule.indicator_type, "escadre.target": hit.target,
-        "escadre.attack_version": rule.attack_version, "escadre.group": group,
+        "escadre.first": fold.first,
+        "escadre.last": fold.last,
+        "rule.author": list(rule.author),
+        "rule.license": rule.license,
+        "rule.reference": rule.reference,
+        "rule.ruleset": rule.ruleset,
+        "threat.technique.id": list(rule.techniques),
+        "threat.indicator.type": rule.indicator_type,
+        "escadre.target": hit.target,
+        "escadre.attack_version": rule.attack_version,
+        "escadre.group": group,
     }
     return finding | {k: v for k, v in optional.items() if v}
 

@@ -1,6 +1,6 @@
 """Indicators against every field of every record.
 
-The record's JSON text is searched once for the beginnings of all indicators (one multi-pattern pass); only where one is found are the fields
+The record's JSON text is searched once for pieces of all indicators (one multi-pattern pass); only where one is found are the fields
 looked at, with the boundaries of the type: a hash is a whole word, a domain stands for its subdomains, a path for what lies below it.
 """
 
@@ -22,19 +22,44 @@ from scout.formats.indicators import Indicator
 PREFIX = 14
 """characters of an indicator that the first pass looks for: enough to be rare, few enough to keep the automaton small"""
 
-_OWN = frozenset((
-    "escadre.id", "escadre.collection", "escadre.parser", "escadre.locator", "escadre.member", "escadre.source", "escadre.state", "escadre.times", "event.dataset", "event.kind", "event.category",
-    "event.type", "event.action", "@timestamp", "registry.data.bytes",
-))
+_OWN = frozenset(
+    (
+        "escadre.id",
+        "escadre.collection",
+        "escadre.parser",
+        "escadre.locator",
+        "escadre.member",
+        "escadre.source",
+        "escadre.state",
+        "escadre.times",
+        "event.dataset",
+        "event.kind",
+        "event.category",
+        "event.type",
+        "event.action",
+        "@timestamp",
+        "registry.data.bytes",
+    )
+)
 """what the engine put there, or an encoding of another field"""
 
 _ECHO = ("message", "related.")
 _V6 = re.compile(r"(?<![0-9a-f:.])[0-9a-f:]{2,39}(?![0-9a-f:.])")
 _BEFORE = {
-    "md5": r"(?<![0-9a-z])", "ip": r"(?<![0-9a-z.:])", "domain": r"(?<![0-9a-z_-])", "url": r"(?<![0-9a-z_-])", "path": r"(?<![0-9a-z])", "filename": r"(?<![0-9a-z._-])",
+    "md5": r"(?<![0-9a-z])",
+    "ip": r"(?<![0-9a-z.:])",
+    "domain": r"(?<![0-9a-z_-])",
+    "url": r"(?<![0-9a-z_-])",
+    "path": r"(?<![0-9a-z])",
+    "filename": r"(?<![0-9a-z._-])",
 }
 _AFTER = {
-    "md5": r"(?![0-9a-z])", "ip": r"(?![0-9a-z:]|\.[0-9])", "domain": r"(?![0-9a-z_-]|\.[0-9a-z])", "url": r"", "path": r"(?![0-9a-z._-])", "filename": r"(?![0-9a-z_-]|\.[0-9a-z])",
+    "md5": r"(?![0-9a-z])",
+    "ip": r"(?![0-9a-z:]|\.[0-9])",
+    "domain": r"(?![0-9a-z_-]|\.[0-9a-z])",
+    "url": r"",
+    "path": r"(?![0-9a-z._-])",
+    "filename": r"(?![0-9a-z_-]|\.[0-9a-z])",
 }
 
 
@@ -51,8 +76,11 @@ class Indicators:
                 texts.setdefault(text, []).append(number)
         self._by_text = [tuple(v) for v in texts.values()]
         self._find = (
-            AhoCorasick(list(texts), matchkind=MatchKind.Standard, store_patterns=False, implementation=Implementation.ContiguousNFA).find_matches_as_indexes
-            if texts else None
+            AhoCorasick(
+                list(texts), matchkind=MatchKind.Standard, store_patterns=False, implementation=Implementation.ContiguousNFA
+            ).find_matches_as_indexes
+            if texts
+            else None
         )
 
     def __len__(self) -> int:
@@ -66,7 +94,15 @@ class Indicators:
     def rule(self, number: int) -> Rule:
         """An indicator as the rule of a finding."""
         x = self.all[number]
-        return Rule(f"{x.type}:{x.value}", f"{_NAMES[x.type]} {x.value}", "ioc", "high", reference=f"{x.file}:{x.line}", ruleset=x.file, indicator_type=_ECS[x.type])
+        return Rule(
+            f"{x.type}:{x.value}",
+            f"{_NAMES[x.type]} {x.value}",
+            "ioc",
+            "high",
+            reference=f"{x.file}:{x.line}",
+            ruleset=x.file,
+            indicator_type=_ECS[x.type],
+        )
 
     def fired(self, record: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
         """(indicator, matched fields) for each indicator that some field of the record has."""
@@ -117,7 +153,11 @@ def _verified(indicator: Indicator, record: dict[str, Any]) -> dict[str, Any]:
 
 def _whole(indicator: Indicator) -> Any:
     kind = "md5" if indicator.type in ("sha1", "sha256") else indicator.type
-    pattern = re.compile(_BEFORE[kind] + re.escape(indicator.value) + _AFTER[kind]) if indicator.value[:1] not in "\\/" else re.compile(re.escape(indicator.value) + _AFTER[kind])
+    pattern = (
+        re.compile(_BEFORE[kind] + re.escape(indicator.value) + _AFTER[kind])
+        if indicator.value[:1] not in "\\/"
+        else re.compile(re.escape(indicator.value) + _AFTER[kind])
+    )
     slashes = indicator.type == "path" and "\\" in indicator.value
 
     def matches(text: str) -> bool:
@@ -159,5 +199,25 @@ def _strings(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
                     yield key, text
 
 
-_NAMES = {"md5": "File hash", "sha1": "File hash", "sha256": "File hash", "ip": "Address", "cidr": "Network", "domain": "Domain", "url": "URL", "path": "Path", "filename": "File name"}
-_ECS = {"md5": "file", "sha1": "file", "sha256": "file", "ip": "ipv4-addr", "cidr": "ipv4-addr", "domain": "domain-name", "url": "url", "path": "file", "filename": "file"}
+_NAMES = {
+    "md5": "File hash",
+    "sha1": "File hash",
+    "sha256": "File hash",
+    "ip": "Address",
+    "cidr": "Network",
+    "domain": "Domain",
+    "url": "URL",
+    "path": "Path",
+    "filename": "File name",
+}
+_ECS = {
+    "md5": "file",
+    "sha1": "file",
+    "sha256": "file",
+    "ip": "ipv4-addr",
+    "cidr": "ipv4-addr",
+    "domain": "domain-name",
+    "url": "url",
+    "path": "file",
+    "filename": "file",
+}

@@ -16,8 +16,17 @@ from commodore.persistence.table import Mechanism, digest, mechanisms
 from commodore.persistence.verdict import Verdict
 
 JUDGES: dict[str, Callable[[Mechanism, dict[str, Any], Host], Verdict | None]] = {
-    "command": windows.command, "startup_file": windows.startup_file, "list_value": windows.list_value, "service": windows.service, "service_dll": windows.service_dll,
-    "task": windows.task, "debugger": windows.debugger, "cron": linux.cron, "unit": linux.unit, "preload": linux.preload, "ssh_key": linux.ssh_key,
+    "command": windows.command,
+    "startup_file": windows.startup_file,
+    "list_value": windows.list_value,
+    "service": windows.service,
+    "service_dll": windows.service_dll,
+    "task": windows.task,
+    "debugger": windows.debugger,
+    "cron": linux.cron,
+    "unit": linux.unit,
+    "preload": linux.preload,
+    "ssh_key": linux.ssh_key,
 }
 
 
@@ -48,11 +57,26 @@ class Judge:
             if verdict is None:
                 continue
             yield Hit(
-                m.id, record["escadre.id"], record.get("@timestamp") or "", verdict.matched, group=record["escadre.id"], reason=verdict.reason,
-                target={"mechanism": m.id, "kind": m.kind, "remove": m.remove, **verdict.target}, host=record.get("host.name") or host.name,
-                collection=record.get("escadre.collection") or host.collection, confidence="inferred", severity=verdict.severity,
+                m.id,
+                record["escadre.id"],
+                record.get("@timestamp") or "",
+                verdict.matched,
+                group=record["escadre.id"],
+                reason=verdict.reason,
+                target={"mechanism": m.id, "kind": m.kind, "remove": m.remove, **verdict.target},
+                host=record.get("host.name") or host.name,
+                collection=record.get("escadre.collection") or host.collection,
+                confidence="inferred",
+                severity=verdict.severity,
             )
 
 
-FILE = Rule("file", "File that a persistence mechanism starts", "persistence", "high", ruleset="persistence", reference="the finding of the mechanism that starts it")
+FILE = Rule(
+    "file",
+    "File that a persistence mechanism starts",
+    "persistence",
+    "high",
+    ruleset="persistence",
+    reference="the finding of the mechanism that starts it",
+)
 """the rule of findings on payload files"""

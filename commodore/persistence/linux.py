@@ -39,8 +39,14 @@ def cron(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
     if judged is None:
         return None
     severity, words = judged
-    reason = f"Cron runs `{short(line)}` as {user or '?'} ({record.get('escadre.cron.schedule', '?')}, {record.get('file.path')}): {words}; expected: {m.expected}."
-    return Verdict(severity, reason, matched(record, "file.path", "process.command_line", "escadre.line"), line_target(record, name, payload) | {"data": line})
+    when = f"{record.get('escadre.cron.schedule', '?')}, {record.get('file.path')}"
+    reason = f"Cron runs `{short(line)}` as {user or '?'} ({when}): {words}; expected: {m.expected}."
+    return Verdict(
+        severity,
+        reason,
+        matched(record, "file.path", "process.command_line", "escadre.line"),
+        line_target(record, name, payload) | {"data": line},
+    )
 
 
 def unit(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
@@ -61,7 +67,11 @@ def unit(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
             found += [("it", Suspicion("high", "puts a library into the program that it starts"))]
             payload.append(assignment[11:])
     for file in record.get("escadre.systemd.environment_file") or []:
-        found += [(short(file), s) for s in of_file(file.lstrip("-"), "linux") if s.severity == "high" and not file.lstrip("-").startswith("/etc/")]
+        found += [
+            (short(file), s)
+            for s in of_file(file.lstrip("-"), "linux")
+            if s.severity == "high" and not file.lstrip("-").startswith("/etc/")
+        ]
     if re.search(r"/\.[^/]*\Z", path):
         found.append((path, Suspicion("high", "is hidden")))
     judged = worst(found)
@@ -71,9 +81,17 @@ def unit(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
     command = record.get("process.command_line") or "; ".join(record.get("escadre.systemd.exec") or [])
     what = f"Drop-in {record['escadre.systemd.drop_in']} of" if record.get("escadre.systemd.drop_in") else "systemd unit"
     reason = f"{what} {short(record.get('escadre.systemd.unit', ''))} ({path}) runs `{short(command)}`: {words}; expected: {m.expected}."
-    target = {"path": path, "name": record.get("escadre.systemd.unit", ""), "data": command, "scope": record.get("escadre.systemd.scope", ""),
-              "drop_in": record.get("escadre.systemd.drop_in"), "payload": list(dict.fromkeys(payload))}
-    return Verdict(severity, reason, matched(record, "file.path", "escadre.systemd.exec"), {k: v for k, v in target.items() if v is not None})
+    target = {
+        "path": path,
+        "name": record.get("escadre.systemd.unit", ""),
+        "data": command,
+        "scope": record.get("escadre.systemd.scope", ""),
+        "drop_in": record.get("escadre.systemd.drop_in"),
+        "payload": list(dict.fromkeys(payload)),
+    }
+    return Verdict(
+        severity, reason, matched(record, "file.path", "escadre.systemd.exec"), {k: v for k, v in target.items() if v is not None}
+    )
 
 
 def preload(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:  # noqa: ARG001
@@ -84,11 +102,16 @@ def preload(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
     severity = "critical" if bad else "medium" if known else "high"
     words = f"; {bad[1]}" if bad else ""
     reason = f"{record.get('file.path')} puts {short(path)} into every program{words}; expected: {m.expected}."
-    return Verdict(severity, reason, matched(record, "file.path", "dll.path", "escadre.line"), line_target(record, path, [path] if path.startswith("/") else []) | {"data": path})
+    return Verdict(
+        severity,
+        reason,
+        matched(record, "file.path", "dll.path", "escadre.line"),
+        line_target(record, path, [path] if path.startswith("/") else []) | {"data": path},
+    )
 
 
 def ssh_key(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
-    """A key that may log in. Nobody but the site knows which are right: a key is a finding, and how grave depends on whom it opens and how."""
+    """A key that may log in. Only the site knows which are right: each is a finding, as grave as what it opens and how."""
     user, path = record.get("user.name", ""), record.get("file.path", "")
     forced = record.get("escadre.ssh.command", "")
     options = " ".join(record.get("escadre.ssh.options") or []).lower()
@@ -100,9 +123,12 @@ def ssh_key(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
     if record.get("escadre.line_hidden"):
         found.append(("the line", Suspicion("high", "has control characters that hide part of it on a terminal")))
     severity, words = worst(found, "high") or _by_account(m, user, path, host, forced, options)
-    reason = f"The key {record.get('escadre.ssh.fingerprint', '?')} ({short(record.get('escadre.ssh.comment', '') or 'no comment', 60)}) may log in as {user or '?'} ({path}): {words}; expected: {m.expected}."
+    key = f"{record.get('escadre.ssh.fingerprint', '?')} ({short(record.get('escadre.ssh.comment', '') or 'no comment', 60)})"
+    reason = f"The key {key} may log in as {user or '?'} ({path}): {words}; expected: {m.expected}."
     name = record.get("escadre.ssh.fingerprint") or record.get("escadre.ssh.comment") or ""
-    target = line_target(record, name, [f for f in commandline.posix(forced).files if f.startswith("/") and not is_interpreter(f, "linux")] if forced else [])
+    target = line_target(
+        record, name, [f for f in commandline.posix(forced).files if f.startswith("/") and not is_interpreter(f, "linux")] if forced else []
+    )
     return Verdict(severity, reason, matched(record, "file.path", "escadre.ssh.fingerprint", "escadre.ssh.comment", "escadre.line"), target)
 
 
@@ -113,7 +139,11 @@ def _by_account(m: Mechanism, user: str, path: str, host: Host, forced: str, opt
     home = path.split("/.ssh/")[0]
     if (user == "root" or home == "/root") and not bound:
         return "high", "it opens root from anywhere"
-    if _SERVICE_HOME.match(home) and user not in ("git", "gitea", "gitlab", "borg", "backup", "postgres", "ansible", "nagios", "jenkins") and not bound:
+    if (
+        _SERVICE_HOME.match(home)
+        and user not in ("git", "gitea", "gitlab", "borg", "backup", "postgres", "ansible", "nagios", "jenkins")
+        and not bound
+    ):
         return "high", f"{user or home} is no account that a person logs in with"
     uid = next((int(k) for k, v in host.users.items() if v == user and k.isdigit()), None)
     if uid is not None and 0 < uid < 1000 and not bound and not home.startswith("/home/"):
@@ -139,7 +169,11 @@ def examine(line: str, user: str, host: Host) -> tuple[list[tuple[str, Suspicion
 def line_target(record: dict[str, Any], name: str, payload: list[str]) -> dict[str, Any]:
     """One line of a text file, lossless."""
     fields = {
-        "path": record.get("file.path") or record.get("escadre.source"), "name": name, "line": record.get("escadre.line"), "line_bytes": record.get("escadre.line_bytes"),
-        "line_number": record.get("escadre.line_number"), "payload": payload,
+        "path": record.get("file.path") or record.get("escadre.source"),
+        "name": name,
+        "line": record.get("escadre.line"),
+        "line_bytes": record.get("escadre.line_bytes"),
+        "line_number": record.get("escadre.line_number"),
+        "payload": payload,
     }
     return {k: v for k, v in fields.items() if v is not None}

@@ -14,8 +14,28 @@ from commodore.persistence.suspicion import is_interpreter
 from commodore.persistence.verdict import short
 
 FACTS = (
-    "sha256", "size", "mode", "uid", "gid", "owner", "group_name", "nlink", "ino", "dev", "parent_ino", "root_ino", "xattrs", "mtime", "ctime", "atime", "btime", "type", "verdict",
-    "member", "method", "valid",
+    "sha256",
+    "size",
+    "mode",
+    "uid",
+    "gid",
+    "owner",
+    "group_name",
+    "nlink",
+    "ino",
+    "dev",
+    "parent_ino",
+    "root_ino",
+    "xattrs",
+    "mtime",
+    "ctime",
+    "atime",
+    "btime",
+    "type",
+    "verdict",
+    "member",
+    "method",
+    "valid",
 )
 _SYSTEM_PLACES = re.compile(r"/(?:usr/)?(?:s?bin|lib(?:32|64|x32|exec)?)/|(?i:[a-z]:\\(?:windows|winnt|program files(?: \(x86\))?)\\)")
 
@@ -61,7 +81,7 @@ def complete(target: Mapping[str, Any], members: Members | Iterable[Mapping[str,
 
 
 def completed(findings: Iterable[dict[str, Any]], members: Mapping[str, Members]) -> Iterator[dict[str, Any]]:
-    """Findings with whole targets, by collection id → members; and behind them one finding for each collected file that a high one starts."""
+    """Findings with whole targets (`members` by collection id), and behind them one for each collected file that a high one starts."""
     started: dict[tuple[str, str], dict[str, Any]] = {}
     for finding in findings:
         target = finding.get("escadre.target")
@@ -87,15 +107,32 @@ def _of_the_system(path: str) -> bool:
 
 def _payload(finding: dict[str, Any], path: str, facts: dict[str, Any]) -> dict[str, Any]:
     """The finding on a file that another finding starts."""
-    kept = {k: v for k, v in finding.items() if k not in ("escadre.first", "escadre.last", "rule.reference", "threat.technique.id", "escadre.attack_version")}
+    kept = {
+        k: v
+        for k, v in finding.items()
+        if k not in ("escadre.first", "escadre.last", "rule.reference", "threat.technique.id", "escadre.attack_version")
+    }
     identity = "\0".join(("finding", finding["escadre.collection"], finding["host.name"], FILE.id, path))
     return kept | {
-        "rule.id": FILE.id, "rule.name": FILE.name, "rule.category": FILE.category, "rule.reference": FILE.reference,
+        "rule.id": FILE.id,
+        "rule.name": FILE.name,
+        "rule.category": FILE.category,
+        "rule.reference": FILE.reference,
         "message": f"{short(path)} is started by {finding['rule.name'].lower()} {finding['rule.id']}: {finding['message']}",
         "escadre.reason": f"{short(path)} was collected, and a finding of {finding['escadre.severity']} severity starts it.",
-        "escadre.matched": {"file.path": path}, "escadre.group": path,
-        "escadre.target": {"mechanism": FILE.id, "kind": "file", "remove": "FQ", "path": path, "name": re.split(r"[\\/]", path)[-1], "file": facts, "payload": []},
-        "escadre.id": blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(), "escadre.cause": finding["escadre.id"],
+        "escadre.matched": {"file.path": path},
+        "escadre.group": path,
+        "escadre.target": {
+            "mechanism": FILE.id,
+            "kind": "file",
+            "remove": "FQ",
+            "path": path,
+            "name": re.split(r"[\\/]", path)[-1],
+            "file": facts,
+            "payload": [],
+        },
+        "escadre.id": blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(),
+        "escadre.cause": finding["escadre.id"],
     }
 
 

@@ -30,7 +30,9 @@ class _Traits(NamedTuple):
 @cache
 def _compiled(os: str) -> _Traits:
     part = traits()[os]
-    place, script, command = ([(s, re.compile(p, re.IGNORECASE | re.DOTALL), w) for s, p, w in part.get(kind, [])] for kind in ("place", "script", "command"))
+    place, script, command = (
+        [(s, re.compile(p, re.IGNORECASE | re.DOTALL), w) for s, p, w in part.get(kind, [])] for kind in ("place", "script", "command")
+    )
     return _Traits(place, script, command, frozenset(traits()["interpreters"][os]))
 
 
@@ -56,7 +58,9 @@ def of_file(path: str, os: str) -> list[Suspicion]:
 
 def _at_home(path: str, words: str) -> bool:
     """Windows programs in Windows' own folders have their names by right."""
-    return words.startswith("has the name of a Windows program") and (_home_of_names().search(path) is not None or not re.match(r"(?i)[a-z]:\\", path))
+    return words.startswith("has the name of a Windows program") and (
+        _home_of_names().search(path) is not None or not re.match(r"(?i)[a-z]:\\", path)
+    )
 
 
 def of_command(line: str, os: str) -> list[Suspicion]:

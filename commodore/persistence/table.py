@@ -16,9 +16,28 @@ import yaml
 from commodore.hits import SEVERITIES, Rule
 
 REMOVE = frozenset(("RV", "RK", "RS", "XE", "FQ", "TK", "SV", "WM", "LN", "JS", "UN", "AC", "PK", "MM"))
-_KEYS = frozenset((
-    "id", "name", "attack", "attack_version", "os", "dataset", "where", "lives", "expected", "judge", "options", "severity", "remove", "kind", "targets", "references", "false_positives",
-))
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_KEYS = frozenset(
+    (
+        "id",
+        "name",
+        "attack",
+        "attack_version",
+        "os",
+        "dataset",
+        "where",
+        "lives",
+        "expected",
+        "judge",
+        "options",
+        "severity",
+        "remove",
+        "kind",
+        "targets",
+        "references",
+        "false_positives",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +98,7 @@ def _texts() -> list[tuple[str, bytes]]:
 
 
 def _documents() -> list[tuple[str, dict[str, Any]]]:
-    return [(name, yaml.load(raw, getattr(yaml, "CSafeLoader", yaml.SafeLoader))) for name, raw in _texts()]
+    return [(name, yaml.load(raw, _LOADER)) for name, raw in _texts()]  # noqa: S506  (the safe loader, in C where it is there)
 
 
 def _mechanism(file: str, row: dict[str, Any]) -> Mechanism:
@@ -95,10 +114,32 @@ def _mechanism(file: str, row: dict[str, Any]) -> Mechanism:
     if not all(re.fullmatch(r"T\d{4}(\.\d{3})?", t) for t in row["attack"]):
         raise ValueError(f"{file}: attack")
     where = tuple((field, _test(patterns)) for field, patterns in row["where"].items())
-    rule = Rule(row["id"], row["name"], "persistence", row["severity"], reference=row["references"][0], ruleset="persistence", techniques=tuple(row["attack"]),
-                attack_version=row["attack_version"], description=f"expected: {row['expected']}")
-    return Mechanism(row["id"], row["name"], tuple(row["attack"]), row["attack_version"], row["dataset"], where, row["expected"], row["judge"], row["options"],
-                     row["severity"], row["remove"], row["kind"], rule)
+    rule = Rule(
+        row["id"],
+        row["name"],
+        "persistence",
+        row["severity"],
+        reference=row["references"][0],
+        ruleset="persistence",
+        techniques=tuple(row["attack"]),
+        attack_version=row["attack_version"],
+        description=f"expected: {row['expected']}",
+    )
+    return Mechanism(
+        row["id"],
+        row["name"],
+        tuple(row["attack"]),
+        row["attack_version"],
+        row["dataset"],
+        where,
+        row["expected"],
+        row["judge"],
+        row["options"],
+        row["severity"],
+        row["remove"],
+        row["kind"],
+        rule,
+    )
 
 
 def _test(patterns: list[str]) -> Callable[[str], Any]:

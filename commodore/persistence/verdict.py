@@ -9,7 +9,7 @@ from commodore.persistence.suspicion import Suspicion
 
 
 class Verdict(NamedTuple):
-    """Not expected. `reason`: one sentence; `matched`: the fields that it rests on; `target`: what HUNTER needs beyond mechanism and kind."""
+    """Not expected. `reason`: one sentence; `matched`: the fields it rests on; `target`: what HUNTER needs beyond mechanism and kind."""
 
     severity: str
     reason: str

@@ -13,7 +13,9 @@ from commodore.persistence.verdict import Verdict, lower, matched, short, worst
 
 _ACCESSIBLE = re.compile(r"(?i)\.(?:exe|dll|scr|com|pif|bat|cmd|ps1|vbs|vbe|js|jse|wsf|wsh|hta|cpl|jar|py|sct)\Z")
 _LINKS = re.compile(r"(?i)\.(?:lnk|url|pif|appref-ms)\Z")
-_OF_WINDOWS = re.compile(r"(?i)\A(?:[a-z]:\\windows\\|[a-z]:\\winnt\\|[a-z]:\\program files(?: \(x86\))?\\|[a-z]:\\programdata\\microsoft\\)")
+_OF_WINDOWS = re.compile(
+    r"(?i)\A(?:[a-z]:\\windows\\|[a-z]:\\winnt\\|[a-z]:\\program files(?: \(x86\))?\\|[a-z]:\\programdata\\microsoft\\)"
+)
 
 
 def command(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
@@ -45,7 +47,12 @@ def startup_file(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | 
         return None
     severity, words = judged
     reason = f"{short(path)} is opened at each logon: {words}; expected: {m.expected}."
-    return Verdict(severity, reason, matched(record, "file.path", "process.command_line", "file.target_path"), {"path": path, "name": name, "payload": payload})
+    return Verdict(
+        severity,
+        reason,
+        matched(record, "file.path", "process.command_line", "file.target_path"),
+        {"path": path, "name": name, "payload": payload},
+    )
 
 
 def list_value(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
@@ -55,12 +62,22 @@ def list_value(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | No
     expected = m.options["user" if user else "machine"]
     root = (host.system_root or "C:\\Windows").lower()
     elements = [e.strip().strip('"').strip() for e in data.split(",")]
-    guilty = [e for e in elements if e and commandline.expand_windows(e, root).lower().replace("c:\\windows", root, 1) not in _rooted(expected, root)]
+    guilty = [
+        e
+        for e in elements
+        if e and commandline.expand_windows(e, root).lower().replace("c:\\windows", root, 1) not in _rooted(expected, root)
+    ]
     if not guilty:
         return None
     payload = [p for e in guilty for p in examine(e, record, host)[1]]
-    reason = f"{short(record.get('registry.path', ''))} has {', '.join(f'`{short(e)}`' for e in guilty[:5])} beside what is expected: {m.expected}."
-    return Verdict(m.severity, reason, matched(record, "registry.path", "registry.data.strings"), registry_target(record, payload) | {"elements": guilty})
+    shown = ", ".join(f"`{short(e)}`" for e in guilty[:5])
+    reason = f"{short(record.get('registry.path', ''))} has {shown} beside what is expected: {m.expected}."
+    return Verdict(
+        m.severity,
+        reason,
+        matched(record, "registry.path", "registry.data.strings"),
+        registry_target(record, payload) | {"elements": guilty},
+    )
 
 
 def _rooted(expected: list[str], root: str) -> set[str]:
@@ -76,8 +93,14 @@ def service(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
         return None
     severity, words = judged
     severity = lower(severity, "medium") if record.get("escadre.service.start") == "disabled" else severity
-    reason = f"Service {short(record.get('service.name', ''))} ({record.get('escadre.service.start', 'no start type')}) runs `{short(line)}`: {words}; expected: {m.expected}."
-    return Verdict(severity, reason, matched(record, "service.name", "registry.path", "process.command_line"), service_target(record, "ImagePath", line, payload))
+    name = f"{short(record.get('service.name', ''))} ({record.get('escadre.service.start', 'no start type')})"
+    reason = f"Service {name} runs `{short(line)}`: {words}; expected: {m.expected}."
+    return Verdict(
+        severity,
+        reason,
+        matched(record, "service.name", "registry.path", "process.command_line"),
+        service_target(record, "ImagePath", line, payload),
+    )
 
 
 def service_dll(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
@@ -94,7 +117,12 @@ def service_dll(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | N
         return None
     severity, words = judged
     reason = f"Service {short(record.get('service.name', ''))} loads `{short(raw)}`: {short(words, 300)}; expected: {m.expected}."
-    return Verdict(severity, reason, matched(record, "service.name", "registry.path", "escadre.service.dll"), service_target(record, "ServiceDll", raw, [path]))
+    return Verdict(
+        severity,
+        reason,
+        matched(record, "service.name", "registry.path", "escadre.service.dll"),
+        service_target(record, "ServiceDll", raw, [path]),
+    )
 
 
 def task(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
@@ -113,8 +141,13 @@ def task(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
     name = str(record.get("escadre.task.path") or record.get("escadre.source", ""))
     if record.get("escadre.task.enabled") is False:
         severity = lower(severity, "medium")
-    target = {"path": record.get("file.path") or record.get("escadre.source", ""), "name": name, "data": lines, "principal": record.get("escadre.task.principal"),
-              "payload": list(dict.fromkeys(payload))}
+    target = {
+        "path": record.get("file.path") or record.get("escadre.source", ""),
+        "name": name,
+        "data": lines,
+        "principal": record.get("escadre.task.principal"),
+        "payload": list(dict.fromkeys(payload)),
+    }
     reason = f"Scheduled task {short(name)} starts `{short('` and `'.join(lines), 300)}`: {words}; expected: {m.expected}."
     seen = matched(record, "escadre.task.path", "escadre.task.commands", "process.command_line")
     return Verdict(severity, reason, seen, {k: v for k, v in target.items() if v is not None})
@@ -164,7 +197,13 @@ def _environment(record: dict[str, Any], host: Host) -> dict[str, str]:
         found = re.match(r"(?i)([a-z]:\\(?:users|documents and settings)\\[^\\]+)\\", record.get("escadre.source", ""))
         profile = found.group(1) if found else "C:\\Users\\" + str(record.get("user.name") or "user")
     local = profile + "\\AppData\\Local"
-    return {"USERPROFILE": profile, "APPDATA": profile + "\\AppData\\Roaming", "LOCALAPPDATA": local, "TEMP": local + "\\Temp", "TMP": local + "\\Temp"}
+    return {
+        "USERPROFILE": profile,
+        "APPDATA": profile + "\\AppData\\Roaming",
+        "LOCALAPPDATA": local,
+        "TEMP": local + "\\Temp",
+        "TMP": local + "\\Temp",
+    }
 
 
 def _line(record: dict[str, Any]) -> str:
@@ -181,9 +220,16 @@ def _line(record: dict[str, Any]) -> str:
 def registry_target(record: dict[str, Any], payload: list[str]) -> dict[str, Any]:
     """A value, lossless: key, name, data, type and original bytes."""
     fields = {
-        "path": record.get("registry.path"), "hive": record.get("registry.hive"), "key": record.get("registry.key"), "name": record.get("registry.value"),
-        "data": record.get("registry.data.strings"), "data_type": record.get("registry.data.type"), "data_bytes": record.get("registry.data.bytes"),
-        "hive_file": record.get("escadre.source"), "written": record.get("escadre.registry.last_written"), "payload": payload,
+        "path": record.get("registry.path"),
+        "hive": record.get("registry.hive"),
+        "key": record.get("registry.key"),
+        "name": record.get("registry.value"),
+        "data": record.get("registry.data.strings"),
+        "data_type": record.get("registry.data.type"),
+        "data_bytes": record.get("registry.data.bytes"),
+        "hive_file": record.get("escadre.source"),
+        "written": record.get("escadre.registry.last_written"),
+        "payload": payload,
     }
     return {k: v for k, v in fields.items() if v is not None}
 
@@ -191,8 +237,17 @@ def registry_target(record: dict[str, Any], payload: list[str]) -> dict[str, Any
 def service_target(record: dict[str, Any], value: str, data: str, payload: list[str]) -> dict[str, Any]:
     """A service as a whole, and the value that is guilty."""
     fields = {
-        "path": record.get("registry.path"), "hive": record.get("registry.hive"), "key": record.get("registry.key"), "name": record.get("service.name"), "value": value, "data": data,
-        "start": record.get("escadre.service.start"), "account": record.get("escadre.service.account"), "control_set": record.get("escadre.service.control_set"),
-        "hive_file": record.get("escadre.source"), "written": record.get("escadre.registry.last_written"), "payload": payload,
+        "path": record.get("registry.path"),
+        "hive": record.get("registry.hive"),
+        "key": record.get("registry.key"),
+        "name": record.get("service.name"),
+        "value": value,
+        "data": data,
+        "start": record.get("escadre.service.start"),
+        "account": record.get("escadre.service.account"),
+        "control_set": record.get("escadre.service.control_set"),
+        "hive_file": record.get("escadre.source"),
+        "written": record.get("escadre.registry.last_written"),
+        "payload": payload,
     }
     return {k: v for k, v in fields.items() if v is not None}

@@ -1,7 +1,7 @@
-"""Lists of indicators as text or CSV: hashes, addresses, networks, domains, URLs, paths and file names, defanged or not.
+r"""Lists of indicators as text or CSV: hashes, addresses, networks, domains, URLs, paths and file names, defanged or not.
 
-One indicator a line, or a CSV with or without a header. A line may name its type (`domain: evil.example`). `#` and `//` begin a comment. What would
-match nearly every host (a top-level domain, `0.0.0.0/0`, `C:\\Windows`, `cmd.exe`) is refused with line and reason.
+One indicator a line, or a CSV with or without a header. A line may name its type (`domain: evil.example`). `#` and `//` begin a comment.
+What would match nearly every host (a top-level domain, `0.0.0.0/0`, `C:\Windows`, `cmd.exe`) is refused with line and reason.
 """
 
 from __future__ import annotations
@@ -25,13 +25,49 @@ MAX_LINE = 8192
 _HASHES = {32: "md5", 40: "sha1", 64: "sha256"}
 _HEX = re.compile(r"[0-9a-fA-F]+\Z")
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
-_TYPED = re.compile(r"\s*(md5|sha1|sha256|hash|ip|ipv4|ipv6|cidr|domain|hostname|host|url|path|filename|file)\s*[:=]\s*(?!//)(.+)\Z", re.IGNORECASE)
+_TYPED = re.compile(
+    r"\s*(md5|sha1|sha256|hash|ip|ipv4|ipv6|cidr|domain|hostname|host|url|path|filename|file)\s*[:=]\s*(?!//)(.+)\Z", re.IGNORECASE
+)
 _COLUMNS = {
-    "md5": "", "sha1": "", "sha256": "", "hash": "", "ip": "ip", "ipv4": "ip", "ipv6": "ip", "ip_address": "ip", "cidr": "cidr", "domain": "domain", "hostname": "domain", "host": "domain",
-    "fqdn": "domain", "url": "url", "path": "path", "filepath": "path", "file_path": "path", "filename": "filename", "file_name": "filename", "file": "filename", "value": "", "indicator": "", "ioc": "",
+    "md5": "",
+    "sha1": "",
+    "sha256": "",
+    "hash": "",
+    "ip": "ip",
+    "ipv4": "ip",
+    "ipv6": "ip",
+    "ip_address": "ip",
+    "cidr": "cidr",
+    "domain": "domain",
+    "hostname": "domain",
+    "host": "domain",
+    "fqdn": "domain",
+    "url": "url",
+    "path": "path",
+    "filepath": "path",
+    "file_path": "path",
+    "filename": "filename",
+    "file_name": "filename",
+    "file": "filename",
+    "value": "",
+    "indicator": "",
+    "ioc": "",
     "observable": "",
 }
-_KINDS = {"hash": "", "ipv4": "ip", "ipv6": "ip", "hostname": "domain", "host": "domain", "file": "filename", "filepath": "path", "ip-dst": "ip", "ip-src": "ip", "ipv4-addr": "ip", "ipv6-addr": "ip", "domain-name": "domain"}
+_KINDS = {
+    "hash": "",
+    "ipv4": "ip",
+    "ipv6": "ip",
+    "hostname": "domain",
+    "host": "domain",
+    "file": "filename",
+    "filepath": "path",
+    "ip-dst": "ip",
+    "ip-src": "ip",
+    "ipv4-addr": "ip",
+    "ipv6-addr": "ip",
+    "domain-name": "domain",
+}
 
 
 class Indicator(NamedTuple):
@@ -130,7 +166,12 @@ def refang(text: str) -> str:
     """`hxxp[:]//evil[.]example` → `http://evil.example`."""
     text = re.sub(r"\[\s*(?:\.|dot)\s*\]|\(\s*(?:\.|dot)\s*\)|\{\s*(?:\.|dot)\s*\}", ".", text, flags=re.IGNORECASE)
     text = re.sub(r"\[\s*(:|://|/|@)\s*\]", r"\1", text)
-    return re.sub(r"\A(h[x*]{2}p|fxp|meow)(s?)(?=:|\b)", lambda m: ("ftp" if m.group(1).lower() == "fxp" else "http") + m.group(2), text, flags=re.IGNORECASE)
+    return re.sub(
+        r"\A(h[x*]{2}p|fxp|meow)(s?)(?=:|\b)",
+        lambda m: ("ftp" if m.group(1).lower() == "fxp" else "http") + m.group(2),
+        text,
+        flags=re.IGNORECASE,
+    )
 
 
 def normalise(text: str, kind: str = "") -> tuple[str, str]:
@@ -233,6 +274,11 @@ def _domain(name: str) -> str:
     labels = bare.split(".")
     if bare in _broad()["suffixes"] or (len(labels) == 1 and _LABEL.match(bare) and (name != bare or len(bare) <= 6)):
         raise _No(f"`{_short(name)}` is a suffix under which anybody has names: it would match far too much")
-    if len(labels) < 2 or len(bare) > 253 or not all(_LABEL.match(x) for x in labels) or not re.fullmatch(r"[a-z]{2,63}|xn--[a-z0-9-]+", labels[-1]):
+    if (
+        len(labels) < 2
+        or len(bare) > 253
+        or not all(_LABEL.match(x) for x in labels)
+        or not re.fullmatch(r"[a-z]{2,63}|xn--[a-z0-9-]+", labels[-1])
+    ):
         raise _No(f"not an indicator: `{_short(name)}`")
     return bare

@@ -45,7 +45,11 @@ def _findings(case: Path) -> Iterator[dict]:
 def _of(plant: Plant, findings: list[dict]) -> list[dict]:
     """Findings of the plant's row on its host that carry its mark."""
     mark = orjson.dumps(plant.mark).decode()[1:-1].lower()
-    return [f for f in findings if f["host.name"].lower() == plant.host and f["rule.id"] == plant.row and mark in orjson.dumps(f["escadre.target"]).decode().lower()]
+    return [
+        f
+        for f in findings
+        if f["host.name"].lower() == plant.host and f["rule.id"] == plant.row and mark in orjson.dumps(f["escadre.target"]).decode().lower()
+    ]
 
 
 def test_every_plant_is_found_and_no_near_miss_is_grave(outcome: tuple[list[Plant], list[dict]]) -> None:
@@ -69,7 +73,11 @@ def test_every_plant_is_found_and_no_near_miss_is_grave(outcome: tuple[list[Plan
 def test_nothing_grave_is_said_of_what_was_not_planted(outcome: tuple[list[Plant], list[dict]]) -> None:
     planted, findings = outcome
     explained = {f["escadre.id"] for p in planted if p.guilty for f in _of(p, findings)}
-    assert not [f["message"] for f in findings if f["escadre.severity"] in GRAVE and f["escadre.id"] not in explained and f.get("escadre.cause") not in explained]
+    assert not [
+        f["message"]
+        for f in findings
+        if f["escadre.severity"] in GRAVE and f["escadre.id"] not in explained and f.get("escadre.cause") not in explained
+    ]
 
 
 def test_targets_carry_what_was_written_unchanged(outcome: tuple[list[Plant], list[dict]]) -> None:

@@ -20,7 +20,33 @@ def empty() -> bytes:
     security = struct.pack("<BBHIIII", 1, 0, 0x8000, 0, 0, 0, 0)
     nk_size, sk_size = 88, 48
     sk_at = 0x20 + nk_size
-    nk = struct.pack("<i2sHQIIIIIIIIIIIIIIIHH", -nk_size, b"nk", 0x2C, stamp, 0, 0xFFFFFFFF, 0, 0, 0xFFFFFFFF, 0xFFFFFFFF, 0, 0xFFFFFFFF, sk_at, 0xFFFFFFFF, 0, 0, 0, 0, 0, len(name), 0) + name
+    nk = (
+        struct.pack(
+            "<i2sHQIIIIIIIIIIIIIIIHH",
+            -nk_size,
+            b"nk",
+            0x2C,
+            stamp,
+            0,
+            0xFFFFFFFF,
+            0,
+            0,
+            0xFFFFFFFF,
+            0xFFFFFFFF,
+            0,
+            0xFFFFFFFF,
+            sk_at,
+            0xFFFFFFFF,
+            0,
+            0,
+            0,
+            0,
+            0,
+            len(name),
+            0,
+        )
+        + name
+    )
     sk = struct.pack("<i2sHIIII", -sk_size, b"sk", 0, sk_at, sk_at, 1, len(security)) + security
     cells = nk.ljust(nk_size, b"\0") + sk.ljust(sk_size, b"\0")
     free = 4096 - 0x20 - len(cells)

@@ -119,7 +119,9 @@ def _regex(field: str, patterns: list[str]) -> Test:
     long = _LONG.match(patterns[0]) if len(patterns) == 1 else None
     if long:
         least = int(long.group(1))
-        return lambda v: (x := v.exact(field) if field else v.exact_text) is not None and len(x) >= least and max(map(len, x.split("\n"))) >= least
+        return lambda v: (
+            (x := v.exact(field) if field else v.exact_text) is not None and len(x) >= least and max(map(len, x.split("\n"))) >= least
+        )
     match = _patterns(patterns)
     if not field:
         return lambda v: match(v.exact_text)
@@ -193,7 +195,13 @@ def _reference(field: str, payload: list[str]) -> Test:
 
 
 _WHOLE: dict[str, Callable[[str, Any], Test]] = {
-    "re": _regex, "cidr": _cidr, "null": _null, "any": _present, "exists": _exists, "num": _number, "ref": _reference,
+    "re": _regex,
+    "cidr": _cidr,
+    "null": _null,
+    "any": _present,
+    "exists": _exists,
+    "num": _number,
+    "ref": _reference,
 }
 
 

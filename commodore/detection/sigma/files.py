@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from commodore.hits import Refusal
 from commodore.detection.sigma.rule import SigmaRule, rule_from
 from commodore.detection.sigma.values import Unsupported
+from commodore.hits import Refusal
 from scout.console import WRONG_USE, Complaint
 
 MAX_FILE = 1 << 20
@@ -107,7 +107,12 @@ def _too_deep(text: str) -> int:
     for number, line in enumerate(text.splitlines(), 1):
         head = line[: len(line) - len(line.lstrip(" -?:"))]
         depth += line.count("[") + line.count("{") - line.count("]") - line.count("}")
-        if len(head) > MAX_NESTING and head.strip() or len(head) > 4 * MAX_NESTING or line.count("[") + line.count("{") > MAX_NESTING or depth > MAX_NESTING:
+        if (
+            (len(head) > MAX_NESTING and head.strip())
+            or len(head) > 4 * MAX_NESTING
+            or line.count("[") + line.count("{") > MAX_NESTING
+            or depth > MAX_NESTING
+        ):
             return number
         depth = max(depth, 0)
     return 0

@@ -123,8 +123,9 @@ class Matcher:
                 by_text.setdefault(text, []).append(entry)
         find = None
         if by_text:
-            find = AhoCorasick(list(by_text), matchkind=MatchKind.Standard, store_patterns=False,
-                               implementation=Implementation.ContiguousNFA).find_matches_as_indexes
+            find = AhoCorasick(
+                list(by_text), matchkind=MatchKind.Standard, store_patterns=False, implementation=Implementation.ContiguousNFA
+            ).find_matches_as_indexes
         return Bucket(tuple(always), find, [tuple(e) for e in by_text.values()], header)
 
     def _has_keywords(self, row: Row) -> bool:

@@ -3,9 +3,10 @@
     ["and", node, …]   ["or", node, …]   ["not", node]
     [kind, field, payload]      a test on one field; field '' means any value of the event (a keyword)
 
-Kinds: `eq` `sw` `ew` `has` (payload: list of strings, any of them; lower case, compared without case) and the same with `c` appended
-(with case); `glob`, `globc` (list of part lists, see `STAR`); `re` (list of patterns); `cidr` (list of networks); `num` ([operator, number]);
-`null`, `any` (null); `exists` (boolean); `ref` ([other field, how]); `true`, `false` (what a log source settles beforehand).
+Kinds: `eq` `sw` `ew` `has` (payload: list of strings, any of them; lower case, compared without case) and the same with `c`
+appended (with case); `glob`, `globc` (list of part lists, see `STAR`); `re` (list of patterns); `cidr` (list of networks);
+`num` ([operator, number]); `null`, `any` (null); `exists` (boolean); `ref` ([other field, how]); `true`, `false` (what a log source
+settles beforehand).
 """
 
 from __future__ import annotations
@@ -71,4 +72,7 @@ def glob_regex(parts: list[Part], *, keyword: bool = False) -> str:
 
 
 def _quote(text: str) -> str:
-    return "".join(c if c.isalnum() or ord(c) > 127 else "\\x00" if c == "\0" else "\\" + c if c.isprintable() and c != " " else f"\\x{{{ord(c):x}}}" for c in text)
+    return "".join(
+        c if c.isalnum() or ord(c) > 127 else "\\x00" if c == "\0" else "\\" + c if c.isprintable() and c != " " else f"\\x{{{ord(c):x}}}"
+        for c in text
+    )

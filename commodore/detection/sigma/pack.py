@@ -17,12 +17,12 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from commodore.hits import Refusal, Rule
 from commodore.detection.sigma.files import RuleFile, digest, rules
 from commodore.detection.sigma.nodes import Node
 from commodore.detection.sigma.prefilter import event_ids, needed
 from commodore.detection.sigma.rule import SigmaRule
 from commodore.detection.sigma.sources import places, settled, table
+from commodore.hits import Refusal, Rule
 
 FORMAT = "escadre sigma 1"
 KEEP = 8

@@ -52,12 +52,16 @@ def rule_from(document: Any, file: str) -> SigmaRule:
         raise Unsupported(f"`{level}` is not a level: {', '.join(LEVELS)}", "level")
     references = document.get("references")
     return SigmaRule(
-        id=str(document.get("id") or f"{file}#{document['title']}"), title=str(document["title"]), level=level,
-        author=str(document.get("author") or ""), license=str(document.get("license") or ""),
+        id=str(document.get("id") or f"{file}#{document['title']}"),
+        title=str(document["title"]),
+        level=level,
+        author=str(document.get("author") or ""),
+        license=str(document.get("license") or ""),
         reference=str(references[0]) if isinstance(references, list) and references else "",
         techniques=_techniques(document.get("tags")),
         logsource=(_name(source, "product"), _name(source, "category"), _name(source, "service")),
-        file=file, node=_detection(document["detection"]),
+        file=file,
+        node=_detection(document["detection"]),
     )
 
 
@@ -100,9 +104,7 @@ def _selection(body: Any, name: str) -> Node:
 
 def _bounded(document: Any) -> None:
     """Aliases can make a small file an endless tree: count what would be walked."""
-    total = 0
-    for _ in _walk(document):
-        total += 1
+    for total, _ in enumerate(_walk(document)):
         if total > MAX_VALUES:
             raise Unsupported(f"more than {MAX_VALUES} values: anchors that multiply, or not a rule")
 

@@ -32,7 +32,7 @@ class Source(NamedTuple):
 
 
 class Table(NamedTuple):
-    """`system`: Sigma field → record field. `rendered`: `=name` → (field of the event, raw value → rendered). `common`: poor search keys."""
+    """`system`: Sigma field → record field; `rendered`: `=name` → (field of the event, {raw: shown}); `common`: poor search keys."""
 
     sources: tuple[Source, ...]
     system: dict[str, str]
@@ -45,7 +45,7 @@ class Table(NamedTuple):
 def table() -> Table:
     """The table of this package. Raises ValueError for an entry that the validator refuses."""
     text = files("commodore.detection").joinpath("sigma/logsources.yaml").read_bytes()
-    document = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    document = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  (the safe loader, in C where it is there)
     extra = set(document) - {"system_fields", "common", "sources"}
     if extra:
         raise ValueError(f"logsources.yaml: unknown part `{extra.pop()}`")
@@ -70,8 +70,15 @@ def _source(entry: dict[str, Any], place: dict[str, Any], rendered: dict[str, tu
             rename[field] = target
     known = frozenset(rename) | frozenset(place.get("keep", ())) if place.get("has") == "renamed" else None
     where = conjunction([field_test(k, v) for k, v in place.get("where", {}).items()])
-    return Source(entry.get("category", ""), entry.get("service", ""), tuple(c.lower() for c in place["channel"]),
-                  frozenset(str(c) for c in place.get("code", ())), where, rename, known)
+    return Source(
+        entry.get("category", ""),
+        entry.get("service", ""),
+        tuple(c.lower() for c in place["channel"]),
+        frozenset(str(c) for c in place.get("code", ())),
+        where,
+        rename,
+        known,
+    )
 
 
 def places(logsource: tuple[str, str, str]) -> list[int]:

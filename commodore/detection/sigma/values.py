@@ -20,7 +20,13 @@ _PLACING = {"contains", "startswith", "endswith"}
 _ENCODING: dict[str, str] = {"wide": "utf-16-le", "utf16le": "utf-16-le", "utf16be": "utf-16-be", "utf16": "utf-16"}
 _COMPARE = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 _FLAGS = {"i", "ignorecase", "m", "multiline", "s", "dotall"}
-_KNOWN = _PLACING | set(_ENCODING) | set(_COMPARE) | _FLAGS | {"all", "re", "cidr", "windash", "base64", "base64offset", "fieldref", "exists", "cased"}
+_KNOWN = (
+    _PLACING
+    | set(_ENCODING)
+    | set(_COMPARE)
+    | _FLAGS
+    | {"all", "re", "cidr", "windash", "base64", "base64offset", "fieldref", "exists", "cased"}
+)
 
 
 class Unsupported(Exception):  # noqa: N818  (it becomes a refusal with a line)
