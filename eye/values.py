@@ -37,7 +37,7 @@ def nanoseconds(text: object) -> int | None:
 
 
 def span(text: str) -> tuple[int, int] | None:
-    """First and last nanosecond of a time that may be partial (`2026`, `2026-10-31`, `2026-10-31T19:22`); None if it is none."""
+    """First and last nanosecond of a time that may be partial (`2026`, `2026-10-31`, `2026-10-31T19:22`); with a fraction it is one instant; None if it is none."""
     found = _PARTIAL.fullmatch(text)
     if not found:
         return None
@@ -45,8 +45,7 @@ def span(text: str) -> tuple[int, int] | None:
     try:
         start = datetime(int(y), int(mo or 1), int(d or 1), int(h or 0), int(mi or 0), int(s or 0), tzinfo=UTC)
         if fraction:
-            first = _ns(start) + int(fraction.ljust(9, "0"))
-            last = first + 10 ** (9 - len(fraction)) - 1
+            first = last = _ns(start) + int(fraction.ljust(9, "0"))
         else:
             first, last = _ns(start), _ns(_next(start, mo, d, h, mi, s)) - 1
     except (ValueError, OverflowError):

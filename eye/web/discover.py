@@ -198,7 +198,7 @@ def _leaves(name: str, value: Any) -> list[tuple[str, Any]]:
     if isinstance(value, dict):
         return [leaf for key, below in value.items() for leaf in _leaves(f"{name}.{key}", below)] or [(name, "{}")]
     if isinstance(value, list):
-        return [leaf for below in value[:200] for leaf in _leaves(name, below)] 
+        return [leaf for below in value[:200] for leaf in _leaves(name, below)]
     return [(name, value)]
 
 

@@ -1,0 +1,244 @@
+"""`eye load CASE`: every record and finding of a case into plain indices, once; what is refused is listed, and both sides are counted.
+
+`_id` is `escadre.id` and the operation `create`: a second load changes nothing (409 counts as already there). A server that is busy (429,
+503) or does not answer is asked again, slower; an item that it refuses goes, with the reason, into `<case>/index/refused.jsonl`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+from elasticsearch import ApiError, Elasticsearch, TransportError
+
+from commodore.schema import Field, registry
+from eye.case import lines, open_case, sources
+from eye.elastic.templates import IGNORE_ABOVE, template
+from eye.tokens import all_tokens
+from eye.values import ES_NS_MIN, address, nanoseconds
+from scout.console import COULD_NOT, Complaint, duration, plural
+
+CHUNK, CHUNK_BYTES = 2000, 8_000_000
+TRIES = 8
+BUSY = (429, 502, 503, 504)
+Progress = Callable[[str, int], None]
+
+
+@dataclass
+class Loaded:
+    """What a load did. `indices`: index → {read, created, there, refused, counted}."""
+
+    indices: dict[str, dict[str, int]] = field(default_factory=dict)
+    out_of_range: int = 0
+    """dates that `date_nanos` cannot hold: absent as dates, kept as text in `escadre.raw_dates`"""
+    misfit: int = 0
+    """values that are not of their registered type: absent, kept in the case"""
+    long_values: int = 0
+    """keyword values over 8,191 characters: found by words, not by their field"""
+    retries: int = 0
+    refused_file: str = ""
+    seconds: float = 0.0
+
+    @property
+    def whole(self) -> bool:
+        """Nothing refused, and both sides count the same."""
+        return all(not c["refused"] and c["counted"] == c["read"] for c in self.indices.values())
+
+    def document(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {**asdict(self), "whole": self.whole}
+
+
+def index_name(case: str, family: str) -> str:
+    """`escadre-<case>-<family>`, in what Elasticsearch allows for a name."""
+    clean = re.sub(r"[^a-z0-9_]+", "-", case.lower()).strip("-_") or "case"
+    return f"escadre-{clean[:100]}-{family}"
+
+
+def load(path: str | Path, client: Elasticsearch, *, name: str = "", progress: Progress | None = None) -> Loaded:
+    """Load a case. Raises Complaint where the server cannot be used; otherwise see `Loaded.whole`."""
+    case, started, done = open_case(path), time.monotonic(), Loaded()
+    title = name or case.resolve().name
+    (case / "index").mkdir(exist_ok=True)
+    refused = case / "index" / "refused.jsonl"
+    refused.unlink(missing_ok=True)
+    loader = _Loader(client, done, refused, progress)
+    try:
+        for family, files in _families(case).items():
+            index = index_name(title, family)
+            loader.prepare(index, title, family)
+            for dataset, file in files:
+                loader.file(index, dataset, file)
+        for index in done.indices:
+            client.indices.refresh(index=index)
+            done.indices[index]["counted"] = int(client.count(index=index)["count"])
+    except (ApiError, TransportError) as e:
+        raise Complaint(f"Elasticsearch gave up: {reason(e)}.", "Load again: what is there already is kept.", COULD_NOT) from e
+    done.refused_file = str(refused) if refused.exists() else ""
+    done.seconds = time.monotonic() - started
+    return done
+
+
+def reason(error: ApiError | TransportError) -> str:
+    """What the server, or the way to it, said, in one line."""
+    if isinstance(error, ApiError):
+        told = error.body.get("error", {}) if isinstance(error.body, dict) else error.body
+        while isinstance(told, dict) and isinstance(told.get("caused_by"), dict):
+            told = told["caused_by"]
+        return f"{error.status_code}: {told.get('reason') if isinstance(told, dict) else told}"[:400]
+    return str(error.args[0] if error.args else error).split("\n")[0][:300]
+
+
+def _families(case: Path) -> dict[str, list[tuple[str, Path]]]:
+    """Family → (dataset, file). A dataset whose first record is a state goes to `state`."""
+    result: dict[str, list[tuple[str, Path]]] = {}
+    for source in sources(case):
+        first = next(lines(source.path), b"{}")
+        family = "state" if orjson.loads(first).get("event.kind") == "state" else "logs"
+        result.setdefault(family, []).append((source.dataset, source.path))
+    if (case / "findings.jsonl.zst").exists():
+        result["finding"] = [("finding", case / "findings.jsonl.zst")]
+    return result
+
+
+@dataclass
+class _Loader:
+    client: Elasticsearch
+    done: Loaded
+    refused: Path
+    progress: Progress | None
+
+    def prepare(self, index: str, title: str, family: str) -> None:
+        """Template and index; a server without the whitespace tokenizer gets one whose phrases are in lower case only."""
+        self.done.indices.setdefault(index, dict.fromkeys(("read", "created", "there", "refused", "counted"), 0))
+        if self.client.indices.exists(index=index):
+            return
+        short = index.removeprefix("escadre-").removesuffix(f"-{family}")
+        body = template(short, family, whitespace=self._has_whitespace())
+        digest = hashlib.blake2b(orjson.dumps(body, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
+        body["_meta"] |= {"case": title, "digest": digest}
+        self.client.indices.put_index_template(name=index, **{k: v for k, v in body.items() if k != "_meta"}, meta=body["_meta"])
+        self.client.indices.create(index=index)
+
+    def _has_whitespace(self) -> bool:
+        try:
+            self.client.indices.analyze(tokenizer="whitespace", text="a")
+        except ApiError:
+            return False
+        return True
+
+    def file(self, index: str, dataset: str, path: Path) -> None:
+        chunk: list[tuple[str, bytes]] = []
+        size = 0
+        for line in lines(path):
+            record = orjson.loads(line)
+            body = orjson.dumps(document(record, self.done))
+            chunk.append((str(record.get("escadre.id")), body))
+            size += len(body)
+            if len(chunk) >= CHUNK or size >= CHUNK_BYTES:
+                self.send(index, dataset, chunk)
+                chunk, size = [], 0
+        if chunk:
+            self.send(index, dataset, chunk)
+
+    def send(self, index: str, dataset: str, chunk: list[tuple[str, bytes]]) -> None:
+        """One chunk, until every item is created, there, or refused; busy items are sent again, slower."""
+        counts = self.done.indices[index]
+        counts["read"] += len(chunk)
+        if self.progress:
+            self.progress(dataset, len(chunk))
+        for attempt in range(TRIES):
+            chunk = list(self._again(index, chunk, counts, last=attempt == TRIES - 1))
+            if not chunk:
+                return
+            self.done.retries += 1
+            time.sleep(min(30.0, 0.2 * 2**attempt))
+
+    def _again(self, index: str, chunk: list[tuple[str, bytes]], counts: dict[str, int], *, last: bool) -> Iterator[tuple[str, bytes]]:
+        """Send; yield the items that must be sent again."""
+        body: list[bytes] = []
+        for key, document in chunk:
+            body += [orjson.dumps({"create": {"_id": key}}), document]
+        try:
+            answer = self.client.bulk(index=index, operations=body)
+        except (ApiError, TransportError) as e:
+            if last or (isinstance(e, ApiError) and e.status_code not in BUSY):
+                raise
+            yield from chunk
+            return
+        for (key, document), item in zip(chunk, answer["items"], strict=True):
+            status = item["create"]["status"]
+            if status in (200, 201):
+                counts["created"] += 1
+            elif status == 409:
+                counts["there"] += 1
+            elif status in BUSY and not last:
+                yield key, document
+            else:
+                counts["refused"] += 1
+                self._refuse(index, key, item["create"].get("error"), document)
+
+    def _refuse(self, index: str, key: str, error: Any, document: bytes) -> None:
+        with self.refused.open("ab") as file:
+            file.write(orjson.dumps({"index": index, "id": key, "error": error, "document": document.decode("utf-8", "replace")}) + b"\n")
+
+
+def document(record: dict[str, Any], done: Loaded) -> dict[str, Any]:
+    """A record as it is sent: what its type cannot hold is left out and counted, the words of `escadre.all` come with it."""
+    known, result, raw = registry(), {}, {}
+    for name, value in record.items():
+        found = known.get(name)
+        if found is None or value is None:
+            result[name] = value
+            continue
+        kept = _fit(found, value, done, raw)
+        if kept is not None:
+            result[name] = kept
+    if raw:
+        result["escadre.raw_dates"] = raw
+    result["escadre.all"] = all_tokens(record)
+    return result
+
+
+def _fit(found: Field, value: Any, done: Loaded, raw: dict[str, Any]) -> Any:
+    if isinstance(value, list) and found.type != "flattened":
+        kept = [fit for item in value if (fit := _fit(found, item, done, raw)) is not None]
+        return kept or (None if value else [])
+    if found.type == "date":
+        ns = nanoseconds(value)
+        if ns is None or ns < ES_NS_MIN:
+            done.out_of_range += 1
+            raw.setdefault(found.name, value)
+            return None
+        return value
+    fits = {
+        "ip": lambda: address(value) is not None, "long": lambda: isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63,
+        "double": lambda: isinstance(value, (int, float)) and not isinstance(value, bool), "boolean": lambda: isinstance(value, bool),
+        "flattened": lambda: isinstance(value, dict),
+    }
+    if found.type in fits and not fits[found.type]():
+        done.misfit += 1
+        return None
+    if found.type == "keyword" and isinstance(value, str) and len(value) > IGNORE_ABOVE:
+        done.long_values += 1
+    return value
+
+
+def report(done: Loaded) -> list[str]:
+    """What a person reads."""
+    lines_ = [f"Loaded into {plural(len(done.indices), 'index', 'indices')} in {duration(done.seconds)}"]
+    for name, c in done.indices.items():
+        same = "both sides equal" if c["counted"] == c["read"] else f"{c['counted']:,} in the index: not equal"
+        lines_.append(f"  {name:<32} {c['read']:>10,} read  {c['created']:>10,} created  {c['there']:>10,} already there  {c['refused']:>6,} refused   {same}")
+    for n, words in ((done.out_of_range, "outside date_nanos: absent as dates, kept as text"), (done.misfit, "not of their type: left out"), (done.long_values, "over 8,191 characters: found by words only")):
+        if n:
+            lines_.append(f"  {plural(n, 'value')} {words}")
+    if done.refused_file:
+        lines_.append(f"  refused documents and reasons: {done.refused_file}")
+    return lines_
