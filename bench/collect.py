@@ -1,0 +1,194 @@
+"""SCOUT against the stock pipeline, in one run: time, size, memory; start-up; and what SIGKILL leaves.
+
+    python bench/collect.py CORPUS [--size 1000] [--rounds 3] [--kills 50]
+
+The root holds files of the corpus, each once per copy, below /var/log. Both sides read everything and encrypt to the same recipient, in turn; the best
+of the rounds counts, since other work on the machine only ever adds. Needs tar, zstd and age.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+SCOUT = [sys.executable, "-c", "from scout.cli import main; main()"]
+
+
+def build(corpus: Path, root: Path, size: int) -> int:
+    """Copy corpus files until there are `size` bytes; gives what was reached."""
+    files = sorted(path for path in corpus.rglob("*") if path.is_file() and 0 < path.stat().st_size < 64 << 20)
+    (root / "etc").mkdir(parents=True)
+    (root / "etc/hostname").write_text("bench\n")
+    total = copy = 0
+    while total < size:
+        copy += 1
+        for path in files:
+            if total >= size:
+                break
+            target = root / "var/log" / f"copy{copy}" / path.relative_to(corpus)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+            total += path.stat().st_size
+    return total
+
+
+def timed(command: list[str] | str, **options: object) -> tuple[float, float, int]:
+    """(wall seconds, CPU seconds of all children, peak RSS in bytes) of a command that must succeed."""
+    began = time.perf_counter()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, shell=isinstance(command, str), **options)  # type: ignore[call-overload]
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    assert child.returncode == 0, command
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return time.perf_counter() - began, cpu, usage.ru_maxrss * 1024
+
+
+def collect_command(root: Path, out: Path, public: str) -> list[str]:
+    return [*SCOUT, "collect", "-q", "-r", public, "--root", str(root), "-o", str(out), "--profile", "full"]
+
+
+def race(root: Path, work: Path, public: str, rounds: int, size: int) -> None:
+    scout, stock = [], []
+    packed = work / "stock.age"
+    pipeline = f"tar -C {root} -cf - . | zstd -q -3 | age -r {public} > {packed}"
+    for number in range(rounds):
+        out = work / f"out{number}"
+        out.mkdir()
+        stock.append(timed(["bash", "-o", "pipefail", "-c", pipeline]))
+        scout.append(timed(collect_command(root, out, public)))
+        archive = next(out.glob("*.age"))
+        written = archive.stat().st_size
+        shutil.rmtree(out)
+    ours, theirs = min(scout), min(stock)
+    row("wall", f"{ours[0]:.1f} s", f"{theirs[0]:.1f} s", f"{ours[0] / theirs[0]:.2f}", "≤ 1.4")
+    row("CPU", f"{ours[1]:.1f} s", f"{theirs[1]:.1f} s", f"{ours[1] / theirs[1]:.2f}", "")
+    row("size", f"{written / 1e6:.1f} MB", f"{packed.stat().st_size / 1e6:.1f} MB", f"{written / packed.stat().st_size:.3f}", "≤ 1.1")
+    row("peak RSS", f"{max(one[2] for one in scout) / 1e6:.0f} MB", "", "", "≤ 150 MB")
+    row("speed", f"{size / ours[0] / 1e6:.0f} MB/s", f"{size / theirs[0] / 1e6:.0f} MB/s", "", "")
+
+
+def start_up() -> None:
+    for name, command in (("import scout", [sys.executable, "-c", "import scout"]), ("scout --help", [*SCOUT, "--help"]), ("python -c ''", [sys.executable, "-c", ""])):
+        row(name, f"{min(timed(command)[1] for _ in range(5)):.2f} s CPU", "", "", "≤ 0.4 s" if "scout" in name else "")
+
+
+def kills(root: Path, work: Path, public: str, key: Path, points: int, seed: int) -> None:
+    """SIGKILL at points spread over the output; what can be read again, and how much less that is than what was read from the root."""
+    from scout.keys import load_identities
+    from scout.verify import verify
+
+    out = work / "whole"
+    out.mkdir()
+    subprocess.run(collect_command(root, out, public), check=True, stdout=subprocess.DEVNULL)
+    full = next(out.glob("*.age")).stat().st_size
+    identities = load_identities(key)
+    base = idle(work, public)
+    chance = random.Random(seed)
+    worst, interrupted, done = 0, 0, 0
+    for number in range(points):
+        target = chance.randrange(1, full)
+        out = work / f"kill{number}"
+        out.mkdir()
+        read = killed(collect_command(root, out, public), out, target)
+        if read is None:
+            done += 1
+            continue
+        archive = next(out.glob("*.age"))
+        recovered = readable(archive, identities)
+        worst = max(worst, read - base - recovered)
+        verdict = verify(archive, identities) if recovered else None
+        interrupted += verdict is None or verdict.state == "interrupted"
+        assert verdict is None or not verdict.problems, verdict.problems
+        shutil.rmtree(out)
+    row("SIGKILL", f"{points - done} of {points}", "", f"{interrupted} say interrupted", "all")
+    row("most lost", f"{worst / 2**20:.1f} MiB", "", "", "≤ 8 MiB")
+
+
+def idle(work: Path, public: str) -> int:
+    """Bytes that the program reads for itself, on a root with almost nothing."""
+    root, out = work / "empty", work / "none"
+    (root / "etc").mkdir(parents=True)
+    out.mkdir()
+    code = "from scout.cli import console, build_app; console.run('scout', build_app); print([l for l in open('/proc/self/io') if 'rchar' in l][0].split()[1])"
+    done = subprocess.run([sys.executable, "-c", code, *collect_command(root, out, public)[3:]], check=True, capture_output=True, text=True)
+    return int(done.stdout.split()[-1])
+
+
+def killed(command: list[str], out: Path, target: int) -> int | None:
+    """Stop the program when its archive has `target` bytes, note what it has read, kill it; None where it was done before."""
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    while child.poll() is None:
+        archive = next(out.glob("*.age"), None)
+        if archive is not None and archive.stat().st_size >= target:
+            break
+        time.sleep(0.001)
+    if child.poll() is not None:
+        return None
+    os.kill(child.pid, signal.SIGSTOP)
+    os.waitpid(child.pid, os.WUNTRACED)
+    read = int(next(line for line in Path(f"/proc/{child.pid}/io").read_text().splitlines() if line.startswith("rchar")).split()[1])
+    child.kill()
+    child.wait()
+    return read
+
+
+def readable(archive: Path, identities: list[object]) -> int:
+    """Bytes of file content that a reader gets out of what is left."""
+    from scout.archive.reader import ArchiveReader
+    from scout.console import Complaint
+
+    total = 0
+    try:
+        with ArchiveReader(archive, identities) as reader:
+            for member in reader:
+                pieces = sum(len(piece) for _, piece in member.stream.data())
+                total += pieces if member.kind == "files" else 0
+    except Complaint:
+        return total
+    return total
+
+
+def row(*words: str) -> None:
+    widths = (14, 16, 16, 20, 10)
+    print("  ".join(f"{word:<{width}}" for word, width in zip(words, widths, strict=False)).rstrip(), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("--size", type=int, default=1000, help="MB of the root")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--kill-size", type=int, default=200, help="MB of the root for the kills")
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="scout-bench-") as folder:
+        work = Path(folder)
+        from scout.keys import keygen
+
+        key = work / "key.txt"
+        public = keygen(key)
+        row("", "scout", "tar|zstd -3|age", "ratio", "target")
+        if given.rounds:
+            size = build(given.corpus, work / "root", given.size * 1_000_000)
+            race(work / "root", work, public, given.rounds, size)
+            shutil.rmtree(work / "root")
+        start_up()
+        if given.kills:
+            build(given.corpus, work / "small", given.kill_size * 1_000_000)
+            kills(work / "small", work, public, key, given.kills, given.seed)
+
+
+if __name__ == "__main__":
+    main()

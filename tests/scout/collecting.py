@@ -1,0 +1,104 @@
+"""What the tests of `scout collect` share: trees, a key, running the command, and opening an archive with age, zstd and tar alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scout.cli import build_app
+from scout.console import run
+from scout.keys import keygen
+from tests.conftest import need
+from tests.trees import linux_tree, windows_tree
+
+SCOUT = [sys.executable, "-c", "from scout.cli import main; main()"]
+AS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+@pytest.fixture(scope="session")
+def key(tmp_path_factory):
+    """(path of the secret key, public key)"""
+    path = tmp_path_factory.mktemp("key") / "key.txt"
+    return path, keygen(path)
+
+
+@pytest.fixture(scope="session")
+def windows(corpus, tmp_path_factory):
+    return windows_tree(corpus, tmp_path_factory.mktemp("windows"))
+
+
+@pytest.fixture(scope="session")
+def linux(corpus, tmp_path_factory):
+    return linux_tree(corpus, tmp_path_factory.mktemp("linux"))
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A tiny Linux root to be spoiled by one test."""
+    root = tmp_path / "root"
+    for folder in ("etc", "var/log", "tmp", "root"):
+        (root / folder).mkdir(parents=True)
+    (root / "etc/hostname").write_text("tiny\n")
+    (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/bash\n")
+    (root / "var/log/syslog").write_text("one line\n")
+    return root
+
+
+class Archive:
+    """An archive opened by stock tools: `files` (names in order), `custody` (lines by source), `plain` (the tar's bytes)."""
+
+    def __init__(self, path: Path, key: Path, folder: Path) -> None:
+        need(shutil.which("age") and shutil.which("zstd") and shutil.which("tar"), "age, zstd and tar")
+        self.path = path
+        tar = folder / "archive.tar"
+        with tar.open("wb") as out:
+            age = subprocess.Popen(["age", "-d", "-i", str(key), str(path)], stdout=subprocess.PIPE)
+            zstd = subprocess.Popen(["zstd", "-d", "-q", "-c"], stdin=age.stdout, stdout=out)
+            assert zstd.wait() == 0 and age.wait() == 0
+        listed = subprocess.run(["tar", "--quoting-style=literal", "-tf", str(tar)], check=True, capture_output=True).stdout
+        self.names = listed.decode().splitlines()
+        self.tree = folder / "content"
+        self.tree.mkdir()
+        subprocess.run(["tar", "-xSf", str(tar), "-C", str(self.tree), "--no-same-owner"], check=True)
+        self.plain = tar
+        self.lines = []
+        for part in sorted((self.tree / "custody").iterdir()):
+            self.lines += [json.loads(line) for line in part.read_text().splitlines()[1:]]
+        self.custody = {line["source"]: line for line in self.lines}
+
+    def verdict(self, source: str) -> str:
+        return self.custody[source]["verdict"]
+
+    def content(self, source: str) -> bytes:
+        return (self.tree / self.custody[source]["name"]).read_bytes()
+
+    def document(self, name: str):
+        return json.loads((self.tree / name).read_text())
+
+
+@pytest.fixture
+def collected(key, tmp_path):
+    """`collected(root, *options)` runs `scout collect` on it and gives the opened archive."""
+
+    def collect(root: Path | None, *options: str, code: int = 0) -> Archive:
+        number = len(list(tmp_path.glob("out*")))
+        out = tmp_path / f"out{number}"
+        out.mkdir()
+        where = ["--root", str(root)] if root is not None else []
+        assert run("scout", build_app, ["collect", "-q", "-r", key[1], "-o", str(out), *where, *options]) == code
+        folder = tmp_path / f"opened{number}"
+        folder.mkdir()
+        return Archive(next(out.glob("*.age")), key[0], folder)
+
+    return collect
+
+
+def scout(*arguments: str) -> int:
+    """The command in this process; gives the exit code."""
+    return run("scout", build_app, list(arguments))

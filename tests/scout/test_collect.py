@@ -1,0 +1,194 @@
+"""`scout collect --root` on real trees: what is taken is what lies there, byte for byte, with the facts that the system itself states."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+
+from tests.scout.collecting import *  # noqa: F403  (fixtures)
+from tests.scout.collecting import AS_ROOT, scout
+from tests.conftest import need
+from tests.trees import HIVES, LINUX, LOGS, TASKS
+
+SECRETS = ("/etc/shadow", "/etc/ssh/ssh_host_ed25519_key", "/home/agnes/.ssh/id_ed25519")
+
+
+def windows_source(path: str) -> str:
+    return "C:\\" + path.replace("/", "\\")
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_windows_tree_is_taken_whole(windows, collected):
+    archive = collected(windows, "--profile", "full")
+    wanted = [*HIVES, *(f"Windows/System32/winevt/Logs/{name}" for name in LOGS), *(f"Windows/System32/Tasks/{name}" for name in TASKS), "$MFT"]
+    wanted += [str(path.relative_to(windows)) for path in (windows / "Windows/Prefetch").iterdir()]
+    for path in wanted:
+        line = archive.custody[windows_source(path)]
+        assert (line["verdict"], line["sha256"], line["size"]) == ("taken", sha256(windows / path), (windows / path).stat().st_size)
+        assert archive.content(windows_source(path)) == (windows / path).read_bytes()
+
+
+def test_change_journal_of_a_plain_tree_has_its_stream_name(windows, collected):
+    archive = collected(windows, "--targets", "WN")
+    assert archive.verdict("C:\\$Extend\\$UsnJrnl:$J") == "taken"
+    assert "files/C/$Extend/$UsnJrnl%3A$J" in archive.names
+
+
+def test_absent_targets_are_missing_and_not_forgotten(windows, collected):
+    archive = collected(windows, "--targets", "WR")
+    assert archive.verdict("C:\\Windows\\System32\\config\\SOFTWARE") == "missing"
+    assert archive.verdict("C:\\Windows\\ServiceProfiles\\NetworkService\\NTUSER.DAT") == "missing"
+
+
+def test_a_hive_and_its_logs_stand_together_and_come_first(windows, collected):
+    archive = collected(windows)
+    files = [name for name in archive.names if name.startswith("files/")]
+    config = "files/C/Windows/System32/config/SYSTEM"
+    assert files[:3] == [config, f"{config}.LOG1", f"{config}.LOG2"]
+    user = files.index("files/C/Users/agnes.m/NTUSER.DAT")
+    assert [name.lower() for name in files[user : user + 3]] == [f"files/c/users/agnes.m/ntuser.dat{end}" for end in ("", ".log1", ".log2")]
+
+
+def test_windows_names_are_found_without_case(windows, collected, tmp_path):
+    odd = tmp_path / "odd"
+    config = odd / "WINDOWS/system32/CONFIG"
+    config.mkdir(parents=True)
+    for name in ("SYSTEM", "SYSTEM.LOG1"):
+        (config / name.lower()).write_bytes((windows / "Windows/System32/config" / name).read_bytes())
+    archive = collected(odd, "--targets", "WR01")
+    assert archive.verdict("C:\\WINDOWS\\system32\\CONFIG\\system") == "taken"
+    assert archive.verdict("C:\\WINDOWS\\system32\\CONFIG\\system.log1") == "taken"
+
+
+def test_windows_host_is_named_by_its_own_registry(windows, collected):
+    host = collected(windows, "--targets", "WN").document("collection.json")["host"]
+    assert (host["name"], host["os"], host["timezone_name"], host["inferred"]) == ("DESKTOP-PM6C56D", "windows", "Eastern Standard Time", [])
+
+
+def test_linux_tree_is_taken_whole(linux, collected):
+    archive = collected(linux)
+    for path in LINUX:
+        assert archive.verdict(f"/{path}") == "taken"
+        assert archive.content(f"/{path}") == (linux / path).read_bytes()
+        assert archive.custody[f"/{path}"]["sha256"] == sha256(linux / path)
+
+
+def test_linux_host_is_named_by_its_own_files(linux, collected):
+    header = collected(linux, "--targets", "LF04").document("collection.json")
+    host = header["host"]
+    assert (host["name"], host["timezone"], host["machine_id"]) == ("mairie-srv01", "Europe/Paris", "0f1e2d3c4b5a69788796a5b4c3d2e1f0")
+    assert (host["os_version"], host["root_ino"]) == ("Debian GNU/Linux 12 (bookworm)", linux.stat().st_ino)
+    assert header["profile"] == "triage" and header["recipients"][0].startswith("age1") and header["clock"]["utc"].endswith("Z")
+
+
+def test_homes_come_from_passwd_and_from_the_folder(linux, collected):
+    archive = collected(linux, "--targets", "LF11")
+    for path in ("/root/.bash_history", "/home/agnes/.zsh_history", "/srv/backup2/.bash_history", "/home/agnes/.ssh/authorized_keys"):
+        assert archive.verdict(path) == "taken"
+
+
+def test_no_secret_enters_the_archive(linux, collected):
+    archive = collected(linux, "--profile", "full")
+    for source in SECRETS:
+        line = archive.custody[source]
+        assert (line["verdict"], line["member"]) == ("blocked", None)
+        assert line["mode"] == "0600"
+    plain = archive.plain.read_bytes()
+    assert b"BEGIN OPENSSH PRIVATE" not in plain and b"$6$synthetic" not in plain
+
+
+def test_a_private_key_under_another_name_is_not_taken(root, collected):
+    (root / "etc/notes.txt").write_text("-----BEGIN RSA PRIVATE KEY-----\nabc\n")
+    archive = collected(root)
+    assert archive.verdict("/etc/notes.txt") == "blocked"
+    assert b"BEGIN RSA" not in archive.plain.read_bytes()
+
+
+def test_fact_givers_come_before_everything_else(linux, collected):
+    files = [name for name in collected(linux).names if name.startswith("files/")]
+    assert set(files[:5]) == {f"files/root/etc/{name}" for name in ("hostname", "os-release", "machine-id", "timezone", "passwd")}
+
+
+def test_links_are_listed_with_their_text_and_never_followed(linux, collected):
+    archive = collected(linux)
+    line = archive.custody["/etc/systemd/system/multi-user.target.wants/backup.service"]
+    assert (line["verdict"], line["type"], line["link"], line["member"]) == ("link", "link", "/etc/systemd/system/backup.service", None)
+    assert archive.custody["/etc/localtime"]["link"] == "/usr/share/zoneinfo/Europe/Paris"
+
+
+def test_stock_tools_list_what_custody_says(linux, collected):
+    archive = collected(linux)
+    with_content = {line["name"] for line in archive.lines if line["member"] is not None}
+    told = {name for name in archive.names if not name.startswith("custody/") and name not in ("end.json", "collection.json")}
+    assert with_content - {"collection.json"} == told
+    assert archive.names[0] == "collection.json" and archive.names[-1] == "end.json"
+
+
+def test_facts_are_those_that_stat_prints(root, collected):
+    file = root / "etc/odd.conf"
+    file.write_text("x")
+    (root / "etc/second").hardlink_to(file)
+    file.chmod(0o2640)
+    (root / "etc/group").write_text("root:x:0:\nwheel:x:4242:\n")
+    if AS_ROOT:
+        os.chown(file, 0, 4242)
+    os.setxattr(file, "user.note", b"\x00\xff")
+    os.utime(file, ns=(1_600_000_000_000_000_001, 1_600_000_000_987_654_321))
+    line = collected(root, "--targets", "LF04").custody["/etc/odd.conf"]
+    said = subprocess.run(["stat", "-c", "%a %u %g %h %i %d %W", str(file)], check=True, capture_output=True, text=True).stdout.split()
+    assert [int(line["mode"], 8), *(line[name] for name in ("uid", "gid", "nlink", "ino", "dev"))] == [int(said[0], 8), *map(int, said[1:6])]
+    assert line["mtime"] == "2020-09-13T12:26:40.987654321Z"
+    assert (line["parent_ino"], line["root_ino"]) == ((root / "etc").stat().st_ino, root.stat().st_ino)
+    assert base64.b64decode(line["xattrs"]["user.note"]) == b"\x00\xff"
+    if AS_ROOT:
+        assert (line["owner"], line["group_name"]) == ("root", "wheel")
+    if int(said[6]) > 0:
+        assert line["btime"].startswith(subprocess.run(["date", "-u", "-d", f"@{said[6]}", "+%FT%T"], check=True, capture_output=True, text=True).stdout.strip())
+
+
+def test_what_lies_elsewhere_is_not_taken(windows, linux, collected):
+    archive = collected(windows, "--profile", "full")
+    assert "C:\\Program Files\\Python\\w64.exe" not in archive.custody
+    assert "C:\\Users\\agnes.m\\Documents\\budget.txt" not in archive.custody
+    assert "/usr/bin/benign.sh" not in collected(linux, "--profile", "full").custody
+
+
+def test_programs_in_places_for_users_are_taken_with_a_reason(windows, linux, collected):
+    archive = collected(windows)
+    assert archive.custody["C:\\Users\\Public\\t64.exe"]["why"] == "Windows program"
+    assert archive.verdict("C:\\Users\\agnes.m\\AppData\\Local\\Temp\\invoice.pdf.exe") == "taken"
+    line = collected(linux).custody["/tmp/.cache/run.sh"]
+    assert (line["verdict"], line["target"], line["why"]) == ("taken", "LF13", "script (#!)")
+
+
+def test_full_profile_adds_to_triage(windows, collected):
+    other = "C:\\Windows\\System32\\winevt\\Logs\\Microsoft-Windows-LanguagePackSetup%4Operational.evtx"
+    assert other not in collected(windows).custody
+    assert collected(windows, "--profile", "full").verdict(other) == "taken"
+
+
+def test_end_counts_what_custody_has(linux, collected):
+    archive = collected(linux)
+    totals = archive.document("end.json")["totals"]
+    for verdict in ("taken", "missing", "blocked", "link"):
+        assert totals[verdict] == sum(line["verdict"] == verdict and line["name"] != "collection.json" for line in archive.lines)
+
+
+def test_collection_verifies_with_its_receipt(linux, collected, key, capsys):
+    archive = collected(linux)
+    assert scout("verify", str(archive.path), "-i", str(key[0]), "--receipt", f"{archive.path}.receipt.json") == 0
+    assert "chain and receipt agree" in capsys.readouterr().out
+
+
+def test_access_times_of_the_evidence_stay(root, collected):
+    need(AS_ROOT, "root (O_NOATIME)")
+    file = root / "var/log/syslog"
+    os.utime(file, ns=(1_500_000_000_000_000_000, 1_600_000_000_000_000_000))
+    collected(root)
+    assert file.stat().st_atime_ns == 1_500_000_000_000_000_000
