@@ -110,7 +110,7 @@ def _chunk(block: bytes, number: int, at: int) -> Chunk:
         p = behind
     promised = range(low, high + 1) if 0 <= high - low < CHUNK // _SMALLEST else range(0)
     there = set(ids)
-    missing = [] if len(there) == len(promised) and low in there and high in there else [i for i in promised if i not in there]
+    missing = [] if there.issuperset(promised) else [i for i in promised if i not in there]
     odd = f"chunk is cut: {len(block)} of {CHUNK} bytes" if len(block) < CHUNK else ""
     return Chunk(number, at, ids, missing, gaps, odd)
 

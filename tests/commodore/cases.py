@@ -1,0 +1,69 @@
+"""What the tests of the engine share: the content of a case, artefacts planted for a test, small hosts."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+
+from commodore.engine import work
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CLI = [sys.executable, "-m", "commodore.cli"]
+
+
+def content(case: Path) -> dict[str, str]:
+    """sha256 of the uncompressed lines of everything that must be the same in every run."""
+    result = {}
+    for path in sorted(case.glob("records/*/*.jsonl.zst")):
+        result[str(path.relative_to(case))] = _sum(work.lines(path))
+    result["findings"] = _sum(work.lines(case / "findings.jsonl.zst"))
+    for name in ("ledger.jsonl", "members.jsonl"):
+        result[name] = _sum((case / name).read_bytes().splitlines())
+    return result
+
+
+def _sum(lines) -> str:
+    whole = hashlib.sha256()
+    for line in lines:
+        whole.update(line + b"\n")
+    return whole.hexdigest()
+
+
+def records(case: Path, dataset: str) -> list[dict]:
+    return [orjson.loads(line) for path in sorted((case / "records" / dataset).glob("*.jsonl.zst")) for line in work.lines(path)]
+
+
+def ledger(case: Path) -> list[dict]:
+    return [orjson.loads(line) for line in (case / "ledger.jsonl").read_bytes().splitlines()]
+
+
+def members(case: Path) -> list[dict]:
+    return [orjson.loads(line) for line in (case / "members.jsonl").read_bytes().splitlines()]
+
+
+def environment(**more: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]), **more}
+
+
+def commodore(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """The program itself, as a person starts it."""
+    return subprocess.run([*CLI, *map(str, arguments)], capture_output=True, text=True, cwd=ROOT, env=environment(), timeout=120)
+
+
+def kill_after(seconds: float, *arguments: object) -> bool:
+    """Start the program and SIGKILL it and its workers after some time. Gives whether it was still running."""
+    process = subprocess.Popen([*CLI, *map(str, arguments)], cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               start_new_session=True)
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return True
+    return False

@@ -1,0 +1,163 @@
+"""Event logs against the corpus: what chunk headers promise is read or named, and what is read says what the log says."""
+
+from __future__ import annotations
+
+import json
+import random
+import struct
+
+import pytest
+
+from commodore.artefact import Problem, Record
+from commodore.artefacts import evtx
+from commodore.engine import catalogue, unit
+from commodore.evidence import Evidence
+from commodore.host import Host
+from commodore.schema.winlog import address, account, domain, number, time
+
+HOST = Host("c", name="pc")
+
+
+def read(data: bytes, **kwargs) -> tuple[list[Record], list[Problem]]:
+    found = list(evtx.parse(Evidence("C:\\x.evtx", data, **kwargs), HOST))
+    return [x for x in found if isinstance(x, Record)], [x for x in found if isinstance(x, Problem)]
+
+
+@pytest.fixture(scope="module")
+def logs(corpus):
+    return {p: p.read_bytes() for p in sorted((corpus / "evtx").rglob("*.evtx"))}
+
+
+@pytest.fixture(scope="module")
+def truth(corpus):
+    rows = json.loads((corpus / "truth-shared" / "evtx_counts.json").read_text())["files"]
+    return {corpus / row["path"]: row for row in rows}
+
+
+def promised(data: bytes) -> set[int]:
+    """Record ids by the chunk headers alone: first and last record id at 24 and 32 of each chunk."""
+    ids: set[int] = set()
+    for at in range(4096, len(data), 65536):
+        if data[at : at + 8] == b"ElfChnk\0":
+            first, last = struct.unpack_from("<QQ", data, at + 24)
+            if 0 <= last - first < 3000:
+                ids |= set(range(first, last + 1))
+    return ids
+
+
+def named(problems: list[Problem]) -> set[int]:
+    """Record ids that the ledger names as lost."""
+    ids: set[int] = set()
+    for problem in problems:
+        if problem.locator.startswith("chunk/") and "/record/" in problem.locator:
+            ids.add(int(problem.locator.rsplit("/", 1)[1]))
+        elif ": records " in problem.reason:
+            for part in problem.reason.split(": records ")[1].split(", "):
+                low, _, high = part.partition("-")
+                ids |= set(range(int(low), int(high or low) + 1))
+    return ids
+
+
+def test_every_record_id_that_a_chunk_header_promises_is_read_or_named_as_lost(logs):
+    for path, data in logs.items():
+        records, problems = read(data)
+        got = {int(r.fields["winlog.record_id"]) for r in records}
+        silent = promised(data) - got - named(problems)
+        assert not silent, f"{path.name}: {sorted(silent)[:5]} neither read nor named"
+        assert len({r.locator for r in records}) == len(records), path.name
+
+
+def test_no_log_gives_fewer_records_than_the_best_of_three_other_readers(logs, truth):
+    total = 0
+    for path, data in logs.items():
+        count = len(read(data)[0])
+        assert count >= max(truth[path]["ok"], truth[path]["libevtx_records"]), path.name
+        total += count
+    assert total >= 33_746
+
+
+def test_event_ids_and_channels_are_those_that_other_readers_count(logs, truth):
+    clean = [p for p in logs if truth[p]["raw_records"] == truth[p]["ok"] and not truth[p]["bad_chunks"] and not read(logs[p])[1]]
+    assert len(clean) > 400
+    for path in clean:
+        codes: dict[str, int] = {}
+        for record in read(logs[path])[0]:
+            code = record.fields["event.code"]
+            codes[code] = codes.get(code, 0) + 1
+        assert codes == truth[path]["event_ids"], path.name
+
+
+def test_a_log_cut_into_units_gives_the_same_records_as_whole(corpus):
+    data = (corpus / "evtx/omerbenamram+evtx/samples/security.evtx").read_bytes()
+    whole, _ = read(data)
+    pieces = []
+    step = 5 * 65536
+    for index, offset in enumerate(range(4096, len(data), step)):
+        pieces += read(data[:4096] + data[offset : offset + step], offset=offset, index=index)[0]
+    assert pieces == whole
+
+
+def test_a_zeroed_file_header_costs_nothing(corpus):
+    data = (corpus / "evtx/omerbenamram+evtx/samples/security.evtx").read_bytes()
+    assert read(bytes(4096) + data[4096:])[0] == read(data)[0]
+
+
+def test_an_overwritten_record_costs_itself_alone(corpus):
+    data = bytearray((corpus / "evtx/omerbenamram+evtx/samples/security.evtx").read_bytes())
+    before = len(read(bytes(data))[0])
+    at = 4096 + 512
+    for _ in range(40):
+        at += struct.unpack_from("<I", data, at + 4)[0]
+    victim = struct.unpack_from("<Q", data, at + 8)[0]
+    size = struct.unpack_from("<I", data, at + 4)[0]
+    data[at : at + size] = b"\xa5" * size
+    records, problems = read(bytes(data))
+    assert before - len(records) <= 3  # others may have used a template that stood in it
+    assert victim in named(problems)
+    assert len(records) + sum(p.lost for p in problems) == before
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_damage_raises_or_goes_unaccounted(corpus, seed):
+    data = bytearray((corpus / "evtx/omerbenamram+evtx/samples/security.evtx").read_bytes()[: 4096 + 4 * 65536])
+    chance = random.Random(seed)
+    for _ in range(40):
+        data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+    evidence = Evidence("C:\\x.evtx", bytes(data[: chance.randrange(4096, len(data))]))
+    outcome = unit.parse(catalogue.artefacts()["evtx"], evidence, HOST, lambda _: None)
+    assert outcome.expected is not None
+    assert outcome.expected == outcome.parsed + outcome.carved + sum(p.lost for p in outcome.problems)
+    assert not [p for p in outcome.problems if "failed" in p.reason and "record" not in p.reason]
+
+
+def test_an_empty_file_is_a_problem_and_no_error():
+    records, problems = read(b"")
+    assert not records
+    assert [p.reason for p in problems] == ["file is empty"]
+
+
+def test_a_process_start_is_told_in_typed_fields(corpus):
+    path = corpus / "evtx/SigmaHQ+sigma/regression_data/rules-emerging-threats/2025/Exploits/CVE-2025-55182"
+    data = next(iter(sorted(path.rglob("*.evtx")))).read_bytes()
+    fields = read(data)[0][0].fields
+    assert fields["@timestamp"] == "2025-12-06T21:11:02.6491508Z"  # as another reader prints the record's header
+    assert fields["process.executable"] == "C:\\Windows\\System32\\cmd.exe"
+    assert fields["process.pid"] == 3412
+    assert fields["process.hash.md5"] == "352b525e9c26cb92693899528fe007c2"
+    assert fields["winlog.event_data"]["ProcessGuid"] == "{0197231E-9BE6-6934-5301-000000000B00}"
+    assert fields["user.domain"] == "swachchhanda"
+
+
+def test_all_values_of_event_data_are_strings(logs):
+    for data in list(logs.values())[::7]:
+        for record in read(data)[0]:
+            for key in ("winlog.event_data", "winlog.user_data"):
+                assert all(isinstance(v, str) for v in record.fields.get(key, {}).values())
+
+
+def test_raw_values_become_what_the_registry_wants():
+    assert [number(v) for v in ("0x4", "12", "-", "")] == [4, 12, None, None]
+    assert [address(v) for v in ("::ffff:10.0.0.1", "-", "LOCAL", "fe80::1%5")] == ["10.0.0.1", None, None, "fe80::1"]
+    assert time("2025-12-06 21:11:02.632") == "2025-12-06T21:11:02.632Z"
+    assert time("yesterday") is None
+    assert (account("NT AUTHORITY\\SYSTEM"), domain("NT AUTHORITY\\SYSTEM"), domain("root")) == ("SYSTEM", "NT AUTHORITY", None)
