@@ -1,7 +1,7 @@
 """The way out: plaintext in, zstd frames, one age stream, one file. Nothing but ciphertext leaves the process.
 
 Plaintext collects in a frame of 1 MiB; full frames are compressed by a small pool while the next one fills; the age thread takes them in order, encrypts and
-writes. What is in flight is bounded: the frame that fills, four that wait or are compressed, and what age holds back.
+writes. What is in flight is bounded: less than 8 MiB of input: the frame that fills, four that wait or are compressed, the one that age reads, and what age holds back.
 
 age's STREAM (C2SP age.md, "Payload") writes a chunk of 64 KiB only when a byte beyond it is known. To push sealed bytes out, a zstd *skippable frame* (RFC 8878,
 3.1.2) that ends 8 bytes into the next chunk is put behind them; every zstd reader passes over it. That is done at a seal, or for a frame of its own, when two
@@ -32,7 +32,7 @@ HELD = 2 << 20
 """input that may wait in a chunk of age that is not full"""
 QUIET = 2.0
 """seconds after which what waits is pushed out"""
-WAITING = 3
+WAITING = 4
 _ZERO_PAD = 1016
 """each frame of padding zeros is followed by this many skippable bytes, so that no archive of ours expands more than 1,000-fold"""
 
