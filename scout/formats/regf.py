@@ -15,8 +15,8 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from struct import Struct, unpack_from
 
-from scout.formats.regf_data import TYPES, decoded, filetime, sid, strings, text
-from scout.formats.regf_log import BASE_BLOCK, replay
+from scout.formats.regf_data import BASE_BLOCK, TYPES, decoded, filetime, find_root, sid, strings, text, why_not
+from scout.formats.regf_log import replay
 
 SEGMENT = 16344
 """bytes of data in one segment of a big data record"""
@@ -44,7 +44,8 @@ class Hive:
     """
 
     __slots__ = (
-        "_bytes_left", "_end", "_visits_left", "applied", "damage", "data", "dirty", "minor", "name", "refused", "replayed", "root_offset", "size",
+        "_bytes_left", "_end", "_visits_left", "applied", "damage", "data", "dirty", "minor", "name", "refused", "replayed",
+        "root_offset", "size",
     )
 
     def __init__(
@@ -53,9 +54,9 @@ class Hive:
     ) -> None:
         whole = data[:4] == b"regf"
         if len(data) < BASE_BLOCK + 32 or not (whole or data[BASE_BLOCK : BASE_BLOCK + 4] == b"hbin") or (whole and data[28] in (1, 2, 6)):
-            raise BadHive(_why_not(data))
+            raise BadHive(why_not(data))
         self.data, self.dirty, self.applied, self.replayed, self.refused = data, dirty, applied, replayed, refused
-        self.minor, _, _, self.root_offset, self.size = unpack_from("<IIIII", data, 24) if whole else (5, 0, 0, 32, len(data) - BASE_BLOCK)
+        self.minor, _, _, self.root_offset, self.size = unpack_from("<IIIII", data, 24) if whole else (5, 0, 0, find_root(data), len(data) - BASE_BLOCK)
         self.name = text(bytes(data[48:112])) if whole else ""
         self._end = len(data)
         self._renew()
@@ -388,11 +389,3 @@ class Value:
         if (self.kind, len(raw)) not in ((4, 4), (5, 4), (11, 8)):
             return None
         return int.from_bytes(raw, "big" if self.kind == 5 else "little")
-
-
-def _why_not(data: bytes | bytearray) -> str:
-    if not len(data):
-        return "empty file"
-    if data[:4] != b"regf":
-        return "no hive: signature regf is missing" if any(data[:BASE_BLOCK]) else "no hive: zeroes where the base block should be"
-    return "hive is cut before its first bin" if data[28:29] == b"\0" else "a transaction log, not a hive"

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from struct import unpack_from
 
+BASE_BLOCK = 4096
+"""bytes before the first hive bin; offsets of cells count from here"""
 TYPES = (
     "REG_NONE", "REG_SZ", "REG_EXPAND_SZ", "REG_BINARY", "REG_DWORD", "REG_DWORD_BIG_ENDIAN", "REG_LINK", "REG_MULTI_SZ",
     "REG_RESOURCE_LIST", "REG_FULL_RESOURCE_DESCRIPTOR", "REG_RESOURCE_REQUIREMENTS_LIST", "REG_QWORD",
@@ -61,3 +63,23 @@ def sid(raw: bytes) -> str:
     if len(raw) < 8 or raw[0] != 1 or len(raw) < 8 + 4 * raw[1]:
         return ""
     return "-".join(["S-1", str(int.from_bytes(raw[2:8], "big")), *map(str, unpack_from(f"<{raw[1]}I", raw, 8))])
+
+
+def find_root(data: bytes | bytearray) -> int:
+    """Offset of the first key of the first bin that is marked as a root, for a hive without a base block; 32 where there is none."""
+    at, end = BASE_BLOCK + 32, min(len(data) - 8, BASE_BLOCK + 4096)
+    while at < end:
+        (size,) = unpack_from("<i", data, at)
+        if data[at + 4 : at + 6] == b"nk" and data[at + 6] & 4:
+            return at - BASE_BLOCK
+        at += max(8, abs(size))
+    return 32
+
+
+def why_not(data: bytes | bytearray) -> str:
+    """Why bytes are no hive."""
+    if not len(data):
+        return "empty file"
+    if data[:4] != b"regf":
+        return "no hive: signature regf is missing" if any(data[:BASE_BLOCK]) else "no hive: zeroes where the base block should be"
+    return "hive is cut before its first bin" if data[28:29] == b"\0" else "a transaction log, not a hive"

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from struct import Struct, pack_into, unpack_from
 
-BASE_BLOCK = 4096
-"""bytes before the first hive bin; offsets of cells count from here"""
+from scout.formats.regf_data import BASE_BLOCK
+
 SECTOR = 512
 SEED = (0x7A4E55C5, 0x82EF4D88)
 """low and high half of the Marvin32 seed that the kernel uses, 82 EF 4D 88 7A 4E 55 C5"""
