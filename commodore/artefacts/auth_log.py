@@ -123,6 +123,8 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
             if pending:
                 yield pending
             pending, continued = record, 0
+        elif _STARTS.match(line.raw):
+            yield Problem("entry is torn: it begins with a time that does not end", f"line {line.number}", 1)
         elif pending and continued < _CONTINUED and len(pending.fields["event.original"]) < LONGEST:
             continued += 1
             pending.fields["event.original"] += "\n" + text(line.raw.strip(b"\0"))

@@ -1,0 +1,57 @@
+"""Damage done to evidence, and what a parser must still hold to: no exception, records that can be written, and a ledger that adds up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from commodore.artefact import Problem, Record
+from commodore.engine.assemble import line
+from commodore.evidence import Evidence
+from commodore.host import Host
+from commodore.schema import registry
+
+GOLDEN = Path(__file__).resolve().parent.parent / "golden"
+HOST = Host("c", name="h", os="linux", timezone="Europe/Paris", users={"0": "root"}, profiles={"root": "/root"}, collected="2026-11-01T00:00:00Z")
+
+
+def inputs(name: str) -> list[tuple[str, bytes]]:
+    """(native path, content) of the golden input files of an artefact."""
+    from commodore.engine.catalogue import matcher
+
+    root = GOLDEN / name / "input"
+    files = sorted(p for p in root.rglob("*") if p.is_file())
+    found = [("/" + p.relative_to(root).as_posix(), p.read_bytes()) for p in files]
+    return [(path, data) for path, data in found if name in matcher().match(path[1:], data[:8192]).names]
+
+
+def damaged(data: bytes, seed: int = 7) -> Iterator[bytes]:
+    """Cut anywhere, each byte flipped in some bit, NUL holes, a doubled piece; for long input every nth place."""
+    step = max(1, len(data) // 300)
+    for at in range(0, len(data), step):
+        yield data[:at]
+        yield data[:at] + bytes([data[at] ^ (1 << (at * seed % 8))]) + data[at + 1 :]
+        if at % (step * 5) == 0:
+            yield data[:at] + bytes(3) + data[at:]
+            yield data[:at] + data[at // 2 :]
+            yield data[at:]
+    yield b""
+
+
+def survives(module, source: str, data: bytes, *, adds_up: bool = True, host: Host = HOST) -> tuple[list[Record], list[Problem]]:
+    """Parse, check what every parser promises, and give back what came."""
+    evidence = Evidence(source, data, facts={"mtime": "2026-10-31T20:00:00Z"})
+    records: list[Record] = []
+    problems: list[Problem] = []
+    for item in module.parse(evidence, host):
+        (records if isinstance(item, Record) else problems).append(item)
+    fields = registry()
+    for record in records:
+        unknown = [name for name in record.fields if name not in fields]
+        assert not unknown, unknown
+        assert all(value is not None for value in record.fields.values()), record
+        line(record.fields).decode()
+    assert len({r.locator for r in records}) == len(records), "two records have one locator"
+    if adds_up:
+        assert module.expected(evidence) == len(records) + sum(p.lost for p in problems), (source, data, records, problems)
+    return records, problems

@@ -1,0 +1,86 @@
+"""Login accounting against plaso's expectations on the same files, and against damage."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import struct
+
+import pytest
+from tests.commodore.damage import HOST, damaged, inputs, survives
+
+from commodore.artefact import Problem, Record
+from commodore.artefacts import utmp
+from commodore.evidence import Evidence
+
+FILES = ("utmp", "wtmp.1", "utmp_corrupted", "utmp_aarch64", "utmp_x86_64", "utmp_s390")
+TYPES = {"EMPTY": 0, "RUN_LVL": 1, "BOOT_TIME": 2, "NEW_TIME": 3, "OLD_TIME": 4, "INIT_PROCESS": 5, "LOGIN_PROCESS": 6, "USER_PROCESS": 7, "DEAD_PROCESS": 8}
+
+
+def truth(corpus, name):
+    tests = json.loads((corpus / "truth-shared/plaso_expected.json").read_text())["tests"]
+    return next(t for t in tests if t["files"] == [f"utmp/{name}"])
+
+
+def read(corpus, name):
+    path = corpus / "linux/log2timeline+plaso/test_data/utmp" / name
+    evidence = Evidence(f"/var/log/{name}", path.read_bytes())
+    items = list(utmp.parse(evidence, HOST))
+    return evidence, [i for i in items if isinstance(i, Record)], [i for i in items if isinstance(i, Problem)]
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize("name", FILES)
+def test_as_many_records_as_plaso_finds_events(corpus, name):
+    evidence, records, problems = read(corpus, name)
+    assert len(records) == truth(corpus, name)["counts"]["number_of_event_data"][0]
+    assert utmp.expected(evidence) == len(records) + sum(p.lost for p in problems)
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize("name", FILES)
+def test_records_say_what_plaso_says(corpus, name):
+    _, records, _ = read(corpus, name)
+    for event in truth(corpus, name)["events"]:
+        written = event["written_time"].replace(".000000+00:00", "Z").replace("+00:00", "Z")
+        found = [r.fields for r in records if r.fields.get("@timestamp") == written and r.fields["process.pid"] == event["pid"]]
+        found = [f for f in found if TYPES[f["escadre.utmp.type"]] == event["login_type"] and f.get("escadre.tty") == event["terminal"]]
+        assert found, f"no record for {event}"
+        fields = found[0]
+        assert fields.get("user.name", "") == event.get("username", "")
+        if event.get("ip_address", "0.0.0.0") != "0.0.0.0":
+            assert fields["source.ip"] == event["ip_address"]
+        if "offset" in event:
+            assert event["offset"] in [int(r.locator) for r in records if r.fields is fields]
+
+
+@pytest.mark.corpus
+def test_slots_of_an_unknown_type_and_a_torn_end_are_problems(corpus):
+    _, records, problems = read(corpus, "utmp_corrupted")
+    assert [r.fields["user.name"] for r in records] == ["alice", "bob"]
+    assert [(p.lost, p.locator) for p in problems] == [(1, "384"), (1, "768"), (0, "1536")]
+
+
+def test_a_wiped_slot_is_a_record_without_time():
+    data = dict(inputs("utmp"))["/var/log/wtmp"]
+    empty = [r for r in survives(utmp, "/var/log/wtmp", data)[0] if r.fields["escadre.utmp.type"] == "EMPTY"]
+    assert [(r.locator, "@timestamp" in r.fields) for r in empty] == [("1152", False)]
+
+
+def test_btmp_holds_failures_and_a_compressed_one_reads_the_same():
+    data = dict(inputs("utmp"))["/var/log/btmp"]
+    plain, packed = survives(utmp, "/var/log/btmp", data)[0], survives(utmp, "/var/log/btmp.1.gz", gzip.compress(data))[0]
+    assert plain == packed
+    assert {r.fields["event.outcome"] for r in plain} == {"failure"}
+
+
+def test_a_time_beyond_2038_and_impossible_microseconds():
+    entry = struct.pack("<hxxi32s4s32s256shhiIi16s20x", 7, 1, b"pts/0", b"0", b"u", b"", 0, 0, 0, 0xF0000000, 2_000_000, b"")
+    (record,), _ = survives(utmp, "/var/log/wtmp", entry)
+    assert record.fields["@timestamp"] == "2097-08-05T09:04:00Z"  # 0xF0000000 seconds, `date -u -d @4026531840`
+
+
+@pytest.mark.parametrize(("source", "data"), inputs("utmp"), ids=lambda v: v if isinstance(v, str) else "")
+def test_damage_is_survived(source, data):
+    for bad in damaged(data):
+        survives(utmp, source, bad)
