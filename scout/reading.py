@@ -42,7 +42,8 @@ class Reading:
 
     def head(self, n: int) -> bytes:
         """The first bytes; the position is at the beginning afterwards."""
-        self.seek(0)
+        if hasattr(os, "pread"):
+            return self._patience.call(os.pread, self.fd, n, 0)
         data = self.read(n)
         self.seek(0)
         return data

@@ -6,6 +6,7 @@ Windows has no such call; there each component is checked for a reparse point be
 
 from __future__ import annotations
 
+import base64
 import os
 import stat
 from collections import OrderedDict
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 
 from scout import mounts
 from scout.archive import facts
+from scout.statx import birth
 
 Parts = tuple[str, ...]
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -254,8 +256,6 @@ def _kind(entry: os.DirEntry[str]) -> str:
 
 
 def _xattrs(fd: int) -> dict[str, str]:
-    import base64
-
     if not hasattr(os, "listxattr"):
         return {}
     found: dict[str, str] = {}
@@ -268,7 +268,5 @@ def _xattrs(fd: int) -> dict[str, str]:
 
 
 def _birth(fd: int) -> str | None:
-    from scout.statx import birth
-
     moment = birth(fd)
     return facts.rfc3339(moment) if moment is not None else None

@@ -13,7 +13,7 @@ _BTIME_OFFSET = 0x50
 
 
 @lru_cache(maxsize=1)
-def _call() -> Any:
+def _call() -> tuple[Any, Any] | None:
     if not sys.platform.startswith("linux"):
         return None
     import ctypes
@@ -23,17 +23,16 @@ def _call() -> Any:
     except (OSError, AttributeError):
         return None
     function.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint, ctypes.c_char_p)
-    return function
+    return function, ctypes.c_char * 256
 
 
 def birth(fd: int) -> int | None:
     """Nanoseconds since 1970 UTC; None where the kernel, the C library or the file system does not know it."""
-    function = _call()
-    if function is None:
+    made = _call()
+    if made is None:
         return None
-    import ctypes
-
-    buffer = ctypes.create_string_buffer(256)
+    function, room = made
+    buffer = room()
     if function(fd, b"", _AT_EMPTY_PATH, _STATX_BTIME, buffer) != 0:
         return None
     (mask,) = struct.unpack_from("=I", buffer.raw)

@@ -23,7 +23,7 @@ def rfc3339(nanoseconds: int) -> str | None:
         moment = _EPOCH + timedelta(seconds=seconds)
     except OverflowError:
         return None
-    return f"{moment:%Y-%m-%dT%H:%M:%S}".rjust(19, "0") + (f".{fraction:09d}Z" if fraction else "Z")
+    return moment.isoformat()[:19] + (f".{fraction:09d}Z" if fraction else "Z")
 
 
 def nanoseconds(text: object) -> int | None:

@@ -17,6 +17,7 @@ Sources: POSIX.1-2017 3.282 (path name), Microsoft "Naming Files, Paths, and Nam
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _WINDOWS = re.compile(r"[A-Za-z](@.*)?", re.DOTALL)
 _DRIVE = re.compile(r"[A-Za-z]:\\", re.DOTALL)
@@ -63,6 +64,7 @@ def decode(name: str) -> tuple[str, str]:
     return volume, f"{volume[0]}:\\" + "\\".join(rest) if native else "/" + "/".join(rest)
 
 
+@lru_cache(maxsize=16_384)
 def _component(part: str, errors: str) -> str:
     if not part:
         return "%"
