@@ -24,9 +24,10 @@ from hunter.plan import Plan, guarded
 from hunter.run import Run, surprise
 from hunter.state import UnsafeError
 from hunter.tree import Tree
-from hunter.vault import Vault, identities, recipient, sync_folder
+from hunter.vault import Vault, sync_folder
 from scout import __version__
 from scout.console import WRONG_USE, Complaint, escape, megabytes
+from scout.keys import load_identities, load_recipients
 
 Told = Callable[[str], None]
 
@@ -95,7 +96,8 @@ def _complete(plan: Plan, run: Run, tree: Tree, told: Told) -> Outcome:
     _same_root(run, tree)
     if run.opened["seal"] != plan.seal():
         raise Complaint(
-            f"{run.journal.path} belongs to the plan as it was before it was edited.", f"Take that back first: hunter undo {run.journal.path}", WRONG_USE,
+            f"{run.journal.path} belongs to the plan as it was before it was edited.",
+            f"Take that back first: hunter undo {run.journal.path}", WRONG_USE,
         )
     run.recover(tree)
     if run.finished:
@@ -109,34 +111,39 @@ def _complete(plan: Plan, run: Run, tree: Tree, told: Told) -> Outcome:
 def _open(plan: Plan, run: Run, tree: Tree, report: Report) -> None:
     """Everything that is written before the first change: run key, backups read back, the journal's first lines."""
     if report.needed > report.free:
-        raise Complaint(f"Backups need {megabytes(report.needed)}, and {megabytes(report.free)} are free beside the plan.", "Make room. Nothing was changed.")
-    others = [recipient(r) for r in plan.recipients]
-    assert others
+        raise Complaint(
+            f"Backups need {megabytes(report.needed)}, and {megabytes(report.free)} are free beside the plan.",
+            "Make room. Nothing was changed.",
+        )
     try:
         public = run.vault.prepare()
         edits, way_back = _edits(report.actions)
         files = [e["name"] for e in edits if e["object"] == "file"]
         number = run.number + 1
         run.add(
-            "open", run=number, id=secrets.token_hex(4), tool=__version__, seal=plan.seal(), host=plan.host, now=facts(tree), root=tree.native,
-            live=tree.live, stamp=time_ns(), recipients=list(plan.recipients), run_key=public, edits=edits, way_back=way_back,
+            "open", run=number, id=secrets.token_hex(4), tool=__version__, seal=plan.seal(), host=plan.host, now=facts(tree),
+            root=tree.native, live=tree.live, stamp=time_ns(), recipients=list(plan.recipients), run_key=public, edits=edits,
+            way_back=way_back,
             actions=[{"id": a.id, "kind": a.kind, "title": a.title} for a in plan.actions],
             areas={folder: area.to_json() for folder, area in survey(tree, files).items()},
         )
         _back_up(run, tree, report.actions, [public, *plan.recipients])
     except OSError as e:
-        raise Complaint(f"{e.filename or run.vault.folder}: {e.strerror}. Nothing on the host was changed.", "Give the plan a place where backups fit.") from e
+        raise Complaint(
+            f"{e.filename or run.vault.folder}: {e.strerror or e}. Nothing on the host was changed.", "Give the plan a place where backups fit.",
+        ) from e
 
 
 def _back_up(run: Run, tree: Tree, actions: Sequence[Checked], recipients: Sequence[str]) -> None:
-    keys = identities(run.vault.run_key)
+    keys = load_identities(run.vault.run_key)
+    for_whom, _ = load_recipients(recipients)
     for c in actions:
         for path in mechanisms()[c.action.kind].backup(c.found):
             state = c.found.states[path]
             if path in run.kept or state is None:
                 continue
             try:
-                kept = run.vault.keep(tree, path, state, f"{run.number:03d}-{len(run.kept) + 1:05d}.age", recipients)
+                kept = run.vault.keep(tree, path, state, f"{run.number:03d}-{len(run.kept) + 1:05d}.age", for_whom)
             except UnsafeError as e:
                 raise surprise(path, str(e)) from e
             run.vault.check(kept, keys)
@@ -194,25 +201,30 @@ def _verified(run: Run, tree: Tree) -> None:
             raise surprise(name, str(e)) from e
         if not objects()[kind].same(now, thing.now):
             raise Complaint(
-                f"{escape(name)} is not as it was left a moment ago: something puts it back.", f"Find what does, or take it all back: hunter undo {run.journal.path}",
+                f"{escape(name)} is not as it was left a moment ago: something puts it back.",
+                f"Find what does, or take it all back: hunter undo {run.journal.path}",
             )
 
 
 def _keys(run: Run, key: Path | None) -> list[Any]:
     if run.vault.run_key.exists():
-        return identities(run.vault.run_key)
+        return load_identities(run.vault.run_key)
     if key is not None:
-        return identities(key)
+        return load_identities(key)
     if not run.kept:
         return []
-    raise Complaint("The run key is not there any more (hunter close deletes it).", "Give the key of one of the plan's recipients: -i key.txt")
+    do = "Give the key of one of the plan's recipients: -i key.txt"
+    raise Complaint("The run key is not there any more (hunter close deletes it).", do)
 
 
 def _same_root(run: Run, tree: Tree) -> None:
     assert run.opened is not None
     now, then = facts(tree), run.opened["now"]
     if any(now.get(k) != then.get(k) for k in ("root_ino", "machine_id")):
-        raise Complaint(f"{tree.native} is not the tree that this journal was written for ({escape(run.opened['root'])}).", "Name that one with --root.")
+        raise Complaint(
+            f"{tree.native} is not the tree that this journal was written for ({escape(run.opened['root'])}).",
+            "Name that one with --root.",
+        )
 
 
 def read_run(journal: Path) -> Run:
@@ -233,7 +245,8 @@ def undo(journal: Path, tree: Tree, only: Sequence[str] = (), key: Path | None =
         assert run.opened is not None
         try:
             if unknown := set(only) - set(run.actions):
-                raise Complaint(f"The journal has no action {', '.join(sorted(unknown))}.", f"It has: {', '.join(run.actions[:20])}", WRONG_USE)
+                has = f"It has: {', '.join(run.actions[:20])}"
+                raise Complaint(f"The journal has no action {', '.join(sorted(unknown))}.", has, WRONG_USE)
             _same_root(run, tree)
             return _backward(run, tree, set(only) or set(run.actions), key, told)
         finally:
@@ -256,7 +269,8 @@ def _backward(run: Run, tree: Tree, taken: set[str], key: Path | None, told: Tol
     run.settle(tree, set(run.applied) - back, keys, back=True, told=lambda a: told(a) if a in back else None)
     _verified(run, tree)
     whole = not run.applied
-    explained = {name for (kind, name), thing in run.things.items() if kind == "file" and not objects()["file"].same(thing.before, thing.now)}
+    files = ((name, thing) for (kind, name), thing in run.things.items() if kind == "file")
+    explained = {name for name, thing in files if not objects()["file"].same(thing.before, thing.now)}
     if whole:
         _folder_times(run, tree)
     different, compared = changed(run.opened["areas"], tree, explained)

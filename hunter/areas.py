@@ -1,4 +1,4 @@
-"""The touched areas: every folder in which something changes, compared entry by entry before and after, so that nothing else can change unseen.
+"""The touched areas: every folder in which something changes, compared entry by entry before and after.
 
 A digest covers type, mode, owner, number of names, size, mtime in ns, extended attributes, link text, and the bytes of files up to `HASHED`
 (for larger ones the change time, which every write sets, stands for the bytes). Of a folder inside only what is not its content counts.
@@ -46,7 +46,8 @@ def _area(tree: Tree, folder: str) -> Area | None:
             status = os.fstat(fd)
             names = sorted(os.listdir(fd))
             shallow = len(names) > ENTRIES
-            return Area(status.st_mtime_ns, status.st_atime_ns, {name: digest for name in names if (digest := _digest(fd, name, shallow=shallow))})
+            entries = {name: digest for name in names if (digest := _digest(fd, name, shallow=shallow))}
+            return Area(status.st_mtime_ns, status.st_atime_ns, entries)
     except (FileNotFoundError, NotADirectoryError):
         return None
 

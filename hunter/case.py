@@ -80,7 +80,8 @@ def _facts(case: Path, collections: dict[str, Collection]) -> None:
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
     try:
-        with path.open("rb") as raw, zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(raw, read_across_frames=True) as packed:
+        unpack = zstandard.ZstdDecompressor(max_window_size=1 << 27)
+        with path.open("rb") as raw, unpack.stream_reader(raw, read_across_frames=True) as packed:
             yield from _objects(io.BufferedReader(packed))
     except OSError as e:
         raise Complaint(f"{path} cannot be read: {e.strerror}.", "Process the case again: commodore process … -o CASE") from e

@@ -130,7 +130,8 @@ def reseal(plan: Plan, report: Report) -> Plan:
         absent = [p for p, s in c.found.states.items() if s is None]
         if c.found.gone or absent or not c.found.states:
             raise Complaint(
-                f"Action {c.action.id} cannot be sealed: {'; '.join(c.reasons) or c.found.gone}.", "Take it out of the plan, or correct its target.",
+                f"Action {c.action.id} cannot be sealed: {'; '.join(c.reasons) or c.found.gone}.",
+                "Take it out of the plan, or correct its target.",
             )
         expects[c.action.id] = {p: s.expectation() for p, s in c.found.states.items() if s}
     return sealed_copy(plan, expects)

@@ -18,13 +18,14 @@ from scout.options import Json, Version
 
 PlanFile = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan (YAML).")]
 Root = Annotated[Path | None, typer.Option("--root", help="A mounted root instead of this host.")]
-Known = Annotated[list[str] | None, typer.Option("--i-know", metavar="TARGET", help="Override the guard list for exactly this target. May be given again.")]
+Known = Annotated[list[str] | None, typer.Option("--i-know", metavar="TARGET", help="Override the guard list for this target.")]
 Key = Annotated[Path | None, typer.Option("-i", "--identity", metavar="KEY", help="Your key file.")]
 
 
 def build_app() -> typer.Typer:
     """The command line, built anew so that nothing global is shared."""
-    app = typer.Typer(no_args_is_help=True, add_completion=True, help="HUNTER removes malware and its persistence, with a journal, a proof and a way back.")
+    about = "HUNTER removes malware and its persistence, with a journal, a proof and a way back."
+    app = typer.Typer(no_args_is_help=True, add_completion=True, help=about)
 
     @app.callback()
     def options(version: Version = False) -> None:
@@ -34,7 +35,9 @@ def build_app() -> typer.Typer:
     def plan(
         case: Annotated[Path, typer.Argument(metavar="CASE", help="A case of commodore.")],
         output: Annotated[Path, typer.Option("-o", "--output", help="The plan, or a directory for one plan per host.")],
-        recipient: Annotated[list[str], typer.Option("-r", "--recipient", metavar="RECIPIENT", help="Who can open the backups: age1…, ssh-…, or a file of them.")],
+        recipient: Annotated[
+            list[str], typer.Option("-r", "--recipient", metavar="RECIPIENT", help="Who can open the backups: age1…, ssh-…, or a file."),
+        ],
         host: Annotated[str | None, typer.Option("--host", help="Only this host.")] = None,
         severity: Annotated[str, typer.Option("--severity", help="Findings of at least this severity.")] = "high",
         json_lines: Json = False,
@@ -101,7 +104,8 @@ def build_app() -> typer.Typer:
         read = load(plan)
         if archive is not None:
             if identity is None or root is not None:
-                raise Complaint("An archive is verified with a key and without --root.", "hunter verify PLAN --archive NEW -i key.txt", WRONG_USE)
+                do = "hunter verify PLAN --archive NEW -i key.txt"
+                raise Complaint("An archive is verified with a key and without --root.", do, WRONG_USE)
             verdicts = verifying.verify_archive(read, plan, archive, identity)
         else:
             with _tree(root) as tree:
@@ -139,11 +143,15 @@ def build_app() -> typer.Typer:
 @contextmanager
 def _tree(root: Path | None) -> Iterator[Tree]:
     if os.name == "nt":
-        raise Complaint("The mechanisms of this version remove Linux persistence and cannot be applied here.", "Run hunter on the Linux host, or on a Linux machine with --root.")
+        raise Complaint(
+            "The mechanisms of this version remove Linux persistence and cannot be applied here.",
+            "Run hunter on the Linux host, or on a Linux machine with --root.",
+        )
     try:
         tree = Tree(root)
     except OSError as e:
-        raise Complaint(f"{root or '/'} cannot be opened: {e.strerror}.", "Give the mounted root of the host with --root.", WRONG_USE) from e
+        do = "Give the mounted root of the host with --root."
+        raise Complaint(f"{root or '/'} cannot be opened: {e.strerror}.", do, WRONG_USE) from e
     with tree:
         yield tree
 

@@ -54,17 +54,17 @@ def guard() -> Guard:
 
 def _pattern(text: str) -> re.Pattern[str]:
     out = []
-    for token in _TOKEN.findall(text):
-        if token == "**/":
+    for piece in _TOKEN.findall(text):
+        if piece == "**/":
             out.append("(?:.*/)?")
-        elif token == "**":
+        elif piece == "**":
             out.append(".*")
-        elif token == "*":
+        elif piece == "*":
             out.append("[^/]*")
-        elif token.startswith("{") and len(token) > 1:
-            out.append("(?:" + "|".join(_pattern(p).pattern for p in token[1:-1].split(",")) + ")")
+        elif piece.startswith("{") and len(piece) > 1:
+            out.append("(?:" + "|".join(_pattern(p).pattern for p in piece[1:-1].split(",")) + ")")
         else:
-            out.append(re.escape(token))
+            out.append(re.escape(piece))
     return re.compile("".join(out), re.DOTALL)
 
 

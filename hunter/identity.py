@@ -1,4 +1,4 @@
-"""Is this the host that the plan was made for? Machine id and host name as they stand in the tree; the root's inode tells a copy from the original."""
+"""Is this the host that the plan was made for? Machine id and host name tell, as they stand in the tree; the root's inode tells a copy."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def require(host: Mapping[str, str], tree: Tree) -> bool:
     compared = [name for name in ("machine_id", "machine_id_sha256") if host.get(name)]
     for name in compared:
         if host[name] != now.get(name, ""):
-            raise _other(host, now, "its machine id is another one" if name in now else "it has no machine id")
+            raise _other(host, "its machine id is another one" if name in now else "it has no machine id")
     wanted = host.get("name", "")
     if wanted and host.get("name_inferred") != "yes":
         if not _same_name(wanted, now.get("name", "")):
-            raise _other(host, now, f"its name is {now.get('name') or 'not known'}")
+            raise _other(host, f"its name is {now.get('name') or 'not known'}")
         compared.append("name")
     if not compared and wanted and os.path.basename(tree.native).lower() == wanted.lower():  # noqa: PTH119
         compared.append("directory")
@@ -57,7 +57,7 @@ def require(host: Mapping[str, str], tree: Tree) -> bool:
         )
     copy = is_copy(host, tree)
     if copy and tree.live and host.get("root_ino"):
-        raise _other(host, now, "its root is another file system")
+        raise _other(host, "its root is another file system")
     return copy
 
 
@@ -65,7 +65,7 @@ def _same_name(one: str, other: str) -> bool:
     return one.lower() == other.lower() or one.lower().split(".")[0] == other.lower().split(".")[0]
 
 
-def _other(host: Mapping[str, str], now: Mapping[str, str], reason: str) -> Complaint:
+def _other(host: Mapping[str, str], reason: str) -> Complaint:
     return Complaint(
         f"This is not {escape(host.get('name', '?'))}, the host of the plan: {escape(reason)}. Nothing was changed.",
         "Run it on that host, or name its mounted root with --root.",

@@ -1,7 +1,7 @@
 """The plan: what a person reads, edits and seals, and what `apply` does exactly.
 
-`seal` is the sha256 of the canonical JSON (sorted keys, no white space) of host, recipients and actions. It does not say who wrote the plan;
-it makes every edit visible, and `hunter check --seal` is the one way to renew it.
+`seal` is the sha256 of the canonical JSON (sorted keys, no white space) of host, recipients and actions. It does not say who wrote the
+plan; it makes every edit visible, and `hunter check --seal` is the one way to renew it.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ class Action:
         entry = catalogue()[self.kind]
         expect = [{**_text("path", os.fsencode(path)), **facts} for path, facts in self.expect.items()]
         data = {
-            "id": self.id, "mechanism": self.mechanism, "kind": self.kind, "do": entry.verb, "target": self.target.to_plan(), "expect": expect,
-            "why": list(self.why), "backup": "encrypted", "reboot": entry.reboot, "class": entry.cls,
+            "id": self.id, "mechanism": self.mechanism, "kind": self.kind, "do": entry.verb, "target": self.target.to_plan(),
+            "expect": expect, "why": list(self.why), "backup": "encrypted", "reboot": entry.reboot, "class": entry.cls,
         }
         return data | ({"note": self.note} if self.note else {})
 
@@ -108,7 +108,7 @@ class Plan:
         """The plan as YAML with comments, sealed."""
         head = [
             f"# Removal plan for {_comment(self.host.get('name', '?'))}: {plural(len(self.actions), 'action')}. Nothing was changed yet.",
-            "# Read it, take out what must stay, then:  hunter check PLAN   (after an edit: hunter check PLAN --seal)   hunter apply PLAN --yes",
+            "# Read it, take out what must stay:  hunter check PLAN   hunter apply PLAN --yes   (after an edit: hunter check PLAN --seal)",
             "# Order: stop what runs, cut persistence, quarantine files; what cannot be taken back comes last, behind a barrier.",
         ]
         body = self.body()
@@ -119,7 +119,8 @@ class Plan:
                 stage = now
                 blocks.append(f"\n  # ── {stage} " + "─" * 40)
             blocks.append(_comments(n, action, self.findings.get(action.id, [])) + write([action.to_plan()], 1).rstrip("\n"))
-        return "\n".join(head) + "\n" + top + ("actions:\n" + "\n".join(blocks) if blocks else "actions: []") + f"\n\nseal: {scalar(self.seal())}\n"
+        listed = "actions:\n" + "\n".join(blocks) if blocks else "actions: []"
+        return "\n".join(head) + f"\n{top}{listed}\n\nseal: {scalar(self.seal())}\n"
 
 
 def _comment(text: str) -> str:
@@ -142,7 +143,7 @@ def wrong(path: Path, what: str, do: str = "Write it with `hunter plan`, or corr
 
 
 def load(path: Path, *, sealed: bool = True) -> Plan:
-    """Read and judge a plan. Complaint (code 2) for a folder that others may write, bad YAML, a wrong schema, a broken seal, paths that are no plain paths."""
+    """Read and judge a plan. Complaint (code 2) for a folder that others may write, bad YAML or schema, a broken seal, no plain paths."""
     guarded(path)
     try:
         with path.open("rb") as stream:
@@ -154,7 +155,8 @@ def load(path: Path, *, sealed: bool = True) -> Plan:
     plan = _plan(path, node)
     if sealed:
         if plan.sealed != plan.seal():
-            raise wrong(path, "the seal does not fit its content: it was edited after it was sealed", "Read what changed, then renew the seal: hunter check --seal.")
+            do = "Read what changed, then renew the seal: hunter check --seal."
+            raise wrong(path, "the seal does not fit its content: it was edited after it was sealed", do)
         complete(path, plan)
     return plan
 
@@ -175,7 +177,7 @@ def guarded(path: Path) -> None:
             loose = 0
         if loose or status.st_uid not in mine:
             raise Complaint(
-                f"{place} can be written by others (mode {stat.S_IMODE(status.st_mode):04o}, owner {status.st_uid}): the plan there could be changed under our hands.",
+                f"{place} can be written by others (mode {stat.S_IMODE(status.st_mode):04o}, owner {status.st_uid}).",
                 f"Make it yours alone: chown root {place}; chmod go-w {place}.", WRONG_USE,
             )
 
@@ -184,9 +186,11 @@ def _plan(path: Path, node: object) -> Plan:
     if not isinstance(node, dict) or node.get("escadre_plan") != VERSION:
         raise wrong(path, "no plan of this version (escadre_plan: 1)")
     host, actions, recipients = node.get("host"), node.get("actions"), node.get("recipients")
-    if not isinstance(host, dict) or not all(isinstance(v, str) for v in host.values()) or not isinstance(actions, list) or not isinstance(recipients, list):
+    if not isinstance(host, dict) or not isinstance(actions, list) or not isinstance(recipients, list):
         raise wrong(path, "host, recipients and actions must be there")
-    if not all(isinstance(r, str) for r in recipients) or not recipients:
+    if not all(isinstance(v, str) for v in (*host.values(), *recipients)):
+        raise wrong(path, "host and recipients must be text")
+    if not recipients:
         raise wrong(path, "it has no recipients, so no backup could be encrypted for you")
     if extra := set(node) - {"escadre_plan", "host", "attack_version", "recipients", "actions", "seal"}:
         raise wrong(path, f"unknown words: {', '.join(sorted(extra))}")
@@ -216,9 +220,8 @@ def _action(path: Path, n: int, node: object) -> Action:
     why, expect = node.get("why", []), node.get("expect")
     if not isinstance(why, list) or not all(isinstance(w, str) for w in why):
         raise no("why must be a list of finding ids")
-    return Action(
-        str(node["id"]), str(node.get("mechanism", "")), kind, _target(no, target), _expect(no, expect), tuple(why), str(node.get("note", "")),
-    )
+    made, expected = _target(no, target), _expect(no, expect)
+    return Action(str(node["id"]), str(node.get("mechanism", "")), kind, made, expected, tuple(why), str(node.get("note", "")))
 
 
 def _target(no: Any, node: dict[str, Any]) -> Target:
@@ -304,7 +307,8 @@ def complete(path: Path, plan: Plan) -> None:
     for a in plan.actions:
         missing = ["everything"] if a.target.path not in a.expect else sorted({n for facts in a.expect.values() for n in lacking(facts)})
         if missing:
-            raise wrong(path, f"action {a.id} does not say what to expect ({', '.join(missing)})", "Look at it on the host: hunter check --seal.")
+            do = "Look at it on the host: hunter check --seal."
+            raise wrong(path, f"action {a.id} does not say what to expect ({', '.join(missing)})", do)
 
 
 def sealed_copy(plan: Plan, expects: dict[str, dict[str, dict[str, Any]]]) -> Plan:

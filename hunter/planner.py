@@ -1,4 +1,4 @@
-"""From findings to a plan: which of them name something that can be removed, merged by target, ordered, with what the case knows of its state."""
+"""From findings to a plan: those that name something removable, merged by target, ordered, with what the case knows of its state."""
 
 from __future__ import annotations
 
@@ -61,7 +61,10 @@ def propose(collection: Collection, recipients: Sequence[str]) -> Proposal:
 
 
 def _host(collection: Collection) -> dict[str, str]:
-    known = {"name": plain([collection.host])[0], "collection": collection.id, "machine_id_sha256": collection.machine_id_sha256, "root_ino": collection.root_ino}
+    known = {
+        "name": plain([collection.host])[0], "collection": collection.id, "machine_id_sha256": collection.machine_id_sha256,
+        "root_ino": collection.root_ino,
+    }
     return {k: v for k, v in known.items() if v} | ({"name_inferred": "yes"} if collection.inferred else {})
 
 
@@ -137,7 +140,7 @@ def _without_edits_of_removed(wanted: Iterable[_Wanted]) -> list[_Wanted]:
     for w in every:
         owner = whole.get(w.target.path)
         units = [u for u in every if u.kind == "systemd-unit" and u is not w and w.target.path in u.facts]
-        taken = units[0] if units and w.target.line is None else owner if owner is not None and owner is not w and w.target.line is not None else None
+        taken = (units[0] if units else None) if w.target.line is None else owner
         if taken is not None:
             taken.findings += [f for f in w.findings if f not in taken.findings]
         else:

@@ -22,7 +22,8 @@ def make(case: Path, output: Path, recipients: Sequence[str], host: str | None, 
     folder = output.is_dir() or str(output).endswith("/")
     if len(with_actions) > 1 and not folder:
         names = ", ".join(sorted({escape(p.plan.host.get("name", "?")) for p in with_actions}))
-        raise Complaint(f"{len(with_actions)} collections of the case have something to remove: {names}.", "Name one with --host, or a directory with -o plans/.", WRONG_USE)
+        do = "Name one with --host, or a directory with -o plans/."
+        raise Complaint(f"{len(with_actions)} collections of the case have something to remove: {names}.", do, WRONG_USE)
     if folder:
         output.mkdir(mode=0o700, parents=True, exist_ok=True)
     written: list[tuple[Proposal, Path]] = []

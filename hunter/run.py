@@ -124,7 +124,7 @@ class Run:
             if kind != "loaded" and not objects()[kind].same(self._observe(tree, kind, name), self.things[kind, name].now):
                 raise surprise(name, "it is not as the journal left it")
 
-    def settle(self, tree: Tree, wanted: Collection[str], keys: Iterable[Any], *, back: bool, told: Callable[[str], None] = lambda _: None) -> None:
+    def settle(self, tree: Tree, wanted: Collection[str], keys: Iterable[Any], *, back: bool, told: Callable[[str], None]) -> None:
         """Bring every object to the state that it has with exactly the `wanted` actions applied. Complaint at the first surprise."""
         assert self.opened is not None
         identities = list(keys)
@@ -157,7 +157,7 @@ class Run:
         except OSError as e:
             self._give_up(tree, str(e))
             raise Complaint(
-                f"{escape(name)}: {e.strerror}. Stopped there; the journal says what was done before it.",
+                f"{escape(name)}: {e.strerror or e}. Stopped there; the journal says what was done before it.",
                 f"Complete it with hunter apply, or take it back: hunter undo {self.journal.path}",
             ) from e
         self.add("done", of=self.journal.lines[-1]["n"])
@@ -205,4 +205,5 @@ def _writer(data: bytes) -> Content:
 
 def surprise(name: str, reason: str) -> Complaint:
     """The state does not fit: nothing is written to this object."""
-    return Complaint(f"{escape(name)}: {escape(reason)}. Stopped before writing there.", "Look at it; hunter check tells the state of every action.")
+    do = "Look at it; hunter check tells the state of every action."
+    return Complaint(f"{escape(name)}: {escape(reason)}. Stopped before writing there.", do)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,8 +10,8 @@ from hunter.catalogue import catalogue
 from hunter.checking import BLOCKED, DRIFTED, GONE, READY, Report
 from hunter.journal import Journal
 from hunter.plan import Plan, load
-from hunter.verifying import Verdict
 from hunter.vault import write_private
+from hunter.verifying import Verdict
 from scout.console import Screen, escape, megabytes, plural
 
 _STYLE = {READY: "green", DRIFTED: "yellow", GONE: "yellow", BLOCKED: "red"}
@@ -28,7 +27,8 @@ def report(screen: Screen, checked: Report, path: Path, root: Path | None, *, dr
     counts = {s: n for s in (READY, DRIFTED, GONE, BLOCKED) if (n := checked.count(s))}
     if screen.json_lines:
         screen.emit({
-            "plan": str(path), "host": checked.plan.host, "copy": checked.copy, "counts": counts, "backup_bytes": checked.needed, "free_bytes": checked.free,
+            "plan": str(path), "host": checked.plan.host, "copy": checked.copy, "counts": counts, "backup_bytes": checked.needed,
+            "free_bytes": checked.free,
             "actions": [{"id": c.action.id, "status": c.status, "reasons": c.reasons, "title": c.action.title} for c in checked.actions],
         })
         return
@@ -89,7 +89,8 @@ def _compared(screen: Screen, outcome: Outcome) -> str:
     for path in outcome.unexplained[:20]:
         screen.say(f"  changed meanwhile, not by HUNTER: {escape(path)}", style="yellow")
     if outcome.unexplained:
-        return f"{plural(len(outcome.unexplained), 'other entry', 'other entries')} in the touched folders changed meanwhile (of {outcome.compared:,} compared)."
+        others = plural(len(outcome.unexplained), "other entry", "other entries")
+        return f"{others} in the touched folders changed meanwhile (of {outcome.compared:,} compared)."
     return f"Nothing else in the touched folders changed ({plural(outcome.compared, 'other entry', 'other entries')} compared)."
 
 
@@ -129,7 +130,9 @@ def verdicts(screen: Screen, found: Sequence[Verdict], path: Path) -> None:
             screen.emit({"id": v.action.id, "gone": v.gone, "reason": v.reason, "title": v.action.title})
         return
     for n, v in enumerate(found, 1):
-        screen.say(f"  {n:>3}  {'gone ' if v.gone else 'THERE'}  {escape(v.action.title):<58}  {'' if v.gone else escape(v.reason)}", style="green" if v.gone else "red")
+        reason = "" if v.gone else escape(v.reason)
+        line = f"  {n:>3}  {'gone ' if v.gone else 'THERE'}  {escape(v.action.title):<58}  {reason}"
+        screen.say(line.rstrip(), style="green" if v.gone else "red")
     there = sum(not v.gone for v in found)
     if there:
         screen.say(f"{there} of {len(found)} still there or back again. Next: hunter apply {path}")

@@ -40,7 +40,7 @@ class State:
     root_ino: int = 0
     dev: int = 0
     mounts: tuple[str, ...] = ()
-    """mount points between the root and the object, the object's own included; a whole file system of the object's own device is not among them"""
+    """mount points between the root and the object, its own included; a whole file system of the object's own device is not among them"""
 
     def same(self, other: State | None) -> bool:
         """Equal in all that a way back restores: type, content, mode, owner, xattrs, number of names, mtime, link text."""
@@ -94,7 +94,7 @@ def lacking(expect: Mapping[str, Any]) -> list[str]:
 
 
 def differences(expect: Mapping[str, Any], now: State, *, copy: bool) -> list[tuple[str, str, str]]:
-    """(what, expected, now) of every difference. In a copy of the tree (another root) file ids and devices mean nothing and are not compared."""
+    """(what, expected, now) of every difference. In a copy of the tree (another root) file ids mean nothing: not compared."""
     kind = str(expect.get("type", ""))
     if kind != now.type:
         return [("type", kind, now.type)]

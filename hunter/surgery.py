@@ -59,7 +59,7 @@ def _chosen(equal: list[int], line_of: list[int], number: int | None, what: str)
 
 
 def find_element(data: bytes, element: bytes, number: int | None = None) -> tuple[Cut, int]:
-    """(cut of one element of a list as `ld.so.preload` has it, how many equal ones there are). `number`: the line that it stands in, from 1.
+    """(cut of one element of a list as `ld.so.preload` has it, how many equal ones there are). `number`: the line it stands in, from 1.
 
     Elements are separated by white space or `:`, a `#` begins a comment (ld.so(8); elf/rtld.c of glibc). An element that is alone
     in its line goes with the line; else it goes with one separator: the one behind it, or the one before it where it is the last.

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 from hunter.state import State, UnsafeError
 from scout.archive.facts import type_of
@@ -66,7 +66,7 @@ class Tree:
         self.root_ino = os.fstat(self.fd).st_ino
         self.native = os.path.realpath(root or "/")
 
-    def __enter__(self) -> Tree:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -202,7 +202,8 @@ def _file_state(parent: int, name: str, seen: os.stat_result) -> State:
 
 
 def _made(
-    kind: str, status: os.stat_result, *, sha256: str = "", size: int = 0, link: str = "", xattrs: tuple[tuple[str, str], ...] = (), flags: str = ""
+    kind: str, status: os.stat_result, *,
+    sha256: str = "", size: int = 0, link: str = "", xattrs: tuple[tuple[str, str], ...] = (), flags: str = "",
 ) -> State:
     return State(
         kind, f"{stat.S_IMODE(status.st_mode):04o}", status.st_uid, status.st_gid, status.st_nlink, status.st_mtime_ns,
@@ -234,7 +235,7 @@ def _flags(fd: int) -> str:
 
     value = array.array("L", [0])
     try:
-        fcntl.ioctl(fd, _GETFLAGS, value, True)  # noqa: FBT003  (the flag of the system call's wrapper)
+        fcntl.ioctl(fd, _GETFLAGS, value, True)
     except OSError:  # a file system without such flags
         return ""
     return ", ".join(name for bit, name in _FLAGS if value[0] & bit)

@@ -1,6 +1,7 @@
 """Backups: encrypted to the run's own key and to the recipients of the plan, streamed, and read back before anything is changed.
 
-Format: age (age-encryption.org/v1), one file per object, named by run and number. The run's key lies beside the journal, mode 0600, until `hunter close`.
+Format: age (age-encryption.org/v1), one file per object, named by run and number. The run's key lies beside the journal, mode 0600, until
+`hunter close`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import pyrage
 
 from hunter.state import State, UnsafeError
 from hunter.tree import Tree, open_read
-from scout.console import WRONG_USE, Complaint
+from scout.console import Complaint
+from scout.keys import load_identities
 
 OVERHEAD = 4096
 """bytes that encryption adds at most to a small file; a large one grows by 16 bytes in 64 KiB"""
@@ -46,32 +48,6 @@ class _Tee:
     def flush(self) -> None:
         if self.stream is not None:
             self.stream.flush()
-
-
-def recipient(text: str) -> Any:
-    """An age or ssh recipient. Complaint for anything else."""
-    try:
-        return pyrage.ssh.Recipient.from_str(text) if text.startswith("ssh-") else pyrage.x25519.Recipient.from_str(text)
-    except (pyrage.RecipientError, ValueError) as e:
-        raise Complaint(f"{text[:40]} is no recipient (age1… or ssh-…).", "Make a key pair: scout keygen -o key.txt", WRONG_USE) from e
-
-
-def identities(path: Path) -> list[Any]:
-    """Keys of an age key file or an ssh private key. Complaint where there is none."""
-    try:
-        data = path.read_bytes()
-    except OSError as e:
-        raise Complaint(f"{path} cannot be read: {e.strerror}.", "Give the key file whose recipient stands in the plan.") from e
-    try:
-        if b"PRIVATE KEY-----" in data:
-            return [pyrage.ssh.Identity.from_buffer(data)]
-        return [pyrage.x25519.Identity.from_str(line) for line in data.decode().split() if line.startswith("AGE-SECRET-KEY-")] or _none(path)
-    except (pyrage.IdentityError, ValueError) as e:
-        raise Complaint(f"{path} holds no key that can be read.", "Give the key file whose recipient stands in the plan.") from e
-
-
-def _none(path: Path) -> list[Any]:
-    raise Complaint(f"{path} holds no key.", "Give the key file whose recipient stands in the plan.")
 
 
 def write_private(path: Path, data: bytes) -> None:
@@ -108,9 +84,9 @@ class Vault:
             identity = pyrage.x25519.Identity.generate()
             write_private(self.run_key, f"# run key of {self.folder.name}: deleted by hunter close\n{identity}\n".encode())
         sync_folder(self.folder.parent)
-        return str(identities(self.run_key)[0].to_public())
+        return str(load_identities(self.run_key)[0].to_public())
 
-    def keep(self, tree: Tree, path: str, state: State, name: str, recipients: Sequence[str]) -> dict[str, Any]:
+    def keep(self, tree: Tree, path: str, state: State, name: str, recipients: Sequence[Any]) -> dict[str, Any]:
         """Encrypt one file of the tree into `name`; the line of the journal. UnsafeError where its bytes are not those of `state`."""
         target = self.folder / name
         target.unlink(missing_ok=True)
@@ -120,7 +96,7 @@ class Vault:
             with os.fdopen(fd, "wb") as sink:
                 writer = _Tee(sink)
                 try:
-                    pyrage.encrypt_io(reader, writer, [recipient(r) for r in recipients])
+                    pyrage.encrypt_io(reader, writer, list(recipients))
                 except pyrage.EncryptError as e:
                     raise OSError(errno.EIO, str(e), str(target)) from e
                 sink.flush()
@@ -151,8 +127,11 @@ class Vault:
                 reader = _Tee(source)
                 pyrage.decrypt_io(reader, sink, list(keys))
         except OSError as e:
-            raise Complaint(f"The backup {path} cannot be read: {e.strerror}.", "Put the backup folder back beside the journal. Nothing more was changed.") from e
+            do = "Put the backup folder back beside the journal. Nothing more was changed."
+            raise Complaint(f"The backup {path} cannot be read: {e.strerror or e}.", do) from e
         except pyrage.DecryptError as e:
-            raise Complaint(f"The backup {path} does not open: {e}.", "Give the key of one of the plan's recipients with -i, or put the untouched backup back.") from e
+            do = "Give the key of one of the plan's recipients with -i, or put the untouched backup back."
+            raise Complaint(f"The backup {path} does not open: {e}.", do) from e
         if sink.digest.hexdigest() != kept["sha256"]:
-            raise Complaint(f"The backup {path} holds other bytes than the journal says.", "Put the untouched backup back. Nothing more was changed.")
+            do = "Put the untouched backup back. Nothing more was changed."
+            raise Complaint(f"The backup {path} holds other bytes than the journal says.", do)

@@ -40,7 +40,8 @@ def verify(plan: Plan, path: Path, tree: Tree) -> list[Verdict]:
 
 def judge(plan: Plan, path: Path, view: View) -> list[Verdict]:
     """Against any view. Equal lines that the journal says were left on purpose are not counted."""
-    left = {(e["action"], e["name"]): int(e["left"]) for line in Journal(journal_of(path)).lines if line["event"] == "open" for e in line["edits"]}
+    opened = [line for line in Journal(journal_of(path)).lines if line["event"] == "open"][-1:]
+    left = {(e["action"], e["name"]): int(e["left"]) for line in opened for e in line["edits"]}
     return [_judge(a, view, left.get((a.id, a.target.path), 0)) for a in plan.actions]
 
 
@@ -83,8 +84,9 @@ class ArchiveView:
         """One item of the archive; its folders exist with it."""
         kind = str(facts.get("type") or ("link" if facts.get("link") else "file"))
         self.states[source] = State(
-            kind, str(facts.get("mode", "0000")), int(facts.get("uid") or 0), int(facts.get("gid") or 0), 1, nanoseconds(facts.get("mtime")) or 0,
-            sha256=str(facts.get("sha256", "")), size=int(facts.get("size") or 0), link=str(facts.get("link", "")),
+            kind, str(facts.get("mode", "0000")), int(facts.get("uid") or 0), int(facts.get("gid") or 0), 1,
+            nanoseconds(facts.get("mtime")) or 0, sha256=str(facts.get("sha256", "")), size=int(facts.get("size") or 0),
+            link=str(facts.get("link", "")),
         )
         if content is not None:
             self.contents[source] = content
@@ -109,11 +111,13 @@ def verify_archive(plan: Plan, path: Path, archive: Path, key: Path) -> list[Ver
                 _same_host(plan, _json(member.stream.read(1 << 20)), archive)
             elif member.kind == "files":
                 wanted = member.source in lines and member.size <= TEXT_LIMIT
-                view.add(member.source, {"type": "file", "size": member.size, **member.facts}, member.stream.read(TEXT_LIMIT) if wanted else None)
+                content = member.stream.read(TEXT_LIMIT) if wanted else None
+                view.add(member.source, {"type": "file", "size": member.size, **member.facts}, content)
             elif member.kind == "custody":
                 items += [v for v in map(_json, io.BytesIO(member.stream.read(TEXT_LIMIT))) if v.get("source")]
         if reader.state != "complete":
-            raise Complaint(f"{archive} is not whole: {reader.reason}. What it does not hold proves nothing.", "Collect again: scout collect")
+            do = "Collect again: scout collect"
+            raise Complaint(f"{archive} is not whole: {reader.reason}. What it does not hold proves nothing.", do)
     for item in items:
         if item.get("verdict") not in ("missing", "vanished") and str(item["source"]) not in view.states:
             view.add(str(item["source"]), item, None)
@@ -133,9 +137,8 @@ def _same_host(plan: Plan, header: Mapping[str, Any], archive: Path) -> None:
     name, machine = str(host.get("name", "")), str(host.get("machine_id", ""))
     prints = {hashlib.sha256((machine + end).encode()).hexdigest() for end in ("", "\n")} if machine else set()
     wanted = plan.host.get("machine_id_sha256", "")
-    if wanted and machine:
-        same = wanted in prints
-    else:
-        same = name.lower() == plan.host.get("name", "").lower()
+    same = wanted in prints if wanted and machine else name.lower() == plan.host.get("name", "").lower()
     if not same:
-        raise Complaint(f"{archive} is of {escape(name) or 'an unknown host'}, the plan is for {escape(plan.host.get('name', '?'))}.", "Give a fresh archive of that host.")
+        whose = escape(name) or "an unknown host"
+        do = "Give a fresh archive of that host."
+        raise Complaint(f"{archive} is of {whose}, the plan is for {escape(plan.host.get('name', '?'))}.", do)

@@ -56,7 +56,7 @@ def _build(events: Iterator[Any]) -> Node:
             stack.pop()
             keys.pop()
             continue
-        if not isinstance(event, yaml.NodeEvent):
+        if not isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent):
             continue
         if event.tag not in (None, "!"):
             raise YamlError(f"tags are not allowed (line {line})")

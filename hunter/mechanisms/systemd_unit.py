@@ -1,8 +1,8 @@
 """systemd unit: the unit file, its drop-ins and the links that enable it or give it another name. A drop-in alone is a target as well.
 
-On the live host a system unit is stopped first and the manager reloaded afterwards. Links are removed one by one and journaled, which is what
-`systemctl disable` does, with a way back for each. Where another unit file of the same name exists (the guilty one shadows it), only the guilty
-file goes and the links that point at it: drop-ins and the other links belong to the other file too.
+On the live host a system unit is stopped first and the manager reloaded afterwards. Links are removed one by one and journaled, which is
+what `systemctl disable` does, with a way back for each. Where another unit file of the same name exists (the guilty one shadows it), only
+the guilty file goes and the links that point at it: drop-ins and the other links belong to the other file too.
 Source: systemd.unit(5), UNIT FILE LOAD PATH, and the [Install] section.
 """
 
@@ -55,7 +55,7 @@ class _SystemdUnit:
 
     def restore(self, edits: Sequence[Edit]) -> Sequence[Edit]:
         order = {"file": 0, "loaded": 1, "unit": 2}
-        return sorted(reversed(edits), key=lambda e: order[e.object])
+        return sorted(edits, key=lambda e: order[e.object])
 
 
 MECHANISM = _SystemdUnit()

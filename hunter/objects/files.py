@@ -1,4 +1,4 @@
-"""Files and links: replaced by a temporary file in the same folder and one rename, removed by one unlink, each followed by a sync of the folder.
+"""Files and links: replaced by a temporary file in the same folder and one rename, removed by one unlink, each synced with the folder.
 
 What a way back restores of a file: bytes, mode, owner, extended attributes with ACLs and capabilities, mtime in ns. Sources: rename(2),
 renameat2(2) RENAME_NOREPLACE, xattr(7), acl(5), capabilities(7) (a chown or write clears file capabilities, so they are set last).

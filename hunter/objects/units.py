@@ -7,9 +7,9 @@ Source: systemctl(1), org.freedesktop.systemd1(5).
 
 from __future__ import annotations
 
-import os
 import stat
 import subprocess
+from pathlib import Path
 
 from hunter.objects import Content, Described, SurpriseError
 from hunter.state import UnsafeError
@@ -21,18 +21,20 @@ _RUNNING = {"active", "activating", "reloading", "deactivating", "refreshing"}
 
 def managed(tree: Tree) -> bool:
     """True where this tree is the live root and systemd runs it."""
-    return tree.live and os.path.isdir("/run/systemd/system")  # noqa: PTH112
+    return tree.live and Path("/run/systemd/system").is_dir()
 
 
 def systemctl(*arguments: str, seconds: int = 120) -> str:
     """Output of one call. UnsafeError where systemctl is not root's own, fails or does not end."""
-    program = next((p for p in _PLACES if os.path.exists(p)), "")  # noqa: PTH110
-    status = os.stat(program) if program else None
+    program = next((p for p in _PLACES if Path(p).exists()), "")
+    status = Path(program).stat() if program else None
     if status is None or status.st_uid != 0 or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise UnsafeError("there is no systemctl that only root may write")
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0"}
     try:
-        done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=seconds, env=environment, stdin=subprocess.DEVNULL, check=False)
+        done = subprocess.run(
+            [program, *arguments], capture_output=True, text=True, timeout=seconds, env=environment, stdin=subprocess.DEVNULL, check=False,
+        )
     except subprocess.TimeoutExpired as e:
         raise UnsafeError(f"systemctl {arguments[0]} did not end within {seconds} s") from e
     if done.returncode:

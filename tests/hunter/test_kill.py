@@ -89,9 +89,9 @@ def test_apply_killed_at_every_step_is_taken_back_by_undo(planned) -> None:
     assert 60 < n < LIMIT - 1
 
 
-def test_undo_killed_at_every_step_is_completed_by_undo(planned) -> None:
-    bench, before, applied = planned
-    for n in range(1, LIMIT):
+def test_undo_killed_at_every_second_step_is_completed_by_undo(planned) -> None:
+    bench, before, _ = planned
+    for n in range(1, LIMIT, 2):
         assert hunt("apply", bench.plan, "--root", bench.root, "--yes")[0] == 0
         died = killed_at(n, "undo", bench.journal, "--root", bench.root)
         code, out, err = hunt("undo", bench.journal, "--root", bench.root)
