@@ -1,4 +1,5 @@
-"""The archive beside `tar | zstd -3 | age` on the same tree: wall, size and memory as ratios in one run, and SIGKILL at many points of the output.
+"""The archive beside `tar | zstd -3 | age` on the same tree: wall, size and memory as ratios in one run, and SIGKILL at many points of
+the output.
 
     python -m bench.archive [--megabytes 1000] [--rounds 3] [--kills 50] [--work DIR]
 
@@ -63,8 +64,11 @@ def log(rnd: random.Random, size: int) -> bytes:
         if rnd.random() < 0.3:
             line = f"Nov 22 {clock} srv{rnd.randrange(9)} sshd[{rnd.randrange(40000)}]: Failed password for root from {address} port {rnd.randrange(1024, 65536)} ssh2\n"
         else:
-            line = (f'{address} - - [22/Nov/2026:{clock} +0000] "GET /shop/item/{rnd.randrange(10**6)}?ref={rnd.getrandbits(48):012x} HTTP/1.1" '
-                    f'{rnd.choice((200, 200, 200, 304, 404))} {rnd.randrange(90000)} "-" "Mozilla/5.0 (X11; Linux x86_64; rv:128.0)"\n')
+            line = (
+                f'{address} - - [22/Nov/2026:{clock} +0000] "GET /shop/item/{rnd.randrange(10**6)}?ref={rnd.getrandbits(48):012x}
+                HTTP/1.1" '
+                f'{rnd.choice((200, 200, 200, 304, 404))} {rnd.randrange(90000)} "-" "Mozilla/5.0 (X11; Linux x86_64; rv:128.0)"\n'
+            )
         out.append(line)
         have += len(line)
     return "".join(out).encode()
@@ -86,7 +90,7 @@ def write(root: str, archive: str, recipient: str) -> None:
                 with open(path, "rb", buffering=0) as stream:
                     status = os.fstat(stream.fileno())
                     holes = extents(stream.fileno(), status.st_size) if status.st_blocks * 512 < status.st_size else None
-                    writer.add(Item(source=path[len(root):], size=status.st_size, facts=of_stat(status), extents=holes), stream)
+                    writer.add(Item(source=path[len(root) :], size=status.st_size, facts=of_stat(status), extents=holes), stream)
         writer.finish()
 
 
@@ -95,7 +99,9 @@ def ours(root: Path, archive: Path, recipient: str) -> tuple[float, int]:
     archive.unlink(missing_ok=True)
     archive.with_name(archive.name + ".receipt.json").unlink(missing_ok=True)
     begun = time.perf_counter()
-    said = subprocess.run([sys.executable, "-c", ONE, str(root), str(archive), recipient], check=True, stdout=subprocess.PIPE, text=True).stdout
+    said = subprocess.run(
+        [sys.executable, "-c", ONE, str(root), str(archive), recipient], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
     return time.perf_counter() - begun, int(said)
 
 
@@ -108,7 +114,10 @@ def peak() -> int:
 def theirs(root: Path, archive: Path, recipient: str) -> float:
     """Seconds of the pipeline of stock tools."""
     begun = time.perf_counter()
-    subprocess.run(["bash", "-o", "pipefail", "-c", 'tar -C "$0" -c . | zstd -q -3 | age -r "$1" > "$2"', str(root), recipient, str(archive)], check=True)
+    subprocess.run(
+        ["bash", "-o", "pipefail", "-c", 'tar -C "$0" -c . | zstd -q -3 | age -r "$1" > "$2"', str(root), recipient, str(archive)],
+        check=True,
+    )
     return time.perf_counter() - begun
 
 
@@ -133,7 +142,9 @@ def main() -> None:
             seconds, peak = ours(root, work / "ours.age", recipient)
             mine.append(seconds)
             peaks.append(peak)
-            print(f"  tar | zstd -3 | age {stock[-1]:6.2f} s    scout {seconds:6.2f} s    ratio {seconds / stock[-1]:.2f}    peak {peak / 1e6:.0f} MB")
+            print(
+                f"  tar | zstd -3 | age {stock[-1]:6.2f} s    scout {seconds:6.2f} s    ratio {seconds / stock[-1]:.2f}    peak {peak / 1e6:.0f} MB"
+            )
         if given.rounds:
             a, b = (work / "ours.age").stat().st_size, (work / "stock.age").stat().st_size
             print(f"wall  {statistics.median(m / s for m, s in zip(mine, stock, strict=True)):.2f} × (target 1.4)")

@@ -1,6 +1,6 @@
 """SIGKILL of a writer at points seeded over its output bytes, and what can be read afterwards.
 
-    python -m bench.kill ROOT [--points 50] [--work DIR]
+python -m bench.kill ROOT [--points 50] [--work DIR]
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ CHILD = "import sys; from bench.kill import write; write(*sys.argv[1:])"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Of one kill: bytes of output when it came, bytes of content read by the writer and given back by the reader, members covered by a seal."""
+    """Of one kill: bytes of output when it came, bytes of content read by the writer and given back by the reader, members covered by a
+    seal.
+    """
 
     output: int
     read: int
@@ -70,8 +72,8 @@ def write(root: str, archive: str, recipient: str, counter: str) -> None:
             folders.sort()
             for place, name in enumerate(sorted(found)):
                 path = os.path.join(folder, name)
-                group = Group(f"{folder[len(root):]}-{place // 3}", "main" if place % 3 == 0 else f"log{place % 3}", place % 3 + 1, 3)
-                writer.add(Item(source=path[len(root):], size=os.path.getsize(path), group=group), Counting(path, shared))
+                group = Group(f"{folder[len(root) :]}-{place // 3}", "main" if place % 3 == 0 else f"log{place % 3}", place % 3 + 1, 3)
+                writer.add(Item(source=path[len(root) :], size=os.path.getsize(path), group=group), Counting(path, shared))
         writer.finish()
 
 
@@ -82,7 +84,9 @@ def start(root: Path, archive: Path, recipient: str, counter: Path) -> subproces
     archive.with_name(archive.name + ".receipt.json").unlink(missing_ok=True)
     here = str(Path(__file__).resolve().parent.parent)
     path = os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
-    return subprocess.Popen([sys.executable, "-c", CHILD, str(root), str(archive), recipient, str(counter)], env={**os.environ, "PYTHONPATH": path})
+    return subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(root), str(archive), recipient, str(counter)], env={**os.environ, "PYTHONPATH": path}
+    )
 
 
 def strike(work: Path, root: Path, recipient: str, key: Path, point: int) -> Outcome | None:

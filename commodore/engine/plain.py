@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -123,25 +123,31 @@ def collection_id(files: list[PlainFile]) -> str:
     return whole.hexdigest()
 
 
-def companions(file: PlainFile, artefact: Artefact, beside: Mapping[str, list[PlainFile]]) -> dict[str, PlainFile]:
-    """Role → companion of a group. `beside` maps a folder (lower case) to its files."""
+def companions(file: PlainFile, artefact: Artefact, beside: Mapping[str, Mapping[str, PlainFile]]) -> dict[str, PlainFile]:
+    """Role → companion of a group. `beside` maps a folder to its files by name, both in lower case."""
     if artefact.group is None:
         return {}
-    folder, _, name = file.below.rpartition("/")
+    folder, _, name = file.below.lower().rpartition("/")
+    there = beside.get(folder, {})
     result = {}
     for role, pattern in artefact.group.companions.items():
-        wanted = pattern.replace("{name}", "".join(f"[{c}]" if c in "*?[" else c for c in name)).lower()
-        for other in beside.get(folder.lower(), ()):
-            if other is not file and fnmatch(other.below.rpartition("/")[2].lower(), wanted):
-                result[role] = other
-                break
+        wanted = pattern.lower().replace("{name}", name)
+        if (other := there.get(wanted)) is not None:
+            found = [other]
+        elif any(c in pattern for c in "*?["):
+            wanted = pattern.lower().replace("{name}", "".join(f"[{c}]" if c in "*?[" else c for c in name))
+            found = [there[n] for n in fnmatch.filter(there, wanted)]
+        else:
+            continue
+        result |= {role: other for other in found[:1] if other is not file}
     return result
 
 
-def by_folder(files: Iterable[PlainFile]) -> dict[str, list[PlainFile]]:
-    """Files by their folder, lower case."""
-    result: dict[str, list[PlainFile]] = {}
+def by_folder(files: Iterable[PlainFile]) -> dict[str, dict[str, PlainFile]]:
+    """Files that can be read, by folder and name, both in lower case."""
+    result: dict[str, dict[str, PlainFile]] = {}
     for file in files:
         if file.verdict == "taken":
-            result.setdefault(file.below.rpartition("/")[0].lower(), []).append(file)
+            folder, _, name = file.below.lower().rpartition("/")
+            result.setdefault(folder, {})[name] = file
     return result

@@ -1,6 +1,6 @@
 """Event logs to normalised records in a case, against the bare loop over the Rust reader. Prints ratios of one run.
 
-    python bench/evtx.py [--records 300000]
+    python bench/event_logs.py [--records 300000]
 
 B = `records_json → orjson.loads → orjson.dumps → file`, one process, over the same files. Start-up (an empty tree) is stated apart and subtracted nowhere.
 """
