@@ -45,6 +45,7 @@ _OWN = frozenset(
 
 _ECHO = ("message", "related.")
 _V6 = re.compile(r"(?<![0-9a-f:.])[0-9a-f:]{2,39}(?![0-9a-f:.])")
+_FULL_V6 = re.compile(r"(?:[0-9a-f]{1,4}:){7}[0-9a-f]")
 _BEFORE = {
     "md5": r"(?<![0-9a-z])",
     "ip": r"(?<![0-9a-z.:])",
@@ -55,7 +56,7 @@ _BEFORE = {
 }
 _AFTER = {
     "md5": r"(?![0-9a-z])",
-    "ip": r"(?![0-9a-z:]|\.[0-9])",
+    "ip": r"(?![0-9a-z]|\.[0-9]|:[0-9a-f]*:)",
     "domain": r"(?![0-9a-z_-]|\.[0-9a-z])",
     "url": r"",
     "path": r"(?![0-9a-z._-])",
@@ -111,7 +112,7 @@ class Indicators:
         if self._find is not None:
             for hit in self._find(text, overlapping=True):
                 wanted.update(self._by_text[hit[0]])
-        if self._networks6 and "::" in text:
+        if self._networks6 and ("::" in text or _FULL_V6.search(text)):
             wanted.update(i for i, _ in self._networks6)
         if not wanted:
             return []
@@ -122,7 +123,8 @@ def _text(record: dict[str, Any]) -> str:
     try:
         return orjson.dumps(record).decode().lower()
     except (TypeError, ValueError):  # lone surrogates, numbers beyond 64 bits
-        return json.dumps(record, ensure_ascii=False, default=str, separators=(",", ":")).lower()
+        whole = json.dumps(record, ensure_ascii=False, default=str, separators=(",", ":")).lower()
+        return whole.encode("utf-8", "replace").decode()
 
 
 def _searched(indicator: Indicator) -> Iterator[str]:
@@ -141,6 +143,8 @@ def _searched(indicator: Indicator) -> Iterator[str]:
     elif indicator.type in ("path", "url"):  # their beginnings are what many share
         value = value[-2 * PREFIX :]
     yield orjson.dumps(value).decode()[1:-1].lower()
+    if indicator.type == "path" and "\\" in value:
+        yield orjson.dumps(value.replace("\\", "/")).decode()[1:-1].lower()
 
 
 def _verified(indicator: Indicator, record: dict[str, Any]) -> dict[str, Any]:

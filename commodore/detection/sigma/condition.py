@@ -63,8 +63,9 @@ class _Parser:
         if self.peek() == "(":
             self.at += 1
             node = self.either(depth + 1)
-            if self.take() != ")":
+            if self.peek() != ")":
                 raise Unsupported("a parenthesis of the condition is not closed", "condition")
+            self.at += 1
             return node
         return self.name()
 

@@ -49,6 +49,15 @@ class Fired(NamedTuple):
     matched: dict[str, Any]
 
 
+def _encodable(value: Any) -> Any:
+    """A copy whose texts have `?` for what UTF-8 cannot hold."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_encodable(k): _encodable(v) for k, v in value.items()}
+    return [_encodable(v) for v in value] if isinstance(value, list) else value
+
+
 class Matcher:
     """Rules of a pack over event log records. Buckets are made when their first event comes, so that a worker holds what it needs."""
 
@@ -64,6 +73,12 @@ class Matcher:
 
     def fired(self, record: dict[str, Any]) -> list[Fired]:
         """The rules that match one record, each once, in the order of the pack."""
+        try:
+            return self._fired(record)
+        except UnicodeEncodeError:  # lone surrogates, which neither automaton takes
+            return self._fired(_encodable(record))
+
+    def _fired(self, record: dict[str, Any]) -> list[Fired]:
         key = (record.get("winlog.channel"), record.get("event.code"))
         try:
             bucket = self._buckets[key]

@@ -1,0 +1,192 @@
+"""Indicator lists: what is taken, what is refused and why, and what matches where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from commodore.detection import Detection
+from commodore.engine import catalogue
+from commodore.host import Host
+from scout.console import Complaint
+from scout.formats.indicators import read_file, read_lines
+
+MFT = catalogue.artefacts()["mft"].artefact
+HOST = Host("c", name="h")
+SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+MD5 = "d41d8cd98f00b204e9800998ecf8427e"
+SHA1 = "da39a3ee5e6b4b0d3255bfef95601890afd80709"
+
+
+def one(text: str) -> tuple[str, str] | str:
+    """(type, value), or the reason of the refusal."""
+    found, refused = read_lines([text], "list.txt")
+    assert len(found) + len(refused) == 1, (found, refused)
+    return (found[0].type, found[0].value) if found else refused[0].reason
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (SHA256.upper(), ("sha256", SHA256)),
+        (MD5, ("md5", MD5)),
+        (f"sha1: {SHA1}", ("sha1", SHA1)),
+        ("198.51.100.7", ("ip", "198.51.100.7")),
+        ("198[.]51[.]100[.]7", ("ip", "198.51.100.7")),
+        ("198.51.100(dot)7", ("ip", "198.51.100.7")),
+        ("198.51.100.7:8443", ("ip", "198.51.100.7")),
+        ("198.51.100.0/24", ("cidr", "198.51.100.0/24")),
+        ("198.51.100.77/24", ("cidr", "198.51.100.0/24")),
+        ("2001:DB8:0::1", ("ip", "2001:db8::1")),
+        ("2001:db8::/32", ("cidr", "2001:db8::/32")),
+        ("198.51.100.7/32", ("ip", "198.51.100.7")),
+        ("evil[.]example", ("domain", "evil.example")),
+        ("EVIL{.}Example.", ("domain", "evil.example")),
+        ("*.evil.example", ("domain", "evil.example")),
+        ("bücher.example", ("domain", "xn--bcher-kva.example")),
+        ("hxxps://evil[.]example/", ("domain", "evil.example")),
+        ("hxxp[:]//evil[.]example/a/B.exe", ("url", "evil.example/a/b.exe")),
+        ("http://198.51.100.7/", ("ip", "198.51.100.7")),
+        (r"C:\Users\Public\wh.exe", ("path", r"c:\users\public\wh.exe")),
+        (r"\\?\C:\x\y.exe", ("path", r"c:\x\y.exe")),
+        (r"%APPDATA%\Vendor\bad.dll", ("path", r"\vendor\bad.dll")),
+        ("C:/x/y.exe", ("path", r"c:\x\y.exe")),
+        ("/var/tmp/.x/run.sh", ("path", "/var/tmp/.x/run.sh")),
+        ("~/.config/bad", ("path", "/.config/bad")),
+        ("mimikatz.exe", ("filename", "mimikatz.exe")),
+        ("filename: evil.com", ("filename", "evil.com")),
+        ("evil.com", ("domain", "evil.com")),
+        ('"evil.example"', ("domain", "evil.example")),
+    ],
+)
+def test_an_indicator_is_known_by_its_form(text: str, expected: tuple[str, str]) -> None:
+    assert one(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("0.0.0.0/0", "far too many"),
+        ("10.0.0.0/7", "far too many"),
+        ("::/0", "far too many"),
+        ("0.0.0.0", "every host"),
+        ("127.0.0.1", "every host"),
+        ("com", "suffix"),
+        (".com", "suffix"),
+        ("*.fr", "suffix"),
+        ("co.uk", "suffix"),
+        ("amazonaws.com", "suffix"),
+        (r"C:\Windows", "nearly every"),
+        (r"C:\Windows\System32" + "\\", "nearly every"),
+        ("/tmp", "nearly every"),
+        ("/", "nearly every"),
+        ("cmd.exe", "nearly every"),
+        (r"C:\Users\*\x.exe", "wildcards"),
+        ("just some words", "not an indicator"),
+        ("sha256: abc", "not a"),
+        ("999.1.2.3", "not an indicator"),
+    ],
+)
+def test_what_would_match_everywhere_is_refused_with_the_reason(text: str, word: str) -> None:
+    assert word in one(text)
+
+
+def test_a_refusal_names_file_and_line(tmp_path: Path) -> None:
+    path = tmp_path / "bad.txt"
+    path.write_text("# comment\nevil.example\n\n0.0.0.0/0\n")
+    found, refused = read_file(path)
+    assert [i.value for i in found] == ["evil.example"]
+    assert [(r.file, r.line) for r in refused] == [("bad.txt", 4)]
+
+
+def test_tables_are_read_by_their_header_or_cell_by_cell() -> None:
+    found, refused = read_lines(
+        ["type,value,comment", f"hash,{MD5},from sandbox", 'domain,"evil.example","a, b"', "ip,198.51.100.9,"], "t.csv"
+    )
+    assert [(i.type, i.value, i.line) for i in found] == [("md5", MD5, 2), ("domain", "evil.example", 3), ("ip", "198.51.100.9", 4)]
+    assert not refused
+    found, refused = read_lines([f"{SHA256};seen in May", "198.51.100.9;evil.example"], "t.csv")
+    assert [i.type for i in found] == ["sha256", "ip", "domain"] and not refused
+
+
+def test_a_list_that_is_not_there_is_a_complaint(tmp_path: Path) -> None:
+    with pytest.raises(Complaint):
+        Detection.load([], [tmp_path / "none.txt"])
+
+
+# --- matching
+
+
+def matches(tmp_path: Path, indicator: str, **fields: object) -> list[dict]:
+    (tmp_path / "i.txt").write_text(indicator, encoding="utf-8")
+    detection = Detection.load([], [tmp_path / "i.txt"])
+    record = {"event.dataset": "mft", "escadre.id": "r", "@timestamp": None, "host.name": "h", "escadre.collection": "c", **fields}
+    return [h.matched for h in detection.match(MFT, [record], HOST)]
+
+
+@pytest.mark.parametrize(
+    ("indicator", "value", "hit"),
+    [
+        ("evil.example", "http://cdn.EVIL.example/x", True),
+        ("evil.example", "notevil.example", False),
+        ("evil.example", "evil.example.org", False),
+        ("evil.example", "dns:evil.example.", True),
+        ("198.51.100.7", "to 198.51.100.7:443", True),
+        ("198.51.100.7", "198.51.100.70", False),
+        ("198.51.100.7", "1198.51.100.7", False),
+        ("198.51.100.7", "198.51.100.7.5", False),
+        ("198.51.100.0/22", "198.51.103.9", True),
+        ("198.51.100.0/22", "198.51.104.9", False),
+        ("172.16.0.0/12", "x 172.31.255.1 y", True),
+        ("172.16.0.0/12", "172.32.0.1", False),
+        ("2001:db8::/32", "2001:db8::5", True),
+        ("2001:db8::/32", "2001:db9::5", False),
+        (MD5, f"MD5={MD5.upper()},SHA1=x", True),
+        (MD5, MD5 + "00", False),
+        (r"C:\Users\Public\wh.exe", r'"c:\users\public\WH.EXE" -k', True),
+        (r"C:\Users\Public\wh.exe", r"c:\users\public\wh.exe.bak", False),
+        (r"C:\Users\Public\wh", r"C:\Users\Public\wh\a.dll", True),
+        (r"C:\x\y.exe", "C:/x/y.exe", True),
+        (r"%TEMP%\dir\bad.dll", r"C:\Users\a\AppData\Local\Temp\dir\bad.dll", True),
+        ("/var/tmp/.x/run.sh", "sh /var/tmp/.x/run.sh &", True),
+        ("/var/tmp/.x/run.sh", "/var/tmp/.x/run.sh2", False),
+        ("evil.dll", r"rundll32 C:\a\EVIL.dll,Go", True),
+        ("evil.dll", "notevil.dll", False),
+        ("bücher.exe", r"C:\BÜCHER.EXE", True),
+        ("hxxp://evil[.]example/a", "GET http://evil.example/a?b", True),
+        ("hxxp://evil[.]example/a", "http://evil.example/b", False),
+    ],
+)
+def test_an_indicator_matches_whole_words_of_its_kind(tmp_path: Path, indicator: str, value: str, hit: bool) -> None:
+    assert bool(matches(tmp_path, indicator, **{"process.command_line": value})) is hit
+
+
+def test_every_field_is_looked_at_lists_and_free_form_objects_too(tmp_path: Path) -> None:
+    assert matches(tmp_path, "evil.example", **{"process.args": ["-u", "evil.example"]}) == [{"process.args": "evil.example"}]
+    assert matches(tmp_path, "evil.example", **{"winlog.event_data": {"Q": "evil.example"}}) == [{"winlog.event_data.Q": "evil.example"}]
+    assert matches(tmp_path, "evil.example", **{"dns.question.name": "evil.example", "message": "asked for evil.example"}) == [
+        {"dns.question.name": "evil.example"}
+    ]
+    assert matches(tmp_path, "evil.example", message="asked for evil.example") == [{"message": "asked for evil.example"}]
+    assert matches(tmp_path, "evil.example", **{"escadre.collection": "evil.example"}) == []
+
+
+def test_text_that_json_cannot_hold_is_searched_too(tmp_path: Path) -> None:
+    assert matches(tmp_path, "evil.example", **{"file.path": "\udcff evil.example", "n": 1 << 70})
+
+
+def test_a_finding_says_which_line_of_which_list(tmp_path: Path) -> None:
+    (tmp_path / "i.txt").write_text("# x\nevil.example\n")
+    detection = Detection.load([], [tmp_path / "i.txt"])
+    record = {
+        "event.dataset": "mft",
+        "escadre.id": "r",
+        "@timestamp": "2026-01-01T00:00:00Z",
+        "host.name": "h",
+        "escadre.collection": "c",
+        "dns.question.name": "a.evil.example",
+    }
+    finding = next(detection.findings(detection.match(MFT, [record], HOST)))
+    assert finding["rule.id"] == "domain:evil.example" and finding["rule.category"] == "ioc" and finding["rule.reference"] == "i.txt:2"
+    assert finding["escadre.matched"] == {"dns.question.name": "a.evil.example"} and finding["threat.indicator.type"] == "domain-name"

@@ -1,0 +1,403 @@
+"""Sigma by the specification: each case says what the text of the standard says, on events written here by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from commodore.detection import Detection
+from commodore.engine import catalogue
+from commodore.host import Host
+
+EVTX = catalogue.artefacts()["evtx"].artefact
+HOST = Host("c", name="h")
+SYSMON = "Microsoft-Windows-Sysmon/Operational"
+
+
+def event(channel: str = SYSMON, code: str = "1", provider: str = "P", **data: str) -> dict:
+    return {
+        "event.dataset": "evtx",
+        "escadre.id": "r1",
+        "@timestamp": "2026-01-01T00:00:00Z",
+        "host.name": "h",
+        "escadre.collection": "c",
+        "winlog.channel": channel,
+        "event.code": code,
+        "winlog.provider_name": provider,
+        "winlog.computer_name": "PC-1",
+        "winlog.event_data": data,
+    }
+
+
+def rule(detection: dict, logsource: dict | None = None, **more: object) -> dict:
+    return {
+        "title": "T",
+        "id": "11111111-1111-1111-1111-111111111111",
+        "author": "A. Uthor",
+        "level": "high",
+        "tags": ["attack.t1059.001", "attack.execution"],
+        "logsource": logsource or {"product": "windows", "category": "process_creation"},
+        "detection": detection,
+        **more,
+    }
+
+
+@pytest.fixture
+def load(tmp_path: Path):
+    def make(*rules: dict | str) -> Detection:
+        for number, one in enumerate(rules):
+            text = one if isinstance(one, str) else yaml.safe_dump(one, allow_unicode=True)
+            (tmp_path / f"rule{number}.yml").write_text(text, encoding="utf-8")
+        return Detection.load([tmp_path], [], tmp_path / "cache")
+
+    return make
+
+
+def fires(load, detection: dict, *events: dict, logsource: dict | None = None) -> list[bool]:
+    loaded = load(rule(detection, logsource))
+    assert not loaded.refused
+    return [bool(loaded.match(EVTX, [e], HOST)) for e in events]
+
+
+def value(load, key: str, wanted: object, *given: str) -> list[bool]:
+    return fires(load, {"s": {key: wanted}, "condition": "s"}, *(event(CommandLine=g) for g in given))
+
+
+def test_values_are_compared_whole_and_without_case(load) -> None:
+    assert value(load, "CommandLine", "Whoami", "whoami", "WHOAMI", "whoami /all", "") == [True, True, False, False]
+
+
+def test_wildcards_stand_for_any_text_and_one_character(load) -> None:
+    assert value(load, "CommandLine", "net*user ?dmin", "net  user admin", "net user xadmin", "netuser Xdmin", "net user admin ") == [
+        True,
+        False,
+        True,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "text", "hit"),
+    [
+        (r"a\*b", "a*b", True),
+        (r"a\*b", "axb", False),
+        (r"a\?b", "a?b", True),
+        (r"a\?b", "axb", False),
+        (r"a\b", r"a\b", True),
+        (r"a\\b", r"a\b", True),
+        (r"a\\*b", r"a\xxb", True),
+        (r"a\\*b", "a*b", False),
+        (r"\\\\srv\x", r"\\srv\x", True),
+        ("C:\\\\*\\evil.exe", "C:\\d\\evil.exe", True),
+        (r"end\\", "end\\", True),
+        ("end\\", "end\\", True),
+    ],
+)
+def test_backslash_escapes_wildcards_and_itself_only(load, written: str, text: str, hit: bool) -> None:
+    assert value(load, "CommandLine", written, text) == [hit]
+
+
+def test_contains_startswith_endswith_place_the_text(load) -> None:
+    assert value(load, "CommandLine|contains", "b", "abc", "ac") == [True, False]
+    assert value(load, "CommandLine|startswith", "A", "abc", "cab") == [True, False]
+    assert value(load, "CommandLine|endswith", ["C", "x"], "abc", "cab", "box") == [True, False, True]
+
+
+def test_a_list_means_any_and_all_means_each(load) -> None:
+    assert value(load, "CommandLine|contains", ["a", "b"], "a", "b", "c") == [True, True, False]
+    assert value(load, "CommandLine|contains|all", ["a", "b"], "a", "ab") == [False, True]
+
+
+def test_cased_compares_with_case(load) -> None:
+    assert value(load, "CommandLine|contains|cased", "Ab", "xAbx", "xabx") == [True, False]
+
+
+def test_regular_expressions_are_searched_with_case_unless_told_otherwise(load) -> None:
+    assert value(load, "CommandLine|re", r"a\d+c", "xa12cx", "xA12cx", "ac") == [True, False, False]
+    assert value(load, "CommandLine|re|i", r"^a\d+C$", "A1c", "xA1c") == [True, False]
+    assert value(load, "CommandLine|re|m", r"^two$", "one\ntwo", "one two") == [True, False]
+    assert value(load, "CommandLine|re|s", r"one.two", "one\ntwo", "onetwo") == [True, False]
+    assert value(load, "CommandLine|re", ".{12,}", "x" * 12, "x" * 11, "x" * 8 + "\n" + "x" * 8) == [True, False, False]
+
+
+def test_windash_takes_every_dash_that_windows_takes(load) -> None:
+    assert value(load, "CommandLine|windash|contains", " -enc ", "a -enc b", "a /enc b", "a –enc b", "a ―enc b", "a -e b", "a-enc b") == [
+        True,
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert value(load, "CommandLine|windash|contains|all", ["-a -b -c x-y"], "/a –b -c x-y", "/a –b -c x/y") == [True, False]
+
+
+def test_networks_match_addresses_in_them(load) -> None:
+    assert value(load, "CommandLine|cidr", ["10.0.0.0/8", "fd00::/8"], "10.1.2.3", "11.1.2.3", "fd12::1", "x", "::ffff:10.0.0.1") == [
+        True,
+        False,
+        True,
+        False,
+        True,
+    ]
+
+
+def test_encodings_follow_each_other(load) -> None:
+    # `echo -n 'ping' | base64` = cGluZw==; UTF-16LE of `ping` = cABpAG4AZwA=
+    assert value(load, "CommandLine|base64|contains", "ping", "x cGluZw== y", "ping") == [True, False]
+    assert value(load, "CommandLine|wide|base64|contains", "ping", "x cABpAG4AZwA= y") == [True]
+    # base64 of `xping`, `xxping`: eHBpbmc= and eHhwaW5n; the offset forms of `ping` must be in both
+    assert value(load, "CommandLine|base64offset|contains", "ping", "eHBpbmc=", "eHhwaW5n", "cGluZw==", "cG9uZw==") == [
+        True,
+        True,
+        True,
+        False,
+    ]
+
+
+def test_numbers_are_compared_as_numbers(load) -> None:
+    for modifier, hits in (
+        ("lt", [True, False, False]),
+        ("lte", [True, True, False]),
+        ("gt", [False, False, True]),
+        ("gte", [False, True, True]),
+    ):
+        assert value(load, f"CommandLine|{modifier}", 10, "9", "0xA", "100") == hits
+    assert value(load, "CommandLine", 443, "443", "4430") == [True, False]
+
+
+def test_null_is_a_field_that_is_not_there_and_empty_is_one_that_is(load) -> None:
+    bare, empty = event(Image="x"), event(CommandLine="")
+    assert fires(load, {"s": {"CommandLine": None}, "condition": "s"}, bare, empty) == [True, False]
+    assert fires(load, {"s": {"CommandLine": ""}, "condition": "s"}, bare, empty) == [False, True]
+    assert fires(load, {"s": {"CommandLine|exists": True}, "condition": "s"}, bare, empty) == [False, True]
+    assert fires(load, {"s": {"CommandLine|exists": False}, "condition": "s"}, bare, empty) == [True, False]
+    assert fires(load, {"s": {"Image": "x"}, "f": {"CommandLine|contains": "y"}, "condition": "s and not f"}, bare) == [True]
+
+
+def test_fieldref_compares_two_fields_of_the_event(load) -> None:
+    same, other = event(Image="C:\\A.exe", ParentImage="c:\\a.EXE"), event(Image="a", ParentImage="b")
+    assert fires(load, {"s": {"Image|fieldref": "ParentImage"}, "condition": "s"}, same, other, event(Image="a")) == [True, False, False]
+    assert fires(load, {"s": {"Image|fieldref|endswith": "ParentImage"}, "condition": "s"}, event(Image="xab", ParentImage="AB")) == [True]
+
+
+def test_keywords_stand_anywhere_in_the_event(load) -> None:
+    events = event(Other="say mimiKATZ now"), event(Other="no"), event(provider="Mimikatz-Provider")
+    assert fires(load, {"keywords": ["mimikatz", "never*there"], "condition": "keywords"}, *events) == [True, False, True]
+    assert fires(load, {"keywords": {"|all": ["say", "now"]}, "condition": "keywords"}, *events) == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("a and b", [False, False, True]),
+        ("a or b", [True, True, True]),
+        ("not a", [False, True, False]),
+        ("a and not b", [True, False, False]),
+        ("not a and b or a", [True, True, True]),
+        ("not (a or b)", [False, False, False]),
+        ("1 of them", [True, True, True]),
+        ("all of them", [False, False, True]),
+        ("any of a*", [True, False, True]),
+        ("1 of b* and not all of *", [False, True, False]),
+        ("((a) AND (b))", [False, False, True]),
+    ],
+)
+def test_conditions_bind_not_before_and_before_or(load, condition: str, expected: list[bool]) -> None:
+    detection = {"a": {"CommandLine|contains": "aaa"}, "b": {"CommandLine|contains": "bbb"}, "condition": condition}
+    assert fires(load, detection, *(event(CommandLine=c) for c in ("aaa", "bbb", "aaabbb"))) == expected
+
+
+def test_them_leaves_out_names_with_an_underscore_in_front(load) -> None:
+    detection = {"a": {"CommandLine": "x"}, "_b": {"CommandLine": "never"}, "condition": "all of them"}
+    assert fires(load, detection, event(CommandLine="x")) == [True]
+
+
+def test_a_list_of_mappings_means_any_of_them(load) -> None:
+    detection = {"s": [{"Image": "a", "CommandLine": "b"}, {"Image": "c"}], "condition": "s"}
+    assert fires(load, detection, event(Image="a", CommandLine="b"), event(Image="a"), event(Image="c")) == [True, False, True]
+
+
+def test_log_sources_decide_which_events_are_looked_at(load) -> None:
+    detection = {"s": {"Image|endswith": "\\x.exe"}, "condition": "s"}
+    assert fires(load, detection, event(Image="\\x.exe"), event(code="5", Image="\\x.exe"), event("System", Image="\\x.exe")) == [
+        True,
+        False,
+        False,
+    ]
+    assert fires(
+        load,
+        {"s": {"EventID": 7045}, "condition": "s"},
+        event("System", "7045"),
+        event("System", "7036"),
+        event("SYSTEM", "7045"),
+        logsource={"product": "windows", "service": "system"},
+    ) == [True, False, True]
+    assert fires(
+        load,
+        {"s": {"Provider_Name": "NTFS"}, "condition": "s"},
+        event("System", "55", "ntfs"),
+        event("System", "55"),
+        logsource={"product": "windows", "service": "system"},
+    ) == [True, False]
+    assert fires(load, detection, event(Image="\\x.exe"), logsource={"product": "linux", "category": "process_creation"}) == [False]
+
+
+def test_the_audit_log_feeds_process_rules_under_other_names(load) -> None:
+    audit = event(
+        "Security", "4688", NewProcessName="C:\\x.exe", CommandLine="x -a", ParentProcessName="C:\\p.exe", MandatoryLabel="S-1-16-16384"
+    )
+    assert fires(load, {"s": {"Image|endswith": "x.exe", "ParentImage": "c:\\P.EXE"}, "condition": "s"}, audit) == [True]
+    assert fires(load, {"s": {"IntegrityLevel": ["System", "High"]}, "condition": "s"}, audit) == [True]
+    loaded = load(rule({"s": {"Image|endswith": "x.exe"}, "condition": "s"}))
+    assert loaded.match(EVTX, [audit], HOST)[0].matched == {"NewProcessName": "C:\\x.exe"}
+
+
+def test_what_a_source_cannot_have_is_unknown_and_unknown_never_fires(load) -> None:
+    audit = event("Security", "4688", NewProcessName="C:\\x.exe", CommandLine="x")
+    sysmon = event(Image="C:\\x.exe", CommandLine="x")
+    for condition in ("i and not d", "i and d", "d", "not d", "not (i and d)"):
+        detection = {"i": {"Image|endswith": "x.exe"}, "d": {"Description": "evil"}, "condition": condition}
+        assert fires(load, detection, audit) == [False], condition
+    assert fires(load, {"i": {"Image|endswith": "x.exe"}, "d": {"Description": "evil"}, "condition": "i or d"}, audit) == [True]
+    assert fires(load, {"i": {"Image|endswith": "x.exe"}, "d": {"Description": "evil"}, "condition": "i and not d"}, sysmon) == [True]
+
+
+def test_data_without_names_and_names_with_blanks_read_as_rules_write_them(load) -> None:
+    unnamed = event("Windows PowerShell", "400", param1="Available", param2="HostApplication=evil")
+    assert fires(
+        load, {"s": {"Data|contains": "=evil"}, "condition": "s"}, unnamed, logsource={"product": "windows", "category": "ps_classic_start"}
+    ) == [True]
+    defender = event("Microsoft-Windows-Windows Defender/Operational", "1116", **{"Threat Name": "Bad"})
+    assert fires(
+        load, {"s": {"ThreatName": "bad"}, "condition": "s"}, defender, logsource={"product": "windows", "service": "windefend"}
+    ) == [True]
+
+
+def test_a_hit_says_which_rule_by_whom_and_on_what(load) -> None:
+    loaded = load(
+        rule(
+            {"s": {"CommandLine|contains": "evil"}, "n": {"Image": "no"}, "condition": "s and not n"},
+            license="MIT",
+            references=["https://r.example"],
+        )
+    )
+    hits = loaded.match(EVTX, [event(CommandLine="so EVIL", Image="x")], HOST)
+    finding = next(loaded.findings(hits))
+    assert finding["rule.id"] == "11111111-1111-1111-1111-111111111111"
+    assert finding["rule.author"] == ["A. Uthor"] and finding["rule.license"] == "MIT" and finding["rule.reference"] == "https://r.example"
+    assert finding["threat.technique.id"] == ["T1059.001"] and finding["escadre.severity"] == "high" and finding["event.severity"] == 4
+    assert finding["escadre.matched"] == {"CommandLine": "so EVIL"} and finding["escadre.confidence"] == "logged"
+
+
+def test_text_that_utf8_cannot_hold_is_matched_around(load) -> None:
+    assert value(load, "CommandLine|contains", "evil", "\udcff evil") == [True]
+    assert value(load, "CommandLine|re", "e.il", "evil \ud800") == [True]
+
+
+# --- what is refused, and how
+
+
+REFUSED = {
+    "expand": ("CommandLine|expand: '%x%'", "`expand`", 9),
+    "modifier": ("CommandLine|nosuch: x", "`nosuch`", 9),
+    "lookaround": ("CommandLine|re: '(?=a)b'", "bounded", 9),
+    "cidr": ("CommandLine|cidr: 10.0.0.0.0/8", "not a network", 9),
+    "exists": ("CommandLine|exists: perhaps", "true or false", 9),
+    "nested": ("CommandLine: {a: b}", "must be text", 9),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_an_unsupported_rule_is_refused_with_file_line_and_reason(load, name: str) -> None:
+    test, reason, line = REFUSED[name]
+    text = f"title: T\nid: x\nlevel: low\nlogsource:\n  product: windows\n  category: process_creation\ndetection:\n  s:\n    {test}\n  condition: s\n"
+    loaded = load(text, rule({"s": {"Image": "x"}, "condition": "s"}))
+    assert loaded.loaded == 1
+    assert [(r["file"], r["line"]) for r in loaded.refused] == [("rule0.yml", line)]
+    assert reason in loaded.refused[0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "reason"),
+    [
+        ("s | count() > 5", "aggregations"),
+        ("s and t", "`t`"),
+        ("s and", "too early"),
+        ("(s", "closed"),
+        ("s s", "cannot be read"),
+        ("2 of them", "1, any or all"),
+        ("1 of x*", "`x*`"),
+        ("not " * 500 + "s", "deeply"),
+    ],
+)
+def test_a_condition_that_cannot_be_read_is_refused(load, condition: str, reason: str) -> None:
+    loaded = load(rule({"s": {"Image": "x"}, "condition": condition}))
+    assert loaded.loaded == 0
+    assert reason in loaded.refused[0]["reason"] and loaded.refused[0]["line"] > 1
+
+
+def test_files_that_are_no_rules_are_refused_by_name(load) -> None:
+    loaded = load(
+        "title: [",
+        "- a\n- b\n",
+        "title: T\ncorrelation: {type: event_count}\n",
+        "x: " + "[" * 3000,
+        "\n".join(" " * i + "- - -" for i in range(900)),
+        "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c]\ntitle: T\nlogsource: {product: windows}\n"
+        "detection:\n  s: {x: [*d,*d,*d,*d,*d,*d,*d,*d]}\n  condition: s\n",
+        "title: T\nlogsource: {}\ndetection: {s: {a: b}, condition: s}\n",
+    )
+    assert loaded.loaded == 0
+    assert sorted(r["file"] for r in loaded.refused) == [f"rule{i}.yml" for i in range(7)]
+
+
+def test_bytes_that_are_not_utf8_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "latin.yml").write_bytes(b"title: T\nauthor: Ren\xe9\n")
+    refused = Detection.load([tmp_path], [], tmp_path / "c").refused
+    assert refused == [{"file": "latin.yml", "line": 2, "reason": "not UTF-8"}]
+
+
+def test_the_second_rule_of_one_id_is_refused_and_names_the_first(load) -> None:
+    loaded = load(rule({"s": {"Image": "x"}, "condition": "s"}), rule({"s": {"Image": "y"}, "condition": "s"}))
+    assert loaded.loaded == 1
+    assert loaded.refused == [
+        {"file": "rule1.yml", "line": 0, "reason": "duplicate of rule 11111111-1111-1111-1111-111111111111 in rule0.yml"}
+    ]
+
+
+def test_one_file_may_hold_several_rules(load) -> None:
+    one, two = rule({"s": {"Image": "x"}, "condition": "s"}), rule({"s": {"Image": "y"}, "condition": "s"}, id="2")
+    assert load(yaml.safe_dump(one) + "---\n" + yaml.safe_dump(two)).loaded == 2
+
+
+# --- the cache
+
+
+def test_a_cached_pack_says_the_same_and_a_spoilt_cache_is_built_again(tmp_path: Path) -> None:
+    rules, cache = tmp_path / "rules", tmp_path / "cache"
+    rules.mkdir()
+    (rules / "a.yml").write_text(yaml.safe_dump(rule({"s": {"CommandLine|contains": "evil"}, "condition": "s"})))
+    (rules / "b.yml").write_text("title: [")
+    cold = Detection.load([rules], [], cache)
+    files = list(cache.iterdir())
+    assert len(files) == 1
+    seen = [event(CommandLine="evil"), event(CommandLine="good")]
+    for spoil in (lambda b: b, lambda b: b[: len(b) // 2], lambda b: b.replace(b"evil", b"good"), lambda b: b""):
+        files[0].write_bytes(spoil(files[0].read_bytes()))
+        warm = Detection.load([rules], [], cache)
+        assert (warm.loaded, warm.refused, warm.digest) == (cold.loaded, cold.refused, cold.digest)
+        assert warm.match(EVTX, seen, HOST) == cold.match(EVTX, seen, HOST) != []
+
+
+def test_the_digest_tells_rules_apart_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / name / "r.yml").write_text(yaml.safe_dump(rule({"s": {"Image": "x"}, "condition": "s"})))
+    first, second = (Detection.load([tmp_path / name], [], tmp_path / "c").digest for name in ("a", "b"))
+    assert first == second
+    (tmp_path / "b" / "r.yml").write_text(yaml.safe_dump(rule({"s": {"Image": "y"}, "condition": "s"})))
+    assert Detection.load([tmp_path / "b"], [], tmp_path / "c").digest != first
