@@ -6,6 +6,7 @@ import re
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 from commodore.evidence import Evidence
@@ -107,8 +108,13 @@ def _same_rules(data: bytes) -> str:
     return wanted or ""
 
 
-def _zones() -> Iterator[tuple[str, bytes]]:
+@cache
+def _zones() -> tuple[tuple[str, bytes], ...]:
     """(name, TZif content) of the zones that this machine knows, sorted, cities before shorthands."""
+    return tuple(_read_zones())
+
+
+def _read_zones() -> Iterator[tuple[str, bytes]]:
     from importlib.resources import files  # the tzdata package, or the system's own data
     from pathlib import Path
     from zoneinfo import TZPATH, available_timezones

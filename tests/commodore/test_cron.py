@@ -1,0 +1,85 @@
+"""Cron tables: what cron itself would take as an entry, and the raw line kept for its removal."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from commodore.artefacts import cron
+from tests.commodore.damage import damaged, inputs, survives
+
+
+def read(text: str | bytes, source: str = "/etc/cron.d/jobs"):
+    return survives(cron, source, text.encode() if isinstance(text, str) else text)
+
+
+def test_system_tables_have_a_user_and_user_tables_have_none():
+    (system,), _ = read("5 4 * * * root /bin/x a b\n")
+    (user,), _ = read("5 4 * * * root /bin/x a b\n", "/var/spool/cron/crontabs/paul")
+    assert (system.fields["user.name"], system.fields["process.command_line"]) == ("root", "/bin/x a b")
+    assert (user.fields["user.name"], user.fields["process.command_line"]) == ("paul", "root /bin/x a b")
+
+
+@pytest.mark.parametrize("source", ["/var/spool/cron/paul", "/var/spool/cron/tabs/paul", "/var/spool/cron/crontabs/paul"])
+def test_the_owner_of_a_user_table_is_its_name(source):
+    (record,), _ = read("@reboot /bin/x", source)
+    assert (record.fields["user.name"], record.fields["escadre.cron.schedule"]) == ("paul", "@reboot")
+
+
+@pytest.mark.parametrize("line", ["* * * * root /bin/x", "@daily", "@daily root", "61 words in no order at all", "a b c d e f g", "5 4 * * * root   "])
+def test_what_cron_would_refuse_is_named_as_lost(line):
+    records, problems = read(line + "\n")
+    assert (records, [(p.locator, p.lost) for p in problems]) == ([], [("line 1", 1)])
+
+
+def test_assignments_stand_as_context_of_the_entries_behind_them():
+    records, _ = read("A=1\n* * * * * root /bin/x\n B = \"two words\" \n'C'=3\n* * * * * root D=4 /bin/y\n")
+    assert [r.fields["escadre.cron.environment"] for r in records] == [["A=1"], ["A=1", "B=two words", "C=3"]]
+    assert records[1].fields["process.executable"] == "/bin/y"
+
+
+def test_percent_ends_the_command_and_begins_its_input():
+    (record,), _ = read(r"0 0 * * * root /bin/mail -s 100\% me%first%second")
+    assert record.fields["process.command_line"] == "/bin/mail -s 100% me"
+    assert record.fields["escadre.cron.input"] == "first\nsecond"
+
+
+def test_the_raw_line_can_be_had_back_byte_for_byte():
+    raw = [b"* * * * * root /bin/\xff\xfe x", b"\t* * * * * root (/tmp/go)\rno crontab for root", "* * * * * root /bin/é".encode(), b"@reboot root /bin/\0x  "]
+    records, _ = read(b"\n".join(raw))
+    lines = [base64.b64decode(f["escadre.line_bytes"]) if "escadre.line_bytes" in (f := r.fields) else f["escadre.line"].encode() for r in records]
+    assert lines == raw
+    assert [r.fields.get("escadre.line_hidden", False) for r in records] == [False, True, False, True]
+    assert [r.fields["escadre.line_number"] for r in records] == [1, 2, 3, 4]
+
+
+def test_a_carriage_return_begins_no_line():
+    records, _ = read(b"# harmless\r* * * * * root /bin/x\n")
+    assert records == []
+
+
+def test_a_line_beyond_the_limit_keeps_its_beginning_and_says_so():
+    (record,), _ = read(b"* * * * * root /bin/x " + b"a" * (3 << 20) + b"\n")
+    assert record.fields["escadre.line_length"] == (3 << 20) + 22
+    assert len(record.fields["escadre.line"]) == 1 << 20
+
+
+def test_a_script_of_a_periodic_directory_is_one_record():
+    (script,), _ = read("#!/bin/sh\n* * * * * root no entry\n", "/etc/cron.hourly/job")
+    (dotted,), _ = read("", "/etc/cron.weekly/job.sh")
+    assert (script.fields["escadre.cron.kind"], script.fields["escadre.cron.schedule"]) == ("periodic", "hourly")
+    assert "escadre.cron.passed_over" not in script.fields
+    assert dotted.fields["escadre.cron.passed_over"]
+
+
+def test_anacron_has_period_delay_and_name():
+    (record,), _ = read("7 25 cron.weekly nice run-parts /etc/cron.weekly\n", "/etc/anacrontab")
+    fields = record.fields
+    assert (fields["escadre.cron.schedule"], fields["escadre.cron.job"], fields["user.name"]) == ("7 25", "cron.weekly", "root")
+
+
+@pytest.mark.parametrize(("source", "data"), inputs("cron"), ids=lambda v: v if isinstance(v, str) else "")
+def test_damage_is_survived(source, data):
+    for bad in damaged(data):
+        survives(cron, source, bad)

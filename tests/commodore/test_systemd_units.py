@@ -1,0 +1,104 @@
+"""Unit files as systemd reads them: systemd's own verdict where it is installed, the manual pages for the rest."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from commodore.artefacts import systemd_units
+from tests.commodore.damage import damaged, inputs, survives
+from tests.conftest import need
+
+UNIT = "/etc/systemd/system/x.service"
+
+
+def read(text: str | bytes, source: str = UNIT) -> dict:
+    (record,), _ = survives(systemd_units, source, text.encode() if isinstance(text, str) else text)
+    return record.fields
+
+
+def test_an_empty_assignment_forgets_what_stood_before():
+    fields = read("[Service]\nExecStart=/a\nExecStart=/b\nExecStart=\nExecStart=/c d\nExecStartPre=/pre\n")
+    assert fields["escadre.systemd.exec"] == ["ExecStart=/c d", "ExecStartPre=/pre"]
+    assert (fields["process.command_line"], fields["process.executable"]) == ("/c d", "/c")
+
+
+@pytest.mark.parametrize(("value", "executable", "prefix"), [
+    ("-/bin/a x", "/bin/a", "-"), ("@/bin/a name x", "/bin/a", "@"), ("+-/bin/a", "/bin/a", "+-"), (":/bin/a $X", "/bin/a", ":"),
+    ("!!/bin/a", "/bin/a", "!!"), ('"/opt/my app/run" x', "/opt/my app/run", None),
+])
+def test_prefix_characters_and_quotes(value, executable, prefix):
+    fields = read(f"[Service]\nExecStart={value}\n")
+    assert (fields["process.executable"], fields.get("escadre.systemd.prefix")) == (executable, prefix)
+    assert fields["escadre.systemd.exec"] == [f"ExecStart={value}"]
+
+
+def test_continuation_lines_skip_comments_and_end_with_the_file():
+    assert read("[Service]\nExecStart=/bin/a \\\n# no\n; no\n  two \\\n three\n")["process.args"] == ["two", "three"]
+    assert read("[Service]\nExecStart=/bin/a \\")["process.executable"] == "/bin/a"
+    assert read("[Service]\nExecStart=/bin/a \\\\\nUser=u\n")["user.name"] == "u"  # an escaped backslash joins nothing
+
+
+def test_a_carriage_return_and_a_nul_end_a_line_as_they_do_for_systemd():
+    fields = read(b"[Service]\nExecStart=/bin/good\rExecStart=/bin/evil\0User=root\n")
+    assert fields["escadre.systemd.exec"] == ["ExecStart=/bin/good", "ExecStart=/bin/evil"]
+    assert fields["user.name"] == "root"
+
+
+@pytest.mark.parametrize(("source", "unit", "drop_in", "scope"), [
+    ("/etc/systemd/system/ssh.service.d/x.conf", "ssh.service", "x.conf", "system"), ("/usr/lib/systemd/user/a@.service", "a@.service", None, "user"),
+    ("/home/u/.config/systemd/user/b.timer", "b.timer", None, "user"), ("/run/systemd/transient/run-1.scope", "run-1.scope", None, "system"),
+    ("/etc/systemd/system/service.d/all.conf", "service", "all.conf", "system"),
+])
+def test_the_path_says_unit_drop_in_and_scope(source, unit, drop_in, scope):
+    fields = read("[Unit]\nDescription=d\n", source)
+    assert (fields["escadre.systemd.unit"], fields.get("escadre.systemd.drop_in"), fields["escadre.systemd.scope"]) == (unit, drop_in, scope)
+
+
+def test_a_timer_starts_the_service_of_its_name_or_the_unit_that_it_names():
+    assert read("[Timer]\nOnCalendar=daily\nOnBootSec=1min\n", "/etc/systemd/system/t.timer")["escadre.systemd.activates"] == "t.service"
+    fields = read("[Timer]\nOnCalendar=daily\nUnit=other.service\n", "/etc/systemd/system/t.timer")
+    assert (fields["escadre.systemd.activates"], fields["escadre.systemd.trigger"]) == ("other.service", ["OnCalendar=daily"])
+
+
+def test_an_empty_file_masks_and_odd_lines_are_named():
+    assert read("# only a comment\n")["escadre.systemd.empty"]
+    records, problems = survives(systemd_units, UNIT, b"ExecStart=/a\n[Service]\nnonsense\nExecStart=/b\n")
+    assert records[0].fields["escadre.systemd.exec"] == ["ExecStart=/b"]
+    assert [p.locator for p in problems] == ["line 1", "line 3"]
+
+
+def test_commands_of_this_machine_are_those_of_its_unit_files():
+    """Read line by line, as a person would: plain units, without continuation lines and resets."""
+    units = [p for p in Path("/usr/lib/systemd/system").glob("*.service") if p.is_file() and not p.is_symlink()]
+    need(units, "a machine with systemd units")
+    for unit in units:
+        text = unit.read_text()
+        if "\\\n" in text or "ExecStart=\n" in text:
+            continue
+        starts = [x for x in read(unit.read_bytes(), str(unit)).get("escadre.systemd.exec", []) if x.startswith("ExecStart=")]
+        assert starts == [line.strip() for line in text.split("\n") if line.startswith("ExecStart=")], unit
+
+
+def test_systemd_finds_the_same_executable(tmp_path):
+    """systemd-analyze verify complains about each executable that is not there, by the path that it reads out of the unit."""
+    analyze = shutil.which("systemd-analyze")
+    need(analyze, "systemd-analyze")
+    cases = ['@/no/such/a name', '-/no/such/b', '"/no/such/c d" x', "+/no/such/e \\\n  more", "/no/such/f\rExecStart=/no/such/g"]
+    for number, case in enumerate(cases):
+        text = f"[Service]\nType=oneshot\nExecStart={case}\n"
+        unit = tmp_path / f"case{number}.service"
+        unit.write_bytes(text.encode())
+        said = subprocess.run([analyze, "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False).stderr
+        fields = read(text, f"/etc/systemd/system/{unit.name}")
+        if not fields.get("escadre.systemd.prefix", "").startswith("-"):
+            assert f"Command {fields['process.executable']} is not executable" in said, said
+
+
+@pytest.mark.parametrize(("source", "data"), inputs("systemd_units"), ids=lambda v: v if isinstance(v, str) else "")
+def test_damage_is_survived(source, data):
+    for bad in damaged(data):
+        survives(systemd_units, source, bad)
