@@ -51,6 +51,9 @@ _VERSIONS = (17, 23, 26, 30, 31)
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa: ARG001
     """One record per file."""
     data = evidence.data
+    if not data:
+        yield Problem("empty file")
+        return
     if data[:3] == b"MAM" and int.from_bytes(data[4:8], "little") > LARGEST:
         yield Problem(f"not unpacked: it claims {int.from_bytes(data[4:8], 'little')} bytes", lost=1)
         return
@@ -59,7 +62,7 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
         file.open_file_object(io.BytesIO(data))
         fields, problem = _fields(file)
     except (OSError, MemoryError, OverflowError, ValueError) as error:
-        yield Problem(f"no prefetch file that can be read: {_short(error)}", lost=1 if data else 0)
+        yield Problem(f"no prefetch file that can be read: {_short(error)}", lost=1)
         return
     yield Record("0", fields)
     if problem:
@@ -118,8 +121,8 @@ def _clean(text: str | None) -> str:
 
 
 def _short(error: BaseException) -> str:
-    """The first sentence of libscca's call stack."""
-    return str(error).partition(". ")[0].removeprefix("pyscca_").strip()[:200]
+    """The innermost sentence of libscca's call stack, without the name of its function."""
+    return str(error).strip(" .\n").rpartition(". ")[2].rpartition(": ")[2][:200]
 
 
 def expected(evidence: Evidence) -> int | None:

@@ -56,7 +56,9 @@ class Hive:
         if len(data) < BASE_BLOCK + 32 or not (whole or data[BASE_BLOCK : BASE_BLOCK + 4] == b"hbin") or (whole and data[28] in (1, 2, 6)):
             raise BadHive(why_not(data))
         self.data, self.dirty, self.applied, self.replayed, self.refused = data, dirty, applied, replayed, refused
-        self.minor, _, _, self.root_offset, self.size = unpack_from("<IIIII", data, 24) if whole else (5, 0, 0, find_root(data), len(data) - BASE_BLOCK)
+        absent = (5, 0, 0, 0, len(data) - BASE_BLOCK)
+        self.minor, _, _, self.root_offset, self.size = unpack_from("<IIIII", data, 24) if whole else absent
+        self.root_offset = self.root_offset or find_root(data)
         self.name = text(bytes(data[48:112])) if whole else ""
         self._end = len(data)
         self._renew()

@@ -91,7 +91,9 @@ def read(data: bytes) -> Task:
         raise BadTask("empty file" if not data else "no task definition: nothing but zeroes and blanks")
     try:
         root: Element = fromstring(_decoded(data), forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError) as error:
+    except DefusedXmlException:
+        raise BadTask("refused: a task definition has no document type or entities of its own") from None
+    except (ParseError, ValueError, LookupError, RecursionError) as error:
         raise BadTask(f"no XML that can be read: {error}") from None
     if _name(root) != "Task":
         raise BadTask(f"no task definition: its root is {_name(root)[:60]}")

@@ -100,7 +100,9 @@ def test_leftovers_of_older_entries_are_passed_over_in_silence(dirty):
     assert (result.applied, result.refused) == (1, ())
 
 
-@pytest.mark.parametrize(("at", "reason"), [(24, "wrong hash of its header"), (60, "wrong hash of its pages"), (2000, "wrong hash of its pages")])
+@pytest.mark.parametrize(
+    ("at", "reason"), [(24, "wrong hash of its header"), (60, "wrong hash of its pages"), (2000, "wrong hash of its pages")],
+)
 def test_an_entry_with_a_wrong_hash_is_refused_and_those_before_it_stay(dirty, at, reason):
     good, bad = dirty.entries(0, 1)
     bad = bytearray(bad)

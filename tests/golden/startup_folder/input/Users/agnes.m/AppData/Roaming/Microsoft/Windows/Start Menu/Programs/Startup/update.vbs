@@ -1,0 +1,2 @@
+' inert
+WScript.Echo "inert"
