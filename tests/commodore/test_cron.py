@@ -27,7 +27,9 @@ def test_the_owner_of_a_user_table_is_its_name(source):
     assert (record.fields["user.name"], record.fields["escadre.cron.schedule"]) == ("paul", "@reboot")
 
 
-@pytest.mark.parametrize("line", ["* * * * root /bin/x", "@daily", "@daily root", "61 words in no order at all", "a b c d e f g", "5 4 * * * root   "])
+@pytest.mark.parametrize(
+    "line", ["* * * * root /bin/x", "@daily", "@daily root", "61 words in no order at all", "a b c d e f g", "5 4 * * * root   "]
+)
 def test_what_cron_would_refuse_is_named_as_lost(line):
     records, problems = read(line + "\n")
     assert (records, [(p.locator, p.lost) for p in problems]) == ([], [("line 1", 1)])
@@ -46,9 +48,17 @@ def test_percent_ends_the_command_and_begins_its_input():
 
 
 def test_the_raw_line_can_be_had_back_byte_for_byte():
-    raw = [b"* * * * * root /bin/\xff\xfe x", b"\t* * * * * root (/tmp/go)\rno crontab for root", "* * * * * root /bin/é".encode(), b"@reboot root /bin/\0x  "]
+    raw = [
+        b"* * * * * root /bin/\xff\xfe x",
+        b"\t* * * * * root (/tmp/go)\rno crontab for root",
+        "* * * * * root /bin/é".encode(),
+        b"@reboot root /bin/\0x  ",
+    ]
     records, _ = read(b"\n".join(raw))
-    lines = [base64.b64decode(f["escadre.line_bytes"]) if "escadre.line_bytes" in (f := r.fields) else f["escadre.line"].encode() for r in records]
+    lines = [
+        base64.b64decode(f["escadre.line_bytes"]) if "escadre.line_bytes" in (f := r.fields) else f["escadre.line"].encode()
+        for r in records
+    ]
     assert lines == raw
     assert [r.fields.get("escadre.line_hidden", False) for r in records] == [False, True, False, True]
     assert [r.fields["escadre.line_number"] for r in records] == [1, 2, 3, 4]

@@ -40,11 +40,17 @@ def tzif(name: str) -> bytes:
 
 
 def test_name_version_users_and_homes():
-    found = facts(etc_hostname="# name\nweb-vitrine\n", etc_os__release='NAME="X"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n',
-                  etc_passwd="root:x:0:0:root:/root:/bin/bash\ntoor:x:0:0::/root2:/bin/sh\npaul:x:1000:1000::/home/paul:/bin/sh\n+nis::::::\nbad:line\n")
+    found = facts(
+        etc_hostname="# name\nweb-vitrine\n",
+        etc_os__release='NAME="X"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n',
+        etc_passwd="root:x:0:0:root:/root:/bin/bash\ntoor:x:0:0::/root2:/bin/sh\npaul:x:1000:1000::/home/paul:/bin/sh\n+nis::::::\nbad:line\n",
+    )
     assert found == {
-        "name": "web-vitrine", "os_version": "Debian GNU/Linux 12 (bookworm)", "users": {"0": "root", "1000": "paul"},
-        "profiles": {"root": "/root", "toor": "/root2", "paul": "/home/paul"}}
+        "name": "web-vitrine",
+        "os_version": "Debian GNU/Linux 12 (bookworm)",
+        "users": {"0": "root", "1000": "paul"},
+        "profiles": {"root": "/root", "toor": "/root2", "paul": "/home/paul"},
+    }
 
 
 def test_os_release_below_usr_stands_in():
@@ -64,12 +70,16 @@ def test_zone_by_content_keeps_the_same_hours(name):
     assert [m.astimezone(found).utcoffset() for m in moments] == [m.astimezone(ZoneInfo(name)).utcoffset() for m in moments]
 
 
-@pytest.mark.parametrize(("footer", "zone"), [(b"<+0530>-5:30", "+05:30"), (b"EST5", "-05:00"), (b"UTC0", "+00:00"), (b"CET-1CEST,M3.5.0,M10.5.0/3", None)])
+@pytest.mark.parametrize(
+    ("footer", "zone"), [(b"<+0530>-5:30", "+05:30"), (b"EST5", "-05:00"), (b"UTC0", "+00:00"), (b"CET-1CEST,M3.5.0,M10.5.0/3", None)]
+)
 def test_a_zone_that_nobody_knows_by_its_footer(footer, zone):
     data = b"TZif2" + bytes(39) + b"TZif2" + bytes(15) + (1).to_bytes(4, "big") * 0 + bytes(24) + b"\n" + footer + b"\n"
     found = facts(etc_localtime=data).get("timezone")
     if zone is None:
-        assert found is None or logtime.zone(found).utcoffset(datetime(2026, 7, 1)) == logtime.zone("Europe/Paris").utcoffset(datetime(2026, 7, 1))
+        assert found is None or logtime.zone(found).utcoffset(datetime(2026, 7, 1)) == logtime.zone("Europe/Paris").utcoffset(
+            datetime(2026, 7, 1)
+        )
     else:
         assert logtime.zone(found).utcoffset(datetime(2026, 7, 1)) == logtime.zone(zone).utcoffset(datetime(2026, 7, 1))
 
@@ -86,5 +96,11 @@ def test_nothing_gives_nothing():
 def test_damage_is_survived():
     whole = tzif("Europe/Paris")
     for bad in damaged(whole[:400] + whole[-60:]):
-        linux.facts({"etc/localtime": Evidence("/etc/localtime", bad), "etc/passwd": Evidence("/etc/passwd", bad),
-                     "etc/os-release": Evidence("/etc/os-release", bad), "etc/hostname": Evidence("/etc/hostname", bad)}.get)
+        linux.facts(
+            {
+                "etc/localtime": Evidence("/etc/localtime", bad),
+                "etc/passwd": Evidence("/etc/passwd", bad),
+                "etc/os-release": Evidence("/etc/os-release", bad),
+                "etc/hostname": Evidence("/etc/hostname", bad),
+            }.get
+        )

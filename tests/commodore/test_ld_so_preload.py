@@ -38,7 +38,10 @@ def test_the_real_loader_parts_names_alike():
 
 def test_each_entry_carries_its_whole_line():
     records, _ = survives(ld_so_preload, SOURCE, b"# c\n/a.so /b.so # why\n")
-    assert [(r.locator, r.fields["escadre.line"]) for r in records] == [("line 2 entry 1", "/a.so /b.so # why"), ("line 2 entry 2", "/a.so /b.so # why")]
+    assert [(r.locator, r.fields["escadre.line"]) for r in records] == [
+        ("line 2 entry 1", "/a.so /b.so # why"),
+        ("line 2 entry 2", "/a.so /b.so # why"),
+    ]
 
 
 @pytest.mark.parametrize(("source", "data"), inputs("ld_so_preload"), ids=lambda v: v if isinstance(v, str) else "")

@@ -57,9 +57,16 @@ def test_real_sockets_with_the_process_that_holds_them():
             own = client.getsockname()[1]
             records, problems = survives(live_connections, "/live/connections.jsonl", listed("connections"))
     assert problems == []
-    mine = [r.fields for r in records if r.fields.get("process.pid") == os.getpid() and port in (r.fields.get("source.port"), r.fields.get("destination.port"))]
+    mine = [
+        r.fields
+        for r in records
+        if r.fields.get("process.pid") == os.getpid() and port in (r.fields.get("source.port"), r.fields.get("destination.port"))
+    ]
     assert {(f["event.action"], f.get("source.port"), f["destination.port"]) for f in mine} == {
-        ("listening socket", None, port), ("connection out", own, port), ("connection in", own, port)}
+        ("listening socket", None, port),
+        ("connection out", own, port),
+        ("connection in", own, port),
+    }
     assert all(f["destination.ip"] == "127.0.0.1" for f in mine)
 
 
@@ -68,21 +75,45 @@ def lines(*objects) -> bytes:
 
 
 def test_a_parent_that_started_later_is_not_the_parent():
-    records, _ = survives(live_processes, "/live/processes.jsonl", lines(
-        {"pid": 5, "ppid": 9, "name": "child", "start": "2026-01-01T00:00:00Z"}, {"pid": 9, "ppid": 5, "name": "late", "start": "2026-01-02T00:00:00Z"}))
+    records, _ = survives(
+        live_processes,
+        "/live/processes.jsonl",
+        lines(
+            {"pid": 5, "ppid": 9, "name": "child", "start": "2026-01-01T00:00:00Z"},
+            {"pid": 9, "ppid": 5, "name": "late", "start": "2026-01-02T00:00:00Z"},
+        ),
+    )
     assert "process.parent.name" not in records[0].fields
     assert records[1].fields["process.parent.name"] == "child"
 
 
 def test_the_same_pid_at_another_start_is_another_process():
-    records, _ = survives(live_processes, "/live/processes.jsonl", lines(
-        {"pid": 5, "start": "2026-01-01T00:00:00Z"}, {"pid": 5, "start": "2026-01-02T00:00:00Z"}))
+    records, _ = survives(
+        live_processes,
+        "/live/processes.jsonl",
+        lines({"pid": 5, "start": "2026-01-01T00:00:00Z"}, {"pid": 5, "start": "2026-01-02T00:00:00Z"}),
+    )
     assert records[0].fields["process.entity_id"] != records[1].fields["process.entity_id"]
 
 
 def test_values_of_a_wrong_type_are_left_out():
-    ((record,), _) = survives(live_processes, "/live/processes.jsonl", lines(
-        {"pid": 5, "ppid": "x", "name": ["a"], "exe": 7, "cmdline": "text", "start": None, "uid": {}, "exe_deleted": "yes", "threads": "many"}))
+    ((record,), _) = survives(
+        live_processes,
+        "/live/processes.jsonl",
+        lines(
+            {
+                "pid": 5,
+                "ppid": "x",
+                "name": ["a"],
+                "exe": 7,
+                "cmdline": "text",
+                "start": None,
+                "uid": {},
+                "exe_deleted": "yes",
+                "threads": "many",
+            }
+        ),
+    )
     assert record.fields["process.pid"] == 5
     assert not {"process.name", "process.executable", "process.start", "escadre.process.deleted"} & set(record.fields)
 

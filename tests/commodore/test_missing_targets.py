@@ -35,7 +35,11 @@ def task(*lines):
 
 
 def test_what_was_collected_is_not_missing_under_either_name_of_a_merged_system():
-    found = missing(LINUX, [("/usr/bin/a", "taken"), ("/opt/b", "changed while read")], systemd_units=[unit("ExecStart=-/bin/a x", "ExecStop=/opt/b", "ExecStop=/opt/c")])
+    found = missing(
+        LINUX,
+        [("/usr/bin/a", "taken"), ("/opt/b", "changed while read")],
+        systemd_units=[unit("ExecStart=-/bin/a x", "ExecStop=/opt/b", "ExecStop=/opt/c")],
+    )
     assert found == {"/opt/c": "unknown"}
 
 
@@ -43,21 +47,47 @@ def test_custody_tells_whether_the_file_was_there():
     members = [("/opt/denied", "denied"), ("/opt/large", "over limit"), ("/opt/gone", "missing"), ("/opt/went", "vanished")]
     records = [unit(*(f"ExecStart=/opt/{name}" for name in ("denied", "large", "gone", "went", "silent")))]
     assert missing(LINUX, members, systemd_units=records) == {
-        "/opt/denied": "yes", "/opt/large": "yes", "/opt/gone": "no", "/opt/went": "no", "/opt/silent": "unknown"}
+        "/opt/denied": "yes",
+        "/opt/large": "yes",
+        "/opt/gone": "no",
+        "/opt/went": "no",
+        "/opt/silent": "unknown",
+    }
 
 
 def test_cron_entries_follow_shells_and_homes_and_folders_that_are_run():
-    records = [{"process.command_line": "/bin/sh -c '~/bin/job --x'", "user.name": "paul", "file.path": "/var/spool/cron/paul", "escadre.line_number": 1},
-               {"process.command_line": "cd / && run-parts /etc/cron.daily", "user.name": "root", "file.path": "/etc/crontab", "escadre.line_number": 2}]
+    records = [
+        {
+            "process.command_line": "/bin/sh -c '~/bin/job --x'",
+            "user.name": "paul",
+            "file.path": "/var/spool/cron/paul",
+            "escadre.line_number": 1,
+        },
+        {
+            "process.command_line": "cd / && run-parts /etc/cron.daily",
+            "user.name": "root",
+            "file.path": "/etc/crontab",
+            "escadre.line_number": 2,
+        },
+    ]
     found = missing(LINUX, [("/bin/sh", "taken"), ("/etc/cron.daily/a", "taken")], cron=records)
     assert found == {"/home/paul/bin/job": "unknown"}
 
 
 def test_mft_knows_what_was_there_but_not_collected():
-    mft = [{"file.path": "C:\\Users\\Public\\There.exe"}, {"file.path": "C:\\Windows\\System32\\cmd.exe"}, {"file.path": "C:\\Old.exe", "escadre.state": "deleted"}]
+    mft = [
+        {"file.path": "C:\\Users\\Public\\There.exe"},
+        {"file.path": "C:\\Windows\\System32\\cmd.exe"},
+        {"file.path": "C:\\Old.exe", "escadre.state": "deleted"},
+    ]
     records = [task("C:\\users\\public\\there.exe", "%windir%\\system32\\cmd.exe /c C:\\gone.bat", "C:\\Old.exe")]
     found = missing(WINDOWS, [], scheduled_tasks=records, mft=mft)
-    assert found == {"C:\\users\\public\\there.exe": "yes", "C:\\Windows\\system32\\cmd.exe": "yes", "C:\\gone.bat": "no", "C:\\Old.exe": "no"}
+    assert found == {
+        "C:\\users\\public\\there.exe": "yes",
+        "C:\\Windows\\system32\\cmd.exe": "yes",
+        "C:\\gone.bat": "no",
+        "C:\\Old.exe": "no",
+    }
 
 
 def test_without_mft_nothing_is_claimed():
@@ -71,7 +101,11 @@ def test_names_without_a_folder_are_looked_for_where_windows_looks():
 
 def test_services_that_nothing_starts_and_other_control_sets_do_not_count():
     start = {"process.command_line": "C:\\s.exe", "service.name": "s"}
-    records = [start | {"escadre.service.start": "disabled"}, start | {"escadre.service.current": False}, {"service.name": "t", "dll.path": "C:\\t.dll"}]
+    records = [
+        start | {"escadre.service.start": "disabled"},
+        start | {"escadre.service.current": False},
+        {"service.name": "t", "dll.path": "C:\\t.dll"},
+    ]
     assert missing(WINDOWS, [], services=records) == {"C:\\t.dll": "unknown"}
 
 

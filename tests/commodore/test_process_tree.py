@@ -26,11 +26,25 @@ class View:
 
 
 def live(pid, ppid, name, start, **more):
-    return {"process.pid": pid, "process.parent.pid": ppid, "process.name": name, "process.start": start, "escadre.id": f"l{pid}{start}", **more}
+    return {
+        "process.pid": pid,
+        "process.parent.pid": ppid,
+        "process.name": name,
+        "process.start": start,
+        "escadre.id": f"l{pid}{start}",
+        **more,
+    }
 
 
 def event(code, provider, time, **fields):
-    return {"event.code": code, "winlog.provider_name": provider, "@timestamp": time, "winlog.computer_name": "PC.example", "escadre.id": f"e{time}", **fields}
+    return {
+        "event.code": code,
+        "winlog.provider_name": provider,
+        "@timestamp": time,
+        "winlog.computer_name": "PC.example",
+        "escadre.id": f"e{time}",
+        **fields,
+    }
 
 
 def security(time, pid, ppid, name, parent=""):
@@ -39,8 +53,19 @@ def security(time, pid, ppid, name, parent=""):
 
 
 def sysmon(time, pid, ppid, name, own, parent):
-    return event("1", "Microsoft-Windows-Sysmon", time, **{
-        "process.pid": pid, "process.parent.pid": ppid, "process.name": name, "process.start": time, "process.entity_id": own, "process.parent.entity_id": parent})
+    return event(
+        "1",
+        "Microsoft-Windows-Sysmon",
+        time,
+        **{
+            "process.pid": pid,
+            "process.parent.pid": ppid,
+            "process.name": name,
+            "process.start": time,
+            "process.entity_id": own,
+            "process.parent.entity_id": parent,
+        },
+    )
 
 
 def tree(**datasets):
@@ -48,38 +73,66 @@ def tree(**datasets):
 
 
 def test_the_chain_runs_from_the_root_down():
-    found = tree(live_processes=[live(3, 2, "nc", "2026-01-01T00:00:02Z"), live(1, 0, "init", "2026-01-01T00:00:00Z"), live(2, 1, "sh", "2026-01-01T00:00:01Z")])
+    found = tree(
+        live_processes=[
+            live(3, 2, "nc", "2026-01-01T00:00:02Z"),
+            live(1, 0, "init", "2026-01-01T00:00:00Z"),
+            live(2, 1, "sh", "2026-01-01T00:00:01Z"),
+        ]
+    )
     assert [f["escadre.process.chain"] for f in found] == ["init", "init > sh", "init > sh > nc"]
-    assert [(f["escadre.process.depth"], f["escadre.process.children"], f["escadre.process.root"]) for f in found] == [(0, 1, "init"), (1, 1, "init"), (2, 0, "init")]
+    assert [(f["escadre.process.depth"], f["escadre.process.children"], f["escadre.process.root"]) for f in found] == [
+        (0, 1, "init"),
+        (1, 1, "init"),
+        (2, 0, "init"),
+    ]
     assert found[2]["escadre.process.ancestors"] == [found[1]["process.entity_id"], found[0]["process.entity_id"]]
 
 
 def test_a_pid_that_comes_again_is_told_apart_by_time():
-    found = tree(evtx=[
-        security("2026-01-01T00:00:00Z", 100, 4, "first.exe"), security("2026-01-01T00:00:10Z", 200, 100, "a.exe"),
-        security("2026-01-01T01:00:00Z", 100, 4, "second.exe"), security("2026-01-01T01:00:10Z", 300, 100, "b.exe")])
+    found = tree(
+        evtx=[
+            security("2026-01-01T00:00:00Z", 100, 4, "first.exe"),
+            security("2026-01-01T00:00:10Z", 200, 100, "a.exe"),
+            security("2026-01-01T01:00:00Z", 100, 4, "second.exe"),
+            security("2026-01-01T01:00:10Z", 300, 100, "b.exe"),
+        ]
+    )
     parents = {f["process.name"]: f.get("process.parent.name") for f in found}
     assert (parents["a.exe"], parents["b.exe"]) == ("first.exe", "second.exe")
 
 
 def test_a_process_that_had_ended_is_no_parent():
     ended = event("4689", "Microsoft-Windows-Security-Auditing", "2026-01-01T00:00:05Z", **{"process.pid": 100})
-    found = tree(evtx=[security("2026-01-01T00:00:00Z", 100, 4, "gone.exe"), ended, security("2026-01-01T02:00:00Z", 200, 100, "x.exe", "other.exe")])
+    found = tree(
+        evtx=[security("2026-01-01T00:00:00Z", 100, 4, "gone.exe"), ended, security("2026-01-01T02:00:00Z", 200, 100, "x.exe", "other.exe")]
+    )
     x = next(f for f in found if f["process.name"] == "x.exe")
-    assert (x["process.parent.name"], x["escadre.process.parent_unknown"], x["escadre.process.ancestry"]) == ("other.exe", True, ["other.exe"])
+    assert (x["process.parent.name"], x["escadre.process.parent_unknown"], x["escadre.process.ancestry"]) == (
+        "other.exe",
+        True,
+        ["other.exe"],
+    )
     assert next(f for f in found if f["process.name"] == "gone.exe")["process.end"] == "2026-01-01T00:00:05Z"
 
 
 def test_two_sources_of_one_process_are_one_record():
-    found = tree(evtx=[sysmon("2026-01-01T00:00:00.120Z", 100, 4, "x.exe", "{A}", "{P}"), security("2026-01-01T00:00:00.5001234Z", 100, 4, "X.EXE")])
+    found = tree(
+        evtx=[sysmon("2026-01-01T00:00:00.120Z", 100, 4, "x.exe", "{A}", "{P}"), security("2026-01-01T00:00:00.5001234Z", 100, 4, "X.EXE")]
+    )
     assert len(found) == 1
     assert found[0]["process.entity_id"] == "{A}"
     assert len(found[0]["escadre.records_used"]) == 2
 
 
 def test_an_entity_id_names_the_parent_where_the_pid_would_mislead():
-    found = tree(evtx=[sysmon("2026-01-01T00:00:00Z", 100, 4, "right.exe", "{A}", ""), sysmon("2026-01-01T00:00:01Z", 100, 4, "wrong.exe", "{B}", ""),
-                       sysmon("2026-01-01T00:00:09Z", 200, 100, "x.exe", "{C}", "{A}")])
+    found = tree(
+        evtx=[
+            sysmon("2026-01-01T00:00:00Z", 100, 4, "right.exe", "{A}", ""),
+            sysmon("2026-01-01T00:00:01Z", 100, 4, "wrong.exe", "{B}", ""),
+            sysmon("2026-01-01T00:00:09Z", 200, 100, "x.exe", "{C}", "{A}"),
+        ]
+    )
     assert next(f for f in found if f["process.name"] == "x.exe")["process.parent.name"] == "right.exe"
 
 
@@ -99,7 +152,13 @@ def test_circles_and_deep_chains_end():
 
 
 def test_hostile_records_raise_nothing_and_can_be_written():
-    odd = [{}, {"process.pid": "x"}, {"process.pid": 1, "process.start": "never"}, {"process.pid": -5, "@timestamp": None}, {"process.pid": 1, "process.name": ""}]
+    odd = [
+        {},
+        {"process.pid": "x"},
+        {"process.pid": 1, "process.start": "never"},
+        {"process.pid": -5, "@timestamp": None},
+        {"process.pid": 1, "process.name": ""},
+    ]
     found = tree(live_processes=odd, evtx=[e | {"event.code": "1", "winlog.provider_name": "Microsoft-Windows-Sysmon"} for e in odd])
     json.dumps(found)
     assert found

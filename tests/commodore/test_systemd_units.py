@@ -26,10 +26,17 @@ def test_an_empty_assignment_forgets_what_stood_before():
     assert (fields["process.command_line"], fields["process.executable"]) == ("/c d", "/c")
 
 
-@pytest.mark.parametrize(("value", "executable", "prefix"), [
-    ("-/bin/a x", "/bin/a", "-"), ("@/bin/a name x", "/bin/a", "@"), ("+-/bin/a", "/bin/a", "+-"), (":/bin/a $X", "/bin/a", ":"),
-    ("!!/bin/a", "/bin/a", "!!"), ('"/opt/my app/run" x', "/opt/my app/run", None),
-])
+@pytest.mark.parametrize(
+    ("value", "executable", "prefix"),
+    [
+        ("-/bin/a x", "/bin/a", "-"),
+        ("@/bin/a name x", "/bin/a", "@"),
+        ("+-/bin/a", "/bin/a", "+-"),
+        (":/bin/a $X", "/bin/a", ":"),
+        ("!!/bin/a", "/bin/a", "!!"),
+        ('"/opt/my app/run" x', "/opt/my app/run", None),
+    ],
+)
 def test_prefix_characters_and_quotes(value, executable, prefix):
     fields = read(f"[Service]\nExecStart={value}\n")
     assert (fields["process.executable"], fields.get("escadre.systemd.prefix")) == (executable, prefix)
@@ -48,14 +55,23 @@ def test_a_carriage_return_and_a_nul_end_a_line_as_they_do_for_systemd():
     assert fields["user.name"] == "root"
 
 
-@pytest.mark.parametrize(("source", "unit", "drop_in", "scope"), [
-    ("/etc/systemd/system/ssh.service.d/x.conf", "ssh.service", "x.conf", "system"), ("/usr/lib/systemd/user/a@.service", "a@.service", None, "user"),
-    ("/home/u/.config/systemd/user/b.timer", "b.timer", None, "user"), ("/run/systemd/transient/run-1.scope", "run-1.scope", None, "system"),
-    ("/etc/systemd/system/service.d/all.conf", "service", "all.conf", "system"),
-])
+@pytest.mark.parametrize(
+    ("source", "unit", "drop_in", "scope"),
+    [
+        ("/etc/systemd/system/ssh.service.d/x.conf", "ssh.service", "x.conf", "system"),
+        ("/usr/lib/systemd/user/a@.service", "a@.service", None, "user"),
+        ("/home/u/.config/systemd/user/b.timer", "b.timer", None, "user"),
+        ("/run/systemd/transient/run-1.scope", "run-1.scope", None, "system"),
+        ("/etc/systemd/system/service.d/all.conf", "service", "all.conf", "system"),
+    ],
+)
 def test_the_path_says_unit_drop_in_and_scope(source, unit, drop_in, scope):
     fields = read("[Unit]\nDescription=d\n", source)
-    assert (fields["escadre.systemd.unit"], fields.get("escadre.systemd.drop_in"), fields["escadre.systemd.scope"]) == (unit, drop_in, scope)
+    assert (fields["escadre.systemd.unit"], fields.get("escadre.systemd.drop_in"), fields["escadre.systemd.scope"]) == (
+        unit,
+        drop_in,
+        scope,
+    )
 
 
 def test_a_timer_starts_the_service_of_its_name_or_the_unit_that_it_names():
@@ -87,7 +103,7 @@ def test_systemd_finds_the_same_executable(tmp_path):
     """systemd-analyze verify complains about each executable that is not there, by the path that it reads out of the unit."""
     analyze = shutil.which("systemd-analyze")
     need(analyze, "systemd-analyze")
-    cases = ['@/no/such/a name', '-/no/such/b', '"/no/such/c d" x', "+/no/such/e \\\n  more", "/no/such/f\rExecStart=/no/such/g"]
+    cases = ["@/no/such/a name", "-/no/such/b", '"/no/such/c d" x', "+/no/such/e \\\n  more", "/no/such/f\rExecStart=/no/such/g"]
     for number, case in enumerate(cases):
         text = f"[Service]\nType=oneshot\nExecStart={case}\n"
         unit = tmp_path / f"case{number}.service"

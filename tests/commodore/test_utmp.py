@@ -7,14 +7,24 @@ import json
 import struct
 
 import pytest
-from tests.commodore.damage import HOST, damaged, inputs, survives
 
 from commodore.artefact import Problem, Record
 from commodore.artefacts import utmp
 from commodore.evidence import Evidence
+from tests.commodore.damage import HOST, damaged, inputs, survives
 
 FILES = ("utmp", "wtmp.1", "utmp_corrupted", "utmp_aarch64", "utmp_x86_64", "utmp_s390")
-TYPES = {"EMPTY": 0, "RUN_LVL": 1, "BOOT_TIME": 2, "NEW_TIME": 3, "OLD_TIME": 4, "INIT_PROCESS": 5, "LOGIN_PROCESS": 6, "USER_PROCESS": 7, "DEAD_PROCESS": 8}
+TYPES = {
+    "EMPTY": 0,
+    "RUN_LVL": 1,
+    "BOOT_TIME": 2,
+    "NEW_TIME": 3,
+    "OLD_TIME": 4,
+    "INIT_PROCESS": 5,
+    "LOGIN_PROCESS": 6,
+    "USER_PROCESS": 7,
+    "DEAD_PROCESS": 8,
+}
 
 
 def truth(corpus, name):
