@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from commodore.bounded import searcher
 from commodore.hits import SEVERITIES
 from commodore.persistence.table import traits
 
@@ -21,18 +22,18 @@ class Suspicion(NamedTuple):
 
 
 class _Traits(NamedTuple):
-    place: list[tuple[str, re.Pattern[str], str]]
-    script: list[tuple[str, re.Pattern[str], str]]
-    command: list[tuple[str, re.Pattern[str], str]]
+    place: list[tuple[str, Any, str]]
+    script: list[tuple[str, Any, str]]
+    command: list[tuple[str, Any, str]]
     interpreters: frozenset[str]
 
 
 @cache
 def _compiled(os: str) -> _Traits:
+    """Patterns on paths need look-ahead and are simple; those on whole command lines are matched in linear time."""
     part = traits()[os]
-    place, script, command = (
-        [(s, re.compile(p, re.IGNORECASE | re.DOTALL), w) for s, p, w in part.get(kind, [])] for kind in ("place", "script", "command")
-    )
+    place, script = ([(s, re.compile(p, re.IGNORECASE | re.DOTALL), w) for s, p, w in part.get(kind, [])] for kind in ("place", "script"))
+    command = [(s, searcher(f"(?is){p}"), w) for s, p, w in part["command"]]
     return _Traits(place, script, command, frozenset(traits()["interpreters"][os]))
 
 
@@ -65,7 +66,11 @@ def _at_home(path: str, words: str) -> bool:
 
 def of_command(line: str, os: str) -> list[Suspicion]:
     """Traits of a whole command line, the worst first."""
-    return _sorted([Suspicion(s, w) for s, p, w in _compiled(os).command if p.search(line[:LONGEST])])
+    return _sorted([Suspicion(s, w) for s, p, w in _compiled(os).command if p.search(_encodable(line[:LONGEST]))])
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
 def _sorted(found: list[Suspicion]) -> list[Suspicion]:

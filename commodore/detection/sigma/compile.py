@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from commodore.detection.sigma.bounded import searcher
+from commodore.bounded import searcher
 from commodore.detection.sigma.nodes import Node, Part, glob_regex
 from commodore.detection.sigma.view import View
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from itertools import product
 from typing import Any
 
-from commodore.detection.sigma.bounded import pattern_error
+from commodore.bounded import pattern_error
 from commodore.detection.sigma.nodes import ANY_ONE, DASH, DASHES, STAR, Node, Part, conjunction, disjunction
 
 MAX_PERMUTATIONS = 25
