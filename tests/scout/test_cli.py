@@ -1,0 +1,126 @@
+"""The command itself: what it says first, what it says when it is used wrongly, and what machines get."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from scout import __version__
+from tests.scout.collecting import *  # noqa: F403  (fixtures)
+from tests.scout.collecting import SCOUT, scout
+
+
+def test_without_arguments_it_says_what_to_do(capsys):
+    assert scout() == 0
+    said = capsys.readouterr().out
+    assert "scout keygen" in said and "scout collect -r age1" in said
+
+
+def test_version(capsys):
+    assert scout("--version") == 0
+    assert capsys.readouterr().out == f"scout {__version__}\n"
+
+
+def test_a_wrong_word_is_answered_with_the_nearest(capsys):
+    assert scout("colect") == 2
+    assert "collect" in capsys.readouterr().err
+    assert scout("collect", "--explian") == 2
+    assert "--explain" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    ([], "No recipient"), (["-r", "age1nonsense"], "recipient"), (["-r", "/does/not/exist"], "cannot be read"),
+    (["-r", "AGE-SECRET-KEY-1AAAA"], "secret key"), (["-r", "{public}", "--root", "/does/not/exist"], "does not exist"),
+    (["-r", "{public}", "--root", "{root}/etc/hostname"], "is not a directory"), (["-r", "{public}", "--root", "{root}/tmp"], "neither a Windows disk"),
+    (["-r", "{public}", "--root", "{root}", "-o", "{root}/nowhere"], "does not exist"), (["-r", "{public}", "--root", "{root}", "-o", "{root}/etc"], "inside the examined root"),
+    (["-r", "{public}", "--root", "{root}", "-o", "{root}/etc/hostname"], "is not a directory"),
+    (["-r", "{public}", "--root", "{root}", "--profile", "quick"], "no profile"), (["-r", "{public}", "--root", "{root}", "--targets", "QQ"], "no target"),
+    (["-r", "{public}", "--root", "{root}", "--max-file", "lots"], "--max-file"), (["-r", "{public}", "--root", "{root}", "--os", "plan9"], "plan9"),
+    (["-r", "{public}", "--root", "{root}", "--targets", "WR01"], "applies"),
+])
+def test_wrong_use_is_one_clear_line_and_code_2(root, key, tmp_path, capsys, arguments, said):
+    filled = [word.format(public=key[1], root=root) for word in arguments]
+    if "-o" not in filled:
+        filled += ["-o", str(tmp_path)]
+    before = sorted(tmp_path.rglob("*"))
+    assert scout("collect", *filled) == 2
+    complaint = capsys.readouterr().err
+    assert said in complaint and len(complaint.splitlines()) <= 2 and "Traceback" not in complaint
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_output_directory_may_not_be_reached_through_a_link_into_the_root(root, key, tmp_path, capsys):
+    (tmp_path / "harmless").symlink_to(root / "var")
+    assert scout("collect", "-r", key[1], "--root", str(root), "-o", str(tmp_path / "harmless")) == 2
+    assert "inside the examined root" in capsys.readouterr().err
+
+
+def test_the_summary_counts_what_was_not_taken_and_ends_with_the_next_command(linux, key, tmp_path, capsys):
+    assert scout("collect", "-r", key[1], "--root", str(linux), "-o", str(tmp_path)) == 0
+    said, progress = capsys.readouterr()
+    archive = next(tmp_path.glob("*.age"))
+    assert archive.name.startswith("mairie-srv01-2") and archive.name.endswith("Z-triage.tar.zst.age")
+    for word in ("SCOUT", "mairie-srv01", "Collected", "not taken", "missing", "blocked", "sha256", "receipt", "note it on paper"):
+        assert word in said
+    assert f"Next: commodore process {archive} -i key.txt" in said.splitlines()[-1]
+    assert progress == "" and "\x1b" not in said
+
+
+def test_json_is_one_document_with_the_same_facts(linux, key, tmp_path, capsys):
+    assert scout("collect", "-r", key[1], "--root", str(linux), "-o", str(tmp_path), "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    receipt = json.loads(next(tmp_path.glob("*.receipt.json")).read_text())
+    assert said["archive"] == str(next(tmp_path.glob("*.age"))) and said["state"] == "whole" and said["code"] == 0
+    assert (said["archive_sha256"], said["receipt"]) == (receipt["archive_sha256"], receipt["code"])
+    assert said["wanted"] == sum(said["verdicts"].values())
+
+
+def test_list_as_json_lines_and_verify_as_one_document(linux, key, tmp_path, capsys):
+    scout("collect", "-q", "-r", key[1], "--root", str(linux), "-o", str(tmp_path))
+    archive = str(next(tmp_path.glob("*.age")))
+    capsys.readouterr()
+    assert scout("list", archive, "-i", str(key[0]), "--json") == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert all(set(row) == {"member", "name", "source", "size", "sha256", "verdict"} for row in rows)
+    assert "/etc/passwd" in [row["source"] for row in rows]
+    assert scout("verify", archive, "-i", str(key[0]), "--json") == 0
+    assert json.loads(capsys.readouterr().out)["state"] == "whole"
+
+
+def test_keygen_makes_a_pair_and_never_overwrites(tmp_path, capsys):
+    key = tmp_path / "key.txt"
+    assert scout("keygen", "-o", str(key)) == 0
+    public = next(word for word in capsys.readouterr().out.split() if word.startswith("age1"))
+    assert public in key.read_text() and key.stat().st_mode & 0o777 == 0o600
+    assert scout("keygen", "-o", str(key)) == 2
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_targets_show_what_where_why_size_access_priority(capsys):
+    assert scout("targets") == 0
+    assert "WR01" in capsys.readouterr().out
+    assert scout("targets", "WR01") == 0
+    said = capsys.readouterr().out
+    for word in ("why", "%SystemRoot%/System32/config/SYSTEM", "<name>.LOG1", "size", "locked on a live host", "triage", "run_keys"):
+        assert word in said
+    assert scout("targets", "--json") == 0
+    assert {json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()} >= {"WR01", "LF04", "LL01"}
+    assert scout("targets", "nothing") == 2
+
+
+def test_explain_counts_what_would_be_taken(linux, key, tmp_path, capsys):
+    assert scout("collect", "--root", str(linux), "-o", str(tmp_path), "--explain", "--json") == 0
+    rows = {row["target"]: row for row in map(json.loads, capsys.readouterr().out.splitlines())}
+    logs = [path for path in (linux / "var/log").rglob("*") if path.is_file()] + [linux / "run/utmp"]
+    assert (rows["LF06"]["files"], rows["LF06"]["candidates"]) == (len(logs), 0)
+    assert rows["LF13"]["candidates"] == 1 and rows["LF12"]["not_taken"] == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_importing_scout_brings_nothing_heavy():
+    code = "import sys, scout, scout.cli; print([m for m in ('pandas', 'duckdb', 'pyrage', 'zstandard', 'yaml', 'psutil', 'rich.progress') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
+    assert subprocess.run([*SCOUT, "--help"], check=True, capture_output=True, text=True).stdout.count("collect") >= 1
