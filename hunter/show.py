@@ -52,6 +52,8 @@ def _next(checked: Report, path: Path, root: Path | None) -> str:
     where = _where(root)
     if not bad:
         return f"\nNext: hunter apply {path}{where} --yes"
+    if checked.count(BLOCKED):
+        return f" Take the blocked actions out of {path}, or clear what is in the way; then: hunter check {path}{where} --seal"
     return f" After looking at action {', '.join(bad[:8])}: hunter check {path}{where} --seal, then apply --yes."
 
 
