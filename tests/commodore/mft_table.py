@@ -38,7 +38,9 @@ def far(kind: int, size: int, label: str = "", first: int = 0) -> bytes:
     return (head + text).ljust(length, b"\0")
 
 
-def entry(*attributes: bytes, flags: int = 1, sequence: int = 1, links: int = 1, base: int = 0, signature: bytes = b"FILE", size: int = 1024) -> bytes:
+def entry(
+    *attributes: bytes, flags: int = 1, sequence: int = 1, links: int = 1, base: int = 0, signature: bytes = b"FILE", size: int = 1024,
+) -> bytes:
     """One entry with its fixups applied."""
     body = b"".join(attributes) + pack("<II", 0xFFFFFFFF, 0)
     out = bytearray(size)
@@ -60,7 +62,7 @@ def table(entries: dict[int, bytes], size: int = 1024) -> bytes:
 
 
 def small() -> bytes:
-    """A table with one of each: long and short names, hard links, streams, a deleted folder and its child, an orphan, an extension, a wreck."""
+    """One of each: long and short names, hard links, streams, a deleted folder and its child, an orphan, an extension, a wreck."""
     made = {
         0: entry(standard(6), name("$MFT", space=3), far(0x80, 40 * 1024)),
         5: entry(standard(6), name(".", space=3), flags=1 | DIRECTORY, sequence=5),
