@@ -313,7 +313,8 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_an_unsupported_rule_is_refused_with_file_line_and_reason(load, name: str) -> None:
     test, reason, line = REFUSED[name]
-    text = f"title: T\nid: x\nlevel: low\nlogsource:\n  product: windows\n  category: process_creation\ndetection:\n  s:\n    {test}\n  condition: s\n"
+    head = "title: T\nid: x\nlevel: low\nlogsource:\n  product: windows\n  category: process_creation\n"
+    text = f"{head}detection:\n  s:\n    {test}\n  condition: s\n"
     loaded = load(text, rule({"s": {"Image": "x"}, "condition": "s"}))
     assert loaded.loaded == 1
     assert [(r["file"], r["line"]) for r in loaded.refused] == [("rule0.yml", line)]
@@ -346,8 +347,8 @@ def test_files_that_are_no_rules_are_refused_by_name(load) -> None:
         "title: T\ncorrelation: {type: event_count}\n",
         "x: " + "[" * 3000,
         "\n".join(" " * i + "- - -" for i in range(900)),
-        "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c]\ntitle: T\nlogsource: {product: windows}\n"
-        "detection:\n  s: {x: [*d,*d,*d,*d,*d,*d,*d,*d]}\n  condition: s\n",
+        "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c]\n"
+        "title: T\nlogsource: {product: windows}\ndetection:\n  s: {x: [*d,*d,*d,*d,*d,*d,*d,*d]}\n  condition: s\n",
         "title: T\nlogsource: {}\ndetection: {s: {a: b}, condition: s}\n",
     )
     assert loaded.loaded == 0

@@ -24,7 +24,7 @@ SAMPLE = 60
 
 MORE_THAN_UPSTREAM_SAYS = {
     # upstream counts one match per case; the log holds more events that the rule's own text covers
-    "rules/windows/file/file_event/file_event_win_anydesk_artefact.yml": 3,  # user.conf.new twice and user.conf~RF….TMP: `contains \AnyDesk\user.conf`
+    "rules/windows/file/file_event/file_event_win_anydesk_artefact.yml": 3,  # user.conf.new twice, user.conf~RF….TMP
     "rules/windows/registry/registry_set/registry_set_disable_administrative_share.yml": 2,  # AutoShareServer and AutoShareWks
 }
 

