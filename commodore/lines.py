@@ -95,10 +95,33 @@ def decode(raw: bytes) -> str:
 def shown(value: Any) -> Any:
     r"""What was made from `decode`d text, also in lists and mappings, with each byte that is not UTF-8 as `\xNN`."""
     if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        return value if value.isascii() else _shown(value)
     if isinstance(value, dict):
         return {shown(k): shown(v) for k, v in value.items()}
     return [shown(v) for v in value] if isinstance(value, list) else value
+
+
+def _shown(value: str) -> str:
+    try:
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # a surrogate that no byte made: it came from a name of another system
+        return value.encode("utf-8", "backslashreplace").decode()
+
+
+def beginnings(evidence: Evidence, limit: int = 1 << 16) -> Iterator[bytes]:
+    """The first `limit` bytes of each line, read in the plainest way: for counts that must not come from the parser."""
+    start = True
+    with evidence.open() as stream:
+        while piece := stream.readline(limit):
+            if start:
+                yield piece
+            start = piece.endswith(b"\n")
+
+
+def shortened(line: Line) -> Iterator[Problem]:
+    """The ledger's word on a line that was too long to be kept whole."""
+    if line.cut:
+        yield Problem(f"line of {line.length:,} bytes was read only to {len(line.raw):,}", f"line {line.number}")
 
 
 def text(raw: bytes) -> str:

@@ -16,7 +16,7 @@ from commodore import logtime
 from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
-from commodore.lines import Line, lines, text
+from commodore.lines import Line, lines, shortened, text
 
 ARTEFACT = Artefact(
     name="auth_log",
@@ -59,8 +59,8 @@ LONGEST = 1 << 16
 _CONTINUED = 200
 """lines that are added to a record at most"""
 
-_TRADITIONAL = re.compile(r"(?:<\d{1,3}>)?([A-Za-z]{3}) ([ \d]\d) (\d\d:\d\d:\d\d)(\.\d+)?(?:: ?| )")
-_ISO = re.compile(r"(?:<\d{1,3}>)?(\d{4})-(\d\d)-(\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d+))?(Z|[+-]\d\d:?\d\d)? ")
+_TRADITIONAL = re.compile(r"(?:<\d{1,3}>)?([A-Za-z]{3}) ([ \d]\d) (\d\d:\d\d:\d\d)(\.\d+)?(?:: ?| )", re.ASCII)
+_ISO = re.compile(r"(?:<\d{1,3}>)?(\d{4})-(\d\d)-(\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d+))?(Z|[+-]\d\d:?\d\d)? ", re.ASCII)
 _PROTOCOL = re.compile(r"<\d{1,3}>1 (\S+) (\S+) (\S+) (\S+) \S+ (?:-|(?:\[(?:[^\]\\]|\\.)*\])+) ?(.*)", re.DOTALL)
 _TAGGED = re.compile(r"(?:\S*[^\s:] )?(\S+?)(?:\[(\d+)\])?: ?(.*)", re.DOTALL)
 _STARTS = re.compile(rb"\0*(?:<\d{1,3}>(?:1 )?)?(?:[A-Za-z]{3} [ \d]\d \d\d:\d\d:\d\d[.: ]|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[ .,Z+-])")
@@ -96,7 +96,7 @@ def _rule(entry: dict[str, str]) -> _Rule:
     category, slash, type_ = entry.get("is", "").partition("/")
     if unknown or not slash:
         raise ValueError(f"auth_log.yaml: {entry.get('pattern')}: unknown keys {sorted(unknown)} or no category/type in `is`")
-    pattern = re.compile(entry["pattern"].replace("{from}", _FROM), re.DOTALL)
+    pattern = re.compile(entry["pattern"].replace("{from}", _FROM), re.DOTALL | re.ASCII)
     return _Rule(entry["begins"], pattern, entry["action"], entry.get("outcome", ""), category, type_, entry["says"])
 
 
@@ -142,8 +142,7 @@ def expected(evidence: Evidence) -> int:
 def _damage(line: Line) -> Iterator[Problem]:
     if line.raw[:1] == b"\0":
         yield Problem(f"hole of {len(line.raw) - len(line.raw.lstrip(bytes(1))):,} NUL bytes", f"line {line.number}")
-    if line.cut:
-        yield Problem(f"line of {line.length:,} bytes was read only to {len(line.raw):,}", f"line {line.number}")
+    yield from shortened(line)
 
 
 class _Times:

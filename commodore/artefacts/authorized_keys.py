@@ -12,7 +12,7 @@ from typing import Any
 from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
-from commodore.lines import fields, lines, text
+from commodore.lines import beginnings, fields, lines, shortened, text
 
 ARTEFACT = Artefact(
     name="authorized_keys",
@@ -59,6 +59,7 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
         bare = text(line.raw).strip(" \t\r\n\0")
         if not bare or bare.startswith("#"):
             continue
+        yield from shortened(line)
         found = _read(bare)
         if isinstance(found, str):
             yield Problem(f"{found}; sshd would pass the line over", f"line {line.number}", 1)
@@ -68,7 +69,7 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
 
 def expected(evidence: Evidence) -> int:
     """Lines that are neither blank nor comment."""
-    return sum(1 for raw in evidence.data.split(b"\n") if (bare := raw.strip(b" \t\r\0")) and not bare.startswith(b"#"))
+    return sum(1 for line in beginnings(evidence) if (bare := line.strip(b" \t\r\n\0")) and not bare.startswith(b"#"))
 
 
 def account(source: str, host: Host) -> str:

@@ -10,7 +10,7 @@ from commodore import commandline
 from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
-from commodore.lines import Line, decode, fields, lines, shown
+from commodore.lines import Line, beginnings, decode, fields, lines, shortened, shown
 
 ARTEFACT = Artefact(
     name="cron",
@@ -77,18 +77,14 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
             yield Problem("line is neither an entry nor an assignment, cron would refuse it", f"line {line.number}", 1)
         else:
             yield _record(line, entry, base, environment, host)
+            yield from shortened(line)
 
 
 def expected(evidence: Evidence) -> int:
     """Lines that are neither blank, comment nor assignment; 1 for a script."""
     if _PERIOD.search(evidence.source):
         return 1
-    count, start = 0, True
-    with evidence.open() as stream:
-        while piece := stream.readline(1 << 16):
-            count += start and _COUNTED.match(piece) is not None
-            start = piece.endswith(b"\n")
-    return count
+    return sum(1 for line in beginnings(evidence) if _COUNTED.match(line))
 
 
 def _table(source: str) -> _Table:
@@ -146,7 +142,7 @@ def _entry(raw: bytes, table: _Table) -> _Entry | None:
     if not found or not (found[1].startswith(b"@") or all(map(_FIELD.fullmatch, found[1].split()))):
         return None
     if table.kind == "user":
-        return _Entry(found[1], table.user.encode("utf-8", "surrogateescape"), found[2]) if found[2].strip() else None
+        return _Entry(found[1], table.user.encode("utf-8", "backslashreplace"), found[2]) if found[2].strip() else None
     who = _USER.fullmatch(found[2])
     return _Entry(found[1], who[1], who[2]) if who and who[2].strip() else None
 

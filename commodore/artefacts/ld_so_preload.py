@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
-from commodore.lines import fields, lines, text
+from commodore.lines import WHOLE, beginnings, fields, lines, shortened, text
 
 ARTEFACT = Artefact(
     name="ld_so_preload",
@@ -42,6 +42,7 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
         if isinstance(line, Problem):
             yield line
             continue
+        yield from shortened(line)
         raw = fields(line)
         for number, name in enumerate(_NAME.findall(line.raw.split(b"#", 1)[0]), 1):
             path = text(name)
@@ -53,5 +54,5 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
 
 def expected(evidence: Evidence) -> int:
     """Names by the loader's own rule: comments away, then cut at every separator."""
-    bare = re.sub(rb"#[^\n]*", b"", evidence.data)
-    return sum(1 for name in bare.translate(bytes.maketrans(b":\t\n", b"   ")).split(b" ") if name)
+    separators = bytes.maketrans(b":\t\n", b"   ")
+    return sum(1 for line in beginnings(evidence, WHOLE) for name in line.partition(b"#")[0].translate(separators).split(b" ") if name)

@@ -10,7 +10,7 @@ from commodore import commandline
 from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
-from commodore.lines import decode, lines, shown
+from commodore.lines import decode, lines, shortened, shown
 
 _KINDS = ("service", "socket", "timer", "path", "mount", "automount", "target", "swap", "slice", "scope")
 _PLACES = (
@@ -139,8 +139,8 @@ def _logical(evidence: Evidence) -> Iterator[tuple[int, str | Problem]]:
         if isinstance(line, Problem):
             yield first, line
             continue
-        if line.cut:
-            yield line.number, Problem(f"line of {line.length:,} bytes was read only to {len(line.raw):,}", f"line {line.number}")
+        for problem in shortened(line):
+            yield line.number, problem
         for part in _END.split(decode(line.raw.removeprefix(b"\xef\xbb\xbf") if line.number == 1 else line.raw)):
             bare = part.lstrip(" \t")
             if bare[:1] in ("#", ";") or (not bare and not held):
@@ -196,7 +196,7 @@ def _record(evidence: Evidence, host: Host, settings: Settings, empty: bool) -> 
     if "escadre.systemd.trigger" in out and kind in ("timer", "path", "socket"):
         out.setdefault("escadre.systemd.activates", name.rpartition(".")[0] + ".service")
     out["message"] = _sentence(out)
-    return Record("unit", shown(out))
+    return Record("unit", shown(out) | {"file.path": evidence.source})
 
 
 def _extend(out: dict[str, Any], field: str, values: Iterator[str]) -> None:

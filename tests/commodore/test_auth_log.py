@@ -222,6 +222,12 @@ def test_a_line_without_time_goes_on_the_record_before_it():
 # --- bad input
 
 
+def test_digits_of_other_scripts_make_no_time():
+    records, problems = parse("Oct 31 10:00:00 web sshd[1]: x\nOct 31 10:00:٠١ web sshd[1]: y\n".encode())
+    assert [r.fields["@timestamp"] for r in records] == ["2026-10-31T10:00:00Z"]
+    assert problems == []
+
+
 class Endless(io.RawIOBase):
     """A line that has no end, then an ordinary one; nothing of it is held in memory."""
 

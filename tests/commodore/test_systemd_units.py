@@ -118,3 +118,9 @@ def test_systemd_finds_the_same_executable(tmp_path):
 def test_damage_is_survived(source, data):
     for bad in damaged(data):
         survives(systemd_units, source, bad)
+
+
+def test_a_path_that_no_bytes_make_is_survived():
+    odd = "/etc/systemd/system/\ud83d\udcff.service"
+    records, _ = survives(systemd_units, odd, b"[Service]\nExecStart=/bin/\xff\n")
+    assert records[0].fields["process.executable"] == "/bin/\\xff"
