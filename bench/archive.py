@@ -62,11 +62,12 @@ def log(rnd: random.Random, size: int) -> bytes:
         clock = f"{second // 3600 % 24:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
         address = f"10.{rnd.randrange(4)}.{rnd.randrange(256)}.{rnd.randrange(256)}"
         if rnd.random() < 0.3:
-            line = f"Nov 22 {clock} srv{rnd.randrange(9)} sshd[{rnd.randrange(40000)}]: Failed password for root from {address} port {rnd.randrange(1024, 65536)} ssh2\n"
+            who = f"srv{rnd.randrange(9)} sshd[{rnd.randrange(40000)}]"
+            line = f"Nov 22 {clock} {who}: Failed password for root from {address} port {rnd.randrange(1024, 65536)} ssh2\n"
         else:
             line = (
-                f'{address} - - [22/Nov/2026:{clock} +0000] "GET /shop/item/{rnd.randrange(10**6)}?ref={rnd.getrandbits(48):012x}
-                HTTP/1.1" '
+                f"{address} - - [22/Nov/2026:{clock} +0000] "
+                f'"GET /shop/item/{rnd.randrange(10**6)}?ref={rnd.getrandbits(48):012x} HTTP/1.1" '
                 f'{rnd.choice((200, 200, 200, 304, 404))} {rnd.randrange(90000)} "-" "Mozilla/5.0 (X11; Linux x86_64; rv:128.0)"\n'
             )
         out.append(line)
@@ -139,11 +140,12 @@ def main() -> None:
         mine, stock, peaks = [], [], []
         for _ in range(given.rounds):
             stock.append(theirs(root, work / "stock.age", recipient))
-            seconds, peak = ours(root, work / "ours.age", recipient)
+            seconds, largest = ours(root, work / "ours.age", recipient)
             mine.append(seconds)
-            peaks.append(peak)
+            peaks.append(largest)
             print(
-                f"  tar | zstd -3 | age {stock[-1]:6.2f} s    scout {seconds:6.2f} s    ratio {seconds / stock[-1]:.2f}    peak {peak / 1e6:.0f} MB"
+                f"  tar | zstd -3 | age {stock[-1]:6.2f} s    scout {seconds:6.2f} s    "
+                f"ratio {seconds / stock[-1]:.2f}    peak {largest / 1e6:.0f} MB"
             )
         if given.rounds:
             a, b = (work / "ours.age").stat().st_size, (work / "stock.age").stat().st_size

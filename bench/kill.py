@@ -42,7 +42,7 @@ class Counting:
     """A file whose reads are counted in memory that outlives the process."""
 
     def __init__(self, path: str, counter: mmap.mmap) -> None:
-        self._file = open(path, "rb", buffering=0)
+        self._file = open(path, "rb", buffering=0)  # noqa: SIM115  (it lives as long as the process)
         self._counter = counter
 
     def readinto(self, room: memoryview) -> int:

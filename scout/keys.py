@@ -39,26 +39,40 @@ def load_identities(path: str | Path) -> list[Any]:
     from pyrage import IdentityError, ssh, x25519
 
     data = _content(path, "key")
-    if data.startswith(b"age-encryption.org/v1") or data.startswith(b"-----BEGIN AGE ENCRYPTED FILE"):
-        raise Complaint(f"{path} is protected by a passphrase.", f"Decrypt it to a place in memory first: age -d {path} > /dev/shm/key.txt", WRONG_USE)
+    if data.startswith((b"age-encryption.org/v1", b"-----BEGIN AGE ENCRYPTED FILE")):
+        raise Complaint(
+            f"{path} is protected by a passphrase.", f"Decrypt it to a place in memory first: age -d {path} > /dev/shm/key.txt", WRONG_USE
+        )
     if b"PRIVATE KEY-----" in data[:200]:
         try:
             return [ssh.Identity.from_buffer(data)]
         except (IdentityError, ValueError) as e:
             if "decrypted" in str(e):
-                raise Complaint(f"{path} is protected by a passphrase.", "Make a copy without one: ssh-keygen -p -N '' -f COPY", WRONG_USE) from None
-            raise Complaint(f"{path} is no ssh key that opens archives: {e}.", "Use an ed25519 or RSA key, or an age key (scout keygen).", WRONG_USE) from None
+                raise Complaint(
+                    f"{path} is protected by a passphrase.", "Make a copy without one: ssh-keygen -p -N '' -f COPY", WRONG_USE
+                ) from None
+            raise Complaint(
+                f"{path} is no ssh key that opens archives: {e}.", "Use an ed25519 or RSA key, or an age key (scout keygen).", WRONG_USE
+            ) from None
     found = []
     for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
         text = line.strip()
         if not text or text.startswith("#"):
             continue
         if text.startswith(("age1", "ssh-")):
-            raise Complaint(f"{path}, line {number}: that is a public key; it cannot open anything.", "Give the file with AGE-SECRET-KEY-… (scout keygen wrote it).", WRONG_USE)
+            raise Complaint(
+                f"{path}, line {number}: that is a public key; it cannot open anything.",
+                "Give the file with AGE-SECRET-KEY-… (scout keygen wrote it).",
+                WRONG_USE,
+            )
         try:
             found.append(x25519.Identity.from_str(text))
         except (IdentityError, ValueError):
-            raise Complaint(f"{path}, line {number}: no age secret key.", "Give the file that scout keygen or age-keygen wrote, or an ssh private key.", WRONG_USE) from None
+            raise Complaint(
+                f"{path}, line {number}: no age secret key.",
+                "Give the file that scout keygen or age-keygen wrote, or an ssh private key.",
+                WRONG_USE,
+            ) from None
     if not found:
         raise Complaint(f"{path} holds no key.", "Give the file that scout keygen or age-keygen wrote, or an ssh private key.", WRONG_USE)
     return found
@@ -77,7 +91,11 @@ def load_recipients(given: Iterable[str | Path]) -> tuple[list[Any], list[str]]:
             keys.append(_recipient(text, where))
             texts.append(text)
     if not keys:
-        raise Complaint("No recipient was given.", "Give the public key of those who may read the archive: -r age1… (scout keygen makes one).", WRONG_USE)
+        raise Complaint(
+            "No recipient was given.",
+            "Give the public key of those who may read the archive: -r age1… (scout keygen makes one).",
+            WRONG_USE,
+        )
     return keys, texts
 
 
@@ -86,7 +104,11 @@ def _lines(value: str | Path) -> list[tuple[str, str]]:
     if isinstance(value, str) and text.startswith(("age1", "ssh-")):
         return [(text, f"recipient {text[:20]}…")]
     if isinstance(value, str) and text.startswith("AGE-SECRET-KEY-"):
-        raise Complaint("A secret key was given as recipient.", "It must not be on this host. Give the public key (age1…), and make a new pair: this one was shown.", WRONG_USE)
+        raise Complaint(
+            "A secret key was given as recipient.",
+            "It must not be on this host. Give the public key (age1…), and make a new pair: this one was shown.",
+            WRONG_USE,
+        )
     data = _content(value, "recipient")
     if b"AGE-SECRET-KEY-" in data or b"PRIVATE KEY-----" in data:
         raise Complaint(f"{value} holds a secret key.", "It must not be on this host. Give the public key (age1…).", WRONG_USE)
@@ -100,7 +122,9 @@ def _recipient(text: str, where: str) -> Any:
     try:
         return x25519.Recipient.from_str(text) if text.startswith("age1") else ssh.Recipient.from_str(text)
     except (RecipientError, ValueError):
-        raise Complaint(f"{where}: no public key that can be used.", "Give age1…, ssh-ed25519 … or ssh-rsa …, whole and on one line.", WRONG_USE) from None
+        raise Complaint(
+            f"{where}: no public key that can be used.", "Give age1…, ssh-ed25519 … or ssh-rsa …, whole and on one line.", WRONG_USE
+        ) from None
 
 
 def _content(path: str | Path, what: str) -> bytes:
@@ -108,4 +132,6 @@ def _content(path: str | Path, what: str) -> bytes:
         with open(path, "rb") as file:
             return file.read(MAX_KEY_FILE)
     except OSError as e:
-        raise Complaint(f"The {what} file {path} cannot be read: {e.strerror}.", "See scout keygen for a new key pair.", WRONG_USE) from None
+        raise Complaint(
+            f"The {what} file {path} cannot be read: {e.strerror}.", "See scout keygen for a new key pair.", WRONG_USE
+        ) from None

@@ -21,7 +21,7 @@ from scout.archive.custody import normal_code, read_part, receipt_code
 from scout.archive.reader import UNDECLARED, ArchiveReader, Member
 from scout.console import COULD_NOT, DONE, PARTIAL, WRONG_USE, Complaint, escape, plural
 
-MAX_PART = 64 << 20
+MAX_PART = 16 << 20
 MAX_PROBLEMS = 1000
 """as many are kept; all are counted"""
 
@@ -60,7 +60,8 @@ class Verdict:
 
 
 def verify(archive: str | Path, identities: Sequence[Any] | None = None, receipt: str | Path | None = None) -> Verdict:
-    """Read the archive through and compare all that it says: contents, custody, chain, totals, and the receipt (file or short code) where one is given.
+    """Read the archive through and compare all that it says: contents, custody, chain, totals, and the receipt (file or short code) where
+    one is given.
 
     Without identities only the file's hash can be compared, with a receipt file. Complaint (exit code 3) where nothing can be read.
     """
@@ -81,9 +82,11 @@ def verify(archive: str | Path, identities: Sequence[Any] | None = None, receipt
 
 
 class Listing:
-    """Iterate it once: {member, name, source, size, sha256, verdict} of every wanted item as custody says it, then of what has no custody line.
+    """Iterate it once: {member, name, source, size, sha256, verdict} of every wanted item as custody says it, then of what has no custody
+    line.
 
-    Such a member has the verdict `unsealed` (whole, behind the last seal), `cut`, or `refused`. `state` and `reason` are the reader's, after the last.
+    Such a member has the verdict `unsealed` (whole, behind the last seal), `cut`, or `refused`. `state` and `reason` are the reader's,
+    after the last.
     """
 
     def __init__(self, archive: str | Path, identities: Sequence[Any]) -> None:
@@ -166,11 +169,21 @@ class _Check:
         for member, _ in self._waiting.values():
             v.problem(f"member {member.name} has no line in custody")
         end = self._end or {}
-        for key, found in (("members", v.members), ("parts", v.seals), ("items", v.items), ("chain_head", v.chain_head), ("collection", v.collection or None)):
+        for key, found in (
+            ("members", v.members),
+            ("parts", v.seals),
+            ("items", v.items),
+            ("chain_head", v.chain_head),
+            ("collection", v.collection or None),
+        ):
             if end.get(key) != found:
                 v.problem(f"end.json says {key} {end.get(key)}, found {found}")
         totals = end.get("totals")
-        if not isinstance(totals, dict) or {k: n for k, n in totals.items() if k != "bytes" and n} != v.verdicts or totals.get("bytes", 0) != v.bytes:
+        if (
+            not isinstance(totals, dict)
+            or {k: n for k, n in totals.items() if k != "bytes" and n} != v.verdicts
+            or totals.get("bytes", 0) != v.bytes
+        ):
             v.problem("the totals of end.json are not those of custody")
 
     def _collection(self, member: Member) -> str:
@@ -251,7 +264,14 @@ def _object(content: bytes) -> dict[str, Any] | None:
 
 
 def _row(member: Member, digest: str | None, verdict: str) -> dict[str, Any]:
-    return {"member": member.ordinal, "name": member.name, "source": member.source, "size": member.size, "sha256": digest, "verdict": verdict}
+    return {
+        "member": member.ordinal,
+        "name": member.name,
+        "source": member.source,
+        "size": member.size,
+        "sha256": digest,
+        "verdict": verdict,
+    }
 
 
 def _receipt(given: str | Path) -> dict[str, Any]:
@@ -263,10 +283,15 @@ def _receipt(given: str | Path) -> dict[str, Any]:
         with open(given, "rb") as file:
             document = _object(file.read(1 << 20))
     except OSError as e:
-        raise Complaint(f"{given} is neither a receipt code nor a file that can be read: {e.strerror}.",
-                        "Give the code as it was printed (K7QM-3F9T-XW2P), or the file <archive>.receipt.json.", WRONG_USE) from None
+        raise Complaint(
+            f"{given} is neither a receipt code nor a file that can be read: {e.strerror}.",
+            "Give the code as it was printed (K7QM-3F9T-XW2P), or the file <archive>.receipt.json.",
+            WRONG_USE,
+        ) from None
     if document is None or not isinstance(document.get("archive_sha256"), str) or not isinstance(document.get("chain_head"), str):
-        raise Complaint(f"{given} is no receipt.", "Give the code as it was printed (K7QM-3F9T-XW2P), or the file <archive>.receipt.json.", WRONG_USE)
+        raise Complaint(
+            f"{given} is no receipt.", "Give the code as it was printed (K7QM-3F9T-XW2P), or the file <archive>.receipt.json.", WRONG_USE
+        )
     return document
 
 
@@ -281,22 +306,32 @@ def _compare(verdict: Verdict, paper: Mapping[str, Any]) -> None:
 def _sealed_only(archive: Path, paper: Mapping[str, Any] | None) -> Verdict:
     """What can be said without a key: is it, byte for byte, the file of the receipt."""
     if paper is None or "archive_sha256" not in paper:
-        raise Complaint(f"{archive} cannot be verified without a key.",
-                        "Give -i key.txt; or --receipt <archive>.receipt.json to compare the file's hash alone.", WRONG_USE)
+        raise Complaint(
+            f"{archive} cannot be verified without a key.",
+            "Give -i key.txt; or --receipt <archive>.receipt.json to compare the file's hash alone.",
+            WRONG_USE,
+        )
     try:
         with open(archive, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as e:
-        raise Complaint(f"{archive} cannot be read: {e.strerror}.", "Give the path of an archive that scout collect wrote.", COULD_NOT) from None
+        raise Complaint(
+            f"{archive} cannot be read: {e.strerror}.", "Give the path of an archive that scout collect wrote.", COULD_NOT
+        ) from None
     verdict = Verdict(str(archive), archive_sha256=digest)
     verdict.receipt = "agrees" if digest == paper["archive_sha256"] else "differs"
     if verdict.receipt == "agrees":
         whole = paper.get("state") == "whole"
         verdict.state, verdict.code = ("whole", DONE) if whole else ("interrupted", PARTIAL)
-        verdict.lines = [f"This is the archive of the receipt ({'whole' if whole else 'interrupted'} when it was written). Its content was not read: that needs -i key.txt."]
+        verdict.lines = [
+            f"This is the archive of the receipt ({'whole' if whole else 'interrupted'} when it was written). "
+            "Its content was not read: that needs -i key.txt."
+        ]
     else:
         verdict.state, verdict.code = "inconsistent", PARTIAL
-        verdict.lines = ["This is not the archive of the receipt: it was cut, damaged, changed or exchanged. Give -i key.txt to see what can be read."]
+        verdict.lines = [
+            "This is not the archive of the receipt: it was cut, damaged, changed or exchanged. Give -i key.txt to see what can be read."
+        ]
     return verdict
 
 
@@ -318,7 +353,9 @@ def _conclude(v: Verdict) -> None:
         v.lines.append(f"Interrupted: {v.reason}. {items} in {seals} are whole and unchanged; what came after{when} is lost.{after}")
     if v.receipt == "differs" and not v.problem_count and v.state == "whole":
         v.state = "inconsistent"
-        v.lines.append(f"Not the archive of the receipt: {items} in {seals} agree with each other, but another archive was written. Do not trust it.")
+        v.lines.append(
+            f"Not the archive of the receipt: {items} in {seals} agree with each other, but another archive was written. Do not trust it."
+        )
     elif v.receipt == "differs":
         v.lines.append("The receipt does not agree: this is not the archive, or not all of the archive, that SCOUT wrote.")
     elif v.receipt == "agrees" and v.state == "whole":

@@ -27,10 +27,11 @@ def zeros(digest: Any, n: int) -> None:
 
 
 def copy(out: Outlet, stream: Readable, size: int, extents: Sequence[tuple[int, int]] | None, stopped: Callable[[], str]) -> dict[str, Any]:
-    """Copy `size` bytes (the data in `extents` of a sparse file); gives `sha256`, and where it applies `sha256_data`, `valid`, `verdict`, `error`.
+    """Copy `size` bytes (the data in `extents` of a sparse file); gives `sha256`, and where it applies `sha256_data`, `valid`, `verdict`,
+    `error`.
 
-    `sha256` is that of the content as the archive gives it back, holes and padding included; `sha256_data` that of a sparse file's data alone.
-    `valid`: how many bytes from the beginning were really read; the rest is padding.
+    `sha256` is that of the content as the archive gives it back, holes and padding included; `sha256_data` that of a sparse file's data
+    alone. `valid`: how many bytes from the beginning were really read; the rest is padding.
     """
     pieces = [(0, size)] if extents is None else extents
     data, whole = hashlib.sha256(), hashlib.sha256()

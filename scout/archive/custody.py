@@ -1,7 +1,8 @@
-"""Custody: the chain of parts that say, for every wanted item, what became of it.
+r"""Custody: the chain of parts that say, for every wanted item, what became of it.
 
-A part is JSON lines. The first is `{"part": n, "previous": "<sha256 of the part before, or of nothing>", "time": "…"}`; then one line per wanted item. The chain head is the
-sha256 of the last part. JSON is ASCII: a lone surrogate of a native name is a `\\udXXX` escape, which the stdlib's `json` reads and stricter parsers refuse.
+A part is JSON lines. The first is `{"part": n, "previous": "<sha256 of the part before, or of nothing>", "time": "…"}`; then one line per
+wanted item. The chain head is the sha256 of the last part. JSON is ASCII: a lone surrogate of a native name is a `\udXXX` escape, which
+the stdlib's `json` reads and stricter parsers refuse.
 """
 
 from __future__ import annotations

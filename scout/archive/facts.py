@@ -11,13 +11,20 @@ from typing import Any
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z")
 _TYPES = (
-    (stat.S_ISREG, "file"), (stat.S_ISDIR, "directory"), (stat.S_ISLNK, "link"), (stat.S_ISBLK, "block device"), (stat.S_ISCHR, "character device"),
-    (stat.S_ISFIFO, "pipe"), (stat.S_ISSOCK, "socket"),
+    (stat.S_ISREG, "file"),
+    (stat.S_ISDIR, "directory"),
+    (stat.S_ISLNK, "link"),
+    (stat.S_ISBLK, "block device"),
+    (stat.S_ISCHR, "character device"),
+    (stat.S_ISFIFO, "pipe"),
+    (stat.S_ISSOCK, "socket"),
 )
 
 
 def rfc3339(nanoseconds: int) -> str | None:
-    """`2026-11-22T02:15:03.123456789Z` of nanoseconds since 1970 UTC; None outside the years 1 to 9999. The fraction is left out where it is zero."""
+    """`2026-11-22T02:15:03.123456789Z` of nanoseconds since 1970 UTC; None outside the years 1 to 9999. The fraction is left out where it
+    is zero.
+    """
     seconds, fraction = divmod(nanoseconds, 1_000_000_000)
     try:
         moment = _EPOCH + timedelta(seconds=seconds)
@@ -44,7 +51,11 @@ def of_stat(status: os.stat_result, *, posix: bool = True) -> dict[str, Any]:
 
     `posix=False` for a file of a Windows volume: owner and mode there are made up by the file system driver and are left out.
     """
-    facts: dict[str, Any] = {"mtime": rfc3339(status.st_mtime_ns), "ctime": rfc3339(status.st_ctime_ns), "atime": rfc3339(status.st_atime_ns)}
+    facts: dict[str, Any] = {
+        "mtime": rfc3339(status.st_mtime_ns),
+        "ctime": rfc3339(status.st_ctime_ns),
+        "atime": rfc3339(status.st_atime_ns),
+    }
     birth = getattr(status, "st_birthtime", None)
     if birth is not None:
         facts["btime"] = rfc3339(int(birth * 1_000_000) * 1000)

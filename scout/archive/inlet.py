@@ -1,7 +1,8 @@
 """The way in: one age file, decrypted by a thread, unpacked piece by piece. Nothing is believed before age has authenticated it.
 
-age authenticates each chunk of 64 KiB on its own (C2SP age.md, "Payload"): all whole chunks of a cut or damaged file are given, then the end has a reason.
-Bombs: a zstd window above 8 MiB is refused, and so is what expands more than 1,200-fold beyond the first GiB (our own archives stay below 1,000-fold).
+age authenticates each chunk of 64 KiB on its own (C2SP age.md, "Payload"): all whole chunks of a cut or damaged file are given, then the
+end has a reason. Bombs: a zstd window above 8 MiB is refused, and so is what expands more than 1,200-fold beyond the first GiB (our own
+archives stay below 1,000-fold).
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ class Inlet:
         self._age.start()
         self._source.rest = self._first()
         self._zstd_error = zstandard.ZstdError
-        self._zstd = zstandard.ZstdDecompressor(max_window_size=WINDOW).stream_reader(cast(BinaryIO, self._source), read_size=_PIECE, read_across_frames=True)
+        self._zstd = zstandard.ZstdDecompressor(max_window_size=WINDOW).stream_reader(
+            cast(BinaryIO, self._source), read_size=_PIECE, read_across_frames=True
+        )
 
     def read(self, n: int) -> bytes:
         """`n` bytes, at most a few MiB at a time."""
@@ -126,7 +129,9 @@ class Inlet:
         return b""
 
     def _refuse(self, error: BaseException) -> None:
-        """Complaint where age gave nothing because of its header or the keys; a payload that is cut at once is an archive without members."""
+        """Complaint where age gave nothing because of its header or the keys; a payload that is cut at once is an archive without
+        members.
+        """
         from pyrage import DecryptError
 
         name = self.label
@@ -139,16 +144,29 @@ class Inlet:
             raise Complaint(f"{name} is empty.", "Copy it again from where it was collected.")
         if not head.startswith(_MAGIC):
             if _MAGIC.startswith(head):
-                raise Complaint(f"{name} ends within its header after {len(head)} bytes: nothing can be read.", "Copy it again from where it was collected.")
-            raise Complaint(f"{name} is not an archive: it does not begin as an age file.", "Give a file that scout collect wrote (….tar.zst.age).")
+                raise Complaint(
+                    f"{name} ends within its header after {len(head)} bytes: nothing can be read.",
+                    "Copy it again from where it was collected.",
+                )
+            raise Complaint(
+                f"{name} is not an archive: it does not begin as an age file.", "Give a file that scout collect wrote (….tar.zst.age)."
+            )
         if b"\n-> scrypt " in head:
-            raise Complaint(f"{name} is protected by a passphrase, not by a key: SCOUT did not write it.", "Give a file that scout collect wrote (….tar.zst.age).")
+            raise Complaint(
+                f"{name} is protected by a passphrase, not by a key: SCOUT did not write it.",
+                "Give a file that scout collect wrote (….tar.zst.age).",
+            )
         if "No matching keys" in str(error):
-            raise Complaint(f"{name} is encrypted to other keys than the one given.", "Give the key file (-i) that belongs to one of its recipients.")
+            raise Complaint(
+                f"{name} is encrypted to other keys than the one given.", "Give the key file (-i) that belongs to one of its recipients."
+            )
         if self._raw.ended and ("fill whole buffer" in str(error) or "Incomplete" in str(error)):
             raise Complaint(f"{name} ends within its header: nothing can be read.", "Copy it again from where it was collected.")
         why = str(error).partition("\n")[0].rstrip(".")
-        raise Complaint(f"The header of {name} is damaged, or of another version of age ({why}): nothing can be read.", "Copy it again from where it was collected.")
+        raise Complaint(
+            f"The header of {name} is damaged, or of another version of age ({why}): nothing can be read.",
+            "Copy it again from where it was collected.",
+        )
 
 
 class _Source:
@@ -180,7 +198,7 @@ class _Sink:
         return len(data)
 
     def flush(self) -> None:
-        """age calls it at its end."""
+        """Age calls it at its end."""
 
     def _give(self) -> None:
         if self._closed.is_set():

@@ -1,10 +1,12 @@
-"""Lines of a live source. A tar header states the size before the content, so the lines wait in memory, compressed, until the source is read."""
+"""Lines of a live source. A tar header states the size before the content, so the lines wait in memory, compressed, until the source is
+read.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from scout.archive import custody
 
@@ -33,7 +35,7 @@ class Lines:
         self._put(text)
         self.count += 1
 
-    def __enter__(self) -> Lines:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:

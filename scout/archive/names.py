@@ -1,15 +1,16 @@
-"""Member names: native path ↔ name in the archive, one way each, nothing lost.
+r"""Member names: native path ↔ name in the archive, one way each, nothing lost.
 
 `files/<volume>/<path>`: components are joined by `/`; what tar or another operating system cannot hold is written as `%XX`, byte by byte:
 
-- `%`, `:`, `\\`, `"`, `*`, `<`, `>`, `?`, `|`, control characters (U+0000 to U+001F, U+007F to U+009F), and `/` inside a Windows component
+- `%`, `:`, `\`, `"`, `*`, `<`, `>`, `?`, `|`, control characters (U+0000 to U+001F, U+007F to U+009F), and `/` inside a Windows component
 - bytes of a POSIX name that are no UTF-8, and lone surrogates of a Windows name (three bytes each, as WTF-8 has them)
 - the last character of a component if it is a dot or a space, and every dot of the components `.` and `..`
 - the first character of a component that Windows reserves for a device (`CON`, `nul.txt`, `COM1` …)
 - an empty component becomes a single `%`
 
-A volume of one letter (`C`), alone or followed by `@` and the name of a shadow copy or image (`C@vss3`), is a Windows volume: its paths are `C:\\…`. Every
-other volume is POSIX: its paths begin with `/`. POSIX names are text as `os.fsdecode` gives it (bytes that are no UTF-8 are U+DC80 to U+DCFF).
+A volume of one letter (`C`), alone or followed by `@` and the name of a shadow copy or image (`C@vss3`), is a Windows volume: its paths
+are `C:\…`. Every other volume is POSIX: its paths begin with `/`. POSIX names are text as `os.fsdecode` gives it (bytes that are no
+UTF-8 are U+DC80 to U+DCFF).
 
 Sources: POSIX.1-2017 3.282 (path name), Microsoft "Naming Files, Paths, and Namespaces", WTF-8 (Simon Sapin, section 3).
 """
@@ -27,12 +28,14 @@ _ESCAPED = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
 def windows(volume: str) -> bool:
-    """True where paths of this volume are written `C:\\…`."""
+    r"""True where paths of this volume are written `C:\…`."""
     return _WINDOWS.fullmatch(volume) is not None
 
 
 def below(source: str, volume: str) -> str:
-    """The path below the volume's root, with the native separator: `Windows\\System32`, `etc/passwd`. ValueError for a path that is not absolute."""
+    r"""The path below the volume's root, with the native separator: `Windows\System32`, `etc/passwd`. ValueError for a path that is not
+    absolute.
+    """
     if windows(volume):
         if not _DRIVE.match(source):
             raise ValueError(f"not an absolute Windows path: {source!r}")
@@ -53,7 +56,9 @@ def encode(volume: str, path: str) -> str:
 
 
 def decode(name: str) -> tuple[str, str]:
-    """(volume, native path) of an archive name below `files/`. ValueError where it is none. A `%` that begins no escape stands for itself."""
+    """(volume, native path) of an archive name below `files/`. ValueError where it is none. A `%` that begins no escape stands for
+    itself.
+    """
     parts = name.split("/")
     if parts[0] != "files" or len(parts) < 2 or not parts[1]:
         raise ValueError(f"not below files/: {name!r}")

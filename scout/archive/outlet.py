@@ -1,12 +1,13 @@
 """The way out: plaintext in, zstd frames, one age stream, one file. Nothing but ciphertext leaves the process.
 
-Plaintext collects in a frame of 1 MiB; full frames are compressed by a small pool while the next one fills; the age thread takes them in order, encrypts and
-writes. What is in flight is bounded: less than 8 MiB of input: the frame that fills, four that wait or are compressed, the one that age reads, and what age holds back.
+Plaintext collects in a frame of 1 MiB; full frames are compressed by a small pool while the next one fills; the age thread takes them in
+order, encrypts and writes. What is in flight is bounded: less than 8 MiB of input: the frame that fills, four that wait or are
+compressed, the one that age reads, and what age holds back.
 
-age's STREAM (C2SP age.md, "Payload") writes a chunk of 64 KiB only when a byte beyond it is known. To push sealed bytes out, a zstd *skippable frame* (RFC 8878,
-3.1.2) that ends 8 bytes into the next chunk is put behind them; every zstd reader passes over it. That is done at a seal, or for a frame of its own, when two
-seconds have passed since the last time, and whenever more than 2 MiB of input (very compressible) would be held back. A byte that was pushed and synced
-survives a power cut; one that was written survives SIGKILL.
+age's STREAM (C2SP age.md, "Payload") writes a chunk of 64 KiB only when a byte beyond it is known. To push sealed bytes out, a zstd
+*skippable frame* (RFC 8878, 3.1.2) that ends 8 bytes into the next chunk is put behind them; every zstd reader passes over it. That is
+done, with a sync, when something waits and two seconds have passed since the last time, and whenever more than 2 MiB of input (very
+compressible) would be held back. So a seal survives SIGKILL as soon as it was written, and a power cut two to three seconds later at most.
 """
 
 from __future__ import annotations
@@ -95,8 +96,10 @@ class File:
                 raise
 
     def close(self) -> None:
-        """Also after an error."""
-        os.close(self._fd)
+        """Also after an error, also twice."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
 
 class Outlet:
@@ -118,9 +121,10 @@ class Outlet:
         self._seals: deque[tuple[int, Seal]] = deque()
         self._kept = Seal()
         self._failure: BaseException | None = None
-        self._pushed = self._begun = time.monotonic()
+        self._pushed = time.monotonic()
+        self._waits = False
         self._stop = threading.Event()
-        self.torn = False
+        self.torn = self._whole = False
         self.total = 0
         self._age = threading.Thread(target=self._encrypt, args=(list(recipients),), name="age", daemon=True)
         self._ticker = threading.Thread(target=self._tick, name="ticker", daemon=True)
@@ -137,8 +141,6 @@ class Outlet:
         """The first `n` bytes of `room()` now belong to the stream."""
         self.torn = True
         with self._lock:
-            if self._at == self._start:
-                self._begun = time.monotonic()
             self._at += n
             self.total += n
             if self._at == FRAME:
@@ -192,7 +194,7 @@ class Outlet:
         self._stop.set()
         self._ticker.join()
         with self._lock:
-            if self._failure is None:
+            if self._failure is None and not self.torn:
                 self._submit()
             self._put(None)
         self._age.join()
@@ -205,7 +207,7 @@ class Outlet:
     def kept(self) -> Seal:
         """The last seal of which every byte is in the file."""
         with self._lock:
-            while self._seals and self._seals[0][0] <= self.file.chunks * CHUNK:
+            while self._seals and (self._whole or self._seals[0][0] <= self.file.chunks * CHUNK):
                 self._kept = self._seals.popleft()[1]
             return self._kept
 
@@ -222,6 +224,7 @@ class Outlet:
             self._buffer = self._free.get()
             self._view = memoryview(self._buffer)
             self._start = self._at = 0
+        self._waits = not push and (self._waits or size > 0)
         if push:
             self._pushed = time.monotonic()
         if size or push or seal:
@@ -254,7 +257,8 @@ class Outlet:
     def _tick(self) -> None:
         while not self._stop.wait(QUIET / 4):
             with self._lock:
-                if self._failure is None and self._at > self._start and time.monotonic() - self._begun >= QUIET:
+                waits = self._waits or self._at > self._start
+                if waits and not self.torn and self._failure is None and time.monotonic() - self._pushed >= QUIET:
                     self._submit(push=True, copy=True)
 
     def _encrypt(self, recipients: list[Any]) -> None:
@@ -262,6 +266,7 @@ class Outlet:
 
         try:
             pyrage.encrypt_io(_Pull(self._stream()), self.file, recipients)
+            self._whole = True
             self.file.sync()
         except BaseException as e:  # whatever age, zstd or the disk say, the writer hears it at its next word
             self._failure = self.file.error or e
@@ -293,7 +298,8 @@ class Outlet:
         what = f"{failure.strerror}" if isinstance(failure, OSError) and failure.strerror else f"{type(failure).__name__}: {failure}"
         raise Complaint(
             f"{self.file.path} could not be written any further: {what}.",
-            f"{kept.items:,} items in {kept.parts:,} seals are kept and readable; the archive counts as interrupted. Make room or give another place (-o) and collect again.",
+            f"{kept.items:,} items in {kept.parts:,} seals are kept and readable; the archive counts as interrupted. "
+            "Make room or give another place (-o) and collect again.",
         )
 
 

@@ -1,6 +1,7 @@
 """ArchiveReader: member by member, in one pass, strict, and never near a file system. What an archive says is data of whoever wrote it.
 
-Every whole member before a cut is given; a member that the cut goes through is given too, with what there is, and `member.cut` is true once it was read.
+Every whole member before a cut is given; a member that the cut goes through is given too, with what there is, and `member.cut` is true
+once it was read.
 A member that is no plain file below the known folders is of kind `refused`, with a reason and without content.
 """
 
@@ -8,15 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 from scout.archive import facts, names, tar
 from scout.archive.custody import Group
 from scout.archive.inlet import Inlet
+from scout.archive.stream import Stream
 from scout.console import Complaint
 
 MAX_PAX = 1 << 20
@@ -28,72 +30,17 @@ _PIECE = 1 << 20
 _LIVE = re.compile(r"live/[^/]+\.jsonl")
 _CUSTODY = re.compile(r"custody/[0-9]{6,}\.jsonl")
 _TIME = re.compile(r"(-?)([0-9]{1,18})(?:\.([0-9]{1,20}))?")
-_REFUSED = {b"1": "a hard link", b"2": "a symbolic link", b"3": "a character device", b"4": "a block device", b"5": "a directory", b"6": "a pipe",
-            b"g": "a global PAX header", b"S": "a sparse file in an old format"}
+_REFUSED = {
+    b"1": "a hard link",
+    b"2": "a symbolic link",
+    b"3": "a character device",
+    b"4": "a block device",
+    b"5": "a directory",
+    b"6": "a pipe",
+    b"g": "a global PAX header",
+    b"S": "a sparse file in an old format",
+}
 _TIMES = {"mtime": "mtime", "atime": "atime", "ctime": "ctime", "LIBARCHIVE.creationtime": "btime"}
-
-
-class Stream:
-    """Content of a member: `size` bytes, holes as zeros; fewer where the archive is cut."""
-
-    def __init__(self, inlet: Inlet, stored: int, size: int, extents: tuple[tuple[int, int], ...] | None) -> None:
-        self._inlet, self._left, self.size, self.extents = inlet, stored, size, extents
-        self._at = 0
-        self._next = 0
-        self.cut = False
-
-    def read(self, n: int = -1) -> bytes:
-        """Next `n` bytes, all that is left with -1 (mind `size`: a sparse file may claim terabytes); b'' at the end."""
-        left = self.size - self._at
-        n = left if n < 0 else min(n, left)
-        if self.extents is None:
-            return self._stored(n)
-        pieces = []
-        while n > 0 and not self.cut:
-            piece = self._sparse(n)
-            pieces.append(piece)
-            n -= len(piece)
-        return b"".join(pieces)
-
-    def chunks(self) -> Iterator[bytes]:
-        """What is left, in pieces of 1 MiB."""
-        while piece := self.read(_PIECE):
-            yield piece
-
-    def data(self) -> Iterator[tuple[int, bytes]]:
-        """(offset, bytes) of what the archive holds, without the holes of a sparse file, in pieces up to 1 MiB. Instead of `read`."""
-        for offset, length in ((0, self.size),) if self.extents is None else self.extents:
-            done = 0
-            while done < length and not self.cut:
-                piece = self._stored(min(length - done, _PIECE))
-                if piece:
-                    yield offset + done, piece
-                done += len(piece)
-
-    def skip(self) -> None:
-        """Pass over what is left and the padding behind it."""
-        while self._left > 0 and not self.cut:
-            self._stored(min(self._left, _PIECE))
-
-    def _stored(self, n: int) -> bytes:
-        n = min(n, self._left)
-        piece = self._inlet.read(n)
-        self._left -= len(piece)
-        self._at += len(piece)
-        if len(piece) < n:
-            self.cut = True
-        return piece
-
-    def _sparse(self, n: int) -> bytes:
-        assert self.extents is not None
-        while self._next < len(self.extents) and sum(self.extents[self._next]) <= self._at:
-            self._next += 1
-        start, length = self.extents[self._next] if self._next < len(self.extents) else (self.size, 0)
-        if self._at < start:
-            hole = min(n, start - self._at, _PIECE)
-            self._at += hole
-            return bytes(hole)
-        return self._stored(min(n, start + length - self._at, _PIECE))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -128,8 +75,8 @@ class Member:
 class ArchiveReader:
     """Iterate it once. After the last member `state` is complete or interrupted, and `reason` says why.
 
-    `identities`: what `scout.keys.load_identities` gives. `digest=True` hashes the archive file for `archive_sha256()`.
-    Raises Complaint at once where nothing can be read: no such file, not an archive, wrong key.
+    `identities`: what `scout.keys.load_identities` gives. `digest=True` hashes the archive file for `archive_sha256()`. Raises Complaint
+    at once where nothing can be read: no such file, not an archive, wrong key.
     """
 
     def __init__(self, source: str | Path | BinaryIO, identities: Sequence[Any], *, digest: bool = False) -> None:
@@ -151,7 +98,7 @@ class ArchiveReader:
         self._ended_by_end = False
         self._current: Stream | None = None
 
-    def __enter__(self) -> ArchiveReader:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
@@ -167,7 +114,7 @@ class ArchiveReader:
         """Hash of the whole file, after the last member."""
         return self._inlet.sha256()
 
-    def __iter__(self) -> ArchiveReader:
+    def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> Member:
@@ -238,7 +185,9 @@ class ArchiveReader:
         ordinal = self._ordinal(records)
         if not 0 <= size <= tar.MAX_SIZE:
             self._finish(f"member {name!r} claims an impossible size")
-            return Member(ordinal=ordinal, name=name, kind="refused", source=name, stream=Stream(self._inlet, 0, 0, None), reason="impossible size")
+            return Member(
+                ordinal=ordinal, name=name, kind="refused", source=name, stream=Stream(self._inlet, 0, 0, None), reason="impossible size"
+            )
         stored = size + tar.padding(size)
         extents = None
         doubt = doubt or _type(header.type) or ("its name is no UTF-8" if _bad(raw_name) else "")
@@ -256,12 +205,26 @@ class ArchiveReader:
             except ValueError as e:
                 doubt = str(e)
         if doubt:
-            return Member(ordinal=ordinal, name=name, kind="refused", source=source, size=size, stream=Stream(self._inlet, stored, 0, None), reason=doubt)
+            return Member(
+                ordinal=ordinal,
+                name=name,
+                kind="refused",
+                source=source,
+                size=size,
+                stream=Stream(self._inlet, stored, 0, None),
+                reason=doubt,
+            )
         if kind == "end":
             self._ended_by_end = True
         return Member(
-            ordinal=ordinal, name=name, kind=kind, source=records.get("ESCADRE.source", source) if kind == "files" else source, volume=volume, size=size,
-            group=Group.parse(records.get("ESCADRE.group", "")), facts=_facts(header, records) if kind == "files" else {},
+            ordinal=ordinal,
+            name=name,
+            kind=kind,
+            source=records.get("ESCADRE.source", source) if kind == "files" else source,
+            volume=volume,
+            size=size,
+            group=Group.parse(records.get("ESCADRE.group", "")),
+            facts=_facts(header, records) if kind == "files" else {},
             stream=Stream(self._inlet, stored, size, extents),
         )
 
@@ -365,12 +328,15 @@ def _count(text: str) -> bool:
 
 def _facts(header: tar.Header, records: dict[str, str]) -> dict[str, Any]:
     """What headers say about a file, under the names of custody."""
-    found: dict[str, Any] = {"mtime": facts.rfc3339(header.mtime * 1_000_000_000) if header.mtime >= 0 else None, "mode": f"{header.mode & 0o7777:04o}"}
+    found: dict[str, Any] = {
+        "mtime": facts.rfc3339(header.mtime * 1_000_000_000) if header.mtime >= 0 else None,
+        "mode": f"{header.mode & 0o7777:04o}",
+    }
     for key, number in (("uid", header.uid), ("gid", header.gid)):
         text = records.get(key, "")
         found[key] = int(text) if _count(text) else number
-    for key, name in (("owner", header.owner), ("group_name", header.group)):
-        found[key] = name.decode("utf-8", "replace") or None
+    for key, record, name in (("owner", "uname", header.owner), ("group_name", "gname", header.group)):
+        found[key] = records.get(record) or name.decode("utf-8", "replace") or None
     for key, fact in _TIMES.items():
         match = _TIME.fullmatch(records.get(key, ""))
         if match:

@@ -1,6 +1,7 @@
 """Tar, both ways, as far as the archive needs it: ustar headers with PAX records, sparse files in GNU format 1.0.
 
-Sources: POSIX.1-2017 pax "ustar Interchange Format" and "pax Extended Header"; GNU tar manual, "Storing Sparse Files" (PAX format 1.0) and "Basic Tar Format".
+Sources: POSIX.1-2017 pax "ustar Interchange Format" and "pax Extended Header"; GNU tar manual,
+"Storing Sparse Files" (PAX format 1.0) and "Basic Tar Format".
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 
 BLOCK = 512
 END = bytes(2 * BLOCK)
+_NATIVE = ("ESCADRE.source", "uname", "gname")
+"""records that hold text of the host, lone surrogates and all"""
 _LARGEST = 8**11 - 1
 _LARGEST_ID = 8**7 - 1
 MAX_SIZE = 1 << 46
@@ -41,7 +44,12 @@ def block(header: Header) -> bytes:
     """The 512 bytes of a header; numbers that do not fit are 0 here and belong into PAX records."""
     raw = bytearray(BLOCK)
     raw[0 : len(header.name[:100])] = header.name[:100]
-    raw[100:136] = b"%07o\0%07o\0%07o\0%011o\0" % (header.mode & 0o7777, _fit(header.uid, _LARGEST_ID), _fit(header.gid, _LARGEST_ID), _fit(header.size, _LARGEST))
+    raw[100:136] = b"%07o\0%07o\0%07o\0%011o\0" % (
+        header.mode & 0o7777,
+        _fit(header.uid, _LARGEST_ID),
+        _fit(header.gid, _LARGEST_ID),
+        _fit(header.size, _LARGEST),
+    )
     raw[136:148] = b"%011o\0" % _fit(header.mtime, _LARGEST)
     raw[148:156] = b"        "
     raw[156:157] = header.type
@@ -93,7 +101,8 @@ def records(data: bytes) -> dict[str, str]:
         equals = data.find(b"=", space, end)
         if end > len(data) or equals < 0 or data[end - 1 : end] != b"\n":
             raise ValueError("a PAX record does not fit its length")
-        found[data[space + 1 : equals].decode("utf-8")] = data[equals + 1 : end - 1].decode("utf-8")
+        key = data[space + 1 : equals].decode("utf-8")
+        found[key] = data[equals + 1 : end - 1].decode("utf-8", "surrogatepass" if key in _NATIVE else "strict")
         at = end
     return found
 
@@ -106,9 +115,16 @@ def parse(raw: bytes) -> Header:
     name = raw[0:100].split(b"\0", 1)[0]
     prefix = raw[345:500].split(b"\0", 1)[0] if raw[257:263] == b"ustar\0" else b""
     return Header(
-        name=prefix + b"/" + name if prefix else name, size=_number(raw[124:136]), type=raw[156:157], mode=max(_number(raw[100:108]), 0),
-        uid=_number(raw[108:116]), gid=_number(raw[116:124]), mtime=_number(raw[136:148]), link=raw[157:257].split(b"\0", 1)[0],
-        owner=raw[265:297].split(b"\0", 1)[0], group=raw[297:329].split(b"\0", 1)[0],
+        name=prefix + b"/" + name if prefix else name,
+        size=_number(raw[124:136]),
+        type=raw[156:157],
+        mode=max(_number(raw[100:108]), 0),
+        uid=_number(raw[108:116]),
+        gid=_number(raw[116:124]),
+        mtime=_number(raw[136:148]),
+        link=raw[157:257].split(b"\0", 1)[0],
+        owner=raw[265:297].split(b"\0", 1)[0],
+        group=raw[297:329].split(b"\0", 1)[0],
     )
 
 

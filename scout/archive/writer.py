@@ -1,8 +1,8 @@
 """ArchiveWriter: the archive, member by member, in one pass.
 
 A custody part is written after each group of several files and every few MiB (`SEAL_BYTES`); see `outlet` for what reaches the disk when.
-An item never breaks the collection: a file that shrinks is padded with zeros and says so in `valid`, one that grows is cut and says `changed while read`,
-one that cannot be read on is padded and says `error`.
+An item never breaks the collection: a file that shrinks is padded with zeros and says so in `valid`, one that grows is cut and says
+`changed while read`, one that cannot be read on is padded and says `error`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from scout.archive import content, custody, facts, sparse, tar
 from scout.archive.content import Readable
@@ -49,7 +49,8 @@ class Receipt:
 class ArchiveWriter:
     """One archive. `header` is the content of collection.json; `recipients` what `scout.keys.load_recipients` gives.
 
-    Raises Complaint where the file exists, cannot be created, or cannot be written on (disk full). Not for several threads; `stop` is for signal handlers.
+    Raises Complaint where the file exists, cannot be created, or cannot be written on (disk full). Not for several threads; `stop` is for
+    signal handlers.
     """
 
     def __init__(self, path: str | Path, recipients: Sequence[Any], header: Mapping[str, Any]) -> None:
@@ -70,7 +71,7 @@ class ArchiveWriter:
         self._out = Outlet(self._file, recipients)
         self._begin(custody.dump(self.header) + b"\n")
 
-    def __enter__(self) -> ArchiveWriter:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
@@ -90,8 +91,17 @@ class ArchiveWriter:
         """
         name = item.name
         self._leave_group(item.group)
-        line = {"member": self._members, "name": name, "source": item.source, "target": item.target, "verdict": "taken", "method": item.method,
-                "type": item.type, "size": item.size, **item.facts}
+        line = {
+            "member": self._members,
+            "name": name,
+            "source": item.source,
+            "target": item.target,
+            "verdict": "taken",
+            "method": item.method,
+            "type": item.type,
+            "size": item.size,
+            **item.facts,
+        }
         if not self._first(name):
             return self._enter({**line, "member": None, "verdict": "error", "error": "second item of this name"}, item.group)
         if not 0 <= item.size <= tar.MAX_SIZE:
@@ -112,9 +122,19 @@ class ArchiveWriter:
         return entered
 
     def verdict(self, item: Item, verdict: str, **more: Any) -> dict[str, Any]:
-        """Custody line of a wanted item without content: missing, denied, over limit (with `head`, `tail`: bytes) …, a link, a directory."""
-        line = {"member": None, "name": item.name, "source": item.source, "target": item.target, "verdict": verdict, "method": item.method,
-                "type": item.type, **({"size": item.size} if item.size else {}), **item.facts, **more}
+        """Custody line of a wanted item without content: missing, denied, over limit (`head`, `tail`: bytes) …, link, directory."""
+        line = {
+            "member": None,
+            "name": item.name,
+            "source": item.source,
+            "target": item.target,
+            "verdict": verdict,
+            "method": item.method,
+            "type": item.type,
+            **({"size": item.size} if item.size else {}),
+            **item.facts,
+            **more,
+        }
         self._leave_group(item.group)
         return self._enter(line, item.group)
 
@@ -140,8 +160,15 @@ class ArchiveWriter:
     def finish(self) -> Receipt:
         """Last seal, end.json, end of the archive, receipt beside it."""
         self.seal()
-        end = {"collection": self.header.get("collection"), "members": self._members + 1, "parts": self._parts, "items": self._items,
-               "chain_head": self._head, "totals": dict(sorted(self.totals.items())), "duration": round(time.monotonic() - self._started, 3)}
+        end = {
+            "collection": self.header.get("collection"),
+            "members": self._members + 1,
+            "parts": self._parts,
+            "items": self._items,
+            "chain_head": self._head,
+            "totals": dict(sorted(self.totals.items())),
+            "duration": round(time.monotonic() - self._started, 3),
+        }
         text = custody.dump(end) + b"\n"
         self._header("end.json", len(text), {}, {}, None)
         self._out.write(text + bytes(tar.padding(len(text))) + tar.END)
@@ -149,21 +176,20 @@ class ArchiveWriter:
         return self._write_receipt("whole", self._head)
 
     def abort(self, reason: str = "stopped") -> Receipt:
-        """Seal and close without end.json: the archive says interrupted. Also after a failure of the disk; gives the receipt of what there is. Never raises Complaint."""
+        """Seal and close without end.json: the archive says interrupted. Also after a failure of the disk; gives the receipt of what
+        there is. Never raises Complaint.
+        """
         if self.receipt is not None:
             return self.receipt
-        state = self._out.kept
         try:
             if not self._out.torn:
                 self._end_open(reason)
                 self.seal()
                 self._out.write(tar.END)
-                state = Seal(self._parts, self._items, self._head)
             self._out.close()
         except Complaint:
             self._close_quietly()
-            state = self._out.kept
-        return self._write_receipt("interrupted", state.head or custody.NOTHING)
+        return self._write_receipt("interrupted", self._out.kept.head or custody.NOTHING)
 
     @property
     def sealed(self) -> Seal:
@@ -192,8 +218,18 @@ class ArchiveWriter:
     def _live(self, source: str, pieces: Any, size: int, more: Mapping[str, Any]) -> None:
         self._leave_group(None)
         name = f"live/{source}.jsonl"
-        line = {"member": self._members, "name": name, "source": name, "verdict": "taken", "method": "api", "type": "live", "size": size, **more}
-        self._first(name)
+        line = {
+            "member": self._members,
+            "name": name,
+            "source": name,
+            "verdict": "taken",
+            "method": "api",
+            "type": "live",
+            "size": size,
+            **more,
+        }
+        if not self._first(name):
+            raise ValueError(f"the live source {source} was written before")
         stored = self._header(name, size, {}, {}, None)
         self._open = (line, stored)
         digest = hashlib.sha256()
@@ -210,16 +246,33 @@ class ArchiveWriter:
         self._first(name)
         self._header(name, len(text), {}, {}, None)
         self._out.write(text + bytes(tar.padding(len(text))))
-        self._lines.append(custody.dump({"member": 0, "name": name, "source": name, "verdict": "taken", "type": "collection",
-                                         "sha256": hashlib.sha256(text).hexdigest(), "size": len(text)}))
+        self._lines.append(
+            custody.dump(
+                {
+                    "member": 0,
+                    "name": name,
+                    "source": name,
+                    "verdict": "taken",
+                    "type": "collection",
+                    "sha256": hashlib.sha256(text).hexdigest(),
+                    "size": len(text),
+                }
+            )
+        )
 
-    def _header(self, name: str, size: int, known: Mapping[str, Any], records: dict[str, str], extents: Sequence[tuple[int, int]] | None) -> int:
+    def _header(
+        self, name: str, size: int, known: Mapping[str, Any], records: dict[str, str], extents: Sequence[tuple[int, int]] | None
+    ) -> int:
         """Write headers (and a sparse map); gives the position in the plaintext where the member's content ends."""
         pax = {"ESCADRE.member": str(self._members), **records, **_times(known)}
         unknown = [key for key in ("mode", "uid", "gid", "mtime") if key not in known]
         if unknown and name.startswith("files/"):
             pax["ESCADRE.unknown"] = " ".join(unknown)
         table = b""
+        for fact, key in (("owner", "uname"), ("group_name", "gname")):
+            text = str(known.get(fact) or "")
+            if len(text) > 31 or not text.isascii():
+                pax[key] = text
         raw = name.encode("utf-8")
         if extents is not None:
             pax |= {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": name, "GNU.sparse.realsize": str(size)}
@@ -228,8 +281,17 @@ class ArchiveWriter:
             raw = folder + b"/GNUSparseFile.0/" + last
             size = len(table) + sum(length for _, length in extents)
         seconds = (facts.nanoseconds(known.get("mtime")) or 0) // 1_000_000_000
-        header = tar.Header(name=raw, size=size, type=b"0", mode=_octal(known.get("mode")), uid=_id(known.get("uid")), gid=_id(known.get("gid")), mtime=seconds,
-                            owner=_ascii(known.get("owner")), group=_ascii(known.get("group_name")))
+        header = tar.Header(
+            name=raw,
+            size=size,
+            type=b"0",
+            mode=_octal(known.get("mode")),
+            uid=_id(known.get("uid")),
+            gid=_id(known.get("gid")),
+            mtime=seconds,
+            owner=_ascii(known.get("owner")),
+            group=_ascii(known.get("group_name")),
+        )
         self._out.write(tar.member(header, pax) + table)
         self._members += 1
         return self._out.total + size - len(table)
@@ -269,13 +331,21 @@ class ArchiveWriter:
         line, end = self._open
         missing = max(end - self._out.total, 0)
         self._out.zeros(missing)
-        self._close_member({**line, "verdict": "error", "valid": max(line["size"] - missing, 0), "error": f"not read to the end: {reason}"}, None)
+        self._close_member(
+            {**line, "verdict": "error", "valid": max(line["size"] - missing, 0), "error": f"not read to the end: {reason}"}, None
+        )
 
     def _write_receipt(self, state: str, head: str) -> Receipt:
         digest = self._file.sha256.hexdigest()
         receipt = Receipt(
-            archive=self.path.name, archive_sha256=digest, size=self._file.size, chain_head=head, code=custody.receipt_code(head, digest), state=state,
-            collection=str(self.header.get("collection", "")), totals=dict(sorted(self.totals.items())),
+            archive=self.path.name,
+            archive_sha256=digest,
+            size=self._file.size,
+            chain_head=head,
+            code=custody.receipt_code(head, digest),
+            state=state,
+            collection=str(self.header.get("collection", "")),
+            totals=dict(sorted(self.totals.items())),
         )
         self.receipt = receipt
         beside = receipt_path(self.path)

@@ -28,7 +28,10 @@ def small(path: Path, recipients: Sequence[Any], **changed: bytes) -> Receipt:
         for number, (name, role) in enumerate((("SYSTEM", "main"), ("LOG1", "log1"), ("LOG2", "log2")), 1):
             source = "C:\\Windows\\System32\\config\\" + ("SYSTEM" if number == 1 else f"SYSTEM.{name}")
             group = Group("registry-1", role, number, 3)
-            writer.add(Item(source=source, volume="C", size=len(contents[name]), group=group, target="registry", facts={"mtime": MTIME}), io.BytesIO(contents[name]))
+            writer.add(
+                Item(source=source, volume="C", size=len(contents[name]), group=group, target="registry", facts={"mtime": MTIME}),
+                io.BytesIO(contents[name]),
+            )
         writer.verdict(Item(source="/etc/shadow", target="accounts"), "denied", error="Permission denied")
         facts = {"mtime": MTIME, "mode": "0640", "uid": 7, "gid": 8, "owner": "root"}
         writer.add(Item(source="/etc/passwd", size=len(contents["passwd"]), facts=facts), io.BytesIO(contents["passwd"]))
@@ -79,4 +82,9 @@ def plain(archive: tarfile.TarFile, name: str, content: bytes = b"x", **more: An
 
 def shell(script: str, *arguments: object) -> bytes:
     """stdout of a shell pipeline that must not fail."""
-    return subprocess.run(["bash", "-o", "pipefail", "-c", script, *map(str, arguments)], check=True, stdout=subprocess.PIPE, env={**os.environ, "LC_ALL": "C.UTF-8"}).stdout
+    return subprocess.run(
+        ["bash", "-o", "pipefail", "-c", script, *map(str, arguments)],
+        check=True,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
+    ).stdout

@@ -1,4 +1,6 @@
-"""Archives that are cut, damaged or hostile: what can be read is given, the rest has a reason, and nothing is ever raised but a Complaint."""
+"""Archives that are cut, damaged or hostile: what can be read is given, the rest has a reason, and nothing is ever raised but a
+Complaint.
+"""
 
 from __future__ import annotations
 
@@ -58,10 +60,15 @@ def test_members_come_back_with_group_facts_and_native_paths(tmp_path: Path) -> 
     assert (reader.state, reader.reason) == ("complete", "")
     assert digest == hashlib.sha256((tmp_path / "a.age").read_bytes()).hexdigest()
     assert [f[:4] for f in found] == [
-        (0, "collection", "collection.json", ""), (1, "live", "live/processes.jsonl", ""),
-        (2, "files", "C:\\Windows\\System32\\config\\SYSTEM", "registry-1:main:1/3"), (3, "files", "C:\\Windows\\System32\\config\\SYSTEM.LOG1", "registry-1:log1:2/3"),
-        (4, "files", "C:\\Windows\\System32\\config\\SYSTEM.LOG2", "registry-1:log2:3/3"), (5, "custody", "custody/000000.jsonl", ""),
-        (6, "files", "/etc/passwd", ""), (7, "custody", "custody/000001.jsonl", ""), (8, "end", "end.json", ""),
+        (0, "collection", "collection.json", ""),
+        (1, "live", "live/processes.jsonl", ""),
+        (2, "files", "C:\\Windows\\System32\\config\\SYSTEM", "registry-1:main:1/3"),
+        (3, "files", "C:\\Windows\\System32\\config\\SYSTEM.LOG1", "registry-1:log1:2/3"),
+        (4, "files", "C:\\Windows\\System32\\config\\SYSTEM.LOG2", "registry-1:log2:3/3"),
+        (5, "custody", "custody/000000.jsonl", ""),
+        (6, "files", "/etc/passwd", ""),
+        (7, "custody", "custody/000001.jsonl", ""),
+        (8, "end", "end.json", ""),
     ]
     assert found[2][4] == {"mtime": MTIME}
     assert found[6][4] == {"mtime": MTIME, "mode": "0640", "uid": 7, "gid": 8, "owner": "root"}
@@ -98,7 +105,9 @@ def test_what_gnu_tar_writes_is_read(tmp_path: Path) -> None:
         file.write(b"end of it")
     found = {}
     for style in ("gnu", "pax"):
-        tar = subprocess.run(["tar", "-S", f"--format={style}", "-C", tmp_path, "-c", "files/root"], check=True, stdout=subprocess.PIPE).stdout
+        tar = subprocess.run(
+            ["tar", "-S", f"--format={style}", "-C", tmp_path, "-c", "files/root"], check=True, stdout=subprocess.PIPE
+        ).stdout
         for kind, name, content, _, reason in read(encrypted(tar, IDENTITY))[0]:
             found[style, name] = (kind, hashlib.sha256(content).hexdigest(), reason)
     long = "files/root/" + "d" * 90 + "/" + "n" * 90
@@ -142,7 +151,10 @@ def test_a_member_that_is_no_evidence_is_refused_with_a_reason_and_the_rest_is_r
         plain(archive, "end.json", b"{}")
 
     found, state, _ = read(encrypted(foreign(fill), IDENTITY))
-    assert [f[:3] for f in found if f[0] == "files"] == [("files", "files/root/etc/first", b"first"), ("files", "files/root/etc/last", b"last")]
+    assert [f[:3] for f in found if f[0] == "files"] == [
+        ("files", "files/root/etc/first", b"first"),
+        ("files", "files/root/etc/last", b"last"),
+    ]
     refused = [f for f in found if f[0] == "refused"]
     assert len(refused) == 1
     assert reason in refused[0][4]
@@ -166,7 +178,9 @@ def raw_header(name: bytes, size_field: bytes) -> bytes:
     return bytes(raw)
 
 
-@pytest.mark.parametrize("field", [b"\x80" + bytes(2) + b"\xff" * 9, b"\xff" * 12, b"\x80" + bytes(3) + b"\x7f" * 8, b"99999999999\0", b"-0000000001\0"])
+@pytest.mark.parametrize(
+    "field", [b"\x80" + bytes(2) + b"\xff" * 9, b"\xff" * 12, b"\x80" + bytes(3) + b"\x7f" * 8, b"99999999999\0", b"-0000000001\0"]
+)
 def test_an_absurd_size_is_refused_and_ends_the_reading(field: bytes) -> None:
     tar = foreign(lambda a: plain(a, "collection.json", b"{}"))[:1024] + raw_header(b"files/root/x", field) + bytes(4096)
     found, state, reason = read(encrypted(tar, IDENTITY))
@@ -196,7 +210,19 @@ def test_a_huge_pax_header_costs_its_member_only() -> None:
 
 
 @pytest.mark.parametrize(
-    "table", [b"1\n0\n9999999999\n", b"2\n5\n1\n0\n1\n", b"2\n0\n5\n3\n5\n", b"999999999\n", b"x\n", b"1\n-1\n5\n", b"", b"1\n0\n", b"1\n" + b"0" * 600, b"0\n"]
+    "table",
+    [
+        b"1\n0\n9999999999\n",
+        b"2\n5\n1\n0\n1\n",
+        b"2\n0\n5\n3\n5\n",
+        b"999999999\n",
+        b"x\n",
+        b"1\n-1\n5\n",
+        b"",
+        b"1\n0\n",
+        b"1\n" + b"0" * 600,
+        b"0\n",
+    ],
 )
 def test_a_hostile_sparse_map_is_refused_and_the_next_member_read(table: bytes) -> None:
     def fill(archive: tarfile.TarFile) -> None:
@@ -231,14 +257,18 @@ def test_a_decompression_bomb_ends_with_a_reason() -> None:
 
 
 def test_a_window_that_would_take_much_memory_is_refused() -> None:
-    wide = zstandard.ZstdCompressor(compression_params=zstandard.ZstdCompressionParameters(window_log=27, write_content_size=False)).compressobj()
+    wide = zstandard.ZstdCompressor(
+        compression_params=zstandard.ZstdCompressionParameters(window_log=27, write_content_size=False)
+    ).compressobj()
     data = pyrage.encrypt(wide.compress(bytes(1 << 20)) + wide.flush(), [IDENTITY.to_public()])
     found, state, reason = read(data)
     assert (found, state) == ([], "interrupted")
     assert "zstd" in reason
 
 
-@pytest.mark.parametrize("content", [b"", b"no zstd at all", zstandard.compress(b"no tar" * 200), zstandard.compress(b""), zstandard.compress(bytes(512))])
+@pytest.mark.parametrize(
+    "content", [b"", b"no zstd at all", zstandard.compress(b"no tar" * 200), zstandard.compress(b""), zstandard.compress(bytes(512))]
+)
 def test_an_age_file_with_something_else_in_it_is_interrupted_with_a_reason(content: bytes) -> None:
     found, state, reason = read(pyrage.encrypt(content, [IDENTITY.to_public()]))
     assert (found, state) == ([], "interrupted")
@@ -294,7 +324,7 @@ def tar(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_tar_of_any_bytes_is_read_to_a_state(tar: bytes, data: st.DataObject) -> None:
-    from scout.verify import _Check, _conclude, Verdict
+    from scout.verify import Verdict, _Check, _conclude
 
     changed = bytearray(tar)
     for _ in range(data.draw(st.integers(1, 6))):
@@ -344,7 +374,14 @@ def test_key_files_that_do_not_fit_say_why(tmp_path: Path) -> None:
     files = {"public": public, "empty": "# nothing\n", "junk": "hello", "scrypt": pyrage.passphrase.encrypt(secret.encode(), "pw")}
     for name, content in files.items():
         (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    expected = {"public": "public key", "empty": "holds no key", "junk": "no age secret key", "scrypt": "passphrase", "locked": "passphrase", "none": "cannot be read"}
+    expected = {
+        "public": "public key",
+        "empty": "holds no key",
+        "junk": "no age secret key",
+        "scrypt": "passphrase",
+        "locked": "passphrase",
+        "none": "cannot be read",
+    }
     for name, what in expected.items():
         with pytest.raises(Complaint, match=what) as e:
             load_identities(tmp_path / name)
@@ -374,9 +411,12 @@ def test_reading_takes_little_memory_whatever_the_size(tmp_path: Path) -> None:
         writer.add(Item(source="/big", size=150 * MIB), stream)
         writer.finish()
     code = (
-        "import sys; from scout.verify import verify; from scout.keys import load_identities; v = verify(sys.argv[1], load_identities(sys.argv[2]));"
+        "import sys; from scout.verify import verify; from scout.keys import load_identities\n"
+        "v = verify(sys.argv[1], load_identities(sys.argv[2]))\n"
         "print(v.state, open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"
     )
-    state, peak = subprocess.run([sys.executable, "-c", code, tmp_path / "a.age", tmp_path / "key.txt"], check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout.split()
+    state, peak = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "a.age", tmp_path / "key.txt"], check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ).stdout.split()
     assert state == "whole"
     assert int(peak) < 100_000

@@ -12,7 +12,27 @@ from hypothesis import strategies as st
 from scout.archive import names
 
 WINDOWS_PART = st.text(st.characters(exclude_characters="\\\0"), min_size=0, max_size=12) | st.sampled_from(
-    ["..", ".", "CON", "nul.txt", "com1", "AUX .log", "$UsnJrnl:$J", "a%41", "%", "%%", "%e", "x.", "x ", "a/b", "\ud800", "\udc41x", "\ud83d\ude00", "😀", "lpt¹"]
+    [
+        "..",
+        ".",
+        "CON",
+        "nul.txt",
+        "com1",
+        "AUX .log",
+        "$UsnJrnl:$J",
+        "a%41",
+        "%",
+        "%%",
+        "%e",
+        "x.",
+        "x ",
+        "a/b",
+        "\ud800",
+        "\udc41x",
+        "\ud83d\ude00",
+        "😀",
+        "lpt¹",
+    ]
 )
 POSIX_PART = st.binary(min_size=0, max_size=12).filter(lambda b: b"/" not in b and b"\0" not in b) | st.sampled_from(
     [b"..", b".", b"CON", b"\xff\xfe", b"\xed\xa0\x80", b"a\\b", b"a:b", b"%2F", b"trailing.", b"trailing ", b"\x1b[2J", b"\xc3\xa9"]
@@ -27,7 +47,13 @@ def assert_holdable(name: str) -> None:
     for part in name.split("/"):
         assert part not in ("", ".", "..")
         assert not part.endswith((".", " "))
-        assert part.split(".")[0].rstrip(" ").upper() not in {"CON", "PRN", "AUX", "NUL", *(f"{d}{n}" for d in ("COM", "LPT") for n in range(1, 10))}
+        assert part.split(".")[0].rstrip(" ").upper() not in {
+            "CON",
+            "PRN",
+            "AUX",
+            "NUL",
+            *(f"{d}{n}" for d in ("COM", "LPT") for n in range(1, 10)),
+        }
 
 
 @given(st.sampled_from("CDZ") | st.just("C@vss3"), st.lists(WINDOWS_PART, min_size=1, max_size=5).map("\\".join))

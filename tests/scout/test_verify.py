@@ -55,7 +55,9 @@ def test_the_receipt_beside_it_is_not_used_unless_given(archive: Path) -> None:
     assert verify(archive, [IDENTITY]).code == 0
 
 
-@pytest.mark.parametrize("form", [lambda p: f"{p}.receipt.json", lambda p: receipt_of(p)["code"], lambda p: receipt_of(p)["code"].lower().replace("-", " ")])
+@pytest.mark.parametrize(
+    "form", [lambda p: f"{p}.receipt.json", lambda p: receipt_of(p)["code"], lambda p: receipt_of(p)["code"].lower().replace("-", " ")]
+)
 def test_receipt_file_and_short_code_prove_that_it_is_the_archive(archive: Path, form: Callable[[Path], str]) -> None:
     verdict = verify(archive, [IDENTITY], form(archive))
     assert (verdict.state, verdict.code, verdict.receipt) == ("whole", 0, "agrees")
@@ -124,7 +126,10 @@ def test_a_cut_is_interrupted_and_says_what_is_kept(tmp_path: Path) -> None:
         (tmp_path / "cut.age").write_bytes(data[:cut])
         verdict = verify(tmp_path / "cut.age", [IDENTITY], receipt_of(tmp_path / "a.age")["code"])
         assert (verdict.state, verdict.code, verdict.receipt, verdict.problems) == ("interrupted", 1, "differs", [])
-        assert re.match(r"Interrupted: it is cut off, or damaged, at byte [0-9,]+; there is no end\.json\. \d+ items? in \d+ seals? are whole", verdict.lines[0])
+        assert re.match(
+            r"Interrupted: it is cut off, or damaged, at byte [0-9,]+; there is no end\.json\. \d+ items? in \d+ seals? are whole",
+            verdict.lines[0],
+        )
         counts.append(verdict.items)
     assert counts == sorted(set(counts))
     assert counts[-1] >= 11
@@ -157,7 +162,10 @@ def planted(name: str) -> tuple[str, bytes]:
         (lambda p: [x for x in p if x[0] != "custody/000000.jsonl"], "the chain is broken"),
         (lambda p: [x for x in p if x[0] != "custody/000000.jsonl"], "says part 1 where part 0 was due"),
         (lambda p: [x for x in p if not x[0].startswith("custody/000001")], "has no line in custody"),
-        (lambda p: [(n, raw.replace(b"root:x:0:0", b"root::00:0")) for n, raw in p], "the content of files/root/etc/passwd is not the one that custody describes"),
+        (
+            lambda p: [(n, raw.replace(b"root:x:0:0", b"root::00:0")) for n, raw in p],
+            "the content of files/root/etc/passwd is not the one that custody describes",
+        ),
         (lambda p: [(n, raw.replace(b'"denied"', b'"taken" ')) for n, raw in p], "was taken, but names no member"),
         (lambda p: [(n, raw.replace(b'"denied"', b'"missin"')) for n, raw in p], "unknown verdict"),
         (lambda p: [(n, raw.replace(b"Permission denied", b"Permission granted"[:17])) for n, raw in p], "end.json says chain_head"),
@@ -170,7 +178,9 @@ def planted(name: str) -> tuple[str, bytes]:
         (lambda p: [*p[:3], planted("../../etc/cron.d/x"), *p[3:]], "leads out"),
     ],
 )
-def test_a_member_or_custody_part_that_was_changed_inside_is_inconsistent(archive: Path, change: Callable[[Parts], Parts], problem: str) -> None:
+def test_a_member_or_custody_part_that_was_changed_inside_is_inconsistent(
+    archive: Path, change: Callable[[Parts], Parts], problem: str
+) -> None:
     other = rebuilt(archive, change)
     verdict = verify(other, [IDENTITY])
     assert any(problem in text for text in verdict.problems), verdict.problems
@@ -227,9 +237,13 @@ def test_list_gives_every_wanted_item_and_what_custody_does_not_know(archive: Pa
     rows = list(list_members(archive, [IDENTITY]))
     assert all(list(row) == ["member", "name", "source", "size", "sha256", "verdict"] for row in rows)
     assert [(r["member"], r["source"], r["verdict"]) for r in rows] == [
-        (0, "collection.json", "taken"), (1, "live/processes.jsonl", "taken"), (2, "C:\\Windows\\System32\\config\\SYSTEM", "taken"),
-        (3, "C:\\Windows\\System32\\config\\SYSTEM.LOG1", "taken"), (4, "C:\\Windows\\System32\\config\\SYSTEM.LOG2", "taken"),
-        (None, "/etc/shadow", "denied"), (6, "/etc/passwd", "taken"),
+        (0, "collection.json", "taken"),
+        (1, "live/processes.jsonl", "taken"),
+        (2, "C:\\Windows\\System32\\config\\SYSTEM", "taken"),
+        (3, "C:\\Windows\\System32\\config\\SYSTEM.LOG1", "taken"),
+        (4, "C:\\Windows\\System32\\config\\SYSTEM.LOG2", "taken"),
+        (None, "/etc/shadow", "denied"),
+        (6, "/etc/passwd", "taken"),
     ]
     assert rows[-1]["sha256"] == hashlib.sha256(b"root:x:0:0::/root:/bin/sh\n").hexdigest()
     unsealed = list_members(rebuilt(archive, lambda parts: parts[:-2]), [IDENTITY])
