@@ -2,8 +2,8 @@
 
     python bench/collect.py CORPUS [--size 1000] [--rounds 3] [--kills 50]
 
-The root holds files of the corpus, each once per copy, below /var/log. Both sides read everything and encrypt to the same recipient, in turn; the best
-of the rounds counts, since other work on the machine only ever adds. Needs tar, zstd and age.
+The root holds files of the corpus, each once per copy, below /var/log. Both sides read everything and encrypt to the same recipient, in
+turn; the best of the rounds counts, since other work on the machine only ever adds. Needs tar, zstd and age.
 """
 
 from __future__ import annotations
@@ -81,7 +81,11 @@ def race(root: Path, work: Path, public: str, rounds: int, size: int) -> None:
 
 
 def start_up() -> None:
-    for name, command in (("import scout", [sys.executable, "-c", "import scout"]), ("scout --help", [*SCOUT, "--help"]), ("python -c ''", [sys.executable, "-c", ""])):
+    for name, command in (
+        ("import scout", [sys.executable, "-c", "import scout"]),
+        ("scout --help", [*SCOUT, "--help"]),
+        ("python -c ''", [sys.executable, "-c", ""]),
+    ):
         row(name, f"{min(timed(command)[1] for _ in range(5)):.2f} s CPU", "", "", "≤ 0.4 s" if "scout" in name else "")
 
 
@@ -122,7 +126,7 @@ def idle(work: Path, public: str) -> int:
     root, out = work / "empty", work / "none"
     (root / "etc").mkdir(parents=True)
     out.mkdir()
-    code = "from scout.cli import console, build_app; console.run('scout', build_app); print([l for l in open('/proc/self/io') if 'rchar' in l][0].split()[1])"
+    code = "from scout.cli import console, build_app; console.run('scout', build_app); print(open('/proc/self/io').readline().split()[1])"
     done = subprocess.run([sys.executable, "-c", code, *collect_command(root, out, public)[3:]], check=True, capture_output=True, text=True)
     return int(done.stdout.split()[-1])
 

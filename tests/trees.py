@@ -17,6 +17,7 @@ from pathlib import Path
 REGIPY = "hives/mkorman90+regipy/regipy_tests/data"
 PLASO_HIVES = "hives/log2timeline+plaso/test_data"
 SAMPLES = "evtx/omerbenamram+evtx/samples"
+REMOTE = "Microsoft-Windows-TerminalServices-RemoteConnectionManager%4Operational.evtx"
 SHELL_CORE = f"{SAMPLES}/E_Windows_system32_winevt_logs_Microsoft-Windows-Shell-Core%4Operational.evtx"
 PLASO_LINUX = "linux/log2timeline+plaso/test_data"
 
@@ -43,8 +44,7 @@ LOGS = {
     "Security.evtx": f"{SAMPLES}/security.evtx",
     "Application.evtx": f"{SAMPLES}/Application_no_crc32.evtx",
     "Microsoft-Windows-Sysmon%4Operational.evtx": f"{SAMPLES}/sysmon.evtx",
-    "Microsoft-Windows-TerminalServices-RemoteConnectionManager%4Operational.evtx":
-        f"{SAMPLES}/2-vss_0-Microsoft-Windows-TerminalServices-RemoteConnectionManager%4Operational.evtx",
+    REMOTE: f"{SAMPLES}/2-vss_0-{REMOTE}",
     "Microsoft-Windows-Shell-Core%4Operational.evtx": SHELL_CORE,
     "Microsoft-Windows-LanguagePackSetup%4Operational.evtx": f"{SAMPLES}/Microsoft-Windows-LanguagePackSetup%4Operational.evtx",
 }

@@ -1,7 +1,7 @@
 """The host itself, one object (`host/1`).
 
 name, domain, kernel, kernel_version, machine (architecture), os, os_version, machine_id, boot_id
-booted, taken (RFC 3339 UTC), uptime_seconds, clock_utc, local_offset (seconds east of UTC), timezone
+booted, taken (RFC 3339 UTC), uptime_seconds, local_offset (seconds east of UTC), timezone
 kernel_command_line, taint (number of /proc/sys/kernel/tainted), lockdown, modules_disabled
 addresses: list of `interface address`; hardware: list of `interface address`; memory_bytes, processors
 
@@ -32,8 +32,8 @@ def collect() -> Iterator[dict[str, Any]]:
     addresses = [(interface, one) for interface, ones in sorted(psutil.net_if_addrs().items()) for one in ones]
     hardware = psutil.AF_LINK
     known: dict[str, Any] = {
-        "name": system.nodename, "domain": _first("/proc/sys/kernel/domainname"), "kernel": system.release, "kernel_version": system.version,
-        "machine": system.machine, "os": "linux", "os_version": named.get("PRETTY_NAME"), "machine_id": _first("/etc/machine-id"),
+        "name": system.nodename, "domain": _first("/proc/sys/kernel/domainname"), "kernel": system.release,
+        "kernel_version": system.version, "machine": system.machine, "os": "linux", "os_version": named.get("PRETTY_NAME"), "machine_id": _first("/etc/machine-id"),
         "boot_id": _first("/proc/sys/kernel/random/boot_id"), "booted": procfs.moment(procfs.boot_time()), "taken": procfs.moment(now),
         "uptime_seconds": float((_first("/proc/uptime") or "0").split()[0]), "local_offset": time.localtime(now).tm_gmtoff,
         "timezone": procfs.link("/etc/localtime").partition("zoneinfo/")[2] or _first("/etc/timezone"),

@@ -84,6 +84,6 @@ def status(pid: int) -> dict[str, str]:
 
 
 def stat(pid: int) -> list[str]:
-    """Fields of /proc/<pid>/stat from `state` on (the third), so that a name with blanks and brackets does no harm; [] where it vanished."""
+    """Fields of /proc/<pid>/stat from `state` (the third) on, so that a name with blanks and brackets does no harm; [] if it vanished."""
     raw = text(read(f"{PROC}/{pid}/stat"))
     return raw[raw.rfind(")") + 1 :].split() if ")" in raw else []

@@ -31,16 +31,26 @@ def test_a_wrong_word_is_answered_with_the_nearest(capsys):
     assert "--explain" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("arguments", "said"), [
-    ([], "No recipient"), (["-r", "age1nonsense"], "recipient"), (["-r", "/does/not/exist"], "cannot be read"),
-    (["-r", "AGE-SECRET-KEY-1AAAA"], "secret key"), (["-r", "{public}", "--root", "/does/not/exist"], "does not exist"),
-    (["-r", "{public}", "--root", "{root}/etc/hostname"], "is not a directory"), (["-r", "{public}", "--root", "{root}/tmp"], "neither a Windows disk"),
-    (["-r", "{public}", "--root", "{root}", "-o", "{root}/nowhere"], "does not exist"), (["-r", "{public}", "--root", "{root}", "-o", "{root}/etc"], "inside the examined root"),
-    (["-r", "{public}", "--root", "{root}", "-o", "{root}/etc/hostname"], "is not a directory"),
-    (["-r", "{public}", "--root", "{root}", "--profile", "quick"], "no profile"), (["-r", "{public}", "--root", "{root}", "--targets", "QQ"], "no target"),
-    (["-r", "{public}", "--root", "{root}", "--max-file", "lots"], "--max-file"), (["-r", "{public}", "--root", "{root}", "--os", "plan9"], "plan9"),
-    (["-r", "{public}", "--root", "{root}", "--targets", "WR01"], "applies"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "No recipient"),
+        (["-r", "age1nonsense"], "recipient"),
+        (["-r", "/does/not/exist"], "cannot be read"),
+        (["-r", "AGE-SECRET-KEY-1AAAA"], "secret key"),
+        (["-r", "{public}", "--root", "/does/not/exist"], "does not exist"),
+        (["-r", "{public}", "--root", "{root}/etc/hostname"], "is not a directory"),
+        (["-r", "{public}", "--root", "{root}/tmp"], "neither a Windows disk"),
+        (["-r", "{public}", "--root", "{root}", "-o", "{root}/nowhere"], "does not exist"),
+        (["-r", "{public}", "--root", "{root}", "-o", "{root}/etc"], "inside the examined root"),
+        (["-r", "{public}", "--root", "{root}", "-o", "{root}/etc/hostname"], "is not a directory"),
+        (["-r", "{public}", "--root", "{root}", "--profile", "quick"], "no profile"),
+        (["-r", "{public}", "--root", "{root}", "--targets", "QQ"], "no target"),
+        (["-r", "{public}", "--root", "{root}", "--max-file", "lots"], "--max-file"),
+        (["-r", "{public}", "--root", "{root}", "--os", "plan9"], "plan9"),
+        (["-r", "{public}", "--root", "{root}", "--targets", "WR01"], "applies"),
+    ],
+)
 def test_wrong_use_is_one_clear_line_and_code_2(root, key, tmp_path, capsys, arguments, said):
     filled = [word.format(public=key[1], root=root) for word in arguments]
     if "-o" not in filled:
@@ -121,6 +131,7 @@ def test_explain_counts_what_would_be_taken(linux, key, tmp_path, capsys):
 
 
 def test_importing_scout_brings_nothing_heavy():
-    code = "import sys, scout, scout.cli; print([m for m in ('pandas', 'duckdb', 'pyrage', 'zstandard', 'yaml', 'psutil', 'rich.progress') if m in sys.modules])"
+    heavy = ("pandas", "duckdb", "pyrage", "zstandard", "yaml", "psutil", "rich.progress")
+    code = f"import sys, scout, scout.cli; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
     assert subprocess.run([*SCOUT, "--help"], check=True, capture_output=True, text=True).stdout.count("collect") >= 1

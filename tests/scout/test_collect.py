@@ -8,9 +8,9 @@ import os
 import subprocess
 from pathlib import Path
 
+from tests.conftest import need
 from tests.scout.collecting import *  # noqa: F403  (fixtures)
 from tests.scout.collecting import AS_ROOT, scout
-from tests.conftest import need
 from tests.trees import HIVES, LINUX, LOGS, TASKS
 
 SECRETS = ("/etc/shadow", "/etc/ssh/ssh_host_ed25519_key", "/home/agnes/.ssh/id_ed25519")
@@ -26,7 +26,12 @@ def sha256(path: Path) -> str:
 
 def test_windows_tree_is_taken_whole(windows, collected):
     archive = collected(windows, "--profile", "full")
-    wanted = [*HIVES, *(f"Windows/System32/winevt/Logs/{name}" for name in LOGS), *(f"Windows/System32/Tasks/{name}" for name in TASKS), "$MFT"]
+    wanted = [
+        *HIVES,
+        *(f"Windows/System32/winevt/Logs/{name}" for name in LOGS),
+        *(f"Windows/System32/Tasks/{name}" for name in TASKS),
+        "$MFT",
+    ]
     wanted += [str(path.relative_to(windows)) for path in (windows / "Windows/Prefetch").iterdir()]
     for path in wanted:
         line = archive.custody[windows_source(path)]
@@ -68,7 +73,12 @@ def test_windows_names_are_found_without_case(windows, collected, tmp_path):
 
 def test_windows_host_is_named_by_its_own_registry(windows, collected):
     host = collected(windows, "--targets", "WN").document("collection.json")["host"]
-    assert (host["name"], host["os"], host["timezone_name"], host["inferred"]) == ("DESKTOP-PM6C56D", "windows", "Eastern Standard Time", [])
+    assert (host["name"], host["os"], host["timezone_name"], host["inferred"]) == (
+        "DESKTOP-PM6C56D",
+        "windows",
+        "Eastern Standard Time",
+        [],
+    )
 
 
 def test_linux_tree_is_taken_whole(linux, collected):
@@ -142,14 +152,19 @@ def test_facts_are_those_that_stat_prints(root, collected):
     os.utime(file, ns=(1_600_000_000_000_000_001, 1_600_000_000_987_654_321))
     line = collected(root, "--targets", "LF04").custody["/etc/odd.conf"]
     said = subprocess.run(["stat", "-c", "%a %u %g %h %i %d %W", str(file)], check=True, capture_output=True, text=True).stdout.split()
-    assert [int(line["mode"], 8), *(line[name] for name in ("uid", "gid", "nlink", "ino", "dev"))] == [int(said[0], 8), *map(int, said[1:6])]
+    assert [int(line["mode"], 8), *(line[name] for name in ("uid", "gid", "nlink", "ino", "dev"))] == [
+        int(said[0], 8),
+        *map(int, said[1:6]),
+    ]
     assert line["mtime"] == "2020-09-13T12:26:40.987654321Z"
     assert (line["parent_ino"], line["root_ino"]) == ((root / "etc").stat().st_ino, root.stat().st_ino)
     assert base64.b64decode(line["xattrs"]["user.note"]) == b"\x00\xff"
     if AS_ROOT:
         assert (line["owner"], line["group_name"]) == ("root", "wheel")
     if int(said[6]) > 0:
-        assert line["btime"].startswith(subprocess.run(["date", "-u", "-d", f"@{said[6]}", "+%FT%T"], check=True, capture_output=True, text=True).stdout.strip())
+        assert line["btime"].startswith(
+            subprocess.run(["date", "-u", "-d", f"@{said[6]}", "+%FT%T"], check=True, capture_output=True, text=True).stdout.strip()
+        )
 
 
 def test_what_lies_elsewhere_is_not_taken(windows, linux, collected):

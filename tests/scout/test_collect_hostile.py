@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -109,7 +108,9 @@ def test_pseudo_file_systems_are_not_entered_and_local_ones_are(root, collected)
     assert not any(source.startswith("/var/log/proc/") for source in archive.custody)
 
 
-@pytest.mark.parametrize("name", [b"two\nlines.log", b"\x1b[2Jclear.log", b"\xff\xfe invalid.log", "turned‮gol.log".encode(), b"percent%41:.log", b" ends. "])
+@pytest.mark.parametrize(
+    "name", [b"two\nlines.log", b"\x1b[2Jclear.log", b"\xff\xfe invalid.log", "turned‮gol.log".encode(), b"percent%41:.log", b" ends. "]
+)
 def test_hostile_names_survive_as_they_are(root, collected, key, name, capsys):
     raw = os.fsencode(root / "var/log") + b"/" + name
     with open(raw, "wb") as file:
@@ -281,17 +282,51 @@ def traced(root: Path, key, tmp_path: Path, *options: str) -> str:
     out = tmp_path / "out"
     out.mkdir()
     log = tmp_path / "trace"
-    calls = "trace=open,openat,openat2,creat,mkdir,mkdirat,rename,renameat,renameat2,unlink,unlinkat,truncate,ftruncate,chmod,fchmod,fchmodat,utimensat,linkat,symlinkat,mknodat"
+    calls = (
+        "trace=open,openat,openat2,creat,mkdir,mkdirat,rename,renameat,renameat2,unlink,unlinkat,truncate,"
+        "ftruncate,chmod,fchmod,fchmodat,utimensat,linkat,symlinkat,mknodat"
+    )
     subprocess.run(
-        ["strace", "-f", "-qq", "-y", "-s", "4096", "-e", calls, "-o", str(log), *SCOUT, "collect", "-q", "-r", key[1], "--root", str(root), "-o", str(out), *options],
-        check=True, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        [
+            "strace",
+            "-f",
+            "-qq",
+            "-y",
+            "-s",
+            "4096",
+            "-e",
+            calls,
+            "-o",
+            str(log),
+            *SCOUT,
+            "collect",
+            "-q",
+            "-r",
+            key[1],
+            "--root",
+            str(root),
+            "-o",
+            str(out),
+            *options,
+        ],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
     )
     return log.read_text(errors="replace")
 
 
 def test_nothing_is_written_but_the_archive_and_its_receipt(linux, key, tmp_path):
-    writes = [line for line in traced(linux, key, tmp_path).splitlines() if " = -1 " not in line and ("O_WRONLY" in line or "O_RDWR" in line or "open" not in line)]
-    ours = [line for line in writes if "/dev/null" not in line and "resumed" not in line and "exited" not in line and "+++" not in line and "---" not in line]
+    writes = [
+        line
+        for line in traced(linux, key, tmp_path).splitlines()
+        if " = -1 " not in line and ("O_WRONLY" in line or "O_RDWR" in line or "open" not in line)
+    ]
+    ours = [
+        line
+        for line in writes
+        if "/dev/null" not in line and "resumed" not in line and "exited" not in line and "+++" not in line and "---" not in line
+    ]
     assert ours and all(".tar.zst.age" in line for line in ours)
     assert not [line for line in ours if str(linux) in line]
 
@@ -313,5 +348,3 @@ def test_names_that_differ_only_in_case_are_both_taken(root, collected):
     archive = collected(disk, "--targets", "WE01")
     for name in ("Security.evtx", "SECURITY.EVTX"):
         assert archive.content(f"C:\\Windows\\System32\\winevt\\Logs\\{name}") == name.encode()
-
-

@@ -1,4 +1,4 @@
-"""Target definitions: each is sound, what they name exists, a wrong one is refused with file, id and reason; patterns mean what they say."""
+"""Target definitions: each is sound, what they name exists, a wrong one is refused by name; patterns mean what they say."""
 
 from __future__ import annotations
 
@@ -16,7 +16,15 @@ from scout.targets.patterns import Tree, braces, expand, path_regex, wanted
 
 ARTEFACTS = Path(commodore.__file__).parent / "artefacts"
 GOOD = {
-    "id": "WR01", "what": "Hives", "why": "Because", "os": "windows", "paths": ["a/b"], "priority": "T", "order": 1, "size": "small", "access": "N",
+    "id": "WR01",
+    "what": "Hives",
+    "why": "Because",
+    "os": "windows",
+    "paths": ["a/b"],
+    "priority": "T",
+    "order": 1,
+    "size": "small",
+    "access": "N",
     "unread": "for a test",
 }
 
@@ -47,21 +55,45 @@ def test_live_targets_name_sources_that_exist():
 
 
 def test_triage_never_takes_password_hashes_or_private_keys():
-    secret = {target.id: [path_regex(one, False) for pattern in target.secret for one in expand(pattern, ["home/a"], {})] for target in load()}
+    secret = {
+        target.id: [path_regex(one, False) for pattern in target.secret for one in expand(pattern, ["home/a"], {})] for target in load()
+    }
     for path, target in (
-        ("etc/shadow", "LF04"), ("etc/shadow-", "LF04"), ("etc/gshadow", "LF04"), ("etc/ssh/ssh_host_rsa_key", "LF04"), ("etc/ssl/private/web.key", "LF04"),
-        ("etc/krb5.keytab", "LF04"), ("home/a/.ssh/id_rsa", "LF12"), ("home/a/.ssh/work.pem", "LF12"), ("etc/wireguard/wg0.conf", "LF04"),
+        ("etc/shadow", "LF04"),
+        ("etc/shadow-", "LF04"),
+        ("etc/gshadow", "LF04"),
+        ("etc/ssh/ssh_host_rsa_key", "LF04"),
+        ("etc/ssl/private/web.key", "LF04"),
+        ("etc/krb5.keytab", "LF04"),
+        ("home/a/.ssh/id_rsa", "LF12"),
+        ("home/a/.ssh/work.pem", "LF12"),
+        ("etc/wireguard/wg0.conf", "LF04"),
     ):
         assert any(regex.fullmatch(path) for regex in secret[target]), path
     assert not any(regex.fullmatch("etc/ssh/ssh_host_rsa_key.pub") for regex in secret["LF04"])
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    ({"os": "beos"}, "os is 'beos'"), ({"priority": "X"}, "priority is 'X'"), ({"id": "hives"}, "no target id"), ({"colour": 1}, "unknown word 'colour'"),
-    ({"paths": ["a\\b"]}, "must use /"), ({"paths": ["../etc"]}, "stay below"), ({"paths": ["{a,b"]}, "unbalanced"), ({"paths": "a"}, "list of patterns"),
-    ({"reads": ["evtx"]}, "either which artefacts"), ({"unread": ""}, "either which artefacts"), ({"cap": "lots"}, "no size"), ({"paths": []}, "neither paths nor"),
-    ({"groups": {"log": "x.LOG"}}, "{name}"), ({"rule": {"headers": ["mz"]}}, "header is 'mz'"), ({"rule": {}}, "a rule needs"), ({"access": "Z"}, "access is 'Z'"),
-])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"os": "beos"}, "os is 'beos'"),
+        ({"priority": "X"}, "priority is 'X'"),
+        ({"id": "hives"}, "no target id"),
+        ({"colour": 1}, "unknown word 'colour'"),
+        ({"paths": ["a\\b"]}, "must use /"),
+        ({"paths": ["../etc"]}, "stay below"),
+        ({"paths": ["{a,b"]}, "unbalanced"),
+        ({"paths": "a"}, "list of patterns"),
+        ({"reads": ["evtx"]}, "either which artefacts"),
+        ({"unread": ""}, "either which artefacts"),
+        ({"cap": "lots"}, "no size"),
+        ({"paths": []}, "neither paths nor"),
+        ({"groups": {"log": "x.LOG"}}, "{name}"),
+        ({"rule": {"headers": ["mz"]}}, "header is 'mz'"),
+        ({"rule": {}}, "a rule needs"),
+        ({"access": "Z"}, "access is 'Z'"),
+    ],
+)
 def test_a_wrong_definition_is_refused_by_name(tmp_path, change, said):
     with pytest.raises(Complaint) as refused:
         load([definition(tmp_path, {**GOOD, **change})])
@@ -79,7 +111,9 @@ def test_a_missing_word_a_second_id_and_broken_yaml_are_refused(tmp_path):
         load([broken])
 
 
-@pytest.mark.parametrize(("text", "size"), [("4096", 4096), ("500 MB", 500_000_000), ("64k", 64_000), ("2G", 2_000_000_000), ("1.5 GB", 1_500_000_000)])
+@pytest.mark.parametrize(
+    ("text", "size"), [("4096", 4096), ("500 MB", 500_000_000), ("64k", 64_000), ("2G", 2_000_000_000), ("1.5 GB", 1_500_000_000)]
+)
 def test_sizes_are_decimal(text, size):
     assert parse_size(text) == size
 

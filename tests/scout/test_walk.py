@@ -34,7 +34,11 @@ def test_each_folder_is_listed_once_for_all_patterns(examined):
     hits, folders = found(examined, "a/**/*.log", "a/**", "**/*.txt", "a/b/*", "a/one.log")
     assert sorted(hits) == ["a/b/c/three.txt", "a/b/two.log", "a/one.log"]
     assert sorted(folders) == ["", "a", "a/b", "a/b/c", "z"]
-    assert hits["a/one.log"].wants == ("a/one.log", "a/**", "a/**/*.log") or set(hits["a/one.log"].wants) == {"a/one.log", "a/**", "a/**/*.log"}
+    assert hits["a/one.log"].wants == ("a/one.log", "a/**", "a/**/*.log") or set(hits["a/one.log"].wants) == {
+        "a/one.log",
+        "a/**",
+        "a/**/*.log",
+    }
 
 
 def test_folders_that_nothing_wants_are_not_entered(examined):
