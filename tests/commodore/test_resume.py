@@ -1,0 +1,74 @@
+"""A run that was killed goes on, and ends as if it had never been."""
+
+from __future__ import annotations
+
+import shutil
+import time
+
+import pytest
+from cases import commodore, content, kill_after
+
+from commodore.engine.process import process
+
+
+@pytest.fixture(scope="module")
+def host(corpus, tmp_path_factory):
+    root = tmp_path_factory.mktemp("resume") / "PC"
+    folder = root / "Windows" / "System32" / "winevt" / "Logs"
+    folder.mkdir(parents=True)
+    data = (corpus / "evtx/omerbenamram+evtx/samples/security.evtx").read_bytes()
+    for n in range(3):
+        (folder / f"{n}.evtx").write_bytes(data[:4096] + data[4096:] * 4)
+    return root
+
+
+@pytest.fixture(scope="module")
+def whole(host, tmp_path_factory):
+    """The content of an undisturbed run, and how long it took."""
+    case = tmp_path_factory.mktemp("whole") / "case"
+    start = time.monotonic()
+    assert commodore("process", host, "-o", case, "--workers", 2).returncode == 0
+    return content(case), time.monotonic() - start
+
+
+@pytest.mark.parametrize("share", [0.35, 0.6, 0.85])
+def test_killed_anywhere_and_run_again_gives_the_same_case(host, whole, tmp_path, share):
+    expected, seconds = whole
+    kill_after(seconds * share, "process", host, "-o", tmp_path / "case", "--workers", 2)
+    done = commodore("process", host, "-o", tmp_path / "case", "--workers", 1)
+    assert done.returncode == 0, done.stderr
+    assert content(tmp_path / "case") == expected
+
+
+def test_a_torn_journal_and_longer_files_are_cut_back(host, whole, tmp_path):
+    """What a power cut leaves: the last journal line torn, frames behind it on disk."""
+    case = tmp_path / "case"
+    process([host], case, workers=1)
+    for folder in case.joinpath(".work").iterdir():
+        if folder.is_dir():
+            journal = (folder / "journal").read_bytes().splitlines(keepends=True)
+            (folder / "journal").write_bytes(b"".join(journal[:3]) + journal[3][:40])
+            (folder / "members.jsonl").unlink()
+    (case / "case.json").write_bytes((case / "case.json").read_bytes().replace(b'"collections"', b'"earlier"'))
+    process([host], case, workers=1)
+    assert content(case) == whole[0]
+
+
+def test_a_case_that_has_the_input_does_nothing_and_says_so(host, whole, tmp_path):
+    case = tmp_path / "case"
+    process([host], case, workers=1)
+    summary = process([host], case, workers=1)
+    assert summary.skipped == [str(host)]
+    assert summary.read == 0
+    assert content(case) == whole[0]
+
+
+def test_new_input_is_taken_up_and_order_does_not_matter(corpus, tmp_path):
+    samples = corpus / "evtx/omerbenamram+evtx/samples"
+    one, two = tmp_path / "one.evtx", tmp_path / "two.evtx"
+    shutil.copy(samples / "sysmon.evtx", one)
+    shutil.copy(samples / "system.evtx", two)
+    process([one], tmp_path / "a", workers=1)
+    process([two], tmp_path / "a", workers=1)
+    process([two, one], tmp_path / "b", workers=1)
+    assert content(tmp_path / "a") == content(tmp_path / "b")

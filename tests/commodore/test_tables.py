@@ -1,0 +1,101 @@
+"""pandas through DuckDB and pandas on the JSON lines give the same table; exports are data and nothing else."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import warnings
+
+import pandas as pd
+import pytest
+
+import commodore
+from commodore.engine.process import process
+from commodore.export import cell, export, moments
+from commodore.reference import main as reference
+from commodore.tables import column, files
+from scout.console import Complaint
+
+
+@pytest.fixture(scope="module")
+def case(corpus, tmp_path_factory):
+    place = tmp_path_factory.mktemp("tables")
+    logs = place / "PC" / "Windows" / "System32" / "winevt" / "Logs"
+    logs.mkdir(parents=True)
+    samples = corpus / "evtx/omerbenamram+evtx/samples"
+    for name in ("security.evtx", "sysmon.evtx", "system.evtx"):
+        shutil.copy(samples / name, logs)
+    process([place / "PC"], place / "case", workers=2)
+    return place / "case"
+
+
+def from_lines(path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pandas announces that convert_dates will go
+        return commodore.astype(pd.read_json(path, lines=True, dtype=False, convert_dates=False))
+
+
+def test_read_and_read_json_agree_in_columns_dtypes_and_values(case):
+    (path,) = files(case, "evtx")
+    a, b = commodore.read(case, "evtx"), from_lines(path)
+    assert len(a) > 2000
+    pd.testing.assert_frame_equal(a, b)
+    assert str(a["@timestamp"].dtype) == "datetime64[ns, UTC]"
+    assert str(a["winlog.record_id"].dtype) == "str"
+    assert str(a["process.pid"].dtype) == "Int64"
+
+
+def test_where_and_columns_choose(case):
+    got = commodore.read(case, ["evtx"], ["event.code", "user.name"], "\"event.code\" = '4624'")
+    assert list(got.columns) == ["event.code", "user.name"]
+    assert set(got["event.code"]) == {"4624"}
+
+
+@pytest.mark.parametrize("wrong", [{"datasets": "evtz"}, {"columns": ["no.such"]}, {"where": "event.code = "}])
+def test_a_wrong_question_is_a_complaint(case, wrong):
+    with pytest.raises(Complaint):
+        commodore.read(case, **({"datasets": "evtx"} | wrong))
+
+
+def test_digits_stay_text_and_far_times_stay_as_they_are():
+    assert column("event.code", pd.Series(["007", None])).tolist()[0] == "007"
+    far = column("@timestamp", pd.Series(["9999-12-31T23:59:59Z", "2020-01-01T00:00:00Z"]))
+    assert far.tolist() == ["9999-12-31T23:59:59Z", "2020-01-01T00:00:00Z"]
+    exact = column("@timestamp", pd.Series(["2025-12-06T21:11:02.6491508Z", None]))
+    assert exact[0].value % 10**9 == 649_150_800
+
+
+def test_parquet_has_every_record(case, tmp_path):
+    export(case, tmp_path, "parquet")
+    table = pd.read_parquet(tmp_path / "evtx.parquet")
+    assert len(table) == len(commodore.read(case, "evtx", ["escadre.id"]))
+
+
+def test_a_csv_cell_is_never_a_formula(case, tmp_path):
+    assert [cell(v) for v in ("=1+1", "+x", "-x", "@x", "\tx", -5, None, True, "plain")] == [
+        "'=1+1", "'+x", "'-x", "'@x", "'\tx", "-5", "", "true", "plain"]
+    export(case, tmp_path, "csv", ["evtx"])
+    with (tmp_path / "evtx.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.reader(stream))
+    assert len(rows) == len(commodore.read(case, "evtx", ["escadre.id"])) + 1
+    assert not any(c.startswith(("=", "+", "@")) for row in rows[1:] for c in row)
+
+
+def test_timesketch_gets_one_row_per_time_and_meaning(case, tmp_path):
+    (path,) = export(case, tmp_path, "timesketch", ["evtx"])
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert all({"message", "datetime", "timestamp", "timestamp_desc"} <= row.keys() for row in rows)
+    assert len(rows) >= len(commodore.read(case, "evtx", ["escadre.id"]))
+    state = {"event.kind": "state", "@timestamp": "2020-01-01T00:00:00Z", "file.created": "2020-01-01T00:00:00Z", "file.mtime": "2021-01-01T00:00:00Z"}
+    assert list(moments(state, {"file.created": "born", "file.mtime": "changed"})) == [
+        ("2020-01-01T00:00:00Z", "born"), ("2021-01-01T00:00:00Z", "changed")]
+
+
+def test_the_reference_is_generated_and_a_changed_page_is_told(tmp_path, capsys):
+    assert reference([str(tmp_path)]) == 0
+    assert reference([str(tmp_path), "--check"]) == 0
+    assert "winlog.channel" in (tmp_path / "evtx.md").read_text()
+    (tmp_path / "evtx.md").write_text("changed")
+    assert reference([str(tmp_path), "--check"]) == 1
+    assert "evtx.md" in capsys.readouterr().out
