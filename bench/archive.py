@@ -153,7 +153,10 @@ def main() -> None:
             print(f"size  {a / b:.3f} × ({a / 1e6:.1f} MB to {b / 1e6:.1f} MB, target 1.10)")
             print(f"peak  {max(peaks) / 1e6:.0f} MB (target 150)")
         if given.kills:
-            print(kills(work, root, given.kills))
+            small = work / "small"
+            small.mkdir()
+            build(small, min(given.megabytes, 120))
+            print(kills(work, small, given.kills))
 
 
 if __name__ == "__main__":

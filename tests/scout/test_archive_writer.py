@@ -14,13 +14,15 @@ import stat
 import subprocess
 import sys
 import tarfile
+import threading
+import time
 from pathlib import Path
 
 import pyrage
 import pytest
 import zstandard
 
-from scout.archive import ArchiveWriter, Group, Item, Stopped
+from scout.archive import ArchiveReader, ArchiveWriter, Group, Item, Stopped
 from scout.archive.facts import nanoseconds, of_stat, rfc3339
 from scout.archive.sparse import extents, normal
 from scout.console import Complaint
@@ -517,3 +519,61 @@ def test_killed_anywhere_it_loses_less_than_8_mib_and_no_sealed_member(tmp_path:
         assert outcome.read - outcome.recovered <= BUDGET, outcome
         assert (outcome.wrong, outcome.verdict, outcome.code) == ([], "interrupted", 1)
     assert sum(o.sealed for o in outcomes) > 50
+
+
+def test_what_was_read_reaches_the_file_while_the_next_read_hangs(archive: Path, identity) -> None:
+    release = threading.Event()
+
+    class Hanging(io.RawIOBase):
+        def readinto(self, room) -> int:
+            if release.wait(60):
+                return 0
+            raise AssertionError("nobody looked")
+
+    def collect() -> None:
+        with ArchiveWriter(archive, [identity.to_public()], {}) as writer:
+            writer.add(Item(source="/before", size=6), io.BytesIO(b"before"))
+            writer.seal()
+            writer.add(Item(source="/hangs", size=100), Hanging())
+            writer.finish()
+
+    thread = threading.Thread(target=collect)
+    thread.start()
+    try:
+        seen: list[str] = []
+        for _ in range(200):
+            if archive.exists() and archive.stat().st_size > 65_536:
+                with ArchiveReader(io.BytesIO(archive.read_bytes()), [identity]) as reader:
+                    seen = [member.name for member in reader]
+                break
+            time.sleep(0.1)
+    finally:
+        release.set()
+        thread.join()
+    assert seen[:3] == ["collection.json", "files/root/before", "custody/000000.jsonl"]
+    lines = custody(plaintext(archive, identity))
+    assert (lines["/hangs"]["verdict"], lines["/hangs"]["valid"]) == ("changed while read", 0)
+
+
+def test_owners_and_containers_of_any_name_come_back(archive: Path, identity) -> None:
+    source = "\\\\?\\GLOBALROOT\\Device\\HarddiskVolumeShadowCopy3\\Users\\\ud800.txt"
+    times = {"mtime": "1960-01-02T03:04:05.5Z", "btime": "2020-01-01T00:00:00Z"}
+    facts = {"owner": "ÉCOLE\\Jérôme", "group_name": "g" * 40, "uid": 3_000_000, **times}
+    with ArchiveWriter(archive, [identity.to_public()], {}) as writer:
+        writer.add(Item(source=source, volume="C@vss3", path="Users\\\ud800.txt", size=1, facts=facts), io.BytesIO(b"1"))
+        writer.finish()
+    with ArchiveReader(archive, [identity]) as reader:
+        member = next(m for m in reader if m.kind == "files")
+    assert (member.source, member.volume, member.name) == (source, "C@vss3", "files/C@vss3/Users/%ED%A0%80.txt")
+    assert member.facts == {**facts, "mtime": "1960-01-02T03:04:05.500000000Z"}
+    assert custody(plaintext(archive, identity))[source]["owner"] == "ÉCOLE\\Jérôme"
+
+
+def test_a_live_source_is_written_once(archive: Path, identity) -> None:
+    with ArchiveWriter(archive, [identity.to_public()], {}) as writer:
+        with writer.live("users") as lines:
+            lines.write({"name": "root"})
+        with pytest.raises(ValueError, match="was written before"), writer.live("users"):
+            pass
+        writer.finish()
+    assert plaintext(archive, identity).count(b"live/users.jsonl\0") == 1
