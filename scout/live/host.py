@@ -33,7 +33,8 @@ def collect() -> Iterator[dict[str, Any]]:
     hardware = psutil.AF_LINK
     known: dict[str, Any] = {
         "name": system.nodename, "domain": _first("/proc/sys/kernel/domainname"), "kernel": system.release,
-        "kernel_version": system.version, "machine": system.machine, "os": "linux", "os_version": named.get("PRETTY_NAME"), "machine_id": _first("/etc/machine-id"),
+        "kernel_version": system.version, "machine": system.machine, "os": "linux", "os_version": named.get("PRETTY_NAME"),
+        "machine_id": _first("/etc/machine-id"),
         "boot_id": _first("/proc/sys/kernel/random/boot_id"), "booted": procfs.moment(procfs.boot_time()), "taken": procfs.moment(now),
         "uptime_seconds": float((_first("/proc/uptime") or "0").split()[0]), "local_offset": time.localtime(now).tm_gmtoff,
         "timezone": procfs.link("/etc/localtime").partition("zoneinfo/")[2] or _first("/etc/timezone"),
