@@ -1,0 +1,146 @@
+"""Loading a real case into a real Elasticsearch: counts, types, times and ids hold, a second load changes nothing, both engines find the same.
+
+The test server lacks the module analysis-common: the loader meets that by itself (phrases are then in lower case).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import orjson
+import pytest
+
+from eye.elastic import templates
+from eye.store import Store
+from tests.conftest import ROOT, need
+
+pytestmark = pytest.mark.elastic
+QUERIES = [q for q in (Path(__file__).parent / "queries.txt").read_text().splitlines() if q and not q.startswith("#")]
+
+
+@pytest.fixture(scope="module")
+def server():
+    """Address of a server that is started for this run, or of the one that `ESCADRE_ES` names."""
+    if os.environ.get("ESCADRE_ES"):
+        yield os.environ["ESCADRE_ES"]
+        return
+    scripts = ROOT.parent / "shared" / "elastic"
+    need((scripts / "start").exists() and shutil.which("mvn"), "the recipe for a real Elasticsearch")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    cache = Path(os.environ.get("ES_CACHE", ROOT / ".elastic-cache"))
+    home = Path(tempfile.mkdtemp(prefix="escadre-es-", dir="/tmp"))
+    home.chmod(0o755)
+    environment = {**os.environ, "ES_HEAP": "512m", "ES_CACHE": str(cache)}
+    started = subprocess.run([str(scripts / "start"), str(home), str(port)], capture_output=True, text=True, env=environment)
+    need(started.returncode == 0, f"a real Elasticsearch ({started.stderr.strip()[-300:]})")
+    yield f"http://127.0.0.1:{port}"
+    subprocess.run([str(scripts / "stop"), str(home)], capture_output=True)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def load(case, url, name):
+    return subprocess.run([sys.executable, "-m", "eye.cli", "load", str(case), "--url", url, "--name", name, "--json"], capture_output=True, text=True, cwd=ROOT)
+
+
+@pytest.fixture(scope="module")
+def loaded(few, server):
+    name = f"t{os.getpid()}"
+    first = load(few, server, name)
+    assert first.returncode == 0, first.stderr
+    from elasticsearch import Elasticsearch
+
+    client = Elasticsearch(server, request_timeout=60)
+    yield client, name, json.loads(first.stdout)
+    client.indices.delete(index=f"escadre-{name}-logs,escadre-{name}-state,escadre-{name}-finding", ignore_unavailable=True)
+
+
+def ids(client, index, query):
+    found, after = set(), None
+    pit = client.open_point_in_time(index=index, keep_alive="1m", ignore_unavailable=True)["id"]
+    while True:
+        more = {"search_after": after} if after else {}
+        page = client.search(pit={"id": pit, "keep_alive": "1m"}, query=query, size=5000, sort=["_shard_doc"], source=False, **more)["hits"]["hits"]
+        if not page:
+            return found
+        found |= {hit["_id"] for hit in page}
+        after = page[-1]["sort"]
+
+
+def test_the_generated_templates_are_up_to_date():
+    assert {f.name: f.read_text() for f in templates.GENERATED.glob("*.json")} == templates.documents()
+
+
+def test_every_record_is_there_once_and_a_second_load_changes_nothing(loaded, few, few_records, server):
+    client, name, first = loaded
+    logs = first["indices"][f"escadre-{name}-logs"]
+    total = sum(c["counted"] for i, c in first["indices"].items() if not i.endswith("finding"))
+    assert first["whole"] and logs["created"] == logs["read"] and total == len(few_records)
+    assert ids(client, f"escadre-{name}-logs,escadre-{name}-state", {"match_all": {}}) == {r["escadre.id"] for r in few_records}
+    again = load(few, server, name)
+    counts = json.loads(again.stdout)["indices"]
+    assert again.returncode == 0 and all(c["created"] == 0 and c["there"] == c["read"] == c["counted"] for c in counts.values())
+
+
+def test_types_times_and_values_hold(loaded, few_records):
+    client, name, _ = loaded
+    index = f"escadre-{name}-logs"
+    caps = client.field_caps(index=index, fields="*")["fields"]
+    assert {caps[f]["keyword"]["type"] for f in ("event.code", "winlog.record_id", "process.name")} == {"keyword"}
+    assert "date_nanos" in caps["@timestamp"] and "ip" in caps["source.ip"] and "long" in caps["process.pid"] and "flattened" in caps["winlog.event_data"]
+    for record in [r for r in few_records if r["@timestamp"]][:: max(1, len(few_records) // 25)]:
+        found = client.search(index=f"{index},escadre-{name}-state", ignore_unavailable=True, query={"ids": {"values": [record["escadre.id"]]}}, fields=[{"field": "@timestamp", "format": "strict_date_optional_time_nanos"}])["hits"]["hits"][0]
+        assert {k: v for k, v in found["_source"].items() if k != "escadre.raw_dates"} == {k: v for k, v in record.items() if k in found["_source"]}
+        assert set(record) - set(found["_source"]) == set()
+        assert found["fields"]["@timestamp"][0].rstrip("0Z.") == record["@timestamp"].rstrip("0Z.")
+
+
+def test_both_engines_find_the_same_records(loaded, few):
+    client, name, _ = loaded
+    store = Store(few)
+    wrong, telling = [], 0
+    for query in QUERIES:
+        ours = {orjson.loads(line)["escadre.id"] for line in store.lines(store.ask(query))}
+        theirs = ids(client, f"escadre-{name}-logs,escadre-{name}-state", {"query_string": {**templates.QUERY_OPTIONS, "query": query}})
+        telling += 0 < len(ours) < store.records
+        if ours != theirs:
+            wrong.append((query, len(ours), len(theirs)))
+    store.close()
+    assert wrong == [] and telling >= 0.8 * len(QUERIES)
+
+
+def test_a_refused_document_is_listed_and_makes_exit_code_one(loaded, case, server):
+    from tests.eye.conftest import read_lines, write_lines
+
+    client, _, _ = loaded
+    one = sorted((case / "records").glob("evtx/*.zst"))[0]
+    lines = read_lines(one)
+    lines[0]["escadre.id"] = "x" * 600
+    write_lines(one, lines)
+    told = load(case, server, f"refused{os.getpid()}")
+    listed = [json.loads(line) for line in (case / "index" / "refused.jsonl").read_text().splitlines()]
+    client.indices.delete(index=f"escadre-refused{os.getpid()}-logs", ignore_unavailable=True)
+    assert told.returncode == 1 and [d["id"] for d in listed] == ["x" * 600] and "512" in json.dumps(listed[0]["error"])
+
+
+def test_dates_outside_the_range_stay_absent_and_are_kept_as_text():
+    from eye.elastic.load import Loaded, document
+
+    done = Loaded()
+    sent = document({"@timestamp": "1601-01-01T00:00:00Z", "file.mtime": "2020-01-01T00:00:00Z", "source.ip": "nonsense", "event.code": "1"}, done)
+    assert "@timestamp" not in sent and sent["escadre.raw_dates"] == {"@timestamp": "1601-01-01T00:00:00Z"} and "source.ip" not in sent
+    assert (done.out_of_range, done.misfit) == (1, 1) and sent["file.mtime"] == "2020-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(("url", "code"), [("http://127.0.0.1:9", 3), ("https://127.0.0.1:9", 3), ("not-an-address", 2)])
+def test_a_server_that_is_not_there_is_said_in_one_line(case, url, code):
+    told = load(case, url, "x")
+    assert told.returncode == code and told.stdout == "" and "Traceback" not in told.stderr and len(told.stderr.splitlines()) == 2

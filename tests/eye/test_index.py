@@ -1,0 +1,111 @@
+"""The index as a thing on disk: incremental, deletable, crash-safe, versioned; and the command line over it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.conftest import ROOT
+from eye.index import index
+from eye.store import Store
+
+
+def eye(*arguments, **more):
+    return subprocess.run([sys.executable, "-m", "eye.cli", *map(str, arguments)], capture_output=True, text=True, cwd=ROOT, **more)
+
+
+def test_only_what_has_changed_is_built_again(case):
+    first = index(case)
+    again = index(case)
+    assert first.built == first.parts > 1 and (again.built, again.records) == (0, first.records)
+    one = sorted((case / "records").glob("evtx/*.zst"))[0]
+    os.utime(one, (1, 1))
+    assert index(case).built == 1
+    one.unlink()
+    less = index(case)
+    assert (less.dropped, less.parts) == (1, first.parts - 1) and less.records < first.records
+
+
+def test_a_deleted_or_damaged_index_is_built_again_with_the_same_answers(case):
+    index(case)
+    before = eye("search", case, "powershell", "--json").stdout
+    shutil.rmtree(case / "index")
+    assert eye("search", case, "powershell", "--json").stdout == before
+    for part in (case / "index").glob("parts/*/*/part.json"):
+        part.write_text("{")
+    assert eye("search", case, "powershell", "--json").stdout == before and before
+
+
+def test_another_version_is_built_again(case):
+    index(case)
+    part = next((case / "index").glob("parts/*/*/part.json"))
+    told = json.loads(part.read_text())
+    told["version"]["fields"] = "of another registry"
+    part.write_text(json.dumps(told))
+    assert index(case).built == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_a_kill_at_any_moment_leaves_a_case_whose_next_index_is_whole(case):
+    whole = None
+    for delay in (0.4, 0.6, 0.8):
+        shutil.rmtree(case / "index", ignore_errors=True)
+        with subprocess.Popen([sys.executable, "-m", "eye.cli", "index", str(case)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT) as running:
+            time.sleep(delay)
+            running.send_signal(signal.SIGKILL)
+        for folder in (case / "index").glob("parts/*/*"):
+            assert (folder / "part.json").exists()
+        done = index(case)
+        store = Store(case, build=False)
+        found = store.count(store.ask("powershell"))[0]
+        store.close()
+        whole = whole or (done.records, found)
+        assert (done.records, found) == whole
+        assert not list((case / "index").glob(".new-*"))
+
+
+def test_search_prints_lines_of_the_case_as_json_and_counts_on_stderr(made, records):
+    found = eye("search", made, "event.code:4688", "--json")
+    expected = [r for r in records if r.get("event.code") == "4688"]
+    lines = [json.loads(line) for line in found.stdout.splitlines()]
+    assert found.returncode == 0 and sorted(r["escadre.id"] for r in lines) == sorted(r["escadre.id"] for r in expected)
+    assert len(eye("search", made, "event.code:4688", "--json", "--limit", "3").stdout.splitlines()) == 3
+    told = eye("search", made, "event.code:4688", "--limit", "2")
+    assert len(told.stdout.splitlines()) == 2 and f"{len(expected):,} hits" in told.stderr
+
+
+def test_no_hit_is_a_result_and_a_wrong_query_is_wrong_use(made, tmp_path):
+    nothing = eye("search", made, "zzzznothing", "--json")
+    assert (nothing.returncode, nothing.stdout) == (0, "")
+    wrong = eye("search", made, "(powershell")
+    assert wrong.returncode == 2 and "character 1" in wrong.stderr and "Traceback" not in wrong.stderr
+    absent = eye("search", tmp_path / "nowhere", "x")
+    assert absent.returncode == 2 and "is not there" in absent.stderr
+    assert eye("search", tmp_path, "x").returncode == 2
+
+
+def test_an_empty_case_is_searched_and_found_empty(tmp_path):
+    (tmp_path / "records").mkdir()
+    (tmp_path / "case.json").write_text("{}")
+    assert eye("search", tmp_path, "x", "--json").returncode == 0
+    assert json.loads(eye("index", tmp_path, "--json").stdout)["records"] == 0
+
+
+def test_a_torn_records_file_is_named(case):
+    one = sorted((case / "records").glob("evtx/*.zst"))[0]
+    one.write_bytes(one.read_bytes()[:-20])
+    told = eye("index", case)
+    assert told.returncode == 3 and one.name in told.stderr and "Traceback" not in told.stderr
+
+
+@pytest.mark.parametrize("command", [(), ("index",), ("search",), ("serve",), ("load",)])
+def test_help_and_version_are_there(command):
+    assert eye(*command, "--help").returncode == 0
+    assert eye("--version").stdout.startswith("eye ")
