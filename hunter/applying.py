@@ -122,15 +122,16 @@ def _open(plan: Plan, run: Run, tree: Tree, report: Report) -> None:
         number = run.number + 1
         run.add(
             "open", run=number, id=secrets.token_hex(4), tool=__version__, seal=plan.seal(), host=plan.host, now=facts(tree),
-            root=tree.native, live=tree.live, stamp=time_ns(), recipients=list(plan.recipients), run_key=public, edits=edits,
-            way_back=way_back,
+            root=tree.native, live=tree.live, stamp=time_ns(), recipients=list(plan.recipients), run_key=public,
+            edits=edits, way_back=way_back,
             actions=[{"id": a.id, "kind": a.kind, "title": a.title} for a in plan.actions],
             areas={folder: area.to_json() for folder, area in survey(tree, files).items()},
         )
         _back_up(run, tree, report.actions, [public, *plan.recipients])
     except OSError as e:
         raise Complaint(
-            f"{e.filename or run.vault.folder}: {e.strerror or e}. Nothing on the host was changed.", "Give the plan a place where backups fit.",
+            f"{e.filename or run.vault.folder}: {e.strerror or e}. Nothing on the host was changed.",
+            "Give the plan a place where backups fit.",
         ) from e
 
 
@@ -266,14 +267,14 @@ def _backward(run: Run, tree: Tree, taken: set[str], key: Path | None, told: Tol
         if kept := run.kept.get(name):
             run.vault.check(kept, keys)
     run.add("undo", actions=sorted(back))
-    run.settle(tree, set(run.applied) - back, keys, back=True, told=lambda a: told(a) if a in back else None)
+    titles = {a["id"]: a["title"] for a in run.opened["actions"]}
+    run.settle(tree, set(run.applied) - back, keys, back=True, told=lambda a: told(titles[a]) if a in back else None)
     _verified(run, tree)
     whole = not run.applied
-    files = ((name, thing) for (kind, name), thing in run.things.items() if kind == "file")
-    explained = {name for name, thing in files if not objects()["file"].same(thing.before, thing.now)}
+    files = {name for kind, name in run.things if kind == "file"}  # verified by their states, one by one
     if whole:
         _folder_times(run, tree)
-    different, compared = changed(run.opened["areas"], tree, explained)
+    different, compared = changed(run.opened["areas"], tree, files)
     run.add("undone", actions=sorted(back), unexplained=different, compared=compared)
     return Outcome(sorted(back), len(run.actions), run.journal.path, different, compared)
 

@@ -36,8 +36,8 @@ def build_app() -> typer.Typer:
         case: Annotated[Path, typer.Argument(metavar="CASE", help="A case of commodore.")],
         output: Annotated[Path, typer.Option("-o", "--output", help="The plan, or a directory for one plan per host.")],
         recipient: Annotated[
-            list[str], typer.Option("-r", "--recipient", metavar="RECIPIENT", help="Who can open the backups: age1…, ssh-…, or a file."),
-        ],
+            list[str] | None, typer.Option("-r", "--recipient", metavar="RECIPIENT", help="Who can open the backups: age1…, ssh-…."),
+        ] = None,
         host: Annotated[str | None, typer.Option("--host", help="Only this host.")] = None,
         severity: Annotated[str, typer.Option("--severity", help="Findings of at least this severity.")] = "high",
         json_lines: Json = False,
@@ -45,7 +45,7 @@ def build_app() -> typer.Typer:
         """Make a removal plan from the findings of a case."""
         from hunter.planning import make
 
-        return make(case, output, recipient, host, severity, Screen(json_lines=json_lines))
+        return make(case, output, recipient or (), host, severity, Screen(json_lines=json_lines))
 
     @app.command()
     def check(

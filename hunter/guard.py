@@ -18,7 +18,7 @@ import yaml
 from hunter.objects.units import one_path, unit_of
 from hunter.plan import Action
 from hunter.state import UnsafeError
-from hunter.surgery import find_line, without
+from hunter.surgery import AmbiguousError, NotFoundError, find_line, without
 from hunter.tree import View
 
 _TOKEN = re.compile(r"\*\*/|\*\*|\*|\{[^{}]*\}|.", re.DOTALL)
@@ -101,13 +101,15 @@ def _owners(view: View, paths: Sequence[str]) -> dict[str, str]:
     wanted = {spelled: path for path in paths for spelled in _spellings(path)}
     needles = [name.encode(errors="surrogateescape") for name in wanted]
     found: dict[str, str] = {}
-    with suppress(UnsafeError, OSError):
+    try:
         for name, kind in view.names(_INFO) if needles else ():
             if kind == "file" and name.endswith(".list"):
                 data = b"\n" + view.read(f"{_INFO}/{name}") + b"\n"
                 for spelled, needle in zip(wanted, needles, strict=True):
                     if b"\n" + needle + b"\n" in data:
                         found[wanted[spelled]] = name.removesuffix(".list")
+    except (UnsafeError, OSError) as e:
+        return dict.fromkeys(paths, f"(the package database cannot be read: {e})")
     return found
 
 
@@ -163,6 +165,6 @@ def _keys_left(view: View, path: str, actions: Sequence[Action]) -> bool:
     cuts = []
     for a in actions:
         if a.target.path == path:
-            with suppress(Exception):  # what is not found is not taken out; `check` tells why
+            with suppress(NotFoundError, AmbiguousError):  # it takes nothing out then; `check` tells why
                 cuts.append(find_line(data, a.target.line or b"", a.target.number)[0])
     return any(line.strip() and not line.strip().startswith(b"#") for line in without(data, cuts).splitlines())

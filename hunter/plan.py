@@ -79,8 +79,9 @@ class Action:
     @property
     def title(self) -> str:
         """`quarantine /tmp/x`: one line for a person, not escaped."""
-        data = (self.target.line or b"").decode(errors="replace")
-        return catalogue()[self.kind].what.format(path=self.target.path, name=self.target.name, data=data)
+        data = (self.target.line or b"").decode(errors="replace").strip()
+        begin, end = (data[:47] + "…", "…" + data[-27:]) if len(data) > 48 else (data, data)
+        return catalogue()[self.kind].what.format(path=self.target.path, name=self.target.name, data=data, begin=begin, end=end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +174,8 @@ def guarded(path: Path) -> None:
         except OSError as e:
             raise Complaint(f"{place} cannot be read: {e.strerror}.", "Give the path of a plan.", WRONG_USE) from e
         loose = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        if loose == stat.S_IWGRP and _private(status.st_gid, status.st_uid):
+            loose = 0
         if place not in (real, real.parent) and status.st_mode & stat.S_ISVTX:
             loose = 0
         if loose or status.st_uid not in mine:
@@ -180,6 +183,18 @@ def guarded(path: Path) -> None:
                 f"{place} can be written by others (mode {stat.S_IMODE(status.st_mode):04o}, owner {status.st_uid}).",
                 f"Make it yours alone: chown root {place}; chmod go-w {place}.", WRONG_USE,
             )
+
+
+def _private(gid: int, owner: int) -> bool:
+    """True where nobody but the owner is in this group (a user's own group, as most distributions make them)."""
+    import grp
+    import pwd
+
+    try:
+        name, group = pwd.getpwuid(owner).pw_name, grp.getgrgid(gid)
+    except KeyError:
+        return False
+    return group.gr_name == name and set(group.gr_mem) <= {name} and {p.pw_uid for p in pwd.getpwall() if p.pw_gid == gid} <= {owner}
 
 
 def _plan(path: Path, node: object) -> Plan:

@@ -16,6 +16,9 @@ from scout.keys import load_recipients
 
 def make(case: Path, output: Path, recipients: Sequence[str], host: str | None, severity: str, screen: Screen) -> int:
     """Write the plans and say what is in them. Complaint where several hosts have findings and one file was named."""
+    if not recipients:
+        do = "Give your public key: -r age1… (scout keygen makes one)."
+        raise Complaint("No recipient was given, so no backup could be encrypted for you.", do, WRONG_USE)
     _, texts = load_recipients(recipients)
     proposals = [propose(c, texts) for c in read(case, severity, host)]
     with_actions = [p for p in proposals if p.plan.actions]
@@ -57,7 +60,7 @@ def _tell(screen: Screen, proposals: Sequence[Proposal], written: Sequence[tuple
     for proposal, path in written:
         screen.say(f"{escape(proposal.plan.host.get('name', '?'))}  {plural(len(proposal.plan.actions), 'action')} → {path}")
         for n, action in enumerate(proposal.plan.actions, 1):
-            screen.say(f"  {n:>3}  {escape(action.title)[:100]:<60}  {escape(action.mechanism)}")
+            screen.say(f"  {n:>3}  {escape(action.title):<60}  {escape(action.mechanism)}")
     for proposal in proposals:
         for sentence, reason in proposal.left[:20]:
             screen.say(f"  by hand  {escape(sentence)[:120]}  ({escape(reason)})")

@@ -84,7 +84,7 @@ def ticker(screen: Screen, plan: Plan) -> Callable[[str], None]:
 
 def undo_ticker(screen: Screen) -> Callable[[str], None]:
     """A line for each action that is taken back."""
-    return lambda action: screen.say(f"  ↩  {escape(action)}")
+    return lambda title: screen.say(f"  ↩  {escape(title)}")
 
 
 def _compared(screen: Screen, outcome: Outcome) -> str:

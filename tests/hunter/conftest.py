@@ -25,7 +25,9 @@ GUILTY = {
     "ld-so-preload": "/etc/ld.so.preload",
 }
 ROWS = {"file": "file", "systemd-unit": "L010", "cron-entry": "L001", "authorized-key": "L062", "ld-so-preload": "L050"}
-CRON = b"# jobs\r\n30 3 * * 0 root test -e /run || true\r\n*/5 * * * * root /var/tmp/.cache/helper.sh\xff\n\x00binary\nlast line without end"
+CRON = (
+    b"# jobs\r\n30 3 * * 0 root test -e /run || true\r\n*/5 * * * * root /var/tmp/.cache/helper.sh\xff\n\x00binary\nlast line without end"
+)
 CRON_LINE = b"*/5 * * * * root /var/tmp/.cache/helper.sh\xff"
 KEYS = f"# ours\n{KEY}good admin@site\n{KEY}evil dbus@localhost\n{KEY}good admin@site \n".encode()
 PRELOAD = b"# libraries\n/usr/lib/libgood.so /usr/local/lib/evil.so:/usr/lib/libother.so\n"
@@ -33,6 +35,7 @@ PRELOAD = b"# libraries\n/usr/lib/libgood.so /usr/local/lib/evil.so:/usr/lib/lib
 
 def plant(root: Path) -> None:
     """The five guilty things and what looks like them."""
+
     def put(path: str, data: bytes, mode: int = 0o644) -> Path:
         at = root / path.lstrip("/")
         at.parent.mkdir(parents=True, exist_ok=True)
@@ -74,8 +77,14 @@ def facts(root: Path, path: str) -> dict:
     at = root / path[1:]
     status = at.lstat()
     known = {
-        "mode": f"{stat.S_IMODE(status.st_mode):04o}", "uid": status.st_uid, "gid": status.st_gid, "nlink": status.st_nlink, "ino": status.st_ino, "dev": status.st_dev,
-        "parent_ino": at.parent.stat().st_ino, "root_ino": root.stat().st_ino,
+        "mode": f"{stat.S_IMODE(status.st_mode):04o}",
+        "uid": status.st_uid,
+        "gid": status.st_gid,
+        "nlink": status.st_nlink,
+        "ino": status.st_ino,
+        "dev": status.st_dev,
+        "parent_ino": at.parent.stat().st_ino,
+        "root_ino": root.stat().st_ino,
     }
     if at.is_symlink():
         return known | {"type": "link", "link": os.readlink(at), "verdict": "link"}
@@ -89,8 +98,14 @@ def write_case(case: Path, root: Path, kinds: list[str], host: str = "web01") ->
     case.mkdir()
     collection = "11111111-2222-3333-4444-555555555555"
     (case / "case.json").write_text(json.dumps({"collections": [{"collection": collection, "host": host, "host_inferred": False}]}))
-    members = ["/etc/machine-id", *GUILTY.values(), "/etc/systemd/system/evil.service.d/more.conf", "/etc/systemd/system/multi-user.target.wants/evil.service",
-               "/etc/systemd/system/multi-user.target.wants/good.service", "/usr/lib/systemd/system/good.service"]
+    members = [
+        "/etc/machine-id",
+        *GUILTY.values(),
+        "/etc/systemd/system/evil.service.d/more.conf",
+        "/etc/systemd/system/multi-user.target.wants/evil.service",
+        "/etc/systemd/system/multi-user.target.wants/good.service",
+        "/usr/lib/systemd/system/good.service",
+    ]
     with (case / "members.jsonl").open("w") as out:
         for n, path in enumerate(members):
             out.write(json.dumps({"collection": collection, "member": n, "path": path} | facts(root, path)) + "\n")
@@ -99,23 +114,34 @@ def write_case(case: Path, root: Path, kinds: list[str], host: str = "web01") ->
         path = GUILTY[kind]
         target = {"mechanism": ROWS[kind], "kind": kind, "path": path, "file": facts(root, path), "payload": []}
         if kind == "cron-entry":
-            target |= {"line": CRON_LINE.decode(errors="backslashreplace"), "line_bytes": base64.b64encode(CRON_LINE).decode(), "line_number": 3}
+            target |= {
+                "line": CRON_LINE.decode(errors="backslashreplace"),
+                "line_bytes": base64.b64encode(CRON_LINE).decode(),
+                "line_number": 3,
+            }
         if kind == "authorized-key":
             target |= {"line": f"{KEY}evil dbus@localhost", "line_number": 3}
         if kind == "ld-so-preload":
             target |= {"data": "/usr/local/lib/evil.so", "line_number": 2}
         if kind == "systemd-unit":
             target |= {"links": ["/etc/systemd/system/multi-user.target.wants/evil.service"], "name": "evil.service"}
-        lines.append({
-            "host.name": host, "escadre.collection": collection, "escadre.id": f"{n:032x}", "escadre.severity": "high", "rule.id": ROWS[kind],
-            "message": f"{kind} was planted: no [markup] \x1b[31m", "escadre.target": target,
-        })
+        lines.append(
+            {
+                "host.name": host,
+                "escadre.collection": collection,
+                "escadre.id": f"{n:032x}",
+                "escadre.severity": "high",
+                "rule.id": ROWS[kind],
+                "message": f"{kind} was planted: no [markup] \x1b[31m",
+                "escadre.target": target,
+            }
+        )
     raw = "".join(json.dumps(line) + "\n" for line in lines).encode()
     (case / "findings.jsonl.zst").write_bytes(zstandard.compress(raw[:40]) + zstandard.compress(raw[40:]))
 
 
 def manifest(root: Path) -> dict[str, tuple]:
-    """Everything about every object of a tree that can be put back: bytes, mode, owner, mtime in ns, xattrs with ACLs, link texts, number of names."""
+    """Everything about every object of a tree that can be put back: bytes, mode, owner, mtime in ns, xattrs with ACLs, links, names."""
     found = {}
     for folder, folders, files in os.walk(root, followlinks=False):
         for name in [".", *folders, *files]:

@@ -13,7 +13,18 @@ from collections.abc import Callable
 from hunter.cli import build_app
 from scout.console import run
 
-_EVENTS = {"os.rename", "os.remove", "os.symlink", "os.chmod", "os.chown", "os.utime", "os.setxattr", "os.removexattr", "os.mkdir", "os.truncate"}
+_EVENTS = {
+    "os.rename",
+    "os.remove",
+    "os.symlink",
+    "os.chmod",
+    "os.chown",
+    "os.utime",
+    "os.setxattr",
+    "os.removexattr",
+    "os.mkdir",
+    "os.truncate",
+}
 
 
 def hunt(*arguments: object) -> tuple[int, str, str]:

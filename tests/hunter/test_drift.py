@@ -16,9 +16,43 @@ from tests.conftest import ROOT, need
 from tests.hunter.conftest import GUILTY, Bench, manifest
 
 CHANGING = (
-    "creat", "rename", "renameat", "renameat2", "unlink", "unlinkat", "rmdir", "mkdir", "mkdirat", "link", "linkat", "symlink", "symlinkat", "mknod", "mknodat",
-    "chmod", "fchmod", "fchmodat", "chown", "fchown", "lchown", "fchownat", "truncate", "ftruncate", "utimensat", "futimesat", "utimes",
-    "setxattr", "lsetxattr", "fsetxattr", "removexattr", "lremovexattr", "fremovexattr", "fallocate", "copy_file_range", "mount", "umount2",
+    "creat",
+    "rename",
+    "renameat",
+    "renameat2",
+    "unlink",
+    "unlinkat",
+    "rmdir",
+    "mkdir",
+    "mkdirat",
+    "link",
+    "linkat",
+    "symlink",
+    "symlinkat",
+    "mknod",
+    "mknodat",
+    "chmod",
+    "fchmod",
+    "fchmodat",
+    "chown",
+    "fchown",
+    "lchown",
+    "fchownat",
+    "truncate",
+    "ftruncate",
+    "utimensat",
+    "futimesat",
+    "utimes",
+    "setxattr",
+    "lsetxattr",
+    "fsetxattr",
+    "removexattr",
+    "lremovexattr",
+    "fremovexattr",
+    "fallocate",
+    "copy_file_range",
+    "mount",
+    "umount2",
 )
 
 
@@ -82,7 +116,18 @@ def refused(tmp_path_factory):
         before = {key: manifest(b.folder) for key, b in benches.items()}
         lines = [json.dumps(["apply", str(b.plan), "--root", str(b.root), "--yes"]) for b in benches.values()]
         trace = base / "trace"
-        command = ["strace", "-f", "-y", "-o", str(trace), "-e", f"trace=open,openat,openat2,{','.join(CHANGING)}", sys.executable, "-m", "tests.hunter.driver"]
+        command = [
+            "strace",
+            "-f",
+            "-y",
+            "-o",
+            str(trace),
+            "-e",
+            f"trace=open,openat,openat2,{','.join(CHANGING)}",
+            sys.executable,
+            "-m",
+            "tests.hunter.driver",
+        ]
         environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
         done = subprocess.run(command, input="\n".join(lines), capture_output=True, text=True, cwd=ROOT, env=environment, check=True)
         results = dict(zip(benches, map(json.loads, done.stdout.splitlines()), strict=True))
@@ -123,7 +168,14 @@ def test_the_watch_over_system_calls_sees_a_real_apply(bench, tmp_path) -> None:
     need(shutil.which("strace"), "strace")
     bench.make_plan()
     trace = tmp_path / "trace"
-    done = bench.hunter("apply", bench.plan, "--root", bench.root, "--yes", prefix=("strace", "-f", "-y", "-o", str(trace), "-e", f"trace=open,openat,{','.join(CHANGING)}"))
+    done = bench.hunter(
+        "apply",
+        bench.plan,
+        "--root",
+        bench.root,
+        "--yes",
+        prefix=("strace", "-f", "-y", "-o", str(trace), "-e", f"trace=open,openat,{','.join(CHANGING)}"),
+    )
     assert done.returncode == 0, done.stderr
     text = trace.read_text(errors="replace")
     assert len(changing_calls(text, str(bench.root))) >= 12

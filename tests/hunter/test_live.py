@@ -1,4 +1,4 @@
-"""A booted Debian in systemd-nspawn: a running unit is stopped, removed, forgotten by the manager, and put back and started again by undo."""
+"""A booted Debian in systemd-nspawn: a running unit is stopped, removed, forgotten by the manager, put back and started again."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ def debian() -> Path:
         made = given.with_name(given.name + ".new")
         shutil.rmtree(made, ignore_errors=True)
         done = subprocess.run(
-            ["debootstrap", "--variant=minbase", "--include=systemd,systemd-sysv,dbus,cron", "bookworm", str(made)], capture_output=True, text=True, check=False,
+            ["debootstrap", "--variant=minbase", "--include=systemd,systemd-sysv,dbus,cron", "bookworm", str(made)],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         need(done.returncode == 0, f"a Debian mirror ({done.stdout[-200:]})")
         made.rename(given)
@@ -47,8 +50,23 @@ class Machine:
         python = {Path(sys.prefix), Path(sys.base_prefix)}
         binds = [f"--bind-ro={p}" for p in (*python, ROOT) if str(p) != "/usr"]
         self.process = subprocess.Popen(
-            ["systemd-nspawn", "-q", "-D", str(root), "--private-network", "--register=no", "--keep-unit", "-b", "--console=pipe", f"--bind={shared}", *binds],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+            [
+                "systemd-nspawn",
+                "-q",
+                "-D",
+                str(root),
+                "--private-network",
+                "--register=no",
+                "--keep-unit",
+                "-b",
+                "--console=pipe",
+                f"--bind={shared}",
+                *binds,
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         self.pid = self._leader()
 
@@ -88,7 +106,9 @@ def machine(debian, tmp_path):
     root, shared = base / "root", base / "shared"
     subprocess.run(["cp", "-a", str(debian), str(root)], check=True)
     shared.mkdir(mode=0o700)
-    (root / UNIT[1:]).write_text(f"[Unit]\nDescription=inert\n[Service]\nExecStart={PROGRAM}\nRestart=always\n[Install]\nWantedBy=multi-user.target\nAlias=other.service\n")
+    (root / UNIT[1:]).write_text(
+        f"[Unit]\nDescription=inert\n[Service]\nExecStart={PROGRAM}\nRestart=always\n[Install]\nWantedBy=multi-user.target\nAlias=other.service\n"
+    )
     (root / "etc/systemd/system/evil.service.d").mkdir()
     (root / "etc/systemd/system/evil.service.d/more.conf").write_text("[Service]\nNice=3\n")
     (root / PROGRAM[1:]).write_text("#!/bin/sh\nexec sleep 100000\n")
@@ -106,10 +126,13 @@ def machine(debian, tmp_path):
 def write_plan(machine: Machine, key: str) -> Path:
     """A plan by hand of one unit and its program, sealed on the machine."""
     actions = ""
-    for n, (kind, do, cls, path) in enumerate((("systemd-unit", "remove-unit", "compensable", UNIT), ("file", "quarantine", "reversible", PROGRAM))):
+    for n, (kind, do, cls, path) in enumerate(
+        (("systemd-unit", "remove-unit", "compensable", UNIT), ("file", "quarantine", "reversible", PROGRAM))
+    ):
         actions += (
-            f"  - id: a{n}\n    mechanism: {kind}\n    kind: {kind}\n    do: {do}\n    target: {{path: {path}, name: {Path(path).name}}}\n    expect: []\n"
-            f"    why: []\n    backup: encrypted\n    reboot: \"no\"\n    class: {cls}\n"
+            f"  - id: a{n}\n    mechanism: {kind}\n    kind: {kind}\n    do: {do}\n    target: {{path: {path}, name: {Path(path).name}}}\n"
+            "    expect: []\n"
+            f'    why: []\n    backup: encrypted\n    reboot: "no"\n    class: {cls}\n'
         )
     plan = machine.shared / "plan.yaml"
     root_ino = machine.run("stat", "-c", "%i", "/").stdout.strip()

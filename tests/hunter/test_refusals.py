@@ -36,10 +36,16 @@ def refused(bench, code: int, word: str, *arguments: object) -> None:
     assert sorted(os.listdir(bench.plan.parent)) == files
 
 
-@pytest.mark.parametrize(("old", "new"), [
-    ("/var/tmp/.cache/helper.sh", "/usr/bin/python3"), ('mode: "4755"', 'mode: "0755"'), ("class: reversible", "class: irreversible"),
-    ("recipients:\n  - age1", "recipients:\n  - age1extra\n  - age1"), ("name: web01", "name: web02"),
-])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("/var/tmp/.cache/helper.sh", "/usr/bin/python3"),
+        ('mode: "4755"', 'mode: "0755"'),
+        ("class: reversible", "class: irreversible"),
+        ("recipients:\n  - age1", "recipients:\n  - age1extra\n  - age1"),
+        ("name: web01", "name: web02"),
+    ],
+)
 def test_an_edited_plan_needs_a_new_seal(planned, old, new) -> None:
     text = planned.plan.read_text()
     assert old in text
@@ -56,7 +62,10 @@ def test_the_seal_is_renewed_after_the_present_state_was_looked_at(planned) -> N
     assert hunt("apply", planned.plan, "--root", planned.root, "--yes")[0] == 0
 
 
-@pytest.mark.parametrize("path", ["/var/tmp/../tmp/.cache/helper.sh", "/var/tmp/.cache/*", "/var/tmp/.cache/helper.s?", "var/tmp/x", "/var//tmp/x", "/var/tmp/{a,b}"])
+@pytest.mark.parametrize(
+    "path",
+    ["/var/tmp/../tmp/.cache/helper.sh", "/var/tmp/.cache/*", "/var/tmp/.cache/helper.s?", "var/tmp/x", "/var//tmp/x", "/var/tmp/{a,b}"],
+)
 def test_no_seal_for_what_is_no_plain_path(planned, path) -> None:
     planned.plan.write_text(planned.plan.read_text().replace("path: /var/tmp/.cache/helper.sh", f'path: "{path}"'))
     refused(planned, 2, "plan.yaml", "check", planned.plan, "--root", planned.root, "--seal")
@@ -90,6 +99,7 @@ def test_the_live_host_is_not_the_host_of_the_plan(planned) -> None:
 
 @pytest.mark.parametrize("mode", [0o777, 0o770, 0o1777])
 def test_a_folder_that_others_may_write_is_refused(planned, mode) -> None:
+    os.chown(planned.plan.parent, 0, 4)
     planned.plan.parent.chmod(mode)
     refused(planned, 2, "can be written by others")
 
@@ -175,17 +185,30 @@ def test_two_hunters_at_once(planned) -> None:
 
 def test_an_immutable_target_is_blocked(planned) -> None:
     at = planned.root / GUILTY["file"][1:]
-    need(subprocess.run(["chattr", "+i", str(at)], capture_output=True, check=False).returncode == 0, "a file system with the immutable flag")
+    need(
+        subprocess.run(["chattr", "+i", str(at)], capture_output=True, check=False).returncode == 0, "a file system with the immutable flag"
+    )
     try:
         refused(planned, 3, "immutable")
     finally:
         subprocess.run(["chattr", "-i", str(at)], check=True)
 
 
-@pytest.mark.parametrize("text", [
-    "a: &a [x]\nb: *a", "a: !!python/object/apply:os.system [id]", "a: 1\na: 2", "[" * 5000, "a: {b: {c: {d: {e: {f: {g: {h: {i: {j: {k: {l: {m: {n: 1}}}}}}}}}}}}}}",
-    "x: 1\n---\ny: 2", "", "\x00\x01", "? [a, b]\n: c", "- " * 3000,
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a [x]\nb: *a",
+        "a: !!python/object/apply:os.system [id]",
+        "a: 1\na: 2",
+        "[" * 5000,
+        "a: {b: {c: {d: {e: {f: {g: {h: {i: {j: {k: {l: {m: {n: 1}}}}}}}}}}}}}}",
+        "x: 1\n---\ny: 2",
+        "",
+        "\x00\x01",
+        "? [a, b]\n: c",
+        "- " * 3000,
+    ],
+)
 def test_yaml_that_is_no_plan_is_refused(bench, text) -> None:
     bench.plan.write_text(text)
     bench.plan.chmod(0o600)
@@ -195,12 +218,31 @@ def test_yaml_that_is_no_plan_is_refused(bench, text) -> None:
 def test_a_hundred_thousand_actions_are_refused(planned) -> None:
     head, _, rest = planned.plan.read_text().partition("actions:\n")
     action = "  - {id: a, mechanism: file, kind: file, target: {path: /x}}\n"
-    planned.plan.write_text(f"{head}actions:\n{action * 100_000}{rest[rest.index('seal:'):]}")
+    planned.plan.write_text(f"{head}actions:\n{action * 100_000}{rest[rest.index('seal:') :]}")
     refused(planned, 2, "100,000 actions")
 
 
 def test_scalars_stay_what_they_are() -> None:
-    words = ["no", "0123", "12:30", "1e3", "~", "null", "", " x ", "a: b", "#x", "é\x1b\u202e\"\\", "- a", "0x10", "yes", "2026-01-01", "%", "@a", "a\nb"]
+    words = [
+        "no",
+        "0123",
+        "12:30",
+        "1e3",
+        "~",
+        "null",
+        "",
+        " x ",
+        "a: b",
+        "#x",
+        'é\x1b\u202e"\\',
+        "- a",
+        "0x10",
+        "yes",
+        "2026-01-01",
+        "%",
+        "@a",
+        "a\nb",
+    ]
     text = "".join(f"- {scalar(w)}\n" for w in words)
     assert read(text.encode()) == words
     assert read(b"- no\n- 0123\n- 12:30\n- true\n") == ["no", "0123", "12:30", "true"]
@@ -228,17 +270,31 @@ def test_the_last_way_in_is_kept_unless_the_exact_target_is_named(planned) -> No
     assert hunt("check", planned.plan, "--root", planned.root, "--i-know", GUILTY["authorized-key"])[0] == 0
 
 
-@pytest.mark.parametrize("path", ["/usr/bin/bash", "/lib/x86_64-linux-gnu/libc.so.6", "/etc/passwd", "/boot/grub/grub.cfg", "/usr/lib/systemd/systemd", "/etc/ssh/sshd_config"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/usr/bin/bash",
+        "/lib/x86_64-linux-gnu/libc.so.6",
+        "/etc/passwd",
+        "/boot/grub/grub.cfg",
+        "/usr/lib/systemd/systemd",
+        "/etc/ssh/sshd_config",
+    ],
+)
 def test_what_the_host_needs_is_guarded(path) -> None:
     assert any(rule.pattern.fullmatch(path) for rule in guard().paths)
 
 
-@pytest.mark.parametrize("path", ["/usr/local/lib/evil.so", "/etc/cron.d/x", "/var/tmp/bash", "/etc/systemd/system/evil.service", "/usr/lib/libc.so.d/evil"])
+@pytest.mark.parametrize(
+    "path", ["/usr/local/lib/evil.so", "/etc/cron.d/x", "/var/tmp/bash", "/etc/systemd/system/evil.service", "/usr/lib/libc.so.d/evil"]
+)
 def test_what_the_host_does_not_need_is_not_guarded(path) -> None:
     assert not any(rule.pattern.fullmatch(path) for rule in guard().paths)
 
 
-@pytest.mark.parametrize("unit", ["ssh.service", "sshd.service", "systemd-journald.service", "home.mount", "getty@.service", "multi-user.target"])
+@pytest.mark.parametrize(
+    "unit", ["ssh.service", "sshd.service", "systemd-journald.service", "home.mount", "getty@.service", "multi-user.target"]
+)
 def test_units_that_boot_or_carry_the_connection_are_guarded(unit) -> None:
     assert any(rule.pattern.fullmatch(unit) for rule in guard().units)
 

@@ -12,7 +12,11 @@ from tests.hunter.conftest import CRON, CRON_LINE, GUILTY, KEY, KEYS, PRELOAD, f
 from tests.hunter.driver import hunt
 
 BELONGS = {
-    "systemd-unit": {"etc/systemd/system/evil.service", "etc/systemd/system/evil.service.d/more.conf", "etc/systemd/system/multi-user.target.wants/evil.service"},
+    "systemd-unit": {
+        "etc/systemd/system/evil.service",
+        "etc/systemd/system/evil.service.d/more.conf",
+        "etc/systemd/system/multi-user.target.wants/evil.service",
+    },
 }
 
 
@@ -78,9 +82,15 @@ def test_two_lines_of_one_file_each_with_its_own_way_back(bench) -> None:
     write_case(bench.case, bench.root, ["authorized-key"])
     import zstandard
 
-    finding = json.loads(zstandard.ZstdDecompressor().decompressobj(read_across_frames=True).decompress((bench.case / "findings.jsonl.zst").read_bytes()))
+    finding = json.loads(
+        zstandard.ZstdDecompressor().decompressobj(read_across_frames=True).decompress((bench.case / "findings.jsonl.zst").read_bytes())
+    )
     rows = [
-        finding | {"escadre.id": f"{n:032x}", "escadre.target": target | {"line": line, "line_number": n, "file": facts(bench.root, target["path"])}}
+        finding
+        | {
+            "escadre.id": f"{n:032x}",
+            "escadre.target": target | {"line": line, "line_number": n, "file": facts(bench.root, target["path"])},
+        }
         for n, line in ((3, "one"), (2, "two"))
     ]
     (bench.case / "findings.jsonl.zst").write_bytes(zstandard.compress("".join(json.dumps(r) + "\n" for r in (*rows, rows[0])).encode()))
@@ -145,6 +155,19 @@ def test_undo_refuses_what_was_changed_after_the_run(bench) -> None:
     assert manifest(bench.root) == now
 
 
+def test_a_large_file_comes_back_from_its_backup(bench) -> None:
+    at = bench.root / GUILTY["file"][1:]
+    with at.open("r+b") as stream:
+        stream.seek(9 << 20)
+        stream.write(os.urandom(70_000))
+    bench.plan_here(["file"])
+    before = manifest(bench.root)
+    assert hunt("apply", bench.plan, "--root", bench.root, "--yes")[0] == 0
+    code, out, err = hunt("undo", bench.journal, "--root", bench.root)
+    assert code == 0, out + err
+    assert manifest(bench.root) == before
+
+
 def test_what_came_back_is_seen(bench) -> None:
     bench.plan_here()
     assert hunt("apply", bench.plan, "--root", bench.root, "--yes")[0] == 0
@@ -176,7 +199,11 @@ def test_a_shadowing_unit_goes_without_what_belongs_to_the_real_one(bench) -> No
     (system / "good.service.d").mkdir()
     (system / "good.service.d/site.conf").write_bytes(b"[Service]\nNice=5\n")
     bench.plan_here(["systemd-unit"])
-    text = bench.plan.read_text().replace("/etc/systemd/system/evil.service", "/etc/systemd/system/good.service").replace("name: evil.service", "name: good.service")
+    text = (
+        bench.plan.read_text()
+        .replace("/etc/systemd/system/evil.service", "/etc/systemd/system/good.service")
+        .replace("name: evil.service", "name: good.service")
+    )
     head, _, rest = text.partition("    expect:\n")
     bench.plan.write_text(head + "    expect: []\n    why:\n" + rest.partition("    why:\n")[2])
     assert hunt("check", bench.plan, "--root", bench.root, "--seal")[0] == 0
@@ -209,7 +236,12 @@ def test_a_fresh_archive_tells_whether_it_is_gone(bench, tmp_path) -> None:
 
     def collect(name: str) -> Path:
         path = tmp_path / name
-        header = {"collection": "x", "schema": "1", "host": {"name": "web01", "machine_id": "0123456789abcdef0123456789abcdef"}, "profile": "triage"}
+        header = {
+            "collection": "x",
+            "schema": "1",
+            "host": {"name": "web01", "machine_id": "0123456789abcdef0123456789abcdef"},
+            "profile": "triage",
+        }
         with ArchiveWriter(path, load_recipients([bench.recipient()])[0], header) as writer:
             for folder, _, files in os.walk(bench.root):
                 for file in sorted(files):

@@ -7,35 +7,41 @@ import pytest
 from hunter.surgery import AmbiguousError, NotFoundError, find_element, find_line, without
 
 
-@pytest.mark.parametrize(("data", "line", "number", "left"), [
-    (b"a\nb\nc\n", b"b", None, b"a\nc\n"),
-    (b"a\nb", b"b", None, b"a\n"),
-    (b"a\nb", b"a", None, b"b"),
-    (b"a\r\nb\r\nc", b"b", None, b"a\r\nc"),
-    (b"a\r\nb\r\nc", b"b\r", None, b"a\r\nc"),
-    (b"a\nb\na\n", b"a", 3, b"a\nb\n"),
-    (b"a\n\x00b\xff\nc", b"\x00b\xff", None, b"a\nc"),
-    (b"a\n b \nb\n", b"b", None, b"a\n b \n"),
-    (b"a\rb\nc\n", b"a\rb", None, b"c\n"),
-    (b"b\r\nb\n", b"b\r", None, b"b\n"),
-])
+@pytest.mark.parametrize(
+    ("data", "line", "number", "left"),
+    [
+        (b"a\nb\nc\n", b"b", None, b"a\nc\n"),
+        (b"a\nb", b"b", None, b"a\n"),
+        (b"a\nb", b"a", None, b"b"),
+        (b"a\r\nb\r\nc", b"b", None, b"a\r\nc"),
+        (b"a\r\nb\r\nc", b"b\r", None, b"a\r\nc"),
+        (b"a\nb\na\n", b"a", 3, b"a\nb\n"),
+        (b"a\n\x00b\xff\nc", b"\x00b\xff", None, b"a\nc"),
+        (b"a\n b \nb\n", b"b", None, b"a\n b \n"),
+        (b"a\rb\nc\n", b"a\rb", None, b"c\n"),
+        (b"b\r\nb\n", b"b\r", None, b"b\n"),
+    ],
+)
 def test_one_line_goes(data, line, number, left) -> None:
     cut, _ = find_line(data, line, number)
     assert without(data, [cut]) == left
 
 
-@pytest.mark.parametrize(("data", "element", "number", "left"), [
-    (b"/a.so\n", b"/a.so", None, b""),
-    (b"/a.so /b.so\n", b"/a.so", None, b"/b.so\n"),
-    (b"/a.so /b.so\n", b"/b.so", None, b"/a.so\n"),
-    (b"/a.so:/b.so:/c.so", b"/b.so", None, b"/a.so:/c.so"),
-    (b"/x.so\n/a.so\n/y.so\n", b"/a.so", None, b"/x.so\n/y.so\n"),
-    (b"/a.so # why\n", b"/a.so", None, b"# why\n"),
-    (b"# /a.so\n/a.so\n", b"/a.so", None, b"# /a.so\n"),
-    (b"/a.so\n/b.so\n/a.so\n", b"/a.so", 3, b"/a.so\n/b.so\n"),
-    (b"/a.so\t\t/aa.so\n", b"/a.so", None, b"\t/aa.so\n"),
-    (b"  /a.so  \r\n/b.so\r\n", b"/a.so", None, b"/b.so\r\n"),
-])
+@pytest.mark.parametrize(
+    ("data", "element", "number", "left"),
+    [
+        (b"/a.so\n", b"/a.so", None, b""),
+        (b"/a.so /b.so\n", b"/a.so", None, b"/b.so\n"),
+        (b"/a.so /b.so\n", b"/b.so", None, b"/a.so\n"),
+        (b"/a.so:/b.so:/c.so", b"/b.so", None, b"/a.so:/c.so"),
+        (b"/x.so\n/a.so\n/y.so\n", b"/a.so", None, b"/x.so\n/y.so\n"),
+        (b"/a.so # why\n", b"/a.so", None, b"# why\n"),
+        (b"# /a.so\n/a.so\n", b"/a.so", None, b"# /a.so\n"),
+        (b"/a.so\n/b.so\n/a.so\n", b"/a.so", 3, b"/a.so\n/b.so\n"),
+        (b"/a.so\t\t/aa.so\n", b"/a.so", None, b"\t/aa.so\n"),
+        (b"  /a.so  \r\n/b.so\r\n", b"/a.so", None, b"/b.so\r\n"),
+    ],
+)
 def test_one_element_goes(data, element, number, left) -> None:
     cut, _ = find_element(data, element, number)
     assert without(data, [cut]) == left
