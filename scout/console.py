@@ -130,6 +130,7 @@ def run(tool: str, app: Callable[[], typer.Typer], argv: Iterable[str] | None = 
     from typer._click.exceptions import ClickException  # typer carries its own click and does not export this name
     from typer.main import get_command
 
+    _speak_unicode()
     arguments = list(sys.argv[1:] if argv is None else argv)
     command = get_command(app())
     try:
@@ -157,3 +158,10 @@ def run(tool: str, app: Callable[[], typer.Typer], argv: Iterable[str] | None = 
         complain(tool, f"a defect of {tool}: {type(e).__name__}: {e}", "Nothing more was done. Run again with ESCADRE_DEBUG=1 and report what it prints.")
         return COULD_NOT
 
+
+def _speak_unicode() -> None:
+    """Pipes carry UTF-8 on every system; a terminal keeps its own encoding. What cannot be said is escaped, never an error."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
