@@ -90,7 +90,8 @@ def open_scene(options: Options) -> Scene:
     if root is None:
         raise Complaint(f"{path} looks like neither a Windows disk (Windows/System32) nor a Linux root (etc, usr, var).",
                         "Give the top of the mounted disk, or say what it is: --os windows or --os linux.", WRONG_USE)
-    wanted = select(load(), os_name=system, profile=options.profile, names=options.targets, live=live and system == "linux")
+    running = live and sys.platform.startswith("linux")
+    wanted = select(load(), os_name=system, profile=options.profile, names=options.targets, live=running)
     if not wanted:
         what = f"None of the targets {', '.join(options.targets)} applies to {path} ({system})."
         raise Complaint(what, "scout targets lists them by system.", WRONG_USE)
