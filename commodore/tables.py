@@ -52,7 +52,7 @@ def read(
         raise Complaint(f"{where or 'the records'}: {str(e).splitlines()[0]}", "Field names stand in double quotes, text in single ones.", WRONG_USE) from None
     finally:
         connection.close()
-    return astype(frame)
+    return _typed(frame, list(frame.columns)) if columns is not None else astype(frame)
 
 
 def connect() -> duckdb.DuckDBPyConnection:
@@ -122,11 +122,15 @@ def astype(frame: pd.DataFrame) -> pd.DataFrame:
 
     For what `pandas.read_json(path, lines=True, dtype=False, convert_dates=False)` gives. Unknown columns stay as they are, last.
     """
-    import pandas as pd
-
     order = {name: i for i, name in enumerate(registry())}
     names = sorted((c for c in frame.columns if not len(frame) or frame[c].notna().any()), key=lambda c: order.get(c, len(order)))
-    return pd.DataFrame({name: column(name, frame[name]) for name in names}, columns=names).reset_index(drop=True)
+    return _typed(frame, names)
+
+
+def _typed(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame({name: column(name, frame[name]) for name in names}, columns=list(names)).reset_index(drop=True)
 
 
 def column(name: str, values: pd.Series[Any]) -> pd.Series[Any]:

@@ -9,7 +9,7 @@ import sys
 import zipfile
 
 import pytest
-from cases import ROOT, commodore, environment, ledger, records
+from tests.commodore.cases import ROOT, commodore, environment, ledger, records
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,8 @@ def test_an_archive_gives_records_hashes_and_no_plaintext_beside_the_case(archiv
     about = json.loads((tmp_path / "case" / "case.json").read_text())
     assert about["reproducible"] is True
     assert about["collections"][0]["state"] == "complete"
-    assert any(r["path"].endswith("Zero.evtx") and r["reason"] == "file is empty" for r in ledger(tmp_path / "case"))
+    empty = [r for r in ledger(tmp_path / "case") if r["path"].endswith("Zero.evtx")]
+    assert [(r["artefact"], r["reason"]) for r in empty] == [("evtx", "file is empty")]
 
 
 def test_a_cut_archive_gives_what_is_there_and_exit_1(archive, tmp_path):

@@ -7,7 +7,7 @@ import textwrap
 
 import commodore.artefacts
 import pytest
-from cases import content, ledger, members, records
+from tests.commodore.cases import content, ledger, members, records
 
 from commodore.engine import catalogue
 from commodore.engine.process import process

@@ -6,7 +6,7 @@ import shutil
 import time
 
 import pytest
-from cases import commodore, content, kill_after
+from tests.commodore.cases import commodore, content, kill_after
 
 from commodore.engine.process import process
 
