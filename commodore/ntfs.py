@@ -17,7 +17,9 @@ DOS = 2
 """name space of a short name that stands beside a long one"""
 
 _HEADER = Struct("<4sHHQHHHHIIQ")  # signature, fixup offset, count, LSN, sequence, links, attributes, flags, used, allocated, base
-_ATTRIBUTE = Struct("<IIBBH")  # type, length, non-resident, name length, name offset
+_FIXUP = Struct("<HH")  # offset, count
+_ATTRIBUTE = Struct("<IIBBHHHIH")  # type, length, non-resident, name length, name offset, flags, id, size and offset of content
+_ZERO = bytes(8)
 _NAME = Struct("<QQQQQQQIIBB")  # parent, four times, allocated, real size, flags, reparse, length, name space
 _TIMES = Struct("<QQQQI")  # created, modified, changed, accessed, flags
 _REFERENCE = (1 << 48) - 1
@@ -42,7 +44,7 @@ class Name(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One entry.
+    """One entry. `names` has a short name only where there is no long one.
 
     times   $STANDARD_INFORMATION: created, modified, changed, accessed; () if it has none
     size    bytes of the unnamed stream, -1 unknown
@@ -73,69 +75,83 @@ def entry_size(head: bytes) -> int:
     return allocated if allocated in (512, 1024, 2048, 4096) else 1024
 
 
-def fixed(raw: bytes) -> tuple[bytearray, bool]:
-    """An entry with the last two bytes of its sectors put back, and whether all of them were as they should be."""
-    entry = bytearray(raw)
-    offset, count = int.from_bytes(raw[4:6], "little"), int.from_bytes(raw[6:8], "little")
+def fixed(raw: bytes, used: int) -> tuple[bytes, bool]:
+    """An entry with the last two bytes of its sectors put back, and whether all of them were as they should be.
+
+    The sectors behind the `used` bytes are checked, but only put right where somebody reads them.
+    """
+    offset, count = _FIXUP.unpack_from(raw, 4)
     if offset + 2 * count > len(raw) or count < 2:
-        return entry, False
-    sound = True
+        return raw, False
     mark = raw[offset : offset + 2]
-    for i in range(1, min(count, len(raw) // 512 + 1)):
-        end = 512 * i
+    ends = range(512, min(512 * count, len(raw) + 1), 512)
+    sound = True
+    for end in ends:
+        if raw[end - 2 : end] != mark:
+            sound = False
+    if used <= 510 and sound:
+        return raw, True
+    entry = bytearray(raw)
+    for i, end in enumerate(ends, 1):
         if raw[end - 2 : end] == mark:
             entry[end - 2 : end] = raw[offset + 2 * i : offset + 2 * i + 2]
-        else:
-            sound = False
-    return entry, sound
+    return bytes(entry), sound
 
 
 def read(raw: bytes) -> Entry:
     """The entry in `raw`, whose signature is FILE or BAAD."""
-    data, sound = fixed(raw)
-    signature, _, _, _, sequence, links, position, flags, used, _, base = _HEADER.unpack_from(data)
+    signature, _, _, _, sequence, links, position, flags, used, _, base = _HEADER.unpack_from(raw)
+    limit = used if 56 <= used <= len(raw) else len(raw)
+    data, sound = fixed(raw, limit)
     damaged = not sound or signature != b"FILE"
-    limit = min(used, len(data)) if used >= 56 else len(data)
     names: list[Name] = []
     streams: list[str] = []
     times: tuple[int, ...] = ()
-    attributes, size, resident = 0, -1, False
+    attributes, size, resident, short = 0, -1, False, 0
     while position + 24 <= limit:
-        kind, length, far, name_length, name_offset = _ATTRIBUTE.unpack_from(data, position)
+        kind, length, far, name_length, name_offset, _, _, content_size, content = _ATTRIBUTE.unpack_from(data, position)
         if kind == 0xFFFFFFFF:
             break
         end = position + length
         if length < 24 or end > limit:
             damaged = True
             break
-        if kind == 0x80:
-            if far:
-                real = int.from_bytes(data[position + 48 : position + 56], "little") if length >= 64 else -1
-                first = data[position + 16 : position + 24] == bytes(8)  # a later piece of a scattered stream repeats no size
+        if kind == 0x30 and not far:
+            content += position
+            if content + 66 > end:
+                damaged = True
+            elif data[content + 65] == DOS:
+                short = content
             else:
-                real, first = int.from_bytes(data[position + 16 : position + 20], "little"), True
-            if not name_length:
-                if first:
-                    size, resident = real, not far
-            elif first:
-                start = position + name_offset
-                streams.append(bytes(data[start : min(start + 2 * name_length, end)]).decode("utf-16-le", "backslashreplace"))
-        elif not far and kind in (0x10, 0x30):
-            content = position + int.from_bytes(data[position + 20 : position + 22], "little")
-            if kind == 0x10 and content + 36 <= end:
+                names.append(_name(data, content, end))
+        elif kind == 0x10 and not far:
+            content += position
+            if content + 36 <= end:
                 *found, attributes = _TIMES.unpack_from(data, content)
                 times = tuple(found)
-            elif kind == 0x30 and content + 66 <= end:
-                names.append(_name(data, content, end))
             else:
                 damaged = True
+        elif kind == 0x80:
+            first = True
+            if far:
+                content_size = int.from_bytes(data[position + 48 : position + 56], "little") if length >= 64 else -1
+                first = data[position + 16 : position + 24] == _ZERO  # a later piece of a scattered stream repeats no size
+            if first and name_length:
+                start = position + name_offset
+                streams.append(data[start : min(start + 2 * name_length, end)].decode("utf-16-le", "backslashreplace"))
+            elif first:
+                size, resident = content_size, not far
         position = end
+    if short and not names:  # a short name counts only where no long one stands beside it
+        names.append(_name(data, short, limit))
     return Entry(sequence, links, flags, base & _REFERENCE, tuple(names), times, attributes, size, resident, tuple(streams), damaged)
 
 
-def _name(data: bytearray, content: int, end: int) -> Name:
+def _name(data: bytes, content: int, end: int) -> Name:
     parent, created, modified, changed, accessed, _, _, _, _, length, space = _NAME.unpack_from(data, content)
-    text = bytes(data[content + 66 : min(content + 66 + 2 * length, end)]).decode("utf-16-le", "backslashreplace")
+    start = content + 66
+    stop = start + 2 * length
+    text = data[start : stop if stop < end else end].decode("utf-16-le", "backslashreplace")
     return Name(parent & _REFERENCE, parent >> 48, text, space, created, modified, changed, accessed)
 
 
@@ -147,6 +163,7 @@ class Folders:
         self._volume = volume
         self._known: dict[int, tuple[int, bool, str, int, int]] = {}
         self._paths: dict[int, tuple[str, bool]] = {}
+        self._asked: dict[tuple[int, int], tuple[str, bool]] = {}
 
     def add(self, number: int, entry: Entry, names: tuple[Name, ...]) -> None:
         """Remember a directory."""
@@ -154,10 +171,12 @@ class Folders:
             name = long_names(names)[0]
             self._known[number] = (entry.sequence, bool(entry.flags & IN_USE), name.name, name.parent, name.parent_sequence)
 
-    def path(self, name: Name) -> tuple[str, bool]:
-        r"""(`C:\dir\name`, True), or (`?\dir\name`, False) where a directory on the way is gone or was replaced by another."""
-        folder, whole = self._folder(name.parent, name.parent_sequence)
-        return f"{folder}\\{name.name}", whole
+    def folder(self, number: int, sequence: int) -> tuple[str, bool]:
+        r"""(`C:\dir`, True) for a directory by entry and sequence number, or (`?\dir`, False) where one on the way is gone."""
+        known = self._asked.get((number, sequence))
+        if known is None:
+            known = self._asked[number, sequence] = self._folder(number, sequence)
+        return known
 
     def _folder(self, number: int, sequence: int) -> tuple[str, bool]:
         chain: list[tuple[int, str]] = []

@@ -52,6 +52,7 @@ ARTEFACT = Artefact(
 )
 
 _BLOCK = 1 << 20
+_NO_BASE = bytes(6)
 _SIGNATURES = (b"FILE", b"BAAD")
 _SI = ("file.created", "file.mtime", "file.ctime", "file.accessed")
 _FN = ("escadre.mft.fn_created", "escadre.mft.fn_modified", "escadre.mft.fn_changed", "escadre.mft.fn_accessed")
@@ -81,13 +82,17 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
         yield Problem(f"{strange} entries are neither FILE nor BAAD nor empty")
 
 
-def _entries(evidence: Evidence, size: int) -> Iterator[tuple[int, bytes]]:
-    """(number, bytes) of every entry; the last one may be cut."""
+def _entries(evidence: Evidence, size: int, *, directories: bool = False) -> Iterator[tuple[int, bytes]]:
+    """(number, bytes) of every entry, of which the last may be cut; or only of whole ones that are directories or extend another entry."""
     number = evidence.offset // size
     with evidence.open() as stream:
         while block := stream.read(_BLOCK):
             for start in range(0, len(block), size):
-                yield number, block[start : start + size]
+                if not directories or (
+                    start + size <= len(block) and block[start : start + 4] in _SIGNATURES
+                    and (block[start + 22] & ntfs.DIRECTORY or block[start + 32 : start + 38] != _NO_BASE)
+                ):
+                    yield number, block[start : start + size]
                 number += 1
 
 
@@ -95,13 +100,11 @@ def _directories(evidence: Evidence, size: int, volume: str) -> tuple[Folders, E
     folders = Folders(volume)
     extensions: Extensions = {}
     late: dict[int, Entry] = {}
-    for number, raw in _entries(evidence, size):
-        if len(raw) < size or raw[:4] not in _SIGNATURES:
-            continue
+    for number, raw in _entries(evidence, size, directories=True):
         base = int.from_bytes(raw[32:38], "little")
         if base and len(extensions) < _MOST_EXTENSIONS:
             extensions.setdefault(base, []).append(ntfs.read(raw))
-        elif raw[22] & ntfs.DIRECTORY:
+        else:
             entry = ntfs.read(raw)
             folders.add(number, entry, entry.names)
             if not entry.names:
@@ -124,7 +127,7 @@ def _fields(number: int, entry: Entry, extensions: list[Entry] | tuple[()], fold
     }
     if entry.times:
         for name, ticks in zip(_SI, entry.times, strict=True):
-            if text := filetime(ticks):
+            if ticks and (text := filetime(ticks)):
                 fields[name] = text
         if entry.attributes:
             fields["file.attributes"] = list(ntfs.flag_names(entry.attributes))
@@ -151,8 +154,8 @@ def _named(fields: dict[str, Any], names: tuple[Name, ...], folders: Folders) ->
     """What $FILE_NAME tells, of the first long name; all paths where there are several."""
     long = ntfs.long_names(names)
     first = long[0]
-    path, whole = folders.path(first)
-    folder = path[: -len(first.name) - 1]
+    folder, whole = folders.folder(first.parent, first.parent_sequence)
+    path = f"{folder}\\{first.name}"
     if first.name == "." and first.parent == ntfs.ROOT:
         path = f"{folder}\\"  # the root of the volume is its own directory
     fields["file.name"], fields["file.path"] = first.name, path
@@ -167,7 +170,7 @@ def _named(fields: dict[str, Any], names: tuple[Name, ...], folders: Folders) ->
         if text := filetime(ticks):
             fields[name] = text
     if len(long) > 1:
-        fields["escadre.mft.paths"] = [folders.path(name)[0] for name in long]
+        fields["escadre.mft.paths"] = [f"{folders.folder(name.parent, name.parent_sequence)[0]}\\{name.name}" for name in long]
 
 
 def expected(evidence: Evidence) -> int | None:
