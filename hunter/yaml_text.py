@@ -14,7 +14,8 @@ from typing import Any
 import yaml
 
 MAX_BYTES = 64 << 20
-MAX_NODES = 2_000_000
+MAX_NODES = 1_000_000
+"""events of the parser: enough for a plan of 20,000 actions"""
 MAX_DEPTH = 12
 
 Node = str | list[Any] | dict[str, Any]

@@ -61,10 +61,12 @@ def test_every_module_imports_where_there_is_no_posix() -> None:
 import os, sys, pkgutil, importlib
 for name in ("fcntl", "grp", "pwd", "termios"):
     sys.modules[name] = None
-for name in ("O_NOFOLLOW", "O_DIRECTORY", "O_PATH", "O_NOATIME", "O_CLOEXEC", "O_NONBLOCK", "listxattr", "getxattr", "setxattr", "geteuid", "statvfs"):
+flags = ("O_NOFOLLOW", "O_DIRECTORY", "O_PATH", "O_NOATIME", "O_CLOEXEC", "O_NONBLOCK")
+for name in (*flags, "listxattr", "getxattr", "setxattr", "geteuid", "statvfs"):
     delattr(os, name)
 import hunter
-print(len([importlib.import_module(m.name) for m in pkgutil.walk_packages(hunter.__path__, "hunter.") if not m.name.endswith("__main__")]))
+names = [m.name for m in pkgutil.walk_packages(hunter.__path__, "hunter.") if not m.name.endswith("__main__")]
+print(len([importlib.import_module(name) for name in names]))
 """
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False
