@@ -1,4 +1,4 @@
-"""A case directory as the Eye reads it: parts (dataset and collection), records as they stream by, findings, and what is known of the case."""
+"""A case directory as the Eye reads it: parts (dataset and collection), records as they stream by, findings, what is known."""
 
 from __future__ import annotations
 
@@ -32,7 +32,11 @@ def open_case(path: str | Path) -> Path:
     if not case.exists():
         raise Complaint(f"{case} is not there.", "Give the directory that `commodore process … -o CASE` wrote.", WRONG_USE)
     if not (case / "case.json").exists() and not (case / "records").is_dir():
-        raise Complaint(f"{case} is no case: it has neither case.json nor records/.", "Give the directory that `commodore process … -o CASE` wrote.", WRONG_USE)
+        raise Complaint(
+            f"{case} is no case: it has neither case.json nor records/.",
+            "Give the directory that `commodore process … -o CASE` wrote.",
+            WRONG_USE,
+        )
     return case
 
 
@@ -46,7 +50,10 @@ def sources(case: Path) -> list[Source]:
 
 
 def lines(path: Path) -> Iterator[bytes]:
-    """The lines of a `.jsonl.zst` file of one or more frames, in bounded memory. Raises Complaint where it does not read or ends within a frame."""
+    """The lines of a `.jsonl.zst` file of one or more frames, in bounded memory.
+
+    Raises Complaint where it does not read or ends within a frame.
+    """
     rest = b""
     try:
         for chunk in _unpacked(path):
@@ -91,7 +98,13 @@ def findings(case: Path) -> list[dict[str, Any]]:
         return []
     found = [record for _, record in records(path)]
     order = {name: n for n, name in enumerate(SEVERITIES)}
-    found.sort(key=lambda f: (order.get(str(f.get("escadre.severity")), 9), str(f.get("escadre.first") or f.get("@timestamp") or "~"), str(f.get("escadre.id"))))
+    found.sort(
+        key=lambda f: (
+            order.get(str(f.get("escadre.severity")), 9),
+            str(f.get("escadre.first") or f.get("@timestamp") or "~"),
+            str(f.get("escadre.id")),
+        )
+    )
     return found
 
 

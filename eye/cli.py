@@ -16,7 +16,9 @@ Json = Annotated[bool, typer.Option("--json", help="For machines: one JSON docum
 
 def build_app() -> typer.Typer:
     """The typer application."""
-    app = typer.Typer(name="eye", help="THE EYE searches a case and shows it: embedded, or in Elasticsearch.", no_args_is_help=True, rich_markup_mode=None)
+    app = typer.Typer(
+        name="eye", help="THE EYE searches a case and shows it: embedded, or in Elasticsearch.", no_args_is_help=True, rich_markup_mode=None
+    )
     app.callback(invoke_without_command=True)(_main)
     app.command("index")(_index)
     app.command("search")(_search)
@@ -33,7 +35,9 @@ def _version(value: bool) -> None:
         raise typer.Exit(DONE)
 
 
-def _main(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")] = False) -> None:
+def _main(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")] = False,
+) -> None:
     """THE EYE searches a case and shows it: embedded, or in Elasticsearch."""
 
 
@@ -49,7 +53,10 @@ def _index(case: Case, json: Json = False) -> None:
         screen.emit(vars(done))
     rate = f" ({done.built_records / done.seconds:,.0f}/s)" if done.built_records and done.seconds > 0.05 else ""
     screen.say(f"Index {escape(case)}: {plural(done.records, 'record')} in {plural(done.parts, 'part')}, {megabytes(done.bytes)} on disk")
-    screen.say(f"  built       {plural(done.built, 'part')} with {plural(done.built_records, 'record')} in {duration(done.seconds)}{rate}; the rest was up to date")
+    screen.say(
+        f"  built       {plural(done.built, 'part')} with {plural(done.built_records, 'record')} in {duration(done.seconds)}{rate}; "
+        "the rest was up to date"
+    )
     if done.dropped:
         screen.say(f"  dropped     {plural(done.dropped, 'part')} whose records are gone")
     screen.say(f"Next: eye search {escape(case)} 'WORD'        eye serve {escape(case)}")
@@ -57,7 +64,9 @@ def _index(case: Case, json: Json = False) -> None:
 
 def _search(
     case: Case,
-    query: Annotated[str, typer.Argument(metavar="QUERY", help="Lucene syntax: word, \"a phrase\", field:value, wild*, [1 TO 5], AND OR NOT.")],
+    query: Annotated[
+        str, typer.Argument(metavar="QUERY", help='Lucene syntax: word, "a phrase", field:value, wild*, [1 TO 5], AND OR NOT.')
+    ],
     limit: Annotated[int | None, typer.Option(help="At most so many records (without --json: 50 unless given).", min=0)] = None,
     json: Json = False,
 ) -> None:

@@ -19,8 +19,14 @@ SKIPPED = frozenset({"escadre.all"})
 _LONG = 2**63
 
 _ARROW = {
-    "keyword": pa.string(), "text": pa.string(), "long": pa.int64(), "double": pa.float64(), "boolean": pa.bool_(),
-    "date": pa.int64(), "ip": pa.binary(16), "flattened": pa.list_(pa.string()),
+    "keyword": pa.string(),
+    "text": pa.string(),
+    "long": pa.int64(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+    "date": pa.int64(),
+    "ip": pa.binary(16),
+    "flattened": pa.list_(pa.string()),
 }
 
 
@@ -51,7 +57,14 @@ def _flattened(value: Any) -> list[str] | None:
 
 
 _CONVERT: dict[str, Callable[[Any], Any]] = {
-    "keyword": _string, "text": _string, "long": _long, "double": _double, "boolean": _boolean, "date": nanoseconds, "ip": address, "flattened": _flattened,
+    "keyword": _string,
+    "text": _string,
+    "long": _long,
+    "double": _double,
+    "boolean": _boolean,
+    "date": nanoseconds,
+    "ip": address,
+    "flattened": _flattened,
 }
 
 
@@ -82,7 +95,9 @@ class Table:
         if new or self._writer is None:
             self.close()
             self.fields.update(new)
-            self._writer = pq.ParquetWriter(self.folder / f"rows-{self._files:04d}.parquet", self._schema(), compression="zstd", compression_level=1)
+            self._writer = pq.ParquetWriter(
+                self.folder / f"rows-{self._files:04d}.parquet", self._schema(), compression="zstd", compression_level=1
+            )
             self._files += 1
         arrays = [pa.array(range(first, first + len(batch)), pa.int64()), pa.array(lines, pa.large_binary())]
         arrays += [pa.array(_values(field, batch), arrow_type(field)) for field in self.fields.values()]

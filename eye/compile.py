@@ -146,14 +146,18 @@ class Compiler:
 
     def literal(self, node: Word | Phrase, what: str) -> str:
         if isinstance(node, Word) and node.wild:
-            raise QueryComplaint(self.query, node.position, f"{node.field} is {what} and takes no wildcard", "Use a range, or field:* for any value.")
+            raise QueryComplaint(
+                self.query, node.position, f"{node.field} is {what} and takes no wildcard", "Use a range, or field:* for any value."
+            )
         return node.text
 
     def number(self, text: str, node: Word | Phrase | Range) -> int:
         try:
             found = int(text)
         except ValueError as e:
-            raise QueryComplaint(self.query, node.position, f"{node.field} is a number", "Write digits, or a range [1 TO 1024].", max(1, len(text))) from e
+            raise QueryComplaint(
+                self.query, node.position, f"{node.field} is a number", "Write digits, or a range [1 TO 1024].", max(1, len(text))
+            ) from e
         if not -(2**63) <= found < 2**63:
             raise QueryComplaint(self.query, node.position, "this number does not fit 64 bits", length=len(text))
         return found
@@ -180,7 +184,13 @@ class Compiler:
     def time(self, text: str, node: Word | Phrase | Range) -> tuple[int, int]:
         found = span(text)
         if found is None:
-            raise QueryComplaint(self.query, node.position, f"{node.field} is a time, and this is none", "Write 2026, 2026-10-31 or 2026-10-31T19:22:03.118Z (UTC).", max(1, len(text)))
+            raise QueryComplaint(
+                self.query,
+                node.position,
+                f"{node.field} is a time, and this is none",
+                "Write 2026, 2026-10-31 or 2026-10-31T19:22:03.118Z (UTC).",
+                max(1, len(text)),
+            )
         return found
 
     def _date(self, value: str, node: Word | Phrase | Range) -> str:
@@ -205,15 +215,27 @@ class Compiler:
 
     def ip(self, found: Any, text: str, node: Word | Phrase | Range) -> Any:
         if found is None:
-            raise QueryComplaint(self.query, node.position, f"{node.field} is an address, and this is none", 'Write 192.0.2.1 or "192.0.2.0/24".', max(1, len(text)))
+            raise QueryComplaint(
+                self.query,
+                node.position,
+                f"{node.field} is an address, and this is none",
+                'Write 192.0.2.1 or "192.0.2.0/24".',
+                max(1, len(text)),
+            )
         return found
 
     def flattened(self, column: str, key: str, node: Word | Phrase | Range | Exists) -> str:
         """Free-form objects: values compare exactly, case included, as in Elasticsearch's `flattened`."""
         if isinstance(node, Exists):
-            return f"coalesce(len(list_filter({column}, lambda x: starts_with(x, {self.bind(key + chr(0))}))) > 0, false)" if key else f"({column} IS NOT NULL)"
+            return (
+                f"coalesce(len(list_filter({column}, lambda x: starts_with(x, {self.bind(key + chr(0))}))) > 0, false)"
+                if key
+                else f"({column} IS NOT NULL)"
+            )
         if isinstance(node, Range):
-            raise QueryComplaint(self.query, node.position, f"{node.field} is free-form and has no order", "Use the typed field, if there is one.")
+            raise QueryComplaint(
+                self.query, node.position, f"{node.field} is free-form and has no order", "Use the typed field, if there is one."
+            )
         if isinstance(node, Word) and node.wild:
             value = "substr(x, strpos(x, chr(0)) + 1)"
             pattern = "".join("%" if p == ANY else "_" if p == ONE else re.sub(r"([\\%_])", r"\\\1", p) for p in node.parts)

@@ -156,8 +156,14 @@ def _build(home: Path, source: Source, target: Path, progress: Progress | None) 
     writer.commit()
     writer.wait_merging_threads()
     part = {
-        "dataset": source.dataset, "collection": source.collection, "stamp": source.stamp, "version": version(),
-        "number": part_number(source), "records": total, "fields": list(table.fields), "files": sorted(f.name for f in aside.glob("rows-*.parquet")),
+        "dataset": source.dataset,
+        "collection": source.collection,
+        "stamp": source.stamp,
+        "version": version(),
+        "number": part_number(source),
+        "records": total,
+        "fields": list(table.fields),
+        "files": sorted(f.name for f in aside.glob("rows-*.parquet")),
     }
     _write(aside / "part.json", part)
     target.parent.mkdir(parents=True, exist_ok=True)

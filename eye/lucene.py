@@ -1,8 +1,8 @@
 """Lucene query syntax, read by luqum, as clauses with the meaning that Elasticsearch's `query_string` gives them.
 
-Lucene's classic grammar has no precedence of AND over OR: it makes one flat list of clauses per pair of parentheses, each required, optional
-or prohibited (Lucene, `QueryParserBase.addClause`, default operator OR). luqum's tree is flattened back into that list, so that the same text
-finds the same records here and in Elasticsearch. Errors are QueryComplaints that know the character.
+Lucene's classic grammar has no precedence of AND over OR: it makes one flat list of clauses per pair of parentheses, each required,
+optional or prohibited (Lucene, `QueryParserBase.addClause`, default operator OR). luqum's tree is flattened back into it, so that the same
+text finds the same records here and in Elasticsearch. Errors are QueryComplaints that know the character.
 """
 
 from __future__ import annotations
@@ -31,7 +31,11 @@ class QueryComplaint(Complaint):
         self.query, self.position, self.length, self.problem = query, max(0, min(position, len(query))), length, problem
         at, end = self.position, self.position + length
         shown = f"{query[max(0, at - 40) : at]}»{query[at:end]}«{query[end : end + 40]}"
-        super().__init__(f"query, character {self.position + 1}: {problem}: {shown}", do or "docs/guide/query-language.md says what each form means.", WRONG_USE)
+        super().__init__(
+            f"query, character {self.position + 1}: {problem}: {shown}",
+            do or "docs/guide/query-language.md says what each form means.",
+            WRONG_USE,
+        )
 
 
 @dataclass(frozen=True)
@@ -167,16 +171,32 @@ class _Reader:
             return Range(name, low, high, node.include_low, node.include_high, node.pos)
         if isinstance(node, (lt.From, lt.To)):
             bound = _bound(node.children[0])
-            return Range(name, bound, None, node.include, True, node.pos) if isinstance(node, lt.From) else Range(name, None, bound, True, node.include, node.pos)
+            return (
+                Range(name, bound, None, node.include, True, node.pos)
+                if isinstance(node, lt.From)
+                else Range(name, None, bound, True, node.include, node.pos)
+            )
         if isinstance(node, lt.Word):
             return self.word(node, name)
-        said = {lt.Fuzzy: "a fuzzy word (~) is not taken", lt.Proximity: 'a distance ("…"~n) is not taken', lt.Regex: "a regular expression (/…/) is not taken"}
-        raise QueryComplaint(self.query, node.pos or 0, said.get(type(node), "this form is not taken"), "Use * and ?, or words joined by AND.", max(1, node.size or 1))
+        said = {
+            lt.Fuzzy: "a fuzzy word (~) is not taken",
+            lt.Proximity: 'a distance ("…"~n) is not taken',
+            lt.Regex: "a regular expression (/…/) is not taken",
+        }
+        raise QueryComplaint(
+            self.query,
+            node.pos or 0,
+            said.get(type(node), "this form is not taken"),
+            "Use * and ?, or words joined by AND.",
+            max(1, node.size or 1),
+        )
 
     def named(self, node: Any, outer: str) -> Node:
         name, below = unescape(node.name), node.children[0]
         if outer and name != outer:
-            raise QueryComplaint(self.query, node.pos, f"a field in a field: {outer}:…{name}:", "Escape a colon that belongs to the value: \\:")
+            raise QueryComplaint(
+                self.query, node.pos, f"a field in a field: {outer}:…{name}:", "Escape a colon that belongs to the value: \\:"
+            )
         if name == "*" and isinstance(below, lt.Word) and below.value == "*":
             return Everything()
         if name == "_exists_":
@@ -184,7 +204,9 @@ class _Reader:
                 raise QueryComplaint(self.query, below.pos or 0, "_exists_ takes one field name", "_exists_:process.name")
             return Exists(unescape(below.value.strip('"')), below.pos)
         if isinstance(below, lt.SearchField):
-            raise QueryComplaint(self.query, below.pos, f"a colon in the value of {name}", 'Escape it, \\:, or put the value in quotes.', len(below.name) + 1)
+            raise QueryComplaint(
+                self.query, below.pos, f"a colon in the value of {name}", "Escape it, \\:, or put the value in quotes.", len(below.name) + 1
+            )
         return self.leaf(below, name)
 
     def word(self, node: Any, name: str) -> Node:

@@ -68,18 +68,22 @@ class Store:
         try:
             self._indexes = [open_words(folder / "words") for folder, part in known if part["records"]]
         except ValueError as e:
-            raise Complaint(f"the index of {self.case} does not read: {e}.", f"Delete {self.home} and run `eye index` again.", COULD_NOT) from e
+            raise Complaint(
+                f"the index of {self.case} does not read: {e}.", f"Delete {self.home} and run `eye index` again.", COULD_NOT
+            ) from e
         self._searchers: list[tantivy.Searcher] = [one.searcher() for one in self._indexes]
         self._schema = words_schema()
         self._db = self._database()
 
     def _database(self) -> duckdb.DuckDBPyConnection:
-        db = duckdb.connect(":memory:", config={"memory_limit": MEMORY, "autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
+        db = duckdb.connect(
+            ":memory:", config={"memory_limit": MEMORY, "autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+        )
         db.execute(f"SET temp_directory = {_quoted(str(self.home / '.scratch'))}")
         db.execute("SET enable_progress_bar = false")
         if self.files:
             listed = ", ".join(_quoted(f) for f in self.files)
-            db.execute(f"CREATE VIEW rec AS SELECT * FROM read_parquet([{listed}], union_by_name = true)")
+            db.execute(f"CREATE VIEW rec AS SELECT * FROM read_parquet([{listed}], union_by_name = true)")  # noqa: S608  (our own file names, quoted)
         else:
             db.execute(f'CREATE TABLE rec ("{ROW}" BIGINT, "{RECORD}" BLOB, "{TIME}" BIGINT)')
         return db
@@ -104,7 +108,7 @@ class Store:
             return "false"
         table = f"words_{len(tables)}"
         tables[table] = rows
-        return f'("{ROW}" IN (SELECT row FROM {table}))'
+        return f'("{ROW}" IN (SELECT row FROM {table}))'  # noqa: S608  (our own name)
 
     def _word_rows(self, name: str, kind: str, tokens: tuple[str, ...]) -> pa.Table:
         key = (name, kind, tokens)
@@ -116,7 +120,7 @@ class Store:
         found: list[int] = []
         for searcher in self._searchers:
             hits = searcher.search(question, limit=max(1, searcher.num_docs), count=False).hits
-            found += searcher.fast_field_values("row", [address for _, address in hits])
+            found += [int(row) for row in searcher.fast_field_values("row", [address for _, address in hits]) if row is not None]
         rows = pa.table({"row": pa.array(np.array(found, dtype=np.int64))})
         with self._lock:
             self._words[key] = rows
@@ -151,7 +155,11 @@ class Store:
                 cursor.register(name, table)
             yield cursor
         except duckdb.InterruptException as e:
-            raise Complaint(f"stopped after {self.seconds:.0f} s: the query has to read too much.", "Narrow the time, name a field, or drop the leading *.", COULD_NOT) from e
+            raise Complaint(
+                f"stopped after {self.seconds:.0f} s: the query has to read too much.",
+                "Narrow the time, name a field, or drop the leading *.",
+                COULD_NOT,
+            ) from e
         except (duckdb.IOException, duckdb.OutOfMemoryException) as e:
             raise Complaint(f"the index does not read: {str(e).splitlines()[0]}.", f"eye index {self.case}", COULD_NOT) from e
         finally:
@@ -175,7 +183,7 @@ class Store:
         return {int(b): n for b, n in found}
 
     def facet(self, asked: Asked, name: str, limit: int = 6) -> tuple[list[tuple[str, int]], int]:
-        """Most frequent values of a keyword, number or true-or-false field among the hits, without case, and how many different ones there are."""
+        """Most frequent values of a keyword, number or true-or-false field among the hits, without case; and how many there are."""
         if name not in self.columns:
             return [], 0
         known, column = registry()[name], f'"{name}"'
@@ -216,7 +224,11 @@ class Store:
         if not ids or "escadre.id" not in self.columns:
             return []
         asked = Asked("", 'list_contains($1, "escadre.id")', (ids,), ())
-        found = {record["escadre.id"]: {**record, ROW: row} for row, line in self._run(asked, f'"{ROW}", "{RECORD}"') for record in (orjson.loads(line),)}
+        found = {
+            record["escadre.id"]: {**record, ROW: row}
+            for row, line in self._run(asked, f'"{ROW}", "{RECORD}"')
+            for record in (orjson.loads(line),)
+        }
         return [found[i] for i in ids if i in found]
 
     def lines(self, asked: Asked, limit: int | None = None) -> Iterator[bytes]:
@@ -225,7 +237,7 @@ class Store:
         rows = [row for (row,) in self._run(asked, f'"{ROW}"', order)]
         for at in range(0, len(rows), 1000):
             listed = rows[at : at + 1000]
-            found = dict(self._run(Asked("", "list_contains($1, \"_row\")", (listed,), ()), f'"{ROW}", "{RECORD}"'))
+            found = dict(self._run(Asked("", 'list_contains($1, "_row")', (listed,), ()), f'"{ROW}", "{RECORD}"'))
             yield from (found[row] for row in listed)
 
     def close(self) -> None:

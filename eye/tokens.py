@@ -53,7 +53,7 @@ def _pieces(tokens: Iterable[str]) -> Iterator[str]:
 
 def standard_words(text: str) -> list[str]:
     """Words of a text field after UAX #29, in lower case: `comsvcs.dll` and `192.0.2.1` are one word, `a-b` is two."""
-    found = (w for w in _STANDARD.findall(text) if not w.strip("_") == "")
+    found = (w for w in _STANDARD.findall(text) if w.strip("_") != "")
     return [w[at : at + STANDARD_MAX].lower() for w in found for at in range(0, len(w), STANDARD_MAX)]
 
 

@@ -37,7 +37,10 @@ def nanoseconds(text: object) -> int | None:
 
 
 def span(text: str) -> tuple[int, int] | None:
-    """First and last nanosecond of a time that may be partial (`2026`, `2026-10-31`, `2026-10-31T19:22`); with a fraction it is one instant; None if it is none."""
+    """First and last nanosecond of a time that may be partial (`2026`, `2026-10-31`, `2026-10-31T19:22`); with a fraction one instant.
+
+    None if it is no time.
+    """
     found = _PARTIAL.fullmatch(text)
     if not found:
         return None

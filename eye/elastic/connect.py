@@ -30,7 +30,9 @@ def connect(url: str, *, api_key_file: Path | None = None, user: str | None = No
         raise Complaint(f"{url} is no Elasticsearch.", "Give the address of an Elasticsearch 9.", COULD_NOT) from e
     except TransportError as e:
         reason = str(e.args[0] if e.args else e).split("\n")[0][:200]
-        raise Complaint(f"no Elasticsearch answers at {url}: {reason}.", "Check the address, the port, and whether it is http or https.", COULD_NOT) from e
+        raise Complaint(
+            f"no Elasticsearch answers at {url}: {reason}.", "Check the address, the port, and whether it is http or https.", COULD_NOT
+        ) from e
     except ApiError as e:
         raise Complaint(f"{url} answers {e.status_code}.", "Look at the server's log.", COULD_NOT) from e
     except ValueError as e:

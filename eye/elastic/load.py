@@ -162,7 +162,7 @@ class _Loader:
 
     def _again(self, index: str, chunk: list[tuple[str, bytes]], counts: dict[str, int], *, last: bool) -> Iterator[tuple[str, bytes]]:
         """Send; yield the items that must be sent again."""
-        body: list[bytes] = []
+        body: list[Any] = []
         for key, document in chunk:
             body += [orjson.dumps({"create": {"_id": key}}), document]
         try:
@@ -191,7 +191,9 @@ class _Loader:
 
 def document(record: dict[str, Any], done: Loaded) -> dict[str, Any]:
     """A record as it is sent: what its type cannot hold is left out and counted, the words of `escadre.all` come with it."""
-    known, result, raw = registry(), {}, {}
+    known = registry()
+    result: dict[str, Any] = {}
+    raw: dict[str, Any] = {}
     for name, value in record.items():
         found = known.get(name)
         if found is None or value is None:
@@ -218,8 +220,10 @@ def _fit(found: Field, value: Any, done: Loaded, raw: dict[str, Any]) -> Any:
             return None
         return value
     fits = {
-        "ip": lambda: address(value) is not None, "long": lambda: isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63,
-        "double": lambda: isinstance(value, (int, float)) and not isinstance(value, bool), "boolean": lambda: isinstance(value, bool),
+        "ip": lambda: address(value) is not None,
+        "long": lambda: isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63,
+        "double": lambda: isinstance(value, (int, float)) and not isinstance(value, bool),
+        "boolean": lambda: isinstance(value, bool),
         "flattened": lambda: isinstance(value, dict),
     }
     if found.type in fits and not fits[found.type]():
@@ -235,8 +239,15 @@ def report(done: Loaded) -> list[str]:
     lines_ = [f"Loaded into {plural(len(done.indices), 'index', 'indices')} in {duration(done.seconds)}"]
     for name, c in done.indices.items():
         same = "both sides equal" if c["counted"] == c["read"] else f"{c['counted']:,} in the index: not equal"
-        lines_.append(f"  {name:<32} {c['read']:>10,} read  {c['created']:>10,} created  {c['there']:>10,} already there  {c['refused']:>6,} refused   {same}")
-    for n, words in ((done.out_of_range, "outside date_nanos: absent as dates, kept as text"), (done.misfit, "not of their type: left out"), (done.long_values, "over 8,191 characters: found by words only")):
+        lines_.append(
+            f"  {name:<32} {c['read']:>10,} read  {c['created']:>10,} created  {c['there']:>10,} already there  "
+            f"{c['refused']:>6,} refused   {same}"
+        )
+    for n, words in (
+        (done.out_of_range, "outside date_nanos: absent as dates, kept as text"),
+        (done.misfit, "not of their type: left out"),
+        (done.long_values, "over 8,191 characters: found by words only"),
+    ):
         if n:
             lines_.append(f"  {plural(n, 'value')} {words}")
     if done.refused_file:

@@ -1,8 +1,9 @@
 """Index templates, generated from the field registry: `python -m eye.elastic.templates` writes `generated/*.json`, which are committed.
 
 Mappings (Elasticsearch reference, "Mapping"): keyword fields have a lowercase normalizer, so that they compare without case as in the
-embedded engine; dates are `date_nanos`; free-form objects `flattened`; nothing is added dynamically. Lucene takes no term longer than 32,766
-bytes: `ignore_above` is 8,191 characters (at most 32,764 bytes in UTF-8), and what is longer is still found by the words of `escadre.all`; the loader counts it.
+embedded engine; dates are `date_nanos`; free-form objects `flattened`; nothing is added dynamically.
+Lucene takes no term longer than 32,766 bytes: `ignore_above` is 8,191 characters (at most 32,764 bytes in UTF-8), and what is longer is
+still found by the words of `escadre.all`; the loader counts it.
 
 `escadre.all` holds the tokens that `eye.tokens` makes: as keywords for words and wildcards, and as `escadre.all.phrase` for quoted phrases
 (`quote_field_suffix`, or Kibana's setting `query:queryString:options`).
@@ -22,7 +23,8 @@ QUERY_OPTIONS = {"default_field": "escadre.all", "quote_field_suffix": ".phrase"
 """Parameters of `query_string` under which a query means the same as in the embedded engine."""
 
 FAMILIES = {
-    "logs": "event logs and other records with one time each", "state": "objects with several times: files, registry, accounts, listings",
+    "logs": "event logs and other records with one time each",
+    "state": "objects with several times: files, registry, accounts, listings",
     "finding": "findings",
 }
 
@@ -31,35 +33,55 @@ def mapping(field: Field, phrase_analyzer: str) -> dict[str, Any]:
     """The Elasticsearch mapping of one field."""
     if field.name == "escadre.all":
         phrase = {"type": "text", "analyzer": "whitespace", "search_analyzer": phrase_analyzer, "position_increment_gap": 0, "norms": False}
-        return {"type": "keyword", "normalizer": "escadre", "split_queries_on_whitespace": True, "doc_values": False, "fields": {"phrase": phrase}}
-    return {
+        return {
+            "type": "keyword",
+            "normalizer": "escadre",
+            "split_queries_on_whitespace": True,
+            "doc_values": False,
+            "fields": {"phrase": phrase},
+        }
+    plain: dict[str, dict[str, Any]] = {
         "keyword": {"type": "keyword", "normalizer": "escadre", "ignore_above": IGNORE_ABOVE, "split_queries_on_whitespace": True},
         "text": {"type": "text", "analyzer": "standard"},
-        "long": {"type": "long"}, "double": {"type": "double"}, "boolean": {"type": "boolean"}, "date": {"type": "date_nanos"}, "ip": {"type": "ip"},
+        "long": {"type": "long"},
+        "double": {"type": "double"},
+        "boolean": {"type": "boolean"},
+        "date": {"type": "date_nanos"},
+        "ip": {"type": "ip"},
         "flattened": {"type": "flattened", "ignore_above": IGNORE_ABOVE, "depth_limit": 20},
-    }[field.type]
+    }
+    return plain[field.type]
 
 
 def template(case: str, family: str, *, whitespace: bool = True) -> dict[str, Any]:
     """The composable template of a family of a case. `whitespace`: the server has the whitespace tokenizer (module analysis-common);
-    without it quoted phrases must be written in lower case."""
+    without it quoted phrases must be written in lower case.
+    """
     fields = registry()
     analysis: dict[str, Any] = {"normalizer": {"escadre": {"type": "custom", "filter": ["lowercase"]}}}
     if whitespace:
         analysis["analyzer"] = {"escadre_phrase": {"type": "custom", "tokenizer": "whitespace", "filter": ["lowercase"]}}
     phrase = "escadre_phrase" if whitespace else "whitespace"
     return {
-        "index_patterns": [f"escadre-{case}-{family}"], "priority": 500, "_meta": {"description": f"Escadre: {FAMILIES[family]}"},
+        "index_patterns": [f"escadre-{case}-{family}"],
+        "priority": 500,
+        "_meta": {"description": f"Escadre: {FAMILIES[family]}"},
         "template": {
             "settings": {
                 "index": {
-                    "codec": "best_compression", "number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": "30s",
-                    "mapping": {"total_fields": {"limit": len(fields) * 2 + 200}}, "query": {"default_field": ["escadre.all"]},
+                    "codec": "best_compression",
+                    "number_of_shards": 1,
+                    "number_of_replicas": 0,
+                    "refresh_interval": "30s",
+                    "mapping": {"total_fields": {"limit": len(fields) * 2 + 200}},
+                    "query": {"default_field": ["escadre.all"]},
                 },
                 "analysis": analysis,
             },
             "mappings": {
-                "dynamic": False, "date_detection": False, "_source": {"excludes": ["escadre.all"]},
+                "dynamic": False,
+                "date_detection": False,
+                "_source": {"excludes": ["escadre.all"]},
                 "properties": _tree({name: mapping(fields[name], phrase) for name in sorted(fields)}),
             },
         },

@@ -12,7 +12,35 @@ from eye.web.state import Window
 LEFT, RIGHT, TOP, BASE, HEIGHT = 54.0, 1222.0, 8.0, 76.0, 112
 SECOND = 1_000_000_000
 WIDTHS = [
-    SECOND * n for n in (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 1209600, 2592000, 5184000, 7776000, 15552000, 31536000)
+    SECOND * n
+    for n in (
+        1,
+        2,
+        5,
+        10,
+        15,
+        30,
+        60,
+        120,
+        300,
+        600,
+        900,
+        1800,
+        3600,
+        7200,
+        10800,
+        21600,
+        43200,
+        86400,
+        172800,
+        604800,
+        1209600,
+        2592000,
+        5184000,
+        7776000,
+        15552000,
+        31536000,
+    )
 ] + [SECOND * 31536000 * n for n in (2, 5, 10)]
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -42,7 +70,9 @@ def bucket(low: int, high: int) -> tuple[int, int, int]:
     return start, width, max(1, min(400, (high - start) // width + 1))
 
 
-def draw(counts: Mapping[int, int], start: int, width: int, n: int, brush: Window | None, findings: Iterable[tuple[int, str, str]]) -> Chart:
+def draw(
+    counts: Mapping[int, int], start: int, width: int, n: int, brush: Window | None, findings: Iterable[tuple[int, str, str]]
+) -> Chart:
     """The chart of `n` buckets. `findings`: (nanoseconds, severity, sentence)."""
     end = start + n * width
     chart = Chart(start, end, width)
@@ -54,7 +84,16 @@ def draw(counts: Mapping[int, int], start: int, width: int, n: int, brush: Windo
         if count:
             high = max(1.0, count / top * (BASE - TOP))
             chosen = brush is not None and at < brush.end and at + width > brush.start
-            chart.bars.append((round(LEFT + b * step + 0.5, 1), round(BASE - high, 1), round(max(0.6, step - 1.5 if step > 4 else step * 0.8), 1), round(high, 1), chosen, f"{stamp(at)}: {count:,}"))
+            chart.bars.append(
+                (
+                    round(LEFT + b * step + 0.5, 1),
+                    round(BASE - high, 1),
+                    round(max(0.6, step - 1.5 if step > 4 else step * 0.8), 1),
+                    round(high, 1),
+                    chosen,
+                    f"{stamp(at)}: {count:,}",
+                )
+            )
             chart.rows.append((stamp(at), count))
     chart.grid = [(round(BASE - part * (BASE - TOP), 1), f"{int(top * part):,}") for part in ((0, 0.5, 1) if top > 1 else (0, 1))]
     chart.ticks = _ticks(start, end)
@@ -62,7 +101,9 @@ def draw(counts: Mapping[int, int], start: int, width: int, n: int, brush: Windo
         chart.brush = (_x(max(brush.start, start), start, end), _x(min(brush.end, end), start, end))
     chart.marks = _marks(findings, start, end)
     peak = max(counts.items(), key=lambda item: item[1], default=None)
-    chart.sentence = f"Records over time, {span_name(width)} per bar." + (f" Peak {peak[1]:,} at {stamp(start + peak[0] * width)} UTC." if peak else " None.")
+    chart.sentence = f"Records over time, {span_name(width)} per bar." + (
+        f" Peak {peak[1]:,} at {stamp(start + peak[0] * width)} UTC." if peak else " None."
+    )
     if brush:
         chart.sentence += f" Selected: {stamp(brush.start)} to {stamp(brush.end)}."
     return chart
@@ -130,7 +171,11 @@ def _ticks(start: int, end: int) -> list[tuple[float, str, bool]]:
     if length > 86400 * SECOND * 400:
         every = max(1, round(length / (31556952 * SECOND) / 8))
         years = range(moment(start).year, moment(end).year + 1)
-        return [(_x(at, start, end), str(y), True) for y in years if y % every == 0 and start <= (at := _of(datetime(y, 1, 1, tzinfo=EPOCH.tzinfo))) <= end]
+        return [
+            (_x(at, start, end), str(y), True)
+            for y in years
+            if y % every == 0 and start <= (at := _of(datetime(y, 1, 1, tzinfo=EPOCH.tzinfo))) <= end
+        ]
     every = next((w for w in (*WIDTHS, length) if length // w <= 8), length)
     first = -(-start // every) * every
     return [(_x(at, start, end), *_tick(at, every)) for at in range(first, end + 1, every)]

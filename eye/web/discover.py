@@ -22,12 +22,25 @@ from scout.console import Complaint, escape
 FACETS = ("host.name", "event.dataset", "user.name", "event.action", "event.code", "process.name", "escadre.state")
 COLUMNS = (("host.name", "w-host hide-s"), ("event.dataset", "w-ds hide-m"), ("user.name", "w-user hide-m"))
 GROUPS = (
-    ("What", ("event.", "rule.", "threat.", "log.")), ("Process", ("process.",)), ("File", ("file.", "dll.", "pe.")), ("Registry", ("registry.",)),
-    ("Service", ("service.",)), ("Who and where", ("user.", "group.", "host.", "source.", "destination.", "network.", "dns.", "url.", "related.", "session.")),
-    ("Event log", ("winlog.",)), ("Provenance", ("escadre.",)),
+    ("What", ("event.", "rule.", "threat.", "log.")),
+    ("Process", ("process.",)),
+    ("File", ("file.", "dll.", "pe.")),
+    ("Registry", ("registry.",)),
+    ("Service", ("service.",)),
+    ("Who and where", ("user.", "group.", "host.", "source.", "destination.", "network.", "dns.", "url.", "related.", "session.")),
+    ("Event log", ("winlog.",)),
+    ("Provenance", ("escadre.",)),
 )
 PROVENANCE = (
-    "escadre.source", "escadre.locator", "escadre.state", "escadre.member", "escadre.collection", "escadre.parser", "escadre.id", "escadre.host_inferred", "escadre.time_inferred",
+    "escadre.source",
+    "escadre.locator",
+    "escadre.state",
+    "escadre.member",
+    "escadre.collection",
+    "escadre.parser",
+    "escadre.id",
+    "escadre.host_inferred",
+    "escadre.time_inferred",
 )
 
 
@@ -78,27 +91,47 @@ def view(store: Store, state: State, answer: Answer, found: Findings, took: floa
     rows = [_row(record, n, found) for n, record in enumerate(records, start)]
     opened = drawer(store, state, answer, found) if state.open is not None else None
     return {
-        "answer": answer, "rows": rows, "start": start, "end": start + len(rows), "drawer": opened, "took": f"{took * 1000:,.0f}", "pills": pills(state),
-        "previous": state.url(start=max(0, start - PAGE), open=None) if start else "", "columns": COLUMNS,
+        "answer": answer,
+        "rows": rows,
+        "start": start,
+        "end": start + len(rows),
+        "drawer": opened,
+        "took": f"{took * 1000:,.0f}",
+        "pills": pills(state),
+        "previous": state.url(start=max(0, start - PAGE), open=None) if start else "",
+        "columns": COLUMNS,
         "next": state.url(start=start + PAGE, open=None) if start + len(rows) < answer.in_brush else "",
-        "facets": [_facet(state, *facet) for facet in answer.facets], "nothing": nothing(store, state) if not answer.in_brush else [],
+        "facets": [_facet(state, *facet) for facet in answer.facets],
+        "nothing": nothing(store, state) if not answer.in_brush else [],
         "range": chart.short_range(answer.low, answer.high) if answer.low is not None and answer.high is not None else "no time",
-        "searched": store.records, "brush_text": chart.short_range(state.brush.start, state.brush.end) if state.brush else "",
+        "searched": store.records,
+        "brush_text": chart.short_range(state.brush.start, state.brush.end) if state.brush else "",
     }
 
 
 def _facet(state: State, name: str, values: tuple[tuple[str, int], ...], different: int) -> dict[str, Any]:
     top = max(n for _, n in values)
     items = [
-        {"value": value, "n": n, "width": round(100 * n / top, 1), "in": state.with_filter(name, value), "out": state.with_filter(name, value, out=True)} for value, n in values
+        {
+            "value": value,
+            "n": n,
+            "width": round(100 * n / top, 1),
+            "in": state.with_filter(name, value),
+            "out": state.with_filter(name, value, out=True),
+        }
+        for value, n in values
     ]
     return {"name": name, "values": items, "different": different}
 
 
 def _row(record: dict[str, Any], n: int, found: Findings) -> dict[str, Any]:
     return {
-        "row": record[ROW], "n": n, "time": record.get("@timestamp"), "cells": [(name, record.get(name), css) for name, css in COLUMNS],
-        "message": record.get("message") or "", "severity": found.severity_of(record.get("escadre.id")),
+        "row": record[ROW],
+        "n": n,
+        "time": record.get("@timestamp"),
+        "cells": [(name, record.get(name), css) for name, css in COLUMNS],
+        "message": record.get("message") or "",
+        "severity": found.severity_of(record.get("escadre.id")),
     }
 
 
@@ -122,7 +155,12 @@ def problem(state: State, complaint: Complaint) -> dict[str, Any]:
         text, at = complaint.query, complaint.position
         parts = (text[:at], text[at : at + complaint.length] or " ", text[at + complaint.length :])
         where = "" if text == state.query else "in a filter, "
-        return {"title": complaint.problem[:1].upper() + complaint.problem[1:], "text": f"{where}character {at + 1}", "do": complaint.do, "parts": parts}
+        return {
+            "title": complaint.problem[:1].upper() + complaint.problem[1:],
+            "text": f"{where}character {at + 1}",
+            "do": complaint.do,
+            "parts": parts,
+        }
     return {"title": escape(complaint.what), "text": "", "do": complaint.do, "parts": None}
 
 
@@ -144,7 +182,7 @@ def nothing(store: Store, state: State) -> list[dict[str, Any]]:
 
 
 def drawer(store: Store, state: State, answer: Answer, found: Findings) -> dict[str, Any]:
-    """One record: position, sentence, fields by group, findings that cite it, provenance, JSON. Raises Complaint where there is no such record."""
+    """One record: position, sentence, fields by group, findings that cite it, provenance, JSON. Raises Complaint."""
     found_records = store.by_rows([state.open or 0])
     if not found_records:
         return {"record": None, "close": state.url(open=None)}
@@ -153,10 +191,21 @@ def drawer(store: Store, state: State, answer: Answer, found: Findings) -> dict[
     position = store.position(answer.hits, row, descending=state.descending)
     cited = found.citing(record.get("escadre.id"))
     return {
-        "record": record, "row": row, "position": position, "of": answer.in_brush, "groups": groups(record, state), "close": state.url(open=None),
-        "message": record.get("message") or "", "dataset": record.get("event.dataset", ""), "severity": found.severity_of(record.get("escadre.id")),
-        "findings": cited, "json_lines": _json(record), "marks": answer.marks, "neighbours": neighbours(record, state),
-        "provenance": [(name, record[name]) for name in PROVENANCE if name in record], "count": sum(1 for _ in record),
+        "record": record,
+        "row": row,
+        "position": position,
+        "of": answer.in_brush,
+        "groups": groups(record, state),
+        "close": state.url(open=None),
+        "message": record.get("message") or "",
+        "dataset": record.get("event.dataset", ""),
+        "severity": found.severity_of(record.get("escadre.id")),
+        "findings": cited,
+        "json_lines": _json(record),
+        "marks": answer.marks,
+        "neighbours": neighbours(record, state),
+        "provenance": [(name, record[name]) for name in PROVENANCE if name in record],
+        "count": sum(1 for _ in record),
     }
 
 
@@ -164,7 +213,11 @@ def _json(record: dict[str, Any]) -> Markup:
     """The record as indented JSON; line ends are ours, everything else is evidence."""
     text = json.dumps(record, indent=2, ensure_ascii=False)
     cut = text[:65_536]
-    more = Markup('\n<span class="aside">{} of {} characters shown</span>').format("65,536", f"{len(text):,}") if len(text) > len(cut) else Markup("")
+    more = (
+        Markup('\n<span class="aside">{} of {} characters shown</span>').format("65,536", f"{len(text):,}")
+        if len(text) > len(cut)
+        else Markup("")
+    )
     return Markup("\n").join(show.evidence(line, None, 65_536) for line in cut.split("\n")) + more
 
 
@@ -205,7 +258,12 @@ def _leaves(name: str, value: Any) -> list[tuple[str, Any]]:
 def _field(name: str, value: Any, state: State) -> dict[str, Any]:
     text = "–" if value is None else "true" if value is True else "false" if value is False else str(value)
     can = value is not None and text not in ("[]", "{}") and len(text) <= 2000
-    return {"name": name, "text": text, "in": state.with_filter(name, text) if can else "", "out": state.with_filter(name, text, out=True) if can else ""}
+    return {
+        "name": name,
+        "text": text,
+        "in": state.with_filter(name, text) if can else "",
+        "out": state.with_filter(name, text, out=True) if can else "",
+    }
 
 
 def when(text: str | None, *, year: bool = True) -> Markup:
@@ -215,7 +273,9 @@ def when(text: str | None, *, year: bool = True) -> Markup:
     date, _, rest = text.rstrip("Z").partition("T")
     clock, _, fraction = rest.partition(".")
     shown = clock + (f".{(fraction + '000')[:3]}" if year else "")
-    return Markup('<time datetime="{}" title="{} UTC"><span class="d">{} </span>{}</time>').format(show.plain(text), show.plain(text), show.evidence(date if year else date[5:]), show.evidence(shown))
+    return Markup('<time datetime="{}" title="{} UTC"><span class="d">{} </span>{}</time>').format(
+        show.plain(text), show.plain(text), show.evidence(date if year else date[5:]), show.evidence(shown)
+    )
 
 
 def completion(store: Store, word: str) -> dict[str, Any]:
@@ -225,7 +285,12 @@ def completion(store: Store, word: str) -> dict[str, Any]:
     if colon and name in store.columns and known[name].type in ("keyword", "long", "boolean", "ip"):
         values, different = store.facet(store.ask(""), name, 400)
         low = begin.strip('"').lower()
-        return {"title": f"Values of {name}", "fields": [], "values": [(v, n) for v, n in values if v.lower().startswith(low)][:10], "different": different}
+        return {
+            "title": f"Values of {name}",
+            "fields": [],
+            "values": [(v, n) for v, n in values if v.lower().startswith(low)][:10],
+            "different": different,
+        }
     low = word.lower()
     fields = sorted((f for f in store.columns if low in f.lower()), key=lambda f: (not f.startswith(low), f))[:10] if low else []
     return {"title": "Fields", "fields": [(f, known[f].meaning, known[f].type) for f in fields], "values": [], "different": 0}

@@ -36,12 +36,12 @@ class Findings:
                 self._citing.setdefault(str(record), []).append(n)
             at = nanoseconds(finding.get("escadre.first") or finding.get("@timestamp"))
             if at is not None:
-                self.moments.append((at, str(finding.get("escadre.severity") or "informational"), title(finding)))
+                self.moments.append((at, level(finding), title(finding)))
 
     def severity_of(self, record: str | None) -> str:
         """The highest severity of the findings that cite a record, or ''."""
         cited = self._citing.get(record or "")
-        return str(self.all[cited[0]].get("escadre.severity") or "informational") if cited else ""
+        return level(self.all[cited[0]]) if cited else ""
 
     def citing(self, record: str | None) -> list[dict[str, Any]]:
         """Rows for the findings that cite a record."""
@@ -49,11 +49,17 @@ class Findings:
 
     def counts(self) -> list[tuple[str, int]]:
         """(severity, number), most severe first, severities without findings left out but for the four that a person looks for."""
-        tally = {name: 0 for name in SEVERITIES}
+        tally = dict.fromkeys(SEVERITIES, 0)
         for finding in self.all:
-            name = str(finding.get("escadre.severity") or "informational")
+            name = level(finding)
             tally[name if name in tally else "informational"] += 1
         return [(name, n) for name, n in tally.items() if n or name != "informational"]
+
+
+def level(finding: dict[str, Any]) -> str:
+    """The severity of a finding; what is none of the five is informational."""
+    found = finding.get("escadre.severity")
+    return found if isinstance(found, str) and found in SEVERITIES else "informational"
 
 
 def title(finding: dict[str, Any]) -> str:
@@ -64,10 +70,16 @@ def title(finding: dict[str, Any]) -> str:
 def row(finding: dict[str, Any]) -> dict[str, Any]:
     """What a line of the list shows."""
     return {
-        "id": str(finding.get("escadre.id") or ""), "severity": str(finding.get("escadre.severity") or "informational"), "title": title(finding), "host": str(finding.get("host.name") or "–"),
-        "count": int(finding.get("escadre.count") or len(finding.get("escadre.records") or []) or 1), "first": finding.get("escadre.first") or finding.get("@timestamp"),
-        "confidence": "logged" if finding.get("escadre.confidence") == "logged" else "inferred", "technique": [str(t) for t in finding.get("threat.technique.id") or []],
-        "rule": str(finding.get("rule.name") or finding.get("rule.id") or ""), "url": "/findings?" + urlencode({"open": str(finding.get("escadre.id") or "")}),
+        "id": str(finding.get("escadre.id") or ""),
+        "severity": level(finding),
+        "title": title(finding),
+        "host": str(finding.get("host.name") or "–"),
+        "count": int(finding.get("escadre.count") or len(finding.get("escadre.records") or []) or 1),
+        "first": finding.get("escadre.first") or finding.get("@timestamp"),
+        "confidence": "logged" if finding.get("escadre.confidence") == "logged" else "inferred",
+        "technique": [str(t) for t in finding.get("threat.technique.id") or []],
+        "rule": str(finding.get("rule.name") or finding.get("rule.id") or ""),
+        "url": "/findings?" + urlencode({"open": str(finding.get("escadre.id") or "")}),
     }
 
 
@@ -91,8 +103,17 @@ def view(store: Store, found: Findings, parameters: QueryParams) -> dict[str, An
 
     boxes = [(name, name not in off, url(off=sorted(off ^ {name}), open="")) for name in ("logged", "inferred")]
     return {
-        "counts": found.counts(), "total": len(found.all), "shown": len(shown), "groupings": [(key, name, key == grouping, url(group=key)) for key, name in GROUPINGS],
-        "groups": list(_groups([r for _, r in shown], str(grouping))), "filter": text, "off": sorted(off), "boxes": boxes, "url": url, "group": grouping, "chosen": chosen,
+        "counts": found.counts(),
+        "total": len(found.all),
+        "shown": len(shown),
+        "groupings": [(key, name, key == grouping, url(group=key)) for key, name in GROUPINGS],
+        "groups": list(_groups([r for _, r in shown], str(grouping))),
+        "filter": text,
+        "off": sorted(off),
+        "boxes": boxes,
+        "url": url,
+        "group": grouping,
+        "chosen": chosen,
         "detail": detail(store, shown[place][0], place, len(shown)) if place is not None else None,
     }
 
@@ -109,7 +130,9 @@ def _groups(rows: list[dict[str, Any]], grouping: str) -> Iterator[tuple[str, li
         yield "", rows
         return
     keys: Callable[[dict[str, Any]], list[str]] = {
-        "host": lambda r: [r["host"]], "technique": lambda r: r["technique"] or ["No technique"], "rule": lambda r: [r["rule"] or "No rule"],
+        "host": lambda r: [r["host"]],
+        "technique": lambda r: r["technique"] or ["No technique"],
+        "rule": lambda r: [r["rule"] or "No rule"],
     }[grouping]
     groups: dict[str, list[dict[str, Any]]] = {}
     for one in rows:
@@ -126,11 +149,24 @@ def detail(store: Store, finding: dict[str, Any], place: int, of: int) -> dict[s
     records = []
     for record in store.by_ids(ids[:SHOWN_RECORDS]):
         address = State(query=clause("escadre.id", str(record["escadre.id"])), open=record[ROW]).url()
-        records.append({"time": record.get("@timestamp"), "message": record.get("message") or record.get("event.dataset") or "", "url": address})
-    facts = [(name, ", ".join(map(str, v)) if isinstance(v, list) else str(v)) for name, v in finding.items() if name.startswith("rule.") and v]
+        records.append(
+            {"time": record.get("@timestamp"), "message": record.get("message") or record.get("event.dataset") or "", "url": address}
+        )
+    facts = [
+        (name, ", ".join(map(str, v)) if isinstance(v, list) else str(v)) for name, v in finding.items() if name.startswith("rule.") and v
+    ]
     return {
-        **row(finding), "place": place + 1, "of": of, "reason": str(finding.get("escadre.reason") or ""), "matched": matched, "target": target, "rule_facts": facts,
-        "records": records, "cited": len(ids), "last": finding.get("escadre.last"), "kind": str(finding.get("rule.category") or ""),
+        **row(finding),
+        "place": place + 1,
+        "of": of,
+        "reason": str(finding.get("escadre.reason") or ""),
+        "matched": matched,
+        "target": target,
+        "rule_facts": facts,
+        "records": records,
+        "cited": len(ids),
+        "last": finding.get("escadre.last"),
+        "kind": str(finding.get("rule.category") or ""),
         "host_url": State().with_filter("host.name", str(finding.get("host.name") or "")),
     }
 

@@ -10,13 +10,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CSP = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'; connect-src 'self'"
 HEADERS = (
-    (b"content-security-policy", CSP.encode()), (b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-opener-policy", b"same-origin"), (b"cross-origin-resource-policy", b"same-origin"), (b"x-frame-options", b"DENY"),
+    (b"content-security-policy", CSP.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 )
 REFUSED = (
     b'<!doctype html><html lang="en"><meta charset="utf-8"><title>The Eye</title><h1>This address needs its token</h1>'
-    b"<p>Open the line that <code>eye serve</code> printed: <code>http://127.0.0.1:PORT/?token=\xe2\x80\xa6</code>. The token changes at each start.</p></html>"
+    b"<p>Open the line that <code>eye serve</code> printed: <code>http://127.0.0.1:PORT/?token=\xe2\x80\xa6</code>."
+    b" The token changes at each start.</p></html>"
 )
 
 
@@ -66,7 +71,13 @@ class Guard:
 
 
 async def _answer(send: Send, status: int, body: bytes, more: list[tuple[bytes, bytes]] | None = None) -> None:
-    headers = [*HEADERS, (b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"no-store"), (b"content-length", str(len(body)).encode()), *(more or [])]
+    headers = [
+        *HEADERS,
+        (b"content-type", b"text/html; charset=utf-8"),
+        (b"cache-control", b"no-store"),
+        (b"content-length", str(len(body)).encode()),
+        *(more or []),
+    ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

@@ -30,7 +30,9 @@ class Pages:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.found = findings.Findings(read_findings(store.case))
-        self.environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+        self.environment = Environment(
+            loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        )
         self.environment.filters.update(ev=show.evidence, plain=show.plain, n=lambda n: f"{n:,}", when=discover.when, wbr=_breaks)
         self.environment.globals.update(plural=plural, severity=findings.css)
         self._lock = threading.Lock()
@@ -67,14 +69,19 @@ class Pages:
         except Complaint as complaint:
             return self.problem(request, state, complaint)
         view = discover.view(self.store, state, answer, self.found, time.monotonic() - began)
-        return self.page(request, state.url(), self.render("discover.html", "discover", view=view, state=state, problem=None, query=state.query))
+        return self.page(
+            request, state.url(), self.render("discover.html", "discover", view=view, state=state, problem=None, query=state.query)
+        )
 
     def problem(self, request: Request, state: State, complaint: Complaint) -> Response:
         told = discover.problem(state, complaint)
         if request.headers.get("hx-request"):
             body = self.render("problem.html", "discover", state=state, problem=told, query=state.query)
             return HTMLResponse(body, headers={"HX-Reswap": "none", "HX-Push-Url": "false"})
-        return HTMLResponse(self.render("discover.html", "discover", view=None, state=state, problem=told, query=state.query), 400 if isinstance(complaint, QueryComplaint) else 503)
+        return HTMLResponse(
+            self.render("discover.html", "discover", view=None, state=state, problem=told, query=state.query),
+            400 if isinstance(complaint, QueryComplaint) else 503,
+        )
 
     def drawer(self, request: Request) -> Response:
         """The record drawer alone, for the list that is already on the page."""
@@ -97,17 +104,32 @@ class Pages:
         return self.page(request, view["url"](), self.render("findings.html", "findings", view=view, query="", state=State(), problem=None))
 
     def page(self, request: Request, url: str, body: str) -> Response:
-        headers = {"HX-Push-Url": url} if request.headers.get("hx-request") and not request.headers.get("hx-history-restore-request") else {}
+        headers = (
+            {"HX-Push-Url": url} if request.headers.get("hx-request") and not request.headers.get("hx-history-restore-request") else {}
+        )
         return HTMLResponse(body, headers=headers)
 
     def missing(self, _request: Request, _error: Exception) -> Response:
         """No such page."""
-        return HTMLResponse(self.render("message.html", "", title="No such page", text="This address leads nowhere in this case.", query="", state=State(), problem=None), 404)
+        return HTMLResponse(
+            self.render(
+                "message.html",
+                "",
+                title="No such page",
+                text="This address leads nowhere in this case.",
+                query="",
+                state=State(),
+                problem=None,
+            ),
+            404,
+        )
 
     def defect(self, _request: Request, error: Exception) -> Response:
         """A defect says so, in one line, and the server goes on."""
         text = f"{type(error).__name__}. Records and findings are not touched. Run with ESCADRE_DEBUG=1 and report what it prints."
-        return HTMLResponse(self.render("message.html", "", title="A defect of the Eye", text=text, query="", state=State(), problem=None), 500)
+        return HTMLResponse(
+            self.render("message.html", "", title="A defect of the Eye", text=text, query="", state=State(), problem=None), 500
+        )
 
 
 def _breaks(name: str) -> Markup:

@@ -24,8 +24,12 @@ def application(store: Store, token: str, port: int) -> Guard:
     """The ASGI application of one case."""
     pages = Pages(store)
     routes = [
-        Route("/", pages.home), Route("/discover", pages.discover), Route("/drawer", pages.drawer), Route("/complete", pages.complete),
-        Route("/findings", pages.findings), Mount("/static", StaticFiles(directory=STATIC)),
+        Route("/", pages.home),
+        Route("/discover", pages.discover),
+        Route("/drawer", pages.drawer),
+        Route("/complete", pages.complete),
+        Route("/findings", pages.findings),
+        Mount("/static", StaticFiles(directory=STATIC)),
     ]
     return Guard(Starlette(routes=routes, exception_handlers={Exception: pages.defect, 404: pages.missing}), token, port)
 
@@ -38,11 +42,15 @@ def serve(path: str | Path, port: int = 0) -> None:
         try:
             listening.bind(("127.0.0.1", port))
         except OSError as e:
-            raise Complaint(f"port {port} on 127.0.0.1 cannot be had: {e.strerror or e}.", "Give another --port, or none to take a free one.", COULD_NOT) from e
+            raise Complaint(
+                f"port {port} on 127.0.0.1 cannot be had: {e.strerror or e}.", "Give another --port, or none to take a free one.", COULD_NOT
+            ) from e
         store, token = Store(path), secrets.token_urlsafe(24)
         number = listening.getsockname()[1]
         try:
-            config = uvicorn.Config(application(store, token, number), log_level="critical", access_log=False, lifespan="off", server_header=False)
+            config = uvicorn.Config(
+                application(store, token, number), log_level="critical", access_log=False, lifespan="off", server_header=False
+            )
             listening.listen(128)
             sys.stdout.write(f"http://127.0.0.1:{number}/?token={token}\n")
             sys.stdout.flush()

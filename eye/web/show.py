@@ -17,7 +17,7 @@ _NAMES = {0: "NUL", 7: "BEL", 8: "BS", 9: "TAB", 10: "LF", 13: "CR", 27: "ESC", 
 
 def hidden(c: str) -> bool:
     """Whether a character acts or hides instead of showing: control, format, direction, surrogate, private, line separators, odd blanks."""
-    return c != " " and not c.isprintable() or unicodedata.category(c) in ("Cf", "Cs", "Co") or c in "\u115f\u1160\u3164\uffa0\u2800"
+    return (c != " " and not c.isprintable()) or unicodedata.category(c) in ("Cf", "Cs", "Co") or c in "\u115f\u1160\u3164\uffa0\u2800"
 
 
 def label(c: str) -> Markup:

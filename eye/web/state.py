@@ -108,6 +108,11 @@ def read(parameters: QueryParams) -> State:
     """The state that an address says; what is not understood is left out."""
     filters: Iterable[str] = [f for f in parameters.getlist("f") if f.strip("~ ")][:MAX_FILTERS]
     return State(
-        query=parameters.get("q", "").strip(), filters=tuple(dict.fromkeys(filters)), brush=window(parameters.get("t")), zoom=window(parameters.get("z")),
-        descending=parameters.get("sort") == "-", start=_number(parameters.get("from"), 2**40) or 0, open=_number(parameters.get("open"), 2**63 - 1),
+        query=parameters.get("q", "").strip(),
+        filters=tuple(dict.fromkeys(filters)),
+        brush=window(parameters.get("t")),
+        zoom=window(parameters.get("z")),
+        descending=parameters.get("sort") == "-",
+        start=_number(parameters.get("from"), 2**40) or 0,
+        open=_number(parameters.get("open"), 2**63 - 1),
     )

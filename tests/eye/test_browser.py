@@ -16,10 +16,24 @@ from tests.eye.conftest import Served, read_lines, write_lines
 pytestmark = pytest.mark.browser
 
 HOSTILE = [
-    "<img src=x onerror=window.canary=1>", "<script>window.canary=1</script>", "\"><svg onload=window.canary=1>", "javascript:window.canary=1",
-    "{{constructor.constructor('window.canary=1')()}}", "{% raw %}{{7*7}}", "\x1b[31mred\x1b[0m\x07\x00", "invoice\u202efdp.exe", "a\u2028b\u200bc\ufeff",
-    "' onmouseover='window.canary=1", "<a href=x hx-get=/x hx-trigger=load hx-on::load=window.canary=1>", "<style>*{display:none}</style>", "</title></textarea></pre><b>", "&lt;b&gt;&amp;",
-    "=cmd|' /C calc'!A0", "%0d%0aSet-Cookie:x=1", "\U000e0041\ue000*", "x" * 200_000,
+    "<img src=x onerror=window.canary=1>",
+    "<script>window.canary=1</script>",
+    '"><svg onload=window.canary=1>',
+    "javascript:window.canary=1",
+    "{{constructor.constructor('window.canary=1')()}}",
+    "{% raw %}{{7*7}}",
+    "\x1b[31mred\x1b[0m\x07\x00",
+    "invoice\u202efdp.exe",
+    "a\u2028b\u200bc\ufeff",
+    "' onmouseover='window.canary=1",
+    "<a href=x hx-get=/x hx-trigger=load hx-on::load=window.canary=1>",
+    "<style>*{display:none}</style>",
+    "</title></textarea></pre><b>",
+    "&lt;b&gt;&amp;",
+    "=cmd|' /C calc'!A0",
+    "%0d%0aSet-Cookie:x=1",
+    "\U000e0041\ue000*",
+    "x" * 200_000,
 ]
 
 
@@ -203,7 +217,9 @@ def test_findings_are_counted_grouped_and_lead_to_their_records(page, made):
 def test_both_themes_hold_and_the_page_never_scrolls(browser, served):
     for scheme in ("light", "dark"):
         one = Page(browser, served, scheme)
-        assert one.page.evaluate("document.documentElement.scrollHeight <= innerHeight && document.documentElement.scrollWidth <= innerWidth")
+        assert one.page.evaluate(
+            "document.documentElement.scrollHeight <= innerHeight && document.documentElement.scrollWidth <= innerWidth"
+        )
         one.page.click("#theme")
         assert one.page.evaluate("document.documentElement.dataset.theme") == ("dark" if scheme == "light" else "light")
         one.close()
@@ -216,15 +232,48 @@ def hostile(tmp_path_factory):
     records, findings = [], []
     for n, text in enumerate(HOSTILE):
         key = f"{n:032x}"
-        records.append({
-            "@timestamp": f"2026-01-01T00:00:{n:02d}Z", "event.dataset": text[:50], "event.kind": "event", "event.category": [text], "event.type": [text], "event.action": text, "event.code": text,
-            "message": text, "host.name": text, "user.name": text, "process.name": text, "process.command_line": text, "winlog.event_data": {text[:300]: text}, "escadre.collection": "c", "escadre.member": 0,
-            "escadre.source": text, "escadre.locator": text, "escadre.state": "live", "escadre.parser": "x/1", "escadre.id": key,
-        })
-        findings.append({
-            "@timestamp": f"2026-01-01T00:00:{n:02d}Z", "message": text, "host.name": text, "rule.id": text, "rule.name": text, "threat.technique.id": [text[:40]], "escadre.severity": ["critical", text][n % 2],
-            "escadre.confidence": text, "escadre.reason": text, "escadre.matched": {text[:200]: text}, "escadre.target": {"path": text, "data": text}, "escadre.records": [key], "escadre.id": f"f{key}", "escadre.count": 1,
-        })
+        records.append(
+            {
+                "@timestamp": f"2026-01-01T00:00:{n:02d}Z",
+                "event.dataset": text[:50],
+                "event.kind": "event",
+                "event.category": [text],
+                "event.type": [text],
+                "event.action": text,
+                "event.code": text,
+                "message": text,
+                "host.name": text,
+                "user.name": text,
+                "process.name": text,
+                "process.command_line": text,
+                "winlog.event_data": {text[:300]: text},
+                "escadre.collection": "c",
+                "escadre.member": 0,
+                "escadre.source": text,
+                "escadre.locator": text,
+                "escadre.state": "live",
+                "escadre.parser": "x/1",
+                "escadre.id": key,
+            }
+        )
+        findings.append(
+            {
+                "@timestamp": f"2026-01-01T00:00:{n:02d}Z",
+                "message": text,
+                "host.name": text,
+                "rule.id": text,
+                "rule.name": text,
+                "threat.technique.id": [text[:40]],
+                "escadre.severity": ["critical", text][n % 2],
+                "escadre.confidence": text,
+                "escadre.reason": text,
+                "escadre.matched": {text[:200]: text},
+                "escadre.target": {"path": text, "data": text},
+                "escadre.records": [key],
+                "escadre.id": f"f{key}",
+                "escadre.count": 1,
+            }
+        )
     write_lines(case / "records" / "evtx" / "c.jsonl.zst", records)
     write_lines(case / "findings.jsonl.zst", findings)
     (case / "case.json").write_text("{}")
@@ -292,5 +341,15 @@ def test_only_the_token_opens_and_only_from_here(served):
     assert get(served.base + "/discover", **good, **{"Sec-Fetch-Site": "cross-site"})[0] == 403
     for trick in ("/static/../cli.py", "/static/%2e%2e/cli.py", "/static//etc/passwd", "/nothing"):
         assert get(served.base + trick, **good)[0] == 404
-    for odd in ("from=99999999999999999999", "open=abc", "open=9223372036854775807", "t=x..y", "z=..", "f=%00", "q=%ff", "from=-1", "f=" + "a" * 5000):
+    for odd in (
+        "from=99999999999999999999",
+        "open=abc",
+        "open=9223372036854775807",
+        "t=x..y",
+        "z=..",
+        "f=%00",
+        "q=%ff",
+        "from=-1",
+        "f=" + "a" * 5000,
+    ):
         assert get(served.base + "/discover?" + odd, **good)[0] in (200, 400)

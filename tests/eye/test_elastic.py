@@ -1,4 +1,5 @@
-"""Loading a real case into a real Elasticsearch: counts, types, times and ids hold, a second load changes nothing, both engines find the same.
+"""Loading a real case into a real Elasticsearch: counts, types, times and ids hold, a second load changes nothing,
+both engines find the same.
 
 The test server lacks the module analysis-common: the loader meets that by itself (phrases are then in lower case).
 """
@@ -48,7 +49,12 @@ def server():
 
 
 def load(case, url, name):
-    return subprocess.run([sys.executable, "-m", "eye.cli", "load", str(case), "--url", url, "--name", name, "--json"], capture_output=True, text=True, cwd=ROOT)
+    return subprocess.run(
+        [sys.executable, "-m", "eye.cli", "load", str(case), "--url", url, "--name", name, "--json"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +74,9 @@ def ids(client, index, query):
     pit = client.open_point_in_time(index=index, keep_alive="1m", ignore_unavailable=True)["id"]
     while True:
         more = {"search_after": after} if after else {}
-        page = client.search(pit={"id": pit, "keep_alive": "1m"}, query=query, size=5000, sort=["_shard_doc"], source=False, **more)["hits"]["hits"]
+        page = client.search(pit={"id": pit, "keep_alive": "1m"}, query=query, size=5000, sort=["_shard_doc"], source=False, **more)[
+            "hits"
+        ]["hits"]
         if not page:
             return found
         found |= {hit["_id"] for hit in page}
@@ -95,10 +103,22 @@ def test_types_times_and_values_hold(loaded, few_records):
     index = f"escadre-{name}-logs"
     caps = client.field_caps(index=index, fields="*")["fields"]
     assert {caps[f]["keyword"]["type"] for f in ("event.code", "winlog.record_id", "process.name")} == {"keyword"}
-    assert "date_nanos" in caps["@timestamp"] and "ip" in caps["source.ip"] and "long" in caps["process.pid"] and "flattened" in caps["winlog.event_data"]
+    assert (
+        "date_nanos" in caps["@timestamp"]
+        and "ip" in caps["source.ip"]
+        and "long" in caps["process.pid"]
+        and "flattened" in caps["winlog.event_data"]
+    )
     for record in [r for r in few_records if r["@timestamp"]][:: max(1, len(few_records) // 25)]:
-        found = client.search(index=f"{index},escadre-{name}-state", ignore_unavailable=True, query={"ids": {"values": [record["escadre.id"]]}}, fields=[{"field": "@timestamp", "format": "strict_date_optional_time_nanos"}])["hits"]["hits"][0]
-        assert {k: v for k, v in found["_source"].items() if k != "escadre.raw_dates"} == {k: v for k, v in record.items() if k in found["_source"]}
+        found = client.search(
+            index=f"{index},escadre-{name}-state",
+            ignore_unavailable=True,
+            query={"ids": {"values": [record["escadre.id"]]}},
+            fields=[{"field": "@timestamp", "format": "strict_date_optional_time_nanos"}],
+        )["hits"]["hits"][0]
+        assert {k: v for k, v in found["_source"].items() if k != "escadre.raw_dates"} == {
+            k: v for k, v in record.items() if k in found["_source"]
+        }
         assert set(record) - set(found["_source"]) == set()
         assert found["fields"]["@timestamp"][0].rstrip("0Z.") == record["@timestamp"].rstrip("0Z.")
 
@@ -135,7 +155,9 @@ def test_dates_outside_the_range_stay_absent_and_are_kept_as_text():
     from eye.elastic.load import Loaded, document
 
     done = Loaded()
-    sent = document({"@timestamp": "1601-01-01T00:00:00Z", "file.mtime": "2020-01-01T00:00:00Z", "source.ip": "nonsense", "event.code": "1"}, done)
+    sent = document(
+        {"@timestamp": "1601-01-01T00:00:00Z", "file.mtime": "2020-01-01T00:00:00Z", "source.ip": "nonsense", "event.code": "1"}, done
+    )
     assert "@timestamp" not in sent and sent["escadre.raw_dates"] == {"@timestamp": "1601-01-01T00:00:00Z"} and "source.ip" not in sent
     assert (done.out_of_range, done.misfit) == (1, 1) and sent["file.mtime"] == "2020-01-01T00:00:00Z"
 

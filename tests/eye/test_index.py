@@ -12,9 +12,9 @@ import time
 
 import pytest
 
-from tests.conftest import ROOT
 from eye.index import index
 from eye.store import Store
+from tests.conftest import ROOT
 
 
 def eye(*arguments, **more):
@@ -57,7 +57,9 @@ def test_a_kill_at_any_moment_leaves_a_case_whose_next_index_is_whole(case):
     whole = None
     for delay in (0.4, 0.6, 0.8):
         shutil.rmtree(case / "index", ignore_errors=True)
-        with subprocess.Popen([sys.executable, "-m", "eye.cli", "index", str(case)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT) as running:
+        with subprocess.Popen(
+            [sys.executable, "-m", "eye.cli", "index", str(case)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT
+        ) as running:
             time.sleep(delay)
             running.send_signal(signal.SIGKILL)
         for folder in (case / "index").glob("parts/*/*"):
