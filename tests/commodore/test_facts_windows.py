@@ -56,7 +56,8 @@ def system(**zone):
 @pytest.mark.parametrize(
     ("values", "zone"),
     [
-        ({"TimeZoneKeyName": "romance standard time", "Bias": 0}, "Europe/Paris"), ({"TimeZoneKeyName": "Tokyo Standard Time\0junk"}, "Asia/Tokyo"),
+        ({"TimeZoneKeyName": "romance standard time", "Bias": 0}, "Europe/Paris"),
+        ({"TimeZoneKeyName": "Tokyo Standard Time\0junk"}, "Asia/Tokyo"),
         ({"TimeZoneKeyName": "Of My Own", "Bias": -60}, "+01:00"), ({"Bias": 210}, "-03:30"), ({"Bias": -345}, "+05:45"), ({}, ""),
         ({"Bias": 300, "ActiveTimeBias": 240, "DynamicDaylightTimeDisabled": 1}, "-04:00"), ({"Bias": 99_999}, ""),
     ],

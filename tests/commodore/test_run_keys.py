@@ -49,7 +49,8 @@ def test_every_kind_of_run_key_is_read_in_machine_and_user_hives():
         f"{base}/RunServices", f"{base}/RunServicesOnce", f"{base}/Policies/Explorer/Run", f"Wow6432Node/{base}/Run",
         "Microsoft/Windows NT/CurrentVersion/Terminal Server/Install/Software/Microsoft/Windows/CurrentVersion/Run",
     ]
-    for below, source, view in (("", CONFIG + "SOFTWARE", "HKLM\\SOFTWARE"), ("Software/", "C:\\Users\\agnes.m\\NTUSER.DAT", f"HKU\\{USER}")):
+    user = ("Software/", "C:\\Users\\agnes.m\\NTUSER.DAT", f"HKU\\{USER}")
+    for below, source, view in (("", CONFIG + "SOFTWARE", "HKLM\\SOFTWARE"), user):
         data = hive(**{below + place: {f"v{i}": f"C:\\p{i}.exe"} for i, place in enumerate(places)})
         records, problems = run(run_keys, data, source)
         assert {r.fields["registry.path"] for r in records} == {
@@ -84,7 +85,8 @@ def test_a_refused_log_is_a_problem_and_the_hive_is_still_read():
     [
         ("C:\\Users\\agnes.m\\ntuser.dat", f"HKU\\{USER}"), ("C:\\Users\\paul\\NTUSER.DAT", "HKU\\paul"),
         ("C:\\Windows\\ServiceProfiles\\LocalService\\NTUSER.DAT", "HKU\\S-1-5-19"),
-        ("C:\\Windows\\System32\\config\\systemprofile\\NTUSER.DAT", "HKU\\S-1-5-18"), ("C:\\Windows\\System32\\config\\DEFAULT", "HKU\\.DEFAULT"),
+        ("C:\\Windows\\System32\\config\\systemprofile\\NTUSER.DAT", "HKU\\S-1-5-18"),
+        ("C:\\Windows\\System32\\config\\DEFAULT", "HKU\\.DEFAULT"),
         ("C:\\case\\NTUSER.DAT", "HKU\\agnes.m"), ("C:\\Documents and Settings\\joe\\NTUSER.DAT", "HKU\\joe"),
         ("C:\\case\\NTUSER-copy.DAT", "?\\NTUSER-copy.DAT"), ("/mnt/x/Users/paul/NTUSER.DAT", "HKU\\paul"),
     ],
@@ -117,7 +119,8 @@ def test_userinit_and_shell_are_whole_lists_and_only_values_that_start_something
     assert {r.fields["registry.value"]: r.fields.get("process.executable") for r in records} == {
         "Userinit": "C:\\Windows\\system32\\userinit.exe", "DllName": None,
     }
-    data = hive(**{"Software/" + nt: {"Shell": "C:\\evil.exe"}, "Software/Microsoft/Windows/CurrentVersion/Policies/System": {"Shell": "e.exe"}})
+    policy = "Software/Microsoft/Windows/CurrentVersion/Policies/System"
+    data = hive(**{"Software/" + nt: {"Shell": "C:\\evil.exe"}, policy: {"Shell": "e.exe"}})
     records, _ = run(winlogon, data, "C:\\Users\\agnes.m\\NTUSER.DAT")
     assert [r.fields["user.name"] for r in records] == ["agnes.m", "agnes.m"]
 
@@ -229,7 +232,9 @@ def test_services_that_only_the_logs_have(corpus):
 
 
 @pytest.mark.parametrize("artefact", ALL, ids=lambda a: a.ARTEFACT.name)
-@pytest.mark.parametrize("data", [b"", b"regf", bytes(9000), b"MZ" * 5000, FILES["NTUSER.DAT.LOG1"]], ids=["empty", "short", "zeroes", "exe", "log"])
+@pytest.mark.parametrize(
+    "data", [b"", b"regf", bytes(9000), b"MZ" * 5000, FILES["NTUSER.DAT.LOG1"]], ids=["empty", "short", "zeroes", "exe", "log"],
+)
 def test_what_is_no_hive_is_one_problem(artefact, data):
     records, problems = run(artefact, data)
     assert not records
@@ -237,7 +242,11 @@ def test_what_is_no_hive_is_one_problem(artefact, data):
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.sampled_from(["SYSTEM", "SOFTWARE", "NTUSER.DAT"]), st.lists(st.tuples(st.integers(0, 12287), st.integers(0, 255)), max_size=50), st.integers(0, 12288))
+@given(
+    st.sampled_from(["SYSTEM", "SOFTWARE", "NTUSER.DAT"]),
+    st.lists(st.tuples(st.integers(0, 12287), st.integers(0, 255)), max_size=50),
+    st.integers(0, 12288),
+)
 def test_damage_never_raises_and_fields_keep_their_types(name, flips, end):
     data = bytearray(FILES[name])
     for at, value in flips:

@@ -34,7 +34,8 @@ def task(date="2026-07-01T10:00:00", user="S-1-5-18", actions=EXEC):
 
 
 @pytest.mark.parametrize("encode", [
-    lambda t: t.encode("utf-16"), lambda t: t.encode("utf-16-le"), lambda t: b"\xfe\xff" + t.encode("utf-16-be"), lambda t: t.encode("utf-8"),
+    lambda t: t.encode("utf-16"), lambda t: t.encode("utf-16-le"), lambda t: b"\xfe\xff" + t.encode("utf-16-be"),
+    lambda t: t.encode("utf-8"),
     lambda t: t.encode("utf-8-sig"), lambda t: ('<?xml version="1.0" encoding="UTF-16"?>\r\n' + t).encode("utf-8"),
     lambda t: ('<?xml version="1.0" encoding="UTF-8"?>' + t).encode("utf-16"), lambda t: t.encode("utf-16") + b"\0\0",
 ])
@@ -50,7 +51,8 @@ def test_any_encoding_is_read_whatever_the_declaration_says(encode):
 @pytest.mark.parametrize(
     ("date", "utc", "inferred"),
     [
-        ("2026-07-01T10:00:00", "2026-07-01T08:00:00Z", ["zone"]), ("2026-01-01T10:00:00.1234567", "2026-01-01T09:00:00.1234567Z", ["zone"]),
+        ("2026-07-01T10:00:00", "2026-07-01T08:00:00Z", ["zone"]),
+        ("2026-01-01T10:00:00.1234567", "2026-01-01T09:00:00.1234567Z", ["zone"]),
         ("2026-07-01T10:00:00Z", "2026-07-01T10:00:00Z", None), ("2026-07-01T10:00:00.5-05:00", "2026-07-01T15:00:00.5Z", None),
         ("yesterday", None, None), ("0001-01-01T00:00:00+14:00", None, None), ("", None, None),
     ],
@@ -71,7 +73,8 @@ def test_without_a_known_zone_a_local_date_is_no_timestamp():
 
 def test_all_actions_are_kept_in_their_order():
     actions = (
-        EXEC + "<ComHandler><ClassId>{C}</ClassId></ComHandler><SendEmail><To>a@example.org</To></SendEmail><ShowMessage><Body>b</Body></ShowMessage>"
+        EXEC + "<ComHandler><ClassId>{C}</ClassId></ComHandler><SendEmail><To>a@example.org</To></SendEmail>"
+        "<ShowMessage><Body>b</Body></ShowMessage>"
     )
     (fields,), _ = run(task(actions=actions).encode())
     assert fields["escadre.task.action_types"] == ["Exec", "ComHandler", "SendEmail", "ShowMessage"]
@@ -84,7 +87,7 @@ def test_all_actions_are_kept_in_their_order():
 
 def test_tasks_of_the_corpus(corpus):
     folder = corpus / "tasks"
-    files = [p for p in folder.rglob("*.xml")]
+    files = list(folder.rglob("*.xml"))
     assert len(files) == 7
     read = {p.stem: run(p.read_bytes(), f"C:\\Windows\\System32\\Tasks\\{p.name}") for p in files}
     assert all(len(records) == 1 and not problems for records, problems in read.values())
@@ -119,7 +122,8 @@ BOMB = "<!DOCTYPE t [<!ENTITY a 'aaaaaaaaaa'>" + "".join(f"<!ENTITY {chr(98 + i)
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "empty file"), (b"\0" * 64, "nothing but zeroes"), (b"<Task>", "no XML"), (b"<html/>", "its root is html"), (b"\xff\xfe<", "no XML"),
+        (b"", "empty file"), (b"\0" * 64, "nothing but zeroes"), (b"<Task>", "no XML"),
+        (b"<html/>", "its root is html"), (b"\xff\xfe<", "no XML"),
         ((BOMB + "<Task><Actions>&j;</Actions></Task>").encode(), "no document type"),
         (b'<!DOCTYPE t SYSTEM "file:///etc/passwd"><Task/>', "no document type"), (b"<Task>" + b"<a>" * 100_000, "no XML"),
         (b"MZ\x90\0" + bytes(300), "no XML"),
@@ -146,7 +150,11 @@ JOB = bytes.fromhex("00060100") + b"Z" * 16 + bytes.fromhex("46005000") + bytes(
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.sampled_from([task().encode("utf-16"), task().encode(), JOB]), st.lists(st.tuples(st.integers(0, 900), st.integers(0, 255)), max_size=20), st.integers(0, 900))
+@given(
+    st.sampled_from([task().encode("utf-16"), task().encode(), JOB]),
+    st.lists(st.tuples(st.integers(0, 900), st.integers(0, 255)), max_size=20),
+    st.integers(0, 900),
+)
 def test_damage_never_raises(data, flips, end):
     data = bytearray(data)
     for at, value in flips:
