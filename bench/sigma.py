@@ -86,7 +86,7 @@ def main() -> None:
         reference = reference or (per if size else 0.0)
         memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
         print(
-            f"{detection.loaded:>7,} {1 / per if per else 0:>10,.0f} {per * 1e6:>10.1f} {per / unit_b:>6.2f} "
+            f"{detection.loaded:>7,} {1 / per if detection.loaded else 0:>10,.0f} {per * 1e6:>10.1f} {per / unit_b:>6.2f} "
             f"{per / reference if reference else 0:>12.2f} {len(hits):>7,} "
             f"{len({h.rule for h in hits}):>10,} {cold:>7.2f} {warm:>7.2f} {memory:>5.0f}"
         )

@@ -56,6 +56,7 @@ class Mechanism:
     severity: str
     remove: str
     kind: str
+    targets: tuple[str, ...]
     rule: Rule
 
     def concerns(self, record: dict[str, Any]) -> bool:
@@ -138,6 +139,7 @@ def _mechanism(file: str, row: dict[str, Any]) -> Mechanism:
         row["severity"],
         row["remove"],
         row["kind"],
+        tuple(row["targets"]),
         rule,
     )
 

@@ -65,6 +65,15 @@ def test_rows_test_only_fields_that_their_dataset_has() -> None:
         assert {field for field, _ in m.where} <= declared, m.id
 
 
+def test_scout_collects_what_each_row_needs() -> None:
+    from scout.targets import load
+
+    known = {t.id: t for t in load()}
+    for m in mechanisms():
+        assert set(m.targets) <= set(known), m.id
+        assert any(m.dataset in known[target].reads for target in m.targets), m.id
+
+
 def test_patterns_are_quick_on_hostile_text() -> None:
     for os in ("windows", "linux"):
         for text in (

@@ -217,9 +217,9 @@ def _windows_odd(p: Planter, host: str, i: int) -> None:
 def _task(command: str, arguments: str) -> str:
     return (
         '<?xml version="1.0" encoding="UTF-16"?>\n<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">'
-        '<Triggers><LogonTrigger/></Triggers>'
+        "<Triggers><LogonTrigger/></Triggers>"
         '<Principals><Principal id="A"><UserId>S-1-5-18</UserId></Principal></Principals><Actions Context="A">'
-        f'<Exec><Command>{command}</Command>'
+        f"<Exec><Command>{command}</Command>"
         f"<Arguments>{arguments}</Arguments></Exec></Actions></Task>"
     )
 
