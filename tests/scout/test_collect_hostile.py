@@ -348,3 +348,21 @@ def test_names_that_differ_only_in_case_are_both_taken(root, collected):
     archive = collected(disk, "--targets", "WE01")
     for name in ("Security.evtx", "SECURITY.EVTX"):
         assert archive.content(f"C:\\Windows\\System32\\winevt\\Logs\\{name}") == name.encode()
+
+
+def test_a_real_ntfs_volume_gives_its_hives_and_its_file_table(windows, collected, tmp_path):
+    need(AS_ROOT and shutil.which("mkntfs") and shutil.which("ntfs-3g") and Path("/dev/fuse").exists(), "mkntfs, ntfs-3g and /dev/fuse")
+    image, point = tmp_path / "disk.img", tmp_path / "disk"
+    point.mkdir()
+    with image.open("wb") as out:
+        out.truncate(40_000_000)
+    subprocess.run(["mkntfs", "-q", "-F", str(image)], check=True, capture_output=True)
+    with mounted("-t", "ntfs-3g", "-o", "loop", str(image), str(point)):
+        shutil.copytree(windows / "Windows/System32/config", point / "Windows/System32/config")
+    with mounted("-t", "ntfs-3g", "-o", "loop,ro,show_sys_files", str(image), str(point)):
+        archive = collected(point, "--targets", "WR01,WN01")
+    hive = "C:\\Windows\\System32\\config\\SYSTEM"
+    assert archive.content(hive) == (windows / "Windows/System32/config/SYSTEM").read_bytes()
+    table = archive.content("C:\\$MFT")
+    assert table.startswith(b"FILE") and len(table) % 1024 == 0 and "SYSTEM.LOG1".encode("utf-16-le") in table
+    assert "mode" not in archive.custody[hive]
