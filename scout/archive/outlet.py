@@ -65,11 +65,27 @@ class File:
         except OSError as e:
             raise Complaint(f"{path} cannot be written: {e.strerror}.", "Give a directory that exists and can be written (-o).") from e
         self.sha256 = hashlib.sha256()
-        self.size = self.chunks = 0
+        self.size = 0
         self.error: OSError | None = None
+        self._waiting = bytearray()
+        self._header = -1
 
     def write(self, data: bytes) -> int:
-        view = memoryview(data)
+        """What age gives: its header, then chunks. They wait for `push`, a frame's at a time."""
+        if self._header < 0 and len(data) == CHUNK + 16:
+            self._header = self.size + len(self._waiting)
+        self._waiting += data
+        return len(data)
+
+    @property
+    def chunks(self) -> int:
+        """Whole chunks of age that are in the file."""
+        return max(self.size - self._header, 0) // (CHUNK + 16) if self._header >= 0 else 0
+
+    def push(self) -> None:
+        """Hand to the system what waits."""
+        view = memoryview(bytes(self._waiting))
+        self._waiting.clear()
         while view:
             try:
                 n = os.write(self._fd, view)
@@ -79,15 +95,13 @@ class File:
             self.sha256.update(view[:n])
             self.size += n
             view = view[n:]
-        if len(data) == CHUNK + 16:
-            self.chunks += 1
-        return len(data)
 
     def flush(self) -> None:
-        """Nothing is buffered here."""
+        """Asked for by age at its end."""
 
     def sync(self) -> None:
         """Content reaches the disk."""
+        self.push()
         try:
             getattr(os, "fdatasync", os.fsync)(self._fd)
         except OSError as e:
@@ -266,6 +280,7 @@ class Outlet:
 
         try:
             pyrage.encrypt_io(_Pull(self._stream()), self.file, recipients)
+            self.file.push()
             self._whole = True
             self.file.sync()
         except BaseException as e:  # whatever age, zstd or the disk say, the writer hears it at its next word
@@ -276,7 +291,11 @@ class Outlet:
     def _stream(self) -> Iterator[bytes]:
         """The plaintext of the age stream. What stands after a `yield` runs when age has taken all that was yielded."""
         sent = held = 0
-        while (job := self._jobs.get()) is not None:
+        while True:
+            self.file.push()
+            job = self._jobs.get()
+            if job is None:
+                return
             data = job.data if isinstance(job.data, bytes) else job.data.result()
             if data:
                 whole = max(sent - 1, 0) // CHUNK
