@@ -25,7 +25,7 @@ ARTEFACT = Artefact(
     match=("Windows/System32/winevt/Logs/*.evtx", "**/*.evtx"),
     magic=((0, b"ElfFile\x00"), (4096, b"ElfChnk\x00")),
     targets=("windows.event-logs",),
-    cut=Cut(header=4096, piece=64 * 65536),
+    cut=Cut(header=4096, piece=24 * 65536),
     fields=(
         "destination.domain", "destination.ip", "destination.port", "dns.question.name", "event.code", "event.created", "event.outcome",
         "event.provider", "file.created", "file.hash.md5", "file.hash.sha1", "file.hash.sha256", "file.name", "file.path", "group.id", "group.name",

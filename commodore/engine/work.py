@@ -133,8 +133,7 @@ def serve(pipe: Connection, setup: Setup) -> None:
     worker = Worker(setup.load(), pipe)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
-            task = pipe.recv()
-            pipe.send(worker.run(task))
+            pipe.send(worker.run(pipe.recv()))
 
 
 def _limit(memory: int) -> None:
@@ -169,6 +168,7 @@ class Worker:
             result.accounts += self._read(job, task.host)
         result.frames = {name: self._compressor.compress(b"".join(lines)) for name, lines in self._lines.items()}
         result.counts, result.seconds = self._counts, time.perf_counter() - start
+        self._lines = {}
         return result
 
     def _alive(self, job: int = -1) -> None:
