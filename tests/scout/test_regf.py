@@ -68,6 +68,7 @@ def by_libregf(data):
     return result
 
 
+@pytest.mark.slow
 def test_every_key_and_value_of_the_corpus_is_as_other_readers_say(hives):
     """Keys, names and times agree with both, types with libregf (python-registry keeps 16 bits of them), data with one of
     them (python-registry reads four bytes of any REG_DWORD; libregf cuts strings at their end mark and gives zeroes for resident binary).
