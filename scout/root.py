@@ -232,7 +232,7 @@ class Root:
         if fd is not None:
             known.setdefault("btime", _birth(fd))
             known["xattrs"] = _xattrs(fd)
-        return {name: value for name, value in known.items() if value not in (None, {})}
+        return {name: value for name, value in known.items() if value is not None}
 
     def _open(self, name: str, flags: int, above: int) -> int:
         try:
@@ -255,16 +255,14 @@ def _kind(entry: os.DirEntry[str]) -> str:
         return "other"
 
 
-def _xattrs(fd: int) -> dict[str, str]:
+def _xattrs(fd: int) -> dict[str, str] | None:
+    """Extended attributes, base64; an empty mapping says that there are none, None that they are not known."""
     if not hasattr(os, "listxattr"):
-        return {}
-    found: dict[str, str] = {}
+        return None
     try:
-        for name in os.listxattr(fd)[:256]:
-            found[name] = base64.b64encode(os.getxattr(fd, name)[:MAX_XATTR]).decode("ascii")
+        return {name: base64.b64encode(os.getxattr(fd, name)[:MAX_XATTR]).decode("ascii") for name in os.listxattr(fd)[:256]}
     except OSError:
-        return found
-    return found
+        return None
 
 
 def _birth(fd: int) -> str | None:
