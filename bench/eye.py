@@ -103,7 +103,11 @@ def main() -> None:
 
 
 def _scan(lines: str) -> str:
-    return f"SELECT count(*) FROM read_csv('{lines}', columns = {{'line': 'VARCHAR'}}, delim = '\\x01', quote = '', escape = '', header = false, max_line_size = 20000000) WHERE contains(lower(line), 'powershell')"
+    return (
+        f"SELECT count(*) FROM read_csv('{lines}', "
+        f"columns = {{'line': 'VARCHAR'}}, delim = '\\x01', quote = '', escape = '', header = false, max_line_size = 20000000) "
+        f"WHERE contains(lower(line), 'powershell')"
+    )
 
 
 if __name__ == "__main__":

@@ -27,9 +27,9 @@ from eye.columns import Table
 from eye.tokens import all_tokens, standard_words
 
 FORMAT = 1
-BATCH = 16_384
+BATCH = 8_192
 """Records per row group; also bounds the memory of a build."""
-WORDS_HEAP = 96_000_000
+WORDS_HEAP = 64_000_000
 """Bytes that tantivy gathers before it writes a segment."""
 
 Progress = Callable[[str, int], None]
@@ -181,7 +181,7 @@ def _batches(path: Path) -> Iterator[tuple[list[bytes], list[dict[str, Any]]]]:
         lines.append(line)
         batch.append(record)
         size += len(line)
-        if len(batch) == BATCH or size > 32_000_000:
+        if len(batch) == BATCH or size > 16_000_000:
             yield lines, batch
             lines, batch, size = [], [], 0
     if batch:

@@ -168,9 +168,13 @@ class _Loader:
         try:
             answer = self.client.bulk(index=index, operations=body)
         except (ApiError, TransportError) as e:
-            if last or (isinstance(e, ApiError) and e.status_code not in BUSY):
+            status = e.status_code if isinstance(e, ApiError) else 0
+            if status in (400, 413):  # the request as a whole: find the document that it is refused for
+                yield from self._halves(index, chunk, counts, e, last=last)
+            elif last or (status and status not in BUSY):
                 raise
-            yield from chunk
+            else:
+                yield from chunk
             return
         for (key, document), item in zip(chunk, answer["items"], strict=True):
             status = item["create"]["status"]
@@ -183,6 +187,17 @@ class _Loader:
             else:
                 counts["refused"] += 1
                 self._refuse(index, key, item["create"].get("error"), document)
+
+    def _halves(
+        self, index: str, chunk: list[tuple[str, bytes]], counts: dict[str, int], error: ApiError | TransportError, *, last: bool
+    ) -> Iterator[tuple[str, bytes]]:
+        if len(chunk) == 1:
+            counts["refused"] += 1
+            self._refuse(index, chunk[0][0], reason(error), chunk[0][1])
+            return
+        middle = len(chunk) // 2
+        yield from self._again(index, chunk[:middle], counts, last=last)
+        yield from self._again(index, chunk[middle:], counts, last=last)
 
     def _refuse(self, index: str, key: str, error: Any, document: bytes) -> None:
         with self.refused.open("ab") as file:

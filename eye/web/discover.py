@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,10 +59,13 @@ class Answer:
     facets: tuple[tuple[str, tuple[tuple[str, int], ...], int], ...]
     marks: re.Pattern[str] | None
     untimed: int
+    took: float
+    """seconds that the index took"""
 
 
 def answer(store: Store, state: State, found: Findings) -> Answer:
     """Ask the index. Raises Complaint."""
+    began = time.monotonic()
     base = store.ask(state.query, state.active())
     total, low, high = store.count(base)
     hits, in_brush = base, total
@@ -81,10 +85,12 @@ def answer(store: Store, state: State, found: Findings) -> Answer:
         if values:
             facets.append((name, tuple(values), different))
     marks = show.marks([parse(text) for text in (state.query, *state.active()) if text])
-    return Answer(base, hits, total, in_brush, low, high, drawn, tuple(facets), marks, 0 if state.zoom else total - timed)
+    return Answer(
+        base, hits, total, in_brush, low, high, drawn, tuple(facets), marks, 0 if state.zoom else total - timed, time.monotonic() - began
+    )
 
 
-def view(store: Store, state: State, answer: Answer, found: Findings, took: float) -> dict[str, Any]:
+def view(store: Store, state: State, answer: Answer, found: Findings) -> dict[str, Any]:
     """Everything that the template of the page needs."""
     start = min(state.start, max(0, (answer.in_brush - 1) // PAGE * PAGE))
     records = store.rows(answer.hits, start, PAGE, descending=state.descending)
@@ -96,7 +102,7 @@ def view(store: Store, state: State, answer: Answer, found: Findings, took: floa
         "start": start,
         "end": start + len(rows),
         "drawer": opened,
-        "took": f"{took * 1000:,.0f}",
+        "took": f"{answer.took * 1000:,.0f}",
         "pills": pills(state),
         "previous": state.url(start=max(0, start - PAGE), open=None) if start else "",
         "columns": COLUMNS,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -63,12 +62,12 @@ class Pages:
 
     def discover(self, request: Request) -> Response:
         """The Discover page; a query that cannot be answered keeps the old rows on the page and says what is wrong."""
-        state, began = read(request.query_params), time.monotonic()
+        state = read(request.query_params)
         try:
             answer = self.answer(state)
         except Complaint as complaint:
             return self.problem(request, state, complaint)
-        view = discover.view(self.store, state, answer, self.found, time.monotonic() - began)
+        view = discover.view(self.store, state, answer, self.found)
         return self.page(
             request, state.url(), self.render("discover.html", "discover", view=view, state=state, problem=None, query=state.query)
         )

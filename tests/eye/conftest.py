@@ -71,7 +71,7 @@ def few_records(few: Path) -> list[dict]:
 @pytest.fixture
 def case(few: Path, tmp_path: Path) -> Path:
     """A copy of it that a test may change."""
-    return Path(shutil.copytree(few, tmp_path / "case"))
+    return Path(shutil.copytree(few, tmp_path / "case", ignore=shutil.ignore_patterns("index")))
 
 
 class Served:
