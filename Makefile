@@ -41,6 +41,7 @@ lint: dev
 generated: dev
 	$(BIN)/python -m commodore.reference docs/artefacts
 	$(BIN)/python -m eye.elastic.generate
+	$(BIN)/python -m escadre.helps docs/commands.md
 
 # renewed where uv is at hand; the files carry versions and hashes only
 pins:
