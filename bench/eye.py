@@ -82,7 +82,8 @@ def main() -> None:
         scan = best(lambda: plain.execute(_scan(lines)).fetchall(), 3)
         print(f"records {n:,}  JSON {size / 1e6:,.0f} MB")
         print(
-            f"index   {seconds:.1f} s  {n / seconds:,.0f} records/s  {seconds / scan:.1f} plain scans  {on_disk / size:.0%} of the JSON  peak {peak / 1024:,.0f} MB"
+            f"index   {seconds:.1f} s  {n / seconds:,.0f} records/s  {seconds / scan:.1f} plain scans  "
+            f"{on_disk / size:.0%} of the JSON  peak {peak / 1024:,.0f} MB"
         )
         print(f"plain   {scan * 1000:,.0f} ms for one DuckDB scan of the JSON lines with contains()")
         store = Store(case, build=False)
