@@ -2,7 +2,8 @@
 
     python bench/event_logs.py [--records 300000]
 
-B = `records_json → orjson.loads → orjson.dumps → file`, one process, over the same files. Start-up (an empty tree) is stated apart and subtracted nowhere.
+B = `records_json → orjson.loads → orjson.dumps → file`, one process, over the same files. Start-up (an empty tree) is stated apart and
+subtracted nowhere.
 """
 
 from __future__ import annotations

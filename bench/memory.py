@@ -1,6 +1,6 @@
 """Peak memory of the whole process tree on 1 GB of event logs, two workers: many files, and one file inside an archive.
 
-    python bench/memory.py [--size 1000]        MB
+python bench/memory.py [--size 1000]        MB
 """
 
 from __future__ import annotations
@@ -40,7 +40,12 @@ def main() -> None:
         scout = [sys.executable, "-m", "scout.cli"]
         subprocess.run([*scout, "keygen", "-o", str(folder / "key.txt")], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
         public = next(word for word in (folder / "key.txt").read_text().split() if word.startswith("age1"))
-        subprocess.run([*scout, "collect", "-r", public, "--root", str(folder / "one"), "-o", str(folder)], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [*scout, "collect", "-r", public, "--root", str(folder / "one"), "-o", str(folder)],
+            check=True,
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+        )
         archive = next(folder.glob("*.age"))
         most, seconds = peak(commodore("process", archive, "-i", folder / "key.txt", "-o", folder / "case2", "--workers", "2"))
         print(f"{size / 1e6:,.0f} MB in one file in an archive: peak {most:5.0f} MB of 400   {seconds:.1f} s")

@@ -28,12 +28,18 @@ def build_app() -> typer.Typer:
 
     @app.command("process")
     def process_command(
-        inputs: Annotated[list[Path], typer.Argument(help="Archives, directories laid out like a host, or evidence files.", show_default=False)],
+        inputs: Annotated[
+            list[Path], typer.Argument(help="Archives, directories laid out like a host, or evidence files.", show_default=False)
+        ],
         output: Annotated[Path, typer.Option("-o", "--output", help="Case directory, new or one to go on with.", show_default=False)],
-        identity: Annotated[list[Path] | None, typer.Option("-i", "--identity", help="Key file that decrypts archives. Repeatable.", show_default=False)] = None,
+        identity: Annotated[
+            list[Path] | None, typer.Option("-i", "--identity", help="Key file that decrypts archives. Repeatable.", show_default=False)
+        ] = None,
         rules: Rules = None,
         ioc: Indicators = None,
-        workers: Annotated[int | None, typer.Option("--workers", min=1, max=256, help="Worker processes.", show_default="one per core")] = None,
+        workers: Annotated[
+            int | None, typer.Option("--workers", min=1, max=256, help="Worker processes.", show_default="one per core")
+        ] = None,
         timeout: Annotated[float, typer.Option("--timeout", min=1, help="Seconds without progress after which a unit is given up.")] = 60.0,
         json_lines: Json = False,
     ) -> int:
@@ -45,7 +51,8 @@ def build_app() -> typer.Typer:
 
     @app.command()
     def artefacts(
-        name: Annotated[str | None, typer.Argument(help="One artefact.", show_default=False)] = None, json_lines: Json = False,
+        name: Annotated[str | None, typer.Argument(help="One artefact.", show_default=False)] = None,
+        json_lines: Json = False,
     ) -> int:
         """List what can be read, or show one artefact with its fields."""
         from commodore.console import show_artefacts

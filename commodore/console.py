@@ -9,14 +9,20 @@ from typing import Any
 import orjson
 
 from scout import __version__
-from scout.console import DONE, PARTIAL, WRONG_USE, Complaint, Screen, duration, escape, megabytes, plural
+from scout.console import DONE, PARTIAL, WRONG_USE, Complaint, Screen, duration, escape, plural
 
 SEVERITIES = ("critical", "high", "medium", "low", "informational")
 
 
 def process_and_tell(
-    inputs: Sequence[Path], case: Path, screen: Screen, identity: Sequence[Path], rules: Sequence[Path], iocs: Sequence[Path],
-    workers: int | None, timeout: float,
+    inputs: Sequence[Path],
+    case: Path,
+    screen: Screen,
+    identity: Sequence[Path],
+    rules: Sequence[Path],
+    iocs: Sequence[Path],
+    workers: int | None,
+    timeout: float,
 ) -> int:
     """`process` with a progress display before and a summary behind it. Exit 1 where an archive was cut or a unit had to be given up."""
     from commodore.engine.process import process
@@ -32,7 +38,14 @@ def process_and_tell(
             bars.update(tasks[host], completed=at, now=f"{records:,} records  {escape(now)[-48:]}")
 
         summary = process(
-            inputs, case, identities=identities, rules=rules, iocs=iocs, workers=workers, timeout=timeout, progress=progress,
+            inputs,
+            case,
+            identities=identities,
+            rules=rules,
+            iocs=iocs,
+            workers=workers,
+            timeout=timeout,
+            progress=progress,
         )
     if screen.json_lines:
         screen.emit(_machine(summary))
@@ -43,8 +56,14 @@ def process_and_tell(
 
 def _machine(summary: Any) -> dict[str, Any]:
     return {
-        "case": str(summary.case), "hosts": summary.hosts, "already_processed": summary.skipped, "loaded": summary.rules["loaded"],
-        "refused": summary.rules["refused"], "records": summary.records, "findings": summary.severities, "given_up": summary.unreproducible,
+        "case": str(summary.case),
+        "hosts": summary.hosts,
+        "already_processed": summary.skipped,
+        "loaded": summary.rules["loaded"],
+        "refused": summary.rules["refused"],
+        "records": summary.records,
+        "findings": summary.severities,
+        "given_up": summary.unreproducible,
         "seconds": round(summary.seconds, 3),
     }
 
@@ -53,10 +72,12 @@ def _tell(summary: Any, screen: Screen) -> None:
     case = escape(summary.case)
     loaded, refused = summary.rules["loaded"], summary.rules["refused"]
     words = f"rules: {loaded:,} Sigma loaded" + (f", {len(refused):,} refused (commodore rules stats)" if refused else "")
-    screen.say(f"COMMODORE {__version__}  {plural(len(summary.hosts), 'collection')}  {words if loaded or refused else 'rules: the persistence table'}")
+    words = words if loaded or refused else "rules: the persistence table"
+    screen.say(f"COMMODORE {__version__}  {plural(len(summary.hosts), 'collection')}  {words}")
     for host in summary.hosts:
         note = f"   interrupted: {escape(host['reason'])}" if host["state"] != "complete" else ""
-        screen.say(f"  {escape(host['host']):<20} {plural(host['members'], 'member'):>15} {plural(sum(host['records'].values()), 'record'):>18}{note}")
+        records = plural(sum(host["records"].values()), "record")
+        screen.say(f"  {escape(host['host']):<20} {plural(host['members'], 'member'):>15} {records:>18}{note}")
     for path in summary.skipped:
         screen.say(f"  {escape(path)}: already processed")
     speed = f" ({summary.read / 1e6 / summary.seconds:.1f} MB/s)" if summary.read else ""
@@ -94,17 +115,40 @@ def show_artefacts(name: str | None, screen: Screen) -> int:
         for a in known.values():
             screen.say(f"  {a.name:<20} {a.title}")
             if screen.json_lines:
-                screen.emit({"name": a.name, "title": a.title, "kind": a.kind, "match": list(a.match), "fields": list(a.fields), "version": a.version})
+                screen.emit(
+                    {
+                        "name": a.name,
+                        "title": a.title,
+                        "kind": a.kind,
+                        "match": list(a.match),
+                        "fields": list(a.fields),
+                        "version": a.version,
+                    }
+                )
         return DONE
     if name not in known:
         import difflib
 
         near = difflib.get_close_matches(name, known, 1)
-        raise Complaint(f"no artefact is called {name}.", f"Did you mean {near[0]}?" if near else "`commodore artefacts` lists them.", WRONG_USE)
+        raise Complaint(
+            f"no artefact is called {name}.", f"Did you mean {near[0]}?" if near else "`commodore artefacts` lists them.", WRONG_USE
+        )
     a = known[name]
     if screen.json_lines:
-        screen.emit({"name": a.name, "title": a.title, "about": a.about, "kind": a.kind, "match": list(a.match), "fields": list(a.fields),
-                     "times": dict(a.times), "attack": list(a.attack), "sources": list(a.sources), "version": a.version})
+        screen.emit(
+            {
+                "name": a.name,
+                "title": a.title,
+                "about": a.about,
+                "kind": a.kind,
+                "match": list(a.match),
+                "fields": list(a.fields),
+                "times": dict(a.times),
+                "attack": list(a.attack),
+                "sources": list(a.sources),
+                "version": a.version,
+            }
+        )
     screen.say(page(a).rstrip())
     return DONE
 
@@ -116,7 +160,9 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
     if not (path.parent / "case.json").is_file():
         raise Complaint(f"{path.parent} is no case.", "Make one with `commodore process INPUT -o CASE`.", WRONG_USE)
     if not path.is_file():
-        raise Complaint(f"{path.parent} has no {path.name}.", "Run `commodore process` again with the same inputs; it goes on where it was.")
+        raise Complaint(
+            f"{path.parent} has no {path.name}.", "Run `commodore process` again with the same inputs; it goes on where it was."
+        )
     if path.suffix == ".zst":
         yield from map(orjson.loads, lines(path))
         return
@@ -161,7 +207,9 @@ def show_findings(case: Path, screen: Screen) -> int:
             screen.emit(finding)
             continue
         techniques = " ".join(finding.get("threat.technique.id", []))
-        screen.say(f"  {finding['escadre.severity']:<9} {escape(finding['host.name']):<16} {escape(finding.get('rule.id', ''))}  {techniques}")
+        screen.say(
+            f"  {finding['escadre.severity']:<9} {escape(finding['host.name']):<16} {escape(finding.get('rule.id', ''))}  {techniques}"
+        )
         screen.say(f"            {_short(finding)}")
         screen.say(f"            {finding.get('escadre.confidence', '')}  {finding.get('escadre.first') or 'no time'}")
     screen.say(f"{plural(len(found), 'finding')}." if found else "No findings.")

@@ -113,7 +113,9 @@ def moments(record: dict[str, Any], meanings: dict[str, str]) -> Iterator[tuple[
 
 def row(record: dict[str, Any], time: str, meaning: str) -> dict[str, Any]:
     """One Timesketch event: its four columns, then the record's fields (objects as JSON text)."""
-    own = {k: json.dumps(v, ensure_ascii=False) if isinstance(v, dict) else v for k, v in record.items() if k not in ("@timestamp", "message")}
+    own = {
+        k: json.dumps(v, ensure_ascii=False) if isinstance(v, dict) else v for k, v in record.items() if k not in ("@timestamp", "message")
+    }
     return {"message": record.get("message") or "", "datetime": time, "timestamp": _microseconds(time), "timestamp_desc": meaning} | own
 
 

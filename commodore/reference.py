@@ -1,6 +1,6 @@
 """The reference of artefacts, generated from their declarations: pages in `docs/artefacts/`, and what `commodore artefacts` shows.
 
-    python -m commodore.reference docs/artefacts [--check]      write the pages, or say whether they are what they should be
+python -m commodore.reference docs/artefacts [--check]      write the pages, or say whether they are what they should be
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from commodore.schema import registry
 
 def declared() -> dict[str, Artefact]:
     """All artefacts and derived datasets by name."""
-    known = {name: k.artefact for name, k in catalogue.artefacts().items()} | {name: d.artefact for name, d in catalogue.derivations().items()}
+    known = {name: k.artefact for name, k in catalogue.artefacts().items()} | {
+        name: d.artefact for name, d in catalogue.derivations().items()
+    }
     return dict(sorted(known.items()))
 
 
@@ -27,7 +29,10 @@ def pages() -> dict[str, str]:
 def index() -> str:
     """The list of all artefacts."""
     rows = [f"| [{a.name}]({a.name}.md) | {a.title} | {a.kind} | {', '.join(a.attack) or ' '} |" for a in declared().values()]
-    head = "# Artefacts\n\nGenerated from the declarations by `python -m commodore.reference docs/artefacts`.\n\n| name | what | kind | ATT&CK |\n|---|---|---|---|\n"
+    head = (
+        "# Artefacts\n\nGenerated from the declarations by `python -m commodore.reference docs/artefacts`.\n\n"
+        "| name | what | kind | ATT&CK |\n|---|---|---|---|\n"
+    )
     return head + "\n".join(rows) + "\n"
 
 
@@ -36,18 +41,29 @@ def page(artefact: Artefact) -> str:
     fields = registry()
     parts = [f"# {artefact.name}: {artefact.title}", artefact.about]
     facts = [
-        ("read from", ", ".join(f"`{m}`" for m in artefact.match)), ("known by content", ", ".join(f"`{m!r}` at {at}" for at, m in artefact.magic)),
-        ("made from", ", ".join(f"[{d}]({d}.md)" for d in artefact.datasets)), ("collected by", ", ".join(f"`{t}`" for t in artefact.targets)),
+        ("read from", ", ".join(f"`{m}`" for m in artefact.match)),
+        ("known by content", ", ".join(f"`{m!r}` at {at}" for at, m in artefact.magic)),
+        ("made from", ", ".join(f"[{d}]({d}.md)" for d in artefact.datasets)),
+        ("collected by", ", ".join(f"`{t}`" for t in artefact.targets)),
         ("read together with", ", ".join(f"`{p}` ({r})" for r, p in artefact.group.companions.items()) if artefact.group else ""),
-        ("needs to know", ", ".join(artefact.needs)), ("tells of the host", ", ".join(artefact.gives)),
-        ("event", f"{artefact.kind}, {artefact.action}"), ("category, type", ", ".join((*artefact.category, *artefact.type))),
-        ("sentence", f"`{artefact.message}`"), ("worth as evidence", artefact.confidence), ("ATT&CK", ", ".join(artefact.attack)),
-        ("Sigma log source", ", ".join(f"{k}: {v}" for k, v in artefact.logsource.items())), ("parser", f"{artefact.name}/{artefact.version}"),
+        ("needs to know", ", ".join(artefact.needs)),
+        ("tells of the host", ", ".join(artefact.gives)),
+        ("event", f"{artefact.kind}, {artefact.action}"),
+        ("category, type", ", ".join((*artefact.category, *artefact.type))),
+        ("sentence", f"`{artefact.message}`"),
+        ("worth as evidence", artefact.confidence),
+        ("ATT&CK", ", ".join(artefact.attack)),
+        ("Sigma log source", ", ".join(f"{k}: {v}" for k, v in artefact.logsource.items())),
+        ("parser", f"{artefact.name}/{artefact.version}"),
     ]
     parts.append("\n".join(["| | |", "|---|---|", *(f"| {name} | {_cell(value)} |" for name, value in facts if value)]))
     if artefact.times:
-        parts.append("\n".join(["## Times", "", "| field | meaning |", "|---|---|", *(f"| `{n}` | {_cell(m)} |" for n, m in artefact.times.items())]))
-    rows = [f"| `{n}` | {fields[n].type}{' (list)' if fields[n].many else ''} | {_cell(fields[n].meaning)} |" for n in sorted(artefact.fields)]
+        parts.append(
+            "\n".join(["## Times", "", "| field | meaning |", "|---|---|", *(f"| `{n}` | {_cell(m)} |" for n, m in artefact.times.items())])
+        )
+    rows = [
+        f"| `{n}` | {fields[n].type}{' (list)' if fields[n].many else ''} | {_cell(fields[n].meaning)} |" for n in sorted(artefact.fields)
+    ]
     parts.append("\n".join(["## Fields", "", "| field | type | meaning |", "|---|---|---|", *rows]))
     parts.append("## Sources\n\n" + "\n".join(f"- {s}" for s in artefact.sources))
     return "\n\n".join(parts) + "\n"

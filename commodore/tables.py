@@ -1,6 +1,7 @@
 """Records as pandas tables: `read` through DuckDB, `astype` for what pandas read from the JSON lines itself. Same columns, same dtypes.
 
-One dtype per type of the registry: keyword, text, ip → str; long → Int64; double → Float64; boolean → boolean; date → datetime64[ns, UTC], or object
+One dtype per type of the registry: keyword, text, ip → str; long → Int64; double → Float64; boolean → boolean; date → datetime64[ns,
+UTC], or object
 (the strings as they are) where a value lies outside its range (1677 to 2262); lists and free-form objects → object.
 """
 
@@ -25,14 +26,19 @@ _DTYPE = {"keyword": "str", "text": "str", "ip": "str", "long": "Int64", "double
 
 
 def read(
-    case: str | Path, datasets: str | Iterable[str] | None = None, columns: Sequence[str] | None = None, where: str | None = None,
+    case: str | Path,
+    datasets: str | Iterable[str] | None = None,
+    columns: Sequence[str] | None = None,
+    where: str | None = None,
 ) -> pd.DataFrame:
     """Records of a case.
 
-    datasets   names of artefacts or derived datasets (None: all); columns: field names (None: every column that has a value, in the order of the registry)
+    datasets   names of artefacts or derived datasets (None: all); columns: field names (None: every column that has a value, in the
+    order of the registry)
     where      SQL expression over quoted field names: `"event.code" = '4624' AND "source.ip" IS NOT NULL`
 
-    Rows are ordered by dataset, collection, and place in the file. Raises Complaint for a case, dataset, field or expression that is not there.
+    Rows are ordered by dataset, collection, and place in the file. Raises Complaint for a case, dataset, field or expression that is not
+    there.
     """
     import duckdb
 
@@ -49,7 +55,9 @@ def read(
         condition = f" WHERE {where}" if where else ""
         frame = connection.execute(f"SELECT {chosen} FROM {source(paths)}{condition}").df()  # noqa: S608  (the analyst's own SQL)
     except duckdb.Error as e:
-        raise Complaint(f"{where or 'the records'}: {str(e).splitlines()[0]}", "Field names stand in double quotes, text in single ones.", WRONG_USE) from None
+        raise Complaint(
+            f"{where or 'the records'}: {str(e).splitlines()[0]}", "Field names stand in double quotes, text in single ones.", WRONG_USE
+        ) from None
     finally:
         connection.close()
     return _typed(frame, list(frame.columns)) if columns is not None else astype(frame)
@@ -59,10 +67,17 @@ def connect() -> duckdb.DuckDBPyConnection:
     """A DuckDB in memory that cannot reach the network and does not spill to disk."""
     import duckdb
 
-    return duckdb.connect(":memory:", config={
-        "memory_limit": MEMORY, "temp_directory": "", "autoinstall_known_extensions": "false", "autoload_known_extensions": "false", "threads": "2",
-        "preserve_insertion_order": "true",
-    })
+    return duckdb.connect(
+        ":memory:",
+        config={
+            "memory_limit": MEMORY,
+            "temp_directory": "",
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "threads": "2",
+            "preserve_insertion_order": "true",
+        },
+    )
 
 
 def files(case: Path, datasets: str | Iterable[str] | None = None) -> list[Path]:
@@ -144,7 +159,8 @@ def column(name: str, values: pd.Series[Any]) -> pd.Series[Any]:
         return _dates(values)
     if known.type in ("keyword", "text", "ip"):
         return values.astype("object").where(values.notna(), None).astype("str")
-    return values.astype(_DTYPE[known.type])
+    typed: pd.Series[Any] = values.astype(_DTYPE[known.type])  # type: ignore[call-overload]
+    return typed
 
 
 def _objects(values: pd.Series[Any], *, flattened: bool) -> pd.Series[Any]:

@@ -20,23 +20,78 @@ from commodore.schema.winlog import meanings
 ARTEFACT = Artefact(
     name="evtx",
     title="Windows event logs",
-    about="What Windows and its programs wrote down: logons, processes, services, scripts, connections. A record says that something happened; "
+    about="What Windows and its programs wrote down: logons, processes, services, scripts, connections. A record says that "
+    "something happened; "
     "a cleared or missing log says that somebody did not want it read.",
     match=("Windows/System32/winevt/Logs/*.evtx", "**/*.evtx"),
     magic=((0, b"ElfFile\x00"), (4096, b"ElfChnk\x00")),
     targets=("windows.event-logs",),
     cut=Cut(header=4096, piece=24 * 65536),
     fields=(
-        "destination.domain", "destination.ip", "destination.port", "dns.question.name", "event.code", "event.created", "event.outcome",
-        "event.provider", "file.created", "file.hash.md5", "file.hash.sha1", "file.hash.sha256", "file.name", "file.path", "group.id", "group.name",
-        "log.level", "network.transport", "process.command_line", "process.end", "process.entity_id", "process.executable", "process.hash.md5",
-        "process.hash.sha1", "process.hash.sha256", "process.name", "process.parent.command_line", "process.parent.entity_id",
-        "process.parent.executable", "process.parent.name", "process.parent.pid", "process.pid", "process.start", "process.working_directory",
-        "registry.data.strings", "registry.path", "registry.value", "service.name", "service.state", "service.type", "source.domain", "source.ip",
-        "source.port", "user.domain", "user.effective.name", "user.id", "user.name", "user.target.name", "winlog.activity_id", "winlog.channel",
-        "winlog.computer_name", "winlog.event_data", "winlog.keywords", "winlog.level", "winlog.opcode", "winlog.process.pid",
-        "winlog.process.thread.id", "winlog.provider_guid", "winlog.provider_name", "winlog.record_id", "winlog.task", "winlog.user.identifier",
-        "winlog.user_data", "winlog.version",
+        "destination.domain",
+        "destination.ip",
+        "destination.port",
+        "dns.question.name",
+        "event.code",
+        "event.created",
+        "event.outcome",
+        "event.provider",
+        "file.created",
+        "file.hash.md5",
+        "file.hash.sha1",
+        "file.hash.sha256",
+        "file.name",
+        "file.path",
+        "group.id",
+        "group.name",
+        "log.level",
+        "network.transport",
+        "process.command_line",
+        "process.end",
+        "process.entity_id",
+        "process.executable",
+        "process.hash.md5",
+        "process.hash.sha1",
+        "process.hash.sha256",
+        "process.name",
+        "process.parent.command_line",
+        "process.parent.entity_id",
+        "process.parent.executable",
+        "process.parent.name",
+        "process.parent.pid",
+        "process.pid",
+        "process.start",
+        "process.working_directory",
+        "registry.data.strings",
+        "registry.path",
+        "registry.value",
+        "service.name",
+        "service.state",
+        "service.type",
+        "source.domain",
+        "source.ip",
+        "source.port",
+        "user.domain",
+        "user.effective.name",
+        "user.id",
+        "user.name",
+        "user.target.name",
+        "winlog.activity_id",
+        "winlog.channel",
+        "winlog.computer_name",
+        "winlog.event_data",
+        "winlog.keywords",
+        "winlog.level",
+        "winlog.opcode",
+        "winlog.process.pid",
+        "winlog.process.thread.id",
+        "winlog.provider_guid",
+        "winlog.provider_name",
+        "winlog.record_id",
+        "winlog.task",
+        "winlog.user.identifier",
+        "winlog.user_data",
+        "winlog.version",
     ),
     times={
         "@timestamp": "when the event happened, as its provider says (System/TimeCreated); 100 ns where the record header agrees",
@@ -136,7 +191,7 @@ def expected(evidence: Evidence) -> int:
     return sum(len(c.ids) + len(c.missing) for c in evidence.once(_surveyed)[1])
 
 
-def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
+def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa: ARG001  (all parsers have one form)
     """One record per event record. What chunk headers promise and nobody could read is named, id by id."""
     data, chunks = evidence.once(_surveyed)
     if not data:
@@ -154,7 +209,9 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
         yield from _read(data[:FILE_HEADER] + _mended(data, chunk), [chunk])
     for chunk in chunks:
         if chunk.missing:
-            yield Problem(f"promised by the chunk header, not there: records {_ranges(chunk.missing)}", f"chunk/{chunk.number}", len(chunk.missing))
+            yield Problem(
+                f"promised by the chunk header, not there: records {_ranges(chunk.missing)}", f"chunk/{chunk.number}", len(chunk.missing)
+            )
 
 
 def _blocks(data: bytes, chunks: list[Chunk]) -> Iterable[bytes]:
@@ -211,12 +268,13 @@ def _rows(data: bytes) -> tuple[list[dict[str, Any]], str]:
     """What the reader gives, and the first things that it complained about."""
     from evtx import PyEvtxParser
 
-    found: list[dict[str, Any]] = []
+    found: list[Any] = []
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         try:
             stream = io.BytesIO(_header() + data[FILE_HEADER:])
-            found.extend(PyEvtxParser(stream, number_of_threads=1, separate_json_attributes=True, skip_errors=True).records_json())
+            rows: Any = PyEvtxParser(stream, number_of_threads=1, separate_json_attributes=True, skip_errors=True).records_json()
+            found.extend(rows)  # what came before an error stays
         except (RuntimeError, ValueError, OSError) as e:
             return found, str(e)
     return found, "; ".join(str(w.message).removeprefix("Skipping EVTX data: RuntimeError: ") for w in said[:3])

@@ -15,14 +15,33 @@ import orjson
 from commodore.artefact import Artefact, Record
 from commodore.schema import registry
 
-ENGINE_FIELDS = frozenset({
-    "event.dataset", "host.name", "escadre.collection", "escadre.host_inferred", "escadre.id", "escadre.locator", "escadre.member",
-    "escadre.parser", "escadre.source", "escadre.state",
-})
+ENGINE_FIELDS = frozenset(
+    {
+        "event.dataset",
+        "host.name",
+        "escadre.collection",
+        "escadre.host_inferred",
+        "escadre.id",
+        "escadre.locator",
+        "escadre.member",
+        "escadre.parser",
+        "escadre.source",
+        "escadre.state",
+    }
+)
 """what only the engine writes"""
-DEFAULTS = frozenset({
-    "@timestamp", "event.kind", "event.category", "event.type", "event.action", "message", "escadre.times", "escadre.time_inferred",
-})
+DEFAULTS = frozenset(
+    {
+        "@timestamp",
+        "event.kind",
+        "event.category",
+        "event.type",
+        "event.action",
+        "message",
+        "escadre.times",
+        "escadre.time_inferred",
+    }
+)
 """what the engine writes where the parser does not"""
 
 _INT64 = 1 << 63
@@ -37,17 +56,31 @@ class Assembler:
     """Makes final records of `artefact` on one member."""
 
     def __init__(
-        self, artefact: Artefact, *, collection: str, member: int, source: str, host_name: str, host_inferred: bool = False,
+        self,
+        artefact: Artefact,
+        *,
+        collection: str,
+        member: int,
+        source: str,
+        host_name: str,
+        host_inferred: bool = False,
     ) -> None:
         self.artefact = artefact
         self._identity = identity(collection, member, artefact.name)
         self._defaults: dict[str, Any] = {
-            "@timestamp": None, "event.kind": artefact.kind, "event.category": list(artefact.category),
-            "event.type": list(artefact.type), "event.action": artefact.action,
+            "@timestamp": None,
+            "event.kind": artefact.kind,
+            "event.category": list(artefact.category),
+            "event.type": list(artefact.type),
+            "event.action": artefact.action,
         }
         self._constant: dict[str, Any] = {
-            "event.dataset": artefact.name, "host.name": host_name, "escadre.collection": collection, "escadre.member": member,
-            "escadre.source": source, "escadre.parser": f"{artefact.name}/{artefact.version}",
+            "event.dataset": artefact.name,
+            "host.name": host_name,
+            "escadre.collection": collection,
+            "escadre.member": member,
+            "escadre.source": source,
+            "escadre.parser": f"{artefact.name}/{artefact.version}",
         }
         if host_inferred:
             self._constant["escadre.host_inferred"] = True

@@ -1,7 +1,9 @@
 """The case directory: what is committed, what was under way, and how a killed run goes on.
 
-Beside what the reader of a case uses there is `.work/`: per collection a journal (one line per task: how long each file was after it, and the
-accounts), the hits, and when the collection is done its part of `members.jsonl` and `ledger.jsonl`. Frames are written before the line that tells of them;
+Beside what the reader of a case uses there is `.work/`: per collection a journal (one line per task: how long each file was after it,
+and the
+accounts), the hits, and when the collection is done its part of `members.jsonl` and `ledger.jsonl`. Frames are written before the line
+that tells of them;
 a rerun cuts every file back to the last line and goes on behind it.
 """
 
@@ -12,7 +14,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 import orjson
 
@@ -50,7 +52,7 @@ class Case:
         self.root, self.work = root, root / ".work"
         self.about: dict[str, Any] = {}
 
-    def __enter__(self) -> Case:
+    def __enter__(self) -> Self:
         if self.root.exists() and not self.root.is_dir():
             raise Complaint(f"{self.root} is a file.", "Give a directory for the case with -o.", WRONG_USE)
         if self.root.exists() and any(self.root.iterdir()) and not (self.root / "case.json").exists() and not self.work.exists():
@@ -77,7 +79,9 @@ class Case:
         except (FileNotFoundError, ValueError):
             holder = 0
         if holder and holder != os.getpid() and psutil.pid_exists(holder):
-            raise Complaint(f"{self.root} is being processed by process {holder}.", "Wait until it ends, or give another directory with -o.")
+            raise Complaint(
+                f"{self.root} is being processed by process {holder}.", "Wait until it ends, or give another directory with -o."
+            )
         lock.write_text(str(os.getpid()), encoding="ascii")
 
     def settle(self, options: dict[str, Any]) -> None:
@@ -86,14 +90,19 @@ class Case:
         if before is not None and before != options:
             other = sorted(k for k in options.keys() | before.keys() if options.get(k) != before.get(k))
             raise Complaint(
-                f"{self.root} was begun with other {', '.join(other)}.", "Use the same rules, indicators and version, or a new directory with -o.", WRONG_USE,
+                f"{self.root} was begun with other {', '.join(other)}.",
+                "Use the same rules, indicators and version, or a new directory with -o.",
+                WRONG_USE,
             )
         self.about["options"] = options
         self.save()
 
     def save(self) -> None:
         """Write `case.json`."""
-        write(self.root / "case.json", [orjson.dumps(self.about, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)])
+        write(
+            self.root / "case.json",
+            [orjson.dumps(self.about, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)],
+        )
 
     def collections(self) -> dict[str, dict[str, Any]]:
         """What `case.json` says of each finished collection, by id."""
@@ -177,8 +186,12 @@ class Journal:
             self._file(dataset).write(frame)
             self._sizes[dataset] = self._sizes.get(dataset, 0) + len(frame)
         row = {
-            "task": result.number, "sizes": {d: self._sizes[d] for d in result.frames}, "accounts": result.accounts,
-            "killed": result.killed, "counts": result.counts, "seconds": result.seconds,
+            "task": result.number,
+            "sizes": {d: self._sizes[d] for d in result.frames},
+            "accounts": result.accounts,
+            "killed": result.killed,
+            "counts": result.counts,
+            "seconds": result.seconds,
         }
         self._take(row)
         self._pending.append(dump(row))

@@ -24,6 +24,7 @@ ORDER = ("critical", "high", "medium", "low", "informational")
 
 def write(case: cases.Case, detection: Any, summary: Summary) -> None:
     """Write `findings.jsonl.zst` and count what is in it."""
+
     def hits() -> Iterator[Hit]:
         for key in sorted(case.collections()):
             path = case.work / key / "hits.zst"

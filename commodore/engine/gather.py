@@ -64,7 +64,12 @@ class _Found:
         else:
             content = b"".join(iter(lambda: member.read(1 << 20), b""))
         return Evidence(
-            member.source, content, size=member.size, collection=self._collection.id, member=member.ordinal, facts=member.facts,
+            member.source,
+            content,
+            size=member.size,
+            collection=self._collection.id,
+            member=member.ordinal,
+            facts=member.facts,
         )
 
     def fetch(self, path: str) -> Evidence | None:

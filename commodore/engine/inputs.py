@@ -18,11 +18,22 @@ from scout.console import WRONG_USE, Complaint
 
 AGE = b"age-encryption.org/v1"
 KINDS: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"PK\x03\x04", "a ZIP archive"), (0, b"%PDF", "a PDF document"), (0, b"\xd0\xcf\x11\xe0", "an OLE document (old Word, Excel or installer)"),
-    (0, b"\x1f\x8b", "gzip data"), (0, b"\x28\xb5\x2f\xfd", "zstd data, not encrypted"), (0, b"7z\xbc\xaf", "a 7-Zip archive"), (0, b"Rar!", "a RAR archive"),
-    (0, b"MZ", "a Windows program"), (0, b"\x7fELF", "a Linux program"), (0, b"\x89PNG", "a picture (PNG)"), (0, b"\xff\xd8\xff", "a picture (JPEG)"),
-    (257, b"ustar", "a tar archive, not made by scout"), (0, b"SQLite format 3", "a SQLite database"), (0, b"EVF\x09", "an EWF (E01) image"),
-    (0, b"-----BEGIN AGE", "an armoured age file"), (0, b"{", "JSON text"),
+    (0, b"PK\x03\x04", "a ZIP archive"),
+    (0, b"%PDF", "a PDF document"),
+    (0, b"\xd0\xcf\x11\xe0", "an OLE document (old Word, Excel or installer)"),
+    (0, b"\x1f\x8b", "gzip data"),
+    (0, b"\x28\xb5\x2f\xfd", "zstd data, not encrypted"),
+    (0, b"7z\xbc\xaf", "a 7-Zip archive"),
+    (0, b"Rar!", "a RAR archive"),
+    (0, b"MZ", "a Windows program"),
+    (0, b"\x7fELF", "a Linux program"),
+    (0, b"\x89PNG", "a picture (PNG)"),
+    (0, b"\xff\xd8\xff", "a picture (JPEG)"),
+    (257, b"ustar", "a tar archive, not made by scout"),
+    (0, b"SQLite format 3", "a SQLite database"),
+    (0, b"EVF\x09", "an EWF (E01) image"),
+    (0, b"-----BEGIN AGE", "an armoured age file"),
+    (0, b"{", "JSON text"),
 )
 HOLES = 64 << 30
 """bytes of holes in one sparse member that are read as zeros; a member with more is listed, not read"""
@@ -100,7 +111,9 @@ class PlainCollection:
         groups = _groups(self.files)
         for file in _ordered(self.files, groups):
             if file.verdict != "taken":
-                yield Member(file.ordinal, "refused", file.below, file.source, file.size, file.facts, lambda _: b"", None, None, file.verdict)
+                yield Member(
+                    file.ordinal, "refused", file.below, file.source, file.size, file.facts, lambda _: b"", None, None, file.verdict
+                )
                 continue
             try:
                 stream = file.path.open("rb")
@@ -111,7 +124,15 @@ class PlainCollection:
             with stream:
                 kind = "live" if file.below.startswith("live/") else "files"
                 yield Member(
-                    file.ordinal, kind, file.below, file.source, file.size, file.facts, self._counted(stream), groups.get(file.ordinal), file.path,
+                    file.ordinal,
+                    kind,
+                    file.below,
+                    file.source,
+                    file.size,
+                    file.facts,
+                    self._counted(stream),
+                    groups.get(file.ordinal),
+                    file.path,
                 )
 
     def _counted(self, stream: BinaryIO) -> Callable[[int], bytes]:
@@ -282,7 +303,7 @@ def safe_id(text: str, origin: Path) -> str:
 
 
 def below_root(source: str) -> str:
-    """`C:\\Windows\\System32` and `/etc/passwd` as a path below the volume's root, with `/`."""
+    r"""`C:\Windows\System32` and `/etc/passwd` as a path below the volume's root, with `/`."""
     if re.match(r"[A-Za-z]:\\", source):
         return source[3:].replace("\\", "/")
     return source.replace("\\", "/").lstrip("/") if source.startswith("\\\\") else source.lstrip("/")
@@ -296,7 +317,9 @@ def recognise(path: Path, identities: Sequence[Any]) -> Collection:
         with path.open("rb") as stream:
             head = stream.read(max(8192, catalogue.matcher().head))
     except FileNotFoundError:
-        raise Complaint(f"{path} does not exist.", "Give archives, directories laid out like a host, or evidence files.", WRONG_USE) from None
+        raise Complaint(
+            f"{path} does not exist.", "Give archives, directories laid out like a host, or evidence files.", WRONG_USE
+        ) from None
     except OSError as e:
         raise Complaint(f"{path} cannot be read: {e.strerror}.", "Check the path and your rights.") from None
     if head.startswith(AGE):
@@ -318,7 +341,8 @@ def _file(path: Path, head: bytes) -> Collection:
     if not names:
         raise Complaint(
             f"{path} is no archive, no known evidence file and no directory (it is {what(head)}).",
-            "Give archives made by scout, a directory laid out like a host, or a file that `commodore artefacts` lists.", WRONG_USE,
+            "Give archives made by scout, a directory laid out like a host, or a file that `commodore artefacts` lists.",
+            WRONG_USE,
         )
     reader = catalogue.artefacts()[names[0]].artefact
     paths = " ".join(reader.match).lower()

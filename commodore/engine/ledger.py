@@ -62,13 +62,26 @@ class Account:
 
     def _detail(self, head: dict[str, Any], problem: Problem, offset: int) -> dict[str, Any]:
         return head | {
-            "artefact": self.artefact, "expected": None, "parsed": None, "carved": None, "lost": problem.lost,
-            "reason": problem.reason, "locator": problem.locator or None, "offset": offset,
+            "artefact": self.artefact,
+            "expected": None,
+            "parsed": None,
+            "carved": None,
+            "lost": problem.lost,
+            "reason": problem.reason,
+            "locator": problem.locator or None,
+            "offset": offset,
         }
 
 
 def unread(head: dict[str, Any], reason: str, artefact: str | None = None) -> dict[str, Any]:
     """A ledger line for a member that nothing read."""
     return head | {
-        "artefact": artefact, "expected": None, "parsed": 0, "carved": 0, "lost": None, "reason": reason, "locator": None, "offset": None,
+        "artefact": artefact,
+        "expected": None,
+        "parsed": 0,
+        "carved": 0,
+        "lost": None,
+        "reason": reason,
+        "locator": None,
+        "offset": None,
     }

@@ -40,7 +40,12 @@ def _line(collection: str, said: dict[str, Any], plan: Plan) -> tuple[dict[str, 
     digest, _ = plan.sums.get(ordinal, (None, None)) if ordinal is not None else (None, None)
     claimed = said.get("sha256")
     line = {
-        "collection": collection, "member": ordinal, "path": path, "size": said.get("size"), "sha256": digest or claimed, "verdict": said.get("verdict"),
+        "collection": collection,
+        "member": ordinal,
+        "path": path,
+        "size": said.get("size"),
+        "sha256": digest or claimed,
+        "verdict": said.get("verdict"),
     } | {k: v for k, v in said.items() if k not in _SKIPPED}
     if digest and claimed and digest != claimed:
         head = {"collection": collection, "member": ordinal, "path": path}

@@ -74,7 +74,10 @@ def _file(ordinal: int, below: str, path: Path, system: str) -> PlainFile:
     except OSError as e:
         return PlainFile(ordinal, path, below, source, 0, {"error": e.strerror}, "error")
     facts: dict[str, Any] = {
-        "mtime": _time(status.st_mtime_ns), "mode": f"{stat.S_IMODE(status.st_mode):04o}", "uid": status.st_uid, "gid": status.st_gid,
+        "mtime": _time(status.st_mtime_ns),
+        "mode": f"{stat.S_IMODE(status.st_mode):04o}",
+        "uid": status.st_uid,
+        "gid": status.st_gid,
     }
     if stat.S_ISLNK(status.st_mode):
         return PlainFile(ordinal, path, below, source, 0, facts | {"link": str(path.readlink()), "type": "link"}, "link")
@@ -139,7 +142,8 @@ def companions(file: PlainFile, artefact: Artefact, beside: Mapping[str, Mapping
             found = [there[n] for n in fnmatch.filter(there, wanted)]
         else:
             continue
-        result |= {role: other for other in found[:1] if other is not file}
+        if found and found[0] is not file:
+            result[role] = found[0]
     return result
 
 

@@ -67,7 +67,9 @@ class Plan:
         return {"collection": self.collection.id, "member": member.ordinal, "path": member.source}
 
     def _refused(self, member: Member) -> None:
-        reason = member.facts.get("reason") or member.facts.get("error") or {"link": "a link is listed, not followed"}.get(member.verdict, "")
+        reason = (
+            member.facts.get("reason") or member.facts.get("error") or {"link": "a link is listed, not followed"}.get(member.verdict, "")
+        )
         self.unread.append(ledger.unread(self._head(member), f"{member.verdict}: {reason}" if reason else member.verdict))
 
     def _alone(self, member: Member) -> Iterator[Task]:
@@ -97,10 +99,8 @@ class Plan:
         matcher = catalogue.matcher()
         reader = _Hashing(member)
         head = reader.exactly(matcher.head)
-        if member.group[1] == "main":
-            match = matcher.match(member.below, head)
-        else:
-            match = catalogue.Match(matcher.by_path(member.below))
+        main = member.group[1] == "main"
+        match = matcher.match(member.below, head) if main else catalogue.Match(matcher.by_path(member.below))
         job = self._job(member, reader, head, match.names)
         reader.drain()
         self.sums[member.ordinal] = reader.sum()

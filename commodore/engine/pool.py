@@ -1,6 +1,7 @@
 """Worker processes: tasks in order, results in order, and what hangs, crashes or eats memory costs only itself.
 
-A task whose worker had to be stopped is taken apart: each of its jobs runs again alone, and the one that kills its worker alone is given up.
+A task whose worker had to be stopped is taken apart: each of its jobs runs again alone, and the one that kills its worker alone is given
+up.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, Self
 
 import psutil
 
@@ -60,7 +61,7 @@ class Pool:
         self._broken: dict[int, _Broken] = {}
         self._again: deque[Task] = deque()
 
-    def __enter__(self) -> Pool:
+    def __enter__(self) -> Self:
         self.hands = [self._start() for _ in range(self.workers)]
         return self
 
@@ -182,7 +183,9 @@ def _given_up(task: Task, reason: str) -> Result:
         result.killed.append((-1, reason))
     for job in task.jobs:
         locator = f"unit/{job.index}"
-        result.accounts += [Account(job.member, job.source, name, None, 0, 0, [(reason, locator, 0, 0)], job.offset) for name in job.artefacts]
+        result.accounts += [
+            Account(job.member, job.source, name, None, 0, 0, [(reason, locator, 0, 0)], job.offset) for name in job.artefacts
+        ]
         result.killed.append((job.member, reason))
     return result
 

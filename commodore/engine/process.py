@@ -60,8 +60,17 @@ class Summary:
 
 
 def process(
-    given: Iterable[str | Path], case: str | Path, *, identities: Sequence[Any] = (), rules: Iterable[str | Path] = (), iocs: Iterable[str | Path] = (),
-    workers: int | None = None, timeout: float = 60.0, memory: int = 1 << 30, cache: Path | None = None, progress: Progress | None = None,
+    given: Iterable[str | Path],
+    case: str | Path,
+    *,
+    identities: Sequence[Any] = (),
+    rules: Iterable[str | Path] = (),
+    iocs: Iterable[str | Path] = (),
+    workers: int | None = None,
+    timeout: float = 60.0,
+    memory: int = 1 << 30,
+    cache: Path | None = None,
+    progress: Progress | None = None,
 ) -> Summary:
     """Read archives, directories and files into a case directory.
 
@@ -155,7 +164,7 @@ class Run:
             self._derive(number)
             journal.sync()
             self._account(plan, mismatches)
-            self._case.finished(self._entry(plan, time.perf_counter() - started))
+            self._case.finished(self._entry(time.perf_counter() - started))
         return self._collection.position()
 
     def _parse(self, plan: Plan) -> int:
@@ -210,24 +219,45 @@ class Run:
             whole.add(unit.expected, unit.parsed, unit.carved, [Problem(*p) for p in unit.problems], unit.offset)
         return whole.lines({"collection": self._collection.id, "member": member, "path": units[0].source})
 
-    def _entry(self, plan: Plan, seconds: float) -> dict[str, Any]:
+    def _entry(self, seconds: float) -> dict[str, Any]:
         """What `case.json` says of this collection."""
         state, reason = self._collection.ending()
-        self._journal.part("metrics.jsonl", [{
-            "collection": self._collection.id, "seconds": round(seconds, 3), "worker_seconds": round(self._journal.seconds, 3),
-            "bytes": self._collection.position(), "tasks": self._journal.committed,
-        }])
+        self._journal.part(
+            "metrics.jsonl",
+            [
+                {
+                    "collection": self._collection.id,
+                    "seconds": round(seconds, 3),
+                    "worker_seconds": round(self._journal.seconds, 3),
+                    "bytes": self._collection.position(),
+                    "tasks": self._journal.committed,
+                }
+            ],
+        )
         paths = {row["member"]: row["path"] for row in map(orjson.loads, (self._journal.folder / "members.jsonl").open("rb"))}
-        given_up = [{"member": m, "path": paths.get(m, ""), "reason": r, "collection": self._collection.id} for m, r in self._journal.killed]
+        given_up = [
+            {"member": m, "path": paths.get(m, ""), "reason": r, "collection": self._collection.id} for m, r in self._journal.killed
+        ]
         losses = sum(1 for row in map(orjson.loads, (self._journal.folder / "ledger.jsonl").open("rb")) if _lossy(row))
         return {
-            "collection": self._collection.id, "input": self._collection.origin.name, "sha256": getattr(self._collection, "sha256", ""),
-            "host": self._host.name, "os": self._host.os, "host_inferred": "name" in self._host.inferred, "state": state, "reason": reason,
-            "members": len(paths), "read": len({a.member for a in self._journal.accounts if a.member >= 0}), "losses": losses,
-            "records": dict(sorted(self._journal.counts.items())), "given_up": given_up,
+            "collection": self._collection.id,
+            "input": self._collection.origin.name,
+            "sha256": getattr(self._collection, "sha256", ""),
+            "host": self._host.name,
+            "os": self._host.os,
+            "host_inferred": "name" in self._host.inferred,
+            "state": state,
+            "reason": reason,
+            "members": len(paths),
+            "read": len({a.member for a in self._journal.accounts if a.member >= 0}),
+            "losses": losses,
+            "records": dict(sorted(self._journal.counts.items())),
+            "given_up": given_up,
         }
 
 
 def _lossy(row: dict[str, Any]) -> bool:
     """Whether a ledger line speaks of something that an artefact should have read and could not, one line per member and artefact."""
-    return bool(row["artefact"]) and row["parsed"] is not None and bool(row["reason"]) and not str(row["reason"]).startswith("read together")
+    return (
+        bool(row["artefact"]) and row["parsed"] is not None and bool(row["reason"]) and not str(row["reason"]).startswith("read together")
+    )

@@ -1,6 +1,7 @@
 """Large members that a parser must seek in: encrypted on disk inside the case, the key only in memory.
 
-AES-256 in counter mode: the page at any offset is decrypted alone. A fresh key per file, never written. There is no integrity check: whoever can write
+AES-256 in counter mode: the page at any offset is decrypted alone. A fresh key per file, never written. There is no integrity check:
+whoever can write
 into the case can also change the records.
 """
 

@@ -27,8 +27,12 @@ class Outcome(NamedTuple):
 def parse(known: Known, evidence: Evidence, host: Host, take: Callable[[list[dict[str, Any]]], None]) -> Outcome:
     """Read a unit and hand finished records to `take` in batches. A parser that raises is a problem, never the end of the run."""
     assembler = Assembler(
-        known.artefact, collection=evidence.collection, member=evidence.member, source=evidence.source,
-        host_name=host.name, host_inferred="name" in host.inferred,
+        known.artefact,
+        collection=evidence.collection,
+        member=evidence.member,
+        source=evidence.source,
+        host_name=host.name,
+        host_inferred="name" in host.inferred,
     )
     problems: list[Problem] = []
     expected = _expected(known, evidence, problems)
@@ -49,7 +53,10 @@ def _expected(known: Known, evidence: Evidence, problems: list[Problem]) -> int 
 
 
 def _run(
-    stream: Iterator[Record | Problem], assembler: Assembler, problems: list[Problem], take: Callable[[list[dict[str, Any]]], None],
+    stream: Iterator[Record | Problem],
+    assembler: Assembler,
+    problems: list[Problem],
+    take: Callable[[list[dict[str, Any]]], None],
 ) -> tuple[int, int]:
     """Drain a parser. Gives the number of records and how many of them were carved."""
     count = carved = 0

@@ -151,7 +151,8 @@ class Worker:
     def __init__(self, detection: Any, pipe: Connection | None = None) -> None:
         self._detection, self._pipe = detection, pipe
         self._known, self._beat = catalogue.artefacts(), 0.0
-        self._declared = {name: known.artefact for name, known in (*self._known.items(), *catalogue.derivations().items())}
+        self._declared = {name: known.artefact for name, known in self._known.items()}
+        self._declared |= {name: made.artefact for name, made in catalogue.derivations().items()}
         self._compressor = zstandard.ZstdCompressor(level=LEVEL)
         self._lines: dict[str, list[bytes]] = {}
         self._counts: dict[str, int] = {}
@@ -181,8 +182,10 @@ class Worker:
         evidence = _evidence(job, host.collection)
         accounts = []
         for name in job.artefacts:
+
             def take(records: list[dict[str, Any]], name: str = name) -> None:
                 self._take(name, records, host)
+
             outcome = unit.parse(self._known[name], evidence, host, take)
             problems = [tuple(p) for p in outcome.problems]
             accounts.append(Account(job.member, job.source, name, *outcome[:3], problems, job.offset))  # type: ignore[arg-type]
@@ -201,8 +204,12 @@ class Worker:
         derivation = catalogue.derivations()[task.derive]
         host, name = task.host, task.derive
         assembler = Assembler(
-            derivation.artefact, collection=host.collection, member=-1, source=f"derived/{name}",
-            host_name=host.name, host_inferred="name" in host.inferred,
+            derivation.artefact,
+            collection=host.collection,
+            member=-1,
+            source=f"derived/{name}",
+            host_name=host.name,
+            host_inferred="name" in host.inferred,
         )
         problems: list[Problem] = []
         batch: list[dict[str, Any]] = []
@@ -227,8 +234,14 @@ class Worker:
 def _evidence(job: Job, collection: str) -> Evidence:
     content = job.content
     return Evidence(
-        job.source, content if isinstance(content, bytes) else content.open if isinstance(content, Sealed) else lambda: content.open("rb"),
-        size=job.size, collection=collection, member=job.member, facts=job.facts, offset=job.offset, index=job.index,
+        job.source,
+        content if isinstance(content, bytes) else content.open if isinstance(content, Sealed) else lambda: content.open("rb"),
+        size=job.size,
+        collection=collection,
+        member=job.member,
+        facts=job.facts,
+        offset=job.offset,
+        index=job.index,
         companions={role: _evidence(c, collection) for role, c in job.companions.items()},
     )
 

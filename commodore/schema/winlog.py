@@ -53,7 +53,7 @@ def meanings() -> dict[tuple[str, str], Meaning]:
     """(provider in lower case, event id) → meaning. Raises ValueError for an entry that the validator refuses."""
     text = files("commodore.schema").joinpath("winlog.yaml").read_text(encoding="utf-8")
     result: dict[tuple[str, str], Meaning] = {}
-    for entry in yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    for entry in yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # noqa: S506  (a safe loader)
         meaning = _compile(entry)
         for event in entry["events"]:
             provider, _, code = event.rpartition("/")
@@ -117,7 +117,11 @@ def address(raw: str) -> str | None:
 
 def time(raw: str) -> str | None:
     """Sysmon's `2025-12-06 21:11:02.632` (UTC) as RFC 3339."""
-    return f"{raw[:10]}T{raw[11:]}Z" if re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?", raw) else (raw if _RFC3339.fullmatch(raw) else None)
+    return (
+        f"{raw[:10]}T{raw[11:]}Z"
+        if re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?", raw)
+        else (raw if _RFC3339.fullmatch(raw) else None)
+    )
 
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
@@ -129,12 +133,12 @@ def last(raw: str) -> str | None:
 
 
 def account(raw: str) -> str | None:
-    """`account` of `DOMAIN\\account`."""
+    r"""`account` of `DOMAIN\account`."""
     return text(raw.rpartition("\\")[2])
 
 
 def domain(raw: str) -> str | None:
-    """`DOMAIN` of `DOMAIN\\account`."""
+    r"""`DOMAIN` of `DOMAIN\account`."""
     return text(raw.rpartition("\\")[0])
 
 
@@ -150,5 +154,11 @@ def _hash(kind: str) -> Convert:
 
 TYPED: dict[str, Convert] = {"long": number, "ip": address, "date": time}
 FORMS: dict[str, Convert] = {
-    "name": last, "account": account, "domain": domain, "time": time, "md5": _hash("MD5"), "sha1": _hash("SHA1"), "sha256": _hash("SHA256"),
+    "name": last,
+    "account": account,
+    "domain": domain,
+    "time": time,
+    "md5": _hash("MD5"),
+    "sha1": _hash("SHA1"),
+    "sha256": _hash("SHA256"),
 }

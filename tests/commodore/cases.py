@@ -58,8 +58,14 @@ def commodore(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 def kill_after(seconds: float, *arguments: object) -> bool:
     """Start the program and SIGKILL it and its workers after some time. Gives whether it was still running."""
-    process = subprocess.Popen([*CLI, *map(str, arguments)], cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                               start_new_session=True)
+    process = subprocess.Popen(
+        [*CLI, *map(str, arguments)],
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:

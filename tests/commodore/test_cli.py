@@ -9,6 +9,7 @@ import sys
 import zipfile
 
 import pytest
+
 from tests.commodore.cases import ROOT, commodore, environment, ledger, records
 
 
@@ -23,7 +24,9 @@ def archive(corpus, tmp_path_factory):
         shutil.copy(samples / name, logs)
 
     def scout(*arguments):
-        subprocess.run([sys.executable, "-m", "scout.cli", *map(str, arguments)], check=True, cwd=ROOT, env=environment(), capture_output=True)
+        subprocess.run(
+            [sys.executable, "-m", "scout.cli", *map(str, arguments)], check=True, cwd=ROOT, env=environment(), capture_output=True
+        )
 
     for name in ("key.txt", "other.txt"):
         scout("keygen", "-o", place / name)
@@ -75,12 +78,15 @@ def test_the_wrong_key_is_one_line_and_exit_3(archive, tmp_path):
     assert not (tmp_path / "case").exists()
 
 
-@pytest.mark.parametrize(("name", "make", "words"), [
-    ("notes.docx", lambda p: zipfile.ZipFile(p, "w").writestr("word/document.xml", "x"), "it is a Word document"),
-    ("readme.txt", lambda p: p.write_text("hello there\n" * 20), "it is text"),
-    ("nothing", lambda p: p.write_bytes(b""), "it is empty"),
-    ("program", lambda p: p.write_bytes(b"\x7fELF" + bytes(60)), "it is a Linux program"),
-])
+@pytest.mark.parametrize(
+    ("name", "make", "words"),
+    [
+        ("notes.docx", lambda p: zipfile.ZipFile(p, "w").writestr("word/document.xml", "x"), "it is a Word document"),
+        ("readme.txt", lambda p: p.write_text("hello there\n" * 20), "it is text"),
+        ("nothing", lambda p: p.write_bytes(b""), "it is empty"),
+        ("program", lambda p: p.write_bytes(b"\x7fELF" + bytes(60)), "it is a Linux program"),
+    ],
+)
 def test_what_is_no_evidence_is_called_by_its_name_and_exit_2(tmp_path, name, make, words):
     make(tmp_path / name)
     done = commodore("process", tmp_path / name, "-o", tmp_path / "case")

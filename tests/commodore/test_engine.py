@@ -5,20 +5,21 @@ from __future__ import annotations
 import sys
 import textwrap
 
-import commodore.artefacts
 import pytest
-from tests.commodore.cases import content, ledger, members, records
 
+import commodore.artefacts
 from commodore.engine import catalogue
 from commodore.engine.process import process
+from tests.commodore.cases import content, ledger, members, records
 
-BAD = '''
+BAD = """
 from __future__ import annotations
 import ctypes, time
 from commodore.artefact import Artefact, Problem, Record
 
 ARTEFACT = Artefact(
-    name="trouble", title="t", about="a", match=("Trouble/*.bad",), fields=("file.name",), action="x", message="{file.name}", sources=("a test",),
+    name="trouble", title="t", about="a", match=("Trouble/*.bad",), fields=("file.name",), action="x", message="{file.name}", sources=("a
+    test",),
 )
 
 def parse(evidence, host):
@@ -42,7 +43,7 @@ def parse(evidence, host):
         yield Record("0", {"file.name": "lone \\udcff and \\x00 nul", "file.size": 1 << 70, "file.inode": "1"})
         return
     yield Record("0", {"file.name": word})
-'''
+"""
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from commodore.artefacts import evtx
 from commodore.engine import catalogue, unit
 from commodore.evidence import Evidence
 from commodore.host import Host
-from commodore.schema.winlog import address, account, domain, number, time
+from commodore.schema.winlog import account, address, domain, number, time
 
 HOST = Host("c", name="pc")
 

@@ -23,8 +23,14 @@ GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 NAMES = sorted([*catalogue.artefacts(), *catalogue.derivations()])
 LEFT_OUT = ("escadre.collection", "escadre.id", "collection")
 PYTHON_TYPES = {
-    "keyword": (str,), "text": (str,), "long": (int,), "double": (int, float), "boolean": (bool,),
-    "date": (str,), "ip": (str,), "flattened": (dict,),
+    "keyword": (str,),
+    "text": (str,),
+    "long": (int,),
+    "double": (int, float),
+    "boolean": (bool,),
+    "date": (str,),
+    "ip": (str,),
+    "flattened": (dict,),
 }
 WRITTEN = 1_767_225_600
 """2026-01-01: the mtime of all golden input, because a checkout keeps none"""

@@ -6,9 +6,9 @@ import shutil
 import time
 
 import pytest
-from tests.commodore.cases import commodore, content, kill_after
 
 from commodore.engine.process import process
+from tests.commodore.cases import commodore, content, kill_after
 
 
 @pytest.fixture(scope="module")

@@ -74,7 +74,16 @@ def test_parquet_has_every_record(case, tmp_path):
 
 def test_a_csv_cell_is_never_a_formula(case, tmp_path):
     assert [cell(v) for v in ("=1+1", "+x", "-x", "@x", "\tx", -5, None, True, "plain")] == [
-        "'=1+1", "'+x", "'-x", "'@x", "'\tx", "-5", "", "true", "plain"]
+        "'=1+1",
+        "'+x",
+        "'-x",
+        "'@x",
+        "'\tx",
+        "-5",
+        "",
+        "true",
+        "plain",
+    ]
     export(case, tmp_path, "csv", ["evtx"])
     with (tmp_path / "evtx.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.reader(stream))
@@ -87,9 +96,16 @@ def test_timesketch_gets_one_row_per_time_and_meaning(case, tmp_path):
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     assert all({"message", "datetime", "timestamp", "timestamp_desc"} <= row.keys() for row in rows)
     assert len(rows) >= len(commodore.read(case, "evtx", ["escadre.id"]))
-    state = {"event.kind": "state", "@timestamp": "2020-01-01T00:00:00Z", "file.created": "2020-01-01T00:00:00Z", "file.mtime": "2021-01-01T00:00:00Z"}
+    state = {
+        "event.kind": "state",
+        "@timestamp": "2020-01-01T00:00:00Z",
+        "file.created": "2020-01-01T00:00:00Z",
+        "file.mtime": "2021-01-01T00:00:00Z",
+    }
     assert list(moments(state, {"file.created": "born", "file.mtime": "changed"})) == [
-        ("2020-01-01T00:00:00Z", "born"), ("2021-01-01T00:00:00Z", "changed")]
+        ("2020-01-01T00:00:00Z", "born"),
+        ("2021-01-01T00:00:00Z", "changed"),
+    ]
 
 
 def test_the_reference_is_generated_and_a_changed_page_is_told(tmp_path, capsys):
