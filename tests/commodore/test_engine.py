@@ -18,8 +18,8 @@ import ctypes, time
 from commodore.artefact import Artefact, Problem, Record
 
 ARTEFACT = Artefact(
-    name="trouble", title="t", about="a", match=("Trouble/*.bad",), fields=("file.name",), action="x", message="{file.name}", sources=("a
-    test",),
+    name="trouble", title="t", about="a", match=("Trouble/*.bad",), fields=("file.name",),
+    action="x", message="{file.name}", sources=("a test",),
 )
 
 def parse(evidence, host):
