@@ -246,6 +246,7 @@ class Run:
             "host": self._host.name,
             "os": self._host.os,
             "host_inferred": "name" in self._host.inferred,
+            "recipients": _recipients(self._collection.header()),
             "state": state,
             "reason": reason,
             "members": len(paths),
@@ -254,6 +255,12 @@ class Run:
             "records": dict(sorted(self._journal.counts.items())),
             "given_up": given_up,
         }
+
+
+def _recipients(header: dict[str, Any]) -> list[str]:
+    """Who the archive was made for, as its header says; empty for plain input."""
+    given = header.get("recipients")
+    return [text for text in given[:100] if isinstance(text, str)] if isinstance(given, list) else []
 
 
 def _lossy(row: dict[str, Any]) -> bool:
