@@ -40,7 +40,7 @@ lint: dev
 # generated files are committed; this renews them, and CI fails when it changes anything
 generated: dev
 	$(BIN)/python -m commodore.reference docs/artefacts
-	$(BIN)/python -m eye.elastic.generate
+	$(BIN)/python -m eye.elastic.templates
 	$(BIN)/python -m escadre.helps docs/commands.md
 
 # renewed where uv is at hand; the files carry versions and hashes only
