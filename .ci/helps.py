@@ -36,4 +36,4 @@ code = "import json, sys, scout, scout.cli; print(json.dumps(sorted(m.split('.')
 loaded = set(json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout))
 if loaded & HEAVY:
     sys.exit(f"scout imports {', '.join(sorted(loaded & HEAVY))}")
-print(f"{count} helps, scout imports none of {', '.join(sorted(HEAVY))}")
+sys.stdout.write(f"{count} helps, scout imports none of {', '.join(sorted(HEAVY))}\n")

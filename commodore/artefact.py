@@ -83,9 +83,11 @@ class Artefact:
     about: str
     """what it is and what it proves, for an analyst"""
     match: tuple[str, ...] = ()
-    """path patterns below the volume's root with `/`, without case: `Windows/Prefetch/*.pf`, `**/*.evtx`; `live/processes.jsonl` for live sources"""
+    """path patterns below the volume's root with `/`, without case: `Windows/Prefetch/*.pf`, `**/*.evtx`; for live sources
+    `live/processes.jsonl`"""
     magic: tuple[tuple[int, bytes], ...] = ()
-    """(offset, bytes): any one of them makes a file of unknown place this artefact, and where given a matched path must have one too or be empty"""
+    """(offset, bytes): any one of them makes a file of unknown place this artefact; where given, a file of a matching path must have one
+    too, or be empty"""
     targets: tuple[str, ...] = ()
     """ids of SCOUT targets that collect it"""
     group: Group | None = None

@@ -10,12 +10,12 @@ T = TypeVar("T")
 
 
 class Evidence:
-    """One member or one unit of it.
+    r"""One member or one unit of it.
 
-    source      native path on the host (`C:\\Windows\\System32\\config\\SYSTEM`, `/etc/crontab`)
+    source      native path on the host (`C:\Windows\System32\config\SYSTEM`, `/etc/crontab`)
     collection  collection id; member: ordinal in the collection
     size        bytes of the whole member
-    facts       what is known of the file: `mtime`, `ctime`, `atime`, `btime` (RFC 3339 UTC), `mode`, `uid`, `gid`, `sha256`, as far as known
+    facts       what is known of the file: `mtime`, `ctime`, `atime`, `btime` (RFC 3339 UTC), `mode`, `uid`, `gid`, `sha256` …
     offset      where this unit begins in the member (0 for a whole one), without the header that was put before it
     index       number of the unit
     companions  role → evidence of the same group (`log1` of a hive)

@@ -31,7 +31,7 @@ class Complaint(Exception):  # noqa: N818  (it is what the user reads, not a def
 
 
 def escape(text: object) -> str:
-    """Evidence made safe for a terminal: control, format and direction characters and lone surrogates become `\\x1b`-like escapes."""
+    r"""Evidence made safe for a terminal: control, format and direction characters and lone surrogates become `\x1b`-like escapes."""
     raw = str(text)
     if raw.isascii() and raw.isprintable():
         return raw
@@ -144,7 +144,8 @@ def run(tool: str, app: Callable[[], typer.Typer], argv: Iterable[str] | None = 
         complain(tool, "stopped")
         return 130
     except ClickException as e:
-        complain(tool, e.format_message().rstrip(".?") + ("?" if "did you mean" in e.format_message().lower() else "."), f"See {tool} --help.")
+        said = e.format_message().rstrip(".?")
+        complain(tool, said + ("?" if "did you mean" in said.lower() else "."), f"See {tool} --help.")
         return WRONG_USE
     except KeyboardInterrupt:
         complain(tool, "stopped")
@@ -155,7 +156,8 @@ def run(tool: str, app: Callable[[], typer.Typer], argv: Iterable[str] | None = 
     except Exception as e:
         if os.environ.get("ESCADRE_DEBUG"):
             raise
-        complain(tool, f"a defect of {tool}: {type(e).__name__}: {e}", "Nothing more was done. Run again with ESCADRE_DEBUG=1 and report what it prints.")
+        what = f"a defect of {tool}: {type(e).__name__}: {e}"
+        complain(tool, what, "Nothing more was done. Run again with ESCADRE_DEBUG=1 and report what it prints.")
         return COULD_NOT
 
 

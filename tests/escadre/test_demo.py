@@ -10,7 +10,8 @@ import pytest
 
 
 def escadre(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", "from escadre.cli import main; main()", *arguments], cwd=cwd, capture_output=True, text=True, timeout=240)
+    command = [sys.executable, "-c", "from escadre.cli import main; main()", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=240)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def test_every_plant_is_found_and_none_of_the_ordinary_entries(ran: tuple[Path, 
         assert ordinary not in guilty
 
 
-def test_an_earlier_demo_is_replaced_and_a_strange_directory_is_not(ran: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
+def test_a_directory_that_no_demo_made_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("keep me")
     done = escadre("demo", "-o", "mine", cwd=tmp_path)
