@@ -9,7 +9,7 @@ from importlib.resources import files
 import yaml
 
 TYPES = ("keyword", "text", "long", "double", "boolean", "date", "ip", "flattened")
-"""keyword: exact string; text: prose, searched by word; long: signed 64 bit; date: RFC 3339 UTC string; flattened: free-form object of strings"""
+"""keyword: exact string; text: prose, searched by word; long: signed 64 bit; date: RFC 3339 UTC string; flattened: object of strings"""
 
 
 @dataclass(frozen=True, slots=True)
