@@ -31,11 +31,13 @@ JUDGES: dict[str, Callable[[Mechanism, dict[str, Any], Host], Verdict | None]] =
 
 
 class Judge:
-    """The persistence table over records."""
+    """The persistence table over records. Raises ValueError for a row that names a judge who is not here."""
 
     def __init__(self) -> None:
         self._by_dataset: dict[str, list[Mechanism]] = {}
         for m in mechanisms():
+            if m.judge not in JUDGES:
+                raise ValueError(f"{m.id}.yaml: judge `{m.judge}` is unknown: {', '.join(JUDGES)}")
             self._by_dataset.setdefault(m.dataset, []).append(m)
         self.digest = digest()
 

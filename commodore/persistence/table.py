@@ -18,25 +18,7 @@ from commodore.hits import SEVERITIES, Rule
 REMOVE = frozenset(("RV", "RK", "RS", "XE", "FQ", "TK", "SV", "WM", "LN", "JS", "UN", "AC", "PK", "MM"))
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _KEYS = frozenset(
-    (
-        "id",
-        "name",
-        "attack",
-        "attack_version",
-        "os",
-        "dataset",
-        "where",
-        "lives",
-        "expected",
-        "judge",
-        "options",
-        "severity",
-        "remove",
-        "kind",
-        "targets",
-        "references",
-        "false_positives",
-    )
+    "id name attack attack_version os dataset where lives expected judge options severity remove kind targets references false_positives".split()
 )
 
 
@@ -103,15 +85,13 @@ def _documents() -> list[tuple[str, dict[str, Any]]]:
 
 
 def _mechanism(file: str, row: dict[str, Any]) -> Mechanism:
-    from commodore.persistence.judge import JUDGES
-
     wrong = set(row) ^ _KEYS
     if wrong:
         raise ValueError(f"{file}: `{wrong.pop()}` is missing or unknown")
     if f"{row['id']}.yaml" != file or not re.fullmatch(r"[WLM]\d{3}", row["id"]):
         raise ValueError(f"{file}: the id must be the file's name")
-    if row["severity"] not in SEVERITIES or set(row["remove"].split("+")) - REMOVE or row["judge"] not in JUDGES or not row["references"]:
-        raise ValueError(f"{file}: severity, remove, judge or references")
+    if row["severity"] not in SEVERITIES or set(row["remove"].split("+")) - REMOVE or not row["references"]:
+        raise ValueError(f"{file}: severity, remove or references")
     if not all(re.fullmatch(r"T\d{4}(\.\d{3})?", t) for t in row["attack"]):
         raise ValueError(f"{file}: attack")
     where = tuple((field, _test(patterns)) for field, patterns in row["where"].items())
