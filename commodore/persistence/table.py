@@ -17,9 +17,12 @@ from commodore.hits import SEVERITIES, Rule
 
 REMOVE = frozenset(("RV", "RK", "RS", "XE", "FQ", "TK", "SV", "WM", "LN", "JS", "UN", "AC", "PK", "MM"))
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_KEYS = frozenset(
-    "id name attack attack_version os dataset where lives expected judge options severity remove kind targets references false_positives".split()
-)
+# fmt: off
+_KEYS = frozenset((
+    "id", "name", "attack", "attack_version", "os", "dataset", "where", "lives", "expected", "judge", "options", "severity", "remove",
+    "kind", "targets", "references", "false_positives",
+))
+# fmt: on
 
 
 @dataclass(frozen=True, slots=True)
