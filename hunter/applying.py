@@ -40,6 +40,8 @@ class Outcome:
     """ids of the actions that are applied (apply) or taken back (undo)"""
     total: int
     journal: Path
+    undo: str
+    """the command that takes it back"""
     unexplained: list[str] = field(default_factory=list)
     """paths in the touched folders that changed, and not by HUNTER"""
     compared: int = 0
@@ -89,23 +91,44 @@ def apply(plan: Plan, path: Path, tree: Tree, known: Sequence[str] = (), told: T
             journal.close()
 
 
-def _complete(plan: Plan, run: Run, tree: Tree, told: Told) -> Outcome:
-    """Go on where a kill stopped, or say that it is done."""
+def standing(plan: Plan, path: Path, tree: Tree) -> Outcome | None:
+    """What a dry run finds in the journal: a run that is done (`already`) or was interrupted; None where there is none. Reads only.
+
+    Complaint where the plan was edited after that run began, where it was partly taken back, or where something changed since.
+    """
+    run = Run(Journal(journal_of(path)), vault_of(path))
+    if not run.began or (run.finished and not run.applied):
+        return None
+    _belongs(plan, run, tree)
+    if run.finished:
+        return _as_done(run, tree)
+    return Outcome([a for a in run.actions if a in run.applied], len(run.actions), run.journal.path, run.undo)
+
+
+def _as_done(run: Run, tree: Tree) -> Outcome:
+    run.as_left(tree, run.things)
+    if run.applied != set(run.actions):
+        raise Complaint("This plan was applied and partly taken back.", f"Take the rest back first: {run.undo}")
+    return Outcome(run.actions, len(run.actions), run.journal.path, run.undo, already=True)
+
+
+def _belongs(plan: Plan, run: Run, tree: Tree) -> None:
+    """Complaint where the run of the journal is not one of this plan on this tree."""
     assert run.opened is not None
     require(plan.host, tree)
     _same_root(run, tree)
     if run.opened["seal"] != plan.seal():
         raise Complaint(
             f"{run.journal.path} belongs to the plan as it was before it was edited.",
-            f"Take that back first: hunter undo {run.journal.path}", WRONG_USE,
+            f"Take that back first: {run.undo}", WRONG_USE,
         )
+
+
+def _complete(plan: Plan, run: Run, tree: Tree, told: Told) -> Outcome:
+    """Go on where a kill stopped, or say that it is done."""
+    _belongs(plan, run, tree)
     run.recover(tree)
-    if run.finished:
-        run.as_left(tree, run.things)
-        if run.applied != set(run.actions):
-            raise Complaint("This plan was applied and partly taken back.", f"Take the rest back first: hunter undo {run.journal.path}")
-        return Outcome(run.actions, len(run.actions), run.journal.path, already=True)
-    return _forward(run, tree, told)
+    return _as_done(run, tree) if run.finished else _forward(run, tree, told)
 
 
 def _open(plan: Plan, run: Run, tree: Tree, report: Report) -> None:
@@ -190,7 +213,7 @@ def _forward(run: Run, tree: Tree, told: Told) -> Outcome:
     _verified(run, tree)
     different, compared = changed(run.opened["areas"], tree, {name for kind, name in run.things if kind == "file"})
     run.add("applied", actions=run.actions, unexplained=different, compared=compared)
-    return Outcome(run.actions, len(run.actions), run.journal.path, different, compared)
+    return Outcome(run.actions, len(run.actions), run.journal.path, run.undo, different, compared)
 
 
 def _verified(run: Run, tree: Tree) -> None:
@@ -203,7 +226,7 @@ def _verified(run: Run, tree: Tree) -> None:
         if not objects()[kind].same(now, thing.now):
             raise Complaint(
                 f"{escape(name)} is not as it was left a moment ago: something puts it back.",
-                f"Find what does, or take it all back: hunter undo {run.journal.path}",
+                f"Find what does, or take it all back: {run.undo}",
             )
 
 
@@ -257,7 +280,7 @@ def undo(journal: Path, tree: Tree, only: Sequence[str] = (), key: Path | None =
 def _backward(run: Run, tree: Tree, taken: set[str], key: Path | None, told: Told) -> Outcome:
     assert run.opened is not None
     if not run.applied and run.finished:
-        return Outcome([], len(run.actions), run.journal.path, already=True)
+        return Outcome([], len(run.actions), run.journal.path, run.undo, already=True)
     keys = _keys(run, key)
     run.recover(tree)
     back = run.applied & taken
@@ -276,7 +299,7 @@ def _backward(run: Run, tree: Tree, taken: set[str], key: Path | None, told: Tol
         _folder_times(run, tree)
     different, compared = changed(run.opened["areas"], tree, files)
     run.add("undone", actions=sorted(back), unexplained=different, compared=compared)
-    return Outcome(sorted(back), len(run.actions), run.journal.path, different, compared)
+    return Outcome(sorted(back), len(run.actions), run.journal.path, run.undo, different, compared)
 
 
 def _folder_times(run: Run, tree: Tree) -> None:
@@ -288,11 +311,11 @@ def _folder_times(run: Run, tree: Tree) -> None:
             run.add("note", reason=f"{folder}: its times could not be put back: {e}")
 
 
-def close(journal: Path) -> bool:
-    """Delete the run key. True where it was there."""
+def close(journal: Path) -> tuple[bool, str]:
+    """Delete the run key. (True where it was there, the command that takes the run back with `-i`)."""
     run = read_run(journal)
     if run.unfinished or run.pending:
-        raise Complaint("This run is not finished.", f"Complete it with hunter apply, or take it back: hunter undo {journal}")
+        raise Complaint("This run is not finished.", f"Complete it with hunter apply, or take it back: {run.undo}")
     there = run.vault.run_key.exists()
     try:
         if there:
@@ -307,4 +330,4 @@ def close(journal: Path) -> bool:
         run.add("closed")
     finally:
         run.journal.close()
-    return there
+    return there, run.undo

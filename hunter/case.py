@@ -11,6 +11,7 @@ from typing import Any
 
 import zstandard
 
+from hunter.state import readable
 from scout.console import WRONG_USE, Complaint
 
 MAX_LINE = 16 << 20
@@ -29,6 +30,8 @@ class Collection:
     """native path → line of `members.jsonl`"""
     root_ino: str = ""
     machine_id_sha256: str = ""
+    recipients: tuple[str, ...] = ()
+    """who the collection's archive was made for; () for plain input"""
 
 
 def read(case: Path, severity: str, host: str | None = None) -> list[Collection]:
@@ -39,7 +42,7 @@ def read(case: Path, severity: str, host: str | None = None) -> list[Collection]
         raise Complaint(f"{severity} is no severity.", f"One of: {', '.join(SEVERITIES)}.", WRONG_USE)
     least = SEVERITIES.index(severity)
     about = _object((case / "case.json").read_bytes())
-    inferred = {str(c.get("collection")): bool(c.get("host_inferred")) for c in about.get("collections", []) if isinstance(c, dict)}
+    entries = {str(c.get("collection")): c for c in about.get("collections", []) if isinstance(c, dict)}
     found: dict[str, Collection] = {}
     names = set()
     for finding in _lines(case / "findings.jsonl.zst"):
@@ -49,11 +52,17 @@ def read(case: Path, severity: str, host: str | None = None) -> list[Collection]
         if grade not in SEVERITIES or SEVERITIES.index(grade) < least or not isinstance(finding.get("escadre.target"), dict):
             continue
         if host is None or name.lower() == host.lower():
-            found.setdefault(collection, Collection(collection, name, inferred.get(collection, False))).findings.append(finding)
+            found.setdefault(collection, _collection(collection, name, entries.get(collection, {}))).findings.append(finding)
     if host is not None and not found and host.lower() not in {n.lower() for n in names}:
         raise Complaint(f"The case has no findings on a host {host}.", f"It has: {', '.join(sorted(names)) or 'none at all'}.", WRONG_USE)
     _facts(case, found)
     return [found[key] for key in sorted(found)]
+
+
+def _collection(key: str, name: str, entry: dict[str, Any]) -> Collection:
+    given = entry.get("recipients")
+    recipients = tuple(r for r in given if isinstance(r, str) and r.startswith(("age1", "ssh-"))) if isinstance(given, list) else ()
+    return Collection(key, name, bool(entry.get("host_inferred")), recipients=recipients)
 
 
 def _facts(case: Path, collections: dict[str, Collection]) -> None:
@@ -105,5 +114,5 @@ def _object(raw: bytes) -> dict[str, Any]:
 
 
 def plain(texts: Iterable[object]) -> list[str]:
-    """Text that YAML can hold: lone surrogates and control characters as escapes."""
-    return [str(t).encode("utf-8", "backslashreplace").decode() for t in texts]
+    """Text that YAML can hold: lone surrogates as escapes."""
+    return [readable(t) for t in texts]

@@ -23,6 +23,7 @@ class Entry:
     cls: str
     reboot: str
     what: str
+    detail: str
     risk: str
     back: str
 
@@ -33,7 +34,7 @@ def catalogue() -> dict[str, Entry]:
     data = yaml.safe_load(Path(__file__).with_name("catalogue.yaml").read_text(encoding="utf-8"))
     found = {}
     for kind, e in data.items():
-        entry = Entry(kind, tuple(e["rows"]), e["verb"], e["stage"], e["class"], e["reboot"], e["what"], e["risk"], e["back"])
+        entry = Entry(kind, tuple(e["rows"]), e["verb"], e["stage"], e["class"], e["reboot"], e["what"], e["detail"], e["risk"], e["back"])
         if entry.stage not in STAGES or entry.cls not in CLASSES or entry.reboot not in ("yes", "no"):
             raise ValueError(f"catalogue.yaml: {kind}: stage, class or reboot is none of the known ones")
         found[kind] = entry

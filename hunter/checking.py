@@ -13,7 +13,7 @@ from hunter.identity import require
 from hunter.mechanisms import Found, mechanisms
 from hunter.plan import Action, Plan, sealed_copy
 from hunter.state import UnsafeError, differences, lacking
-from hunter.tree import Tree
+from hunter.tree import Tree, folder_flags
 from hunter.vault import OVERHEAD
 from scout.console import Complaint
 
@@ -109,11 +109,13 @@ def _writable(tree: Tree, checked: Checked) -> None:
             with tree.parent(path) as (fd, _):
                 read_only = os.fstatvfs(fd).f_flag & os.ST_RDONLY
                 allowed = os.access(".", os.W_OK | os.X_OK, dir_fd=fd, effective_ids=True)
+                flags = folder_flags(fd)
         except (OSError, UnsafeError) as e:
             checked.status, checked.reasons = DRIFTED, [str(e)]
             return
-        if read_only or not allowed:
-            why = "the file system is read-only" if read_only else "no right to write there: run as root"
+        if read_only or not allowed or flags:
+            why = "no right to write there: run as root" if not allowed else f"the folder is {flags} (chattr): clear the flag first"
+            why = "the file system is read-only" if read_only else why
             checked.status, checked.reasons = BLOCKED, [*checked.reasons, f"{posixpath.dirname(path)}: {why}"]
             return
 
@@ -123,7 +125,7 @@ def _free(folder: Path) -> int:
     return status.f_bavail * status.f_frsize
 
 
-def reseal(plan: Plan, report: Report) -> Plan:
+def reseal(plan: Plan, report: Report, tree: Tree) -> Plan:
     """The plan with the present states as expectations. Complaint (code 3) where a target is gone or cannot be looked at."""
     expects = {}
     for c in report.actions:
@@ -134,4 +136,4 @@ def reseal(plan: Plan, report: Report) -> Plan:
                 "Take it out of the plan, or correct its target.",
             )
         expects[c.action.id] = {p: s.expectation() for p, s in c.found.states.items() if s}
-    return sealed_copy(plan, expects)
+    return sealed_copy(plan, expects, tree.root_ino)

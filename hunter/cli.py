@@ -36,7 +36,11 @@ def build_app() -> typer.Typer:
         case: Annotated[Path, typer.Argument(metavar="CASE", help="A case of commodore.")],
         output: Annotated[Path, typer.Option("-o", "--output", help="The plan, or a directory for one plan per host.")],
         recipient: Annotated[
-            list[str] | None, typer.Option("-r", "--recipient", metavar="RECIPIENT", help="Who can open the backups: age1…, ssh-…."),
+            list[str] | None,
+            typer.Option(
+                "-r", "--recipient", metavar="RECIPIENT",
+                help="Who can open the backups (age1…, ssh-…). Without it: those whom the archive was made for.",
+            ),
         ] = None,
         host: Annotated[str | None, typer.Option("--host", help="Only this host.")] = None,
         severity: Annotated[str, typer.Option("--severity", help="Findings of at least this severity.")] = "high",
@@ -64,7 +68,7 @@ def build_app() -> typer.Typer:
             show.report(screen, report, plan, root, dry=False)
             if not seal:
                 return DONE if report.ready else COULD_NOT
-            show.sealed(screen, checking.reseal(read, report), plan, root)
+            show.sealed(screen, checking.reseal(read, report, tree), plan, root)
             return DONE
 
     @app.command()
@@ -81,6 +85,12 @@ def build_app() -> typer.Typer:
         with _tree(root) as tree:
             read = load(plan)
             if not yes:
+                if (so_far := applying.standing(read, plan, tree)) is not None:
+                    if so_far.already:
+                        show.applied(screen, so_far)
+                    else:
+                        show.interrupted(screen, so_far, plan, root)
+                    return DONE
                 report = checking.check(read, plan, tree, known or ())
                 show.report(screen, report, plan, root, dry=True)
                 return DONE if report.ready else COULD_NOT
@@ -88,7 +98,7 @@ def build_app() -> typer.Typer:
             if isinstance(outcome, checking.Report):
                 show.report(screen, outcome, plan, root, dry=True)
                 return DONE if outcome.ready else COULD_NOT
-            show.applied(screen, outcome, root)
+            show.applied(screen, outcome)
             return PARTIAL if outcome.unexplained else DONE
 
     @app.command()
@@ -110,7 +120,7 @@ def build_app() -> typer.Typer:
         else:
             with _tree(root) as tree:
                 verdicts = verifying.verify(read, plan, tree)
-        show.verdicts(Screen(json_lines=json_lines), verdicts, plan)
+        show.verdicts(Screen(json_lines=json_lines), verdicts, plan, root)
         return DONE if all(v.gone for v in verdicts) else PARTIAL
 
     @app.command()
@@ -134,7 +144,8 @@ def build_app() -> typer.Typer:
         """Delete the run key beside a journal: afterwards only the key of a recipient opens the backups."""
         from hunter import applying
 
-        show.closed(Screen(json_lines=json_lines), journal, there=applying.close(journal))
+        there, way_back = applying.close(journal)
+        show.closed(Screen(json_lines=json_lines), journal, way_back, there=there)
         return DONE
 
     return app

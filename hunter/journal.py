@@ -40,8 +40,8 @@ class Journal:
         for number, raw in enumerate(whole.splitlines(keepends=True)):
             try:
                 line = json.loads(raw)
-                fits = isinstance(line, dict) and line.get("n") == number and line.get("previous") == self._head
-            except ValueError:
+                fits = isinstance(line, dict) and line.get("n") == number and line.get("previous") == self._head and "event" in line
+            except (ValueError, RecursionError):
                 fits = False
             if not fits:
                 raise Complaint(
@@ -58,10 +58,14 @@ class Journal:
             self._open()
         line = {"n": len(self.lines), "previous": self._head, "time": rfc3339(time_ns()), "event": event, **fields}
         raw = (json.dumps(line, ensure_ascii=True) + "\n").encode()
-        sent = 0
-        while sent < len(raw):
-            sent += os.write(self._fd, raw[sent:])
-        os.fsync(self._fd)
+        try:
+            sent = 0
+            while sent < len(raw):
+                sent += os.write(self._fd, raw[sent:])
+            os.fsync(self._fd)
+        except OSError:
+            os.ftruncate(self._fd, self._valid)  # half a line must not stand before the next one
+            raise
         self._head = hashlib.sha256(raw).hexdigest()
         self._valid += len(raw)
         self.lines.append(json.loads(raw))

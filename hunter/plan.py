@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import os
+import posixpath
 import re
 import stat
 from dataclasses import dataclass, field, replace
@@ -42,10 +43,16 @@ class Target:
     name: str = ""
 
     def to_plan(self) -> dict[str, Any]:
-        text: dict[str, Any] = _text("path", os.fsencode(self.path))
+        text: dict[str, Any] = _path(self.path)
         text |= {"name": self.name} if self.name else {}
         text |= _text("line", self.line) if self.line is not None else {}
         return text | ({"number": str(self.number)} if self.number is not None else {})
+
+
+def _path(path: str) -> dict[str, Any]:
+    """A path with characters of a pattern in it stands as base64: what a person types as `path` is never one by accident."""
+    raw = os.fsencode(path)
+    return {"path_base64": base64.b64encode(raw).decode()} if _GLOB.search(path) else _text("path", raw)
 
 
 def _text(name: str, raw: bytes) -> dict[str, Any]:
@@ -69,7 +76,7 @@ class Action:
 
     def to_plan(self) -> dict[str, Any]:
         entry = catalogue()[self.kind]
-        expect = [{**_text("path", os.fsencode(path)), **facts} for path, facts in self.expect.items()]
+        expect = [{**_path(path), **facts} for path, facts in self.expect.items()]
         data = {
             "id": self.id, "mechanism": self.mechanism, "kind": self.kind, "do": entry.verb, "target": self.target.to_plan(),
             "expect": expect, "why": list(self.why), "backup": "encrypted", "reboot": entry.reboot, "class": entry.cls,
@@ -77,11 +84,26 @@ class Action:
         return data | ({"note": self.note} if self.note else {})
 
     @property
+    def missing(self) -> list[str]:
+        """What `expect` would have to say so that it can be compared, and does not."""
+        if self.target.path not in self.expect:
+            return ["everything"]
+        return sorted({name for facts in self.expect.values() for name in lacking(facts)})
+
+    @property
     def title(self) -> str:
         """`quarantine /tmp/x`: one line for a person, not escaped."""
+        return ": ".join(self.told)
+
+    @property
+    def told(self) -> list[str]:
+        """The title in one or two parts: what is done, and to which data or file."""
         data = (self.target.line or b"").decode(errors="replace").strip()
         begin, end = (data[:47] + "…", "…" + data[-27:]) if len(data) > 48 else (data, data)
-        return catalogue()[self.kind].what.format(path=self.target.path, name=self.target.name, data=data, begin=begin, end=end)
+        name = self.target.name or posixpath.basename(self.target.path)
+        entry = catalogue()[self.kind]
+        every = (text.format(path=self.target.path, name=name, data=data, begin=begin, end=end) for text in (entry.what, entry.detail))
+        return [text for text in every if text]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +154,8 @@ def _comments(n: int, action: Action, sentences: list[str]) -> str:
     entry = catalogue()[action.kind]
     shown = [f"{n}. {action.title}  [{action.mechanism}, {entry.cls}]", *(f"why: {s}" for s in sentences[:3])]
     shown += [f"risk: {entry.risk}", f"way back: {entry.back}", f"reboot: {entry.reboot}"]
-    missing = sorted({name for facts in action.expect.values() for name in lacking(facts)}) if action.expect else ["everything"]
-    if missing:
-        shown.append(f"not recorded in the case: {', '.join(missing)}. Look at it on the host with `hunter check --seal`")
+    if action.missing:
+        shown.append(f"not recorded in the case: {', '.join(action.missing)}. Look at it on the host with `hunter check --seal`")
     return "\n" + "".join(f"  # {_comment(line)}\n" for line in shown)
 
 
@@ -320,14 +341,14 @@ def _consistent(path: Path, actions: tuple[Action, ...]) -> None:
 def complete(path: Path, plan: Plan) -> None:
     """Complaint where an action's `expect` is missing or says too little to be compared."""
     for a in plan.actions:
-        missing = ["everything"] if a.target.path not in a.expect else sorted({n for facts in a.expect.values() for n in lacking(facts)})
-        if missing:
-            do = "Look at it on the host: hunter check --seal."
-            raise wrong(path, f"action {a.id} does not say what to expect ({', '.join(missing)})", do)
+        if a.missing:
+            do = f"Look at the host and seal what is there: hunter check {path} --seal (with --root DIR for a mounted root)."
+            raise wrong(path, f"action {a.id} does not say what to expect ({', '.join(a.missing)})", do)
 
 
-def sealed_copy(plan: Plan, expects: dict[str, dict[str, dict[str, Any]]]) -> Plan:
-    """The plan with new expectations by action id."""
-    return replace(plan, actions=tuple(replace(a, expect=expects.get(a.id, a.expect)) for a in plan.actions))
+def sealed_copy(plan: Plan, expects: dict[str, dict[str, dict[str, Any]]], root_ino: int) -> Plan:
+    """The plan with new expectations by action id; the tree that was looked at is the host's own where the case knew no root inode."""
+    host = {**plan.host, "root_ino": plan.host.get("root_ino") or str(root_ino)}
+    return replace(plan, host=host, actions=tuple(replace(a, expect=expects.get(a.id, a.expect)) for a in plan.actions))
 
 

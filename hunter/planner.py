@@ -91,7 +91,7 @@ def _wanted(finding: dict[str, Any], collection: Collection) -> _Wanted | str:
     facts: dict[str, Mapping[str, Any]] = {path: target.get("file") or collection.facts.get(path) or {}}
     if kind == "systemd-unit" and not path.endswith(".conf"):
         facts |= _belongings(path, target, collection)
-    name = posixpath.basename(path) if kind == "systemd-unit" else ""
+    name = plain([posixpath.basename(path)])[0] if kind == "systemd-unit" else ""
     made = Target(path, line, int(number) if isinstance(number, int) and number > 0 else None, name)
     return _Wanted(kind, str(target.get("mechanism") or finding.get("rule.id") or ""), made, [finding], facts)
 

@@ -7,6 +7,7 @@ one of the two, and looking at the object tells which; `settle` finishes from th
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
@@ -72,13 +73,27 @@ class Run:
             self.closed = True
 
     def add(self, event: str, **fields: Any) -> None:
-        """A line of the journal that counts at once."""
-        self.journal.add(event, **fields)
+        """A line of the journal that counts at once. Complaint where it cannot be written and a change was begun before."""
+        try:
+            self.journal.add(event, **fields)
+        except OSError as e:
+            if not self.began:
+                raise
+            raise Complaint(
+                f"{self.journal.path} cannot be written: {e.strerror or e}. Stopped there; what it says was done.",
+                f"Make room. Then complete it with hunter apply, or take it back: {self.undo}",
+            ) from e
         self._replay(self.journal.lines[-1])
 
     @property
     def number(self) -> int:
         return int(self.opened["run"]) if self.opened else 0
+
+    @property
+    def undo(self) -> str:
+        """The command that takes this run back."""
+        elsewhere = ["--root", str(self.opened["root"])] if self.opened and not self.opened["live"] else []
+        return shlex.join(["hunter", "undo", str(self.journal.path), *elsewhere])
 
     @property
     def actions(self) -> list[str]:
@@ -158,7 +173,7 @@ class Run:
             self._give_up(tree, str(e))
             raise Complaint(
                 f"{escape(name)}: {e.strerror or e}. Stopped there; the journal says what was done before it.",
-                f"Complete it with hunter apply, or take it back: hunter undo {self.journal.path}",
+                f"Complete it with hunter apply, or take it back: {self.undo}",
             ) from e
         self.add("done", of=self.journal.lines[-1]["n"])
 
@@ -173,7 +188,7 @@ class Run:
             if thing.same(thing.observe(tree, line["name"]), line["from"]):
                 self.add("void", of=line["n"], reason=reason)
         except (OSError, UnsafeError) as e:  # decided by `recover` when the object can be looked at again
-            self.journal.add("note", reason=f"{reason}; {e}")
+            self.add("note", reason=f"{reason}; {e}")
 
     def _result(self, key: Key, actions: frozenset[str], identities: list[Any]) -> tuple[Described, Content | None]:
         """(state, what writes its bytes) of an object with these actions applied."""

@@ -2,23 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import shlex
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from hunter.applying import Outcome
 from hunter.catalogue import catalogue
 from hunter.checking import BLOCKED, DRIFTED, GONE, READY, Report
-from hunter.journal import Journal
-from hunter.plan import Plan, load
+from hunter.plan import Action, Plan, load
+from hunter.planner import Proposal
 from hunter.vault import write_private
 from hunter.verifying import Verdict
 from scout.console import Screen, escape, megabytes, plural
 
 _STYLE = {READY: "green", DRIFTED: "yellow", GONE: "yellow", BLOCKED: "red"}
+_TITLE = 46
+"""columns of a title, so that row, class and all that stands before it fit into 80"""
+_DATA = 64
+"""columns of what stands below a title"""
 
 
-def _where(root: Path | None) -> str:
-    return f" --root {root}" if root else ""
+def _command(*words: object, root: Path | None = None) -> str:
+    """A command to paste: `hunter undo 'my plan.yaml.journal.jsonl' --root /mnt`."""
+    given = list(map(str, words))
+    return shlex.join(["hunter", *given[:2], *(["--root", str(root)] if root else []), *given[2:]])
+
+
+def _columns(text: str, width: int) -> Iterator[str]:
+    """The text in lines of at most `width`, cut at blanks; a path is never cut."""
+    line = ""
+    for word in text.split(" "):
+        if line and len(line) + 1 + len(word) > width:
+            yield line
+            line = word
+        else:
+            line = f"{line} {word}" if line else word
+    yield line
+
+
+def _row(n: int, status: str, action: Action, *, cls: bool = True) -> list[str]:
+    """`  1  ready    quarantine /tmp/x      file  reversible`, with the rest of a long title below it."""
+    what, *data = action.told
+    head, *rest = [*_columns(escape(what), _TITLE), *(line for text in data for line in _columns(escape(text), _DATA))]
+    right = f"  {escape(action.mechanism):<4}" + (f"  {catalogue()[action.kind].cls}" if cls else "")
+    indent = " " * (7 + len(status))
+    return [f"  {n:>3}  {status}{head:<{_TITLE}}{right}".rstrip(), *(f"{indent}{line}" for line in rest)]
+
+
+def planned(screen: Screen, proposals: Sequence[Proposal], written: Sequence[tuple[Proposal, Path]], severity: str) -> None:
+    """What `plan` wrote, what it left to a person, and what comes next."""
+    if screen.json_lines:
+        for proposal, path in written:
+            screen.emit({
+                "plan": str(path), "host": proposal.plan.host, "actions": [a.to_plan() for a in proposal.plan.actions],
+                "recipients": list(proposal.plan.recipients),
+                "not_planned": [{"finding": f, "reason": r} for f, r in proposal.left], "seal": proposal.plan.seal(),
+            })
+        return
+    for proposal, path in written:
+        screen.say(f"{escape(proposal.plan.host.get('name', '?'))}  {plural(len(proposal.plan.actions), 'action')} → {path}")
+        for n, action in enumerate(proposal.plan.actions, 1):
+            for line in _row(n, "", action):
+                screen.say(line)
+    for proposal in proposals:
+        for sentence, reason in proposal.left[:20]:
+            screen.say(f"  by hand  {escape(sentence)[:120]}  ({escape(reason)})")
+    if not written:
+        screen.say(f"Nothing to remove: no finding of severity {severity} or above names something that HUNTER can remove.")
+        return
+    whom = dict.fromkeys(r for p, _ in written for r in p.plan.recipients)
+    screen.say(f"Backups will open with the key of {', '.join(map(_short, whom))}.")
+    screen.say("Nothing was changed. Read the plan first.")
+    proposal, path = written[0]
+    unknown = sum(bool(a.missing) for a in proposal.plan.actions)
+    if unknown:
+        screen.say(f"The case does not say all that is expected of {plural(unknown, 'action')} (plain files tell no inodes or attributes).")
+        screen.say(f"Look at the host and seal what is there: {_command('check', path, '--seal')}")
+    else:
+        screen.say(f"Next: {_command('apply', path)}")
+
+
+def _short(recipient: str) -> str:
+    kind, _, rest = recipient.partition(" ")
+    return escape(f"{kind} …{rest.split(' ')[0][-8:]}" if rest else f"{kind[:8]}…{kind[-6:]}")
 
 
 def report(screen: Screen, checked: Report, path: Path, root: Path | None, *, dry: bool) -> None:
@@ -29,32 +96,38 @@ def report(screen: Screen, checked: Report, path: Path, root: Path | None, *, dr
         screen.emit({
             "plan": str(path), "host": checked.plan.host, "copy": checked.copy, "counts": counts, "backup_bytes": checked.needed,
             "free_bytes": checked.free,
-            "actions": [{"id": c.action.id, "status": c.status, "reasons": c.reasons, "title": c.action.title} for c in checked.actions],
+            "actions": [
+                {"id": c.action.id, "status": c.status, "reasons": c.reasons, "notes": c.found.notes, "title": c.action.title}
+                for c in checked.actions
+            ],
         })
         return
     told = ", ".join(f"{n} {s}" for s, n in counts.items()) or "none"
-    screen.say(
-        f"{'Dry run' if dry else 'Check'} on {name} (matches the plan).  {plural(len(checked.actions), 'action')}: {told}."
-        f"  Backups need {megabytes(checked.needed)} of {megabytes(checked.free)} free.",
-    )
+    screen.say(f"{'Dry run' if dry else 'Check'} on {name} (matches the plan).  {plural(len(checked.actions), 'action')}: {told}.")
+    screen.say(f"Backups need {megabytes(checked.needed)} of {megabytes(checked.free)} free.")
     if checked.copy:
-        screen.say("This tree is a copy of the host's: file ids were not compared, everything else was.")
+        screen.say("This is not the tree that was collected, or the case does not say: inodes were not compared,")
+        screen.say("everything else was.")
     for n, c in enumerate(checked.actions, 1):
-        cls = catalogue()[c.action.kind].cls
-        screen.say(f"  {n:>3}  {c.status:<8} {escape(c.action.title):<58}  {escape(c.action.mechanism):<5} {cls}", style=_STYLE[c.status])
-        for reason in c.reasons:
-            screen.say(f"                {escape(reason)}")
-    screen.say("Nothing was changed." + _next(checked, path, root))
+        for line in _row(n, f"{c.status:<9}", c.action):
+            screen.say(line, style=_STYLE[c.status])
+        for reason in (*c.reasons, *(f"note: {note}" for note in c.found.notes)):
+            for line in _columns(escape(reason), _DATA - 2):
+                screen.say(f"                  {line}")
+    for line in _next(checked, path, root):
+        screen.say(line)
 
 
-def _next(checked: Report, path: Path, root: Path | None) -> str:
+def _next(checked: Report, path: Path, root: Path | None) -> list[str]:
     bad = [str(n) for n, c in enumerate(checked.actions, 1) if c.status != READY]
-    where = _where(root)
+    seal, plan = _command("check", path, "--seal", root=root), shlex.quote(str(path))
     if not bad:
-        return f"\nNext: hunter apply {path}{where} --yes"
-    if checked.count(BLOCKED):
-        return f" Take the blocked actions out of {path}, or clear what is in the way; then: hunter check {path}{where} --seal"
-    return f" After looking at action {', '.join(bad[:8])}: hunter check {path}{where} --seal, then apply --yes."
+        return ["Nothing was changed.", f"Next: {_command('apply', path, '--yes', root=root)}"]
+    if checked.count(BLOCKED) or checked.count(GONE):
+        what = "blocked" if checked.count(BLOCKED) else "gone"
+        return ["Nothing was changed.", f"Take what is {what} out of {plan}, or clear what is in the way; then: {seal}"]
+    which = f"action{'s' if len(bad) > 1 else ''} {', '.join(bad[:8])}{' …' if len(bad) > 8 else ''}"
+    return ["Nothing was changed.", f"After looking at {which}: {seal}", "then apply with --yes."]
 
 
 def sealed(screen: Screen, plan: Plan, path: Path, root: Path | None) -> None:
@@ -68,23 +141,35 @@ def sealed(screen: Screen, plan: Plan, path: Path, root: Path | None) -> None:
         screen.emit({"plan": str(path), "seal": plan.seal()})
         return
     screen.say(f"Sealed {path}: what is there now is what it expects.  seal {plan.seal()[:16]}…")
-    screen.say(f"Next: hunter apply {path}{_where(root)} --yes")
+    screen.say(f"Next: {_command('apply', path, '--yes', root=root)}")
 
 
 def ticker(screen: Screen, plan: Plan) -> Callable[[str], None]:
-    """A line for each action that is done."""
-    titles = {a.id: (n, a.title) for n, a in enumerate(plan.actions, 1)}
+    """A line for each action that is done, with the time (UTC)."""
+    actions = {a.id: (n, a) for n, a in enumerate(plan.actions, 1)}
 
     def told(action: str) -> None:
-        n, title = titles[action]
-        screen.say(f"  {n:>3}  ✔  {escape(title)}", style="green")
+        n, a = actions[action]
+        for line in _row(n, f"✔ {_now()}  ", a, cls=False):
+            screen.say(line, style="green")
 
     return told
 
 
 def undo_ticker(screen: Screen) -> Callable[[str], None]:
-    """A line for each action that is taken back."""
-    return lambda title: screen.say(f"  ↩  {escape(title)}")
+    """A line for each action that is taken back, with the time (UTC)."""
+
+    def told(title: str) -> None:
+        head, *rest = _columns(escape(title), _DATA)
+        screen.say(f"  ↩ {_now()}  {head}")
+        for line in rest:
+            screen.say(f"               {line}")
+
+    return told
+
+
+def _now() -> str:
+    return time.strftime("%H:%M:%SZ", time.gmtime())
 
 
 def _compared(screen: Screen, outcome: Outcome) -> str:
@@ -103,7 +188,7 @@ def _emit(screen: Screen, outcome: Outcome) -> None:
     })
 
 
-def applied(screen: Screen, outcome: Outcome, root: Path | None) -> None:
+def applied(screen: Screen, outcome: Outcome) -> None:
     """The last lines of `apply --yes`."""
     if screen.json_lines:
         _emit(screen, outcome)
@@ -111,8 +196,20 @@ def applied(screen: Screen, outcome: Outcome, root: Path | None) -> None:
     if outcome.already:
         screen.say(f"Done before: {len(outcome.done)} of {outcome.total}, as the journal left them. Nothing was changed now.")
     else:
-        screen.say(f"Done: {len(outcome.done)} of {outcome.total}, verified. {_compared(screen, outcome)}")
-    screen.say(f"Way back: hunter undo {outcome.journal}{_where(root)}")
+        screen.say(f"Done: {len(outcome.done)} of {outcome.total}, verified.")
+        screen.say(_compared(screen, outcome))
+    screen.say(f"Way back: {outcome.undo}")
+
+
+def interrupted(screen: Screen, outcome: Outcome, path: Path, root: Path | None) -> None:
+    """A dry run on a plan whose run stands in the journal, unfinished."""
+    if screen.json_lines:
+        _emit(screen, outcome)
+        return
+    screen.say(f"A run of this plan was interrupted: {len(outcome.done)} of {plural(outcome.total, 'action')} begun or done.")
+    screen.say("Nothing was changed now.")
+    screen.say(f"Complete it:  {_command('apply', path, '--yes', root=root)}")
+    screen.say(f"Take it back: {outcome.undo}")
 
 
 def undone(screen: Screen, outcome: Outcome) -> None:
@@ -122,30 +219,33 @@ def undone(screen: Screen, outcome: Outcome) -> None:
     elif outcome.already:
         screen.say("Nothing to take back: this run is undone already.")
     else:
-        screen.say(f"Taken back: {len(outcome.done)} of {outcome.total}, verified. {_compared(screen, outcome)}")
+        screen.say(f"Taken back: {len(outcome.done)} of {outcome.total}, verified.")
+        screen.say(_compared(screen, outcome))
 
 
-def verdicts(screen: Screen, found: Sequence[Verdict], path: Path) -> None:
+def verdicts(screen: Screen, found: Sequence[Verdict], path: Path, root: Path | None) -> None:
     """One line per action, and the sum."""
     if screen.json_lines:
         for v in found:
             screen.emit({"id": v.action.id, "gone": v.gone, "reason": v.reason, "title": v.action.title})
         return
     for n, v in enumerate(found, 1):
-        reason = "" if v.gone else escape(v.reason)
-        line = f"  {n:>3}  {'gone ' if v.gone else 'THERE'}  {escape(v.action.title):<58}  {reason}"
-        screen.say(line.rstrip(), style="green" if v.gone else "red")
+        lines = _row(n, "gone   " if v.gone else "THERE  ", v.action, cls=False)
+        lines += [] if v.reason == "gone" else [f"              {line}" for line in _columns(escape(v.reason), _DATA)]
+        for line in lines:
+            screen.say(line, style="green" if v.gone else "red")
     there = sum(not v.gone for v in found)
     if there:
-        screen.say(f"{there} of {len(found)} still there or back again. Next: hunter apply {path}")
+        screen.say(f"{there} of {len(found)} still there or back again.")
+        screen.say(f"Next: {_command('apply', path, root=root)}")
     else:
         screen.say(f"All gone: {plural(len(found), 'target')} looked at.")
 
 
-def closed(screen: Screen, journal: Path, *, there: bool) -> None:
+def closed(screen: Screen, journal: Path, undo: str, *, there: bool) -> None:
     """What `close` did."""
     if screen.json_lines:
         screen.emit({"journal": str(journal), "deleted": there})
         return
     screen.say("The run key is deleted." if there else "There was no run key any more.")
-    screen.say(f"Way back from now on: hunter undo {journal} -i key.txt  ({plural(len(Journal(journal).lines), 'line')} in the journal)")
+    screen.say(f"Way back from now on: {undo} -i key.txt")

@@ -60,16 +60,21 @@ class State:
         if self.type == "file":
             known |= {"sha256": self.sha256, "size": str(self.size), "mode": self.mode}
         if self.type == "link":
-            known |= {"link": self.link}
+            known |= {"link": readable(self.link)}
         known |= {"uid": str(self.uid), "gid": str(self.gid), "nlink": str(self.nlink)}
         if self.type == "file":
-            known |= {"xattrs": dict(self.xattrs)}
+            known |= {"xattrs": {readable(k): v for k, v in self.xattrs}}
         known |= {"parent_ino": str(self.parent_ino), "root_ino": str(self.root_ino), "dev": str(self.dev)}
         return known | ({"mounts": list(self.mounts)} if self.mounts else {})
 
     def with_content(self, sha256: str, size: int, mtime_ns: int) -> State:
         """The same object after its content was replaced."""
         return replace(self, sha256=sha256, size=size, mtime_ns=mtime_ns)
+
+
+def readable(text: object) -> str:
+    """Text that YAML can hold: a byte that is no UTF-8 (a lone surrogate) as `\\udcff`."""
+    return str(text).encode("utf-8", "backslashreplace").decode()
 
 
 def expectation_of(facts: Mapping[str, Any], root_ino: object = None) -> dict[str, Any]:
@@ -89,7 +94,7 @@ def expectation_of(facts: Mapping[str, Any], root_ino: object = None) -> dict[st
         value = kind if name == "type" else facts.get(name)
         if value is None or value == "":
             continue
-        known[name] = {str(k): str(v) for k, v in value.items()} if isinstance(value, Mapping) else str(value)
+        known[name] = {readable(k): readable(v) for k, v in value.items()} if isinstance(value, Mapping) else readable(value)
     return known
 
 

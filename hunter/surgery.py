@@ -46,9 +46,11 @@ def find_line(data: bytes, line: bytes, number: int | None = None) -> tuple[Cut,
 
 
 def _chosen(equal: list[int], line_of: list[int], number: int | None, what: str) -> int:
-    """The one of `equal` that stands in line `number` (from 1); the only one where no number is given."""
+    """The one of `equal` that stands in line `number` (from 1); the only one, wherever it stands: lines above it may have come or gone."""
     if not equal:
         raise NotFoundError(f"the {what} is not there")
+    if len(equal) == 1:
+        return equal[0]
     here = [e for e, line in zip(equal, line_of, strict=True) if number is None or line == number - 1]
     if not here:
         raise NotFoundError(f"the {what} is not in line {number} any more")

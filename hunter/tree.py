@@ -20,6 +20,8 @@ from typing import Protocol, Self
 from hunter.state import State, UnsafeError
 from scout.archive.facts import type_of
 
+FILE_LIMIT = 64 << 30
+"""bytes of a file that is hashed and backed up; a sparse giant would keep HUNTER reading for days"""
 TEXT_LIMIT = 64 << 20
 """bytes of a file that lines are taken out of; a larger one is no configuration file"""
 
@@ -58,10 +60,10 @@ def parts(path: str) -> list[str]:
 
 
 class Tree:
-    """The live root (`root=None`) or a mounted one. Use as a context manager."""
+    """The live root (`root=None`, or `/` itself) or a mounted one. Use as a context manager."""
 
     def __init__(self, root: Path | None = None) -> None:
-        self.live = root is None
+        self.live = root is None or os.path.samefile(root, "/")
         self.fd = os.open(root or "/", os.O_RDONLY | _DIRECTORY | getattr(os, "O_CLOEXEC", 0))
         self.root_ino = os.fstat(self.fd).st_ino
         self.native = os.path.realpath(root or "/")
@@ -181,7 +183,7 @@ def state_at(parent: int, name: str) -> State | None:
     if kind == "file":
         return _file_state(parent, name, status)
     link = os.readlink(name, dir_fd=parent) if kind == "link" else ""
-    xattrs = xattrs_of(f"/proc/self/fd/{parent}/{name}") if kind == "directory" else ()
+    xattrs = xattrs_of(f"/proc/self/fd/{parent}/{name}") if kind in ("directory", "link") else ()
     return _made(kind, status, link=link, xattrs=xattrs)
 
 
@@ -191,6 +193,8 @@ def _file_state(parent: int, name: str, seen: os.stat_result) -> State:
         status = os.fstat(fd)
         if (status.st_ino, status.st_dev) != (seen.st_ino, seen.st_dev):
             raise UnsafeError("it was replaced while it was looked at")
+        if status.st_size > FILE_LIMIT:
+            raise UnsafeError(f"it is larger than {FILE_LIMIT >> 30} GiB: too large to be backed up")
         digest, size = hashlib.sha256(), 0
         while block := stream.read(1 << 20):
             digest.update(block)
@@ -216,9 +220,9 @@ def _placed(state: State, parent_ino: int, root_ino: int, mounts: tuple[str, ...
 
 
 def xattrs_of(where: int | str) -> tuple[tuple[str, str], ...]:
-    """Extended attributes, POSIX ACLs among them, as (name, base64), sorted; () where the file system has none."""
+    """Extended attributes, POSIX ACLs among them, as (name, base64), sorted, of a handle or a path (of a link itself); () where the file system has none."""
     try:
-        names = os.listxattr(where)
+        names = os.listxattr(where, follow_symlinks=isinstance(where, int))
     except OSError as e:
         if e.errno in (errno.ENOTSUP, errno.ENOSYS):
             return ()
@@ -226,7 +230,7 @@ def xattrs_of(where: int | str) -> tuple[tuple[str, str], ...]:
     found = []
     for name in names:
         with suppress(FileNotFoundError):
-            found.append((name, base64.b64encode(os.getxattr(where, name)).decode()))
+            found.append((name, base64.b64encode(os.getxattr(where, name, follow_symlinks=isinstance(where, int))).decode()))
     return tuple(sorted(found))
 
 
@@ -239,6 +243,15 @@ def _flags(fd: int) -> str:
     except OSError:  # a file system without such flags
         return ""
     return ", ".join(name for bit, name in _FLAGS if value[0] & bit)
+
+
+def folder_flags(path_handle: int) -> str:
+    """`immutable`, `append` or both, of a folder of which a path handle is held: nothing in it can be replaced or removed."""
+    fd = os.open(".", _READ | _DIRECTORY, dir_fd=path_handle)
+    try:
+        return _flags(fd)
+    finally:
+        os.close(fd)
 
 
 def _mountinfo() -> Iterator[tuple[bytes, bytes, int]]:

@@ -33,6 +33,8 @@ class Found:
     """why there is nothing to remove"""
     problems: list[str] = field(default_factory=list)
     """what is in the way: the action is blocked"""
+    notes: list[str] = field(default_factory=list)
+    """what stays and a person should know of"""
     cut: Cut | None = None
     copies: int = 0
     """how many equal lines or elements stand there, the guilty one included"""

@@ -99,6 +99,8 @@ def _make(folder: int, name: str, state: State, content: Content | None) -> None
     if state.type == "link":
         os.symlink(state.link, name, dir_fd=folder)
         os.chown(name, state.uid, state.gid, dir_fd=folder, follow_symlinks=False)
+        for key, value in state.xattrs:
+            os.setxattr(f"/proc/self/fd/{folder}/{name}", key, base64.b64decode(value), follow_symlinks=False)
         os.utime(name, ns=(state.mtime_ns, state.mtime_ns), dir_fd=folder, follow_symlinks=False)
         return
     fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)

@@ -35,7 +35,7 @@ def test_removed_verified_and_put_back_identical(bench, kind) -> None:
     assert (code, manifest(bench.root)) == (0, before), out + err
     code, out, err = hunt("apply", bench.plan, "--root", bench.root, "--yes")
     assert code == 0, out + err
-    assert "Done: 1 of 1, verified. Nothing else in the touched folders changed" in out
+    assert "Done: 1 of 1, verified.\nNothing else in the touched folders changed" in out
     assert changed(before, manifest(bench.root)) == BELONGS.get(kind, {GUILTY[kind][1:]})
     assert hunt("verify", bench.plan, "--root", bench.root)[0] == 0
     code, out, err = hunt("undo", bench.journal, "--root", bench.root)
