@@ -190,6 +190,6 @@ def _hive(root: Root, folder: str, name: str) -> Any:
 
 
 def _whole(root: Root, parts: Parts) -> bytes:
-    fd = root.open(parts)
+    fd, status = root.open(parts)
     with os.fdopen(fd, "rb") as file:
-        return file.read(MAX_HIVE) if os.fstat(fd).st_size <= MAX_HIVE else b""
+        return file.read(MAX_HIVE) if status.st_size <= MAX_HIVE else b""

@@ -23,14 +23,19 @@ class Reading:
 
     def __init__(self, fd: int, patience: Patience) -> None:
         self.fd, self._patience = fd, patience
+        self._ahead = memoryview(b"")
+        self._ended = False
 
     def read(self, n: int, /) -> bytes:
         """At most `n` bytes, b'' at the end. Raises OSError, `Late` where there is no answer."""
-        return self._patience.call(os.read, self.fd, n)
+        if self._ahead:
+            piece, self._ahead = bytes(self._ahead[:n]), self._ahead[n:]
+            return piece
+        return b"" if self._ended else self._patience.call(os.read, self.fd, n)
 
     def readinto(self, room: memoryview) -> int:
         """Fill the beginning of `room`; gives the number of bytes."""
-        if not self._patience.seconds and hasattr(os, "readv"):
+        if not self._ahead and not self._ended and not self._patience.seconds and hasattr(os, "readv"):
             return os.readv(self.fd, [room])
         piece = self.read(len(room))
         room[: len(piece)] = piece
@@ -38,14 +43,14 @@ class Reading:
 
     def seek(self, offset: int) -> int:
         """Go to an offset from the beginning."""
+        self._ahead, self._ended = memoryview(b""), False
         return os.lseek(self.fd, offset, os.SEEK_SET)
 
     def head(self, n: int) -> bytes:
-        """The first bytes; the position is at the beginning afterwards."""
-        if hasattr(os, "pread"):
-            return self._patience.call(os.pread, self.fd, n, 0)
-        data = self.read(n)
-        self.seek(0)
+        """The first bytes, once and before any other read; they are kept, so that a small file is read by one call."""
+        data = self._patience.call(os.read, self.fd, n)
+        self._ahead = memoryview(data)
+        self._ended = len(data) < n and not self._patience.seconds
         return data
 
 
@@ -87,7 +92,8 @@ def left_behind(reading: Reading, size: int, data: int, stopped: Callable[[], ob
 
     A sparse file is hashed by its data alone (`sha256_data`).
     """
-    head = reading.head(ENDS)
+    reading.seek(0)
+    head = reading.read(ENDS)
     more: dict[str, Any] = {"head": head}
     if size > ENDS:
         reading.seek(max(size - ENDS, ENDS))

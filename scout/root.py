@@ -152,20 +152,21 @@ class Root:
         fd = self.folder(parts[:-1])[0]
         return os.readlink(parts[-1], dir_fd=fd) if self.fds else str(Path(self._join(parts)).readlink())
 
-    def open(self, parts: Parts) -> int:
-        """Descriptor of a regular file, for reading. Raises Blocked for anything else: a FIFO, a device, a socket is never opened."""
+    def open(self, parts: Parts) -> tuple[int, os.stat_result]:
+        """Descriptor of a regular file, for reading, and its status. Raises Blocked for anything else: a FIFO, a device, a socket is never opened."""
         status = self.status(parts)
         if not stat.S_ISREG(status.st_mode):
             raise Blocked(f"a {facts.type_of(status.st_mode)} is never opened")
         fd = self._open(parts[-1], _FILE, self.folder(parts[:-1])[0]) if self.fds else os.open(self._join(parts), _FILE)
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
             os.close(fd)
             raise Blocked("it became something else while it was opened")
-        return fd
+        return fd, status
 
     def bytes(self, parts: Parts, limit: int = 1 << 20) -> bytes:
         """The beginning of a small file; OSError where it cannot be read."""
-        fd = self.open(parts)
+        fd = self.open(parts)[0]
         try:
             return os.read(fd, limit)
         finally:

@@ -21,6 +21,8 @@ from scout.root import Root
 from scout.targets import Target
 from scout.walk import explain, verdict_of
 
+AHEAD = 64 << 10
+"""bytes that the first read of a file asks for: most files end within"""
 _ENDS_PER_SEAL = 2 << 20
 """bytes of heads and tails after which custody is sealed, so that they do not pile up in memory"""
 
@@ -70,12 +72,12 @@ class Taker:
             self._without_content(item, planned)
             return
         try:
-            fd = self._patience.call(self._root.open, planned.parts)
+            fd, status = self._patience.call(self._root.open, planned.parts)
         except OSError as e:
             self._without_content(item, planned._replace(verdict=verdict_of(e), error=explain(e)))
             return
         try:
-            self._opened(item, planned, fd)
+            self._opened(item, planned, fd, status)
         except OSError as e:
             self._say(item, verdict_of(e), {"error": explain(e)})
         finally:
@@ -100,11 +102,10 @@ class Taker:
             more.setdefault("error", explain(e))
         self._say(item, planned.verdict, more)
 
-    def _opened(self, item: Item, planned: Planned, fd: int) -> None:
-        status = os.fstat(fd)
+    def _opened(self, item: Item, planned: Planned, fd: int, status: os.stat_result) -> None:
         reading = Reading(fd, self._patience)
         item.size = status.st_size
-        head = reading.head(suspicious.HEAD) if status.st_size else b""
+        head = reading.head(suspicious.HEAD if planned.rules else AHEAD)[: suspicious.HEAD] if status.st_size else b""
         chosen, why = self._judged(planned, head)
         if chosen is None:
             return
@@ -132,6 +133,8 @@ class Taker:
     def _measured(self, item: Item, target: Target, reading: Reading, status: os.stat_result) -> None:
         data = min(status.st_size, getattr(status, "st_blocks", 1 << 60) * 512)
         sparse = extents(reading.fd, status.st_size) if data < status.st_size else None
+        if data < status.st_size:
+            reading.seek(0)
         if sparse is not None:
             data = sum(length for _, length in sparse)
             item.extents = sparse

@@ -34,15 +34,14 @@ def copy(out: Outlet, stream: Readable, size: int, extents: Sequence[tuple[int, 
     alone. `valid`: how many bytes from the beginning were really read; the rest is padding.
     """
     pieces = [(0, size)] if extents is None else extents
-    data, whole = hashlib.sha256(), hashlib.sha256()
-    sparse = extents is not None
+    data, whole = hashlib.sha256(), hashlib.sha256() if extents is not None else None
     holes = size - sum(length for _, length in pieces)
     said: dict[str, Any] = {}
     at = 0
     for offset, length in pieces:
         left = length
         if not said:
-            if sparse:
+            if whole is not None:
                 if holes <= HASHED_ZEROS:
                     zeros(whole, offset - at)
                 said = _seek(stream, offset)
@@ -51,7 +50,7 @@ def copy(out: Outlet, stream: Readable, size: int, extents: Sequence[tuple[int, 
                 n, said = _read(stream, room, stopped)
                 if n:
                     data.update(room[:n])
-                    if sparse and holes <= HASHED_ZEROS:
+                    if whole is not None and holes <= HASHED_ZEROS:
                         whole.update(room[:n])
                     out.commit(n)
                     left -= n
@@ -63,9 +62,9 @@ def copy(out: Outlet, stream: Readable, size: int, extents: Sequence[tuple[int, 
             holes += left
             if holes <= HASHED_ZEROS:
                 zeros(data, left)
-    if not said and not sparse and _grew(stream):
+    if not said and whole is None and _grew(stream):
         said = {"verdict": "changed while read", "error": f"grew beyond {size} bytes while it was read"}
-    if not sparse:
+    if whole is None:
         return {"sha256": data.hexdigest() if holes <= HASHED_ZEROS else None, **said}
     if said:
         return {"sha256_data": data.hexdigest() if holes <= HASHED_ZEROS else None, **said}

@@ -21,6 +21,7 @@ VERDICTS = ("taken", "missing", "denied", "vanished", "changed while read", "ove
 NOTHING = hashlib.sha256().hexdigest()
 """`previous` of the first part."""
 _ORDER = ("member", "name", "source", "target", "verdict", "method", "type", "sha256", "sha256_data", "size", "valid")
+_KNOWN = frozenset(_ORDER)
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -89,19 +90,23 @@ def read_part(content: bytes) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 def line(facts: Mapping[str, Any]) -> dict[str, Any]:
     """The line of one item in the order that people read it; None values are left out, but `member`."""
-    ordered = {key: facts[key] for key in _ORDER if key in facts} | {key: value for key, value in facts.items() if key not in _ORDER}
-    return {key: value for key, value in ordered.items() if value is not None or key == "member"}
+    ordered = {key: facts[key] for key in _ORDER if facts.get(key) is not None or (key == "member" and key in facts)}
+    ordered.update((key, value) for key, value in facts.items() if value is not None and key not in _KNOWN)
+    return ordered
 
 
 def dump(value: object) -> bytes:
     """One JSON line without its end; bytes become base64."""
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":"), default=_encode).encode("ascii")
+    return _JSON.encode(value).encode("ascii")
 
 
 def _encode(value: object) -> str:
     if isinstance(value, bytes | bytearray | memoryview):
         return base64.b64encode(value).decode("ascii")
     return str(value)
+
+
+_JSON = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), default=_encode)
 
 
 def receipt_code(chain_head: str, archive_sha256: str) -> str:

@@ -6,6 +6,7 @@ import os
 import re
 import stat
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -26,11 +27,16 @@ def rfc3339(nanoseconds: int) -> str | None:
     is zero.
     """
     seconds, fraction = divmod(nanoseconds, 1_000_000_000)
+    text = _text(seconds)
+    return text and text + (f".{fraction:09d}Z" if fraction else "Z")
+
+
+@lru_cache(maxsize=4096)
+def _text(seconds: int) -> str | None:
     try:
-        moment = _EPOCH + timedelta(seconds=seconds)
+        return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
     except OverflowError:
         return None
-    return moment.isoformat()[:19] + (f".{fraction:09d}Z" if fraction else "Z")
 
 
 def nanoseconds(text: object) -> int | None:
@@ -38,12 +44,17 @@ def nanoseconds(text: object) -> int | None:
     match = _TIME.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         return None
+    seconds = _seconds(match[1])
+    return None if seconds is None else seconds * 1_000_000_000 + int((match[2] or "").ljust(9, "0") or 0)
+
+
+@lru_cache(maxsize=4096)
+def _seconds(text: str) -> int | None:
     try:
-        moment = datetime.fromisoformat(match[1] + "+00:00")
+        whole = datetime.fromisoformat(text + "+00:00") - _EPOCH
     except ValueError:
         return None
-    whole = moment - _EPOCH
-    return (whole.days * 86_400 + whole.seconds) * 1_000_000_000 + int((match[2] or "").ljust(9, "0") or 0)
+    return whole.days * 86_400 + whole.seconds
 
 
 def of_stat(status: os.stat_result, *, posix: bool = True) -> dict[str, Any]:

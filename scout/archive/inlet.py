@@ -202,7 +202,7 @@ class _Sink:
 
     def _give(self) -> None:
         if self._closed.is_set():
-            raise InterruptedError
+            raise BrokenPipeError  # not InterruptedError: whoever writes tries again after that, for ever
         if self._buffer:
             self._out.put(bytes(self._buffer))
             self._buffer.clear()

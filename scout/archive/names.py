@@ -48,11 +48,10 @@ def below(source: str, volume: str) -> str:
 def encode(volume: str, path: str) -> str:
     """Archive name of `path` (below the volume's root, native separators) on `volume`: `files/C/Windows/System32/config/SYSTEM`."""
     native = windows(volume)
-    head = "files/" + _component(volume, "surrogatepass")
     if not path:
-        return head
-    errors = "surrogatepass" if native else "surrogateescape"
-    return head + "/" + "/".join(_component(part, errors) for part in path.split("\\" if native else "/"))
+        return _folder(volume, None)
+    folder, cut, last = path.rpartition("\\" if native else "/")
+    return _folder(volume, folder if cut else None) + "/" + _component(last, "surrogatepass" if native else "surrogateescape")
 
 
 def decode(name: str) -> tuple[str, str]:
@@ -69,7 +68,15 @@ def decode(name: str) -> tuple[str, str]:
     return volume, f"{volume[0]}:\\" + "\\".join(rest) if native else "/" + "/".join(rest)
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=1024)
+def _folder(volume: str, path: str | None) -> str:
+    """The archive's name of a folder; None is the root of the volume. Many files share one."""
+    native = windows(volume)
+    errors = "surrogatepass" if native else "surrogateescape"
+    parts = [] if path is None else [_component(part, errors) for part in path.split("\\" if native else "/")]
+    return "/".join(("files", _component(volume, "surrogatepass"), *parts))
+
+
 def _component(part: str, errors: str) -> str:
     if not part:
         return "%"
@@ -87,6 +94,8 @@ def _escaped(part: str, errors: str) -> str:
 
 
 def _inner(part: str, errors: str) -> str:
+    if _PLAIN.fullmatch(part):
+        return part
     out, at = [], 0
     for plain in _PLAIN.finditer(part):
         out.append(_hex(part[at : plain.start()], errors))

@@ -69,6 +69,9 @@ class File:
         self.error: OSError | None = None
         self._waiting = bytearray()
         self._header = -1
+        self._due: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._syncer = threading.Thread(target=self._sync_when_due, name="sync", daemon=True)
+        self._syncer.start()
 
     def write(self, data: bytes) -> int:
         """What age gives: its header, then chunks. They wait for `push`, a frame's at a time."""
@@ -84,6 +87,8 @@ class File:
 
     def push(self) -> None:
         """Hand to the system what waits."""
+        if self.error is not None:
+            raise self.error
         view = memoryview(bytes(self._waiting))
         self._waiting.clear()
         while view:
@@ -99,9 +104,28 @@ class File:
     def flush(self) -> None:
         """Asked for by age at its end."""
 
+    def sync_soon(self) -> None:
+        """What is in the file reaches the disk; the caller does not wait. An error shows at the next `push` or `sync`."""
+        self._due.put(True)
+
     def sync(self) -> None:
-        """Content reaches the disk."""
+        """All that was written reaches the disk before this returns."""
         self.push()
+        self._stop_syncer()
+        self._sync()
+
+    def _sync_when_due(self) -> None:
+        while self._due.get():
+            try:
+                self._sync()
+            except OSError:
+                return  # kept in `error`
+
+    def _stop_syncer(self) -> None:
+        self._due.put(False)
+        self._syncer.join()
+
+    def _sync(self) -> None:
         try:
             getattr(os, "fdatasync", os.fsync)(self._fd)
         except OSError as e:
@@ -112,6 +136,7 @@ class File:
     def close(self) -> None:
         """Also after an error, also twice."""
         if self._fd >= 0:
+            self._stop_syncer()
             os.close(self._fd)
             self._fd = -1
 
@@ -310,7 +335,8 @@ class Outlet:
                 sent, held = sent + len(pad), 0
                 yield pad
             if job.push:
-                self.file.sync()
+                self.file.push()
+                self.file.sync_soon()
 
     def _complain(self) -> None:
         failure, kept = self._failure, self.kept

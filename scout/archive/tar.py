@@ -6,15 +6,19 @@ Sources: POSIX.1-2017 pax "ustar Interchange Format" and "pax Extended Header"; 
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 BLOCK = 512
 END = bytes(2 * BLOCK)
+_MAGIC = b"ustar\00000"
 _NATIVE = ("ESCADRE.source", "uname", "gname")
 """records that hold text of the host, lone surrogates and all"""
 _LARGEST = 8**11 - 1
 _LARGEST_ID = 8**7 - 1
+_FORM = struct.Struct("100s8s8s8s12s12s8s1s100s8s32s32s183x")
+"""name, mode, uid, gid, size, mtime, checksum, type, link, magic and version, owner, group; device numbers and prefix stay empty"""
 MAX_SIZE = 1 << 46
 """64 TiB: a member that claims more is not believed."""
 
@@ -42,22 +46,12 @@ def padding(size: int) -> int:
 
 def block(header: Header) -> bytes:
     """The 512 bytes of a header; numbers that do not fit are 0 here and belong into PAX records."""
-    raw = bytearray(BLOCK)
-    raw[0 : len(header.name[:100])] = header.name[:100]
-    raw[100:136] = b"%07o\0%07o\0%07o\0%011o\0" % (
-        header.mode & 0o7777,
-        _fit(header.uid, _LARGEST_ID),
-        _fit(header.gid, _LARGEST_ID),
-        _fit(header.size, _LARGEST),
+    owner, group = header.owner[:31], header.group[:31]
+    raw = _FORM.pack(
+        header.name, b"%07o" % (header.mode & 0o7777), b"%07o" % _fit(header.uid, _LARGEST_ID), b"%07o" % _fit(header.gid, _LARGEST_ID),
+        b"%011o" % _fit(header.size, _LARGEST), b"%011o" % _fit(header.mtime, _LARGEST), b"        ", header.type, b"", _MAGIC, owner, group,
     )
-    raw[136:148] = b"%011o\0" % _fit(header.mtime, _LARGEST)
-    raw[148:156] = b"        "
-    raw[156:157] = header.type
-    raw[257:265] = b"ustar\00000"
-    raw[265 : 265 + len(header.owner[:31])] = header.owner[:31]
-    raw[297 : 297 + len(header.group[:31])] = header.group[:31]
-    raw[148:156] = b"%06o\0 " % sum(raw)
-    return bytes(raw)
+    return raw[:148] + b"%06o\0 " % (sum(raw[:157]) + sum(_MAGIC) + sum(owner) + sum(group)) + raw[156:]
 
 
 def _fit(number: int, largest: int) -> int:
@@ -83,10 +77,10 @@ def member(header: Header, records: Mapping[str, str]) -> bytes:
 
 def _record(key: str, value: str) -> bytes:
     body = b" " + key.encode() + b"=" + value.encode("utf-8", "surrogatepass") + b"\n"
-    size = len(body) + 1
-    while len(str(size)) + len(body) != size:
-        size = len(str(size)) + len(body)
-    return str(size).encode() + body
+    size = len(body) + 2
+    while len(b"%d" % size) + len(body) != size:
+        size = len(b"%d" % size) + len(body)
+    return b"%d" % size + body
 
 
 def records(data: bytes) -> dict[str, str]:

@@ -300,7 +300,7 @@ class ArchiveWriter:
         """Pad to the block, and enter the line."""
         self._out.write(bytes(tar.padding(self._out.total)))
         self._open = None
-        return self._enter(custody.line(line), group)
+        return self._enter(line, group)
 
     def _enter(self, line: dict[str, Any], group: custody.Group | None) -> dict[str, Any]:
         line = custody.line(line)
