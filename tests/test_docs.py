@@ -281,3 +281,12 @@ def runs(module: str) -> bool:
     if place.is_dir():
         return (place / "__main__.py").is_file()
     return place.with_suffix(".py").is_file() or importlib.util.find_spec(module) is not None
+
+
+def test_the_readme_counts_what_is_there() -> None:
+    from commodore.reference import declared
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = len(list((ROOT / "commodore" / "persistence").glob("[LW][0-9]*.yaml")))
+    assert f"{rows} rows of the persistence table are judged" in text
+    assert f"{len(declared())} datasets" in text
