@@ -6,8 +6,10 @@ import io
 import struct
 import warnings
 import zlib
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 import orjson
@@ -15,7 +17,7 @@ import orjson
 from commodore.artefact import Artefact, Cut, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
-from commodore.schema.winlog import meanings
+from commodore.winevent import normalise
 
 ARTEFACT = Artefact(
     name="evtx",
@@ -113,6 +115,7 @@ ARTEFACT = Artefact(
 )
 
 FILE_HEADER, CHUNK, RECORDS = 4096, 65536, 512
+ROWS = 32
 _CHUNK = struct.Struct("<8sQQQQIII").unpack_from
 """magic, first and last record number, first and last record id, header size, last record offset, free space offset"""
 _RECORD = struct.Struct("<IIQ").unpack_from
@@ -120,7 +123,6 @@ _SIGNATURE = b"\x2a\x2a\x00\x00"
 _SMALLEST = 28
 _BRIDGE = 0xFFFF_FFFF_FFFF_FFF0
 """record id that stands for a stretch of damage which the reader is led over"""
-LEVELS = {"0": "information", "1": "critical", "2": "error", "3": "warning", "4": "information", "5": "verbose"}
 
 
 class Chunk(NamedTuple):
@@ -201,21 +203,17 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
         if chunk.odd:
             yield Problem(chunk.odd, f"chunk/{chunk.number}")
     sound = [c for c in chunks if c.ids and not c.gaps and not c.odd]
-    left: list[Chunk] = [c for c in chunks if c.ids and (c.gaps or c.odd)]
+    left = [c for c in chunks if c.ids and (c.gaps or c.odd)]
+    view = memoryview(data)
     if sound:
-        whole = len(sound) == (len(data) - FILE_HEADER) // CHUNK
-        yield from _read(data if whole else data[:FILE_HEADER] + b"".join(_blocks(data, sound)), sound)
+        yield from _read([view[c.at : c.at + CHUNK] for c in sound], sound)
     for chunk in left:
-        yield from _read(data[:FILE_HEADER] + _mended(data, chunk), [chunk])
+        yield from _read([_mended(data, chunk)], [chunk])
     for chunk in chunks:
         if chunk.missing:
             yield Problem(
                 f"promised by the chunk header, not there: records {_ranges(chunk.missing)}", f"chunk/{chunk.number}", len(chunk.missing)
             )
-
-
-def _blocks(data: bytes, chunks: list[Chunk]) -> Iterable[bytes]:
-    return (data[c.at : c.at + CHUNK] for c in chunks)
 
 
 def _mended(data: bytes, chunk: Chunk) -> bytes:
@@ -242,42 +240,62 @@ def _header() -> bytes:
     return bytes(head)
 
 
-def _read(data: bytes, chunks: list[Chunk]) -> Iterator[Record | Problem]:
-    """Records of these chunks, which follow the header in `data` in this order; those that the reader refuses are problems."""
-    found, reason = _rows(data)
+def _read(blocks: Sequence[bytes | memoryview], chunks: list[Chunk]) -> Iterator[Record | Problem]:
+    """Records of these chunks, in this order; those that the reader refuses are problems."""
+    said: list[str] = []
     wanted = [(c.number, record) for c in chunks for record in c.ids]
-    there = {record for _, record in wanted}
+    places: dict[int, list[int]] = {}
     at, lost = 0, []
-    for row in found:
+    for row in _rows(blocks, said):
         record_id = row["event_record_id"]
-        if record_id not in there:
-            continue  # a bridge, or what lies behind the end of the chunk
-        behind = at
-        while behind < len(wanted) and wanted[behind][1] != record_id:
-            behind += 1
-        if behind == len(wanted):
-            continue
-        lost += wanted[at:behind]
+        if at < len(wanted) and wanted[at][1] == record_id:
+            behind = at
+        else:  # the reader passed over some, or this one is a bridge, or lies behind the end of the chunk
+            places = places or _places(wanted)
+            later = places.get(record_id, [])
+            n = bisect_left(later, at)
+            if n == len(later):
+                continue
+            behind = later[n]
+            lost += wanted[at:behind]
         at = behind + 1
         yield Record(f"chunk/{wanted[behind][0]}/record/{record_id}", normalise(orjson.loads(row["data"]), record_id, row["timestamp"]))
+    reason = "; ".join(said[:3])
     for number, record in lost + wanted[at:]:
         yield Problem(f"record {record} could not be read: {reason or 'the reader passed over it'}", f"chunk/{number}/record/{record}", 1)
 
 
-def _rows(data: bytes) -> tuple[list[dict[str, Any]], str]:
-    """What the reader gives, and the first things that it complained about."""
+def _places(wanted: list[tuple[int, int]]) -> dict[int, list[int]]:
+    """Record id → where it stands, rising: an id may come again."""
+    places: dict[int, list[int]] = {}
+    for place, (_, record) in enumerate(wanted):
+        places.setdefault(record, []).append(place)
+    return places
+
+
+def _rows(blocks: Sequence[bytes | memoryview], said: list[str]) -> Iterator[dict[str, Any]]:
+    """What the reader gives; what it complains about goes into `said`. A few rows at a time, so that they are still at hand when used."""
     from evtx import PyEvtxParser
 
-    found: list[Any] = []
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        try:
-            stream = io.BytesIO(_header() + data[FILE_HEADER:])
-            rows: Any = PyEvtxParser(stream, number_of_threads=1, separate_json_attributes=True, skip_errors=True).records_json()
-            found.extend(rows)  # what came before an error stays
-        except (RuntimeError, ValueError, OSError) as e:
-            return found, str(e)
-    return found, "; ".join(str(w.message).removeprefix("Skipping EVTX data: RuntimeError: ") for w in said[:3])
+    rows: Any = ()
+    part: list[Any] = []
+    while part is not None:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            part = []
+            try:
+                if rows == ():
+                    stream = io.BytesIO(b"".join((_header(), *blocks)))
+                    parser = PyEvtxParser(stream, number_of_threads=1, separate_json_attributes=True, skip_errors=True)
+                    rows = iter(parser.records_json())
+                part.extend(islice(rows, ROWS))  # what came before an error stays
+            except (RuntimeError, ValueError, OSError) as e:
+                said.insert(0, str(e))
+                rows = iter(())
+        said += [str(w.message).removeprefix("Skipping EVTX data: RuntimeError: ") for w in told]
+        if not part:
+            return
+        yield from part
 
 
 def _ranges(numbers: list[int]) -> str:
@@ -289,180 +307,3 @@ def _ranges(numbers: list[int]) -> str:
         else:
             out.append([n, n])
     return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in out)
-
-
-# --- from the reader's JSON to fields
-
-
-def normalise(event: dict[str, Any], record_id: int, written: str) -> dict[str, Any]:
-    """The fields of one record. `event` is the reader's JSON with attributes apart, `written` the time in the record's header."""
-    body = event.get("Event") or {}
-    system = body.get("System") or {}
-    provider = system.get("Provider_attributes") or {}
-    name = provider.get("Name") or provider.get("EventSourceName") or ""
-    code = str(_plain(system.get("EventID")))
-    channel = system.get("Channel")
-    fields: dict[str, Any] = {"event.code": code, "winlog.record_id": str(record_id)}
-    _times(fields, system, written)
-    if name:
-        fields["winlog.provider_name"] = fields["event.provider"] = name
-    if channel:
-        fields["winlog.channel"] = channel
-    for key, target in _SYSTEM:
-        value = system.get(key)
-        if value is not None:
-            fields[target] = value
-    for key, target in _NUMBERS:
-        value = system.get(key)
-        if value is not None and (made := value if value.__class__ is int else _number(value)) is not None:
-            fields[target] = made
-    if "winlog.level" in fields:
-        fields["log.level"] = LEVELS.get(str(fields["winlog.level"]), "information")
-    if "Guid" in provider:
-        fields["winlog.provider_guid"] = _text(provider["Guid"])
-    _attributes(fields, system)
-    data = _event_data(body)
-    user = _user_data(body)
-    if data:
-        fields["winlog.event_data"] = data
-    if user:
-        fields["winlog.user_data"] = user
-    _mean(fields, name, code, channel, data or user)
-    return fields
-
-
-_SYSTEM = (("Computer", "winlog.computer_name"), ("Keywords", "winlog.keywords"))
-_NUMBERS = (("Version", "winlog.version"), ("Level", "winlog.level"), ("Task", "winlog.task"), ("Opcode", "winlog.opcode"))
-_FAILURE, _SUCCESS = "0x8010", "0x8020"
-"""audit bits at the top of the keywords mask"""
-
-
-def _times(fields: dict[str, Any], system: dict[str, Any], written: str) -> None:
-    said = (system.get("TimeCreated_attributes") or {}).get("SystemTime")
-    header = _padded(written)
-    if not said or said.startswith("1601-01-01T00:00:00"):
-        fields["@timestamp"] = None if header.startswith("1601-01-01T00:00:00") else header
-        return
-    said = _padded(said)
-    if said[:26] == header[:26]:
-        fields["@timestamp"] = header
-    else:
-        fields["@timestamp"] = said
-        if not header.startswith("1601-01-01T00:00:00"):
-            fields["event.created"] = header
-
-
-def _padded(time: str) -> str:
-    """`2015-06-23T06:00:47.75Z UTC` with seven digits, 100 ns."""
-    base = time[: time.index("Z")] if "Z" in time else time
-    return f"{base}.0000000Z" if len(base) == 19 else f"{base[:27]:0<27}Z"
-
-
-def _attributes(fields: dict[str, Any], system: dict[str, Any]) -> None:
-    execution = system.get("Execution_attributes")
-    if execution:
-        if (pid := _number(execution.get("ProcessID"))) is not None:
-            fields["winlog.process.pid"] = pid
-        if (thread := _number(execution.get("ThreadID"))) is not None:
-            fields["winlog.process.thread.id"] = thread
-    correlation = system.get("Correlation_attributes")
-    if correlation and correlation.get("ActivityID"):
-        fields["winlog.activity_id"] = _text(correlation["ActivityID"])
-    security = system.get("Security_attributes")
-    if security and security.get("UserID"):
-        fields["winlog.user.identifier"] = security["UserID"]
-
-
-def _event_data(body: dict[str, Any]) -> dict[str, str]:
-    raw = body.get("EventData")
-    if not raw:
-        return {}
-    if not isinstance(raw, dict):
-        return {"param1": _text(raw)}
-    out: dict[str, str] = {}
-    for key, value in raw.items():
-        if value.__class__ is str and (len(value) != 36 or value[8] != "-"):
-            out[key] = value
-        elif value.__class__ is dict or value.__class__ is list or key == "Data":
-            _unnamed(out, key, value)
-        else:
-            out[key] = _text(value)
-    return out
-
-
-def _unnamed(out: dict[str, str], key: str, value: Any) -> None:
-    """Data without names become param1, param2, …; nested elements get dotted names."""
-    if isinstance(value, dict) and "#text" in value:
-        value = value["#text"]
-    if key == "Data" or key.startswith("Data_"):
-        for item in value if isinstance(value, list) else [value]:
-            out[f"param{sum(k.startswith('param') for k in out) + 1}"] = _text(item)
-    else:
-        _flatten(out, key, value)
-
-
-def _user_data(body: dict[str, Any]) -> dict[str, str]:
-    """UserData below its one element, flat; elements other than the known ones (rendering, bookmarks) keep their name."""
-    out: dict[str, str] = {}
-    for key, value in (body.get("UserData") or {}).items():
-        _flatten(out, "", value) if isinstance(value, dict) and not key.endswith("_attributes") else _flatten(out, key, value)
-    if len(body) > 2 or ("EventData" not in body and "UserData" not in body):
-        for key, value in body.items():
-            if key not in ("System", "EventData", "UserData", "EventData_attributes", "UserData_attributes", "RenderingInfo"):
-                _flatten(out, key, value)
-    return out
-
-
-def _flatten(out: dict[str, str], path: str, value: Any, depth: int = 0) -> None:
-    if isinstance(value, dict) and depth < 16:
-        for key, inner in value.items():
-            if key in ("xmlns", "#attributes") or key.startswith("xmlns:"):
-                continue
-            name = key.removesuffix("_attributes") if isinstance(inner, dict) else key
-            _flatten(out, path if name == "#text" else f"{path}.{name}" if path else name, inner, depth + 1)
-    elif isinstance(value, list):
-        for i, inner in enumerate(value):
-            _flatten(out, f"{path}.{i}" if i else path, inner, depth + 1)
-    else:
-        out[path or "text"] = _text(value)
-
-
-def _text(value: Any) -> str:
-    """A value as Windows shows it: GUIDs in braces, booleans in lower case."""
-    if value.__class__ is str:
-        bare = len(value) == 36 and value[8] == value[13] == value[18] == value[23] == "-"
-        return f"{{{value}}}" if bare else value
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
-
-
-def _plain(value: Any) -> Any:
-    return value.get("#text") if isinstance(value, dict) else value
-
-
-def _number(value: Any) -> int | None:
-    if isinstance(value, int):
-        return value
-    try:
-        return int(str(_plain(value)), 0)
-    except ValueError:
-        return None
-
-
-def _mean(fields: dict[str, Any], provider: str, code: str, channel: str | None, values: dict[str, str]) -> None:
-    """Typed copies and the sentence, by provider and event id; audit result from the keywords mask."""
-    keywords = fields.get("winlog.keywords")
-    if keywords:
-        if keywords.startswith(_SUCCESS):
-            fields["event.outcome"] = "success"
-        elif keywords.startswith(_FAILURE):
-            fields["event.outcome"] = "failure"
-    meaning = meanings().get((provider.lower(), code))
-    if meaning is not None:
-        meaning.apply(fields, values)
-        return
-    told = [f"{k}={v[:80]}" for k, v in zip(values, values.values(), strict=True) if v][:4] if values else []
-    fields["message"] = f"Event {code} of {provider or '?'} in {channel or '?'}" + (": " + ", ".join(told) if told else "")

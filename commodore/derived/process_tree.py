@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -45,6 +46,8 @@ ARTEFACT = Artefact(
 )
 
 _AUDITING, _SYSMON = "Microsoft-Windows-Security-Auditing", "Microsoft-Windows-Sysmon"
+_PROCESSES = re.compile(rb'"event\.code":"(?:1|5|4688|4689)"')
+"""what the line of an event about a process holds: the millions of others are not decoded"""
 MOST = 200_000
 """processes that are held at once; what is beyond stands in the ledger"""
 DEEPEST = 64
@@ -61,7 +64,7 @@ _COPIED = (
 class View(Protocol):
     """What the engine gives a derivation."""
 
-    def records(self, dataset: str) -> Iterator[dict[str, Any]]: ...
+    def records(self, dataset: str, holding: re.Pattern[bytes] | None = None) -> Iterator[dict[str, Any]]: ...
     def members(self) -> Iterator[dict[str, Any]]: ...
 
 
@@ -87,7 +90,7 @@ def derive(view: View, host: Host) -> Iterator[Record | Problem]:
     """One record per process, in the order of computer, start and pid."""
     table = _Table()
     for dataset in ("live_processes", "evtx"):
-        for record in view.records(dataset):
+        for record in view.records(dataset, _PROCESSES if dataset == "evtx" else None):
             if dataset == "live_processes" or _starts(record):
                 table.add(record, dataset)
             elif _ends(record):

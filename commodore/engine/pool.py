@@ -7,6 +7,7 @@ up.
 from __future__ import annotations
 
 import contextlib
+import mmap
 import multiprocessing
 import sys
 import time
@@ -19,7 +20,8 @@ from typing import Any, Self
 
 import psutil
 
-from commodore.engine.work import Account, Job, Result, Setup, Task, serve
+from commodore.engine import transport
+from commodore.engine.work import Account, Job, Result, Setup, Task, prepared
 
 AHEAD = 6
 """tasks per worker that may be finished or under way before the oldest is written"""
@@ -31,6 +33,7 @@ class _Hand:
 
     process: BaseProcess
     pipe: Connection
+    shared: mmap.mmap | None
     task: Task | None = None
     job: int = 0
     heard: float = 0.0
@@ -73,10 +76,11 @@ class Pool:
 
     def _start(self) -> _Hand:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_serve, args=(theirs, self.setup, ours), daemon=True)  # type: ignore[attr-defined]
+        shared = transport.room()
+        process = self._context.Process(target=_serve, args=(theirs, self.setup, shared, ours), daemon=True)  # type: ignore[attr-defined]
         process.start()
         theirs.close()
-        return _Hand(process, ours)
+        return _Hand(process, ours, shared)
 
     def run(self, tasks: Iterator[Task]) -> Iterator[Result]:
         """Results in the order of the tasks; at most a window of tasks is read ahead."""
@@ -109,7 +113,7 @@ class Pool:
                 hand.job, hand.heard = 0, time.monotonic()
                 hand.since = hand.heard
                 with contextlib.suppress(OSError):  # a worker that has ended is noticed when it is listened to
-                    hand.pipe.send(hand.task)
+                    hand.pipe.send(transport.pack(hand.task, hand.shared))
 
     def _collect(self, patience: float) -> Iterator[Result]:
         """What the workers have to say; the silent ones are looked after."""
@@ -161,7 +165,7 @@ class Pool:
         hand.pipe.close()
         task = hand.task
         fresh = self._start()
-        hand.process, hand.pipe, hand.task = fresh.process, fresh.pipe, None
+        hand.process, hand.pipe, hand.shared, hand.task = fresh.process, fresh.pipe, fresh.shared, None
         if task is None:
             return
         if task.number not in self._broken:
@@ -190,10 +194,13 @@ def _given_up(task: Task, reason: str) -> Result:
     return result
 
 
-def _serve(theirs: Connection, setup: Setup, ours: Connection) -> None:
-    """Where workers are forked, the parent's end must not stay open in the child."""
+def _serve(theirs: Connection, setup: Setup, shared: mmap.mmap | None, ours: Connection) -> None:
+    """The life of a worker: task in, result out, until the pipe closes. Where it is forked, the parent's end must not stay open in it."""
     ours.close()
-    serve(theirs, setup)
+    worker = prepared(setup, theirs)
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            theirs.send(worker.run(transport.unpack(theirs.recv(), shared)))
 
 
 def _death(process: BaseProcess) -> str:

@@ -11,7 +11,7 @@ from commodore.engine.catalogue import Known
 from commodore.evidence import Evidence
 from commodore.host import Host
 
-BATCH = 512
+BATCH = 64
 """records that are detected on and serialised together"""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import sys
 import time
@@ -126,14 +127,11 @@ def load_detection(rules: tuple[Path, ...], iocs: tuple[Path, ...], cache: Path 
     return Detection.load(rules, iocs, cache)
 
 
-def serve(pipe: Connection, setup: Setup) -> None:
-    """The life of a worker: task in, result out, until the pipe closes."""
+def prepared(setup: Setup, pipe: Connection) -> Worker:
+    """A worker in its own process: deaf to Ctrl-C, which is the parent's business, and held to its memory."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit(setup.memory)
-    worker = Worker(setup.load(), pipe)
-    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        while True:
-            pipe.send(worker.run(pipe.recv()))
+    return Worker(setup.load(), pipe)
 
 
 def _limit(memory: int) -> None:
@@ -252,11 +250,14 @@ class CaseView:
     def __init__(self, case: Path, collection: str) -> None:
         self._case, self._collection = case, collection
 
-    def records(self, dataset: str) -> Iterator[dict[str, Any]]:
-        """Records of a dataset as dicts, none where it does not exist."""
+    def records(self, dataset: str, holding: re.Pattern[bytes] | None = None) -> Iterator[dict[str, Any]]:
+        """Records of a dataset as dicts, none where it does not exist.
+
+        With `holding`, only those in whose JSON line it is found (`"event.code":"(?:1|5)"`): the others are not even decoded.
+        """
         path = self._case / "records" / dataset / f"{self._collection}.jsonl.zst"
         if path.exists():
-            yield from map(orjson.loads, lines(path))
+            yield from map(orjson.loads, lines(path, holding))
 
     def members(self) -> Iterator[dict[str, Any]]:
         """Lines of `members.jsonl` of this host."""
@@ -264,12 +265,29 @@ class CaseView:
             yield from map(orjson.loads, stream)
 
 
-def lines(path: Path) -> Iterator[bytes]:
-    """Lines of a file of zstd frames, without reading it whole."""
+def lines(path: Path, holding: re.Pattern[bytes] | None = None) -> Iterator[bytes]:
+    """Lines of a file of zstd frames, without reading it whole; with `holding`, only those in which it is found."""
     with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as stream:
         rest = b""
         while chunk := stream.read(1 << 18):
-            *whole, rest = (rest + chunk).split(b"\n")
-            yield from whole
+            end = chunk.rfind(b"\n") + 1
+            if not end:
+                rest += chunk
+                continue
+            yield from _chosen(rest + chunk[:end], holding)
+            rest = chunk[end:]
         if rest:
-            yield rest
+            yield from _chosen(rest, holding)
+
+
+def _chosen(block: bytes, holding: re.Pattern[bytes] | None) -> Iterator[bytes]:
+    """Lines of a block of whole lines."""
+    if holding is None:
+        yield from block.removesuffix(b"\n").split(b"\n")
+        return
+    at = 0
+    while found := holding.search(block, at):
+        start = block.rfind(b"\n", 0, found.start()) + 1
+        end = block.find(b"\n", found.end())
+        at = end if end >= 0 else len(block)
+        yield block[start:at]

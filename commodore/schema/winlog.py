@@ -28,12 +28,12 @@ class Meaning:
 
     constant: Mapping[str, Any] = field(default_factory=dict)
     copies: tuple[tuple[str, str, Convert], ...] = ()
-    message: tuple[str, ...] = ()
-    """literal, name, literal, name, … literal; empty for the generic sentence"""
+    form: str = ""
+    shown: tuple[str, ...] = ()
+    """the sentence as a %-form, and the names of the values that fill it"""
 
     def apply(self, record: dict[str, Any], values: Values) -> None:
-        """Write the typed fields and the sentence into a record."""
-        record.update(self.constant)
+        """Write the typed copies and the sentence into a record, which has the constant fields already."""
         get = values.get
         for target, source, convert in self.copies:
             raw = get(source)
@@ -41,11 +41,7 @@ class Meaning:
                 made = convert(raw)
                 if made is not None:
                     record[target] = made
-        parts = self.message
-        words = [parts[0]]
-        for i in range(1, len(parts), 2):
-            words += ((get(parts[i]) or "-")[:SENTENCE], parts[i + 1])
-        record["message"] = "".join(words)
+        record["message"] = self.form % tuple([(get(name) or "-")[:SENTENCE] for name in self.shown])
 
 
 @cache
@@ -73,7 +69,8 @@ def _compile(entry: dict[str, Any]) -> Meaning:
     for target, said in entry["fields"].items():
         source, _, form = (part.strip() for part in said.partition("|"))
         copies.append((target, source, _convert(target, form)))
-    return Meaning(constant, tuple(copies), tuple(re.split(r"\{([^{}]+)\}", entry["message"])))
+    parts = re.split(r"\{([^{}]+)\}", entry["message"])
+    return Meaning(constant, tuple(copies), "%s".join(p.replace("%", "%%") for p in parts[::2]), tuple(parts[1::2]))
 
 
 def _convert(target: str, form: str) -> Convert:
