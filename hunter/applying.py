@@ -6,7 +6,7 @@ import os
 import secrets
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import time_ns
@@ -67,11 +67,23 @@ def lock(tree: Tree) -> Iterator[None]:
     try:
         fcntl.flock(tree.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as e:
-        raise Complaint(f"Another hunter is at work on {tree.native}.", "Wait until it has ended.") from e
+        who = _holder(tree)
+        what = f"Another hunter{who and f' (process {who})'} is at work on {tree.native}: it holds the lock on that folder."
+        raise Complaint(what, "Wait until it has ended. If it is no hunter, end it: nobody else has reason to lock that folder.") from e
     try:
         yield
     finally:
         fcntl.flock(tree.fd, fcntl.LOCK_UN)
+
+
+def _holder(tree: Tree) -> str:
+    """Id of the process that holds the lock on the root, '' where it is not known. Source: proc(5), /proc/locks."""
+    with suppress(OSError):
+        for line in Path("/proc/locks").read_text(encoding="ascii", errors="replace").splitlines():
+            fields = line.split()
+            if "->" not in fields and len(fields) > 5 and fields[1] == "FLOCK" and fields[5].endswith(f":{tree.root_ino}"):
+                return fields[4]
+    return ""
 
 
 def apply(plan: Plan, path: Path, tree: Tree, known: Sequence[str] = (), told: Told = lambda _: None) -> Outcome | Report:
@@ -197,8 +209,8 @@ def _edit(c: Checked, e: Edit) -> dict[str, Any]:
     else:
         before = c.found.runtime[e.object, e.name][0]
     return {
-        "action": c.action.id, "stage": e.stage, "object": e.object, "name": e.name, "cut": e.cut, "drop_if_blank": e.drop_if_blank,
-        "before": before, "after": e.after, "left": max(0, c.found.copies - 1),
+        "action": c.action.id, "stage": e.stage, "object": e.object, "name": e.name, "drop_if_blank": e.drop_if_blank,
+        "cuts": [list(cut) for cut in e.cuts], "before": before, "after": e.after, "left": c.found.left,
     }
 
 

@@ -13,6 +13,7 @@ from hunter.identity import require
 from hunter.mechanisms import Found, mechanisms
 from hunter.plan import Action, Plan, sealed_copy
 from hunter.state import UnsafeError, differences, lacking
+from hunter.surgery import Cut
 from hunter.tree import Tree, folder_flags
 from hunter.vault import OVERHEAD
 from scout.console import Complaint
@@ -59,9 +60,21 @@ def check(plan: Plan, path: Path, tree: Tree, known: Sequence[str] = ()) -> Repo
     for c in checked:
         if c.action.id in refused:
             c.status, c.reasons = BLOCKED, [*c.reasons, refused[c.action.id]]
+    _leftovers(checked)
     sizes = {p: s.size for c in checked for p, s in c.found.states.items() if s and s.type == "file"}
     needed = sum(size + size // 4096 + OVERHEAD for size in sizes.values()) + 4096 * (len(checked) + 2)
     return Report(plan, copy, checked, needed, _free(path.parent))
+
+
+def _leftovers(checked: Sequence[Checked]) -> None:
+    """Equal lines that no action of the plan takes out go on working: counted and told."""
+    taken: dict[tuple[str, bytes | None], set[Cut]] = {}
+    for c in checked:
+        taken.setdefault((c.action.target.path, c.action.target.line), set()).update(c.found.cuts)
+    for c in checked:
+        c.found.left = max(0, c.found.copies - len(taken[c.action.target.path, c.action.target.line]))
+        if c.found.left:
+            c.found.notes.append(f"the same stands there {c.found.copies} times; what no action takes out goes on working")
 
 
 def _check(action: Action, tree: Tree, *, copy: bool) -> Checked:
@@ -114,7 +127,7 @@ def _writable(tree: Tree, checked: Checked) -> None:
             checked.status, checked.reasons = DRIFTED, [str(e)]
             return
         if read_only or not allowed or flags:
-            why = "no right to write there: run as root" if not allowed else f"the folder is {flags} (chattr): clear the flag first"
+            why = f"the folder is {flags} (chattr): clear the flag first" if flags else "no right to write there: run as root"
             why = "the file system is read-only" if read_only else why
             checked.status, checked.reasons = BLOCKED, [*checked.reasons, f"{posixpath.dirname(path)}: {why}"]
             return

@@ -61,7 +61,7 @@ def build_app() -> typer.Typer:
         from hunter import checking
         from hunter.plan import load
 
-        screen = Screen(json_lines=json_lines)
+        screen, plan = Screen(json_lines=json_lines), _place(plan)
         with _tree(root) as tree:
             read = load(plan, sealed=not seal)
             report = checking.check(read, plan, tree, known or ())
@@ -81,7 +81,7 @@ def build_app() -> typer.Typer:
         from hunter import applying, checking
         from hunter.plan import load
 
-        screen = Screen(json_lines=json_lines)
+        screen, plan = Screen(json_lines=json_lines), _place(plan)
         with _tree(root) as tree:
             read = load(plan)
             if not yes:
@@ -111,6 +111,7 @@ def build_app() -> typer.Typer:
         from hunter import verifying
         from hunter.plan import load
 
+        plan = _place(plan)
         read = load(plan)
         if archive is not None:
             if identity is None or root is not None:
@@ -135,7 +136,7 @@ def build_app() -> typer.Typer:
 
         screen = Screen(json_lines=json_lines)
         with _tree(root) as tree:
-            outcome = applying.undo(journal, tree, action or (), identity, show.undo_ticker(screen))
+            outcome = applying.undo(_place(journal), tree, action or (), identity, show.undo_ticker(screen))
         show.undone(screen, outcome)
         return PARTIAL if outcome.unexplained else DONE
 
@@ -144,11 +145,17 @@ def build_app() -> typer.Typer:
         """Delete the run key beside a journal: afterwards only the key of a recipient opens the backups."""
         from hunter import applying
 
-        there, way_back = applying.close(journal)
+        there, way_back = applying.close(_place(journal))
         show.closed(Screen(json_lines=json_lines), journal, way_back, there=there)
         return DONE
 
     return app
+
+
+def _place(path: Path) -> Path:
+    """The real place of a plan or journal that is reached through links: what lies beside it must not depend on who turns a link."""
+    real = Path(os.path.realpath(path))
+    return path if real == Path(os.path.abspath(path)) else real  # noqa: PTH100  (without `..` being resolved by links)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from hunter.state import State, UnsafeError
 from hunter.surgery import AmbiguousError, Cut, NotFoundError
 from hunter.tree import View
 
-Finder = Callable[[bytes, bytes, "int | None"], tuple[Cut, int]]
+Finder = Callable[[bytes, bytes, "int | None"], tuple[list[Cut], int]]
 
 
 def obstacles(path: str, state: State | None) -> list[str]:
@@ -53,7 +53,7 @@ class Surgery:
             found.problems += [] if found.problems else [f"{target.path} is a {state.type}"]
             return found
         try:
-            found.cut, found.copies = self.find(view.read(target.path), target.line or b"", target.number)
+            found.cuts, found.copies = self.find(view.read(target.path), target.line or b"", target.number)
         except NotFoundError as e:
             found.gone = str(e)
         except AmbiguousError as e:
@@ -67,7 +67,7 @@ class Surgery:
         return kept(found)
 
     def apply(self, found: Found, target: Target) -> Sequence[Edit]:
-        return [Edit("cut", "file", target.path, cut=found.cut, drop_if_blank=self.drop_if_blank)]
+        return [Edit("cut", "file", target.path, cuts=found.cuts, drop_if_blank=self.drop_if_blank)]
 
     def restore(self, edits: Sequence[Edit]) -> Sequence[Edit]:
         return list(reversed(edits))

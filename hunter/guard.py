@@ -166,5 +166,5 @@ def _keys_left(view: View, path: str, actions: Sequence[Action]) -> bool:
     for a in actions:
         if a.target.path == path:
             with suppress(NotFoundError, AmbiguousError):  # it takes nothing out then; `check` tells why
-                cuts.append(find_line(data, a.target.line or b"", a.target.number)[0])
+                cuts += find_line(data, a.target.line or b"", a.target.number)[0]
     return any(line.strip() and not line.strip().startswith(b"#") for line in without(data, cuts).splitlines())

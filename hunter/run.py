@@ -201,9 +201,9 @@ class Run:
             return thing.before, None
         if key[0] != "file":
             return edits[-1]["after"], None
-        if any(e["cut"] is None for e in edits) or kept is None or thing.before is None:
+        if not all(e["cuts"] for e in edits) or kept is None or thing.before is None:
             return None, None
-        data = without(self.vault.bytes(kept, identities), [tuple(e["cut"]) for e in edits])
+        data = without(self.vault.bytes(kept, identities), [(begin, end) for e in edits for begin, end in e["cuts"]])
         if any(e["drop_if_blank"] for e in edits) and not data.strip(_BLANK):
             return None, None
         assert self.opened is not None

@@ -46,8 +46,8 @@ def _row(n: int, status: str, action: Action, *, cls: bool = True) -> list[str]:
     what, *data = action.told
     head, *rest = [*_columns(escape(what), _TITLE), *(line for text in data for line in _columns(escape(text), _DATA))]
     right = f"  {escape(action.mechanism):<4}" + (f"  {catalogue()[action.kind].cls}" if cls else "")
-    indent = " " * (7 + len(status))
-    return [f"  {n:>3}  {status}{head:<{_TITLE}}{right}".rstrip(), *(f"{indent}{line}" for line in rest)]
+    indent = " " * (6 + len(status))
+    return [f"  {n:>2}  {status}{head:<{_TITLE}}{right}".rstrip(), *(f"{indent}{line}" for line in rest)]
 
 
 def planned(screen: Screen, proposals: Sequence[Proposal], written: Sequence[tuple[Proposal, Path]], severity: str) -> None:
@@ -113,7 +113,7 @@ def report(screen: Screen, checked: Report, path: Path, root: Path | None, *, dr
             screen.say(line, style=_STYLE[c.status])
         for reason in (*c.reasons, *(f"note: {note}" for note in c.found.notes)):
             for line in _columns(escape(reason), _DATA - 2):
-                screen.say(f"                  {line}")
+                screen.say(f"                 {line}")
     for line in _next(checked, path, root):
         screen.say(line)
 
@@ -231,7 +231,7 @@ def verdicts(screen: Screen, found: Sequence[Verdict], path: Path, root: Path | 
         return
     for n, v in enumerate(found, 1):
         lines = _row(n, "gone   " if v.gone else "THERE  ", v.action, cls=False)
-        lines += [] if v.reason == "gone" else [f"              {line}" for line in _columns(escape(v.reason), _DATA)]
+        lines += [] if v.reason == "gone" else [f"             {line}" for line in _columns(escape(v.reason), _DATA)]
         for line in lines:
             screen.say(line, style="green" if v.gone else "red")
     there = sum(not v.gone for v in found)

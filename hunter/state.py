@@ -73,7 +73,7 @@ class State:
 
 
 def readable(text: object) -> str:
-    """Text that YAML can hold: a byte that is no UTF-8 (a lone surrogate) as `\\udcff`."""
+    """Text that YAML can hold: a byte that is no UTF-8 (a lone surrogate) as an escape of Python."""
     return str(text).encode("utf-8", "backslashreplace").decode()
 
 

@@ -35,33 +35,34 @@ def lines(data: bytes) -> list[Cut]:
     return found
 
 
-def find_line(data: bytes, line: bytes, number: int | None = None) -> tuple[Cut, int]:
-    """(cut of the line with its line end, how many equal lines there are). `number` counts from 1. `line` has no line end."""
+def find_line(data: bytes, line: bytes, number: int | None = None) -> tuple[list[Cut], int]:
+    """(cut of the line with its line end, in a list, how many equal lines there are). `number` counts from 1. `line` has no line end."""
     wanted = line.rstrip(b"\n")
     spans = lines(data)
     equal = [i for i, (a, b) in enumerate(spans) if data[a:b].rstrip(b"\n") == wanted]
     if not equal and not wanted.endswith(b"\r"):
         equal = [i for i, (a, b) in enumerate(spans) if data[a:b].removesuffix(b"\n").removesuffix(b"\r") == wanted]
-    return spans[_chosen(equal, equal, number, "line")], len(equal)
+    return [spans[i] for i in _chosen(equal, equal, number, "line")], len(equal)
 
 
-def _chosen(equal: list[int], line_of: list[int], number: int | None, what: str) -> int:
-    """The one of `equal` that stands in line `number` (from 1); the only one, wherever it stands: lines above it may have come or gone."""
+def _chosen(equal: list[int], line_of: list[int], number: int | None, what: str) -> list[int]:
+    """Those of `equal` that stand in line `number` (from 1); the only one, wherever it stands: lines above it may have come or gone."""
     if not equal:
         raise NotFoundError(f"the {what} is not there")
     if len(equal) == 1:
-        return equal[0]
+        return equal
     here = [e for e, line in zip(equal, line_of, strict=True) if number is None or line == number - 1]
     if not here:
         raise NotFoundError(f"the {what} is not in line {number} any more")
-    if len(here) > 1:
+    if len(here) > 1 and number is None:
         places = ", ".join(str(line + 1) for line in line_of[:5])
         raise AmbiguousError(f"the {what} stands there {len(equal)} times (lines {places}): say which one with `number`", len(equal))
-    return here[0]
+    return here
 
 
-def find_element(data: bytes, element: bytes, number: int | None = None) -> tuple[Cut, int]:
-    """(cut of one element of a list as `ld.so.preload` has it, how many equal ones there are). `number`: the line it stands in, from 1.
+def find_element(data: bytes, element: bytes, number: int | None = None) -> tuple[list[Cut], int]:
+    """(cuts of one element of a list as `ld.so.preload` has it, how many equal ones there are). `number`: the line it stands in, from 1;
+    all equal ones of that line go, as one that stays would do the same.
 
     Elements are separated by white space or `:`, a `#` begins a comment (ld.so(8); elf/rtld.c of glibc). An element that is alone
     in its line goes with the line; else it goes with one separator: the one behind it, or the one before it where it is the last.
@@ -72,7 +73,8 @@ def find_element(data: bytes, element: bytes, number: int | None = None) -> tupl
             spans.append((begin + m.start(), begin + m.end()))
             rows.append(row)
     equal = [i for i, (a, b) in enumerate(spans) if data[a:b] == element]
-    return _with_separator(data, spans[_chosen(equal, [rows[i] for i in equal], number, "element")]), len(equal)
+    chosen = _chosen(equal, [rows[i] for i in equal], number, "element")
+    return [_with_separator(data, spans[i]) for i in chosen], len(equal)
 
 
 def _with_separator(data: bytes, span: Cut) -> Cut:

@@ -63,7 +63,7 @@ class Tree:
     """The live root (`root=None`, or `/` itself) or a mounted one. Use as a context manager."""
 
     def __init__(self, root: Path | None = None) -> None:
-        self.live = root is None or os.path.samefile(root, "/")
+        self.live = root is None or root.samefile("/")
         self.fd = os.open(root or "/", os.O_RDONLY | _DIRECTORY | getattr(os, "O_CLOEXEC", 0))
         self.root_ino = os.fstat(self.fd).st_ino
         self.native = os.path.realpath(root or "/")
@@ -220,7 +220,10 @@ def _placed(state: State, parent_ino: int, root_ino: int, mounts: tuple[str, ...
 
 
 def xattrs_of(where: int | str) -> tuple[tuple[str, str], ...]:
-    """Extended attributes, POSIX ACLs among them, as (name, base64), sorted, of a handle or a path (of a link itself); () where the file system has none."""
+    """Extended attributes, POSIX ACLs among them, as (name, base64), sorted; () where the file system has none.
+
+    `where` is a handle, or a path whose last component is not followed.
+    """
     try:
         names = os.listxattr(where, follow_symlinks=isinstance(where, int))
     except OSError as e:

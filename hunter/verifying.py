@@ -55,7 +55,7 @@ def _judge(action: Action, view: View, left: int) -> Verdict:
             return Verdict(action, False, f"it stands there {found.copies} times" if found.copies > 1 else "it is there")
         if found.problems and found.states.get(action.target.path) and not found.gone and not found.copies:
             return Verdict(action, False, "; ".join(found.problems))
-        return Verdict(action, True, "gone")
+        return Verdict(action, True, "gone; an equal one stays, as no action of the plan took it out" if found.copies else "gone")
     there = [p for p, s in found.states.items() if s is not None]
     return Verdict(action, not there, f"{', '.join(there[:3])} is there" if there else "gone")
 

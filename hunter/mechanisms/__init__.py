@@ -35,21 +35,23 @@ class Found:
     """what is in the way: the action is blocked"""
     notes: list[str] = field(default_factory=list)
     """what stays and a person should know of"""
-    cut: Cut | None = None
+    cuts: Sequence[Cut] = ()
     copies: int = 0
     """how many equal lines or elements stand there, the guilty one included"""
+    left: int = 0
+    """how many of them no action of the plan takes out"""
     runtime: dict[tuple[str, str], tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=dict)
     """(object kind, name) → (now, after the removal), of what is no file"""
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One change of one object. Without `cut` and `after` the object is removed."""
+    """One change of one object. Without `cuts` and `after` the object is removed."""
 
     stage: str
     object: str
     name: str
-    cut: Cut | None = None
+    cuts: Sequence[Cut] = ()
     drop_if_blank: bool = False
     """remove the file where nothing but white space and separators is left of it"""
     after: dict[str, Any] | None = None

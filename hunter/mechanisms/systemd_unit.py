@@ -38,6 +38,7 @@ class _SystemdUnit:
         if not target.path.endswith(".conf"):
             for path in _belongings(view, target.path):
                 found.states[path] = view.state(path)
+            found.notes += [f"{starter} starts it and stays: it needs an action of its own" for starter in _starters(view, target.path)]
         for path, each in found.states.items():
             found.problems += obstacles(path, each)
         if state and isinstance(view, Tree) and managed(view) and _home(target.path)[0] == "system":
@@ -72,19 +73,32 @@ def _home(path: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _belongings(view: View, path: str) -> list[str]:
-    """Links and drop-ins that belong to the unit file, sorted."""
+    """Links and drop-ins that belong to the unit file, its other names included, sorted."""
     unit = posixpath.basename(path)
     folders = _real(view, _home(path)[1])
     twin = any(one_path(f"{folder}/{unit}") != one_path(path) and _is(view, folder, unit, "file") for folder in folders)
-    found = []
+    links = {link: posixpath.normpath(posixpath.join(posixpath.dirname(link), text)) for f in folders for link, text in _links(view, f)}
+    ours = {one_path(path)}
+    names = set() if twin else {unit}
+    found: list[str] = []
+    while new := [p for p, to in links.items() if p not in found and (one_path(to) in ours or posixpath.basename(to) in names)]:
+        found += new
+        aliases = [p for p in new if posixpath.dirname(p) in folders]  # a link to another name of the unit is a link to the unit
+        ours |= {one_path(p) for p in aliases}
+        names |= {n for n in map(posixpath.basename, aliases) if not any(_is(view, folder, n, "file") for folder in folders)}
     for folder in folders:
-        for link, text in _links(view, folder, unit):
-            points = posixpath.normpath(posixpath.join(posixpath.dirname(link), text))
-            if one_path(points) == one_path(path) or (not twin and posixpath.basename(points) == unit):
-                found.append(link)
-        if not twin:
-            found += [f"{folder}/{unit}.d/{name}" for name, kind in view.names(f"{folder}/{unit}.d") if kind in ("file", "link")]
-    return sorted(p for p in found if p != path)
+        for name in sorted(names):
+            found += [f"{folder}/{name}.d/{n}" for n, kind in view.names(f"{folder}/{name}.d") if kind in ("file", "link")]
+    return sorted({p for p in found if p != path})
+
+
+def _starters(view: View, path: str) -> list[str]:
+    """Timer, socket and path units of the same name: they go on starting the unit, or failing to."""
+    stem, _, suffix = posixpath.basename(path).rpartition(".")
+    if suffix != "service":
+        return []
+    names = [f"{folder}/{stem}.{kind}" for folder in _home(path)[1] for kind in ("timer", "socket", "path")]
+    return [p for p in names if _is(view, posixpath.dirname(p), posixpath.basename(p), "file")]
 
 
 def _real(view: View, folders: Sequence[str]) -> list[str]:
@@ -103,16 +117,14 @@ def _listing(view: View, folder: str) -> list[tuple[str, str]]:
         return []
 
 
-def _links(view: View, folder: str, unit: str) -> Iterator[tuple[str, str]]:
-    """(path, text) of links below `folder` that may stand for the unit: aliases, and entries of .wants, .requires, .upholds folders."""
-    stem, _, suffix = unit.rpartition(".")
+def _links(view: View, folder: str) -> Iterator[tuple[str, str]]:
+    """(path, text) of the links of a unit folder: other names of units, and entries of .wants, .requires and .upholds folders."""
     for name, kind in view.names(folder):
         if kind == "link":
             yield from _text(view, f"{folder}/{name}")
         elif kind == "directory" and name.endswith(_DEPENDENCIES):
             for inner, what in view.names(f"{folder}/{name}"):
-                instance = stem.endswith("@") and inner.startswith(stem) and inner.endswith(f".{suffix}")
-                if what == "link" and (inner == unit or instance):
+                if what == "link":
                     yield from _text(view, f"{folder}/{name}/{inner}")
 
 

@@ -23,8 +23,8 @@ from hunter.surgery import AmbiguousError, NotFoundError, find_element, find_lin
     ],
 )
 def test_one_line_goes(data, line, number, left) -> None:
-    cut, _ = find_line(data, line, number)
-    assert without(data, [cut]) == left
+    cuts, _ = find_line(data, line, number)
+    assert without(data, cuts) == left
 
 
 @pytest.mark.parametrize(
@@ -43,15 +43,21 @@ def test_one_line_goes(data, line, number, left) -> None:
     ],
 )
 def test_one_element_goes(data, element, number, left) -> None:
-    cut, _ = find_element(data, element, number)
-    assert without(data, [cut]) == left
+    cuts, _ = find_element(data, element, number)
+    assert without(data, cuts) == left
 
 
 def test_which_of_several_must_be_said() -> None:
     with pytest.raises(AmbiguousError):
         find_line(b"a\na\n", b"a")
     with pytest.raises(AmbiguousError):
-        find_element(b"/a /a\n", b"/a", 1)
+        find_element(b"/a\n/a\n", b"/a")
+
+
+def test_equal_elements_of_one_line_go_together() -> None:
+    data = b"/b /a:/a\n/a\n"
+    cuts, copies = find_element(data, b"/a", 1)
+    assert (without(data, cuts), copies) == (b"/b \n/a\n", 3)
 
 
 @pytest.mark.parametrize("number", [1, 4, 99])
