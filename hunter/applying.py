@@ -243,10 +243,10 @@ def _verified(run: Run, tree: Tree) -> None:
 
 
 def _keys(run: Run, key: Path | None) -> list[Any]:
+    if key is not None:  # it opens what the run key opens, also where that was exchanged or broken
+        return load_identities(key)
     if run.vault.run_key.exists():
         return load_identities(run.vault.run_key)
-    if key is not None:
-        return load_identities(key)
     if not run.kept:
         return []
     do = "Give the key of one of the plan's recipients: -i key.txt"

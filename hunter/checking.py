@@ -67,11 +67,13 @@ def check(plan: Plan, path: Path, tree: Tree, known: Sequence[str] = ()) -> Repo
 
 
 def _leftovers(checked: Sequence[Checked]) -> None:
-    """Equal lines that no action of the plan takes out go on working: counted and told."""
+    """Equal lines that no action of the plan takes out go on working, and so does a timer that none removes: counted and told."""
+    targets = {c.action.target.path for c in checked}
     taken: dict[tuple[str, bytes | None], set[Cut]] = {}
     for c in checked:
         taken.setdefault((c.action.target.path, c.action.target.line), set()).update(c.found.cuts)
     for c in checked:
+        c.found.notes += [f"{p} starts it and stays: it needs an action of its own" for p in c.found.starters if p not in targets]
         c.found.left = max(0, c.found.copies - len(taken[c.action.target.path, c.action.target.line]))
         if c.found.left:
             c.found.notes.append(f"the same stands there {c.found.copies} times; what no action takes out goes on working")

@@ -47,7 +47,7 @@ def propose(collection: Collection, recipients: Sequence[str]) -> Proposal:
         if isinstance(one, str):
             left.append((_sentence(finding), one))
             continue
-        for each in (one, *_payload(one, finding)):
+        for each in (one, *_payload(one, finding), *_starters(one, finding, collection)):
             key = (each.kind, each.target.path, each.target.line, each.target.number)
             if key in wanted:
                 wanted[key].findings += [f for f in each.findings if f not in wanted[key].findings]
@@ -111,7 +111,7 @@ def _raw_line(target: Mapping[str, Any], *, element: bool) -> bytes | None:
 def _belongings(path: str, target: Mapping[str, Any], collection: Collection) -> dict[str, Mapping[str, Any]]:
     """Links to the unit and its drop-ins, with what the collection knows of them; the host is asked again by `check`."""
     unit = posixpath.basename(path)
-    twin = any(posixpath.basename(p) == unit and one_path(p) != one_path(path) and f.get("sha256") for p, f in collection.facts.items())
+    twin = _twin(path, collection)
     found: dict[str, Mapping[str, Any]] = {str(p): collection.facts.get(str(p), {"type": "link"}) for p in target.get("links") or ()}
     for p, f in collection.facts.items():
         if f.get("link") and (posixpath.basename(p) == unit and any(k in p for k in _LINKS)) and not twin:
@@ -129,6 +129,25 @@ def _payload(one: _Wanted, finding: dict[str, Any]) -> Iterable[_Wanted]:
         usable = isinstance(facts, dict) and facts.get("sha256") and facts.get("type", "file") == "file" and path != one.target.path
         if usable and path.startswith("/") and not path.startswith(guard().not_proposed):
             yield _Wanted("file", "file", Target(path), [finding], {path: facts})
+
+
+def _starters(one: _Wanted, finding: dict[str, Any], collection: Collection) -> Iterable[_Wanted]:
+    """Timer, socket and path units that lie beside a guilty service and have its name: they would go on starting it."""
+    stem, _, suffix = one.target.path.rpartition(".")
+    if one.kind != "systemd-unit" or suffix != "service" or _twin(one.target.path, collection):
+        return
+    for kind, row in (("timer", "L007"), ("socket", "L012"), ("path", "L012")):
+        path = f"{stem}.{kind}"
+        facts = collection.facts.get(path, {})
+        if facts.get("sha256") and not _twin(path, collection):
+            known = {path: facts, **_belongings(path, {}, collection)}
+            yield _Wanted(one.kind, row, Target(path, name=plain([posixpath.basename(path)])[0]), [finding], known)
+
+
+def _twin(path: str, collection: Collection) -> bool:
+    """True where another unit file of this name was collected."""
+    unit = posixpath.basename(path)
+    return any(posixpath.basename(p) == unit and one_path(p) != one_path(path) and f.get("sha256") for p, f in collection.facts.items())
 
 
 def _without_edits_of_removed(wanted: Iterable[_Wanted]) -> list[_Wanted]:

@@ -18,7 +18,7 @@ from hunter.state import State, UnsafeError
 from hunter.surgery import without
 from hunter.tree import Tree
 from hunter.vault import Vault
-from scout.console import Complaint, escape
+from scout.console import WRONG_USE, Complaint, escape
 
 _BLANK = b" \t\r\n\v\f:"
 Key = tuple[str, str]
@@ -45,8 +45,14 @@ class Run:
         self.things: dict[Key, _Thing] = {}
         self.pending: dict[str, Any] | None = None
         self.began = self.finished = self.undoing = self.closed = False
-        for line in journal.lines:
-            self._replay(line)
+        for number, line in enumerate(journal.lines, 1):
+            try:
+                self._replay(line)
+            except (KeyError, TypeError, ValueError) as e:
+                raise Complaint(
+                    f"{journal.path}, line {number}: not of the form that hunter writes; the journal was changed after it was written.",
+                    "Nothing was done. Use an untouched copy of the journal.", WRONG_USE,
+                ) from e
 
     def _replay(self, line: dict[str, Any]) -> None:
         event = line["event"]

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from hunter.applying import journal_of
+from hunter.applying import journal_of, vault_of
 from hunter.identity import require
 from hunter.journal import Journal
 from hunter.mechanisms import mechanisms
 from hunter.plan import Action, Plan
+from hunter.run import Run
 from hunter.state import State, UnsafeError
 from hunter.tree import TEXT_LIMIT, Tree, View
 from scout.archive.facts import nanoseconds
@@ -40,8 +41,8 @@ def verify(plan: Plan, path: Path, tree: Tree) -> list[Verdict]:
 
 def judge(plan: Plan, path: Path, view: View) -> list[Verdict]:
     """Against any view. Equal lines that the journal says were left on purpose are not counted."""
-    opened = [line for line in Journal(journal_of(path)).lines if line["event"] == "open"][-1:]
-    left = {(e["action"], e["name"]): int(e["left"]) for line in opened for e in line["edits"]}
+    opened = Run(Journal(journal_of(path)), vault_of(path)).opened or {}
+    left = {(e["action"], e["name"]): int(e["left"]) for e in opened.get("edits", ())}
     return [_judge(a, view, left.get((a.id, a.target.path), 0)) for a in plan.actions]
 
 

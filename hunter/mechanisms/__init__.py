@@ -35,6 +35,8 @@ class Found:
     """what is in the way: the action is blocked"""
     notes: list[str] = field(default_factory=list)
     """what stays and a person should know of"""
+    starters: list[str] = field(default_factory=list)
+    """files that start what is removed and do not go with it"""
     cuts: Sequence[Cut] = ()
     copies: int = 0
     """how many equal lines or elements stand there, the guilty one included"""

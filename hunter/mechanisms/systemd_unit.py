@@ -38,7 +38,7 @@ class _SystemdUnit:
         if not target.path.endswith(".conf"):
             for path in _belongings(view, target.path):
                 found.states[path] = view.state(path)
-            found.notes += [f"{starter} starts it and stays: it needs an action of its own" for starter in _starters(view, target.path)]
+            found.starters = _starters(view, target.path)
         for path, each in found.states.items():
             found.problems += obstacles(path, each)
         if state and isinstance(view, Tree) and managed(view) and _home(target.path)[0] == "system":

@@ -310,3 +310,52 @@ def test_the_process_that_holds_the_lock_is_named(bench) -> None:
         assert (code, f"process {os.getpid()}" in err) == (3, True)
     finally:
         os.close(fd)
+
+
+@pytest.mark.parametrize("fields", [{}, {"edits": 3}, {"edits": [{"action": "a001"}]}])
+def test_a_journal_with_a_new_chain_and_no_sense_is_refused(bench, fields) -> None:
+    bench.plan_here(["file"])
+    assert hunt("apply", bench.plan, "--root", bench.root, "--yes")[0] == 0
+    bench.journal.write_text(json.dumps({"n": 0, "previous": "0" * 64, "event": "open"} | fields) + "\n")
+    state = manifest(bench.root)
+    for command in (("undo", bench.journal), ("apply", bench.plan, "--yes"), ("verify", bench.plan)):
+        code, _, err = hunt(*command, "--root", bench.root)
+        assert (code, "defect" in err, manifest(bench.root)) == (2, False, state), err
+
+
+def test_the_recipient_undoes_also_where_the_run_key_was_exchanged(bench, tmp_path) -> None:
+    from scout.keys import keygen
+
+    bench.plan_here()
+    before = manifest(bench.root)
+    assert hunt("apply", bench.plan, "--root", bench.root, "--yes")[0] == 0
+    keygen(tmp_path / "other.txt")
+    run_key = bench.plan.with_name(bench.plan.name + ".runkey")
+    run_key.write_bytes((tmp_path / "other.txt").read_bytes())
+    state = manifest(bench.root)
+    code, _, err = hunt("undo", bench.journal, "--root", bench.root)
+    assert (code, "-i" in err, manifest(bench.root)) == (3, True, state)
+    run_key.write_bytes(b"")
+    assert hunt("undo", bench.journal, "--root", bench.root, "-i", bench.key)[0] == 0
+    assert manifest(bench.root) == before
+
+
+def test_the_timer_beside_a_guilty_service_is_planned_with_it(bench) -> None:
+    timer = bench.root / SYSTEM[1:] / "evil.timer"
+    timer.write_bytes(b"[Timer]\nOnCalendar=daily\n")
+    wants = timer.parent / "timers.target.wants"
+    wants.mkdir()
+    (wants / "evil.timer").symlink_to(f"{SYSTEM}/evil.timer")
+    (timer.parent / "good.timer").write_bytes(b"[Timer]\nOnCalendar=daily\n")
+    write_case(bench.case, bench.root, ["systemd-unit"])
+    collection = json.loads((bench.case / "case.json").read_text())["collections"][0]["collection"]
+    with (bench.case / "members.jsonl").open("a") as out:
+        for path in (f"{SYSTEM}/evil.timer", f"{SYSTEM}/timers.target.wants/evil.timer", f"{SYSTEM}/good.timer"):
+            out.write(json.dumps({"collection": collection, "path": path} | facts(bench.root, path)) + "\n")
+    planned(bench)
+    code, out, _ = hunt("apply", bench.plan, "--root", bench.root)
+    assert (code, "note:" in out) == (0, False)
+    gone = {f"{SYSTEM[1:]}/{n}" for n in ("evil.timer", "timers.target.wants/evil.timer", "evil.service")}
+    assert gone <= round_trip(bench)
+    assert hunt("apply", bench.plan, "--root", bench.root, "--yes")[0] == 0
+    assert (timer.parent / "good.timer").exists()
