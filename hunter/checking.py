@@ -12,11 +12,11 @@ from hunter.guard import refusals
 from hunter.identity import require
 from hunter.mechanisms import Found, mechanisms
 from hunter.plan import Action, Plan, sealed_copy
-from hunter.state import UnsafeError, differences, lacking
+from hunter.state import NEEDED, UnsafeError, differences, lacking
 from hunter.surgery import Cut
 from hunter.tree import Tree, folder_flags
 from hunter.vault import OVERHEAD
-from scout.console import Complaint
+from scout.console import Complaint, escape
 
 READY, DRIFTED, GONE, BLOCKED = "ready", "drifted", "gone", "blocked"
 
@@ -145,9 +145,11 @@ def reseal(plan: Plan, report: Report, tree: Tree) -> Plan:
     expects = {}
     for c in report.actions:
         absent = [p for p, s in c.found.states.items() if s is None]
-        if c.found.gone or absent or not c.found.states:
+        strange = [s.type for s in c.found.states.values() if s and s.type not in NEEDED]
+        if c.found.gone or absent or strange or not c.found.states:
+            why = "; ".join(c.found.problems if strange else c.reasons) or c.found.gone
             raise Complaint(
-                f"Action {c.action.id} cannot be sealed: {'; '.join(c.reasons) or c.found.gone}.",
+                f"Action {c.action.id} cannot be sealed: {escape(why)}.",
                 "Take it out of the plan, or correct its target.",
             )
         expects[c.action.id] = {p: s.expectation() for p, s in c.found.states.items() if s}

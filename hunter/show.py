@@ -135,8 +135,11 @@ def sealed(screen: Screen, plan: Plan, path: Path, root: Path | None) -> None:
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)
     write_private(temporary, plan.text().encode())
-    load(temporary)
-    temporary.replace(path)
+    try:
+        load(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
     if screen.json_lines:
         screen.emit({"plan": str(path), "seal": plan.seal()})
         return

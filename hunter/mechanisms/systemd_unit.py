@@ -15,7 +15,7 @@ from hunter.common import kept, obstacles
 from hunter.mechanisms import Edit, Found
 from hunter.objects.loaded import OBJECT as LOADED
 from hunter.objects.units import OBJECT as UNITS
-from hunter.objects.units import managed, one_path, unit_of
+from hunter.objects.units import instances, managed, one_path, unit_of
 from hunter.plan import Target
 from hunter.state import UnsafeError
 from hunter.tree import Tree, View
@@ -141,7 +141,7 @@ def _running(tree: Tree, path: str, found: Found) -> None:
         return
     found.runtime["loaded", path] = ({"loaded": "yes"}, {"loaded": "no"})
     if not path.endswith(".conf"):
-        unit = unit_of(path)
-        active = UNITS.observe(tree, unit)
-        if active == {"active": "active"}:
-            found.runtime["unit", unit] = (active, {"active": "inactive"})
+        for unit in instances(unit_of(path)):
+            active = UNITS.observe(tree, unit)
+            if active == {"active": "active"}:
+                found.runtime["unit", unit] = (active, {"active": "inactive"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hunter.objects import Content, Described
-from hunter.objects.units import managed, one_path, properties, systemctl, unit_of
+from hunter.objects.units import instances, managed, one_path, properties, systemctl, unit_of
 from hunter.state import UnsafeError
 from hunter.tree import Tree
 
@@ -14,8 +14,8 @@ class _Loaded:
     def observe(self, tree: Tree, name: str) -> Described:
         if not managed(tree):
             raise UnsafeError("systemd does not run here")
-        known = properties(unit_of(name))
-        files = [known.get("FragmentPath", ""), *known.get("DropInPaths", "").split()]
+        known = [properties(unit) for unit in instances(unit_of(name))]
+        files = [p for k in known for p in (k.get("FragmentPath", ""), *k.get("DropInPaths", "").split())]
         return {"loaded": "yes" if one_path(name) in map(one_path, files) else "no"}
 
     def same(self, one: Described, other: Described) -> bool:
@@ -24,7 +24,8 @@ class _Loaded:
     def put(self, tree: Tree, name: str, now: Described, then: Described, content: Content | None, mark: str) -> None:  # noqa: ARG002
         systemctl("daemon-reload")
         if self.observe(tree, name) != then:  # a unit that failed is kept by the manager until its failure is forgotten
-            systemctl("reset-failed", "--", unit_of(name))
+            for unit in instances(unit_of(name)):
+                systemctl("reset-failed", "--", unit)
 
     def tidy(self, tree: Tree, name: str, mark: str) -> None:
         """The manager leaves nothing behind."""

@@ -48,6 +48,16 @@ def properties(unit: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
 
+def instances(unit: str) -> list[str]:
+    """The units that the manager has of a template (`job@.service` → `job@one.service`, …); of another unit itself."""
+    stem, at, suffix = unit.partition("@.")
+    if not at:
+        return [unit]
+    text = systemctl("list-units", "--all", "--plain", "--no-legend", "--no-pager", "--full", f"--type={suffix}")
+    names = [line.split()[0] for line in text.splitlines() if line.split()]
+    return [n for n in names if n.startswith(f"{stem}@") and n.endswith(f".{suffix}")]
+
+
 def one_path(path: str) -> str:
     """`/lib/…` and `/usr/lib/…` are one place on a merged system."""
     return path[4:] if path.startswith("/usr/lib/") else path

@@ -359,3 +359,18 @@ def test_the_timer_beside_a_guilty_service_is_planned_with_it(bench) -> None:
     assert gone <= round_trip(bench)
     assert hunt("apply", bench.plan, "--root", bench.root, "--yes")[0] == 0
     assert (timer.parent / "good.timer").exists()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda at: os.mknod(at, 0o020644, os.makedev(1, 5)), os.mkdir])
+def test_what_is_no_file_is_neither_read_nor_sealed(bench, make) -> None:
+    bench.plan_here()
+    at = bench.root / GUILTY["ld-so-preload"][1:]
+    at.unlink()
+    make(at)
+    text = bench.plan.read_bytes()
+    code, out, _ = hunt("apply", bench.plan, "--root", bench.root, "--yes")
+    assert (code, "type was file" in out) == (3, True)
+    code, _, err = hunt("check", bench.plan, "--root", bench.root, "--seal")
+    assert (code, "cannot be sealed: /etc/ld.so.preload is a" in err) == (3, True)
+    assert bench.plan.read_bytes() == text
+    assert [p.name for p in bench.plan.parent.iterdir()] == [bench.plan.name]

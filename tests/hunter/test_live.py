@@ -19,6 +19,7 @@ from tests.hunter.conftest import facts, manifest
 
 pytestmark = [pytest.mark.nspawn, pytest.mark.slow]
 UNIT = "/etc/systemd/system/evil.service"
+TEMPLATE = "/etc/systemd/system/job@.service"
 PROGRAM = "/usr/local/bin/evil-helper"
 
 
@@ -111,6 +112,7 @@ def machine(debian, tmp_path):
     )
     (root / "etc/systemd/system/evil.service.d").mkdir()
     (root / "etc/systemd/system/evil.service.d/more.conf").write_text("[Service]\nNice=3\n")
+    (root / TEMPLATE[1:]).write_text("[Service]\nExecStart=/bin/sleep 20000%i\n[Install]\nWantedBy=multi-user.target\n")
     (root / PROGRAM[1:]).write_text("#!/bin/sh\nexec sleep 100000\n")
     (root / PROGRAM[1:]).chmod(0o755)
     (root / "etc/machine-id").write_text("0123456789abcdef0123456789abcdef\n")
@@ -126,9 +128,8 @@ def machine(debian, tmp_path):
 def write_plan(machine: Machine, key: str) -> Path:
     """A plan by hand of one unit and its program, sealed on the machine."""
     actions = ""
-    for n, (kind, do, cls, path) in enumerate(
-        (("systemd-unit", "remove-unit", "compensable", UNIT), ("file", "quarantine", "reversible", PROGRAM))
-    ):
+    unit = ("systemd-unit", "remove-unit", "compensable")
+    for n, (kind, do, cls, path) in enumerate(((*unit, UNIT), (*unit, TEMPLATE), ("file", "quarantine", "reversible", PROGRAM))):
         actions += (
             f"  - id: a{n}\n    mechanism: {kind}\n    kind: {kind}\n    do: {do}\n    target: {{path: {path}, name: {Path(path).name}}}\n"
             "    expect: []\n"
@@ -148,7 +149,10 @@ def test_a_running_unit_is_removed_and_put_back(machine, tmp_path) -> None:
     from scout.keys import keygen
 
     assert machine.run("systemctl", "enable", "--now", "evil.service").returncode == 0
+    assert machine.run("systemctl", "enable", "--now", "job@1.service", "job@2.service").returncode == 0
+    assert machine.run("systemctl", "stop", "job@2.service").returncode == 0
     assert (machine.show("ActiveState"), machine.show("FragmentPath")) == ("active", UNIT)
+    assert "sleep\x00200001" in machine.commands()
     assert "sleep\x00100000" in machine.commands()
     plan = write_plan(machine, keygen(tmp_path / "key.txt"))
     folder = machine.root / "etc/systemd"
@@ -164,6 +168,8 @@ def test_a_running_unit_is_removed_and_put_back(machine, tmp_path) -> None:
     assert not {k for k in manifest(folder) if k.endswith(("evil.service", "other.service", "more.conf"))}
     assert not (machine.root / PROGRAM[1:]).exists()
     assert "sleep\x00100000" not in machine.commands()
+    assert "sleep\x0020000" not in machine.commands()
+    assert not list(folder.rglob("job@*"))
     assert machine.hunter("verify", plan).returncode == 0
     events = [json.loads(line)["event"] for line in Path(f"{plan}.journal.jsonl").read_text().splitlines()]
     assert events[:1] == ["open"]
@@ -174,4 +180,6 @@ def test_a_running_unit_is_removed_and_put_back(machine, tmp_path) -> None:
     assert manifest(folder) == before
     assert manifest(machine.root / "usr/local/bin") == program
     assert (machine.show("ActiveState"), machine.show("FragmentPath")) == ("active", UNIT)
+    assert "sleep\x00200001" in machine.commands()
+    assert "sleep\x00200002" not in machine.commands()
     assert machine.run("systemctl", "is-enabled", "evil.service").stdout.strip() == "enabled"
