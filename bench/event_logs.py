@@ -3,19 +3,24 @@
     python bench/event_logs.py [--records 300000]
 
 B = `records_json → orjson.loads → orjson.dumps → file`, one process, over the same files. Start-up (an empty tree) is stated apart and
-subtracted nowhere.
+subtracted nowhere. Wall and CPU seconds (of the whole process tree).
 """
 
 from __future__ import annotations
 
 import argparse
-import subprocess
+import os
+import shutil
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
+from statistics import median
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from common import commodore, event_logs, timed
+from common import commodore, corpus, event_logs, spent
+
+RULES = "detection/SigmaHQ+sigma"
 
 BARE = """
 import sys, warnings
@@ -39,26 +44,45 @@ print(count)
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--records", type=int, default=300_000)
-    wanted = parser.parse_args().records
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-evtx-") as place:
         folder = Path(place)
-        size = event_logs(folder / "host", -(-wanted // 33_746))
-        (folder / "empty").mkdir()
-        (folder / "empty" / "Windows").mkdir()
+        size = event_logs(folder / "host", -(-given.records // 33_746))
+        (folder / "empty" / "Windows").mkdir(parents=True)
         bare = [sys.executable, "-c", BARE, str(folder / "host"), str(folder / "bare.jsonl")]
-        timed(bare)  # warms the page cache
-        b = timed(bare)
+        spent(bare)  # warms the page cache
         count = sum(1 for _ in (folder / "bare.jsonl").open("rb"))
-        print(f"{count:,} records, {size / 1e6:,.0f} MB of event logs")
-        print(f"B, bare loop, one process      {b:6.1f} s   {b / count * 1e6:5.1f} us/record   1.00 B")
-        start = timed(commodore("process", folder / "empty", "-o", folder / "case0"))
-        print(f"start-up: an empty tree        {start:6.2f} s")
-        for workers in (2, 1):
-            case = folder / f"case{workers}"
-            t = timed(commodore("process", folder / "host", "-o", case, "--workers", str(workers)))
-            print(f"commodore, {workers} worker(s)         {t:6.1f} s   {t / count * 1e6:5.1f} us/record   {t / b:4.2f} B")
-        disk = subprocess.run(["du", "-sm", str(folder / "case2")], capture_output=True, text=True, check=False).stdout.split()[0]
-        print(f"case on disk: {disk} MB")
+        print(f"{count:,} records, {size / 1e6:,.0f} MB of event logs; load {load()}")
+        print(f"medians of {given.rounds} rounds, each beside its own B")
+        rules = [word for top in sorted((corpus() / RULES).glob("rules*/windows")) for word in ("--rules", str(top))]
+        cases = {
+            "two workers": ("host", "--workers", "2"),
+            "one worker": ("host", "--workers", "1"),
+            "two workers, all Sigma rules": ("host", "--workers", "2", *rules),
+            "start-up (an empty tree)": ("empty",),
+            "start-up with all Sigma rules": ("empty", *rules),
+        }
+        spent(commodore("process", folder / "empty", "-o", folder / "warm", *rules))  # warms the rule cache
+        print(f"{'':<31}{'wall':>8}{'B':>8}{'ratio':>8}   {'CPU':>7}{'B':>7}{'ratio':>8}")
+        for name, (tree, *options) in cases.items():
+            rounds = []
+            for _ in range(given.rounds):
+                shutil.rmtree(folder / "case", ignore_errors=True)
+                rounds.append((spent(commodore("process", folder / tree, "-o", folder / "case", *options)), spent(bare)))
+            print(f"{name:<31}{middle((t.wall, b.wall) for t, b in rounds)}   {middle((t.cpu, b.cpu) for t, b in rounds)}", flush=True)
+        print(f"load at the end {load()}")
+
+
+def middle(pairs: Iterable[tuple[float, float]]) -> str:
+    """Medians of the seconds, of B's seconds, and of their ratios."""
+    both = list(pairs)
+    return f"{median(t for t, _ in both):6.2f} s{median(b for _, b in both):6.2f} s{median(t / b for t, b in both):6.2f} B"
+
+
+def load() -> str:
+    """Load average of the last minute: on a busy machine wall ratios say little, CPU ratios still do."""
+    return f"{os.getloadavg()[0]:.1f}"
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from scout import __version__
-from scout.console import DONE, PARTIAL, WRONG_USE, Complaint, Screen, duration, escape, plural
+from scout.console import DONE, PARTIAL, STOPPED, WRONG_USE, Complaint, Screen, duration, escape, plural
 
 SEVERITIES = ("critical", "high", "medium", "low", "informational")
 
@@ -37,16 +37,12 @@ def process_and_tell(
                 tasks[host] = bars.add_task(escape(host)[:24], total=max(total, 1), now="")
             bars.update(tasks[host], completed=at, now=f"{records:,} records  {escape(now)[-48:]}")
 
-        summary = process(
-            inputs,
-            case,
-            identities=identities,
-            rules=rules,
-            iocs=iocs,
-            workers=workers,
-            timeout=timeout,
-            progress=progress,
-        )
+        try:
+            summary = process(
+                inputs, case, identities=identities, rules=rules, iocs=iocs, workers=workers, timeout=timeout, progress=progress
+            )
+        except KeyboardInterrupt:
+            raise Complaint("stopped.", "What was read is kept; the same command goes on from there.", STOPPED) from None
     if screen.json_lines:
         screen.emit(_machine(summary))
     else:

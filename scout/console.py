@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 DONE, PARTIAL, WRONG_USE, COULD_NOT = 0, 1, 2, 3
-"""Exit codes: done; done, with findings or losses where that was asked for; wrong use; could not."""
+STOPPED = 130
+"""Exit codes: done; done, with findings or losses where that was asked for; wrong use; could not; stopped by Ctrl-C."""
 
 
 class Complaint(Exception):  # noqa: N818  (it is what the user reads, not a defect)
@@ -136,20 +137,22 @@ def run(tool: str, app: Callable[[], typer.Typer], argv: Iterable[str] | None = 
     try:
         result = command.main(arguments, prog_name=tool, standalone_mode=False)
         sys.stdout.flush()
+        if result == STOPPED:  # typer makes this of Ctrl-C, without a word
+            complain(tool, "stopped")
         return result if isinstance(result, int) else DONE
     except Complaint as c:
         complain(tool, c.what, c.do)
         return c.code
     except typer.Abort:
         complain(tool, "stopped")
-        return 130
+        return STOPPED
     except ClickException as e:
         said = e.format_message().rstrip(".?")
         complain(tool, said + ("?" if "did you mean" in said.lower() else "."), f"See {tool} --help.")
         return WRONG_USE
     except KeyboardInterrupt:
         complain(tool, "stopped")
-        return 130
+        return STOPPED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE

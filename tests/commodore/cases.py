@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -54,22 +53,3 @@ def environment(**more: str) -> dict[str, str]:
 def commodore(*arguments: object) -> subprocess.CompletedProcess[str]:
     """The program itself, as a person starts it."""
     return subprocess.run([*CLI, *map(str, arguments)], capture_output=True, text=True, cwd=ROOT, env=environment(), timeout=120)
-
-
-def kill_after(seconds: float, *arguments: object) -> bool:
-    """Start the program and SIGKILL it and its workers after some time. Gives whether it was still running."""
-    process = subprocess.Popen(
-        [*CLI, *map(str, arguments)],
-        cwd=ROOT,
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        return True
-    return False

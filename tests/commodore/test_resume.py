@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import subprocess
 import time
 
 import pytest
 
+from bench.kill_process import kill_at, written
 from commodore.engine.process import process
-from tests.commodore.cases import commodore, content, kill_after
+from tests.commodore.cases import CLI, ROOT, commodore, content, environment
 
 
 @pytest.fixture(scope="module")
@@ -17,27 +21,40 @@ def host(corpus, tmp_path_factory):
     folder = root / "Windows" / "System32" / "winevt" / "Logs"
     folder.mkdir(parents=True)
     data = (corpus / "evtx/omerbenamram+evtx/samples/security.evtx").read_bytes()
-    for n in range(3):
+    for n in range(2):
         (folder / f"{n}.evtx").write_bytes(data[:4096] + data[4096:] * 4)
     return root
 
 
 @pytest.fixture(scope="module")
 def whole(host, tmp_path_factory):
-    """The content of an undisturbed run, and how long it took."""
+    """The content of an undisturbed run, and the bytes of its records."""
     case = tmp_path_factory.mktemp("whole") / "case"
-    start = time.monotonic()
     assert commodore("process", host, "-o", case, "--workers", 2).returncode == 0
-    return content(case), time.monotonic() - start
+    return content(case), written(case)
 
 
-@pytest.mark.parametrize("share", [0.35, 0.6, 0.85])
+@pytest.mark.parametrize("share", [0.1, 0.35, 0.6, 0.8])
 def test_killed_anywhere_and_run_again_gives_the_same_case(host, whole, tmp_path, share):
-    expected, seconds = whole
-    kill_after(seconds * share, "process", host, "-o", tmp_path / "case", "--workers", 2)
+    content_of_whole, size = whole
+    kill_at(int(size * share), tmp_path / "case", host, "--workers", 2)
     done = commodore("process", host, "-o", tmp_path / "case", "--workers", 1)
     assert done.returncode == 0, done.stderr
-    assert content(tmp_path / "case") == expected
+    assert content(tmp_path / "case") == content_of_whole
+
+
+def test_ctrl_c_ends_with_130_and_a_word_and_a_rerun_goes_on(host, whole, tmp_path):
+    case = tmp_path / "case"
+    command = [*CLI, "process", str(host), "-o", str(case), "--workers", "2"]
+    process_ = subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while written(case) < whole[1] // 4 and process_.poll() is None:
+        time.sleep(0.005)
+    os.killpg(process_.pid, signal.SIGINT)  # as a terminal does: the program and its workers
+    _, said = process_.communicate(timeout=60)
+    assert process_.returncode == 130, said
+    assert said.splitlines() == ["commodore: stopped.", "What was read is kept; the same command goes on from there."]
+    assert commodore("process", host, "-o", case).returncode == 0
+    assert content(case) == whole[0]
 
 
 def test_a_torn_journal_and_longer_files_are_cut_back(host, whole, tmp_path):
