@@ -86,9 +86,15 @@ def records(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
         try:
             record = orjson.loads(line)
         except orjson.JSONDecodeError as e:
-            raise Complaint(f"{path}, line {number}: not JSON ({e}).", "Run `commodore process` again into a new case.", COULD_NOT) from e
-        if isinstance(record, dict):
-            yield line, record
+            raise not_a_record(path, number, str(e)) from e
+        if not isinstance(record, dict):
+            raise not_a_record(path, number, "not an object")
+        yield line, record
+
+
+def not_a_record(path: Path, number: int, why: str) -> Complaint:
+    """The complaint about a line that no record is."""
+    return Complaint(f"{path}, line {number}: no record ({why}).", "Run `commodore process` again into a new case.", COULD_NOT)
 
 
 def findings(case: Path) -> list[dict[str, Any]]:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scout.console import DONE, PARTIAL, Screen, duration, escape, megabytes, plural, run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.progress import Progress
+
+    from eye.index import Built
 
 Case = Annotated[Path, typer.Argument(metavar="CASE", help="Case directory that `commodore process -o CASE` wrote.")]
 Json = Annotated[bool, typer.Option("--json", help="For machines: one JSON document or line per result on stdout, nothing else there.")]
@@ -41,14 +48,41 @@ def _main(
     """THE EYE searches a case and shows it: embedded, or in Elasticsearch."""
 
 
-def _index(case: Case, json: Json = False) -> None:
-    """Build or bring up to date the index of a case; parts whose records have not changed are kept."""
+def _build(case: Path, screen: Screen) -> Built:
     from eye.index import index
 
-    screen = Screen(json_lines=json)
     with screen.progress() as bar:
-        task = bar.add_task("indexing", total=None, now="")
-        done = index(case, progress=lambda dataset, n: bar.update(task, advance=n, now=dataset))
+        return index(case, progress=_counted(bar, "indexing"))
+
+
+def _counted(bar: Progress, what: str) -> Callable[[str, int], None]:
+    """A progress call that shows how many records were read, and of which dataset."""
+    task = bar.add_task(what, total=None, now="")
+    seen = 0
+
+    def tell(dataset: str, n: int) -> None:
+        nonlocal seen
+        seen += n
+        bar.update(task, advance=n, now=f"{plural(seen, 'record')}, {escape(dataset)}")
+
+    return tell
+
+
+def _ready(case: Path, screen: Screen) -> None:
+    """Bring the index up to date where it is not, and say so."""
+    from eye.index import outdated
+
+    told = outdated(case)
+    if told:
+        screen.note(f"{told}: building it, as `eye index` does.")
+        done = _build(case, screen)
+        screen.note(f"Indexed {plural(done.built_records, 'record')} in {duration(done.seconds)}.")
+
+
+def _index(case: Case, json: Json = False) -> None:
+    """Build or bring up to date the index of a case; parts whose records have not changed are kept."""
+    screen = Screen(json_lines=json)
+    done = _build(case, screen)
     if json:
         screen.emit(vars(done))
     rate = f" ({done.built_records / done.seconds:,.0f}/s)" if done.built_records and done.seconds > 0.05 else ""
@@ -71,30 +105,29 @@ def _search(
     json: Json = False,
 ) -> None:
     """Search the records of a case. Exit code 0, also where nothing is found."""
+    from eye.listing import listing
+    from eye.lucene import parse
     from eye.store import Store
 
     screen = Screen(json_lines=json)
+    parse(query)
+    _ready(case, screen)
     store = Store(case)
     try:
         asked = store.ask(query)
         if json:
-            for line in store.lines(asked, limit):
-                sys.stdout.buffer.write(line + b"\n")
+            for found in store.lines(asked, limit):
+                sys.stdout.buffer.write(found + b"\n")
             sys.stdout.buffer.flush()
             return
         total, _, _ = store.count(asked)
         shown = store.rows(asked, 0, 50 if limit is None else limit)
-        for record in shown:
-            screen.say(_line(record))
+        for line in listing(shown, screen.out.width if screen.out.is_terminal else None):
+            screen.say(line)
         more = f", {len(shown):,} shown" if len(shown) < total else ""
         screen.note(f"{plural(total, 'hit')} in {plural(store.records, 'record')}{more}")
     finally:
         store.close()
-
-
-def _line(record: dict[str, Any]) -> str:
-    cells = (str(record.get("@timestamp") or "–")[:23], str(record.get("host.name", "–")), str(record.get("event.dataset", "–")))
-    return f"{escape(cells[0]):<23}  {escape(cells[1]):<20}  {escape(cells[2]):<12}  {escape(record.get('message', ''))}"
 
 
 def _serve(
@@ -104,6 +137,7 @@ def _serve(
     """Show a case in the browser, on 127.0.0.1 only. Prints one line: the address with its token."""
     from eye.web.serve import serve
 
+    _ready(case, Screen())
     serve(case, port)
 
 
@@ -123,8 +157,7 @@ def _load(
     screen = Screen(json_lines=json)
     client = connect(url, api_key_file=api_key_file, user=user, ca=ca)
     with screen.progress() as bar:
-        task = bar.add_task("loading", total=None, now="")
-        done = load(case, client, name=name, progress=lambda dataset, n: bar.update(task, advance=n, now=dataset))
+        done = load(case, client, name=name, progress=_counted(bar, "loading"))
     if json:
         screen.emit(done.document())
     for line in report(done):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -17,6 +18,10 @@ ROW, RECORD, TIME = "_row", "_record", "@timestamp"
 
 SKIPPED = frozenset({"escadre.all"})
 _LONG = 2**63
+_INSTANT = pa.timestamp("ns", "UTC")
+
+ROWS, ROWS_BYTES = 8_192, 16_000_000
+"""A row group: so many records or bytes, whichever comes first."""
 
 _ARROW = {
     "keyword": pa.string(),
@@ -68,40 +73,110 @@ _CONVERT: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _values(field: Field, batch: list[dict[str, Any]]) -> list[Any]:
-    convert, name = _CONVERT[field.type], field.name
+_PLAIN: dict[str, frozenset[type]] = {
+    "keyword": frozenset({str}),
+    "text": frozenset({str}),
+    "long": frozenset({int}),
+    "double": frozenset({int, float}),
+    "boolean": frozenset({bool}),
+    "date": frozenset({str}),
+}
+"""Python types that Arrow takes for a field type as they are."""
+
+
+def _array(field: Field, values: list[Any]) -> pa.Array:
+    """The values of one field, none of them None, as Arrow: at once where all are of the field's type, one by one otherwise."""
+    kind = arrow_type(field)
+    if field.type == "flattened" or field.type not in _PLAIN:
+        return pa.array(_converted(field, values), kind)
+    inner = [x for value in values for x in value] if field.many and all(type(value) is list for value in values) else values
+    if set(map(type, inner)) <= _PLAIN[field.type] and (field.many == (inner is not values) or not values):
+        try:
+            return _dates(inner, values, many=field.many) if field.type == "date" else pa.array(values, kind)
+        except (pa.ArrowInvalid, OverflowError):  # a number over 64 bits, a time that Arrow does not read: one by one
+            pass
+    return pa.array(_converted(field, values), kind)
+
+
+def _dates(inner: list[str], values: list[Any], *, many: bool) -> pa.Array:
+    """RFC 3339 times as nanoseconds. Raises ArrowInvalid where one is not of the common form or does not fit."""
+    if min(map(len, inner), default=20) < len("2026-01-01T00:00:00Z"):
+        raise pa.ArrowInvalid("a short time")
+    flat = pa.array(inner, pa.string()).cast(_INSTANT).cast(pa.int64())
+    if not many:
+        return flat
+    ends = np.cumsum([0, *map(len, values)], dtype=np.int32)
+    return pa.ListArray.from_arrays(pa.array(ends), flat)
+
+
+def _converted(field: Field, values: list[Any]) -> list[Any]:
+    convert = _CONVERT[field.type]
     if field.type == "flattened" or not field.many:
-        return [None if (value := record.get(name)) is None else convert(value) for record in batch]
-    result = []
-    for record in batch:
-        value = record.get(name)
-        many = value if isinstance(value, list) else [] if value is None else [value]
-        result.append([x for x in map(convert, many) if x is not None] or None)
-    return result
+        return [convert(value) for value in values]
+    return [[x for x in map(convert, value if isinstance(value, list) else [value]) if x is not None] or None for value in values]
+
+
+def columns(fields: Iterable[Field], batch: list[dict[str, Any]]) -> list[pa.Array]:
+    """One array per field, as long as the batch: null where a record has no such value."""
+    gathered: dict[str, tuple[list[int], list[Any]]] = {field.name: ([], []) for field in fields}
+    for n, record in enumerate(batch):
+        for name, value in record.items():
+            if value is not None and (place := gathered.get(name)) is not None:
+                place[0].append(n)
+                place[1].append(value)
+    return [_spread(_array(field, gathered[field.name][1]), gathered[field.name][0], len(batch)) for field in fields]
+
+
+def _spread(present: pa.Array, places: list[int], length: int) -> pa.Array:
+    if len(places) == length:
+        return present
+    index = np.full(length, -1, dtype=np.int32)
+    index[places] = np.arange(len(places), dtype=np.int32)
+    return present.take(pa.array(index, mask=index < 0))
 
 
 class Table:
-    """Writes batches of records below `folder` as `rows-0000.parquet`, `rows-0001.parquet` …: a new file where a new field appears."""
+    """Writes batches of records below `folder` as `<name>-0000.parquet`, `<name>-0001.parquet` …: a new file where a new field appears."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.fields = folder, {TIME: registry()[TIME]}
-        self._files = 0
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder, self.name, self.fields = folder, name, {TIME: registry()[TIME]}
+        self.files: list[str] = []
         self._writer: pq.ParquetWriter | None = None
+        self._waiting: list[pa.Table] = []
+        self._size = 0
 
-    def write(self, first: int, batch: list[dict[str, Any]], lines: Iterable[bytes]) -> None:
-        """One row group: `batch[i]` gets the number `first + i`."""
+    def write(self, first: int, batch: list[dict[str, Any]], lines: list[bytes]) -> None:
+        """`batch[i]`, read from `lines[i]`, gets the number `first + i`."""
         known, seen = registry(), set().union(*batch)
         new = {name: known[name] for name in sorted(seen) if name in known and name not in self.fields and name not in SKIPPED}
         if new or self._writer is None:
             self.close()
             self.fields.update(new)
-            self._writer = pq.ParquetWriter(
-                self.folder / f"rows-{self._files:04d}.parquet", self._schema(), compression="zstd", compression_level=1
-            )
-            self._files += 1
+            self._open()
+        assert self._writer is not None
         arrays = [pa.array(range(first, first + len(batch)), pa.int64()), pa.array(lines, pa.large_binary())]
-        arrays += [pa.array(_values(field, batch), arrow_type(field)) for field in self.fields.values()]
-        self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._writer.schema))
+        table = pa.Table.from_arrays(arrays + columns(self.fields.values(), batch), schema=self._writer.schema)
+        self._waiting.append(table)
+        self._size += table.nbytes
+        if sum(t.num_rows for t in self._waiting) >= ROWS or self._size >= ROWS_BYTES:
+            self._flush()
+
+    def _open(self) -> None:
+        coded = [field.name for field in self.fields.values() if field.type in ("keyword", "text", "boolean", "ip")]
+        self.files.append(f"{self.name}-{len(self.files):04d}.parquet")
+        self._writer = pq.ParquetWriter(
+            self.folder / self.files[-1],
+            self._schema(),
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=coded,
+            write_statistics=[ROW, *self.fields],
+        )
+
+    def _flush(self) -> None:
+        if self._writer is not None and self._waiting:
+            self._writer.write_table(pa.concat_tables(self._waiting))
+        self._waiting, self._size = [], 0
 
     def _schema(self) -> pa.Schema:
         fixed = [pa.field(ROW, pa.int64()), pa.field(RECORD, pa.large_binary())]
@@ -109,6 +184,7 @@ class Table:
 
     def close(self) -> None:
         """End the present file."""
+        self._flush()
         if self._writer is not None:
             self._writer.close()
             self._writer = None

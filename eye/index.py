@@ -1,7 +1,7 @@
 """`eye index CASE`: words in tantivy, times, values and rows in Parquet, one part per records file, each built aside and renamed.
 
     index/version.json                      format of the index and digest of the field registry
-    index/parts/<dataset>/<collection>/     part.json, rows-0000.parquet …, words/
+    index/parts/<dataset>/<collection>/     part.json, rows-0-0000.parquet …, words-0/ …
 
 A part whose records file has not changed is kept; the rest is built in `index/.new-…`, so a kill leaves the old part or none, never half
 of one. The whole folder can be deleted at any time.
@@ -14,25 +14,20 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import tantivy
-
 from commodore.schema import registry
-from eye.case import Source, open_case, records, sources
-from eye.columns import Table
-from eye.tokens import all_tokens, standard_words
+from eye.build import Made, Progress, Slice, build_all
+from eye.case import Source, open_case, sources
+from scout.console import escape, plural
 
-FORMAT = 1
-BATCH = 8_192
-"""Records per row group; also bounds the memory of a build."""
-WORDS_HEAP = 64_000_000
-"""Bytes that tantivy gathers before it writes a segment."""
-
-Progress = Callable[[str, int], None]
+FORMAT = 2
+LARGE = 1_500_000
+"""Bytes of a packed records file (about 30,000 records) from which on it is worth a second process."""
+MOST_WORKERS = 4
 
 
 @dataclass
@@ -49,35 +44,17 @@ class Built:
     names: list[str] = field(default_factory=list)
 
 
-def text_fields() -> list[str]:
-    """Fields of type `text` that records carry: each has its own words."""
-    return [f.name for f in registry().values() if f.type == "text" and f.name != "escadre.all"]
-
-
 def version() -> dict[str, Any]:
     """Format and registry digest: a part made under another one is built again."""
     types = ";".join(f"{f.name}={f.type}{'[]' if f.many else ''}" for f in registry().values())
     return {"format": FORMAT, "fields": hashlib.blake2b(types.encode(), digest_size=8).hexdigest()}
 
 
-def words_schema() -> tantivy.Schema:
-    """Schema of the words of a part: `all`, one field per text field, and the row that a document stands for."""
-    builder = tantivy.SchemaBuilder()
-    for name in ["all", *text_fields()]:
-        builder.add_text_field(name, stored=False, tokenizer_name="escadre", index_option="position")
-    builder.add_unsigned_field("row", fast=True)
-    return builder.build()
+def index(path: str | Path, *, workers: int | None = None, progress: Progress | None = None) -> Built:
+    """Bring the index of a case up to date: new and changed parts are built, parts without a source dropped. Returns what was done.
 
-
-def open_words(folder: Path, *, create: bool = False) -> tantivy.Index:
-    """The words of a part. Tokens are made by `eye.tokens`; tantivy only cuts at the blanks between them."""
-    found = tantivy.Index(words_schema(), str(folder), reuse=not create)
-    found.register_tokenizer("escadre", tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build())
-    return found
-
-
-def index(path: str | Path, *, progress: Progress | None = None) -> Built:
-    """Bring the index of a case up to date: new and changed parts are built, parts without a source dropped. Returns what was done."""
+    `workers`: processes for a large case, as many as there are processors (at most four) unless given.
+    """
     case = open_case(path)
     home, started, done = case / "index", time.monotonic(), Built()
     home.mkdir(exist_ok=True)
@@ -85,14 +62,14 @@ def index(path: str | Path, *, progress: Progress | None = None) -> Built:
         shutil.rmtree(left, ignore_errors=True)
     wanted = sources(case)
     done.dropped = _drop(home, wanted)
-    for source in wanted:
-        part, target = fresh(home, source), home / "parts" / source.dataset / source.collection
-        if part is None:
-            part = _build(home, source, target, progress)
-            done.built, done.built_records = done.built + 1, done.built_records + part["records"]
-            done.names.append(source.dataset)
-        done.parts, done.records = done.parts + 1, done.records + part["records"]
-        done.bytes += sum(f.stat().st_size for f in target.rglob("*") if f.is_file())
+    parts = {source: part for source in wanted if (part := fresh(home, source)) is not None}
+    stale = [source for source in wanted if source not in parts]
+    for source, part in _parts(home, stale, workers or max(1, min(MOST_WORKERS, os.cpu_count() or 1)), progress):
+        parts[source] = part
+        done.built, done.built_records = done.built + 1, done.built_records + part["records"]
+        done.names.append(source.dataset)
+    done.parts, done.records = len(parts), sum(part["records"] for part in parts.values())
+    done.bytes = sum(f.stat().st_size for f in (home / "parts").rglob("*") if f.is_file())
     _write(home / "version.json", version())
     done.seconds = time.monotonic() - started
     return done
@@ -102,6 +79,18 @@ def fresh(home: Path, source: Source) -> dict[str, Any] | None:
     """`part.json` of the part of a source, if it was made from the present file under the present version."""
     found = read_part(home / "parts" / source.dataset / source.collection)
     return found if found and found["stamp"] == source.stamp and found["version"] == version() else None
+
+
+def outdated(path: str | Path) -> str:
+    """What is to be said of an index that does not answer for the case as it is now; '' where it does."""
+    case = open_case(path)
+    wanted = sources(case)
+    stale = [source for source in wanted if fresh(case / "index", source) is None]
+    if not stale:
+        return ""
+    if not any((case / "index").glob("parts/*/*/part.json")):
+        return f"{escape(case)} has no index yet"
+    return f"The index of {escape(case)} is older than the case ({len(stale):,} of {plural(len(wanted), 'part')})"
 
 
 def read_part(folder: Path) -> dict[str, Any] | None:
@@ -133,59 +122,39 @@ def part_number(source: Source) -> int:
     return int.from_bytes(digest, "big") >> 1
 
 
-def _build(home: Path, source: Source, target: Path, progress: Progress | None) -> dict[str, Any]:
+def _parts(home: Path, wanted: list[Source], workers: int, progress: Progress | None) -> Iterator[tuple[Source, dict[str, Any]]]:
+    """Build parts aside, then put each in its place."""
     aside = home / f".new-{os.getpid()}-{time.monotonic_ns()}"
-    (aside / "words").mkdir(parents=True)
-    words, table = open_words(aside / "words", create=True), Table(aside)
-    writer = words.writer(WORDS_HEAP, 1)
-    texts, first, total = text_fields(), part_number(source) << 32, 0
-    for lines, batch in _batches(source.path):
-        for n, record in enumerate(batch, first + total):
-            document = tantivy.Document()
-            document.add_text("all", " ".join(all_tokens(record)))
-            for name in texts:
-                if isinstance(text := record.get(name), str):
-                    document.add_text(name, " ".join(standard_words(text)))
-            document.add_unsigned("row", n)
-            writer.add_document(document)
-        table.write(first + total, batch, lines)
-        total += len(batch)
-        if progress:
-            progress(source.dataset, len(batch))
-    table.close()
-    writer.commit()
-    writer.wait_merging_threads()
+    pieces: list[Slice] = []
+    for n, source in enumerate(wanted):
+        of = workers if source.path.stat().st_size >= LARGE else 1
+        pieces += [Slice(source, aside / str(n), part_number(source) << 32, k, of) for k in range(of)]
+    made = build_all(pieces, workers if sum(p.source.path.stat().st_size // p.of for p in pieces) >= LARGE else 1, progress)
+    for n, source in enumerate(wanted):
+        mine = sorted((m for m in made if m.slice.folder == aside / str(n)), key=lambda m: m.slice.number)
+        yield source, _place(home, source, aside / str(n), mine)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _place(home: Path, source: Source, made_in: Path, made: list[Made]) -> dict[str, Any]:
     part = {
         "dataset": source.dataset,
         "collection": source.collection,
         "stamp": source.stamp,
         "version": version(),
         "number": part_number(source),
-        "records": total,
-        "fields": list(table.fields),
-        "files": sorted(f.name for f in aside.glob("rows-*.parquet")),
+        "records": sum(m.records for m in made),
+        "fields": list(dict.fromkeys(name for m in made for name in m.fields)),
+        "files": [name for m in made for name in m.files],
+        "words": [m.words for m in made],
     }
-    _write(aside / "part.json", part)
+    _write(made_in / "part.json", part)
+    target = home / "parts" / source.dataset / source.collection
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
         _retire(home, target)
-    aside.rename(target)
+    made_in.rename(target)
     return part
-
-
-def _batches(path: Path) -> Iterator[tuple[list[bytes], list[dict[str, Any]]]]:
-    lines: list[bytes] = []
-    batch: list[dict[str, Any]] = []
-    size = 0
-    for line, record in records(path):
-        lines.append(line)
-        batch.append(record)
-        size += len(line)
-        if len(batch) == BATCH or size > 16_000_000:
-            yield lines, batch
-            lines, batch, size = [], [], 0
-    if batch:
-        yield lines, batch
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

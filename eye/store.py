@@ -21,10 +21,11 @@ import pyarrow as pa
 import tantivy
 
 from commodore.schema import registry
+from eye.build import open_words, words_schema
 from eye.case import open_case, sources
 from eye.columns import RECORD, ROW, TIME
 from eye.compile import Compiler
-from eye.index import fresh, index, open_words, words_schema
+from eye.index import fresh, index
 from eye.lucene import Node, parse
 from scout.console import COULD_NOT, Complaint
 
@@ -66,7 +67,7 @@ class Store:
         self.columns = frozenset(name for _, part in known for name in part["fields"])
         self.files = [str(folder / name) for folder, part in known for name in part["files"]]
         try:
-            self._indexes = [open_words(folder / "words") for folder, part in known if part["records"]]
+            self._indexes = [open_words(folder / name) for folder, part in known for name in part["words"]]
         except ValueError as e:
             raise Complaint(
                 f"the index of {self.case} does not read: {e}.", f"Delete {self.home} and run `eye index` again.", COULD_NOT

@@ -1,8 +1,9 @@
 """The words of a record: made here, once, so that both engines index the same tokens.
 
 `escadre.all` holds every token of every value (DESIGN, "Keywords"): a value, in lower case, is cut at every character that is no letter
-and no digit (`_` and `.` too, camel case not), and each run without white space is kept whole as well. The cut words of a value
-stand in their order, then a gap, then its runs in their order: so a phrase finds words, or whole runs, that follow each other.
+and no digit (`_` and `.` too, camel case not), and each run without white space is kept whole as well. A record's text is the cut words of
+all its values, a gap after each value, then the runs of those values that are more than one plain word, in the same way: so a phrase finds
+words, or whole runs, that follow each other within one value. A value that stands in a record twice gives its words once.
 
 Text fields (`message`) have the words of Unicode Standard Annex #29 as Lucene's StandardTokenizer makes them, so that a named text field
 means the same here and in Elasticsearch.
@@ -12,7 +13,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
 GAP = "\ufdd0"
@@ -24,7 +24,16 @@ MAX_TOKEN = 8191
 STANDARD_MAX = 255
 """Longest token of a text field: StandardTokenizer's default."""
 
+_SEPARATOR = "\x1f"
+"""Stands between values while a whole record is cut at once: white space, so never within a token."""
+_BETWEEN = f" {GAP} "
+
 _WORD = re.compile(r"[^\W_]+")
+_NO_WORD, _BLANK = re.compile(rf"(?:[^\w{_SEPARATOR}]|_)+"), re.compile(rf"[^\S{_SEPARATOR}]")
+_ASCII = [chr(n) for n in range(128) if chr(n) != _SEPARATOR]
+_CUT = str.maketrans({c: " " for c in _ASCII if not c.isalnum()})
+_BLANKS = str.maketrans({c: " " for c in _ASCII if c.isspace()})
+
 _CJK = "\u3041-\u3096\u309d-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _LETTER, _DIGIT = rf"[^\W\d_{_CJK}]", r"\d"
 _STANDARD = re.compile(
@@ -34,6 +43,8 @@ _STANDARD = re.compile(
     rf"|(?<={_LETTER})[:\u00b7.\u2018\u2019\u2024'](?={_LETTER})"
     rf"|(?<=\d)[,;.\u2018\u2019\u2024'](?=\d)))*[\u0300-\u036f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064]*"
 )
+_STANDARD_ASCII = re.compile(r"\w+(?:(?:(?<=[a-z])[:.'](?=[a-z])|(?<=\d)[,;.'](?=\d))\w+)*", re.ASCII)
+"""The same rule over ASCII in lower case."""
 
 
 def words(text: str) -> list[str]:
@@ -53,33 +64,49 @@ def _pieces(tokens: Iterable[str]) -> Iterator[str]:
 
 def standard_words(text: str) -> list[str]:
     """Words of a text field after UAX #29, in lower case: `comsvcs.dll` and `192.0.2.1` are one word, `a-b` is two."""
-    found = (w for w in _STANDARD.findall(text) if w.strip("_") != "")
-    return [w[at : at + STANDARD_MAX].lower() for w in found for at in range(0, len(w), STANDARD_MAX)]
+    if text.isascii() and len(text) <= STANDARD_MAX:
+        found = _STANDARD_ASCII.findall(text.lower())
+        return [w for w in found if w.strip("_")] if "_" in text else found
+    kept = (w for w in _STANDARD.findall(text) if w.strip("_") != "")
+    return [w[at : at + STANDARD_MAX].lower() for w in kept for at in range(0, len(w), STANDARD_MAX)]
+
+
+def all_text(record: Mapping[str, Any]) -> str:
+    """The tokens of `escadre.all`, with blanks between them: of every value of the record, free-form objects and lists included,
+    names of fields not.
+    """
+    texts: list[str] = []
+    _texts(record.values(), texts)
+    once = dict.fromkeys(texts)
+    whole, long = _SEPARATOR.join(once), ""
+    if len(whole) > MAX_TOKEN or whole.count(_SEPARATOR) >= max(1, len(once)):
+        long = _BETWEEN.join([" ".join(words(text)) for text in once if len(text) > MAX_TOKEN])
+        once = dict.fromkeys(text.replace(_SEPARATOR, " ") for text in once if len(text) <= MAX_TOKEN)
+        whole = _SEPARATOR.join(once)
+    if whole.isascii():
+        cut = whole.lower().translate(_CUT)
+        runs = _SEPARATOR.join([text for text in once if not text.isalnum()]).lower().translate(_BLANKS)
+    else:
+        low = whole.lower().replace(GAP, " ")
+        cut, runs = _NO_WORD.sub(" ", low), _BLANK.sub(" ", low)
+    text = f"{cut}{_SEPARATOR}{runs}".replace(_SEPARATOR, _BETWEEN)
+    return f"{text}{_BETWEEN}{long}" if long else text
 
 
 def all_tokens(record: Mapping[str, Any]) -> list[str]:
-    """The tokens of `escadre.all`: of every value of the record, free-form objects and lists included, names of fields not."""
-    tokens: list[str] = []
-    for text in _texts(record.values()):
-        tokens += _cached(text) if len(text) <= 200 else words(text)
-        tokens.append(GAP)
-    return tokens
+    """The tokens of `escadre.all`, one by one."""
+    return all_text(record).split()
 
 
-@lru_cache(maxsize=20_000)
-def _cached(text: str) -> tuple[str, ...]:
-    return tuple(words(text))
-
-
-def _texts(values: Iterable[Any]) -> Iterator[str]:
+def _texts(values: Iterable[Any], found: list[str]) -> None:
     for value in values:
         if isinstance(value, str):
-            yield value
+            found.append(value)
         elif isinstance(value, (list, tuple)):
-            yield from _texts(value)
+            _texts(value, found)
         elif isinstance(value, dict):
-            yield from _texts(value.values())
+            _texts(value.values(), found)
         elif isinstance(value, bool):
-            yield "true" if value else "false"
+            found.append("true" if value else "false")
         elif value is not None:
-            yield str(value)
+            found.append(str(value))

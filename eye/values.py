@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -88,8 +89,13 @@ def isotime(ns: int, digits: int = 9) -> str:
 
 def address(text: object) -> bytes | None:
     """An IP address as sixteen bytes, IPv4 mapped into IPv6, so that byte order is address order; None if it is none."""
+    return _address(str(text)[:200])
+
+
+@lru_cache(maxsize=4096)
+def _address(text: str) -> bytes | None:
     try:
-        found = ipaddress.ip_address(str(text).split("%", 1)[0])
+        found = ipaddress.ip_address(text.split("%", 1)[0])
     except ValueError:
         return None
     return (b"\0" * 10 + b"\xff\xff" + found.packed) if found.version == 4 else found.packed

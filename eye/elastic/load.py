@@ -1,15 +1,18 @@
 """`eye load CASE`: every record and finding of a case into plain indices, once; what is refused is listed, and both sides are counted.
 
-`_id` is `escadre.id` and the operation `create`: a second load changes nothing (409 counts as already there). A server that is busy (429,
-503) or does not answer is asked again, slower; an item that it refuses goes, with the reason, into `<case>/index/refused.jsonl`.
+`_id` is `escadre.id` and the operation `create`: a second load changes nothing (409 counts as already there). Chunks of documents are made
+in one thread and sent in several. A server that is busy (429, 503) or does not answer is asked again, slower; an item that it refuses
+goes, with the reason, into `<case>/index/refused.jsonl`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +27,10 @@ from eye.tokens import all_tokens
 from eye.values import ES_NS_MIN, address, nanoseconds
 from scout.console import COULD_NOT, Complaint, duration, plural
 
-CHUNK, CHUNK_BYTES = 2000, 8_000_000
+CHUNK_BYTES = 4_000_000
+"""Bytes of documents in one request: what a server takes best (5 to 15 MB is its own advice) against what is held here."""
+THREADS = 3
+"""Requests under way at a time."""
 TRIES = 8
 BUSY = (429, 502, 503, 504)
 Progress = Callable[[str, int], None]
@@ -42,6 +48,8 @@ class Loaded:
     long_values: int = 0
     """keyword values over 8,191 characters: found by words, not by their field"""
     retries: int = 0
+    lacking: str = ""
+    """what the server does not have, and what follows from it"""
     refused_file: str = ""
     seconds: float = 0.0
 
@@ -70,11 +78,12 @@ def load(path: str | Path, client: Elasticsearch, *, name: str = "", progress: P
     refused.unlink(missing_ok=True)
     loader = _Loader(client, done, refused, progress)
     try:
-        for family, files in _families(case).items():
-            index = index_name(title, family)
-            loader.prepare(index, title, family)
-            for dataset, file in files:
-                loader.file(index, dataset, file)
+        with ThreadPoolExecutor(THREADS) as pool:
+            for family, files in _families(case).items():
+                index = index_name(title, family)
+                loader.prepare(index, title, family)
+                for dataset, file in files:
+                    loader.file(pool, index, dataset, file)
         for index in done.indices:
             client.indices.refresh(index=index)
             done.indices[index]["counted"] = int(client.count(index=index)["count"])
@@ -113,27 +122,40 @@ class _Loader:
     done: Loaded
     refused: Path
     progress: Progress | None
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def prepare(self, index: str, title: str, family: str) -> None:
-        """Template and index; a server without the whitespace tokenizer gets one whose phrases are in lower case only."""
+        """Template and index. A server that refuses the shipped template for want of a tokenizer gets the other one, and that is told."""
         self.done.indices.setdefault(index, dict.fromkeys(("read", "created", "there", "refused", "counted"), 0))
         if self.client.indices.exists(index=index):
             return
-        short = index.removeprefix("escadre-").removesuffix(f"-{family}")
-        body = template(short, family, whitespace=self._has_whitespace())
-        digest = hashlib.blake2b(orjson.dumps(body, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
-        body["_meta"] |= {"case": title, "digest": digest}
-        self.client.indices.put_index_template(name=index, **{k: v for k, v in body.items() if k != "_meta"}, meta=body["_meta"])
+        try:
+            self._template(index, title, family, whitespace=True)
+        except ApiError as e:
+            if e.status_code != 400 or "tokenizer" not in reason(e):
+                raise
+            self._template(index, title, family, whitespace=False)
+            self.done.lacking = "no whitespace tokenizer (module analysis-common): quoted phrases must be written in lower case"
         self.client.indices.create(index=index)
 
-    def _has_whitespace(self) -> bool:
-        try:
-            self.client.indices.analyze(tokenizer="whitespace", text="a")
-        except ApiError:
-            return False
-        return True
+    def _template(self, index: str, title: str, family: str, *, whitespace: bool) -> None:
+        short = index.removeprefix("escadre-").removesuffix(f"-{family}")
+        body = template(short, family, whitespace=whitespace)
+        digest = hashlib.blake2b(orjson.dumps(body, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
+        meta = body.pop("_meta") | {"case": title, "digest": digest}
+        self.client.indices.put_index_template(name=index, **body, meta=meta)
 
-    def file(self, index: str, dataset: str, path: Path) -> None:
+    def file(self, pool: ThreadPoolExecutor, index: str, dataset: str, path: Path) -> None:
+        """Send a file; at most as many chunks wait as are under way. Raises what sending a chunk raised."""
+        waiting: set[Future[None]] = set()
+        for chunk in self._chunks(path):
+            waiting.add(pool.submit(self.send, index, dataset, chunk))
+            while len(waiting) > THREADS:
+                waiting -= _finished(waiting)
+        while waiting:
+            waiting -= _finished(waiting)
+
+    def _chunks(self, path: Path) -> Iterator[list[tuple[str, bytes]]]:
         chunk: list[tuple[str, bytes]] = []
         size = 0
         for line in lines(path):
@@ -141,23 +163,25 @@ class _Loader:
             body = orjson.dumps(document(record, self.done))
             chunk.append((str(record.get("escadre.id")), body))
             size += len(body)
-            if len(chunk) >= CHUNK or size >= CHUNK_BYTES:
-                self.send(index, dataset, chunk)
+            if size >= CHUNK_BYTES:
+                yield chunk
                 chunk, size = [], 0
         if chunk:
-            self.send(index, dataset, chunk)
+            yield chunk
 
     def send(self, index: str, dataset: str, chunk: list[tuple[str, bytes]]) -> None:
         """One chunk, until every item is created, there, or refused; busy items are sent again, slower."""
         counts = self.done.indices[index]
-        counts["read"] += len(chunk)
+        with self.lock:
+            counts["read"] += len(chunk)
         if self.progress:
             self.progress(dataset, len(chunk))
         for attempt in range(TRIES):
             chunk = list(self._again(index, chunk, counts, last=attempt == TRIES - 1))
             if not chunk:
                 return
-            self.done.retries += 1
+            with self.lock:
+                self.done.retries += 1
             time.sleep(min(30.0, 0.2 * 2**attempt))
 
     def _again(self, index: str, chunk: list[tuple[str, bytes]], counts: dict[str, int], *, last: bool) -> Iterator[tuple[str, bytes]]:
@@ -166,7 +190,7 @@ class _Loader:
         for key, document in chunk:
             body += [orjson.dumps({"create": {"_id": key}}), document]
         try:
-            answer = self.client.bulk(index=index, operations=body)
+            answer = self.client.bulk(index=index, operations=body, filter_path="items.create.status,items.create.error")
         except (ApiError, TransportError) as e:
             status = e.status_code if isinstance(e, ApiError) else 0
             if status in (400, 413):  # the request as a whole: find the document that it is refused for
@@ -178,30 +202,35 @@ class _Loader:
             return
         for (key, document), item in zip(chunk, answer["items"], strict=True):
             status = item["create"]["status"]
-            if status in (200, 201):
-                counts["created"] += 1
-            elif status == 409:
-                counts["there"] += 1
-            elif status in BUSY and not last:
+            if status in BUSY and not last:
                 yield key, document
+            elif status in (200, 201, 409):
+                with self.lock:
+                    counts["there" if status == 409 else "created"] += 1
             else:
-                counts["refused"] += 1
-                self._refuse(index, key, item["create"].get("error"), document)
+                self._refuse(index, counts, key, item["create"].get("error"), document)
 
     def _halves(
         self, index: str, chunk: list[tuple[str, bytes]], counts: dict[str, int], error: ApiError | TransportError, *, last: bool
     ) -> Iterator[tuple[str, bytes]]:
         if len(chunk) == 1:
-            counts["refused"] += 1
-            self._refuse(index, chunk[0][0], reason(error), chunk[0][1])
+            self._refuse(index, counts, chunk[0][0], reason(error), chunk[0][1])
             return
         middle = len(chunk) // 2
         yield from self._again(index, chunk[:middle], counts, last=last)
         yield from self._again(index, chunk[middle:], counts, last=last)
 
-    def _refuse(self, index: str, key: str, error: Any, document: bytes) -> None:
-        with self.refused.open("ab") as file:
+    def _refuse(self, index: str, counts: dict[str, int], key: str, error: Any, document: bytes) -> None:
+        with self.lock, self.refused.open("ab") as file:
+            counts["refused"] += 1
             file.write(orjson.dumps({"index": index, "id": key, "error": error, "document": document.decode("utf-8", "replace")}) + b"\n")
+
+
+def _finished(waiting: set[Future[None]]) -> set[Future[None]]:
+    finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
+    for one in finished:
+        one.result()
+    return finished
 
 
 def document(record: dict[str, Any], done: Loaded) -> dict[str, Any]:
@@ -251,12 +280,14 @@ def _fit(found: Field, value: Any, done: Loaded, raw: dict[str, Any]) -> Any:
 
 def report(done: Loaded) -> list[str]:
     """What a person reads."""
-    lines_ = [f"Loaded into {plural(len(done.indices), 'index', 'indices')} in {duration(done.seconds)}"]
+    sent = sum(c["created"] for c in done.indices.values())
+    rate = f" ({sent / done.seconds:,.0f} documents/s)" if sent and done.seconds > 0.05 else ""
+    again = f", {plural(done.retries, 'request')} sent again" if done.retries else ""
+    lines_ = [f"Loaded into {plural(len(done.indices), 'index', 'indices')} in {duration(done.seconds)}{rate}{again}"]
     for name, c in done.indices.items():
         same = "both sides equal" if c["counted"] == c["read"] else f"{c['counted']:,} in the index: not equal"
         lines_.append(
-            f"  {name:<32} {c['read']:>10,} read  {c['created']:>10,} created  {c['there']:>10,} already there  "
-            f"{c['refused']:>6,} refused   {same}"
+            f"  {name}\n    {c['read']:,} read, {c['created']:,} created, {c['there']:,} already there, {c['refused']:,} refused: {same}"
         )
     for n, words in (
         (done.out_of_range, "outside date_nanos: absent as dates, kept as text"),
@@ -265,6 +296,8 @@ def report(done: Loaded) -> list[str]:
     ):
         if n:
             lines_.append(f"  {plural(n, 'value')} {words}")
+    if done.lacking:
+        lines_.append(f"  the server has {done.lacking}")
     if done.refused_file:
         lines_.append(f"  refused documents and reasons: {done.refused_file}")
     return lines_

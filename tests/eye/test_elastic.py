@@ -10,10 +10,16 @@ import json
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
+import threading
+import urllib.error
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import orjson
 import pytest
@@ -34,23 +40,28 @@ def server():
         return
     scripts = ROOT.parent / "shared" / "elastic"
     need((scripts / "start").exists() and shutil.which("mvn"), "the recipe for a real Elasticsearch")
+    # the server runs under its own account: below root's home it could not reach its files
+    cache = Path(os.environ.get("ES_CACHE") or ("/var/cache/escadre-elastic" if os.geteuid() == 0 else ROOT / ".elastic-cache"))
+    cache.mkdir(parents=True, exist_ok=True)
+    home = Path(tempfile.mkdtemp(prefix="node-", dir=cache))
+    for folder in (cache, home):
+        folder.chmod(0o755)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    cache = Path(os.environ.get("ES_CACHE", ROOT / ".elastic-cache"))
-    home = Path(tempfile.mkdtemp(prefix="escadre-es-", dir="/tmp"))
-    home.chmod(0o755)
     environment = {**os.environ, "ES_HEAP": "512m", "ES_CACHE": str(cache)}
     started = subprocess.run([str(scripts / "start"), str(home), str(port)], capture_output=True, text=True, env=environment)
-    need(started.returncode == 0, f"a real Elasticsearch ({started.stderr.strip()[-300:]})")
-    yield f"http://127.0.0.1:{port}"
-    subprocess.run([str(scripts / "stop"), str(home)], capture_output=True)
-    shutil.rmtree(home, ignore_errors=True)
+    try:
+        need(started.returncode == 0, f"a real Elasticsearch ({started.stderr.strip()[-300:]})")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        subprocess.run([str(scripts / "stop"), str(home)], capture_output=True)
+        shutil.rmtree(home, ignore_errors=True)
 
 
-def load(case, url, name):
+def load(case, url, name, *more):
     return subprocess.run(
-        [sys.executable, "-m", "eye.cli", "load", str(case), "--url", url, "--name", name, "--json"],
+        [sys.executable, "-m", "eye.cli", "load", str(case), "--url", url, "--name", name, "--json", *more],
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -134,7 +145,7 @@ def test_both_engines_find_the_same_records(loaded, few):
         if ours != theirs:
             wrong.append((query, len(ours), len(theirs)))
     store.close()
-    assert wrong == [] and telling >= 0.7 * len(QUERIES)
+    assert wrong == [] and telling >= 0.8 * len(QUERIES)
 
 
 def test_a_refused_document_is_listed_and_makes_exit_code_one(loaded, case, server):
@@ -149,6 +160,94 @@ def test_a_refused_document_is_listed_and_makes_exit_code_one(loaded, case, serv
     listed = [json.loads(line) for line in (case / "index" / "refused.jsonl").read_text().splitlines()]
     client.indices.delete(index=f"escadre-refused{os.getpid()}-logs", ignore_unavailable=True)
     assert told.returncode == 1 and [d["id"] for d in listed] == ["x" * 600] and "Validation Failed" in json.dumps(listed[0]["error"])
+
+
+def test_the_shipped_template_is_tried_first_and_what_the_server_lacks_is_told(loaded):
+    client, name, first = loaded
+    try:
+        client.indices.analyze(tokenizer="whitespace", text="a b")
+        lacks = False
+    except Exception:
+        lacks = True
+    settings = client.indices.get_settings(index=f"escadre-{name}-logs")[f"escadre-{name}-logs"]["settings"]["index"]
+    assert bool(first["lacking"]) is lacks and ("escadre_phrase" in settings["analysis"].get("analyzer", {})) is not lacks
+
+
+class Flaky(BaseHTTPRequestHandler):
+    """A real way to the real server that answers 429 and 503 to some bulk requests, and cuts one connection after the server has written."""
+
+    protocol_version = "HTTP/1.1"
+    upstream = ""
+    faults: ClassVar[list[object]] = []
+
+    def forward(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        fault = self.faults.pop(0) if self.path.partition("?")[0].endswith("/_bulk") and self.faults else None
+        if isinstance(fault, int):
+            return self.answer(fault, b'{"error": {"reason": "busy"}}', "application/json")
+        kept = {k: v for k, v in self.headers.items() if k.lower() not in ("host", "connection", "content-length", "accept-encoding")}
+        asked = urllib.request.Request(self.upstream + self.path, body or None, kept, method=self.command)
+        try:
+            with urllib.request.urlopen(asked) as got:
+                status, content, kind = got.status, got.read(), got.headers.get("Content-Type", "")
+        except urllib.error.HTTPError as e:
+            status, content, kind = e.code, e.read(), e.headers.get("Content-Type", "")
+        if fault == "cut":
+            self.close_connection = True
+            return self.connection.shutdown(socket.SHUT_RDWR)
+        return self.answer(status, content, kind)
+
+    def answer(self, status, content, kind):
+        self.send_response(status)
+        self.send_header("X-Elastic-Product", "Elasticsearch")
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content if self.command != "HEAD" else b"")
+
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = forward
+
+    def log_message(self, *_):
+        return None
+
+
+@pytest.fixture(scope="module")
+def flaky(server, tmp_path_factory):
+    """The address of that way, over TLS with a certificate of its own, and the certificate."""
+    folder = tmp_path_factory.mktemp("tls")
+    need(shutil.which("openssl"), "openssl")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+        + ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"],
+        check=True,
+        capture_output=True,
+    )
+    way = ThreadingHTTPServer(("127.0.0.1", 0), type("Way", (Flaky,), {"upstream": server}))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    way.socket = context.wrap_socket(way.socket, server_side=True)
+    threading.Thread(target=way.serve_forever, daemon=True).start()
+    yield f"https://127.0.0.1:{way.server_port}", folder / "cert.pem"
+    way.shutdown()
+
+
+def test_a_busy_server_and_a_cut_connection_are_asked_again_until_all_is_there_once(loaded, few, few_records, flaky):
+    client, _, _ = loaded
+    address, certificate = flaky
+    Flaky.faults[:] = [429, 503, "cut", 429]
+    name = f"flaky{os.getpid()}"
+    told = load(few, address, name, "--ca", str(certificate))
+    found = ids(client, f"escadre-{name}-logs,escadre-{name}-state", {"match_all": {}})
+    client.indices.delete(index=f"escadre-{name}-logs,escadre-{name}-state,escadre-{name}-finding", ignore_unavailable=True)
+    done = json.loads(told.stdout)
+    assert told.returncode == 0 and done["whole"] and done["retries"] >= 4 and Flaky.faults == []
+    assert found == {r["escadre.id"] for r in few_records}
+    assert sum(c["there"] for c in done["indices"].values()) > 0, "what was written before the cut is met again"
+
+
+def test_a_certificate_that_nobody_signed_is_refused_by_default(few, flaky):
+    told = load(few, flaky[0], "x")
+    assert told.returncode == 3 and "ertificate" in told.stderr and "Traceback" not in told.stderr
 
 
 def test_dates_outside_the_range_stay_absent_and_are_kept_as_text():
