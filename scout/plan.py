@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, cast
@@ -11,15 +10,19 @@ from scout.archive.custody import Group
 from scout.patience import Patience
 from scout.root import Parts, Root
 from scout.targets import Target
-from scout.targets.patterns import Tree, expand, path_regex
+from scout.targets.patterns import Tree, expand, path_regex, plain
 from scout.walk import Found, walk
 
 
 class Want(NamedTuple):
-    """One pattern of one target. `role` is `main`, or that of a companion, whose name is `before` + main name + `after`."""
+    """One pattern of one target; `path` is its number among the paths that it stands for on this host, one for each profile.
+
+    `role` is `main`, or that of a companion, whose name is `before` + main name + `after`.
+    """
 
     target: int
     pattern: int
+    path: int
     first: bool
     role: str = "main"
     before: str = ""
@@ -46,7 +49,7 @@ _Kept = tuple[Want, Found, tuple[Target, ...]]
 
 
 class Plan(NamedTuple):
-    """Items in the order of work, and patterns that nothing fitted, as (target, pattern as a native path)."""
+    """Items in the order of work, and paths that nothing fitted, as (target, native path), one for each profile."""
 
     items: list[Planned]
     missing: list[tuple[Target, str]]
@@ -65,24 +68,25 @@ def make(
     on_folder: Callable[[Parts], None] | None = None,
 ) -> Plan:
     """Walk the root once for all targets and put what was found into order."""
-    tree, written = Tree(root.fold), dict[tuple[int, int], str]()
+    tree, written = Tree(root.fold), dict[tuple[int, int, int], str]()
     for index, target in enumerate(targets):
         for number, pattern in enumerate((*target.first, *target.paths)):
-            written[index, number] = pattern
-            for one in expand(pattern, profiles, variables):
-                _add(tree, one, Want(index, number, number < len(target.first)), target)
+            paths = list(expand(pattern, profiles, variables))
+            for path, one in enumerate(paths):
+                _add(tree, one, Want(index, number, path, number < len(target.first)), target)
+            written.update({(index, number, path): one for path, one in enumerate(paths or [pattern])})
     filters = [_Filter(target, profiles, variables, root.fold) for target in targets]
-    seen: set[tuple[int, int]] = set()
+    seen: set[tuple[int, int, int]] = set()
     kept: list[_Kept] = []
     for found in walk(root, tree, patience, on_folder):
         wants = cast(tuple[Want, ...], found.wants)
-        seen.update((want.target, want.pattern) for want in wants if want.role == "main")
+        seen.update((want.target, want.pattern, want.path) for want in wants if want.role == "main")
         chosen = _choose(found, wants, targets, filters)
         if chosen is not None:
             kept.append(chosen)
     missing = [
-        (targets[index], _native(root, pattern, variables)) for (index, number), pattern in written.items()
-        if (index, number) not in seen and targets[index].rule is None
+        (targets[key[0]], root.native(tuple(plain(part) for part in path.split("/") if part))) for key, path in written.items()
+        if key not in seen and targets[key[0]].rule is None
     ]
     return Plan(_ordered(kept, targets, root.fold), missing)
 
@@ -140,8 +144,3 @@ def _main_name(want: Want, found: Found, fold: bool) -> str:
         name = name[len(want.before) : len(name) - len(want.after)]
     return name.lower() if fold else name
 
-
-def _native(root: Root, pattern: str, variables: dict[str, str]) -> str:
-    names = {name.lower(): value for name, value in variables.items()}
-    plain = re.sub(r"%([A-Za-z]+)%", lambda found: names.get(found.group(1).lower(), found.group(0)), pattern)
-    return root.native(tuple(part for part in plain.split("/") if part))

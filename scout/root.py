@@ -153,7 +153,10 @@ class Root:
         return os.readlink(parts[-1], dir_fd=fd) if self.fds else str(Path(self._join(parts)).readlink())
 
     def open(self, parts: Parts) -> tuple[int, os.stat_result]:
-        """Descriptor of a regular file, for reading, and its status. Raises Blocked for anything else: a FIFO, a device, a socket is never opened."""
+        """Descriptor of a regular file, for reading, and its status.
+
+        Raises Blocked for anything else: a FIFO, a device, a socket is never opened.
+        """
         status = self.status(parts)
         if not stat.S_ISREG(status.st_mode):
             raise Blocked(f"a {facts.type_of(status.st_mode)} is never opened")
@@ -242,7 +245,20 @@ class Root:
             return os.open(name, flags, dir_fd=above)  # O_NOATIME is for owners and root only
 
     def _join(self, parts: Parts) -> str:
+        if os.name == "nt":
+            return verbatim(self.path, parts)
         return "/".join((self.path.rstrip("/"), *parts))
+
+
+def verbatim(path: str, parts: Parts) -> str:
+    r"""A path that Windows takes letter by letter: beyond 260 characters, with names such as `CON` or `ends with a dot.`
+
+    Source: Microsoft, "Naming Files, Paths, and Namespaces", Win32 file namespaces.
+    """
+    whole = "\\".join((path.replace("/", "\\").rstrip("\\"), *parts)) + ("" if parts else "\\")
+    if whole.startswith("\\\\?\\"):
+        return whole
+    return "\\\\?\\UNC" + whole[1:] if whole.startswith("\\\\") else "\\\\?\\" + whole
 
 
 def _kind(entry: os.DirEntry[str]) -> str:

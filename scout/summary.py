@@ -5,6 +5,8 @@ from __future__ import annotations
 from scout.collect import Outcome
 from scout.console import DONE, PARTIAL, Screen, duration, escape, megabytes
 
+WIDTH = 65
+"""columns that are left behind the words of the first column"""
 _ORDER = ("missing", "denied", "vanished", "over limit", "blocked", "link", "error")
 _SAID = {
     "over limit": "over the limit (listed with hash, head and tail)", "blocked": "blocked by rule (secrets, pipes, foreign file systems)",
@@ -25,8 +27,8 @@ def summary(outcome: Outcome, screen: Screen) -> int:
     sizes = f"{megabytes(outcome.read)} → {megabytes(outcome.written)}"
     screen.say(f"{word} {taken:,} of {outcome.wanted:,} wanted items   {sizes}   {duration(outcome.seconds)}", "bold")
     lost = [f"{verdicts[verdict]:,} {_SAID.get(verdict, verdict)}" for verdict in _ORDER if verdicts[verdict]]
-    for at in range(0, len(lost), 3):
-        screen.say(f"  {'not taken' if at == 0 else '':<12} {'   '.join(lost[at : at + 3])}")
+    for number, line in enumerate(_lines(lost)):
+        screen.say(f"  {'' if number else 'not taken':<12} {line}")
     if verdicts["changed while read"]:
         screen.say(f"  {'changed':<12} {verdicts['changed while read']:,} while they were read: taken as they were")
     if outcome.stuck:
@@ -41,6 +43,17 @@ def summary(outcome: Outcome, screen: Screen) -> int:
         screen.say("Nothing could be taken: look at the verdicts with scout list, and run as root.", "yellow")
     screen.say(f"Next: commodore process {escape(outcome.archive)} -i key.txt -o case/", "bold")
     return code
+
+
+def _lines(words: list[str]) -> list[str]:
+    """Words put side by side as far as 80 columns go."""
+    lines: list[str] = []
+    for word in words:
+        if lines and len(lines[-1]) + 3 + len(word) <= WIDTH:
+            lines[-1] += "   " + word
+        else:
+            lines.append(word)
+    return lines
 
 
 def document(outcome: Outcome, code: int) -> dict[str, object]:

@@ -6,8 +6,9 @@ compressed, the one that age reads, and what age holds back.
 
 age's STREAM (C2SP age.md, "Payload") writes a chunk of 64 KiB only when a byte beyond it is known. To push sealed bytes out, a zstd
 *skippable frame* (RFC 8878, 3.1.2) that ends 8 bytes into the next chunk is put behind them; every zstd reader passes over it. That is
-done, with a sync, when something waits and two seconds have passed since the last time, and whenever more than 2 MiB of input (very
-compressible) would be held back. So a seal survives SIGKILL as soon as it was written, and a power cut two to three seconds later at most.
+done when something waits and two seconds have passed since the last time (then a thread syncs the file), and whenever more than 2 MiB of
+input (very compressible) would be held back. So a seal survives SIGKILL as soon as it was written, and a power cut two to three seconds
+later at most.
 """
 
 from __future__ import annotations

@@ -12,6 +12,8 @@ status              running, sleeping, disk sleep, stopped, traced, zombie, dead
 terminal, session, pgid, threads, rss_bytes, kernel_thread, tracer_pid (of a debugger), cap_eff (hexadecimal)
 ns_mnt, ns_pid, ns_net, ns_user   inodes of namespaces; cgroup: path
 
+unreadable          which of exe, cwd, root this account may not look at (their keys are absent)
+
 The environment is not taken: it holds secrets. Source: proc(5).
 """
 
@@ -42,6 +44,7 @@ def collect() -> Iterator[dict[str, Any]]:
         process = _process(pid, users, boot, ticks)
         if process is not None:
             process |= _image(pid, hashes, patience)
+            process["unreadable"] = [name for name in ("exe", "cwd", "root") if procfs.denied(f"/proc/{pid}/{name}")] or None
             yield {key: value for key, value in process.items() if value not in (None, "")}
     patience.close()
 

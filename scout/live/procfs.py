@@ -45,6 +45,17 @@ def link(path: str) -> str:
         return ""
 
 
+def denied(path: str) -> bool:
+    """True where this account may not look at a link or folder below /proc."""
+    try:
+        Path(path).readlink()
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def pids() -> list[int]:
     """Process ids that the kernel lists now, in order."""
     return sorted(int(name) for name in os.listdir(PROC) if name.isdigit())

@@ -49,14 +49,15 @@ def literal(text: str) -> str:
     return re.sub(r"([*?\[\]{}])", lambda found: f"[{ord(found.group(1)):x}]", text)
 
 
-def _plain(component: str) -> str:
+def plain(component: str) -> str:
+    """One component as the host writes it: what `literal` escaped means itself again."""
     return re.sub(r"\[([0-9a-f]{2})\]", lambda found: chr(int(found.group(1), 16)), component)
 
 
 def component_regex(component: str, fold: bool) -> re.Pattern[str]:
     """One component with `*` and `?` as a regular expression over a whole name."""
     parts = re.split(r"(\*|\?|\[[0-9a-f]{2}\])", component)
-    body = "".join({"*": ".*", "?": "."}.get(part, re.escape(_plain(part))) for part in parts)
+    body = "".join({"*": ".*", "?": "."}.get(part, re.escape(plain(part))) for part in parts)
     return re.compile(body, re.DOTALL | (re.IGNORECASE if fold else 0))
 
 
@@ -117,7 +118,7 @@ class Tree:
             if key not in node.globs:
                 node.globs[key] = (component_regex(piece, self.fold), Node())
             return node.globs[key][1]
-        name = _plain(piece)
+        name = plain(piece)
         return node.literals.setdefault(self.key(name), (name, Node()))[1]
 
     def key(self, name: str) -> str:

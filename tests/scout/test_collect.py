@@ -51,6 +51,17 @@ def test_absent_targets_are_missing_and_not_forgotten(windows, collected):
     assert archive.verdict("C:\\Windows\\ServiceProfiles\\NetworkService\\NTUSER.DAT") == "missing"
 
 
+def test_what_a_profile_does_not_have_is_missing_there(root, collected):
+    (root / "home/anna").mkdir(parents=True)
+    (root / "home/ben").mkdir()
+    (root / "home/ben/.bash_history").write_text("id\n")
+    archive = collected(root)
+    assert archive.verdict("/home/ben/.bash_history") == "taken"
+    missing = {line["source"] for line in archive.lines if line["verdict"] == "missing"}
+    assert [source for source in missing if source.startswith("/home/anna/.{bash,") and source.endswith("_history")]
+    assert not [source for source in missing if "<U>" in source or (source.startswith("/home/ben/") and source.endswith("_history"))]
+
+
 def test_a_hive_and_its_logs_stand_together_and_come_first(windows, collected):
     archive = collected(windows)
     files = [name for name in archive.names if name.startswith("files/")]

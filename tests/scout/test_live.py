@@ -228,3 +228,15 @@ def test_live_state_goes_into_the_archive(collected):
     found = [json.loads(line) for line in (archive.tree / "live/processes.jsonl").read_text().splitlines()[1:]]
     assert os.getpid() in [one["pid"] for one in found]
     assert archive.document("collection.json")["host"]["name"] == os.uname().nodename
+
+
+def test_what_an_account_may_not_look_at_is_said():
+    need(os.geteuid() == 0 and shutil.which("setpriv"), "root and setpriv")
+    code = "import json, sys; from scout.live import processes; print(json.dumps(list(processes.collect())))"
+    low = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all"]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run([*low, sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment)
+    (seen,) = [one for one in json.loads(done.stdout) if one["pid"] == os.getpid()]
+    assert seen["unreadable"] == ["exe", "cwd", "root"]
+    assert "exe" not in seen
+    assert "unreadable" not in process(os.getpid())

@@ -95,3 +95,34 @@ def test_links_resolve_inside_the_root_as_the_host_would(examined, tmp_path):
     assert examined.resolve(("up", "c")) == ("a", "b", "c")
     assert examined.resolve(("round",)) is None
     assert examined.resolve(("nothing",)) is None
+
+
+def test_windows_paths_are_taken_letter_by_letter():
+    from scout.root import verbatim
+
+    assert verbatim("C:\\", ("Users", "con.")) == "\\\\?\\C:\\Users\\con."
+    assert verbatim("E:\\case", ()) == "\\\\?\\E:\\case\\"
+    assert verbatim("\\\\server\\share", ("a",)) == "\\\\?\\UNC\\server\\share\\a"
+
+
+def test_the_first_read_is_kept_whatever_is_asked_between(tmp_path):
+    import os
+
+    from scout.patience import Patience
+    from scout.reading import Reading
+
+    content = bytes(range(256)) * 1000
+    (tmp_path / "file").write_bytes(content)
+    fd = os.open(tmp_path / "file", os.O_RDONLY)
+    try:
+        reading = Reading(fd, Patience(0))
+        assert reading.head(1000) == content[:1000]
+        room = memoryview(bytearray(300_000))
+        got = 0
+        while n := reading.readinto(room[got:]):
+            got += n
+        assert bytes(room[:got]) == content
+        reading.seek(200_000)
+        assert reading.read(300_000) == content[200_000:]
+    finally:
+        os.close(fd)

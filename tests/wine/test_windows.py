@@ -1,4 +1,4 @@
-"""The agent and HUNTER in a real CPython for Windows, under Wine: no proof for real Windows, but its paths, names and calls are Windows'."""
+"""The agent and HUNTER in a real CPython for Windows, under Wine: no proof for real Windows, but paths, names and calls are Windows'."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ from tests.conftest import ROOT, need
 
 pytestmark = pytest.mark.wine
 HERE = Path(__file__).resolve().parent
+TASKS = "Windows/System32/Tasks"
+LONG = f"{TASKS}/{'a long name of a folder ' * 6}x/{'another ' * 20}x/task"
+AWKWARD = (LONG, f"{TASKS}/ends with a dot.", f"{TASKS}/nul.txt", f"{TASKS}/Aufräumen")
+"""a path beyond 260 characters, and names that Windows' own Explorer does not open"""
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +29,14 @@ def windows(tmp_path_factory: pytest.TempPathFactory):
     made = subprocess.run([str(HERE / "prepare"), str(place)], capture_output=True, text=True, env=os.environ | {"PYTHON": sys.executable})
     need(made.returncode == 0, f"Windows' Python under Wine ({made.stderr.strip()[-300:]})")
     python, start = made.stdout.strip(), tmp_path_factory.mktemp("wine") / "start.py"
-    start.write_text(f"import sys\nsys.path.insert(0, {drive(ROOT)!r})\nname = sys.argv.pop(1)\nimport importlib\nimportlib.import_module(name + '.cli').main()\n")
+    begin = f"import importlib, sys\nsys.path.insert(0, {drive(ROOT)!r})\nname = sys.argv.pop(1)\n"
+    start.write_text(begin + "importlib.import_module(name + '.cli').main()\n")
     environment = os.environ | {"WINEDEBUG": "-all", "WINEPREFIX": str(place / "prefix"), "NO_COLOR": "1"}
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         # Wine's Python cannot write to a regular file: output goes through pipes
-        return subprocess.run(["wine", python, str(drive(start)), *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment, timeout=180)
+        command = ["wine", python, str(drive(start)), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment, timeout=180)
 
     return run
 
@@ -45,12 +51,16 @@ def collected(windows, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     place = tmp_path_factory.mktemp("collected")
     build(place / "host")
+    for path in AWKWARD:
+        (place / "host" / path).parent.mkdir(parents=True, exist_ok=True)
+        (place / "host" / path).write_text(f"<Task>{path}</Task>")
     made = windows("scout", "keygen", "-o", drive(place / "key.txt"))
     assert made.returncode == 0, made.stderr
     from scout.keys import recipients_of
 
     (place / "out").mkdir()
-    done = windows("scout", "collect", "-r", recipients_of(place / "key.txt")[0], "--root", drive(place / "host"), "-o", drive(place / "out"))
+    public, root, out = recipients_of(place / "key.txt")[0], drive(place / "host"), drive(place / "out")
+    done = windows("scout", "collect", "-r", public, "--root", root, "-o", out)
     assert done.returncode in (0, 1), done.stdout + done.stderr
     return place
 
@@ -64,7 +74,8 @@ def test_what_windows_python_collects_is_whole_and_reads_on_linux(collected: Pat
         found = {m.source: m.stream.read(m.size) for m in reader if m.kind == "files"}
         assert reader.state == "complete"
     host = collected / "host"
-    for below in ("Windows/System32/winevt/Logs/Security.evtx", "Windows/Prefetch/WH.EXE-5C1F9E02.pf", "Windows/System32/Tasks/Microsoft/Windows/SoftwareHelper"):
+    logs = ("Windows/System32/winevt/Logs/Security.evtx", "Windows/Prefetch/WH.EXE-5C1F9E02.pf")
+    for below in (*logs, "Windows/System32/Tasks/Microsoft/Windows/SoftwareHelper", *AWKWARD):
         assert found["C:\\" + below.replace("/", "\\")] == (host / below).read_bytes()
 
 
