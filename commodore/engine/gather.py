@@ -7,7 +7,7 @@ from typing import Any
 
 from commodore import facts
 from commodore.engine import catalogue, scratch
-from commodore.engine.inputs import Collection, Member
+from commodore.engine.inputs import Collection, Member, below_root
 from commodore.evidence import Evidence
 from commodore.host import Host
 
@@ -40,6 +40,9 @@ class _Found:
         passed = size = 0
         for member in collection.members():
             below = member.below.lower()
+            if member.verdict == "link" and wanted.fits(below):
+                self._link(below, member.source, member.facts)
+                continue
             ours = member.kind != "refused" and (wanted.fits(below) or (member.group is not None and member.group[0] in groups))
             if not ours:
                 passed, size = passed + 1, size + member.size
@@ -54,6 +57,14 @@ class _Found:
                     group[member.group[1]] = evidence
                     continue
             self._evidence[below] = evidence
+        for said in collection.custody():
+            below = below_root(str(said.get("source") or "")).lower()
+            if said.get("verdict") == "link" and below not in self._evidence and wanted.fits(below):
+                self._link(below, said["source"], said)
+
+    def _link(self, below: str, source: str, facts: dict[str, Any]) -> None:
+        """A link has no content; its text, among the facts, may tell something (`/etc/localtime`)."""
+        self._evidence[below] = Evidence(source, b"", collection=self._collection.id, member=-1, facts=facts)
 
     def _keep(self, member: Member) -> Evidence:
         content: Any
