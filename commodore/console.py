@@ -55,6 +55,7 @@ def _machine(summary: Any) -> dict[str, Any]:
         "case": str(summary.case),
         "hosts": summary.hosts,
         "already_processed": summary.skipped,
+        "given_twice": [path for path, _ in summary.twice],
         "loaded": summary.rules["loaded"],
         "refused": summary.rules["refused"],
         "records": summary.records,
@@ -76,6 +77,8 @@ def _tell(summary: Any, screen: Screen) -> None:
         screen.say(f"  {escape(host['host']):<20} {plural(host['members'], 'member'):>15} {records:>18}{note}")
     for path in summary.skipped:
         screen.say(f"  {escape(path)}: already processed")
+    for path, other in summary.twice:
+        screen.say(f"  {escape(path)}: the same collection as {escape(other)}, read once")
     speed = f" ({summary.read / 1e6 / summary.seconds:.1f} MB/s)" if summary.read else ""
     screen.say()
     took = f"in {duration(summary.seconds)}{speed}"
@@ -98,7 +101,7 @@ def _tell(summary: Any, screen: Screen) -> None:
 
 def _short(finding: dict[str, Any]) -> str:
     text = escape(finding.get("message") or finding.get("rule.name") or "")
-    times = finding.get("escadre.count", 1)
+    times = finding.get("count", 1)
     return (text if len(text) <= 160 else text[:159] + "…") + (f"  ({times:,} times)" if times > 1 else "")
 
 

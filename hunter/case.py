@@ -49,7 +49,7 @@ def read(case: Path, severity: str, host: str | None = None) -> list[Collection]
         name, collection = str(finding.get("host.name", "")), str(finding.get("escadre.collection", ""))
         names.add(name)
         grade = finding.get("escadre.severity")
-        if grade not in SEVERITIES or SEVERITIES.index(grade) < least or not isinstance(finding.get("escadre.target"), dict):
+        if grade not in SEVERITIES or SEVERITIES.index(grade) < least or not isinstance(finding.get("target"), dict):
             continue
         if host is None or name.lower() == host.lower():
             found.setdefault(collection, _collection(collection, name, entries.get(collection, {}))).findings.append(finding)
@@ -67,7 +67,7 @@ def _collection(key: str, name: str, entry: dict[str, Any]) -> Collection:
 
 def _facts(case: Path, collections: dict[str, Collection]) -> None:
     """Facts of the targets, of everything in unit folders, and what identifies the host."""
-    wanted = {key: {str(f["escadre.target"].get("path")) for f in c.findings} | {"/etc/machine-id"} for key, c in collections.items()}
+    wanted = {key: {str(f["target"].get("path")) for f in c.findings} | {"/etc/machine-id"} for key, c in collections.items()}
     path = case / "members.jsonl"
     if not path.is_file():
         return

@@ -74,7 +74,7 @@ def _sentence(finding: Mapping[str, Any]) -> str:
 
 def _wanted(finding: dict[str, Any], collection: Collection) -> _Wanted | str:
     """What a finding wants to be removed, or why that cannot be planned."""
-    target = finding["escadre.target"]
+    target = finding["target"]
     kind, path = str(target.get("kind")), str(target.get("path"))
     if kind not in catalogue():
         return f"no mechanism for {kind} yet: by hand"
@@ -123,7 +123,7 @@ def _belongings(path: str, target: Mapping[str, Any], collection: Collection) ->
 
 def _payload(one: _Wanted, finding: dict[str, Any]) -> Iterable[_Wanted]:
     """Files that the persistence starts and that were collected, but for the system's own folders."""
-    target = finding["escadre.target"]
+    target = finding["target"]
     files = target.get("payload_files")
     for path, facts in (files.items() if isinstance(files, dict) else ()):
         usable = isinstance(facts, dict) and facts.get("sha256") and facts.get("type", "file") == "file" and path != one.target.path

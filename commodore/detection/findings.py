@@ -12,6 +12,11 @@ from commodore.hits import SEVERITIES, Hit, Rule
 RECORDS = 100
 """record ids that a finding cites at most"""
 
+_TELLING = ("CommandLine", "ScriptBlockText", "ImagePath", "TargetObject", "TargetFilename", "Image", "ServiceName", "PipeName", "QueryName")
+"""fields of Sigma's taxonomy that say most to a person, in this order"""
+_WORDS = 120
+"""characters of such a value in a sentence"""
+
 _Key = tuple[str, str, str, str]
 
 
@@ -91,7 +96,7 @@ def _finding(key: _Key, fold: _Fold, rule: Rule) -> dict[str, Any]:
         "rule.category": rule.category,
         "escadre.severity": severity,
         "escadre.confidence": fold.confidence,
-        "escadre.count": fold.count,
+        "count": fold.count,
         "escadre.records": [r[1] for r in sorted(fold.latest, key=tuple)],
         "escadre.matched": hit.matched,
         "escadre.collection": collection,
@@ -107,7 +112,7 @@ def _finding(key: _Key, fold: _Fold, rule: Rule) -> dict[str, Any]:
         "rule.ruleset": rule.ruleset,
         "threat.technique.id": list(rule.techniques),
         "threat.indicator.type": rule.indicator_type,
-        "escadre.target": hit.target,
+        "target": hit.target,
         "escadre.attack_version": rule.attack_version,
         "escadre.group": group,
     }
@@ -119,4 +124,7 @@ def _sentence(rule: Rule, count: int, hit: Hit) -> str:
     if rule.category == "ioc":
         where = ", ".join(list(hit.matched)[:3])
         return f"{name} was found in {count:,} {'record' if count == 1 else 'records'} ({where})."
-    return f"{name}: {count:,} {'record' if count == 1 else 'records'}."
+    told = next((hit.matched[field] for field in _TELLING if hit.matched.get(field)), None) or next(iter(hit.matched.values()), "")
+    what = " ".join(str(told if not isinstance(told, list) else ", ".join(map(str, told))).split())
+    words = f"{name}: {what if len(what) <= _WORDS else what[: _WORDS - 1] + '…'}" if what else name
+    return words + (f" ({count:,} records)" if count > 1 else "")

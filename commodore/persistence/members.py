@@ -84,13 +84,13 @@ def completed(findings: Iterable[dict[str, Any]], members: Mapping[str, Members]
     """Findings with whole targets (`members` by collection id), and behind them one for each collected file that a high one starts."""
     started: dict[tuple[str, str], dict[str, Any]] = {}
     for finding in findings:
-        target = finding.get("escadre.target")
+        target = finding.get("target")
         known = members.get(finding["escadre.collection"])
         if not target or known is None:
             yield finding
             continue
         whole = complete(target, known)
-        yield finding | {"escadre.target": whole}
+        yield finding | {"target": whole}
         if SEVERITIES.index(finding["escadre.severity"]) < SEVERITIES.index("high") or target.get("kind") == "file":
             continue
         for path, facts in whole.get("payload_files", {}).items():
@@ -122,7 +122,7 @@ def _payload(finding: dict[str, Any], path: str, facts: dict[str, Any]) -> dict[
         "escadre.reason": f"{short(path)} was collected, and a finding of {finding['escadre.severity']} severity starts it.",
         "escadre.matched": {"file.path": path},
         "escadre.group": path,
-        "escadre.target": {
+        "target": {
             "mechanism": FILE.id,
             "kind": "file",
             "remove": "FQ",

@@ -74,7 +74,7 @@ def row(finding: dict[str, Any]) -> dict[str, Any]:
         "severity": level(finding),
         "title": title(finding),
         "host": str(finding.get("host.name") or "–"),
-        "count": int(finding.get("escadre.count") or len(finding.get("escadre.records") or []) or 1),
+        "count": int(finding.get("count") or len(finding.get("escadre.records") or []) or 1),
         "first": finding.get("escadre.first") or finding.get("@timestamp"),
         "confidence": "logged" if finding.get("escadre.confidence") == "logged" else "inferred",
         "technique": [str(t) for t in finding.get("threat.technique.id") or []],
@@ -144,7 +144,7 @@ def _groups(rows: list[dict[str, Any]], grouping: str) -> Iterator[tuple[str, li
 def detail(store: Store, finding: dict[str, Any], place: int, of: int) -> dict[str, Any]:
     """Why a finding fired, on what, and what it rests on."""
     matched = _pairs(finding.get("escadre.matched"))
-    target = _pairs(finding.get("escadre.target"))
+    target = _pairs(finding.get("target"))
     ids = [str(i) for i in finding.get("escadre.records") or []]
     records = []
     for record in store.by_ids(ids[:SHOWN_RECORDS]):

@@ -47,7 +47,7 @@ def test_one_finding_per_rule_host_and_group_the_gravest_first() -> None:
 def test_a_finding_counts_all_and_cites_the_first_hundred() -> None:
     finding = next(f for f in folded(HITS, RULES.__getitem__) if f["rule.id"] == "a")
     timed = [h for h in HITS if h.rule == "a" and h.host == "h1" and h.time]
-    assert finding["escadre.count"] == 250
+    assert finding["count"] == 250
     assert finding["escadre.records"] == [h.record for h in sorted(timed, key=lambda h: h.time)][:100]
     assert finding["@timestamp"] == finding["escadre.first"] == "2026-01-01T00:00:01Z" and finding["escadre.last"] == "2026-01-01T00:04:09Z"
     assert finding["escadre.confidence"] == "logged"

@@ -260,7 +260,7 @@ def test_this_debian_root_has_nothing_grave() -> None:
 def test_a_line_target_keeps_the_line_as_found() -> None:
     line = "*/5  *\t* * *   root   /tmp/x  # é"
     finding = findings("/etc/cron.d/job", f"A=b\n{line}\n".encode(), "cron")[0]
-    target = finding["escadre.target"]
+    target = finding["target"]
     assert (target["mechanism"], target["kind"], target["path"], target["line"], target["line_number"]) == (
         "L001",
         "cron-entry",
@@ -297,15 +297,15 @@ def test_a_target_is_completed_from_members_with_links_and_payload() -> None:
         },
         {"path": "/var/tmp/.x/run.sh", "member": 5, "verdict": "taken", "sha256": "bb", "size": 3, "mode": "0755"},
     ]
-    target = complete(finding["escadre.target"], members)
+    target = complete(finding["target"], members)
     assert target["payload"] == ["/var/tmp/.x/run.sh"]
     assert target["file"] | {"sha256": "aa", "mode": "0644", "ino": 7} == target["file"]
     assert target["payload_files"] == {"/var/tmp/.x/run.sh": {"sha256": "bb", "size": 3, "mode": "0755", "verdict": "taken", "member": 5}}
     assert target["links"] == ["/etc/systemd/system/b.service", "/etc/systemd/system/multi-user.target.wants/a.service"]
-    assert "file" not in finding["escadre.target"]
+    assert "file" not in finding["target"]
     whole = list(completed([finding], {"c": Members(members)}))
     assert [f["rule.id"] for f in whole] == ["L010", "file"]
-    assert whole[1]["escadre.target"]["path"] == "/var/tmp/.x/run.sh" and whole[1]["escadre.target"]["file"]["sha256"] == "bb"
+    assert whole[1]["target"]["path"] == "/var/tmp/.x/run.sh" and whole[1]["target"]["file"]["sha256"] == "bb"
     assert whole[1]["escadre.cause"] == finding["escadre.id"] != whole[1]["escadre.id"] and whole[1]["escadre.severity"] == "high"
 
 
@@ -313,11 +313,11 @@ def test_a_target_is_completed_from_members_with_links_and_payload() -> None:
 def test_programs_of_the_system_are_never_findings_because_something_starts_them(path: str) -> None:
     finding = findings("/etc/cron.d/job", f"* * * * * root /tmp/x; {path} /tmp/y\n".encode(), "cron")[0]
     members = {"c": Members([{"path": p, "member": 1, "verdict": "taken", "sha256": "aa"} for p in (path, "/tmp/x")])}
-    assert [f["escadre.target"]["path"] for f in completed([finding], members)] == ["/etc/cron.d/job", "/tmp/x"]
+    assert [f["target"]["path"] for f in completed([finding], members)] == ["/etc/cron.d/job", "/tmp/x"]
 
 
 def test_findings_on_one_place_are_told_apart() -> None:
     found = findings("/etc/ld.so.preload", b"/tmp/a.so /tmp/b.so:/tmp/c.so\n", "ld_so_preload")
-    assert sorted(f["escadre.target"]["name"] for f in found) == ["/tmp/a.so", "/tmp/b.so", "/tmp/c.so"]
+    assert sorted(f["target"]["name"] for f in found) == ["/tmp/a.so", "/tmp/b.so", "/tmp/c.so"]
     assert len({f["escadre.id"] for f in found}) == 3
     assert all(re.fullmatch(r"[0-9a-f]{32}", f["escadre.id"]) for f in found)

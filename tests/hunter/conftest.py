@@ -133,7 +133,7 @@ def write_case(case: Path, root: Path, kinds: list[str], host: str = "web01") ->
                 "escadre.severity": "high",
                 "rule.id": ROWS[kind],
                 "message": f"{kind} was planted: no [markup] \x1b[31m",
-                "escadre.target": target,
+                "target": target,
             }
         )
     raw = "".join(json.dumps(line) + "\n" for line in lines).encode()

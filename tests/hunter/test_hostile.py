@@ -28,7 +28,7 @@ def retarget(bench, kind: str, path: str, **more: object) -> None:
     write_case(bench.case, bench.root, [kind])
     file = bench.case / "findings.jsonl.zst"
     finding = json.loads(zstandard.ZstdDecompressor().stream_reader(file.read_bytes(), read_across_frames=True).read())
-    finding["escadre.target"] = {"mechanism": "x", "kind": kind, "path": path, "file": facts(bench.root, path), **more}
+    finding["target"] = {"mechanism": "x", "kind": kind, "path": path, "file": facts(bench.root, path), **more}
     file.write_bytes(zstandard.compress(json.dumps(finding).encode() + b"\n"))
 
 
@@ -214,7 +214,7 @@ def test_a_case_of_plain_files_says_what_to_do(bench) -> None:
     lacking = ("nlink", "ino", "dev", "parent_ino", "root_ino", "xattrs")
     file = bench.case / "findings.jsonl.zst"
     finding = json.loads(zstandard.ZstdDecompressor().stream_reader(file.read_bytes(), read_across_frames=True).read())
-    finding["escadre.target"]["file"] = {k: v for k, v in finding["escadre.target"]["file"].items() if k not in lacking}
+    finding["target"]["file"] = {k: v for k, v in finding["target"]["file"].items() if k not in lacking}
     file.write_bytes(zstandard.compress(json.dumps(finding).encode() + b"\n"))
     rows = [json.loads(line) for line in (bench.case / "members.jsonl").read_text().splitlines()]
     rows = [{k: v for k, v in row.items() if k not in lacking} for row in rows]

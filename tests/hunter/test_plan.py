@@ -21,9 +21,9 @@ def case(bench):
     first = rows[0]
     rows += [
         first | {"escadre.id": "twice"},
-        first | {"escadre.id": "weak", "escadre.severity": "medium", "escadre.target": first["escadre.target"] | {"path": "/opt/weak"}},
-        first | {"escadre.id": "key", "escadre.target": {"kind": "registry-value", "path": "HKLM\\x", "mechanism": "W001"}},
-        first | {"escadre.id": "climbs", "escadre.target": first["escadre.target"] | {"path": "/var/../etc/passwd"}},
+        first | {"escadre.id": "weak", "escadre.severity": "medium", "target": first["target"] | {"path": "/opt/weak"}},
+        first | {"escadre.id": "key", "target": {"kind": "registry-value", "path": "HKLM\\x", "mechanism": "W001"}},
+        first | {"escadre.id": "climbs", "target": first["target"] | {"path": "/var/../etc/passwd"}},
         first | {"escadre.id": "other", "host.name": "db/../01", "escadre.collection": "c2"},
         {"host.name": "web01", "escadre.severity": "high"},
     ]

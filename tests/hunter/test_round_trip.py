@@ -89,7 +89,7 @@ def test_two_lines_of_one_file_each_with_its_own_way_back(bench) -> None:
         finding
         | {
             "escadre.id": f"{n:032x}",
-            "escadre.target": target | {"line": line, "line_number": n, "file": facts(bench.root, target["path"])},
+            "target": target | {"line": line, "line_number": n, "file": facts(bench.root, target["path"])},
         }
         for n, line in ((3, "one"), (2, "two"))
     ]

@@ -48,7 +48,7 @@ def _of(plant: Plant, findings: list[dict]) -> list[dict]:
     return [
         f
         for f in findings
-        if f["host.name"].lower() == plant.host and f["rule.id"] == plant.row and mark in orjson.dumps(f["escadre.target"]).decode().lower()
+        if f["host.name"].lower() == plant.host and f["rule.id"] == plant.row and mark in orjson.dumps(f["target"]).decode().lower()
     ]
 
 
@@ -83,7 +83,7 @@ def test_nothing_grave_is_said_of_what_was_not_planted(outcome: tuple[list[Plant
 def test_targets_carry_what_was_written_unchanged(outcome: tuple[list[Plant], list[dict]]) -> None:
     planted, findings = outcome
     for plant in (p for p in planted if p.guilty):
-        target = _of(plant, findings)[0]["escadre.target"]
+        target = _of(plant, findings)[0]["target"]
         assert target["mechanism"] == plant.row
         if plant.row in ("L001", "L003", "L050", "L062"):
             assert plant.mark in target["line"]
@@ -95,6 +95,6 @@ def test_targets_carry_what_was_written_unchanged(outcome: tuple[list[Plant], li
 def test_the_file_that_a_unit_starts_is_named_as_its_payload(outcome: tuple[list[Plant], list[dict]]) -> None:
     planted, findings = outcome
     unit = next(p for p in planted if p.row == "L010" and p.guilty and p.host == "lin-bad-0")
-    target = _of(unit, findings)[0]["escadre.target"]
+    target = _of(unit, findings)[0]["target"]
     assert target["kind"] == "systemd-unit"
     assert len(target["payload"]) == 1 and target["payload"][0].endswith("/agent")
