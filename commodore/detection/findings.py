@@ -12,7 +12,7 @@ from commodore.hits import SEVERITIES, Hit, Rule
 RECORDS = 100
 """record ids that a finding cites at most"""
 
-_TELLING = ("CommandLine", "ScriptBlockText", "ImagePath", "TargetObject", "TargetFilename", "Image", "ServiceName", "PipeName", "QueryName")
+_TELLING = ("CommandLine", "ScriptBlockText", "ImagePath", "TargetObject", "TargetFilename", "Image", "ServiceName", "PipeName")
 """fields of Sigma's taxonomy that say most to a person, in this order"""
 _WORDS = 120
 """characters of such a value in a sentence"""
