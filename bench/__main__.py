@@ -1,4 +1,4 @@
-"""All benchmarks, one after the other, as ratios in one run: `python -m bench` (needs the corpus: ESCADRE_CORPUS, or .corpus in the checkout)."""
+"""All benchmarks, one after the other, as ratios: `python -m bench` (needs the corpus: ESCADRE_CORPUS, or .corpus in the checkout)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.common import ROOT, corpus
 def main() -> None:
     evidence = corpus()
     mft = next(evidence.glob("ntfs/**/DFR-16/$MFT"))
-    hive = next(evidence.glob("hives/log2timeline*/test_data/SYSTEM"))
+    hive = next(evidence.glob("hives/log2timeline*/test_data/NTUSER-WIN7.DAT"))
     runs = (
         ("event logs to records, and with all Sigma rules", ["event_logs"]),
         ("memory of the whole process tree", ["memory"]),

@@ -150,7 +150,8 @@ def run(tool: str, app: Callable[[], typer.Typer], argv: Iterable[str] | None = 
         said = e.format_message().rstrip(".?")
         context = getattr(e, "ctx", None)
         if said:  # without a word it was a call without arguments, which the help has answered
-            complain(tool, said + ("?" if "did you mean" in said.lower() else "."), f"See {context.command_path if context else tool} --help.")
+            end = "?" if "did you mean" in said.lower() else "."
+            complain(tool, said + end, f"See {context.command_path if context else tool} --help.")
         return WRONG_USE
     except KeyboardInterrupt:
         complain(tool, "stopped")
