@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -92,17 +93,31 @@ def _tell(summary: Any, screen: Screen) -> None:
     counts = "  ".join(f"{summary.severities[s]} {s}" for s in SEVERITIES if summary.severities.get(s))
     screen.say(f"  findings    {counts or 'none'}")
     for n, finding in enumerate(summary.findings, 1):
-        screen.say(f"  {n:<2} {finding['escadre.severity']:<9} {escape(finding['host.name'])}  {_short(finding)}")
+        head = f"  {n:<2} {finding['escadre.severity']:<8} {escape(finding['host.name'])}  "
+        screen.say(head + _short(finding, screen, len(head)))
     more = sum(summary.severities.values()) - len(summary.findings)
     if more > 0:
         screen.say(f"  and {more:,} more → commodore findings {case}")
-    screen.say(f"Next: eye serve {case}        hunter plan {case} -o plan.yaml")
+    place = escape(shlex.quote(str(summary.case)))
+    screen.say(f"Next: eye serve {place}        hunter plan {place} -o plans/")
 
 
-def _short(finding: dict[str, Any]) -> str:
+def _short(finding: dict[str, Any], screen: Screen, indent: int) -> str:
+    """What a finding says, in what is left of the line: on a terminal cut at a word to its width, in a pipe whole."""
     text = escape(finding.get("message") or finding.get("rule.name") or "")
-    times = finding.get("count", 1)
-    return (text if len(text) <= 160 else text[:159] + "…") + (f"  ({times:,} times)" if times > 1 else "")
+    times = finding.get("escadre.count", 1)
+    tail = f"  ({times:,} times)" if times > 1 and f"{times:,} record" not in text else ""
+    return cut(text, screen.out.width - indent - len(tail)) + tail if screen.out.is_terminal else text + tail
+
+
+def cut(text: str, room: int) -> str:
+    """The text in `room` characters: cut at a word, with `…`."""
+    room = max(room, 20)
+    if len(text) <= room:
+        return text
+    head = text[: room - 1]
+    at = head.rfind(" ")
+    return (head[:at] if at > room // 2 else head).rstrip(" ,;:") + "…"
 
 
 def show_artefacts(name: str | None, screen: Screen) -> int:
@@ -209,7 +224,7 @@ def show_findings(case: Path, screen: Screen) -> int:
         screen.say(
             f"  {finding['escadre.severity']:<9} {escape(finding['host.name']):<16} {escape(finding.get('rule.id', ''))}  {techniques}"
         )
-        screen.say(f"            {_short(finding)}")
+        screen.say(f"            {_short(finding, screen, 12)}")
         screen.say(f"            {finding.get('escadre.confidence', '')}  {finding.get('escadre.first') or 'no time'}")
     screen.say(f"{plural(len(found), 'finding')}." if found else "No findings.")
     return PARTIAL if found else DONE

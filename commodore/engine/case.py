@@ -45,6 +45,9 @@ def write(path: Path, chunks: Iterable[bytes]) -> None:
     temporary.replace(path)
 
 
+_OPTIONS = {"detection": "rules or indicators", "parsers": "versions of parsers"}
+
+
 class Case:
     """A case directory, held by one process."""
 
@@ -90,8 +93,8 @@ class Case:
         if before is not None and before != options:
             other = sorted(k for k in options.keys() | before.keys() if options.get(k) != before.get(k))
             raise Complaint(
-                f"{self.root} was begun with other {', '.join(other)}.",
-                "Use the same rules, indicators and version, or a new directory with -o.",
+                f"{self.root} was begun with other {' and '.join(_OPTIONS.get(k, k) for k in other)}.",
+                "Use the same as then, or a new directory with -o.",
                 WRONG_USE,
             )
         self.about["options"] = options
@@ -120,6 +123,16 @@ class Case:
 def _lines(path: Path) -> Iterator[bytes]:
     with contextlib.suppress(FileNotFoundError), path.open("rb") as stream:
         yield from stream
+
+
+def _row(text: bytes) -> dict[str, Any] | None:
+    """A line of a journal; None where it is not whole."""
+    try:
+        row = orjson.loads(text)
+    except ValueError:
+        return None
+    whole = text.endswith(b"\n") and isinstance(row, dict) and {"task", "sizes", "accounts", "killed", "counts", "seconds"} <= row.keys()
+    return row if whole else None
 
 
 class Journal:
@@ -153,10 +166,13 @@ class Journal:
         whole = 0
         with contextlib.suppress(FileNotFoundError), path.open("rb") as stream:
             for text in stream:
-                if not text.endswith(b"\n"):
-                    break
+                row = _row(text)
+                if row is None or row["task"] != self.committed:
+                    break  # torn or damaged: what it told of is read again
                 whole += len(text)
-                self._take(orjson.loads(text))
+                self._take(row)
+        if any(not self._path(d).is_file() or self._path(d).stat().st_size < size for d, size in self._sizes.items()):
+            whole = self._forget()
         if path.exists():
             os.truncate(path, whole)
         for dataset in {*self._sizes, *self._present()}:
@@ -165,6 +181,13 @@ class Journal:
                 os.truncate(target, size)
             else:
                 target.unlink(missing_ok=True)
+
+    def _forget(self) -> int:
+        """Records that the journal tells of are not there: begin anew."""
+        self.committed, self.seconds = 0, 0.0
+        for kept in (self.accounts, self.killed, self.counts, self._sizes):
+            kept.clear()
+        return 0
 
     def _present(self) -> Iterator[str]:
         yield from (p.parent.name for p in (self.case.root / "records").glob(f"*/{self.collection}.jsonl.zst"))

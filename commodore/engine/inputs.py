@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Protocol
 
 from commodore.engine import catalogue, plain
 from scout.archive import ArchiveReader
-from scout.console import WRONG_USE, Complaint
+from scout.console import WRONG_USE, Complaint, plural
 
 AGE = b"age-encryption.org/v1"
 KINDS: tuple[tuple[int, bytes, str], ...] = (
@@ -325,15 +325,37 @@ def recognise(path: Path, identities: Sequence[Any]) -> Collection:
     if head.startswith(AGE):
         if not identities:
             raise Complaint(f"{path} is encrypted.", "Give the key file with -i key.txt.", WRONG_USE)
-        return ArchiveCollection(path, identities, path.stat().st_size, path.name.split("-20", 1)[0]).open()
+        try:
+            return ArchiveCollection(path, identities, path.stat().st_size, path.name.split("-20", 1)[0]).open()
+        except Complaint as c:
+            raise c if str(path) in c.what else Complaint(f"{path}: {c.what}", c.do, c.code) from None
     return _file(path, head)
 
 
 def _directory(path: Path) -> Collection:
     system, files = plain.walk(path)
-    if not any(f.verdict == "taken" for f in files) and files:
+    if not any(f.verdict == "taken" for f in files) and files and not plain.host_like(path):
         raise Complaint(f"{path}: none of its {len(files)} entries is a file that can be read.", "Check the path and your rights.")
+    if not plain.host_like(path) and not any(_known(f) for f in files):
+        count = plural(len(files), "file")
+        raise Complaint(
+            f"{path} holds no evidence: {count}, none of a kind that commodore reads.",
+            "Give a directory laid out like a host (`Windows/…`, `etc/…`), or files that `commodore artefacts` lists.",
+            WRONG_USE,
+        )
     return PlainCollection(path, files, system, plain.collection_id(files), path.resolve().name, sum(f.size for f in files))
+
+
+def _known(file: plain.PlainFile) -> bool:
+    """Whether some artefact reads the file, by its path or its first bytes."""
+    matcher = catalogue.matcher()
+    if file.verdict != "taken":
+        return False
+    try:
+        with file.path.open("rb") as stream:
+            return bool(matcher.match(file.below, stream.read(matcher.head)).names)
+    except OSError:
+        return False
 
 
 def _file(path: Path, head: bytes) -> Collection:

@@ -112,6 +112,15 @@ def layout(paths: Iterable[str]) -> str:
     return "linux" if files else ""
 
 
+def host_like(root: Path) -> bool:
+    """Whether the directory's top folders are those of a host."""
+    try:
+        names = {entry.name.lower() for entry in os.scandir(root)}
+    except OSError:
+        return False
+    return not names.isdisjoint((*WINDOWS_SIGNS, *LINUX_SIGNS, "users", "live"))
+
+
 def collection_id(files: list[PlainFile]) -> str:
     """Deterministic id of a plain collection: BLAKE2b-128 over sorted relative paths, sizes and the first 4 KiB of each file."""
     whole = hashlib.blake2b(digest_size=16)

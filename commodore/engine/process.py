@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.metadata
 import os
 import time
@@ -38,6 +39,8 @@ class Summary:
     hosts: list[dict[str, Any]] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     """inputs that the case already has"""
+    twice: list[tuple[str, str]] = field(default_factory=list)
+    """inputs that are the same collection as another one of this run"""
     rules: dict[str, Any] = field(default_factory=dict)
     """`loaded`, `refused`, `digest`"""
     severities: dict[str, int] = field(default_factory=dict)
@@ -86,15 +89,36 @@ def process(
     if not paths:
         raise Complaint("nothing to process.", "Give archives, directories laid out like a host, or evidence files.", WRONG_USE)
     setup = Setup(tuple(map(Path, rules)), tuple(map(Path, iocs)), cache, memory)
-    collections = _recognised(paths, identities)
+    summary = Summary(Path(case))
+    collections = _recognised(paths, identities, summary)
     setup.detection = load_detection(setup.rules, setup.iocs, setup.cache)
-    with Case(Path(case)) as held:
-        summary = Summary(held.root, rules=_rules(setup.detection))
+    summary.rules = _rules(setup.detection)
+    try:
+        _into(Path(case), setup, collections, workers or os.cpu_count() or 1, timeout, progress, summary)
+    except OSError as e:
+        if e.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise
+        raise Complaint(f"{case}: {e.strerror}.", "Make room and run the same command again; it goes on where it was.") from None
+    summary.seconds = time.perf_counter() - start
+    return summary
+
+
+def _into(
+    case: Path,
+    setup: Setup,
+    collections: list[inputs.Collection],
+    workers: int,
+    timeout: float,
+    progress: Progress | None,
+    summary: Summary,
+) -> None:
+    """Open the case, read what it does not have yet, and conclude."""
+    with Case(case) as held:
         held.about["rules"] = summary.rules
         held.about.setdefault("schema", 1)
         held.about["versions"] = versions()
         held.settle({"detection": setup.detection.digest, "parsers": parsers()})
-        with Pool(setup, workers or os.cpu_count() or 1, timeout) as pool:
+        with Pool(setup, workers, timeout) as pool:
             for collection in collections:
                 if collection.id in held.collections():
                     summary.skipped.append(str(collection.origin))
@@ -102,8 +126,6 @@ def process(
                 summary.read += Run(held, pool, collection, progress).run()
         summary.hosts = held.about.get("collections", [])
         _conclude(held, setup.detection, summary)
-    summary.seconds = time.perf_counter() - start
-    return summary
 
 
 def versions() -> dict[str, str]:
@@ -127,11 +149,12 @@ def _rules(detection: Any) -> dict[str, Any]:
     return {"loaded": detection.loaded, "refused": list(detection.refused), "digest": detection.digest}
 
 
-def _recognised(paths: list[Path], identities: Sequence[Any]) -> list[inputs.Collection]:
+def _recognised(paths: list[Path], identities: Sequence[Any], summary: Summary) -> list[inputs.Collection]:
     found: dict[str, inputs.Collection] = {}
     for path in paths:
         collection = inputs.recognise(path, identities)
-        found.setdefault(collection.id, collection)
+        if found.setdefault(collection.id, collection) is not collection:
+            summary.twice.append((str(path), str(found[collection.id].origin)))
     return [found[key] for key in sorted(found)]
 
 

@@ -120,7 +120,7 @@ def test_a_case_is_not_mixed_with_other_rules(corpus, tmp_path):
     assert commodore("process", log, "-o", tmp_path / "case").returncode == 0
     done = commodore("process", log, "-o", tmp_path / "case", "--ioc", tmp_path / "ioc.txt")
     assert done.returncode == 2
-    assert "begun with other detection" in done.stderr
+    assert "begun with other rules or indicators" in done.stderr
 
 
 def test_ledger_findings_and_artefacts_speak_json_lines(corpus, tmp_path):

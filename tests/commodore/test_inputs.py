@@ -1,0 +1,122 @@
+"""What a person gives wrongly, and what befalls a case from outside: one clear line, the right exit code, nothing lost."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from commodore.console import cut
+from commodore.engine.process import process
+from tests.commodore.cases import commodore, content, ledger, members, records
+from tests.conftest import need
+
+
+@pytest.fixture(scope="module")
+def host(corpus, tmp_path_factory):
+    logs = tmp_path_factory.mktemp("inputs") / "PC" / "Windows" / "System32" / "winevt" / "Logs"
+    logs.mkdir(parents=True)
+    data = (corpus / "evtx/omerbenamram+evtx/samples/security.evtx").read_bytes()
+    for n in range(3):
+        (logs / f"{n}.evtx").write_bytes(data)
+    return logs.parents[3]
+
+
+def lines(done: subprocess.CompletedProcess[str]) -> list[str]:
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 2
+    return done.stderr.splitlines()
+
+
+def test_a_directory_without_evidence_is_told_and_makes_no_case(tmp_path):
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "a.txt").write_text("dear")
+    done = commodore("process", tmp_path / "letters", "-o", tmp_path / "case")
+    assert done.returncode == 2
+    assert "holds no evidence: 1 file" in lines(done)[0]
+    assert not (tmp_path / "case").exists()
+
+
+def test_a_folder_of_loose_logs_is_evidence(corpus, tmp_path):
+    (tmp_path / "loose").mkdir()
+    shutil.copy(corpus / "evtx/omerbenamram+evtx/samples/system.evtx", tmp_path / "loose" / "renamed.bin")
+    assert commodore("process", tmp_path / "loose", "-o", tmp_path / "case").returncode == 0
+    assert records(tmp_path / "case", "evtx")
+
+
+def test_an_input_given_twice_is_read_once_and_said(host, tmp_path):
+    done = commodore("process", host, host, "-o", tmp_path / "case")
+    assert done.returncode == 0
+    assert "the same collection as" in done.stdout
+    assert len(members(tmp_path / "case")) == 3
+
+
+def test_a_rule_that_is_none_is_named_and_the_others_load(host, tmp_path):
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "bad.yml").write_text("title: Bad\nlogsource: {product: windows\ndetection:\n")
+    (tmp_path / "rules" / "good.yml").write_text(
+        "title: Good\nid: 5d5b8b3a-0000-4000-8000-000000000001\nlogsource: {product: windows, service: security}\n"
+        "detection:\n  s: {EventID: 4624}\n  condition: s\nlevel: low\n"
+    )
+    done = commodore("process", host, "--rules", tmp_path / "rules", "-o", tmp_path / "case")
+    assert done.returncode == 0
+    assert "1 Sigma loaded, 1 refused" in done.stdout
+    assert "bad.yml:3" in commodore("rules", "stats", "--rules", tmp_path / "rules").stdout
+
+
+@pytest.mark.parametrize("damage", ["text", "hole", "shorter"])
+def test_a_damaged_journal_costs_time_and_nothing_else(host, tmp_path, damage):
+    case = tmp_path / "case"
+    process([host], case, workers=1)
+    whole = content(case)
+    (journal,) = case.glob(".work/*/journal")
+    rows = journal.read_bytes().splitlines(keepends=True)
+    if damage == "text":
+        journal.write_bytes(rows[0] + b"\xff\xfe nonsense\n" + b"".join(rows[1:]))
+    elif damage == "hole":
+        journal.write_bytes(rows[0] + b"".join(rows[2:]))
+    else:
+        (file,) = case.glob("records/evtx/*.zst")
+        os.truncate(file, 100)
+    (case / "case.json").write_bytes((case / "case.json").read_bytes().replace(b'"collections"', b'"earlier"'))
+    process([host], case, workers=1)
+    assert content(case) == whole
+
+
+def test_a_full_disk_is_one_line_and_with_room_again_the_run_goes_on(host, tmp_path):
+    need(hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("mount"), "root, to mount a small disk")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=192k", "tmpfs", str(disk)], check=True)
+    try:
+        done = commodore("process", host, "-o", disk / "case")
+        assert done.returncode == 3
+        assert "No space left" in lines(done)[0]
+        subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
+        assert commodore("process", host, "-o", disk / "case").returncode == 0
+        process([host], tmp_path / "whole", workers=1)
+        assert content(disk / "case") == content(tmp_path / "whole")
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_empty_files_have_a_line_in_members_and_ledger(tmp_path):
+    config = tmp_path / "PC" / "Windows" / "System32" / "config"
+    logs = config.parent / "winevt" / "Logs"
+    for folder in (config, logs):
+        folder.mkdir(parents=True)
+    (config / "SYSTEM").write_bytes(b"")
+    (logs / "Zero.evtx").write_bytes(b"")
+    process([tmp_path / "PC"], tmp_path / "case", workers=1)
+    assert sorted(m["path"].rsplit("\\", 1)[1] for m in members(tmp_path / "case")) == ["SYSTEM", "Zero.evtx"]
+    said = {row["path"].rsplit("\\", 1)[1]: row["reason"] for row in ledger(tmp_path / "case") if row["member"] >= 0}
+    assert said["Zero.evtx"] == "file is empty"
+    assert said["SYSTEM"]
+
+
+def test_a_sentence_is_cut_at_a_word():
+    assert cut("one two three four five six", 20) == "one two three four…"
+    assert cut("short", 80) == "short"
+    assert cut("x" * 100, 30) == "x" * 29 + "…"
