@@ -8,6 +8,7 @@ archive as interrupted.
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import sys
@@ -145,6 +146,7 @@ def _everything(scene: Scene, taker: Taker, stages: Stages, caught: signals.Caug
         todo = make_plan(scene, stages)
         for target, pattern in todo.missing:
             taker.missing(target, pattern)
+        gc.freeze()  # the plan of a large host is no garbage: it need not be looked through again and again
         for item in stages.files(todo.items):
             if caught.number:
                 return
@@ -153,6 +155,8 @@ def _everything(scene: Scene, taker: Taker, stages: Stages, caught: signals.Caug
         return
     except KeyboardInterrupt:  # a second Ctrl-C: end at once, but seal
         caught.number = caught.number or 2
+    finally:
+        gc.unfreeze()
 
 
 def _own_root() -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 BLOCK = 512
 END = bytes(2 * BLOCK)
@@ -72,8 +73,13 @@ def member(header: Header, records: Mapping[str, str]) -> bytes:
     data = b"".join(_record(key, value) for key, value in more.items())
     if not data:
         return block(header)
-    extended = Header(name=b"PaxHeaders/" + header.name.rsplit(b"/", 1)[-1][:80], size=len(data), type=b"x", mode=0o600)
-    return block(extended) + data + bytes(padding(len(data))) + block(header)
+    return _extended(len(data)) + data + bytes(padding(len(data))) + block(header)
+
+
+@lru_cache(maxsize=1024)
+def _extended(size: int) -> bytes:
+    """The header of PAX records, under the name that Python's tarfile gives it: readers that know PAX do not look at it."""
+    return block(Header(name=b"././@PaxHeader", size=size, type=b"x", mode=0o600))
 
 
 def _record(key: str, value: str) -> bytes:
