@@ -84,7 +84,8 @@ def main() -> int:
             again = commodore("process", *arguments, "-o", case)
             same = again.returncode == 0 and content(case) == expected
             wrong += not same
-            print(f"{n:3}  killed at {at:>11,} bytes ({at * 100 // total:2} %), {journal:3} tasks committed: {'same' if same else 'DIFFERENT'}")
+            end = "same" if same else "DIFFERENT"
+            print(f"{n:3}  killed at {at:>11,} bytes ({at * 100 // total:2} %), {journal:3} tasks committed: {end}", flush=True)
     print(f"{given.points - wrong} of {given.points} ended with the same content")
     return 1 if wrong else 0
 

@@ -72,12 +72,10 @@ def _kind(name: Any, guid: Any, event: Any, channel: Any, computer: Any, keyword
         fields["winlog.provider_name"] = fields["event.provider"] = provider
     if guid is not None:
         fields["winlog.provider_guid"] = _text(guid)
-    for target, value in (("winlog.channel", place), ("winlog.computer_name", _text(computer)), ("winlog.keywords", _text(keywords))):
-        if value:
-            fields[target] = value
-    for target, value in zip(("winlog.version", "winlog.level", "winlog.task", "winlog.opcode"), map(_number, numbers), strict=True):
-        if value is not None:
-            fields[target] = value
+    words = {"winlog.channel": place, "winlog.computer_name": _text(computer), "winlog.keywords": _text(keywords)}
+    fields |= {target: word for target, word in words.items() if word}
+    counts = zip(("winlog.version", "winlog.level", "winlog.task", "winlog.opcode"), map(_number, numbers), strict=True)
+    fields |= {target: count for target, count in counts if count is not None}
     if "winlog.level" in fields:
         fields["log.level"] = LEVELS.get(fields["winlog.level"], "information")
     mask = fields.get("winlog.keywords", "")

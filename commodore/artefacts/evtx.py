@@ -27,7 +27,7 @@ ARTEFACT = Artefact(
     "a cleared or missing log says that somebody did not want it read.",
     match=("Windows/System32/winevt/Logs/*.evtx", "**/*.evtx"),
     magic=((0, b"ElfFile\x00"), (4096, b"ElfChnk\x00")),
-    targets=("windows.event-logs",),
+    targets=("WE01", "WE02"),
     cut=Cut(header=4096, piece=24 * 65536),
     fields=(
         "destination.domain",

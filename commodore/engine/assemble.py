@@ -24,6 +24,7 @@ ENGINE_FIELDS = frozenset(
         "escadre.id",
         "escadre.locator",
         "escadre.member",
+        "escadre.overflow",
         "escadre.parser",
         "escadre.source",
         "escadre.state",
@@ -165,19 +166,21 @@ def line(record: dict[str, Any]) -> bytes:
 
 
 def clean(record: Mapping[str, Any]) -> dict[str, Any]:
-    r"""A copy that JSON can hold: lone surrogates become `\udcff` in text, integers outside 64 bits leave a `long` field
-    (a text field keeps the digits).
+    r"""A copy that JSON can hold: lone surrogates become `\udcff` in text, integers outside 64 bits leave a `long` field for
+    `escadre.overflow`, which keeps their digits (a text field keeps them itself).
     """
     fields = registry()
-    out = {}
+    out: dict[str, Any] = {}
+    overflow = {}
     for name, value in record.items():
         made = _clean(value)
         if isinstance(made, int) and not -_INT64 <= made < _INT64:
             if name in fields and fields[name].type == "long":
+                overflow[name] = str(made)
                 continue
             made = str(made)
         out[_text(name)] = made
-    return out
+    return out | {"escadre.overflow": overflow} if overflow else out
 
 
 def _clean(value: Any) -> Any:

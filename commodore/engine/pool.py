@@ -13,7 +13,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Self
@@ -21,7 +21,7 @@ from typing import Any, Self
 import psutil
 
 from commodore.engine import transport
-from commodore.engine.work import Account, Job, Result, Setup, Task, prepared
+from commodore.engine.work import Job, Result, Setup, Task, given_up, prepared
 
 AHEAD = 6
 """tasks per worker that may be finished or under way before the oldest is written"""
@@ -173,25 +173,12 @@ class Pool:
             if len(task.jobs) > 1:
                 yield from self._next_alone(task.number)
                 return
-        broken = self._broken[task.number]
-        broken.result.add(_given_up(task, reason))
+        if not task.given_up and not task.derive:
+            self._again.append(replace(task, given_up=reason))  # what it promised is counted, by a worker too
+            return
+        lost = replace(task, given_up=task.given_up or reason)
+        self._broken[task.number].result.add(given_up(lost, lambda _: None))
         yield from self._next_alone(task.number)
-
-
-def _given_up(task: Task, reason: str) -> Result:
-    """The result of a job that cannot be read: a problem for each of its artefacts."""
-    result = Result(task.number)
-    if task.derive:
-        source = f"derived/{task.derive}"
-        result.accounts.append(Account(-1, source, task.derive, None, 0, 0, [(reason, "", 0, 0)]))
-        result.killed.append((-1, reason))
-    for job in task.jobs:
-        locator = f"unit/{job.index}"
-        result.accounts += [
-            Account(job.member, job.source, name, None, 0, 0, [(reason, locator, 0, 0)], job.offset) for name in job.artefacts
-        ]
-        result.killed.append((job.member, reason))
-    return result
 
 
 def _serve(theirs: Connection, setup: Setup, shared: mmap.mmap | None, ours: Connection) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import mmap
 import sys
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from commodore.engine.work import Job, Task
 
@@ -36,7 +36,7 @@ def pack(task: Task, shared: mmap.mmap | None) -> Task:
 
     def packed(job: Job) -> Job:
         nonlocal at
-        content: object = job.content
+        content: Any = job.content
         if isinstance(content, bytes):
             span = Span(at, len(content))
             shared[at : at + len(content)] = content

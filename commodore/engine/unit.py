@@ -35,14 +35,15 @@ def parse(known: Known, evidence: Evidence, host: Host, take: Callable[[list[dic
         host_inferred="name" in host.inferred,
     )
     problems: list[Problem] = []
-    expected = _expected(known, evidence, problems)
+    expected = promised(known, evidence, problems)
     parsed, carved = _run(known.parse(evidence, host), assembler, problems, take)
     problems += [Problem(f"locator given twice: {locator}", locator) for locator in assembler.duplicates]
     carved = max(carved, min(parsed, sum(p.carved for p in problems)))
     return Outcome(expected, parsed - carved, carved, problems)
 
 
-def _expected(known: Known, evidence: Evidence, problems: list[Problem]) -> int | None:
+def promised(known: Known, evidence: Evidence, problems: list[Problem]) -> int | None:
+    """How many records the format's own headers promise; None where it does not say."""
     if known.expected is None:
         return None
     try:

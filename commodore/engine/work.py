@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -62,6 +62,8 @@ class Task:
     derive: str = ""
     """name of a derivation that is to be made instead"""
     case: str = ""
+    given_up: str = ""
+    """why its one job was given up: it is not read, what its format promises is counted"""
 
 
 class Account(NamedTuple):
@@ -164,11 +166,17 @@ class Worker:
             result.accounts.append(self._derive(task))
         for i, job in enumerate(task.jobs):
             self._alive(i)
+            if task.given_up:
+                result.add(given_up(task, partial(self._promised, job, task.host)))
+                continue
             result.accounts += self._read(job, task.host)
         result.frames = {name: self._compressor.compress(b"".join(lines)) for name, lines in self._lines.items()}
         result.counts, result.seconds = self._counts, time.perf_counter() - start
         self._lines = {}
         return result
+
+    def _promised(self, job: Job, host: Host, name: str) -> int | None:
+        return unit.promised(self._known[name], _evidence(job, host.collection), [])
 
     def _alive(self, job: int = -1) -> None:
         now = time.monotonic()
@@ -227,6 +235,19 @@ class Worker:
         if batch:
             self._take(name, batch, host)
         return Account(-1, f"derived/{name}", name, None, count, 0, [tuple(p) for p in problems])  # type: ignore[misc]
+
+
+def given_up(task: Task, promised: Callable[[str], int | None]) -> Result:
+    """The result of a task that killed its worker: a problem for each artefact, and what the format promised it, where that is known."""
+    result, reason = Result(task.number), task.given_up
+    if task.derive:
+        result.accounts.append(Account(-1, f"derived/{task.derive}", task.derive, None, 0, 0, [(reason, "", 0, 0)]))
+        result.killed.append((-1, reason))
+    for job in task.jobs:
+        problems = [(reason, f"unit/{job.index}", 0, 0)]
+        result.accounts += [Account(job.member, job.source, name, promised(name), 0, 0, problems, job.offset) for name in job.artefacts]
+        result.killed.append((job.member, reason))
+    return result
 
 
 def _evidence(job: Job, collection: str) -> Evidence:

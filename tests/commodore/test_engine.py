@@ -22,6 +22,9 @@ ARTEFACT = Artefact(
     action="x", message="{file.name}", sources=("a test",),
 )
 
+def expected(evidence):
+    return 7 if evidence.data in (b"crash", b"hang") else None
+
 def parse(evidence, host):
     word = evidence.data.decode()
     if word == "hang":
@@ -86,6 +89,8 @@ def test_a_unit_that_kills_its_worker_costs_itself_alone(trouble, tmp_path, word
     summary = process([root], tmp_path / "case", workers=2, timeout=2)
     assert names(tmp_path / "case") == ["one", "three", "four"]
     assert sign in reasons(tmp_path / "case")["b"]
+    (lost,) = [row for row in ledger(tmp_path / "case") if row["path"] == "/Trouble/b.bad"]
+    assert (lost["expected"], lost["parsed"], lost["lost"]) == (7, 0, 7), "what the format promised is counted without the parser"
     assert not summary.whole
     assert [row["path"] for row in summary.unreproducible] == ["/Trouble/b.bad"]
 
@@ -115,7 +120,8 @@ def test_what_json_cannot_hold_is_made_safe(trouble, tmp_path):
     process([host(tmp_path, a="odd")], tmp_path / "case", workers=1)
     (record,) = records(tmp_path / "case", "trouble")
     assert record["file.name"] == "lone \\udcff and \x00 nul"
-    assert "file.size" not in record  # no 64-bit integer; the registry's type would not hold
+    assert "file.size" not in record, "no 64-bit integer; the registry's type would not hold"
+    assert record["escadre.overflow"] == {"file.size": str(1 << 70)}
 
 
 @pytest.fixture(scope="module")
