@@ -23,7 +23,7 @@ from commodore.engine.assemble import clean
 from commodore.engine.work import Account, Result
 from scout.console import WRONG_USE, Complaint
 
-SYNC = 2.0
+SYNC = 0.5
 """seconds between two syncs to disk: what a power cut can cost"""
 
 
