@@ -90,6 +90,9 @@ def outdated(path: str | Path) -> str:
         return ""
     if not any((case / "index").glob("parts/*/*/part.json")):
         return f"{escape(case)} has no index yet"
+    parts = [read_part(case / "index" / "parts" / source.dataset / source.collection) for source in stale]
+    if all(part and part["stamp"] == source.stamp for part, source in zip(parts, stale, strict=True)):
+        return f"The index of {escape(case)} was made by another version"
     return f"The index of {escape(case)} is older than the case ({len(stale):,} of {plural(len(wanted), 'part')})"
 
 

@@ -13,6 +13,7 @@ from eye.case import SEVERITIES
 from eye.columns import ROW
 from eye.store import Store
 from eye.values import nanoseconds
+from eye.web import target
 from eye.web.state import State, clause
 
 GROUPINGS = (("host", "Host"), ("technique", "Technique"), ("rule", "Rule"), ("none", "None"))
@@ -144,7 +145,7 @@ def _groups(rows: list[dict[str, Any]], grouping: str) -> Iterator[tuple[str, li
 def detail(store: Store, finding: dict[str, Any], place: int, of: int) -> dict[str, Any]:
     """Why a finding fired, on what, and what it rests on."""
     matched = _pairs(finding.get("escadre.matched"))
-    target = _pairs(finding.get("target"))
+    told = str(finding.get("escadre.reason") or "")
     ids = [str(i) for i in finding.get("escadre.records") or []]
     records = []
     for record in store.by_ids(ids[:SHOWN_RECORDS]):
@@ -159,9 +160,10 @@ def detail(store: Store, finding: dict[str, Any], place: int, of: int) -> dict[s
         **row(finding),
         "place": place + 1,
         "of": of,
-        "reason": str(finding.get("escadre.reason") or ""),
+        "reason": "" if told.rstrip(".") in title(finding) else told,
+        "told": bool(told),
         "matched": matched,
-        "target": target,
+        "target": target.rows(finding.get("target")),
         "rule_facts": facts,
         "records": records,
         "cited": len(ids),

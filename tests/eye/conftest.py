@@ -75,14 +75,15 @@ def case(few: Path, tmp_path: Path) -> Path:
 
 
 class Served:
-    """`eye serve` in its own process."""
+    """`eye serve` in its own process, or another program that serves."""
 
-    def __init__(self, case: Path) -> None:
+    def __init__(self, case: Path, *program: str) -> None:
+        self.case = case
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "eye.cli", "serve", str(case), "--port", str(port)],
+            [sys.executable, *(program or ("-m", "eye.cli", "serve")), str(case), "--port", str(port)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -174,7 +174,7 @@ def test_the_shipped_template_is_tried_first_and_what_the_server_lacks_is_told(l
 
 
 class Flaky(BaseHTTPRequestHandler):
-    """A real way to the real server that answers 429 and 503 to some bulk requests, and cuts one connection after the server has written."""
+    """A real way to the real server that answers 429 and 503 to some bulk requests, and cuts one after the server has written."""
 
     protocol_version = "HTTP/1.1"
     upstream = ""
@@ -217,8 +217,9 @@ def flaky(server, tmp_path_factory):
     folder = tmp_path_factory.mktemp("tls")
     need(shutil.which("openssl"), "openssl")
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-        + ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"],
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1".split()
+        + "-keyout key.pem -out cert.pem".split(),
+        cwd=folder,
         check=True,
         capture_output=True,
     )

@@ -12,8 +12,11 @@ import time
 
 import pytest
 
+import eye.build
 from eye.index import index
+from eye.listing import listing
 from eye.store import Store
+from scout.console import Complaint
 from tests.conftest import ROOT
 
 
@@ -55,7 +58,7 @@ def test_another_version_is_built_again(case):
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_a_kill_at_any_moment_leaves_a_case_whose_next_index_is_whole(case):
     whole = None
-    for delay in (0.4, 0.6, 0.8):
+    for delay in (0.6, 1.0):
         shutil.rmtree(case / "index", ignore_errors=True)
         with subprocess.Popen(
             [sys.executable, "-m", "eye.cli", "index", str(case)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT
@@ -105,6 +108,59 @@ def test_a_torn_records_file_is_named(case):
     one.write_bytes(one.read_bytes()[:-20])
     told = eye("index", case)
     assert told.returncode == 3 and one.name in told.stderr and "Traceback" not in told.stderr
+
+
+def test_several_processes_make_the_same_rows_and_words_as_one(case, monkeypatch):
+    import eye.index
+
+    def answers():
+        store = Store(case, build=False)
+        rows = {r["escadre.id"]: r["_row"] for r in store.rows(store.ask("*:*"), 0, 100_000)}
+        found = [sorted(store.lines(store.ask(q))) for q in ("powershell", '"security auditing"', "message:created", "event.code:4674")]
+        store.close()
+        return rows, found
+
+    alone = (index(case, workers=1), answers())
+    monkeypatch.setattr(eye.index, "LARGE", 1)
+    monkeypatch.setattr(eye.build, "BATCH", 100)
+    shutil.rmtree(case / "index")
+    shared = (index(case, workers=2), answers())
+    assert shared[1] == alone[1] and all(alone[1][1]) and shared[0].records == alone[0].records
+    assert len(list((case / "index").glob("parts/evtx/*/words-1"))) > 0
+
+
+def test_a_file_that_does_not_read_is_named_from_a_worker_too(case, monkeypatch):
+    import eye.index
+
+    monkeypatch.setattr(eye.index, "LARGE", 1)
+    one = sorted((case / "records").glob("evtx/*.zst"))[0]
+    one.write_bytes(one.read_bytes()[:-20])
+    with pytest.raises(Complaint) as caught:
+        index(case, workers=2)
+    assert one.name in caught.value.what and not list((case / "index").glob("parts/*/*"))
+
+
+def test_a_missing_or_old_index_is_built_and_that_is_said(case):
+    first = eye("search", case, "powershell", "--json")
+    assert "has no index yet" in first.stderr and first.stdout
+    assert eye("search", case, "powershell", "--json").stderr == ""
+    one = sorted((case / "records").glob("evtx/*.zst"))[0]
+    os.utime(one, (1, 1))
+    again = eye("search", case, "powershell", "--json")
+    assert "older than the case (1 of" in again.stderr and again.stdout == first.stdout
+    wrong = eye("search", case, "proces.name:x")
+    assert wrong.returncode == 2 and "»proces.name«" in wrong.stderr and "process.name" in wrong.stderr
+
+
+def test_hits_stand_in_columns_that_fit_the_terminal_and_nothing_in_them_acts():
+    shown = [
+        {"@timestamp": "2026-10-31T19:22:03.1184021Z", "host.name": "WS", "event.dataset": "evtx", "message": "m" * 200},
+        {"@timestamp": None, "host.name": "a-host-with-a-name-longer-than-all-columns", "message": "\x1b[31mred\u202e"},
+    ]
+    lines = list(listing(shown, 80))
+    assert len(lines[0]) == 80 and len(lines[1]) <= 80 and lines[0].startswith("2026-10-31 19:22:03.118  WS ") and lines[0].endswith("m…")
+    assert lines[1].startswith("–  ") and lines[0].index("evtx") == lines[1].index("– ", 3) and "\x1b" not in lines[1]
+    assert "m" * 200 in next(listing(shown, None)) and "\\x1b[31mred\\u202e" in list(listing(shown, None))[1]
 
 
 @pytest.mark.parametrize("command", [(), ("index",), ("search",), ("serve",), ("load",)])

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from commodore.schema import registry
+from eye.columns import columns
 from eye.tokens import GAP, MAX_TOKEN, all_tokens, standard_words, words
 from eye.values import address, isotime, nanoseconds, network, span
 
@@ -87,3 +92,38 @@ def test_words_of_a_text_field_keep_names_and_addresses_whole():
         "x",
         "y.z",
     ]
+
+
+VALUES = st.text(alphabet=st.sampled_from("aZ9_.\\- \t\x1f\u00a0\u00e9\u0130\u03a3\u0301\ufdd0\U00020000"), max_size=12)
+
+
+@given(st.lists(VALUES | st.integers() | st.booleans() | st.dictionaries(VALUES, VALUES, max_size=2), max_size=6))
+def test_a_whole_record_has_the_tokens_of_its_values_one_by_one(values):
+    flat = [v for value in values for v in (value.values() if isinstance(value, dict) else [value])]
+    texts = [str(v).lower() if isinstance(v, bool) else str(v) for v in flat]
+    wanted = {token for text in texts for token in words(text)}
+    assert set(all_tokens({"x": values})) - {GAP} == wanted - {GAP}
+
+
+@given(VALUES, VALUES)
+def test_words_of_two_values_never_follow_each_other_without_a_gap(one, other):
+    inside = {pair for text in (one, other) for pair in pairwise(words(text))}
+    assert {pair for pair in pairwise(all_tokens({"x": one, "y": other})) if GAP not in pair} <= inside
+
+
+def test_a_value_longer_than_a_term_keeps_its_words_beside_the_others():
+    assert set(all_tokens({"x": "q" * (MAX_TOKEN + 5), "y": "short"})) - {GAP} == {"q" * MAX_TOKEN, "q" * 5, "short"}
+
+
+def test_values_that_arrow_would_take_wrongly_are_left_out_and_the_others_stay():
+    fields = [registry()[n] for n in ("process.pid", "@timestamp", "source.ip", "event.category", "winlog.event_data", "user.name")]
+    batch = [
+        {"process.pid": 1.5, "@timestamp": "2026-01-01T00:00Z", "source.ip": "192.0.2.1", "event.category": "process", "user.name": 7},
+        {"process.pid": 2**63, "@timestamp": "1601-01-01T00:00:00Z", "source.ip": ["x"], "event.category": ["a", 1, None]},
+        {"process.pid": True, "@timestamp": "2026-01-01T00:00:00.5Z", "winlog.event_data": {"a": True, "b": {"c": [1, "x"]}}},
+        {"process.pid": 4, "@timestamp": None, "event.category": [], "winlog.event_data": "no object", "user.name": "u"},
+    ]
+    pid, time, ip, category, data, user = (column.to_pylist() for column in columns(fields, batch))
+    assert pid == [None, None, None, 4] and time == [None, None, 1767225600500000000, None]
+    assert ip == [address("192.0.2.1"), None, None, None] and category == [["process"], ["a", "1"], None, None]
+    assert data == [None, None, ["a\0true", "b.c\0001", "b.c\0x"], None] and user == ["7", None, None, "u"]
