@@ -16,6 +16,7 @@ from commodore.export import cell, export, moments
 from commodore.reference import main as reference
 from commodore.tables import column, files
 from scout.console import Complaint
+from tests.trees import linux_tree, windows_tree
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +31,14 @@ def case(corpus, tmp_path_factory):
     return place / "case"
 
 
-def from_lines(path):
+def lines_of(path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pandas announces that convert_dates will go
-        return commodore.astype(pd.read_json(path, lines=True, dtype=False, convert_dates=False))
+        return pd.read_json(path, lines=True, dtype=False, convert_dates=False)
+
+
+def from_lines(path):
+    return commodore.astype(lines_of(path))
 
 
 def test_read_and_read_json_agree_in_columns_dtypes_and_values(case):
@@ -44,6 +49,32 @@ def test_read_and_read_json_agree_in_columns_dtypes_and_values(case):
     assert str(a["@timestamp"].dtype) == "datetime64[ns, UTC]"
     assert str(a["winlog.record_id"].dtype) == "str"
     assert str(a["process.pid"].dtype) == "Int64"
+
+
+@pytest.fixture(scope="module")
+def trees(corpus, tmp_path_factory):
+    """A case of a whole Windows tree and a whole Linux tree: every dataset that files give."""
+    place = tmp_path_factory.mktemp("trees")
+    windows_tree(corpus, place / "PC")
+    linux_tree(corpus, place / "web")
+    (place / "web" / "etc" / "cron.d" / "007").write_text("7 0 * * * 007 /usr/bin/true 007\n")
+    process([place / "PC", place / "web"], place / "case", workers=2)
+    return place / "case"
+
+
+def test_every_dataset_is_the_same_table_both_ways(trees):
+    datasets = sorted(p.name for p in (trees / "records").iterdir())
+    assert {"evtx", "mft", "services", "prefetch", "cron", "auth_log", "utmp", "process_tree", "missing_targets"} <= set(datasets)
+    for dataset in datasets:
+        whole, parts = commodore.read(trees, dataset), [lines_of(path) for path in files(trees, dataset)]
+        pd.testing.assert_frame_equal(whole, commodore.astype(pd.concat(parts, ignore_index=True)), obj=dataset)
+        assert len(whole) == sum(map(len, parts))
+
+
+def test_digits_of_a_record_stay_text_both_ways(trees):
+    users = commodore.read(trees, "cron", ["user.name"])["user.name"]
+    assert "007" in users.tolist()
+    assert "007" in from_lines(files(trees, "cron")[0])["user.name"].tolist()
 
 
 def test_where_and_columns_choose(case):
