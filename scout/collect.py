@@ -15,7 +15,7 @@ import sys
 import time
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from scout import __version__, identity, plan, signals
 from scout.archive.writer import ArchiveWriter, Receipt
 from scout.console import WRONG_USE, Complaint, Screen
 from scout.patience import Patience
-from scout.root import Root
+from scout.root import Parts, Root
 from scout.stages import Stages
 from scout.taking import Limits, Taker
 from scout.targets import Target, load, select
@@ -99,9 +99,8 @@ def open_scene(options: Options) -> Scene:
     return Scene(root, wanted, live, Patience(0 if root.answers else ANSWER))
 
 
-def make_plan(scene: Scene, stages: Stages | None = None) -> plan.Plan:
+def make_plan(scene: Scene, on_folder: Callable[[Parts], None] | None = None) -> plan.Plan:
     """Walk the root once: what is there, in the order of work. Reads no content but passwd, which names the homes."""
-    on_folder = (lambda parts: stages.now(scene.root.native(parts))) if stages is not None else None
     files = [target for target in scene.targets if target.paths or target.first]
     root = scene.root
     return plan.make(root, files, identity.profiles(root), identity.variables(root), scene.patience, on_folder)
@@ -143,7 +142,13 @@ def _everything(scene: Scene, taker: Taker, stages: Stages, caught: signals.Caug
                 if caught.number:
                     return
                 taker.live(source)
-        todo = make_plan(scene, stages)
+
+        def enters(folder: Parts) -> None:
+            if caught.number:
+                raise Stopped(caught.reason)
+            stages.now(scene.root.native(folder))
+
+        todo = make_plan(scene, enters)
         for target, pattern in todo.missing:
             taker.missing(target, pattern)
         gc.freeze()  # the plan of a large host is no garbage: it need not be looked through again and again
@@ -205,6 +210,8 @@ def user() -> str:
 def _greet(screen: Screen, scene: Scene, host: dict[str, Any], options: Options, recipients: int) -> None:
     from scout.console import escape, plural
 
+    if screen.quiet:
+        return
     words = [f"SCOUT {__version__}", escape(host["name"]), escape(host.get("os_version") or host["os"]), f"as {user()}",
              f"profile {options.profile} ({plural(len(scene.targets), 'target')})", f"for {plural(recipients, 'recipient')}"]
     screen.say("  ".join(words), "bold")

@@ -5,9 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import signal
 import subprocess
 from pathlib import Path
 
+import pytest
+
+from scout.collect import Options, collect
+from scout.console import Screen
+from scout.keys import keygen
+from scout.stages import Stages
 from tests.conftest import need
 from tests.scout.collecting import *  # noqa: F403  (fixtures)
 from tests.scout.collecting import AS_ROOT, scout
@@ -218,3 +225,25 @@ def test_access_times_of_the_evidence_stay(root, collected):
     os.utime(file, ns=(1_500_000_000_000_000_000, 1_600_000_000_000_000_000))
     collected(root)
     assert file.stat().st_atime_ns == 1_500_000_000_000_000_000
+
+
+def test_a_signal_during_the_walk_ends_it_at_the_next_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C must not wait until a large tree has been walked: the archive is sealed with what there is."""
+    root, out, entered = tmp_path / "root", tmp_path / "out", []
+    for n in range(400):
+        (root / "home" / f"user{n:03d}" / ".ssh").mkdir(parents=True)
+        (root / "home" / f"user{n:03d}" / ".ssh" / "authorized_keys").write_text("x\n")
+    (root / "etc").mkdir()
+    (root / "etc" / "hostname").write_text("h\n")
+    out.mkdir()
+
+    def now(_: Stages, text: str) -> None:
+        entered.append(text)
+        if len(entered) == 10:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(Stages, "now", now)
+    done = collect(Options(recipients=[keygen(tmp_path / "key.txt")], root=root, out=out), Screen(quiet=True))
+    assert done.signal == signal.SIGTERM
+    assert done.receipt.state == "interrupted"
+    assert len(entered) < 20
