@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 
 import pytest
 
 from commodore.console import cut
 from commodore.engine.process import process
-from tests.commodore.cases import commodore, content, ledger, members, records
+from tests.commodore.cases import CLI, ROOT, commodore, content, environment, ledger, members, records
 from tests.conftest import need
 
 
@@ -120,3 +121,29 @@ def test_a_sentence_is_cut_at_a_word():
     assert cut("one two three four five six", 20) == "one two three four…"
     assert cut("short", 80) == "short"
     assert cut("x" * 100, 30) == "x" * 29 + "…"
+
+
+def test_a_bomb_is_read_in_little_memory_and_what_lies_before_it_is_there(corpus, tmp_path):
+    """600 MB of zeros behind one real chunk: a few kB in the archive."""
+    need(sys.platform == "linux", "the peak memory of a process tree")
+    logs = tmp_path / "PC" / "Windows" / "System32" / "winevt" / "Logs"
+    logs.mkdir(parents=True)
+    with (logs / "Security.evtx").open("wb") as out:
+        out.write((corpus / "evtx/omerbenamram+evtx/samples/security.evtx").read_bytes()[: 4096 + 65536])
+        out.truncate(600 << 20)
+    scout = [sys.executable, "-m", "scout.cli"]
+    quiet = {"check": True, "cwd": ROOT, "env": environment(), "capture_output": True}
+    subprocess.run([*scout, "keygen", "-o", str(tmp_path / "key.txt")], **quiet)
+    public = next(w for w in (tmp_path / "key.txt").read_text().split() if w.startswith("age1"))
+    subprocess.run([*scout, "collect", "-r", public, "--root", str(logs.parents[3]), "-o", str(tmp_path)], **quiet)
+    archive = next(tmp_path.glob("*.age"))
+    assert archive.stat().st_size < 1 << 20
+    watch = "import resource, subprocess, sys; c = subprocess.run(sys.argv[1:]).returncode; "
+    watch += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024, file=sys.stderr); sys.exit(c)"
+    command = [*CLI, "process", str(archive), "-i", str(tmp_path / "key.txt"), "-o", str(tmp_path / "case"), "--workers", "2"]
+    done = subprocess.run([sys.executable, "-c", watch, *command], cwd=ROOT, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stderr.split()[-1]) < 300e6, "bytes in the largest process"
+    assert len(records(tmp_path / "case", "evtx")) > 50
+    (row,) = [row for row in ledger(tmp_path / "case") if row["artefact"] == "evtx"]
+    assert row["expected"] == row["parsed"] + row["lost"]
