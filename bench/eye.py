@@ -39,7 +39,8 @@ QUERIES = (
 )
 INDEX = (
     "import sys; from eye.index import index; import json, resource; d = index(sys.argv[1]); "
-    "print(json.dumps([d.records, d.seconds, d.bytes, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))"
+    "peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)); "
+    "print(json.dumps([d.records, d.seconds, d.bytes, peak]))"
 )
 
 
@@ -83,7 +84,7 @@ def main() -> None:
         print(f"records {n:,}  JSON {size / 1e6:,.0f} MB")
         print(
             f"index   {seconds:.1f} s  {n / seconds:,.0f} records/s  {seconds / scan:.1f} plain scans  "
-            f"{on_disk / size:.0%} of the JSON  peak {peak / 1024:,.0f} MB"
+            f"{on_disk / size:.0%} of the JSON  peak of one process {peak / 1024:,.0f} MB"
         )
         print(f"plain   {scan * 1000:,.0f} ms for one DuckDB scan of the JSON lines with contains()")
         store = Store(case, build=False)
