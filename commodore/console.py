@@ -99,7 +99,8 @@ def _tell(summary: Any, screen: Screen) -> None:
     if more > 0:
         screen.say(f"  and {more:,} more → commodore findings {case}")
     place = escape(shlex.quote(str(summary.case)))
-    screen.say(f"Next: eye serve {place}        hunter plan {place} -o plans/")
+    key = "" if all(host.get("recipients") for host in summary.hosts) else " -r age1…"  # plain input: nobody is known who could open backups
+    screen.say(f"Next: eye serve {place}        hunter plan {place} -o plans/{key}")
 
 
 def _short(finding: dict[str, Any], screen: Screen, indent: int) -> str:
