@@ -99,7 +99,7 @@ def _tell(summary: Any, screen: Screen) -> None:
     if more > 0:
         screen.say(f"  and {more:,} more → commodore findings {case}")
     place = escape(shlex.quote(str(summary.case)))
-    key = "" if all(host.get("recipients") for host in summary.hosts) else " -r age1…"  # plain input: nobody is known who could open backups
+    key = "" if all(host.get("recipients") for host in summary.hosts) else " -r age1…"  # plain input: who could open backups?
     screen.say(f"Next: eye serve {place}        hunter plan {place} -o plans/{key}")
 
 
