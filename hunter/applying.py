@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from hunter.checking import Checked, Report, check
 from hunter.identity import facts, require
 from hunter.journal import Journal
 from hunter.mechanisms import Edit, mechanisms
-from hunter.objects import SurpriseError, objects
+from hunter.objects import Described, SurpriseError, objects
 from hunter.objects.files import restore_folder_times
 from hunter.plan import Plan, guarded
 from hunter.run import Run, surprise
@@ -118,7 +118,13 @@ def standing(plan: Plan, path: Path, tree: Tree) -> Outcome | None:
 
 
 def _as_done(run: Run, tree: Tree) -> Outcome:
-    run.as_left(tree, run.things)
+    if found := run.drifted(tree, run.things):
+        told = "; ".join(f"{escape(name)} is not as the journal left it: {escape(what)}" for (_, name), what in list(found.items())[:5])
+        raise Complaint(
+            f"This plan was applied, and something changed since: {told}. Nothing was written now.",
+            "Look at it. If what was removed is there again, something puts it back: collect anew and find that. "
+            f"To take the run back: {run.undo}",
+        )
     if run.applied != set(run.actions):
         raise Complaint("This plan was applied and partly taken back.", f"Take the rest back first: {run.undo}")
     return Outcome(run.actions, len(run.actions), run.journal.path, run.undo, already=True)
@@ -220,26 +226,41 @@ def _forward(run: Run, tree: Tree, told: Told) -> Outcome:
     for kept in run.kept.values():
         run.vault.check(kept, keys)
     untouched = [key for key, thing in run.things.items() if key[0] == "file" and not thing.applied]
-    run.as_left(tree, untouched)
+    run.as_left(tree, untouched, back=False)
     run.settle(tree, run.actions, keys, back=False, told=told)
-    _verified(run, tree)
+    _verified(run, tree, run.things, back=False)
     different, compared = changed(run.opened["areas"], tree, {name for kind, name in run.things if kind == "file"})
     run.add("applied", actions=run.actions, unexplained=different, compared=compared)
     return Outcome(run.actions, len(run.actions), run.journal.path, run.undo, different, compared)
 
 
-def _verified(run: Run, tree: Tree) -> None:
-    """Every object is in the state that the journal says, looked at once more."""
-    for (kind, name), thing in run.things.items():
+def _verified(run: Run, tree: Tree, names: Iterable[tuple[str, str]], *, back: bool) -> None:
+    """The objects that this run wrote are in the state that the journal says, looked at once more."""
+    for kind, name in names:
+        thing = run.things[kind, name]
         try:
             now = objects()[kind].observe(tree, name)
         except UnsafeError as e:
-            raise surprise(name, str(e)) from e
-        if not objects()[kind].same(now, thing.now):
-            raise Complaint(
-                f"{escape(name)} is not as it was left a moment ago: something puts it back.",
-                f"Find what does, or take it all back: {run.undo}",
-            )
+            what = f"{surprise(name, str(e)).what} {run.progress(back=back)}"
+            raise Complaint(what, run.go_on(tree, back=back)) from e
+        if objects()[kind].same(now, thing.now):
+            continue
+        changes = escape(objects()[kind].changes(thing.now, now))
+        if back:
+            what = "something else changed it after HUNTER put it back"
+            do = "Look at it and correct it by hand. Then run the same command again."
+        elif _is_back(kind, now, thing.before):
+            what, do = "something puts it back", f"Find what does. To take the run back: {run.undo}"
+        else:
+            what, do = "something else changed it after HUNTER", f"Look at it and find what does. To take the run back: {run.undo}"
+        raise Complaint(f"{escape(name)} is not as HUNTER left it a moment ago: {changes}; {what}. {run.progress(back=back)}", do)
+
+
+def _is_back(kind: str, now: Described, before: Described) -> bool:
+    """True where the object is what it was before the run; of a file its content or link text tells."""
+    if kind != "file" or now is None or before is None:
+        return objects()[kind].same(now, before)
+    return all(now[name] == before[name] for name in ("type", "sha256", "link"))
 
 
 def _keys(run: Run, key: Path | None) -> list[Any]:
@@ -297,19 +318,22 @@ def _backward(run: Run, tree: Tree, taken: set[str], key: Path | None, told: Tol
     run.recover(tree)
     back = run.applied & taken
     concerned = [k for k, thing in run.things.items() if thing.applied & back]
-    run.as_left(tree, concerned)
+    run.as_left(tree, concerned, back=True, taken=back)
     for _, name in concerned:
         if kept := run.kept.get(name):
             run.vault.check(kept, keys)
     run.add("undo", actions=sorted(back))
     titles = {a["id"]: a["title"] for a in run.opened["actions"]}
     run.settle(tree, set(run.applied) - back, keys, back=True, told=lambda a: told(titles[a]) if a in back else None)
-    _verified(run, tree)
+    _verified(run, tree, concerned, back=True)
     whole = not run.applied
     files = {name for kind, name in run.things if kind == "file"}  # verified by their states, one by one
     if whole:
         _folder_times(run, tree)
     different, compared = changed(run.opened["areas"], tree, files)
+    others = [k for k in run.things if k not in concerned and k[0] == "file"]
+    different += [name for _, name in run.drifted(tree, others)]
+    compared += len(others)
     run.add("undone", actions=sorted(back), unexplained=different, compared=compared)
     return Outcome(sorted(back), len(run.actions), run.journal.path, run.undo, different, compared)
 

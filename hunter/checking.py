@@ -149,8 +149,8 @@ def reseal(plan: Plan, report: Report, tree: Tree) -> Plan:
         if c.found.gone or absent or strange or not c.found.states:
             why = "; ".join(c.found.problems if strange else c.reasons) or c.found.gone
             raise Complaint(
-                f"Action {c.action.id} cannot be sealed: {escape(why)}.",
-                "Take it out of the plan, or correct its target.",
+                f"Action {c.action.id} cannot be sealed: {escape(why)}. Nothing was sealed or changed.",
+                "Take it out of the plan, or correct its target; then run hunter check --seal again.",
             )
         expects[c.action.id] = {p: s.expectation() for p, s in c.found.states.items() if s}
     return sealed_copy(plan, expects, tree.root_ino)

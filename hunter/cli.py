@@ -18,7 +18,13 @@ from scout.options import Json, Version
 
 PlanFile = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan (YAML).")]
 Root = Annotated[Path | None, typer.Option("--root", help="A mounted root instead of this host.")]
-Known = Annotated[list[str] | None, typer.Option("--i-know", metavar="TARGET", help="Override the guard list for this target.")]
+Known = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--i-know", metavar="TARGET",
+        help="Override the guard list for one target: its exact path, or the name of its unit, as in the plan. May be given again.",
+    ),
+]
 Key = Annotated[Path | None, typer.Option("-i", "--identity", metavar="KEY", help="Your key file.")]
 
 
@@ -34,7 +40,9 @@ def build_app() -> typer.Typer:
     @app.command()
     def plan(
         case: Annotated[Path, typer.Argument(metavar="CASE", help="A case of commodore.")],
-        output: Annotated[Path, typer.Option("-o", "--output", help="The plan, or a directory for one plan per host.")],
+        output: Annotated[
+            str, typer.Option("-o", "--output", metavar="PATH", help="The plan. A folder, or a name with / at its end: one plan per host."),
+        ],
         recipient: Annotated[
             list[str] | None,
             typer.Option(
@@ -65,10 +73,11 @@ def build_app() -> typer.Typer:
         with _tree(root) as tree:
             read = load(plan, sealed=not seal)
             report = checking.check(read, plan, tree, known or ())
-            show.report(screen, report, plan, root, dry=False)
+            show.report(screen, report, plan, root, "Check", ends=not seal)
             if not seal:
                 return DONE if report.ready else COULD_NOT
-            show.sealed(screen, checking.reseal(read, report, tree), plan, root)
+            renewed = checking.reseal(read, report, tree)
+            show.sealed(screen, report, checking.check(renewed, plan, tree, known or ()), plan, root)
             return DONE
 
     @app.command()
@@ -92,11 +101,11 @@ def build_app() -> typer.Typer:
                         show.interrupted(screen, so_far, plan, root)
                     return DONE
                 report = checking.check(read, plan, tree, known or ())
-                show.report(screen, report, plan, root, dry=True)
+                show.report(screen, report, plan, root, "Dry run")
                 return DONE if report.ready else COULD_NOT
             outcome = applying.apply(read, plan, tree, known or (), show.ticker(screen, read))
             if isinstance(outcome, checking.Report):
-                show.report(screen, outcome, plan, root, dry=True)
+                show.report(screen, outcome, plan, root, "Refused")
                 return DONE if outcome.ready else COULD_NOT
             show.applied(screen, outcome)
             return PARTIAL if outcome.unexplained else DONE
@@ -121,7 +130,7 @@ def build_app() -> typer.Typer:
         else:
             with _tree(root) as tree:
                 verdicts = verifying.verify(read, plan, tree)
-        show.verdicts(Screen(json_lines=json_lines), verdicts, plan, root)
+        show.verdicts(Screen(json_lines=json_lines), read, verdicts, plan, root)
         return DONE if all(v.gone for v in verdicts) else PARTIAL
 
     @app.command()

@@ -12,6 +12,7 @@ import json
 import os
 import posixpath
 import re
+import shlex
 import stat
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +27,8 @@ from scout.console import WRONG_USE, Complaint, escape, plural
 VERSION = "1"
 ATTACK_VERSION = "2026-08"
 MAX_ACTIONS = 20_000
+STAYS = "collect it (hunter has no expected state) or look at it on the host"
+"""what to do about a file that the persistence starts and the plan does not remove"""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _GLOB = re.compile(r"[*?\[\]{}]")
 _FIELDS = {"id", "mechanism", "kind", "target", "expect", "why", "do", "backup", "reboot", "class", "note"}
@@ -115,13 +118,16 @@ class Plan:
     actions: tuple[Action, ...]
     attack_version: str = ATTACK_VERSION
     sealed: str = ""
+    stays: tuple[tuple[str, str], ...] = ()
+    """(path, why) of what the removed persistence starts and this plan leaves on the host"""
     findings: dict[str, list[str]] = field(default_factory=dict, compare=False)
     """action id → sentences of its findings, for the comments; not part of the seal"""
 
     def body(self) -> dict[str, Any]:
+        stays = [{"path": path, "why": why} for path, why in self.stays]
         return {
             "escadre_plan": VERSION, "host": self.host, "attack_version": self.attack_version, "recipients": list(self.recipients),
-            "actions": [a.to_plan() for a in self.actions],
+            **({"not_in_plan": stays} if stays else {}), "actions": [a.to_plan() for a in self.actions],
         }
 
     def seal(self) -> str:
@@ -135,7 +141,10 @@ class Plan:
             "# Order: stop what runs, cut persistence, quarantine files; what cannot be taken back comes last, behind a barrier.",
         ]
         body = self.body()
-        top = write({k: v for k, v in body.items() if k != "actions"})
+        top = write({k: v for k, v in body.items() if k not in ("actions", "not_in_plan")})
+        if self.stays:
+            told = [f"not in the plan: {path} {why}: {STAYS}" for path, why in self.stays]
+            top += "\n" + "".join(f"# {_comment(line)}\n" for line in told) + write({"not_in_plan": body["not_in_plan"]}) + "\n"
         blocks, stage = [], ""
         for n, action in enumerate(self.actions, 1):
             if (now := catalogue()[action.kind].stage) != stage:
@@ -200,9 +209,11 @@ def guarded(path: Path) -> None:
         if place not in (real, real.parent) and status.st_mode & stat.S_ISVTX:
             loose = 0
         if loose or status.st_uid not in mine:
+            named = shlex.quote(str(place))
+            cure = [f"chown root {named}"] * (status.st_uid not in mine) + [f"chmod go-w {named}"] * bool(loose)
             raise Complaint(
                 f"{place} can be written by others (mode {stat.S_IMODE(status.st_mode):04o}, owner {status.st_uid}).",
-                f"Make it yours alone: chown root {place}; chmod go-w {place}.", WRONG_USE,
+                f"Make it yours alone: {'; '.join(cure)}. Then read what stands in it before you go on.", WRONG_USE,
             )
 
 
@@ -228,13 +239,23 @@ def _plan(path: Path, node: object) -> Plan:
         raise wrong(path, "host and recipients must be text")
     if not recipients:
         raise wrong(path, "it has no recipients, so no backup could be encrypted for you")
-    if extra := set(node) - {"escadre_plan", "host", "attack_version", "recipients", "actions", "seal"}:
+    if extra := set(node) - {"escadre_plan", "host", "attack_version", "recipients", "not_in_plan", "actions", "seal"}:
         raise wrong(path, f"unknown words: {', '.join(sorted(extra))}")
     if len(actions) > MAX_ACTIONS:
         raise wrong(path, f"{len(actions):,} actions; more than {MAX_ACTIONS:,} nobody can have read", "Cut it into several plans.")
     made = tuple(_action(path, n, a) for n, a in enumerate(actions, 1))
     _consistent(path, made)
-    return Plan(dict(host), tuple(recipients), made, str(node.get("attack_version", "")), str(node.get("seal", "")))
+    stays = _stays(path, node.get("not_in_plan", []))
+    return Plan(dict(host), tuple(recipients), made, str(node.get("attack_version", "")), str(node.get("seal", "")), stays)
+
+
+def _stays(path: Path, node: object) -> tuple[tuple[str, str], ...]:
+    found = []
+    for e in node if isinstance(node, list) else [None]:
+        if not isinstance(e, dict) or set(e) != {"path", "why"} or not all(isinstance(v, str) for v in e.values()):
+            raise wrong(path, "not_in_plan must be a list of path and why")
+        found.append((e["path"], e["why"]))
+    return tuple(found)
 
 
 def _action(path: Path, n: int, node: object) -> Action:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import posixpath
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,11 +20,13 @@ from hunter.tree import parts
 _LINE_KINDS = ("cron-entry", "authorized-key")
 _ELEMENT_KINDS = ("ld-so-preload",)
 _LINKS = (".wants/", ".requires/", ".upholds/")
+_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\|HK(?:LM|U|CU|CR|EY_\w+)(?:\\|\Z)")
+"""a native path of Windows: drive, share or registry key"""
 
 
 @dataclass(slots=True)
 class Proposal:
-    """A plan, and the findings that no mechanism removes: (sentence, why not)."""
+    """A plan, and the findings that no mechanism removes: (sentence, why not). `plan.stays` is what the plan leaves on the host."""
 
     plan: Plan
     left: list[tuple[str, str]] = field(default_factory=list)
@@ -57,7 +60,7 @@ def propose(collection: Collection, recipients: Sequence[str]) -> Proposal:
     chosen.sort(key=lambda w: (STAGES.index(catalogue()[w.kind].stage), w.kind, w.target.path, w.target.number or 0, w.target.line or b""))
     actions = tuple(_action(n, w, collection) for n, w in enumerate(chosen, 1))
     sentences = {a.id: [_sentence(f) for f in w.findings] for a, w in zip(actions, chosen, strict=True)}
-    return Proposal(Plan(_host(collection), tuple(recipients), actions, findings=sentences), left)
+    return Proposal(Plan(_host(collection), tuple(recipients), actions, stays=_stays(chosen), findings=sentences), left)
 
 
 def _host(collection: Collection) -> dict[str, str]:
@@ -76,6 +79,8 @@ def _wanted(finding: dict[str, Any], collection: Collection) -> _Wanted | str:
     """What a finding wants to be removed, or why that cannot be planned."""
     target = finding["target"]
     kind, path = str(target.get("kind")), str(target.get("path"))
+    if _WINDOWS.match(path):
+        return "HUNTER removes nothing on Windows yet"
     if kind not in catalogue():
         return f"no mechanism for {kind} yet: by hand"
     try:
@@ -129,6 +134,37 @@ def _payload(one: _Wanted, finding: dict[str, Any]) -> Iterable[_Wanted]:
         usable = isinstance(facts, dict) and facts.get("sha256") and facts.get("type", "file") == "file" and path != one.target.path
         if usable and path.startswith("/") and not path.startswith(guard().not_proposed):
             yield _Wanted("file", "file", Target(path), [finding], {path: facts})
+
+
+def _stays(chosen: Sequence[_Wanted]) -> tuple[tuple[str, str], ...]:
+    """(path, why) of what the removed persistence starts and no action takes, because the case does not hold it.
+
+    Tools of the system, which a command line misuses, are not meant; a library that is loaded into every program is, wherever it lies.
+    """
+    taken = {path for w in chosen for path in (w.target.path, *w.facts)}
+    found: dict[str, str] = {}
+    for w in chosen:
+        for target in (f["target"] for f in w.findings if w.kind != "file"):
+            files = target.get("payload_files")
+            payload = target.get("payload")
+            loaded = (w.target.line or b"").decode(errors="replace").strip() if w.kind in _ELEMENT_KINDS else ""
+            for path in [*(payload if isinstance(payload, list) else ()), *([loaded] if loaded else ())]:
+                of_system = isinstance(path, str) and path.startswith(guard().not_proposed)
+                if not isinstance(path, str) or path in taken or (of_system and path != loaded):
+                    continue
+                facts = files.get(path) if isinstance(files, dict) else None
+                found.setdefault(plain([path])[0], _why_it_stays(facts, of_system=of_system))
+    return tuple(found.items())
+
+
+def _why_it_stays(facts: object, *, of_system: bool) -> str:
+    if not isinstance(facts, dict):
+        return "was not collected"
+    if facts.get("link"):
+        return f"is a link to {plain([facts['link']])[0]}"
+    if facts.get("sha256") and of_system:
+        return "lies in a folder of the system"
+    return "was not collected" if not facts.get("sha256") else "is no regular file"
 
 
 def _starters(one: _Wanted, finding: dict[str, Any], collection: Collection) -> Iterable[_Wanted]:

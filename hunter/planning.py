@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,15 +16,16 @@ from scout.console import DONE, WRONG_USE, Complaint, Screen, escape
 from scout.keys import load_recipients
 
 
-def make(case: Path, output: Path, recipients: Sequence[str], host: str | None, severity: str, screen: Screen) -> int:
+def make(case: Path, output: Path | str, recipients: Sequence[str], host: str | None, severity: str, screen: Screen) -> int:
     """Write the plans and say what is in them. Without `recipients` the backups are for those whom the archive was made for.
 
+    `output` names the plan, or the folder of one plan per host: a folder that exists, or text with a `/` at its end, which is made (0700).
     Complaint where several hosts have findings and one file was named, and where nobody is known who could open the backups.
     """
     given = load_recipients(recipients)[1] if recipients else []
     proposals = [propose(c, given or c.recipients) for c in read(case, severity, host)]
     with_actions = [p for p in proposals if p.plan.actions]
-    folder = output.is_dir() or str(output).endswith("/")
+    folder, output = _is_folder(output), Path(output)
     if len(with_actions) > 1 and not folder:
         names = ", ".join(sorted({escape(p.plan.host.get("name", "?")) for p in with_actions}))
         do = "Name one with --host, or a directory with -o plans/."
@@ -32,18 +34,32 @@ def make(case: Path, output: Path, recipients: Sequence[str], host: str | None, 
         _recipients(proposal.plan)
     written: list[tuple[Proposal, Path]] = []
     for proposal in with_actions:
-        path = output / _name(proposal.plan, [p for _, p in written]) if folder else output
+        written.append((proposal, output / _name(proposal.plan, [p for _, p in written]) if folder else output))
+    _write(written, output if folder else None)
+    show.planned(screen, proposals, written, severity)
+    return DONE
+
+
+def _is_folder(output: Path | str) -> bool:
+    return Path(output).is_dir() or str(output).endswith(("/", os.sep))
+
+
+def _write(plans: Sequence[tuple[Proposal, Path]], folder: Path | None) -> None:
+    """All of them, or none where one of the names is taken."""
+    for path in (p for _, p in plans if os.path.lexists(p)):
+        raise Complaint(f"{path} exists already.", "A plan is never overwritten: give another name with -o.", WRONG_USE)
+    for proposal, path in plans:
         try:
-            if folder:
-                output.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if folder is not None:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as e:
+            raise Complaint(f"{folder} cannot be made: {e.strerror}.", "Give another folder with -o.") from e
+        try:
             write_private(path, proposal.plan.text().encode())
         except FileExistsError as e:
             raise Complaint(f"{path} exists already.", "A plan is never overwritten: give another name with -o.", WRONG_USE) from e
         except OSError as e:
             raise Complaint(f"{path} cannot be written: {e.strerror}.", "Give another place with -o.") from e
-        written.append((proposal, path))
-    show.planned(screen, proposals, written, severity)
-    return DONE
 
 
 def _recipients(plan: Plan) -> None:

@@ -98,8 +98,11 @@ class Run:
     @property
     def undo(self) -> str:
         """The command that takes this run back."""
-        elsewhere = ["--root", str(self.opened["root"])] if self.opened and not self.opened["live"] else []
-        return shlex.join(["hunter", "undo", str(self.journal.path), *elsewhere])
+        return shlex.join(["hunter", "undo", str(self.journal.path), *self._elsewhere])
+
+    @property
+    def _elsewhere(self) -> list[str]:
+        return ["--root", str(self.opened["root"])] if self.opened and not self.opened["live"] else []
 
     @property
     def actions(self) -> list[str]:
@@ -131,7 +134,10 @@ class Run:
             thing.tidy(tree, line["name"], line["mark"])
             self.add("void", of=line["n"])
         else:
-            raise surprise(line["name"], "it is neither as it was before the step that was interrupted nor as that step leaves it")
+            was, left = thing.changes(line["from"], now), thing.changes(line["to"], now)
+            reason = f"it is neither as it was before the step that was interrupted ({was}) nor as that step leaves it ({left})"
+            do = "Look at it and put it into one of the two states; then run the same command again."
+            raise Complaint(f"{surprise(line['name'], reason).what} {self.progress(back=self.undoing)}", do)
 
     def _observe(self, tree: Tree, kind: str, name: str) -> Described:
         try:
@@ -139,16 +145,59 @@ class Run:
         except UnsafeError as e:
             raise surprise(name, str(e)) from e
 
-    def as_left(self, tree: Tree, names: Iterable[Key]) -> None:
-        """Complaint (code 3) where one of the objects is not in the state that the journal left it in. Nothing is written."""
+    def drifted(self, tree: Tree, names: Iterable[Key]) -> dict[Key, str]:
+        """The objects that are not in the state that the journal left them in, and what differs: expected and present."""
+        found: dict[Key, str] = {}
         for kind, name in names:
-            if kind != "loaded" and not objects()[kind].same(self._observe(tree, kind, name), self.things[kind, name].now):
-                raise surprise(name, "it is not as the journal left it")
+            left, one = self.things[kind, name].now, objects()[kind]
+            try:
+                now = one.observe(tree, name)
+            except UnsafeError as e:
+                found[kind, name] = str(e)
+                continue
+            if kind != "loaded" and not one.same(now, left):
+                found[kind, name] = one.changes(left, now)
+        return found
+
+    def as_left(self, tree: Tree, names: Iterable[Key], *, back: bool, taken: Collection[str] = ()) -> None:
+        """Complaint (code 3) where one of the objects is not in the state that the journal left it in. Nothing is written."""
+        if found := self.drifted(tree, names):
+            told = "; ".join(f"{escape(name)} is not as the journal left it: {escape(what)}" for (_, name), what in list(found.items())[:5])
+            more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
+            what = f"{told}{more}. Stopped before writing there. {self.progress(back=back)}"
+            raise Complaint(what, self.go_on(tree, back=back, taken=taken))
+
+    def progress(self, *, back: bool) -> str:
+        """Which actions are done, begun and not, in one sentence."""
+        edits: dict[str, list[bool]] = {a: [] for a in self.actions}
+        for thing in self.things.values():
+            for action in thing.edits:
+                edits[action].append(action in thing.applied)
+        whole, none = [a for a, e in edits.items() if all(e)], [a for a, e in edits.items() if not any(e)]
+        some = [a for a in edits if a not in whole and a not in none]
+        words = (("taken back", none), ("in part", some), ("still removed", whole)) if back else (
+            ("done", whole), ("in part", some), ("not begun", none)
+        )
+        told = [f"{word}: {', '.join(ids[:20])}{' …' if len(ids) > 20 else ''}" for word, ids in words if ids]
+        told[:0] = [] if words[0][1] else [f"{words[0][0]}: none"]
+        return f"So far {'; '.join(told)}."
+
+    def go_on(self, tree: Tree, *, back: bool, taken: Collection[str] = ()) -> str:
+        """What a person does after a surprise. `taken`: the actions that an undo was to take back."""
+        if not back:
+            plan = str(self.journal.path).removesuffix(".journal.jsonl")
+            command = shlex.join(["hunter", "apply", plan, *self._elsewhere, "--yes"])
+            return f"Look at it. When it is as expected again, {command} goes on. What was done is taken back with {self.undo}"
+        bad = {a for key in self.drifted(tree, self.things) for a in self.things[key].applied}
+        others = [word for a in self.actions if a in (self.applied & set(taken)) - bad for word in ("--action", a)]
+        rest = f" Or take back only what is as HUNTER left it: {self.undo} {shlex.join(others)}" if others else ""
+        return f"Look at it. When it is as HUNTER left it, the same command goes on.{rest}"
 
     def settle(self, tree: Tree, wanted: Collection[str], keys: Iterable[Any], *, back: bool, told: Callable[[str], None]) -> None:
         """Bring every object to the state that it has with exactly the `wanted` actions applied. Complaint at the first surprise."""
         assert self.opened is not None
         identities = list(keys)
+        going = self.applied - set(wanted)
         order = self.opened["way_back"] if back else range(len(self.opened["edits"]))
         left = {e["action"]: 0 for e in self.opened["edits"]}
         for e in self.opened["edits"]:
@@ -159,7 +208,11 @@ class Run:
             thing = self.things[key]
             if (action in wanted) != (action in thing.applied):
                 then = thing.applied | {action} if action in wanted else thing.applied - {action}
-                self._change(tree, key, then, identities)
+                try:
+                    self._change(tree, key, then, identities)
+                except Complaint as e:
+                    do = e.do or self.go_on(tree, back=back, taken=going)
+                    raise Complaint(f"{e.what} {self.progress(back=back)}", do, e.code) from e
             left[action] -= 1
             if not left[action] and (action in wanted) != back:
                 told(action)
@@ -173,25 +226,25 @@ class Run:
         try:
             objects()[kind].put(tree, name, thing.now, then, content, mark)
         except (SurpriseError, UnsafeError) as e:
-            self._give_up(tree, str(e))
+            self._give_up(tree, str(e), untouched=kind == "file")
             raise surprise(name, str(e)) from e
         except OSError as e:
             self._give_up(tree, str(e))
-            raise Complaint(
-                f"{escape(name)}: {e.strerror or e}. Stopped there; the journal says what was done before it.",
-                f"Complete it with hunter apply, or take it back: {self.undo}",
-            ) from e
+            raise Complaint(f"{escape(name)}: {e.strerror or e}. Stopped there.") from e
         self.add("done", of=self.journal.lines[-1]["n"])
 
-    def _give_up(self, tree: Tree, reason: str) -> None:
-        """The transition did not happen: say so, and remove its temporary file where that can be done."""
+    def _give_up(self, tree: Tree, reason: str, *, untouched: bool = False) -> None:
+        """The transition did not happen: say so, and remove its temporary file where that can be done.
+
+        `untouched`: nothing was written, whatever is there now (a file is looked at right before it is written).
+        """
         if self.pending is None:
             return
         line = self.pending
         thing = objects()[line["object"]]
         try:
             thing.tidy(tree, line["name"], line["mark"])
-            if thing.same(thing.observe(tree, line["name"]), line["from"]):
+            if untouched or thing.same(thing.observe(tree, line["name"]), line["from"]):
                 self.add("void", of=line["n"], reason=reason)
         except (OSError, UnsafeError) as e:  # decided by `recover` when the object can be looked at again
             self.add("note", reason=f"{reason}; {e}")
@@ -226,5 +279,4 @@ def _writer(data: bytes) -> Content:
 
 def surprise(name: str, reason: str) -> Complaint:
     """The state does not fit: nothing is written to this object."""
-    do = "Look at it; hunter check tells the state of every action."
-    return Complaint(f"{escape(name)}: {escape(reason)}. Stopped before writing there.", do)
+    return Complaint(f"{escape(name)}: {escape(reason)}. Stopped before writing there.")

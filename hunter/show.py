@@ -10,7 +10,7 @@ from pathlib import Path
 from hunter.applying import Outcome
 from hunter.catalogue import catalogue
 from hunter.checking import BLOCKED, DRIFTED, GONE, READY, Report
-from hunter.plan import Action, Plan, load
+from hunter.plan import STAYS, Action, Plan, load
 from hunter.planner import Proposal
 from hunter.vault import write_private
 from hunter.verifying import Verdict
@@ -21,6 +21,8 @@ _TITLE = 46
 """columns of a title, so that row, class and all that stands before it fit into 80"""
 _DATA = 64
 """columns of what stands below a title"""
+BY_HAND = 20
+"""findings of a host that are listed as left to a person; the rest are counted"""
 
 
 def _command(*words: object, root: Path | None = None) -> str:
@@ -57,7 +59,13 @@ def planned(screen: Screen, proposals: Sequence[Proposal], written: Sequence[tup
             screen.emit({
                 "plan": str(path), "host": proposal.plan.host, "actions": [a.to_plan() for a in proposal.plan.actions],
                 "recipients": list(proposal.plan.recipients),
-                "not_planned": [{"finding": f, "reason": r} for f, r in proposal.left], "seal": proposal.plan.seal(),
+                "not_planned": [{"finding": f, "reason": r} for f, r in proposal.left],
+                "not_in_plan": [{"path": p, "why": w} for p, w in proposal.plan.stays], "seal": proposal.plan.seal(),
+            })
+        for proposal in (p for p in proposals if p.left and not p.plan.actions):
+            screen.emit({
+                "plan": None, "host": proposal.plan.host, "actions": [],
+                "not_planned": [{"finding": f, "reason": r} for f, r in proposal.left],
             })
         return
     for proposal, path in written:
@@ -65,22 +73,37 @@ def planned(screen: Screen, proposals: Sequence[Proposal], written: Sequence[tup
         for n, action in enumerate(proposal.plan.actions, 1):
             for line in _row(n, "", action):
                 screen.say(line)
-    for proposal in proposals:
-        for sentence, reason in proposal.left[:20]:
-            screen.say(f"  by hand  {escape(sentence)[:120]}  ({escape(reason)})")
+        _stays(screen, proposal.plan.stays)
+    _by_hand(screen, proposals)
     if not written:
         screen.say(f"Nothing to remove: no finding of severity {severity} or above names something that HUNTER can remove.")
         return
     whom = dict.fromkeys(r for p, _ in written for r in p.plan.recipients)
     screen.say(f"Backups will open with the key of {', '.join(map(_short, whom))}.")
     screen.say("Nothing was changed. Read the plan first.")
-    proposal, path = written[0]
-    unknown = sum(bool(a.missing) for a in proposal.plan.actions)
+    unknown = sum(bool(a.missing) for p, _ in written for a in p.plan.actions)
     if unknown:
-        screen.say(f"The case does not say all that is expected of {plural(unknown, 'action')} (plain files tell no inodes or attributes).")
-        screen.say(f"Look at the host and seal what is there: {_command('check', path, '--seal')}")
-    else:
-        screen.say(f"Next: {_command('apply', path)}")
+        screen.say(f"The case does not say all that is expected of {plural(unknown, 'action')} (plain files tell no inodes or attributes):")
+        screen.say("look at the host and seal what is there.")
+    for n, (proposal, path) in enumerate(written):
+        incomplete = any(a.missing for a in proposal.plan.actions)
+        screen.say(f"{'      ' if n else 'Next: '}{_command('check', path, '--seal') if incomplete else _command('apply', path)}")
+
+
+def _stays(screen: Screen, stays: Sequence[tuple[str, str]]) -> None:
+    for path, why in stays:
+        for line in _columns(f"not in the plan: {escape(path)} {escape(why)}: {STAYS}", 76):
+            screen.say(f"  {line}", style="yellow")
+
+
+def _by_hand(screen: Screen, proposals: Sequence[Proposal]) -> None:
+    for proposal in proposals:
+        name = escape(proposal.plan.host.get("name", "?"))
+        for sentence, reason in proposal.left[:BY_HAND]:
+            told = escape(sentence)
+            screen.say(f"  by hand  {name}: {told if len(told) <= 120 else told[:119] + '…'}  ({escape(reason)})")
+        if (more := len(proposal.left) - BY_HAND) > 0:
+            screen.say(f"  by hand  {name}: {more:,} more (--json names all)")
 
 
 def _short(recipient: str) -> str:
@@ -88,8 +111,8 @@ def _short(recipient: str) -> str:
     return escape(f"{kind} …{rest.split(' ')[0][-8:]}" if rest else f"{kind[:8]}…{kind[-6:]}")
 
 
-def report(screen: Screen, checked: Report, path: Path, root: Path | None, *, dry: bool) -> None:
-    """The table of `check` and of a dry run."""
+def report(screen: Screen, checked: Report, path: Path, root: Path | None, what: str, *, ends: bool = True) -> None:
+    """The table of `check`, of a dry run and of a refusal: `what` says which. `ends`: with what comes next."""
     name = escape(checked.plan.host.get("name", "?"))
     counts = {s: n for s in (READY, DRIFTED, GONE, BLOCKED) if (n := checked.count(s))}
     if screen.json_lines:
@@ -103,7 +126,7 @@ def report(screen: Screen, checked: Report, path: Path, root: Path | None, *, dr
         })
         return
     told = ", ".join(f"{n} {s}" for s, n in counts.items()) or "none"
-    screen.say(f"{'Dry run' if dry else 'Check'} on {name} (matches the plan).  {plural(len(checked.actions), 'action')}: {told}.")
+    screen.say(f"{what} on {name} (matches the plan).  {plural(len(checked.actions), 'action')}: {told}.")
     screen.say(f"Backups need {megabytes(checked.needed)} of {megabytes(checked.free)} free.")
     if checked.copy:
         screen.say("This is not the tree that was collected, or the case does not say: inodes were not compared,")
@@ -114,24 +137,29 @@ def report(screen: Screen, checked: Report, path: Path, root: Path | None, *, dr
         for reason in (*c.reasons, *(f"note: {note}" for note in c.found.notes)):
             for line in _columns(escape(reason), _DATA - 2):
                 screen.say(f"                 {line}")
-    for line in _next(checked, path, root):
+    for line in _next(checked, path, root) if ends else ():
         screen.say(line)
 
 
 def _next(checked: Report, path: Path, root: Path | None) -> list[str]:
     bad = [str(n) for n, c in enumerate(checked.actions, 1) if c.status != READY]
     seal, plan = _command("check", path, "--seal", root=root), shlex.quote(str(path))
+    if not checked.actions:
+        return ["Nothing was changed: the plan has no action."]
     if not bad:
         return ["Nothing was changed.", f"Next: {_command('apply', path, '--yes', root=root)}"]
     if checked.count(BLOCKED) or checked.count(GONE):
-        what = "blocked" if checked.count(BLOCKED) else "gone"
-        return ["Nothing was changed.", f"Take what is {what} out of {plan}, or clear what is in the way; then: {seal}"]
+        gone, blocked = checked.count(GONE), checked.count(BLOCKED)
+        what = " and ".join(w for w, n in (("gone", gone), ("blocked", blocked)) if n)
+        clear = ", or clear what is in the way" if blocked and not gone else ""
+        return ["Nothing was changed.", f"Take what is {what} out of {plan}{clear}; then: {seal}"]
     which = f"action{'s' if len(bad) > 1 else ''} {', '.join(bad[:8])}{' …' if len(bad) > 8 else ''}"
     return ["Nothing was changed.", f"After looking at {which}: {seal}", "then apply with --yes."]
 
 
-def sealed(screen: Screen, plan: Plan, path: Path, root: Path | None) -> None:
-    """Write the plan anew, whole or not at all, and read it back."""
+def sealed(screen: Screen, was: Report, now: Report, path: Path, root: Path | None) -> None:
+    """Write the plan of `now` anew, whole or not at all, and read it back."""
+    plan = now.plan
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)
     write_private(temporary, plan.text().encode())
@@ -143,8 +171,17 @@ def sealed(screen: Screen, plan: Plan, path: Path, root: Path | None) -> None:
     if screen.json_lines:
         screen.emit({"plan": str(path), "seal": plan.seal()})
         return
-    screen.say(f"Sealed {path}: what is there now is what it expects.  seal {plan.seal()[:16]}…")
-    screen.say(f"Next: {_command('apply', path, '--yes', root=root)}")
+    drifted = was.count(DRIFTED)
+    before = f" ({plural(drifted, 'action')} expected something else before)" if drifted else ""
+    screen.say(f"Sealed {path}: what is there now is what it expects{before}.  seal {plan.seal()[:16]}…")
+    screen.say("Nothing on the host was changed.")
+    if now.ready:
+        screen.say(f"Next: {_command('apply', path, '--yes', root=root)}")
+        return
+    for n, c in enumerate(now.actions, 1):
+        if c.status != READY:
+            screen.say(f"Action {n} cannot be applied all the same: {escape('; '.join(c.reasons))}", style=_STYLE[c.status])
+    screen.say(f"Take it out of {shlex.quote(str(path))} or clear what is in the way; then: {_command('check', path, '--seal', root=root)}")
 
 
 def ticker(screen: Screen, plan: Plan) -> Callable[[str], None]:
@@ -221,16 +258,21 @@ def undone(screen: Screen, outcome: Outcome) -> None:
         _emit(screen, outcome)
     elif outcome.already:
         screen.say("Nothing to take back: this run is undone already.")
+    elif not outcome.done:
+        screen.say("Nothing was left to take back of what was asked for.")
+        screen.say(_compared(screen, outcome))
     else:
         screen.say(f"Taken back: {len(outcome.done)} of {outcome.total}, verified.")
         screen.say(_compared(screen, outcome))
 
 
-def verdicts(screen: Screen, found: Sequence[Verdict], path: Path, root: Path | None) -> None:
-    """One line per action, and the sum."""
+def verdicts(screen: Screen, plan: Plan, found: Sequence[Verdict], path: Path, root: Path | None) -> None:
+    """One line per action, the sum, and what was never in the plan."""
     if screen.json_lines:
         for v in found:
             screen.emit({"id": v.action.id, "gone": v.gone, "reason": v.reason, "title": v.action.title})
+        for stays, why in plan.stays:
+            screen.emit({"id": None, "gone": None, "reason": f"never in the plan: {why}", "title": stays})
         return
     for n, v in enumerate(found, 1):
         lines = _row(n, "gone   " if v.gone else "THERE  ", v.action, cls=False)
@@ -243,6 +285,9 @@ def verdicts(screen: Screen, found: Sequence[Verdict], path: Path, root: Path | 
         screen.say(f"Next: {_command('apply', path, root=root)}")
     else:
         screen.say(f"All gone: {plural(len(found), 'target')} looked at.")
+    if plan.stays:
+        were = f"{plural(len(plan.stays), 'payload')} {'was' if len(plan.stays) == 1 else 'were'} never in the plan"
+        screen.say(f"{were}: {', '.join(escape(p) for p, _ in plan.stays)}", style="yellow")
 
 
 def closed(screen: Screen, journal: Path, undo: str, *, there: bool) -> None:

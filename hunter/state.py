@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from scout.archive.facts import rfc3339
+
 NEEDED = {
     "file": ("type", "sha256", "size", "mode", "uid", "gid", "nlink", "xattrs", "parent_ino", "root_ino"),
     "link": ("type", "link", "uid", "gid", "nlink", "parent_ino", "root_ino"),
@@ -45,6 +47,16 @@ class State:
     def same(self, other: State | None) -> bool:
         """Equal in all that a way back restores: type, content, mode, owner, xattrs, number of names, mtime, link text."""
         return other is not None and self.mtime_ns == other.mtime_ns and all(getattr(self, k) == getattr(other, k) for k in _COMPARED)
+
+    def changes(self, now: State) -> list[str]:
+        """What differs in `now`, as `mode was 0644, is 0646`; empty where `same`."""
+        pairs = [(name, getattr(self, name), getattr(now, name)) for name in _COMPARED if name != "xattrs"]
+        told = [(name, _short(was), _short(value)) for name, was, value in pairs if was != value]
+        told += _xattrs(dict(self.xattrs), dict(now.xattrs))
+        found = [f"{name} was {was or 'none'}, is {value or 'none'}" for name, was, value in told]
+        if self.mtime_ns != now.mtime_ns:
+            found.append(f"mtime was {rfc3339(self.mtime_ns)}, is {rfc3339(now.mtime_ns)}")
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """For the journal; `from_json` gives the same State back."""
@@ -114,12 +126,20 @@ def differences(expect: Mapping[str, Any], now: State, *, copy: bool) -> list[tu
     for name, value in expect.items():
         if name in _IDENTITY and (copy or name in ("dev", "mounts", "root_ino")):
             continue
-        if name in current and current[name] != value:
+        if name == "xattrs" and name in current and isinstance(value, Mapping):
+            found += _xattrs(value, current[name])
+        elif name in current and current[name] != value:
             found.append((name, _short(value), _short(current[name])))
     unknown = [m for m in now.mounts if m not in expect.get("mounts", [])]
     if unknown:
         found.append(("mount", "none known", ", ".join(unknown)))
     return found
+
+
+def _xattrs(was: Mapping[str, str], now: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Each extended attribute that differs, with its values in base64."""
+    names = sorted({*was, *now})
+    return [(f"xattrs {n}", _short(was.get(n, "none")), _short(now.get(n, "none"))) for n in names if was.get(n) != now.get(n)]
 
 
 def _short(value: object) -> str:

@@ -31,6 +31,9 @@ class Object(Protocol):
     def same(self, one: Described, other: Described) -> bool:
         """True where both describe the same state."""
 
+    def changes(self, was: Described, now: Described) -> str:
+        """What differs between two states, for a person: what was expected and what is there."""
+
     def put(self, tree: Tree, name: str, now: Described, then: Described, content: Content | None, mark: str) -> None:
         """From `now` to `then`, atomically and synced. Surprise where the object is not in the state `now` right before the write."""
 

@@ -32,6 +32,11 @@ class _Files:
             return one is other
         return State.from_json(one).same(State.from_json(other))
 
+    def changes(self, was: Described, now: Described) -> str:
+        if was is None or now is None:
+            return _presence(was, now)
+        return "; ".join(State.from_json(was).changes(State.from_json(now)))
+
     def put(self, tree: Tree, name: str, now: Described, then: Described, content: Content | None, mark: str) -> None:
         with tree.parent(name) as (folder, last):
             present = _expected(folder, last, now)
@@ -59,6 +64,14 @@ class _Files:
 OBJECT = _Files()
 
 
+def _presence(was: Described, now: Described) -> str:
+    if now is None:
+        return "it was there, is gone" if was else ""
+    state = State.from_json(now)
+    detail = f", sha256 {state.sha256[:12]}…" if state.sha256 else f" to {state.link}" if state.link else ""
+    return f"it was removed, a {state.type} is there (mode {state.mode}, owner {state.uid}:{state.gid}{detail})"
+
+
 def _temporary(mark: str) -> str:
     """Begins with a dot and ends in no known suffix: cron, systemd, sudo and shells all pass over such a name."""
     return f".escadre-{mark}.tmp"
@@ -68,12 +81,12 @@ def _expected(folder: int, name: str, now: Described) -> os.stat_result | None:
     present = state_at(folder, name)
     if now is None:
         if present is not None:
-            raise SurpriseError("something is there that was not there before")
+            raise SurpriseError(_presence(None, present.to_json()))
         return None
     if present is None:
         raise SurpriseError("it is gone")
     if not State.from_json(now).same(present):
-        raise SurpriseError("it is not as it was left")
+        raise SurpriseError("; ".join(State.from_json(now).changes(present)))
     return os.lstat(name, dir_fd=folder)
 
 

@@ -21,6 +21,9 @@ class _Loaded:
     def same(self, one: Described, other: Described) -> bool:
         return one == other
 
+    def changes(self, was: Described, now: Described) -> str:
+        return f"loaded was {(was or {}).get('loaded', 'not known')}, is {(now or {}).get('loaded', 'not known')}"
+
     def put(self, tree: Tree, name: str, now: Described, then: Described, content: Content | None, mark: str) -> None:  # noqa: ARG002
         systemctl("daemon-reload")
         if self.observe(tree, name) != then:  # a unit that failed is kept by the manager until its failure is forgotten

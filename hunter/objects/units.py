@@ -81,6 +81,9 @@ class _Unit:
     def same(self, one: Described, other: Described) -> bool:
         return one == other
 
+    def changes(self, was: Described, now: Described) -> str:
+        return f"it was {(was or {}).get('active', 'not known')}, is {(now or {}).get('active', 'not known')}"
+
     def put(self, tree: Tree, name: str, now: Described, then: Described, content: Content | None, mark: str) -> None:  # noqa: ARG002
         if self.observe(tree, name) == then:
             return

@@ -314,3 +314,40 @@ def test_a_plan_is_never_overwritten_and_a_case_must_be_one(planned, tmp_path) -
     refused(planned, 2, "exists already", "plan", planned.case, "-r", planned.recipient(), "-o", planned.plan)
     refused(planned, 2, "is no case", "plan", tmp_path, "-r", planned.recipient(), "-o", tmp_path / "p.yaml")
     refused(planned, 2, "web01", "plan", planned.case, "-r", planned.recipient(), "-o", tmp_path / "p.yaml", "--host", "web02")
+
+
+def test_a_refused_apply_is_no_dry_run_and_a_gone_target_is_not_sealed_but_taken_out(planned) -> None:
+    at = planned.root / GUILTY["file"][1:]
+    at.chmod(0o700)
+    code, out, _ = hunt("apply", planned.plan, "--root", planned.root, "--yes")
+    assert (code, out.splitlines()[0]) == (3, "Refused on web01 (matches the plan).  5 actions: 4 ready, 1 drifted.")
+    assert "Dry run" not in out
+    at.unlink()
+    _, out, _ = hunt("check", planned.plan, "--root", planned.root)
+    assert f"Take what is gone out of {planned.plan}; then: hunter check" in out
+
+
+def test_a_seal_is_told_in_one_text(planned) -> None:
+    (planned.root / GUILTY["file"][1:]).chmod(0o700)
+    info = planned.root / "var/lib/dpkg/info"
+    info.mkdir(parents=True)
+    code, out, _ = hunt("check", planned.plan, "--root", planned.root, "--seal")
+    assert code == 0
+    assert out.count("Nothing") == 1
+    assert "After looking" not in out
+    sealed, nothing, following = out.splitlines()[-3:]
+    assert sealed.startswith(f"Sealed {planned.plan}: what is there now is what it expects (1 action expected something else before).")
+    assert (nothing, following[:18]) == ("Nothing on the host was changed.", "Next: hunter apply")
+    (info / "cached.list").write_text("/.\n/var/tmp/.cache/helper.sh\n")
+    code, out, _ = hunt("check", planned.plan, "--root", planned.root, "--seal")
+    assert "Next:" not in out
+    assert "Action 5 cannot be applied all the same: /var/tmp/.cache/helper.sh belongs to the package cached" in out
+
+
+def test_who_may_write_a_plan_is_settled_before_its_seal(planned) -> None:
+    planned.plan.write_text(planned.plan.read_text().replace("name: web01", "name: web02"))
+    os.chown(planned.plan, 0, 4)
+    planned.plan.chmod(0o660)
+    refused(planned, 2, f"chmod go-w {planned.plan}. Then read")
+    planned.plan.chmod(0o640)
+    refused(planned, 2, "the seal does not fit")
