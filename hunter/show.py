@@ -280,14 +280,13 @@ def verdicts(screen: Screen, plan: Plan, found: Sequence[Verdict], path: Path, r
         for line in lines:
             screen.say(line, style="green" if v.gone else "red")
     there = sum(not v.gone for v in found)
-    if there:
-        screen.say(f"{there} of {len(found)} still there or back again.")
-        screen.say(f"Next: {_command('apply', path, root=root)}")
-    else:
-        screen.say(f"All gone: {plural(len(found), 'target')} looked at.")
+    gone = f"All gone: {plural(len(found), 'target')} looked at."
+    screen.say(f"{there} of {len(found)} still there or back again." if there else gone)
     if plan.stays:
         were = f"{plural(len(plan.stays), 'payload')} {'was' if len(plan.stays) == 1 else 'were'} never in the plan"
         screen.say(f"{were}: {', '.join(escape(p) for p, _ in plan.stays)}", style="yellow")
+    if there:
+        screen.say(f"Next: {_command('apply', path, root=root)}")
 
 
 def closed(screen: Screen, journal: Path, undo: str, *, there: bool) -> None:
