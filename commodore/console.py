@@ -47,7 +47,7 @@ def process_and_tell(
     if screen.json_lines:
         screen.emit(_machine(summary))
     else:
-        _tell(summary, screen)
+        _tell(summary, screen, len(iocs))
     return DONE if summary.whole else PARTIAL
 
 
@@ -66,11 +66,12 @@ def _machine(summary: Any) -> dict[str, Any]:
     }
 
 
-def _tell(summary: Any, screen: Screen) -> None:
+def _tell(summary: Any, screen: Screen, indicators: int) -> None:
     case = escape(summary.case)
     loaded, refused = summary.rules["loaded"], summary.rules["refused"]
     words = f"rules: {loaded:,} Sigma loaded" + (f", {len(refused):,} refused (commodore rules stats)" if refused else "")
     words = words if loaded or refused else "rules: the persistence table"
+    words += f", indicators from {plural(indicators, 'file')}" if indicators else ""
     screen.say(f"COMMODORE {__version__}  {plural(len(summary.hosts), 'collection')}  {words}")
     for host in summary.hosts:
         note = f"   interrupted: {escape(host['reason'])}" if host["state"] != "complete" else ""
@@ -106,7 +107,7 @@ def _tell(summary: Any, screen: Screen) -> None:
 def _short(finding: dict[str, Any], screen: Screen, indent: int) -> str:
     """What a finding says, in what is left of the line: on a terminal cut at a word to its width, in a pipe whole."""
     text = escape(finding.get("message") or finding.get("rule.name") or "")
-    times = finding.get("escadre.count", 1)
+    times = finding.get("count", 1)
     tail = f"  ({times:,} times)" if times > 1 and f"{times:,} record" not in text else ""
     return cut(text, screen.out.width - indent - len(tail)) + tail if screen.out.is_terminal else text + tail
 
@@ -186,7 +187,8 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def show_ledger(case: Path, screen: Screen, *, everything: bool = False) -> int:
-    """Ledger lines with a reason that an artefact should have read, or all of them."""
+    """Ledger lines with a reason that an artefact should have read, or all of them; machines get all."""
+    everything = everything or screen.json_lines
     lost = shown = unread = 0
     for row in rows(case / "ledger.jsonl"):
         loss = bool(row["reason"]) and bool(row["artefact"]) and not row["reason"].startswith("read together")
@@ -207,16 +209,25 @@ def show_ledger(case: Path, screen: Screen, *, everything: bool = False) -> int:
         screen.say(f"    {row['artefact'] or 'no artefact':<20} {counts}")
         if row["reason"]:
             screen.say(f"    {escape(row['locator'] or ''):<20} {escape(row['reason'])}")
+    interrupted = _interrupted(case)
+    for name, reason in interrupted:
+        screen.say(f"{escape(name)} is interrupted: {escape(reason)}. What came after that is lost.")
     if not screen.json_lines:
         words = f"{plural(lost, 'member')} could not be read in part or whole." if lost else "All that artefacts read was read whole."
         tail = f" {plural(unread, 'member')} no artefact reads (--all lists them)." if unread and not everything else ""
         screen.say(f"{words}{tail}" if shown or not lost else words)
-    return PARTIAL if lost else DONE
+    return PARTIAL if lost or interrupted else DONE
+
+
+def _interrupted(case: Path) -> list[tuple[str, str]]:
+    """Inputs that ended before their end, with the reason."""
+    collections = orjson.loads((case / "case.json").read_bytes())["collections"]
+    return [(c["input"], c["reason"]) for c in collections if c["state"] != "complete"]
 
 
 def show_findings(case: Path, screen: Screen) -> int:
     """All findings, the most severe first."""
-    found = sorted(rows(case / "findings.jsonl.zst"), key=lambda f: SEVERITIES.index(f.get("escadre.severity", "informational")))
+    found = sorted(rows(case / "findings.jsonl.zst"), key=lambda f: SEVERITIES.index(f["escadre.severity"]))
     for finding in found:
         if screen.json_lines:
             screen.emit(finding)

@@ -66,12 +66,12 @@ def _order(hit: Hit) -> tuple[bool, str, str]:
 
 
 def folded(hits: Iterable[Hit], rule: Callable[[str], Rule]) -> Iterator[dict[str, Any]]:
-    """Findings sorted by collection, host, falling severity, rule and group."""
+    """Findings sorted by host, collection, falling severity, rule and group: a collection's id is drawn by chance, a host's name is not."""
     folds: dict[_Key, _Fold] = {}
     for hit in hits:
         folds.setdefault((hit.collection, hit.host, hit.rule, hit.group), _Fold()).add(hit)
     made = [(_finding(key, fold, rule(key[2])), key) for key, fold in folds.items()]
-    for finding, _ in sorted(made, key=lambda m: (m[1][0], m[1][1], -m[0]["event.severity"], m[1][2], m[1][3])):
+    for finding, _ in sorted(made, key=lambda m: (m[1][1], m[1][0], -m[0]["event.severity"], m[1][2], m[1][3])):
         yield finding
 
 

@@ -309,6 +309,21 @@ def below_root(source: str) -> str:
     return source.replace("\\", "/").lstrip("/") if source.startswith("\\\\") else source.lstrip("/")
 
 
+def expanded(path: Path) -> list[Path]:
+    """A directory that is no host and holds archives stands for these archives; everything else for itself."""
+    if not path.is_dir() or plain.host_like(path):
+        return [path]
+    return [file for file in sorted(path.iterdir()) if file.is_file() and _is_archive(file)] or [path]
+
+
+def _is_archive(file: Path) -> bool:
+    try:
+        with file.open("rb") as stream:
+            return stream.read(len(AGE)) == AGE
+    except OSError:
+        return False
+
+
 def recognise(path: Path, identities: Sequence[Any]) -> Collection:
     """The collection that a path holds. Raises Complaint (exit 2) for what is none."""
     if path.is_dir():

@@ -95,19 +95,20 @@ def _time(ns: int) -> str:
 def layout(paths: Iterable[str]) -> str:
     """`windows`, `linux` or '' from the relative paths of a tree: by its top folders, else by the kinds of files in it."""
     tops: set[str] = set()
-    windows_files = files = 0
+    files = 0
+    windows_files = False
     for path in paths:
         low = path.lower()
         if low.startswith("live/"):
             continue
         tops.add(low.split("/", 1)[0])
         files += 1
-        windows_files += low.endswith(WINDOWS_FILES)
+        windows_files = windows_files or low.endswith(WINDOWS_FILES)
     if any(sign in tops for sign in WINDOWS_SIGNS):
         return "windows"
     if any(sign in tops for sign in LINUX_SIGNS):
         return "linux"
-    if (files and windows_files * 2 >= files) or "users" in tops:
+    if windows_files or "users" in tops:
         return "windows"
     return "linux" if files else ""
 

@@ -26,7 +26,7 @@ from commodore.engine.work import Account, Result, Setup, Task, load_detection
 from commodore.host import Host
 from scout.console import WRONG_USE, Complaint
 
-LIBRARIES = ("evtx", "mft", "libscca-python", "orjson", "escadre")
+LIBRARIES = ("evtx", "libscca-python", "orjson", "escadre")
 Progress = Callable[[str, str, int, int, int], None]
 """called with host, what is being read, bytes read, bytes to read, records so far"""
 
@@ -85,7 +85,7 @@ def process(
     A case that has some of the inputs already takes up the others; an interrupted run is gone on with. Raises Complaint.
     """
     start = time.perf_counter()
-    paths = [Path(p) for p in given]
+    paths = [path for p in given for path in inputs.expanded(Path(p))]
     if not paths:
         raise Complaint("nothing to process.", "Give archives, directories laid out like a host, or evidence files.", WRONG_USE)
     setup = Setup(tuple(map(Path, rules)), tuple(map(Path, iocs)), cache, memory)
@@ -155,7 +155,7 @@ def _recognised(paths: list[Path], identities: Sequence[Any], summary: Summary) 
         collection = inputs.recognise(path, identities)
         if found.setdefault(collection.id, collection) is not collection:
             summary.twice.append((str(path), str(found[collection.id].origin)))
-    return [found[key] for key in sorted(found)]
+    return sorted(found.values(), key=lambda collection: (collection.label, collection.id))
 
 
 def _conclude(case: Case, detection: Any, summary: Summary) -> None:

@@ -147,3 +147,23 @@ def test_a_bomb_is_read_in_little_memory_and_what_lies_before_it_is_there(corpus
     assert len(records(tmp_path / "case", "evtx")) > 50
     (row,) = [row for row in ledger(tmp_path / "case") if row["artefact"] == "evtx"]
     assert row["expected"] == row["parsed"] + row["lost"]
+
+
+def test_a_directory_of_archives_stands_for_its_archives(tmp_path) -> None:
+    from commodore.engine.inputs import expanded
+
+    (tmp_path / "b.age").write_bytes(b"age-encryption.org/v1\n-> X25519")
+    (tmp_path / "a.age").write_bytes(b"age-encryption.org/v1\n-> X25519")
+    (tmp_path / "a.age.receipt.json").write_text("{}")
+    assert [p.name for p in expanded(tmp_path)] == ["a.age", "b.age"]
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "passwd").write_text("root:x:0:0::/root:/bin/sh\n")
+    (tmp_path / "var").mkdir()
+    assert expanded(tmp_path) == [tmp_path]
+
+
+def test_event_logs_in_any_layout_are_of_a_windows_host() -> None:
+    from commodore.engine.plain import layout
+
+    assert layout(["rules/a/x.evtx", "rules/a/x.json", "rules/a/x.yml"]) == "windows"
+    assert layout(["case/notes.txt", "etc/passwd", "logs/x.evtx"]) == "linux"
