@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -126,6 +127,8 @@ def _search(
             screen.say(line)
         more = f", {len(shown):,} shown" if len(shown) < total else ""
         screen.note(f"{plural(total, 'hit')} in {plural(store.records, 'record')}{more}")
+        if not total and re.fullmatch(r"\w+([^\w\s:*?\"]\w+)+", query):  # a name such as helper.sh, which stands within longer ones
+            screen.note(f"A word is found as a whole. Within longer text: eye search {escape(case)} '*{escape(query)}*'")
     finally:
         store.close()
 

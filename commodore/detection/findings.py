@@ -14,6 +14,8 @@ RECORDS = 100
 
 _TELLING = ("CommandLine", "ScriptBlockText", "ImagePath", "TargetObject", "TargetFilename", "Image", "ServiceName", "PipeName")
 """fields of Sigma's taxonomy that say most to a person, in this order"""
+_HEADER = frozenset({"EventID", "Channel", "Provider_Name"})
+"""fields that say of which kind an event is, not what happened"""
 _WORDS = 120
 """characters of such a value in a sentence"""
 
@@ -124,7 +126,8 @@ def _sentence(rule: Rule, count: int, hit: Hit) -> str:
     if rule.category == "ioc":
         where = ", ".join(list(hit.matched)[:3])
         return f"{name} was found in {count:,} {'record' if count == 1 else 'records'} ({where})."
-    told = next((hit.matched[field] for field in _TELLING if hit.matched.get(field)), None) or next(iter(hit.matched.values()), "")
+    told = next((hit.matched[field] for field in _TELLING if hit.matched.get(field)), None)
+    told = told or next((value for field, value in hit.matched.items() if field not in _HEADER), "")
     what = " ".join(str(told if not isinstance(told, list) else ", ".join(map(str, told))).split())
     words = f"{name}: {what if len(what) <= _WORDS else what[: _WORDS - 1] + '…'}" if what else name
     return words + (f" ({count:,} records)" if count > 1 else "")
