@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
-import yaml
+from scout.data import load_data
 
 STAGES = ("freeze", "cut", "quarantine", "irreversible")
 CLASSES = ("reversible", "compensable", "irreversible")
@@ -31,9 +30,8 @@ class Entry:
 @cache
 def catalogue() -> dict[str, Entry]:
     """Kind → entry. ValueError where the data is not as it must be."""
-    data = yaml.safe_load(Path(__file__).with_name("catalogue.yaml").read_text(encoding="utf-8"))
     found = {}
-    for kind, e in data.items():
+    for kind, e in load_data("hunter", "catalogue.yaml").items():
         entry = Entry(kind, tuple(e["rows"]), e["verb"], e["stage"], e["class"], e["reboot"], e["what"], e["detail"], e["risk"], e["back"])
         if entry.stage not in STAGES or entry.cls not in CLASSES or entry.reboot not in ("yes", "no"):
             raise ValueError(f"catalogue.yaml: {kind}: stage, class or reboot is none of the known ones")

@@ -11,15 +11,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-
-import yaml
 
 from hunter.objects.units import one_path, unit_of
 from hunter.plan import Action
 from hunter.state import UnsafeError
 from hunter.surgery import AmbiguousError, NotFoundError, find_line, without
 from hunter.tree import View
+from scout.data import load_data
 
 _TOKEN = re.compile(r"\*\*/|\*\*|\*|\{[^{}]*\}|.", re.DOTALL)
 _INFO = "/var/lib/dpkg/info"
@@ -47,9 +45,9 @@ class Guard:
 @cache
 def guard() -> Guard:
     """The list of `guard.yaml`."""
-    data = yaml.safe_load(Path(__file__).with_name("guard.yaml").read_text(encoding="utf-8"))
-    made = {name: tuple(Rule(_pattern(e["match"]), e["why"]) for e in data[name]) for name in ("paths", "units")}
-    return Guard(made["paths"], made["units"], tuple(data["not_proposed"]))
+    listed = load_data("hunter", "guard.yaml")
+    made = {name: tuple(Rule(_pattern(e["match"]), e["why"]) for e in listed[name]) for name in ("paths", "units")}
+    return Guard(made["paths"], made["units"], tuple(listed["not_proposed"]))
 
 
 def _pattern(text: str) -> re.Pattern[str]:

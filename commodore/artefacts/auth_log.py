@@ -6,17 +6,15 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache, lru_cache
-from importlib.resources import files
 from ipaddress import ip_address
 from typing import Any, NamedTuple
-
-import yaml
 
 from commodore import logtime
 from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.lines import Line, lines, shortened, text
+from scout.data import load_data
 
 ARTEFACT = Artefact(
     name="auth_log",
@@ -84,9 +82,8 @@ class _Rule(NamedTuple):
 @cache
 def _rules() -> dict[str, tuple[_Rule, ...]]:
     """Program → rules, from auth_log.yaml. Raises ValueError for an entry that is not of its form."""
-    content = files(__package__).joinpath("auth_log.yaml").read_text(encoding="utf-8")
     found: dict[str, tuple[_Rule, ...]] = {}
-    for names, entries in yaml.safe_load(content).items():
+    for names, entries in load_data("commodore.artefacts", "auth_log.yaml").items():
         found |= dict.fromkeys(names.split(), tuple(map(_rule, entries)))
     return found
 

@@ -17,7 +17,7 @@ import orjson
 
 from commodore import __name__ as tool
 from commodore.artefact import Problem
-from commodore.engine import catalogue, findings, gather, inputs, ledger
+from commodore.engine import catalogue, findings, gather, inputs, ledger, recognise
 from commodore.engine.case import Case, Journal
 from commodore.engine.members import rows as member_rows
 from commodore.engine.plan import Plan
@@ -85,7 +85,7 @@ def process(
     A case that has some of the inputs already takes up the others; an interrupted run is gone on with. Raises Complaint.
     """
     start = time.perf_counter()
-    paths = [path for p in given for path in inputs.expanded(Path(p))]
+    paths = [path for p in given for path in recognise.expanded(Path(p))]
     if not paths:
         raise Complaint("nothing to process.", "Give archives, directories laid out like a host, or evidence files.", WRONG_USE)
     setup = Setup(tuple(map(Path, rules)), tuple(map(Path, iocs)), cache, memory)
@@ -152,7 +152,7 @@ def _rules(detection: Any) -> dict[str, Any]:
 def _recognised(paths: list[Path], identities: Sequence[Any], summary: Summary) -> list[inputs.Collection]:
     found: dict[str, inputs.Collection] = {}
     for path in paths:
-        collection = inputs.recognise(path, identities)
+        collection = recognise.recognise(path, identities)
         if found.setdefault(collection.id, collection) is not collection:
             summary.twice.append((str(path), str(found[collection.id].origin)))
     return sorted(found.values(), key=lambda collection: (collection.label, collection.id))

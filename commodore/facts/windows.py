@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from importlib.resources import files
 from typing import Any
-
-import yaml
 
 from commodore.commandline import expand_windows
 from commodore.evidence import Evidence
 from commodore.hives import open_hive
+from scout.data import load_data
 from scout.formats.regf import Hive, Key
 
 _ROOTS = ("Windows", "WINNT")
@@ -77,9 +75,7 @@ def _zone(key: Key | None) -> str:
 @cache
 def zones() -> dict[str, str]:
     """Windows zone name in upper case → IANA name."""
-    text = files("commodore.facts").joinpath("windows_zones.yaml").read_text(encoding="utf-8")
-    table = yaml.safe_load(text)
-    return {str(name).upper(): str(zone) for name, zone in table.items()}
+    return {str(name).upper(): str(zone) for name, zone in load_data("commodore.facts", "windows_zones.yaml").items()}
 
 
 def _software(hive: Hive) -> dict[str, Any]:

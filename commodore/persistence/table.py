@@ -11,12 +11,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import yaml
-
 from commodore.hits import SEVERITIES, Rule
+from scout.data import parse_yaml
 
 REMOVE = frozenset(("RV", "RK", "RS", "XE", "FQ", "TK", "SV", "WM", "LN", "JS", "UN", "AC", "PK", "MM"))
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # fmt: off
 _KEYS = frozenset((
     "id", "name", "attack", "attack_version", "os", "dataset", "where", "lives", "expected", "judge", "options", "severity", "remove",
@@ -84,7 +82,7 @@ def _texts() -> list[tuple[str, bytes]]:
 
 
 def _documents() -> list[tuple[str, dict[str, Any]]]:
-    return [(name, yaml.load(raw, _LOADER)) for name, raw in _texts()]  # noqa: S506  (the safe loader, in C where it is there)
+    return [(name, parse_yaml(raw)) for name, raw in _texts()]
 
 
 def _mechanism(file: str, row: dict[str, Any]) -> Mechanism:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
-import yaml
+from scout.data import load_data
 
 TYPES = ("keyword", "text", "long", "double", "boolean", "date", "ip", "flattened")
 """keyword: exact string; text: prose, searched by word; long: signed 64 bit; date: RFC 3339 UTC string; flattened: object of strings"""
@@ -26,9 +25,8 @@ class Field:
 @cache
 def registry() -> dict[str, Field]:
     """All fields by name, from `fields.yaml`. Raises ValueError for an entry that the validator refuses."""
-    text = files(__name__).joinpath("fields.yaml").read_text(encoding="utf-8")
     result: dict[str, Field] = {}
-    for name, entry in yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)).items():  # noqa: S506  (a safe loader)
+    for name, entry in load_data(__name__, "fields.yaml").items():
         type_, flags, meaning = _entry(name, entry)
         result[name] = Field(name, type_, meaning, ecs="ecs" in flags, many="many" in flags)
     return result

@@ -7,12 +7,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from importlib.resources import files
 from typing import Any
 
-import yaml
-
 from commodore.schema import registry
+from scout.data import load_data
 
 Values = Mapping[str, str]
 Convert = Callable[[str], Any]
@@ -47,9 +45,8 @@ class Meaning:
 @cache
 def meanings() -> dict[tuple[str, str], Meaning]:
     """(provider in lower case, event id) → meaning. Raises ValueError for an entry that the validator refuses."""
-    text = files("commodore.schema").joinpath("winlog.yaml").read_text(encoding="utf-8")
     result: dict[tuple[str, str], Meaning] = {}
-    for entry in yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # noqa: S506  (a safe loader)
+    for entry in load_data("commodore.schema", "winlog.yaml"):
         meaning = _compile(entry)
         for event in entry["events"]:
             provider, _, code = event.rpartition("/")

@@ -11,13 +11,11 @@ import ipaddress
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
-import yaml
-
 from scout.console import WRONG_USE, Complaint
+from scout.data import load_data
 
 TYPES = ("md5", "sha1", "sha256", "ip", "cidr", "domain", "url", "path", "filename")
 MAX_LINE = 8192
@@ -203,7 +201,7 @@ def _short(text: str) -> str:
 
 @cache
 def _broad() -> dict[str, frozenset[str]]:
-    raw = yaml.safe_load(files("scout.formats").joinpath("indicators.yaml").read_text(encoding="utf-8"))
+    raw = load_data("scout.formats", "indicators.yaml")
     return {k: frozenset(str(v) for v in values) for k, values in raw.items()}
 
 

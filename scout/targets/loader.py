@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from scout.console import WRONG_USE, Complaint
+from scout.data import parse_yaml
 from scout.targets.patterns import braces
 
 HERE = Path(__file__).parent
@@ -116,8 +117,7 @@ def load(paths: Iterable[Path] | None = None) -> Targets:
 
 def _entries(path: Path) -> list[Any]:
     try:
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        document = yaml.load(path.read_bytes(), Loader=loader)  # noqa: S506  (a safe loader, the C one where it was built)
+        document = parse_yaml(path.read_bytes())
     except OSError as e:
         raise Complaint(f"{path}: {e.strerror or e}.", "Give a YAML file with target definitions.", WRONG_USE) from e
     except yaml.YAMLError as e:

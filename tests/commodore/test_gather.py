@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from commodore.engine import gather, inputs
+from commodore.engine import gather, recognise
 from scout.keys import load_identities
 from tests.commodore.cases import ROOT, environment
 
@@ -30,7 +30,7 @@ def scout(*arguments):
 
 
 def test_a_linked_localtime_names_the_zone_in_a_directory(root, tmp_path):
-    host = gather.host(inputs.recognise(root, ()), tmp_path)
+    host = gather.host(recognise.recognise(root, ()), tmp_path)
     assert (host.name, host.timezone) == ("web1", "Europe/Paris")
 
 
@@ -38,6 +38,6 @@ def test_a_linked_localtime_names_the_zone_in_an_archive(root, tmp_path):
     scout("keygen", "-o", tmp_path / "key.txt")
     public = next(w for w in (tmp_path / "key.txt").read_text().split() if w.startswith("age1"))
     scout("collect", "-r", public, "--root", root, "-o", tmp_path)
-    collection = inputs.recognise(next(tmp_path.glob("*.age")), load_identities(tmp_path / "key.txt"))
+    collection = recognise.recognise(next(tmp_path.glob("*.age")), load_identities(tmp_path / "key.txt"))
     host = gather.host(collection, tmp_path)
     assert (host.name, host.timezone) == ("web1", "Europe/Paris")

@@ -150,7 +150,7 @@ def test_a_bomb_is_read_in_little_memory_and_what_lies_before_it_is_there(corpus
 
 
 def test_a_directory_of_archives_stands_for_its_archives(tmp_path) -> None:
-    from commodore.engine.inputs import expanded
+    from commodore.engine.recognise import expanded
 
     (tmp_path / "b.age").write_bytes(b"age-encryption.org/v1\n-> X25519")
     (tmp_path / "a.age").write_bytes(b"age-encryption.org/v1\n-> X25519")

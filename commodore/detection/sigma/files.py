@@ -13,10 +13,10 @@ from commodore.detection.sigma.rule import SigmaRule, rule_from
 from commodore.detection.sigma.values import Unsupported
 from commodore.hits import Refusal
 from scout.console import WRONG_USE, Complaint
+from scout.data import LOADER
 
 MAX_FILE = 1 << 20
 MAX_NESTING = 200
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class RuleFile(NamedTuple):
@@ -81,7 +81,7 @@ def _of_file(f: RuleFile) -> Iterator[SigmaRule | Refusal]:
         if line:
             yield Refusal(f.name, line, "nested too deeply")
             return
-        documents = list(yaml.load_all(text, _LOADER))
+        documents = list(yaml.load_all(text, LOADER))
     except UnicodeDecodeError as e:
         yield Refusal(f.name, f.content.count(b"\n", 0, e.start) + 1, "not UTF-8")
         return
@@ -120,7 +120,7 @@ def _too_deep(text: str) -> int:
 
 def _line(text: str, number: int, key: str) -> int:
     """Line of a key in the numbered document, or of the document's begin. Only refused rules pay for this second reading."""
-    for i, node in enumerate(yaml.compose_all(text, _LOADER)):
+    for i, node in enumerate(yaml.compose_all(text, LOADER)):
         if i == number and node is not None:
             found = _key_line(node, key) if key else None
             return int(found if found is not None else node.start_mark.line) + 1

@@ -6,10 +6,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-import yaml
-
 from commodore.detection.sigma.nodes import FALSE, TRUE, Node, conjunction, disjunction, negation
 from commodore.detection.sigma.values import field_test
+from scout.data import parse_yaml
 
 EVERYWHERE = "*"
 """The channel of rules that name a product and nothing else."""
@@ -45,7 +44,7 @@ class Table(NamedTuple):
 def table() -> Table:
     """The table of this package. Raises ValueError for an entry that the validator refuses."""
     text = files("commodore.detection").joinpath("sigma/logsources.yaml").read_bytes()
-    document = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  (the safe loader, in C where it is there)
+    document = parse_yaml(text)
     extra = set(document) - {"system_fields", "common", "sources"}
     if extra:
         raise ValueError(f"logsources.yaml: unknown part `{extra.pop()}`")
