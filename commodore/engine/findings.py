@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 import zstandard
@@ -13,10 +13,8 @@ from commodore import persistence
 from commodore.engine import case as cases
 from commodore.engine import work
 from commodore.engine.assemble import line
+from commodore.engine.summary import Summary
 from commodore.hits import Hit
-
-if TYPE_CHECKING:
-    from commodore.engine.process import Summary
 
 SHOWN = 10
 ORDER = ("critical", "high", "medium", "low", "informational")

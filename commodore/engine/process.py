@@ -8,7 +8,6 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from commodore.engine.case import Case, Journal
 from commodore.engine.members import rows as member_rows
 from commodore.engine.plan import Plan
 from commodore.engine.pool import Pool
+from commodore.engine.summary import Summary
 from commodore.engine.work import Account, Result, Setup, Task, load_detection
 from commodore.host import Host
 from scout.console import WRONG_USE, Complaint
@@ -29,37 +29,6 @@ from scout.console import WRONG_USE, Complaint
 LIBRARIES = ("evtx", "libscca-python", "orjson", "escadre")
 Progress = Callable[[str, str, int, int, int], None]
 """called with host, what is being read, bytes read, bytes to read, records so far"""
-
-
-@dataclass
-class Summary:
-    """What a run came to. `hosts`: the entries of `collections` in case.json, of all collections of the case."""
-
-    case: Path
-    hosts: list[dict[str, Any]] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-    """inputs that the case already has"""
-    twice: list[tuple[str, str]] = field(default_factory=list)
-    """inputs that are the same collection as another one of this run"""
-    rules: dict[str, Any] = field(default_factory=dict)
-    """`loaded`, `refused`, `digest`"""
-    severities: dict[str, int] = field(default_factory=dict)
-    findings: list[dict[str, Any]] = field(default_factory=list)
-    """the most severe ones, at most ten"""
-    unreproducible: list[dict[str, Any]] = field(default_factory=list)
-    seconds: float = 0.0
-    read: int = 0
-    """bytes of input that this run read"""
-
-    @property
-    def records(self) -> int:
-        """Records in the case."""
-        return sum(sum(h["records"].values()) for h in self.hosts)
-
-    @property
-    def whole(self) -> bool:
-        """Whether every archive had its end and no unit had to be given up."""
-        return all(h["state"] == "complete" for h in self.hosts) and not self.unreproducible
 
 
 def process(

@@ -1,0 +1,38 @@
+"""What a run came to: for the caller, and for the person who reads the screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass
+class Summary:
+    """What a run came to. `hosts`: the entries of `collections` in case.json, of all collections of the case."""
+
+    case: Path
+    hosts: list[dict[str, Any]] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    """inputs that the case already has"""
+    twice: list[tuple[str, str]] = field(default_factory=list)
+    """inputs that are the same collection as another one of this run"""
+    rules: dict[str, Any] = field(default_factory=dict)
+    """`loaded`, `refused`, `digest`"""
+    severities: dict[str, int] = field(default_factory=dict)
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    """the most severe ones, at most ten"""
+    unreproducible: list[dict[str, Any]] = field(default_factory=list)
+    seconds: float = 0.0
+    read: int = 0
+    """bytes of input that this run read"""
+
+    @property
+    def records(self) -> int:
+        """Records in the case."""
+        return sum(sum(h["records"].values()) for h in self.hosts)
+
+    @property
+    def whole(self) -> bool:
+        """Whether every archive had its end and no unit had to be given up."""
+        return all(h["state"] == "complete" for h in self.hosts) and not self.unreproducible
