@@ -42,9 +42,9 @@ class Pages:
         shell = {"case": self.store.case.resolve().name, "records": self.store.records, "finding_count": len(self.found.all), "page": page}
         return self.environment.get_template(template).render(**shell, **content)
 
-    def home(self, _request: Request) -> Response:
+    def home(self, request: Request) -> Response:
         """`/` is Discover."""
-        return RedirectResponse("/discover", 303)
+        return RedirectResponse(f"/discover?{request.url.query}" if request.url.query else "/discover", 303)
 
     def answer(self, state: State) -> discover.Answer:
         """What was asked, computed once per state (page and open record apart)."""
