@@ -27,6 +27,8 @@ from commodore.host import Host
 HITS = ".hits"
 """name under which hits travel among the datasets"""
 LEVEL = 3
+FRAME = 8 << 20
+"""bytes of lines that are compressed together"""
 BEAT = 0.5
 """seconds between two signs of life"""
 
@@ -155,12 +157,14 @@ class Worker:
         self._declared |= {name: made.artefact for name, made in catalogue.derivations().items()}
         self._compressor = zstandard.ZstdCompressor(level=LEVEL)
         self._lines: dict[str, list[bytes]] = {}
+        self._frames: dict[str, list[bytes]] = {}
+        self._weights: dict[str, int] = {}
         self._counts: dict[str, int] = {}
 
     def run(self, task: Task) -> Result:
         """Do all jobs of a task."""
         start = time.perf_counter()
-        self._lines, self._counts = {}, {}
+        self._lines, self._frames, self._weights, self._counts = {}, {}, {}, {}
         result = Result(task.number)
         if task.derive:
             result.accounts.append(self._derive(task))
@@ -170,10 +174,24 @@ class Worker:
                 result.add(given_up(task, partial(self._promised, job, task.host)))
                 continue
             result.accounts += self._read(job, task.host)
-        result.frames = {name: self._compressor.compress(b"".join(lines)) for name, lines in self._lines.items()}
+        for name in self._lines:
+            self._close_frame(name)
+        result.frames = {name: b"".join(frames) for name, frames in self._frames.items()}
         result.counts, result.seconds = self._counts, time.perf_counter() - start
-        self._lines = {}
         return result
+
+    def _write(self, name: str, lines: Iterator[bytes]) -> None:
+        """Lines of a dataset, kept as one piece: many small ones would take several times their length of memory."""
+        piece = b"".join(lines)
+        self._lines.setdefault(name, []).append(piece)
+        self._weights[name] = self._weights.get(name, 0) + len(piece)
+        if self._weights[name] >= FRAME:
+            self._close_frame(name)
+
+    def _close_frame(self, name: str) -> None:
+        if self._weights.get(name):
+            self._frames.setdefault(name, []).append(self._compressor.compress(b"".join(self._lines[name])))
+            self._lines[name], self._weights[name] = [], 0
 
     def _promised(self, job: Job, host: Host, name: str) -> int | None:
         return unit.promised(self._known[name], _evidence(job, host.collection), [])
@@ -201,8 +219,8 @@ class Worker:
         """Finished records of one dataset: rules look at them, then they become lines."""
         hits = self._detection.match(self._declared[name], records, host)
         if hits:
-            self._lines.setdefault(HITS, []).extend(line(hit._asdict()) for hit in hits)
-        self._lines.setdefault(name, []).extend(map(line, records))
+            self._write(HITS, (line(hit._asdict()) for hit in hits))
+        self._write(name, map(line, records))
         self._counts[name] = self._counts.get(name, 0) + len(records)
         self._alive()
 

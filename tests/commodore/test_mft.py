@@ -224,3 +224,18 @@ def test_random_bytes_never_raise():
     for seed in range(20):
         data = b"FILE0\0" + os.urandom(3000 + seed)
         parsed(data)
+
+
+def test_the_windows_7_table_goes_through_a_worker_that_may_take_little_memory(corpus, tmp_path):
+    """60,416 records, 100 MB of lines: what a worker keeps of them must not grow with their number."""
+    from commodore.engine.process import process
+
+    packed = corpus / "ntfs/DFIR-ORC+dfir-orc/tests/OrcLibTest/usn_journal/win7.7z"
+    host = tmp_path / "PC"
+    unpack(packed, host)
+    (host / "mft_win7").rename(host / "$MFT")
+    (host / "usnjrnl_win7").unlink()
+    (host / "vbr_win7").unlink()
+    summary = process([host], tmp_path / "case", memory=320 << 20)
+    assert summary.unreproducible == []
+    assert summary.hosts[0]["records"]["mft"] == 60_416
