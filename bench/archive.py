@@ -156,7 +156,8 @@ def main() -> None:
             small = work / "small"
             small.mkdir()
             build(small, min(given.megabytes, 120))
-            print(kills(work, small, given.kills))
+            print(kills(work, small, given.kills, group=False))
+            print(kills(work, small, given.kills, group=True))
 
 
 if __name__ == "__main__":

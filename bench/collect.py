@@ -1,6 +1,6 @@
 """SCOUT against the stock pipeline, in one run: time, size, memory; start-up; and what SIGKILL leaves.
 
-    python bench/collect.py CORPUS [--size 1000] [--rounds 3] [--kills 50]
+    python -m bench.collect CORPUS [--size 1000] [--rounds 3] [--kills 50]
 
 The root holds files of the corpus, each once per copy, below /var/log. Both sides read everything and encrypt to the same recipient, in
 turn; the best of the rounds counts, since other work on the machine only ever adds. Needs tar, zstd and age.
@@ -19,6 +19,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from bench.common import Memory
 
 SCOUT = [sys.executable, "-c", "from scout.cli import main; main()"]
 LEAST = 4_096
@@ -43,17 +45,14 @@ def build(corpus: Path, root: Path, size: int) -> int:
     return total
 
 
-def timed(command: list[str] | str, **options: object) -> tuple[float, float, int]:
-    """(wall seconds, CPU seconds of all children, peak RSS in bytes) of a command that must succeed."""
+def timed(command: list[str]) -> tuple[float, float]:
+    """(wall seconds, CPU seconds of all children) of a command that must succeed."""
     began = time.perf_counter()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, shell=isinstance(command, str), **options)  # type: ignore[call-overload]
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    assert child.returncode == 0, command
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return time.perf_counter() - began, cpu, usage.ru_maxrss * 1024
+    return time.perf_counter() - began, cpu
 
 
 def collect_command(root: Path, out: Path, public: str) -> list[str]:
@@ -72,11 +71,15 @@ def race(root: Path, work: Path, public: str, rounds: int, size: int) -> None:
         archive = next(out.glob("*.age"))
         written = archive.stat().st_size
         shutil.rmtree(out)
+    (work / "memory").mkdir()
+    child = subprocess.Popen(collect_command(root, work / "memory", public), stdout=subprocess.DEVNULL)
+    memory = Memory(child.pid)
+    assert child.wait() == 0
     ours, theirs = min(scout), min(stock)
     row("wall", f"{ours[0]:.1f} s", f"{theirs[0]:.1f} s", f"{ours[0] / theirs[0]:.2f}", "≤ 1.4")
     row("CPU", f"{ours[1]:.1f} s", f"{theirs[1]:.1f} s", f"{ours[1] / theirs[1]:.2f}", "")
     row("size", f"{written / 1e6:.1f} MB", f"{packed.stat().st_size / 1e6:.1f} MB", f"{written / packed.stat().st_size:.3f}", "≤ 1.1")
-    row("peak RSS", f"{max(one[2] for one in scout) / 1e6:.0f} MB", "", "", "≤ 150 MB")
+    row("peak of both", f"{memory.stop() / 1e6:.0f} MB", "", "", "≤ 150 MB")
     row("speed", f"{size / ours[0] / 1e6:.0f} MB/s", f"{size / theirs[0] / 1e6:.0f} MB/s", "", "")
 
 
@@ -106,7 +109,7 @@ def kills(root: Path, work: Path, public: str, key: Path, points: int, seed: int
         target = chance.randrange(1, full)
         out = work / f"kill{number}"
         out.mkdir()
-        read = killed(collect_command(root, out, public), out, target)
+        read = killed(collect_command(root, out, public), out, target, group=number % 2 == 1)
         if read is None:
             done += 1
             continue
@@ -131,9 +134,11 @@ def idle(work: Path, public: str) -> int:
     return int(done.stdout.split()[-1])
 
 
-def killed(command: list[str], out: Path, target: int) -> int | None:
-    """Stop the program when its archive has `target` bytes, note what it has read, kill it; None where it was done before."""
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+def killed(command: list[str], out: Path, target: int, *, group: bool) -> int | None:
+    """Stop the program when its archive has `target` bytes, note what it has read, kill it, with `group` the process that encrypts too;
+    None where it was done before.
+    """
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
     while child.poll() is None:
         archive = next(out.glob("*.age"), None)
         if archive is not None and archive.stat().st_size >= target:
@@ -141,10 +146,10 @@ def killed(command: list[str], out: Path, target: int) -> int | None:
         time.sleep(0.001)
     if child.poll() is not None:
         return None
-    os.kill(child.pid, signal.SIGSTOP)
+    (os.killpg if group else os.kill)(child.pid, signal.SIGSTOP)
     os.waitpid(child.pid, os.WUNTRACED)
     read = int(next(line for line in Path(f"/proc/{child.pid}/io").read_text().splitlines() if line.startswith("rchar")).split()[1])
-    child.kill()
+    (os.killpg if group else os.kill)(child.pid, signal.SIGKILL)
     child.wait()
     return read
 

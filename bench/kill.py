@@ -1,6 +1,8 @@
 """SIGKILL of a writer at points seeded over its output bytes, and what can be read afterwards.
 
-python -m bench.kill ROOT [--points 50] [--work DIR]
+The writer encrypts in a second process: with --group both are killed at once, else the writer alone.
+
+python -m bench.kill ROOT [--points 50] [--group] [--work DIR]
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,11 +88,12 @@ def start(root: Path, archive: Path, recipient: str, counter: Path) -> subproces
     here = str(Path(__file__).resolve().parent.parent)
     path = os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(root), str(archive), recipient, str(counter)], env={**os.environ, "PYTHONPATH": path}
+        [sys.executable, "-c", CHILD, str(root), str(archive), recipient, str(counter)], env={**os.environ, "PYTHONPATH": path},
+        start_new_session=True,
     )
 
 
-def strike(work: Path, root: Path, recipient: str, key: Path, point: int) -> Outcome | None:
+def strike(work: Path, root: Path, recipient: str, key: Path, point: int, group: bool) -> Outcome | None:
     """Kill a writer when its output has `point` bytes; None where it was faster."""
     archive, counter = work / "killed.age", work / "counter"
     process = start(root, archive, recipient, counter)
@@ -97,7 +101,8 @@ def strike(work: Path, root: Path, recipient: str, key: Path, point: int) -> Out
         while process.poll() is None and (not archive.exists() or archive.stat().st_size < point):
             time.sleep(0.0005)
     finally:
-        process.send_signal(signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            (os.killpg if group else os.kill)(process.pid, signal.SIGKILL)
         process.wait()
     if process.returncode != -signal.SIGKILL:
         return None
@@ -137,7 +142,7 @@ def judge(archive: Path, root: Path, key: Path, read: int) -> Outcome:
     return Outcome(archive.stat().st_size, read, recovered, sealed, wrong, said.state, said.code)
 
 
-def campaign(work: Path, root: Path, points: int, seed: int = 20261122) -> list[Outcome]:
+def campaign(work: Path, root: Path, points: int, *, group: bool = False, seed: int = 20261122) -> list[Outcome]:
     """Kill at `points` places that are spread over the output of an undisturbed run."""
     from scout.keys import keygen
 
@@ -150,15 +155,15 @@ def campaign(work: Path, root: Path, points: int, seed: int = 20261122) -> list[
     rnd = random.Random(seed)
     outcomes: list[Outcome] = []
     while len(outcomes) < points:
-        outcome = strike(work, root, recipient, key, rnd.randrange(1, size * 97 // 100))
+        outcome = strike(work, root, recipient, key, rnd.randrange(1, size), group)
         if outcome is not None:
             outcomes.append(outcome)
     return outcomes
 
 
-def kills(work: Path, root: Path, points: int) -> str:
+def kills(work: Path, root: Path, points: int, *, group: bool) -> str:
     """One line of figures for people."""
-    outcomes = campaign(work, root, points)
+    outcomes = campaign(work, root, points, group=group)
     worst = max(o.read - o.recovered for o in outcomes)
     return (
         f"kill  {points} points: lost at most {worst / (1 << 20):.1f} MiB of what was read (target 8), "
@@ -171,10 +176,11 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("root", type=Path)
     options.add_argument("--points", type=int, default=50)
+    options.add_argument("--group", action="store_true")
     options.add_argument("--work", type=Path)
     given = options.parse_args()
     with tempfile.TemporaryDirectory(dir=given.work) as name:
-        print(kills(Path(name), given.root, given.points))
+        print(kills(Path(name), given.root, given.points, group=given.group))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scout.console import DONE, PARTIAL, Screen, duration, escape, megabytes, plural, run
+from scout.console import DONE, PARTIAL, NoProgress, Screen, duration, escape, megabytes, plural, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +56,7 @@ def _build(case: Path, screen: Screen) -> Built:
         return index(case, progress=_counted(bar, "indexing"))
 
 
-def _counted(bar: Progress, what: str) -> Callable[[str, int], None]:
+def _counted(bar: Progress | NoProgress, what: str) -> Callable[[str, int], None]:
     """A progress call that shows how many records were read, and of which dataset."""
     task = bar.add_task(what, total=None, now="")
     seen = 0

@@ -148,10 +148,12 @@ def _everything(scene: Scene, taker: Taker, stages: Stages, caught: signals.Caug
                 raise Stopped(caught.reason)
             stages.now(scene.root.native(folder))
 
+        gc.disable()
         todo = make_plan(scene, enters)
         for target, pattern in todo.missing:
             taker.missing(target, pattern)
         gc.freeze()  # the plan of a large host is no garbage: it need not be looked through again and again
+        gc.enable()
         for item in stages.files(todo.items):
             if caught.number:
                 return
@@ -161,6 +163,7 @@ def _everything(scene: Scene, taker: Taker, stages: Stages, caught: signals.Caug
     except KeyboardInterrupt:  # a second Ctrl-C: end at once, but seal
         caught.number = caught.number or 2
     finally:
+        gc.enable()
         gc.unfreeze()
 
 

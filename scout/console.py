@@ -11,7 +11,7 @@ import os
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     import typer
@@ -99,15 +99,33 @@ class Screen:
         """One JSON document or line on stdout, for machines."""
         sys.stdout.write(json.dumps(document, ensure_ascii=True, default=str) + "\n")
 
-    def progress(self) -> Progress:
-        """A Rich progress display on stderr: bar, count, time left, what is being read. Disabled in a pipe."""
+    def progress(self) -> Progress | NoProgress:
+        """A progress display on stderr: bar, count, time left, what is being read. Where nobody sees it, one that does nothing."""
+        if self.quiet or self.json_lines or not self.err.is_terminal:
+            return NoProgress()
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
         return Progress(
             TextColumn("  {task.description:<14}", markup=False), BarColumn(bar_width=20), TextColumn("{task.percentage:>3.0f}%"),
-            TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[now]}", markup=False),
-            console=self.err, transient=True, disable=self.quiet or self.json_lines or not self.err.is_terminal,
+            TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[now]}", markup=False), console=self.err, transient=True,
         )
+
+
+class NoProgress:
+    """What is called of a Rich progress display, without any effect, and without loading Rich's."""
+
+    disable = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def add_task(self, *_: object, **__: object) -> Any: ...
+    def remove_task(self, *_: object) -> None: ...
+    def update(self, *_: object, **__: object) -> None: ...
+    def advance(self, *_: object, **__: object) -> None: ...
 
 
 def _console(*, stderr: bool) -> Console:

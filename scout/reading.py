@@ -37,7 +37,10 @@ class Reading:
         """Fill the beginning of `room`; gives the number of bytes."""
         if not self._ahead and not self._ended and not self._patience.seconds and hasattr(os, "readv"):
             return os.readv(self.fd, [room])
-        piece = self.read(len(room))
+        if self._ahead:
+            piece, self._ahead = self._ahead[: len(room)], self._ahead[len(room) :]
+        else:
+            piece = memoryview(self.read(len(room)))
         room[: len(piece)] = piece
         return len(piece)
 

@@ -228,7 +228,9 @@ class Root:
     # facts
 
     def facts(self, parts: Parts, status: os.stat_result, fd: int | None = None) -> dict[str, Any]:
-        """What custody says of a file beyond size and hash; see contracts. Owner names are those of the examined host."""
+        """What custody says of a file beyond size and hash, None where it is not known; see contracts. Owner names are those of the
+        examined host.
+        """
         known = facts.of_stat(status, posix=not self.windows)
         known["parent_ino"], known["root_ino"] = self.folder(parts[:-1])[2], self.ino
         if not self.windows:
@@ -236,7 +238,7 @@ class Root:
         if fd is not None:
             known.setdefault("btime", _birth(fd))
             known["xattrs"] = _xattrs(fd)
-        return {name: value for name, value in known.items() if value is not None}
+        return known
 
     def _open(self, name: str, flags: int, above: int) -> int:
         try:

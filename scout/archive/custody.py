@@ -20,8 +20,6 @@ VERDICTS = ("taken", "missing", "denied", "vanished", "changed while read", "ove
 """What became of a wanted item. Only taken, changed while read and error can have content."""
 NOTHING = hashlib.sha256().hexdigest()
 """`previous` of the first part."""
-_ORDER = ("member", "name", "source", "target", "verdict", "method", "type", "sha256", "sha256_data", "size", "valid")
-_KNOWN = frozenset(_ORDER)
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -88,11 +86,12 @@ def read_part(content: bytes) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     return lines[0], lines[1:]
 
 
-def line(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The line of one item in the order that people read it; None values are left out, but `member`."""
-    ordered = {key: facts[key] for key in _ORDER if facts.get(key) is not None or (key == "member" and key in facts)}
-    ordered.update((key, value) for key, value in facts.items() if value is not None and key not in _KNOWN)
-    return ordered
+def line(member: int | None, name: str, item: Item, verdict: str, size: int | None) -> dict[str, Any]:
+    """The line of an item in the order that people read it. What is not known yet has its place and is None."""
+    return {
+        "member": member, "name": name, "source": item.source, "target": item.target or None, "verdict": verdict, "method": item.method,
+        "type": item.type, "sha256": None, "sha256_data": None, "size": size, "valid": None, **item.facts,
+    }
 
 
 def dump(value: object) -> bytes:

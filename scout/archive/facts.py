@@ -48,6 +48,19 @@ def nanoseconds(text: object) -> int | None:
     return None if seconds is None else seconds * 1_000_000_000 + int((match[2] or "").ljust(9, "0") or 0)
 
 
+def epoch(text: object) -> str:
+    """Seconds since 1970 UTC of what `rfc3339` writes, as PAX has them: `1795230245.123456789`, `-1.5`; '' for anything else."""
+    match = _TIME.fullmatch(text) if isinstance(text, str) else None
+    seconds = _seconds(match[1]) if match else None
+    if match is None or seconds is None:
+        return ""
+    fraction = (match[2] or "").rstrip("0")
+    if fraction and seconds < 0:  # the calendar counts the fraction forwards, the number backwards
+        whole, fraction = -seconds - 1, f"{10 ** len(fraction) - int(fraction):0{len(fraction)}d}"
+        return f"-{whole}.{fraction}"
+    return f"{seconds}.{fraction}" if fraction else f"{seconds}"
+
+
 @lru_cache(maxsize=4096)
 def _seconds(text: str) -> int | None:
     try:
@@ -58,7 +71,8 @@ def _seconds(text: str) -> int | None:
 
 
 def of_stat(status: os.stat_result, *, posix: bool = True) -> dict[str, Any]:
-    """`mtime`, `ctime`, `atime`, `btime`, `mode`, `uid`, `gid`, `nlink`, `ino`, `dev` of a stat result, as far as it has them.
+    """`mtime`, `ctime`, `atime`, `btime`, `mode`, `uid`, `gid`, `nlink`, `ino`, `dev` of a stat result, as far as it has them; a time that
+    no calendar has is None.
 
     `posix=False` for a file of a Windows volume: owner and mode there are made up by the file system driver and are left out.
     """
@@ -73,7 +87,7 @@ def of_stat(status: os.stat_result, *, posix: bool = True) -> dict[str, Any]:
     facts.update(nlink=status.st_nlink, ino=status.st_ino, dev=status.st_dev)
     if posix:
         facts.update(mode=f"{stat.S_IMODE(status.st_mode):04o}", uid=status.st_uid, gid=status.st_gid)
-    return {name: value for name, value in facts.items() if value is not None}
+    return facts
 
 
 def type_of(mode: int) -> str:

@@ -70,7 +70,7 @@ def member(header: Header, records: Mapping[str, str]) -> bytes:
     for key, number in (("uid", header.uid), ("gid", header.gid)):
         if number > _LARGEST_ID:
             more[key] = str(number)
-    data = b"".join(_record(key, value) for key, value in more.items())
+    data = b"".join([_record(key, value) for key, value in more.items()])
     if not data:
         return block(header)
     return _extended(len(data)) + data + bytes(padding(len(data))) + block(header)
@@ -83,11 +83,15 @@ def _extended(size: int) -> bytes:
 
 
 def _record(key: str, value: str) -> bytes:
-    body = b" " + key.encode() + b"=" + value.encode("utf-8", "surrogatepass") + b"\n"
-    size = len(body) + 2
-    while len(b"%d" % size) + len(body) != size:
-        size = len(b"%d" % size) + len(body)
-    return b"%d" % size + body
+    body = f" {key}={value}\n".encode("utf-8", "surrogatepass")
+    return _stated(len(body)) + body
+
+
+@lru_cache(maxsize=1024)
+def _stated(size: int) -> bytes:
+    """The length before a record of `size` bytes; it counts itself."""
+    whole = size + len(str(size))
+    return b"%d" % (size + len(str(whole)))
 
 
 def records(data: bytes) -> dict[str, str]:

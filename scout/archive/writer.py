@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,7 +22,7 @@ from scout.archive import content, custody, facts, sparse, tar
 from scout.archive.content import Readable
 from scout.archive.custody import Item
 from scout.archive.live import Lines
-from scout.archive.outlet import File, Outlet, Seal
+from scout.archive.outlet import Outlet, Seal
 from scout.console import Complaint
 
 SEAL_BYTES = 4 << 20
@@ -67,8 +68,7 @@ class ArchiveWriter:
         self._names: set[int] = set()
         self._open: tuple[dict[str, Any], int] | None = None
         self._stop = ""
-        self._file = File(self.path)
-        self._out = Outlet(self._file, recipients)
+        self._out = Outlet(self.path, recipients)
         self._begin(custody.dump(self.header) + b"\n")
 
     def __enter__(self) -> Self:
@@ -91,17 +91,7 @@ class ArchiveWriter:
         """
         name = item.name
         self._leave_group(item.group)
-        line = {
-            "member": self._members,
-            "name": name,
-            "source": item.source,
-            "target": item.target,
-            "verdict": "taken",
-            "method": item.method,
-            "type": item.type,
-            "size": item.size,
-            **item.facts,
-        }
+        line = custody.line(self._members, name, item, "taken", item.size)
         if not self._first(name):
             return self._enter({**line, "member": None, "verdict": "error", "error": "second item of this name"}, item.group)
         if not 0 <= item.size <= tar.MAX_SIZE:
@@ -123,18 +113,7 @@ class ArchiveWriter:
 
     def verdict(self, item: Item, verdict: str, **more: Any) -> dict[str, Any]:
         """Custody line of a wanted item without content: missing, denied, over limit (`head`, `tail`: bytes) …, link, directory."""
-        line = {
-            "member": None,
-            "name": item.name,
-            "source": item.source,
-            "target": item.target,
-            "verdict": verdict,
-            "method": item.method,
-            "type": item.type,
-            **({"size": item.size} if item.size else {}),
-            **item.facts,
-            **more,
-        }
+        line = custody.line(None, item.name, item, verdict, item.size or None) | more
         self._leave_group(item.group)
         return self._enter(line, item.group)
 
@@ -199,7 +178,7 @@ class ArchiveWriter:
     @property
     def written(self) -> int:
         """Bytes in the archive file."""
-        return self._file.size
+        return self._out.written
 
     # inside
 
@@ -218,16 +197,7 @@ class ArchiveWriter:
     def _live(self, source: str, pieces: Any, size: int, more: Mapping[str, Any]) -> None:
         self._leave_group(None)
         name = f"live/{source}.jsonl"
-        line = {
-            "member": self._members,
-            "name": name,
-            "source": name,
-            "verdict": "taken",
-            "method": "api",
-            "type": "live",
-            "size": size,
-            **more,
-        }
+        line = custody.line(self._members, name, Item(source=name, type="live"), "taken", size) | dict(more)
         if not self._first(name):
             raise ValueError(f"the live source {source} was written before")
         stored = self._header(name, size, {}, {}, None)
@@ -246,33 +216,23 @@ class ArchiveWriter:
         self._first(name)
         self._header(name, len(text), {}, {}, None)
         self._out.write(text + bytes(tar.padding(len(text))))
-        self._lines.append(
-            custody.dump(
-                {
-                    "member": 0,
-                    "name": name,
-                    "source": name,
-                    "verdict": "taken",
-                    "type": "collection",
-                    "sha256": hashlib.sha256(text).hexdigest(),
-                    "size": len(text),
-                }
-            )
-        )
+        line = {"member": 0, "name": name, "source": name, "verdict": "taken", "type": "collection"}
+        self._lines.append(custody.dump({**line, "sha256": hashlib.sha256(text).hexdigest(), "size": len(text)}))
 
     def _header(
         self, name: str, size: int, known: Mapping[str, Any], records: dict[str, str], extents: Sequence[tuple[int, int]] | None
     ) -> int:
         """Write headers (and a sparse map); gives the position in the plaintext where the member's content ends."""
-        pax = {"ESCADRE.member": str(self._members), **records, **_times(known)}
-        unknown = [key for key in ("mode", "uid", "gid", "mtime") if key not in known]
+        times = _times(known)
+        seconds, _, fraction = times.get("mtime", "0").partition(".")
+        if not fraction and 0 <= int(seconds) < 8**11:  # the header itself holds it
+            times.pop("mtime", None)
+        owned, more = _ownership(*map(known.get, ("mode", "uid", "gid", "owner", "group_name")))
+        pax = {"ESCADRE.member": str(self._members), **records, **times, **more}
+        unknown = [key for key in ("mode", "uid", "gid", "mtime") if known.get(key) is None]
         if unknown and name.startswith("files/"):
             pax["ESCADRE.unknown"] = " ".join(unknown)
         table = b""
-        for fact, key in (("owner", "uname"), ("group_name", "gname")):
-            text = str(known.get(fact) or "")
-            if len(text) > 31 or not text.isascii():
-                pax[key] = text
         raw = name.encode("utf-8")
         if extents is not None:
             pax |= {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": name, "GNU.sparse.realsize": str(size)}
@@ -280,18 +240,7 @@ class ArchiveWriter:
             folder, _, last = raw.rpartition(b"/")
             raw = folder + b"/GNUSparseFile.0/" + last
             size = len(table) + sum(length for _, length in extents)
-        seconds = (facts.nanoseconds(known.get("mtime")) or 0) // 1_000_000_000
-        header = tar.Header(
-            name=raw,
-            size=size,
-            type=b"0",
-            mode=_octal(known.get("mode")),
-            uid=_id(known.get("uid")),
-            gid=_id(known.get("gid")),
-            mtime=seconds,
-            owner=_ascii(known.get("owner")),
-            group=_ascii(known.get("group_name")),
-        )
+        header = tar.Header(name=raw, size=size, type=b"0", mtime=int(seconds), **owned)
         self._out.write(tar.member(header, pax) + table)
         self._members += 1
         return self._out.total + size - len(table)
@@ -303,7 +252,7 @@ class ArchiveWriter:
         return self._enter(line, group)
 
     def _enter(self, line: dict[str, Any], group: custody.Group | None) -> dict[str, Any]:
-        line = custody.line(line)
+        line = {key: value for key, value in line.items() if value is not None or key == "member"}
         self.totals[line["verdict"]] += 1
         size = line.get("size", 0) if line["member"] is not None else 0
         self.totals["bytes"] += size
@@ -336,11 +285,11 @@ class ArchiveWriter:
         )
 
     def _write_receipt(self, state: str, head: str) -> Receipt:
-        digest = self._file.sha256.hexdigest()
+        digest = self._out.sha256
         receipt = Receipt(
             archive=self.path.name,
             archive_sha256=digest,
-            size=self._file.size,
+            size=self._out.written,
             chain_head=head,
             code=custody.receipt_code(head, digest),
             state=state,
@@ -363,25 +312,23 @@ def receipt_path(archive: Path) -> Path:
 
 
 def _times(known: Mapping[str, Any]) -> dict[str, str]:
-    """PAX times: mtime only where the header cannot hold it; atime, ctime and the birth time (libarchive's key) where known."""
-    found = {}
-    for fact, key in (("mtime", "mtime"), ("atime", "atime"), ("ctime", "ctime"), ("btime", "LIBARCHIVE.creationtime")):
-        value = facts.nanoseconds(known.get(fact))
-        if value is None or (fact == "mtime" and value % 1_000_000_000 == 0 and 0 <= value < 8**11 * 1_000_000_000):
-            continue
-        seconds, fraction = divmod(abs(value), 1_000_000_000)
-        found[key] = f"{'-' if value < 0 else ''}{seconds}" + (f".{fraction:09d}".rstrip("0") if fraction else "")
-    return found
+    """PAX times: what is known of mtime, atime, ctime and the birth time (libarchive's key)."""
+    pairs = (("mtime", "mtime"), ("atime", "atime"), ("ctime", "ctime"), ("btime", "LIBARCHIVE.creationtime"))
+    return {key: text for fact, key in pairs if (text := facts.epoch(known.get(fact)))}
 
 
-def _octal(mode: object) -> int:
-    text = str(mode or "")
-    return int(text, 8) if text and set(text) <= set("01234567") and len(text) <= 6 else 0o600
-
-
-def _id(number: object) -> int:
-    return number if isinstance(number, int) and 0 <= number < 1 << 32 else 0
-
-
-def _ascii(text: object) -> bytes:
-    return str(text or "").encode("ascii", "replace")
+@lru_cache(maxsize=1024)
+def _ownership(
+    mode: str | None, uid: int | None, gid: int | None, owner: str | None, group: str | None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Fields of a header, and the PAX records of names that it cannot hold. A host has few owners and modes."""
+    octal = mode or ""
+    fields = {
+        "mode": int(octal, 8) if octal and set(octal) <= set("01234567") and len(octal) <= 6 else 0o600,
+        "uid": uid if uid is not None and 0 <= uid < 1 << 32 else 0,
+        "gid": gid if gid is not None and 0 <= gid < 1 << 32 else 0,
+        "owner": (owner or "").encode("ascii", "replace"),
+        "group": (group or "").encode("ascii", "replace"),
+    }
+    names = (("uname", owner or ""), ("gname", group or ""))
+    return fields, {key: name for key, name in names if len(name) > 31 or not name.isascii()}

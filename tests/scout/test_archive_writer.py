@@ -333,8 +333,16 @@ def test_size_is_within_ten_percent_of_the_stock_pipeline(archive: Path, tmp_pat
     assert archive.stat().st_size <= 1.10 * (tmp_path / "stock.age").stat().st_size
 
 
-DISK_FULL = """
-import io, os, resource, sys
+WAYS = ("beside", "within")
+"""the press in a process of its own, and in a thread"""
+FORCED = """
+import sys
+from scout.archive import link
+way = sys.argv.pop()
+link._may_fork = lambda: way == "beside"
+"""
+DISK_FULL = FORCED + """
+import io, os, resource
 from scout.archive import ArchiveWriter, Item
 from scout.console import Complaint
 from scout.keys import load_recipients
@@ -350,12 +358,13 @@ print(receipt.state, receipt.archive_sha256, receipt.code, writer.sealed.items)
 """
 
 
-def test_a_full_disk_ends_in_one_clear_complaint_and_what_was_sealed_reads(archive: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_a_full_disk_ends_in_one_clear_complaint_and_what_was_sealed_reads(archive: Path, tmp_path: Path, way: str) -> None:
     from scout.keys import load_identities
     from scout.verify import verify
 
     public = keygen(tmp_path / "key.txt")
-    done = subprocess.run([sys.executable, "-c", DISK_FULL, archive, public], stdout=subprocess.PIPE, check=True, text=True, cwd=ROOT)
+    done = subprocess.run([sys.executable, "-c", DISK_FULL, archive, public, way], stdout=subprocess.PIPE, check=True, text=True, cwd=ROOT)
     what, do, receipt = done.stdout.splitlines()
     assert what == f"{archive} could not be written any further: File too large."
     assert "seals are kept and readable" in do
@@ -364,6 +373,72 @@ def test_a_full_disk_ends_in_one_clear_complaint_and_what_was_sealed_reads(archi
     verdict = verify(archive, load_identities(tmp_path / "key.txt"), code)
     assert (verdict.state, verdict.receipt, verdict.items) == ("interrupted", "agrees", int(items))
     assert verdict.items >= 2
+
+
+SAME = FORCED + """
+import io, os, random, psutil
+from scout.archive import ArchiveWriter, Item
+from scout.keys import load_recipients
+rnd = random.Random(3)
+with ArchiveWriter(sys.argv[1], load_recipients([sys.argv[2]])[0], {"collection": "same"}) as writer:
+    print(len(psutil.Process().children()))
+    for n in range(60):
+        size = rnd.randrange(1, 700_000)
+        writer.add(Item(source=f"/{n}", size=size), io.BytesIO(rnd.randbytes(size // 3) + bytes(size - size // 3)))
+    writer.add(Item(source="/hole", size=1 << 30, extents=((5 << 20, 10),)), io.BytesIO(b"x" * (5 << 20) + b"0123456789"))
+    print(writer.finish().archive_sha256)
+print(len(psutil.Process().children()))
+"""
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_press_works_beside_and_within(archive: Path, tmp_path: Path, way: str) -> None:
+    from scout.keys import load_identities
+
+    public = keygen(tmp_path / "key.txt")
+    done = subprocess.run([sys.executable, "-c", SAME, archive, public, way], stdout=subprocess.PIPE, check=True, text=True, cwd=ROOT)
+    assert done.stdout.split() == [str(int(way == "beside")), hashlib.sha256(archive.read_bytes()).hexdigest(), "0"]
+    rnd = random.Random(3)
+    with tarfile.open(fileobj=io.BytesIO(plaintext(archive, load_identities(tmp_path / "key.txt")[0]))) as opened:
+        for n in range(60):
+            size = rnd.randrange(1, 700_000)
+            assert opened.extractfile(f"files/root/{n}").read() == rnd.randbytes(size // 3) + bytes(size - size // 3)
+        assert opened.getmember("files/root/hole").size == 1 << 30
+        assert opened.getnames()[-1] == "end.json"
+
+
+STRUCK = FORCED + """
+import io, os, psutil
+from scout.archive import ArchiveWriter, Item
+from scout.console import Complaint
+from scout.keys import load_recipients
+writer = ArchiveWriter(sys.argv[1], load_recipients([sys.argv[2]])[0], {"collection": "struck"})
+try:
+    for n in range(1000):
+        if n == 40:
+            psutil.Process().children()[0].kill()
+        writer.add(Item(source=f"/{n}", size=1 << 20), io.BytesIO(os.urandom(1 << 20)))
+except Complaint as c:
+    print(c.what)
+receipt = writer.abort("killed")
+print(receipt.state, receipt.archive_sha256, receipt.size, receipt.code, writer.sealed.items)
+"""
+
+
+def test_a_press_that_is_killed_is_said_and_what_was_sealed_reads(archive: Path, tmp_path: Path) -> None:
+    from scout.keys import load_identities
+    from scout.verify import verify
+
+    public = keygen(tmp_path / "key.txt")
+    command = [sys.executable, "-c", STRUCK, archive, public, "beside"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, cwd=ROOT)
+    what, receipt = done.stdout.splitlines()
+    assert what == f"{archive} could not be written any further: the process that encrypts was killed by signal 9."
+    state, digest, size, code, items = receipt.split()
+    assert (state, digest, int(size)) == ("interrupted", hashlib.sha256(archive.read_bytes()).hexdigest(), archive.stat().st_size)
+    verdict = verify(archive, load_identities(tmp_path / "key.txt"), code)
+    assert (verdict.state, verdict.receipt, verdict.items) == ("interrupted", "agrees", int(items))
+    assert verdict.items >= 20
 
 
 def test_stop_seals_what_there_is(archive: Path, identity) -> None:
@@ -507,14 +582,15 @@ def test_facts_of_a_file_are_what_stat_says(tmp_path: Path) -> None:
     assert "mode" not in of_stat(path.stat(), posix=False)
 
 
-def test_killed_anywhere_it_loses_less_than_8_mib_and_no_sealed_member(tmp_path: Path) -> None:
+@pytest.mark.parametrize("group", [False, True], ids=["alone", "with its press"])
+def test_killed_anywhere_it_loses_less_than_8_mib_and_no_sealed_member(tmp_path: Path, group: bool) -> None:
     sys.path.insert(0, str(ROOT))
     from bench.archive import build
     from bench.kill import BUDGET, campaign
 
     (tmp_path / "root").mkdir()
     build(tmp_path / "root", 60)
-    outcomes = campaign(tmp_path, tmp_path / "root", points=8)
+    outcomes = campaign(tmp_path, tmp_path / "root", points=8, group=group)
     for outcome in outcomes:
         assert outcome.read - outcome.recovered <= BUDGET, outcome
         assert (outcome.wrong, outcome.verdict, outcome.code) == ([], "interrupted", 1)

@@ -1,0 +1,111 @@
+"""The archive file on its way to the disk."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+import queue
+import threading
+from pathlib import Path
+
+from scout.console import Complaint
+
+CHUNK = 1 << 16
+"""plaintext bytes of one chunk of age"""
+
+
+class File:
+    """The archive file: created, never overwritten, mode 0600; hashes and counts what was written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0), 0o600)
+        except FileExistsError:
+            raise Complaint(f"{path} exists already.", "An archive is never overwritten: give another name or directory.") from None
+        except OSError as e:
+            raise Complaint(f"{path} cannot be written: {e.strerror}.", "Give a directory that exists and can be written (-o).") from e
+        self.sha256 = hashlib.sha256()
+        self.size = 0
+        self.error: OSError | None = None
+        self._waiting = io.BytesIO()
+        self._header = -1
+        self._due: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._syncer: threading.Thread | None = None
+
+    def write(self, data: bytes) -> int:
+        """What age gives: its header, then chunks. They wait for `push`, a frame's at a time."""
+        if self._header < 0 and len(data) == CHUNK + 16:
+            self._header = self.size + self._waiting.tell()
+        return self._waiting.write(data)
+
+    @property
+    def chunks(self) -> int:
+        """Whole chunks of age that are in the file."""
+        return max(self.size - self._header, 0) // (CHUNK + 16) if self._header >= 0 else 0
+
+    def push(self) -> None:
+        """Hand to the system what waits."""
+        if self.error is not None:
+            raise self.error
+        view = self._waiting.getbuffer()[: self._waiting.tell()]
+        self._waiting.seek(0)
+        while view:
+            try:
+                n = os.write(self._fd, view)
+            except OSError as e:
+                self.error = e
+                raise
+            self.sha256.update(view[:n])
+            self.size += n
+            view = view[n:]
+
+    def flush(self) -> None:
+        """Asked for by age at its end."""
+
+    def sync_soon(self) -> None:
+        """What is in the file reaches the disk; the caller does not wait. An error shows at the next `push` or `sync`."""
+        if self._syncer is None:
+            self._syncer = threading.Thread(target=self._sync_when_due, name="sync", daemon=True)
+            self._syncer.start()
+        self._due.put(True)
+
+    def sync(self) -> None:
+        """All that was written reaches the disk before this returns."""
+        self.push()
+        self._stop_syncer()
+        self._sync()
+
+    def leave(self) -> None:
+        """Close it here; another process writes it."""
+        os.close(self._fd)
+        self._fd = -1
+
+    def close(self) -> None:
+        """Also after an error, also twice."""
+        if self._fd >= 0:
+            self._stop_syncer()
+            self.leave()
+
+    def _sync_when_due(self) -> None:
+        while self._due.get():
+            try:
+                self._sync()
+            except OSError:
+                return  # kept in `error`
+
+    def _stop_syncer(self) -> None:
+        if self._syncer is not None:
+            self._due.put(False)
+            self._syncer.join()
+            self._syncer = None
+
+    def _sync(self) -> None:
+        try:
+            getattr(os, "fdatasync", os.fsync)(self._fd)
+        except OSError as e:
+            if e.errno not in (errno.EINVAL, errno.ENOTSUP):  # a pipe or a file system without it
+                self.error = e
+                raise

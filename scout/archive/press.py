@@ -1,0 +1,198 @@
+"""The press: frames of plaintext in, zstd frames in one age stream out, into one file. It runs beside the collection, so that reading and
+hashing the next files goes on meanwhile (`link` is the way to it).
+
+Frames lie in memory that both sides share; a job names a piece of it, and the number of a slot comes back when its frame was written.
+
+age's STREAM (C2SP age.md, "Payload") writes a chunk of 64 KiB only when a byte beyond it is known. To push sealed bytes out, a zstd
+*skippable frame* (RFC 8878, 3.1.2) that ends 8 bytes into the next chunk is put behind them; every zstd reader passes over it.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from scout.archive.file import CHUNK, File
+
+FRAME = 1 << 20
+SLOTS = 7
+"""frames in shared memory: the one that fills, and six that wait, are compressed, or are encrypted"""
+HELD = 3 << 19
+"""bytes of input that may wait in a chunk of age that is not full; while it is more than a third of that, one slot less is given out"""
+LEVEL, HURRIED = 3, 2
+"""compression levels: the usual one, and the one of a frame behind which others wait to be compressed"""
+_ZERO_PAD = 1016
+"""each frame of padding zeros is followed by this many skippable bytes, so that no archive of ours expands more than 1,000-fold"""
+_ROOM = FRAME + (FRAME >> 8) + 64
+"""bytes that hold any compressed frame (zstd manual, ZSTD_COMPRESSBOUND)"""
+_WRITTEN, _KEPT, _FAILED, _FRAMES = range(4)
+
+
+class Job(NamedTuple):
+    """`memory[slot][start:end]` is to be a frame, and the slot free afterwards if `last`; `zeros`: a frame of zeros instead.
+
+    Behind that stands the end of a seal if `seal` is not 0 (they count from 1); `push`: all of it goes to the disk now.
+    """
+
+    slot: int = -1
+    start: int = 0
+    end: int = 0
+    last: bool = True
+    push: bool = False
+    zeros: bool = False
+    seal: int = 0
+
+
+LAST = Job(seal=(1 << 64) - 1)
+"""behind all others"""
+
+
+class Outcome(NamedTuple):
+    """What the press came to: bytes and sha256 of the file, and what ended it early, in words."""
+
+    size: int
+    sha256: str
+    error: str = ""
+
+
+class Memory:
+    """What both sides share: the slots, and how far the press is. No part of it is ever on a disk of ours."""
+
+    def __init__(self) -> None:
+        self._map = mmap.mmap(-1, mmap.PAGESIZE + SLOTS * FRAME)
+        view = memoryview(self._map)
+        self._state = view[: mmap.PAGESIZE].cast("Q")
+        self.slots = [view[mmap.PAGESIZE + n * FRAME :][:FRAME] for n in range(SLOTS)]
+
+    written = property(lambda self: int(self._state[_WRITTEN]), doc="bytes in the archive file")
+    kept = property(lambda self: int(self._state[_KEPT]), doc="number of the last seal of which every byte is in the file; 0: none")
+    frames = property(lambda self: int(self._state[_FRAMES]), doc="how many frames were given to the press")
+    failed = property(lambda self: bool(self._state[_FAILED]), doc="nothing more will be written")
+
+    def report(self, written: int, kept: int) -> None:
+        self._state[_WRITTEN], self._state[_KEPT] = written, kept
+
+    def fail(self) -> None:
+        self._state[_FAILED] = 1
+
+    def count(self) -> None:
+        self._state[_FRAMES] += 1
+
+
+class Press:
+    """Compresses, encrypts and writes, job by job. `freed` gets the number of each slot that may be filled again."""
+
+    def __init__(self, file: File, memory: Memory, freed: Callable[[int], object]) -> None:
+        self._file, self._memory, self._freed = file, memory, freed
+        self._compressors: dict[int, Any] = {}
+        self._zeros = b""
+        self._room = bytearray(_ROOM)
+        self._seals: deque[tuple[int, int]] = deque()
+        self._idle: list[int] = []
+        self._kept = self._frames = 0
+        self.outcome = Outcome(0, "")
+        for slot in range(1, SLOTS):
+            freed(slot)
+
+    def run(self, jobs: Iterator[Job], recipients: Sequence[Any]) -> None:
+        """Write all jobs, end the age stream, close the file. `outcome` says what came of it; after an error the rest of the jobs is
+        passed over.
+        """
+        import pyrage
+
+        error = ""
+        try:
+            pyrage.encrypt_io(_Pull(self._stream(jobs)), self._file, list(recipients))
+            self._push()
+            self._push(whole=True)
+            self._file.sync()
+        except BaseException as e:  # whatever age, zstd or the disk say, the collection hears it
+            why = self._file.error or e
+            error = why.strerror if isinstance(why, OSError) and why.strerror else f"{type(why).__name__}: {why}"
+            self._memory.fail()
+            for job in jobs:
+                self._free(job)
+        self._file.close()
+        self.outcome = Outcome(self._file.size, self._file.sha256.hexdigest(), error)
+
+    def _stream(self, jobs: Iterator[Job]) -> Iterator[bytes | memoryview]:
+        """The plaintext of the age stream. What stands after a `yield` runs when age has taken all that was yielded."""
+        sent = held = 0
+        for job in jobs:
+            data = self._frame(job)
+            if data:
+                size = job.end - job.start
+                whole = max(sent - 1, 0) // CHUNK
+                sent += len(data)
+                held = size if (sent - 1) // CHUNK > whole else held + size
+                yield data
+            if job.seal:
+                self._seals.append((sent, job.seal))
+                held += 1
+            if held and (job.push or held >= HELD):
+                pad = skippable(-sent % CHUNK + 8)
+                sent, held = sent + len(pad), 0
+                yield pad
+            self._push()
+            if job.push:
+                self._file.sync_soon()
+            self._free(job, keep=job.end > job.start and held > HELD // 3)
+
+    def _free(self, job: Job, *, keep: bool = False) -> None:
+        """Give out the slot of a job; with `keep`, one stays here."""
+        if job.slot >= 0 and job.last:
+            self._idle.append(job.slot)
+        while len(self._idle) > keep:
+            self._freed(self._idle.pop())
+
+    def _frame(self, job: Job) -> bytes | memoryview:
+        """The frame of a job, in memory that is used again: new pages for each would cost a fifth of the time."""
+        if job.zeros:
+            self._zeros = self._zeros or self._compressor(LEVEL).compress(bytes(FRAME)) + skippable(_ZERO_PAD + 8)
+            return self._zeros
+        if job.start == job.end:
+            return b""
+        self._frames += 1
+        behind = self._memory.frames - self._frames
+        data = self._memory.slots[job.slot][job.start : job.end]
+        with self._compressor(HURRIED if behind >= SLOTS // 2 else LEVEL).stream_reader(data, size=len(data), closefd=False) as frame:
+            return memoryview(self._room)[: frame.readinto(self._room)]
+
+    def _compressor(self, level: int) -> Any:
+        if level not in self._compressors:
+            import zstandard
+
+            self._compressors[level] = zstandard.ZstdCompressor(level=level)
+        return self._compressors[level]
+
+    def _push(self, *, whole: bool = False) -> None:
+        try:
+            self._file.push()
+        finally:  # also of a disk that is full some is in the file
+            while self._seals and (whole or self._seals[0][0] <= self._file.chunks * CHUNK):
+                self._kept = self._seals.popleft()[1]
+            self._memory.report(self._file.size, self._kept)
+
+
+class _Pull:
+    """The generator as a file that age reads from."""
+
+    def __init__(self, pieces: Iterator[bytes | memoryview]) -> None:
+        self._pieces, self._view = pieces, memoryview(b"")
+
+    def read(self, n: int) -> bytes:
+        while not self._view:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return b""
+            self._view = memoryview(piece)
+        some = bytes(self._view[:n])
+        self._view = self._view[n:]
+        return some
+
+
+def skippable(size: int) -> bytes:
+    """A skippable zstd frame of `size` bytes (at least 8) in all."""
+    return b"\x50\x2a\x4d\x18" + (size - 8).to_bytes(4, "little") + bytes(size - 8)
