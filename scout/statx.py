@@ -10,6 +10,7 @@ from typing import Any
 _AT_EMPTY_PATH, _STATX_BTIME = 0x1000, 0x800
 _BTIME_OFFSET = 0x50
 """stx_btime: s64 seconds, u32 nanoseconds"""
+_MASK, _TIME = struct.Struct("=I"), struct.Struct("=qI")
 
 
 @lru_cache(maxsize=1)
@@ -23,7 +24,7 @@ def _call() -> tuple[Any, Any] | None:
     except (OSError, AttributeError):
         return None
     function.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint, ctypes.c_char_p)
-    return function, ctypes.c_char * 256
+    return function, ctypes.create_string_buffer(256)
 
 
 def birth(fd: int) -> int | None:
@@ -31,10 +32,9 @@ def birth(fd: int) -> int | None:
     made = _call()
     if made is None:
         return None
-    function, room = made
-    buffer = room()
+    function, buffer = made
     if function(fd, b"", _AT_EMPTY_PATH, _STATX_BTIME, buffer) != 0:
         return None
-    (mask,) = struct.unpack_from("=I", buffer.raw)
-    seconds, fraction = struct.unpack_from("=qI", buffer.raw, _BTIME_OFFSET)
+    (mask,) = _MASK.unpack_from(buffer)
+    seconds, fraction = _TIME.unpack_from(buffer, _BTIME_OFFSET)
     return int(seconds) * 1_000_000_000 + int(fraction) if mask & _STATX_BTIME else None

@@ -22,6 +22,7 @@ _PROGRAMS = (
 )
 _DOUBLE = re.compile(rf"\.(?:{_DOCUMENTS})[ .]*\.(?:{_PROGRAMS})$", re.IGNORECASE)
 _TURNED = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
+_SECRET = re.compile(rb"\s*(-----BEGIN [A-Z0-9 ]*PRIVATE KEY|PuTTY-User-Key-File-|AGE-SECRET-KEY-)")
 _MAGIC = {"elf": b"\x7fELF", "pe": b"MZ", "script": b"#!", "class": b"\xca\xfe\xba\xbe"}
 
 
@@ -50,4 +51,4 @@ def _pe(head: bytes) -> bool:
 
 def secret(head: bytes) -> bool:
     """Private key material, whatever the file is called: it is listed, never taken."""
-    return re.match(rb"\s*(-----BEGIN [A-Z0-9 ]*PRIVATE KEY|PuTTY-User-Key-File-|AGE-SECRET-KEY-)", head) is not None
+    return _SECRET.match(head) is not None

@@ -50,15 +50,11 @@ def nanoseconds(text: object) -> int | None:
 
 def epoch(text: object) -> str:
     """Seconds since 1970 UTC of what `rfc3339` writes, as PAX has them: `1795230245.123456789`, `-1.5`; '' for anything else."""
-    match = _TIME.fullmatch(text) if isinstance(text, str) else None
-    seconds = _seconds(match[1]) if match else None
-    if match is None or seconds is None:
+    moment = nanoseconds(text)
+    if moment is None:
         return ""
-    fraction = (match[2] or "").rstrip("0")
-    if fraction and seconds < 0:  # the calendar counts the fraction forwards, the number backwards
-        whole, fraction = -seconds - 1, f"{10 ** len(fraction) - int(fraction):0{len(fraction)}d}"
-        return f"-{whole}.{fraction}"
-    return f"{seconds}.{fraction}" if fraction else f"{seconds}"
+    seconds, fraction = divmod(abs(moment), 1_000_000_000)
+    return f"{'-' if moment < 0 else ''}{seconds}" + (f".{fraction:09d}".rstrip("0") if fraction else "")
 
 
 @lru_cache(maxsize=4096)

@@ -27,6 +27,7 @@ _PLAIN = re.compile(r"[^%:\\\"*<>?|/\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 _ESCAPED = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
+@lru_cache(maxsize=64)
 def windows(volume: str) -> bool:
     r"""True where paths of this volume are written `C:\…`."""
     return _WINDOWS.fullmatch(volume) is not None

@@ -154,8 +154,6 @@ class Outlet:
         if seal:
             self._sealed = number = self._sealed + 1
             self._seals.append((number, seal))
-        if size:
-            self._memory.count()
         if size or push or seal:
             self._link.send(Job(self._slot if size else -1, self._start, self._at, last=not part, push=push, seal=number))
         self._waits = not push and (self._waits or size > 0)

@@ -189,7 +189,8 @@ class ArchiveWriter:
             return
 
     def _first(self, name: str) -> bool:
-        key = int.from_bytes(hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+        """False where the name was there before. Names are kept as their 64-bit hashes, which nobody outside this process can aim at."""
+        key = hash(name)
         known = key in self._names
         self._names.add(key)
         return not known
