@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 import stat
-from datetime import UTC, datetime, timedelta
+from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z")
+_EPOCH = date(1970, 1, 1)
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:\.(\d{1,9}))?Z", re.ASCII)
 _TYPES = (
     (stat.S_ISREG, "file"),
     (stat.S_ISDIR, "directory"),
@@ -27,14 +27,19 @@ def rfc3339(nanoseconds: int) -> str | None:
     is zero.
     """
     seconds, fraction = divmod(nanoseconds, 1_000_000_000)
-    text = _text(seconds)
-    return text and text + (f".{fraction:09d}Z" if fraction else "Z")
+    days, second = divmod(seconds, 86_400)
+    day = _day(days)
+    if day is None:
+        return None
+    minute, second = divmod(second, 60)
+    hour, minute = divmod(minute, 60)
+    return f"{day}T{hour:02d}:{minute:02d}:{second:02d}" + (f".{fraction:09d}Z" if fraction else "Z")
 
 
 @lru_cache(maxsize=4096)
-def _text(seconds: int) -> str | None:
+def _day(days: int) -> str | None:
     try:
-        return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
+        return (_EPOCH + timedelta(days=days)).isoformat()
     except OverflowError:
         return None
 
@@ -44,8 +49,20 @@ def nanoseconds(text: object) -> int | None:
     match = _TIME.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         return None
-    seconds = _seconds(match[1])
-    return None if seconds is None else seconds * 1_000_000_000 + int((match[2] or "").ljust(9, "0") or 0)
+    day, hour, minute, second, fraction = match.groups("")
+    days = _days(day)
+    if days is None:
+        return None
+    seconds = days * 86_400 + int(hour) * 3600 + int(minute) * 60 + int(second)
+    return seconds * 1_000_000_000 + int(fraction.ljust(9, "0"))
+
+
+@lru_cache(maxsize=4096)
+def _days(day: str) -> int | None:
+    try:
+        return (date.fromisoformat(day) - _EPOCH).days
+    except ValueError:
+        return None
 
 
 def epoch(text: object) -> str:
@@ -55,15 +72,6 @@ def epoch(text: object) -> str:
         return ""
     seconds, fraction = divmod(abs(moment), 1_000_000_000)
     return f"{'-' if moment < 0 else ''}{seconds}" + (f".{fraction:09d}".rstrip("0") if fraction else "")
-
-
-@lru_cache(maxsize=4096)
-def _seconds(text: str) -> int | None:
-    try:
-        whole = datetime.fromisoformat(text + "+00:00") - _EPOCH
-    except ValueError:
-        return None
-    return whole.days * 86_400 + whole.seconds
 
 
 def of_stat(status: os.stat_result, *, posix: bool = True) -> dict[str, Any]:

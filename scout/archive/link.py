@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import queue
+import select
 import signal
 import struct
 import sys
@@ -21,7 +22,7 @@ from typing import Any, Protocol
 from scout.archive.file import File
 from scout.archive.press import LAST, Job, Memory, Outcome, Press
 
-_FORM = struct.Struct("=hII???Q")
+_FORM = struct.Struct("=hII???IQ")
 """a job, as it goes through the pipe"""
 _OVER = 0xFF
 """in place of a slot's number: all is over, and the outcome follows"""
@@ -30,9 +31,12 @@ _WAITING = 64
 
 
 class Link(Protocol):
-    """The way to the press. `free` waits for a slot, and gives None where all is over; `end` waits until everything was written."""
+    """The way to the press. `free` waits for a slot, and gives None where all is over; `idle`: it would not wait; `end` waits until
+    everything was written.
+    """
 
     def send(self, job: Job) -> None: ...
+    def idle(self) -> bool: ...
     def free(self) -> int | None: ...
     def end(self) -> Outcome: ...
 
@@ -58,9 +62,12 @@ class Within:
         free: queue.SimpleQueue[int | None] = queue.SimpleQueue()
         jobs: queue.Queue[Job] = queue.Queue(_WAITING)
         press = Press(file, memory, free.put)
-        self.send, self.free, self._press = jobs.put, free.get, press
+        self.send, self.free, self._answers, self._press = jobs.put, free.get, free, press
         self._thread = threading.Thread(target=press.run, args=(iter(jobs.get, LAST), recipients), name="press", daemon=True)
         self._thread.start()
+
+    def idle(self) -> bool:
+        return not self._answers.empty()
 
     def end(self) -> Outcome:
         self.send(LAST)
@@ -102,6 +109,9 @@ class Beside:
     def free(self) -> int | None:
         number = os.read(self._answers, 1)
         return number[0] if number and number[0] != _OVER else None
+
+    def idle(self) -> bool:
+        return bool(select.select((self._answers,), (), (), 0)[0])
 
     def end(self) -> Outcome:
         self.send(LAST)

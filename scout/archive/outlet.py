@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from scout.archive.link import link
-from scout.archive.press import FRAME, SLOTS, Job, Memory, Outcome
+from scout.archive.press import FRAME, SLOTS, Job, Memory, Outcome, Squeezer
 from scout.console import Complaint
 
 QUIET = 2.0
@@ -46,6 +46,7 @@ class Outlet:
         self._sealed = 0
         self._kept = Seal()
         self._outcome: Outcome | None = None
+        self._squeezer: Squeezer | None = None
         self._pushed = time.monotonic()
         self._waits = False
         self._stop = threading.Event()
@@ -155,7 +156,8 @@ class Outlet:
             self._sealed = number = self._sealed + 1
             self._seals.append((number, seal))
         if size or push or seal:
-            self._link.send(Job(self._slot if size else -1, self._start, self._at, last=not part, push=push, seal=number))
+            job = Job(self._slot if size else -1, self._start, self._at, last=not part, push=push, seal=number)
+            self._link.send(job if part or last or self._link.idle() else self._packed(job))
         self._waits = not push and (self._waits or size > 0)
         if push:
             self._pushed = time.monotonic()
@@ -168,6 +170,18 @@ class Outlet:
                 self._memory.fail()
             else:
                 self._slot, self._view = slot, self._memory.slots[slot]
+
+    def _packed(self, job: Job) -> Job:
+        """The same with its frame made here: where the press is behind, we would only wait for it."""
+        if job.end == job.start:
+            return job
+        self._squeezer = self._squeezer or Squeezer()
+        frame = self._squeezer.frame(self._view[job.start : job.end])
+        size = len(frame)
+        if size >= job.end - job.start:
+            return job
+        self._view[job.start : job.start + size] = frame
+        return job._replace(end=job.start + size, packed=job.end - job.start)
 
     def _tick(self) -> None:
         while not self._stop.wait(QUIET / 4):

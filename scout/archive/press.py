@@ -31,7 +31,8 @@ _WRITTEN, _KEPT, _FAILED = range(3)
 
 
 class Job(NamedTuple):
-    """`memory[slot][start:end]` is to be a frame, and the slot free afterwards if `last`; `zeros`: a frame of zeros instead.
+    """`memory[slot][start:end]` is to be a frame, and the slot free afterwards if `last`. With `packed` it is one already, of so many bytes
+    of input; with `zeros` there is to be a frame of zeros instead.
 
     Behind that stands the end of a seal if `seal` is not 0 (they count from 1); `push`: all of it goes to the disk now.
     """
@@ -42,6 +43,7 @@ class Job(NamedTuple):
     last: bool = True
     push: bool = False
     zeros: bool = False
+    packed: int = 0
     seal: int = 0
 
 
@@ -77,14 +79,32 @@ class Memory:
         self._state[_FAILED] = 1
 
 
+class Squeezer:
+    """Makes zstd frames, in memory that is used again: new pages for each would cost a fifth of the time."""
+
+    def __init__(self) -> None:
+        import zstandard
+
+        self._zstd = zstandard.ZstdCompressor(level=LEVEL)
+        self._room = bytearray(_ROOM)
+        self._zeros = b""
+
+    def frame(self, data: memoryview) -> memoryview:
+        """One frame of at most `FRAME` bytes; good until the next one is made."""
+        with self._zstd.stream_reader(data, size=len(data), closefd=False) as frame:
+            return memoryview(self._room)[: frame.readinto(self._room)]
+
+    def zeros(self) -> bytes:
+        """A frame of `FRAME` zeros and its padding."""
+        self._zeros = self._zeros or self._zstd.compress(bytes(FRAME)) + skippable(_ZERO_PAD + 8)
+        return self._zeros
+
+
 class Press:
     """Compresses, encrypts and writes, job by job. `freed` gets the number of each slot that may be filled again."""
 
     def __init__(self, file: File, memory: Memory, freed: Callable[[int], object]) -> None:
         self._file, self._memory, self._freed = file, memory, freed
-        self._compressor: Any = None
-        self._zeros = b""
-        self._room = bytearray(_ROOM)
         self._seals: deque[tuple[int, int]] = deque()
         self._idle: list[int] = []
         self._kept = 0
@@ -97,9 +117,7 @@ class Press:
         passed over.
         """
         import pyrage
-        import zstandard
 
-        self._compressor = zstandard.ZstdCompressor(level=LEVEL)
         error = ""
         try:
             pyrage.encrypt_io(_Pull(self._stream(jobs)), self._file, list(recipients))
@@ -117,11 +135,17 @@ class Press:
 
     def _stream(self, jobs: Iterator[Job]) -> Iterator[bytes | memoryview]:
         """The plaintext of the age stream. What stands after a `yield` runs when age has taken all that was yielded."""
+        squeezer = Squeezer()
         sent = held = 0
         for job in jobs:
-            data = self._frame(job)
+            size = job.packed or job.end - job.start
+            data: bytes | memoryview = b""
+            if size:
+                stored = self._memory.slots[job.slot][job.start : job.end]
+                data = stored if job.packed else squeezer.frame(stored)
+            elif job.zeros:
+                data = squeezer.zeros()
             if data:
-                size = job.end - job.start
                 whole = max(sent - 1, 0) // CHUNK
                 sent += len(data)
                 held = size if (sent - 1) // CHUNK > whole else held + size
@@ -136,7 +160,7 @@ class Press:
             self._push()
             if job.push:
                 self._file.sync_soon()
-            self._free(job, keep=job.end > job.start and held > HELD // 3)
+            self._free(job, keep=size > 0 and held > HELD // 3)
 
     def _free(self, job: Job, *, keep: bool = False) -> None:
         """Give out the slot of a job; with `keep`, one stays here."""
@@ -144,17 +168,6 @@ class Press:
             self._idle.append(job.slot)
         while len(self._idle) > keep:
             self._freed(self._idle.pop())
-
-    def _frame(self, job: Job) -> bytes | memoryview:
-        """The frame of a job, in memory that is used again: new pages for each would cost a fifth of the time."""
-        if job.zeros:
-            self._zeros = self._zeros or self._compressor.compress(bytes(FRAME)) + skippable(_ZERO_PAD + 8)
-            return self._zeros
-        if job.start == job.end:
-            return b""
-        data = self._memory.slots[job.slot][job.start : job.end]
-        with self._compressor.stream_reader(data, size=len(data), closefd=False) as frame:
-            return memoryview(self._room)[: frame.readinto(self._room)]
 
     def _push(self, *, whole: bool = False) -> None:
         try:
