@@ -21,7 +21,7 @@ _FIXUP = Struct("<HH")  # offset, count
 _ATTRIBUTE = Struct("<IIBBHHHIH")  # type, length, non-resident, name length, name offset, flags, id, size and offset of content
 _ZERO = bytes(8)
 _NAME = Struct("<QQQQQQQIIBB")  # parent, four times, allocated, real size, flags, reparse, length, name space
-_TIMES = Struct("<QQQQI")  # created, modified, changed, accessed, flags
+_TIMES = Struct("<QQQQ")  # created, modified, changed, accessed
 _REFERENCE = (1 << 48) - 1
 _FLAGS = {
     0x1: "readonly", 0x2: "hidden", 0x4: "system", 0x20: "archive", 0x40: "device", 0x100: "temporary", 0x200: "sparse", 0x400: "reparse",
@@ -84,6 +84,8 @@ def fixed(raw: bytes, used: int) -> tuple[bytes, bool]:
     if offset + 2 * count > len(raw) or count < 2:
         return raw, False
     mark = raw[offset : offset + 2]
+    if count == 3 and len(raw) == 1024 and raw[510:512] == mark == raw[1022:1024]:  # as nearly all are
+        return raw if used <= 510 else raw[:510] + raw[offset + 2 : offset + 4] + raw[512:1022] + raw[offset + 4 : offset + 6], True
     ends = range(512, min(512 * count, len(raw) + 1), 512)
     sound = True
     for end in ends:
@@ -108,8 +110,9 @@ def read(raw: bytes) -> Entry:
     streams: list[str] = []
     times: tuple[int, ...] = ()
     attributes, size, resident, short = 0, -1, False, 0
+    unpack = _ATTRIBUTE.unpack_from
     while position + 24 <= limit:
-        kind, length, far, name_length, name_offset, _, _, content_size, content = _ATTRIBUTE.unpack_from(data, position)
+        kind, length, far, name_length, name_offset, _, _, content_size, content = unpack(data, position)
         if kind == 0xFFFFFFFF:
             break
         end = position + length
@@ -127,8 +130,8 @@ def read(raw: bytes) -> Entry:
         elif kind == 0x10 and not far:
             content += position
             if content + 36 <= end:
-                *found, attributes = _TIMES.unpack_from(data, content)
-                times = tuple(found)
+                times = _TIMES.unpack_from(data, content)
+                attributes = int.from_bytes(data[content + 32 : content + 36], "little")
             else:
                 damaged = True
         elif kind == 0x80:
@@ -206,4 +209,6 @@ class Folders:
 
 def long_names(names: tuple[Name, ...]) -> list[Name]:
     """The names without the short ones that stand beside a long one."""
+    if len(names) == 1:
+        return list(names)
     return [name for name in names if name.space != DOS] or list(names)

@@ -53,6 +53,7 @@ ARTEFACT = Artefact(
 
 _BLOCK = 1 << 20
 _NO_BASE = bytes(6)
+_MOST = (1 << 63) - 1
 _SIGNATURES = (b"FILE", b"BAAD")
 _SI = ("file.created", "file.mtime", "file.ctime", "file.accessed")
 _FN = ("escadre.mft.fn_created", "escadre.mft.fn_modified", "escadre.mft.fn_changed", "escadre.mft.fn_accessed")
@@ -73,7 +74,8 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
         if raw[:4] in _SIGNATURES and len(raw) == size:
             entry = ntfs.read(raw)
             state = "allocated" if entry.flags & ntfs.IN_USE else "deleted"
-            yield Record(str(number), _fields(number, entry, extensions.get(number, ()), folders), state)
+            fields = _fields(number, entry, extensions.get(number, ()), folders)
+            yield Record(fields["file.inode"], fields, state)
         elif len(raw) < size:
             yield Problem(f"entry {number} is cut: {len(raw)} of {size} bytes", str(number), lost=int(raw[:4] in _SIGNATURES))
         elif any(raw):
@@ -127,7 +129,7 @@ def _fields(number: int, entry: Entry, extensions: list[Entry] | tuple[()], fold
     }
     if entry.times:
         for name, ticks in zip(_SI, entry.times, strict=True):
-            if ticks and (text := filetime(ticks)):
+            if text := filetime(ticks):
                 fields[name] = text
         if entry.attributes:
             fields["file.attributes"] = list(ntfs.flag_names(entry.attributes))
@@ -140,7 +142,7 @@ def _fields(number: int, entry: Entry, extensions: list[Entry] | tuple[()], fold
     if created := fields.get("file.created") or fields.get("escadre.mft.fn_created"):
         fields["@timestamp"] = created
     if size >= 0:
-        fields["file.size"], fields["escadre.mft.resident"] = min(size, (1 << 63) - 1), resident
+        fields["file.size"], fields["escadre.mft.resident"] = min(size, _MOST), resident
     if streams:
         fields["escadre.mft.streams"] = list(streams)
     if entry.base:
