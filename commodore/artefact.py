@@ -86,8 +86,8 @@ class Artefact:
     """path patterns below the volume's root with `/`, without case: `Windows/Prefetch/*.pf`, `**/*.evtx`; for live sources
     `live/processes.jsonl`"""
     magic: tuple[tuple[int, bytes], ...] = ()
-    """(offset, bytes): any one of them makes a file of unknown place this artefact; where given, a file of a matching path must have one
-    too, or be empty"""
+    """(offset, bytes): a file with any one of them is read, whatever it is called and wherever it lies; where given, a file of a matching
+    path must have one too, or be empty. Artefacts that share a magic each try such a file; who finds nothing there says nothing"""
     targets: tuple[str, ...] = ()
     """ids of SCOUT targets that collect it"""
     group: Group | None = None

@@ -189,10 +189,12 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
 def show_ledger(case: Path, screen: Screen, *, everything: bool = False) -> int:
     """Ledger lines with a reason that an artefact should have read, or all of them; machines get all."""
     everything = everything or screen.json_lines
-    lost = shown = unread = 0
+    shown = unread = 0
+    lost: set[tuple[str, int, str]] = set()
     for row in rows(case / "ledger.jsonl"):
         loss = bool(row["reason"]) and bool(row["artefact"]) and not row["reason"].startswith("read together")
-        lost += loss and row["parsed"] is not None
+        if loss and row["parsed"] is not None:
+            lost.add((row["collection"], row["member"], row["path"]))
         unread += not row["artefact"]
         if not (loss or everything):
             continue
@@ -213,7 +215,7 @@ def show_ledger(case: Path, screen: Screen, *, everything: bool = False) -> int:
     for name, reason in interrupted:
         screen.say(f"{escape(name)} is interrupted: {escape(reason)}. What came after that is lost.")
     if not screen.json_lines:
-        words = f"{plural(lost, 'member')} could not be read in part or whole." if lost else "All that artefacts read was read whole."
+        words = f"{plural(len(lost), 'member')} could not be read in part or whole." if lost else "All that artefacts read was read whole."
         tail = f" {plural(unread, 'member')} no artefact reads (--all lists them)." if unread and not everything else ""
         screen.say(f"{words}{tail}" if shown or not lost else words)
     return PARTIAL if lost or interrupted else DONE

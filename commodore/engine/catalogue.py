@@ -74,10 +74,20 @@ def _declared(name: str, module: Any) -> Artefact:
 
 
 class Match(NamedTuple):
-    """What reads a member: names of artefacts; `refused` are those that its path promised and its content denies."""
+    """What reads a member.
+
+    Path and content both speak. An artefact reads a file whose path fits one of its patterns, unless the content lacks its magic. Beside
+    these every artefact whose magic the file bears reads it, whatever the file is called and wherever it lies. Where several artefacts
+    have that magic (`regf`: a registry hive, but which?), they only try: what they find is kept, and one that finds nothing has no line
+    in the ledger.
+    """
 
     names: tuple[str, ...]
+    """all that read it, sorted"""
     refused: tuple[str, ...] = ()
+    """those that its path promised and its content denies"""
+    tried: tuple[str, ...] = ()
+    """those of `names` that only try"""
 
 
 class Matcher:
@@ -87,13 +97,14 @@ class Matcher:
         self._exact: dict[str, list[str]] = {}
         self._by_ending: dict[str, list[tuple[re.Pattern[str], str]]] = {}
         self._others: list[tuple[re.Pattern[str], str]] = []
-        self._magic: dict[str, tuple[tuple[int, bytes], ...]] = {}
+        self._magic: dict[tuple[int, bytes], frozenset[str]] = {}
+        self._strict = frozenset(name for name, entry in known.items() if entry.artefact.magic)
         for name, entry in known.items():
             for pattern in entry.artefact.match:
                 self._add(pattern.lower(), name)
-            if entry.artefact.magic:
-                self._magic[name] = entry.artefact.magic
-        self.head = max((at + len(magic) for rules in self._magic.values() for at, magic in rules), default=0)
+            for magic in entry.artefact.magic:
+                self._magic[magic] = self._magic.get(magic, frozenset()) | {name}
+        self.head = max((at + len(magic) for at, magic in self._magic), default=0)
         """how many bytes of a file decide"""
         self.by_path = lru_cache(maxsize=4096)(self._by_path)
 
@@ -119,13 +130,13 @@ class Matcher:
     def match(self, path: str, head: bytes) -> Match:
         """Which artefacts read the file. `head`: its first `self.head` bytes, as far as it has them."""
         promised = self.by_path(path)
-        names = tuple(n for n in promised if not head or n not in self._magic or self._bears(n, head))
-        if names or not head or path.startswith("live/"):
-            return Match(names, tuple(n for n in promised if n not in names))
-        return Match(tuple(n for n in self._magic if self._bears(n, head)), promised)
-
-    def _bears(self, name: str, head: bytes) -> bool:
-        return any(head[at : at + len(magic)] == magic for at, magic in self._magic[name])
+        if not head or path.startswith("live/"):
+            return Match(promised)
+        borne = [names for (at, magic), names in self._magic.items() if head[at : at + len(magic)] == magic]
+        offered = frozenset().union(*borne)
+        names = frozenset(n for n in promised if n not in self._strict or n in offered)
+        tried = frozenset().union(*(several for several in borne if len(several) > 1)) - names
+        return Match(tuple(sorted(names | offered)), tuple(n for n in promised if n not in names), tuple(sorted(tried)))
 
 
 class Patterns:

@@ -6,6 +6,7 @@ problem explains it, that line names it; where there are several, each has its o
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,7 @@ from commodore.artefact import Problem
 
 SHOWN = 1000
 """problems of one member that get a line of their own; the rest is counted"""
+NO_READER = "no artefact reads it"
 
 
 @dataclass(slots=True)
@@ -71,6 +73,33 @@ class Account:
             "locator": problem.locator or None,
             "offset": offset,
         }
+
+
+def of_member(head: dict[str, Any], accounts: list[Account], tried: Iterable[str]) -> list[dict[str, Any]]:
+    """The lines of one member. An artefact that only tried it (`tried`), found nothing and met no trouble of its own has none.
+
+    Trouble is its own where the artefacts that read the member did not meet it; where none reads it, where not all that tried met it.
+    What all met is the file's, and told by the line that says that no artefact reads it.
+    """
+    tried = frozenset(tried)
+    fruitless = [a for a in accounts if a.artefact in tried and not (a.parsed or a.carved or a.expected)]
+    readers = [a for a in accounts if a not in fruitless]
+    common = frozenset.union(*map(_met, readers)) if readers else frozenset.intersection(*map(_met, fruitless))
+    silent = [a for a in fruitless if _met(a) <= common and not a.more]
+    rows = [row for account in accounts if account not in silent for row in account.lines(head)]
+    return rows or [unread(head, "; ".join([NO_READER, *sorted({reason for reason, _ in common})]))]
+
+
+def _met(account: Account) -> frozenset[tuple[str, str]]:
+    return frozenset((problem.reason, problem.locator) for problem, _ in account.problems)
+
+
+def of_companions(together: Iterable[tuple[dict[str, Any], int]], readers: Mapping[int, tuple[str, str]]) -> list[dict[str, Any]]:
+    """The lines of members that are read together with another one. `readers`: ordinal → its path and an artefact that reads it."""
+    return [
+        unread(head, f"read together with {readers[main][0]}", readers[main][1]) if main in readers else unread(head, NO_READER)
+        for head, main in together
+    ]
 
 
 def unread(head: dict[str, Any], reason: str, artefact: str | None = None) -> dict[str, Any]:

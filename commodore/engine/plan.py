@@ -36,6 +36,10 @@ class Plan:
     """ordinal → native path, verdict, size, facts, of every member that streamed by"""
     unread: list[dict[str, Any]] = field(default_factory=list)
     """ledger lines of members that no artefact reads"""
+    tried: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    """ordinal → artefacts that only try it (`catalogue.Match.tried`)"""
+    together: list[tuple[dict[str, Any], int]] = field(default_factory=list)
+    """head of the ledger line of each member that is read together with another one, and that one's ordinal"""
     now: str = ""
     """what is being read, for the progress display"""
     _number: int = 0
@@ -78,6 +82,7 @@ class Plan:
         reader = _Hashing(member)
         head = reader.exactly(matcher.head)
         match = matcher.match(member.below, head)
+        self._note(member, match)
         if not match.names:
             self._no_reader(member, match)
             reader.drain()
@@ -88,8 +93,12 @@ class Plan:
             yield from self._add(self._job(member, reader, head, match.names))
         self.sums[member.ordinal] = reader.sum()
 
+    def _note(self, member: Member, match: catalogue.Match) -> None:
+        if match.tried:
+            self.tried[member.ordinal] = match.tried
+
     def _no_reader(self, member: Member, match: catalogue.Match) -> None:
-        reason = "no artefact reads it"
+        reason = ledger.NO_READER
         if match.refused:
             reason = f"its name says {' or '.join(match.refused)}, its content does not"
         self.unread.append(ledger.unread(self._head(member), reason))
@@ -101,6 +110,7 @@ class Plan:
         head = reader.exactly(matcher.head)
         main = member.group[1] == "main"
         match = matcher.match(member.below, head) if main else catalogue.Match(matcher.by_path(member.below))
+        self._note(member, match)
         job = self._job(member, reader, head, match.names)
         reader.drain()
         self.sums[member.ordinal] = reader.sum()
@@ -108,13 +118,13 @@ class Plan:
 
     def _grouped(self, group: list[tuple[Member, Job, catalogue.Match]]) -> Iterator[Task]:
         """Jobs of a group: each one that an artefact reads gets the others as companions."""
-        readers = [job for _, job, match in group if match.names]
+        readers = [job.member for _, job, match in group if match.names]
         for member, job, match in group:
             if match.names:
                 job.companions = {other.group[1]: companion for other, companion, m in group if companion is not job and not m.names}
                 yield from self._add(job)
             elif readers:
-                self.unread.append(ledger.unread(self._head(member), f"read together with {readers[0].source}", readers[0].artefacts[0]))
+                self.together.append((self._head(member), readers[0]))
             else:
                 self._no_reader(member, match)
 

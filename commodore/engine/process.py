@@ -144,6 +144,7 @@ class Run:
         self._journal = Journal(case, collection.id)
         self._host = Host(collection.id)
         self._told = 0.0
+        self._read = 0
 
     def run(self) -> int:
         """Do what is left to do. Gives the bytes of input that were read."""
@@ -200,16 +201,17 @@ class Run:
     def _account(self, plan: Plan, mismatches: list[dict[str, Any]]) -> None:
         rows = [*plan.unread, *mismatches]
         accounts = sorted(self._journal.accounts, key=lambda a: (a.member, a.artefact, a.offset))
-        for (member, artefact), units in groupby(accounts, key=lambda a: (a.member, a.artefact)):
-            rows += self._lines(member, artefact, list(units))
+        readers: dict[int, tuple[str, str]] = {}
+        for (member, path), units in groupby(accounts, key=lambda a: (a.member, a.source)):
+            head = {"collection": self._collection.id, "member": member, "path": path}
+            lines = ledger.of_member(head, _summed(units), plan.tried.get(member, ()))
+            if lines[0]["artefact"]:
+                readers[member] = path, lines[0]["artefact"]
+            rows += lines
+        rows += ledger.of_companions(plan.together, readers)
         rows.sort(key=lambda row: (row["member"] < 0, row["member"], row["artefact"] or ""))
         self._journal.part("ledger.jsonl", rows)
-
-    def _lines(self, member: int, artefact: str, units: list[Account]) -> list[dict[str, Any]]:
-        whole = ledger.Account(artefact)
-        for unit in units:
-            whole.add(unit.expected, unit.parsed, unit.carved, [Problem(*p) for p in unit.problems], unit.offset)
-        return whole.lines({"collection": self._collection.id, "member": member, "path": units[0].source})
+        self._read = sum(member >= 0 for member in readers)
 
     def _entry(self, seconds: float) -> dict[str, Any]:
         """What `case.json` says of this collection."""
@@ -230,7 +232,8 @@ class Run:
         given_up = [
             {"member": m, "path": paths.get(m, ""), "reason": r, "collection": self._collection.id} for m, r in self._journal.killed
         ]
-        losses = sum(1 for row in map(orjson.loads, (self._journal.folder / "ledger.jsonl").open("rb")) if _lossy(row))
+        rows = map(orjson.loads, (self._journal.folder / "ledger.jsonl").open("rb"))
+        losses = len({(row["member"], row["path"]) for row in rows if _lossy(row)})
         return {
             "collection": self._collection.id,
             "input": self._collection.origin.name,
@@ -242,11 +245,22 @@ class Run:
             "state": state,
             "reason": reason,
             "members": len(paths),
-            "read": len({a.member for a in self._journal.accounts if a.member >= 0}),
+            "read": self._read,
             "losses": losses,
             "records": dict(sorted(self._journal.counts.items())),
             "given_up": given_up,
         }
+
+
+def _summed(units: Iterable[Account]) -> list[ledger.Account]:
+    """The accounts of one member's artefacts, each summed over its units."""
+    wholes = []
+    for artefact, mine in groupby(units, key=lambda a: a.artefact):
+        whole = ledger.Account(artefact)
+        for unit in mine:
+            whole.add(unit.expected, unit.parsed, unit.carved, [Problem(*p) for p in unit.problems], unit.offset)
+        wholes.append(whole)
+    return wholes
 
 
 def _recipients(header: dict[str, Any]) -> list[str]:
@@ -256,7 +270,7 @@ def _recipients(header: dict[str, Any]) -> list[str]:
 
 
 def _lossy(row: dict[str, Any]) -> bool:
-    """Whether a ledger line speaks of something that an artefact should have read and could not, one line per member and artefact."""
+    """Whether a ledger line speaks of something that an artefact should have read and could not, and sums it up."""
     return (
         bool(row["artefact"]) and row["parsed"] is not None and bool(row["reason"]) and not str(row["reason"]).startswith("read together")
     )
