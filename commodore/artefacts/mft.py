@@ -59,6 +59,8 @@ _SI = ("file.created", "file.mtime", "file.ctime", "file.accessed")
 _FN = ("escadre.mft.fn_created", "escadre.mft.fn_modified", "escadre.mft.fn_changed", "escadre.mft.fn_accessed")
 _MOST_EXTENSIONS = 100_000
 """entries that extend others and are joined to them; more are a forgery, and stay as records of their own"""
+_MOST_KNOWN = 20_000
+"""directories that are kept as they were read, some 12 MB"""
 
 Extensions = dict[int, list[Entry]]
 
@@ -68,11 +70,11 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
     with evidence.open() as stream:
         size = ntfs.entry_size(stream.read(64))
     volume = evidence.source[:2] if evidence.source[1:2] == ":" else ""
-    folders, extensions = _directories(evidence, size, volume)
+    folders, extensions, known = _directories(evidence, size, volume)
     strange = 0
     for number, raw in _entries(evidence, size):
         if raw[:4] in _SIGNATURES and len(raw) == size:
-            entry = ntfs.read(raw)
+            entry = known.pop(number, None) or ntfs.read(raw)
             state = "allocated" if entry.flags & ntfs.IN_USE else "deleted"
             fields = _fields(number, entry, extensions.get(number, ()), folders)
             yield Record(fields["file.inode"], fields, state)
@@ -98,9 +100,11 @@ def _entries(evidence: Evidence, size: int, *, directories: bool = False) -> Ite
                 number += 1
 
 
-def _directories(evidence: Evidence, size: int, volume: str) -> tuple[Folders, Extensions]:
+def _directories(evidence: Evidence, size: int, volume: str) -> tuple[Folders, Extensions, dict[int, Entry]]:
+    """The directories as a tree, what extends other entries, and the first directories as they were read."""
     folders = Folders(volume)
     extensions: Extensions = {}
+    known: dict[int, Entry] = {}
     late: dict[int, Entry] = {}
     for number, raw in _entries(evidence, size, directories=True):
         base = int.from_bytes(raw[32:38], "little")
@@ -109,11 +113,13 @@ def _directories(evidence: Evidence, size: int, volume: str) -> tuple[Folders, E
         else:
             entry = ntfs.read(raw)
             folders.add(number, entry, entry.names)
+            if len(known) < _MOST_KNOWN:
+                known[number] = entry
             if not entry.names:
                 late[number] = entry
     for number, entry in late.items():
         folders.add(number, entry, tuple(n for e in extensions.get(number, ()) for n in e.names))
-    return folders, extensions
+    return folders, extensions, known
 
 
 def _fields(number: int, entry: Entry, extensions: list[Entry] | tuple[()], folders: Folders) -> dict[str, Any]:
