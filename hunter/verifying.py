@@ -6,19 +6,20 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from hunter.applying import journal_of, vault_of
+from hunter.archived import ArchiveView, NotCollectedError
+from hunter.coverage import Coverage
 from hunter.identity import require
 from hunter.journal import Journal
 from hunter.mechanisms import mechanisms
 from hunter.plan import Action, Plan
 from hunter.run import Run
-from hunter.state import State, UnsafeError
+from hunter.state import UnsafeError
 from hunter.tree import TEXT_LIMIT, Tree, View
-from scout.archive.facts import nanoseconds
 from scout.archive.reader import ArchiveReader
 from scout.console import Complaint, escape
 from scout.keys import load_identities
@@ -26,11 +27,12 @@ from scout.keys import load_identities
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One action: is its target gone?"""
+    """One action: is its target gone? Where `looked` is False nobody looked there (an archive that was collected otherwise): not known."""
 
     action: Action
     gone: bool
     reason: str
+    looked: bool = True
 
 
 def verify(plan: Plan, path: Path, tree: Tree) -> list[Verdict]:
@@ -49,6 +51,8 @@ def judge(plan: Plan, path: Path, view: View) -> list[Verdict]:
 def _judge(action: Action, view: View, left: int) -> Verdict:
     try:
         found = mechanisms()[action.kind].inspect(view, replace(action.target, number=None))
+    except NotCollectedError as e:
+        return Verdict(action, False, str(e), looked=False)
     except UnsafeError as e:
         return Verdict(action, False, f"something else is there: {e}")
     if action.target.line is not None:
@@ -61,68 +65,52 @@ def _judge(action: Action, view: View, left: int) -> Verdict:
     return Verdict(action, not there, f"{', '.join(there[:3])} is there" if there else "gone")
 
 
-@dataclass(slots=True)
-class ArchiveView:
-    """What a fresh archive holds of the paths that a plan is about."""
-
-    live: bool = False
-    states: dict[str, State] = field(default_factory=dict)
-    contents: dict[str, bytes] = field(default_factory=dict)
-    listing: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
-
-    def state(self, path: str) -> State | None:
-        return self.states.get(path)
-
-    def read(self, path: str) -> bytes:
-        if path not in self.contents:
-            raise UnsafeError("the archive lists it without its content")
-        return self.contents[path]
-
-    def names(self, directory: str) -> list[tuple[str, str]]:
-        return sorted(self.listing.get(directory, ()))
-
-    def add(self, source: str, facts: Mapping[str, Any], content: bytes | None) -> None:
-        """One item of the archive; its folders exist with it."""
-        kind = str(facts.get("type") or ("link" if facts.get("link") else "file"))
-        self.states[source] = State(
-            kind, str(facts.get("mode", "0000")), int(facts.get("uid") or 0), int(facts.get("gid") or 0), 1,
-            nanoseconds(facts.get("mtime")) or 0, sha256=str(facts.get("sha256", "")), size=int(facts.get("size") or 0),
-            link=str(facts.get("link", "")),
-        )
-        if content is not None:
-            self.contents[source] = content
-        folder, _, name = source.rpartition("/")
-        while name:
-            known = self.listing.setdefault(folder or "/", set())
-            if (name, kind) in known:
-                return
-            known.add((name, kind))
-            kind = "directory"
-            folder, _, name = folder.rpartition("/")
-
-
 def verify_archive(plan: Plan, path: Path, archive: Path, key: Path) -> list[Verdict]:
-    """Against a fresh archive. Complaint for an archive of another host, or one that is not whole: what it lacks may be what came back."""
+    """Against a fresh archive: what it does not hold is gone only where SCOUT looked.
+
+    Complaint for an archive of another host, or one that is not whole: what it lacks may be what came back.
+    """
     lines = {a.target.path for a in plan.actions if a.target.line is not None}
     view = ArchiveView()
-    items: list[dict[str, Any]] = []
+    coverage: Coverage | None = None
     with ArchiveReader(archive, load_identities(key)) as reader:
         for member in reader:
             if member.kind == "collection":
-                _same_host(plan, _json(member.stream.read(1 << 20)), archive)
+                header = _json(member.stream.read(1 << 20))
+                _same_host(plan, header, archive)
+                coverage = Coverage.of(header, {p for a in plan.actions for p in (a.target.path, *a.expect)})
             elif member.kind == "files":
                 wanted = member.source in lines and member.size <= TEXT_LIMIT
                 content = member.stream.read(TEXT_LIMIT) if wanted else None
                 view.add(member.source, {"type": "file", "size": member.size, **member.facts}, content)
-            elif member.kind == "custody":
-                items += [v for v in map(_json, io.BytesIO(member.stream.read(TEXT_LIMIT))) if v.get("source")]
+            elif member.kind == "custody" and coverage is not None:
+                for item in map(_json, io.BytesIO(member.stream.read(TEXT_LIMIT))):
+                    if item.get("source"):
+                        coverage.note(item)
+                        view.note(item)
         if reader.state != "complete":
             do = "Collect again: scout collect"
             raise Complaint(f"{archive} is not whole: {reader.reason}. What it does not hold proves nothing.", do)
-    for item in items:
-        if item.get("verdict") not in ("missing", "vanished") and str(item["source"]) not in view.states:
-            view.add(str(item["source"]), item, None)
-    return judge(plan, path, view)
+    if coverage is None:
+        raise Complaint(f"{archive} has no collection.json: it does not say of which host it is.", "Collect again: scout collect")
+    return [_looked(verdict, view, coverage) for verdict in judge(plan, path, view)]
+
+
+def _looked(verdict: Verdict, view: ArchiveView, coverage: Coverage) -> Verdict:
+    """The verdict, or that it is not known: nothing is gone that was not looked for."""
+    if not verdict.gone:
+        return verdict
+    action, told = verdict.action, verdict.reason
+    for path in dict.fromkeys((action.target.path, *action.expect)):
+        if doubt := view.doubts.get(path, ""):
+            return replace(verdict, gone=False, looked=False, reason=f"{path}: {doubt}")
+        if view.state(path) is None:
+            look = coverage.look(path)
+            where = "" if path == action.target.path else f"{path}: "
+            if not look.done:
+                return replace(verdict, gone=False, looked=False, reason=f"{where}{look.told}")
+            told += f"; {where}{look.told}" if look.told else ""
+    return replace(verdict, reason=told)
 
 
 def _json(raw: bytes) -> dict[str, Any]:

@@ -227,36 +227,3 @@ def test_a_copy_of_the_tree_is_told_and_cleaned(bench, tmp_path) -> None:
     assert hunt("undo", bench.journal, "--root", bench.root)[0] == 3
     assert hunt("undo", bench.journal, "--root", copy)[0] == 0
     assert manifest(copy) == before
-
-
-def test_a_fresh_archive_tells_whether_it_is_gone(bench, tmp_path) -> None:
-    from scout.archive.custody import Item
-    from scout.archive.writer import ArchiveWriter
-    from scout.keys import load_recipients
-
-    def collect(name: str) -> Path:
-        path = tmp_path / name
-        header = {
-            "collection": "x",
-            "schema": "1",
-            "host": {"name": "web01", "machine_id": "0123456789abcdef0123456789abcdef"},
-            "profile": "triage",
-        }
-        with ArchiveWriter(path, load_recipients([bench.recipient()])[0], header) as writer:
-            for folder, _, files in os.walk(bench.root):
-                for file in sorted(files):
-                    at = Path(folder, file)
-                    if not at.is_symlink():
-                        with at.open("rb") as stream:
-                            writer.add(Item(source=f"/{at.relative_to(bench.root)}", size=at.stat().st_size), stream)
-            writer.finish()
-        return path
-
-    bench.plan_here()
-    assert hunt("verify", bench.plan, "--archive", collect("before.age"), "-i", bench.key)[0] == 1
-    assert hunt("apply", bench.plan, "--root", bench.root, "--yes")[0] == 0
-    code, out, err = hunt("verify", bench.plan, "--archive", collect("after.age"), "-i", bench.key)
-    assert code == 0, out + err
-    cut = tmp_path / "cut.age"
-    cut.write_bytes((tmp_path / "after.age").read_bytes()[:-300])
-    assert hunt("verify", bench.plan, "--archive", cut, "-i", bench.key)[0] == 3
