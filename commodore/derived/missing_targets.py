@@ -1,13 +1,14 @@
-"""Tasks, units, cron entries, services and run keys whose target file is not in the collection, and whether it was on the disk."""
+"""Tasks, units, cron entries, services and run keys whose target file was not there, where the collection can tell."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from commodore import commandline
 from commodore.artefact import Artefact, Problem, Record
+from commodore.coverage import Coverage
 from commodore.derived.process_tree import View
 from commodore.host import Host
 
@@ -15,26 +16,27 @@ SOURCES = ("scheduled_tasks", "services", "run_keys", "systemd_units", "cron", "
 
 ARTEFACT = Artefact(
     name="missing_targets",
-    title="Targets that are missing from the collection",
-    about="One record per file that something starts and that was not collected. That alone does not mean that it was gone: "
-    "`escadre.missing.on_disk` says `yes` where $MFT or the custody log knows the file, `no` where they know that it is not there, else "
-    "`unknown`. "
-    "A task whose file is gone is a trace of something that was removed.",
+    title="Targets that were not there",
+    about="One record per file that something starts and that was not on the host. A task whose file is gone is a trace of something that "
+    "was removed, or of a clean-up that stopped half way. Only where the collection would have shown the file: a target of SCOUT looked "
+    "for its path and custody has no such file, or the $MFT of its volume has no such name. A program that the collection's profile does "
+    "not take, `/bin/sh` say, is not in this dataset; neither is a file that $MFT knows.",
     datasets=(*SOURCES, "mft"),
     fields=(
-        "escadre.missing.dataset", "escadre.missing.record", "escadre.missing.item", "escadre.missing.target", "escadre.missing.collected",
-        "escadre.missing.on_disk", "process.command_line", "file.path", "file.name", "user.name",
+        "escadre.missing.dataset", "escadre.missing.record", "escadre.missing.item", "escadre.missing.target", "escadre.missing.shown_by",
+        "escadre.missing.deleted", "process.command_line", "file.path", "file.name", "user.name",
     ),
     kind="state",
     category=("file", "configuration"),
     type=("info",),
-    action="target not collected",
+    action="target missing",
     attack=("T1053", "T1543"),
-    message="{escadre.missing.item} starts {escadre.missing.target}, which is not in the collection.",
+    message="{escadre.missing.item} starts {escadre.missing.target}, which was not there.",
+    version=2,
     sources=(
-        "docs/design/contracts.md: members.jsonl and its verdicts",
+        "docs/design/contracts.md: members.jsonl and its verdicts; scout/plan.py: what custody says of a pattern",
         "file-hierarchy(7): /bin, /sbin and /lib are links into /usr on merged systems",
-        "CreateProcessW (Microsoft, Win32): search order for names without a directory",
+        "CreateProcessW (Microsoft, Win32): names without a directory are looked for along the PATH, `.exe` is added",
     ),
 )
 
@@ -46,6 +48,11 @@ _ITEM = {
     "ld_so_preload": ("Preload entry", ("file.path",)),
 }
 _GONE = frozenset({"missing", "vanished"})
+_MOST_NAMES, _LONGEST_NAME = 5_000, 40
+"""names by which records of $MFT are chosen, and characters of a name that choose: beyond, more records are looked at"""
+_WIDE, _MORE = "wide", "more"
+"""a character beyond ASCII, whose case bytes do not tell; the rest of a long name"""
+_CHARACTERS = {_WIDE: rb'[^"\\]+', _MORE: rb'[^"\\]'}
 _MERGED = re.compile(r"^/(?:usr/)?(bin|sbin|lib|lib32|lib64)/")
 
 
@@ -60,27 +67,40 @@ class _Wanted:
         self.record = {k: record[k] for k in ("escadre.id", "escadre.locator", "escadre.member", "process.command_line") if k in record}
 
 
+class _Proof(NamedTuple):
+    """What shows that a file was not there, in words; whether $MFT still has its entry."""
+
+    by: str
+    words: str
+    deleted: bool = False
+
+
 def derive(view: View, host: Host) -> Iterator[Record | Problem]:
-    """One record per starter and file that was not collected."""
+    """One record per starter and file that was not there."""
     windows = host.os == "windows"
     wanted = list(_wanted(view, host, windows))
-    if not wanted:
+    paths = {path for one in wanted for path in one.paths}
+    if not paths:
         return
-    there, seen, gone = _collected(view, windows, {path for one in wanted for path in one.paths})
-    known, deleted, has_mft = _on_disk(view, {path for one in wanted for path in one.paths}) if windows else (set(), set(), False)
+    told, gone, tables, coverage = _custody(view, host, windows, paths)
+    rest = {path for one in wanted if not told.intersection(one.paths) for path in one.paths}
+    table = _Table(view, rest, tables) if windows and tables else None
     for one in wanted:
-        if any(path in there for path in one.paths):
-            continue
-        if any(path in known or path in seen for path in one.paths):
-            state, words = "yes", "was on the disk, but its content was not collected"
-        elif any(path in gone for path in one.paths):
-            state, words = "no", "was not there when the host was collected"
-        elif has_mft:
-            state = "no"
-            words = "is deleted, by $MFT" if any(p in deleted for p in one.paths) else "is unknown to $MFT: it was not on the disk"
-        else:
-            state, words = "unknown", "is not in the collection; nothing tells whether it was on the disk"
-        yield _record(one, state, words, windows)
+        if told.isdisjoint(one.paths) and (proof := _proof(one.paths, gone, coverage, table)):
+            yield _record(one, proof, windows)
+
+
+def _proof(paths: tuple[str, ...], gone: set[str], coverage: Coverage, table: _Table | None) -> _Proof | None:
+    """What shows that the file stood under none of the paths; None where it may have."""
+    if not gone.isdisjoint(paths):
+        return _Proof("custody", "was not there when the host was collected")
+    if table is not None and paths[0][:2] in table.volumes:
+        return table.proof(paths)
+    looked = [coverage.absent(path) for path in paths]
+    if any(looked) and all(by or coverage.linked(path) for by, path in zip(looked, paths, strict=True)):
+        by = next(filter(None, looked))
+        return _Proof(by, f"was not there when the host was collected: {by} looked for it")
+    return None
 
 
 def _wanted(view: View, host: Host, windows: bool) -> Iterator[_Wanted]:
@@ -93,7 +113,7 @@ def _wanted(view: View, host: Host, windows: bool) -> Iterator[_Wanted]:
             if dataset == "cron" and "escadre.line_number" in record:
                 item += f" line {record['escadre.line_number']}"
             for target in dict.fromkeys(_targets(record, host, windows)):
-                paths = _paths(target, host, windows)
+                paths = _paths(target, windows)
                 if paths:
                     yield _Wanted(dataset, record, item, paths[0][1], tuple(p for p, _ in paths))
 
@@ -124,7 +144,7 @@ def _lines(record: dict[str, Any]) -> Iterator[str]:
         yield record["process.command_line"]
 
 
-def _paths(target: str, host: Host, windows: bool) -> list[tuple[str, str]]:
+def _paths(target: str, windows: bool) -> list[tuple[str, str]]:
     """[(path to compare, path to show)]: all places where the file may stand; empty where the name does not tell."""
     if not windows:
         if not target.startswith("/") or target.startswith(("/dev/tcp/", "/dev/null", "/proc/")) or re.search(r"[%$*]", target):
@@ -132,57 +152,100 @@ def _paths(target: str, host: Host, windows: bool) -> list[tuple[str, str]]:
         clean = re.sub(r"/+", "/", target)
         merged = _MERGED.match(clean)
         return [(clean, clean)] + ([(f"{top}/{clean[merged.start(1):]}", clean) for top in ("", "/usr")] if merged else [])
-    root = host.system_root or "C:\\Windows"
-    if "%" in target or "*" in target or target.startswith("\\\\") or not target.strip():
-        return []
-    if re.match(r"[A-Za-z]:\\", target):
-        places = [target]
-    elif "\\" in target or "/" in target or ":" in target:
-        return []
-    else:
-        places = [f"{root}\\System32\\{target}", f"{root}\\{target}", f"{root}\\SysWOW64\\{target}"]
-    named = [p if re.search(r"\.[A-Za-z0-9]{1,4}$", p) else f"{p}.exe" for p in places]
-    also = [p for p in places if p not in named]
-    return [(p.lower(), named[0]) for p in (*named, *also)]
+    if not re.match(r"[A-Za-z]:\\", target) or re.search(r"[%*~]|\\sysnative\\", target, re.IGNORECASE):
+        return []  # a bare name is looked for along the PATH; a short name (`PROGRA~1`) and Sysnative stand for others
+    places = [target] if re.search(r"\.[A-Za-z0-9]{1,4}$", target) else [f"{target}.exe", target]
+    return [(place.lower(), places[0]) for place in places]
 
 
-def _collected(view: View, windows: bool, wanted: set[str]) -> tuple[set[str], set[str], set[str]]:
-    """(in the collection, known to be there but not taken, known to be missing), of the wanted paths."""
+def _custody(view: View, host: Host, windows: bool, wanted: set[str]) -> tuple[set[str], set[str], set[str], Coverage]:
+    """(wanted paths that were there, those that vanished, volumes with a whole $MFT, what SCOUT looked for)."""
     there: set[str] = set()
-    seen: set[str] = set()
     gone: set[str] = set()
+    tables: set[str] = set()
+    coverage = Coverage.of(wanted, windows=windows, system_root=host.system_root, whole=view.whole)
     for member in view.members():
-        path = str(member.get("path", ""))
+        coverage.note(member)
+        path = str(member.get("path") or "")
         path = path.lower() if windows else path
+        verdict = member.get("verdict")
+        if verdict in _GONE:
+            gone.update({path} & wanted)
+            continue
+        if path[1:] == ":\\$mft" and verdict == "taken" and "valid" not in member:
+            tables.add(path[:2])
         folder = path.rpartition("\\" if windows else "/")[0]
         if folder in wanted:
             there.add(folder)
         if path in wanted:
-            verdict = member.get("verdict")
-            (gone if verdict in _GONE else there if verdict in ("taken", "changed while read") else seen).add(path)
-    return there, seen - there, gone - there
+            there.add(path)
+    return there, gone - there, tables, coverage
 
 
-def _on_disk(view: View, wanted: set[str]) -> tuple[set[str], set[str], bool]:
-    """(in $MFT, deleted in $MFT, whether there is an $MFT at all), of the wanted paths."""
-    known: set[str] = set()
-    deleted: set[str] = set()
-    has_mft = False
-    for record in view.records("mft"):
-        has_mft = True
-        path = str(record.get("file.path", "")).replace("/", "\\").lower()
-        if path in wanted:
-            (deleted if record.get("escadre.state") == "deleted" else known).add(path)
-    return known, deleted - known, has_mft
+class _Table:
+    """What the $MFT of each volume knows of some paths. Only its records with one of their names, or of a folder above, are decoded."""
+
+    def __init__(self, view: View, paths: set[str], volumes: set[str]) -> None:
+        self._folders = {folder for path in paths for folder in _above(path)}
+        self.volumes = {v for v in volumes if next(view.records("mft", re.compile(rb'"file\.path":"(?i:%s)' % v.encode())), None)}
+        self._known: set[str] = set()
+        self._deleted: set[str] = set()
+        self._elsewhere: set[str] = set()
+        """folders that may stand for another one: junctions and the like"""
+        names = {path.rpartition("\\")[2] for path in (*paths, *self._folders) if path[:2] in self.volumes}
+        for record in view.records("mft", _ending(names)) if names else ():
+            self._note(record, paths)
+
+    def _note(self, record: dict[str, Any], paths: set[str]) -> None:
+        for native in record.get("escadre.mft.paths") or [record.get("file.path", "")]:
+            path = str(native).lower()
+            if path in paths:
+                (self._deleted if record.get("escadre.state") == "deleted" else self._known).add(path)
+            elif path in self._folders and "reparse" in (record.get("file.attributes") or ()):
+                self._elsewhere.add(path)
+
+    def proof(self, paths: tuple[str, ...]) -> _Proof | None:
+        """What shows that none of the paths was there; nothing does below a folder that is a junction."""
+        if any(p in self._known or self._elsewhere.intersection(_above(p)) for p in paths):
+            return None
+        if any(p in self._deleted for p in paths):
+            return _Proof("mft", "was deleted: $MFT still has its entry", deleted=True)
+        return _Proof("mft", "was not on the disk: $MFT has no such file")
 
 
-def _record(one: _Wanted, state: str, words: str, windows: bool) -> Record:
+def _above(path: str) -> Iterator[str]:
+    r"""`c:\a\b` and `c:\a` of `c:\a\b\c`."""
+    while (path := path.rpartition("\\")[0]) and "\\" in path:
+        yield path
+
+
+def _ending(names: set[str]) -> re.Pattern[bytes] | None:
+    """What the JSON line of a record with a path that ends in one of the names (in lower case) holds; others may hold it too. None: any."""
+    if len(names) > _MOST_NAMES:
+        return None
+    tree: dict[str, Any] = {}
+    for name in names:
+        node = tree
+        for char in name[:_LONGEST_NAME]:
+            node = node.setdefault(char if char.isascii() else _WIDE, {})
+        node['"' if len(name) <= _LONGEST_NAME else _MORE] = {}
+    return re.compile(rb"\\\\(?i:" + _alternatives(tree) + rb")")
+
+
+def _alternatives(tree: dict[str, Any]) -> bytes:
+    """A tree of characters as a pattern."""
+    parts = [_CHARACTERS.get(c, re.escape(c).encode()) + (_alternatives(rest) if rest else b"") for c, rest in sorted(tree.items())]
+    return parts[0] if len(parts) == 1 else b"(?:" + b"|".join(parts) + b")"
+
+
+def _record(one: _Wanted, proof: _Proof, windows: bool) -> Record:
     out: dict[str, Any] = {
         "escadre.missing.dataset": one.dataset, "escadre.missing.item": one.item, "escadre.missing.target": one.target,
-        "escadre.missing.collected": False,
-        "escadre.missing.on_disk": state, "file.path": one.target, "file.name": one.target.rsplit("\\" if windows else "/", 1)[-1],
-        "message": f"{one.item} starts {one.target}, which {words}.",
+        "escadre.missing.shown_by": proof.by, "file.path": one.target, "file.name": one.target.rsplit("\\" if windows else "/", 1)[-1],
+        "message": f"{one.item} starts {one.target}, which {proof.words}.",
     }
+    if proof.deleted:
+        out["escadre.missing.deleted"] = True
     if "escadre.id" in one.record:
         out["escadre.missing.record"] = one.record["escadre.id"]
     if "process.command_line" in one.record:

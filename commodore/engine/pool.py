@@ -156,7 +156,7 @@ class Pool:
             yield broken.result
             return
         task = broken.alone
-        self._again.append(Task(number, task.host, [broken.rest.popleft()], task.derive, task.case))
+        self._again.append(Task(number, task.host, [broken.rest.popleft()], task.derive, task.case, task.whole))
 
     def _lost(self, hand: _Hand, reason: str) -> Iterator[Result]:
         """Stop a worker, start another, and see to its task."""

@@ -186,10 +186,11 @@ class Run:
 
     def _derive(self, number: int) -> None:
         """The derive pass: one after the other, because they may read each other."""
+        whole = self._collection.ending()[0] == "complete"
         for n, name in enumerate(catalogue.derivations(), number):
             if n >= self._journal.committed:
                 self._journal.sync()
-                for result in self._pool.run(iter([Task(n, self._host, [], name, str(self._case.root))])):
+                for result in self._pool.run(iter([Task(n, self._host, [], name, str(self._case.root), whole)])):
                     self._commit(result)
 
     def _members(self, plan: Plan) -> list[dict[str, Any]]:

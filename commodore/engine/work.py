@@ -64,6 +64,8 @@ class Task:
     derive: str = ""
     """name of a derivation that is to be made instead"""
     case: str = ""
+    whole: bool = True
+    """whether the collection came to its end, for derivations"""
     given_up: str = ""
     """why its one job was given up: it is not read, what its format promises is counted"""
 
@@ -239,7 +241,7 @@ class Worker:
         batch: list[dict[str, Any]] = []
         count = 0
         try:
-            for item in derivation.derive(CaseView(Path(task.case), host.collection), host):
+            for item in derivation.derive(CaseView(Path(task.case), host.collection, whole=task.whole), host):
                 if isinstance(item, Record):
                     batch.append(assembler.record(item))
                     count += 1
@@ -284,10 +286,13 @@ def _evidence(job: Job, collection: str) -> Evidence:
 
 
 class CaseView:
-    """What a derivation sees of its host: the records of a dataset and the lines of `members.jsonl`, in a stable order."""
+    """What a derivation sees of its host: the records of a dataset and the lines of `members.jsonl`, in a stable order.
 
-    def __init__(self, case: Path, collection: str) -> None:
-        self._case, self._collection = case, collection
+    whole: the collection came to its end; where it did not, what is not there may have been lost with the rest.
+    """
+
+    def __init__(self, case: Path, collection: str, *, whole: bool = True) -> None:
+        self._case, self._collection, self.whole = case, collection, whole
 
     def records(self, dataset: str, holding: re.Pattern[bytes] | None = None) -> Iterator[dict[str, Any]]:
         """Records of a dataset as dicts, none where it does not exist.

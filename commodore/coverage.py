@@ -1,0 +1,151 @@
+"""Would this collection have shown a file if it had been there? What is not in an archive is missing only where SCOUT says that it looked.
+
+SCOUT walks once for all patterns of its targets (`scout/plan.py`). Every pattern of a target without a rule has a line in custody:
+`missing`, with the pattern as it reads on that host, where nothing fitted it; else one for each path that fitted, unless the target
+excludes it. What was not entered has a line of its own. So a pattern that covers a path, and of which custody has a line, shows that the
+path was looked for. A target with a rule shows nothing: it passes over what is not suspicious, and over links.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from scout.targets import Target, load
+from scout.targets.patterns import expand, path_regex
+
+_HOME = "\0"
+"""stands for `<U>` in `_Pattern.text`: no path has it"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """One pattern of one target, over paths with `/` below the root; the home that `<U>` stands for is a group."""
+
+    target: Target
+    text: str
+    regex: re.Pattern[str]
+    excluded: tuple[re.Pattern[str], ...]
+
+    def home(self, below: str) -> str | None:
+        """The home that makes the pattern fit the path, '' where it has none; None where it does not fit."""
+        found = self.regex.fullmatch(below)
+        return next((group for group in found.groups() if group), "") if found else None
+
+    def covers(self, below: str) -> bool:
+        """Whether the path fits and is not excluded."""
+        return self.home(below) is not None and not any(one.fullmatch(below) for one in self.excluded)
+
+
+@dataclass(slots=True)
+class Coverage:
+    """For the native paths that are asked for; `note` every line of `members.jsonl`, then ask `absent`.
+
+    whole   the collection came to its end: what it names after the walk is all there is
+    """
+
+    windows: bool
+    whole: bool
+    _asked: dict[str, list[tuple[_Pattern, str]]] = field(default_factory=dict)
+    """path → what covers it, with the home"""
+    _sought: dict[tuple[str, str], set[tuple[str, str]]] = field(default_factory=dict)
+    """(root, target id) → (pattern, home) of which a line is wanted"""
+    _patterns: dict[tuple[str, str], _Pattern] = field(default_factory=dict)
+    _shown: set[tuple[str, str, str, str]] = field(default_factory=set)
+    """(root, target id, pattern, home) that found something"""
+    _empty: set[tuple[str, str]] = field(default_factory=set)
+    """(target id, pattern as it reads on the host) that found nothing"""
+    _above: dict[str, str] = field(default_factory=dict)
+    """folder above a path that is asked for → verdict of its line in custody"""
+
+    @classmethod
+    def of(cls, paths: Iterable[str], *, windows: bool, system_root: str = "", whole: bool) -> Coverage:
+        """`paths` are native, in lower case on Windows."""
+        made = cls(windows, whole)
+        patterns = _compiled("windows" if windows else "linux", _split(system_root)[1] or "Windows")
+        for path in paths:
+            root, below = _split(path)
+            covering = [(p, p.home(below) or "") for p in patterns if p.covers(below)]
+            made._asked[path] = covering
+            made._above |= dict.fromkeys(_above(path), "")
+            for pattern, home in covering:
+                made._sought.setdefault((root, pattern.target.id), set()).add((pattern.text, home))
+                made._patterns[pattern.target.id, pattern.text] = pattern
+        return made
+
+    def note(self, line: Mapping[str, Any]) -> None:
+        """One line of `members.jsonl`; plain input has no targets and shows nothing."""
+        source, target, verdict = str(line.get("path") or ""), str(line.get("target") or ""), str(line.get("verdict") or "")
+        source = source.lower() if self.windows else source
+        if source in self._above and verdict != "missing":
+            self._above[source] = verdict
+        if verdict == "missing":
+            self._empty.add((target, source))
+            return
+        root, below = _split(source)
+        sought = self._sought.get((root, target), set())
+        for text, home in [one for one in sought if self._patterns[target, one[0]].home(below) == one[1]]:
+            sought.discard((text, home))
+            self._shown.add((root, target, text, home))
+
+    def linked(self, path: str) -> bool:
+        """Whether a folder above the path is a link, so that the file stands elsewhere."""
+        return any(self._above.get(folder) == "link" for folder in _above(path))
+
+    def absent(self, path: str) -> str:
+        """The id of a target that looked for this path, which has no line of its own; '' where none can be told."""
+        if any(self._above.get(folder) for folder in _above(path)):
+            return ""
+        root = _split(path)[0]
+        for pattern, home in self._asked.get(path, ()):
+            name = pattern.target.id
+            if (name, self._written(path, pattern, home)) in self._empty:
+                return name
+            if self.whole and (root, name, pattern.text, home) in self._shown:
+                return name
+        return ""
+
+    def _written(self, path: str, pattern: _Pattern, home: str) -> str:
+        """The pattern as custody has it for the host."""
+        text = "/".join(part for part in pattern.text.replace(_HOME, home).split("/") if part)
+        return f"{path[:2]}\\{text}".replace("/", "\\").lower() if self.windows else f"/{text}"
+
+
+def _split(path: str) -> tuple[str, str]:
+    r"""(`c:`, `windows/x`) of `c:\windows\x`, ('', `etc/x`) of `/etc/x`."""
+    root = path[:2] if path[1:2] == ":" else ""
+    return root, path[len(root) :].replace("\\", "/").strip("/") if root else path.strip("/")
+
+
+def _above(path: str) -> Iterator[str]:
+    """`/a/b` and `/a` of `/a/b/c`."""
+    mark = "\\" if path[1:2] == ":" else "/"
+    folder = path.rpartition(mark)[0]
+    while folder:
+        yield folder
+        folder = folder.rpartition(mark)[0]
+
+
+@cache
+def _compiled(os: str, system_root: str) -> tuple[_Pattern, ...]:
+    """All patterns of the targets for this system, but those with a variable that is not known."""
+    made = []
+    for target in load():
+        if target.os != os or target.rule is not None:
+            continue
+        excluded = tuple(_regex(text, os) for one in target.exclude for text in _expanded(one, system_root))
+        for one in (*target.first, *target.paths):
+            made += [_Pattern(target, text, _regex(text, os), excluded) for text in _expanded(one, system_root)]
+    return tuple(made)
+
+
+def _expanded(pattern: str, system_root: str) -> Iterator[str]:
+    return expand(pattern.replace("<U>", _HOME), (), {"SystemRoot": system_root})
+
+
+def _regex(text: str, os: str) -> re.Pattern[str]:
+    made = path_regex(text, fold=os == "windows")
+    return re.compile(made.pattern.replace(re.escape(_HOME), "([^/].*)"), made.flags & (re.DOTALL | re.IGNORECASE))
