@@ -66,7 +66,7 @@ def build_app() -> typer.Typer:
         json_lines: Json = False,
     ) -> int:
         """Compare a plan with the present state. Changes nothing on the host."""
-        from hunter import checking
+        from hunter import checking, plan_edit
         from hunter.plan import load
 
         screen, plan = Screen(json_lines=json_lines), _place(plan)
@@ -77,7 +77,9 @@ def build_app() -> typer.Typer:
             if not seal:
                 return DONE if report.ready else COULD_NOT
             renewed = checking.reseal(read, report, tree)
-            show.sealed(screen, report, checking.check(renewed, plan, tree, known or ()), plan, root)
+            now = checking.check(renewed, plan, tree, known or ())
+            plan_edit.renew(plan, renewed)
+            show.sealed(screen, report, now, plan, root)
             return DONE
 
     @app.command()

@@ -10,9 +10,8 @@ from pathlib import Path
 from hunter.applying import Outcome
 from hunter.catalogue import catalogue
 from hunter.checking import BLOCKED, DRIFTED, GONE, READY, Report
-from hunter.plan import STAYS, Action, Plan, load
+from hunter.plan import STAYS, Action, Plan
 from hunter.planner import Proposal
-from hunter.vault import write_private
 from hunter.verifying import Verdict
 from scout.console import Screen, escape, megabytes, plural
 
@@ -158,16 +157,8 @@ def _next(checked: Report, path: Path, root: Path | None) -> list[str]:
 
 
 def sealed(screen: Screen, was: Report, now: Report, path: Path, root: Path | None) -> None:
-    """Write the plan of `now` anew, whole or not at all, and read it back."""
+    """What `check --seal` took as expected, and what comes next."""
     plan = now.plan
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.unlink(missing_ok=True)
-    write_private(temporary, plan.text().encode())
-    try:
-        load(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
     if screen.json_lines:
         screen.emit({"plan": str(path), "seal": plan.seal()})
         return
@@ -270,18 +261,23 @@ def verdicts(screen: Screen, plan: Plan, found: Sequence[Verdict], path: Path, r
     """One line per action, the sum, and what was never in the plan."""
     if screen.json_lines:
         for v in found:
-            screen.emit({"id": v.action.id, "gone": v.gone, "reason": v.reason, "title": v.action.title})
+            known = v.gone if v.looked else None
+            screen.emit({"id": v.action.id, "gone": known, "looked_at": v.looked, "reason": v.reason, "title": v.action.title})
         for stays, why in plan.stays:
-            screen.emit({"id": None, "gone": None, "reason": f"never in the plan: {why}", "title": stays})
+            screen.emit({"id": None, "gone": None, "looked_at": False, "reason": f"never in the plan: {why}", "title": stays})
         return
     for n, v in enumerate(found, 1):
-        lines = _row(n, "gone   " if v.gone else "THERE  ", v.action, cls=False)
-        lines += [] if v.reason == "gone" else [f"             {line}" for line in _columns(escape(v.reason), _DATA)]
+        word, style = ("gone   ", "green") if v.gone else ("THERE  ", "red") if v.looked else ("UNKNOWN", "yellow")
+        lines = _row(n, f"{word} ", v.action, cls=False)
+        lines += [] if v.reason == "gone" else [f"              {line}" for line in _columns(escape(v.reason), _DATA)]
         for line in lines:
-            screen.say(line, style="green" if v.gone else "red")
-    there = sum(not v.gone for v in found)
-    gone = f"All gone: {plural(len(found), 'target')} looked at."
-    screen.say(f"{there} of {len(found)} still there or back again." if there else gone)
+            screen.say(line, style=style)
+    there, unknown = sum(v.looked and not v.gone for v in found), sum(not v.looked for v in found)
+    if unknown:
+        screen.say(f"{unknown} of {len(found)} not looked at: the archive does not tell whether they are gone.")
+    if there or not unknown:
+        gone = f"All gone: {plural(len(found), 'target')} looked at."
+        screen.say(f"{there} of {len(found)} still there or back again." if there else gone)
     if plan.stays:
         were = f"{plural(len(plan.stays), 'payload')} {'was' if len(plan.stays) == 1 else 'were'} never in the plan"
         screen.say(f"{were}: {', '.join(escape(p) for p, _ in plan.stays)}", style="yellow")

@@ -131,3 +131,12 @@ def _item(item: Node, indent: int) -> str:
     if isinstance(item, str) or not item:
         return f"{pad}-{_value(item, indent)}"
     return f"{pad}- " + write(item, indent + 1)[len(pad) + 2 :]
+
+
+def flow(node: Node) -> str:
+    """Flow style, in one line: `{path: /etc/x, xattrs: {}}`."""
+    if isinstance(node, str):
+        return scalar(node)
+    if isinstance(node, list):
+        return "[" + ", ".join(map(flow, node)) + "]"
+    return "{" + ", ".join(f"{scalar(key)}: {flow(value)}" for key, value in node.items()) + "}"
