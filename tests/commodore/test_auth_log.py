@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import lzma
+import os
 import random
 import tracemalloc
 from datetime import UTC, datetime, timedelta
@@ -17,8 +18,10 @@ import zstandard
 
 from commodore.artefact import Problem, Record
 from commodore.artefacts import auth_log
+from commodore.engine.process import process
 from commodore.evidence import Evidence
 from commodore.host import Host
+from tests.commodore.cases import records
 from tests.commodore.damage import HOST, damaged, inputs, survives
 
 LINE = "{} web sshd[{}]: Failed password for root from 192.0.2.1 port 5 ssh2\n"
@@ -81,6 +84,55 @@ def test_without_anything_that_tells_the_year_there_is_no_time():
     (record,), _ = parse(LINE.format("Jun  1 12:00:00", 1).encode(), mtime="")
     assert "@timestamp" not in record.fields
     assert record.fields["escadre.log.time"] == "Jun  1 12:00:00"
+
+
+def rotated(root, zone: str, first: datetime, last: datetime) -> list[str]:
+    """`/var/log` as logrotate leaves it: a file per week, older ones packed, each with the time of its last line. Gives all times."""
+    where, logs, moments = ZoneInfo(zone), root / "var/log", [first]
+    logs.mkdir(parents=True)
+    (root / "etc").mkdir()
+    (root / "etc/hostname").write_text("web1\n")
+    (root / "etc/timezone").write_text(f"{zone}\n")
+    while moments[-1] + timedelta(hours=5, minutes=7) <= last:
+        moments.append(moments[-1] + timedelta(hours=5, minutes=7))
+    weeks: dict[int, list[datetime]] = {}
+    for moment in moments:
+        weeks.setdefault((last - moment).days // 7, []).append(moment)
+    for number, week in weeks.items():
+        text = "".join(LINE.format(m.astimezone(where).strftime("%b %e %H:%M:%S"), 1) for m in week).encode()
+        changed = int(week[-1].timestamp())
+        name = "auth.log" if number == 0 else f"auth.log.{number}" if number == 1 else f"auth.log.{number}.gz"
+        (logs / name).write_bytes(gzip.compress(text, mtime=changed) if name.endswith(".gz") else text)
+        os.utime(logs / name, (changed, changed))
+    return [m.strftime("%Y-%m-%dT%H:%M:%SZ") for m in moments]
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/Los_Angeles"])
+@pytest.mark.parametrize(
+    "turn",
+    [
+        timedelta(days=3),  # auth.log goes over New Year
+        timedelta(days=7),  # auth.log.1 ends in December, auth.log begins in January
+        timedelta(days=7, hours=2),
+        timedelta(days=17),  # auth.log.2.gz goes over New Year
+        timedelta(days=365 + 20),  # more than a year of logs: each day of December comes twice
+    ],
+)
+def test_a_rotated_set_over_new_year_is_right_by_the_times_of_its_files(tmp_path, zone, turn):
+    last = datetime(2026, 1, 1, tzinfo=UTC) + turn
+    truth = rotated(tmp_path / "web1", zone, datetime(2025, 12, 1, tzinfo=UTC), last)
+    process([tmp_path / "web1"], tmp_path / "case", workers=1)
+    found = records(tmp_path / "case", "auth_log")
+    assert sorted(r["@timestamp"] for r in found) == truth
+    assert {tuple(r["escadre.time_inferred"]) for r in found} == {("year", "zone")}
+
+
+def test_a_rotated_set_that_was_copied_without_its_times_is_bounded_by_the_newest_it_could_be(tmp_path):
+    truth = rotated(tmp_path / "web1", "UTC", datetime(2025, 12, 20, tzinfo=UTC), datetime(2026, 1, 9, tzinfo=UTC))
+    for path in (tmp_path / "web1/var/log").iterdir():
+        os.utime(path, (datetime(2026, 6, 1, tzinfo=UTC).timestamp(),) * 2)
+    process([tmp_path / "web1"], tmp_path / "case", workers=1)
+    assert sorted(r["@timestamp"] for r in records(tmp_path / "case", "auth_log")) == truth
 
 
 def test_full_times_are_taken_as_they_are():
