@@ -88,9 +88,9 @@ def _parsed(data: bytes) -> tuple[str, str, Any]:
 def resealed(data: bytes, plan: Plan) -> bytes:
     """`data`, a plan of the same actions in the same order, so that it says the expectations, root inode and seal of `plan`. EditError."""
     mark, text, top = _parsed(data)
-    pieces, at = [mark], 0
+    pieces, at, ends = [mark], 0, "\r\n" if "\r\n" in text else "\n"
     for edit in sorted(_Editor(text).document(top, plan)):
-        pieces += [text[at : edit.begin], edit.text.replace("\n", "\r\n") if "\r\n" in text else edit.text]
+        pieces += [text[at : edit.begin], edit.text.replace("\n", ends)]
         at = edit.end
     return "".join([*pieces, text[at:]]).encode()
 
