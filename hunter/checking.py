@@ -56,10 +56,11 @@ def check(plan: Plan, path: Path, tree: Tree, known: Sequence[str] = ()) -> Repo
     checked = [_check(a, tree, copy=copy) for a in plan.actions]
     for c in checked:
         _writable(tree, c)
-    refused = refusals(tree, plan.actions, known)
+    guards = refusals(tree, plan.actions, known)
     for c in checked:
-        if c.action.id in refused:
-            c.status, c.reasons = BLOCKED, [*c.reasons, refused[c.action.id]]
+        if c.action.id in guards.refused:
+            c.status, c.reasons = BLOCKED, [*c.reasons, guards.refused[c.action.id]]
+        c.found.notes += [guards.notes[c.action.id]] if c.action.id in guards.notes else []
     _leftovers(checked)
     sizes = {p: s.size for c in checked for p, s in c.found.states.items() if s and s.type == "file"}
     needed = sum(size + size // 4096 + OVERHEAD for size in sizes.values()) + 4096 * (len(checked) + 2)
@@ -152,5 +153,6 @@ def reseal(plan: Plan, report: Report, tree: Tree) -> Plan:
                 f"Action {c.action.id} cannot be sealed: {escape(why)}. Nothing was sealed or changed.",
                 "Take it out of the plan, or correct its target; then run hunter check --seal again.",
             )
-        expects[c.action.id] = {p: s.expectation() for p, s in c.found.states.items() if s}
+        now = {p: s.expectation() for p, s in c.found.states.items() if s}
+        expects[c.action.id] = {p: now[p] for p in dict.fromkeys([*c.action.expect, *now]) if p in now}
     return sealed_copy(plan, expects, tree.root_ino)

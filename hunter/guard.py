@@ -12,7 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
-from hunter.objects.units import one_path, unit_of
+from hunter.objects.units import unit_of
+from hunter.packages import Owned, owned
 from hunter.plan import Action
 from hunter.state import UnsafeError
 from hunter.surgery import AmbiguousError, NotFoundError, find_line, without
@@ -20,7 +21,6 @@ from hunter.tree import View
 from scout.data import load_data
 
 _TOKEN = re.compile(r"\*\*/|\*\*|\*|\{[^{}]*\}|.", re.DOTALL)
-_INFO = "/var/lib/dpkg/info"
 _NO_LOGIN = ("/nologin", "/false", "/sync", "/halt", "/shutdown")
 _KEY_FILES = (".ssh/authorized_keys", ".ssh/authorized_keys2")
 
@@ -39,6 +39,8 @@ class Guard:
 
     paths: tuple[Rule, ...]
     units: tuple[Rule, ...]
+    of_packages: tuple[re.Pattern[str], ...]
+    """guarded where a package database is there and cannot be read"""
     not_proposed: tuple[str, ...]
 
 
@@ -47,7 +49,7 @@ def guard() -> Guard:
     """The list of `guard.yaml`."""
     listed = load_data("hunter", "guard.yaml")
     made = {name: tuple(Rule(_pattern(e["match"]), e["why"]) for e in listed[name]) for name in ("paths", "units")}
-    return Guard(made["paths"], made["units"], tuple(listed["not_proposed"]))
+    return Guard(made["paths"], made["units"], tuple(map(_pattern, listed["of_packages"])), tuple(listed["not_proposed"]))
 
 
 def _pattern(text: str) -> re.Pattern[str]:
@@ -66,19 +68,28 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile("".join(out), re.DOTALL)
 
 
-def refusals(view: View, actions: Sequence[Action], known: Sequence[str] = ()) -> dict[str, str]:
-    """Action id → why it is not done. `known`: exact targets that the user answers for (`--i-know`)."""
-    found = {}
-    files = [p for a in actions if a.target.line is None for p in (a.target.path, *a.expect)]
-    owners = _owners(view, files)
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """By action id: why it is not done, and what a person should know of one that is."""
+
+    refused: dict[str, str]
+    notes: dict[str, str]
+
+
+def refusals(view: View, actions: Sequence[Action], known: Sequence[str] = ()) -> Refusals:
+    """What the guards say of these actions. `known`: exact targets that the user answers for (`--i-know`)."""
+    found, notes = {}, {}
+    asked = owned(view, [p for a in actions if a.target.line is None for p in (a.target.path, *a.expect)])
     for a in actions:
-        reason = _refusal(a, owners)
+        reason = _refusal(a, asked)
         if reason and not {a.target.path, a.target.name} & set(known):
             found[a.id] = f"{reason}. Only: --i-know {a.target.path}"
-    return found | {k: v for k, v in _last_login(view, actions, known).items() if k not in found}
+        elif asked.unread and a.target.line is None:
+            notes[a.id] = f"{'; '.join(asked.unread)}: whether a package owns it is not known"
+    return Refusals(found | {k: v for k, v in _last_login(view, actions, known).items() if k not in found}, notes)
 
 
-def _refusal(action: Action, owners: dict[str, str]) -> str:
+def _refusal(action: Action, asked: Owned) -> str:
     if action.target.line is not None:
         return ""
     if action.kind == "systemd-unit" and not action.target.path.endswith(".conf"):
@@ -89,32 +100,11 @@ def _refusal(action: Action, owners: dict[str, str]) -> str:
         for rule in guard().paths:
             if rule.pattern.fullmatch(path):
                 return f"{path}: {rule.why}"
-        if owner := owners.get(path):
+        if owner := asked.packages.get(path):
             return f"{path} belongs to the package {owner}: reinstall that, it may be needed"
+        if asked.unread and any(pattern.fullmatch(path) for pattern in guard().of_packages):
+            return f"{path} lies where packages put their files, and {'; '.join(asked.unread)}"
     return ""
-
-
-def _owners(view: View, paths: Sequence[str]) -> dict[str, str]:
-    """Path → dpkg package that owns it. Source: dpkg(1), /var/lib/dpkg/info/*.list. Other package databases are not read."""
-    wanted = {spelled: path for path in paths for spelled in _spellings(path)}
-    needles = [name.encode(errors="surrogateescape") for name in wanted]
-    found: dict[str, str] = {}
-    try:
-        for name, kind in view.names(_INFO) if needles else ():
-            if kind == "file" and name.endswith(".list"):
-                data = b"\n" + view.read(f"{_INFO}/{name}") + b"\n"
-                for spelled, needle in zip(wanted, needles, strict=True):
-                    if b"\n" + needle + b"\n" in data:
-                        found[wanted[spelled]] = name.removesuffix(".list")
-    except (UnsafeError, OSError) as e:
-        return dict.fromkeys(paths, f"(the package database cannot be read: {e})")
-    return found
-
-
-def _spellings(path: str) -> set[str]:
-    """A path with and without /usr: the database keeps the spelling of the time before the merge."""
-    merged = one_path(path)
-    return {path, merged, f"/usr{path}"} | ({path[4:]} if path.startswith(("/usr/bin/", "/usr/sbin/")) else set())
 
 
 def _last_login(view: View, actions: Sequence[Action], known: Sequence[str]) -> dict[str, str]:

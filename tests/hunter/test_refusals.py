@@ -299,13 +299,6 @@ def test_units_that_boot_or_carry_the_connection_are_guarded(unit) -> None:
     assert any(rule.pattern.fullmatch(unit) for rule in guard().units)
 
 
-def test_a_file_of_a_package_is_not_quarantined(planned) -> None:
-    info = planned.root / "var/lib/dpkg/info"
-    info.mkdir(parents=True)
-    (info / "cached.list").write_text("/.\n/var/tmp/.cache/helper.sh\n")
-    refused(planned, 3, "belongs to the package cached")
-
-
 def test_catalogue_and_mechanisms_name_the_same_kinds() -> None:
     assert set(catalogue()) == set(mechanisms())
 

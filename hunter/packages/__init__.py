@@ -1,0 +1,66 @@
+"""Which package owns a file: one small file per package manager, found by folder. No program of the host is run.
+
+    PACKAGES = an object with `name` and `owners(view, wanted)`
+
+`owners` gives path → package for those of `wanted` (native paths) that a package owns; {} where the host has no such database. It raises
+UnsafeError, OSError or ValueError where the database is there and cannot be read.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Protocol
+
+from hunter.objects.units import one_path
+from hunter.state import UnsafeError
+from hunter.tree import View
+
+
+class Packages(Protocol):
+    """One kind of package database."""
+
+    name: str
+
+    def owners(self, view: View, wanted: Collection[str]) -> dict[str, str]:
+        """Path → package."""
+
+
+@dataclass(slots=True)
+class Owned:
+    """What all databases of a host say."""
+
+    packages: dict[str, str] = field(default_factory=dict)
+    """path → package"""
+    unread: list[str] = field(default_factory=list)
+    """databases that are there and could not be read, each in a few words"""
+
+
+@cache
+def managers() -> tuple[Packages, ...]:
+    """The database of every module in this folder."""
+    modules = (importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__))
+    return tuple(m.PACKAGES for m in modules)
+
+
+def owned(view: View, paths: Sequence[str]) -> Owned:
+    """Ask every database that the host has about `paths` (native)."""
+    found = Owned()
+    spellings = {path: _spellings(path) for path in paths}
+    wanted = {spelled for every in spellings.values() for spelled in every}
+    for manager in managers() if wanted else ():
+        try:
+            known = manager.owners(view, wanted)
+            found.packages |= {path: known[s] for path, every in spellings.items() for s in sorted(every) if s in known}
+        except (UnsafeError, OSError, ValueError) as e:
+            found.unread.append(f"the package database of {manager.name} is there and cannot be read ({e})")
+    return found
+
+
+def _spellings(path: str) -> set[str]:
+    """A path with and without /usr: a database keeps the spelling of the time before the merge."""
+    merged = one_path(path)
+    return {path, merged, f"/usr{path}"} | ({path[4:]} if path.startswith(("/usr/bin/", "/usr/sbin/")) else set())

@@ -1,0 +1,45 @@
+"""apk (Alpine): all packages in one text. Source: apk-tools 2, `src/database.c` (apk_db_fdb_read).
+
+A line is a letter, `:` and a value; a blank line ends a package. `P` names it, `F` a folder (no slash before it), `R` a file of it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+
+from hunter.tree import View
+
+_FOLDERS = ("/lib/apk/db", "/usr/lib/apk/db")
+"""on a merged system the first is the second, reached through a link"""
+
+
+class _Apk:
+    name = "apk"
+
+    def owners(self, view: View, wanted: Collection[str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for folder in _FOLDERS:
+            top = view.state("/" + folder.split("/")[1])
+            if (top is None or top.type != "link") and any(name == "installed" for name, _ in view.names(folder)):
+                found |= _owners(view.read(f"{folder}/installed"), wanted)
+        return found
+
+
+def _owners(text: bytes, wanted: Collection[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    package, folder = "", ""
+    for line in text.split(b"\n"):
+        key, value = line[:2], os.fsdecode(line[2:])
+        if key == b"P:":
+            package, folder = value, ""
+        elif key == b"F:":
+            folder = value
+        elif key == b"R:":
+            path = f"/{folder}/{value}" if folder else f"/{value}"
+            if path in wanted:
+                found[path] = package
+    return found
+
+
+PACKAGES = _Apk()

@@ -1,0 +1,32 @@
+"""pacman (Arch): one folder per package, its paths in `files`. Source: libalpm 13, `lib/libalpm/be_local.c`.
+
+The section `%FILES%` lists paths without a slash before them, folders with one behind; a blank line ends a section.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+
+from hunter.tree import View
+
+_LOCAL = "/var/lib/pacman/local"
+
+
+class _Pacman:
+    name = "pacman"
+
+    def owners(self, view: View, wanted: Collection[str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for name, kind in view.names(_LOCAL):
+            if kind == "directory":
+                found |= dict.fromkeys((path for path in _files(view, f"{_LOCAL}/{name}/files") if path in wanted), name)
+        return found
+
+
+def _files(view: View, place: str) -> list[str]:
+    _, _, section = (b"\n" + view.read(place)).partition(b"\n%FILES%\n")
+    return [f"/{line}" for line in os.fsdecode(section.partition(b"\n\n")[0]).split("\n")]
+
+
+PACKAGES = _Pacman()

@@ -1,0 +1,113 @@
+"""rpm: an SQLite database of package headers. Those of Berkeley DB and ndb are recognised, and said to be unreadable.
+
+`Packages` (hnum, blob) holds the headers; `Basenames` (key, hnum, idx) says in which of them a file name stands. A header is two 32-bit
+counts (entries, bytes of data), entries of four 32-bit words (tag, type, offset, count), and the data, all big-endian; a file's folder
+is DIRNAMES[DIRINDEXES[i]]. Source: rpm 4.18, `lib/backend/sqlite.c`, `docs/manual/format.md` and `docs/manual/tags.md`.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import struct
+from collections import defaultdict
+from collections.abc import Collection
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from hunter.state import UnsafeError
+from hunter.tree import Tree, View, open_read
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+_FOLDERS = ("/var/lib/rpm", "/usr/lib/sysimage/rpm")
+_SQLITE, _LOG = "rpmdb.sqlite", "rpmdb.sqlite-wal"
+_OTHERS = {"Packages": "Berkeley DB", "Packages.db": "ndb"}
+_NAME, _INDEXES, _BASENAMES, _FOLDER_NAMES = 1000, 1116, 1117, 1118
+_STEPS, _PAUSES = 100_000, 2_000
+"""steps of SQLite between two pauses, and how many pauses there may be: a database made to keep its reader busy is given up"""
+_HOLDERS = 100_000
+"""packages that have a file of one name; there are fewer in any distribution"""
+_LARGEST = 256 << 20
+"""bytes of one header; rpm itself refuses larger ones"""
+
+
+class _Rpm:
+    name = "rpm"
+
+    def owners(self, view: View, wanted: Collection[str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for folder in _FOLDERS:
+            names = {name for name, kind in view.names(folder) if kind == "file"}
+            if _SQLITE in names:
+                state = view.state(f"{folder}/{_LOG}")
+                if state is not None and state.size:
+                    raise UnsafeError(f"{folder}/{_LOG} holds changes that only rpm merges")
+                found |= _asked(view, f"{folder}/{_SQLITE}", wanted)
+            elif other := next((f"{folder}/{name} is {kind}" for name, kind in _OTHERS.items() if name in names), ""):
+                raise UnsafeError(other)
+        return found
+
+
+def _asked(view: View, place: str, wanted: Collection[str]) -> dict[str, str]:
+    if not isinstance(view, Tree):
+        raise UnsafeError(f"{place} is in no tree")
+    try:
+        import sqlite3
+    except ImportError as e:
+        raise UnsafeError(f"{place}: this Python has no SQLite") from e
+    with view.parent(place) as (parent, name), os.fdopen(open_read(parent, name), "rb") as held:
+        address = f"file:/proc/self/fd/{held.fileno()}?mode=ro&immutable=1"
+        try:
+            with closing(sqlite3.connect(address, uri=True)) as database:
+                database.text_factory = bytes
+                return _owners(database, wanted)
+        except sqlite3.Error as e:
+            raise UnsafeError(f"{place}: {e}") from e
+
+
+def _owners(database: Connection, wanted: Collection[str]) -> dict[str, str]:
+    left = iter(range(_PAUSES))
+    database.set_progress_handler(lambda: next(left, None) is None, _STEPS)
+    tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not {b"Packages", b"Basenames"} <= tables:
+        raise UnsafeError("it has no table of packages")
+    holders: dict[int, set[str]] = defaultdict(set)
+    for path in wanted:
+        key = os.fsencode(posixpath.basename(path))
+        for (number,) in database.execute("SELECT DISTINCT hnum FROM Basenames WHERE key = CAST(? AS TEXT) LIMIT ?", (key, _HOLDERS)):
+            holders[number].add(path)
+    found: dict[str, str] = {}
+    for number, paths in holders.items():
+        row = database.execute("SELECT blob FROM Packages WHERE hnum = ? AND length(blob) <= ?", (number, _LARGEST)).fetchone()
+        if row is None or not isinstance(row[0], bytes):
+            raise UnsafeError(f"the header of package {number} is not there")
+        name, files = _header(row[0])
+        found |= {path: name for path in paths if os.fsencode(path) in files}
+    return found
+
+
+def _header(blob: bytes) -> tuple[str, set[bytes]]:
+    """(name, paths of its files). ValueError where the header is damaged."""
+    try:
+        entries, size = struct.unpack_from(">II", blob)
+        begin = 8 + 16 * entries
+        listed = {tag: (offset, count) for tag, _, offset, count in struct.iter_unpack(">IIII", blob[8:begin])}
+        data = blob[begin : begin + size]
+        names, folders = (_texts(data, *listed[tag]) for tag in (_BASENAMES, _FOLDER_NAMES))
+        offset, count = listed[_INDEXES]
+        indexes = struct.unpack_from(f">{min(count, len(data))}I", data, offset)
+        return _texts(data, *listed[_NAME])[0].decode(errors="replace"), {folders[i] + n for i, n in zip(indexes, names, strict=True)}
+    except (struct.error, KeyError, IndexError) as e:
+        raise ValueError(f"a damaged header: {e}") from e
+
+
+def _texts(data: bytes, offset: int, count: int) -> list[bytes]:
+    found = data[offset:].split(b"\0", min(count, len(data)))[:count]
+    if len(found) < count:
+        raise ValueError("a damaged header: text is missing")
+    return found
+
+
+PACKAGES = _Rpm()
