@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -57,50 +58,62 @@ def _planned(bench):
     return bench, before, applied
 
 
-def test_apply_killed_at_every_odd_step_is_completed_by_apply(planned) -> None:
-    bench, before, applied = planned
-    for n in range(1, LIMIT, 2):
-        died = killed_at(n, "apply", bench.plan, "--root", bench.root, "--yes")
-        code, out, err = hunt("apply", bench.plan, "--root", bench.root, "--yes")
-        assert code == 0, f"killed at {n}: {out}{err}"
-        assert without_times(manifest(bench.root)) == applied, f"killed at {n}"
-        code, out, err = hunt("undo", bench.journal, "--root", bench.root)
-        assert code == 0, f"killed at {n}: {out}{err}"
-        assert manifest(bench.root) == before, f"killed at {n}"
+def at_every(
+    steps: range, bench: Bench, killed: tuple[object, ...], after: Callable[[int], None], before: Callable[[], None] = lambda: None,
+) -> None:
+    """Prepare with `before`, kill at the n-th step, judge with `after`, and so on until a run ends before it is killed."""
+    for n in steps:
+        before()
+        died = killed_at(n, *killed)
+        after(n)
         forget(bench)
         if not died:
             break
     assert 60 < n < LIMIT - 3
 
 
+def test_apply_killed_at_every_odd_step_is_completed_by_apply(planned) -> None:
+    bench, before, applied = planned
+    apply = ("apply", bench.plan, "--root", bench.root, "--yes")
+
+    def completed(n: int) -> None:
+        code, out, err = hunt(*apply)
+        assert code == 0, f"killed at {n}: {out}{err}"
+        assert without_times(manifest(bench.root)) == applied, f"killed at {n}"
+        code, out, err = hunt("undo", bench.journal, "--root", bench.root)
+        assert code == 0, f"killed at {n}: {out}{err}"
+        assert manifest(bench.root) == before, f"killed at {n}"
+
+    at_every(range(1, LIMIT, 2), bench, apply, completed)
+
+
 def test_apply_killed_at_every_even_step_is_taken_back_by_undo(planned) -> None:
     bench, before, _ = planned
-    for n in range(2, LIMIT, 2):
-        died = killed_at(n, "apply", bench.plan, "--root", bench.root, "--yes")
+
+    def taken_back(n: int) -> None:
         code, out, err = hunt("undo", bench.journal, "--root", bench.root)
         if code == 2:
             assert not bench.journal.exists() or not bench.journal.read_bytes().endswith(b"\n"), f"killed at {n}: {err}"
         else:
             assert code == 0, f"killed at {n}: {out}{err}"
         assert manifest(bench.root) == before, f"killed at {n}"
-        forget(bench)
-        if not died:
-            break
-    assert 60 < n < LIMIT - 3
+
+    at_every(range(2, LIMIT, 2), bench, ("apply", bench.plan, "--root", bench.root, "--yes"), taken_back)
 
 
 def test_undo_killed_at_every_third_step_is_completed_by_undo(planned) -> None:
     bench, before, _ = planned
-    for n in range(1, LIMIT, 3):
+    undo = ("undo", bench.journal, "--root", bench.root)
+
+    def applied() -> None:
         assert hunt("apply", bench.plan, "--root", bench.root, "--yes")[0] == 0
-        died = killed_at(n, "undo", bench.journal, "--root", bench.root)
-        code, out, err = hunt("undo", bench.journal, "--root", bench.root)
+
+    def completed(n: int) -> None:
+        code, out, err = hunt(*undo)
         assert code == 0, f"killed at {n}: {out}{err}"
         assert manifest(bench.root) == before, f"killed at {n}"
-        forget(bench)
-        if not died:
-            break
-    assert 60 < n < LIMIT - 3
+
+    at_every(range(1, LIMIT, 3), bench, undo, completed, applied)
 
 
 def test_an_interrupted_undo_can_be_turned_round_by_apply(planned) -> None:
