@@ -47,7 +47,8 @@ ARTEFACT = Artefact(
     message="systemd unit {escadre.systemd.unit} ({escadre.systemd.description}).",
     sources=(
         "systemd.syntax(7): sections, continuation lines, comments, quoting; systemd, conf-parser.c and fileio.c (what ends a line)",
-        "systemd.unit(5): paths, drop-ins, empty assignment resets a list, templates, [Install]",
+        "systemd.unit(5): paths, drop-ins of a unit, of a template, of all units with a beginning and of a type, empty assignment resets a "
+        "list, [Install]",
         "systemd.service(5), section Command lines: prefixes, quoting, specifiers; systemd.timer(5), systemd.socket(5), systemd.path(5), "
         "systemd.automount(5)",
     ),
@@ -237,9 +238,17 @@ def place(source: str) -> tuple[str, str, str, str]:
     return name, kind, drop_in, scope
 
 
+def whose(unit: str) -> str:
+    """In words, the units that a drop-in of this name belongs to: `foo-.service.d` to all with that beginning, `service.d` to all."""
+    stem, _, kind = unit.rpartition(".")
+    if not stem:
+        return f"every {kind}" if kind in _KINDS else f"unit {unit}"
+    return f"every unit {stem}*.{kind}" if stem.endswith("-") else f"unit {unit}"
+
+
 def _sentence(out: dict[str, Any]) -> str:
     name, of = out["escadre.systemd.unit"], f" ({out['escadre.systemd.description']})" if "escadre.systemd.description" in out else ""
-    what = f"Drop-in {out['escadre.systemd.drop_in']} of unit {name}" if "escadre.systemd.drop_in" in out else f"Unit {name}{of}"
+    what = f"Drop-in {out['escadre.systemd.drop_in']} of {whose(name)}" if "escadre.systemd.drop_in" in out else f"Unit {name}{of}"
     if out.get("escadre.systemd.empty"):
         return f"{what} is empty, which masks it."
     if "process.command_line" in out:
@@ -248,4 +257,5 @@ def _sentence(out: dict[str, Any]) -> str:
     if "escadre.systemd.trigger" in out:
         starts = f" starts {out['escadre.systemd.activates']} on" if "escadre.systemd.activates" in out else " has"
         return f"{what}{starts} {', '.join(out['escadre.systemd.trigger'])}."
-    return f"{what} runs no command of its own."
+    loads = [e for e in out.get("escadre.systemd.environment", ()) if e.startswith("LD_")]
+    return f"{what} sets {', '.join(loads)}." if loads else f"{what} runs no command of its own."

@@ -7,12 +7,15 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from commodore import commandline
+from commodore.artefacts.systemd_units import whose
 from commodore.host import Host
 from commodore.persistence.suspicion import Suspicion, is_interpreter, of_command, of_file
 from commodore.persistence.table import Mechanism
 from commodore.persistence.verdict import Verdict, lower, matched, short, worst
 
 _PACKAGED = re.compile(r"/(?:usr/)?lib/systemd/")
+_LOADS = ("LD_PRELOAD", "LD_AUDIT")
+"""variables whose value is a list of libraries, parted by blanks or colons: ld.so(8)"""
 _PREFIX = re.compile(r"\A(Exec\w+)=[@\-:+!|]*\s*(.*)\Z", re.DOTALL)
 _SERVICE_HOME = re.compile(r"/(?:var|srv|opt|usr|bin|sbin|nonexistent|run|dev|tmp|etc/ssh)(?:/|\Z)")
 
@@ -62,16 +65,9 @@ def unit(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
             more = [(subject, s) for subject, s in more if s.severity != "medium"]
         found += more
         payload += files
-    for assignment in (*(record.get("escadre.systemd.environment") or []),):
-        if assignment.startswith("LD_PRELOAD=") and not _PACKAGED.match(path):
-            found += [("it", Suspicion("high", "puts a library into the program that it starts"))]
-            payload.append(assignment[11:])
-    for file in record.get("escadre.systemd.environment_file") or []:
-        found += [
-            (short(file), s)
-            for s in of_file(file.lstrip("-"), "linux")
-            if s.severity == "high" and not file.lstrip("-").startswith("/etc/")
-        ]
+    more, libraries, settings = _environment(record, path)
+    found += more
+    payload += libraries
     if re.search(r"/\.[^/]*\Z", path):
         found.append((path, Suspicion("high", "is hidden")))
     judged = worst(found)
@@ -79,19 +75,46 @@ def unit(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
         return None
     severity, words = judged
     command = record.get("process.command_line") or "; ".join(record.get("escadre.systemd.exec") or [])
-    what = f"Drop-in {record['escadre.systemd.drop_in']} of" if record.get("escadre.systemd.drop_in") else "systemd unit"
-    reason = f"{what} {short(record.get('escadre.systemd.unit', ''))} ({path}) runs `{short(command)}`: {words}; expected: {m.expected}."
+    name = record.get("escadre.systemd.unit", "")
+    drop_in = record.get("escadre.systemd.drop_in")
+    what = f"Drop-in {drop_in} of {whose(name)}" if drop_in else f"systemd unit {name}"
+    deeds = [f"{verb} `{short(text)}`" for verb, text in (("runs", command), ("sets", settings)) if text]
+    does = " and ".join(deeds) or "is there"
+    reason = f"{short(what)} ({path}) {does}: {words}; expected: {m.expected}."
+    rests_on = ["file.path", "escadre.systemd.exec"]
+    if settings:
+        rests_on += ["escadre.systemd.environment", "escadre.systemd.environment_file"]
     target = {
         "path": path,
-        "name": record.get("escadre.systemd.unit", ""),
-        "data": command,
+        "name": name,
+        "data": command or settings,
         "scope": record.get("escadre.systemd.scope", ""),
-        "drop_in": record.get("escadre.systemd.drop_in"),
+        "drop_in": drop_in,
         "payload": list(dict.fromkeys(payload)),
     }
     return Verdict(
-        severity, reason, matched(record, "file.path", "escadre.systemd.exec"), {k: v for k, v in target.items() if v is not None}
+        severity, reason, matched(record, *rests_on), {k: v for k, v in target.items() if v is not None}
     )
+
+
+def _environment(record: dict[str, Any], path: str) -> tuple[list[tuple[str, Suspicion]], list[str], str]:
+    """What the environment that a unit or drop-in gives does: suspicions, libraries, the settings that they come from."""
+    found: list[tuple[str, Suspicion]] = []
+    libraries: list[str] = []
+    settings: list[str] = []
+    for assignment in record.get("escadre.systemd.environment") or []:
+        name, _, value = assignment.partition("=")
+        if name in _LOADS and not _PACKAGED.match(path):
+            found.append(("it", Suspicion("high", "puts a library into the program that it starts")))
+            libraries += [library for library in re.split(r"[\s:]+", value) if library.startswith("/")]
+            settings.append(f"Environment={assignment}")
+    for setting in record.get("escadre.systemd.environment_file") or []:
+        file = setting.lstrip("-")
+        grave = [(short(file), s) for s in of_file(file, "linux") if s.severity == "high"]
+        if grave and not file.startswith("/etc/"):
+            found += grave
+            settings.append(f"EnvironmentFile={setting}")
+    return found, libraries, "; ".join(settings)
 
 
 def preload(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:  # noqa: ARG001

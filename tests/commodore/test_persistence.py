@@ -134,6 +134,15 @@ def test_cron_entries_are_judged_by_what_they_run(line: str, expected: str) -> N
         ("/etc/systemd/system/a.service", "[Service]\nUser=agnes\nExecStart=/home/agnes/a\n", ""),
         ("/etc/systemd/system/ssh.service.d/x.conf", "[Service]\nExecStartPost=/dev/shm/a\n", "high"),
         ("/etc/systemd/system/ssh.service.d/x.conf", "[Service]\nEnvironment=LD_PRELOAD=/usr/lib/x.so\n", "high"),
+        ("/etc/systemd/system/ssh.service.d/x.conf", "[Service]\nEnvironment=A=b \\\n  LD_AUDIT=/opt/x.so\n", "high"),
+        ("/etc/systemd/system/ssh.service.d/x.conf", "[Service]\nExecStart=\nExecStartPre=-/tmp/a\n", "high"),
+        ("/etc/systemd/system/ssh.service.d/x.conf", "[Service]\nExecStart=/tmp/a\nExecStart=\n", ""),  # the list was reset
+        ("/etc/systemd/system/ssh.service.d/x.conf", "[Service]\nEnvironmentFile=-/dev/shm/e\n", "high"),
+        ("/etc/systemd/system/ssh.service.d/x.conf", "[Service]\nEnvironment=LD_LIBRARY_PATH=/opt/app/lib\nNice=5\n", ""),
+        ("/etc/systemd/system.control/ssh.service.d/x.conf", "[Service]\nExecReload=/dev/shm/a\n", "high"),
+        ("/run/systemd/transient/ssh.service.d/x.conf", "[Service]\nExecStopPost=/dev/shm/a\n", "high"),
+        ("/etc/systemd/user/pulse.service.d/x.conf", "[Service]\nExecStart=/dev/shm/a\n", "high"),
+        ("/home/agnes/.config/systemd/user/x.service.d/x.conf", "[Service]\nExecStart=/tmp/.h/x\n", "high"),
         ("/usr/lib/systemd/system/a.service", "[Service]\nExecStart=/usr/sbin/a\n", ""),
         ("/etc/systemd/system/.a.service", "[Service]\nExecStart=/usr/sbin/a\n", "high"),
         ("/etc/systemd/system/a.timer", "[Timer]\nOnCalendar=daily\n", ""),
@@ -270,6 +279,44 @@ def test_a_line_target_keeps_the_line_as_found() -> None:
     )
     assert target["payload"] == ["/tmp/x"]
     assert finding["rule.id"] == "L001" and finding["threat.technique.id"] == ["T1053.003"] and finding["escadre.confidence"] == "inferred"
+
+
+@pytest.mark.parametrize(
+    ("folder", "text", "data", "payload", "says"),
+    [
+        (
+            "ssh.service.d",
+            "ExecStart=\nExecStart=/var/tmp/.x/sshd -D",
+            "/var/tmp/.x/sshd -D",
+            ["/var/tmp/.x/sshd"],
+            "of unit ssh.service (PATH) runs `/var/tmp/.x/sshd -D`",
+        ),
+        (
+            "cron.service.d",
+            'Environment="LD_PRELOAD=/usr/local/lib/a.so:/opt/b.so libc.so.6"',
+            "Environment=LD_PRELOAD=/usr/local/lib/a.so:/opt/b.so libc.so.6",
+            ["/usr/local/lib/a.so", "/opt/b.so"],
+            "of unit cron.service (PATH) sets `Environment=LD_PRELOAD=/usr/local/lib/a.so:/opt/b.so libc.so.6`: it puts a library into",
+        ),
+        (
+            "service.d",
+            "Environment=LD_AUDIT=/opt/b.so\nExecStartPost=/usr/bin/true",
+            "/usr/bin/true",
+            ["/opt/b.so"],
+            "of every service (PATH) runs `/usr/bin/true` and sets `Environment=LD_AUDIT=/opt/b.so`",
+        ),
+        ("foo-.service.d", "ExecStopPost=/dev/shm/x", "/dev/shm/x", ["/dev/shm/x"], "of every unit foo-*.service (PATH) runs"),
+        ("getty@.service.d", "ExecStop=/dev/shm/x", "/dev/shm/x", ["/dev/shm/x"], "of unit getty@.service (PATH) runs"),
+    ],
+)
+def test_the_target_of_a_drop_in_is_its_own_file(folder: str, text: str, data: str, payload: list[str], says: str) -> None:
+    """systemd.unit(5): foo.service.d, foo-.service.d for all that begin so, service.d for all services; ld.so(8): lists of libraries."""
+    path = f"/etc/systemd/system/{folder}/10-x.conf"
+    (finding,) = findings(path, f"[Service]\n{text}\n".encode(), "systemd_units")
+    target = finding["target"]
+    assert (finding["rule.id"], target["kind"], target["path"], target["drop_in"]) == ("L010", "systemd-unit", path, "10-x.conf")
+    assert (target["name"], target["data"], target["payload"]) == (folder.removesuffix(".d"), data, payload)
+    assert says.replace("PATH", path) in finding["message"]
 
 
 def test_a_target_is_completed_from_members_with_links_and_payload() -> None:

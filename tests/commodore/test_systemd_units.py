@@ -63,6 +63,9 @@ def test_a_carriage_return_and_a_nul_end_a_line_as_they_do_for_systemd():
         ("/home/u/.config/systemd/user/b.timer", "b.timer", None, "user"),
         ("/run/systemd/transient/run-1.scope", "run-1.scope", None, "system"),
         ("/etc/systemd/system/service.d/all.conf", "service", "all.conf", "system"),
+        ("/etc/systemd/system/foo-bar-.service.d/x.conf", "foo-bar-.service", "x.conf", "system"),
+        ("/etc/systemd/system/getty@tty1.service.d/x.conf", "getty@tty1.service", "x.conf", "system"),
+        ("/run/systemd/system.control/a.service.d/50-x.conf", "a.service", "50-x.conf", "system"),
     ],
 )
 def test_the_path_says_unit_drop_in_and_scope(source, unit, drop_in, scope):
