@@ -5,6 +5,7 @@ A line is a letter, `:` and a value; a blank line ends a package. `P` names it, 
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Collection
 
@@ -29,8 +30,8 @@ class _Apk:
 def _owners(text: bytes, wanted: Collection[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     package, folder = "", ""
-    for line in text.split(b"\n"):
-        key, value = line[:2], os.fsdecode(line[2:])
+    for line in io.BytesIO(text):
+        key, value = line[:2], os.fsdecode(line[2:].rstrip(b"\n"))
         if key == b"P:":
             package, folder = value, ""
         elif key == b"F:":

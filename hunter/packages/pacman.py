@@ -5,8 +5,9 @@ The section `%FILES%` lists paths without a slash before them, folders with one 
 
 from __future__ import annotations
 
+import io
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from hunter.tree import View
 
@@ -24,9 +25,10 @@ class _Pacman:
         return found
 
 
-def _files(view: View, place: str) -> list[str]:
+def _files(view: View, place: str) -> Iterator[str]:
     _, _, section = (b"\n" + view.read(place)).partition(b"\n%FILES%\n")
-    return [f"/{line}" for line in os.fsdecode(section.partition(b"\n\n")[0]).split("\n")]
+    for line in io.BytesIO(section.partition(b"\n\n")[0]):
+        yield "/" + os.fsdecode(line.rstrip(b"\n"))
 
 
 PACKAGES = _Pacman()

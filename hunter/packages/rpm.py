@@ -29,8 +29,8 @@ _STEPS, _PAUSES = 100_000, 2_000
 """steps of SQLite between two pauses, and how many pauses there may be: a database made to keep its reader busy is given up"""
 _HOLDERS = 100_000
 """packages that have a file of one name; there are fewer in any distribution"""
-_LARGEST = 256 << 20
-"""bytes of one header; rpm itself refuses larger ones"""
+_LARGEST, _FILES = 64 << 20, 2_000_000
+"""bytes of one header and texts of one tag; those of the largest packages of any distribution are far below"""
 
 
 class _Rpm:
@@ -83,13 +83,13 @@ def _owners(database: Connection, wanted: Collection[str]) -> dict[str, str]:
         row = database.execute("SELECT blob FROM Packages WHERE hnum = ? AND length(blob) <= ?", (number, _LARGEST)).fetchone()
         if row is None or not isinstance(row[0], bytes):
             raise UnsafeError(f"the header of package {number} is not there")
-        name, files = _header(row[0])
-        found |= {path: name for path in paths if os.fsencode(path) in files}
+        name, owned = _header(row[0], {os.fsencode(path) for path in paths})
+        found |= {os.fsdecode(path): name for path in owned}
     return found
 
 
-def _header(blob: bytes) -> tuple[str, set[bytes]]:
-    """(name, paths of its files). ValueError where the header is damaged."""
+def _header(blob: bytes, wanted: Collection[bytes]) -> tuple[str, set[bytes]]:
+    """(name, those of `wanted` that are among its files). ValueError where the header is damaged."""
     try:
         entries, size = struct.unpack_from(">II", blob)
         begin = 8 + 16 * entries
@@ -97,14 +97,15 @@ def _header(blob: bytes) -> tuple[str, set[bytes]]:
         data = blob[begin : begin + size]
         names, folders = (_texts(data, *listed[tag]) for tag in (_BASENAMES, _FOLDER_NAMES))
         offset, count = listed[_INDEXES]
-        indexes = struct.unpack_from(f">{min(count, len(data))}I", data, offset)
-        return _texts(data, *listed[_NAME])[0].decode(errors="replace"), {folders[i] + n for i, n in zip(indexes, names, strict=True)}
+        indexes = struct.unpack_from(f">{min(count, _FILES)}I", data, offset)
+        owned = {path for i, name in zip(indexes, names, strict=True) if (path := folders[i] + name) in wanted}
+        return _texts(data, *listed[_NAME])[0].decode(errors="replace"), owned
     except (struct.error, KeyError, IndexError) as e:
         raise ValueError(f"a damaged header: {e}") from e
 
 
 def _texts(data: bytes, offset: int, count: int) -> list[bytes]:
-    found = data[offset:].split(b"\0", min(count, len(data)))[:count]
+    found = data[offset:].split(b"\0", count)[:count] if count <= _FILES else []
     if len(found) < count:
         raise ValueError("a damaged header: text is missing")
     return found
