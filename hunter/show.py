@@ -267,9 +267,9 @@ def verdicts(screen: Screen, plan: Plan, found: Sequence[Verdict], path: Path, r
             screen.emit({"id": None, "gone": None, "looked_at": False, "reason": f"never in the plan: {why}", "title": stays})
         return
     for n, v in enumerate(found, 1):
-        word, style = ("gone   ", "green") if v.gone else ("THERE  ", "red") if v.looked else ("UNKNOWN", "yellow")
-        lines = _row(n, f"{word} ", v.action, cls=False)
-        lines += [] if v.reason == "gone" else [f"              {line}" for line in _columns(escape(v.reason), _DATA)]
+        word, style = ("gone   ", "green") if v.gone else ("THERE  ", "red") if v.looked else ("UNSEEN ", "yellow")
+        lines = _row(n, word, v.action, cls=False)
+        lines += [] if v.reason == "gone" else [f"             {line}" for line in _columns(escape(v.reason), _DATA)]
         for line in lines:
             screen.say(line, style=style)
     there, unknown = sum(v.looked and not v.gone for v in found), sum(not v.looked for v in found)

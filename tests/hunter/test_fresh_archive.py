@@ -97,7 +97,7 @@ def test_what_no_target_of_the_collection_takes_is_not_known(removed) -> None:
     _, out, _ = hunt("verify", removed.plan, "--archive", archive, "-i", removed.key)
     assert "4 of 5 not looked at" in out
     assert "All gone" not in out
-    assert "  4  UNKNOWN stop and remove unit evil.service" in out
+    assert "  4  UNSEEN stop and remove unit evil.service" in out
 
 
 def test_what_is_there_is_told_beside_what_is_not_known(bench) -> None:
