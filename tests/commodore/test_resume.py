@@ -43,10 +43,17 @@ def test_killed_anywhere_and_run_again_gives_the_same_case(host, whole, tmp_path
     assert content(tmp_path / "case") == content_of_whole
 
 
+def _heard() -> None:
+    """A shell starts what runs in the background with SIGINT ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_ends_with_130_and_a_word_and_a_rerun_goes_on(host, whole, tmp_path):
     case = tmp_path / "case"
     command = [*CLI, "process", str(host), "-o", str(case), "--workers", "2"]
-    process_ = subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process_ = subprocess.Popen(
+        command, cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=_heard
+    )
     while written(case) < whole[1] // 4 and process_.poll() is None:
         time.sleep(0.005)
     os.killpg(process_.pid, signal.SIGINT)  # as a terminal does: the program and its workers
