@@ -97,6 +97,15 @@ def not_a_record(path: Path, number: int, why: str) -> Complaint:
     return Complaint(f"{path}, line {number}: no record ({why}).", "Run `commodore process` again into a new case.", COULD_NOT)
 
 
+def cannot_write(folder: Path, why: object) -> Complaint:
+    """The complaint about an index that could not be written: no space, no right, or (Windows) a file that another program has open."""
+    return Complaint(
+        f"{folder} cannot be written: {why}.",
+        "Look at the space and the rights there, end what has this index open (eye serve), and run `eye index` again.",
+        COULD_NOT,
+    )
+
+
 def findings(case: Path) -> list[dict[str, Any]]:
     """All findings, most severe first, then by time; empty where there are none."""
     path = case / "findings.jsonl.zst"

@@ -52,8 +52,12 @@ def _main(
 def _build(case: Path, screen: Screen) -> Built:
     from eye.index import index
 
+    def waiting(process: str) -> None:
+        who = f" (process {process})" if process else ""
+        screen.note(f"Another eye{who} is indexing {escape(case)}: waiting until it has ended, then using what it has built.")
+
     with screen.progress() as bar:
-        return index(case, progress=_counted(bar, "indexing"))
+        return index(case, progress=_counted(bar, "indexing"), waiting=waiting)
 
 
 def _counted(bar: Progress | NoProgress, what: str) -> Callable[[str, int], None]:
@@ -77,7 +81,8 @@ def _ready(case: Path, screen: Screen) -> None:
     if told:
         screen.note(f"{told}: building it, as `eye index` does.")
         done = _build(case, screen)
-        screen.note(f"Indexed {plural(done.built_records, 'record')} in {duration(done.seconds)}.")
+        if done.built:  # nothing where another process has done it meanwhile
+            screen.note(f"Indexed {plural(done.built_records, 'record')} in {duration(done.seconds)}.")
 
 
 def _index(case: Case, json: Json = False) -> None:

@@ -58,6 +58,8 @@ def _boolean(value: Any) -> bool | None:
 
 
 def _flattened(value: Any) -> list[str] | None:
+    if type(value) is dict and set(map(type, value.values())) == {str}:
+        return [f"{key}\0{text}" for key, text in value.items()]
     return list(leaves(value)) or None if isinstance(value, (dict, list)) else None
 
 

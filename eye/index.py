@@ -2,9 +2,10 @@
 
     index/version.json                      format of the index and digest of the field registry
     index/parts/<dataset>/<collection>/     part.json, rows-0-0000.parquet …, words-0/ …
+    index/.lock                             held by the run that is at work (eye.lock)
 
 A part whose records file has not changed is kept; the rest is built in `index/.new-…`, so a kill leaves the old part or none, never half
-of one. The whole folder can be deleted at any time.
+of one. A second run on the same case waits for the first, and finds its work done. The whole folder can be deleted at any time.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from commodore.schema import registry
 from eye.build import Made, Progress, Slice, build_all
-from eye.case import Source, open_case, sources
+from eye.case import Source, cannot_write, open_case, sources
+from eye.lock import alone
 from scout.console import escape, plural
 
 FORMAT = 2
@@ -50,21 +52,31 @@ def version() -> dict[str, Any]:
     return {"format": FORMAT, "fields": hashlib.blake2b(types.encode(), digest_size=8).hexdigest()}
 
 
-def index(path: str | Path, *, workers: int | None = None, progress: Progress | None = None) -> Built:
+def index(
+    path: str | Path, *, workers: int | None = None, progress: Progress | None = None, waiting: Callable[[str], None] | None = None
+) -> Built:
     """Bring the index of a case up to date: new and changed parts are built, parts without a source dropped. Returns what was done.
 
-    `workers`: processes for a large case, as many as there are processors (at most four) unless given.
+    `workers`: processes for a large case, as many as there are processors (at most four) unless given. One run at a time: where another
+    process is at work, `waiting` is called with its id (or ''), and what it has built is kept. Raises Complaint.
     """
-    case = open_case(path)
-    home, started, done = case / "index", time.monotonic(), Built()
-    home.mkdir(exist_ok=True)
+    home = open_case(path) / "index"
+    try:
+        with alone(home, waiting):
+            return _index(home, workers or max(1, min(MOST_WORKERS, os.cpu_count() or 1)), progress)
+    except OSError as e:
+        raise cannot_write(home, e.strerror or e) from e
+
+
+def _index(home: Path, workers: int, progress: Progress | None) -> Built:
+    started, done = time.monotonic(), Built()
     for left in [*home.glob(".new-*"), *home.glob(".old-*")]:
         shutil.rmtree(left, ignore_errors=True)
-    wanted = sources(case)
+    wanted = sources(home.parent)
     done.dropped = _drop(home, wanted)
     parts = {source: part for source in wanted if (part := fresh(home, source)) is not None}
     stale = [source for source in wanted if source not in parts]
-    for source, part in _parts(home, stale, workers or max(1, min(MOST_WORKERS, os.cpu_count() or 1)), progress):
+    for source, part in _parts(home, stale, workers, progress):
         parts[source] = part
         done.built, done.built_records = done.built + 1, done.built_records + part["records"]
         done.names.append(source.dataset)
@@ -132,11 +144,13 @@ def _parts(home: Path, wanted: list[Source], workers: int, progress: Progress | 
     for n, source in enumerate(wanted):
         of = workers if source.path.stat().st_size >= LARGE else 1
         pieces += [Slice(source, aside / str(n), part_number(source) << 32, k, of) for k in range(of)]
-    made = build_all(pieces, workers if sum(p.source.path.stat().st_size // p.of for p in pieces) >= LARGE else 1, progress)
-    for n, source in enumerate(wanted):
-        mine = sorted((m for m in made if m.slice.folder == aside / str(n)), key=lambda m: m.slice.number)
-        yield source, _place(home, source, aside / str(n), mine)
-    shutil.rmtree(aside, ignore_errors=True)
+    try:
+        made = build_all(pieces, workers if sum(p.source.path.stat().st_size // p.of for p in pieces) >= LARGE else 1, progress)
+        for n, source in enumerate(wanted):
+            mine = sorted((m for m in made if m.slice.folder == aside / str(n)), key=lambda m: m.slice.number)
+            yield source, _place(home, source, aside / str(n), mine)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _place(home: Path, source: Source, made_in: Path, made: list[Made]) -> dict[str, Any]:

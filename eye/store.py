@@ -165,6 +165,7 @@ class Store:
             raise Complaint(f"the index does not read: {str(e).splitlines()[0]}.", f"eye index {self.case}", COULD_NOT) from e
         finally:
             timer.cancel()
+            timer.join()  # a thread that still is there when Python ends keeps the cursor, and DuckDB complains of that on stderr
             cursor.close()
 
     def _run(self, asked: Asked, select: str, tail: str = "", *more: Any) -> list[tuple[Any, ...]]:

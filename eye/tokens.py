@@ -30,9 +30,10 @@ _BETWEEN = f" {GAP} "
 
 _WORD = re.compile(r"[^\W_]+")
 _NO_WORD, _BLANK = re.compile(rf"(?:[^\w{_SEPARATOR}]|_)+"), re.compile(rf"[^\S{_SEPARATOR}]")
-_ASCII = [chr(n) for n in range(128) if chr(n) != _SEPARATOR]
-_CUT = str.maketrans({c: " " for c in _ASCII if not c.isalnum()})
-_BLANKS = str.maketrans({c: " " for c in _ASCII if c.isspace()})
+_ASCII = [chr(n) for n in range(128)]
+_CUT = "".join(c.lower() if c.isalnum() or c == _SEPARATOR else " " for c in _ASCII).encode().ljust(256)
+_BLANKS = "".join(" " if c.isspace() and c != _SEPARATOR else c.lower() for c in _ASCII).encode().ljust(256)
+"""Tables for ASCII as bytes: lower case and blanks in one step."""
 
 _CJK = "\u3041-\u3096\u309d-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _LETTER, _DIGIT = rf"[^\W\d_{_CJK}]", r"\d"
@@ -84,8 +85,8 @@ def all_text(record: Mapping[str, Any]) -> str:
         once = dict.fromkeys(text.replace(_SEPARATOR, " ") for text in once if len(text) <= MAX_TOKEN)
         whole = _SEPARATOR.join(once)
     if whole.isascii():
-        cut = whole.lower().translate(_CUT)
-        runs = _SEPARATOR.join([text for text in once if not text.isalnum()]).lower().translate(_BLANKS)
+        cut = whole.encode().translate(_CUT).decode()
+        runs = _SEPARATOR.join([text for text in once if not text.isalnum()]).encode().translate(_BLANKS).decode()
     else:
         low = whole.lower().replace(GAP, " ")
         cut, runs = _NO_WORD.sub(" ", low), _BLANK.sub(" ", low)

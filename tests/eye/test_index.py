@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 import eye.build
 from eye.index import index
 from eye.listing import listing
+from eye.lock import alone
 from eye.store import Store
 from scout.console import Complaint
-from tests.conftest import ROOT
+from tests.conftest import ROOT, need
 
 
 def eye(*arguments, **more):
@@ -55,25 +55,117 @@ def test_another_version_is_built_again(case):
     assert index(case).built == 1
 
 
-@pytest.mark.skipif(os.name == "nt", reason="signals")
-def test_a_kill_at_any_moment_leaves_a_case_whose_next_index_is_whole(case):
-    whole = None
-    for delay in (0.6, 1.0):
-        shutil.rmtree(case / "index", ignore_errors=True)
-        with subprocess.Popen(
-            [sys.executable, "-m", "eye.cli", "index", str(case)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT
-        ) as running:
-            time.sleep(delay)
-            running.send_signal(signal.SIGKILL)
-        for folder in (case / "index").glob("parts/*/*"):
-            assert (folder / "part.json").exists()
-        done = index(case)
-        store = Store(case, build=False)
-        found = store.count(store.ask("powershell"))[0]
-        store.close()
-        whole = whole or (done.records, found)
-        assert (done.records, found) == whole
-        assert not list((case / "index").glob(".new-*"))
+HELD = """
+import sys
+import eye.index as i
+
+def hold(*_):
+    print("held", flush=True)
+    sys.stdin.readline()
+
+def then_hold(step):
+    def both(*arguments):
+        done = step(*arguments)
+        hold()
+        return done
+    return both
+
+case, at, workers = sys.argv[1], sys.argv[2], int(sys.argv[3])
+if workers > 1:
+    i.LARGE = 1
+if at == "records":
+    i.index(case, workers=workers, progress=hold)
+else:
+    setattr(i, at, then_hold(getattr(i, at)))
+    i.index(case, workers=workers)
+"""
+"""A real index run that stops at a place of its work until its stdin is closed."""
+
+
+def answer(case):
+    store = Store(case, build=False)
+    found = list(store.lines(store.ask("powershell")))
+    store.close()
+    return found
+
+
+@contextlib.contextmanager
+def held(case, at="records", workers=1):
+    """Such a run, once it stands there."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HELD, str(case), at, str(workers)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as running:
+        try:
+            assert running.stdout.readline() == "held\n"
+            yield running
+        finally:
+            running.kill()
+
+
+def test_a_second_run_waits_for_the_first_and_finds_its_work_done(case):
+    with held(case) as first:
+        others = [
+            subprocess.Popen([sys.executable, "-m", "eye.cli", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+            for words in (("index", str(case), "--json"), ("search", str(case), "powershell", "--json"))
+        ]
+        said = [others[0].stderr.readline(), others[1].stderr.readline() + others[1].stderr.readline()]
+        assert all(f"Another eye (process {first.pid}) is indexing {case}: waiting" in told for told in said)
+        assert "has no index yet" in said[1] and [other.poll() for other in others] == [None, None]
+        assert len(list((case / "index").glob(".new-*"))) == 1, "who waits builds nothing"
+        first.stdin.close()
+        assert first.wait() == 0
+        (indexed, more), (searched, rest) = (other.communicate() for other in others)
+    built = json.loads(indexed)
+    assert [other.returncode for other in others] == [0, 0] and (more, rest) == ("", "")
+    assert built["built"] == 0 and built["parts"] > 1 and searched == eye("search", case, "powershell", "--json").stdout != ""
+
+
+def test_an_index_that_is_up_to_date_is_searched_while_it_is_locked_and_where_nothing_can_be_written(case):
+    index(case)
+    with alone(case / "index"):
+        found = eye("search", case, "powershell", "--json", timeout=60)
+    assert (found.returncode, found.stderr) == (0, "") and found.stdout
+
+
+@pytest.mark.parametrize(("at", "workers"), [("records", 1), ("records", 2), ("_place", 2), ("_retire", 1)])
+def test_a_run_that_is_killed_leaves_no_lock_and_a_case_whose_next_index_is_whole(case, at, workers):
+    """Killed within the records, with one part in its place, and with an old part taken away and the new one not yet there."""
+    first, expected = index(case, workers=1), answer(case)
+    if at == "_retire":
+        for file in (case / "records").glob("*/*.zst"):
+            os.utime(file, (1, 1))
+    else:
+        shutil.rmtree(case / "index")
+    with held(case, at, workers) as running:
+        left = {folder.name[:5] for folder in (case / "index").glob(".*-*")}
+        running.kill()
+    assert left == {".new-"}
+    assert all((folder / "part.json").exists() for folder in (case / "index").glob("parts/*/*"))
+    again = eye("index", case, "--json")
+    done = json.loads(again.stdout)
+    assert (again.returncode, again.stderr, done["records"]) == (0, "", first.records)
+    assert done["built"] == first.parts - (at == "_place")
+    assert answer(case) == expected != [] and not list((case / "index").glob(".*-*"))
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="a small file system is mounted")
+@pytest.mark.parametrize(("size", "workers"), [("100k", 1), ("100k", 2), ("1m", 1)])
+def test_a_full_disk_is_said_in_one_line_and_what_was_begun_is_taken_away(case, size, workers):
+    (case / "index").mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(case / "index")], capture_output=True)
+    need(mounted.returncode == 0, "a mount of its own")
+    try:
+        told = subprocess.run(
+            [sys.executable, "-c", f"import eye.index as i; i.LARGE = 1; i.MOST_WORKERS = {workers}; import eye.cli; eye.cli.main()"]
+            + ["index", str(case)],
+            capture_output=True, text=True, cwd=ROOT,
+        )  # fmt: skip
+        assert not list((case / "index").glob(".*-*"))
+    finally:
+        subprocess.run(["umount", str(case / "index")], check=True)
+    assert told.returncode == 3 and f"{case / 'index'}" in told.stderr and "cannot be written" in told.stderr
+    assert len(told.stderr.splitlines()) == 2 and told.stdout == ""
+    assert index(case).parts > 1
 
 
 def test_search_prints_lines_of_the_case_as_json_and_counts_on_stderr(made, records):
