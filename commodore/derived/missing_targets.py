@@ -53,6 +53,8 @@ _MOST_NAMES, _LONGEST_NAME = 5_000, 40
 _WIDE, _MORE = "wide", "more"
 """a character beyond ASCII, whose case bytes do not tell; the rest of a long name"""
 _CHARACTERS = {_WIDE: rb'[^"\\]+', _MORE: rb'[^"\\]'}
+_NEW_ROOT = frozenset({"Service.RootDirectory", "Service.RootImage"})
+_UNCLEAR = re.compile(r"[%*~/:]|\\sysnative\\|\\\\|\\\.\.?(?:\\|\Z)|[ .]\Z", re.IGNORECASE)
 _MERGED = re.compile(r"^/(?:usr/)?(bin|sbin|lib|lib32|lib64)/")
 
 
@@ -112,14 +114,16 @@ def _wanted(view: View, host: Host, windows: bool) -> Iterator[_Wanted]:
             item = f"{label} {next((str(record[n]) for n in names if record.get(n)), '')}".strip()
             if dataset == "cron" and "escadre.line_number" in record:
                 item += f" line {record['escadre.line_number']}"
-            for target in dict.fromkeys(_targets(record, host, windows)):
-                paths = _paths(target, windows)
+            for target, *readings in dict.fromkeys(_targets(record, host, windows)):
+                paths = _windows_paths(target, readings) if windows else _posix_paths(target)
                 if paths:
-                    yield _Wanted(dataset, record, item, paths[0][1], tuple(p for p, _ in paths))
+                    yield _Wanted(dataset, record, item, target, paths)
 
 
-def _targets(record: dict[str, Any], host: Host, windows: bool) -> Iterator[str]:
-    """Files that a record starts, as written."""
+def _targets(record: dict[str, Any], host: Host, windows: bool) -> Iterator[tuple[str, ...]]:
+    """Files that a record starts, as written, each with other readings of the same words."""
+    if _NEW_ROOT.intersection(record.get("escadre.systemd.settings") or ()):
+        return  # its paths are those of another root
     for line in _lines(record):
         if windows:
             target = commandline.windows(line, system_root=host.system_root or "C:\\Windows")
@@ -127,10 +131,11 @@ def _targets(record: dict[str, Any], host: Host, windows: bool) -> Iterator[str]
             target = commandline.argv(commandline.split_posix(line))
         else:
             target = commandline.posix(line, home=host.profiles.get(str(record.get("user.name", "")), ""))
-        yield from target.files
+        for file in target.files:
+            yield (file, *target.candidates) if file == target.executable else (file,)
     for name in ("dll.path", "escadre.service.dll"):
         if isinstance(record.get(name), str):
-            yield record[name]
+            yield (record[name],)
 
 
 def _lines(record: dict[str, Any]) -> Iterator[str]:
@@ -144,18 +149,28 @@ def _lines(record: dict[str, Any]) -> Iterator[str]:
         yield record["process.command_line"]
 
 
-def _paths(target: str, windows: bool) -> list[tuple[str, str]]:
-    """[(path to compare, path to show)]: all places where the file may stand; empty where the name does not tell."""
-    if not windows:
-        if not target.startswith("/") or target.startswith(("/dev/tcp/", "/dev/null", "/proc/")) or re.search(r"[%$*]", target):
-            return []
-        clean = re.sub(r"/+", "/", target)
-        merged = _MERGED.match(clean)
-        return [(clean, clean)] + ([(f"{top}/{clean[merged.start(1):]}", clean) for top in ("", "/usr")] if merged else [])
-    if not re.match(r"[A-Za-z]:\\", target) or re.search(r"[%*~]|\\sysnative\\", target, re.IGNORECASE):
-        return []  # a bare name is looked for along the PATH; a short name (`PROGRA~1`) and Sysnative stand for others
-    places = [target] if re.search(r"\.[A-Za-z0-9]{1,4}$", target) else [f"{target}.exe", target]
-    return [(place.lower(), places[0]) for place in places]
+def _posix_paths(target: str) -> tuple[str, ...]:
+    """All paths under which the file may stand; none where the name does not tell."""
+    if not target.startswith("/") or target.startswith(("/dev/tcp/", "/dev/null", "/proc/")) or re.search(r"[%$*]|/\.\.?(?:/|\Z)", target):
+        return ()
+    clean = re.sub(r"/+", "/", target).rstrip("/")
+    merged = _MERGED.match(clean)
+    return (clean, *(f"{top}/{clean[merged.start(1):]}" for top in ("", "/usr"))) if merged else (clean,)
+
+
+def _windows_paths(target: str, readings: list[str]) -> tuple[str, ...]:
+    """All paths under which the file may stand, in lower case; none where the name does not tell.
+
+    A bare name is looked for along the PATH; a short name (`PROGRA~1`) and Sysnative stand for others; a 32-bit program finds SysWOW64
+    under the name of System32.
+    """
+    if not re.match(r"[A-Za-z]:\\", target) or _UNCLEAR.search(target, 2):
+        return ()
+    found: dict[str, None] = {}
+    for reading in (target, *readings):
+        for place in (reading,) if re.search(r"\.[A-Za-z0-9]{1,4}$", reading) else (f"{reading}.exe", reading):
+            found |= dict.fromkeys((place.lower(), place.lower().replace("\\system32\\", "\\syswow64\\", 1)))
+    return tuple(found)
 
 
 def _custody(view: View, host: Host, windows: bool, wanted: set[str]) -> tuple[set[str], set[str], set[str], Coverage]:

@@ -232,6 +232,13 @@ def test_mft_tells_what_was_on_its_volume():
     )
 
 
+def test_what_windows_would_find_under_another_name_is_not_missing():
+    mft = [{"file.path": "C:\\Windows\\SysWOW64\\old.exe"}, {"file.path": "C:\\Program Files\\My.exe"}, {"file.path": "C:\\App\\tool.exe"}]
+    lines = ["C:\\Windows\\System32\\old.exe", "C:\\Program Files\\My Tool\\x.exe -q", "C:\\App\\tool", "C:\\App\\..\\App\\tool.exe"]
+    lines += ["C:/App/tool.exe", "C:\\App\\\\tool.exe", "C:\\App\\tool.exe:stream.exe", "C:\\App\\none"]
+    assert missing(WINDOWS, [TABLE], scheduled_tasks=[task(*lines)], mft=mft) == {"C:\\App\\none": "mft"}
+
+
 def test_a_deleted_file_is_told_from_one_that_never_was():
     view = View([TABLE], scheduled_tasks=[task("C:\\Old.exe", "C:\\gone.exe")], mft=MFT)
     old, gone = missing_targets.derive(view, WINDOWS)
@@ -284,7 +291,10 @@ def test_services_that_nothing_starts_and_other_control_sets_do_not_count():
 
 
 def test_targets_that_do_not_name_a_file_are_left_alone():
-    records = [unit("ExecStart=%h/x", "ExecStart=relative", "ExecStart=/bin/true >/dev/null", "ExecStart="), unit("ExecStart=/opt/$NAME/x")]
-    assert missing(LINUX, [("/bin/true", "taken")], systemd_units=records) == {}
+    members = [("/bin/true", "taken"), ("/etc/passwd", "taken", "LF04")]
+    records = [unit("ExecStart=%h/x", "ExecStart=relative", "ExecStart=/bin/true >/dev/null", "ExecStart="), unit("ExecStart=/etc/$NAME/x")]
+    records += [unit("ExecStart=/etc/../opt/x", "ExecStart=/etc/x/.."), unit("ExecStart=/etc///passwd")]
+    records += [unit("ExecStart=/etc/x", **{"escadre.systemd.settings": {"Service.RootDirectory": "/srv/root"}})]
+    assert missing(LINUX, members, systemd_units=records) == {}
     lines = ["%UNKNOWN%\\x.exe", "\\\\server\\share\\x.exe", "", "powershell.exe"]  # which is found along the PATH
     assert missing(WINDOWS, [TABLE], scheduled_tasks=[task(*lines)], mft=MFT) == {}
