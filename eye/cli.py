@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from eye.index import Built
 
 Case = Annotated[Path, typer.Argument(metavar="CASE", help="Case directory that `commodore process -o CASE` wrote.")]
-Json = Annotated[bool, typer.Option("--json", help="For machines: one JSON document or line per result on stdout, nothing else there.")]
+Json = Annotated[bool, typer.Option("--json", help="For machines: one document or JSON lines on stdout, nothing else there.")]
 
 
 def build_app() -> typer.Typer:
@@ -40,6 +40,18 @@ def _version(value: bool) -> None:
         from importlib.metadata import version
 
         sys.stdout.write(f"eye {version('escadre')}\n")
+        raise typer.Exit(DONE)
+
+
+def _syntax(value: bool) -> None:
+    if value:
+        from eye.syntax import lines
+
+        screen = Screen()
+        screen.say("Forms of a query, each an example that can be asked:")
+        for line in lines():
+            screen.say(line)
+        screen.say("Fields are named as in a record: eye search CASE '*' --json --limit 1")
         raise typer.Exit(DONE)
 
 
@@ -107,6 +119,7 @@ def _search(
     query: Annotated[
         str, typer.Argument(metavar="QUERY", help='Lucene syntax: word, "a phrase", field:value, wild*, [1 TO 5], AND OR NOT.')
     ],
+    syntax: Annotated[bool, typer.Option("--syntax", callback=_syntax, is_eager=True, help="Print all forms of a query and end.")] = False,  # noqa: ARG001
     limit: Annotated[int | None, typer.Option(help="At most so many records (without --json: 50 unless given).", min=0)] = None,
     json: Json = False,
 ) -> None:

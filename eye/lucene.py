@@ -16,9 +16,12 @@ from luqum import tree as lt
 from luqum.exceptions import ParseError
 from luqum.parser import parser
 
+from eye.syntax import EXAMPLES
 from scout.console import WRONG_USE, Complaint
 
 MAX_LENGTH, MAX_DEPTH, MAX_CLAUSES = 20_000, 60, 2_000
+
+ALL_FORMS = "All forms: eye search --syntax"
 
 ANY, ONE = "\ue000*", "\ue000?"
 """Wildcards as parts of a pattern: any run of characters, one character. Never equal to a literal part."""
@@ -33,7 +36,7 @@ class QueryComplaint(Complaint):
         shown = f"{query[max(0, at - 40) : at]}»{query[at:end]}«{query[end : end + 40]}"
         super().__init__(
             f"query, character {self.position + 1}: {problem}: {shown}",
-            do or "docs/guide/query-language.md says what each form means.",
+            do or f"{EXAMPLES} {ALL_FORMS}",
             WRONG_USE,
         )
 

@@ -12,7 +12,7 @@ from eye.store import Store
 
 
 def search(path: str | Path, query: str, *, limit: int | None = None) -> Iterator[dict[str, Any]]:
-    """All records of a case that match (docs/guide/query-language.md), those without a time last. Raises Complaint."""
+    """All records of a case that match (`eye.syntax` lists the forms), those without a time last. Raises Complaint."""
     store = Store(path)
     try:
         for line in store.lines(store.ask(query), limit):

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from commodore.schema import registry
 from eye.columns import ROW
-from eye.lucene import QueryComplaint, parse
+from eye.lucene import ALL_FORMS, QueryComplaint, parse
 from eye.store import Asked, Store
 from eye.values import nanoseconds
 from eye.web import chart, show
@@ -164,7 +164,7 @@ def problem(state: State, complaint: Complaint) -> dict[str, Any]:
         return {
             "title": complaint.problem[:1].upper() + complaint.problem[1:],
             "text": f"{where}character {at + 1}",
-            "do": complaint.do,
+            "do": complaint.do.replace(ALL_FORMS, "All forms: the ? at the top."),
             "parts": parts,
         }
     return {"title": escape(complaint.what), "text": "", "do": complaint.do, "parts": None}

@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from eye.case import findings as read_findings
 from eye.lucene import QueryComplaint
 from eye.store import Store
+from eye.syntax import forms
 from eye.web import discover, findings, show
 from eye.web.state import State, read
 from scout.console import Complaint, plural
@@ -33,7 +34,7 @@ class Pages:
             loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
         self.environment.filters.update(ev=show.evidence, plain=show.plain, n=lambda n: f"{n:,}", when=discover.when, wbr=_breaks)
-        self.environment.globals.update(plural=plural, severity=findings.css)
+        self.environment.globals.update(plural=plural, severity=findings.css, forms=forms())
         self._lock = threading.Lock()
         self._answers: OrderedDict[State, discover.Answer] = OrderedDict()
 

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from eye.syntax import forms
 from tests.eye.conftest import Served, read_lines, write_lines
 
 pytestmark = pytest.mark.browser
@@ -166,6 +167,9 @@ def test_the_keyboard_walks_opens_filters_and_goes(page):
     page.page.wait_for_selector(".pill")
     keys.press("?")
     page.page.wait_for_selector("#keys.open")
+    assert page.page.locator("#keys .forms code").all_text_contents() == list(forms())
+    box = page.page.locator("#keys").bounding_box()
+    assert box["y"] >= 0 and box["y"] + box["height"] <= 900, "the help fits the window"
     keys.press("Escape")
     keys.press("/")
     assert page.page.evaluate("document.activeElement.id") == "q"
@@ -180,6 +184,7 @@ def test_the_keyboard_walks_opens_filters_and_goes(page):
 def test_a_wrong_query_marks_the_character_and_keeps_the_old_rows(page):
     page.ask("process.name:(cmd.exe AND")
     page.page.wait_for_selector(".trouble .err")
+    assert "process.name:cmd.exe" in page.page.text_content(".trouble .push") and "--syntax" not in page.page.text_content(".trouble")
     assert page.page.text_content(".trouble .err") == "(" and page.page.locator("#grid tbody tr").count() > 10
     page.ask("zzzznothing")
     page.page.wait_for_selector(".void")

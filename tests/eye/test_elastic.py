@@ -1,13 +1,15 @@
 """Loading a real case into a real Elasticsearch: counts, types, times and ids hold, a second load changes nothing,
 both engines find the same.
 
-The test server lacks the module analysis-common: the loader meets that by itself (phrases are then in lower case).
+The test server lacks the module analysis-common. Its tokenizer, which the shipped template needs, is given to it (Whitespace.java); what
+the loader does on a server without it is tested too.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -29,7 +31,36 @@ from eye.store import Store
 from tests.conftest import ROOT, need
 
 pytestmark = pytest.mark.elastic
+SOURCE = Path(__file__).parent / "Whitespace.java"
 QUERIES = [q for q in (Path(__file__).parent / "queries.txt").read_text().splitlines() if q and not q.startswith("#")]
+
+
+def give_whitespace(cache: Path) -> bool:
+    """Put the module of Whitespace.java into the servers below a cache that lack it; whether there was one."""
+    given = False
+    for server in cache.glob("elasticsearch-*"):
+        modules, module = server / "modules", server / "modules" / "test-whitespace"
+        if module.exists() or (modules / "analysis-common").exists():
+            continue
+        told = next(modules.glob("*/plugin-descriptor.properties")).read_text()
+        release = re.search(r"^java.version=(\d+)", told, re.MULTILINE)[1]
+        version = re.search(r"^elasticsearch.version=(.+)", told, re.MULTILINE)[1]
+        with tempfile.TemporaryDirectory(dir=cache) as made:
+            compile_with = ["--release", release, "-cp", f"{server}/lib/*", "-d", f"{made}/classes", str(SOURCE)]
+            homes = [os.environ.get("ES_JAVA_HOME"), os.environ.get("JAVA_HOME"), *map(str, Path("/usr/lib/jvm").glob("*"))]
+            found = (Path(one, "bin", "javac") for one in homes if one and Path(one, "bin", "javac").exists())
+            javac = next((one for one in found if subprocess.run([one, *compile_with], capture_output=True).returncode == 0), None)
+            need(javac, f"a JDK {release} that compiles {SOURCE.name}")
+            (Path(made) / "module").mkdir()
+            jar = [javac.with_name("jar"), "cf", f"{made}/module/test-whitespace-1.jar", "-C", f"{made}/classes", "."]
+            subprocess.run(jar, check=True, capture_output=True)
+            (Path(made) / "module" / "plugin-descriptor.properties").write_text(
+                f"name=test-whitespace\ndescription=tokenizer\nversion={version}\nelasticsearch.version={version}\n"
+                f"java.version={release}\nclassname=Whitespace\nextended.plugins=\n"
+            )
+            (Path(made) / "module").rename(module)
+        given = True
+    return given
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +81,15 @@ def server():
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = {**os.environ, "ES_HEAP": "512m", "ES_CACHE": str(cache)}
-    started = subprocess.run([str(scripts / "start"), str(home), str(port)], capture_output=True, text=True, env=environment)
+
+    def start():
+        return subprocess.run([str(scripts / "start"), str(home), str(port)], capture_output=True, text=True, env=environment)
+
+    give_whitespace(cache)
+    started = start()
+    if give_whitespace(cache):  # the server has only now been unpacked
+        subprocess.run([str(scripts / "stop"), str(home)], capture_output=True)
+        started = start()
     try:
         need(started.returncode == 0, f"a real Elasticsearch ({started.stderr.strip()[-300:]})")
         yield f"http://127.0.0.1:{port}"
@@ -162,15 +201,30 @@ def test_a_refused_document_is_listed_and_makes_exit_code_one(loaded, case, serv
     assert told.returncode == 1 and [d["id"] for d in listed] == ["x" * 600] and "Validation Failed" in json.dumps(listed[0]["error"])
 
 
-def test_the_shipped_template_is_tried_first_and_what_the_server_lacks_is_told(loaded):
+def test_the_template_on_the_server_is_the_one_that_is_shipped(loaded):
     client, name, first = loaded
-    try:
-        client.indices.analyze(tokenizer="whitespace", text="a b")
-        lacks = False
-    except Exception:
-        lacks = True
-    settings = client.indices.get_settings(index=f"escadre-{name}-logs")[f"escadre-{name}-logs"]["settings"]["index"]
-    assert bool(first["lacking"]) is lacks and ("escadre_phrase" in settings["analysis"].get("analyzer", {})) is not lacks
+    put = client.indices.get_index_template(name=f"escadre-{name}-logs")["index_templates"][0]["index_template"]["template"]
+    shipped = json.loads((templates.GENERATED / "logs.json").read_text())["template"]
+    assert first["lacking"] == "" and put["mappings"]["properties"] == shipped["mappings"]["properties"]
+    assert put["settings"]["index"]["analysis"] == shipped["settings"]["analysis"]
+    told = client.indices.analyze(index=f"escadre-{name}-logs", analyzer="escadre_phrase", text="NET User\tC:\\Windows")["tokens"]
+    assert [(t["token"], t["position"]) for t in told] == [("net", 0), ("user", 1), ("c:\\windows", 2)]
+
+
+def test_a_server_without_the_tokenizer_gets_a_template_that_it_takes_and_that_is_told(loaded, few, flaky):
+    """On the way the tokenizer's name becomes one that the server does not know: it refuses the shipped template itself."""
+    client, _, _ = loaded
+    address, certificate = flaky
+    name = f"without{os.getpid()}"
+    Flaky.renamed = (b'"tokenizer":"whitespace"', b'"tokenizer":"whitespace-of-a-module-that-is-absent"')
+    told = load(few, address, name, "--ca", str(certificate))
+    Flaky.renamed = (b"", b"")
+    done = json.loads(told.stdout)
+    query = {**templates.QUERY_OPTIONS, "query": '"service control manager"'}
+    lower = ids(client, f"escadre-{name}-logs", {"query_string": query})
+    upper = ids(client, f"escadre-{name}-logs", {"query_string": {**query, "query": '"Service Control Manager"'}})
+    client.indices.delete(index=f"escadre-{name}-logs,escadre-{name}-state,escadre-{name}-finding", ignore_unavailable=True)
+    assert told.returncode == 0 and done["whole"] and "lower case" in done["lacking"] and lower and not upper
 
 
 class Flaky(BaseHTTPRequestHandler):
@@ -179,9 +233,12 @@ class Flaky(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     upstream = ""
     faults: ClassVar[list[object]] = []
+    renamed: ClassVar[tuple[bytes, bytes]] = (b"", b"")
 
     def forward(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.renamed[0] and "_index_template" in self.path:
+            body = body.replace(*self.renamed)
         fault = self.faults.pop(0) if self.path.partition("?")[0].endswith("/_bulk") and self.faults else None
         if isinstance(fault, int):
             return self.answer(fault, b'{"error": {"reason": "busy"}}', "application/json")

@@ -55,6 +55,16 @@ def test_another_version_is_built_again(case):
     assert index(case).built == 1
 
 
+FEW_WORKERS = """
+import sys
+import eye.cli
+import eye.index as i
+
+i.LARGE, i.MOST_WORKERS = 1, int(sys.argv.pop(1))
+eye.cli.main()
+"""
+"""The command line, with so many processes for a small case too."""
+
 HELD = """
 import sys
 import eye.index as i
@@ -156,10 +166,8 @@ def test_a_full_disk_is_said_in_one_line_and_what_was_begun_is_taken_away(case, 
     need(mounted.returncode == 0, "a mount of its own")
     try:
         told = subprocess.run(
-            [sys.executable, "-c", f"import eye.index as i; i.LARGE = 1; i.MOST_WORKERS = {workers}; import eye.cli; eye.cli.main()"]
-            + ["index", str(case)],
-            capture_output=True, text=True, cwd=ROOT,
-        )  # fmt: skip
+            [sys.executable, "-c", FEW_WORKERS, str(workers), "index", str(case)], capture_output=True, text=True, cwd=ROOT
+        )
         assert not list((case / "index").glob(".*-*"))
     finally:
         subprocess.run(["umount", str(case / "index")], check=True)
