@@ -39,7 +39,7 @@ def give_whitespace(cache: Path) -> bool:
     """Put the module of Whitespace.java into the servers below a cache that lack it; whether there was one."""
     given = False
     for server in cache.glob("elasticsearch-*"):
-        modules, module = server / "modules", server / "modules" / "test-whitespace"
+        modules, module = server / "modules", server / "modules" / "stand-in-whitespace"
         if module.exists() or (modules / "analysis-common").exists():
             continue
         told = next(modules.glob("*/plugin-descriptor.properties")).read_text()
@@ -52,10 +52,10 @@ def give_whitespace(cache: Path) -> bool:
             javac = next((one for one in found if subprocess.run([one, *compile_with], capture_output=True).returncode == 0), None)
             need(javac, f"a JDK {release} that compiles {SOURCE.name}")
             (Path(made) / "module").mkdir()
-            jar = [javac.with_name("jar"), "cf", f"{made}/module/test-whitespace-1.jar", "-C", f"{made}/classes", "."]
+            jar = [javac.with_name("jar"), "cf", f"{made}/module/stand-in-whitespace-1.jar", "-C", f"{made}/classes", "."]
             subprocess.run(jar, check=True, capture_output=True)
             (Path(made) / "module" / "plugin-descriptor.properties").write_text(
-                f"name=test-whitespace\ndescription=tokenizer\nversion={version}\nelasticsearch.version={version}\n"
+                f"name=stand-in-whitespace\ndescription=tokenizer\nversion={version}\nelasticsearch.version={version}\n"
                 f"java.version={release}\nclassname=Whitespace\nextended.plugins=\n"
             )
             (Path(made) / "module").rename(module)
