@@ -78,6 +78,10 @@ class File:
         self._stop_syncer()
         self._sync()
 
+    def fileno(self) -> int:
+        """Its descriptor."""
+        return self._fd
+
     def leave(self) -> None:
         """Close it here; another process writes it."""
         os.close(self._fd)

@@ -7,7 +7,6 @@ its parent answers for both; where the parent was killed, it writes out what it 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import queue
 import select
@@ -16,35 +15,45 @@ import struct
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from scout.archive.file import File
-from scout.archive.press import LAST, Job, Memory, Outcome, Press
+from scout.archive.press import LAST, SETTLED, SLOTS, Job, Memory, Outcome, Press
 
-_FORM = struct.Struct("=hII???IQ")
+_FORM = struct.Struct("=hII????IQ")
 """a job, as it goes through the pipe"""
-_OVER = 0xFF
-"""in place of a slot's number: all is over, and the outcome follows"""
 _WAITING = 64
 """jobs that wait; those with a frame are bounded by the slots"""
 
 
 class Link(Protocol):
-    """The way to the press. `free` waits for a slot, and gives None where all is over; `idle`: it would not wait; `end` waits until
-    everything was written.
-    """
+    """The way to the press. After an interruption only `end` may be called, which may be called again and again."""
 
-    def send(self, job: Job) -> None: ...
-    def idle(self) -> bool: ...
-    def free(self) -> int | None: ...
-    def end(self) -> Outcome: ...
+    def send(self, job: Job) -> None:
+        """Hand a job over."""
+
+    def idle(self) -> bool:
+        """A slot can be had without waiting."""
+
+    def free(self) -> int | None:
+        """Wait for a slot; None where the press is gone."""
+
+    def settle(self) -> None:
+        """Wait until all that was sent is in the file, or the press is gone."""
+
+    def end(self) -> Outcome:
+        """Wait until everything was written; what came of it."""
 
 
 def link(path: Path, memory: Memory, recipients: Sequence[Any]) -> Link:
     """Create the file and start a press for it. Complaint where the file exists or cannot be created."""
     file = File(path)
-    return Beside(file, memory, recipients) if _may_fork() else Within(file, memory, recipients)
+    if _may_fork():
+        with suppress(OSError):  # no process may be had, or no pipe
+            return Beside(file, memory, recipients)
+    return Within(file, memory, recipients)
 
 
 def _may_fork() -> bool:
@@ -59,81 +68,139 @@ class Within:
     """The press in a thread of this process."""
 
     def __init__(self, file: File, memory: Memory, recipients: Sequence[Any]) -> None:
-        free: queue.SimpleQueue[int | None] = queue.SimpleQueue()
-        jobs: queue.Queue[Job] = queue.Queue(_WAITING)
-        press = Press(file, memory, free.put)
-        self.send, self.free, self._answers, self._press = jobs.put, free.get, free, press
-        self._thread = threading.Thread(target=press.run, args=(iter(jobs.get, LAST), recipients), name="press", daemon=True)
+        self._memory = memory
+        self._answers: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._jobs: queue.Queue[Job] = queue.Queue(_WAITING)
+        press = Press(file, memory, self._answers.put)
+        self._thread = threading.Thread(target=press.run, args=(iter(self._jobs.get, LAST), recipients), name="press", daemon=True)
         self._thread.start()
+
+    def send(self, job: Job) -> None:
+        self._jobs.put(job)
 
     def idle(self) -> bool:
         return not self._answers.empty()
 
+    def free(self) -> int | None:
+        return self._answers.get()
+
+    def settle(self) -> None:
+        self.send(Job(ask=True))
+        slots = list(iter(self._answers.get, SETTLED))
+        for slot in slots:
+            self._answers.put(slot)
+
     def end(self) -> Outcome:
         self.send(LAST)
         self._thread.join()
-        return self._press.outcome
+        return self._memory.outcome or Outcome(0, "", "the thread that encrypts ended")
 
 
 class Beside:
-    """The press in a child process."""
+    """The press in a child process. OSError where there is none to be had; then nothing is left of the attempt."""
 
     def __init__(self, file: File, memory: Memory, recipients: Sequence[Any]) -> None:
         self._memory, self._path = memory, file.path
-        jobs, self._jobs = os.pipe()
-        self._answers, answers = os.pipe()
-        heeded = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, heeded)
-        self._pid = os.fork()
-        if not self._pid:
+        self._spare: list[int] = []
+        with ExitStack() as undo:
+            jobs, self._jobs = _pipe(undo)
+            self._answers, answers = _pipe(undo)
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, _HEEDED)
             try:
-                for number in heeded:
-                    signal.signal(number, signal.SIG_IGN)
-                os.close(self._jobs)
-                os.close(self._answers)
-                _serve(file, memory, recipients, jobs, answers)
+                self._pid = os.fork()
+                if not self._pid:
+                    _child(file, memory, recipients, jobs, answers)
             finally:
-                os._exit(0)
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            undo.pop_all()
         for fd in (jobs, answers):
             os.close(fd)
         file.leave()
+        self._answer = select.poll()
+        self._answer.register(self._answers, select.POLLIN)
 
     def send(self, job: Job) -> None:
-        """Hand a job over; where the press is gone, `free` and `end` say so."""
         try:
             os.write(self._jobs, _FORM.pack(*job))
         except BrokenPipeError:
             self._memory.fail()
 
-    def free(self) -> int | None:
-        number = os.read(self._answers, 1)
-        return number[0] if number and number[0] != _OVER else None
-
     def idle(self) -> bool:
-        return bool(select.select((self._answers,), (), (), 0)[0])
+        return bool(self._spare or self._answer.poll(0))
+
+    def free(self) -> int | None:
+        if self._spare:
+            return self._spare.pop()
+        answer = os.read(self._answers, 1)
+        return answer[0] if answer else None
+
+    def settle(self) -> None:
+        self.send(Job(ask=True))
+        while answer := os.read(self._answers, 1):
+            if answer[0] == SETTLED:
+                return
+            self._spare.append(answer[0])
 
     def end(self) -> Outcome:
-        self.send(LAST)
-        while self.free() is not None:
-            pass
-        with os.fdopen(self._answers, "rb") as answers:
-            said = answers.read()
-        os.close(self._jobs)
-        _, status = os.waitpid(self._pid, 0)
-        if said:
-            return Outcome(*json.loads(said))
+        if self._pid:
+            self.send(LAST)
+            while os.read(self._answers, SLOTS):
+                pass
+            with suppress(ChildProcessError):  # where SIGCHLD is ignored, nobody waits
+                _, status = os.waitpid(self._pid, 0)
+                self._how = f"was killed by signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else "ended"
+            self._pid = 0
+            os.close(self._jobs)
+            os.close(self._answers)
+        return self._memory.outcome or self._died()
+
+    def _died(self) -> Outcome:
+        """What the file itself tells, where the press cannot."""
         self._memory.fail()
-        with self._path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        how = f"was killed by signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else "ended"
-        return Outcome(self._path.stat().st_size, digest, f"the process that encrypts {how}")
+        error = f"the process that encrypts {self._how}"
+        try:
+            with self._path.open("rb") as file:
+                return Outcome(self._path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest(), error)
+        except OSError as e:
+            return Outcome(self._memory.written, "", f"{error}, and the file cannot be read again: {e.strerror}")
+
+    _how = "ended"
+
+
+_HEEDED = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if sys.platform != "win32" else []))
+
+
+def _pipe(undo: ExitStack) -> tuple[int, int]:
+    """A pipe that is closed again if something after it fails."""
+    ends = os.pipe()
+    for end in ends:
+        undo.callback(os.close, end)
+    return ends
+
+
+def _child(file: File, memory: Memory, recipients: Sequence[Any], jobs: int, answers: int) -> NoReturn:
+    """The second process, from its first step to its last. Nothing that it inherits stays open: a terminal that waits for the end of the
+    collection does not wait for it, and the examined disk can be unmounted.
+    """
+    try:
+        for number in _HEEDED:
+            signal.signal(number, signal.SIG_IGN)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for fd in range(3):
+            os.dup2(nothing, fd)
+        for fd in map(int, os.listdir("/proc/self/fd")):
+            if fd > 2 and fd not in (jobs, answers, file.fileno()):
+                with suppress(OSError):  # the one of the listing itself is closed already
+                    os.close(fd)
+        _serve(file, memory, recipients, jobs, answers)
+    finally:
+        os._exit(0)
 
 
 def _serve(file: File, memory: Memory, recipients: Sequence[Any], jobs: int, answers: int) -> None:
-    def answer(data: bytes) -> None:
+    def answer(number: int) -> None:
         try:
-            os.write(answers, data)
+            os.write(answers, bytes((number,)))
         except BrokenPipeError:
             return  # the parent is gone: what it sent is still written
 
@@ -142,6 +209,4 @@ def _serve(file: File, memory: Memory, recipients: Sequence[Any], jobs: int, ans
             while len(raw := pipe.read(_FORM.size)) == _FORM.size and (job := Job(*_FORM.unpack(raw))) != LAST:
                 yield job
 
-    press = Press(file, memory, lambda slot: answer(bytes((slot,))))
-    press.run(given(), recipients)
-    answer(bytes((_OVER,)) + json.dumps(press.outcome).encode())
+    Press(file, memory, answer).run(given(), recipients)

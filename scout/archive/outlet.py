@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from scout.archive.link import link
-from scout.archive.press import FRAME, SLOTS, Job, Memory, Outcome, Squeezer
+from scout.archive.press import FRAME, Job, Memory, Outcome, Squeezer
 from scout.console import Complaint
 
 QUIET = 2.0
@@ -31,7 +31,10 @@ class Seal(NamedTuple):
 
 
 class Outlet:
-    """One archive file under way. One thread writes to it; `torn` is true where that thread was interrupted inside of it.
+    """One archive file under way. One thread writes to it.
+
+    torn    nothing more may be written: that thread was interrupted inside of it, or it is closed
+    closed  all that was written has been given to the press
 
     Complaint where the file exists or cannot be created, and, from any call, where it cannot be written on.
     """
@@ -50,10 +53,14 @@ class Outlet:
         self._pushed = time.monotonic()
         self._waits = False
         self._stop = threading.Event()
-        self.torn = False
+        self.torn = self.closed = False
         self.total = 0
         self._ticker = threading.Thread(target=self._tick, name="ticker", daemon=True)
-        self._ticker.start()
+        try:
+            self._ticker.start()
+        except RuntimeError:
+            self._link.end()
+            raise
 
     # what the writer calls
 
@@ -93,7 +100,8 @@ class Outlet:
             if n >= FRAME and self._at == self._start:
                 self.torn = True
                 with self._lock:
-                    self._link.send(Job(zeros=True))
+                    if self._outcome is None:
+                        self._link.send(Job(zeros=True))
                     self.total += FRAME
                 self.torn = False
                 if self._memory.failed:
@@ -118,13 +126,18 @@ class Outlet:
             self._complain()
 
     def close(self) -> None:
-        """End frame, age stream and file; also twice. Raises a Complaint where not everything was written."""
-        if self._outcome is None and not self.torn and not self._memory.failed:
+        """End frame, age stream and file; also twice. Raises a Complaint where not everything was written.
+
+        All that came before is in the file before the last frame goes: what says that an archive is whole is not written for a process that
+        was killed.
+        """
+        if not self.torn and not self._memory.failed:
+            self.torn = True
+            self._stop.set()
             with self._lock:
-                self._link.send(Job())
-                for _ in range(SLOTS - 1):  # all before is written: what says that the archive is whole goes last, while we live
-                    self._link.free()
+                self._link.settle()
                 self._submit(last=True)
+            self.closed = True
         if self._end().error:
             self._complain()
 
@@ -150,6 +163,8 @@ class Outlet:
 
     def _submit(self, seal: Seal | None = None, *, push: bool = False, part: bool = False, last: bool = False) -> None:
         """Send what is in the frame; with `part`, the writer may be reading into the rest of it right now, and goes on doing so."""
+        if self._outcome is not None:
+            return  # all is over, and the caller hears it
         size = self._at - self._start
         number = 0
         if seal:
@@ -186,7 +201,7 @@ class Outlet:
     def _tick(self) -> None:
         while not self._stop.wait(QUIET / 4):
             with self._lock:
-                waits = self._waits or self._at > self._start
+                waits = not self._stop.is_set() and (self._waits or self._at > self._start)
                 if waits and not self.torn and not self._memory.failed and time.monotonic() - self._pushed >= QUIET:
                     self._submit(push=True, part=True)
 

@@ -9,9 +9,11 @@ age's STREAM (C2SP age.md, "Payload") writes a chunk of 64 KiB only when a byte 
 
 from __future__ import annotations
 
+import json
 import mmap
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from scout.archive.file import CHUNK, File
@@ -27,14 +29,17 @@ _ZERO_PAD = 1016
 """each frame of padding zeros is followed by this many skippable bytes, so that no archive of ours expands more than 1,000-fold"""
 _ROOM = FRAME + (FRAME >> 8) + 64
 """bytes that hold any compressed frame (zstd manual, ZSTD_COMPRESSBOUND)"""
-_WRITTEN, _KEPT, _FAILED = range(3)
+_WRITTEN, _KEPT, _FAILED, _SAID = range(4)
+_TEXT = 64
+"""where the text of the outcome begins, in the first page"""
 
 
 class Job(NamedTuple):
     """`memory[slot][start:end]` is to be a frame, and the slot free afterwards if `last`. With `packed` it is one already, of so many bytes
     of input; with `zeros` there is to be a frame of zeros instead.
 
-    Behind that stands the end of a seal if `seal` is not 0 (they count from 1); `push`: all of it goes to the disk now.
+    Behind that stands the end of a seal if `seal` is not 0 (they count from 1); `push`: all of it goes to the disk now; `ask`: the press
+    answers `SETTLED` as soon as it is through with it.
     """
 
     slot: int = -1
@@ -43,10 +48,13 @@ class Job(NamedTuple):
     last: bool = True
     push: bool = False
     zeros: bool = False
+    ask: bool = False
     packed: int = 0
     seal: int = 0
 
 
+SETTLED = 0xFE
+"""an answer that is no slot's number"""
 LAST = Job(seal=(1 << 64) - 1)
 """behind all others"""
 
@@ -60,12 +68,13 @@ class Outcome(NamedTuple):
 
 
 class Memory:
-    """What both sides share: the slots, and how far the press is. No part of it is ever on a disk of ours."""
+    """What both sides share: the slots, how far the press is, and what it came to. No part of it is ever on a disk of ours."""
 
     def __init__(self) -> None:
         self._map = mmap.mmap(-1, mmap.PAGESIZE + SLOTS * FRAME)
         view = memoryview(self._map)
-        self._state = view[: mmap.PAGESIZE].cast("Q")
+        self._state = view[:_TEXT].cast("Q")
+        self._text = view[_TEXT : mmap.PAGESIZE]
         self.slots = [view[mmap.PAGESIZE + n * FRAME :][:FRAME] for n in range(SLOTS)]
 
     written = property(lambda self: int(self._state[_WRITTEN]), doc="bytes in the archive file")
@@ -73,10 +82,24 @@ class Memory:
     failed = property(lambda self: bool(self._state[_FAILED]), doc="nothing more will be written")
 
     def report(self, written: int, kept: int) -> None:
+        """How far the press is."""
         self._state[_WRITTEN], self._state[_KEPT] = written, kept
 
     def fail(self) -> None:
+        """Nothing more will be written."""
         self._state[_FAILED] = 1
+
+    def conclude(self, outcome: Outcome) -> None:
+        """What the press came to."""
+        text = json.dumps(outcome._replace(error=outcome.error[:400])).encode()
+        self._text[: len(text)] = text
+        self._state[_SAID] = len(text)
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """None where the press has not come to an end of its own."""
+        size = int(self._state[_SAID])
+        return Outcome(*json.loads(bytes(self._text[:size]))) if size else None
 
 
 class Squeezer:
@@ -101,43 +124,44 @@ class Squeezer:
 
 
 class Press:
-    """Compresses, encrypts and writes, job by job. `freed` gets the number of each slot that may be filled again."""
+    """Compresses, encrypts and writes, job by job. `answer` gets the number of each slot that may be filled again, and `SETTLED`."""
 
-    def __init__(self, file: File, memory: Memory, freed: Callable[[int], object]) -> None:
-        self._file, self._memory, self._freed = file, memory, freed
+    def __init__(self, file: File, memory: Memory, answer: Callable[[int], object]) -> None:
+        self._file, self._memory, self._answer = file, memory, answer
         self._seals: deque[tuple[int, int]] = deque()
         self._idle: list[int] = []
         self._kept = 0
-        self.outcome = Outcome(0, "")
+        self._hand: Job | None = None
         for slot in range(1, SLOTS):
-            freed(slot)
+            answer(slot)
 
     def run(self, jobs: Iterator[Job], recipients: Sequence[Any]) -> None:
-        """Write all jobs, end the age stream, close the file. `outcome` says what came of it; after an error the rest of the jobs is
+        """Write all jobs, end the age stream, close the file; what came of it is in the memory. After an error the rest of the jobs is
         passed over.
         """
-        import pyrage
-
         error = ""
         try:
+            import pyrage
+
             pyrage.encrypt_io(_Pull(self._stream(jobs)), self._file, list(recipients))
             self._push()
             self._push(whole=True)
             self._file.sync()
+            self._file.close()
         except BaseException as e:  # whatever age, zstd or the disk say, the collection hears it
             why = self._file.error or e
             error = why.strerror if isinstance(why, OSError) and why.strerror else f"{type(why).__name__}: {why}"
             self._memory.fail()
-            for job in jobs:
-                self._free(job)
-        self._file.close()
-        self.outcome = Outcome(self._file.size, self._file.sha256.hexdigest(), error)
+            for job in chain([self._hand] if self._hand else [], jobs):
+                self._done(job)
+        self._memory.conclude(Outcome(self._file.size, self._file.sha256.hexdigest(), error))
 
     def _stream(self, jobs: Iterator[Job]) -> Iterator[bytes | memoryview]:
         """The plaintext of the age stream. What stands after a `yield` runs when age has taken all that was yielded."""
         squeezer = Squeezer()
         sent = held = 0
         for job in jobs:
+            self._hand = job
             size = job.packed or job.end - job.start
             data: bytes | memoryview = b""
             if size:
@@ -160,14 +184,17 @@ class Press:
             self._push()
             if job.push:
                 self._file.sync_soon()
-            self._free(job, keep=size > 0 and held > HELD // 3)
+            self._hand = None
+            self._done(job, keep=size > 0 and held > HELD // 3)
 
-    def _free(self, job: Job, *, keep: bool = False) -> None:
+    def _done(self, job: Job, *, keep: bool = False) -> None:
         """Give out the slot of a job; with `keep`, one stays here."""
         if job.slot >= 0 and job.last:
             self._idle.append(job.slot)
         while len(self._idle) > keep:
-            self._freed(self._idle.pop())
+            self._answer(self._idle.pop())
+        if job.ask:
+            self._answer(SETTLED)
 
     def _push(self, *, whole: bool = False) -> None:
         try:

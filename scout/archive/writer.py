@@ -68,6 +68,7 @@ class ArchiveWriter:
         self._names: set[int] = set()
         self._open: tuple[dict[str, Any], int] | None = None
         self._stop = ""
+        self._torn = self._ended = False
         self._out = Outlet(self.path, recipients)
         self._begin(custody.dump(self.header) + b"\n")
 
@@ -100,8 +101,10 @@ class ArchiveWriter:
         records = {"ESCADRE.group": str(item.group)} if item.group else {}
         if item.path is not None:
             records["ESCADRE.source"] = item.source
-        stored = self._header(name, item.size, {**item.facts}, records, extents)
+        self._torn = True
+        stored = self._header(name, item.size, item.facts, records, extents)
         self._open = (line, stored)
+        self._torn = False
         said = content.copy(self._out, stream, item.size, extents, lambda: self._stop)
         line.update(said)
         if after is not None and line["verdict"] == "taken":
@@ -121,6 +124,7 @@ class ArchiveWriter:
         """Write what custody knows since the last part, if anything."""
         if not self._lines:
             return
+        self._torn = True
         text = custody.part(self._parts, self._head, facts.rfc3339(time.time_ns() // 1_000_000_000 * 1_000_000_000) or "", self._lines)
         self._header(f"custody/{self._parts:06d}.jsonl", len(text), {}, {}, None)
         self._out.write(text + bytes(tar.padding(len(text))))
@@ -131,6 +135,7 @@ class ArchiveWriter:
         self._lines.clear()
         self._since = 0
         self._out.end_frame(Seal(self._parts, self._items, self._head))
+        self._torn = False
 
     def stop(self, reason: str) -> None:
         """For signal handlers: the item at hand ends at the next MiB, `add` raises Stopped, and `abort` seals what there is."""
@@ -149,25 +154,30 @@ class ArchiveWriter:
             "duration": round(time.monotonic() - self._started, 3),
         }
         text = custody.dump(end) + b"\n"
+        self._torn = True
         self._header("end.json", len(text), {}, {}, None)
         self._out.write(text + bytes(tar.padding(len(text))) + tar.END)
+        self._ended = True
         self._out.close()
         return self._write_receipt("whole", self._head)
 
     def abort(self, reason: str = "stopped") -> Receipt:
-        """Seal and close without end.json: the archive says interrupted. Also after a failure of the disk; gives the receipt of what
-        there is. Never raises Complaint.
+        """Seal and close without end.json: the archive says interrupted. Also after a failure of the disk, and after an interruption
+        anywhere; gives the receipt of what there is. Never raises Complaint.
         """
         if self.receipt is not None:
             return self.receipt
         try:
-            if not self._out.torn:
+            if not (self._torn or self._out.torn or self._ended):
                 self._end_open(reason)
                 self.seal()
                 self._out.write(tar.END)
             self._out.close()
         except Complaint:
             self._close_quietly()
+        else:
+            if self._ended and self._out.closed:
+                return self._write_receipt("whole", self._head)
         return self._write_receipt("interrupted", self._out.kept.head or custody.NOTHING)
 
     @property
@@ -201,8 +211,10 @@ class ArchiveWriter:
         line = custody.line(self._members, name, Item(source=name, type="live"), "taken", size) | dict(more)
         if not self._first(name):
             raise ValueError(f"the live source {source} was written before")
+        self._torn = True
         stored = self._header(name, size, {}, {}, None)
         self._open = (line, stored)
+        self._torn = False
         digest = hashlib.sha256()
         for piece in pieces:
             digest.update(piece)
@@ -248,9 +260,12 @@ class ArchiveWriter:
 
     def _close_member(self, line: dict[str, Any], group: custody.Group | None) -> dict[str, Any]:
         """Pad to the block, and enter the line."""
+        self._torn = True
         self._out.write(bytes(tar.padding(self._out.total)))
         self._open = None
-        return self._enter(line, group)
+        entered = self._enter(line, group)
+        self._torn = False
+        return entered
 
     def _enter(self, line: dict[str, Any], group: custody.Group | None) -> dict[str, Any]:
         line = {key: value for key, value in line.items() if value is not None or key == "member"}

@@ -346,11 +346,13 @@ import io, os, resource
 from scout.archive import ArchiveWriter, Item
 from scout.console import Complaint
 from scout.keys import load_recipients
-resource.setrlimit(resource.RLIMIT_FSIZE, (9_000_000, 9_000_000))
+limit, size, count = map(int, sys.argv[3:6])
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 writer = ArchiveWriter(sys.argv[1], load_recipients([sys.argv[2]])[0], {"collection": "full"})
 try:
-    for n in range(100):
-        writer.add(Item(source=f"/{n}", size=1 << 20), io.BytesIO(os.urandom(1 << 20)))
+    for n in range(count):
+        writer.add(Item(source=f"/{n}", size=size), io.BytesIO(os.urandom(size)))
+    writer.finish()
 except Complaint as c:
     print(c.what); print(c.do)
 receipt = writer.abort("disk full")
@@ -359,20 +361,115 @@ print(receipt.state, receipt.archive_sha256, receipt.code, writer.sealed.items)
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_full_disk_ends_in_one_clear_complaint_and_what_was_sealed_reads(archive: Path, tmp_path: Path, way: str) -> None:
+@pytest.mark.parametrize(
+    ("limit", "size", "count", "least"),
+    [(9_000_000, 1 << 20, 100, 2), (200_000, 70_000, 3, 0), (9_000_000, 50_000, 1000, 2), (9_000_000, 64 << 20, 1, 0), (100, 10, 1, 0)],
+    ids=["at a mebibyte", "in the last frame", "among small files", "in a large file", "at once"],
+)
+def test_a_full_disk_ends_in_one_clear_complaint_and_what_was_sealed_reads(
+    archive: Path, tmp_path: Path, way: str, limit: int, size: int, count: int, least: int
+) -> None:
     from scout.keys import load_identities
     from scout.verify import verify
 
     public = keygen(tmp_path / "key.txt")
-    done = subprocess.run([sys.executable, "-c", DISK_FULL, archive, public, way], stdout=subprocess.PIPE, check=True, text=True, cwd=ROOT)
+    command = [sys.executable, "-c", DISK_FULL, archive, public, str(limit), str(size), str(count), way]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, cwd=ROOT, timeout=60)
     what, do, receipt = done.stdout.splitlines()
     assert what == f"{archive} could not be written any further: File too large."
     assert "seals are kept and readable" in do
     state, digest, code, items = receipt.split()
     assert (state, digest) == ("interrupted", hashlib.sha256(archive.read_bytes()).hexdigest())
+    assert int(items) >= least
+    if archive.stat().st_size > 500:
+        verdict = verify(archive, load_identities(tmp_path / "key.txt"), code)
+        assert (verdict.state, verdict.receipt, verdict.problems) == ("interrupted", "agrees", [])
+        assert verdict.items >= int(items)
+
+
+STOPPED = FORCED + """
+import io, os, signal, threading, time, psutil
+from scout.archive import ArchiveWriter, Item
+from scout.keys import load_recipients
+writer = ArchiveWriter(sys.argv[1], load_recipients([sys.argv[2]])[0], {"collection": "slow"})
+for n in range(5):
+    writer.add(Item(source=f"/{n}", size=1000), io.BytesIO(os.urandom(1000)))
+press = psutil.Process().children()[0]
+press.suspend()
+threading.Timer(4, press.resume).start()
+if sys.argv[3] == "interrupt":
+    threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    receipt = writer.finish()
+except KeyboardInterrupt:
+    receipt = writer.abort("Ctrl-C")
+print(receipt.state, receipt.code)
+"""
+
+
+@pytest.mark.parametrize(("what", "state"), [("wait", "whole"), ("interrupt", "interrupted")])
+def test_a_disk_that_is_slow_at_the_end_gives_a_right_archive_and_receipt(archive: Path, tmp_path: Path, what: str, state: str) -> None:
+    from scout.keys import load_identities
+    from scout.verify import verify
+
+    public = keygen(tmp_path / "key.txt")
+    command = [sys.executable, "-c", STOPPED, archive, public, what, "beside"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, cwd=ROOT, timeout=60)
+    said, code = done.stdout.split()
     verdict = verify(archive, load_identities(tmp_path / "key.txt"), code)
-    assert (verdict.state, verdict.receipt, verdict.items) == ("interrupted", "agrees", int(items))
-    assert verdict.items >= 2
+    assert (said, verdict.state, verdict.receipt, verdict.problems) == (state, state, "agrees", [])
+
+
+REFUSED = """
+import io, os, sys
+from scout.archive import ArchiveWriter, Item
+from scout.keys import load_recipients
+def refuse(): raise BlockingIOError(11, "Resource temporarily unavailable")
+os.fork = refuse
+before = len(os.listdir("/proc/self/fd"))
+with ArchiveWriter(sys.argv[1], load_recipients([sys.argv[2]])[0], {"collection": "alone"}) as writer:
+    writer.add(Item(source="/x", size=3), io.BytesIO(b"abc"))
+    print(writer.finish().state)
+print(len(os.listdir("/proc/self/fd")) - before)
+"""
+
+
+def test_where_no_process_is_to_be_had_it_works_within(archive: Path, tmp_path: Path) -> None:
+    public = keygen(tmp_path / "key.txt")
+    command = [sys.executable, "-c", REFUSED, archive, public]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, cwd=ROOT, timeout=60)
+    assert done.stdout.split() == ["whole", "0"]
+
+
+def test_nobody_waits_for_the_press_and_it_holds_nothing_of_the_collector(archive: Path, tmp_path: Path) -> None:
+    public = keygen(tmp_path / "key.txt")
+    held = """
+import io, os, sys, psutil
+from scout.archive import ArchiveWriter
+from scout.keys import load_recipients
+spare = open("/etc/passwd")
+os.set_inheritable(spare.fileno(), True)
+writer = ArchiveWriter(sys.argv[1], load_recipients([sys.argv[2]])[0], {})
+pid = psutil.Process().children()[0].pid
+kinds = sorted(os.readlink(f"/proc/{pid}/fd/{fd}").split(":")[0] for fd in os.listdir(f"/proc/{pid}/fd"))
+print(*kinds)
+writer.finish()
+"""
+    command = [sys.executable, "-c", held, archive, public]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, cwd=ROOT, timeout=60)
+    kinds = done.stdout.split()
+    assert kinds.count("pipe") == 2
+    assert set(kinds) - {"pipe", "/dev/null"} == {str(archive)}
+
+
+def test_a_starter_that_ignores_its_children_costs_nothing(tmp_path: Path) -> None:
+    (tmp_path / "root/etc").mkdir(parents=True)
+    public = keygen(tmp_path / "key.txt")
+    program = "'from scout.cli import main; main()'"
+    collect = f"exec '{sys.executable}' -c {program} collect -q -r {public} --root '{tmp_path}/root' --os linux -o '{tmp_path}'"
+    done = subprocess.run(["bash", "-c", f"trap '' CHLD; {collect}"], cwd=ROOT, timeout=60, stdout=subprocess.PIPE, check=False)
+    assert done.returncode in (0, 1)  # nearly all that is wanted is missing in an empty root
+    assert json.loads(next(tmp_path.glob("*.receipt.json")).read_text())["state"] == "whole"
 
 
 SAME = FORCED + """
@@ -593,7 +690,9 @@ def test_killed_anywhere_it_loses_less_than_8_mib_and_no_sealed_member(tmp_path:
     outcomes = campaign(tmp_path, tmp_path / "root", points=8, group=group)
     for outcome in outcomes:
         assert outcome.read - outcome.recovered <= BUDGET, outcome
-        assert (outcome.wrong, outcome.verdict, outcome.code) == ([], "interrupted", 1)
+        assert outcome.wrong == []
+        late = outcome.recovered == outcome.read and outcome.verdict == "whole"  # the last frame was on its way already
+        assert late or (outcome.verdict, outcome.code) == ("interrupted", 1)
     assert sum(o.sealed for o in outcomes) > 50
 
 
