@@ -47,8 +47,8 @@ class Verdict:
     verdicts: dict[str, int] = field(default_factory=dict)
     archive_sha256: str = ""
     chain_head: str = ""
-    heads: list[str] = field(default_factory=list)
-    """the chain head after each seal"""
+    heads: list[str] = field(default_factory=lambda: [custody.NOTHING])
+    """the chain head before the first seal, and after each"""
     collection: str = ""
     last_time: str = ""
     lines: list[str] = field(default_factory=list)

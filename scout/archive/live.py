@@ -57,8 +57,10 @@ class Lines:
         import zstandard
 
         unpacker = zstandard.ZstdDecompressor().decompressobj()
+        left = self.size
         for packed in self._packed:
-            piece = unpacker.decompress(packed)
+            piece = unpacker.decompress(packed)[:left]  # of a line that Ctrl-C cut short, more may be there than was counted
             if piece:
                 yield piece
+            left -= len(piece)
         self._packed.clear()

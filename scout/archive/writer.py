@@ -167,8 +167,10 @@ class ArchiveWriter:
         """
         if self.receipt is not None:
             return self.receipt
+        if self._torn and not self._ended:
+            self._out.torn = True  # half of a header or of a seal stays behind with the frame that it is in
         try:
-            if not (self._torn or self._out.torn or self._ended):
+            if not (self._out.torn or self._ended):
                 self._end_open(reason)
                 self.seal()
                 self._out.write(tar.END)
