@@ -118,7 +118,7 @@ def build_app() -> typer.Typer:
         archive: Annotated[Path | None, typer.Option("--archive", help="A fresh archive of the host instead of the host itself.")] = None,
         json_lines: Json = False,
     ) -> int:
-        """Look whether every target of a plan is gone: 0 all gone, 1 something is there."""
+        """Look whether every target of a plan is gone: 0 all gone, 1 something is there or was not looked at."""
         from hunter import verifying
         from hunter.plan import load
 
