@@ -50,17 +50,21 @@ class File:
         """Hand to the system what waits."""
         if self.error is not None:
             raise self.error
-        view = self._waiting.getbuffer()[: self._waiting.tell()]
+        end = self._waiting.tell()
         self._waiting.seek(0)
-        while view:
-            try:
-                n = os.write(self._fd, view)
-            except OSError as e:
-                self.error = e
-                raise
-            self.sha256.update(view[:n])
-            self.size += n
-            view = view[n:]
+        with self._waiting.getbuffer() as waiting:
+            at = 0
+            while at < end:
+                with waiting[at:end] as rest:
+                    try:
+                        n = os.write(self._fd, rest)
+                    except OSError as e:
+                        self.error = e
+                        raise
+                with waiting[at : at + n] as written:
+                    self.sha256.update(written)
+                self.size += n
+                at += n
 
     def flush(self) -> None:
         """Asked for by age at its end."""
