@@ -102,6 +102,7 @@ class Beside:
     def __init__(self, file: File, memory: Memory, recipients: Sequence[Any]) -> None:
         self._memory, self._path = memory, file.path
         self._spare: list[int] = []
+        self._how = "ended"
         with ExitStack() as undo:
             jobs, self._jobs = _pipe(undo)
             self._answers, answers = _pipe(undo)
@@ -163,9 +164,6 @@ class Beside:
                 return Outcome(self._path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest(), error)
         except OSError as e:
             return Outcome(self._memory.written, "", f"{error}, and the file cannot be read again: {e.strerror}")
-
-    _how = "ended"
-
 
 _HEEDED = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if sys.platform != "win32" else []))
 

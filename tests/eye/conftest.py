@@ -122,3 +122,15 @@ def browser():
         one = play.chromium.launch(executable_path=chromium, args=arguments)
         yield one
         one.close()
+
+
+@pytest.fixture(scope="module")
+def store(made):
+    """The indexed case, open for questions."""
+    from eye.index import index
+    from eye.store import Store
+
+    index(made)
+    one = Store(made, build=False)
+    yield one
+    one.close()

@@ -8,17 +8,7 @@ import re
 import orjson
 import pytest
 
-from eye.index import index
 from eye.lucene import QueryComplaint, parse
-from eye.store import Store
-
-
-@pytest.fixture(scope="module")
-def store(made):
-    index(made)
-    one = Store(made, build=False)
-    yield one
-    one.close()
 
 
 def texts(value):

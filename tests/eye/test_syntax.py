@@ -7,19 +7,9 @@ import sys
 
 import pytest
 
-from eye.index import index
 from eye.lucene import QueryComplaint, parse
-from eye.store import Store
 from eye.syntax import EXAMPLES, forms, lines
 from tests.conftest import ROOT
-
-
-@pytest.fixture(scope="module")
-def store(made):
-    index(made)
-    one = Store(made, build=False)
-    yield one
-    one.close()
 
 
 def eye(*words):
