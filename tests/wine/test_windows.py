@@ -38,7 +38,18 @@ def windows(tmp_path_factory: pytest.TempPathFactory):
         command = ["wine", python, str(drive(start)), *arguments]
         return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment, timeout=180)
 
-    return run
+    def quietly(*command: str) -> int:
+        nothing = subprocess.DEVNULL
+        return subprocess.run(command, stdin=nothing, stdout=nothing, stderr=nothing, env=environment, timeout=180).returncode
+
+    # Wine's server ends soon after its last program, and a program that starts in that moment dies without a word. This one stays. What
+    # Wine starts of its own comes with the first program, and would hold that one's pipes open
+    quietly("wineserver", "--kill")
+    quietly("wineserver", "--wait")
+    assert quietly("wineserver", "--persistent") == 0
+    assert quietly("wine", python, "-c", "") == 0
+    yield run
+    quietly("wineserver", "--kill")
 
 
 def drive(path: Path) -> str:
