@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from scout.lines import lines, number
 from scout.root import Parts, Root
 
 MAX_HIVE = 64 << 20
@@ -52,12 +53,11 @@ def host(root: Root, *, live: bool) -> dict[str, Any]:
 
 def load_owners(root: Root) -> None:
     """Fill `root.users` and `root.groups` from the host's own passwd and group."""
-    for fields in _colons(text(root, "etc", "passwd"), 7):
-        if fields[2].isdigit():
-            root.users.setdefault(int(fields[2]), fields[0])
-    for fields in _colons(text(root, "etc", "group"), 4):
-        if fields[2].isdigit():
-            root.groups.setdefault(int(fields[2]), fields[0])
+    for file, least, names in (("passwd", 7, root.users), ("group", 4, root.groups)):
+        for fields in _colons(text(root, "etc", file), least):
+            known = number(fields[2])
+            if known is not None:
+                names.setdefault(known, fields[0])
 
 
 def profiles(root: Root) -> list[str]:
@@ -104,7 +104,7 @@ def _folders(root: Root, parts: Parts) -> Iterator[Parts]:
 
 
 def _colons(content: str, fields: int) -> Iterator[list[str]]:
-    for line in content.splitlines():
+    for line in lines(content):
         found = line.split(":")
         if len(found) >= fields and not line.startswith("#"):
             yield found

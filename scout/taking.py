@@ -12,8 +12,8 @@ from typing import Any
 
 from scout import suspicious
 from scout.archive.custody import Item
-from scout.archive.writer import ArchiveWriter
-from scout.console import megabytes
+from scout.archive.writer import ArchiveWriter, Stopped
+from scout.console import Complaint, megabytes
 from scout.patience import Patience
 from scout.plan import Planned
 from scout.reading import Reading, changed, extents, left_behind
@@ -57,7 +57,9 @@ class Taker:
             with self._writer.live(source, module.SCHEMA) as lines:
                 for value in module.collect():
                     lines.write(value)
-        except OSError:
+        except (Complaint, Stopped):
+            raise
+        except Exception:  # whatever it is, it costs one source, and custody says so
             verdict = "error"
         self.verdicts[verdict] += 1
 

@@ -366,3 +366,14 @@ def test_a_real_ntfs_volume_gives_its_hives_and_its_file_table(windows, collecte
     table = archive.content("C:\\$MFT")
     assert table.startswith(b"FILE") and len(table) % 1024 == 0 and "SYSTEM.LOG1".encode("utf-16-le") in table
     assert "mode" not in archive.custody[hive]
+
+
+def test_a_passwd_with_odd_characters_hides_no_home_and_ends_nothing(root, collected):
+    passwd = "root:x:0:0:root:/root:/bin/sh\nodd:x:²:0::/home/odd:/bin/sh\nhuge:x:{}:0::/home/huge:/bin/sh\n".format("9" * 5000)
+    passwd += "".join(f"u{n}:x:{1000 + n}:100:feed{end}er:/data/u{n}:/bin/sh\n" for n, end in enumerate("\x0b\x0c\x1c\x85\u2028"))
+    (root / "etc/passwd").write_text(passwd)
+    for n in range(5):
+        (root / f"data/u{n}").mkdir(parents=True)
+        (root / f"data/u{n}/.bash_history").write_text("ls\n")
+    archive = collected(root)
+    assert [archive.verdict(f"/data/u{n}/.bash_history") for n in range(5)] == ["taken"] * 5
