@@ -12,11 +12,12 @@ from typing import Any
 
 from scout import suspicious
 from scout.archive.custody import Item
+from scout.archive.sparse import extents
 from scout.archive.writer import ArchiveWriter, Stopped
 from scout.console import Complaint, megabytes
 from scout.patience import Patience
 from scout.plan import Planned
-from scout.reading import Reading, changed, extents, left_behind
+from scout.reading import Reading, changed, left_behind
 from scout.root import Root
 from scout.targets import Target
 from scout.walk import explain, verdict_of
@@ -133,16 +134,13 @@ class Taker:
         return None, ""
 
     def _measured(self, item: Item, target: Target, reading: Reading, status: os.stat_result) -> None:
-        data = min(status.st_size, getattr(status, "st_blocks", 1 << 60) * 512)
-        sparse = extents(reading.fd, status.st_size) if data < status.st_size else None
-        if data < status.st_size:
+        if getattr(status, "st_blocks", 1 << 60) * 512 < status.st_size:
+            item.extents = extents(reading.fd, status.st_size)
             reading.seek(0)
-        if sparse is not None:
-            data = sum(length for _, length in sparse)
-            item.extents = sparse
+        data = status.st_size if item.extents is None else sum(length for _, length in item.extents)
         reason = self._over(target, data)
         if reason:
-            self._leave(item, reading, status.st_size, data, reason)
+            self._leave(item, reading, reason)
             return
         line = self._writer.add(item, reading, lambda: changed(status, os.fstat(reading.fd)))
         self.verdicts[line["verdict"]] += 1
@@ -164,8 +162,8 @@ class Taker:
                 return f"over the limit of {rule.count:,} files of {target.id}"
         return next((f"over the limit of {megabytes(limit)} {what}" for limit, value, what in limits if limit and value > limit), "")
 
-    def _leave(self, item: Item, reading: Reading, size: int, data: int, reason: str) -> None:
-        more = left_behind(reading, size, data, self._stopped)
+    def _leave(self, item: Item, reading: Reading, reason: str) -> None:
+        more = left_behind(reading, item.size, item.extents, self._stopped)
         more["error"] = "; ".join(filter(None, (reason, more.get("error", ""))))
         self._ends += len(more["head"]) + len(more.get("tail", b""))
         self._say(item, "over limit", more)

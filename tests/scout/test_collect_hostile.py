@@ -377,3 +377,24 @@ def test_a_passwd_with_odd_characters_hides_no_home_and_ends_nothing(root, colle
         (root / f"data/u{n}/.bash_history").write_text("ls\n")
     archive = collected(root)
     assert [archive.verdict(f"/data/u{n}/.bash_history") for n in range(5)] == ["taken"] * 5
+
+
+def _scattered(path, pieces: int, apart: int) -> None:
+    with path.open("wb") as file:
+        for n in range(pieces):
+            file.seek(n * apart)
+            file.write(b"x")
+
+
+def test_many_holes_of_one_width_stay_holes(root, collected):
+    _scattered(root / "root/.bash_history", 5000, 64 << 20)
+    need((root / "root/.bash_history").stat().st_blocks < 1 << 20, "a file system with holes")
+    line = collected(root, "--targets", "LF11").custody["/root/.bash_history"]
+    assert (line["verdict"], line["size"]) == ("taken", 4999 * (64 << 20) + 1)
+
+
+def test_what_a_map_of_holes_cannot_hold_counts_as_data(root, collected, monkeypatch):
+    monkeypatch.setattr("scout.archive.sparse.MAX_EXTENTS", 8)
+    _scattered(root / "root/.bash_history", 20, 64 << 20)
+    line = collected(root).custody["/root/.bash_history"]
+    assert (line["verdict"], line["member"], len(line["sha256_data"])) == ("over limit", None, 64)
