@@ -2,8 +2,8 @@
 
     outcome = collect(Options(recipients=["age1…"], out=Path("/media/usb")), Screen())
 
-Nothing is written on the examined host but the archive and its receipt. Ctrl-C and SIGTERM end the item at hand, seal, and close the
-archive as interrupted.
+Nothing is written on the examined host but the archive and its receipt. Ctrl-C, SIGTERM and a lost terminal (SIGHUP) end the item at hand,
+seal, and close the archive as interrupted.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a collection came to. `verdicts` counts custody lines by verdict; `signal` is the number of the signal that stopped it, or 0."""
+    """What a collection came to. `verdicts` counts custody lines by verdict; `signal` is the number of the signal that stopped it, or 0 where
+    all was done.
+    """
 
     receipt: Receipt
     archive: Path
@@ -119,7 +121,8 @@ def collect(options: Options, screen: Screen) -> Outcome:
     path = out / f"{_file_name(host['name'])}-{started:%Y%m%dT%H%M%SZ}-{options.profile}.tar.zst.age"
     _greet(screen, scene, host, options, len(texts))
     began = time.monotonic()
-    with ArchiveWriter(path, keys, _header(options, host, started, texts)) as writer, signals.caught(writer.stop) as caught:
+    with signals.caught() as caught, ArchiveWriter(path, keys, _header(options, host, started, texts)) as writer:
+        caught.tell(writer.stop)
         taker = Taker(scene.root, writer, scene.patience, Limits(options.max_file, options.max_total), lambda: caught.number)
         with Stages(screen) as stages:
             _everything(scene, taker, stages, caught)
@@ -128,7 +131,8 @@ def collect(options: Options, screen: Screen) -> Outcome:
     scene.root.close()
     return Outcome(
         receipt=receipt, archive=path, host=host, verdicts=taker.verdicts, wanted=sum(taker.verdicts.values()), read=taker.read,
-        written=receipt.size, seconds=time.monotonic() - began, signal=caught.number, stuck=scene.patience.given_up,
+        written=receipt.size, signal=0 if receipt.state == "whole" else caught.number,
+        seconds=time.monotonic() - began, stuck=scene.patience.given_up,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scout.collect import Outcome
-from scout.console import DONE, PARTIAL, Screen, duration, escape, megabytes
+from scout.console import DONE, PARTIAL, Screen, bearing_silence, duration, escape, megabytes
 
 WIDTH = 65
 """columns that are left behind the words of the first column"""
@@ -15,12 +15,20 @@ _SAID = {
 
 
 def summary(outcome: Outcome, screen: Screen) -> int:
-    """Print it; gives the exit code: 0, 1 where not one file could be taken, 130 or 143 after a signal."""
+    """Print it; gives the exit code: 0, 1 where not one file could be taken, 129, 130 or 143 after a signal. A terminal that is gone is no
+    trouble: the receipt lies beside the archive.
+    """
     taken = outcome.verdicts["taken"] + outcome.verdicts["changed while read"]
     code = 128 + outcome.signal if outcome.signal else DONE if taken else PARTIAL
+    with bearing_silence():
+        _print(outcome, taken, code, screen)
+    return code
+
+
+def _print(outcome: Outcome, taken: int, code: int, screen: Screen) -> None:
     if screen.json_lines:
         screen.emit(document(outcome, code))
-        return code
+        return
     verdicts, receipt = outcome.verdicts, outcome.receipt
     screen.say()
     word = "Stopped   " if outcome.signal else "Collected "
@@ -42,7 +50,6 @@ def summary(outcome: Outcome, screen: Screen) -> int:
     elif not taken:
         screen.say("Nothing could be taken: look at the verdicts with scout list, and run as root.", "yellow")
     screen.say(f"Next: commodore process {escape(outcome.archive)} -i key.txt -o case/", "bold")
-    return code
 
 
 def _lines(words: list[str]) -> list[str]:

@@ -398,3 +398,41 @@ def test_what_a_map_of_holes_cannot_hold_counts_as_data(root, collected, monkeyp
     _scattered(root / "root/.bash_history", 20, 64 << 20)
     line = collected(root).custody["/root/.bash_history"]
     assert (line["verdict"], line["member"], len(line["sha256_data"])) == ("over limit", None, 64)
+
+
+def test_a_lost_terminal_seals_and_leaves_the_receipt(root, key, tmp_path):
+    import pty
+
+    for at in range(40):
+        (root / f"var/log/{at:02d}.log").write_bytes(os.urandom(5_000_000))
+    out = tmp_path / "out"
+    out.mkdir()
+    pid, terminal = pty.fork()
+    if not pid:
+        os.execv(SCOUT[0], [*SCOUT, "collect", "-r", key[1], "--root", str(root), "-o", str(out)])
+    while not any(path.stat().st_size > 4_000_000 for path in out.glob("*.age")):
+        os.read(terminal, 1 << 16)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 129
+    archive = next(out.glob("*.age"))
+    assert scout("verify", str(archive), "-i", str(key[0]), "--receipt", f"{archive}.receipt.json") == 1
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_signal_at_the_first_and_at_the_last_moment(root, key, tmp_path, monkeypatch, capsys, late):
+    """While the archive is made: stopped, with a receipt. When it is whole already: done, and nobody says that it was stopped."""
+    name = "finish" if late else "__init__"
+    real = getattr(ArchiveWriter, name)
+
+    def struck(self, *arguments):
+        made = real(self, *arguments)
+        signal.raise_signal(signal.SIGTERM)
+        return made
+
+    monkeypatch.setattr(ArchiveWriter, name, struck)
+    out = tmp_path / "out"
+    out.mkdir()
+    assert scout("collect", "-r", key[1], "--root", str(root), "-o", str(out)) == (0 if late else 143)
+    assert ("Stopped" in capsys.readouterr().out) is not late
+    archive = next(out.glob("*.age"))
+    assert scout("verify", str(archive), "-i", str(key[0]), "--receipt", f"{archive}.receipt.json") == (0 if late else 1)
