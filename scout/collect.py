@@ -51,8 +51,8 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a collection came to. `verdicts` counts custody lines by verdict; `signal` is the number of the signal that stopped it, or 0 where
-    all was done.
+    """What a collection came to. `verdicts` counts custody lines by verdict; `signal` is the number of the signal that stopped it, 0
+    where all was done; `receipt_error`: why no receipt lies beside the archive, or ''.
     """
 
     receipt: Receipt
@@ -64,6 +64,7 @@ class Outcome:
     written: int
     seconds: float
     signal: int
+    receipt_error: str
     stuck: int
     """calls that never came back"""
 
@@ -132,7 +133,7 @@ def collect(options: Options, screen: Screen) -> Outcome:
     return Outcome(
         receipt=receipt, archive=path, host=host, verdicts=taker.verdicts, wanted=sum(taker.verdicts.values()), read=taker.read,
         written=receipt.size, signal=0 if receipt.state == "whole" else caught.number,
-        seconds=time.monotonic() - began, stuck=scene.patience.given_up,
+        receipt_error=writer.receipt_error, seconds=time.monotonic() - began, stuck=scene.patience.given_up,
     )
 
 

@@ -44,6 +44,8 @@ def _print(outcome: Outcome, taken: int, code: int, screen: Screen) -> None:
     screen.say(f"  {'archive':<12} {escape(outcome.archive)}")
     screen.say(f"  {'sha256':<12} {receipt.archive_sha256}")
     screen.say(f"  {'receipt':<12} {receipt.code}     note it on paper: it proves that this is the archive SCOUT wrote")
+    if outcome.receipt_error:
+        screen.say(f"  {'':<12} only you have it: {escape(outcome.receipt_error)}", "yellow")
     screen.say(f"  {'host clock':<12} not compared with a reference")
     if outcome.signal:
         screen.say("Sealed and closed as interrupted: what is listed above is kept and readable. Run it again for the rest.", "yellow")
@@ -71,5 +73,6 @@ def document(outcome: Outcome, code: int) -> dict[str, object]:
         "chain_head": receipt.chain_head, "collection": receipt.collection, "state": receipt.state,
         "host": outcome.host, "wanted": outcome.wanted,
         "verdicts": {verdict: count for verdict, count in sorted(outcome.verdicts.items()) if count}, "bytes_read": outcome.read,
-        "bytes_written": outcome.written, "seconds": round(outcome.seconds, 3), "stuck": outcome.stuck, "code": code,
+        "bytes_written": outcome.written, "seconds": round(outcome.seconds, 3), "stuck": outcome.stuck, "receipt_error": outcome.receipt_error,
+        "code": code,
     }

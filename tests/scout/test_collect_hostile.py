@@ -246,9 +246,9 @@ def test_full_disk_keeps_what_was_sealed(root, key, tmp_path, capsys):
         assert scout("collect", "-q", "-r", key[1], "--root", str(root), "-o", str(small)) == 3
         said = capsys.readouterr().err
         assert "No space left on device" in said and "Traceback" not in said and len(said.splitlines()) <= 2
-        archive = next(small.glob("*.age"))
-        assert scout("verify", str(archive), "-i", str(key[0])) == 1
-        capsys.readouterr()
+        (archive,) = small.iterdir()  # and no half of a receipt
+        assert scout("verify", str(archive), "-i", str(key[0]), "--receipt", said.split()[-1].rstrip(".")) == 1
+        assert "receipt agree" in capsys.readouterr().out
         assert scout("list", str(archive), "-i", str(key[0])) == 1
         assert "/var/log/" in capsys.readouterr().out
 
@@ -436,3 +436,12 @@ def test_a_signal_at_the_first_and_at_the_last_moment(root, key, tmp_path, monke
     assert ("Stopped" in capsys.readouterr().out) is not late
     archive = next(out.glob("*.age"))
     assert scout("verify", str(archive), "-i", str(key[0]), "--receipt", f"{archive}.receipt.json") == (0 if late else 1)
+
+
+def test_a_receipt_that_cannot_be_written_is_said(root, key, tmp_path, capsys):
+    small = tmp_path / "small"
+    small.mkdir()
+    with mounted("-t", "tmpfs", "-o", "nr_inodes=2", "none", str(small)):
+        assert scout("collect", "-q", "-r", key[1], "--root", str(root), "-o", str(small)) == 0
+        said = capsys.readouterr().out
+    assert ".receipt.json could not be written" in said and "only you have it" in said
