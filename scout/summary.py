@@ -73,6 +73,6 @@ def document(outcome: Outcome, code: int) -> dict[str, object]:
         "chain_head": receipt.chain_head, "collection": receipt.collection, "state": receipt.state,
         "host": outcome.host, "wanted": outcome.wanted,
         "verdicts": {verdict: count for verdict, count in sorted(outcome.verdicts.items()) if count}, "bytes_read": outcome.read,
-        "bytes_written": outcome.written, "seconds": round(outcome.seconds, 3), "stuck": outcome.stuck, "receipt_error": outcome.receipt_error,
-        "code": code,
+        "bytes_written": outcome.written, "seconds": round(outcome.seconds, 3), "stuck": outcome.stuck,
+        "receipt_error": outcome.receipt_error, "code": code,
     }
