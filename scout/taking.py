@@ -36,6 +36,10 @@ class Limits:
     total: int = 0
 
 
+_ENDS_IN_ALL = 64 << 20
+"""bytes of heads and tails that one collection keeps: a limit on files must not be passed by what is kept of those beyond it"""
+
+
 class Taker:
     """Takes items into an archive. `verdicts` counts custody lines, `read` bytes of content that were taken."""
 
@@ -44,7 +48,7 @@ class Taker:
         self._root, self._writer, self._patience, self._limits = root, writer, patience, limits
         self.verdicts: Counter[str] = Counter()
         self.read = 0
-        self._ends = 0
+        self._ends = self._ends_sealed = 0
         self._sampled: Counter[str] = Counter()
         self._counted: Counter[str] = Counter()
         own = writer.path.stat()
@@ -165,11 +169,17 @@ class Taker:
     def _leave(self, item: Item, reading: Reading, reason: str) -> None:
         more = left_behind(reading, item.size, item.extents, self._stopped)
         more["error"] = "; ".join(filter(None, (reason, more.get("error", ""))))
-        self._ends += len(more["head"]) + len(more.get("tail", b""))
+        ends = len(more["head"]) + len(more.get("tail", b""))
+        if self._ends + ends > _ENDS_IN_ALL:
+            del more["head"]
+            more.pop("tail", None)
+            more["error"] += f"; head and tail left out: {megabytes(_ENDS_IN_ALL)} of others are kept"
+        else:
+            self._ends += ends
         self._say(item, "over limit", more)
-        if self._ends >= _ENDS_PER_SEAL and item.group is None:
+        if self._ends - self._ends_sealed >= _ENDS_PER_SEAL and item.group is None:
             self._writer.seal()
-            self._ends = 0
+            self._ends_sealed = self._ends
 
     def _say(self, item: Item, verdict: str, more: Mapping[str, Any]) -> None:
         self._writer.verdict(item, verdict, **more)

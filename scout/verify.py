@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from scout.archive import custody
-from scout.archive.custody import normal_code, read_part, receipt_code
+from scout.archive.custody import MAX_PART, normal_code, read_part, receipt_code
 from scout.archive.reader import UNDECLARED, ArchiveReader, Member
 from scout.console import COULD_NOT, DONE, PARTIAL, WRONG_USE, Complaint, escape, plural
 
-MAX_PART = 16 << 20
 MAX_WAITING = 1 << 17
 """members that wait for their line in custody; SCOUT itself seals long before"""
 MAX_PROBLEMS = 1000

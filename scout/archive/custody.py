@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 from scout.archive import names
 
+MAX_PART = 16 << 20
+"""bytes of one part that are read; those of SCOUT are smaller"""
 VERDICTS = ("taken", "missing", "denied", "vanished", "changed while read", "over limit", "blocked", "error", "link")
 """What became of a wanted item. Only taken, changed while read and error can have content."""
 NOTHING = hashlib.sha256().hexdigest()

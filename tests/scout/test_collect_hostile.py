@@ -445,3 +445,13 @@ def test_a_receipt_that_cannot_be_written_is_said(root, key, tmp_path, capsys):
         assert scout("collect", "-q", "-r", key[1], "--root", str(root), "-o", str(small)) == 0
         said = capsys.readouterr().out
     assert ".receipt.json could not be written" in said and "only you have it" in said
+
+
+def test_what_is_kept_of_files_over_a_limit_is_limited_too(root, collected, monkeypatch):
+    monkeypatch.setattr("scout.taking._ENDS_IN_ALL", 20_000)
+    for at in range(5):
+        (root / f"var/log/{at}").write_bytes(os.urandom(9000))
+    archive = collected(root, "--max-file", "5000")
+    lines = [archive.custody[f"/var/log/{at}"] for at in range(5)]
+    assert [("head" in line, "tail" in line, len(line["sha256"])) for line in lines] == [(True, True, 64)] * 2 + [(False, False, 64)] * 3
+    assert "left out" in lines[-1]["error"]
