@@ -16,13 +16,16 @@ MAX_HIVE = 64 << 20
 _NO_HOME = {"", "/", "/nonexistent", "/dev/null", "/proc", "/sys", "/dev", "/bin", "/sbin", "/usr/bin", "/usr/sbin", "/tmp"}  # noqa: S108  (names, not used as files)
 
 
-def system_of(path: str) -> str:
-    """`windows` or `linux`, by what lies in the folder; '' where it looks like neither. Raises OSError."""
-    names = {name.lower(): name for name in os.listdir(path)}
-    for folder in ("windows", "winnt"):
-        if folder in names and any(name.lower() == "system32" for name in _list(f"{path}/{names[folder]}")):
-            return "windows"
-    return "linux" if {"etc", "usr", "var"} & set(names.values()) else ""
+def systems_of(path: str) -> list[str]:
+    """`windows`, `linux`, by what lies in the folder; empty where it looks like neither. Raises OSError.
+
+    Both where a whole Linux root has a Windows folder beside it: anyone who owns the disk can put one there.
+    """
+    names = os.listdir(path)
+    windows = [name for name in names if name.lower() in ("windows", "winnt")]
+    linux = {"etc", "usr", "var"} & set(names)
+    found = ["windows"] if any(inner.lower() == "system32" for name in windows for inner in _list(f"{path}/{name}")) else []
+    return [*found, "linux"] if len(linux) == 3 or (linux and not found) else found
 
 
 def _list(path: str) -> list[str]:
@@ -74,6 +77,20 @@ def variables(root: Root) -> dict[str, str]:
 
 
 def _windows_profiles(root: Root) -> Iterator[Parts]:
+    """Folders that ProfileList names on this volume, and those in the usual places.
+
+    Source: Microsoft, "About User Profiles" (ProfileList, ProfileImagePath).
+    """
+    folder = variables(root)["SystemRoot"]
+    software = _hive(root, folder, "SOFTWARE")
+    listed = software.find(r"Microsoft\Windows NT\CurrentVersion\ProfileList") if software is not None else None
+    for key in listed.subkeys() if listed is not None else ():
+        path = re.sub(r"(?i)^%(?:systemroot|windir)%", lambda _: f"C:\\{folder}", key.text("ProfileImagePath"))
+        parts = re.sub(r"(?i)^%systemdrive%", "C:", path).split("\\")
+        if parts.pop(0).upper() == "C:" and parts and not {"", ".", ".."} & set(parts):
+            found = root.find(*parts)
+            if found:
+                yield found
     for folder in ("Users", "Documents and Settings"):
         found = root.find(folder)
         if found:
