@@ -21,7 +21,8 @@ GUIDE = """SCOUT collects the evidence of one host into one encrypted archive.
 scout collect --root /mnt/disk takes a mounted Windows or Linux disk. scout targets lists what is collected, and why.
 scout --help and scout COMMAND --help say everything."""
 
-Archive = Annotated[Path, typer.Argument(help="An archive that scout collect wrote.", show_default=False)]
+# a path that may not be read is complained of where it is opened, with the exit code that it deserves: readable=False here
+Archive = Annotated[Path, typer.Argument(help="An archive that scout collect wrote.", show_default=False, readable=False)]
 
 Recipients = Annotated[
     list[str] | None,
@@ -30,7 +31,10 @@ Recipients = Annotated[
 Only = Annotated[
     list[str] | None, typer.Option(help="Only these: ids or their beginnings (WR01, LF). Repeatable, or with commas.", show_default=False),
 ]
-Key = typer.Option("-i", "--identity", help="Secret key: key.txt, or an ssh private key.", show_default=False)
+Root = Annotated[
+    Path | None, typer.Option(help="A mounted Windows or Linux disk instead of this host.", show_default=False, readable=False),
+]
+Key = typer.Option("-i", "--identity", help="Secret key: key.txt, or an ssh private key.", show_default=False, readable=False)
 
 
 def main() -> None:
@@ -58,8 +62,8 @@ def _top(context: typer.Context, version: Version = False) -> None:  # noqa: ARG
 
 def collect(
     recipient: Recipients = None,
-    out: Annotated[Path, typer.Option("-o", "--out", help="Directory for the archive and its receipt.")] = Path(),
-    root: Annotated[Path | None, typer.Option(help="A mounted Windows or Linux disk instead of this host.", show_default=False)] = None,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Directory for the archive and its receipt.", readable=False)] = Path(),
+    root: Root = None,
     profile: Annotated[str, typer.Option(help="triage or full.")] = "triage",
     targets: Only = None,
     max_file: Annotated[str, typer.Option(help="Leave files with more data than this: 500MB, 2G.", show_default=False)] = "",

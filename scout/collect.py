@@ -2,8 +2,8 @@
 
     outcome = collect(Options(recipients=["age1…"], out=Path("/media/usb")), Screen())
 
-Nothing is written on the examined host but the archive and its receipt. Ctrl-C and SIGTERM end the item at hand, seal, and close the
-archive as interrupted.
+Nothing is written on the examined host but the archive and its receipt. Ctrl-C, SIGTERM and a lost terminal (SIGHUP) end the item at hand,
+seal, and close the archive as interrupted.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a collection came to. `verdicts` counts custody lines by verdict; `signal` is the number of the signal that stopped it, or 0."""
+    """What a collection came to. `verdicts` counts custody lines by verdict; `signal` is the number of the signal that stopped it, 0
+    where all was done; `receipt_error`: why no receipt lies beside the archive, or ''.
+    """
 
     receipt: Receipt
     archive: Path
@@ -62,6 +64,7 @@ class Outcome:
     written: int
     seconds: float
     signal: int
+    receipt_error: str
     stuck: int
     """calls that never came back"""
 
@@ -84,23 +87,26 @@ def open_scene(options: Options) -> Scene:
         what = "is not a directory" if Path(path).exists() else "does not exist"
         raise Complaint(f"{path} {what}.", "Give --root the directory under which the examined disk is mounted.", WRONG_USE)
     try:
-        system = options.system or identity.system_of(path)
-        root = Root(path, windows=system == "windows") if system else None
+        systems = [options.system] if options.system else [_own_system()] if live else identity.systems_of(path)
+        root = Root(path, windows=systems == ["windows"]) if len(systems) == 1 else None
     except OSError as e:
         raise Complaint(f"{path} cannot be read: {e.strerror}.", "Run as root, or mount it so that it can be read.") from e
+    if root is None and systems:
+        raise Complaint(f"{path} looks like a Linux root (etc, usr, var) and like a Windows disk (Windows/System32).",
+                        "Say which one it is: --os linux or --os windows.", WRONG_USE)
     if root is None:
         raise Complaint(f"{path} looks like neither a Windows disk (Windows/System32) nor a Linux root (etc, usr, var).",
                         "Give the top of the mounted disk, or say what it is: --os windows or --os linux.", WRONG_USE)
     running = live and sys.platform.startswith("linux")
-    wanted = select(load(), os_name=system, profile=options.profile, names=options.targets, live=running)
+    wanted = select(load(), os_name=systems[0], profile=options.profile, names=options.targets, live=running)
     if not wanted:
-        what = f"None of the targets {', '.join(options.targets)} applies to {path} ({system})."
+        what = f"None of the targets {', '.join(options.targets)} applies to {path} ({systems[0]})."
         raise Complaint(what, "scout targets lists them by system.", WRONG_USE)
     return Scene(root, wanted, live, Patience(0 if root.answers else ANSWER))
 
 
 def make_plan(scene: Scene, on_folder: Callable[[Parts], None] | None = None) -> plan.Plan:
-    """Walk the root once: what is there, in the order of work. Reads no content but passwd, which names the homes."""
+    """Walk the root once: what is there, in the order of work. Reads no content but passwd or ProfileList, which name the homes."""
     files = [target for target in scene.targets if target.paths or target.first]
     root = scene.root
     return plan.make(root, files, identity.profiles(root), identity.variables(root), scene.patience, on_folder)
@@ -119,7 +125,8 @@ def collect(options: Options, screen: Screen) -> Outcome:
     path = out / f"{_file_name(host['name'])}-{started:%Y%m%dT%H%M%SZ}-{options.profile}.tar.zst.age"
     _greet(screen, scene, host, options, len(texts))
     began = time.monotonic()
-    with ArchiveWriter(path, keys, _header(options, host, started, texts)) as writer, signals.caught(writer.stop) as caught:
+    with signals.caught() as caught, ArchiveWriter(path, keys, _header(options, host, started, texts)) as writer:
+        caught.tell(writer.stop)
         taker = Taker(scene.root, writer, scene.patience, Limits(options.max_file, options.max_total), lambda: caught.number)
         with Stages(screen) as stages:
             _everything(scene, taker, stages, caught)
@@ -128,7 +135,8 @@ def collect(options: Options, screen: Screen) -> Outcome:
     scene.root.close()
     return Outcome(
         receipt=receipt, archive=path, host=host, verdicts=taker.verdicts, wanted=sum(taker.verdicts.values()), read=taker.read,
-        written=receipt.size, seconds=time.monotonic() - began, signal=caught.number, stuck=scene.patience.given_up,
+        written=receipt.size, signal=0 if receipt.state == "whole" else caught.number,
+        receipt_error=writer.receipt_error, seconds=time.monotonic() - began, stuck=scene.patience.given_up,
     )
 
 
@@ -165,6 +173,11 @@ def _everything(scene: Scene, taker: Taker, stages: Stages, caught: signals.Caug
     finally:
         gc.enable()
         gc.unfreeze()
+
+
+def _own_system() -> str:
+    """Of this very host nobody needs to guess, least of all by folders that may have been put there."""
+    return "windows" if sys.platform == "win32" else "linux"
 
 
 def _own_root() -> str:

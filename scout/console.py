@@ -6,11 +6,13 @@ and no progress. Errors are `Complaint`s: what happened, where, and what to do n
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -135,6 +137,19 @@ def _console(*, stderr: bool) -> Console:
     if not console.is_terminal:
         console.width = 10_000  # a pipe has no width: never wrap what a program will read
     return console
+
+
+@contextmanager
+def bearing_silence() -> Iterator[None]:
+    """Within, a terminal that is gone (EIO after a hang-up) ends what is being said, and nothing else is said by this program."""
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as e:
+        if e.errno != errno.EIO:
+            raise
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def complain(tool: str, what: str, do: str = "") -> None:

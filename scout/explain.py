@@ -12,7 +12,7 @@ from scout.targets.loader import ACCESS, PRIORITIES
 
 
 def explain(options: Options, screen: Screen) -> int:
-    """Print per target how many items there are and how large they are. Reads names and sizes, and passwd for the homes."""
+    """Print per target how many items there are and how large they are. Reads names and sizes, and passwd or ProfileList for the homes."""
     scene = open_scene(options)
     plan = make_plan(scene)
     items, sizes, candidates, refused = Counter[str](), Counter[str](), Counter[str](), Counter[str]()

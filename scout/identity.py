@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from scout.lines import lines, number
 from scout.root import Parts, Root
 
 MAX_HIVE = 64 << 20
@@ -15,13 +16,16 @@ MAX_HIVE = 64 << 20
 _NO_HOME = {"", "/", "/nonexistent", "/dev/null", "/proc", "/sys", "/dev", "/bin", "/sbin", "/usr/bin", "/usr/sbin", "/tmp"}  # noqa: S108  (names, not used as files)
 
 
-def system_of(path: str) -> str:
-    """`windows` or `linux`, by what lies in the folder; '' where it looks like neither. Raises OSError."""
-    names = {name.lower(): name for name in os.listdir(path)}
-    for folder in ("windows", "winnt"):
-        if folder in names and any(name.lower() == "system32" for name in _list(f"{path}/{names[folder]}")):
-            return "windows"
-    return "linux" if {"etc", "usr", "var"} & set(names.values()) else ""
+def systems_of(path: str) -> list[str]:
+    """`windows`, `linux`, by what lies in the folder; empty where it looks like neither. Raises OSError.
+
+    Both where a whole Linux root has a Windows folder beside it: anyone who owns the disk can put one there.
+    """
+    names = os.listdir(path)
+    windows = [name for name in names if name.lower() in ("windows", "winnt")]
+    linux = {"etc", "usr", "var"} & set(names)
+    found = ["windows"] if any(inner.lower() == "system32" for name in windows for inner in _list(f"{path}/{name}")) else []
+    return [*found, "linux"] if len(linux) == 3 or (linux and not found) else found
 
 
 def _list(path: str) -> list[str]:
@@ -52,12 +56,11 @@ def host(root: Root, *, live: bool) -> dict[str, Any]:
 
 def load_owners(root: Root) -> None:
     """Fill `root.users` and `root.groups` from the host's own passwd and group."""
-    for fields in _colons(text(root, "etc", "passwd"), 7):
-        if fields[2].isdigit():
-            root.users.setdefault(int(fields[2]), fields[0])
-    for fields in _colons(text(root, "etc", "group"), 4):
-        if fields[2].isdigit():
-            root.groups.setdefault(int(fields[2]), fields[0])
+    for file, least, names in (("passwd", 7, root.users), ("group", 4, root.groups)):
+        for fields in _colons(text(root, "etc", file), least):
+            known = number(fields[2])
+            if known is not None:
+                names.setdefault(known, fields[0])
 
 
 def profiles(root: Root) -> list[str]:
@@ -74,6 +77,20 @@ def variables(root: Root) -> dict[str, str]:
 
 
 def _windows_profiles(root: Root) -> Iterator[Parts]:
+    """Folders that ProfileList names on this volume, and those in the usual places.
+
+    Source: Microsoft, "About User Profiles" (ProfileList, ProfileImagePath).
+    """
+    folder = variables(root)["SystemRoot"]
+    software = _hive(root, folder, "SOFTWARE")
+    listed = software.find(r"Microsoft\Windows NT\CurrentVersion\ProfileList") if software is not None else None
+    for key in listed.subkeys() if listed is not None else ():
+        path = re.sub(r"(?i)^%(?:systemroot|windir)%", lambda _: f"C:\\{folder}", key.text("ProfileImagePath"))
+        parts = re.sub(r"(?i)^%systemdrive%", "C:", path).split("\\")
+        if parts.pop(0).upper() == "C:" and parts and not {"", ".", ".."} & set(parts):
+            found = root.find(*parts)
+            if found:
+                yield found
     for folder in ("Users", "Documents and Settings"):
         found = root.find(folder)
         if found:
@@ -104,7 +121,7 @@ def _folders(root: Root, parts: Parts) -> Iterator[Parts]:
 
 
 def _colons(content: str, fields: int) -> Iterator[list[str]]:
-    for line in content.splitlines():
+    for line in lines(content):
         found = line.split(":")
         if len(found) >= fields and not line.startswith("#"):
             yield found

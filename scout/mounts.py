@@ -54,7 +54,7 @@ def read(path: str = "/proc/self/mountinfo") -> Iterator[Mount]:
         text = Path(path).read_bytes()
     except OSError:
         return
-    for line in text.splitlines():
+    for line in text.split(b"\n"):
         before, _, after = line.partition(b" - ")
         left, right = before.split(b" "), after.split(b" ")
         if len(left) >= 6 and len(right) >= 2 and left[0].isdigit():

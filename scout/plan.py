@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
 from typing import NamedTuple, cast
 
 from scout.archive.custody import Group
@@ -46,6 +47,7 @@ class Planned(NamedTuple):
 
 
 _Kept = tuple[Want, Found, tuple[Target, ...]]
+_Place = tuple[bool, int, int, Parts]
 
 
 class Plan(NamedTuple):
@@ -117,25 +119,37 @@ def _choose(found: Found, wants: Iterable[Want], targets: Sequence[Target], filt
 
 
 def _ordered(kept: list[_Kept], targets: Sequence[Target], fold: bool) -> list[Planned]:
+    """In order of work, a group behind its main file. Empties `kept`: a host may have hundreds of thousands of files."""
     groups: dict[tuple[int, Parts, str], list[_Kept]] = defaultdict(list)
-    for want, found, rules in kept:
-        groups[want.target, found.parts[:-1], _main_name(want, found, fold)].append((want, found, rules))
-    out: list[tuple[tuple[bool, int, int, Parts], list[Planned]]] = []
+    out: list[tuple[_Place, Planned]] = []
+    kept.reverse()
+    while kept:
+        want, found, rules = kept.pop()
+        if targets[want.target].groups:
+            groups[want.target, found.parts[:-1], _main_name(want, found, fold)].append((want, found, rules))
+        else:
+            out.append((_place(want, found), _planned(targets[want.target], found, rules, None)))
     for number, members in enumerate(groups.values()):
         members.sort(key=lambda member: (member[0].role != "main", member[0].role, member[1].parts))
         leader = members[0]
         target = targets[leader[0].target]
-        readable = [member for member in members if not member[1].verdict] if target.groups else []
+        readable = [member for member in members if not member[1].verdict]
         whole = len(readable) > 1 and readable[0][0].role == "main"
-        items = []
         for want, found, rules in members:
-            place = [member[1].parts for member in readable].index(found.parts) + 1 if whole and not found.verdict else 0
-            group = Group(f"{target.id}-{number}", want.role, place, len(readable)) if place else None
-            of_file = (found.type, found.size, found.data, found.verdict, found.error)
-            items.append(Planned(found.parts, target, *of_file, group, rules, target.stream))
-        out.append(((not leader[0].first, leader[0].target, leader[0].pattern, leader[1].parts), items))
-    out.sort(key=lambda one: one[0])
-    return [item for _, items in out for item in items]
+            at = readable.index((want, found, rules)) + 1 if whole and not found.verdict else 0
+            group = Group(f"{target.id}-{number}", want.role, at, len(readable)) if at else None
+            out.append((_place(*leader[:2]), _planned(target, found, rules, group)))
+    out.sort(key=itemgetter(0))
+    return [item for _, item in out]
+
+
+def _place(want: Want, found: Found) -> _Place:
+    return not want.first, want.target, want.pattern, found.parts
+
+
+def _planned(target: Target, found: Found, rules: tuple[Target, ...], group: Group | None) -> Planned:
+    of_file = (found.type, found.size, found.data, found.verdict, found.error)
+    return Planned(found.parts, target, *of_file, group, rules, target.stream)
 
 
 def _main_name(want: Want, found: Found, fold: bool) -> str:

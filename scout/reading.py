@@ -1,11 +1,10 @@
-"""Reading one file of the examined root: bounded time, sparse extents, what changed meanwhile, the ends of what is left behind."""
+"""Reading one file of the examined root: bounded time, what changed meanwhile, the ends of what is left behind."""
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from scout.patience import Patience
@@ -14,7 +13,6 @@ ENDS = 4 << 10
 """bytes of head and of tail that custody keeps of a file over a limit"""
 HASHED = 4_000_000_000
 """bytes of data up to which a file that is left behind is hashed"""
-MAX_EXTENTS = 100_000
 _PIECE = 1 << 20
 
 
@@ -57,31 +55,6 @@ class Reading:
         return data
 
 
-def extents(fd: int, size: int) -> tuple[tuple[int, int], ...] | None:
-    """Data of a sparse file as (offset, length); None where it is not sparse, or the file system cannot say."""
-    if not hasattr(os, "SEEK_DATA") or not size:
-        return None
-    found: list[tuple[int, int]] = []
-    at = 0
-    try:
-        while at < size and len(found) < MAX_EXTENTS:
-            try:
-                start = os.lseek(fd, at, os.SEEK_DATA)
-            except OSError as e:
-                if e.errno == errno.ENXIO:  # no data up to the end
-                    break
-                raise
-            end = os.lseek(fd, start, os.SEEK_HOLE)
-            if start < size:
-                found.append((start, min(end, size) - start))
-            at = max(end, start + 1)
-    except OSError:
-        return None
-    finally:
-        os.lseek(fd, 0, os.SEEK_SET)
-    return tuple(found) if len(found) < MAX_EXTENTS else None
-
-
 def changed(before: os.stat_result, after: os.stat_result) -> dict[str, Any]:
     """More for custody where the file changed while it was read; nothing else."""
     if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
@@ -90,11 +63,14 @@ def changed(before: os.stat_result, after: os.stat_result) -> dict[str, Any]:
     return {"verdict": "changed while read", "error": what}
 
 
-def left_behind(reading: Reading, size: int, data: int, stopped: Callable[[], object]) -> dict[str, Any]:
+def left_behind(
+    reading: Reading, size: int, pieces: Sequence[tuple[int, int]] | None, stopped: Callable[[], object]
+) -> dict[str, Any]:
     """`sha256`, `head` and `tail` of a file that a limit leaves on the host. Raises OSError.
 
-    A sparse file is hashed by its data alone (`sha256_data`).
+    A sparse file, of which `pieces` are data, is hashed by these alone (`sha256_data`).
     """
+    data = size if pieces is None else sum(length for _, length in pieces)
     reading.seek(0)
     head = reading.read(ENDS)
     more: dict[str, Any] = {"head": head}
@@ -103,7 +79,6 @@ def left_behind(reading: Reading, size: int, data: int, stopped: Callable[[], ob
         more["tail"] = reading.read(ENDS)
     if data > HASHED:
         return {**more, "error": f"not hashed: more than {HASHED} bytes of data"}
-    pieces = extents(reading.fd, size) if data < size else None
     digest = hashlib.sha256()
     for offset, length in [(0, size)] if pieces is None else pieces:
         reading.seek(offset)

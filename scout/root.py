@@ -25,7 +25,8 @@ _NOATIME = getattr(os, "O_NOATIME", 0)
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _NOFOLLOW | getattr(os, "O_CLOEXEC", 0)
 _FILE = os.O_RDONLY | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 KEPT_FOLDERS = 64
-MAX_XATTR = 64 << 10
+MAX_XATTRS = 1 << 20
+"""characters of all values of one file; the parts of custody stay small"""
 
 
 class Blocked(OSError):  # noqa: N818  (it is a rule, not a defect)
@@ -275,13 +276,20 @@ def _kind(entry: os.DirEntry[str]) -> str:
 
 
 def _xattrs(fd: int) -> dict[str, str] | None:
-    """Extended attributes, base64; an empty mapping says that there are none, None that they are not known."""
+    """Extended attributes, base64; an empty mapping says that there are none, None that they are not known, or too many."""
     if not hasattr(os, "listxattr"):
         return None
+    found: dict[str, str] = {}
+    left = MAX_XATTRS
     try:
-        return {name: base64.b64encode(os.getxattr(fd, name)[:MAX_XATTR]).decode("ascii") for name in os.listxattr(fd)[:256]}
+        for name in os.listxattr(fd):
+            found[name] = base64.b64encode(os.getxattr(fd, name)).decode("ascii")
+            left -= len(found[name])
+            if left < 0:
+                return None
     except OSError:
         return None
+    return found
 
 
 def _birth(fd: int) -> str | None:

@@ -1,8 +1,11 @@
-"""Ctrl-C and SIGTERM while something runs that must be ended in order: the first is noted, a second Ctrl-C interrupts at once."""
+"""Ctrl-C, SIGTERM and a lost terminal while something runs that must be ended in order: the first is noted, a second Ctrl-C interrupts at
+once.
+"""
 
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,9 +15,22 @@ from typing import Any
 
 @dataclass(slots=True)
 class Caught:
-    """Which signal came; 0: none yet."""
+    """Which signal came; 0: none yet. Who has something to stop says so with `tell`."""
 
     number: int = 0
+    _stop: Callable[[str], Any] | None = None
+
+    def tell(self, stop: Callable[[str], Any]) -> None:
+        """Call `stop(reason)` when a signal comes, at once where one came before."""
+        self._stop = stop
+        if self.number:
+            stop(self.reason)
+
+    def note(self, number: int) -> None:
+        """A signal came."""
+        self.number = number
+        if self._stop is not None:
+            self._stop(self.reason)
 
     @property
     def reason(self) -> str:
@@ -23,10 +39,10 @@ class Caught:
 
 
 @contextmanager
-def caught(stop: Callable[[str], Any]) -> Iterator[Caught]:
-    """Within, SIGINT and SIGTERM set `Caught.number` and call `stop(reason)`; a second SIGINT raises KeyboardInterrupt.
+def caught() -> Iterator[Caught]:
+    """Within, SIGINT, SIGTERM and SIGHUP are noted in `Caught`; a second SIGINT raises KeyboardInterrupt.
 
-    In a thread other than the main one nothing is caught.
+    A SIGHUP that is ignored (nohup) stays so. In a thread other than the main one nothing is caught.
     """
     state = Caught()
     if threading.current_thread() is not threading.main_thread():
@@ -36,12 +52,18 @@ def caught(stop: Callable[[str], Any]) -> Iterator[Caught]:
     def handle(number: int, _frame: object) -> None:
         if state.number and number == signal.SIGINT:
             raise KeyboardInterrupt
-        state.number = number
-        stop(state.reason)
+        state.note(number)
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handle) for number in _ends()}
     try:
         yield state
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _ends() -> list[signal.Signals]:
+    ends = [signal.SIGINT, signal.SIGTERM]
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        ends.append(signal.SIGHUP)
+    return ends

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from scout.console import Screen, escape
+from scout.console import Screen, bearing_silence, escape
 from scout.plan import Planned
 from scout.targets import Target
 
@@ -38,7 +38,8 @@ class Stages:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        self._progress.stop()
+        with bearing_silence():
+            self._progress.stop()
 
     def now(self, text: str) -> None:
         """What is being looked at."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scout.collect import Outcome
-from scout.console import DONE, PARTIAL, Screen, duration, escape, megabytes
+from scout.console import DONE, PARTIAL, Screen, bearing_silence, duration, escape, megabytes
 
 WIDTH = 65
 """columns that are left behind the words of the first column"""
@@ -15,12 +15,20 @@ _SAID = {
 
 
 def summary(outcome: Outcome, screen: Screen) -> int:
-    """Print it; gives the exit code: 0, 1 where not one file could be taken, 130 or 143 after a signal."""
+    """Print it; gives the exit code: 0, 1 where not one file could be taken, 129, 130 or 143 after a signal. A terminal that is gone is no
+    trouble: the receipt lies beside the archive.
+    """
     taken = outcome.verdicts["taken"] + outcome.verdicts["changed while read"]
     code = 128 + outcome.signal if outcome.signal else DONE if taken else PARTIAL
+    with bearing_silence():
+        _print(outcome, taken, code, screen)
+    return code
+
+
+def _print(outcome: Outcome, taken: int, code: int, screen: Screen) -> None:
     if screen.json_lines:
         screen.emit(document(outcome, code))
-        return code
+        return
     verdicts, receipt = outcome.verdicts, outcome.receipt
     screen.say()
     word = "Stopped   " if outcome.signal else "Collected "
@@ -36,13 +44,14 @@ def summary(outcome: Outcome, screen: Screen) -> int:
     screen.say(f"  {'archive':<12} {escape(outcome.archive)}")
     screen.say(f"  {'sha256':<12} {receipt.archive_sha256}")
     screen.say(f"  {'receipt':<12} {receipt.code}     note it on paper: it proves that this is the archive SCOUT wrote")
+    if outcome.receipt_error:
+        screen.say(f"  {'':<12} only you have it: {escape(outcome.receipt_error)}", "yellow")
     screen.say(f"  {'host clock':<12} not compared with a reference")
     if outcome.signal:
         screen.say("Sealed and closed as interrupted: what is listed above is kept and readable. Run it again for the rest.", "yellow")
     elif not taken:
         screen.say("Nothing could be taken: look at the verdicts with scout list, and run as root.", "yellow")
     screen.say(f"Next: commodore process {escape(outcome.archive)} -i key.txt -o case/", "bold")
-    return code
 
 
 def _lines(words: list[str]) -> list[str]:
@@ -64,5 +73,6 @@ def document(outcome: Outcome, code: int) -> dict[str, object]:
         "chain_head": receipt.chain_head, "collection": receipt.collection, "state": receipt.state,
         "host": outcome.host, "wanted": outcome.wanted,
         "verdicts": {verdict: count for verdict, count in sorted(outcome.verdicts.items()) if count}, "bytes_read": outcome.read,
-        "bytes_written": outcome.written, "seconds": round(outcome.seconds, 3), "stuck": outcome.stuck, "code": code,
+        "bytes_written": outcome.written, "seconds": round(outcome.seconds, 3), "stuck": outcome.stuck,
+        "receipt_error": outcome.receipt_error, "code": code,
     }

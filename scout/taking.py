@@ -12,11 +12,12 @@ from typing import Any
 
 from scout import suspicious
 from scout.archive.custody import Item
-from scout.archive.writer import ArchiveWriter
-from scout.console import megabytes
+from scout.archive.sparse import extents
+from scout.archive.writer import ArchiveWriter, Stopped
+from scout.console import Complaint, megabytes
 from scout.patience import Patience
 from scout.plan import Planned
-from scout.reading import Reading, changed, extents, left_behind
+from scout.reading import Reading, changed, left_behind
 from scout.root import Root
 from scout.targets import Target
 from scout.walk import explain, verdict_of
@@ -35,6 +36,10 @@ class Limits:
     total: int = 0
 
 
+_ENDS_IN_ALL = 64 << 20
+"""bytes of heads and tails that one collection keeps: a limit on files must not be passed by what is kept of those beyond it"""
+
+
 class Taker:
     """Takes items into an archive. `verdicts` counts custody lines, `read` bytes of content that were taken."""
 
@@ -43,7 +48,7 @@ class Taker:
         self._root, self._writer, self._patience, self._limits = root, writer, patience, limits
         self.verdicts: Counter[str] = Counter()
         self.read = 0
-        self._ends = 0
+        self._ends = self._ends_sealed = 0
         self._sampled: Counter[str] = Counter()
         self._counted: Counter[str] = Counter()
         own = writer.path.stat()
@@ -57,7 +62,9 @@ class Taker:
             with self._writer.live(source, module.SCHEMA) as lines:
                 for value in module.collect():
                     lines.write(value)
-        except OSError:
+        except (Complaint, Stopped):
+            raise
+        except Exception:  # whatever it is, it costs one source, and custody says so
             verdict = "error"
         self.verdicts[verdict] += 1
 
@@ -131,16 +138,13 @@ class Taker:
         return None, ""
 
     def _measured(self, item: Item, target: Target, reading: Reading, status: os.stat_result) -> None:
-        data = min(status.st_size, getattr(status, "st_blocks", 1 << 60) * 512)
-        sparse = extents(reading.fd, status.st_size) if data < status.st_size else None
-        if data < status.st_size:
+        if getattr(status, "st_blocks", 1 << 60) * 512 < status.st_size:
+            item.extents = extents(reading.fd, status.st_size)
             reading.seek(0)
-        if sparse is not None:
-            data = sum(length for _, length in sparse)
-            item.extents = sparse
+        data = status.st_size if item.extents is None else sum(length for _, length in item.extents)
         reason = self._over(target, data)
         if reason:
-            self._leave(item, reading, status.st_size, data, reason)
+            self._leave(item, reading, reason)
             return
         line = self._writer.add(item, reading, lambda: changed(status, os.fstat(reading.fd)))
         self.verdicts[line["verdict"]] += 1
@@ -162,14 +166,20 @@ class Taker:
                 return f"over the limit of {rule.count:,} files of {target.id}"
         return next((f"over the limit of {megabytes(limit)} {what}" for limit, value, what in limits if limit and value > limit), "")
 
-    def _leave(self, item: Item, reading: Reading, size: int, data: int, reason: str) -> None:
-        more = left_behind(reading, size, data, self._stopped)
+    def _leave(self, item: Item, reading: Reading, reason: str) -> None:
+        more = left_behind(reading, item.size, item.extents, self._stopped)
         more["error"] = "; ".join(filter(None, (reason, more.get("error", ""))))
-        self._ends += len(more["head"]) + len(more.get("tail", b""))
+        ends = len(more["head"]) + len(more.get("tail", b""))
+        if self._ends + ends > _ENDS_IN_ALL:
+            del more["head"]
+            more.pop("tail", None)
+            more["error"] += f"; head and tail left out: {megabytes(_ENDS_IN_ALL)} of others are kept"
+        else:
+            self._ends += ends
         self._say(item, "over limit", more)
-        if self._ends >= _ENDS_PER_SEAL and item.group is None:
+        if self._ends - self._ends_sealed >= _ENDS_PER_SEAL and item.group is None:
             self._writer.seal()
-            self._ends = 0
+            self._ends_sealed = self._ends
 
     def _say(self, item: Item, verdict: str, more: Mapping[str, Any]) -> None:
         self._writer.verdict(item, verdict, **more)

@@ -14,14 +14,15 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from scout.archive import custody
-from scout.archive.custody import normal_code, read_part, receipt_code
+from scout.archive.custody import MAX_PART, normal_code, read_part, receipt_code
 from scout.archive.reader import UNDECLARED, ArchiveReader, Member
 from scout.console import COULD_NOT, DONE, PARTIAL, WRONG_USE, Complaint, escape, plural
 
-MAX_PART = 16 << 20
+MAX_WAITING = 1 << 17
+"""members that wait for their line in custody; SCOUT itself seals long before"""
 MAX_PROBLEMS = 1000
 """as many are kept; all are counted"""
 
@@ -107,6 +108,8 @@ class Listing:
                 elif member.kind != "end":
                     digest = _digest(member)
                     waiting[member.name] = _row(member, digest if member.extents is None else None, "cut" if member.cut else "unsealed")
+                    if len(waiting) > MAX_WAITING:
+                        yield waiting.pop(next(iter(waiting)))
             self.state, self.reason = reader.state, reader.reason
         yield from waiting.values()
 
@@ -114,7 +117,7 @@ class Listing:
     def _part(content: bytes, waiting: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
         try:
             lines = read_part(content)[1]
-        except (ValueError, RecursionError):
+        except ValueError:
             return
         for line in lines:
             if line.get("member") is not None:
@@ -127,12 +130,21 @@ def list_members(archive: str | Path, identities: Sequence[Any]) -> Listing:
     return Listing(archive, identities)
 
 
+class _Seen(NamedTuple):
+    """A member that waits for its line. `digest` is that of what the archive holds: of a sparse member, of its data."""
+
+    ordinal: int
+    size: int
+    sparse: bool
+    digest: str
+
+
 class _Check:
     """What has been seen so far, and what does not agree."""
 
     def __init__(self, verdict: Verdict) -> None:
         self._v = verdict
-        self._waiting: dict[str, tuple[Member, str]] = {}
+        self._waiting: dict[str, _Seen] = {}
         self._head = custody.NOTHING
         self._next = 0
         self._end: dict[str, Any] | None = None
@@ -159,26 +171,24 @@ class _Check:
         else:
             digest = self._collection(member) if member.kind == "collection" else _digest(member)
             if not member.cut:
-                self._waiting[member.name] = (member, digest)
+                self._waiting[member.name] = _Seen(member.ordinal, member.size, member.extents is not None, digest)
+                if len(self._waiting) > MAX_WAITING:
+                    self._unsaid(next(iter(self._waiting)))
 
     def finish(self, state: str, reason: str) -> None:
         v = self._v
         v.chain_head = self._head
+        self._waiting.pop("collection.json", None)  # no wanted item: custody need not have it
         v.unsealed = len(self._waiting)
         if state == "interrupted":
             v.state, v.reason = "interrupted", reason
             return
-        for member, _ in self._waiting.values():
-            v.problem(f"member {member.name} has no line in custody")
+        for name in list(self._waiting):
+            self._unsaid(name)
         end = self._end or {}
-        for key, found in (
-            ("members", v.members),
-            ("parts", v.seals),
-            ("items", v.items),
-            ("chain_head", v.chain_head),
-            ("collection", v.collection or None),
-        ):
-            if end.get(key) != found:
+        facts = {"members": v.members, "parts": v.seals, "items": v.items, "collection": v.collection or None, "chain_head": v.chain_head}
+        for key, found in facts.items():
+            if end.get(key) != found and (key in end or key == "chain_head"):
                 v.problem(f"end.json says {key} {end.get(key)}, found {found}")
         totals = end.get("totals")
         if (
@@ -187,6 +197,10 @@ class _Check:
             or totals.get("bytes", 0) != v.bytes
         ):
             v.problem("the totals of end.json are not those of custody")
+
+    def _unsaid(self, name: str) -> None:
+        self._waiting.pop(name)
+        self._v.problem(f"member {name} has no line in custody")
 
     def _collection(self, member: Member) -> str:
         content = member.stream.read(min(member.size, MAX_PART))
@@ -203,7 +217,7 @@ class _Check:
             return
         try:
             first, lines = read_part(content)
-        except (ValueError, RecursionError) as e:
+        except ValueError as e:
             v.problem(f"{member.name} cannot be read: {e}")
             first, lines = {}, []
         if first.get("part") != v.seals or member.name != f"custody/{v.seals:06d}.jsonl":
@@ -230,8 +244,8 @@ class _Check:
             if said == "taken" and line.get("type") in ("file", "live"):
                 v.problem(f"custody says that {name} was taken, but names no member")
             return
-        member, digest = self._waiting.pop(name, (None, ""))
-        v.bytes += line["size"] if wanted and isinstance(line.get("size"), int) else 0
+        member = self._waiting.pop(name, None)
+        v.bytes += line.get("size") or 0 if wanted else 0
         if member is None:
             v.problem(f"custody names {name}, which is not in the archive")
         elif line["member"] != member.ordinal:
@@ -239,10 +253,10 @@ class _Check:
         elif line.get("size") != member.size:
             v.problem(f"{name} has {member.size} bytes, custody says {line.get('size')}")
         else:
-            stated = line.get("sha256_data" if member.extents is not None else "sha256")
-            if stated is None and said == "taken":
+            stated = line.get("sha256_data" if member.sparse else "sha256")
+            if stated is None and said == "taken" and not (member.sparse and line.get("sha256")):
                 v.problem(f"custody has no hash of {name}")
-            elif stated is not None and stated != digest:
+            elif stated is not None and stated != member.digest:
                 v.problem(f"the content of {name} is not the one that custody describes")
 
 

@@ -248,5 +248,9 @@ class Journal:
         self._journal.close()
 
     def part(self, name: str, rows: Iterable[dict[str, Any]]) -> None:
-        """Write this collection's part of `members.jsonl`, `ledger.jsonl` or `metrics.jsonl`."""
-        write(self.folder / name, map(dump, rows))
+        """Write this collection's part of `ledger.jsonl` or `metrics.jsonl`."""
+        self.lines(name, map(dump, rows))
+
+    def lines(self, name: str, lines: Iterable[bytes]) -> None:
+        """Write this collection's part of `members.jsonl`, or another, of lines that are made already."""
+        write(self.folder / name, lines)

@@ -6,7 +6,8 @@ import errno
 import hashlib
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,11 @@ from typing import Any, BinaryIO, Protocol
 
 from commodore.engine import catalogue, plain
 from scout.archive import ArchiveReader
+from scout.archive.custody import MAX_PART, dump, sound
 
+SYSTEMS = ("windows", "linux", "macos")
+MAX_OFFSET = 1e9
+"""seconds: no clock is wrong by thirty years"""
 HOLES = 64 << 30
 """bytes of holes in one sparse member that are read as zeros; a member with more is listed, not read"""
 
@@ -60,8 +65,8 @@ class Collection(Protocol):
     def position(self) -> int:
         """How many of `total` bytes have been read."""
 
-    def custody(self) -> list[dict[str, Any]]:
-        """After the last member: what custody says, one object per wanted item."""
+    def custody(self) -> Iterable[dict[str, Any]]:
+        """After the last member: what custody says, one object per wanted item, without `head` and `tail`."""
 
     def ending(self) -> tuple[str, str]:
         """After the last member: `complete` or `interrupted`, and why."""
@@ -190,7 +195,8 @@ class ArchiveCollection:
     id: str = ""
     sha256: str = ""
     _header: dict[str, Any] = field(default_factory=dict)
-    _custody: list[dict[str, Any]] = field(default_factory=list)
+    _custody: list[bytes] = field(default_factory=list)
+    """parts, packed: a host has a hundred thousand wanted items"""
     _ending: tuple[str, str] = ("interrupted", "not read to the end")
     _stream: _Counting | None = None
 
@@ -199,10 +205,10 @@ class ArchiveCollection:
         with self._reading() as reader:
             for member in reader:
                 if member.kind == "collection":
-                    self._header = _json(member.stream.read(1 << 24))
+                    self._header = _header(_json(member.stream.read(1 << 24)))
                 break
         self.id = safe_id(str(self._header.get("collection") or ""), self.origin)
-        self.label = str((self._header.get("host") or {}).get("name") or self.label)
+        self.label = str(self._header["host"].get("name") or self.label) if self._header else self.label
         return self
 
     @contextmanager
@@ -221,14 +227,15 @@ class ArchiveCollection:
         return self._header
 
     def system(self) -> str:
-        return str((self._header.get("host") or {}).get("os") or "").lower()
+        name = str(self._header["host"].get("os")).lower() if self._header else ""
+        return name if name in SYSTEMS else ""
 
     def members(self) -> Iterator[Member]:
         self._custody = []
         with self._reading() as reader:
             for member in reader:
                 if member.kind == "custody":
-                    self._custody += [row for row in map(_json, member.stream.read(1 << 28).splitlines()) if "verdict" in row]
+                    self._custody.append(_packed(member.stream.read(min(member.size, MAX_PART))))
                 elif member.kind in ("live", "files", "refused"):
                     yield self._member(member)
             self._ending = (reader.state, reader.reason or "")
@@ -257,8 +264,9 @@ class ArchiveCollection:
     def position(self) -> int:
         return self._stream.position if self._stream is not None else 0
 
-    def custody(self) -> list[dict[str, Any]]:
-        return self._custody
+    def custody(self) -> Iterator[dict[str, Any]]:
+        for part in self._custody:
+            yield from filter(None, map(_json, zlib.decompress(part).split(b"\n")))
 
     def ending(self) -> tuple[str, str]:
         return self._ending
@@ -269,9 +277,27 @@ def _json(text: bytes) -> dict[str, Any]:
 
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _packed(part: bytes) -> bytes:
+    """The lines of a custody part that can be believed, compressed; without the ends of files that were left behind, which stay there."""
+    lines = []
+    for row in map(sound, map(_json, part.split(b"\n"))):
+        if row.get("verdict"):
+            row.pop("head", None)
+            row.pop("tail", None)
+            lines.append(dump(row))
+    return zlib.compress(b"\n".join(lines), 1)
+
+
+def _header(said: dict[str, Any]) -> dict[str, Any]:
+    """collection.json with a `host` that is an object, and a `clock_offset` that is a number of seconds, as far as there is one."""
+    host, offset = said.get("host"), said.get("clock_offset")
+    known = isinstance(offset, int | float) and not isinstance(offset, bool) and abs(offset) < MAX_OFFSET
+    return {**said, "host": host if isinstance(host, dict) else {}, "clock_offset": offset if known else None}
 
 
 def safe_id(text: str, origin: Path) -> str:

@@ -16,9 +16,8 @@ import orjson
 
 from commodore import __name__ as tool
 from commodore.artefact import Problem
-from commodore.engine import catalogue, findings, gather, inputs, ledger, recognise
+from commodore.engine import catalogue, findings, gather, inputs, ledger, members, recognise
 from commodore.engine.case import Case, Journal
-from commodore.engine.members import rows as member_rows
 from commodore.engine.plan import Plan
 from commodore.engine.pool import Pool
 from commodore.engine.summary import Summary
@@ -195,8 +194,8 @@ class Run:
 
     def _members(self, plan: Plan) -> list[dict[str, Any]]:
         """Write this collection's members; gives the ledger lines of those whose content is not what custody says."""
-        rows, mismatches = member_rows(self._collection, plan)
-        self._journal.part("members.jsonl", rows)
+        lines, mismatches = members.lines(self._collection, plan)
+        self._journal.lines("members.jsonl", lines)
         return mismatches
 
     def _account(self, plan: Plan, mismatches: list[dict[str, Any]]) -> None:

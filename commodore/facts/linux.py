@@ -11,6 +11,7 @@ from typing import Any
 
 from commodore.evidence import Evidence
 from commodore.lines import text
+from scout.lines import number
 
 WANTED = ("etc/hostname", "etc/os-release", "usr/lib/os-release", "etc/timezone", "etc/localtime", "etc/passwd")
 """Sources: hostname(5), os-release(5), localtime(5), passwd(5), RFC 9636 (TZif), POSIX.1-2024 section 8.3 (TZ)"""
@@ -161,7 +162,7 @@ def _accounts(data: bytes) -> tuple[dict[str, str], dict[str, str]]:
     homes: dict[str, str] = {}
     for line in data.split(b"\n"):
         parts = text(line).split(":")
-        if len(parts) < 6 or not parts[0] or parts[0].startswith(("#", "+", "-")) or not parts[2].isdigit():
+        if len(parts) < 6 or not parts[0] or parts[0].startswith(("#", "+", "-")) or number(parts[2]) is None:
             continue
         users.setdefault(parts[2], parts[0])
         if parts[5].startswith("/"):

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 from typing import Any
 
+import orjson
+
 from commodore.hits import SEVERITIES
 from commodore.persistence.judge import FILE
 from commodore.persistence.suspicion import is_interpreter
@@ -44,21 +46,22 @@ class Members:
     """Lines of `members.jsonl` of one collection, by native path; Windows paths without case, `/lib` and `/usr/lib` as one."""
 
     def __init__(self, lines: Iterable[Mapping[str, Any]]) -> None:
-        self._by_path: dict[str, Mapping[str, Any]] = {}
+        self._by_path: dict[str, bytes] = {}
         self._links: dict[str, list[str]] = {}
         for line in lines:
             path = str(line.get("path") or line.get("source") or "")
             key = _key(path)
             if path and (key not in self._by_path or line.get("verdict") == "taken"):
-                self._by_path[key] = line
+                known = orjson.dumps({k: line[k] for k in FACTS if line.get(k) is not None})
+                self._by_path[key] = memoryview(known).tobytes()  # a copy: orjson's own keeps its whole buffer
             text = line.get("link")
             if path and isinstance(text, str) and text:
                 self._links.setdefault(_key(_resolved(path, text)), []).append(path)
 
     def facts(self, path: str) -> dict[str, Any]:
         """What is known of a file; empty where the collection does not name it."""
-        line = self._by_path.get(_key(path), {})
-        return {k: line[k] for k in FACTS if line.get(k) is not None}
+        known: dict[str, Any] = orjson.loads(self._by_path.get(_key(path), b"{}"))
+        return known
 
     def links(self, path: str) -> list[str]:
         """Native paths of symbolic links that point to a file, sorted."""

@@ -16,10 +16,18 @@ from typing import Any, NamedTuple
 
 from scout.archive import names
 
+MAX_PART = 16 << 20
+"""bytes of one part that are read; those of SCOUT are smaller"""
 VERDICTS = ("taken", "missing", "denied", "vanished", "changed while read", "over limit", "blocked", "error", "link")
 """What became of a wanted item. Only taken, changed while read and error can have content."""
 NOTHING = hashlib.sha256().hexdigest()
 """`previous` of the first part."""
+_NUMBERS = frozenset({"member", "size", "valid", "uid", "gid", "nlink", "ino", "dev", "parent_ino", "root_ino", "lines"})
+_TEXTS = frozenset({
+    "name", "source", "target", "verdict", "method", "type", "sha256", "sha256_data", "mtime", "ctime", "atime", "btime", "mode", "owner",
+    "group_name", "link", "head", "tail", "why", "error",
+})
+"""what the values of a line are; keys of other versions hold a text or a whole number"""
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -79,11 +87,36 @@ def part(number: int, previous: str, time: str, lines: Iterable[bytes]) -> bytes
 
 
 def read_part(content: bytes) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """First line and item lines of a part. ValueError where a line is no JSON object."""
-    lines = [json.loads(line) for line in content.split(b"\n") if line]
-    if not lines or not all(isinstance(line, dict) for line in lines):
-        raise ValueError("a line is no JSON object")
-    return lines[0], lines[1:]
+    """First line and item lines of a part, `sound`. ValueError where a line is no JSON object."""
+    lines = [_object(text) for text in content.split(b"\n") if text]
+    if not lines:
+        raise ValueError("it is empty")
+    return lines[0], [sound(line) for line in lines[1:]]
+
+
+def _object(text: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except RecursionError:
+        found = None
+    if isinstance(found, dict):
+        return found
+    raise ValueError("a line is no JSON object")
+
+
+def sound(line: Mapping[str, Any]) -> dict[str, Any]:
+    """The line without the values that cannot be what their key says: an archive says what its writer wants."""
+    return {key: value for key, value in line.items() if value is None or _fits(key, value)}
+
+
+def _fits(key: str, value: object) -> bool:
+    if key == "xattrs":
+        return isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
+    if key in _NUMBERS:
+        return type(value) is int and 0 <= value < 1 << 64
+    if key in _TEXTS or not isinstance(value, int):
+        return isinstance(value, str)
+    return -(1 << 63) <= value < 1 << 63
 
 
 def line(member: int | None, name: str, item: Item, verdict: str, size: int | None) -> dict[str, Any]:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable
 
-MAX_EXTENTS = 4096
+MAX_EXTENTS = 65_535
+"""of one member; the reader takes a map of so many, and one more where the file ends in a hole"""
+_LOOKED_AT = 1 << 18
+"""extents after which the rest of a file counts as one piece of data, so that the list stays small"""
 
 
 def extents(fd: int, size: int) -> tuple[tuple[int, int], ...] | None:
-    """Data of an open file as (offset, length); None where it has no holes, or the system cannot tell. Moves the file position to 0.
+    """Data of an open file as (offset, length), never more than `MAX_EXTENTS`: where it has more, holes are part of the data.
+
+    None where it has no holes, or the system cannot tell. Moves the file position to 0.
 
     Source: lseek(2), SEEK_DATA and SEEK_HOLE.
     """
@@ -21,9 +27,11 @@ def extents(fd: int, size: int) -> tuple[tuple[int, int], ...] | None:
         while at < size:
             try:
                 start = os.lseek(fd, at, os.SEEK_DATA)
-            except OSError:
-                break  # ENXIO: only a hole from here to the end
-            at = os.lseek(fd, start, os.SEEK_HOLE)
+            except OSError as e:
+                if e.errno == errno.ENXIO:
+                    break  # only a hole from here to the end
+                raise
+            at = os.lseek(fd, start, os.SEEK_HOLE) if len(found) < _LOOKED_AT else size
             found.append((start, min(at, size) - start))
             if at <= start:
                 return None
@@ -45,13 +53,9 @@ def normal(given: Iterable[tuple[int, int]], size: int) -> tuple[tuple[int, int]
         else:
             joined.append([start, end])
     if len(joined) > MAX_EXTENTS:
-        widths = sorted((joined[i + 1][0] - joined[i][1] for i in range(len(joined) - 1)), reverse=True)
-        least = widths[MAX_EXTENTS - 2]
-        kept = [joined[0]]
-        for start, end in joined[1:]:
-            if start - kept[-1][1] <= least:
-                kept[-1][1] = end
-            else:
-                kept.append([start, end])
-        joined = kept
+        narrow = sorted(range(1, len(joined)), key=lambda at: joined[at][0] - joined[at - 1][1])[: len(joined) - MAX_EXTENTS]
+        for at in sorted(narrow, reverse=True):
+            joined[at - 1][1] = joined[at][1]
+        closed = set(narrow)
+        joined = [pair for at, pair in enumerate(joined) if at not in closed]
     return tuple((start, end - start) for start, end in joined)

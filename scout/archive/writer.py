@@ -12,6 +12,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -77,7 +78,9 @@ class ArchiveWriter:
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         if self.receipt is None:
-            self.abort(f"{kind.__name__}" if kind else "finish was not called")
+            receipt = self.abort(f"{kind.__name__}" if kind else "finish was not called")
+            if isinstance(value, Complaint):
+                value.do += f" The receipt of what is kept: {receipt.code}."
 
     # what a collector calls
 
@@ -321,6 +324,9 @@ class ArchiveWriter:
                 file.write(json.dumps(asdict(receipt), indent=2) + "\n")
         except OSError as e:
             self.receipt_error = f"{beside} could not be written: {e.strerror}"
+            if not isinstance(e, FileExistsError):
+                with suppress(OSError):
+                    beside.unlink()  # half a receipt is none
         return receipt
 
 

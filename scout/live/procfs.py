@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from scout.lines import lines as lines_of
+from scout.lines import number
+
 PROC = "/proc"
 LIMIT = 1 << 20
 
@@ -63,7 +66,7 @@ def pids() -> list[int]:
 
 def lines(path: str, limit: int = 64 << 20) -> Iterator[str]:
     """Lines of a file of text."""
-    yield from text(read(path, limit)).splitlines()
+    yield from lines_of(text(read(path, limit)))
 
 
 def boot_time() -> float:
@@ -84,8 +87,8 @@ def accounts(path: str = "/etc/passwd") -> dict[int, str]:
     found: dict[int, str] = {}
     for line in lines(path):
         fields = line.split(":")
-        if len(fields) >= 3 and fields[2].isdigit():
-            found.setdefault(int(fields[2]), fields[0])
+        if len(fields) >= 3 and (uid := number(fields[2])) is not None:
+            found.setdefault(uid, fields[0])
     return found
 
 

@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from scout.lines import number
 from scout.live import procfs
 
 SCHEMA = 1
@@ -48,9 +49,9 @@ def logind(folder: str) -> Iterator[dict[str, Any]]:
             "source": "logind", "session": name, "user": fields.get("USER"), "terminal": fields.get("TTY"),
             "host": fields.get("REMOTE_HOST"), "state": fields.get("STATE"), "type": fields.get("TYPE"), "service": fields.get("SERVICE"),
         }
-        known |= {key: int(fields[name]) for key, name in (("uid", "UID"), ("pid", "LEADER")) if fields.get(name, "").isdigit()}
-        if fields.get("REALTIME", "").isdigit():
-            known["started"] = procfs.moment(int(fields["REALTIME"]) / 1_000_000)
+        known |= {key: number(fields.get(name, "")) for key, name in (("uid", "UID"), ("pid", "LEADER"))}
+        if (started := number(fields.get("REALTIME", ""))) is not None:
+            known["started"] = procfs.moment(started / 1_000_000)
         if "REMOTE" in fields:
             known["remote"] = fields["REMOTE"] == "1"
         yield {key: value for key, value in known.items() if value not in (None, "")}

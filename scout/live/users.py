@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+from scout.lines import number
 from scout.live import procfs
 
 SCHEMA = 1
@@ -26,15 +27,18 @@ def accounts(passwd: str, group: str) -> Iterator[dict[str, Any]]:
     members: dict[str, list[str]] = defaultdict(list)
     for line in procfs.lines(group):
         fields = line.split(":")
-        if len(fields) >= 4 and fields[2].isdigit():
-            names.setdefault(int(fields[2]), fields[0])
+        if len(fields) >= 4 and (gid := number(fields[2])) is not None:
+            names.setdefault(gid, fields[0])
             for member in filter(None, fields[3].split(",")):
                 members[member].append(fields[0])
     for line in procfs.lines(passwd):
         fields = line.split(":")
-        if len(fields) >= 7 and fields[2].isdigit() and fields[3].isdigit():
+        if len(fields) < 7:
+            continue
+        uid, gid = map(number, fields[2:4])
+        if uid is not None and gid is not None:
             yield {
-                "name": fields[0], "uid": int(fields[2]), "gid": int(fields[3]), "gecos": fields[4], "home": fields[5], "shell": fields[6],
-                "group": names.get(int(fields[3]), ""), "groups": members.get(fields[0], []),
+                "name": fields[0], "uid": uid, "gid": gid, "gecos": fields[4], "home": fields[5], "shell": fields[6],
+                "group": names.get(gid, ""), "groups": members.get(fields[0], []),
                 "login": fields[6].rsplit("/", 1)[-1] not in ("nologin", "false"),
             }

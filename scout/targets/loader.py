@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ ACCESS = {
 }
 HEADERS = ("elf", "pe", "script", "class", "php")
 _ID = re.compile(r"[WLM][A-Z]\d\d")
+_PLACEHOLDER = re.compile(r"<[A-Za-z]+>|%[A-Za-z]+%")
+_PLACEHOLDERS = ("<u>", "%systemroot%")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMG]?)i?B?", re.IGNORECASE)
 _KEYS = {
     "id", "what", "why", "os", "paths", "first", "live", "groups", "exclude", "secret", "stream", "rule", "priority", "order", "cap",
@@ -146,10 +149,10 @@ def _checked(entry: Any) -> Target:
     target = Target(
         id=_one_of(str(entry["id"]), _ID), what=_text(entry, "what"), why=_text(entry, "why"),
         os=_choice(entry["os"], ("windows", "linux"), "os"),
-        paths=_patterns(entry, "paths"), first=_patterns(entry, "first"), live=_names(entry, "live"), groups=_groups(entry),
-        exclude=_patterns(entry, "exclude"), secret=_patterns(entry, "secret"), stream=bool(entry.get("stream", False)),
-        rule=_rule(entry.get("rule")), priority=_choice(entry["priority"], tuple(PRIORITIES), "priority"), order=int(entry["order"]),
-        cap=parse_size(entry.get("cap", "500 MB")), size=str(entry["size"]), access=_choice(entry["access"], tuple(ACCESS), "access"),
+        paths=_patterns(entry, "paths"), first=_patterns(entry, "first"), live=_sources(entry), groups=_groups(entry),
+        exclude=_patterns(entry, "exclude"), secret=_patterns(entry, "secret"), stream=_flag(entry, "stream"),
+        rule=_rule(entry.get("rule")), priority=_choice(entry["priority"], tuple(PRIORITIES), "priority"), order=_order(entry["order"]),
+        cap=parse_size(entry.get("cap", "500 MB")), size=_text(entry, "size"), access=_choice(entry["access"], tuple(ACCESS), "access"),
         reads=_names(entry, "reads"), unread=str(entry.get("unread", "")),
     )
     if not (target.paths or target.first or target.live):
@@ -185,6 +188,27 @@ def _names(entry: Mapping[str, Any], key: str) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _sources(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    names = _names(entry, "live")
+    for name in names:
+        if find_spec(f"scout.live.{name}") is None:
+            raise ValueError(f"there is no live source {name!r}")
+    return names
+
+
+def _flag(entry: Mapping[str, Any], key: str) -> bool:
+    value = entry.get(key, False)
+    if not isinstance(value, bool):
+        raise TypeError(f"{key} must be true or false")
+    return value
+
+
+def _order(value: Any) -> int:
+    if type(value) is not int:
+        raise TypeError("order must be a whole number")
+    return value
+
+
 def _patterns(entry: Mapping[str, Any], key: str) -> tuple[str, ...]:
     value = entry.get(key, [])
     if not isinstance(value, list) or not all(isinstance(pattern, str) and pattern for pattern in value):
@@ -193,6 +217,9 @@ def _patterns(entry: Mapping[str, Any], key: str) -> tuple[str, ...]:
         if "\\" in pattern or ".." in pattern.split("/"):
             raise ValueError(f"pattern {pattern!r} must use / and stay below the root")
         braces(pattern)
+        unknown = next((name for name in _PLACEHOLDER.findall(pattern) if name.lower() not in _PLACEHOLDERS), None)
+        if unknown:
+            raise ValueError(f"pattern {pattern!r} has the unknown {unknown}; known are <U> and %SystemRoot%")
     return tuple(value)
 
 
@@ -215,7 +242,7 @@ def _rule(value: Any) -> Rule | None:
     if not (headers or extensions or value.get("double")):
         raise ValueError("a rule needs headers, extensions or double")
     total, count = parse_size(value.get("total", "512 MB")), int(value.get("count", 5_000))
-    return Rule(headers, extensions, bool(value.get("double", False)), total, count)
+    return Rule(headers, extensions, _flag(value, "double"), total, count)
 
 
 def select(targets: Targets, *, os_name: str, profile: str, names: Sequence[str] = (), live: bool = True) -> list[Target]:

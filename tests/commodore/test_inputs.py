@@ -7,12 +7,16 @@ import shutil
 import subprocess
 import sys
 
+import pyrage
 import pytest
+import zstandard
 
 from commodore.console import cut
 from commodore.engine.process import process
+from scout.keys import keygen
 from tests.commodore.cases import CLI, ROOT, commodore, content, environment, ledger, members, records
 from tests.conftest import need
+from tests.scout.archive_tools import foreign, plain
 
 
 @pytest.fixture(scope="module")
@@ -167,3 +171,30 @@ def test_event_logs_in_any_layout_are_of_a_windows_host() -> None:
 
     assert layout(["rules/a/x.evtx", "rules/a/x.json", "rules/a/x.yml"]) == "windows"
     assert layout(["case/notes.txt", "etc/passwd", "logs/x.evtx"]) == "linux"
+
+
+DEEP = b"[" * 200_000
+ODD = b'{"member":[1],"name":5,"source":{"a":1},"verdict":7}\n{"verdict":"denied","source":7,"member":null,"mtime":[1]}\n' + DEEP
+HEADERS = (
+    b'{"collection":["x"],"host":"a text","clock_offset":NaN,"started":5,"recipients":{"a":1}}', DEEP,
+    b'{"host":{"os":"__init__","name":[1]}}', b'{"host":{"os":"linux"},"clock_offset":1e300}',
+)
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_an_archive_that_says_odd_things_of_itself_is_read_all_the_same(tmp_path, header):
+    """Its writer has the public key, and chooses every byte: collection.json and custody are what he wants them to be."""
+    public, archive = keygen(tmp_path / "key.txt"), tmp_path / "odd.tar.zst.age"
+
+    def fill(tar):
+        custody = b'{"part":0}\n' + ODD + b'\n{"verdict":"over limit","source":"/big","member":null,"head":"AAAA","tail":"AAAA"}\n'
+        contents = {"collection.json": header, "files/root/etc/cron.d/job": b"* * * * * root /bin/job\n", "custody/000000.jsonl": custody}
+        for ordinal, (name, data) in enumerate(contents.items()):
+            plain(tar, name, data, pax_headers={"ESCADRE.member": str(ordinal)})
+
+    archive.write_bytes(pyrage.encrypt(zstandard.compress(foreign(fill)), [pyrage.x25519.Recipient.from_str(public)]))
+    done = commodore("process", archive, "-i", tmp_path / "key.txt", "-o", tmp_path / "case")
+    assert (done.returncode, done.stderr) == (1, "")
+    rows = {row["path"]: row for row in members(tmp_path / "case")}
+    assert rows["/etc/cron.d/job"]["verdict"] == "taken" and records(tmp_path / "case", "cron")
+    assert rows["/big"]["verdict"] == "over limit" and not {"head", "tail"} & set(rows["/big"])

@@ -24,7 +24,7 @@ import zstandard
 
 from scout.archive import ArchiveReader, ArchiveWriter, Group, Item, Stopped
 from scout.archive.facts import nanoseconds, of_stat, rfc3339
-from scout.archive.sparse import extents, normal
+from scout.archive.sparse import MAX_EXTENTS, extents, normal
 from scout.console import Complaint
 from scout.keys import keygen, load_recipients
 from tests.conftest import ROOT, need
@@ -202,11 +202,11 @@ def test_a_sparse_file_is_extracted_byte_for_byte_and_its_hash_is_that_of_the_fi
 
 
 def test_many_holes_become_a_map_of_bounded_length_that_covers_all_data() -> None:
-    given = [(i * 100, 50 + i % 40) for i in range(20_000)]
-    joined = normal(given, 2_000_000)
-    assert len(joined) <= 4096
+    given = [(i * 100, 50 + i % 40) for i in range(70_000)]
+    joined = normal(given, 7_000_000)
+    assert len(joined) == MAX_EXTENTS
     ends = dict(joined)
-    covered = bytearray(2_000_000)
+    covered = bytearray(7_000_000)
     for start, length in ends.items():
         covered[start : start + length] = b"\1" * length
     assert all(all(covered[a : a + n]) for a, n in given)

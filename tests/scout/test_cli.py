@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 
 import pytest
 
 from scout import __version__
+from tests.conftest import need
 from tests.scout.collecting import *  # noqa: F403  (fixtures)
-from tests.scout.collecting import SCOUT, scout
+from tests.scout.collecting import AS_ROOT, SCOUT, scout
 
 
 def test_without_arguments_it_says_what_to_do(capsys):
@@ -135,3 +137,26 @@ def test_importing_scout_brings_nothing_heavy():
     code = f"import sys, scout, scout.cli; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
     assert subprocess.run([*SCOUT, "--help"], check=True, capture_output=True, text=True).stdout.count("collect") >= 1
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="needs root, to become nobody")
+def test_what_may_not_be_read_could_not_be_done(tmp_path, key):
+    """Exit 3 for an archive, a root, or an output directory that the system refuses."""
+    need(shutil.which("setpriv"), "setpriv")
+    archive = tmp_path / "a.age"
+    archive.write_bytes(b"age-encryption.org/v1\n")
+    archive.chmod(0o600)
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    for path in (tmp_path, *list(tmp_path.parents)[:2]):
+        path.chmod(0o755)
+    public = tmp_path / "key.txt"
+    shutil.copy(key[0], public)
+    public.chmod(0o644)
+    calls: tuple[list[object], ...] = (
+        ["verify", archive, "-i", public], ["list", archive, "-i", public], ["collect", "-r", key[1], "--root", closed, "-o", "/tmp"],
+        ["collect", "-r", key[1], "--root", "/etc/..", "--os", "linux", "-o", closed],
+    )
+    for call in calls:
+        done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *SCOUT, *map(str, call)], capture_output=True)
+        assert (done.returncode, len(done.stderr.splitlines())) == (3, 2), (call, done.stderr)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from scout.collect import Options, collect
+from fixtures.hives.writer import Image, Key
+from scout.collect import Options, collect, open_scene
 from scout.console import Screen
 from scout.keys import keygen
 from scout.stages import Stages
@@ -247,3 +248,46 @@ def test_a_signal_during_the_walk_ends_it_at_the_next_folder(tmp_path: Path, mon
     assert done.signal == signal.SIGTERM
     assert done.receipt.state == "interrupted"
     assert len(entered) < 20
+
+
+def test_profiles_come_from_the_registry_and_from_the_folder(tmp_path: Path, collected) -> None:
+    top = Key("ROOT", 0)
+    listed = {
+        "S-1-5-18": r"%systemroot%\system32\config\systemprofile", "S-1-5-21-1-1001": r"C:\Profiles\odd user",
+        "S-1-5-21-1-1002": r"%SystemDrive%\users\AGNES", "S-1-5-21-1-1003": r"D:\Users\elsewhere", "S-1-5-21-1-1004": r"C:\Users\..\..\etc",
+        "S-1-5-21-1-1005": "", "S-1-5-21-1-1006": "C:\\",
+    }
+    for sid, path in listed.items():
+        top.at(rf"Microsoft\Windows NT\CurrentVersion\ProfileList\{sid}").put(ProfileImagePath=path)
+    root = tmp_path / "disk"
+    for folder in ("Windows/System32/config/systemprofile", "Profiles/odd user", "Users/agnes", "Users/unlisted"):
+        (root / folder).mkdir(parents=True)
+        (root / folder / "NTUSER.DAT").write_bytes(b"regf")
+    (root / "Windows/System32/config/SOFTWARE").write_bytes(Image(top, 0, "SOFTWARE").hive())
+    archive = collected(root)
+    for path in (r"Windows\System32\config\systemprofile", r"Profiles\odd user", r"Users\agnes", r"Users\unlisted"):
+        assert archive.verdict(rf"C:\{path}\NTUSER.DAT") == "taken"
+    assert not any("elsewhere" in source or ".." in source for source in archive.custody)
+
+
+def test_a_root_that_looks_like_both_is_asked_about(root: Path, collected, key, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder `windows/system32` must not turn a Linux host into a Windows disk of which nothing Linux is collected."""
+    (root / "Windows/System32").mkdir(parents=True)
+    (root / "usr").mkdir()
+    assert scout("collect", "-r", key[1], "--root", str(root), "-o", str(root.parent)) == 2
+    assert "--os linux or --os windows" in capsys.readouterr().err
+    assert collected(root, "--os", "linux").verdict("/etc/passwd") == "taken"
+
+
+def test_this_very_host_is_what_it_runs_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scout.identity.systems_of", lambda _: ["windows"])
+    assert not open_scene(Options()).root.windows
+
+
+def test_a_package_database_stands_together_with_its_write_ahead_log(root: Path, collected) -> None:
+    folder = root / "usr/lib/sysimage/rpm"
+    folder.mkdir(parents=True)
+    for name in ("rpmdb.sqlite", "rpmdb.sqlite-shm", "rpmdb.sqlite-wal"):
+        (folder / name).write_text(name)
+    names = [name for name in collected(root).names if "rpmdb" in name]
+    assert names == [f"files/root/usr/lib/sysimage/rpm/rpmdb.sqlite{end}" for end in ("", "-shm", "-wal")]

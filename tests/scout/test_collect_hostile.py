@@ -246,9 +246,9 @@ def test_full_disk_keeps_what_was_sealed(root, key, tmp_path, capsys):
         assert scout("collect", "-q", "-r", key[1], "--root", str(root), "-o", str(small)) == 3
         said = capsys.readouterr().err
         assert "No space left on device" in said and "Traceback" not in said and len(said.splitlines()) <= 2
-        archive = next(small.glob("*.age"))
-        assert scout("verify", str(archive), "-i", str(key[0])) == 1
-        capsys.readouterr()
+        (archive,) = small.iterdir()  # and no half of a receipt
+        assert scout("verify", str(archive), "-i", str(key[0]), "--receipt", said.split()[-1].rstrip(".")) == 1
+        assert "receipt agree" in capsys.readouterr().out
         assert scout("list", str(archive), "-i", str(key[0])) == 1
         assert "/var/log/" in capsys.readouterr().out
 
@@ -366,3 +366,92 @@ def test_a_real_ntfs_volume_gives_its_hives_and_its_file_table(windows, collecte
     table = archive.content("C:\\$MFT")
     assert table.startswith(b"FILE") and len(table) % 1024 == 0 and "SYSTEM.LOG1".encode("utf-16-le") in table
     assert "mode" not in archive.custody[hive]
+
+
+def test_a_passwd_with_odd_characters_hides_no_home_and_ends_nothing(root, collected):
+    passwd = "root:x:0:0:root:/root:/bin/sh\nodd:x:²:0::/home/odd:/bin/sh\nhuge:x:{}:0::/home/huge:/bin/sh\n".format("9" * 5000)
+    passwd += "".join(f"u{n}:x:{1000 + n}:100:feed{end}er:/data/u{n}:/bin/sh\n" for n, end in enumerate("\x0b\x0c\x1c\x85\u2028"))
+    (root / "etc/passwd").write_text(passwd)
+    for n in range(5):
+        (root / f"data/u{n}").mkdir(parents=True)
+        (root / f"data/u{n}/.bash_history").write_text("ls\n")
+    archive = collected(root)
+    assert [archive.verdict(f"/data/u{n}/.bash_history") for n in range(5)] == ["taken"] * 5
+
+
+def _scattered(path, pieces: int, apart: int) -> None:
+    with path.open("wb") as file:
+        for n in range(pieces):
+            file.seek(n * apart)
+            file.write(b"x")
+
+
+def test_many_holes_of_one_width_stay_holes(root, collected):
+    _scattered(root / "root/.bash_history", 5000, 64 << 20)
+    need((root / "root/.bash_history").stat().st_blocks < 1 << 20, "a file system with holes")
+    line = collected(root, "--targets", "LF11").custody["/root/.bash_history"]
+    assert (line["verdict"], line["size"]) == ("taken", 4999 * (64 << 20) + 1)
+
+
+def test_what_a_map_of_holes_cannot_hold_counts_as_data(root, collected, monkeypatch):
+    monkeypatch.setattr("scout.archive.sparse.MAX_EXTENTS", 8)
+    _scattered(root / "root/.bash_history", 20, 64 << 20)
+    line = collected(root).custody["/root/.bash_history"]
+    assert (line["verdict"], line["member"], len(line["sha256_data"])) == ("over limit", None, 64)
+
+
+def test_a_lost_terminal_seals_and_leaves_the_receipt(root, key, tmp_path):
+    import pty
+
+    for at in range(40):
+        (root / f"var/log/{at:02d}.log").write_bytes(os.urandom(5_000_000))
+    out = tmp_path / "out"
+    out.mkdir()
+    pid, terminal = pty.fork()
+    if not pid:
+        os.execv(SCOUT[0], [*SCOUT, "collect", "-r", key[1], "--root", str(root), "-o", str(out)])
+    while not any(path.stat().st_size > 4_000_000 for path in out.glob("*.age")):
+        os.read(terminal, 1 << 16)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 129
+    archive = next(out.glob("*.age"))
+    assert scout("verify", str(archive), "-i", str(key[0]), "--receipt", f"{archive}.receipt.json") == 1
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_signal_at_the_first_and_at_the_last_moment(root, key, tmp_path, monkeypatch, capsys, late):
+    """While the archive is made: stopped, with a receipt. When it is whole already: done, and nobody says that it was stopped."""
+    name = "finish" if late else "__init__"
+    real = getattr(ArchiveWriter, name)
+
+    def struck(self, *arguments):
+        made = real(self, *arguments)
+        signal.raise_signal(signal.SIGTERM)
+        return made
+
+    monkeypatch.setattr(ArchiveWriter, name, struck)
+    out = tmp_path / "out"
+    out.mkdir()
+    assert scout("collect", "-r", key[1], "--root", str(root), "-o", str(out)) == (0 if late else 143)
+    assert ("Stopped" in capsys.readouterr().out) is not late
+    archive = next(out.glob("*.age"))
+    assert scout("verify", str(archive), "-i", str(key[0]), "--receipt", f"{archive}.receipt.json") == (0 if late else 1)
+
+
+def test_a_receipt_that_cannot_be_written_is_said(root, key, tmp_path, capsys):
+    small = tmp_path / "small"
+    small.mkdir()
+    with mounted("-t", "tmpfs", "-o", "nr_inodes=2", "none", str(small)):
+        assert scout("collect", "-q", "-r", key[1], "--root", str(root), "-o", str(small)) == 0
+        said = capsys.readouterr().out
+    assert ".receipt.json could not be written" in said and "only you have it" in said
+
+
+def test_what_is_kept_of_files_over_a_limit_is_limited_too(root, collected, monkeypatch):
+    monkeypatch.setattr("scout.taking._ENDS_IN_ALL", 20_000)
+    for at in range(5):
+        (root / f"var/log/{at}").write_bytes(os.urandom(9000))
+    archive = collected(root, "--max-file", "5000")
+    lines = [archive.custody[f"/var/log/{at}"] for at in range(5)]
+    assert [("head" in line, "tail" in line, len(line["sha256"])) for line in lines] == [(True, True, 64)] * 2 + [(False, False, 64)] * 3
+    assert "left out" in lines[-1]["error"]

@@ -244,3 +244,29 @@ print(json.dumps(list(processes.collect())))"""
     assert seen["unreadable"] == ["exe", "cwd", "root"]
     assert "exe" not in seen
     assert "unreadable" not in process(os.getpid())
+
+
+def test_an_account_whose_name_field_has_a_form_feed_is_listed(tmp_path):
+    (tmp_path / "passwd").write_text("a:x:1:1:form\x0cfeed\u2028:/a:/bin/sh\nb:x:²:1::/b:/bin/sh\nc:x:3:3::/c:/bin/sh\n")
+    (tmp_path / "group").write_text("g:x:1:\n")
+    assert [one["name"] for one in users.accounts(str(tmp_path / "passwd"), str(tmp_path / "group"))] == ["a", "c"]
+
+
+def test_a_mapped_file_with_a_form_feed_in_its_name_keeps_its_name(tmp_path):
+    import mmap
+
+    path = tmp_path / "lib\x0cx\u2028.so"
+    path.write_bytes(bytes(4096))
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ):
+        assert str(path) in [one.get("path") for one in maps.of_process(os.getpid())]
+
+
+def test_a_live_source_that_breaks_costs_itself_and_nothing_more(root, collected, monkeypatch):
+    def broken():
+        yield {"user": "first"}
+        raise ValueError("year 318857 is out of range")
+
+    monkeypatch.setattr(sessions, "collect", broken)
+    archive = collected(None, "--targets", "LL06")
+    assert (archive.verdict("live/sessions.jsonl"), archive.verdict("live/users.jsonl")) == ("error", "taken")
+    assert archive.content("live/sessions.jsonl").count(b"\n") == 2

@@ -92,6 +92,14 @@ def test_triage_never_takes_password_hashes_or_private_keys():
         ({"rule": {"headers": ["mz"]}}, "header is 'mz'"),
         ({"rule": {}}, "a rule needs"),
         ({"access": "Z"}, "access is 'Z'"),
+        ({"paths": ["%SystemRot%/a"]}, "unknown %SystemRot%"),
+        ({"paths": ["<H>/a"]}, "unknown <H>"),
+        ({"live": ["proceses"]}, "no live source 'proceses'"),
+        ({"order": 1.5}, "whole number"),
+        ({"order": float("inf")}, "whole number"),
+        ({"stream": "maybe"}, "true or false"),
+        ({"rule": {"headers": ["elf"], "double": 2}}, "true or false"),
+        ({"size": []}, "size must be"),
     ],
 )
 def test_a_wrong_definition_is_refused_by_name(tmp_path, change, said):

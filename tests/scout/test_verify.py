@@ -250,3 +250,49 @@ def test_list_gives_every_wanted_item_and_what_custody_does_not_know(archive: Pa
     last = list(unsealed)[-1]
     assert (last["source"], last["verdict"], last["sha256"]) == ("/etc/passwd", "unsealed", rows[-1]["sha256"])
     assert (unsealed.state, unsealed.reason) == ("interrupted", "there is no end.json")
+
+
+def by_another_writer(path: Path, *, lines: tuple[object, ...] = (), end: dict | None = None, total: int = 1) -> Path:
+    """An archive as the contracts alone describe it: no custody line for collection.json, the least that end.json must say."""
+    contents = {f"/etc/{n}": b"content %d" % n for n in range(total)}
+    said = [
+        {"member": at, "name": f"files/root{source}", "source": source, "verdict": "taken", "size": len(content),
+         "sha256": hashlib.sha256(content).hexdigest()}
+        for at, (source, content) in enumerate(contents.items(), 1)
+    ]
+    first = {"part": 0, "previous": hashlib.sha256().hexdigest(), "time": "2026-11-20T00:00:00Z"}
+    part = "".join(json.dumps(line) + "\n" for line in (first, *said, *lines)).encode()
+
+    def fill(archive):
+        members = {"collection.json": b'{"collection": "x", "host": {"name": "h"}}'}
+        members |= {f"files/root{source}": content for source, content in contents.items()} | {"custody/000000.jsonl": part}
+        ending = {"totals": {"taken": total, "bytes": sum(map(len, contents.values()))}, "chain_head": hashlib.sha256(part).hexdigest()}
+        members["end.json"] = json.dumps(ending | (end or {})).encode()
+        for ordinal, (name, content) in enumerate(members.items()):
+            plain(archive, name, content, pax_headers={"ESCADRE.member": str(ordinal)})
+
+    path.write_bytes(encrypted(foreign(fill), IDENTITY))
+    return path
+
+
+def test_an_archive_of_another_writer_is_judged_by_what_the_contracts_ask(tmp_path: Path) -> None:
+    good = verify(by_another_writer(tmp_path / "good.age"), [IDENTITY])
+    assert (good.state, good.code, good.problems) == ("whole", 0, [])
+    assert verify(by_another_writer(tmp_path / "head.age", end={"chain_head": "0" * 64}), [IDENTITY]).code == 1
+    assert verify(by_another_writer(tmp_path / "count.age", end={"members": 9}), [IDENTITY]).code == 1
+
+
+def test_custody_of_odd_types_is_a_contradiction_and_no_defect(tmp_path: Path) -> None:
+    odd = {"member": [1], "name": {"a": 1}, "verdict": 7, "size": "x", "source": None, "ino": 1 << 70, "more": [1]}
+    path = by_another_writer(tmp_path / "odd.age", lines=(odd, {"verdict": "taken", "name": "files/root/no", "member": True}))
+    verdict = verify(path, [IDENTITY])
+    assert (verdict.state, verdict.code) == ("inconsistent", 1)
+    assert [row["verdict"] for row in list_members(path, [IDENTITY])] == ["taken", None, "taken", "unsealed"]
+
+
+def test_members_that_custody_never_names_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scout.verify.MAX_WAITING", 5)
+    path = by_another_writer(tmp_path / "many.age", total=9)
+    verdict = verify(path, [IDENTITY])
+    assert "member files/root/etc/0 has no line in custody" in verdict.problems
+    assert "unsealed" in [row["verdict"] for row in list_members(path, [IDENTITY])]
