@@ -52,25 +52,17 @@ class Group:
     companions: Mapping[str, str]
 
 
-class Unit(NamedTuple):
-    """A piece of a member that can be parsed alone: EVTX chunks, a slice of $MFT. Offset and length in bytes of the member."""
-
-    number: int
-    offset: int
-    length: int
-    header: bytes = b""
-    """put before the piece, so that the parser sees a whole small file"""
-
-
 @dataclass(frozen=True, slots=True)
 class Cut:
     """How a member falls into units while it streams by: `header` bytes are kept and put before each piece of `piece` bytes.
 
-    Pieces are multiples of the format's own block (64 KiB chunk, 1 KiB entry), so that no record is cut in two.
+    Pieces are multiples of the format's own block (64 KiB chunk, 1 KiB entry), so that no record is cut in two. Where blocks may stand
+    out of step (two logs one behind the other), a piece ends `before` the last place in it at which a block begins with these bytes.
     """
 
     header: int
     piece: int
+    before: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -113,7 +113,10 @@ def _last(path: str) -> str:
 
 def value_fields(at: Mount, key: Key, value: Value) -> dict[str, Any]:
     """The fields that any record of one value has: path, type, data as strings and as bytes, owner, last write of the key."""
-    raw = value.raw[:LARGEST_VALUE]
+    raw = value.raw
+    if len(raw) > LARGEST_VALUE:
+        value.hive.note(value.offset, f"{LARGEST_VALUE:,} of {len(raw):,} bytes of a value were kept")
+        raw = raw[:LARGEST_VALUE]
     texts = strings(value.kind, raw)
     fields: dict[str, Any] = {
         **key_fields(at, key), "registry.value": value.name, "registry.path": registry_path(at, key, value.name),

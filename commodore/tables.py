@@ -113,13 +113,13 @@ def duck_type(name: str) -> str:
 
 
 def present(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> list[str]:
-    """Fields that have a value in any of the files, in the order of the registry."""
+    """Fields that have a value in any of the files, in the order of the registry; the time also where no record has one."""
     if not paths:
         return []
     names = list(registry())
     counts = ", ".join(f"count({_quote(n)})" for n in names)
     row = connection.execute(f"SELECT {counts} FROM {source(paths)}").fetchone() or ()  # noqa: S608
-    return [name for name, count in zip(names, row, strict=True) if count]
+    return [name for name, count in zip(names, row, strict=True) if count or name == "@timestamp"]
 
 
 def _quote(name: str) -> str:
@@ -133,12 +133,13 @@ def _empty(names: Sequence[str]) -> pd.DataFrame:
 
 
 def astype(frame: pd.DataFrame) -> pd.DataFrame:
-    """A frame whose columns have the dtypes of the registry, in its order; columns without any value are left out.
+    """A frame whose columns have the dtypes of the registry, in its order; columns without any value are left out, but for the time.
 
     For what `pandas.read_json(path, lines=True, dtype=False, convert_dates=False)` gives. Unknown columns stay as they are, last.
     """
     order = {name: i for i, name in enumerate(registry())}
-    names = sorted((c for c in frame.columns if not len(frame) or frame[c].notna().any()), key=lambda c: order.get(c, len(order)))
+    kept = [c for c in frame.columns if not len(frame) or c == "@timestamp" or frame[c].notna().any()]
+    names = sorted(kept, key=lambda c: order.get(c, len(order)))
     return _typed(frame, names)
 
 

@@ -77,6 +77,7 @@ class _Rule(NamedTuple):
     category: str
     type: str
     says: str
+    user: str
 
 
 @cache
@@ -89,12 +90,12 @@ def _rules() -> dict[str, tuple[_Rule, ...]]:
 
 
 def _rule(entry: dict[str, str]) -> _Rule:
-    unknown = set(entry) - {"begins", "pattern", "action", "outcome", "is", "says"}
+    unknown = set(entry) - {"begins", "pattern", "user", "action", "outcome", "is", "says"}
     category, slash, type_ = entry.get("is", "").partition("/")
     if unknown or not slash:
         raise ValueError(f"auth_log.yaml: {entry.get('pattern')}: unknown keys {sorted(unknown)} or no category/type in `is`")
     pattern = re.compile(entry["pattern"].replace("{from}", _FROM), re.DOTALL | re.ASCII)
-    return _Rule(entry["begins"], pattern, entry["action"], entry.get("outcome", ""), category, type_, entry["says"])
+    return _Rule(entry["begins"], pattern, entry["action"], entry.get("outcome", ""), category, type_, entry["says"], entry.get("user", ""))
 
 
 _FROM = r"from (?P<ip>\S+)(?: port (?P<port>\d+))?"
@@ -249,7 +250,7 @@ def _explain(program: str, message: str, out: dict[str, Any]) -> bool:
     """Named fields of a message that is known; False for any other."""
     for rule in _rules().get("pam" if message.startswith("pam_") else program.lower(), ()):
         if message.startswith(rule.begins) and (found := rule.pattern.fullmatch(message)):
-            _fill(out, rule, found.groupdict())
+            _fill(out, rule, {"user": rule.user, **found.groupdict()})
             return True
     return False
 

@@ -148,7 +148,9 @@ def _entry(raw: bytes, table: _Table) -> _Entry | None:
 
 
 def _record(line: Line, entry: _Entry, base: dict[str, Any], environment: list[str], host: Host) -> Record:
-    command, stdin = _percent(decode(entry.command).strip())
+    command, stdin = decode(entry.command).strip(), ""
+    if not entry.job:  # anacron gives the command to the shell as it is
+        command, stdin = _percent(command)
     user = decode(entry.user).lstrip("-")
     out: dict[str, Any] = {
         "escadre.cron.schedule": " ".join(decode(entry.schedule).split()), "user.name": user, "process.command_line": command,

@@ -7,9 +7,9 @@ import struct
 import warnings
 import zlib
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from functools import cache
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any, NamedTuple
 
 import orjson
@@ -26,9 +26,9 @@ ARTEFACT = Artefact(
     "something happened; "
     "a cleared or missing log says that somebody did not want it read.",
     match=("Windows/System32/winevt/Logs/*.evtx", "**/*.evtx"),
-    magic=((0, b"ElfFile\x00"), (4096, b"ElfChnk\x00")),
+    magic=((0, b"ElfFile\x00"), (4096, b"ElfChnk\x00"), (0, b"ElfChnk\x00")),
     targets=("WE01", "WE02"),
-    cut=Cut(header=4096, piece=24 * 65536),
+    cut=Cut(header=4096, piece=24 * 65536, before=b"ElfChnk\x00"),
     fields=(
         "destination.domain",
         "destination.ip",
@@ -116,11 +116,15 @@ ARTEFACT = Artefact(
 
 FILE_HEADER, CHUNK, RECORDS = 4096, 65536, 512
 ROWS = 32
+_MARK = b"ElfChnk\0"
 _CHUNK = struct.Struct("<8sQQQQIII").unpack_from
 """magic, first and last record number, first and last record id, header size, last record offset, free space offset"""
+_HEADER_SIZE = 128
 _RECORD = struct.Struct("<IIQ").unpack_from
 _SIGNATURE = b"\x2a\x2a\x00\x00"
 _SMALLEST = 28
+_NO_RECORD = 0xFFFF_FFFF_FFFF_FFFF
+"""what a chunk has for its last record while it has none"""
 _BRIDGE = 0xFFFF_FFFF_FFFF_FFF0
 """record id that stands for a stretch of damage which the reader is led over"""
 
@@ -128,8 +132,11 @@ _BRIDGE = 0xFFFF_FFFF_FFFF_FFF0
 class Chunk(NamedTuple):
     """What a chunk's own header and the record signatures in it promise, found without the parser."""
 
-    number: int
+    place: str
+    """its number, or `@` and its offset in the member where it does not stand in step with the first one"""
     at: int
+    size: int
+    """bytes of it that are there, up to the next chunk"""
     ids: list[int]
     """ids of the records that are there, in order"""
     missing: list[int]
@@ -139,37 +146,58 @@ class Chunk(NamedTuple):
     odd: str = ""
 
 
-def survey(data: bytes, first: int) -> list[Chunk]:
-    """All chunks of `data`, which begins with a file header; the first one has the number `first`."""
+Lost = list[tuple[Chunk, int, str]]
+"""records that the reader did not give: chunk, record id, what it said"""
+
+
+def survey(data: bytes, base: int = 0) -> list[Chunk]:
+    """All chunks of `data`, which begins with a file header, or with a chunk. `base`: offset of `data` in the member.
+
+    Chunks stand one behind the other, but logs are also cut, put together, and overwritten: what is no chunk ends at the next signature.
+    """
     found = []
-    for at in range(FILE_HEADER, len(data), CHUNK):
+    at = 0 if not base and data.startswith(_MARK) else FILE_HEADER
+    while at < len(data):
+        away = base + at - FILE_HEADER
+        place = f"@{base + at}" if away % CHUNK else str(away // CHUNK)
         block = data[at : at + CHUNK]
-        number = first + (at - FILE_HEADER) // CHUNK
-        if block.startswith(b"ElfChnk\0") and len(block) > RECORDS:
-            found.append(_chunk(block, number, at))
-        elif block.count(0) != len(block):
-            found.append(Chunk(number, at, [], [], [], "chunk has no ElfChnk signature"))
+        chunk = _chunk(block, place, at)
+        following = block.find(_MARK, 1)
+        if following > 0 and (chunk.gaps or not block.startswith(_MARK)):  # in a whole chunk, the signature is the data of an event
+            block = block[:following]
+            chunk = _chunk(block, place, at)
+        if block.startswith(b"ElfFile\0") and not chunk.ids:  # the header of another log that stands behind the first
+            block = block[:FILE_HEADER]
+        elif block.startswith(_MARK) or block.count(0) != len(block):
+            found.append(chunk)
+        at += len(block)
     return found
 
 
-def _chunk(block: bytes, number: int, at: int) -> Chunk:
-    _, _, _, low, high, _, _, free = _CHUNK(block)
+def _chunk(block: bytes, place: str, at: int) -> Chunk:
+    if len(block) <= RECORDS:
+        return Chunk(place, at, len(block), [], [], [], f"chunk is cut: {len(block)} of {CHUNK} bytes")
+    _, _, _, low, high, size, _, free = _CHUNK(block)
     end = free if RECORDS <= free <= CHUNK else CHUNK
     ids, gaps, p = [], [], RECORDS
     while p + 24 <= min(end, len(block)):
-        signature, size, record = _RECORD(block, p)
-        if signature == 0x2A2A and size >= _SMALLEST and p + size <= len(block):
+        signature, length, record = _RECORD(block, p)
+        if signature == 0x2A2A and length >= _SMALLEST and p + length <= len(block):
             ids.append(record)
-            p += size
+            p += length
             continue
         behind = _resume(block, p + 1, end)
         gaps.append((p, behind))
         p = behind
-    promised = range(low, high + 1) if 0 <= high - low < CHUNK // _SMALLEST else range(0)
+    signed = block.startswith(_MARK)
+    sane = high != _NO_RECORD and 0 <= high - low < CHUNK // _SMALLEST and (signed or (ids and size == _HEADER_SIZE))
+    promised = range(low, high + 1) if sane else range(0)
     there = set(ids)
     missing = [] if there.issuperset(promised) else [i for i in promised if i not in there]
-    odd = f"chunk is cut: {len(block)} of {CHUNK} bytes" if len(block) < CHUNK else ""
-    return Chunk(number, at, ids, missing, gaps, odd)
+    odd = "" if signed else "chunk has no ElfChnk signature"
+    if len(block) < CHUNK:
+        odd = "; ".join(filter(None, (odd, f"chunk is cut: {len(block)} of {CHUNK} bytes")))
+    return Chunk(place, at, len(block), ids, missing, gaps, odd)
 
 
 def _resume(block: bytes, start: int, end: int) -> int:
@@ -185,7 +213,7 @@ def _resume(block: bytes, start: int, end: int) -> int:
 
 def _surveyed(evidence: Evidence) -> tuple[bytes, list[Chunk]]:
     data = evidence.data
-    return data, survey(data, max(0, evidence.offset - FILE_HEADER) // CHUNK)
+    return data, survey(data, max(0, evidence.offset - FILE_HEADER))
 
 
 def expected(evidence: Evidence) -> int:
@@ -199,26 +227,52 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
     if not data:
         yield Problem("file is empty")
         return
+    if cut := _cut(evidence, data):
+        yield Problem(cut)
     for chunk in chunks:
         if chunk.odd:
-            yield Problem(chunk.odd, f"chunk/{chunk.number}")
+            yield Problem(chunk.odd, f"chunk/{chunk.place}")
     sound = [c for c in chunks if c.ids and not c.gaps and not c.odd]
     left = [c for c in chunks if c.ids and (c.gaps or c.odd)]
     view = memoryview(data)
+    lost: Lost = []
     if sound:
-        yield from _read([view[c.at : c.at + CHUNK] for c in sound], sound)
+        lost += yield from _read([view[c.at : c.at + c.size] for c in sound], sound)
     for chunk in left:
-        yield from _read([_mended(data, chunk)], [chunk])
+        lost += yield from _read([_mended(data, chunk)], [chunk])
+    yield from _once_more(data, lost)
     for chunk in chunks:
         if chunk.missing:
             yield Problem(
-                f"promised by the chunk header, not there: records {_ranges(chunk.missing)}", f"chunk/{chunk.number}", len(chunk.missing)
+                f"promised by the chunk header, not there: records {_ranges(chunk.missing)}", f"chunk/{chunk.place}", len(chunk.missing)
             )
 
 
-def _mended(data: bytes, chunk: Chunk) -> bytes:
+def _cut(evidence: Evidence, data: bytes) -> str:
+    """What the file header promises and the member is too short for; '' if nothing."""
+    if evidence.offset > FILE_HEADER or not data.startswith(b"ElfFile\0"):
+        return ""
+    if evidence.size < FILE_HEADER:
+        return f"file is cut in its header: {evidence.size} of {FILE_HEADER} bytes"
+    promised, there = int.from_bytes(data[42:44], "little"), -(-(evidence.size - FILE_HEADER) // CHUNK)
+    return f"file is cut: its header counts {promised} chunks, there is room for {there}" if promised > there else ""
+
+
+def _once_more(data: bytes, lost: Lost) -> Iterator[Record | Problem]:
+    """What the reader passed over, with the tables of names and templates in the chunk's header left out: it finds both without them."""
+    for at, several in groupby(lost, key=lambda one: one[0].at):
+        refused = list(several)
+        chunk = refused[0][0]._replace(at=at, ids=[record for _, record, _ in refused])
+        still = yield from _read([_mended(data, chunk, tables=False)], [chunk])
+        reasons = {record: reason for _, record, reason in refused}
+        for _, record, _ in still:
+            reason = f"record {record} could not be read: {reasons[record] or 'the reader passed over it'}"
+            yield Problem(reason, f"chunk/{chunk.place}/record/{record}", 1)
+
+
+def _mended(data: bytes, chunk: Chunk, *, tables: bool = True) -> bytes:
     """A damaged chunk made readable: filled up to its size, and damage bridged by records that say nothing."""
-    block = bytearray(data[chunk.at : chunk.at + CHUNK].ljust(CHUNK, b"\0"))
+    block = bytearray(data[chunk.at : chunk.at + chunk.size].ljust(CHUNK, b"\0"))
     for start, end in chunk.gaps:
         if end - start >= _SMALLEST:
             struct.pack_into("<IIQQ", block, start, 0x2A2A, end - start, _BRIDGE, 0)
@@ -227,6 +281,10 @@ def _mended(data: bytes, chunk: Chunk) -> bytes:
     free = int.from_bytes(block[48:52], "little")
     if not RECORDS <= free <= CHUNK:
         struct.pack_into("<I", block, 48, CHUNK)
+    block[:8] = _MARK
+    struct.pack_into("<I", block, 40, _HEADER_SIZE)
+    if not tables:
+        block[128:RECORDS] = bytes(RECORDS - 128)
     struct.pack_into("<I", block, 124, zlib.crc32(block[:120] + block[128:RECORDS]))
     return bytes(block)
 
@@ -240,10 +298,10 @@ def _header() -> bytes:
     return bytes(head)
 
 
-def _read(blocks: Sequence[bytes | memoryview], chunks: list[Chunk]) -> Iterator[Record | Problem]:
-    """Records of these chunks, in this order; those that the reader refuses are problems."""
+def _read(blocks: Sequence[bytes | memoryview], chunks: list[Chunk]) -> Generator[Record, None, Lost]:
+    """Records of these chunks, in this order; gives back those that the reader refuses."""
     said: list[str] = []
-    wanted = [(c.number, record) for c in chunks for record in c.ids]
+    wanted = [(c, record) for c in chunks for record in c.ids]
     places: dict[int, list[int]] = {}
     at, lost = 0, []
     for row in _rows(blocks, said):
@@ -259,13 +317,13 @@ def _read(blocks: Sequence[bytes | memoryview], chunks: list[Chunk]) -> Iterator
             behind = later[n]
             lost += wanted[at:behind]
         at = behind + 1
-        yield Record(f"chunk/{wanted[behind][0]}/record/{record_id}", normalise(orjson.loads(row["data"]), record_id, row["timestamp"]))
+        fields = normalise(orjson.loads(row["data"]), record_id, row["timestamp"])
+        yield Record(f"chunk/{wanted[behind][0].place}/record/{record_id}", fields)
     reason = "; ".join(said[:3])
-    for number, record in lost + wanted[at:]:
-        yield Problem(f"record {record} could not be read: {reason or 'the reader passed over it'}", f"chunk/{number}/record/{record}", 1)
+    return [(chunk, record, reason) for chunk, record in lost + wanted[at:]]
 
 
-def _places(wanted: list[tuple[int, int]]) -> dict[int, list[int]]:
+def _places(wanted: list[tuple[Chunk, int]]) -> dict[int, list[int]]:
     """Record id → where it stands, rising: an id may come again."""
     places: dict[int, list[int]] = {}
     for place, (_, record) in enumerate(wanted):

@@ -87,6 +87,10 @@ _END = re.compile(r"[\r\0]")
 _OPEN = re.compile(r"(?<!\\)(?:\\\\)*\\$")
 """an odd number of backslashes at the very end"""
 
+_ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|([0-3][0-7]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(s)|.)", re.DOTALL)
+_TOKEN = re.compile(r"""(?<!\S)(;)(?!\S)|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|(?:\\.|[^\\"';])+|.""", re.DOTALL)
+_TRUE = ("1", "yes", "y", "true", "t", "on")
+
 Settings = dict[str, list[str]]
 """`Section.Key` → values that hold, in order"""
 
@@ -188,14 +192,16 @@ def _record(evidence: Evidence, host: Host, settings: Settings, empty: bool) -> 
             _extend(out, _MANY[key], (word for value in values for word in value.split()))
         elif short in _LISTS:
             split = short == "Environment"
-            _extend(out, _LISTS[short], (word for value in values for word in (commandline.split_posix(value) if split else [value])))
+            words = (word for value in values for word in (commandline.split_posix(_spelt(value)) if split else [value]))
+            _extend(out, _LISTS[short], words)
         elif short in _TRIGGERS:
             _extend(out, "escadre.systemd.trigger", (f"{short}={value}" for value in values))
         elif short.startswith("Exec"):
-            _extend(out, "escadre.systemd.exec", (f"{short}={value}" for value in values))
+            _extend(out, "escadre.systemd.exec", (f"{short}={command}" for value in values for command in _commands(value)))
     _started(out, settings, host, kind)
     if "escadre.systemd.trigger" in out and kind in ("timer", "path", "socket"):
-        out.setdefault("escadre.systemd.activates", name.rpartition(".")[0] + ".service")
+        accept = kind == "socket" and (settings.get("Socket.Accept") or [""])[-1].lower() in _TRUE
+        out.setdefault("escadre.systemd.activates", f"{name.rpartition('.')[0]}{'@' if accept else ''}.service")
     out["message"] = _sentence(out)
     return Record("unit", shown(out) | {"file.path": evidence.source})
 
@@ -209,7 +215,7 @@ def _started(out: dict[str, Any], settings: Settings, host: Host, kind: str) -> 
     """process.* of the first command that the unit runs: ExecStart=, else any other Exec…=."""
     section = {"socket": "Socket", "mount": "Mount", "swap": "Swap"}.get(kind, "Service")
     keys = [f"{section}.Exec{k}" for k in ("Start", "StartPre", "StartPost", "Condition", "Stop", "StopPost", "Reload", "StopPre")]
-    value = next((settings[k][0] for k in keys if settings.get(k)), "")
+    value = next((command for k in keys for line in settings.get(k, ()) for command in _commands(line)), "")
     if not value:
         return
     prefix = _PREFIX.match(value)
@@ -225,6 +231,31 @@ def _started(out: dict[str, Any], settings: Settings, host: Host, kind: str) -> 
         out["process.executable"] = target.executable
     if target.args:
         out["process.args"] = list(target.args)
+
+
+def _commands(value: str) -> list[str]:
+    """The commands of one setting: a `;` that stands alone parts them. Characters are spelt out."""
+    parts = [""]
+    for found in _TOKEN.finditer(value):
+        if found[1]:
+            parts.append("")
+        else:
+            parts[-1] += _spelt(found[0])
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _spelt(value: str) -> str:
+    r"""One token, or text, in which no character hides behind its number: `/\x74mp` is /tmp. One that would part or quote is escaped."""
+    plain = "/._-+:@%,=~" + (" ;&|<>()#*?[]{}!" if value[:1] in ("'", '"') else "")
+
+    def character(found: re.Match[str]) -> str:
+        digits = found[1] or found[3] or found[4]
+        code = int(digits, 16) if digits else int(found[2], 8) if found[2] else 32 if found[5] else -1
+        if not 32 <= code < 0x110000 or 0xD800 <= code < 0xE000:
+            return found[0]
+        return chr(code) if chr(code).isalnum() or chr(code) in plain else f"\\{chr(code)}"
+
+    return _ESCAPE.sub(character, value) if "\\" in value else value
 
 
 def place(source: str) -> tuple[str, str, str, str]:

@@ -86,7 +86,7 @@ class Assembler:
         if host_inferred:
             self._constant["escadre.host_inferred"] = True
         self._sentence = sentence(artefact.message)
-        self._times = tuple(artefact.times) if artefact.kind == "state" else ()
+        self._times = tuple(artefact.times) if artefact.kind == "state" else None
         self._seen: set[bytes] = set()
         self.duplicates: list[str] = []
         """locators that the parser gave twice; each later one got a number (`#2`)"""
@@ -101,7 +101,7 @@ class Assembler:
         out = self._defaults | record.fields | self._constant
         if "message" not in out:
             out["message"] = self._sentence(out)
-        if self._times and "escadre.times" not in out:
+        if self._times is not None and "escadre.times" not in out:
             out["escadre.times"] = times(out, self._times)
         out["escadre.id"] = key.hex()
         out["escadre.locator"] = locator

@@ -104,6 +104,7 @@ class Matcher:
                 self._add(pattern.lower(), name)
             for magic in entry.artefact.magic:
                 self._magic[magic] = self._magic.get(magic, frozenset()) | {name}
+        self._homes = _homes(known)
         self.head = max((at + len(magic) for at, magic in self._magic), default=0)
         """how many bytes of a file decide"""
         self.by_path = lru_cache(maxsize=4096)(self._by_path)
@@ -127,6 +128,10 @@ class Matcher:
         names.update(name for pattern, name in (*candidates, *self._others) if name not in names and pattern.fullmatch(low))
         return tuple(sorted(names))
 
+    def home(self, name: str) -> str:
+        """Where a file of this name lies on a host, for one that was given by itself; '' where its name alone says nothing."""
+        return next((f"{folder}{name}" for pattern, folder in self._homes if pattern.fullmatch(name.lower())), "")
+
     def match(self, path: str, head: bytes) -> Match:
         """Which artefacts read the file. `head`: its first `self.head` bytes, as far as it has them."""
         promised = self.by_path(path)
@@ -137,6 +142,19 @@ class Matcher:
         names = frozenset(n for n in promised if n not in self._strict or n in offered)
         tried = frozenset().union(*(several for several in borne if len(several) > 1)) - names
         return Match(tuple(sorted(names | offered)), tuple(n for n in promised if n not in names), tuple(sorted(tried)))
+
+
+def _homes(known: dict[str, Known]) -> list[tuple[re.Pattern[str], str]]:
+    """(file name, folder with its `/`) of the patterns that tell a file by its name: `var/log/wtmp*`, rotated or not; not `cron.d/*`."""
+    found = []
+    for entry in known.values():
+        for pattern in entry.artefact.match:
+            folder, slash, name = pattern.removeprefix("**/").lower().rpartition("/")
+            if len(re.sub(r"\W", "", name)) > 2 and not re.search(r"[*?\[]", folder):
+                stem = name.removesuffix("*")
+                ending = r"(?:[._-].*)?" if stem != name else ""
+                found.append((re.compile(translate(stem) + ending, re.DOTALL), folder + slash))
+    return found
 
 
 class Patterns:

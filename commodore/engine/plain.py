@@ -67,8 +67,13 @@ def _below(root: Path, path: Path) -> str:
     return unquote(path.relative_to(root).as_posix(), errors="surrogateescape")
 
 
+def native(below: str, system: str) -> str:
+    """The full native path of what lies at `below`."""
+    return "C:\\" + below.replace("/", "\\") if system == "windows" else "/" + below
+
+
 def _file(ordinal: int, below: str, path: Path, system: str) -> PlainFile:
-    source = "C:\\" + below.replace("/", "\\") if system == "windows" else "/" + below
+    source = native(below, system)
     try:
         status = path.lstat()
     except OSError as e:

@@ -146,8 +146,11 @@ class Plan:
     def _units(self, member: Member, reader: _Hashing, head: bytes, match: catalogue.Match, cut: Cut) -> Iterator[Task]:
         """Pieces of a member, each behind the header."""
         rest = _Exact(_after(head, reader.read))
-        header, offset, index = rest.read(cut.header), cut.header, 0
-        while piece := rest.read(cut.piece):
+        header, offset, index, held = rest.read(cut.header), cut.header, 0, b""
+        while held := held + rest.read(cut.piece + len(cut.before) - len(held)):
+            found = held.rfind(cut.before, 1) if cut.before else -1
+            piece = held[: found if found > 0 else cut.piece]
+            held = held[len(piece) :]
             job = Job(member.ordinal, member.source, header + piece, match.names, member.size, member.facts, offset, index)
             yield self._task([job])
             offset, index = offset + len(piece), index + 1

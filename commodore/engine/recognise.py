@@ -33,10 +33,20 @@ _OFFICE = ((b"word/", "a Word document"), (b"xl/", "an Excel workbook"), (b"ppt/
 
 
 def expanded(path: Path) -> list[Path]:
-    """A directory that is no host and holds archives stands for these archives; everything else for itself."""
+    """A directory that is no host and holds archives stands for these, and for the other evidence in it; everything else for itself."""
     if not path.is_dir() or plain.host_like(path):
         return [path]
-    return [file for file in sorted(path.iterdir()) if file.is_file() and _is_archive(file)] or [path]
+    entries = sorted(path.iterdir())
+    archives = {entry for entry in entries if entry.is_file() and _is_archive(entry)}
+    return [entry for entry in entries if entry in archives or _is_evidence(entry)] if archives else [path]
+
+
+def _is_evidence(path: Path) -> bool:
+    if path.is_dir():
+        return plain.host_like(path)
+    file = plain.single(path, "")
+    _placed(file)
+    return _known(file)
 
 
 def _is_archive(file: Path) -> bool:
@@ -72,6 +82,9 @@ def recognise(path: Path, identities: Sequence[Any]) -> Collection:
 
 def _directory(path: Path) -> Collection:
     system, files = plain.walk(path)
+    if not plain.host_like(path):
+        for file in files:
+            _placed(file)
     if not any(f.verdict == "taken" for f in files) and files and not plain.host_like(path):
         raise Complaint(f"{path}: none of its {len(files)} entries is a file that can be read.", "Check the path and your rights.")
     if not plain.host_like(path) and not any(_known(f) for f in files):
@@ -96,8 +109,16 @@ def _known(file: plain.PlainFile) -> bool:
         return False
 
 
+def _placed(file: plain.PlainFile) -> None:
+    """A loose file that is known by its name alone (`auth.log`, `wtmp.1`) is read as if it lay in its place."""
+    if not _known(file):
+        file.below = catalogue.matcher().home(file.path.name) or file.below
+
+
 def _file(path: Path, head: bytes) -> Collection:
-    names = catalogue.matcher().match(path.name, head).names
+    file = plain.single(path, "")
+    _placed(file)
+    names = catalogue.matcher().match(file.below, head).names
     if not names:
         raise Complaint(
             f"{path} is no archive, no known evidence file and no directory (it is {what(head)}).",
@@ -107,7 +128,7 @@ def _file(path: Path, head: bytes) -> Collection:
     reader = catalogue.artefacts()[names[0]].artefact
     paths = " ".join(reader.match).lower()
     windows = reader.logsource.get("product") == "windows" or "windows/" in paths or "users/" in paths
-    file = plain.single(path, "windows" if windows else "linux")
+    file.source = plain.native(path.name, "windows" if windows else "linux")
     return PlainCollection(path, [file], "windows" if windows else "linux", plain.collection_id([file]), path.stem, file.size)
 
 

@@ -89,6 +89,12 @@ def test_anacron_has_period_delay_and_name():
     assert (fields["escadre.cron.schedule"], fields["escadre.cron.job"], fields["user.name"]) == ("7 25", "cron.weekly", "root")
 
 
+def test_a_percent_sign_means_nothing_to_anacron():
+    (record,), _ = read("7 25 backup tar cf $(date +%F).tar / ; /opt/more\n", "/etc/anacrontab")
+    assert record.fields["process.command_line"] == "tar cf $(date +%F).tar / ; /opt/more"
+    assert "escadre.cron.input" not in record.fields
+
+
 @pytest.mark.parametrize(("source", "data"), inputs("cron"), ids=lambda v: v if isinstance(v, str) else "")
 def test_damage_is_survived(source, data):
     for bad in damaged(data):

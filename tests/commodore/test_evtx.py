@@ -11,9 +11,11 @@ import pytest
 from commodore.artefact import Problem, Record
 from commodore.artefacts import evtx
 from commodore.engine import catalogue, unit
+from commodore.engine.process import process
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.schema.winlog import account, address, domain, number, time
+from tests.commodore.cases import ledger
 
 HOST = Host("c", name="pc")
 
@@ -161,3 +163,98 @@ def test_raw_values_become_what_the_registry_wants():
     assert time("2025-12-06 21:11:02.632") == "2025-12-06T21:11:02.632Z"
     assert time("yesterday") is None
     assert (account("NT AUTHORITY\\SYSTEM"), domain("NT AUTHORITY\\SYSTEM"), domain("root")) == ("SYSTEM", "NT AUTHORITY", None)
+
+
+SYSTEM = "evtx/omerbenamram+evtx/samples/system.evtx"
+
+
+def parts(corpus, name: str = SYSTEM, count: int = 4) -> tuple[bytes, list[bytes]]:
+    """The file header and the first chunks of a log."""
+    data = (corpus / name).read_bytes()
+    return data[:4096], [data[at : at + 65536] for at in range(4096, 4096 + count * 65536, 65536)]
+
+
+def told(data: bytes) -> tuple[list[str], int, int, list[str]]:
+    """(sorted record ids, expected, lost, reasons) of a log."""
+    evidence = Evidence("C:\\x.evtx", data)
+    records, problems = read(data)
+    assert len({r.locator for r in records}) == len(records)
+    reasons = [p.reason for p in problems]
+    return sorted(r.fields["winlog.record_id"] for r in records), evtx.expected(evidence), sum(p.lost for p in problems), reasons
+
+
+@pytest.mark.parametrize("shift", [0, 1, 777, 4096, 40_000])
+def test_chunks_out_of_step_are_found_wherever_they_stand(corpus, shift):
+    header, chunks = parts(corpus)
+    ids = told(header + b"".join(chunks))[0]
+    assert told(header + bytes(shift) + b"".join(chunks)) == (ids, len(ids), 0, [])
+    after = told(header + chunks[0] + b"\1" * shift + b"".join(chunks[1:]))
+    assert after[:3] == (ids, len(ids), 0)
+    assert bool(after[3]) == bool(shift)
+
+
+def test_two_logs_one_behind_the_other_are_both_read(corpus):
+    header, chunks = parts(corpus)
+    one, two = header + b"".join(chunks[:2]), header + b"".join(chunks[2:])
+    assert told(one + two) == (sorted(told(one)[0] + told(two)[0]), 444, 0, [])
+
+
+def test_chunks_without_a_file_header_are_a_log(corpus):
+    header, chunks = parts(corpus)
+    bare = b"".join(chunks)
+    assert told(bare) == told(header + bare)
+    assert catalogue.matcher().match("Temp/x.bin", bare[:8192]).names == ("evtx",)
+
+
+def test_logs_put_together_are_the_same_cut_into_units_as_whole(corpus, tmp_path):
+    data = (corpus / "evtx/omerbenamram+evtx/samples/security.evtx").read_bytes()
+    logs = tmp_path / "PC" / "Windows" / "System32" / "winevt" / "Logs"
+    logs.mkdir(parents=True)
+    both = data + data[4096 + 10 * 65536 :]  # in step: 1.5 MB pieces of the second log begin where its chunks do
+    for name, content in (("a", both), ("b", data + data), ("c", data[: 4096 + 24 * 65536 - 777] + data), ("d", (data + data)[4096:])):
+        (logs / f"{name}.evtx").write_bytes(content)
+    process([tmp_path / "PC"], tmp_path / "case", workers=1)
+    counts = {row["path"][-6:]: (row["expected"], row["parsed"]) for row in ledger(tmp_path / "case") if row["parsed"]}
+    whole = {f"{p.stem}.evtx": told(p.read_bytes()) for p in logs.glob("*.evtx")}
+    assert counts == {name: (expected, len(ids)) for name, (ids, expected, _, _) in whole.items()}
+    assert counts["b.evtx"] == (4522, 4522)
+
+
+def test_a_chunk_without_its_signature_is_read_by_its_records(corpus):
+    header, chunks = parts(corpus)
+    ids = told(header + b"".join(chunks))[0]
+    chunks[1] = bytes(8) + chunks[1][8:]
+    assert told(header + b"".join(chunks)) == (ids, len(ids), 0, ["chunk has no ElfChnk signature"])
+
+
+def test_spoilt_tables_of_a_chunk_cost_nothing(corpus):
+    header, chunks = parts(corpus)
+    ids = told(header + b"".join(chunks))[0]
+    chunks[1] = chunks[1][:128] + bytes(b if n % 7 else 0xEE for n, b in enumerate(chunks[1][128:512])) + chunks[1][512:]
+    read_, expected, lost, _ = told(header + b"".join(chunks))
+    assert (read_, expected, lost) == (ids, len(ids), 0)
+
+
+@pytest.mark.parametrize("first", [0, 1, 2**64 - 1])
+def test_a_chunk_that_has_no_record_yet_promises_none(corpus, first):
+    header, _ = parts(corpus)
+    chunk = struct.pack("<8sQQQQIII", b"ElfChnk\0", first, 2**64 - 1, first, 2**64 - 1, 128, 0, 512).ljust(65536, b"\0")
+    header = header[:42] + b"\1\0" + header[44:]
+    assert told(header + chunk) == ([], 0, 0, [])
+
+
+def test_an_event_that_holds_the_signature_of_a_chunk_hides_nothing(corpus):
+    header, chunks = parts(corpus)
+    at = chunks[1].index(b"**\0\0", 30_000) + 40
+    chunks[1] = chunks[1][:at] + b"ElfChnk\0" + chunks[1][at + 8 :]
+    ids, expected, lost, _ = told(header + b"".join(chunks))
+    assert (len(ids), expected, lost) == (443, 444, 1)
+
+
+def test_a_file_shorter_than_its_header_says_is_told(corpus):
+    header, chunks = parts(corpus)
+    header = header[:42] + b"\4\0" + header[44:]
+    assert told(header + b"".join(chunks[:2]))[3] == ["file is cut: its header counts 4 chunks, there is room for 2"]
+    assert told(header)[3] == ["file is cut: its header counts 4 chunks, there is room for 0"]
+    assert told(header[:100])[3] == ["file is cut in its header: 100 of 4096 bytes"]
+    assert told(header + b"".join(chunks))[3] == []

@@ -51,6 +51,45 @@ def test_a_folder_of_loose_logs_is_evidence(corpus, tmp_path):
     assert records(tmp_path / "case", "evtx")
 
 
+LOOSE = {
+    "auth.log": ("auth_log", b"Nov 23 10:00:00 h sshd[1]: Accepted password for bob from 192.0.2.1 port 1 ssh2\n"),
+    "secure-20251228": ("auth_log", b"Dec 23 10:00:00 h sshd[1]: Accepted password for bob from 192.0.2.1 port 1 ssh2\n"),
+    "wtmp.1": ("utmp", bytes(384)),
+    "crontab": ("cron", b"* * * * * root /bin/x\n"),
+    "x.timer": ("systemd_units", b"[Timer]\nOnBootSec=1\n"),
+    "authorized_keys": ("authorized_keys", b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJq0 x\n"),
+}
+
+
+def test_loose_files_are_known_by_their_names(tmp_path):
+    loose = tmp_path / "loose"
+    (loose / "logs").mkdir(parents=True)
+    for name, (_, data) in LOOSE.items():
+        (loose / "logs" / name).write_bytes(data)
+    (loose / "secureboot.txt").write_text("dear")
+    process([loose], tmp_path / "case", workers=1)
+    said = {row["path"].rsplit("/", 1)[1]: (row["artefact"], row["parsed"]) for row in ledger(tmp_path / "case") if row["member"] >= 0}
+    assert said == {name: (artefact, 1) for name, (artefact, _) in LOOSE.items()} | {"secureboot.txt": (None, 0)}
+    assert {m["path"] for m in members(tmp_path / "case")} == {f"/logs/{name}" for name in LOOSE} | {"/secureboot.txt"}
+
+
+@pytest.mark.parametrize("name", LOOSE)
+def test_one_file_without_a_beginning_of_its_own_is_known_by_its_name(tmp_path, name):
+    artefact, data = LOOSE[name]
+    (tmp_path / name).write_bytes(data)
+    assert commodore("process", tmp_path / name, "-o", tmp_path / "case").returncode == 0
+    (record,) = records(tmp_path / "case", artefact)
+    assert record["escadre.source"] == f"/{name}"
+
+
+def test_a_host_that_is_laid_out_is_read_by_its_places_only(tmp_path):
+    for path in ("etc/hostname", "home/bob/crontab", "srv/auth.log"):
+        (tmp_path / "host" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "host" / path).write_text("* * * * * root /bin/x\n")
+    process([tmp_path / "host"], tmp_path / "case", workers=1)
+    assert not any(row["artefact"] for row in ledger(tmp_path / "case") if row["member"] >= 0)
+
+
 def test_an_input_given_twice_is_read_once_and_said(host, tmp_path):
     done = commodore("process", host, host, "-o", tmp_path / "case")
     assert done.returncode == 0
@@ -160,6 +199,10 @@ def test_a_directory_of_archives_stands_for_its_archives(tmp_path) -> None:
     (tmp_path / "a.age").write_bytes(b"age-encryption.org/v1\n-> X25519")
     (tmp_path / "a.age.receipt.json").write_text("{}")
     assert [p.name for p in expanded(tmp_path)] == ["a.age", "b.age"]
+    (tmp_path / "pc" / "Windows").mkdir(parents=True)
+    (tmp_path / "c.evtx").write_bytes(b"ElfFile\0".ljust(4096, b"\0"))
+    (tmp_path / "wtmp.1").write_bytes(bytes(384))
+    assert [p.name for p in expanded(tmp_path)] == ["a.age", "b.age", "c.evtx", "pc", "wtmp.1"]
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc" / "passwd").write_text("root:x:0:0::/root:/bin/sh\n")
     (tmp_path / "var").mkdir()

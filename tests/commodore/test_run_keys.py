@@ -258,3 +258,10 @@ def test_damage_never_raises_and_fields_keep_their_types(name, flips, end):
                 assert key in known
                 assert isinstance(value, list) == known[key].many
                 json.dumps(value).encode()
+
+
+def test_a_value_too_long_to_be_kept_whole_is_told():
+    long = "C:\\b.exe " + "A" * 600_000
+    (record,), problems = run(run_keys, hive(**{"Microsoft/Windows/CurrentVersion/Run": {"huge": long}}))
+    assert len(base64.b64decode(record.fields["registry.data.bytes"])) == 1 << 20
+    assert [p.reason for p in problems] == ["1,048,576 of 1,200,020 bytes of a value were kept"]

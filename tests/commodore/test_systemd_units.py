@@ -43,6 +43,28 @@ def test_prefix_characters_and_quotes(value, executable, prefix):
     assert fields["escadre.systemd.exec"] == [f"ExecStart={value}"]
 
 
+def test_a_semicolon_that_stands_alone_parts_commands():
+    fields = read("[Service]\nExecStart=-/bin/a 'x ; y' ; /bin/b \\; c; d\nExecStop=/c ;\n")
+    assert fields["escadre.systemd.exec"] == ["ExecStart=-/bin/a 'x ; y'", r"ExecStart=/bin/b \; c; d", "ExecStop=/c"]
+    assert (fields["process.executable"], fields["process.args"]) == ("/bin/a", ["x ; y"])
+
+
+def test_characters_written_as_numbers_are_spelt_out():
+    fields = read(r"""[Service]
+ExecStart=/\x74mp/\141\u0062 c\x20d e\sf \x22g \\x41 \n
+Environment=LD_PRELOAD=/\x74mp/x
+""")
+    assert (fields["process.executable"], fields["escadre.systemd.environment"]) == ("/tmp/ab", ["LD_PRELOAD=/tmp/x"])
+    assert fields["process.args"] == ["c d", "e f", '"g', r"\x41", "n"]
+    assert r"\x74mp" in fields["escadre.systemd.settings"]["Service.ExecStart"]
+
+
+def test_a_socket_that_accepts_starts_a_service_per_connection():
+    source = "/etc/systemd/system/x.socket"
+    assert read("[Socket]\nListenStream=1\nAccept=yes\n", source)["escadre.systemd.activates"] == "x@.service"
+    assert read("[Socket]\nListenStream=1\nAccept=no\n", source)["escadre.systemd.activates"] == "x.service"
+
+
 def test_continuation_lines_skip_comments_and_end_with_the_file():
     assert read("[Service]\nExecStart=/bin/a \\\n# no\n; no\n  two \\\n three\n")["process.args"] == ["two", "three"]
     assert read("[Service]\nExecStart=/bin/a \\")["process.executable"] == "/bin/a"
@@ -107,6 +129,7 @@ def test_systemd_finds_the_same_executable(tmp_path):
     analyze = shutil.which("systemd-analyze")
     need(analyze, "systemd-analyze")
     cases = ["@/no/such/a name", "-/no/such/b", '"/no/such/c d" x', "+/no/such/e \\\n  more", "/no/such/f\rExecStart=/no/such/g"]
+    cases += [r"/no/su\x63h/\150", r"/no/such/\u0069 x", "/no/such/j ; /no/such/k", r"/no/such/l\x20m", r'"/no/such/n\so"']
     for number, case in enumerate(cases):
         text = f"[Service]\nType=oneshot\nExecStart={case}\n"
         unit = tmp_path / f"case{number}.service"

@@ -77,6 +77,18 @@ def test_digits_of_a_record_stay_text_both_ways(trees):
     assert "007" in from_lines(files(trees, "cron")[0])["user.name"].tolist()
 
 
+def test_a_dataset_without_any_time_has_the_column_all_the_same(tmp_path):
+    (tmp_path / "web" / "etc").mkdir(parents=True)
+    (tmp_path / "web" / "etc" / "crontab").write_text("7 0 * * * root /usr/bin/true\n")
+    process([tmp_path / "web"], tmp_path / "case", workers=1)
+    read, lines = commodore.read(tmp_path / "case", "cron"), from_lines(files(tmp_path / "case", "cron")[0])
+    pd.testing.assert_frame_equal(read, lines)
+    assert str(read["@timestamp"].dtype) == "datetime64[ns, UTC]"
+    assert read["escadre.times"].tolist() == [[]]
+    export(tmp_path / "case", tmp_path / "out", "parquet")
+    assert {"@timestamp", "escadre.times"} <= set(pd.read_parquet(tmp_path / "out" / "cron.parquet").columns)
+
+
 def test_where_and_columns_choose(case):
     got = commodore.read(case, ["evtx"], ["event.code", "user.name"], "\"event.code\" = '4624'")
     assert list(got.columns) == ["event.code", "user.name"]
