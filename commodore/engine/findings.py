@@ -24,7 +24,8 @@ def write(case: cases.Case, detection: Any, summary: Summary) -> None:
     """Write `findings.jsonl.zst` and count what is in it."""
 
     def hits() -> Iterator[Hit]:
-        for key in sorted(case.collections()):
+        for key, entry in sorted(case.collections().items()):
+            yield from detection.of_members(_rows(case.work / key / "members.jsonl"), key, entry["host"])
             path = case.work / key / "hits.zst"
             if path.exists():
                 for text in work.lines(path):

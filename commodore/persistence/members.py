@@ -122,18 +122,15 @@ def _payload(finding: dict[str, Any], path: str, facts: dict[str, Any]) -> dict[
         "escadre.reason": f"{short(path)} was collected, and a finding of {finding['escadre.severity']} severity starts it.",
         "escadre.matched": {"file.path": path},
         "escadre.group": path,
-        "target": {
-            "mechanism": FILE.id,
-            "kind": "file",
-            "remove": "FQ",
-            "path": path,
-            "name": re.split(r"[\\/]", path)[-1],
-            "file": facts,
-            "payload": [],
-        },
+        "target": file_target(path) | {"file": facts},
         "escadre.id": blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(),
         "escadre.cause": finding["escadre.id"],
     }
+
+
+def file_target(path: str) -> dict[str, Any]:
+    """The target of a finding on a file."""
+    return {"mechanism": FILE.id, "kind": "file", "remove": "FQ", "path": path, "name": re.split(r"[\\/]", path)[-1], "payload": []}
 
 
 def _key(path: str) -> str:
