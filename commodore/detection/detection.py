@@ -16,6 +16,7 @@ from commodore.detection.sigma.pack import Pack, build, default_cache, load
 from commodore.hits import Hit, Refusal, Rule
 from commodore.host import Host
 from commodore.persistence.judge import Judge
+from commodore.persistence.links import link_hits
 from commodore.persistence.members import Members, completed, file_target
 from commodore.persistence.verdict import short
 from scout.formats.indicators import read_file
@@ -82,6 +83,12 @@ class Detection:
                     host=host,
                     collection=collection,
                 )
+
+    def of_links(
+        self, lines: Iterable[Mapping[str, Any]], datasets: Callable[[str], Iterable[str]], collection: str, host: str
+    ) -> Iterator[Hit]:
+        """Hits of the persistence table on links, which are listed and never followed; `datasets`: path below the root → artefacts."""
+        return link_hits(lines, datasets, collection, host)
 
     def rule(self, id_: str) -> Rule:
         """What is known of a rule. Raises KeyError for an id that no loaded rule has."""

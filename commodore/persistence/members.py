@@ -32,6 +32,7 @@ FACTS = (
     "atime",
     "btime",
     "type",
+    "link",
     "verdict",
     "member",
     "method",
@@ -53,7 +54,7 @@ class Members:
                 self._by_path[key] = line
             text = line.get("link")
             if path and isinstance(text, str) and text:
-                self._links.setdefault(_key(_resolved(path, text)), []).append(path)
+                self._links.setdefault(_key(resolved(path, text)), []).append(path)
 
     def facts(self, path: str) -> dict[str, Any]:
         """What is known of a file; empty where the collection does not name it."""
@@ -139,7 +140,7 @@ def _key(path: str) -> str:
     return re.sub(r"\A/(lib|lib32|lib64|bin|sbin)/", r"/usr/\1/", path)
 
 
-def _resolved(path: str, text: str) -> str:
+def resolved(path: str, text: str) -> str:
     """The path that a link's text means, from the place of the link; nothing is looked up."""
     if "\\" in path:
         return text

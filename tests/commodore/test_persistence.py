@@ -318,6 +318,30 @@ def test_a_renamed_hive_is_known_as_machine_or_user_by_its_keys(hive: str, softw
     assert len(DETECTION.match(ARTEFACTS["winlogon"].artefact, [record], WINDOWS)) == found
 
 
+@pytest.mark.parametrize(
+    ("path", "link", "expected"),
+    [
+        ("/etc/systemd/system/e.service", "/dev/shm/e.service", ("L010", "high", "systemd-unit")),
+        ("/etc/systemd/system/e.service", "../../../var/tmp/e.service", ("L010", "high", "systemd-unit")),
+        ("/etc/systemd/system/e.service", "/home/a/e.service", ("L010", "medium", "systemd-unit")),
+        ("/etc/systemd/system/e.service", "/dev/null", None),
+        ("/etc/systemd/system/sshd.service", "/lib/systemd/system/ssh.service", None),
+        ("/etc/systemd/system/multi-user.target.wants/e.service", "/dev/shm/e.service", None),
+        ("/etc/cron.d/c", "/tmp/c", ("L001", "high", "file")),
+        ("/var/spool/cron/crontabs/a", "/tmp/c", ("L003", "high", "file")),
+        ("/etc/ld.so.preload", "/tmp/p", ("L050", "high", "file")),
+        ("/root/.ssh/authorized_keys", "/dev/shm/k", ("L062", "high", "file")),
+        ("/etc/resolv.conf", "/tmp/r", None),
+    ],
+)
+def test_a_link_in_the_place_of_a_row_is_judged_by_where_it_leads(path: str, link: str, expected: tuple[str, str, str] | None) -> None:
+    lines = [{"member": 1, "path": path, "verdict": "link", "link": link, "mode": "0777", "uid": 0, "gid": 0}]
+    hits = DETECTION.of_links(lines, catalogue.matcher().by_path, "c", "h")
+    found = list(DETECTION.completed(DETECTION.findings(hits), {"c": Members(lines)}))
+    assert [(f["rule.id"], f["escadre.severity"], f["target"]["kind"]) for f in found] == ([expected] if expected else [])
+    assert all(f["target"]["path"] == path and f["target"]["data"] == link and f["target"]["file"]["link"] == link for f in found)
+
+
 STARTUP = "C:\\Users\\a\\AppData\\Roaming\\Microsoft\\Windows\\Start Menu\\Programs\\Startup"
 
 
