@@ -20,8 +20,7 @@ ARTEFACT = Artefact(
     about="One record per key line: type, SHA256 fingerprint, comment, forced command and other options, and the account that it opens. "
     "A key that nobody knows is a way back in without a password.",
     match=(
-        "**/.ssh/authorized_keys", "**/.ssh/authorized_keys2", "etc/ssh/authorized_keys", "etc/ssh/authorized_keys/*",
-        "etc/ssh/authorized_keys.d/*",
+        "**/authorized_keys", "**/authorized_keys2", "etc/ssh/authorized_keys/**", "etc/ssh/authorized_keys.d/**", "etc/ssh/keys/**",
         "ProgramData/ssh/administrators_authorized_keys",
     ),
     targets=("LF11",),
@@ -77,7 +76,11 @@ def account(source: str, host: Host) -> str:
     path = source.replace("\\", "/")
     home = path.rsplit("/.ssh/", 1)[0] or "/"
     if "/.ssh/" not in path:
-        return "administrators" if path.endswith("administrators_authorized_keys") else path.rsplit("/", 1)[-1]
+        folder, _, name = path.rpartition("/")
+        if name == "administrators_authorized_keys":
+            return "administrators"
+        last = folder.rsplit("/", 1)[-1]  # %u/authorized_keys, or %u
+        return {"dropbear": "root", "ssh": "every user"}.get(last, last) if name.startswith("authorized_keys") else name
     for name, profile in host.profiles.items():
         if profile.replace("\\", "/").rstrip("/") == home.rstrip("/"):
             return name

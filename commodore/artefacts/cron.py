@@ -45,7 +45,7 @@ _SCHEDULE = re.compile(rb"\s*(@[^\s]+|(?:[^\s]+[ \t]+){4}[^\s]+)[ \t]+(.*)", re.
 _ANACRON = re.compile(rb"\s*(@?[^\s]+[ \t]+[^\s]+)[ \t]+([^\s]+)[ \t]+(.*)", re.DOTALL)
 _USER = re.compile(rb"([^\s]+)[ \t]+(.*)", re.DOTALL)
 _RUN_PARTS = re.compile(r"[A-Za-z0-9_-]+")
-_FIELD = re.compile(rb"-?[*\d][\d*/,\-~A-Za-z]*|[A-Za-z]{3}[A-Za-z,\-/\d]*")
+_FIELD = re.compile(rb"-?[*\d~][\d*/,\-~A-Za-z]*|[A-Za-z]{3}[A-Za-z,\-/\d]*")
 _COUNTED = re.compile(rb"\s*(?!#)(?!(?:\"[^\"=]*\"|'[^'=]*'|[^\s=\"'][^\s=]*)?[ \t]*=)\S")
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from commodore import hives
@@ -26,7 +27,7 @@ ARTEFACT = Artefact(
         "registry.hive", "registry.key", "registry.path", "escadre.registry.last_written", "service.name", "escadre.service.start",
         "escadre.service.type", "escadre.service.account", "escadre.service.display_name", "escadre.service.description",
         "escadre.service.dll", "escadre.service.failure_command", "escadre.service.control_set", "escadre.service.current",
-        "escadre.service.delayed", "process.command_line", "process.executable", "process.name", "dll.path",
+        "escadre.service.delayed", "escadre.service.values", "process.command_line", "process.executable", "process.name", "dll.path",
     ),
     times={
         "@timestamp": "last write of the service's key: creation, or a later change of its settings",
@@ -39,6 +40,7 @@ ARTEFACT = Artefact(
     attack=("T1543.003",),
     message="Service {service.name} ({escadre.service.start}) runs {process.command_line}",
     sources=(*hives.SOURCES, "HKLM\\SYSTEM\\CurrentControlSet\\Services Registry Tree, Microsoft Learn", "CreateServiceW, Microsoft Win32"),
+    version=2,
 )
 
 _STARTS = {0: "boot", 1: "system", 2: "auto", 3: "demand", 4: "disabled"}
@@ -101,11 +103,33 @@ def _service(key: Key, at: hives.Mount, host: Host) -> tuple[dict[str, Any], lis
         else:
             continue
         cells.append(value)
+    fields["escadre.service.values"] = _lossless(at, key, [("ImagePath", key, key.value("ImagePath")), *_library(key, parameters)])
+    if not fields["escadre.service.values"]:
+        del fields["escadre.service.values"]
     if dll := fields.get("escadre.service.dll"):
         fields["dll.path"] = hives.command_fields(dll, host).get("process.executable", dll)
     if "process.command_line" not in fields:
         fields["message"] = f"Service {key.name} ({fields.get('escadre.service.start', 'no start type')}) has no image path"
     return fields, cells
+
+
+def _library(key: Key, parameters: Key | None) -> Iterator[tuple[str, Key, Value | None]]:
+    """ServiceDll, from `Parameters` where it stands there, else from the key itself."""
+    for place in (parameters, key):
+        if place is not None and (value := place.value("ServiceDll")) is not None:
+            yield "ServiceDll", place, value
+            return
+
+
+def _lossless(at: hives.Mount, key: Key, values: Iterable[tuple[str, Key, Value | None]]) -> dict[str, str]:
+    """`<value>.data_type`, `.data_bytes` (base64) and, below the service's key, `.value_key` of the values that start something."""
+    out: dict[str, str] = {}
+    for name, place, value in values:
+        if value is not None:
+            out |= {f"{name}.data_type": value.type, f"{name}.data_bytes": b64encode(value.raw[: hives.LARGEST_VALUE]).decode("ascii")}
+            if place is not key:
+                out[f"{name}.value_key"] = hives.registry_path(at, place)
+    return out
 
 
 def _number(name: str, value: Value) -> dict[str, Any]:

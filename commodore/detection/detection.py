@@ -16,7 +16,9 @@ from commodore.detection.sigma.pack import Pack, build, default_cache, load
 from commodore.hits import Hit, Refusal, Rule
 from commodore.host import Host
 from commodore.persistence.judge import Judge
-from commodore.persistence.members import Members, completed
+from commodore.persistence.links import link_hits
+from commodore.persistence.members import Members, completed, file_target
+from commodore.persistence.verdict import short
 from scout.formats.indicators import read_file
 
 
@@ -61,6 +63,32 @@ class Detection:
         if self._judge.reads(artefact.name):
             tests.append(self._judge.hits)
         return [hit for test in tests for record in records for hit in test(record, host)]
+
+    def of_members(self, lines: Iterable[Mapping[str, Any]], collection: str, host: str) -> Iterator[Hit]:
+        """Hits of indicators on collected files by hash and path, also on those that no artefact reads; `lines`: of `members.jsonl`."""
+        for line in lines if len(self._indicators) else ():
+            path = str(line.get("path") or "")
+            for number, found, exact in self._indicators.on_member(line):
+                rule = self._indicators.rule(number)
+                yield Hit(
+                    rule.id,
+                    "",
+                    "",
+                    found,
+                    group=path if exact else "collected files",
+                    reason=f"{short(path)} was collected: {rule.name[:1].lower()}{rule.name[1:]} stands in {rule.reference}."
+                    if exact
+                    else f"Files of this host were collected whose path has {rule.name}.",
+                    target=file_target(path) if exact else None,
+                    host=host,
+                    collection=collection,
+                )
+
+    def of_links(
+        self, lines: Iterable[Mapping[str, Any]], datasets: Callable[[str], Iterable[str]], collection: str, host: str
+    ) -> Iterator[Hit]:
+        """Hits of the persistence table on links, which are listed and never followed; `datasets`: path below the root → artefacts."""
+        return link_hits(lines, datasets, collection, host)
 
     def rule(self, id_: str) -> Rule:
         """What is known of a rule. Raises KeyError for an id that no loaded rule has."""

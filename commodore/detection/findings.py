@@ -99,7 +99,7 @@ def _finding(key: _Key, fold: _Fold, rule: Rule) -> dict[str, Any]:
         "escadre.severity": severity,
         "escadre.confidence": fold.confidence,
         "count": fold.count,
-        "escadre.records": [r[1] for r in sorted(fold.latest, key=tuple)],
+        "escadre.records": [r[1] for r in sorted(fold.latest, key=tuple) if r[1]],
         "escadre.matched": hit.matched,
         "escadre.collection": collection,
         "escadre.reason": hit.reason or rule.description or rule.name,

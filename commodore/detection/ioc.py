@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -43,22 +43,26 @@ _OWN = frozenset(
 )
 """what the engine put there, or an encoding of another field"""
 
+_NETWORKS = ("ip", "cidr")
 _ECHO = ("message", "related.")
-_V6 = re.compile(r"(?<![0-9a-f:.])[0-9a-f:]{2,39}(?![0-9a-f:.])")
+_V6 = re.compile(r"(?<![0-9a-f:.])[0-9a-f:]{2,39}(?![0-9a-f:]|\.[0-9])")
 _FULL_V6 = re.compile(r"(?:[0-9a-f]{1,4}:){7}[0-9a-f]")
+_DEVICE = r"(?:\\device\\harddiskvolume\d+|\\volume\{[0-9a-f-]+\})"
+"""what stands for a drive in paths that the kernel writes: event logs, prefetch"""
 _BEFORE = {
     "md5": r"(?<![0-9a-z])",
-    "ip": r"(?<![0-9a-z.:])",
+    "ip": r"(?:(?<![0-9a-z.:])|(?<=::ffff:)|(?<=::ffff:0:))",
     "domain": r"(?<![0-9a-z_-])",
     "url": r"(?<![0-9a-z_-])",
     "path": r"(?<![0-9a-z])",
+    "root": r"(?<![\w.-])",
     "filename": r"(?<![0-9a-z._-])",
 }
 _AFTER = {
     "md5": r"(?![0-9a-z])",
     "ip": r"(?![0-9a-z]|\.[0-9]|:[0-9a-f]*:)",
     "domain": r"(?![0-9a-z_-]|\.[0-9a-z])",
-    "url": r"",
+    "url": r"(?![0-9a-z_-]|\.[0-9a-z])",
     "path": r"(?![0-9a-z._-])",
     "filename": r"(?![0-9a-z_-]|\.[0-9a-z])",
 }
@@ -69,7 +73,7 @@ class Indicators:
 
     def __init__(self, indicators: list[Indicator]) -> None:
         self.all = indicators
-        self._networks6 = [(i, ipaddress.IPv6Network(x.value)) for i, x in enumerate(indicators) if x.type == "cidr" and ":" in x.value]
+        self._networks6 = [(i, ipaddress.IPv6Network(x.value)) for i, x in enumerate(indicators) if x.type in _NETWORKS and ":" in x.value]
         self._by_text: list[tuple[int, ...]] = []
         texts: dict[str, list[int]] = {}
         for number, indicator in enumerate(indicators):
@@ -102,7 +106,7 @@ class Indicators:
             "high",
             reference=f"{x.file}:{x.line}",
             ruleset=x.file,
-            indicator_type=_ECS[x.type],
+            indicator_type="ipv6-addr" if x.type in _NETWORKS and ":" in x.value else _ECS[x.type],
         )
 
     def fired(self, record: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
@@ -117,6 +121,16 @@ class Indicators:
         if not wanted:
             return []
         return [(i, m) for i in sorted(wanted) if (m := _verified(self.all[i], record))]
+
+
+    def on_member(self, line: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, Any], bool]]:
+        """(indicator, matched, whether it means this very file) for a line of `members.jsonl`: hash and path of a collected file."""
+        names = {"file.hash.sha256": line.get("sha256"), "file.path": line.get("path")}
+        seen = {k: v for k, v in names.items() if isinstance(v, str)}
+        path = seen.get("file.path", "").lower()
+        own = {"sha256": seen.get("file.hash.sha256"), "path": path, "filename": re.split(r"[\\/]", path)[-1]}
+        for number, found in self.fired(seen):
+            yield number, found, self.all[number].value == own.get(self.all[number].type)
 
 
 def _text(record: dict[str, Any]) -> str:
@@ -140,8 +154,10 @@ def _searched(indicator: Indicator) -> Iterator[str]:
     value = indicator.value
     if indicator.type in ("md5", "sha1", "sha256"):
         value = value[:PREFIX]
+    elif indicator.type in _NETWORKS and ":" in value:  # written in many ways: looked for by value
+        return
     elif indicator.type in ("path", "url"):  # their beginnings are what many share
-        value = value[-2 * PREFIX :]
+        value = re.sub(r"\A(?:[a-z]:|~)", "", value)[-2 * PREFIX :]
     yield orjson.dumps(value).decode()[1:-1].lower()
     if indicator.type == "path" and "\\" in value:
         yield orjson.dumps(value.replace("\\", "/")).decode()[1:-1].lower()
@@ -149,7 +165,8 @@ def _searched(indicator: Indicator) -> Iterator[str]:
 
 def _verified(indicator: Indicator, record: dict[str, Any]) -> dict[str, Any]:
     """Field → value where the indicator stands with the right boundaries; echoes only where nothing else has it."""
-    matches = _network(indicator) if indicator.type == "cidr" else _whole(indicator)
+    by_value = indicator.type == "cidr" or (indicator.type == "ip" and ":" in indicator.value)
+    matches = _network(indicator) if by_value else _whole(indicator)
     found = {k: v for k, v in _strings(record) if matches(v.lower())}
     plain = {k: v for k, v in found.items() if not k.startswith(_ECHO)}
     return plain or found
@@ -157,17 +174,27 @@ def _verified(indicator: Indicator, record: dict[str, Any]) -> dict[str, Any]:
 
 def _whole(indicator: Indicator) -> Any:
     kind = "md5" if indicator.type in ("sha1", "sha256") else indicator.type
-    pattern = (
-        re.compile(_BEFORE[kind] + re.escape(indicator.value) + _AFTER[kind])
-        if indicator.value[:1] not in "\\/"
-        else re.compile(re.escape(indicator.value) + _AFTER[kind])
-    )
+    pattern = re.compile(_beginning(kind, indicator.value) + _ending(kind, indicator.value))
     slashes = indicator.type == "path" and "\\" in indicator.value
 
     def matches(text: str) -> bool:
         return pattern.search(text.replace("/", "\\") if slashes else text) is not None
 
     return matches
+
+
+def _beginning(kind: str, value: str) -> str:
+    r"""The value and what may stand before it; what begins with `\` or `~` is the end of a longer path."""
+    if kind == "path" and value[1:2] == ":":
+        return f"(?:{_BEFORE[kind]}{value[:2]}|{_DEVICE}){re.escape(value[2:])}"
+    if kind == "path" and value[:1] in "\\~":
+        return re.escape(value.removeprefix("~"))
+    return _BEFORE["root" if value[:1] == "/" else kind] + re.escape(value)
+
+
+def _ending(kind: str, value: str) -> str:
+    """What may not follow; behind a `/` or `=` a URL goes on."""
+    return "" if kind == "url" and not value[-1:].isalnum() else _AFTER[kind]
 
 
 def _network(indicator: Indicator) -> Any:

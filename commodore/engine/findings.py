@@ -11,7 +11,7 @@ import zstandard
 
 from commodore import persistence
 from commodore.engine import case as cases
-from commodore.engine import work
+from commodore.engine import catalogue, work
 from commodore.engine.assemble import line
 from commodore.engine.summary import Summary
 from commodore.hits import Hit
@@ -24,7 +24,10 @@ def write(case: cases.Case, detection: Any, summary: Summary) -> None:
     """Write `findings.jsonl.zst` and count what is in it."""
 
     def hits() -> Iterator[Hit]:
-        for key in sorted(case.collections()):
+        for key, entry in sorted(case.collections().items()):
+            listed = case.work / key / "members.jsonl"
+            yield from detection.of_members(_rows(listed), key, entry["host"])
+            yield from detection.of_links(_rows(listed), catalogue.matcher().by_path, key, entry["host"])
             path = case.work / key / "hits.zst"
             if path.exists():
                 for text in work.lines(path):

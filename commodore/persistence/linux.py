@@ -17,7 +17,7 @@ _PACKAGED = re.compile(r"/(?:usr/)?lib/systemd/")
 _LOADS = ("LD_PRELOAD", "LD_AUDIT")
 """variables whose value is a list of libraries, parted by blanks or colons: ld.so(8)"""
 _PREFIX = re.compile(r"\A(Exec\w+)=[@\-:+!|]*\s*(.*)\Z", re.DOTALL)
-_SERVICE_HOME = re.compile(r"/(?:var|srv|opt|usr|bin|sbin|nonexistent|run|dev|tmp|etc/ssh)(?:/|\Z)")
+_SERVICE_HOME = re.compile(r"/(?:var|srv|opt|usr|bin|sbin|nonexistent|run|dev|tmp)(?:/|\Z)")
 
 
 def cron(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
@@ -31,6 +31,8 @@ def cron(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
     for assignment in record.get("escadre.cron.environment") or []:
         if assignment.startswith("LD_PRELOAD="):
             found.append(("the table", Suspicion("high", "puts a library into the programs it starts")))
+        if assignment.startswith("PATH="):
+            found += [("the table", s) for s in of_command(assignment, "linux")]
         if assignment.startswith("SHELL="):
             found += [("its shell", s) for s in of_file(assignment[6:], "linux")]
     if record.get("escadre.line_hidden"):
@@ -159,7 +161,7 @@ def _by_account(m: Mechanism, user: str, path: str, host: Host, forced: str, opt
     """Severity by whom the key opens, and how bound it is."""
     restricted = bool(forced) and any(fnmatchcase(forced.lower(), p) for p in m.options["restricted"])
     bound = "from=" in options or restricted
-    home = path.split("/.ssh/")[0]
+    home = path.split("/.ssh/")[0] if "/.ssh/" in path else host.profiles.get(user, "")
     if (user == "root" or home == "/root") and not bound:
         return "high", "it opens root from anywhere"
     if (

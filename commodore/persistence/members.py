@@ -34,6 +34,7 @@ FACTS = (
     "atime",
     "btime",
     "type",
+    "link",
     "verdict",
     "member",
     "method",
@@ -56,7 +57,7 @@ class Members:
                 self._by_path[key] = memoryview(known).tobytes()  # a copy: orjson's own keeps its whole buffer
             text = line.get("link")
             if path and isinstance(text, str) and text:
-                self._links.setdefault(_key(_resolved(path, text)), []).append(path)
+                self._links.setdefault(_key(resolved(path, text)), []).append(path)
 
     def facts(self, path: str) -> dict[str, Any]:
         """What is known of a file; empty where the collection does not name it."""
@@ -125,18 +126,15 @@ def _payload(finding: dict[str, Any], path: str, facts: dict[str, Any]) -> dict[
         "escadre.reason": f"{short(path)} was collected, and a finding of {finding['escadre.severity']} severity starts it.",
         "escadre.matched": {"file.path": path},
         "escadre.group": path,
-        "target": {
-            "mechanism": FILE.id,
-            "kind": "file",
-            "remove": "FQ",
-            "path": path,
-            "name": re.split(r"[\\/]", path)[-1],
-            "file": facts,
-            "payload": [],
-        },
+        "target": file_target(path) | {"file": facts},
         "escadre.id": blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(),
         "escadre.cause": finding["escadre.id"],
     }
+
+
+def file_target(path: str) -> dict[str, Any]:
+    """The target of a finding on a file."""
+    return {"mechanism": FILE.id, "kind": "file", "remove": "FQ", "path": path, "name": re.split(r"[\\/]", path)[-1], "payload": []}
 
 
 def _key(path: str) -> str:
@@ -145,7 +143,7 @@ def _key(path: str) -> str:
     return re.sub(r"\A/(lib|lib32|lib64|bin|sbin)/", r"/usr/\1/", path)
 
 
-def _resolved(path: str, text: str) -> str:
+def resolved(path: str, text: str) -> str:
     """The path that a link's text means, from the place of the link; nothing is looked up."""
     if "\\" in path:
         return text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ntpath
+import posixpath
 import re
 from functools import cache
 from typing import Any, NamedTuple
@@ -12,6 +14,7 @@ from commodore.persistence.table import traits
 
 LONGEST = 8192
 """characters of a command line that are looked at"""
+_DOTS = re.compile(r"[\\/]\.{1,2}[\\/]")
 
 
 class Suspicion(NamedTuple):
@@ -52,6 +55,8 @@ def is_interpreter(path: str, os: str) -> bool:
 def of_file(path: str, os: str) -> list[Suspicion]:
     """Traits of a native path, the worst first."""
     path = path[:LONGEST]
+    if _DOTS.search(path):
+        path = (ntpath if os == "windows" else posixpath).normpath(path)
     found = [Suspicion(s, w) for s, p, w in _compiled(os).place if p.search(path) and not _at_home(path, w)]
     found += [Suspicion(s, w) for s, p, w in _compiled(os).script if p.search(path)]
     return _sorted(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ntpath
 import re
 from typing import Any
 
@@ -13,6 +14,15 @@ from commodore.persistence.verdict import Verdict, lower, matched, short, worst
 
 _ACCESSIBLE = re.compile(r"(?i)\.(?:exe|dll|scr|com|pif|bat|cmd|ps1|vbs|vbe|js|jse|wsf|wsh|hta|cpl|jar|py|sct)\Z")
 _LINKS = re.compile(r"(?i)\.(?:lnk|url|pif|appref-ms)\Z")
+_NAMED = re.compile(
+    r"(?i)(?:(?<![a-z])[a-z]:|(?<![\\\w:])\\\\[\w.-]+)[\\/][^\"'<>|*?;,\r\n]{1,250}?\.(?:exe|dll|scr|com|pif|bat|cmd|ps1|vbs|vbe|js|jse|wsf|hta|cpl|chm|lnk|jar|py|sct|msi)"
+    r"(?![\w.])"
+)
+"""absolute paths of programs and scripts anywhere in a command line"""
+_BELOW_ROOT = re.compile(r"(?!\\|[A-Za-z]:)[^\\/:%\"\s]+\\")
+"""a path that the service manager reads from the Windows folder on"""
+_IN_ROOT = re.compile(r"(?i)[a-z]:\\(?:windows|winnt)\\(?!sysmon(?:64a?)?\.exe)[^\\]+\.exe")
+_SHELLS = re.compile(r"(?i)(?:\A|[\\/])(?:cmd|powershell|pwsh|wscript|cscript|mshta|regsvr32)(?:\.exe)?\Z")
 _OF_WINDOWS = re.compile(
     r"(?i)\A(?:[a-z]:\\windows\\|[a-z]:\\winnt\\|[a-z]:\\program files(?: \(x86\))?\\|[a-z]:\\programdata\\microsoft\\)"
 )
@@ -36,29 +46,33 @@ def startup_file(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | 
     name = re.split(r"[\\/]", path)[-1]
     if name.lower() in ("desktop.ini", ""):
         return None
-    line = _line(record) or record.get("file.target_path") or ""
+    line = _line(record)
     found, payload = examine(line, record, host) if line else ([], [])
+    found += [("its name", s) for s in of_file(name, "windows")]
     judged = worst(found)
     if _ACCESSIBLE.search(name):
         judged = ("high", f"{name} is a program or script, not a shortcut")
     elif judged is None and not _LINKS.search(name):
         judged = ("medium", f"{name} is neither a shortcut nor desktop.ini")
+    elif judged is None and not line:
+        judged = ("low", "what the shortcut opens is not known")
     if judged is None:
         return None
     severity, words = judged
-    reason = f"{short(path)} is opened at each logon: {words}; expected: {m.expected}."
+    opens = f" and opens `{short(line)}`" if line else ""
+    reason = f"{short(path)} is opened at each logon{opens}: {words}; expected: {m.expected}."
     return Verdict(
         severity,
         reason,
         matched(record, "file.path", "process.command_line", "file.target_path"),
-        {"path": path, "name": name, "payload": payload},
+        {"path": path, "name": name, "payload": payload} | ({"data": line} if line else {}),
     )
 
 
 def list_value(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
     """A value that is a list parted by commas, of which the expected elements are known; every other one is guilty."""
     data = _line(record)
-    user = not record.get("registry.hive", "").upper().startswith("HKLM")
+    user = record.get("registry.key", "").lower().startswith("software\\")  # so in a user's hive, whatever its file is called
     expected = m.options["user" if user else "machine"]
     root = (host.system_root or "C:\\Windows").lower()
     elements = [e.strip().strip('"').strip() for e in data.split(",")]
@@ -87,7 +101,14 @@ def _rooted(expected: list[str], root: str) -> set[str]:
 def service(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
     """The program of a service or driver; a disabled service weighs less."""
     line = record.get("process.command_line", "")
-    found, payload = examine(line, record, host, relative=True)
+    root = host.system_root or "C:\\Windows"
+    full = f"{root}\\{line}" if _BELOW_ROOT.match(line) else line
+    found, payload = examine(full, record, host, relative=True)
+    program = commandline.windows(full, system_root=root).executable
+    if _IN_ROOT.fullmatch(program):
+        found.append((short(program), Suspicion("medium", "lies in the Windows folder itself, where remote control tools put theirs")))
+    if _SHELLS.search(program):
+        found.append(("it", Suspicion("medium", "runs a command interpreter, which is no service program")))
     judged = worst(found)
     if judged is None:
         return None
@@ -106,12 +127,13 @@ def service(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
 def service_dll(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
     """The library of a service in a shared host process."""
     raw = record["escadre.service.dll"]
-    path = commandline.expand_windows(raw, host.system_root or "C:\\Windows").strip().strip('"')
+    path = plain(commandline.expand_windows(raw, host.system_root or "C:\\Windows").strip().strip('"'))
     found = [(path, s) for s in of_file(path, "windows")]
     if not re.search(r"(?i)\.(?:dll|exe|cpl|ocx)\Z", path) and "\\" in path:
         found.append((path, Suspicion("high", "has not the name of a library")))
-    if "\\" in path and not _OF_WINDOWS.match(path):
-        found.append((path, Suspicion("medium", "lies neither in Windows nor in the program folders")))
+    if not _OF_WINDOWS.match(path) and path.lower() not in m.options["bare"]:
+        words = "lies neither in Windows nor in the program folders" if "\\" in path else "is named without its folder"
+        found.append((path, Suspicion("medium", words)))
     judged = worst(found)
     if judged is None:
         return None
@@ -167,7 +189,7 @@ def debugger(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None
     elif judged:
         severity, words = judged
     elif program in m.options["debuggers"]:
-        return None
+        severity, words = "low", f"{program} is a debugger, which keeps {short(image)} from starting where nobody debugs it"
     else:
         severity, words = "high", f"{short(program)} is no debugger that is known"
     reason = f"Whenever {short(image)} is started, Windows starts `{short(line)}` instead: {words}; expected: {m.expected}."
@@ -181,13 +203,22 @@ def examine(line: str, record: dict[str, Any], host: Host, *, relative: bool = F
     """(subject, suspicion) pairs of a command line and of the files that it starts; and those files, interpreters left out."""
     env = _environment(record, host)
     target = commandline.windows(line, system_root=host.system_root or "C:\\Windows", env=env)
-    files = [f for f in target.files if f]
+    files = list(dict.fromkeys(plain(f) for f in target.files if f))
     found = [("it", s) for s in of_command(line, "windows")]
+    whole = commandline.expand_windows(line[: commandline.LONGEST], host.system_root or "C:\\Windows", env)
+    for path in {plain(p.replace("/", "\\")): None for p in _NAMED.findall(whole)}:
+        if path not in files:  # not what starts first: an argument, or behind an `&`
+            found += [(short(path), Suspicion("medium", s.words)) for s in of_file(path, "windows") if s.severity == "high"]
     for path in files:
         if "\\" in path or not relative:
             found += [(short(path), s) for s in of_file(path, "windows") if "\\" in path or not s.words.startswith("is a script")]
     payload = [f for f in files if re.match(r"(?i)[a-z]:\\|\\\\", f) and not is_interpreter(f, "windows")]
     return found, list(dict.fromkeys(payload))
+
+
+def plain(path: str) -> str:
+    r"""An absolute path without `.`, `..` and doubled separators."""
+    return ntpath.normpath(path) if re.match(r"(?i)[a-z]:\\", path) and re.search(r"\\\.{0,2}\\", path) else path
 
 
 def _environment(record: dict[str, Any], host: Host) -> dict[str, str]:
@@ -235,7 +266,8 @@ def registry_target(record: dict[str, Any], payload: list[str]) -> dict[str, Any
 
 
 def service_target(record: dict[str, Any], value: str, data: str, payload: list[str]) -> dict[str, Any]:
-    """A service as a whole, and the value that is guilty."""
+    """A service as a whole, and the value that is guilty, lossless."""
+    values = record.get("escadre.service.values") or {}
     fields = {
         "path": record.get("registry.path"),
         "hive": record.get("registry.hive"),
@@ -243,6 +275,7 @@ def service_target(record: dict[str, Any], value: str, data: str, payload: list[
         "name": record.get("service.name"),
         "value": value,
         "data": data,
+        **{k: values[f"{value}.{k}"] for k in ("data_type", "data_bytes", "value_key") if f"{value}.{k}" in values},
         "start": record.get("escadre.service.start"),
         "account": record.get("escadre.service.account"),
         "control_set": record.get("escadre.service.control_set"),

@@ -1,6 +1,7 @@
 r"""Lists of indicators as text or CSV: hashes, addresses, networks, domains, URLs, paths and file names, defanged or not.
 
-One indicator a line, or a CSV with or without a header. A line may name its type (`domain: evil.example`). `#` and `//` begin a comment.
+One indicator a line, or a CSV with or without a header. A line may name its type (`domain: evil.example`), or be one of `sha256sum`.
+`#` and `//` begin a comment, at the begin of a line or behind a blank.
 What would match nearly every host (a top-level domain, `0.0.0.0/0`, `C:\Windows`, `cmd.exe`) is refused with line and reason.
 """
 
@@ -22,6 +23,9 @@ MAX_LINE = 8192
 
 _HASHES = {32: "md5", 40: "sha1", 64: "sha256"}
 _HEX = re.compile(r"[0-9a-fA-F]+\Z")
+_SUM = re.compile(r"([0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64})[ \t]+\*?\S[^,;]*")
+"""a line of md5sum, sha1sum, sha256sum: hash and name"""
+_COMMENT = re.compile(r"(?:\A|(?<=\s))(?:#|//).*", re.DOTALL)
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
 _TYPED = re.compile(
     r"\s*(md5|sha1|sha256|hash|ip|ipv4|ipv6|cidr|domain|hostname|host|url|path|filename|file)\s*[:=]\s*(?!//)(.+)\Z", re.IGNORECASE
@@ -69,7 +73,7 @@ _KINDS = {
 
 
 class Indicator(NamedTuple):
-    """`value` is normal: lower case, refanged; a domain stands for its subdomains too, a path for what lies below it."""
+    """`value` is normal: lower case, refanged; a domain stands for its subdomains too, a path for what lies below it, `~` for any home."""
 
     type: str
     value: str
@@ -105,8 +109,8 @@ def read_lines(lines: Iterable[str], name: str) -> tuple[list[Indicator], list[R
     refused: list[Refused] = []
     columns: list[str] | None = None
     for number, line in enumerate(lines, 1):
-        text = line.strip()
-        if not text or text.startswith(("#", "//", ";")):
+        text = _COMMENT.sub("", line).strip()
+        if not text or text.startswith(";"):
             continue
         if len(text) > MAX_LINE:
             refused.append(Refused(name, number, f"longer than {MAX_LINE} characters"))
@@ -125,10 +129,12 @@ def read_lines(lines: Iterable[str], name: str) -> tuple[list[Indicator], list[R
 
 
 def _cells(text: str) -> list[str]:
-    """Fields of a CSV line; a line without separator is one field."""
-    for separator in (",", ";", "\t"):
-        if separator in text:
-            return [c.strip() for c in next(csv.reader([text], delimiter=separator), [])]
+    """Fields of a CSV line, parted by the separator that comes first; a line without separator is one field."""
+    if listed := _SUM.fullmatch(text):
+        return [listed[1]]
+    separator = re.search(r"[,;\t]", re.sub(r'"[^"]*"', "", text))
+    if separator:
+        return [c.strip() for c in next(csv.reader([text], delimiter=separator[0]), [])]
     return [text.strip('"')]
 
 
@@ -218,6 +224,7 @@ def _address(text: str) -> tuple[str, str] | None:
                 return "cidr", str(network)
             bare = str(network.network_address)
         address = ipaddress.ip_address(bare)
+        address = getattr(address, "ipv4_mapped", None) or address
     except ValueError:
         return None
     if address.is_unspecified or address.is_loopback or str(address) == "255.255.255.255":
@@ -227,6 +234,7 @@ def _address(text: str) -> tuple[str, str] | None:
 
 def _url(text: str) -> tuple[str, str] | None:
     parts = re.fullmatch(r"[a-zA-Z][a-zA-Z0-9+.-]{1,15}://(?:[^/@\s]*@)?(\[[0-9a-fA-F:.]+\]|[^/:?#\s]+)(:\d+)?([/?#].*)?", text)
+    parts = parts or re.fullmatch(r"((?:[a-zA-Z0-9_-]+\.)+[a-zA-Z]{2,24})(:\d+)?(/.*)", text)  # often written without the scheme
     if not parts:
         return None
     host, port, rest = parts.group(1).lower(), parts.group(2) or "", parts.group(3) or ""
@@ -245,7 +253,7 @@ def _path(text: str) -> tuple[str, str] | None:
         value = re.sub(r"\A(\\\\[?.]\\|\\\?\?\\)", "", value)
         value = re.sub(r"\A%[\w()]+%", "", value)
     else:
-        value = re.sub(r"/+", "/", value.removeprefix("~")).rstrip("/")
+        value = re.sub(r"/+", "/", value).rstrip("/")
     parts = [p for p in re.split(r"[\\/]", re.sub(r"\A[a-z]:", "", value)) if p]
     if not parts or value in _broad()["paths"] or (len(parts) == 1 and "." not in parts[0]):
         raise _No(f"{_short(text)} would match on nearly every host")

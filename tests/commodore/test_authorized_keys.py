@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from commodore.artefacts import authorized_keys
+from commodore.engine import catalogue
 from commodore.host import Host
 from tests.commodore.damage import damaged, inputs, survives
 
@@ -68,6 +69,10 @@ def test_what_sshd_would_pass_over_is_named_as_lost(line):
         ("/srv/data/git/.ssh/authorized_keys", "git-service"),
         ("/home/eve/.ssh/authorized_keys2", "eve"),
         ("/etc/ssh/authorized_keys/mallory", "mallory"),
+        ("/etc/ssh/keys/mallory", "mallory"),
+        ("/etc/ssh/keys/mallory/authorized_keys", "mallory"),
+        ("/etc/ssh/authorized_keys", "every user"),
+        ("/etc/dropbear/authorized_keys", "root"),
         ("C:\\Users\\agnes\\.ssh\\authorized_keys", "S-1-5-21-1"),
     ],
 )
@@ -75,6 +80,7 @@ def test_the_account_comes_from_the_home_directory(source, user):
     host = Host("c", profiles={"git-service": "/srv/data/git", "root": "/root", "S-1-5-21-1": "C:\\Users\\agnes"})
     (record,), _ = read(KEYS[0], source, host)
     assert record.fields["user.name"] == user
+    assert "authorized_keys" in catalogue.matcher().match(source.removeprefix("C:\\").replace("\\", "/").lstrip("/"), b"x").names
 
 
 @pytest.mark.parametrize(("source", "data"), inputs("authorized_keys"), ids=lambda v: v if isinstance(v, str) else "")

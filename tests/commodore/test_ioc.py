@@ -9,6 +9,7 @@ import pytest
 from commodore.detection import Detection
 from commodore.engine import catalogue
 from commodore.host import Host
+from commodore.persistence import Members
 from scout.console import Complaint
 from scout.formats.indicators import read_file, read_lines
 
@@ -53,11 +54,18 @@ def one(text: str) -> tuple[str, str] | str:
         (r"%APPDATA%\Vendor\bad.dll", ("path", r"\vendor\bad.dll")),
         ("C:/x/y.exe", ("path", r"c:\x\y.exe")),
         ("/var/tmp/.x/run.sh", ("path", "/var/tmp/.x/run.sh")),
-        ("~/.config/bad", ("path", "/.config/bad")),
+        ("~/.config/bad", ("path", "~/.config/bad")),
         ("mimikatz.exe", ("filename", "mimikatz.exe")),
         ("filename: evil.com", ("filename", "evil.com")),
         ("evil.com", ("domain", "evil.com")),
         ('"evil.example"', ("domain", "evil.example")),
+        ("::ffff:198.51.100.7", ("ip", "198.51.100.7")),
+        ("evil[.]example/a/b.php", ("url", "evil.example/a/b.php")),
+        ("evil.example # seen in May", ("domain", "evil.example")),
+        ("http://evil.example/a // seen in May", ("url", "evil.example/a")),
+        (f"{SHA256}  evil file.bin", ("sha256", SHA256)),
+        (f"{MD5} *evil.bin", ("md5", MD5)),
+        (f'{MD5};"from a, b"', ("md5", MD5)),
     ],
 )
 def test_an_indicator_is_known_by_its_form(text: str, expected: tuple[str, str]) -> None:
@@ -134,6 +142,14 @@ def matches(tmp_path: Path, indicator: str, **fields: object) -> list[dict]:
         ("evil.example", "dns:evil.example.", True),
         ("198.51.100.7", "to 198.51.100.7:443", True),
         ("198.51.100.7", "198.51.100.70", False),
+        ("198.51.100.7", "::ffff:198.51.100.7", True),
+        ("198.51.100.7", "[::FFFF:198.51.100.7]:22", True),
+        ("198.51.100.7", "2001:db8::198.51.100.7", False),
+        ("2001:db8::1", "2001:0db8:0000:0000:0000:0000:0000:0001", True),
+        ("2001:db8::1", "2001:db8:0:0:0:0:0:1", True),
+        ("2001:db8::1", "[2001:DB8::1]:443", True),
+        ("2001:db8::1", "2001:db8::12", False),
+        ("2001:db8::1", "from 2001:db8::1.", True),
         ("198.51.100.7", "1198.51.100.7", False),
         ("198.51.100.7", "198.51.100.7.5", False),
         ("198.51.100.0/22", "198.51.103.9", True),
@@ -151,11 +167,20 @@ def matches(tmp_path: Path, indicator: str, **fields: object) -> list[dict]:
         (r"%TEMP%\dir\bad.dll", r"C:\Users\a\AppData\Local\Temp\dir\bad.dll", True),
         ("/var/tmp/.x/run.sh", "sh /var/tmp/.x/run.sh &", True),
         ("/var/tmp/.x/run.sh", "/var/tmp/.x/run.sh2", False),
+        ("/tmp/x/run.sh", "/var/tmp/x/run.sh", False),
+        ("/tmp/x/run.sh", "a >/tmp/x/run.sh", True),
+        ("/tmp/x/run.sh", "file:///tmp/x/run.sh", True),
+        ("~/.config/bad", "/home/a/.config/bad", True),
+        (r"C:\Users\Public\wh.exe", r"\Device\HarddiskVolume3\Users\Public\wh.exe", True),
+        (r"C:\Users\Public\wh.exe", r"\VOLUME{01d4b2a1c0ffee00-1a2b3c4d}\USERS\PUBLIC\WH.EXE", True),
+        (r"C:\Users\Public\wh.exe", r"D:\Users\Public\wh.exe", False),
         ("evil.dll", r"rundll32 C:\a\EVIL.dll,Go", True),
         ("evil.dll", "notevil.dll", False),
         ("bücher.exe", r"C:\BÜCHER.EXE", True),
         ("hxxp://evil[.]example/a", "GET http://evil.example/a?b", True),
         ("hxxp://evil[.]example/a", "http://evil.example/b", False),
+        ("hxxp://evil[.]example/a", "http://evil.example/ab", False),
+        ("hxxp://evil[.]example/a?id=", "http://evil.example/a?id=7", True),
     ],
 )
 def test_an_indicator_matches_whole_words_of_its_kind(tmp_path: Path, indicator: str, value: str, hit: bool) -> None:
@@ -190,3 +215,24 @@ def test_a_finding_says_which_line_of_which_list(tmp_path: Path) -> None:
     finding = next(detection.findings(detection.match(MFT, [record], HOST)))
     assert finding["rule.id"] == "domain:evil.example" and finding["rule.category"] == "ioc" and finding["rule.reference"] == "i.txt:2"
     assert finding["escadre.matched"] == {"dns.question.name": "a.evil.example"} and finding["threat.indicator.type"] == "domain-name"
+
+
+def test_collected_files_are_found_by_hash_and_path_though_nothing_reads_them(tmp_path: Path) -> None:
+    (tmp_path / "i.txt").write_text(f"{SHA256}\n/opt/tool\nhelper.bin\n")
+    detection = Detection.load([], [tmp_path / "i.txt"])
+    lines = [
+        {"member": 1, "path": "/dev/shm/x", "sha256": SHA256, "size": 3},
+        {"member": 2, "path": "/opt/tool", "sha256": "0" * 64},
+        {"member": 3, "path": "/opt/tool/a.so", "sha256": "1" * 64},
+        {"member": 4, "path": "/opt/tool/b.so", "sha256": "2" * 64},
+        {"member": 5, "path": "/srv/helper.bin", "sha256": "3" * 64},
+        {"member": 6, "path": "/srv/nothelper.bin", "sha256": "4" * 64},
+    ]
+    found = list(detection.completed(detection.findings(detection.of_members(lines, "c", "h")), {"c": Members(lines)}))
+    by_path = {f["target"]["path"]: f for f in found if "target" in f}
+    assert sorted(by_path) == ["/dev/shm/x", "/opt/tool", "/srv/helper.bin"]
+    assert by_path["/dev/shm/x"]["target"] | {"file": 0} == {
+        "mechanism": "file", "kind": "file", "remove": "FQ", "path": "/dev/shm/x", "name": "x", "payload": [], "file": 0,
+    }  # fmt: skip
+    assert by_path["/dev/shm/x"]["target"]["file"]["sha256"] == SHA256 and by_path["/dev/shm/x"]["rule.reference"] == "i.txt:1"
+    assert [(f["rule.id"], f["count"], f["escadre.records"]) for f in found if "target" not in f] == [("path:/opt/tool", 2, [])]

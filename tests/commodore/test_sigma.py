@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -245,6 +247,13 @@ def test_log_sources_decide_which_events_are_looked_at(load) -> None:
     assert fires(load, detection, event(Image="\\x.exe"), logsource={"product": "linux", "category": "process_creation"}) == [False]
 
 
+def test_an_event_about_another_event_has_its_own_id(load) -> None:
+    failed = event("Security", "1108", "Microsoft-Windows-Eventlog", EventID="4647", PublisherID="Microsoft-Windows-Security-Auditing")
+    source = {"product": "windows", "service": "security"}
+    assert fires(load, {"s": {"EventID": 1108}, "condition": "s"}, failed, logsource=source) == [True]
+    assert fires(load, {"s": {"EventID": 4647}, "condition": "s"}, failed, logsource=source) == [False]
+
+
 def test_the_audit_log_feeds_process_rules_under_other_names(load) -> None:
     audit = event(
         "Security", "4688", NewProcessName="C:\\x.exe", CommandLine="x -a", ParentProcessName="C:\\p.exe", MandatoryLabel="S-1-16-16384"
@@ -365,7 +374,7 @@ def test_the_second_rule_of_one_id_is_refused_and_names_the_first(load) -> None:
     loaded = load(rule({"s": {"Image": "x"}, "condition": "s"}), rule({"s": {"Image": "y"}, "condition": "s"}))
     assert loaded.loaded == 1
     assert loaded.refused == [
-        {"file": "rule1.yml", "line": 0, "reason": "duplicate of rule 11111111-1111-1111-1111-111111111111 in rule0.yml"}
+        {"file": "rule1.yml", "line": 6, "reason": "duplicate of rule 11111111-1111-1111-1111-111111111111 in rule0.yml"}
     ]
 
 
@@ -374,7 +383,40 @@ def test_one_file_may_hold_several_rules(load) -> None:
     assert load(yaml.safe_dump(one) + "---\n" + yaml.safe_dump(two)).loaded == 2
 
 
+def test_a_key_that_stands_twice_is_refused_with_its_line(load) -> None:
+    head = "title: T\nid: x\nlogsource: {product: windows, service: system}\n"
+    loaded = load(f"{head}detection:\n  s:\n    Foo: a\n    Foo: b\n  condition: s\n", f"{head}detection:\n  s:\n  condition: s\n")
+    assert loaded.loaded == 0
+    assert [(r["file"], r["line"]) for r in loaded.refused] == [("rule0.yml", 7), ("rule1.yml", 5)]
+    assert "`Foo` stands twice" in loaded.refused[0]["reason"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of other systems are Unicode")
+def test_a_file_name_that_is_not_utf8_is_shown_with_escapes(tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+    folder = os.fsencode(tmp_path / "rules")
+    Path(os.fsdecode(folder + b"/a\xff.yml")).write_text("title: [")
+    Path(os.fsdecode(folder + b"/b\xff.yml")).write_text(yaml.safe_dump(rule({"s": {"Image": "x"}, "condition": "s"})))
+    loaded = Detection.load([tmp_path / "rules"], [], tmp_path / "c")
+    assert loaded.loaded == 1 and [r["file"] for r in loaded.refused] == ["a\\xff.yml"]
+    (hit,) = loaded.match(EVTX, [event(Image="x")], HOST)
+    assert next(loaded.findings([hit]))["rule.ruleset"] == "b\\xff.yml"
+
+
 # --- the cache
+
+
+def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    from commodore.detection.sigma import pack
+
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("LOCALAPPDATA", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    assert pack.default_cache() is None
+
 
 
 def test_a_cached_pack_says_the_same_and_a_spoilt_cache_is_built_again(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from commodore.artefact import Record
 from commodore.artefacts import startup_folder
 from commodore.engine import catalogue
 from commodore.evidence import Evidence
@@ -14,8 +15,7 @@ MENU = "Microsoft\\Windows\\Start Menu\\Programs\\Startup"
 
 
 def run(source, **facts):
-    (record,) = startup_folder.parse(Evidence(source, b"x" * 9, facts=facts), HOST)
-    return record.fields
+    return next(r.fields for r in startup_folder.parse(Evidence(source, b"x" * 9, facts=facts), HOST) if isinstance(r, Record))
 
 
 @pytest.mark.parametrize(

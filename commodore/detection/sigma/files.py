@@ -19,8 +19,21 @@ MAX_FILE = 1 << 20
 MAX_NESTING = 200
 
 
+class _Loader(LOADER):  # type: ignore[misc]  # the safe loader, in C where it was built
+    """YAML whose mappings have each key once: a second one would take the place of the first, and the rule would say something else."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        seen = set()
+        for key, _ in node.value:
+            name = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge" else id(key)
+            if name in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"the key `{key.value}` stands twice in one mapping", key.start_mark)
+            seen.add(name)
+        return super().construct_mapping(node, deep)
+
+
 class RuleFile(NamedTuple):
-    """`name` is the path below the directory that the user gave."""
+    r"""`name` is the path below the directory that the user gave; bytes of it that are no UTF-8 read `\xNN`."""
 
     name: str
     content: bytes
@@ -32,13 +45,16 @@ def rule_files(paths: Iterable[Path]) -> list[RuleFile]:
     for path in paths:
         if path.is_dir():
             for p in sorted(p for p in path.rglob("*") if p.suffix.lower() in (".yml", ".yaml") and p.is_file()):
-                name = p.relative_to(path).as_posix()
-                found[f"{path}\0{name}"] = RuleFile(name, _read(p))
+                found[str(p)] = RuleFile(_shown(p.relative_to(path)), _read(p))
         elif path.is_file():
-            found[str(path)] = RuleFile(path.name, _read(path))
+            found[str(path)] = RuleFile(_shown(Path(path.name)), _read(path))
         else:
             raise Complaint(f"no rules at {path}", "Give a directory of Sigma rules, or a rule file.", WRONG_USE)
     return sorted(found.values())
+
+
+def _shown(path: Path) -> str:
+    return path.as_posix().encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _read(path: Path) -> bytes:
@@ -53,7 +69,7 @@ def digest(files: Iterable[RuleFile]) -> str:
     """sha256 over names and contents: the identity of a rule pack."""
     h = hashlib.sha256()
     for f in files:
-        h.update(hashlib.sha256(f.name.encode("utf-8", "surrogateescape")).digest())
+        h.update(hashlib.sha256(f.name.encode()).digest())
         h.update(hashlib.sha256(f.content).digest())
     return h.hexdigest()
 
@@ -62,43 +78,45 @@ def rules(files: Iterable[RuleFile]) -> Iterator[SigmaRule | Refusal]:
     """Every rule of every file, or why it was refused. The second rule of one id is refused and names the first."""
     first: dict[str, str] = {}
     for f in files:
-        for item in _of_file(f):
+        for number, item in _of_file(f):
             if isinstance(item, SigmaRule):
                 if item.id in first:
-                    yield Refusal(f.name, 0, f"duplicate of rule {item.id} in {first[item.id]}")
+                    line = _line(f.content.decode("utf-8-sig"), number, "id")
+                    yield Refusal(f.name, line, f"duplicate of rule {item.id} in {first[item.id]}")
                     continue
                 first[item.id] = f.name
             yield item
 
 
-def _of_file(f: RuleFile) -> Iterator[SigmaRule | Refusal]:
+def _of_file(f: RuleFile) -> Iterator[tuple[int, SigmaRule | Refusal]]:
+    """(number of the document, rule or refusal)."""
     if len(f.content) > MAX_FILE:
-        yield Refusal(f.name, 0, f"larger than {MAX_FILE} bytes")
+        yield 0, Refusal(f.name, 0, f"larger than {MAX_FILE} bytes")
         return
     try:
         text = f.content.decode("utf-8-sig")
         line = _too_deep(text)
         if line:
-            yield Refusal(f.name, line, "nested too deeply")
+            yield 0, Refusal(f.name, line, "nested too deeply")
             return
-        documents = list(yaml.load_all(text, LOADER))
+        documents = list(yaml.load_all(text, _Loader))
     except UnicodeDecodeError as e:
-        yield Refusal(f.name, f.content.count(b"\n", 0, e.start) + 1, "not UTF-8")
+        yield 0, Refusal(f.name, f.content.count(b"\n", 0, e.start) + 1, "not UTF-8")
         return
     except yaml.YAMLError as e:
         mark = getattr(e, "problem_mark", None) or getattr(e, "context_mark", None)
-        yield Refusal(f.name, mark.line + 1 if mark else 0, f"not YAML: {getattr(e, 'problem', None) or str(e).splitlines()[0]}")
+        yield 0, Refusal(f.name, mark.line + 1 if mark else 0, f"not YAML: {getattr(e, 'problem', None) or str(e).splitlines()[0]}")
         return
     except (ValueError, RecursionError, OverflowError) as e:  # a date that does not exist, absurd numbers
-        yield Refusal(f.name, 0, f"not YAML: {e}")
+        yield 0, Refusal(f.name, 0, f"not YAML: {e}")
         return
     for number, document in enumerate(documents):
         if document is None:
             continue
         try:
-            yield rule_from(document, f.name)
+            yield number, rule_from(document, f.name)
         except Unsupported as e:
-            yield Refusal(f.name, _line(text, number, e.key), e.reason)
+            yield number, Refusal(f.name, _line(text, number, e.key), e.reason)
 
 
 def _too_deep(text: str) -> int:

@@ -101,20 +101,27 @@ def build(items: Iterable[SigmaRule | Refusal]) -> tuple[dict[str, Any], bytes]:
 
 
 def _code() -> bytes:
-    """The package version and the sizes of its modules: another matcher makes another normal form."""
-    here = Path(__file__).parent
-    return b" ".join(f"{p.name}:{p.stat().st_size}".encode() for p in sorted(here.glob("*.py")))
+    """Hash of the modules here: another matcher makes another normal form."""
+    whole = hashlib.sha256()
+    for module in sorted(Path(__file__).parent.glob("*.py")):
+        whole.update(module.read_bytes())
+    return whole.digest()
 
 
-def default_cache() -> Path:
-    """The user's cache directory for this program."""
+def default_cache() -> Path | None:
+    """The user's cache directory for this program; None for a user who has no home."""
+    try:
+        return _cache_root() / "escadre" / "sigma"
+    except RuntimeError:
+        return None
+
+
+def _cache_root() -> Path:
     if sys.platform == "win32":
-        root = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        root = Path.home() / "Library" / "Caches"
-    else:
-        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return root / "escadre" / "sigma"
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
 def _store(path: Path, key: str, head: dict[str, Any], body: bytes) -> None:

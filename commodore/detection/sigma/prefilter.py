@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from commodore.detection.sigma.nodes import Node
-from commodore.detection.sigma.sources import table
+from commodore.detection.sigma.sources import EVENT_ID, table
 
-EVENT_ID = frozenset(("EventID", "EventId"))
 MIN_LENGTH = 3
 MAX_TEXTS = 2000
 

@@ -98,8 +98,11 @@ def _selection(body: Any, name: str) -> Node:
     if isinstance(body, list):
         if not body:
             raise Unsupported(f"selection `{name}` is empty", name)
-        return disjunction([_selection(b, name) if isinstance(b, dict | list) else keyword(b) for b in body])
-    return keyword(body)
+        return disjunction([_selection(b, name) for b in body])
+    try:
+        return keyword(body)
+    except Unsupported as e:
+        raise Unsupported(e.reason, e.key or name) from e
 
 
 def _bounded(document: Any) -> None:

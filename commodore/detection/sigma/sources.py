@@ -12,6 +12,8 @@ from scout.data import parse_yaml
 
 EVERYWHERE = "*"
 """The channel of rules that name a product and nothing else."""
+EVENT_ID = frozenset(("EventID", "EventId"))
+"""Names of the event id in rules."""
 
 
 class Source(NamedTuple):

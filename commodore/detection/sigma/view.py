@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from commodore.detection.sigma.sources import table
+from commodore.detection.sigma.sources import EVENT_ID, table
 
 _SYSTEM = table().system
 _RENDERED = table().rendered
@@ -14,7 +14,7 @@ _HEADER = ("winlog.provider_name", "winlog.channel", "winlog.computer_name", "ev
 class View(dict[str, "str | None"]):
     """Field → value in lower case, or None where the record has none; folded when first asked for.
 
-    A name is looked for among the event's data, then its user data, then the fields of the header.
+    A name is looked for among the event's data, then its user data, then the fields of the header; the event id is always the header's.
     """
 
     __slots__ = ("_squeezed", "_text", "data", "record", "user")
@@ -31,6 +31,8 @@ class View(dict[str, "str | None"]):
 
     def exact(self, key: str) -> str | None:
         """The value as it stands in the event."""
+        if key in EVENT_ID:  # an event about another event (1108) has that one's id among its data
+            return self.record.get("event.code")
         value = self.data.get(key)
         if value is None:
             value = self.user.get(key)
