@@ -21,10 +21,10 @@ import orjson
 from elasticsearch import ApiError, Elasticsearch, TransportError
 
 from commodore.schema import Field, registry
-from eye.case import lines, open_case, sources
+from eye.case import open_case, records, sources
 from eye.elastic.templates import IGNORE_ABOVE, template
 from eye.tokens import all_tokens
-from eye.values import ES_NS_MIN, address, nanoseconds
+from eye.values import ES_NS_MIN, address, leaves, nanoseconds
 from scout.console import COULD_NOT, Complaint, duration, plural
 
 CHUNK_BYTES = 4_000_000
@@ -46,7 +46,7 @@ class Loaded:
     misfit: int = 0
     """values that are not of their registered type: absent, kept in the case"""
     long_values: int = 0
-    """keyword values over 8,191 characters: found by words, not by their field"""
+    """values over 8,191 characters of keywords and free-form objects: found by words, not by their field"""
     retries: int = 0
     lacking: str = ""
     """what the server does not have, and what follows from it"""
@@ -108,8 +108,8 @@ def _families(case: Path) -> dict[str, list[tuple[str, Path]]]:
     """Family → (dataset, file). A dataset whose first record is a state goes to `state`."""
     result: dict[str, list[tuple[str, Path]]] = {}
     for source in sources(case):
-        first = next(lines(source.path), b"{}")
-        family = "state" if orjson.loads(first).get("event.kind") == "state" else "logs"
+        _, first = next(records(source.path), (b"", {}))
+        family = "state" if first.get("event.kind") == "state" else "logs"
         result.setdefault(family, []).append((source.dataset, source.path))
     if (case / "findings.jsonl.zst").exists():
         result["finding"] = [("finding", case / "findings.jsonl.zst")]
@@ -158,8 +158,7 @@ class _Loader:
     def _chunks(self, path: Path) -> Iterator[list[tuple[str, bytes]]]:
         chunk: list[tuple[str, bytes]] = []
         size = 0
-        for line in lines(path):
-            record = orjson.loads(line)
+        for _, record in records(path):
             body = orjson.dumps(document(record, self.done))
             chunk.append((str(record.get("escadre.id")), body))
             size += len(body)
@@ -260,7 +259,10 @@ def _fit(found: Field, value: Any, done: Loaded, raw: dict[str, Any]) -> Any:
         ns = nanoseconds(value)
         if ns is None or ns < ES_NS_MIN:
             done.out_of_range += 1
-            raw.setdefault(found.name, value)
+            if found.many:
+                raw.setdefault(found.name, []).append(value)
+            else:
+                raw[found.name] = value
             return None
         return value
     fits = {
@@ -275,6 +277,8 @@ def _fit(found: Field, value: Any, done: Loaded, raw: dict[str, Any]) -> Any:
         return None
     if found.type == "keyword" and isinstance(value, str) and len(value) > IGNORE_ABOVE:
         done.long_values += 1
+    if found.type == "flattened":
+        done.long_values += sum(len(leaf.partition("\0")[2]) > IGNORE_ABOVE for leaf in leaves(value))
     return value
 
 
