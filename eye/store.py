@@ -1,6 +1,7 @@
 """An open index: hits, histogram, facets, rows and records of one case, by DuckDB over the Parquet parts and tantivy over their words.
 
-A `Store` is safe to use from several threads: each question runs on its own cursor, is stopped after `seconds`, and its memory is bounded.
+A `Store` is safe to use from several threads: each question runs on its own cursor, is stopped after `seconds` where a page waits for it,
+and its memory is bounded.
 """
 
 from __future__ import annotations
@@ -27,11 +28,14 @@ from eye.columns import RECORD, ROW, TIME
 from eye.compile import Compiler
 from eye.index import fresh, index
 from eye.lucene import Node, parse
+from eye.values import NS_MAX, NS_MIN
 from scout.console import COULD_NOT, Complaint
 
 MEMORY = "384MB"
 """What DuckDB may hold; beyond it, it writes to `index/.scratch`."""
 CACHED_WORDS = 64
+LINES_AT_ONCE, BYTES_AT_ONCE = 200_000, 32_000_000
+"""Hits, and bytes of their lines, that are read in one pass over the index when all are wanted."""
 REGEX_LIMIT = 300
 """Longest wildcard pattern over words, in characters: a bound for the automaton."""
 
@@ -49,7 +53,7 @@ class Asked:
 class Store:
     """The index of one case, opened for reading; built first where it is not up to date."""
 
-    def __init__(self, path: str | Path, *, build: bool = True, seconds: float = 10.0) -> None:
+    def __init__(self, path: str | Path, *, build: bool = True, seconds: float | None = None) -> None:
         self.case, self.seconds = open_case(path), seconds
         self.home = self.case / "index"
         if build and any(fresh(self.home, source) is None for source in sources(self.case)):
@@ -148,9 +152,10 @@ class Store:
     @contextmanager
     def _cursor(self, asked: Asked) -> Iterator[duckdb.DuckDBPyConnection]:
         cursor = self._db.cursor()
-        timer = threading.Timer(self.seconds, cursor.interrupt)
+        timer = threading.Timer(self.seconds or 0, cursor.interrupt)
         timer.daemon = True
-        timer.start()
+        if self.seconds:
+            timer.start()
         try:
             for name, table in asked.tables:
                 cursor.register(name, table)
@@ -165,7 +170,8 @@ class Store:
             raise Complaint(f"the index does not read: {str(e).splitlines()[0]}.", f"eye index {self.case}", COULD_NOT) from e
         finally:
             timer.cancel()
-            timer.join()  # a thread that still is there when Python ends keeps the cursor, and DuckDB complains of that on stderr
+            if self.seconds:
+                timer.join()  # a thread that still is there when Python ends keeps the cursor, and DuckDB complains of that on stderr
             cursor.close()
 
     def _run(self, asked: Asked, select: str, tail: str = "", *more: Any) -> list[tuple[Any, ...]]:
@@ -175,13 +181,15 @@ class Store:
     # --- answers
 
     def count(self, asked: Asked) -> tuple[int, int | None, int | None]:
-        """Number of hits, and the first and last time among them (nanoseconds since 1970 UTC)."""
-        n, low, high = self._run(asked, f'count(*), min("{TIME}"), max("{TIME}")')[0]
+        """Number of hits, and the first and last time among them (nanoseconds since 1970 UTC) that 64 bits hold."""
+        held = f'FILTER (WHERE "{TIME}" > {NS_MIN} AND "{TIME}" < {NS_MAX})'
+        n, low, high = self._run(asked, f'count(*), min("{TIME}") {held}, max("{TIME}") {held}')[0]
         return n, low, high
 
-    def histogram(self, asked: Asked, start: int, width: int) -> dict[int, int]:
+    def histogram(self, asked: Asked, start: int, width: int, buckets: int) -> dict[int, int]:
         """Hits per bucket of `width` nanoseconds from `start`: bucket number → hits. Records without a time are in none."""
-        found = self._run(asked, f'("{TIME}" - {int(start)}) // {int(width)} AS b, count(*)', f'AND "{TIME}" IS NOT NULL GROUP BY b')
+        inside = f'AND "{TIME}" >= {int(start)} AND "{TIME}" < {min(int(start) + int(width) * int(buckets), NS_MAX)} GROUP BY b'
+        found = self._run(asked, f'("{TIME}"::HUGEINT - {int(start)}) // {int(width)} AS b, count(*)', inside)
         return {int(b): n for b, n in found}
 
     def facet(self, asked: Asked, name: str, limit: int = 6) -> tuple[list[tuple[str, int]], int]:
@@ -236,16 +244,30 @@ class Store:
     def lines(self, asked: Asked, limit: int | None = None) -> Iterator[bytes]:
         """The JSON lines of the hits as they stand in the case, in the order of time; all of them unless `limit`."""
         order = f'ORDER BY "{TIME}" NULLS LAST, "{ROW}"' + (f" LIMIT {int(limit)}" if limit is not None else "")
-        rows = [row for (row,) in self._run(asked, f'"{ROW}"', order)]
-        for at in range(0, len(rows), 1000):
-            listed = rows[at : at + 1000]
-            found = dict(self._run(Asked("", 'list_contains($1, "_row")', (listed,), ()), f'"{ROW}", "{RECORD}"'))
+        for listed in _portions(self._run(asked, f'"{ROW}", octet_length("{RECORD}")', order)):
+            wanted = pa.table({"row": pa.array(listed, pa.int64())})
+            these = Asked("", f'"{ROW}" IN (SELECT row FROM wanted)', (), (("wanted", wanted),))  # noqa: S608  (our own name)
+            found = dict(self._run(these, f'"{ROW}", "{RECORD}"'))
             yield from (found[row] for row in listed)
 
     def close(self) -> None:
         """Release the files."""
         self._db.close()
         self._searchers, self._indexes = [], []
+
+
+def _portions(hits: list[tuple[Any, ...]]) -> Iterator[list[int]]:
+    """(row, bytes) pairs → row numbers, as many at a time as may be held."""
+    rows: list[int] = []
+    size = 0
+    for row, length in hits:
+        rows.append(row)
+        size += length
+        if len(rows) >= LINES_AT_ONCE or size >= BYTES_AT_ONCE:
+            yield rows
+            rows, size = [], 0
+    if rows:
+        yield rows
 
 
 def _shown(value: Any) -> str:

@@ -76,7 +76,7 @@ def answer(store: Store, state: State, found: Findings) -> Answer:
     if low is not None and high is not None:
         shown = state.zoom or Window(low, high + 1)
         start, width, n = chart.bucket(shown.start, shown.end - 1)
-        counts = {b: c for b, c in store.histogram(base, start, width).items() if 0 <= b < n}
+        counts = store.histogram(base, start, width, n)
         timed = sum(counts.values())
         drawn = chart.draw(counts, start, width, n, state.brush, found.moments)
     facets = []
