@@ -1,0 +1,118 @@
+"""Values at the edges, in a case written by hand: lower case, empty lists, times beyond 64 bits, negative numbers, very many hits."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from eye import store as stores
+from eye.elastic.load import Loaded, document
+from eye.lucene import QueryComplaint
+from eye.search import search
+from eye.store import Store
+from tests.eye.conftest import write_lines
+
+RECORDS = [
+    {"process.command_line": "ΟΔΟΣ.exe /x", "message": "ΟΔΟΣ"},
+    {"process.command_line": "οδοσ", "message": "İstanbul"},
+    {"process.command_line": "İstanbul", "event.category": []},
+    {"file.mtime": "1601-01-01T00:00:00.0000001Z", "event.category": ["file"]},
+    {"file.mtime": "9999-12-31T23:59:59Z", "@timestamp": "9999-12-31T23:59:59Z"},
+    {"file.mtime": "2026-10-31T19:22:03Z", "@timestamp": "1601-01-01T00:00:01Z"},
+    {"process.pid": -5, "@timestamp": "2026-10-31T19:22:03.5Z"},
+    {"process.pid": 7, "@timestamp": "2026-11-01T00:00:00Z"},
+]
+
+
+@pytest.fixture(scope="module")
+def edges(tmp_path_factory):
+    case = tmp_path_factory.mktemp("edges") / "case"
+    write_lines(case / "records" / "x" / "c.jsonl.zst", [{"@timestamp": None, **r, "escadre.id": f"id{n}"} for n, r in enumerate(RECORDS)])
+    return case
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("ΟΔΟΣ", {0, 1}),
+        ("οδοσ", {0, 1}),
+        ("*δοσ*", {0, 1}),
+        ("process.command_line:ΟΔΟΣ*", {0, 1}),
+        ("process.command_line:*ΔΟΣ*", {0, 1}),
+        ("istanbul", {1, 2}),
+        ("process.command_line:*İstan*", {2}),
+        ("message:ISTANBUL", {1}),
+        ("message:οδοσ", {0}),
+        ("_exists_:event.category", {3}),
+        ("event.category:*", {3}),
+        ("event.category:[* TO *]", {3}),
+        ("_exists_:file.mtime", {3, 4, 5}),
+        ("file.mtime:<1970", {3}),
+        ("file.mtime:>2026", {4}),
+        ("file.mtime:>=2300", {4}),
+        ("file.mtime:>2262", {4}),
+        ("file.mtime:9999-12-31", {4}),
+        ("file.mtime:1601", {3}),
+        ("file.mtime:{1700 TO 2100]", {5}),
+        ("NOT @timestamp:*", {0, 1, 2, 3}),
+        ("process.pid:[-10 TO -1]", {6}),
+        ("process.pid:{-5 TO 7]", {7}),
+        ('process.pid:"-5"', {6}),
+        ("@timestamp:[2026-10-31T19:22 TO 2026-10-31T19:22]", {6}),
+    ],
+)
+def test_what_a_query_finds_at_the_edges(edges, query, expected):
+    assert {r["escadre.id"] for r in search(edges, query)} == {f"id{n}" for n in expected}
+
+
+def test_a_sign_before_a_value_says_how_a_negative_number_is_written(edges):
+    with pytest.raises(QueryComplaint) as caught:
+        list(search(edges, "process.pid:-5"))
+    assert '"' in caught.value.do
+    with pytest.raises(QueryComplaint):
+        list(search(edges, "process.pid:1_000"))
+
+
+def test_times_beyond_64_bits_stretch_no_chart_and_stand_in_order(edges):
+    store = Store(edges)
+    asked = store.ask("_exists_:@timestamp")
+    n, low, high = store.count(asked)
+    assert n == 4 and high - low < 10**9 * 86400
+    assert sum(store.histogram(asked, low, 10**9, 10**6).values()) == 2
+    assert [r["escadre.id"] for r in store.rows(asked, 0, 9)] == ["id5", "id6", "id7", "id4"]
+    store.close()
+
+
+def test_all_hits_are_read_in_few_passes_and_in_order(edges, monkeypatch):
+    store = Store(edges)
+    one_pass = list(store.lines(store.ask("*")))
+    passes = []
+    plain = store._run
+    monkeypatch.setattr(store, "_run", lambda *a: passes.append(a) or plain(*a))
+    monkeypatch.setattr(stores, "LINES_AT_ONCE", 3)
+    assert list(store.lines(store.ask("*"))) == one_pass and len(one_pass) == len(RECORDS) and len(passes) == 4
+    store.close()
+
+
+def test_many_hits_are_not_one_pass_per_thousand(tmp_path, monkeypatch):
+    write_lines(tmp_path / "records" / "x" / "c.jsonl.zst", [{"@timestamp": None, "escadre.id": str(n)} for n in range(12_000)])
+    store = Store(tmp_path)
+    passes = []
+    plain = store._run
+    monkeypatch.setattr(store, "_run", lambda *a: passes.append(a) or plain(*a))
+    assert [orjson.loads(line)["escadre.id"] for line in store.lines(store.ask("*"))] == [str(n) for n in range(12_000)]
+    assert len(passes) == 2
+    store.close()
+
+
+def test_every_raw_date_that_elasticsearch_cannot_hold_is_kept():
+    done = Loaded()
+    sent = document({"escadre.times": ["1601-01-01T00:00:00Z", "2020-01-01T00:00:00Z", "9999-12-31T00:00:00Z"]}, done)
+    assert sent["escadre.times"] == ["2020-01-01T00:00:00Z"] and done.out_of_range == 2
+    assert sent["escadre.raw_dates"] == {"escadre.times": ["1601-01-01T00:00:00Z", "9999-12-31T00:00:00Z"]}
+
+
+def test_long_values_of_free_form_objects_are_counted_too():
+    done = Loaded()
+    document({"winlog.event_data": {"a": "x" * 8192, "b": ["y" * 9000, "z"]}, "user.name": "u" * 8191}, done)
+    assert done.long_values == 2
