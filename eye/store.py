@@ -28,6 +28,7 @@ from eye.columns import RECORD, ROW, TIME
 from eye.compile import Compiler
 from eye.index import fresh, index
 from eye.lucene import Node, parse
+from eye.tokens import fold
 from eye.values import NS_MAX, NS_MIN
 from scout.console import COULD_NOT, Complaint
 
@@ -192,17 +193,18 @@ class Store:
         found = self._run(asked, f'("{TIME}"::HUGEINT - {int(start)}) // {int(width)} AS b, count(*)', inside)
         return {int(b): n for b, n in found}
 
-    def facet(self, asked: Asked, name: str, limit: int = 6) -> tuple[list[tuple[str, int]], int]:
-        """Most frequent values of a keyword, number or true-or-false field among the hits, without case; and how many there are."""
+    def facet(self, asked: Asked, name: str, limit: int = 6, begin: str = "") -> tuple[list[tuple[str, int]], int]:
+        """Most frequent values of a field among the hits, without case, that begin so; and how many there are."""
         if name not in self.columns:
             return [], 0
         known, column = registry()[name], f'"{name}"'
         value = f"unnest({column})" if known.many else column
-        inner = f"SELECT {value} AS v FROM rec WHERE {asked.condition} AND {column} IS NOT NULL"  # noqa: S608
+        like = f"WHERE starts_with(lower(v::VARCHAR), ${len(asked.parameters) + 1})" if begin and known.type != "ip" else ""
+        inner = f"SELECT v FROM (SELECT {value} AS v FROM rec WHERE {asked.condition} AND {column} IS NOT NULL) {like}"  # noqa: S608
         by = "lower(v)" if known.type == "keyword" else "v"
         sql = f"SELECT any_value(v), count(*) AS n, count(*) OVER () FROM ({inner}) GROUP BY {by} ORDER BY n DESC, {by} LIMIT {int(limit)}"  # noqa: S608
         with self._cursor(asked) as cursor:
-            found = cursor.execute(sql, list(asked.parameters)).fetchall()
+            found = cursor.execute(sql, [*asked.parameters, *([fold(begin)] if like else [])]).fetchall()
         return [(_shown(v), n) for v, n, _ in found], found[0][2] if found else 0
 
     def rows(self, asked: Asked, start: int, limit: int, *, descending: bool = False) -> list[dict[str, Any]]:

@@ -30,6 +30,7 @@ def application(store: Store, token: str, port: int) -> Guard:
         Route("/discover", pages.discover),
         Route("/drawer", pages.drawer),
         Route("/complete", pages.complete),
+        Route("/record", pages.record),
         Route("/findings", pages.findings),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
