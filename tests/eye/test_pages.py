@@ -170,5 +170,5 @@ def test_a_group_of_findings_is_folded_and_the_keys_pass_over_it(browser, odd):
     assert one.page.locator(".fold").first.get_attribute("aria-expanded") == "false"
     one.page.locator(".fold").first.click()
     one.page.keyboard.press("j")
-    one.until("document.querySelector('#grid').getAttribute('aria-activedescendant').startsWith('f')")
+    one.until("document.querySelector('#grid')?.getAttribute('aria-activedescendant')?.startsWith('f') === true")
     one.close()
