@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -71,15 +72,31 @@ class Store:
         self.records = sum(int(part["records"]) for _, part in known)
         self.columns = frozenset(name for _, part in known for name in part["fields"])
         self.files = [str(folder / name) for folder, part in known for name in part["files"]]
-        try:
-            self._indexes = [open_words(folder / name) for folder, part in known for name in part["words"]]
-        except ValueError as e:
-            raise Complaint(
-                f"the index of {self.case} does not read: {e}.", f"Delete {self.home} and run `eye index` again.", COULD_NOT
-            ) from e
-        self._searchers: list[tantivy.Searcher] = [one.searcher() for one in self._indexes]
         self._schema = words_schema()
-        self._db = self._database()
+        try:
+            self._searchers = [self._words_of(folder / name) for folder, part in known for name in part["words"]]
+            self._db = self._database()
+        except (ValueError, OSError, duckdb.Error) as e:
+            raise self._damaged(e) from e
+        if (there := sum(one.num_docs for one in self._searchers)) != self.records:
+            raise self._damaged(f"words of {there:,} records are there, of {self.records:,}")
+
+    def _damaged(self, why: object) -> Complaint:
+        said = str(why).splitlines()[0][:300]
+        return Complaint(f"the index of {self.case} does not read: {said}.", f"Delete {self.home} and run `eye index` again.", COULD_NOT)
+
+    def _words_of(self, folder: Path) -> tantivy.Searcher:
+        """A searcher. tantivy locks a folder to read it: where nothing may be written, it gets a folder of links to the files."""
+        try:
+            return open_words(folder).searcher()
+        except ValueError as e:
+            if "Lockfile" not in str(e):
+                raise
+        with TemporaryDirectory(prefix="eye-") as aside:  # needed until the files are open
+            for file in folder.resolve().iterdir():
+                if file.suffix != ".lock":
+                    (Path(aside) / file.name).symlink_to(file)
+            return open_words(Path(aside)).searcher()
 
     def _database(self) -> duckdb.DuckDBPyConnection:
         db = duckdb.connect(
@@ -167,8 +184,16 @@ class Store:
                 "Narrow the time, name a field, or drop the leading *.",
                 COULD_NOT,
             ) from e
-        except (duckdb.IOException, duckdb.OutOfMemoryException) as e:
-            raise Complaint(f"the index does not read: {str(e).splitlines()[0]}.", f"eye index {self.case}", COULD_NOT) from e
+        except duckdb.OutOfMemoryException as e:
+            raise Complaint(
+                f"the query has to hold too much: {str(e).splitlines()[0]}.", "Narrow the time, or name a field.", COULD_NOT
+            ) from e
+        except (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException) as e:
+            raise self._damaged(e) from e
+        except duckdb.Error as e:
+            if type(e) is duckdb.Error:  # what the reader of Parquet says of bytes that are none
+                raise self._damaged(e) from e
+            raise
         finally:
             timer.cancel()
             if self.seconds:
@@ -255,7 +280,7 @@ class Store:
     def close(self) -> None:
         """Release the files."""
         self._db.close()
-        self._searchers, self._indexes = [], []
+        self._searchers = []
 
 
 def _portions(hits: list[tuple[Any, ...]]) -> Iterator[list[int]]:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from eye.case import open_case, records, sources
 from eye.elastic.templates import IGNORE_ABOVE, template
 from eye.tokens import all_tokens
 from eye.values import ES_NS_MIN, address, leaves, nanoseconds
-from scout.console import COULD_NOT, Complaint, duration, plural
+from scout.console import COULD_NOT, Complaint, duration, escape, plural
 
 CHUNK_BYTES = 4_000_000
 """Bytes of documents in one request: what a server takes best (5 to 15 MB is its own advice) against what is held here."""
@@ -51,6 +52,8 @@ class Loaded:
     lacking: str = ""
     """what the server does not have, and what follows from it"""
     refused_file: str = ""
+    unlisted: str = ""
+    """why refused documents could not be listed, with one of them"""
     seconds: float = 0.0
 
     @property
@@ -73,9 +76,9 @@ def load(path: str | Path, client: Elasticsearch, *, name: str = "", progress: P
     """Load a case. Raises Complaint where the server cannot be used; otherwise see `Loaded.whole`."""
     case, started, done = open_case(path), time.monotonic(), Loaded()
     title = name or case.resolve().name
-    (case / "index").mkdir(exist_ok=True)
     refused = case / "index" / "refused.jsonl"
-    refused.unlink(missing_ok=True)
+    with suppress(OSError):  # a case that may only be read is loaded too: it can have no such file
+        refused.unlink(missing_ok=True)
     loader = _Loader(client, done, refused, progress)
     try:
         with ThreadPoolExecutor(THREADS) as pool:
@@ -89,7 +92,7 @@ def load(path: str | Path, client: Elasticsearch, *, name: str = "", progress: P
             done.indices[index]["counted"] = int(client.count(index=index)["count"])
     except (ApiError, TransportError) as e:
         raise Complaint(f"Elasticsearch gave up: {reason(e)}.", "Load again: what is there already is kept.", COULD_NOT) from e
-    done.refused_file = str(refused) if refused.exists() else ""
+    done.refused_file = str(refused) if loader.listed else ""
     done.seconds = time.monotonic() - started
     return done
 
@@ -123,6 +126,7 @@ class _Loader:
     refused: Path
     progress: Progress | None
     lock: threading.Lock = field(default_factory=threading.Lock)
+    listed: bool = False
 
     def prepare(self, index: str, title: str, family: str) -> None:
         """Template and index. A server that refuses the shipped template for want of a tokenizer gets the other one, and that is told."""
@@ -220,9 +224,16 @@ class _Loader:
         yield from self._again(index, chunk[middle:], counts, last=last)
 
     def _refuse(self, index: str, counts: dict[str, int], key: str, error: Any, document: bytes) -> None:
-        with self.lock, self.refused.open("ab") as file:
+        line = orjson.dumps({"index": index, "id": key, "error": error, "document": document.decode("utf-8", "replace")}) + b"\n"
+        with self.lock:
             counts["refused"] += 1
-            file.write(orjson.dumps({"index": index, "id": key, "error": error, "document": document.decode("utf-8", "replace")}) + b"\n")
+            try:
+                self.refused.parent.mkdir(exist_ok=True)
+                with self.refused.open("ab") as file:
+                    file.write(line)
+                self.listed = True
+            except OSError as e:
+                self.done.unlisted = f"{self.refused}: {e.strerror or e}; the last was {key}: {line[:300].decode('utf-8', 'replace')}"
 
 
 def _finished(waiting: set[Future[None]]) -> set[Future[None]]:
@@ -302,6 +313,8 @@ def report(done: Loaded) -> list[str]:
             lines_.append(f"  {plural(n, 'value')} {words}")
     if done.lacking:
         lines_.append(f"  the server has {done.lacking}")
+    if done.unlisted:
+        lines_.append(f"  refused documents could not be listed in {escape(done.unlisted)}")
     if done.refused_file:
         lines_.append(f"  refused documents and reasons: {done.refused_file}")
     return lines_

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from pathlib import Path
+
 import orjson
 import pytest
 
 from eye import store as stores
-from eye.elastic.load import Loaded, document
+from eye.elastic.load import Loaded, _Loader, document, report
+from eye.index import index
 from eye.lucene import QueryComplaint
 from eye.search import search
 from eye.store import Store
+from scout.console import COULD_NOT, Complaint
 from tests.eye.conftest import write_lines
 
 RECORDS = [
@@ -116,3 +122,53 @@ def test_long_values_of_free_form_objects_are_counted_too():
     done = Loaded()
     document({"winlog.event_data": {"a": "x" * 8192, "b": ["y" * 9000, "z"]}, "user.name": "u" * 8191}, done)
     assert done.long_values == 2
+
+
+def lose_words(parts):
+    for part in parts:
+        (part / "words-0" / "meta.json").unlink()
+
+
+def cut_rows(parts):
+    for file in parts[0].glob("*.parquet"):
+        file.write_bytes(file.read_bytes()[:200])
+
+
+def spoil_rows(parts):
+    for file in parts[0].glob("*.parquet"):
+        whole = file.read_bytes()
+        file.write_bytes(whole[:100] + bytes(300) + whole[400:])
+
+
+@pytest.mark.parametrize("damage", [lose_words, cut_rows, spoil_rows])
+def test_a_damaged_index_is_said_to_be_one_and_never_an_empty_result(edges, tmp_path, damage):
+    index(edges)
+    case = Path(shutil.copytree(edges, tmp_path / "case"))
+    damage(list(case.glob("index/parts/*/*")))
+    with pytest.raises(Complaint) as caught:
+        list(search(case, "οδοσ OR istanbul OR process.pid:7"))
+    assert "does not read" in caught.value.what and "Delete" in caught.value.do and caught.value.code == COULD_NOT
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_an_index_that_may_only_be_read_is_searched(edges):
+    """Tantivy's lock file is a folder here, so that it cannot be opened: as on a file system that may only be read, also for root."""
+    index(edges)
+    for part in edges.glob("index/parts/*/*/words-0"):
+        lock = part / ".tantivy-meta.lock"
+        lock.unlink(missing_ok=True)
+        lock.mkdir()
+    try:
+        assert {r["escadre.id"] for r in search(edges, "οδοσ")} == {"id0", "id1"}
+    finally:
+        for lock in edges.glob("index/parts/*/*/words-0/.tantivy-meta.lock"):
+            lock.rmdir()
+
+
+def test_refused_documents_of_a_case_that_may_only_be_read_are_told(tmp_path):
+    (tmp_path / "index").write_text("no folder")
+    done = Loaded()
+    loader = _Loader(None, done, tmp_path / "index" / "refused.jsonl", None)
+    counts = {"refused": 0}
+    loader._refuse("i", counts, "key", "too long", b"{}")
+    assert counts["refused"] == 1 and "key" in done.unlisted and any("could not be listed" in line for line in report(done))
