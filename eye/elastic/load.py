@@ -26,13 +26,16 @@ from eye.case import open_case, records, sources
 from eye.elastic.templates import IGNORE_ABOVE, template
 from eye.tokens import all_tokens
 from eye.values import ES_NS_MIN, address, leaves, nanoseconds
-from scout.console import COULD_NOT, Complaint, duration, escape, plural
+from scout.console import COULD_NOT, WRONG_USE, Complaint, duration, escape, plural
 
 CHUNK_BYTES = 4_000_000
 """Bytes of documents in one request: what a server takes best (5 to 15 MB is its own advice) against what is held here."""
 THREADS = 3
 """Requests under way at a time."""
 TRIES = 8
+RIGHTS = (
+    "It needs the cluster right manage_index_templates, and create_index, create_doc, read, maintenance, view_index_metadata on escadre-*."
+)
 BUSY = (429, 502, 503, 504)
 Progress = Callable[[str, int], None]
 
@@ -82,8 +85,11 @@ def load(path: str | Path, client: Elasticsearch, *, name: str = "", progress: P
     loader = _Loader(client, done, refused, progress)
     try:
         with ThreadPoolExecutor(THREADS) as pool:
-            for family, files in _families(case).items():
-                index = index_name(title, family)
+            families = {index_name(title, family): (family, files) for family, files in _families(case).items()}
+            mine = sorted({source.collection for source in sources(case)})
+            for index in families:
+                _refuse_others(client, index, mine)
+            for index, (family, files) in families.items():
                 loader.prepare(index, title, family)
                 for dataset, file in files:
                     loader.file(pool, index, dataset, file)
@@ -91,10 +97,26 @@ def load(path: str | Path, client: Elasticsearch, *, name: str = "", progress: P
             client.indices.refresh(index=index)
             done.indices[index]["counted"] = int(client.count(index=index)["count"])
     except (ApiError, TransportError) as e:
+        if isinstance(e, ApiError) and e.status_code in (401, 403):
+            raise Complaint(f"this account may not load ({e.status_code}).", RIGHTS, COULD_NOT) from e
         raise Complaint(f"Elasticsearch gave up: {reason(e)}.", "Load again: what is there already is kept.", COULD_NOT) from e
     done.refused_file = str(refused) if loader.listed else ""
     done.seconds = time.monotonic() - started
     return done
+
+
+def _refuse_others(client: Elasticsearch, index: str, mine: list[str]) -> None:
+    """Raises Complaint where an index of that name holds records of another case: one index per case and family."""
+    others = {"bool": {"filter": {"exists": {"field": "escadre.collection"}}, "must_not": {"terms": {"escadre.collection": mine}}}}
+    if not client.indices.exists(index=index):
+        return
+    client.indices.refresh(index=index)
+    if n := int(client.count(index=index, query=others)["count"]):
+        raise Complaint(
+            f"{index} holds {plural(n, 'record')} of collections that this case does not have.",
+            "Give this case another --name, or delete that index if it was an older state of this case.",
+            WRONG_USE,
+        )
 
 
 def reason(error: ApiError | TransportError) -> str:
@@ -164,11 +186,11 @@ class _Loader:
         size = 0
         for _, record in records(path):
             body = orjson.dumps(document(record, self.done))
-            chunk.append((str(record.get("escadre.id")), body))
-            size += len(body)
-            if size >= CHUNK_BYTES:
+            if chunk and size + len(body) > CHUNK_BYTES:  # a very large one goes alone: what it is refused for falls on no other
                 yield chunk
                 chunk, size = [], 0
+            chunk.append((str(record.get("escadre.id")), body))
+            size += len(body)
         if chunk:
             yield chunk
 

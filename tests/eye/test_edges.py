@@ -10,12 +10,13 @@ import orjson
 import pytest
 
 from eye import store as stores
+from eye.elastic.connect import connect
 from eye.elastic.load import Loaded, _Loader, document, report
 from eye.index import index
 from eye.lucene import QueryComplaint
 from eye.search import search
 from eye.store import Store
-from scout.console import COULD_NOT, Complaint
+from scout.console import COULD_NOT, WRONG_USE, Complaint
 from tests.eye.conftest import write_lines
 
 RECORDS = [
@@ -172,3 +173,20 @@ def test_refused_documents_of_a_case_that_may_only_be_read_are_told(tmp_path):
     counts = {"refused": 0}
     loader._refuse("i", counts, "key", "too long", b"{}")
     assert counts["refused"] == 1 and "key" in done.unlisted and any("could not be listed" in line for line in report(done))
+
+
+def test_a_very_large_document_goes_alone(tmp_path):
+    sizes = [10, 5_000_000, 10, 10]
+    file = tmp_path / "c.jsonl.zst"
+    write_lines(file, [{"escadre.id": str(n), "message": "x" * size} for n, size in enumerate(sizes)])
+    chunks = [[key for key, _ in chunk] for chunk in _Loader(None, Loaded(), tmp_path / "r", None)._chunks(file)]
+    assert chunks == [["0"], ["1"], ["2", "3"]]
+
+
+def test_files_that_hold_no_key_and_no_certificate_are_named(tmp_path):
+    odd = tmp_path / "odd"
+    odd.write_bytes(b"\xbf\xff\x00")
+    for options in ({"api_key_file": odd}, {"ca": odd}, {"ca": tmp_path / "nothing"}):
+        with pytest.raises(Complaint) as caught:
+            connect("https://127.0.0.1:9", **options)
+        assert "does not read" in caught.value.what and caught.value.code == WRONG_USE
