@@ -131,6 +131,17 @@
     return typeof value === "string" ? copy(value, "Value") : say("this value is not copied: see JSON, whole record");
   };
 
+  /* a time range is written into the query, its beginning selected for typing over */
+  const timeRange = () => {
+    const input = $("#q"), clause = $("#range")?.dataset.clause;
+    if (!clause) return;
+    const asked = input.value.trim();
+    if (!/@timestamp:\[/.test(asked)) input.value = !asked ? clause : /\s/.test(asked) ? `(${asked}) AND ${clause}` : `${asked} AND ${clause}`;
+    input.focus();
+    const found = /@timestamp:\[(\S+)/.exec(input.value);
+    input.setSelectionRange(found.index + 12, found.index + 12 + found[1].length);
+  };
+
   /* --- keyboard --- */
   let pending = "";
   const act = (key) => {
@@ -142,6 +153,7 @@
     switch (key) {
       case "g": pending = "g"; setTimeout(() => { pending = ""; }, 1500); break;
       case "/": $("#q").focus(); $("#q").select(); break;
+      case "t": timeRange(); break;
       case "j": step(1); break;
       case "k": step(-1); break;
       case "Enter": open(); break;

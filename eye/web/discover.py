@@ -15,7 +15,7 @@ from eye.columns import ROW
 from eye.lucene import ALL_FORMS, QueryComplaint, parse
 from eye.store import Asked, Store
 from eye.tokens import fold
-from eye.values import nanoseconds
+from eye.values import isotime, nanoseconds
 from eye.web import chart, show
 from eye.web.findings import Findings
 from eye.web.state import PAGE, State, Window
@@ -118,9 +118,16 @@ def view(store: Store, state: State, answer: Answer, found: Findings) -> dict[st
         "facets": [_facet(state, *facet) for facet in answer.facets],
         "nothing": nothing(store, state) if not answer.in_brush else [],
         "range": chart.short_range(answer.low, answer.high) if answer.low is not None and answer.high is not None else "no time",
+        "range_clause": _range_clause(state, answer),
         "searched": store.records,
         "brush_text": chart.short_range(state.brush.start, state.brush.end, (answer.low, answer.high)) if state.brush else "",
     }
+
+
+def _range_clause(state: State, answer: Answer) -> str:
+    """The time range that is shown, as a clause that a person edits: to the minute, the end included."""
+    low, high = (state.brush.start, state.brush.end - 1) if state.brush else (answer.low, answer.high)
+    return f"@timestamp:[{isotime(low, 0)[:16]} TO {isotime(high, 0)[:16]}]" if low is not None and high is not None else ""
 
 
 def _facet(state: State, name: str, values: tuple[tuple[str, int], ...], different: int) -> dict[str, Any]:

@@ -172,3 +172,17 @@ def test_a_group_of_findings_is_folded_and_the_keys_pass_over_it(browser, odd):
     one.page.keyboard.press("j")
     one.until("document.querySelector('#grid')?.getAttribute('aria-activedescendant')?.startsWith('f') === true")
     one.close()
+
+
+@pytest.mark.browser
+def test_a_time_range_is_written_into_the_query(browser, odd):
+    one = Page(browser, odd)
+    one.page.goto(odd.base + "/discover?q=host.name:host0*&t=2020-10-31T19:00:00Z..2020-10-31T20:00:00Z")
+    one.page.keyboard.press("t")
+    assert one.page.input_value("#q") == "host.name:host0* AND @timestamp:[2020-10-31T19:00 TO 2020-10-31T19:59]"
+    one.page.keyboard.type("2019")
+    with one.page.expect_response(lambda r: "/discover" in r.url):
+        one.page.keyboard.press("Enter")
+    one.until("decodeURIComponent(location.search).includes('[2019+TO+2020')")
+    one.page.wait_for_selector(".hits b:not(:text-is('0'))")
+    one.close()
