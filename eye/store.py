@@ -75,11 +75,11 @@ class Store:
         self._schema = words_schema()
         try:
             self._searchers = [self._words_of(folder / name) for folder, part in known for name in part["words"]]
+            if (there := sum(one.num_docs for one in self._searchers)) != self.records:
+                raise self._damaged(f"words of {there:,} records are there, of {self.records:,}")
             self._db = self._database()
         except (ValueError, OSError, duckdb.Error) as e:
             raise self._damaged(e) from e
-        if (there := sum(one.num_docs for one in self._searchers)) != self.records:
-            raise self._damaged(f"words of {there:,} records are there, of {self.records:,}")
 
     def _damaged(self, why: object) -> Complaint:
         said = str(why).splitlines()[0][:300]
@@ -178,7 +178,13 @@ class Store:
             for name, table in asked.tables:
                 cursor.register(name, table)
             yield cursor
+        except RuntimeError as e:
+            if "interrupted" in str(e):  # what DuckDB makes of Ctrl-C
+                raise KeyboardInterrupt from e
+            raise
         except duckdb.InterruptException as e:
+            if not self.seconds:
+                raise KeyboardInterrupt from e
             raise Complaint(
                 f"stopped after {self.seconds:.0f} s: the query has to read too much.",
                 "Narrow the time, name a field, or drop the leading *.",
@@ -188,11 +194,11 @@ class Store:
             raise Complaint(
                 f"the query has to hold too much: {str(e).splitlines()[0]}.", "Narrow the time, or name a field.", COULD_NOT
             ) from e
-        except (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException) as e:
-            raise self._damaged(e) from e
         except duckdb.Error as e:
-            if type(e) is duckdb.Error:  # what the reader of Parquet says of bytes that are none
-                raise self._damaged(e) from e
+            if "KeyboardInterrupt" in str(e):  # Ctrl-C while DuckDB called back into Python
+                raise KeyboardInterrupt from e
+            if isinstance(e, (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException)) or type(e) is duckdb.Error:
+                raise self._damaged(e) from e  # duckdb.Error itself is what its Parquet reader says of bytes that are none
             raise
         finally:
             timer.cancel()

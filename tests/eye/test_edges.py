@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+import duckdb
 import orjson
 import pytest
 
@@ -190,3 +191,27 @@ def test_files_that_hold_no_key_and_no_certificate_are_named(tmp_path):
         with pytest.raises(Complaint) as caught:
             connect("https://127.0.0.1:9", **options)
         assert "does not read" in caught.value.what and caught.value.code == WRONG_USE
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (RuntimeError, "Query interrupted"),
+        (duckdb.InvalidInputException, "rows failed: KeyboardInterrupt:"),
+        (duckdb.InterruptException, ""),
+    ],
+)
+def test_ctrl_c_within_a_question_is_ctrl_c(edges, kind, said):
+    """These are what DuckDB makes of it, by where it was at work."""
+    store = Store(edges)
+    with pytest.raises(KeyboardInterrupt), store._cursor(store.ask("*")):
+        raise kind(said)
+    store.close()
+
+
+def test_a_question_of_the_page_that_takes_too_long_is_stopped_and_says_so(edges):
+    store = Store(edges, seconds=0.2)
+    with pytest.raises(Complaint) as caught, store._cursor(store.ask("*")) as cursor:
+        cursor.execute("SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b").fetchall()
+    assert "stopped after" in caught.value.what
+    store.close()
