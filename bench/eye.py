@@ -94,7 +94,7 @@ def main() -> None:
                 store._words.clear()
                 asked = store.ask(query)
                 _, low, _ = store.count(asked)
-                store.histogram(asked, low or 0, 86400 * 10**9)
+                store.histogram(asked, low or 0, 86400 * 10**9, 400)
                 store.rows(asked, 0, 50)
 
             taken = best(page)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from commodore.schema import Field, registry
-from eye.values import address, leaves, nanoseconds
+from eye.values import address, held, leaves
 
 ROW, RECORD, TIME = "_row", "_record", "@timestamp"
 """Number of the record in the index; its JSON line; nanoseconds since 1970 UTC."""
@@ -69,7 +69,7 @@ _CONVERT: dict[str, Callable[[Any], Any]] = {
     "long": _long,
     "double": _double,
     "boolean": _boolean,
-    "date": nanoseconds,
+    "date": held,
     "ip": address,
     "flattened": _flattened,
 }

@@ -13,8 +13,8 @@ from typing import Any
 
 from commodore.schema import Field, registry
 from eye.lucene import ANY, ONE, Clauses, Everything, Exists, Node, Phrase, QueryComplaint, Range, Word
-from eye.tokens import GAP, standard_words
-from eye.values import address, network, span
+from eye.tokens import GAP, fold, standard_words
+from eye.values import address, network, span, within
 
 Lookup = Callable[[str, str, tuple[str, ...]], str]
 """(words field, kind `term`, `any`, `phrase` or `regex`, tokens) → SQL condition on the row number"""
@@ -61,11 +61,11 @@ class Compiler:
         if isinstance(node, Range):
             raise QueryComplaint(self.query, node.position, "a range needs a field", "Write field:[low TO high].")
         if isinstance(node, Phrase):
-            runs = tuple(node.text.lower().replace(GAP, " ").split())
+            runs = tuple(fold(node.text).replace(GAP, " ").split())
             return self.lookup("all", "phrase" if len(runs) > 1 else "term", runs) if runs else FALSE
         if node.wild:
             return self.lookup("all", "regex", (regex(node.parts),))
-        return self.lookup("all", "term", (node.text.lower(),))
+        return self.lookup("all", "term", (fold(node.text),))
 
     def words_of_text(self, name: str, node: Word | Phrase | Range) -> str:
         if isinstance(node, Range):
@@ -86,12 +86,11 @@ class Compiler:
         column = '"' + name.replace('"', '""') + '"'
         if found.type == "flattened":
             return self.flattened(column, key, node)
-        if isinstance(node, Exists):
-            return f"({column} IS NOT NULL)"
+        unbounded = isinstance(node, Range) and node.low is None and node.high is None
+        if isinstance(node, Exists) or (unbounded and found.type != "text"):
+            return f"coalesce(len({column}) > 0, false)" if found.many else f"({column} IS NOT NULL)"  # an empty list is no value
         if found.type == "text":
             return self.words_of_text(name, node)
-        if isinstance(node, Range) and node.low is None and node.high is None:
-            return f"({column} IS NOT NULL)"
         value = "x" if found.many else column
         condition = getattr(self, f"_{found.type}")(value, node)
         if condition in (TRUE, FALSE):
@@ -128,7 +127,7 @@ class Compiler:
 
     def wildcard(self, value: str, parts: tuple[str, ...]) -> str:
         """Wildcards on whole values, in lower case; the common forms as the engine's own fast functions."""
-        lowered = [p if p in (ANY, ONE) else p.lower() for p in parts]
+        lowered = [p if p in (ANY, ONE) else fold(p) for p in parts]
         if len(lowered) == 2 and ONE not in lowered:
             return f"starts_with({value}, {self.bind(lowered[0])})" if lowered[1] == ANY else f"suffix({value}, {self.bind(lowered[1])})"
         if len(lowered) == 3 and lowered[0] == lowered[2] == ANY and lowered[1] not in (ANY, ONE):
@@ -152,12 +151,11 @@ class Compiler:
         return node.text
 
     def number(self, text: str, node: Word | Phrase | Range) -> int:
-        try:
-            found = int(text)
-        except ValueError as e:
+        if not re.fullmatch(r"-?[0-9]{1,30}", text):
             raise QueryComplaint(
                 self.query, node.position, f"{node.field} is a number", "Write digits, or a range [1 TO 1024].", max(1, len(text))
-            ) from e
+            )
+        found = int(text)
         if not -(2**63) <= found < 2**63:
             raise QueryComplaint(self.query, node.position, "this number does not fit 64 bits", length=len(text))
         return found
@@ -196,14 +194,14 @@ class Compiler:
     def _date(self, value: str, node: Word | Phrase | Range) -> str:
         if not isinstance(node, Range):
             first, last = self.time(self.literal(node, "a time"), node)
-            return f"{value} BETWEEN {self.bind(first)} AND {self.bind(last)}"
+            return f"{value} BETWEEN {self.bind(within(first))} AND {self.bind(within(last))}"
         parts = []
         if node.low is not None:
             first, last = self.time(node.low, node)
-            parts.append(f"{value} >= {self.bind(first)}" if node.include_low else f"{value} > {self.bind(last)}")
+            parts.append(f"{value} >= {self.bind(within(first if node.include_low else last + 1))}")
         if node.high is not None:
             first, last = self.time(node.high, node)
-            parts.append(f"{value} <= {self.bind(last)}" if node.include_high else f"{value} < {self.bind(first)}")
+            parts.append(f"{value} <= {self.bind(within(last if node.include_high else first - 1))}")
         return "(" + " AND ".join(parts) + ")"
 
     def _ip(self, value: str, node: Word | Phrase | Range) -> str:
@@ -249,4 +247,4 @@ class Compiler:
 def regex(parts: tuple[str, ...]) -> str:
     """A wildcard pattern as a regular expression over tokens; it never matches the gap."""
     one = f"[^{GAP}]"
-    return "".join(f"{one}*" if p == ANY else one if p == ONE else re.sub(r"([\\.+*?()|\[\]{}^$#&~\-])", r"\\\1", p.lower()) for p in parts)
+    return "".join(f"{one}*" if p == ANY else one if p == ONE else re.sub(r"([\\.+*?()|\[\]{}^$#&~\-])", r"\\\1", fold(p)) for p in parts)

@@ -26,7 +26,7 @@ from eye.case import Source, cannot_write, open_case, sources
 from eye.lock import alone
 from scout.console import escape, plural
 
-FORMAT = 2
+FORMAT = 3
 LARGE = 1_500_000
 """Bytes of a packed records file (about 30,000 records) from which on it is worth a second process."""
 MOST_WORKERS = 4

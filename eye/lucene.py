@@ -210,6 +210,8 @@ class _Reader:
             raise QueryComplaint(
                 self.query, below.pos, f"a colon in the value of {name}", "Escape it, \\:, or put the value in quotes.", len(below.name) + 1
             )
+        if isinstance(below, (lt.Prohibit, lt.Plus)):
+            raise QueryComplaint(self.query, below.pos, "a sign in front of a value", f'Put a negative number in quotes: {name}:"-1".')
         return self.leaf(below, name)
 
     def word(self, node: Any, name: str) -> Node:
@@ -293,6 +295,8 @@ def _moved(value: str, position: int) -> lt.Word:
 
 
 def _bound(node: Any) -> str | None:
+    if isinstance(node, lt.Prohibit):  # a negative number: luqum takes the sign for an operator
+        return f"-{_bound(node.children[0])}"
     value = str(node.value)
     if isinstance(node, lt.Phrase):
         return unescape(value[1:-1])

@@ -1,6 +1,7 @@
 """An open index: hits, histogram, facets, rows and records of one case, by DuckDB over the Parquet parts and tantivy over their words.
 
-A `Store` is safe to use from several threads: each question runs on its own cursor, is stopped after `seconds`, and its memory is bounded.
+A `Store` is safe to use from several threads: each question runs on its own cursor, is stopped after `seconds` where a page waits for it,
+and its memory is bounded.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -27,11 +29,15 @@ from eye.columns import RECORD, ROW, TIME
 from eye.compile import Compiler
 from eye.index import fresh, index
 from eye.lucene import Node, parse
+from eye.tokens import fold
+from eye.values import NS_MAX, NS_MIN
 from scout.console import COULD_NOT, Complaint
 
 MEMORY = "384MB"
 """What DuckDB may hold; beyond it, it writes to `index/.scratch`."""
 CACHED_WORDS = 64
+LINES_AT_ONCE, BYTES_AT_ONCE = 200_000, 32_000_000
+"""Hits, and bytes of their lines, that are read in one pass over the index when all are wanted."""
 REGEX_LIMIT = 300
 """Longest wildcard pattern over words, in characters: a bound for the automaton."""
 
@@ -49,7 +55,7 @@ class Asked:
 class Store:
     """The index of one case, opened for reading; built first where it is not up to date."""
 
-    def __init__(self, path: str | Path, *, build: bool = True, seconds: float = 10.0) -> None:
+    def __init__(self, path: str | Path, *, build: bool = True, seconds: float | None = None) -> None:
         self.case, self.seconds = open_case(path), seconds
         self.home = self.case / "index"
         if build and any(fresh(self.home, source) is None for source in sources(self.case)):
@@ -66,15 +72,31 @@ class Store:
         self.records = sum(int(part["records"]) for _, part in known)
         self.columns = frozenset(name for _, part in known for name in part["fields"])
         self.files = [str(folder / name) for folder, part in known for name in part["files"]]
-        try:
-            self._indexes = [open_words(folder / name) for folder, part in known for name in part["words"]]
-        except ValueError as e:
-            raise Complaint(
-                f"the index of {self.case} does not read: {e}.", f"Delete {self.home} and run `eye index` again.", COULD_NOT
-            ) from e
-        self._searchers: list[tantivy.Searcher] = [one.searcher() for one in self._indexes]
         self._schema = words_schema()
-        self._db = self._database()
+        try:
+            self._searchers = [self._words_of(folder / name) for folder, part in known for name in part["words"]]
+            if (there := sum(one.num_docs for one in self._searchers)) != self.records:
+                raise self._damaged(f"words of {there:,} records are there, of {self.records:,}")
+            self._db = self._database()
+        except (ValueError, OSError, duckdb.Error) as e:
+            raise self._damaged(e) from e
+
+    def _damaged(self, why: object) -> Complaint:
+        said = str(why).splitlines()[0][:300]
+        return Complaint(f"the index of {self.case} does not read: {said}.", f"Delete {self.home} and run `eye index` again.", COULD_NOT)
+
+    def _words_of(self, folder: Path) -> tantivy.Searcher:
+        """A searcher. tantivy locks a folder to read it: where nothing may be written, it gets a folder of links to the files."""
+        try:
+            return open_words(folder).searcher()
+        except ValueError as e:
+            if "Lockfile" not in str(e):
+                raise
+        with TemporaryDirectory(prefix="eye-") as aside:  # needed until the files are open
+            for file in folder.resolve().iterdir():
+                if file.suffix != ".lock":
+                    (Path(aside) / file.name).symlink_to(file)
+            return open_words(Path(aside)).searcher()
 
     def _database(self) -> duckdb.DuckDBPyConnection:
         db = duckdb.connect(
@@ -148,24 +170,40 @@ class Store:
     @contextmanager
     def _cursor(self, asked: Asked) -> Iterator[duckdb.DuckDBPyConnection]:
         cursor = self._db.cursor()
-        timer = threading.Timer(self.seconds, cursor.interrupt)
+        timer = threading.Timer(self.seconds or 0, cursor.interrupt)
         timer.daemon = True
-        timer.start()
+        if self.seconds:
+            timer.start()
         try:
             for name, table in asked.tables:
                 cursor.register(name, table)
             yield cursor
+        except RuntimeError as e:
+            if "interrupted" in str(e):  # what DuckDB makes of Ctrl-C
+                raise KeyboardInterrupt from e
+            raise
         except duckdb.InterruptException as e:
+            if not self.seconds:
+                raise KeyboardInterrupt from e
             raise Complaint(
                 f"stopped after {self.seconds:.0f} s: the query has to read too much.",
                 "Narrow the time, name a field, or drop the leading *.",
                 COULD_NOT,
             ) from e
-        except (duckdb.IOException, duckdb.OutOfMemoryException) as e:
-            raise Complaint(f"the index does not read: {str(e).splitlines()[0]}.", f"eye index {self.case}", COULD_NOT) from e
+        except duckdb.OutOfMemoryException as e:
+            raise Complaint(
+                f"the query has to hold too much: {str(e).splitlines()[0]}.", "Narrow the time, or name a field.", COULD_NOT
+            ) from e
+        except duckdb.Error as e:
+            if "KeyboardInterrupt" in str(e):  # Ctrl-C while DuckDB called back into Python
+                raise KeyboardInterrupt from e
+            if isinstance(e, (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException)) or type(e) is duckdb.Error:
+                raise self._damaged(e) from e  # duckdb.Error itself is what its Parquet reader says of bytes that are none
+            raise
         finally:
             timer.cancel()
-            timer.join()  # a thread that still is there when Python ends keeps the cursor, and DuckDB complains of that on stderr
+            if self.seconds:
+                timer.join()  # a thread that still is there when Python ends keeps the cursor, and DuckDB complains of that on stderr
             cursor.close()
 
     def _run(self, asked: Asked, select: str, tail: str = "", *more: Any) -> list[tuple[Any, ...]]:
@@ -175,26 +213,29 @@ class Store:
     # --- answers
 
     def count(self, asked: Asked) -> tuple[int, int | None, int | None]:
-        """Number of hits, and the first and last time among them (nanoseconds since 1970 UTC)."""
-        n, low, high = self._run(asked, f'count(*), min("{TIME}"), max("{TIME}")')[0]
+        """Number of hits, and the first and last time among them (nanoseconds since 1970 UTC) that 64 bits hold."""
+        held = f'FILTER (WHERE "{TIME}" > {NS_MIN} AND "{TIME}" < {NS_MAX})'
+        n, low, high = self._run(asked, f'count(*), min("{TIME}") {held}, max("{TIME}") {held}')[0]
         return n, low, high
 
-    def histogram(self, asked: Asked, start: int, width: int) -> dict[int, int]:
+    def histogram(self, asked: Asked, start: int, width: int, buckets: int) -> dict[int, int]:
         """Hits per bucket of `width` nanoseconds from `start`: bucket number → hits. Records without a time are in none."""
-        found = self._run(asked, f'("{TIME}" - {int(start)}) // {int(width)} AS b, count(*)', f'AND "{TIME}" IS NOT NULL GROUP BY b')
+        inside = f'AND "{TIME}" >= {int(start)} AND "{TIME}" < {min(int(start) + int(width) * int(buckets), NS_MAX)} GROUP BY b'
+        found = self._run(asked, f'("{TIME}"::HUGEINT - {int(start)}) // {int(width)} AS b, count(*)', inside)
         return {int(b): n for b, n in found}
 
-    def facet(self, asked: Asked, name: str, limit: int = 6) -> tuple[list[tuple[str, int]], int]:
-        """Most frequent values of a keyword, number or true-or-false field among the hits, without case; and how many there are."""
+    def facet(self, asked: Asked, name: str, limit: int = 6, begin: str = "") -> tuple[list[tuple[str, int]], int]:
+        """Most frequent values of a field among the hits, without case, that begin so; and how many there are."""
         if name not in self.columns:
             return [], 0
         known, column = registry()[name], f'"{name}"'
         value = f"unnest({column})" if known.many else column
-        inner = f"SELECT {value} AS v FROM rec WHERE {asked.condition} AND {column} IS NOT NULL"  # noqa: S608
+        like = f"WHERE starts_with(lower(v::VARCHAR), ${len(asked.parameters) + 1})" if begin and known.type != "ip" else ""
+        inner = f"SELECT v FROM (SELECT {value} AS v FROM rec WHERE {asked.condition} AND {column} IS NOT NULL) {like}"  # noqa: S608
         by = "lower(v)" if known.type == "keyword" else "v"
         sql = f"SELECT any_value(v), count(*) AS n, count(*) OVER () FROM ({inner}) GROUP BY {by} ORDER BY n DESC, {by} LIMIT {int(limit)}"  # noqa: S608
         with self._cursor(asked) as cursor:
-            found = cursor.execute(sql, list(asked.parameters)).fetchall()
+            found = cursor.execute(sql, [*asked.parameters, *([fold(begin)] if like else [])]).fetchall()
         return [(_shown(v), n) for v, n, _ in found], found[0][2] if found else 0
 
     def rows(self, asked: Asked, start: int, limit: int, *, descending: bool = False) -> list[dict[str, Any]]:
@@ -236,16 +277,30 @@ class Store:
     def lines(self, asked: Asked, limit: int | None = None) -> Iterator[bytes]:
         """The JSON lines of the hits as they stand in the case, in the order of time; all of them unless `limit`."""
         order = f'ORDER BY "{TIME}" NULLS LAST, "{ROW}"' + (f" LIMIT {int(limit)}" if limit is not None else "")
-        rows = [row for (row,) in self._run(asked, f'"{ROW}"', order)]
-        for at in range(0, len(rows), 1000):
-            listed = rows[at : at + 1000]
-            found = dict(self._run(Asked("", 'list_contains($1, "_row")', (listed,), ()), f'"{ROW}", "{RECORD}"'))
+        for listed in _portions(self._run(asked, f'"{ROW}", octet_length("{RECORD}")', order)):
+            wanted = pa.table({"row": pa.array(listed, pa.int64())})
+            these = Asked("", f'"{ROW}" IN (SELECT row FROM wanted)', (), (("wanted", wanted),))  # noqa: S608  (our own name)
+            found = dict(self._run(these, f'"{ROW}", "{RECORD}"'))
             yield from (found[row] for row in listed)
 
     def close(self) -> None:
         """Release the files."""
         self._db.close()
-        self._searchers, self._indexes = [], []
+        self._searchers = []
+
+
+def _portions(hits: list[tuple[Any, ...]]) -> Iterator[list[int]]:
+    """(row, bytes) pairs → row numbers, as many at a time as may be held."""
+    rows: list[int] = []
+    size = 0
+    for row, length in hits:
+        rows.append(row)
+        size += length
+        if len(rows) >= LINES_AT_ONCE or size >= BYTES_AT_ONCE:
+            yield rows
+            rows, size = [], 0
+    if rows:
+        yield rows
 
 
 def _shown(value: Any) -> str:

@@ -48,9 +48,16 @@ _STANDARD_ASCII = re.compile(r"\w+(?:(?:(?<=[a-z])[:.'](?=[a-z])|(?<=\d)[,;.'](?
 """The same rule over ASCII in lower case."""
 
 
+def fold(text: str) -> str:
+    """Lower case, one character for one, as Lucene's LowerCaseFilter and DuckDB's `lower` make it. Python's own looks at what stands around
+    a capital sigma, and makes two characters of a capital I with a dot; no other character differs.
+    """
+    return text.lower() if text.isascii() else text.replace("\u03a3", "\u03c3").replace("\u0130", "i").lower()
+
+
 def words(text: str) -> list[str]:
     """Tokens of one value, in the order in which they are indexed: cut words, gap, whole runs (only where they differ)."""
-    low = text.lower().replace(GAP, " ")
+    low = fold(text).replace(GAP, " ")
     cut = _WORD.findall(low)
     runs = low.split()
     tokens = cut if runs == cut else [*cut, GAP, *runs] if cut else runs
@@ -69,7 +76,7 @@ def standard_words(text: str) -> list[str]:
         found = _STANDARD_ASCII.findall(text.lower())
         return [w for w in found if w.strip("_")] if "_" in text else found
     kept = (w for w in _STANDARD.findall(text) if w.strip("_") != "")
-    return [w[at : at + STANDARD_MAX].lower() for w in kept for at in range(0, len(w), STANDARD_MAX)]
+    return [fold(w[at : at + STANDARD_MAX]) for w in kept for at in range(0, len(w), STANDARD_MAX)]
 
 
 def all_text(record: Mapping[str, Any]) -> str:
@@ -88,7 +95,7 @@ def all_text(record: Mapping[str, Any]) -> str:
         cut = whole.encode().translate(_CUT).decode()
         runs = _SEPARATOR.join([text for text in once if not text.isalnum()]).encode().translate(_BLANKS).decode()
     else:
-        low = whole.lower().replace(GAP, " ")
+        low = fold(whole).replace(GAP, " ")
         cut, runs = _NO_WORD.sub(" ", low), _BLANK.sub(" ", low)
     text = f"{cut}{_SEPARATOR}{runs}".replace(_SEPARATOR, _BETWEEN)
     return f"{text}{_BETWEEN}{long}" if long else text

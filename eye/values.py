@@ -22,6 +22,22 @@ _PARTIAL = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d)(?::(\d\d)(?::(\d\d
 
 def nanoseconds(text: object) -> int | None:
     """An RFC 3339 time as nanoseconds since 1970 UTC, digits below a nanosecond cut off; None if it is none or does not fit 64 bits."""
+    total = _total(text)
+    return total if total is not None and NS_MIN <= total <= NS_MAX else None
+
+
+def held(text: object) -> int | None:
+    """The same as the index holds it: a time before or after what 64 bits hold is the first or last that they do."""
+    total = _total(text)
+    return None if total is None else within(total)
+
+
+def within(total: int) -> int:
+    """Nanoseconds since 1970, brought into 64 bits."""
+    return max(NS_MIN, min(NS_MAX, total))
+
+
+def _total(text: object) -> int | None:
     found = _TIME.fullmatch(text) if isinstance(text, str) else None
     if not found:
         return None
@@ -33,8 +49,7 @@ def nanoseconds(text: object) -> int | None:
     seconds = day.days * 86400 + day.seconds + (1 if s == "60" else 0)
     if sign:
         seconds -= (1 if sign == "+" else -1) * (int(oh) * 3600 + int(om) * 60)
-    total = seconds * 1_000_000_000 + int(((fraction or "0") + "00000000")[:9])
-    return total if NS_MIN <= total <= NS_MAX else None
+    return seconds * 1_000_000_000 + int(((fraction or "0") + "00000000")[:9])
 
 
 def span(text: str) -> tuple[int, int] | None:
@@ -51,8 +66,8 @@ def span(text: str) -> tuple[int, int] | None:
         if fraction:
             first = last = _ns(start) + int(fraction.ljust(9, "0"))
         else:
-            first, last = _ns(start), _ns(_next(start, mo, d, h, mi, s)) - 1
-    except (ValueError, OverflowError):
+            first, last = _ns(start), _last(start, mo, d, h, mi, s)
+    except ValueError:
         return None
     shift = _zone(zone)
     return first - shift, last - shift
@@ -61,6 +76,13 @@ def span(text: str) -> tuple[int, int] | None:
 def _ns(moment: datetime) -> int:
     delta = moment - EPOCH
     return (delta.days * 86400 + delta.seconds) * 1_000_000_000
+
+
+def _last(start: datetime, *parts: str | None) -> int:
+    try:
+        return _ns(_next(start, *parts)) - 1
+    except (ValueError, OverflowError):  # the last day of the year 9999
+        return _ns(datetime.max.replace(tzinfo=UTC))
 
 
 def _next(start: datetime, *parts: str | None) -> datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import ssl
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ def connect(url: str, *, api_key_file: Path | None = None, user: str | None = No
         raise Complaint(f"{url} is no address.", "Write https://host:9200.", WRONG_USE)
     options: dict[str, Any] = {"request_timeout": 60, "retry_on_timeout": False, "max_retries": 0}
     if url.startswith("https://") and ca:
+        _check_authority(ca)
         options["ca_certs"] = str(ca)
     options |= _credentials(api_key_file, user)
     try:
@@ -40,13 +42,23 @@ def connect(url: str, *, api_key_file: Path | None = None, user: str | None = No
     return client
 
 
+def _check_authority(ca: Path) -> None:
+    """Raises Complaint where the file holds no certificate, which the client would lay at the server's door."""
+    try:
+        ssl.create_default_context(cafile=ca)
+    except OSError as e:  # SSLError is one
+        why = "no certificate is in it" if isinstance(e, ssl.SSLError) else e.strerror
+        raise Complaint(f"{ca} does not read: {why}.", "Give --ca the certificate of the authority, as PEM.", WRONG_USE) from e
+
+
 def _credentials(api_key_file: Path | None, user: str | None) -> dict[str, Any]:
     key = os.environ.get("ESCADRE_ES_API_KEY", "")
     if api_key_file:
         try:
             key = api_key_file.read_text(encoding="utf-8").strip()
-        except OSError as e:
-            raise Complaint(f"{api_key_file} does not read: {e.strerror}.", "Give a file with the API key in it.", WRONG_USE) from e
+        except (OSError, ValueError) as e:
+            why = e.strerror if isinstance(e, OSError) else "it is no text"
+            raise Complaint(f"{api_key_file} does not read: {why}.", "Give a file with the API key in it.", WRONG_USE) from e
     if key and not user:
         name, colon, secret = key.partition(":")
         return {"api_key": (name, secret) if colon else key}

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,17 +22,20 @@ import orjson
 from elasticsearch import ApiError, Elasticsearch, TransportError
 
 from commodore.schema import Field, registry
-from eye.case import lines, open_case, sources
+from eye.case import open_case, records, sources
 from eye.elastic.templates import IGNORE_ABOVE, template
 from eye.tokens import all_tokens
-from eye.values import ES_NS_MIN, address, nanoseconds
-from scout.console import COULD_NOT, Complaint, duration, plural
+from eye.values import ES_NS_MIN, address, leaves, nanoseconds
+from scout.console import COULD_NOT, WRONG_USE, Complaint, duration, escape, plural
 
 CHUNK_BYTES = 4_000_000
 """Bytes of documents in one request: what a server takes best (5 to 15 MB is its own advice) against what is held here."""
 THREADS = 3
 """Requests under way at a time."""
 TRIES = 8
+RIGHTS = (
+    "It needs the cluster right manage_index_templates, and create_index, create_doc, read, maintenance, view_index_metadata on escadre-*."
+)
 BUSY = (429, 502, 503, 504)
 Progress = Callable[[str, int], None]
 
@@ -46,11 +50,13 @@ class Loaded:
     misfit: int = 0
     """values that are not of their registered type: absent, kept in the case"""
     long_values: int = 0
-    """keyword values over 8,191 characters: found by words, not by their field"""
+    """values over 8,191 characters of keywords and free-form objects: found by words, not by their field"""
     retries: int = 0
     lacking: str = ""
     """what the server does not have, and what follows from it"""
     refused_file: str = ""
+    unlisted: str = ""
+    """why refused documents could not be listed, with one of them"""
     seconds: float = 0.0
 
     @property
@@ -73,14 +79,17 @@ def load(path: str | Path, client: Elasticsearch, *, name: str = "", progress: P
     """Load a case. Raises Complaint where the server cannot be used; otherwise see `Loaded.whole`."""
     case, started, done = open_case(path), time.monotonic(), Loaded()
     title = name or case.resolve().name
-    (case / "index").mkdir(exist_ok=True)
     refused = case / "index" / "refused.jsonl"
-    refused.unlink(missing_ok=True)
+    with suppress(OSError):  # a case that may only be read is loaded too: it can have no such file
+        refused.unlink(missing_ok=True)
     loader = _Loader(client, done, refused, progress)
     try:
         with ThreadPoolExecutor(THREADS) as pool:
-            for family, files in _families(case).items():
-                index = index_name(title, family)
+            families = {index_name(title, family): (family, files) for family, files in _families(case).items()}
+            mine = sorted({source.collection for source in sources(case)})
+            for index in families:
+                _refuse_others(client, index, mine)
+            for index, (family, files) in families.items():
                 loader.prepare(index, title, family)
                 for dataset, file in files:
                     loader.file(pool, index, dataset, file)
@@ -88,10 +97,26 @@ def load(path: str | Path, client: Elasticsearch, *, name: str = "", progress: P
             client.indices.refresh(index=index)
             done.indices[index]["counted"] = int(client.count(index=index)["count"])
     except (ApiError, TransportError) as e:
+        if isinstance(e, ApiError) and e.status_code in (401, 403):
+            raise Complaint(f"this account may not load ({e.status_code}).", RIGHTS, COULD_NOT) from e
         raise Complaint(f"Elasticsearch gave up: {reason(e)}.", "Load again: what is there already is kept.", COULD_NOT) from e
-    done.refused_file = str(refused) if refused.exists() else ""
+    done.refused_file = str(refused) if loader.listed else ""
     done.seconds = time.monotonic() - started
     return done
+
+
+def _refuse_others(client: Elasticsearch, index: str, mine: list[str]) -> None:
+    """Raises Complaint where an index of that name holds records of another case: one index per case and family."""
+    others = {"bool": {"filter": {"exists": {"field": "escadre.collection"}}, "must_not": {"terms": {"escadre.collection": mine}}}}
+    if not client.indices.exists(index=index):
+        return
+    client.indices.refresh(index=index)
+    if n := int(client.count(index=index, query=others)["count"]):
+        raise Complaint(
+            f"{index} holds {plural(n, 'record')} of collections that this case does not have.",
+            "Give this case another --name, or delete that index if it was an older state of this case.",
+            WRONG_USE,
+        )
 
 
 def reason(error: ApiError | TransportError) -> str:
@@ -108,8 +133,8 @@ def _families(case: Path) -> dict[str, list[tuple[str, Path]]]:
     """Family → (dataset, file). A dataset whose first record is a state goes to `state`."""
     result: dict[str, list[tuple[str, Path]]] = {}
     for source in sources(case):
-        first = next(lines(source.path), b"{}")
-        family = "state" if orjson.loads(first).get("event.kind") == "state" else "logs"
+        _, first = next(records(source.path), (b"", {}))
+        family = "state" if first.get("event.kind") == "state" else "logs"
         result.setdefault(family, []).append((source.dataset, source.path))
     if (case / "findings.jsonl.zst").exists():
         result["finding"] = [("finding", case / "findings.jsonl.zst")]
@@ -123,6 +148,7 @@ class _Loader:
     refused: Path
     progress: Progress | None
     lock: threading.Lock = field(default_factory=threading.Lock)
+    listed: bool = False
 
     def prepare(self, index: str, title: str, family: str) -> None:
         """Template and index. A server that refuses the shipped template for want of a tokenizer gets the other one, and that is told."""
@@ -158,14 +184,13 @@ class _Loader:
     def _chunks(self, path: Path) -> Iterator[list[tuple[str, bytes]]]:
         chunk: list[tuple[str, bytes]] = []
         size = 0
-        for line in lines(path):
-            record = orjson.loads(line)
+        for _, record in records(path):
             body = orjson.dumps(document(record, self.done))
-            chunk.append((str(record.get("escadre.id")), body))
-            size += len(body)
-            if size >= CHUNK_BYTES:
+            if chunk and size + len(body) > CHUNK_BYTES:  # a very large one goes alone: what it is refused for falls on no other
                 yield chunk
                 chunk, size = [], 0
+            chunk.append((str(record.get("escadre.id")), body))
+            size += len(body)
         if chunk:
             yield chunk
 
@@ -221,9 +246,16 @@ class _Loader:
         yield from self._again(index, chunk[middle:], counts, last=last)
 
     def _refuse(self, index: str, counts: dict[str, int], key: str, error: Any, document: bytes) -> None:
-        with self.lock, self.refused.open("ab") as file:
+        line = orjson.dumps({"index": index, "id": key, "error": error, "document": document.decode("utf-8", "replace")}) + b"\n"
+        with self.lock:
             counts["refused"] += 1
-            file.write(orjson.dumps({"index": index, "id": key, "error": error, "document": document.decode("utf-8", "replace")}) + b"\n")
+            try:
+                self.refused.parent.mkdir(exist_ok=True)
+                with self.refused.open("ab") as file:
+                    file.write(line)
+                self.listed = True
+            except OSError as e:
+                self.done.unlisted = f"{self.refused}: {e.strerror or e}; the last was {key}: {line[:300].decode('utf-8', 'replace')}"
 
 
 def _finished(waiting: set[Future[None]]) -> set[Future[None]]:
@@ -260,7 +292,10 @@ def _fit(found: Field, value: Any, done: Loaded, raw: dict[str, Any]) -> Any:
         ns = nanoseconds(value)
         if ns is None or ns < ES_NS_MIN:
             done.out_of_range += 1
-            raw.setdefault(found.name, value)
+            if found.many:
+                raw.setdefault(found.name, []).append(value)
+            else:
+                raw[found.name] = value
             return None
         return value
     fits = {
@@ -275,6 +310,8 @@ def _fit(found: Field, value: Any, done: Loaded, raw: dict[str, Any]) -> Any:
         return None
     if found.type == "keyword" and isinstance(value, str) and len(value) > IGNORE_ABOVE:
         done.long_values += 1
+    if found.type == "flattened":
+        done.long_values += sum(len(leaf.partition("\0")[2]) > IGNORE_ABOVE for leaf in leaves(value))
     return value
 
 
@@ -298,6 +335,8 @@ def report(done: Loaded) -> list[str]:
             lines_.append(f"  {plural(n, 'value')} {words}")
     if done.lacking:
         lines_.append(f"  the server has {done.lacking}")
+    if done.unlisted:
+        lines_.append(f"  refused documents could not be listed in {escape(done.unlisted)}")
     if done.refused_file:
         lines_.append(f"  refused documents and reasons: {done.refused_file}")
     return lines_

@@ -19,6 +19,8 @@ from commodore.schema import Field, registry
 
 IGNORE_ABOVE = 8191
 GENERATED = Path(__file__).resolve().parent / "generated"
+DATE_FORMAT = "strict_date_optional_time_nanos||strict_date_optional_time||epoch_millis"
+"""What a date may look like: the first form alone, the default, refuses an hour or a minute (`2026-10-31T19:22`)."""
 QUERY_OPTIONS = {"default_field": "escadre.all", "quote_field_suffix": ".phrase", "analyze_wildcard": True}
 """Parameters of `query_string` under which a query means the same as in the embedded engine."""
 
@@ -46,7 +48,7 @@ def mapping(field: Field, phrase_analyzer: str) -> dict[str, Any]:
         "long": {"type": "long"},
         "double": {"type": "double"},
         "boolean": {"type": "boolean"},
-        "date": {"type": "date_nanos"},
+        "date": {"type": "date_nanos", "format": DATE_FORMAT},
         "ip": {"type": "ip"},
         "flattened": {"type": "flattened", "ignore_above": IGNORE_ABOVE, "depth_limit": 20},
     }

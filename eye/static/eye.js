@@ -21,7 +21,7 @@
 
   /* --- rows --- */
   let current = -1, cell = -1;
-  const rows = () => $$("#grid tbody tr:not(.g)");
+  const rows = () => $$("#grid tbody:not(.shut) tr:not(.g)");
   const shownCells = (row) => $$("td", row).filter((td) => td.offsetParent !== null && td.querySelector(".v, time"));
   const selected = () => rows().findIndex((row) => row.getAttribute("aria-selected") === "true");
   const mark = (n, { quiet = false } = {}) => {
@@ -69,7 +69,7 @@
     return cells[Math.min(cell, cells.length - 1)] || null;
   };
   const filter = (kind) => {
-    const hovered = $$(".kv tr:hover, .facet li:hover, #grid td:hover").pop();
+    const hovered = $$(".kv tr:hover, .facet li:hover, #grid td:hover, .facet li:focus-within").pop();
     const place = valueCell()?.querySelector("." + kind) ? valueCell() : hovered;
     $("." + kind, place || document.createElement("i"))?.click();
   };
@@ -81,6 +81,12 @@
       mark(current, { quiet: true });
       if (event.target.closest("a.open")) rows().forEach((o) => o.setAttribute("aria-selected", o === row ? "true" : "false"));
       else if (!event.target.closest("a")) open();
+    }
+    const fold = event.target.closest?.(".fold");
+    if (fold) {
+      const shut = fold.closest("tbody").classList.toggle("shut");
+      fold.setAttribute("aria-expanded", shut ? "false" : "true");
+      current = -1;
     }
     const tab = event.target.closest?.("[role=tab]");
     if (tab) chooseTab(tab);
@@ -107,7 +113,34 @@
     localStorage.setItem("eye-theme", root.dataset.theme);
   };
 
-  const copy = (text) => navigator.clipboard?.writeText(text).catch(() => {});
+  const say = (text) => { const place = $("#said"); if (place) place.textContent = text; };
+  const copy = (text, what) => navigator.clipboard?.writeText(text).then(() => say(what + " copied"), () => say("the browser does not let " + what.toLowerCase() + " be copied"));
+  /* a value as it stands in the evidence, not as it is shown: labels and cut ends are for the eye */
+  const copyValue = async () => {
+    const place = $$(".kv tr:hover, .facet li:hover").pop() || valueCell() || $$("#grid td:hover").pop();
+    if (!place) return;
+    const link = $(".fin", place), time = $("time", place);
+    if (link) {
+      const clause = new URL(link.href).searchParams.getAll("f").pop();
+      return copy(clause.slice(clause.indexOf(':"') + 2, -1).replace(/\\(["\\])/g, "$1"), "Value");
+    }
+    if (time) return copy(time.dateTime, "Time");
+    const row = place.closest("[data-row]")?.dataset.row, name = place.dataset.name || $("th[scope=row]", place)?.textContent;
+    const answer = row && name ? await fetch("/record?row=" + row).catch(() => null) : null;
+    const value = answer?.ok ? (await answer.json())[name] : undefined;
+    return typeof value === "string" ? copy(value, "Value") : say("this value is not copied: see JSON, whole record");
+  };
+
+  /* a time range is written into the query, its beginning selected for typing over */
+  const timeRange = () => {
+    const input = $("#q"), clause = $("#range")?.dataset.clause;
+    if (!clause) return;
+    const asked = input.value.trim();
+    if (!/@timestamp:\[/.test(asked)) input.value = !asked ? clause : /\s/.test(asked) ? `(${asked}) AND ${clause}` : `${asked} AND ${clause}`;
+    input.focus();
+    const found = /@timestamp:\[(\S+)/.exec(input.value);
+    input.setSelectionRange(found.index + 12, found.index + 12 + found[1].length);
+  };
 
   /* --- keyboard --- */
   let pending = "";
@@ -120,6 +153,7 @@
     switch (key) {
       case "g": pending = "g"; setTimeout(() => { pending = ""; }, 1500); break;
       case "/": $("#q").focus(); $("#q").select(); break;
+      case "t": timeRange(); break;
       case "j": step(1); break;
       case "k": step(-1); break;
       case "Enter": open(); break;
@@ -129,8 +163,8 @@
       case "End": mark(rows().length - 1); break;
       case "f": filter("fin"); break;
       case "x": filter("fout"); break;
-      case "y": { const td = valueCell(); if (td) copy((td.querySelector(".v") || td).textContent); break; }
-      case "c": copy(location.href); break;
+      case "y": copyValue(); break;
+      case "c": copy(location.href, "Link"); break;
       case "n": go($("#record.open")?.dataset.neighbours); break;
       case "[": history.back(); break;
       case "]": history.forward(); break;

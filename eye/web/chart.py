@@ -143,10 +143,10 @@ def stamp(ns: int) -> str:
     return f"{t.day} {_MONTHS[t.month - 1]} {t.year} {t:%H:%M}" + (f":{t:%S}" if t.second else "")
 
 
-def short_range(low: int, high: int) -> str:
-    """`31 Oct 18:00 – 1 Nov 00:00`, with the year where the two differ or it is asked for by distance."""
+def short_range(low: int, high: int, among: Iterable[int | None] = ()) -> str:
+    """`31 Oct 18:00 – 1 Nov 00:00`, with the year where it, or the times `among` which the range lies, are of more than one year."""
     a, b = moment(low), moment(high)
-    years = a.year != b.year
+    years = len({moment(at).year for at in (low, high, *among) if at is not None}) > 1
     seconds = high - low < 600 * SECOND
 
     def one(t: datetime) -> str:

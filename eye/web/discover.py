@@ -14,7 +14,8 @@ from commodore.schema import registry
 from eye.columns import ROW
 from eye.lucene import ALL_FORMS, QueryComplaint, parse
 from eye.store import Asked, Store
-from eye.values import nanoseconds
+from eye.tokens import fold
+from eye.values import isotime, nanoseconds
 from eye.web import chart, show
 from eye.web.findings import Findings
 from eye.web.state import PAGE, State, Window
@@ -76,12 +77,12 @@ def answer(store: Store, state: State, found: Findings) -> Answer:
     if low is not None and high is not None:
         shown = state.zoom or Window(low, high + 1)
         start, width, n = chart.bucket(shown.start, shown.end - 1)
-        counts = {b: c for b, c in store.histogram(base, start, width).items() if 0 <= b < n}
+        counts = store.histogram(base, start, width, n)
         timed = sum(counts.values())
         drawn = chart.draw(counts, start, width, n, state.brush, found.moments)
     facets = []
-    for name in FACETS:
-        values, different = store.facet(hits, name)
+    for name in dict.fromkeys([*({state.facet} & set(facetable(store))), *FACETS]):
+        values, different = store.facet(hits, name, 30 if name == state.facet else 6)
         if values:
             facets.append((name, tuple(values), different))
     marks = show.marks([parse(text) for text in (state.query, *state.active()) if text])
@@ -90,11 +91,17 @@ def answer(store: Store, state: State, found: Findings) -> Answer:
     )
 
 
+def facetable(store: Store) -> list[str]:
+    """Fields that some record has and whose values can be counted."""
+    known = registry()
+    return sorted(name for name in store.columns if known[name].type in ("keyword", "long", "boolean", "ip"))
+
+
 def view(store: Store, state: State, answer: Answer, found: Findings) -> dict[str, Any]:
     """Everything that the template of the page needs."""
     start = min(state.start, max(0, (answer.in_brush - 1) // PAGE * PAGE))
     records = store.rows(answer.hits, start, PAGE, descending=state.descending)
-    rows = [_row(record, n, found) for n, record in enumerate(records, start)]
+    rows = [_row(record, n, state, found) for n, record in enumerate(records, start)]
     opened = drawer(store, state, answer, found) if state.open is not None else None
     return {
         "answer": answer,
@@ -107,12 +114,20 @@ def view(store: Store, state: State, answer: Answer, found: Findings) -> dict[st
         "previous": state.url(start=max(0, start - PAGE), open=None) if start else "",
         "columns": COLUMNS,
         "next": state.url(start=start + PAGE, open=None) if start + len(rows) < answer.in_brush else "",
+        "fields": facetable(store),
         "facets": [_facet(state, *facet) for facet in answer.facets],
         "nothing": nothing(store, state) if not answer.in_brush else [],
         "range": chart.short_range(answer.low, answer.high) if answer.low is not None and answer.high is not None else "no time",
+        "range_clause": _range_clause(state, answer),
         "searched": store.records,
-        "brush_text": chart.short_range(state.brush.start, state.brush.end) if state.brush else "",
+        "brush_text": chart.short_range(state.brush.start, state.brush.end, (answer.low, answer.high)) if state.brush else "",
     }
+
+
+def _range_clause(state: State, answer: Answer) -> str:
+    """The time range that is shown, as a clause that a person edits: to the minute, the end included."""
+    low, high = (state.brush.start, state.brush.end - 1) if state.brush else (answer.low, answer.high)
+    return f"@timestamp:[{isotime(low, 0)[:16]} TO {isotime(high, 0)[:16]}]" if low is not None and high is not None else ""
 
 
 def _facet(state: State, name: str, values: tuple[tuple[str, int], ...], different: int) -> dict[str, Any]:
@@ -130,12 +145,18 @@ def _facet(state: State, name: str, values: tuple[tuple[str, int], ...], differe
     return {"name": name, "values": items, "different": different}
 
 
-def _row(record: dict[str, Any], n: int, found: Findings) -> dict[str, Any]:
+def _cell(name: str, value: Any, css: str, state: State) -> dict[str, Any]:
+    text = None if value is None else str(value)
+    into, out = ("", "") if text is None else (state.with_filter(name, text), state.with_filter(name, text, out=True))
+    return {"name": name, "value": text, "in": into, "out": out, "css": css}
+
+
+def _row(record: dict[str, Any], n: int, state: State, found: Findings) -> dict[str, Any]:
     return {
         "row": record[ROW],
         "n": n,
         "time": record.get("@timestamp"),
-        "cells": [(name, record.get(name), css) for name, css in COLUMNS],
+        "cells": [_cell(name, record.get(name), css, state) for name, css in COLUMNS],
         "message": record.get("message") or "",
         "severity": found.severity_of(record.get("escadre.id")),
     }
@@ -173,13 +194,13 @@ def problem(state: State, complaint: Complaint) -> dict[str, Any]:
 def nothing(store: Store, state: State) -> list[dict[str, Any]]:
     """What to try where nothing was found: the query without the brush, and without each filter."""
     tries: list[tuple[str, str, str, tuple[str, ...]]] = []
-    active = state.active()
+    active, shown = state.active(), pills(state)
     if state.brush:
         tries.append(("without the time range", "", state.url(brush=None), active))
     for n, text in enumerate(state.filters):
         if not text.startswith("~"):
             extra = (state.brush.query(),) if state.brush else ()
-            tries.append(("without", text, state.without(n), (*(f for f in active if f != text), *extra)))
+            tries.append(("without", shown[n]["text"], state.without(n), (*(f for f in active if f != text), *extra)))
     result = []
     for words, what, url, filters in tries[:6]:
         n, _, _ = store.count(store.ask(state.query, filters))
@@ -235,7 +256,7 @@ def neighbours(record: dict[str, Any], _state: State) -> str:
     five = 300 * chart.SECOND
     start = State(brush=Window((at - five) // chart.SECOND * chart.SECOND, (at + five) // chart.SECOND * chart.SECOND + chart.SECOND))
     zoomed = Window(at - 12 * five, at + 12 * five)
-    return State(brush=start.brush, zoom=zoomed).with_filter("host.name", str(record["host.name"])).replace("?", "?", 1)
+    return State(brush=start.brush, zoom=zoomed).with_filter("host.name", str(record["host.name"]))
 
 
 def groups(record: dict[str, Any], state: State) -> list[tuple[str, list[dict[str, Any]]]]:
@@ -263,7 +284,7 @@ def _leaves(name: str, value: Any) -> list[tuple[str, Any]]:
 
 def _field(name: str, value: Any, state: State) -> dict[str, Any]:
     text = "–" if value is None else "true" if value is True else "false" if value is False else str(value)
-    can = value is not None and text not in ("[]", "{}") and len(text) <= 2000
+    can = value is not None and text not in ("[]", "{}")
     return {
         "name": name,
         "text": text,
@@ -272,13 +293,13 @@ def _field(name: str, value: Any, state: State) -> dict[str, Any]:
     }
 
 
-def when(text: str | None, *, year: bool = True) -> Markup:
-    """A time in a table: the date dimmed, milliseconds."""
+def when(text: str | None, *, year: bool = True, fine: bool = True) -> Markup:
+    """A time in a table: the date dimmed, with or without its year and the milliseconds."""
     if not text:
         return Markup('<span class="dim">–</span>')
     date, _, rest = text.rstrip("Z").partition("T")
     clock, _, fraction = rest.partition(".")
-    shown = clock + (f".{(fraction + '000')[:3]}" if year else "")
+    shown = clock + (f".{(fraction + '000')[:3]}" if fine else "")
     return Markup('<time datetime="{}" title="{} UTC"><span class="d">{} </span>{}</time>').format(
         show.plain(text), show.plain(text), show.evidence(date if year else date[5:]), show.evidence(shown)
     )
@@ -288,13 +309,13 @@ def completion(store: Store, word: str) -> dict[str, Any]:
     """Fields that begin like the word, or values of `field:begin`."""
     name, colon, begin = word.partition(":")
     known = registry()
-    if colon and name in store.columns and known[name].type in ("keyword", "long", "boolean", "ip"):
-        values, different = store.facet(store.ask(""), name, 400)
-        low = begin.strip('"').lower()
+    if colon and name in facetable(store):
+        low = fold(begin.strip('"'))
+        values, different = store.facet(store.ask(""), name, 400, low)
         return {
             "title": f"Values of {name}",
             "fields": [],
-            "values": [(v, n) for v, n in values if v.lower().startswith(low)][:10],
+            "values": [(v, n) for v, n in values if fold(v).startswith(low)][:10],
             "different": different,
         }
     low = word.lower()

@@ -14,6 +14,7 @@ from eye.columns import ROW
 from eye.store import Store
 from eye.values import nanoseconds
 from eye.web import target
+from eye.web.chart import moment
 from eye.web.state import State, clause
 
 GROUPINGS = (("host", "Host"), ("technique", "Technique"), ("rule", "Rule"), ("none", "None"))
@@ -38,6 +39,8 @@ class Findings:
             at = nanoseconds(finding.get("escadre.first") or finding.get("@timestamp"))
             if at is not None:
                 self.moments.append((at, level(finding), title(finding)))
+        self.years = len({moment(at).year for at, _, _ in self.moments}) > 1
+        """Whether a time without its year could be taken for another"""
 
     def severity_of(self, record: str | None) -> str:
         """The highest severity of the findings that cite a record, or ''."""
@@ -115,6 +118,7 @@ def view(store: Store, found: Findings, parameters: QueryParams) -> dict[str, An
         "url": url,
         "group": grouping,
         "chosen": chosen,
+        "years": found.years,
         "detail": detail(store, shown[place][0], place, len(shown)) if place is not None else None,
     }
 

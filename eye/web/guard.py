@@ -53,7 +53,7 @@ class Guard:
     def _comes_from_here(self, scope: Scope, headers: dict[str, str]) -> bool:
         if scope["method"] not in ("GET", "HEAD") or headers.get("host", "") not in self.hosts:
             return False
-        if headers.get("sec-fetch-site", "none") == "cross-site":
+        if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):  # another port of this machine is of the same site
             return False
         origin = headers.get("origin")
         return origin is None or (urlsplit(origin).scheme == "http" and urlsplit(origin).netloc in self.hosts)

@@ -18,6 +18,8 @@ from eye.web.pages import Pages
 from scout.console import COULD_NOT, Complaint
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
+PATIENCE = 10.0
+"""Seconds after which a question of the page is stopped."""
 
 
 def application(store: Store, token: str, port: int) -> Guard:
@@ -28,6 +30,7 @@ def application(store: Store, token: str, port: int) -> Guard:
         Route("/discover", pages.discover),
         Route("/drawer", pages.drawer),
         Route("/complete", pages.complete),
+        Route("/record", pages.record),
         Route("/findings", pages.findings),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
@@ -45,7 +48,7 @@ def serve(path: str | Path, port: int = 0) -> None:
             raise Complaint(
                 f"port {port} on 127.0.0.1 cannot be had: {e.strerror or e}.", "Give another --port, or none to take a free one.", COULD_NOT
             ) from e
-        store, token = Store(path), secrets.token_urlsafe(24)
+        store, token = Store(path, seconds=PATIENCE), secrets.token_urlsafe(24)
         number = listening.getsockname()[1]
         try:
             config = uvicorn.Config(

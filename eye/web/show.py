@@ -44,7 +44,16 @@ def evidence(value: Any, marks: re.Pattern[str] | None = None, longest: int = LO
     pieces.append(_visible(cut[at:]))
     if len(text) > longest:
         pieces.append(Markup(' <span class="aside">{} of {} characters shown</span>').format(f"{longest:,}", f"{len(text):,}"))
-    return Markup("").join(pieces)
+    shown = Markup("").join(pieces)
+    right = not cut.isascii() and any(unicodedata.bidirectional(c) in ("R", "AL") for c in cut)
+    return Markup("<bdi>{}</bdi>").format(shown) if right else shown  # or it would turn round what stands beside it
+
+
+def whole(value: Any, marks: re.Pattern[str] | None = None, longest: int = LONGEST) -> Markup:
+    """A value that stands alone, so that nothing would be seen of one without characters, or with blanks only."""
+    if isinstance(value, str) and not value.strip(" "):
+        return Markup('<span class="ctl">{}</span>').format(f"{len(value):,} × blank" if value else "empty")
+    return evidence(value, marks, longest)
 
 
 def _visible(text: str) -> Markup:

@@ -14,6 +14,8 @@ from eye.values import isotime, nanoseconds
 
 PAGE = 100
 MAX_FILTERS = 40
+LONGEST_VALUE = 2000
+"""Longest value, in characters, that an address filters by: servers and browsers cut or refuse longer addresses."""
 
 
 def quoted(value: str) -> str:
@@ -59,6 +61,8 @@ class State:
     descending: bool = False
     start: int = 0
     open: int | None = None
+    facet: str = ""
+    """A field whose values are shown before those of the usual ones"""
 
     def active(self) -> tuple[str, ...]:
         """Filters that are on."""
@@ -73,6 +77,7 @@ class State:
         pairs += [("f", f) for f in new.filters]
         pairs += [(key, w.text()) for key, w in (("t", new.brush), ("z", new.zoom)) if w]
         pairs += [("sort", "-")] if new.descending else []
+        pairs += [("facet", new.facet)] if new.facet else []
         pairs += [("from", str(new.start))] if new.start else []
         pairs += [("open", str(new.open))] if new.open is not None else []
         return "/discover" + (f"?{urlencode(pairs)}" if pairs else "")
@@ -81,10 +86,12 @@ class State:
         """What the query form carries along: everything but the query, page and open record."""
         pairs = [("f", f) for f in self.filters]
         pairs += [(key, w.text()) for key, w in (("t", self.brush), ("z", self.zoom)) if w]
-        return pairs + ([("sort", "-")] if self.descending else [])
+        return pairs + ([("sort", "-")] if self.descending else []) + ([("facet", self.facet)] if self.facet else [])
 
     def with_filter(self, name: str, value: str, *, out: bool = False) -> str:
-        """The address with one more filter."""
+        """The address with one more filter; '' for a value too long for an address."""
+        if len(value) > LONGEST_VALUE:
+            return ""
         new = clause(name, value, out=out)
         kept = tuple(f for f in self.filters if f.lstrip("~") != new)
         return self.url(filters=(*kept, new))
@@ -115,4 +122,5 @@ def read(parameters: QueryParams) -> State:
         descending=parameters.get("sort") == "-",
         start=_number(parameters.get("from"), 2**40) or 0,
         open=_number(parameters.get("open"), 2**63 - 1),
+        facet=parameters.get("facet", "").strip()[:200],
     )

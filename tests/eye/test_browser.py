@@ -374,7 +374,8 @@ def test_only_the_token_opens_and_only_from_here(served):
     assert " style=" not in body and " onclick" not in body and "<style" not in body
     assert get(served.base + "/discover", **good, Host=f"evil.example:{port}")[0] == 403
     assert get(served.base + "/discover", **good, Origin="http://evil.example")[0] == 403
-    assert get(served.base + "/discover", **good, **{"Sec-Fetch-Site": "cross-site"})[0] == 403
+    for other in ("cross-site", "same-site"):
+        assert get(served.base + "/discover", **good, **{"Sec-Fetch-Site": other})[0] == 403
     for trick in ("/static/../cli.py", "/static/%2e%2e/cli.py", "/static//etc/passwd", "/nothing"):
         assert get(served.base + trick, **good)[0] == 404
     for odd in (

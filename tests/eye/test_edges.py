@@ -1,0 +1,217 @@
+"""Values at the edges, in a case written by hand: lower case, empty lists, times beyond 64 bits, negative numbers, very many hits."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import duckdb
+import orjson
+import pytest
+
+from eye import store as stores
+from eye.elastic.connect import connect
+from eye.elastic.load import Loaded, _Loader, document, report
+from eye.index import index
+from eye.lucene import QueryComplaint
+from eye.search import search
+from eye.store import Store
+from scout.console import COULD_NOT, WRONG_USE, Complaint
+from tests.eye.conftest import write_lines
+
+RECORDS = [
+    {"process.command_line": "ΟΔΟΣ.exe /x", "message": "ΟΔΟΣ"},
+    {"process.command_line": "οδοσ", "message": "İstanbul"},
+    {"process.command_line": "İstanbul", "event.category": []},
+    {"file.mtime": "1601-01-01T00:00:00.0000001Z", "event.category": ["file"]},
+    {"file.mtime": "9999-12-31T23:59:59Z", "@timestamp": "9999-12-31T23:59:59Z"},
+    {"file.mtime": "2026-10-31T19:22:03Z", "@timestamp": "1601-01-01T00:00:01Z"},
+    {"process.pid": -5, "@timestamp": "2026-10-31T19:22:03.5Z"},
+    {"process.pid": 7, "@timestamp": "2026-11-01T00:00:00Z"},
+]
+
+
+@pytest.fixture(scope="module")
+def edges(tmp_path_factory):
+    case = tmp_path_factory.mktemp("edges") / "case"
+    write_lines(case / "records" / "x" / "c.jsonl.zst", [{"@timestamp": None, **r, "escadre.id": f"id{n}"} for n, r in enumerate(RECORDS)])
+    return case
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("ΟΔΟΣ", {0, 1}),
+        ("οδοσ", {0, 1}),
+        ("*δοσ*", {0, 1}),
+        ("process.command_line:ΟΔΟΣ*", {0, 1}),
+        ("process.command_line:*ΔΟΣ*", {0, 1}),
+        ("istanbul", {1, 2}),
+        ("process.command_line:*İstan*", {2}),
+        ("message:ISTANBUL", {1}),
+        ("message:οδοσ", {0}),
+        ("_exists_:event.category", {3}),
+        ("event.category:*", {3}),
+        ("event.category:[* TO *]", {3}),
+        ("_exists_:file.mtime", {3, 4, 5}),
+        ("file.mtime:<1970", {3}),
+        ("file.mtime:>2026", {4}),
+        ("file.mtime:>=2300", {4}),
+        ("file.mtime:>2262", {4}),
+        ("file.mtime:9999-12-31", {4}),
+        ("file.mtime:1601", {3}),
+        ("file.mtime:{1700 TO 2100]", {5}),
+        ("NOT @timestamp:*", {0, 1, 2, 3}),
+        ("process.pid:[-10 TO -1]", {6}),
+        ("process.pid:{-5 TO 7]", {7}),
+        ('process.pid:"-5"', {6}),
+        ("@timestamp:[2026-10-31T19:22 TO 2026-10-31T19:22]", {6}),
+    ],
+)
+def test_what_a_query_finds_at_the_edges(edges, query, expected):
+    assert {r["escadre.id"] for r in search(edges, query)} == {f"id{n}" for n in expected}
+
+
+def test_a_sign_before_a_value_says_how_a_negative_number_is_written(edges):
+    with pytest.raises(QueryComplaint) as caught:
+        list(search(edges, "process.pid:-5"))
+    assert '"' in caught.value.do
+    with pytest.raises(QueryComplaint):
+        list(search(edges, "process.pid:1_000"))
+
+
+def test_times_beyond_64_bits_stretch_no_chart_and_stand_in_order(edges):
+    store = Store(edges)
+    asked = store.ask("_exists_:@timestamp")
+    n, low, high = store.count(asked)
+    assert n == 4 and high - low < 10**9 * 86400
+    assert sum(store.histogram(asked, low, 10**9, 10**6).values()) == 2
+    assert [r["escadre.id"] for r in store.rows(asked, 0, 9)] == ["id5", "id6", "id7", "id4"]
+    store.close()
+
+
+def test_all_hits_are_read_in_few_passes_and_in_order(edges, monkeypatch):
+    store = Store(edges)
+    one_pass = list(store.lines(store.ask("*")))
+    passes = []
+    plain = store._run
+    monkeypatch.setattr(store, "_run", lambda *a: passes.append(a) or plain(*a))
+    monkeypatch.setattr(stores, "LINES_AT_ONCE", 3)
+    assert list(store.lines(store.ask("*"))) == one_pass and len(one_pass) == len(RECORDS) and len(passes) == 4
+    store.close()
+
+
+def test_many_hits_are_not_one_pass_per_thousand(tmp_path, monkeypatch):
+    write_lines(tmp_path / "records" / "x" / "c.jsonl.zst", [{"@timestamp": None, "escadre.id": str(n)} for n in range(12_000)])
+    store = Store(tmp_path)
+    passes = []
+    plain = store._run
+    monkeypatch.setattr(store, "_run", lambda *a: passes.append(a) or plain(*a))
+    assert [orjson.loads(line)["escadre.id"] for line in store.lines(store.ask("*"))] == [str(n) for n in range(12_000)]
+    assert len(passes) == 2
+    store.close()
+
+
+def test_every_raw_date_that_elasticsearch_cannot_hold_is_kept():
+    done = Loaded()
+    sent = document({"escadre.times": ["1601-01-01T00:00:00Z", "2020-01-01T00:00:00Z", "9999-12-31T00:00:00Z"]}, done)
+    assert sent["escadre.times"] == ["2020-01-01T00:00:00Z"] and done.out_of_range == 2
+    assert sent["escadre.raw_dates"] == {"escadre.times": ["1601-01-01T00:00:00Z", "9999-12-31T00:00:00Z"]}
+
+
+def test_long_values_of_free_form_objects_are_counted_too():
+    done = Loaded()
+    document({"winlog.event_data": {"a": "x" * 8192, "b": ["y" * 9000, "z"]}, "user.name": "u" * 8191}, done)
+    assert done.long_values == 2
+
+
+def lose_words(parts):
+    for part in parts:
+        (part / "words-0" / "meta.json").unlink()
+
+
+def cut_rows(parts):
+    for file in parts[0].glob("*.parquet"):
+        file.write_bytes(file.read_bytes()[:200])
+
+
+def spoil_rows(parts):
+    for file in parts[0].glob("*.parquet"):
+        whole = file.read_bytes()
+        file.write_bytes(whole[:100] + bytes(300) + whole[400:])
+
+
+@pytest.mark.parametrize("damage", [lose_words, cut_rows, spoil_rows])
+def test_a_damaged_index_is_said_to_be_one_and_never_an_empty_result(edges, tmp_path, damage):
+    index(edges)
+    case = Path(shutil.copytree(edges, tmp_path / "case"))
+    damage(list(case.glob("index/parts/*/*")))
+    with pytest.raises(Complaint) as caught:
+        list(search(case, "οδοσ OR istanbul OR process.pid:7"))
+    assert "does not read" in caught.value.what and "Delete" in caught.value.do and caught.value.code == COULD_NOT
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_an_index_that_may_only_be_read_is_searched(edges):
+    """Tantivy's lock file is a folder here, so that it cannot be opened: as on a file system that may only be read, also for root."""
+    index(edges)
+    for part in edges.glob("index/parts/*/*/words-0"):
+        lock = part / ".tantivy-meta.lock"
+        lock.unlink(missing_ok=True)
+        lock.mkdir()
+    try:
+        assert {r["escadre.id"] for r in search(edges, "οδοσ")} == {"id0", "id1"}
+    finally:
+        for lock in edges.glob("index/parts/*/*/words-0/.tantivy-meta.lock"):
+            lock.rmdir()
+
+
+def test_refused_documents_of_a_case_that_may_only_be_read_are_told(tmp_path):
+    (tmp_path / "index").write_text("no folder")
+    done = Loaded()
+    loader = _Loader(None, done, tmp_path / "index" / "refused.jsonl", None)
+    counts = {"refused": 0}
+    loader._refuse("i", counts, "key", "too long", b"{}")
+    assert counts["refused"] == 1 and "key" in done.unlisted and any("could not be listed" in line for line in report(done))
+
+
+def test_a_very_large_document_goes_alone(tmp_path):
+    sizes = [10, 5_000_000, 10, 10]
+    file = tmp_path / "c.jsonl.zst"
+    write_lines(file, [{"escadre.id": str(n), "message": "x" * size} for n, size in enumerate(sizes)])
+    chunks = [[key for key, _ in chunk] for chunk in _Loader(None, Loaded(), tmp_path / "r", None)._chunks(file)]
+    assert chunks == [["0"], ["1"], ["2", "3"]]
+
+
+def test_files_that_hold_no_key_and_no_certificate_are_named(tmp_path):
+    odd = tmp_path / "odd"
+    odd.write_bytes(b"\xbf\xff\x00")
+    for options in ({"api_key_file": odd}, {"ca": odd}, {"ca": tmp_path / "nothing"}):
+        with pytest.raises(Complaint) as caught:
+            connect("https://127.0.0.1:9", **options)
+        assert "does not read" in caught.value.what and caught.value.code == WRONG_USE
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (RuntimeError, "Query interrupted"),
+        (duckdb.InvalidInputException, "rows failed: KeyboardInterrupt:"),
+        (duckdb.InterruptException, ""),
+    ],
+)
+def test_ctrl_c_within_a_question_is_ctrl_c(edges, kind, said):
+    """These are what DuckDB makes of it, by where it was at work."""
+    store = Store(edges)
+    with pytest.raises(KeyboardInterrupt), store._cursor(store.ask("*")):
+        raise kind(said)
+    store.close()
+
+
+def test_a_question_of_the_page_that_takes_too_long_is_stopped_and_says_so(edges):
+    store = Store(edges, seconds=0.2)
+    with pytest.raises(Complaint) as caught, store._cursor(store.ask("*")) as cursor:
+        cursor.execute("SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b").fetchall()
+    assert "stopped after" in caught.value.what
+    store.close()

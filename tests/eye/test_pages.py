@@ -1,0 +1,188 @@
+"""Pages of cases that grow, that are empty, and whose values are too long for a page or an address; copying, and a narrow window."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+from eye.web import pages
+from tests.conftest import ROOT
+from tests.eye.conftest import Served, write_lines
+from tests.eye.test_browser import Page, get
+
+LONG = "M" * 1_000_000
+
+
+def record(n, **more):
+    return {
+        "@timestamp": f"20{20 + n % 2}-10-31T19:22:{n % 60:02d}.1234567Z",
+        "event.dataset": "evtx",
+        "host.name": f"host{n:04d}",
+        "message": f"message {n}",
+        "escadre.id": f"{n:032x}",
+        **more,
+    }
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory):
+    """Two years, long values, an empty one, one in Arabic, thousands of hosts."""
+    case = tmp_path_factory.mktemp("odd") / "case"
+    special = [record(0, **{"user.name": LONG, "message": LONG}), record(1, **{"user.name": ""}), record(2, **{"user.name": "مرحبا"})]
+    many = [record(n, **{"user.name": LONG[: 5000 + n]}) for n in range(3, 60)] + [record(n) for n in range(60, 3000)]
+    write_lines(case / "records" / "evtx" / "c.jsonl.zst", [*special, *many])
+    found = [
+        {"@timestamp": f"{y}-01-01T00:00:00Z", "message": "f", "rule.id": "r", "escadre.severity": "high", "escadre.id": str(y)}
+        for y in (2020, 2026)
+    ]
+    write_lines(case / "findings.jsonl.zst", found)
+    one = Served(case)
+    yield one
+    one.stop()
+
+
+def cookie(served):
+    return {"Cookie": get(served.line)[1]["set-cookie"].split(";")[0]}
+
+
+def test_values_of_a_megabyte_stand_neither_in_the_page_nor_in_its_addresses(odd):
+    status, _, body = get(odd.base + "/discover", **cookie(odd))
+    assert status == 200 and len(body) < 1_000_000 and "120 of 1,000,000 characters shown" in body
+    status, _, body = get(f"{odd.base}/discover?q=user.name:%22%22", **cookie(odd))
+    assert status == 200 and '<span class="ctl">empty</span>' in body and "<b>1</b> hit" in body
+
+
+def test_a_record_is_given_whole_and_only_with_the_cookie(odd):
+    good = cookie(odd)
+    page = get(odd.base + "/discover", **good)[2]
+    row = page.partition('data-row="')[2].partition('"')[0]
+    assert get(f"{odd.base}/record?row={row}")[0] == 403
+    status, headers, body = get(f"{odd.base}/record?row={row}", **good)
+    assert status == 200 and headers["content-type"] == "application/json" and json.loads(body)["user.name"] == LONG
+    for wrong in ("row=-1", "row=abc", "", "row=99999999999999999999"):
+        assert get(f"{odd.base}/record?{wrong}", **good)[0] == 404
+
+
+def test_the_year_is_shown_where_there_is_more_than_one(odd):
+    good = cookie(odd)
+    assert "31 Oct 2020" in get(odd.base + "/discover?t=2020-10-31T00:00:00Z..2020-11-01T00:00:00Z", **good)[2]
+    assert ">2020-01-01 <" in get(odd.base + "/findings", **good)[2]
+
+
+def test_right_to_left_text_does_not_turn_round_what_stands_beside_it(odd):
+    assert "<bdi>مرحبا</bdi>" in get(odd.base + "/discover?q=host.name:host0002", **cookie(odd))[2]
+
+
+def test_a_rare_value_is_completed_and_any_field_can_be_counted(odd):
+    good = cookie(odd)
+    assert "host2987" in get(odd.base + "/complete?word=host.name:HOST298", **good)[2]
+    body = get(odd.base + "/discover?facet=escadre.id", **good)[2]
+    assert 'data-name="escadre.id"' in body and body.index('data-name="escadre.id"') < body.index('data-name="host.name"')
+    assert "No record of this case has a field" in get(odd.base + "/discover?facet=nope", **good)[2]
+
+
+def test_a_case_without_records_says_so(tmp_path):
+    (tmp_path / "case.json").write_text("{}")
+    one = Served(tmp_path)
+    body = get(one.base + "/discover", **cookie(one))[2]
+    one.stop()
+    assert "This case has no records" in body and "commodore ledger" in body
+
+
+def test_the_page_follows_an_index_that_is_built_meanwhile(tmp_path):
+    def index():
+        subprocess.run([sys.executable, "-m", "eye.cli", "index", str(tmp_path)], cwd=ROOT, check=True, capture_output=True)
+
+    def asked(wanted):
+        end = time.monotonic() + 20
+        while wanted not in (body := get(one.base + "/discover?q=message", **good)[2]):
+            assert time.monotonic() < end, body
+            time.sleep(pages.LOOK / 4)
+
+    file = tmp_path / "records" / "evtx" / "c.jsonl.zst"
+    write_lines(file, [record(n) for n in range(3)])
+    one = Served(tmp_path)
+    try:
+        good = cookie(one)
+        asked("<b>3</b> hits")
+        write_lines(file, [record(n) for n in range(7)])
+        asked("the case has grown")
+        index()
+        asked("<b>7</b> hits")
+        shutil.rmtree(tmp_path / "index")
+        assert get(one.base + "/findings", **good)[0] == 200
+        assert get(one.base + "/discover?q=host0001", **good)[0] == 503
+    finally:
+        one.stop()
+
+
+@pytest.mark.browser
+def test_what_is_copied_is_the_value_and_not_what_is_shown_of_it(browser, odd):
+    one = Page(browser, odd)
+    one.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    keys = one.page.keyboard
+    one.page.goto(odd.base + "/discover?q=host.name:host0000")
+
+    def copied(value):
+        keys.press("y")
+        one.until("document.querySelector('#said').textContent.includes('copied')")
+        assert one.page.evaluate("navigator.clipboard.readText()") == value
+        one.page.evaluate("document.querySelector('#said').textContent = ''")
+
+    keys.press("j")
+    keys.press("ArrowRight")
+    copied("2020-10-31T19:22:00.1234567Z")
+    keys.press("ArrowRight")
+    copied("host0000")
+    for _ in range(2):
+        keys.press("ArrowRight")
+    copied(LONG)
+    one.close()
+
+
+@pytest.mark.browser
+def test_a_narrow_window_shows_one_thing_at_a_time_and_all_of_it(browser, odd):
+    one = Page(browser, odd)
+    one.page.set_viewport_size({"width": 390, "height": 844})
+    assert one.page.locator("#q").bounding_box()["width"] > 120 and not one.page.locator(".facets").is_visible()
+    one.page.locator("#grid tbody tr").nth(2).locator("td").nth(1).click()
+    one.page.wait_for_selector("#record.open .kv")
+    box = one.page.locator("#record").bounding_box()
+    assert box["x"] + box["width"] <= 390 and not one.page.locator("#grid").is_visible()
+    one.page.goto(odd.base + "/findings")
+    for part in ("#grid a.open", ".detail h2"):
+        assert one.page.locator(part).first.bounding_box()["width"] > 60
+    assert one.page.evaluate("document.documentElement.scrollWidth") == 390
+    one.close()
+
+
+@pytest.mark.browser
+def test_a_group_of_findings_is_folded_and_the_keys_pass_over_it(browser, odd):
+    one = Page(browser, odd)
+    one.page.goto(odd.base + "/findings")
+    one.page.locator(".fold").first.click()
+    assert one.page.locator("#grid tbody tr:not(.g):visible").count() == 0
+    assert one.page.locator(".fold").first.get_attribute("aria-expanded") == "false"
+    one.page.locator(".fold").first.click()
+    one.page.keyboard.press("j")
+    one.until("document.querySelector('#grid')?.getAttribute('aria-activedescendant')?.startsWith('f') === true")
+    one.close()
+
+
+@pytest.mark.browser
+def test_a_time_range_is_written_into_the_query(browser, odd):
+    one = Page(browser, odd)
+    one.page.goto(odd.base + "/discover?q=host.name:host0*&t=2020-10-31T19:00:00Z..2020-10-31T20:00:00Z")
+    one.page.keyboard.press("t")
+    assert one.page.input_value("#q") == "host.name:host0* AND @timestamp:[2020-10-31T19:00 TO 2020-10-31T19:59]"
+    one.page.keyboard.type("2019")
+    with one.page.expect_response(lambda r: "/discover" in r.url):
+        one.page.keyboard.press("Enter")
+    one.until("decodeURIComponent(location.search).includes('[2019+TO+2020')")
+    one.page.wait_for_selector(".hits b:not(:text-is('0'))")
+    one.close()
