@@ -20,7 +20,8 @@ from hunter.journal import Journal
 from hunter.mechanisms import Edit, mechanisms
 from hunter.objects import Described, SurpriseError, objects
 from hunter.objects.files import restore_folder_times
-from hunter.plan import Plan, guarded
+from hunter.place import guarded
+from hunter.plan import Plan
 from hunter.run import Run, surprise
 from hunter.state import UnsafeError
 from hunter.tree import Tree
@@ -266,12 +267,15 @@ def _is_back(kind: str, now: Described, before: Described) -> bool:
 def _keys(run: Run, key: Path | None) -> list[Any]:
     if key is not None:  # it opens what the run key opens, also where that was exchanged or broken
         return load_identities(key)
-    if run.vault.run_key.exists():
-        return load_identities(run.vault.run_key)
     if not run.kept:
         return []
-    do = "Give the key of one of the plan's recipients: -i key.txt"
-    raise Complaint("The run key is not there any more (hunter close deletes it).", do)
+    whose = "The key of one of the plan's recipients takes it back"
+    if not run.vault.run_key.exists():
+        raise Complaint("The run key is not there any more (hunter close deletes it).", f"{whose}: {run.undo}")
+    try:
+        return load_identities(run.vault.run_key)
+    except Complaint as e:
+        raise Complaint(f"The run key cannot be used: {e.what}", f"{whose}: {run.undo} -i key.txt") from e
 
 
 def _same_root(run: Run, tree: Tree) -> None:
@@ -348,7 +352,7 @@ def _folder_times(run: Run, tree: Tree) -> None:
 
 
 def close(journal: Path) -> tuple[bool, str]:
-    """Delete the run key. (True where it was there, the command that takes the run back with `-i`)."""
+    """Delete the run key. (True where it was there, the command that takes the run back from now on)."""
     run = read_run(journal)
     if run.unfinished or run.pending:
         raise Complaint("This run is not finished.", f"Complete it with hunter apply, or take it back: {run.undo}")

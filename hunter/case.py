@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import zstandard
 
+from hunter.archived import ArchiveView
 from hunter.state import readable
 from scout.console import WRONG_USE, Complaint
 
 MAX_LINE = 16 << 20
+_BYTE = re.compile(r"\\udc([89a-f][0-9a-f])")
 SEVERITIES = ("informational", "low", "medium", "high", "critical")
 
 
-@dataclass(slots=True)
+@dataclass
 class Collection:
     """One host of the case, as far as a plan needs it."""
 
@@ -32,6 +36,15 @@ class Collection:
     machine_id_sha256: str = ""
     recipients: tuple[str, ...] = ()
     """who the collection's archive was made for; () for plain input"""
+
+    @cached_property
+    def view(self) -> ArchiveView:
+        """What `facts` say of the tree, as the mechanisms read one."""
+        made = ArchiveView()
+        for path, facts in self.facts.items():
+            if facts.get("verdict") not in ("missing", "vanished"):
+                made.add(path, {**facts, "link": _path(str(facts.get("link") or ""))}, None)
+        return made
 
 
 def read(case: Path, severity: str, host: str | None = None) -> list[Collection]:
@@ -52,6 +65,7 @@ def read(case: Path, severity: str, host: str | None = None) -> list[Collection]
         if grade not in SEVERITIES or SEVERITIES.index(grade) < least or not isinstance(finding.get("target"), dict):
             continue
         if host is None or name.lower() == host.lower():
+            finding["target"] = _native(finding["target"])
             found.setdefault(collection, _collection(collection, name, entries.get(collection, {}))).findings.append(finding)
     if host is not None and not found and host.lower() not in {n.lower() for n in names}:
         raise Complaint(f"The case has no findings on a host {host}.", f"It has: {', '.join(sorted(names)) or 'none at all'}.", WRONG_USE)
@@ -65,9 +79,20 @@ def _collection(key: str, name: str, entry: dict[str, Any]) -> Collection:
     return Collection(key, name, bool(entry.get("host_inferred")), recipients=recipients)
 
 
+def _path(text: str) -> str:
+    r"""A path as this system names it: a byte that is no UTF-8 stands in a case as `\udcff`, in Python as a lone surrogate."""
+    return _BYTE.sub(lambda m: chr(0xDC00 + int(m[1], 16)), text)
+
+
+def _native(target: dict[str, Any]) -> dict[str, Any]:
+    files = target.get("payload_files")
+    made = {"path": _path(str(target.get("path")))}
+    return {**target, **made, **({"payload_files": {_path(p): f for p, f in files.items()}} if isinstance(files, dict) else {})}
+
+
 def _facts(case: Path, collections: dict[str, Collection]) -> None:
     """Facts of the targets, of everything in unit folders, and what identifies the host."""
-    wanted = {key: {str(f["target"].get("path")) for f in c.findings} | {"/etc/machine-id"} for key, c in collections.items()}
+    wanted = {key: {f["target"]["path"] for f in c.findings} | {"/etc/machine-id"} for key, c in collections.items()}
     path = case / "members.jsonl"
     if not path.is_file():
         return
@@ -76,7 +101,7 @@ def _facts(case: Path, collections: dict[str, Collection]) -> None:
             collection = collections.get(str(line.get("collection")))
             if collection is None:
                 continue
-            native = str(line.get("path"))
+            native = _path(str(line.get("path")))
             if line.get("root_ino") is not None:
                 collection.root_ino = str(line["root_ino"])
             if native == "/etc/machine-id" and line.get("sha256"):

@@ -7,6 +7,7 @@ from functools import cache
 
 from scout.data import load_data
 
+TARGETS = ("line", "whole")
 STAGES = ("freeze", "cut", "quarantine", "irreversible")
 CLASSES = ("reversible", "compensable", "irreversible")
 
@@ -17,6 +18,8 @@ class Entry:
 
     kind: str
     rows: tuple[str, ...]
+    target: str
+    """`line`: one line or element of a file; `whole`: the object itself"""
     verb: str
     stage: str
     cls: str
@@ -32,8 +35,10 @@ def catalogue() -> dict[str, Entry]:
     """Kind → entry. ValueError where the data is not as it must be."""
     found = {}
     for kind, e in load_data("hunter", "catalogue.yaml").items():
-        entry = Entry(kind, tuple(e["rows"]), e["verb"], e["stage"], e["class"], e["reboot"], e["what"], e["detail"], e["risk"], e["back"])
-        if entry.stage not in STAGES or entry.cls not in CLASSES or entry.reboot not in ("yes", "no"):
-            raise ValueError(f"catalogue.yaml: {kind}: stage, class or reboot is none of the known ones")
+        words = (e["verb"], e["stage"], e["class"], e["reboot"], e["what"], e["detail"], e["risk"], e["back"])
+        entry = Entry(kind, tuple(e["rows"]), e["target"], *words)
+        known = entry.target in TARGETS and entry.stage in STAGES and entry.cls in CLASSES and entry.reboot in ("yes", "no")
+        if not known:
+            raise ValueError(f"catalogue.yaml: {kind}: target, stage, class or reboot is none of the known ones")
         found[kind] = entry
     return found

@@ -107,7 +107,7 @@ def build_app() -> typer.Typer:
                 return DONE if report.ready else COULD_NOT
             outcome = applying.apply(read, plan, tree, known or (), show.ticker(screen, read))
             if isinstance(outcome, checking.Report):
-                show.report(screen, outcome, plan, root, "Refused")
+                show.report(screen, outcome, plan, root, "Refused" if outcome.actions else "Checked")
                 return DONE if outcome.ready else COULD_NOT
             show.applied(screen, outcome)
             return PARTIAL if outcome.unexplained else DONE

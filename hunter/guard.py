@@ -5,13 +5,13 @@ The lists are data (`guard.yaml`). A refusal is overridden by `--i-know` with th
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
+from hunter.logins import Account, accounts, administrators, has_password, key_files
 from hunter.objects.units import unit_of
 from hunter.packages import Owned, owned
 from hunter.plan import Action
@@ -21,8 +21,6 @@ from hunter.tree import View
 from scout.data import load_data
 
 _TOKEN = re.compile(r"\*\*/|\*\*|\*|\{[^{}]*\}|.", re.DOTALL)
-_NO_LOGIN = ("/nologin", "/false", "/sync", "/halt", "/shutdown")
-_KEY_FILES = (".ssh/authorized_keys", ".ssh/authorized_keys2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +80,18 @@ def refusals(view: View, actions: Sequence[Action], known: Sequence[str] = ()) -
     asked = owned(view, [p for a in actions if a.target.line is None for p in (a.target.path, *a.expect)])
     for a in actions:
         reason = _refusal(a, asked)
-        if reason and not {a.target.path, a.target.name} & set(known):
+        if reason and not _answered(a, known):
             found[a.id] = f"{reason}. Only: --i-know {a.target.path}"
         elif asked.unread and a.target.line is None:
             notes[a.id] = f"{'; '.join(asked.unread)}: whether a package owns it is not known"
     return Refusals(found | {k: v for k, v in _last_login(view, actions, known).items() if k not in found}, notes)
 
 
+def _answered(action: Action, known: Sequence[str]) -> bool:
+    return action.target.path in known or (action.kind == "systemd-unit" and action.target.name in known)
+
+
 def _refusal(action: Action, asked: Owned) -> str:
-    if action.target.line is not None:
-        return ""
     if action.kind == "systemd-unit" and not action.target.path.endswith(".conf"):
         for rule in guard().units:
             if rule.pattern.fullmatch(unit_of(action.target.path)):
@@ -100,6 +100,8 @@ def _refusal(action: Action, asked: Owned) -> str:
         for rule in guard().paths:
             if rule.pattern.fullmatch(path):
                 return f"{path}: {rule.why}"
+        if action.target.line is not None:  # a table that a package brought is cleaned line by line
+            continue
         if owner := asked.packages.get(path):
             return f"{path} belongs to the package {owner}: reinstall that, it may be needed"
         if asked.unread and any(pattern.fullmatch(path) for pattern in guard().of_packages):
@@ -108,41 +110,33 @@ def _refusal(action: Action, asked: Owned) -> str:
 
 
 def _last_login(view: View, actions: Sequence[Action], known: Sequence[str]) -> dict[str, str]:
-    """The actions that take the last authorised key where afterwards no account could log in by key or password."""
-    mine = [a for a in actions if a.kind == "authorized-key"]
-    if not mine or {a.target.path for a in mine} & set(known):
+    """The actions after which no administrator, or where none can now, nobody at all, could log in by key or password."""
+    if not any(a.kind in ("authorized-key", "file") for a in actions):
         return {}
+    mine = [a for a in actions if a.kind == "authorized-key"]
     try:
-        if _passwords(view) or any(_keys_left(view, path, mine) for path in _key_files(view)):
+        everybody = accounts(view)
+        files = set(key_files(everybody))
+        mine += [a for a in actions if a.kind == "file" and a.target.path in files]
+        if not mine:
+            return {}
+        chiefs = administrators(view, everybody)
+        who, word = (chiefs, "administrator") if _way_in(view, chiefs, ()) else (everybody, "account")
+        if _way_in(view, who, mine):
             return {}
     except (UnsafeError, OSError) as e:
-        return {a.id: f"it cannot be told whether anybody could still log in ({e}). Only: --i-know {a.target.path}" for a in mine}
-    return {a.id: f"it is the last key: afterwards no account could log in. Only: --i-know {a.target.path}" for a in mine}
+        mine, why = [a for a in mine if not _answered(a, known)], f"it cannot be told whether anybody could still log in ({e})"
+        return {a.id: f"{why}. Only: --i-know {a.target.path}" for a in mine}
+    theirs = set(key_files(who))
+    last = [a for a in mine if a.target.path in theirs] or mine
+    if any(_answered(a, known) for a in last):
+        return {}
+    return {a.id: f"it is the last key: afterwards no {word} could log in. Only: --i-know {a.target.path}" for a in last}
 
 
-def _text(view: View, path: str) -> str:
-    try:
-        return view.read(path).decode(errors="replace")
-    except (FileNotFoundError, NotADirectoryError):
-        return ""
-
-
-def _accounts(view: View) -> list[tuple[str, str]]:
-    """(name, home) of accounts with a login shell."""
-    rows = [line.split(":") for line in _text(view, "/etc/passwd").splitlines()]
-    return [(r[0], r[5]) for r in rows if len(r) >= 7 and not r[6].strip().endswith(_NO_LOGIN)]
-
-
-def _passwords(view: View) -> bool:
-    """True where an account with a login shell has a usable password. Source: shadow(5)."""
-    names = {name for name, _ in _accounts(view)}
-    rows = [line.split(":") for line in _text(view, "/etc/shadow").splitlines()]
-    return any(len(r) > 1 and r[0] in names and len(r[1]) > 3 and r[1][0] not in "!*" for r in rows)
-
-
-def _key_files(view: View) -> list[str]:
-    homes = {home for _, home in _accounts(view) if home.startswith("/")}
-    return [posixpath.join(home, name) for home in sorted(homes) for name in _KEY_FILES]
+def _way_in(view: View, who: Sequence[Account], gone: Sequence[Action]) -> bool:
+    """True where one of these accounts can log in when `gone` is done."""
+    return has_password(view, who) or any(_keys_left(view, path, gone) for path in key_files(who))
 
 
 def _keys_left(view: View, path: str, actions: Sequence[Action]) -> bool:
@@ -152,6 +146,8 @@ def _keys_left(view: View, path: str, actions: Sequence[Action]) -> bool:
         return False
     cuts = []
     for a in actions:
+        if a.target.path == path and a.target.line is None:
+            return False
         if a.target.path == path:
             with suppress(NotFoundError, AmbiguousError):  # it takes nothing out then; `check` tells why
                 cuts += find_line(data, a.target.line or b"", a.target.number)[0]

@@ -12,17 +12,17 @@ import json
 import os
 import posixpath
 import re
-import shlex
-import stat
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from hunter.catalogue import STAGES, catalogue
-from hunter.state import NEEDED, lacking
+from hunter.place import guarded
+from hunter.state import NEEDED, lacking, readable
 from hunter.tree import parts
 from hunter.yaml_text import YamlError, read, scalar, write
 from scout.console import WRONG_USE, Complaint, escape, plural
+from scout.keys import load_recipients
 
 VERSION = "1"
 ATTACK_VERSION = "2026-08"
@@ -31,6 +31,8 @@ STAYS = "collect it (hunter has no expected state) or look at it on the host"
 """what to do about a file that the persistence starts and the plan does not remove"""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _GLOB = re.compile(r"[*?\[\]{}]")
+_TEXTS = ("mechanism", "note", "name", "attack_version", "seal")
+"""what is text wherever it stands in a plan"""
 _FIELDS = {"id", "mechanism", "kind", "target", "expect", "why", "do", "backup", "reboot", "class", "note"}
 _TARGET = {"path", "path_base64", "line", "line_base64", "number", "name"}
 
@@ -101,7 +103,7 @@ class Action:
     @property
     def told(self) -> list[str]:
         """The title in one or two parts: what is done, and to which data or file."""
-        data = (self.target.line or b"").decode(errors="replace").strip()
+        data = (self.target.line or b"").decode(errors="backslashreplace").strip()
         begin, end = (data[:47] + "…", "…" + data[-27:]) if len(data) > 48 else (data, data)
         name = self.target.name or posixpath.basename(self.target.path)
         entry = catalogue()[self.kind]
@@ -192,43 +194,6 @@ def load(path: Path, *, sealed: bool = True) -> Plan:
     return plan
 
 
-def guarded(path: Path) -> None:
-    """Complaint where another than root and the caller may write the plan, its folder, or swap a folder above it."""
-    if os.name == "nt":
-        return
-    real = Path(os.path.realpath(path))
-    mine = {0, os.geteuid()}
-    for place in (real, *real.parents):
-        try:
-            status = place.stat()
-        except OSError as e:
-            raise Complaint(f"{place} cannot be read: {e.strerror}.", "Give the path of a plan.", WRONG_USE) from e
-        loose = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-        if loose == stat.S_IWGRP and _private(status.st_gid, status.st_uid):
-            loose = 0
-        if place not in (real, real.parent) and status.st_mode & stat.S_ISVTX:
-            loose = 0
-        if loose or status.st_uid not in mine:
-            named = shlex.quote(str(place))
-            cure = [f"chown root {named}"] * (status.st_uid not in mine) + [f"chmod go-w {named}"] * bool(loose)
-            raise Complaint(
-                f"{place} can be written by others (mode {stat.S_IMODE(status.st_mode):04o}, owner {status.st_uid}).",
-                f"Make it yours alone: {'; '.join(cure)}. Then read what stands in it before you go on.", WRONG_USE,
-            )
-
-
-def _private(gid: int, owner: int) -> bool:
-    """True where nobody but the owner is in this group (a user's own group, as most distributions make them)."""
-    import grp
-    import pwd
-
-    try:
-        name, group = pwd.getpwuid(owner).pw_name, grp.getgrgid(gid)
-    except KeyError:
-        return False
-    return group.gr_name == name and set(group.gr_mem) <= {name} and {p.pw_uid for p in pwd.getpwall() if p.pw_gid == gid} <= {owner}
-
-
 def _plan(path: Path, node: object) -> Plan:
     if not isinstance(node, dict) or node.get("escadre_plan") != VERSION:
         raise wrong(path, "no plan of this version (escadre_plan: 1)")
@@ -237,16 +202,34 @@ def _plan(path: Path, node: object) -> Plan:
         raise wrong(path, "host, recipients and actions must be there")
     if not all(isinstance(v, str) for v in (*host.values(), *recipients)):
         raise wrong(path, "host and recipients must be text")
-    if not recipients:
-        raise wrong(path, "it has no recipients, so no backup could be encrypted for you")
+    _recipients(path, recipients)
     if extra := set(node) - {"escadre_plan", "host", "attack_version", "recipients", "not_in_plan", "actions", "seal"}:
         raise wrong(path, f"unknown words: {', '.join(sorted(extra))}")
+    _texts(lambda what: wrong(path, what), node)
     if len(actions) > MAX_ACTIONS:
         raise wrong(path, f"{len(actions):,} actions; more than {MAX_ACTIONS:,} nobody can have read", "Cut it into several plans.")
     made = tuple(_action(path, n, a) for n, a in enumerate(actions, 1))
     _consistent(path, made)
     stays = _stays(path, node.get("not_in_plan", []))
-    return Plan(dict(host), tuple(recipients), made, str(node.get("attack_version", "")), str(node.get("seal", "")), stays)
+    return Plan(dict(host), tuple(recipients), made, node.get("attack_version", ""), node.get("seal", ""), stays)
+
+
+def _recipients(path: Path, recipients: list[str]) -> None:
+    if not recipients:
+        raise wrong(path, "it has no recipients, so no backup could be encrypted for you")
+    for text in recipients:
+        if not text.startswith(("age1", "ssh-")):
+            raise wrong(path, f"{escape(text)} is no recipient")
+    try:
+        load_recipients(recipients)
+    except Complaint as e:
+        raise wrong(path, e.what.rstrip(".")) from e
+
+
+def _texts(no: Any, node: dict[str, Any]) -> None:
+    for name in _TEXTS:
+        if not isinstance(node.get(name, ""), str):
+            raise no(f"{name} must be text")
 
 
 def _stays(path: Path, node: object) -> tuple[tuple[str, str], ...]:
@@ -277,21 +260,31 @@ def _action(path: Path, n: int, node: object) -> Action:
     why, expect = node.get("why", []), node.get("expect")
     if not isinstance(why, list) or not all(isinstance(w, str) for w in why):
         raise no("why must be a list of finding ids")
-    made, expected = _target(no, target), _expect(no, expect)
-    return Action(str(node["id"]), str(node.get("mechanism", "")), kind, made, expected, tuple(why), str(node.get("note", "")))
+    _texts(no, node)
+    made, expected = _target(no, target, kind), _expect(no, expect)
+    return Action(str(node["id"]), node.get("mechanism", ""), kind, made, expected, tuple(why), node.get("note", ""))
 
 
-def _target(no: Any, node: dict[str, Any]) -> Target:
+def _target(no: Any, node: dict[str, Any], kind: str) -> Target:
+    _texts(no, node)
     number = node.get("number")
     if number is not None and not (isinstance(number, str) and number.isascii() and number.isdigit() and 0 < int(number) < 10**9):
         raise no("number must be a number from 1")
     path, line = _raw(no, node, "path"), _raw(no, node, "line")
     if path is None:
         raise no("the target has no path")
-    if line is not None and b"\n" in line:
-        raise no("the line has more than one line")
+    if catalogue()[kind].target == "line":
+        if line is None or not line.strip():
+            raise no(f"{kind} takes one line out of a file, and the target does not say which")
+        if b"\n" in line:
+            raise no("the line has more than one line")
+    elif line is not None or number is not None:
+        raise no(f"{kind} takes the whole, not a line of it")
     _plain_path(no, os.fsdecode(path), literal="path_base64" in node)
-    return Target(os.fsdecode(path), line, int(number) if number else None, str(node.get("name", "")))
+    name = node.get("name", "")
+    if name not in ("", readable(posixpath.basename(os.fsdecode(path)))):
+        raise no(f"the name {escape(name)} is not that of its path")
+    return Target(os.fsdecode(path), line, int(number) if number else None, name)
 
 
 def _raw(no: Any, node: dict[str, Any], name: str) -> bytes | None:
@@ -323,6 +316,9 @@ def _expect(no: Any, node: object) -> dict[str, dict[str, Any]]:
     for facts in node:
         if not isinstance(facts, dict) or set(facts) - allowed:
             raise no("expect has an unknown word")
+        for name, value in facts.items():
+            if not _shaped(name, value):
+                raise no(f"expect: {name} is not of the form that `hunter plan` writes")
         raw = _raw(no, facts, "path")
         path = os.fsdecode(raw or b"")
         _plain_path(no, path, literal="path_base64" in facts)
@@ -330,6 +326,14 @@ def _expect(no: Any, node: object) -> dict[str, dict[str, Any]]:
             raise no(f"expect names {escape(path)} twice")
         found[path] = {k: v for k, v in facts.items() if k not in ("path", "path_base64")}
     return found
+
+
+def _shaped(name: str, value: object) -> bool:
+    if name == "xattrs":
+        return isinstance(value, dict) and all(isinstance(v, str) for v in value.values())
+    if name == "mounts":
+        return isinstance(value, list) and all(isinstance(v, str) for v in value)
+    return isinstance(value, str)
 
 
 def _consistent(path: Path, actions: tuple[Action, ...]) -> None:

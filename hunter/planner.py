@@ -12,14 +12,14 @@ from typing import Any
 from hunter.case import Collection, plain
 from hunter.catalogue import STAGES, catalogue
 from hunter.guard import guard
+from hunter.mechanisms.systemd_unit import belongings
 from hunter.objects.units import one_path
 from hunter.plan import Action, Plan, Target
 from hunter.state import expectation_of
+from hunter.surgery import ELEMENT
 from hunter.tree import parts
 
-_LINE_KINDS = ("cron-entry", "authorized-key")
 _ELEMENT_KINDS = ("ld-so-preload",)
-_LINKS = (".wants/", ".requires/", ".upholds/")
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\|HK(?:LM|U|CU|CR|EY_\w+)(?:\\|\Z)")
 """a native path of Windows: drive, share or registry key"""
 
@@ -88,42 +88,37 @@ def _wanted(finding: dict[str, Any], collection: Collection) -> _Wanted | str:
     except ValueError as e:
         return f"{path}: {e}"
     line, number = None, None
-    if kind in _LINE_KINDS or kind in _ELEMENT_KINDS:
+    if catalogue()[kind].target == "line":
         line = _raw_line(target, element=kind in _ELEMENT_KINDS)
         if line is None:
             return "the finding does not hold the raw line"
         number = target.get("line_number")
     facts: dict[str, Mapping[str, Any]] = {path: target.get("file") or collection.facts.get(path) or {}}
     if kind == "systemd-unit" and not path.endswith(".conf"):
-        facts |= _belongings(path, target, collection)
+        facts |= _belongings(path, collection)
     name = plain([posixpath.basename(path)])[0] if kind == "systemd-unit" else ""
     made = Target(path, line, int(number) if isinstance(number, int) and number > 0 else None, name)
     return _Wanted(kind, str(target.get("mechanism") or finding.get("rule.id") or ""), made, [finding], facts)
 
 
 def _raw_line(target: Mapping[str, Any], *, element: bool) -> bytes | None:
-    if element:
-        return str(target["data"]).encode("utf-8", "surrogateescape") if target.get("data") else None
+    line = target.get("line")
+    raw = str(line).rstrip("\n").encode("utf-8", "surrogateescape") if line is not None else None
     if target.get("line_bytes"):
         try:
-            return base64.b64decode(str(target["line_bytes"]), validate=True)
+            raw = base64.b64decode(str(target["line_bytes"]), validate=True)
         except ValueError:
             return None
-    line = target.get("line")
-    return str(line).rstrip("\n").encode("utf-8", "surrogateescape") if line is not None else None
+    if not element or not target.get("data"):
+        return None if element else raw
+    shown = str(target["data"])
+    found = (e for e in ELEMENT.findall((raw or b"").partition(b"#")[0]) if e.decode(errors="backslashreplace") == shown)
+    return next(found, shown.encode("utf-8", "surrogateescape"))
 
 
-def _belongings(path: str, target: Mapping[str, Any], collection: Collection) -> dict[str, Mapping[str, Any]]:
-    """Links to the unit and its drop-ins, with what the collection knows of them; the host is asked again by `check`."""
-    unit = posixpath.basename(path)
-    twin = _twin(path, collection)
-    found: dict[str, Mapping[str, Any]] = {str(p): collection.facts.get(str(p), {"type": "link"}) for p in target.get("links") or ()}
-    for p, f in collection.facts.items():
-        if f.get("link") and (posixpath.basename(p) == unit and any(k in p for k in _LINKS)) and not twin:
-            found[p] = f
-        if not twin and posixpath.dirname(p).endswith(f"/{unit}.d") and p.endswith(".conf"):
-            found[p] = f
-    return {p: found[p] for p in sorted(found) if p != path}
+def _belongings(path: str, collection: Collection) -> dict[str, Mapping[str, Any]]:
+    """Links to the unit and its drop-ins, as the mechanism will look for them on the host, with what the collection knows of them."""
+    return {p: collection.facts[p] for p in belongings(collection.view, path)}
 
 
 def _payload(one: _Wanted, finding: dict[str, Any]) -> Iterable[_Wanted]:
@@ -147,7 +142,7 @@ def _stays(chosen: Sequence[_Wanted]) -> tuple[tuple[str, str], ...]:
         for target in (f["target"] for f in w.findings if w.kind != "file"):
             files = target.get("payload_files")
             payload = target.get("payload")
-            loaded = (w.target.line or b"").decode(errors="replace").strip() if w.kind in _ELEMENT_KINDS else ""
+            loaded = (w.target.line or b"").decode(errors="backslashreplace").strip() if w.kind in _ELEMENT_KINDS else ""
             for path in [*(payload if isinstance(payload, list) else ()), *([loaded] if loaded else ())]:
                 of_system = isinstance(path, str) and path.startswith(guard().not_proposed)
                 if not isinstance(path, str) or path in taken or (of_system and path != loaded):
@@ -176,7 +171,7 @@ def _starters(one: _Wanted, finding: dict[str, Any], collection: Collection) -> 
         path = f"{stem}.{kind}"
         facts = collection.facts.get(path, {})
         if facts.get("sha256") and not _twin(path, collection):
-            known = {path: facts, **_belongings(path, {}, collection)}
+            known = {path: facts, **_belongings(path, collection)}
             yield _Wanted(one.kind, row, Target(path, name=plain([posixpath.basename(path)])[0]), [finding], known)
 
 

@@ -44,7 +44,7 @@ class Run:
         self.kept: dict[str, dict[str, Any]] = {}
         self.things: dict[Key, _Thing] = {}
         self.pending: dict[str, Any] | None = None
-        self.began = self.finished = self.undoing = self.closed = False
+        self.began = self.finished = self.undoing = False
         for number, line in enumerate(journal.lines, 1):
             try:
                 self._replay(line)
@@ -75,8 +75,6 @@ class Run:
             self.undoing, self.finished = True, False
         elif event in ("applied", "undone"):
             self.finished, self.undoing = True, False
-        elif event == "closed":
-            self.closed = True
 
     def add(self, event: str, **fields: Any) -> None:
         """A line of the journal that counts at once. Complaint where it cannot be written and a change was begun before."""
@@ -97,8 +95,9 @@ class Run:
 
     @property
     def undo(self) -> str:
-        """The command that takes this run back."""
-        return shlex.join(["hunter", "undo", str(self.journal.path), *self._elsewhere])
+        """The command that takes this run back, with a recipient's key where the run key is not there any more."""
+        key = [] if self.vault.run_key.exists() or not self.kept else ["-i", "key.txt"]
+        return shlex.join(["hunter", "undo", str(self.journal.path), *self._elsewhere, *key])
 
     @property
     def _elsewhere(self) -> list[str]:

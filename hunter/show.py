@@ -291,4 +291,4 @@ def closed(screen: Screen, journal: Path, undo: str, *, there: bool) -> None:
         screen.emit({"journal": str(journal), "deleted": there})
         return
     screen.say("The run key is deleted." if there else "There was no run key any more.")
-    screen.say(f"Way back from now on: {undo} -i key.txt")
+    screen.say(f"Way back from now on: {undo}")

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 Cut = tuple[int, int]
 
-_ELEMENT = re.compile(rb"[^\s:#]+")
+ELEMENT = re.compile(rb"[^\s:#]+")
 
 
 class NotFoundError(Exception):
@@ -69,7 +69,7 @@ def find_element(data: bytes, element: bytes, number: int | None = None) -> tupl
     """
     spans, rows = [], []
     for row, (begin, end) in enumerate(lines(data)):
-        for m in _ELEMENT.finditer(data[begin:end].partition(b"#")[0]):
+        for m in ELEMENT.finditer(data[begin:end].partition(b"#")[0]):
             spans.append((begin + m.start(), begin + m.end()))
             rows.append(row)
     equal = [i for i, (a, b) in enumerate(spans) if data[a:b] == element]

@@ -133,13 +133,13 @@ class Tree:
             raise UnsafeError(f"{directory}: {e.strerror}") from e
 
     def mounts(self, path: str, device: int) -> tuple[str, ...]:
-        """Mount points at or above `path` and below the root, but for whole file systems that are `device` itself."""
+        """Mount points at or above `path` and below the root, but for whole file systems (of `device` itself, or subvolumes of btrfs)."""
         prefix = "" if self.native == "/" else self.native
         full = os.fsencode(prefix + path)
         found = []
-        for point, inner, dev in _mountinfo():
+        for point, inner, dev, kind in _mountinfo():
             within = point != b"/" and point.startswith(os.fsencode(prefix) + b"/") and (full + b"/").startswith(point + b"/")
-            if within and (point == full or inner != b"/" or dev != device):
+            if within and (point == full or not ((inner == b"/" and dev == device) or _subvolume(point, kind))):
                 found.append(os.fsdecode(point[len(os.fsencode(prefix)) :]))
         return tuple(found)
 
@@ -257,8 +257,16 @@ def folder_flags(path_handle: int) -> str:
         os.close(fd)
 
 
-def _mountinfo() -> Iterator[tuple[bytes, bytes, int]]:
-    """(mount point, root inside its file system, device) of every mount that this process sees. Source: proc(5), mountinfo."""
+def _subvolume(point: bytes, kind: bytes) -> bool:
+    """A subvolume of btrfs, whose top is inode 256: what several distributions mount at /home or /var; a bind mount of a folder is not one.
+
+    Its device number is its own, not that of the list of mounts. Source: btrfs-subvolume(8), INODE NUMBERS.
+    """
+    return kind == b"btrfs" and os.lstat(point).st_ino == 256
+
+
+def _mountinfo() -> Iterator[tuple[bytes, bytes, int, bytes]]:
+    """(mount point, root inside its file system, device, type) of every mount that this process sees. Source: proc(5), mountinfo."""
     try:
         text = Path("/proc/self/mountinfo").read_bytes()
     except OSError as e:
@@ -266,7 +274,8 @@ def _mountinfo() -> Iterator[tuple[bytes, bytes, int]]:
     for line in text.splitlines():
         fields = line.split()
         major, _, minor = fields[2].partition(b":")
-        yield _unescaped(fields[4]), _unescaped(fields[3]), os.makedev(int(major), int(minor))
+        kind = fields[fields.index(b"-", 6) + 1]
+        yield _unescaped(fields[4]), _unescaped(fields[3]), os.makedev(int(major), int(minor)), kind
 
 
 def _unescaped(field: bytes) -> bytes:

@@ -12,7 +12,7 @@ import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import pyrage
 
@@ -50,13 +50,36 @@ class _Tee:
             self.stream.flush()
 
 
+class _Holes:
+    """Passes bytes on to a file, and steps over blocks of zeros."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream = stream
+
+    def write(self, data: Any) -> int:
+        if data != bytes(len(data)):
+            self.stream.write(data)
+        else:
+            self.stream.seek(len(data), io.SEEK_CUR)
+        return len(data)
+
+    def flush(self) -> None:
+        self.stream.flush()
+
+
 def write_private(path: Path, data: bytes) -> None:
-    """A new file of mode 0600 with `data`, synced together with its folder. FileExistsError where it exists."""
+    """A new file of mode 0600 with `data`, synced together with its folder. FileExistsError where it exists, OSError and no file where it
+    cannot be written whole.
+    """
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
-    with os.fdopen(fd, "wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(fd)
+    try:
+        with os.fdopen(fd, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(fd)
+    except OSError:
+        path.unlink()
+        raise
     sync_folder(path.parent)
 
 
@@ -78,9 +101,12 @@ class Vault:
         self.folder, self.run_key = folder, run_key
 
     def prepare(self) -> str:
-        """Folder and run key are there; the key's recipient."""
+        """Folder and run key are there; the key's recipient. A key that was being written when a run was killed is made anew."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
-        if not self.run_key.exists():
+        try:
+            load_identities(self.run_key)
+        except Complaint:
+            self.run_key.unlink(missing_ok=True)
             identity = pyrage.x25519.Identity.generate()
             write_private(self.run_key, f"# run key of {self.folder.name}: deleted by hunter close\n{identity}\n".encode())
         sync_folder(self.folder.parent)
@@ -111,8 +137,9 @@ class Vault:
         self._open(kept, keys, sink)
 
     def copy(self, kept: dict[str, Any], keys: Sequence[Any], stream: BinaryIO) -> None:
-        """Write the kept bytes into `stream`."""
-        self._open(kept, keys, _Tee(stream))
+        """Write the kept bytes into `stream`, an empty file; runs of zeros become holes, so that a sparse giant does not fill the disk."""
+        self._open(kept, keys, _Tee(cast("BinaryIO", _Holes(stream))))
+        stream.truncate(stream.tell())
 
     def bytes(self, kept: dict[str, Any], keys: Sequence[Any]) -> bytes:
         """The kept bytes of a small file."""

@@ -36,7 +36,7 @@ class _SystemdUnit:
         if state is None:
             found.gone = "the unit file is not there"
         if not target.path.endswith(".conf"):
-            for path in _belongings(view, target.path):
+            for path in belongings(view, target.path):
                 found.states[path] = view.state(path)
             found.starters = _starters(view, target.path)
         for path, each in found.states.items():
@@ -72,8 +72,8 @@ def _home(path: str) -> tuple[str, tuple[str, ...]]:
     return "user", _USER if folder in _USER else (folder,)
 
 
-def _belongings(view: View, path: str) -> list[str]:
-    """Links and drop-ins that belong to the unit file, its other names included, sorted."""
+def belongings(view: View, path: str) -> list[str]:
+    """Links and drop-ins (`*.conf`) that belong to the unit file, its other names included, sorted."""
     unit = posixpath.basename(path)
     folders = _real(view, _home(path)[1])
     twin = any(one_path(f"{folder}/{unit}") != one_path(path) and _is(view, folder, unit, "file") for folder in folders)
@@ -88,7 +88,8 @@ def _belongings(view: View, path: str) -> list[str]:
         names |= {n for n in map(posixpath.basename, aliases) if not any(_is(view, folder, n, "file") for folder in folders)}
     for folder in folders:
         for name in sorted(names):
-            found += [f"{folder}/{name}.d/{n}" for n, kind in view.names(f"{folder}/{name}.d") if kind in ("file", "link")]
+            inside = view.names(f"{folder}/{name}.d")
+            found += [f"{folder}/{name}.d/{n}" for n, kind in inside if kind in ("file", "link") and n.endswith(".conf")]
     return sorted({p for p in found if p != path})
 
 

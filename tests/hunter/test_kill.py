@@ -140,6 +140,29 @@ def test_a_kill_from_outside_is_survived_as_well(bench, call, when) -> None:
     assert manifest(bench.root) == before
 
 
+def test_a_kill_while_the_run_key_is_written_is_no_obstacle(bench) -> None:
+    need(shutil.which("strace"), "strace")
+    bench.make_plan(["file"])
+    run_key = Path(f"{bench.plan}.runkey")
+    at = ("strace", "-f", "-o", "/dev/null", "-P", str(run_key), "-e", "inject=write:signal=KILL:when=1")
+    done = bench.hunter("apply", bench.plan, "--root", bench.root, "--yes", prefix=at)
+    assert (done.returncode in (-9, 137), run_key.read_bytes()) == (True, b"")
+    done = bench.on_root("apply", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert run_key.read_bytes()
+
+
+def test_an_interrupted_run_without_its_run_key_is_taken_back_by_a_recipient(planned) -> None:
+    bench, before, _ = planned
+    assert killed_at(60, "apply", bench.plan, "--root", bench.root, "--yes")
+    Path(f"{bench.plan}.runkey").unlink()
+    code, _, err = hunt("apply", bench.plan, "--root", bench.root, "--yes")
+    way_back = f"hunter undo {bench.journal} --root {bench.root} -i key.txt"
+    assert (code, way_back in err) == (3, True), err
+    assert hunt("undo", bench.journal, "--root", bench.root, "-i", bench.key)[0] == 0
+    assert manifest(bench.root) == before
+
+
 def test_a_line_of_the_journal_that_was_being_written_never_happened(planned) -> None:
     bench, before, _ = planned
     assert killed_at(60, "apply", bench.plan, "--root", bench.root, "--yes")

@@ -112,6 +112,23 @@ def test_a_plan_that_others_may_write_or_own_is_refused(planned) -> None:
     refused(planned, 2, "can be written by others")
 
 
+@pytest.mark.parametrize(("mode", "owner"), [(0o1777, 0), (0o700, 1000)])
+def test_a_folder_of_others_is_left_to_them_and_the_way_out_works(planned, mode, owner) -> None:
+    folder = planned.plan.parent
+    os.chown(folder, owner, owner)
+    folder.chmod(mode)
+    planned.plan.chmod(0o666)
+    _, _, err = hunt("apply", planned.plan, "--root", planned.root, "--yes")
+    assert f"{folder} can be written by others" in err
+    assert "chown" not in err
+    assert "chmod" not in err
+    command = err.partition("of yours alone: ")[2].partition(". Then read")[0]
+    home = planned.folder / "home"
+    home.mkdir()
+    subprocess.run(["sh", "-ec", f"umask 022; {command}"], check=True, env=os.environ | {"HOME": str(home)})
+    assert hunt("apply", home / "removal/plan.yaml", "--root", planned.root, "--yes")[0] == 0
+
+
 def test_a_changed_journal_is_refused(planned) -> None:
     assert hunt("apply", planned.plan, "--root", planned.root, "--yes")[0] == 0
     data = planned.journal.read_bytes()

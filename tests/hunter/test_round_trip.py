@@ -168,6 +168,20 @@ def test_a_large_file_comes_back_from_its_backup(bench) -> None:
     assert manifest(bench.root) == before
 
 
+def test_holes_come_back_as_holes(bench) -> None:
+    at = bench.root / GUILTY["file"][1:]
+    with at.open("r+b") as stream:
+        stream.truncate(64 << 20)
+        stream.seek(40_000_000)
+        stream.write(b"x" * 5_000)
+    bench.plan_here(["file"])
+    before = manifest(bench.root)
+    assert hunt("apply", bench.plan, "--root", bench.root, "--yes")[0] == 0
+    assert hunt("undo", bench.journal, "--root", bench.root)[0] == 0
+    assert manifest(bench.root) == before
+    assert at.stat().st_blocks * 512 < 1 << 20
+
+
 def test_what_came_back_is_seen(bench) -> None:
     bench.plan_here()
     assert hunt("apply", bench.plan, "--root", bench.root, "--yes")[0] == 0
