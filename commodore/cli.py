@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from scout.console import Screen, run
-from scout.options import Json, Version
+from scout.options import Json, program
 
 Case = Annotated[Path, typer.Argument(help="Case directory.", show_default=False)]
 Rules = Annotated[list[Path] | None, typer.Option("--rules", help="Sigma rules: a file or a directory. Repeatable.", show_default=False)]
@@ -18,13 +18,9 @@ Indicators = Annotated[list[Path] | None, typer.Option("--ioc", help="Indicators
 
 def build_app() -> typer.Typer:
     """The command line, built anew so that nothing global is shared."""
-    app = typer.Typer(no_args_is_help=True, add_completion=True, help="COMMODORE: from archives to records, findings and a ledger.")
+    app = program("COMMODORE: from archives to records, findings and a ledger.")
     rules_app = typer.Typer(no_args_is_help=True, help="Detection rules.")
     app.add_typer(rules_app, name="rules")
-
-    @app.callback()
-    def options(version: Version = False) -> None:
-        """COMMODORE: from archives to records, findings and a ledger."""
 
     @app.command("process")
     def process_command(
