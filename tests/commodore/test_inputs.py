@@ -8,9 +8,11 @@ import subprocess
 import sys
 
 import pytest
+from rich.console import Console
 
-from commodore.console import cut
+from commodore.console import cut, wrapped
 from commodore.engine.process import process
+from scout.console import Screen
 from tests.commodore.cases import CLI, ROOT, commodore, content, environment, ledger, members, records
 from tests.conftest import need
 
@@ -67,6 +69,18 @@ def test_a_rule_that_is_none_is_named_and_the_others_load(host, tmp_path):
     assert "bad.yml:3" in commodore("rules", "stats", "--rules", tmp_path / "rules").stdout
 
 
+def test_rules_and_indicators_that_are_none_are_not_passed_over(host, tmp_path):
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "readme.md").write_text("rules go here")
+    done = commodore("process", host, "--rules", tmp_path / "rules", "-o", tmp_path / "case")
+    assert done.returncode == 2 and "holds no rules" in lines(done)[0]
+    assert not (tmp_path / "case").exists()
+    (tmp_path / "ioc.txt").write_text("# none yet\nevil.example\nno indicator at all\n")
+    done = commodore("process", host, "--ioc", tmp_path / "ioc.txt", "-o", tmp_path / "case")
+    assert "rules: the persistence table, 1 indicator from 1 file, 1 refused" in done.stdout.splitlines()[0]
+    assert "0 Sigma rules and 1 indicator loaded, 1 refused." in commodore("rules", "stats", "--ioc", tmp_path / "ioc.txt").stdout
+
+
 @pytest.mark.parametrize("damage", ["text", "hole", "shorter"])
 def test_a_damaged_journal_costs_time_and_nothing_else(host, tmp_path, damage):
     case = tmp_path / "case"
@@ -121,6 +135,14 @@ def test_a_sentence_is_cut_at_a_word():
     assert cut("one two three four five six", 20) == "one two three four…"
     assert cut("short", 80) == "short"
     assert cut("x" * 100, 30) == "x" * 29 + "…"
+
+
+def test_findings_are_told_whole_on_a_narrow_terminal_too():
+    screen, sentence = Screen(), "Run key HKLM\\Software\\Microsoft\\Windows starts `C:\\Users\\Public\\wh.exe`"
+    assert wrapped(sentence, screen, 12) == [sentence]
+    screen._out = Console(force_terminal=True, width=44)
+    shown = wrapped(sentence, screen, 12)
+    assert len(shown) > 1 and " ".join(shown) == sentence
 
 
 def test_a_bomb_is_read_in_little_memory_and_what_lies_before_it_is_there(corpus, tmp_path):
