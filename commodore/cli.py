@@ -80,7 +80,7 @@ def findings(case: Case, json_lines: Json = False) -> int:
 
 def export(
     case: Case,
-    output: Annotated[Path, typer.Option("-o", "--output", help="Directory to write to.", show_default=False)],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Directory to write to.", show_default="CASE-export")] = None,
     form: Annotated[str, typer.Option("--format", help="parquet, csv or timesketch.")] = "parquet",
     dataset: Annotated[list[str] | None, typer.Option("--dataset", help="Only this dataset. Repeatable.", show_default=False)] = None,
     json_lines: Json = False,
@@ -90,7 +90,8 @@ def export(
     from scout.console import escape, megabytes
 
     screen = Screen(json_lines=json_lines)
-    for path in write(case, output, form, dataset or None):
+    target = output or case.resolve().with_name(f"{case.resolve().name}-export")
+    for path in write(case, target, form, dataset or None):
         size = path.stat().st_size
         screen.say(f"  {escape(path)}   {megabytes(size)}")
         if json_lines:

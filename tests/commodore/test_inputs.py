@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -47,6 +48,16 @@ def test_a_folder_of_loose_logs_is_evidence(corpus, tmp_path):
     shutil.copy(corpus / "evtx/omerbenamram+evtx/samples/system.evtx", tmp_path / "loose" / "renamed.bin")
     assert commodore("process", tmp_path / "loose", "-o", tmp_path / "case").returncode == 0
     assert records(tmp_path / "case", "evtx")
+
+
+def test_an_export_stands_beside_the_case_unless_told_otherwise(tmp_path):
+    table = tmp_path / "web" / "etc" / "crontab"
+    table.parent.mkdir(parents=True)
+    table.write_text("* * * * * root /bin/true\n")
+    assert commodore("process", tmp_path / "web", "-o", tmp_path / "case").returncode == 0
+    done = commodore("export", tmp_path / "case", "--format", "csv", "--json")
+    assert json.loads(done.stdout)["file"] == str(tmp_path / "case-export" / "cron.csv"), done.stderr
+    assert not (tmp_path / "case" / "cron.csv").exists()
 
 
 def test_an_input_given_twice_is_read_once_and_said(host, tmp_path):
