@@ -16,14 +16,12 @@ from typing import Any, NamedTuple
 from commodore.evidence import Evidence
 from commodore.host import Host
 
-STATES = ("live", "allocated", "replayed", "deleted", "carved")
-
 
 class Record(NamedTuple):
     """One line of a dataset as its parser knows it: only the parser's own fields; the engine adds the rest.
 
-    `fields` maps dotted ECS names of the field registry to values of the registered type; no None values, but
-    `@timestamp`, which is an RFC 3339 UTC string of full source precision, or absent where the source has no time.
+    `fields` maps dotted ECS names of the field registry to values of the registered type, never to None. `@timestamp` is an RFC 3339
+    UTC string in the full precision of the source, and absent where the source has no time.
     `message` may be among the fields where a template cannot say it.
     `locator` is unique within the member: an offset, an entry and attribute, a row id.
     """
@@ -31,6 +29,7 @@ class Record(NamedTuple):
     locator: str
     fields: dict[str, Any]
     state: str = "allocated"
+    """live, allocated, replayed (from a transaction log), deleted or carved"""
     role: str = ""
     """the companion that it was read from (`log1`), or '' for the member itself"""
 

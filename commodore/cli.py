@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from scout.console import Screen, run
-from scout.options import Json, Version
+from scout.options import Json, program
 
 Case = Annotated[Path, typer.Argument(help="Case directory.", show_default=False)]
 Rules = Annotated[list[Path] | None, typer.Option("--rules", help="Sigma rules: a file or a directory. Repeatable.", show_default=False)]
@@ -17,94 +17,93 @@ Indicators = Annotated[list[Path] | None, typer.Option("--ioc", help="Indicators
 
 
 def build_app() -> typer.Typer:
-    """The command line, built anew so that nothing global is shared."""
-    app = typer.Typer(no_args_is_help=True, add_completion=True, help="COMMODORE: from archives to records, findings and a ledger.")
-    rules_app = typer.Typer(no_args_is_help=True, help="Detection rules.")
-    app.add_typer(rules_app, name="rules")
-
-    @app.callback()
-    def options(version: Version = False) -> None:
-        """COMMODORE: from archives to records, findings and a ledger."""
-
-    @app.command("process")
-    def process_command(
-        inputs: Annotated[
-            list[Path], typer.Argument(help="Archives, directories laid out like a host, or evidence files.", show_default=False)
-        ],
-        output: Annotated[Path, typer.Option("-o", "--output", help="Case directory, new or one to go on with.", show_default=False)],
-        identity: Annotated[
-            list[Path] | None, typer.Option("-i", "--identity", help="Key file that decrypts archives. Repeatable.", show_default=False)
-        ] = None,
-        rules: Rules = None,
-        ioc: Indicators = None,
-        workers: Annotated[
-            int | None, typer.Option("--workers", min=1, max=256, help="Worker processes.", show_default="one per core")
-        ] = None,
-        timeout: Annotated[float, typer.Option("--timeout", min=1, help="Seconds without progress after which a unit is given up.")] = 60.0,
-        json_lines: Json = False,
-    ) -> int:
-        """Read archives, directories and files into a case; go on with one that was interrupted."""
-        from commodore.console import process_and_tell
-
-        screen = Screen(json_lines=json_lines)
-        return process_and_tell(inputs, output, screen, identity or [], rules or [], ioc or [], workers, timeout)
-
-    @app.command()
-    def artefacts(
-        name: Annotated[str | None, typer.Argument(help="One artefact.", show_default=False)] = None,
-        json_lines: Json = False,
-    ) -> int:
-        """List what can be read, or show one artefact with its fields."""
-        from commodore.console import show_artefacts
-
-        return show_artefacts(name, Screen(json_lines=json_lines))
-
-    @app.command()
-    def ledger(
-        case: Case,
-        everything: Annotated[bool, typer.Option("--all", help="Also what was read whole.")] = False,
-        json_lines: Json = False,
-    ) -> int:
-        """Show what could not be read, in part or whole. Exit 1 where something was lost."""
-        from commodore.console import show_ledger
-
-        return show_ledger(case, Screen(json_lines=json_lines), everything=everything)
-
-    @app.command()
-    def findings(case: Case, json_lines: Json = False) -> int:
-        """Show the findings, the most severe first. Exit 1 where there are any."""
-        from commodore.console import show_findings
-
-        return show_findings(case, Screen(json_lines=json_lines))
-
-    @app.command("export")
-    def export_command(
-        case: Case,
-        output: Annotated[Path, typer.Option("-o", "--output", help="Directory to write to.", show_default=False)],
-        form: Annotated[str, typer.Option("--format", help="parquet, csv or timesketch.")] = "parquet",
-        dataset: Annotated[list[str] | None, typer.Option("--dataset", help="Only this dataset. Repeatable.", show_default=False)] = None,
-        json_lines: Json = False,
-    ) -> int:
-        """Write the records in a form that other programs read."""
-        from commodore.export import export
-        from scout.console import escape, megabytes
-
-        screen = Screen(json_lines=json_lines)
-        for path in export(case, output, form, dataset or None):
-            size = path.stat().st_size
-            screen.say(f"  {escape(path)}   {megabytes(size)}")
-            if json_lines:
-                screen.emit({"file": str(path), "size": size})
-        return 0
-
-    @rules_app.command()
-    def stats(rules: Rules = None, ioc: Indicators = None, json_lines: Json = False) -> int:
-        """Count the rules that load, and say of each refused one where it stands and why."""
-        from commodore.console import show_rules
-
-        return show_rules(rules or [], ioc or [], Screen(json_lines=json_lines))
-
+    """The typer app."""
+    app = program("COMMODORE: from archives to records, findings and a ledger.")
+    for command in (process, artefacts, ledger, findings, export):
+        app.command()(command)
+    rules = typer.Typer(no_args_is_help=True, help="Detection rules.")
+    rules.command()(stats)
+    app.add_typer(rules, name="rules")
     return app
+
+
+def process(
+    inputs: Annotated[
+        list[Path], typer.Argument(help="Archives, directories laid out like a host, or evidence files.", show_default=False)
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Case directory, new or one to go on with.", show_default=False)],
+    identity: Annotated[
+        list[Path] | None, typer.Option("-i", "--identity", help="Key file that decrypts archives. Repeatable.", show_default=False)
+    ] = None,
+    rules: Rules = None,
+    ioc: Indicators = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, max=256, help="Worker processes.", show_default="one per core")
+    ] = None,
+    timeout: Annotated[float, typer.Option("--timeout", min=1, help="Seconds without progress after which a unit is given up.")] = 60.0,
+    json_lines: Json = False,
+) -> int:
+    """Read archives, directories and files into a case; go on with one that was interrupted."""
+    from commodore.console import process_and_tell
+
+    screen = Screen(json_lines=json_lines)
+    return process_and_tell(inputs, output, screen, identity or [], rules or [], ioc or [], workers, timeout)
+
+
+def artefacts(
+    name: Annotated[str | None, typer.Argument(help="One artefact.", show_default=False)] = None,
+    json_lines: Json = False,
+) -> int:
+    """List what can be read, or show one artefact with its fields."""
+    from commodore.console import show_artefacts
+
+    return show_artefacts(name, Screen(json_lines=json_lines))
+
+
+def ledger(
+    case: Case,
+    everything: Annotated[bool, typer.Option("--all", help="Also what was read whole.")] = False,
+    json_lines: Json = False,
+) -> int:
+    """Show what could not be read, in part or whole. Exit 1 where something was lost."""
+    from commodore.console import show_ledger
+
+    return show_ledger(case, Screen(json_lines=json_lines), everything=everything)
+
+
+def findings(case: Case, json_lines: Json = False) -> int:
+    """Show the findings, the most severe first. Exit 1 where there are any."""
+    from commodore.console import show_findings
+
+    return show_findings(case, Screen(json_lines=json_lines))
+
+
+def export(
+    case: Case,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Directory to write to.", show_default="CASE-export")] = None,
+    form: Annotated[str, typer.Option("--format", help="parquet, csv or timesketch.")] = "parquet",
+    dataset: Annotated[list[str] | None, typer.Option("--dataset", help="Only this dataset. Repeatable.", show_default=False)] = None,
+    json_lines: Json = False,
+) -> int:
+    """Write the records in a form that other programs read."""
+    from commodore.export import export as write
+    from scout.console import escape, megabytes
+
+    screen = Screen(json_lines=json_lines)
+    target = output or case.resolve().with_name(f"{case.resolve().name}-export")
+    for path in write(case, target, form, dataset or None):
+        size = path.stat().st_size
+        screen.say(f"  {escape(path)}   {megabytes(size)}")
+        if json_lines:
+            screen.emit({"file": str(path), "size": size})
+    return 0
+
+
+def stats(rules: Rules = None, ioc: Indicators = None, json_lines: Json = False) -> int:
+    """Count the rules that load, and say of each refused one where it stands and why."""
+    from commodore.console import show_rules
+
+    return show_rules(rules or [], ioc or [], Screen(json_lines=json_lines))
 
 
 def main() -> None:

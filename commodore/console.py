@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ def process_and_tell(
     if screen.json_lines:
         screen.emit(_machine(summary))
     else:
-        _tell(summary, screen, len(iocs))
+        _tell(summary, screen, sigma=bool(rules), iocs=len(iocs))
     return DONE if summary.whole else PARTIAL
 
 
@@ -58,6 +59,7 @@ def _machine(summary: Any) -> dict[str, Any]:
         "already_processed": summary.skipped,
         "given_twice": [path for path, _ in summary.twice],
         "loaded": summary.rules["loaded"],
+        "indicators": summary.rules["indicators"],
         "refused": summary.rules["refused"],
         "records": summary.records,
         "findings": summary.severities,
@@ -66,12 +68,13 @@ def _machine(summary: Any) -> dict[str, Any]:
     }
 
 
-def _tell(summary: Any, screen: Screen, indicators: int) -> None:
+def _tell(summary: Any, screen: Screen, *, sigma: bool, iocs: int) -> None:
+    """The summary. `sigma`: rules were given; `iocs`: so many files of indicators were."""
     case = escape(summary.case)
     loaded, refused = summary.rules["loaded"], summary.rules["refused"]
-    words = f"rules: {loaded:,} Sigma loaded" + (f", {len(refused):,} refused (commodore rules stats)" if refused else "")
-    words = words if loaded or refused else "rules: the persistence table"
-    words += f", indicators from {plural(indicators, 'file')}" if indicators else ""
+    words = f"rules: {loaded:,} Sigma loaded" if sigma else "rules: the persistence table"
+    words += f", {plural(summary.rules['indicators'], 'indicator')} from {plural(iocs, 'file')}" if iocs else ""
+    words += f", {len(refused):,} refused (commodore rules stats)" if refused else ""
     screen.say(f"COMMODORE {__version__}  {plural(len(summary.hosts), 'collection')}  {words}")
     for host in summary.hosts:
         note = f"   interrupted: {escape(host['reason'])}" if host["state"] != "complete" else ""
@@ -81,7 +84,7 @@ def _tell(summary: Any, screen: Screen, indicators: int) -> None:
         screen.say(f"  {escape(path)}: already processed")
     for path, other in summary.twice:
         screen.say(f"  {escape(path)}: the same collection as {escape(other)}, read once")
-    speed = f" ({summary.read / 1e6 / summary.seconds:.1f} MB/s)" if summary.read else ""
+    speed = f" ({summary.read / 1e6 / summary.seconds:.1f} MB/s)" if summary.read > 1e6 else ""
     screen.say()
     took = f"in {duration(summary.seconds)}{speed}"
     screen.say(f"Case {case}: {plural(summary.records, 'record')} from {plural(len(summary.hosts), 'host')} {took}", style="bold")
@@ -104,12 +107,23 @@ def _tell(summary: Any, screen: Screen, indicators: int) -> None:
     screen.say(f"Next: eye serve {place}        hunter plan {place} -o plans/{key}")
 
 
-def _short(finding: dict[str, Any], screen: Screen, indent: int) -> str:
-    """What a finding says, in what is left of the line: on a terminal cut at a word to its width, in a pipe whole."""
+def _sentence(finding: dict[str, Any]) -> tuple[str, str]:
+    """What a finding says, and how often where that is not in it."""
     text = escape(finding.get("message") or finding.get("rule.name") or "")
     times = finding.get("count", 1)
-    tail = f"  ({times:,} times)" if times > 1 and f"{times:,} record" not in text else ""
-    return cut(text, screen.out.width - indent - len(tail)) + tail if screen.out.is_terminal else text + tail
+    return text, f"  ({times:,} times)" if times > 1 and f"{times:,} record" not in text else ""
+
+
+def _short(finding: dict[str, Any], screen: Screen, indent: int) -> str:
+    """What a finding says, in what is left of the line: on a terminal cut at a word to its width, in a pipe whole."""
+    text, times = _sentence(finding)
+    return (cut(text, screen.out.width - indent - len(times)) if screen.out.is_terminal else text) + times
+
+
+def wrapped(text: str, screen: Screen, indent: int) -> list[str]:
+    """The whole text: on a terminal in lines, no word cut; in a pipe in one."""
+    width = max(screen.out.width - indent, 20)
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) if screen.out.is_terminal else [text]
 
 
 def cut(text: str, room: int) -> str:
@@ -238,7 +252,8 @@ def show_findings(case: Path, screen: Screen) -> int:
         screen.say(
             f"  {finding['escadre.severity']:<9} {escape(finding['host.name']):<16} {escape(finding.get('rule.id', ''))}  {techniques}"
         )
-        screen.say(f"            {_short(finding, screen, 12)}")
+        for line in wrapped("".join(_sentence(finding)), screen, 12):
+            screen.say(f"            {line}")
         screen.say(f"            {finding.get('escadre.confidence', '')}  {finding.get('escadre.first') or 'no time'}")
     screen.say(f"{plural(len(found), 'finding')}." if found else "No findings.")
     return PARTIAL if found else DONE
@@ -252,7 +267,8 @@ def show_rules(rules: Sequence[Path], iocs: Sequence[Path], screen: Screen) -> i
     if screen.json_lines:
         screen.emit({"loaded": detection.loaded, "refused": detection.refused})
         return DONE
-    screen.say(f"{plural(detection.loaded, 'Sigma rule')} loaded, {len(detection.refused):,} refused.")
+    taken = plural(detection.loaded, "Sigma rule") + (f" and {plural(detection.indicators, 'indicator')}" if iocs else "")
+    screen.say(f"{taken} loaded, {len(detection.refused):,} refused.")
     for refusal in detection.refused:
         place = f":{refusal['line']}" if refusal["line"] else ""
         screen.say(f"  {escape(refusal['file'])}{place}  {escape(refusal['reason'])}")

@@ -18,7 +18,6 @@ from scout.console import WRONG_USE, Complaint
 
 FORMATS = ("parquet", "csv", "timesketch")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-TIMESKETCH = ("message", "datetime", "timestamp", "timestamp_desc")
 
 
 def export(case: str | Path, target: str | Path, form: str = "parquet", datasets: Iterable[str] | None = None) -> list[Path]:

@@ -5,17 +5,19 @@ Every step is the command that a person would type; it is printed before it runs
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import typer
 
-from scout.console import COULD_NOT, DONE, PARTIAL, WRONG_USE, Complaint, Screen, duration, run
+from scout.console import COULD_NOT, DONE, PARTIAL, STOPPED, WRONG_USE, Complaint, Screen, duration, run
 
 MARK = ".escadre-demo"
 LINUX, WINDOWS = "web-vitrine", "PC-ACCUEIL-03"
@@ -27,31 +29,48 @@ def fixtures() -> Path:
     for place in (here / "fixtures", here.parent / "fixtures"):
         if (place / "windows" / "build.py").is_file():
             return place
-    raise Complaint("the demo's fixtures are not installed", "Install Escadre again: pip install --force-reinstall escadre.")
+    raise Complaint("The demo's fixtures are not installed.", "Install Escadre again: pip install --force-reinstall escadre.")
 
 
 def demo(directory: Path, screen: Screen) -> int:
-    """Run the chain in `directory` (made anew; only a directory that an earlier demo made is replaced). Returns an exit code."""
+    """Run the chain in `directory` (made anew; only a directory that an earlier demo made is replaced). Returns an exit code.
+
+    With `--json` what the tools say goes to stderr, and one document to stdout. Complaint where `directory` cannot be had.
+    """
     begun = time.monotonic()
     chain = _Chain(directory, screen)
     try:
-        chain.prepare()
-        chain.collect()
-        chain.process()
-        chain.look()
-        chain.clean()
+        with contextlib.redirect_stdout(sys.stderr) if screen.json_lines else contextlib.nullcontext():
+            chain.prepare()
+            chain.collect()
+            chain.process()
+            chain.look()
+            chain.clean()
     except _StoppedError as stop:
         screen.note(f"escadre: the demo stopped at `{stop}`. What it made so far lies in {directory}.")
-        return COULD_NOT
+        return stop.code
+    seconds = time.monotonic() - begun
     screen.say()
-    screen.say(f"The whole chain ran in {duration(time.monotonic() - begun)}. Everything lies in {directory}/ and nowhere else.")
-    screen.say(f"Open the page:  eye serve {chain.case}")
+    screen.say(f"The whole chain ran in {duration(seconds)}. Everything lies in {directory}/ and nowhere else.")
+    screen.say(f"Open the page:  {_program('eye')} serve {chain.case}")
     screen.say(f"Remove it all:  rm -r {directory}")
+    if screen.json_lines:
+        screen.emit({"directory": str(directory), "case": str(chain.case), "plan": str(chain.plan), "seconds": round(seconds, 3)})
     return DONE
 
 
+def _program(tool: str) -> str:
+    """How the tool is called from here: by its name where the shell finds it, else by its path."""
+    beside = Path(sys.executable).with_name(tool)
+    return os.path.relpath(beside) if beside.exists() and not shutil.which(tool) else tool
+
+
 class _StoppedError(Exception):
-    """A step did not end as it must."""
+    """A step did not end as it must; `code` is what the demo ends with."""
+
+    def __init__(self, step: str, code: int = COULD_NOT) -> None:
+        super().__init__(step)
+        self.code = code
 
 
 class _Chain:
@@ -65,16 +84,19 @@ class _Chain:
 
     def prepare(self) -> None:
         """Directory, hosts, key."""
-        if self.directory.exists():
-            if not (self.directory / MARK).is_file():
-                raise Complaint(f"{self.directory} is there already and no demo made it", "Name another directory with -o.", WRONG_USE)
-            shutil.rmtree(self.directory)
-        self.directory.mkdir(parents=True, mode=0o700)
-        (self.directory / MARK).touch()
-        self.plan.parent.mkdir(mode=0o700)
-        builders: dict[str, Callable[[Path], None]] = {name: _builder(kind) for name, kind in ((LINUX, "linux"), (WINDOWS, "windows"))}
-        for name, root in self.roots.items():
-            builders[name](root)
+        builders = {LINUX: _builder("linux"), WINDOWS: _builder("windows")}
+        if self.directory.exists() and not (self.directory / MARK).is_file():
+            raise Complaint(f"{self.directory} is there already and no demo made it.", "Name another directory with -o.", WRONG_USE)
+        try:
+            if self.directory.exists():
+                shutil.rmtree(self.directory)
+            self.directory.mkdir(parents=True, mode=0o700)
+            (self.directory / MARK).touch()
+            self.plan.parent.mkdir(mode=0o700)
+            for name, root in self.roots.items():
+                builders[name](root)
+        except OSError as e:
+            raise Complaint(f"{self.directory} cannot be written: {e.strerror}.", "Name another directory with -o.") from e
         self.before = {name: _manifest(root) for name, root in self.roots.items()}
         self.screen.say(
             f"Two hosts were built in {self.directory}/hosts, with plants that cannot run: {LINUX} (Linux) and {WINDOWS} (Windows)."
@@ -141,7 +163,7 @@ class _Chain:
         app: Callable[[], typer.Typer] = importlib.import_module(f"{tool}.cli").build_app
         code = run(tool, app, arguments)
         if code not in good:
-            raise _StoppedError(f"{tool} {arguments[0]} (exit code {code})")
+            raise _StoppedError(f"{tool} {arguments[0]} (exit code {code})", code if code >= STOPPED else COULD_NOT)
 
 
 def _builder(kind: str) -> Callable[[Path], None]:
@@ -149,8 +171,6 @@ def _builder(kind: str) -> Callable[[Path], None]:
     place = fixtures()
     package = "escadre.fixtures" if place.parent.name == "escadre" else "fixtures"
     if package == "fixtures":
-        import sys
-
         sys.path.insert(0, str(place.parent))
     build: Callable[[Path], None] = importlib.import_module(f"{package}.{kind}.build").build
     return build

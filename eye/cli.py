@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scout.console import DONE, PARTIAL, NoProgress, Screen, duration, escape, megabytes, plural, run
+from scout.options import Json, program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,28 +20,16 @@ if TYPE_CHECKING:
     from eye.index import Built
 
 Case = Annotated[Path, typer.Argument(metavar="CASE", help="Case directory that `commodore process -o CASE` wrote.")]
-Json = Annotated[bool, typer.Option("--json", help="For machines: one document or JSON lines on stdout, nothing else there.")]
 
 
 def build_app() -> typer.Typer:
     """The typer application."""
-    app = typer.Typer(
-        name="eye", help="THE EYE searches a case and shows it: embedded, or in Elasticsearch.", no_args_is_help=True, rich_markup_mode=None
-    )
-    app.callback(invoke_without_command=True)(_main)
+    app = program("THE EYE searches a case and shows it: embedded, or in Elasticsearch.")
     app.command("index")(_index)
     app.command("search")(_search)
     app.command("serve")(_serve)
     app.command("load")(_load)
     return app
-
-
-def _version(value: bool) -> None:
-    if value:
-        from importlib.metadata import version
-
-        sys.stdout.write(f"eye {version('escadre')}\n")
-        raise typer.Exit(DONE)
 
 
 def _syntax(value: bool) -> None:
@@ -53,12 +42,6 @@ def _syntax(value: bool) -> None:
             screen.say(line)
         screen.say("Fields are named as in a record: eye search CASE '*' --json --limit 1")
         raise typer.Exit(DONE)
-
-
-def _main(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")] = False,
-) -> None:
-    """THE EYE searches a case and shows it: embedded, or in Elasticsearch."""
 
 
 def _build(case: Path, screen: Screen) -> Built:
@@ -154,12 +137,14 @@ def _search(
 def _serve(
     case: Case,
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)] = 0,
+    json: Json = False,
 ) -> None:
     """Show a case in the browser, on 127.0.0.1 only. Prints one line: the address with its token."""
     from eye.web.serve import serve
 
-    _ready(case, Screen())
-    serve(case, port)
+    screen = Screen(json_lines=json)
+    _ready(case, screen)
+    serve(case, port, screen)
 
 
 def _load(

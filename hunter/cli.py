@@ -14,7 +14,7 @@ import typer
 from hunter import show
 from hunter.tree import Tree
 from scout.console import COULD_NOT, DONE, PARTIAL, WRONG_USE, Complaint, Screen, run
-from scout.options import Json, Version
+from scout.options import Json, program
 
 PlanFile = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan (YAML).")]
 Root = Annotated[Path | None, typer.Option("--root", help="A mounted root instead of this host.")]
@@ -30,12 +30,7 @@ Key = Annotated[Path | None, typer.Option("-i", "--identity", metavar="KEY", hel
 
 def build_app() -> typer.Typer:
     """The command line, built anew so that nothing global is shared."""
-    about = "HUNTER removes malware and its persistence, with a journal, a proof and a way back."
-    app = typer.Typer(no_args_is_help=True, add_completion=True, help=about)
-
-    @app.callback()
-    def options(version: Version = False) -> None:
-        """HUNTER removes malware and its persistence, with a journal, a proof and a way back."""
+    app = program("HUNTER removes malware and its persistence, with a journal, a proof and a way back.")
 
     @app.command()
     def plan(
@@ -92,7 +87,7 @@ def build_app() -> typer.Typer:
         from hunter import applying, checking
         from hunter.plan import load
 
-        screen, plan = Screen(json_lines=json_lines), _place(plan)
+        screen, plan = Screen(json_lines=json_lines, goes_on=yes), _place(plan)
         with _tree(root) as tree:
             read = load(plan)
             if not yes:
@@ -145,7 +140,7 @@ def build_app() -> typer.Typer:
         """Take a run back: the host is as it was before. Also takes back a run that was interrupted."""
         from hunter import applying
 
-        screen = Screen(json_lines=json_lines)
+        screen = Screen(json_lines=json_lines, goes_on=True)
         with _tree(root) as tree:
             outcome = applying.undo(_place(journal), tree, action or (), identity, show.undo_ticker(screen))
         show.undone(screen, outcome)

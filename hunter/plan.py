@@ -182,7 +182,7 @@ def load(path: Path, *, sealed: bool = True) -> Plan:
         with path.open("rb") as stream:
             node = read(stream.read((64 << 20) + 1))
     except YamlError as e:
-        raise wrong(path, f"no plan: {e}") from e
+        raise wrong(path, f"no plan: {' '.join(str(e).split())}") from e
     except OSError as e:
         raise Complaint(f"{path} cannot be read: {e.strerror}.", "Give the path of a plan.", WRONG_USE) from e
     plan = _plan(path, node)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from scout import console
-from scout.options import Json, Version
+from scout.options import Json, Version, program
 
 GUIDE = """SCOUT collects the evidence of one host into one encrypted archive.
 
@@ -45,8 +45,8 @@ def main() -> None:
 def build_app() -> typer.Typer:
     """The typer app."""
     about = "Collect the evidence of one host into one encrypted archive."
-    app = typer.Typer(help=about, no_args_is_help=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.callback(invoke_without_command=True)(_top)
+    app = program(about)
+    app.callback(invoke_without_command=True, no_args_is_help=False)(_top)
     app.command()(collect)
     app.command()(keygen)
     app.command()(verify)

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 DONE, PARTIAL, WRONG_USE, COULD_NOT = 0, 1, 2, 3
-STOPPED = 130
-"""Exit codes: done; done, with findings or losses where that was asked for; wrong use; could not; stopped by Ctrl-C."""
+STOPPED, UNHEARD = 130, 141
+"""Exit codes: done; done, with findings or losses where that was asked for; wrong use; could not; stopped by Ctrl-C; stopped because
+nobody reads on (`| head`)."""
 
 
 class Complaint(Exception):  # noqa: N818  (it is what the user reads, not a defect)
@@ -66,10 +67,13 @@ def plural(n: int, one: str, many: str = "") -> str:
 
 
 class Screen:
-    """Where a tool speaks: `say` to stdout, `note` to stderr, `emit` for `--json`. Nothing is interpreted as markup."""
+    """Where a tool speaks: `say` to stdout, `note` to stderr, `emit` for `--json`. Nothing is interpreted as markup.
 
-    def __init__(self, *, json_lines: bool = False, quiet: bool = False) -> None:
-        self.json_lines, self.quiet = json_lines, quiet
+    Where nobody reads on (`| head`) `say` raises BrokenPipeError, which ends the tool; with `goes_on` what is under way is completed.
+    """
+
+    def __init__(self, *, json_lines: bool = False, quiet: bool = False, goes_on: bool = False) -> None:
+        self.json_lines, self.quiet, self._goes_on = json_lines, quiet, goes_on
         self._out: Console | None = None
         self._err: Console | None = None
 
@@ -89,8 +93,13 @@ class Screen:
 
     def say(self, text: str = "", style: str = "") -> None:
         """One line of the result for a person; silent under `--json`. Escape evidence before it comes here."""
-        if not self.json_lines:
+        if self.json_lines:
+            return
+        try:
             self.out.print(text, style=style or None, markup=False, highlight=False, soft_wrap=True)
+        except BrokenPipeError:
+            if not self._goes_on:
+                raise
 
     def note(self, text: str, style: str = "") -> None:
         """One line on stderr: progress in words, warnings."""
@@ -133,7 +142,13 @@ class NoProgress:
 def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 
-    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    class Heard(Console):
+        def on_broken_pipe(self) -> None:
+            """Rich would end the program at once, with exit code 1."""
+            _hush()
+            raise BrokenPipeError
+
+    console = Heard(stderr=stderr, highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = 10_000  # a pipe has no width: never wrap what a program will read
     return console
@@ -161,7 +176,7 @@ def complain(tool: str, what: str, do: str = "") -> None:
 def run(tool: str, app: Callable[[], typer.Typer], argv: Iterable[str] | None = None) -> int:
     """Run a typer app as a program: complaints, Ctrl-C, closed pipes and wrong words end in one line and the right exit code."""
     import typer
-    from typer._click.exceptions import ClickException  # typer carries its own click and does not export this name
+    from typer._click.exceptions import ClickException, NoArgsIsHelpError  # typer carries its own click and does not export these
     from typer.main import get_command
 
     _speak_unicode()
@@ -179,25 +194,37 @@ def run(tool: str, app: Callable[[], typer.Typer], argv: Iterable[str] | None = 
     except typer.Abort:
         complain(tool, "stopped")
         return STOPPED
+    except NoArgsIsHelpError as e:
+        sys.stdout.write(e.message + "\n")
+        return WRONG_USE
     except ClickException as e:
         said = e.format_message().rstrip(".?")
         context = getattr(e, "ctx", None)
-        if said:  # without a word it was a call without arguments, which the help has answered
-            end = "?" if "did you mean" in said.lower() else "."
-            complain(tool, said + end, f"See {context.command_path if context else tool} --help.")
+        end = "?" if "did you mean" in said.lower() else "."
+        complain(tool, said + end, f"See {context.command_path if context else tool} --help.")
         return WRONG_USE
     except KeyboardInterrupt:
         complain(tool, "stopped")
         return STOPPED
+    except SystemExit as end:
+        if not isinstance(end.__context__, BrokenPipeError):  # which typer makes into this
+            raise
+        _hush()
+        return UNHEARD
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
+        _hush()
+        return UNHEARD
     except Exception as e:
         if os.environ.get("ESCADRE_DEBUG"):
             raise
         what = f"a defect of {tool}: {type(e).__name__}: {e}"
         complain(tool, what, "Nothing more was done. Run again with ESCADRE_DEBUG=1 and report what it prints.")
         return COULD_NOT
+
+
+def _hush() -> None:
+    """Nobody reads on: what is still written goes nowhere, also what Python writes when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _speak_unicode() -> None:

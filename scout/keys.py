@@ -39,6 +39,8 @@ def load_identities(path: str | Path) -> list[Any]:
     from pyrage import IdentityError, ssh, x25519
 
     data = _content(path, "key")
+    if data.startswith(b"age-encryption.org/v1") and b"\n-> scrypt " not in data[:200]:
+        raise Complaint(f"{path} is an archive, not a key.", "Give the secret key with -i key.txt.", WRONG_USE)
     if data.startswith((b"age-encryption.org/v1", b"-----BEGIN AGE ENCRYPTED FILE")):
         raise Complaint(
             f"{path} is protected by a passphrase.", f"Decrypt it to a place in memory first: age -d {path} > /dev/shm/key.txt", WRONG_USE

@@ -74,3 +74,9 @@ def test_field_names_are_written_once_and_types_are_known() -> None:
     keys = re.findall(r'^"?([@a-z][\w.@]*)"?:', text, re.M)
     assert sorted({k for k in keys if keys.count(k) > 1}) == []
     assert len(keys) == len(registry())
+
+
+def test_every_meaning_says_more_than_the_name() -> None:
+    words = {name: set(re.findall(r"\w+", field.meaning.lower())) - {"the", "of", "a", "an"} for name, field in registry().items()}
+    assert [name for name, said in words.items() if said <= set(re.split(r"\W", name.lower()))] == []
+    assert [name for name, field in registry().items() if len(field.meaning) < 12] == []

@@ -25,15 +25,16 @@ from scout.formats.indicators import read_file
 class Detection:
     """Rules, indicators and the persistence table, ready to match.
 
-    loaded    number of Sigma rules taken
-    refused   `{file, line, reason}` for each rule and indicator that was not
-    digest    identity of all that decides what is found: rules, log source table, indicators, persistence table
+    loaded      number of Sigma rules taken
+    indicators  number of indicators taken
+    refused     `{file, line, reason}` for each rule and indicator that was not
+    digest      identity of all that decides what is found: rules, log source table, indicators, persistence table
     """
 
     def __init__(self, pack: Pack, indicators: Indicators, refused: list[Refusal]) -> None:
         self._matcher, self._indicators, self._judge = Matcher(pack), indicators, Judge()
         self._numbers = {pack.rule(n).id: n for n in range(len(pack))}
-        self.loaded = len(pack)
+        self.loaded, self.indicators = len(pack), len(indicators)
         self.refused = [r.as_dict() for r in (*pack.refused, *refused)]
         identity = hashlib.sha256(f"{pack.digest}\n{self._judge.digest}\n".encode())
         for x in indicators.all:

@@ -114,7 +114,9 @@ def parsers() -> dict[str, int]:
 
 
 def _rules(detection: Any) -> dict[str, Any]:
-    return {"loaded": detection.loaded, "refused": list(detection.refused), "digest": detection.digest}
+    return {
+        "loaded": detection.loaded, "indicators": detection.indicators, "refused": list(detection.refused), "digest": detection.digest,
+    }
 
 
 def _recognised(paths: list[Path], identities: Sequence[Any], summary: Summary) -> list[inputs.Collection]:

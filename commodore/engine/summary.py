@@ -18,7 +18,7 @@ class Summary:
     twice: list[tuple[str, str]] = field(default_factory=list)
     """inputs that are the same collection as another one of this run"""
     rules: dict[str, Any] = field(default_factory=dict)
-    """`loaded`, `refused`, `digest`"""
+    """`loaded`, `indicators`, `refused`, `digest`, as `Detection` has them"""
     severities: dict[str, int] = field(default_factory=dict)
     findings: list[dict[str, Any]] = field(default_factory=list)
     """the most severe ones, at most ten"""

@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 from eye.store import Store
 from eye.web.guard import Guard
 from eye.web.pages import Pages
-from scout.console import COULD_NOT, Complaint
+from scout.console import COULD_NOT, Complaint, Screen
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
 PATIENCE = 10.0
@@ -37,8 +37,11 @@ def application(store: Store, token: str, port: int) -> Guard:
     return Guard(Starlette(routes=routes, exception_handlers={Exception: pages.defect, 404: pages.missing}), token, port)
 
 
-def serve(path: str | Path, port: int = 0) -> None:
-    """Serve a case until Ctrl-C; prints one line, the address with its token. Raises Complaint where the port is taken."""
+def serve(path: str | Path, port: int = 0, screen: Screen | None = None) -> None:
+    """Serve a case until Ctrl-C; prints one line, the address with its token (`--json`: `{"url": …}`). Raises Complaint where the port is
+    taken.
+    """
+    screen = screen or Screen()
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listening:
         if sys.platform != "win32":
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -55,7 +58,10 @@ def serve(path: str | Path, port: int = 0) -> None:
                 application(store, token, number), log_level="critical", access_log=False, lifespan="off", server_header=False
             )
             listening.listen(128)
-            sys.stdout.write(f"http://127.0.0.1:{number}/?token={token}\n")
+            url = f"http://127.0.0.1:{number}/?token={token}"
+            screen.say(url)
+            if screen.json_lines:
+                screen.emit({"url": url})
             sys.stdout.flush()
             uvicorn.Server(config).run(sockets=[listening])
         finally:

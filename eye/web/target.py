@@ -55,12 +55,7 @@ def rows(target: Any) -> list[tuple[str, str]]:
     found.append(("mechanism", " · ".join(str(target[k]) for k in ("mechanism", "kind") if target.get(k))))
     for key, word in WORDS.items():
         found += [(word, text) for text in _texts(target.get(key))]
-    rest = [
-        k
-        for k in target
-        if k not in WORDS and k not in ("remove", "mechanism", "kind", "file", "payload_files", "data_bytes", "key", "hive")
-    ]
-    for key in rest:
+    for key in (k for k in target if k not in WORDS and k not in _ELSEWHERE):
         found += [(str(key).replace("_", " "), text) for text in _texts(target[key])]
     found += _file("file", target.get("file"))
     files = target.get("payload_files")

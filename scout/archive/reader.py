@@ -204,28 +204,14 @@ class ArchiveReader:
                 kind, volume, source = self._place_of(name)
             except ValueError as e:
                 doubt = str(e)
-        if doubt:
-            return Member(
-                ordinal=ordinal,
-                name=name,
-                kind="refused",
-                source=source,
-                size=size,
-                stream=Stream(self._inlet, stored, 0, None),
-                reason=doubt,
-            )
         if kind == "end":
             self._ended_by_end = True
+        refused, file = kind == "refused", kind == "files"
         return Member(
-            ordinal=ordinal,
-            name=name,
-            kind=kind,
-            source=records.get("ESCADRE.source", source) if kind == "files" else source,
-            volume=volume,
-            size=size,
-            group=Group.parse(records.get("ESCADRE.group", "")),
-            facts=_facts(header, records) if kind == "files" else {},
-            stream=Stream(self._inlet, stored, size, extents),
+            ordinal=ordinal, name=name, kind=kind, source=records.get("ESCADRE.source", source) if file else source,
+            volume=volume, size=size, group=None if refused else Group.parse(records.get("ESCADRE.group", "")),
+            facts=_facts(header, records) if file else {},
+            stream=Stream(self._inlet, stored, 0, None) if refused else Stream(self._inlet, stored, size, extents), reason=doubt,
         )
 
     def _ordinal(self, records: dict[str, str]) -> int:

@@ -18,7 +18,6 @@ LARGEST = 4 << 20
 """bytes of a definition; real ones stay below 100 kB"""
 MOST = 1_000
 """actions, triggers and principals that are read; the scheduler allows 32 actions and 48 triggers"""
-ACTIONS = ("Exec", "ComHandler", "SendEmail", "ShowMessage")
 
 
 class BadTask(ValueError):  # noqa: N818  (the word says it)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -10,9 +11,11 @@ import sys
 import pyrage
 import pytest
 import zstandard
+from rich.console import Console
 
-from commodore.console import cut
+from commodore.console import cut, wrapped
 from commodore.engine.process import process
+from scout.console import Screen
 from scout.keys import keygen
 from tests.commodore.cases import CLI, ROOT, commodore, content, environment, ledger, members, records
 from tests.conftest import need
@@ -90,6 +93,16 @@ def test_a_host_that_is_laid_out_is_read_by_its_places_only(tmp_path):
     assert not any(row["artefact"] for row in ledger(tmp_path / "case") if row["member"] >= 0)
 
 
+def test_an_export_stands_beside_the_case_unless_told_otherwise(tmp_path):
+    table = tmp_path / "web" / "etc" / "crontab"
+    table.parent.mkdir(parents=True)
+    table.write_text("* * * * * root /bin/true\n")
+    assert commodore("process", tmp_path / "web", "-o", tmp_path / "case").returncode == 0
+    done = commodore("export", tmp_path / "case", "--format", "csv", "--json")
+    assert json.loads(done.stdout)["file"] == str(tmp_path / "case-export" / "cron.csv"), done.stderr
+    assert not (tmp_path / "case" / "cron.csv").exists()
+
+
 def test_an_input_given_twice_is_read_once_and_said(host, tmp_path):
     done = commodore("process", host, host, "-o", tmp_path / "case")
     assert done.returncode == 0
@@ -108,6 +121,18 @@ def test_a_rule_that_is_none_is_named_and_the_others_load(host, tmp_path):
     assert done.returncode == 0
     assert "1 Sigma loaded, 1 refused" in done.stdout
     assert "bad.yml:3" in commodore("rules", "stats", "--rules", tmp_path / "rules").stdout
+
+
+def test_rules_and_indicators_that_are_none_are_not_passed_over(host, tmp_path):
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "readme.md").write_text("rules go here")
+    done = commodore("process", host, "--rules", tmp_path / "rules", "-o", tmp_path / "case")
+    assert done.returncode == 2 and "holds no rules" in lines(done)[0]
+    assert not (tmp_path / "case").exists()
+    (tmp_path / "ioc.txt").write_text("# none yet\nevil.example\nno indicator at all\n")
+    done = commodore("process", host, "--ioc", tmp_path / "ioc.txt", "-o", tmp_path / "case")
+    assert "rules: the persistence table, 1 indicator from 1 file, 1 refused" in done.stdout.splitlines()[0]
+    assert "0 Sigma rules and 1 indicator loaded, 1 refused." in commodore("rules", "stats", "--ioc", tmp_path / "ioc.txt").stdout
 
 
 @pytest.mark.parametrize("damage", ["text", "hole", "shorter"])
@@ -164,6 +189,14 @@ def test_a_sentence_is_cut_at_a_word():
     assert cut("one two three four five six", 20) == "one two three four…"
     assert cut("short", 80) == "short"
     assert cut("x" * 100, 30) == "x" * 29 + "…"
+
+
+def test_findings_are_told_whole_on_a_narrow_terminal_too():
+    screen, sentence = Screen(), "Run key HKLM\\Software\\Microsoft\\Windows starts `C:\\Users\\Public\\wh.exe`"
+    assert wrapped(sentence, screen, 12) == [sentence]
+    screen._out = Console(force_terminal=True, width=44)
+    shown = wrapped(sentence, screen, 12)
+    assert len(shown) > 1 and " ".join(shown) == sentence
 
 
 def test_a_bomb_is_read_in_little_memory_and_what_lies_before_it_is_there(corpus, tmp_path):

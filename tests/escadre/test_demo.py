@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from escadre.demo import _program, demo
+from scout.console import Screen, run
 
 
 def escadre(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -50,3 +54,34 @@ def test_a_directory_that_no_demo_made_is_left_alone(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "no demo made it" in done.stderr
     assert (tmp_path / "mine" / "letter.txt").read_text() == "keep me"
+
+
+def test_machines_get_one_document(tmp_path: Path) -> None:
+    done = escadre("demo", "-o", "here", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert json.loads(done.stdout) | {"seconds": 0} == {
+        "directory": "here", "case": "here/case", "plan": "here/plans/web-vitrine.yaml", "seconds": 0,
+    }
+    assert "$ scout" not in done.stdout and "Taken back: 8 of 8" in done.stderr
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = escadre("demo", "-o", "file/demo", cwd=tmp_path)
+    assert (done.returncode, done.stderr.splitlines()[0]) == (3, "escadre: file/demo cannot be written: Not a directory.")
+
+
+def test_a_step_that_fails_ends_the_demo_and_so_does_ctrl_c(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for code, ends in ((1, 3), (3, 3), (130, 130)):
+        monkeypatch.setattr("escadre.demo.run", lambda tool, app, words, code=code: code if words[0] == "verify" else run(tool, app, words))
+        assert demo(tmp_path / str(code), Screen(json_lines=True, quiet=True)) == ends
+
+
+def test_the_last_lines_name_a_program_that_is_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "env" / "python"))
+    assert _program("eye") == "eye"
+    (tmp_path / "env").mkdir()
+    (tmp_path / "env" / "eye").touch()
+    monkeypatch.chdir(tmp_path)
+    assert _program("eye") == "env/eye"

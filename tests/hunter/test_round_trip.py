@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.hunter.conftest import CRON, CRON_LINE, GUILTY, KEY, KEYS, PRELOAD, facts, manifest, write_case
 from tests.hunter.driver import hunt
 
@@ -40,6 +44,17 @@ def test_removed_verified_and_put_back_identical(bench, kind) -> None:
     assert hunt("verify", bench.plan, "--root", bench.root)[0] == 0
     code, out, err = hunt("undo", bench.journal, "--root", bench.root)
     assert code == 0, out + err
+    assert manifest(bench.root) == before
+
+
+def test_a_run_is_completed_though_nobody_reads_on(bench) -> None:
+    bench.plan_here()
+    before = manifest(bench.root)
+    for words, gone in ((("apply", bench.plan, "--yes"), True), (("undo", bench.journal), False)):
+        command = shlex.join([sys.executable, "-m", "hunter", *map(str, words), "--root", str(bench.root)])
+        done = subprocess.run(["bash", "-c", f"{command} | head -1; exit ${{PIPESTATUS[0]}}"], cwd=ROOT, capture_output=True, text=True)
+        assert (done.returncode, done.stderr, len(done.stdout.splitlines())) == (0, "", 1)
+        assert hunt("verify", bench.plan, "--root", bench.root)[0] == (0 if gone else 1)
     assert manifest(bench.root) == before
 
 

@@ -371,7 +371,10 @@ def test_key_files_that_do_not_fit_say_why(tmp_path: Path) -> None:
     secret = (tmp_path / "key.txt").read_text()
     assert f"# public key: {public}\n" in secret
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "pw", "-f", tmp_path / "locked"], check=True)
-    files = {"public": public, "empty": "# nothing\n", "junk": "hello", "scrypt": pyrage.passphrase.encrypt(secret.encode(), "pw")}
+    files = {
+        "public": public, "empty": "# nothing\n", "junk": "hello", "scrypt": pyrage.passphrase.encrypt(secret.encode(), "pw"),
+        "archive": pyrage.encrypt(b"x", [pyrage.x25519.Recipient.from_str(public)]),
+    }
     for name, content in files.items():
         (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     expected = {
@@ -380,6 +383,7 @@ def test_key_files_that_do_not_fit_say_why(tmp_path: Path) -> None:
         "junk": "no age secret key",
         "scrypt": "passphrase",
         "locked": "passphrase",
+        "archive": "is an archive, not a key",
         "none": "cannot be read",
     }
     for name, what in expected.items():

@@ -40,16 +40,23 @@ class RuleFile(NamedTuple):
 
 
 def rule_files(paths: Iterable[Path]) -> list[RuleFile]:
-    """All `.yml` and `.yaml` files below the given directories, and files given by name, in a stable order. Raises Complaint."""
+    """All `.yml` and `.yaml` files below the given directories, and files given by name, in a stable order.
+
+    Raises Complaint for a path that is not there, and for a directory without any such file.
+    """
     found: dict[str, RuleFile] = {}
     for path in paths:
         if path.is_dir():
-            for p in sorted(p for p in path.rglob("*") if p.suffix.lower() in (".yml", ".yaml") and p.is_file()):
+            below = sorted(p for p in path.rglob("*") if p.suffix.lower() in (".yml", ".yaml") and p.is_file())
+            if not below:
+                what = f"{path} holds no rules: no file in it ends in .yml or .yaml."
+                raise Complaint(what, "Give a directory of Sigma rules, or a rule file.", WRONG_USE)
+            for p in below:
                 found[str(p)] = RuleFile(_shown(p.relative_to(path)), _read(p))
         elif path.is_file():
             found[str(path)] = RuleFile(_shown(Path(path.name)), _read(path))
         else:
-            raise Complaint(f"no rules at {path}", "Give a directory of Sigma rules, or a rule file.", WRONG_USE)
+            raise Complaint(f"{path} does not exist.", "Give a directory of Sigma rules, or a rule file.", WRONG_USE)
     return sorted(found.values())
 
 

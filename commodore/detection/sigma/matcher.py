@@ -5,7 +5,6 @@ Channel and event id choose a bucket; one multi-pattern pass over the event's va
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
@@ -145,7 +144,3 @@ class Matcher:
 
     def _has_keywords(self, row: Row) -> bool:
         return any(not leaf[1] and leaf[0] not in ("true", "false") for leaf in leaves(self.pack.node(row.rule)))
-
-    def rules_used(self) -> Iterator[int]:
-        """Numbers of the rules that some source feeds."""
-        yield from sorted({r.rule for r in self.pack.rows})

@@ -21,7 +21,6 @@ STAR, ANY_ONE, DASH = 0, 1, 2
 """Parts of a pattern that are not text: `*`, `?`, and any of the characters that Windows takes for a dash."""
 
 DASHES = ("-", "/", "–", "—", "―")
-STRINGS = frozenset(("eq", "sw", "ew", "has", "eqc", "swc", "ewc", "hasc"))
 TRUE: Node = ["true", "", None]
 FALSE: Node = ["false", "", None]
 

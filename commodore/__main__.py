@@ -1,0 +1,7 @@
+"""`python -m commodore`."""
+
+from __future__ import annotations
+
+from commodore.cli import main
+
+main()

@@ -1,0 +1,7 @@
+"""`python -m escadre`."""
+
+from __future__ import annotations
+
+from escadre.cli import main
+
+main()
