@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hunter.tree import View
+from scout.lines import lines
 
 _NO_LOGIN = ("/nologin", "/false", "/sync", "/halt", "/shutdown")
 _KEY_FILES = (".ssh/authorized_keys", ".ssh/authorized_keys2")
@@ -31,18 +32,18 @@ class Account:
 
 def accounts(view: View) -> list[Account]:
     """Accounts with a login shell."""
-    rows = [line.split(":") for line in _text(view, "/etc/passwd").splitlines()]
+    rows = [line.split(":") for line in lines(_text(view, "/etc/passwd"))]
     return [Account(r[0], r[2], r[3], r[5]) for r in rows if len(r) >= 7 and not r[6].strip().endswith(_NO_LOGIN)]
 
 
 def administrators(view: View, of: Sequence[Account]) -> list[Account]:
     """Those who are root, or may become it by sudo. Where the tree does not say who may: all of them."""
-    groups = [line.split(":") for line in _text(view, "/etc/group").splitlines()]
+    groups = [line.split(":") for line in lines(_text(view, "/etc/group"))]
     extra = [f"/etc/sudoers.d/{name}" for name, kind in view.names("/etc/sudoers.d") if kind == "file"]
-    lines = [line for path in ("/etc/sudoers", *extra) for line in _text(view, path).splitlines()]
-    if not groups and not lines:
+    rules = [line for path in ("/etc/sudoers", *extra) for line in lines(_text(view, path))]
+    if not groups and not rules:
         return list(of)
-    granted = {found[1] for line in lines if (found := _GRANT.match(line))}
+    granted = {found[1] for line in rules if (found := _GRANT.match(line))}
     wanted = _GROUPS | {name[1:] for name in granted if name.startswith("%")}
     strong = [row for row in groups if len(row) > 3 and row[0] in wanted]
     names = {name.strip() for row in strong for name in row[3].split(",")} | granted
@@ -53,7 +54,7 @@ def administrators(view: View, of: Sequence[Account]) -> list[Account]:
 def has_password(view: View, who: Sequence[Account]) -> bool:
     """True where one of these accounts has a usable password."""
     names = {a.name for a in who}
-    rows = [line.split(":") for line in _text(view, "/etc/shadow").splitlines()]
+    rows = [line.split(":") for line in lines(_text(view, "/etc/shadow"))]
     return any(len(r) > 1 and r[0] in names and len(r[1]) > 3 and r[1][0] not in "!*" for r in rows)
 
 

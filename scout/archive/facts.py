@@ -10,7 +10,8 @@ from functools import lru_cache
 from typing import Any
 
 _EPOCH = date(1970, 1, 1)
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:\.(\d{1,9}))?Z", re.ASCII)
+_MINUTE = re.compile(r"(\d{4}-\d\d-\d\d)T([01]\d|2[0-3]):([0-5]\d):", re.ASCII)
+_SECOND = re.compile(r"([0-5]\d)(?:\.(\d{1,9}))?Z", re.ASCII)
 _TYPES = (
     (stat.S_ISREG, "file"),
     (stat.S_ISDIR, "directory"),
@@ -27,42 +28,42 @@ def rfc3339(nanoseconds: int) -> str | None:
     is zero.
     """
     seconds, fraction = divmod(nanoseconds, 1_000_000_000)
-    days, second = divmod(seconds, 86_400)
-    day = _day(days)
-    if day is None:
+    minute, second = divmod(seconds, 60)
+    begin = _minute(minute)
+    if begin is None:
         return None
-    minute, second = divmod(second, 60)
-    hour, minute = divmod(minute, 60)
-    return f"{day}T{hour:02d}:{minute:02d}:{second:02d}" + (f".{fraction:09d}Z" if fraction else "Z")
+    return f"{begin}{second:02d}.{fraction:09d}Z" if fraction else f"{begin}{second:02d}Z"
 
 
 @lru_cache(maxsize=4096)
-def _day(days: int) -> str | None:
+def _minute(minutes: int) -> str | None:
+    """`2026-11-22T02:15:`, of minutes since 1970 UTC: many files share one."""
+    days, minute = divmod(minutes, 1440)
     try:
-        return (_EPOCH + timedelta(days=days)).isoformat()
+        return f"{_EPOCH + timedelta(days=days)}T{minute // 60:02d}:{minute % 60:02d}:"
     except OverflowError:
         return None
 
 
 def nanoseconds(text: object) -> int | None:
     """Nanoseconds since 1970 UTC of what `rfc3339` writes; None for anything else."""
-    match = _TIME.fullmatch(text) if isinstance(text, str) else None
-    if match is None:
+    if not isinstance(text, str):
         return None
-    day, hour, minute, second, fraction = match.groups("")
-    days = _days(day)
-    if days is None:
-        return None
-    seconds = days * 86_400 + int(hour) * 3600 + int(minute) * 60 + int(second)
-    return seconds * 1_000_000_000 + int(fraction.ljust(9, "0"))
+    match, begin = _SECOND.fullmatch(text, 17), _began(text[:17])
+    return None if match is None or begin is None else (begin + int(match[1])) * 1_000_000_000 + int((match[2] or "").ljust(9, "0"))
 
 
 @lru_cache(maxsize=4096)
-def _days(day: str) -> int | None:
+def _began(minute: str) -> int | None:
+    """Seconds since 1970 UTC of what `_minute` gives; None for anything else."""
+    match = _MINUTE.fullmatch(minute)
+    if match is None:
+        return None
     try:
-        return (date.fromisoformat(day) - _EPOCH).days
+        days = (date.fromisoformat(match[1]) - _EPOCH).days
     except ValueError:
         return None
+    return days * 86_400 + int(match[2]) * 3600 + int(match[3]) * 60
 
 
 def epoch(text: object) -> str:
