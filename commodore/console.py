@@ -77,7 +77,7 @@ def _tell(summary: Any, screen: Screen, *, sigma: bool, iocs: int) -> None:
     words += f", {len(refused):,} refused (commodore rules stats)" if refused else ""
     screen.say(f"COMMODORE {__version__}  {plural(len(summary.hosts), 'collection')}  {words}")
     for host in summary.hosts:
-        note = f"   interrupted: {escape(host['reason'])}" if host["state"] != "complete" else ""
+        note = f"   {host['state']}: {escape(host['reason'])}" if host["state"] != "complete" else ""
         records = plural(sum(host["records"].values()), "record")
         screen.say(f"  {escape(host['host']):<20} {plural(host['members'], 'member'):>15} {records:>18}{note}")
     for path in summary.skipped:
@@ -225,20 +225,21 @@ def show_ledger(case: Path, screen: Screen, *, everything: bool = False) -> int:
         screen.say(f"    {row['artefact'] or 'no artefact':<20} {counts}")
         if row["reason"]:
             screen.say(f"    {escape(row['locator'] or ''):<20} {escape(row['reason'])}")
-    interrupted = _interrupted(case)
-    for name, reason in interrupted:
-        screen.say(f"{escape(name)} is interrupted: {escape(reason)}. What came after that is lost.")
+    unsound = _unsound(case)
+    for name, state, reason in unsound:
+        lost_too = " What came after that is lost." if state == "interrupted" else ""
+        screen.say(f"{escape(name)} is {state}: {escape(reason)}.{lost_too}")
     if not screen.json_lines:
         words = f"{plural(len(lost), 'member')} could not be read in part or whole." if lost else "All that artefacts read was read whole."
         tail = f" {plural(unread, 'member')} no artefact reads (--all lists them)." if unread and not everything else ""
         screen.say(f"{words}{tail}" if shown or not lost else words)
-    return PARTIAL if lost or interrupted else DONE
+    return PARTIAL if lost or unsound else DONE
 
 
-def _interrupted(case: Path) -> list[tuple[str, str]]:
+def _unsound(case: Path) -> list[tuple[str, str, str]]:
     """Inputs that ended before their end, with the reason."""
     collections = orjson.loads((case / "case.json").read_bytes())["collections"]
-    return [(c["input"], c["reason"]) for c in collections if c["state"] != "complete"]
+    return [(c["input"], c["state"], c["reason"]) for c in collections if c["state"] != "complete"]
 
 
 def show_findings(case: Path, screen: Screen) -> int:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Protocol
 
 from commodore.engine import catalogue, plain
 from scout.archive import ArchiveReader
-from scout.archive.custody import MAX_PART, dump, sound
+from scout.archive.custody import MAX_PART, NOTHING, dump, sound
 
 SYSTEMS = ("windows", "linux", "macos")
 MAX_OFFSET = 1e9
@@ -69,7 +69,7 @@ class Collection(Protocol):
         """After the last member: what custody says, one object per wanted item, without `head` and `tail`."""
 
     def ending(self) -> tuple[str, str]:
-        """After the last member: `complete` or `interrupted`, and why."""
+        """After the last member: `complete`, `interrupted` or `inconsistent`, and why."""
 
 
 @dataclass
@@ -232,13 +232,19 @@ class ArchiveCollection:
 
     def members(self) -> Iterator[Member]:
         self._custody = []
+        head, broken = NOTHING, ""
         with self._reading() as reader:
             for member in reader:
+                if member.kind in ("custody", "end"):
+                    content = member.stream.read(min(member.size, MAX_PART))
+                    broken = broken or _off_chain(member.name, content, head)
                 if member.kind == "custody":
-                    self._custody.append(_packed(member.stream.read(min(member.size, MAX_PART))))
+                    head = hashlib.sha256(content).hexdigest()
+                    self._custody.append(_packed(content))
                 elif member.kind in ("live", "files", "refused"):
                     yield self._member(member)
-            self._ending = (reader.state, reader.reason or "")
+            whole = reader.state == "complete"
+            self._ending = ("inconsistent", broken) if whole and broken else (reader.state, reader.reason or "")
             self.sha256 = self._hashed()
 
     def _hashed(self) -> str:
@@ -280,6 +286,12 @@ def _json(text: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _off_chain(name: str, content: bytes, head: str) -> str:
+    """What is wrong with a custody part, or with `end.json`, that does not carry the hash of the part before it; ''."""
+    said = _json(content.partition(b"\n")[0]).get("chain_head" if name == "end.json" else "previous")
+    return "" if said in (None, head) else f"{name} does not carry the hash of the custody part before it: somebody changed the archive"
 
 
 def _packed(part: bytes) -> bytes:

@@ -19,7 +19,7 @@ from scout.console import Screen
 from scout.keys import keygen
 from tests.commodore.cases import CLI, ROOT, commodore, content, environment, ledger, members, records
 from tests.conftest import need
-from tests.scout.archive_tools import foreign, plain
+from tests.scout.archive_tools import encrypted, foreign, joined, pieces, plain, plaintext, small
 
 
 @pytest.fixture(scope="module")
@@ -274,3 +274,20 @@ def test_an_archive_that_says_odd_things_of_itself_is_read_all_the_same(tmp_path
     rows = {row["path"]: row for row in members(tmp_path / "case")}
     assert rows["/etc/cron.d/job"]["verdict"] == "taken" and records(tmp_path / "case", "cron")
     assert rows["/big"]["verdict"] == "over limit" and not {"head", "tail"} & set(rows["/big"])
+
+
+def test_an_archive_whose_chain_is_broken_is_read_and_says_so(tmp_path):
+    """By somebody who can decrypt and encrypt again: one line is taken out of custody, all else stays."""
+    public, archive = keygen(tmp_path / "key.txt"), tmp_path / "web.tar.zst.age"
+    key = pyrage.x25519.Identity.from_str((tmp_path / "key.txt").read_text().split()[-1])
+    small(archive, [pyrage.x25519.Recipient.from_str(public)])
+    parts = pieces(plaintext(archive, key))
+    at = next(n for n, (name, _) in enumerate(parts) if name == "custody/000000.jsonl")
+    parts[at] = (parts[at][0], parts[at][1].replace(b'"verdict":"taken"', b'"verdict":"error"', 1))
+    archive.write_bytes(encrypted(joined(parts), key))
+    done = commodore("process", archive, "-i", tmp_path / "key.txt", "-o", tmp_path / "case")
+    assert done.returncode == 1
+    assert "inconsistent: custody/000001.jsonl does not carry the hash" in done.stdout
+    assert {row["path"]: row["verdict"] for row in members(tmp_path / "case")}["/etc/passwd"] == "taken"
+    told = commodore("ledger", tmp_path / "case")
+    assert told.returncode == 1 and "somebody changed the archive" in told.stdout
