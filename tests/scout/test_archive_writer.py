@@ -534,8 +534,8 @@ def test_a_press_that_is_killed_is_said_and_what_was_sealed_reads(archive: Path,
     state, digest, size, code, items = receipt.split()
     assert (state, digest, int(size)) == ("interrupted", hashlib.sha256(archive.read_bytes()).hexdigest(), archive.stat().st_size)
     verdict = verify(archive, load_identities(tmp_path / "key.txt"), code)
-    assert (verdict.state, verdict.receipt, verdict.items) == ("interrupted", "agrees", int(items))
-    assert verdict.items >= 20
+    assert (verdict.state, verdict.receipt) == ("interrupted", "agrees")
+    assert 20 <= int(items) <= verdict.items  # killed between a write and its report, the press leaves more than it told of
 
 
 def test_stop_seals_what_there_is(archive: Path, identity) -> None:
