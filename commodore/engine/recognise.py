@@ -11,6 +11,7 @@ from commodore.engine.inputs import ArchiveCollection, Collection, PlainCollecti
 from scout.console import WRONG_USE, Complaint, plural
 
 AGE = b"age-encryption.org/v1"
+_RECEIPT = ".receipt.json"
 KINDS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"PK\x03\x04", "a ZIP archive"),
     (0, b"%PDF", "a PDF document"),
@@ -33,7 +34,11 @@ _OFFICE = ((b"word/", "a Word document"), (b"xl/", "an Excel workbook"), (b"ppt/
 
 
 def expanded(path: Path) -> list[Path]:
-    """A directory that is no host and holds archives stands for these, and for the other evidence in it; everything else for itself."""
+    """A directory that is no host and holds archives stands for these, and for the other evidence in it; a receipt beside its archive
+    (`archives/*` names both) for nothing; everything else for itself.
+    """
+    if path.name.endswith(_RECEIPT) and _is_archive(path.with_name(path.name.removesuffix(_RECEIPT))):
+        return []
     if not path.is_dir() or plain.host_like(path):
         return [path]
     entries = sorted(path.iterdir())

@@ -291,3 +291,12 @@ def test_an_archive_whose_chain_is_broken_is_read_and_says_so(tmp_path):
     assert {row["path"]: row["verdict"] for row in members(tmp_path / "case")}["/etc/passwd"] == "taken"
     told = commodore("ledger", tmp_path / "case")
     assert told.returncode == 1 and "somebody changed the archive" in told.stdout
+
+
+def test_a_receipt_that_a_pattern_of_the_shell_names_is_passed_over(tmp_path):
+    public, archive = keygen(tmp_path / "key.txt"), tmp_path / "web.tar.zst.age"
+    small(archive, [pyrage.x25519.Recipient.from_str(public)])
+    receipt = tmp_path / "web.tar.zst.age.receipt.json"
+    assert commodore("process", archive, receipt, "-i", tmp_path / "key.txt", "-o", tmp_path / "case").returncode == 0
+    alone = commodore("process", receipt.rename(tmp_path / "other.receipt.json"), "-o", tmp_path / "none")
+    assert alone.returncode == 2 and "JSON text" in alone.stderr
