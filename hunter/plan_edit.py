@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,10 +32,10 @@ class _Edit(NamedTuple):
 
 
 def renew(path: Path, plan: Plan) -> None:
-    """Write `plan` into the text at `path`, whole or not at all. Complaint (code 3) where a comment would be lost."""
+    """Write `plan` into the text at `path`, whole or not at all. Complaint (code 3) where a comment would be lost, or no room is left."""
     temporary = path.with_name(f".{path.name}.new")
-    temporary.unlink(missing_ok=True)
     try:
+        temporary.unlink(missing_ok=True)
         before = path.read_bytes()
         after = resealed(before, plan)
         write_private(temporary, after)
@@ -47,8 +48,12 @@ def renew(path: Path, plan: Plan) -> None:
             f"{path} cannot be sealed without losing what was written into it: {e}. Nothing was sealed or changed.",
             "Move comments above the action that they stand in, or take its `expect` out; then run hunter check --seal again.",
         ) from e
+    except OSError as e:
+        what = f"{path} cannot be sealed: {e.strerror or e}. The plan is as it was; nothing on the host was changed."
+        raise Complaint(what, "Give it a place that can be written, with room for a second copy.") from e
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _loaded(path: Path) -> Plan:

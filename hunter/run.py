@@ -6,6 +6,7 @@ one of the two, and looking at the object tells which; `settle` finishes from th
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import shlex
 from collections.abc import Callable, Collection, Iterable
@@ -229,7 +230,9 @@ class Run:
             raise surprise(name, str(e)) from e
         except OSError as e:
             self._give_up(tree, str(e))
-            raise Complaint(f"{escape(name)}: {e.strerror or e}. Stopped there.") from e
+            full = "Make room. Then the same command goes on." + ("" if self.undoing else f" What was done is taken back with {self.undo}")
+            do = full if e.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+            raise Complaint(f"{escape(name)}: {e.strerror or e}. Stopped there.", do) from e
         self.add("done", of=self.journal.lines[-1]["n"])
 
     def _give_up(self, tree: Tree, reason: str, *, untouched: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -163,8 +164,44 @@ def test_a_full_disk_under_the_backups_changes_nothing(planned, tmp_path) -> Non
         assert hunt("check", plan, "--root", planned.root, "--seal")[0] == 0
         refused(planned, 3, "free", "apply", plan, "--root", planned.root, "--yes")
         refused_late(planned, plan)
+        fill(small)
+        text = plan.read_bytes()
+        refused(planned, 3, "cannot be sealed: No space left", "check", plan, "--root", planned.root, "--seal")
+        assert plan.read_bytes() == text
     finally:
         subprocess.run(["umount", str(small)], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Not a byte is left on the file system of `folder`."""
+    at = folder / "fill"
+    with at.open("wb", buffering=0) as stream, contextlib.suppress(OSError):
+        while stream.write(b"x" * 4096):
+            pass
+    return at
+
+
+def test_a_full_disk_of_the_host_stops_both_ways_and_each_goes_on(planned, tmp_path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=0755", "tmpfs", str(disk)], check=True)
+    try:
+        done = subprocess.run(["cp", "-a", f"{planned.root}/.", str(disk)], capture_output=True, check=False)
+        need(done.returncode == 0, "a file system in memory with extended attributes")
+        assert hunt("check", planned.plan, "--root", disk, "--seal")[0] == 0
+        before = manifest(disk)
+        for command, where in (("apply", planned.plan), ("undo", planned.journal)):
+            full = fill(disk)
+            line = (command, where, "--root", disk, *(["--yes"] if command == "apply" else []))
+            code, _, err = hunt(*line)
+            assert (code, "Make room. Then the same command goes on." in err) == (3, True), err
+            full.unlink()
+            code, out, err = hunt(*line)
+            assert code == 0, out + err
+        del before["."]
+        assert {k: v for k, v in manifest(disk).items() if k != "."} == before
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
 
 
 def refused_late(bench, plan: Path) -> None:
