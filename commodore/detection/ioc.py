@@ -122,7 +122,6 @@ class Indicators:
             return []
         return [(i, m) for i in sorted(wanted) if (m := _verified(self.all[i], record))]
 
-
     def on_member(self, line: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, Any], bool]]:
         """(indicator, matched, whether it means this very file) for a line of `members.jsonl`: hash and path of a collected file."""
         names = {"file.hash.sha256": line.get("sha256"), "file.path": line.get("path")}

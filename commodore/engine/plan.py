@@ -148,7 +148,7 @@ class Plan:
         rest = _Exact(_after(head, reader.read))
         header, offset, index, held = rest.read(cut.header), cut.header, 0, b""
         while held := held + rest.read(cut.piece + len(cut.before) - len(held)):
-            found = held.rfind(cut.before, 1) if cut.before else -1
+            found = held.rfind(cut.before, 1) if cut.before and len(held) > cut.piece else -1  # the rest is one piece
             piece = held[: found if found > 0 else cut.piece]
             held = held[len(piece) :]
             job = Job(member.ordinal, member.source, header + piece, match.names, member.size, member.facts, offset, index)
