@@ -34,6 +34,7 @@ $(VENV)/dev: $(VENV)/run requirements/dev.txt
 
 lint: dev
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

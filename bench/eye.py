@@ -24,7 +24,7 @@ import zstandard  # noqa: E402
 
 from commodore import process  # noqa: E402
 from eye.case import records  # noqa: E402
-from eye.store import Store  # noqa: E402
+from eye.index.store import Store  # noqa: E402
 
 QUERIES = (
     "powershell",

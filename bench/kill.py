@@ -88,7 +88,8 @@ def start(root: Path, archive: Path, recipient: str, counter: Path) -> subproces
     here = str(Path(__file__).resolve().parent.parent)
     path = os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(root), str(archive), recipient, str(counter)], env={**os.environ, "PYTHONPATH": path},
+        [sys.executable, "-c", CHILD, str(root), str(archive), recipient, str(counter)],
+        env={**os.environ, "PYTHONPATH": path},
         start_new_session=True,
     )
 

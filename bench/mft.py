@@ -18,7 +18,7 @@ sys.path[:] = [p for p in sys.path if Path(p).resolve() != HERE]  # this file ha
 
 import mft as rust  # noqa: E402
 
-from commodore.artefacts import mft  # noqa: E402
+from commodore.artefacts.windows.files import mft  # noqa: E402
 from commodore.evidence import Evidence  # noqa: E402
 from commodore.host import Host  # noqa: E402
 

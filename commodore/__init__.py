@@ -14,7 +14,7 @@ def __getattr__(name: str) -> Any:
 
         return process
     if name in ("read", "astype"):
-        from commodore import tables
+        from commodore.case import tables
 
         return getattr(tables, name)
     raise AttributeError(name)

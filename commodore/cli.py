@@ -37,9 +37,7 @@ def process(
     ] = None,
     rules: Rules = None,
     ioc: Indicators = None,
-    workers: Annotated[
-        int | None, typer.Option("--workers", min=1, max=256, help="Worker processes.", show_default="one per core")
-    ] = None,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, max=256, help="Worker processes.", show_default="one per core")] = None,
     timeout: Annotated[float, typer.Option("--timeout", min=1, help="Seconds without progress after which a unit is given up.")] = 60.0,
     json_lines: Json = False,
 ) -> int:
@@ -51,8 +49,7 @@ def process(
 
 
 def artefacts(
-    name: Annotated[str | None, typer.Argument(help="One artefact.", show_default=False)] = None,
-    json_lines: Json = False,
+    name: Annotated[str | None, typer.Argument(help="One artefact.", show_default=False)] = None, json_lines: Json = False
 ) -> int:
     """List what can be read, or show one artefact with its fields."""
     from commodore.console import show_artefacts
@@ -61,9 +58,7 @@ def artefacts(
 
 
 def ledger(
-    case: Case,
-    everything: Annotated[bool, typer.Option("--all", help="Also what was read whole.")] = False,
-    json_lines: Json = False,
+    case: Case, everything: Annotated[bool, typer.Option("--all", help="Also what was read whole.")] = False, json_lines: Json = False
 ) -> int:
     """Show what could not be read, in part or whole. Exit 1 where something was lost."""
     from commodore.console import show_ledger
@@ -86,7 +81,7 @@ def export(
     json_lines: Json = False,
 ) -> int:
     """Write the records in a form that other programs read."""
-    from commodore.export import export as write
+    from commodore.case.export import export as write
     from scout.console import escape, megabytes
 
     screen = Screen(json_lines=json_lines)

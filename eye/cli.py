@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress
 
-    from eye.index import Built
+    from eye.index.parts import Built
 
 Case = Annotated[Path, typer.Argument(metavar="CASE", help="Case directory that `commodore process -o CASE` wrote.")]
 
@@ -34,7 +34,7 @@ def build_app() -> typer.Typer:
 
 def _syntax(value: bool) -> None:
     if value:
-        from eye.syntax import lines
+        from eye.query.syntax import lines
 
         screen = Screen()
         screen.say("Forms of a query, each an example that can be asked:")
@@ -45,7 +45,7 @@ def _syntax(value: bool) -> None:
 
 
 def _build(case: Path, screen: Screen) -> Built:
-    from eye.index import index
+    from eye.index.parts import index
 
     def waiting(process: str) -> None:
         who = f" (process {process})" if process else ""
@@ -70,7 +70,7 @@ def _counted(bar: Progress | NoProgress, what: str) -> Callable[[str, int], None
 
 def _ready(case: Path, screen: Screen) -> None:
     """Bring the index up to date where it is not, and say so."""
-    from eye.index import outdated
+    from eye.index.parts import outdated
 
     told = outdated(case)
     if told:
@@ -107,9 +107,9 @@ def _search(
     json: Json = False,
 ) -> None:
     """Search the records of a case. Exit code 0, also where nothing is found."""
+    from eye.index.store import Store
     from eye.listing import listing
-    from eye.lucene import parse
-    from eye.store import Store
+    from eye.query.lucene import parse
 
     screen = Screen(json_lines=json)
     parse(query)
@@ -135,9 +135,7 @@ def _search(
 
 
 def _serve(
-    case: Case,
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)] = 0,
-    json: Json = False,
+    case: Case, port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)] = 0, json: Json = False
 ) -> None:
     """Show a case in the browser, on 127.0.0.1 only. Prints one line: the address with its token."""
     from eye.web.serve import serve

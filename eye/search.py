@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from eye.store import Store
+from eye.index.store import Store
 
 
 def search(path: str | Path, query: str, *, limit: int | None = None) -> Iterator[dict[str, Any]]:

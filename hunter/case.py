@@ -13,8 +13,8 @@ from typing import Any
 
 import zstandard
 
-from hunter.archived import ArchiveView
-from hunter.state import readable
+from hunter.host.archived import ArchiveView
+from hunter.host.state import readable
 from scout.console import WRONG_USE, Complaint
 
 MAX_LINE = 16 << 20

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from hunter import show
-from hunter.tree import Tree
+from hunter.host.tree import Tree
 from scout.console import COULD_NOT, DONE, PARTIAL, WRONG_USE, Complaint, Screen, run
 from scout.options import Json, program
 
@@ -21,7 +21,8 @@ Root = Annotated[Path | None, typer.Option("--root", help="A mounted root instea
 Known = Annotated[
     list[str] | None,
     typer.Option(
-        "--i-know", metavar="TARGET",
+        "--i-know",
+        metavar="TARGET",
         help="Override the guard list for one target: its exact path, or the name of its unit, as in the plan. May be given again.",
     ),
 ]
@@ -36,12 +37,14 @@ def build_app() -> typer.Typer:
     def plan(
         case: Annotated[Path, typer.Argument(metavar="CASE", help="A case of commodore.")],
         output: Annotated[
-            str, typer.Option("-o", "--output", metavar="PATH", help="The plan. A folder, or a name with / at its end: one plan per host."),
+            str, typer.Option("-o", "--output", metavar="PATH", help="The plan. A folder, or a name with / at its end: one plan per host.")
         ],
         recipient: Annotated[
             list[str] | None,
             typer.Option(
-                "-r", "--recipient", metavar="RECIPIENT",
+                "-r",
+                "--recipient",
+                metavar="RECIPIENT",
                 help="Who can open the backups (age1…, ssh-…). Without it: those whom the archive was made for.",
             ),
         ] = None,
@@ -50,19 +53,22 @@ def build_app() -> typer.Typer:
         json_lines: Json = False,
     ) -> int:
         """Make a removal plan from the findings of a case."""
-        from hunter.planning import make
+        from hunter.planning.write import make
 
         return make(case, output, recipient or (), host, severity, Screen(json_lines=json_lines))
 
     @app.command()
     def check(
-        plan: PlanFile, root: Root = None, known: Known = None,
+        plan: PlanFile,
+        root: Root = None,
+        known: Known = None,
         seal: Annotated[bool, typer.Option("--seal", help="Take the present state as expected, and renew the seal.")] = False,
         json_lines: Json = False,
     ) -> int:
         """Compare a plan with the present state. Changes nothing on the host."""
-        from hunter import checking, plan_edit
-        from hunter.plan import load
+        from hunter.plan import reseal as plan_edit
+        from hunter.plan.model import load
+        from hunter.run import check as checking
 
         screen, plan = Screen(json_lines=json_lines), _place(plan)
         with _tree(root) as tree:
@@ -79,13 +85,16 @@ def build_app() -> typer.Typer:
 
     @app.command()
     def apply(
-        plan: PlanFile, root: Root = None, known: Known = None,
+        plan: PlanFile,
+        root: Root = None,
+        known: Known = None,
         yes: Annotated[bool, typer.Option("--yes", help="Do it. Without this nothing is changed.")] = False,
         json_lines: Json = False,
     ) -> int:
         """Do a plan, or show what it would do. Completes a run that was interrupted."""
-        from hunter import applying, checking
-        from hunter.plan import load
+        from hunter.plan.model import load
+        from hunter.run import apply as applying
+        from hunter.run import check as checking
 
         screen, plan = Screen(json_lines=json_lines, goes_on=yes), _place(plan)
         with _tree(root) as tree:
@@ -109,13 +118,15 @@ def build_app() -> typer.Typer:
 
     @app.command()
     def verify(
-        plan: PlanFile, root: Root = None, identity: Key = None,
+        plan: PlanFile,
+        root: Root = None,
+        identity: Key = None,
         archive: Annotated[Path | None, typer.Option("--archive", help="A fresh archive of the host instead of the host itself.")] = None,
         json_lines: Json = False,
     ) -> int:
         """Look whether every target of a plan is gone: 0 all gone, 1 something is there or was not looked at."""
-        from hunter import verifying
-        from hunter.plan import load
+        from hunter.plan.model import load
+        from hunter.run import verify as verifying
 
         plan = _place(plan)
         read = load(plan)
@@ -133,12 +144,13 @@ def build_app() -> typer.Typer:
     @app.command()
     def undo(
         journal: Annotated[Path, typer.Argument(metavar="JOURNAL", help="PLAN.journal.jsonl, as apply wrote it.")],
-        root: Root = None, identity: Key = None,
+        root: Root = None,
+        identity: Key = None,
         action: Annotated[list[str] | None, typer.Option("--action", metavar="ID", help="Only this action. May be given again.")] = None,
         json_lines: Json = False,
     ) -> int:
         """Take a run back: the host is as it was before. Also takes back a run that was interrupted."""
-        from hunter import applying
+        from hunter.run import apply as applying
 
         screen = Screen(json_lines=json_lines, goes_on=True)
         with _tree(root) as tree:
@@ -149,7 +161,7 @@ def build_app() -> typer.Typer:
     @app.command()
     def close(journal: Annotated[Path, typer.Argument(metavar="JOURNAL", help="PLAN.journal.jsonl.")], json_lines: Json = False) -> int:
         """Delete the run key beside a journal: afterwards only the key of a recipient opens the backups."""
-        from hunter import applying
+        from hunter.run import apply as applying
 
         there, way_back = applying.close(_place(journal))
         show.closed(Screen(json_lines=json_lines), journal, way_back, there=there)

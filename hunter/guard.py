@@ -11,13 +11,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
-from hunter.logins import Account, accounts, administrators, has_password, key_files
+from hunter.host.logins import Account, accounts, administrators, has_password, key_files
+from hunter.host.state import UnsafeError
+from hunter.host.tree import View
+from hunter.objects._text import AmbiguousError, NotFoundError, find_line, without
 from hunter.objects.units import unit_of
 from hunter.packages import Owned, owned
-from hunter.plan import Action
-from hunter.state import UnsafeError
-from hunter.surgery import AmbiguousError, NotFoundError, find_line, without
-from hunter.tree import View
+from hunter.plan.model import Action
 from scout.data import load_data
 
 _TOKEN = re.compile(r"\*\*/|\*\*|\*|\{[^{}]*\}|.", re.DOTALL)

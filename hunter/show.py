@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from hunter.applying import Outcome
 from hunter.catalogue import catalogue
-from hunter.checking import BLOCKED, DRIFTED, GONE, READY, Report
-from hunter.plan import STAYS, Action, Plan
-from hunter.planner import Proposal
-from hunter.verifying import Verdict
+from hunter.plan.model import STAYS, Action, Plan
+from hunter.planning.propose import Proposal
+from hunter.run.apply import Outcome
+from hunter.run.check import BLOCKED, DRIFTED, GONE, READY, Report
+from hunter.run.verify import Verdict
 from scout.console import Screen, escape, megabytes, plural
 
 _STYLE = {READY: "green", DRIFTED: "yellow", GONE: "yellow", BLOCKED: "red"}
@@ -55,17 +55,26 @@ def planned(screen: Screen, proposals: Sequence[Proposal], written: Sequence[tup
     """What `plan` wrote, what it left to a person, and what comes next."""
     if screen.json_lines:
         for proposal, path in written:
-            screen.emit({
-                "plan": str(path), "host": proposal.plan.host, "actions": [a.to_plan() for a in proposal.plan.actions],
-                "recipients": list(proposal.plan.recipients),
-                "not_planned": [{"finding": f, "reason": r} for f, r in proposal.left],
-                "not_in_plan": [{"path": p, "why": w} for p, w in proposal.plan.stays], "seal": proposal.plan.seal(),
-            })
+            screen.emit(
+                {
+                    "plan": str(path),
+                    "host": proposal.plan.host,
+                    "actions": [a.to_plan() for a in proposal.plan.actions],
+                    "recipients": list(proposal.plan.recipients),
+                    "not_planned": [{"finding": f, "reason": r} for f, r in proposal.left],
+                    "not_in_plan": [{"path": p, "why": w} for p, w in proposal.plan.stays],
+                    "seal": proposal.plan.seal(),
+                }
+            )
         for proposal in (p for p in proposals if p.left and not p.plan.actions):
-            screen.emit({
-                "plan": None, "host": proposal.plan.host, "actions": [],
-                "not_planned": [{"finding": f, "reason": r} for f, r in proposal.left],
-            })
+            screen.emit(
+                {
+                    "plan": None,
+                    "host": proposal.plan.host,
+                    "actions": [],
+                    "not_planned": [{"finding": f, "reason": r} for f, r in proposal.left],
+                }
+            )
         return
     for proposal, path in written:
         screen.say(f"{escape(proposal.plan.host.get('name', '?'))}  {plural(len(proposal.plan.actions), 'action')} → {path}")
@@ -115,14 +124,20 @@ def report(screen: Screen, checked: Report, path: Path, root: Path | None, what:
     name = escape(checked.plan.host.get("name", "?"))
     counts = {s: n for s in (READY, DRIFTED, GONE, BLOCKED) if (n := checked.count(s))}
     if screen.json_lines:
-        screen.emit({
-            "plan": str(path), "host": checked.plan.host, "copy": checked.copy, "counts": counts, "backup_bytes": checked.needed,
-            "free_bytes": checked.free,
-            "actions": [
-                {"id": c.action.id, "status": c.status, "reasons": c.reasons, "notes": c.found.notes, "title": c.action.title}
-                for c in checked.actions
-            ],
-        })
+        screen.emit(
+            {
+                "plan": str(path),
+                "host": checked.plan.host,
+                "copy": checked.copy,
+                "counts": counts,
+                "backup_bytes": checked.needed,
+                "free_bytes": checked.free,
+                "actions": [
+                    {"id": c.action.id, "status": c.status, "reasons": c.reasons, "notes": c.found.notes, "title": c.action.title}
+                    for c in checked.actions
+                ],
+            }
+        )
         return
     told = ", ".join(f"{n} {s}" for s, n in counts.items()) or "none"
     screen.say(f"{what} on {name} (matches the plan).  {plural(len(checked.actions), 'action')}: {told}.")
@@ -213,10 +228,16 @@ def _compared(screen: Screen, outcome: Outcome) -> str:
 
 
 def _emit(screen: Screen, outcome: Outcome) -> None:
-    screen.emit({
-        "done": outcome.done, "total": outcome.total, "journal": str(outcome.journal), "already": outcome.already,
-        "unexplained": outcome.unexplained, "compared": outcome.compared,
-    })
+    screen.emit(
+        {
+            "done": outcome.done,
+            "total": outcome.total,
+            "journal": str(outcome.journal),
+            "already": outcome.already,
+            "unexplained": outcome.unexplained,
+            "compared": outcome.compared,
+        }
+    )
 
 
 def applied(screen: Screen, outcome: Outcome) -> None:

@@ -29,10 +29,10 @@ Recipients = Annotated[
     typer.Option("-r", "--recipient", help="Who may read it: age1…, an ssh public key, or a file of them. Repeatable.", show_default=False),
 ]
 Only = Annotated[
-    list[str] | None, typer.Option(help="Only these: ids or their beginnings (WR01, LF). Repeatable, or with commas.", show_default=False),
+    list[str] | None, typer.Option(help="Only these: ids or their beginnings (WR01, LF). Repeatable, or with commas.", show_default=False)
 ]
 Root = Annotated[
-    Path | None, typer.Option(help="A mounted Windows or Linux disk instead of this host.", show_default=False, readable=False),
+    Path | None, typer.Option(help="A mounted Windows or Linux disk instead of this host.", show_default=False, readable=False)
 ]
 Key = typer.Option("-i", "--identity", help="Secret key: key.txt, or an ssh private key.", show_default=False, readable=False)
 
@@ -81,8 +81,14 @@ def collect(
     if system not in ("", "windows", "linux"):
         raise console.Complaint(f"--os {system}: not a system that scout knows.", "Give windows or linux.", console.WRONG_USE)
     options = Options(
-        recipients=recipient or [], out=out, root=root, profile=profile, system=system, max_file=_size("--max-file", max_file),
-        max_total=_size("--max-total", max_total), targets=[name for given in targets or [] for name in given.split(",") if name],
+        recipients=recipient or [],
+        out=out,
+        root=root,
+        profile=profile,
+        system=system,
+        max_file=_size("--max-file", max_file),
+        max_total=_size("--max-total", max_total),
+        targets=[name for given in targets or [] for name in given.split(",") if name],
     )
     if explain:
         from scout.explain import explain as show
@@ -130,11 +136,7 @@ def verify(
     return verdict.code
 
 
-def list_(
-    archive: Archive,
-    identity: Annotated[Path, Key],
-    json_lines: Json = False,
-) -> int:
+def list_(archive: Archive, identity: Annotated[Path, Key], json_lines: Json = False) -> int:
     """List every wanted item of an archive with its verdict."""
     from scout.keys import load_identities
     from scout.verify import list_members
@@ -154,8 +156,7 @@ def list_(
 
 
 def targets(
-    name: Annotated[str | None, typer.Argument(help="Id or its beginning: WR01, LF.", show_default=False)] = None,
-    json_lines: Json = False,
+    name: Annotated[str | None, typer.Argument(help="Id or its beginning: WR01, LF.", show_default=False)] = None, json_lines: Json = False
 ) -> None:
     """Show what is collected: what, where, why, size, access, priority."""
     from scout.explain import show_targets

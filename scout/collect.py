@@ -25,7 +25,7 @@ from scout import __version__, identity, plan, signals
 from scout.archive.writer import ArchiveWriter, Receipt
 from scout.console import WRONG_USE, Complaint, Screen
 from scout.patience import Patience
-from scout.root import Parts, Root
+from scout.sources.directory import Parts, Root
 from scout.stages import Stages
 from scout.taking import Limits, Taker
 from scout.targets import Target, load, select
@@ -92,11 +92,17 @@ def open_scene(options: Options) -> Scene:
     except OSError as e:
         raise Complaint(f"{path} cannot be read: {e.strerror}.", "Run as root, or mount it so that it can be read.") from e
     if root is None and systems:
-        raise Complaint(f"{path} looks like a Linux root (etc, usr, var) and like a Windows disk (Windows/System32).",
-                        "Say which one it is: --os linux or --os windows.", WRONG_USE)
+        raise Complaint(
+            f"{path} looks like a Linux root (etc, usr, var) and like a Windows disk (Windows/System32).",
+            "Say which one it is: --os linux or --os windows.",
+            WRONG_USE,
+        )
     if root is None:
-        raise Complaint(f"{path} looks like neither a Windows disk (Windows/System32) nor a Linux root (etc, usr, var).",
-                        "Give the top of the mounted disk, or say what it is: --os windows or --os linux.", WRONG_USE)
+        raise Complaint(
+            f"{path} looks like neither a Windows disk (Windows/System32) nor a Linux root (etc, usr, var).",
+            "Give the top of the mounted disk, or say what it is: --os windows or --os linux.",
+            WRONG_USE,
+        )
     running = live and sys.platform.startswith("linux")
     wanted = select(load(), os_name=systems[0], profile=options.profile, names=options.targets, live=running)
     if not wanted:
@@ -134,9 +140,17 @@ def collect(options: Options, screen: Screen) -> Outcome:
     scene.patience.close()
     scene.root.close()
     return Outcome(
-        receipt=receipt, archive=path, host=host, verdicts=taker.verdicts, wanted=sum(taker.verdicts.values()), read=taker.read,
-        written=receipt.size, signal=0 if receipt.state == "whole" else caught.number,
-        receipt_error=writer.receipt_error, seconds=time.monotonic() - began, stuck=scene.patience.given_up,
+        receipt=receipt,
+        archive=path,
+        host=host,
+        verdicts=taker.verdicts,
+        wanted=sum(taker.verdicts.values()),
+        read=taker.read,
+        written=receipt.size,
+        signal=0 if receipt.state == "whole" else caught.number,
+        receipt_error=writer.receipt_error,
+        seconds=time.monotonic() - began,
+        stuck=scene.patience.given_up,
     )
 
 
@@ -207,10 +221,18 @@ def _file_name(host: str) -> str:
 def _header(options: Options, host: dict[str, Any], started: datetime, recipients: list[str]) -> dict[str, Any]:
     now = f"{started:%Y-%m-%dT%H:%M:%S.%f}Z"
     return {
-        "collection": str(uuid.uuid4()), "schema": 1, "host": host, "started": now, "clock_offset": None,
+        "collection": str(uuid.uuid4()),
+        "schema": 1,
+        "host": host,
+        "started": now,
+        "clock_offset": None,
         "clock": {"utc": now, "local_offset": time.localtime().tm_gmtoff, "monotonic": round(time.monotonic(), 3)},
         "tool": {"name": "scout", "version": __version__, "python": sys.version.split()[0], "platform": sys.platform, "pid": os.getpid()},
-        "command_line": sys.argv, "user": user(), "profile": options.profile, "targets": list(options.targets), "recipients": recipients,
+        "command_line": sys.argv,
+        "user": user(),
+        "profile": options.profile,
+        "targets": list(options.targets),
+        "recipients": recipients,
         "root": str(options.root) if options.root is not None else None,
         "limits": {"max_file": options.max_file, "max_total": options.max_total},
     }
@@ -228,8 +250,14 @@ def _greet(screen: Screen, scene: Scene, host: dict[str, Any], options: Options,
 
     if screen.quiet:
         return
-    words = [f"SCOUT {__version__}", escape(host["name"]), escape(host.get("os_version") or host["os"]), f"as {user()}",
-             f"profile {options.profile} ({plural(len(scene.targets), 'target')})", f"for {plural(recipients, 'recipient')}"]
+    words = [
+        f"SCOUT {__version__}",
+        escape(host["name"]),
+        escape(host.get("os_version") or host["os"]),
+        f"as {user()}",
+        f"profile {options.profile} ({plural(len(scene.targets), 'target')})",
+        f"for {plural(recipients, 'recipient')}",
+    ]
     screen.say("  ".join(words), "bold")
     if scene.live and user() != "root" and hasattr(os, "geteuid"):
         screen.note("Not root: what only root may read will be listed as denied.", "yellow")

@@ -117,8 +117,14 @@ class Screen:
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
         return Progress(
-            TextColumn("  {task.description:<14}", markup=False), BarColumn(bar_width=20), TextColumn("{task.percentage:>3.0f}%"),
-            TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[now]}", markup=False), console=self.err, transient=True,
+            TextColumn("  {task.description:<14}", markup=False),
+            BarColumn(bar_width=20),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[now]}", markup=False),
+            console=self.err,
+            transient=True,
         )
 
 

@@ -46,11 +46,17 @@ def explain(options: Options, screen: Screen) -> int:
 
 
 def _row(
-    target: Target, items: Counter[str], sizes: Counter[str], candidates: Counter[str], refused: Counter[str], missing: Counter[str],
+    target: Target, items: Counter[str], sizes: Counter[str], candidates: Counter[str], refused: Counter[str], missing: Counter[str]
 ) -> dict[str, Any]:
     return {
-        "target": target.id, "what": target.what, "files": items[target.id], "bytes": sizes[target.id], "candidates": candidates[target.id],
-        "not_taken": refused[target.id], "missing": missing[target.id], "live": list(target.live),
+        "target": target.id,
+        "what": target.what,
+        "files": items[target.id],
+        "bytes": sizes[target.id],
+        "candidates": candidates[target.id],
+        "not_taken": refused[target.id],
+        "missing": missing[target.id],
+        "live": list(target.live),
     }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scout.lines import lines, number
-from scout.root import Parts, Root
+from scout.sources.directory import Parts, Root
 
 MAX_HIVE = 64 << 20
 """a larger hive is not read for its facts alone; the archive holds it"""
@@ -132,8 +132,12 @@ def _linux(root: Root, *, live: bool) -> dict[str, Any]:
     named = dict(re.findall(r'^([A-Z_]+)="?([^"\n]*)"?$', release, re.MULTILINE))
     name = os.uname().nodename if live else next(iter(text(root, "etc", "hostname").split()), "")
     return {
-        "name": name, "os_version": named.get("PRETTY_NAME", ""), "timezone": _timezone(root), "system_root": "/",
-        "machine_id": text(root, "etc", "machine-id").strip(), "kernel": os.uname().release if live else "",
+        "name": name,
+        "os_version": named.get("PRETTY_NAME", ""),
+        "timezone": _timezone(root),
+        "system_root": "/",
+        "machine_id": text(root, "etc", "machine-id").strip(),
+        "kernel": os.uname().release if live else "",
     }
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple, cast
 
 from scout.archive.custody import Group
 from scout.patience import Patience
-from scout.root import Parts, Root
+from scout.sources.directory import Parts, Root
 from scout.targets import Target
 from scout.targets.patterns import Tree, expand, path_regex, plain
 from scout.walk import Found, walk
@@ -66,7 +66,11 @@ class _Filter:
 
 
 def make(
-    root: Root, targets: Sequence[Target], profiles: Sequence[str], variables: dict[str, str], patience: Patience,
+    root: Root,
+    targets: Sequence[Target],
+    profiles: Sequence[str],
+    variables: dict[str, str],
+    patience: Patience,
     on_folder: Callable[[Parts], None] | None = None,
 ) -> Plan:
     """Walk the root once for all targets and put what was found into order."""
@@ -87,7 +91,8 @@ def make(
         if chosen is not None:
             kept.append(chosen)
     missing = [
-        (targets[key[0]], root.native(tuple(plain(part) for part in path.split("/") if part))) for key, path in written.items()
+        (targets[key[0]], root.native(tuple(plain(part) for part in path.split("/") if part)))
+        for key, path in written.items()
         if key not in seen and targets[key[0]].rule is None
     ]
     return Plan(_ordered(kept, targets, root.fold), missing)
@@ -157,4 +162,3 @@ def _main_name(want: Want, found: Found, fold: bool) -> str:
     if want.role != "main":
         name = name[len(want.before) : len(name) - len(want.after)]
     return name.lower() if fold else name
-

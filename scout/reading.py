@@ -63,9 +63,7 @@ def changed(before: os.stat_result, after: os.stat_result) -> dict[str, Any]:
     return {"verdict": "changed while read", "error": what}
 
 
-def left_behind(
-    reading: Reading, size: int, pieces: Sequence[tuple[int, int]] | None, stopped: Callable[[], object]
-) -> dict[str, Any]:
+def left_behind(reading: Reading, size: int, pieces: Sequence[tuple[int, int]] | None, stopped: Callable[[], object]) -> dict[str, Any]:
     """`sha256`, `head` and `tail` of a file that a limit leaves on the host. Raises OSError.
 
     A sparse file, of which `pieces` are data, is hashed by these alone (`sha256_data`).

@@ -12,8 +12,18 @@ from scout.plan import Planned
 from scout.targets import Target
 
 _NAMES = {
-    "WR": "registry", "WE": "logs", "WX": "execution", "WP": "persistence", "WN": "file system", "LF04": "configuration",
-    "LF09": "persistence", "LF11": "users", "LF12": "users", "LF06": "logs", "LF07": "logs", "LF05": "packages",
+    "WR": "registry",
+    "WE": "logs",
+    "WX": "execution",
+    "WP": "persistence",
+    "WN": "file system",
+    "LF04": "configuration",
+    "LF09": "persistence",
+    "LF11": "users",
+    "LF12": "users",
+    "LF06": "logs",
+    "LF07": "logs",
+    "LF05": "packages",
 }
 _PER_ITEM = 20_000
 """what one item costs beside its bytes, in bytes: opening, custody"""

@@ -9,8 +9,10 @@ WIDTH = 65
 """columns that are left behind the words of the first column"""
 _ORDER = ("missing", "denied", "vanished", "over limit", "blocked", "link", "error")
 _SAID = {
-    "over limit": "over the limit (listed with hash, head and tail)", "blocked": "blocked by rule (secrets, pipes, foreign file systems)",
-    "link": "links (listed, not followed)", "error": "with an error",
+    "over limit": "over the limit (listed with hash, head and tail)",
+    "blocked": "blocked by rule (secrets, pipes, foreign file systems)",
+    "link": "links (listed, not followed)",
+    "error": "with an error",
 }
 
 
@@ -69,10 +71,19 @@ def document(outcome: Outcome, code: int) -> dict[str, object]:
     """The same facts for `--json`."""
     receipt = outcome.receipt
     return {
-        "archive": str(outcome.archive), "archive_sha256": receipt.archive_sha256, "receipt": receipt.code,
-        "chain_head": receipt.chain_head, "collection": receipt.collection, "state": receipt.state,
-        "host": outcome.host, "wanted": outcome.wanted,
-        "verdicts": {verdict: count for verdict, count in sorted(outcome.verdicts.items()) if count}, "bytes_read": outcome.read,
-        "bytes_written": outcome.written, "seconds": round(outcome.seconds, 3), "stuck": outcome.stuck,
-        "receipt_error": outcome.receipt_error, "code": code,
+        "archive": str(outcome.archive),
+        "archive_sha256": receipt.archive_sha256,
+        "receipt": receipt.code,
+        "chain_head": receipt.chain_head,
+        "collection": receipt.collection,
+        "state": receipt.state,
+        "host": outcome.host,
+        "wanted": outcome.wanted,
+        "verdicts": {verdict: count for verdict, count in sorted(outcome.verdicts.items()) if count},
+        "bytes_read": outcome.read,
+        "bytes_written": outcome.written,
+        "seconds": round(outcome.seconds, 3),
+        "stuck": outcome.stuck,
+        "receipt_error": outcome.receipt_error,
+        "code": code,
     }

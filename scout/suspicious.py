@@ -12,14 +12,8 @@ from scout.targets.loader import Rule
 
 HEAD = 512
 """bytes that are enough to judge"""
-_DOCUMENTS = (
-    "pdf|doc|docx|docm|xls|xlsx|xlsm|ppt|pptx|odt|ods|rtf|txt|csv|jpg|jpeg|png|gif|bmp|mp3|mp4|avi|zip|"
-    "rar|7z|html|htm|eml|msg"
-)
-_PROGRAMS = (
-    "exe|scr|com|pif|cpl|dll|sys|bat|cmd|ps1|vbs|vbe|js|jse|wsf|hta|lnk|jar|msi|sh|py|pl|php|elf|bin|"
-    "run|so"
-)
+_DOCUMENTS = "pdf|doc|docx|docm|xls|xlsx|xlsm|ppt|pptx|odt|ods|rtf|txt|csv|jpg|jpeg|png|gif|bmp|mp3|mp4|avi|zip|rar|7z|html|htm|eml|msg"
+_PROGRAMS = "exe|scr|com|pif|cpl|dll|sys|bat|cmd|ps1|vbs|vbe|js|jse|wsf|hta|lnk|jar|msi|sh|py|pl|php|elf|bin|run|so"
 _DOUBLE = re.compile(rf"\.(?:{_DOCUMENTS})[ .]*\.(?:{_PROGRAMS})$", re.IGNORECASE)
 _TURNED = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 _SECRET = re.compile(rb"\s*(-----BEGIN [A-Z0-9 ]*PRIVATE KEY|PuTTY-User-Key-File-|AGE-SECRET-KEY-)")

@@ -18,7 +18,7 @@ from scout.console import Complaint, megabytes
 from scout.patience import Patience
 from scout.plan import Planned
 from scout.reading import Reading, changed, left_behind
-from scout.root import Root
+from scout.sources.directory import Root
 from scout.targets import Target
 from scout.walk import explain, verdict_of
 
@@ -56,7 +56,7 @@ class Taker:
 
     def live(self, source: str) -> None:
         """Write one live source; what breaks it is in custody, and the lines before that are kept."""
-        module = importlib.import_module(f"scout.live.{source}")
+        module = importlib.import_module(f"scout.live.linux.{source}")
         verdict = "taken"
         try:
             with self._writer.live(source, module.SCHEMA) as lines:
@@ -157,7 +157,8 @@ class Taker:
         """Which limit a file of so many bytes would break; '' for none."""
         rule = target.rule
         limits = [
-            (target.cap, data, "per file"), (self._limits.file, data, "per file (--max-file)"),
+            (target.cap, data, "per file"),
+            (self._limits.file, data, "per file (--max-file)"),
             (self._limits.total, self.read + data, "in all (--max-total)"),
         ]
         if rule is not None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from scout.archive.facts import type_of
 from scout.patience import Late, Patience
-from scout.root import Blocked, Entry, Parts, Root
+from scout.sources.directory import Blocked, Entry, Parts, Root
 from scout.targets import patterns
 from scout.targets.patterns import Node, Tree
 
@@ -66,7 +66,12 @@ def walk(root: Root, tree: Tree, patience: Patience, on_folder: Callable[[Parts]
 
 
 def _one(
-    root: Root, patience: Patience, parts: Parts, kind: str, state: tuple[Node, ...], ancestors: tuple[tuple[int, int], ...],
+    root: Root,
+    patience: Patience,
+    parts: Parts,
+    kind: str,
+    state: tuple[Node, ...],
+    ancestors: tuple[tuple[int, int], ...],
     deeper: list[_Folder],
 ) -> Iterator[Found]:
     wants = tuple(patterns.wanted(state))

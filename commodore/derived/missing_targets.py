@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from commodore import commandline
 from commodore.artefact import Artefact, Problem, Record
-from commodore.coverage import Coverage
 from commodore.derived.process_tree import View
 from commodore.host import Host
+from commodore.readers import commandline
+from scout.coverage import Coverage
 
 SOURCES = ("scheduled_tasks", "services", "run_keys", "systemd_units", "cron", "ld_so_preload")
 
@@ -23,8 +23,16 @@ ARTEFACT = Artefact(
     "not take, `/bin/sh` say, is not in this dataset; neither is a file that $MFT knows.",
     datasets=(*SOURCES, "mft"),
     fields=(
-        "escadre.missing.dataset", "escadre.missing.record", "escadre.missing.item", "escadre.missing.target", "escadre.missing.shown_by",
-        "escadre.missing.deleted", "process.command_line", "file.path", "file.name", "user.name",
+        "escadre.missing.dataset",
+        "escadre.missing.record",
+        "escadre.missing.item",
+        "escadre.missing.target",
+        "escadre.missing.shown_by",
+        "escadre.missing.deleted",
+        "process.command_line",
+        "file.path",
+        "file.name",
+        "user.name",
     ),
     kind="state",
     category=("file", "configuration"),
@@ -43,7 +51,8 @@ ARTEFACT = Artefact(
 _ITEM = {
     "scheduled_tasks": ("Task", ("escadre.task.path", "escadre.task.name", "service.name", "file.path")),
     "services": ("Service", ("service.name",)),
-    "run_keys": ("Run key", ("registry.path",)), "systemd_units": ("Unit", ("escadre.systemd.unit",)),
+    "run_keys": ("Run key", ("registry.path",)),
+    "systemd_units": ("Unit", ("escadre.systemd.unit",)),
     "cron": ("Cron entry", ("file.path",)),
     "ld_so_preload": ("Preload entry", ("file.path",)),
 }
@@ -155,7 +164,7 @@ def _posix_paths(target: str) -> tuple[str, ...]:
         return ()
     clean = re.sub(r"/+", "/", target).rstrip("/")
     merged = _MERGED.match(clean)
-    return (clean, *(f"{top}/{clean[merged.start(1):]}" for top in ("", "/usr"))) if merged else (clean,)
+    return (clean, *(f"{top}/{clean[merged.start(1) :]}" for top in ("", "/usr"))) if merged else (clean,)
 
 
 def _windows_paths(target: str, readings: list[str]) -> tuple[str, ...]:
@@ -255,8 +264,12 @@ def _alternatives(tree: dict[str, Any]) -> bytes:
 
 def _record(one: _Wanted, proof: _Proof, windows: bool) -> Record:
     out: dict[str, Any] = {
-        "escadre.missing.dataset": one.dataset, "escadre.missing.item": one.item, "escadre.missing.target": one.target,
-        "escadre.missing.shown_by": proof.by, "file.path": one.target, "file.name": one.target.rsplit("\\" if windows else "/", 1)[-1],
+        "escadre.missing.dataset": one.dataset,
+        "escadre.missing.item": one.item,
+        "escadre.missing.target": one.target,
+        "escadre.missing.shown_by": proof.by,
+        "file.path": one.target,
+        "file.name": one.target.rsplit("\\" if windows else "/", 1)[-1],
         "message": f"{one.item} starts {one.target}, which {proof.words}.",
     }
     if proof.deleted:

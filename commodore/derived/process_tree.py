@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from commodore.artefact import Artefact, Problem, Record
-from commodore.artefacts.live_processes import entity
+from commodore.artefacts.live.live_processes import entity
 from commodore.host import Host
 
 ARTEFACT = Artefact(
@@ -20,15 +20,38 @@ ARTEFACT = Artefact(
     "known one, number of children. A parent is the process that had the parent pid when the child started, never one that started later.",
     datasets=("live_processes", "evtx"),
     fields=(
-        "process.pid", "process.entity_id", "process.name", "process.executable", "process.command_line", "process.start", "process.end",
-        "process.hash.sha256", "process.parent.pid", "process.parent.name", "process.parent.executable", "process.parent.command_line",
-        "process.parent.entity_id", "process.parent.start", "user.name", "user.id", "winlog.computer_name", "escadre.process.ancestry",
-        "escadre.process.ancestors", "escadre.process.depth", "escadre.process.root", "escadre.process.chain", "escadre.process.children",
-        "escadre.process.parent_unknown", "escadre.process.evidence", "escadre.process.deleted", "escadre.process.memfd",
+        "process.pid",
+        "process.entity_id",
+        "process.name",
+        "process.executable",
+        "process.command_line",
+        "process.start",
+        "process.end",
+        "process.hash.sha256",
+        "process.parent.pid",
+        "process.parent.name",
+        "process.parent.executable",
+        "process.parent.command_line",
+        "process.parent.entity_id",
+        "process.parent.start",
+        "user.name",
+        "user.id",
+        "winlog.computer_name",
+        "escadre.process.ancestry",
+        "escadre.process.ancestors",
+        "escadre.process.depth",
+        "escadre.process.root",
+        "escadre.process.chain",
+        "escadre.process.children",
+        "escadre.process.parent_unknown",
+        "escadre.process.evidence",
+        "escadre.process.deleted",
+        "escadre.process.memfd",
         "escadre.records_used",
     ),
     times={
-        "@timestamp": "process.start: when the process started", "process.start": "start of the process",
+        "@timestamp": "process.start: when the process started",
+        "process.start": "start of the process",
         "process.end": "end, where a log tells it",
         "process.parent.start": "start of the parent",
     },
@@ -54,9 +77,19 @@ DEEPEST = 64
 _SAME = 2.0
 """seconds within which two sources may differ about the start of one process"""
 _COPIED = (
-    "process.name", "process.executable", "process.command_line", "process.start", "process.hash.sha256", "process.parent.pid",
+    "process.name",
+    "process.executable",
+    "process.command_line",
+    "process.start",
+    "process.hash.sha256",
+    "process.parent.pid",
     "process.parent.name",
-    "process.parent.executable", "process.parent.command_line", "user.name", "user.id", "winlog.computer_name", "escadre.process.deleted",
+    "process.parent.executable",
+    "process.parent.command_line",
+    "user.name",
+    "user.id",
+    "winlog.computer_name",
+    "escadre.process.deleted",
     "escadre.process.memfd",
 )
 
@@ -235,9 +268,13 @@ def _fields(process: _Process) -> dict[str, Any]:
         out["escadre.process.parent_unknown"] = True
     own = str(out.get("process.name", "?"))
     out |= {
-        "escadre.process.ancestry": names, "escadre.process.ancestors": [p.id for p in chain], "escadre.process.depth": len(names),
-        "escadre.process.root": names[-1] if names else own, "escadre.process.chain": " > ".join([*reversed(names), own]),
-        "escadre.process.children": process.children, "escadre.process.evidence": sorted(process.evidence),
+        "escadre.process.ancestry": names,
+        "escadre.process.ancestors": [p.id for p in chain],
+        "escadre.process.depth": len(names),
+        "escadre.process.root": names[-1] if names else own,
+        "escadre.process.chain": " > ".join([*reversed(names), own]),
+        "escadre.process.children": process.children,
+        "escadre.process.evidence": sorted(process.evidence),
     }
     if process.used:
         out["escadre.records_used"] = process.used

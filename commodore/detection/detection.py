@@ -17,7 +17,7 @@ from commodore.hits import Hit, Refusal, Rule
 from commodore.host import Host
 from commodore.persistence.judge import Judge
 from commodore.persistence.links import link_hits
-from commodore.persistence.members import Members, completed, file_target
+from commodore.persistence.targets import Members, completed, file_target
 from commodore.persistence.verdict import short
 from scout.formats.indicators import read_file
 

@@ -32,16 +32,7 @@ ENGINE_FIELDS = frozenset(
 )
 """what only the engine writes"""
 DEFAULTS = frozenset(
-    {
-        "@timestamp",
-        "event.kind",
-        "event.category",
-        "event.type",
-        "event.action",
-        "message",
-        "escadre.times",
-        "escadre.time_inferred",
-    }
+    {"@timestamp", "event.kind", "event.category", "event.type", "event.action", "message", "escadre.times", "escadre.time_inferred"}
 )
 """what the engine writes where the parser does not"""
 
@@ -57,14 +48,7 @@ class Assembler:
     """Makes final records of `artefact` on one member."""
 
     def __init__(
-        self,
-        artefact: Artefact,
-        *,
-        collection: str,
-        member: int,
-        source: str,
-        host_name: str,
-        host_inferred: bool = False,
+        self, artefact: Artefact, *, collection: str, member: int, source: str, host_name: str, host_inferred: bool = False
     ) -> None:
         self.artefact = artefact
         self._identity = identity(collection, member, artefact.name)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from typing import Any, NamedTuple
 import commodore.artefacts
 import commodore.derived
 from commodore.artefact import Artefact, Expected, Parser
+from scout.discovery import modules
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class Derivation:
 def artefacts() -> dict[str, Known]:
     """All artefacts by name, sorted. Raises ValueError for a file whose name is not its artefact's."""
     found = {}
-    for name, module in _modules(commodore.artefacts):
+    for name, module in modules(commodore.artefacts):
         found[name] = Known(_declared(name, module), module.parse, getattr(module, "expected", None))
     return dict(sorted(found.items()))
 
@@ -44,7 +43,7 @@ def artefacts() -> dict[str, Known]:
 @cache
 def derivations() -> dict[str, Derivation]:
     """All derived datasets by name, those that others read first."""
-    found = {name: Derivation(_declared(name, module), module.derive) for name, module in _modules(commodore.derived)}
+    found = {name: Derivation(_declared(name, module), module.derive) for name, module in modules(commodore.derived)}
     ordered: dict[str, Derivation] = {}
     for name in sorted(found):
         _place(name, found, ordered, ())
@@ -58,12 +57,6 @@ def _place(name: str, found: dict[str, Derivation], ordered: dict[str, Derivatio
         if source in found and source not in ordered:
             _place(source, found, ordered, (*above, name))
     ordered[name] = found[name]
-
-
-def _modules(package: Any) -> Iterator[tuple[str, Any]]:
-    for info in pkgutil.iter_modules(package.__path__):
-        if not info.name.startswith("_"):
-            yield info.name, importlib.import_module(f"{package.__name__}.{info.name}")
 
 
 def _declared(name: str, module: Any) -> Artefact:

@@ -74,14 +74,7 @@ class _Found:
             self._sealed.append(path)
         else:
             content = b"".join(iter(lambda: member.read(1 << 20), b""))
-        return Evidence(
-            member.source,
-            content,
-            size=member.size,
-            collection=self._collection.id,
-            member=member.ordinal,
-            facts=member.facts,
-        )
+        return Evidence(member.source, content, size=member.size, collection=self._collection.id, member=member.ordinal, facts=member.facts)
 
     def fetch(self, path: str) -> Evidence | None:
         """A wanted member by its path below the root, or by a pattern: then the one that lies highest."""

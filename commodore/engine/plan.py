@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from commodore.artefact import Cut
-from commodore.engine import catalogue, ledger, scratch
+from commodore.case import ledger
+from commodore.engine import catalogue, scratch
 from commodore.engine.inputs import Collection, Member
 from commodore.engine.work import Job, Task
 from commodore.host import Host

@@ -16,8 +16,9 @@ import orjson
 
 from commodore import __name__ as tool
 from commodore.artefact import Problem
-from commodore.engine import catalogue, findings, gather, inputs, ledger, members, recognise
-from commodore.engine.case import Case, Journal
+from commodore.case import findings, ledger, members
+from commodore.case.case import Case, Journal
+from commodore.engine import catalogue, gather, inputs, recognise
 from commodore.engine.plan import Plan
 from commodore.engine.pool import Pool
 from commodore.engine.summary import Summary
@@ -114,9 +115,7 @@ def parsers() -> dict[str, int]:
 
 
 def _rules(detection: Any) -> dict[str, Any]:
-    return {
-        "loaded": detection.loaded, "indicators": detection.indicators, "refused": list(detection.refused), "digest": detection.digest,
-    }
+    return {"loaded": detection.loaded, "indicators": detection.indicators, "refused": list(detection.refused), "digest": detection.digest}
 
 
 def _recognised(paths: list[Path], identities: Sequence[Any], summary: Summary) -> list[inputs.Collection]:

@@ -54,10 +54,7 @@ def promised(known: Known, evidence: Evidence, problems: list[Problem]) -> int |
 
 
 def _run(
-    stream: Iterator[Record | Problem],
-    assembler: Assembler,
-    problems: list[Problem],
-    take: Callable[[list[dict[str, Any]]], None],
+    stream: Iterator[Record | Problem], assembler: Assembler, problems: list[Problem], take: Callable[[list[dict[str, Any]]], None]
 ) -> tuple[int, int]:
     """Drain a parser. Gives the number of records and how many of them were carved."""
     count = carved = 0

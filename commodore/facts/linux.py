@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from commodore.evidence import Evidence
-from commodore.lines import text
+from commodore.readers.lines import text
 from scout.lines import number
 
 WANTED = ("etc/hostname", "etc/os-release", "usr/lib/os-release", "etc/timezone", "etc/localtime", "etc/passwd")

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from commodore.commandline import expand_windows
 from commodore.evidence import Evidence
-from commodore.hives import open_hive
+from commodore.readers.commandline import expand_windows
+from commodore.readers.hives import open_hive
 from scout.data import load_data
 from scout.formats.regf import Hive, Key
 

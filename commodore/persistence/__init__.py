@@ -1,5 +1,5 @@
 """The persistence table: one YAML per mechanism, the judge that says what of it is not expected, and what makes its targets whole."""
 
-from commodore.persistence.members import Members, complete, completed
+from commodore.persistence.targets import Members, complete, completed
 
 __all__ = ["Members", "complete", "completed"]

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from commodore.hits import Hit
-from commodore.persistence.members import resolved
 from commodore.persistence.suspicion import of_file
 from commodore.persistence.table import Mechanism, mechanisms
+from commodore.persistence.targets import resolved
 from commodore.persistence.verdict import short, worst
 
 

@@ -6,12 +6,12 @@ import re
 from fnmatch import fnmatchcase
 from typing import Any
 
-from commodore import commandline
-from commodore.artefacts.systemd_units import whose
+from commodore.artefacts.linux.files.systemd_units import whose
 from commodore.host import Host
 from commodore.persistence.suspicion import Suspicion, is_interpreter, of_command, of_file
 from commodore.persistence.table import Mechanism
 from commodore.persistence.verdict import Verdict, lower, matched, short, worst
+from commodore.readers import commandline
 
 _PACKAGED = re.compile(r"/(?:usr/)?lib/systemd/")
 _LOADS = ("LD_PRELOAD", "LD_AUDIT")
@@ -94,9 +94,7 @@ def unit(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
         "drop_in": drop_in,
         "payload": list(dict.fromkeys(payload)),
     }
-    return Verdict(
-        severity, reason, matched(record, *rests_on), {k: v for k, v in target.items() if v is not None}
-    )
+    return Verdict(severity, reason, matched(record, *rests_on), {k: v for k, v in target.items() if v is not None})
 
 
 def _environment(record: dict[str, Any], path: str) -> tuple[list[tuple[str, Suspicion]], list[str], str]:

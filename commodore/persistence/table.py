@@ -78,7 +78,8 @@ def digest() -> str:
 
 def _texts() -> list[tuple[str, bytes]]:
     here = files("commodore.persistence")
-    return sorted((f.name, f.read_bytes().replace(b"\r\n", b"\n")) for f in here.iterdir() if f.name.endswith(".yaml"))
+    rows = [row for folder in here.joinpath("rows").iterdir() for row in folder.iterdir()]
+    return sorted((file.name, file.read_bytes().replace(b"\r\n", b"\n")) for file in [here.joinpath("traits.yaml"), *rows])
 
 
 def _documents() -> list[tuple[str, dict[str, Any]]]:

@@ -6,11 +6,11 @@ import ntpath
 import re
 from typing import Any
 
-from commodore import commandline
 from commodore.host import Host
 from commodore.persistence.suspicion import Suspicion, is_interpreter, of_command, of_file
 from commodore.persistence.table import Mechanism
 from commodore.persistence.verdict import Verdict, lower, matched, short, worst
+from commodore.readers import commandline
 
 _ACCESSIBLE = re.compile(r"(?i)\.(?:exe|dll|scr|com|pif|bat|cmd|ps1|vbs|vbe|js|jse|wsf|wsh|hta|cpl|jar|py|sct)\Z")
 _LINKS = re.compile(r"(?i)\.(?:lnk|url|pif|appref-ms)\Z")

@@ -24,8 +24,8 @@ from elasticsearch import ApiError, Elasticsearch, TransportError
 from commodore.schema import Field, registry
 from eye.case import open_case, records, sources
 from eye.elastic.templates import IGNORE_ABOVE, template
-from eye.tokens import all_tokens
-from eye.values import ES_NS_MIN, address, leaves, nanoseconds
+from eye.query.tokens import all_tokens
+from eye.query.values import ES_NS_MIN, address, leaves, nanoseconds
 from scout.console import COULD_NOT, WRONG_USE, Complaint, duration, escape, plural
 
 CHUNK_BYTES = 4_000_000

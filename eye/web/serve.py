@@ -12,9 +12,9 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from eye.store import Store
+from eye.index.store import Store
 from eye.web.guard import Guard
-from eye.web.pages import Pages
+from eye.web.shell import Pages
 from scout.console import COULD_NOT, Complaint, Screen
 
 STATIC = Path(__file__).resolve().parent.parent / "static"

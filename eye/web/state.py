@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
 
-from eye.values import isotime, nanoseconds
+from eye.query.values import isotime, nanoseconds
 
 PAGE = 100
 MAX_FILTERS = 40

@@ -10,17 +10,17 @@ They read through the view and write nothing; the engine encrypts, journals, wri
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol
 
-from hunter.plan import Target
-from hunter.state import State
-from hunter.surgery import Cut
-from hunter.tree import View
+from hunter.host.state import State
+from hunter.host.tree import View
+from hunter.objects._text import Cut
+from hunter.plan.model import Target
+from scout.discovery import modules
 
 
 @dataclass(slots=True)
@@ -79,6 +79,5 @@ class Mechanism(Protocol):
 
 @cache
 def mechanisms() -> Mapping[str, Mechanism]:
-    """Kind → mechanism, of every module in this folder."""
-    modules = (importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__))
-    return {m.MECHANISM.kind: m.MECHANISM for m in modules}
+    """Kind → mechanism, of every module in this folder and below."""
+    return {module.MECHANISM.kind: module.MECHANISM for _, module in modules(sys.modules[__name__])}

@@ -5,7 +5,7 @@ Source: sshd(8), AUTHORIZED_KEYS FILE FORMAT: one key per line, so a line is the
 
 from __future__ import annotations
 
-from hunter.common import Surgery
-from hunter.surgery import find_line
+from hunter.mechanisms._parts import Surgery
+from hunter.objects._text import find_line
 
 MECHANISM = Surgery("authorized-key", find_line)

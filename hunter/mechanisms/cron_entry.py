@@ -5,7 +5,7 @@ The edited file gets a new mtime: cron reads a table again only where its mtime 
 
 from __future__ import annotations
 
-from hunter.common import Surgery
-from hunter.surgery import find_line
+from hunter.mechanisms._parts import Surgery
+from hunter.objects._text import find_line
 
 MECHANISM = Surgery("cron-entry", find_line)

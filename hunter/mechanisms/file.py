@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hunter.common import kept, obstacles
+from hunter.host.tree import View
 from hunter.mechanisms import Edit, Found
-from hunter.plan import Target
-from hunter.tree import View
+from hunter.mechanisms._parts import kept, obstacles
+from hunter.plan.model import Target
 
 
 class _File:

@@ -6,7 +6,7 @@ Source: ld.so(8), FILES; `do_preload` in elf/rtld.c of glibc (white space or `:`
 
 from __future__ import annotations
 
-from hunter.common import Surgery
-from hunter.surgery import find_element
+from hunter.mechanisms._parts import Surgery
+from hunter.objects._text import find_element
 
 MECHANISM = Surgery("ld-so-preload", find_element, drop_if_blank=True)

@@ -11,14 +11,14 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Sequence
 
-from hunter.common import kept, obstacles
+from hunter.host.state import UnsafeError
+from hunter.host.tree import Tree, View
 from hunter.mechanisms import Edit, Found
+from hunter.mechanisms._parts import kept, obstacles
 from hunter.objects.loaded import OBJECT as LOADED
 from hunter.objects.units import OBJECT as UNITS
 from hunter.objects.units import instances, managed, one_path, unit_of
-from hunter.plan import Target
-from hunter.state import UnsafeError
-from hunter.tree import Tree, View
+from hunter.plan.model import Target
 
 _BASES = ("/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd", "/lib/systemd")
 _SYSTEM = tuple(f"{base}/{kind}" for base in _BASES for kind in ("system", "system.control", "system.attached"))

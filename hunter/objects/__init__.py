@@ -6,13 +6,13 @@ An object module has `OBJECT` with the methods of `Object`. The engine journals 
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
+import sys
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, BinaryIO, Protocol
 
-from hunter.tree import Tree
+from hunter.host.tree import Tree
+from scout.discovery import modules
 
 Described = dict[str, Any] | None
 """State of an object as the journal writes it; None = it is not there"""
@@ -47,6 +47,5 @@ class SurpriseError(Exception):
 
 @cache
 def objects() -> Mapping[str, Object]:
-    """Kind → object, of every module in this folder."""
-    modules = (importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__))
-    return {m.OBJECT.kind: m.OBJECT for m in modules}
+    """Kind → object, of every module in this folder and below."""
+    return {module.OBJECT.kind: module.OBJECT for _, module in modules(sys.modules[__name__])}

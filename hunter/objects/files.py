@@ -13,9 +13,9 @@ import stat
 from contextlib import suppress
 from typing import Any
 
+from hunter.host.state import State
+from hunter.host.tree import Tree, state_at, xattrs_of
 from hunter.objects import Content, Described, SurpriseError
-from hunter.state import State
-from hunter.tree import Tree, state_at, xattrs_of
 
 _NOREPLACE = 1
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from hunter.host.state import UnsafeError
+from hunter.host.tree import Tree
 from hunter.objects import Content, Described
 from hunter.objects.units import instances, managed, one_path, properties, systemctl, unit_of
-from hunter.state import UnsafeError
-from hunter.tree import Tree
 
 
 class _Loaded:

@@ -11,9 +11,9 @@ import stat
 import subprocess
 from pathlib import Path
 
+from hunter.host.state import UnsafeError
+from hunter.host.tree import Tree
 from hunter.objects import Content, Described, SurpriseError
-from hunter.state import UnsafeError
-from hunter.tree import Tree
 
 _PLACES = ("/usr/bin/systemctl", "/bin/systemctl")
 _RUNNING = {"active", "activating", "reloading", "deactivating", "refreshing"}
@@ -33,7 +33,7 @@ def systemctl(*arguments: str, seconds: int = 120) -> str:
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0"}
     try:
         done = subprocess.run(
-            [program, *arguments], capture_output=True, text=True, timeout=seconds, env=environment, stdin=subprocess.DEVNULL, check=False,
+            [program, *arguments], capture_output=True, text=True, timeout=seconds, env=environment, stdin=subprocess.DEVNULL, check=False
         )
     except subprocess.TimeoutExpired as e:
         raise UnsafeError(f"systemctl {arguments[0]} did not end within {seconds} s") from e

@@ -8,16 +8,16 @@ UnsafeError, OSError or ValueError where the database is there and cannot be rea
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
+import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Protocol
 
+from hunter.host.state import UnsafeError
+from hunter.host.tree import View
 from hunter.objects.units import one_path
-from hunter.state import UnsafeError
-from hunter.tree import View
+from scout.discovery import modules
 
 
 class Packages(Protocol):
@@ -41,9 +41,8 @@ class Owned:
 
 @cache
 def managers() -> tuple[Packages, ...]:
-    """The database of every module in this folder."""
-    modules = (importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__))
-    return tuple(m.PACKAGES for m in modules)
+    """The database of every module in this folder and below."""
+    return tuple(module.PACKAGES for _, module in modules(sys.modules[__name__]))
 
 
 def owned(view: View, paths: Sequence[str]) -> Owned:

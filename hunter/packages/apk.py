@@ -9,7 +9,7 @@ import io
 import os
 from collections.abc import Collection
 
-from hunter.tree import View
+from hunter.host.tree import View
 
 _FOLDERS = ("/lib/apk/db", "/usr/lib/apk/db")
 """on a merged system the first is the second, reached through a link"""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 
-from hunter.tree import View
+from hunter.host.tree import View
 
 _INFO = "/var/lib/dpkg/info"
 

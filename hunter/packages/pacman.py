@@ -9,7 +9,7 @@ import io
 import os
 from collections.abc import Collection, Iterator
 
-from hunter.tree import View
+from hunter.host.tree import View
 
 _LOCAL = "/var/lib/pacman/local"
 

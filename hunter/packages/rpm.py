@@ -15,8 +15,8 @@ from collections.abc import Collection
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from hunter.state import UnsafeError
-from hunter.tree import Tree, View, open_read
+from hunter.host.state import UnsafeError
+from hunter.host.tree import Tree, View, open_read
 
 if TYPE_CHECKING:
     from sqlite3 import Connection

@@ -23,10 +23,30 @@ VERDICTS = ("taken", "missing", "denied", "vanished", "changed while read", "ove
 NOTHING = hashlib.sha256().hexdigest()
 """`previous` of the first part."""
 _NUMBERS = frozenset({"member", "size", "valid", "uid", "gid", "nlink", "ino", "dev", "parent_ino", "root_ino", "lines"})
-_TEXTS = frozenset({
-    "name", "source", "target", "verdict", "method", "type", "sha256", "sha256_data", "mtime", "ctime", "atime", "btime", "mode", "owner",
-    "group_name", "link", "head", "tail", "why", "error",
-})
+_TEXTS = frozenset(
+    {
+        "name",
+        "source",
+        "target",
+        "verdict",
+        "method",
+        "type",
+        "sha256",
+        "sha256_data",
+        "mtime",
+        "ctime",
+        "atime",
+        "btime",
+        "mode",
+        "owner",
+        "group_name",
+        "link",
+        "head",
+        "tail",
+        "why",
+        "error",
+    }
+)
 """what the values of a line are; keys of other versions hold a text or a whole number"""
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -122,8 +142,18 @@ def _fits(key: str, value: object) -> bool:
 def line(member: int | None, name: str, item: Item, verdict: str, size: int | None) -> dict[str, Any]:
     """The line of an item in the order that people read it. What is not known yet has its place and is None."""
     return {
-        "member": member, "name": name, "source": item.source, "target": item.target or None, "verdict": verdict, "method": item.method,
-        "type": item.type, "sha256": None, "sha256_data": None, "size": size, "valid": None, **item.facts,
+        "member": member,
+        "name": name,
+        "source": item.source,
+        "target": item.target or None,
+        "verdict": verdict,
+        "method": item.method,
+        "type": item.type,
+        "sha256": None,
+        "sha256_data": None,
+        "size": size,
+        "valid": None,
+        **item.facts,
     }
 
 

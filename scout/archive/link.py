@@ -165,6 +165,7 @@ class Beside:
         except OSError as e:
             return Outcome(self._memory.written, "", f"{error}, and the file cannot be read again: {e.strerror}")
 
+
 _HEEDED = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if sys.platform != "win32" else []))
 
 

@@ -208,10 +208,16 @@ class ArchiveReader:
             self._ended_by_end = True
         refused, file = kind == "refused", kind == "files"
         return Member(
-            ordinal=ordinal, name=name, kind=kind, source=records.get("ESCADRE.source", source) if file else source,
-            volume=volume, size=size, group=None if refused else Group.parse(records.get("ESCADRE.group", "")),
+            ordinal=ordinal,
+            name=name,
+            kind=kind,
+            source=records.get("ESCADRE.source", source) if file else source,
+            volume=volume,
+            size=size,
+            group=None if refused else Group.parse(records.get("ESCADRE.group", "")),
             facts=_facts(header, records) if file else {},
-            stream=Stream(self._inlet, stored, 0, None) if refused else Stream(self._inlet, stored, size, extents), reason=doubt,
+            stream=Stream(self._inlet, stored, 0, None) if refused else Stream(self._inlet, stored, size, extents),
+            reason=doubt,
         )
 
     def _ordinal(self, records: dict[str, str]) -> int:

@@ -49,8 +49,17 @@ def block(header: Header) -> bytes:
     """The 512 bytes of a header; numbers that do not fit are 0 here and belong into PAX records."""
     owner, group = header.owner[:31], header.group[:31]
     raw = _FORM.pack(
-        header.name, b"%07o" % (header.mode & 0o7777), b"%07o" % _fit(header.uid, _LARGEST_ID), b"%07o" % _fit(header.gid, _LARGEST_ID),
-        b"%011o" % _fit(header.size, _LARGEST), b"%011o" % _fit(header.mtime, _LARGEST), b"        ", header.type, b"", _MAGIC, owner,
+        header.name,
+        b"%07o" % (header.mode & 0o7777),
+        b"%07o" % _fit(header.uid, _LARGEST_ID),
+        b"%07o" % _fit(header.gid, _LARGEST_ID),
+        b"%011o" % _fit(header.size, _LARGEST),
+        b"%011o" % _fit(header.mtime, _LARGEST),
+        b"        ",
+        header.type,
+        b"",
+        _MAGIC,
+        owner,
         group,
     )
     return raw[:148] + b"%06o\0 " % (sum(raw[:157]) + sum(_MAGIC) + sum(owner) + sum(group)) + raw[156:]

@@ -44,12 +44,28 @@ class Hive:
     """
 
     __slots__ = (
-        "_bytes_left", "_end", "_visits_left", "applied", "damage", "data", "dirty", "minor", "name", "refused", "replayed",
-        "root_offset", "size",
+        "_bytes_left",
+        "_end",
+        "_visits_left",
+        "applied",
+        "damage",
+        "data",
+        "dirty",
+        "minor",
+        "name",
+        "refused",
+        "replayed",
+        "root_offset",
+        "size",
     )
 
     def __init__(
-        self, data: bytes | bytearray, *, dirty: bool, applied: int = 0, replayed: tuple[tuple[int, int], ...] = (),
+        self,
+        data: bytes | bytearray,
+        *,
+        dirty: bool,
+        applied: int = 0,
+        replayed: tuple[tuple[int, int], ...] = (),
         refused: tuple[str, ...] = (),
     ) -> None:
         whole = data[:4] == b"regf"

@@ -33,8 +33,18 @@ def read(data: bytes) -> tuple[Task, str]:
     command, arguments, folder, author, comment = texts
     parts = {"Command": command, "Arguments": arguments, "WorkingDirectory": folder}
     task = Task(
-        version="", uri="", author=author, description=comment, registered="", user="", group="", run_level="", logon_type="",
-        enabled=not flags & _DISABLED, hidden=bool(flags & _HIDDEN), actions=(Action("Exec", {k: v for k, v in parts.items() if v}),),
+        version="",
+        uri="",
+        author=author,
+        description=comment,
+        registered="",
+        user="",
+        group="",
+        run_level="",
+        logon_type="",
+        enabled=not flags & _DISABLED,
+        hidden=bool(flags & _HIDDEN),
+        actions=(Action("Exec", {k: v for k, v in parts.items() if v}),),
         triggers=_triggers(data, triggers_at),
     )
     last = f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}.{millisecond:03d}" if year else ""

@@ -18,7 +18,11 @@ from scout.targets.patterns import braces
 HERE = Path(__file__).parent
 PRIORITIES = {"T": "triage", "F": "full", "O": "on demand"}
 ACCESS = {
-    "N": "ordinary read", "L": "locked on a live host", "R": "raw volume only", "DB": "consistent group", "API": "live state, no file",
+    "N": "ordinary read",
+    "L": "locked on a live host",
+    "R": "raw volume only",
+    "DB": "consistent group",
+    "API": "live state, no file",
 }
 HEADERS = ("elf", "pe", "script", "class", "php")
 _ID = re.compile(r"[WLM][A-Z]\d\d")
@@ -26,8 +30,25 @@ _PLACEHOLDER = re.compile(r"<[A-Za-z]+>|%[A-Za-z]+%")
 _PLACEHOLDERS = ("<u>", "%systemroot%")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMG]?)i?B?", re.IGNORECASE)
 _KEYS = {
-    "id", "what", "why", "os", "paths", "first", "live", "groups", "exclude", "secret", "stream", "rule", "priority", "order", "cap",
-    "size", "access", "reads", "unread",
+    "id",
+    "what",
+    "why",
+    "os",
+    "paths",
+    "first",
+    "live",
+    "groups",
+    "exclude",
+    "secret",
+    "stream",
+    "rule",
+    "priority",
+    "order",
+    "cap",
+    "size",
+    "access",
+    "reads",
+    "unread",
 }
 _RULE_KEYS = {"headers", "extensions", "double", "total", "count"}
 
@@ -147,13 +168,25 @@ def _checked(entry: Any) -> Target:
     if unknown:
         raise ValueError(f"unknown word {unknown[0]!r}")
     target = Target(
-        id=_one_of(str(entry["id"]), _ID), what=_text(entry, "what"), why=_text(entry, "why"),
+        id=_one_of(str(entry["id"]), _ID),
+        what=_text(entry, "what"),
+        why=_text(entry, "why"),
         os=_choice(entry["os"], ("windows", "linux"), "os"),
-        paths=_patterns(entry, "paths"), first=_patterns(entry, "first"), live=_sources(entry), groups=_groups(entry),
-        exclude=_patterns(entry, "exclude"), secret=_patterns(entry, "secret"), stream=_flag(entry, "stream"),
-        rule=_rule(entry.get("rule")), priority=_choice(entry["priority"], tuple(PRIORITIES), "priority"), order=_order(entry["order"]),
-        cap=parse_size(entry.get("cap", "500 MB")), size=_text(entry, "size"), access=_choice(entry["access"], tuple(ACCESS), "access"),
-        reads=_names(entry, "reads"), unread=str(entry.get("unread", "")),
+        paths=_patterns(entry, "paths"),
+        first=_patterns(entry, "first"),
+        live=_sources(entry),
+        groups=_groups(entry),
+        exclude=_patterns(entry, "exclude"),
+        secret=_patterns(entry, "secret"),
+        stream=_flag(entry, "stream"),
+        rule=_rule(entry.get("rule")),
+        priority=_choice(entry["priority"], tuple(PRIORITIES), "priority"),
+        order=_order(entry["order"]),
+        cap=parse_size(entry.get("cap", "500 MB")),
+        size=_text(entry, "size"),
+        access=_choice(entry["access"], tuple(ACCESS), "access"),
+        reads=_names(entry, "reads"),
+        unread=str(entry.get("unread", "")),
     )
     if not (target.paths or target.first or target.live):
         raise ValueError("it names neither paths nor live sources")
@@ -254,7 +287,9 @@ def select(targets: Targets, *, os_name: str, profile: str, names: Sequence[str]
         if not any(target.id.lower().startswith(name.lower()) for target in targets):
             raise Complaint(f"there is no target {name!r}.", "scout targets lists them.", WRONG_USE)
     return [
-        target for target in targets
-        if target.os == os_name and (live or not target.live)
+        target
+        for target in targets
+        if target.os == os_name
+        and (live or not target.live)
         and (any(target.id.lower().startswith(name.lower()) for name in names) if names else target.priority in priorities)
     ]

@@ -39,7 +39,7 @@ def far(kind: int, size: int, label: str = "", first: int = 0) -> bytes:
 
 
 def entry(
-    *attributes: bytes, flags: int = 1, sequence: int = 1, links: int = 1, base: int = 0, signature: bytes = b"FILE", size: int = 1024,
+    *attributes: bytes, flags: int = 1, sequence: int = 1, links: int = 1, base: int = 0, signature: bytes = b"FILE", size: int = 1024
 ) -> bytes:
     """One entry with its fixups applied."""
     body = b"".join(attributes) + pack("<II", 0xFFFFFFFF, 0)
@@ -69,8 +69,12 @@ def small() -> bytes:
         24: entry(standard(0), name("Users"), flags=1 | DIRECTORY, sequence=3),
         25: entry(standard(0), name("Public", 24, 3), flags=1 | DIRECTORY),
         26: entry(
-            standard(0x22), name("PROGRA~1.EXE", 25, 1, space=2), name("Programm für alle.exe", 25, 1), resident(0x80, b"MZ inert"),
-            resident(0x80, b"[ZoneTransfer]", "Zone.Identifier"), far(0x80, 5_000_000_000, "hidden.bin"),
+            standard(0x22),
+            name("PROGRA~1.EXE", 25, 1, space=2),
+            name("Programm für alle.exe", 25, 1),
+            resident(0x80, b"MZ inert"),
+            resident(0x80, b"[ZoneTransfer]", "Zone.Identifier"),
+            far(0x80, 5_000_000_000, "hidden.bin"),
         ),
         27: entry(standard(), name("a.txt", 24, 3), name("b.txt", 25, 1), far(0x80, 123_456_789_012), links=2),
         28: entry(standard(0), name("gone", 24, 3), flags=DIRECTORY, sequence=8),

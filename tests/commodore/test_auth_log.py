@@ -17,7 +17,7 @@ import pytest
 import zstandard
 
 from commodore.artefact import Problem, Record
-from commodore.artefacts import auth_log
+from commodore.artefacts.linux.logs import auth_log
 from commodore.engine.process import process
 from commodore.evidence import Evidence
 from commodore.host import Host

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from commodore.artefacts import authorized_keys
+from commodore.artefacts.linux.files import authorized_keys
 from commodore.engine import catalogue
 from commodore.host import Host
 from tests.commodore.damage import damaged, inputs, survives

@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from commodore.commandline import argv, posix, split_posix, split_windows, windows
+from commodore.readers.commandline import argv, posix, split_posix, split_windows, windows
 
 S32 = "C:\\Windows\\System32\\"
 

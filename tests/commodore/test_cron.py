@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from commodore.artefacts import cron
+from commodore.artefacts.linux.files import cron
 from tests.commodore.damage import damaged, inputs, survives
 
 

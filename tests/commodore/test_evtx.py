@@ -9,7 +9,7 @@ import struct
 import pytest
 
 from commodore.artefact import Problem, Record
-from commodore.artefacts import evtx
+from commodore.artefacts.windows.logs import evtx
 from commodore.engine import catalogue, unit
 from commodore.engine.process import process
 from commodore.evidence import Evidence

@@ -8,9 +8,9 @@ from zoneinfo import TZPATH, ZoneInfo
 
 import pytest
 
-from commodore import logtime
 from commodore.evidence import Evidence
 from commodore.facts import linux
+from commodore.readers import logtime
 from tests.commodore.damage import damaged
 from tests.conftest import need
 

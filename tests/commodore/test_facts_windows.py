@@ -35,8 +35,7 @@ def test_the_fixtures_host_is_known_in_full():
 
 
 @pytest.mark.parametrize(
-    ("hive", "name", "zone"),
-    [("SYSTEM", "WKS-WIN732BITA", "America/New_York"), ("SYSTEM_2", "SENSEI", "America/Los_Angeles")],
+    ("hive", "name", "zone"), [("SYSTEM", "WKS-WIN732BITA", "America/New_York"), ("SYSTEM_2", "SENSEI", "America/Los_Angeles")]
 )
 def test_real_hives_give_name_zone_and_control_set(corpus, hive, name, zone):
     known = of(lzma.decompress((corpus / f"hives/mkorman90+regipy/regipy_tests/data/{hive}.xz").read_bytes()))
@@ -58,8 +57,12 @@ def system(**zone):
     [
         ({"TimeZoneKeyName": "romance standard time", "Bias": 0}, "Europe/Paris"),
         ({"TimeZoneKeyName": "Tokyo Standard Time\0junk"}, "Asia/Tokyo"),
-        ({"TimeZoneKeyName": "Of My Own", "Bias": -60}, "+01:00"), ({"Bias": 210}, "-03:30"), ({"Bias": -345}, "+05:45"), ({}, ""),
-        ({"Bias": 300, "ActiveTimeBias": 240, "DynamicDaylightTimeDisabled": 1}, "-04:00"), ({"Bias": 99_999}, ""),
+        ({"TimeZoneKeyName": "Of My Own", "Bias": -60}, "+01:00"),
+        ({"Bias": 210}, "-03:30"),
+        ({"Bias": -345}, "+05:45"),
+        ({}, ""),
+        ({"Bias": 300, "ActiveTimeBias": 240, "DynamicDaylightTimeDisabled": 1}, "-04:00"),
+        ({"Bias": 99_999}, ""),
     ],
 )
 def test_a_zone_is_a_name_where_windows_names_it_else_a_fixed_offset(values, zone):

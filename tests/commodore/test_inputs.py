@@ -252,8 +252,10 @@ def test_event_logs_in_any_layout_are_of_a_windows_host() -> None:
 DEEP = b"[" * 200_000
 ODD = b'{"member":[1],"name":5,"source":{"a":1},"verdict":7}\n{"verdict":"denied","source":7,"member":null,"mtime":[1]}\n' + DEEP
 HEADERS = (
-    b'{"collection":["x"],"host":"a text","clock_offset":NaN,"started":5,"recipients":{"a":1}}', DEEP,
-    b'{"host":{"os":"__init__","name":[1]}}', b'{"host":{"os":"linux"},"clock_offset":1e300}',
+    b'{"collection":["x"],"host":"a text","clock_offset":NaN,"started":5,"recipients":{"a":1}}',
+    DEEP,
+    b'{"host":{"os":"__init__","name":[1]}}',
+    b'{"host":{"os":"linux"},"clock_offset":1e300}',
 )
 
 

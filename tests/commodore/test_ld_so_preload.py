@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from commodore.artefacts import ld_so_preload
+from commodore.artefacts.linux.files import ld_so_preload
 from tests.commodore.damage import damaged, inputs, survives
 from tests.conftest import need
 

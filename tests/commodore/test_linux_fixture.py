@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from commodore.artefact import Record
-from commodore.artefacts import auth_log, authorized_keys
+from commodore.artefacts.linux.files import authorized_keys
+from commodore.artefacts.linux.logs import auth_log
 from commodore.evidence import Evidence
 from commodore.facts import linux
 from commodore.host import Host

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from commodore.artefacts import live_connections, live_processes
+from commodore.artefacts.live import live_connections, live_processes
 from tests.commodore.damage import damaged, inputs, survives
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

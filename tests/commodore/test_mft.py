@@ -19,7 +19,7 @@ import mft_table
 from mft_table import TICKS, entry, name, standard, table
 
 from commodore.artefact import Record
-from commodore.artefacts import mft
+from commodore.artefacts.windows.files import mft
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.schema import registry
@@ -109,7 +109,8 @@ def test_wrecks_are_records_or_lines_of_the_ledger(small):
     records, problems = small
     assert records[33].fields["escadre.mft.damaged"] is True
     assert [(p.reason, p.lost) for p in problems] == [
-        ("entry 40 is cut: 300 of 1024 bytes", 1), ("1 entries are neither FILE nor BAAD nor empty", 0),
+        ("entry 40 is cut: 300 of 1024 bytes", 1),
+        ("1 entries are neither FILE nor BAAD nor empty", 0),
     ]
     data = mft_table.small()
     assert mft.expected(Evidence("C:\\$MFT", data)) == len(records) + 1
@@ -187,8 +188,11 @@ def test_the_windows_7_table_agrees_too_and_no_two_files_share_a_path(corpus):
         assert compared > 59_000
         assert [d[0] for d in different if d[0] != 17152] == []
         paths = Counter(
-            p for r in records.values() if r.state == "allocated" and "escadre.mft.base_entry" not in r.fields
-            for p in r.fields.get("escadre.mft.paths") or [r.fields.get("file.path")] if p
+            p
+            for r in records.values()
+            if r.state == "allocated" and "escadre.mft.base_entry" not in r.fields
+            for p in r.fields.get("escadre.mft.paths") or [r.fields.get("file.path")]
+            if p
         )
         assert [p for p, n in paths.items() if n > 1] == []
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from commodore.artefact import Record
-from commodore.artefacts import prefetch
+from commodore.artefacts.windows.files import prefetch
 from commodore.evidence import Evidence
 from commodore.host import Host
 from fixtures.windows.prefetch import build
@@ -36,8 +36,11 @@ def test_every_file_of_the_corpus_says_what_was_measured(corpus):
         (fields,) = records
         assert not problems
         assert {
-            "version": fields["escadre.prefetch.version"], "exe": fields["process.name"], "hash": fields["escadre.prefetch.hash"],
-            "run_count": fields["escadre.prefetch.run_count"], "filenames": len(fields["escadre.prefetch.files"]),
+            "version": fields["escadre.prefetch.version"],
+            "exe": fields["process.name"],
+            "hash": fields["escadre.prefetch.hash"],
+            "run_count": fields["escadre.prefetch.run_count"],
+            "filenames": len(fields["escadre.prefetch.files"]),
             "volumes": len(fields["escadre.prefetch.volumes"]),
         } == {k: truth[k] for k in ("version", "exe", "hash", "run_count", "filenames", "volumes")}, path.name
         assert fields["escadre.prefetch.run_times"] == [filetime(t) for t in truth["last_run_filetimes"] if t]
@@ -95,7 +98,8 @@ def test_a_program_that_never_ran_has_no_timestamp_but_a_sentence():
 @pytest.mark.parametrize(
     ("data", "reason", "lost"),
     [
-        (b"", "empty file", 0), (b"MZ" * 50, "no prefetch file", 1),
+        (b"", "empty file", 0),
+        (b"MZ" * 50, "no prefetch file", 1),
         (b"MAM\x04" + pack("<I", 0x7FFFFFFF) + bytes(100), "claims 2147483647 bytes", 1),
         (b"MAM\x04" + pack("<I", 1000) + bytes(100), "no prefetch file", 1),
         (pack("<I4s", 99, b"SCCA") + bytes(300), "no prefetch file", 1),

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from commodore.artefact import Record
-from commodore.artefacts import ifeo, run_keys, services, winlogon
+from commodore.artefacts.windows.registry import ifeo, run_keys, services, winlogon
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.schema import registry
@@ -45,8 +45,16 @@ def hive(**keys):
 def test_every_kind_of_run_key_is_read_in_machine_and_user_hives():
     base = "Microsoft/Windows/CurrentVersion"
     places = [
-        f"{base}/Run", f"{base}/RunOnce", f"{base}/RunOnce/Setup", f"{base}/RunOnceEx/001", f"{base}/RunOnceEx/001/Depend", f"{base}/RunEx",
-        f"{base}/RunServices", f"{base}/RunServicesOnce", f"{base}/Policies/Explorer/Run", f"Wow6432Node/{base}/Run",
+        f"{base}/Run",
+        f"{base}/RunOnce",
+        f"{base}/RunOnce/Setup",
+        f"{base}/RunOnceEx/001",
+        f"{base}/RunOnceEx/001/Depend",
+        f"{base}/RunEx",
+        f"{base}/RunServices",
+        f"{base}/RunServicesOnce",
+        f"{base}/Policies/Explorer/Run",
+        f"Wow6432Node/{base}/Run",
         "Microsoft/Windows NT/CurrentVersion/Terminal Server/Install/Software/Microsoft/Windows/CurrentVersion/Run",
     ]
     user = ("Software/", "C:\\Users\\agnes.m\\NTUSER.DAT", f"HKU\\{USER}")
@@ -83,12 +91,15 @@ def test_a_refused_log_is_a_problem_and_the_hive_is_still_read():
 @pytest.mark.parametrize(
     ("source", "view"),
     [
-        ("C:\\Users\\agnes.m\\ntuser.dat", f"HKU\\{USER}"), ("C:\\Users\\paul\\NTUSER.DAT", "HKU\\paul"),
+        ("C:\\Users\\agnes.m\\ntuser.dat", f"HKU\\{USER}"),
+        ("C:\\Users\\paul\\NTUSER.DAT", "HKU\\paul"),
         ("C:\\Windows\\ServiceProfiles\\LocalService\\NTUSER.DAT", "HKU\\S-1-5-19"),
         ("C:\\Windows\\System32\\config\\systemprofile\\NTUSER.DAT", "HKU\\S-1-5-18"),
         ("C:\\Windows\\System32\\config\\DEFAULT", "HKU\\.DEFAULT"),
-        ("C:\\case\\NTUSER.DAT", "HKU\\agnes.m"), ("C:\\Documents and Settings\\joe\\NTUSER.DAT", "HKU\\joe"),
-        ("C:\\case\\NTUSER-copy.DAT", "?\\NTUSER-copy.DAT"), ("/mnt/x/Users/paul/NTUSER.DAT", "HKU\\paul"),
+        ("C:\\case\\NTUSER.DAT", "HKU\\agnes.m"),
+        ("C:\\Documents and Settings\\joe\\NTUSER.DAT", "HKU\\joe"),
+        ("C:\\case\\NTUSER-copy.DAT", "?\\NTUSER-copy.DAT"),
+        ("/mnt/x/Users/paul/NTUSER.DAT", "HKU\\paul"),
     ],
 )
 def test_the_file_name_and_its_place_decide_the_view(source, view):
@@ -117,7 +128,8 @@ def test_userinit_and_shell_are_whole_lists_and_only_values_that_start_something
     data = hive(**{nt: {"Userinit": "C:\\Windows\\system32\\userinit.exe,", "Background": "0"}, f"{nt}/Notify/evil": {"DllName": "x.dll"}})
     records, _ = run(winlogon, data)
     assert {r.fields["registry.value"]: r.fields.get("process.executable") for r in records} == {
-        "Userinit": "C:\\Windows\\system32\\userinit.exe", "DllName": None,
+        "Userinit": "C:\\Windows\\system32\\userinit.exe",
+        "DllName": None,
     }
     policy = "Software/Microsoft/Windows/CurrentVersion/Policies/System"
     data = hive(**{"Software/" + nt: {"Shell": "C:\\evil.exe"}, policy: {"Shell": "e.exe"}})
@@ -128,14 +140,21 @@ def test_userinit_and_shell_are_whole_lists_and_only_values_that_start_something
 def test_debuggers_are_found_with_their_image_filter_and_silent_exit():
     nt = "Microsoft/Windows NT/CurrentVersion"
     options = "Image File Execution Options"
-    data = hive(**{
-        f"{nt}/{options}/sethc.exe": {"Debugger": "cmd.exe"}, f"{nt}/{options}/plain.exe": {"GlobalFlag": 2},
-        f"{nt}/{options}/a.exe/0": {"Debugger": "d.exe", "FilterFullPath": "C:\\x\\a.exe"},
-        f"Wow6432Node/{nt}/{options}/b.exe": {"debugger": "e.exe"}, f"{nt}/SilentProcessExit/c.exe": {"MonitorProcess": "C:\\m.exe"},
-    })
+    data = hive(
+        **{
+            f"{nt}/{options}/sethc.exe": {"Debugger": "cmd.exe"},
+            f"{nt}/{options}/plain.exe": {"GlobalFlag": 2},
+            f"{nt}/{options}/a.exe/0": {"Debugger": "d.exe", "FilterFullPath": "C:\\x\\a.exe"},
+            f"Wow6432Node/{nt}/{options}/b.exe": {"debugger": "e.exe"},
+            f"{nt}/SilentProcessExit/c.exe": {"MonitorProcess": "C:\\m.exe"},
+        }
+    )
     found = {r.fields["escadre.ifeo.image"]: r.fields for r in run(ifeo, data)[0]}
     assert {k: v["process.command_line"] for k, v in found.items()} == {
-        "sethc.exe": "cmd.exe", "a.exe": "d.exe", "b.exe": "e.exe", "c.exe": "C:\\m.exe",
+        "sethc.exe": "cmd.exe",
+        "a.exe": "d.exe",
+        "b.exe": "e.exe",
+        "c.exe": "C:\\m.exe",
     }
     assert found["a.exe"]["escadre.ifeo.filter"] == "C:\\x\\a.exe"
 
@@ -151,10 +170,15 @@ def test_services_of_every_control_set_with_their_libraries():
     assert found["Tcpip"]["escadre.service.type"] == ["kernel driver"]
     assert found["Tcpip"]["process.executable"] == "C:\\Windows\\System32\\drivers\\tcpip.sys"
     assert found["Spooler"]["escadre.service.type"] == ["own process", "interactive"]
-    data = hive(**{
-        "Select": {"Current": 2}, "ControlSet001/Services/a": {"Start": 9, "Type": 0x4000, "FailureCommand": "boo.exe"},
-        "ControlSet002/Services/a": {"ServiceDll": "%SystemRoot%\\x.dll"}, "ControlSetX/Services/b": {}, "ControlSet003": {},
-    })
+    data = hive(
+        **{
+            "Select": {"Current": 2},
+            "ControlSet001/Services/a": {"Start": 9, "Type": 0x4000, "FailureCommand": "boo.exe"},
+            "ControlSet002/Services/a": {"ServiceDll": "%SystemRoot%\\x.dll"},
+            "ControlSetX/Services/b": {},
+            "ControlSet003": {},
+        }
+    )
     records, _ = run(services, data, CONFIG + "SYSTEM")
     seen = [(r.fields["escadre.service.control_set"], r.fields["escadre.service.current"]) for r in records]
     assert seen == [(1, False), (2, True)]
@@ -177,7 +201,8 @@ def test_regipys_persistence_plugin_and_plaso_say_the_same(corpus):
     got = {"\\" + r.fields["registry.key"]: (r.fields["@timestamp"][:26], r.fields["registry.data.strings"]) for r in records}
     assert got == {k: (v["timestamp"][:26], [v["values"][0]["value"]]) for k, v in truth.items()}
     tests = [
-        t for t in json.loads((corpus / "truth-shared/plaso_expected.json").read_text())["tests"]
+        t
+        for t in json.loads((corpus / "truth-shared/plaso_expected.json").read_text())["tests"]
         if "winreg_plugins/run.py" in t["test"] and t["on_disk"]
     ]
     assert len(tests) == 2
@@ -210,8 +235,11 @@ def test_services_of_real_hives_are_those_that_python_registry_lists(corpus, nam
             theirs[int(top.name()[-3:]), key.name()] = (image or None, start)
     words = {"boot": 0, "system": 1, "auto": 2, "demand": 3, "disabled": 4, None: None}
     mine = {
-        (r.fields["escadre.service.control_set"], r.fields["service.name"]):
-        (r.fields.get("process.command_line"), words[r.fields.get("escadre.service.start")]) for r in records
+        (r.fields["escadre.service.control_set"], r.fields["service.name"]): (
+            r.fields.get("process.command_line"),
+            words[r.fields.get("escadre.service.start")],
+        )
+        for r in records
     }
     assert mine == theirs
     assert len(mine) > 400
@@ -233,7 +261,7 @@ def test_services_that_only_the_logs_have(corpus):
 
 @pytest.mark.parametrize("artefact", ALL, ids=lambda a: a.ARTEFACT.name)
 @pytest.mark.parametrize(
-    "data", [b"", b"regf", bytes(9000), b"MZ" * 5000, FILES["NTUSER.DAT.LOG1"]], ids=["empty", "short", "zeroes", "exe", "log"],
+    "data", [b"", b"regf", bytes(9000), b"MZ" * 5000, FILES["NTUSER.DAT.LOG1"]], ids=["empty", "short", "zeroes", "exe", "log"]
 )
 def test_what_is_no_hive_is_one_problem(artefact, data):
     records, problems = run(artefact, data)

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from commodore.artefact import Record
-from commodore.artefacts import scheduled_tasks
+from commodore.artefacts.windows.files import scheduled_tasks
 from commodore.evidence import Evidence
 from commodore.host import Host
 from scout.formats import task_xml
@@ -33,12 +33,19 @@ def task(date="2026-07-01T10:00:00", user="S-1-5-18", actions=EXEC):
     return TASK.format(date=date, user=user, actions=actions)
 
 
-@pytest.mark.parametrize("encode", [
-    lambda t: t.encode("utf-16"), lambda t: t.encode("utf-16-le"), lambda t: b"\xfe\xff" + t.encode("utf-16-be"),
-    lambda t: t.encode("utf-8"),
-    lambda t: t.encode("utf-8-sig"), lambda t: ('<?xml version="1.0" encoding="UTF-16"?>\r\n' + t).encode("utf-8"),
-    lambda t: ('<?xml version="1.0" encoding="UTF-8"?>' + t).encode("utf-16"), lambda t: t.encode("utf-16") + b"\0\0",
-])
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda t: t.encode("utf-16"),
+        lambda t: t.encode("utf-16-le"),
+        lambda t: b"\xfe\xff" + t.encode("utf-16-be"),
+        lambda t: t.encode("utf-8"),
+        lambda t: t.encode("utf-8-sig"),
+        lambda t: ('<?xml version="1.0" encoding="UTF-16"?>\r\n' + t).encode("utf-8"),
+        lambda t: ('<?xml version="1.0" encoding="UTF-8"?>' + t).encode("utf-16"),
+        lambda t: t.encode("utf-16") + b"\0\0",
+    ],
+)
 def test_any_encoding_is_read_whatever_the_declaration_says(encode):
     (fields,), problems = run(encode(task()))
     assert not problems
@@ -53,8 +60,11 @@ def test_any_encoding_is_read_whatever_the_declaration_says(encode):
     [
         ("2026-07-01T10:00:00", "2026-07-01T08:00:00Z", ["zone"]),
         ("2026-01-01T10:00:00.1234567", "2026-01-01T09:00:00.1234567Z", ["zone"]),
-        ("2026-07-01T10:00:00Z", "2026-07-01T10:00:00Z", None), ("2026-07-01T10:00:00.5-05:00", "2026-07-01T15:00:00.5Z", None),
-        ("yesterday", None, None), ("0001-01-01T00:00:00+14:00", None, None), ("", None, None),
+        ("2026-07-01T10:00:00Z", "2026-07-01T10:00:00Z", None),
+        ("2026-07-01T10:00:00.5-05:00", "2026-07-01T15:00:00.5Z", None),
+        ("yesterday", None, None),
+        ("0001-01-01T00:00:00+14:00", None, None),
+        ("", None, None),
     ],
 )
 def test_the_registration_date_is_utc_and_says_when_the_zone_was_inferred(date, utc, inferred):
@@ -122,10 +132,14 @@ BOMB = "<!DOCTYPE t [<!ENTITY a 'aaaaaaaaaa'>" + "".join(f"<!ENTITY {chr(98 + i)
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "empty file"), (b"\0" * 64, "nothing but zeroes"), (b"<Task>", "no XML"),
-        (b"<html/>", "its root is html"), (b"\xff\xfe<", "no XML"),
+        (b"", "empty file"),
+        (b"\0" * 64, "nothing but zeroes"),
+        (b"<Task>", "no XML"),
+        (b"<html/>", "its root is html"),
+        (b"\xff\xfe<", "no XML"),
         ((BOMB + "<Task><Actions>&j;</Actions></Task>").encode(), "no document type"),
-        (b'<!DOCTYPE t SYSTEM "file:///etc/passwd"><Task/>', "no document type"), (b"<Task>" + b"<a>" * 100_000, "no XML"),
+        (b'<!DOCTYPE t SYSTEM "file:///etc/passwd"><Task/>', "no document type"),
+        (b"<Task>" + b"<a>" * 100_000, "no XML"),
         (b"MZ\x90\0" + bytes(300), "no XML"),
     ],
 )

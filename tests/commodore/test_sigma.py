@@ -418,7 +418,6 @@ def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> 
     assert pack.default_cache() is None
 
 
-
 def test_a_cached_pack_says_the_same_and_a_spoilt_cache_is_built_again(tmp_path: Path) -> None:
     rules, cache = tmp_path / "rules", tmp_path / "cache"
     rules.mkdir()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from commodore.artefact import Record
-from commodore.artefacts import startup_folder
+from commodore.artefacts.windows.files import startup_folder
 from commodore.engine import catalogue
 from commodore.evidence import Evidence
 from commodore.host import Host
@@ -21,7 +21,8 @@ def run(source, **facts):
 @pytest.mark.parametrize(
     ("source", "user"),
     [
-        (f"C:\\ProgramData\\{MENU}\\a.lnk", None), (f"C:\\Users\\agnes.m\\AppData\\Roaming\\{MENU}\\a.lnk", "agnes"),
+        (f"C:\\ProgramData\\{MENU}\\a.lnk", None),
+        (f"C:\\Users\\agnes.m\\AppData\\Roaming\\{MENU}\\a.lnk", "agnes"),
         (f"C:\\Users\\paul\\AppData\\Roaming\\{MENU}\\a.lnk", "paul"),
         ("C:\\Documents and Settings\\joe\\Startmenü\\Programs\\Startup\\a.lnk", "joe"),
         ("C:\\Documents and Settings\\All Users\\Start Menu\\Programs\\Startup\\a.lnk", None),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from commodore.artefacts import systemd_units
+from commodore.artefacts.linux.files import systemd_units
 from tests.commodore.damage import damaged, inputs, survives
 from tests.conftest import need
 

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 
 import commodore
+from commodore.case.export import cell, export, moments
+from commodore.case.tables import column, files
 from commodore.engine.process import process
-from commodore.export import cell, export, moments
 from commodore.reference import main as reference
-from commodore.tables import column, files
 from scout.console import Complaint
 from tests.trees import linux_tree, windows_tree
 

@@ -9,7 +9,7 @@ import struct
 import pytest
 
 from commodore.artefact import Problem, Record
-from commodore.artefacts import utmp
+from commodore.artefacts.linux.logs import utmp
 from commodore.evidence import Evidence
 from tests.commodore.damage import HOST, damaged, inputs, survives
 

@@ -60,7 +60,10 @@ def test_machines_get_one_document(tmp_path: Path) -> None:
     done = escadre("demo", "-o", "here", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     assert json.loads(done.stdout) | {"seconds": 0} == {
-        "directory": "here", "case": "here/case", "plan": "here/plans/web-vitrine.yaml", "seconds": 0,
+        "directory": "here",
+        "case": "here/case",
+        "plan": "here/plans/web-vitrine.yaml",
+        "seconds": 0,
     }
     assert "$ scout" not in done.stdout and "Taken back: 8 of 8" in done.stderr
 

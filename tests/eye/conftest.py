@@ -127,8 +127,8 @@ def browser():
 @pytest.fixture(scope="module")
 def store(made):
     """The indexed case, open for questions."""
-    from eye.index import index
-    from eye.store import Store
+    from eye.index.parts import index
+    from eye.index.store import Store
 
     index(made)
     one = Store(made, build=False)

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from eye.syntax import forms
+from eye.query.syntax import forms
 from tests.eye.conftest import Served, read_lines, write_lines
 
 pytestmark = pytest.mark.browser

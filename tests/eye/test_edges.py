@@ -10,13 +10,13 @@ import duckdb
 import orjson
 import pytest
 
-from eye import store as stores
 from eye.elastic.connect import connect
 from eye.elastic.load import Loaded, _Loader, document, report
-from eye.index import index
-from eye.lucene import QueryComplaint
+from eye.index import store as stores
+from eye.index.parts import index
+from eye.index.store import Store
+from eye.query.lucene import QueryComplaint
 from eye.search import search
-from eye.store import Store
 from scout.console import COULD_NOT, WRONG_USE, Complaint
 from tests.eye.conftest import write_lines
 

@@ -27,7 +27,7 @@ import orjson
 import pytest
 
 from eye.elastic import templates
-from eye.store import Store
+from eye.index.store import Store
 from tests.conftest import ROOT, need
 
 pytestmark = pytest.mark.elastic

@@ -11,11 +11,11 @@ import sys
 
 import pytest
 
-import eye.build
-from eye.index import index
+import eye.index.slices
+from eye.index.lock import alone
+from eye.index.parts import index
+from eye.index.store import Store
 from eye.listing import listing
-from eye.lock import alone
-from eye.store import Store
 from scout.console import Complaint
 from tests.conftest import ROOT, need
 
@@ -58,7 +58,7 @@ def test_another_version_is_built_again(case):
 FEW_WORKERS = """
 import sys
 import eye.cli
-import eye.index as i
+import eye.index.parts as i
 
 i.LARGE, i.MOST_WORKERS = 1, int(sys.argv.pop(1))
 eye.cli.main()
@@ -67,7 +67,7 @@ eye.cli.main()
 
 HELD = """
 import sys
-import eye.index as i
+import eye.index.parts as i
 
 def hold(*_):
     print("held", flush=True)
@@ -211,7 +211,7 @@ def test_a_torn_records_file_is_named(case):
 
 
 def test_several_processes_make_the_same_rows_and_words_as_one(case, monkeypatch):
-    import eye.index
+    import eye.index.parts
 
     def answers():
         store = Store(case, build=False)
@@ -230,7 +230,7 @@ def test_several_processes_make_the_same_rows_and_words_as_one(case, monkeypatch
 
 
 def test_a_file_that_does_not_read_is_named_from_a_worker_too(case, monkeypatch):
-    import eye.index
+    import eye.index.parts
 
     monkeypatch.setattr(eye.index, "LARGE", 1)
     one = sorted((case / "records").glob("evtx/*.zst"))[0]

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from eye.web import pages
+from eye.web import shell as pages
 from tests.conftest import ROOT
 from tests.eye.conftest import Served, write_lines
 from tests.eye.test_browser import Page, get

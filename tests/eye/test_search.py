@@ -8,7 +8,7 @@ import re
 import orjson
 import pytest
 
-from eye.lucene import QueryComplaint, parse
+from eye.query.lucene import QueryComplaint, parse
 
 
 def texts(value):

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from eye.lucene import QueryComplaint, parse
-from eye.syntax import EXAMPLES, forms, lines
+from eye.query.lucene import QueryComplaint, parse
+from eye.query.syntax import EXAMPLES, forms, lines
 from tests.conftest import ROOT
 
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commodore.schema import registry
-from eye.columns import columns
-from eye.tokens import GAP, MAX_TOKEN, all_tokens, standard_words, words
-from eye.values import address, isotime, nanoseconds, network, span
+from eye.index.columns import columns
+from eye.query.tokens import GAP, MAX_TOKEN, all_tokens, standard_words, words
+from eye.query.values import address, isotime, nanoseconds, network, span
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,11 @@ def test_custody_speaks_for_a_collector_of_another_version(removed) -> None:
     code, found = verified(removed, written(removed, header, *((p, "missing") for p in patterns), (sibling, "over limit")))
     assert code == 1
     assert {kind: gone for kind, (gone, _) in found.items()} == {
-        "ld-so-preload": True, "cron-entry": True, "systemd-unit": True, "authorized-key": None, "file": None,
+        "ld-so-preload": True,
+        "cron-entry": True,
+        "systemd-unit": True,
+        "authorized-key": None,
+        "file": None,
     }
     assert "the archive is of SCOUT 99.0" in found["authorized-key"][1]
 

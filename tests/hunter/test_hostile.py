@@ -187,8 +187,13 @@ def test_all_names_of_a_unit_go_and_nobody_elses(bench) -> None:
     assert "evil.timer starts it and stays" in out.replace("\n                 ", " ")
     sealed(bench)
     names = {
-        "evil.service", "evil.service.d/more.conf", "alias.service", "alias.service.d/x.conf", "good.service",
-        "multi-user.target.wants/alias.service", "multi-user.target.wants/evil.service",
+        "evil.service",
+        "evil.service.d/more.conf",
+        "alias.service",
+        "alias.service.d/x.conf",
+        "good.service",
+        "multi-user.target.wants/alias.service",
+        "multi-user.target.wants/evil.service",
     }
     assert round_trip(bench) == {f"{SYSTEM[1:]}/{n}" for n in names}
 

@@ -59,7 +59,7 @@ def _planned(bench):
 
 
 def at_every(
-    steps: range, bench: Bench, killed: tuple[object, ...], after: Callable[[int], None], before: Callable[[], None] = lambda: None,
+    steps: range, bench: Bench, killed: tuple[object, ...], after: Callable[[int], None], before: Callable[[], None] = lambda: None
 ) -> None:
     """Prepare with `before`, kill at the n-th step, judge with `after`, and so on until a run ends before it is killed."""
     for n in steps:

@@ -139,7 +139,7 @@ def write_plan(machine: Machine, key: str) -> Path:
     root_ino = machine.run("stat", "-c", "%i", "/").stdout.strip()
     plan.write_text(
         f'escadre_plan: "1"\nhost: {{name: live01, machine_id: 0123456789abcdef0123456789abcdef, root_ino: "{root_ino}"}}\n'
-        f"attack_version: x\nrecipients: [{key}]\nactions:\n{actions}",
+        f"attack_version: x\nrecipients: [{key}]\nactions:\n{actions}"
     )
     plan.chmod(0o600)
     return plan

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hunter.tree import Tree
+from hunter.host.tree import Tree
 from tests.conftest import need
 
 

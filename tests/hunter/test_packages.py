@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from hunter.host.tree import Tree
 from hunter.packages import managers, owned
-from hunter.tree import Tree
 from tests.hunter.conftest import GUILTY
 from tests.hunter.driver import hunt
 

@@ -7,7 +7,7 @@ import json
 import pytest
 import zstandard
 
-from hunter.yaml_text import read
+from hunter.plan.yaml_text import read
 from tests.hunter.conftest import GUILTY, write_case
 from tests.hunter.driver import hunt
 
@@ -107,7 +107,7 @@ def test_a_library_that_was_not_collected_is_told_by_the_plan_and_by_verify(benc
     code, out, _ = hunt("verify", bench.plan, "--root", bench.root)
     assert code == 0
     assert out.splitlines()[-2:] == ["All gone: 1 target looked at.", "1 payload was never in the plan: /usr/local/lib/evil.so"]
-    bench.plan.write_text(text.replace("why: \"was not collected\"", "why: nothing"))
+    bench.plan.write_text(text.replace('why: "was not collected"', "why: nothing"))
     assert hunt("check", bench.plan, "--root", bench.root)[0] == 2
 
 

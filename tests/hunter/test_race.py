@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from hunter.run import Run
+from hunter.run.settle import Run
 from tests.conftest import ROOT
 from tests.hunter.conftest import GUILTY, manifest
 from tests.hunter.driver import hunt

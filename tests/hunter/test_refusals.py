@@ -14,7 +14,7 @@ import pytest
 from hunter.catalogue import catalogue
 from hunter.guard import guard
 from hunter.mechanisms import mechanisms
-from hunter.yaml_text import YamlError, read, scalar
+from hunter.plan.yaml_text import YamlError, read, scalar
 from tests.conftest import need
 from tests.hunter.conftest import GUILTY, manifest
 from tests.hunter.driver import hunt
@@ -206,7 +206,7 @@ def test_a_full_disk_of_the_host_stops_both_ways_and_each_goes_on(planned, tmp_p
 
 def refused_late(bench, plan: Path) -> None:
     """The space looked enough and was not: the disk fills while the backup is written."""
-    import hunter.checking
+    import hunter.run.check
 
     before = manifest(bench.root)
     real, hunter.checking._free = hunter.checking._free, lambda folder: 1 << 40

@@ -20,7 +20,7 @@ BELONGS = {
         "etc/systemd/system/evil.service",
         "etc/systemd/system/evil.service.d/more.conf",
         "etc/systemd/system/multi-user.target.wants/evil.service",
-    },
+    }
 }
 
 
@@ -102,10 +102,7 @@ def test_two_lines_of_one_file_each_with_its_own_way_back(bench) -> None:
     )
     rows = [
         finding
-        | {
-            "escadre.id": f"{n:032x}",
-            "target": target | {"line": line, "line_number": n, "file": facts(bench.root, target["path"])},
-        }
+        | {"escadre.id": f"{n:032x}", "target": target | {"line": line, "line_number": n, "file": facts(bench.root, target["path"])}}
         for n, line in ((3, "one"), (2, "two"))
     ]
     (bench.case / "findings.jsonl.zst").write_bytes(zstandard.compress("".join(json.dumps(r) + "\n" for r in (*rows, rows[0])).encode()))

@@ -9,11 +9,11 @@ import re
 
 import pytest
 
-from hunter.yaml_text import read
+from hunter.plan.yaml_text import read
 from tests.hunter.conftest import GUILTY
 from tests.hunter.driver import hunt
 
-SEAL = re.compile(rb'^seal: .*\n', re.MULTILINE)
+SEAL = re.compile(rb"^seal: .*\n", re.MULTILINE)
 
 
 @pytest.fixture

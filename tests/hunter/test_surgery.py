@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hunter.surgery import AmbiguousError, NotFoundError, find_element, find_line, without
+from hunter.objects._text import AmbiguousError, NotFoundError, find_element, find_line, without
 
 
 @pytest.mark.parametrize(

@@ -372,7 +372,10 @@ def test_key_files_that_do_not_fit_say_why(tmp_path: Path) -> None:
     assert f"# public key: {public}\n" in secret
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "pw", "-f", tmp_path / "locked"], check=True)
     files = {
-        "public": public, "empty": "# nothing\n", "junk": "hello", "scrypt": pyrage.passphrase.encrypt(secret.encode(), "pw"),
+        "public": public,
+        "empty": "# nothing\n",
+        "junk": "hello",
+        "scrypt": pyrage.passphrase.encrypt(secret.encode(), "pw"),
         "archive": pyrage.encrypt(b"x", [pyrage.x25519.Recipient.from_str(public)]),
     }
     for name, content in files.items():

@@ -341,7 +341,9 @@ from scout.archive import link
 way = sys.argv.pop()
 link._may_fork = lambda: way == "beside"
 """
-DISK_FULL = FORCED + """
+DISK_FULL = (
+    FORCED
+    + """
 import io, os, resource
 from scout.archive import ArchiveWriter, Item
 from scout.console import Complaint
@@ -358,6 +360,7 @@ except Complaint as c:
 receipt = writer.abort("disk full")
 print(receipt.state, receipt.archive_sha256, receipt.code, writer.sealed.items)
 """
+)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -387,7 +390,9 @@ def test_a_full_disk_ends_in_one_clear_complaint_and_what_was_sealed_reads(
         assert verdict.items >= int(items)
 
 
-STOPPED = FORCED + """
+STOPPED = (
+    FORCED
+    + """
 import io, os, signal, threading, time, psutil
 from scout.archive import ArchiveWriter, Item
 from scout.keys import load_recipients
@@ -405,6 +410,7 @@ except KeyboardInterrupt:
     receipt = writer.abort("Ctrl-C")
 print(receipt.state, receipt.code)
 """
+)
 
 
 @pytest.mark.parametrize(("what", "state"), [("wait", "whole"), ("interrupt", "interrupted")])
@@ -472,7 +478,9 @@ def test_a_starter_that_ignores_its_children_costs_nothing(tmp_path: Path) -> No
     assert json.loads(next(tmp_path.glob("*.receipt.json")).read_text())["state"] == "whole"
 
 
-SAME = FORCED + """
+SAME = (
+    FORCED
+    + """
 import io, os, random, psutil
 from scout.archive import ArchiveWriter, Item
 from scout.keys import load_recipients
@@ -486,6 +494,7 @@ with ArchiveWriter(sys.argv[1], load_recipients([sys.argv[2]])[0], {"collection"
     print(writer.finish().archive_sha256)
 print(len(psutil.Process().children()))
 """
+)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -504,7 +513,9 @@ def test_the_press_works_beside_and_within(archive: Path, tmp_path: Path, way: s
         assert opened.getnames()[-1] == "end.json"
 
 
-STRUCK = FORCED + """
+STRUCK = (
+    FORCED
+    + """
 import io, os, psutil
 from scout.archive import ArchiveWriter, Item
 from scout.console import Complaint
@@ -520,6 +531,7 @@ except Complaint as c:
 receipt = writer.abort("killed")
 print(receipt.state, receipt.archive_sha256, receipt.size, receipt.code, writer.sealed.items)
 """
+)
 
 
 def test_a_press_that_is_killed_is_said_and_what_was_sealed_reads(archive: Path, tmp_path: Path) -> None:

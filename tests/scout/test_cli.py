@@ -154,7 +154,9 @@ def test_what_may_not_be_read_could_not_be_done(tmp_path, key):
     shutil.copy(key[0], public)
     public.chmod(0o644)
     calls: tuple[list[object], ...] = (
-        ["verify", archive, "-i", public], ["list", archive, "-i", public], ["collect", "-r", key[1], "--root", closed, "-o", "/tmp"],
+        ["verify", archive, "-i", public],
+        ["list", archive, "-i", public],
+        ["collect", "-r", key[1], "--root", closed, "-o", "/tmp"],
         ["collect", "-r", key[1], "--root", "/etc/..", "--os", "linux", "-o", closed],
     )
     for call in calls:

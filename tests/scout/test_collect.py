@@ -253,9 +253,13 @@ def test_a_signal_during_the_walk_ends_it_at_the_next_folder(tmp_path: Path, mon
 def test_profiles_come_from_the_registry_and_from_the_folder(tmp_path: Path, collected) -> None:
     top = Key("ROOT", 0)
     listed = {
-        "S-1-5-18": r"%systemroot%\system32\config\systemprofile", "S-1-5-21-1-1001": r"C:\Profiles\odd user",
-        "S-1-5-21-1-1002": r"%SystemDrive%\users\AGNES", "S-1-5-21-1-1003": r"D:\Users\elsewhere", "S-1-5-21-1-1004": r"C:\Users\..\..\etc",
-        "S-1-5-21-1-1005": "", "S-1-5-21-1-1006": "C:\\",
+        "S-1-5-18": r"%systemroot%\system32\config\systemprofile",
+        "S-1-5-21-1-1001": r"C:\Profiles\odd user",
+        "S-1-5-21-1-1002": r"%SystemDrive%\users\AGNES",
+        "S-1-5-21-1-1003": r"D:\Users\elsewhere",
+        "S-1-5-21-1-1004": r"C:\Users\..\..\etc",
+        "S-1-5-21-1-1005": "",
+        "S-1-5-21-1-1006": "C:\\",
     }
     for sid, path in listed.items():
         top.at(rf"Microsoft\Windows NT\CurrentVersion\ProfileList\{sid}").put(ProfileImagePath=path)

@@ -19,7 +19,7 @@ from scout.keys import load_recipients
 from scout.patience import Late, Patience
 from scout.plan import make
 from scout.reading import Reading
-from scout.root import Root
+from scout.sources.directory import Root
 from scout.taking import Limits, Taker
 from scout.targets import load, select
 from tests.conftest import need

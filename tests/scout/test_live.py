@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from scout.live import connections, host, kernel_modules, maps, mounts, processes, services, sessions, users
+from scout.live.linux import connections, host, kernel_modules, maps, mounts, processes, services, sessions, users
 from tests.conftest import need
 from tests.scout.collecting import *  # noqa: F403  (fixtures)
 

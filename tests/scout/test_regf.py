@@ -137,10 +137,19 @@ def tree():
     root = Key("ROOT", 132_000_000_000_000_000)
     key = root.at("Sub\\Größe 🌍")
     key.values += [
-        made("text", "a\0b"), made("", "default"), made("list", ["x", "", "y"]), made("number", 0x80000001), made("raw", b"\1\2\3"),
-        Value("big", 3, bytes(range(256)) * 200), Value("wide", 11, (1 << 63).to_bytes(8, "little")), Value("back", 5, b"\0\0\1\0"),
-        Value("none", 0, b""), Value("überschrift", 1, "ä\0".encode("utf-16-le")), Value("lone", 1, b"\x00\xd8A\0\0\0"),
-        Value("odd", 0xFFFF0012, b"B\0"), Value("\0hidden", 1, b"h\0\0\0"),
+        made("text", "a\0b"),
+        made("", "default"),
+        made("list", ["x", "", "y"]),
+        made("number", 0x80000001),
+        made("raw", b"\1\2\3"),
+        Value("big", 3, bytes(range(256)) * 200),
+        Value("wide", 11, (1 << 63).to_bytes(8, "little")),
+        Value("back", 5, b"\0\0\1\0"),
+        Value("none", 0, b""),
+        Value("überschrift", 1, "ä\0".encode("utf-16-le")),
+        Value("lone", 1, b"\x00\xd8A\0\0\0"),
+        Value("odd", 0xFFFF0012, b"B\0"),
+        Value("\0hidden", 1, b"h\0\0\0"),
     ]
     return Image(root, 132_000_000_000_000_000, "test").hive()
 
@@ -177,7 +186,10 @@ def test_a_path_opens_without_walking_the_hive(corpus):
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "empty file"), (bytes(8192), "zeroes"), (b"MZ" + bytes(8190), "signature regf"), (b"regf" + bytes(100), "cut"),
+        (b"", "empty file"),
+        (bytes(8192), "zeroes"),
+        (b"MZ" + bytes(8190), "signature regf"),
+        (b"regf" + bytes(100), "cut"),
         (Image(Key("R", 1), 1, "x").base_block(kind=6) + bytes(4096), "transaction log"),
     ],
 )
@@ -190,6 +202,6 @@ def test_times_and_sids_are_written_in_full_precision():
     assert filetime(129779615948377168) == "2012-04-03T21:19:54.8377168Z"  # regipy's tests have both forms of this one
     assert filetime(0) == filetime(-1) == filetime(1 << 63) == ""
     assert filetime(1) == "1601-01-01T00:00:00.0000001Z"
-    assert sid(bytes.fromhex("0102000000000005" "20000000" "20020000")) == "S-1-5-32-544"
+    assert sid(bytes.fromhex("01020000000000052000000020020000")) == "S-1-5-32-544"
     assert sid(b"\1\5") == ""
     assert strings(1, b"a") == [""]

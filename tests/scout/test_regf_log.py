@@ -101,7 +101,7 @@ def test_leftovers_of_older_entries_are_passed_over_in_silence(dirty):
 
 
 @pytest.mark.parametrize(
-    ("at", "reason"), [(24, "wrong hash of its header"), (60, "wrong hash of its pages"), (2000, "wrong hash of its pages")],
+    ("at", "reason"), [(24, "wrong hash of its header"), (60, "wrong hash of its pages"), (2000, "wrong hash of its pages")]
 )
 def test_an_entry_with_a_wrong_hash_is_refused_and_those_before_it_stay(dirty, at, reason):
     good, bad = dirty.entries(0, 1)
@@ -126,8 +126,13 @@ def test_logs_that_must_be_refused_are_and_the_hive_is_read_without_them(dirty):
     strange = damaged(good, 28, 3)
     sign(strange)
     cases = {
-        "wrong checksum": unsigned, "was not finished": unfinished, "file type 3": strange, "no base block": b"HvLE" * 1000,
-        "no log entry": dirty.log() + bytes(512), "before the hive's own 100": Dirty(60).log(0, 1, 2), "it is cut": good[:3000],
+        "wrong checksum": unsigned,
+        "was not finished": unfinished,
+        "file type 3": strange,
+        "no base block": b"HvLE" * 1000,
+        "no log entry": dirty.log() + bytes(512),
+        "before the hive's own 100": Dirty(60).log(0, 1, 2),
+        "it is cut": good[:3000],
     }
     for reason, bad in cases.items():
         result = replay(dirty.primary, [bytes(bad)])

@@ -256,8 +256,14 @@ def by_another_writer(path: Path, *, lines: tuple[object, ...] = (), end: dict |
     """An archive as the contracts alone describe it: no custody line for collection.json, the least that end.json must say."""
     contents = {f"/etc/{n}": b"content %d" % n for n in range(total)}
     said = [
-        {"member": at, "name": f"files/root{source}", "source": source, "verdict": "taken", "size": len(content),
-         "sha256": hashlib.sha256(content).hexdigest()}
+        {
+            "member": at,
+            "name": f"files/root{source}",
+            "source": source,
+            "verdict": "taken",
+            "size": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+        }
         for at, (source, content) in enumerate(contents.items(), 1)
     ]
     first = {"part": 0, "previous": hashlib.sha256().hexdigest(), "time": "2026-11-20T00:00:00Z"}

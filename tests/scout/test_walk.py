@@ -7,7 +7,7 @@ import os
 import pytest
 
 from scout.patience import Patience
-from scout.root import Blocked, Root
+from scout.sources.directory import Blocked, Root
 from scout.targets.patterns import Tree
 from scout.walk import walk
 
@@ -98,7 +98,7 @@ def test_links_resolve_inside_the_root_as_the_host_would(examined, tmp_path):
 
 
 def test_windows_paths_are_taken_letter_by_letter():
-    from scout.root import verbatim
+    from scout.sources.directory import verbatim
 
     assert verbatim("C:\\", ("Users", "con.")) == "\\\\?\\C:\\Users\\con."
     assert verbatim("E:\\case", ()) == "\\\\?\\E:\\case\\"

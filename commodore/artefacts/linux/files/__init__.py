@@ -1,0 +1,1 @@
+"""Linux files that hold settings."""

@@ -1,0 +1,206 @@
+"""Cron: system tables, drop-ins, user tables, anacron, and the scripts of the periodic directories."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from commodore.artefact import Artefact, Problem, Record
+from commodore.evidence import Evidence
+from commodore.host import Host
+from commodore.readers import commandline
+from commodore.readers.lines import Line, beginnings, decode, fields, lines, shortened, shown
+
+ARTEFACT = Artefact(
+    name="cron",
+    title="Cron tables",
+    about="Commands that cron or anacron runs at given times: one record per entry, with the raw line, or per script of a periodic "
+    "directory. "
+    "An entry shows what would run, not that it ran; a file's own time says when the table was last changed.",
+    match=(
+        "etc/crontab",
+        "etc/cron.d/*",
+        "etc/anacrontab",
+        "var/spool/cron/*",
+        "var/spool/cron/crontabs/*",
+        "var/spool/cron/tabs/*",
+        "etc/cron.hourly/*",
+        "etc/cron.daily/*",
+        "etc/cron.weekly/*",
+        "etc/cron.monthly/*",
+        "etc/cron.yearly/*",
+    ),
+    targets=("LF04", "LF09"),
+    fields=(
+        "escadre.line",
+        "escadre.line_bytes",
+        "escadre.line_length",
+        "escadre.line_number",
+        "escadre.line_hidden",
+        "escadre.cron.schedule",
+        "escadre.cron.kind",
+        "escadre.cron.environment",
+        "escadre.cron.input",
+        "escadre.cron.job",
+        "escadre.cron.passed_over",
+        "file.path",
+        "process.command_line",
+        "process.executable",
+        "process.args",
+        "user.name",
+    ),
+    kind="state",
+    category=("configuration",),
+    type=("info",),
+    action="scheduled command",
+    attack=("T1053.003",),
+    message="Cron runs `{process.command_line}` as {user.name} ({escadre.cron.schedule}).",
+    sources=(
+        "crontab(5), cron(8), anacrontab(5), run-parts(8)",
+        "cron 3.0pl1 (Paul Vixie, Debian), entry.c and env.c; cronie, the same files: order of fields, assignments, % and @words",
+    ),
+)
+
+_PERIOD = re.compile(r"/cron\.(hourly|daily|weekly|monthly|yearly)/[^/]*$")
+_SCHEDULE = re.compile(rb"\s*(@[^\s]+|(?:[^\s]+[ \t]+){4}[^\s]+)[ \t]+(.*)", re.DOTALL)
+_ANACRON = re.compile(rb"\s*(@?[^\s]+[ \t]+[^\s]+)[ \t]+([^\s]+)[ \t]+(.*)", re.DOTALL)
+_USER = re.compile(rb"([^\s]+)[ \t]+(.*)", re.DOTALL)
+_RUN_PARTS = re.compile(r"[A-Za-z0-9_-]+")
+_FIELD = re.compile(rb"-?[*\d~][\d*/,\-~A-Za-z]*|[A-Za-z]{3}[A-Za-z,\-/\d]*")
+_COUNTED = re.compile(rb"\s*(?!#)(?!(?:\"[^\"=]*\"|'[^'=]*'|[^\s=\"'][^\s=]*)?[ \t]*=)\S")
+
+
+class _Table(NamedTuple):
+    """What the path says: kind of table, the user whose table it is, whether cron passes the file over."""
+
+    kind: str
+    user: str
+    passed_over: bool
+
+
+def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
+    table = _table(evidence.source)
+    base: dict[str, Any] = {"escadre.cron.kind": table.kind, "file.path": evidence.source}
+    if table.passed_over:
+        base["escadre.cron.passed_over"] = True
+    if table.kind == "periodic":
+        yield _script(evidence, base)
+        return
+    environment: list[str] = []
+    for line in lines(evidence):
+        if isinstance(line, Problem):
+            yield line
+        elif not (bare := line.raw.strip()) or bare.startswith(b"#"):
+            continue
+        elif (assignment := _assignment(bare)) is not None:
+            environment.append(decode(assignment))
+        elif (entry := _entry(line.raw, table)) is None:
+            yield Problem("line is neither an entry nor an assignment, cron would refuse it", f"line {line.number}", 1)
+        else:
+            yield _record(line, entry, base, environment, host)
+            yield from shortened(line)
+
+
+def expected(evidence: Evidence) -> int:
+    """Lines that are neither blank, comment nor assignment; 1 for a script."""
+    if _PERIOD.search(evidence.source):
+        return 1
+    return sum(1 for line in beginnings(evidence) if _COUNTED.match(line))
+
+
+def _table(source: str) -> _Table:
+    name = source.rsplit("/", 1)[-1]
+    if _PERIOD.search(source):
+        return _Table("periodic", "root", not _RUN_PARTS.fullmatch(name))
+    if name == "anacrontab":
+        return _Table("anacron", "root", False)
+    if "/spool/cron/" in source:
+        return _Table("user", name, False)
+    return _Table("system", "", "/cron.d/" in source and not _RUN_PARTS.fullmatch(name))
+
+
+def _script(evidence: Evidence, base: dict[str, Any]) -> Record:
+    period = evidence.source.rsplit("/", 2)[-2].removeprefix("cron.")
+    return Record(
+        "script",
+        base
+        | {
+            "escadre.cron.schedule": period,
+            "user.name": "root",
+            "process.command_line": evidence.source,
+            "process.executable": evidence.source,
+            "message": f"Cron runs the script {evidence.source} {period}.",
+        },
+    )
+
+
+def _assignment(bare: bytes) -> bytes | None:
+    """`NAME = value` as `NAME=value`, or None. The name ends at a blank or `=`, or at its closing quote; cron asks no more of it."""
+    quote = bare[:1]
+    if quote in (b'"', b"'"):
+        end = bare.find(quote, 1)
+        name, rest = (bare[1:end], bare[end + 1 :]) if end > 0 else (b"", b"")
+        if b"=" in name or b"\n" in name:
+            return None
+    else:
+        name = re.split(rb"[\s=]", bare, maxsplit=1)[0]
+        rest = bare[len(name) :]
+    rest = rest.lstrip(b" \t")
+    if not rest.startswith(b"="):
+        return None
+    value = rest[1:].strip()
+    if len(value) > 1 and value[:1] == value[-1:] and value[:1] in (b'"', b"'"):
+        value = value[1:-1]
+    return name + b"=" + value
+
+
+class _Entry(NamedTuple):
+    schedule: bytes
+    user: bytes
+    command: bytes
+    job: bytes = b""
+
+
+def _entry(raw: bytes, table: _Table) -> _Entry | None:
+    if table.kind == "anacron":
+        found = _ANACRON.fullmatch(raw)
+        return _Entry(found[1], b"root", found[3], found[2]) if found and found[3].strip() else None
+    found = _SCHEDULE.fullmatch(raw)
+    if not found or not (found[1].startswith(b"@") or all(map(_FIELD.fullmatch, found[1].split()))):
+        return None
+    if table.kind == "user":
+        return _Entry(found[1], table.user.encode("utf-8", "backslashreplace"), found[2]) if found[2].strip() else None
+    who = _USER.fullmatch(found[2])
+    return _Entry(found[1], who[1], who[2]) if who and who[2].strip() else None
+
+
+def _record(line: Line, entry: _Entry, base: dict[str, Any], environment: list[str], host: Host) -> Record:
+    command, stdin = decode(entry.command).strip(), ""
+    if not entry.job:  # anacron gives the command to the shell as it is
+        command, stdin = _percent(command)
+    user = decode(entry.user).lstrip("-")
+    out: dict[str, Any] = {
+        "escadre.cron.schedule": " ".join(decode(entry.schedule).split()),
+        "user.name": user,
+        "process.command_line": command,
+    }
+    if environment:
+        out["escadre.cron.environment"] = list(environment)
+    if stdin:
+        out["escadre.cron.input"] = stdin
+    if entry.job:
+        out["escadre.cron.job"] = decode(entry.job)
+    target = commandline.posix(command, home=host.profiles.get(user, ""))
+    if target.executable:
+        out["process.executable"] = target.executable
+    if target.args:
+        out["process.args"] = list(target.args)
+    return Record(f"line {line.number}", base | fields(line) | shown(out))
+
+
+def _percent(command: str) -> tuple[str, str]:
+    r"""Cron ends the command at the first `%` without a backslash; the rest, with `%` as line feed, is its standard input."""
+    parts = re.split(r"(?<!\\)%", command, maxsplit=1)
+    stdin = re.sub(r"(?<!\\)%", "\n", parts[1]) if len(parts) > 1 else ""
+    return parts[0].replace("\\%", "%").rstrip(), stdin.replace("\\%", "%")

@@ -1,0 +1,64 @@
+"""/etc/ld.so.preload: libraries that the dynamic loader puts into every program."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from commodore.artefact import Artefact, Problem, Record
+from commodore.evidence import Evidence
+from commodore.host import Host
+from commodore.readers.lines import WHOLE, beginnings, fields, lines, shortened, text
+
+ARTEFACT = Artefact(
+    name="ld_so_preload",
+    title="Preloaded libraries",
+    about="Each entry is loaded into every dynamically linked program that starts, root's included. On an ordinary host the file is "
+    "missing or empty: "
+    "an entry is a classic of user-space rootkits.",
+    match=("etc/ld.so.preload",),
+    targets=("LF04",),
+    fields=(
+        "dll.path",
+        "dll.name",
+        "escadre.line",
+        "escadre.line_bytes",
+        "escadre.line_length",
+        "escadre.line_number",
+        "escadre.line_hidden",
+        "file.path",
+    ),
+    kind="state",
+    category=("library", "configuration"),
+    type=("info",),
+    action="preloaded library",
+    attack=("T1574.006",),
+    message="The loader puts {dll.path} into every program.",
+    sources=(
+        "ld.so(8), section Files: /etc/ld.so.preload",
+        "glibc, elf/rtld.c, do_main_map / preload file: blanks, tabs, colons and line feeds part the names, `#` begins a comment anywhere",
+    ),
+)
+
+_NAME = re.compile(rb"[^: \t\n]+")
+
+
+def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa: ARG001
+    for line in lines(evidence):
+        if isinstance(line, Problem):
+            yield line
+            continue
+        yield from shortened(line)
+        raw = fields(line)
+        for number, name in enumerate(_NAME.findall(line.raw.split(b"#", 1)[0]), 1):
+            path = text(name)
+            yield Record(
+                f"line {line.number} entry {number}",
+                raw | {"dll.path": path, "dll.name": path.rsplit("/", 1)[-1], "file.path": evidence.source},
+            )
+
+
+def expected(evidence: Evidence) -> int:
+    """Names by the loader's own rule: comments away, then cut at every separator."""
+    separators = bytes.maketrans(b":\t\n", b"   ")
+    return sum(1 for line in beginnings(evidence, WHOLE) for name in line.partition(b"#")[0].translate(separators).split(b" ") if name)

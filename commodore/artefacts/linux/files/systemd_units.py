@@ -1,0 +1,352 @@
+"""systemd unit files and drop-ins: what services, timers, sockets and paths would start, and when."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from commodore.artefact import Artefact, Problem, Record
+from commodore.evidence import Evidence
+from commodore.host import Host
+from commodore.readers import commandline
+from commodore.readers.lines import decode, lines, shortened, shown
+
+_KINDS = ("service", "socket", "timer", "path", "mount", "automount", "target", "swap", "slice", "scope")
+_PLACES = (
+    *(f"{top}/systemd/{kind}" for top in ("etc", "run", "usr/lib", "lib", "usr/local/lib") for kind in ("system", "user")),
+    *(f"{top}/systemd/system.{kind}" for top in ("etc", "run") for kind in ("control", "attached")),
+    "run/systemd/transient",
+    "run/systemd/generator",
+    "run/systemd/generator.early",
+    "run/systemd/generator.late",
+    "etc/xdg/systemd/user",
+    "run/user/*/systemd/*",
+    "**/.config/systemd/user",
+    "**/.config/systemd/user.control",
+    "**/.local/share/systemd/user",
+)
+
+ARTEFACT = Artefact(
+    name="systemd_units",
+    title="systemd unit files and drop-ins",
+    about="One record per unit file or drop-in (`*.d/*.conf`): commands with their prefixes, user, triggers of timers, paths and sockets, "
+    "and what "
+    "pulls the unit in. A unit file shows what systemd would start, not that it did; whether it is enabled shows in the links of "
+    "`*.wants`.",
+    match=tuple(f"{place}/*.{kind}" for place in _PLACES for kind in _KINDS) + tuple(f"{place}/*.d/*.conf" for place in _PLACES),
+    targets=("LF04", "LF09"),
+    fields=(
+        "file.path",
+        "service.name",
+        "service.type",
+        "process.command_line",
+        "process.executable",
+        "process.args",
+        "process.working_directory",
+        "user.name",
+        "group.name",
+        "escadre.systemd.unit",
+        "escadre.systemd.type",
+        "escadre.systemd.scope",
+        "escadre.systemd.drop_in",
+        "escadre.systemd.description",
+        "escadre.systemd.exec",
+        "escadre.systemd.prefix",
+        "escadre.systemd.service_type",
+        "escadre.systemd.restart",
+        "escadre.systemd.environment",
+        "escadre.systemd.environment_file",
+        "escadre.systemd.credential",
+        "escadre.systemd.wanted_by",
+        "escadre.systemd.required_by",
+        "escadre.systemd.alias",
+        "escadre.systemd.on_failure",
+        "escadre.systemd.trigger",
+        "escadre.systemd.activates",
+        "escadre.systemd.empty",
+        "escadre.systemd.settings",
+    ),
+    kind="state",
+    category=("configuration",),
+    type=("info",),
+    action="unit file",
+    attack=("T1543.002", "T1053.006"),
+    message="systemd unit {escadre.systemd.unit} ({escadre.systemd.description}).",
+    sources=(
+        "systemd.syntax(7): sections, continuation lines, comments, quoting; systemd, conf-parser.c and fileio.c (what ends a line)",
+        "systemd.unit(5): paths, drop-ins of a unit, of a template, of all units with a beginning and of a type, empty assignment resets a "
+        "list, [Install]",
+        "systemd.service(5), section Command lines: prefixes, quoting, specifiers; systemd.timer(5), systemd.socket(5), systemd.path(5), "
+        "systemd.automount(5)",
+    ),
+)
+
+_SECTION = re.compile(r"\[([^\]]+)\]")
+_PREFIX = re.compile(r"[@\-:+!|]*")
+_TRIGGERS = frozenset(
+    {
+        "OnActiveSec",
+        "OnBootSec",
+        "OnStartupSec",
+        "OnUnitActiveSec",
+        "OnUnitInactiveSec",
+        "OnCalendar",
+        "OnClockChange",
+        "OnTimezoneChange",
+        "ListenStream",
+        "ListenDatagram",
+        "ListenSequentialPacket",
+        "ListenFIFO",
+        "ListenSpecial",
+        "ListenNetlink",
+        "ListenMessageQueue",
+        "ListenUSBFunction",
+        "PathExists",
+        "PathExistsGlob",
+        "PathChanged",
+        "PathModified",
+        "DirectoryNotEmpty",
+        "Where",
+    }
+)
+_SINGLE = {
+    "Unit.Description": "escadre.systemd.description",
+    "Service.Type": "escadre.systemd.service_type",
+    "Service.Restart": "escadre.systemd.restart",
+    "Service.User": "user.name",
+    "Service.Group": "group.name",
+    "Service.WorkingDirectory": "process.working_directory",
+    "Socket.SocketUser": "user.name",
+    "Timer.Unit": "escadre.systemd.activates",
+    "Path.Unit": "escadre.systemd.activates",
+    "Socket.Service": "escadre.systemd.activates",
+}
+_MANY = {
+    "Install.WantedBy": "escadre.systemd.wanted_by",
+    "Install.RequiredBy": "escadre.systemd.required_by",
+    "Install.UpheldBy": "escadre.systemd.required_by",
+    "Install.Alias": "escadre.systemd.alias",
+    "Unit.OnFailure": "escadre.systemd.on_failure",
+    "Unit.OnSuccess": "escadre.systemd.on_failure",
+}
+_LISTS = {
+    "Environment": "escadre.systemd.environment",
+    "EnvironmentFile": "escadre.systemd.environment_file",
+    "LoadCredential": "escadre.systemd.credential",
+    "LoadCredentialEncrypted": "escadre.systemd.credential",
+    "SetCredential": "escadre.systemd.credential",
+}
+_MOST = 20_000
+"""settings of one file, and lines of one setting, that are kept"""
+_END = re.compile(r"[\r\0]")
+"""besides the line feed, systemd ends a line at these"""
+_OPEN = re.compile(r"(?<!\\)(?:\\\\)*\\$")
+"""an odd number of backslashes at the very end"""
+
+_ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|([0-3][0-7]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(s)|.)", re.DOTALL)
+_TOKEN = re.compile(r"""(?<!\S)(;)(?!\S)|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|(?:\\.|[^\\"';])+|.""", re.DOTALL)
+_TRUE = ("1", "yes", "y", "true", "t", "on")
+
+Settings = dict[str, list[str]]
+"""`Section.Key` → values that hold, in order"""
+
+
+def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
+    settings: Settings = {}
+    empty = True
+    for item in _settings(evidence):
+        if isinstance(item, Problem):
+            yield item
+            continue
+        key, value = item
+        empty = False
+        _assign(settings, key, value)
+    yield _record(evidence, host, settings, empty)
+
+
+def expected(evidence: Evidence) -> int:  # noqa: ARG001  (one file is one object)
+    """One file is one record."""
+    return 1
+
+
+def _settings(evidence: Evidence) -> Iterator[tuple[str, str] | Problem]:
+    """(`Section.Key`, value) in the order of the file, continuation lines joined; ('', '') marks content without a setting."""
+    section, count = "", 0
+    for number, logical in _logical(evidence):
+        if isinstance(logical, Problem):
+            yield logical
+        elif found := _SECTION.fullmatch(logical):
+            section = found[1]
+            yield "", ""
+        else:
+            key, equals, value = logical.partition("=")
+            count += 1
+            if count > _MOST:
+                yield Problem(f"more than {_MOST} settings; the rest was not read", f"line {number}")
+                return
+            if not equals or not section:
+                reason = "line is no setting, systemd would pass it over" if section else "setting before any section"
+                yield Problem(reason, f"line {number}")
+                yield "", ""
+            else:
+                yield f"{section}.{key.strip()}", value.strip()
+
+
+def _logical(evidence: Evidence) -> Iterator[tuple[int, str | Problem]]:
+    """(number, logical line). A trailing backslash joins the next line with a blank; comment lines in between are skipped."""
+    held: list[str] = []
+    first = 0
+    for line in lines(evidence):
+        if isinstance(line, Problem):
+            yield first, line
+            continue
+        for problem in shortened(line):
+            yield line.number, problem
+        for part in _END.split(decode(line.raw.removeprefix(b"\xef\xbb\xbf") if line.number == 1 else line.raw)):
+            bare = part.lstrip(" \t")
+            if bare[:1] in ("#", ";") or (not bare and not held):
+                continue
+            first = first if held else line.number
+            if _OPEN.search(bare) and len(held) < _MOST:
+                held.append(bare[:-1] + " ")
+                continue
+            yield first, ("".join(held) + bare).strip()
+            held = []
+    if held:
+        yield first, "".join(held).strip()
+
+
+def _assign(settings: Settings, key: str, value: str) -> None:
+    """Several assignments make a list; an empty one forgets those before it."""
+    if not key:
+        return
+    if value:
+        settings.setdefault(key, []).append(value)
+    else:
+        settings[key] = []
+
+
+def _record(evidence: Evidence, host: Host, settings: Settings, empty: bool) -> Record:
+    name, kind, drop_in, scope = place(evidence.source)
+    out: dict[str, Any] = {
+        "file.path": evidence.source,
+        "service.name": name,
+        "service.type": kind,
+        "escadre.systemd.unit": name,
+        "escadre.systemd.type": kind,
+        "escadre.systemd.scope": scope,
+    }
+    if drop_in:
+        out["escadre.systemd.drop_in"] = drop_in
+    if empty:
+        out["escadre.systemd.empty"] = True
+    else:
+        out["escadre.systemd.settings"] = {key: "\n".join(values) for key, values in settings.items()}
+    for key, field in _SINGLE.items():
+        if settings.get(key):
+            out[field] = settings[key][-1]
+    for key, values in settings.items():
+        short = key.partition(".")[2]
+        if key in _MANY:
+            _extend(out, _MANY[key], (word for value in values for word in value.split()))
+        elif short in _LISTS:
+            split = short == "Environment"
+            words = (word for value in values for word in (commandline.split_posix(_spelt(value)) if split else [value]))
+            _extend(out, _LISTS[short], words)
+        elif short in _TRIGGERS:
+            _extend(out, "escadre.systemd.trigger", (f"{short}={value}" for value in values))
+        elif short.startswith("Exec"):
+            _extend(out, "escadre.systemd.exec", (f"{short}={command}" for value in values for command in _commands(value)))
+    _started(out, settings, host, kind)
+    if "escadre.systemd.trigger" in out and kind in ("timer", "path", "socket"):
+        accept = kind == "socket" and (settings.get("Socket.Accept") or [""])[-1].lower() in _TRUE
+        out.setdefault("escadre.systemd.activates", f"{name.rpartition('.')[0]}{'@' if accept else ''}.service")
+    out["message"] = _sentence(out)
+    return Record("unit", shown(out) | {"file.path": evidence.source})
+
+
+def _extend(out: dict[str, Any], field: str, values: Iterator[str]) -> None:
+    if found := list(values):
+        out[field] = [*out.get(field, []), *found]
+
+
+def _started(out: dict[str, Any], settings: Settings, host: Host, kind: str) -> None:
+    """process.* of the first command that the unit runs: ExecStart=, else any other Exec…=."""
+    section = {"socket": "Socket", "mount": "Mount", "swap": "Swap"}.get(kind, "Service")
+    keys = [f"{section}.Exec{k}" for k in ("Start", "StartPre", "StartPost", "Condition", "Stop", "StopPost", "Reload", "StopPre")]
+    value = next((command for k in keys for line in settings.get(k, ()) for command in _commands(line)), "")
+    if not value:
+        return
+    prefix = _PREFIX.match(value)
+    if prefix and prefix[0]:
+        out["escadre.systemd.prefix"] = prefix[0]
+    command = value[prefix.end() if prefix else 0 :].strip()
+    out["process.command_line"] = command
+    words = commandline.split_posix(command, home=host.profiles.get(str(out.get("user.name", "")), ""))
+    if prefix and "@" in prefix[0] and len(words) > 1:
+        del words[1]  # with @ the second word is argv[0]
+    target = commandline.argv(words)
+    if target.executable:
+        out["process.executable"] = target.executable
+    if target.args:
+        out["process.args"] = list(target.args)
+
+
+def _commands(value: str) -> list[str]:
+    """The commands of one setting: a `;` that stands alone parts them. Characters are spelt out."""
+    parts = [""]
+    for found in _TOKEN.finditer(value):
+        if found[1]:
+            parts.append("")
+        else:
+            parts[-1] += _spelt(found[0])
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _spelt(value: str) -> str:
+    r"""One token, or text, in which no character hides behind its number: `/\x74mp` is /tmp. One that would part or quote is escaped."""
+    plain = "/._-+:@%,=~" + (" ;&|<>()#*?[]{}!" if value[:1] in ("'", '"') else "")
+
+    def character(found: re.Match[str]) -> str:
+        digits = found[1] or found[3] or found[4]
+        code = int(digits, 16) if digits else int(found[2], 8) if found[2] else 32 if found[5] else -1
+        if not 32 <= code < 0x110000 or 0xD800 <= code < 0xE000:
+            return found[0]
+        return chr(code) if chr(code).isalnum() or chr(code) in plain else f"\\{chr(code)}"
+
+    return _ESCAPE.sub(character, value) if "\\" in value else value
+
+
+def place(source: str) -> tuple[str, str, str, str]:
+    """(unit, type, drop-in name or '', system or user) that a path stands for."""
+    *folders, name = source.split("/")
+    scope = "user" if re.search(r"/systemd/user(\.control)?/|/\.config/|/\.local/|^/run/user/", source) else "system"
+    drop_in = ""
+    if folders and folders[-1].endswith(".d") and name.endswith(".conf"):
+        drop_in, name = name, folders[-1].removesuffix(".d")
+    kind = name.rpartition(".")[2] if "." in name else name
+    return name, kind, drop_in, scope
+
+
+def whose(unit: str) -> str:
+    """In words, the units that a drop-in of this name belongs to: `foo-.service.d` to all with that beginning, `service.d` to all."""
+    stem, _, kind = unit.rpartition(".")
+    if not stem:
+        return f"every {kind}" if kind in _KINDS else f"unit {unit}"
+    return f"every unit {stem}*.{kind}" if stem.endswith("-") else f"unit {unit}"
+
+
+def _sentence(out: dict[str, Any]) -> str:
+    name, of = out["escadre.systemd.unit"], f" ({out['escadre.systemd.description']})" if "escadre.systemd.description" in out else ""
+    what = f"Drop-in {out['escadre.systemd.drop_in']} of {whose(name)}" if "escadre.systemd.drop_in" in out else f"Unit {name}{of}"
+    if out.get("escadre.systemd.empty"):
+        return f"{what} is empty, which masks it."
+    if "process.command_line" in out:
+        as_user = f" as {out['user.name']}" if "user.name" in out else ""
+        return f"{what} runs `{out['process.command_line']}`{as_user}."
+    if "escadre.systemd.trigger" in out:
+        starts = f" starts {out['escadre.systemd.activates']} on" if "escadre.systemd.activates" in out else " has"
+        return f"{what}{starts} {', '.join(out['escadre.systemd.trigger'])}."
+    loads = [e for e in out.get("escadre.systemd.environment", ()) if e.startswith("LD_")]
+    return f"{what} sets {', '.join(loads)}." if loads else f"{what} runs no command of its own."

@@ -1,0 +1,320 @@
+"""Authentication logs: sshd, sudo, su, PAM, account tools and the login manager, line by line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache, lru_cache
+from ipaddress import ip_address
+from typing import Any, NamedTuple
+
+from commodore.artefact import Artefact, Problem, Record
+from commodore.evidence import Evidence
+from commodore.host import Host
+from commodore.readers import logtime
+from commodore.readers.lines import Line, lines, shortened, text
+from scout.data import load_data
+
+ARTEFACT = Artefact(
+    name="auth_log",
+    title="Authentication log",
+    about="One record per line of auth.log or secure, rotated and compressed ones too. Logins, failures, sudo and account changes have "
+    "named fields. "
+    "Traditional times lack year and zone: they are inferred from the file's time, its name, the collection and the host's zone, and "
+    "`escadre.time_inferred` says so. A program may write any text: a line shows what it reported.",
+    match=("var/log/auth.log*", "var/log/secure*", "var/log/authlog*"),
+    targets=("LF06",),
+    needs=("timezone", "collected"),
+    fields=(
+        "escadre.log.time",
+        "escadre.line_number",
+        "escadre.line_length",
+        "escadre.repeated",
+        "escadre.tty",
+        "escadre.session.id",
+        "escadre.ssh.method",
+        "escadre.ssh.key_type",
+        "escadre.ssh.fingerprint",
+        "event.original",
+        "event.outcome",
+        "event.provider",
+        "process.name",
+        "process.pid",
+        "process.command_line",
+        "process.working_directory",
+        "user.name",
+        "user.id",
+        "user.effective.name",
+        "user.target.name",
+        "group.name",
+        "source.ip",
+        "source.port",
+        "source.domain",
+        "related.ip",
+        "related.user",
+    ),
+    times={"@timestamp": "when the logger wrote the line; year and zone inferred where `escadre.time_inferred` says so"},
+    kind="event",
+    category=("authentication",),
+    type=("info",),
+    action="log line",
+    attack=("T1078", "T1110", "T1548.003", "T1136.001"),
+    message="{process.name}: {event.original}",
+    logsource={"product": "linux", "service": "auth"},
+    confidence="logged",
+    sources=(
+        "RFC 3164 section 4.1 and RFC 5424 section 6 (syslog headers); rsyslog templates RSYSLOG_TraditionalFileFormat and "
+        "RSYSLOG_FileFormat",
+        "OpenSSH, auth.c, auth2.c, packet.c; sudo, logging.c; shadow-utils, su.c, useradd.c, usermod.c; Linux-PAM, pam_unix; systemd, "
+        "logind: message texts",
+    ),
+)
+
+LONGEST = 1 << 16
+"""bytes of a line that are kept"""
+_CONTINUED = 200
+"""lines that are added to a record at most"""
+
+_TRADITIONAL = re.compile(r"(?:<\d{1,3}>)?([A-Za-z]{3}) ([ \d]\d) (\d\d:\d\d:\d\d)(\.\d+)?(?:: ?| )", re.ASCII)
+_ISO = re.compile(r"(?:<\d{1,3}>)?(\d{4})-(\d\d)-(\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d+))?(Z|[+-]\d\d:?\d\d)? ", re.ASCII)
+_PROTOCOL = re.compile(r"<\d{1,3}>1 (\S+) (\S+) (\S+) (\S+) \S+ (?:-|(?:\[(?:[^\]\\]|\\.)*\])+) ?(.*)", re.DOTALL)
+_TAGGED = re.compile(r"(?:\S*[^\s:] )?(\S+?)(?:\[(\d+)\])?: ?(.*)", re.DOTALL)
+_STARTS = re.compile(rb"\0*(?:<\d{1,3}>(?:1 )?)?(?:[A-Za-z]{3} [ \d]\d \d\d:\d\d:\d\d[.: ]|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[ .,Z+-])")
+_DAY = re.compile(rb"\0*(?:<\d{1,3}>)?([A-Z][a-z]{2}) ([ \d]\d) (\d\d:\d\d:\d\d)")
+_NAME_DATE = re.compile(r"-(\d{4})-?(\d\d)-?(\d\d)(?:\.\w+)?$")
+_REPEATED = re.compile(r"message repeated (\d+) times: \[ ?(.*)\]\s*", re.DOTALL)
+
+
+class _Rule(NamedTuple):
+    """How a message begins, what it looks like, and what it means."""
+
+    begins: str
+    pattern: re.Pattern[str]
+    action: str
+    outcome: str
+    category: str
+    type: str
+    says: str
+    user: str
+
+
+@cache
+def _rules() -> dict[str, tuple[_Rule, ...]]:
+    """Program → rules, from auth_log.yaml. Raises ValueError for an entry that is not of its form."""
+    found: dict[str, tuple[_Rule, ...]] = {}
+    for names, entries in load_data(__package__, "auth_log.yaml").items():
+        found |= dict.fromkeys(names.split(), tuple(map(_rule, entries)))
+    return found
+
+
+def _rule(entry: dict[str, str]) -> _Rule:
+    unknown = set(entry) - {"begins", "pattern", "user", "action", "outcome", "is", "says"}
+    category, slash, type_ = entry.get("is", "").partition("/")
+    if unknown or not slash:
+        raise ValueError(f"auth_log.yaml: {entry.get('pattern')}: unknown keys {sorted(unknown)} or no category/type in `is`")
+    pattern = re.compile(entry["pattern"].replace("{from}", _FROM), re.DOTALL | re.ASCII)
+    return _Rule(entry["begins"], pattern, entry["action"], entry.get("outcome", ""), category, type_, entry["says"], entry.get("user", ""))
+
+
+_FROM = r"from (?P<ip>\S+)(?: port (?P<port>\d+))?"
+_FIELDS = {
+    "user": "user.name",
+    "effective": "user.effective.name",
+    "target": "user.target.name",
+    "group": "group.name",
+    "uid": "user.id",
+    "tty": "escadre.tty",
+    "pwd": "process.working_directory",
+    "command": "process.command_line",
+    "session": "escadre.session.id",
+    "method": "escadre.ssh.method",
+    "key": "escadre.ssh.key_type",
+    "print": "escadre.ssh.fingerprint",
+    "service": "event.provider",
+}
+
+
+def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
+    times = _Times(evidence, host)
+    pending: Record | None = None
+    continued = 0
+    for line in lines(evidence, LONGEST, packed=True):
+        if isinstance(line, Problem):
+            yield line
+            continue
+        record = _record(line, times)
+        yield from _damage(line)
+        if record is not None:
+            if pending:
+                yield pending
+            pending, continued = record, 0
+        elif _STARTS.match(line.raw):
+            yield Problem("entry is torn: it begins with a time that does not end", f"line {line.number}", 1)
+        elif pending and continued < _CONTINUED and len(pending.fields["event.original"]) < LONGEST:
+            continued += 1
+            pending.fields["event.original"] += "\n" + text(line.raw.strip(b"\0"))
+        elif line.raw.strip():
+            yield Problem("line without a time, and no entry that it could go on", f"line {line.number}")
+    if pending:
+        yield pending
+
+
+def expected(evidence: Evidence) -> int:
+    """Lines that begin with something like a time."""
+    return sum(1 for line in lines(evidence, 4096, packed=True) if isinstance(line, Line) and _STARTS.match(line.raw))
+
+
+def _damage(line: Line) -> Iterator[Problem]:
+    if line.raw[:1] == b"\0":
+        yield Problem(f"hole of {len(line.raw) - len(line.raw.lstrip(bytes(1))):,} NUL bytes", f"line {line.number}")
+    yield from shortened(line)
+
+
+class _Times:
+    """Year and zone of this file's traditional times."""
+
+    def __init__(self, evidence: Evidence, host: Host) -> None:
+        self.zone = logtime.zone(host.timezone) or UTC
+        self.clock = logtime.LocalClock(self.zone)
+        self.count = logtime.YearCount()
+        self.first = self._first_year(evidence, host)
+
+    def _first_year(self, evidence: Evidence, host: Host) -> int | None:
+        """The year of the first line: the days of the whole file are gone through once."""
+        bound = logtime.latest(_bounds(evidence, host), self.zone)
+        count, last, leap = logtime.YearCount(), None, set()
+        seen = b""
+        for line in lines(evidence, 64, packed=True) if bound else ():
+            if isinstance(line, Problem) or (line.raw[:6] == seen and last is not None and line.raw[6:7] == b" "):
+                if isinstance(line, Line) and last:
+                    last = (last[0], last[1], line.raw[7:15])
+                continue
+            found = _DAY.match(line.raw)
+            month = logtime.MONTHS.get(found[1].decode()) if found else None
+            if not found or not month:
+                continue
+            seen, day = line.raw[:6], int(found[2])
+            years = count.at(month, day)
+            last = (month, day, found[3])
+            if (month, day) == (2, 29):
+                leap.add(years)
+        if not bound or last is None:
+            return None
+        return logtime.first_year((last[0], last[1], text(last[2])), count.years, leap, bound)
+
+    def traditional(self, found: re.Match[str]) -> str | None:
+        """RFC 3339 UTC of a traditional time, or None."""
+        month = logtime.MONTHS.get(found[1])
+        if month is None or self.first is None:
+            return None
+        day = int(found[2])
+        return self.clock.utc(self.first + self.count.at(month, day), month, day, found[3], found[4] or "")
+
+    def iso(self, found: re.Match[str]) -> tuple[str | None, list[str]]:
+        """(RFC 3339 UTC or None, what was inferred) of a full time."""
+        where = found[6]
+        clock = logtime.LocalClock(UTC if where == "Z" else logtime.zone(where) or UTC) if where else self.clock
+        fraction = f".{found[5][:9]}" if found[5] else ""
+        return clock.utc(int(found[1]), int(found[2]), int(found[3]), found[4], fraction), [] if where else ["zone"]
+
+
+def _bounds(evidence: Evidence, host: Host) -> Iterator[str]:
+    """Times that the last line cannot be younger than: of the file, of the gzip header, in the name, of the collection."""
+    if isinstance(mtime := evidence.facts.get("mtime"), str):
+        yield mtime
+    if host.collected:
+        yield host.collected
+    if found := _NAME_DATE.search(evidence.name):
+        yield f"{found[1]}-{found[2]}-{found[3]}T23:59:59Z"
+    with evidence.open() as stream:
+        head = stream.read(8)
+    if head[:3] == b"\x1f\x8b\x08" and (seconds := int.from_bytes(head[4:8], "little")):
+        yield datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+def _record(line: Line, times: _Times) -> Record | None:
+    """The record of a line that begins with a time, or None."""
+    raw = text(line.raw.lstrip(b"\0").rstrip(b"\r"))
+    out: dict[str, Any] = {"event.original": raw, "escadre.line_number": line.number}
+    if line.cut:
+        out["escadre.line_length"] = line.length
+    if found := _TRADITIONAL.match(raw):
+        stamp, inferred = times.traditional(found), ["year", "zone"]
+        body = raw[found.end() :]
+    elif found := _ISO.match(raw):
+        stamp, inferred = times.iso(found)
+        body = raw[found.end() :]
+    elif (protocol := _PROTOCOL.match(raw)) and (found := _ISO.match(f"{protocol[1]} ")):
+        stamp, inferred = times.iso(found)
+        pid = f"[{protocol[4]}]" if protocol[4].isdigit() else ""
+        body = f"{protocol[2]} {protocol[3]}{pid}: {protocol[5]}"
+    else:
+        return None
+    if stamp:
+        out["@timestamp"] = stamp
+        if inferred:
+            out["escadre.time_inferred"] = inferred
+    else:
+        out["escadre.log.time"] = found[0].rstrip(": ")
+    _body(body, out)
+    return Record(f"line {line.number}", out)
+
+
+def _body(body: str, out: dict[str, Any]) -> None:
+    tagged = _TAGGED.match(body)
+    program, message = ("", body) if tagged is None else (tagged[1].rsplit("/", 1)[-1].rstrip("]"), tagged[3].strip())
+    if program:
+        out["process.name"] = program
+    if tagged and tagged[2] and len(tagged[2]) < 10:
+        out["process.pid"] = int(tagged[2])
+    if message.startswith("message repeated ") and (repeated := _REPEATED.fullmatch(message)):
+        out["escadre.repeated"], message = int(repeated[1][:9]), repeated[2]
+    if not _explain(program, message, out):
+        out |= {"event.category": [], "message": f"{program}: {message}" if program else message}
+
+
+def _explain(program: str, message: str, out: dict[str, Any]) -> bool:
+    """Named fields of a message that is known; False for any other."""
+    for rule in _rules().get("pam" if message.startswith("pam_") else program.lower(), ()):
+        if message.startswith(rule.begins) and (found := rule.pattern.fullmatch(message)):
+            _fill(out, rule, {"user": rule.user, **found.groupdict()})
+            return True
+    return False
+
+
+def _fill(out: dict[str, Any], rule: _Rule, groups: dict[str, str | None]) -> None:
+    found = {name: value for name, value in groups.items() if value}
+    for name, field in _FIELDS.items():
+        if name in found:
+            out[field] = found[name]
+    if "ip" in found:
+        if address := _ip(found["ip"]):
+            out["source.ip"], out["related.ip"] = address, [address]
+        else:
+            out["source.domain"] = found["ip"]
+    if "port" in found and len(found["port"]) < 6:
+        out["source.port"] = int(found["port"])
+    people = {found[name] for name in ("user", "effective", "target", "by", "ruser") if name in found}
+    if people:
+        out["related.user"] = sorted(people)
+    outcome, sentence = rule.outcome, rule.says
+    if rule.action == "sudo" and "why" in found:
+        outcome, sentence = "failure", "sudo refused {user} `{command}` as {effective}: {why}."
+    if outcome:
+        out["event.outcome"] = outcome
+    out["event.action"], out["event.category"], out["event.type"] = rule.action, [rule.category], [rule.type]
+    out["message"] = sentence.format_map(_Words(found))
+
+
+class _Words(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return "unknown"
+
+
+@lru_cache(maxsize=4096)
+def _ip(text_: str) -> str:
+    try:
+        return str(ip_address(text_.split("%", 1)[0]))
+    except ValueError:
+        return ""

@@ -1,0 +1,239 @@
+"""utmp, wtmp, btmp: who is logged in, who was, who failed to, and when the host started."""
+
+from __future__ import annotations
+
+import ipaddress
+import struct
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from commodore.artefact import Artefact, Problem, Record
+from commodore.evidence import Evidence
+from commodore.host import Host
+from commodore.readers.lines import pieces, text
+
+ARTEFACT = Artefact(
+    name="utmp",
+    title="Login accounting (utmp, wtmp, btmp)",
+    about="One record per slot of fixed size: logins, logouts, failed logins (btmp), boots and run levels. A slot that is empty in the "
+    "middle of wtmp "
+    "was wiped: programs only append to it. Empty slots are records too, so slots in the file = records + slots that could not be read.",
+    match=("var/run/utmp", "run/utmp", "var/log/wtmp*", "var/log/btmp*", "var/log/utmp*", "etc/utmp"),
+    targets=("LF06",),
+    fields=(
+        "escadre.utmp.type",
+        "escadre.utmp.id",
+        "escadre.utmp.session",
+        "escadre.utmp.exit_termination",
+        "escadre.utmp.layout",
+        "escadre.tty",
+        "process.pid",
+        "process.exit_code",
+        "user.name",
+        "source.ip",
+        "source.address",
+        "source.domain",
+        "event.outcome",
+        "related.ip",
+        "related.user",
+    ),
+    times={"@timestamp": "ut_tv: when the entry was made (UTC, microseconds)"},
+    kind="event",
+    category=("authentication", "session"),
+    type=("info",),
+    action="login accounting",
+    attack=("T1078",),
+    message="{escadre.utmp.type} on {escadre.tty}.",
+    logsource={"product": "linux", "service": "utmp"},
+    confidence="logged",
+    sources=(
+        "utmp(5); glibc, bits/utmp.h (struct utmp: 384 bytes; 400 bytes where time_t and long have 64 bits without the 32-bit "
+        "compatibility layout)",
+        "last(1) and utmpdump(1) of util-linux: meaning of the types; btmp holds failed logins",
+    ),
+)
+
+_TYPES = (
+    "EMPTY",
+    "RUN_LVL",
+    "BOOT_TIME",
+    "NEW_TIME",
+    "OLD_TIME",
+    "INIT_PROCESS",
+    "LOGIN_PROCESS",
+    "USER_PROCESS",
+    "DEAD_PROCESS",
+    "ACCOUNTING",
+)
+_ENOUGH = 64 * 400
+"""bytes that tell the layout"""
+
+
+class _Layout(NamedTuple):
+    name: str
+    entry: struct.Struct
+
+    @property
+    def size(self) -> int:
+        return self.entry.size
+
+
+_BODY = "hxxi32s4s32s256shh"
+_LAYOUTS = (
+    _Layout("384 little-endian", struct.Struct(f"<{_BODY}iIi16s20s")),
+    _Layout("400 little-endian", struct.Struct(f"<{_BODY}qqq16s20s4x")),
+    _Layout("384 big-endian", struct.Struct(f">{_BODY}iIi16s20s")),
+    _Layout("400 big-endian", struct.Struct(f">{_BODY}qqq16s20s4x")),
+)
+
+
+def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa: ARG001
+    failed = evidence.name.startswith("btmp")
+    layout, offset, held = None, 0, b""
+    for piece in _pieces(evidence):
+        if isinstance(piece, Problem):
+            yield piece
+            continue
+        held += piece
+        layout = layout or _layout(held)
+        whole = len(held) - len(held) % layout.size
+        for at in range(0, whole, layout.size):
+            yield _slot(layout.entry.unpack_from(held, at), offset + at, layout, failed)
+        held, offset = held[whole:], offset + whole
+    if held and layout:
+        noun = "byte" if len(held) == 1 else "bytes"
+        yield Problem(f"{len(held)} {noun} at the end: no whole entry of {layout.size} bytes", str(offset))
+
+
+def expected(evidence: Evidence) -> int:
+    """Slots in the file: its (unpacked) size by that of an entry."""
+    size, total = 0, 0
+    for piece in _pieces(evidence):
+        if isinstance(piece, bytes):
+            size = size or _layout(piece).size
+            total += len(piece)
+    return total // size if size else 0
+
+
+def _pieces(evidence: Evidence) -> Iterator[bytes | Problem]:
+    """The content, unpacked where a rotated file is compressed, in pieces of which the first is large enough to tell the layout."""
+    held = b""
+    for piece in pieces(evidence, packed=True):
+        if isinstance(piece, Problem):
+            yield piece
+            continue
+        held += piece
+        if len(held) >= _ENOUGH:
+            yield held
+            held = b""
+    if held:
+        yield held
+
+
+def _layout(head: bytes) -> _Layout:
+    """The layout in which most of the first slots make sense: a known type, a time of this age, unused bytes that are unused."""
+    best, most = _LAYOUTS[0], -1.0
+    for layout in _LAYOUTS:
+        slots = [layout.entry.unpack_from(head, at) for at in range(0, len(head) - layout.size + 1, layout.size)][:64]
+        score = sum(_plausible(slot) for slot in slots) / len(slots) if slots else 0.0
+        if score > most:
+            best, most = layout, score
+    return best
+
+
+def _plausible(slot: tuple[Any, ...]) -> float:
+    kind, pid, line, _, user, _, _, _, _, seconds, micros, _, unused = slot
+    signs = (
+        0 <= kind < len(_TYPES),
+        0 <= pid < 1 << 22,
+        seconds == 0 or 1 << 29 <= seconds < 1 << 33,
+        0 <= micros < 1_000_000,
+        not any(unused),
+        _clean(line),
+        _clean(user),
+    )
+    return sum(map(bool, signs)) / len(signs)
+
+
+def _clean(raw: bytes) -> bool:
+    return raw.split(b"\0", 1)[0].isascii()
+
+
+def _slot(slot: tuple[Any, ...], offset: int, layout: _Layout, failed: bool) -> Record | Problem:
+    kind, pid, line, id_, user, host, termination, exit_code, session, seconds, micros, address, _ = slot
+    if not 0 <= kind < len(_TYPES):
+        return Problem(f"entry has the unknown type {kind}", str(offset), 1)
+    out: dict[str, Any] = {"escadre.utmp.type": _TYPES[kind], "escadre.utmp.layout": layout.name}
+    if time := _time(seconds, micros):
+        out["@timestamp"] = time
+    for field, raw in (("escadre.tty", line), ("escadre.utmp.id", id_), ("user.name", user), ("source.address", host)):
+        if value := text(raw.split(b"\0", 1)[0]):
+            out[field] = value
+    numbers = {
+        "process.pid": pid,
+        "escadre.utmp.session": session,
+        "escadre.utmp.exit_termination": termination,
+        "process.exit_code": exit_code,
+    }
+    out |= {field: number for field, number in numbers.items() if number}
+    ip = _address(address, "" if kind in (1, 2) else out.get("source.address", ""))  # at a boot the host field has the kernel's version
+    if ip:
+        out["source.ip"], out["related.ip"] = ip, [ip]
+    elif "." in out.get("source.address", "") and kind in (6, 7):
+        out["source.domain"] = out["source.address"]
+    _explain(out, kind, pid, failed, offset // layout.size)
+    return Record(str(offset), out)
+
+
+def _time(seconds: int, micros: int) -> str | None:
+    """RFC 3339 UTC. Without a time, or beyond the year 9999, None; microseconds that cannot be are left out."""
+    if not 0 < seconds < 253_402_300_800:
+        return None
+    stamp = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{stamp}.{micros:06d}Z" if 0 < micros < 1_000_000 else f"{stamp}Z"
+
+
+def _address(raw: bytes, host: str) -> str:
+    """ut_addr_v6: an IPv4 address stands in the first four bytes. Where it is all zero, the host field may hold an address."""
+    if any(raw[4:]):
+        v6 = ipaddress.IPv6Address(raw)
+        return str(v6.ipv4_mapped or v6)
+    if any(raw):
+        return str(ipaddress.IPv4Address(raw[:4]))
+    try:
+        return str(ipaddress.ip_address(host.split("%", 1)[0]))
+    except ValueError:
+        return ""
+
+
+def _explain(out: dict[str, Any], kind: int, pid: int, failed: bool, number: int) -> None:
+    """Action, outcome, category and sentence by type."""
+    who, where = out.get("user.name", "somebody"), out.get("escadre.tty", "?")
+    origin = f" from {out['source.address']}" if out.get("source.address") else ""
+    action, type_, message = "accounting entry", "info", f"{_TYPES[kind]} entry of {who} on {where}{origin}."
+    if kind == 0 and len(out) == 2:
+        action, message = "empty slot", f"Slot {number} is empty: never used, or wiped."
+    elif failed and kind in (6, 7):
+        action, type_, message = "failed login", "start", f"Login of {who} on {where}{origin} failed."
+        out["event.outcome"] = "failure"
+    elif kind == 7:
+        action, type_, message = "login", "start", f"{who} logged in on {where}{origin}."
+        out["event.outcome"] = "success"
+    elif kind == 8:
+        action, type_, message = "logout", "end", f"The session on {where} ended."
+    elif kind == 6:
+        action, message = "login prompt", f"A login prompt waits on {where}."
+    elif kind == 2:
+        action, message = "boot", f"The host started, kernel {out.get('source.address', '?')}."
+    elif kind == 1:
+        level = chr(pid & 0xFF) if 32 < pid & 0xFF < 127 else "?"
+        action = "shutdown" if who == "shutdown" else "run level"
+        message = "The host was shut down." if who == "shutdown" else f"The run level became {level}."
+    elif kind in (3, 4):
+        action, message = "clock change", f"The clock was set; this is the {'new' if kind == 3 else 'old'} time."
+    out |= {"event.action": action, "event.type": [type_], "message": message}
+    if kind in (1, 2, 3, 4, 0):
+        out["event.category"] = ["host"] if kind else []
+    elif kind in (7, 8) and "user.name" in out:
+        out["related.user"] = [who]

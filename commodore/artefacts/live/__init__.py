@@ -1,0 +1,1 @@
+"""What SCOUT listed on the live host."""

@@ -1,0 +1,136 @@
+"""Connections and listening sockets that were open when SCOUT looked, with the process that holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from ipaddress import ip_address
+from typing import Any
+
+from commodore.artefact import Artefact, Problem, Record
+from commodore.artefacts.live import live_processes
+from commodore.evidence import Evidence
+from commodore.host import Host
+
+ARTEFACT = Artefact(
+    name="live_connections",
+    title="Open connections and listening sockets",
+    about="Every socket of every network namespace while SCOUT ran, with the process that holds it. A connection to a port that this host "
+    "listens on "
+    "is marked as coming in: then the source is the other side. A listening socket stands as destination: it is where others come to.",
+    match=("live/connections.jsonl",),
+    targets=("LL04",),
+    needs=("users",),
+    fields=(
+        "destination.address",
+        "destination.ip",
+        "destination.port",
+        "source.address",
+        "source.ip",
+        "source.port",
+        "network.transport",
+        "network.type",
+        "network.direction",
+        "process.pid",
+        "process.name",
+        "user.id",
+        "user.name",
+        "related.ip",
+        "escadre.socket.state",
+        "escadre.socket.inode",
+    ),
+    kind="state",
+    category=("network",),
+    type=("connection",),
+    action="open socket",
+    attack=("T1049",),
+    message="{process.name} (pid {process.pid}) holds a {network.transport} socket.",
+    logsource={"product": "linux", "category": "network_connection"},
+    sources=("scout.live.linux.connections: live/connections.jsonl, schema connections/1", "proc_net(5): tcp, udp, unix"),
+)
+
+SCHEMA = "connections/1"
+_LOCAL, _REMOTE = ("local_ip", "local_port"), ("remote_ip", "remote_port")
+
+
+def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
+    listed: list[tuple[int, dict[str, Any]]] = []
+    for item in live_processes.objects(evidence, SCHEMA):
+        if isinstance(item, Problem):
+            yield item
+        else:
+            listed.append(item)
+    listening = [one for _, one in listed if one.get("listening")]
+    doors = {(_transport(one), one["local_port"]) for one in listening if isinstance(one.get("local_port"), int)}
+    for number, one in listed:
+        yield Record(f"line {number}", _fields(one, doors, host), "live")
+
+
+def expected(evidence: Evidence) -> int:
+    """Lines behind the first that hold anything."""
+    return live_processes.expected(evidence)
+
+
+def _transport(one: dict[str, Any]) -> str:
+    return str(one.get("protocol", "")).removesuffix("6")
+
+
+def _fields(one: dict[str, Any], doors: set[tuple[str, Any]], host: Host) -> dict[str, Any]:
+    out: dict[str, Any] = {"network.transport": _transport(one)}
+    if isinstance(one.get("pid"), int):
+        out["process.pid"] = one["pid"]
+    for name, field in (("name", "process.name"), ("user", "user.name"), ("state", "escadre.socket.state")):
+        if isinstance(one.get(name), str) and one[name]:
+            out[field] = one[name]
+    if one.get("uid") is not None:
+        out["user.id"] = str(one["uid"])
+        if "user.name" not in out and str(one["uid"]) in host.users:
+            out["user.name"] = host.users[str(one["uid"])]
+    if one.get("inode"):
+        out["escadre.socket.inode"] = str(one["inode"])
+    who = f"{out.get('process.name', 'an unknown process')} (pid {out.get('process.pid', '?')})"
+    if out["network.transport"] == "unix":
+        return out | _unix(one, who)
+    listening, coming = bool(one.get("listening")), (_transport(one), one.get("local_port")) in doors
+    _side(out, "destination" if listening or coming else "source", one, _LOCAL)
+    if not listening:
+        _side(out, "source" if coming else "destination", one, _REMOTE)
+        out["network.direction"] = "ingress" if coming else "egress"
+    addresses = [out[name] for name in ("source.ip", "destination.ip") if name in out]
+    if addresses:
+        out["related.ip"] = sorted(set(addresses))
+        out["network.type"] = "ipv6" if ":" in addresses[0] else "ipv4"
+    return out | _internet(one, who, listening=listening, coming=coming)
+
+
+def _side(out: dict[str, Any], side: str, one: dict[str, Any], names: tuple[str, str]) -> None:
+    """Address and port of one end."""
+    address, port = one.get(names[0]), one.get(names[1])
+    if isinstance(address, str) and address:
+        out[f"{side}.address"] = address
+        with suppress(ValueError):  # what is no address stays in `address`
+            out[f"{side}.ip"] = str(ip_address(address.split("%", 1)[0]))
+    if isinstance(port, int):
+        out[f"{side}.port"] = port
+
+
+def _unix(one: dict[str, Any], who: str) -> dict[str, Any]:
+    path = str(one.get("path") or "without a name")
+    verb = "listens on" if one.get("listening") else "holds"
+    return {
+        "network.type": "unix",
+        "destination.address": path,
+        "message": f"{who} {verb} the local socket {path}.",
+        "event.action": "listening socket" if one.get("listening") else "open socket",
+    }
+
+
+def _internet(one: dict[str, Any], who: str, *, listening: bool, coming: bool) -> dict[str, Any]:
+    here = f"{one.get('local_ip', '?')} port {one.get('local_port', '?')}"
+    there = f"{one.get('remote_ip', '?')} port {one.get('remote_port', '?')}"
+    if listening:
+        return {"event.action": "listening socket", "message": f"{who} listens on {one.get('protocol', '?')} {here}."}
+    state = f", {one['state']}" if one.get("state") else ""
+    if coming:
+        return {"event.action": "connection in", "message": f"{there} is connected to {who} on {here} ({one.get('protocol', '?')}{state})."}
+    return {"event.action": "connection out", "message": f"{who} is connected to {there} ({one.get('protocol', '?')}{state})."}

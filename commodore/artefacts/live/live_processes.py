@@ -1,0 +1,195 @@
+"""Processes that ran when SCOUT looked: one record each, with parent, user, executable and its hash."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from commodore.artefact import Artefact, Problem, Record
+from commodore.evidence import Evidence
+from commodore.host import Host
+from commodore.readers.lines import Line, lines
+
+ARTEFACT = Artefact(
+    name="live_processes",
+    title="Running processes",
+    about="Every process that the kernel showed while SCOUT ran: executable with SHA-256, command line, parent, user, start. An "
+    "executable that was "
+    "deleted, or that never had a file (memfd), is marked. What a rootkit hides from the kernel's own listing is not here.",
+    match=("live/processes.jsonl",),
+    targets=("LL01",),
+    needs=("users",),
+    fields=(
+        "process.pid",
+        "process.entity_id",
+        "process.name",
+        "process.executable",
+        "process.command_line",
+        "process.args",
+        "process.start",
+        "process.working_directory",
+        "process.hash.sha256",
+        "process.parent.pid",
+        "process.parent.name",
+        "process.parent.executable",
+        "process.parent.command_line",
+        "process.parent.entity_id",
+        "process.parent.start",
+        "user.id",
+        "user.name",
+        "related.hash",
+        "related.user",
+        "escadre.process.deleted",
+        "escadre.process.memfd",
+        "escadre.process.status",
+        "escadre.process.threads",
+        "escadre.tty",
+    ),
+    times={
+        "@timestamp": "process.start: when the process started",
+        "process.start": "start of the process, as the kernel says",
+        "process.parent.start": "start of the parent",
+    },
+    kind="state",
+    category=("process",),
+    type=("info",),
+    action="running process",
+    attack=("T1057",),
+    message="{process.name} (pid {process.pid}) runs as {user.name}: {process.command_line}",
+    sources=(
+        "scout.live.linux.processes: live/processes.jsonl, schema processes/1",
+        "proc(5): /proc/pid/stat, exe, cmdline; psutil documentation",
+    ),
+)
+
+LONGEST = 8 << 20
+SCHEMA = "processes/1"
+
+
+def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
+    listed: list[tuple[int, dict[str, Any]]] = []
+    for item in objects(evidence, SCHEMA):
+        if isinstance(item, Problem):
+            yield item
+        elif not isinstance(item[1].get("pid"), int):
+            yield Problem("object has no pid", f"line {item[0]}", 1)
+        else:
+            listed.append(item)
+    by_pid = {one["pid"]: one for _, one in listed}
+    for number, one in listed:
+        yield Record(f"line {number}", _fields(one, by_pid, host), "live")
+
+
+def expected(evidence: Evidence) -> int:
+    """Lines behind the first that hold anything."""
+    return max(sum(1 for line in lines(evidence, 16) if isinstance(line, Line) and line.raw.strip()) - 1, 0)
+
+
+def objects(evidence: Evidence, schema: str) -> Iterator[tuple[int, dict[str, Any]] | Problem]:
+    """(line number, object) of a live source. The first line names the schema; another version is read, and named in the ledger."""
+    for line in lines(evidence, LONGEST):
+        if isinstance(line, Problem):
+            yield line
+            continue
+        if not line.raw.strip():
+            continue
+        try:
+            one = orjson.loads(line.raw)
+        except orjson.JSONDecodeError as e:
+            reason = "line is too long to be read" if line.cut else f"line is no JSON: {e}"
+            yield Problem(reason, f"line {line.number}", int(line.number > 1))
+            continue
+        if line.number == 1:
+            if not isinstance(one, dict) or one.get("schema") != schema:
+                yield Problem(f"first line should name the schema {schema}", "line 1")
+        elif isinstance(one, dict):
+            yield line.number, one
+        else:
+            yield Problem("line is no object", f"line {line.number}", 1)
+
+
+def _fields(one: dict[str, Any], by_pid: dict[int, dict[str, Any]], host: Host) -> dict[str, Any]:
+    out: dict[str, Any] = {"process.pid": one["pid"], "process.entity_id": entity(host.collection, one["pid"], one.get("start"))}
+    for name, field in (
+        ("name", "process.name"),
+        ("exe", "process.executable"),
+        ("cwd", "process.working_directory"),
+        ("start", "process.start"),
+        ("exe_sha256", "process.hash.sha256"),
+        ("user", "user.name"),
+        ("status", "escadre.process.status"),
+        ("terminal", "escadre.tty"),
+    ):
+        if isinstance(one.get(name), str) and one[name]:
+            out[field] = one[name]
+    out |= _command(one)
+    if "process.start" in out:
+        out["@timestamp"] = out["process.start"]
+    if isinstance(one.get("threads"), int):
+        out["escadre.process.threads"] = one["threads"]
+    if one.get("uid") is not None:
+        out["user.id"] = str(one["uid"])
+        if "user.name" not in out and str(one["uid"]) in host.users:
+            out["user.name"] = host.users[str(one["uid"])]
+    for name, field in (("exe_deleted", "escadre.process.deleted"), ("exe_memfd", "escadre.process.memfd")):
+        if isinstance(one.get(name), bool):
+            out[field] = one[name]
+    if "process.hash.sha256" in out:
+        out["related.hash"] = [out["process.hash.sha256"]]
+    if "user.name" in out:
+        out["related.user"] = [out["user.name"]]
+    out |= _parent(one, by_pid, host)
+    out["message"] = _sentence(out)
+    return out
+
+
+def _command(one: dict[str, Any]) -> dict[str, Any]:
+    args = one.get("cmdline")
+    out: dict[str, Any] = {}
+    if isinstance(args, list) and args:
+        out["process.args"] = [str(a) for a in args]
+        out["process.command_line"] = " ".join(out["process.args"])
+    if isinstance(one.get("command_line"), str) and one["command_line"]:
+        out["process.command_line"] = one["command_line"]
+    return out
+
+
+def _parent(one: dict[str, Any], by_pid: dict[int, dict[str, Any]], host: Host) -> dict[str, Any]:
+    """What is known of the parent. A process that started later than its child has taken over the pid: it is not the parent."""
+    ppid = one.get("ppid")
+    if not isinstance(ppid, int):
+        return {}
+    out: dict[str, Any] = {"process.parent.pid": ppid}
+    parent = by_pid.get(ppid)
+    start, began = one.get("start"), parent.get("start") if parent else None
+    if parent is None or parent is one or (isinstance(start, str) and isinstance(began, str) and began > start):
+        return out
+    out["process.parent.entity_id"] = entity(host.collection, ppid, began)
+    for name, field in (
+        ("name", "process.parent.name"),
+        ("exe", "process.parent.executable"),
+        ("command_line", "process.parent.command_line"),
+        ("start", "process.parent.start"),
+    ):
+        if isinstance(parent.get(name), str) and parent[name]:
+            out[field] = parent[name]
+    return out
+
+
+def entity(collection: str, pid: int, start: object) -> str:
+    """`process.entity_id`: hash of collection, pid and start, so that a pid that comes again is another process."""
+    return hashlib.blake2b(f"{collection}\0{pid}\0{start or ''}".encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
+
+
+def _sentence(out: dict[str, Any]) -> str:
+    who = f" as {out['user.name']}" if "user.name" in out else ""
+    marks = "".join(
+        f", {word}"
+        for field, word in (("escadre.process.deleted", "executable deleted"), ("escadre.process.memfd", "from memory only"))
+        if out.get(field)
+    )
+    shown = out.get("process.command_line") or out.get("process.executable") or "no command line"
+    return f"{out.get('process.name', '?')} (pid {out['process.pid']}) runs{who}{marks}: {shown}"

@@ -1,0 +1,1 @@
+"""Windows files outside the registry and the event logs."""

@@ -1,0 +1,217 @@
+"""$MFT: every file and directory that the volume has or had, as its master file table knows them.
+
+The table is read as one: a path is right only when all directories are known, and they lie anywhere in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from commodore.artefact import Artefact, Problem, Record
+from commodore.evidence import Evidence
+from commodore.host import Host
+from commodore.readers import ntfs
+from commodore.readers.ntfs import Entry, Folders, Name
+from scout.formats.regf_data import filetime
+
+ARTEFACT = Artefact(
+    name="mft",
+    title="$MFT",
+    about="One record per entry of the master file table: path, size, the four times of $STANDARD_INFORMATION (which "
+    "programs can set) and the four of $FILE_NAME (which only the system sets), streams. Entries of deleted "
+    "files stay until they are used again.",
+    match=("$MFT", "**/$MFT"),
+    magic=((0, b"FILE0\x00"), (0, b"FILE*\x00"), (0, b"BAAD0\x00")),
+    targets=("WN01",),
+    fields=(
+        "file.name",
+        "file.path",
+        "file.directory",
+        "file.extension",
+        "file.size",
+        "file.type",
+        "file.inode",
+        "file.attributes",
+        "file.created",
+        "file.mtime",
+        "file.ctime",
+        "file.accessed",
+        "escadre.mft.entry",
+        "escadre.mft.sequence",
+        "escadre.mft.parent_entry",
+        "escadre.mft.parent_sequence",
+        "escadre.mft.base_entry",
+        "escadre.mft.links",
+        "escadre.mft.paths",
+        "escadre.mft.path_orphan",
+        "escadre.mft.resident",
+        "escadre.mft.streams",
+        "escadre.mft.damaged",
+        "escadre.mft.fn_created",
+        "escadre.mft.fn_modified",
+        "escadre.mft.fn_changed",
+        "escadre.mft.fn_accessed",
+    ),
+    times={
+        "@timestamp": "birth by $STANDARD_INFORMATION, else by $FILE_NAME",
+        "file.created": "$STANDARD_INFORMATION, birth: any program may set it",
+        "file.mtime": "$STANDARD_INFORMATION, change of the content: any program may set it",
+        "file.ctime": "$STANDARD_INFORMATION, change of the entry",
+        "file.accessed": "$STANDARD_INFORMATION, access; often switched off or an hour late",
+        "escadre.mft.fn_created": "$FILE_NAME, birth: set when the name was made, moved or renamed",
+        "escadre.mft.fn_modified": "$FILE_NAME, change of the content as it was when the name was made",
+        "escadre.mft.fn_changed": "$FILE_NAME, change of the entry as it was when the name was made",
+        "escadre.mft.fn_accessed": "$FILE_NAME, access as it was when the name was made",
+    },
+    kind="state",
+    category=("file",),
+    type=("info",),
+    action="mft-entry",
+    message="MFT entry {escadre.mft.entry} is {file.path}",
+    sources=("NTFS documentation of the Linux-NTFS project, R. Russon and Y. Fledel", "[MS-FSCC] File System Control Codes, section 2.6"),
+)
+
+_BLOCK = 1 << 20
+_NO_BASE = bytes(6)
+_MOST = (1 << 63) - 1
+_SIGNATURES = (b"FILE", b"BAAD")
+_SI = ("file.created", "file.mtime", "file.ctime", "file.accessed")
+_FN = ("escadre.mft.fn_created", "escadre.mft.fn_modified", "escadre.mft.fn_changed", "escadre.mft.fn_accessed")
+_MOST_EXTENSIONS = 100_000
+"""entries that extend others and are joined to them; more are a forgery, and stay as records of their own"""
+_MOST_KNOWN = 20_000
+"""directories that are kept as they were read, some 12 MB"""
+
+Extensions = dict[int, list[Entry]]
+
+
+def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa: ARG001
+    """One record per entry, in their order. The table is read twice: for its directories, then for the records."""
+    with evidence.open() as stream:
+        size = ntfs.entry_size(stream.read(64))
+    volume = evidence.source[:2] if evidence.source[1:2] == ":" else ""
+    folders, extensions, known = _directories(evidence, size, volume)
+    strange = 0
+    for number, raw in _entries(evidence, size):
+        if raw[:4] in _SIGNATURES and len(raw) == size:
+            entry = known.pop(number, None) or ntfs.read(raw)
+            state = "allocated" if entry.flags & ntfs.IN_USE else "deleted"
+            fields = _fields(number, entry, extensions.get(number, ()), folders)
+            yield Record(fields["file.inode"], fields, state)
+        elif len(raw) < size:
+            yield Problem(f"entry {number} is cut: {len(raw)} of {size} bytes", str(number), lost=int(raw[:4] in _SIGNATURES))
+        elif any(raw):
+            strange += 1
+    if strange:
+        yield Problem(f"{strange} entries are neither FILE nor BAAD nor empty")
+
+
+def _entries(evidence: Evidence, size: int, *, directories: bool = False) -> Iterator[tuple[int, bytes]]:
+    """(number, bytes) of every entry, of which the last may be cut; or only of whole ones that are directories or extend another entry."""
+    number = evidence.offset // size
+    with evidence.open() as stream:
+        while block := stream.read(_BLOCK):
+            for start in range(0, len(block), size):
+                if not directories or (
+                    start + size <= len(block)
+                    and block[start : start + 4] in _SIGNATURES
+                    and (block[start + 22] & ntfs.DIRECTORY or block[start + 32 : start + 38] != _NO_BASE)
+                ):
+                    yield number, block[start : start + size]
+                number += 1
+
+
+def _directories(evidence: Evidence, size: int, volume: str) -> tuple[Folders, Extensions, dict[int, Entry]]:
+    """The directories as a tree, what extends other entries, and the first directories as they were read."""
+    folders = Folders(volume)
+    extensions: Extensions = {}
+    known: dict[int, Entry] = {}
+    late: dict[int, Entry] = {}
+    for number, raw in _entries(evidence, size, directories=True):
+        base = int.from_bytes(raw[32:38], "little")
+        if base and len(extensions) < _MOST_EXTENSIONS:
+            extensions.setdefault(base, []).append(ntfs.read(raw))
+        else:
+            entry = ntfs.read(raw)
+            folders.add(number, entry, entry.names)
+            if len(known) < _MOST_KNOWN:
+                known[number] = entry
+            if not entry.names:
+                late[number] = entry
+    for number, entry in late.items():
+        folders.add(number, entry, tuple(n for e in extensions.get(number, ()) for n in e.names))
+    return folders, extensions, known
+
+
+def _fields(number: int, entry: Entry, extensions: list[Entry] | tuple[()], folders: Folders) -> dict[str, Any]:
+    size, resident, streams, names = entry.size, entry.resident, entry.streams, entry.names
+    for other in extensions:
+        names += other.names
+        streams += other.streams
+        if size < 0:
+            size, resident = other.size, other.resident
+    fields: dict[str, Any] = {
+        "file.type": "dir" if entry.flags & ntfs.DIRECTORY else "file",
+        "file.inode": str(number),
+        "escadre.mft.entry": number,
+        "escadre.mft.sequence": entry.sequence,
+        "escadre.mft.links": entry.links,
+    }
+    if entry.times:
+        for name, ticks in zip(_SI, entry.times, strict=True):
+            if text := filetime(ticks):
+                fields[name] = text
+        if entry.attributes:
+            fields["file.attributes"] = list(ntfs.flag_names(entry.attributes))
+    if names:
+        _named(fields, names, folders)
+    elif entry.base:
+        fields["message"] = f"MFT entry {number} extends entry {entry.base}"
+    else:
+        fields["message"] = f"MFT entry {number} has no name"
+    if created := fields.get("file.created") or fields.get("escadre.mft.fn_created"):
+        fields["@timestamp"] = created
+    if size >= 0:
+        fields["file.size"], fields["escadre.mft.resident"] = min(size, _MOST), resident
+    if streams:
+        fields["escadre.mft.streams"] = list(streams)
+    if entry.base:
+        fields["escadre.mft.base_entry"] = entry.base
+    if entry.damaged:
+        fields["escadre.mft.damaged"] = True
+    return fields
+
+
+def _named(fields: dict[str, Any], names: tuple[Name, ...], folders: Folders) -> None:
+    """What $FILE_NAME tells, of the first long name; all paths where there are several."""
+    long = ntfs.long_names(names)
+    first = long[0]
+    folder, whole = folders.folder(first.parent, first.parent_sequence)
+    path = f"{folder}\\{first.name}"
+    if first.name == "." and first.parent == ntfs.ROOT:
+        path = f"{folder}\\"  # the root of the volume is its own directory
+    fields["file.name"], fields["file.path"] = first.name, path
+    fields["file.directory"] = folder if len(folder) > 2 else f"{folder}\\"
+    dot = first.name.rfind(".")
+    if 0 < dot < len(first.name) - 1:
+        fields["file.extension"] = first.name[dot + 1 :]
+    fields["escadre.mft.parent_entry"], fields["escadre.mft.parent_sequence"] = first.parent, first.parent_sequence
+    if not whole:
+        fields["escadre.mft.path_orphan"] = True
+    for name, ticks in zip(_FN, first[4:], strict=True):
+        if text := filetime(ticks):
+            fields[name] = text
+    if len(long) > 1:
+        fields["escadre.mft.paths"] = [f"{folders.folder(name.parent, name.parent_sequence)[0]}\\{name.name}" for name in long]
+
+
+def expected(evidence: Evidence) -> int | None:
+    """Entries with the signature FILE or BAAD, counted straight from the bytes."""
+    total = 0
+    with evidence.open() as stream:
+        size = ntfs.entry_size(stream.read(64))
+        stream.seek(0)
+        while block := stream.read(_BLOCK):
+            total += sum(block[start : start + 4] in _SIGNATURES for start in range(0, len(block), size))
+    return total

@@ -1,0 +1,146 @@
+"""Prefetch: what ran, how often, when, and which files it loaded in its first ten seconds."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import pyscca
+
+from commodore.artefact import Artefact, Problem, Record
+from commodore.evidence import Evidence
+from commodore.host import Host
+from scout.formats.regf_data import filetime
+
+ARTEFACT = Artefact(
+    name="prefetch",
+    title="Prefetch",
+    about="One file per program and place it ran from, written about ten seconds after it starts. Proves that it ran, when it last did "
+    "(the last eight times since Windows 8), how often as Windows counts, and which files and volumes it touched. Often off on servers.",
+    match=("Windows/Prefetch/*.pf", "WINNT/Prefetch/*.pf", "**/Prefetch/*.pf"),
+    magic=((4, b"SCCA"), (0, b"MAM\x04"), (0, b"MAM\x84")),
+    targets=("WX01",),
+    fields=(
+        "process.name",
+        "process.executable",
+        "escadre.prefetch.run_count",
+        "escadre.prefetch.run_times",
+        "escadre.prefetch.hash",
+        "escadre.prefetch.version",
+        "escadre.prefetch.files",
+        "escadre.prefetch.files_count",
+        "escadre.prefetch.volumes",
+        "escadre.prefetch.volume_serials",
+        "escadre.prefetch.volume_created",
+    ),
+    times={
+        "@timestamp": "last time the program started",
+        "escadre.prefetch.run_times": "the last times it started, eight at most, one before Windows 8",
+        "escadre.prefetch.volume_created": "when a volume that it touched was formatted",
+    },
+    kind="state",
+    category=("process",),
+    type=("start",),
+    action="program-ran",
+    attack=("T1204",),
+    message="{process.name} ran {escadre.prefetch.run_count} times, last at {@timestamp}",
+    sources=("Windows Prefetch File (SCCA) format specification, J. Metz, libscca",),
+)
+
+MAX_FILES = 10_000
+"""names that a record holds; Windows itself traces far fewer"""
+LARGEST = 64 << 20
+"""bytes that a compressed file may unpack to; real ones stay below 2 MiB"""
+_RUNS = 8
+_VERSIONS = (17, 23, 26, 30, 31)
+
+
+def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa: ARG001
+    """One record per file."""
+    data = evidence.data
+    if not data:
+        yield Problem("empty file")
+        return
+    if data[:3] == b"MAM" and int.from_bytes(data[4:8], "little") > LARGEST:
+        yield Problem(f"not unpacked: it claims {int.from_bytes(data[4:8], 'little')} bytes", lost=1)
+        return
+    file = pyscca.file()
+    try:
+        file.open_file_object(io.BytesIO(data))
+        fields, problem = _fields(file)
+    except (OSError, MemoryError, OverflowError, ValueError) as error:
+        yield Problem(f"no prefetch file that can be read: {_short(error)}", lost=1)
+        return
+    yield Record("0", fields)
+    if problem:
+        yield Problem(problem)
+
+
+def _fields(file: Any) -> tuple[dict[str, Any], str]:
+    """Fields of the record, and what could not be read of it."""
+    version = file.format_version
+    if version not in _VERSIONS:
+        raise ValueError(f"format version {version} is not known")
+    name = _clean(file.executable_filename)
+    times = [t for t in (filetime(file.get_last_run_time_as_integer(i)) for i in range(_RUNS if version >= 26 else 1)) if t]
+    files, problem = _files(file)
+    fields: dict[str, Any] = {
+        "process.name": name,
+        "escadre.prefetch.run_count": file.run_count,
+        "escadre.prefetch.run_times": times,
+        "escadre.prefetch.hash": f"{file.prefetch_hash:08X}",
+        "escadre.prefetch.version": version,
+        "escadre.prefetch.files": files,
+        "escadre.prefetch.files_count": file.number_of_filenames,
+        **_volumes(file),
+    }
+    if times:
+        fields["@timestamp"] = times[0]
+    else:
+        fields["message"] = f"{name} ran {file.run_count} times, the times are not kept"
+    if executable := next((f for f in files if f.rpartition("\\")[2][:29] == name), ""):
+        fields["process.executable"] = executable
+    return fields, problem
+
+
+def _files(file: Any) -> tuple[list[str], str]:
+    count = file.number_of_filenames
+    files: list[str] = []
+    for index in range(min(count, MAX_FILES)):
+        try:
+            files.append(_clean(file.get_filename(index)))
+        except OSError as error:
+            return files, f"{len(files)} of {count} file names were read: {_short(error)}"
+    return files, f"{MAX_FILES} of {count} file names were kept" if count > MAX_FILES else ""
+
+
+def _volumes(file: Any) -> dict[str, Any]:
+    paths, serials, created = [], [], []
+    for index in range(min(file.number_of_volumes, 64)):
+        volume = file.get_volume_information(index)
+        paths.append(_clean(volume.device_path))
+        serials.append(f"{volume.serial_number:08X}")
+        created.append(filetime(volume.get_creation_time_as_integer()))
+    return {
+        "escadre.prefetch.volumes": paths,
+        "escadre.prefetch.volume_serials": serials,
+        "escadre.prefetch.volume_created": [t for t in created if t],
+    }
+
+
+def _clean(text: str | None) -> str:
+    """Valid Unicode, without what follows a NUL."""
+    return (text or "").partition("\0")[0].encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _short(error: BaseException) -> str:
+    """The innermost sentence of libscca's call stack, without the name of its function."""
+    return str(error).strip(" .\n").rpartition(". ")[2].rpartition(": ")[2][:200]
+
+
+def expected(evidence: Evidence) -> int | None:
+    """One for a file with the signature of a prefetch file; None for anything else."""
+    with evidence.open() as stream:
+        head = stream.read(8)
+    return 1 if head[:3] == b"MAM" or head[4:8] == b"SCCA" else None

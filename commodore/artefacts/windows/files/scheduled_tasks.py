@@ -1,0 +1,181 @@
+r"""Scheduled tasks: the definition files below `System32\Tasks`, and legacy .job files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from commodore.artefact import Artefact, Problem, Record
+from commodore.evidence import Evidence
+from commodore.host import Host
+from commodore.readers.hives import command_fields
+from scout.formats import task_job, task_xml
+from scout.formats.task_xml import Task
+
+ARTEFACT = Artefact(
+    name="scheduled_tasks",
+    title="Scheduled tasks",
+    about="Definition of each task: what it runs, as whom, on which triggers, hidden or disabled. Proves that the file is there, "
+    "not that the task is registered or ran (the registry's TaskCache and the event log tell that). Author and registration date are what "
+    "its maker wrote.",
+    match=("**/System32/Tasks/**", "**/SysWOW64/Tasks/**", "**/System32/Tasks_Migrated/**", "Windows/Tasks/*.job", "WINNT/Tasks/*.job"),
+    targets=("WP01",),
+    needs=("timezone", "system_root", "users"),
+    fields=(
+        "escadre.task.path",
+        "escadre.task.actions",
+        "escadre.task.action_types",
+        "escadre.task.commands",
+        "escadre.task.com_class",
+        "escadre.task.triggers",
+        "escadre.task.trigger_types",
+        "escadre.task.start",
+        "escadre.task.principal",
+        "escadre.task.run_level",
+        "escadre.task.logon_type",
+        "escadre.task.hidden",
+        "escadre.task.enabled",
+        "escadre.task.author",
+        "escadre.task.description",
+        "escadre.task.registered",
+        "escadre.task.uri",
+        "escadre.task.version",
+        "escadre.task.last_run",
+        "escadre.time_inferred",
+        "process.command_line",
+        "process.executable",
+        "process.name",
+        "process.working_directory",
+        "user.name",
+        "user.domain",
+        "user.id",
+        "file.path",
+        "file.mtime",
+    ),
+    times={
+        "@timestamp": "registration date as its maker wrote it; host time where it has no zone, which escadre.time_inferred then says",
+        "file.mtime": "last change of the definition file",
+    },
+    kind="state",
+    category=("configuration",),
+    type=("info",),
+    action="scheduled-task",
+    attack=("T1053.005",),
+    message="Task {escadre.task.path} runs {escadre.task.actions} as {escadre.task.principal}",
+    sources=("[MS-TSCH] Task Scheduler Service Remoting Protocol, sections 2.4 and 2.5",),
+)
+
+
+def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
+    """One record per file."""
+    if evidence.size > task_xml.LARGEST:
+        yield Problem(f"no task definition: {evidence.size} bytes", lost=1)
+        return
+    data, last_run = evidence.data, ""
+    try:
+        if task_job.is_job(data):
+            task, last_run = task_job.read(data)
+        else:
+            task = task_xml.read(data)
+    except task_xml.BadTask as reason:
+        yield Problem(str(reason), lost=1 if data else 0)
+        return
+    fields = _fields(task, evidence, host)
+    if last_run:
+        fields["escadre.task.last_run"] = last_run
+    yield Record("0", fields)
+
+
+def _fields(task: Task, evidence: Evidence, host: Host) -> dict[str, Any]:
+    lines = [action.line for action in task.actions]
+    principal = task.user or task.group or "nobody named"
+    marks = ", hidden" * task.hidden + ", disabled" * (not task.enabled)
+    path = _path(evidence.source) or task.uri or evidence.name
+    fields: dict[str, Any] = {
+        "escadre.task.path": path,
+        "escadre.task.actions": lines,
+        "escadre.task.action_types": [a.kind for a in task.actions],
+        "escadre.task.commands": [a.command_line for a in task.actions if a.command_line],
+        "escadre.task.com_class": [a.parts["ClassId"] for a in task.actions if a.parts.get("ClassId")],
+        "escadre.task.triggers": [t.line for t in task.triggers],
+        "escadre.task.trigger_types": [t.kind for t in task.triggers],
+        "escadre.task.start": [t.start for t in task.triggers if t.start],
+        "escadre.task.hidden": task.hidden,
+        "escadre.task.enabled": task.enabled,
+        "file.path": evidence.source,
+        "message": f"Task {path} runs {' and '.join(lines) or 'nothing'} as {principal}{marks}",
+    }
+    fields = {name: value for name, value in fields.items() if value != []}
+    texts = {
+        "principal": task.user or task.group,
+        "run_level": task.run_level,
+        "logon_type": task.logon_type,
+        "author": task.author,
+        "description": task.description,
+        "registered": task.registered,
+        "uri": task.uri,
+        "version": task.version,
+    }
+    fields |= {f"escadre.task.{name}": text for name, text in texts.items() if text}
+    first = next((a for a in task.actions if a.command_line), None)
+    if first is not None:
+        fields |= command_fields(first.command_line, host)
+        if folder := first.parts.get("WorkingDirectory"):
+            fields["process.working_directory"] = folder
+    if mtime := evidence.facts.get("mtime"):
+        fields["file.mtime"] = mtime
+    return fields | _user(task.user, host) | _time(task.registered, host)
+
+
+def _path(source: str) -> str:
+    r"""Path in the task tree: what follows the `Tasks` folder; '' where there is none."""
+    parts = source.replace("/", "\\").split("\\")
+    at = next((i for i, part in enumerate(parts[:-1]) if part.casefold() in ("tasks", "tasks_migrated")), None)
+    return "\\" + "\\".join(parts[at + 1 :]) if at is not None else ""
+
+
+def _user(user: str, host: Host) -> dict[str, Any]:
+    if user.startswith("S-1-"):
+        name = host.users.get(user, "")
+        return {"user.id": user} | ({"user.name": name} if name else {})
+    domain, _, name = user.rpartition("\\")
+    return ({"user.domain": domain} if domain else {}) | ({"user.name": name} if name else {})
+
+
+def _time(written: str, host: Host) -> dict[str, Any]:
+    """`@timestamp` from a registration date; without a zone in it, it is local time of the host, and none where that zone is not known."""
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        return {}
+    inferred: dict[str, Any] = {}
+    if moment.tzinfo is None:
+        zone = _zone(host.timezone)
+        if zone is None:
+            return {}
+        moment, inferred = moment.replace(tzinfo=zone), {"escadre.time_inferred": ["zone"]}
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError:
+        return {}
+    digits = written.partition(".")[2]
+    digits = digits[: len(digits) - len(digits.lstrip("0123456789"))] or f"{moment:%f}".rstrip("0")
+    return {"@timestamp": f"{moment:%Y-%m-%dT%H:%M:%S}{'.' if digits else ''}{digits}Z".rjust(20, "0"), **inferred}
+
+
+def _zone(name: str) -> tzinfo | None:
+    """A zone from an IANA name or a fixed offset `+01:00`."""
+    if name[:1] in ("+", "-") and name[1:3].isdigit() and name[4:6].isdigit():
+        offset = timedelta(hours=int(name[1:3]), minutes=int(name[4:6]))
+        return timezone(-offset if name[0] == "-" else offset)
+    try:
+        return ZoneInfo(name) if name else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def expected(evidence: Evidence) -> int | None:
+    """One per file that is not empty."""
+    return 1 if evidence.size else 0

@@ -1,0 +1,101 @@
+"""Startup folders: files that Explorer opens when a user logs on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from commodore.artefact import Artefact, Problem, Record
+from commodore.evidence import Evidence
+from commodore.host import Host
+from commodore.readers import shortcut
+
+ARTEFACT = Artefact(
+    name="startup_folder",
+    title="Startup folders",
+    about="Each file in a Startup folder, of all users or of one: Explorer opens it at logon, whatever its type. "
+    "Only desktop.ini belongs there on a fresh system. Of a shortcut the record says what it opens. "
+    "Proves that the file is there, not that it was opened.",
+    match=(
+        "ProgramData/Microsoft/Windows/Start Menu/Programs/Startup/*",
+        "Users/*/AppData/Roaming/Microsoft/Windows/Start Menu/Programs/Startup/*",
+        "Documents and Settings/*/*/Programs/Startup/*",  # Start Menu, by its name in the system's language
+        "Windows/ServiceProfiles/*/AppData/Roaming/Microsoft/Windows/Start Menu/Programs/Startup/*",
+        "Windows/System32/config/systemprofile/AppData/Roaming/Microsoft/Windows/Start Menu/Programs/Startup/*",
+    ),
+    targets=("WP04",),
+    needs=("profiles", "users"),
+    fields=(
+        "file.path",
+        "file.name",
+        "file.directory",
+        "file.extension",
+        "file.size",
+        "file.hash.sha256",
+        "file.created",
+        "file.mtime",
+        "file.ctime",
+        "file.accessed",
+        "file.target_path",
+        "process.command_line",
+        "user.name",
+        "user.id",
+    ),
+    times={
+        "@timestamp": "birth of the file if the collector saw it, else the last change of its content",
+        "file.created": "birth",
+        "file.mtime": "last change of the content",
+        "file.ctime": "last change of the metadata",
+        "file.accessed": "last access",
+    },
+    kind="state",
+    category=("file", "configuration"),
+    type=("info",),
+    action="startup-file",
+    attack=("T1547.001",),
+    message="Startup folder opens {file.path} at logon",
+    sources=(
+        "KNOWNFOLDERID FOLDERID_Startup and FOLDERID_CommonStartup, Microsoft Win32 documentation",
+        "[MS-SHLLINK] Shell Link Binary File Format",
+    ),
+    version=2,
+)
+
+_FACTS = {"btime": "file.created", "mtime": "file.mtime", "ctime": "file.ctime", "atime": "file.accessed", "sha256": "file.hash.sha256"}
+
+
+def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
+    """One record per file, and of a shortcut what it opens."""
+    folder, _, name = evidence.source.replace("/", "\\").rpartition("\\")
+    fields: dict[str, Any] = {"file.path": evidence.source, "file.name": name, "file.directory": folder, "file.size": evidence.size}
+    stem, dot, extension = name.rpartition(".")
+    if stem and dot and extension:
+        fields["file.extension"] = extension
+    fields |= {field: evidence.facts[fact] for fact, field in _FACTS.items() if evidence.facts.get(fact)}
+    if when := fields.get("file.created") or fields.get("file.mtime"):
+        fields["@timestamp"] = when
+    if fields.get("file.extension", "").lower() in ("lnk", "url"):
+        with evidence.open() as stream:
+            data = stream.read(shortcut.LARGEST)
+        try:
+            opened = shortcut.target(data)
+            fields |= {k: v for k, v in (("file.target_path", opened.path), ("process.command_line", opened.command_line)) if v}
+        except ValueError as reason:
+            yield Problem(f"what the shortcut opens cannot be read: {reason}")
+    yield Record("0", fields | _owner(folder, host))
+
+
+def _owner(folder: str, host: Host) -> dict[str, Any]:
+    """The user whose folder it is; nothing for the folder of all users."""
+    for sid, profile in host.profiles.items():
+        if folder.casefold().startswith(f"{profile.rstrip(chr(92)).casefold()}\\"):
+            name = host.users.get(sid, "")
+            return ({"user.id": sid} if sid.startswith("S-1-") else {}) | ({"user.name": name} if name else {})
+    found = re.match(r"(?i)(?:[a-z]:)?\\?(?:Users|Documents and Settings)\\([^\\]+)\\", folder)
+    return {"user.name": found[1]} if found and found[1].casefold() not in ("all users", "public") else {}
+
+
+def expected(evidence: Evidence) -> int | None:  # noqa: ARG001
+    """One per file."""
+    return 1

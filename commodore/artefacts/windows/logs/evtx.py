@@ -1,0 +1,367 @@
+"""Windows event logs (.evtx, since Vista): every record of every chunk, damaged and dirty files too."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+from bisect import bisect_left
+from collections.abc import Generator, Iterator, Sequence
+from functools import cache
+from itertools import groupby, islice
+from typing import Any, NamedTuple
+
+import orjson
+
+from commodore.artefact import Artefact, Cut, Problem, Record
+from commodore.evidence import Evidence
+from commodore.host import Host
+from commodore.readers.winevent import normalise
+
+ARTEFACT = Artefact(
+    name="evtx",
+    title="Windows event logs",
+    about="What Windows and its programs wrote down: logons, processes, services, scripts, connections. A record says that "
+    "something happened; "
+    "a cleared or missing log says that somebody did not want it read.",
+    match=("Windows/System32/winevt/Logs/*.evtx", "**/*.evtx"),
+    magic=((0, b"ElfFile\x00"), (4096, b"ElfChnk\x00"), (0, b"ElfChnk\x00")),
+    targets=("WE01", "WE02"),
+    cut=Cut(header=4096, piece=24 * 65536, before=b"ElfChnk\x00"),
+    fields=(
+        "destination.domain",
+        "destination.ip",
+        "destination.port",
+        "dns.question.name",
+        "event.code",
+        "event.created",
+        "event.outcome",
+        "event.provider",
+        "file.created",
+        "file.hash.md5",
+        "file.hash.sha1",
+        "file.hash.sha256",
+        "file.name",
+        "file.path",
+        "group.id",
+        "group.name",
+        "log.level",
+        "network.transport",
+        "process.command_line",
+        "process.end",
+        "process.entity_id",
+        "process.executable",
+        "process.hash.md5",
+        "process.hash.sha1",
+        "process.hash.sha256",
+        "process.name",
+        "process.parent.command_line",
+        "process.parent.entity_id",
+        "process.parent.executable",
+        "process.parent.name",
+        "process.parent.pid",
+        "process.pid",
+        "process.start",
+        "process.working_directory",
+        "registry.data.strings",
+        "registry.path",
+        "registry.value",
+        "service.name",
+        "service.state",
+        "service.type",
+        "source.domain",
+        "source.ip",
+        "source.port",
+        "user.domain",
+        "user.effective.name",
+        "user.id",
+        "user.name",
+        "user.target.name",
+        "winlog.activity_id",
+        "winlog.channel",
+        "winlog.computer_name",
+        "winlog.event_data",
+        "winlog.keywords",
+        "winlog.level",
+        "winlog.opcode",
+        "winlog.process.pid",
+        "winlog.process.thread.id",
+        "winlog.provider_guid",
+        "winlog.provider_name",
+        "winlog.record_id",
+        "winlog.task",
+        "winlog.user.identifier",
+        "winlog.user_data",
+        "winlog.version",
+    ),
+    times={
+        "@timestamp": "when the event happened, as its provider says (System/TimeCreated); 100 ns where the record header agrees",
+        "event.created": "when the record was written, where that differs",
+        "file.created": "birth of the file that the event is about",
+        "process.start": "start of the process that the event is about",
+        "process.end": "end of the process that the event is about",
+    },
+    kind="event",
+    action="event-logged",
+    message="Event {event.code} of {winlog.provider_name} in {winlog.channel}",
+    logsource={"product": "windows"},
+    confidence="logged",
+    sources=(
+        "[MS-EVEN6] EventLog Remoting Protocol 6.0, section 2.2: BinXml",
+        "Joachim Metz, Windows XML Event Log (EVTX) format, libevtx documentation: file header, chunk, event record",
+        "Andreas Schuster, Introducing the Microsoft Vista event log file format, DFRWS 2007",
+    ),
+)
+
+FILE_HEADER, CHUNK, RECORDS = 4096, 65536, 512
+ROWS = 32
+_MARK = b"ElfChnk\0"
+_CHUNK = struct.Struct("<8sQQQQIII").unpack_from
+"""magic, first and last record number, first and last record id, header size, last record offset, free space offset"""
+_HEADER_SIZE = 128
+_RECORD = struct.Struct("<IIQ").unpack_from
+_SIGNATURE = b"\x2a\x2a\x00\x00"
+_SMALLEST = 28
+_NO_RECORD = 0xFFFF_FFFF_FFFF_FFFF
+"""what a chunk has for its last record while it has none"""
+_BRIDGE = 0xFFFF_FFFF_FFFF_FFF0
+"""record id that stands for a stretch of damage which the reader is led over"""
+
+
+class Chunk(NamedTuple):
+    """What a chunk's own header and the record signatures in it promise, found without the parser."""
+
+    place: str
+    """its number, or `@` and its offset in the member where it does not stand in step with the first one"""
+    at: int
+    size: int
+    """bytes of it that are there, up to the next chunk"""
+    ids: list[int]
+    """ids of the records that are there, in order"""
+    missing: list[int]
+    """ids that the header promises and that are not there"""
+    gaps: list[tuple[int, int]]
+    """stretches (from, to) between records that are not records"""
+    odd: str = ""
+
+
+Lost = list[tuple[Chunk, int, str]]
+"""records that the reader did not give: chunk, record id, what it said"""
+
+
+def survey(data: bytes, base: int = 0) -> list[Chunk]:
+    """All chunks of `data`, which begins with a file header, or with a chunk. `base`: offset of `data` in the member.
+
+    Chunks stand one behind the other, but logs are also cut, put together, and overwritten: what is no chunk ends at the next signature.
+    """
+    found = []
+    at = 0 if not base and data.startswith(_MARK) else FILE_HEADER
+    while at < len(data):
+        away = base + at - FILE_HEADER
+        place = f"@{base + at}" if away % CHUNK else str(away // CHUNK)
+        block = data[at : at + CHUNK]
+        chunk = _chunk(block, place, at)
+        following = block.find(_MARK, 1)
+        if following > 0 and (chunk.gaps or not block.startswith(_MARK)):  # in a whole chunk, the signature is the data of an event
+            block = block[:following]
+            chunk = _chunk(block, place, at)
+        if block.startswith(b"ElfFile\0") and not chunk.ids:  # the header of another log that stands behind the first
+            block = block[:FILE_HEADER]
+        elif block.startswith(_MARK) or block.count(0) != len(block):
+            found.append(chunk)
+        at += len(block)
+    return found
+
+
+def _chunk(block: bytes, place: str, at: int) -> Chunk:
+    if len(block) <= RECORDS:
+        return Chunk(place, at, len(block), [], [], [], f"chunk is cut: {len(block)} of {CHUNK} bytes")
+    _, _, _, low, high, size, _, free = _CHUNK(block)
+    end = free if RECORDS <= free <= CHUNK else CHUNK
+    ids, gaps, p = [], [], RECORDS
+    while p + 24 <= min(end, len(block)):
+        signature, length, record = _RECORD(block, p)
+        if signature == 0x2A2A and length >= _SMALLEST and p + length <= len(block):
+            ids.append(record)
+            p += length
+            continue
+        behind = _resume(block, p + 1, end)
+        gaps.append((p, behind))
+        p = behind
+    signed = block.startswith(_MARK)
+    sane = high != _NO_RECORD and 0 <= high - low < CHUNK // _SMALLEST and (signed or (ids and size == _HEADER_SIZE))
+    promised = range(low, high + 1) if sane else range(0)
+    there = set(ids)
+    missing = [] if there.issuperset(promised) else [i for i in promised if i not in there]
+    odd = "" if signed else "chunk has no ElfChnk signature"
+    if len(block) < CHUNK:
+        odd = "; ".join(filter(None, (odd, f"chunk is cut: {len(block)} of {CHUNK} bytes")))
+    return Chunk(place, at, len(block), ids, missing, gaps, odd)
+
+
+def _resume(block: bytes, start: int, end: int) -> int:
+    """Where the next whole record begins: signature, plausible size, and the copy of the size at its end."""
+    at = block.find(_SIGNATURE, start, end)
+    while at >= 0:
+        size = int.from_bytes(block[at + 4 : at + 8], "little")
+        if size >= _SMALLEST and at + size <= len(block) and block[at + size - 4 : at + size] == block[at + 4 : at + 8]:
+            return at
+        at = block.find(_SIGNATURE, at + 1, end)
+    return end
+
+
+def _surveyed(evidence: Evidence) -> tuple[bytes, list[Chunk]]:
+    data = evidence.data
+    return data, survey(data, max(0, evidence.offset - FILE_HEADER))
+
+
+def expected(evidence: Evidence) -> int:
+    """Records that the chunk headers promise and the record signatures show."""
+    return sum(len(c.ids) + len(c.missing) for c in evidence.once(_surveyed)[1])
+
+
+def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa: ARG001  (all parsers have one form)
+    """One record per event record. What chunk headers promise and nobody could read is named, id by id."""
+    data, chunks = evidence.once(_surveyed)
+    if not data:
+        yield Problem("file is empty")
+        return
+    if cut := _cut(evidence, data):
+        yield Problem(cut)
+    for chunk in chunks:
+        if chunk.odd:
+            yield Problem(chunk.odd, f"chunk/{chunk.place}")
+    sound = [c for c in chunks if c.ids and not c.gaps and not c.odd]
+    left = [c for c in chunks if c.ids and (c.gaps or c.odd)]
+    view = memoryview(data)
+    lost: Lost = []
+    if sound:
+        lost += yield from _read([view[c.at : c.at + c.size] for c in sound], sound)
+    for chunk in left:
+        lost += yield from _read([_mended(data, chunk)], [chunk])
+    yield from _once_more(data, lost)
+    for chunk in chunks:
+        if chunk.missing:
+            yield Problem(
+                f"promised by the chunk header, not there: records {_ranges(chunk.missing)}", f"chunk/{chunk.place}", len(chunk.missing)
+            )
+
+
+def _cut(evidence: Evidence, data: bytes) -> str:
+    """What the file header promises and the member is too short for; '' if nothing."""
+    if evidence.offset > FILE_HEADER or not data.startswith(b"ElfFile\0"):
+        return ""
+    if evidence.size < FILE_HEADER:
+        return f"file is cut in its header: {evidence.size} of {FILE_HEADER} bytes"
+    promised, there = int.from_bytes(data[42:44], "little"), -(-(evidence.size - FILE_HEADER) // CHUNK)
+    return f"file is cut: its header counts {promised} chunks, there is room for {there}" if promised > there else ""
+
+
+def _once_more(data: bytes, lost: Lost) -> Iterator[Record | Problem]:
+    """What the reader passed over, with the tables of names and templates in the chunk's header left out: it finds both without them."""
+    for at, several in groupby(lost, key=lambda one: one[0].at):
+        refused = list(several)
+        chunk = refused[0][0]._replace(at=at, ids=[record for _, record, _ in refused])
+        still = yield from _read([_mended(data, chunk, tables=False)], [chunk])
+        reasons = {record: reason for _, record, reason in refused}
+        for _, record, _ in still:
+            reason = f"record {record} could not be read: {reasons[record] or 'the reader passed over it'}"
+            yield Problem(reason, f"chunk/{chunk.place}/record/{record}", 1)
+
+
+def _mended(data: bytes, chunk: Chunk, *, tables: bool = True) -> bytes:
+    """A damaged chunk made readable: filled up to its size, and damage bridged by records that say nothing."""
+    block = bytearray(data[chunk.at : chunk.at + chunk.size].ljust(CHUNK, b"\0"))
+    for start, end in chunk.gaps:
+        if end - start >= _SMALLEST:
+            struct.pack_into("<IIQQ", block, start, 0x2A2A, end - start, _BRIDGE, 0)
+            struct.pack_into("<I", block, end - 4, end - start)
+            block[start + 24 : start + _SMALLEST] = b"\x0f\x01\x01\x00"
+    free = int.from_bytes(block[48:52], "little")
+    if not RECORDS <= free <= CHUNK:
+        struct.pack_into("<I", block, 48, CHUNK)
+    block[:8] = _MARK
+    struct.pack_into("<I", block, 40, _HEADER_SIZE)
+    if not tables:
+        block[128:RECORDS] = bytes(RECORDS - 128)
+    struct.pack_into("<I", block, 124, zlib.crc32(block[:120] + block[128:RECORDS]))
+    return bytes(block)
+
+
+@cache
+def _header() -> bytes:
+    """A file header that the reader takes, whatever the real one looks like."""
+    head = bytearray(FILE_HEADER)
+    struct.pack_into("<8sQQQIHHHH", head, 0, b"ElfFile\0", 0, 0, 1, 128, 1, 3, FILE_HEADER, 1)
+    struct.pack_into("<I", head, 124, zlib.crc32(head[:120]))
+    return bytes(head)
+
+
+def _read(blocks: Sequence[bytes | memoryview], chunks: list[Chunk]) -> Generator[Record, None, Lost]:
+    """Records of these chunks, in this order; gives back those that the reader refuses."""
+    said: list[str] = []
+    wanted = [(c, record) for c in chunks for record in c.ids]
+    places: dict[int, list[int]] = {}
+    at, lost = 0, []
+    for row in _rows(blocks, said):
+        record_id = row["event_record_id"]
+        if at < len(wanted) and wanted[at][1] == record_id:
+            behind = at
+        else:  # the reader passed over some, or this one is a bridge, or lies behind the end of the chunk
+            places = places or _places(wanted)
+            later = places.get(record_id, [])
+            n = bisect_left(later, at)
+            if n == len(later):
+                continue
+            behind = later[n]
+            lost += wanted[at:behind]
+        at = behind + 1
+        fields = normalise(orjson.loads(row["data"]), record_id, row["timestamp"])
+        yield Record(f"chunk/{wanted[behind][0].place}/record/{record_id}", fields)
+    reason = "; ".join(said[:3])
+    return [(chunk, record, reason) for chunk, record in lost + wanted[at:]]
+
+
+def _places(wanted: list[tuple[Chunk, int]]) -> dict[int, list[int]]:
+    """Record id → where it stands, rising: an id may come again."""
+    places: dict[int, list[int]] = {}
+    for place, (_, record) in enumerate(wanted):
+        places.setdefault(record, []).append(place)
+    return places
+
+
+def _rows(blocks: Sequence[bytes | memoryview], said: list[str]) -> Iterator[dict[str, Any]]:
+    """What the reader gives; what it complains about goes into `said`. A few rows at a time, so that they are still at hand when used."""
+    from evtx import PyEvtxParser
+
+    rows: Any = ()
+    part: list[Any] = []
+    while part is not None:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            part = []
+            try:
+                if rows == ():
+                    stream = io.BytesIO(b"".join((_header(), *blocks)))
+                    parser = PyEvtxParser(stream, number_of_threads=1, separate_json_attributes=True, skip_errors=True)
+                    rows = iter(parser.records_json())
+                part.extend(islice(rows, ROWS))  # what came before an error stays
+            except (RuntimeError, ValueError, OSError) as e:
+                said.insert(0, str(e))
+                rows = iter(())
+        said += [str(w.message).removeprefix("Skipping EVTX data: RuntimeError: ") for w in told]
+        if not part:
+            return
+        yield from part
+
+
+def _ranges(numbers: list[int]) -> str:
+    """`7-20, 23`."""
+    out: list[list[int]] = []
+    for n in numbers:
+        if out and out[-1][1] == n - 1:
+            out[-1][1] = n
+        else:
+            out.append([n, n])
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in out)

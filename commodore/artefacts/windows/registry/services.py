@@ -1,0 +1,175 @@
+"""Services and drivers: what Windows starts without a user, from every control set of the SYSTEM hive."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from commodore.artefact import Artefact, Problem, Record
+from commodore.evidence import Evidence
+from commodore.host import Host
+from commodore.readers import hives
+from scout.formats.regf import Hive, Key, Value
+
+ARTEFACT = Artefact(
+    name="services",
+    title="Services and drivers",
+    about="Every key below Services of every control set: program, account, start, type, library of a shared host process, command that is "
+    "run on failure. Proves that the service was registered; the time is the last change of its key, not a start of the service.",
+    match=hives.SYSTEM,
+    magic=hives.MAGIC,
+    targets=("WR01",),
+    group=hives.GROUP,
+    needs=("system_root", "control_set"),
+    fields=(
+        "registry.hive",
+        "registry.key",
+        "registry.path",
+        "escadre.registry.last_written",
+        "service.name",
+        "escadre.service.start",
+        "escadre.service.type",
+        "escadre.service.account",
+        "escadre.service.display_name",
+        "escadre.service.description",
+        "escadre.service.dll",
+        "escadre.service.failure_command",
+        "escadre.service.control_set",
+        "escadre.service.current",
+        "escadre.service.delayed",
+        "escadre.service.values",
+        "process.command_line",
+        "process.executable",
+        "process.name",
+        "dll.path",
+    ),
+    times={
+        "@timestamp": "last write of the service's key: creation, or a later change of its settings",
+        "escadre.registry.last_written": "the same",
+    },
+    kind="state",
+    category=("configuration", "driver"),
+    type=("info",),
+    action="service",
+    attack=("T1543.003",),
+    message="Service {service.name} ({escadre.service.start}) runs {process.command_line}",
+    sources=(*hives.SOURCES, "HKLM\\SYSTEM\\CurrentControlSet\\Services Registry Tree, Microsoft Learn", "CreateServiceW, Microsoft Win32"),
+    version=2,
+)
+
+_STARTS = {0: "boot", 1: "system", 2: "auto", 3: "demand", 4: "disabled"}
+_TYPES = {
+    1: "kernel driver",
+    2: "file system driver",
+    4: "adapter",
+    8: "recognizer driver",
+    16: "own process",
+    32: "shared process",
+    64: "user service",
+    128: "user service instance",
+    256: "interactive",
+    512: "package service",
+}
+_TEXTS = {
+    "objectname": "escadre.service.account",
+    "displayname": "escadre.service.display_name",
+    "description": "escadre.service.description",
+    "failurecommand": "escadre.service.failure_command",
+    "servicedll": "escadre.service.dll",
+}
+
+
+def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
+    """One record per service and control set."""
+    return hives.read(evidence, host, lambda hive, at: _records(hive, at, host))
+
+
+def _records(hive: Hive, at: hives.Mount, host: Host) -> Iterator[Record]:
+    current = host.control_set or _current(hive)
+    for number, services in _control_sets(hive):
+        for key in services.subkeys():
+            fields, cells = _service(key, at, host)
+            fields["escadre.service.control_set"] = number
+            if current:
+                fields["escadre.service.current"] = number == current
+            yield Record(hives.locator(key), fields, hives.state(key, *cells))
+
+
+def _control_sets(hive: Hive) -> Iterator[tuple[int, Key]]:
+    root = hive.root
+    for key in root.subkeys() if root else ():
+        found = re.fullmatch(r"(?i)ControlSet(\d{1,3})", key.name)
+        services = key.subkey("Services") if found else None
+        if found and services is not None:
+            yield int(found[1]), services
+
+
+def _current(hive: Hive) -> int:
+    select = hive.find("Select")
+    value = select.value("Current") if select else None
+    return (value.number or 0) if value else 0
+
+
+def _service(key: Key, at: hives.Mount, host: Host) -> tuple[dict[str, Any], list[Value]]:
+    """Fields of one service, and the cells that they came from."""
+    fields = hives.key_fields(at, key) | {"service.name": key.name}
+    cells: list[Value] = []
+    parameters = key.subkey("Parameters")
+    hosted = parameters.value("ServiceDll") if parameters else None
+    for value in (*key.values(), *((hosted,) if hosted else ())):
+        name = value.name.lower()
+        if name in _TEXTS:
+            if text := value.text:
+                fields[_TEXTS[name]] = text
+        elif name == "imagepath":
+            fields |= hives.command_fields(value.text, host)
+        elif name in ("start", "type", "delayedautostart"):
+            fields |= _number(name, value)
+        else:
+            continue
+        cells.append(value)
+    fields["escadre.service.values"] = _lossless(at, key, [("ImagePath", key, key.value("ImagePath")), *_library(key, parameters)])
+    if not fields["escadre.service.values"]:
+        del fields["escadre.service.values"]
+    if dll := fields.get("escadre.service.dll"):
+        fields["dll.path"] = hives.command_fields(dll, host).get("process.executable", dll)
+    if "process.command_line" not in fields:
+        fields["message"] = f"Service {key.name} ({fields.get('escadre.service.start', 'no start type')}) has no image path"
+    return fields, cells
+
+
+def _library(key: Key, parameters: Key | None) -> Iterator[tuple[str, Key, Value | None]]:
+    """ServiceDll, from `Parameters` where it stands there, else from the key itself."""
+    for place in (parameters, key):
+        if place is not None and (value := place.value("ServiceDll")) is not None:
+            yield "ServiceDll", place, value
+            return
+
+
+def _lossless(at: hives.Mount, key: Key, values: Iterable[tuple[str, Key, Value | None]]) -> dict[str, str]:
+    """`<value>.data_type`, `.data_bytes` (base64) and, below the service's key, `.value_key` of the values that start something."""
+    out: dict[str, str] = {}
+    for name, place, value in values:
+        if value is not None:
+            out |= {f"{name}.data_type": value.type, f"{name}.data_bytes": b64encode(value.raw[: hives.LARGEST_VALUE]).decode("ascii")}
+            if place is not key:
+                out[f"{name}.value_key"] = hives.registry_path(at, place)
+    return out
+
+
+def _number(name: str, value: Value) -> dict[str, Any]:
+    number = value.number
+    if number is None:
+        return {}
+    if name == "start":
+        return {"escadre.service.start": _STARTS.get(number, str(number))}
+    if name == "type":
+        return {"escadre.service.type": [word for bit, word in _TYPES.items() if number & bit] or [str(number)]}
+    return {"escadre.service.delayed": number != 0}
+
+
+def expected(evidence: Evidence) -> int | None:
+    """Subkeys that the Services keys say they have."""
+    return hives.promised(evidence, lambda hive: sum(services.subkey_count for _, services in _control_sets(hive)))

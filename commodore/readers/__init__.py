@@ -1,0 +1,1 @@
+"""Readers of formats, shared by artefacts: hives, text lines, times, event logs, command lines."""

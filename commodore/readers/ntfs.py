@@ -1,0 +1,227 @@
+"""Entries of an NTFS master file table, from bytes: header, fixups, names, times, streams.
+
+Times stay 100 ns ticks since 1601 UTC. Everything is bounded by the entry; what is wrong makes `damaged` true, and the rest is read.
+Sources: NTFS documentation of the Linux-NTFS project (R. Russon, Y. Fledel), "FILE record", "Attributes"; [MS-FSCC] 2.6 for the flags.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from struct import Struct
+from typing import NamedTuple
+
+IN_USE, DIRECTORY = 1, 2
+ROOT = 5
+"""entry of the volume's root directory"""
+DOS = 2
+"""name space of a short name that stands beside a long one"""
+
+_HEADER = Struct("<4sHHQHHHHIIQ")  # signature, fixup offset, count, LSN, sequence, links, attributes, flags, used, allocated, base
+_FIXUP = Struct("<HH")  # offset, count
+_ATTRIBUTE = Struct("<IIBBHHHIH")  # type, length, non-resident, name length, name offset, flags, id, size and offset of content
+_ZERO = bytes(8)
+_NAME = Struct("<QQQQQQQIIBB")  # parent, four times, allocated, real size, flags, reparse, length, name space
+_TIMES = Struct("<QQQQ")  # created, modified, changed, accessed
+_REFERENCE = (1 << 48) - 1
+_FLAGS = {
+    0x1: "readonly",
+    0x2: "hidden",
+    0x4: "system",
+    0x20: "archive",
+    0x40: "device",
+    0x100: "temporary",
+    0x200: "sparse",
+    0x400: "reparse",
+    0x800: "compressed",
+    0x1000: "offline",
+    0x2000: "not-indexed",
+    0x4000: "encrypted",
+    0x8000: "integrity",
+    0x40000: "no-scrub",
+    0x80000: "pinned",
+    0x100000: "unpinned",
+}
+
+
+class Name(NamedTuple):
+    """One $FILE_NAME: the directory's entry and sequence number, times in ticks."""
+
+    parent: int
+    parent_sequence: int
+    name: str
+    space: int
+    created: int
+    modified: int
+    changed: int
+    accessed: int
+
+
+class Entry(NamedTuple):
+    """One entry. `names` has a short name only where there is no long one.
+
+    times   $STANDARD_INFORMATION: created, modified, changed, accessed; () if it has none
+    size    bytes of the unnamed stream, -1 unknown
+    """
+
+    sequence: int
+    links: int
+    flags: int
+    base: int
+    names: tuple[Name, ...]
+    times: tuple[int, ...]
+    attributes: int
+    size: int
+    resident: bool
+    streams: tuple[str, ...]
+    damaged: bool
+
+
+@lru_cache(maxsize=4096)
+def flag_names(flags: int) -> tuple[str, ...]:
+    """`hidden`, `system` and the like for file attribute flags."""
+    return tuple(name for bit, name in _FLAGS.items() if flags & bit)
+
+
+def entry_size(head: bytes) -> int:
+    """Bytes per entry, from the first entry; 1024 where it says nothing that can be true."""
+    allocated = int.from_bytes(head[28:32], "little") if head[:4] in (b"FILE", b"BAAD") else 0
+    return allocated if allocated in (512, 1024, 2048, 4096) else 1024
+
+
+def fixed(raw: bytes, used: int) -> tuple[bytes, bool]:
+    """An entry with the last two bytes of its sectors put back, and whether all of them were as they should be.
+
+    The sectors behind the `used` bytes are checked, but only put right where somebody reads them.
+    """
+    offset, count = _FIXUP.unpack_from(raw, 4)
+    if offset + 2 * count > len(raw) or count < 2:
+        return raw, False
+    mark = raw[offset : offset + 2]
+    if count == 3 and len(raw) == 1024 and raw[510:512] == mark == raw[1022:1024]:  # as nearly all are
+        return raw if used <= 510 else raw[:510] + raw[offset + 2 : offset + 4] + raw[512:1022] + raw[offset + 4 : offset + 6], True
+    ends = range(512, min(512 * count, len(raw) + 1), 512)
+    sound = True
+    for end in ends:
+        if raw[end - 2 : end] != mark:
+            sound = False
+    if used <= 510 and sound:
+        return raw, True
+    entry = bytearray(raw)
+    for i, end in enumerate(ends, 1):
+        if raw[end - 2 : end] == mark:
+            entry[end - 2 : end] = raw[offset + 2 * i : offset + 2 * i + 2]
+    return bytes(entry), sound
+
+
+def read(raw: bytes) -> Entry:
+    """The entry in `raw`, whose signature is FILE or BAAD."""
+    signature, _, _, _, sequence, links, position, flags, used, _, base = _HEADER.unpack_from(raw)
+    limit = used if 56 <= used <= len(raw) else len(raw)
+    data, sound = fixed(raw, limit)
+    damaged = not sound or signature != b"FILE"
+    names: list[Name] = []
+    streams: list[str] = []
+    times: tuple[int, ...] = ()
+    attributes, size, resident, short = 0, -1, False, 0
+    unpack = _ATTRIBUTE.unpack_from
+    while position + 24 <= limit:
+        kind, length, far, name_length, name_offset, _, _, content_size, content = unpack(data, position)
+        if kind == 0xFFFFFFFF:
+            break
+        end = position + length
+        if length < 24 or end > limit:
+            damaged = True
+            break
+        if kind == 0x30 and not far:
+            content += position
+            if content + 66 > end:
+                damaged = True
+            elif data[content + 65] == DOS:
+                short = content
+            else:
+                names.append(_name(data, content, end))
+        elif kind == 0x10 and not far:
+            content += position
+            if content + 36 <= end:
+                times = _TIMES.unpack_from(data, content)
+                attributes = int.from_bytes(data[content + 32 : content + 36], "little")
+            else:
+                damaged = True
+        elif kind == 0x80:
+            first = True
+            if far:
+                content_size = int.from_bytes(data[position + 48 : position + 56], "little") if length >= 64 else -1
+                first = data[position + 16 : position + 24] == _ZERO  # a later piece of a scattered stream repeats no size
+            if first and name_length:
+                start = position + name_offset
+                streams.append(data[start : min(start + 2 * name_length, end)].decode("utf-16-le", "backslashreplace"))
+            elif first:
+                size, resident = content_size, not far
+        position = end
+    if short and not names:  # a short name counts only where no long one stands beside it
+        names.append(_name(data, short, limit))
+    return Entry(sequence, links, flags, base & _REFERENCE, tuple(names), times, attributes, size, resident, tuple(streams), damaged)
+
+
+def _name(data: bytes, content: int, end: int) -> Name:
+    parent, created, modified, changed, accessed, _, _, _, _, length, space = _NAME.unpack_from(data, content)
+    start = content + 66
+    stop = start + 2 * length
+    text = data[start : stop if stop < end else end].decode("utf-16-le", "backslashreplace")
+    return Name(parent & _REFERENCE, parent >> 48, text, space, created, modified, changed, accessed)
+
+
+class Folders:
+    """The directories of one table, to build paths from: entry → sequence, in use, name and parent."""
+
+    def __init__(self, volume: str) -> None:
+        """`volume` begins every path: `C:`."""
+        self._volume = volume
+        self._known: dict[int, tuple[int, bool, str, int, int]] = {}
+        self._paths: dict[int, tuple[str, bool]] = {}
+        self._asked: dict[tuple[int, int], tuple[str, bool]] = {}
+
+    def add(self, number: int, entry: Entry, names: tuple[Name, ...]) -> None:
+        """Remember a directory."""
+        if names:
+            name = long_names(names)[0]
+            self._known[number] = (entry.sequence, bool(entry.flags & IN_USE), name.name, name.parent, name.parent_sequence)
+
+    def folder(self, number: int, sequence: int) -> tuple[str, bool]:
+        r"""(`C:\dir`, True) for a directory by entry and sequence number, or (`?\dir`, False) where one on the way is gone."""
+        known = self._asked.get((number, sequence))
+        if known is None:
+            known = self._asked[number, sequence] = self._folder(number, sequence)
+        return known
+
+    def _folder(self, number: int, sequence: int) -> tuple[str, bool]:
+        chain: list[tuple[int, str]] = []
+        seen: set[int] = set()
+        path, whole = "?", False
+        while number not in seen:
+            if number == ROOT:
+                path, whole = self._volume, True
+                break
+            known = self._known.get(number)
+            # a deleted directory counts one up when it is freed, so that its children still name the number before
+            if known is None or sequence not in (known[0], known[0] - (not known[1])):
+                break
+            if number in self._paths:
+                path, whole = self._paths[number]
+                break
+            seen.add(number)
+            chain.append((number, known[2]))
+            number, sequence = known[3], known[4]
+        for step, name in reversed(chain):
+            path = f"{path}\\{name}"
+            if len(path) > 33_000:  # longer than any path that Windows can open: names that a forger chained
+                path, whole = "?", False
+            self._paths[step] = path, whole
+        return path, whole
+
+
+def long_names(names: tuple[Name, ...]) -> list[Name]:
+    """The names without the short ones that stand beside a long one."""
+    if len(names) == 1:
+        return list(names)
+    return [name for name in names if name.space != DOS] or list(names)

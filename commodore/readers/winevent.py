@@ -1,0 +1,232 @@
+"""From one Windows event, as the event log reader gives it, to fields: header, times, data, and what its provider means by it.
+
+`event` is the reader's JSON with attributes apart (`{"Event": {"System": …, "EventData": …}}`). Most of the header is the same for all
+events of a kind, so it is made once per kind and copied. Sources: [MS-EVEN6] section 2.2; Microsoft, Event Schema (System, EventData,
+UserData); winmeta.xml (levels, audit bits of the keywords mask).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from commodore.schema.winlog import Meaning, meanings
+
+LEVELS = {0: "information", 1: "critical", 2: "error", 3: "warning", 4: "information", 5: "verbose"}
+_FAILURE, _SUCCESS = "0x8010", "0x8020"
+"""audit bits at the top of the keywords mask"""
+_NEVER = "1601-01-01T00:00:00"
+_KINDS = 2048
+_SHOWN, _WORDS = 4, 80
+"""values and characters of each that the generic sentence shows"""
+_KNOWN = frozenset({"System", "EventData", "UserData", "EventData_attributes", "UserData_attributes", "RenderingInfo"})
+_DEEPEST = 16
+
+
+class _Kind(NamedTuple):
+    """What all events with the same header values share."""
+
+    fields: dict[str, Any]
+    meaning: Meaning | None
+    sentence: str
+
+
+def normalise(event: dict[str, Any], record_id: int, written: str) -> dict[str, Any]:
+    """The fields of one event. `written`: the time in the record's header, as the reader gives it."""
+    body = event.get("Event") or {}
+    system = body.get("System") or {}
+    provider = system.get("Provider_attributes") or {}
+    get = system.get
+    header = (
+        provider.get("Name") or provider.get("EventSourceName"),
+        provider.get("Guid"),
+        get("EventID"),
+        get("Channel"),
+        get("Computer"),
+        get("Keywords"),
+        get("Version"),
+        get("Level"),
+        get("Task"),
+        get("Opcode"),
+    )
+    try:
+        kind = _kind(*header)
+    except TypeError:  # an element with elements inside, which no provider writes
+        kind = _kind(*(str(v) if isinstance(v, (dict, list)) else v for v in map(_plain, header)))
+    fields = kind.fields.copy()
+    fields["winlog.record_id"] = str(record_id)
+    _times(fields, system, written)
+    _attributes(fields, system)
+    values = _event_data(body)
+    if values:
+        fields["winlog.event_data"] = values
+    if len(body) != 2 or "EventData" not in body:
+        user = _user_data(body)
+        if user:
+            fields["winlog.user_data"] = user
+            values = values or user
+    if kind.meaning is not None:
+        kind.meaning.apply(fields, values)
+    else:
+        fields["message"] = _generic(kind.sentence, values)
+    return fields
+
+
+@lru_cache(maxsize=_KINDS, typed=True)
+def _kind(name: Any, guid: Any, event: Any, channel: Any, computer: Any, keywords: Any, *numbers: Any) -> _Kind:
+    provider, code, place = _text(name), _text(event) if event is not None else "None", _text(channel)
+    fields: dict[str, Any] = {"event.code": code}
+    if provider:
+        fields["winlog.provider_name"] = fields["event.provider"] = provider
+    if guid is not None:
+        fields["winlog.provider_guid"] = _text(guid)
+    words = {"winlog.channel": place, "winlog.computer_name": _text(computer), "winlog.keywords": _text(keywords)}
+    fields |= {target: word for target, word in words.items() if word}
+    counts = zip(("winlog.version", "winlog.level", "winlog.task", "winlog.opcode"), map(_number, numbers), strict=True)
+    fields |= {target: count for target, count in counts if count is not None}
+    if "winlog.level" in fields:
+        fields["log.level"] = LEVELS.get(fields["winlog.level"], "information")
+    mask = fields.get("winlog.keywords", "")
+    if mask.startswith(_SUCCESS):
+        fields["event.outcome"] = "success"
+    elif mask.startswith(_FAILURE):
+        fields["event.outcome"] = "failure"
+    meaning = meanings().get((provider.lower(), code))
+    if meaning is not None:
+        fields |= meaning.constant
+    return _Kind(fields, meaning, f"Event {code} of {provider or '?'} in {place or '?'}")
+
+
+def _generic(sentence: str, values: dict[str, str]) -> str:
+    """The sentence of an event of which the tables know nothing: its first values."""
+    told = []
+    for key, value in values.items():
+        if value:
+            told.append(f"{key}={value[:_WORDS]}")
+            if len(told) == _SHOWN:
+                break
+    return f"{sentence}: {', '.join(told)}" if told else sentence
+
+
+def _times(fields: dict[str, Any], system: dict[str, Any], written: str) -> None:
+    said = (system.get("TimeCreated_attributes") or {}).get("SystemTime")
+    header = _padded(written)
+    if not said or said.__class__ is not str or said.startswith(_NEVER):
+        fields["@timestamp"] = None if header.startswith(_NEVER) else header
+        return
+    if said[:26] == header[:26]:
+        fields["@timestamp"] = header
+        return
+    said = _padded(said)
+    if said[:26] == header[:26]:
+        fields["@timestamp"] = header
+        return
+    fields["@timestamp"] = said
+    if not header.startswith(_NEVER):
+        fields["event.created"] = header
+
+
+def _padded(time: str) -> str:
+    """`2015-06-23T06:00:47.75Z UTC` with seven digits, 100 ns."""
+    base = time[:27].partition("Z")[0]
+    return f"{base:0<27}Z" if len(base) > 19 else f"{base}.0000000Z"
+
+
+def _attributes(fields: dict[str, Any], system: dict[str, Any]) -> None:
+    execution = system.get("Execution_attributes")
+    if execution:
+        pid, thread = execution.get("ProcessID"), execution.get("ThreadID")
+        if pid.__class__ is int or (pid := _number(pid)) is not None:
+            fields["winlog.process.pid"] = pid
+        if thread.__class__ is int or (thread := _number(thread)) is not None:
+            fields["winlog.process.thread.id"] = thread
+    correlation = system.get("Correlation_attributes")
+    if correlation and correlation.get("ActivityID"):
+        fields["winlog.activity_id"] = _text(correlation["ActivityID"])
+    security = system.get("Security_attributes")
+    if security and security.get("UserID"):
+        fields["winlog.user.identifier"] = _text(security["UserID"])
+
+
+def _event_data(body: dict[str, Any]) -> dict[str, str]:
+    raw = body.get("EventData")
+    if not raw:
+        return {}
+    if raw.__class__ is not dict:
+        return {"param1": _text(raw)}
+    out: dict[str, str] = {}
+    for key, value in raw.items():
+        if key[:4] == "Data" or value.__class__ is dict or value.__class__ is list:
+            _unnamed(out, key, value)
+        elif value.__class__ is str and (len(value) != 36 or value[8] != "-"):
+            out[key] = value
+        else:
+            out[key] = _text(value)
+    return out
+
+
+def _unnamed(out: dict[str, str], key: str, value: Any) -> None:
+    """Data without names become param1, param2, …; nested elements get dotted names."""
+    if isinstance(value, dict) and "#text" in value:
+        value = value["#text"]
+    if key == "Data" or key.startswith("Data_"):
+        for item in value if isinstance(value, list) else [value]:
+            out[f"param{sum(k.startswith('param') for k in out) + 1}"] = _text(item)
+    else:
+        _flatten(out, key, value)
+
+
+def _user_data(body: dict[str, Any]) -> dict[str, str]:
+    """UserData below its one element, flat; elements other than the known ones (rendering, bookmarks) keep their name."""
+    out: dict[str, str] = {}
+    inside = body.get("UserData") or {}
+    for key, value in inside.items() if isinstance(inside, dict) else (("text", inside),):
+        _flatten(out, "", value) if isinstance(value, dict) and not key.endswith("_attributes") else _flatten(out, key, value)
+    if len(body) > 2 or ("EventData" not in body and "UserData" not in body):
+        for key, value in body.items():
+            if key not in _KNOWN:
+                _flatten(out, key, value)
+    return out
+
+
+def _flatten(out: dict[str, str], path: str, value: Any, depth: int = 0) -> None:
+    if value.__class__ is dict and depth < _DEEPEST:
+        for key, inner in value.items():
+            if key == "xmlns" or key == "#attributes" or key[:6] == "xmlns:":
+                continue
+            name = key.removesuffix("_attributes") if inner.__class__ is dict else key
+            below = path if name == "#text" else f"{path}.{name}" if path else name
+            if inner.__class__ is str and (len(inner) != 36 or inner[8] != "-"):
+                out[below or "text"] = inner
+            else:
+                _flatten(out, below, inner, depth + 1)
+    elif value.__class__ is list and depth < _DEEPEST:
+        for i, inner in enumerate(value):
+            _flatten(out, f"{path}.{i}" if i else path, inner, depth + 1)
+    else:
+        out[path or "text"] = _text(value)
+
+
+def _text(value: Any) -> str:
+    """A value as Windows shows it: GUIDs in braces, booleans in lower case."""
+    if value.__class__ is str:
+        bare = len(value) == 36 and value[8] == value[13] == value[18] == value[23] == "-"
+        return f"{{{value}}}" if bare else value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _plain(value: Any) -> Any:
+    return value.get("#text") if isinstance(value, dict) else value
+
+
+def _number(value: Any) -> int | None:
+    if isinstance(value, int):
+        return int(value)
+    try:
+        return int(str(_plain(value)), 0)
+    except ValueError:
+        return None

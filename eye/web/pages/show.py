@@ -1,0 +1,87 @@
+"""Evidence as markup: always text, control and direction characters as visible labels, long values cut with a word, hits marked."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from eye.query.lucene import ANY, ONE, Clauses, Node, Phrase, Word
+
+LONGEST = 4096
+_NAMES = {0: "NUL", 7: "BEL", 8: "BS", 9: "TAB", 10: "LF", 13: "CR", 27: "ESC", 127: "DEL", 0x200B: "ZWSP", 0xFEFF: "BOM"}
+
+
+def hidden(c: str) -> bool:
+    """Whether a character acts or hides instead of showing: control, format, direction, surrogate, private, line separators, odd blanks."""
+    return (c != " " and not c.isprintable()) or unicodedata.category(c) in ("Cf", "Cs", "Co") or c in "\u115f\u1160\u3164\uffa0\u2800"
+
+
+def label(c: str) -> Markup:
+    """`ESC` or `U+202E`, as a label."""
+    return Markup('<span class="ctl">{}</span>').format(_NAMES.get(ord(c), f"U+{ord(c):04X}"))
+
+
+def plain(value: Any, longest: int = 300) -> str:
+    """Evidence for an attribute (title, aria-label): hidden characters as `<U+202E>`."""
+    text = str(value)[:longest]
+    return "".join(f"<{_NAMES.get(ord(c), f'U+{ord(c):04X}')}>" if hidden(c) else c for c in text)
+
+
+def evidence(value: Any, marks: re.Pattern[str] | None = None, longest: int = LONGEST) -> Markup:
+    """One value as markup."""
+    text = value if isinstance(value, str) else "–" if value is None else str(value)
+    cut = text[:longest]
+    pieces: list[Markup] = []
+    at = 0
+    for found in marks.finditer(cut) if marks else ():
+        if found.end() > found.start():
+            pieces += [_visible(cut[at : found.start()]), Markup("<mark>{}</mark>").format(_visible(found.group()))]
+            at = found.end()
+    pieces.append(_visible(cut[at:]))
+    if len(text) > longest:
+        pieces.append(Markup(' <span class="aside">{} of {} characters shown</span>').format(f"{longest:,}", f"{len(text):,}"))
+    shown = Markup("").join(pieces)
+    right = not cut.isascii() and any(unicodedata.bidirectional(c) in ("R", "AL") for c in cut)
+    return Markup("<bdi>{}</bdi>").format(shown) if right else shown  # or it would turn round what stands beside it
+
+
+def whole(value: Any, marks: re.Pattern[str] | None = None, longest: int = LONGEST) -> Markup:
+    """A value that stands alone, so that nothing would be seen of one without characters, or with blanks only."""
+    if isinstance(value, str) and not value.strip(" "):
+        return Markup('<span class="ctl">{}</span>').format(f"{len(value):,} × blank" if value else "empty")
+    return evidence(value, marks, longest)
+
+
+def _visible(text: str) -> Markup:
+    if text.isascii() and text.isprintable():
+        return escape(text)
+    result, run = Markup(""), ""
+    for c in text:
+        if hidden(c):
+            result += escape(run) + label(c)
+            run = ""
+        else:
+            run += c
+    return result + escape(run)
+
+
+def marks(nodes: Iterable[Node]) -> re.Pattern[str] | None:
+    """A pattern of the words that queries look for (not the prohibited ones), to mark them in texts."""
+    found = sorted({w for node in nodes for w in _wanted(node) if len(w) > 1}, key=len, reverse=True)[:50]
+    return re.compile("|".join(_loose(w) for w in found), re.IGNORECASE) if found else None
+
+
+def _loose(word: str) -> str:
+    return r"[^\s]*?".join(re.escape(p) for p in word.split("\0") if p)
+
+
+def _wanted(node: Node) -> list[str]:
+    if isinstance(node, Clauses):
+        return [w for below in (*node.must, *node.should) for w in _wanted(below)]
+    if isinstance(node, Word):
+        return ["".join("\0" if p in (ANY, ONE) else p for p in node.parts).strip("\0")]
+    return [node.text] if isinstance(node, Phrase) else []

@@ -1,0 +1,72 @@
+"""Is this the host that the plan was made for? Machine id and host name tell, as they stand in the tree; the root's inode tells a copy."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+
+from hunter.host.state import UnsafeError
+from hunter.host.tree import Tree
+from scout.console import Complaint, escape
+
+
+def facts(tree: Tree) -> dict[str, str]:
+    """`name`, `machine_id`, `machine_id_sha256`, `root_ino` of a tree, as far as it has them. Sources: machine-id(5), hostname(5)."""
+    found = {"root_ino": str(tree.root_ino)}
+    raw = _read(tree, "/etc/machine-id")
+    if raw.strip():
+        found |= {"machine_id": raw.decode(errors="replace").strip(), "machine_id_sha256": hashlib.sha256(raw).hexdigest()}
+    lines = [line.strip() for line in _read(tree, "/etc/hostname").decode(errors="replace").splitlines()]
+    name = next((line for line in lines if line and not line.startswith("#")), "")
+    if tree.live:
+        name = os.uname().nodename
+    return found | ({"name": name} if name else {})
+
+
+def _read(tree: Tree, path: str) -> bytes:
+    with suppress(FileNotFoundError, NotADirectoryError, UnsafeError, PermissionError):
+        return tree.read(path)
+    return b""
+
+
+def is_copy(host: Mapping[str, str], tree: Tree) -> bool:
+    """True where the tree is another one than the plan's host: a copy or image of it, whose file ids mean nothing."""
+    return host.get("root_ino", "") != str(tree.root_ino)
+
+
+def require(host: Mapping[str, str], tree: Tree) -> bool:
+    """True for a copy. Complaint (code 3) for another host, or where nothing tells which host it is."""
+    now = facts(tree)
+    compared = [name for name in ("machine_id", "machine_id_sha256") if host.get(name)]
+    for name in compared:
+        if host[name] != now.get(name, ""):
+            raise _other(host, "its machine id is another one" if name in now else "it has no machine id")
+    wanted = host.get("name", "")
+    if wanted and host.get("name_inferred") != "yes":
+        if not _same_name(wanted, now.get("name", "")):
+            raise _other(host, f"its name is {now.get('name') or 'not known'}")
+        compared.append("name")
+    if not compared and wanted and os.path.basename(tree.native).lower() == wanted.lower():  # noqa: PTH119
+        compared.append("directory")
+    if not compared:
+        raise Complaint(
+            "Nothing tells whether this is the host of the plan: the collection knew neither its machine id nor its name.",
+            "Write `machine_id` under `host` in the plan, then hunter check --seal.",
+        )
+    copy = is_copy(host, tree)
+    if copy and tree.live and host.get("root_ino"):
+        raise _other(host, "its root is another file system")
+    return copy
+
+
+def _same_name(one: str, other: str) -> bool:
+    return one.lower() == other.lower() or one.lower().split(".")[0] == other.lower().split(".")[0]
+
+
+def _other(host: Mapping[str, str], reason: str) -> Complaint:
+    return Complaint(
+        f"This is not {escape(host.get('name', '?'))}, the host of the plan: {escape(reason)}. Nothing was changed.",
+        "Run it on that host, or name its mounted root with --root.",
+    )

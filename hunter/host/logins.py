@@ -1,0 +1,71 @@
+"""Who can log in to a tree, by password or by key, and who of them is an administrator.
+
+Sources: passwd(5), shadow(5), group(5), sudoers(5), sshd(8) (`~/.ssh/authorized_keys`).
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hunter.host.tree import View
+from scout.lines import lines
+
+_NO_LOGIN = ("/nologin", "/false", "/sync", "/halt", "/shutdown")
+_KEY_FILES = (".ssh/authorized_keys", ".ssh/authorized_keys2")
+_GROUPS = frozenset({"sudo", "wheel", "admin"})
+_GRANT = re.compile(r"\s*([^\s#@=]+)\s+[^\s=]+\s*=")
+"""`alice ALL=(ALL) ALL`, `%ops host = …`: who may do something as another user"""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account with a login shell."""
+
+    name: str
+    uid: str
+    gid: str
+    home: str
+
+
+def accounts(view: View) -> list[Account]:
+    """Accounts with a login shell."""
+    rows = [line.split(":") for line in lines(_text(view, "/etc/passwd"))]
+    return [Account(r[0], r[2], r[3], r[5]) for r in rows if len(r) >= 7 and not r[6].strip().endswith(_NO_LOGIN)]
+
+
+def administrators(view: View, of: Sequence[Account]) -> list[Account]:
+    """Those who are root, or may become it by sudo. Where the tree does not say who may: all of them."""
+    groups = [line.split(":") for line in lines(_text(view, "/etc/group"))]
+    extra = [f"/etc/sudoers.d/{name}" for name, kind in view.names("/etc/sudoers.d") if kind == "file"]
+    rules = [line for path in ("/etc/sudoers", *extra) for line in lines(_text(view, path))]
+    if not groups and not rules:
+        return list(of)
+    granted = {found[1] for line in rules if (found := _GRANT.match(line))}
+    wanted = _GROUPS | {name[1:] for name in granted if name.startswith("%")}
+    strong = [row for row in groups if len(row) > 3 and row[0] in wanted]
+    names = {name.strip() for row in strong for name in row[3].split(",")} | granted
+    ids = {row[2] for row in strong}
+    return [a for a in of if a.uid == "0" or a.name in names or a.gid in ids]
+
+
+def has_password(view: View, who: Sequence[Account]) -> bool:
+    """True where one of these accounts has a usable password."""
+    names = {a.name for a in who}
+    rows = [line.split(":") for line in lines(_text(view, "/etc/shadow"))]
+    return any(len(r) > 1 and r[0] in names and len(r[1]) > 3 and r[1][0] not in "!*" for r in rows)
+
+
+def key_files(who: Sequence[Account]) -> list[str]:
+    """Where sshd looks for their keys, unless it is told otherwise."""
+    homes = {a.home.rstrip("/") for a in who if a.home.startswith("/")}
+    return [posixpath.join(home or "/", name) for home in sorted(homes) for name in _KEY_FILES]
+
+
+def _text(view: View, path: str) -> str:
+    try:
+        return view.read(path).decode(errors="replace")
+    except (FileNotFoundError, NotADirectoryError):
+        return ""

@@ -1,0 +1,299 @@
+"""A file system tree, live or mounted, looked at so that no link leads out: every component is opened by the handle of the one before it.
+
+Nothing here writes. `Tree.parent` gives the handle on which the writers act.
+"""
+
+from __future__ import annotations
+
+import array
+import base64
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol, Self
+
+from hunter.host.state import State, UnsafeError
+from scout.archive.facts import type_of
+
+FILE_LIMIT = 64 << 30
+"""bytes of a file that is hashed and backed up; a sparse giant would keep HUNTER reading for days"""
+TEXT_LIMIT = 64 << 20
+"""bytes of a file that lines are taken out of; a larger one is no configuration file"""
+
+_PATH = getattr(os, "O_PATH", 0)
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_DIRECTORY = getattr(os, "O_DIRECTORY", 0)
+_READ = os.O_RDONLY | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0)
+_NOATIME = getattr(os, "O_NOATIME", 0)
+_GETFLAGS = 0x80086601  # FS_IOC_GETFLAGS, linux/fs.h
+_FLAGS = ((0x10, "immutable"), (0x20, "append"))
+
+
+class View(Protocol):
+    """What mechanisms read: a tree, or what a fresh archive holds of one."""
+
+    live: bool
+
+    def state(self, path: str) -> State | None:
+        """The object, None where there is none. UnsafeError where a link or a missing right is in the way."""
+
+    def read(self, path: str) -> bytes:
+        """The bytes of a regular file of at most `TEXT_LIMIT`. UnsafeError, FileNotFoundError."""
+
+    def names(self, directory: str) -> list[tuple[str, str]]:
+        """(name, type) of the entries, sorted; [] where there is no such directory."""
+
+
+def parts(path: str) -> list[str]:
+    """Components of an absolute path. ValueError for `..`, `.`, empty components, NUL and relative paths."""
+    if not path.startswith("/"):
+        raise ValueError("not an absolute path")
+    found = path[1:].split("/")
+    if any(p in ("", ".", "..") for p in found) or "\0" in path:
+        raise ValueError("empty, `.` or `..` component in the path")
+    return found
+
+
+class Tree:
+    """The live root (`root=None`, or `/` itself) or a mounted one. Use as a context manager."""
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.live = root is None or root.samefile("/")
+        self.fd = os.open(root or "/", os.O_RDONLY | _DIRECTORY | getattr(os, "O_CLOEXEC", 0))
+        self.root_ino = os.fstat(self.fd).st_ino
+        self.native = os.path.realpath(root or "/")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.fd)
+
+    @contextmanager
+    def parent(self, path: str) -> Iterator[tuple[int, str]]:
+        """(handle of the directory that holds `path`, last component). FileNotFoundError, UnsafeError where a component is a link."""
+        *folders, name = parts(path)
+        fd = os.dup(self.fd)
+        try:
+            for i, folder in enumerate(folders):
+                fd = _step(fd, folder, "/" + "/".join(folders[: i + 1]))
+            yield fd, name
+        finally:
+            os.close(fd)
+
+    @contextmanager
+    def directory(self, path: str) -> Iterator[int]:
+        """A readable handle of a directory of the tree, `/` included."""
+        if path == "/":
+            yield self.fd
+            return
+        with self.parent(path) as (parent, name):
+            fd = os.open(name, _READ | _DIRECTORY, dir_fd=parent)
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
+    def state(self, path: str) -> State | None:
+        try:
+            with self.parent(path) as (fd, name):
+                found = state_at(fd, name)
+                if found is None:
+                    return None
+                mounts = self.mounts(path, os.lstat(name, dir_fd=fd).st_dev)
+                return _placed(found, os.fstat(fd).st_ino, self.root_ino, mounts)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except PermissionError as e:
+            raise UnsafeError(f"no right to look at it: {e.strerror}") from e
+
+    def read(self, path: str) -> bytes:
+        with self.parent(path) as (parent, name), os.fdopen(open_read(parent, name), "rb") as stream:
+            status = os.fstat(stream.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise UnsafeError(f"it is a {type_of(status.st_mode)}")
+            if status.st_size > TEXT_LIMIT:
+                raise UnsafeError(f"it is larger than {TEXT_LIMIT >> 20} MiB")
+            return stream.read(TEXT_LIMIT + 1)
+
+    def names(self, directory: str) -> list[tuple[str, str]]:
+        try:
+            with self.directory(directory) as fd, os.scandir(fd) as entries:
+                return sorted((e.name, type_of(e.stat(follow_symlinks=False).st_mode)) for e in entries)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as e:
+            if e.errno == errno.ELOOP:
+                return []
+            raise UnsafeError(f"{directory}: {e.strerror}") from e
+
+    def mounts(self, path: str, device: int) -> tuple[str, ...]:
+        """Mount points at or above `path` and below the root, but for whole file systems (of `device` itself, or subvolumes of btrfs)."""
+        prefix = "" if self.native == "/" else self.native
+        full = os.fsencode(prefix + path)
+        found = []
+        for point, inner, dev, kind in _mountinfo():
+            within = point != b"/" and point.startswith(os.fsencode(prefix) + b"/") and (full + b"/").startswith(point + b"/")
+            if within and (point == full or not ((inner == b"/" and dev == device) or _subvolume(point, kind))):
+                found.append(os.fsdecode(point[len(os.fsencode(prefix)) :]))
+        return tuple(found)
+
+    def read_only(self, path: str) -> bool:
+        """True where the file system that holds `path` takes no writes."""
+        with self.parent(path) as (fd, _):
+            return bool(os.fstatvfs(fd).f_flag & os.ST_RDONLY)
+
+
+def _step(fd: int, folder: str, path: str) -> int:
+    following = os.open(folder, _PATH | _NOFOLLOW | getattr(os, "O_CLOEXEC", 0), dir_fd=fd)
+    mode = os.fstat(following).st_mode
+    if stat.S_ISDIR(mode):
+        os.close(fd)
+        return following
+    os.close(following)
+    if stat.S_ISLNK(mode):
+        raise UnsafeError(f"{path} is a link: name the real path")
+    raise NotADirectoryError(path)
+
+
+def open_read(parent: int, name: str) -> int:
+    """A readable handle that follows no link and, where the system lets, leaves the access time alone."""
+    try:
+        return os.open(name, _READ | _NOATIME, dir_fd=parent)
+    except PermissionError:
+        return os.open(name, _READ, dir_fd=parent)
+    except OSError as e:
+        if e.errno == errno.ELOOP:
+            raise UnsafeError("it is a link") from e
+        raise
+
+
+def state_at(parent: int, name: str) -> State | None:
+    """State of one directory entry; None where there is none. Regular files are read whole for their hash."""
+    try:
+        status = os.lstat(name, dir_fd=parent)
+    except FileNotFoundError:
+        return None
+    kind = type_of(status.st_mode)
+    if kind == "file":
+        return _file_state(parent, name, status)
+    link = os.readlink(name, dir_fd=parent) if kind == "link" else ""
+    xattrs = xattrs_of(f"/proc/self/fd/{parent}/{name}") if kind in ("directory", "link") else ()
+    return _made(kind, status, link=link, xattrs=xattrs)
+
+
+def _file_state(parent: int, name: str, seen: os.stat_result) -> State:
+    fd = open_read(parent, name)
+    with os.fdopen(fd, "rb", buffering=0) as stream:
+        status = os.fstat(fd)
+        if (status.st_ino, status.st_dev) != (seen.st_ino, seen.st_dev):
+            raise UnsafeError("it was replaced while it was looked at")
+        if status.st_size > FILE_LIMIT:
+            raise UnsafeError(f"it is larger than {FILE_LIMIT >> 30} GiB: too large to be backed up")
+        digest, size = hashlib.sha256(), 0
+        while block := stream.read(1 << 20):
+            digest.update(block)
+            size += len(block)
+        after = os.fstat(fd)
+        if (after.st_mtime_ns, after.st_size) != (status.st_mtime_ns, status.st_size):
+            raise UnsafeError("it changed while it was read")
+        return _made("file", status, sha256=digest.hexdigest(), size=size, xattrs=xattrs_of(fd), flags=_flags(fd))
+
+
+def _made(
+    kind: str,
+    status: os.stat_result,
+    *,
+    sha256: str = "",
+    size: int = 0,
+    link: str = "",
+    xattrs: tuple[tuple[str, str], ...] = (),
+    flags: str = "",
+) -> State:
+    return State(
+        kind,
+        f"{stat.S_IMODE(status.st_mode):04o}",
+        status.st_uid,
+        status.st_gid,
+        status.st_nlink,
+        status.st_mtime_ns,
+        sha256=sha256,
+        size=size,
+        link=link,
+        xattrs=xattrs,
+        flags=flags,
+        dev=status.st_dev,
+    )
+
+
+def _placed(state: State, parent_ino: int, root_ino: int, mounts: tuple[str, ...]) -> State:
+    return replace(state, parent_ino=parent_ino, root_ino=root_ino, mounts=mounts)
+
+
+def xattrs_of(where: int | str) -> tuple[tuple[str, str], ...]:
+    """Extended attributes, POSIX ACLs among them, as (name, base64), sorted; () where the file system has none.
+
+    `where` is a handle, or a path whose last component is not followed.
+    """
+    try:
+        names = os.listxattr(where, follow_symlinks=isinstance(where, int))
+    except OSError as e:
+        if e.errno in (errno.ENOTSUP, errno.ENOSYS):
+            return ()
+        raise UnsafeError(f"its extended attributes cannot be read: {e.strerror}") from e
+    found = []
+    for name in names:
+        with suppress(FileNotFoundError):
+            found.append((name, base64.b64encode(os.getxattr(where, name, follow_symlinks=isinstance(where, int))).decode()))
+    return tuple(sorted(found))
+
+
+def _flags(fd: int) -> str:
+    import fcntl
+
+    value = array.array("L", [0])
+    try:
+        fcntl.ioctl(fd, _GETFLAGS, value, True)
+    except OSError:  # a file system without such flags
+        return ""
+    return ", ".join(name for bit, name in _FLAGS if value[0] & bit)
+
+
+def folder_flags(path_handle: int) -> str:
+    """`immutable`, `append` or both, of a folder of which a path handle is held: nothing in it can be replaced or removed."""
+    fd = os.open(".", _READ | _DIRECTORY, dir_fd=path_handle)
+    try:
+        return _flags(fd)
+    finally:
+        os.close(fd)
+
+
+def _subvolume(point: bytes, kind: bytes) -> bool:
+    """A subvolume of btrfs, whose top is inode 256: what several distributions mount at /home or /var; a bind mount of a folder is not one.
+
+    Its device number is its own, not that of the list of mounts. Source: btrfs-subvolume(8), INODE NUMBERS.
+    """
+    return kind == b"btrfs" and os.lstat(point).st_ino == 256
+
+
+def _mountinfo() -> Iterator[tuple[bytes, bytes, int, bytes]]:
+    """(mount point, root inside its file system, device, type) of every mount that this process sees. Source: proc(5), mountinfo."""
+    try:
+        text = Path("/proc/self/mountinfo").read_bytes()
+    except OSError as e:
+        raise UnsafeError("the list of mounts cannot be read (/proc)") from e
+    for line in text.splitlines():
+        fields = line.split()
+        major, _, minor = fields[2].partition(b":")
+        kind = fields[fields.index(b"-", 6) + 1]
+        yield _unescaped(fields[4]), _unescaped(fields[3]), os.makedev(int(major), int(minor)), kind
+
+
+def _unescaped(field: bytes) -> bytes:
+    pieces = field.split(b"\\")
+    return pieces[0] + b"".join(bytes([int(p[:3], 8)]) + p[3:] for p in pieces[1:])

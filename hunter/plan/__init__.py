@@ -1,0 +1,1 @@
+"""The removal plan: its types, how it is read, written, sealed and where it may lie."""

@@ -1,0 +1,224 @@
+"""The seal of a plan renewed in the text that a person wrote: only what must say something else is changed; comments and layout stay.
+
+Nodes of the YAML know where they stand. A value that differs is replaced in its place; where the shape of a state changes (a path more, a
+fact more) its lines are written anew, which is refused where a comment stands among them. The result is read again before it takes the
+place of the plan: it must be the renewed plan, and say the same as before in every other word.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from hunter.plan.model import Plan, load
+from hunter.plan.yaml_text import Node, YamlError, flow, read, scalar, write
+from hunter.run.vault import write_private
+from scout.console import Complaint
+
+
+class EditError(ValueError):
+    """The text cannot be changed without losing something; the message says what, and in which line."""
+
+
+class _Edit(NamedTuple):
+    begin: int
+    end: int
+    text: str
+
+
+def renew(path: Path, plan: Plan) -> None:
+    """Write `plan` into the text at `path`, whole or not at all. Complaint (code 3) where a comment would be lost, or no room is left."""
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        temporary.unlink(missing_ok=True)
+        before = path.read_bytes()
+        after = resealed(before, plan)
+        write_private(temporary, after)
+        written = _loaded(temporary)
+        if written.body() != plan.body() or _rest(before) != _rest(after) or _remarks(before) != _remarks(after):
+            raise EditError("its layout is not understood")
+        temporary.replace(path)
+    except (YamlError, yaml.YAMLError, EditError) as e:
+        raise Complaint(
+            f"{path} cannot be sealed without losing what was written into it: {e}. Nothing was sealed or changed.",
+            "Move comments above the action that they stand in, or take its `expect` out; then run hunter check --seal again.",
+        ) from e
+    except OSError as e:
+        what = f"{path} cannot be sealed: {e.strerror or e}. The plan is as it was; nothing on the host was changed."
+        raise Complaint(what, "Give it a place that can be written, with room for a second copy.") from e
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _loaded(path: Path) -> Plan:
+    try:
+        return load(path)
+    except Complaint as e:
+        raise EditError("its layout is not understood") from e
+
+
+def _rest(data: bytes) -> Node:
+    """All that a new seal must leave as it is."""
+    node = read(data)
+    if not isinstance(node, dict):
+        raise EditError("it is no mapping")
+    host, actions = node["host"], node["actions"]
+    kept = {name: value for name, value in node.items() if name not in ("seal", "host", "actions")}
+    kept["host"] = {name: value for name, value in host.items() if name != "root_ino"} if isinstance(host, dict) else host
+    return kept | {"actions": [{k: v for k, v in a.items() if k != "expect"} if isinstance(a, dict) else a for a in actions]}
+
+
+def _remarks(data: bytes) -> list[str]:
+    """Every comment, in order."""
+    _, text, top = _parsed(data)
+    return [remark for _, remark in _comments(text, top, 0, len(text))]
+
+
+def _parsed(data: bytes) -> tuple[str, str, Any]:
+    """(byte order mark or '', text, its nodes)"""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as e:
+        raise EditError("it is not UTF-8") from e
+    mark, text = ("\ufeff", text[1:]) if text.startswith("\ufeff") else ("", text)
+    return mark, text, yaml.compose(text, Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader))
+
+
+def resealed(data: bytes, plan: Plan) -> bytes:
+    """`data`, a plan of the same actions in the same order, so that it says the expectations, root inode and seal of `plan`. EditError."""
+    mark, text, top = _parsed(data)
+    pieces, at, ends = [mark], 0, "\r\n" if "\r\n" in text else "\n"
+    for edit in sorted(_Editor(text).document(top, plan)):
+        pieces += [text[at : edit.begin], edit.text.replace("\n", ends)]
+        at = edit.end
+    return "".join([*pieces, text[at:]]).encode()
+
+
+class _Editor:
+    """The edits that one text needs."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def document(self, top: Any, plan: Plan) -> Iterator[_Edit]:
+        body = plan.body()
+        if inode := body["host"].get("root_ino"):
+            yield from self._member(_value(top, "host"), "root_ino", inode)
+        nodes = _value(top, "actions").value
+        if len(nodes) != len(body["actions"]):
+            raise EditError("it was written to meanwhile")
+        for node, action in zip(nodes, body["actions"], strict=True):
+            yield from self._member(node, "expect", action["expect"])
+        if _value(top, "seal") is not None or top.flow_style:
+            yield from self._member(top, "seal", plan.seal())
+        else:
+            yield _Edit(len(self.text), len(self.text), f"{'' if self.text.endswith(chr(10)) else chr(10)}seal: {scalar(plan.seal())}\n")
+
+    def _member(self, mapping: Any, key: str, new: Node) -> Iterator[_Edit]:
+        """What makes `mapping` hold `key` with this value."""
+        for name, value in mapping.value:
+            if name.value == key:
+                yield from self._update(value, new, name.start_mark.column, flowing=bool(mapping.flow_style))
+                return
+        if mapping.flow_style:
+            at = mapping.start_mark.index + 1
+            yield _Edit(at, at, f"{scalar(key)}: {flow(new)}" + (", " if mapping.value else ""))
+            return
+        for name, _ in mapping.value:
+            line = self.text.rfind("\n", 0, name.start_mark.index) + 1
+            if not self.text[line : name.start_mark.index].strip(" "):
+                yield _Edit(line, line, _indented(write({key: new}), name.start_mark.column, first=True) + "\n")
+                return
+        raise EditError(f"there is no line of its own for `{key}` (line {mapping.start_mark.line + 1})")
+
+    def _update(self, node: Any, new: Node, column: int, *, flowing: bool) -> Iterator[_Edit]:
+        """What makes `node`, the value of a key that stands in `column`, say `new`."""
+        if _plain(node) == new:
+            return
+        if isinstance(node, yaml.ScalarNode) and isinstance(new, str):
+            yield self._replaced(node, scalar(new), gap=node.start_mark.index == node.end_mark.index)
+        elif isinstance(node, yaml.MappingNode) and isinstance(new, dict) and {k.value for k, _ in node.value} == set(new):
+            for key, value in node.value:
+                yield from self._update(value, new[key.value], key.start_mark.column, flowing=flowing or bool(node.flow_style))
+        elif isinstance(node, yaml.SequenceNode) and isinstance(new, list) and _alike(node, new):
+            for value, each in zip(node.value, new, strict=True):
+                yield from self._update(value, each, value.start_mark.column - 2, flowing=flowing or bool(node.flow_style))
+        else:
+            yield self._rewritten(node, new, column, flowing=flowing)
+
+    def _rewritten(self, node: Any, new: Node, column: int, *, flowing: bool) -> _Edit:
+        begin, end = node.start_mark.index, self._end(node)
+        for at, _ in _comments(self.text, node, begin, end):
+            line = self.text.count("\n", 0, at) + 1
+            raise EditError(f"a comment stands in line {line}, among facts that must be written anew")
+        if flowing or isinstance(new, str) or not new:
+            return self._replaced(node, flow(new), gap=begin == end)
+        if isinstance(node, yaml.CollectionNode) and not node.flow_style:
+            return _Edit(begin, end, _indented(write(new), node.start_mark.column, first=False))
+        while begin and self.text[begin - 1] in " \t":
+            begin -= 1
+        return _Edit(begin, end, "\n" + _indented(write(new), column + 2, first=True))
+
+    def _replaced(self, node: Any, text: str, *, gap: bool) -> _Edit:
+        return _Edit(node.start_mark.index, self._end(node), (" " if gap else "") + text)
+
+    def _end(self, node: Any) -> int:
+        """Where the last word of a node ends; the parser says of a block, or of text in block style, only where the next word begins."""
+        if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+            last = node.value[-1]
+            return self._end(last[1] if isinstance(last, tuple) else last)
+        begin, end = int(node.start_mark.index), int(node.end_mark.index)
+        return begin + len(self.text[begin:end].rstrip())
+
+
+def _value(mapping: Any, key: str) -> Any:
+    return next((value for name, value in mapping.value if name.value == key), None)
+
+
+def _comments(text: str, node: Any, begin: int, end: int) -> Iterator[tuple[int, str]]:
+    """(index, comment) within a node and around it: between two scalars there are white space, marks of YAML, and comments."""
+    spans = [(leaf.start_mark.index, leaf.end_mark.index) for leaf in _leaves(node)]
+    for gap, stop in zip([begin, *(after for _, after in spans)], [*(before for before, _ in spans), end], strict=True):
+        at = gap
+        for line in text[gap:stop].splitlines(keepends=True):
+            if "#" in line:
+                yield at + line.index("#"), line[line.index("#") :].strip()
+            at += len(line)
+
+
+def _leaves(node: Any) -> Iterator[Any]:
+    """Every scalar, in the order of the text."""
+    if isinstance(node, yaml.ScalarNode):
+        yield node
+    for each in node.value if isinstance(node, yaml.CollectionNode) else ():
+        for one in each if isinstance(each, tuple) else (each,):
+            yield from _leaves(one)
+
+
+def _plain(node: Any) -> Node:
+    if isinstance(node, yaml.ScalarNode):
+        return str(node.value)
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(each) for each in node.value]
+    return {str(key.value): _plain(value) for key, value in node.value}
+
+
+def _alike(node: Any, new: list[Any]) -> bool:
+    """Two lists of states are about the same paths, item by item."""
+
+    def about(item: Any) -> Any:
+        return [item.get(name) for name in ("path", "path_base64")] if isinstance(item, dict) else item
+
+    old = _plain(node)
+    return [about(item) for item in old] == [about(item) for item in new]
+
+
+def _indented(text: str, column: int, *, first: bool) -> str:
+    lines = [" " * column + line.rstrip("\n") for line in io.StringIO(text, newline="\n")]
+    return "\n".join(lines) if first else "\n".join(lines)[column:]

@@ -1,0 +1,1 @@
+"""Check, apply, verify and undo of a plan."""

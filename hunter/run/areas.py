@@ -1,0 +1,89 @@
+"""The touched areas: every folder in which something changes, compared entry by entry before and after.
+
+A digest covers type, mode, owner, number of names, size, mtime in ns, extended attributes, link text, and the bytes of files up to `HASHED`
+(for larger ones the change time, which every write sets, stands for the bytes). Of a folder inside only what is not its content counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import posixpath
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from hunter.host.state import UnsafeError
+from hunter.host.tree import Tree, state_at, xattrs_of
+from scout.archive.facts import type_of
+
+HASHED = 8 << 20
+ENTRIES = 20_000
+"""a folder with more entries is compared by its listing and times alone"""
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """One folder at one instant."""
+
+    mtime_ns: int
+    atime_ns: int
+    entries: dict[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"mtime_ns": self.mtime_ns, "atime_ns": self.atime_ns, "entries": self.entries}
+
+
+def survey(tree: Tree, paths: Iterable[str]) -> dict[str, Area]:
+    """Folder → area, for the folders that hold `paths`."""
+    return {folder: area for folder in sorted({posixpath.dirname(p) for p in paths}) if (area := _area(tree, folder)) is not None}
+
+
+def _area(tree: Tree, folder: str) -> Area | None:
+    try:
+        with tree.directory(folder) as fd:
+            status = os.fstat(fd)
+            names = sorted(os.listdir(fd))
+            shallow = len(names) > ENTRIES
+            entries = {name: digest for name in names if (digest := _digest(fd, name, shallow=shallow))}
+            return Area(status.st_mtime_ns, status.st_atime_ns, entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _digest(folder: int, name: str, *, shallow: bool) -> str:
+    try:
+        status = os.lstat(name, dir_fd=folder)
+    except FileNotFoundError:
+        return ""
+    kind = type_of(status.st_mode)
+    facts: list[object] = [kind, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid]
+    if kind != "directory":
+        facts += [status.st_nlink, status.st_size, status.st_mtime_ns]
+    try:
+        if kind in ("file", "link") and not shallow and status.st_size <= HASHED:
+            state = state_at(folder, name)
+            facts += [state.sha256, state.link, state.xattrs] if state else []
+        else:
+            facts += [xattrs_of(f"/proc/self/fd/{folder}/{name}")] if kind == "directory" else [status.st_ctime_ns]
+    except (UnsafeError, OSError):  # a file in use that changes all the time, or one that nobody may read: its times speak for it
+        facts.append(status.st_ctime_ns)
+    return hashlib.sha256(repr(facts).encode(errors="surrogateescape")).hexdigest()[:24]
+
+
+def changed(before: dict[str, dict[str, Any]], tree: Tree, explained: set[str]) -> tuple[list[str], int]:
+    """(paths in the surveyed folders that differ now and are not `explained`, entries compared). `before`: folder → `Area.to_json()`."""
+    different: list[str] = []
+    compared = 0
+    for folder, was in before.items():
+        area = _area(tree, folder)
+        now = area.entries if area else {}
+        for name in sorted({*was["entries"], *now}):
+            path = posixpath.join(folder, name)
+            if path in explained:
+                continue
+            compared += 1
+            if was["entries"].get(name) != now.get(name):
+                different.append(path)
+    return different, compared

@@ -1,0 +1,158 @@
+"""Compare every `expect` of a plan with what is there now. Reads only; `apply` without `--yes` is the same."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hunter.guard import refusals
+from hunter.host.identity import require
+from hunter.host.state import NEEDED, UnsafeError, differences, lacking
+from hunter.host.tree import Tree, folder_flags
+from hunter.mechanisms import Found, mechanisms
+from hunter.objects._text import Cut
+from hunter.plan.model import Action, Plan, sealed_copy
+from hunter.run.vault import OVERHEAD
+from scout.console import Complaint, escape
+
+READY, DRIFTED, GONE, BLOCKED = "ready", "drifted", "gone", "blocked"
+
+
+@dataclass(slots=True)
+class Checked:
+    """One action against the present state."""
+
+    action: Action
+    status: str
+    reasons: list[str] = field(default_factory=list)
+    found: Found = field(default_factory=Found)
+
+
+@dataclass(slots=True)
+class Report:
+    """A checked plan. Sizes in bytes."""
+
+    plan: Plan
+    copy: bool
+    """the tree is a copy of the host's: file ids were not compared"""
+    actions: list[Checked]
+    needed: int
+    free: int
+
+    @property
+    def ready(self) -> bool:
+        return all(c.status == READY for c in self.actions)
+
+    def count(self, status: str) -> int:
+        return sum(c.status == status for c in self.actions)
+
+
+def check(plan: Plan, path: Path, tree: Tree, known: Sequence[str] = ()) -> Report:
+    """Complaint (code 3) for another host. `known`: targets that the user answers for against the guard list."""
+    copy = require(plan.host, tree)
+    checked = [_check(a, tree, copy=copy) for a in plan.actions]
+    for c in checked:
+        _writable(tree, c)
+    guards = refusals(tree, plan.actions, known)
+    for c in checked:
+        if c.action.id in guards.refused:
+            c.status, c.reasons = BLOCKED, [*c.reasons, guards.refused[c.action.id]]
+        c.found.notes += [guards.notes[c.action.id]] if c.action.id in guards.notes else []
+    _leftovers(checked)
+    sizes = {p: s.size for c in checked for p, s in c.found.states.items() if s and s.type == "file"}
+    needed = sum(size + size // 4096 + OVERHEAD for size in sizes.values()) + 4096 * (len(checked) + 2)
+    return Report(plan, copy, checked, needed, _free(path.parent))
+
+
+def _leftovers(checked: Sequence[Checked]) -> None:
+    """Equal lines that no action of the plan takes out go on working, and so does a timer that none removes: counted and told."""
+    targets = {c.action.target.path for c in checked}
+    taken: dict[tuple[str, bytes | None], set[Cut]] = {}
+    for c in checked:
+        taken.setdefault((c.action.target.path, c.action.target.line), set()).update(c.found.cuts)
+    for c in checked:
+        c.found.notes += [f"{p} starts it and stays: it needs an action of its own" for p in c.found.starters if p not in targets]
+        c.found.left = max(0, c.found.copies - len(taken[c.action.target.path, c.action.target.line]))
+        if c.found.left:
+            c.found.notes.append(f"the same stands there {c.found.copies} times; what no action takes out goes on working")
+
+
+def _check(action: Action, tree: Tree, *, copy: bool) -> Checked:
+    try:
+        found = mechanisms()[action.kind].inspect(tree, action.target)
+    except UnsafeError as e:
+        return Checked(action, DRIFTED if action.expect else BLOCKED, [str(e)])
+    except ValueError as e:
+        return Checked(action, BLOCKED, [str(e)])
+    reasons = _drift(action, found, copy=copy)
+    if reasons:
+        gone = found.gone and (found.states.get(action.target.path) is None)
+        return Checked(action, GONE if gone else DRIFTED, reasons, found)
+    if found.problems:
+        return Checked(action, BLOCKED, found.problems, found)
+    if found.gone:
+        return Checked(action, GONE, [found.gone], found)
+    return Checked(action, READY, [], found)
+
+
+def _drift(action: Action, found: Found, *, copy: bool) -> list[str]:
+    if found.states.get(action.target.path) is None:
+        return [found.gone or "it is gone"]
+    reasons = []
+    for path in dict.fromkeys([*action.expect, *found.states]):
+        expect, now = action.expect.get(path), found.states.get(path)
+        where = "" if path == action.target.path else f"{posixpath.basename(path)}: "
+        if expect is None:
+            reasons.append(f"{path} belongs to it and the plan does not know it")
+        elif now is None:
+            reasons.append(f"{path} is gone")
+        elif missing := lacking(expect):
+            reasons.append(f"{where}the plan does not say what to expect: {', '.join(missing)}")
+        else:
+            reasons += [f"{where}{what} was {was}, is {is_now}" for what, was, is_now in differences(expect, now, copy=copy)]
+    return reasons
+
+
+def _writable(tree: Tree, checked: Checked) -> None:
+    """A file system that takes no writes, or a folder of ours without the right, is told before anything is tried."""
+    for path, state in checked.found.states.items():
+        if state is None:
+            continue
+        try:
+            with tree.parent(path) as (fd, _):
+                read_only = os.fstatvfs(fd).f_flag & os.ST_RDONLY
+                allowed = os.access(".", os.W_OK | os.X_OK, dir_fd=fd, effective_ids=True)
+                flags = folder_flags(fd)
+        except (OSError, UnsafeError) as e:
+            checked.status, checked.reasons = DRIFTED, [str(e)]
+            return
+        if read_only or not allowed or flags:
+            why = f"the folder is {flags} (chattr): clear the flag first" if flags else "no right to write there: run as root"
+            why = "the file system is read-only" if read_only else why
+            checked.status, checked.reasons = BLOCKED, [*checked.reasons, f"{posixpath.dirname(path)}: {why}"]
+            return
+
+
+def _free(folder: Path) -> int:
+    status = os.statvfs(folder)
+    return status.f_bavail * status.f_frsize
+
+
+def reseal(plan: Plan, report: Report, tree: Tree) -> Plan:
+    """The plan with the present states as expectations. Complaint (code 3) where a target is gone or cannot be looked at."""
+    expects = {}
+    for c in report.actions:
+        absent = [p for p, s in c.found.states.items() if s is None]
+        strange = [s.type for s in c.found.states.values() if s and s.type not in NEEDED]
+        if c.found.gone or absent or strange or not c.found.states:
+            why = "; ".join(c.found.problems if strange else c.reasons) or c.found.gone
+            raise Complaint(
+                f"Action {c.action.id} cannot be sealed: {escape(why)}. Nothing was sealed or changed.",
+                "Take it out of the plan, or correct its target; then run hunter check --seal again.",
+            )
+        now = {p: s.expectation() for p, s in c.found.states.items() if s}
+        expects[c.action.id] = {p: now[p] for p in dict.fromkeys([*c.action.expect, *now]) if p in now}
+    return sealed_copy(plan, expects, tree.root_ino)

@@ -1,0 +1,85 @@
+"""The journal: JSON lines, each with the hash of the line before it, synced before and after every step.
+
+    {"n": 4, "previous": "<sha256 of line 3, its LF included>", "time": "…Z", "event": "begin", …}
+
+A last line without its end was being written when the power went: it never happened. Anything else that does not fit is tampering.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from time import time_ns
+from typing import Any
+
+from hunter.run.vault import sync_folder
+from scout.archive.facts import rfc3339
+from scout.console import WRONG_USE, Complaint
+
+_FIRST = "0" * 64
+
+
+class Journal:
+    """The lines of a journal, and the way to add one. Reading changes nothing; the file is made by the first `add`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lines: list[dict[str, Any]] = []
+        self._head, self._valid, self._fd = _FIRST, 0, -1
+        if path.exists():
+            self._read()
+
+    def _read(self) -> None:
+        try:
+            data = self.path.read_bytes()
+        except OSError as e:
+            raise Complaint(f"{self.path} cannot be read: {e.strerror}.", "Give the journal that hunter apply wrote.", WRONG_USE) from e
+        whole = data[: data.rfind(b"\n") + 1]
+        for number, raw in enumerate(whole.splitlines(keepends=True)):
+            try:
+                line = json.loads(raw)
+                fits = isinstance(line, dict) and line.get("n") == number and line.get("previous") == self._head and "event" in line
+            except (ValueError, RecursionError):
+                fits = False
+            if not fits:
+                raise Complaint(
+                    f"{self.path}, line {number + 1}: the chain is broken; the journal was changed after it was written.",
+                    "Nothing was done. Use an untouched copy of the journal.",
+                    WRONG_USE,
+                )
+            self._head = hashlib.sha256(raw).hexdigest()
+            self.lines.append(line)
+        self._valid = len(whole)
+
+    def add(self, event: str, **fields: Any) -> None:
+        """One line, on the disk when this returns."""
+        if self._fd < 0:
+            self._open()
+        line = {"n": len(self.lines), "previous": self._head, "time": rfc3339(time_ns()), "event": event, **fields}
+        raw = (json.dumps(line, ensure_ascii=True) + "\n").encode()
+        try:
+            sent = 0
+            while sent < len(raw):
+                sent += os.write(self._fd, raw[sent:])
+            os.fsync(self._fd)
+        except OSError:
+            os.ftruncate(self._fd, self._valid)  # half a line must not stand before the next one
+            raise
+        self._head = hashlib.sha256(raw).hexdigest()
+        self._valid += len(raw)
+        self.lines.append(json.loads(raw))
+
+    def _open(self) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+        self._fd = os.open(self.path, flags, 0o600)
+        if os.fstat(self._fd).st_size > self._valid:
+            os.ftruncate(self._fd, self._valid)
+        sync_folder(self.path.parent)
+
+    def close(self) -> None:
+        """Give the file back."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1

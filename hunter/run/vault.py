@@ -1,0 +1,164 @@
+"""Backups: encrypted to the run's own key and to the recipients of the plan, streamed, and read back before anything is changed.
+
+Format: age (age-encryption.org/v1), one file per object, named by run and number. The run's key lies beside the journal, mode 0600, until
+`hunter close`.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import pyrage
+
+from hunter.host.state import State, UnsafeError
+from hunter.host.tree import Tree, open_read
+from scout.console import Complaint
+from scout.keys import load_identities
+
+OVERHEAD = 4096
+"""bytes that encryption adds at most to a small file; a large one grows by 16 bytes in 64 KiB"""
+
+
+class _Tee:
+    """Passes bytes through and keeps their hash and number."""
+
+    def __init__(self, stream: BinaryIO | None) -> None:
+        self.stream, self.digest, self.size = stream, hashlib.sha256(), 0
+
+    def read(self, n: int = -1) -> bytes:
+        assert self.stream is not None
+        data = self.stream.read(n)
+        self.digest.update(data)
+        self.size += len(data)
+        return data
+
+    def write(self, data: bytes) -> int:
+        self.digest.update(data)
+        self.size += len(data)
+        if self.stream is not None:
+            self.stream.write(data)
+        return len(data)
+
+    def flush(self) -> None:
+        if self.stream is not None:
+            self.stream.flush()
+
+
+class _Holes:
+    """Passes bytes on to a file, and steps over blocks of zeros."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream = stream
+
+    def write(self, data: Any) -> int:
+        if data != bytes(len(data)):
+            self.stream.write(data)
+        else:
+            self.stream.seek(len(data), io.SEEK_CUR)
+        return len(data)
+
+    def flush(self) -> None:
+        self.stream.flush()
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """A new file of mode 0600 with `data`, synced together with its folder. FileExistsError where it exists, OSError and no file where it
+    cannot be written whole.
+    """
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    try:
+        with os.fdopen(fd, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(fd)
+    except OSError:
+        path.unlink()
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
+    if os.name == "nt":
+        return
+    fd = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+class Vault:
+    """The backup folder of one plan."""
+
+    def __init__(self, folder: Path, run_key: Path) -> None:
+        self.folder, self.run_key = folder, run_key
+
+    def prepare(self) -> str:
+        """Folder and run key are there; the key's recipient. A key that was being written when a run was killed is made anew."""
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        try:
+            load_identities(self.run_key)
+        except Complaint:
+            self.run_key.unlink(missing_ok=True)
+            identity = pyrage.x25519.Identity.generate()
+            write_private(self.run_key, f"# run key of {self.folder.name}: deleted by hunter close\n{identity}\n".encode())
+        sync_folder(self.folder.parent)
+        return str(load_identities(self.run_key)[0].to_public())
+
+    def keep(self, tree: Tree, path: str, state: State, name: str, recipients: Sequence[Any]) -> dict[str, Any]:
+        """Encrypt one file of the tree into `name`; the line of the journal. UnsafeError where its bytes are not those of `state`."""
+        target = self.folder / name
+        target.unlink(missing_ok=True)
+        with tree.parent(path) as (parent, last), os.fdopen(open_read(parent, last), "rb") as source:
+            reader = _Tee(source)
+            fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+            with os.fdopen(fd, "wb") as sink:
+                writer = _Tee(sink)
+                try:
+                    pyrage.encrypt_io(reader, writer, list(recipients))
+                except pyrage.EncryptError as e:
+                    raise OSError(errno.EIO, str(e), str(target)) from e
+                sink.flush()
+                os.fsync(fd)
+        if reader.digest.hexdigest() != state.sha256:
+            raise UnsafeError("it changed while it was backed up")
+        return {"path": path, "file": name, "sha256": state.sha256, "size": state.size, "sealed_sha256": writer.digest.hexdigest()}
+
+    def check(self, kept: dict[str, Any], keys: Sequence[Any]) -> None:
+        """Complaint where a backup is missing, is another file, does not open, or has other content than the journal says."""
+        sink = _Tee(None)
+        self._open(kept, keys, sink)
+
+    def copy(self, kept: dict[str, Any], keys: Sequence[Any], stream: BinaryIO) -> None:
+        """Write the kept bytes into `stream`, an empty file; runs of zeros become holes, so that a sparse giant does not fill the disk."""
+        self._open(kept, keys, _Tee(cast("BinaryIO", _Holes(stream))))
+        stream.truncate(stream.tell())
+
+    def bytes(self, kept: dict[str, Any], keys: Sequence[Any]) -> bytes:
+        """The kept bytes of a small file."""
+        stream = io.BytesIO()
+        self._open(kept, keys, _Tee(stream))
+        return stream.getvalue()
+
+    def _open(self, kept: dict[str, Any], keys: Sequence[Any], sink: _Tee) -> None:
+        path = self.folder / str(kept["file"])
+        try:
+            with path.open("rb") as source:
+                reader = _Tee(source)
+                pyrage.decrypt_io(reader, sink, list(keys))
+        except OSError as e:
+            do = "Put the backup folder back beside the journal. Nothing more was changed."
+            raise Complaint(f"The backup {path} cannot be read: {e.strerror or e}.", do) from e
+        except pyrage.DecryptError as e:
+            do = "Give the key of one of the plan's recipients with -i, or put the untouched backup back."
+            raise Complaint(f"The backup {path} does not open: {e}.", do) from e
+        if sink.digest.hexdigest() != kept["sha256"]:
+            do = "Put the untouched backup back. Nothing more was changed."
+            raise Complaint(f"The backup {path} holds other bytes than the journal says.", do)

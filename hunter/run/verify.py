@@ -1,0 +1,133 @@
+"""Is every target gone? On the host or a mounted root, or in a fresh archive of it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hunter.coverage import Coverage
+from hunter.host.archived import ArchiveView, NotCollectedError
+from hunter.host.identity import require
+from hunter.host.state import UnsafeError
+from hunter.host.tree import TEXT_LIMIT, Tree, View
+from hunter.mechanisms import mechanisms
+from hunter.plan.model import Action, Plan
+from hunter.run.apply import journal_of, vault_of
+from hunter.run.journal import Journal
+from hunter.run.settle import Run
+from scout.archive.reader import ArchiveReader
+from scout.console import Complaint, escape
+from scout.keys import load_identities
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One action: is its target gone? Where `looked` is False nobody looked there (an archive that was collected otherwise): not known."""
+
+    action: Action
+    gone: bool
+    reason: str
+    looked: bool = True
+
+
+def verify(plan: Plan, path: Path, tree: Tree) -> list[Verdict]:
+    """Against a live or mounted root. Complaint (code 3) for another host."""
+    require(plan.host, tree)
+    return judge(plan, path, tree)
+
+
+def judge(plan: Plan, path: Path, view: View) -> list[Verdict]:
+    """Against any view. Equal lines that the journal says were left on purpose are not counted."""
+    opened = Run(Journal(journal_of(path)), vault_of(path)).opened or {}
+    left = {(e["action"], e["name"]): int(e["left"]) for e in opened.get("edits", ())}
+    return [_judge(a, view, left.get((a.id, a.target.path), 0)) for a in plan.actions]
+
+
+def _judge(action: Action, view: View, left: int) -> Verdict:
+    try:
+        found = mechanisms()[action.kind].inspect(view, replace(action.target, number=None))
+    except NotCollectedError as e:
+        return Verdict(action, False, str(e), looked=False)
+    except UnsafeError as e:
+        return Verdict(action, False, f"something else is there: {e}")
+    if action.target.line is not None:
+        if found.copies > left:
+            return Verdict(action, False, f"it stands there {found.copies} times" if found.copies > 1 else "it is there")
+        if found.problems and found.states.get(action.target.path) and not found.gone and not found.copies:
+            return Verdict(action, False, "; ".join(found.problems))
+        return Verdict(action, True, "gone; an equal one stays, as no action of the plan took it out" if found.copies else "gone")
+    there = [p for p, s in found.states.items() if s is not None]
+    return Verdict(action, not there, f"{', '.join(there[:3])} is there" if there else "gone")
+
+
+def verify_archive(plan: Plan, path: Path, archive: Path, key: Path) -> list[Verdict]:
+    """Against a fresh archive: what it does not hold is gone only where SCOUT looked.
+
+    Complaint for an archive of another host, or one that is not whole: what it lacks may be what came back.
+    """
+    lines = {a.target.path for a in plan.actions if a.target.line is not None}
+    view = ArchiveView()
+    coverage: Coverage | None = None
+    with ArchiveReader(archive, load_identities(key)) as reader:
+        for member in reader:
+            if member.kind == "collection":
+                header = _json(member.stream.read(1 << 20))
+                _same_host(plan, header, archive)
+                coverage = Coverage.of(header, {p for a in plan.actions for p in (a.target.path, *a.expect)})
+            elif member.kind == "files":
+                wanted = member.source in lines and member.size <= TEXT_LIMIT
+                content = member.stream.read(TEXT_LIMIT) if wanted else None
+                view.add(member.source, {"type": "file", "size": member.size, **member.facts}, content)
+            elif member.kind == "custody" and coverage is not None:
+                for item in map(_json, io.BytesIO(member.stream.read(TEXT_LIMIT))):
+                    if item.get("source"):
+                        coverage.note(item)
+                        view.note(item)
+        if reader.state != "complete":
+            do = "Collect again: scout collect"
+            raise Complaint(f"{archive} is not whole: {reader.reason}. What it does not hold proves nothing.", do)
+    if coverage is None:
+        raise Complaint(f"{archive} has no collection.json: it does not say of which host it is.", "Collect again: scout collect")
+    return [_looked(verdict, view, coverage) for verdict in judge(plan, path, view)]
+
+
+def _looked(verdict: Verdict, view: ArchiveView, coverage: Coverage) -> Verdict:
+    """The verdict, or that it is not known: nothing is gone that was not looked for."""
+    if not verdict.gone:
+        return verdict
+    action, told = verdict.action, verdict.reason
+    for path in dict.fromkeys((action.target.path, *action.expect)):
+        if doubt := view.doubts.get(path, ""):
+            return replace(verdict, gone=False, looked=False, reason=f"{path}: {doubt}")
+        if view.state(path) is None:
+            look = coverage.look(path)
+            where = "" if path == action.target.path else f"{path}: "
+            if not look.done:
+                return replace(verdict, gone=False, looked=False, reason=f"{where}{look.told}")
+            told += f"; {where}{look.told}" if look.told else ""
+    return replace(verdict, reason=told)
+
+
+def _json(raw: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(raw)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _same_host(plan: Plan, header: Mapping[str, Any], archive: Path) -> None:
+    host = header.get("host") or {}
+    name, machine = str(host.get("name", "")), str(host.get("machine_id", ""))
+    prints = {hashlib.sha256((machine + end).encode()).hexdigest() for end in ("", "\n")} if machine else set()
+    wanted = plan.host.get("machine_id_sha256", "")
+    same = wanted in prints if wanted and machine else name.lower() == plan.host.get("name", "").lower()
+    if not same:
+        whose = escape(name) or "an unknown host"
+        do = "Give a fresh archive of that host."
+        raise Complaint(f"{archive} is of {whose}, the plan is for {escape(plan.host.get('name', '?'))}.", do)

@@ -1,0 +1,1 @@
+"""Live sources of a Linux host, one module each."""

@@ -1,0 +1,1 @@
+"""Where collected bytes come from: directories, mounts, and what the system says of a file."""

@@ -1,0 +1,145 @@
+"""Which file systems are entered: local ones. Pseudo file systems and those that live behind a network are not.
+
+Source: proc(5), `/proc/self/mountinfo` and `/proc/self/fdinfo`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+PSEUDO = frozenset(
+    {
+        "proc",
+        "sysfs",
+        "devtmpfs",
+        "devpts",
+        "cgroup",
+        "cgroup2",
+        "securityfs",
+        "debugfs",
+        "tracefs",
+        "configfs",
+        "pstore",
+        "bpf",
+        "mqueue",
+        "hugetlbfs",
+        "fusectl",
+        "binfmt_misc",
+        "efivarfs",
+        "autofs",
+        "rpc_pipefs",
+        "nfsd",
+        "selinuxfs",
+        "nsfs",
+        "sockfs",
+        "pipefs",
+    }
+)
+NETWORK = frozenset(
+    {
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "smb2",
+        "afs",
+        "9p",
+        "ceph",
+        "glusterfs",
+        "lustre",
+        "gpfs",
+        "ocfs2",
+        "gfs2",
+        "coda",
+        "ncpfs",
+        "davfs",
+        "davfs2",
+        "beegfs",
+        "pvfs2",
+        "virtiofs",
+        "vboxsf",
+        "prl_fs",
+        "fuse",
+    }
+)
+LOCAL = frozenset(
+    {
+        "ext2",
+        "ext3",
+        "ext4",
+        "xfs",
+        "btrfs",
+        "zfs",
+        "f2fs",
+        "tmpfs",
+        "ramfs",
+        "overlay",
+        "squashfs",
+        "erofs",
+        "iso9660",
+        "udf",
+        "vfat",
+        "exfat",
+        "msdos",
+        "ntfs3",
+        "ntfs",
+        "hfsplus",
+        "jfs",
+        "reiserfs",
+        "bcachefs",
+    }
+)
+"""file systems of the kernel over local disks: they answer"""
+
+
+class Mount(NamedTuple):
+    """One line of mountinfo."""
+
+    id: int
+    device: str
+    """major:minor"""
+    root: str
+    point: str
+    fstype: str
+    source: str
+    options: str
+
+
+def refuses(fstype: str) -> str:
+    """Why a file system is not entered; '' where it is. `fuseblk` (ntfs-3g) is a local disk, other FUSE is a program that may hang."""
+    if fstype in PSEUDO:
+        return f"pseudo file system {fstype}: never entered"
+    if fstype in NETWORK or fstype.startswith("fuse."):
+        return f"network or program-backed file system {fstype}: never entered"
+    return ""
+
+
+def read(path: str = "/proc/self/mountinfo") -> Iterator[Mount]:
+    """The mount table of this process; nothing where there is no procfs."""
+    try:
+        text = Path(path).read_bytes()
+    except OSError:
+        return
+    for line in text.split(b"\n"):
+        before, _, after = line.partition(b" - ")
+        left, right = before.split(b" "), after.split(b" ")
+        if len(left) >= 6 and len(right) >= 2 and left[0].isdigit():
+            yield Mount(int(left[0]), _text(left[2]), _text(left[3]), _text(left[4]), _text(right[0]), _text(right[1]), _text(left[5]))
+
+
+def of_descriptor(fd: int) -> int | None:
+    """Mount id that an open descriptor belongs to."""
+    try:
+        found = re.search(rb"^mnt_id:\s*(\d+)", Path(f"/proc/self/fdinfo/{fd}").read_bytes(), re.MULTILINE)
+    except OSError:
+        return None
+    return int(found.group(1)) if found else None
+
+
+def _text(raw: bytes) -> str:
+    plain = re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found.group(1), 8) & 255]), raw)
+    return plain.decode("utf-8", "surrogateescape")
