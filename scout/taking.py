@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import stat
 from collections import Counter
@@ -10,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scout import suspicious
+from scout import live, suspicious
 from scout.archive.custody import Item
 from scout.archive.sparse import extents
 from scout.archive.writer import ArchiveWriter, Stopped
@@ -56,7 +55,7 @@ class Taker:
 
     def live(self, source: str) -> None:
         """Write one live source; what breaks it is in custody, and the lines before that are kept."""
-        module = importlib.import_module(f"scout.live.linux.{source}")
+        module = live.load(source)
         verdict = "taken"
         try:
             with self._writer.live(source, module.SCHEMA) as lines:

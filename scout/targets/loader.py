@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from scout import live
 from scout.console import WRONG_USE, Complaint
 from scout.data import parse_yaml
 from scout.targets.patterns import braces
@@ -224,7 +224,7 @@ def _names(entry: Mapping[str, Any], key: str) -> tuple[str, ...]:
 def _sources(entry: Mapping[str, Any]) -> tuple[str, ...]:
     names = _names(entry, "live")
     for name in names:
-        if find_spec(f"scout.live.{name}") is None:
+        if not live.exists(name):
             raise ValueError(f"there is no live source {name!r}")
     return names
 

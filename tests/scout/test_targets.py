@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import commodore
+from scout import live
 from scout.console import Complaint
 from scout.targets import load, parse_size, select
 from scout.targets.patterns import Tree, braces, expand, path_regex, wanted
@@ -38,18 +39,16 @@ def definition(tmp_path, *entries) -> Path:
 
 
 def test_every_target_that_is_collected_is_read_or_says_why_not():
-    names = {path.stem for path in ARTEFACTS.glob("*.py")}
+    names = {path.stem for path in ARTEFACTS.rglob("*.py")}
     for target in load():
         assert bool(target.reads) != bool(target.unread)
         assert set(target.reads) <= names, target.id
 
 
 def test_live_targets_name_sources_that_exist():
-    import importlib
-
     for target in load():
         for source in target.live:
-            module = importlib.import_module(f"scout.live.{source}")
+            module = live.load(source)
             assert isinstance(module.SCHEMA, int) and callable(module.collect)
             assert f"`{source}/{module.SCHEMA}`" in module.__doc__
 
