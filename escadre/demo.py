@@ -23,13 +23,16 @@ MARK = ".escadre-demo"
 LINUX, WINDOWS = "web-vitrine", "PC-ACCUEIL-03"
 
 
-def fixtures() -> Path:
-    """Where the fixtures lie: in the installed package, or beside it in a checkout."""
+def fixtures() -> tuple[Path, str]:
+    """Return the folder of the fixtures and the package name that imports them.
+
+    An installed Escadre carries them inside its own package, a checkout has them beside it. Complaint where neither is there.
+    """
     here = Path(__file__).resolve().parent
-    for place in (here / "fixtures", here.parent / "fixtures"):
+    for place, package in ((here / "fixtures", f"{__package__}.fixtures"), (here.parent / "fixtures", "fixtures")):
         if (place / "windows" / "build.py").is_file():
-            return place
-    raise Complaint("The demo's fixtures are not installed.", "Install Escadre again: pip install --force-reinstall escadre.")
+            return place, package
+    raise Complaint("The fixtures of the demo are not installed.", "Install Escadre again: pip install --force-reinstall escadre.")
 
 
 def demo(directory: Path, screen: Screen) -> int:
@@ -118,7 +121,7 @@ class _Chain:
 
     def process(self) -> None:
         """Archives to records and findings."""
-        rules = fixtures() / "rules"
+        rules = fixtures()[0] / "rules"
         self.step(
             "commodore",
             "process",
@@ -167,9 +170,8 @@ class _Chain:
 
 
 def _builder(kind: str) -> Callable[[Path], None]:
-    """`fixtures.<kind>.build.build`, wherever the fixtures lie."""
-    place = fixtures()
-    package = "escadre.fixtures" if place.parent.name == "escadre" else "fixtures"
+    """Return `build` of the fixtures' module `<kind>/build.py`."""
+    place, package = fixtures()
     if package == "fixtures":
         sys.path.insert(0, str(place.parent))
     build: Callable[[Path], None] = importlib.import_module(f"{package}.{kind}.build").build

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import subprocess
 import sys
@@ -10,6 +11,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+
+if hasattr(os, "register_at_fork"):
+    # pytest enables faulthandler, and a forked worker inherits it: a test that makes a worker crash would print a wall of stacks
+    os.register_at_fork(after_in_child=faulthandler.disable)
 
 
 def need(condition: object, what: str) -> None:

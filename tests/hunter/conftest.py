@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import stat
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,16 @@ CRON = (
 CRON_LINE = b"*/5 * * * * root /var/tmp/.cache/helper.sh\xff"
 KEYS = f"# ours\n{KEY}good admin@site\n{KEY}evil dbus@localhost\n{KEY}good admin@site \n".encode()
 PRELOAD = b"# libraries\n/usr/lib/libgood.so /usr/local/lib/evil.so:/usr/lib/libother.so\n"
+
+
+def acl(mode: int, user: int) -> bytes:
+    """The extended attribute of an ACL that lets one more user read, as `setfacl -m u:USER:r` writes it.
+
+    Layout: `linux/posix_acl_xattr.h`: version 2, then entries of tag, permissions, id. The mask takes the place of the group's bits.
+    """
+    owner, group, other, nobody = mode >> 6 & 7, mode >> 3 & 7, mode & 7, 0xFFFFFFFF
+    entries = [(0x01, owner, nobody), (0x02, 4, user), (0x04, group, nobody), (0x10, group | 4, nobody), (0x20, other, nobody)]
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
 
 
 def plant(root: Path) -> None:
@@ -66,7 +77,7 @@ def plant(root: Path) -> None:
     for n, path in enumerate(GUILTY.values()):
         at = root / path[1:]
         os.setxattr(at, "user.origin", f"xattr {n}".encode())
-        subprocess.run(["setfacl", "-m", "u:1000:r", str(at)], check=True)
+        os.setxattr(at, "system.posix_acl_access", acl(stat.S_IMODE(at.stat().st_mode), 1000))
     for n, path in enumerate(sorted(root.rglob("*"))):
         stamp = 1_700_000_000_123_456_789 + n * 1_000_000_007
         os.utime(path, ns=(stamp, stamp), follow_symlinks=False)

@@ -450,14 +450,22 @@ def test_where_no_process_is_to_be_had_it_works_within(archive: Path, tmp_path: 
 def test_nobody_waits_for_the_press_and_it_holds_nothing_of_the_collector(archive: Path, tmp_path: Path) -> None:
     public = keygen(tmp_path / "key.txt")
     held = """
-import io, os, sys, psutil
+import os, sys, time, psutil
 from scout.archive import ArchiveWriter
 from scout.keys import load_recipients
+def held(pid):
+    try:
+        return sorted(os.readlink(f"/proc/{pid}/fd/{fd}").split(":")[0] for fd in os.listdir(f"/proc/{pid}/fd"))
+    except FileNotFoundError:  # closed between the listing and the look
+        return []
 spare = open("/etc/passwd")
 os.set_inheritable(spare.fileno(), True)
 writer = ArchiveWriter(sys.argv[1], load_recipients([sys.argv[2]])[0], {})
 pid = psutil.Process().children()[0].pid
-kinds = sorted(os.readlink(f"/proc/{pid}/fd/{fd}").split(":")[0] for fd in os.listdir(f"/proc/{pid}/fd"))
+wanted = sorted([sys.argv[1], "pipe", "pipe", "/dev/null", "/dev/null", "/dev/null"])
+end = time.monotonic() + 30  # the process closes what it inherited as its first act, some time after the fork
+while (kinds := held(pid)) != wanted and time.monotonic() < end:
+    time.sleep(0.01)
 print(*kinds)
 writer.finish()
 """
