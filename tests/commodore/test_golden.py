@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from commodore.case import jsonl
 from commodore.engine import catalogue
 from commodore.engine.assemble import DEFAULTS, ENGINE_FIELDS, template_fields
 from commodore.engine.process import process
