@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import sys
 import time
@@ -14,10 +13,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import orjson
 import zstandard
 
 from commodore.artefact import Problem, Record
+from commodore.case.view import CaseView
 from commodore.engine import catalogue, unit
 from commodore.engine.assemble import Assembler, line
 from commodore.engine.scratch import Sealed
@@ -283,55 +282,3 @@ def _evidence(job: Job, collection: str) -> Evidence:
         index=job.index,
         companions={role: _evidence(c, collection) for role, c in job.companions.items()},
     )
-
-
-class CaseView:
-    """What a derivation sees of its host: the records of a dataset and the lines of `members.jsonl`, in a stable order.
-
-    whole: the collection came to its end; where it did not, what is not there may have been lost with the rest.
-    """
-
-    def __init__(self, case: Path, collection: str, *, whole: bool = True) -> None:
-        self._case, self._collection, self.whole = case, collection, whole
-
-    def records(self, dataset: str, holding: re.Pattern[bytes] | None = None) -> Iterator[dict[str, Any]]:
-        """Records of a dataset as dicts, none where it does not exist.
-
-        With `holding`, only those in whose JSON line it is found (`"event.code":"(?:1|5)"`): the others are not even decoded.
-        """
-        path = self._case / "records" / dataset / f"{self._collection}.jsonl.zst"
-        if path.exists():
-            yield from map(orjson.loads, lines(path, holding))
-
-    def members(self) -> Iterator[dict[str, Any]]:
-        """Lines of `members.jsonl` of this host."""
-        with (self._case / ".work" / self._collection / "members.jsonl").open("rb") as stream:
-            yield from map(orjson.loads, stream)
-
-
-def lines(path: Path, holding: re.Pattern[bytes] | None = None) -> Iterator[bytes]:
-    """Lines of a file of zstd frames, without reading it whole; with `holding`, only those in which it is found."""
-    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as stream:
-        rest = b""
-        while chunk := stream.read(1 << 18):
-            end = chunk.rfind(b"\n") + 1
-            if not end:
-                rest += chunk
-                continue
-            yield from _chosen(rest + chunk[:end], holding)
-            rest = chunk[end:]
-        if rest:
-            yield from _chosen(rest, holding)
-
-
-def _chosen(block: bytes, holding: re.Pattern[bytes] | None) -> Iterator[bytes]:
-    """Lines of a block of whole lines."""
-    if holding is None:
-        yield from block.removesuffix(b"\n").split(b"\n")
-        return
-    at = 0
-    while found := holding.search(block, at):
-        start = block.rfind(b"\n", 0, found.start()) + 1
-        end = block.find(b"\n", found.end())
-        at = end if end >= 0 else len(block)
-        yield block[start:at]
