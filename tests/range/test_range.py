@@ -38,7 +38,11 @@ def _has_hivex() -> bool:
 
 
 def _findings(case: Path) -> Iterator[dict]:
-    raw = zstandard.ZstdDecompressor().stream_reader(io.BytesIO((case / "findings.jsonl.zst").read_bytes()), read_across_frames=True).read()
+    raw = (
+        zstandard.ZstdDecompressor()
+        .stream_reader(io.BytesIO(next(case.glob("findings/*.jsonl.zst")).read_bytes()), read_across_frames=True)
+        .read()
+    )
     yield from map(orjson.loads, raw.splitlines())
 
 
