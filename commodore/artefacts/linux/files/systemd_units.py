@@ -73,10 +73,11 @@ ARTEFACT = Artefact(
     type=("info",),
     action="systemd-unit-observed",
     attack=("T1543.002", "T1053.006"),
-    message="[The drop-in {escadre.systemd.drop_in!q} of {escadre.systemd.unit!q}|The unit {escadre.systemd.unit!q}"
+    message="[The drop-in {escadre.systemd.drop_in!q} of unit {escadre.systemd.unit!q}|The unit {escadre.systemd.unit!q}"
     "[ ({escadre.systemd.description!q})]]"
     "[{?escadre.systemd.empty} is empty, which masks the unit| runs `{process.command_line}`[ as {user.name!q}]|"
-    " starts {escadre.systemd.activates!q} on {escadre.systemd.trigger}| has {escadre.systemd.trigger}| sets {escadre.systemd.environment!q}| runs no command of its own].",
+    " starts {escadre.systemd.activates!q} on {escadre.systemd.trigger}| has {escadre.systemd.trigger}|"
+    " sets {escadre.systemd.environment!q}| runs no command of its own].",
     sources=(
         "systemd.syntax(7): sections, continuation lines, comments, quoting; systemd, conf-parser.c and fileio.c (what ends a line)",
         "systemd.unit(5): paths, drop-ins of a unit, of a template, of all units with a beginning and of a type, empty assignment resets a "
@@ -86,7 +87,7 @@ ARTEFACT = Artefact(
     ),
 )
 
-_DROP_IN = sentence(ARTEFACT.message.replace("{escadre.systemd.unit!q}", "{of}"))
+_DROP_IN = sentence(ARTEFACT.message.replace("of unit {escadre.systemd.unit!q}", "of {of}"))
 _SECTION = re.compile(r"\[([^\]]+)\]")
 _PREFIX = re.compile(r"[@\-:+!|]*")
 _TRIGGERS = frozenset(
@@ -267,8 +268,8 @@ def _record(evidence: Evidence, host: Host, settings: Settings, empty: bool) -> 
     if "escadre.systemd.trigger" in out and kind in ("timer", "path", "socket"):
         accept = kind == "socket" and (settings.get("Socket.Accept") or [""])[-1].lower() in _TRUE
         out.setdefault("escadre.systemd.activates", f"{name.rpartition('.')[0]}{'@' if accept else ''}.service")
-    if drop_in and (of := whose(name)) != name:
-        out["message"] = _DROP_IN(out | {"of": of})
+    if drop_in:
+        out["message"] = _DROP_IN(out | {"of": whose(name)})
     return Record("unit", shown(out) | {"file.path": evidence.source})
 
 
@@ -339,5 +340,5 @@ def whose(unit: str) -> str:
     """Return in words the units that a drop-in of this name belongs to: `foo-.service.d` all that begin so, `service.d` all services."""
     stem, _, kind = unit.rpartition(".")
     if not stem:
-        return f"every {kind}" if kind in _KINDS else unit
-    return f"every unit {stem}*.{kind}" if stem.endswith("-") else unit
+        return f"every {kind}" if kind in _KINDS else f"unit {unit}"
+    return f"every unit {stem}*.{kind}" if stem.endswith("-") else f"unit {unit}"
