@@ -13,7 +13,7 @@ CLASSES = ("reversible", "compensable", "irreversible")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class RemovalKind:
     """One kind of removal as the catalogue tells it."""
 
     kind: str
@@ -31,12 +31,12 @@ class Entry:
 
 
 @cache
-def catalogue() -> dict[str, Entry]:
+def catalogue() -> dict[str, RemovalKind]:
     """Kind → entry. ValueError where the data is not as it must be."""
     found = {}
     for kind, e in load_data("hunter", "catalogue.yaml").items():
         words = (e["verb"], e["stage"], e["class"], e["reboot"], e["what"], e["detail"], e["risk"], e["back"])
-        entry = Entry(kind, tuple(e["rows"]), e["target"], *words)
+        entry = RemovalKind(kind, tuple(e["rows"]), e["target"], *words)
         known = entry.target in TARGETS and entry.stage in STAGES and entry.cls in CLASSES and entry.reboot in ("yes", "no")
         if not known:
             raise ValueError(f"catalogue.yaml: {kind}: target, stage, class or reboot is none of the known ones")

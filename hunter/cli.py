@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from hunter import show
-from hunter.host.tree import Tree
+from hunter.host.tree import HostTree
 from scout.console import COULD_NOT, DONE, PARTIAL, WRONG_USE, Complaint, Screen, run
 from scout.options import Json, program
 
@@ -177,14 +177,14 @@ def _place(path: Path) -> Path:
 
 
 @contextmanager
-def _tree(root: Path | None) -> Iterator[Tree]:
+def _tree(root: Path | None) -> Iterator[HostTree]:
     if os.name == "nt":
         raise Complaint(
             "The mechanisms of this version remove Linux persistence and cannot be applied here.",
             "Run hunter on the Linux host, or on a Linux machine with --root.",
         )
     try:
-        tree = Tree(root)
+        tree = HostTree(root)
     except OSError as e:
         do = "Give the mounted root of the host with --root."
         raise Complaint(f"{root or '/'} cannot be opened: {e.strerror}.", do, WRONG_USE) from e

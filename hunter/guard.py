@@ -11,20 +11,20 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
-from hunter.host.logins import Account, accounts, administrators, has_password, key_files
+from hunter.host.logins import LoginAccount, accounts, administrators, has_password, key_files
 from hunter.host.state import UnsafeError
-from hunter.host.tree import View
+from hunter.host.tree import HostView
 from hunter.objects._text import AmbiguousError, NotFoundError, find_line, without
 from hunter.objects.units import unit_of
 from hunter.packages import Owned, owned
-from hunter.plan.model import Action
+from hunter.plan.model import RemovalAction
 from scout.data import load_data
 
 _TOKEN = re.compile(r"\*\*/|\*\*|\*|\{[^{}]*\}|.", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class GuardRule:
     """One line of the guard list."""
 
     pattern: re.Pattern[str]
@@ -32,22 +32,22 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
+class GuardList:
     """The guard list."""
 
-    paths: tuple[Rule, ...]
-    units: tuple[Rule, ...]
+    paths: tuple[GuardRule, ...]
+    units: tuple[GuardRule, ...]
     of_packages: tuple[re.Pattern[str], ...]
     """guarded where a package database is there and cannot be read"""
     not_proposed: tuple[str, ...]
 
 
 @cache
-def guard() -> Guard:
+def guard() -> GuardList:
     """The list of `guard.yaml`."""
     listed = load_data("hunter", "guard.yaml")
-    made = {name: tuple(Rule(_pattern(e["match"]), e["why"]) for e in listed[name]) for name in ("paths", "units")}
-    return Guard(made["paths"], made["units"], tuple(map(_pattern, listed["of_packages"])), tuple(listed["not_proposed"]))
+    made = {name: tuple(GuardRule(_pattern(e["match"]), e["why"]) for e in listed[name]) for name in ("paths", "units")}
+    return GuardList(made["paths"], made["units"], tuple(map(_pattern, listed["of_packages"])), tuple(listed["not_proposed"]))
 
 
 def _pattern(text: str) -> re.Pattern[str]:
@@ -74,7 +74,7 @@ class Refusals:
     notes: dict[str, str]
 
 
-def refusals(view: View, actions: Sequence[Action], known: Sequence[str] = ()) -> Refusals:
+def refusals(view: HostView, actions: Sequence[RemovalAction], known: Sequence[str] = ()) -> Refusals:
     """What the guards say of these actions. `known`: exact targets that the user answers for (`--i-know`)."""
     found, notes = {}, {}
     asked = owned(view, [p for a in actions if a.target.line is None for p in (a.target.path, *a.expect)])
@@ -87,11 +87,11 @@ def refusals(view: View, actions: Sequence[Action], known: Sequence[str] = ()) -
     return Refusals(found | {k: v for k, v in _last_login(view, actions, known).items() if k not in found}, notes)
 
 
-def _answered(action: Action, known: Sequence[str]) -> bool:
+def _answered(action: RemovalAction, known: Sequence[str]) -> bool:
     return action.target.path in known or (action.kind == "systemd-unit" and action.target.name in known)
 
 
-def _refusal(action: Action, asked: Owned) -> str:
+def _refusal(action: RemovalAction, asked: Owned) -> str:
     if action.kind == "systemd-unit" and not action.target.path.endswith(".conf"):
         for rule in guard().units:
             if rule.pattern.fullmatch(unit_of(action.target.path)):
@@ -109,7 +109,7 @@ def _refusal(action: Action, asked: Owned) -> str:
     return ""
 
 
-def _last_login(view: View, actions: Sequence[Action], known: Sequence[str]) -> dict[str, str]:
+def _last_login(view: HostView, actions: Sequence[RemovalAction], known: Sequence[str]) -> dict[str, str]:
     """The actions after which no administrator, or where none can now, nobody at all, could log in by key or password."""
     if not any(a.kind in ("authorized-key", "file") for a in actions):
         return {}
@@ -134,12 +134,12 @@ def _last_login(view: View, actions: Sequence[Action], known: Sequence[str]) -> 
     return {a.id: f"it is the last key: afterwards no {word} could log in. Only: --i-know {a.target.path}" for a in last}
 
 
-def _way_in(view: View, who: Sequence[Account], gone: Sequence[Action]) -> bool:
+def _way_in(view: HostView, who: Sequence[LoginAccount], gone: Sequence[RemovalAction]) -> bool:
     """True where one of these accounts can log in when `gone` is done."""
     return has_password(view, who) or any(_keys_left(view, path, gone) for path in key_files(who))
 
 
-def _keys_left(view: View, path: str, actions: Sequence[Action]) -> bool:
+def _keys_left(view: HostView, path: str, actions: Sequence[RemovalAction]) -> bool:
     try:
         data = view.read(path)
     except (FileNotFoundError, NotADirectoryError, UnsafeError, ValueError):

@@ -17,7 +17,7 @@ from hunter.host.tree import parts
 from hunter.mechanisms.systemd_unit import belongings
 from hunter.objects._text import ELEMENT
 from hunter.objects.units import one_path
-from hunter.plan.model import Action, Plan, Target
+from hunter.plan.model import RemovalAction, RemovalPlan, RemovalTarget
 
 _ELEMENT_KINDS = ("ld-so-preload",)
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\|HK(?:LM|U|CU|CR|EY_\w+)(?:\\|\Z)")
@@ -28,7 +28,7 @@ _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\|HK(?:LM|U|CU|CR|EY_\w+)(?:\\|\Z)")
 class Proposal:
     """A plan, and the findings that no mechanism removes: (sentence, why not). `plan.stays` is what the plan leaves on the host."""
 
-    plan: Plan
+    plan: RemovalPlan
     left: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -36,7 +36,7 @@ class Proposal:
 class _Wanted:
     kind: str
     mechanism: str
-    target: Target
+    target: RemovalTarget
     findings: list[dict[str, Any]]
     facts: dict[str, Mapping[str, Any]]
 
@@ -60,7 +60,7 @@ def propose(collection: Collection, recipients: Sequence[str]) -> Proposal:
     chosen.sort(key=lambda w: (STAGES.index(catalogue()[w.kind].stage), w.kind, w.target.path, w.target.number or 0, w.target.line or b""))
     actions = tuple(_action(n, w, collection) for n, w in enumerate(chosen, 1))
     sentences = {a.id: [_sentence(f) for f in w.findings] for a, w in zip(actions, chosen, strict=True)}
-    return Proposal(Plan(_host(collection), tuple(recipients), actions, stays=_stays(chosen), findings=sentences), left)
+    return Proposal(RemovalPlan(_host(collection), tuple(recipients), actions, stays=_stays(chosen), findings=sentences), left)
 
 
 def _host(collection: Collection) -> dict[str, str]:
@@ -99,7 +99,7 @@ def _wanted(finding: dict[str, Any], collection: Collection) -> _Wanted | str:
     if kind == "systemd-unit" and not path.endswith(".conf"):
         facts |= _belongings(path, collection)
     name = plain([posixpath.basename(path)])[0] if kind == "systemd-unit" else ""
-    made = Target(path, line, int(number) if isinstance(number, int) and number > 0 else None, name)
+    made = RemovalTarget(path, line, int(number) if isinstance(number, int) and number > 0 else None, name)
     return _Wanted(kind, str(target.get("mechanism") or finding.get("rule.id") or ""), made, [finding], facts)
 
 
@@ -130,7 +130,7 @@ def _payload(one: _Wanted, finding: dict[str, Any]) -> Iterable[_Wanted]:
     for path, facts in files.items() if isinstance(files, dict) else ():
         usable = isinstance(facts, dict) and facts.get("sha256") and facts.get("type", "file") == "file" and path != one.target.path
         if usable and path.startswith("/") and not path.startswith(guard().not_proposed):
-            yield _Wanted("file", "file", Target(path), [finding], {path: facts})
+            yield _Wanted("file", "file", RemovalTarget(path), [finding], {path: facts})
 
 
 def _stays(chosen: Sequence[_Wanted]) -> tuple[tuple[str, str], ...]:
@@ -174,7 +174,7 @@ def _starters(one: _Wanted, finding: dict[str, Any], collection: Collection) -> 
         facts = collection.facts.get(path, {})
         if facts.get("sha256") and not _twin(path, collection):
             known = {path: facts, **_belongings(path, collection)}
-            yield _Wanted(one.kind, row, Target(path, name=plain([posixpath.basename(path)])[0]), [finding], known)
+            yield _Wanted(one.kind, row, RemovalTarget(path, name=plain([posixpath.basename(path)])[0]), [finding], known)
 
 
 def _twin(path: str, collection: Collection) -> bool:
@@ -200,8 +200,8 @@ def _without_edits_of_removed(wanted: Iterable[_Wanted]) -> list[_Wanted]:
     return kept
 
 
-def _action(n: int, w: _Wanted, collection: Collection) -> Action:
+def _action(n: int, w: _Wanted, collection: Collection) -> RemovalAction:
     expect = {path: expectation_of(facts, collection.root_ino or None) for path, facts in w.facts.items()}
     expect = {path: facts for path, facts in expect.items() if facts}
     why = tuple(dict.fromkeys(str(f.get("escadre.id", "")) for f in w.findings))
-    return Action(f"a{n:03d}", plain([w.mechanism])[0], w.kind, w.target, expect, why)
+    return RemovalAction(f"a{n:03d}", plain([w.mechanism])[0], w.kind, w.target, expect, why)

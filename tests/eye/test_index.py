@@ -158,7 +158,7 @@ def test_a_run_that_is_killed_leaves_no_lock_and_a_case_whose_next_index_is_whol
     assert answer(case) == expected != [] and not list((case / "index").glob(".*-*"))
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="a small file system is mounted")
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root, to mount a small file system")
 @pytest.mark.parametrize(("size", "workers"), [("100k", 1), ("100k", 2), ("1m", 1)])
 def test_a_full_disk_is_said_in_one_line_and_what_was_begun_is_taken_away(case, size, workers):
     (case / "index").mkdir()
