@@ -209,11 +209,11 @@ def refused_late(bench, plan: Path) -> None:
     import hunter.run.check
 
     before = manifest(bench.root)
-    real, hunter.checking._free = hunter.checking._free, lambda folder: 1 << 40
+    real, hunter.run.check._free = hunter.run.check._free, lambda folder: 1 << 40
     try:
         code, _, err = hunt("apply", plan, "--root", bench.root, "--yes")
     finally:
-        hunter.checking._free = real
+        hunter.run.check._free = real
     assert code == 3, err
     assert "Nothing on the host was changed" in err
     assert manifest(bench.root) == before
