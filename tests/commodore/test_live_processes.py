@@ -23,7 +23,7 @@ def listed(source: str) -> bytes:
     """What scout writes of this machine."""
     import importlib
 
-    module = importlib.import_module(f"scout.live.{source}")
+    module = importlib.import_module(f"scout.live.linux.{source}")
     return b"\n".join(json.dumps(one).encode() for one in ({"schema": f"{source}/1"}, *module.collect())) + b"\n"
 
 
