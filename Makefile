@@ -47,7 +47,7 @@ generated: dev
 # renewed where uv is at hand; the files carry versions and hashes only
 pins:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml -o requirements/run.txt
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -c requirements/run.txt --extra test --extra lint pyproject.toml -o requirements/dev.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -c requirements/run.txt --extra test pyproject.toml -o requirements/dev.txt
 
 bench: dev
 	$(BIN)/python -m bench

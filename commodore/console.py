@@ -185,7 +185,7 @@ def show_artefacts(name: str | None, screen: Screen) -> int:
 
 def rows(path: Path) -> Iterator[dict[str, Any]]:
     """Lines of a file of a case, compressed or not. Complains where the case or the file is not there."""
-    from commodore.engine.work import lines
+    from commodore.case.jsonl import objects
 
     if not (path.parent / "case.json").is_file():
         raise Complaint(f"{path.parent} is no case.", "Make one with `commodore process INPUT -o CASE`.", WRONG_USE)
@@ -193,11 +193,7 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
         raise Complaint(
             f"{path.parent} has no {path.name}.", "Run `commodore process` again with the same inputs; it goes on where it was."
         )
-    if path.suffix == ".zst":
-        yield from map(orjson.loads, lines(path))
-        return
-    with path.open("rb") as stream:
-        yield from map(orjson.loads, stream)
+    yield from objects(path)
 
 
 def show_ledger(case: Path, screen: Screen, *, everything: bool = False) -> int:

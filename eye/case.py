@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import zstandard
 
+from commodore.case.jsonl import lines
 from scout.console import COULD_NOT, WRONG_USE, Complaint
 
 SEVERITIES = ("critical", "high", "medium", "low", "informational")
@@ -47,37 +47,6 @@ def sources(case: Path) -> list[Source]:
         stat = path.stat()
         found.append(Source(path.parent.name, path.name.removesuffix(".jsonl.zst"), path, f"{stat.st_size}:{stat.st_mtime_ns}"))
     return found
-
-
-def lines(path: Path) -> Iterator[bytes]:
-    """The lines of a `.jsonl.zst` file of one or more frames, in bounded memory.
-
-    Raises Complaint where it does not read or ends within a frame.
-    """
-    rest = b""
-    try:
-        for chunk in _unpacked(path):
-            *whole, rest = (rest + chunk).split(b"\n")
-            yield from (line for line in whole if line)
-    except (zstandard.ZstdError, EOFError, OSError) as e:
-        raise Complaint(f"{path} does not read: {e}.", "Run `commodore process` again: it goes on where it stopped.", COULD_NOT) from e
-    if rest:
-        yield rest
-
-
-def _unpacked(path: Path) -> Iterator[bytes]:
-    """The content, frame after frame. Raises EOFError where the last frame is cut."""
-    make = zstandard.ZstdDecompressor()
-    with path.open("rb") as raw:
-        frame = None
-        while block := raw.read(1 << 16):
-            while block:
-                frame = frame or make.decompressobj()
-                yield frame.decompress(block)
-                block = frame.unused_data if frame.eof else b""
-                frame = None if frame.eof else frame
-    if frame is not None:
-        raise EOFError("it ends within a frame")
 
 
 def records(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:

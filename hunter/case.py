@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import zstandard
-
+from commodore.case.jsonl import objects
 from hunter.host.archived import ArchiveView
 from hunter.host.state import readable
 from scout.console import WRONG_USE, Complaint
 
-MAX_LINE = 16 << 20
 _BYTE = re.compile(r"\\udc([89a-f][0-9a-f])")
 SEVERITIES = ("informational", "low", "medium", "high", "critical")
 
@@ -58,7 +55,7 @@ def read(case: Path, severity: str, host: str | None = None) -> list[Collection]
     entries = {str(c.get("collection")): c for c in about.get("collections", []) if isinstance(c, dict)}
     found: dict[str, Collection] = {}
     names = set()
-    for finding in _lines(case / "findings.jsonl.zst"):
+    for finding in objects(case / "findings.jsonl.zst"):
         name, collection = str(finding.get("host.name", "")), str(finding.get("escadre.collection", ""))
         names.add(name)
         grade = finding.get("escadre.severity")
@@ -96,38 +93,19 @@ def _facts(case: Path, collections: dict[str, Collection]) -> None:
     path = case / "members.jsonl"
     if not path.is_file():
         return
-    with path.open("rb") as stream:
-        for line in _objects(stream):
-            collection = collections.get(str(line.get("collection")))
-            if collection is None:
-                continue
-            native = _path(str(line.get("path")))
-            if line.get("root_ino") is not None:
-                collection.root_ino = str(line["root_ino"])
-            if native == "/etc/machine-id" and line.get("sha256"):
-                collection.machine_id_sha256 = str(line["sha256"])
-            if native in wanted[collection.id] or "/systemd/" in native:
-                known = collection.facts.get(native)
-                if known is None or line.get("verdict") in ("taken", "link"):
-                    collection.facts[native] = line
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    try:
-        unpack = zstandard.ZstdDecompressor(max_window_size=1 << 27)
-        with path.open("rb") as raw, unpack.stream_reader(raw, read_across_frames=True) as packed:
-            yield from _objects(io.BufferedReader(packed))
-    except OSError as e:
-        raise Complaint(f"{path} cannot be read: {e.strerror}.", "Process the case again: commodore process … -o CASE") from e
-    except zstandard.ZstdError as e:
-        raise Complaint(f"{path} is damaged: {e}.", "Process the case again: commodore process … -o CASE") from e
-
-
-def _objects(stream: Any) -> Iterator[dict[str, Any]]:
-    for raw in iter(lambda: stream.readline(MAX_LINE), b""):
-        line = _object(raw)
-        if line:
-            yield line
+    for line in objects(path):
+        collection = collections.get(str(line.get("collection")))
+        if collection is None:
+            continue
+        native = _path(str(line.get("path")))
+        if line.get("root_ino") is not None:
+            collection.root_ino = str(line["root_ino"])
+        if native == "/etc/machine-id" and line.get("sha256"):
+            collection.machine_id_sha256 = str(line["sha256"])
+        if native in wanted[collection.id] or "/systemd/" in native:
+            known = collection.facts.get(native)
+            if known is None or line.get("verdict") in ("taken", "link"):
+                collection.facts[native] = line
 
 
 def _object(raw: bytes) -> dict[str, Any]:

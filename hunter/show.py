@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from hunter.catalogue import catalogue
-from hunter.plan.model import STAYS, Action, Plan
+from hunter.plan.model import STAYS, RemovalAction, RemovalPlan
 from hunter.planning.propose import Proposal
-from hunter.run.apply import Outcome
+from hunter.run.apply import RunOutcome
 from hunter.run.check import BLOCKED, DRIFTED, GONE, READY, Report
-from hunter.run.verify import Verdict
+from hunter.run.verify import TargetVerdict
 from scout.console import Screen, escape, megabytes, plural
 
 _STYLE = {READY: "green", DRIFTED: "yellow", GONE: "yellow", BLOCKED: "red"}
@@ -42,7 +42,7 @@ def _columns(text: str, width: int) -> Iterator[str]:
     yield line
 
 
-def _row(n: int, status: str, action: Action, *, cls: bool = True) -> list[str]:
+def _row(n: int, status: str, action: RemovalAction, *, cls: bool = True) -> list[str]:
     """`  1  ready    quarantine /tmp/x      file  reversible`, with the rest of a long title below it."""
     what, *data = action.told
     head, *rest = [*_columns(escape(what), _TITLE), *(line for text in data for line in _columns(escape(text), _DATA))]
@@ -190,7 +190,7 @@ def sealed(screen: Screen, was: Report, now: Report, path: Path, root: Path | No
     screen.say(f"Take it out of {shlex.quote(str(path))} or clear what is in the way; then: {_command('check', path, '--seal', root=root)}")
 
 
-def ticker(screen: Screen, plan: Plan) -> Callable[[str], None]:
+def ticker(screen: Screen, plan: RemovalPlan) -> Callable[[str], None]:
     """A line for each action that is done, with the time (UTC)."""
     actions = {a.id: (n, a) for n, a in enumerate(plan.actions, 1)}
 
@@ -218,7 +218,7 @@ def _now() -> str:
     return time.strftime("%H:%M:%SZ", time.gmtime())
 
 
-def _compared(screen: Screen, outcome: Outcome) -> str:
+def _compared(screen: Screen, outcome: RunOutcome) -> str:
     for path in outcome.unexplained[:20]:
         screen.say(f"  changed meanwhile, not by HUNTER: {escape(path)}", style="yellow")
     if outcome.unexplained:
@@ -227,7 +227,7 @@ def _compared(screen: Screen, outcome: Outcome) -> str:
     return f"Nothing else in the touched folders changed ({plural(outcome.compared, 'other entry', 'other entries')} compared)."
 
 
-def _emit(screen: Screen, outcome: Outcome) -> None:
+def _emit(screen: Screen, outcome: RunOutcome) -> None:
     screen.emit(
         {
             "done": outcome.done,
@@ -240,7 +240,7 @@ def _emit(screen: Screen, outcome: Outcome) -> None:
     )
 
 
-def applied(screen: Screen, outcome: Outcome) -> None:
+def applied(screen: Screen, outcome: RunOutcome) -> None:
     """The last lines of `apply --yes`."""
     if screen.json_lines:
         _emit(screen, outcome)
@@ -253,7 +253,7 @@ def applied(screen: Screen, outcome: Outcome) -> None:
     screen.say(f"Way back: {outcome.undo}")
 
 
-def interrupted(screen: Screen, outcome: Outcome, path: Path, root: Path | None) -> None:
+def interrupted(screen: Screen, outcome: RunOutcome, path: Path, root: Path | None) -> None:
     """A dry run on a plan whose run stands in the journal, unfinished."""
     if screen.json_lines:
         _emit(screen, outcome)
@@ -264,7 +264,7 @@ def interrupted(screen: Screen, outcome: Outcome, path: Path, root: Path | None)
     screen.say(f"Take it back: {outcome.undo}")
 
 
-def undone(screen: Screen, outcome: Outcome) -> None:
+def undone(screen: Screen, outcome: RunOutcome) -> None:
     """The last lines of `undo`."""
     if screen.json_lines:
         _emit(screen, outcome)
@@ -278,7 +278,7 @@ def undone(screen: Screen, outcome: Outcome) -> None:
         screen.say(_compared(screen, outcome))
 
 
-def verdicts(screen: Screen, plan: Plan, found: Sequence[Verdict], path: Path, root: Path | None) -> None:
+def verdicts(screen: Screen, plan: RemovalPlan, found: Sequence[TargetVerdict], path: Path, root: Path | None) -> None:
     """One line per action, the sum, and what was never in the plan."""
     if screen.json_lines:
         for v in found:

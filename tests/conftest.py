@@ -1,4 +1,4 @@
-"""Shared fixtures: the evidence corpus, and the rule that nothing is skipped quietly where CI is set."""
+"""What all tests share: the evidence corpus, and the rule that a missing part skips a test with its reason, or fails it in CI."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import faulthandler
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,22 @@ if hasattr(os, "register_at_fork"):
 
 
 def need(condition: object, what: str) -> None:
-    """Skip with a word, or fail where CI=true: a missing part is never passed over in silence there."""
+    """Skip the test where a part of the system is absent; fail where `CI=true`, so that nothing is missing unnoticed there."""
     if condition:
         return
     if os.environ.get("CI") == "true":
         pytest.fail(f"{what} is required in CI", pytrace=False)
-    pytest.skip(f"{what} is not here")
+    pytest.skip(f"needs {what}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print each reason for skipped tests on one line, with how many tests it skipped."""
+    reports = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in reports if isinstance(report.longrepr, tuple))
+    if reasons:
+        terminalreporter.section("skipped tests, by reason")
+    for reason, count in sorted(reasons.items(), key=lambda each: (-each[1], each[0])):
+        terminalreporter.line(f"{count:5}  {reason}")
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +44,7 @@ def corpus() -> Path:
     if given:
         return Path(given)
     packs = ROOT.parent / "shared" / "corpus"
-    need((packs / "unpack").exists(), "the evidence corpus")
+    need((packs / "unpack").exists(), "the evidence corpus (ESCADRE_CORPUS names its folder)")
     target = ROOT / ".corpus"
     subprocess.run([sys.executable, str(packs / "unpack"), str(target)], check=True)
     return target

@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 
 from commodore.case import tables
+from commodore.case.jsonl import objects
 from commodore.engine import catalogue
-from commodore.engine.work import lines
 from commodore.schema import registry
 from scout.console import WRONG_USE, Complaint
 
@@ -77,7 +77,7 @@ def cell(value: Any) -> str:
 
 def _records(paths: list[Path]) -> Iterator[dict[str, Any]]:
     for path in paths:
-        yield from map(orjson.loads, lines(path))
+        yield from objects(path)
 
 
 def _timesketch(by_dataset: dict[str, list[Path]], target: Path) -> Path:

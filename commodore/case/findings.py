@@ -11,6 +11,7 @@ import zstandard
 
 from commodore import persistence
 from commodore.case import case as cases
+from commodore.case import jsonl
 from commodore.engine import catalogue, work
 from commodore.engine.assemble import line
 from commodore.engine.summary import Summary
@@ -30,7 +31,7 @@ def write(case: cases.Case, detection: Any, summary: Summary) -> None:
             yield from detection.of_links(_rows(listed), catalogue.matcher().by_path, key, entry["host"])
             path = case.work / key / "hits.zst"
             if path.exists():
-                for text in work.lines(path):
+                for text in jsonl.lines(path):
                     yield Hit(**orjson.loads(text))
 
     members = {key: persistence.Members(_rows(case.work / key / "members.jsonl")) for key in case.collections()}

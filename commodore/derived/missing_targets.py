@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from commodore.artefact import Artefact, Problem, Record
-from commodore.derived.process_tree import View
+from commodore.case.view import CaseView
 from commodore.host import Host
 from commodore.readers import commandline
 from commodore.sentence import sentence
@@ -88,7 +88,7 @@ class _Proof(NamedTuple):
     deleted: bool = False
 
 
-def derive(view: View, host: Host) -> Iterator[Record | Problem]:
+def derive(view: CaseView, host: Host) -> Iterator[Record | Problem]:
     """One record per starter and file that was not there."""
     windows = host.os == "windows"
     wanted = list(_wanted(view, host, windows))
@@ -116,7 +116,7 @@ def _proof(paths: tuple[str, ...], gone: set[str], coverage: Coverage, table: _T
     return None
 
 
-def _wanted(view: View, host: Host, windows: bool) -> Iterator[_Wanted]:
+def _wanted(view: CaseView, host: Host, windows: bool) -> Iterator[_Wanted]:
     for dataset in SOURCES:
         label, names = _ITEM[dataset]
         for record in view.records(dataset):
@@ -184,7 +184,7 @@ def _windows_paths(target: str, readings: list[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _custody(view: View, host: Host, windows: bool, wanted: set[str]) -> tuple[set[str], set[str], set[str], Coverage]:
+def _custody(view: CaseView, host: Host, windows: bool, wanted: set[str]) -> tuple[set[str], set[str], set[str], Coverage]:
     """(wanted paths that were there, those that vanished, volumes with a whole $MFT, what SCOUT looked for)."""
     there: set[str] = set()
     gone: set[str] = set()
@@ -211,7 +211,7 @@ def _custody(view: View, host: Host, windows: bool, wanted: set[str]) -> tuple[s
 class _Table:
     """What the $MFT of each volume knows of some paths. Only its records with one of their names, or of a folder above, are decoded."""
 
-    def __init__(self, view: View, paths: set[str], volumes: set[str]) -> None:
+    def __init__(self, view: CaseView, paths: set[str], volumes: set[str]) -> None:
         self._folders = {folder for path in paths for folder in _above(path)}
         self.volumes = {v for v in volumes if next(view.records("mft", re.compile(rb'"file\.path":"(?i:%s)' % v.encode())), None)}
         self._known: set[str] = set()

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
 from commodore.artefacts.live.live_processes import entity
+from commodore.case.view import CaseView
 from commodore.host import Host
 
 ARTEFACT = Artefact(
@@ -94,15 +95,6 @@ _COPIED = (
 )
 
 
-class View(Protocol):
-    """What the engine gives a derivation."""
-
-    @property
-    def whole(self) -> bool: ...
-    def records(self, dataset: str, holding: re.Pattern[bytes] | None = None) -> Iterator[dict[str, Any]]: ...
-    def members(self) -> Iterator[dict[str, Any]]: ...
-
-
 @dataclass(slots=True)
 class _Process:
     """One process, as far as it is known."""
@@ -121,7 +113,7 @@ class _Process:
     id: str = ""
 
 
-def derive(view: View, host: Host) -> Iterator[Record | Problem]:
+def derive(view: CaseView, host: Host) -> Iterator[Record | Problem]:
     """One record per process, in the order of computer, start and pid."""
     table = _Table()
     for dataset in ("live_processes", "evtx"):

@@ -22,6 +22,7 @@ from commodore.engine import catalogue, gather, inputs, recognise
 from commodore.engine.plan import Plan
 from commodore.engine.pool import Pool
 from commodore.engine.summary import Summary
+from commodore.engine.unit import RAISED
 from commodore.engine.work import Account, Result, Setup, Task, load_detection
 from commodore.host import Host
 from scout.console import WRONG_USE, Complaint
@@ -185,13 +186,14 @@ class Run:
             self._progress(self._host.name, now, self._collection.position(), self._collection.total, sum(self._journal.counts.values()))
 
     def _derive(self, number: int) -> None:
-        """The derive pass: one after the other, because they may read each other."""
+        """The derive pass: level by level; the datasets of one level are made in parallel."""
         whole = self._collection.ending()[0] == "complete"
-        for n, name in enumerate(catalogue.derivations(), number):
-            if n >= self._journal.committed:
-                self._journal.sync()
-                for result in self._pool.run(iter([Task(n, self._host, [], name, str(self._case.root), whole)])):
-                    self._commit(result)
+        for level in catalogue.levels():
+            self._journal.sync()
+            tasks = [Task(n, self._host, [], name, str(self._case.root), whole) for n, name in enumerate(level, number)]
+            for result in self._pool.run(task for task in tasks if task.number >= self._journal.committed):
+                self._commit(result)
+            number += len(level)
 
     def _members(self, plan: Plan) -> list[dict[str, Any]]:
         """Write this collection's members; gives the ledger lines of those whose content is not what custody says."""
@@ -233,6 +235,7 @@ class Run:
         given_up = [
             {"member": m, "path": paths.get(m, ""), "reason": r, "collection": self._collection.id} for m, r in self._journal.killed
         ]
+        failed = {(a.member, a.source, a.artefact) for a in self._journal.accounts if a.failed == RAISED}
         rows = map(orjson.loads, (self._journal.folder / "ledger.jsonl").open("rb"))
         losses = len({(row["member"], row["path"]) for row in rows if _lossy(row)})
         return {
@@ -250,6 +253,7 @@ class Run:
             "losses": losses,
             "records": dict(sorted(self._journal.counts.items())),
             "given_up": given_up,
+            "failed": [{"member": member, "path": path, "artefact": artefact} for member, path, artefact in sorted(failed)],
         }
 
 

@@ -34,5 +34,5 @@ class Summary:
 
     @property
     def whole(self) -> bool:
-        """Whether every archive had its end and no unit had to be given up."""
-        return all(h["state"] == "complete" for h in self.hosts) and not self.unreproducible
+        """Whether every archive is complete, no parser failed, and no unit was given up."""
+        return all(h["state"] == "complete" and not h.get("failed") for h in self.hosts) and not self.unreproducible

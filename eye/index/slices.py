@@ -21,8 +21,9 @@ from typing import Any
 import orjson
 import tantivy
 
+from commodore.case.jsonl import lines
 from commodore.schema import registry
-from eye.case import Source, cannot_write, lines, not_a_record
+from eye.case import Source, cannot_write, not_a_record
 from eye.index.columns import Table
 from eye.query.tokens import GAP, all_text, standard_words
 from scout.console import COULD_NOT, Complaint

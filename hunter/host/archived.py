@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hunter.host.state import State, UnsafeError
+from hunter.host.state import ObjectState, UnsafeError
 from scout.archive.facts import nanoseconds
 
 _DOUBTS = {
@@ -25,7 +25,7 @@ class ArchiveView:
     """Feed it the members (`add`) and the custody lines that stand behind them (`note`)."""
 
     live: bool = False
-    states: dict[str, State] = field(default_factory=dict)
+    states: dict[str, ObjectState] = field(default_factory=dict)
     contents: dict[str, bytes] = field(default_factory=dict)
     listing: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     doubts: dict[str, str] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class ArchiveView:
     verdicts: dict[str, str] = field(default_factory=dict)
     """path → verdict and reason, of what is there without content"""
 
-    def state(self, path: str) -> State | None:
+    def state(self, path: str) -> ObjectState | None:
         return self.states.get(path)
 
     def read(self, path: str) -> bytes:
@@ -57,7 +57,7 @@ class ArchiveView:
     def add(self, source: str, facts: Mapping[str, Any], content: bytes | None) -> None:
         """One item of the archive; its folders exist with it."""
         kind = str(facts.get("type") or ("link" if facts.get("link") else "file"))
-        self.states[source] = State(
+        self.states[source] = ObjectState(
             kind,
             str(facts.get("mode", "0000")),
             int(facts.get("uid") or 0),

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from hunter.host.state import UnsafeError
-from hunter.host.tree import Tree
+from hunter.host.tree import HostTree
 from scout.console import Complaint, escape
 
 
-def facts(tree: Tree) -> dict[str, str]:
+def facts(tree: HostTree) -> dict[str, str]:
     """`name`, `machine_id`, `machine_id_sha256`, `root_ino` of a tree, as far as it has them. Sources: machine-id(5), hostname(5)."""
     found = {"root_ino": str(tree.root_ino)}
     raw = _read(tree, "/etc/machine-id")
@@ -25,18 +25,18 @@ def facts(tree: Tree) -> dict[str, str]:
     return found | ({"name": name} if name else {})
 
 
-def _read(tree: Tree, path: str) -> bytes:
+def _read(tree: HostTree, path: str) -> bytes:
     with suppress(FileNotFoundError, NotADirectoryError, UnsafeError, PermissionError):
         return tree.read(path)
     return b""
 
 
-def is_copy(host: Mapping[str, str], tree: Tree) -> bool:
+def is_copy(host: Mapping[str, str], tree: HostTree) -> bool:
     """True where the tree is another one than the plan's host: a copy or image of it, whose file ids mean nothing."""
     return host.get("root_ino", "") != str(tree.root_ino)
 
 
-def require(host: Mapping[str, str], tree: Tree) -> bool:
+def require(host: Mapping[str, str], tree: HostTree) -> bool:
     """True for a copy. Complaint (code 3) for another host, or where nothing tells which host it is."""
     now = facts(tree)
     compared = [name for name in ("machine_id", "machine_id_sha256") if host.get(name)]

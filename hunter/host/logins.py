@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hunter.host.tree import View
+from hunter.host.tree import HostView
 from scout.lines import lines
 
 _NO_LOGIN = ("/nologin", "/false", "/sync", "/halt", "/shutdown")
@@ -21,7 +21,7 @@ _GRANT = re.compile(r"\s*([^\s#@=]+)\s+[^\s=]+\s*=")
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class LoginAccount:
     """An account with a login shell."""
 
     name: str
@@ -30,13 +30,13 @@ class Account:
     home: str
 
 
-def accounts(view: View) -> list[Account]:
+def accounts(view: HostView) -> list[LoginAccount]:
     """Accounts with a login shell."""
     rows = [line.split(":") for line in lines(_text(view, "/etc/passwd"))]
-    return [Account(r[0], r[2], r[3], r[5]) for r in rows if len(r) >= 7 and not r[6].strip().endswith(_NO_LOGIN)]
+    return [LoginAccount(r[0], r[2], r[3], r[5]) for r in rows if len(r) >= 7 and not r[6].strip().endswith(_NO_LOGIN)]
 
 
-def administrators(view: View, of: Sequence[Account]) -> list[Account]:
+def administrators(view: HostView, of: Sequence[LoginAccount]) -> list[LoginAccount]:
     """Those who are root, or may become it by sudo. Where the tree does not say who may: all of them."""
     groups = [line.split(":") for line in lines(_text(view, "/etc/group"))]
     extra = [f"/etc/sudoers.d/{name}" for name, kind in view.names("/etc/sudoers.d") if kind == "file"]
@@ -51,20 +51,20 @@ def administrators(view: View, of: Sequence[Account]) -> list[Account]:
     return [a for a in of if a.uid == "0" or a.name in names or a.gid in ids]
 
 
-def has_password(view: View, who: Sequence[Account]) -> bool:
+def has_password(view: HostView, who: Sequence[LoginAccount]) -> bool:
     """True where one of these accounts has a usable password."""
     names = {a.name for a in who}
     rows = [line.split(":") for line in lines(_text(view, "/etc/shadow"))]
     return any(len(r) > 1 and r[0] in names and len(r[1]) > 3 and r[1][0] not in "!*" for r in rows)
 
 
-def key_files(who: Sequence[Account]) -> list[str]:
+def key_files(who: Sequence[LoginAccount]) -> list[str]:
     """Where sshd looks for their keys, unless it is told otherwise."""
     homes = {a.home.rstrip("/") for a in who if a.home.startswith("/")}
     return [posixpath.join(home or "/", name) for home in sorted(homes) for name in _KEY_FILES]
 
 
-def _text(view: View, path: str) -> str:
+def _text(view: HostView, path: str) -> str:
     try:
         return view.read(path).decode(errors="replace")
     except (FileNotFoundError, NotADirectoryError):

@@ -23,7 +23,7 @@ class UnsafeError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class ObjectState:
     """One object. `mode` is octal text (`0644`), `xattrs` name → base64 (POSIX ACLs are among them), times in ns since 1970 UTC."""
 
     type: str
@@ -44,11 +44,11 @@ class State:
     mounts: tuple[str, ...] = ()
     """mount points between the root and the object, its own included; a whole file system of the object's own device is not among them"""
 
-    def same(self, other: State | None) -> bool:
+    def same(self, other: ObjectState | None) -> bool:
         """Equal in all that a way back restores: type, content, mode, owner, xattrs, number of names, mtime, link text."""
         return other is not None and self.mtime_ns == other.mtime_ns and all(getattr(self, k) == getattr(other, k) for k in _COMPARED)
 
-    def changes(self, now: State) -> list[str]:
+    def changes(self, now: ObjectState) -> list[str]:
         """What differs in `now`, as `mode was 0644, is 0646`; empty where `same`."""
         pairs = [(name, getattr(self, name), getattr(now, name)) for name in _COMPARED if name != "xattrs"]
         told = [(name, _short(was), _short(value)) for name, was, value in pairs if was != value]
@@ -63,8 +63,8 @@ class State:
         return {**asdict(self), "xattrs": dict(self.xattrs), "mounts": list(self.mounts)}
 
     @staticmethod
-    def from_json(data: Mapping[str, Any]) -> State:
-        return State(**{**data, "xattrs": tuple(sorted(data["xattrs"].items())), "mounts": tuple(data["mounts"])})
+    def from_json(data: Mapping[str, Any]) -> ObjectState:
+        return ObjectState(**{**data, "xattrs": tuple(sorted(data["xattrs"].items())), "mounts": tuple(data["mounts"])})
 
     def expectation(self) -> dict[str, Any]:
         """For the plan: text only, what `NEEDED` asks for, and where known the device and the mounts."""
@@ -79,7 +79,7 @@ class State:
         known |= {"parent_ino": str(self.parent_ino), "root_ino": str(self.root_ino), "dev": str(self.dev)}
         return known | ({"mounts": list(self.mounts)} if self.mounts else {})
 
-    def with_content(self, sha256: str, size: int, mtime_ns: int) -> State:
+    def with_content(self, sha256: str, size: int, mtime_ns: int) -> ObjectState:
         """The same object after its content was replaced."""
         return replace(self, sha256=sha256, size=size, mtime_ns=mtime_ns)
 
@@ -116,7 +116,7 @@ def lacking(expect: Mapping[str, Any]) -> list[str]:
     return [name for name in NEEDED.get(kind, ("type",)) if name not in expect] if kind in NEEDED else ["type"]
 
 
-def differences(expect: Mapping[str, Any], now: State, *, copy: bool) -> list[tuple[str, str, str]]:
+def differences(expect: Mapping[str, Any], now: ObjectState, *, copy: bool) -> list[tuple[str, str, str]]:
     """(what, expected, now) of every difference. In a copy of the tree (another root) file ids mean nothing: not compared."""
     kind = str(expect.get("type", ""))
     if kind != now.type:

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, Self
 
-from hunter.host.state import State, UnsafeError
+from hunter.host.state import ObjectState, UnsafeError
 from scout.archive.facts import type_of
 
 FILE_LIMIT = 64 << 30
@@ -34,12 +34,12 @@ _GETFLAGS = 0x80086601  # FS_IOC_GETFLAGS, linux/fs.h
 _FLAGS = ((0x10, "immutable"), (0x20, "append"))
 
 
-class View(Protocol):
+class HostView(Protocol):
     """What mechanisms read: a tree, or what a fresh archive holds of one."""
 
     live: bool
 
-    def state(self, path: str) -> State | None:
+    def state(self, path: str) -> ObjectState | None:
         """The object, None where there is none. UnsafeError where a link or a missing right is in the way."""
 
     def read(self, path: str) -> bytes:
@@ -59,7 +59,7 @@ def parts(path: str) -> list[str]:
     return found
 
 
-class Tree:
+class HostTree:
     """The live root (`root=None`, or `/` itself) or a mounted one. Use as a context manager."""
 
     def __init__(self, root: Path | None = None) -> None:
@@ -99,7 +99,7 @@ class Tree:
         finally:
             os.close(fd)
 
-    def state(self, path: str) -> State | None:
+    def state(self, path: str) -> ObjectState | None:
         try:
             with self.parent(path) as (fd, name):
                 found = state_at(fd, name)
@@ -173,7 +173,7 @@ def open_read(parent: int, name: str) -> int:
         raise
 
 
-def state_at(parent: int, name: str) -> State | None:
+def state_at(parent: int, name: str) -> ObjectState | None:
     """State of one directory entry; None where there is none. Regular files are read whole for their hash."""
     try:
         status = os.lstat(name, dir_fd=parent)
@@ -187,7 +187,7 @@ def state_at(parent: int, name: str) -> State | None:
     return _made(kind, status, link=link, xattrs=xattrs)
 
 
-def _file_state(parent: int, name: str, seen: os.stat_result) -> State:
+def _file_state(parent: int, name: str, seen: os.stat_result) -> ObjectState:
     fd = open_read(parent, name)
     with os.fdopen(fd, "rb", buffering=0) as stream:
         status = os.fstat(fd)
@@ -214,8 +214,8 @@ def _made(
     link: str = "",
     xattrs: tuple[tuple[str, str], ...] = (),
     flags: str = "",
-) -> State:
-    return State(
+) -> ObjectState:
+    return ObjectState(
         kind,
         f"{stat.S_IMODE(status.st_mode):04o}",
         status.st_uid,
@@ -231,7 +231,7 @@ def _made(
     )
 
 
-def _placed(state: State, parent_ino: int, root_ino: int, mounts: tuple[str, ...]) -> State:
+def _placed(state: ObjectState, parent_ino: int, root_ino: int, mounts: tuple[str, ...]) -> ObjectState:
     return replace(state, parent_ino=parent_ino, root_ino=root_ino, mounts=mounts)
 
 

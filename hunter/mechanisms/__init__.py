@@ -16,18 +16,18 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol
 
-from hunter.host.state import State
-from hunter.host.tree import View
+from hunter.host.state import ObjectState
+from hunter.host.tree import HostView
 from hunter.objects._text import Cut
-from hunter.plan.model import Target
+from hunter.plan.model import RemovalTarget
 from scout.discovery import modules
 
 
 @dataclass(slots=True)
-class Found:
+class Inspection:
     """What `inspect` saw."""
 
-    states: dict[str, State | None] = field(default_factory=dict)
+    states: dict[str, ObjectState | None] = field(default_factory=dict)
     """every file that the action changes; None = not there"""
     gone: str = ""
     """why there is nothing to remove"""
@@ -64,13 +64,13 @@ class Mechanism(Protocol):
 
     kind: str
 
-    def inspect(self, view: View, target: Target) -> Found:
+    def inspect(self, view: HostView, target: RemovalTarget) -> Inspection:
         """Read only. UnsafeError where it cannot be looked at."""
 
-    def backup(self, found: Found) -> Sequence[str]:
+    def backup(self, found: Inspection) -> Sequence[str]:
         """Paths of regular files whose bytes must be kept."""
 
-    def apply(self, found: Found, target: Target) -> Sequence[Edit]:
+    def apply(self, found: Inspection, target: RemovalTarget) -> Sequence[Edit]:
         """The edits that remove it."""
 
     def restore(self, edits: Sequence[Edit]) -> Sequence[Edit]:

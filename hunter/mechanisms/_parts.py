@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from hunter.host.state import State, UnsafeError
-from hunter.host.tree import View
-from hunter.mechanisms import Edit, Found
+from hunter.host.state import ObjectState, UnsafeError
+from hunter.host.tree import HostView
+from hunter.mechanisms import Edit, Inspection
 from hunter.objects._text import AmbiguousError, Cut, NotFoundError
-from hunter.plan.model import Target
+from hunter.plan.model import RemovalTarget
 
 Finder = Callable[[bytes, bytes, "int | None"], tuple[list[Cut], int]]
 
 
-def obstacles(path: str, state: State | None) -> list[str]:
+def obstacles(path: str, state: ObjectState | None) -> list[str]:
     """What forbids changing this object, whatever the plan says."""
     if state is None:
         return []
@@ -28,7 +28,7 @@ def obstacles(path: str, state: State | None) -> list[str]:
     return found
 
 
-def kept(found: Found) -> list[str]:
+def kept(found: Inspection) -> list[str]:
     """Every regular file among the states."""
     return [path for path, state in found.states.items() if state and state.type == "file"]
 
@@ -41,8 +41,8 @@ class Surgery:
     find: Finder
     drop_if_blank: bool = False
 
-    def inspect(self, view: View, target: Target) -> Found:
-        found = Found()
+    def inspect(self, view: HostView, target: RemovalTarget) -> Inspection:
+        found = Inspection()
         state = view.state(target.path)
         found.states[target.path] = state
         if state is None:
@@ -63,10 +63,10 @@ class Surgery:
             raise UnsafeError("it went away while it was looked at") from e
         return found
 
-    def backup(self, found: Found) -> Sequence[str]:
+    def backup(self, found: Inspection) -> Sequence[str]:
         return kept(found)
 
-    def apply(self, found: Found, target: Target) -> Sequence[Edit]:
+    def apply(self, found: Inspection, target: RemovalTarget) -> Sequence[Edit]:
         return [Edit("cut", "file", target.path, cuts=found.cuts, drop_if_blank=self.drop_if_blank)]
 
     def restore(self, edits: Sequence[Edit]) -> Sequence[Edit]:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hunter.host.tree import View
-from hunter.mechanisms import Edit, Found
+from hunter.host.tree import HostView
+from hunter.mechanisms import Edit, Inspection
 from hunter.mechanisms._parts import kept, obstacles
-from hunter.plan.model import Target
+from hunter.plan.model import RemovalTarget
 
 
 class _File:
     kind = "file"
 
-    def inspect(self, view: View, target: Target) -> Found:
+    def inspect(self, view: HostView, target: RemovalTarget) -> Inspection:
         state = view.state(target.path)
-        return Found({target.path: state}, gone="" if state else "the file is not there", problems=obstacles(target.path, state))
+        return Inspection({target.path: state}, gone="" if state else "the file is not there", problems=obstacles(target.path, state))
 
-    def backup(self, found: Found) -> Sequence[str]:
+    def backup(self, found: Inspection) -> Sequence[str]:
         return kept(found)
 
-    def apply(self, found: Found, target: Target) -> Sequence[Edit]:  # noqa: ARG002
+    def apply(self, found: Inspection, target: RemovalTarget) -> Sequence[Edit]:  # noqa: ARG002
         return [Edit("quarantine", "file", target.path)]
 
     def restore(self, edits: Sequence[Edit]) -> Sequence[Edit]:

@@ -12,13 +12,13 @@ import posixpath
 from collections.abc import Iterator, Sequence
 
 from hunter.host.state import UnsafeError
-from hunter.host.tree import Tree, View
-from hunter.mechanisms import Edit, Found
+from hunter.host.tree import HostTree, HostView
+from hunter.mechanisms import Edit, Inspection
 from hunter.mechanisms._parts import kept, obstacles
 from hunter.objects.loaded import OBJECT as LOADED
 from hunter.objects.units import OBJECT as UNITS
 from hunter.objects.units import instances, managed, one_path, unit_of
-from hunter.plan.model import Target
+from hunter.plan.model import RemovalTarget
 
 _BASES = ("/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd", "/lib/systemd")
 _SYSTEM = tuple(f"{base}/{kind}" for base in _BASES for kind in ("system", "system.control", "system.attached"))
@@ -29,8 +29,8 @@ _DEPENDENCIES = (".wants", ".requires", ".upholds")
 class _SystemdUnit:
     kind = "systemd-unit"
 
-    def inspect(self, view: View, target: Target) -> Found:
-        found = Found()
+    def inspect(self, view: HostView, target: RemovalTarget) -> Inspection:
+        found = Inspection()
         state = view.state(target.path)
         found.states[target.path] = state
         if state is None:
@@ -41,14 +41,14 @@ class _SystemdUnit:
             found.starters = _starters(view, target.path)
         for path, each in found.states.items():
             found.problems += obstacles(path, each)
-        if state and isinstance(view, Tree) and managed(view) and _home(target.path)[0] == "system":
+        if state and isinstance(view, HostTree) and managed(view) and _home(target.path)[0] == "system":
             _running(view, target.path, found)
         return found
 
-    def backup(self, found: Found) -> Sequence[str]:
+    def backup(self, found: Inspection) -> Sequence[str]:
         return kept(found)
 
-    def apply(self, found: Found, target: Target) -> Sequence[Edit]:  # noqa: ARG002
+    def apply(self, found: Inspection, target: RemovalTarget) -> Sequence[Edit]:  # noqa: ARG002
         now = list(found.runtime.items())
         stop = [Edit("freeze", kind, name, after=after) for (kind, name), (_, after) in now if kind == "unit"]
         reload = [Edit("cut", kind, name, after=after) for (kind, name), (_, after) in now if kind == "loaded"]
@@ -72,7 +72,7 @@ def _home(path: str) -> tuple[str, tuple[str, ...]]:
     return "user", _USER if folder in _USER else (folder,)
 
 
-def belongings(view: View, path: str) -> list[str]:
+def belongings(view: HostView, path: str) -> list[str]:
     """Links and drop-ins (`*.conf`) that belong to the unit file, its other names included, sorted."""
     unit = posixpath.basename(path)
     folders = _real(view, _home(path)[1])
@@ -93,7 +93,7 @@ def belongings(view: View, path: str) -> list[str]:
     return sorted({p for p in found if p != path})
 
 
-def _starters(view: View, path: str) -> list[str]:
+def _starters(view: HostView, path: str) -> list[str]:
     """Timer, socket and path units of the same name: they go on starting the unit, or failing to."""
     stem, _, suffix = posixpath.basename(path).rpartition(".")
     if suffix != "service":
@@ -102,23 +102,23 @@ def _starters(view: View, path: str) -> list[str]:
     return [p for p in names if _is(view, posixpath.dirname(p), posixpath.basename(p), "file")]
 
 
-def _real(view: View, folders: Sequence[str]) -> list[str]:
+def _real(view: HostView, folders: Sequence[str]) -> list[str]:
     """Those that are folders and are not reached through a link (`/lib` on a merged system)."""
     return [f for f in folders if _is(view, posixpath.dirname(f), posixpath.basename(f), "directory")]
 
 
-def _is(view: View, folder: str, name: str, kind: str) -> bool:
+def _is(view: HostView, folder: str, name: str, kind: str) -> bool:
     return (name, kind) in _listing(view, folder)
 
 
-def _listing(view: View, folder: str) -> list[tuple[str, str]]:
+def _listing(view: HostView, folder: str) -> list[tuple[str, str]]:
     try:
         return view.names(folder)
     except UnsafeError:
         return []
 
 
-def _links(view: View, folder: str) -> Iterator[tuple[str, str]]:
+def _links(view: HostView, folder: str) -> Iterator[tuple[str, str]]:
     """(path, text) of the links of a unit folder: other names of units, and entries of .wants, .requires and .upholds folders."""
     for name, kind in view.names(folder):
         if kind == "link":
@@ -129,13 +129,13 @@ def _links(view: View, folder: str) -> Iterator[tuple[str, str]]:
                     yield from _text(view, f"{folder}/{name}/{inner}")
 
 
-def _text(view: View, path: str) -> Iterator[tuple[str, str]]:
+def _text(view: HostView, path: str) -> Iterator[tuple[str, str]]:
     state = view.state(path)
     if state is not None and state.type == "link":
         yield path, state.link
 
 
-def _running(tree: Tree, path: str, found: Found) -> None:
+def _running(tree: HostTree, path: str, found: Inspection) -> None:
     """What the live manager knows of it: only where it runs this very file is it stopped."""
     loaded = LOADED.observe(tree, path)
     if loaded != {"loaded": "yes"}:

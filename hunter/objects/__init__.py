@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, BinaryIO, Protocol
 
-from hunter.host.tree import Tree
+from hunter.host.tree import HostTree
 from scout.discovery import modules
 
 Described = dict[str, Any] | None
@@ -25,7 +25,7 @@ class Object(Protocol):
 
     kind: str
 
-    def observe(self, tree: Tree, name: str) -> Described:
+    def observe(self, tree: HostTree, name: str) -> Described:
         """The present state, in the words of `same`. UnsafeError where it cannot be told."""
 
     def same(self, one: Described, other: Described) -> bool:
@@ -34,10 +34,10 @@ class Object(Protocol):
     def changes(self, was: Described, now: Described) -> str:
         """What differs between two states, for a person: what was expected and what is there."""
 
-    def put(self, tree: Tree, name: str, now: Described, then: Described, content: Content | None, mark: str) -> None:
+    def put(self, tree: HostTree, name: str, now: Described, then: Described, content: Content | None, mark: str) -> None:
         """From `now` to `then`, atomically and synced. Surprise where the object is not in the state `now` right before the write."""
 
-    def tidy(self, tree: Tree, name: str, mark: str) -> None:
+    def tidy(self, tree: HostTree, name: str, mark: str) -> None:
         """Remove what a killed `put` of this mark left beside the object."""
 
 

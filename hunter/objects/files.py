@@ -13,8 +13,8 @@ import stat
 from contextlib import suppress
 from typing import Any
 
-from hunter.host.state import State
-from hunter.host.tree import Tree, state_at, xattrs_of
+from hunter.host.state import ObjectState
+from hunter.host.tree import HostTree, state_at, xattrs_of
 from hunter.objects import Content, Described, SurpriseError
 
 _NOREPLACE = 1
@@ -23,21 +23,21 @@ _NOREPLACE = 1
 class _Files:
     kind = "file"
 
-    def observe(self, tree: Tree, name: str) -> Described:
+    def observe(self, tree: HostTree, name: str) -> Described:
         state = tree.state(name)
         return state.to_json() if state else None
 
     def same(self, one: Described, other: Described) -> bool:
         if one is None or other is None:
             return one is other
-        return State.from_json(one).same(State.from_json(other))
+        return ObjectState.from_json(one).same(ObjectState.from_json(other))
 
     def changes(self, was: Described, now: Described) -> str:
         if was is None or now is None:
             return _presence(was, now)
-        return "; ".join(State.from_json(was).changes(State.from_json(now)))
+        return "; ".join(ObjectState.from_json(was).changes(ObjectState.from_json(now)))
 
-    def put(self, tree: Tree, name: str, now: Described, then: Described, content: Content | None, mark: str) -> None:
+    def put(self, tree: HostTree, name: str, now: Described, then: Described, content: Content | None, mark: str) -> None:
         with tree.parent(name) as (folder, last):
             present = _expected(folder, last, now)
             if then is None:
@@ -47,7 +47,7 @@ class _Files:
             else:
                 temporary = _temporary(mark)
                 _unlink(folder, temporary)
-                _make(folder, temporary, State.from_json(then), content)
+                _make(folder, temporary, ObjectState.from_json(then), content)
                 if present is None:
                     _place(folder, temporary, last)
                 else:
@@ -55,7 +55,7 @@ class _Files:
                     os.rename(temporary, last, src_dir_fd=folder, dst_dir_fd=folder)
             _sync(folder)
 
-    def tidy(self, tree: Tree, name: str, mark: str) -> None:
+    def tidy(self, tree: HostTree, name: str, mark: str) -> None:
         with suppress(FileNotFoundError, NotADirectoryError), tree.parent(name) as (folder, _):
             if _unlink(folder, _temporary(mark)):
                 _sync(folder)
@@ -67,7 +67,7 @@ OBJECT = _Files()
 def _presence(was: Described, now: Described) -> str:
     if now is None:
         return "it was there, is gone" if was else ""
-    state = State.from_json(now)
+    state = ObjectState.from_json(now)
     detail = f", sha256 {state.sha256[:12]}…" if state.sha256 else f" to {state.link}" if state.link else ""
     return f"it was removed, a {state.type} is there (mode {state.mode}, owner {state.uid}:{state.gid}{detail})"
 
@@ -85,8 +85,8 @@ def _expected(folder: int, name: str, now: Described) -> os.stat_result | None:
         return None
     if present is None:
         raise SurpriseError("it is gone")
-    if not State.from_json(now).same(present):
-        raise SurpriseError("; ".join(State.from_json(now).changes(present)))
+    if not ObjectState.from_json(now).same(present):
+        raise SurpriseError("; ".join(ObjectState.from_json(now).changes(present)))
     return os.lstat(name, dir_fd=folder)
 
 
@@ -108,7 +108,7 @@ def _unlink(folder: int, name: str) -> bool:
     return True
 
 
-def _make(folder: int, name: str, state: State, content: Content | None) -> None:
+def _make(folder: int, name: str, state: ObjectState, content: Content | None) -> None:
     if state.type == "link":
         os.symlink(state.link, name, dir_fd=folder)
         os.chown(name, state.uid, state.gid, dir_fd=folder, follow_symlinks=False)
@@ -166,7 +166,7 @@ def _sync(folder: int) -> None:
         os.close(fd)
 
 
-def restore_folder_times(tree: Tree, path: str, times: tuple[int, int]) -> None:
+def restore_folder_times(tree: HostTree, path: str, times: tuple[int, int]) -> None:
     """Set (atime, mtime) in ns of a folder of the tree, by its handle."""
     with tree.directory(path) as fd:
         if not stat.S_ISDIR(os.fstat(fd).st_mode):

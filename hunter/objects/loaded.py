@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hunter.host.state import UnsafeError
-from hunter.host.tree import Tree
+from hunter.host.tree import HostTree
 from hunter.objects import Content, Described
 from hunter.objects.units import instances, managed, one_path, properties, systemctl, unit_of
 
@@ -11,7 +11,7 @@ from hunter.objects.units import instances, managed, one_path, properties, syste
 class _Loaded:
     kind = "loaded"
 
-    def observe(self, tree: Tree, name: str) -> Described:
+    def observe(self, tree: HostTree, name: str) -> Described:
         if not managed(tree):
             raise UnsafeError("systemd does not run here")
         known = [properties(unit) for unit in instances(unit_of(name))]
@@ -24,13 +24,13 @@ class _Loaded:
     def changes(self, was: Described, now: Described) -> str:
         return f"loaded was {(was or {}).get('loaded', 'not known')}, is {(now or {}).get('loaded', 'not known')}"
 
-    def put(self, tree: Tree, name: str, now: Described, then: Described, content: Content | None, mark: str) -> None:  # noqa: ARG002
+    def put(self, tree: HostTree, name: str, now: Described, then: Described, content: Content | None, mark: str) -> None:  # noqa: ARG002
         systemctl("daemon-reload")
         if self.observe(tree, name) != then:  # a unit that failed is kept by the manager until its failure is forgotten
             for unit in instances(unit_of(name)):
                 systemctl("reset-failed", "--", unit)
 
-    def tidy(self, tree: Tree, name: str, mark: str) -> None:
+    def tidy(self, tree: HostTree, name: str, mark: str) -> None:
         """The manager leaves nothing behind."""
 
 

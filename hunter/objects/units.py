@@ -12,14 +12,14 @@ import subprocess
 from pathlib import Path
 
 from hunter.host.state import UnsafeError
-from hunter.host.tree import Tree
+from hunter.host.tree import HostTree
 from hunter.objects import Content, Described, SurpriseError
 
 _PLACES = ("/usr/bin/systemctl", "/bin/systemctl")
 _RUNNING = {"active", "activating", "reloading", "deactivating", "refreshing"}
 
 
-def managed(tree: Tree) -> bool:
+def managed(tree: HostTree) -> bool:
     """True where this tree is the live root and systemd runs it."""
     return tree.live and Path("/run/systemd/system").is_dir()
 
@@ -73,7 +73,7 @@ def unit_of(path: str) -> str:
 class _Unit:
     kind = "unit"
 
-    def observe(self, tree: Tree, name: str) -> Described:
+    def observe(self, tree: HostTree, name: str) -> Described:
         if not managed(tree):
             raise UnsafeError("systemd does not run here")
         return {"active": "active" if properties(name).get("ActiveState") in _RUNNING else "inactive"}
@@ -84,14 +84,14 @@ class _Unit:
     def changes(self, was: Described, now: Described) -> str:
         return f"it was {(was or {}).get('active', 'not known')}, is {(now or {}).get('active', 'not known')}"
 
-    def put(self, tree: Tree, name: str, now: Described, then: Described, content: Content | None, mark: str) -> None:  # noqa: ARG002
+    def put(self, tree: HostTree, name: str, now: Described, then: Described, content: Content | None, mark: str) -> None:  # noqa: ARG002
         if self.observe(tree, name) == then:
             return
         systemctl("start" if then == {"active": "active"} else "stop", "--", name)
         if self.observe(tree, name) != then:
             raise SurpriseError("systemd says it is done, and it is not")
 
-    def tidy(self, tree: Tree, name: str, mark: str) -> None:
+    def tidy(self, tree: HostTree, name: str, mark: str) -> None:
         """A unit leaves nothing behind."""
 
 

@@ -15,7 +15,7 @@ from functools import cache
 from typing import Protocol
 
 from hunter.host.state import UnsafeError
-from hunter.host.tree import View
+from hunter.host.tree import HostView
 from hunter.objects.units import one_path
 from scout.discovery import modules
 
@@ -25,7 +25,7 @@ class Packages(Protocol):
 
     name: str
 
-    def owners(self, view: View, wanted: Collection[str]) -> dict[str, str]:
+    def owners(self, view: HostView, wanted: Collection[str]) -> dict[str, str]:
         """Path → package."""
 
 
@@ -45,7 +45,7 @@ def managers() -> tuple[Packages, ...]:
     return tuple(module.PACKAGES for _, module in modules(sys.modules[__name__]))
 
 
-def owned(view: View, paths: Sequence[str]) -> Owned:
+def owned(view: HostView, paths: Sequence[str]) -> Owned:
     """Ask every database that the host has about `paths` (native)."""
     found = Owned()
     spellings = {path: _spellings(path) for path in paths}

@@ -27,8 +27,8 @@ from scout.keys import load_recipients
 VERSION = "1"
 ATTACK_VERSION = "2026-08"
 MAX_ACTIONS = 20_000
-STAYS = "collect it (hunter has no expected state) or look at it on the host"
-"""what to do about a file that the persistence starts and the plan does not remove"""
+STAYS = "look at it on the host, or collect it"
+"""what to do about a file that the persistence names and the plan does not remove"""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _GLOB = re.compile(r"[*?\[\]{}]")
 _TEXTS = ("mechanism", "note", "name", "attack_version", "seal")
@@ -38,7 +38,7 @@ _TARGET = {"path", "path_base64", "line", "line_base64", "number", "name"}
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class RemovalTarget:
     """What is to be removed: a path, and within it a line or an element (raw bytes)."""
 
     path: str
@@ -68,13 +68,13 @@ def _text(name: str, raw: bytes) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
+class RemovalAction:
     """One removal. `expect` maps each path that changes to its exact present state, as text."""
 
     id: str
     mechanism: str
     kind: str
-    target: Target
+    target: RemovalTarget
     expect: dict[str, dict[str, Any]]
     why: tuple[str, ...] = ()
     note: str = ""
@@ -120,12 +120,12 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RemovalPlan:
     """A plan as it was read. `sealed` is the seal that stands in it, '' for none."""
 
     host: dict[str, str]
     recipients: tuple[str, ...]
-    actions: tuple[Action, ...]
+    actions: tuple[RemovalAction, ...]
     attack_version: str = ATTACK_VERSION
     sealed: str = ""
     stays: tuple[tuple[str, str], ...] = ()
@@ -173,7 +173,7 @@ def _comment(text: str) -> str:
     return escape(text.replace("\n", " "))
 
 
-def _comments(n: int, action: Action, sentences: list[str]) -> str:
+def _comments(n: int, action: RemovalAction, sentences: list[str]) -> str:
     entry = catalogue()[action.kind]
     shown = [f"{n}. {action.title}  [{action.mechanism}, {entry.cls}]", *(f"why: {s}" for s in sentences[:3])]
     shown += [f"risk: {entry.risk}", f"way back: {entry.back}", f"reboot: {entry.reboot}"]
@@ -187,7 +187,7 @@ def wrong(path: Path, what: str, do: str = "Write it with `hunter plan`, or corr
     return Complaint(f"{path}: {what}.", do, WRONG_USE)
 
 
-def load(path: Path, *, sealed: bool = True) -> Plan:
+def load(path: Path, *, sealed: bool = True) -> RemovalPlan:
     """Read and judge a plan. Complaint (code 2) for a folder that others may write, bad YAML or schema, a broken seal, no plain paths."""
     guarded(path)
     try:
@@ -206,7 +206,7 @@ def load(path: Path, *, sealed: bool = True) -> Plan:
     return plan
 
 
-def _plan(path: Path, node: object) -> Plan:
+def _plan(path: Path, node: object) -> RemovalPlan:
     if not isinstance(node, dict) or node.get("escadre_plan") != VERSION:
         raise wrong(path, "no plan of this version (escadre_plan: 1)")
     host, actions, recipients = node.get("host"), node.get("actions"), node.get("recipients")
@@ -223,7 +223,7 @@ def _plan(path: Path, node: object) -> Plan:
     made = tuple(_action(path, n, a) for n, a in enumerate(actions, 1))
     _consistent(path, made)
     stays = _stays(path, node.get("not_in_plan", []))
-    return Plan(dict(host), tuple(recipients), made, node.get("attack_version", ""), node.get("seal", ""), stays)
+    return RemovalPlan(dict(host), tuple(recipients), made, node.get("attack_version", ""), node.get("seal", ""), stays)
 
 
 def _recipients(path: Path, recipients: list[str]) -> None:
@@ -253,7 +253,7 @@ def _stays(path: Path, node: object) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _action(path: Path, n: int, node: object) -> Action:
+def _action(path: Path, n: int, node: object) -> RemovalAction:
     def no(what: str) -> Complaint:
         return wrong(path, f"action {n}: {what}")
 
@@ -274,10 +274,10 @@ def _action(path: Path, n: int, node: object) -> Action:
         raise no("why must be a list of finding ids")
     _texts(no, node)
     made, expected = _target(no, target, kind), _expect(no, expect)
-    return Action(str(node["id"]), node.get("mechanism", ""), kind, made, expected, tuple(why), node.get("note", ""))
+    return RemovalAction(str(node["id"]), node.get("mechanism", ""), kind, made, expected, tuple(why), node.get("note", ""))
 
 
-def _target(no: Any, node: dict[str, Any], kind: str) -> Target:
+def _target(no: Any, node: dict[str, Any], kind: str) -> RemovalTarget:
     _texts(no, node)
     number = node.get("number")
     if number is not None and not (isinstance(number, str) and number.isascii() and number.isdigit() and 0 < int(number) < 10**9):
@@ -296,7 +296,7 @@ def _target(no: Any, node: dict[str, Any], kind: str) -> Target:
     name = node.get("name", "")
     if name not in ("", readable(posixpath.basename(os.fsdecode(path)))):
         raise no(f"the name {escape(name)} is not that of its path")
-    return Target(os.fsdecode(path), line, int(number) if number else None, name)
+    return RemovalTarget(os.fsdecode(path), line, int(number) if number else None, name)
 
 
 def _raw(no: Any, node: dict[str, Any], name: str) -> bytes | None:
@@ -348,7 +348,7 @@ def _shaped(name: str, value: object) -> bool:
     return isinstance(value, str)
 
 
-def _consistent(path: Path, actions: tuple[Action, ...]) -> None:
+def _consistent(path: Path, actions: tuple[RemovalAction, ...]) -> None:
     """No id and no target twice, no file both removed and edited, one expectation per file, in the order of the stages."""
     ids: set[str] = set()
     targets: set[tuple[str, str, bytes | None, int | None]] = set()
@@ -375,7 +375,7 @@ def _consistent(path: Path, actions: tuple[Action, ...]) -> None:
             mine[place] = a.id
 
 
-def complete(path: Path, plan: Plan) -> None:
+def complete(path: Path, plan: RemovalPlan) -> None:
     """Complaint where an action's `expect` is missing or says too little to be compared."""
     for a in plan.actions:
         if a.missing:
@@ -383,7 +383,7 @@ def complete(path: Path, plan: Plan) -> None:
             raise wrong(path, f"action {a.id} does not say what to expect ({', '.join(a.missing)})", do)
 
 
-def sealed_copy(plan: Plan, expects: dict[str, dict[str, dict[str, Any]]], root_ino: int) -> Plan:
+def sealed_copy(plan: RemovalPlan, expects: dict[str, dict[str, dict[str, Any]]], root_ino: int) -> RemovalPlan:
     """The plan with new expectations by action id; the tree that was looked at is the host's own where the case knew no root inode."""
     host = {**plan.host, "root_ino": plan.host.get("root_ino") or str(root_ino)}
     return replace(plan, host=host, actions=tuple(replace(a, expect=expects.get(a.id, a.expect)) for a in plan.actions))

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from hunter.plan.model import Plan, load
+from hunter.plan.model import RemovalPlan, load
 from hunter.plan.yaml_text import Node, YamlError, flow, read, scalar, write
 from hunter.run.vault import write_private
 from scout.console import Complaint
@@ -31,7 +31,7 @@ class _Edit(NamedTuple):
     text: str
 
 
-def renew(path: Path, plan: Plan) -> None:
+def renew(path: Path, plan: RemovalPlan) -> None:
     """Write `plan` into the text at `path`, whole or not at all. Complaint (code 3) where a comment would be lost, or no room is left."""
     temporary = path.with_name(f".{path.name}.new")
     try:
@@ -56,7 +56,7 @@ def renew(path: Path, plan: Plan) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def _loaded(path: Path) -> Plan:
+def _loaded(path: Path) -> RemovalPlan:
     try:
         return load(path)
     except Complaint as e:
@@ -90,7 +90,7 @@ def _parsed(data: bytes) -> tuple[str, str, Any]:
     return mark, text, yaml.compose(text, Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader))
 
 
-def resealed(data: bytes, plan: Plan) -> bytes:
+def resealed(data: bytes, plan: RemovalPlan) -> bytes:
     """`data`, a plan of the same actions in the same order, so that it says the expectations, root inode and seal of `plan`. EditError."""
     mark, text, top = _parsed(data)
     pieces, at, ends = [mark], 0, "\r\n" if "\r\n" in text else "\n"
@@ -106,7 +106,7 @@ class _Editor:
     def __init__(self, text: str) -> None:
         self.text = text
 
-    def document(self, top: Any, plan: Plan) -> Iterator[_Edit]:
+    def document(self, top: Any, plan: RemovalPlan) -> Iterator[_Edit]:
         body = plan.body()
         if inode := body["host"].get("root_ino"):
             yield from self._member(_value(top, "host"), "root_ino", inode)

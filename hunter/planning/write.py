@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hunter import show
 from hunter.case import read
-from hunter.plan.model import Plan
+from hunter.plan.model import RemovalPlan
 from hunter.planning.propose import Proposal, propose
 from hunter.run.vault import write_private
 from scout.console import DONE, WRONG_USE, Complaint, Screen, escape
@@ -62,7 +62,7 @@ def _write(plans: Sequence[tuple[Proposal, Path]], folder: Path | None) -> None:
             raise Complaint(f"{path} cannot be written: {e.strerror}.", "Give another place with -o.") from e
 
 
-def _recipients(plan: Plan) -> None:
+def _recipients(plan: RemovalPlan) -> None:
     """Complaint where the backups of this plan could be encrypted to nobody."""
     name = escape(plan.host.get("name", "?"))
     if not plan.recipients:
@@ -78,7 +78,7 @@ def _recipients(plan: Plan) -> None:
         raise Complaint(f"The archive of {name} names a recipient that is none: {e.what}", do, WRONG_USE) from e
 
 
-def _name(plan: Plan, taken: Sequence[Path]) -> str:
+def _name(plan: RemovalPlan, taken: Sequence[Path]) -> str:
     name = re.sub(r"[^A-Za-z0-9._-]", "_", plan.host.get("name", "host")).lstrip(".") or "host"
     used = {p.name for p in taken}
     return next(n for i in range(len(taken) + 1) if (n := f"{name}{f'-{i + 1}' if i else ''}.yaml") not in used)

@@ -15,16 +15,16 @@ from typing import Any
 from hunter.catalogue import STAGES
 from hunter.host.identity import facts, require
 from hunter.host.state import UnsafeError
-from hunter.host.tree import Tree
+from hunter.host.tree import HostTree
 from hunter.mechanisms import Edit, mechanisms
 from hunter.objects import Described, SurpriseError, objects
 from hunter.objects.files import restore_folder_times
-from hunter.plan.model import Plan
+from hunter.plan.model import RemovalPlan
 from hunter.plan.place import guarded
 from hunter.run.areas import changed, survey
 from hunter.run.check import Checked, Report, check
-from hunter.run.journal import Journal
-from hunter.run.settle import Run, surprise
+from hunter.run.journal import RunJournal
+from hunter.run.settle import RemovalRun, surprise
 from hunter.run.vault import Vault, sync_folder
 from scout import __version__
 from scout.console import WRONG_USE, Complaint, escape, megabytes
@@ -34,7 +34,7 @@ Told = Callable[[str], None]
 
 
 @dataclass(slots=True)
-class Outcome:
+class RunOutcome:
     """What a run came to."""
 
     done: list[str]
@@ -61,7 +61,7 @@ def vault_of(plan: Path) -> Vault:
 
 
 @contextmanager
-def lock(tree: Tree) -> Iterator[None]:
+def lock(tree: HostTree) -> Iterator[None]:
     """One HUNTER per host: a lock on the root folder itself, which writes nothing and ends with the process."""
     import fcntl
 
@@ -77,7 +77,7 @@ def lock(tree: Tree) -> Iterator[None]:
         fcntl.flock(tree.fd, fcntl.LOCK_UN)
 
 
-def _holder(tree: Tree) -> str:
+def _holder(tree: HostTree) -> str:
     """Id of the process that holds the lock on the root, '' where it is not known. Source: proc(5), /proc/locks."""
     with suppress(OSError):
         for line in Path("/proc/locks").read_text(encoding="ascii", errors="replace").splitlines():
@@ -87,12 +87,12 @@ def _holder(tree: Tree) -> str:
     return ""
 
 
-def apply(plan: Plan, path: Path, tree: Tree, known: Sequence[str] = (), told: Told = lambda _: None) -> Outcome | Report:
+def apply(plan: RemovalPlan, path: Path, tree: HostTree, known: Sequence[str] = (), told: Told = lambda _: None) -> RunOutcome | Report:
     """Do the plan. A Report where the state does not fit (nothing was written). Complaint at the first surprise after that."""
     with lock(tree):
-        journal = Journal(journal_of(path))
+        journal = RunJournal(journal_of(path))
         try:
-            run = Run(journal, vault_of(path))
+            run = RemovalRun(journal, vault_of(path))
             if run.began and not (run.finished and not run.applied):
                 return _complete(plan, run, tree, told)
             report = check(plan, path, tree, known)
@@ -104,21 +104,21 @@ def apply(plan: Plan, path: Path, tree: Tree, known: Sequence[str] = (), told: T
             journal.close()
 
 
-def standing(plan: Plan, path: Path, tree: Tree) -> Outcome | None:
+def standing(plan: RemovalPlan, path: Path, tree: HostTree) -> RunOutcome | None:
     """What a dry run finds in the journal: a run that is done (`already`) or was interrupted; None where there is none. Reads only.
 
     Complaint where the plan was edited after that run began, where it was partly taken back, or where something changed since.
     """
-    run = Run(Journal(journal_of(path)), vault_of(path))
+    run = RemovalRun(RunJournal(journal_of(path)), vault_of(path))
     if not run.began or (run.finished and not run.applied):
         return None
     _belongs(plan, run, tree)
     if run.finished:
         return _as_done(run, tree)
-    return Outcome([a for a in run.actions if a in run.applied], len(run.actions), run.journal.path, run.undo)
+    return RunOutcome([a for a in run.actions if a in run.applied], len(run.actions), run.journal.path, run.undo)
 
 
-def _as_done(run: Run, tree: Tree) -> Outcome:
+def _as_done(run: RemovalRun, tree: HostTree) -> RunOutcome:
     if found := run.drifted(tree, run.things):
         told = "; ".join(f"{escape(name)} is not as the journal left it: {escape(what)}" for (_, name), what in list(found.items())[:5])
         raise Complaint(
@@ -128,10 +128,10 @@ def _as_done(run: Run, tree: Tree) -> Outcome:
         )
     if run.applied != set(run.actions):
         raise Complaint("This plan was applied and partly taken back.", f"Take the rest back first: {run.undo}")
-    return Outcome(run.actions, len(run.actions), run.journal.path, run.undo, already=True)
+    return RunOutcome(run.actions, len(run.actions), run.journal.path, run.undo, already=True)
 
 
-def _belongs(plan: Plan, run: Run, tree: Tree) -> None:
+def _belongs(plan: RemovalPlan, run: RemovalRun, tree: HostTree) -> None:
     """Complaint where the run of the journal is not one of this plan on this tree."""
     assert run.opened is not None
     require(plan.host, tree)
@@ -142,14 +142,14 @@ def _belongs(plan: Plan, run: Run, tree: Tree) -> None:
         )
 
 
-def _complete(plan: Plan, run: Run, tree: Tree, told: Told) -> Outcome:
+def _complete(plan: RemovalPlan, run: RemovalRun, tree: HostTree, told: Told) -> RunOutcome:
     """Go on where a kill stopped, or say that it is done."""
     _belongs(plan, run, tree)
     run.recover(tree)
     return _as_done(run, tree) if run.finished else _forward(run, tree, told)
 
 
-def _open(plan: Plan, run: Run, tree: Tree, report: Report) -> None:
+def _open(plan: RemovalPlan, run: RemovalRun, tree: HostTree, report: Report) -> None:
     """Everything that is written before the first change: run key, backups read back, the journal's first lines."""
     if report.needed > report.free:
         raise Complaint(
@@ -187,7 +187,7 @@ def _open(plan: Plan, run: Run, tree: Tree, report: Report) -> None:
         ) from e
 
 
-def _back_up(run: Run, tree: Tree, actions: Sequence[Checked], recipients: Sequence[str]) -> None:
+def _back_up(run: RemovalRun, tree: HostTree, actions: Sequence[Checked], recipients: Sequence[str]) -> None:
     keys = load_identities(run.vault.run_key)
     for_whom, _ = load_recipients(recipients)
     for c in actions:
@@ -238,7 +238,7 @@ def _edit(c: Checked, e: Edit) -> dict[str, Any]:
     }
 
 
-def _forward(run: Run, tree: Tree, told: Told) -> Outcome:
+def _forward(run: RemovalRun, tree: HostTree, told: Told) -> RunOutcome:
     assert run.opened is not None
     keys = _keys(run, None)
     for kept in run.kept.values():
@@ -249,10 +249,10 @@ def _forward(run: Run, tree: Tree, told: Told) -> Outcome:
     _verified(run, tree, run.things, back=False)
     different, compared = changed(run.opened["areas"], tree, {name for kind, name in run.things if kind == "file"})
     run.add("applied", actions=run.actions, unexplained=different, compared=compared)
-    return Outcome(run.actions, len(run.actions), run.journal.path, run.undo, different, compared)
+    return RunOutcome(run.actions, len(run.actions), run.journal.path, run.undo, different, compared)
 
 
-def _verified(run: Run, tree: Tree, names: Iterable[tuple[str, str]], *, back: bool) -> None:
+def _verified(run: RemovalRun, tree: HostTree, names: Iterable[tuple[str, str]], *, back: bool) -> None:
     """The objects that this run wrote are in the state that the journal says, looked at once more."""
     for kind, name in names:
         thing = run.things[kind, name]
@@ -281,7 +281,7 @@ def _is_back(kind: str, now: Described, before: Described) -> bool:
     return all(now[name] == before[name] for name in ("type", "sha256", "link"))
 
 
-def _keys(run: Run, key: Path | None) -> list[Any]:
+def _keys(run: RemovalRun, key: Path | None) -> list[Any]:
     if key is not None:  # it opens what the run key opens, also where that was exchanged or broken
         return load_identities(key)
     if not run.kept:
@@ -295,7 +295,7 @@ def _keys(run: Run, key: Path | None) -> list[Any]:
         raise Complaint(f"The run key cannot be used: {e.what}", f"{whose}: {run.undo} -i key.txt") from e
 
 
-def _same_root(run: Run, tree: Tree) -> None:
+def _same_root(run: RemovalRun, tree: HostTree) -> None:
     assert run.opened is not None
     now, then = facts(tree), run.opened["now"]
     if any(now.get(k) != then.get(k) for k in ("root_ino", "machine_id")):
@@ -304,18 +304,18 @@ def _same_root(run: Run, tree: Tree) -> None:
         )
 
 
-def read_run(journal: Path) -> Run:
+def read_run(journal: Path) -> RemovalRun:
     """The run of a journal file. Complaint where it is none, was changed, or lies where others may write."""
     if not journal.name.endswith(".journal.jsonl") or not journal.is_file():
         raise Complaint(f"{journal} is no journal.", "Give the file PLAN.journal.jsonl that hunter apply wrote.", WRONG_USE)
     guarded(journal)
-    run = Run(Journal(journal), vault_of(journal.with_name(journal.name.removesuffix(".journal.jsonl"))))
+    run = RemovalRun(RunJournal(journal), vault_of(journal.with_name(journal.name.removesuffix(".journal.jsonl"))))
     if run.opened is None:
         raise Complaint(f"{journal} holds no run.", "There is nothing to take back.", WRONG_USE)
     return run
 
 
-def undo(journal: Path, tree: Tree, only: Sequence[str] = (), key: Path | None = None, told: Told = lambda _: None) -> Outcome:
+def undo(journal: Path, tree: HostTree, only: Sequence[str] = (), key: Path | None = None, told: Told = lambda _: None) -> RunOutcome:
     """Take the run back, or `only` some actions of it. Complaint where the present state is not what the journal left."""
     with lock(tree):
         run = read_run(journal)
@@ -330,10 +330,10 @@ def undo(journal: Path, tree: Tree, only: Sequence[str] = (), key: Path | None =
             run.journal.close()
 
 
-def _backward(run: Run, tree: Tree, taken: set[str], key: Path | None, told: Told) -> Outcome:
+def _backward(run: RemovalRun, tree: HostTree, taken: set[str], key: Path | None, told: Told) -> RunOutcome:
     assert run.opened is not None
     if not run.applied and run.finished:
-        return Outcome([], len(run.actions), run.journal.path, run.undo, already=True)
+        return RunOutcome([], len(run.actions), run.journal.path, run.undo, already=True)
     keys = _keys(run, key)
     run.recover(tree)
     back = run.applied & taken
@@ -355,10 +355,10 @@ def _backward(run: Run, tree: Tree, taken: set[str], key: Path | None, told: Tol
     different += [name for _, name in run.drifted(tree, others)]
     compared += len(others)
     run.add("undone", actions=sorted(back), unexplained=different, compared=compared)
-    return Outcome(sorted(back), len(run.actions), run.journal.path, run.undo, different, compared)
+    return RunOutcome(sorted(back), len(run.actions), run.journal.path, run.undo, different, compared)
 
 
-def _folder_times(run: Run, tree: Tree) -> None:
+def _folder_times(run: RemovalRun, tree: HostTree) -> None:
     assert run.opened is not None
     for folder, was in run.opened["areas"].items():
         try:

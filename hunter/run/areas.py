@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hunter.host.state import UnsafeError
-from hunter.host.tree import Tree, state_at, xattrs_of
+from hunter.host.tree import HostTree, state_at, xattrs_of
 from scout.archive.facts import type_of
 
 HASHED = 8 << 20
@@ -35,12 +35,12 @@ class Area:
         return {"mtime_ns": self.mtime_ns, "atime_ns": self.atime_ns, "entries": self.entries}
 
 
-def survey(tree: Tree, paths: Iterable[str]) -> dict[str, Area]:
+def survey(tree: HostTree, paths: Iterable[str]) -> dict[str, Area]:
     """Folder → area, for the folders that hold `paths`."""
     return {folder: area for folder in sorted({posixpath.dirname(p) for p in paths}) if (area := _area(tree, folder)) is not None}
 
 
-def _area(tree: Tree, folder: str) -> Area | None:
+def _area(tree: HostTree, folder: str) -> Area | None:
     try:
         with tree.directory(folder) as fd:
             status = os.fstat(fd)
@@ -72,7 +72,7 @@ def _digest(folder: int, name: str, *, shallow: bool) -> str:
     return hashlib.sha256(repr(facts).encode(errors="surrogateescape")).hexdigest()[:24]
 
 
-def changed(before: dict[str, dict[str, Any]], tree: Tree, explained: set[str]) -> tuple[list[str], int]:
+def changed(before: dict[str, dict[str, Any]], tree: HostTree, explained: set[str]) -> tuple[list[str], int]:
     """(paths in the surveyed folders that differ now and are not `explained`, entries compared). `before`: folder → `Area.to_json()`."""
     different: list[str] = []
     compared = 0

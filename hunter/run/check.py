@@ -11,10 +11,10 @@ from pathlib import Path
 from hunter.guard import refusals
 from hunter.host.identity import require
 from hunter.host.state import NEEDED, UnsafeError, differences, lacking
-from hunter.host.tree import Tree, folder_flags
-from hunter.mechanisms import Found, mechanisms
+from hunter.host.tree import HostTree, folder_flags
+from hunter.mechanisms import Inspection, mechanisms
 from hunter.objects._text import Cut
-from hunter.plan.model import Action, Plan, sealed_copy
+from hunter.plan.model import RemovalAction, RemovalPlan, sealed_copy
 from hunter.run.vault import OVERHEAD
 from scout.console import Complaint, escape
 
@@ -25,17 +25,17 @@ READY, DRIFTED, GONE, BLOCKED = "ready", "drifted", "gone", "blocked"
 class Checked:
     """One action against the present state."""
 
-    action: Action
+    action: RemovalAction
     status: str
     reasons: list[str] = field(default_factory=list)
-    found: Found = field(default_factory=Found)
+    found: Inspection = field(default_factory=Inspection)
 
 
 @dataclass(slots=True)
 class Report:
     """A checked plan. Sizes in bytes."""
 
-    plan: Plan
+    plan: RemovalPlan
     copy: bool
     """the tree is a copy of the host's: file ids were not compared"""
     actions: list[Checked]
@@ -50,7 +50,7 @@ class Report:
         return sum(c.status == status for c in self.actions)
 
 
-def check(plan: Plan, path: Path, tree: Tree, known: Sequence[str] = ()) -> Report:
+def check(plan: RemovalPlan, path: Path, tree: HostTree, known: Sequence[str] = ()) -> Report:
     """Complaint (code 3) for another host. `known`: targets that the user answers for against the guard list."""
     copy = require(plan.host, tree)
     checked = [_check(a, tree, copy=copy) for a in plan.actions]
@@ -80,7 +80,7 @@ def _leftovers(checked: Sequence[Checked]) -> None:
             c.found.notes.append(f"the same stands there {c.found.copies} times; what no action takes out goes on working")
 
 
-def _check(action: Action, tree: Tree, *, copy: bool) -> Checked:
+def _check(action: RemovalAction, tree: HostTree, *, copy: bool) -> Checked:
     try:
         found = mechanisms()[action.kind].inspect(tree, action.target)
     except UnsafeError as e:
@@ -98,7 +98,7 @@ def _check(action: Action, tree: Tree, *, copy: bool) -> Checked:
     return Checked(action, READY, [], found)
 
 
-def _drift(action: Action, found: Found, *, copy: bool) -> list[str]:
+def _drift(action: RemovalAction, found: Inspection, *, copy: bool) -> list[str]:
     if found.states.get(action.target.path) is None:
         return [found.gone or "it is gone"]
     reasons = []
@@ -116,7 +116,7 @@ def _drift(action: Action, found: Found, *, copy: bool) -> list[str]:
     return reasons
 
 
-def _writable(tree: Tree, checked: Checked) -> None:
+def _writable(tree: HostTree, checked: Checked) -> None:
     """A file system that takes no writes, or a folder of ours without the right, is told before anything is tried."""
     for path, state in checked.found.states.items():
         if state is None:
@@ -141,7 +141,7 @@ def _free(folder: Path) -> int:
     return status.f_bavail * status.f_frsize
 
 
-def reseal(plan: Plan, report: Report, tree: Tree) -> Plan:
+def reseal(plan: RemovalPlan, report: Report, tree: HostTree) -> RemovalPlan:
     """The plan with the present states as expectations. Complaint (code 3) where a target is gone or cannot be looked at."""
     expects = {}
     for c in report.actions:

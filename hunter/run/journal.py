@@ -21,7 +21,7 @@ from scout.console import WRONG_USE, Complaint
 _FIRST = "0" * 64
 
 
-class Journal:
+class RunJournal:
     """The lines of a journal, and the way to add one. Reading changes nothing; the file is made by the first `add`."""
 
     def __init__(self, path: Path) -> None:

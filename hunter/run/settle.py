@@ -13,11 +13,11 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from hunter.host.state import State, UnsafeError
-from hunter.host.tree import Tree
+from hunter.host.state import ObjectState, UnsafeError
+from hunter.host.tree import HostTree
 from hunter.objects import Content, Described, SurpriseError, objects
 from hunter.objects._text import without
-from hunter.run.journal import Journal
+from hunter.run.journal import RunJournal
 from hunter.run.vault import Vault
 from scout.console import WRONG_USE, Complaint, escape
 
@@ -36,10 +36,10 @@ class _Thing:
     applied: frozenset[str] = frozenset()
 
 
-class Run:
+class RemovalRun:
     """The last run of a journal. `open_run` begins one; without one there is nothing to settle."""
 
-    def __init__(self, journal: Journal, vault: Vault) -> None:
+    def __init__(self, journal: RunJournal, vault: Vault) -> None:
         self.journal, self.vault = journal, vault
         self.opened: dict[str, Any] | None = None
         self.kept: dict[str, dict[str, Any]] = {}
@@ -121,7 +121,7 @@ class Run:
         """A kill, or a surprise, left this run in the middle."""
         return self.began and not self.finished
 
-    def recover(self, tree: Tree) -> None:
+    def recover(self, tree: HostTree) -> None:
         """Decide the transition that was under way: done, or not begun. Complaint where the object is in neither state."""
         if self.pending is None:
             return
@@ -140,13 +140,13 @@ class Run:
             do = "Look at it and put it into one of the two states; then run the same command again."
             raise Complaint(f"{surprise(line['name'], reason).what} {self.progress(back=self.undoing)}", do)
 
-    def _observe(self, tree: Tree, kind: str, name: str) -> Described:
+    def _observe(self, tree: HostTree, kind: str, name: str) -> Described:
         try:
             return objects()[kind].observe(tree, name)
         except UnsafeError as e:
             raise surprise(name, str(e)) from e
 
-    def drifted(self, tree: Tree, names: Iterable[Key]) -> dict[Key, str]:
+    def drifted(self, tree: HostTree, names: Iterable[Key]) -> dict[Key, str]:
         """The objects that are not in the state that the journal left them in, and what differs: expected and present."""
         found: dict[Key, str] = {}
         for kind, name in names:
@@ -160,7 +160,7 @@ class Run:
                 found[kind, name] = one.changes(left, now)
         return found
 
-    def as_left(self, tree: Tree, names: Iterable[Key], *, back: bool, taken: Collection[str] = ()) -> None:
+    def as_left(self, tree: HostTree, names: Iterable[Key], *, back: bool, taken: Collection[str] = ()) -> None:
         """Complaint (code 3) where one of the objects is not in the state that the journal left it in. Nothing is written."""
         if found := self.drifted(tree, names):
             told = "; ".join(f"{escape(name)} is not as the journal left it: {escape(what)}" for (_, name), what in list(found.items())[:5])
@@ -185,7 +185,7 @@ class Run:
         told[:0] = [] if words[0][1] else [f"{words[0][0]}: none"]
         return f"So far {'; '.join(told)}."
 
-    def go_on(self, tree: Tree, *, back: bool, taken: Collection[str] = ()) -> str:
+    def go_on(self, tree: HostTree, *, back: bool, taken: Collection[str] = ()) -> str:
         """What a person does after a surprise. `taken`: the actions that an undo was to take back."""
         if not back:
             plan = str(self.journal.path).removesuffix(".journal.jsonl")
@@ -196,7 +196,7 @@ class Run:
         rest = f" Or take back only what is as HUNTER left it: {self.undo} {shlex.join(others)}" if others else ""
         return f"Look at it. When it is as HUNTER left it, the same command goes on.{rest}"
 
-    def settle(self, tree: Tree, wanted: Collection[str], keys: Iterable[Any], *, back: bool, told: Callable[[str], None]) -> None:
+    def settle(self, tree: HostTree, wanted: Collection[str], keys: Iterable[Any], *, back: bool, told: Callable[[str], None]) -> None:
         """Bring every object to the state that it has with exactly the `wanted` actions applied. Complaint at the first surprise."""
         assert self.opened is not None
         identities = list(keys)
@@ -220,7 +220,7 @@ class Run:
             if not left[action] and (action in wanted) != back:
                 told(action)
 
-    def _change(self, tree: Tree, key: Key, actions: frozenset[str], identities: list[Any]) -> None:
+    def _change(self, tree: HostTree, key: Key, actions: frozenset[str], identities: list[Any]) -> None:
         kind, name = key
         thing = self.things[key]
         then, content = self._result(key, actions, identities)
@@ -238,7 +238,7 @@ class Run:
             raise Complaint(f"{escape(name)}: {e.strerror or e}. Stopped there.", do) from e
         self.add("done", of=self.journal.lines[-1]["n"])
 
-    def _give_up(self, tree: Tree, reason: str, *, untouched: bool = False) -> None:
+    def _give_up(self, tree: HostTree, reason: str, *, untouched: bool = False) -> None:
         """The transition did not happen: say so, and remove its temporary file where that can be done.
 
         `untouched`: nothing was written, whatever is there now (a file is looked at right before it is written).
@@ -271,7 +271,7 @@ class Run:
         if any(e["drop_if_blank"] for e in edits) and not data.strip(_BLANK):
             return None, None
         assert self.opened is not None
-        state = State.from_json(thing.before).with_content(hashlib.sha256(data).hexdigest(), len(data), int(self.opened["stamp"]))
+        state = ObjectState.from_json(thing.before).with_content(hashlib.sha256(data).hexdigest(), len(data), int(self.opened["stamp"]))
         return state.to_json(), _writer(data)
 
 

@@ -16,8 +16,8 @@ from typing import Any, BinaryIO, cast
 
 import pyrage
 
-from hunter.host.state import State, UnsafeError
-from hunter.host.tree import Tree, open_read
+from hunter.host.state import ObjectState, UnsafeError
+from hunter.host.tree import HostTree, open_read
 from scout.console import Complaint
 from scout.keys import load_identities
 
@@ -112,7 +112,7 @@ class Vault:
         sync_folder(self.folder.parent)
         return str(load_identities(self.run_key)[0].to_public())
 
-    def keep(self, tree: Tree, path: str, state: State, name: str, recipients: Sequence[Any]) -> dict[str, Any]:
+    def keep(self, tree: HostTree, path: str, state: ObjectState, name: str, recipients: Sequence[Any]) -> dict[str, Any]:
         """Encrypt one file of the tree into `name`; the line of the journal. UnsafeError where its bytes are not those of `state`."""
         target = self.folder / name
         target.unlink(missing_ok=True)

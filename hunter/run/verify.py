@@ -14,58 +14,58 @@ from hunter.coverage import Coverage
 from hunter.host.archived import ArchiveView, NotCollectedError
 from hunter.host.identity import require
 from hunter.host.state import UnsafeError
-from hunter.host.tree import TEXT_LIMIT, Tree, View
+from hunter.host.tree import TEXT_LIMIT, HostTree, HostView
 from hunter.mechanisms import mechanisms
-from hunter.plan.model import Action, Plan
+from hunter.plan.model import RemovalAction, RemovalPlan
 from hunter.run.apply import journal_of, vault_of
-from hunter.run.journal import Journal
-from hunter.run.settle import Run
+from hunter.run.journal import RunJournal
+from hunter.run.settle import RemovalRun
 from scout.archive.reader import ArchiveReader
 from scout.console import Complaint, escape
 from scout.keys import load_identities
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class TargetVerdict:
     """One action: is its target gone? Where `looked` is False nobody looked there (an archive that was collected otherwise): not known."""
 
-    action: Action
+    action: RemovalAction
     gone: bool
     reason: str
     looked: bool = True
 
 
-def verify(plan: Plan, path: Path, tree: Tree) -> list[Verdict]:
+def verify(plan: RemovalPlan, path: Path, tree: HostTree) -> list[TargetVerdict]:
     """Against a live or mounted root. Complaint (code 3) for another host."""
     require(plan.host, tree)
     return judge(plan, path, tree)
 
 
-def judge(plan: Plan, path: Path, view: View) -> list[Verdict]:
+def judge(plan: RemovalPlan, path: Path, view: HostView) -> list[TargetVerdict]:
     """Against any view. Equal lines that the journal says were left on purpose are not counted."""
-    opened = Run(Journal(journal_of(path)), vault_of(path)).opened or {}
+    opened = RemovalRun(RunJournal(journal_of(path)), vault_of(path)).opened or {}
     left = {(e["action"], e["name"]): int(e["left"]) for e in opened.get("edits", ())}
     return [_judge(a, view, left.get((a.id, a.target.path), 0)) for a in plan.actions]
 
 
-def _judge(action: Action, view: View, left: int) -> Verdict:
+def _judge(action: RemovalAction, view: HostView, left: int) -> TargetVerdict:
     try:
         found = mechanisms()[action.kind].inspect(view, replace(action.target, number=None))
     except NotCollectedError as e:
-        return Verdict(action, False, str(e), looked=False)
+        return TargetVerdict(action, False, str(e), looked=False)
     except UnsafeError as e:
-        return Verdict(action, False, f"something else is there: {e}")
+        return TargetVerdict(action, False, f"something else is there: {e}")
     if action.target.line is not None:
         if found.copies > left:
-            return Verdict(action, False, f"it stands there {found.copies} times" if found.copies > 1 else "it is there")
+            return TargetVerdict(action, False, f"it stands there {found.copies} times" if found.copies > 1 else "it is there")
         if found.problems and found.states.get(action.target.path) and not found.gone and not found.copies:
-            return Verdict(action, False, "; ".join(found.problems))
-        return Verdict(action, True, "gone; an equal one stays, as no action of the plan took it out" if found.copies else "gone")
+            return TargetVerdict(action, False, "; ".join(found.problems))
+        return TargetVerdict(action, True, "gone; an equal one stays, as no action of the plan took it out" if found.copies else "gone")
     there = [p for p, s in found.states.items() if s is not None]
-    return Verdict(action, not there, f"{', '.join(there[:3])} is there" if there else "gone")
+    return TargetVerdict(action, not there, f"{', '.join(there[:3])} is there" if there else "gone")
 
 
-def verify_archive(plan: Plan, path: Path, archive: Path, key: Path) -> list[Verdict]:
+def verify_archive(plan: RemovalPlan, path: Path, archive: Path, key: Path) -> list[TargetVerdict]:
     """Against a fresh archive: what it does not hold is gone only where SCOUT looked.
 
     Complaint for an archive of another host, or one that is not whole: what it lacks may be what came back.
@@ -96,7 +96,7 @@ def verify_archive(plan: Plan, path: Path, archive: Path, key: Path) -> list[Ver
     return [_looked(verdict, view, coverage) for verdict in judge(plan, path, view)]
 
 
-def _looked(verdict: Verdict, view: ArchiveView, coverage: Coverage) -> Verdict:
+def _looked(verdict: TargetVerdict, view: ArchiveView, coverage: Coverage) -> TargetVerdict:
     """The verdict, or that it is not known: nothing is gone that was not looked for."""
     if not verdict.gone:
         return verdict
@@ -121,7 +121,7 @@ def _json(raw: bytes) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _same_host(plan: Plan, header: Mapping[str, Any], archive: Path) -> None:
+def _same_host(plan: RemovalPlan, header: Mapping[str, Any], archive: Path) -> None:
     host = header.get("host") or {}
     name, machine = str(host.get("name", "")), str(host.get("machine_id", ""))
     prints = {hashlib.sha256((machine + end).encode()).hexdigest() for end in ("", "\n")} if machine else set()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import orjson
 
-from commodore.engine import work
+from commodore.case import jsonl
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CLI = [sys.executable, "-m", "commodore.cli"]
@@ -20,8 +20,8 @@ def content(case: Path) -> dict[str, str]:
     """sha256 of the uncompressed lines of everything that must be the same in every run."""
     result = {}
     for path in sorted(case.glob("records/*/*.jsonl.zst")):
-        result[str(path.relative_to(case))] = _sum(work.lines(path))
-    result["findings"] = _sum(work.lines(case / "findings.jsonl.zst"))
+        result[str(path.relative_to(case))] = _sum(jsonl.lines(path))
+    result["findings"] = _sum(jsonl.lines(case / "findings.jsonl.zst"))
     for name in ("ledger.jsonl", "members.jsonl"):
         result[name] = _sum((case / name).read_bytes().splitlines())
     return result
@@ -35,7 +35,7 @@ def _sum(lines) -> str:
 
 
 def records(case: Path, dataset: str) -> list[dict]:
-    return [orjson.loads(line) for path in sorted((case / "records" / dataset).glob("*.jsonl.zst")) for line in work.lines(path)]
+    return [orjson.loads(line) for path in sorted((case / "records" / dataset).glob("*.jsonl.zst")) for line in jsonl.lines(path)]
 
 
 def ledger(case: Path) -> list[dict]:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from commodore.engine import catalogue, work
+from commodore.case import jsonl
+from commodore.engine import catalogue
 from commodore.engine.assemble import DEFAULTS, ENGINE_FIELDS
 from commodore.engine.process import process
 from commodore.schema import registry
@@ -58,7 +59,7 @@ def _process(folder: Path, case: Path) -> dict[str | None, list[dict]]:
     process([host], case, workers=1)
     lines: dict[str | None, list[dict]] = {}
     for path in sorted((case / "records").glob("*/*.jsonl.zst")):
-        lines[path.parent.name] = [json.loads(text) for text in work.lines(path)]
+        lines[path.parent.name] = [json.loads(text) for text in jsonl.lines(path)]
     for text in (case / "ledger.jsonl").read_bytes().splitlines():
         entry = json.loads(text)
         lines.setdefault(entry["artefact"], []).append(entry)

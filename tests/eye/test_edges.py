@@ -152,7 +152,7 @@ def test_a_damaged_index_is_said_to_be_one_and_never_an_empty_result(edges, tmp_
     assert "does not read" in caught.value.what and "Delete" in caught.value.do and caught.value.code == COULD_NOT
 
 
-@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+@pytest.mark.skipif(os.name == "nt", reason="needs links, which need rights on Windows")
 def test_an_index_that_may_only_be_read_is_searched(edges):
     """Tantivy's lock file is a folder here, so that it cannot be opened: as on a file system that may only be read, also for root."""
     index(edges)

@@ -158,7 +158,7 @@ def test_a_run_that_is_killed_leaves_no_lock_and_a_case_whose_next_index_is_whol
     assert answer(case) == expected != [] and not list((case / "index").glob(".*-*"))
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="a small file system is mounted")
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root, to mount a small file system")
 @pytest.mark.parametrize(("size", "workers"), [("100k", 1), ("100k", 2), ("1m", 1)])
 def test_a_full_disk_is_said_in_one_line_and_what_was_begun_is_taken_away(case, size, workers):
     (case / "index").mkdir()
@@ -221,8 +221,8 @@ def test_several_processes_make_the_same_rows_and_words_as_one(case, monkeypatch
         return rows, found
 
     alone = (index(case, workers=1), answers())
-    monkeypatch.setattr(eye.index, "LARGE", 1)
-    monkeypatch.setattr(eye.build, "BATCH", 100)
+    monkeypatch.setattr(eye.index.parts, "LARGE", 1)
+    monkeypatch.setattr(eye.index.slices, "BATCH", 100)
     shutil.rmtree(case / "index")
     shared = (index(case, workers=2), answers())
     assert shared[1] == alone[1] and all(alone[1][1]) and shared[0].records == alone[0].records
@@ -232,7 +232,7 @@ def test_several_processes_make_the_same_rows_and_words_as_one(case, monkeypatch
 def test_a_file_that_does_not_read_is_named_from_a_worker_too(case, monkeypatch):
     import eye.index.parts
 
-    monkeypatch.setattr(eye.index, "LARGE", 1)
+    monkeypatch.setattr(eye.index.parts, "LARGE", 1)
     one = sorted((case / "records").glob("evtx/*.zst"))[0]
     one.write_bytes(one.read_bytes()[:-20])
     with pytest.raises(Complaint) as caught:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hunter.host.tree import Tree
+from hunter.host.tree import HostTree
 from tests.conftest import need
 
 
@@ -46,7 +46,7 @@ def test_a_subvolume_is_no_foreign_mount_and_a_folder_of_it_is_one(btrfs: Path) 
     for folder in (guilty.parent, btrfs / "home/twin"):
         folder.mkdir()
         (folder / "guilty").write_bytes(b"x")
-    with Tree(btrfs) as tree:
+    with HostTree(btrfs) as tree:
         assert tree.state("/home/paul/guilty").mounts == ()
         assert run("mount", "--bind", btrfs / "home/twin", guilty.parent).returncode == 0
         assert tree.state("/home/paul/guilty").mounts == ("/home/paul",)

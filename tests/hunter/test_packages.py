@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from hunter.host.tree import Tree
+from hunter.host.tree import HostTree
 from hunter.packages import managers, owned
 from tests.hunter.conftest import GUILTY
 from tests.hunter.driver import hunt
@@ -107,7 +107,7 @@ def test_a_file_of_a_package_is_not_quarantined(planned, make) -> None:
 def test_only_the_exact_path_belongs_to_a_package(tmp_path, make) -> None:
     make(tmp_path)
     others = ["/var/tmp/helper.sh", "/var/tmp/.cache", "/.cache/helper.sh", "/var/tmp/.cache/helper.sh.old", "/usr/lib/helper.sh", "/tool"]
-    with Tree(tmp_path) as tree:
+    with HostTree(tmp_path) as tree:
         assert owned(tree, [HELPER, *others]).packages.keys() == {HELPER}
         assert not owned(tree, others).unread
 
@@ -115,7 +115,7 @@ def test_only_the_exact_path_belongs_to_a_package(tmp_path, make) -> None:
 @pytest.mark.parametrize("manager", ["dpkg", "apk", "rpm"])
 def test_a_file_is_known_by_both_names_of_its_folder(tmp_path, manager) -> None:
     DATABASES[manager](tmp_path)
-    with Tree(tmp_path) as tree:
+    with HostTree(tmp_path) as tree:
         assert owned(tree, ["/bin/tool", "/usr/bin/tool"]).packages == {"/bin/tool": "cached", "/usr/bin/tool": "cached"}
 
 
@@ -129,7 +129,7 @@ def test_a_host_without_a_package_database_says_nothing(planned) -> None:
 def test_all_databases_of_a_host_are_asked(tmp_path) -> None:
     rpm(tmp_path)
     put(tmp_path, "var/lib/dpkg/info/other.list", "/.\n/opt/other\n")
-    with Tree(tmp_path) as tree:
+    with HostTree(tmp_path) as tree:
         assert owned(tree, [HELPER, "/opt/other"]).packages == {HELPER: "cached", "/opt/other": "other"}
     assert {m.name for m in managers()} == {"dpkg", "apk", "pacman", "rpm"}
 
@@ -188,7 +188,7 @@ def test_a_database_that_cannot_be_read_is_told_and_guards_the_system(planned, m
     make(planned.root)
     code, out = checked(planned)
     assert code == 3
-    assert f"{path} lies where packages put their files, and the package database of" in out
+    assert f"{path} is where packages put their files, and the package database of" in out
     assert "is there and cannot be read (" in out
     assert f"Only: --i-know {path}" in out
     assert "4 ready, 1 blocked" in out
@@ -209,7 +209,7 @@ def test_reading_a_database_changes_nothing_beside_it(tmp_path) -> None:
     at = rpm(tmp_path)
     put(tmp_path, "var/lib/rpm/rpmdb.sqlite-wal", b"")
     before = at.read_bytes()
-    with Tree(tmp_path) as tree:
+    with HostTree(tmp_path) as tree:
         assert owned(tree, [HELPER]).packages
     assert sorted(os.listdir(at.parent)) == ["rpmdb.sqlite", "rpmdb.sqlite-wal"]
     assert at.read_bytes() == before

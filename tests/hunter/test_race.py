@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from hunter.run.settle import Run
+from hunter.run.settle import RemovalRun
 from tests.conftest import ROOT
 from tests.hunter.conftest import GUILTY, manifest
 from tests.hunter.driver import hunt
@@ -40,7 +40,7 @@ def test_an_exchange_after_the_check_stops_the_run(bench, tmp_path, monkeypatch,
     bench.plan_here([kind])
     outside = tmp_path / "outside"
     at = bench.root / GUILTY[kind][1:]
-    add = Run.add
+    add = RemovalRun.add
     states = []
 
     def meddling(self, event, **fields) -> None:
@@ -49,7 +49,7 @@ def test_an_exchange_after_the_check_stops_the_run(bench, tmp_path, monkeypatch,
             exchange(at, outside)
             states.append((manifest(bench.root), outside.is_dir() or outside.read_bytes()))
 
-    monkeypatch.setattr(Run, "add", meddling)
+    monkeypatch.setattr(RemovalRun, "add", meddling)
     code, out, err = hunt("apply", bench.plan, "--root", bench.root, "--yes")
     assert code == 3, out + err
     assert "Stopped before writing there" in err

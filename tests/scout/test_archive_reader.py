@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import io
 import random
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 from scout.archive import ArchiveReader, ArchiveWriter, Item
 from scout.console import Complaint
 from scout.keys import keygen, load_identities, load_recipients
-from tests.conftest import ROOT
+from tests.conftest import ROOT, need
 from tests.scout.archive_tools import MTIME, encrypted, foreign, plain, plaintext, small
 
 IDENTITY = pyrage.x25519.Identity.generate()
@@ -370,6 +371,7 @@ def test_key_files_that_do_not_fit_say_why(tmp_path: Path) -> None:
     public = keygen(tmp_path / "key.txt")
     secret = (tmp_path / "key.txt").read_text()
     assert f"# public key: {public}\n" in secret
+    need(shutil.which("ssh-keygen"), "ssh-keygen")
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "pw", "-f", tmp_path / "locked"], check=True)
     files = {
         "public": public,

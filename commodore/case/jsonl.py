@@ -1,0 +1,127 @@
+"""JSON lines on disk, plain (`.jsonl`) or as zstd frames (`.jsonl.zst`): the one reader and the one writer for all packages.
+
+A `.jsonl.zst` file is any number of zstd frames, one after the other; a line may span two of them. Memory is bounded: a block of
+compressed bytes and one line are held at a time.
+
+Source of the format: RFC 8878 (Zstandard), section 3: frames can be concatenated.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import zstandard
+
+from scout.console import COULD_NOT, Complaint
+
+MAX_LINE = 64 << 20
+"""bytes; a longer line is refused, since no record has one"""
+LEVEL = 3
+"""zstd level of what is written"""
+FRAME = 4 << 20
+"""bytes of lines that go into one frame"""
+_BLOCK = 1 << 16
+_AGAIN = "Run `commodore process` again with the same inputs, into a new case if this does not help."
+
+
+def lines(path: Path, holding: re.Pattern[bytes] | None = None) -> Iterator[bytes]:
+    """Yield the lines of a file, without the newline and without empty ones.
+
+    With `holding`, yield only the lines in which the pattern is found (`"event.code":"(?:1|5)"`): the search runs over whole blocks, so
+    the other lines cost little. Raises Complaint where the file cannot be read, is damaged, or ends within a frame.
+    """
+    rest: list[bytes] = []
+    length = 0
+    for chunk in _chunks(path):
+        end = chunk.rfind(b"\n") + 1
+        if end:
+            yield from _chosen(b"".join([*rest, chunk[:end]]), holding)
+            rest, length = [], 0
+        rest.append(chunk[end:])
+        length += len(chunk) - end
+        if length > MAX_LINE:
+            raise Complaint(f"{path} is damaged: a line is longer than {MAX_LINE >> 20} MiB.", _AGAIN, COULD_NOT)
+    yield from _chosen(b"".join(rest), holding)
+
+
+def objects(path: Path, holding: re.Pattern[bytes] | None = None) -> Iterator[dict[str, Any]]:
+    """Yield the object of each line, as `lines` chooses them. Raises Complaint, also for a line that is no JSON object."""
+    for line in lines(path, holding):
+        yield parsed(path, line)
+
+
+def parsed(path: Path, line: bytes) -> dict[str, Any]:
+    """Return the object on a line of `path`; an escaped lone surrogate is accepted, as Python's own reader does. Raises Complaint."""
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        value = _lenient(path, line)
+    if not isinstance(value, dict):
+        raise Complaint(f"{path} is damaged: a line is no JSON object: {line[:60]!r}.", _AGAIN, COULD_NOT)
+    return value
+
+
+def _lenient(path: Path, line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError as e:
+        raise Complaint(f"{path} is damaged: a line is no JSON ({e}): {line[:60]!r}.", _AGAIN, COULD_NOT) from None
+
+
+def frames(rows: Iterable[bytes]) -> Iterator[bytes]:
+    """Compress lines, each with its newline, into frames of about 4 MiB of lines. Yields at least one frame, so that no file is empty."""
+    compressor = zstandard.ZstdCompressor(level=LEVEL)
+    held: list[bytes] = []
+    weight, written = 0, False
+    for row in rows:
+        held.append(row)
+        weight += len(row)
+        if weight >= FRAME:
+            yield compressor.compress(b"".join(held))
+            held, weight, written = [], 0, True
+    if held or not written:
+        yield compressor.compress(b"".join(held))
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    """Yield the content block by block, decompressed where the name says so."""
+    try:
+        with path.open("rb") as raw:
+            yield from _unpacked(raw, path) if path.suffix == ".zst" else iter(lambda: raw.read(_BLOCK), b"")
+    except PermissionError:
+        raise Complaint(f"{path} may not be read by this user.", "Read the case as the user who made it.", COULD_NOT) from None
+    except OSError as e:
+        raise Complaint(f"{path} cannot be read: {e.strerror}.", _AGAIN, COULD_NOT) from None
+    except zstandard.ZstdError as e:
+        raise Complaint(f"{path} is damaged: {e}.", _AGAIN, COULD_NOT) from None
+
+
+def _unpacked(raw: Any, path: Path) -> Iterator[bytes]:
+    make = zstandard.ZstdDecompressor()
+    frame = None
+    while block := raw.read(_BLOCK):
+        while block:
+            frame = frame or make.decompressobj()
+            yield frame.decompress(block)
+            block = frame.unused_data if frame.eof else b""
+            frame = None if frame.eof else frame
+    if frame is not None:
+        raise Complaint(f"{path} is damaged: it ends within a zstd frame.", _AGAIN, COULD_NOT)
+
+
+def _chosen(block: bytes, holding: re.Pattern[bytes] | None) -> Iterator[bytes]:
+    """Yield the lines of a block that ends with a line."""
+    if holding is None:
+        yield from filter(None, block.split(b"\n"))
+        return
+    at = 0
+    while found := holding.search(block, at):
+        start = block.rfind(b"\n", 0, found.start()) + 1
+        end = block.find(b"\n", found.end())
+        at = end if end >= 0 else len(block)
+        yield block[start:at]

@@ -1,0 +1,33 @@
+"""The evidence of one host as a derivation reads it: records of other datasets, and the list of members."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from commodore.case.jsonl import objects
+
+
+class CaseView:
+    """One host of a case, for `derive(view, host)`. Records and members come in a stable order.
+
+    whole: the collection is complete. Where it is not, a file that is not listed may have been lost with the rest.
+    """
+
+    def __init__(self, case: Path, collection: str, *, whole: bool = True) -> None:
+        self._case, self._collection, self.whole = case, collection, whole
+
+    def records(self, dataset: str, holding: re.Pattern[bytes] | None = None) -> Iterator[dict[str, Any]]:
+        """Yield the records of a dataset; none where the dataset does not exist.
+
+        With `holding`, yield only those in whose JSON line the pattern is found (`"event.code":"(?:1|5)"`): the others are not decoded.
+        """
+        path = self._case / "records" / dataset / f"{self._collection}.jsonl.zst"
+        if path.exists():
+            yield from objects(path, holding)
+
+    def members(self) -> Iterator[dict[str, Any]]:
+        """Yield the lines of the list of members."""
+        yield from objects(self._case / ".work" / self._collection / "members.jsonl")
