@@ -188,7 +188,7 @@ def kept(partition: Partition, datasets: Iterable[str]) -> Kept:
         rows += [row for text in (partition.work / "journal").read_bytes().splitlines(keepends=True) if (row := _row(text))]
     accounts = [Account(*a) for row in rows for a in row["accounts"]]
     accounts = [account for account in accounts if account.artefact in chosen]
-    reasons = {(account.member, problem[0]) for account in accounts for problem in account.problems}
+    reasons = {(a.member, reason) for a in accounts for problem in a.problems for reason in (problem[0], f"{a.artefact}: {problem[0]}")}
     counts: dict[str, int] = {}
     for row in rows:
         for name, count in row["counts"].items():

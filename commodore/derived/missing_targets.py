@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from commodore.artefact import Artefact, Problem, Record
-from commodore.derived.process_tree import View
+from commodore.case.view import CaseView
 from commodore.host import Host
 from commodore.readers import commandline
+from commodore.sentence import sentence
 from scout.coverage import Coverage
 
 SOURCES = ("scheduled_tasks", "services", "run_keys", "systemd_units", "cron", "ld_so_preload")
@@ -37,9 +38,9 @@ ARTEFACT = Artefact(
     kind="state",
     category=("file", "configuration"),
     type=("info",),
-    action="target missing",
+    action="target-missing",
     attack=("T1053", "T1543"),
-    message="{escadre.missing.item} starts {escadre.missing.target}, which was not there.",
+    message="{escadre.missing.item} starts {escadre.missing.target!q}, which was not there.",
     version=2,
     sources=(
         "docs/design/contracts.md: members.jsonl and its verdicts; scout/plan.py: what custody says of a pattern",
@@ -48,6 +49,7 @@ ARTEFACT = Artefact(
     ),
 )
 
+_MISSING = sentence("{item} starts {target!q}, which {words}.")
 _ITEM = {
     "scheduled_tasks": ("Task", ("escadre.task.path", "escadre.task.name", "service.name", "file.path")),
     "services": ("Service", ("service.name",)),
@@ -86,7 +88,7 @@ class _Proof(NamedTuple):
     deleted: bool = False
 
 
-def derive(view: View, host: Host) -> Iterator[Record | Problem]:
+def derive(view: CaseView, host: Host) -> Iterator[Record | Problem]:
     """One record per starter and file that was not there."""
     windows = host.os == "windows"
     wanted = list(_wanted(view, host, windows))
@@ -114,7 +116,7 @@ def _proof(paths: tuple[str, ...], gone: set[str], coverage: Coverage, table: _T
     return None
 
 
-def _wanted(view: View, host: Host, windows: bool) -> Iterator[_Wanted]:
+def _wanted(view: CaseView, host: Host, windows: bool) -> Iterator[_Wanted]:
     for dataset in SOURCES:
         label, names = _ITEM[dataset]
         for record in view.records(dataset):
@@ -182,7 +184,7 @@ def _windows_paths(target: str, readings: list[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _custody(view: View, host: Host, windows: bool, wanted: set[str]) -> tuple[set[str], set[str], set[str], Coverage]:
+def _custody(view: CaseView, host: Host, windows: bool, wanted: set[str]) -> tuple[set[str], set[str], set[str], Coverage]:
     """(wanted paths that were there, those that vanished, volumes with a whole $MFT, what SCOUT looked for)."""
     there: set[str] = set()
     gone: set[str] = set()
@@ -209,7 +211,7 @@ def _custody(view: View, host: Host, windows: bool, wanted: set[str]) -> tuple[s
 class _Table:
     """What the $MFT of each volume knows of some paths. Only its records with one of their names, or of a folder above, are decoded."""
 
-    def __init__(self, view: View, paths: set[str], volumes: set[str]) -> None:
+    def __init__(self, view: CaseView, paths: set[str], volumes: set[str]) -> None:
         self._folders = {folder for path in paths for folder in _above(path)}
         self.volumes = {v for v in volumes if next(view.records("mft", re.compile(rb'"file\.path":"(?i:%s)' % v.encode())), None)}
         self._known: set[str] = set()
@@ -270,7 +272,7 @@ def _record(one: _Wanted, proof: _Proof, windows: bool) -> Record:
         "escadre.missing.shown_by": proof.by,
         "file.path": one.target,
         "file.name": one.target.rsplit("\\" if windows else "/", 1)[-1],
-        "message": f"{one.item} starts {one.target}, which {proof.words}.",
+        "message": _MISSING({"item": one.item, "target": one.target, "words": proof.words}),
     }
     if proof.deleted:
         out["escadre.missing.deleted"] = True

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
 from commodore.artefacts.live.live_processes import entity
+from commodore.case.view import CaseView
 from commodore.host import Host
 
 ARTEFACT = Artefact(
@@ -58,11 +59,11 @@ ARTEFACT = Artefact(
     kind="state",
     category=("process",),
     type=("info",),
-    action="process in tree",
+    action="process-ancestry-derived",
     attack=("T1059",),
-    message="{process.name} (pid {process.pid}): {escadre.process.chain}",
+    message="[{process.name!q}|A process] (pid {process.pid}) ran in the chain {escadre.process.chain!q}.",
     sources=(
-        "scout.live.processes; proc(5)",
+        "scout.live.linux.processes; proc(5)",
         "Microsoft, 4688(S): A new process has been created; 4689(S): A process has exited; Sysmon documentation, events 1 and 5 "
         "(ProcessGuid)",
     ),
@@ -94,15 +95,6 @@ _COPIED = (
 )
 
 
-class View(Protocol):
-    """What the engine gives a derivation."""
-
-    @property
-    def whole(self) -> bool: ...
-    def records(self, dataset: str, holding: re.Pattern[bytes] | None = None) -> Iterator[dict[str, Any]]: ...
-    def members(self) -> Iterator[dict[str, Any]]: ...
-
-
 @dataclass(slots=True)
 class _Process:
     """One process, as far as it is known."""
@@ -121,7 +113,7 @@ class _Process:
     id: str = ""
 
 
-def derive(view: View, host: Host) -> Iterator[Record | Problem]:
+def derive(view: CaseView, host: Host) -> Iterator[Record | Problem]:
     """One record per process, in the order of computer, start and pid."""
     table = _Table()
     for dataset in ("live_processes", "evtx"):

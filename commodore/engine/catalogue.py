@@ -50,6 +50,15 @@ def derivations() -> dict[str, Derivation]:
     return ordered
 
 
+@cache
+def levels() -> tuple[tuple[str, ...], ...]:
+    """Derived datasets in levels: those of one level read only evidence and the levels before it, so that they can be made in parallel."""
+    level: dict[str, int] = {}
+    for name, derivation in derivations().items():  # those that others read come first
+        level[name] = 1 + max((level[source] for source in derivation.artefact.datasets if source in level), default=-1)
+    return tuple(tuple(name for name in level if level[name] == n) for n in range(1 + max(level.values(), default=-1)))
+
+
 def _place(name: str, found: dict[str, Derivation], ordered: dict[str, Derivation], above: tuple[str, ...]) -> None:
     if name in above:
         raise ValueError(f"derived datasets read each other in a circle: {' → '.join((*above, name))}")

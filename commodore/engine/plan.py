@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from commodore.artefact import Cut
 from commodore.case import ledger
 from commodore.engine import catalogue, scratch
 from commodore.engine.inputs import Collection, Member
+from commodore.engine.stream import Cutter, Hashing, Piece, Read, after
 from commodore.engine.work import Job, Task
 from commodore.host import Host
 
@@ -78,18 +78,18 @@ class Plan:
         self.unread.append(ledger.unread(self._head(member), f"{member.verdict}: {reason}" if reason else member.verdict))
 
     def _alone(self, member: Member) -> Iterator[Task]:
-        """A member that stands for itself: streamed in units where its format allows, else whole."""
+        """Yield the tasks of a member outside a group: units as it streams by where its format allows, else one job."""
         matcher, known = catalogue.matcher(), catalogue.artefacts()
-        reader = _Hashing(member)
+        reader = Hashing(member.read)
         head = reader.exactly(matcher.head)
         match = matcher.match(member.below, head)
         self._note(member, match)
         if not match.names:
             self._no_reader(member, match)
             reader.drain()
-        elif (cut := _cut(match, known)) and member.size > cut.header + cut.piece:
+        elif cutters := _cutters(match, known, member.size):
             yield from self._flush()
-            yield from self._units(member, reader, head, match, cut)
+            yield from self._units(member, reader, head, match, cutters)
         else:
             yield from self._add(self._job(member, reader, head, match.names))
         self.sums[member.ordinal] = reader.sum()
@@ -107,7 +107,7 @@ class Plan:
     def _held(self, member: Member) -> tuple[Member, Job, catalogue.Match]:
         """A member of a group, kept until the group is whole."""
         matcher = catalogue.matcher()
-        reader = _Hashing(member)
+        reader = Hashing(member.read)
         head = reader.exactly(matcher.head)
         main = member.group[1] == "main"
         match = matcher.match(member.below, head) if main else catalogue.Match(matcher.by_path(member.below))
@@ -129,8 +129,8 @@ class Plan:
             else:
                 self._no_reader(member, match)
 
-    def _job(self, member: Member, reader: _Hashing, head: bytes, names: tuple[str, ...]) -> Job:
-        """The whole member as one job."""
+    def _job(self, member: Member, reader: Hashing, head: bytes, names: tuple[str, ...]) -> Job:
+        """Return the complete member as one job."""
         content: bytes | scratch.Sealed | Path
         if member.size <= CAP:
             content = head + b"".join(iter(lambda: reader.read(_READ), b""))
@@ -140,21 +140,42 @@ class Plan:
             reader.drain()
             content = member.path
         else:
-            self._sealed += 1
-            content = scratch.seal(self.folder / f"sealed-{self._sealed}", _after(head, reader.read))
+            content = scratch.seal(self._scratch(), after(head, reader.read))
         return Job(member.ordinal, member.source, content, names, member.size, member.facts)
 
-    def _units(self, member: Member, reader: _Hashing, head: bytes, match: catalogue.Match, cut: Cut) -> Iterator[Task]:
-        """Pieces of a member, each behind the header."""
-        rest = _Exact(_after(head, reader.read))
-        header, offset, index, held = rest.read(cut.header), cut.header, 0, b""
-        while held := held + rest.read(cut.piece + len(cut.before) - len(held)):
-            found = held.rfind(cut.before, 1) if cut.before and len(held) > cut.piece else -1  # the rest is one piece
-            piece = held[: found if found > 0 else cut.piece]
-            held = held[len(piece) :]
-            job = Job(member.ordinal, member.source, header + piece, match.names, member.size, member.facts, offset, index)
-            yield self._task([job])
-            offset, index = offset + len(piece), index + 1
+    def _units(
+        self, member: Member, reader: Hashing, head: bytes, match: catalogue.Match, cutters: dict[Cutter, tuple[str, ...]]
+    ) -> Iterator[Task]:
+        """Yield a task per piece, while the member streams by once. Artefacts that read it as one piece get it at the end."""
+        read = after(head, reader.read)
+        rest = tuple(name for name in match.names if not any(name in names for names in cutters.values()))
+        if rest:
+            read, keep = self._kept(member, read)
+        while chunk := read(_READ):
+            for cutter, names in cutters.items():
+                yield from (self._unit(member, names, piece) for piece in cutter.feed(chunk))
+        for cutter, names in cutters.items():
+            yield from (self._unit(member, names, piece) for piece in cutter.end())
+        if rest:
+            yield from self._add(Job(member.ordinal, member.source, keep(), rest, member.size, member.facts))
+
+    def _unit(self, member: Member, names: tuple[str, ...], piece: Piece) -> Task:
+        return self._task([Job(member.ordinal, member.source, piece.data, names, member.size, member.facts, piece.offset, piece.number)])
+
+    def _kept(self, member: Member, read: Read) -> tuple[Read, Callable[[], bytes | scratch.Sealed | Path]]:
+        """Return a read function that also keeps what it reads, and a function that returns the content when all was read."""
+        if member.path is not None and member.size > CAP:
+            path = member.path
+            return read, lambda: path
+        if member.size <= CAP:
+            parts: list[bytes] = []
+            return _tee(read, parts.append), lambda: b"".join(parts)
+        sealing = scratch.Sealing(self._scratch())
+        return _tee(read, sealing.write), sealing.close
+
+    def _scratch(self) -> Path:
+        self._sealed += 1
+        return self.folder / f"sealed-{self._sealed}"
 
     def _add(self, job: Job) -> Iterator[Task]:
         if job.weight >= TOGETHER or not isinstance(job.content, bytes):
@@ -176,60 +197,20 @@ class Plan:
         return Task(self._number - 1, self.host, jobs)
 
 
-def _cut(match: catalogue.Match, known: dict[str, catalogue.Known]) -> Cut | None:
-    """How a member is cut: only where one artefact alone reads it."""
-    return known[match.names[0]].artefact.cut if len(match.names) == 1 else None
+def _cutters(match: catalogue.Match, known: dict[str, catalogue.Known], size: int) -> dict[Cutter, tuple[str, ...]]:
+    """Return the ways in which a member of `size` bytes is cut, each with the artefacts that declare it."""
+    cuts: dict[Cut, list[str]] = {}
+    for name in match.names:
+        cut = known[name].artefact.cut
+        if cut is not None and size > cut.header + cut.piece:
+            cuts.setdefault(cut, []).append(name)
+    return {Cutter(cut): tuple(names) for cut, names in cuts.items()}
 
 
-class _Hashing:
-    """A member's bytes, hashed as they pass."""
-
-    def __init__(self, member: Member) -> None:
-        self._read, self._hash, self._size = member.read, hashlib.sha256(), 0
-
-    def read(self, n: int) -> bytes:
-        chunk = self._read(n)
-        self._hash.update(chunk)
-        self._size += len(chunk)
+def _tee(read: Read, keep: Callable[[bytes], object]) -> Read:
+    def both(n: int) -> bytes:
+        chunk = read(n)
+        keep(chunk)
         return chunk
 
-    def exactly(self, n: int) -> bytes:
-        """`n` bytes, less only at the end."""
-        return _Exact(self.read).read(n)
-
-    def drain(self) -> None:
-        while self.read(_READ):
-            pass
-
-    def sum(self) -> tuple[str, int]:
-        return self._hash.hexdigest(), self._size
-
-
-class _Exact:
-    """Reads exactly as many bytes as asked for, less only at the end."""
-
-    def __init__(self, read: Callable[[int], bytes]) -> None:
-        self._read = read
-
-    def read(self, n: int) -> bytes:
-        chunk = self._read(n)
-        if len(chunk) == n or not chunk:
-            return chunk
-        parts, have = [chunk], len(chunk)
-        while have < n and (chunk := self._read(n - have)):
-            parts.append(chunk)
-            have += len(chunk)
-        return b"".join(parts)
-
-
-def _after(head: bytes, read: Callable[[int], bytes]) -> Callable[[int], bytes]:
-    """A read function that gives `head` first."""
-    left = [head]
-
-    def joined(n: int) -> bytes:
-        if left[0]:
-            chunk, left[0] = left[0][:n], left[0][n:]
-            return chunk
-        return read(n)
-
-    return joined
+    return both

@@ -1,7 +1,7 @@
-"""Worker processes: tasks in order, results in order, and what hangs, crashes or eats memory costs only itself.
+"""Worker processes: tasks in order, results in order. A parser that hangs, crashes or eats memory costs only what it was reading.
 
-A task whose worker had to be stopped is taken apart: each of its jobs runs again alone, and the one that kills its worker alone is given
-up.
+A task whose worker died or had to be stopped is split: first by job, then, when one job kills its worker again, by artefact. The
+artefact that kills its worker alone is given up; the records of all others are kept.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ from typing import Any, Self
 import psutil
 
 from commodore.engine import transport
-from commodore.engine.work import Job, Result, Setup, Task, given_up, prepared
+from commodore.engine.work import OUT_OF_MEMORY, Job, Result, Setup, Task, given_up, prepared
 
 AHEAD = 6
 """tasks per worker that may be finished or under way before the oldest is written"""
 
 
 @dataclass
-class _Hand:
+class WorkerProcess:
     """One worker process and what it is doing."""
 
     process: BaseProcess
     pipe: Connection
     shared: mmap.mmap | None
     task: Task | None = None
-    job: int = 0
+    artefact: str = ""
+    """artefact that reads, where a job has several"""
     heard: float = 0.0
-    since: float = 0.0
 
 
 @dataclass
-class _Broken:
-    """A task that killed its worker: its jobs run alone, one after the other."""
+class SplitTask:
+    """A task that stopped its worker: its parts run one after the other, and their results are put together."""
 
+    task: Task
     rest: deque[Job]
     result: Result
-    alone: Task
 
 
 @dataclass
@@ -57,33 +57,41 @@ class Pool:
     workers: int
     timeout: float = 60.0
     """seconds without progress"""
-    hands: list[_Hand] = field(default_factory=list)
+    processes: list[WorkerProcess] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-        self._broken: dict[int, _Broken] = {}
+        self._split: dict[int, SplitTask] = {}
         self._again: deque[Task] = deque()
 
     def __enter__(self) -> Self:
-        self.hands = [self._start() for _ in range(self.workers)]
+        self.processes = [self._start() for _ in range(self.workers)]
         return self
 
     def __exit__(self, *_: object) -> None:
-        for hand in self.hands:
-            hand.pipe.close()
-            hand.process.kill()
-            hand.process.join()
+        for worker in self.processes:
+            worker.pipe.close()
+            worker.process.kill()
+            worker.process.join()
 
-    def _start(self) -> _Hand:
+    def _start(self) -> WorkerProcess:
         ours, theirs = self._context.Pipe()
         shared = transport.room()
         process = self._context.Process(target=_serve, args=(theirs, self.setup, shared, ours), daemon=True)  # type: ignore[attr-defined]
         process.start()
         theirs.close()
-        return _Hand(process, ours, shared)
+        return WorkerProcess(process, ours, shared)
+
+    def _replace(self, worker: WorkerProcess) -> None:
+        """Stop a worker and start another in its place."""
+        worker.process.kill()
+        worker.process.join()
+        worker.pipe.close()
+        fresh = self._start()
+        worker.process, worker.pipe, worker.shared, worker.task = fresh.process, fresh.pipe, fresh.shared, None
 
     def run(self, tasks: Iterator[Task]) -> Iterator[Result]:
-        """Results in the order of the tasks; at most a window of tasks is read ahead."""
+        """Yield results in the order of the tasks; at most a window of tasks is read ahead."""
         order: deque[int] = deque()
         done: dict[int, Result] = {}
         waiting: deque[Task] = deque()
@@ -106,98 +114,111 @@ class Pool:
                 return
 
     def _give(self, waiting: deque[Task]) -> None:
-        for hand in self.hands:
+        for worker in self.processes:
             queue = self._again or waiting
-            if hand.task is None and queue:
-                hand.task = queue.popleft()
-                hand.job, hand.heard = 0, time.monotonic()
-                hand.since = hand.heard
-                with contextlib.suppress(OSError):  # a worker that has ended is noticed when it is listened to
-                    hand.pipe.send(transport.pack(hand.task, hand.shared))
+            if worker.task is None and queue:
+                worker.task = queue.popleft()
+                worker.artefact, worker.heard = "", time.monotonic()
+                with contextlib.suppress(OSError):  # a worker that has ended is noticed when its pipe is read
+                    worker.pipe.send(transport.pack(worker.task, worker.shared))
 
     def _collect(self, patience: float) -> Iterator[Result]:
-        """What the workers have to say; the silent ones are looked after."""
-        busy = {hand.pipe: hand for hand in self.hands if hand.task is not None}
+        """Read what the workers report; stop those that make no progress."""
+        busy = {worker.pipe: worker for worker in self.processes if worker.task is not None}
         for pipe in wait(list(busy), patience) if busy else ():
-            hand = busy[pipe]  # type: ignore[index]
+            worker = busy[pipe]  # type: ignore[index]
             try:
-                said: Any = hand.pipe.recv()
+                report: Any = worker.pipe.recv()
             except (EOFError, OSError):
-                yield from self._lost(hand, _death(hand.process))
+                yield from self._lost(worker, self._death(worker.process))
                 continue
-            hand.heard = time.monotonic()
-            if isinstance(said, Result):
-                hand.task = None
-                yield from self._whole(said)
-            elif said >= 0:
-                hand.job = said
+            worker.heard = time.monotonic()
+            if isinstance(report, Result):
+                worker.task = None
+                if report.spent:
+                    self._replace(worker)
+                yield from self._part_or_whole(report)
+            elif report[0] >= 0:
+                worker.artefact = report[1]
         now = time.monotonic()
-        for hand in list(busy.values()):
-            if hand.task is None:
+        for worker in list(busy.values()):
+            if worker.task is None:
                 continue
-            if now - hand.heard > self.timeout:
-                yield from self._lost(hand, f"stopped: no progress for {self.timeout:.0f} s")
-            elif sys.platform != "linux" and _resident(hand.process) > self.setup.memory:
-                yield from self._lost(hand, f"stopped: more than {self.setup.memory >> 20} MiB of memory")
+            if now - worker.heard > self.timeout:
+                yield from self._lost(worker, f"stopped: no progress for {self.timeout:.0f} s")
+            elif sys.platform != "linux" and _resident(worker.process) > self.setup.memory:
+                yield from self._lost(worker, self._memory())
 
-    def _whole(self, result: Result) -> Iterator[Result]:
-        """A result as it came, or one more piece of a task that was taken apart."""
-        broken = self._broken.get(result.number)
-        if broken is None:
+    def _memory(self) -> str:
+        return f"stopped: more than {self.setup.memory >> 20} MiB of memory"
+
+    def _part_or_whole(self, result: Result) -> Iterator[Result]:
+        """Yield the result of a task; that of a part waits for the other parts."""
+        split = self._split.get(result.number)
+        if split is None:
             yield result
             return
-        broken.result.add(result)
-        yield from self._next_alone(result.number)
+        split.result.add(result)
+        yield from self._next_part(split)
 
-    def _next_alone(self, number: int) -> Iterator[Result]:
-        broken = self._broken[number]
-        if not broken.rest:
-            del self._broken[number]
-            yield broken.result
-            return
-        task = broken.alone
-        self._again.append(Task(number, task.host, [broken.rest.popleft()], task.derive, task.case, task.whole))
+    def _next_part(self, split: SplitTask) -> Iterator[Result]:
+        task = split.task
+        if split.rest:
+            self._again.append(replace(task, jobs=[split.rest.popleft()], given_up=""))
+        else:
+            del self._split[task.number]
+            yield split.result
 
-    def _lost(self, hand: _Hand, reason: str) -> Iterator[Result]:
-        """Stop a worker, start another, and see to its task."""
-        hand.process.kill()
-        hand.process.join()
-        hand.pipe.close()
-        task = hand.task
-        fresh = self._start()
-        hand.process, hand.pipe, hand.shared, hand.task = fresh.process, fresh.pipe, fresh.shared, None
+    def _lost(self, worker: WorkerProcess, reason: str) -> Iterator[Result]:
+        """Replace a worker that stopped, and split its task or give it up."""
+        task, artefact = worker.task, worker.artefact
+        self._replace(worker)
         if task is None:
             return
-        if task.number not in self._broken:
-            self._broken[task.number] = _Broken(deque(task.jobs) if len(task.jobs) > 1 else deque(), Result(task.number), task)
-            if len(task.jobs) > 1:
-                yield from self._next_alone(task.number)
-                return
-        if not task.given_up and not task.derive:
-            self._again.append(replace(task, given_up=reason))  # what it promised is counted, by a worker too
-            return
-        lost = replace(task, given_up=task.given_up or reason)
-        self._broken[task.number].result.add(given_up(lost, lambda _: None))
-        yield from self._next_alone(task.number)
+        split = self._split.setdefault(task.number, SplitTask(task, deque(), Result(task.number)))
+        if parts := [] if task.given_up else _parts(task, artefact):
+            split.rest.extendleft(reversed(parts))
+            yield from self._next_part(split)
+        elif task.given_up or task.derive:
+            split.result.add(given_up(replace(task, given_up=task.given_up or reason), lambda _: None))
+            yield from self._next_part(split)
+        else:
+            self._again.append(replace(task, given_up=reason))  # a worker counts what the format promised, without the parser
+
+    def _death(self, process: BaseProcess) -> str:
+        process.join(5)
+        code = process.exitcode
+        if code == OUT_OF_MEMORY:
+            return self._memory()
+        if code is not None and code < 0:
+            import signal
+
+            return f"stopped: the parser crashed ({signal.Signals(-code).name})"
+        return f"stopped: the parser ended its process (exit {code})"
+
+
+def _parts(task: Task, artefact: str) -> list[Job]:
+    """Split a task by job, a single job by artefact: `artefact`, which was reading, and the others. Empty where nothing can be split.
+
+    Where the wrong artefact was reading (another one had damaged the memory), the others stop again, and are split again.
+    """
+    if len(task.jobs) > 1:
+        return task.jobs
+    if not task.jobs or len(task.jobs[0].artefacts) < 2:
+        return []
+    (job,) = task.jobs
+    if artefact not in job.artefacts:
+        return [replace(job, artefacts=(name,)) for name in job.artefacts]
+    return [replace(job, artefacts=(artefact,)), replace(job, artefacts=tuple(name for name in job.artefacts if name != artefact))]
 
 
 def _serve(theirs: Connection, setup: Setup, shared: mmap.mmap | None, ours: Connection) -> None:
-    """The life of a worker: task in, result out, until the pipe closes. Where it is forked, the parent's end must not stay open in it."""
+    """Run a worker: task in, result out, until the pipe closes. A forked worker closes the parent's end, which it inherited."""
     ours.close()
     worker = prepared(setup, theirs)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             theirs.send(worker.run(transport.unpack(theirs.recv(), shared)))
-
-
-def _death(process: BaseProcess) -> str:
-    process.join(5)
-    code = process.exitcode
-    if code is not None and code < 0:
-        import signal
-
-        return f"stopped: the parser crashed ({signal.Signals(-code).name})"
-    return f"stopped: the parser ended its process (exit {code})"
 
 
 def _resident(process: BaseProcess) -> int:

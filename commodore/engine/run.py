@@ -20,6 +20,7 @@ from commodore.case.partition import Partition
 from commodore.engine import catalogue, gather, inputs
 from commodore.engine.plan import Plan
 from commodore.engine.pool import Pool
+from commodore.engine.unit import RAISED
 from commodore.engine.work import Account, Result, Task
 from commodore.host import Host
 
@@ -104,14 +105,15 @@ class Run:
             self._progress(self._host.name, now, self._collection.position(), self._collection.total, sum(self._journal.counts.values()))
 
     def _derive(self, number: int) -> None:
-        """Run the derive pass: one derivation after the other, because they may read each other."""
+        """Run the derive pass: level by level; the datasets of one level are made in parallel."""
         whole = self._collection.ending()[0] == "complete"
-        chosen = [name for name in catalogue.derivations() if self._only is None or name in self._only]
-        for n, name in enumerate(chosen, number):
-            if n >= self._journal.committed:
-                self._journal.sync()
-                for result in self._pool.run(iter([Task(n, self._host, [], name, str(self._partition.root), whole)])):
-                    self._commit(result)
+        for level in catalogue.levels():
+            self._journal.sync()
+            chosen = [name for name in level if self._only is None or name in self._only]
+            tasks = [Task(n, self._host, [], name, str(self._partition.root), whole) for n, name in enumerate(chosen, number)]
+            for result in self._pool.run(task for task in tasks if task.number >= self._journal.committed):
+                self._commit(result)
+            number += len(chosen)
 
     def _account(self, plan: Plan, mismatches: list[dict[str, Any]]) -> int:
         """Write the ledger. Returns the number of members that could not be read in part or whole."""
@@ -146,6 +148,7 @@ class Run:
         given_up = [
             {"member": m, "path": self._path(m), "reason": r, "collection": self._collection.id} for m, r in sorted(self._journal.killed)
         ]
+        failed = {(a.member, a.source, a.artefact) for a in self._journal.accounts if a.failed == RAISED}
         return {
             "collection": self._collection.id,
             "input": self._collection.origin.name,
@@ -163,6 +166,7 @@ class Run:
             "records": dict(sorted(self._journal.counts.items())),
             "findings": dict(sorted(found.items())),
             "given_up": given_up,
+            "failed": [{"member": member, "path": path, "artefact": artefact} for member, path, artefact in sorted(failed)],
             "made": self._making.as_dict(),
         }
 

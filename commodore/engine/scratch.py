@@ -1,8 +1,7 @@
-"""Large members that a parser must seek in: encrypted on disk inside the case, the key only in memory.
+"""Large members that a parser must seek in: encrypted on disk inside the case, with a key that is only in memory.
 
-AES-256 in counter mode: the page at any offset is decrypted alone. A fresh key per file, never written. There is no integrity check:
-whoever can write
-into the case can also change the records.
+AES-256 in counter mode, so that a page at any offset can be decrypted alone. Each file has a fresh key, which is never written to disk.
+There is no integrity check: someone who can write into the case can also change the records.
 """
 
 from __future__ import annotations
@@ -28,25 +27,41 @@ class Sealed(NamedTuple):
 
     def open(self) -> BinaryIO:
         """A fresh seekable view of the plaintext."""
-        return io.BufferedReader(View(self), _BUFFER)
+        return io.BufferedReader(SealedView(self), _BUFFER)
+
+
+class Sealing:
+    """Encrypt what is written into `path` (created, mode 0600)."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._key, self._size = path, os.urandom(32), 0
+        self._cipher = _cipher(self._key, 0).encryptor()
+        self._out = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+
+    def write(self, chunk: bytes) -> None:
+        """Append plaintext."""
+        self._out.write(self._cipher.update(chunk))
+        self._size += len(chunk)
+
+    def close(self) -> Sealed:
+        """Close the file and return what opens it."""
+        self._out.close()
+        return Sealed(str(self._path), self._size, self._key)
 
 
 def seal(path: Path, read: Callable[[int], bytes]) -> Sealed:
     """Encrypt a stream into `path` (created, mode 0600)."""
-    key, size = os.urandom(32), 0
-    cipher = _cipher(key, 0).encryptor()
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-        while chunk := read(1 << 20):
-            out.write(cipher.update(chunk))
-            size += len(chunk)
-    return Sealed(str(path), size, key)
+    sealing = Sealing(path)
+    while chunk := read(1 << 20):
+        sealing.write(chunk)
+    return sealing.close()
 
 
 def _cipher(key: bytes, block: int) -> Cipher[modes.CTR]:
     return Cipher(algorithms.AES(key), modes.CTR(block.to_bytes(_BLOCK, "big")))
 
 
-class View(io.RawIOBase):
+class SealedView(io.RawIOBase):
     """Seekable, read-only plaintext of a sealed file."""
 
     def __init__(self, sealed: Sealed) -> None:

@@ -40,8 +40,9 @@ class Summary:
 
     @property
     def whole(self) -> bool:
-        """Whether every archive is complete, no unit was given up, and the rules that were given saw every input."""
-        return all(h["state"] == "complete" for h in self.hosts) and not self.unreproducible and not self.other_rules
+        """Whether every archive is complete, no parser failed, no unit was given up, and the given rules saw every input."""
+        sound = all(h["state"] == "complete" and not h.get("failed") for h in self.hosts)
+        return sound and not self.unreproducible and not self.other_rules
 
     def note_rules(self, detection: Any) -> None:
         """Keep what was loaded and what was refused."""

@@ -11,6 +11,7 @@ from commodore.engine.catalogue import Known
 from commodore.evidence import Evidence
 from commodore.host import Host
 
+RAISED = "raised"
 BATCH = 64
 """records that are detected on and serialised together"""
 
@@ -22,6 +23,9 @@ class Outcome(NamedTuple):
     parsed: int
     carved: int
     problems: list[Problem]
+    failed: str = ""
+    """`raised` where the parser raised an exception"""
+    out_of_memory: bool = False
 
 
 def parse(known: Known, evidence: Evidence, host: Host, take: Callable[[list[dict[str, Any]]], None]) -> Outcome:
@@ -36,10 +40,10 @@ def parse(known: Known, evidence: Evidence, host: Host, take: Callable[[list[dic
     )
     problems: list[Problem] = []
     expected = promised(known, evidence, problems)
-    parsed, carved = _run(known.parse(evidence, host), assembler, problems, take)
+    parsed, carved, error = _run(lambda: known.parse(evidence, host), assembler, problems, take)
     problems += [Problem(f"locator given twice: {locator}", locator) for locator in assembler.duplicates]
     carved = max(carved, min(parsed, sum(p.carved for p in problems)))
-    return Outcome(expected, parsed - carved, carved, problems)
+    return Outcome(expected, parsed - carved, carved, problems, RAISED if error else "", isinstance(error, MemoryError))
 
 
 def promised(known: Known, evidence: Evidence, problems: list[Problem]) -> int | None:
@@ -54,14 +58,18 @@ def promised(known: Known, evidence: Evidence, problems: list[Problem]) -> int |
 
 
 def _run(
-    stream: Iterator[Record | Problem], assembler: Assembler, problems: list[Problem], take: Callable[[list[dict[str, Any]]], None]
-) -> tuple[int, int]:
-    """Drain a parser. Gives the number of records and how many of them were carved."""
+    parser: Callable[[], Iterator[Record | Problem]],
+    assembler: Assembler,
+    problems: list[Problem],
+    take: Callable[[list[dict[str, Any]]], None],
+) -> tuple[int, int, Exception | None]:
+    """Drain a parser. Return the number of records, how many of them were carved, and the exception that ended it."""
     count = carved = 0
+    error: Exception | None = None
     batch: list[dict[str, Any]] = []
     make = assembler.record
     try:
-        for item in stream:
+        for item in parser():
             if isinstance(item, Record):
                 batch.append(make(item))
                 count += 1
@@ -73,9 +81,11 @@ def _run(
             else:
                 problems.append(item)
     except (MemoryError, RecursionError) as e:
+        error = e.with_traceback(None)  # the frames hold the parser's memory
         problems.append(Problem(f"the parser gave up: {type(e).__name__}"))
     except Exception as e:  # a defect of a parser must not cost the records of others
+        error = e.with_traceback(None)
         problems.append(Problem(f"the parser failed: {type(e).__name__}: {e}"))
     if batch:
         take(batch)
-    return count, carved
+    return count, carved, error

@@ -20,11 +20,15 @@ from commodore.case.view import CaseView
 from commodore.engine import catalogue, unit
 from commodore.engine.assemble import Assembler, line
 from commodore.engine.scratch import Sealed
+from commodore.engine.unit import RAISED
 from commodore.evidence import Evidence
 from commodore.host import Host
 
 HITS = ".hits/"
 """prefix of the name under which the hits on a dataset travel among the datasets"""
+STOPPED = "stopped"
+OUT_OF_MEMORY = 75
+"""exit code of a worker in which a parser ran out of memory beside others"""
 LEVEL = 3
 FRAME = 8 << 20
 """bytes of lines that are compressed together"""
@@ -80,6 +84,8 @@ class Account(NamedTuple):
     carved: int
     problems: list[tuple[str, str, int, int]]
     offset: int = 0
+    failed: str = ""
+    """`raised`: the parser raised an exception; `stopped`: its worker died or had to be stopped; else empty"""
 
 
 @dataclass(slots=True)
@@ -91,8 +97,10 @@ class Result:
     counts: dict[str, int] = field(default_factory=dict)
     accounts: list[Account] = field(default_factory=list)
     killed: list[tuple[int, str]] = field(default_factory=list)
-    """(member, reason) of jobs whose worker had to be stopped"""
+    """(member, reason) of units that were given up, because their worker died or had to be stopped"""
     seconds: float = 0.0
+    spent: bool = False
+    """whether the worker ran out of memory: it is replaced before it gets another task"""
 
     def add(self, other: Result) -> None:
         """Put another part of the same task behind this one."""
@@ -133,7 +141,7 @@ def load_detection(rules: tuple[Path, ...], iocs: tuple[Path, ...], cache: Path 
 
 
 def prepared(setup: Setup, pipe: Connection) -> Worker:
-    """A worker in its own process: deaf to Ctrl-C, which is the parent's business, and held to its memory."""
+    """Return the worker of this process. It ignores SIGINT (the parent handles it), and its address space is capped."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit(setup.memory)
     return Worker(setup.load(), pipe)
@@ -149,7 +157,7 @@ def _limit(memory: int) -> None:
 
 
 class Worker:
-    """Runs tasks. `pipe` is told which job is being read, so that the parent knows whom to blame; None in tests."""
+    """Runs tasks. `pipe` reports which job and which artefact is at work, so that the parent knows what stopped; None in tests."""
 
     def __init__(self, detection: Any, pipe: Connection | None = None) -> None:
         self._detection, self._pipe = detection, pipe
@@ -161,12 +169,14 @@ class Worker:
         self._frames: dict[str, list[bytes]] = {}
         self._weights: dict[str, int] = {}
         self._counts: dict[str, int] = {}
+        self._alone = self._spent = False
 
     def run(self, task: Task) -> Result:
         """Do all jobs of a task."""
         start = time.perf_counter()
         self._lines, self._frames, self._weights, self._counts = {}, {}, {}, {}
         result = Result(task.number)
+        self._alone, self._spent = len(task.jobs) < 2 and all(len(job.artefacts) < 2 for job in task.jobs), False
         if task.derive:
             result.accounts.append(self._derive(task))
         for i, job in enumerate(task.jobs):
@@ -174,12 +184,21 @@ class Worker:
             if task.given_up:
                 result.add(given_up(task, partial(self._promised, job, task.host)))
                 continue
-            result.accounts += self._read(job, task.host)
+            result.accounts += self._read(i, job, task.host)
         for name in self._lines:
             self._close_frame(name)
         result.frames = {name: b"".join(frames) for name, frames in self._frames.items()}
-        result.counts, result.seconds = self._counts, time.perf_counter() - start
+        result.counts, result.seconds, result.spent = self._counts, time.perf_counter() - start, self._spent
         return result
+
+    def _out_of_memory(self) -> None:
+        """End the process, unless the guilty parser is alone in the task: memory that it holds may be missing for its neighbours.
+
+        Alone, it keeps the records that it gave before; the worker is replaced afterwards.
+        """
+        self._spent = True
+        if not self._alone and self._pipe is not None:
+            os._exit(OUT_OF_MEMORY)
 
     def _write(self, name: str, lines: Iterator[bytes]) -> None:
         """Lines of a dataset, kept as one piece: many small ones would take several times their length of memory."""
@@ -197,13 +216,14 @@ class Worker:
     def _promised(self, job: Job, host: Host, name: str) -> int | None:
         return unit.promised(self._known[name], _evidence(job, host.collection), [])
 
-    def _alive(self, job: int = -1) -> None:
+    def _alive(self, job: int = -1, artefact: str = "") -> None:
+        """Tell the parent that there is progress, and, with `job`, what is read from now on."""
         now = time.monotonic()
         if self._pipe is not None and (job >= 0 or now - self._beat > BEAT):
             self._beat = now
-            self._pipe.send(job)
+            self._pipe.send((job, artefact))
 
-    def _read(self, job: Job, host: Host) -> list[Account]:
+    def _read(self, index: int, job: Job, host: Host) -> list[Account]:
         evidence = _evidence(job, host.collection)
         accounts = []
         for name in job.artefacts:
@@ -211,9 +231,13 @@ class Worker:
             def take(records: list[dict[str, Any]], name: str = name) -> None:
                 self._take(name, records, host)
 
+            if len(job.artefacts) > 1:
+                self._alive(index, name)
             outcome = unit.parse(self._known[name], evidence, host, take)
             problems = [tuple(p) for p in outcome.problems]
-            accounts.append(Account(job.member, job.source, name, *outcome[:3], problems, job.offset))  # type: ignore[arg-type]
+            accounts.append(Account(job.member, job.source, name, *outcome[:3], problems, job.offset, outcome.failed))  # type: ignore[arg-type]
+            if outcome.out_of_memory:
+                self._out_of_memory()
         return accounts
 
     def _take(self, name: str, records: list[dict[str, Any]], host: Host) -> None:
@@ -238,7 +262,7 @@ class Worker:
         )
         problems: list[Problem] = []
         batch: list[dict[str, Any]] = []
-        count = 0
+        count, failed = 0, ""
         try:
             for item in derivation.derive(CaseView(Path(task.case), host.collection, whole=task.whole), host):
                 if isinstance(item, Record):
@@ -250,22 +274,24 @@ class Worker:
                 else:
                     problems.append(item)
         except Exception as e:  # a defect of one derivation must not cost the case
+            failed, self._spent = RAISED, isinstance(e, MemoryError)
             problems.append(Problem(f"the derivation failed: {type(e).__name__}: {e}"))
         if batch:
             self._take(name, batch, host)
-        return Account(-1, f"derived/{name}", name, None, count, 0, [tuple(p) for p in problems])  # type: ignore[misc]
+        return Account(-1, f"derived/{name}", name, None, count, 0, [tuple(p) for p in problems], 0, failed)  # type: ignore[misc]
 
 
 def given_up(task: Task, promised: Callable[[str], int | None]) -> Result:
-    """The result of a task that killed its worker: a problem for each artefact, and what the format promised it, where that is known."""
+    """Return the result of a task that stopped its worker: per artefact a problem, and the count that the format promised, if known."""
     result, reason = Result(task.number), task.given_up
     if task.derive:
-        result.accounts.append(Account(-1, f"derived/{task.derive}", task.derive, None, 0, 0, [(reason, "", 0, 0)]))
+        result.accounts.append(Account(-1, f"derived/{task.derive}", task.derive, None, 0, 0, [(reason, "", 0, 0)], 0, STOPPED))
         result.killed.append((-1, reason))
     for job in task.jobs:
         problems = [(reason, f"unit/{job.index}", 0, 0)]
-        result.accounts += [Account(job.member, job.source, name, promised(name), 0, 0, problems, job.offset) for name in job.artefacts]
-        result.killed.append((job.member, reason))
+        for name in job.artefacts:
+            result.accounts.append(Account(job.member, job.source, name, promised(name), 0, 0, problems, job.offset, STOPPED))
+            result.killed.append((job.member, f"{name}: {reason}"))
     return result
 
 

@@ -307,7 +307,9 @@ def test_no_hostile_value_acts_anywhere(browser, hostile):
 
 WITHOUT_DEFENCES = """
 from markupsafe import Markup
-from eye.web import guard, pages, show
+from eye.web import guard
+from eye.web import shell as pages
+from eye.web.pages import show
 class Bare(pages.Environment):
     def __init__(self, **options):
         super().__init__(**{**options, "autoescape": False})

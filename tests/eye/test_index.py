@@ -221,8 +221,8 @@ def test_several_processes_make_the_same_rows_and_words_as_one(case, monkeypatch
         return rows, found
 
     alone = (index(case, workers=1), answers())
-    monkeypatch.setattr(eye.index, "LARGE", 1)
-    monkeypatch.setattr(eye.build, "BATCH", 100)
+    monkeypatch.setattr(eye.index.parts, "LARGE", 1)
+    monkeypatch.setattr(eye.index.slices, "BATCH", 100)
     shutil.rmtree(case / "index")
     shared = (index(case, workers=2), answers())
     assert shared[1] == alone[1] and all(alone[1][1]) and shared[0].records == alone[0].records
@@ -232,7 +232,7 @@ def test_several_processes_make_the_same_rows_and_words_as_one(case, monkeypatch
 def test_a_file_that_does_not_read_is_named_from_a_worker_too(case, monkeypatch):
     import eye.index.parts
 
-    monkeypatch.setattr(eye.index, "LARGE", 1)
+    monkeypatch.setattr(eye.index.parts, "LARGE", 1)
     one = sorted((case / "records").glob("evtx/*.zst"))[0]
     one.write_bytes(one.read_bytes()[:-20])
     with pytest.raises(Complaint) as caught:

@@ -234,7 +234,7 @@ def test_what_an_account_may_not_look_at_is_said():
     need(os.geteuid() == 0, "root")
     # looked at once as root, so that all is imported: the interpreter may lie where others may not read
     code = """import json, os
-from scout.live import processes
+from scout.live.linux import processes
 list(processes.collect())
 os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)
 print(json.dumps(list(processes.collect())))"""
