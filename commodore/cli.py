@@ -8,8 +8,18 @@ from typing import Annotated
 
 import typer
 
+from commodore import completion
 from scout.console import Screen, run
 from scout.options import Json, program
+
+GUIDE = """COMMODORE turns archives into a case: records of one schema, findings, and a ledger of what could not be read.
+
+  1  commodore process *.age -i key.txt -o case    archives, directories laid out like a host, or evidence files
+  2  commodore findings case                       the most severe first
+  3  commodore ledger case                         what could not be read
+  4  eye serve case                                search it; hunter plan case -o plans/ removes what was found
+
+commodore artefacts lists what can be read. commodore --help and commodore COMMAND --help explain every option."""
 
 Case = Annotated[Path, typer.Argument(help="Case directory.", show_default=False)]
 Rules = Annotated[list[Path] | None, typer.Option("--rules", help="Sigma rules: a file or a directory. Repeatable.", show_default=False)]
@@ -18,7 +28,7 @@ Indicators = Annotated[list[Path] | None, typer.Option("--ioc", help="Indicators
 
 def build_app() -> typer.Typer:
     """The typer app."""
-    app = program("COMMODORE: from archives to records, findings and a ledger.")
+    app = program("Turn archives into records, findings and a ledger of what could not be read.", GUIDE)
     for command in (process, artefacts, ledger, findings, export):
         app.command()(command)
     rules = typer.Typer(no_args_is_help=True, help="Detection rules.")
@@ -49,7 +59,8 @@ def process(
 
 
 def artefacts(
-    name: Annotated[str | None, typer.Argument(help="One artefact.", show_default=False)] = None, json_lines: Json = False
+    name: Annotated[str | None, typer.Argument(help="One artefact.", autocompletion=completion.datasets, show_default=False)] = None,
+    json_lines: Json = False,
 ) -> int:
     """List what can be read, or show one artefact with its fields."""
     from commodore.console import show_artefacts
@@ -76,8 +87,15 @@ def findings(case: Case, json_lines: Json = False) -> int:
 def export(
     case: Case,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Directory to write to.", show_default="CASE-export")] = None,
-    form: Annotated[str, typer.Option("--format", help="parquet, csv or timesketch.")] = "parquet",
-    dataset: Annotated[list[str] | None, typer.Option("--dataset", help="Only this dataset. Repeatable.", show_default=False)] = None,
+    form: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="parquet, csv or timesketch.", autocompletion=completion.formats)
+    ] = "parquet",
+    dataset: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--dataset", metavar="DATASET", help="Only this dataset. Repeatable.", autocompletion=completion.datasets, show_default=False
+        ),
+    ] = None,
     json_lines: Json = False,
 ) -> int:
     """Write the records in a form that other programs read."""

@@ -19,12 +19,20 @@ if TYPE_CHECKING:
 
     from eye.index.parts import Built
 
+GUIDE = """THE EYE finds every record of a case that has a word, a value or a time.
+
+  1  eye search case '*helper.sh*'    in the terminal; eye search --syntax shows every form of a query
+  2  eye serve case                   in the browser, on this machine only
+  3  eye load case --url https://…    into Elasticsearch, for a team that works with Kibana
+
+A case is what commodore process wrote. eye --help and eye COMMAND --help explain every option."""
+
 Case = Annotated[Path, typer.Argument(metavar="CASE", help="Case directory that `commodore process -o CASE` wrote.")]
 
 
 def build_app() -> typer.Typer:
     """The typer application."""
-    app = program("THE EYE searches a case and shows it: embedded, or in Elasticsearch.")
+    app = program("Search a case and show it, on this machine or in Elasticsearch.", GUIDE)
     app.command("index")(_index)
     app.command("search")(_search)
     app.command("serve")(_serve)
@@ -147,11 +155,13 @@ def _serve(
 
 def _load(
     case: Case,
-    url: Annotated[str, typer.Option(help="Address of Elasticsearch: https://es:9200.")],
+    url: Annotated[str, typer.Option(metavar="URL", help="Address of Elasticsearch: https://es:9200.")],
     api_key_file: Annotated[Path | None, typer.Option(help="File with an API key (id:key or encoded). Else ESCADRE_ES_API_KEY.")] = None,
-    user: Annotated[str | None, typer.Option(help="User name; the password comes from ESCADRE_ES_PASSWORD or is asked for.")] = None,
+    user: Annotated[
+        str | None, typer.Option(metavar="USER", help="User name; the password comes from ESCADRE_ES_PASSWORD or is asked for.")
+    ] = None,
     ca: Annotated[Path | None, typer.Option(help="Certificate of the authority that signed the server's.")] = None,
-    name: Annotated[str, typer.Option(help="Name of the case in the index names; the directory's name unless given.")] = "",
+    name: Annotated[str, typer.Option(metavar="NAME", help="Name of the case in the index names; the directory's name unless given.")] = "",
     json: Json = False,
 ) -> None:
     """Load a case into Elasticsearch. Exit code 1 where documents were refused or counts differ."""

@@ -11,10 +11,21 @@ from typing import Annotated
 
 import typer
 
+from commodore import completion
 from hunter import show
 from hunter.host.tree import HostTree
 from scout.console import COULD_NOT, DONE, PARTIAL, WRONG_USE, Complaint, Screen, run
 from scout.options import Json, program
+
+GUIDE = """HUNTER removes what was found, keeps a backup and a journal, and can take the removal back.
+
+  1  hunter plan case --host HOST -o plan.yaml       a plan that you read before anything is changed
+  2  hunter apply plan.yaml                          dry run on the host; --root /mnt/disk takes a mounted disk
+  3  hunter apply plan.yaml --yes                    do it
+  4  hunter verify plan.yaml                         is everything gone?
+     hunter undo plan.yaml.journal.jsonl             the host as it was before
+
+hunter --help and hunter COMMAND --help explain every option."""
 
 PlanFile = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan (YAML).")]
 Root = Annotated[Path | None, typer.Option("--root", help="A mounted root instead of this host.")]
@@ -31,7 +42,7 @@ Key = Annotated[Path | None, typer.Option("-i", "--identity", metavar="KEY", hel
 
 def build_app() -> typer.Typer:
     """The command line, built anew so that nothing global is shared."""
-    app = program("HUNTER removes malware and its persistence, with a journal, a proof and a way back.")
+    app = program("Remove malware and its persistence, with a journal, a proof and an undo.", GUIDE)
 
     @app.command()
     def plan(
@@ -48,8 +59,13 @@ def build_app() -> typer.Typer:
                 help="Who can open the backups (age1…, ssh-…). Without it: those whom the archive was made for.",
             ),
         ] = None,
-        host: Annotated[str | None, typer.Option("--host", help="Only this host.")] = None,
-        severity: Annotated[str, typer.Option("--severity", help="Findings of at least this severity.")] = "high",
+        host: Annotated[str | None, typer.Option("--host", metavar="HOST", help="Only this host.", autocompletion=completion.hosts)] = None,
+        severity: Annotated[
+            str,
+            typer.Option(
+                "--severity", metavar="SEVERITY", help="Findings of at least this severity.", autocompletion=completion.severities
+            ),
+        ] = "high",
         json_lines: Json = False,
     ) -> int:
         """Make a removal plan from the findings of a case."""

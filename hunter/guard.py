@@ -1,6 +1,7 @@
-"""What HUNTER refuses to remove, whatever the plan says: boot-critical, connection-carrying, package-owned, and the last way to log in.
+"""What HUNTER refuses to remove, whatever the plan says.
 
-The lists are data (`guard.yaml`). A refusal is overridden by `--i-know` with the exact target, which the refusal prints.
+Refused are: objects outside the places of their kind (`catalogue.yaml`), what a host needs to boot, to be reached, to log and to be updated
+(`guard.yaml`), files of packages, and the last way to log in. `--i-know` with the exact target, which the refusal prints, overrides it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
+from hunter.catalogue import catalogue
 from hunter.host.logins import LoginAccount, accounts, administrators, has_password, key_files
 from hunter.host.state import UnsafeError
 from hunter.host.tree import HostView
@@ -19,8 +21,7 @@ from hunter.objects.units import unit_of
 from hunter.packages import Owned, owned
 from hunter.plan.model import RemovalAction
 from scout.data import load_data
-
-_TOKEN = re.compile(r"\*\*/|\*\*|\*|\{[^{}]*\}|.", re.DOTALL)
+from scout.targets.patterns import path_regex
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,49 +34,43 @@ class GuardRule:
 
 @dataclass(frozen=True, slots=True)
 class GuardList:
-    """The guard list."""
+    """The guard list. Patterns of paths match without the leading `/`."""
 
     paths: tuple[GuardRule, ...]
     units: tuple[GuardRule, ...]
     of_packages: tuple[re.Pattern[str], ...]
-    """guarded where a package database is there and cannot be read"""
-    not_proposed: tuple[str, ...]
+    """guarded where a package database exists and cannot be read"""
 
 
 @cache
 def guard() -> GuardList:
     """The list of `guard.yaml`."""
     listed = load_data("hunter", "guard.yaml")
-    made = {name: tuple(GuardRule(_pattern(e["match"]), e["why"]) for e in listed[name]) for name in ("paths", "units")}
-    return GuardList(made["paths"], made["units"], tuple(map(_pattern, listed["of_packages"])), tuple(listed["not_proposed"]))
+    made = {name: tuple(GuardRule(path_regex(e["match"], fold=False), e["why"]) for e in listed[name]) for name in ("paths", "units")}
+    return GuardList(made["paths"], made["units"], tuple(path_regex(text, fold=False) for text in listed["of_packages"]))
 
 
-def _pattern(text: str) -> re.Pattern[str]:
-    out = []
-    for piece in _TOKEN.findall(text):
-        if piece == "**/":
-            out.append("(?:.*/)?")
-        elif piece == "**":
-            out.append(".*")
-        elif piece == "*":
-            out.append("[^/]*")
-        elif piece.startswith("{") and len(piece) > 1:
-            out.append("(?:" + "|".join(_pattern(p).pattern for p in piece[1:-1].split(",")) + ")")
-        else:
-            out.append(re.escape(piece))
-    return re.compile("".join(out), re.DOTALL)
+def forbidden(kind: str, path: str) -> str:
+    """Why an action of this kind must not act at a native path, whatever is there; '' where it may."""
+    below = path.lstrip("/")
+    for rule in guard().paths:
+        if rule.pattern.fullmatch(below):
+            return rule.why
+    if not catalogue()[kind].may_act_at(path):
+        return f"it is not in a place where HUNTER does {catalogue()[kind].verb} ({kind})"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusals:
-    """By action id: why it is not done, and what a person should know of one that is."""
+    """By action id: why it is refused, and what a person should know of one that is not."""
 
     refused: dict[str, str]
     notes: dict[str, str]
 
 
 def refusals(view: HostView, actions: Sequence[RemovalAction], known: Sequence[str] = ()) -> Refusals:
-    """What the guards say of these actions. `known`: exact targets that the user answers for (`--i-know`)."""
+    """Refusals and notes for these actions. `known`: exact targets that the user answers for (`--i-know`)."""
     found, notes = {}, {}
     asked = owned(view, [p for a in actions if a.target.line is None for p in (a.target.path, *a.expect)])
     for a in actions:
@@ -97,20 +92,19 @@ def _refusal(action: RemovalAction, asked: Owned) -> str:
             if rule.pattern.fullmatch(unit_of(action.target.path)):
                 return f"unit {unit_of(action.target.path)}: {rule.why}"
     for path in (action.target.path, *action.expect):
-        for rule in guard().paths:
-            if rule.pattern.fullmatch(path):
-                return f"{path}: {rule.why}"
-        if action.target.line is not None:  # a table that a package brought is cleaned line by line
+        if why := forbidden(action.kind, path):
+            return f"{path}: {why}"
+        if action.target.line is not None:  # lines are removed from a package's file too
             continue
         if owner := asked.packages.get(path):
-            return f"{path} belongs to the package {owner}: reinstall that, it may be needed"
-        if asked.unread and any(pattern.fullmatch(path) for pattern in guard().of_packages):
-            return f"{path} lies where packages put their files, and {'; '.join(asked.unread)}"
+            return f"{path} belongs to the package {owner}: reinstall the package, the host may need the file"
+        if asked.unread and any(pattern.fullmatch(path.lstrip("/")) for pattern in guard().of_packages):
+            return f"{path} is where packages put their files, and {'; '.join(asked.unread)}"
     return ""
 
 
 def _last_login(view: HostView, actions: Sequence[RemovalAction], known: Sequence[str]) -> dict[str, str]:
-    """The actions after which no administrator, or where none can now, nobody at all, could log in by key or password."""
+    """The actions after which no administrator could log in by key or password; where none can now, nobody at all."""
     if not any(a.kind in ("authorized-key", "file") for a in actions):
         return {}
     mine = [a for a in actions if a.kind == "authorized-key"]
@@ -125,7 +119,7 @@ def _last_login(view: HostView, actions: Sequence[RemovalAction], known: Sequenc
         if _way_in(view, who, mine):
             return {}
     except (UnsafeError, OSError) as e:
-        mine, why = [a for a in mine if not _answered(a, known)], f"it cannot be told whether anybody could still log in ({e})"
+        mine, why = [a for a in mine if not _answered(a, known)], f"HUNTER cannot tell whether anybody could still log in ({e})"
         return {a.id: f"{why}. Only: --i-know {a.target.path}" for a in mine}
     theirs = set(key_files(who))
     last = [a for a in mine if a.target.path in theirs] or mine
@@ -149,6 +143,6 @@ def _keys_left(view: HostView, path: str, actions: Sequence[RemovalAction]) -> b
         if a.target.path == path and a.target.line is None:
             return False
         if a.target.path == path:
-            with suppress(NotFoundError, AmbiguousError):  # it takes nothing out then; `check` tells why
+            with suppress(NotFoundError, AmbiguousError):  # it removes nothing then, and `check` says why
                 cuts += find_line(data, a.target.line or b"", a.target.number)[0]
     return any(line.strip() and not line.strip().startswith(b"#") for line in without(data, cuts).splitlines())

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from scout import console
-from scout.options import Json, Version, program
+from scout.options import Json, program
 
 GUIDE = """SCOUT collects the evidence of one host into one encrypted archive.
 
@@ -19,17 +19,36 @@ GUIDE = """SCOUT collects the evidence of one host into one encrypted archive.
   4  commodore process ARCHIVE -i key.txt -o case/
 
 scout collect --root /mnt/disk takes a mounted Windows or Linux disk. scout targets lists what is collected, and why.
-scout --help and scout COMMAND --help say everything."""
+scout --help and scout COMMAND --help explain every option."""
+
+
+def _target_ids() -> list[tuple[str, str]]:
+    from scout.targets import load
+
+    return [(target.id, target.what) for target in load()]
+
 
 # a path that may not be read is complained of where it is opened, with the exit code that it deserves: readable=False here
 Archive = Annotated[Path, typer.Argument(help="An archive that scout collect wrote.", show_default=False, readable=False)]
 
 Recipients = Annotated[
     list[str] | None,
-    typer.Option("-r", "--recipient", help="Who may read it: age1…, an ssh public key, or a file of them. Repeatable.", show_default=False),
+    typer.Option(
+        "-r",
+        "--recipient",
+        metavar="RECIPIENT",
+        help="Who may read it: age1…, an ssh public key, or a file of them. Repeatable.",
+        show_default=False,
+    ),
 ]
 Only = Annotated[
-    list[str] | None, typer.Option(help="Only these: ids or their beginnings (WR01, LF). Repeatable, or with commas.", show_default=False)
+    list[str] | None,
+    typer.Option(
+        metavar="ID",
+        help="Only these: ids or their beginnings (WR01, LF). Repeatable, or with commas.",
+        autocompletion=_target_ids,
+        show_default=False,
+    ),
 ]
 Root = Annotated[
     Path | None, typer.Option(help="A mounted Windows or Linux disk instead of this host.", show_default=False, readable=False)
@@ -45,8 +64,7 @@ def main() -> None:
 def build_app() -> typer.Typer:
     """The typer app."""
     about = "Collect the evidence of one host into one encrypted archive."
-    app = program(about)
-    app.callback(invoke_without_command=True, no_args_is_help=False)(_top)
+    app = program(about, GUIDE)
     app.command()(collect)
     app.command()(keygen)
     app.command()(verify)
@@ -55,20 +73,26 @@ def build_app() -> typer.Typer:
     return app
 
 
-def _top(context: typer.Context, version: Version = False) -> None:  # noqa: ARG001  (its callback answers)
-    if context.invoked_subcommand is None:
-        console.Screen().say(GUIDE)
-
-
 def collect(
     recipient: Recipients = None,
-    out: Annotated[Path, typer.Option("-o", "--out", help="Directory for the archive and its receipt.", readable=False)] = Path(),
+    out: Annotated[Path, typer.Option("-o", "--output", help="Directory for the archive and its receipt.", readable=False)] = Path(),
     root: Root = None,
-    profile: Annotated[str, typer.Option(help="triage or full.")] = "triage",
+    profile: Annotated[str, typer.Option(metavar="PROFILE", help="triage or full.", autocompletion=lambda: ["triage", "full"])] = "triage",
     targets: Only = None,
-    max_file: Annotated[str, typer.Option(help="Leave files with more data than this: 500MB, 2G.", show_default=False)] = "",
-    max_total: Annotated[str, typer.Option(help="Stop taking content after so much.", show_default=False)] = "",
-    system: Annotated[str, typer.Option("--os", help="windows or linux, where the tree does not show it.", show_default=False)] = "",
+    max_file: Annotated[
+        str, typer.Option(metavar="SIZE", help="Leave files with more data than this: 500MB, 2G.", show_default=False)
+    ] = "",
+    max_total: Annotated[str, typer.Option(metavar="SIZE", help="Stop taking content after so much.", show_default=False)] = "",
+    system: Annotated[
+        str,
+        typer.Option(
+            "--os",
+            metavar="SYSTEM",
+            help="windows or linux, where the tree does not show it.",
+            autocompletion=lambda: ["windows", "linux"],
+            show_default=False,
+        ),
+    ] = "",
     explain: Annotated[bool, typer.Option("--explain", help="Show what would be taken, with sizes; take nothing.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no notes.")] = False,
     json_lines: Json = False,
@@ -100,7 +124,7 @@ def collect(
 
 
 def keygen(
-    out: Annotated[Path, typer.Option("-o", "--out", help="File for the secret key; it must not exist.")] = Path("key.txt"),
+    out: Annotated[Path, typer.Option("-o", "--output", help="File for the secret key; it must not exist.")] = Path("key.txt"),
     json_lines: Json = False,
 ) -> None:
     """Make the analyst's key pair (age format)."""
@@ -118,7 +142,9 @@ def keygen(
 def verify(
     archive: Archive,
     identity: Annotated[Path | None, Key] = None,
-    receipt: Annotated[str | None, typer.Option(help="The receipt file, or the short code from paper.", show_default=False)] = None,
+    receipt: Annotated[
+        str | None, typer.Option(metavar="RECEIPT", help="The receipt file, or the short code from paper.", show_default=False)
+    ] = None,
     json_lines: Json = False,
 ) -> int:
     """Say whether an archive is whole, unchanged, and the one that scout wrote."""
@@ -156,7 +182,10 @@ def list_(archive: Archive, identity: Annotated[Path, Key], json_lines: Json = F
 
 
 def targets(
-    name: Annotated[str | None, typer.Argument(help="Id or its beginning: WR01, LF.", show_default=False)] = None, json_lines: Json = False
+    name: Annotated[
+        str | None, typer.Argument(metavar="ID", help="Id or its beginning: WR01, LF.", autocompletion=_target_ids, show_default=False)
+    ] = None,
+    json_lines: Json = False,
 ) -> None:
     """Show what is collected: what, where, why, size, access, priority."""
     from scout.collecting.explain import show_targets

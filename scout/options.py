@@ -1,12 +1,17 @@
-"""What all command lines share: the typer app, and options as types (`version: Version = False`, `json_lines: Json = False`)."""
+"""What all command lines share: the typer app, the words of its help, and options as types (`version: Version = False`)."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any, get_args
 
 import typer
+from typer.core import TyperArgument, TyperGroup, TyperOption
 
 from scout import __version__
+
+WORDS = {Path: "PATH", str: "TEXT", int: "NUMBER", float: "NUMBER"}
+"""type of an option's value → the word for it in a help, where the option gives no word of its own"""
 
 
 def _show(context: typer.Context, value: bool) -> None:
@@ -19,11 +24,43 @@ Version = Annotated[bool, typer.Option("--version", callback=_show, is_eager=Tru
 Json = Annotated[bool, typer.Option("--json", help="For machines: one document or JSON lines on stdout, nothing else there.")]
 
 
-def program(about: str) -> typer.Typer:
-    """The app of one tool, with `--version` and shell completion: plain help, the same in all tools, which a narrow terminal shows too."""
-    app = typer.Typer(help=about, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+class Program(TyperGroup):
+    """The commands of one tool. Their helps name values by words that a person reads, where typer prints types (`<list[str]>`)."""
 
-    @app.callback()
-    def only(version: Version = False) -> None: ...
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        _use_words(self)
+
+
+def _use_words(command: Any) -> None:
+    for below in getattr(command, "commands", {}).values():
+        _use_words(below)
+    for parameter in command.params:
+        if isinstance(parameter, TyperArgument):
+            if parameter.metavar is None:
+                parameter.metavar = parameter.name.upper()
+            vars(parameter)["display_type_rich"] = lambda ctx: None  # noqa: ARG005  (the name is the word)
+        elif isinstance(parameter, TyperOption) and parameter.metavar is None and not parameter.is_flag:
+            annotation = parameter.type_descriptor.annotation
+            parameter.metavar = WORDS.get((get_args(annotation) or (annotation,))[0])
+
+
+def program(about: str, guide: str) -> typer.Typer:
+    """Return the app of one tool: `-h`, `--version`, shell completion, the same plain help in all tools.
+
+    Without arguments the tool prints `guide`: what to do next.
+    """
+    app = typer.Typer(
+        cls=Program,
+        help=about,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+
+    @app.callback(invoke_without_command=True)
+    def only(context: typer.Context, version: Version = False) -> None:  # noqa: ARG001  (its callback answers)
+        if context.invoked_subcommand is None:
+            typer.echo(guide)
 
     return app

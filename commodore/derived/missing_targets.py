@@ -10,6 +10,7 @@ from commodore.artefact import Artefact, Problem, Record
 from commodore.case.view import CaseView
 from commodore.host import Host
 from commodore.readers import commandline
+from commodore.sentence import sentence
 from scout.coverage import TargetCoverage
 
 SOURCES = ("scheduled_tasks", "services", "run_keys", "systemd_units", "cron", "ld_so_preload")
@@ -37,9 +38,9 @@ ARTEFACT = Artefact(
     kind="state",
     category=("file", "configuration"),
     type=("info",),
-    action="target missing",
+    action="target-missing",
     attack=("T1053", "T1543"),
-    message="{escadre.missing.item} starts {escadre.missing.target}, which was not there.",
+    message="{escadre.missing.item} starts {escadre.missing.target!q}, which was not there.",
     version=2,
     sources=(
         "docs/design/contracts.md: members.jsonl and its verdicts; scout/collecting/plan.py: what custody says of a pattern",
@@ -48,6 +49,7 @@ ARTEFACT = Artefact(
     ),
 )
 
+_MISSING = sentence("{item} starts {target!q}, which {words}.")
 _ITEM = {
     "scheduled_tasks": ("Task", ("escadre.task.path", "escadre.task.name", "service.name", "file.path")),
     "services": ("Service", ("service.name",)),
@@ -270,7 +272,7 @@ def _record(one: _Wanted, proof: _Proof, windows: bool) -> Record:
         "escadre.missing.shown_by": proof.by,
         "file.path": one.target,
         "file.name": one.target.rsplit("\\" if windows else "/", 1)[-1],
-        "message": f"{one.item} starts {one.target}, which {proof.words}.",
+        "message": _MISSING({"item": one.item, "target": one.target, "words": proof.words}),
     }
     if proof.deleted:
         out["escadre.missing.deleted"] = True

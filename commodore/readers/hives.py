@@ -140,10 +140,7 @@ def command_value_fields(at: Mount, key: Key, value: Value, host: Host) -> dict[
     """The fields of a value whose data is a command line, which `process.*` then tells."""
     fields = value_fields(at, key, value)
     texts = fields.get("registry.data.strings") or [""]
-    command = command_fields(texts[0], host)
-    if not command:
-        fields["message"] = f"{fields['registry.path']} is set, but holds no command ({value.type}, {value.size} bytes)"
-    return fields | command
+    return fields | command_fields(texts[0], host)
 
 
 def key_fields(at: Mount, key: Key) -> dict[str, Any]:

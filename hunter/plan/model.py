@@ -27,8 +27,8 @@ from scout.keys import load_recipients
 VERSION = "1"
 ATTACK_VERSION = "2026-08"
 MAX_ACTIONS = 20_000
-STAYS = "collect it (hunter has no expected state) or look at it on the host"
-"""what to do about a file that the persistence starts and the plan does not remove"""
+STAYS = "look at it on the host, or collect it"
+"""what to do about a file that the persistence names and the plan does not remove"""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _GLOB = re.compile(r"[*?\[\]{}]")
 _TEXTS = ("mechanism", "note", "name", "attack_version", "seal")

@@ -22,9 +22,9 @@ def tool(name: str, *arguments: object) -> int:
     return run(name, {"scout": scout.cli, "commodore": commodore.cli}[name].build_app, [str(a) for a in arguments])
 
 
-def collect(folder: Path, root: Path, recipient: str) -> Path:
+def collect(folder: Path, root: Path, recipient: str, *options: str) -> Path:
     folder.mkdir()
-    assert tool("scout", "collect", "-r", recipient, "--root", root, "-o", folder) in (0, 1)
+    assert tool("scout", "collect", "-r", recipient, "--root", root, "-o", folder, *options) in (0, 1)
     return next(folder.glob("*.age"))
 
 

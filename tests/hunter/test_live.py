@@ -48,7 +48,8 @@ class Machine:
 
     def __init__(self, root: Path, shared: Path) -> None:
         self.root, self.shared = root, shared
-        python = {Path(sys.prefix), Path(sys.base_prefix)}
+        packages = {Path(p) for p in sys.path if p.endswith("site-packages") and not Path(p).is_relative_to(sys.prefix)}
+        python = {Path(sys.prefix), Path(sys.base_prefix), *packages}
         binds = [f"--bind-ro={p}" for p in (*python, ROOT) if str(p) != "/usr"]
         self.process = subprocess.Popen(
             [
@@ -80,7 +81,14 @@ class Machine:
         raise AssertionError("the machine does not boot")
 
     def run(self, *command: object, pid: int = 0) -> subprocess.CompletedProcess:
-        inside = ["env", "-i", "PATH=/usr/bin:/bin:/usr/sbin:/sbin", f"PYTHONPATH={ROOT}", "PYTHONDONTWRITEBYTECODE=1", *map(str, command)]
+        inside = [
+            "env",
+            "-i",
+            "PATH=/usr/bin:/bin:/usr/sbin:/sbin",
+            f"PYTHONPATH={os.pathsep.join([str(ROOT), *sys.path[1:]])}",
+            "PYTHONDONTWRITEBYTECODE=1",
+            *map(str, command),
+        ]
         return subprocess.run(["nsenter", "-t", str(pid or self.pid), "-a", *inside], capture_output=True, text=True, check=False)
 
     def hunter(self, *arguments: object) -> subprocess.CompletedProcess:

@@ -188,7 +188,7 @@ def test_a_database_that_cannot_be_read_is_told_and_guards_the_system(planned, m
     make(planned.root)
     code, out = checked(planned)
     assert code == 3
-    assert f"{path} lies where packages put their files, and the package database of" in out
+    assert f"{path} is where packages put their files, and the package database of" in out
     assert "is there and cannot be read (" in out
     assert f"Only: --i-know {path}" in out
     assert "4 ready, 1 blocked" in out

@@ -44,7 +44,10 @@ def test_a_folder_gets_one_plan_per_host(case) -> None:
     assert sorted(p.name for p in case.plan.parent.iterdir()) == ["db_.._01.yaml", "web01.yaml"]
     mine = next(d for d in map(json.loads, out.splitlines()) if d["host"]["name"] == "web01")
     assert len(mine["actions"]) == len(GUILTY)
-    assert {n["reason"].split(":")[0] for n in mine["not_planned"]} == {"HUNTER removes nothing on Windows yet", "/var/../etc/passwd"}
+    assert {n["reason"].split(":")[0] for n in mine["not_planned"]} == {
+        "HUNTER does not remove anything on Windows yet",
+        "/var/../etc/passwd",
+    }
     plan = read((case.plan.parent / "web01.yaml").read_bytes())
     assert next(a["why"] for a in plan["actions"] if a["kind"] == "file") == [f"{0:032x}", "twice"]
 
@@ -111,25 +114,30 @@ def test_a_library_that_was_not_collected_is_told_by_the_plan_and_by_verify(benc
     assert hunt("check", bench.plan, "--root", bench.root)[0] == 2
 
 
-def test_only_what_no_action_takes_and_what_is_no_tool_of_the_system_is_told_to_stay(bench) -> None:
+def test_every_file_that_the_command_names_and_no_action_takes_is_listed(bench) -> None:
     write_case(bench.case, bench.root, ["cron-entry"])
     path = bench.case / "findings.jsonl.zst"
     raw = zstandard.ZstdDecompressor().stream_reader(path.read_bytes(), read_across_frames=True).read()
     cron = json.loads(raw)["target"]
     held = GUILTY["file"]
-    payload = [held, "/usr/bin/curl", "/opt/x\x1b[31m/gone", "/opt/link", "/opt/gone"]
-    facts = {held: {"sha256": "0" * 64, "type": "file"}, "/opt/link": {"type": "link", "link": held}}
+    payload = [held, "/usr/bin/tool", "/opt/x\x1b[31m/gone", "/opt/link", "/opt/gone"]
+    facts = {
+        held: {"sha256": "0" * 64, "type": "file"},
+        "/usr/bin/tool": {"sha256": "1" * 64, "type": "file"},
+        "/opt/link": {"type": "link", "link": held},
+    }
     first, second = {"payload": payload, "payload_files": facts}, {"payload": ["/opt/gone", 7, None]}
     findings_of(bench, {"target": cron | first}, {"target": cron | second})
     code, out, err = hunt("plan", bench.case, "-r", bench.recipient(), "-o", bench.plan)
     assert code == 0, err
     assert read(bench.plan.read_bytes())["not_in_plan"] == [
+        {"path": "/usr/bin/tool", "why": "is only named by the command"},
         {"path": "/opt/x\x1b[31m/gone", "why": "was not collected"},
         {"path": "/opt/link", "why": f"is a link to {held}"},
         {"path": "/opt/gone", "why": "was not collected"},
     ]
     assert "\x1b" not in out
-    assert out.count("not in the plan") == 3
+    assert out.count("not in the plan") == 4
 
 
 def test_by_hand_names_the_host_and_what_windows_is_to_hunter(bench) -> None:
@@ -142,7 +150,7 @@ def test_by_hand_names_the_host_and_what_windows_is_to_hunter(bench) -> None:
     assert code == 0, err
     by_hand = [line for line in out.splitlines() if line.startswith("  by hand  ")]
     assert [line for line in by_hand if "web01: " in line and line.endswith("(no mechanism for kernel-module yet: by hand)")]
-    assert sum("PC-03: " in line and line.endswith("(HUNTER removes nothing on Windows yet)") for line in by_hand) == 20
+    assert sum("PC-03: " in line and line.endswith("(HUNTER does not remove anything on Windows yet)") for line in by_hand) == 20
     assert by_hand[-1].split() == "by hand PC-03: 5 more (--json names all)".split()
     bench.plan.unlink()
     _, out, _ = hunt("plan", bench.case, "-r", bench.recipient(), "-o", bench.plan, "--json")

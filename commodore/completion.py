@@ -1,0 +1,39 @@
+"""Values that the shell completes for options of COMMODORE, THE EYE and HUNTER. Each function is called when a user presses Tab."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import typer
+
+
+def severities() -> list[str]:
+    """Return the severities of findings, least first."""
+    from commodore.hits import SEVERITIES
+
+    return list(SEVERITIES)
+
+
+def formats() -> list[str]:
+    """Return the formats of `commodore export`."""
+    from commodore.case.export import FORMATS
+
+    return list(FORMATS)
+
+
+def datasets() -> list[str]:
+    """Return the names of all datasets."""
+    from commodore.reference import declared
+
+    return list(declared())
+
+
+def hosts(context: typer.Context) -> list[str]:
+    """Return the host names of the case on the command line; none where that is no case."""
+    case = context.params.get("case") or next(iter(context.args), ".")  # the parser leaves words in `args` where it stops at an option
+    try:
+        about = json.loads(Path(case, "case.json").read_bytes())
+    except (OSError, ValueError):
+        return []
+    return sorted({str(collection["host"]) for collection in about["collections"]})
