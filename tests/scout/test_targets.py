@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 import commodore
 from scout import live
 from scout.console import Complaint
+from scout.data import parse_yaml
 from scout.targets import load, parse_size, select
+from scout.targets.loader import HERE, readers
 from scout.targets.patterns import Tree, braces, expand, path_regex, wanted
 
 ARTEFACTS = Path(commodore.__file__).parent / "artefacts"
@@ -43,6 +45,11 @@ def test_every_target_that_is_collected_is_read_or_says_why_not():
     for target in load():
         assert bool(target.reads) != bool(target.unread)
         assert set(target.reads) <= names, target.id
+
+
+def test_no_definition_says_that_nothing_reads_what_an_artefact_reads():
+    written = [entry for path in sorted(HERE.glob("*.yaml")) for entry in parse_yaml(path.read_bytes())]
+    assert [e["id"] for e in written if e.get("unread") and e["id"] in readers()] == []
 
 
 def test_live_targets_name_sources_that_exist():
@@ -83,8 +90,8 @@ def test_triage_never_takes_password_hashes_or_private_keys():
         ({"paths": ["../etc"]}, "stay below"),
         ({"paths": ["{a,b"]}, "unbalanced"),
         ({"paths": "a"}, "list of patterns"),
-        ({"reads": ["evtx"]}, "either which artefacts"),
-        ({"unread": ""}, "either which artefacts"),
+        ({"reads": ["evtx"]}, "unknown word 'reads'"),
+        ({"id": "WR99", "unread": ""}, "must say why"),
         ({"cap": "lots"}, "no size"),
         ({"paths": []}, "neither paths nor"),
         ({"groups": {"log": "x.LOG"}}, "{name}"),
