@@ -137,11 +137,11 @@ def _targets(record: dict[str, Any], host: Host, windows: bool) -> Iterator[tupl
         return  # its paths are those of another root
     for line in _lines(record):
         if windows:
-            target = commandline.windows(line, system_root=host.system_root or "C:\\Windows")
+            target = commandline.parse_windows(line, system_root=host.system_root or "C:\\Windows")
         elif "escadre.systemd.exec" in record:
-            target = commandline.argv(commandline.split_posix(line))
+            target = commandline.parse_argv(commandline.split_posix(line))
         else:
-            target = commandline.posix(line, home=host.profiles.get(str(record.get("user.name", "")), ""))
+            target = commandline.parse_posix(line, home=host.profiles.get(str(record.get("user.name", "")), ""))
         for file in target.files:
             yield (file, *target.candidates) if file == target.executable else (file,)
     for name in ("dll.path", "escadre.service.dll"):
