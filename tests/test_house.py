@@ -66,7 +66,7 @@ def test_every_target_that_an_artefact_names_exists_and_every_target_is_read_or_
 
 
 def test_the_agent_imports_none_of_the_analysts_libraries() -> None:
-    code = "import json, sys, scout, scout.cli, scout.collect, scout.verify; print(json.dumps(sorted(sys.modules)))"
+    code = "import json, sys, scout, scout.cli, scout.collecting.collect, scout.verifying.verify; print(json.dumps(sorted(sys.modules)))"
     loaded = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
     heavy = {"pandas", "duckdb", "tantivy", "elasticsearch", "evtx", "pydantic", "orjson", "pyarrow", "commodore", "eye", "hunter"}
     assert sorted(heavy & {m.split(".")[0] for m in loaded}) == []

@@ -57,7 +57,7 @@ _RULE_KEYS = {"headers", "extensions", "double", "total", "count"}
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class SampleRule:
     """When a file in the places of its target is suspicious: any one of these."""
 
     headers: tuple[str, ...] = ()
@@ -73,7 +73,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class CollectionTarget:
     """One definition. `paths` and `first` are patterns (see `patterns`); `first` are the fact-givers, read before all else."""
 
     id: str
@@ -92,7 +92,7 @@ class Target:
     """patterns that are listed in custody and never read: password hashes, private keys"""
     stream: bool = False
     """`%3A` in a file name of a plain tree stands for the colon of an NTFS stream"""
-    rule: Rule | None = None
+    rule: SampleRule | None = None
     priority: str
     order: int
     cap: int
@@ -107,15 +107,15 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Targets:
+class TargetList:
     """All definitions, in order of work."""
 
-    all: tuple[Target, ...]
+    all: tuple[CollectionTarget, ...]
 
     def __iter__(self) -> Any:
         return iter(self.all)
 
-    def get(self, name: str) -> Target | None:
+    def get(self, name: str) -> CollectionTarget | None:
         """The definition with this id, without case."""
         return next((target for target in self.all if target.id.lower() == name.lower()), None)
 
@@ -128,9 +128,9 @@ def parse_size(text: object) -> int:
     return int(float(found.group(1)) * {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}[found.group(2).lower()])
 
 
-def load(paths: Iterable[Path] | None = None) -> Targets:
+def load(paths: Iterable[Path] | None = None) -> TargetList:
     """All target files of this folder (or those given). Raises Complaint for the first definition that is wrong."""
-    targets: list[Target] = []
+    targets: list[CollectionTarget] = []
     seen: dict[str, str] = {}
     for path in sorted(HERE.glob("*.yaml")) if paths is None else paths:
         for number, entry in enumerate(_entries(path), 1):
@@ -139,7 +139,7 @@ def load(paths: Iterable[Path] | None = None) -> Targets:
                 raise Complaint(f"{path.name}: {target.id} is already defined in {seen[target.id]}.", code=WRONG_USE)
             seen[target.id] = path.name
             targets.append(target)
-    return Targets(tuple(sorted(targets, key=lambda target: (target.order, target.id))))
+    return TargetList(tuple(sorted(targets, key=lambda target: (target.order, target.id))))
 
 
 @cache
@@ -162,7 +162,7 @@ def _entries(path: Path) -> list[Any]:
     return document
 
 
-def _target(entry: Any, where: str) -> Target:
+def _target(entry: Any, where: str) -> CollectionTarget:
     try:
         return _checked(entry)
     except (ValueError, TypeError, KeyError, AttributeError) as e:
@@ -170,14 +170,14 @@ def _target(entry: Any, where: str) -> Target:
         raise Complaint(f"{where}: {reason}.", "scout targets WR01 shows a definition as it should be.", WRONG_USE) from e
 
 
-def _checked(entry: Any) -> Target:
+def _checked(entry: Any) -> CollectionTarget:
     if not isinstance(entry, dict):
         raise TypeError("a target is a mapping")
     unknown = sorted(set(entry) - _KEYS)
     if unknown:
         raise ValueError(f"unknown word {unknown[0]!r}")
     reads = readers().get(str(entry["id"]), ())
-    target = Target(
+    target = CollectionTarget(
         id=_one_of(str(entry["id"]), _ID),
         what=_text(entry, "what"),
         why=_text(entry, "why"),
@@ -273,7 +273,7 @@ def _groups(entry: Mapping[str, Any]) -> dict[str, str]:
     return {str(role): str(name) for role, name in value.items()}
 
 
-def _rule(value: Any) -> Rule | None:
+def _rule(value: Any) -> SampleRule | None:
     if value is None:
         return None
     if not isinstance(value, dict) or set(value) - _RULE_KEYS:
@@ -285,10 +285,10 @@ def _rule(value: Any) -> Rule | None:
     if not (headers or extensions or value.get("double")):
         raise ValueError("a rule needs headers, extensions or double")
     total, count = parse_size(value.get("total", "512 MB")), int(value.get("count", 5_000))
-    return Rule(headers, extensions, _flag(value, "double"), total, count)
+    return SampleRule(headers, extensions, _flag(value, "double"), total, count)
 
 
-def select(targets: Targets, *, os_name: str, profile: str, names: Sequence[str] = (), live: bool = True) -> list[Target]:
+def select(targets: TargetList, *, os_name: str, profile: str, names: Sequence[str] = (), live: bool = True) -> list[CollectionTarget]:
     """Targets of one operating system and profile, or those named (ids, or beginnings such as `WR`). Complaint for an unknown name."""
     priorities = {"triage": "T", "full": "TF"}.get(profile)
     if priorities is None:
