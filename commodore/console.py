@@ -10,10 +10,9 @@ from typing import Any
 
 from commodore.case.ledger import is_loss
 from commodore.case.reader import CaseReader
+from commodore.finding import MOST_SEVERE_FIRST
 from scout import __version__
 from scout.console import DONE, PARTIAL, STOPPED, WRONG_USE, Complaint, Screen, duration, escape, plural
-
-SEVERITIES = ("critical", "high", "medium", "low", "informational")
 
 
 def process_and_tell(
@@ -100,7 +99,7 @@ def _tell(summary: Any, screen: Screen, *, sigma: bool, iocs: int) -> None:
     screen.say(f"  read        {read:,} of {plural(members, 'member')}{lost}")
     for row in summary.unreproducible:
         screen.say(f"  given up    {escape(row['path'])}: {escape(row['reason'])}; the case is not reproducible")
-    counts = "  ".join(f"{summary.severities[s]} {s}" for s in SEVERITIES if summary.severities.get(s))
+    counts = "  ".join(f"{summary.severities[s]} {s}" for s in MOST_SEVERE_FIRST if summary.severities.get(s))
     screen.say(f"  findings    {counts or 'none'}")
     for n, finding in enumerate(summary.findings, 1):
         head = f"  {n:<2} {finding['escadre.severity']:<8} {escape(finding['host.name'])}  "
@@ -228,7 +227,7 @@ def show_ledger(case: Path, screen: Screen, *, everything: bool = False) -> int:
 
 def show_findings(case: Path, screen: Screen) -> int:
     """All findings, the most severe first."""
-    found = sorted(CaseReader(case).findings(), key=lambda f: SEVERITIES.index(f["escadre.severity"]))
+    found = sorted(CaseReader(case).findings(), key=lambda f: MOST_SEVERE_FIRST.index(f["escadre.severity"]))
     for finding in found:
         if screen.json_lines:
             screen.emit(finding)

@@ -12,9 +12,8 @@ import orjson
 from commodore.case.jsonl import lines
 from commodore.case.partition import RECORDS
 from commodore.case.reader import FINDING, CaseReader, differences
+from commodore.finding import MOST_SEVERE_FIRST
 from scout.console import COULD_NOT, Complaint
-
-SEVERITIES = ("critical", "high", "medium", "low", "informational")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ def finding_sources(case: Path) -> list[Source]:
 def findings(case: Path) -> list[dict[str, Any]]:
     """Return all findings, most severe first, then by time; an empty list where there are none."""
     found = [record for source in finding_sources(case) for _, record in records(source.path)]
-    order = {name: n for n, name in enumerate(SEVERITIES)}
+    order = {name: n for n, name in enumerate(MOST_SEVERE_FIRST)}
     found.sort(
         key=lambda f: (
             order.get(str(f.get("escadre.severity")), 9),

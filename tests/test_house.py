@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from commodore import reference
 from commodore.engine import assemble, catalogue
 from commodore.schema import registry
 from commodore.sentence import sentence
@@ -58,13 +59,14 @@ def test_every_target_that_an_artefact_names_exists_and_every_target_is_read_or_
     known = {t.id: t for t in targets.load()}
     named = {(name, target) for name, entry in catalogue.artefacts().items() for target in entry.artefact.targets}
     assert sorted({target for _, target in named if target not in known}) == []
+    assert targets.READERS.read_text(encoding="utf-8") == reference.readers(), "run `make generated`"
     for target in known.values():
         assert bool(target.reads) != bool(target.unread), f"{target.id}: `reads` or `unread`, one of them"
         assert [r for r in target.reads if r not in catalogue.artefacts()] == [], target.id
 
 
 def test_the_agent_imports_none_of_the_analysts_libraries() -> None:
-    code = "import json, sys, scout, scout.cli, scout.collect, scout.verify; print(json.dumps(sorted(sys.modules)))"
+    code = "import json, sys, scout, scout.cli, scout.collecting.collect, scout.verifying.verify; print(json.dumps(sorted(sys.modules)))"
     loaded = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
     heavy = {"pandas", "duckdb", "tantivy", "elasticsearch", "evtx", "pydantic", "orjson", "pyarrow", "commodore", "eye", "hunter"}
     assert sorted(heavy & {m.split(".")[0] for m in loaded}) == []

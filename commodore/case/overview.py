@@ -9,8 +9,8 @@ from typing import Any
 
 from commodore.case.jsonl import objects
 from commodore.case.partition import Partition
+from commodore.finding import MOST_SEVERE_FIRST
 
-ORDER = ("critical", "high", "medium", "low", "informational")
 SHOWN = 10
 """findings in the summary"""
 
@@ -51,7 +51,7 @@ class OverviewPass:
 
 
 def _grade(finding: dict[str, Any]) -> int:
-    return ORDER.index(finding.get("escadre.severity", "informational"))
+    return MOST_SEVERE_FIRST.index(finding.get("escadre.severity", "informational"))
 
 
 def _rank(finding: dict[str, Any]) -> tuple[int, str]:

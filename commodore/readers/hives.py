@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from commodore.artefact import Group, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
-from commodore.readers.commandline import windows
+from commodore.readers.commandline import parse_windows
 from scout.formats.regf import BadHive, Hive, Key, Value
 from scout.formats.regf_data import strings
 
@@ -164,7 +164,7 @@ def command_fields(line: str, host: Host) -> dict[str, Any]:
     """`process.command_line`, and the program where the line says which one: an absolute path, else only its name."""
     if not line.strip():
         return {}
-    program = windows(line, system_root=host.system_root or "C:\\Windows").executable.rstrip(", ")
+    program = parse_windows(line, system_root=host.system_root or "C:\\Windows").executable.rstrip(", ")
     fields: dict[str, Any] = {"process.command_line": line}
     if re.match(r"[A-Za-z]:\\|\\\\", program) and "%" not in program:
         fields["process.executable"] = program

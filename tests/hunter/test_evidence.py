@@ -11,7 +11,7 @@ from hunter.catalogue import catalogue
 from hunter.guard import forbidden
 from hunter.plan.yaml_text import read
 from hunter.planning.evidence import independent
-from tests.hunter.conftest import GUILTY, manifest, write_case
+from tests.hunter.conftest import GUILTY, findings_of, manifest, write_case
 from tests.hunter.driver import hunt
 from tests.hunter.test_chain import collect, tool
 

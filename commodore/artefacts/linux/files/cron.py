@@ -192,7 +192,7 @@ def _record(line: Line, entry: _Entry, base: dict[str, Any], environment: list[s
         out["escadre.cron.input"] = stdin
     if entry.job:
         out["escadre.cron.job"] = decode(entry.job)
-    target = commandline.posix(command, home=host.profiles.get(user, ""))
+    target = commandline.parse_posix(command, home=host.profiles.get(user, ""))
     if target.executable:
         out["process.executable"] = target.executable
     if target.args:

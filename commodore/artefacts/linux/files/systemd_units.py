@@ -293,7 +293,7 @@ def _started(out: dict[str, Any], settings: Settings, host: Host, kind: str) -> 
     words = commandline.split_posix(command, home=host.profiles.get(str(out.get("user.name", "")), ""))
     if prefix and "@" in prefix[0] and len(words) > 1:
         del words[1]  # with @ the second word is argv[0]
-    target = commandline.argv(words)
+    target = commandline.parse_argv(words)
     if target.executable:
         out["process.executable"] = target.executable
     if target.args:

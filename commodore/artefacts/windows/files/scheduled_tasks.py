@@ -12,7 +12,7 @@ from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers.hives import command_fields
 from scout.formats import task_job, task_xml
-from scout.formats.task_xml import Task
+from scout.formats.task_xml import ScheduledTask
 
 ARTEFACT = Artefact(
     name="scheduled_tasks",
@@ -89,7 +89,7 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
     yield Record("0", fields)
 
 
-def _fields(task: Task, evidence: Evidence, host: Host) -> dict[str, Any]:
+def _fields(task: ScheduledTask, evidence: Evidence, host: Host) -> dict[str, Any]:
     lines = [action.line for action in task.actions]
     path = _path(evidence.source) or task.uri or evidence.name
     fields: dict[str, Any] = {

@@ -39,7 +39,6 @@ ARTEFACT = Artefact(
     attack=("T1546.012",),
     message="The image option {registry.value!q} of {escadre.ifeo.image!q} [starts `{process.command_line}`|holds no command "
     "({registry.data.type})].",
-    logsource={"product": "windows", "category": "registry_set"},
     sources=(*hives.SOURCES, "Image File Execution Options and Silent Process Exit, Microsoft Learn, GFlags"),
 )
 

@@ -29,7 +29,6 @@ ARTEFACT = Artefact(
     action="registry-run-key-observed",
     attack=("T1547.001",),
     message="The run key value {registry.path!q} [starts `{process.command_line}`|holds no command ({registry.data.type})].",
-    logsource={"product": "windows", "category": "registry_set"},
     sources=(*hives.SOURCES, "Run and RunOnce Registry Keys, Microsoft Win32 documentation", "RunOnceEx Registry Key, Microsoft KB 310593"),
 )
 

@@ -29,7 +29,6 @@ ARTEFACT = Artefact(
     action="registry-winlogon-value-observed",
     attack=("T1547.004",),
     message="The Winlogon value {registry.path!q} [is `{process.command_line}`|holds no command ({registry.data.type})].",
-    logsource={"product": "windows", "category": "registry_set"},
     sources=(*hives.SOURCES, "Winlogon and Winlogon Notification Packages, Microsoft Win32 documentation"),
 )
 
