@@ -68,7 +68,7 @@ def planted(tmp_path, monkeypatch):
 
 
 def _forget() -> None:
-    for made in (catalogue.artefacts, catalogue.matcher):
+    for made in (catalogue.artefacts, catalogue.matcher, catalogue.containers):
         made.cache_clear()
 
 
