@@ -88,8 +88,6 @@ class Artefact:
     group: Group | None = None
     needs: tuple[str, ...] = ()
     """host facts that the parser uses (names of `Host` attributes)"""
-    gives: tuple[str, ...] = ()
-    """host facts that this evidence yields, in the facts pass"""
     datasets: tuple[str, ...] = ()
     """derived artefacts: the datasets that they read"""
     cut: Cut | None = None

@@ -98,13 +98,13 @@ def collect(
     json_lines: Json = False,
 ) -> int:
     """Collect this host, or a mounted disk, into one encrypted archive."""
-    from scout.collect import Options
-    from scout.collect import collect as run
+    from scout.collecting.collect import CollectOptions
+    from scout.collecting.collect import collect as run
 
     screen = console.Screen(json_lines=json_lines, quiet=quiet)
     if system not in ("", "windows", "linux"):
         raise console.Complaint(f"--os {system}: not a system that scout knows.", "Give windows or linux.", console.WRONG_USE)
-    options = Options(
+    options = CollectOptions(
         recipients=recipient or [],
         out=out,
         root=root,
@@ -115,10 +115,10 @@ def collect(
         targets=[name for given in targets or [] for name in given.split(",") if name],
     )
     if explain:
-        from scout.explain import explain as show
+        from scout.collecting.explain import explain as show
 
         return show(options, screen)
-    from scout.summary import summary
+    from scout.collecting.summary import summary
 
     return summary(run(options, screen), screen)
 
@@ -151,7 +151,7 @@ def verify(
     from dataclasses import asdict
 
     from scout.keys import load_identities
-    from scout.verify import verify as run
+    from scout.verifying.verify import verify as run
 
     verdict = run(archive, load_identities(identity) if identity else None, receipt)
     screen = console.Screen(json_lines=json_lines)
@@ -165,7 +165,7 @@ def verify(
 def list_(archive: Archive, identity: Annotated[Path, Key], json_lines: Json = False) -> int:
     """List every wanted item of an archive with its verdict."""
     from scout.keys import load_identities
-    from scout.verify import list_members
+    from scout.verifying.verify import list_members
 
     screen = console.Screen(json_lines=json_lines)
     listing = list_members(archive, load_identities(identity))
@@ -188,7 +188,7 @@ def targets(
     json_lines: Json = False,
 ) -> None:
     """Show what is collected: what, where, why, size, access, priority."""
-    from scout.explain import show_targets
+    from scout.collecting.explain import show_targets
 
     show_targets(name, console.Screen(json_lines=json_lines))
 

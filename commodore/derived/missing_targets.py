@@ -10,7 +10,8 @@ from commodore.artefact import Artefact, Problem, Record
 from commodore.case.view import CaseView
 from commodore.host import Host
 from commodore.readers import commandline
-from scout.coverage import Coverage
+from commodore.sentence import sentence
+from scout.coverage import TargetCoverage
 
 SOURCES = ("scheduled_tasks", "services", "run_keys", "systemd_units", "cron", "ld_so_preload")
 
@@ -37,17 +38,18 @@ ARTEFACT = Artefact(
     kind="state",
     category=("file", "configuration"),
     type=("info",),
-    action="target missing",
+    action="target-missing",
     attack=("T1053", "T1543"),
-    message="{escadre.missing.item} starts {escadre.missing.target}, which was not there.",
+    message="{escadre.missing.item} starts {escadre.missing.target!q}, which was not there.",
     version=2,
     sources=(
-        "docs/design/contracts.md: members.jsonl and its verdicts; scout/plan.py: what custody says of a pattern",
+        "docs/design/contracts.md: members.jsonl and its verdicts; scout/collecting/plan.py: what custody says of a pattern",
         "file-hierarchy(7): /bin, /sbin and /lib are links into /usr on merged systems",
         "CreateProcessW (Microsoft, Win32): names without a directory are looked for along the PATH, `.exe` is added",
     ),
 )
 
+_MISSING = sentence("{item} starts {target!q}, which {words}.")
 _ITEM = {
     "scheduled_tasks": ("Task", ("escadre.task.path", "escadre.task.name", "service.name", "file.path")),
     "services": ("Service", ("service.name",)),
@@ -101,7 +103,7 @@ def derive(view: CaseView, host: Host) -> Iterator[Record | Problem]:
             yield _record(one, proof, windows)
 
 
-def _proof(paths: tuple[str, ...], gone: set[str], coverage: Coverage, table: _Table | None) -> _Proof | None:
+def _proof(paths: tuple[str, ...], gone: set[str], coverage: TargetCoverage, table: _Table | None) -> _Proof | None:
     """What shows that the file stood under none of the paths; None where it may have."""
     if not gone.isdisjoint(paths):
         return _Proof("custody", "was not there when the host was collected")
@@ -135,11 +137,11 @@ def _targets(record: dict[str, Any], host: Host, windows: bool) -> Iterator[tupl
         return  # its paths are those of another root
     for line in _lines(record):
         if windows:
-            target = commandline.windows(line, system_root=host.system_root or "C:\\Windows")
+            target = commandline.parse_windows(line, system_root=host.system_root or "C:\\Windows")
         elif "escadre.systemd.exec" in record:
-            target = commandline.argv(commandline.split_posix(line))
+            target = commandline.parse_argv(commandline.split_posix(line))
         else:
-            target = commandline.posix(line, home=host.profiles.get(str(record.get("user.name", "")), ""))
+            target = commandline.parse_posix(line, home=host.profiles.get(str(record.get("user.name", "")), ""))
         for file in target.files:
             yield (file, *target.candidates) if file == target.executable else (file,)
     for name in ("dll.path", "escadre.service.dll"):
@@ -182,12 +184,12 @@ def _windows_paths(target: str, readings: list[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _custody(view: CaseView, host: Host, windows: bool, wanted: set[str]) -> tuple[set[str], set[str], set[str], Coverage]:
+def _custody(view: CaseView, host: Host, windows: bool, wanted: set[str]) -> tuple[set[str], set[str], set[str], TargetCoverage]:
     """(wanted paths that were there, those that vanished, volumes with a whole $MFT, what SCOUT looked for)."""
     there: set[str] = set()
     gone: set[str] = set()
     tables: set[str] = set()
-    coverage = Coverage.of(wanted, windows=windows, system_root=host.system_root, whole=view.whole)
+    coverage = TargetCoverage.of(wanted, windows=windows, system_root=host.system_root, whole=view.whole)
     for member in view.members():
         coverage.note(member)
         path = str(member.get("path") or "")
@@ -270,7 +272,7 @@ def _record(one: _Wanted, proof: _Proof, windows: bool) -> Record:
         "escadre.missing.shown_by": proof.by,
         "file.path": one.target,
         "file.name": one.target.rsplit("\\" if windows else "/", 1)[-1],
-        "message": f"{one.item} starts {one.target}, which {proof.words}.",
+        "message": _MISSING({"item": one.item, "target": one.target, "words": proof.words}),
     }
     if proof.deleted:
         out["escadre.missing.deleted"] = True

@@ -59,11 +59,11 @@ ARTEFACT = Artefact(
     kind="state",
     category=("process",),
     type=("info",),
-    action="process in tree",
+    action="process-ancestry-derived",
     attack=("T1059",),
-    message="{process.name} (pid {process.pid}): {escadre.process.chain}",
+    message="[{process.name!q}|A process] (pid {process.pid}) ran in the chain {escadre.process.chain!q}.",
     sources=(
-        "scout.live.processes; proc(5)",
+        "scout.live.linux.processes; proc(5)",
         "Microsoft, 4688(S): A new process has been created; 4689(S): A process has exited; Sysmon documentation, events 1 and 5 "
         "(ProcessGuid)",
     ),

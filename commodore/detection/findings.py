@@ -89,7 +89,7 @@ def _finding(key: _Key, fold: _Fold, rule: Rule) -> dict[str, Any]:
         "event.dataset": "finding",
         "event.category": ["intrusion_detection"],
         "event.type": ["info"],
-        "event.action": f"{rule.category} rule matched",
+        "event.action": f"{rule.category}-rule-matched",
         "event.severity": SEVERITIES.index(severity) + 1,
         "message": hit.reason or _sentence(rule, fold.count, hit),
         "host.name": host,

@@ -139,7 +139,7 @@ def ssh_key(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
     forced = record.get("escadre.ssh.command", "")
     options = " ".join(record.get("escadre.ssh.options") or []).lower()
     found = [("its forced command", s) for s in of_command(forced, "linux")] if forced else []
-    for file in commandline.posix(forced).files if forced else ():
+    for file in commandline.parse_posix(forced).files if forced else ():
         found += [(short(file), s) for s in of_file(file, "linux") if s.severity == "high"]
     if any(e.startswith(("LD_PRELOAD=", "LD_LIBRARY_PATH=")) for e in record.get("escadre.ssh.environment") or []):
         found.append(("its environment", Suspicion("high", "loads a library into the session")))
@@ -150,7 +150,9 @@ def ssh_key(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
     reason = f"The key {key} may log in as {user or '?'} ({path}): {words}; expected: {m.expected}."
     name = record.get("escadre.ssh.fingerprint") or record.get("escadre.ssh.comment") or ""
     target = line_target(
-        record, name, [f for f in commandline.posix(forced).files if f.startswith("/") and not is_interpreter(f, "linux")] if forced else []
+        record,
+        name,
+        [f for f in commandline.parse_posix(forced).files if f.startswith("/") and not is_interpreter(f, "linux")] if forced else [],
     )
     return Verdict(severity, reason, matched(record, "file.path", "escadre.ssh.fingerprint", "escadre.ssh.comment", "escadre.line"), target)
 
@@ -179,7 +181,7 @@ def _by_account(m: Mechanism, user: str, path: str, host: Host, forced: str, opt
 def examine(line: str, user: str, host: Host) -> tuple[list[tuple[str, Suspicion]], list[str]]:
     """(subject, suspicion) pairs of a shell command and of the files that it starts; and those files, interpreters left out."""
     home = host.profiles.get(user, "")
-    target = commandline.posix(line, home=home)
+    target = commandline.parse_posix(line, home=home)
     found = [("it", s) for s in of_command(line, "linux")]
     files = [f for f in target.files if f.startswith("/")]
     for path in files:

@@ -104,7 +104,7 @@ def service(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
     root = host.system_root or "C:\\Windows"
     full = f"{root}\\{line}" if _BELOW_ROOT.match(line) else line
     found, payload = examine(full, record, host, relative=True)
-    program = commandline.windows(full, system_root=root).executable
+    program = commandline.parse_windows(full, system_root=root).executable
     if _IN_ROOT.fullmatch(program):
         found.append((short(program), Suspicion("medium", "lies in the Windows folder itself, where remote control tools put theirs")))
     if _SHELLS.search(program):
@@ -179,7 +179,7 @@ def debugger(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None
     """A program that is started in place of another one."""
     line = _line(record)
     image = str(record.get("escadre.ifeo.image") or "").lower()
-    program = re.split(r"[\\/]", commandline.windows(line).executable)[-1].lower()
+    program = re.split(r"[\\/]", commandline.parse_windows(line).executable)[-1].lower()
     if not line.strip() or image in m.options["samples"]:
         return None
     found, payload = examine(line, record, host)
@@ -202,7 +202,7 @@ def debugger(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None
 def examine(line: str, record: dict[str, Any], host: Host, *, relative: bool = False) -> tuple[list[tuple[str, Suspicion]], list[str]]:
     """(subject, suspicion) pairs of a command line and of the files that it starts; and those files, interpreters left out."""
     env = _environment(record, host)
-    target = commandline.windows(line, system_root=host.system_root or "C:\\Windows", env=env)
+    target = commandline.parse_windows(line, system_root=host.system_root or "C:\\Windows", env=env)
     files = list(dict.fromkeys(plain(f) for f in target.files if f))
     found = [("it", s) for s in of_command(line, "windows")]
     whole = commandline.expand_windows(line[: commandline.LONGEST], host.system_root or "C:\\Windows", env)

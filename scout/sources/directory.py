@@ -33,14 +33,14 @@ class Blocked(OSError):  # noqa: N818  (it is a rule, not a defect)
     """Not entered by rule: a pseudo or network file system, a link where a folder should be."""
 
 
-class Entry(NamedTuple):
+class DirectoryEntry(NamedTuple):
     """One name of a folder. `kind`: file, folder, link, other."""
 
     name: str
     kind: str
 
 
-class Root:
+class DirectorySource:
     r"""A directory that stands for the whole of a host.
 
     fold     names compare without case (Windows trees)
@@ -134,11 +134,11 @@ class Root:
         fstype = self.mounted(parts)
         return "" if fstype in (None, "devtmpfs") else mounts.refuses(fstype or "")
 
-    def scan(self, parts: Parts, keep: Callable[[str], bool]) -> list[Entry]:
+    def scan(self, parts: Parts, keep: Callable[[str], bool]) -> list[DirectoryEntry]:
         """Names of a folder for which `keep(name)` is true, in the order of the names."""
         fd = self.folder(parts)[0]
         with os.scandir(fd if self.fds else self._join(parts)) as entries:
-            found = [Entry(entry.name, _kind(entry)) for entry in entries if keep(entry.name)]
+            found = [DirectoryEntry(entry.name, _kind(entry)) for entry in entries if keep(entry.name)]
         return sorted(found)
 
     def status(self, parts: Parts) -> os.stat_result:

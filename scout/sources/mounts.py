@@ -96,7 +96,7 @@ LOCAL = frozenset(
 """file systems of the kernel over local disks: they answer"""
 
 
-class Mount(NamedTuple):
+class MountPoint(NamedTuple):
     """One line of mountinfo."""
 
     id: int
@@ -118,7 +118,7 @@ def refuses(fstype: str) -> str:
     return ""
 
 
-def read(path: str = "/proc/self/mountinfo") -> Iterator[Mount]:
+def read(path: str = "/proc/self/mountinfo") -> Iterator[MountPoint]:
     """The mount table of this process; nothing where there is no procfs."""
     try:
         text = Path(path).read_bytes()
@@ -128,7 +128,7 @@ def read(path: str = "/proc/self/mountinfo") -> Iterator[Mount]:
         before, _, after = line.partition(b" - ")
         left, right = before.split(b" "), after.split(b" ")
         if len(left) >= 6 and len(right) >= 2 and left[0].isdigit():
-            yield Mount(int(left[0]), _text(left[2]), _text(left[3]), _text(left[4]), _text(right[0]), _text(right[1]), _text(left[5]))
+            yield MountPoint(int(left[0]), _text(left[2]), _text(left[3]), _text(left[4]), _text(right[0]), _text(right[1]), _text(left[5]))
 
 
 def of_descriptor(fd: int) -> int | None:

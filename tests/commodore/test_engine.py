@@ -19,7 +19,7 @@ from commodore.artefact import Artefact, Problem, Record
 
 ARTEFACT = Artefact(
     name="trouble", title="t", about="a", match=("Trouble/*.bad",), fields=("file.name",),
-    action="x", message="{file.name}", sources=("a test",),
+    action="x", message="{file.name}.", sources=("a test",),
 )
 
 def expected(evidence):

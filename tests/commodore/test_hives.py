@@ -26,7 +26,7 @@ from commodore.containers.registry import Keys
 
 ARTEFACT = Artefact(
     name="guilty", title="t", about="a", holds=Keys("Software\\\\Microsoft\\\\*"), fields=("registry.key",),
-    action="x", message="{registry.key}", sources=("a test",),
+    action="x", message="{registry.key}.", sources=("a test",),
 )
 
 def parse(hive, host):

@@ -13,6 +13,7 @@ from commodore.artefact import Record
 from commodore.artefacts.windows.files import prefetch
 from commodore.evidence import Evidence
 from commodore.host import Host
+from commodore.sentence import sentence
 from fixtures.windows.prefetch import build
 from scout.formats.regf_data import filetime
 
@@ -91,7 +92,7 @@ def test_artemis_own_assertions(corpus):
 def test_a_program_that_never_ran_has_no_timestamp_but_a_sentence():
     (fields,), _ = run(build("A.EXE", 1, 0, 0, ["\\DEVICE\\HARDDISKVOLUME1\\A.EXE"]))
     assert "@timestamp" not in fields
-    assert fields["message"] == "A.EXE ran 0 times, the times are not kept"
+    assert sentence(prefetch.ARTEFACT.message)(fields) == "A.EXE ran 0 times; the file holds no time of a run."
     assert fields["process.executable"] == "\\DEVICE\\HARDDISKVOLUME1\\A.EXE"
 
 

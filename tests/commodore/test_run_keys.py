@@ -15,6 +15,7 @@ from commodore.artefacts.windows.registry import ifeo, run_keys, services, winlo
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.schema import registry
+from commodore.sentence import sentence
 from fixtures.hives.build import USER, files
 from fixtures.hives.writer import Image, Key
 from tests.commodore.damage import items, offered
@@ -115,7 +116,7 @@ def test_the_data_stays_lossless_where_text_cannot_hold_it():
     assert records["a"]["registry.data.strings"] == ["C:\\x.exe"]
     assert base64.b64decode(records["a"]["registry.data.bytes"]).decode("utf-16-le") == "C:\\x.exe\0hidden\0"
     assert "registry.data.strings" not in records["b"]
-    assert records["b"]["message"].endswith("holds no command (REG_BINARY, 5 bytes)")
+    assert sentence(run_keys.ARTEFACT.message)(records["b"]).endswith("\\Run\\b holds no command (REG_BINARY).")
     assert "process.command_line" not in records["c"]
 
 

@@ -12,6 +12,7 @@ from commodore.artefact import Record
 from commodore.artefacts.windows.files import scheduled_tasks
 from commodore.evidence import Evidence
 from commodore.host import Host
+from commodore.sentence import sentence
 from scout.formats import task_xml
 from scout.formats.task_xml import BadTask
 
@@ -89,9 +90,9 @@ def test_all_actions_are_kept_in_their_order():
     (fields,), _ = run(task(actions=actions).encode())
     assert fields["escadre.task.action_types"] == ["Exec", "ComHandler", "SendEmail", "ShowMessage"]
     assert fields["escadre.task.com_class"] == ["{C}"]
-    assert fields["message"] == (
-        "Task \\Folder\\Name runs %windir%\\system32\\x.exe -a and ComHandler ClassId={C} and SendEmail To=a@example.org "
-        "and ShowMessage Body=b as S-1-5-18"
+    assert sentence(scheduled_tasks.ARTEFACT.message)(fields) == (
+        'The task \\Folder\\Name runs "%windir%\\system32\\x.exe -a", "ComHandler ClassId={C}", "SendEmail To=a@example.org" '
+        'and "ShowMessage Body=b" as S-1-5-18.'
     )
 
 

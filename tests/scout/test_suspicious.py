@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from scout.suspicious import HEAD, judge, secret
-from scout.targets.loader import Rule
+from scout.collecting.suspicious import HEAD, judge, secret
+from scout.targets.loader import SampleRule
 
-RULE = Rule(headers=("elf", "pe", "script", "class", "php"), extensions=(".ps1", ".lnk"), double=True)
+RULE = SampleRule(headers=("elf", "pe", "script", "class", "php"), extensions=(".ps1", ".lnk"), double=True)
 
 
 def head(path: Path) -> bytes:
@@ -67,7 +67,7 @@ def test_what_only_looks_alike_is_left(name, data):
 
 
 def test_a_rule_judges_only_by_its_own_grounds():
-    assert judge(Rule(headers=("elf",)), "a.pdf.exe", b"MZ" + bytes(58) + b"\x80\0\0\0") == ""
+    assert judge(SampleRule(headers=("elf",)), "a.pdf.exe", b"MZ" + bytes(58) + b"\x80\0\0\0") == ""
 
 
 @pytest.mark.parametrize(

@@ -53,9 +53,10 @@ ARTEFACT = Artefact(
     kind="state",
     category=("process",),
     type=("info",),
-    action="running process",
+    action="process-observed",
     attack=("T1057",),
-    message="{process.name} (pid {process.pid}) runs as {user.name}: {process.command_line}",
+    message="[{process.name!q}|A process] (pid {process.pid}) runs [`{process.command_line}`|`{process.executable}`|without a command line]"
+    "[ as {user.name!q}][{?escadre.process.deleted}, from a deleted executable][{?escadre.process.memfd}, from memory alone].",
     sources=(
         "scout.live.linux.processes: live/processes.jsonl, schema processes/1",
         "proc(5): /proc/pid/stat, exe, cmdline; psutil documentation",
@@ -113,7 +114,6 @@ def _fields(one: dict[str, Any], by_pid: dict[int, dict[str, Any]], host: Host) 
     if "user.name" in out:
         out["related.user"] = [out["user.name"]]
     out |= _parent(one, by_pid, host)
-    out["message"] = _sentence(out)
     return out
 
 
@@ -153,14 +153,3 @@ def _parent(one: dict[str, Any], by_pid: dict[int, dict[str, Any]], host: Host) 
 def entity(collection: str, pid: int, start: object) -> str:
     """`process.entity_id`: hash of collection, pid and start, so that a pid that comes again is another process."""
     return hashlib.blake2b(f"{collection}\0{pid}\0{start or ''}".encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
-
-
-def _sentence(out: dict[str, Any]) -> str:
-    who = f" as {out['user.name']}" if "user.name" in out else ""
-    marks = "".join(
-        f", {word}"
-        for field, word in (("escadre.process.deleted", "executable deleted"), ("escadre.process.memfd", "from memory only"))
-        if out.get(field)
-    )
-    shown = out.get("process.command_line") or out.get("process.executable") or "no command line"
-    return f"{out.get('process.name', '?')} (pid {out['process.pid']}) runs{who}{marks}: {shown}"

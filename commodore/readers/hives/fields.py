@@ -7,7 +7,7 @@ from base64 import b64encode
 from typing import Any
 
 from commodore.host import Host
-from commodore.readers.commandline import windows
+from commodore.readers.commandline import parse_windows
 from commodore.readers.hives.mount import Mount
 from scout.formats.regf import Key, Value
 from scout.formats.regf_data import strings
@@ -54,10 +54,7 @@ def command_value_fields(at: Mount, key: Key, value: Value, host: Host) -> dict[
     """The fields of a value whose data is a command line, which `process.*` then tells."""
     fields = value_fields(at, key, value)
     texts = fields.get("registry.data.strings") or [""]
-    command = command_fields(texts[0], host)
-    if not command:
-        fields["message"] = f"{fields['registry.path']} is set, but holds no command ({value.type}, {value.size} bytes)"
-    return fields | command
+    return fields | command_fields(texts[0], host)
 
 
 def key_fields(at: Mount, key: Key) -> dict[str, Any]:
@@ -81,7 +78,7 @@ def command_fields(line: str, host: Host) -> dict[str, Any]:
     """`process.command_line`, and the program where the line says which one: an absolute path, else only its name."""
     if not line.strip():
         return {}
-    program = windows(line, system_root=host.system_root or "C:\\Windows").executable.rstrip(", ")
+    program = parse_windows(line, system_root=host.system_root or "C:\\Windows").executable.rstrip(", ")
     fields: dict[str, Any] = {"process.command_line": line}
     if re.match(r"[A-Za-z]:\\|\\\\", program) and "%" not in program:
         fields["process.executable"] = program

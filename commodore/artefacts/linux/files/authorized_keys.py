@@ -49,9 +49,9 @@ ARTEFACT = Artefact(
     kind="state",
     category=("configuration", "iam"),
     type=("info",),
-    action="authorised key",
+    action="ssh-key-observed",
     attack=("T1098.004",),
-    message="The {escadre.ssh.key_type} key {escadre.ssh.fingerprint} ({escadre.ssh.comment}) may log in as {user.name}.",
+    message="The {escadre.ssh.key_type} key[ {escadre.ssh.fingerprint}][ ({escadre.ssh.comment})] may log in as {user.name!q}.",
     sources=(
         "sshd(8), section AUTHORIZED_KEYS FILE FORMAT",
         "RFC 4253 section 6.6 (public key blob); ssh-keygen(1) -l (SHA256 fingerprint: base64 without padding)",

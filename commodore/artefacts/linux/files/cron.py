@@ -53,9 +53,11 @@ ARTEFACT = Artefact(
     kind="state",
     category=("configuration",),
     type=("info",),
-    action="scheduled command",
+    action="cron-entry-observed",
     attack=("T1053.003",),
-    message="Cron runs `{process.command_line}` as {user.name} ({escadre.cron.schedule}).",
+    message="[The anacron job {escadre.cron.job!q}|Cron] runs `{process.command_line}`[ as {user.name!q}] "
+    "(schedule: {escadre.cron.schedule})"
+    "[{?escadre.cron.passed_over}, but the file's name makes cron ignore it].",
     sources=(
         "crontab(5), cron(8), anacrontab(5), run-parts(8)",
         "cron 3.0pl1 (Paul Vixie, Debian), entry.c and env.c; cronie, the same files: order of fields, assignments, % and @words",
@@ -130,7 +132,6 @@ def _script(evidence: Evidence, base: dict[str, Any]) -> Record:
             "user.name": "root",
             "process.command_line": evidence.source,
             "process.executable": evidence.source,
-            "message": f"Cron runs the script {evidence.source} {period}.",
         },
     )
 
@@ -191,7 +192,7 @@ def _record(line: Line, entry: _Entry, base: dict[str, Any], environment: list[s
         out["escadre.cron.input"] = stdin
     if entry.job:
         out["escadre.cron.job"] = decode(entry.job)
-    target = commandline.posix(command, home=host.profiles.get(user, ""))
+    target = commandline.parse_posix(command, home=host.profiles.get(user, ""))
     if target.executable:
         out["process.executable"] = target.executable
     if target.args:

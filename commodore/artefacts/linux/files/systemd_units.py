@@ -11,6 +11,7 @@ from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers import commandline
 from commodore.readers.lines import decode, lines, shortened, shown
+from commodore.sentence import sentence
 
 _KINDS = ("service", "socket", "timer", "path", "mount", "automount", "target", "swap", "slice", "scope")
 _PLACES = (
@@ -70,9 +71,13 @@ ARTEFACT = Artefact(
     kind="state",
     category=("configuration",),
     type=("info",),
-    action="unit file",
+    action="systemd-unit-observed",
     attack=("T1543.002", "T1053.006"),
-    message="systemd unit {escadre.systemd.unit} ({escadre.systemd.description}).",
+    message="[The drop-in {escadre.systemd.drop_in!q} of unit {escadre.systemd.unit!q}|The unit {escadre.systemd.unit!q}"
+    "[ ({escadre.systemd.description!q})]]"
+    "[{?escadre.systemd.empty} is empty, which masks the unit| runs `{process.command_line}`[ as {user.name!q}]|"
+    " starts {escadre.systemd.activates!q} on {escadre.systemd.trigger}| has {escadre.systemd.trigger}|"
+    " sets {escadre.systemd.environment!q}| runs no command of its own].",
     sources=(
         "systemd.syntax(7): sections, continuation lines, comments, quoting; systemd, conf-parser.c and fileio.c (what ends a line)",
         "systemd.unit(5): paths, drop-ins of a unit, of a template, of all units with a beginning and of a type, empty assignment resets a "
@@ -82,6 +87,7 @@ ARTEFACT = Artefact(
     ),
 )
 
+_DROP_IN = sentence(ARTEFACT.message.replace("of unit {escadre.systemd.unit!q}", "of {of}"))
 _SECTION = re.compile(r"\[([^\]]+)\]")
 _PREFIX = re.compile(r"[@\-:+!|]*")
 _TRIGGERS = frozenset(
@@ -262,7 +268,8 @@ def _record(evidence: Evidence, host: Host, settings: Settings, empty: bool) -> 
     if "escadre.systemd.trigger" in out and kind in ("timer", "path", "socket"):
         accept = kind == "socket" and (settings.get("Socket.Accept") or [""])[-1].lower() in _TRUE
         out.setdefault("escadre.systemd.activates", f"{name.rpartition('.')[0]}{'@' if accept else ''}.service")
-    out["message"] = _sentence(out)
+    if drop_in:
+        out["message"] = _DROP_IN(out | {"of": whose(name)})
     return Record("unit", shown(out) | {"file.path": evidence.source})
 
 
@@ -286,7 +293,7 @@ def _started(out: dict[str, Any], settings: Settings, host: Host, kind: str) -> 
     words = commandline.split_posix(command, home=host.profiles.get(str(out.get("user.name", "")), ""))
     if prefix and "@" in prefix[0] and len(words) > 1:
         del words[1]  # with @ the second word is argv[0]
-    target = commandline.argv(words)
+    target = commandline.parse_argv(words)
     if target.executable:
         out["process.executable"] = target.executable
     if target.args:
@@ -330,23 +337,8 @@ def place(source: str) -> tuple[str, str, str, str]:
 
 
 def whose(unit: str) -> str:
-    """In words, the units that a drop-in of this name belongs to: `foo-.service.d` to all with that beginning, `service.d` to all."""
+    """Return in words the units that a drop-in of this name belongs to: `foo-.service.d` all that begin so, `service.d` all services."""
     stem, _, kind = unit.rpartition(".")
     if not stem:
         return f"every {kind}" if kind in _KINDS else f"unit {unit}"
     return f"every unit {stem}*.{kind}" if stem.endswith("-") else f"unit {unit}"
-
-
-def _sentence(out: dict[str, Any]) -> str:
-    name, of = out["escadre.systemd.unit"], f" ({out['escadre.systemd.description']})" if "escadre.systemd.description" in out else ""
-    what = f"Drop-in {out['escadre.systemd.drop_in']} of {whose(name)}" if "escadre.systemd.drop_in" in out else f"Unit {name}{of}"
-    if out.get("escadre.systemd.empty"):
-        return f"{what} is empty, which masks it."
-    if "process.command_line" in out:
-        as_user = f" as {out['user.name']}" if "user.name" in out else ""
-        return f"{what} runs `{out['process.command_line']}`{as_user}."
-    if "escadre.systemd.trigger" in out:
-        starts = f" starts {out['escadre.systemd.activates']} on" if "escadre.systemd.activates" in out else " has"
-        return f"{what}{starts} {', '.join(out['escadre.systemd.trigger'])}."
-    loads = [e for e in out.get("escadre.systemd.environment", ()) if e.startswith("LD_")]
-    return f"{what} sets {', '.join(loads)}." if loads else f"{what} runs no command of its own."

@@ -42,9 +42,10 @@ ARTEFACT = Artefact(
     kind="state",
     category=("process",),
     type=("start",),
-    action="program-ran",
+    action="program-run-observed",
     attack=("T1204",),
-    message="{process.name} ran {escadre.prefetch.run_count} times, last at {@timestamp}",
+    message="[{process.name!q}|A program] ran {escadre.prefetch.run_count} {escadre.prefetch.run_count:time|times}"
+    "[, last at {@timestamp}|; the file holds no time of a run].",
     sources=("Windows Prefetch File (SCCA) format specification, J. Metz, libscca",),
 )
 
@@ -97,8 +98,6 @@ def _fields(file: Any) -> tuple[dict[str, Any], str]:
     }
     if times:
         fields["@timestamp"] = times[0]
-    else:
-        fields["message"] = f"{name} ran {file.run_count} times, the times are not kept"
     if executable := next((f for f in files if f.rpartition("\\")[2][:29] == name), ""):
         fields["process.executable"] = executable
     return fields, problem

@@ -12,7 +12,7 @@ from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers.hives.fields import command_fields
 from scout.formats import task_job, task_xml
-from scout.formats.task_xml import Task
+from scout.formats.task_xml import ScheduledTask
 
 ARTEFACT = Artefact(
     name="scheduled_tasks",
@@ -61,9 +61,10 @@ ARTEFACT = Artefact(
     kind="state",
     category=("configuration",),
     type=("info",),
-    action="scheduled-task",
+    action="scheduled-task-observed",
     attack=("T1053.005",),
-    message="Task {escadre.task.path} runs {escadre.task.actions} as {escadre.task.principal}",
+    message="The[{?escadre.task.hidden} hidden][{!escadre.task.enabled} disabled] task {escadre.task.path!q} runs "
+    "[{escadre.task.actions!q}|nothing][ as {escadre.task.principal!q}].",
     sources=("[MS-TSCH] Task Scheduler Service Remoting Protocol, sections 2.4 and 2.5",),
 )
 
@@ -88,10 +89,8 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
     yield Record("0", fields)
 
 
-def _fields(task: Task, evidence: Evidence, host: Host) -> dict[str, Any]:
+def _fields(task: ScheduledTask, evidence: Evidence, host: Host) -> dict[str, Any]:
     lines = [action.line for action in task.actions]
-    principal = task.user or task.group or "nobody named"
-    marks = ", hidden" * task.hidden + ", disabled" * (not task.enabled)
     path = _path(evidence.source) or task.uri or evidence.name
     fields: dict[str, Any] = {
         "escadre.task.path": path,
@@ -105,7 +104,6 @@ def _fields(task: Task, evidence: Evidence, host: Host) -> dict[str, Any]:
         "escadre.task.hidden": task.hidden,
         "escadre.task.enabled": task.enabled,
         "file.path": evidence.source,
-        "message": f"Task {path} runs {' and '.join(lines) or 'nothing'} as {principal}{marks}",
     }
     fields = {name: value for name, value in fields.items() if value != []}
     texts = {

@@ -41,10 +41,10 @@ ARTEFACT = Artefact(
     kind="state",
     category=("registry", "configuration"),
     type=("info",),
-    action="image-option",
+    action="registry-image-option-observed",
     attack=("T1546.012",),
-    message="Image option {registry.value} of {escadre.ifeo.image} starts {process.command_line}",
-    logsource={"product": "windows", "category": "registry_set"},
+    message="The image option {registry.value!q} of {escadre.ifeo.image!q} [starts `{process.command_line}`|holds no command "
+    "({registry.data.type})].",
     sources=(*fields.SOURCES, "Image File Execution Options and Silent Process Exit, Microsoft Learn, GFlags"),
 )
 

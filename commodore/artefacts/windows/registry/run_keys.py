@@ -31,10 +31,9 @@ ARTEFACT = Artefact(
     kind="state",
     category=("registry", "configuration"),
     type=("info",),
-    action="run-key",
+    action="registry-run-key-observed",
     attack=("T1547.001",),
-    message="Run key {registry.path} starts {process.command_line}",
-    logsource={"product": "windows", "category": "registry_set"},
+    message="The run key value {registry.path!q} [starts `{process.command_line}`|holds no command ({registry.data.type})].",
     sources=(
         *fields.SOURCES,
         "Run and RunOnce Registry Keys, Microsoft Win32 documentation",

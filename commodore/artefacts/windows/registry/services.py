@@ -52,9 +52,10 @@ ARTEFACT = Artefact(
     kind="state",
     category=("configuration", "driver"),
     type=("info",),
-    action="service",
+    action="service-observed",
     attack=("T1543.003",),
-    message="Service {service.name} ({escadre.service.start}) runs {process.command_line}",
+    message="The service {service.name!q} ([start type {escadre.service.start}|no start type]) "
+    "[runs `{process.command_line}`|has no image path].",
     sources=(
         *registry.SOURCES,
         "HKLM\\SYSTEM\\CurrentControlSet\\Services Registry Tree, Microsoft Learn",
@@ -128,8 +129,6 @@ def _service(key: Key, at: Mount, host: Host) -> tuple[dict[str, Any], list[Valu
         del fields["escadre.service.values"]
     if dll := fields.get("escadre.service.dll"):
         fields["dll.path"] = registry.command_fields(dll, host).get("process.executable", dll)
-    if "process.command_line" not in fields:
-        fields["message"] = f"Service {key.name} ({fields.get('escadre.service.start', 'no start type')}) has no image path"
     return fields, cells
 
 

@@ -26,10 +26,9 @@ ARTEFACT = Artefact(
     kind="state",
     category=("registry", "configuration"),
     type=("info",),
-    action="winlogon-value",
+    action="registry-winlogon-value-observed",
     attack=("T1547.004",),
-    message="Winlogon value {registry.path} is {process.command_line}",
-    logsource={"product": "windows", "category": "registry_set"},
+    message="The Winlogon value {registry.path!q} [is `{process.command_line}`|holds no command ({registry.data.type})].",
     sources=(*fields.SOURCES, "Winlogon and Winlogon Notification Packages, Microsoft Win32 documentation"),
 )
 

@@ -12,15 +12,15 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import NamedTuple
 
 from scout.archive.facts import type_of
-from scout.patience import Late, Patience
-from scout.sources.directory import Blocked, Entry, Parts, Root
+from scout.sources.directory import Blocked, DirectoryEntry, DirectorySource, Parts
+from scout.sources.timed_calls import CallTimedOut, TimedCalls
 from scout.targets import patterns
-from scout.targets.patterns import Node, Tree
+from scout.targets.patterns import PatternNode, PatternTree
 
 MAX_DEPTH = 100
 
 
-class Found(NamedTuple):
+class FoundPath(NamedTuple):
     """A path that somebody wants. `verdict` is '' for a regular file that can be read, else what custody will say of it.
 
     size   bytes; `data` bytes that are really allocated (less for a sparse file)
@@ -38,11 +38,13 @@ class Found(NamedTuple):
 
 class _Folder(NamedTuple):
     parts: Parts
-    state: tuple[Node, ...]
+    state: tuple[PatternNode, ...]
     ancestors: tuple[tuple[int, int], ...]
 
 
-def walk(root: Root, tree: Tree, patience: Patience, on_folder: Callable[[Parts], None] | None = None) -> Iterator[Found]:
+def walk(
+    root: DirectorySource, tree: PatternTree, patience: TimedCalls, on_folder: Callable[[Parts], None] | None = None
+) -> Iterator[FoundPath]:
     """Everything that the patterns of `tree` want below `root`; folders are read one after the other, names in order."""
     todo = [_Folder((), tree.start(), ())]
     while todo:
@@ -53,11 +55,11 @@ def walk(root: Root, tree: Tree, patience: Patience, on_folder: Callable[[Parts]
             entries, identity = patience.call(_look, root, tree, folder)
         except OSError as e:
             if folder.parts or not isinstance(e, FileNotFoundError):
-                yield Found(folder.parts, below(folder.state), "directory", verdict=verdict_of(e), error=explain(e))
+                yield FoundPath(folder.parts, below(folder.state), "directory", verdict=verdict_of(e), error=explain(e))
             continue
         if identity in folder.ancestors:
             why = "the folder is its own ancestor: a mount in a circle"
-            yield Found(folder.parts, below(folder.state), "directory", verdict="blocked", error=why)
+            yield FoundPath(folder.parts, below(folder.state), "directory", verdict="blocked", error=why)
             continue
         deeper: list[_Folder] = []
         for name, kind, state in entries:
@@ -66,49 +68,51 @@ def walk(root: Root, tree: Tree, patience: Patience, on_folder: Callable[[Parts]
 
 
 def _one(
-    root: Root,
-    patience: Patience,
+    root: DirectorySource,
+    patience: TimedCalls,
     parts: Parts,
     kind: str,
-    state: tuple[Node, ...],
+    state: tuple[PatternNode, ...],
     ancestors: tuple[tuple[int, int], ...],
     deeper: list[_Folder],
-) -> Iterator[Found]:
+) -> Iterator[FoundPath]:
     wants = tuple(patterns.wanted(state))
     if kind == "folder":
         if not patterns.leads_on(state):
             return
         reason = root.refusal(parts) or (f"deeper than {MAX_DEPTH} folders" if len(parts) > MAX_DEPTH else "")
         if reason:
-            yield Found(parts, below(state), "directory", verdict="blocked", error=reason)
+            yield FoundPath(parts, below(state), "directory", verdict="blocked", error=reason)
         else:
             deeper.append(_Folder(parts, state, ancestors))
     elif kind == "link":
         wants = wants or below(state)
         if wants:
-            yield Found(parts, wants, "link", verdict="link")
+            yield FoundPath(parts, wants, "link", verdict="link")
     elif wants:
         yield _measured(root, patience, parts, wants)
 
 
-def _measured(root: Root, patience: Patience, parts: Parts, wants: tuple[Hashable, ...]) -> Found:
+def _measured(root: DirectorySource, patience: TimedCalls, parts: Parts, wants: tuple[Hashable, ...]) -> FoundPath:
     try:
         status = patience.call(root.status, parts)
     except OSError as e:
-        return Found(parts, wants, verdict=verdict_of(e), error=explain(e))
+        return FoundPath(parts, wants, verdict=verdict_of(e), error=explain(e))
     if not stat.S_ISREG(status.st_mode):
         kind = type_of(status.st_mode)
         verdict, error = ("link", "") if kind == "link" else ("blocked", f"a {kind} is never opened")
-        return Found(parts, wants, kind, verdict=verdict, error=error)
+        return FoundPath(parts, wants, kind, verdict=verdict, error=error)
     allocated = getattr(status, "st_blocks", status.st_size // 512 + 1) * 512
-    return Found(parts, wants, "file", status.st_size, min(status.st_size, allocated))
+    return FoundPath(parts, wants, "file", status.st_size, min(status.st_size, allocated))
 
 
-def _look(root: Root, tree: Tree, folder: _Folder) -> tuple[list[tuple[str, str, tuple[Node, ...]]], tuple[int, int]]:
+def _look(
+    root: DirectorySource, tree: PatternTree, folder: _Folder
+) -> tuple[list[tuple[str, str, tuple[PatternNode, ...]]], tuple[int, int]]:
     """Names of one folder that lead on or are wanted, with their states. Runs in the helper thread."""
     _, device, inode = root.folder(folder.parts)
-    found: list[tuple[str, str, tuple[Node, ...]]] = []
-    states: dict[str, tuple[Node, ...]] = {}
+    found: list[tuple[str, str, tuple[PatternNode, ...]]] = []
+    states: dict[str, tuple[PatternNode, ...]] = {}
 
     def keep(name: str) -> bool:
         state = tree.advance(folder.state, name)
@@ -127,10 +131,10 @@ def _look(root: Root, tree: Tree, folder: _Folder) -> tuple[list[tuple[str, str,
     return found, (device, inode)
 
 
-def _named(root: Root, parts: Parts) -> Entry | None:
+def _named(root: DirectorySource, parts: Parts) -> DirectoryEntry | None:
     """A name that is looked up: it may exist without being listed. What refuses to be looked at is left to the next step."""
     if root.refusal(parts):
-        return Entry(parts[-1], "folder")
+        return DirectoryEntry(parts[-1], "folder")
     try:
         mode = root.status(parts).st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -138,11 +142,11 @@ def _named(root: Root, parts: Parts) -> Entry | None:
     except OSError as e:
         if e.errno in (errno.EINVAL, errno.ENAMETOOLONG):
             return None
-        return Entry(parts[-1], "file")
-    return Entry(parts[-1], "link" if stat.S_ISLNK(mode) else "folder" if stat.S_ISDIR(mode) else "file")
+        return DirectoryEntry(parts[-1], "file")
+    return DirectoryEntry(parts[-1], "link" if stat.S_ISLNK(mode) else "folder" if stat.S_ISDIR(mode) else "file")
 
 
-def below(state: Sequence[Node]) -> tuple[Hashable, ...]:
+def below(state: Sequence[PatternNode]) -> tuple[Hashable, ...]:
     """Everything that is wanted at or below a state: what a folder that cannot be entered stands for."""
     out: dict[Hashable, None] = {}
     todo, seen = list(state), set()
@@ -163,7 +167,7 @@ def verdict_of(error: OSError) -> str:
     """Custody's word for an error of the system."""
     if isinstance(error, Blocked):
         return "blocked"
-    if isinstance(error, Late):
+    if isinstance(error, CallTimedOut):
         return "error"
     if error.errno in (errno.EACCES, errno.EPERM):
         return "denied"

@@ -14,7 +14,7 @@ from typing import Any
 
 
 @dataclass(slots=True)
-class Caught:
+class CaughtSignal:
     """Which signal came; 0: none yet. Who has something to stop says so with `tell`."""
 
     number: int = 0
@@ -39,12 +39,12 @@ class Caught:
 
 
 @contextmanager
-def caught() -> Iterator[Caught]:
+def caught() -> Iterator[CaughtSignal]:
     """Within, SIGINT, SIGTERM and SIGHUP are noted in `Caught`; a second SIGINT raises KeyboardInterrupt.
 
     A SIGHUP that is ignored (nohup) stays so. In a thread other than the main one nothing is caught.
     """
-    state = Caught()
+    state = CaughtSignal()
     if threading.current_thread() is not threading.main_thread():
         yield state
         return

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import NamedTuple, cast
 
-from scout.archive.custody import Group
-from scout.patience import Patience
-from scout.sources.directory import Parts, Root
-from scout.targets import Target
-from scout.targets.patterns import Tree, expand, path_regex, plain
-from scout.walk import Found, walk
+from scout.archive.custody import GroupPlace
+from scout.collecting.walk import FoundPath, walk
+from scout.sources.directory import DirectorySource, Parts
+from scout.sources.timed_calls import TimedCalls
+from scout.targets import CollectionTarget
+from scout.targets.patterns import PatternTree, expand, path_regex, plain
 
 
-class Want(NamedTuple):
+class PatternUse(NamedTuple):
     """One pattern of one target; `path` is its number among the paths that it stands for on this host, one for each profile.
 
     `role` is `main`, or that of a companion, whose name is `before` + main name + `after`.
@@ -30,62 +30,62 @@ class Want(NamedTuple):
     after: str = ""
 
 
-class Planned(NamedTuple):
+class PlannedItem(NamedTuple):
     """One item of the plan. `verdict` is '' where content is to be read."""
 
     parts: Parts
-    target: Target
+    target: CollectionTarget
     type: str
     size: int
     data: int
     verdict: str
     error: str
-    group: Group | None
-    rules: tuple[Target, ...] = ()
+    group: GroupPlace | None
+    rules: tuple[CollectionTarget, ...] = ()
     """targets with a rule, where only they want the file: it is taken if one of them finds it suspicious"""
     stream: bool = False
 
 
-_Kept = tuple[Want, Found, tuple[Target, ...]]
+_Kept = tuple[PatternUse, FoundPath, tuple[CollectionTarget, ...]]
 _Place = tuple[bool, int, int, Parts]
 
 
-class Plan(NamedTuple):
+class CollectionPlan(NamedTuple):
     """Items in the order of work, and paths that nothing fitted, as (target, native path), one for each profile."""
 
-    items: list[Planned]
-    missing: list[tuple[Target, str]]
+    items: list[PlannedItem]
+    missing: list[tuple[CollectionTarget, str]]
 
 
 class _Filter:
     """Exclusions and secrets of a target as regular expressions over paths below the root."""
 
-    def __init__(self, target: Target, profiles: Sequence[str], variables: dict[str, str], fold: bool) -> None:
+    def __init__(self, target: CollectionTarget, profiles: Sequence[str], variables: dict[str, str], fold: bool) -> None:
         self.exclude = [path_regex(one, fold) for pattern in target.exclude for one in expand(pattern, profiles, variables)]
         self.secret = [path_regex(one, fold) for pattern in target.secret for one in expand(pattern, profiles, variables)]
 
 
 def make(
-    root: Root,
-    targets: Sequence[Target],
+    root: DirectorySource,
+    targets: Sequence[CollectionTarget],
     profiles: Sequence[str],
     variables: dict[str, str],
-    patience: Patience,
+    patience: TimedCalls,
     on_folder: Callable[[Parts], None] | None = None,
-) -> Plan:
+) -> CollectionPlan:
     """Walk the root once for all targets and put what was found into order."""
-    tree, written = Tree(root.fold), dict[tuple[int, int, int], str]()
+    tree, written = PatternTree(root.fold), dict[tuple[int, int, int], str]()
     for index, target in enumerate(targets):
         for number, pattern in enumerate((*target.first, *target.paths)):
             paths = list(expand(pattern, profiles, variables))
             for path, one in enumerate(paths):
-                _add(tree, one, Want(index, number, path, number < len(target.first)), target)
+                _add(tree, one, PatternUse(index, number, path, number < len(target.first)), target)
             written.update({(index, number, path): one for path, one in enumerate(paths or [pattern])})
     filters = [_Filter(target, profiles, variables, root.fold) for target in targets]
     seen: set[tuple[int, int, int]] = set()
     kept: list[_Kept] = []
     for found in walk(root, tree, patience, on_folder):
-        wants = cast(tuple[Want, ...], found.wants)
+        wants = cast(tuple[PatternUse, ...], found.wants)
         seen.update((want.target, want.pattern, want.path) for want in wants if want.role == "main")
         chosen = _choose(found, wants, targets, filters)
         if chosen is not None:
@@ -95,10 +95,10 @@ def make(
         for key, path in written.items()
         if key not in seen and targets[key[0]].rule is None
     ]
-    return Plan(_ordered(kept, targets, root.fold), missing)
+    return CollectionPlan(_ordered(kept, targets, root.fold), missing)
 
 
-def _add(tree: Tree, pattern: str, want: Want, target: Target) -> None:
+def _add(tree: PatternTree, pattern: str, want: PatternUse, target: CollectionTarget) -> None:
     tree.add(pattern, want)
     folder, _, name = pattern.rpartition("/")
     for role, form in target.groups.items():
@@ -106,7 +106,7 @@ def _add(tree: Tree, pattern: str, want: Want, target: Target) -> None:
         tree.add(f"{folder}/{before}{name}{after}", want._replace(role=role, before=before, after=after))
 
 
-def _choose(found: Found, wants: Iterable[Want], targets: Sequence[Target], filters: Sequence[_Filter]) -> _Kept | None:
+def _choose(found: FoundPath, wants: Iterable[PatternUse], targets: Sequence[CollectionTarget], filters: Sequence[_Filter]) -> _Kept | None:
     """Which target takes a path: the first in order of work; those with a rule only where no other wants it. None where all exclude it."""
     path = "/".join(found.parts)
     left = [want for want in wants if not any(regex.fullmatch(path) for regex in filters[want.target].exclude)]
@@ -123,10 +123,10 @@ def _choose(found: Found, wants: Iterable[Want], targets: Sequence[Target], filt
     return best, found, tuple(targets[index] for index in sorted({want.target for want in left}))
 
 
-def _ordered(kept: list[_Kept], targets: Sequence[Target], fold: bool) -> list[Planned]:
+def _ordered(kept: list[_Kept], targets: Sequence[CollectionTarget], fold: bool) -> list[PlannedItem]:
     """In order of work, a group behind its main file. Empties `kept`: a host may have hundreds of thousands of files."""
     groups: dict[tuple[int, Parts, str], list[_Kept]] = defaultdict(list)
-    out: list[tuple[_Place, Planned]] = []
+    out: list[tuple[_Place, PlannedItem]] = []
     kept.reverse()
     while kept:
         want, found, rules = kept.pop()
@@ -142,22 +142,22 @@ def _ordered(kept: list[_Kept], targets: Sequence[Target], fold: bool) -> list[P
         whole = len(readable) > 1 and readable[0][0].role == "main"
         for want, found, rules in members:
             at = readable.index((want, found, rules)) + 1 if whole and not found.verdict else 0
-            group = Group(f"{target.id}-{number}", want.role, at, len(readable)) if at else None
+            group = GroupPlace(f"{target.id}-{number}", want.role, at, len(readable)) if at else None
             out.append((_place(*leader[:2]), _planned(target, found, rules, group)))
     out.sort(key=itemgetter(0))
     return [item for _, item in out]
 
 
-def _place(want: Want, found: Found) -> _Place:
+def _place(want: PatternUse, found: FoundPath) -> _Place:
     return not want.first, want.target, want.pattern, found.parts
 
 
-def _planned(target: Target, found: Found, rules: tuple[Target, ...], group: Group | None) -> Planned:
+def _planned(target: CollectionTarget, found: FoundPath, rules: tuple[CollectionTarget, ...], group: GroupPlace | None) -> PlannedItem:
     of_file = (found.type, found.size, found.data, found.verdict, found.error)
-    return Planned(found.parts, target, *of_file, group, rules, target.stream)
+    return PlannedItem(found.parts, target, *of_file, group, rules, target.stream)
 
 
-def _main_name(want: Want, found: Found, fold: bool) -> str:
+def _main_name(want: PatternUse, found: FoundPath, fold: bool) -> str:
     name = found.parts[-1] if found.parts else ""
     if want.role != "main":
         name = name[len(want.before) : len(name) - len(want.after)]

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from scout.archive import custody
 from scout.archive.custody import MAX_PART, normal_code, read_part, receipt_code
-from scout.archive.reader import UNDECLARED, ArchiveReader, Member
+from scout.archive.reader import UNDECLARED, ArchiveMember, ArchiveReader
 from scout.console import COULD_NOT, DONE, PARTIAL, WRONG_USE, Complaint, escape, plural
 
 MAX_WAITING = 1 << 17
@@ -28,7 +28,7 @@ MAX_PROBLEMS = 1000
 
 
 @dataclass(slots=True)
-class Verdict:
+class VerifyResult:
     """What verify found. `state`: whole, interrupted or inconsistent; `code`: the exit code; `lines`: what a person reads."""
 
     archive: str
@@ -62,7 +62,7 @@ class Verdict:
             self.problems.append(text)
 
 
-def verify(archive: str | Path, identities: Sequence[Any] | None = None, receipt: str | Path | None = None) -> Verdict:
+def verify(archive: str | Path, identities: Sequence[Any] | None = None, receipt: str | Path | None = None) -> VerifyResult:
     """Read the archive through and compare all that it says: contents, custody, chain, totals, and the receipt (file or short code) where
     one is given.
 
@@ -71,7 +71,7 @@ def verify(archive: str | Path, identities: Sequence[Any] | None = None, receipt
     paper = _receipt(receipt) if receipt is not None else None
     if not identities:
         return _sealed_only(Path(archive), paper)
-    verdict = Verdict(str(archive))
+    verdict = VerifyResult(str(archive))
     with ArchiveReader(archive, identities, digest=True) as reader:
         check = _Check(verdict)
         for member in reader:
@@ -84,7 +84,7 @@ def verify(archive: str | Path, identities: Sequence[Any] | None = None, receipt
     return verdict
 
 
-class Listing:
+class ArchiveListing:
     """Iterate it once: {member, name, source, size, sha256, verdict} of every wanted item as custody says it, then of what has no custody
     line.
 
@@ -125,9 +125,9 @@ class Listing:
             yield {key: line.get(key) for key in ("member", "name", "source", "size", "sha256", "verdict")}
 
 
-def list_members(archive: str | Path, identities: Sequence[Any]) -> Listing:
+def list_members(archive: str | Path, identities: Sequence[Any]) -> ArchiveListing:
     """What is in an archive. Complaint where nothing can be read."""
-    return Listing(archive, identities)
+    return ArchiveListing(archive, identities)
 
 
 class _Seen(NamedTuple):
@@ -142,14 +142,14 @@ class _Seen(NamedTuple):
 class _Check:
     """What has been seen so far, and what does not agree."""
 
-    def __init__(self, verdict: Verdict) -> None:
+    def __init__(self, verdict: VerifyResult) -> None:
         self._v = verdict
         self._waiting: dict[str, _Seen] = {}
         self._head = custody.NOTHING
         self._next = 0
         self._end: dict[str, Any] | None = None
 
-    def member(self, member: Member) -> None:
+    def member(self, member: ArchiveMember) -> None:
         v = self._v
         v.members += 1
         if member.kind == "refused":
@@ -202,7 +202,7 @@ class _Check:
         self._waiting.pop(name)
         self._v.problem(f"member {name} has no line in custody")
 
-    def _collection(self, member: Member) -> str:
+    def _collection(self, member: ArchiveMember) -> str:
         content = member.stream.read(min(member.size, MAX_PART))
         document = _object(content)
         if document is None:
@@ -210,7 +210,7 @@ class _Check:
         self._v.collection = str((document or {}).get("collection") or "")
         return hashlib.sha256(content).hexdigest()
 
-    def _part(self, member: Member) -> None:
+    def _part(self, member: ArchiveMember) -> None:
         v = self._v
         content = _read(member)
         if member.cut:
@@ -260,7 +260,7 @@ class _Check:
                 v.problem(f"the content of {name} is not the one that custody describes")
 
 
-def _digest(member: Member) -> str:
+def _digest(member: ArchiveMember) -> str:
     """sha256 of what the archive holds of a member."""
     digest = hashlib.sha256()
     for _, piece in member.stream.data():
@@ -268,7 +268,7 @@ def _digest(member: Member) -> str:
     return digest.hexdigest()
 
 
-def _read(member: Member) -> bytes:
+def _read(member: ArchiveMember) -> bytes:
     return member.stream.read(min(member.size, MAX_PART))
 
 
@@ -280,7 +280,7 @@ def _object(content: bytes) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def _row(member: Member, digest: str | None, verdict: str) -> dict[str, Any]:
+def _row(member: ArchiveMember, digest: str | None, verdict: str) -> dict[str, Any]:
     return {
         "member": member.ordinal,
         "name": member.name,
@@ -312,7 +312,7 @@ def _receipt(given: str | Path) -> dict[str, Any]:
     return document
 
 
-def _compare(verdict: Verdict, paper: Mapping[str, Any]) -> None:
+def _compare(verdict: VerifyResult, paper: Mapping[str, Any]) -> None:
     # who was interrupted may not have known that one more seal had reached the file; the file's hash says that it is the same
     heads = [verdict.chain_head, *(verdict.heads if verdict.state == "interrupted" else ())]
     if "archive_sha256" in paper:
@@ -322,7 +322,7 @@ def _compare(verdict: Verdict, paper: Mapping[str, Any]) -> None:
     verdict.receipt = "agrees" if same else "differs"
 
 
-def _sealed_only(archive: Path, paper: Mapping[str, Any] | None) -> Verdict:
+def _sealed_only(archive: Path, paper: Mapping[str, Any] | None) -> VerifyResult:
     """What can be said without a key: is it, byte for byte, the file of the receipt."""
     if paper is None or "archive_sha256" not in paper:
         raise Complaint(
@@ -337,7 +337,7 @@ def _sealed_only(archive: Path, paper: Mapping[str, Any] | None) -> Verdict:
         raise Complaint(
             f"{archive} cannot be read: {e.strerror}.", "Give the path of an archive that scout collect wrote.", COULD_NOT
         ) from None
-    verdict = Verdict(str(archive), archive_sha256=digest)
+    verdict = VerifyResult(str(archive), archive_sha256=digest)
     verdict.receipt = "agrees" if digest == paper["archive_sha256"] else "differs"
     if verdict.receipt == "agrees":
         whole = paper.get("state") == "whole"
@@ -354,7 +354,7 @@ def _sealed_only(archive: Path, paper: Mapping[str, Any] | None) -> Verdict:
     return verdict
 
 
-def _conclude(v: Verdict) -> None:
+def _conclude(v: VerifyResult) -> None:
     """State, exit code and lines."""
     items, seals = plural(v.items, "item"), plural(v.seals, "seal")
     if v.problem_count:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scout.collect import Outcome
+from scout.collecting.collect import CollectionResult
 from scout.console import DONE, PARTIAL, Screen, bearing_silence, duration, escape, megabytes
 
 WIDTH = 65
@@ -16,7 +16,7 @@ _SAID = {
 }
 
 
-def summary(outcome: Outcome, screen: Screen) -> int:
+def summary(outcome: CollectionResult, screen: Screen) -> int:
     """Print it; gives the exit code: 0, 1 where not one file could be taken, 129, 130 or 143 after a signal. A terminal that is gone is no
     trouble: the receipt lies beside the archive.
     """
@@ -27,7 +27,7 @@ def summary(outcome: Outcome, screen: Screen) -> int:
     return code
 
 
-def _print(outcome: Outcome, taken: int, code: int, screen: Screen) -> None:
+def _print(outcome: CollectionResult, taken: int, code: int, screen: Screen) -> None:
     if screen.json_lines:
         screen.emit(document(outcome, code))
         return
@@ -67,7 +67,7 @@ def _lines(words: list[str]) -> list[str]:
     return lines
 
 
-def document(outcome: Outcome, code: int) -> dict[str, object]:
+def document(outcome: CollectionResult, code: int) -> dict[str, object]:
     """The same facts for `--json`."""
     receipt = outcome.receipt
     return {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from scout.targets.loader import Rule
+from scout.targets.loader import SampleRule
 
 HEAD = 512
 """bytes that are enough to judge"""
@@ -20,7 +20,7 @@ _SECRET = re.compile(rb"\s*(-----BEGIN [A-Z0-9 ]*PRIVATE KEY|PuTTY-User-Key-File
 _MAGIC = {"elf": b"\x7fELF", "pe": b"MZ", "script": b"#!", "class": b"\xca\xfe\xba\xbe"}
 
 
-def judge(rule: Rule, name: str, head: bytes) -> str:
+def judge(rule: SampleRule, name: str, head: bytes) -> str:
     """Why the file is suspicious under this rule, in a few words; '' where it is not. `head` is its first bytes."""
     for kind in rule.headers:
         if kind == "php":

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scout.lines import lines, number
-from scout.sources.directory import Parts, Root
+from scout.sources.directory import DirectorySource, Parts
 
 MAX_HIVE = 64 << 20
 """a larger hive is not read for its facts alone; the archive holds it"""
@@ -35,7 +35,7 @@ def _list(path: str) -> list[str]:
         return []
 
 
-def text(root: Root, *parts: str) -> str:
+def text(root: DirectorySource, *parts: str) -> str:
     """A small text file of the host; '' where it is not there."""
     try:
         return root.bytes(parts).decode("utf-8", "replace")
@@ -43,7 +43,7 @@ def text(root: Root, *parts: str) -> str:
         return ""
 
 
-def host(root: Root, *, live: bool) -> dict[str, Any]:
+def host(root: DirectorySource, *, live: bool) -> dict[str, Any]:
     """The `host` of collection.json: `name`, `os`, `os_version`, `timezone`, `system_root`, `machine_id`, `root_ino`, `inferred`."""
     known = _windows(root) if root.windows else _linux(root, live=live)
     inferred = []
@@ -54,7 +54,7 @@ def host(root: Root, *, live: bool) -> dict[str, Any]:
     return {key: value for key, value in known.items() if value not in (None, "")}
 
 
-def load_owners(root: Root) -> None:
+def load_owners(root: DirectorySource) -> None:
     """Fill `root.users` and `root.groups` from the host's own passwd and group."""
     for file, least, names in (("passwd", 7, root.users), ("group", 4, root.groups)):
         for fields in _colons(text(root, "etc", file), least):
@@ -63,12 +63,12 @@ def load_owners(root: Root) -> None:
                 names.setdefault(known, fields[0])
 
 
-def profiles(root: Root) -> list[str]:
+def profiles(root: DirectorySource) -> list[str]:
     """Profile and home folders below the root (`Users/agnes.m`, `home/agnes`), from passwd and from what lies in the usual places."""
     return list(dict.fromkeys("/".join(parts) for parts in (_windows_profiles(root) if root.windows else _homes(root))))
 
 
-def variables(root: Root) -> dict[str, str]:
+def variables(root: DirectorySource) -> dict[str, str]:
     """`%SystemRoot%` of a Windows tree: its own folder, as it is spelled there."""
     if not root.windows:
         return {}
@@ -76,7 +76,7 @@ def variables(root: Root) -> dict[str, str]:
     return {"SystemRoot": found[0] if found else "Windows"}
 
 
-def _windows_profiles(root: Root) -> Iterator[Parts]:
+def _windows_profiles(root: DirectorySource) -> Iterator[Parts]:
     """Folders that ProfileList names on this volume, and those in the usual places.
 
     Source: Microsoft, "About User Profiles" (ProfileList, ProfileImagePath).
@@ -97,7 +97,7 @@ def _windows_profiles(root: Root) -> Iterator[Parts]:
             yield from _folders(root, found)
 
 
-def _homes(root: Root) -> Iterator[Parts]:
+def _homes(root: DirectorySource) -> Iterator[Parts]:
     yield ("root",)
     named = [fields[5] for fields in _colons(text(root, "etc", "passwd"), 7)]
     for path in named:
@@ -110,7 +110,7 @@ def _homes(root: Root) -> Iterator[Parts]:
         yield from _folders(root, home)
 
 
-def _folders(root: Root, parts: Parts) -> Iterator[Parts]:
+def _folders(root: DirectorySource, parts: Parts) -> Iterator[Parts]:
     try:
         entries = root.scan(parts, lambda _: True)
     except OSError:
@@ -127,7 +127,7 @@ def _colons(content: str, fields: int) -> Iterator[list[str]]:
             yield found
 
 
-def _linux(root: Root, *, live: bool) -> dict[str, Any]:
+def _linux(root: DirectorySource, *, live: bool) -> dict[str, Any]:
     release = text(root, "etc", "os-release") or text(root, "usr", "lib", "os-release")
     named = dict(re.findall(r'^([A-Z_]+)="?([^"\n]*)"?$', release, re.MULTILINE))
     name = os.uname().nodename if live else next(iter(text(root, "etc", "hostname").split()), "")
@@ -141,7 +141,7 @@ def _linux(root: Root, *, live: bool) -> dict[str, Any]:
     }
 
 
-def _timezone(root: Root) -> str:
+def _timezone(root: DirectorySource) -> str:
     try:
         target = root.link(("etc", "localtime"))
     except OSError:
@@ -153,7 +153,7 @@ def _timezone(root: Root) -> str:
     return named if re.fullmatch(r"[A-Za-z0-9_+\-/]+", named) else ""
 
 
-def _windows(root: Root) -> dict[str, Any]:
+def _windows(root: DirectorySource) -> dict[str, Any]:
     folder = variables(root)["SystemRoot"]
     known: dict[str, Any] = {"system_root": f"C:\\{folder}"}
     system, software = _hive(root, folder, "SYSTEM"), _hive(root, folder, "SOFTWARE")
@@ -191,7 +191,7 @@ def _from_system(hive: Any) -> dict[str, Any]:
     return known
 
 
-def _hive(root: Root, folder: str, name: str) -> Any:
+def _hive(root: DirectorySource, folder: str, name: str) -> Any:
     """The hive with its logs replayed, in memory; None where there is none, it is too large, or it cannot be read."""
     from scout.formats.regf import BadHive, Hive
 
@@ -210,7 +210,7 @@ def _hive(root: Root, folder: str, name: str) -> Any:
         return None
 
 
-def _whole(root: Root, parts: Parts) -> bytes:
+def _whole(root: DirectorySource, parts: Parts) -> bytes:
     fd, status = root.open(parts)
     with os.fdopen(fd, "rb") as file:
         return file.read(MAX_HIVE) if status.st_size <= MAX_HIVE else b""

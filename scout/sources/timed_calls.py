@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class Late(OSError):  # noqa: N818  (it is a fact about the host)
+class CallTimedOut(OSError):  # noqa: N818  (it is a fact about the host)
     """No answer within the time that was given."""
 
 
-class Patience:
+class TimedCalls:
     """Runs calls in a helper thread and gives up on one that does not come back; the stuck thread is left behind, a new one goes on.
 
     `seconds` is the time that each call may take; 0: calls are made directly, where the file system is local and answers.
@@ -39,7 +39,7 @@ class Patience:
             good, answer = self._answers.get(timeout=self.seconds)
         except queue.Empty:
             self._jobs, self.given_up = None, self.given_up + 1
-            raise Late(f"no answer within {self.seconds:g} s") from None
+            raise CallTimedOut(f"no answer within {self.seconds:g} s") from None
         if good:
             result: T = answer
             return result

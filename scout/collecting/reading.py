@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from scout.patience import Patience
+from scout.sources.timed_calls import TimedCalls
 
 ENDS = 4 << 10
 """bytes of head and of tail that custody keeps of a file over a limit"""
@@ -19,7 +19,7 @@ _PIECE = 1 << 20
 class Reading:
     """An open file as the archive's writer reads it. `patience` bounds each call."""
 
-    def __init__(self, fd: int, patience: Patience) -> None:
+    def __init__(self, fd: int, patience: TimedCalls) -> None:
         self.fd, self._patience = fd, patience
         self._ahead = memoryview(b"")
         self._ended = False

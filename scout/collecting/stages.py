@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
+from scout.collecting.plan import PlannedItem
 from scout.console import Screen, bearing_silence, escape
-from scout.plan import Planned
-from scout.targets import Target
+from scout.targets import CollectionTarget
 
 _NAMES = {
     "WR": "registry",
@@ -29,12 +29,12 @@ _PER_ITEM = 20_000
 """what one item costs beside its bytes, in bytes: opening, custody"""
 
 
-def stage(target: Target) -> str:
+def stage(target: CollectionTarget) -> str:
     """Name of the stage that a target belongs to."""
     return "suspicious" if target.rule is not None else _NAMES.get(target.id) or _NAMES.get(target.id[:2], "files")
 
 
-class Stages:
+class StageProgress:
     """A context manager; silent in a pipe."""
 
     def __init__(self, screen: Screen) -> None:
@@ -58,7 +58,7 @@ class Stages:
                 self._current = self._progress.add_task("looking around", total=None, now="")
             self._progress.update(self._current, now=escape(text)[:60])
 
-    def live(self, sources: Sequence[tuple[Target, str]]) -> Iterator[tuple[Target, str]]:
+    def live(self, sources: Sequence[tuple[CollectionTarget, str]]) -> Iterator[tuple[CollectionTarget, str]]:
         """The sources, one after the other, under one bar."""
         if self._quiet:
             yield from sources
@@ -70,7 +70,7 @@ class Stages:
             self._progress.advance(task)
         self._progress.update(task, now="")
 
-    def files(self, items: Iterable[Planned]) -> Iterator[Planned]:
+    def files(self, items: Iterable[PlannedItem]) -> Iterator[PlannedItem]:
         """The items, one after the other, each under the bar of its stage, and all under one."""
         if self._quiet:
             yield from items

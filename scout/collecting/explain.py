@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from scout.collect import Options, make_plan, open_scene
+from scout.collecting.collect import CollectOptions, make_plan, open_scene
 from scout.console import DONE, WRONG_USE, Complaint, Screen, escape, megabytes, plural
-from scout.targets import Target, load
+from scout.targets import CollectionTarget, load
 from scout.targets.loader import ACCESS, PRIORITIES
 
 
-def explain(options: Options, screen: Screen) -> int:
+def explain(options: CollectOptions, screen: Screen) -> int:
     """Print per target how many items there are and how large they are. Reads names and sizes, and passwd or ProfileList for the homes."""
     scene = open_scene(options)
     plan = make_plan(scene)
@@ -46,7 +46,12 @@ def explain(options: Options, screen: Screen) -> int:
 
 
 def _row(
-    target: Target, items: Counter[str], sizes: Counter[str], candidates: Counter[str], refused: Counter[str], missing: Counter[str]
+    target: CollectionTarget,
+    items: Counter[str],
+    sizes: Counter[str],
+    candidates: Counter[str],
+    refused: Counter[str],
+    missing: Counter[str],
 ) -> dict[str, Any]:
     return {
         "target": target.id,
@@ -88,7 +93,7 @@ def show_targets(name: str | None, screen: Screen) -> None:
         _in_full(target, screen)
 
 
-def _in_full(target: Target, screen: Screen) -> None:
+def _in_full(target: CollectionTarget, screen: Screen) -> None:
     screen.say(f"{target.id}  {target.what}", "bold")
     screen.say(f"  why       {target.why}")
     where = (("first", target.first), ("where", target.paths), ("live", target.live), ("never", target.secret), ("without", target.exclude))
@@ -107,7 +112,7 @@ def _in_full(target: Target, screen: Screen) -> None:
     screen.say(f"  {'read by':<9} {', '.join(target.reads) or target.unread}")
 
 
-def _document(target: Target) -> dict[str, Any]:
+def _document(target: CollectionTarget) -> dict[str, Any]:
     from dataclasses import asdict
 
     return asdict(target)

@@ -9,17 +9,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scout import live, suspicious
-from scout.archive.custody import Item
+from scout import live
+from scout.archive.custody import WantedItem
 from scout.archive.sparse import extents
 from scout.archive.writer import ArchiveWriter, Stopped
+from scout.collecting import suspicious
+from scout.collecting.plan import PlannedItem
+from scout.collecting.reading import Reading, changed, left_behind
+from scout.collecting.walk import explain, verdict_of
 from scout.console import Complaint, megabytes
-from scout.patience import Patience
-from scout.plan import Planned
-from scout.reading import Reading, changed, left_behind
-from scout.sources.directory import Root
-from scout.targets import Target
-from scout.walk import explain, verdict_of
+from scout.sources.directory import DirectorySource
+from scout.sources.timed_calls import TimedCalls
+from scout.targets import CollectionTarget
 
 AHEAD = 64 << 10
 """bytes that the first read of a file asks for: most files end within"""
@@ -28,7 +29,7 @@ _ENDS_PER_SEAL = 2 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SizeLimits:
     """Bytes of data per file and in all; 0: none beyond those of the targets."""
 
     file: int = 0
@@ -39,10 +40,12 @@ _ENDS_IN_ALL = 64 << 20
 """bytes of heads and tails that one collection keeps: a limit on files must not be passed by what is kept of those beyond it"""
 
 
-class Taker:
+class ItemTaker:
     """Takes items into an archive. `verdicts` counts custody lines, `read` bytes of content that were taken."""
 
-    def __init__(self, root: Root, writer: ArchiveWriter, patience: Patience, limits: Limits, stopped: Callable[[], object]) -> None:
+    def __init__(
+        self, root: DirectorySource, writer: ArchiveWriter, patience: TimedCalls, limits: SizeLimits, stopped: Callable[[], object]
+    ) -> None:
         self._stopped = stopped
         self._root, self._writer, self._patience, self._limits = root, writer, patience, limits
         self.verdicts: Counter[str] = Counter()
@@ -67,11 +70,11 @@ class Taker:
             verdict = "error"
         self.verdicts[verdict] += 1
 
-    def missing(self, target: Target, source: str) -> None:
+    def missing(self, target: CollectionTarget, source: str) -> None:
         """A wanted path that nothing on the host fits."""
-        self._say(Item(source=source, volume=self._root.volume, target=target.id, type="pattern"), "missing", {})
+        self._say(WantedItem(source=source, volume=self._root.volume, target=target.id, type="pattern"), "missing", {})
 
-    def take(self, planned: Planned) -> None:
+    def take(self, planned: PlannedItem) -> None:
         """Take one item of the plan."""
         item = self._item(planned)
         if planned.verdict:
@@ -89,14 +92,14 @@ class Taker:
         finally:
             os.close(fd)
 
-    def _item(self, planned: Planned) -> Item:
+    def _item(self, planned: PlannedItem) -> WantedItem:
         parts = planned.parts
         if planned.stream and parts:
             parts = (*parts[:-1], parts[-1].replace("%3A", ":"))
         source, volume = self._root.native(parts), self._root.volume
-        return Item(source=source, volume=volume, target=planned.target.id, group=planned.group, type=planned.type)
+        return WantedItem(source=source, volume=volume, target=planned.target.id, group=planned.group, type=planned.type)
 
-    def _without_content(self, item: Item, planned: Planned) -> None:
+    def _without_content(self, item: WantedItem, planned: PlannedItem) -> None:
         more: dict[str, Any] = {"error": planned.error} if planned.error else {}
         try:
             status = self._patience.call(self._root.status, planned.parts)
@@ -108,7 +111,7 @@ class Taker:
             more.setdefault("error", explain(e))
         self._say(item, planned.verdict, more)
 
-    def _opened(self, item: Item, planned: Planned, fd: int, status: os.stat_result) -> None:
+    def _opened(self, item: WantedItem, planned: PlannedItem, fd: int, status: os.stat_result) -> None:
         reading = Reading(fd, self._patience)
         item.size = status.st_size
         head = reading.head(suspicious.HEAD if planned.rules else AHEAD)[: suspicious.HEAD] if status.st_size else b""
@@ -126,7 +129,7 @@ class Taker:
         else:
             self._measured(item, chosen, reading, status)
 
-    def _judged(self, planned: Planned, head: bytes) -> tuple[Target | None, str]:
+    def _judged(self, planned: PlannedItem, head: bytes) -> tuple[CollectionTarget | None, str]:
         """The target that takes the file, and why; a file that only rules want is taken by the first that finds it suspicious."""
         if not planned.rules:
             return planned.target, ""
@@ -136,7 +139,7 @@ class Taker:
                 return target, why
         return None, ""
 
-    def _measured(self, item: Item, target: Target, reading: Reading, status: os.stat_result) -> None:
+    def _measured(self, item: WantedItem, target: CollectionTarget, reading: Reading, status: os.stat_result) -> None:
         if getattr(status, "st_blocks", 1 << 60) * 512 < status.st_size:
             item.extents = extents(reading.fd, status.st_size)
             reading.seek(0)
@@ -152,7 +155,7 @@ class Taker:
             self._sampled[target.id] += data
             self._counted[target.id] += 1
 
-    def _over(self, target: Target, data: int) -> str:
+    def _over(self, target: CollectionTarget, data: int) -> str:
         """Which limit a file of so many bytes would break; '' for none."""
         rule = target.rule
         limits = [
@@ -166,7 +169,7 @@ class Taker:
                 return f"over the limit of {rule.count:,} files of {target.id}"
         return next((f"over the limit of {megabytes(limit)} {what}" for limit, value, what in limits if limit and value > limit), "")
 
-    def _leave(self, item: Item, reading: Reading, reason: str) -> None:
+    def _leave(self, item: WantedItem, reading: Reading, reason: str) -> None:
         more = left_behind(reading, item.size, item.extents, self._stopped)
         more["error"] = "; ".join(filter(None, (reason, more.get("error", ""))))
         ends = len(more["head"]) + len(more.get("tail", b""))
@@ -181,6 +184,6 @@ class Taker:
             self._writer.seal()
             self._ends_sealed = self._ends
 
-    def _say(self, item: Item, verdict: str, more: Mapping[str, Any]) -> None:
+    def _say(self, item: WantedItem, verdict: str, more: Mapping[str, Any]) -> None:
         self._writer.verdict(item, verdict, **more)
         self.verdicts[verdict] += 1

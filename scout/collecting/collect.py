@@ -21,21 +21,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from scout import __version__, identity, plan, signals
+from scout import __version__
 from scout.archive.writer import ArchiveWriter, Receipt
+from scout.collecting import identity, plan, signals
+from scout.collecting.stages import StageProgress
+from scout.collecting.taking import ItemTaker, SizeLimits
 from scout.console import WRONG_USE, Complaint, Screen
-from scout.patience import Patience
-from scout.sources.directory import Parts, Root
-from scout.stages import Stages
-from scout.taking import Limits, Taker
-from scout.targets import Target, load, select
+from scout.sources.directory import DirectorySource, Parts
+from scout.sources.timed_calls import TimedCalls
+from scout.targets import CollectionTarget, load, select
 
 ANSWER = 30.0
 """seconds that one call to a file system that may hang is waited for"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class CollectOptions:
     """What the command line says. `root` None: the live host. Sizes in bytes; 0: no limit beyond those of the targets."""
 
     recipients: Sequence[str | Path] = ()
@@ -50,7 +51,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class CollectionResult:
     """What a collection came to. `verdicts` counts custody lines by verdict; `signal` is the number of the signal that stopped it, 0
     where all was done; `receipt_error`: why no receipt lies beside the archive, or ''.
     """
@@ -70,16 +71,16 @@ class Outcome:
 
 
 @dataclass(slots=True)
-class Scene:
+class ExaminedHost:
     """The examined host, opened: its root, its targets, and whether it is the one that this runs on."""
 
-    root: Root
-    targets: list[Target]
+    root: DirectorySource
+    targets: list[CollectionTarget]
     live: bool
-    patience: Patience
+    patience: TimedCalls
 
 
-def open_scene(options: Options) -> Scene:
+def open_scene(options: CollectOptions) -> ExaminedHost:
     """Check root, profile and targets. Complaint for what cannot be."""
     path = str(options.root) if options.root is not None else _own_root()
     live = options.root is None or os.path.realpath(path) == os.path.realpath(_own_root())
@@ -88,7 +89,7 @@ def open_scene(options: Options) -> Scene:
         raise Complaint(f"{path} {what}.", "Give --root the directory under which the examined disk is mounted.", WRONG_USE)
     try:
         systems = [options.system] if options.system else [_own_system()] if live else identity.systems_of(path)
-        root = Root(path, windows=systems == ["windows"]) if len(systems) == 1 else None
+        root = DirectorySource(path, windows=systems == ["windows"]) if len(systems) == 1 else None
     except OSError as e:
         raise Complaint(f"{path} cannot be read: {e.strerror}.", "Run as root, or mount it so that it can be read.") from e
     if root is None and systems:
@@ -108,17 +109,17 @@ def open_scene(options: Options) -> Scene:
     if not wanted:
         what = f"None of the targets {', '.join(options.targets)} applies to {path} ({systems[0]})."
         raise Complaint(what, "scout targets lists them by system.", WRONG_USE)
-    return Scene(root, wanted, live, Patience(0 if root.answers else ANSWER))
+    return ExaminedHost(root, wanted, live, TimedCalls(0 if root.answers else ANSWER))
 
 
-def make_plan(scene: Scene, on_folder: Callable[[Parts], None] | None = None) -> plan.Plan:
+def make_plan(scene: ExaminedHost, on_folder: Callable[[Parts], None] | None = None) -> plan.CollectionPlan:
     """Walk the root once: what is there, in the order of work. Reads no content but passwd or ProfileList, which name the homes."""
     files = [target for target in scene.targets if target.paths or target.first]
     root = scene.root
     return plan.make(root, files, identity.profiles(root), identity.variables(root), scene.patience, on_folder)
 
 
-def collect(options: Options, screen: Screen) -> Outcome:
+def collect(options: CollectOptions, screen: Screen) -> CollectionResult:
     """Collect into a new archive in `options.out`. Complaint for wrong use and for what ends it, a full disk for instance."""
     from scout.keys import load_recipients
 
@@ -133,13 +134,13 @@ def collect(options: Options, screen: Screen) -> Outcome:
     began = time.monotonic()
     with signals.caught() as caught, ArchiveWriter(path, keys, _header(options, host, started, texts)) as writer:
         caught.tell(writer.stop)
-        taker = Taker(scene.root, writer, scene.patience, Limits(options.max_file, options.max_total), lambda: caught.number)
-        with Stages(screen) as stages:
+        taker = ItemTaker(scene.root, writer, scene.patience, SizeLimits(options.max_file, options.max_total), lambda: caught.number)
+        with StageProgress(screen) as stages:
             _everything(scene, taker, stages, caught)
         receipt = writer.abort(caught.reason) if caught.number else writer.finish()
     scene.patience.close()
     scene.root.close()
-    return Outcome(
+    return CollectionResult(
         receipt=receipt,
         archive=path,
         host=host,
@@ -154,7 +155,7 @@ def collect(options: Options, screen: Screen) -> Outcome:
     )
 
 
-def _everything(scene: Scene, taker: Taker, stages: Stages, caught: signals.Caught) -> None:
+def _everything(scene: ExaminedHost, taker: ItemTaker, stages: StageProgress, caught: signals.CaughtSignal) -> None:
     from scout.archive.writer import Stopped
 
     try:
@@ -200,7 +201,7 @@ def _own_root() -> str:
     return "/"
 
 
-def _output(options: Options, scene: Scene) -> Path:
+def _output(options: CollectOptions, scene: ExaminedHost) -> Path:
     out = Path(options.out)
     if not out.is_dir():
         what = "is not a directory" if out.exists() else "does not exist"
@@ -218,7 +219,7 @@ def _file_name(host: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "_", host)[:64].lstrip(".-") or "host"
 
 
-def _header(options: Options, host: dict[str, Any], started: datetime, recipients: list[str]) -> dict[str, Any]:
+def _header(options: CollectOptions, host: dict[str, Any], started: datetime, recipients: list[str]) -> dict[str, Any]:
     now = f"{started:%Y-%m-%dT%H:%M:%S.%f}Z"
     return {
         "collection": str(uuid.uuid4()),
@@ -245,7 +246,7 @@ def user() -> str:
     return os.environ.get("USERNAME", "")
 
 
-def _greet(screen: Screen, scene: Scene, host: dict[str, Any], options: Options, recipients: int) -> None:
+def _greet(screen: Screen, scene: ExaminedHost, host: dict[str, Any], options: CollectOptions, recipients: int) -> None:
     from scout.console import escape, plural
 
     if screen.quiet:
