@@ -10,7 +10,7 @@ import typer
 
 def severities() -> list[str]:
     """Return the severities of findings, least first."""
-    from commodore.hits import SEVERITIES
+    from commodore.finding import SEVERITIES
 
     return list(SEVERITIES)
 

@@ -10,10 +10,9 @@ from typing import Any
 
 import orjson
 
+from commodore.finding import MOST_SEVERE_FIRST
 from scout import __version__
 from scout.console import DONE, PARTIAL, STOPPED, WRONG_USE, Complaint, Screen, duration, escape, plural
-
-SEVERITIES = ("critical", "high", "medium", "low", "informational")
 
 
 def process_and_tell(
@@ -94,7 +93,7 @@ def _tell(summary: Any, screen: Screen, *, sigma: bool, iocs: int) -> None:
     screen.say(f"  read        {read:,} of {plural(members, 'member')}{lost}")
     for row in summary.unreproducible:
         screen.say(f"  given up    {escape(row['path'])}: {escape(row['reason'])}; the case is not reproducible")
-    counts = "  ".join(f"{summary.severities[s]} {s}" for s in SEVERITIES if summary.severities.get(s))
+    counts = "  ".join(f"{summary.severities[s]} {s}" for s in MOST_SEVERE_FIRST if summary.severities.get(s))
     screen.say(f"  findings    {counts or 'none'}")
     for n, finding in enumerate(summary.findings, 1):
         head = f"  {n:<2} {finding['escadre.severity']:<8} {escape(finding['host.name'])}  "
@@ -240,7 +239,7 @@ def _unsound(case: Path) -> list[tuple[str, str, str]]:
 
 def show_findings(case: Path, screen: Screen) -> int:
     """All findings, the most severe first."""
-    found = sorted(rows(case / "findings.jsonl.zst"), key=lambda f: SEVERITIES.index(f["escadre.severity"]))
+    found = sorted(rows(case / "findings.jsonl.zst"), key=lambda f: MOST_SEVERE_FIRST.index(f["escadre.severity"]))
     for finding in found:
         if screen.json_lines:
             screen.emit(finding)

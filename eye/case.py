@@ -11,9 +11,8 @@ from typing import Any
 import orjson
 
 from commodore.case.jsonl import lines
+from commodore.finding import MOST_SEVERE_FIRST
 from scout.console import COULD_NOT, WRONG_USE, Complaint
-
-SEVERITIES = ("critical", "high", "medium", "low", "informational")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ def findings(case: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     found = [record for _, record in records(path)]
-    order = {name: n for n, name in enumerate(SEVERITIES)}
+    order = {name: n for n, name in enumerate(MOST_SEVERE_FIRST)}
     found.sort(
         key=lambda f: (
             order.get(str(f.get("escadre.severity")), 9),

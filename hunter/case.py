@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from commodore.case.jsonl import objects
+from commodore.finding import SEVERITIES
 from hunter.host.archived import ArchiveView
 from hunter.host.state import readable
 from scout.console import WRONG_USE, Complaint
 
 _BYTE = re.compile(r"\\udc([89a-f][0-9a-f])")
-SEVERITIES = ("informational", "low", "medium", "high", "critical")
 
 
 @dataclass

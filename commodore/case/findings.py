@@ -15,10 +15,10 @@ from commodore.case import jsonl
 from commodore.engine import catalogue, work
 from commodore.engine.assemble import line
 from commodore.engine.summary import Summary
+from commodore.finding import MOST_SEVERE_FIRST
 from commodore.hits import Hit
 
 SHOWN = 10
-ORDER = ("critical", "high", "medium", "low", "informational")
 
 
 def write(case: cases.Case, detection: Any, summary: Summary) -> None:
@@ -39,7 +39,7 @@ def write(case: cases.Case, detection: Any, summary: Summary) -> None:
     for finding in found:
         severity = finding.get("escadre.severity", "informational")
         summary.severities[severity] = summary.severities.get(severity, 0) + 1
-    summary.findings = sorted(found, key=lambda f: ORDER.index(f.get("escadre.severity", "informational")))[:SHOWN]
+    summary.findings = sorted(found, key=lambda f: MOST_SEVERE_FIRST.index(f.get("escadre.severity", "informational")))[:SHOWN]
     compressor = zstandard.ZstdCompressor(level=work.LEVEL)
     cases.write(case.root / "findings.jsonl.zst", [compressor.compress(b"".join(map(line, found)))])
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from commodore.finding import Finding
+
 
 @dataclass
 class Summary:
@@ -20,7 +22,7 @@ class Summary:
     rules: dict[str, Any] = field(default_factory=dict)
     """`loaded`, `indicators`, `refused`, `digest`, as `Detection` has them"""
     severities: dict[str, int] = field(default_factory=dict)
-    findings: list[dict[str, Any]] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     """the most severe ones, at most ten"""
     unreproducible: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0

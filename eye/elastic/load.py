@@ -7,7 +7,6 @@ goes, with the reason, into `<case>/index/refused.jsonl`.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import threading
 import time
@@ -23,7 +22,7 @@ from elasticsearch import ApiError, Elasticsearch, TransportError
 
 from commodore.schema import Field, registry
 from eye.case import open_case, records, sources
-from eye.elastic.templates import IGNORE_ABOVE, template
+from eye.elastic.templates import IGNORE_ABOVE, component, component_name, template
 from eye.query.tokens import all_tokens
 from eye.query.values import ES_NS_MIN, address, leaves, nanoseconds
 from scout.console import COULD_NOT, WRONG_USE, Complaint, duration, escape, plural
@@ -165,10 +164,11 @@ class _Loader:
         self.client.indices.create(index=index)
 
     def _template(self, index: str, title: str, family: str, *, whitespace: bool) -> None:
-        short = index.removeprefix("escadre-").removesuffix(f"-{family}")
-        body = template(short, family, whitespace=whitespace)
-        digest = hashlib.blake2b(orjson.dumps(body, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
-        meta = body.pop("_meta") | {"case": title, "digest": digest}
+        shared = component(whitespace=whitespace)
+        name = component_name(shared)
+        self.client.cluster.put_component_template(name=name, template=shared["template"], meta=shared["_meta"])
+        body = template(index.removeprefix("escadre-").removesuffix(f"-{family}"), family, fields=name)
+        meta = body.pop("_meta") | {"case": title}
         self.client.indices.put_index_template(name=index, **body, meta=meta)
 
     def file(self, pool: ThreadPoolExecutor, index: str, dataset: str, path: Path) -> None:
