@@ -10,7 +10,7 @@ from typing import Any
 
 from commodore.case.ledger import is_loss
 from commodore.case.reader import CaseReader
-from commodore.finding import MOST_SEVERE_FIRST
+from commodore.finding import MOST_SEVERE_FIRST, Finding
 from scout import __version__
 from scout.console import DONE, PARTIAL, STOPPED, WRONG_USE, Complaint, Screen, duration, escape, plural
 
@@ -112,14 +112,14 @@ def _tell(summary: Any, screen: Screen, *, sigma: bool, iocs: int) -> None:
     screen.say(f"Next: eye serve {place}        hunter plan {place} -o plans/{key}")
 
 
-def _sentence(finding: dict[str, Any]) -> tuple[str, str]:
+def _sentence(finding: Finding) -> tuple[str, str]:
     """What a finding says, and how often where that is not in it."""
     text = escape(finding.get("message") or finding.get("rule.name") or "")
     times = finding.get("count", 1)
     return text, f"  ({times:,} times)" if times > 1 and f"{times:,} record" not in text else ""
 
 
-def _short(finding: dict[str, Any], screen: Screen, indent: int) -> str:
+def _short(finding: Finding, screen: Screen, indent: int) -> str:
     """What a finding says, in what is left of the line: on a terminal cut at a word to its width, in a pipe whole."""
     text, times = _sentence(finding)
     return (cut(text, screen.out.width - indent - len(times)) if screen.out.is_terminal else text) + times

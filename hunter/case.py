@@ -52,7 +52,8 @@ def read(case: Path, severity: str, host: str | None = None) -> list[Collection]
     entries = reader.collections()
     found: dict[str, Collection] = {}
     names = set()
-    for finding in reader.findings():
+    for row in reader.findings():
+        finding: dict[str, Any] = dict(row)
         name, collection = str(finding.get("host.name", "")), str(finding.get("escadre.collection", ""))
         names.add(name)
         grade = finding.get("escadre.severity")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from commodore.case.jsonl import objects
 from commodore.case.partition import Partition
-from commodore.finding import MOST_SEVERE_FIRST
+from commodore.finding import MOST_SEVERE_FIRST, Finding
 
 SHOWN = 10
 """findings in the summary"""
@@ -22,7 +22,7 @@ class Overview:
     hosts: list[dict[str, Any]] = field(default_factory=list)
     """the manifests, sorted by host"""
     severities: dict[str, int] = field(default_factory=dict)
-    findings: list[dict[str, Any]] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     """the most severe ones"""
     given_up: list[dict[str, Any]] = field(default_factory=list)
 
@@ -30,14 +30,14 @@ class Overview:
 class OverviewPass:
     """Map: the manifest and the first findings of a host, which are its most severe. Reduce: the whole case."""
 
-    def map(self, partition: Partition) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    def map(self, partition: Partition) -> tuple[dict[str, Any], list[Finding]]:
         """Return the manifest of a partition and its most severe findings, at most ten."""
         about = partition.about() or {}
         if not any(about.get("findings", {}).values()):
             return about, []
-        return about, heapq.nsmallest(SHOWN, objects(partition.findings), key=_grade)
+        return about, heapq.nsmallest(SHOWN, cast("Iterable[Finding]", objects(partition.findings)), key=_grade)
 
-    def reduce(self, summaries: Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]) -> Overview:
+    def reduce(self, summaries: Iterator[tuple[dict[str, Any], list[Finding]]]) -> Overview:
         """Return the overview. Holds the manifests and ten findings."""
         whole = Overview()
         for about, findings in summaries:
@@ -50,9 +50,9 @@ class OverviewPass:
         return whole
 
 
-def _grade(finding: dict[str, Any]) -> int:
+def _grade(finding: Finding) -> int:
     return MOST_SEVERE_FIRST.index(finding.get("escadre.severity", "informational"))
 
 
-def _rank(finding: dict[str, Any]) -> tuple[int, str]:
+def _rank(finding: Finding) -> tuple[int, str]:
     return _grade(finding), finding.get("host.name", "")

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
 from commodore.case.jsonl import objects
 from commodore.case.partition import RECORDS, Partition
+from commodore.finding import Finding
 from scout.console import COULD_NOT, WRONG_USE, Complaint
 
 SCHEMA = 2
@@ -68,10 +69,10 @@ class CaseReader:
         for partition in self.partitions(host):
             yield from _there(partition.ledger)
 
-    def findings(self, host: str | None = None) -> Iterator[dict[str, Any]]:
+    def findings(self, host: str | None = None) -> Iterator[Finding]:
         """Yield the findings, host by host; within a host the most severe first."""
         for partition in self.partitions(host):
-            yield from _there(partition.findings)
+            yield from cast("Iterable[Finding]", _there(partition.findings))
 
     def records(self, dataset: str, host: str | None = None) -> Iterator[dict[str, Any]]:
         """Yield the records of a dataset (`finding`: the findings), host by host."""
