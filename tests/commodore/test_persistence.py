@@ -51,7 +51,7 @@ def severity(path: str, content: str, dataset: str) -> str:
 
 def test_the_table_has_the_rows_of_the_first_cut_and_each_is_whole() -> None:
     rows = {m.id: m for m in mechanisms()}
-    assert set(rows) == {"W001", "W008", "W012", "W013", "W050", "W051", "W100", "W150", "L001", "L003", "L010", "L050", "L062"}
+    assert set(rows) >= {"W001", "W008", "W012", "W013", "W050", "W051", "W100", "W150", "L001", "L003", "L010", "L050", "L062"}
     for m in rows.values():
         assert m.dataset in ARTEFACTS
         assert m.rule.techniques and m.rule.attack_version and m.expected and m.rule.reference
