@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from commodore.artefacts.linux.files.systemd_units import whose
+from commodore.finding import FindingTarget, finding_target
 from commodore.host import Host
 from commodore.persistence.suspicion import Suspicion, is_interpreter, of_command, of_file
 from commodore.persistence.table import Mechanism
@@ -50,7 +51,7 @@ def cron(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
         severity,
         reason,
         matched(record, "file.path", "process.command_line", "escadre.line"),
-        line_target(record, name, payload) | {"data": line},
+        {**line_target(record, name, payload), "data": line},
     )
 
 
@@ -86,15 +87,15 @@ def unit(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
     rests_on = ["file.path", "escadre.systemd.exec"]
     if settings:
         rests_on += ["process.env_vars", "escadre.settings"]
-    target = {
-        "path": path,
-        "name": name,
-        "data": command or settings,
-        "scope": record.get("escadre.scope", ""),
-        "drop_in": drop_in,
-        "payload": list(dict.fromkeys(payload)),
-    }
-    return Verdict(severity, reason, matched(record, *rests_on), {k: v for k, v in target.items() if v is not None})
+    target = finding_target(
+        path=path,
+        name=name,
+        data=command or settings,
+        scope=record.get("escadre.scope", ""),
+        drop_in=drop_in,
+        payload=list(dict.fromkeys(payload)),
+    )
+    return Verdict(severity, reason, matched(record, *rests_on), target)
 
 
 def _environment(record: dict[str, Any], path: str) -> tuple[list[tuple[str, Suspicion]], list[str], str]:
@@ -132,7 +133,7 @@ def preload(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
         severity,
         reason,
         matched(record, "file.path", "dll.path", "escadre.line"),
-        line_target(record, path, [path] if path.startswith("/") else []) | {"data": path},
+        {**line_target(record, path, [path] if path.startswith("/") else []), "data": path},
     )
 
 
@@ -194,14 +195,13 @@ def examine(line: str, user: str, host: Host) -> tuple[list[tuple[str, Suspicion
     return found, [f for f in files if not (is_interpreter(f, "linux") and re.match(r"/(?:usr/)?(?:local/)?s?bin/", f))]
 
 
-def line_target(record: dict[str, Any], name: str, payload: list[str]) -> dict[str, Any]:
+def line_target(record: dict[str, Any], name: str, payload: list[str]) -> FindingTarget:
     """One line of a text file, lossless."""
-    fields = {
-        "path": record.get("file.path") or record.get("escadre.source"),
-        "name": name,
-        "line": record.get("escadre.line"),
-        "line_bytes": record.get("escadre.line_bytes"),
-        "line_number": record.get("escadre.line_number"),
-        "payload": payload,
-    }
-    return {k: v for k, v in fields.items() if v is not None}
+    return finding_target(
+        path=record.get("file.path") or record.get("escadre.source"),
+        name=name,
+        line=record.get("escadre.line"),
+        line_bytes=record.get("escadre.line_bytes"),
+        line_number=record.get("escadre.line_number"),
+        payload=payload,
+    )

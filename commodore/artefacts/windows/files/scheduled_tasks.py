@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
-from commodore.readers.hives import command_fields
+from commodore.readers.hives.fields import command_fields
 from scout.formats import task_job, task_xml
 from scout.formats.task_xml import ScheduledTask
 
