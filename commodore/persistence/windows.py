@@ -168,7 +168,7 @@ def task(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
         path=record.get("file.path") or record.get("escadre.source", ""),
         name=name,
         data=lines,
-        principal=record.get("escadre.task.principal"),
+        principal=_setting(record, "UserId") or _setting(record, "GroupId"),
         payload=list(dict.fromkeys(payload)),
     )
     reason = f"Scheduled task {short(name)} starts `{short('` and `'.join(lines), 300)}`: {words}; expected: {m.expected}."
@@ -277,9 +277,15 @@ def service_target(record: dict[str, Any], value: str, data: str, payload: list[
         data=data,
         **{k: values[f"{value}.{k}"] for k in ("data_type", "data_bytes", "value_key") if f"{value}.{k}" in values},
         start=record.get("escadre.service.start"),
-        account=record.get("escadre.service.account"),
+        account=_setting(record, "ObjectName"),
         control_set=record.get("escadre.service.control_set"),
         hive_file=record.get("escadre.source"),
         written=record.get("escadre.registry.last_written"),
         payload=payload,
     )
+
+
+def _setting(record: dict[str, Any], name: str) -> str | None:
+    """Return the value of a setting of the object, or None."""
+    start = f"{name.lower()}="
+    return next((text[len(start) :] for text in record.get("escadre.settings") or () if text.lower().startswith(start)), None)
