@@ -118,7 +118,7 @@ def times(record: Mapping[str, Any], names: tuple[str, ...]) -> list[str]:
     return sorted(found)
 
 
-def line(record: dict[str, Any]) -> bytes:
+def line(record: Mapping[str, Any]) -> bytes:
     """The record as one JSON line. What JSON or the registry cannot hold is made safe, see `clean`."""
     try:
         return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_STRICT_INTEGER)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
-from commodore.hits import Hit, Rule
+from commodore.hits import DetectionRule, Hit
 from commodore.host import Host
 from commodore.persistence import linux, windows
 from commodore.persistence.table import Mechanism, digest, mechanisms
@@ -42,7 +42,7 @@ class Judge:
         self.digest = digest()
 
     @cached_property
-    def rules(self) -> dict[str, Rule]:
+    def rules(self) -> dict[str, DetectionRule]:
         """All rows as rules, by id."""
         return {m.id: m.rule for m in mechanisms()} | {FILE.id: FILE}
 
@@ -73,7 +73,7 @@ class Judge:
             )
 
 
-FILE = Rule(
+FILE = DetectionRule(
     "file",
     "File that a persistence mechanism starts",
     "persistence",

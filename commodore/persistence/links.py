@@ -48,5 +48,5 @@ def _rows(path: str, datasets: frozenset[str]) -> Iterator[Mechanism]:
     """The Linux rows whose files lie at this path."""
     system = path.startswith(("/etc/cron.d/", "/etc/crontab", "/etc/anacrontab"))
     kind = "user" if "/spool/cron/" in path else "system" if system else "periodic"
-    alike = {"escadre.cron.kind": kind, "dll.path": path}
+    alike = {"escadre.scope": kind, "dll.path": path}
     return (m for m in mechanisms() if m.id.startswith("L") and m.dataset in datasets and m.concerns(alike))

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from commodore.artefacts.linux.files.systemd_units import whose
+from commodore.finding import FindingTarget, finding_target
 from commodore.host import Host
 from commodore.persistence.suspicion import Suspicion, is_interpreter, of_command, of_file
 from commodore.persistence.table import Mechanism
@@ -28,7 +29,7 @@ def cron(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
     if record.get("escadre.cron.input"):
         more, files = examine(record["escadre.cron.input"], user, host)
         found, payload = found + more, list(dict.fromkeys(payload + files))
-    for assignment in record.get("escadre.cron.environment") or []:
+    for assignment in record.get("process.env_vars") or []:
         if assignment.startswith("LD_PRELOAD="):
             found.append(("the table", Suspicion("high", "puts a library into the programs it starts")))
         if assignment.startswith("PATH="):
@@ -50,7 +51,7 @@ def cron(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
         severity,
         reason,
         matched(record, "file.path", "process.command_line", "escadre.line"),
-        line_target(record, name, payload) | {"data": line},
+        {**line_target(record, name, payload), "data": line},
     )
 
 
@@ -63,7 +64,7 @@ def unit(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
     for command in record.get("escadre.systemd.exec") or []:
         parts = _PREFIX.match(command)
         more, files = examine(parts.group(2) if parts else command, user, host)
-        if user not in ("", "root") or record.get("escadre.systemd.scope") == "user":  # a user's own files are his to start
+        if user not in ("", "root") or record.get("escadre.scope") == "user":  # a user's own files are his to start
             more = [(subject, s) for subject, s in more if s.severity != "medium"]
         found += more
         payload += files
@@ -77,7 +78,7 @@ def unit(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
         return None
     severity, words = judged
     command = record.get("process.command_line") or "; ".join(record.get("escadre.systemd.exec") or [])
-    name = record.get("escadre.systemd.unit", "")
+    name = record.get("service.name", "")
     drop_in = record.get("escadre.systemd.drop_in")
     what = f"Drop-in {drop_in} of {whose(name)}" if drop_in else f"systemd unit {name}"
     deeds = [f"{verb} `{short(text)}`" for verb, text in (("runs", command), ("sets", settings)) if text]
@@ -85,16 +86,16 @@ def unit(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
     reason = f"{short(what)} ({path}) {does}: {words}; expected: {m.expected}."
     rests_on = ["file.path", "escadre.systemd.exec"]
     if settings:
-        rests_on += ["escadre.systemd.environment", "escadre.systemd.environment_file"]
-    target = {
-        "path": path,
-        "name": name,
-        "data": command or settings,
-        "scope": record.get("escadre.systemd.scope", ""),
-        "drop_in": drop_in,
-        "payload": list(dict.fromkeys(payload)),
-    }
-    return Verdict(severity, reason, matched(record, *rests_on), {k: v for k, v in target.items() if v is not None})
+        rests_on += ["process.env_vars", "escadre.settings"]
+    target = finding_target(
+        path=path,
+        name=name,
+        data=command or settings,
+        scope=record.get("escadre.scope", ""),
+        drop_in=drop_in,
+        payload=list(dict.fromkeys(payload)),
+    )
+    return Verdict(severity, reason, matched(record, *rests_on), target)
 
 
 def _environment(record: dict[str, Any], path: str) -> tuple[list[tuple[str, Suspicion]], list[str], str]:
@@ -102,13 +103,16 @@ def _environment(record: dict[str, Any], path: str) -> tuple[list[tuple[str, Sus
     found: list[tuple[str, Suspicion]] = []
     libraries: list[str] = []
     settings: list[str] = []
-    for assignment in record.get("escadre.systemd.environment") or []:
+    for assignment in record.get("process.env_vars") or []:
         name, _, value = assignment.partition("=")
         if name in _LOADS and not _PACKAGED.match(path):
             found.append(("it", Suspicion("high", "puts a library into the program that it starts")))
             libraries += [library for library in re.split(r"[\s:]+", value) if library.startswith("/")]
             settings.append(f"Environment={assignment}")
-    for setting in record.get("escadre.systemd.environment_file") or []:
+    for written in record.get("escadre.settings") or []:
+        name, _, setting = written.partition("=")
+        if not name.endswith(".EnvironmentFile"):
+            continue
         file = setting.lstrip("-")
         grave = [(short(file), s) for s in of_file(file, "linux") if s.severity == "high"]
         if grave and not file.startswith("/etc/"):
@@ -129,19 +133,19 @@ def preload(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
         severity,
         reason,
         matched(record, "file.path", "dll.path", "escadre.line"),
-        line_target(record, path, [path] if path.startswith("/") else []) | {"data": path},
+        {**line_target(record, path, [path] if path.startswith("/") else []), "data": path},
     )
 
 
 def ssh_key(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
     """A key that may log in. Only the site knows which are right: each is a finding, as grave as what it opens and how."""
     user, path = record.get("user.name", ""), record.get("file.path", "")
-    forced = record.get("escadre.ssh.command", "")
-    options = " ".join(record.get("escadre.ssh.options") or []).lower()
+    forced = record.get("process.command_line", "")
+    options = " ".join(record.get("escadre.settings") or []).lower()
     found = [("its forced command", s) for s in of_command(forced, "linux")] if forced else []
     for file in commandline.parse_posix(forced).files if forced else ():
         found += [(short(file), s) for s in of_file(file, "linux") if s.severity == "high"]
-    if any(e.startswith(("LD_PRELOAD=", "LD_LIBRARY_PATH=")) for e in record.get("escadre.ssh.environment") or []):
+    if any(e.startswith(("LD_PRELOAD=", "LD_LIBRARY_PATH=")) for e in record.get("process.env_vars") or []):
         found.append(("its environment", Suspicion("high", "loads a library into the session")))
     if record.get("escadre.line_hidden"):
         found.append(("the line", Suspicion("high", "has control characters that hide part of it on a terminal")))
@@ -191,14 +195,13 @@ def examine(line: str, user: str, host: Host) -> tuple[list[tuple[str, Suspicion
     return found, [f for f in files if not (is_interpreter(f, "linux") and re.match(r"/(?:usr/)?(?:local/)?s?bin/", f))]
 
 
-def line_target(record: dict[str, Any], name: str, payload: list[str]) -> dict[str, Any]:
+def line_target(record: dict[str, Any], name: str, payload: list[str]) -> FindingTarget:
     """One line of a text file, lossless."""
-    fields = {
-        "path": record.get("file.path") or record.get("escadre.source"),
-        "name": name,
-        "line": record.get("escadre.line"),
-        "line_bytes": record.get("escadre.line_bytes"),
-        "line_number": record.get("escadre.line_number"),
-        "payload": payload,
-    }
-    return {k: v for k, v in fields.items() if v is not None}
+    return finding_target(
+        path=record.get("file.path") or record.get("escadre.source"),
+        name=name,
+        line=record.get("escadre.line"),
+        line_bytes=record.get("escadre.line_bytes"),
+        line_number=record.get("escadre.line_number"),
+        payload=payload,
+    )

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from commodore.bounded import searcher
-from commodore.hits import SEVERITIES
+from commodore.finding import SEVERITIES
 from commodore.persistence.table import traits
 
 LONGEST = 8192

@@ -11,7 +11,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from commodore.hits import SEVERITIES, Rule
+from commodore.finding import SEVERITIES
+from commodore.hits import DetectionRule
 from scout.data import parse_yaml
 
 REMOVE = frozenset(("RV", "RK", "RS", "XE", "FQ", "TK", "SV", "WM", "LN", "JS", "UN", "AC", "PK", "MM"))
@@ -40,7 +41,7 @@ class Mechanism:
     remove: str
     kind: str
     targets: tuple[str, ...]
-    rule: Rule
+    rule: DetectionRule
 
     def concerns(self, record: dict[str, Any]) -> bool:
         """Whether the record is of this mechanism's place."""
@@ -97,7 +98,7 @@ def _mechanism(file: str, row: dict[str, Any]) -> Mechanism:
     if not all(re.fullmatch(r"T\d{4}(\.\d{3})?", t) for t in row["attack"]):
         raise ValueError(f"{file}: attack")
     where = tuple((field, _test(patterns)) for field, patterns in row["where"].items())
-    rule = Rule(
+    rule = DetectionRule(
         row["id"],
         row["name"],
         "persistence",

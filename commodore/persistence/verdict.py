@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from commodore.hits import SEVERITIES
+from commodore.finding import SEVERITIES, FindingTarget
 from commodore.persistence.suspicion import Suspicion
 
 
@@ -14,7 +14,7 @@ class Verdict(NamedTuple):
     severity: str
     reason: str
     matched: dict[str, Any]
-    target: dict[str, Any]
+    target: FindingTarget
 
 
 def worst(found: list[tuple[str, Suspicion]], least: str = "medium") -> tuple[str, str] | None:

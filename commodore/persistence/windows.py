@@ -6,6 +6,7 @@ import ntpath
 import re
 from typing import Any
 
+from commodore.finding import FindingTarget, finding_target
 from commodore.host import Host
 from commodore.persistence.suspicion import Suspicion, is_interpreter, of_command, of_file
 from commodore.persistence.table import Mechanism
@@ -65,7 +66,7 @@ def startup_file(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | 
         severity,
         reason,
         matched(record, "file.path", "process.command_line", "file.target_path"),
-        {"path": path, "name": name, "payload": payload} | ({"data": line} if line else {}),
+        finding_target(path=path, name=name, payload=payload, data=line or None),
     )
 
 
@@ -90,7 +91,7 @@ def list_value(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | No
         m.severity,
         reason,
         matched(record, "registry.path", "registry.data.strings"),
-        registry_target(record, payload) | {"elements": guilty},
+        {**registry_target(record, payload), "elements": guilty},
     )
 
 
@@ -163,16 +164,16 @@ def task(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
     name = str(record.get("escadre.task.path") or record.get("escadre.source", ""))
     if record.get("escadre.task.enabled") is False:
         severity = lower(severity, "medium")
-    target = {
-        "path": record.get("file.path") or record.get("escadre.source", ""),
-        "name": name,
-        "data": lines,
-        "principal": record.get("escadre.task.principal"),
-        "payload": list(dict.fromkeys(payload)),
-    }
+    target = finding_target(
+        path=record.get("file.path") or record.get("escadre.source", ""),
+        name=name,
+        data=lines,
+        principal=_setting(record, "UserId") or _setting(record, "GroupId"),
+        payload=list(dict.fromkeys(payload)),
+    )
     reason = f"Scheduled task {short(name)} starts `{short('` and `'.join(lines), 300)}`: {words}; expected: {m.expected}."
     seen = matched(record, "escadre.task.path", "escadre.task.commands", "process.command_line")
-    return Verdict(severity, reason, seen, {k: v for k, v in target.items() if v is not None})
+    return Verdict(severity, reason, seen, target)
 
 
 def debugger(m: Mechanism, record: dict[str, Any], host: Host) -> Verdict | None:
@@ -248,39 +249,43 @@ def _line(record: dict[str, Any]) -> str:
     return " ".join(str(p) for p in parts if p)
 
 
-def registry_target(record: dict[str, Any], payload: list[str]) -> dict[str, Any]:
+def registry_target(record: dict[str, Any], payload: list[str]) -> FindingTarget:
     """A value, lossless: key, name, data, type and original bytes."""
-    fields = {
-        "path": record.get("registry.path"),
-        "hive": record.get("registry.hive"),
-        "key": record.get("registry.key"),
-        "name": record.get("registry.value"),
-        "data": record.get("registry.data.strings"),
-        "data_type": record.get("registry.data.type"),
-        "data_bytes": record.get("registry.data.bytes"),
-        "hive_file": record.get("escadre.source"),
-        "written": record.get("escadre.registry.last_written"),
-        "payload": payload,
-    }
-    return {k: v for k, v in fields.items() if v is not None}
+    return finding_target(
+        path=record.get("registry.path"),
+        hive=record.get("registry.hive"),
+        key=record.get("registry.key"),
+        name=record.get("registry.value"),
+        data=record.get("registry.data.strings"),
+        data_type=record.get("registry.data.type"),
+        data_bytes=record.get("registry.data.bytes"),
+        hive_file=record.get("escadre.source"),
+        written=record.get("escadre.registry.last_written"),
+        payload=payload,
+    )
 
 
-def service_target(record: dict[str, Any], value: str, data: str, payload: list[str]) -> dict[str, Any]:
+def service_target(record: dict[str, Any], value: str, data: str, payload: list[str]) -> FindingTarget:
     """A service as a whole, and the value that is guilty, lossless."""
     values = record.get("escadre.service.values") or {}
-    fields = {
-        "path": record.get("registry.path"),
-        "hive": record.get("registry.hive"),
-        "key": record.get("registry.key"),
-        "name": record.get("service.name"),
-        "value": value,
-        "data": data,
+    return finding_target(
+        path=record.get("registry.path"),
+        hive=record.get("registry.hive"),
+        key=record.get("registry.key"),
+        name=record.get("service.name"),
+        value=value,
+        data=data,
         **{k: values[f"{value}.{k}"] for k in ("data_type", "data_bytes", "value_key") if f"{value}.{k}" in values},
-        "start": record.get("escadre.service.start"),
-        "account": record.get("escadre.service.account"),
-        "control_set": record.get("escadre.service.control_set"),
-        "hive_file": record.get("escadre.source"),
-        "written": record.get("escadre.registry.last_written"),
-        "payload": payload,
-    }
-    return {k: v for k, v in fields.items() if v is not None}
+        start=record.get("escadre.service.start"),
+        account=_setting(record, "ObjectName"),
+        control_set=record.get("escadre.service.control_set"),
+        hive_file=record.get("escadre.source"),
+        written=record.get("escadre.registry.last_written"),
+        payload=payload,
+    )
+
+
+def _setting(record: dict[str, Any], name: str) -> str | None:
+    """Return the value of a setting of the object, or None."""
+    start = f"{name.lower()}="
+    return next((text[len(start) :] for text in record.get("escadre.settings") or () if text.lower().startswith(start)), None)
