@@ -51,7 +51,7 @@ class ObjectState:
     """mount points between the root and the object, its own included; a whole file system of the object's own device is not among them"""
 
     def same(self, other: ObjectState | None) -> bool:
-        """Return True where all that is compared is equal: type, content, mode, owner, xattrs, file flags, number of names, mtime, link text."""
+        """Return True where all that is compared is equal: type, content, mode, owner, xattrs, flags, number of names, mtime, link text."""
         return other is not None and self.mtime_ns == other.mtime_ns and all(getattr(self, k) == getattr(other, k) for k in _COMPARED)
 
     def changes(self, now: ObjectState) -> list[str]:

@@ -1,12 +1,12 @@
 """Files and links. A new version is made in a private folder beside its place and moved there by one rename; removal is one unlink.
 
-In a folder that a user may write, a name can mean another object from one system call to the next. So nothing is made under such a name: the
-private folder (mode 0700, owned by who runs HUNTER) is created beside the target, held by descriptor and checked, and the object gets its
-content, owner, mode, attributes and times in there before the rename.
+In a folder that a user may write, a name can mean another object from one system call to the next. So nothing is made under such a name.
+The private folder (mode 0700, owned by the user who runs HUNTER) is created beside the target, held by descriptor and checked. In there the
+object gets its content, owner, mode, attributes and times; then it is renamed.
 
 What `undo` restores of a file: bytes, mode, owner, extended attributes with ACLs and capabilities, file flags, mtime and atime in ns. Not
-restorable: inode number, ctime, birth time. Sources: rename(2), renameat2(2) RENAME_NOREPLACE, xattr(7), acl(5), capabilities(7) (a chown or
-write clears file capabilities, so they are set last), ioctl_iflags(2).
+restorable: inode number, ctime, birth time. Sources: rename(2), renameat2(2) RENAME_NOREPLACE, xattr(7), acl(5), ioctl_iflags(2),
+capabilities(7) (a chown or write clears file capabilities, so they are set last).
 """
 
 from __future__ import annotations
