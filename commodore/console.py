@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shlex
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import orjson
-
-from commodore.finding import MOST_SEVERE_FIRST
+from commodore.case.ledger import is_loss
+from commodore.case.reader import CaseReader
+from commodore.finding import MOST_SEVERE_FIRST, Finding
 from scout import __version__
 from scout.console import DONE, PARTIAL, STOPPED, WRONG_USE, Complaint, Screen, duration, escape, plural
 
@@ -56,6 +56,8 @@ def _machine(summary: Any) -> dict[str, Any]:
         "case": str(summary.case),
         "hosts": summary.hosts,
         "already_processed": summary.skipped,
+        "other_rules": summary.other_rules,
+        "redone": [{"host": host, "datasets": datasets} for host, datasets in summary.redone],
         "given_twice": [path for path, _ in summary.twice],
         "loaded": summary.rules["loaded"],
         "indicators": summary.rules["indicators"],
@@ -81,6 +83,10 @@ def _tell(summary: Any, screen: Screen, *, sigma: bool, iocs: int) -> None:
         screen.say(f"  {escape(host['host']):<20} {plural(host['members'], 'member'):>15} {records:>18}{note}")
     for path in summary.skipped:
         screen.say(f"  {escape(path)}: already processed")
+    for path in summary.other_rules:
+        screen.say(f"  {escape(path)}: these rules and indicators have not seen it; `--redo` reads it again")
+    for host, datasets in summary.redone:
+        screen.say(f"  {escape(host)}: made again: {', '.join(datasets) if len(datasets) < 8 else plural(len(datasets), 'dataset')}")
     for path, other in summary.twice:
         screen.say(f"  {escape(path)}: the same collection as {escape(other)}, read once")
     speed = f" ({summary.read / 1e6 / summary.seconds:.1f} MB/s)" if summary.read > 1e6 else ""
@@ -106,14 +112,14 @@ def _tell(summary: Any, screen: Screen, *, sigma: bool, iocs: int) -> None:
     screen.say(f"Next: eye serve {place}        hunter plan {place} -o plans/{key}")
 
 
-def _sentence(finding: dict[str, Any]) -> tuple[str, str]:
+def _sentence(finding: Finding) -> tuple[str, str]:
     """What a finding says, and how often where that is not in it."""
     text = escape(finding.get("message") or finding.get("rule.name") or "")
     times = finding.get("count", 1)
     return text, f"  ({times:,} times)" if times > 1 and f"{times:,} record" not in text else ""
 
 
-def _short(finding: dict[str, Any], screen: Screen, indent: int) -> str:
+def _short(finding: Finding, screen: Screen, indent: int) -> str:
     """What a finding says, in what is left of the line: on a terminal cut at a word to its width, in a pipe whole."""
     text, times = _sentence(finding)
     return (cut(text, screen.out.width - indent - len(times)) if screen.out.is_terminal else text) + times
@@ -182,26 +188,14 @@ def show_artefacts(name: str | None, screen: Screen) -> int:
     return DONE
 
 
-def rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Lines of a file of a case, compressed or not. Complains where the case or the file is not there."""
-    from commodore.case.jsonl import objects
-
-    if not (path.parent / "case.json").is_file():
-        raise Complaint(f"{path.parent} is no case.", "Make one with `commodore process INPUT -o CASE`.", WRONG_USE)
-    if not path.is_file():
-        raise Complaint(
-            f"{path.parent} has no {path.name}.", "Run `commodore process` again with the same inputs; it goes on where it was."
-        )
-    yield from objects(path)
-
-
 def show_ledger(case: Path, screen: Screen, *, everything: bool = False) -> int:
     """Ledger lines with a reason that an artefact should have read, or all of them; machines get all."""
     everything = everything or screen.json_lines
     shown = unread = 0
     lost: set[tuple[str, int, str]] = set()
-    for row in rows(case / "ledger.jsonl"):
-        loss = bool(row["reason"]) and bool(row["artefact"]) and not row["reason"].startswith("read together")
+    reader = CaseReader(case)
+    for row in reader.ledger():
+        loss = is_loss(row)
         if loss and row["parsed"] is not None:
             lost.add((row["collection"], row["member"], row["path"]))
         unread += not row["artefact"]
@@ -220,7 +214,7 @@ def show_ledger(case: Path, screen: Screen, *, everything: bool = False) -> int:
         screen.say(f"    {row['artefact'] or 'no artefact':<20} {counts}")
         if row["reason"]:
             screen.say(f"    {escape(row['locator'] or ''):<20} {escape(row['reason'])}")
-    unsound = _unsound(case)
+    unsound = [(c["input"], c["state"], c["reason"]) for c in reader.collections().values() if c["state"] != "complete"]
     for name, state, reason in unsound:
         lost_too = " What came after that is lost." if state == "interrupted" else ""
         screen.say(f"{escape(name)} is {state}: {escape(reason)}.{lost_too}")
@@ -231,15 +225,9 @@ def show_ledger(case: Path, screen: Screen, *, everything: bool = False) -> int:
     return PARTIAL if lost or unsound else DONE
 
 
-def _unsound(case: Path) -> list[tuple[str, str, str]]:
-    """Inputs that ended before their end, with the reason."""
-    collections = orjson.loads((case / "case.json").read_bytes())["collections"]
-    return [(c["input"], c["state"], c["reason"]) for c in collections if c["state"] != "complete"]
-
-
 def show_findings(case: Path, screen: Screen) -> int:
     """All findings, the most severe first."""
-    found = sorted(rows(case / "findings.jsonl.zst"), key=lambda f: MOST_SEVERE_FIRST.index(f["escadre.severity"]))
+    found = sorted(CaseReader(case).findings(), key=lambda f: MOST_SEVERE_FIRST.index(f["escadre.severity"]))
     for finding in found:
         if screen.json_lines:
             screen.emit(finding)

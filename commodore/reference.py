@@ -56,6 +56,7 @@ def page(artefact: Artefact) -> str:
     facts = [
         ("read from", ", ".join(f"`{m}`" for m in artefact.match)),
         ("known by content", ", ".join(f"`{m!r}` at {at}" for at, m in artefact.magic)),
+        ("reads there", str(artefact.holds or "")),
         ("made from", ", ".join(f"[{d}]({d}.md)" for d in artefact.datasets)),
         ("collected by", ", ".join(f"`{t}`" for t in artefact.targets)),
         ("read together with", ", ".join(f"`{p}` ({r})" for r, p in artefact.group.companions.items()) if artefact.group else ""),

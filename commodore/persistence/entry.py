@@ -30,6 +30,11 @@ class AutostartEntry:
         value = self.record.get(name)
         return value if isinstance(value, bool) else None
 
+    def setting(self, name: str) -> str | None:
+        """Return the value of a setting of the object (`Name=value` in `escadre.settings`, name without case), or None."""
+        start = f"{name.lower()}="
+        return next((text[len(start) :] for text in self.texts("escadre.settings") if text.lower().startswith(start)), None)
+
     def values(self, *names: str) -> dict[str, Any]:
         """Return those of the fields that the record has, of any type."""
         return {name: self.record[name] for name in names if self.record.get(name) is not None}

@@ -52,5 +52,5 @@ def link_hits(lines: Iterable[Mapping[str, Any]], datasets: Callable[[str], Iter
 
 def _rows(path: str, datasets: frozenset[str]) -> Iterator[PersistenceRow]:
     """Yield the Linux rows whose files have this path."""
-    record = {"escadre.cron.kind": table_of(path).kind, "dll.path": path}
+    record = {"escadre.scope": table_of(path).kind, "dll.path": path}
     return (row for row in rows() if row.os == "linux" and row.dataset in datasets and row.concerns(record))

@@ -90,7 +90,7 @@ def service_target(entry: AutostartEntry, value: str, data: str, payload: list[s
         data=data,
         **{k: values[f"{value}.{k}"] for k in ("data_type", "data_bytes", "value_key") if f"{value}.{k}" in values},
         start=get("escadre.service.start"),
-        account=get("escadre.service.account"),
+        account=entry.setting("ObjectName"),
         control_set=get("escadre.service.control_set"),
         hive_file=get("escadre.source"),
         written=get("escadre.registry.last_written"),

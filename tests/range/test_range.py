@@ -38,8 +38,9 @@ def _has_hivex() -> bool:
 
 
 def _findings(case: Path) -> Iterator[dict]:
-    raw = zstandard.ZstdDecompressor().stream_reader(io.BytesIO((case / "findings.jsonl.zst").read_bytes()), read_across_frames=True).read()
-    yield from map(orjson.loads, raw.splitlines())
+    for path in sorted(case.glob("findings/*.jsonl.zst")):
+        raw = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(path.read_bytes()), read_across_frames=True).read()
+        yield from map(orjson.loads, raw.splitlines())
 
 
 def _of(plant: Plant, findings: list[dict]) -> list[dict]:

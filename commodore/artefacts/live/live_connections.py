@@ -8,8 +8,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
-from commodore.artefacts.live import live_processes
-from commodore.evidence import Evidence
+from commodore.containers.json_lines import JsonLinesView, Schema
 from commodore.host import Host
 from commodore.sentence import sentence
 
@@ -19,7 +18,7 @@ ARTEFACT = Artefact(
     about="Every socket of every network namespace while SCOUT ran, with the process that holds it. A connection to a port that this host "
     "listens on "
     "is marked as coming in: then the source is the other side. A listening socket stands as destination: it is where others come to.",
-    match=("live/connections.jsonl",),
+    holds=Schema("connections", 1),
     targets=("LL04",),
     needs=("users",),
     fields=(
@@ -51,7 +50,6 @@ ARTEFACT = Artefact(
     sources=("scout.live.linux.connections: live/connections.jsonl, schema connections/1", "proc_net(5): tcp, udp, unix"),
 )
 
-SCHEMA = "connections/1"
 _SENTENCES = {
     "socket-listening-observed": "[{process.name!q}|An unknown process][ (pid {process.pid})] listens on {network.transport}"
     "[ {destination.address!q}][ port {destination.port}].",
@@ -65,9 +63,14 @@ _SENTENCES = {
 _LOCAL, _REMOTE = ("local_ip", "local_port"), ("remote_ip", "remote_port")
 
 
-def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
+def expected(listing: JsonLinesView) -> int:
+    """Lines behind the first that have anything."""
+    return listing.expected()
+
+
+def parse(listing: JsonLinesView, host: Host) -> Iterator[Record | Problem]:
     listed: list[tuple[int, dict[str, Any]]] = []
-    for item in live_processes.objects(evidence, SCHEMA):
+    for item in listing.objects():
         if isinstance(item, Problem):
             yield item
         else:
@@ -76,11 +79,6 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
     doors = {(_transport(one), one["local_port"]) for one in listening if isinstance(one.get("local_port"), int)}
     for number, one in listed:
         yield Record(f"line {number}", _fields(one, doors, host), "live")
-
-
-def expected(evidence: Evidence) -> int:
-    """Lines behind the first that hold anything."""
-    return live_processes.expected(evidence)
 
 
 def _transport(one: dict[str, Any]) -> str:

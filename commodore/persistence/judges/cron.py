@@ -19,7 +19,7 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Unexpected | Non
     if given := entry.text("escadre.cron.input"):
         more, files = examine(given, user, entry.host)
         found, payload = found + more, list(dict.fromkeys(payload + files))
-    for assignment in entry.texts("escadre.cron.environment"):
+    for assignment in entry.texts("process.env_vars"):
         found += _of_assignment(assignment)
     if entry.record.get("escadre.line_hidden"):
         found.append(HIDDEN_LINE)

@@ -32,12 +32,12 @@ class SshKeyOptions:
 def judge(row: RowText, entry: AutostartEntry, options: SshKeyOptions) -> Unexpected | None:
     """Judge the forced command, the environment and the line; else the account that the key opens."""
     user, path = entry.text("user.name"), entry.text("file.path")
-    forced = entry.text("escadre.ssh.command")
+    forced = entry.text("process.command_line")
     files = commandline.parse_posix(forced).files if forced else ()
     found = [("its forced command", s) for s in of_command(forced, "linux")] if forced else []
     for file in files:
         found += [(short(file), s) for s in of_file(file, "linux") if s.severity == "high"]
-    if any(e.startswith(("LD_PRELOAD=", "LD_LIBRARY_PATH=")) for e in entry.texts("escadre.ssh.environment")):
+    if any(e.startswith(("LD_PRELOAD=", "LD_LIBRARY_PATH=")) for e in entry.texts("process.env_vars")):
         found.append(("its environment", Suspicion("high", "loads a library into the session")))
     if entry.record.get("escadre.line_hidden"):
         found.append(HIDDEN_LINE)
@@ -53,7 +53,7 @@ def _by_account(entry: AutostartEntry, options: SshKeyOptions, user: str, path: 
     """Return severity and phrase by the account that the key opens and by the restrictions of the key."""
     host = entry.host
     restricted = bool(forced) and any(fnmatchcase(forced.lower(), p) for p in options.restricted)
-    bound = restricted or "from=" in " ".join(entry.texts("escadre.ssh.options")).lower()
+    bound = restricted or "from=" in " ".join(entry.texts("escadre.settings")).lower()
     home = path.split("/.ssh/")[0] if "/.ssh/" in path else host.profiles.get(user, "")
     if bound:
         return "low", "it is bound to an address or a harmless command"

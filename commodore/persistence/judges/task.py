@@ -31,7 +31,7 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Unexpected | Non
         path=entry.text("file.path", "escadre.source"),
         name=name,
         data=lines,
-        principal=entry.record.get("escadre.task.principal"),
+        principal=entry.setting("UserId") or entry.setting("GroupId"),
         payload=list(dict.fromkeys(payload)),
     )
     reason = _REASON({"name": short(name), "lines": [short(line) for line in lines[:5]], "words": words, "expected": row.expected})

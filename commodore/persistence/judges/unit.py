@@ -32,7 +32,7 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Unexpected | Non
     for command in commands:
         parts = _PREFIX.match(command)
         more, files = examine(parts.group(2) if parts else command, user, entry.host)
-        if user not in ("", "root") or entry.text("escadre.systemd.scope") == "user":  # users may start their own files
+        if user not in ("", "root") or entry.text("escadre.scope") == "user":  # users may start their own files
             more = [(subject, s) for subject, s in more if s.severity != "medium"]
         found += more
         payload += files
@@ -46,7 +46,7 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Unexpected | Non
         return None
     severity, words = judged
     command = entry.text("process.command_line") or "; ".join(commands)
-    name, drop_in = entry.text("escadre.systemd.unit"), entry.text("escadre.systemd.drop_in")
+    name, drop_in = entry.text("service.name"), entry.text("escadre.systemd.drop_in")
     values = {
         "drop_in": short(drop_in),
         "of": short(whose(name)),
@@ -58,12 +58,12 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Unexpected | Non
         "expected": row.expected,
     }
     rests_on = ["file.path", "escadre.systemd.exec"]
-    rests_on += ["escadre.systemd.environment", "escadre.systemd.environment_file"] if settings else []
+    rests_on += ["process.env_vars", "escadre.settings"] if settings else []
     target = finding_target(
         path=path,
         name=name,
         data=command or settings,
-        scope=entry.text("escadre.systemd.scope"),
+        scope=entry.text("escadre.scope"),
         drop_in=drop_in or None,
         payload=list(dict.fromkeys(payload)),
     )
@@ -75,13 +75,16 @@ def _environment(entry: AutostartEntry, path: str) -> tuple[list[tuple[str, Susp
     found: list[tuple[str, Suspicion]] = []
     libraries: list[str] = []
     settings: list[str] = []
-    for assignment in entry.texts("escadre.systemd.environment"):
+    for assignment in entry.texts("process.env_vars"):
         name, _, value = assignment.partition("=")
         if name in _LOADS and not _PACKAGED.match(path):
             found.append(("it", Suspicion("high", "puts a library into the program that it starts")))
             libraries += [library for library in re.split(r"[\s:]+", value) if library.startswith("/")]
             settings.append(f"Environment={assignment}")
-    for setting in entry.texts("escadre.systemd.environment_file"):
+    for written in entry.texts("escadre.settings"):
+        name, _, setting = written.partition("=")
+        if not name.endswith(".EnvironmentFile"):
+            continue
         file = setting.lstrip("-")
         grave = [(short(file), s) for s in of_file(file, "linux") if s.severity == "high"]
         if grave and not file.startswith("/etc/"):

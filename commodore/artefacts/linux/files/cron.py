@@ -39,9 +39,9 @@ ARTEFACT = Artefact(
         "escadre.line_number",
         "escadre.line_hidden",
         "escadre.cron.schedule",
-        "escadre.cron.kind",
-        "escadre.cron.environment",
         "escadre.cron.input",
+        "escadre.scope",
+        "process.env_vars",
         "escadre.cron.job",
         "escadre.cron.passed_over",
         "file.path",
@@ -83,7 +83,7 @@ class CronTable(NamedTuple):
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
     table = table_of(evidence.source)
-    base: dict[str, Any] = {"escadre.cron.kind": table.kind, "file.path": evidence.source}
+    base: dict[str, Any] = {"escadre.scope": table.kind, "file.path": evidence.source}
     if table.passed_over:
         base["escadre.cron.passed_over"] = True
     if table.kind == "periodic":
@@ -188,7 +188,7 @@ def _record(line: Line, entry: _Entry, base: dict[str, Any], environment: list[s
         "process.command_line": command,
     }
     if environment:
-        out["escadre.cron.environment"] = list(environment)
+        out["process.env_vars"] = list(environment)
     if stdin:
         out["escadre.cron.input"] = stdin
     if entry.job:
