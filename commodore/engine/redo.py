@@ -7,7 +7,7 @@ continues the staged one, or a staged one that is complete, and the next start p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,13 @@ class Redo:
 
     named: tuple[str, ...] = ()
     host: str | None = None
+
+    @classmethod
+    def of(cls, words: Iterable[Path], host: str | None = None) -> tuple[Redo, list[Path]]:
+        """Return the redo that the words of a command line name, and its inputs. A dataset's name is a dataset (`./evtx` is a path)."""
+        known = {*catalogue.artefacts(), *catalogue.derivations()}
+        given = list(words)
+        return cls(tuple(str(word) for word in given if str(word) in known), host), [word for word in given if str(word) not in known]
 
     def __post_init__(self) -> None:
         known = {*catalogue.artefacts(), *catalogue.derivations()}
