@@ -1,10 +1,10 @@
-# Two commands: `make demo` installs and runs the whole chain, `make test` installs and runs the tests.
-# Needs Python 3.11 or newer and a package index; everything lands in .venv/ and goes with it.
+# Two commands: `make demo` installs Escadre and runs the complete chain; `make test` also installs what the tests need, and runs them.
+# Needs Python 3.11 or newer and a package index. Everything is installed into .venv/ and can be deleted with it.
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-# pip must not say where it fetched from, nor ask anything
+# quiet: pip prints no index address and asks no question
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 
 .PHONY: demo test install dev lint generated pins bench clean
@@ -22,13 +22,13 @@ $(VENV)/python:
 	@touch $@
 
 $(VENV)/run: $(VENV)/python requirements/run.txt pyproject.toml
-	@echo "Installing Escadre into $(VENV)/ (once, about a minute)"
+	@echo "Installing Escadre into $(VENV)/ (once, 550 MB)"
 	@$(PIP) install --require-hashes -r requirements/run.txt
 	@$(PIP) install --no-deps -e .
 	@touch $@
 
 $(VENV)/dev: $(VENV)/run requirements/dev.txt
-	@echo "Installing what the tests need (once)"
+	@echo "Installing what the tests need (once, 310 MB more)"
 	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@touch $@
 
@@ -38,13 +38,13 @@ lint: dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# generated files are committed; this renews them, and CI fails when it changes anything
+# writes the generated files, which are committed; CI fails where this changes one
 generated: dev
 	$(BIN)/python -m commodore.reference docs/artefacts
 	$(BIN)/python -m eye.elastic.templates
 	$(BIN)/python -m escadre.helps docs/commands.md
 
-# renewed where uv is at hand; the files carry versions and hashes only
+# renews the pins; needs uv. The files contain versions and hashes only
 pins:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml -o requirements/run.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -c requirements/run.txt --extra test pyproject.toml -o requirements/dev.txt

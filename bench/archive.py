@@ -77,7 +77,7 @@ def log(rnd: random.Random, size: int) -> bytes:
 
 def write(root: str, archive: str, recipient: str) -> None:
     """Archive every file below `root` by a plain loop: what `scout collect --root` does without its targets."""
-    from scout.archive import ArchiveWriter, Item
+    from scout.archive import ArchiveWriter, WantedItem
     from scout.archive.facts import of_stat
     from scout.archive.sparse import extents
     from scout.keys import load_recipients
@@ -91,7 +91,7 @@ def write(root: str, archive: str, recipient: str) -> None:
                 with open(path, "rb", buffering=0) as stream:
                     status = os.fstat(stream.fileno())
                     holes = extents(stream.fileno(), status.st_size) if status.st_blocks * 512 < status.st_size else None
-                    writer.add(Item(source=path[len(root) :], size=status.st_size, facts=of_stat(status), extents=holes), stream)
+                    writer.add(WantedItem(source=path[len(root) :], size=status.st_size, facts=of_stat(status), extents=holes), stream)
         writer.finish()
 
 

@@ -95,7 +95,7 @@ def start_up() -> None:
 def kills(root: Path, work: Path, public: str, key: Path, points: int, seed: int) -> None:
     """SIGKILL at points spread over the output; what can be read again, and how much less that is than what was read from the root."""
     from scout.keys import load_identities
-    from scout.verify import verify
+    from scout.verifying.verify import verify
 
     out = work / "whole"
     out.mkdir()

@@ -64,7 +64,7 @@ class Counting:
 
 def write(root: str, archive: str, recipient: str, counter: str) -> None:
     """The process that is killed: every file below `root`, each three of a folder as a group."""
-    from scout.archive import ArchiveWriter, Group, Item
+    from scout.archive import ArchiveWriter, GroupPlace, WantedItem
     from scout.keys import load_recipients
 
     with open(counter, "r+b") as file:
@@ -75,8 +75,8 @@ def write(root: str, archive: str, recipient: str, counter: str) -> None:
             folders.sort()
             for place, name in enumerate(sorted(found)):
                 path = os.path.join(folder, name)
-                group = Group(f"{folder[len(root) :]}-{place // 3}", "main" if place % 3 == 0 else f"log{place % 3}", place % 3 + 1, 3)
-                writer.add(Item(source=path[len(root) :], size=os.path.getsize(path), group=group), Counting(path, shared))
+                group = GroupPlace(f"{folder[len(root) :]}-{place // 3}", "main" if place % 3 == 0 else f"log{place % 3}", place % 3 + 1, 3)
+                writer.add(WantedItem(source=path[len(root) :], size=os.path.getsize(path), group=group), Counting(path, shared))
         writer.finish()
 
 
@@ -115,7 +115,7 @@ def judge(archive: Path, root: Path, key: Path, read: int) -> Outcome:
     from scout.archive import ArchiveReader
     from scout.archive.custody import read_part
     from scout.keys import load_identities
-    from scout.verify import verify
+    from scout.verifying.verify import verify
 
     identities = load_identities(key)
     whole: dict[str, str] = {}

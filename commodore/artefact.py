@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from commodore.evidence import Evidence
+from commodore.container import Holds
 from commodore.host import Host
 
 
@@ -78,14 +78,16 @@ class Artefact:
     `live/processes.jsonl`"""
     magic: tuple[tuple[int, bytes], ...] = ()
     """(offset, bytes): a file with any one of them is read, whatever it is called and wherever it lies; where given, a file of a matching
-    path must have one too, or be empty. Artefacts that share a magic each try such a file; who finds nothing there says nothing"""
+    path must have one too, or be empty. Every artefact that declares this magic tries the file; one that yields nothing leaves no ledger
+    line"""
+    holds: Holds | None = None
+    """what it reads in a shared container (`commodore/containers/`). Then `parse` and `expected` get what the opened container offers in
+    place of the evidence, and `match`, `magic` and `group` are those of the container where they are not given"""
     targets: tuple[str, ...] = ()
     """ids of SCOUT targets that collect it"""
     group: Group | None = None
     needs: tuple[str, ...] = ()
     """host facts that the parser uses (names of `Host` attributes)"""
-    gives: tuple[str, ...] = ()
-    """host facts that this evidence yields, in the facts pass"""
     datasets: tuple[str, ...] = ()
     """derived artefacts: the datasets that they read"""
     cut: Cut | None = None
@@ -109,7 +111,14 @@ class Artefact:
     sources: tuple[str, ...] = ()
     """where the format knowledge comes from: document, author, section"""
 
+    def __post_init__(self) -> None:
+        """Take from `holds` what the declaration leaves out."""
+        if self.holds is not None:
+            for name, value in (("match", self.holds.match), ("magic", self.holds.magic), ("group", self.holds.group)):
+                object.__setattr__(self, name, getattr(self, name) or value)
 
-Parser = Callable[[Evidence, Host], Iterator[Record | Problem]]
-Expected = Callable[[Evidence], "int | None"]
+
+Parser = Callable[[Any, Host], Iterator[Record | Problem]]
+"""`parse(evidence, host)`; an artefact with `holds` gets what its container offers in place of the evidence"""
+Expected = Callable[[Any], "int | None"]
 """Optional `expected(evidence)` beside `parse`: how many records the format's own headers promise, read without the parser."""

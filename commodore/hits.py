@@ -1,14 +1,13 @@
-"""What detection speaks in: rules, hits, refusals and severities."""
+"""The rules, hits and refusals of all kinds of detection."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-SEVERITIES = ("informational", "low", "medium", "high", "critical")
-"""`event.severity` is the place in this list, from 1."""
+from commodore.finding import FindingTarget
 
 
-class Rule(NamedTuple):
+class DetectionRule(NamedTuple):
     """What a finding says of the rule that made it, whatever its kind. `category`: sigma, ioc or persistence."""
 
     id: str
@@ -46,7 +45,7 @@ class Hit(NamedTuple):
     matched: dict[str, Any]
     group: str = ""
     reason: str = ""
-    target: dict[str, Any] | None = None
+    target: FindingTarget | None = None
     host: str = ""
     collection: str = ""
     confidence: str = "inferred"

@@ -1,16 +1,20 @@
-"""The reference of artefacts, generated from their declarations: pages in `docs/artefacts/`, and what `commodore artefacts` shows.
+"""What is generated from the declarations of the artefacts: their reference pages, and which artefact reads which target of SCOUT.
 
-python -m commodore.reference docs/artefacts [--check]      write the pages, or say whether they are what they should be
+    python -m commodore.reference docs/artefacts [READERS] [--check]      write the files, or report those that differ
+
+SCOUT cannot import COMMODORE, so it reads the second part from `scout/targets/readers.json` (READERS, if no other file is given).
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 from commodore.artefact import Artefact
 from commodore.engine import catalogue
 from commodore.schema import registry
+from scout.targets import READERS
 
 
 def declared() -> dict[str, Artefact]:
@@ -24,6 +28,15 @@ def declared() -> dict[str, Artefact]:
 def pages() -> dict[str, str]:
     """File name → page, for every artefact and the list of them."""
     return {"README.md": index()} | {f"{name}.md": page(artefact) for name, artefact in declared().items()}
+
+
+def readers() -> str:
+    """Return the content of `scout/targets/readers.json`: target id → names of the artefacts that read what it collects, sorted."""
+    found: dict[str, list[str]] = {}
+    for name, artefact in declared().items():
+        for target in artefact.targets:
+            found.setdefault(target, []).append(name)
+    return json.dumps(found, indent=1, sort_keys=True) + "\n"
 
 
 def index() -> str:
@@ -43,11 +56,11 @@ def page(artefact: Artefact) -> str:
     facts = [
         ("read from", ", ".join(f"`{m}`" for m in artefact.match)),
         ("known by content", ", ".join(f"`{m!r}` at {at}" for at, m in artefact.magic)),
+        ("reads there", str(artefact.holds or "")),
         ("made from", ", ".join(f"[{d}]({d}.md)" for d in artefact.datasets)),
         ("collected by", ", ".join(f"`{t}`" for t in artefact.targets)),
         ("read together with", ", ".join(f"`{p}` ({r})" for r, p in artefact.group.companions.items()) if artefact.group else ""),
         ("needs to know", ", ".join(artefact.needs)),
-        ("tells of the host", ", ".join(artefact.gives)),
         ("event", f"{artefact.kind}, {artefact.action}"),
         ("category, type", ", ".join((*artefact.category, *artefact.type))),
         ("sentence", f"`{artefact.message}`"),
@@ -74,20 +87,21 @@ def _cell(text: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the pages, remove those of artefacts that are gone; with `--check` only say what differs (exit 1)."""
-    folder, check = Path(arguments[0]), "--check" in arguments
-    wanted = pages()
-    there = {p.name: p.read_text(encoding="utf-8") for p in folder.glob("*.md")} if folder.is_dir() else {}
-    different = sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
+    """Write the generated files and remove the pages of artefacts that are gone. With `--check` report what differs and return 1."""
+    folder, *others = [Path(argument) for argument in arguments if argument != "--check"]
+    check, read_by = "--check" in arguments, others[0] if others else READERS
+    wanted = {folder / name: text for name, text in pages().items()} | {read_by: readers()}
+    present = {path: path.read_text(encoding="utf-8") for path in (*folder.glob("*.md"), read_by) if path.is_file()}
+    different = sorted(path for path in wanted.keys() | present.keys() if wanted.get(path) != present.get(path))
     if check:
-        sys.stdout.write("".join(f"{folder / name} is not what the declarations say\n" for name in different))
+        sys.stdout.write("".join(f"{path} differs from the declarations: run `make generated`.\n" for path in different))
         return 1 if different else 0
     folder.mkdir(parents=True, exist_ok=True)
-    for name in different:
-        if name in wanted:
-            (folder / name).write_text(wanted[name], encoding="utf-8", newline="\n")
+    for path in different:
+        if path in wanted:
+            path.write_text(wanted[path], encoding="utf-8", newline="\n")
         else:
-            (folder / name).unlink()
+            path.unlink()
     return 0
 
 

@@ -13,6 +13,7 @@ Syntax:
     {name:time|times}   the word that agrees with the number (or with the length of the list)
     [ by {name}]        dropped as a whole where a value inside is absent; brackets nest
     [{a}|{b}|a text]    the first alternative of which every value is present, or nothing
+    [{?a}, hidden]      {?a} shows nothing and counts as present where the value is present and not false; {!a} is its opposite
 
 None, an empty text and an empty list are absent. A value that is absent outside of brackets reads `(not recorded)`: a template puts
 what may be absent in brackets, and the tests over the golden records hold that.
@@ -32,9 +33,9 @@ UNKNOWN = "(not recorded)"
 SHORT = 160
 """Characters of one value that a message with a `limit` usually shows."""
 
-_TOKEN = re.compile(r"\{([^{}\[\]|!:]+)(?:!([qn]))?(?::([^{}\[\]|]+)\|([^{}\[\]|]+))?\}|([\[\]|])|([^{}\[\]|]+)")
+_TOKEN = re.compile(r"\{([?!]?[^{}\[\]|!:?]+)(?:!([qn]))?(?::([^{}\[\]|]+)\|([^{}\[\]|]+))?\}|([\[\]|])|([^{}\[\]|]+)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-_PLAIN = re.compile(r"[^\s\"`'()<>,;]*[^\s\"`'()<>,;.:?!]")
+_PLAIN = re.compile(r"[^\s\"`'()<>,;]*[^\s\"`'()<>,;.:?!\\]")
 """A value that needs no quotes: no blank, quote or bracket in it, no punctuation at its end."""
 
 
@@ -99,21 +100,23 @@ class _Shown:
     limit: int
     absent: frozenset[str]
 
-    def text(self, value: Any) -> str | None:
+    def text(self, value: Any, quote: bool = False) -> str | None:
         """Return the text of a value, or None where it is absent."""
         if value is None:
             return None
         if isinstance(value, bool):
             return "true" if value else "false"
         if isinstance(value, (list, tuple)):
-            words = [w for w in map(self.text, value) if w is not None]
+            words = [quoted(w) if quote else w for w in map(self.text, value) if w is not None]
             return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else words[0] if words else None
         said = value if isinstance(value, str) else str(value)
         if not said.isprintable():
             said = one_line(said)
         if not said or said in self.absent:
             return None
-        return short(said, self.limit) if self.limit else said
+        if self.limit:
+            said = short(said, self.limit)
+        return quoted(said) if quote else said
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +128,7 @@ class _Slot:
     quote: bool
 
     def __call__(self, values: Mapping[str, Any]) -> str | None:
-        said = self.shown.text(values.get(self.name))
-        return quoted(said) if said is not None and self.quote else said
+        return self.shown.text(values.get(self.name), self.quote)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,17 @@ class _Plural:
 
 
 @dataclass(frozen=True, slots=True)
+class _Condition:
+    """Present with an empty text where a value is true (`wanted`), or where it is false or absent."""
+
+    name: str
+    wanted: bool
+
+    def __call__(self, values: Mapping[str, Any]) -> str | None:
+        return "" if bool(values.get(self.name)) is self.wanted else None
+
+
+@dataclass(frozen=True, slots=True)
 class _Optional:
     """Alternatives of which the first complete one is shown."""
 
@@ -170,7 +183,7 @@ class _Optional:
         return ""
 
 
-_Part = str | _Slot | _Number | _Plural | _Optional
+_Part = str | _Slot | _Number | _Plural | _Condition | _Optional
 
 
 def _tokens(text: str) -> Iterator[re.Match[str]]:
@@ -212,6 +225,9 @@ class _Parser:
         name, conversion, one, many, _, text = token.groups()
         if text is not None:
             return str(text)
+        if name[0] in "?!":
+            self.names.append(name[1:])
+            return _Condition(name[1:], name[0] == "?")
         self.names.append(name)
         if one is not None:
             return _Plural(name, one, many)

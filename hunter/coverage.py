@@ -1,6 +1,6 @@
 """Did a collection look at a place? What an archive does not hold is gone only where its custody or its profile shows that SCOUT was there.
 
-SCOUT's promise (see `scout/plan.py`): every pattern of a target without a rule has a line in custody, either `missing` with the pattern as
+SCOUT promises (`collecting/plan.py`) that every pattern of a target without a rule has a custody line: either `missing` with the pattern as
 it was written for that host, or one for each path that fitted. A target with a rule takes only what it finds suspicious and is silent
 about the rest; a folder that was not entered has a line of its own.
 """
@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scout import __version__
+from scout.collecting.suspicious import judge
 from scout.console import Complaint
-from scout.suspicious import judge
-from scout.targets import Target, load, select
-from scout.targets.patterns import Tree, expand, path_regex, plain, wanted
+from scout.targets import CollectionTarget, load, select
+from scout.targets.patterns import PatternTree, expand, path_regex, plain, wanted
 
 _ENTERED = ("taken", "over limit", "changed while read")
 _PROFILES = {"T": "--profile triage", "F": "--profile full"}
@@ -34,9 +34,9 @@ class Look:
 class _Pattern:
     """One pattern of one target that fits a place, as it reads on that host."""
 
-    target: Target
+    target: CollectionTarget
     written: str
-    tree: Tree
+    tree: PatternTree
     of_home: bool
     shown: bool = False
     """custody has a line that only this pattern, looked for, can have"""
@@ -95,7 +95,7 @@ class Coverage:
             return Look(True, f"there SCOUT takes programs and scripts only ({ruled[0].id}), and this is none or not there")
         return Look(False, self._remedy([p.target for p in patterns], homes=bool(plainly) and all(p.of_home for p in plainly)))
 
-    def _remedy(self, targets: list[Target], *, homes: bool) -> str:
+    def _remedy(self, targets: list[CollectionTarget], *, homes: bool) -> str:
         if not targets:
             return "no target of SCOUT collects it: look at it on the host, hunter verify PLAN"
         ids = ", ".join(dict.fromkeys(target.id for target in targets))
@@ -117,7 +117,7 @@ def _above(path: str) -> Iterator[str]:
         folder = folder.rpartition("/")[0]
 
 
-def _fitting(targets: Iterable[Target], path: str) -> Iterator[_Pattern]:
+def _fitting(targets: Iterable[CollectionTarget], path: str) -> Iterator[_Pattern]:
     """Patterns that want `path`; `<U>` is tried with every folder above it, as the archive does not say which homes there were."""
     below = path.lstrip("/")
     folders = [folder.lstrip("/") for folder in _above(path)]
@@ -125,18 +125,18 @@ def _fitting(targets: Iterable[Target], path: str) -> Iterator[_Pattern]:
         for pattern in (*target.first, *target.paths):
             for home in folders if "<U>" in pattern else [""]:
                 text = next(expand(pattern, [home], {}), "")
-                tree = Tree(fold=False)
+                tree = PatternTree(fold=False)
                 tree.add(text, target.id)
                 if text and _fits(tree, path) and not _excluded(target, home, below):
                     written = "/" + "/".join(plain(part) for part in text.split("/") if part)
                     yield _Pattern(target, written, tree, "<U>" in pattern)
 
 
-def _excluded(target: Target, home: str, below: str) -> bool:
+def _excluded(target: CollectionTarget, home: str, below: str) -> bool:
     return any(path_regex(text, fold=False).fullmatch(below) for pattern in target.exclude for text in expand(pattern, [home], {}))
 
 
-def _fits(tree: Tree, path: str) -> bool:
+def _fits(tree: PatternTree, path: str) -> bool:
     state = tree.start()
     for part in path.split("/"):
         if part:

@@ -50,6 +50,12 @@ Only = Annotated[
         show_default=False,
     ),
 ]
+Paths = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--path", metavar="PATH", help="Only this file or folder, as the host writes it: /etc/crontab. Repeatable.", show_default=False
+    ),
+]
 Root = Annotated[
     Path | None, typer.Option(help="A mounted Windows or Linux disk instead of this host.", show_default=False, readable=False)
 ]
@@ -79,6 +85,7 @@ def collect(
     root: Root = None,
     profile: Annotated[str, typer.Option(metavar="PROFILE", help="triage or full.", autocompletion=lambda: ["triage", "full"])] = "triage",
     targets: Only = None,
+    paths: Paths = None,
     max_file: Annotated[
         str, typer.Option(metavar="SIZE", help="Leave files with more data than this: 500MB, 2G.", show_default=False)
     ] = "",
@@ -98,13 +105,16 @@ def collect(
     json_lines: Json = False,
 ) -> int:
     """Collect this host, or a mounted disk, into one encrypted archive."""
-    from scout.collect import Options
-    from scout.collect import collect as run
+    from scout.collecting.collect import collect as run
+    from scout.collecting.options import CollectOptions
 
     screen = console.Screen(json_lines=json_lines, quiet=quiet)
     if system not in ("", "windows", "linux"):
         raise console.Complaint(f"--os {system}: not a system that scout knows.", "Give windows or linux.", console.WRONG_USE)
-    options = Options(
+    if paths and targets:
+        raise console.Complaint("--path and --targets were given together.", "Give one of them.", console.WRONG_USE)
+    options = CollectOptions(
+        paths=paths or [],
         recipients=recipient or [],
         out=out,
         root=root,
@@ -115,10 +125,10 @@ def collect(
         targets=[name for given in targets or [] for name in given.split(",") if name],
     )
     if explain:
-        from scout.explain import explain as show
+        from scout.collecting.explain import explain as show
 
         return show(options, screen)
-    from scout.summary import summary
+    from scout.collecting.summary import summary
 
     return summary(run(options, screen), screen)
 
@@ -151,7 +161,7 @@ def verify(
     from dataclasses import asdict
 
     from scout.keys import load_identities
-    from scout.verify import verify as run
+    from scout.verifying.verify import verify as run
 
     verdict = run(archive, load_identities(identity) if identity else None, receipt)
     screen = console.Screen(json_lines=json_lines)
@@ -165,7 +175,7 @@ def verify(
 def list_(archive: Archive, identity: Annotated[Path, Key], json_lines: Json = False) -> int:
     """List every wanted item of an archive with its verdict."""
     from scout.keys import load_identities
-    from scout.verify import list_members
+    from scout.verifying.verify import list_members
 
     screen = console.Screen(json_lines=json_lines)
     listing = list_members(archive, load_identities(identity))
@@ -188,7 +198,7 @@ def targets(
     json_lines: Json = False,
 ) -> None:
     """Show what is collected: what, where, why, size, access, priority."""
-    from scout.explain import show_targets
+    from scout.collecting.explain import show_targets
 
     show_targets(name, console.Screen(json_lines=json_lines))
 

@@ -1,6 +1,6 @@
 """Would this collection have shown a file if it had been there? What is not in an archive is missing only where SCOUT says that it looked.
 
-SCOUT walks once for all patterns of its targets (`scout/plan.py`). Every pattern of a target without a rule has a line in custody:
+SCOUT walks once for all patterns (`scout/collecting/plan.py`). Every pattern of a target without a rule has a line in custody:
 `missing`, with the pattern as it reads on that host, where nothing fitted it; else one for each path that fitted, unless the target
 excludes it. What was not entered has a line of its own. So a pattern that covers a path, and of which custody has a line, shows that the
 path was looked for. A target with a rule shows nothing: it passes over what is not suspicious, and over links.
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from scout.targets import Target, load
+from scout.targets import CollectionTarget, load
 from scout.targets.patterns import expand, path_regex
 
 _HOME = "\0"
@@ -25,7 +25,7 @@ _HOME = "\0"
 class _Pattern:
     """One pattern of one target, over paths with `/` below the root; the home that `<U>` stands for is a group."""
 
-    target: Target
+    target: CollectionTarget
     text: str
     regex: re.Pattern[str]
     excluded: tuple[re.Pattern[str], ...]
@@ -41,7 +41,7 @@ class _Pattern:
 
 
 @dataclass(slots=True)
-class Coverage:
+class TargetCoverage:
     """For the native paths that are asked for; `note` every line of `members.jsonl`, then ask `absent`.
 
     whole   the collection came to its end: what it names after the walk is all there is
@@ -62,7 +62,7 @@ class Coverage:
     """folder above a path that is asked for → verdict of its line in custody"""
 
     @classmethod
-    def of(cls, paths: Iterable[str], *, windows: bool, system_root: str = "", whole: bool) -> Coverage:
+    def of(cls, paths: Iterable[str], *, windows: bool, system_root: str = "", whole: bool) -> TargetCoverage:
         """`paths` are native, in lower case on Windows."""
         made = cls(windows, whole)
         patterns = _compiled("windows" if windows else "linux", _split(system_root)[1] or "Windows")

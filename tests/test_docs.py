@@ -114,14 +114,20 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, str]]:
-    """Every step in order, in one directory: place in the document → exit code, what was said."""
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory in which the documents' commands run."""
+    return tmp_path_factory.mktemp("docs") / "desk"
+
+
+@pytest.fixture(scope="module")
+def ran(desk: Path) -> dict[str, tuple[int, str]]:
+    """Run every step in order, in one directory. Return place in the document → exit code and output."""
     need(os.name == "posix" and shutil.which("bash"), "bash on Linux")
-    desk = Desk(tmp_path_factory.mktemp("docs"))
+    shell = Desk(desk.parent)
     try:
-        return {step.place: desk.run(step) for step in STEPS}
+        return {step.place: shell.run(step) for step in STEPS}
     finally:
-        desk.close()
+        shell.close()
 
 
 def shape(line: str) -> str:
@@ -283,10 +289,10 @@ def runs(module: str) -> bool:
     return place.with_suffix(".py").is_file() or importlib.util.find_spec(module) is not None
 
 
-def test_the_readme_counts_what_is_there() -> None:
-    from commodore.reference import declared
-
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    rows = len(list((ROOT / "commodore" / "persistence" / "rows").glob("*/*.yaml")))
-    assert f"{rows} rows of the persistence table are judged" in text
-    assert f"{len(declared())} datasets" in text
+def test_the_walk_makes_nothing_that_git_would_take(ran: dict[str, tuple[int, str]], desk: Path) -> None:
+    """Who walks in a checkout finds the key, the archives and the case ignored, and commits no evidence by accident."""
+    need(shutil.which("git") and (ROOT / ".git").exists(), "git and a checkout")
+    made = sorted(p.name + "/" * p.is_dir() for p in desk.iterdir())
+    assert {"key.txt", "archives/", "case/", "plan.yaml", "plan.yaml.journal.jsonl"} <= set(made)
+    ignored = subprocess.run(["git", "check-ignore", "--no-index", *made], cwd=ROOT, capture_output=True, text=True)
+    assert sorted(set(made) - set(ignored.stdout.splitlines())) == []

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from commodore import reference
 from commodore.engine import assemble, catalogue
 from commodore.schema import registry
+from commodore.sentence import sentence
 from scout import targets
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,7 +48,7 @@ def test_an_artefact_names_fields_of_the_registry_and_shows_only_those(name: str
     artefact = known.artefact if known else catalogue.derivations()[name].artefact
     engine = assemble.ENGINE_FIELDS | assemble.DEFAULTS
     assert [f for f in artefact.fields if f not in registry()] == []
-    assert [f for f in assemble.template_fields(artefact.message) if f not in artefact.fields and f not in engine] == []
+    assert [f for f in sentence(artefact.message).fields if f not in artefact.fields and f not in engine] == []
     assert [f for f in artefact.times if f not in artefact.fields and f != "@timestamp"] == []
     assert artefact.sources, "an artefact says where its format knowledge comes from"
     assert artefact.match or artefact.datasets
@@ -57,23 +59,26 @@ def test_every_target_that_an_artefact_names_exists_and_every_target_is_read_or_
     known = {t.id: t for t in targets.load()}
     named = {(name, target) for name, entry in catalogue.artefacts().items() for target in entry.artefact.targets}
     assert sorted({target for _, target in named if target not in known}) == []
+    assert targets.READERS.read_text(encoding="utf-8") == reference.readers(), "run `make generated`"
     for target in known.values():
         assert bool(target.reads) != bool(target.unread), f"{target.id}: `reads` or `unread`, one of them"
         assert [r for r in target.reads if r not in catalogue.artefacts()] == [], target.id
 
 
 def test_the_agent_imports_none_of_the_analysts_libraries() -> None:
-    code = "import json, sys, scout, scout.cli, scout.collect, scout.verify; print(json.dumps(sorted(sys.modules)))"
+    code = "import json, sys, scout, scout.cli, scout.collecting.collect, scout.verifying.verify; print(json.dumps(sorted(sys.modules)))"
     loaded = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
     heavy = {"pandas", "duckdb", "tantivy", "elasticsearch", "evtx", "pydantic", "orjson", "pyarrow", "commodore", "eye", "hunter"}
     assert sorted(heavy & {m.split(".")[0] for m in loaded}) == []
 
 
-def test_field_names_are_written_once_and_types_are_known() -> None:
-    text = (ROOT / "commodore" / "schema" / "fields.yaml").read_text(encoding="utf-8")
-    keys = re.findall(r'^"?([@a-z][\w.@]*)"?:', text, re.M)
-    assert sorted({k for k in keys if keys.count(k) > 1}) == []
-    assert len(keys) == len(registry())
+@pytest.mark.parametrize("tool", PACKAGES)
+def test_a_help_is_shown_without_the_analysts_libraries(tool: str) -> None:
+    """So that it appears at once, and on systems for which there is no build of these libraries."""
+    code = f"import json, sys, {tool}.cli; {tool}.cli.build_app(); print(json.dumps(sorted(sys.modules)))"
+    loaded = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout)
+    heavy = {"pandas", "duckdb", "tantivy", "elasticsearch", "evtx", "orjson", "pyarrow", "starlette", "cryptography"}
+    assert sorted(heavy & {m.split(".")[0] for m in loaded}) == []
 
 
 def test_every_meaning_says_more_than_the_name() -> None:

@@ -10,7 +10,8 @@ from commodore.artefact import Artefact, Problem, Record
 from commodore.case.view import CaseView
 from commodore.host import Host
 from commodore.readers import commandline
-from scout.coverage import Coverage
+from commodore.sentence import sentence
+from scout.coverage import TargetCoverage
 
 SOURCES = ("scheduled_tasks", "services", "run_keys", "systemd_units", "cron", "ld_so_preload")
 
@@ -24,9 +25,8 @@ ARTEFACT = Artefact(
     datasets=(*SOURCES, "mft"),
     fields=(
         "escadre.missing.dataset",
-        "escadre.missing.record",
+        "escadre.records_used",
         "escadre.missing.item",
-        "escadre.missing.target",
         "escadre.missing.shown_by",
         "escadre.missing.deleted",
         "process.command_line",
@@ -37,22 +37,23 @@ ARTEFACT = Artefact(
     kind="state",
     category=("file", "configuration"),
     type=("info",),
-    action="target missing",
+    action="target-missing",
     attack=("T1053", "T1543"),
-    message="{escadre.missing.item} starts {escadre.missing.target}, which was not there.",
+    message="{escadre.missing.item} starts {file.path!q}, which was not there.",
     version=2,
     sources=(
-        "docs/design/contracts.md: members.jsonl and its verdicts; scout/plan.py: what custody says of a pattern",
+        "docs/design/contracts.md: members.jsonl and its verdicts; scout/collecting/plan.py: what custody says of a pattern",
         "file-hierarchy(7): /bin, /sbin and /lib are links into /usr on merged systems",
         "CreateProcessW (Microsoft, Win32): names without a directory are looked for along the PATH, `.exe` is added",
     ),
 )
 
+_MISSING = sentence("{item} starts {target!q}, which {words}.")
 _ITEM = {
     "scheduled_tasks": ("Task", ("escadre.task.path", "escadre.task.name", "service.name", "file.path")),
     "services": ("Service", ("service.name",)),
     "run_keys": ("Run key", ("registry.path",)),
-    "systemd_units": ("Unit", ("escadre.systemd.unit",)),
+    "systemd_units": ("Unit", ("service.name",)),
     "cron": ("Cron entry", ("file.path",)),
     "ld_so_preload": ("Preload entry", ("file.path",)),
 }
@@ -101,7 +102,7 @@ def derive(view: CaseView, host: Host) -> Iterator[Record | Problem]:
             yield _record(one, proof, windows)
 
 
-def _proof(paths: tuple[str, ...], gone: set[str], coverage: Coverage, table: _Table | None) -> _Proof | None:
+def _proof(paths: tuple[str, ...], gone: set[str], coverage: TargetCoverage, table: _Table | None) -> _Proof | None:
     """What shows that the file stood under none of the paths; None where it may have."""
     if not gone.isdisjoint(paths):
         return _Proof("custody", "was not there when the host was collected")
@@ -131,15 +132,15 @@ def _wanted(view: CaseView, host: Host, windows: bool) -> Iterator[_Wanted]:
 
 def _targets(record: dict[str, Any], host: Host, windows: bool) -> Iterator[tuple[str, ...]]:
     """Files that a record starts, as written, each with other readings of the same words."""
-    if _NEW_ROOT.intersection(record.get("escadre.systemd.settings") or ()):
+    if _NEW_ROOT.intersection(setting.partition("=")[0] for setting in record.get("escadre.settings") or ()):
         return  # its paths are those of another root
     for line in _lines(record):
         if windows:
-            target = commandline.windows(line, system_root=host.system_root or "C:\\Windows")
+            target = commandline.parse_windows(line, system_root=host.system_root or "C:\\Windows")
         elif "escadre.systemd.exec" in record:
-            target = commandline.argv(commandline.split_posix(line))
+            target = commandline.parse_argv(commandline.split_posix(line))
         else:
-            target = commandline.posix(line, home=host.profiles.get(str(record.get("user.name", "")), ""))
+            target = commandline.parse_posix(line, home=host.profiles.get(str(record.get("user.name", "")), ""))
         for file in target.files:
             yield (file, *target.candidates) if file == target.executable else (file,)
     for name in ("dll.path", "escadre.service.dll"):
@@ -153,7 +154,7 @@ def _lines(record: dict[str, Any]) -> Iterator[str]:
         for one in units:
             yield str(one).partition("=")[2].lstrip("@-:+!|")
     elif isinstance(tasks, list):
-        yield from map(str, tasks)
+        yield from filter(None, map(str, tasks))
     elif isinstance(record.get("process.command_line"), str):
         yield record["process.command_line"]
 
@@ -182,12 +183,12 @@ def _windows_paths(target: str, readings: list[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _custody(view: CaseView, host: Host, windows: bool, wanted: set[str]) -> tuple[set[str], set[str], set[str], Coverage]:
+def _custody(view: CaseView, host: Host, windows: bool, wanted: set[str]) -> tuple[set[str], set[str], set[str], TargetCoverage]:
     """(wanted paths that were there, those that vanished, volumes with a whole $MFT, what SCOUT looked for)."""
     there: set[str] = set()
     gone: set[str] = set()
     tables: set[str] = set()
-    coverage = Coverage.of(wanted, windows=windows, system_root=host.system_root, whole=view.whole)
+    coverage = TargetCoverage.of(wanted, windows=windows, system_root=host.system_root, whole=view.whole)
     for member in view.members():
         coverage.note(member)
         path = str(member.get("path") or "")
@@ -266,16 +267,15 @@ def _record(one: _Wanted, proof: _Proof, windows: bool) -> Record:
     out: dict[str, Any] = {
         "escadre.missing.dataset": one.dataset,
         "escadre.missing.item": one.item,
-        "escadre.missing.target": one.target,
         "escadre.missing.shown_by": proof.by,
         "file.path": one.target,
         "file.name": one.target.rsplit("\\" if windows else "/", 1)[-1],
-        "message": f"{one.item} starts {one.target}, which {proof.words}.",
+        "message": _MISSING({"item": one.item, "target": one.target, "words": proof.words}),
     }
     if proof.deleted:
         out["escadre.missing.deleted"] = True
     if "escadre.id" in one.record:
-        out["escadre.missing.record"] = one.record["escadre.id"]
+        out["escadre.records_used"] = [one.record["escadre.id"]]
     if "process.command_line" in one.record:
         out["process.command_line"] = one.record["process.command_line"]
     if one.user:

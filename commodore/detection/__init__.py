@@ -6,6 +6,7 @@ findings = list(detection.findings(hits))                # ECS alerts, in a stab
 """
 
 from commodore.detection.detection import Detection
-from commodore.hits import SEVERITIES, Hit, Refusal, Rule
+from commodore.finding import SEVERITIES
+from commodore.hits import DetectionRule, Hit, Refusal
 
-__all__ = ["SEVERITIES", "Detection", "Hit", "Refusal", "Rule"]
+__all__ = ["SEVERITIES", "Detection", "DetectionRule", "Hit", "Refusal"]

@@ -13,12 +13,13 @@ from commodore.detection.ioc import Indicators
 from commodore.detection.sigma.files import rule_files
 from commodore.detection.sigma.matcher import Matcher
 from commodore.detection.sigma.pack import Pack, build, default_cache, load
-from commodore.hits import Hit, Refusal, Rule
+from commodore.finding import Finding
+from commodore.hits import DetectionRule, Hit, Refusal
 from commodore.host import Host
-from commodore.persistence.judge import Judge
+from commodore.persistence.judge import PersistenceJudge
 from commodore.persistence.links import link_hits
 from commodore.persistence.targets import Members, completed, file_target
-from commodore.persistence.verdict import short
+from commodore.sentence import short
 from scout.formats.indicators import read_file
 
 
@@ -32,7 +33,7 @@ class Detection:
     """
 
     def __init__(self, pack: Pack, indicators: Indicators, refused: list[Refusal]) -> None:
-        self._matcher, self._indicators, self._judge = Matcher(pack), indicators, Judge()
+        self._matcher, self._indicators, self._judge = Matcher(pack), indicators, PersistenceJudge()
         self._numbers = {pack.rule(n).id: n for n in range(len(pack))}
         self.loaded, self.indicators = len(pack), len(indicators)
         self.refused = [r.as_dict() for r in (*pack.refused, *refused)]
@@ -91,7 +92,7 @@ class Detection:
         """Hits of the persistence table on links, which are listed and never followed; `datasets`: path below the root → artefacts."""
         return link_hits(lines, datasets, collection, host)
 
-    def rule(self, id_: str) -> Rule:
+    def rule(self, id_: str) -> DetectionRule:
         """What is known of a rule. Raises KeyError for an id that no loaded rule has."""
         if id_ in self._numbers:
             return self._matcher.pack.rule(self._numbers[id_])
@@ -100,11 +101,11 @@ class Detection:
             raise KeyError(id_)
         return found
 
-    def findings(self, hits: Iterable[Hit]) -> Iterator[dict[str, Any]]:
+    def findings(self, hits: Iterable[Hit]) -> Iterator[Finding]:
         """One ECS alert per rule, host and group, in a stable order, whatever the order of the hits."""
         return folded(hits, self.rule)
 
-    def completed(self, findings: Iterable[dict[str, Any]], members: Mapping[str, Members]) -> Iterator[dict[str, Any]]:
+    def completed(self, findings: Iterable[Finding], members: Mapping[str, Members]) -> Iterator[Finding]:
         """Findings with whole targets, and those on the files that they start; `members`: collection id → its lines of members.jsonl."""
         return completed(findings, members)
 

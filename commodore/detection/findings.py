@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from heapq import heappush, heappushpop
-from typing import Any, Self
+from typing import Any, Self, cast
 
-from commodore.hits import SEVERITIES, Hit, Rule
+from commodore.finding import SEVERITIES, Finding
+from commodore.hits import DetectionRule, Hit
 
 RECORDS = 100
 """record ids that a finding cites at most"""
@@ -67,7 +68,7 @@ def _order(hit: Hit) -> tuple[bool, str, str]:
     return not hit.time, hit.time, hit.record
 
 
-def folded(hits: Iterable[Hit], rule: Callable[[str], Rule]) -> Iterator[dict[str, Any]]:
+def folded(hits: Iterable[Hit], rule: Callable[[str], DetectionRule]) -> Iterator[Finding]:
     """Findings sorted by host, collection, falling severity, rule and group: a collection's id is drawn by chance, a host's name is not."""
     folds: dict[_Key, _Fold] = {}
     for hit in hits:
@@ -77,19 +78,19 @@ def folded(hits: Iterable[Hit], rule: Callable[[str], Rule]) -> Iterator[dict[st
         yield finding
 
 
-def _finding(key: _Key, fold: _Fold, rule: Rule) -> dict[str, Any]:
+def _finding(key: _Key, fold: _Fold, rule: DetectionRule) -> Finding:
     collection, host, rule_id, group = key
     hit = fold.best
     if hit is None:
         raise ValueError("a finding without a hit")
     severity = hit.severity or rule.severity
-    finding: dict[str, Any] = {
+    finding: dict[str, object] = {
         "@timestamp": fold.first or None,
         "event.kind": "alert",
         "event.dataset": "finding",
         "event.category": ["intrusion_detection"],
         "event.type": ["info"],
-        "event.action": f"{rule.category} rule matched",
+        "event.action": f"{rule.category}-rule-matched",
         "event.severity": SEVERITIES.index(severity) + 1,
         "message": hit.reason or _sentence(rule, fold.count, hit),
         "host.name": host,
@@ -118,10 +119,10 @@ def _finding(key: _Key, fold: _Fold, rule: Rule) -> dict[str, Any]:
         "escadre.attack_version": rule.attack_version,
         "escadre.group": group,
     }
-    return finding | {k: v for k, v in optional.items() if v}
+    return cast(Finding, finding | {k: v for k, v in optional.items() if v})
 
 
-def _sentence(rule: Rule, count: int, hit: Hit) -> str:
+def _sentence(rule: DetectionRule, count: int, hit: Hit) -> str:
     name = rule.name.rstrip(".")
     if rule.category == "ioc":
         where = ", ".join(list(hit.matched)[:3])

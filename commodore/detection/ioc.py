@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
 
-from commodore.hits import Rule
+from commodore.hits import DetectionRule
 from scout.formats.indicators import Indicator
 
 PREFIX = 14
@@ -92,14 +92,14 @@ class Indicators:
         return len(self.all)
 
     @cached_property
-    def rules(self) -> dict[str, Rule]:
+    def rules(self) -> dict[str, DetectionRule]:
         """All indicators as rules, by id."""
         return {r.id: r for r in map(self.rule, range(len(self.all)))}
 
-    def rule(self, number: int) -> Rule:
+    def rule(self, number: int) -> DetectionRule:
         """An indicator as the rule of a finding."""
         x = self.all[number]
-        return Rule(
+        return DetectionRule(
             f"{x.type}:{x.value}",
             f"{_NAMES[x.type]} {x.value}",
             "ioc",

@@ -5,8 +5,7 @@ One assembler serves one artefact on one member; what is constant there is prepa
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
@@ -14,6 +13,7 @@ import orjson
 
 from commodore.artefact import Artefact, Record
 from commodore.schema import registry
+from commodore.sentence import sentence
 
 ENGINE_FIELDS = frozenset(
     {
@@ -118,30 +118,7 @@ def times(record: Mapping[str, Any], names: tuple[str, ...]) -> list[str]:
     return sorted(found)
 
 
-def sentence(template: str) -> Callable[[Mapping[str, Any]], str]:
-    """A message template compiled: `{field}` gives the value (lists joined by a comma), `?` where there is none."""
-    parts = re.split(r"\{([^{}]+)\}", template)
-
-    def say(record: Mapping[str, Any]) -> str:
-        words = [parts[0]]
-        for i in range(1, len(parts), 2):
-            value = record.get(parts[i])
-            if value is None or value == "":
-                value = "?"
-            elif isinstance(value, list):
-                value = ", ".join(map(str, value))
-            words += (value if isinstance(value, str) else str(value), parts[i + 1])
-        return "".join(words)
-
-    return say
-
-
-def template_fields(template: str) -> list[str]:
-    """Names of the fields that a message template shows."""
-    return re.findall(r"\{([^{}]+)\}", template)
-
-
-def line(record: dict[str, Any]) -> bytes:
+def line(record: Mapping[str, Any]) -> bytes:
     """The record as one JSON line. What JSON or the registry cannot hold is made safe, see `clean`."""
     try:
         return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_STRICT_INTEGER)

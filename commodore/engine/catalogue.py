@@ -41,6 +41,16 @@ def artefacts() -> dict[str, Known]:
 
 
 @cache
+def containers() -> dict[str, frozenset[str]]:
+    """Return the artefacts that read in each kind of shared container, by its name."""
+    found: dict[str, set[str]] = {}
+    for name, known in artefacts().items():
+        if known.artefact.holds is not None:
+            found.setdefault(known.artefact.holds.container, set()).add(name)
+    return {name: frozenset(readers) for name, readers in found.items()}
+
+
+@cache
 def derivations() -> dict[str, Derivation]:
     """All derived datasets by name, those that others read first."""
     found = {name: Derivation(_declared(name, module), module.derive) for name, module in modules(commodore.derived)}
@@ -80,8 +90,8 @@ class Match(NamedTuple):
 
     Path and content both speak. An artefact reads a file whose path fits one of its patterns, unless the content lacks its magic. Beside
     these every artefact whose magic the file bears reads it, whatever the file is called and wherever it lies. Where several artefacts
-    have that magic (`regf`: a registry hive, but which?), they only try: what they find is kept, and one that finds nothing has no line
-    in the ledger.
+    have that magic, they only try: what they find is kept, and one that finds nothing has no line in the ledger. A shared container
+    (`regf`: a registry hive) is opened once and read by those for which it holds something.
     """
 
     names: tuple[str, ...]
@@ -89,7 +99,7 @@ class Match(NamedTuple):
     refused: tuple[str, ...] = ()
     """those that its path promised and its content denies"""
     tried: tuple[str, ...] = ()
-    """those of `names` that only try"""
+    """those of `names`, and of their containers, that only try"""
 
 
 class Matcher:
@@ -100,10 +110,13 @@ class Matcher:
         self._by_ending: dict[str, list[tuple[re.Pattern[str], str]]] = {}
         self._others: list[tuple[re.Pattern[str], str]] = []
         self._magic: dict[tuple[int, bytes], frozenset[str]] = {}
+        self._container: dict[str, str] = {}
         self._strict = frozenset(name for name, entry in known.items() if entry.artefact.magic)
         for name, entry in known.items():
             for pattern in entry.artefact.match:
                 self._add(pattern.lower(), name)
+            if entry.artefact.holds is not None:
+                self._container[name] = entry.artefact.holds.container
             for magic in entry.artefact.magic:
                 self._magic[magic] = self._magic.get(magic, frozenset()) | {name}
         self._homes = _homes(known)
@@ -142,8 +155,10 @@ class Matcher:
         borne = [names for (at, magic), names in self._magic.items() if head[at : at + len(magic)] == magic]
         offered = frozenset().union(*borne)
         names = frozenset(n for n in promised if n not in self._strict or n in offered)
-        tried = frozenset().union(*(several for several in borne if len(several) > 1)) - names
-        return Match(tuple(sorted(names | offered)), tuple(n for n in promised if n not in names), tuple(sorted(tried)))
+        several = frozenset().union(*(several for several in borne if len(several) > 1)) - names
+        tried = several | {self._container[n] for n in several if n in self._container} - {self._container.get(n) for n in names}
+        refused = dict.fromkeys(self._container.get(n, n) for n in promised if n not in names)
+        return Match(tuple(sorted(names | offered)), tuple(refused), tuple(sorted(tried)))
 
 
 def _homes(known: dict[str, Known]) -> list[tuple[re.Pattern[str], str]]:

@@ -20,7 +20,7 @@ from typing import Any, Self
 
 import psutil
 
-from commodore.engine import transport
+from commodore.engine import catalogue, transport
 from commodore.engine.work import OUT_OF_MEMORY, Job, Result, Setup, Task, given_up, prepared
 
 AHEAD = 6
@@ -175,6 +175,8 @@ class Pool:
         self._replace(worker)
         if task is None:
             return
+        if artefact in catalogue.containers() and _alone_in(task, artefact):
+            task = replace(task, jobs=[replace(task.jobs[0], artefacts=(artefact,))])  # the file could not be opened, for nobody
         split = self._split.setdefault(task.number, SplitTask(task, deque(), Result(task.number)))
         if parts := [] if task.given_up else _parts(task, artefact):
             split.rest.extendleft(reversed(parts))
@@ -207,9 +209,17 @@ def _parts(task: Task, artefact: str) -> list[Job]:
     if not task.jobs or len(task.jobs[0].artefacts) < 2:
         return []
     (job,) = task.jobs
-    if artefact not in job.artefacts:
-        return [replace(job, artefacts=(name,)) for name in job.artefacts]
-    return [replace(job, artefacts=(artefact,)), replace(job, artefacts=tuple(name for name in job.artefacts if name != artefact))]
+    readers = catalogue.containers().get(artefact, frozenset({artefact}))
+    guilty = tuple(name for name in job.artefacts if name in readers)
+    others = tuple(name for name in job.artefacts if name not in readers)
+    if guilty and others:
+        return [replace(job, artefacts=guilty), replace(job, artefacts=others)]
+    return [replace(job, artefacts=(name,)) for name in job.artefacts]
+
+
+def _alone_in(task: Task, container: str) -> bool:
+    """Whether a task is one job that only artefacts of this container read."""
+    return not task.given_up and len(task.jobs) == 1 and catalogue.containers()[container].issuperset(task.jobs[0].artefacts)
 
 
 def _serve(theirs: Connection, setup: Setup, shared: mmap.mmap | None, ours: Connection) -> None:

@@ -28,8 +28,11 @@ class Outcome(NamedTuple):
     out_of_memory: bool = False
 
 
-def parse(known: Known, evidence: Evidence, host: Host, take: Callable[[list[dict[str, Any]]], None]) -> Outcome:
-    """Read a unit and hand finished records to `take` in batches. A parser that raises is a problem, never the end of the run."""
+def parse(known: Known, content: Any, evidence: Evidence, host: Host, take: Callable[[list[dict[str, Any]]], None]) -> Outcome:
+    """Read a unit and pass finished records to `take` in batches. A parser that raises is a problem, never the end of the run.
+
+    `content` is what the parser gets: the evidence, or what an opened container offers.
+    """
     assembler = Assembler(
         known.artefact,
         collection=evidence.collection,
@@ -39,19 +42,19 @@ def parse(known: Known, evidence: Evidence, host: Host, take: Callable[[list[dic
         host_inferred="name" in host.inferred,
     )
     problems: list[Problem] = []
-    expected = promised(known, evidence, problems)
-    parsed, carved, error = _run(lambda: known.parse(evidence, host), assembler, problems, take)
+    expected = promised(known, content, problems)
+    parsed, carved, error = _run(lambda: known.parse(content, host), assembler, problems, take)
     problems += [Problem(f"locator given twice: {locator}", locator) for locator in assembler.duplicates]
     carved = max(carved, min(parsed, sum(p.carved for p in problems)))
     return Outcome(expected, parsed - carved, carved, problems, RAISED if error else "", isinstance(error, MemoryError))
 
 
-def promised(known: Known, evidence: Evidence, problems: list[Problem]) -> int | None:
-    """How many records the format's own headers promise; None where it does not say."""
+def promised(known: Known, content: Any, problems: list[Problem]) -> int | None:
+    """Return how many records the format's own headers promise; None where they do not say."""
     if known.expected is None:
         return None
     try:
-        return known.expected(evidence)
+        return known.expected(content)
     except Exception as e:  # evidence is hostile; what the count cannot say, the parser still may
         problems.append(Problem(f"the count of expected records failed: {type(e).__name__}: {e}"))
         return None

@@ -17,15 +17,15 @@ import zstandard
 
 from commodore.artefact import Problem, Record
 from commodore.case.view import CaseView
-from commodore.engine import catalogue, unit
+from commodore.engine import catalogue, reading, unit
 from commodore.engine.assemble import Assembler, line
 from commodore.engine.scratch import Sealed
 from commodore.engine.unit import RAISED
 from commodore.evidence import Evidence
 from commodore.host import Host
 
-HITS = ".hits"
-"""name under which hits travel among the datasets"""
+HITS = ".hits/"
+"""prefix of the name under which the hits on a dataset travel among the datasets"""
 STOPPED = "stopped"
 OUT_OF_MEMORY = 75
 """exit code of a worker in which a parser ran out of memory beside others"""
@@ -108,9 +108,19 @@ class Result:
             self.frames[name] = self.frames.get(name, b"") + frame
         for name, count in other.counts.items():
             self.counts[name] = self.counts.get(name, 0) + count
-        self.accounts += other.accounts
+        for account in other.accounts:
+            self._account(account)
         self.killed += other.killed
         self.seconds += other.seconds
+
+    def _account(self, account: Account) -> None:
+        """Add an account. A container that several parts of one job opened reports each problem once."""
+        for n, known in enumerate(self.accounts):
+            if (known.member, known.artefact, known.offset) == (account.member, account.artefact, account.offset):
+                more = [problem for problem in account.problems if problem not in known.problems]
+                self.accounts[n] = known._replace(problems=known.problems + more, failed=known.failed or account.failed)
+                return
+        self.accounts.append(account)
 
 
 @dataclass
@@ -214,7 +224,8 @@ class Worker:
             self._lines[name], self._weights[name] = [], 0
 
     def _promised(self, job: Job, host: Host, name: str) -> int | None:
-        return unit.promised(self._known[name], _evidence(job, host.collection), [])
+        known = self._known.get(name)  # a container, which promises nothing, has no artefact of its name
+        return reading.promised(known, _evidence(job, host.collection), host) if known else None
 
     def _alive(self, job: int = -1, artefact: str = "") -> None:
         """Tell the parent that there is progress, and, with `job`, what is read from now on."""
@@ -224,27 +235,26 @@ class Worker:
             self._pipe.send((job, artefact))
 
     def _read(self, index: int, job: Job, host: Host) -> list[Account]:
-        evidence = _evidence(job, host.collection)
         accounts = []
-        for name in job.artefacts:
+        evidence = _evidence(job, host.collection)
+        known = [self._known[name] for name in job.artefacts]
 
-            def take(records: list[dict[str, Any]], name: str = name) -> None:
-                self._take(name, records, host)
-
-            if len(job.artefacts) > 1:
+        def starts(name: str) -> None:
+            if len(known) > 1:
                 self._alive(index, name)
-            outcome = unit.parse(self._known[name], evidence, host, take)
+
+        for name, outcome in reading.read(known, evidence, host, partial(self._take, host), starts):
             problems = [tuple(p) for p in outcome.problems]
             accounts.append(Account(job.member, job.source, name, *outcome[:3], problems, job.offset, outcome.failed))  # type: ignore[arg-type]
             if outcome.out_of_memory:
                 self._out_of_memory()
         return accounts
 
-    def _take(self, name: str, records: list[dict[str, Any]], host: Host) -> None:
+    def _take(self, host: Host, name: str, records: list[dict[str, Any]]) -> None:
         """Finished records of one dataset: rules look at them, then they become lines."""
         hits = self._detection.match(self._declared[name], records, host)
         if hits:
-            self._write(HITS, (line(hit._asdict()) for hit in hits))
+            self._write(HITS + name, (line(hit._asdict()) for hit in hits))
         self._write(name, map(line, records))
         self._counts[name] = self._counts.get(name, 0) + len(records)
         self._alive()
@@ -269,7 +279,7 @@ class Worker:
                     batch.append(assembler.record(item))
                     count += 1
                     if len(batch) >= unit.BATCH:
-                        self._take(name, batch, host)
+                        self._take(host, name, batch)
                         batch = []
                 else:
                     problems.append(item)
@@ -277,7 +287,7 @@ class Worker:
             failed, self._spent = RAISED, isinstance(e, MemoryError)
             problems.append(Problem(f"the derivation failed: {type(e).__name__}: {e}"))
         if batch:
-            self._take(name, batch, host)
+            self._take(host, name, batch)
         return Account(-1, f"derived/{name}", name, None, count, 0, [tuple(p) for p in problems], 0, failed)  # type: ignore[misc]
 
 

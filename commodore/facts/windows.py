@@ -11,11 +11,13 @@ from functools import cache
 from typing import Any
 
 from commodore.evidence import Evidence
+from commodore.host import Host
 from commodore.readers.commandline import expand_windows
-from commodore.readers.hives import open_hive
+from commodore.readers.hives.mount import MountedHive, mount, open_hive
 from scout.data import load_data
 from scout.formats.regf import Hive, Key
 
+_VERSION = "Software\\Microsoft\\Windows NT\\CurrentVersion"
 _ROOTS = ("Windows", "WINNT")
 WANTED: tuple[str, ...] = tuple(f"{root}/System32/config/{name}" for root in _ROOTS for name in ("SYSTEM", "SOFTWARE"))
 
@@ -32,9 +34,14 @@ def facts(fetch: Fetch) -> dict[str, Any]:
     return {"os": "windows", **result} if result else {}
 
 
-def _hive(evidence: Evidence | None) -> Hive | None:
-    opened = evidence.once(open_hive) if evidence else None
-    return opened.view() if isinstance(opened, Hive) else None
+def _hive(evidence: Evidence | None) -> MountedHive | None:
+    opened = open_hive(evidence) if evidence else None
+    return MountedHive(opened, mount(evidence, Host(""), opened)) if evidence and isinstance(opened, Hive) else None
+
+
+def _key(hive: MountedHive, path: str) -> Key | None:
+    """Return the key of a normalised path; that of the current control set, and not the 32-bit copy."""
+    return next((found.key for found in hive.find(path) if found.current is not False and not found.wow64), None)
 
 
 def _number(key: Key | None, name: str) -> int | None:
@@ -42,17 +49,16 @@ def _number(key: Key | None, name: str) -> int | None:
     return value.number if value else None
 
 
-def _system(hive: Hive) -> dict[str, Any]:
+def _system(hive: MountedHive) -> dict[str, Any]:
     result: dict[str, Any] = {}
-    number = _number(hive.find("Select"), "Current")
-    if not number:
+    if not hive.current:
         return result
-    result["control_set"] = number
-    control = f"ControlSet{number:03d}\\Control"
-    names = hive.find(f"{control}\\ComputerName\\ComputerName")
+    result["control_set"] = hive.current
+    control = "System\\CurrentControlSet\\Control"
+    names = _key(hive, f"{control}\\ComputerName\\ComputerName")
     if name := names.text("ComputerName") if names else "":
         result["name"] = name
-    if zone := _zone(hive.find(f"{control}\\TimeZoneInformation")):
+    if zone := _zone(_key(hive, f"{control}\\TimeZoneInformation")):
         result["timezone"] = zone
     return result
 
@@ -78,15 +84,15 @@ def zones() -> dict[str, str]:
     return {str(name).upper(): str(zone) for name, zone in load_data("commodore.facts", "windows_zones.yaml").items()}
 
 
-def _software(hive: Hive) -> dict[str, Any]:
+def _software(hive: MountedHive) -> dict[str, Any]:
     result: dict[str, Any] = {}
-    version = hive.find("Microsoft\\Windows NT\\CurrentVersion")
+    version = _key(hive, _VERSION)
     if version is not None:
         if root := version.text("SystemRoot"):
             result["system_root"] = root
         if described := _version(version):
             result["os_version"] = described
-    profiles = hive.find("Microsoft\\Windows NT\\CurrentVersion\\ProfileList")
+    profiles = _key(hive, f"{_VERSION}\\ProfileList")
     if profiles is not None:
         result |= _profiles(profiles, result.get("system_root", "C:\\Windows"))
     return result

@@ -9,8 +9,8 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from commodore.bounded import searcher
-from commodore.hits import SEVERITIES
-from commodore.persistence.table import traits
+from commodore.finding import SEVERITIES
+from commodore.persistence.data import traits
 
 LONGEST = 8192
 """characters of a command line that are looked at"""

@@ -10,36 +10,11 @@ from typing import Any
 
 import orjson
 
-from commodore.hits import SEVERITIES
+from commodore.finding import FILE_FACTS, SEVERITIES, FileFacts, Finding, FindingTarget
 from commodore.persistence.judge import FILE
 from commodore.persistence.suspicion import is_interpreter
-from commodore.persistence.verdict import short
+from commodore.sentence import short
 
-FACTS = (
-    "sha256",
-    "size",
-    "mode",
-    "uid",
-    "gid",
-    "owner",
-    "group_name",
-    "nlink",
-    "ino",
-    "dev",
-    "parent_ino",
-    "root_ino",
-    "xattrs",
-    "mtime",
-    "ctime",
-    "atime",
-    "btime",
-    "type",
-    "link",
-    "verdict",
-    "member",
-    "method",
-    "valid",
-)
 _SYSTEM_PLACES = re.compile(r"/(?:usr/)?(?:s?bin|lib(?:32|64|x32|exec)?)/|(?i:[a-z]:\\(?:windows|winnt|program files(?: \(x86\))?)\\)")
 
 
@@ -53,15 +28,15 @@ class Members:
             path = str(line.get("path") or line.get("source") or "")
             key = _key(path)
             if path and (key not in self._by_path or line.get("verdict") == "taken"):
-                known = orjson.dumps({k: line[k] for k in FACTS if line.get(k) is not None})
+                known = orjson.dumps({k: line[k] for k in FILE_FACTS if line.get(k) is not None})
                 self._by_path[key] = memoryview(known).tobytes()  # a copy: orjson's own keeps its whole buffer
             text = line.get("link")
             if path and isinstance(text, str) and text:
                 self._links.setdefault(_key(resolved(path, text)), []).append(path)
 
-    def facts(self, path: str) -> dict[str, Any]:
+    def facts(self, path: str) -> FileFacts:
         """What is known of a file; empty where the collection does not name it."""
-        known: dict[str, Any] = orjson.loads(self._by_path.get(_key(path), b"{}"))
+        known: FileFacts = orjson.loads(self._by_path.get(_key(path), b"{}"))
         return known
 
     def links(self, path: str) -> list[str]:
@@ -69,10 +44,10 @@ class Members:
         return sorted(set(self._links.get(_key(path), ())))
 
 
-def complete(target: Mapping[str, Any], members: Members | Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def complete(target: FindingTarget, members: Members | Iterable[Mapping[str, Any]]) -> FindingTarget:
     """The target with `file`, `payload_files` and, for a unit, `links`, as far as the collection knows them."""
     known = members if isinstance(members, Members) else Members(members)
-    out = dict(target)
+    out = target.copy()
     path = str(target.get("hive_file") or target.get("path") or "")
     if facts := known.facts(path):
         out["file"] = facts
@@ -84,9 +59,9 @@ def complete(target: Mapping[str, Any], members: Members | Iterable[Mapping[str,
     return out
 
 
-def completed(findings: Iterable[dict[str, Any]], members: Mapping[str, Members]) -> Iterator[dict[str, Any]]:
+def completed(findings: Iterable[Finding], members: Mapping[str, Members]) -> Iterator[Finding]:
     """Findings with whole targets (`members` by collection id), and behind them one for each collected file that a high one starts."""
-    started: dict[tuple[str, str], dict[str, Any]] = {}
+    started: dict[tuple[str, str], Finding] = {}
     for finding in findings:
         target = finding.get("target")
         known = members.get(finding["escadre.collection"])
@@ -94,7 +69,7 @@ def completed(findings: Iterable[dict[str, Any]], members: Mapping[str, Members]
             yield finding
             continue
         whole = complete(target, known)
-        yield finding | {"target": whole}
+        yield {**finding, "target": whole}
         if SEVERITIES.index(finding["escadre.severity"]) < SEVERITIES.index("high") or target.get("kind") == "file":
             continue
         for path, facts in whole.get("payload_files", {}).items():
@@ -109,15 +84,14 @@ def _of_the_system(path: str) -> bool:
     return _SYSTEM_PLACES.match(path) is not None or is_interpreter(path, "windows" if "\\" in path else "linux")
 
 
-def _payload(finding: dict[str, Any], path: str, facts: dict[str, Any]) -> dict[str, Any]:
+def _payload(finding: Finding, path: str, facts: FileFacts) -> Finding:
     """The finding on a file that another finding starts."""
-    kept = {
-        k: v
-        for k, v in finding.items()
-        if k not in ("escadre.first", "escadre.last", "rule.reference", "threat.technique.id", "escadre.attack_version")
-    }
+    made = finding.copy()
+    for name in ("escadre.first", "escadre.last", "threat.technique.id", "escadre.attack_version"):
+        made.pop(name, None)  # type: ignore[misc]  # keys of a TypedDict in a loop
     identity = "\0".join(("finding", finding["escadre.collection"], finding["host.name"], FILE.id, path))
-    return kept | {
+    return {
+        **made,
         "rule.id": FILE.id,
         "rule.name": FILE.name,
         "rule.category": FILE.category,
@@ -126,13 +100,13 @@ def _payload(finding: dict[str, Any], path: str, facts: dict[str, Any]) -> dict[
         "escadre.reason": f"{short(path)} was collected, and a finding of {finding['escadre.severity']} severity starts it.",
         "escadre.matched": {"file.path": path},
         "escadre.group": path,
-        "target": file_target(path) | {"file": facts},
+        "target": {**file_target(path), "file": facts},
         "escadre.id": blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(),
         "escadre.cause": finding["escadre.id"],
     }
 
 
-def file_target(path: str) -> dict[str, Any]:
+def file_target(path: str) -> FindingTarget:
     """The target of a finding on a file."""
     return {"mechanism": FILE.id, "kind": "file", "remove": "FQ", "path": path, "name": re.split(r"[\\/]", path)[-1], "payload": []}
 

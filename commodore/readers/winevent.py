@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from commodore.schema.winlog import Meaning, meanings
+from commodore.sentence import sentence
 
 LEVELS = {0: "information", 1: "critical", 2: "error", 3: "warning", 4: "information", 5: "verbose"}
 _FAILURE, _SUCCESS = "0x8010", "0x8020"
@@ -19,6 +20,8 @@ _NEVER = "1601-01-01T00:00:00"
 _KINDS = 2048
 _SHOWN, _WORDS = 4, 80
 """values and characters of each that the generic sentence shows"""
+_LOGGED = sentence("[{winlog.provider_name!q}|A provider without a name] logged event {event.code}[ in {winlog.channel!q}].")
+_VALUES = sentence("{logged}[ with {values!q}].")
 _KNOWN = frozenset({"System", "EventData", "UserData", "EventData_attributes", "UserData_attributes", "RenderingInfo"})
 _DEEPEST = 16
 
@@ -28,7 +31,7 @@ class _Kind(NamedTuple):
 
     fields: dict[str, Any]
     meaning: Meaning | None
-    sentence: str
+    logged: str
 
 
 def normalise(event: dict[str, Any], record_id: int, written: str) -> dict[str, Any]:
@@ -68,7 +71,7 @@ def normalise(event: dict[str, Any], record_id: int, written: str) -> dict[str, 
     if kind.meaning is not None:
         kind.meaning.apply(fields, values)
     else:
-        fields["message"] = _generic(kind.sentence, values)
+        fields["message"] = _generic(kind.logged, values)
     return fields
 
 
@@ -94,18 +97,18 @@ def _kind(name: Any, guid: Any, event: Any, channel: Any, computer: Any, keyword
     meaning = meanings().get((provider.lower(), code))
     if meaning is not None:
         fields |= meaning.constant
-    return _Kind(fields, meaning, f"Event {code} of {provider or '?'} in {place or '?'}")
+    return _Kind(fields, meaning, _LOGGED(fields).removesuffix("."))
 
 
-def _generic(sentence: str, values: dict[str, str]) -> str:
-    """The sentence of an event of which the tables know nothing: its first values."""
+def _generic(logged: str, values: dict[str, str]) -> str:
+    """Return the message of an event that `winlog.yaml` does not describe: who logged what, with its first values."""
     told = []
     for key, value in values.items():
         if value:
             told.append(f"{key}={value[:_WORDS]}")
             if len(told) == _SHOWN:
                 break
-    return f"{sentence}: {', '.join(told)}" if told else sentence
+    return _VALUES({"logged": logged, "values": told})
 
 
 def _times(fields: dict[str, Any], system: dict[str, Any], written: str) -> None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Any
 
-from commodore.schema import registry
+from commodore.schema import actions, registry
+from commodore.sentence import Sentence, sentence
 from scout.data import load_data
 
 Values = Mapping[str, str]
@@ -17,7 +18,9 @@ Convert = Callable[[str], Any]
 """a raw value → what the registry's type wants, or None where there is nothing to say"""
 
 SENTENCE = 400
-"""characters of one value that a sentence shows"""
+"""Characters of one value that a message shows."""
+ABSENT = frozenset({"-"})
+"""Text that Windows writes where there is no value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +29,7 @@ class Meaning:
 
     constant: Mapping[str, Any] = field(default_factory=dict)
     copies: tuple[tuple[str, str, Convert], ...] = ()
-    form: str = ""
-    shown: tuple[str, ...] = ()
-    """the sentence as a %-form, and the names of the values that fill it"""
+    message: Sentence | None = None
 
     def apply(self, record: dict[str, Any], values: Values) -> None:
         """Write the typed copies and the sentence into a record, which has the constant fields already."""
@@ -39,7 +40,8 @@ class Meaning:
                 made = convert(raw)
                 if made is not None:
                     record[target] = made
-        record["message"] = self.form % tuple([(get(name) or "-")[:SENTENCE] for name in self.shown])
+        if self.message is not None:
+            record["message"] = self.message(values)
 
 
 @cache
@@ -59,6 +61,8 @@ def meanings() -> dict[tuple[str, str], Meaning]:
 def _compile(entry: dict[str, Any]) -> Meaning:
     if extra := set(entry) - {"events", "action", "category", "type", "outcome", "message", "fields"}:
         raise ValueError(f"winlog.yaml: {entry.get('events')}: unknown words {sorted(extra)}")
+    if entry["action"] not in actions():
+        raise ValueError(f"winlog.yaml: {entry['events']}: {entry['action']} is not in actions.yaml")
     constant = {"event.action": entry["action"], "event.category": entry["category"], "event.type": entry["type"]}
     if "outcome" in entry:
         constant["event.outcome"] = entry["outcome"]
@@ -66,8 +70,7 @@ def _compile(entry: dict[str, Any]) -> Meaning:
     for target, said in entry["fields"].items():
         source, _, form = (part.strip() for part in said.partition("|"))
         copies.append((target, source, _convert(target, form)))
-    parts = re.split(r"\{([^{}]+)\}", entry["message"])
-    return Meaning(constant, tuple(copies), "%s".join(p.replace("%", "%%") for p in parts[::2]), tuple(parts[1::2]))
+    return Meaning(constant, tuple(copies), sentence(entry["message"], SENTENCE, ABSENT))
 
 
 def _convert(target: str, form: str) -> Convert:

@@ -7,7 +7,6 @@ goes, with the reason, into `<case>/index/refused.jsonl`.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import threading
 import time
@@ -22,8 +21,8 @@ import orjson
 from elasticsearch import ApiError, Elasticsearch, TransportError
 
 from commodore.schema import Field, registry
-from eye.case import open_case, records, sources
-from eye.elastic.templates import IGNORE_ABOVE, template
+from eye.case import finding_sources, open_case, records, sources
+from eye.elastic.templates import IGNORE_ABOVE, component, component_name, template
 from eye.query.tokens import all_tokens
 from eye.query.values import ES_NS_MIN, address, leaves, nanoseconds
 from scout.console import COULD_NOT, WRONG_USE, Complaint, duration, escape, plural
@@ -136,8 +135,8 @@ def _families(case: Path) -> dict[str, list[tuple[str, Path]]]:
         _, first = next(records(source.path), (b"", {}))
         family = "state" if first.get("event.kind") == "state" else "logs"
         result.setdefault(family, []).append((source.dataset, source.path))
-    if (case / "findings.jsonl.zst").exists():
-        result["finding"] = [("finding", case / "findings.jsonl.zst")]
+    if found := finding_sources(case):
+        result["finding"] = [(source.dataset, source.path) for source in found]
     return result
 
 
@@ -165,10 +164,11 @@ class _Loader:
         self.client.indices.create(index=index)
 
     def _template(self, index: str, title: str, family: str, *, whitespace: bool) -> None:
-        short = index.removeprefix("escadre-").removesuffix(f"-{family}")
-        body = template(short, family, whitespace=whitespace)
-        digest = hashlib.blake2b(orjson.dumps(body, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
-        meta = body.pop("_meta") | {"case": title, "digest": digest}
+        shared = component(whitespace=whitespace)
+        name = component_name(shared)
+        self.client.cluster.put_component_template(name=name, template=shared["template"], meta=shared["_meta"])
+        body = template(index.removeprefix("escadre-").removesuffix(f"-{family}"), family, fields=name)
+        meta = body.pop("_meta") | {"case": title}
         self.client.indices.put_index_template(name=index, **body, meta=meta)
 
     def file(self, pool: ThreadPoolExecutor, index: str, dataset: str, path: Path) -> None:

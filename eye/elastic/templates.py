@@ -1,9 +1,10 @@
-"""Index templates, generated from the field registry: `python -m eye.elastic.templates` writes `generated/*.json`, which are committed.
+"""Templates of the Elasticsearch indices: one component template with every field of the registry, and a short index template per family.
 
-Mappings (Elasticsearch reference, "Mapping"): keyword fields have a lowercase normalizer, so that they compare without case as in the
-embedded engine; dates are `date_nanos`; free-form objects `flattened`; nothing is added dynamically.
-Lucene takes no term longer than 32,766 bytes: `ignore_above` is 8,191 characters (at most 32,764 bytes in UTF-8), and what is longer is
-still found by the words of `escadre.all`; the loader counts it.
+`python -m eye.elastic.templates` writes `generated/*.json`, which are committed. Mappings (Elasticsearch reference, "Mapping"): keyword
+fields have a lowercase normalizer, so that they compare without case as in the embedded engine; dates are `date_nanos`; free-form objects
+are `flattened`; nothing is added dynamically.
+Lucene takes no term longer than 32,766 bytes: `ignore_above` is 8,191 characters (at most 32,764 bytes in UTF-8). The words of a longer
+value are still found in `escadre.all`, and the loader counts such values.
 
 `escadre.all` holds the tokens that `eye.tokens` makes: as keywords for words and wildcards, and as `escadre.all.phrase` for quoted phrases
 (`quote_field_suffix`, or Kibana's setting `query:queryString:options`).
@@ -12,6 +13,7 @@ still found by the words of `escadre.all`; the loader counts it.
 from __future__ import annotations
 
 import json
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +57,10 @@ def mapping(field: Field, phrase_analyzer: str) -> dict[str, Any]:
     return plain[field.type]
 
 
-def template(case: str, family: str, *, whitespace: bool = True) -> dict[str, Any]:
-    """The composable template of a family of a case. `whitespace`: the server has the whitespace tokenizer (module analysis-common);
-    without it quoted phrases must be written in lower case.
+def component(*, whitespace: bool = True) -> dict[str, Any]:
+    """Return the component template that all index templates share: settings, analysis, and the mapping of every field.
+
+    `whitespace`: the server has the whitespace tokenizer (module analysis-common). Without it quoted phrases must be in lower case.
     """
     fields = registry()
     analysis: dict[str, Any] = {"normalizer": {"escadre": {"type": "custom", "filter": ["lowercase"]}}}
@@ -65,9 +68,7 @@ def template(case: str, family: str, *, whitespace: bool = True) -> dict[str, An
         analysis["analyzer"] = {"escadre_phrase": {"type": "custom", "tokenizer": "whitespace", "filter": ["lowercase"]}}
     phrase = "escadre_phrase" if whitespace else "whitespace"
     return {
-        "index_patterns": [f"escadre-{case}-{family}"],
-        "priority": 500,
-        "_meta": {"description": f"Escadre: {FAMILIES[family]}"},
+        "_meta": {"description": "Escadre: settings and fields of all its indices"},
         "template": {
             "settings": {
                 "index": {
@@ -90,8 +91,23 @@ def template(case: str, family: str, *, whitespace: bool = True) -> dict[str, An
     }
 
 
+def component_name(body: dict[str, Any]) -> str:
+    """Return the name of a component template: it holds a digest of the content, so that no version overwrites another one's fields."""
+    return f"escadre-fields-{blake2b(json.dumps(body, sort_keys=True).encode(), digest_size=8).hexdigest()}"
+
+
+def template(case: str, family: str, *, fields: str = "escadre-fields") -> dict[str, Any]:
+    """Return the index template of a family of a case. `fields` is the name of the component template that it is composed of."""
+    return {
+        "index_patterns": [f"escadre-{case}-{family}"],
+        "composed_of": [fields],
+        "priority": 500,
+        "_meta": {"description": f"Escadre: {FAMILIES[family]}"},
+    }
+
+
 def _tree(flat: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Dotted names as nested properties. A name that is both a field and the head of others keeps its dotted form: that is refused."""
+    """Return dotted names as nested properties. Raises ValueError for a name that is both a field and the head of others."""
     result: dict[str, Any] = {}
     for name, entry in flat.items():
         *heads, last = name.split(".")
@@ -99,22 +115,26 @@ def _tree(flat: dict[str, dict[str, Any]]) -> dict[str, Any]:
         for head in heads:
             below = below.setdefault(head, {"properties": {}})
             if "properties" not in below:
-                raise ValueError(f"fields.yaml: {name} lies below another field")
+                raise ValueError(f"schema/fields: {name} lies below another field")
             below = below["properties"]
         if last in below:
-            raise ValueError(f"fields.yaml: {name} is also the head of other fields")
+            raise ValueError(f"schema/fields: {name} is also the head of other fields")
         below[last] = entry
     return result
 
 
 def documents() -> dict[str, str]:
-    """File name → text of every generated file."""
-    return {f"{family}.json": json.dumps(template("CASE", family), indent=1, sort_keys=True) + "\n" for family in FAMILIES}
+    """Return file name → text of every generated file."""
+    shipped = {"fields": component()} | {family: template("CASE", family) for family in FAMILIES}
+    return {f"{name}.json": json.dumps(body, indent=1, sort_keys=True) + "\n" for name, body in shipped.items()}
 
 
 def write() -> None:
-    """Write the generated files."""
+    """Write the generated files and remove those of families that are gone."""
     GENERATED.mkdir(exist_ok=True)
+    for path in GENERATED.glob("*.json"):
+        if path.name not in documents():
+            path.unlink()
     for name, text in documents().items():
         (GENERATED / name).write_text(text, encoding="utf-8")
 

@@ -4,9 +4,9 @@ first needed.
 
 from __future__ import annotations
 
-from scout.archive.custody import Group, Item
-from scout.archive.reader import ArchiveReader, Member
-from scout.archive.stream import Stream
+from scout.archive.custody import GroupPlace, WantedItem
+from scout.archive.reader import ArchiveMember, ArchiveReader
+from scout.archive.stream import MemberStream
 from scout.archive.writer import ArchiveWriter, Receipt, Stopped
 
-__all__ = ["ArchiveReader", "ArchiveWriter", "Group", "Item", "Member", "Receipt", "Stopped", "Stream"]
+__all__ = ["ArchiveMember", "ArchiveReader", "ArchiveWriter", "GroupPlace", "MemberStream", "Receipt", "Stopped", "WantedItem"]

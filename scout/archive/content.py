@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from scout.archive.outlet import Outlet
+from scout.archive.outlet import FrameOutput
 
 HASHED_ZEROS = 256 << 20
 """holes and padding up to this size are hashed as the zeros that they are; beyond it there is no `sha256`"""
@@ -26,7 +26,9 @@ def zeros(digest: Any, n: int) -> None:
         n -= len(_ZEROS)
 
 
-def copy(out: Outlet, stream: Readable, size: int, extents: Sequence[tuple[int, int]] | None, stopped: Callable[[], str]) -> dict[str, Any]:
+def copy(
+    out: FrameOutput, stream: Readable, size: int, extents: Sequence[tuple[int, int]] | None, stopped: Callable[[], str]
+) -> dict[str, Any]:
     """Copy `size` bytes (the data in `extents` of a sparse file); gives `sha256`, and where it applies `sha256_data`, `valid`, `verdict`,
     `error`.
 

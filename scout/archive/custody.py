@@ -51,7 +51,7 @@ _TEXTS = frozenset(
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
-class Group(NamedTuple):
+class GroupPlace(NamedTuple):
     """Place of an item in its group: `id`, `role` (`main` gives the group its name), number from 1, and how many belong to it."""
 
     id: str
@@ -63,7 +63,7 @@ class Group(NamedTuple):
         return f"{self.id}:{self.role}:{self.number}/{self.total}"
 
     @classmethod
-    def parse(cls, text: str) -> Group | None:
+    def parse(cls, text: str) -> GroupPlace | None:
         """Group of an `ESCADRE.group` value; None where it is none."""
         name, _, place = text.rpartition(":")
         identity, _, role = name.rpartition(":")
@@ -74,7 +74,7 @@ class Group(NamedTuple):
 
 
 @dataclass(slots=True, kw_only=True)
-class Item:
+class WantedItem:
     """A wanted item.
 
     source   native path on the host; volume: the container that it came from (`C`, `root`, `C@vss3`, `mnt/usb`)
@@ -88,7 +88,7 @@ class Item:
     volume: str = "root"
     size: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)
-    group: Group | None = None
+    group: GroupPlace | None = None
     target: str = ""
     extents: tuple[tuple[int, int], ...] | None = None
     method: str = "api"
@@ -139,7 +139,7 @@ def _fits(key: str, value: object) -> bool:
     return -(1 << 63) <= value < 1 << 63
 
 
-def line(member: int | None, name: str, item: Item, verdict: str, size: int | None) -> dict[str, Any]:
+def line(member: int | None, name: str, item: WantedItem, verdict: str, size: int | None) -> dict[str, Any]:
     """The line of an item in the order that people read it. What is not known yet has its place and is None."""
     return {
         "member": member,

@@ -16,7 +16,7 @@ CHUNK = 1 << 16
 """plaintext bytes of one chunk of age"""
 
 
-class File:
+class ArchiveFile:
     """The archive file: created, never overwritten, mode 0600; hashes and counts what was written."""
 
     def __init__(self, path: Path) -> None:

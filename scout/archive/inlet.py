@@ -22,7 +22,7 @@ _PIECE = 256 << 10
 _MAGIC = b"age-encryption.org/v1\n"
 
 
-class Inlet:
+class DecryptedInput:
     """Plaintext of an archive: `read(n)` gives n bytes, fewer only at the end; `reason` then says why, '' where age saw its end.
 
     Raises Complaint at once where nothing can be read at all: not an age file, wrong key, cut within the header.
@@ -172,7 +172,7 @@ class Inlet:
 class _Source:
     """Plaintext of age as a file for zstd."""
 
-    def __init__(self, inlet: Inlet) -> None:
+    def __init__(self, inlet: DecryptedInput) -> None:
         self._inlet = inlet
         self.rest = b""
         self.given = 0

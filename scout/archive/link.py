@@ -19,8 +19,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
-from scout.archive.file import File
-from scout.archive.press import LAST, SETTLED, SLOTS, Job, Memory, Outcome, Press
+from scout.archive.file import ArchiveFile
+from scout.archive.press import LAST, SETTLED, SLOTS, Press, PressJob, PressResult, SharedFrames
 
 _FORM = struct.Struct("=hII????IQ")
 """a job, as it goes through the pipe"""
@@ -28,10 +28,10 @@ _WAITING = 64
 """jobs that wait; those with a frame are bounded by the slots"""
 
 
-class Link(Protocol):
+class PressLink(Protocol):
     """The way to the press. After an interruption only `end` may be called, which may be called again and again."""
 
-    def send(self, job: Job) -> None:
+    def send(self, job: PressJob) -> None:
         """Hand a job over."""
 
     def idle(self) -> bool:
@@ -43,17 +43,17 @@ class Link(Protocol):
     def settle(self) -> None:
         """Wait until all that was sent is in the file, or the press is gone."""
 
-    def end(self) -> Outcome:
+    def end(self) -> PressResult:
         """Wait until everything was written; what came of it."""
 
 
-def link(path: Path, memory: Memory, recipients: Sequence[Any]) -> Link:
+def link(path: Path, memory: SharedFrames, recipients: Sequence[Any]) -> PressLink:
     """Create the file and start a press for it. Complaint where the file exists or cannot be created."""
-    file = File(path)
+    file = ArchiveFile(path)
     if _may_fork():
         with suppress(OSError):  # no process may be had, or no pipe
-            return Beside(file, memory, recipients)
-    return Within(file, memory, recipients)
+            return ForkedPress(file, memory, recipients)
+    return ThreadPress(file, memory, recipients)
 
 
 def _may_fork() -> bool:
@@ -64,18 +64,18 @@ def _may_fork() -> bool:
         return False
 
 
-class Within:
+class ThreadPress:
     """The press in a thread of this process."""
 
-    def __init__(self, file: File, memory: Memory, recipients: Sequence[Any]) -> None:
+    def __init__(self, file: ArchiveFile, memory: SharedFrames, recipients: Sequence[Any]) -> None:
         self._memory = memory
         self._answers: queue.SimpleQueue[int] = queue.SimpleQueue()
-        self._jobs: queue.Queue[Job] = queue.Queue(_WAITING)
+        self._jobs: queue.Queue[PressJob] = queue.Queue(_WAITING)
         press = Press(file, memory, self._answers.put)
         self._thread = threading.Thread(target=press.run, args=(iter(self._jobs.get, LAST), recipients), name="press", daemon=True)
         self._thread.start()
 
-    def send(self, job: Job) -> None:
+    def send(self, job: PressJob) -> None:
         self._jobs.put(job)
 
     def idle(self) -> bool:
@@ -85,21 +85,21 @@ class Within:
         return self._answers.get()
 
     def settle(self) -> None:
-        self.send(Job(ask=True))
+        self.send(PressJob(ask=True))
         slots = list(iter(self._answers.get, SETTLED))
         for slot in slots:
             self._answers.put(slot)
 
-    def end(self) -> Outcome:
+    def end(self) -> PressResult:
         self.send(LAST)
         self._thread.join()
-        return self._memory.outcome or Outcome(0, "", "the thread that encrypts ended")
+        return self._memory.outcome or PressResult(0, "", "the thread that encrypts ended")
 
 
-class Beside:
+class ForkedPress:
     """The press in a child process. OSError where there is none to be had; then nothing is left of the attempt."""
 
-    def __init__(self, file: File, memory: Memory, recipients: Sequence[Any]) -> None:
+    def __init__(self, file: ArchiveFile, memory: SharedFrames, recipients: Sequence[Any]) -> None:
         self._memory, self._path = memory, file.path
         self._spare: list[int] = []
         self._how = "ended"
@@ -120,7 +120,7 @@ class Beside:
         self._answer = select.poll()
         self._answer.register(self._answers, select.POLLIN)
 
-    def send(self, job: Job) -> None:
+    def send(self, job: PressJob) -> None:
         try:
             os.write(self._jobs, _FORM.pack(*job))
         except BrokenPipeError:
@@ -136,13 +136,13 @@ class Beside:
         return answer[0] if answer else None
 
     def settle(self) -> None:
-        self.send(Job(ask=True))
+        self.send(PressJob(ask=True))
         while answer := os.read(self._answers, 1):
             if answer[0] == SETTLED:
                 return
             self._spare.append(answer[0])
 
-    def end(self) -> Outcome:
+    def end(self) -> PressResult:
         if self._pid:
             self.send(LAST)
             while os.read(self._answers, SLOTS):
@@ -155,15 +155,15 @@ class Beside:
             os.close(self._answers)
         return self._memory.outcome or self._died()
 
-    def _died(self) -> Outcome:
+    def _died(self) -> PressResult:
         """What the file itself tells, where the press cannot."""
         self._memory.fail()
         error = f"the process that encrypts {self._how}"
         try:
             with self._path.open("rb") as file:
-                return Outcome(self._path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest(), error)
+                return PressResult(self._path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest(), error)
         except OSError as e:
-            return Outcome(self._memory.written, "", f"{error}, and the file cannot be read again: {e.strerror}")
+            return PressResult(self._memory.written, "", f"{error}, and the file cannot be read again: {e.strerror}")
 
 
 _HEEDED = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if sys.platform != "win32" else []))
@@ -177,7 +177,7 @@ def _pipe(undo: ExitStack) -> tuple[int, int]:
     return ends
 
 
-def _child(file: File, memory: Memory, recipients: Sequence[Any], jobs: int, answers: int) -> NoReturn:
+def _child(file: ArchiveFile, memory: SharedFrames, recipients: Sequence[Any], jobs: int, answers: int) -> NoReturn:
     """The second process, from its first step to its last. Nothing that it inherits stays open: a terminal that waits for the end of the
     collection does not wait for it, and the examined disk can be unmounted.
     """
@@ -196,16 +196,16 @@ def _child(file: File, memory: Memory, recipients: Sequence[Any], jobs: int, ans
         os._exit(0)
 
 
-def _serve(file: File, memory: Memory, recipients: Sequence[Any], jobs: int, answers: int) -> None:
+def _serve(file: ArchiveFile, memory: SharedFrames, recipients: Sequence[Any], jobs: int, answers: int) -> None:
     def answer(number: int) -> None:
         try:
             os.write(answers, bytes((number,)))
         except BrokenPipeError:
             return  # the parent is gone: what it sent is still written
 
-    def given() -> Iterator[Job]:
+    def given() -> Iterator[PressJob]:
         with open(jobs, "rb") as pipe:
-            while len(raw := pipe.read(_FORM.size)) == _FORM.size and (job := Job(*_FORM.unpack(raw))) != LAST:
+            while len(raw := pipe.read(_FORM.size)) == _FORM.size and (job := PressJob(*_FORM.unpack(raw))) != LAST:
                 yield job
 
     Press(file, memory, answer).run(given(), recipients)

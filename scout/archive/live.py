@@ -14,7 +14,7 @@ MAX_BYTES = 1 << 30
 """of one live source, uncompressed; what comes after is counted and not kept"""
 
 
-class Lines:
+class LiveLines:
     """`with writer.live("processes") as lines: lines.write({...})`. The first line names the schema: `{"schema": "processes/1"}`."""
 
     def __init__(self, source: str, version: int, done: Callable[[str, Iterator[bytes], int, Mapping[str, Any]], None]) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from scout.archive.link import link
-from scout.archive.press import FRAME, Job, Memory, Outcome, Squeezer
+from scout.archive.press import FRAME, FrameCompressor, PressJob, PressResult, SharedFrames
 from scout.console import Complaint
 
 QUIET = 2.0
@@ -30,7 +30,7 @@ class Seal(NamedTuple):
     head: str = ""
 
 
-class Outlet:
+class FrameOutput:
     """One archive file under way. One thread writes to it.
 
     torn    nothing more may be written: that thread was interrupted inside of it, or it is closed
@@ -40,7 +40,7 @@ class Outlet:
     """
 
     def __init__(self, path: Path, recipients: Sequence[Any]) -> None:
-        self._path, self._memory = path, Memory()
+        self._path, self._memory = path, SharedFrames()
         self._link = link(path, self._memory, recipients)
         self._slot = self._start = self._at = 0
         self._view = self._memory.slots[0]
@@ -48,8 +48,8 @@ class Outlet:
         self._seals: deque[tuple[int, Seal]] = deque()
         self._sealed = 0
         self._kept = Seal()
-        self._outcome: Outcome | None = None
-        self._squeezer: Squeezer | None = None
+        self._outcome: PressResult | None = None
+        self._squeezer: FrameCompressor | None = None
         self._pushed = time.monotonic()
         self._waits = False
         self._stop = threading.Event()
@@ -101,7 +101,7 @@ class Outlet:
                 self.torn = True
                 with self._lock:
                     if self._outcome is None:
-                        self._link.send(Job(zeros=True))
+                        self._link.send(PressJob(zeros=True))
                     self.total += FRAME
                 self.torn = False
                 if self._memory.failed:
@@ -171,7 +171,7 @@ class Outlet:
             self._sealed = number = self._sealed + 1
             self._seals.append((number, seal))
         if size or push or seal:
-            job = Job(self._slot if size else -1, self._start, self._at, last=not part, push=push, seal=number)
+            job = PressJob(self._slot if size else -1, self._start, self._at, last=not part, push=push, seal=number)
             self._link.send(job if part or last or self._link.idle() else self._packed(job))
         self._waits = not push and (self._waits or size > 0)
         if push:
@@ -186,11 +186,11 @@ class Outlet:
             else:
                 self._slot, self._view = slot, self._memory.slots[slot]
 
-    def _packed(self, job: Job) -> Job:
+    def _packed(self, job: PressJob) -> PressJob:
         """The same with its frame made here: where the press is behind, we would only wait for it."""
         if job.end == job.start:
             return job
-        self._squeezer = self._squeezer or Squeezer()
+        self._squeezer = self._squeezer or FrameCompressor()
         frame = self._squeezer.frame(self._view[job.start : job.end])
         size = len(frame)
         if size >= job.end - job.start:
@@ -205,7 +205,7 @@ class Outlet:
                 if waits and not self.torn and not self._memory.failed and time.monotonic() - self._pushed >= QUIET:
                     self._submit(push=True, part=True)
 
-    def _end(self) -> Outcome:
+    def _end(self) -> PressResult:
         if self._outcome is None:
             self._stop.set()
             self._ticker.join()

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
-from scout.archive.file import CHUNK, File
+from scout.archive.file import CHUNK, ArchiveFile
 
 FRAME = 1 << 20
 SLOTS = 7
@@ -34,7 +34,7 @@ _TEXT = 64
 """where the text of the outcome begins, in the first page"""
 
 
-class Job(NamedTuple):
+class PressJob(NamedTuple):
     """`memory[slot][start:end]` is to be a frame, and the slot free afterwards if `last`. With `packed` it is one already, of so many bytes
     of input; with `zeros` there is to be a frame of zeros instead.
 
@@ -55,11 +55,11 @@ class Job(NamedTuple):
 
 SETTLED = 0xFE
 """an answer that is no slot's number"""
-LAST = Job(seal=(1 << 64) - 1)
+LAST = PressJob(seal=(1 << 64) - 1)
 """behind all others"""
 
 
-class Outcome(NamedTuple):
+class PressResult(NamedTuple):
     """What the press came to: bytes and sha256 of the file, and what ended it early, in words."""
 
     size: int
@@ -67,7 +67,7 @@ class Outcome(NamedTuple):
     error: str = ""
 
 
-class Memory:
+class SharedFrames:
     """What both sides share: the slots, how far the press is, and what it came to. No part of it is ever on a disk of ours."""
 
     def __init__(self) -> None:
@@ -89,20 +89,20 @@ class Memory:
         """Nothing more will be written."""
         self._state[_FAILED] = 1
 
-    def conclude(self, outcome: Outcome) -> None:
+    def conclude(self, outcome: PressResult) -> None:
         """What the press came to."""
         text = json.dumps(outcome._replace(error=outcome.error[:400])).encode()
         self._text[: len(text)] = text
         self._state[_SAID] = len(text)
 
     @property
-    def outcome(self) -> Outcome | None:
+    def outcome(self) -> PressResult | None:
         """None where the press has not come to an end of its own."""
         size = int(self._state[_SAID])
-        return Outcome(*json.loads(bytes(self._text[:size]))) if size else None
+        return PressResult(*json.loads(bytes(self._text[:size]))) if size else None
 
 
-class Squeezer:
+class FrameCompressor:
     """Makes zstd frames, in memory that is used again: new pages for each would cost a fifth of the time."""
 
     def __init__(self) -> None:
@@ -126,16 +126,16 @@ class Squeezer:
 class Press:
     """Compresses, encrypts and writes, job by job. `answer` gets the number of each slot that may be filled again, and `SETTLED`."""
 
-    def __init__(self, file: File, memory: Memory, answer: Callable[[int], object]) -> None:
+    def __init__(self, file: ArchiveFile, memory: SharedFrames, answer: Callable[[int], object]) -> None:
         self._file, self._memory, self._answer = file, memory, answer
         self._seals: deque[tuple[int, int]] = deque()
         self._idle: list[int] = []
         self._kept = 0
-        self._hand: Job | None = None
+        self._hand: PressJob | None = None
         for slot in range(1, SLOTS):
             answer(slot)
 
-    def run(self, jobs: Iterator[Job], recipients: Sequence[Any]) -> None:
+    def run(self, jobs: Iterator[PressJob], recipients: Sequence[Any]) -> None:
         """Write all jobs, end the age stream, close the file; what came of it is in the memory. After an error the rest of the jobs is
         passed over.
         """
@@ -154,11 +154,11 @@ class Press:
             self._memory.fail()
             for job in chain([self._hand] if self._hand else [], jobs):
                 self._done(job)
-        self._memory.conclude(Outcome(self._file.size, self._file.sha256.hexdigest(), error))
+        self._memory.conclude(PressResult(self._file.size, self._file.sha256.hexdigest(), error))
 
-    def _stream(self, jobs: Iterator[Job]) -> Iterator[bytes | memoryview]:
+    def _stream(self, jobs: Iterator[PressJob]) -> Iterator[bytes | memoryview]:
         """The plaintext of the age stream. What stands after a `yield` runs when age has taken all that was yielded."""
-        squeezer = Squeezer()
+        squeezer = FrameCompressor()
         sent = held = 0
         for job in jobs:
             self._hand = job
@@ -187,7 +187,7 @@ class Press:
             self._hand = None
             self._done(job, keep=size > 0 and held > HELD // 3)
 
-    def _done(self, job: Job, *, keep: bool = False) -> None:
+    def _done(self, job: PressJob, *, keep: bool = False) -> None:
         """Give out the slot of a job; with `keep`, one stays here."""
         if job.slot >= 0 and job.last:
             self._idle.append(job.slot)

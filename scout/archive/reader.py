@@ -16,9 +16,9 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from scout.archive import facts, names, tar
-from scout.archive.custody import Group
-from scout.archive.inlet import Inlet
-from scout.archive.stream import Stream
+from scout.archive.custody import GroupPlace
+from scout.archive.inlet import DecryptedInput
+from scout.archive.stream import MemberStream
 from scout.console import Complaint
 
 MAX_PAX = 1 << 20
@@ -44,7 +44,7 @@ _TIMES = {"mtime": "mtime", "atime": "atime", "ctime": "ctime", "LIBARCHIVE.crea
 
 
 @dataclass(slots=True, kw_only=True)
-class Member:
+class ArchiveMember:
     """One member. `size` in bytes as read; `facts` as far as the tar header knows them (custody comes later and knows more)."""
 
     ordinal: int
@@ -55,9 +55,9 @@ class Member:
     """native path on the host; the name itself for what is no file of the host"""
     volume: str = ""
     size: int = 0
-    group: Group | None = None
+    group: GroupPlace | None = None
     facts: dict[str, Any] = field(default_factory=dict)
-    stream: Stream
+    stream: MemberStream
     reason: str = ""
     """why it was refused"""
 
@@ -85,7 +85,7 @@ class ArchiveReader:
         raw = _open(source) if isinstance(source, str | Path) else source
         self._raw = raw
         try:
-            self._inlet = Inlet(raw, identities, self.label, digest=digest)
+            self._inlet = DecryptedInput(raw, identities, self.label, digest=digest)
         except Complaint:
             if self._own:
                 raw.close()
@@ -96,7 +96,7 @@ class ArchiveReader:
         self._last = -1
         self._seen: set[int] = set()
         self._ended_by_end = False
-        self._current: Stream | None = None
+        self._current: MemberStream | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -117,7 +117,7 @@ class ArchiveReader:
     def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> Member:
+    def __next__(self) -> ArchiveMember:
         if self._current is not None:
             self._current.skip()
             self._current = None
@@ -133,7 +133,7 @@ class ArchiveReader:
         said = [text for text in (self._inlet.reason or reason, "" if self._ended_by_end else "there is no end.json") if text]
         self.state, self.reason = ("interrupted", "; ".join(said)) if said else ("complete", "")
 
-    def _member(self) -> Member | None:
+    def _member(self) -> ArchiveMember | None:
         records: dict[str, str] = {}
         long_name: bytes | None = None
         doubt = ""
@@ -162,7 +162,7 @@ class ArchiveReader:
                 continue
             if header.type in b"xLK" and 0 <= header.size <= tar.MAX_SIZE:
                 doubt = f"its extended header has {header.size:,} bytes" if header.type != b"K" else doubt
-                Stream(self._inlet, header.size + tar.padding(header.size), 0, None).skip()
+                MemberStream(self._inlet, header.size + tar.padding(header.size), 0, None).skip()
                 continue
             return self._judge(header, records, long_name, doubt)
 
@@ -174,7 +174,7 @@ class ArchiveReader:
                 reason = "something stands behind its end"
         self._finish(reason)
 
-    def _judge(self, header: tar.Header, records: dict[str, str], long_name: bytes | None, doubt: str) -> Member | None:
+    def _judge(self, header: tar.Header, records: dict[str, str], long_name: bytes | None, doubt: str) -> ArchiveMember | None:
         self._place += 1
         if self._place > MAX_MEMBERS:
             self._finish(f"it has more than {MAX_MEMBERS:,} members")
@@ -185,8 +185,13 @@ class ArchiveReader:
         ordinal = self._ordinal(records)
         if not 0 <= size <= tar.MAX_SIZE:
             self._finish(f"member {name!r} claims an impossible size")
-            return Member(
-                ordinal=ordinal, name=name, kind="refused", source=name, stream=Stream(self._inlet, 0, 0, None), reason="impossible size"
+            return ArchiveMember(
+                ordinal=ordinal,
+                name=name,
+                kind="refused",
+                source=name,
+                stream=MemberStream(self._inlet, 0, 0, None),
+                reason="impossible size",
             )
         stored = size + tar.padding(size)
         extents = None
@@ -207,16 +212,16 @@ class ArchiveReader:
         if kind == "end":
             self._ended_by_end = True
         refused, file = kind == "refused", kind == "files"
-        return Member(
+        return ArchiveMember(
             ordinal=ordinal,
             name=name,
             kind=kind,
             source=records.get("ESCADRE.source", source) if file else source,
             volume=volume,
             size=size,
-            group=None if refused else Group.parse(records.get("ESCADRE.group", "")),
+            group=None if refused else GroupPlace.parse(records.get("ESCADRE.group", "")),
             facts=_facts(header, records) if file else {},
-            stream=Stream(self._inlet, stored, 0, None) if refused else Stream(self._inlet, stored, size, extents),
+            stream=MemberStream(self._inlet, stored, 0, None) if refused else MemberStream(self._inlet, stored, size, extents),
             reason=doubt,
         )
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scout.archive.inlet import Inlet
+from scout.archive.inlet import DecryptedInput
 
 _PIECE = 1 << 20
 
 
-class Stream:
+class MemberStream:
     """Content of a member: `size` bytes, holes as zeros; fewer where the archive is cut."""
 
-    def __init__(self, inlet: Inlet, stored: int, size: int, extents: tuple[tuple[int, int], ...] | None) -> None:
+    def __init__(self, inlet: DecryptedInput, stored: int, size: int, extents: tuple[tuple[int, int], ...] | None) -> None:
         self._inlet, self._left, self.size, self.extents = inlet, stored, size, extents
         self._at = 0
         self._next = 0

@@ -21,9 +21,9 @@ from typing import Any, Self
 
 from scout.archive import content, custody, facts, sparse, tar
 from scout.archive.content import Readable
-from scout.archive.custody import Item
-from scout.archive.live import Lines
-from scout.archive.outlet import Outlet, Seal
+from scout.archive.custody import WantedItem
+from scout.archive.live import LiveLines
+from scout.archive.outlet import FrameOutput, Seal
 from scout.console import Complaint
 
 SEAL_BYTES = 4 << 20
@@ -65,12 +65,12 @@ class ArchiveWriter:
         self._lines: list[bytes] = []
         self._members = self._parts = self._items = self._entered = self._since = 0
         self._head = custody.NOTHING
-        self._group: custody.Group | None = None
+        self._group: custody.GroupPlace | None = None
         self._names: set[int] = set()
         self._open: tuple[dict[str, Any], int] | None = None
         self._stop = ""
         self._torn = self._ended = False
-        self._out = Outlet(self.path, recipients)
+        self._out = FrameOutput(self.path, recipients)
         self._begin(custody.dump(self.header) + b"\n")
 
     def __enter__(self) -> Self:
@@ -84,11 +84,11 @@ class ArchiveWriter:
 
     # what a collector calls
 
-    def live(self, source: str, version: int = 1) -> Lines:
+    def live(self, source: str, version: int = 1) -> LiveLines:
         """`live/<source>.jsonl`: a context manager whose `write(obj)` adds a line; the member is written when it ends."""
-        return Lines(source, version, self._live)
+        return LiveLines(source, version, self._live)
 
-    def add(self, item: Item, stream: Readable, after: Callable[[], Mapping[str, Any] | None] | None = None) -> dict[str, Any]:
+    def add(self, item: WantedItem, stream: Readable, after: Callable[[], Mapping[str, Any] | None] | None = None) -> dict[str, Any]:
         """Write an item's content; gives its custody line (do not change it).
 
         `after` is called when all is read and may give more for the line: `{"verdict": "changed while read", "error": "mtime moved"}`.
@@ -111,13 +111,16 @@ class ArchiveWriter:
         said = content.copy(self._out, stream, item.size, extents, lambda: self._stop)
         line.update(said)
         if after is not None and line["verdict"] == "taken":
-            line.update(after() or {})
+            try:
+                line.update(after() or {})
+            except OSError as e:  # the member is complete; only the second look at the file failed
+                line.update(verdict="error", error=f"not checked for changes: {e.strerror or e}")
         entered = self._close_member(line, item.group)
         if self._stop:
             raise Stopped(self._stop)
         return entered
 
-    def verdict(self, item: Item, verdict: str, **more: Any) -> dict[str, Any]:
+    def verdict(self, item: WantedItem, verdict: str, **more: Any) -> dict[str, Any]:
         """Custody line of a wanted item without content: missing, denied, over limit (`head`, `tail`: bytes) …, link, directory."""
         line = custody.line(None, item.name, item, verdict, item.size or None) | more
         self._leave_group(item.group)
@@ -213,7 +216,7 @@ class ArchiveWriter:
     def _live(self, source: str, pieces: Any, size: int, more: Mapping[str, Any]) -> None:
         self._leave_group(None)
         name = f"live/{source}.jsonl"
-        line = custody.line(self._members, name, Item(source=name, type="live"), "taken", size) | dict(more)
+        line = custody.line(self._members, name, WantedItem(source=name, type="live"), "taken", size) | dict(more)
         if not self._first(name):
             raise ValueError(f"the live source {source} was written before")
         self._torn = True
@@ -263,7 +266,7 @@ class ArchiveWriter:
         self._members += 1
         return self._out.total + size - len(table)
 
-    def _close_member(self, line: dict[str, Any], group: custody.Group | None) -> dict[str, Any]:
+    def _close_member(self, line: dict[str, Any], group: custody.GroupPlace | None) -> dict[str, Any]:
         """Pad to the block, and enter the line."""
         self._torn = True
         self._out.write(bytes(tar.padding(self._out.total)))
@@ -272,7 +275,7 @@ class ArchiveWriter:
         self._torn = False
         return entered
 
-    def _enter(self, line: dict[str, Any], group: custody.Group | None) -> dict[str, Any]:
+    def _enter(self, line: dict[str, Any], group: custody.GroupPlace | None) -> dict[str, Any]:
         line = {key: value for key, value in line.items() if value is not None or key == "member"}
         self.totals[line["verdict"]] += 1
         size = line.get("size", 0) if line["member"] is not None else 0
@@ -288,7 +291,7 @@ class ArchiveWriter:
             self.seal()
         return line
 
-    def _leave_group(self, coming: custody.Group | None) -> None:
+    def _leave_group(self, coming: custody.GroupPlace | None) -> None:
         """A group of several files ends where an item of another one comes, also when its last file could not be had."""
         if self._group is not None and (coming is None or coming.id != self._group.id):
             self._group = None

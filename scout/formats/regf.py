@@ -207,6 +207,10 @@ class Key:
         root = offset == hive.root_offset
         self.path = "" if root else f"{parent}\\{name}" if parent else name
 
+    def seen_by(self, view: Hive) -> Key:
+        """Return the same key for another view of its hive, which then bears the damage and the work."""
+        return Key(view, self.offset, self._fields, self.name, self.path.removesuffix(self.name).removesuffix("\\"))
+
     @property
     def written(self) -> int:
         """Last write of the key or of one of its values: 100 ns ticks since 1601 UTC."""

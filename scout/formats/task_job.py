@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from struct import unpack_from
 
-from scout.formats.task_xml import Action, BadTask, Task, Trigger
+from scout.formats.task_xml import Action, BadTask, ScheduledTask, Trigger
 
 _FIXED = 68
 _KINDS = ("Once", "Daily", "Weekly", "MonthlyDate", "MonthlyDOW", "Idle", "SystemStart", "Logon")
@@ -19,7 +19,7 @@ def is_job(data: bytes) -> bool:
     return len(data) >= _FIXED + 2 and data[2:4] == b"\1\0" and data[20:22] == b"\x46\0"
 
 
-def read(data: bytes) -> tuple[Task, str]:
+def read(data: bytes) -> tuple[ScheduledTask, str]:
     """The job, and its last run as `2013-08-24T12:42:00.112` in the host's local time ('' if it never ran). Raises BadTask."""
     if not is_job(data):
         raise BadTask("no .job file: the fixed part is wrong")
@@ -32,7 +32,7 @@ def read(data: bytes) -> tuple[Task, str]:
         texts.append(text)
     command, arguments, folder, author, comment = texts
     parts = {"Command": command, "Arguments": arguments, "WorkingDirectory": folder}
-    task = Task(
+    task = ScheduledTask(
         version="",
         uri="",
         author=author,

@@ -64,7 +64,7 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class ScheduledTask:
     """One definition. Texts are as written, '' where absent; `enabled` and `hidden` have the schema's defaults where absent."""
 
     version: str
@@ -82,7 +82,7 @@ class Task:
     triggers: tuple[Trigger, ...]
 
 
-def read(data: bytes) -> Task:
+def read(data: bytes) -> ScheduledTask:
     """The definition in `data`. Raises BadTask."""
     if len(data) > LARGEST:
         raise BadTask(f"no task definition: {len(data)} bytes")
@@ -115,9 +115,9 @@ def _decoded(data: bytes) -> str:
     return re.sub(r"\A\s*<\?xml[^>]{0,200}\?>", "", text).rstrip("\0")
 
 
-def _task(root: Element) -> Task:
+def _task(root: Element) -> ScheduledTask:
     info, settings, principal = _child(root, "RegistrationInfo"), _child(root, "Settings"), _principal(root)
-    return Task(
+    return ScheduledTask(
         version=root.get("version", ""),
         uri=_text(info, "URI"),
         author=_text(info, "Author"),

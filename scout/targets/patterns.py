@@ -78,24 +78,24 @@ def path_regex(pattern: str, fold: bool) -> re.Pattern[str]:
 
 
 @dataclass(slots=True)
-class Node:
+class PatternNode:
     """One place in the tree of patterns. `ends` holds what is wanted when a file's last component arrives here."""
 
-    literals: dict[str, tuple[str, Node]] = field(default_factory=dict)
+    literals: dict[str, tuple[str, PatternNode]] = field(default_factory=dict)
     """folded name → (name as written, next node)"""
-    globs: dict[str, tuple[re.Pattern[str], Node]] = field(default_factory=dict)
-    deep: Node | None = None
+    globs: dict[str, tuple[re.Pattern[str], PatternNode]] = field(default_factory=dict)
+    deep: PatternNode | None = None
     """the node after `**`: reached without a step, and kept on every step"""
     loops: bool = False
     ends: list[Hashable] = field(default_factory=list)
 
 
-class Tree:
+class PatternTree:
     """All patterns of a walk. `fold` compares without case, as Windows does."""
 
     def __init__(self, fold: bool) -> None:
         self.fold = fold
-        self.top = Node()
+        self.top = PatternNode()
 
     def add(self, pattern: str, wanted: Hashable) -> None:
         """Put one expanded pattern in; `wanted` is handed back for each path that fits."""
@@ -108,31 +108,31 @@ class Tree:
                 node = self._step(node, piece)
             node.ends.append(wanted)
 
-    def _step(self, node: Node, piece: str) -> Node:
+    def _step(self, node: PatternNode, piece: str) -> PatternNode:
         if piece == "**":
             if node.deep is None:
-                node.deep = Node(loops=True)
+                node.deep = PatternNode(loops=True)
             return node.deep
         if _GLOB.search(piece):
             key = piece.lower() if self.fold else piece
             if key not in node.globs:
-                node.globs[key] = (component_regex(piece, self.fold), Node())
+                node.globs[key] = (component_regex(piece, self.fold), PatternNode())
             return node.globs[key][1]
         name = plain(piece)
-        return node.literals.setdefault(self.key(name), (name, Node()))[1]
+        return node.literals.setdefault(self.key(name), (name, PatternNode()))[1]
 
     def key(self, name: str) -> str:
         """The name as it is compared."""
         return name.lower() if self.fold else name
 
-    def start(self) -> tuple[Node, ...]:
+    def start(self) -> tuple[PatternNode, ...]:
         """The state at the root of the walk."""
         return _closure([self.top])
 
-    def advance(self, state: Sequence[Node], name: str) -> tuple[Node, ...]:
+    def advance(self, state: Sequence[PatternNode], name: str) -> tuple[PatternNode, ...]:
         """The state after one more component; empty where no pattern can fit any more."""
         key = self.key(name)
-        out: list[Node] = []
+        out: list[PatternNode] = []
         for node in state:
             if key in node.literals:
                 out.append(node.literals[key][1])
@@ -142,8 +142,8 @@ class Tree:
         return _closure(out)
 
 
-def _closure(nodes: list[Node]) -> tuple[Node, ...]:
-    out: list[Node] = []
+def _closure(nodes: list[PatternNode]) -> tuple[PatternNode, ...]:
+    out: list[PatternNode] = []
     seen: set[int] = set()
     while nodes:
         node = nodes.pop(0)
@@ -156,21 +156,21 @@ def _closure(nodes: list[Node]) -> tuple[Node, ...]:
     return tuple(out)
 
 
-def needs_listing(state: Sequence[Node]) -> bool:
+def needs_listing(state: Sequence[PatternNode]) -> bool:
     """Whether the names of the folder must be listed, or the few literal ones looked up."""
     return any(node.globs or node.loops for node in state)
 
 
-def literal_names(state: Sequence[Node]) -> list[str]:
+def literal_names(state: Sequence[PatternNode]) -> list[str]:
     """Names to look up in a folder whose state needs no listing, as written in the patterns."""
     return [name for node in state for name, _ in node.literals.values()]
 
 
-def wanted(state: Sequence[Node]) -> list[Hashable]:
+def wanted(state: Sequence[PatternNode]) -> list[Hashable]:
     """What is wanted for a file that arrived in this state, each once, in the order of the patterns."""
     return list(dict.fromkeys(end for node in state for end in node.ends))
 
 
-def leads_on(state: Sequence[Node]) -> bool:
+def leads_on(state: Sequence[PatternNode]) -> bool:
     """Whether a folder in this state can hold anything wanted."""
     return any(node.literals or node.globs or node.loops for node in state)

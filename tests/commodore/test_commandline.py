@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from commodore.readers.commandline import argv, posix, split_posix, split_windows, windows
+from commodore.readers.commandline import parse_argv, parse_posix, parse_windows, split_posix, split_windows
 
 S32 = "C:\\Windows\\System32\\"
 
@@ -41,17 +41,17 @@ S32 = "C:\\Windows\\System32\\"
     ],
 )
 def test_windows(line, files):
-    assert list(windows(line).files) == files
+    assert list(parse_windows(line).files) == files
 
 
 def test_an_unquoted_path_has_the_readings_that_windows_tries():
-    assert windows("C:\\Program Files\\A B\\x.exe -k").candidates == ("C:\\Program", "C:\\Program Files\\A")
+    assert parse_windows("C:\\Program Files\\A B\\x.exe -k").candidates == ("C:\\Program", "C:\\Program Files\\A")
 
 
 def test_other_variables_and_another_system_root():
-    assert windows("%TEMP%\\x.exe", env={"TEMP": "C:\\T"}).executable == "C:\\T\\x.exe"
-    assert windows("%WinDir%\\x.exe", system_root="D:\\WINNT").executable == "D:\\WINNT\\x.exe"
-    assert windows("%NoSuch%\\x.exe").executable == "%NoSuch%\\x.exe"
+    assert parse_windows("%TEMP%\\x.exe", env={"TEMP": "C:\\T"}).executable == "C:\\T\\x.exe"
+    assert parse_windows("%WinDir%\\x.exe", system_root="D:\\WINNT").executable == "D:\\WINNT\\x.exe"
+    assert parse_windows("%NoSuch%\\x.exe").executable == "%NoSuch%\\x.exe"
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_windows_quoting_comes_back_as_it_was():
     ],
 )
 def test_posix(line, files):
-    assert list(posix(line, home="/home/u").files) == files
+    assert list(parse_posix(line, home="/home/u").files) == files
 
 
 def test_words_are_those_of_a_shell():
@@ -135,9 +135,9 @@ def test_nothing_is_endless():
         "%a% " * 10_000,
         "a;" * 20_000,
     ):
-        posix(line, home="/root")
-        windows(line)
-    argv(["env"] * 20_000)
+        parse_posix(line, home="/root")
+        parse_windows(line)
+    parse_argv(["env"] * 20_000)
 
 
 def test_random_text_raises_nothing():
@@ -146,10 +146,10 @@ def test_random_text_raises_nothing():
     for _ in range(3000):
         line = "".join(rng.choice(alphabet) for _ in range(rng.randint(0, 60)))
         for found in (
-            posix(line, home="/h"),
-            windows(line),
-            windows("cmd /c " + line),
-            windows("rundll32 " + line),
-            posix("sh -c " + line),
+            parse_posix(line, home="/h"),
+            parse_windows(line),
+            parse_windows("cmd /c " + line),
+            parse_windows("rundll32 " + line),
+            parse_posix("sh -c " + line),
         ):
             assert all(isinstance(f, str) for f in found.files)

@@ -19,7 +19,7 @@ from commodore.artefact import Artefact, Problem, Record
 
 ARTEFACT = Artefact(
     name="trouble", title="t", about="a", match=("Trouble/*.bad",), fields=("file.name",),
-    action="x", message="{file.name}", sources=("a test",),
+    action="x", message="{file.name}.", sources=("a test",),
 )
 
 def expected(evidence):
@@ -58,11 +58,11 @@ def trouble(tmp_path, monkeypatch):
     folder.mkdir()
     (folder / "trouble.py").write_text(textwrap.dedent(BAD))
     monkeypatch.setattr(commodore.artefacts, "__path__", [*commodore.artefacts.__path__, str(folder)])
-    for made in (catalogue.artefacts, catalogue.matcher):
+    for made in (catalogue.artefacts, catalogue.matcher, catalogue.containers):
         made.cache_clear()
     yield
     sys.modules.pop("commodore.artefacts.trouble", None)
-    for made in (catalogue.artefacts, catalogue.matcher):
+    for made in (catalogue.artefacts, catalogue.matcher, catalogue.containers):
         made.cache_clear()
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 
 from commodore.detection.findings import folded
-from commodore.hits import Hit, Rule
+from commodore.hits import DetectionRule, Hit
 from commodore.schema import registry
 
 RULES = {
-    name: Rule(name, f"Rule {name}", "sigma", level, ("A",), "MIT", techniques=("T1059",))
+    name: DetectionRule(name, f"Rule {name}", "sigma", level, ("A",), "MIT", techniques=("T1059",))
     for name, level in (("a", "low"), ("b", "critical"), ("c", "medium"))
 }
 HITS = [

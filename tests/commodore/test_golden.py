@@ -16,9 +16,10 @@ import pytest
 
 from commodore.case import jsonl
 from commodore.engine import catalogue
-from commodore.engine.assemble import DEFAULTS, ENGINE_FIELDS, template_fields
+from commodore.engine.assemble import DEFAULTS, ENGINE_FIELDS
 from commodore.engine.process import process
 from commodore.schema import registry
+from commodore.sentence import sentence
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 NAMES = sorted([*catalogue.artefacts(), *catalogue.derivations()])
@@ -59,7 +60,7 @@ def _process(folder: Path, case: Path) -> dict[str | None, list[dict]]:
     lines: dict[str | None, list[dict]] = {}
     for path in sorted((case / "records").glob("*/*.jsonl.zst")):
         lines[path.parent.name] = [json.loads(text) for text in jsonl.lines(path)]
-    for text in (case / "ledger.jsonl").read_bytes().splitlines():
+    for text in (text for path in case.glob("ledger/*.jsonl") for text in path.read_bytes().splitlines()):
         entry = json.loads(text)
         lines.setdefault(entry["artefact"], []).append(entry)
     return lines
@@ -105,9 +106,9 @@ def test_records_hold_to_declaration_and_registry(name, processed):
 def test_declarations_are_sound(name):
     artefact = _declaration(name)
     known = registry()
-    unknown = [f for f in (*artefact.fields, *artefact.times, *template_fields(artefact.message)) if f not in known]
+    unknown = [f for f in (*artefact.fields, *artefact.times, *sentence(artefact.message).fields) if f not in known]
     assert not unknown, f"{name}: not in the field registry: {unknown}"
-    undeclared = [f for f in template_fields(artefact.message) if f not in (*artefact.fields, *ENGINE_FIELDS, *DEFAULTS)]
+    undeclared = [f for f in sentence(artefact.message).fields if f not in (*artefact.fields, *ENGINE_FIELDS, *DEFAULTS)]
     assert not undeclared, f"{name}: the message shows fields that are not declared: {undeclared}"
     assert not set(artefact.fields) & ENGINE_FIELDS, f"{name}: only the engine writes {set(artefact.fields) & ENGINE_FIELDS}"
     assert artefact.sources, f"{name}: says nothing about where its format knowledge comes from"

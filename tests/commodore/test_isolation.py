@@ -17,7 +17,7 @@ from commodore.artefact import Artefact, Cut, Record
 
 ARTEFACT = Artefact(
     name="{name}", title="t", about="a", match=("Trouble/*",), fields=("file.name",), cut={cut},
-    action="x", message="{{file.name}}", sources=("a test",),
+    action="x", message="{{file.name}}.", sources=("a test",),
 )
 
 def parse(evidence, host):
@@ -30,7 +30,7 @@ from commodore.artefact import Artefact, Record
 
 ARTEFACT = Artefact(
     name="guilty", title="t", about="a", match=("Trouble/*",), fields=("file.name",),
-    action="x", message="{file.name}", sources=("a test",),
+    action="x", message="{file.name}.", sources=("a test",),
 )
 HOARD = []
 
@@ -68,7 +68,7 @@ def planted(tmp_path, monkeypatch):
 
 
 def _forget() -> None:
-    for made in (catalogue.artefacts, catalogue.matcher):
+    for made in (catalogue.artefacts, catalogue.matcher, catalogue.containers):
         made.cache_clear()
 
 

@@ -60,7 +60,7 @@ def test_the_log_tells_the_intrusion_in_the_hours_of_the_docstring(root):
     events = [i.fields for i in auth_log.parse(evidence("var/log/auth.log"), host) if isinstance(i, Record)]
     guest = [e for e in events if e.get("source.ip") == "198.51.100.23" and e.get("event.outcome") == "success"]
     assert [(e["@timestamp"], e["user.name"]) for e in guest] == [("2026-10-31T18:43:30Z", "deploy"), ("2026-10-31T19:12:44Z", "root")]
-    sudo = [e["process.command_line"] for e in events if e.get("event.action") == "sudo"]
+    sudo = [e["process.command_line"] for e in events if e.get("event.action") == "sudo-command-run"]
     assert sudo[1:] == [f"/usr/bin/mkdir -p {HIDDEN}", "/usr/bin/systemctl enable --now dbus-cache.timer"]
     keys = {
         i.fields["escadre.ssh.fingerprint"]

@@ -63,9 +63,9 @@ def test_real_sockets_with_the_process_that_holds_them():
         if r.fields.get("process.pid") == os.getpid() and port in (r.fields.get("source.port"), r.fields.get("destination.port"))
     ]
     assert {(f["event.action"], f.get("source.port"), f["destination.port"]) for f in mine} == {
-        ("listening socket", None, port),
-        ("connection out", own, port),
-        ("connection in", own, port),
+        ("socket-listening-observed", None, port),
+        ("connection-outbound-observed", own, port),
+        ("connection-inbound-observed", own, port),
     }
     assert all(f["destination.ip"] == "127.0.0.1" for f in mine)
 

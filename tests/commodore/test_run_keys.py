@@ -15,8 +15,10 @@ from commodore.artefacts.windows.registry import ifeo, run_keys, services, winlo
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.schema import registry
+from commodore.sentence import sentence
 from fixtures.hives.build import USER, files
 from fixtures.hives.writer import Image, Key
+from tests.commodore.damage import items, offered
 
 FILES = files()
 HOST = Host("c", profiles={USER: "C:\\Users\\agnes.m"}, users={USER: "agnes.m"}, system_root="C:\\Windows")
@@ -28,7 +30,7 @@ ALL = (run_keys, winlogon, ifeo, services)
 def run(artefact, data, source=CONFIG + "SOFTWARE", host=HOST, logs=()):
     companions = {f"log{i}": Evidence(f"{source}.LOG{i}", log) for i, log in enumerate(logs, 1)}
     evidence = Evidence(source, data, companions=companions)
-    out = list(artefact.parse(evidence, host))
+    out = list(items(artefact, evidence, host))
     records = [r for r in out if isinstance(r, Record)]
     assert len({r.locator for r in records}) == len(records)
     return records, [p for p in out if not isinstance(p, Record)]
@@ -65,7 +67,7 @@ def test_every_kind_of_run_key_is_read_in_machine_and_user_hives():
             f"{view}\\{(below + place).replace('/', chr(92))}\\v{i}" for i, place in enumerate(places)
         }
         assert not problems
-        assert run_keys.expected(Evidence(source, data)) == len(places)
+        assert run_keys.expected(offered(run_keys.ARTEFACT, Evidence(source, data))) == len(places)
 
 
 def test_the_value_that_only_the_log_has_is_found_and_marked():
@@ -114,7 +116,7 @@ def test_the_data_stays_lossless_where_text_cannot_hold_it():
     assert records["a"]["registry.data.strings"] == ["C:\\x.exe"]
     assert base64.b64decode(records["a"]["registry.data.bytes"]).decode("utf-16-le") == "C:\\x.exe\0hidden\0"
     assert "registry.data.strings" not in records["b"]
-    assert records["b"]["message"].endswith("holds no command (REG_BINARY, 5 bytes)")
+    assert sentence(run_keys.ARTEFACT.message)(records["b"]).endswith("\\Run\\b holds no command (REG_BINARY).")
     assert "process.command_line" not in records["c"]
 
 
@@ -163,13 +165,13 @@ def test_services_of_every_control_set_with_their_libraries():
     records, problems = run(services, FILES["SYSTEM"], CONFIG + "SYSTEM")
     found = {r.fields["service.name"]: r.fields for r in records}
     assert not problems
-    assert services.expected(Evidence(CONFIG + "SYSTEM", FILES["SYSTEM"])) == len(records) == 6
+    assert services.expected(offered(services.ARTEFACT, Evidence(CONFIG + "SYSTEM", FILES["SYSTEM"]))) == len(records) == 6
     assert found["WinHlpSvc"]["process.executable"] == "C:\\Users\\Public\\wh.exe"
     assert found["WinHlpSvc"]["escadre.service.start"] == "auto"
     assert found["NetHlp"]["escadre.service.dll"] == found["NetHlp"]["dll.path"] == "C:\\ProgramData\\nethlp.dll"
-    assert found["Tcpip"]["escadre.service.type"] == ["kernel driver"]
+    assert found["Tcpip"]["service.type"] == ["kernel driver"]
     assert found["Tcpip"]["process.executable"] == "C:\\Windows\\System32\\drivers\\tcpip.sys"
-    assert found["Spooler"]["escadre.service.type"] == ["own process", "interactive"]
+    assert found["Spooler"]["service.type"] == ["own process", "interactive"]
     data = hive(
         **{
             "Select": {"Current": 2},
@@ -183,7 +185,7 @@ def test_services_of_every_control_set_with_their_libraries():
     seen = [(r.fields["escadre.service.control_set"], r.fields["escadre.service.current"]) for r in records]
     assert seen == [(1, False), (2, True)]
     assert records[0].fields["escadre.service.start"] == "9"
-    assert records[0].fields["escadre.service.failure_command"] == "boo.exe"
+    assert records[0].fields["escadre.settings"] == ["FailureCommand=boo.exe"]
     assert records[1].fields["dll.path"] == "C:\\Windows\\x.dll"
 
 

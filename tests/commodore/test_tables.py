@@ -152,9 +152,11 @@ def test_timesketch_gets_one_row_per_time_and_meaning(case, tmp_path):
 
 
 def test_the_reference_is_generated_and_a_changed_page_is_told(tmp_path, capsys):
-    assert reference([str(tmp_path)]) == 0
-    assert reference([str(tmp_path), "--check"]) == 0
+    pages, readers = str(tmp_path), str(tmp_path / "readers.json")
+    assert reference([pages, readers]) == 0
+    assert reference([pages, readers, "--check"]) == 0
+    assert json.loads((tmp_path / "readers.json").read_text())["LF06"] == ["auth_log", "utmp"]
     assert "winlog.channel" in (tmp_path / "evtx.md").read_text()
     (tmp_path / "evtx.md").write_text("changed")
-    assert reference([str(tmp_path), "--check"]) == 1
+    assert reference([pages, readers, "--check"]) == 1
     assert "evtx.md" in capsys.readouterr().out

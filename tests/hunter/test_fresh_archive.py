@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scout.archive.custody import Item
+from scout.archive.custody import WantedItem
 from scout.archive.writer import ArchiveWriter
 from scout.console import run
 from scout.keys import load_recipients
@@ -31,7 +31,7 @@ def collect(bench, name: str, *arguments: object) -> Path:
     return next(folder.glob("*.age"))
 
 
-def written(bench, header: dict, *lines: tuple[Item, str]) -> Path:
+def written(bench, header: dict, *lines: tuple[WantedItem, str]) -> Path:
     """An archive with these custody lines and no content."""
     path = bench.folder / "written.age"
     with ArchiveWriter(path, load_recipients([bench.recipient()])[0], {"collection": "x", "schema": 1, "host": HOST, **header}) as writer:
@@ -111,8 +111,8 @@ def test_what_is_there_is_told_beside_what_is_not_known(bench) -> None:
 
 def test_custody_speaks_for_a_collector_of_another_version(removed) -> None:
     header = {"profile": "triage", "tool": {"name": "scout", "version": "99.0"}}
-    patterns = [Item(source=source, target="LF04", type="pattern") for source in (PRELOAD, "/etc/ld.so.*")]
-    sibling = Item(source="/etc/cron.d/other", target="LF04", size=44)
+    patterns = [WantedItem(source=source, target="LF04", type="pattern") for source in (PRELOAD, "/etc/ld.so.*")]
+    sibling = WantedItem(source="/etc/cron.d/other", target="LF04", size=44)
     code, found = verified(removed, written(removed, header, *((p, "missing") for p in patterns), (sibling, "over limit")))
     assert code == 1
     assert {kind: gone for kind, (gone, _) in found.items()} == {
@@ -127,7 +127,7 @@ def test_custody_speaks_for_a_collector_of_another_version(removed) -> None:
 
 def test_a_pattern_that_the_targets_do_not_have_proves_nothing(removed) -> None:
     header = {"profile": "everything", "targets": ["XX99", 5], "tool": {"version": "99.0"}}
-    lines = [Item(source=source, target="LF11", type="pattern") for source in ("/root/**", "/**", "/*/.ssh/authorized_keys")]
+    lines = [WantedItem(source=source, target="LF11", type="pattern") for source in ("/root/**", "/**", "/*/.ssh/authorized_keys")]
     _, found = verified(removed, written(removed, header, *((line, "missing") for line in lines)))
     assert {gone for gone, _ in found.values()} == {None}
 
@@ -146,7 +146,7 @@ def test_a_folder_that_was_not_entered_was_not_looked_at(removed, folder, kind) 
     from scout import __version__
 
     header = {"profile": "triage", "tool": {"version": __version__}}
-    _, found = verified(removed, written(removed, header, (Item(source=folder, target="LF04", type="directory"), "denied")))
+    _, found = verified(removed, written(removed, header, (WantedItem(source=folder, target="LF04", type="directory"), "denied")))
     assert found[kind][0] is None
     assert found[kind][1].startswith(f"{folder} was not entered (denied)")
 
@@ -187,7 +187,7 @@ def test_a_file_without_content_does_not_prove_that_its_line_is_gone(removed, ve
     from scout import __version__
 
     header = {"profile": "triage", "tool": {"version": __version__}}
-    code, found = verified(removed, written(removed, header, (Item(source=KEY_FILE, target="LF11"), verdict)))
+    code, found = verified(removed, written(removed, header, (WantedItem(source=KEY_FILE, target="LF11"), verdict)))
     assert (code, found["authorized-key"][0]) == (1, None)
     assert said in found["authorized-key"][1]
     assert found["cron-entry"] == (True, "gone")
@@ -200,7 +200,7 @@ def test_a_file_that_was_not_read_whole_does_not_prove_that_its_line_is_gone(rem
     header = {"collection": "x", "schema": 1, "host": HOST, "profile": "triage", "tool": {"version": __version__}}
     data = (removed.root / CRON_FILE[1:]).read_bytes()
     with ArchiveWriter(path, load_recipients([removed.recipient()])[0], header) as writer:
-        item = Item(source=CRON_FILE, target="LF04", size=len(data))
+        item = WantedItem(source=CRON_FILE, target="LF04", size=len(data))
         writer.add(item, io.BytesIO(data), lambda: {"verdict": "changed while read"})
         writer.finish()
     code, found = verified(removed, path)

@@ -13,7 +13,7 @@ from typing import Any
 import pyrage
 import zstandard
 
-from scout.archive import ArchiveWriter, Group, Item, Receipt
+from scout.archive import ArchiveWriter, GroupPlace, Receipt, WantedItem
 
 MTIME = "2026-11-21T03:04:05.123456789Z"
 
@@ -27,14 +27,14 @@ def small(path: Path, recipients: Sequence[Any], **changed: bytes) -> Receipt:
             lines.write({"pid": 2, "name": "\udcff"})
         for number, (name, role) in enumerate((("SYSTEM", "main"), ("LOG1", "log1"), ("LOG2", "log2")), 1):
             source = "C:\\Windows\\System32\\config\\" + ("SYSTEM" if number == 1 else f"SYSTEM.{name}")
-            group = Group("registry-1", role, number, 3)
+            group = GroupPlace("registry-1", role, number, 3)
             writer.add(
-                Item(source=source, volume="C", size=len(contents[name]), group=group, target="registry", facts={"mtime": MTIME}),
+                WantedItem(source=source, volume="C", size=len(contents[name]), group=group, target="registry", facts={"mtime": MTIME}),
                 io.BytesIO(contents[name]),
             )
-        writer.verdict(Item(source="/etc/shadow", target="accounts"), "denied", error="Permission denied")
+        writer.verdict(WantedItem(source="/etc/shadow", target="accounts"), "denied", error="Permission denied")
         facts = {"mtime": MTIME, "mode": "0640", "uid": 7, "gid": 8, "owner": "root"}
-        writer.add(Item(source="/etc/passwd", size=len(contents["passwd"]), facts=facts), io.BytesIO(contents["passwd"]))
+        writer.add(WantedItem(source="/etc/passwd", size=len(contents["passwd"]), facts=facts), io.BytesIO(contents["passwd"]))
         return writer.finish()
 
 

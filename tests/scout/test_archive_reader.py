@@ -19,7 +19,7 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scout.archive import ArchiveReader, ArchiveWriter, Item
+from scout.archive import ArchiveReader, ArchiveWriter, WantedItem
 from scout.console import Complaint
 from scout.keys import keygen, load_identities, load_recipients
 from tests.conftest import ROOT, need
@@ -46,7 +46,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     with ArchiveWriter(path, [IDENTITY.to_public()], {"collection": "w"}) as writer:
         for number in range(30):
             content = random.Random(number).randbytes(number * 1500)
-            writer.add(Item(source=f"/f{number}", size=len(content)), io.BytesIO(content))
+            writer.add(WantedItem(source=f"/f{number}", size=len(content)), io.BytesIO(content))
             if number % 7 == 0:
                 writer.seal()
         writer.finish()
@@ -325,7 +325,7 @@ def tar(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_tar_of_any_bytes_is_read_to_a_state(tar: bytes, data: st.DataObject) -> None:
-    from scout.verify import Verdict, _Check, _conclude
+    from scout.verifying.verify import VerifyResult, _Check, _conclude
 
     changed = bytearray(tar)
     for _ in range(data.draw(st.integers(1, 6))):
@@ -333,7 +333,7 @@ def test_a_tar_of_any_bytes_is_read_to_a_state(tar: bytes, data: st.DataObject) 
         piece = data.draw(st.binary(min_size=1, max_size=20))
         changed[at : at + len(piece)] = piece
     with ArchiveReader(io.BytesIO(encrypted(bytes(changed), IDENTITY)), [IDENTITY]) as reader:
-        verdict = Verdict("x")
+        verdict = VerifyResult("x")
         check = _Check(verdict)
         for member in reader:
             check.member(member)
@@ -417,10 +417,10 @@ def test_reading_takes_little_memory_whatever_the_size(tmp_path: Path) -> None:
     with ArchiveWriter(tmp_path / "a.age", load_recipients([public])[0], {}) as writer:
         block = random.Random(9).randbytes(MIB)
         stream = io.BytesIO(block * 150)
-        writer.add(Item(source="/big", size=150 * MIB), stream)
+        writer.add(WantedItem(source="/big", size=150 * MIB), stream)
         writer.finish()
     code = (
-        "import sys; from scout.verify import verify; from scout.keys import load_identities\n"
+        "import sys; from scout.verifying.verify import verify; from scout.keys import load_identities\n"
         "v = verify(sys.argv[1], load_identities(sys.argv[2]))\n"
         "print(v.state, open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"
     )

@@ -22,7 +22,7 @@ import pyrage
 import pytest
 import zstandard
 
-from scout.archive import ArchiveReader, ArchiveWriter, Group, Item, Stopped
+from scout.archive import ArchiveReader, ArchiveWriter, GroupPlace, Stopped, WantedItem
 from scout.archive.facts import nanoseconds, of_stat, rfc3339
 from scout.archive.sparse import MAX_EXTENTS, extents, normal
 from scout.console import Complaint
@@ -172,7 +172,7 @@ def test_a_sparse_file_of_10_gb_costs_nothing_and_stays_sparse(archive: Path, tm
     with (tmp_path / "sparse").open("rb", buffering=0) as file, ArchiveWriter(archive, load_recipients([public])[0], {}) as writer:
         found = extents(file.fileno(), size)
         need(found is not None, "a file system with holes")
-        line = writer.add(Item(source="/var/sparse", size=size, extents=found), file)
+        line = writer.add(WantedItem(source="/var/sparse", size=size, extents=found), file)
         writer.finish()
     assert archive.stat().st_size < 10_000
     assert line["size"] == size
@@ -193,7 +193,7 @@ def test_a_sparse_file_is_extracted_byte_for_byte_and_its_hash_is_that_of_the_fi
     for offset, length in holes:
         content[offset : offset + length] = rnd.randbytes(length)[: len(content) - offset]
     with ArchiveWriter(archive, [identity.to_public()], {}) as writer:
-        line = writer.add(Item(source="/s", size=len(content), extents=tuple(holes)), io.BytesIO(content))
+        line = writer.add(WantedItem(source="/s", size=len(content), extents=tuple(holes)), io.BytesIO(content))
         writer.finish()
     assert line["sha256"] == hashlib.sha256(content).hexdigest()
     assert line["sha256_data"] == hashlib.sha256(b"".join(content[a : a + n] for a, n in normal(holes, len(content)))).hexdigest()
@@ -224,12 +224,14 @@ class Shrinking(io.BytesIO):
 
 def test_files_that_change_while_they_are_read(archive: Path, identity) -> None:
     with ArchiveWriter(archive, [identity.to_public()], {}) as writer:
-        writer.add(Item(source="/short", size=3000), io.BytesIO(b"a" * 1000))
-        writer.add(Item(source="/long", size=1000), io.BytesIO(b"b" * 3000))
-        writer.add(Item(source="/bad", size=2 * MIB), Shrinking(b"c" * 5000))
-        writer.add(Item(source="/empty", size=0), io.BytesIO(b""))
+        writer.add(WantedItem(source="/short", size=3000), io.BytesIO(b"a" * 1000))
+        writer.add(WantedItem(source="/long", size=1000), io.BytesIO(b"b" * 3000))
+        writer.add(WantedItem(source="/bad", size=2 * MIB), Shrinking(b"c" * 5000))
+        writer.add(WantedItem(source="/empty", size=0), io.BytesIO(b""))
         writer.add(
-            Item(source="/moved", size=4), io.BytesIO(b"same"), after=lambda: {"verdict": "changed while read", "error": "mtime moved"}
+            WantedItem(source="/moved", size=4),
+            io.BytesIO(b"same"),
+            after=lambda: {"verdict": "changed while read", "error": "mtime moved"},
         )
         writer.finish()
     tar = plaintext(archive, identity)
@@ -256,8 +258,8 @@ def test_files_that_change_while_they_are_read(archive: Path, identity) -> None:
 
 def test_a_second_item_of_a_name_is_named_in_custody_and_not_written(archive: Path, identity) -> None:
     with ArchiveWriter(archive, [identity.to_public()], {}) as writer:
-        writer.add(Item(source="/x", size=1), io.BytesIO(b"1"))
-        line = writer.add(Item(source="/x", size=1), io.BytesIO(b"2"))
+        writer.add(WantedItem(source="/x", size=1), io.BytesIO(b"1"))
+        line = writer.add(WantedItem(source="/x", size=1), io.BytesIO(b"2"))
         writer.finish()
     assert (line["member"], line["verdict"]) == (None, "error")
     assert plaintext(archive, identity).count(b"files/root/x\0") == 1
@@ -269,10 +271,10 @@ def test_frames_hold_at_most_a_mebibyte_and_every_seal_ends_one(archive: Path, i
         for number in range(40):
             content = rnd.randbytes(100_000) + bytes(rnd.randrange(400_000))
             writer.add(
-                Item(
+                WantedItem(
                     source=f"/{number}",
                     size=len(content),
-                    group=Group(f"g{number // 2}", "main", number % 2 + 1, 2) if number < 6 else None,
+                    group=GroupPlace(f"g{number // 2}", "main", number % 2 + 1, 2) if number < 6 else None,
                 ),
                 io.BytesIO(content),
             )
@@ -299,10 +301,10 @@ def test_frames_hold_at_most_a_mebibyte_and_every_seal_ends_one(archive: Path, i
 
 def test_a_group_whose_last_file_is_missing_is_sealed_when_another_item_comes(archive: Path, identity) -> None:
     with ArchiveWriter(archive, [identity.to_public()], {}) as writer:
-        writer.add(Item(source="/a", size=1, group=Group("g", "main", 1, 2)), io.BytesIO(b"1"))
-        writer.verdict(Item(source="/a.log", group=Group("g", "log1", 2, 2)), "denied")
-        writer.add(Item(source="/b", size=1, group=Group("h", "main", 1, 2)), io.BytesIO(b"1"))
-        writer.add(Item(source="/c", size=1), io.BytesIO(b"1"))
+        writer.add(WantedItem(source="/a", size=1, group=GroupPlace("g", "main", 1, 2)), io.BytesIO(b"1"))
+        writer.verdict(WantedItem(source="/a.log", group=GroupPlace("g", "log1", 2, 2)), "denied")
+        writer.add(WantedItem(source="/b", size=1, group=GroupPlace("h", "main", 1, 2)), io.BytesIO(b"1"))
+        writer.add(WantedItem(source="/c", size=1), io.BytesIO(b"1"))
         writer.finish()
     tar = plaintext(archive, identity)
     with tarfile.open(fileobj=io.BytesIO(tar)) as opened:
@@ -345,7 +347,7 @@ DISK_FULL = (
     FORCED
     + """
 import io, os, resource
-from scout.archive import ArchiveWriter, Item
+from scout.archive import ArchiveWriter, WantedItem
 from scout.console import Complaint
 from scout.keys import load_recipients
 limit, size, count = map(int, sys.argv[3:6])
@@ -353,7 +355,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 writer = ArchiveWriter(sys.argv[1], load_recipients([sys.argv[2]])[0], {"collection": "full"})
 try:
     for n in range(count):
-        writer.add(Item(source=f"/{n}", size=size), io.BytesIO(os.urandom(size)))
+        writer.add(WantedItem(source=f"/{n}", size=size), io.BytesIO(os.urandom(size)))
     writer.finish()
 except Complaint as c:
     print(c.what); print(c.do)
@@ -373,7 +375,7 @@ def test_a_full_disk_ends_in_one_clear_complaint_and_what_was_sealed_reads(
     archive: Path, tmp_path: Path, way: str, limit: int, size: int, count: int, least: int
 ) -> None:
     from scout.keys import load_identities
-    from scout.verify import verify
+    from scout.verifying.verify import verify
 
     public = keygen(tmp_path / "key.txt")
     command = [sys.executable, "-c", DISK_FULL, archive, public, str(limit), str(size), str(count), way]
@@ -394,11 +396,11 @@ STOPPED = (
     FORCED
     + """
 import io, os, signal, threading, time, psutil
-from scout.archive import ArchiveWriter, Item
+from scout.archive import ArchiveWriter, WantedItem
 from scout.keys import load_recipients
 writer = ArchiveWriter(sys.argv[1], load_recipients([sys.argv[2]])[0], {"collection": "slow"})
 for n in range(5):
-    writer.add(Item(source=f"/{n}", size=1000), io.BytesIO(os.urandom(1000)))
+    writer.add(WantedItem(source=f"/{n}", size=1000), io.BytesIO(os.urandom(1000)))
 press = psutil.Process().children()[0]
 press.suspend()
 threading.Timer(4, press.resume).start()
@@ -416,7 +418,7 @@ print(receipt.state, receipt.code)
 @pytest.mark.parametrize(("what", "state"), [("wait", "whole"), ("interrupt", "interrupted")])
 def test_a_disk_that_is_slow_at_the_end_gives_a_right_archive_and_receipt(archive: Path, tmp_path: Path, what: str, state: str) -> None:
     from scout.keys import load_identities
-    from scout.verify import verify
+    from scout.verifying.verify import verify
 
     public = keygen(tmp_path / "key.txt")
     command = [sys.executable, "-c", STOPPED, archive, public, what, "beside"]
@@ -428,13 +430,13 @@ def test_a_disk_that_is_slow_at_the_end_gives_a_right_archive_and_receipt(archiv
 
 REFUSED = """
 import io, os, sys
-from scout.archive import ArchiveWriter, Item
+from scout.archive import ArchiveWriter, WantedItem
 from scout.keys import load_recipients
 def refuse(): raise BlockingIOError(11, "Resource temporarily unavailable")
 os.fork = refuse
 before = len(os.listdir("/proc/self/fd"))
 with ArchiveWriter(sys.argv[1], load_recipients([sys.argv[2]])[0], {"collection": "alone"}) as writer:
-    writer.add(Item(source="/x", size=3), io.BytesIO(b"abc"))
+    writer.add(WantedItem(source="/x", size=3), io.BytesIO(b"abc"))
     print(writer.finish().state)
 print(len(os.listdir("/proc/self/fd")) - before)
 """
@@ -490,15 +492,15 @@ SAME = (
     FORCED
     + """
 import io, os, random, psutil
-from scout.archive import ArchiveWriter, Item
+from scout.archive import ArchiveWriter, WantedItem
 from scout.keys import load_recipients
 rnd = random.Random(3)
 with ArchiveWriter(sys.argv[1], load_recipients([sys.argv[2]])[0], {"collection": "same"}) as writer:
     print(len(psutil.Process().children()))
     for n in range(60):
         size = rnd.randrange(1, 700_000)
-        writer.add(Item(source=f"/{n}", size=size), io.BytesIO(rnd.randbytes(size // 3) + bytes(size - size // 3)))
-    writer.add(Item(source="/hole", size=1 << 30, extents=((5 << 20, 10),)), io.BytesIO(b"x" * (5 << 20) + b"0123456789"))
+        writer.add(WantedItem(source=f"/{n}", size=size), io.BytesIO(rnd.randbytes(size // 3) + bytes(size - size // 3)))
+    writer.add(WantedItem(source="/hole", size=1 << 30, extents=((5 << 20, 10),)), io.BytesIO(b"x" * (5 << 20) + b"0123456789"))
     print(writer.finish().archive_sha256)
 print(len(psutil.Process().children()))
 """
@@ -525,7 +527,7 @@ STRUCK = (
     FORCED
     + """
 import io, os, psutil
-from scout.archive import ArchiveWriter, Item
+from scout.archive import ArchiveWriter, WantedItem
 from scout.console import Complaint
 from scout.keys import load_recipients
 writer = ArchiveWriter(sys.argv[1], load_recipients([sys.argv[2]])[0], {"collection": "struck"})
@@ -533,7 +535,7 @@ try:
     for n in range(1000):
         if n == 40:
             psutil.Process().children()[0].kill()
-        writer.add(Item(source=f"/{n}", size=1 << 20), io.BytesIO(os.urandom(1 << 20)))
+        writer.add(WantedItem(source=f"/{n}", size=1 << 20), io.BytesIO(os.urandom(1 << 20)))
 except Complaint as c:
     print(c.what)
 receipt = writer.abort("killed")
@@ -544,7 +546,7 @@ print(receipt.state, receipt.archive_sha256, receipt.size, receipt.code, writer.
 
 def test_a_press_that_is_killed_is_said_and_what_was_sealed_reads(archive: Path, tmp_path: Path) -> None:
     from scout.keys import load_identities
-    from scout.verify import verify
+    from scout.verifying.verify import verify
 
     public = keygen(tmp_path / "key.txt")
     command = [sys.executable, "-c", STRUCK, archive, public, "beside"]
@@ -567,8 +569,8 @@ def test_stop_seals_what_there_is(archive: Path, identity) -> None:
 
     writer = ArchiveWriter(archive, [identity.to_public()], {})
     with writer, pytest.raises(Stopped):
-        writer.add(Item(source="/before", size=6), io.BytesIO(b"before"))
-        writer.add(Item(source="/endless", size=300 * MIB), Endless())
+        writer.add(WantedItem(source="/before", size=6), io.BytesIO(b"before"))
+        writer.add(WantedItem(source="/endless", size=300 * MIB), Endless())
     tar = plaintext(archive, identity)
     line = custody(tar)["/endless"]
     assert (line["verdict"], line["error"]) == ("error", "not read to the end: SIGTERM")
@@ -589,8 +591,8 @@ def test_ctrl_c_in_the_middle_of_a_file_seals_what_there_is(archive: Path, ident
             return super().readinto(room)
 
     with pytest.raises(KeyboardInterrupt), ArchiveWriter(archive, [identity.to_public()], {}) as writer:
-        writer.add(Item(source="/before", size=6), io.BytesIO(b"before"))
-        writer.add(Item(source="/big", size=4 * MIB), Interrupting(b"k" * 4 * MIB))
+        writer.add(WantedItem(source="/before", size=6), io.BytesIO(b"before"))
+        writer.add(WantedItem(source="/big", size=4 * MIB), Interrupting(b"k" * 4 * MIB))
     tar = plaintext(archive, identity)
     lines = custody(tar)
     assert lines["/before"]["verdict"] == "taken"
@@ -605,7 +607,7 @@ def test_ctrl_c_in_the_middle_of_a_file_seals_what_there_is(archive: Path, ident
 
 def test_without_finish_there_is_no_end_json(archive: Path, identity) -> None:
     with ArchiveWriter(archive, [identity.to_public()], {}) as writer:
-        writer.add(Item(source="/x", size=1), io.BytesIO(b"1"))
+        writer.add(WantedItem(source="/x", size=1), io.BytesIO(b"1"))
     with tarfile.open(fileobj=io.BytesIO(plaintext(archive, identity))) as opened:
         assert opened.getnames() == ["collection.json", "files/root/x", "custody/000000.jsonl"]
 
@@ -624,12 +626,12 @@ def test_a_live_source_that_fails_keeps_its_lines(archive: Path, identity) -> No
 
 SECRET = """
 import io, sys
-from scout.archive import ArchiveWriter, Item
+from scout.archive import ArchiveWriter, WantedItem
 from scout.keys import load_recipients
 with ArchiveWriter(sys.argv[1], load_recipients([sys.argv[2]])[0], {"collection": "s"}) as writer:
     with writer.live("processes") as lines:
         for n in range(1000): lines.write({"secret": "PLAINTEXT-EVIDENCE", "n": n})
-    writer.add(Item(source="/secret", size=18 * 100_000), io.BytesIO(b"PLAINTEXT-EVIDENCE" * 100_000))
+    writer.add(WantedItem(source="/secret", size=18 * 100_000), io.BytesIO(b"PLAINTEXT-EVIDENCE" * 100_000))
     writer.finish()
 """
 
@@ -666,7 +668,8 @@ def test_no_plaintext_is_written_and_no_other_file_is_made(archive: Path, tmp_pa
 
 def test_importing_the_archive_loads_no_library() -> None:
     heavy = "{'pyrage', 'zstandard', 'typer', 'rich', 'yaml', 'psutil'}"
-    code = f"import sys, scout.archive, scout.verify, scout.keys; found = {heavy} & set(sys.modules); sys.exit(str(found) if found else 0)"
+    modules = "sys, scout.archive, scout.keys, scout.verifying.verify"
+    code = f"import {modules}; found = {heavy} & set(sys.modules); sys.exit(str(found) if found else 0)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
@@ -727,9 +730,9 @@ def test_what_was_read_reaches_the_file_while_the_next_read_hangs(archive: Path,
 
     def collect() -> None:
         with ArchiveWriter(archive, [identity.to_public()], {}) as writer:
-            writer.add(Item(source="/before", size=6), io.BytesIO(b"before"))
+            writer.add(WantedItem(source="/before", size=6), io.BytesIO(b"before"))
             writer.seal()
-            writer.add(Item(source="/hangs", size=100), Hanging())
+            writer.add(WantedItem(source="/hangs", size=100), Hanging())
             writer.finish()
 
     thread = threading.Thread(target=collect)
@@ -755,7 +758,7 @@ def test_owners_and_containers_of_any_name_come_back(archive: Path, identity) ->
     times = {"mtime": "1960-01-02T03:04:05.5Z", "btime": "2020-01-01T00:00:00Z"}
     facts = {"owner": "ÉCOLE\\Jérôme", "group_name": "g" * 40, "uid": 3_000_000, **times}
     with ArchiveWriter(archive, [identity.to_public()], {}) as writer:
-        writer.add(Item(source=source, volume="C@vss3", path="Users\\\ud800.txt", size=1, facts=facts), io.BytesIO(b"1"))
+        writer.add(WantedItem(source=source, volume="C@vss3", path="Users\\\ud800.txt", size=1, facts=facts), io.BytesIO(b"1"))
         writer.finish()
     with ArchiveReader(archive, [identity]) as reader:
         member = next(m for m in reader if m.kind == "files")

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from fixtures.hives.writer import Image, Key
-from scout.collect import Options, collect, open_scene
+from scout.collecting.collect import collect
+from scout.collecting.examined import open_host
+from scout.collecting.options import CollectOptions
+from scout.collecting.stages import StageProgress
 from scout.console import Screen
 from scout.keys import keygen
-from scout.stages import Stages
 from tests.conftest import need
 from tests.scout.collecting import *  # noqa: F403  (fixtures)
 from tests.scout.collecting import AS_ROOT, scout
@@ -238,13 +240,13 @@ def test_a_signal_during_the_walk_ends_it_at_the_next_folder(tmp_path: Path, mon
     (root / "etc" / "hostname").write_text("h\n")
     out.mkdir()
 
-    def now(_: Stages, text: str) -> None:
+    def now(_: StageProgress, text: str) -> None:
         entered.append(text)
         if len(entered) == 10:
             signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr(Stages, "now", now)
-    done = collect(Options(recipients=[keygen(tmp_path / "key.txt")], root=root, out=out), Screen(quiet=True))
+    monkeypatch.setattr(StageProgress, "now", now)
+    done = collect(CollectOptions(recipients=[keygen(tmp_path / "key.txt")], root=root, out=out), Screen(quiet=True))
     assert done.signal == signal.SIGTERM
     assert done.receipt.state == "interrupted"
     assert len(entered) < 20
@@ -284,8 +286,8 @@ def test_a_root_that_looks_like_both_is_asked_about(root: Path, collected, key, 
 
 
 def test_this_very_host_is_what_it_runs_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scout.identity.systems_of", lambda _: ["windows"])
-    assert not open_scene(Options()).root.windows
+    monkeypatch.setattr("scout.collecting.identity.systems_of", lambda _: ["windows"])
+    assert not open_host(CollectOptions()).system.windows
 
 
 def test_a_package_database_stands_together_with_its_write_ahead_log(root: Path, collected) -> None:

@@ -10,33 +10,21 @@ import signal
 import subprocess
 import threading
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from scout.archive.writer import ArchiveWriter
+from scout.collecting.plan import make
+from scout.collecting.reading import Reading
+from scout.collecting.taking import ItemTaker, SizeLimits
 from scout.keys import load_recipients
-from scout.patience import Late, Patience
-from scout.plan import make
-from scout.reading import Reading
-from scout.sources.directory import Root
-from scout.taking import Limits, Taker
+from scout.sources.directory import DirectorySource, DiskFile
+from scout.sources.timed_calls import CallTimedOut, TimedCalls
 from scout.targets import load, select
 from tests.conftest import need
 from tests.scout.collecting import *  # noqa: F403  (fixtures)
-from tests.scout.collecting import AS_ROOT, SCOUT, Archive, scout
-
-
-@contextmanager
-def mounted(*arguments: str):
-    """Something mounted for one test; its point is the last argument."""
-    need(AS_ROOT and shutil.which("mount"), "root and mount")
-    subprocess.run(["mount", *arguments], check=True)
-    try:
-        yield Path(arguments[-1])
-    finally:
-        subprocess.run(["umount", "-l", arguments[-1]], check=True)
+from tests.scout.collecting import AS_ROOT, SCOUT, Archive, mounted, scout
 
 
 def test_a_pipe_called_auth_log_is_not_opened(root, collected):
@@ -80,7 +68,7 @@ def test_links_out_of_the_root_and_in_circles_are_only_listed(root, collected, t
 def test_a_link_that_appears_on_the_way_leads_nowhere(root, tmp_path):
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside/syslog").write_text("outside")
-    examined = Root(root, windows=False)
+    examined = DirectorySource(root, windows=False)
     (root / "var/log").rename(root / "var/old")
     (root / "var/log").symlink_to(tmp_path / "outside")
     with pytest.raises(OSError):
@@ -215,11 +203,11 @@ def test_a_file_that_grows_while_it_is_read_says_so(root, collected):
 
 def test_a_file_that_vanishes_after_the_plan_says_so(root, key, tmp_path):
     keys, _ = load_recipients([key[1]])
-    examined = Root(root, windows=False)
-    plan = make(examined, select(load(), os_name="linux", profile="triage", names=["LF06"]), ["root"], {}, Patience(0))
+    examined = DirectorySource(root, windows=False)
+    plan = make(examined, select(load(), os_name="linux", profile="triage", names=["LF06"]), ["root"], {}, TimedCalls(0))
     (root / "var/log/syslog").unlink()
     with ArchiveWriter(tmp_path / "a.age", keys, {"collection": "x"}) as writer:
-        taker = Taker(examined, writer, Patience(0), Limits(), lambda: 0)
+        taker = ItemTaker(writer, TimedCalls(0), SizeLimits(), lambda: 0)
         for item in plan.items:
             taker.take(item)
         writer.finish()
@@ -230,9 +218,9 @@ def test_a_file_that_vanishes_after_the_plan_says_so(root, key, tmp_path):
 
 def test_a_read_that_never_comes_back_costs_one_time_out():
     silent, _write_end = os.pipe()
-    patience = Patience(0.2)
-    with pytest.raises(Late):
-        Reading(silent, patience).read(1)
+    patience = TimedCalls(0.2)
+    with pytest.raises(CallTimedOut):
+        Reading(DiskFile(silent), patience).read(1)
     assert patience.call(len, b"still at work") == 13
     assert patience.given_up == 1
     os.close(_write_end)
@@ -452,7 +440,7 @@ def test_a_receipt_that_cannot_be_written_is_said(root, key, tmp_path, capsys):
 
 
 def test_what_is_kept_of_files_over_a_limit_is_limited_too(root, collected, monkeypatch):
-    monkeypatch.setattr("scout.taking._ENDS_IN_ALL", 20_000)
+    monkeypatch.setattr("scout.collecting.taking._ENDS_IN_ALL", 20_000)
     for at in range(5):
         (root / f"var/log/{at}").write_bytes(os.urandom(9000))
     archive = collected(root, "--max-file", "5000")

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 import commodore
 from scout import live
 from scout.console import Complaint
+from scout.data import parse_yaml
 from scout.targets import load, parse_size, select
-from scout.targets.patterns import Tree, braces, expand, path_regex, wanted
+from scout.targets.loader import HERE, readers
+from scout.targets.patterns import PatternTree, braces, expand, path_regex, wanted
 
 ARTEFACTS = Path(commodore.__file__).parent / "artefacts"
 GOOD = {
@@ -43,6 +45,11 @@ def test_every_target_that_is_collected_is_read_or_says_why_not():
     for target in load():
         assert bool(target.reads) != bool(target.unread)
         assert set(target.reads) <= names, target.id
+
+
+def test_no_definition_says_that_nothing_reads_what_an_artefact_reads():
+    written = [entry for path in sorted(HERE.glob("*.yaml")) for entry in parse_yaml(path.read_bytes())]
+    assert [e["id"] for e in written if e.get("unread") and e["id"] in readers()] == []
 
 
 def test_live_targets_name_sources_that_exist():
@@ -83,8 +90,8 @@ def test_triage_never_takes_password_hashes_or_private_keys():
         ({"paths": ["../etc"]}, "stay below"),
         ({"paths": ["{a,b"]}, "unbalanced"),
         ({"paths": "a"}, "list of patterns"),
-        ({"reads": ["evtx"]}, "either which artefacts"),
-        ({"unread": ""}, "either which artefacts"),
+        ({"reads": ["evtx"]}, "unknown word 'reads'"),
+        ({"id": "WR99", "unread": ""}, "must say why"),
         ({"cap": "lots"}, "no size"),
         ({"paths": []}, "neither paths nor"),
         ({"groups": {"log": "x.LOG"}}, "{name}"),
@@ -138,14 +145,14 @@ def test_selection_by_profile_and_by_beginning():
 def test_variables_and_profiles_are_those_of_the_host():
     assert list(expand("%SystemRoot%/x", [], {"systemroot": "WINNT"})) == ["WINNT/x"]
     assert list(expand("%Nowhere%/x", [], {})) == []
-    tree = Tree(False)
+    tree = PatternTree(False)
     for one in expand("<U>/.bashrc", ["home/a*b", "home/{c,d}"], {}):
         tree.add(one, "rc")
     assert fits(tree, "home/a*b/.bashrc") and fits(tree, "home/{c,d}/.bashrc")
     assert not fits(tree, "home/aXb/.bashrc") and not fits(tree, "home/c/.bashrc")
 
 
-def fits(tree: Tree, path: str) -> bool:
+def fits(tree: PatternTree, path: str) -> bool:
     state = tree.start()
     for part in path.split("/"):
         state = tree.advance(state, part)
@@ -172,7 +179,7 @@ def by_hand(pattern: list[str], path: list[str]) -> bool:
 
 @given(st.lists(st.lists(PART, min_size=1, max_size=4), min_size=1, max_size=4), st.lists(NAME, min_size=1, max_size=5))
 def test_the_tree_of_patterns_is_the_sum_of_the_patterns(patterns, path):
-    tree = Tree(False)
+    tree = PatternTree(False)
     for pattern in patterns:
         tree.add("/".join(pattern), "x")
     assert fits(tree, "/".join(path)) == any(by_hand(pattern, path) for pattern in patterns)

@@ -13,10 +13,10 @@ from pathlib import Path
 import pyrage
 import pytest
 
-from scout.archive import ArchiveWriter, Item
+from scout.archive import ArchiveWriter, WantedItem
 from scout.archive.custody import normal_code, receipt_code
 from scout.console import Complaint
-from scout.verify import list_members, verify
+from scout.verifying.verify import list_members, verify
 from tests.scout.archive_tools import encrypted, foreign, joined, pieces, plain, plaintext, small
 
 IDENTITY = pyrage.x25519.Identity.generate()
@@ -113,7 +113,7 @@ def big(path: Path) -> None:
     with ArchiveWriter(path, [IDENTITY.to_public()], {"collection": "big"}) as writer:
         for number in range(12):
             content = random.Random(number).randbytes(90_000)
-            writer.add(Item(source=f"/{number}", size=len(content)), BytesIO(content))
+            writer.add(WantedItem(source=f"/{number}", size=len(content)), BytesIO(content))
             writer.seal()
         writer.finish()
 
@@ -214,7 +214,7 @@ def test_a_receipt_file_of_the_forger_does_not_pass_for_the_code_on_paper(archiv
 def test_an_aborted_archive_is_interrupted_and_its_receipt_agrees(tmp_path: Path) -> None:
     path = tmp_path / "a.age"
     writer = ArchiveWriter(path, [IDENTITY.to_public()], {"collection": "x"})
-    writer.add(Item(source="/x", size=1), BytesIO(b"1"))
+    writer.add(WantedItem(source="/x", size=1), BytesIO(b"1"))
     receipt = writer.abort("SIGTERM")
     verdict = verify(path, [IDENTITY], receipt.code)
     assert (verdict.state, verdict.code, verdict.receipt, verdict.items, verdict.problems) == ("interrupted", 1, "agrees", 1, [])
@@ -225,7 +225,7 @@ def test_many_contradictions_are_counted_and_a_screen_of_them_shown(tmp_path: Pa
     path = tmp_path / "a.age"
     with ArchiveWriter(path, [IDENTITY.to_public()], {}) as writer:
         for number in range(60):
-            writer.add(Item(source=f"/\x1b[31m{number}", size=8), BytesIO(b"evidence"))
+            writer.add(WantedItem(source=f"/\x1b[31m{number}", size=8), BytesIO(b"evidence"))
         writer.finish()
     verdict = verify(rebuilt(path, lambda parts: [(n, raw.replace(b"evidence", b"EVIDENCE")) for n, raw in parts]), [IDENTITY])
     assert verdict.problem_count == len(verdict.problems) == 60
@@ -297,7 +297,7 @@ def test_custody_of_odd_types_is_a_contradiction_and_no_defect(tmp_path: Path) -
 
 
 def test_members_that_custody_never_names_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scout.verify.MAX_WAITING", 5)
+    monkeypatch.setattr("scout.verifying.verify.MAX_WAITING", 5)
     path = by_another_writer(tmp_path / "many.age", total=9)
     verdict = verify(path, [IDENTITY])
     assert "member files/root/etc/0 has no line in custody" in verdict.problems

@@ -6,10 +6,11 @@ import os
 
 import pytest
 
-from scout.patience import Patience
-from scout.sources.directory import Blocked, Root
-from scout.targets.patterns import Tree
-from scout.walk import walk
+from scout.collecting.walk import walk
+from scout.sources.directory import DirectorySource, DiskFile
+from scout.sources.source import Blocked, resolve
+from scout.sources.timed_calls import TimedCalls
+from scout.targets.patterns import PatternTree
 
 
 @pytest.fixture
@@ -17,16 +18,16 @@ def examined(tmp_path):
     for path in ("a/one.log", "a/b/two.log", "a/b/c/three.txt", "z/four.log"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(path)
-    root = Root(tmp_path, windows=False)
+    root = DirectorySource(tmp_path, windows=False)
     yield root
     root.close()
 
 
-def found(root: Root, *patterns: str) -> tuple[dict[str, tuple], list[str]]:
-    tree, folders = Tree(root.fold), []
+def found(root: DirectorySource, *patterns: str) -> tuple[dict[str, tuple], list[str]]:
+    tree, folders = PatternTree(root.fold), []
     for pattern in patterns:
         tree.add(pattern, pattern)
-    hits = {"/".join(hit.parts): hit for hit in walk(root, tree, Patience(0), lambda parts: folders.append("/".join(parts)))}
+    hits = {"/".join(hit.parts): hit for hit in walk(root, tree, TimedCalls(0), lambda parts: folders.append("/".join(parts)))}
     return hits, folders
 
 
@@ -61,7 +62,7 @@ def test_depth_is_bounded_and_said(tmp_path):
         os.close(here)
         here = deeper
     os.close(here)
-    root = Root(tmp_path, windows=False)
+    root = DirectorySource(tmp_path, windows=False)
     hits, _ = found(root, "d/**")
     root.close()
     (hit,) = hits.values()
@@ -72,7 +73,7 @@ def test_a_root_that_is_closed_leaks_no_descriptor(tmp_path):
     for number in range(200):
         (tmp_path / f"{number}/x").mkdir(parents=True)
     before = len(os.listdir("/proc/self/fd"))
-    root = Root(tmp_path, windows=False)
+    root = DirectorySource(tmp_path, windows=False)
     found(root, "**/*.none")
     assert len(os.listdir("/proc/self/fd")) < before + 80
     root.close()
@@ -91,10 +92,10 @@ def test_links_resolve_inside_the_root_as_the_host_would(examined, tmp_path):
     (tmp_path / "home").symlink_to("/a")
     (tmp_path / "up").symlink_to("../../../../a/b")
     (tmp_path / "round").symlink_to("round")
-    assert examined.resolve(("home", "b")) == ("a", "b")
-    assert examined.resolve(("up", "c")) == ("a", "b", "c")
-    assert examined.resolve(("round",)) is None
-    assert examined.resolve(("nothing",)) is None
+    assert resolve(examined, ("home", "b")) == ("a", "b")
+    assert resolve(examined, ("up", "c")) == ("a", "b", "c")
+    assert resolve(examined, ("round",)) is None
+    assert resolve(examined, ("nothing",)) is None
 
 
 def test_windows_paths_are_taken_letter_by_letter():
@@ -108,14 +109,14 @@ def test_windows_paths_are_taken_letter_by_letter():
 def test_the_first_read_is_kept_whatever_is_asked_between(tmp_path):
     import os
 
-    from scout.patience import Patience
-    from scout.reading import Reading
+    from scout.collecting.reading import Reading
+    from scout.sources.timed_calls import TimedCalls
 
     content = bytes(range(256)) * 1000
     (tmp_path / "file").write_bytes(content)
     fd = os.open(tmp_path / "file", os.O_RDONLY)
     try:
-        reading = Reading(fd, Patience(0))
+        reading = Reading(DiskFile(fd), TimedCalls(0))
         assert reading.head(1000) == content[:1000]
         room = memoryview(bytearray(300_000))
         got = 0

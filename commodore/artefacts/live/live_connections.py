@@ -8,9 +8,9 @@ from ipaddress import ip_address
 from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
-from commodore.artefacts.live import live_processes
-from commodore.evidence import Evidence
+from commodore.containers.json_lines import JsonLinesView, Schema
 from commodore.host import Host
+from commodore.sentence import sentence
 
 ARTEFACT = Artefact(
     name="live_connections",
@@ -18,7 +18,7 @@ ARTEFACT = Artefact(
     about="Every socket of every network namespace while SCOUT ran, with the process that holds it. A connection to a port that this host "
     "listens on "
     "is marked as coming in: then the source is the other side. A listening socket stands as destination: it is where others come to.",
-    match=("live/connections.jsonl",),
+    holds=Schema("connections", 1),
     targets=("LL04",),
     needs=("users",),
     fields=(
@@ -42,20 +42,35 @@ ARTEFACT = Artefact(
     kind="state",
     category=("network",),
     type=("connection",),
-    action="open socket",
+    action="socket-observed",
     attack=("T1049",),
-    message="{process.name} (pid {process.pid}) holds a {network.transport} socket.",
+    message="[{process.name!q}|An unknown process][ (pid {process.pid})] holds a[ {network.transport}] socket"
+    "[ named {destination.address!q}].",
     logsource={"product": "linux", "category": "network_connection"},
     sources=("scout.live.linux.connections: live/connections.jsonl, schema connections/1", "proc_net(5): tcp, udp, unix"),
 )
 
-SCHEMA = "connections/1"
+_SENTENCES = {
+    "socket-listening-observed": "[{process.name!q}|An unknown process][ (pid {process.pid})] listens on {network.transport}"
+    "[ {destination.address!q}][ port {destination.port}].",
+    "connection-inbound-observed": "[{source.address!q}|An unknown address][ port {source.port}] is connected to "
+    "[{process.name!q}|an unknown process][ (pid {process.pid})] on {destination.address!q}[ port {destination.port}] "
+    "({network.transport}[, {escadre.socket.state}]).",
+    "connection-outbound-observed": "[{process.name!q}|An unknown process][ (pid {process.pid})] is connected to "
+    "[{destination.address!q}|an unknown address][ port {destination.port}] ({network.transport}[, {escadre.socket.state}]).",
+}
+"""Action → template, where the one of the declaration does not fit."""
 _LOCAL, _REMOTE = ("local_ip", "local_port"), ("remote_ip", "remote_port")
 
 
-def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
+def expected(listing: JsonLinesView) -> int:
+    """Lines behind the first that have anything."""
+    return listing.expected()
+
+
+def parse(listing: JsonLinesView, host: Host) -> Iterator[Record | Problem]:
     listed: list[tuple[int, dict[str, Any]]] = []
-    for item in live_processes.objects(evidence, SCHEMA):
+    for item in listing.objects():
         if isinstance(item, Problem):
             yield item
         else:
@@ -64,11 +79,6 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
     doors = {(_transport(one), one["local_port"]) for one in listening if isinstance(one.get("local_port"), int)}
     for number, one in listed:
         yield Record(f"line {number}", _fields(one, doors, host), "live")
-
-
-def expected(evidence: Evidence) -> int:
-    """Lines behind the first that hold anything."""
-    return live_processes.expected(evidence)
 
 
 def _transport(one: dict[str, Any]) -> str:
@@ -88,9 +98,11 @@ def _fields(one: dict[str, Any], doors: set[tuple[str, Any]], host: Host) -> dic
             out["user.name"] = host.users[str(one["uid"])]
     if one.get("inode"):
         out["escadre.socket.inode"] = str(one["inode"])
-    who = f"{out.get('process.name', 'an unknown process')} (pid {out.get('process.pid', '?')})"
     if out["network.transport"] == "unix":
-        return out | _unix(one, who)
+        out["network.type"] = "unix"
+        if path := one.get("path"):
+            out["destination.address"] = str(path)
+        return _named(out, "socket-listening-observed") if one.get("listening") else out
     listening, coming = bool(one.get("listening")), (_transport(one), one.get("local_port")) in doors
     _side(out, "destination" if listening or coming else "source", one, _LOCAL)
     if not listening:
@@ -100,7 +112,13 @@ def _fields(one: dict[str, Any], doors: set[tuple[str, Any]], host: Host) -> dic
     if addresses:
         out["related.ip"] = sorted(set(addresses))
         out["network.type"] = "ipv6" if ":" in addresses[0] else "ipv4"
-    return out | _internet(one, who, listening=listening, coming=coming)
+    way = "connection-inbound-observed" if coming else "connection-outbound-observed"
+    return _named(out, "socket-listening-observed" if listening else way)
+
+
+def _named(out: dict[str, Any], action: str) -> dict[str, Any]:
+    """Add the action and its sentence."""
+    return out | {"event.action": action, "message": sentence(_SENTENCES[action])(out)}
 
 
 def _side(out: dict[str, Any], side: str, one: dict[str, Any], names: tuple[str, str]) -> None:
@@ -112,25 +130,3 @@ def _side(out: dict[str, Any], side: str, one: dict[str, Any], names: tuple[str,
             out[f"{side}.ip"] = str(ip_address(address.split("%", 1)[0]))
     if isinstance(port, int):
         out[f"{side}.port"] = port
-
-
-def _unix(one: dict[str, Any], who: str) -> dict[str, Any]:
-    path = str(one.get("path") or "without a name")
-    verb = "listens on" if one.get("listening") else "holds"
-    return {
-        "network.type": "unix",
-        "destination.address": path,
-        "message": f"{who} {verb} the local socket {path}.",
-        "event.action": "listening socket" if one.get("listening") else "open socket",
-    }
-
-
-def _internet(one: dict[str, Any], who: str, *, listening: bool, coming: bool) -> dict[str, Any]:
-    here = f"{one.get('local_ip', '?')} port {one.get('local_port', '?')}"
-    there = f"{one.get('remote_ip', '?')} port {one.get('remote_port', '?')}"
-    if listening:
-        return {"event.action": "listening socket", "message": f"{who} listens on {one.get('protocol', '?')} {here}."}
-    state = f", {one['state']}" if one.get("state") else ""
-    if coming:
-        return {"event.action": "connection in", "message": f"{there} is connected to {who} on {here} ({one.get('protocol', '?')}{state})."}
-    return {"event.action": "connection out", "message": f"{who} is connected to {there} ({one.get('protocol', '?')}{state})."}

@@ -6,12 +6,9 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
-
 from commodore.artefact import Artefact, Problem, Record
-from commodore.evidence import Evidence
+from commodore.containers.json_lines import JsonLinesView, Schema
 from commodore.host import Host
-from commodore.readers.lines import Line, lines
 
 ARTEFACT = Artefact(
     name="live_processes",
@@ -19,7 +16,7 @@ ARTEFACT = Artefact(
     about="Every process that the kernel showed while SCOUT ran: executable with SHA-256, command line, parent, user, start. An "
     "executable that was "
     "deleted, or that never had a file (memfd), is marked. What a rootkit hides from the kernel's own listing is not here.",
-    match=("live/processes.jsonl",),
+    holds=Schema("processes", 1),
     targets=("LL01",),
     needs=("users",),
     fields=(
@@ -56,22 +53,25 @@ ARTEFACT = Artefact(
     kind="state",
     category=("process",),
     type=("info",),
-    action="running process",
+    action="process-observed",
     attack=("T1057",),
-    message="{process.name} (pid {process.pid}) runs as {user.name}: {process.command_line}",
+    message="[{process.name!q}|A process] (pid {process.pid}) runs [`{process.command_line}`|`{process.executable}`|without a command line]"
+    "[ as {user.name!q}][{?escadre.process.deleted}, from a deleted executable][{?escadre.process.memfd}, from memory alone].",
     sources=(
         "scout.live.linux.processes: live/processes.jsonl, schema processes/1",
         "proc(5): /proc/pid/stat, exe, cmdline; psutil documentation",
     ),
 )
 
-LONGEST = 8 << 20
-SCHEMA = "processes/1"
+
+def expected(listing: JsonLinesView) -> int:
+    """Lines behind the first that have anything."""
+    return listing.expected()
 
 
-def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
+def parse(listing: JsonLinesView, host: Host) -> Iterator[Record | Problem]:
     listed: list[tuple[int, dict[str, Any]]] = []
-    for item in objects(evidence, SCHEMA):
+    for item in listing.objects():
         if isinstance(item, Problem):
             yield item
         elif not isinstance(item[1].get("pid"), int):
@@ -81,34 +81,6 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
     by_pid = {one["pid"]: one for _, one in listed}
     for number, one in listed:
         yield Record(f"line {number}", _fields(one, by_pid, host), "live")
-
-
-def expected(evidence: Evidence) -> int:
-    """Lines behind the first that hold anything."""
-    return max(sum(1 for line in lines(evidence, 16) if isinstance(line, Line) and line.raw.strip()) - 1, 0)
-
-
-def objects(evidence: Evidence, schema: str) -> Iterator[tuple[int, dict[str, Any]] | Problem]:
-    """(line number, object) of a live source. The first line names the schema; another version is read, and named in the ledger."""
-    for line in lines(evidence, LONGEST):
-        if isinstance(line, Problem):
-            yield line
-            continue
-        if not line.raw.strip():
-            continue
-        try:
-            one = orjson.loads(line.raw)
-        except orjson.JSONDecodeError as e:
-            reason = "line is too long to be read" if line.cut else f"line is no JSON: {e}"
-            yield Problem(reason, f"line {line.number}", int(line.number > 1))
-            continue
-        if line.number == 1:
-            if not isinstance(one, dict) or one.get("schema") != schema:
-                yield Problem(f"first line should name the schema {schema}", "line 1")
-        elif isinstance(one, dict):
-            yield line.number, one
-        else:
-            yield Problem("line is no object", f"line {line.number}", 1)
 
 
 def _fields(one: dict[str, Any], by_pid: dict[int, dict[str, Any]], host: Host) -> dict[str, Any]:
@@ -142,7 +114,6 @@ def _fields(one: dict[str, Any], by_pid: dict[int, dict[str, Any]], host: Host) 
     if "user.name" in out:
         out["related.user"] = [out["user.name"]]
     out |= _parent(one, by_pid, host)
-    out["message"] = _sentence(out)
     return out
 
 
@@ -182,14 +153,3 @@ def _parent(one: dict[str, Any], by_pid: dict[int, dict[str, Any]], host: Host) 
 def entity(collection: str, pid: int, start: object) -> str:
     """`process.entity_id`: hash of collection, pid and start, so that a pid that comes again is another process."""
     return hashlib.blake2b(f"{collection}\0{pid}\0{start or ''}".encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
-
-
-def _sentence(out: dict[str, Any]) -> str:
-    who = f" as {out['user.name']}" if "user.name" in out else ""
-    marks = "".join(
-        f", {word}"
-        for field, word in (("escadre.process.deleted", "executable deleted"), ("escadre.process.memfd", "from memory only"))
-        if out.get(field)
-    )
-    shown = out.get("process.command_line") or out.get("process.executable") or "no command line"
-    return f"{out.get('process.name', '?')} (pid {out['process.pid']}) runs{who}{marks}: {shown}"

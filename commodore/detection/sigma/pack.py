@@ -22,7 +22,7 @@ from commodore.detection.sigma.nodes import Node
 from commodore.detection.sigma.prefilter import event_ids, needed
 from commodore.detection.sigma.rule import SigmaRule
 from commodore.detection.sigma.sources import places, settled, table
-from commodore.hits import Refusal, Rule
+from commodore.hits import DetectionRule, Refusal
 
 FORMAT = "escadre sigma 1"
 KEEP = 8
@@ -49,10 +49,10 @@ class Pack:
     def __len__(self) -> int:
         return len(self._rules)
 
-    def rule(self, number: int) -> Rule:
+    def rule(self, number: int) -> DetectionRule:
         """What a finding says of a rule."""
         id_, title, level, author, license_, reference, techniques, file = self._rules[number]
-        return Rule(id_, title, "sigma", level, (author,) if author else (), license_, reference, file, tuple(techniques))
+        return DetectionRule(id_, title, "sigma", level, (author,) if author else (), license_, reference, file, tuple(techniques))
 
     def node(self, number: int) -> Node:
         """The rule's normal form."""

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from commodore.detection.sigma.condition import condition
 from commodore.detection.sigma.nodes import Node, conjunction, disjunction
 from commodore.detection.sigma.values import Unsupported, field_test, keyword
+from commodore.finding import SEVERITIES
 
 MAX_VALUES = 20_000
-LEVELS = ("informational", "low", "medium", "high", "critical")
 _TECHNIQUE = re.compile(r"attack\.(t\d{4}(?:\.\d{3})?)\Z", re.IGNORECASE)
 
 
@@ -48,8 +48,8 @@ def rule_from(document: Any, file: str) -> SigmaRule:
     if not isinstance(source, dict) or not any(source.get(k) for k in ("product", "category", "service")):
         raise Unsupported("`logsource` names no product, category or service", "logsource")
     level = str(document.get("level") or "medium").lower()
-    if level not in LEVELS:
-        raise Unsupported(f"`{level}` is not a level: {', '.join(LEVELS)}", "level")
+    if level not in SEVERITIES:
+        raise Unsupported(f"`{level}` is not a level: {', '.join(SEVERITIES)}", "level")
     references = document.get("references")
     return SigmaRule(
         id=str(document.get("id") or f"{file}#{document['title']}"),

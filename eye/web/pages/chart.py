@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from commodore.finding import MOST_SEVERE_FIRST
 from eye.query.values import EPOCH
 from eye.web.state import Window
 
@@ -44,7 +45,7 @@ WIDTHS = [
 ] + [SECOND * 31536000 * n for n in (2, 5, 10)]
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-RANK = {"critical": 0, "high": 1, "medium": 2, "low": 3, "informational": 4}
+RANK = {name: n for n, name in enumerate(MOST_SEVERE_FIRST)}
 
 
 @dataclass

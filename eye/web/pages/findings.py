@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
 
-from eye.case import SEVERITIES
+from commodore.finding import MOST_SEVERE_FIRST
 from eye.index.columns import ROW
 from eye.index.store import Store
 from eye.query.values import nanoseconds
@@ -23,7 +23,7 @@ SHOWN_RECORDS = 20
 
 def css(severity: str | None) -> str:
     """The class and shape of a severity."""
-    return "info" if severity in ("informational", None, "") else severity if severity in SEVERITIES else "info"
+    return "info" if severity in ("informational", None, "") else severity if severity in MOST_SEVERE_FIRST else "info"
 
 
 class Findings:
@@ -53,7 +53,7 @@ class Findings:
 
     def counts(self) -> list[tuple[str, int]]:
         """(severity, number), most severe first, severities without findings left out but for the four that a person looks for."""
-        tally = dict.fromkeys(SEVERITIES, 0)
+        tally = dict.fromkeys(MOST_SEVERE_FIRST, 0)
         for finding in self.all:
             name = level(finding)
             tally[name if name in tally else "informational"] += 1
@@ -63,7 +63,7 @@ class Findings:
 def level(finding: dict[str, Any]) -> str:
     """The severity of a finding; what is none of the five is informational."""
     found = finding.get("escadre.severity")
-    return found if isinstance(found, str) and found in SEVERITIES else "informational"
+    return found if isinstance(found, str) and found in MOST_SEVERE_FIRST else "informational"
 
 
 def title(finding: dict[str, Any]) -> str:

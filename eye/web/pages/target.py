@@ -5,23 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-ACTS = {
-    "RV": "delete the value",
-    "RK": "delete the key",
-    "RS": "restore the default",
-    "XE": "take one element out of the list",
-    "FQ": "quarantine the file",
-    "TK": "remove the task as a whole",
-    "SV": "stop and remove the service",
-    "WM": "remove binding, consumer and filter",
-    "LN": "take out one line",
-    "JS": "take out one JSON member",
-    "UN": "stop, disable and mask the unit",
-    "AC": "disable the account",
-    "PK": "reinstall from the package",
-    "MM": "report; by hand",
-}
-"""The verbs of the persistence table, in its own words."""
+from commodore.finding import REMOVALS
 
 WORDS = {
     "path": "where",
@@ -50,7 +34,7 @@ def rows(target: Any) -> list[tuple[str, str]]:
     """(word, text) pairs; a value that is a list gives one row per item."""
     if not isinstance(target, Mapping):
         return []
-    acts = [ACTS.get(act, act) for act in str(target.get("remove") or "").split("+") if act]
+    acts = [REMOVALS.get(act, act) for act in str(target.get("remove") or "").split("+") if act]
     found = [("act", ", then ".join(acts))] if acts else []
     found.append(("mechanism", " · ".join(str(target[k]) for k in ("mechanism", "kind") if target.get(k))))
     for key, word in WORDS.items():

@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from scout.live.linux import procfs
-from scout.patience import Patience
+from scout.sources.timed_calls import TimedCalls
 
 SCHEMA = 1
 MAX_EXE = 512 << 20
@@ -39,7 +39,7 @@ def collect() -> Iterator[dict[str, Any]]:
     """All processes that the kernel lists; those that end meanwhile are left out."""
     users, boot, ticks = procfs.accounts(), procfs.boot_time(), os.sysconf("SC_CLK_TCK")
     hashes: dict[tuple[int, int, int, int], str] = {}
-    patience = Patience(20)
+    patience = TimedCalls(20)
     for pid in procfs.pids():
         process = _process(pid, users, boot, ticks)
         if process is not None:
@@ -87,7 +87,7 @@ def _process(pid: int, users: dict[int, str], boot: float, ticks: int) -> dict[s
     }
 
 
-def _image(pid: int, hashes: dict[tuple[int, int, int, int], str], patience: Patience) -> dict[str, Any]:
+def _image(pid: int, hashes: dict[tuple[int, int, int, int], str], patience: TimedCalls) -> dict[str, Any]:
     path = f"/proc/{pid}/exe"
     target = procfs.link(path)
     if not target:

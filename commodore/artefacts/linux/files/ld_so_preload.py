@@ -31,9 +31,9 @@ ARTEFACT = Artefact(
     kind="state",
     category=("library", "configuration"),
     type=("info",),
-    action="preloaded library",
+    action="configuration-line-observed",
     attack=("T1574.006",),
-    message="The loader puts {dll.path} into every program.",
+    message="The dynamic loader loads {dll.path!q} into every program.",
     sources=(
         "ld.so(8), section Files: /etc/ld.so.preload",
         "glibc, elf/rtld.c, do_main_map / preload file: blanks, tabs, colons and line feeds part the names, `#` begins a comment anywhere",

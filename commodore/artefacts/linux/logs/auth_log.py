@@ -14,6 +14,8 @@ from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers import logtime
 from commodore.readers.lines import Line, lines, shortened, text
+from commodore.schema import actions
+from commodore.sentence import Sentence, sentence
 from scout.data import load_data
 
 ARTEFACT = Artefact(
@@ -58,9 +60,9 @@ ARTEFACT = Artefact(
     kind="event",
     category=("authentication",),
     type=("info",),
-    action="log line",
+    action="message-logged",
     attack=("T1078", "T1110", "T1548.003", "T1136.001"),
-    message="{process.name}: {event.original}",
+    message="[{process.name!q}|A program] logged: {event.original}.",
     logsource={"product": "linux", "service": "auth"},
     confidence="logged",
     sources=(
@@ -95,7 +97,7 @@ class _Rule(NamedTuple):
     outcome: str
     category: str
     type: str
-    says: str
+    says: Sentence
     user: str
 
 
@@ -114,9 +116,13 @@ def _rule(entry: dict[str, str]) -> _Rule:
     if unknown or not slash:
         raise ValueError(f"auth_log.yaml: {entry.get('pattern')}: unknown keys {sorted(unknown)} or no category/type in `is`")
     pattern = re.compile(entry["pattern"].replace("{from}", _FROM), re.DOTALL | re.ASCII)
-    return _Rule(entry["begins"], pattern, entry["action"], entry.get("outcome", ""), category, type_, entry["says"], entry.get("user", ""))
+    if entry["action"] not in actions():
+        raise ValueError(f"auth_log.yaml: {entry['action']}: not in commodore/schema/actions.yaml")
+    says = sentence(entry["says"])
+    return _Rule(entry["begins"], pattern, entry["action"], entry.get("outcome", ""), category, type_, says, entry.get("user", ""))
 
 
+_LOGGED = sentence('[{program!q}|A program] logged "[{message}]".')
 _FROM = r"from (?P<ip>\S+)(?: port (?P<port>\d+))?"
 _FIELDS = {
     "user": "user.name",
@@ -271,7 +277,7 @@ def _body(body: str, out: dict[str, Any]) -> None:
     if message.startswith("message repeated ") and (repeated := _REPEATED.fullmatch(message)):
         out["escadre.repeated"], message = int(repeated[1][:9]), repeated[2]
     if not _explain(program, message, out):
-        out |= {"event.category": [], "message": f"{program}: {message}" if program else message}
+        out |= {"event.category": [], "message": _LOGGED({"program": program, "message": message})}
 
 
 def _explain(program: str, message: str, out: dict[str, Any]) -> bool:
@@ -298,18 +304,11 @@ def _fill(out: dict[str, Any], rule: _Rule, groups: dict[str, str | None]) -> No
     people = {found[name] for name in ("user", "effective", "target", "by", "ruser") if name in found}
     if people:
         out["related.user"] = sorted(people)
-    outcome, sentence = rule.outcome, rule.says
-    if rule.action == "sudo" and "why" in found:
-        outcome, sentence = "failure", "sudo refused {user} `{command}` as {effective}: {why}."
+    outcome = "failure" if rule.action == "sudo-command-run" and "why" in found else rule.outcome
     if outcome:
         out["event.outcome"] = outcome
     out["event.action"], out["event.category"], out["event.type"] = rule.action, [rule.category], [rule.type]
-    out["message"] = sentence.format_map(_Words(found))
-
-
-class _Words(dict[str, str]):
-    def __missing__(self, key: str) -> str:
-        return "unknown"
+    out["message"] = rule.says(found)
 
 
 @lru_cache(maxsize=4096)

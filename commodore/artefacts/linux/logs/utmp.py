@@ -12,6 +12,7 @@ from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers.lines import pieces, text
+from commodore.sentence import sentence
 
 ARTEFACT = Artefact(
     name="utmp",
@@ -26,7 +27,7 @@ ARTEFACT = Artefact(
         "escadre.utmp.id",
         "escadre.utmp.session",
         "escadre.utmp.exit_termination",
-        "escadre.utmp.layout",
+        "escadre.format",
         "escadre.tty",
         "process.pid",
         "process.exit_code",
@@ -42,9 +43,9 @@ ARTEFACT = Artefact(
     kind="event",
     category=("authentication", "session"),
     type=("info",),
-    action="login accounting",
+    action="accounting-entry-recorded",
     attack=("T1078",),
-    message="{escadre.utmp.type} on {escadre.tty}.",
+    message="The entry of type {escadre.utmp.type} names [{user.name!q}|no user][ on {escadre.tty}][ from {source.address!q}].",
     logsource={"product": "linux", "service": "utmp"},
     confidence="logged",
     sources=(
@@ -164,7 +165,7 @@ def _slot(slot: tuple[Any, ...], offset: int, layout: _Layout, failed: bool) -> 
     kind, pid, line, id_, user, host, termination, exit_code, session, seconds, micros, address, _ = slot
     if not 0 <= kind < len(_TYPES):
         return Problem(f"entry has the unknown type {kind}", str(offset), 1)
-    out: dict[str, Any] = {"escadre.utmp.type": _TYPES[kind], "escadre.utmp.layout": layout.name}
+    out: dict[str, Any] = {"escadre.utmp.type": _TYPES[kind], "escadre.format": layout.name}
     if time := _time(seconds, micros):
         out["@timestamp"] = time
     for field, raw in (("escadre.tty", line), ("escadre.utmp.id", id_), ("user.name", user), ("source.address", host)):
@@ -208,32 +209,44 @@ def _address(raw: bytes, host: str) -> str:
 
 
 def _explain(out: dict[str, Any], kind: int, pid: int, failed: bool, number: int) -> None:
-    """Action, outcome, category and sentence by type."""
-    who, where = out.get("user.name", "somebody"), out.get("escadre.tty", "?")
-    origin = f" from {out['source.address']}" if out.get("source.address") else ""
-    action, type_, message = "accounting entry", "info", f"{_TYPES[kind]} entry of {who} on {where}{origin}."
-    if kind == 0 and len(out) == 2:
-        action, message = "empty slot", f"Slot {number} is empty: never used, or wiped."
-    elif failed and kind in (6, 7):
-        action, type_, message = "failed login", "start", f"Login of {who} on {where}{origin} failed."
-        out["event.outcome"] = "failure"
-    elif kind == 7:
-        action, type_, message = "login", "start", f"{who} logged in on {where}{origin}."
-        out["event.outcome"] = "success"
-    elif kind == 8:
-        action, type_, message = "logout", "end", f"The session on {where} ended."
-    elif kind == 6:
-        action, message = "login prompt", f"A login prompt waits on {where}."
-    elif kind == 2:
-        action, message = "boot", f"The host started, kernel {out.get('source.address', '?')}."
-    elif kind == 1:
-        level = chr(pid & 0xFF) if 32 < pid & 0xFF < 127 else "?"
-        action = "shutdown" if who == "shutdown" else "run level"
-        message = "The host was shut down." if who == "shutdown" else f"The run level became {level}."
-    elif kind in (3, 4):
-        action, message = "clock change", f"The clock was set; this is the {'new' if kind == 3 else 'old'} time."
+    """Add action, outcome, category and sentence, which depend on the type of the entry."""
+    name = _name(out, kind, failed)
+    action, type_, template = _MEANINGS[name]
+    level = chr(pid & 0xFF) if 32 < pid & 0xFF < 127 else ""
+    message = sentence(template)(out | {"slot": number, "level": level})
     out |= {"event.action": action, "event.type": [type_], "message": message}
+    if name in ("failed", "login"):
+        out["event.outcome"] = "failure" if name == "failed" else "success"
     if kind in (1, 2, 3, 4, 0):
         out["event.category"] = ["host"] if kind else []
     elif kind in (7, 8) and "user.name" in out:
-        out["related.user"] = [who]
+        out["related.user"] = [out["user.name"]]
+
+
+def _name(out: dict[str, Any], kind: int, failed: bool) -> str:
+    """Return the key of `_MEANINGS` for an entry."""
+    if kind == 0 and len(out) == 2:
+        return "empty"
+    if failed and kind in (6, 7):
+        return "failed"
+    if kind == 1 and out.get("user.name") == "shutdown":
+        return "shutdown"
+    return {1: "level", 2: "boot", 3: "new time", 4: "old time", 6: "prompt", 7: "login", 8: "logout"}.get(kind, "other")
+
+
+_WHO = "[{user.name!q}|An unknown user]"
+_WHERE = "[ on {escadre.tty}][ from {source.address!q}]"
+_MEANINGS = {
+    "empty": ("accounting-slot-empty", "info", "Slot {slot} is empty: it was never used, or it was wiped."),
+    "failed": ("user-login", "start", f"{_WHO} failed to log in{_WHERE}."),
+    "login": ("user-login", "start", f"{_WHO} logged in{_WHERE}."),
+    "logout": ("user-logout", "end", "The session[ on {escadre.tty}] ended."),
+    "prompt": ("login-prompt-opened", "info", "A login prompt waits[ on {escadre.tty}]."),
+    "boot": ("host-started", "info", "The host started[ with kernel {source.address!q}]."),
+    "shutdown": ("host-shut-down", "info", "The host was shut down."),
+    "level": ("run-level-changed", "info", "The run level changed[ to {level}]."),
+    "new time": ("clock-changed", "info", "The clock was set; this entry holds the new time."),
+    "old time": ("clock-changed", "info", "The clock was set; this entry holds the old time."),
+    "other": ("accounting-entry-recorded", "info", ARTEFACT.message),
+}
+"""Kind of entry → action, event.type and sentence."""

@@ -37,7 +37,6 @@ ARTEFACT = Artefact(
         "file.mtime",
         "file.ctime",
         "file.accessed",
-        "escadre.mft.entry",
         "escadre.mft.sequence",
         "escadre.mft.parent_entry",
         "escadre.mft.parent_sequence",
@@ -67,8 +66,8 @@ ARTEFACT = Artefact(
     kind="state",
     category=("file",),
     type=("info",),
-    action="mft-entry",
-    message="MFT entry {escadre.mft.entry} is {file.path}",
+    action="file-observed",
+    message="MFT entry {file.inode} [is {file.path!q}|extends entry {escadre.mft.base_entry}|has no name].",
     sources=("NTFS documentation of the Linux-NTFS project, R. Russon and Y. Fledel", "[MS-FSCC] File System Control Codes, section 2.6"),
 )
 
@@ -154,7 +153,6 @@ def _fields(number: int, entry: Entry, extensions: list[Entry] | tuple[()], fold
     fields: dict[str, Any] = {
         "file.type": "dir" if entry.flags & ntfs.DIRECTORY else "file",
         "file.inode": str(number),
-        "escadre.mft.entry": number,
         "escadre.mft.sequence": entry.sequence,
         "escadre.mft.links": entry.links,
     }
@@ -166,10 +164,6 @@ def _fields(number: int, entry: Entry, extensions: list[Entry] | tuple[()], fold
             fields["file.attributes"] = list(ntfs.flag_names(entry.attributes))
     if names:
         _named(fields, names, folders)
-    elif entry.base:
-        fields["message"] = f"MFT entry {number} extends entry {entry.base}"
-    else:
-        fields["message"] = f"MFT entry {number} has no name"
     if created := fields.get("file.created") or fields.get("escadre.mft.fn_created"):
         fields["@timestamp"] = created
     if size >= 0:

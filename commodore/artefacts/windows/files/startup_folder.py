@@ -52,9 +52,9 @@ ARTEFACT = Artefact(
     kind="state",
     category=("file", "configuration"),
     type=("info",),
-    action="startup-file",
+    action="startup-file-observed",
     attack=("T1547.001",),
-    message="Startup folder opens {file.path} at logon",
+    message="Explorer opens {file.path!q}[, a shortcut to {file.target_path!q},] when [{user.name!q}|a user] logs on.",
     sources=(
         "KNOWNFOLDERID FOLDERID_Startup and FOLDERID_CommonStartup, Microsoft Win32 documentation",
         "[MS-SHLLINK] Shell Link Binary File Format",

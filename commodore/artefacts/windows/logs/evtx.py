@@ -104,7 +104,7 @@ ARTEFACT = Artefact(
     },
     kind="event",
     action="event-logged",
-    message="Event {event.code} of {winlog.provider_name} in {winlog.channel}",
+    message="[{winlog.provider_name!q}|A provider without a name] logged event {event.code}[ in {winlog.channel!q}].",
     logsource={"product": "windows"},
     confidence="logged",
     sources=(

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
-from commodore.evidence import Evidence
+from commodore.containers.registry import Keys, RegistryView
 from commodore.host import Host
-from commodore.readers import hives
-from scout.formats.regf import Hive, Key, Value
+from commodore.readers.hives import fields as registry
+from commodore.readers.hives.mount import FoundKey, Mount
+from scout.formats.regf import Key, Value
+
+KEYS = Keys(r"System\CurrentControlSet\Services")
 
 ARTEFACT = Artefact(
     name="services",
     title="Services and drivers",
     about="Every key below Services of every control set: program, account, start, type, library of a shared host process, command that is "
     "run on failure. Proves that the service was registered; the time is the last change of its key, not a start of the service.",
-    match=hives.SYSTEM,
-    magic=hives.MAGIC,
+    holds=KEYS,
     targets=("WR01",),
-    group=hives.GROUP,
     needs=("system_root", "control_set"),
     fields=(
         "registry.hive",
@@ -29,16 +29,15 @@ ARTEFACT = Artefact(
         "registry.path",
         "escadre.registry.last_written",
         "service.name",
+        "service.type",
+        "user.name",
+        "user.domain",
+        "escadre.description",
+        "escadre.settings",
         "escadre.service.start",
-        "escadre.service.type",
-        "escadre.service.account",
-        "escadre.service.display_name",
-        "escadre.service.description",
         "escadre.service.dll",
-        "escadre.service.failure_command",
         "escadre.service.control_set",
         "escadre.service.current",
-        "escadre.service.delayed",
         "escadre.service.values",
         "process.command_line",
         "process.executable",
@@ -52,10 +51,15 @@ ARTEFACT = Artefact(
     kind="state",
     category=("configuration", "driver"),
     type=("info",),
-    action="service",
+    action="service-observed",
     attack=("T1543.003",),
-    message="Service {service.name} ({escadre.service.start}) runs {process.command_line}",
-    sources=(*hives.SOURCES, "HKLM\\SYSTEM\\CurrentControlSet\\Services Registry Tree, Microsoft Learn", "CreateServiceW, Microsoft Win32"),
+    message="The service {service.name!q} ([start type {escadre.service.start}|no start type]) "
+    "[runs `{process.command_line}`|has no image path].",
+    sources=(
+        *registry.SOURCES,
+        "HKLM\\SYSTEM\\CurrentControlSet\\Services Registry Tree, Microsoft Learn",
+        "CreateServiceW, Microsoft Win32",
+    ),
     version=2,
 )
 
@@ -72,49 +76,34 @@ _TYPES = {
     256: "interactive",
     512: "package service",
 }
-_TEXTS = {
-    "objectname": "escadre.service.account",
-    "displayname": "escadre.service.display_name",
-    "description": "escadre.service.description",
-    "failurecommand": "escadre.service.failure_command",
-    "servicedll": "escadre.service.dll",
-}
+_TEXTS = {"description": "escadre.description", "servicedll": "escadre.service.dll"}
+_SETTINGS = ("displayname", "objectname", "failurecommand", "delayedautostart")
+"""Values that `escadre.settings` holds under their own names."""
 
 
-def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
+def expected(hive: RegistryView) -> int:
+    """Subkeys that the Services keys say they have."""
+    return sum(found.key.subkey_count for found in hive)
+
+
+def parse(hive: RegistryView, host: Host) -> Iterator[Record | Problem]:
     """One record per service and control set."""
-    return hives.read(evidence, host, lambda hive, at: _records(hive, at, host))
+    for found in hive:
+        for key in found.key.subkeys():
+            yield _record(hive, found, key, host)
 
 
-def _records(hive: Hive, at: hives.Mount, host: Host) -> Iterator[Record]:
-    current = host.control_set or _current(hive)
-    for number, services in _control_sets(hive):
-        for key in services.subkeys():
-            fields, cells = _service(key, at, host)
-            fields["escadre.service.control_set"] = number
-            if current:
-                fields["escadre.service.current"] = number == current
-            yield Record(hives.locator(key), fields, hives.state(key, *cells))
+def _record(hive: RegistryView, found: FoundKey, key: Key, host: Host) -> Record:
+    fields, cells = _service(key, hive.at, host)
+    fields["escadre.service.control_set"] = found.control_set
+    if found.current is not None:
+        fields["escadre.service.current"] = found.current
+    return Record(registry.locator(key), fields, registry.state(key, *cells))
 
 
-def _control_sets(hive: Hive) -> Iterator[tuple[int, Key]]:
-    root = hive.root
-    for key in root.subkeys() if root else ():
-        found = re.fullmatch(r"(?i)ControlSet(\d{1,3})", key.name)
-        services = key.subkey("Services") if found else None
-        if found and services is not None:
-            yield int(found[1]), services
-
-
-def _current(hive: Hive) -> int:
-    select = hive.find("Select")
-    value = select.value("Current") if select else None
-    return (value.number or 0) if value else 0
-
-
-def _service(key: Key, at: hives.Mount, host: Host) -> tuple[dict[str, Any], list[Value]]:
+def _service(key: Key, at: Mount, host: Host) -> tuple[dict[str, Any], list[Value]]:
     """Fields of one service, and the cells that they came from."""
-    fields = hives.key_fields(at, key) | {"service.name": key.name}
+    fields = registry.key_fields(at, key) | {"service.name": key.name}
     cells: list[Value] = []
     parameters = key.subkey("Parameters")
     hosted = parameters.value("ServiceDll") if parameters else None
@@ -124,20 +113,30 @@ def _service(key: Key, at: hives.Mount, host: Host) -> tuple[dict[str, Any], lis
             if text := value.text:
                 fields[_TEXTS[name]] = text
         elif name == "imagepath":
-            fields |= hives.command_fields(value.text, host)
-        elif name in ("start", "type", "delayedautostart"):
+            fields |= registry.command_fields(value.text, host)
+        elif name in _SETTINGS:
+            if text := value.text or (str(value.number) if value.number is not None else ""):
+                fields.setdefault("escadre.settings", []).append(f"{value.name}={text}")
+        elif name in ("start", "type"):
             fields |= _number(name, value)
         else:
             continue
         cells.append(value)
+    fields |= _account(key.text("ObjectName"))
     fields["escadre.service.values"] = _lossless(at, key, [("ImagePath", key, key.value("ImagePath")), *_library(key, parameters)])
     if not fields["escadre.service.values"]:
         del fields["escadre.service.values"]
     if dll := fields.get("escadre.service.dll"):
-        fields["dll.path"] = hives.command_fields(dll, host).get("process.executable", dll)
-    if "process.command_line" not in fields:
-        fields["message"] = f"Service {key.name} ({fields.get('escadre.service.start', 'no start type')}) has no image path"
+        fields["dll.path"] = registry.command_fields(dll, host).get("process.executable", dll)
     return fields, cells
+
+
+def _account(name: str) -> dict[str, str]:
+    r"""Return the account of a service from its ObjectName. That of a driver is the name of a driver object, `\Driver\x`."""
+    domain, _, user = name.rpartition("\\")
+    if not user or name.startswith("\\"):
+        return {}
+    return {"user.name": user} | ({"user.domain": domain} if domain else {})
 
 
 def _library(key: Key, parameters: Key | None) -> Iterator[tuple[str, Key, Value | None]]:
@@ -148,14 +147,14 @@ def _library(key: Key, parameters: Key | None) -> Iterator[tuple[str, Key, Value
             return
 
 
-def _lossless(at: hives.Mount, key: Key, values: Iterable[tuple[str, Key, Value | None]]) -> dict[str, str]:
+def _lossless(at: Mount, key: Key, values: Iterable[tuple[str, Key, Value | None]]) -> dict[str, str]:
     """`<value>.data_type`, `.data_bytes` (base64) and, below the service's key, `.value_key` of the values that start something."""
     out: dict[str, str] = {}
     for name, place, value in values:
         if value is not None:
-            out |= {f"{name}.data_type": value.type, f"{name}.data_bytes": b64encode(value.raw[: hives.LARGEST_VALUE]).decode("ascii")}
+            out |= {f"{name}.data_type": value.type, f"{name}.data_bytes": b64encode(value.raw[: registry.LARGEST_VALUE]).decode("ascii")}
             if place is not key:
-                out[f"{name}.value_key"] = hives.registry_path(at, place)
+                out[f"{name}.value_key"] = registry.registry_path(at, place)
     return out
 
 
@@ -165,11 +164,4 @@ def _number(name: str, value: Value) -> dict[str, Any]:
         return {}
     if name == "start":
         return {"escadre.service.start": _STARTS.get(number, str(number))}
-    if name == "type":
-        return {"escadre.service.type": [word for bit, word in _TYPES.items() if number & bit] or [str(number)]}
-    return {"escadre.service.delayed": number != 0}
-
-
-def expected(evidence: Evidence) -> int | None:
-    """Subkeys that the Services keys say they have."""
-    return hives.promised(evidence, lambda hive: sum(services.subkey_count for _, services in _control_sets(hive)))
+    return {"service.type": [word for bit, word in _TYPES.items() if number & bit] or [str(number)]}

@@ -1,0 +1,1 @@
+"""Shared containers, one file each: what an artefact declares in `holds`, and the opened file that offers it."""

@@ -1,0 +1,128 @@
+r"""Registry hives. An artefact declares the keys that it reads, by normalised path, and gets the keys that a hive has of them.
+
+    ARTEFACT = Artefact(…, holds=Keys("Software\Microsoft\Windows\CurrentVersion\Run"), …)
+
+    def parse(hive: RegistryView, host: Host) -> Iterator[Record | Problem]:
+        for found in hive:
+            for value in found.key.values():
+                yield hive.command(found.key, value, host)
+
+`commodore/readers/hives/mount.py` says what a normalised path is. Source: Windows registry file format specification, M. Suhanov.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from commodore.artefact import Problem, Record
+from commodore.container import Holds, Opened, UnreadableError
+from commodore.evidence import Evidence
+from commodore.host import Host
+from commodore.readers.hives import fields
+from commodore.readers.hives.mount import GROUP, MAGIC, FoundKey, Mount, MountedHive, mount, open_hive
+from scout.formats.regf import Hive, Key, Value
+
+_FILES = {
+    "software": ("**/config/SOFTWARE", "**/NTUSER.DAT", "**/NTUSER.MAN", "**/config/DEFAULT"),
+    "software\\classes": ("**/config/SOFTWARE", "**/UsrClass.dat"),
+    "system": ("**/config/SYSTEM",),
+    "sam": ("**/config/SAM",),
+    "policy": ("**/config/SECURITY",),
+}
+"""first component of a normalised path → files that have such keys"""
+_USER = ("**/NTUSER.DAT", "**/NTUSER.MAN", "**/config/DEFAULT")
+
+
+class Keys(Holds):
+    """Keys of the registry, as patterns of normalised paths; `files` where keys of another kind of hive are meant (Amcache)."""
+
+    container = "registry"
+    magic = MAGIC
+    group = GROUP
+
+    def __init__(self, *paths: str, files: tuple[str, ...] = ()) -> None:
+        self.paths, self._files = paths, files
+
+    @property
+    def match(self) -> tuple[str, ...]:
+        return self._files or tuple(dict.fromkeys(file for path in self.paths for file in _files(path)))
+
+    @classmethod
+    def open(cls, evidence: Evidence, host: Host) -> OpenedRegistry:
+        """Open a hive and replay its logs."""
+        hive = open_hive(evidence)
+        if isinstance(hive, str):
+            raise UnreadableError(hive)
+        return OpenedRegistry(hive, evidence, host)
+
+    def __str__(self) -> str:
+        return ", ".join(f"`{path}`" for path in self.paths)
+
+
+def _files(path: str) -> tuple[str, ...]:
+    low = path.casefold()
+    return next((_FILES[top] for top in sorted(_FILES, key=len, reverse=True) if f"{low}\\".startswith(f"{top}\\")), _USER)
+
+
+class OpenedRegistry(Opened):
+    """One hive, opened for all artefacts that read the registry."""
+
+    def __init__(self, hive: Hive, evidence: Evidence, host: Host) -> None:
+        self._hive, self._size = hive, evidence.size
+        self._mounted = MountedHive(hive, mount(evidence, host, hive), host.control_set)
+        self._views: list[Hive] = [hive]
+
+    def offer(self, holds: Keys) -> RegistryView | None:
+        if not any(True for path in holds.paths for _ in self._mounted.find(path)):
+            return None
+        self._views.append(self._hive.view())  # own bound on the work: one artefact cannot use up that of others
+        return RegistryView(self._mounted, holds, self._views[-1])
+
+    def problems(self) -> Iterator[Problem]:
+        yield from map(Problem, self._hive.refused)
+        if self._hive.dirty and not self._hive.applied and not self._hive.refused:
+            yield Problem("hive is dirty and has no transaction log: its latest changes are not seen")
+        if self._hive.cut:
+            yield Problem(f"hive is cut: {self._hive.cut} bytes that its base block promises are missing", locator=str(self._size))
+        damage: dict[int, str] = {}
+        for view in self._views:
+            damage = view.damage | damage
+        for offset, reason in sorted(damage.items()):
+            yield Problem(reason, locator=f"{offset:#x}")
+
+
+class RegistryView:
+    """The keys of one hive that an artefact asked for.
+
+    at            where the hive is mounted
+    control_set   number of the current control set, 0 where it is unknown
+    """
+
+    def __init__(self, mounted: MountedHive, holds: Keys, view: Hive) -> None:
+        self._mounted, self._holds, self._view = mounted, holds, view
+        self.at: Mount = mounted.at
+        self.control_set = mounted.current
+
+    def __iter__(self) -> Iterator[FoundKey]:
+        """Yield the keys that the declaration names, in its order."""
+        return self.find(*self._holds.paths)
+
+    def find(self, *paths: str) -> Iterator[FoundKey]:
+        """Yield the keys of other normalised paths."""
+        for path in paths:
+            for found in self._mounted.find(path):
+                yield found._replace(key=found.key.seen_by(self._view))
+
+    def key_fields(self, key: Key) -> dict[str, Any]:
+        """Return the fields that any record of a key has."""
+        return fields.key_fields(self.at, key)
+
+    def value_fields(self, key: Key, value: Value) -> dict[str, Any]:
+        """Return the fields that any record of a value has."""
+        return fields.value_fields(self.at, key, value)
+
+    def command(self, key: Key, value: Value, host: Host, more: dict[str, Any] | None = None) -> Record:
+        """Return the record of a value whose data is a command line. `more`: further fields."""
+        made = fields.command_value_fields(self.at, key, value, host) | (more or {})
+        return Record(fields.locator(key, value), made, fields.state(value))

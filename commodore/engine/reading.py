@@ -1,0 +1,80 @@
+"""Read one job with all its artefacts. A shared container is opened once and offered to the artefacts that read in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from commodore.artefact import Problem
+from commodore.container import Holds, Opened, UnreadableError
+from commodore.engine import unit
+from commodore.engine.catalogue import Known
+from commodore.engine.unit import RAISED, Outcome
+from commodore.evidence import Evidence
+from commodore.host import Host
+
+Take = Callable[[str, list[dict[str, Any]]], None]
+"""called with the artefact's name and finished records"""
+Starts = Callable[[str], None]
+"""called with the artefact or container that is at work from now on"""
+
+
+def read(known: Iterable[Known], evidence: Evidence, host: Host, take: Take, starts: Starts) -> Iterator[tuple[str, Outcome]]:
+    """Yield the outcome of each artefact, and that of each container that was opened, by name."""
+    containers: dict[str, list[tuple[Known, Holds]]] = {}
+    for one in known:
+        if (holds := one.artefact.holds) is not None:
+            containers.setdefault(holds.container, []).append((one, holds))
+        else:
+            yield _parse(one, evidence, evidence, host, take, starts)
+    for container, readers in containers.items():
+        yield from _container(container, readers, evidence, host, take, starts)
+
+
+def _parse(one: Known, content: Any, evidence: Evidence, host: Host, take: Take, starts: Starts) -> tuple[str, Outcome]:
+    name = one.artefact.name
+    starts(name)
+    return name, unit.parse(one, content, evidence, host, lambda records: take(name, records))
+
+
+def _container(
+    container: str, readers: list[tuple[Known, Holds]], evidence: Evidence, host: Host, take: Take, starts: Starts
+) -> Iterator[tuple[str, Outcome]]:
+    """Open a container for its readers. Its own trouble comes last, once for all of them."""
+    starts(container)
+    try:
+        opened: Opened = readers[0][1].open(evidence, host)
+    except UnreadableError as e:
+        yield container, _trouble(str(e))
+        return
+    except Exception as e:  # a defect of the container's reader must not cost the records of other artefacts
+        yield container, _trouble(f"the file could not be opened: {type(e).__name__}: {e}", e)
+        return
+    used = False
+    for one, holds in readers:
+        try:
+            content = opened.offer(holds)
+        except Exception as e:  # as above
+            yield one.artefact.name, _trouble(f"the search in the {container} failed: {type(e).__name__}: {e}", e)
+            continue
+        if content is not None:
+            used = True
+            yield _parse(one, content, evidence, host, take, starts)
+    problems = list(opened.problems())
+    if problems or not used:
+        yield container, Outcome(None, 0, 0, problems)
+
+
+def _trouble(reason: str, error: Exception | None = None) -> Outcome:
+    return Outcome(None, 0, 0, [Problem(reason)], RAISED if error else "", isinstance(error, MemoryError))
+
+
+def promised(one: Known, evidence: Evidence, host: Host) -> int | None:
+    """Return what the format promises an artefact, None where that is unknown. The parser is not called."""
+    content: Any = evidence
+    if (holds := one.artefact.holds) is not None:
+        try:
+            content = holds.open(evidence, host).offer(holds)
+        except Exception:
+            content = None
+    return None if content is None else unit.promised(one, content, [])

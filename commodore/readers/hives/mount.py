@@ -1,0 +1,201 @@
+r"""A hive at its place in the registry, with one normalised path for each key.
+
+The file name decides the view: `SOFTWARE` → `HKLM\SOFTWARE`, `NTUSER.DAT` → `HKU\<SID>` (or the profile's name), else `?\<file name>`.
+The normalised path does not depend on the file name, so that a renamed hive is read for what it has:
+
+    Software\X                   `X` and `Wow6432Node\X` of a SOFTWARE hive, the same below `Software` of a user's hive
+    Software\Classes\X           also the 32-bit copy below `Classes`, and `X` of a user's UsrClass.dat
+    System\CurrentControlSet\X   `X` of every control set; `current` says which one Select names
+    System\X                     `X` of a SYSTEM hive
+    anything else                as it is in the hive: `SAM\Domains\Account`, `Environment`
+
+Sources: Registry Redirector and Shared Registry Keys, Microsoft Win32; HKEY_CLASSES_ROOT Key, Microsoft Win32; CurrentControlSet and
+Select, Microsoft Learn.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from itertools import pairwise
+from typing import NamedTuple
+
+from commodore.artefact import Group
+from commodore.evidence import Evidence
+from commodore.host import Host
+from scout.formats.regf import BadHive, Hive, Key
+
+GROUP = Group({"log1": "{name}.LOG1", "log2": "{name}.LOG2", "log": "{name}.LOG"})
+"""a hive and its transaction logs"""
+MAGIC = ((0, b"regf"),)
+DEEPEST = 32
+"""levels of keys that `**` spans"""
+
+_MACHINE = ("SOFTWARE", "SYSTEM", "SAM", "SECURITY", "HARDWARE", "COMPONENTS", "DRIVERS", "BCD")
+_SERVICE_PROFILES = {"systemprofile": "S-1-5-18", "localservice": "S-1-5-19", "networkservice": "S-1-5-20"}
+_PROFILE_PARENTS = ("users", "documents and settings", "serviceprofiles", "config")
+_CONTROL_SET = re.compile(r"CONTROLSET(\d{1,3})")
+_WOW64 = "Wow6432Node"
+
+
+class Mount(NamedTuple):
+    r"""Where a hive hangs in the registry: `path` (`HKLM\SOFTWARE`), and for user hives the owner's name and SID as far as known."""
+
+    path: str
+    user: str = ""
+    sid: str = ""
+
+
+class FoundKey(NamedTuple):
+    """A key by its normalised path."""
+
+    key: Key
+    path: str
+    """normalised, with the names as the hive has them"""
+    wow64: bool = False
+    """whether it is the copy for 32-bit programs"""
+    control_set: int = 0
+    """number of its control set; 0 outside control sets"""
+    current: bool | None = None
+    """whether it is in the control set that Select names; None where that is unknown, and outside control sets"""
+
+
+def open_hive(evidence: Evidence) -> Hive | str:
+    """Return the hive with its logs replayed, or the reason why it cannot be read."""
+    logs = [evidence.companions[role].data for role in ("log1", "log2", "log") if role in evidence.companions]
+    try:
+        return Hive.open(evidence.data, logs)
+    except BadHive as reason:
+        return str(reason)
+
+
+class MountedHive:
+    """An opened hive at its place, with an index of the keys that were looked up."""
+
+    def __init__(self, hive: Hive, at: Mount, current: int = 0) -> None:
+        self.hive, self.at = hive, at
+        self._children: dict[int, dict[str, Key]] = {}
+        self.current = current or self._selected()
+
+    def find(self, pattern: str) -> Iterator[FoundKey]:
+        """Yield the keys whose normalised path fits: `*` and `?` stay within a component, `**` as the last one is the key and all below."""
+        first, _, rest = pattern.partition("\\")
+        parts = rest.split("\\") if rest else []
+        met: set[tuple[int, int]] = set()
+        for start, below, found in self._starts(first.casefold(), first, parts):
+            for key, path in self._descend(start, below, found.path, met):
+                yield found._replace(key=key, path=path)
+
+    def _starts(self, top: str, first: str, parts: list[str]) -> Iterator[tuple[Key, list[str], FoundKey]]:
+        """Yield the keys at which a normalised path may begin, with what is left of it below them."""
+        root = self.hive.root
+        if root is None:
+            return
+        if top == "software":
+            yield from self._software(root, parts)
+        elif top == "system" and parts[:1] and parts[0].casefold() == "currentcontrolset":
+            for number, key in self.control_sets():
+                current = number == self.current if self.current else None
+                yield key, parts[1:], FoundKey(key, "System\\CurrentControlSet", False, number, current)
+        elif top == "system":
+            yield root, parts, FoundKey(root, "System")
+        else:
+            yield root, [first, *parts], FoundKey(root, "")
+
+    def _software(self, root: Key, parts: list[str]) -> Iterator[tuple[Key, list[str], FoundKey]]:
+        for above in ((), ("Software",)):
+            for node in ((), (_WOW64,)):
+                if key := self._below(root, *above, *node):
+                    yield key, parts, FoundKey(key, "Software", bool(node))
+        if not parts or parts[0].casefold() != "classes":
+            return
+        for classes in (("Classes",), ("Software", "Classes")):
+            if key := self._below(root, *classes, _WOW64):
+                yield key, parts[1:], FoundKey(key, "Software\\Classes", True)
+        if self.at.path.endswith("_Classes"):
+            yield root, parts[1:], FoundKey(root, "Software\\Classes")
+            if key := self._below(root, _WOW64):
+                yield key, parts[1:], FoundKey(key, "Software\\Classes", True)
+
+    def control_sets(self) -> Iterator[tuple[int, Key]]:
+        """Yield number and key of every control set."""
+        root = self.hive.root
+        for name, key in self._names(root).items() if root else ():
+            if found := _CONTROL_SET.fullmatch(name):
+                yield int(found[1]), key
+
+    def _selected(self) -> int:
+        root = self.hive.root
+        select = self._below(root, "Select") if root else None
+        value = select.value("Current") if select else None
+        return (value.number or 0) if value else 0
+
+    def _below(self, key: Key, *names: str) -> Key | None:
+        found: Key | None = key
+        for name in names:
+            found = self._names(found).get(name.upper()) if found else None
+        return found
+
+    def _names(self, key: Key) -> dict[str, Key]:
+        """Return the subkeys of a key by name in upper case, read once."""
+        if key.offset not in self._children:
+            names: dict[str, Key] = {}
+            for child in key.subkeys():
+                names.setdefault(child.name.upper(), child)
+            self._children[key.offset] = names
+        return self._children[key.offset]
+
+    def _descend(self, key: Key, parts: list[str], path: str, met: set[tuple[int, int]]) -> Iterator[tuple[Key, str]]:
+        """Yield the keys below `key` that fit `parts`. `met`: key and number of parts left, so that lists in a circle end."""
+        if (key.offset, len(parts)) in met:
+            return
+        met.add((key.offset, len(parts)))
+        if not parts or parts == ["**"]:
+            yield key, path
+        if not parts:
+            return
+        names, part = self._names(key), parts[0].upper()
+        if part == "**":
+            if path.count("\\") >= DEEPEST:
+                self.hive.note(key.offset, "keys below this depth were not read")
+                return
+            chosen, rest = list(names.values()), parts
+        elif any(c in part for c in "*?"):
+            chosen, rest = [child for name, child in names.items() if fnmatchcase(name, part)], parts[1:]
+        else:
+            chosen, rest = [names[part]] if part in names else [], parts[1:]
+        for child in chosen:
+            yield from self._descend(child, rest, f"{path}\\{child.name}" if path else child.name, met)
+
+
+def mount(evidence: Evidence, host: Host, hive: Hive) -> Mount:
+    """Return the place of a hive, from its file name, its folder, and the host's profiles."""
+    name = evidence.name.upper()
+    if name in _MACHINE:
+        return Mount(f"HKLM\\{name}")
+    if name == "DEFAULT":
+        return Mount("HKU\\.DEFAULT", sid="S-1-5-18")
+    if name not in ("NTUSER.DAT", "NTUSER.MAN", "USRCLASS.DAT"):
+        return Mount(f"?\\{evidence.name}")
+    user = _user(evidence, host, hive)
+    return user._replace(path=f"{user.path}_Classes") if name == "USRCLASS.DAT" else user
+
+
+def _user(evidence: Evidence, host: Host, hive: Hive) -> Mount:
+    """Return the place of a user's hive. Its folder is the profile; that of UsrClass.dat lies below the profile."""
+    folder = evidence.source.replace("/", "\\").rpartition("\\")[0]
+    low, below = folder.casefold() + "\\", evidence.name.upper() == "USRCLASS.DAT"
+    for sid, profile in host.profiles.items():
+        start = profile.rstrip("\\").casefold() + "\\"
+        if low == start or (below and low.startswith(start)):
+            return Mount(f"HKU\\{sid}", host.users.get(sid, _last(profile.rstrip("\\"))), sid if sid.startswith("S-1-") else "")
+    parts = folder.split("\\")
+    owner = next((name for parent, name in reversed(list(pairwise(parts))) if parent.casefold() in _PROFILE_PARENTS), "")
+    owner = owner or _last(hive.name.rpartition("\\")[0])
+    sid = _SERVICE_PROFILES.get(owner.casefold(), "")
+    return Mount(f"HKU\\{sid or owner or '?'}", owner, sid)
+
+
+def _last(path: str) -> str:
+    return path.rpartition("\\")[2]

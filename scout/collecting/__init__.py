@@ -1,0 +1,1 @@
+"""Collecting: open the host, walk it, take each wanted item, print the summary."""

@@ -1,0 +1,191 @@
+"""`scout collect`: live state, then files in the order of the plan, into one encrypted archive. Every wanted item gets a custody line.
+
+    result = collect(CollectOptions(recipients=["age1…"], out=Path("/media/usb")), Screen())
+
+Nothing is written on the examined host but the archive and its receipt. Ctrl-C, SIGTERM and a lost terminal (SIGHUP) end the current item,
+seal, and close the archive as interrupted.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import re
+import sys
+import time
+import uuid
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from scout import __version__
+from scout.archive.writer import ArchiveWriter, Receipt, Stopped
+from scout.collecting import identity, signals
+from scout.collecting.examined import ExaminedHost, make_plan, open_host
+from scout.collecting.options import CollectOptions
+from scout.collecting.stages import StageProgress
+from scout.collecting.taking import ItemTaker, SizeLimits
+from scout.console import WRONG_USE, Complaint, Screen, escape, plural
+from scout.sources import mounts
+from scout.sources.source import Parts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionResult:
+    """Result of a collection. `verdicts` counts custody lines by verdict; `signal` is the number of the signal that stopped it, 0 where
+    all was done; `receipt_error`: why no receipt is beside the archive, or ''.
+    """
+
+    receipt: Receipt
+    archive: Path
+    host: dict[str, Any]
+    verdicts: Counter[str]
+    wanted: int
+    read: int
+    written: int
+    seconds: float
+    signal: int
+    receipt_error: str
+    stuck: int
+    """calls to the file system that never returned"""
+
+
+def collect(options: CollectOptions, screen: Screen) -> CollectionResult:
+    """Collect into a new archive in `options.out`. Complaint for wrong use and for what ends it, a full disk for instance."""
+    from scout.keys import load_recipients
+
+    keys, texts = load_recipients(options.recipients)
+    examined = open_host(options)
+    out = _output(options, examined)
+    host = identity.host(examined.system, live=examined.live)
+    identity.load_owners(examined.system, examined.gaps)
+    started = datetime.now(UTC)
+    path = out / f"{_file_name(host['name'])}-{started:%Y%m%dT%H%M%SZ}-{options.label}.tar.zst.age"
+    _greet(screen, examined, host, options, len(texts))
+    began = time.monotonic()
+    with signals.caught() as caught, ArchiveWriter(path, keys, _header(options, host, started, texts)) as writer:
+        caught.tell(writer.stop)
+        taker = ItemTaker(writer, examined.timed, SizeLimits(options.max_file, options.max_total), lambda: caught.number)
+        with StageProgress(screen) as stages:
+            _everything(examined, taker, stages, caught)
+        receipt = writer.abort(caught.reason) if caught.number else writer.finish()
+    examined.close()
+    return CollectionResult(
+        receipt=receipt,
+        archive=path,
+        host=host,
+        verdicts=taker.verdicts,
+        wanted=sum(taker.verdicts.values()),
+        read=taker.read,
+        written=receipt.size,
+        signal=0 if receipt.state == "whole" else caught.number,
+        receipt_error=writer.receipt_error,
+        seconds=time.monotonic() - began,
+        stuck=examined.timed.given_up,
+    )
+
+
+def _everything(host: ExaminedHost, taker: ItemTaker, stages: StageProgress, caught: signals.CaughtSignal) -> None:
+    try:
+        if host.live:
+            sources = [(target, source) for target in host.targets for source in target.live]
+            for _, source in stages.live(sources):
+                if caught.number:
+                    return
+                taker.live(source)
+
+        def enters(folder: Parts) -> None:
+            if caught.number:
+                raise Stopped(caught.reason)
+            stages.now(host.system.native(folder))
+
+        gc.disable()
+        todo = make_plan(host, enters)
+        for path, error in host.gaps.items():
+            taker.gap(host.system, path, error)
+        for missing in todo.missing:
+            taker.missing(missing)
+        gc.freeze()  # the plan of a large host is no garbage: the collector need not visit it again and again
+        gc.enable()
+        for item in stages.files(todo.items):
+            if caught.number:
+                return
+            taker.take(item)
+    except Stopped:
+        return
+    except KeyboardInterrupt:  # a second Ctrl-C: end at once, but seal
+        caught.number = caught.number or 2
+    finally:
+        gc.enable()
+        gc.unfreeze()
+
+
+def _output(options: CollectOptions, host: ExaminedHost) -> Path:
+    out = Path(options.out)
+    if not out.is_dir():
+        what = "is not a directory" if out.exists() else "does not exist"
+        raise Complaint(f"The output directory {out} {what}.", f"Make it first (mkdir -p {out}) or give another with -o.", WRONG_USE)
+    real = os.path.realpath(out)
+    try:
+        inside = not host.live and any(mounts.inside(real, source.path) for source in host.sources)
+    except OSError as e:
+        raise Complaint(f"The output directory {out} cannot be examined: {e.strerror}.", "Give another with -o.") from e
+    if inside:
+        what = f"The output directory {out} is on the examined disk {options.root} (perhaps mounted twice)."
+        raise Complaint(what, "Nothing is written there. Give a directory of another disk with -o.", WRONG_USE)
+    if not os.access(real, os.W_OK | os.X_OK):
+        raise Complaint(f"The output directory {out} cannot be written.", "Give another with -o, or run with the rights to write there.")
+    return out
+
+
+def _file_name(host: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]", "_", host)[:64].lstrip(".-") or "host"
+
+
+def _header(options: CollectOptions, host: dict[str, Any], started: datetime, recipients: list[str]) -> dict[str, Any]:
+    now = f"{started:%Y-%m-%dT%H:%M:%S.%f}Z"
+    return {
+        "collection": str(uuid.uuid4()),
+        "schema": 1,
+        "host": host,
+        "started": now,
+        "clock_offset": None,
+        "clock": {"utc": now, "local_offset": time.localtime().tm_gmtoff, "monotonic": round(time.monotonic(), 3)},
+        "tool": {"name": "scout", "version": __version__, "python": sys.version.split()[0], "platform": sys.platform, "pid": os.getpid()},
+        "command_line": sys.argv,
+        "user": user(),
+        "profile": options.label,
+        "targets": list(options.targets),
+        "paths": list(options.paths),
+        "recipients": recipients,
+        "root": str(options.root) if options.root is not None else None,
+        "limits": {"max_file": options.max_file, "max_total": options.max_total},
+    }
+
+
+def user() -> str:
+    """Return the account that this runs as: `root`, `uid 1000`, a Windows user name."""
+    if hasattr(os, "geteuid"):
+        return "root" if os.geteuid() == 0 else f"uid {os.geteuid()}"
+    return os.environ.get("USERNAME", "")
+
+
+def _greet(screen: Screen, examined: ExaminedHost, host: dict[str, Any], options: CollectOptions, recipients: int) -> None:
+    if screen.quiet:
+        return
+    words = [
+        f"SCOUT {__version__}",
+        escape(host["name"]),
+        escape(host.get("os_version") or host["os"]),
+        f"as {user()}",
+        plural(len(options.paths), "path") if options.paths else f"profile {options.profile} ({plural(len(examined.targets), 'target')})",
+        f"for {plural(recipients, 'recipient')}",
+    ]
+    screen.say("  ".join(words), "bold")
+    if examined.live and user() != "root" and hasattr(os, "geteuid"):
+        screen.note("Not root: what only root may read will be listed as denied.", "yellow")
+    if examined.live and examined.system.windows:
+        what = "On a live Windows host this version takes only files that an ordinary read opens: no live state, no locked files."
+        screen.note(what, "yellow")

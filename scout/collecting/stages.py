@@ -1,0 +1,91 @@
+"""Progress of a collection: one bar per stage (live state, registry, event logs …), by items and bytes, with what is read now."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from scout.collecting.plan import PlannedItem
+from scout.console import Screen, bearing_silence, escape
+from scout.targets import CollectionTarget
+
+_NAMES = {
+    "WR": "registry",
+    "WE": "logs",
+    "WX": "execution",
+    "WP": "persistence",
+    "WN": "file system",
+    "LF04": "configuration",
+    "LF09": "persistence",
+    "LF11": "users",
+    "LF12": "users",
+    "LF06": "logs",
+    "LF07": "logs",
+    "LF05": "packages",
+}
+_PER_ITEM = 20_000
+"""what one item costs beside its bytes, in bytes: opening, custody"""
+
+
+def stage(target: CollectionTarget) -> str:
+    """Name of the stage that a target belongs to."""
+    return "suspicious" if target.rule is not None else _NAMES.get(target.id) or _NAMES.get(target.id[:2], "files")
+
+
+class StageProgress:
+    """A context manager; silent in a pipe."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._progress = screen.progress()
+        self._quiet = self._progress.disable
+        self._tasks: dict[str, Any] = {}
+        self._current: Any = None
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        with bearing_silence():
+            self._progress.stop()
+
+    def now(self, text: str) -> None:
+        """What is being looked at."""
+        if not self._quiet:
+            if self._current is None:
+                self._current = self._progress.add_task("looking around", total=None, now="")
+            self._progress.update(self._current, now=escape(text)[:60])
+
+    def live(self, sources: Sequence[tuple[CollectionTarget, str]]) -> Iterator[tuple[CollectionTarget, str]]:
+        """The sources, one after the other, under one bar."""
+        if self._quiet:
+            yield from sources
+            return
+        task = self._progress.add_task("live state", total=len(sources), now="")
+        for target, source in sources:
+            self._progress.update(task, now=source)
+            yield target, source
+            self._progress.advance(task)
+        self._progress.update(task, now="")
+
+    def files(self, items: Iterable[PlannedItem]) -> Iterator[PlannedItem]:
+        """The items, one after the other, each under the bar of its stage, and all under one."""
+        if self._quiet:
+            yield from items
+            return
+        items = list(items)
+        if self._current is not None:
+            self._progress.remove_task(self._current)
+        weights: Counter[str] = Counter()
+        for item in items:
+            weights[stage(item.target)] += item.data + _PER_ITEM
+        tasks = {name: self._progress.add_task(name, total=weight, now="") for name, weight in weights.items()}
+        total = self._progress.add_task("in all", total=sum(weights.values()), now="")
+        for number, item in enumerate(items, 1):
+            task = tasks[stage(item.target)]
+            self._progress.update(task, now=escape(item.parts[-1] if item.parts else "")[:60])
+            yield item
+            self._progress.update(task, advance=item.data + _PER_ITEM, now="")
+            self._progress.update(total, advance=item.data + _PER_ITEM, now=f"{number:,} of {len(items):,}")

@@ -1,0 +1,89 @@
+"""What a collection says at its end: how much, what was not taken, the archive, its receipt, and what comes next."""
+
+from __future__ import annotations
+
+from scout.collecting.collect import CollectionResult
+from scout.console import DONE, PARTIAL, Screen, bearing_silence, duration, escape, megabytes
+
+WIDTH = 65
+"""columns that are left behind the words of the first column"""
+_ORDER = ("missing", "denied", "vanished", "over limit", "blocked", "link", "error")
+_SAID = {
+    "over limit": "over the limit (listed with hash, head and tail)",
+    "blocked": "blocked by rule (secrets, pipes, foreign file systems)",
+    "link": "links (listed, not followed)",
+    "error": "with an error",
+}
+
+
+def summary(outcome: CollectionResult, screen: Screen) -> int:
+    """Print it; gives the exit code: 0, 1 where not one file could be taken, 129, 130 or 143 after a signal. A terminal that is gone is no
+    trouble: the receipt lies beside the archive.
+    """
+    taken = outcome.verdicts["taken"] + outcome.verdicts["changed while read"]
+    code = 128 + outcome.signal if outcome.signal else DONE if taken else PARTIAL
+    with bearing_silence():
+        _print(outcome, taken, code, screen)
+    return code
+
+
+def _print(outcome: CollectionResult, taken: int, code: int, screen: Screen) -> None:
+    if screen.json_lines:
+        screen.emit(document(outcome, code))
+        return
+    verdicts, receipt = outcome.verdicts, outcome.receipt
+    screen.say()
+    word = "Stopped   " if outcome.signal else "Collected "
+    sizes = f"{megabytes(outcome.read)} → {megabytes(outcome.written)}"
+    screen.say(f"{word} {taken:,} of {outcome.wanted:,} wanted items   {sizes}   {duration(outcome.seconds)}", "bold")
+    lost = [f"{verdicts[verdict]:,} {_SAID.get(verdict, verdict)}" for verdict in _ORDER if verdicts[verdict]]
+    for number, line in enumerate(_lines(lost)):
+        screen.say(f"  {'' if number else 'not taken':<12} {line}")
+    if verdicts["changed while read"]:
+        screen.say(f"  {'changed':<12} {verdicts['changed while read']:,} while they were read: taken as they were")
+    if outcome.stuck:
+        screen.say(f"  {'stuck':<12} {outcome.stuck:,} calls to the file system never came back", "yellow")
+    screen.say(f"  {'archive':<12} {escape(outcome.archive)}")
+    screen.say(f"  {'sha256':<12} {receipt.archive_sha256}")
+    screen.say(f"  {'receipt':<12} {receipt.code}     note it on paper: it proves that this is the archive SCOUT wrote")
+    if outcome.receipt_error:
+        screen.say(f"  {'':<12} only you have it: {escape(outcome.receipt_error)}", "yellow")
+    screen.say(f"  {'host clock':<12} not compared with a reference")
+    if outcome.signal:
+        screen.say("Sealed and closed as interrupted: what is listed above is kept and readable. Run it again for the rest.", "yellow")
+    elif not taken:
+        screen.say("Nothing could be taken: look at the verdicts with scout list, and run as root.", "yellow")
+    screen.say(f"Next: commodore process {escape(outcome.archive)} -i key.txt -o case/", "bold")
+
+
+def _lines(words: list[str]) -> list[str]:
+    """Words put side by side as far as 80 columns go."""
+    lines: list[str] = []
+    for word in words:
+        if lines and len(lines[-1]) + 3 + len(word) <= WIDTH:
+            lines[-1] += "   " + word
+        else:
+            lines.append(word)
+    return lines
+
+
+def document(outcome: CollectionResult, code: int) -> dict[str, object]:
+    """The same facts for `--json`."""
+    receipt = outcome.receipt
+    return {
+        "archive": str(outcome.archive),
+        "archive_sha256": receipt.archive_sha256,
+        "receipt": receipt.code,
+        "chain_head": receipt.chain_head,
+        "collection": receipt.collection,
+        "state": receipt.state,
+        "host": outcome.host,
+        "wanted": outcome.wanted,
+        "verdicts": {verdict: count for verdict, count in sorted(outcome.verdicts.items()) if count},
+        "bytes_read": outcome.read,
+        "bytes_written": outcome.written,
+        "seconds": round(outcome.seconds, 3),
+        "stuck": outcome.stuck,
+        "receipt_error": outcome.receipt_error,
+        "code": code,
+    }

@@ -1,0 +1,190 @@
+"""Take one item: open it safely, judge it, check the limits, write it or record why not. Every outcome ends in a custody line."""
+
+from __future__ import annotations
+
+import stat
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scout import live
+from scout.archive.custody import WantedItem
+from scout.archive.writer import ArchiveWriter, Stopped
+from scout.collecting import secrets, suspicious
+from scout.collecting.plan import MissingPath, PlannedItem
+from scout.collecting.reading import Reading, changed, left_behind
+from scout.collecting.walk import explain, verdict_of
+from scout.console import Complaint, megabytes
+from scout.sources.source import EvidenceSource, SourceFile
+from scout.sources.timed_calls import TimedCalls
+from scout.targets import CollectionTarget
+
+AHEAD = 64 << 10
+"""bytes of the first read of a file: most files are shorter"""
+_ENDS_PER_SEAL = 2 << 20
+"""bytes of heads and tails after which custody is sealed, so that they do not pile up in memory"""
+
+
+@dataclass(frozen=True, slots=True)
+class SizeLimits:
+    """Bytes of data per file and in all; 0: none beyond those of the targets."""
+
+    file: int = 0
+    total: int = 0
+
+
+_ENDS_IN_ALL = 64 << 20
+"""bytes of heads and tails that one collection stores: they must not add up to more than the limit that they replace"""
+
+
+class ItemTaker:
+    """Takes items into an archive. `verdicts` counts custody lines; `read` counts bytes of content that were taken."""
+
+    def __init__(self, writer: ArchiveWriter, timed: TimedCalls, limits: SizeLimits, stopped: Callable[[], object]) -> None:
+        self._stopped = stopped
+        self._writer, self._timed, self._limits = writer, timed, limits
+        self.verdicts: Counter[str] = Counter()
+        self.read = 0
+        self._ends = self._ends_sealed = 0
+        self._sampled: Counter[str] = Counter()
+        self._counted: Counter[str] = Counter()
+        own = writer.path.stat()
+        self._own = own.st_dev, own.st_ino
+
+    def live(self, source: str) -> None:
+        """Write one live source. An error ends the source, custody records it, and the lines before it are stored."""
+        module = live.load(source)
+        verdict = "taken"
+        try:
+            with self._writer.live(source, module.SCHEMA) as lines:
+                for value in module.collect():
+                    lines.write(value)
+        except (Complaint, Stopped):
+            raise
+        except Exception:  # whatever it is, it costs one source, and custody says so
+            verdict = "error"
+        self.verdicts[verdict] += 1
+
+    def missing(self, missing: MissingPath) -> None:
+        """Record a wanted path that nothing on the host matches."""
+        item = WantedItem(source=missing.native, volume=missing.source.volume, target=missing.target.id, type="pattern")
+        self._record(item, "missing", {})
+
+    def gap(self, source: EvidenceSource, path: str, error: str) -> None:
+        """Record that a file which names the host, its users or their homes was not read completely."""
+        self._record(WantedItem(source=path, volume=source.volume, type="facts"), "over limit", {"error": error})
+
+    def take(self, planned: PlannedItem) -> None:
+        """Take one item of the plan."""
+        item = self._item(planned)
+        if planned.verdict:
+            self._without_content(item, planned)
+            return
+        try:
+            file = self._timed.call(planned.source.open, planned.parts)
+        except OSError as e:
+            self._without_content(item, planned._replace(verdict=verdict_of(e), error=explain(e)))
+            return
+        try:
+            self._opened(item, planned, file)
+        except OSError as e:
+            self._record(item, verdict_of(e), {"error": explain(e)})
+        finally:
+            file.close()
+
+    def _item(self, planned: PlannedItem) -> WantedItem:
+        parts = planned.parts
+        if planned.stream and parts:
+            parts = (*parts[:-1], parts[-1].replace("%3A", ":"))
+        source, volume = planned.source.native(parts), planned.source.volume
+        return WantedItem(source=source, volume=volume, target=planned.target.id, group=planned.group, type=planned.type)
+
+    def _without_content(self, item: WantedItem, planned: PlannedItem) -> None:
+        more: dict[str, Any] = {"error": planned.error} if planned.error else {}
+        try:
+            status = self._timed.call(planned.source.status, planned.parts)
+            item.facts = self._timed.call(planned.source.facts, planned.parts, status)
+            item.size = status.st_size if stat.S_ISREG(status.st_mode) else 0
+            if stat.S_ISLNK(status.st_mode):
+                more["link"] = self._timed.call(planned.source.link, planned.parts)
+        except OSError as e:
+            more.setdefault("error", explain(e))
+        self._record(item, planned.verdict, more)
+
+    def _opened(self, item: WantedItem, planned: PlannedItem, file: SourceFile) -> None:
+        reading, status = Reading(file, self._timed), file.status
+        item.size = status.st_size
+        head = reading.head(suspicious.HEAD if planned.rules else AHEAD) if status.st_size else b""
+        chosen, why = self._judged(planned, head[: suspicious.HEAD])
+        if chosen is None:
+            return
+        item.target = chosen.id
+        of_file = self._timed.call(file.facts)
+        item.facts = {**of_file, **self._timed.call(planned.source.facts, planned.parts, status)}
+        if why:
+            item.facts = {**item.facts, "why": why}
+        if what := secrets.found(head, lambda: reading.longer_head(secrets.MAX_FILE), status.st_size):
+            self._record(item, "blocked", {"error": f"secret material ({what}): listed, never taken"})
+        elif (status.st_dev, status.st_ino) == self._own:
+            self._record(item, "blocked", {"error": "the archive that is being written"})
+        else:
+            self._measured(item, chosen, reading, file)
+
+    def _judged(self, planned: PlannedItem, head: bytes) -> tuple[CollectionTarget | None, str]:
+        """Return the target that takes the file, and why. A file that only rules want goes to the first that finds it suspicious."""
+        if not planned.rules:
+            return planned.target, ""
+        for target in planned.rules:
+            why = suspicious.judge(target.rule, planned.parts[-1], head) if target.rule is not None else ""
+            if why:
+                return target, why
+        return None, ""
+
+    def _measured(self, item: WantedItem, target: CollectionTarget, reading: Reading, file: SourceFile) -> None:
+        status = file.status
+        item.extents = reading.extents()
+        data = status.st_size if item.extents is None else sum(length for _, length in item.extents)
+        reason = self._over(target, data)
+        if reason:
+            self._leave(item, reading, reason)
+            return
+        line = self._writer.add(item, reading, lambda: changed(status, file.status_now()))
+        self.verdicts[line["verdict"]] += 1
+        self.read += data
+        if target.rule is not None:
+            self._sampled[target.id] += data
+            self._counted[target.id] += 1
+
+    def _over(self, target: CollectionTarget, data: int) -> str:
+        """Return which limit a file with `data` bytes would exceed; '' for none."""
+        rule = target.rule
+        limits = [
+            (target.cap, data, "per file"),
+            (self._limits.file, data, "per file (--max-file)"),
+            (self._limits.total, self.read + data, "in all (--max-total)"),
+        ]
+        if rule is not None:
+            limits.append((rule.total, self._sampled[target.id] + data, f"in all of {target.id}"))
+            if self._counted[target.id] >= rule.count:
+                return f"over the limit of {rule.count:,} files of {target.id}"
+        return next((f"over the limit of {megabytes(limit)} {what}" for limit, value, what in limits if limit and value > limit), "")
+
+    def _leave(self, item: WantedItem, reading: Reading, reason: str) -> None:
+        more = left_behind(reading, item.size, item.extents, self._stopped)
+        more["error"] = "; ".join(filter(None, (reason, more.get("error", ""))))
+        ends = len(more["head"]) + len(more.get("tail", b""))
+        if self._ends + ends > _ENDS_IN_ALL:
+            del more["head"]
+            more.pop("tail", None)
+            more["error"] += f"; head and tail left out: {megabytes(_ENDS_IN_ALL)} of others are stored"
+        else:
+            self._ends += ends
+        self._record(item, "over limit", more)
+        if self._ends - self._ends_sealed >= _ENDS_PER_SEAL and item.group is None:
+            self._writer.seal()
+            self._ends_sealed = self._ends
+
+    def _record(self, item: WantedItem, verdict: str, more: Mapping[str, Any]) -> None:
+        self._writer.verdict(item, verdict, **more)
+        self.verdicts[verdict] += 1

@@ -1,0 +1,188 @@
+"""Walk an evidence source once for all patterns: each folder is listed at most once, in a fixed order.
+
+Links are reported, never followed. A folder that is its own ancestor (a circular bind mount) is not entered again. Every folder that is not
+entered is reported.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import NamedTuple
+
+from scout.archive.facts import type_of
+from scout.sources.source import Blocked, EvidenceSource, Parts, SourceEntry
+from scout.sources.timed_calls import CallTimedOut, TimedCalls
+from scout.targets import patterns
+from scout.targets.patterns import PatternNode, PatternTree
+
+MAX_DEPTH = 100
+
+
+class FoundPath(NamedTuple):
+    """A path that somebody wants. `verdict` is '' for a regular file that can be read, else what custody will say of it.
+
+    size   bytes; `data` bytes that are really allocated (less for a sparse file)
+    wants  what was given to the tree, in the order of the patterns
+    """
+
+    parts: Parts
+    wants: tuple[Hashable, ...]
+    type: str = "file"
+    size: int = 0
+    data: int = 0
+    verdict: str = ""
+    error: str = ""
+
+
+class _Folder(NamedTuple):
+    parts: Parts
+    state: tuple[PatternNode, ...]
+    ancestors: tuple[tuple[int, int], ...]
+
+
+def walk(
+    source: EvidenceSource, tree: PatternTree, timed: TimedCalls, on_folder: Callable[[Parts], None] | None = None
+) -> Iterator[FoundPath]:
+    """Everything that the patterns of `tree` want below the top of `source`; folders are read one after the other, names in order."""
+    todo = [_Folder((), tree.start(), ())]
+    while todo:
+        folder = todo.pop()
+        if on_folder is not None:
+            on_folder(folder.parts)
+        try:
+            entries, identity = timed.call(_look, source, tree, folder)
+        except OSError as e:
+            if folder.parts or not isinstance(e, FileNotFoundError):
+                yield FoundPath(folder.parts, below(folder.state), "directory", verdict=verdict_of(e), error=explain(e))
+            continue
+        if identity in folder.ancestors:
+            why = "the folder is its own ancestor: a mount in a circle"
+            yield FoundPath(folder.parts, below(folder.state), "directory", verdict="blocked", error=why)
+            continue
+        deeper: list[_Folder] = []
+        for name, kind, state in entries:
+            yield from _one(source, timed, (*folder.parts, name), kind, state, (*folder.ancestors, identity), deeper)
+        todo.extend(reversed(deeper))
+
+
+def _one(
+    source: EvidenceSource,
+    timed: TimedCalls,
+    parts: Parts,
+    kind: str,
+    state: tuple[PatternNode, ...],
+    ancestors: tuple[tuple[int, int], ...],
+    deeper: list[_Folder],
+) -> Iterator[FoundPath]:
+    wants = tuple(patterns.wanted(state))
+    if kind == "folder":
+        if not patterns.leads_on(state):
+            return
+        reason = source.refusal(parts) or (f"deeper than {MAX_DEPTH} folders" if len(parts) > MAX_DEPTH else "")
+        if reason:
+            yield FoundPath(parts, below(state), "directory", verdict="blocked", error=reason)
+        else:
+            deeper.append(_Folder(parts, state, ancestors))
+    elif kind == "link":
+        wants = wants or below(state)
+        if wants:
+            yield FoundPath(parts, wants, "link", verdict="link")
+    elif wants:
+        yield _measured(source, timed, parts, wants)
+
+
+def _measured(source: EvidenceSource, timed: TimedCalls, parts: Parts, wants: tuple[Hashable, ...]) -> FoundPath:
+    try:
+        status = timed.call(source.status, parts)
+    except OSError as e:
+        return FoundPath(parts, wants, verdict=verdict_of(e), error=explain(e))
+    if not stat.S_ISREG(status.st_mode):
+        kind = type_of(status.st_mode)
+        verdict, error = ("link", "") if kind == "link" else ("blocked", f"a {kind} is never opened")
+        return FoundPath(parts, wants, kind, verdict=verdict, error=error)
+    allocated = getattr(status, "st_blocks", status.st_size // 512 + 1) * 512
+    return FoundPath(parts, wants, "file", status.st_size, min(status.st_size, allocated))
+
+
+def _look(
+    source: EvidenceSource, tree: PatternTree, folder: _Folder
+) -> tuple[list[tuple[str, str, tuple[PatternNode, ...]]], tuple[int, int]]:
+    """Names of one folder that lead on or are wanted, with their states. Runs in the helper thread."""
+    identity = source.identity(folder.parts)
+    found: list[tuple[str, str, tuple[PatternNode, ...]]] = []
+    states: dict[str, tuple[PatternNode, ...]] = {}
+
+    def keep(name: str) -> bool:
+        state = tree.advance(folder.state, name)
+        if state:
+            states[name] = state
+        return bool(state)
+
+    listing = patterns.needs_listing(folder.state) and source.listable(folder.parts)
+    entries = source.scan(folder.parts, keep) if listing or source.fold else []
+    found.extend((entry.name, entry.kind, states[entry.name]) for entry in entries)
+    for name in patterns.literal_names(folder.state):
+        if name not in states and keep(name):
+            entry = _named(source, (*folder.parts, name))
+            if entry is not None:
+                found.append((entry.name, entry.kind, states[name]))
+    return found, identity
+
+
+def _named(source: EvidenceSource, parts: Parts) -> SourceEntry | None:
+    """A name that is looked up: it may exist without being listed. What refuses to be looked at is left to the next step."""
+    if source.refusal(parts):
+        return SourceEntry(parts[-1], "folder")
+    try:
+        mode = source.status(parts).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as e:
+        if e.errno in (errno.EINVAL, errno.ENAMETOOLONG):
+            return None
+        return SourceEntry(parts[-1], "file")
+    return SourceEntry(parts[-1], "link" if stat.S_ISLNK(mode) else "folder" if stat.S_ISDIR(mode) else "file")
+
+
+def below(state: Sequence[PatternNode]) -> tuple[Hashable, ...]:
+    """Everything that is wanted at or below a state: what a folder that cannot be entered stands for."""
+    out: dict[Hashable, None] = {}
+    todo, seen = list(state), set()
+    while todo:
+        node = todo.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        out.update(dict.fromkeys(node.ends))
+        todo.extend(after for _, after in node.literals.values())
+        todo.extend(after for _, after in node.globs.values())
+        if node.deep is not None:
+            todo.append(node.deep)
+    return tuple(out)
+
+
+def verdict_of(error: OSError) -> str:
+    """Custody's word for an error of the system."""
+    if isinstance(error, Blocked):
+        return "blocked"
+    if isinstance(error, CallTimedOut):
+        return "error"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "denied"
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ESTALE):
+        return "vanished"
+    if error.errno in (errno.ELOOP,):
+        return "blocked"
+    return "error"
+
+
+def explain(error: OSError) -> str:
+    """The error in words: `Permission denied (EACCES)`."""
+    if error.errno is None:
+        return str(error)
+    if error.errno == errno.ELOOP:
+        return "it became a link while it was opened: never followed"
+    return f"{os.strerror(error.errno)} ({errno.errorcode.get(error.errno, error.errno)})"
