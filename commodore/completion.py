@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import typer
 
 
@@ -22,6 +19,13 @@ def formats() -> list[str]:
     return list(FORMATS)
 
 
+def groups() -> list[str]:
+    """Return what findings can be grouped by."""
+    from commodore.listing import GROUPS
+
+    return list(GROUPS)
+
+
 def datasets() -> list[str]:
     """Return the names of all datasets."""
     from commodore.reference import declared
@@ -31,9 +35,11 @@ def datasets() -> list[str]:
 
 def hosts(context: typer.Context) -> list[str]:
     """Return the host names of the case on the command line; none where that is no case."""
+    from commodore.case.reader import CaseReader
+    from scout.console import Complaint
+
     case = context.params.get("case") or next(iter(context.args), ".")  # the parser leaves words in `args` where it stops at an option
     try:
-        about = json.loads(Path(case, "case.json").read_bytes())
-    except (OSError, ValueError):
+        return sorted({str(about["host"]) for about in CaseReader(case).collections().values()})
+    except Complaint:
         return []
-    return sorted({str(collection["host"]) for collection in about["collections"]})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,10 @@ from typing import Any
 import orjson
 
 from commodore.case.jsonl import lines
+from commodore.case.partition import RECORDS
+from commodore.case.reader import FINDING, CaseReader, differences
 from commodore.finding import MOST_SEVERE_FIRST
-from scout.console import COULD_NOT, WRONG_USE, Complaint
+from scout.console import COULD_NOT, Complaint
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,26 +27,19 @@ class Source:
 
 
 def open_case(path: str | Path) -> Path:
-    """The case directory, or a Complaint that says what is there instead."""
-    case = Path(path)
-    if not case.exists():
-        raise Complaint(f"{case} is not there.", "Give the directory that `commodore process … -o CASE` wrote.", WRONG_USE)
-    if not (case / "case.json").exists() and not (case / "records").is_dir():
-        raise Complaint(
-            f"{case} is no case: it has neither case.json nor records/.",
-            "Give the directory that `commodore process … -o CASE` wrote.",
-            WRONG_USE,
-        )
-    return case
+    """Return the case directory. Raises Complaint where there is none."""
+    return CaseReader(path).root
 
 
 def sources(case: Path) -> list[Source]:
-    """All records files, in a stable order."""
-    found = []
-    for path in sorted((case / "records").glob("*/*.jsonl.zst")):
-        stat = path.stat()
-        found.append(Source(path.parent.name, path.name.removesuffix(".jsonl.zst"), path, f"{stat.st_size}:{stat.st_mtime_ns}"))
-    return found
+    """Return all files of records, in a stable order."""
+    reader = CaseReader(case)
+    return [_source(dataset, path) for dataset in reader.datasets() if dataset != FINDING for path in reader.files(dataset)]
+
+
+def _source(dataset: str, path: Path) -> Source:
+    stat = path.stat()
+    return Source(dataset, path.name.removesuffix(RECORDS), path, f"{stat.st_size}:{stat.st_mtime_ns}")
 
 
 def records(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
@@ -74,12 +68,14 @@ def cannot_write(folder: Path, why: object) -> Complaint:
     )
 
 
+def finding_sources(case: Path) -> list[Source]:
+    """Return the files of findings, one per collection, as `sources` does for records; their dataset is `finding`."""
+    return [_source(FINDING, path) for path in CaseReader(case).files(FINDING)]
+
+
 def findings(case: Path) -> list[dict[str, Any]]:
-    """All findings, most severe first, then by time; empty where there are none."""
-    path = case / "findings.jsonl.zst"
-    if not path.exists():
-        return []
-    found = [record for _, record in records(path)]
+    """Return all findings, most severe first, then by time; an empty list where there are none."""
+    found = [record for source in finding_sources(case) for _, record in records(source.path)]
     order = {name: n for n, name in enumerate(MOST_SEVERE_FIRST)}
     found.sort(
         key=lambda f: (
@@ -91,10 +87,6 @@ def findings(case: Path) -> list[dict[str, Any]]:
     return found
 
 
-def about(case: Path) -> dict[str, Any]:
-    """The content of `case.json`, or an empty object."""
-    try:
-        found = json.loads((case / "case.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+def versions(case: Path) -> list[tuple[list[str], list[str]]]:
+    """Return which hosts were made with which versions: hosts, and what differs in words (`evtx 2`). One entry: all hosts are alike."""
+    return differences(CaseReader(case).versions())

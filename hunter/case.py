@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from commodore.case.jsonl import objects
+from commodore.case.reader import CaseReader
 from commodore.finding import SEVERITIES
 from hunter.host.archived import ArchiveView
 from hunter.host.state import readable
@@ -28,7 +27,7 @@ class Collection:
     inferred: bool
     findings: list[dict[str, Any]] = field(default_factory=list)
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """native path → line of `members.jsonl`"""
+    """native path → line of the list of members"""
     root_ino: str = ""
     machine_id_sha256: str = ""
     recipients: tuple[str, ...] = ()
@@ -46,16 +45,15 @@ class Collection:
 
 def read(case: Path, severity: str, host: str | None = None) -> list[Collection]:
     """The collections that have findings of at least `severity` with a target. Complaint where this is no case."""
-    if not (case / "case.json").is_file():
-        raise Complaint(f"{case} is no case (it has no case.json).", "Make one: commodore process ARCHIVE -o CASE", WRONG_USE)
+    reader = CaseReader(case)
     if severity not in SEVERITIES:
         raise Complaint(f"{severity} is no severity.", f"One of: {', '.join(SEVERITIES)}.", WRONG_USE)
     least = SEVERITIES.index(severity)
-    about = _object((case / "case.json").read_bytes())
-    entries = {str(c.get("collection")): c for c in about.get("collections", []) if isinstance(c, dict)}
+    entries = reader.collections()
     found: dict[str, Collection] = {}
     names = set()
-    for finding in objects(case / "findings.jsonl.zst"):
+    for row in reader.findings():
+        finding: dict[str, Any] = dict(row)
         name, collection = str(finding.get("host.name", "")), str(finding.get("escadre.collection", ""))
         names.add(name)
         grade = finding.get("escadre.severity")
@@ -66,7 +64,7 @@ def read(case: Path, severity: str, host: str | None = None) -> list[Collection]
             found.setdefault(collection, _collection(collection, name, entries.get(collection, {}))).findings.append(finding)
     if host is not None and not found and host.lower() not in {n.lower() for n in names}:
         raise Complaint(f"The case has no findings on a host {host}.", f"It has: {', '.join(sorted(names)) or 'none at all'}.", WRONG_USE)
-    _facts(case, found)
+    _facts(reader, found)
     return [found[key] for key in sorted(found)]
 
 
@@ -87,33 +85,20 @@ def _native(target: dict[str, Any]) -> dict[str, Any]:
     return {**target, **made, **({"payload_files": {_path(p): f for p, f in files.items()}} if isinstance(files, dict) else {})}
 
 
-def _facts(case: Path, collections: dict[str, Collection]) -> None:
-    """Facts of the targets, of everything in unit folders, and what identifies the host."""
-    wanted = {key: {f["target"]["path"] for f in c.findings} | {"/etc/machine-id"} for key, c in collections.items()}
-    path = case / "members.jsonl"
-    if not path.is_file():
-        return
-    for line in objects(path):
-        collection = collections.get(str(line.get("collection")))
-        if collection is None:
-            continue
-        native = _path(str(line.get("path")))
-        if line.get("root_ino") is not None:
-            collection.root_ino = str(line["root_ino"])
-        if native == "/etc/machine-id" and line.get("sha256"):
-            collection.machine_id_sha256 = str(line["sha256"])
-        if native in wanted[collection.id] or "/systemd/" in native:
-            known = collection.facts.get(native)
-            if known is None or line.get("verdict") in ("taken", "link"):
-                collection.facts[native] = line
-
-
-def _object(raw: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(raw)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
+def _facts(reader: CaseReader, collections: dict[str, Collection]) -> None:
+    """Read the facts of the targets, of everything in unit folders, and what identifies the host."""
+    for key, collection in collections.items():
+        wanted = {f["target"]["path"] for f in collection.findings} | {"/etc/machine-id"}
+        for line in reader.members(key):
+            native = _path(str(line.get("path")))
+            if line.get("root_ino") is not None:
+                collection.root_ino = str(line["root_ino"])
+            if native == "/etc/machine-id" and line.get("sha256"):
+                collection.machine_id_sha256 = str(line["sha256"])
+            if native in wanted or "/systemd/" in native:
+                known = collection.facts.get(native)
+                if known is None or line.get("verdict") in ("taken", "link"):
+                    collection.facts[native] = line
 
 
 def plain(texts: Iterable[object]) -> list[str]:

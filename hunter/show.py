@@ -6,14 +6,17 @@ import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hunter.catalogue import catalogue
 from hunter.plan.model import STAYS, RemovalAction, RemovalPlan
-from hunter.planning.propose import Proposal
 from hunter.run.apply import RunOutcome
 from hunter.run.check import BLOCKED, DRIFTED, GONE, READY, Report
 from hunter.run.verify import TargetVerdict
 from scout.console import Screen, escape, megabytes, plural
+
+if TYPE_CHECKING:
+    from hunter.planning.propose import Proposal
 
 _STYLE = {READY: "green", DRIFTED: "yellow", GONE: "yellow", BLOCKED: "red"}
 _TITLE = 46

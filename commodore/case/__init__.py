@@ -1,1 +1,1 @@
-"""The case directory: what it holds and how it is read. The engine fills it."""
+"""The case directory: partitions by collection, written by one run each, read as a whole through `reader`."""

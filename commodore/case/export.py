@@ -12,6 +12,7 @@ import orjson
 
 from commodore.case import tables
 from commodore.case.jsonl import objects
+from commodore.case.reader import FINDING
 from commodore.engine import catalogue
 from commodore.schema import registry
 from scout.console import WRONG_USE, Complaint
@@ -30,7 +31,7 @@ def export(case: str | Path, target: str | Path, form: str = "parquet", datasets
         raise Complaint(f"no such format: {form}.", f"Formats: {', '.join(FORMATS)}.", WRONG_USE)
     by_dataset: dict[str, list[Path]] = {}
     for path in tables.files(root, datasets):
-        by_dataset.setdefault(path.parent.name, []).append(path)
+        by_dataset.setdefault(FINDING if path.parent.name == "findings" else path.parent.name, []).append(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if form == "timesketch":

@@ -114,3 +114,8 @@ def unread(head: dict[str, Any], reason: str, artefact: str | None = None) -> di
         "locator": None,
         "offset": None,
     }
+
+
+def is_loss(row: Mapping[str, Any]) -> bool:
+    """Whether a line of the ledger names something that an artefact should have read and could not."""
+    return bool(row["artefact"]) and bool(row["reason"]) and not str(row["reason"]).startswith("read together")

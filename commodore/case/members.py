@@ -1,4 +1,4 @@
-"""`members.jsonl`: every wanted item of custody and every refused member, with the hash that we computed ourselves."""
+"""The list of members: every wanted item of custody and every refused member, with the hash that we computed ourselves."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from operator import itemgetter
 from typing import Any
 
 from commodore.case import ledger
-from commodore.case.case import dump
+from commodore.case.journal import dump
 from commodore.engine.inputs import Collection
 from commodore.engine.plan import Plan
 
 _SKIPPED = ("member", "source", "name", "verdict", "size", "sha256")
 
 
-def lines(collection: Collection, plan: Plan) -> tuple[list[bytes], list[dict[str, Any]]]:
-    """`members.jsonl`, and ledger lines for content that is not what custody says."""
+def lines(collection: Collection, plan: Plan) -> tuple[list[bytes], int, list[dict[str, Any]]]:
+    """Return the lines of the list of members, the number of members that the collection has content or a name for, and ledger lines for
+    content that is not what custody says.
+    """
     found: list[tuple[tuple[bool, int, str], bytes]] = []
     mismatches, told = [], set()
 
@@ -40,7 +42,7 @@ def lines(collection: Collection, plan: Plan) -> tuple[list[bytes], list[dict[st
             mismatches.append(ledger.unread(head, f"the archive is cut here: {read} of {size} bytes"))
         keep(line | {k: v for k, v in facts.items() if k not in line})
     found.sort(key=itemgetter(0))
-    return [line for _, line in found], mismatches
+    return [line for _, line in found], len({ordinal for (_, ordinal, _), _ in found}), mismatches
 
 
 def _line(collection: str, said: dict[str, Any], plan: Plan) -> tuple[dict[str, Any], list[dict[str, Any]]]:

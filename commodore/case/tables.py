@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from commodore.case.reader import FINDING, CaseReader
 from commodore.schema import registry
 from scout.console import WRONG_USE, Complaint
 
@@ -78,18 +79,17 @@ def connect() -> duckdb.DuckDBPyConnection:
 
 
 def files(case: Path, datasets: str | Iterable[str] | None = None) -> list[Path]:
-    """The record files of a case, by dataset and collection."""
-    if not (case / "case.json").is_file():
-        raise Complaint(f"{case} is no case.", "Make one with `commodore process INPUT -o CASE`.", WRONG_USE)
-    there = sorted(p.name for p in (case / "records").iterdir() if p.is_dir())
+    """Return the files of the datasets (None: all), by dataset and collection. Raises Complaint for a dataset that nothing makes."""
+    reader = CaseReader(case)
+    there = reader.datasets()
     wanted = there if datasets is None else [datasets] if isinstance(datasets, str) else list(datasets)
     from commodore.engine import catalogue
 
-    known = {*catalogue.artefacts(), *catalogue.derivations(), *there}
+    known = {*catalogue.artefacts(), *catalogue.derivations(), FINDING, *there}
     missing = [d for d in wanted if d not in known]
     if missing:
-        raise Complaint(f"no such dataset: {', '.join(missing)}.", f"This case has {', '.join(there) or 'none'}.", WRONG_USE)
-    return [p for d in wanted for p in sorted((case / "records" / d).glob("*.jsonl.zst"))]
+        raise Complaint(f"No such dataset: {', '.join(missing)}.", f"This case has {', '.join(there) or 'none'}.", WRONG_USE)
+    return [path for dataset in wanted for path in reader.files(dataset)]
 
 
 def source(paths: Sequence[Path]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from commodore.case.jsonl import objects
+from commodore.case.partition import Partition
 
 
 class CaseView:
@@ -17,17 +18,17 @@ class CaseView:
     """
 
     def __init__(self, case: Path, collection: str, *, whole: bool = True) -> None:
-        self._case, self._collection, self.whole = case, collection, whole
+        self._partition, self.whole = Partition(case, collection), whole
 
     def records(self, dataset: str, holding: re.Pattern[bytes] | None = None) -> Iterator[dict[str, Any]]:
         """Yield the records of a dataset; none where the dataset does not exist.
 
         With `holding`, yield only those in whose JSON line the pattern is found (`"event.code":"(?:1|5)"`): the others are not decoded.
         """
-        path = self._case / "records" / dataset / f"{self._collection}.jsonl.zst"
+        path = self._partition.records(dataset)
         if path.exists():
             yield from objects(path, holding)
 
     def members(self) -> Iterator[dict[str, Any]]:
         """Yield the lines of the list of members."""
-        yield from objects(self._case / ".work" / self._collection / "members.jsonl")
+        yield from objects(self._partition.members)

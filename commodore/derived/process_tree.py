@@ -12,6 +12,7 @@ from commodore.artefact import Artefact, Problem, Record
 from commodore.artefacts.live.live_processes import entity
 from commodore.case.view import CaseView
 from commodore.host import Host
+from commodore.sentence import sentence
 
 ARTEFACT = Artefact(
     name="process_tree",
@@ -40,9 +41,6 @@ ARTEFACT = Artefact(
         "winlog.computer_name",
         "escadre.process.ancestry",
         "escadre.process.ancestors",
-        "escadre.process.depth",
-        "escadre.process.root",
-        "escadre.process.chain",
         "escadre.process.children",
         "escadre.process.parent_unknown",
         "escadre.process.evidence",
@@ -61,7 +59,7 @@ ARTEFACT = Artefact(
     type=("info",),
     action="process-ancestry-derived",
     attack=("T1059",),
-    message="[{process.name!q}|A process] (pid {process.pid}) ran in the chain {escadre.process.chain!q}.",
+    message="[{process.name!q}|A process] (pid {process.pid}) [was started by {escadre.process.ancestry}|has no known ancestor].",
     sources=(
         "scout.live.linux.processes; proc(5)",
         "Microsoft, 4688(S): A new process has been created; 4689(S): A process has exited; Sysmon documentation, events 1 and 5 "
@@ -69,6 +67,7 @@ ARTEFACT = Artefact(
     ),
 )
 
+_CHAIN = sentence("[{process.name!q}|A process] (pid {process.pid}) ran in the chain {chain!q}.")
 _AUDITING, _SYSMON = "Microsoft-Windows-Security-Auditing", "Microsoft-Windows-Sysmon"
 _PROCESSES = re.compile(rb'"event\.code":"(?:1|5|4688|4689)"')
 """what the line of an event about a process holds: the millions of others are not decoded"""
@@ -261,13 +260,11 @@ def _fields(process: _Process) -> dict[str, Any]:
     own = str(out.get("process.name", "?"))
     out |= {
         "escadre.process.ancestry": names,
-        "escadre.process.ancestors": [p.id for p in chain],
-        "escadre.process.depth": len(names),
-        "escadre.process.root": names[-1] if names else own,
-        "escadre.process.chain": " > ".join([*reversed(names), own]),
+        "escadre.process.ancestors": [*(p.id for p in chain), *[""] * (len(names) - len(chain))],
         "escadre.process.children": process.children,
         "escadre.process.evidence": sorted(process.evidence),
     }
+    out["message"] = _CHAIN(out | {"chain": " > ".join([*reversed(names), own])})
     if process.used:
         out["escadre.records_used"] = process.used
     if "process.start" in out:

@@ -11,12 +11,18 @@ from commodore.finding import Finding
 
 @dataclass
 class Summary:
-    """What a run came to. `hosts`: the entries of `collections` in case.json, of all collections of the case."""
+    """What a run came to. `hosts`: the manifests of all collections of the case."""
 
     case: Path
     hosts: list[dict[str, Any]] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     """inputs that the case already has"""
+    other_rules: list[str] = field(default_factory=list)
+    """those of them that were processed with other rules or indicators"""
+    redone: list[tuple[str, list[str]]] = field(default_factory=list)
+    """host and the datasets that were made again"""
+    versions: list[tuple[dict[str, Any], list[str]]] = field(default_factory=list)
+    """how the hosts were made, as `CaseReader.versions` groups them"""
     twice: list[tuple[str, str]] = field(default_factory=list)
     """inputs that are the same collection as another one of this run"""
     rules: dict[str, Any] = field(default_factory=dict)
@@ -36,5 +42,15 @@ class Summary:
 
     @property
     def whole(self) -> bool:
-        """Whether every archive is complete, no parser failed, and no unit was given up."""
-        return all(h["state"] == "complete" and not h.get("failed") for h in self.hosts) and not self.unreproducible
+        """Whether every archive is complete, no parser failed, no unit was given up, and the given rules saw every input."""
+        sound = all(h["state"] == "complete" and not h.get("failed") for h in self.hosts)
+        return sound and not self.unreproducible and not self.other_rules
+
+    def note_rules(self, detection: Any) -> None:
+        """Keep what was loaded and what was refused."""
+        self.rules = {
+            "loaded": detection.loaded,
+            "indicators": detection.indicators,
+            "refused": list(detection.refused),
+            "digest": detection.digest,
+        }

@@ -24,8 +24,8 @@ from commodore.engine.unit import RAISED
 from commodore.evidence import Evidence
 from commodore.host import Host
 
-HITS = ".hits"
-"""name under which hits travel among the datasets"""
+HITS = ".hits/"
+"""prefix of the name under which the hits on a dataset travel among the datasets"""
 STOPPED = "stopped"
 OUT_OF_MEMORY = 75
 """exit code of a worker in which a parser ran out of memory beside others"""
@@ -254,7 +254,7 @@ class Worker:
         """Finished records of one dataset: rules look at them, then they become lines."""
         hits = self._detection.match(self._declared[name], records, host)
         if hits:
-            self._write(HITS, (line(hit._asdict()) for hit in hits))
+            self._write(HITS + name, (line(hit._asdict()) for hit in hits))
         self._write(name, map(line, records))
         self._counts[name] = self._counts.get(name, 0) + len(records)
         self._alive()

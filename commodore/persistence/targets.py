@@ -13,7 +13,7 @@ import orjson
 from commodore.finding import FILE_FACTS, SEVERITIES, FileFacts, Finding, FindingTarget
 from commodore.persistence.judge import FILE
 from commodore.persistence.suspicion import is_interpreter
-from commodore.persistence.verdict import short
+from commodore.sentence import short
 
 _SYSTEM_PLACES = re.compile(r"/(?:usr/)?(?:s?bin|lib(?:32|64|x32|exec)?)/|(?i:[a-z]:\\(?:windows|winnt|program files(?: \(x86\))?)\\)")
 

@@ -21,7 +21,7 @@ import orjson
 from elasticsearch import ApiError, Elasticsearch, TransportError
 
 from commodore.schema import Field, registry
-from eye.case import open_case, records, sources
+from eye.case import finding_sources, open_case, records, sources
 from eye.elastic.templates import IGNORE_ABOVE, component, component_name, template
 from eye.query.tokens import all_tokens
 from eye.query.values import ES_NS_MIN, address, leaves, nanoseconds
@@ -135,8 +135,8 @@ def _families(case: Path) -> dict[str, list[tuple[str, Path]]]:
         _, first = next(records(source.path), (b"", {}))
         family = "state" if first.get("event.kind") == "state" else "logs"
         result.setdefault(family, []).append((source.dataset, source.path))
-    if (case / "findings.jsonl.zst").exists():
-        result["finding"] = [("finding", case / "findings.jsonl.zst")]
+    if found := finding_sources(case):
+        result["finding"] = [(source.dataset, source.path) for source in found]
     return result
 
 

@@ -51,7 +51,7 @@ class Pages:
 
     def _state(self) -> tuple[tuple[str, int], ...]:
         """What tells that another process has built parts of the index, or found other findings."""
-        files = [self.store.case / "findings.jsonl.zst", *self.store.home.glob("parts/*/*/part.json")]
+        files = [*self.store.case.glob("findings/*.jsonl.zst"), *self.store.home.glob("parts/*/*/part.json")]
         return tuple((str(file), file.stat().st_mtime_ns) for file in sorted(files) if file.exists())
 
     def renew(self) -> Opened:

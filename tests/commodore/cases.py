@@ -11,6 +11,7 @@ from pathlib import Path
 import orjson
 
 from commodore.case import jsonl
+from commodore.case.reader import CaseReader
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CLI = [sys.executable, "-m", "commodore.cli"]
@@ -19,12 +20,16 @@ CLI = [sys.executable, "-m", "commodore.cli"]
 def content(case: Path) -> dict[str, str]:
     """sha256 of the uncompressed lines of everything that must be the same in every run."""
     result = {}
-    for path in sorted(case.glob("records/*/*.jsonl.zst")):
-        result[str(path.relative_to(case))] = _sum(jsonl.lines(path))
-    result["findings"] = _sum(jsonl.lines(case / "findings.jsonl.zst"))
-    for name in ("ledger.jsonl", "members.jsonl"):
-        result[name] = _sum((case / name).read_bytes().splitlines())
+    for pattern in ("records/*/*.jsonl.zst", "findings/*.jsonl.zst", "members/*.jsonl.zst", "ledger/*.jsonl"):
+        for path in sorted(case.glob(pattern)):
+            result[str(path.relative_to(case))] = _sum(jsonl.lines(path))
     return result
+
+
+def forget(case: Path) -> None:
+    """Take the manifests away: the case is as after a kill at the very end of each collection."""
+    for path in case.glob("collections/*.json"):
+        path.unlink()
 
 
 def _sum(lines) -> str:
@@ -39,11 +44,11 @@ def records(case: Path, dataset: str) -> list[dict]:
 
 
 def ledger(case: Path) -> list[dict]:
-    return [orjson.loads(line) for line in (case / "ledger.jsonl").read_bytes().splitlines()]
+    return list(CaseReader(case).ledger())
 
 
 def members(case: Path) -> list[dict]:
-    return [orjson.loads(line) for line in (case / "members.jsonl").read_bytes().splitlines()]
+    return [row for path in sorted(case.glob("members/*.jsonl.zst")) for row in jsonl.objects(path)]
 
 
 def environment(**more: str) -> dict[str, str]:

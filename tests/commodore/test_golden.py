@@ -60,7 +60,7 @@ def _process(folder: Path, case: Path) -> dict[str | None, list[dict]]:
     lines: dict[str | None, list[dict]] = {}
     for path in sorted((case / "records").glob("*/*.jsonl.zst")):
         lines[path.parent.name] = [json.loads(text) for text in jsonl.lines(path)]
-    for text in (case / "ledger.jsonl").read_bytes().splitlines():
+    for text in (text for path in case.glob("ledger/*.jsonl") for text in path.read_bytes().splitlines()):
         entry = json.loads(text)
         lines.setdefault(entry["artefact"], []).append(entry)
     return lines

@@ -69,5 +69,8 @@ def test_the_shell_completes_values(words: str, offered: set[str]) -> None:
 
 
 def test_the_shell_completes_the_hosts_of_the_case(tmp_path) -> None:
-    (tmp_path / "case.json").write_text('{"collections": [{"host": "web01"}, {"host": "web02"}, {"host": "web01"}]}')
+    (tmp_path / "case.json").write_text("{}")
+    (tmp_path / "collections").mkdir()
+    for key, host in (("a", "web01"), ("b", "web02"), ("c", "web01")):
+        (tmp_path / "collections" / f"{key}.json").write_text(f'{{"collection": "{key}", "host": "{host}"}}')
     assert completed(f"hunter plan {tmp_path} --host web0") == {"web01", "web02"}

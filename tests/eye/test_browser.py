@@ -201,7 +201,7 @@ def test_fields_complete_while_typing(page):
 
 
 def test_findings_are_counted_grouped_and_lead_to_their_records(page, made):
-    found = read_lines(made / "findings.jsonl.zst")
+    found = [f for path in sorted(made.glob("findings/*.jsonl.zst")) for f in read_lines(path)]
     page.page.goto(page.served.base + "/findings")
     numbers = [int(n) for n in page.page.locator(".kpis b").all_text_contents()]
     assert sum(numbers) == len(found) > 0
@@ -280,7 +280,7 @@ def hostile(tmp_path_factory):
             }
         )
     write_lines(case / "records" / "evtx" / "c.jsonl.zst", records)
-    write_lines(case / "findings.jsonl.zst", findings)
+    write_lines(case / "findings" / "c.jsonl.zst", findings)
     (case / "case.json").write_text("{}")
     one = Served(case)
     yield one

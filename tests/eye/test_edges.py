@@ -35,6 +35,8 @@ RECORDS = [
 @pytest.fixture(scope="module")
 def edges(tmp_path_factory):
     case = tmp_path_factory.mktemp("edges") / "case"
+    case.mkdir()
+    (case / "case.json").write_text("{}")
     write_lines(case / "records" / "x" / "c.jsonl.zst", [{"@timestamp": None, **r, "escadre.id": f"id{n}"} for n, r in enumerate(RECORDS)])
     return case
 
@@ -103,6 +105,7 @@ def test_all_hits_are_read_in_few_passes_and_in_order(edges, monkeypatch):
 
 
 def test_many_hits_are_not_one_pass_per_thousand(tmp_path, monkeypatch):
+    (tmp_path / "case.json").write_text("{}")
     write_lines(tmp_path / "records" / "x" / "c.jsonl.zst", [{"@timestamp": None, "escadre.id": str(n)} for n in range(12_000)])
     store = Store(tmp_path)
     passes = []

@@ -40,7 +40,8 @@ def odd(tmp_path_factory):
         {"@timestamp": f"{y}-01-01T00:00:00Z", "message": "f", "rule.id": "r", "escadre.severity": "high", "escadre.id": str(y)}
         for y in (2020, 2026)
     ]
-    write_lines(case / "findings.jsonl.zst", found)
+    write_lines(case / "findings" / "c.jsonl.zst", found)
+    (case / "case.json").write_text("{}")
     one = Served(case)
     yield one
     one.stop()
@@ -105,6 +106,7 @@ def test_the_page_follows_an_index_that_is_built_meanwhile(tmp_path):
             time.sleep(pages.LOOK / 4)
 
     file = tmp_path / "records" / "evtx" / "c.jsonl.zst"
+    (tmp_path / "case.json").write_text("{}")
     write_lines(file, [record(n) for n in range(3)])
     one = Served(tmp_path)
     try:

@@ -104,11 +104,38 @@ def facts(root: Path, path: str) -> dict:
     return known | {"type": "file", "size": len(data), "sha256": hashlib.sha256(data).hexdigest(), "xattrs": xattrs, "verdict": "taken"}
 
 
+COLLECTION = "11111111-2222-3333-4444-555555555555"
+
+
+def members_of(case: Path) -> Path:
+    return case / "members" / f"{COLLECTION}.jsonl.zst"
+
+
+def findings_of(case: Path) -> Path:
+    return case / "findings" / f"{COLLECTION}.jsonl.zst"
+
+
+def manifest_of(case: Path) -> Path:
+    return case / "collections" / f"{COLLECTION}.json"
+
+
+def write_rows(path: Path, rows: list[dict]) -> None:
+    path.write_bytes(zstandard.compress("".join(json.dumps(row) + "\n" for row in rows).encode()))
+
+
+def read_rows(path: Path) -> list[dict]:
+    with path.open("rb") as raw, zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as stream:
+        return [json.loads(line) for line in stream.read().splitlines()]
+
+
 def write_case(case: Path, root: Path, kinds: list[str], host: str = "web01") -> None:
     """A case as the contracts say, with one finding per kind."""
     case.mkdir()
-    collection = "11111111-2222-3333-4444-555555555555"
-    (case / "case.json").write_text(json.dumps({"collections": [{"collection": collection, "host": host, "host_inferred": False}]}))
+    collection = COLLECTION
+    (case / "case.json").write_text(json.dumps({"schema": 2}))
+    for name in ("collections", "members", "findings"):
+        (case / name).mkdir()
+    (case / "collections" / f"{collection}.json").write_text(json.dumps({"collection": collection, "host": host, "host_inferred": False}))
     members = [
         "/etc/machine-id",
         *GUILTY.values(),
@@ -117,9 +144,8 @@ def write_case(case: Path, root: Path, kinds: list[str], host: str = "web01") ->
         "/etc/systemd/system/multi-user.target.wants/good.service",
         "/usr/lib/systemd/system/good.service",
     ]
-    with (case / "members.jsonl").open("w") as out:
-        for n, path in enumerate(members):
-            out.write(json.dumps({"collection": collection, "member": n, "path": path} | facts(root, path)) + "\n")
+    rows = [{"collection": collection, "member": n, "path": path} | facts(root, path) for n, path in enumerate(members)]
+    write_rows(members_of(case), rows)
     lines = []
     for n, kind in enumerate(kinds):
         path = GUILTY[kind]
@@ -148,7 +174,7 @@ def write_case(case: Path, root: Path, kinds: list[str], host: str = "web01") ->
             }
         )
     raw = "".join(json.dumps(line) + "\n" for line in lines).encode()
-    (case / "findings.jsonl.zst").write_bytes(zstandard.compress(raw[:40]) + zstandard.compress(raw[40:]))
+    findings_of(case).write_bytes(zstandard.compress(raw[:40]) + zstandard.compress(raw[40:]))
 
 
 def manifest(root: Path) -> dict[str, tuple]:

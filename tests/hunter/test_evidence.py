@@ -11,7 +11,7 @@ from hunter.catalogue import catalogue
 from hunter.guard import forbidden
 from hunter.plan.yaml_text import read
 from hunter.planning.evidence import independent
-from tests.hunter.conftest import GUILTY, manifest, write_case
+from tests.hunter.conftest import GUILTY, findings_of, manifest, write_case
 from tests.hunter.driver import hunt
 from tests.hunter.test_chain import collect, tool
 
@@ -150,7 +150,7 @@ def test_only_the_declared_fields_of_a_finding_become_a_target(bench) -> None:
     import zstandard
 
     write_case(bench.case, bench.root, ["file"])
-    path = bench.case / "findings.jsonl.zst"
+    path = findings_of(bench.case)
     raw = zstandard.ZstdDecompressor().stream_reader(path.read_bytes(), read_across_frames=True).read()
     finding = json.loads(raw.splitlines()[0])
     finding["target"] |= {"line": "root:x", "line_number": 3, "name": "/etc/passwd", "data": "/etc/shadow", "links": ["/etc/profile"]}

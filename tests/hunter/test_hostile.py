@@ -11,22 +11,35 @@ import pytest
 import zstandard
 
 from tests.conftest import need
-from tests.hunter.conftest import CRON_LINE, GUILTY, KEY, facts, manifest, write_case
+from tests.hunter.conftest import (
+    COLLECTION,
+    CRON_LINE,
+    GUILTY,
+    KEY,
+    facts,
+    findings_of,
+    manifest,
+    manifest_of,
+    members_of,
+    read_rows,
+    write_case,
+    write_rows,
+)
 from tests.hunter.driver import hunt, killed_at
 
 SYSTEM = "/etc/systemd/system"
 
 
 def add_recipients(bench, *recipients: str) -> None:
-    about = json.loads((bench.case / "case.json").read_text())
-    about["collections"][0]["recipients"] = list(recipients)
-    (bench.case / "case.json").write_text(json.dumps(about))
+    about = json.loads(manifest_of(bench.case).read_text())
+    about["recipients"] = list(recipients)
+    manifest_of(bench.case).write_text(json.dumps(about))
 
 
 def retarget(bench, kind: str, path: str, **more: object) -> None:
     """A case with one finding of `kind` at `path`."""
     write_case(bench.case, bench.root, [kind])
-    file = bench.case / "findings.jsonl.zst"
+    file = findings_of(bench.case)
     finding = json.loads(zstandard.ZstdDecompressor().stream_reader(file.read_bytes(), read_across_frames=True).read())
     finding["target"] = {"mechanism": "x", "kind": kind, "path": path, "file": facts(bench.root, path), **more}
     file.write_bytes(zstandard.compress(json.dumps(finding).encode() + b"\n"))
@@ -93,7 +106,7 @@ def test_a_link_comes_back_with_its_attributes_whatever_it_points_to(bench) -> N
     os.symlink(b"/nowhere/\xff", at)
     os.setxattr(at, "trusted.origin", b"x", follow_symlinks=False)
     retarget(bench, "file", "/var/tmp/link")
-    finding = bench.case / "findings.jsonl.zst"
+    finding = findings_of(bench.case)
     text = zstandard.ZstdDecompressor().decompress(finding.read_bytes())
     assert b"udcff" in text
     planned(bench)
@@ -217,13 +230,12 @@ def test_a_template_goes_with_its_instances(bench, folder) -> None:
 def test_a_case_of_plain_files_says_what_to_do(bench) -> None:
     write_case(bench.case, bench.root, ["file"])
     lacking = ("nlink", "ino", "dev", "parent_ino", "root_ino", "xattrs")
-    file = bench.case / "findings.jsonl.zst"
+    file = findings_of(bench.case)
     finding = json.loads(zstandard.ZstdDecompressor().stream_reader(file.read_bytes(), read_across_frames=True).read())
     finding["target"]["file"] = {k: v for k, v in finding["target"]["file"].items() if k not in lacking}
     file.write_bytes(zstandard.compress(json.dumps(finding).encode() + b"\n"))
-    rows = [json.loads(line) for line in (bench.case / "members.jsonl").read_text().splitlines()]
-    rows = [{k: v for k, v in row.items() if k not in lacking} for row in rows]
-    (bench.case / "members.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    rows = [{k: v for k, v in row.items() if k not in lacking} for row in read_rows(members_of(bench.case))]
+    write_rows(members_of(bench.case), rows)
     _, out, _ = hunt("plan", bench.case, "-r", bench.recipient(), "-o", bench.plan)
     assert f"hunter check {bench.plan} --seal" in out
     code, _, err = hunt("apply", bench.plan, "--root", bench.root, "--yes")
@@ -353,10 +365,9 @@ def test_the_timer_beside_a_guilty_service_is_planned_with_it(bench) -> None:
     (wants / "evil.timer").symlink_to(f"{SYSTEM}/evil.timer")
     (timer.parent / "good.timer").write_bytes(b"[Timer]\nOnCalendar=daily\n")
     write_case(bench.case, bench.root, ["systemd-unit"])
-    collection = json.loads((bench.case / "case.json").read_text())["collections"][0]["collection"]
-    with (bench.case / "members.jsonl").open("a") as out:
-        for path in (f"{SYSTEM}/evil.timer", f"{SYSTEM}/timers.target.wants/evil.timer", f"{SYSTEM}/good.timer"):
-            out.write(json.dumps({"collection": collection, "path": path} | facts(bench.root, path)) + "\n")
+    more = (f"{SYSTEM}/evil.timer", f"{SYSTEM}/timers.target.wants/evil.timer", f"{SYSTEM}/good.timer")
+    rows = [{"collection": COLLECTION, "path": path} | facts(bench.root, path) for path in more]
+    write_rows(members_of(bench.case), read_rows(members_of(bench.case)) + rows)
     planned(bench)
     code, out, _ = hunt("apply", bench.plan, "--root", bench.root)
     assert (code, "note:" in out) == (0, False)

@@ -8,14 +8,14 @@ import pytest
 import zstandard
 
 from hunter.plan.yaml_text import read
-from tests.hunter.conftest import GUILTY, write_case
+from tests.hunter.conftest import GUILTY, findings_of, write_case
 from tests.hunter.driver import hunt
 
 
 @pytest.fixture
 def case(bench):
     write_case(bench.case, bench.root, list(GUILTY))
-    path = bench.case / "findings.jsonl.zst"
+    path = findings_of(bench.case)
     raw = zstandard.ZstdDecompressor().stream_reader(path.read_bytes(), read_across_frames=True).read()
     rows = [json.loads(line) for line in raw.splitlines()]
     first = rows[0]
@@ -62,9 +62,9 @@ def test_without_a_recipient_there_is_no_plan(case) -> None:
     assert (code, "scout keygen" in err) == (2, True)
 
 
-def findings_of(bench, *rows: dict) -> None:
+def rewrite_findings(bench, *rows: dict) -> None:
     """Write the findings of the case anew: the first one of the case, each with other words."""
-    path = bench.case / "findings.jsonl.zst"
+    path = findings_of(bench.case)
     raw = zstandard.ZstdDecompressor().stream_reader(path.read_bytes(), read_across_frames=True).read()
     first = json.loads(raw.splitlines()[0])
     lines = [json.dumps(first | {"escadre.id": f"{n:032x}"} | row) + "\n" for n, row in enumerate(rows)]
@@ -116,7 +116,7 @@ def test_a_library_that_was_not_collected_is_told_by_the_plan_and_by_verify(benc
 
 def test_every_file_that_the_command_names_and_no_action_takes_is_listed(bench) -> None:
     write_case(bench.case, bench.root, ["cron-entry"])
-    path = bench.case / "findings.jsonl.zst"
+    path = findings_of(bench.case)
     raw = zstandard.ZstdDecompressor().stream_reader(path.read_bytes(), read_across_frames=True).read()
     cron = json.loads(raw)["target"]
     held = GUILTY["file"]
@@ -127,7 +127,7 @@ def test_every_file_that_the_command_names_and_no_action_takes_is_listed(bench) 
         "/opt/link": {"type": "link", "link": held},
     }
     first, second = {"payload": payload, "payload_files": facts}, {"payload": ["/opt/gone", 7, None]}
-    findings_of(bench, {"target": cron | first}, {"target": cron | second})
+    rewrite_findings(bench, {"target": cron | first}, {"target": cron | second})
     code, out, err = hunt("plan", bench.case, "-r", bench.recipient(), "-o", bench.plan)
     assert code == 0, err
     assert read(bench.plan.read_bytes())["not_in_plan"] == [
@@ -145,7 +145,7 @@ def test_by_hand_names_the_host_and_what_windows_is_to_hunter(bench) -> None:
     paths = ["C:\\Users\\x\\Startup\\update.vbs", "HKLM\\SOFTWARE\\Run\\x", "HKU\\S-1-5-21\\x", "\\\\srv\\share\\x.exe", "d:/x.exe"]
     windows = [{"host.name": "PC-03", "escadre.collection": "w", "target": {"kind": "file", "path": p}} for p in paths]
     odd = {"target": {"kind": "kernel-module", "path": "/lib/modules/x.ko"}}
-    findings_of(bench, {}, odd, *windows, *[windows[0]] * 20)
+    rewrite_findings(bench, {}, odd, *windows, *[windows[0]] * 20)
     code, out, err = hunt("plan", bench.case, "-r", bench.recipient(), "-o", bench.plan)
     assert code == 0, err
     by_hand = [line for line in out.splitlines() if line.startswith("  by hand  ")]

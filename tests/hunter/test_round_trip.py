@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.hunter.conftest import CRON, CRON_LINE, GUILTY, KEY, KEYS, PRELOAD, facts, manifest, write_case
+from tests.hunter.conftest import CRON, CRON_LINE, GUILTY, KEY, KEYS, PRELOAD, facts, findings_of, manifest, write_case
 from tests.hunter.driver import hunt
 
 BELONGS = {
@@ -98,14 +98,14 @@ def test_two_lines_of_one_file_each_with_its_own_way_back(bench) -> None:
     import zstandard
 
     finding = json.loads(
-        zstandard.ZstdDecompressor().decompressobj(read_across_frames=True).decompress((bench.case / "findings.jsonl.zst").read_bytes())
+        zstandard.ZstdDecompressor().decompressobj(read_across_frames=True).decompress(findings_of(bench.case).read_bytes())
     )
     rows = [
         finding
         | {"escadre.id": f"{n:032x}", "target": target | {"line": line, "line_number": n, "file": facts(bench.root, target["path"])}}
         for n, line in ((3, "one"), (2, "two"))
     ]
-    (bench.case / "findings.jsonl.zst").write_bytes(zstandard.compress("".join(json.dumps(r) + "\n" for r in (*rows, rows[0])).encode()))
+    findings_of(bench.case).write_bytes(zstandard.compress("".join(json.dumps(r) + "\n" for r in (*rows, rows[0])).encode()))
     assert hunt("plan", bench.case, "-r", bench.recipient(), "-o", bench.plan)[0] == 0
     before = manifest(bench.root)
     code, out, err = hunt("apply", bench.plan, "--root", bench.root, "--yes")

@@ -38,10 +38,8 @@ ARTEFACT = Artefact(
         "escadre.ssh.key_type",
         "escadre.ssh.fingerprint",
         "escadre.ssh.comment",
-        "escadre.ssh.options",
-        "escadre.ssh.command",
-        "escadre.ssh.from",
-        "escadre.ssh.environment",
+        "escadre.settings",
+        "process.env_vars",
         "file.path",
         "user.name",
         "process.command_line",
@@ -132,14 +130,12 @@ def _options(bare: str) -> tuple[list[tuple[str, str, str]], str]:
 
 
 def _bound(options: list[tuple[str, str, str]]) -> dict[str, Any]:
-    out: dict[str, Any] = {"escadre.ssh.options": [written for written, _, _ in options]}
+    out: dict[str, Any] = {"escadre.settings": [written for written, _, _ in options]}
     for _, name, value in options:
         if name == "command":
-            out["escadre.ssh.command"] = out["process.command_line"] = value
-        elif name == "from":
-            out["escadre.ssh.from"] = value
+            out["process.command_line"] = value
         elif name == "environment":
-            out.setdefault("escadre.ssh.environment", []).append(value)
+            out.setdefault("process.env_vars", []).append(value)
     return out
 
 

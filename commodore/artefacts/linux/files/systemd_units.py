@@ -47,37 +47,26 @@ ARTEFACT = Artefact(
         "process.working_directory",
         "user.name",
         "group.name",
-        "escadre.systemd.unit",
-        "escadre.systemd.type",
-        "escadre.systemd.scope",
+        "process.env_vars",
+        "escadre.description",
+        "escadre.scope",
+        "escadre.settings",
+        "escadre.trigger",
         "escadre.systemd.drop_in",
-        "escadre.systemd.description",
         "escadre.systemd.exec",
-        "escadre.systemd.prefix",
-        "escadre.systemd.service_type",
-        "escadre.systemd.restart",
-        "escadre.systemd.environment",
-        "escadre.systemd.environment_file",
-        "escadre.systemd.credential",
-        "escadre.systemd.wanted_by",
-        "escadre.systemd.required_by",
-        "escadre.systemd.alias",
-        "escadre.systemd.on_failure",
-        "escadre.systemd.trigger",
         "escadre.systemd.activates",
         "escadre.systemd.empty",
-        "escadre.systemd.settings",
     ),
     kind="state",
     category=("configuration",),
     type=("info",),
     action="systemd-unit-observed",
     attack=("T1543.002", "T1053.006"),
-    message="[The drop-in {escadre.systemd.drop_in!q} of unit {escadre.systemd.unit!q}|The unit {escadre.systemd.unit!q}"
-    "[ ({escadre.systemd.description!q})]]"
+    message="[The drop-in {escadre.systemd.drop_in!q} of unit {service.name!q}|The unit {service.name!q}"
+    "[ ({escadre.description!q})]]"
     "[{?escadre.systemd.empty} is empty, which masks the unit| runs `{process.command_line}`[ as {user.name!q}]|"
-    " starts {escadre.systemd.activates!q} on {escadre.systemd.trigger}| has {escadre.systemd.trigger}|"
-    " sets {escadre.systemd.environment!q}| runs no command of its own].",
+    " starts {escadre.systemd.activates!q} on {escadre.trigger}| has {escadre.trigger}|"
+    " sets {process.env_vars!q}| runs no command of its own].",
     sources=(
         "systemd.syntax(7): sections, continuation lines, comments, quoting; systemd, conf-parser.c and fileio.c (what ends a line)",
         "systemd.unit(5): paths, drop-ins of a unit, of a template, of all units with a beginning and of a type, empty assignment resets a "
@@ -87,7 +76,7 @@ ARTEFACT = Artefact(
     ),
 )
 
-_DROP_IN = sentence(ARTEFACT.message.replace("of unit {escadre.systemd.unit!q}", "of {of}"))
+_DROP_IN = sentence(ARTEFACT.message.replace("of unit {service.name!q}", "of {of}"))
 _SECTION = re.compile(r"\[([^\]]+)\]")
 _PREFIX = re.compile(r"[@\-:+!|]*")
 _TRIGGERS = frozenset(
@@ -117,9 +106,7 @@ _TRIGGERS = frozenset(
     }
 )
 _SINGLE = {
-    "Unit.Description": "escadre.systemd.description",
-    "Service.Type": "escadre.systemd.service_type",
-    "Service.Restart": "escadre.systemd.restart",
+    "Unit.Description": "escadre.description",
     "Service.User": "user.name",
     "Service.Group": "group.name",
     "Service.WorkingDirectory": "process.working_directory",
@@ -127,21 +114,6 @@ _SINGLE = {
     "Timer.Unit": "escadre.systemd.activates",
     "Path.Unit": "escadre.systemd.activates",
     "Socket.Service": "escadre.systemd.activates",
-}
-_MANY = {
-    "Install.WantedBy": "escadre.systemd.wanted_by",
-    "Install.RequiredBy": "escadre.systemd.required_by",
-    "Install.UpheldBy": "escadre.systemd.required_by",
-    "Install.Alias": "escadre.systemd.alias",
-    "Unit.OnFailure": "escadre.systemd.on_failure",
-    "Unit.OnSuccess": "escadre.systemd.on_failure",
-}
-_LISTS = {
-    "Environment": "escadre.systemd.environment",
-    "EnvironmentFile": "escadre.systemd.environment_file",
-    "LoadCredential": "escadre.systemd.credential",
-    "LoadCredentialEncrypted": "escadre.systemd.credential",
-    "SetCredential": "escadre.systemd.credential",
 }
 _MOST = 20_000
 """settings of one file, and lines of one setting, that are kept"""
@@ -235,37 +207,26 @@ def _assign(settings: Settings, key: str, value: str) -> None:
 
 def _record(evidence: Evidence, host: Host, settings: Settings, empty: bool) -> Record:
     name, kind, drop_in, scope = place(evidence.source)
-    out: dict[str, Any] = {
-        "file.path": evidence.source,
-        "service.name": name,
-        "service.type": kind,
-        "escadre.systemd.unit": name,
-        "escadre.systemd.type": kind,
-        "escadre.systemd.scope": scope,
-    }
+    out: dict[str, Any] = {"file.path": evidence.source, "service.name": name, "service.type": [kind], "escadre.scope": scope}
     if drop_in:
         out["escadre.systemd.drop_in"] = drop_in
     if empty:
         out["escadre.systemd.empty"] = True
-    else:
-        out["escadre.systemd.settings"] = {key: "\n".join(values) for key, values in settings.items()}
+    elif kept := [f"{key}={value}" for key, values in settings.items() for value in values]:
+        out["escadre.settings"] = kept
     for key, field in _SINGLE.items():
         if settings.get(key):
             out[field] = settings[key][-1]
     for key, values in settings.items():
         short = key.partition(".")[2]
-        if key in _MANY:
-            _extend(out, _MANY[key], (word for value in values for word in value.split()))
-        elif short in _LISTS:
-            split = short == "Environment"
-            words = (word for value in values for word in (commandline.split_posix(_spelt(value)) if split else [value]))
-            _extend(out, _LISTS[short], words)
+        if short == "Environment":
+            _extend(out, "process.env_vars", (word for value in values for word in commandline.split_posix(_spelt(value))))
         elif short in _TRIGGERS:
-            _extend(out, "escadre.systemd.trigger", (f"{short}={value}" for value in values))
+            _extend(out, "escadre.trigger", (f"{short}={value}" for value in values))
         elif short.startswith("Exec"):
             _extend(out, "escadre.systemd.exec", (f"{short}={command}" for value in values for command in _commands(value)))
     _started(out, settings, host, kind)
-    if "escadre.systemd.trigger" in out and kind in ("timer", "path", "socket"):
+    if "escadre.trigger" in out and kind in ("timer", "path", "socket"):
         accept = kind == "socket" and (settings.get("Socket.Accept") or [""])[-1].lower() in _TRUE
         out.setdefault("escadre.systemd.activates", f"{name.rpartition('.')[0]}{'@' if accept else ''}.service")
     if drop_in:
@@ -286,8 +247,6 @@ def _started(out: dict[str, Any], settings: Settings, host: Host, kind: str) -> 
     if not value:
         return
     prefix = _PREFIX.match(value)
-    if prefix and prefix[0]:
-        out["escadre.systemd.prefix"] = prefix[0]
     command = value[prefix.end() if prefix else 0 :].strip()
     out["process.command_line"] = command
     words = commandline.split_posix(command, home=host.profiles.get(str(out.get("user.name", "")), ""))

@@ -27,7 +27,7 @@ ARTEFACT = Artefact(
         "escadre.utmp.id",
         "escadre.utmp.session",
         "escadre.utmp.exit_termination",
-        "escadre.utmp.layout",
+        "escadre.format",
         "escadre.tty",
         "process.pid",
         "process.exit_code",
@@ -165,7 +165,7 @@ def _slot(slot: tuple[Any, ...], offset: int, layout: _Layout, failed: bool) -> 
     kind, pid, line, id_, user, host, termination, exit_code, session, seconds, micros, address, _ = slot
     if not 0 <= kind < len(_TYPES):
         return Problem(f"entry has the unknown type {kind}", str(offset), 1)
-    out: dict[str, Any] = {"escadre.utmp.type": _TYPES[kind], "escadre.utmp.layout": layout.name}
+    out: dict[str, Any] = {"escadre.utmp.type": _TYPES[kind], "escadre.format": layout.name}
     if time := _time(seconds, micros):
         out["@timestamp"] = time
     for field, raw in (("escadre.tty", line), ("escadre.utmp.id", id_), ("user.name", user), ("source.address", host)):

@@ -37,7 +37,6 @@ ARTEFACT = Artefact(
         "file.mtime",
         "file.ctime",
         "file.accessed",
-        "escadre.mft.entry",
         "escadre.mft.sequence",
         "escadre.mft.parent_entry",
         "escadre.mft.parent_sequence",
@@ -68,7 +67,7 @@ ARTEFACT = Artefact(
     category=("file",),
     type=("info",),
     action="file-observed",
-    message="MFT entry {escadre.mft.entry} [is {file.path!q}|extends entry {escadre.mft.base_entry}|has no name].",
+    message="MFT entry {file.inode} [is {file.path!q}|extends entry {escadre.mft.base_entry}|has no name].",
     sources=("NTFS documentation of the Linux-NTFS project, R. Russon and Y. Fledel", "[MS-FSCC] File System Control Codes, section 2.6"),
 )
 
@@ -154,7 +153,6 @@ def _fields(number: int, entry: Entry, extensions: list[Entry] | tuple[()], fold
     fields: dict[str, Any] = {
         "file.type": "dir" if entry.flags & ntfs.DIRECTORY else "file",
         "file.inode": str(number),
-        "escadre.mft.entry": number,
         "escadre.mft.sequence": entry.sequence,
         "escadre.mft.links": entry.links,
     }

@@ -27,11 +27,10 @@ ARTEFACT = Artefact(
         "escadre.prefetch.run_count",
         "escadre.prefetch.run_times",
         "escadre.prefetch.hash",
-        "escadre.prefetch.version",
+        "escadre.format",
         "escadre.prefetch.files",
-        "escadre.prefetch.files_count",
-        "escadre.prefetch.volumes",
-        "escadre.prefetch.volume_serials",
+        "volume.nt_name",
+        "volume.serial_number",
         "escadre.prefetch.volume_created",
     ),
     times={
@@ -91,9 +90,8 @@ def _fields(file: Any) -> tuple[dict[str, Any], str]:
         "escadre.prefetch.run_count": file.run_count,
         "escadre.prefetch.run_times": times,
         "escadre.prefetch.hash": f"{file.prefetch_hash:08X}",
-        "escadre.prefetch.version": version,
+        "escadre.format": str(version),
         "escadre.prefetch.files": files,
-        "escadre.prefetch.files_count": file.number_of_filenames,
         **_volumes(file),
     }
     if times:
@@ -121,11 +119,10 @@ def _volumes(file: Any) -> dict[str, Any]:
         paths.append(_clean(volume.device_path))
         serials.append(f"{volume.serial_number:08X}")
         created.append(filetime(volume.get_creation_time_as_integer()))
-    return {
-        "escadre.prefetch.volumes": paths,
-        "escadre.prefetch.volume_serials": serials,
-        "escadre.prefetch.volume_created": [t for t in created if t],
-    }
+    out: dict[str, Any] = {"volume.nt_name": paths, "volume.serial_number": serials}
+    if created and all(created):  # the three lists line up by index, and a list of times cannot hold a gap
+        out["escadre.prefetch.volume_created"] = created
+    return out
 
 
 def _clean(text: str | None) -> str:

@@ -26,23 +26,15 @@ ARTEFACT = Artefact(
     fields=(
         "escadre.task.path",
         "escadre.task.actions",
-        "escadre.task.action_types",
         "escadre.task.commands",
-        "escadre.task.com_class",
-        "escadre.task.triggers",
-        "escadre.task.trigger_types",
-        "escadre.task.start",
-        "escadre.task.principal",
-        "escadre.task.run_level",
-        "escadre.task.logon_type",
+        "escadre.description",
+        "escadre.format",
+        "escadre.settings",
+        "escadre.trigger",
+        "group.id",
+        "group.name",
         "escadre.task.hidden",
         "escadre.task.enabled",
-        "escadre.task.author",
-        "escadre.task.description",
-        "escadre.task.registered",
-        "escadre.task.uri",
-        "escadre.task.version",
-        "escadre.task.last_run",
         "escadre.time_inferred",
         "process.command_line",
         "process.executable",
@@ -64,7 +56,8 @@ ARTEFACT = Artefact(
     action="scheduled-task-observed",
     attack=("T1053.005",),
     message="The[{?escadre.task.hidden} hidden][{!escadre.task.enabled} disabled] task {escadre.task.path!q} runs "
-    "[{escadre.task.actions!q}|nothing][ as {escadre.task.principal!q}].",
+    "[{escadre.task.actions!q}|nothing]"
+    "[ as [{user.domain}\\]{user.name!q}| as {user.id}| as {group.name!q}| as {group.id}].",
     sources=("[MS-TSCH] Task Scheduler Service Remoting Protocol, sections 2.4 and 2.5",),
 )
 
@@ -83,40 +76,23 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
     except task_xml.BadTask as reason:
         yield Problem(str(reason), lost=1 if data else 0)
         return
-    fields = _fields(task, evidence, host)
-    if last_run:
-        fields["escadre.task.last_run"] = last_run
-    yield Record("0", fields)
+    yield Record("0", _fields(task, last_run, evidence, host))
 
 
-def _fields(task: ScheduledTask, evidence: Evidence, host: Host) -> dict[str, Any]:
-    lines = [action.line for action in task.actions]
-    path = _path(evidence.source) or task.uri or evidence.name
+def _fields(task: ScheduledTask, last_run: str, evidence: Evidence, host: Host) -> dict[str, Any]:
     fields: dict[str, Any] = {
-        "escadre.task.path": path,
-        "escadre.task.actions": lines,
-        "escadre.task.action_types": [a.kind for a in task.actions],
-        "escadre.task.commands": [a.command_line for a in task.actions if a.command_line],
-        "escadre.task.com_class": [a.parts["ClassId"] for a in task.actions if a.parts.get("ClassId")],
-        "escadre.task.triggers": [t.line for t in task.triggers],
-        "escadre.task.trigger_types": [t.kind for t in task.triggers],
-        "escadre.task.start": [t.start for t in task.triggers if t.start],
+        "escadre.task.path": _path(evidence.source) or task.uri or evidence.name,
+        "escadre.task.actions": [action.line for action in task.actions],
+        "escadre.task.commands": [action.command_line for action in task.actions],
+        "escadre.trigger": [trigger.line for trigger in task.triggers],
         "escadre.task.hidden": task.hidden,
         "escadre.task.enabled": task.enabled,
         "file.path": evidence.source,
+        "escadre.description": task.description,
+        "escadre.format": task.version,
+        "escadre.settings": _settings(task, last_run),
     }
-    fields = {name: value for name, value in fields.items() if value != []}
-    texts = {
-        "principal": task.user or task.group,
-        "run_level": task.run_level,
-        "logon_type": task.logon_type,
-        "author": task.author,
-        "description": task.description,
-        "registered": task.registered,
-        "uri": task.uri,
-        "version": task.version,
-    }
-    fields |= {f"escadre.task.{name}": text for name, text in texts.items() if text}
+    fields = {name: value for name, value in fields.items() if value not in ([], "")}
     first = next((a for a in task.actions if a.command_line), None)
     if first is not None:
         fields |= command_fields(first.command_line, host)
@@ -124,7 +100,26 @@ def _fields(task: ScheduledTask, evidence: Evidence, host: Host) -> dict[str, An
             fields["process.working_directory"] = folder
     if mtime := evidence.facts.get("mtime"):
         fields["file.mtime"] = mtime
-    return fields | _user(task.user, host) | _time(task.registered, host)
+    return fields | _user(task.user, host) | _group(task.group) | _time(task.registered, host)
+
+
+def _settings(task: ScheduledTask, last_run: str) -> list[str]:
+    """Return the settings of a task that have no field of their own, by the names of [MS-TSCH]; `LastRun` is that of a legacy job."""
+    texts = {
+        "UserId": task.user,
+        "GroupId": task.group,
+        "RunLevel": task.run_level,
+        "LogonType": task.logon_type,
+        "Author": task.author,
+        "Date": task.registered,
+        "URI": task.uri,
+        "LastRun": last_run,
+    }
+    return [f"{name}={text}" for name, text in texts.items() if text]
+
+
+def _group(group: str) -> dict[str, str]:
+    return {"group.id" if group.startswith("S-1-") else "group.name": group} if group else {}
 
 
 def _path(source: str) -> str:

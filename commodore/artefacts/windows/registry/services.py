@@ -29,16 +29,15 @@ ARTEFACT = Artefact(
         "registry.path",
         "escadre.registry.last_written",
         "service.name",
+        "service.type",
+        "user.name",
+        "user.domain",
+        "escadre.description",
+        "escadre.settings",
         "escadre.service.start",
-        "escadre.service.type",
-        "escadre.service.account",
-        "escadre.service.display_name",
-        "escadre.service.description",
         "escadre.service.dll",
-        "escadre.service.failure_command",
         "escadre.service.control_set",
         "escadre.service.current",
-        "escadre.service.delayed",
         "escadre.service.values",
         "process.command_line",
         "process.executable",
@@ -77,13 +76,9 @@ _TYPES = {
     256: "interactive",
     512: "package service",
 }
-_TEXTS = {
-    "objectname": "escadre.service.account",
-    "displayname": "escadre.service.display_name",
-    "description": "escadre.service.description",
-    "failurecommand": "escadre.service.failure_command",
-    "servicedll": "escadre.service.dll",
-}
+_TEXTS = {"description": "escadre.description", "servicedll": "escadre.service.dll"}
+_SETTINGS = ("displayname", "objectname", "failurecommand", "delayedautostart")
+"""Values that `escadre.settings` holds under their own names."""
 
 
 def expected(hive: RegistryView) -> int:
@@ -119,17 +114,29 @@ def _service(key: Key, at: Mount, host: Host) -> tuple[dict[str, Any], list[Valu
                 fields[_TEXTS[name]] = text
         elif name == "imagepath":
             fields |= registry.command_fields(value.text, host)
-        elif name in ("start", "type", "delayedautostart"):
+        elif name in _SETTINGS:
+            if text := value.text or (str(value.number) if value.number is not None else ""):
+                fields.setdefault("escadre.settings", []).append(f"{value.name}={text}")
+        elif name in ("start", "type"):
             fields |= _number(name, value)
         else:
             continue
         cells.append(value)
+    fields |= _account(key.text("ObjectName"))
     fields["escadre.service.values"] = _lossless(at, key, [("ImagePath", key, key.value("ImagePath")), *_library(key, parameters)])
     if not fields["escadre.service.values"]:
         del fields["escadre.service.values"]
     if dll := fields.get("escadre.service.dll"):
         fields["dll.path"] = registry.command_fields(dll, host).get("process.executable", dll)
     return fields, cells
+
+
+def _account(name: str) -> dict[str, str]:
+    r"""Return the account of a service from its ObjectName. That of a driver is the name of a driver object, `\Driver\x`."""
+    domain, _, user = name.rpartition("\\")
+    if not user or name.startswith("\\"):
+        return {}
+    return {"user.name": user} | ({"user.domain": domain} if domain else {})
 
 
 def _library(key: Key, parameters: Key | None) -> Iterator[tuple[str, Key, Value | None]]:
@@ -157,6 +164,4 @@ def _number(name: str, value: Value) -> dict[str, Any]:
         return {}
     if name == "start":
         return {"escadre.service.start": _STARTS.get(number, str(number))}
-    if name == "type":
-        return {"escadre.service.type": [word for bit, word in _TYPES.items() if number & bit] or [str(number)]}
-    return {"escadre.service.delayed": number != 0}
+    return {"service.type": [word for bit, word in _TYPES.items() if number & bit] or [str(number)]}

@@ -1,0 +1,42 @@
+"""Files and folders that only their owner may read: mode 0600 and 0700, whatever the umask is. Windows: the rights of the parent folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+FOLDER, FILE = 0o700, 0o600
+
+
+def folder(path: Path) -> Path:
+    """Make a folder, with the folders above it that are missing; each new one is private. Returns it. Raises OSError."""
+    if not path.is_dir():
+        folder(path.parent)
+        path.mkdir(FOLDER, exist_ok=True)
+        path.chmod(FOLDER)
+    return path
+
+
+def appended(path: Path) -> BinaryIO:
+    """Open a file to append to it, in a private folder; a new file is private. Raises OSError."""
+    folder(path.parent)
+    return open(path, "ab", opener=_opener)
+
+
+def write(path: Path, chunks: Iterable[bytes]) -> None:
+    """Write a file atomically: after a kill it has the old content or the new. Raises OSError."""
+    temporary = folder(path.parent) / (path.name + ".new")
+    with open(temporary, "wb", opener=_opener) as out:
+        out.writelines(chunks)
+        out.flush()
+        os.fsync(out.fileno())
+    temporary.replace(path)
+
+
+def _opener(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags, FILE)
+    if hasattr(os, "fchmod"):
+        os.fchmod(descriptor, FILE)
+    return descriptor

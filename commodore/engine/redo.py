@@ -1,0 +1,75 @@
+"""`process --redo`: which datasets of which hosts are made again, from which inputs, and what of the old partition is kept.
+
+A redone collection is made in `.work/redo/`, a partition like any other, in which the datasets that stay are links to the old files. When
+its manifest is there, it takes the place of the old one. A kill at any moment leaves either the old partition, and the next redo
+continues the staged one, or a staged one that is complete, and the next start puts it in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from commodore.case.journal import kept
+from commodore.case.making import Making, with_derived
+from commodore.case.partition import Partition
+from commodore.case.reader import CaseReader
+from commodore.engine import catalogue
+from scout.console import WRONG_USE, Complaint
+
+
+@dataclass(frozen=True, slots=True)
+class Redo:
+    """What is to be made again. Without `named`, the datasets whose parser has another version than the one that made them."""
+
+    named: tuple[str, ...] = ()
+    host: str | None = None
+
+    @classmethod
+    def of(cls, words: Iterable[Path], host: str | None = None) -> tuple[Redo, list[Path]]:
+        """Return the redo that the words of a command line name, and its inputs. A dataset's name is a dataset (`./evtx` is a path)."""
+        known = {*catalogue.artefacts(), *catalogue.derivations()}
+        given = list(words)
+        return cls(tuple(str(word) for word in given if str(word) in known), host), [word for word in given if str(word) not in known]
+
+    def __post_init__(self) -> None:
+        known = {*catalogue.artefacts(), *catalogue.derivations()}
+        if missing := [name for name in self.named if name not in known]:
+            raise Complaint(f"No such dataset: {', '.join(missing)}.", "`commodore artefacts` lists them.", WRONG_USE)
+
+    def inputs(self, case: Path, given: list[Path]) -> list[Path]:
+        """Return the inputs to read: those given, or where none is, those that the case was made from."""
+        reader = CaseReader(case)
+        origins = [Path(reader.collections()[p.collection].get("origin", "")) for p in reader.partitions(self.host)]
+        if given:
+            return given
+        if gone := [path for path in origins if not path.exists()]:
+            raise Complaint(f"{gone[0]} is no longer there.", "Give the inputs by their present path before --redo.", WRONG_USE)
+        return origins
+
+    def datasets(self, about: Mapping[str, Any], making: Making) -> frozenset[str]:
+        """Return the datasets of a collection that are made again. Under other rules all are: rules are matched while records are made."""
+        if self.host is not None and str(about["host"]).lower() != self.host.lower():
+            return frozenset()
+        changed = making.changed(about["made"])
+        if about["made"]["rules"]["digest"] != making.rules["digest"]:
+            return changed
+        return with_derived(self.named) if self.named else changed
+
+
+def stage(old: Partition, staged: Partition, only: frozenset[str], making: Making, about: Mapping[str, Any]) -> frozenset[str]:
+    """Prepare the staged partition. Returns the datasets that are made again: all of them where the old journal does not account for what
+    would be kept.
+    """
+    everything = frozenset({*making.parsers, *about["made"]["parsers"]})
+    stay = everything - only
+    held = kept(old, stay)
+    if held.counts != {name: count for name, count in about["records"].items() if name in stay}:
+        only, stay = everything, frozenset()
+        held = kept(old, stay)
+    identity = making.identity(only)
+    if not staged.begun(identity):
+        staged.borrow(old, sorted(stay), held.text, identity)
+    return only

@@ -1,0 +1,191 @@
+"""One collection becomes one partition of a case: facts, parse and derive passes, ledger, findings, manifest.
+
+A run is a pure unit: what it needs comes in as arguments, what it makes is the partition, and no other file is touched. So runs of several
+collections can go on at once, in other processes or on other machines, and their partitions be put together afterwards.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
+from typing import Any
+
+from commodore.artefact import Problem
+from commodore.case import findings, ledger, members, private
+from commodore.case.journal import Journal, dump
+from commodore.case.jsonl import frames
+from commodore.case.making import Making
+from commodore.case.partition import Partition
+from commodore.engine import catalogue, gather, inputs
+from commodore.engine.plan import Plan
+from commodore.engine.pool import Pool
+from commodore.engine.unit import RAISED
+from commodore.engine.work import Account, Result, Task
+from commodore.host import Host
+
+Progress = Callable[[str, str, int, int, int], None]
+"""called with host, what is being read, bytes read, bytes to read, records so far"""
+
+
+class Run:
+    """Makes a partition from a collection. `only`: the datasets that a redo makes; the others must be in the partition (`borrow`)."""
+
+    def __init__(
+        self,
+        collection: inputs.Collection,
+        partition: Partition,
+        pool: Pool,
+        making: Making,
+        only: frozenset[str] | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self._collection, self._partition, self._pool = collection, partition, pool
+        self._making, self._only, self._progress = making, only, progress
+        self._host = Host(collection.id)
+        self._journal: Journal
+        self._reported = 0.0
+        self._read = 0
+
+    def run(self) -> int:
+        """Do what is left to do. Returns the bytes of input that were read."""
+        if not self._partition.begun(self._making.identity(self._only)):
+            self._partition.begin(self._making.identity(self._only))
+        started = time.perf_counter()
+        with Journal(self._partition) as self._journal:
+            self._host = gather.host(self._collection, self._partition.work)
+            plan = Plan(self._collection, self._host, self._partition.work)
+            number = self._parse(plan)
+            listed, count, mismatches = members.lines(self._collection, plan)
+            private.write(self._partition.members, frames(listed))
+            self._derive(number)
+            self._journal.sync()
+            losses = self._account(plan, mismatches)
+        counts = findings.fold(self._partition, self._pool.setup.detection, self._host.name)
+        about = self._about(count, losses, counts)
+        self._measure(time.perf_counter() - started)
+        self._partition.conclude(about)
+        return self._collection.position()
+
+    def _chosen(self, tasks: Iterable[Task]) -> Iterator[Task]:
+        """Yield the tasks of the datasets that this run makes, numbered without gaps."""
+        number = 0
+        for task in tasks:
+            if self._only is not None:
+                for job in task.jobs:
+                    job.artefacts = tuple(name for name in job.artefacts if name in self._only)
+                task.jobs = [job for job in task.jobs if job.artefacts]
+            if task.jobs:
+                task.number = number
+                number += 1
+                yield task
+
+    def _parse(self, plan: Plan) -> int:
+        """Run the parse pass; return the number of tasks."""
+        count = 0
+
+        def left() -> Iterator[Task]:
+            nonlocal count
+            for task in self._chosen(plan.tasks()):
+                count = task.number + 1
+                if task.number >= self._journal.committed:
+                    yield task
+
+        for result in self._pool.run(left()):
+            self._commit(result, plan)
+        for sealed in self._partition.work.glob("sealed-*"):
+            sealed.unlink()
+        return count
+
+    def _commit(self, result: Result, plan: Plan | None = None) -> None:
+        self._journal.commit(result)
+        if self._progress is not None and time.monotonic() - self._reported > 0.1:
+            self._reported = time.monotonic()
+            now = plan.now if plan else "derived datasets"
+            self._progress(self._host.name, now, self._collection.position(), self._collection.total, sum(self._journal.counts.values()))
+
+    def _derive(self, number: int) -> None:
+        """Run the derive pass: level by level; the datasets of one level are made in parallel."""
+        whole = self._collection.ending()[0] == "complete"
+        for level in catalogue.levels():
+            self._journal.sync()
+            chosen = [name for name in level if self._only is None or name in self._only]
+            tasks = [Task(n, self._host, [], name, str(self._partition.root), whole) for n, name in enumerate(chosen, number)]
+            for result in self._pool.run(task for task in tasks if task.number >= self._journal.committed):
+                self._commit(result)
+            number += len(chosen)
+
+    def _account(self, plan: Plan, mismatches: list[dict[str, Any]]) -> int:
+        """Write the ledger. Returns the number of members that could not be read in part or whole."""
+        rows = [*plan.unread, *mismatches]
+        accounts = sorted(self._journal.accounts, key=lambda a: (a.member, a.artefact, a.offset))
+        readers: dict[int, tuple[str, str]] = {}
+        for (member, path), units in groupby(accounts, key=lambda a: (a.member, a.source)):
+            head = {"collection": self._collection.id, "member": member, "path": path}
+            lines = ledger.of_member(head, _summed(units), plan.tried.get(member, ()))
+            if lines[0]["artefact"]:
+                readers[member] = path, lines[0]["artefact"]
+            rows += lines
+        rows += ledger.of_companions(plan.together, readers)
+        rows.sort(key=lambda row: (row["member"] < 0, row["member"], row["artefact"] or ""))
+        private.write(self._partition.ledger, map(dump, rows))
+        self._read = sum(member >= 0 for member in readers)
+        return len({(row["member"], row["path"]) for row in rows if ledger.is_loss(row) and row["parsed"] is not None})
+
+    def _measure(self, seconds: float) -> None:
+        measured = {
+            "collection": self._collection.id,
+            "seconds": round(seconds, 3),
+            "worker_seconds": round(self._journal.seconds, 3),
+            "bytes": self._collection.position(),
+            "tasks": self._journal.committed,
+        }
+        private.write(self._partition.metrics, [dump(measured)])
+
+    def _about(self, count: int, losses: int, found: dict[str, int]) -> dict[str, Any]:
+        """Return the manifest."""
+        state, reason = self._collection.ending()
+        given_up = [
+            {"member": m, "path": self._path(m), "reason": r, "collection": self._collection.id} for m, r in sorted(self._journal.killed)
+        ]
+        failed = {(a.member, a.source, a.artefact) for a in self._journal.accounts if a.failed == RAISED}
+        return {
+            "collection": self._collection.id,
+            "input": self._collection.origin.name,
+            "origin": str(self._collection.origin.resolve()),
+            "sha256": getattr(self._collection, "sha256", ""),
+            "host": self._host.name,
+            "os": self._host.os,
+            "host_inferred": "name" in self._host.inferred,
+            "recipients": _recipients(self._collection.header()),
+            "state": state,
+            "reason": reason,
+            "members": count,
+            "read": self._read,
+            "losses": losses,
+            "records": dict(sorted(self._journal.counts.items())),
+            "findings": dict(sorted(found.items())),
+            "given_up": given_up,
+            "failed": [{"member": member, "path": path, "artefact": artefact} for member, path, artefact in sorted(failed)],
+            "made": self._making.as_dict(),
+        }
+
+    def _path(self, member: int) -> str:
+        return next((account.source for account in self._journal.accounts if account.member == member), "")
+
+
+def _summed(units: Iterable[Account]) -> list[ledger.Account]:
+    """Return the accounts of one member's artefacts, each summed over its units."""
+    wholes = []
+    for artefact, mine in groupby(units, key=lambda a: a.artefact):
+        whole = ledger.Account(artefact)
+        for unit in mine:
+            whole.add(unit.expected, unit.parsed, unit.carved, [Problem(*p) for p in unit.problems], unit.offset)
+        wholes.append(whole)
+    return wholes
+
+
+def _recipients(header: dict[str, Any]) -> list[str]:
+    """Return for whom the archive was made, as its header says; empty for plain input."""
+    given = header.get("recipients")
+    return [text for text in given[:100] if isinstance(text, str)] if isinstance(given, list) else []
