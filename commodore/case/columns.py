@@ -81,7 +81,7 @@ def present(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], names:
     if not paths:
         return []
     counts = ", ".join(f"count({quoted(n)})" for n in names)
-    row = connection.execute(f"SELECT {counts} FROM {source(paths, names)}").fetchone() or ()  # noqa: S608
+    (row,) = connection.execute(f"SELECT {counts} FROM {source(paths, names)}").fetchall()  # noqa: S608
     return [name for name, count in zip(names, row, strict=True) if count or name == "@timestamp"]
 
 

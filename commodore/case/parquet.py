@@ -65,7 +65,7 @@ def _lossy(connection: duckdb.DuckDBPyConnection, table: str, times: Sequence[st
     if not times:
         return frozenset()
     counts = ", ".join(f"count(*) FILTER ({_unfit(name)})" for name in times)
-    row = connection.execute(f"SELECT {counts} FROM {table}").fetchone() or ()  # noqa: S608
+    (row,) = connection.execute(f"SELECT {counts} FROM {table}").fetchall()  # noqa: S608
     return frozenset(name for name, count in zip(times, row, strict=True) if count)
 
 
