@@ -50,6 +50,12 @@ Only = Annotated[
         show_default=False,
     ),
 ]
+Paths = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--path", metavar="PATH", help="Only this file or folder, as the host writes it: /etc/crontab. Repeatable.", show_default=False
+    ),
+]
 Root = Annotated[
     Path | None, typer.Option(help="A mounted Windows or Linux disk instead of this host.", show_default=False, readable=False)
 ]
@@ -79,6 +85,7 @@ def collect(
     root: Root = None,
     profile: Annotated[str, typer.Option(metavar="PROFILE", help="triage or full.", autocompletion=lambda: ["triage", "full"])] = "triage",
     targets: Only = None,
+    paths: Paths = None,
     max_file: Annotated[
         str, typer.Option(metavar="SIZE", help="Leave files with more data than this: 500MB, 2G.", show_default=False)
     ] = "",
@@ -98,13 +105,16 @@ def collect(
     json_lines: Json = False,
 ) -> int:
     """Collect this host, or a mounted disk, into one encrypted archive."""
-    from scout.collecting.collect import CollectOptions
     from scout.collecting.collect import collect as run
+    from scout.collecting.options import CollectOptions
 
     screen = console.Screen(json_lines=json_lines, quiet=quiet)
     if system not in ("", "windows", "linux"):
         raise console.Complaint(f"--os {system}: not a system that scout knows.", "Give windows or linux.", console.WRONG_USE)
+    if paths and targets:
+        raise console.Complaint("--path and --targets were given together.", "Give one of them.", console.WRONG_USE)
     options = CollectOptions(
+        paths=paths or [],
         recipients=recipient or [],
         out=out,
         root=root,

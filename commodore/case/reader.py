@@ -72,7 +72,11 @@ class CaseReader:
     def findings(self, host: str | None = None) -> Iterator[Finding]:
         """Yield the findings, host by host; within a host the most severe first."""
         for partition in self.partitions(host):
-            yield from cast("Iterable[Finding]", _there(partition.findings))
+            yield from self.findings_of(partition.collection)
+
+    def findings_of(self, collection: str) -> Iterator[Finding]:
+        """Yield the findings of one collection."""
+        yield from cast("Iterable[Finding]", _there(self.partition(collection).findings))
 
     def records(self, dataset: str, host: str | None = None) -> Iterator[dict[str, Any]]:
         """Yield the records of a dataset (`finding`: the findings), host by host."""

@@ -111,7 +111,10 @@ class ArchiveWriter:
         said = content.copy(self._out, stream, item.size, extents, lambda: self._stop)
         line.update(said)
         if after is not None and line["verdict"] == "taken":
-            line.update(after() or {})
+            try:
+                line.update(after() or {})
+            except OSError as e:  # the member is complete; only the second look at the file failed
+                line.update(verdict="error", error=f"not checked for changes: {e.strerror or e}")
         entered = self._close_member(line, item.group)
         if self._stop:
             raise Stopped(self._stop)
