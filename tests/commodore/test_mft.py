@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 import mft_table
-from mft_table import TICKS, entry, name, standard, table
+from mft_table import TICKS, entry, far, name, standard, table
 
 from commodore.artefact import Record
 from commodore.artefacts.windows.files import mft
@@ -108,7 +108,7 @@ def test_an_extension_of_an_earlier_life_of_the_entry_lends_it_nothing(flags, se
     base = entry(standard(0), name("innocent.txt", 5, 5), flags=flags, sequence=sequence)
     extension = entry(name("old.docx", 5, 5), far(0x80, 7_777), far(0x80, 9, "ads"), base=mft_table.reference(30, named))
     root = entry(standard(6), name(".", space=3), flags=3, sequence=5)
-    fields = {r.fields["file.inode"]: r.fields for r in parsed(table({5: root, 30: base, 31: extension}))[0]}
+    fields = {str(n): r.fields for n, r in parsed(table({5: root, 30: base, 31: extension}))[0].items()}
     assert fields["30"]["file.path"] == "C:\\innocent.txt"
     assert (fields["30"].get("file.size"), fields["30"].get("escadre.mft.streams")) == ((7_777, ["ads"]) if joined else (None, None))
     assert ("escadre.mft.paths" in fields["30"]) == joined
