@@ -13,8 +13,8 @@ import pytest
 import zstandard
 from rich.console import Console
 
-from commodore.console import cut, wrapped
 from commodore.engine.process import process
+from commodore.listing import cut, wrapped
 from scout.console import Screen
 from scout.keys import keygen
 from tests.commodore.cases import CLI, ROOT, commodore, content, environment, forget, ledger, members, records
