@@ -133,4 +133,6 @@ def _hit(record: dict[str, Any], host: Host, rule: str, found: dict[str, Any], c
         host=record.get("host.name") or host.name,
         collection=record.get("escadre.collection") or host.collection,
         confidence=confidence,
+        action=record.get("event.action") or "",
+        success=record.get("event.outcome") == "success",
     )
