@@ -93,6 +93,8 @@ class Artefact:
     cut: Cut | None = None
     fields: tuple[str, ...]
     """names in the field registry that a record may have, beyond those that the engine adds"""
+    host_field: str = ""
+    """field that names the host of a record, for files with the records of several hosts (forwarded events)"""
     times: Mapping[str, str] = field(default_factory=dict)
     """meaning of each time field in one sentence; `@timestamp` says which one is primary"""
     kind: str = "event"

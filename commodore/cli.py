@@ -142,15 +142,17 @@ def export(
 ) -> int:
     """Write the records in a form that other programs read."""
     from commodore.case.export import export as write
-    from scout.console import escape, megabytes
+    from scout.console import escape, megabytes, plural
 
     screen = Screen(json_lines=json_lines)
     target = output or case.resolve().with_name(f"{case.resolve().name}-export")
-    for path in write(case, target, form, dataset or None):
-        size = path.stat().st_size
-        screen.say(f"  {escape(path)}   {megabytes(size)}")
+    for made in write(case, target, form, dataset or None):
+        size = made.path.stat().st_size
+        screen.say(f"  {escape(made.path)}   {megabytes(size)}   {plural(made.records, 'record')}")
+        if made.timeless:
+            screen.say(f"    {plural(made.timeless, 'record')} without any time: not in the timeline (--format csv has them)")
         if json_lines:
-            screen.emit({"file": str(path), "size": size})
+            screen.emit({"file": str(made.path), "size": size, "records": made.records, "without_time": made.timeless})
     return 0
 
 

@@ -130,7 +130,7 @@ def build_app() -> typer.Typer:
                 show.report(screen, outcome, plan, root, "Refused" if outcome.actions else "Checked")
                 return DONE if outcome.ready else COULD_NOT
             show.applied(screen, outcome)
-            return PARTIAL if outcome.unexplained else DONE
+            return PARTIAL if outcome.unexplained or outcome.left_out else DONE
 
     @app.command()
     def verify(
@@ -166,20 +166,20 @@ def build_app() -> typer.Typer:
         json_lines: Json = False,
     ) -> int:
         """Take a run back: the host is as it was before. Also takes back a run that was interrupted."""
-        from hunter.run import apply as applying
+        from hunter.run import undo as undoing
 
         screen = Screen(json_lines=json_lines, goes_on=True)
         with _tree(root) as tree:
-            outcome = applying.undo(_place(journal), tree, action or (), identity, show.undo_ticker(screen))
+            outcome = undoing.undo(_place(journal), tree, action or (), identity, show.undo_ticker(screen))
         show.undone(screen, outcome)
-        return PARTIAL if outcome.unexplained else DONE
+        return PARTIAL if outcome.unexplained or outcome.left_out else DONE
 
     @app.command()
     def close(journal: Annotated[Path, typer.Argument(metavar="JOURNAL", help="PLAN.journal.jsonl.")], json_lines: Json = False) -> int:
         """Delete the run key beside a journal: afterwards only the key of a recipient opens the backups."""
-        from hunter.run import apply as applying
+        from hunter.run import undo as undoing
 
-        there, way_back = applying.close(_place(journal))
+        there, way_back = undoing.close(_place(journal))
         show.closed(Screen(json_lines=json_lines), journal, way_back, there=there)
         return DONE
 

@@ -6,20 +6,25 @@ import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hunter.catalogue import catalogue
 from hunter.plan.model import STAYS, RemovalAction, RemovalPlan
-from hunter.planning.propose import Proposal
-from hunter.run.apply import RunOutcome
 from hunter.run.check import BLOCKED, DRIFTED, GONE, READY, Report
+from hunter.run.session import RunOutcome
 from hunter.run.verify import TargetVerdict
 from scout.console import Screen, escape, megabytes, plural
+
+if TYPE_CHECKING:
+    from hunter.planning.propose import Proposal
 
 _STYLE = {READY: "green", DRIFTED: "yellow", GONE: "yellow", BLOCKED: "red"}
 _TITLE = 46
 """columns of a title, so that row, class and all that stands before it fit into 80"""
 _DATA = 64
 """columns of what stands below a title"""
+RESTORED = "content, mode, owner, attributes, ACLs, flags and times"
+LOST = "inode number, ctime and birth time of what was removed"
 BY_HAND = 20
 """findings of a host that are listed as left to a person; the rest are counted"""
 
@@ -160,8 +165,18 @@ def _next(checked: Report, path: Path, root: Path | None) -> list[str]:
     seal, plan = _command("check", path, "--seal", root=root), shlex.quote(str(path))
     if not checked.actions:
         return ["Nothing was changed: the plan has no action."]
-    if not bad:
-        return ["Nothing was changed.", f"Next: {_command('apply', path, '--yes', root=root)}"]
+    if checked.ready:
+        apart = [n for n, c in enumerate(checked.actions, 1) if c.stands_apart]
+        out = (
+            f"apply leaves out {', '.join(map(str, apart))}: a user controls the target and changed it; stop what writes to it."
+            if apart
+            else ""
+        )
+        return [
+            "Nothing was changed.",
+            *([out[0].upper() + out[1:]] if out else []),
+            f"Next: {_command('apply', path, '--yes', root=root)}",
+        ]
     if checked.count(BLOCKED) or checked.count(GONE):
         gone, blocked = checked.count(GONE), checked.count(BLOCKED)
         what = " and ".join(w for w, n in (("gone", gone), ("blocked", blocked)) if n)
@@ -236,6 +251,7 @@ def _emit(screen: Screen, outcome: RunOutcome) -> None:
             "already": outcome.already,
             "unexplained": outcome.unexplained,
             "compared": outcome.compared,
+            "left_out": outcome.left_out,
         }
     )
 
@@ -250,6 +266,7 @@ def applied(screen: Screen, outcome: RunOutcome) -> None:
     else:
         screen.say(f"Done: {len(outcome.done)} of {outcome.total}, verified.")
         screen.say(_compared(screen, outcome))
+    _left_out(screen, outcome, "Stop what writes to it. Then plan it again in a plan of its own: hunter plan … and hunter check --seal.")
     screen.say(f"Way back: {outcome.undo}")
 
 
@@ -275,7 +292,19 @@ def undone(screen: Screen, outcome: RunOutcome) -> None:
         screen.say(_compared(screen, outcome))
     else:
         screen.say(f"Taken back: {len(outcome.done)} of {outcome.total}, verified.")
+        screen.say(f"Verified: {RESTORED}.")
+        screen.say(f"Not restorable: {LOST}.")
         screen.say(_compared(screen, outcome))
+    if not screen.json_lines:
+        _left_out(screen, outcome, "Put it back into the state that HUNTER left, then run the same command again.")
+
+
+def _left_out(screen: Screen, outcome: RunOutcome, do: str) -> None:
+    for action, why in outcome.left_out.items():
+        for line in _columns(f"left out: {action} {escape(why)}", 76):
+            screen.say(f"  {line}", style="yellow")
+    if outcome.left_out:
+        screen.say(do)
 
 
 def verdicts(screen: Screen, plan: RemovalPlan, found: Sequence[TargetVerdict], path: Path, root: Path | None) -> None:

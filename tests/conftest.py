@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -12,6 +13,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+
+for name in ("SIGINT", "SIGHUP"):
+    # a run in the background of a script, or under nohup, starts with these ignored, and every program that a test starts inherits that
+    if (number := getattr(signal, name, None)) and signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
 
 if hasattr(os, "register_at_fork"):
     # pytest enables faulthandler, and a forked worker inherits it: a test that makes a worker crash would print a wall of stacks

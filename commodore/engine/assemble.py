@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from commodore.artefact import Artefact, Record
+from commodore.engine.computers import same
 from commodore.schema import registry
 from commodore.sentence import sentence
 
@@ -48,7 +49,15 @@ class Assembler:
     """Makes final records of `artefact` on one member."""
 
     def __init__(
-        self, artefact: Artefact, *, collection: str, member: int, source: str, host_name: str, host_inferred: bool = False
+        self,
+        artefact: Artefact,
+        *,
+        collection: str,
+        member: int,
+        source: str,
+        host_name: str,
+        host_inferred: bool = False,
+        host_field: str = "",
     ) -> None:
         self.artefact = artefact
         self._identity = identity(collection, member, artefact.name)
@@ -70,6 +79,7 @@ class Assembler:
         if host_inferred:
             self._constant["escadre.host_inferred"] = True
         self._sentence = sentence(artefact.message)
+        self._host_field, self._hosts = host_field, {"": host_name}
         self._times = tuple(artefact.times) if artefact.kind == "state" else None
         self._seen: set[bytes] = set()
         self.duplicates: list[str] = []
@@ -83,6 +93,8 @@ class Assembler:
             locator, key = self._renumber(locator, record.role)
         self._seen.add(key)
         out = self._defaults | record.fields | self._constant
+        if self._host_field:
+            self._set_host(out, str(out.get(self._host_field) or ""))
         if "message" not in out:
             out["message"] = self._sentence(out)
         if self._times is not None and "escadre.times" not in out:
@@ -91,6 +103,14 @@ class Assembler:
         out["escadre.locator"] = locator
         out["escadre.state"] = record.state
         return out
+
+    def _set_host(self, out: dict[str, Any], named: str) -> None:
+        """Give a record to the host that it names; the member's host where it names none, or another form of its name."""
+        if named not in self._hosts:
+            self._hosts[named] = self._hosts[""] if same(named, self._hosts[""]) else named
+        if (host := self._hosts[named]) != self._hosts[""]:
+            out["host.name"] = host
+            out.pop("escadre.host_inferred", None)
 
     def _key(self, locator: str, role: str) -> bytes:
         hashed = self._identity.copy()

@@ -20,6 +20,7 @@ from scout.archive.custody import MAX_PART, NOTHING, dump, lines_of, sound
 SYSTEMS = ("windows", "linux", "macos")
 MAX_OFFSET = 1e9
 """seconds: no clock is wrong by thirty years"""
+NO_ROOT = "no root of a host was found: paths are those in the directory that was given"
 HOLES = 64 << 30
 """bytes of holes in one sparse member that are read as zeros; a member with more is listed, not read"""
 
@@ -74,7 +75,10 @@ class Collection(Protocol):
 
 @dataclass
 class PlainCollection:
-    """A directory laid out like a host, or one file."""
+    """The files of one host in a directory, or one file.
+
+    computer   who wrote its event logs, where that is known from these alone
+    """
 
     origin: Path
     files: list[plain.PlainFile]
@@ -82,10 +86,11 @@ class PlainCollection:
     id: str
     label: str
     total: int = 0
+    computer: str = ""
     _read: int = field(default=0, repr=False)
 
     def header(self) -> dict[str, Any]:
-        return {}
+        return {"host": {"name": self.computer}} if self.computer else {}
 
     def system(self) -> str:
         return self.os
@@ -134,7 +139,7 @@ class PlainCollection:
         return [{"member": f.ordinal, "source": f.source, "verdict": f.verdict, "size": f.size, **f.facts} for f in self.files]
 
     def ending(self) -> tuple[str, str]:
-        return "complete", ""
+        return "complete", "" if any(file.placed for file in self.files) else NO_ROOT
 
 
 def _groups(files: list[plain.PlainFile]) -> dict[int, tuple[str, str, int, int]]:

@@ -75,9 +75,9 @@ def process(
 def _recognised(paths: list[Path], identities: Sequence[Any], summary: Summary) -> list[inputs.Collection]:
     found: dict[str, inputs.Collection] = {}
     for path in paths:
-        collection = recognise.recognise(path, identities)
-        if found.setdefault(collection.id, collection) is not collection:
-            summary.twice.append((str(path), str(found[collection.id].origin)))
+        for collection in recognise.collections(path, identities):
+            if found.setdefault(collection.id, collection) is not collection:
+                summary.twice.append((str(path), str(found[collection.id].origin)))
     return sorted(found.values(), key=lambda collection: (collection.label, collection.id))
 
 

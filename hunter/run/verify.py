@@ -17,9 +17,7 @@ from hunter.host.state import UnsafeError
 from hunter.host.tree import TEXT_LIMIT, HostTree, HostView
 from hunter.mechanisms import mechanisms
 from hunter.plan.model import RemovalAction, RemovalPlan
-from hunter.run.apply import journal_of, vault_of
-from hunter.run.journal import RunJournal
-from hunter.run.settle import RemovalRun
+from hunter.run.session import open_run
 from scout.archive.reader import ArchiveReader
 from scout.console import Complaint, escape
 from scout.keys import load_identities
@@ -43,7 +41,7 @@ def verify(plan: RemovalPlan, path: Path, tree: HostTree) -> list[TargetVerdict]
 
 def judge(plan: RemovalPlan, path: Path, view: HostView) -> list[TargetVerdict]:
     """Against any view. Equal lines that the journal says were left on purpose are not counted."""
-    opened = RemovalRun(RunJournal(journal_of(path)), vault_of(path)).opened or {}
+    opened = open_run(path).opened or {}
     left = {(e["action"], e["name"]): int(e["left"]) for e in opened.get("edits", ())}
     return [_judge(a, view, left.get((a.id, a.target.path), 0)) for a in plan.actions]
 

@@ -162,9 +162,7 @@ def test_custody_that_claims_much_is_refused(tmp_path: Path, key: Path) -> None:
     """Sixty parts of 16 MiB in an archive below 100 kB: `verify` and `list` stay within 300 MB of address space above that of Python."""
     body = b"{}\n" * (16 * MIB // 3)
     parts = (member(f"custody/{n:06d}.jsonl", body, **{"ESCADRE.member": str(n + 1)}) for n in range(60))
-    path = archive(
-        tmp_path / "parts.age", key, (member(f"custody/{n:06d}.jsonl", body, **{"ESCADRE.member": str(n + 1)}) for n in range(60))
-    )
+    path = archive(tmp_path / "parts.age", key, parts)
     assert path.stat().st_size < 100_000
     code = f"import sys; from tests.scout.test_archive_claims import within; within({str(path)!r}, {str(key)!r})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)

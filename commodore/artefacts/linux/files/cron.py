@@ -73,7 +73,7 @@ _FIELD = re.compile(rb"-?[*\d~][\d*/,\-~A-Za-z]*|[A-Za-z]{3}[A-Za-z,\-/\d]*")
 _COUNTED = re.compile(rb"\s*(?!#)(?!(?:\"[^\"=]*\"|'[^'=]*'|[^\s=\"'][^\s=]*)?[ \t]*=)\S")
 
 
-class _Table(NamedTuple):
+class CronTable(NamedTuple):
     """What the path says: kind of table, the user whose table it is, whether cron passes the file over."""
 
     kind: str
@@ -82,7 +82,7 @@ class _Table(NamedTuple):
 
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
-    table = _table(evidence.source)
+    table = table_of(evidence.source)
     base: dict[str, Any] = {"escadre.scope": table.kind, "file.path": evidence.source}
     if table.passed_over:
         base["escadre.cron.passed_over"] = True
@@ -111,15 +111,16 @@ def expected(evidence: Evidence) -> int:
     return sum(1 for line in beginnings(evidence) if _COUNTED.match(line))
 
 
-def _table(source: str) -> _Table:
+def table_of(source: str) -> CronTable:
+    """Return what the path of a table says about it."""
     name = source.rsplit("/", 1)[-1]
     if _PERIOD.search(source):
-        return _Table("periodic", "root", not _RUN_PARTS.fullmatch(name))
+        return CronTable("periodic", "root", not _RUN_PARTS.fullmatch(name))
     if name == "anacrontab":
-        return _Table("anacron", "root", False)
+        return CronTable("anacron", "root", False)
     if "/spool/cron/" in source:
-        return _Table("user", name, False)
-    return _Table("system", "", "/cron.d/" in source and not _RUN_PARTS.fullmatch(name))
+        return CronTable("user", name, False)
+    return CronTable("system", "", "/cron.d/" in source and not _RUN_PARTS.fullmatch(name))
 
 
 def _script(evidence: Evidence, base: dict[str, Any]) -> Record:
@@ -163,7 +164,7 @@ class _Entry(NamedTuple):
     job: bytes = b""
 
 
-def _entry(raw: bytes, table: _Table) -> _Entry | None:
+def _entry(raw: bytes, table: CronTable) -> _Entry | None:
     if table.kind == "anacron":
         found = _ANACRON.fullmatch(raw)
         return _Entry(found[1], b"root", found[3], found[2]) if found and found[3].strip() else None

@@ -102,6 +102,7 @@ ARTEFACT = Artefact(
         "process.start": "start of the process that the event is about",
         "process.end": "end of the process that the event is about",
     },
+    host_field="winlog.computer_name",
     kind="event",
     action="event-logged",
     message="[{winlog.provider_name!q}|A provider without a name] logged event {event.code}[ in {winlog.channel!q}].",
