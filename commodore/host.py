@@ -29,5 +29,7 @@ class Host:
     """SID or uid (as text) → account name"""
     profiles: Mapping[str, str] = field(default_factory=dict)
     """SID or account name → profile or home directory, native path"""
+    conflicts: tuple[str, ...] = ()
+    """facts on which the evidence disagrees, one sentence each with the one that is used; they are in the ledger"""
     inferred: frozenset[str] = frozenset()
     """names of the attributes above that were guessed (`name` from a directory, `timezone` by default)"""

@@ -118,6 +118,8 @@ class Run:
     def _account(self, plan: Plan, mismatches: list[dict[str, Any]]) -> int:
         """Write the ledger. Returns the number of members that could not be read in part or whole."""
         rows = [*plan.unread, *mismatches]
+        facts = {"collection": self._collection.id, "member": -1, "path": "facts of the host"}
+        rows += [ledger.unread(facts, conflict) for conflict in self._host.conflicts]
         accounts = sorted(self._journal.accounts, key=lambda a: (a.member, a.artefact, a.offset))
         readers: dict[int, tuple[str, str]] = {}
         for (member, path), units in groupby(accounts, key=lambda a: (a.member, a.source)):
