@@ -13,7 +13,7 @@ from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers import ntfs
 from commodore.readers.ntfs import Entry, Folders, Name
-from scout.formats.regf_data import filetime
+from scout.formats.regf.data import filetime
 
 ARTEFACT = Artefact(
     name="mft",
