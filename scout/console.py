@@ -148,21 +148,21 @@ class NoProgress:
 def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 
-    class Heard(Console):
+    class QuietConsole(Console):
         def on_broken_pipe(self) -> None:
             """Raise BrokenPipeError: Rich itself would end the program with exit code 1."""
-            _hush()
+            _discard_output()
             raise BrokenPipeError
 
-    console = Heard(stderr=stderr, highlight=False, markup=False, emoji=False)
+    console = QuietConsole(stderr=stderr, highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = 10_000  # a pipe has no width: never wrap what a program will read
     return console
 
 
 @contextmanager
-def bearing_silence() -> Iterator[None]:
-    """Within, a terminal that is gone (EIO after a hang-up) ends what is being said, and nothing else is said by this program."""
+def ignore_lost_terminal() -> Iterator[None]:
+    """Swallow EIO after a hang-up and send further output to /dev/null."""
     try:
         yield
         sys.stdout.flush()
@@ -185,7 +185,7 @@ def run(tool: str, app: Callable[[], typer.Typer], argv: Iterable[str] | None = 
     from typer._click.exceptions import ClickException, NoArgsIsHelpError  # typer carries its own click and does not export these
     from typer.main import get_command
 
-    _speak_unicode()
+    _use_unicode()
     arguments = list(sys.argv[1:] if argv is None else argv)
     command = get_command(app())
     try:
@@ -215,10 +215,10 @@ def run(tool: str, app: Callable[[], typer.Typer], argv: Iterable[str] | None = 
     except SystemExit as end:
         if not isinstance(end.__context__, BrokenPipeError):  # which typer makes into this
             raise
-        _hush()
+        _discard_output()
         return UNHEARD
     except BrokenPipeError:
-        _hush()
+        _discard_output()
         return UNHEARD
     except PermissionError as e:
         what = f"{e.filename}: {e.strerror}." if e.filename else f"{e.strerror or e}."
@@ -232,12 +232,12 @@ def run(tool: str, app: Callable[[], typer.Typer], argv: Iterable[str] | None = 
         return COULD_NOT
 
 
-def _hush() -> None:
+def _discard_output() -> None:
     """Send further output to /dev/null, including what Python writes when it ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _speak_unicode() -> None:
+def _use_unicode() -> None:
     """Write UTF-8 into pipes on every system; a terminal has its own encoding. Characters that it lacks are escaped, never an error."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)

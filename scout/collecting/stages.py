@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from scout.collecting.plan import PlannedItem
-from scout.console import Screen, bearing_silence, escape
+from scout.console import Screen, escape, ignore_lost_terminal
 from scout.targets import CollectionTarget
 
 _NAMES = {
@@ -48,7 +48,7 @@ class StageProgress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        with bearing_silence():
+        with ignore_lost_terminal():
             self._progress.stop()
 
     def now(self, text: str) -> None:

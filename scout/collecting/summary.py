@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scout.collecting.collect import CollectionResult
-from scout.console import DONE, PARTIAL, Screen, bearing_silence, duration, escape, megabytes
+from scout.console import DONE, PARTIAL, Screen, duration, escape, ignore_lost_terminal, megabytes
 
 WIDTH = 65
 """columns beside the first column, at 80"""
@@ -23,7 +23,7 @@ def summary(outcome: CollectionResult, screen: Screen) -> int:
     """
     taken = outcome.verdicts["taken"] + outcome.verdicts["changed while read"]
     code = 128 + outcome.signal if outcome.signal else DONE if taken else PARTIAL
-    with bearing_silence():
+    with ignore_lost_terminal():
         _print(outcome, taken, code, screen)
     return code
 
