@@ -291,7 +291,8 @@ def undone(screen: Screen, outcome: RunOutcome) -> None:
         screen.say("Nothing was left to take back of what was asked for.")
         screen.say(_compared(screen, outcome))
     else:
-        screen.say(f"Taken back: {len(outcome.done)} of {outcome.total}, verified: {RESTORED}.")
+        screen.say(f"Taken back: {len(outcome.done)} of {outcome.total}, verified.")
+        screen.say(f"Verified: {RESTORED}.")
         screen.say(f"Not restorable: {LOST}.")
         screen.say(_compared(screen, outcome))
     if not screen.json_lines:

@@ -220,6 +220,10 @@ def run(tool: str, app: Callable[[], typer.Typer], argv: Iterable[str] | None = 
     except BrokenPipeError:
         _hush()
         return UNHEARD
+    except PermissionError as e:
+        what = f"{e.filename}: {e.strerror}." if e.filename else f"{e.strerror or e}."
+        complain(tool, what, "Look at the owner and the mode of that place, or run as a user who may use it.")
+        return COULD_NOT
     except Exception as e:
         if os.environ.get("ESCADRE_DEBUG"):
             raise

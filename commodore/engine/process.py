@@ -109,6 +109,8 @@ class _Job:
             self.summary.read += self._run(collection, partition, pool, None)
             return
         only = self.redo.datasets(about, self.making) if self.redo is not None else None
+        if not only and self.redo is not None:
+            return
         if not only:
             self.summary.skipped.append(str(collection.origin))
             if about["made"]["rules"]["digest"] != self.making.rules["digest"]:

@@ -152,7 +152,7 @@ def test_access_times_come_back(bench) -> None:
     code, out, err = hunt("undo", bench.journal, "--root", bench.root)
     assert code == 0, err
     assert {path: (bench.root / path[1:]).stat().st_atime_ns for path in GUILTY.values()} == stamps
-    assert "verified: content, mode, owner, attributes, ACLs, flags and times" in out
+    assert "Verified: content, mode, owner, attributes, ACLs, flags and times" in out
     assert "Not restorable: inode number, ctime and birth time" in out
 
 

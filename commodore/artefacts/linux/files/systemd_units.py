@@ -117,8 +117,9 @@ _SINGLE = {
 }
 _MOST = 20_000
 """settings of one file, and lines of one setting, that are kept"""
-_END = re.compile(r"[\r\0]")
-"""besides the line feed, systemd ends a line at these"""
+_END = re.compile(r"\r\0|\0\r|[\r\0]")
+"""Besides the line feed, systemd ends a line at these; different ones in a row are one end."""
+_LAST_END = re.compile(r"(?:\r\0?|\0\r?)\Z")
 _OPEN = re.compile(r"(?<!\\)(?:\\\\)*\\$")
 """an odd number of backslashes at the very end"""
 
@@ -172,27 +173,42 @@ def _settings(evidence: Evidence) -> Iterator[tuple[str, str] | Problem]:
 
 
 def _logical(evidence: Evidence) -> Iterator[tuple[int, str | Problem]]:
-    """(number, logical line). A trailing backslash joins the next line with a blank; comment lines in between are skipped."""
+    """Yield (number, logical line). A trailing backslash joins the next line with a blank; comment lines in between are skipped."""
     held: list[str] = []
     first = 0
+    for number, part in _physical(evidence):
+        if isinstance(part, Problem):
+            yield number or first, part
+            continue
+        bare = part.lstrip(" \t")
+        if bare[:1] in ("#", ";") or (not bare and not held):
+            continue
+        first = first if held else number
+        if _OPEN.search(bare) and len(held) < _MOST:
+            held.append(bare[:-1] + " ")
+            continue
+        yield first, ("".join(held) + bare).strip()
+        held = []
+    if held:
+        yield first, "".join(held).strip()
+
+
+def _physical(evidence: Evidence) -> Iterator[tuple[int, str | Problem]]:
+    r"""Yield (number, line) as systemd ends lines: at `\n`, `\r` or NUL, where several different ones in a row are one end (`\r\n`)."""
+    used = ""
     for line in lines(evidence):
         if isinstance(line, Problem):
-            yield first, line
+            yield 0, line
             continue
         for problem in shortened(line):
             yield line.number, problem
-        for part in _END.split(decode(line.raw.removeprefix(b"\xef\xbb\xbf") if line.number == 1 else line.raw)):
-            bare = part.lstrip(" \t")
-            if bare[:1] in ("#", ";") or (not bare and not held):
-                continue
-            first = first if held else line.number
-            if _OPEN.search(bare) and len(held) < _MOST:
-                held.append(bare[:-1] + " ")
-                continue
-            yield first, ("".join(held) + bare).strip()
-            held = []
-    if held:
-        yield first, "".join(held).strip()
+        body = decode(line.raw.removeprefix(b"\xef\xbb\xbf") if line.number == 1 else line.raw)
+        while line.number > 1 and body[:1] in ("\r", "\0") and body[0] not in used:  # the rest of the end before
+            used, body = used + body[0], body[1:]
+        end = _LAST_END.search(body)
+        used = end[0] if end else ""
+        for part in _END.split(body[: len(body) - len(used)]):
+            yield line.number, part
 
 
 def _assign(settings: Settings, key: str, value: str) -> None:

@@ -100,7 +100,11 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
         layout = layout or _layout(held)
         whole = len(held) - len(held) % layout.size
         for at in range(0, whole, layout.size):
-            yield _slot(layout.entry.unpack_from(held, at), offset + at, layout, failed)
+            item = _slot(layout.entry.unpack_from(held, at), offset + at, layout, failed)
+            yield item
+            if isinstance(item, Record) and _disagrees(item.fields):
+                named = item.fields["source.address"]
+                yield Problem(f"the host field says {named}, the address field {item.fields['source.ip']}", item.locator)
         held, offset = held[whole:], offset + whole
     if held and layout:
         noun = "byte" if len(held) == 1 else "bytes"
@@ -178,8 +182,8 @@ def _slot(slot: tuple[Any, ...], offset: int, layout: _Layout, failed: bool) -> 
         "process.exit_code": exit_code,
     }
     out |= {field: number for field, number in numbers.items() if number}
-    ip = _address(address, "" if kind in (1, 2) else out.get("source.address", ""))  # at a boot the host field has the kernel's version
-    if ip:
+    named = "" if kind in (1, 2) else out.get("source.address", "")  # at a boot the host field has the kernel's version
+    if ip := _address(address, named):
         out["source.ip"], out["related.ip"] = ip, [ip]
     elif "." in out.get("source.address", "") and kind in (6, 7):
         out["source.domain"] = out["source.address"]
@@ -196,16 +200,33 @@ def _time(seconds: int, micros: int) -> str | None:
 
 
 def _address(raw: bytes, host: str) -> str:
-    """ut_addr_v6: an IPv4 address stands in the first four bytes. Where it is all zero, the host field may hold an address."""
-    if any(raw[4:]):
-        v6 = ipaddress.IPv6Address(raw)
+    """Return the address of an entry, '' if there is none.
+
+    ut_addr_v6 holds an IPv6 address, or an IPv4 address in its first four bytes and zeros. `2001:db8::` and 32.1.13.184 are the same bytes:
+    where the host field names one of the two it decides, and where the field is all zero it may hold the address alone.
+    """
+    named = _written(host)
+    if not any(raw):
+        return str(named or "")
+    v6 = ipaddress.IPv6Address(raw)
+    if any(raw[4:]) or named == v6:
         return str(v6.ipv4_mapped or v6)
-    if any(raw):
-        return str(ipaddress.IPv4Address(raw[:4]))
+    return str(ipaddress.IPv4Address(raw[:4]))
+
+
+def _written(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return str(ipaddress.ip_address(host.split("%", 1)[0]))
+        return ipaddress.ip_address(host.split("%", 1)[0])
     except ValueError:
-        return ""
+        return None
+
+
+def _disagrees(fields: dict[str, Any]) -> bool:
+    """Whether the host field names another address than the address field."""
+    named = _written(str(fields.get("source.address", "")))
+    if named is None or "source.ip" not in fields:
+        return False
+    return str(getattr(named, "ipv4_mapped", None) or named) != str(fields["source.ip"])
 
 
 def _explain(out: dict[str, Any], kind: int, pid: int, failed: bool, number: int) -> None:

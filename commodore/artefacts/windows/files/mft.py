@@ -13,7 +13,7 @@ from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers import ntfs
 from commodore.readers.ntfs import Entry, Folders, Name
-from scout.formats.regf_data import filetime
+from scout.formats.regf.data import filetime
 
 ARTEFACT = Artefact(
     name="mft",
@@ -41,6 +41,7 @@ ARTEFACT = Artefact(
         "escadre.mft.parent_entry",
         "escadre.mft.parent_sequence",
         "escadre.mft.base_entry",
+        "escadre.mft.base_sequence",
         "escadre.mft.links",
         "escadre.mft.paths",
         "escadre.mft.path_orphan",
@@ -67,7 +68,8 @@ ARTEFACT = Artefact(
     category=("file",),
     type=("info",),
     action="file-observed",
-    message="MFT entry {file.inode} [is {file.path!q}|extends entry {escadre.mft.base_entry}|has no name].",
+    message="MFT entry {file.inode} [is {file.path!q}|extends entry {escadre.mft.base_entry} "
+    "(sequence {escadre.mft.base_sequence})|has no name].",
     sources=("NTFS documentation of the Linux-NTFS project, R. Russon and Y. Fledel", "[MS-FSCC] File System Control Codes, section 2.6"),
 )
 
@@ -96,7 +98,7 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
         if raw[:4] in _SIGNATURES and len(raw) == size:
             entry = known.pop(number, None) or ntfs.read(raw)
             state = "allocated" if entry.flags & ntfs.IN_USE else "deleted"
-            fields = _fields(number, entry, extensions.get(number, ()), folders)
+            fields = _fields(number, entry, _own(entry, extensions.get(number)), folders)
             yield Record(fields["file.inode"], fields, state)
         elif len(raw) < size:
             yield Problem(f"entry {number} is cut: {len(raw)} of {size} bytes", str(number), lost=int(raw[:4] in _SIGNATURES))
@@ -139,11 +141,16 @@ def _directories(evidence: Evidence, size: int, volume: str) -> tuple[Folders, E
             if not entry.names:
                 late[number] = entry
     for number, entry in late.items():
-        folders.add(number, entry, tuple(n for e in extensions.get(number, ()) for n in e.names))
+        folders.add(number, entry, tuple(n for e in _own(entry, extensions.get(number)) for n in e.names))
     return folders, extensions, known
 
 
-def _fields(number: int, entry: Entry, extensions: list[Entry] | tuple[()], folders: Folders) -> dict[str, Any]:
+def _own(entry: Entry, extensions: list[Entry] | None) -> list[Entry]:
+    """Return those of the `extensions` that name this life of the entry: others are left from a deleted file that had the same number."""
+    return [e for e in extensions or () if ntfs.names_entry(e.base_sequence, entry.sequence, in_use=bool(entry.flags & ntfs.IN_USE))]
+
+
+def _fields(number: int, entry: Entry, extensions: list[Entry], folders: Folders) -> dict[str, Any]:
     size, resident, streams, names = entry.size, entry.resident, entry.streams, entry.names
     for other in extensions:
         names += other.names
@@ -171,7 +178,7 @@ def _fields(number: int, entry: Entry, extensions: list[Entry] | tuple[()], fold
     if streams:
         fields["escadre.mft.streams"] = list(streams)
     if entry.base:
-        fields["escadre.mft.base_entry"] = entry.base
+        fields["escadre.mft.base_entry"], fields["escadre.mft.base_sequence"] = entry.base, entry.base_sequence
     if entry.damaged:
         fields["escadre.mft.damaged"] = True
     return fields
