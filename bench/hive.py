@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from scout.formats.regf import Hive
-from scout.formats.regf_log import replay
+from scout.formats.regf.log import replay
 
 
 def ours(data: bytes) -> int:

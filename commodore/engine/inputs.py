@@ -1,4 +1,4 @@
-"""What was given: archives, directories, files. Each becomes a `Collection` whose members stream by in a stable order."""
+"""What was given: archives, directories, files. Each becomes a `EvidenceCollection` whose members stream by in a stable order."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Member:
     verdict: str = "taken"
 
 
-class Collection(Protocol):
+class EvidenceCollection(Protocol):
     """One collection: what one host gave at one time."""
 
     id: str
