@@ -83,7 +83,7 @@ def build_app() -> typer.Typer:
     ) -> int:
         """Compare a plan with the present state. Changes nothing on the host."""
         from hunter.plan import reseal as plan_edit
-        from hunter.plan.model import load
+        from hunter.plan.read import load
         from hunter.run import check as checking
 
         screen, plan = Screen(json_lines=json_lines), _place(plan)
@@ -108,7 +108,7 @@ def build_app() -> typer.Typer:
         json_lines: Json = False,
     ) -> int:
         """Do a plan, or show what it would do. Completes a run that was interrupted."""
-        from hunter.plan.model import load
+        from hunter.plan.read import load
         from hunter.run import apply as applying
         from hunter.run import check as checking
 
@@ -141,7 +141,7 @@ def build_app() -> typer.Typer:
         json_lines: Json = False,
     ) -> int:
         """Look whether every target of a plan is gone: 0 all gone, 1 something is there or was not looked at."""
-        from hunter.plan.model import load
+        from hunter.plan.read import load
         from hunter.run import verify as verifying
 
         plan = _place(plan)
