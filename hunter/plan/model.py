@@ -145,6 +145,9 @@ class RemovalPlan:
             "# Read it, take out what must stay:  hunter check PLAN   hunter apply PLAN --yes   (after an edit: hunter check PLAN --seal)",
             "# Order: stop what runs, cut persistence, quarantine files; what cannot be taken back comes last, behind a barrier.",
         ]
+        if receipt := self.host.get("receipt", ""):
+            doubt = ": whoever has the public key can have made the archive. Compare the receipt before you apply this plan."
+            head.insert(1, f"# Trust: receipt {_comment(receipt)}{'' if receipt == 'verified' else doubt}")
         body = self.body()
         top = write({k: v for k, v in body.items() if k not in ("actions", "not_in_plan")})
         if self.stays:
