@@ -21,7 +21,7 @@ GUIDE = """COMMODORE turns archives into a case: records of one schema, findings
 
 commodore artefacts lists what can be read. commodore --help and commodore COMMAND --help explain every option."""
 
-Case = Annotated[Path, typer.Argument(help="Case directory.", show_default=False)]
+Case = Annotated[Path, typer.Argument(help="Case directory.", readable=False, show_default=False)]
 Rules = Annotated[list[Path] | None, typer.Option("--rules", help="Sigma rules: a file or a directory. Repeatable.", show_default=False)]
 Indicators = Annotated[list[Path] | None, typer.Option("--ioc", help="Indicators of compromise: a file. Repeatable.", show_default=False)]
 
@@ -38,7 +38,9 @@ def build_app() -> typer.Typer:
 
 
 def process(
-    output: Annotated[Path, typer.Option("-o", "--output", help="Case directory, new or one to go on with.", show_default=False)],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Case directory, new or one to go on with.", readable=False, show_default=False)
+    ],
     inputs: Annotated[
         list[Path] | None,
         typer.Argument(

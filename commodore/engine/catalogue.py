@@ -102,7 +102,7 @@ class Match(NamedTuple):
     """those of `names`, and of their containers, that only try"""
 
 
-class Matcher:
+class ArtefactMatcher:
     """Path patterns and magic of all artefacts, compiled once."""
 
     def __init__(self, known: dict[str, Known]) -> None:
@@ -206,6 +206,6 @@ def translate(pattern: str) -> str:
 
 
 @cache
-def matcher() -> Matcher:
+def matcher() -> ArtefactMatcher:
     """The matcher over all artefacts."""
-    return Matcher(artefacts())
+    return ArtefactMatcher(artefacts())

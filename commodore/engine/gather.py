@@ -7,7 +7,7 @@ from typing import Any
 
 from commodore import facts
 from commodore.engine import catalogue, scratch
-from commodore.engine.inputs import Collection, Member, below_root
+from commodore.engine.inputs import EvidenceCollection, Member, below_root
 from commodore.evidence import Evidence
 from commodore.host import Host
 
@@ -16,7 +16,7 @@ PASSED_MEMBERS, PASSED_BYTES = 2000, 256 << 20
 LARGE = 32 << 20
 
 
-def host(collection: Collection, folder: Path) -> Host:
+def host(collection: EvidenceCollection, folder: Path) -> Host:
     """The frozen facts of a collection's host. Large fact-givers are sealed in `folder` meanwhile."""
     system = collection.system()
     patterns = facts.wanted(system)
@@ -30,7 +30,7 @@ def host(collection: Collection, folder: Path) -> Host:
 class _Found:
     """Fact-givers by path below the root, in lower case, with their companions."""
 
-    def __init__(self, collection: Collection, folder: Path, patterns: tuple[str, ...]) -> None:
+    def __init__(self, collection: EvidenceCollection, folder: Path, patterns: tuple[str, ...]) -> None:
         self._collection, self._folder = collection, folder
         self._evidence: dict[str, Evidence] = {}
         self._sealed: list[Path] = []

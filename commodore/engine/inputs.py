@@ -1,4 +1,4 @@
-"""What was given: archives, directories, files. Each becomes a `Collection` whose members stream by in a stable order."""
+"""What was given: archives, directories, files. Each becomes a `EvidenceCollection` whose members stream by in a stable order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Protocol
 
 from commodore.engine import catalogue, plain
 from scout.archive import ArchiveReader
-from scout.archive.custody import MAX_PART, NOTHING, dump, sound
+from scout.archive.custody import MAX_PART, NOTHING, dump, lines_of, sound
 
 SYSTEMS = ("windows", "linux", "macos")
 MAX_OFFSET = 1e9
@@ -44,7 +44,7 @@ class Member:
     verdict: str = "taken"
 
 
-class Collection(Protocol):
+class EvidenceCollection(Protocol):
     """One collection: what one host gave at one time."""
 
     id: str
@@ -302,7 +302,7 @@ def _off_chain(name: str, content: bytes, head: str) -> str:
 def _packed(part: bytes) -> bytes:
     """The lines of a custody part that can be believed, compressed; without the ends of files that were left behind, which stay there."""
     lines = []
-    for row in map(sound, map(_json, part.split(b"\n"))):
+    for row in map(sound, map(_json, lines_of(part, lambda _: None))):
         if row.get("verdict"):
             row.pop("head", None)
             row.pop("tail", None)

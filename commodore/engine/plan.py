@@ -10,7 +10,7 @@ from typing import Any
 from commodore.artefact import Cut
 from commodore.case import ledger
 from commodore.engine import catalogue, scratch
-from commodore.engine.inputs import Collection, Member
+from commodore.engine.inputs import EvidenceCollection, Member
 from commodore.engine.stream import Cutter, Hashing, Piece, Read, after
 from commodore.engine.work import Job, Task
 from commodore.host import Host
@@ -27,7 +27,7 @@ _READ = 1 << 20
 class Plan:
     """Tasks of one collection, and what is learned of its members while they stream by."""
 
-    collection: Collection
+    collection: EvidenceCollection
     host: Host
     folder: Path
     """where large members may be sealed"""

@@ -73,7 +73,7 @@ class Task:
     """why its one job was given up: it is not read, what its format promises is counted"""
 
 
-class Account(NamedTuple):
+class UnitAccount(NamedTuple):
     """What one artefact came to on one job: as `ledger.Account.add` takes it."""
 
     member: int
@@ -95,7 +95,7 @@ class Result:
     number: int
     frames: dict[str, bytes] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
-    accounts: list[Account] = field(default_factory=list)
+    accounts: list[UnitAccount] = field(default_factory=list)
     killed: list[tuple[int, str]] = field(default_factory=list)
     """(member, reason) of units that were given up, because their worker died or had to be stopped"""
     seconds: float = 0.0
@@ -113,7 +113,7 @@ class Result:
         self.killed += other.killed
         self.seconds += other.seconds
 
-    def _account(self, account: Account) -> None:
+    def _account(self, account: UnitAccount) -> None:
         """Add an account. A container that several parts of one job opened reports each problem once."""
         for n, known in enumerate(self.accounts):
             if (known.member, known.artefact, known.offset) == (account.member, account.artefact, account.offset):
@@ -234,7 +234,7 @@ class Worker:
             self._beat = now
             self._pipe.send((job, artefact))
 
-    def _read(self, index: int, job: Job, host: Host) -> list[Account]:
+    def _read(self, index: int, job: Job, host: Host) -> list[UnitAccount]:
         accounts = []
         evidence = _evidence(job, host.collection)
         known = [self._known[name] for name in job.artefacts]
@@ -245,7 +245,7 @@ class Worker:
 
         for name, outcome in reading.read(known, evidence, host, partial(self._take, host), starts):
             problems = [tuple(p) for p in outcome.problems]
-            accounts.append(Account(job.member, job.source, name, *outcome[:3], problems, job.offset, outcome.failed))  # type: ignore[arg-type]
+            accounts.append(UnitAccount(job.member, job.source, name, *outcome[:3], problems, job.offset, outcome.failed))  # type: ignore[arg-type]
             if outcome.out_of_memory:
                 self._out_of_memory()
         return accounts
@@ -259,7 +259,7 @@ class Worker:
         self._counts[name] = self._counts.get(name, 0) + len(records)
         self._alive()
 
-    def _derive(self, task: Task) -> Account:
+    def _derive(self, task: Task) -> UnitAccount:
         derivation = catalogue.derivations()[task.derive]
         host, name = task.host, task.derive
         assembler = Assembler(
@@ -288,19 +288,19 @@ class Worker:
             problems.append(Problem(f"the derivation failed: {type(e).__name__}: {e}"))
         if batch:
             self._take(host, name, batch)
-        return Account(-1, f"derived/{name}", name, None, count, 0, [tuple(p) for p in problems], 0, failed)  # type: ignore[misc]
+        return UnitAccount(-1, f"derived/{name}", name, None, count, 0, [tuple(p) for p in problems], 0, failed)  # type: ignore[misc]
 
 
 def given_up(task: Task, promised: Callable[[str], int | None]) -> Result:
     """Return the result of a task that stopped its worker: per artefact a problem, and the count that the format promised, if known."""
     result, reason = Result(task.number), task.given_up
     if task.derive:
-        result.accounts.append(Account(-1, f"derived/{task.derive}", task.derive, None, 0, 0, [(reason, "", 0, 0)], 0, STOPPED))
+        result.accounts.append(UnitAccount(-1, f"derived/{task.derive}", task.derive, None, 0, 0, [(reason, "", 0, 0)], 0, STOPPED))
         result.killed.append((-1, reason))
     for job in task.jobs:
         problems = [(reason, f"unit/{job.index}", 0, 0)]
         for name in job.artefacts:
-            result.accounts.append(Account(job.member, job.source, name, promised(name), 0, 0, problems, job.offset, STOPPED))
+            result.accounts.append(UnitAccount(job.member, job.source, name, promised(name), 0, 0, problems, job.offset, STOPPED))
             result.killed.append((job.member, f"{name}: {reason}"))
     return result
 

@@ -67,6 +67,11 @@ class DecryptedInput:
             n -= len(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
+    @property
+    def packed(self) -> int:
+        """Compressed bytes that were read so far."""
+        return self._source.given
+
     def end(self, reason: str) -> None:
         """Nothing more is read; the first reason stays."""
         self._ended = True

@@ -15,7 +15,7 @@ from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.sentence import sentence
 from fixtures.windows.prefetch import build
-from scout.formats.regf_data import filetime
+from scout.formats.regf.data import filetime
 
 
 def run(data, name="X.EXE-00000000.pf"):

@@ -10,7 +10,7 @@ from commodore.host import Host
 from commodore.readers.commandline import parse_windows
 from commodore.readers.hives.mount import Mount
 from scout.formats.regf import Key, Value
-from scout.formats.regf_data import strings
+from scout.formats.regf.data import strings
 
 REGISTRY_FIELDS = (
     "registry.hive",

@@ -12,8 +12,8 @@ from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers import ntfs
-from commodore.readers.ntfs import Entry, Folders, Name
-from scout.formats.regf_data import filetime
+from commodore.readers.ntfs import Folders, MftEntry, Name
+from scout.formats.regf.data import filetime
 
 ARTEFACT = Artefact(
     name="mft",
@@ -84,7 +84,7 @@ _MOST_EXTENSIONS = 100_000
 _MOST_KNOWN = 20_000
 """directories that are kept as they were read, some 12 MB"""
 
-Extensions = dict[int, list[Entry]]
+Extensions = dict[int, list[MftEntry]]
 
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa: ARG001
@@ -123,12 +123,12 @@ def _entries(evidence: Evidence, size: int, *, directories: bool = False) -> Ite
                 number += 1
 
 
-def _directories(evidence: Evidence, size: int, volume: str) -> tuple[Folders, Extensions, dict[int, Entry]]:
+def _directories(evidence: Evidence, size: int, volume: str) -> tuple[Folders, Extensions, dict[int, MftEntry]]:
     """The directories as a tree, what extends other entries, and the first directories as they were read."""
     folders = Folders(volume)
     extensions: Extensions = {}
-    known: dict[int, Entry] = {}
-    late: dict[int, Entry] = {}
+    known: dict[int, MftEntry] = {}
+    late: dict[int, MftEntry] = {}
     for number, raw in _entries(evidence, size, directories=True):
         base = int.from_bytes(raw[32:38], "little")
         if base and len(extensions) < _MOST_EXTENSIONS:
@@ -145,12 +145,12 @@ def _directories(evidence: Evidence, size: int, volume: str) -> tuple[Folders, E
     return folders, extensions, known
 
 
-def _own(entry: Entry, extensions: list[Entry] | None) -> list[Entry]:
+def _own(entry: MftEntry, extensions: list[MftEntry] | None) -> list[MftEntry]:
     """Return those of the `extensions` that name this life of the entry: others are left from a deleted file that had the same number."""
     return [e for e in extensions or () if ntfs.names_entry(e.base_sequence, entry.sequence, in_use=bool(entry.flags & ntfs.IN_USE))]
 
 
-def _fields(number: int, entry: Entry, extensions: list[Entry], folders: Folders) -> dict[str, Any]:
+def _fields(number: int, entry: MftEntry, extensions: list[MftEntry], folders: Folders) -> dict[str, Any]:
     size, resident, streams, names = entry.size, entry.resident, entry.streams, entry.names
     for other in extensions:
         names += other.names

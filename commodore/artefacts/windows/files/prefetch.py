@@ -11,7 +11,7 @@ import pyscca
 from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
-from scout.formats.regf_data import filetime
+from scout.formats.regf.data import filetime
 
 ARTEFACT = Artefact(
     name="prefetch",

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from struct import Struct, pack_into, unpack_from
 
-from scout.formats.regf_data import BASE_BLOCK
+from scout.formats.regf.data import BASE_BLOCK
 
 SECTOR = 512
 SEED = (0x7A4E55C5, 0x82EF4D88)
