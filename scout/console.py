@@ -10,6 +10,7 @@ import errno
 import json
 import os
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -100,6 +101,14 @@ class Screen:
         except BrokenPipeError:
             if not self._goes_on:
                 raise
+
+    def row(self, beginning: str, text: str) -> None:
+        """Print `text` behind `beginning`. A terminal gets it wrapped between words, below its first column. Escape evidence first."""
+        room = max(self.out.width - len(beginning), 20)
+        lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) if self.out.is_terminal else [text]
+        for line in lines or [""]:
+            self.say(beginning + line)
+            beginning = " " * len(beginning)
 
     def note(self, text: str, style: str = "") -> None:
         """Print one line on stderr: progress in words, warnings."""

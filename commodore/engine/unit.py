@@ -14,11 +14,11 @@ from commodore.host import Host
 
 RAISED = "raised"
 BATCH = 64
-"""records that are detected on and serialised together"""
+"""records that go through detection and are serialised together"""
 
 
 class Outcome(NamedTuple):
-    """What one unit came to."""
+    """The result of one artefact on one unit."""
 
     expected: int | None
     parsed: int

@@ -32,6 +32,7 @@ RECORDS = [
     [
         ([("a.yaml", b"x: keyword ours | an x\n"), ("b.yaml", b"x: long ours | an x\n")], "b.yaml: x is defined in a.yaml too"),
         ([("a.yaml", b"x: keyword ours | an x\nx: long ours | an x\n")], "a.yaml: x is defined twice"),
+        ([("a.yaml", b"x: keyword ours | an x: y\n")], "a.yaml: mapping values"),
         ([("a.yaml", b"x: keyword | an x\n")], "a.yaml: x: `type"),
         ([("a.yaml", b"x: keyword mine | an x\n")], "a.yaml: x: `type"),
         ([("a.yaml", b"x: words ours | an x\n")], "a.yaml: x: `type"),
