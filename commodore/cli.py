@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from commodore import completion
-from scout.console import Screen, run
+from scout.console import WRONG_USE, Complaint, Screen, run
 from scout.options import Json, program
 
 GUIDE = """COMMODORE turns archives into a case: records of one schema, findings, and a ledger of what could not be read.
@@ -21,7 +21,7 @@ GUIDE = """COMMODORE turns archives into a case: records of one schema, findings
 
 commodore artefacts lists what can be read. commodore --help and commodore COMMAND --help explain every option."""
 
-Case = Annotated[Path, typer.Argument(help="Case directory.", show_default=False)]
+Case = Annotated[Path, typer.Argument(help="Case directory.", readable=False, show_default=False)]
 Rules = Annotated[list[Path] | None, typer.Option("--rules", help="Sigma rules: a file or a directory. Repeatable.", show_default=False)]
 Indicators = Annotated[list[Path] | None, typer.Option("--ioc", help="Indicators of compromise: a file. Repeatable.", show_default=False)]
 
@@ -38,10 +38,17 @@ def build_app() -> typer.Typer:
 
 
 def process(
-    inputs: Annotated[
-        list[Path], typer.Argument(help="Archives, directories laid out like a host, or evidence files.", show_default=False)
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Case directory, new or one to go on with.", readable=False, show_default=False)
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Case directory, new or one to go on with.", show_default=False)],
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="INPUT…",
+            help="Archives, directories laid out like a host, evidence files; with --redo also datasets.",
+            show_default=False,
+        ),
+    ] = None,
     identity: Annotated[
         list[Path] | None, typer.Option("-i", "--identity", help="Key file that decrypts archives. Repeatable.", show_default=False)
     ] = None,
@@ -49,13 +56,21 @@ def process(
     ioc: Indicators = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, max=256, help="Worker processes.", show_default="one per core")] = None,
     timeout: Annotated[float, typer.Option("--timeout", min=1, help="Seconds without progress after which a unit is given up.")] = 60.0,
+    redo: Annotated[
+        bool, typer.Option("--redo", help="Make again the datasets named, or else those that another version of their parser made.")
+    ] = False,
+    host: Annotated[str | None, typer.Option("--host", metavar="HOST", help="With --redo: only this host.", show_default=False)] = None,
     json_lines: Json = False,
 ) -> int:
     """Read archives, directories and files into a case; go on with one that was interrupted."""
     from commodore.console import process_and_tell
+    from commodore.engine.redo import Redo
 
     screen = Screen(json_lines=json_lines)
-    return process_and_tell(inputs, output, screen, identity or [], rules or [], ioc or [], workers, timeout)
+    again, given = Redo.of(inputs or [], host) if redo else (None, inputs or [])
+    if host is not None and not redo:
+        raise Complaint("--host chooses the host to make again.", "Add --redo, or leave --host out.", WRONG_USE)
+    return process_and_tell(given, output, screen, identity or [], rules or [], ioc or [], workers, timeout, again)
 
 
 def artefacts(
@@ -77,11 +92,40 @@ def ledger(
     return show_ledger(case, Screen(json_lines=json_lines), everything=everything)
 
 
-def findings(case: Case, json_lines: Json = False) -> int:
+def findings(
+    case: Case,
+    host: Annotated[
+        str | None, typer.Option("--host", metavar="HOST", help="Only this host.", autocompletion=completion.hosts, show_default=False)
+    ] = None,
+    severity: Annotated[
+        str | None,
+        typer.Option(
+            "--severity", metavar="SEVERITY", help="At least this severity.", autocompletion=completion.severities, show_default=False
+        ),
+    ] = None,
+    rule: Annotated[
+        list[str] | None,
+        typer.Option("--rule", metavar="RULE", help="Only this rule: id or name, with * and ?. Repeatable.", show_default=False),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="TIME", help="Last seen at or after this date or time (UTC).", show_default=False)
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            "--group",
+            metavar="BY",
+            help="Count by rule, host, technique or severity.",
+            autocompletion=completion.groups,
+            show_default=False,
+        ),
+    ] = None,
+    json_lines: Json = False,
+) -> int:
     """Show the findings, the most severe first. Exit 1 where there are any."""
-    from commodore.console import show_findings
+    from commodore.listing import Choice, show_findings
 
-    return show_findings(case, Screen(json_lines=json_lines))
+    return show_findings(case, Screen(json_lines=json_lines), Choice(host, severity, tuple(rule or ()), since), group)
 
 
 def export(
@@ -100,15 +144,17 @@ def export(
 ) -> int:
     """Write the records in a form that other programs read."""
     from commodore.case.export import export as write
-    from scout.console import escape, megabytes
+    from scout.console import escape, megabytes, plural
 
     screen = Screen(json_lines=json_lines)
     target = output or case.resolve().with_name(f"{case.resolve().name}-export")
-    for path in write(case, target, form, dataset or None):
-        size = path.stat().st_size
-        screen.say(f"  {escape(path)}   {megabytes(size)}")
+    for made in write(case, target, form, dataset or None):
+        size = made.path.stat().st_size
+        screen.say(f"  {escape(made.path)}   {megabytes(size)}   {plural(made.records, 'record')}")
+        if made.timeless:
+            screen.say(f"    {plural(made.timeless, 'record')} without any time: not in the timeline (--format csv has them)")
         if json_lines:
-            screen.emit({"file": str(path), "size": size})
+            screen.emit({"file": str(made.path), "size": size, "records": made.records, "without_time": made.timeless})
     return 0
 
 

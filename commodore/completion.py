@@ -19,6 +19,13 @@ def formats() -> list[str]:
     return list(FORMATS)
 
 
+def groups() -> list[str]:
+    """Return what findings can be grouped by."""
+    from commodore.listing import GROUPS
+
+    return list(GROUPS)
+
+
 def datasets() -> list[str]:
     """Return the names of all datasets."""
     from commodore.reference import declared

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import shlex
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from commodore.case.ledger import is_loss
 from commodore.case.reader import CaseReader
-from commodore.finding import MOST_SEVERE_FIRST, Finding
+from commodore.finding import MOST_SEVERE_FIRST
+from commodore.listing import say_versions, short
 from scout import __version__
 from scout.console import DONE, PARTIAL, STOPPED, WRONG_USE, Complaint, Screen, duration, escape, plural
+
+if TYPE_CHECKING:
+    from commodore.engine.redo import Redo
+
+HOSTS = 20
+"""hosts in the summary; of a larger case only those with trouble are listed"""
 
 
 def process_and_tell(
@@ -24,8 +30,9 @@ def process_and_tell(
     iocs: Sequence[Path],
     workers: int | None,
     timeout: float,
+    redo: Redo | None = None,
 ) -> int:
-    """`process` with a progress display before and a summary behind it. Exit 1 where an archive was cut or a unit had to be given up."""
+    """Run `process` with a progress display, then print the summary. Exit 1 where an archive was cut or a unit was given up."""
     from commodore.engine.process import process
     from scout.keys import load_identities
 
@@ -40,7 +47,7 @@ def process_and_tell(
 
         try:
             summary = process(
-                inputs, case, identities=identities, rules=rules, iocs=iocs, workers=workers, timeout=timeout, progress=progress
+                inputs, case, identities=identities, rules=rules, iocs=iocs, workers=workers, timeout=timeout, progress=progress, redo=redo
             )
         except KeyboardInterrupt:
             raise Complaint("stopped.", "What was read is kept; the same command goes on from there.", STOPPED) from None
@@ -77,18 +84,24 @@ def _tell(summary: Any, screen: Screen, *, sigma: bool, iocs: int) -> None:
     words += f", {plural(summary.rules['indicators'], 'indicator')} from {plural(iocs, 'file')}" if iocs else ""
     words += f", {len(refused):,} refused (commodore rules stats)" if refused else ""
     screen.say(f"COMMODORE {__version__}  {plural(len(summary.hosts), 'collection')}  {words}")
-    for host in summary.hosts:
+    listed = [h for h in summary.hosts if len(summary.hosts) <= HOSTS or h["state"] != "complete"]
+    for host in listed:
         note = f"   {host['state']}: {escape(host['reason'])}" if host["state"] != "complete" else ""
         records = plural(sum(host["records"].values()), "record")
         screen.say(f"  {escape(host['host']):<20} {plural(host['members'], 'member'):>15} {records:>18}{note}")
-    for path in summary.skipped:
+    if len(listed) < len(summary.hosts):
+        screen.say(f"  and {plural(len(summary.hosts) - len(listed), 'collection')} that came to the end")
+    for path in summary.skipped if len(summary.skipped) <= HOSTS else ():
         screen.say(f"  {escape(path)}: already processed")
+    if len(summary.skipped) > HOSTS:
+        screen.say(f"  {plural(len(summary.skipped), 'input')}: already processed")
     for path in summary.other_rules:
         screen.say(f"  {escape(path)}: these rules and indicators have not seen it; `--redo` reads it again")
     for host, datasets in summary.redone:
         screen.say(f"  {escape(host)}: made again: {', '.join(datasets) if len(datasets) < 8 else plural(len(datasets), 'dataset')}")
     for path, other in summary.twice:
         screen.say(f"  {escape(path)}: the same collection as {escape(other)}, read once")
+    say_versions(summary.versions, screen)
     speed = f" ({summary.read / 1e6 / summary.seconds:.1f} MB/s)" if summary.read > 1e6 else ""
     screen.say()
     took = f"in {duration(summary.seconds)}{speed}"
@@ -103,42 +116,13 @@ def _tell(summary: Any, screen: Screen, *, sigma: bool, iocs: int) -> None:
     screen.say(f"  findings    {counts or 'none'}")
     for n, finding in enumerate(summary.findings, 1):
         head = f"  {n:<2} {finding['escadre.severity']:<8} {escape(finding['host.name'])}  "
-        screen.say(head + _short(finding, screen, len(head)))
+        screen.say(head + short(finding, screen, len(head)))
     more = sum(summary.severities.values()) - len(summary.findings)
     if more > 0:
         screen.say(f"  and {more:,} more → commodore findings {case}")
     place = escape(shlex.quote(str(summary.case)))
     key = "" if all(host.get("recipients") for host in summary.hosts) else " -r age1…"  # plain input: who could open backups?
     screen.say(f"Next: eye serve {place}        hunter plan {place} -o plans/{key}")
-
-
-def _sentence(finding: Finding) -> tuple[str, str]:
-    """What a finding says, and how often where that is not in it."""
-    text = escape(finding.get("message") or finding.get("rule.name") or "")
-    times = finding.get("count", 1)
-    return text, f"  ({times:,} times)" if times > 1 and f"{times:,} record" not in text else ""
-
-
-def _short(finding: Finding, screen: Screen, indent: int) -> str:
-    """What a finding says, in what is left of the line: on a terminal cut at a word to its width, in a pipe whole."""
-    text, times = _sentence(finding)
-    return (cut(text, screen.out.width - indent - len(times)) if screen.out.is_terminal else text) + times
-
-
-def wrapped(text: str, screen: Screen, indent: int) -> list[str]:
-    """The whole text: on a terminal in lines, no word cut; in a pipe in one."""
-    width = max(screen.out.width - indent, 20)
-    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) if screen.out.is_terminal else [text]
-
-
-def cut(text: str, room: int) -> str:
-    """The text in `room` characters: cut at a word, with `…`."""
-    room = max(room, 20)
-    if len(text) <= room:
-        return text
-    head = text[: room - 1]
-    at = head.rfind(" ")
-    return (head[:at] if at > room // 2 else head).rstrip(" ,;:") + "…"
 
 
 def show_artefacts(name: str | None, screen: Screen) -> int:
@@ -223,24 +207,6 @@ def show_ledger(case: Path, screen: Screen, *, everything: bool = False) -> int:
         tail = f" {plural(unread, 'member')} no artefact reads (--all lists them)." if unread and not everything else ""
         screen.say(f"{words}{tail}" if shown or not lost else words)
     return PARTIAL if lost or unsound else DONE
-
-
-def show_findings(case: Path, screen: Screen) -> int:
-    """All findings, the most severe first."""
-    found = sorted(CaseReader(case).findings(), key=lambda f: MOST_SEVERE_FIRST.index(f["escadre.severity"]))
-    for finding in found:
-        if screen.json_lines:
-            screen.emit(finding)
-            continue
-        techniques = " ".join(finding.get("threat.technique.id", []))
-        screen.say(
-            f"  {finding['escadre.severity']:<9} {escape(finding['host.name']):<16} {escape(finding.get('rule.id', ''))}  {techniques}"
-        )
-        for line in wrapped("".join(_sentence(finding)), screen, 12):
-            screen.say(f"            {line}")
-        screen.say(f"            {finding.get('escadre.confidence', '')}  {finding.get('escadre.first') or 'no time'}")
-    screen.say(f"{plural(len(found), 'finding')}." if found else "No findings.")
-    return PARTIAL if found else DONE
 
 
 def show_rules(rules: Sequence[Path], iocs: Sequence[Path], screen: Screen) -> int:

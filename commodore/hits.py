@@ -8,7 +8,7 @@ from commodore.finding import FindingTarget
 
 
 class DetectionRule(NamedTuple):
-    """What a finding says of the rule that made it, whatever its kind. `category`: sigma, ioc or persistence."""
+    """The facts of a rule that a finding carries. `category`: sigma, ioc or persistence; `ruleset`: file that the rule came from."""
 
     id: str
     name: str
@@ -25,18 +25,20 @@ class DetectionRule(NamedTuple):
 
 
 class Hit(NamedTuple):
-    """One rule on one record. Plain values only: it travels between processes.
+    """One rule on one record. Values are plain JSON, because hits pass between processes.
 
     rule        id of the rule
     record      `escadre.id` of the record
     time        RFC 3339 UTC, '' where the record has none
     matched     field → value on which the rule matched
-    group       '' folds all hits of a rule on a host into one finding; else one finding per (rule, group)
-    reason      one sentence, '' where the rule's name says enough
-    target      what HUNTER needs, for removable things
-    host, collection  where the record belongs
+    group       hits of one rule, host and group become one finding
+    reason      one sentence; '' for the sentence that findings of this kind of rule have
+    target      the object for HUNTER, where it can be removed
+    host, collection  of the record
     confidence  logged or inferred
     severity    '' for the rule's own
+    action      `event.action` of the record
+    success     whether the record's `event.outcome` is success
     """
 
     rule: str
@@ -50,10 +52,12 @@ class Hit(NamedTuple):
     collection: str = ""
     confidence: str = "inferred"
     severity: str = ""
+    action: str = ""
+    success: bool = False
 
 
 class Refusal(NamedTuple):
-    """A rule or indicator that was not taken: where it stands and why. `line` is 0 where there is none to name."""
+    """A rule or indicator that was not loaded: its file, line (0 where unknown) and the reason."""
 
     file: str
     line: int

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# on a busy machine an example may take any time: no test depends on that
+settings.register_profile("escadre", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("escadre")
+
+for name in ("SIGINT", "SIGHUP"):
+    # a run in the background of a script, or under nohup, starts with these ignored, and every program that a test starts inherits that
+    if (number := getattr(signal, name, None)) and signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
 
 if hasattr(os, "register_at_fork"):
     # pytest enables faulthandler, and a forked worker inherits it: a test that makes a worker crash would print a wall of stacks

@@ -72,6 +72,15 @@ def test_the_agent_imports_none_of_the_analysts_libraries() -> None:
     assert sorted(heavy & {m.split(".")[0] for m in loaded}) == []
 
 
+@pytest.mark.parametrize("tool", PACKAGES)
+def test_a_help_is_shown_without_the_analysts_libraries(tool: str) -> None:
+    """So that it appears at once, and on systems for which there is no build of these libraries."""
+    code = f"import json, sys, {tool}.cli; {tool}.cli.build_app(); print(json.dumps(sorted(sys.modules)))"
+    loaded = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout)
+    heavy = {"pandas", "duckdb", "tantivy", "elasticsearch", "evtx", "orjson", "pyarrow", "starlette", "cryptography"}
+    assert sorted(heavy & {m.split(".")[0] for m in loaded}) == []
+
+
 def test_every_meaning_says_more_than_the_name() -> None:
     words = {name: set(re.findall(r"\w+", field.meaning.lower())) - {"the", "of", "a", "an"} for name, field in registry().items()}
     assert [name for name, said in words.items() if said <= set(re.split(r"\W", name.lower()))] == []

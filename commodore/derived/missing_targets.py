@@ -25,9 +25,8 @@ ARTEFACT = Artefact(
     datasets=(*SOURCES, "mft"),
     fields=(
         "escadre.missing.dataset",
-        "escadre.missing.record",
+        "escadre.records_used",
         "escadre.missing.item",
-        "escadre.missing.target",
         "escadre.missing.shown_by",
         "escadre.missing.deleted",
         "process.command_line",
@@ -40,7 +39,7 @@ ARTEFACT = Artefact(
     type=("info",),
     action="target-missing",
     attack=("T1053", "T1543"),
-    message="{escadre.missing.item} starts {escadre.missing.target!q}, which was not there.",
+    message="{escadre.missing.item} starts {file.path!q}, which was not there.",
     version=2,
     sources=(
         "docs/design/contracts.md: members.jsonl and its verdicts; scout/collecting/plan.py: what custody says of a pattern",
@@ -54,7 +53,7 @@ _ITEM = {
     "scheduled_tasks": ("Task", ("escadre.task.path", "escadre.task.name", "service.name", "file.path")),
     "services": ("Service", ("service.name",)),
     "run_keys": ("Run key", ("registry.path",)),
-    "systemd_units": ("Unit", ("escadre.systemd.unit",)),
+    "systemd_units": ("Unit", ("service.name",)),
     "cron": ("Cron entry", ("file.path",)),
     "ld_so_preload": ("Preload entry", ("file.path",)),
 }
@@ -133,7 +132,7 @@ def _wanted(view: CaseView, host: Host, windows: bool) -> Iterator[_Wanted]:
 
 def _targets(record: dict[str, Any], host: Host, windows: bool) -> Iterator[tuple[str, ...]]:
     """Files that a record starts, as written, each with other readings of the same words."""
-    if _NEW_ROOT.intersection(record.get("escadre.systemd.settings") or ()):
+    if _NEW_ROOT.intersection(setting.partition("=")[0] for setting in record.get("escadre.settings") or ()):
         return  # its paths are those of another root
     for line in _lines(record):
         if windows:
@@ -155,7 +154,7 @@ def _lines(record: dict[str, Any]) -> Iterator[str]:
         for one in units:
             yield str(one).partition("=")[2].lstrip("@-:+!|")
     elif isinstance(tasks, list):
-        yield from map(str, tasks)
+        yield from filter(None, map(str, tasks))
     elif isinstance(record.get("process.command_line"), str):
         yield record["process.command_line"]
 
@@ -268,7 +267,6 @@ def _record(one: _Wanted, proof: _Proof, windows: bool) -> Record:
     out: dict[str, Any] = {
         "escadre.missing.dataset": one.dataset,
         "escadre.missing.item": one.item,
-        "escadre.missing.target": one.target,
         "escadre.missing.shown_by": proof.by,
         "file.path": one.target,
         "file.name": one.target.rsplit("\\" if windows else "/", 1)[-1],
@@ -277,7 +275,7 @@ def _record(one: _Wanted, proof: _Proof, windows: bool) -> Record:
     if proof.deleted:
         out["escadre.missing.deleted"] = True
     if "escadre.id" in one.record:
-        out["escadre.missing.record"] = one.record["escadre.id"]
+        out["escadre.records_used"] = [one.record["escadre.id"]]
     if "process.command_line" in one.record:
         out["process.command_line"] = one.record["process.command_line"]
     if one.user:

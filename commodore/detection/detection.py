@@ -16,10 +16,10 @@ from commodore.detection.sigma.pack import Pack, build, default_cache, load
 from commodore.finding import Finding
 from commodore.hits import DetectionRule, Hit, Refusal
 from commodore.host import Host
-from commodore.persistence.judge import Judge
+from commodore.persistence.judge import PersistenceJudge
 from commodore.persistence.links import link_hits
 from commodore.persistence.targets import Members, completed, file_target
-from commodore.persistence.verdict import short
+from commodore.sentence import short
 from scout.formats.indicators import read_file
 
 
@@ -33,7 +33,7 @@ class Detection:
     """
 
     def __init__(self, pack: Pack, indicators: Indicators, refused: list[Refusal]) -> None:
-        self._matcher, self._indicators, self._judge = Matcher(pack), indicators, Judge()
+        self._matcher, self._indicators, self._judge = Matcher(pack), indicators, PersistenceJudge()
         self._numbers = {pack.rule(n).id: n for n in range(len(pack))}
         self.loaded, self.indicators = len(pack), len(indicators)
         self.refused = [r.as_dict() for r in (*pack.refused, *refused)]
@@ -133,4 +133,6 @@ def _hit(record: dict[str, Any], host: Host, rule: str, found: dict[str, Any], c
         host=record.get("host.name") or host.name,
         collection=record.get("escadre.collection") or host.collection,
         confidence=confidence,
+        action=record.get("event.action") or "",
+        success=record.get("event.outcome") == "success",
     )

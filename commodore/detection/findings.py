@@ -1,4 +1,4 @@
-"""Hits folded into findings: ECS alerts in a stable order, the same whatever order the hits came in."""
+"""Fold hits into findings: ECS alerts in a stable order, the same in whatever order the hits came."""
 
 from __future__ import annotations
 
@@ -9,29 +9,41 @@ from typing import Any, Self, cast
 
 from commodore.finding import SEVERITIES, Finding
 from commodore.hits import DetectionRule, Hit
+from commodore.sentence import sentence
 
 RECORDS = 100
-"""record ids that a finding cites at most"""
+"""Record ids that a finding cites at most."""
+ACTIONS = 32
+"""Actions of which a finding cites a record of its own."""
 
 _TELLING = ("CommandLine", "ScriptBlockText", "ImagePath", "TargetObject", "TargetFilename", "Image", "ServiceName", "PipeName")
-"""fields of Sigma's taxonomy that say most to a person, in this order"""
+"""Fields of Sigma's taxonomy that describe an event best, in this order."""
 _HEADER = frozenset({"EventID", "Channel", "Provider_Name"})
-"""fields that say of which kind an event is, not what happened"""
+"""Fields that give the kind of an event, not what happened."""
 _WORDS = 120
-"""characters of such a value in a sentence"""
+"""Characters of a value in a message."""
+_MESSAGES = {
+    "ioc": sentence("{name} was found in {count!n} {count:record|records}[ ({fields})]."),
+    "sigma": sentence("Sigma rule {name!q} matched {count!n} {count:record|records}[: {field} is {value!q}].", _WORDS),
+}
+"""Category of a rule → message of a finding whose hit has no reason of its own."""
 
 _Key = tuple[str, str, str, str]
+_Order = tuple[bool, str, str]
 
 
 class _Fold:
-    """What is kept of the hits of one rule, host and group."""
+    """The part of the hits of one rule, host and group that a finding needs; its size is bounded."""
 
-    __slots__ = ("best", "confidence", "count", "first", "last", "latest", "severity")
+    __slots__ = ("actions", "best", "confidence", "count", "earliest", "first", "last", "latest", "severity", "successes")
 
     def __init__(self) -> None:
         self.count, self.first, self.last, self.confidence, self.severity = 0, "", "", "inferred", -1
         self.best: Hit | None = None
-        self.latest: list[_Backwards] = []
+        self.latest: tuple[bool, str, str] = (False, "", "")
+        self.earliest: list[_Backwards] = []
+        self.successes: list[_Backwards] = []
+        self.actions: dict[str, _Order] = {}
 
     def add(self, hit: Hit) -> None:
         self.count += 1
@@ -41,18 +53,35 @@ class _Fold:
         if hit.confidence == "logged":
             self.confidence = "logged"
         severity = SEVERITIES.index(hit.severity) if hit.severity else -1
-        if self.best is None or (-severity, _order(hit)) < (-self.severity, _order(self.best)):
+        order = _order(hit)
+        if self.best is None or (-severity, order) < (-self.severity, _order(self.best)):
             self.best = hit
         self.severity = max(self.severity, severity)
-        entry = _Backwards(_order(hit), hit.record)
-        if len(self.latest) < RECORDS:
-            heappush(self.latest, entry)
-        else:
-            heappushpop(self.latest, entry)
+        if not hit.record:
+            return
+        self.latest = max(self.latest, (bool(hit.time), hit.time, hit.record))
+        _keep_earliest(self.earliest, order)
+        if hit.success:
+            _keep_earliest(self.successes, order)
+        if hit.action:
+            self._keep_action(hit.action, order)
+
+    def _keep_action(self, action: str, order: _Order) -> None:
+        """Keep the earliest record of each action; of more than `ACTIONS` actions, those whose names sort first."""
+        self.actions[action] = min(self.actions.get(action, order), order)
+        if len(self.actions) > ACTIONS:
+            del self.actions[max(self.actions)]
+
+    def records(self) -> list[str]:
+        """Ids of the records to cite, earliest first: the first, the last, one per action, successes, then the earliest others."""
+        last = (not self.latest[0], *self.latest[1:])
+        earliest, successes = (sorted(o for (o,) in kept) for kept in (self.earliest, self.successes))
+        ranked = dict.fromkeys((*earliest[:1], *([last] if last[2] else []), *sorted(self.actions.values()), *successes, *earliest))
+        return list(dict.fromkeys(record for _, _, record in sorted(list(ranked)[:RECORDS])))
 
 
 class _Backwards(tuple):  # type: ignore[type-arg]
-    """(order, id) that sorts from last to first, so that a heap drops the latest."""
+    """(order,) that sorts from last to first, so that a heap drops the latest."""
 
     __slots__ = ()
 
@@ -63,13 +92,20 @@ class _Backwards(tuple):  # type: ignore[type-arg]
         return tuple.__gt__(self, other)
 
 
-def _order(hit: Hit) -> tuple[bool, str, str]:
+def _keep_earliest(heap: list[_Backwards], order: _Order) -> None:
+    if len(heap) < RECORDS:
+        heappush(heap, _Backwards(order))
+    else:
+        heappushpop(heap, _Backwards(order))
+
+
+def _order(hit: Hit) -> _Order:
     """Earliest first; hits without a time behind those with one."""
     return not hit.time, hit.time, hit.record
 
 
 def folded(hits: Iterable[Hit], rule: Callable[[str], DetectionRule]) -> Iterator[Finding]:
-    """Findings sorted by host, collection, falling severity, rule and group: a collection's id is drawn by chance, a host's name is not."""
+    """Yield findings by host, collection, falling severity, rule and group. The host comes first because a collection's id is random."""
     folds: dict[_Key, _Fold] = {}
     for hit in hits:
         folds.setdefault((hit.collection, hit.host, hit.rule, hit.group), _Fold()).add(hit)
@@ -92,7 +128,7 @@ def _finding(key: _Key, fold: _Fold, rule: DetectionRule) -> Finding:
         "event.type": ["info"],
         "event.action": f"{rule.category}-rule-matched",
         "event.severity": SEVERITIES.index(severity) + 1,
-        "message": hit.reason or _sentence(rule, fold.count, hit),
+        "message": hit.reason or _message(rule, fold.count, hit),
         "host.name": host,
         "rule.id": rule_id,
         "rule.name": rule.name,
@@ -100,7 +136,7 @@ def _finding(key: _Key, fold: _Fold, rule: DetectionRule) -> Finding:
         "escadre.severity": severity,
         "escadre.confidence": fold.confidence,
         "count": fold.count,
-        "escadre.records": [r[1] for r in sorted(fold.latest, key=tuple) if r[1]],
+        "escadre.records": fold.records(),
         "escadre.matched": hit.matched,
         "escadre.collection": collection,
         "escadre.reason": hit.reason or rule.description or rule.name,
@@ -122,13 +158,7 @@ def _finding(key: _Key, fold: _Fold, rule: DetectionRule) -> Finding:
     return cast(Finding, finding | {k: v for k, v in optional.items() if v})
 
 
-def _sentence(rule: DetectionRule, count: int, hit: Hit) -> str:
-    name = rule.name.rstrip(".")
-    if rule.category == "ioc":
-        where = ", ".join(list(hit.matched)[:3])
-        return f"{name} was found in {count:,} {'record' if count == 1 else 'records'} ({where})."
-    told = next((hit.matched[field] for field in _TELLING if hit.matched.get(field)), None)
-    told = told or next((value for field, value in hit.matched.items() if field not in _HEADER), "")
-    what = " ".join(str(told if not isinstance(told, list) else ", ".join(map(str, told))).split())
-    words = f"{name}: {what if len(what) <= _WORDS else what[: _WORDS - 1] + '…'}" if what else name
-    return words + (f" ({count:,} records)" if count > 1 else "")
+def _message(rule: DetectionRule, count: int, hit: Hit) -> str:
+    telling = [name for name in _TELLING if hit.matched.get(name)] or [name for name in hit.matched if name not in _HEADER]
+    values = {"name": rule.name.rstrip("."), "count": count, "fields": list(hit.matched)[:3]}
+    return _MESSAGES[rule.category](values | ({"field": telling[0], "value": hit.matched[telling[0]]} if telling else {}))

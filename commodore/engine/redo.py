@@ -7,7 +7,7 @@ continues the staged one, or a staged one that is complete, and the next start p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,13 @@ class Redo:
     named: tuple[str, ...] = ()
     host: str | None = None
 
+    @classmethod
+    def of(cls, words: Iterable[Path], host: str | None = None) -> tuple[Redo, list[Path]]:
+        """Return the redo that the words of a command line name, and its inputs. A dataset's name is a dataset (`./evtx` is a path)."""
+        known = {*catalogue.artefacts(), *catalogue.derivations()}
+        given = list(words)
+        return cls(tuple(str(word) for word in given if str(word) in known), host), [word for word in given if str(word) not in known]
+
     def __post_init__(self) -> None:
         known = {*catalogue.artefacts(), *catalogue.derivations()}
         if missing := [name for name in self.named if name not in known]:
@@ -35,7 +42,8 @@ class Redo:
     def inputs(self, case: Path, given: list[Path]) -> list[Path]:
         """Return the inputs to read: those given, or where none is, those that the case was made from."""
         reader = CaseReader(case)
-        origins = [Path(reader.collections()[p.collection].get("origin", "")) for p in reader.partitions(self.host)]
+        made = [reader.collections()[partition.collection] for partition in reader.partitions(self.host)]
+        origins = list(dict.fromkeys(Path(about["origin"]) for about in made))
         if given:
             return given
         if gone := [path for path in origins if not path.exists()]:

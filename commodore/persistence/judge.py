@@ -1,75 +1,55 @@
-"""The judge: a record that starts something by itself → is it what one expects there, and if not, why.
-
-Each mechanism names one of these functions. A function gives None for what is expected, else a verdict whose reason is one sentence.
-"""
+"""The persistence table over records: entries that start by themselves and are not expected."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
 from commodore.hits import DetectionRule, Hit
 from commodore.host import Host
-from commodore.persistence import linux, windows
-from commodore.persistence.table import Mechanism, digest, mechanisms
-from commodore.persistence.verdict import Verdict
-
-JUDGES: dict[str, Callable[[Mechanism, dict[str, Any], Host], Verdict | None]] = {
-    "command": windows.command,
-    "startup_file": windows.startup_file,
-    "list_value": windows.list_value,
-    "service": windows.service,
-    "service_dll": windows.service_dll,
-    "task": windows.task,
-    "debugger": windows.debugger,
-    "cron": linux.cron,
-    "unit": linux.unit,
-    "preload": linux.preload,
-    "ssh_key": linux.ssh_key,
-}
+from commodore.persistence.data import digest
+from commodore.persistence.entry import AutostartEntry
+from commodore.persistence.index import RowIndex
+from commodore.persistence.table import PersistenceRow, rows
 
 
-class Judge:
-    """The persistence table over records. Raises ValueError for a row that names a judge who is not here."""
+class PersistenceJudge:
+    """All rows, ready to judge records."""
 
-    def __init__(self) -> None:
-        self._by_dataset: dict[str, list[Mechanism]] = {}
-        for m in mechanisms():
-            if m.judge not in JUDGES:
-                raise ValueError(f"{m.id}.yaml: judge `{m.judge}` is unknown: {', '.join(JUDGES)}")
-            self._by_dataset.setdefault(m.dataset, []).append(m)
+    def __init__(self, table: Iterable[PersistenceRow] | None = None) -> None:
+        self._rows = rows() if table is None else tuple(table)
+        self._index = RowIndex(self._rows)
         self.digest = digest()
 
     @cached_property
     def rules(self) -> dict[str, DetectionRule]:
         """All rows as rules, by id."""
-        return {m.id: m.rule for m in mechanisms()} | {FILE.id: FILE}
+        return {row.id: row.rule for row in self._rows} | {FILE.id: FILE}
 
     def reads(self, dataset: str) -> bool:
         """Whether some row is about this dataset."""
-        return dataset in self._by_dataset
+        return dataset in self._index
 
     def hits(self, record: dict[str, Any], host: Host) -> Iterator[Hit]:
-        """One hit per row that the record is not expected by; grouped by record, so that each gives its own finding."""
-        for m in self._by_dataset.get(record.get("event.dataset", ""), ()):
-            if not m.concerns(record):
-                continue
-            verdict = JUDGES[m.judge](m, record, host)
-            if verdict is None:
+        """Yield a hit for each row by which the record is not expected. Each record is a group, and so a finding, of its own."""
+        entry = AutostartEntry(record, host)
+        for row in self._index.concerned(record.get("event.dataset", ""), record):
+            unexpected = row.judge(entry)
+            if unexpected is None:
                 continue
             yield Hit(
-                m.id,
+                row.id,
                 record["escadre.id"],
                 record.get("@timestamp") or "",
-                verdict.matched,
+                unexpected.matched,
                 group=record["escadre.id"],
-                reason=verdict.reason,
-                target={"mechanism": m.id, "kind": m.kind, "remove": m.remove, **verdict.target},
+                reason=unexpected.reason,
+                target={"mechanism": row.id, "kind": row.kind, "remove": row.remove, **unexpected.target},
                 host=record.get("host.name") or host.name,
                 collection=record.get("escadre.collection") or host.collection,
                 confidence="inferred",
-                severity=verdict.severity,
+                severity=unexpected.severity,
             )
 
 
@@ -81,4 +61,4 @@ FILE = DetectionRule(
     ruleset="persistence",
     reference="the finding of the mechanism that starts it",
 )
-"""the rule of findings on payload files"""
+"""The rule of findings on files that a mechanism starts."""

@@ -1,34 +1,40 @@
-"""Links that stand where a row's files stand: what they lead to was not read, and is judged by its place."""
+"""Links in the places of a row's files. SCOUT lists links and does not follow them, so a link is judged by where it leads."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from commodore.artefacts.linux.files.cron import table_of
 from commodore.hits import Hit
 from commodore.persistence.suspicion import of_file
-from commodore.persistence.table import Mechanism, mechanisms
+from commodore.persistence.table import PersistenceRow, rows
 from commodore.persistence.targets import resolved
-from commodore.persistence.verdict import short, worst
+from commodore.persistence.unexpected import worst
+from commodore.sentence import sentence, short
+
+_REASON = sentence("{name}: {path!q} is a link to {to!q}, which was not read there: {words}; expected: {expected}.")
 
 
 def link_hits(lines: Iterable[Mapping[str, Any]], datasets: Callable[[str], Iterable[str]], collection: str, host: str) -> Iterator[Hit]:
-    """`lines`: of `members.jsonl`; `datasets`: names of the artefacts that read files of a path below the root."""
+    """Yield hits on links. `lines`: of `members.jsonl`; `datasets`: path below the root → names of the artefacts that read it."""
     for line in lines:
         path, text = str(line.get("path") or ""), line.get("link")
         if not path.startswith("/") or not isinstance(text, str) or not text:
             continue
         to = resolved(path, text)
         judged = worst([(short(to), s) for s in of_file(to, "linux")])
-        for row in _rows(path, frozenset(datasets(path[1:]))) if judged else ():
-            severity, words = judged or ("", "")
+        if judged is None:
+            continue
+        severity, words = judged
+        for row in _rows(path, frozenset(datasets(path[1:]))):
             yield Hit(
                 row.id,
                 "",
                 "",
                 {"file.path": path, "file.target_path": text},
                 group=path,
-                reason=f"{row.name}: {short(path)} is a link to {short(to)}, which was not read there: {words}; expected: {row.expected}.",
+                reason=_REASON({"name": row.name, "path": short(path), "to": short(to), "words": words, "expected": row.expected}),
                 target={
                     "mechanism": row.id,
                     "kind": row.kind if row.kind == "systemd-unit" else "file",
@@ -44,9 +50,7 @@ def link_hits(lines: Iterable[Mapping[str, Any]], datasets: Callable[[str], Iter
             )
 
 
-def _rows(path: str, datasets: frozenset[str]) -> Iterator[Mechanism]:
-    """The Linux rows whose files lie at this path."""
-    system = path.startswith(("/etc/cron.d/", "/etc/crontab", "/etc/anacrontab"))
-    kind = "user" if "/spool/cron/" in path else "system" if system else "periodic"
-    alike = {"escadre.cron.kind": kind, "dll.path": path}
-    return (m for m in mechanisms() if m.id.startswith("L") and m.dataset in datasets and m.concerns(alike))
+def _rows(path: str, datasets: frozenset[str]) -> Iterator[PersistenceRow]:
+    """Yield the Linux rows whose files have this path."""
+    record = {"escadre.scope": table_of(path).kind, "dll.path": path}
+    return (row for row in rows() if row.os == "linux" and row.dataset in datasets and row.concerns(record))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from commodore.bounded import searcher
 from commodore.finding import SEVERITIES
-from commodore.persistence.table import traits
+from commodore.persistence.data import traits
 
 LONGEST = 8192
 """characters of a command line that are looked at"""

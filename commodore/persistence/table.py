@@ -1,21 +1,23 @@
-"""The table as data, validated: `W001.yaml` and its kin beside this module, and `traits.yaml`."""
+"""The persistence table: one YAML file per row below `rows/`, validated and bound to its judge."""
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-from commodore.finding import SEVERITIES
+import commodore.persistence.judges
+from commodore.finding import REMOVALS, SEVERITIES
 from commodore.hits import DetectionRule
-from scout.data import parse_yaml
+from commodore.persistence.data import documents
+from commodore.persistence.entry import AutostartEntry
+from commodore.persistence.judging import RowJudge, RowText
+from commodore.persistence.unexpected import Unexpected
+from scout.discovery import modules
 
-REMOVE = frozenset(("RV", "RK", "RS", "XE", "FQ", "TK", "SV", "WM", "LN", "JS", "UN", "AC", "PK", "MM"))
 # fmt: off
 _KEYS = frozenset((
     "id", "name", "attack", "attack_version", "os", "dataset", "where", "lives", "expected", "judge", "options", "severity", "remove",
@@ -25,79 +27,60 @@ _KEYS = frozenset((
 
 
 @dataclass(frozen=True, slots=True)
-class Mechanism:
-    """One row. `where`: field → test that a record must pass before it is judged; `judge`: name of the function that judges it."""
+class PersistenceRow:
+    """One mechanism by which something starts by itself.
+
+    places    field → shell patterns without case; a record must match one pattern of each field
+    judge     returns None for an entry that is expected
+    targets   ids of the SCOUT targets that collect what the row needs
+    """
 
     id: str
     name: str
     attack: tuple[str, ...]
-    attack_version: str
+    os: str
     dataset: str
-    where: tuple[tuple[str, Callable[[str], Any]], ...]
+    places: Mapping[str, tuple[str, ...]]
     expected: str
-    judge: str
-    options: dict[str, list[str]]
-    severity: str
     remove: str
     kind: str
     targets: tuple[str, ...]
     rule: DetectionRule
+    judge: Callable[[AutostartEntry], Unexpected | None]
+    tests: tuple[tuple[str, Callable[[str], object]], ...]
 
-    def concerns(self, record: dict[str, Any]) -> bool:
-        """Whether the record is of this mechanism's place."""
-        return all(isinstance(value := record.get(field), str) and test(value) for field, test in self.where)
-
-
-@cache
-def mechanisms() -> tuple[Mechanism, ...]:
-    """All rows, by id. Raises ValueError for a row that the validator refuses."""
-    rows = [_mechanism(name, document) for name, document in _documents() if name != "traits.yaml"]
-    return tuple(sorted(rows, key=lambda m: m.id))
+    def concerns(self, record: Mapping[str, Any]) -> bool:
+        """Whether the record is of this row's place."""
+        return all(isinstance(value := record.get(field), str) and test(value) for field, test in self.tests)
 
 
 @cache
-def traits() -> dict[str, Any]:
-    """`traits.yaml`. Raises ValueError for a severity or pattern that is none."""
-    document: dict[str, Any] = dict(_documents())["traits.yaml"]
-    for part in ("windows", "linux"):
-        for kind in ("place", "script", "command"):
-            for severity, pattern, words in document[part].get(kind, []):
-                if severity not in SEVERITIES or not words:
-                    raise ValueError(f"traits.yaml: {part}.{kind}: `{pattern}`")
-                re.compile(pattern)
-    return document
+def rows() -> tuple[PersistenceRow, ...]:
+    """Return all rows, by id. Raises ValueError for a row that the validator refuses."""
+    return tuple(sorted((row_from(name, document) for name, document in documents() if name != "traits.yaml"), key=lambda r: r.id))
 
 
 @cache
-def digest() -> str:
-    """sha256 of all the data."""
-    whole = hashlib.sha256()
-    for name, raw in _texts():
-        whole.update(name.encode() + b"\0" + hashlib.sha256(raw).digest())
-    return whole.hexdigest()
+def judges() -> dict[str, RowJudge[Any]]:
+    """Return all judges by the name of their module."""
+    return {name: module.JUDGE for name, module in modules(commodore.persistence.judges)}
 
 
-def _texts() -> list[tuple[str, bytes]]:
-    here = files("commodore.persistence")
-    rows = [row for folder in here.joinpath("rows").iterdir() for row in folder.iterdir()]
-    return sorted((file.name, file.read_bytes().replace(b"\r\n", b"\n")) for file in [here.joinpath("traits.yaml"), *rows])
-
-
-def _documents() -> list[tuple[str, dict[str, Any]]]:
-    return [(name, parse_yaml(raw)) for name, raw in _texts()]
-
-
-def _mechanism(file: str, row: dict[str, Any]) -> Mechanism:
+def row_from(file: str, row: dict[str, Any]) -> PersistenceRow:
+    """Return one validated row. Raises ValueError with the file and the key at fault."""
     wrong = set(row) ^ _KEYS
     if wrong:
         raise ValueError(f"{file}: `{wrong.pop()}` is missing or unknown")
     if f"{row['id']}.yaml" != file or not re.fullmatch(r"[WLM]\d{3}", row["id"]):
-        raise ValueError(f"{file}: the id must be the file's name")
-    if row["severity"] not in SEVERITIES or set(row["remove"].split("+")) - REMOVE or not row["references"]:
-        raise ValueError(f"{file}: severity, remove or references")
+        raise ValueError(f"{file}: the id must be the name of the file")
+    if row["severity"] not in SEVERITIES or not row["references"]:
+        raise ValueError(f"{file}: severity or references")
+    if unknown := set(row["remove"].split("+")) - REMOVALS.keys():
+        raise ValueError(f"{file}: removal `{min(unknown)}` is unknown: {', '.join(REMOVALS)}")
     if not all(re.fullmatch(r"T\d{4}(\.\d{3})?", t) for t in row["attack"]):
         raise ValueError(f"{file}: attack")
-    where = tuple((field, _test(patterns)) for field, patterns in row["where"].items())
+    if row["judge"] not in judges():
+        raise ValueError(f"{file}: judge `{row['judge']}` is unknown: {', '.join(judges())}")
     rule = DetectionRule(
         row["id"],
         row["name"],
@@ -107,26 +90,30 @@ def _mechanism(file: str, row: dict[str, Any]) -> Mechanism:
         ruleset="persistence",
         techniques=tuple(row["attack"]),
         attack_version=row["attack_version"],
-        description=f"expected: {row['expected']}",
+        description=f"Expected: {row['expected']}.",
     )
-    return Mechanism(
-        row["id"],
-        row["name"],
-        tuple(row["attack"]),
-        row["attack_version"],
-        row["dataset"],
-        where,
-        row["expected"],
-        row["judge"],
-        row["options"],
-        row["severity"],
-        row["remove"],
-        row["kind"],
-        tuple(row["targets"]),
-        rule,
+    try:
+        judge = judges()[row["judge"]].bound(RowText(row["name"], row["expected"], row["severity"]), row["options"])
+    except ValueError as e:
+        raise ValueError(f"{file}: {e}") from e
+    places = {field: tuple(patterns) for field, patterns in row["where"].items()}
+    return PersistenceRow(
+        id=row["id"],
+        name=row["name"],
+        attack=tuple(row["attack"]),
+        os=row["os"],
+        dataset=row["dataset"],
+        places=places,
+        expected=row["expected"],
+        remove=row["remove"],
+        kind=row["kind"],
+        targets=tuple(row["targets"]),
+        rule=rule,
+        judge=judge,
+        tests=tuple((field, _test(patterns)) for field, patterns in places.items()),
     )
 
 
-def _test(patterns: list[str]) -> Callable[[str], Any]:
-    """Shell patterns without case, any of them."""
+def _test(patterns: tuple[str, ...]) -> Callable[[str], object]:
+    """Return a test for any of these shell patterns, without case."""
     return re.compile("|".join(translate(p) for p in patterns), re.IGNORECASE | re.DOTALL).match

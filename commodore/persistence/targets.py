@@ -13,7 +13,7 @@ import orjson
 from commodore.finding import FILE_FACTS, SEVERITIES, FileFacts, Finding, FindingTarget
 from commodore.persistence.judge import FILE
 from commodore.persistence.suspicion import is_interpreter
-from commodore.persistence.verdict import short
+from commodore.sentence import short
 
 _SYSTEM_PLACES = re.compile(r"/(?:usr/)?(?:s?bin|lib(?:32|64|x32|exec)?)/|(?i:[a-z]:\\(?:windows|winnt|program files(?: \(x86\))?)\\)")
 
@@ -61,7 +61,7 @@ def complete(target: FindingTarget, members: Members | Iterable[Mapping[str, Any
 
 def completed(findings: Iterable[Finding], members: Mapping[str, Members]) -> Iterator[Finding]:
     """Findings with whole targets (`members` by collection id), and behind them one for each collected file that a high one starts."""
-    started: dict[tuple[str, str], Finding] = {}
+    started: dict[tuple[str, str, str], Finding] = {}
     for finding in findings:
         target = finding.get("target")
         known = members.get(finding["escadre.collection"])
@@ -74,7 +74,7 @@ def completed(findings: Iterable[Finding], members: Mapping[str, Members]) -> It
             continue
         for path, facts in whole.get("payload_files", {}).items():
             if facts.get("verdict", "taken") == "taken" and facts.get("sha256") and not _of_the_system(path):
-                started.setdefault((finding["escadre.collection"], _key(path)), _payload(finding, path, facts))
+                started.setdefault((finding["escadre.collection"], finding["host.name"], _key(path)), _payload(finding, path, facts))
     for key in sorted(started):
         yield started[key]
 

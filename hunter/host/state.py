@@ -15,7 +15,7 @@ NEEDED = {
 """what an `expect` must say, by type; anything less is refused"""
 
 _IDENTITY = ("parent_ino", "root_ino", "dev", "mounts")
-_COMPARED = ("type", "sha256", "size", "link", "mode", "uid", "gid", "nlink", "xattrs")
+_COMPARED = ("type", "sha256", "size", "link", "mode", "uid", "gid", "nlink", "xattrs", "attributes")
 
 
 class UnsafeError(Exception):
@@ -38,6 +38,12 @@ class ObjectState:
     xattrs: tuple[tuple[str, str], ...] = ()
     flags: str = ""
     """`immutable`, `append` or both: such an object cannot be changed"""
+    attributes: str = ""
+    """file flags that are restored, as the letters of `chattr`"""
+    fixed: str = ""
+    """file flags that cannot be restored, as the letters of `lsattr`"""
+    atime_ns: int = 0
+    """restored, but not compared: any reader changes it"""
     parent_ino: int = 0
     root_ino: int = 0
     dev: int = 0
@@ -45,7 +51,7 @@ class ObjectState:
     """mount points between the root and the object, its own included; a whole file system of the object's own device is not among them"""
 
     def same(self, other: ObjectState | None) -> bool:
-        """Equal in all that a way back restores: type, content, mode, owner, xattrs, number of names, mtime, link text."""
+        """Return True where all that is compared is equal: type, content, mode, owner, xattrs, flags, number of names, mtime, link text."""
         return other is not None and self.mtime_ns == other.mtime_ns and all(getattr(self, k) == getattr(other, k) for k in _COMPARED)
 
     def changes(self, now: ObjectState) -> list[str]:

@@ -1,11 +1,11 @@
-"""A file system tree, live or mounted, looked at so that no link leads out: every component is opened by the handle of the one before it.
+"""Read a file system tree, live or mounted, so that no link leads out: each component is opened by the descriptor of its folder.
 
-Nothing here writes. `Tree.parent` gives the handle on which the writers act.
+Nothing here writes. `HostTree.parent` yields the descriptor on which the writers act. While HUNTER reads, others may exchange names, so
+every operating system error of a look is an `UnsafeError`, never a crash.
 """
 
 from __future__ import annotations
 
-import array
 import base64
 import errno
 import hashlib
@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, Self
 
+from hunter.host.flags import attributes, fixed_flags, locking_flags
 from hunter.host.state import ObjectState, UnsafeError
 from scout.archive.facts import type_of
 
@@ -25,13 +26,14 @@ FILE_LIMIT = 64 << 30
 TEXT_LIMIT = 64 << 20
 """bytes of a file that lines are taken out of; a larger one is no configuration file"""
 
+EVERYBODY = -1
+"""in place of a uid: more than one user"""
+
 _PATH = getattr(os, "O_PATH", 0)
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _DIRECTORY = getattr(os, "O_DIRECTORY", 0)
 _READ = os.O_RDONLY | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0)
 _NOATIME = getattr(os, "O_NOATIME", 0)
-_GETFLAGS = 0x80086601  # FS_IOC_GETFLAGS, linux/fs.h
-_FLAGS = ((0x10, "immutable"), (0x20, "append"))
 
 
 class HostView(Protocol):
@@ -93,7 +95,12 @@ class HostTree:
             yield self.fd
             return
         with self.parent(path) as (parent, name):
-            fd = os.open(name, _READ | _DIRECTORY, dir_fd=parent)
+            try:
+                fd = os.open(name, _READ | _DIRECTORY, dir_fd=parent)
+            except OSError as e:
+                if e.errno == errno.ELOOP:
+                    raise UnsafeError(f"{path} is a link: name the real path") from e
+                raise
         try:
             yield fd
         finally:
@@ -111,15 +118,22 @@ class HostTree:
             return None
         except PermissionError as e:
             raise UnsafeError(f"no right to look at it: {e.strerror}") from e
+        except OSError as e:
+            raise UnsafeError(f"it cannot be looked at: {e.strerror or e}") from e
 
     def read(self, path: str) -> bytes:
-        with self.parent(path) as (parent, name), os.fdopen(open_read(parent, name), "rb") as stream:
-            status = os.fstat(stream.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise UnsafeError(f"it is a {type_of(status.st_mode)}")
-            if status.st_size > TEXT_LIMIT:
-                raise UnsafeError(f"it is larger than {TEXT_LIMIT >> 20} MiB")
-            return stream.read(TEXT_LIMIT + 1)
+        try:
+            with self.parent(path) as (parent, name), os.fdopen(open_read(parent, name), "rb") as stream:
+                status = os.fstat(stream.fileno())
+                if not stat.S_ISREG(status.st_mode):
+                    raise UnsafeError(f"it is a {type_of(status.st_mode)}")
+                if status.st_size > TEXT_LIMIT:
+                    raise UnsafeError(f"it is larger than {TEXT_LIMIT >> 20} MiB")
+                return stream.read(TEXT_LIMIT + 1)
+        except (FileNotFoundError, NotADirectoryError):
+            raise
+        except OSError as e:
+            raise UnsafeError(f"it cannot be read: {e.strerror or e}") from e
 
     def names(self, directory: str) -> list[tuple[str, str]]:
         try:
@@ -131,6 +145,36 @@ class HostTree:
             if e.errno == errno.ELOOP:
                 return []
             raise UnsafeError(f"{directory}: {e.strerror}") from e
+
+    def controller(self, path: str) -> int:
+        """Return the uid of an unprivileged user who may exchange or change what is at `path`; 0 for nobody, `EVERYBODY` for several.
+
+        The caller's own uid counts as 0: nobody is protected from himself.
+        """
+        try:
+            if found := next((who for who in map(_controller, self._folders(path)) if who), 0):
+                return found
+            with self.parent(path) as (fd, name):
+                owner = os.lstat(name, dir_fd=fd).st_uid
+                return 0 if owner == os.geteuid() else owner
+        except (FileNotFoundError, NotADirectoryError):
+            return 0
+        except OSError as e:
+            raise UnsafeError(f"it cannot be looked at: {e.strerror or e}") from e
+
+    def _folders(self, path: str) -> Iterator[os.stat_result]:
+        """Yield the status of every folder above `path` that exists, from the root."""
+        fd = os.dup(self.fd)
+        try:
+            yield os.fstat(fd)
+            folders = parts(path)[:-1]
+            for i, folder in enumerate(folders):
+                fd = _step(fd, folder, "/" + "/".join(folders[: i + 1]))
+                yield os.fstat(fd)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        finally:
+            os.close(fd)
 
     def mounts(self, path: str, device: int) -> tuple[str, ...]:
         """Mount points at or above `path` and below the root, but for whole file systems (of `device` itself, or subvolumes of btrfs)."""
@@ -147,6 +191,14 @@ class HostTree:
         """True where the file system that holds `path` takes no writes."""
         with self.parent(path) as (fd, _):
             return bool(os.fstatvfs(fd).f_flag & os.ST_RDONLY)
+
+
+def _controller(folder: os.stat_result) -> int:
+    """Who else may replace entries of a folder: its owner, or several where group or others may write and no sticky bit stops them."""
+    if folder.st_uid not in (0, os.geteuid()):
+        return folder.st_uid
+    loose = folder.st_mode & stat.S_IWOTH or (folder.st_mode & stat.S_IWGRP and folder.st_gid != 0)
+    return EVERYBODY if loose and not folder.st_mode & stat.S_ISVTX else 0
 
 
 def _step(fd: int, folder: str, path: str) -> int:
@@ -202,7 +254,7 @@ def _file_state(parent: int, name: str, seen: os.stat_result) -> ObjectState:
         after = os.fstat(fd)
         if (after.st_mtime_ns, after.st_size) != (status.st_mtime_ns, status.st_size):
             raise UnsafeError("it changed while it was read")
-        return _made("file", status, sha256=digest.hexdigest(), size=size, xattrs=xattrs_of(fd), flags=_flags(fd))
+        return _made("file", status, sha256=digest.hexdigest(), size=size, xattrs=xattrs_of(fd), fd=fd)
 
 
 def _made(
@@ -213,7 +265,7 @@ def _made(
     size: int = 0,
     link: str = "",
     xattrs: tuple[tuple[str, str], ...] = (),
-    flags: str = "",
+    fd: int = -1,
 ) -> ObjectState:
     return ObjectState(
         kind,
@@ -226,7 +278,10 @@ def _made(
         size=size,
         link=link,
         xattrs=xattrs,
-        flags=flags,
+        flags=locking_flags(fd) if fd >= 0 else "",
+        attributes=attributes(fd) if fd >= 0 else "",
+        fixed=fixed_flags(fd) if fd >= 0 else "",
+        atime_ns=status.st_atime_ns,
         dev=status.st_dev,
     )
 
@@ -253,22 +308,11 @@ def xattrs_of(where: int | str) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(found))
 
 
-def _flags(fd: int) -> str:
-    import fcntl
-
-    value = array.array("L", [0])
-    try:
-        fcntl.ioctl(fd, _GETFLAGS, value, True)
-    except OSError:  # a file system without such flags
-        return ""
-    return ", ".join(name for bit, name in _FLAGS if value[0] & bit)
-
-
 def folder_flags(path_handle: int) -> str:
-    """`immutable`, `append` or both, of a folder of which a path handle is held: nothing in it can be replaced or removed."""
+    """Return `immutable`, `append`, both or '' for a folder: with one of them, nothing in it can be replaced or removed."""
     fd = os.open(".", _READ | _DIRECTORY, dir_fd=path_handle)
     try:
-        return _flags(fd)
+        return locking_flags(fd)
     finally:
         os.close(fd)
 

@@ -59,7 +59,7 @@ class Surgery:
         except AmbiguousError as e:
             found.problems.append(str(e))
             found.copies = e.count
-        except FileNotFoundError as e:
+        except (FileNotFoundError, NotADirectoryError) as e:
             raise UnsafeError("it went away while it was looked at") from e
         return found
 

@@ -1,48 +1,93 @@
-"""Who may write a plan, or a journal, besides who runs HUNTER: what stands in it is done as root."""
+"""Who may write a plan or a journal besides the person who runs HUNTER: what these files say is done as root."""
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import stat
+import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 from scout.console import WRONG_USE, Complaint
 
+_ACL = "system.posix_acl_access"
+_HEADER = struct.Struct("<I")
+_ENTRY = struct.Struct("<HHI")
+_USER, _GROUP_OBJ, _GROUP, _MASK = 0x02, 0x04, 0x08, 0x10
+_WRITE = 0x02
+
 
 def guarded(path: Path) -> None:
-    """Complaint where another than root and the caller may write the plan, its folder, or swap a folder above it."""
+    """Complaint where somebody else may write the file or its folder, or exchange a folder above it, by mode bits or by an ACL."""
     if os.name == "nt":
         return
     real = Path(os.path.realpath(path))
-    bad = [place for place in (real, *real.parents) if not _ours(place, swap_only=place not in (real, real.parent))]
-    if not bad:
-        return
-    place = next((folder for folder in bad if folder != real), real)
-    status = place.stat()
-    raise Complaint(
-        f"{place} can be written by others (mode {stat.S_IMODE(status.st_mode):04o}, owner {status.st_uid}).",
-        f"{_cure(real, status) if place == real else _move(real)} Then read what stands in it before you go on.",
-        WRONG_USE,
-    )
+    for place in (real.parent, *real.parents, real):
+        status = _status(place)
+        if who := _others(place, status, swap_only=place not in (real, real.parent)):
+            cure = _cure(real, status) if place == real else _move(real)
+            raise Complaint(
+                f"{place} can be written by {who} (mode {stat.S_IMODE(status.st_mode):04o}, owner {status.st_uid}).",
+                f"{cure} Then read what it says before you go on.",
+                WRONG_USE,
+            )
 
 
-def _ours(place: Path, *, swap_only: bool) -> bool:
+def _status(place: Path) -> os.stat_result:
     try:
-        status = place.stat()
+        return place.stat()
     except OSError as e:
         raise Complaint(f"{place} cannot be read: {e.strerror}.", "Give the path of a plan.", WRONG_USE) from e
-    loose = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    if loose == stat.S_IWGRP and _private(status.st_gid, status.st_uid):
-        loose = 0
+
+
+def _others(place: Path, status: os.stat_result, *, swap_only: bool) -> str:
+    """Return who else may write, as words for a message, '' for nobody. `swap_only`: a sticky bit is enough."""
+    if status.st_uid not in (0, os.geteuid()):
+        return "others"
     if swap_only and status.st_mode & stat.S_ISVTX:
-        loose = 0
-    return not loose and status.st_uid in (0, os.geteuid())
+        return ""
+    if status.st_mode & stat.S_IWOTH:
+        return "others"
+    entries = access_list(place)
+    if entries is None:
+        return "others" if status.st_mode & stat.S_IWGRP and not _private(status.st_gid, status.st_uid) else ""
+    return next(_writers(entries, status), "")
+
+
+def access_list(place: Path) -> list[tuple[int, int, int]] | None:
+    """Return the entries of the access ACL (tag, permissions, id), None without one. Source: linux/posix_acl_xattr.h and acl(5).
+
+    Where there is an ACL, the group bits of the mode are its mask and do not say what the group may do.
+    """
+    try:
+        raw = os.getxattr(place, _ACL)
+    except OSError as e:
+        if e.errno in (errno.ENODATA, errno.ENOTSUP, errno.ENOSYS):
+            return None
+        raise Complaint(f"The ACL of {place} cannot be read: {e.strerror}.", "Copy the plan to a local file system.", WRONG_USE) from e
+    if len(raw) < _HEADER.size or _HEADER.unpack_from(raw)[0] != 2 or (len(raw) - _HEADER.size) % _ENTRY.size:
+        raise Complaint(f"The ACL of {place} has an unknown form.", f"Remove it: setfacl -b {shlex.quote(str(place))}", WRONG_USE)
+    return list(_ENTRY.iter_unpack(raw[_HEADER.size :]))
+
+
+def _writers(entries: list[tuple[int, int, int]], status: os.stat_result) -> Iterator[str]:
+    """Yield each user or group, apart from root and the caller, that an ACL lets write."""
+    mask = next((permissions for tag, permissions, _ in entries if tag == _MASK), 7)
+    for tag, permissions, who in entries:
+        if not permissions & mask & _WRITE:
+            continue
+        if tag == _USER and who not in (0, os.geteuid()):
+            yield f"the user {who}, by an ACL,"
+        group = status.st_gid if tag == _GROUP_OBJ else who
+        if tag in (_GROUP_OBJ, _GROUP) and not _private(group, status.st_uid):
+            yield f"the group {group}, by an ACL,"
 
 
 def _cure(plan: Path, status: os.stat_result) -> str:
     named = shlex.quote(str(plan))
-    cure = [f"chown root {named}"] * (status.st_uid not in (0, os.geteuid()))
+    cure = [f"chown root {named}"] * (status.st_uid not in (0, os.geteuid())) + [f"setfacl -b {named}"] * (access_list(plan) is not None)
     return f"Make it yours alone: {'; '.join([*cure, f'chmod go-w {named}'])}."
 
 
@@ -53,7 +98,7 @@ def _move(plan: Path) -> str:
 
 
 def _private(gid: int, owner: int) -> bool:
-    """True where nobody but the owner is in this group (a user's own group, as most distributions make them)."""
+    """Return True where only the owner is in this group (a user's own group, as most distributions make them)."""
     import grp
     import pwd
 

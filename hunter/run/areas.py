@@ -77,7 +77,11 @@ def changed(before: dict[str, dict[str, Any]], tree: HostTree, explained: set[st
     different: list[str] = []
     compared = 0
     for folder, was in before.items():
-        area = _area(tree, folder)
+        try:
+            area = _area(tree, folder)
+        except (UnsafeError, OSError):  # it was exchanged for something that cannot be listed
+            different.append(folder)
+            continue
         now = area.entries if area else {}
         for name in sorted({*was["entries"], *now}):
             path = posixpath.join(folder, name)

@@ -1,7 +1,10 @@
-"""One run of one plan, as the journal has it, and the one operation that both directions need: settle on a set of applied actions.
+"""One run of one plan, as its journal says, and `settle()`, which brings the host to a given set of applied actions.
 
-Each change is a transition of one object between two states that stand in the journal before the write. What a kill leaves is therefore
-one of the two, and looking at the object tells which; `settle` finishes from there, forwards (all actions) or backwards (none, or some).
+Apply and undo both call `settle()`: apply with all actions, undo with none or some. Each change is a transition of one object between two
+states that the journal holds before the write. After a kill the object itself is in one of the two, and `recover()` finds out in which.
+
+Actions of different owners stand apart. Where a user who is not root controls the target of an action (`controller` of its edits), a change
+by that user leaves out this action, with its reason in the journal (`left`), and the other actions go on.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import shlex
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -27,7 +30,7 @@ Key = tuple[str, str]
 
 @dataclass(slots=True)
 class _Thing:
-    """An object in the course of a run."""
+    """One object during a run."""
 
     before: Described
     now: Described
@@ -35,15 +38,22 @@ class _Thing:
     """action id → edit"""
     applied: frozenset[str] = frozenset()
 
+    @property
+    def controlled(self) -> bool:
+        """Whether a user who is not root may change the object."""
+        return any(edit.get("controller") for edit in self.edits.values())
+
 
 class RemovalRun:
-    """The last run of a journal. `open_run` begins one; without one there is nothing to settle."""
+    """The last run of a journal; without an `open` line there is nothing to settle."""
 
     def __init__(self, journal: RunJournal, vault: Vault) -> None:
         self.journal, self.vault = journal, vault
         self.opened: dict[str, Any] | None = None
         self.kept: dict[str, dict[str, Any]] = {}
         self.things: dict[Key, _Thing] = {}
+        self.left_out: dict[str, str] = {}
+        """action id → why the run went on without it"""
         self.pending: dict[str, Any] | None = None
         self.began = self.finished = self.undoing = False
         for number, line in enumerate(journal.lines, 1):
@@ -59,7 +69,7 @@ class RemovalRun:
     def _replay(self, line: dict[str, Any]) -> None:
         event = line["event"]
         if event == "open":
-            self.opened, self.kept, self.things, self.pending = line, {}, {}, None
+            self.opened, self.kept, self.things, self.pending, self.left_out = line, {}, {}, None, {}
             self.began = self.finished = self.undoing = False
             for edit in line["edits"]:
                 thing = self.things.setdefault((edit["object"], edit["name"]), _Thing(edit["before"], edit["before"]))
@@ -73,23 +83,35 @@ class RemovalRun:
             thing.now, thing.applied, self.pending = self.pending["to"], frozenset(self.pending["with"]), None
         elif event == "void":
             self.pending = None
+        elif event == "left":
+            self.left_out |= dict(line["actions"])
         elif event == "undo":
-            self.undoing, self.finished = True, False
+            self.undoing, self.finished, self.left_out = True, False, {}
         elif event in ("applied", "undone"):
             self.finished, self.undoing = True, False
 
     def add(self, event: str, **fields: Any) -> None:
-        """A line of the journal that counts at once. Complaint where it cannot be written and a change was begun before."""
+        """Add a line to the journal and replay it. Complaint where it cannot be written after a change was begun."""
         try:
             self.journal.add(event, **fields)
         except OSError as e:
             if not self.began:
                 raise
             raise Complaint(
-                f"{self.journal.path} cannot be written: {e.strerror or e}. Stopped there; what it says was done.",
+                f"{self.journal.path} cannot be written: {e.strerror or e}. Stopped there; the journal says what was done.",
                 f"Make room. Then complete it with hunter apply, or take it back: {self.undo}",
             ) from e
         self._replay(self.journal.lines[-1])
+
+    @property
+    def all_left_out(self) -> dict[str, str]:
+        """Action id → why, of the actions that were left out before the run began and during it."""
+        return {**(self.opened or {}).get("left_out", {}), **self.left_out}
+
+    def leave_out(self, reasons: Mapping[str, str]) -> None:
+        """Go on without these actions: id → why."""
+        if reasons:
+            self.add("left", actions=dict(reasons))
 
     @property
     def number(self) -> int:
@@ -97,7 +119,7 @@ class RemovalRun:
 
     @property
     def undo(self) -> str:
-        """The command that takes this run back, with a recipient's key where the run key is not there any more."""
+        """The command that takes this run back, with a recipient's key where the run key is gone."""
         key = [] if self.vault.run_key.exists() or not self.kept else ["-i", "key.txt"]
         return shlex.join(["hunter", "undo", str(self.journal.path), *self._elsewhere, *key])
 
@@ -118,11 +140,11 @@ class RemovalRun:
 
     @property
     def unfinished(self) -> bool:
-        """A kill, or a surprise, left this run in the middle."""
+        """A kill or a surprise stopped this run in the middle."""
         return self.began and not self.finished
 
     def recover(self, tree: HostTree) -> None:
-        """Decide the transition that was under way: done, or not begun. Complaint where the object is in neither state."""
+        """Decide whether the transition that a kill interrupted was done. Complaint where the object is in neither state."""
         if self.pending is None:
             return
         line = self.pending
@@ -147,7 +169,7 @@ class RemovalRun:
             raise surprise(name, str(e)) from e
 
     def drifted(self, tree: HostTree, names: Iterable[Key]) -> dict[Key, str]:
-        """The objects that are not in the state that the journal left them in, and what differs: expected and present."""
+        """Return the objects that are not in the state that the journal says, each with what differs."""
         found: dict[Key, str] = {}
         for kind, name in names:
             left, one = self.things[kind, name].now, objects()[kind]
@@ -160,16 +182,22 @@ class RemovalRun:
                 found[kind, name] = one.changes(left, now)
         return found
 
-    def as_left(self, tree: HostTree, names: Iterable[Key], *, back: bool, taken: Collection[str] = ()) -> None:
-        """Complaint (code 3) where one of the objects is not in the state that the journal left it in. Nothing is written."""
-        if found := self.drifted(tree, names):
+    def check_undrifted(self, tree: HostTree, names: Iterable[Key], *, back: bool, taken: Collection[str] = ()) -> dict[str, str]:
+        """Compare objects with the state that the journal says. Writes nothing.
+
+        Returns the actions to leave out and why: those whose object another user controls and changed. Complaint (code 3) for other ones.
+        """
+        found = self.drifted(tree, names)
+        apart = {key: found.pop(key) for key in list(found) if self.things[key].controlled}
+        if found:
             told = "; ".join(f"{escape(name)} is not as the journal left it: {escape(what)}" for (_, name), what in list(found.items())[:5])
             more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
             what = f"{told}{more}. Stopped before writing there. {self.progress(back=back)}"
-            raise Complaint(what, self.go_on(tree, back=back, taken=taken))
+            raise Complaint(what, self.next_step(tree, back=back, taken=taken))
+        return {action: f"{key[1]}: {why}" for key, why in apart.items() for action in self.things[key].edits}
 
     def progress(self, *, back: bool) -> str:
-        """Which actions are done, begun and not, in one sentence."""
+        """Return one sentence that lists the actions by progress."""
         edits: dict[str, list[bool]] = {a: [] for a in self.actions}
         for thing in self.things.values():
             for action in thing.edits:
@@ -185,8 +213,8 @@ class RemovalRun:
         told[:0] = [] if words[0][1] else [f"{words[0][0]}: none"]
         return f"So far {'; '.join(told)}."
 
-    def go_on(self, tree: HostTree, *, back: bool, taken: Collection[str] = ()) -> str:
-        """What a person does after a surprise. `taken`: the actions that an undo was to take back."""
+    def next_step(self, tree: HostTree, *, back: bool, taken: Collection[str] = ()) -> str:
+        """Return what to do after a surprise. `taken`: the actions that an undo was to take back."""
         if not back:
             plan = str(self.journal.path).removesuffix(".journal.jsonl")
             command = shlex.join(["hunter", "apply", plan, *self._elsewhere, "--yes"])
@@ -196,8 +224,11 @@ class RemovalRun:
         rest = f" Or take back only what is as HUNTER left it: {self.undo} {shlex.join(others)}" if others else ""
         return f"Look at it. When it is as HUNTER left it, the same command goes on.{rest}"
 
-    def settle(self, tree: HostTree, wanted: Collection[str], keys: Iterable[Any], *, back: bool, told: Callable[[str], None]) -> None:
-        """Bring every object to the state that it has with exactly the `wanted` actions applied. Complaint at the first surprise."""
+    def settle(self, tree: HostTree, wanted: Collection[str], keys: Iterable[Any], *, back: bool, on_done: Callable[[str], None]) -> None:
+        """Bring every object to the state that it has with exactly the `wanted` actions applied. `on_done` gets the id of each.
+
+        Complaint at the first surprise, unless another user controls the object: then its actions are left out.
+        """
         assert self.opened is not None
         identities = list(keys)
         going = self.applied - set(wanted)
@@ -209,16 +240,21 @@ class RemovalRun:
             edit = self.opened["edits"][i]
             action, key = edit["action"], (edit["object"], edit["name"])
             thing = self.things[key]
+            if action in self.left_out:
+                continue
             if (action in wanted) != (action in thing.applied):
                 then = thing.applied | {action} if action in wanted else thing.applied - {action}
                 try:
                     self._change(tree, key, then, identities)
                 except Complaint as e:
-                    do = e.do or self.go_on(tree, back=back, taken=going)
+                    if thing.controlled and self.pending is None:
+                        self.leave_out(dict.fromkeys(thing.edits, e.what))
+                        continue
+                    do = e.do or self.next_step(tree, back=back, taken=going)
                     raise Complaint(f"{e.what} {self.progress(back=back)}", do, e.code) from e
             left[action] -= 1
             if not left[action] and (action in wanted) != back:
-                told(action)
+                on_done(action)
 
     def _change(self, tree: HostTree, key: Key, actions: frozenset[str], identities: list[Any]) -> None:
         kind, name = key
@@ -239,9 +275,9 @@ class RemovalRun:
         self.add("done", of=self.journal.lines[-1]["n"])
 
     def _give_up(self, tree: HostTree, reason: str, *, untouched: bool = False) -> None:
-        """The transition did not happen: say so, and remove its temporary file where that can be done.
+        """Journal that the transition did not happen, and remove its temporary file.
 
-        `untouched`: nothing was written, whatever is there now (a file is looked at right before it is written).
+        `untouched`: nothing was written, whatever is there now (a file is compared right before it is written).
         """
         if self.pending is None:
             return
@@ -255,7 +291,7 @@ class RemovalRun:
             self.add("note", reason=f"{reason}; {e}")
 
     def _result(self, key: Key, actions: frozenset[str], identities: list[Any]) -> tuple[Described, Content | None]:
-        """(state, what writes its bytes) of an object with these actions applied."""
+        """Return (state, writer of its bytes) of an object with these actions applied."""
         thing = self.things[key]
         edits = [thing.edits[a] for a in sorted(actions)]
         kept = self.kept.get(key[1])
@@ -283,5 +319,5 @@ def _writer(data: bytes) -> Content:
 
 
 def surprise(name: str, reason: str) -> Complaint:
-    """The state does not fit: nothing is written to this object."""
+    """Return the complaint for a state that does not fit: nothing is written to this object."""
     return Complaint(f"{escape(name)}: {escape(reason)}. Stopped before writing there.")

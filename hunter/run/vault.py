@@ -112,6 +112,14 @@ class Vault:
         sync_folder(self.folder.parent)
         return str(load_identities(self.run_key)[0].to_public())
 
+    def secret(self) -> bytes:
+        """Return the bytes of the run key, b'' where there is no usable one."""
+        try:
+            load_identities(self.run_key)
+            return self.run_key.read_bytes()
+        except (Complaint, OSError):
+            return b""
+
     def keep(self, tree: HostTree, path: str, state: ObjectState, name: str, recipients: Sequence[Any]) -> dict[str, Any]:
         """Encrypt one file of the tree into `name`; the line of the journal. UnsafeError where its bytes are not those of `state`."""
         target = self.folder / name

@@ -1,20 +1,21 @@
-"""`scout collect --explain` and `scout targets`: what would be taken, and what each target is. No evidence is read."""
+"""`scout collect --explain` and `scout targets`: show what would be taken, and what each target is. No evidence is read."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import Any
 
-from scout.collecting.collect import CollectOptions, make_plan, open_scene
+from scout.collecting.examined import make_plan, open_host
+from scout.collecting.options import CollectOptions
 from scout.console import DONE, WRONG_USE, Complaint, Screen, escape, megabytes, plural
 from scout.targets import CollectionTarget, load
 from scout.targets.loader import ACCESS, PRIORITIES
 
 
 def explain(options: CollectOptions, screen: Screen) -> int:
-    """Print per target how many items there are and how large they are. Reads names and sizes, and passwd or ProfileList for the homes."""
-    scene = open_scene(options)
-    plan = make_plan(scene)
+    """Print number and size of the items of each target. Reads names and sizes, and passwd or ProfileList for the homes."""
+    host = open_host(options)
+    plan = make_plan(host)
     items, sizes, candidates, refused = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     for item in plan.items:
         if item.rules:
@@ -24,23 +25,22 @@ def explain(options: CollectOptions, screen: Screen) -> int:
         else:
             items[item.target.id] += 1
             sizes[item.target.id] += item.data
-    missing = Counter(target.id for target, _ in plan.missing)
-    rows = [_row(target, items, sizes, candidates, refused, missing) for target in scene.targets]
-    scene.patience.close()
-    scene.root.close()
+    missing = Counter(missing.target.id for missing in plan.missing)
+    rows = [_row(target, items, sizes, candidates, refused, missing) for target in host.targets]
+    host.close()
     if screen.json_lines:
         for row in rows:
             screen.emit(row)
         return DONE
-    system = "Windows" if scene.root.windows else "Linux"
-    screen.say(f"Would be taken from {escape(scene.root.path)} ({system}), profile {escape(options.profile)}:", "bold")
+    system = "Windows" if host.system.windows else "Linux"
+    screen.say(f"Would be taken from {escape(host.system.path)} ({system}), profile {escape(options.label)}:", "bold")
     for row in rows:
         screen.say(f"  {row['target']}  {_amount(row):<34} {row['what']}")
     total = sum(sizes.values())
     packed = f"an archive of about {megabytes(total * 0.15)} to {megabytes(total * 0.5)}"
     screen.say(f"In all {plural(sum(items.values()), 'file')}, {megabytes(total)}, {packed}.", "bold")
     if sum(candidates.values()):
-        screen.say(f"{plural(sum(candidates.values()), 'more file')} will be looked at: those that are programs or scripts are taken.")
+        screen.say(f"{plural(sum(candidates.values()), 'more file')} would be looked at; programs and scripts among them are taken.")
     screen.say("Nothing was read or written. Next: the same command without --explain.")
     return DONE
 
@@ -76,7 +76,7 @@ def _amount(row: dict[str, Any]) -> str:
 
 
 def show_targets(name: str | None, screen: Screen) -> None:
-    """All targets in a table, or those whose id begins with `name` in full."""
+    """Print all targets in a table, or those whose id begins with `name` in full."""
     chosen = [target for target in load() if name is None or target.id.lower().startswith(name.lower())]
     if not chosen:
         raise Complaint(f"There is no target {name!r}.", "scout targets lists them.", WRONG_USE)
@@ -86,7 +86,7 @@ def show_targets(name: str | None, screen: Screen) -> None:
         return
     if name is None:
         for target in sorted(chosen, key=lambda one: (one.os, one.order, one.id)):
-            screen.say(f"  {target.id}  {target.os:<8} {PRIORITIES[target.priority]:<9} {target.size:<38} {target.what}")
+            screen.row(f"  {target.id}  {target.os:<8} {PRIORITIES[target.priority]:<9} ", f"{target.what} ({target.size})")
         screen.say(f"{plural(len(chosen), 'target')}. One in full: scout targets {chosen[0].id}", "bold")
         return
     for target in chosen:
@@ -95,7 +95,7 @@ def show_targets(name: str | None, screen: Screen) -> None:
 
 def _in_full(target: CollectionTarget, screen: Screen) -> None:
     screen.say(f"{target.id}  {target.what}", "bold")
-    screen.say(f"  why       {target.why}")
+    screen.row("  why       ", target.why)
     where = (("first", target.first), ("where", target.paths), ("live", target.live), ("never", target.secret), ("without", target.exclude))
     for title, patterns in where:
         for at, pattern in enumerate(patterns):
@@ -107,9 +107,9 @@ def _in_full(target: CollectionTarget, screen: Screen) -> None:
         screen.say(f"  {'if':<9} {', '.join((*rule.headers, *rule.extensions, *(['double extension'] if rule.double else [])))}")
         screen.say(f"  {'at most':<9} {rule.count:,} files, {megabytes(rule.total)} in all")
     screen.say(f"  {'size':<9} {target.size}; at most {megabytes(target.cap)} per file")
-    screen.say(f"  {'access':<9} {ACCESS[target.access]}")
+    screen.row(f"  {'access':<9} ", ACCESS[target.access])
     screen.say(f"  {'priority':<9} {PRIORITIES[target.priority]}")
-    screen.say(f"  {'read by':<9} {', '.join(target.reads) or target.unread}")
+    screen.row(f"  {'read by':<9} ", ", ".join(target.reads) or target.unread)
 
 
 def _document(target: CollectionTarget) -> dict[str, Any]:

@@ -1,116 +1,167 @@
-"""Who the examined host is, from its own files: name, version, time zone, users, homes. What is guessed is named in `inferred`."""
+"""Identify the examined host from its own files: name, version, time zone, users, homes. Guesses are listed in `inferred`.
+
+All reading goes through the source, which follows no link out of it. A bound that cuts a file is recorded as a gap: path → sentence.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from scout.formats import linux_host
 from scout.lines import lines, number
-from scout.sources.directory import DirectorySource, Parts
+from scout.sources.source import EvidenceSource, Parts, contents, find, resolve
 
-MAX_HIVE = 64 << 20
-"""a larger hive is not read for its facts alone; the archive holds it"""
+if TYPE_CHECKING:
+    from scout.formats.regf import Hive
+
+MAX_HIVE = 256 << 20
+"""bytes of a hive that is read for facts: SOFTWARE of Windows 10 and 11 has 60 to 150 MB"""
+MAX_TEXT = 4 << 20
+"""bytes of passwd and group that are read"""
+MAX_HOMES = 2_000
+"""homes from passwd or ProfileList, and again homes from the usual folders: each is looked through with every pattern"""
+MAX_TRIED = 20_000
+"""homes of passwd that are looked up"""
+Gaps = dict[str, str]
 _NO_HOME = {"", "/", "/nonexistent", "/dev/null", "/proc", "/sys", "/dev", "/bin", "/sbin", "/usr/bin", "/usr/sbin", "/tmp"}  # noqa: S108  (names, not used as files)
 
 
-def systems_of(path: str) -> list[str]:
-    """`windows`, `linux`, by what lies in the folder; empty where it looks like neither. Raises OSError.
+def systems_of(source: EvidenceSource) -> list[str]:
+    """Return `windows`, `linux`, by the folders at the top of the source; [] where it looks like neither. Raises OSError.
 
-    Both where a whole Linux root has a Windows folder beside it: anyone who owns the disk can put one there.
+    Both where a complete Linux root has a Windows folder beside it: anyone who owns the disk can create one.
     """
-    names = os.listdir(path)
-    windows = [name for name in names if name.lower() in ("windows", "winnt")]
-    linux = {"etc", "usr", "var"} & set(names)
-    found = ["windows"] if any(inner.lower() == "system32" for name in windows for inner in _list(f"{path}/{name}")) else []
+    entries = source.scan((), lambda _: True)
+    names = {entry.name for entry in entries}
+    folders = [entry.name for entry in entries if entry.kind == "folder" and entry.name.lower() in ("windows", "winnt")]
+    linux = {"etc", "usr", "var"} & names
+    found = ["windows"] if any(_has_system32(source, name) for name in folders) else []
     return [*found, "linux"] if len(linux) == 3 or (linux and not found) else found
 
 
-def _list(path: str) -> list[str]:
+def _has_system32(source: EvidenceSource, folder: str) -> bool:
     try:
-        return os.listdir(path)
+        return bool(source.scan((folder,), lambda name: name.lower() == "system32"))
     except OSError:
-        return []
+        return False
 
 
-def text(root: DirectorySource, *parts: str) -> str:
-    """A small text file of the host; '' where it is not there."""
+def text(source: EvidenceSource, *parts: str, gaps: Gaps | None = None) -> str:
+    """Return a small text file of the host, other bytes than UTF-8 as surrogates (`os.fsdecode`); '' where it is not there."""
     try:
-        return root.bytes(parts).decode("utf-8", "replace")
+        data, cut = contents(source, parts, MAX_TEXT)
     except OSError:
         return ""
+    if cut and gaps is not None:
+        gaps[source.native(parts)] = f"only its first {MAX_TEXT:,} bytes were read for users and homes"
+    return data.decode("utf-8", "surrogateescape")
 
 
-def host(root: DirectorySource, *, live: bool) -> dict[str, Any]:
-    """The `host` of collection.json: `name`, `os`, `os_version`, `timezone`, `system_root`, `machine_id`, `root_ino`, `inferred`."""
+def shown(value: str) -> str:
+    """Return text of the host without surrogates, for what is printed and becomes a file name."""
+    return value.encode("utf-8", "replace").decode("utf-8")
+
+
+def host(root: EvidenceSource, *, live: bool) -> dict[str, Any]:
+    """Return the `host` of collection.json: `name`, `os`, `os_version`, `timezone`, `system_root`, `machine_id`, `root_ino`, `inferred`."""
     known = _windows(root) if root.windows else _linux(root, live=live)
     inferred = []
     if not known.get("name"):
         known["name"] = Path(root.path).name or "host"
         inferred.append("name")
     known |= {"os": "windows" if root.windows else "linux", "root_ino": root.ino, "inferred": inferred}
-    return {key: value for key, value in known.items() if value not in (None, "")}
+    return {key: shown(value) if isinstance(value, str) else value for key, value in known.items() if value not in (None, "")}
 
 
-def load_owners(root: DirectorySource) -> None:
-    """Fill `root.users` and `root.groups` from the host's own passwd and group."""
+def load_owners(root: EvidenceSource, gaps: Gaps) -> None:
+    """Fill `users` and `groups` of the source from the host's own passwd and group."""
     for file, least, names in (("passwd", 7, root.users), ("group", 4, root.groups)):
-        for fields in _colons(text(root, "etc", file), least):
+        for fields in _colons(text(root, "etc", file, gaps=gaps), least):
             known = number(fields[2])
             if known is not None:
-                names.setdefault(known, fields[0])
+                names.setdefault(known, shown(fields[0]))
 
 
-def profiles(root: DirectorySource) -> list[str]:
-    """Profile and home folders below the root (`Users/agnes.m`, `home/agnes`), from passwd and from what lies in the usual places."""
-    return list(dict.fromkeys("/".join(parts) for parts in (_windows_profiles(root) if root.windows else _homes(root))))
+def profiles(root: EvidenceSource, gaps: Gaps) -> list[str]:
+    """Return profile and home folders below the root (`Users/agnes.m`, `home/agnes`): those that the host names, then the usual folders.
+
+    At most `MAX_HOMES` of each; more are recorded in `gaps`.
+    """
+    places = ("Users", "Documents and Settings") if root.windows else ("home",)
+    named = _listed_profiles(root, gaps) if root.windows else _homes(root, gaps)
+    folders = [find(root, place) if root.windows else resolve(root, (place,)) for place in places]
+    usual = (parts for folder in folders if folder for parts in _folders(root, folder))
+    origin = (
+        root.native(("etc", "passwd"))
+        if not root.windows
+        else root.native((variables(root)["SystemRoot"], "System32", "config", "SOFTWARE"))
+    )
+    found = dict.fromkeys([*_bounded(named, gaps, origin), *_bounded(usual, gaps, root.native((places[0],)))])
+    return ["/".join(parts) for parts in found]
 
 
-def variables(root: DirectorySource) -> dict[str, str]:
-    """`%SystemRoot%` of a Windows tree: its own folder, as it is spelled there."""
+def _bounded(homes: Iterator[Parts], gaps: Gaps, origin: str) -> list[Parts]:
+    """Return at most `MAX_HOMES` different homes."""
+    out: dict[Parts, None] = {}
+    for parts in homes:
+        if parts not in out and len(out) == MAX_HOMES:
+            gaps[origin] = f"it names more than {MAX_HOMES:,} homes: only the first {MAX_HOMES:,} were looked through"
+            break
+        out[parts] = None
+    return list(out)
+
+
+def variables(root: EvidenceSource) -> dict[str, str]:
+    """Return `%SystemRoot%` of a Windows tree: the folder as it is spelled there."""
     if not root.windows:
         return {}
-    found = root.find("Windows", "System32") or root.find("WINNT", "System32")
+    found = find(root, "Windows", "System32") or find(root, "WINNT", "System32")
     return {"SystemRoot": found[0] if found else "Windows"}
 
 
-def _windows_profiles(root: DirectorySource) -> Iterator[Parts]:
-    """Folders that ProfileList names on this volume, and those in the usual places.
+def _listed_profiles(root: EvidenceSource, gaps: Gaps) -> Iterator[Parts]:
+    """Yield the folders that ProfileList names on this volume.
 
     Source: Microsoft, "About User Profiles" (ProfileList, ProfileImagePath).
     """
     folder = variables(root)["SystemRoot"]
-    software = _hive(root, folder, "SOFTWARE")
+    software = _hive(root, folder, "SOFTWARE", gaps)
     listed = software.find(r"Microsoft\Windows NT\CurrentVersion\ProfileList") if software is not None else None
     for key in listed.subkeys() if listed is not None else ():
         path = re.sub(r"(?i)^%(?:systemroot|windir)%", lambda _: f"C:\\{folder}", key.text("ProfileImagePath"))
         parts = re.sub(r"(?i)^%systemdrive%", "C:", path).split("\\")
         if parts.pop(0).upper() == "C:" and parts and not {"", ".", ".."} & set(parts):
-            found = root.find(*parts)
+            found = find(root, *parts)
             if found:
                 yield found
-    for folder in ("Users", "Documents and Settings"):
-        found = root.find(folder)
-        if found:
-            yield from _folders(root, found)
 
 
-def _homes(root: DirectorySource) -> Iterator[Parts]:
+def _homes(root: EvidenceSource, gaps: Gaps) -> Iterator[Parts]:
+    """Yield the homes that passwd names and that are folders, in the order of the file."""
     yield ("root",)
-    named = [fields[5] for fields in _colons(text(root, "etc", "passwd"), 7)]
-    for path in named:
-        if path.rstrip("/") not in _NO_HOME and path.startswith("/"):
-            parts = root.resolve(tuple(part for part in path.split("/") if part))
-            if parts:
-                yield parts
-    home = root.resolve(("home",))
-    if home:
-        yield from _folders(root, home)
+    named = dict.fromkeys(fields[5].rstrip("/") for fields in _colons(text(root, "etc", "passwd", gaps=gaps), 7))
+    for tried, path in enumerate(path for path in named if path not in _NO_HOME and path.startswith("/")):
+        if tried == MAX_TRIED:
+            gaps[root.native(("etc", "passwd"))] = f"it names more than {MAX_TRIED:,} homes: the rest was not looked up"
+            return
+        parts = resolve(root, tuple(part for part in path.split("/") if part))
+        if parts and _is_folder(root, parts):
+            yield parts
 
 
-def _folders(root: DirectorySource, parts: Parts) -> Iterator[Parts]:
+def _is_folder(root: EvidenceSource, parts: Parts) -> bool:
+    try:
+        return stat.S_ISDIR(root.status(parts).st_mode)
+    except OSError:
+        return False
+
+
+def _folders(root: EvidenceSource, parts: Parts) -> Iterator[Parts]:
     try:
         entries = root.scan(parts, lambda _: True)
     except OSError:
@@ -127,33 +178,35 @@ def _colons(content: str, fields: int) -> Iterator[list[str]]:
             yield found
 
 
-def _linux(root: DirectorySource, *, live: bool) -> dict[str, Any]:
-    release = text(root, "etc", "os-release") or text(root, "usr", "lib", "os-release")
-    named = dict(re.findall(r'^([A-Z_]+)="?([^"\n]*)"?$', release, re.MULTILINE))
-    name = os.uname().nodename if live else next(iter(text(root, "etc", "hostname").split()), "")
+def _linux(root: EvidenceSource, *, live: bool) -> dict[str, Any]:
+    release = _bytes(root, "etc", "os-release") or _bytes(root, "usr", "lib", "os-release")
+    zone = linux_host.timezone(_link(root, "etc", "localtime"), _bytes(root, "etc", "localtime"), _bytes(root, "etc", "timezone"))
     return {
-        "name": name,
-        "os_version": named.get("PRETTY_NAME", ""),
-        "timezone": _timezone(root),
+        "name": os.uname().nodename if live else linux_host.hostname(_bytes(root, "etc", "hostname")),
+        "os_version": linux_host.os_version(release),
+        "timezone": zone.name,
+        "timezone_conflict": zone.conflict,
         "system_root": "/",
         "machine_id": text(root, "etc", "machine-id").strip(),
         "kernel": os.uname().release if live else "",
     }
 
 
-def _timezone(root: DirectorySource) -> str:
+def _bytes(root: EvidenceSource, *parts: str) -> bytes:
     try:
-        target = root.link(("etc", "localtime"))
+        return contents(root, parts, linux_host.LONGEST)[0]
     except OSError:
-        target = ""
-    found = re.search(r"zoneinfo/(?:posix/|right/)?([A-Za-z0-9_+\-/]+)$", target)
-    if found:
-        return found.group(1)
-    named = text(root, "etc", "timezone").strip()
-    return named if re.fullmatch(r"[A-Za-z0-9_+\-/]+", named) else ""
+        return b""
 
 
-def _windows(root: DirectorySource) -> dict[str, Any]:
+def _link(root: EvidenceSource, *parts: str) -> str:
+    try:
+        return root.link(parts)
+    except OSError:
+        return ""
+
+
+def _windows(root: EvidenceSource) -> dict[str, Any]:
     folder = variables(root)["SystemRoot"]
     known: dict[str, Any] = {"system_root": f"C:\\{folder}"}
     system, software = _hive(root, folder, "SYSTEM"), _hive(root, folder, "SOFTWARE")
@@ -171,7 +224,7 @@ def _windows(root: DirectorySource) -> dict[str, Any]:
     return known
 
 
-def _from_system(hive: Any) -> dict[str, Any]:
+def _from_system(hive: Hive) -> dict[str, Any]:
     known: dict[str, Any] = {}
     select = hive.find("Select")
     current = select.value("Current") if select is not None else None
@@ -191,26 +244,23 @@ def _from_system(hive: Any) -> dict[str, Any]:
     return known
 
 
-def _hive(root: DirectorySource, folder: str, name: str) -> Any:
-    """The hive with its logs replayed, in memory; None where there is none, it is too large, or it cannot be read."""
+def _hive(root: EvidenceSource, folder: str, name: str, gaps: Gaps | None = None) -> Hive | None:
+    """Return a hive with its logs replayed, in memory; None where there is none, it is too large, or it cannot be read."""
     from scout.formats.regf import BadHive, Hive
 
-    contents = []
+    files = []
     for file in (name, f"{name}.LOG1", f"{name}.LOG2"):
-        parts = root.find(folder, "System32", "config", file)
+        parts = find(root, folder, "System32", "config", file)
         try:
-            contents.append(_whole(root, parts) if parts else b"")
+            data, cut = contents(root, parts, MAX_HIVE) if parts else (b"", False)
         except OSError:
-            contents.append(b"")
-    if not contents[0]:
+            data, cut = b"", False
+        if cut and parts and gaps is not None:
+            gaps[root.native(parts)] = f"larger than {MAX_HIVE:,} bytes: it was not read for the host's profiles"
+        files.append(b"" if cut else data)
+    if not files[0]:
         return None
     try:
-        return Hive.open(contents[0], [log for log in contents[1:] if log])
+        return Hive.open(files[0], [log for log in files[1:] if log])
     except BadHive:
         return None
-
-
-def _whole(root: DirectorySource, parts: Parts) -> bytes:
-    fd, status = root.open(parts)
-    with os.fdopen(fd, "rb") as file:
-        return file.read(MAX_HIVE) if status.st_size <= MAX_HIVE else b""

@@ -1,4 +1,4 @@
-"""What will be taken, in order: the targets of a host compiled into one walk, its finds grouped and sorted. No content is read."""
+"""Plan a collection: compile the targets into one walk, group and sort what it finds. No content is read."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import NamedTuple, cast
 
-from scout.archive.custody import GroupPlace
+from scout.archive.custody import MAX_GROUP, GroupPlace
 from scout.collecting.walk import FoundPath, walk
-from scout.sources.directory import DirectorySource, Parts
+from scout.sources.source import EvidenceSource, Parts
 from scout.sources.timed_calls import TimedCalls
 from scout.targets import CollectionTarget
 from scout.targets.patterns import PatternTree, expand, path_regex, plain
 
 
 class PatternUse(NamedTuple):
-    """One pattern of one target; `path` is its number among the paths that it stands for on this host, one for each profile.
+    """One pattern of one target. `path` counts the paths that the pattern expands to on this host: one for each profile.
 
-    `role` is `main`, or that of a companion, whose name is `before` + main name + `after`.
+    `role` is `main`, or the role of a companion, whose name is `before` + main name + `after`.
     """
 
     target: int
@@ -33,6 +33,7 @@ class PatternUse(NamedTuple):
 class PlannedItem(NamedTuple):
     """One item of the plan. `verdict` is '' where content is to be read."""
 
+    source: EvidenceSource
     parts: Parts
     target: CollectionTarget
     type: str
@@ -42,7 +43,7 @@ class PlannedItem(NamedTuple):
     error: str
     group: GroupPlace | None
     rules: tuple[CollectionTarget, ...] = ()
-    """targets with a rule, where only they want the file: it is taken if one of them finds it suspicious"""
+    """targets with a rule, where no other target wants the file: it is taken if one of them finds it suspicious"""
     stream: bool = False
 
 
@@ -50,11 +51,19 @@ _Kept = tuple[PatternUse, FoundPath, tuple[CollectionTarget, ...]]
 _Place = tuple[bool, int, int, Parts]
 
 
+class MissingPath(NamedTuple):
+    """A wanted path (`native`, perhaps a pattern) that nothing matches."""
+
+    source: EvidenceSource
+    target: CollectionTarget
+    native: str
+
+
 class CollectionPlan(NamedTuple):
-    """Items in the order of work, and paths that nothing fitted, as (target, native path), one for each profile."""
+    """Items in the order of work, and wanted paths that nothing on the host matches: one for each pattern and profile."""
 
     items: list[PlannedItem]
-    missing: list[tuple[CollectionTarget, str]]
+    missing: list[MissingPath]
 
 
 class _Filter:
@@ -66,36 +75,36 @@ class _Filter:
 
 
 def make(
-    root: DirectorySource,
+    source: EvidenceSource,
     targets: Sequence[CollectionTarget],
     profiles: Sequence[str],
     variables: dict[str, str],
-    patience: TimedCalls,
+    timed: TimedCalls,
     on_folder: Callable[[Parts], None] | None = None,
 ) -> CollectionPlan:
-    """Walk the root once for all targets and put what was found into order."""
-    tree, written = PatternTree(root.fold), dict[tuple[int, int, int], str]()
+    """Walk the source once for all targets and put what was found into order."""
+    tree, written = PatternTree(source.fold), dict[tuple[int, int, int], str]()
     for index, target in enumerate(targets):
         for number, pattern in enumerate((*target.first, *target.paths)):
             paths = list(expand(pattern, profiles, variables))
             for path, one in enumerate(paths):
                 _add(tree, one, PatternUse(index, number, path, number < len(target.first)), target)
             written.update({(index, number, path): one for path, one in enumerate(paths or [pattern])})
-    filters = [_Filter(target, profiles, variables, root.fold) for target in targets]
+    filters = [_Filter(target, profiles, variables, source.fold) for target in targets]
     seen: set[tuple[int, int, int]] = set()
     kept: list[_Kept] = []
-    for found in walk(root, tree, patience, on_folder):
+    for found in walk(source, tree, timed, on_folder):
         wants = cast(tuple[PatternUse, ...], found.wants)
         seen.update((want.target, want.pattern, want.path) for want in wants if want.role == "main")
         chosen = _choose(found, wants, targets, filters)
         if chosen is not None:
             kept.append(chosen)
     missing = [
-        (targets[key[0]], root.native(tuple(plain(part) for part in path.split("/") if part)))
+        MissingPath(source, targets[key[0]], source.native(tuple(plain(part) for part in path.split("/") if part)))
         for key, path in written.items()
         if key not in seen and targets[key[0]].rule is None
     ]
-    return CollectionPlan(_ordered(kept, targets, root.fold), missing)
+    return CollectionPlan(_ordered(kept, targets, source), missing)
 
 
 def _add(tree: PatternTree, pattern: str, want: PatternUse, target: CollectionTarget) -> None:
@@ -107,7 +116,7 @@ def _add(tree: PatternTree, pattern: str, want: PatternUse, target: CollectionTa
 
 
 def _choose(found: FoundPath, wants: Iterable[PatternUse], targets: Sequence[CollectionTarget], filters: Sequence[_Filter]) -> _Kept | None:
-    """Which target takes a path: the first in order of work; those with a rule only where no other wants it. None where all exclude it."""
+    """Return which target takes a path: the first in order of work; targets with a rule only where no other wants it. None: excluded."""
     path = "/".join(found.parts)
     left = [want for want in wants if not any(regex.fullmatch(path) for regex in filters[want.target].exclude)]
     if not left:
@@ -116,34 +125,34 @@ def _choose(found: FoundPath, wants: Iterable[PatternUse], targets: Sequence[Col
         found = found._replace(verdict="blocked", error="secret material (password hashes or a private key): listed, never taken")
     plain = [want for want in left if targets[want.target].rule is None]
     if found.type == "link" and not plain:
-        return None  # a link is no program; what it points to is judged where it lies
+        return None  # a link is no program; its destination is judged in its own folder
     best = min(plain or left, key=lambda want: (not want.first, want.target, want.role != "main", want.pattern))
     if plain or found.verdict:
         return best, found, ()
     return best, found, tuple(targets[index] for index in sorted({want.target for want in left}))
 
 
-def _ordered(kept: list[_Kept], targets: Sequence[CollectionTarget], fold: bool) -> list[PlannedItem]:
-    """In order of work, a group behind its main file. Empties `kept`: a host may have hundreds of thousands of files."""
+def _ordered(kept: list[_Kept], targets: Sequence[CollectionTarget], source: EvidenceSource) -> list[PlannedItem]:
+    """Sort into the order of work, a group behind its main file. Empties `kept`: a host may have hundreds of thousands of files."""
     groups: dict[tuple[int, Parts, str], list[_Kept]] = defaultdict(list)
     out: list[tuple[_Place, PlannedItem]] = []
     kept.reverse()
     while kept:
         want, found, rules = kept.pop()
         if targets[want.target].groups:
-            groups[want.target, found.parts[:-1], _main_name(want, found, fold)].append((want, found, rules))
+            groups[want.target, found.parts[:-1], _main_name(want, found, source.fold)].append((want, found, rules))
         else:
-            out.append((_place(want, found), _planned(targets[want.target], found, rules, None)))
+            out.append((_place(want, found), _planned(source, targets[want.target], found, rules, None)))
     for number, members in enumerate(groups.values()):
         members.sort(key=lambda member: (member[0].role != "main", member[0].role, member[1].parts))
         leader = members[0]
         target = targets[leader[0].target]
         readable = [member for member in members if not member[1].verdict]
-        whole = len(readable) > 1 and readable[0][0].role == "main"
+        whole = 1 < len(readable) <= MAX_GROUP and readable[0][0].role == "main"
         for want, found, rules in members:
             at = readable.index((want, found, rules)) + 1 if whole and not found.verdict else 0
             group = GroupPlace(f"{target.id}-{number}", want.role, at, len(readable)) if at else None
-            out.append((_place(*leader[:2]), _planned(target, found, rules, group)))
+            out.append((_place(*leader[:2]), _planned(source, target, found, rules, group)))
     out.sort(key=itemgetter(0))
     return [item for _, item in out]
 
@@ -152,9 +161,11 @@ def _place(want: PatternUse, found: FoundPath) -> _Place:
     return not want.first, want.target, want.pattern, found.parts
 
 
-def _planned(target: CollectionTarget, found: FoundPath, rules: tuple[CollectionTarget, ...], group: GroupPlace | None) -> PlannedItem:
+def _planned(
+    source: EvidenceSource, target: CollectionTarget, found: FoundPath, rules: tuple[CollectionTarget, ...], group: GroupPlace | None
+) -> PlannedItem:
     of_file = (found.type, found.size, found.data, found.verdict, found.error)
-    return PlannedItem(found.parts, target, *of_file, group, rules, target.stream)
+    return PlannedItem(source, found.parts, target, *of_file, group, rules, target.stream)
 
 
 def _main_name(want: PatternUse, found: FoundPath, fold: bool) -> str:

@@ -1,4 +1,4 @@
-"""Reading one file of the examined root: bounded time, what changed meanwhile, the ends of what is left behind."""
+"""Read one file of the examined host: bounded time, changes while it was read, head and tail of a file over a limit."""
 
 from __future__ import annotations
 
@@ -7,34 +7,35 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from scout.sources.source import SourceFile
 from scout.sources.timed_calls import TimedCalls
 
 ENDS = 4 << 10
-"""bytes of head and of tail that custody keeps of a file over a limit"""
+"""bytes of head and of tail that custody stores of a file over a limit"""
 HASHED = 4_000_000_000
 """bytes of data up to which a file that is left behind is hashed"""
 _PIECE = 1 << 20
 
 
 class Reading:
-    """An open file as the archive's writer reads it. `patience` bounds each call."""
+    """An open file as the archive's writer reads it. `timed` bounds the time of each call."""
 
-    def __init__(self, fd: int, patience: TimedCalls) -> None:
-        self.fd, self._patience = fd, patience
+    def __init__(self, file: SourceFile, timed: TimedCalls) -> None:
+        self._file, self._timed = file, timed
         self._ahead = memoryview(b"")
         self._ended = False
 
     def read(self, n: int, /) -> bytes:
-        """At most `n` bytes, b'' at the end. Raises OSError, `Late` where there is no answer."""
+        """Return at most `n` bytes, b'' at the end. Raises OSError; `CallTimedOut` where the file system does not answer."""
         if self._ahead:
             piece, self._ahead = bytes(self._ahead[:n]), self._ahead[n:]
             return piece
-        return b"" if self._ended else self._patience.call(os.read, self.fd, n)
+        return b"" if self._ended else self._timed.call(self._file.read, n)
 
     def readinto(self, room: memoryview) -> int:
-        """Fill the beginning of `room`; gives the number of bytes."""
-        if not self._ahead and not self._ended and not self._patience.seconds and hasattr(os, "readv"):
-            return os.readv(self.fd, [room])
+        """Fill the beginning of `room`; return the number of bytes."""
+        if not self._ahead and not self._ended and not self._timed.seconds:
+            return self._file.readinto(room)
         if self._ahead:
             piece, self._ahead = self._ahead[: len(room)], self._ahead[len(room) :]
         else:
@@ -43,20 +44,38 @@ class Reading:
         return len(piece)
 
     def seek(self, offset: int) -> int:
-        """Go to an offset from the beginning."""
+        """Set the position, counted from the beginning."""
         self._ahead, self._ended = memoryview(b""), False
-        return os.lseek(self.fd, offset, os.SEEK_SET)
+        return self._file.seek(offset)
 
     def head(self, n: int) -> bytes:
-        """The first bytes, once and before any other read; they are kept, so that a small file is read by one call."""
-        data = self._patience.call(os.read, self.fd, n)
+        """Return the first `n` bytes. Call it once, before any other read; the bytes are kept, so that one call reads a small file."""
+        data = self._timed.call(self._file.read, n)
         self._ahead = memoryview(data)
-        self._ended = len(data) < n and not self._patience.seconds
+        self._ended = len(data) < n and not self._timed.seconds
         return data
+
+    def longer_head(self, n: int) -> bytes:
+        """Return the first `n` bytes after `head` read fewer; they are kept for `read` as well."""
+        pieces = [bytes(self._ahead)]
+        left = n - len(self._ahead)
+        while left > 0 and not self._ended and (piece := self._timed.call(self._file.read, min(left, _PIECE))):
+            pieces.append(piece)
+            left -= len(piece)
+        data = b"".join(pieces)
+        self._ahead = memoryview(data)
+        return data
+
+    def extents(self) -> tuple[tuple[int, int], ...] | None:
+        """Return the extents of a sparse file and go to its beginning; None, and no move, for any other."""
+        found = self._timed.call(self._file.extents)
+        if found is not None:
+            self.seek(0)
+        return found
 
 
 def changed(before: os.stat_result, after: os.stat_result) -> dict[str, Any]:
-    """More for custody where the file changed while it was read; nothing else."""
+    """Return more for the custody line where the file changed while it was read, else {}."""
     if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
         return {}
     what = f"size went from {before.st_size} to {after.st_size}" if before.st_size != after.st_size else "its modification time moved"
@@ -64,9 +83,9 @@ def changed(before: os.stat_result, after: os.stat_result) -> dict[str, Any]:
 
 
 def left_behind(reading: Reading, size: int, pieces: Sequence[tuple[int, int]] | None, stopped: Callable[[], object]) -> dict[str, Any]:
-    """`sha256`, `head` and `tail` of a file that a limit leaves on the host. Raises OSError.
+    """Return `sha256`, `head` and `tail` of a file that a limit leaves on the host. Raises OSError.
 
-    A sparse file, of which `pieces` are data, is hashed by these alone (`sha256_data`).
+    Of a sparse file only the data is hashed (`pieces`, as `sha256_data`).
     """
     data = size if pieces is None else sum(length for _, length in pieces)
     reading.seek(0)

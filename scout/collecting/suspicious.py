@@ -1,6 +1,6 @@
-"""Whether a file in a place where programs do not belong is a program: by its first bytes, its extension, or a name that pretends.
+"""Judge whether a file in a place where programs do not belong is a program: by first bytes, extension, or a misleading name.
 
-The places and limits are data (`rule` of a target); here is only the judgement.
+Places and limits are data (`rule` of a target); this module only judges.
 Sources: ELF specification (e_ident), PE/COFF specification (MS-DOS stub), execve(2) for `#!`, JVM specification 4.1 for class files.
 """
 
@@ -16,12 +16,11 @@ _DOCUMENTS = "pdf|doc|docx|docm|xls|xlsx|xlsm|ppt|pptx|odt|ods|rtf|txt|csv|jpg|j
 _PROGRAMS = "exe|scr|com|pif|cpl|dll|sys|bat|cmd|ps1|vbs|vbe|js|jse|wsf|hta|lnk|jar|msi|sh|py|pl|php|elf|bin|run|so"
 _DOUBLE = re.compile(rf"\.(?:{_DOCUMENTS})[ .]*\.(?:{_PROGRAMS})$", re.IGNORECASE)
 _TURNED = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
-_SECRET = re.compile(rb"\s*(-----BEGIN [A-Z0-9 ]*PRIVATE KEY|PuTTY-User-Key-File-|AGE-SECRET-KEY-)")
 _MAGIC = {"elf": b"\x7fELF", "pe": b"MZ", "script": b"#!", "class": b"\xca\xfe\xba\xbe"}
 
 
 def judge(rule: SampleRule, name: str, head: bytes) -> str:
-    """Why the file is suspicious under this rule, in a few words; '' where it is not. `head` is its first bytes."""
+    """Return why the file is suspicious under this rule, in a few words; '' where it is not. `head` is its first `HEAD` bytes."""
     for kind in rule.headers:
         if kind == "php":
             if re.search(rb"<\?(?:php|=)", head, re.IGNORECASE):
@@ -37,12 +36,7 @@ def judge(rule: SampleRule, name: str, head: bytes) -> str:
 
 
 def _pe(head: bytes) -> bool:
-    """The pointer to the PE header is sane; a text that begins with MZ is no program."""
+    """Return whether the pointer to the PE header is plausible: a text that begins with MZ is no program."""
     if len(head) < 64:
         return False
     return 4 <= int.from_bytes(head[0x3C:0x40], "little") < 1 << 28
-
-
-def secret(head: bytes) -> bool:
-    """Private key material, whatever the file is called: it is listed, never taken."""
-    return _SECRET.match(head) is not None

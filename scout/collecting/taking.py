@@ -1,8 +1,7 @@
-"""Taking one item: open it safely, judge it, keep the limits, write it or say why not. Whatever a file does ends in custody."""
+"""Take one item: open it safely, judge it, check the limits, write it or record why not. Every outcome ends in a custody line."""
 
 from __future__ import annotations
 
-import os
 import stat
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -11,19 +10,18 @@ from typing import Any
 
 from scout import live
 from scout.archive.custody import WantedItem
-from scout.archive.sparse import extents
 from scout.archive.writer import ArchiveWriter, Stopped
-from scout.collecting import suspicious
-from scout.collecting.plan import PlannedItem
+from scout.collecting import secrets, suspicious
+from scout.collecting.plan import MissingPath, PlannedItem
 from scout.collecting.reading import Reading, changed, left_behind
 from scout.collecting.walk import explain, verdict_of
 from scout.console import Complaint, megabytes
-from scout.sources.directory import DirectorySource
+from scout.sources.source import EvidenceSource, SourceFile
 from scout.sources.timed_calls import TimedCalls
 from scout.targets import CollectionTarget
 
 AHEAD = 64 << 10
-"""bytes that the first read of a file asks for: most files end within"""
+"""bytes of the first read of a file: most files are shorter"""
 _ENDS_PER_SEAL = 2 << 20
 """bytes of heads and tails after which custody is sealed, so that they do not pile up in memory"""
 
@@ -37,17 +35,15 @@ class SizeLimits:
 
 
 _ENDS_IN_ALL = 64 << 20
-"""bytes of heads and tails that one collection keeps: a limit on files must not be passed by what is kept of those beyond it"""
+"""bytes of heads and tails that one collection stores: they must not add up to more than the limit that they replace"""
 
 
 class ItemTaker:
-    """Takes items into an archive. `verdicts` counts custody lines, `read` bytes of content that were taken."""
+    """Takes items into an archive. `verdicts` counts custody lines; `read` counts bytes of content that were taken."""
 
-    def __init__(
-        self, root: DirectorySource, writer: ArchiveWriter, patience: TimedCalls, limits: SizeLimits, stopped: Callable[[], object]
-    ) -> None:
+    def __init__(self, writer: ArchiveWriter, timed: TimedCalls, limits: SizeLimits, stopped: Callable[[], object]) -> None:
         self._stopped = stopped
-        self._root, self._writer, self._patience, self._limits = root, writer, patience, limits
+        self._writer, self._timed, self._limits = writer, timed, limits
         self.verdicts: Counter[str] = Counter()
         self.read = 0
         self._ends = self._ends_sealed = 0
@@ -57,7 +53,7 @@ class ItemTaker:
         self._own = own.st_dev, own.st_ino
 
     def live(self, source: str) -> None:
-        """Write one live source; what breaks it is in custody, and the lines before that are kept."""
+        """Write one live source. An error ends the source, custody records it, and the lines before it are stored."""
         module = live.load(source)
         verdict = "taken"
         try:
@@ -70,9 +66,14 @@ class ItemTaker:
             verdict = "error"
         self.verdicts[verdict] += 1
 
-    def missing(self, target: CollectionTarget, source: str) -> None:
-        """A wanted path that nothing on the host fits."""
-        self._say(WantedItem(source=source, volume=self._root.volume, target=target.id, type="pattern"), "missing", {})
+    def missing(self, missing: MissingPath) -> None:
+        """Record a wanted path that nothing on the host matches."""
+        item = WantedItem(source=missing.native, volume=missing.source.volume, target=missing.target.id, type="pattern")
+        self._record(item, "missing", {})
+
+    def gap(self, source: EvidenceSource, path: str, error: str) -> None:
+        """Record that a file which names the host, its users or their homes was not read completely."""
+        self._record(WantedItem(source=path, volume=source.volume, type="facts"), "over limit", {"error": error})
 
     def take(self, planned: PlannedItem) -> None:
         """Take one item of the plan."""
@@ -81,56 +82,57 @@ class ItemTaker:
             self._without_content(item, planned)
             return
         try:
-            fd, status = self._patience.call(self._root.open, planned.parts)
+            file = self._timed.call(planned.source.open, planned.parts)
         except OSError as e:
             self._without_content(item, planned._replace(verdict=verdict_of(e), error=explain(e)))
             return
         try:
-            self._opened(item, planned, fd, status)
+            self._opened(item, planned, file)
         except OSError as e:
-            self._say(item, verdict_of(e), {"error": explain(e)})
+            self._record(item, verdict_of(e), {"error": explain(e)})
         finally:
-            os.close(fd)
+            file.close()
 
     def _item(self, planned: PlannedItem) -> WantedItem:
         parts = planned.parts
         if planned.stream and parts:
             parts = (*parts[:-1], parts[-1].replace("%3A", ":"))
-        source, volume = self._root.native(parts), self._root.volume
+        source, volume = planned.source.native(parts), planned.source.volume
         return WantedItem(source=source, volume=volume, target=planned.target.id, group=planned.group, type=planned.type)
 
     def _without_content(self, item: WantedItem, planned: PlannedItem) -> None:
         more: dict[str, Any] = {"error": planned.error} if planned.error else {}
         try:
-            status = self._patience.call(self._root.status, planned.parts)
-            item.facts = self._patience.call(self._root.facts, planned.parts, status)
+            status = self._timed.call(planned.source.status, planned.parts)
+            item.facts = self._timed.call(planned.source.facts, planned.parts, status)
             item.size = status.st_size if stat.S_ISREG(status.st_mode) else 0
             if stat.S_ISLNK(status.st_mode):
-                more["link"] = self._patience.call(self._root.link, planned.parts)
+                more["link"] = self._timed.call(planned.source.link, planned.parts)
         except OSError as e:
             more.setdefault("error", explain(e))
-        self._say(item, planned.verdict, more)
+        self._record(item, planned.verdict, more)
 
-    def _opened(self, item: WantedItem, planned: PlannedItem, fd: int, status: os.stat_result) -> None:
-        reading = Reading(fd, self._patience)
+    def _opened(self, item: WantedItem, planned: PlannedItem, file: SourceFile) -> None:
+        reading, status = Reading(file, self._timed), file.status
         item.size = status.st_size
-        head = reading.head(suspicious.HEAD if planned.rules else AHEAD)[: suspicious.HEAD] if status.st_size else b""
-        chosen, why = self._judged(planned, head)
+        head = reading.head(suspicious.HEAD if planned.rules else AHEAD) if status.st_size else b""
+        chosen, why = self._judged(planned, head[: suspicious.HEAD])
         if chosen is None:
             return
         item.target = chosen.id
-        item.facts = self._patience.call(self._root.facts, planned.parts, status, fd)
+        of_file = self._timed.call(file.facts)
+        item.facts = {**of_file, **self._timed.call(planned.source.facts, planned.parts, status)}
         if why:
             item.facts = {**item.facts, "why": why}
-        if suspicious.secret(head):
-            self._say(item, "blocked", {"error": "secret material (a private key): listed, never taken"})
+        if what := secrets.found(head, lambda: reading.longer_head(secrets.MAX_FILE), status.st_size):
+            self._record(item, "blocked", {"error": f"secret material ({what}): listed, never taken"})
         elif (status.st_dev, status.st_ino) == self._own:
-            self._say(item, "blocked", {"error": "the archive that is being written"})
+            self._record(item, "blocked", {"error": "the archive that is being written"})
         else:
-            self._measured(item, chosen, reading, status)
+            self._measured(item, chosen, reading, file)
 
     def _judged(self, planned: PlannedItem, head: bytes) -> tuple[CollectionTarget | None, str]:
-        """The target that takes the file, and why; a file that only rules want is taken by the first that finds it suspicious."""
+        """Return the target that takes the file, and why. A file that only rules want goes to the first that finds it suspicious."""
         if not planned.rules:
             return planned.target, ""
         for target in planned.rules:
@@ -139,16 +141,15 @@ class ItemTaker:
                 return target, why
         return None, ""
 
-    def _measured(self, item: WantedItem, target: CollectionTarget, reading: Reading, status: os.stat_result) -> None:
-        if getattr(status, "st_blocks", 1 << 60) * 512 < status.st_size:
-            item.extents = extents(reading.fd, status.st_size)
-            reading.seek(0)
+    def _measured(self, item: WantedItem, target: CollectionTarget, reading: Reading, file: SourceFile) -> None:
+        status = file.status
+        item.extents = reading.extents()
         data = status.st_size if item.extents is None else sum(length for _, length in item.extents)
         reason = self._over(target, data)
         if reason:
             self._leave(item, reading, reason)
             return
-        line = self._writer.add(item, reading, lambda: changed(status, os.fstat(reading.fd)))
+        line = self._writer.add(item, reading, lambda: changed(status, file.status_now()))
         self.verdicts[line["verdict"]] += 1
         self.read += data
         if target.rule is not None:
@@ -156,7 +157,7 @@ class ItemTaker:
             self._counted[target.id] += 1
 
     def _over(self, target: CollectionTarget, data: int) -> str:
-        """Which limit a file of so many bytes would break; '' for none."""
+        """Return which limit a file with `data` bytes would exceed; '' for none."""
         rule = target.rule
         limits = [
             (target.cap, data, "per file"),
@@ -176,14 +177,14 @@ class ItemTaker:
         if self._ends + ends > _ENDS_IN_ALL:
             del more["head"]
             more.pop("tail", None)
-            more["error"] += f"; head and tail left out: {megabytes(_ENDS_IN_ALL)} of others are kept"
+            more["error"] += f"; head and tail left out: {megabytes(_ENDS_IN_ALL)} of others are stored"
         else:
             self._ends += ends
-        self._say(item, "over limit", more)
+        self._record(item, "over limit", more)
         if self._ends - self._ends_sealed >= _ENDS_PER_SEAL and item.group is None:
             self._writer.seal()
             self._ends_sealed = self._ends
 
-    def _say(self, item: WantedItem, verdict: str, more: Mapping[str, Any]) -> None:
+    def _record(self, item: WantedItem, verdict: str, more: Mapping[str, Any]) -> None:
         self._writer.verdict(item, verdict, **more)
         self.verdicts[verdict] += 1

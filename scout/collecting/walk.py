@@ -1,6 +1,7 @@
-"""One walk over the examined root for all patterns at once: each folder is listed at most once, in a fixed order.
+"""Walk an evidence source once for all patterns: each folder is listed at most once, in a fixed order.
 
-Links are listed, never followed. A folder that is its own ancestor (a bind mount in a circle) ends there. Whatever is not entered is said.
+Links are reported, never followed. A folder that is its own ancestor (a circular bind mount) is not entered again. Every folder that is not
+entered is reported.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import NamedTuple
 
 from scout.archive.facts import type_of
-from scout.sources.directory import Blocked, DirectoryEntry, DirectorySource, Parts
+from scout.sources.source import Blocked, EvidenceSource, Parts, SourceEntry
 from scout.sources.timed_calls import CallTimedOut, TimedCalls
 from scout.targets import patterns
 from scout.targets.patterns import PatternNode, PatternTree
@@ -43,16 +44,16 @@ class _Folder(NamedTuple):
 
 
 def walk(
-    root: DirectorySource, tree: PatternTree, patience: TimedCalls, on_folder: Callable[[Parts], None] | None = None
+    source: EvidenceSource, tree: PatternTree, timed: TimedCalls, on_folder: Callable[[Parts], None] | None = None
 ) -> Iterator[FoundPath]:
-    """Everything that the patterns of `tree` want below `root`; folders are read one after the other, names in order."""
+    """Everything that the patterns of `tree` want below the top of `source`; folders are read one after the other, names in order."""
     todo = [_Folder((), tree.start(), ())]
     while todo:
         folder = todo.pop()
         if on_folder is not None:
             on_folder(folder.parts)
         try:
-            entries, identity = patience.call(_look, root, tree, folder)
+            entries, identity = timed.call(_look, source, tree, folder)
         except OSError as e:
             if folder.parts or not isinstance(e, FileNotFoundError):
                 yield FoundPath(folder.parts, below(folder.state), "directory", verdict=verdict_of(e), error=explain(e))
@@ -63,13 +64,13 @@ def walk(
             continue
         deeper: list[_Folder] = []
         for name, kind, state in entries:
-            yield from _one(root, patience, (*folder.parts, name), kind, state, (*folder.ancestors, identity), deeper)
+            yield from _one(source, timed, (*folder.parts, name), kind, state, (*folder.ancestors, identity), deeper)
         todo.extend(reversed(deeper))
 
 
 def _one(
-    root: DirectorySource,
-    patience: TimedCalls,
+    source: EvidenceSource,
+    timed: TimedCalls,
     parts: Parts,
     kind: str,
     state: tuple[PatternNode, ...],
@@ -80,7 +81,7 @@ def _one(
     if kind == "folder":
         if not patterns.leads_on(state):
             return
-        reason = root.refusal(parts) or (f"deeper than {MAX_DEPTH} folders" if len(parts) > MAX_DEPTH else "")
+        reason = source.refusal(parts) or (f"deeper than {MAX_DEPTH} folders" if len(parts) > MAX_DEPTH else "")
         if reason:
             yield FoundPath(parts, below(state), "directory", verdict="blocked", error=reason)
         else:
@@ -90,12 +91,12 @@ def _one(
         if wants:
             yield FoundPath(parts, wants, "link", verdict="link")
     elif wants:
-        yield _measured(root, patience, parts, wants)
+        yield _measured(source, timed, parts, wants)
 
 
-def _measured(root: DirectorySource, patience: TimedCalls, parts: Parts, wants: tuple[Hashable, ...]) -> FoundPath:
+def _measured(source: EvidenceSource, timed: TimedCalls, parts: Parts, wants: tuple[Hashable, ...]) -> FoundPath:
     try:
-        status = patience.call(root.status, parts)
+        status = timed.call(source.status, parts)
     except OSError as e:
         return FoundPath(parts, wants, verdict=verdict_of(e), error=explain(e))
     if not stat.S_ISREG(status.st_mode):
@@ -107,10 +108,10 @@ def _measured(root: DirectorySource, patience: TimedCalls, parts: Parts, wants: 
 
 
 def _look(
-    root: DirectorySource, tree: PatternTree, folder: _Folder
+    source: EvidenceSource, tree: PatternTree, folder: _Folder
 ) -> tuple[list[tuple[str, str, tuple[PatternNode, ...]]], tuple[int, int]]:
     """Names of one folder that lead on or are wanted, with their states. Runs in the helper thread."""
-    _, device, inode = root.folder(folder.parts)
+    identity = source.identity(folder.parts)
     found: list[tuple[str, str, tuple[PatternNode, ...]]] = []
     states: dict[str, tuple[PatternNode, ...]] = {}
 
@@ -120,30 +121,30 @@ def _look(
             states[name] = state
         return bool(state)
 
-    listing = patterns.needs_listing(folder.state) and root.listable(folder.parts)
-    entries = root.scan(folder.parts, keep) if listing or root.fold else []
+    listing = patterns.needs_listing(folder.state) and source.listable(folder.parts)
+    entries = source.scan(folder.parts, keep) if listing or source.fold else []
     found.extend((entry.name, entry.kind, states[entry.name]) for entry in entries)
     for name in patterns.literal_names(folder.state):
         if name not in states and keep(name):
-            entry = _named(root, (*folder.parts, name))
+            entry = _named(source, (*folder.parts, name))
             if entry is not None:
                 found.append((entry.name, entry.kind, states[name]))
-    return found, (device, inode)
+    return found, identity
 
 
-def _named(root: DirectorySource, parts: Parts) -> DirectoryEntry | None:
+def _named(source: EvidenceSource, parts: Parts) -> SourceEntry | None:
     """A name that is looked up: it may exist without being listed. What refuses to be looked at is left to the next step."""
-    if root.refusal(parts):
-        return DirectoryEntry(parts[-1], "folder")
+    if source.refusal(parts):
+        return SourceEntry(parts[-1], "folder")
     try:
-        mode = root.status(parts).st_mode
+        mode = source.status(parts).st_mode
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as e:
         if e.errno in (errno.EINVAL, errno.ENAMETOOLONG):
             return None
-        return DirectoryEntry(parts[-1], "file")
-    return DirectoryEntry(parts[-1], "link" if stat.S_ISLNK(mode) else "folder" if stat.S_ISDIR(mode) else "file")
+        return SourceEntry(parts[-1], "file")
+    return SourceEntry(parts[-1], "link" if stat.S_ISLNK(mode) else "folder" if stat.S_ISDIR(mode) else "file")
 
 
 def below(state: Sequence[PatternNode]) -> tuple[Hashable, ...]:

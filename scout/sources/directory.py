@@ -1,74 +1,115 @@
-"""The examined root: names below it, opened component by component, never through a link, never for writing.
+r"""A mounted directory as an evidence source: opened name by name, never through a link, never for writing.
 
-On POSIX every step is `openat` with O_NOFOLLOW from a descriptor of the folder above: a link that appears while we look leads nowhere.
-Windows has no such call; there each component is checked for a reparse point before it is used.
+On POSIX every step is `openat` with O_NOFOLLOW from the descriptor of the folder above, so that a link that appears meanwhile leads
+nowhere. Windows has no such call: each component is checked for a reparse point before it is used.
 """
 
 from __future__ import annotations
 
 import base64
+import errno
 import os
 import stat
 from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from scout.archive import facts
+from scout.archive import facts, sparse
 from scout.sources import mounts
+from scout.sources.source import Blocked, Parts, SourceEntry
 from scout.sources.statx import birth
 
-Parts = tuple[str, ...]
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _NOATIME = getattr(os, "O_NOATIME", 0)
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _NOFOLLOW | getattr(os, "O_CLOEXEC", 0)
 _FILE = os.O_RDONLY | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 KEPT_FOLDERS = 64
+"""folders whose descriptors stay open"""
 MAX_XATTRS = 1 << 20
-"""characters of all values of one file; the parts of custody stay small"""
+"""base64 characters of all extended attributes of one file: custody parts stay small"""
 
 
-class Blocked(OSError):  # noqa: N818  (it is a rule, not a defect)
-    """Not entered by rule: a pseudo or network file system, a link where a folder should be."""
+class DiskFile:
+    """A file of the operating system, open for reading."""
 
+    __slots__ = ("fd", "status")
 
-class DirectoryEntry(NamedTuple):
-    """One name of a folder. `kind`: file, folder, link, other."""
+    def __init__(self, fd: int) -> None:
+        self.fd, self.status = fd, os.fstat(fd)
 
-    name: str
-    kind: str
+    def read(self, n: int, /) -> bytes:
+        """Return at most `n` bytes, b'' at the end."""
+        return os.read(self.fd, n)
+
+    def readinto(self, room: memoryview, /) -> int:
+        """Fill the beginning of `room`; return the number of bytes."""
+        if hasattr(os, "readv"):
+            return os.readv(self.fd, [room])
+        piece = os.read(self.fd, len(room))
+        room[: len(piece)] = piece
+        return len(piece)
+
+    def seek(self, offset: int, /) -> int:
+        """Set the position, counted from the beginning."""
+        return os.lseek(self.fd, offset, os.SEEK_SET)
+
+    def status_now(self) -> os.stat_result:
+        """Return the present status."""
+        return os.fstat(self.fd)
+
+    def extents(self) -> tuple[tuple[int, int], ...] | None:
+        """Return (offset, length) of the data of a sparse file; None where there are no holes. Sets the position to 0 where there are."""
+        if getattr(self.status, "st_blocks", 1 << 60) * 512 >= self.status.st_size:
+            return None
+        here = os.lseek(self.fd, 0, os.SEEK_CUR)
+        found = sparse.extents(self.fd, self.status.st_size)
+        if found is None:
+            self.seek(here)
+        return found
+
+    def facts(self) -> dict[str, Any]:
+        """Return `btime` and `xattrs`, None where they are unknown."""
+        return {"btime": _birth(self.fd), "xattrs": _xattrs(self.fd)}
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self.fd)
 
 
 class DirectorySource:
-    r"""A directory that stands for the whole of a host.
+    r"""The directory `path`, examined as the top folder of a host's volume.
 
-    fold     names compare without case (Windows trees)
-    windows  the tree is a Windows volume: no owners and modes, `C:\` before its paths
-    Raises OSError where it cannot be opened.
+    windows  the tree is a Windows volume: names compare without case, no owners and modes, paths begin with `C:\`
+    Raises OSError where the directory cannot be opened.
     """
 
-    def __init__(self, path: str | Path, *, windows: bool) -> None:
+    def __init__(self, path: str | Path, *, windows: bool = False) -> None:
         self.path = os.path.realpath(path)
-        self.windows = self.fold = windows
+        self.windows = windows
         self.fds = os.open in os.supports_dir_fd and bool(_NOFOLLOW)
         status = Path(self.path).stat()
         self.ino, self.dev = status.st_ino, status.st_dev
         self._top = os.open(self.path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)) if self.fds else -1
         self._folders: OrderedDict[Parts, tuple[int, int, int]] = OrderedDict()
-        self._types = {mount.id: mount.fstype for mount in mounts.read()}
-        base = self.path.rstrip("/")
-        self._points = {mount.point: mount.fstype for mount in mounts.read() if mount.point.startswith(base + "/")}
+        table = list(mounts.read())
+        self._types = {mount.id: mount.fstype for mount in table}
+        base = self.path.rstrip("/") + "/"
+        self._points = {tuple(m.point[len(base) :].split("/")): m.fstype for m in table if m.point.startswith(base) and m.point != base}
         number = mounts.of_descriptor(self._top) if self.fds else None
         own = self._types.get(number, "") if number is not None else ""
         entered = [own, *(fstype for fstype in self._points.values() if not mounts.refuses(fstype))]
         self.answers = all(fstype in mounts.LOCAL for fstype in entered)
-        """every file system that may be entered is a local one, whose calls come back"""
         self.users: dict[int, str] = {}
         self.groups: dict[int, str] = {}
 
+    @property
+    def fold(self) -> bool:
+        """Whether names compare without case."""
+        return self.windows
+
     def close(self) -> None:
-        """Give the descriptors back."""
+        """Release descriptors."""
         for fd, _, _ in self._folders.values():
             os.close(fd)
         self._folders.clear()
@@ -77,34 +118,36 @@ class DirectorySource:
             self._top = -1
 
     def native(self, parts: Parts) -> str:
-        """The path as the host itself writes it."""
+        """Return the path as the host itself writes it."""
         return "C:\\" + "\\".join(parts) if self.windows else "/" + "/".join(parts)
 
     @property
     def volume(self) -> str:
-        """The volume's name in the archive."""
+        """Name of the volume in the archive."""
         return "C" if self.windows else "root"
 
     # folders
 
-    def mounted(self, parts: Parts) -> str | None:
-        """File system type, where something is mounted on exactly this path."""
-        return self._points.get(self.path.rstrip("/") + "/" + "/".join(parts)) if self._points else None
+    def identity(self, parts: Parts) -> tuple[int, int]:
+        """Open a folder; return (device, inode). Raises Blocked for a folder that is never entered, OSError."""
+        return self._folder(parts)[1:]
 
-    def folder(self, parts: Parts) -> tuple[int, int, int]:
-        """(descriptor, device, inode) of a folder; descriptor -1 on Windows. Raises Blocked for what is not entered, or OSError."""
+    def _folder(self, parts: Parts) -> tuple[int, int, int]:
+        """Return (descriptor, device, inode) of a folder; the descriptor is -1 on Windows."""
         if not parts:
             return self._top, self.dev, self.ino
         known = self._folders.get(parts)
         if known is not None:
             self._folders.move_to_end(parts)
             return known
-        above, device, _ = self.folder(parts[:-1])
+        if reason := self.refusal(parts):
+            raise Blocked(reason)
+        above, device, _ = self._folder(parts[:-1])
         if not self.fds:
             return self._unlinked(parts)
-        fd = self._open(parts[-1], _FOLDER, above)
+        fd = self._open(_checked(parts[-1]), _FOLDER, above)
         status = os.fstat(fd)
-        reason = self._crossing(fd, parts) if status.st_dev != device or self.mounted(parts) else ""
+        reason = self._crossing(fd, parts) if status.st_dev != device or parts in self._points else ""
         if reason:
             os.close(fd)
             raise Blocked(reason)
@@ -120,125 +163,63 @@ class DirectorySource:
         return -1, status.st_dev, status.st_ino
 
     def _crossing(self, fd: int, parts: Parts) -> str:
-        """Why the file system that begins here is not entered. devtmpfs may be crossed by name to what is mounted below, never listed."""
+        """Return why the file system that begins here is not entered. devtmpfs is crossed by name to mounts below it, never listed."""
         number = mounts.of_descriptor(fd)
-        fstype = self._types.get(number, "") if number is not None else (self.mounted(parts) or "")
+        fstype = self._types.get(number, "") if number is not None else self._points.get(parts, "")
         return "" if fstype == "devtmpfs" else mounts.refuses(fstype)
 
     def listable(self, parts: Parts) -> bool:
-        """False for a device file system, which is only crossed."""
-        return self.mounted(parts) != "devtmpfs"
+        """Return False for a device file system, which is only crossed."""
+        return self._points.get(parts) != "devtmpfs"
 
     def refusal(self, parts: Parts) -> str:
-        """Why what is mounted on this path is not even looked at (a dead server would hang the look); '' where it is fine."""
-        fstype = self.mounted(parts)
-        return "" if fstype in (None, "devtmpfs") else mounts.refuses(fstype or "")
+        """Return why the mount on this path is not even looked at (a dead server would hang the call); '' where it may be entered."""
+        fstype = self._points.get(parts, "")
+        return "" if fstype in ("", "devtmpfs") else mounts.refuses(fstype)
 
-    def scan(self, parts: Parts, keep: Callable[[str], bool]) -> list[DirectoryEntry]:
-        """Names of a folder for which `keep(name)` is true, in the order of the names."""
-        fd = self.folder(parts)[0]
+    def scan(self, parts: Parts, keep: Callable[[str], bool]) -> list[SourceEntry]:
+        """Return the entries of a folder for which `keep(name)` is true, ordered by name."""
+        fd = self._folder(parts)[0]
         with os.scandir(fd if self.fds else self._join(parts)) as entries:
-            found = [DirectoryEntry(entry.name, _kind(entry)) for entry in entries if keep(entry.name)]
+            found = [SourceEntry(entry.name, _kind(entry)) for entry in entries if keep(entry.name)]
         return sorted(found)
 
+    # names
+
     def status(self, parts: Parts) -> os.stat_result:
-        """Status of a name below the root, of a link itself."""
+        """Return the status of a name; of a link itself. FileNotFoundError also for what cannot be a name."""
         if not parts:
             return os.fstat(self._top) if self.fds else Path(self.path).stat()
-        fd = self.folder(parts[:-1])[0]
-        return os.stat(parts[-1], dir_fd=fd, follow_symlinks=False) if self.fds else os.lstat(self._join(parts))
+        name = _checked(parts[-1])
+        if reason := self.refusal(parts):
+            raise Blocked(reason)
+        fd = self._folder(parts[:-1])[0]
+        return os.stat(name, dir_fd=fd, follow_symlinks=False) if self.fds else os.lstat(self._join(parts))
 
     def link(self, parts: Parts) -> str:
-        """Text of a symbolic link."""
-        fd = self.folder(parts[:-1])[0]
-        return os.readlink(parts[-1], dir_fd=fd) if self.fds else str(Path(self._join(parts)).readlink())
+        """Return the text of a symbolic link."""
+        name = _checked(parts[-1])
+        fd = self._folder(parts[:-1])[0]
+        return os.readlink(name, dir_fd=fd) if self.fds else str(Path(self._join(parts)).readlink())
 
-    def open(self, parts: Parts) -> tuple[int, os.stat_result]:
-        """Descriptor of a regular file, for reading, and its status.
-
-        Raises Blocked for anything else: a FIFO, a device, a socket is never opened.
-        """
+    def open(self, parts: Parts) -> DiskFile:
+        """Open a regular file for reading. Raises Blocked for everything else: a FIFO, a device, a socket is never opened."""
         status = self.status(parts)
         if not stat.S_ISREG(status.st_mode):
             raise Blocked(f"a {facts.type_of(status.st_mode)} is never opened")
-        fd = self._open(parts[-1], _FILE, self.folder(parts[:-1])[0]) if self.fds else os.open(self._join(parts), _FILE)
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode):
-            os.close(fd)
+        fd = self._open(parts[-1], _FILE, self._folder(parts[:-1])[0]) if self.fds else os.open(self._join(parts), _FILE)
+        file = DiskFile(fd)
+        if not stat.S_ISREG(file.status.st_mode):
+            file.close()
             raise Blocked("it became something else while it was opened")
-        return fd, status
+        return file
 
-    def bytes(self, parts: Parts, limit: int = 1 << 20) -> bytes:
-        """The beginning of a small file; OSError where it cannot be read."""
-        fd = self.open(parts)[0]
-        try:
-            return os.read(fd, limit)
-        finally:
-            os.close(fd)
-
-    def find(self, *names: str) -> Parts | None:
-        """Real parts of a path, without case on Windows trees; None where it does not exist or a link is on the way."""
-        parts: Parts = ()
-        for name in names:
-            try:
-                found = self.spellings(parts, name)
-            except OSError:
-                return None
-            if not found:
-                return None
-            parts = (*parts, found[0])
-        return parts
-
-    def spellings(self, parts: Parts, name: str) -> list[str]:
-        """Names in a folder that are this one: the exact one first (it may be there without being listed, as $MFT), then other cases."""
-        exact = []
-        with suppress(FileNotFoundError):
-            self.status((*parts, name))
-            exact = [name]
-        if not self.fold:
-            return exact
-        key = name.lower()
-        return exact + [entry.name for entry in self.scan(parts, lambda other: other.lower() == key) if entry.name != name]
-
-    def resolve(self, parts: Parts) -> Parts | None:
-        """Parts with links resolved inside the root, as the host itself would; None where it does not exist or turns in circles."""
-        done: Parts = ()
-        todo = list(parts)
-        for _ in range(200):
-            if not todo:
-                return done
-            name = todo.pop(0)
-            if name in ("", "."):
-                continue
-            if name == "..":
-                done = done[:-1]
-                continue
-            try:
-                status = self.status((*done, name))
-                if not stat.S_ISLNK(status.st_mode):
-                    done = (*done, name)
-                    continue
-                text = self.link((*done, name))
-            except OSError:
-                return None
-            todo = text.split("/") + todo
-            if text.startswith("/"):
-                done = ()
-        return None
-
-    # facts
-
-    def facts(self, parts: Parts, status: os.stat_result, fd: int | None = None) -> dict[str, Any]:
-        """What custody says of a file beyond size and hash, None where it is not known; see contracts. Owner names are those of the
-        examined host.
-        """
+    def facts(self, parts: Parts, status: os.stat_result) -> dict[str, Any]:
+        """Return the custody facts of a name, None for what is unknown; see contracts. Owner names are those of the examined host."""
         known = facts.of_stat(status, posix=not self.windows)
-        known["parent_ino"], known["root_ino"] = self.folder(parts[:-1])[2], self.ino
+        known["parent_ino"], known["root_ino"] = self._folder(parts[:-1])[2], self.ino
         if not self.windows:
             known["owner"], known["group_name"] = self.users.get(status.st_uid), self.groups.get(status.st_gid)
-        if fd is not None:
-            known.setdefault("btime", _birth(fd))
-            known["xattrs"] = _xattrs(fd)
         return known
 
     def _open(self, name: str, flags: int, above: int) -> int:
@@ -253,8 +234,24 @@ class DirectorySource:
         return "/".join((self.path.rstrip("/"), *parts))
 
 
+def _checked(name: str) -> str:
+    """Return `name` if it can be one name of a folder; raise FileNotFoundError for text that would lead elsewhere or that no call takes.
+
+    Names come from the examined host too (homes in passwd, ProfileList): `../../etc`, a NUL, a lone surrogate.
+    """
+    wrong = name in ("", ".", "..") or "/" in name or "\0" in name or (os.name == "nt" and "\\" in name)
+    if not wrong and not name.isascii():
+        try:
+            os.fsencode(name)
+        except UnicodeEncodeError:
+            wrong = True
+    if wrong:
+        raise FileNotFoundError(errno.ENOENT, "it cannot be a name of a file", name)
+    return name
+
+
 def verbatim(path: str, parts: Parts) -> str:
-    r"""A path that Windows takes letter by letter: beyond 260 characters, with names such as `CON` or `ends with a dot.`
+    r"""Return a path that Windows takes literally: beyond 260 characters, with names such as `CON` or `ends with a dot.`
 
     Source: Microsoft, "Naming Files, Paths, and Namespaces", Win32 file namespaces.
     """
@@ -276,7 +273,7 @@ def _kind(entry: os.DirEntry[str]) -> str:
 
 
 def _xattrs(fd: int) -> dict[str, str] | None:
-    """Extended attributes, base64; an empty mapping says that there are none, None that they are not known, or too many."""
+    """Return extended attributes as base64; {} where there are none, None where they are unknown or too many."""
     if not hasattr(os, "listxattr"):
         return None
     found: dict[str, str] = {}

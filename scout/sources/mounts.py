@@ -1,10 +1,11 @@
-"""Which file systems are entered: local ones. Pseudo file systems and those that live behind a network are not.
+"""Decide which file systems are entered: local ones, but no pseudo and no network file systems.
 
 Source: proc(5), `/proc/self/mountinfo` and `/proc/self/fdinfo`.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,7 +94,7 @@ LOCAL = frozenset(
         "bcachefs",
     }
 )
-"""file systems of the kernel over local disks: they answer"""
+"""kernel file systems on local disks: their calls return"""
 
 
 class MountPoint(NamedTuple):
@@ -110,7 +111,9 @@ class MountPoint(NamedTuple):
 
 
 def refuses(fstype: str) -> str:
-    """Why a file system is not entered; '' where it is. `fuseblk` (ntfs-3g) is a local disk, other FUSE is a program that may hang."""
+    """Return why a file system is not entered; '' where it is. `fuseblk` (ntfs-3g) is a local disk; other FUSE is a program that may
+    hang.
+    """
     if fstype in PSEUDO:
         return f"pseudo file system {fstype}: never entered"
     if fstype in NETWORK or fstype.startswith("fuse."):
@@ -119,7 +122,7 @@ def refuses(fstype: str) -> str:
 
 
 def read(path: str = "/proc/self/mountinfo") -> Iterator[MountPoint]:
-    """The mount table of this process; nothing where there is no procfs."""
+    """Yield the mount table of this process; nothing where there is no procfs."""
     try:
         text = Path(path).read_bytes()
     except OSError:
@@ -132,7 +135,7 @@ def read(path: str = "/proc/self/mountinfo") -> Iterator[MountPoint]:
 
 
 def of_descriptor(fd: int) -> int | None:
-    """Mount id that an open descriptor belongs to."""
+    """Return the mount id of an open descriptor."""
     try:
         found = re.search(rb"^mnt_id:\s*(\d+)", Path(f"/proc/self/fdinfo/{fd}").read_bytes(), re.MULTILINE)
     except OSError:
@@ -143,3 +146,34 @@ def of_descriptor(fd: int) -> int | None:
 def _text(raw: bytes) -> str:
     plain = re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found.group(1), 8) & 255]), raw)
     return plain.decode("utf-8", "surrogateescape")
+
+
+def inside(path: str, root: str) -> bool:
+    """Return whether the real directory `path` is in the tree `root`, also where the same disk is mounted a second time elsewhere.
+
+    Compares paths, then device and inode of every parent, then the places of both within their file systems (proc(5), mountinfo: field 4).
+    Raises OSError.
+    """
+    if path == root or path.startswith(root.rstrip(os.sep) + os.sep):
+        return True
+    top = Path(root).stat()
+    parents = [status for one in (Path(path), *Path(path).parents) for status in (one.stat(),)]
+    if any((status.st_dev, status.st_ino) == (top.st_dev, top.st_ino) for status in parents):
+        return True
+    table = list(read())
+    own = _place(path, table)
+    examined = [_place(root, table), *((m.device, m.root) for m in table if m.point.startswith(root.rstrip("/") + "/"))]
+    return own is not None and any(one is not None and one[0] == own[0] and _below(own[1], one[1]) for one in examined)
+
+
+def _below(path: str, top: str) -> bool:
+    return path == top or path.startswith(top.rstrip("/") + "/")
+
+
+def _place(path: str, table: list[MountPoint]) -> tuple[str, str] | None:
+    """Return (device, path within its file system) of a real path; None where no mount is known."""
+    over = [mount for mount in table if _below(path, mount.point)]
+    if not over:
+        return None
+    mount = max(reversed(over), key=lambda one: len(one.point))  # of two on one point the later one covers the other
+    return mount.device, (mount.root.rstrip("/") + "/" + path[len(mount.point) :].lstrip("/")).rstrip("/") or "/"

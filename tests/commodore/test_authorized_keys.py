@@ -46,10 +46,10 @@ def test_options_end_at_the_first_blank_outside_quotes():
     line = f'no-pty,command="sh -c \\"echo, a b\\"",from="10.0.0.0/8,!10.1.1.1",ENVIRONMENT="A=b c",environment="D=e" {KEYS[0]} x'
     (record,), _ = read(line)
     fields = record.fields
-    assert fields["escadre.ssh.command"] == 'sh -c "echo, a b"'
-    assert fields["escadre.ssh.from"] == "10.0.0.0/8,!10.1.1.1"
-    assert fields["escadre.ssh.environment"] == ["A=b c", "D=e"]
-    assert fields["escadre.ssh.options"][0] == "no-pty"
+    assert fields["process.command_line"] == 'sh -c "echo, a b"'
+    assert 'from="10.0.0.0/8,!10.1.1.1"' in fields["escadre.settings"]
+    assert fields["process.env_vars"] == ["A=b c", "D=e"]
+    assert fields["escadre.settings"][0] == "no-pty"
     assert fields["escadre.line"] == line
 
 

@@ -37,7 +37,7 @@ def test_what_cron_would_refuse_is_named_as_lost(line):
 
 def test_assignments_stand_as_context_of_the_entries_behind_them():
     records, _ = read("A=1\n* * * * * root /bin/x\n B = \"two words\" \n'C'=3\n* * * * * root D=4 /bin/y\n")
-    assert [r.fields["escadre.cron.environment"] for r in records] == [["A=1"], ["A=1", "B=two words", "C=3"]]
+    assert [r.fields["process.env_vars"] for r in records] == [["A=1"], ["A=1", "B=two words", "C=3"]]
     assert records[1].fields["process.executable"] == "/bin/y"
 
 
@@ -78,7 +78,7 @@ def test_a_line_beyond_the_limit_keeps_its_beginning_and_says_so():
 def test_a_script_of_a_periodic_directory_is_one_record():
     (script,), _ = read("#!/bin/sh\n* * * * * root no entry\n", "/etc/cron.hourly/job")
     (dotted,), _ = read("", "/etc/cron.weekly/job.sh")
-    assert (script.fields["escadre.cron.kind"], script.fields["escadre.cron.schedule"]) == ("periodic", "hourly")
+    assert (script.fields["escadre.scope"], script.fields["escadre.cron.schedule"]) == ("periodic", "hourly")
     assert "escadre.cron.passed_over" not in script.fields
     assert dotted.fields["escadre.cron.passed_over"]
 

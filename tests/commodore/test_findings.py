@@ -44,14 +44,60 @@ def test_one_finding_per_rule_host_and_group_the_gravest_first() -> None:
     assert len({f["escadre.id"] for f in found}) == len(found)
 
 
-def test_a_finding_counts_all_and_cites_the_first_hundred() -> None:
+def test_a_finding_counts_all_and_cites_the_first_ones_and_the_last() -> None:
     finding = next(f for f in folded(HITS, RULES.__getitem__) if f["rule.id"] == "a")
     timed = [h for h in HITS if h.rule == "a" and h.host == "h1" and h.time]
     assert finding["count"] == 250
-    assert finding["escadre.records"] == [h.record for h in sorted(timed, key=lambda h: h.time)][:100]
+    cited = [h.record for h in sorted(timed, key=lambda h: h.time)]
+    assert finding["escadre.records"] == [*cited[:99], cited[-1]]
     assert finding["@timestamp"] == finding["escadre.first"] == "2026-01-01T00:00:01Z" and finding["escadre.last"] == "2026-01-01T00:04:09Z"
     assert finding["escadre.confidence"] == "logged"
     assert finding["escadre.matched"] == {"f": "1"}
+
+
+def test_a_finding_cites_successes_and_one_record_of_each_action() -> None:
+    def hit(n: int, action: str, success: bool = False) -> Hit:
+        time = f"2026-01-01T{n // 3600:02}:{n // 60 % 60:02}:{n % 60:02}Z"
+        return Hit("a", f"{n:05}", time, {}, host="h", collection="c", action=action, success=success)
+
+    failures = [hit(n, "ssh-login") for n in range(3000)]
+    others = [hit(1500, "ssh-login", True), hit(2500, "ssh-login", True), hit(2600, "sudo-command")]
+    failures = [f for f in failures if f.record not in {o.record for o in others}]
+    (finding,) = folded(random.Random(5).sample(failures + others, 3000), RULES.__getitem__)
+    cited = finding["escadre.records"]
+    assert len(cited) == 100 and cited == sorted(cited) and finding["count"] == 3000
+    assert {"00000", "01500", "02500", "02600", "02999"} <= set(cited)
+
+
+def test_more_actions_than_are_cited_one_by_one_stay_within_the_bound() -> None:
+    hits = [Hit("a", f"{n:05}", f"2026-01-01T00:00:00.{n:05}Z", {}, host="h", collection="c", action=f"a{n % 500}") for n in range(2000)]
+    made = [list(folded(random.Random(seed).sample(hits, len(hits)), RULES.__getitem__)) for seed in range(2)]
+    assert made[0] == made[1] and len(made[0][0]["escadre.records"]) == 100
+
+
+def test_findings_of_two_hosts_in_one_collection_stay_apart() -> None:
+    from commodore.persistence import Members, completed
+
+    target = {"mechanism": "L001", "kind": "cron-entry", "remove": "LN", "path": "/etc/crontab", "payload": ["/tmp/x"]}
+    hits = [Hit("b", host, "", {}, group=host, target=target, host=host, collection="c") for host in ("h1", "h2")]
+    members = {"c": Members([{"path": "/tmp/x", "sha256": "0" * 64, "verdict": "taken"}])}
+    found = list(completed(folded(hits, RULES.__getitem__), members))
+    assert sorted((f["host.name"], f["rule.id"]) for f in found) == [("h1", "b"), ("h1", "file"), ("h2", "b"), ("h2", "file")]
+    assert len({f["escadre.id"] for f in found}) == 4
+
+
+def test_messages_are_sentences() -> None:
+    ioc = DetectionRule("i", "Domain evil.example", "ioc", "high")
+    one = next(folded([Hit("i", "r", "", {"url.full": "x", "dns.question.name": "y"}, host="h", collection="c")], lambda _: ioc))
+    assert one["message"] == "Domain evil.example was found in 1 record (url.full and dns.question.name)."
+    sigma = DetectionRule("s", "Metasploit SMB Authentication.", "sigma", "high")
+    hits = [Hit("s", str(n), "", {"EventID": "4625", "LogonType": "3"}, host="h", collection="c") for n in range(1200)]
+    assert next(folded(hits, lambda _: sigma))["message"] == (
+        'Sigma rule "Metasploit SMB Authentication" matched 1,200 records: LogonType is 3.'
+    )
+    assert next(folded([Hit("s", "r", "", {"EventID": "1"}, host="h", collection="c")], lambda _: sigma))["message"] == (
+        'Sigma rule "Metasploit SMB Authentication" matched 1 record.'
+    )
 
 
 def test_a_finding_without_a_time_has_none() -> None:

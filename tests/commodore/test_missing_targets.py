@@ -42,11 +42,11 @@ class View:
 def missing(host, members=(), *, whole=True, **datasets):
     """Target → what shows that it was not there."""
     items = missing_targets.derive(View(members, whole=whole, **datasets), host)
-    return {r.fields["escadre.missing.target"]: r.fields["escadre.missing.shown_by"] for r in items if isinstance(r, Record)}
+    return {r.fields["file.path"]: r.fields["escadre.missing.shown_by"] for r in items if isinstance(r, Record)}
 
 
 def unit(*execs, **more):
-    return {"escadre.systemd.unit": "x.service", "escadre.systemd.exec": list(execs), "escadre.id": "1", **more}
+    return {"service.name": "x.service", "escadre.systemd.exec": list(execs), "escadre.id": "1", **more}
 
 
 def task(*lines):
@@ -78,7 +78,7 @@ def collected(tmp_path_factory):
             archive.write_bytes(archive.read_bytes()[:-cut])
         process([archive], place / name / "case", identities=load_identities(place / "key.txt"), workers=1)
         found = records(place / name / "case", "missing_targets") if (place / name / "case/records/missing_targets").exists() else []
-        return {r["escadre.missing.target"]: r["escadre.missing.shown_by"] for r in found}
+        return {r["file.path"]: r["escadre.missing.shown_by"] for r in found}
 
     return made
 
@@ -294,7 +294,7 @@ def test_targets_that_do_not_name_a_file_are_left_alone():
     members = [("/bin/true", "taken"), ("/etc/passwd", "taken", "LF04")]
     records = [unit("ExecStart=%h/x", "ExecStart=relative", "ExecStart=/bin/true >/dev/null", "ExecStart="), unit("ExecStart=/etc/$NAME/x")]
     records += [unit("ExecStart=/etc/../opt/x", "ExecStart=/etc/x/.."), unit("ExecStart=/etc///passwd")]
-    records += [unit("ExecStart=/etc/x", **{"escadre.systemd.settings": {"Service.RootDirectory": "/srv/root"}})]
+    records += [unit("ExecStart=/etc/x", **{"escadre.settings": ["Service.RootDirectory=/srv/root"]})]
     assert missing(LINUX, members, systemd_units=records) == {}
     lines = ["%UNKNOWN%\\x.exe", "\\\\server\\share\\x.exe", "", "powershell.exe"]  # which is found along the PATH
     assert missing(WINDOWS, [TABLE], scheduled_tasks=[task(*lines)], mft=MFT) == {}

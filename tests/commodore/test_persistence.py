@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from commodore.detection import Detection
-from commodore.engine import catalogue, unit
+from commodore.engine import catalogue, reading
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.persistence import Members, complete, completed
+from commodore.persistence.data import traits
 from commodore.persistence.suspicion import of_command, of_file
-from commodore.persistence.table import mechanisms, traits
+from commodore.persistence.table import row_from, rows
 from tests.conftest import need
 
 DETECTION = Detection.load()
@@ -32,10 +33,12 @@ WINDOWS = Host("c", name="h", os="windows", system_root="C:\\Windows")
 def findings(path: str, content: bytes, dataset: str, host: Host = LINUX, companions: dict | None = None) -> list[dict]:
     hits: list = []
     evidence = Evidence(path, content, collection="c", member=1, companions=companions)
-    outcome = unit.parse(
-        ARTEFACTS[dataset], evidence, host, lambda records: hits.extend(DETECTION.match(ARTEFACTS[dataset].artefact, records, host))
-    )
-    assert not [p for p in outcome.problems if "Error" in p.reason], outcome.problems
+
+    def take(_: str, records: list[dict]) -> None:
+        hits.extend(DETECTION.match(ARTEFACTS[dataset].artefact, records, host))
+
+    for _, outcome in reading.read([ARTEFACTS[dataset]], evidence, host, take, lambda _: None):
+        assert not [p for p in outcome.problems if "Error" in p.reason], outcome.problems
     return list(DETECTION.findings(hits))
 
 
@@ -50,25 +53,70 @@ def severity(path: str, content: str, dataset: str) -> str:
 
 
 def test_the_table_has_the_rows_of_the_first_cut_and_each_is_whole() -> None:
-    rows = {m.id: m for m in mechanisms()}
-    assert set(rows) == {"W001", "W008", "W012", "W013", "W050", "W051", "W100", "W150", "L001", "L003", "L010", "L050", "L062"}
-    for m in rows.values():
+    table = {m.id: m for m in rows()}
+    assert set(table) >= {"W001", "W008", "W012", "W013", "W050", "W051", "W100", "W150", "L001", "L003", "L010", "L050", "L062"}
+    for m in table.values():
         assert m.dataset in ARTEFACTS
         assert m.rule.techniques and m.rule.attack_version and m.expected and m.rule.reference
-    assert rows["L062"].attack == ("T1098.004",) and rows["W012"].remove == "XE" and rows["L010"].kind == "systemd-unit"
+    assert table["L062"].attack == ("T1098.004",) and table["W012"].remove == "XE" and table["L010"].kind == "systemd-unit"
 
 
 def test_rows_test_only_fields_that_their_dataset_has() -> None:
-    for m in mechanisms():
+    for m in rows():
         declared = set(ARTEFACTS[m.dataset].artefact.fields)
-        assert {field for field, _ in m.where} <= declared, m.id
+        assert set(m.places) <= declared, m.id
+
+
+def _document(**changed: object) -> dict:
+    from commodore.persistence.data import documents
+
+    return dict(documents())["W012.yaml"] | changed
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"options": {"machine": ["a"]}}, "W012.yaml: options must be machine, user"),
+        ({"options": {"machine": ["a"], "user": [], "more": []}}, "W012.yaml: options must be machine, user"),
+        ({"options": {"machine": "a", "user": []}}, "W012.yaml: option `machine` must be a list of texts"),
+        ({"judge": "nobody"}, "W012.yaml: judge `nobody` is unknown: command, "),
+        ({"remove": "XE+QQ"}, "W012.yaml: removal `QQ` is unknown"),
+        ({"severity": "grave"}, "W012.yaml: severity"),
+        ({"extra": 1}, "W012.yaml: `extra` is missing or unknown"),
+    ],
+)
+def test_a_row_is_checked_against_its_judge_when_it_is_loaded(changed: dict, words: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(words)):
+        row_from("W012.yaml", _document(**changed))
+
+
+def test_the_index_finds_the_rows_that_a_test_of_every_row_finds() -> None:
+    from dataclasses import replace
+
+    from commodore.persistence.index import RowIndex
+    from commodore.persistence.table import PersistenceRow
+
+    def row(number: int, **places: list[str]) -> PersistenceRow:
+        document = dict(_document(where={k.replace("_", "."): v for k, v in places.items()}), id=f"W{number}")
+        return replace(row_from(f"W{number}.yaml", document), dataset="d")
+
+    table = [row(200 + n, registry_key=[f"*\\Place{n}\\Run"]) for n in range(60)]
+    table += [row(300), row(301, registry_key=["*"]), row(302, registry_key=["*\\a", "*\\ab*"]), row(303, registry_key=["?b"])]
+    table += [row(304, registry_key=["*\\run"], registry_value=["Long name of a value"]), row(305, registry_key=["ÄÖ*"])]
+    index = RowIndex(table)
+    keys = ["x\\place7\\run", "X\\PLACE59\\RUN", "x\\a", "x\\abc", "cb", "äöü", "", "x\\place7\\run\\y", "\udcff\\a"]
+    for key in keys:
+        for value in ("", "long NAME of a value"):
+            record = {"registry.key": key, "registry.value": value}
+            assert [r.id for r in index.concerned("d", record)] == [r.id for r in table if r.concerns(record)], record
+    assert [r.id for r in index.concerned("d", {"registry.key": 7})] == ["W300"] and not list(index.concerned("e", {"registry.key": "a"}))
 
 
 def test_scout_collects_what_each_row_needs() -> None:
     from scout.targets import load
 
     known = {t.id: t for t in load()}
-    for m in mechanisms():
+    for m in rows():
         assert set(m.targets) <= set(known), m.id
         assert any(m.dataset in known[target].reads for target in m.targets), m.id
 
@@ -383,7 +431,7 @@ def test_the_ordinary_hives_of_the_corpus_have_one_grave_entry_and_it_was_plante
 
 def test_this_debian_root_has_nothing_grave() -> None:
     need(Path("/etc/debian_version").exists() and Path("/usr/lib/systemd/systemd").exists(), "a Debian root with systemd")
-    matcher, seen = catalogue.Matcher(ARTEFACTS), Counter()
+    matcher, seen = catalogue.ArtefactMatcher(ARTEFACTS), Counter()
     for base in ("/usr/lib/systemd", "/etc/systemd", "/etc/cron.d", "/etc/crontab", "/etc/cron.daily", "/etc/ld.so.preload"):
         files = [Path(base)] if Path(base).is_file() else [p for p in Path(base).rglob("*") if p.is_file() and not p.is_symlink()]
         for file in files:
@@ -419,21 +467,21 @@ def test_a_line_target_keeps_the_line_as_found() -> None:
             "ExecStart=\nExecStart=/var/tmp/.x/sshd -D",
             "/var/tmp/.x/sshd -D",
             ["/var/tmp/.x/sshd"],
-            "of unit ssh.service (PATH) runs `/var/tmp/.x/sshd -D`",
+            'of unit ssh.service (PATH) runs "/var/tmp/.x/sshd -D"',
         ),
         (
             "cron.service.d",
             'Environment="LD_PRELOAD=/usr/local/lib/a.so:/opt/b.so libc.so.6"',
             "Environment=LD_PRELOAD=/usr/local/lib/a.so:/opt/b.so libc.so.6",
             ["/usr/local/lib/a.so", "/opt/b.so"],
-            "of unit cron.service (PATH) sets `Environment=LD_PRELOAD=/usr/local/lib/a.so:/opt/b.so libc.so.6`: it puts a library into",
+            'of unit cron.service (PATH) sets "Environment=LD_PRELOAD=/usr/local/lib/a.so:/opt/b.so libc.so.6": it puts a library into',
         ),
         (
             "service.d",
             "Environment=LD_AUDIT=/opt/b.so\nExecStartPost=/usr/bin/true",
             "/usr/bin/true",
             ["/opt/b.so"],
-            "of every service (PATH) runs `/usr/bin/true` and sets `Environment=LD_AUDIT=/opt/b.so`",
+            "of every service (PATH) runs /usr/bin/true and sets Environment=LD_AUDIT=/opt/b.so",
         ),
         ("foo-.service.d", "ExecStopPost=/dev/shm/x", "/dev/shm/x", ["/dev/shm/x"], "of every unit foo-*.service (PATH) runs"),
         ("getty@.service.d", "ExecStop=/dev/shm/x", "/dev/shm/x", ["/dev/shm/x"], "of unit getty@.service (PATH) runs"),

@@ -15,7 +15,7 @@ from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.sentence import sentence
 from fixtures.windows.prefetch import build
-from scout.formats.regf_data import filetime
+from scout.formats.regf.data import filetime
 
 
 def run(data, name="X.EXE-00000000.pf"):
@@ -37,13 +37,15 @@ def test_every_file_of_the_corpus_says_what_was_measured(corpus):
         (fields,) = records
         assert not problems
         assert {
-            "version": fields["escadre.prefetch.version"],
+            "version": int(fields["escadre.format"]),
             "exe": fields["process.name"],
             "hash": fields["escadre.prefetch.hash"],
             "run_count": fields["escadre.prefetch.run_count"],
             "filenames": len(fields["escadre.prefetch.files"]),
-            "volumes": len(fields["escadre.prefetch.volumes"]),
+            "volumes": len(fields["volume.nt_name"]),
         } == {k: truth[k] for k in ("version", "exe", "hash", "run_count", "filenames", "volumes")}, path.name
+        created = fields.get("escadre.prefetch.volume_created", fields["volume.nt_name"])
+        assert len(created) == len(fields["volume.nt_name"]) == len(fields["volume.serial_number"])
         assert fields["escadre.prefetch.run_times"] == [filetime(t) for t in truth["last_run_filetimes"] if t]
         assert fields["@timestamp"] == fields["escadre.prefetch.run_times"][0]
         versions.add(truth["version"])
@@ -69,8 +71,8 @@ def test_plasos_expected_events(corpus):
         if "prefetch_hash" in run_event:
             assert int(fields["escadre.prefetch.hash"], 16) == run_event["prefetch_hash"]
         if "volume_device_paths" in run_event:
-            assert fields["escadre.prefetch.volumes"] == run_event["volume_device_paths"]
-            assert [int(s, 16) for s in fields["escadre.prefetch.volume_serials"]] == run_event["volume_serial_numbers"]
+            assert fields["volume.nt_name"] == run_event["volume_device_paths"]
+            assert [int(s, 16) for s in fields["volume.serial_number"]] == run_event["volume_serial_numbers"]
         volume = next((e for e in test["events"] if e["data_type"] == "windows:volume:creation" and "creation_time" in e), None)
         if volume:
             assert volume["creation_time"].replace("+00:00", "Z") in fields["escadre.prefetch.volume_created"]
@@ -86,7 +88,7 @@ def test_artemis_own_assertions(corpus):
     assert f"results.run_count, {fields['escadre.prefetch.run_count']}" in asserts
     assert all(t[:23] + "Z" in asserts for t in fields["escadre.prefetch.run_times"])
     assert f"results.accessed_files_count, {len(fields['escadre.prefetch.files'])}" in asserts
-    assert fields["escadre.prefetch.volume_serials"][0] in asserts
+    assert fields["volume.serial_number"][0] in asserts
 
 
 def test_a_program_that_never_ran_has_no_timestamp_but_a_sentence():
@@ -100,10 +102,10 @@ def test_a_program_that_never_ran_has_no_timestamp_but_a_sentence():
     ("data", "reason", "lost"),
     [
         (b"", "empty file", 0),
-        (b"MZ" * 50, "no prefetch file", 1),
+        (b"MZ" * 50, "cannot be read", 1),
         (b"MAM\x04" + pack("<I", 0x7FFFFFFF) + bytes(100), "claims 2147483647 bytes", 1),
-        (b"MAM\x04" + pack("<I", 1000) + bytes(100), "no prefetch file", 1),
-        (pack("<I4s", 99, b"SCCA") + bytes(300), "no prefetch file", 1),
+        (b"MAM\x04" + pack("<I", 1000) + bytes(100), "cannot be read", 1),
+        (pack("<I4s", 99, b"SCCA") + bytes(300), "cannot be read", 1),
     ],
 )
 def test_what_is_no_prefetch_file_is_one_problem(data, reason, lost):

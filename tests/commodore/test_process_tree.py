@@ -80,12 +80,8 @@ def test_the_chain_runs_from_the_root_down():
             live(2, 1, "sh", "2026-01-01T00:00:01Z"),
         ]
     )
-    assert [f["escadre.process.chain"] for f in found] == ["init", "init > sh", "init > sh > nc"]
-    assert [(f["escadre.process.depth"], f["escadre.process.children"], f["escadre.process.root"]) for f in found] == [
-        (0, 1, "init"),
-        (1, 1, "init"),
-        (2, 0, "init"),
-    ]
+    assert [f["message"].partition("chain ")[2] for f in found] == ["init.", '"init > sh".', '"init > sh > nc".']
+    assert [(f["escadre.process.ancestry"], f["escadre.process.children"]) for f in found] == [([], 1), (["init"], 1), (["sh", "init"], 0)]
     assert found[2]["escadre.process.ancestors"] == [found[1]["process.entity_id"], found[0]["process.entity_id"]]
 
 
@@ -144,11 +140,11 @@ def test_forwarded_events_of_another_computer_keep_their_own_pids():
 
 def test_circles_and_deep_chains_end():
     ring = [sysmon("2026-01-01T00:00:00Z", n, n, f"{n}.exe", f"{{{n}}}", f"{{{(n + 1) % 5}}}") for n in range(5)]
-    assert all(f["escadre.process.depth"] <= 5 for f in tree(evtx=ring))
+    assert all(len(f["escadre.process.ancestry"]) <= 5 for f in tree(evtx=ring))
     own = [sysmon("2026-01-01T00:00:00Z", 7, 7, "self.exe", "{S}", "{S}")]
     assert tree(evtx=own)[0]["escadre.process.ancestors"] == []
     deep = [live(n, n - 1, f"p{n}", f"2026-01-01T00:{n // 60:02d}:{n % 60:02d}Z") for n in range(1, 1000)]
-    assert max(f["escadre.process.depth"] for f in tree(live_processes=deep)) == process_tree.DEEPEST
+    assert max(len(f["escadre.process.ancestry"]) for f in tree(live_processes=deep)) == process_tree.DEEPEST
 
 
 def test_hostile_records_raise_nothing_and_can_be_written():

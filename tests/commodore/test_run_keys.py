@@ -169,9 +169,9 @@ def test_services_of_every_control_set_with_their_libraries():
     assert found["WinHlpSvc"]["process.executable"] == "C:\\Users\\Public\\wh.exe"
     assert found["WinHlpSvc"]["escadre.service.start"] == "auto"
     assert found["NetHlp"]["escadre.service.dll"] == found["NetHlp"]["dll.path"] == "C:\\ProgramData\\nethlp.dll"
-    assert found["Tcpip"]["escadre.service.type"] == ["kernel driver"]
+    assert found["Tcpip"]["service.type"] == ["kernel driver"]
     assert found["Tcpip"]["process.executable"] == "C:\\Windows\\System32\\drivers\\tcpip.sys"
-    assert found["Spooler"]["escadre.service.type"] == ["own process", "interactive"]
+    assert found["Spooler"]["service.type"] == ["own process", "interactive"]
     data = hive(
         **{
             "Select": {"Current": 2},
@@ -185,7 +185,7 @@ def test_services_of_every_control_set_with_their_libraries():
     seen = [(r.fields["escadre.service.control_set"], r.fields["escadre.service.current"]) for r in records]
     assert seen == [(1, False), (2, True)]
     assert records[0].fields["escadre.service.start"] == "9"
-    assert records[0].fields["escadre.service.failure_command"] == "boo.exe"
+    assert records[0].fields["escadre.settings"] == ["FailureCommand=boo.exe"]
     assert records[1].fields["dll.path"] == "C:\\Windows\\x.dll"
 
 

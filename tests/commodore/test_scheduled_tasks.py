@@ -77,7 +77,7 @@ def test_the_registration_date_is_utc_and_says_when_the_zone_was_inferred(date, 
 def test_without_a_known_zone_a_local_date_is_no_timestamp():
     (fields,), _ = run(task().encode(), host=Host("c"))
     assert "@timestamp" not in fields
-    assert fields["escadre.task.registered"] == "2026-07-01T10:00:00"
+    assert "Date=2026-07-01T10:00:00" in fields["escadre.settings"]
     (fields,), _ = run(task().encode(), host=Host("c", timezone="-03:30"))
     assert fields["@timestamp"] == "2026-07-01T13:30:00Z"
 
@@ -88,11 +88,11 @@ def test_all_actions_are_kept_in_their_order():
         "<ShowMessage><Body>b</Body></ShowMessage>"
     )
     (fields,), _ = run(task(actions=actions).encode())
-    assert fields["escadre.task.action_types"] == ["Exec", "ComHandler", "SendEmail", "ShowMessage"]
-    assert fields["escadre.task.com_class"] == ["{C}"]
+    assert [a.split()[0] for a in fields["escadre.task.actions"][1:]] == ["ComHandler", "SendEmail", "ShowMessage"]
+    assert fields["escadre.task.commands"] == [fields["escadre.task.actions"][0], "", "", ""]
     assert sentence(scheduled_tasks.ARTEFACT.message)(fields) == (
         'The task \\Folder\\Name runs "%windir%\\system32\\x.exe -a", "ComHandler ClassId={C}", "SendEmail To=a@example.org" '
-        'and "ShowMessage Body=b" as S-1-5-18.'
+        'and "ShowMessage Body=b" as SYSTEM.'
     )
 
 
@@ -103,12 +103,12 @@ def test_tasks_of_the_corpus(corpus):
     read = {p.stem: run(p.read_bytes(), f"C:\\Windows\\System32\\Tasks\\{p.name}") for p in files}
     assert all(len(records) == 1 and not problems for records, problems in read.values())
     shell = read["69e80dbe4900"][0][0]  # its name in the 4698 event that it was lifted from: \eviltask
-    assert (shell["escadre.task.uri"], shell["process.executable"]) == ("\\eviltask", "C:\\tools\\shell.cmd")
+    assert ("URI=\\eviltask" in shell["escadre.settings"], shell["process.executable"]) == (True, "C:\\tools\\shell.cmd")
     hidden = read["T1053_05_SCTASK_HIDDEN_ATTRIB"][0][0]
     assert hidden["escadre.task.hidden"] is True
-    assert hidden["escadre.task.trigger_types"] == ["LogonTrigger"]
+    assert [t.split()[0] for t in hidden["escadre.trigger"]] == ["LogonTrigger"]
     com = read["f4e8ad96a373"][0][0]
-    assert com["escadre.task.action_types"] == ["ComHandler"]
+    assert [a.split()[0] for a in com["escadre.task.actions"]] == ["ComHandler"]
     assert "process.command_line" not in com
 
 
@@ -120,11 +120,10 @@ def test_a_legacy_job_is_as_plaso_reads_it(corpus):
     assert not problems
     assert fields["process.executable"] == job["application"]
     assert fields["process.command_line"].endswith(job["parameters"])
-    assert fields["escadre.task.description"] == job["comment"]
-    assert fields["escadre.task.author"] == job["username"]
-    assert fields["escadre.task.last_run"] == job["last_run_time"][:23]
-    assert fields["escadre.task.start"] == [trigger["start_time"]]
-    assert fields["escadre.task.trigger_types"] == ["Daily"]
+    assert fields["escadre.description"] == job["comment"]
+    assert f"Author={job['username']}" in fields["escadre.settings"]
+    assert f"LastRun={job['last_run_time'][:23]}" in fields["escadre.settings"]
+    assert [t.split()[:2] for t in fields["escadre.trigger"]] == [["Daily", f"StartBoundary={trigger['start_time']}"]]
 
 
 BOMB = "<!DOCTYPE t [<!ENTITY a 'aaaaaaaaaa'>" + "".join(f"<!ENTITY {chr(98 + i)} '{f'&{chr(97 + i)};' * 10}'>" for i in range(9)) + "]>"

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from commodore.engine import catalogue
+from commodore.engine.assemble import DEFAULTS, ENGINE_FIELDS
 from commodore.schema import ACTION, actions, collected, registry
 from commodore.sentence import UNKNOWN
 from scout.data import load_data
 from tests.conftest import ROOT
 
+RULES = load_data("commodore.schema", "rules.yaml")
 GOLDEN = ROOT / "tests" / "golden"
 DECLARED = {name: k.artefact for name, k in catalogue.artefacts().items()} | {n: d.artefact for n, d in catalogue.derivations().items()}
 RECORDS = [
@@ -30,6 +32,7 @@ RECORDS = [
     [
         ([("a.yaml", b"x: keyword ours | an x\n"), ("b.yaml", b"x: long ours | an x\n")], "b.yaml: x is defined in a.yaml too"),
         ([("a.yaml", b"x: keyword ours | an x\nx: long ours | an x\n")], "a.yaml: x is defined twice"),
+        ([("a.yaml", b"x: keyword ours | an x: y\n")], "a.yaml: mapping values"),
         ([("a.yaml", b"x: keyword | an x\n")], "a.yaml: x: `type"),
         ([("a.yaml", b"x: keyword mine | an x\n")], "a.yaml: x: `type"),
         ([("a.yaml", b"x: words ours | an x\n")], "a.yaml: x: `type"),
@@ -56,6 +59,55 @@ def test_every_action_is_of_the_vocabulary_and_each_of_the_vocabulary_is_used():
     findings = {f"{category}-rule-matched" for category in ("sigma", "ioc", "persistence")}
     assert sorted((records | declared | described | findings) - set(actions())) == []
     assert sorted(set(actions()) - records - declared - described - findings - written) == []
+
+
+def own_fields(name: str) -> list[str]:
+    """Fields outside ECS that no other artefact declares."""
+    others = {field for other, artefact in DECLARED.items() if other != name for field in artefact.fields} | ENGINE_FIELDS | DEFAULTS
+    return sorted(f for f in set(DECLARED[name].fields) - others if registry()[f].origin == "ours")
+
+
+@pytest.mark.parametrize("name", sorted(DECLARED))
+def test_an_artefact_adds_few_fields_of_its_own(name):
+    exception = RULES["exceptions"].get(name)
+    own = own_fields(name)
+    if exception:
+        assert exception["reason"] and RULES["budget"] < len(own) <= exception["fields"], "an exception that is not needed goes"
+    else:
+        assert len(own) <= RULES["budget"], f"reuse ECS or the fields of others, or state an exception in rules.yaml: {own}"
+
+
+def test_a_field_that_no_artefact_uses_is_not_in_the_registry():
+    engine = ENGINE_FIELDS | DEFAULTS | {"escadre.all"}
+    used = {f for a in DECLARED.values() for f in a.fields} | engine
+    findings = {name for name, _ in _entries("finding")}
+    assert sorted(set(registry()) - used - findings) == []
+
+
+def _entries(family: str) -> list[tuple[str, str]]:
+    return list(load_data("commodore.schema", f"fields/{family}.yaml").items())
+
+
+def test_lists_that_belong_together_line_up():
+    lists = {name for group in RULES["aligned"] for name in group}
+    assert sorted(n for n in lists if not registry()[n].many) == []
+    for group in RULES["aligned"]:
+        seen = [[len(r[name]) for name in group if name in r] for r in RECORDS]
+        assert [lengths for lengths in seen if len(set(lengths)) > 1] == [], group
+        assert any(len(lengths) > 1 for lengths in seen), f"no golden record has two of these lists: {group}"
+
+
+def test_no_value_is_an_object_but_the_free_form_ones():
+    flattened = {name for name, field in registry().items() if field.type == "flattened"}
+    assert flattened == set(RULES["free_form"])
+    nested = {
+        name
+        for record in RECORDS
+        for name, value in record.items()
+        if name not in flattened
+        and (isinstance(value, dict) or (isinstance(value, list) and any(isinstance(v, (dict, list)) for v in value)))
+    }
+    assert sorted(nested) == []
 
 
 def _parsers() -> list[Path]:

@@ -43,7 +43,8 @@ def detection(sigma: Path, tmp_path_factory: pytest.TempPathFactory) -> Detectio
 
 def records(file: Path) -> list[dict]:
     out: list[dict] = []
-    unit.parse(EVTX, Evidence(f"C:\\{file.name}", file.read_bytes(), collection="c", member=1), HOST, out.extend)
+    evidence = Evidence(f"C:\\{file.name}", file.read_bytes(), collection="c", member=1)
+    unit.parse(EVTX, evidence, evidence, HOST, out.extend)
     return out
 
 

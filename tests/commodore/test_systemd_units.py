@@ -39,8 +39,9 @@ def test_an_empty_assignment_forgets_what_stood_before():
 )
 def test_prefix_characters_and_quotes(value, executable, prefix):
     fields = read(f"[Service]\nExecStart={value}\n")
-    assert (fields["process.executable"], fields.get("escadre.systemd.prefix")) == (executable, prefix)
+    assert fields["process.executable"] == executable
     assert fields["escadre.systemd.exec"] == [f"ExecStart={value}"]
+    assert value.startswith(prefix or '"')
 
 
 def test_a_semicolon_that_stands_alone_parts_commands():
@@ -54,9 +55,9 @@ def test_characters_written_as_numbers_are_spelt_out():
 ExecStart=/\x74mp/\141\u0062 c\x20d e\sf \x22g \\x41 \n
 Environment=LD_PRELOAD=/\x74mp/x
 """)
-    assert (fields["process.executable"], fields["escadre.systemd.environment"]) == ("/tmp/ab", ["LD_PRELOAD=/tmp/x"])
+    assert (fields["process.executable"], fields["process.env_vars"]) == ("/tmp/ab", ["LD_PRELOAD=/tmp/x"])
     assert fields["process.args"] == ["c d", "e f", '"g', r"\x41", "n"]
-    assert r"\x74mp" in fields["escadre.systemd.settings"]["Service.ExecStart"]
+    assert r"\x74mp" in fields["escadre.settings"][0]
 
 
 def test_a_socket_that_accepts_starts_a_service_per_connection():
@@ -77,6 +78,14 @@ def test_a_carriage_return_and_a_nul_end_a_line_as_they_do_for_systemd():
     assert fields["user.name"] == "root"
 
 
+@pytest.mark.parametrize("end", ["\r\n", "\n\r", "\r", "\0\n", "\r\0\n"])
+def test_a_unit_means_the_same_whatever_ends_its_lines(end):
+    text = '[Unit]\nDescription=d\n\n[Service]\nExecStart=/bin/sh -c \\\n  "exec /var/tmp/x.sh"\n\nUser=root\n[Install]\nAlias=a.target\n'
+    records, problems = survives(systemd_units, UNIT, text.replace("\n", end).encode())
+    assert (records[0].fields, problems) == (survives(systemd_units, UNIT, text.encode())[0][0].fields, [])
+    assert records[0].fields["escadre.systemd.exec"] == ['ExecStart=/bin/sh -c  "exec /var/tmp/x.sh"']
+
+
 @pytest.mark.parametrize(
     ("source", "unit", "drop_in", "scope"),
     [
@@ -92,17 +101,13 @@ def test_a_carriage_return_and_a_nul_end_a_line_as_they_do_for_systemd():
 )
 def test_the_path_says_unit_drop_in_and_scope(source, unit, drop_in, scope):
     fields = read("[Unit]\nDescription=d\n", source)
-    assert (fields["escadre.systemd.unit"], fields.get("escadre.systemd.drop_in"), fields["escadre.systemd.scope"]) == (
-        unit,
-        drop_in,
-        scope,
-    )
+    assert (fields["service.name"], fields.get("escadre.systemd.drop_in"), fields["escadre.scope"]) == (unit, drop_in, scope)
 
 
 def test_a_timer_starts_the_service_of_its_name_or_the_unit_that_it_names():
     assert read("[Timer]\nOnCalendar=daily\nOnBootSec=1min\n", "/etc/systemd/system/t.timer")["escadre.systemd.activates"] == "t.service"
     fields = read("[Timer]\nOnCalendar=daily\nUnit=other.service\n", "/etc/systemd/system/t.timer")
-    assert (fields["escadre.systemd.activates"], fields["escadre.systemd.trigger"]) == ("other.service", ["OnCalendar=daily"])
+    assert (fields["escadre.systemd.activates"], fields["escadre.trigger"]) == ("other.service", ["OnCalendar=daily"])
 
 
 def test_an_empty_file_masks_and_odd_lines_are_named():
@@ -136,7 +141,7 @@ def test_systemd_finds_the_same_executable(tmp_path):
         unit.write_bytes(text.encode())
         said = subprocess.run([analyze, "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False).stderr
         fields = read(text, f"/etc/systemd/system/{unit.name}")
-        if not fields.get("escadre.systemd.prefix", "").startswith("-"):
+        if not fields["escadre.systemd.exec"][0].startswith("ExecStart=-"):
             assert f"Command {fields['process.executable']} is not executable" in said, said
 
 

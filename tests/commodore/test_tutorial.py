@@ -1,4 +1,4 @@
-"""docs/guide/add-an-artefact.md, done word for word in a copy of the project, in which all tests of artefacts must then pass."""
+"""The pages `docs/guide/add-*.md`, done word for word in a copy of the project, whose tests must then pass."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "guide" / "add-an-artefact.md"
-BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+GUIDE = ROOT / "docs" / "guide"
+BLOCK = re.compile(r"^```(\w+)(?: (\S+))?( \+)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+"""kind, file to write, ` +` where the block is appended to it, content"""
 
 
 CHECKS = ("tests/test_house.py", "tests/commodore/test_schema.py", "tests/commodore/test_golden.py")
@@ -51,26 +52,32 @@ def run(command: str, there: Path, *more: str) -> subprocess.CompletedProcess:
     return done
 
 
-def test_the_page_does_what_it_says_and_touches_nothing_else(copy):
-    blocks = BLOCK.findall(PAGE.read_text(encoding="utf-8"))
-    before = listing(copy)
-    for _, name, content in blocks:
+def follow(page: str, there: Path) -> tuple[list[str], set[str]]:
+    """Do what the page says. Return its commands, and the files that were written or changed."""
+    blocks = BLOCK.findall((GUIDE / page).read_text(encoding="utf-8"))
+    before = listing(there)
+    for _, name, more, content in blocks:
         if name:
-            (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            (copy / name).write_text(content, encoding="utf-8", newline="\n")
-    commands = [line[2:] for kind, _, content in blocks if kind == "console" for line in content.splitlines() if line.startswith("$ ")]
-    assert [c.split()[0] for c in commands] == ["pytest", "pytest", "ruff", "mypy"]
+            (there / name).parent.mkdir(parents=True, exist_ok=True)
+            with (there / name).open("a" if more else "w", encoding="utf-8", newline="\n") as file:
+                file.write(content)
+    commands = [line[2:] for kind, *_, content in blocks if kind == "console" for line in content.splitlines() if line.startswith("$ ")]
     for command in commands:
-        run(command, copy)
+        run(command, there)
+    after = listing(there)
+    return commands, {p for p in after if after[p] != before.get(p)} | set(before) - set(after)
 
-    after = listing(copy)
-    run("commodore.reference docs/artefacts", copy)  # as `make generated` does
-    run(f"pytest -x {' '.join(CHECKS)} -k", copy, " and ".join(f"not {name}" for name in OTHERS))
-    assert {p for p in after if after[p] != before.get(p)} | set(before) - set(after) == {
+
+def test_an_artefact_touches_its_file_and_its_golden_folder(copy):
+    commands, touched = follow("add-an-artefact.md", copy)
+    assert [c.split()[0] for c in commands] == ["pytest", "pytest", "ruff", "mypy"]
+    assert touched == {
         "commodore/artefacts/linux/files/hosts_file.py",
         "tests/golden/hosts_file/input/etc/hosts",
         "tests/golden/hosts_file/expected.jsonl",
     }
+    run("commodore.reference docs/artefacts", copy)  # as `make generated` does
+    run(f"pytest -x {' '.join(CHECKS)} -k", copy, " and ".join(f"not {name}" for name in OTHERS))
     lines = [json.loads(line) for line in (copy / "tests/golden/hosts_file/expected.jsonl").read_text(encoding="utf-8").splitlines()]
     records = [line for line in lines if "event.dataset" in line]
     assert [(r["destination.domain"], r["destination.ip"], r["escadre.line_number"]) for r in records] == [
@@ -80,3 +87,16 @@ def test_the_page_does_what_it_says_and_touches_nothing_else(copy):
     ]
     (account,) = [line for line in lines if line.get("expected") is not None]
     assert (account["expected"], account["parsed"], account["lost"]) == (4, 3, 1)
+
+
+def test_a_persistence_row_touches_its_file_and_its_test(copy):
+    commands, touched = follow("add-a-persistence-row.md", copy)
+    assert [c.split()[0] for c in commands] == ["pytest", "pytest"]
+    assert touched == {"commodore/persistence/rows/windows/W016.yaml", "tests/commodore/persistence/test_w016.py"}
+
+
+def test_a_removal_mechanism_touches_its_file_the_catalogue_and_its_test(copy):
+    commands, touched = follow("add-a-removal-mechanism.md", copy)
+    assert [c.split()[0] for c in commands] == ["pytest", "pytest", "mypy"]
+    test = "tests/hunter/mechanisms/test_rc_local_line.py"
+    assert touched == {"hunter/mechanisms/rc_local_line.py", "hunter/catalogue.yaml", test}

@@ -23,6 +23,7 @@ _EVENTS = {
     "os.setxattr",
     "os.removexattr",
     "os.mkdir",
+    "os.rmdir",
     "os.truncate",
 }
 

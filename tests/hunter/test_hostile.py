@@ -116,7 +116,7 @@ def test_a_link_comes_back_with_its_attributes_whatever_it_points_to(bench) -> N
 def test_a_dry_run_knows_what_was_done_and_what_was_interrupted(bench) -> None:
     bench.plan_here()
     need(hasattr(os, "fork"), "fork")
-    n = 40
+    n = 120
     while not killed_at(n, "apply", bench.plan, "--root", bench.root, "--yes"):
         n -= 10
     state = manifest(bench.root)

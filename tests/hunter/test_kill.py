@@ -17,13 +17,14 @@ from tests.conftest import need
 from tests.hunter.conftest import GUILTY, Bench, manifest
 from tests.hunter.driver import hunt, killed_at
 
-LIMIT = 400
+LIMIT = 800
 
 
 def forget(bench: Bench) -> None:
     """A plan that was never applied."""
     bench.journal.unlink(missing_ok=True)
-    Path(f"{bench.plan}.runkey").unlink(missing_ok=True)
+    for name in ("runkey", "journal.head"):
+        Path(f"{bench.plan}.{name}").unlink(missing_ok=True)
     shutil.rmtree(f"{bench.plan}.backup", ignore_errors=True)
 
 
@@ -154,7 +155,7 @@ def test_a_kill_while_the_run_key_is_written_is_no_obstacle(bench) -> None:
 
 def test_an_interrupted_run_without_its_run_key_is_taken_back_by_a_recipient(planned) -> None:
     bench, before, _ = planned
-    assert killed_at(60, "apply", bench.plan, "--root", bench.root, "--yes")
+    assert killed_at(110, "apply", bench.plan, "--root", bench.root, "--yes")
     Path(f"{bench.plan}.runkey").unlink()
     code, _, err = hunt("apply", bench.plan, "--root", bench.root, "--yes")
     way_back = f"hunter undo {bench.journal} --root {bench.root} -i key.txt"
@@ -165,7 +166,7 @@ def test_an_interrupted_run_without_its_run_key_is_taken_back_by_a_recipient(pla
 
 def test_a_line_of_the_journal_that_was_being_written_never_happened(planned) -> None:
     bench, before, _ = planned
-    assert killed_at(60, "apply", bench.plan, "--root", bench.root, "--yes")
+    assert killed_at(110, "apply", bench.plan, "--root", bench.root, "--yes")
     with bench.journal.open("ab") as journal:
         journal.write(b'{"n": 99, "previous": "abc')
     assert hunt("undo", bench.journal, "--root", bench.root)[0] == 0
@@ -177,7 +178,7 @@ def test_a_line_of_the_journal_that_was_being_written_never_happened(planned) ->
 
 def test_a_guilty_thing_that_changes_after_a_kill_stops_the_run(planned) -> None:
     bench, _, _ = planned
-    killed_at(45, "apply", bench.plan, "--root", bench.root, "--yes")
+    killed_at(75, "apply", bench.plan, "--root", bench.root, "--yes")
     at = bench.root / GUILTY["file"][1:]
     assert at.exists()
     at.write_bytes(b"something else")

@@ -11,7 +11,7 @@ import pytest
 import zstandard
 
 from commodore.engine.process import process
-from commodore.persistence.table import mechanisms
+from commodore.persistence.table import rows
 from tests.conftest import need
 from tests.range import plants
 from tests.range.plants import Plant, Planter
@@ -55,10 +55,10 @@ def _of(plant: Plant, findings: list[dict]) -> list[dict]:
 
 def test_every_plant_is_found_and_no_near_miss_is_grave(outcome: tuple[list[Plant], list[dict]]) -> None:
     planted, findings = outcome
-    rows = sorted({p.row for p in planted})
+    planted_rows = sorted({p.row for p in planted})
     print(f"\n{'row':<6}{'planted':>8}{'detected':>9}{'decoys':>8}{'false alarms':>13}")
     missed, false = [], []
-    for row in rows:
+    for row in planted_rows:
         guilty = [p for p in planted if p.row == row and p.guilty]
         decoys = [p for p in planted if p.row == row and not p.guilty]
         found = [p for p in guilty if any(f["escadre.severity"] in GRAVE for f in _of(p, findings))]
@@ -68,7 +68,7 @@ def test_every_plant_is_found_and_no_near_miss_is_grave(outcome: tuple[list[Plan
         print(f"{row:<6}{len(guilty):>8}{len(found):>9}{len(decoys):>8}{len(alarms):>13}")
     assert not missed
     assert not false
-    assert set(rows) == {m.id for m in mechanisms()}
+    assert set(planted_rows) == {m.id for m in rows()}
 
 
 def test_nothing_grave_is_said_of_what_was_not_planted(outcome: tuple[list[Plant], list[dict]]) -> None:

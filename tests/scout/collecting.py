@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -102,3 +103,14 @@ def collected(key, tmp_path):
 def scout(*arguments: str) -> int:
     """The command in this process; gives the exit code."""
     return run("scout", build_app, list(arguments))
+
+
+@contextmanager
+def mounted(*arguments: str):
+    """Something mounted for one test; its point is the last argument."""
+    need(AS_ROOT and shutil.which("mount"), "root and mount")
+    subprocess.run(["mount", *arguments], check=True)
+    try:
+        yield Path(arguments[-1])
+    finally:
+        subprocess.run(["umount", "-l", arguments[-1]], check=True)

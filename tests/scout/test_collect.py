@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from fixtures.hives.writer import Image, Key
-from scout.collecting.collect import CollectOptions, collect, open_scene
+from scout.collecting.collect import collect
+from scout.collecting.examined import open_host
+from scout.collecting.options import CollectOptions
 from scout.collecting.stages import StageProgress
 from scout.console import Screen
 from scout.keys import keygen
@@ -285,7 +287,7 @@ def test_a_root_that_looks_like_both_is_asked_about(root: Path, collected, key, 
 
 def test_this_very_host_is_what_it_runs_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scout.collecting.identity.systems_of", lambda _: ["windows"])
-    assert not open_scene(CollectOptions()).root.windows
+    assert not open_host(CollectOptions()).system.windows
 
 
 def test_a_package_database_stands_together_with_its_write_ahead_log(root: Path, collected) -> None:

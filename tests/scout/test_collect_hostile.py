@@ -10,7 +10,6 @@ import signal
 import subprocess
 import threading
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,23 +19,12 @@ from scout.collecting.plan import make
 from scout.collecting.reading import Reading
 from scout.collecting.taking import ItemTaker, SizeLimits
 from scout.keys import load_recipients
-from scout.sources.directory import DirectorySource
+from scout.sources.directory import DirectorySource, DiskFile
 from scout.sources.timed_calls import CallTimedOut, TimedCalls
 from scout.targets import load, select
 from tests.conftest import need
 from tests.scout.collecting import *  # noqa: F403  (fixtures)
-from tests.scout.collecting import AS_ROOT, SCOUT, Archive, scout
-
-
-@contextmanager
-def mounted(*arguments: str):
-    """Something mounted for one test; its point is the last argument."""
-    need(AS_ROOT and shutil.which("mount"), "root and mount")
-    subprocess.run(["mount", *arguments], check=True)
-    try:
-        yield Path(arguments[-1])
-    finally:
-        subprocess.run(["umount", "-l", arguments[-1]], check=True)
+from tests.scout.collecting import AS_ROOT, SCOUT, Archive, mounted, scout
 
 
 def test_a_pipe_called_auth_log_is_not_opened(root, collected):
@@ -219,7 +207,7 @@ def test_a_file_that_vanishes_after_the_plan_says_so(root, key, tmp_path):
     plan = make(examined, select(load(), os_name="linux", profile="triage", names=["LF06"]), ["root"], {}, TimedCalls(0))
     (root / "var/log/syslog").unlink()
     with ArchiveWriter(tmp_path / "a.age", keys, {"collection": "x"}) as writer:
-        taker = ItemTaker(examined, writer, TimedCalls(0), SizeLimits(), lambda: 0)
+        taker = ItemTaker(writer, TimedCalls(0), SizeLimits(), lambda: 0)
         for item in plan.items:
             taker.take(item)
         writer.finish()
@@ -232,7 +220,7 @@ def test_a_read_that_never_comes_back_costs_one_time_out():
     silent, _write_end = os.pipe()
     patience = TimedCalls(0.2)
     with pytest.raises(CallTimedOut):
-        Reading(silent, patience).read(1)
+        Reading(DiskFile(silent), patience).read(1)
     assert patience.call(len, b"still at work") == 13
     assert patience.given_up == 1
     os.close(_write_end)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scout.collecting.suspicious import HEAD, judge, secret
+from scout.collecting import secrets
+from scout.collecting.suspicious import HEAD, judge
 from scout.targets.loader import SampleRule
 
 RULE = SampleRule(headers=("elf", "pe", "script", "class", "php"), extensions=(".ps1", ".lnk"), double=True)
@@ -82,8 +83,9 @@ def test_a_rule_judges_only_by_its_own_grounds():
     ],
 )
 def test_private_keys_are_known_under_any_name(data):
-    assert secret(data)
+    assert secrets.found(data, lambda: data, len(data))
 
 
 def test_public_things_are_no_secret():
-    assert not secret(b"-----BEGIN CERTIFICATE-----") and not secret(b"ssh-ed25519 AAAA") and not secret(b"-----BEGIN PUBLIC KEY-----")
+    for data in (b"-----BEGIN CERTIFICATE-----", b"ssh-ed25519 AAAA", b"-----BEGIN PUBLIC KEY-----"):
+        assert not secrets.found(data, lambda data=data: data, len(data))

@@ -15,9 +15,8 @@ from commodore.readers.lines import Line, beginnings, decode, fields, lines, sho
 ARTEFACT = Artefact(
     name="cron",
     title="Cron tables",
-    about="Commands that cron or anacron runs at given times: one record per entry, with the raw line, or per script of a periodic "
-    "directory. "
-    "An entry shows what would run, not that it ran; a file's own time says when the table was last changed.",
+    about="Commands that cron or anacron runs at given times: one record per entry, with the raw line, and one per script in a periodic "
+    "directory. An entry shows what would run, not that it ran. The modification time of the file shows when the table was last changed.",
     match=(
         "etc/crontab",
         "etc/cron.d/*",
@@ -39,9 +38,9 @@ ARTEFACT = Artefact(
         "escadre.line_number",
         "escadre.line_hidden",
         "escadre.cron.schedule",
-        "escadre.cron.kind",
-        "escadre.cron.environment",
         "escadre.cron.input",
+        "escadre.scope",
+        "process.env_vars",
         "escadre.cron.job",
         "escadre.cron.passed_over",
         "file.path",
@@ -73,8 +72,8 @@ _FIELD = re.compile(rb"-?[*\d~][\d*/,\-~A-Za-z]*|[A-Za-z]{3}[A-Za-z,\-/\d]*")
 _COUNTED = re.compile(rb"\s*(?!#)(?!(?:\"[^\"=]*\"|'[^'=]*'|[^\s=\"'][^\s=]*)?[ \t]*=)\S")
 
 
-class _Table(NamedTuple):
-    """What the path says: kind of table, the user whose table it is, whether cron passes the file over."""
+class CronTable(NamedTuple):
+    """Facts that follow from the path: kind of table, its user, and whether cron ignores the file."""
 
     kind: str
     user: str
@@ -82,8 +81,8 @@ class _Table(NamedTuple):
 
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
-    table = _table(evidence.source)
-    base: dict[str, Any] = {"escadre.cron.kind": table.kind, "file.path": evidence.source}
+    table = table_of(evidence.source)
+    base: dict[str, Any] = {"escadre.scope": table.kind, "file.path": evidence.source}
     if table.passed_over:
         base["escadre.cron.passed_over"] = True
     if table.kind == "periodic":
@@ -98,28 +97,29 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
         elif (assignment := _assignment(bare)) is not None:
             environment.append(decode(assignment))
         elif (entry := _entry(line.raw, table)) is None:
-            yield Problem("line is neither an entry nor an assignment, cron would refuse it", f"line {line.number}", 1)
+            yield Problem("line is neither an entry nor an assignment; cron refuses it", f"line {line.number}", 1)
         else:
             yield _record(line, entry, base, environment, host)
             yield from shortened(line)
 
 
 def expected(evidence: Evidence) -> int:
-    """Lines that are neither blank, comment nor assignment; 1 for a script."""
+    """Count the lines that are neither blank, comment nor assignment; 1 for a script."""
     if _PERIOD.search(evidence.source):
         return 1
     return sum(1 for line in beginnings(evidence) if _COUNTED.match(line))
 
 
-def _table(source: str) -> _Table:
+def table_of(source: str) -> CronTable:
+    """Return the facts that follow from the path of a table."""
     name = source.rsplit("/", 1)[-1]
     if _PERIOD.search(source):
-        return _Table("periodic", "root", not _RUN_PARTS.fullmatch(name))
+        return CronTable("periodic", "root", not _RUN_PARTS.fullmatch(name))
     if name == "anacrontab":
-        return _Table("anacron", "root", False)
+        return CronTable("anacron", "root", False)
     if "/spool/cron/" in source:
-        return _Table("user", name, False)
-    return _Table("system", "", "/cron.d/" in source and not _RUN_PARTS.fullmatch(name))
+        return CronTable("user", name, False)
+    return CronTable("system", "", "/cron.d/" in source and not _RUN_PARTS.fullmatch(name))
 
 
 def _script(evidence: Evidence, base: dict[str, Any]) -> Record:
@@ -137,7 +137,7 @@ def _script(evidence: Evidence, base: dict[str, Any]) -> Record:
 
 
 def _assignment(bare: bytes) -> bytes | None:
-    """`NAME = value` as `NAME=value`, or None. The name ends at a blank or `=`, or at its closing quote; cron asks no more of it."""
+    """Return `NAME = value` as `NAME=value`, or None. As in cron, the name ends at a blank, at `=`, or at its closing quote."""
     quote = bare[:1]
     if quote in (b'"', b"'"):
         end = bare.find(quote, 1)
@@ -163,7 +163,7 @@ class _Entry(NamedTuple):
     job: bytes = b""
 
 
-def _entry(raw: bytes, table: _Table) -> _Entry | None:
+def _entry(raw: bytes, table: CronTable) -> _Entry | None:
     if table.kind == "anacron":
         found = _ANACRON.fullmatch(raw)
         return _Entry(found[1], b"root", found[3], found[2]) if found and found[3].strip() else None
@@ -187,7 +187,7 @@ def _record(line: Line, entry: _Entry, base: dict[str, Any], environment: list[s
         "process.command_line": command,
     }
     if environment:
-        out["escadre.cron.environment"] = list(environment)
+        out["process.env_vars"] = list(environment)
     if stdin:
         out["escadre.cron.input"] = stdin
     if entry.job:
@@ -201,7 +201,7 @@ def _record(line: Line, entry: _Entry, base: dict[str, Any], environment: list[s
 
 
 def _percent(command: str) -> tuple[str, str]:
-    r"""Cron ends the command at the first `%` without a backslash; the rest, with `%` as line feed, is its standard input."""
+    r"""Split at the first `%` without a backslash, as cron does: the command, and its standard input, in which `%` is a line feed."""
     parts = re.split(r"(?<!\\)%", command, maxsplit=1)
     stdin = re.sub(r"(?<!\\)%", "\n", parts[1]) if len(parts) > 1 else ""
     return parts[0].replace("\\%", "%").rstrip(), stdin.replace("\\%", "%")

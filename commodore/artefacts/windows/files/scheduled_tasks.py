@@ -17,32 +17,24 @@ from scout.formats.task_xml import ScheduledTask
 ARTEFACT = Artefact(
     name="scheduled_tasks",
     title="Scheduled tasks",
-    about="Definition of each task: what it runs, as whom, on which triggers, hidden or disabled. Proves that the file is there, "
-    "not that the task is registered or ran (the registry's TaskCache and the event log tell that). Author and registration date are what "
-    "its maker wrote.",
+    about="Definition of each task: actions, account, triggers, whether it is hidden or disabled. Proves that the file exists, not that "
+    "the task is registered or ran: TaskCache in the registry and the event log show that. Author and registration date are as its author "
+    "wrote them.",
     match=("**/System32/Tasks/**", "**/SysWOW64/Tasks/**", "**/System32/Tasks_Migrated/**", "Windows/Tasks/*.job", "WINNT/Tasks/*.job"),
     targets=("WP01",),
     needs=("timezone", "system_root", "users"),
     fields=(
         "escadre.task.path",
         "escadre.task.actions",
-        "escadre.task.action_types",
         "escadre.task.commands",
-        "escadre.task.com_class",
-        "escadre.task.triggers",
-        "escadre.task.trigger_types",
-        "escadre.task.start",
-        "escadre.task.principal",
-        "escadre.task.run_level",
-        "escadre.task.logon_type",
+        "escadre.description",
+        "escadre.format",
+        "escadre.settings",
+        "escadre.trigger",
+        "group.id",
+        "group.name",
         "escadre.task.hidden",
         "escadre.task.enabled",
-        "escadre.task.author",
-        "escadre.task.description",
-        "escadre.task.registered",
-        "escadre.task.uri",
-        "escadre.task.version",
-        "escadre.task.last_run",
         "escadre.time_inferred",
         "process.command_line",
         "process.executable",
@@ -55,7 +47,7 @@ ARTEFACT = Artefact(
         "file.mtime",
     ),
     times={
-        "@timestamp": "registration date as its maker wrote it; host time where it has no zone, which escadre.time_inferred then says",
+        "@timestamp": "registration date as its author wrote it; without a zone it is local time, and escadre.time_inferred has `zone`",
         "file.mtime": "last change of the definition file",
     },
     kind="state",
@@ -64,13 +56,14 @@ ARTEFACT = Artefact(
     action="scheduled-task-observed",
     attack=("T1053.005",),
     message="The[{?escadre.task.hidden} hidden][{!escadre.task.enabled} disabled] task {escadre.task.path!q} runs "
-    "[{escadre.task.actions!q}|nothing][ as {escadre.task.principal!q}].",
+    "[{escadre.task.actions!q}|nothing]"
+    "[ as [{user.domain}\\]{user.name!q}| as {user.id}| as {group.name!q}| as {group.id}].",
     sources=("[MS-TSCH] Task Scheduler Service Remoting Protocol, sections 2.4 and 2.5",),
 )
 
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
-    """One record per file."""
+    """Yield one record per file."""
     if evidence.size > task_xml.LARGEST:
         yield Problem(f"no task definition: {evidence.size} bytes", lost=1)
         return
@@ -83,40 +76,23 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
     except task_xml.BadTask as reason:
         yield Problem(str(reason), lost=1 if data else 0)
         return
-    fields = _fields(task, evidence, host)
-    if last_run:
-        fields["escadre.task.last_run"] = last_run
-    yield Record("0", fields)
+    yield Record("0", _fields(task, last_run, evidence, host))
 
 
-def _fields(task: ScheduledTask, evidence: Evidence, host: Host) -> dict[str, Any]:
-    lines = [action.line for action in task.actions]
-    path = _path(evidence.source) or task.uri or evidence.name
+def _fields(task: ScheduledTask, last_run: str, evidence: Evidence, host: Host) -> dict[str, Any]:
     fields: dict[str, Any] = {
-        "escadre.task.path": path,
-        "escadre.task.actions": lines,
-        "escadre.task.action_types": [a.kind for a in task.actions],
-        "escadre.task.commands": [a.command_line for a in task.actions if a.command_line],
-        "escadre.task.com_class": [a.parts["ClassId"] for a in task.actions if a.parts.get("ClassId")],
-        "escadre.task.triggers": [t.line for t in task.triggers],
-        "escadre.task.trigger_types": [t.kind for t in task.triggers],
-        "escadre.task.start": [t.start for t in task.triggers if t.start],
+        "escadre.task.path": _path(evidence.source) or task.uri or evidence.name,
+        "escadre.task.actions": [action.line for action in task.actions],
+        "escadre.task.commands": [action.command_line for action in task.actions],
+        "escadre.trigger": [trigger.line for trigger in task.triggers],
         "escadre.task.hidden": task.hidden,
         "escadre.task.enabled": task.enabled,
         "file.path": evidence.source,
+        "escadre.description": task.description,
+        "escadre.format": task.version,
+        "escadre.settings": _settings(task, last_run),
     }
-    fields = {name: value for name, value in fields.items() if value != []}
-    texts = {
-        "principal": task.user or task.group,
-        "run_level": task.run_level,
-        "logon_type": task.logon_type,
-        "author": task.author,
-        "description": task.description,
-        "registered": task.registered,
-        "uri": task.uri,
-        "version": task.version,
-    }
-    fields |= {f"escadre.task.{name}": text for name, text in texts.items() if text}
+    fields = {name: value for name, value in fields.items() if value not in ([], "")}
     first = next((a for a in task.actions if a.command_line), None)
     if first is not None:
         fields |= command_fields(first.command_line, host)
@@ -124,11 +100,30 @@ def _fields(task: ScheduledTask, evidence: Evidence, host: Host) -> dict[str, An
             fields["process.working_directory"] = folder
     if mtime := evidence.facts.get("mtime"):
         fields["file.mtime"] = mtime
-    return fields | _user(task.user, host) | _time(task.registered, host)
+    return fields | _user(task.user, host) | _group(task.group) | _time(task.registered, host)
+
+
+def _settings(task: ScheduledTask, last_run: str) -> list[str]:
+    """Return the settings of a task that have no field of their own, with the names of [MS-TSCH]; legacy jobs have `LastRun`."""
+    texts = {
+        "UserId": task.user,
+        "GroupId": task.group,
+        "RunLevel": task.run_level,
+        "LogonType": task.logon_type,
+        "Author": task.author,
+        "Date": task.registered,
+        "URI": task.uri,
+        "LastRun": last_run,
+    }
+    return [f"{name}={text}" for name, text in texts.items() if text]
+
+
+def _group(group: str) -> dict[str, str]:
+    return {"group.id" if group.startswith("S-1-") else "group.name": group} if group else {}
 
 
 def _path(source: str) -> str:
-    r"""Path in the task tree: what follows the `Tasks` folder; '' where there is none."""
+    r"""Return the path in the task tree, which begins after the `Tasks` folder; '' if there is none."""
     parts = source.replace("/", "\\").split("\\")
     at = next((i for i, part in enumerate(parts[:-1]) if part.casefold() in ("tasks", "tasks_migrated")), None)
     return "\\" + "\\".join(parts[at + 1 :]) if at is not None else ""
@@ -143,7 +138,7 @@ def _user(user: str, host: Host) -> dict[str, Any]:
 
 
 def _time(written: str, host: Host) -> dict[str, Any]:
-    """`@timestamp` from a registration date; without a zone in it, it is local time of the host, and none where that zone is not known."""
+    """Return `@timestamp` from a registration date. Without a zone it is local time of the host; if that zone is not known, nothing."""
     try:
         moment = datetime.fromisoformat(written)
     except ValueError:
@@ -164,7 +159,7 @@ def _time(written: str, host: Host) -> dict[str, Any]:
 
 
 def _zone(name: str) -> tzinfo | None:
-    """A zone from an IANA name or a fixed offset `+01:00`."""
+    """Return the zone of an IANA name or a fixed offset `+01:00`, or None."""
     if name[:1] in ("+", "-") and name[1:3].isdigit() and name[4:6].isdigit():
         offset = timedelta(hours=int(name[1:3]), minutes=int(name[4:6]))
         return timezone(-offset if name[0] == "-" else offset)
@@ -175,5 +170,5 @@ def _zone(name: str) -> tzinfo | None:
 
 
 def expected(evidence: Evidence) -> int | None:
-    """One per file that is not empty."""
+    """Return 1 for a file that is not empty."""
     return 1 if evidence.size else 0

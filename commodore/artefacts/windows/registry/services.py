@@ -1,4 +1,4 @@
-"""Services and drivers: what Windows starts without a user, from every control set of the SYSTEM hive."""
+"""Services and drivers, which Windows starts without a user, from every control set of the SYSTEM hive."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ KEYS = Keys(r"System\CurrentControlSet\Services")
 ARTEFACT = Artefact(
     name="services",
     title="Services and drivers",
-    about="Every key below Services of every control set: program, account, start, type, library of a shared host process, command that is "
-    "run on failure. Proves that the service was registered; the time is the last change of its key, not a start of the service.",
+    about="Every key below Services in every control set: program, account, start type, library of a shared host process, command that "
+    "runs when the service fails. Proves that the service was registered. The time is the last change of its key, not a start of it.",
     holds=KEYS,
     targets=("WR01",),
     needs=("system_root", "control_set"),
@@ -29,16 +29,15 @@ ARTEFACT = Artefact(
         "registry.path",
         "escadre.registry.last_written",
         "service.name",
+        "service.type",
+        "user.name",
+        "user.domain",
+        "escadre.description",
+        "escadre.settings",
         "escadre.service.start",
-        "escadre.service.type",
-        "escadre.service.account",
-        "escadre.service.display_name",
-        "escadre.service.description",
         "escadre.service.dll",
-        "escadre.service.failure_command",
         "escadre.service.control_set",
         "escadre.service.current",
-        "escadre.service.delayed",
         "escadre.service.values",
         "process.command_line",
         "process.executable",
@@ -77,22 +76,18 @@ _TYPES = {
     256: "interactive",
     512: "package service",
 }
-_TEXTS = {
-    "objectname": "escadre.service.account",
-    "displayname": "escadre.service.display_name",
-    "description": "escadre.service.description",
-    "failurecommand": "escadre.service.failure_command",
-    "servicedll": "escadre.service.dll",
-}
+_TEXTS = {"description": "escadre.description", "servicedll": "escadre.service.dll"}
+_SETTINGS = ("displayname", "objectname", "failurecommand", "delayedautostart")
+"""Values that `escadre.settings` holds under their own names."""
 
 
 def expected(hive: RegistryView) -> int:
-    """Subkeys that the Services keys say they have."""
+    """Count the services by the headers of the Services keys."""
     return sum(found.key.subkey_count for found in hive)
 
 
 def parse(hive: RegistryView, host: Host) -> Iterator[Record | Problem]:
-    """One record per service and control set."""
+    """Yield one record per service and control set."""
     for found in hive:
         for key in found.key.subkeys():
             yield _record(hive, found, key, host)
@@ -107,7 +102,7 @@ def _record(hive: RegistryView, found: FoundKey, key: Key, host: Host) -> Record
 
 
 def _service(key: Key, at: Mount, host: Host) -> tuple[dict[str, Any], list[Value]]:
-    """Fields of one service, and the cells that they came from."""
+    """Return the fields of one service, and the cells that hold them."""
     fields = registry.key_fields(at, key) | {"service.name": key.name}
     cells: list[Value] = []
     parameters = key.subkey("Parameters")
@@ -119,11 +114,15 @@ def _service(key: Key, at: Mount, host: Host) -> tuple[dict[str, Any], list[Valu
                 fields[_TEXTS[name]] = text
         elif name == "imagepath":
             fields |= registry.command_fields(value.text, host)
-        elif name in ("start", "type", "delayedautostart"):
+        elif name in _SETTINGS:
+            if text := value.text or (str(value.number) if value.number is not None else ""):
+                fields.setdefault("escadre.settings", []).append(f"{value.name}={text}")
+        elif name in ("start", "type"):
             fields |= _number(name, value)
         else:
             continue
         cells.append(value)
+    fields |= _account(key.text("ObjectName"))
     fields["escadre.service.values"] = _lossless(at, key, [("ImagePath", key, key.value("ImagePath")), *_library(key, parameters)])
     if not fields["escadre.service.values"]:
         del fields["escadre.service.values"]
@@ -132,8 +131,16 @@ def _service(key: Key, at: Mount, host: Host) -> tuple[dict[str, Any], list[Valu
     return fields, cells
 
 
+def _account(name: str) -> dict[str, str]:
+    r"""Return the account of a service from its ObjectName. That of a driver is the name of a driver object, `\Driver\x`."""
+    domain, _, user = name.rpartition("\\")
+    if not user or name.startswith("\\"):
+        return {}
+    return {"user.name": user} | ({"user.domain": domain} if domain else {})
+
+
 def _library(key: Key, parameters: Key | None) -> Iterator[tuple[str, Key, Value | None]]:
-    """ServiceDll, from `Parameters` where it stands there, else from the key itself."""
+    """Yield ServiceDll from `Parameters`, else from the key itself."""
     for place in (parameters, key):
         if place is not None and (value := place.value("ServiceDll")) is not None:
             yield "ServiceDll", place, value
@@ -141,7 +148,7 @@ def _library(key: Key, parameters: Key | None) -> Iterator[tuple[str, Key, Value
 
 
 def _lossless(at: Mount, key: Key, values: Iterable[tuple[str, Key, Value | None]]) -> dict[str, str]:
-    """`<value>.data_type`, `.data_bytes` (base64) and, below the service's key, `.value_key` of the values that start something."""
+    """Return `<value>.data_type`, `.data_bytes` (base64) and, for a subkey, `.value_key` of the values that start something."""
     out: dict[str, str] = {}
     for name, place, value in values:
         if value is not None:
@@ -157,6 +164,4 @@ def _number(name: str, value: Value) -> dict[str, Any]:
         return {}
     if name == "start":
         return {"escadre.service.start": _STARTS.get(number, str(number))}
-    if name == "type":
-        return {"escadre.service.type": [word for bit, word in _TYPES.items() if number & bit] or [str(number)]}
-    return {"escadre.service.delayed": number != 0}
+    return {"service.type": [word for bit, word in _TYPES.items() if number & bit] or [str(number)]}

@@ -1,4 +1,4 @@
-"""What a judge says, and the parts of sentences and targets that judges share."""
+"""The result of a judge, and how suspicions become one severity and one phrase."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from commodore.finding import SEVERITIES, FindingTarget
 from commodore.persistence.suspicion import Suspicion
 
 
-class Verdict(NamedTuple):
-    """Not expected. `reason`: one sentence; `matched`: the fields it rests on; `target`: what HUNTER needs beyond mechanism and kind."""
+class Unexpected(NamedTuple):
+    """An entry that is not expected.
+
+    reason   one sentence
+    matched  the fields that the judgement is based on
+    target   the object for HUNTER; the row adds mechanism, kind and removal
+    """
 
     severity: str
     reason: str
@@ -18,7 +23,7 @@ class Verdict(NamedTuple):
 
 
 def worst(found: list[tuple[str, Suspicion]], least: str = "medium") -> tuple[str, str] | None:
-    """(severity, words) of the worst of (subject, suspicion) pairs, or None where none reaches `least`."""
+    """Return (severity, phrase) of the worst of (subject, suspicion) pairs, or None where none reaches `least`."""
     heavy = [(subject, s) for subject, s in found if SEVERITIES.index(s.severity) >= SEVERITIES.index(least)]
     if not heavy:
         return None
@@ -26,16 +31,6 @@ def worst(found: list[tuple[str, Suspicion]], least: str = "medium") -> tuple[st
     return top.severity, f"{subject} {top.words}".strip()
 
 
-def short(text: str, width: int = 160) -> str:
-    """Evidence inside a sentence, cut."""
-    return text if len(text) <= width else text[: width - 1] + "…"
-
-
 def lower(severity: str, most: str) -> str:
-    """The lesser of two severities."""
+    """Return the lesser of two severities."""
     return min(severity, most, key=SEVERITIES.index)
-
-
-def matched(record: dict[str, Any], *names: str) -> dict[str, Any]:
-    """Those fields of the record that it has."""
-    return {n: record[n] for n in names if n in record}

@@ -1,0 +1,48 @@
+"""Judge the library of a service that runs in a shared host process."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from commodore.persistence.entry import AutostartEntry
+from commodore.persistence.judging import RowJudge, RowText
+from commodore.persistence.suspicion import Suspicion, of_file
+from commodore.persistence.unexpected import Unexpected, worst
+from commodore.persistence.windows import plain, service_target
+from commodore.readers import commandline
+from commodore.sentence import sentence, short
+
+_OF_WINDOWS = re.compile(
+    r"(?i)\A(?:[a-z]:\\windows\\|[a-z]:\\winnt\\|[a-z]:\\program files(?: \(x86\))?\\|[a-z]:\\programdata\\microsoft\\)"
+)
+_REASON = sentence("Service {name!q} loads {library!q}: {words}; expected: {expected}.")
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceLibraryOptions:
+    """`bare`: libraries of Windows that are expected without a folder, in lower case."""
+
+    bare: tuple[str, ...]
+
+
+def judge(row: RowText, entry: AutostartEntry, options: ServiceLibraryOptions) -> Unexpected | None:
+    """Judge the place and the name of the library."""
+    raw = entry.text("escadre.service.dll")
+    path = plain(commandline.expand_windows(raw, entry.system_root).strip().strip('"'))
+    found = [(path, s) for s in of_file(path, "windows")]
+    if not re.search(r"(?i)\.(?:dll|exe|cpl|ocx)\Z", path) and "\\" in path:
+        found.append((path, Suspicion("high", "does not have the name of a library")))
+    if not _OF_WINDOWS.match(path) and path.lower() not in options.bare:
+        words = "lies neither in Windows nor in the program folders" if "\\" in path else "is named without its folder"
+        found.append((path, Suspicion("medium", words)))
+    judged = worst(found)
+    if judged is None:
+        return None
+    severity, words = judged
+    values = {"name": short(entry.text("service.name")), "library": short(raw), "words": short(words, 300), "expected": row.expected}
+    matched = entry.values("service.name", "registry.path", "escadre.service.dll")
+    return Unexpected(severity, _REASON(values), matched, service_target(entry, "ServiceDll", raw, [path]))
+
+
+JUDGE = RowJudge(ServiceLibraryOptions, judge)

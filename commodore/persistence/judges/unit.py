@@ -1,0 +1,96 @@
+"""Judge a systemd unit file or drop-in by every command that it would run and by the environment that it sets."""
+
+from __future__ import annotations
+
+import re
+
+from commodore.artefacts.linux.files.systemd_units import whose
+from commodore.finding import finding_target
+from commodore.persistence.entry import AutostartEntry
+from commodore.persistence.judging import NoOptions, RowJudge, RowText
+from commodore.persistence.linux import examine
+from commodore.persistence.suspicion import Suspicion, of_file
+from commodore.persistence.unexpected import Unexpected, worst
+from commodore.sentence import sentence, short
+
+_PACKAGED = re.compile(r"/(?:usr/)?lib/systemd/")
+_LOADS = ("LD_PRELOAD", "LD_AUDIT")
+"""Variables whose value is a list of libraries, separated by blanks or colons: ld.so(8)."""
+_PREFIX = re.compile(r"\A(Exec\w+)=[@\-:+!|]*\s*(.*)\Z", re.DOTALL)
+_REASON = sentence(
+    "[Drop-in {drop_in!q} of {of}|systemd unit {unit}] ({path}) "
+    "[runs {command!q} and sets {settings!q}|runs {command!q}|sets {settings!q}|is present]: {words}; expected: {expected}."
+)
+
+
+def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Unexpected | None:
+    """Judge the commands, the environment and the name of the unit."""
+    path, user = entry.text("file.path"), entry.text("user.name")
+    commands = entry.texts("escadre.systemd.exec")
+    found: list[tuple[str, Suspicion]] = []
+    payload: list[str] = []
+    for command in commands:
+        parts = _PREFIX.match(command)
+        more, files = examine(parts.group(2) if parts else command, user, entry.host)
+        if user not in ("", "root") or entry.text("escadre.scope") == "user":  # users may start their own files
+            more = [(subject, s) for subject, s in more if s.severity != "medium"]
+        found += more
+        payload += files
+    more, libraries, settings = _environment(entry, path)
+    found += more
+    payload += libraries
+    if re.search(r"/\.[^/]*\Z", path):
+        found.append((path, Suspicion("high", "is hidden")))
+    judged = worst(found)
+    if judged is None:
+        return None
+    severity, words = judged
+    command = entry.text("process.command_line") or "; ".join(commands)
+    name, drop_in = entry.text("service.name"), entry.text("escadre.systemd.drop_in")
+    values = {
+        "drop_in": short(drop_in),
+        "of": short(whose(name)),
+        "unit": short(name),
+        "path": short(path),
+        "command": short(command),
+        "settings": short(settings),
+        "words": words,
+        "expected": row.expected,
+    }
+    rests_on = ["file.path", "escadre.systemd.exec"]
+    rests_on += ["process.env_vars", "escadre.settings"] if settings else []
+    target = finding_target(
+        path=path,
+        name=name,
+        data=command or settings,
+        scope=entry.text("escadre.scope"),
+        drop_in=drop_in or None,
+        payload=list(dict.fromkeys(payload)),
+    )
+    return Unexpected(severity, _REASON(values), entry.values(*rests_on), target)
+
+
+def _environment(entry: AutostartEntry, path: str) -> tuple[list[tuple[str, Suspicion]], list[str], str]:
+    """Return the suspicions of the environment that the unit sets, the libraries that it loads, and the settings at fault."""
+    found: list[tuple[str, Suspicion]] = []
+    libraries: list[str] = []
+    settings: list[str] = []
+    for assignment in entry.texts("process.env_vars"):
+        name, _, value = assignment.partition("=")
+        if name in _LOADS and not _PACKAGED.match(path):
+            found.append(("it", Suspicion("high", "puts a library into the program that it starts")))
+            libraries += [library for library in re.split(r"[\s:]+", value) if library.startswith("/")]
+            settings.append(f"Environment={assignment}")
+    for written in entry.texts("escadre.settings"):
+        name, _, setting = written.partition("=")
+        if not name.endswith(".EnvironmentFile"):
+            continue
+        file = setting.lstrip("-")
+        grave = [(short(file), s) for s in of_file(file, "linux") if s.severity == "high"]
+        if grave and not file.startswith("/etc/"):
+            found += grave
+            settings.append(f"EnvironmentFile={setting}")
+    return found, libraries, "; ".join(settings)
+
+
+JUDGE = RowJudge(NoOptions, judge)

@@ -1,0 +1,143 @@
+"""What apply, undo, close and verify share: the files of a run, the lock on the host, the keys, and the check that a write held."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hunter.host.identity import facts
+from hunter.host.state import UnsafeError
+from hunter.host.tree import HostTree
+from hunter.objects import Described, objects
+from hunter.plan.place import guarded
+from hunter.run.head import ChainHead
+from hunter.run.journal import RunJournal
+from hunter.run.settle import RemovalRun, surprise
+from hunter.run.vault import Vault
+from scout.console import Complaint, escape
+from scout.keys import load_identities
+
+OnActionDone = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class RunOutcome:
+    """The result of apply or undo."""
+
+    done: list[str]
+    """ids of the actions that are applied (apply) or taken back (undo)"""
+    total: int
+    journal: Path
+    undo: str
+    """the command that takes the run back"""
+    unexplained: list[str] = field(default_factory=list)
+    """paths in the touched folders that changed, but not by HUNTER"""
+    compared: int = 0
+    """other entries of the touched folders that were compared before and after"""
+    already: bool = False
+    left_out: dict[str, str] = field(default_factory=dict)
+    """action id → why it was left out: its target belongs to a user who changed it"""
+
+
+def journal_of(plan: Path) -> Path:
+    """Return `<plan>.journal.jsonl`."""
+    return plan.with_name(plan.name + ".journal.jsonl")
+
+
+def open_run(plan: Path, *, verify_head: bool = True) -> RemovalRun:
+    """Read the run that lies beside a plan, an empty one where there is none.
+
+    Complaint where others may write the journal, where it was changed or lost its end. `verify_head`: compare the MAC of its head.
+    """
+    vault = Vault(plan.with_name(plan.name + ".backup"), plan.with_name(plan.name + ".runkey"))
+    journal, head = journal_of(plan), plan.with_name(plan.name + ".journal.head")
+    for path in (journal, head):
+        if path.exists():
+            guarded(path)
+    return RemovalRun(RunJournal(journal, ChainHead(head, vault.secret(), verify=verify_head)), vault)
+
+
+@contextmanager
+def lock(tree: HostTree) -> Iterator[None]:
+    """Let one HUNTER work on a host: lock the root folder itself, which writes nothing and ends with the process."""
+    import fcntl
+
+    try:
+        fcntl.flock(tree.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as e:
+        who = _holder(tree)
+        what = f"Another hunter{who and f' (process {who})'} is at work on {tree.native}: it holds the lock on that folder."
+        raise Complaint(what, "Wait until it has ended. If it is no hunter, end it: nobody else has reason to lock that folder.") from e
+    try:
+        yield
+    finally:
+        fcntl.flock(tree.fd, fcntl.LOCK_UN)
+
+
+def _holder(tree: HostTree) -> str:
+    """Return the id of the process that holds the lock on the root, '' where it is not known. Source: proc(5), /proc/locks."""
+    with suppress(OSError):
+        for line in Path("/proc/locks").read_text(encoding="ascii", errors="replace").splitlines():
+            fields = line.split()
+            if "->" not in fields and len(fields) > 5 and fields[1] == "FLOCK" and fields[5].endswith(f":{tree.root_ino}"):
+                return fields[4]
+    return ""
+
+
+def same_root(run: RemovalRun, tree: HostTree) -> None:
+    """Complaint where the tree is not the one that the journal was written for."""
+    assert run.opened is not None
+    now, then = facts(tree), run.opened["now"]
+    if any(now.get(k) != then.get(k) for k in ("root_ino", "machine_id")):
+        raise Complaint(
+            f"{tree.native} is not the tree that this journal was written for ({escape(run.opened['root'])}).", "Name that one with --root."
+        )
+
+
+def backup_keys(run: RemovalRun, key: Path | None) -> list[Any]:
+    """Return the identities that open the backups: those of the given key file, or the run key. Complaint where none does."""
+    if key is not None:  # it opens what the run key opens, also where that was replaced or broken
+        return load_identities(key)
+    if not run.kept:
+        return []
+    whose = "The key of one of the plan's recipients takes it back"
+    if not run.vault.run_key.exists():
+        raise Complaint("The run key is not there any more (hunter close deletes it).", f"{whose}: {run.undo}")
+    try:
+        return load_identities(run.vault.run_key)
+    except Complaint as e:
+        raise Complaint(f"The run key cannot be used: {e.what}", f"{whose}: {run.undo} -i key.txt") from e
+
+
+def check_written(run: RemovalRun, tree: HostTree, names: Iterable[tuple[str, str]], *, back: bool) -> None:
+    """Look once more at the objects that this run wrote. Complaint where one is not in the state that the journal says."""
+    for kind, name in names:
+        thing = run.things[kind, name]
+        if thing.edits.keys() & run.left_out.keys():
+            continue
+        try:
+            now = objects()[kind].observe(tree, name)
+        except UnsafeError as e:
+            what = f"{surprise(name, str(e)).what} {run.progress(back=back)}"
+            raise Complaint(what, run.next_step(tree, back=back)) from e
+        if objects()[kind].same(now, thing.now):
+            continue
+        changes = escape(objects()[kind].changes(thing.now, now))
+        if back:
+            what = "something else changed it after HUNTER put it back"
+            do = "Look at it and correct it by hand. Then run the same command again."
+        elif _is_back(kind, now, thing.before):
+            what, do = "something puts it back", f"Find what does. To take the run back: {run.undo}"
+        else:
+            what, do = "something else changed it after HUNTER", f"Look at it and find what does. To take the run back: {run.undo}"
+        raise Complaint(f"{escape(name)} is not as HUNTER left it a moment ago: {changes}; {what}. {run.progress(back=back)}", do)
+
+
+def _is_back(kind: str, now: Described, before: Described) -> bool:
+    """Return True where the object is what it was before the run; for a file, its content or link text decides."""
+    if kind != "file" or now is None or before is None:
+        return objects()[kind].same(now, before)
+    return all(now[name] == before[name] for name in ("type", "sha256", "link"))

@@ -1,0 +1,29 @@
+"""Options of a collection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectOptions:
+    """What the command line says. `root` None: the live host. Sizes in bytes; 0: no limit beyond those of the targets."""
+
+    recipients: Sequence[str | Path] = ()
+    out: Path = field(default_factory=Path)
+    root: Path | None = None
+    profile: str = "triage"
+    targets: Sequence[str] = ()
+    paths: Sequence[str] = ()
+    """native paths; where there are any, only these are taken"""
+    max_file: int = 0
+    max_total: int = 0
+    system: str = ""
+    """windows or linux, where the tree itself does not show it"""
+
+    @property
+    def label(self) -> str:
+        """The profile, or `paths` where only paths are taken: part of the archive's name."""
+        return "paths" if self.paths else self.profile
