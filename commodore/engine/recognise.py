@@ -132,7 +132,7 @@ def _file(path: Path, head: bytes) -> Collection:
         )
     reader = catalogue.artefacts()[names[0]].artefact
     paths = " ".join(reader.match).lower()
-    windows = reader.logsource.get("product") == "windows" or "windows/" in paths or "users/" in paths
+    windows = "windows/" in paths or "users/" in paths
     file.source = plain.native(path.name, "windows" if windows else "linux")
     return PlainCollection(path, [file], "windows" if windows else "linux", plain.collection_id([file]), path.stem, file.size)
 
