@@ -28,7 +28,8 @@ def of_log(path: Path) -> Counter[str]:
             last = HEADER + (size - HEADER - 1) // CHUNK * CHUNK
             stream.seek(max(last, HEADER + CHUNK))
             for chunk in (first, stream.read(CHUNK)):
-                found += _computers(head + chunk)
+                if chunk:
+                    found += _computers(head + chunk)
     except OSError:
         return found
     return found
@@ -40,7 +41,7 @@ def _computers(log: bytes) -> Counter[str]:
 
     found: Counter[str] = Counter()
     try:
-        for record in PyEvtxParser(io.BytesIO(log)).records_json():
+        for record in PyEvtxParser(io.BytesIO(log), number_of_threads=1).records_json():
             if isinstance(record, dict):
                 found[_computer(record["data"])] += 1
     except Exception:
