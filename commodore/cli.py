@@ -21,7 +21,7 @@ GUIDE = """COMMODORE turns archives into a case: records of one schema, findings
 
 commodore artefacts lists what can be read. commodore --help and commodore COMMAND --help explain every option."""
 
-Case = Annotated[Path, typer.Argument(help="Case directory.", show_default=False)]
+Case = Annotated[Path, typer.Argument(help="Case directory.", readable=False, show_default=False)]
 Rules = Annotated[list[Path] | None, typer.Option("--rules", help="Sigma rules: a file or a directory. Repeatable.", show_default=False)]
 Indicators = Annotated[list[Path] | None, typer.Option("--ioc", help="Indicators of compromise: a file. Repeatable.", show_default=False)]
 
@@ -38,7 +38,9 @@ def build_app() -> typer.Typer:
 
 
 def process(
-    output: Annotated[Path, typer.Option("-o", "--output", help="Case directory, new or one to go on with.", show_default=False)],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Case directory, new or one to go on with.", readable=False, show_default=False)
+    ],
     inputs: Annotated[
         list[Path] | None,
         typer.Argument(
@@ -142,15 +144,17 @@ def export(
 ) -> int:
     """Write the records in a form that other programs read."""
     from commodore.case.export import export as write
-    from scout.console import escape, megabytes
+    from scout.console import escape, megabytes, plural
 
     screen = Screen(json_lines=json_lines)
     target = output or case.resolve().with_name(f"{case.resolve().name}-export")
-    for path in write(case, target, form, dataset or None):
-        size = path.stat().st_size
-        screen.say(f"  {escape(path)}   {megabytes(size)}")
+    for made in write(case, target, form, dataset or None):
+        size = made.path.stat().st_size
+        screen.say(f"  {escape(made.path)}   {megabytes(size)}   {plural(made.records, 'record')}")
+        if made.timeless:
+            screen.say(f"    {plural(made.timeless, 'record')} without any time: not in the timeline (--format csv has them)")
         if json_lines:
-            screen.emit({"file": str(path), "size": size})
+            screen.emit({"file": str(made.path), "size": size, "records": made.records, "without_time": made.timeless})
     return 0
 
 

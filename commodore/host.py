@@ -1,4 +1,4 @@
-"""What is known of one host: the frozen result of the facts pass, handed to every parser."""
+"""The facts of one host: the frozen result of the facts pass, which every parser gets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Facts of one host. Unknown is '' (or an empty mapping), never a guess; a guess stands in `inferred`."""
+    """Facts of one host. Unknown is '' (or an empty mapping), never a guess; guessed values are named in `inferred`."""
 
     collection: str
     name: str = ""
@@ -29,5 +29,7 @@ class Host:
     """SID or uid (as text) → account name"""
     profiles: Mapping[str, str] = field(default_factory=dict)
     """SID or account name → profile or home directory, native path"""
+    conflicts: tuple[str, ...] = ()
+    """facts on which the evidence disagrees, one sentence each with the one that is used; they are in the ledger"""
     inferred: frozenset[str] = frozenset()
     """names of the attributes above that were guessed (`name` from a directory, `timezone` by default)"""

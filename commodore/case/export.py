@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
-from commodore.case import tables
+from commodore.case import parquet, tables
+from commodore.case.columns import connect, fields_of, present
 from commodore.case.jsonl import objects
-from commodore.case.reader import FINDING
-from commodore.engine import catalogue
 from commodore.schema import registry
 from scout.console import WRONG_USE, Complaint
 
@@ -21,47 +21,52 @@ FORMATS = ("parquet", "csv", "timesketch")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-def export(case: str | Path, target: str | Path, form: str = "parquet", datasets: Iterable[str] | None = None) -> list[Path]:
+class Exported(NamedTuple):
+    """One file that was written: its records, and how many records are not in it because they have no time."""
+
+    path: Path
+    records: int
+    timeless: int = 0
+
+
+def export(case: str | Path, target: str | Path, form: str = "parquet", datasets: Iterable[str] | None = None) -> list[Exported]:
     """Write a case, or some datasets of it, below `target`: parquet and csv one file per dataset, timesketch one file of JSON lines.
 
-    Timesketch: one line per record and time, with the meaning of the time in `timestamp_desc`. Gives the files written. Raises Complaint.
+    Timesketch wants a time: it gets one line per record and time, with the meaning of the time in `timestamp_desc`, and records without
+    any time are counted. Raises Complaint.
     """
-    root, folder = Path(case), Path(target)
+    folder = Path(target)
     if form not in FORMATS:
-        raise Complaint(f"no such format: {form}.", f"Formats: {', '.join(FORMATS)}.", WRONG_USE)
-    by_dataset: dict[str, list[Path]] = {}
-    for path in tables.files(root, datasets):
-        by_dataset.setdefault(FINDING if path.parent.name == "findings" else path.parent.name, []).append(path)
+        raise Complaint(f"No such format: {form}.", f"Formats: {', '.join(FORMATS)}.", WRONG_USE)
+    files = tables.by_dataset(tables.files(Path(case), datasets))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if form == "timesketch":
-            return [_timesketch(by_dataset, folder / "timesketch.jsonl")]
-        return [_table(paths, folder / f"{name}.{form}", form) for name, paths in by_dataset.items()]
+            return [_timesketch(files, folder / "timesketch.jsonl")]
+        one = _csv if form == "csv" else _parquet
+        return [one(name, paths, folder / f"{name}.{form}") for name, paths in files.items()]
     except OSError as e:
         raise Complaint(f"{folder} cannot be written: {e.strerror}.", "Give another directory with -o.") from None
 
 
-def _table(paths: list[Path], target: Path, form: str) -> Path:
-    connection = tables.connect()
+def _parquet(dataset: str, paths: list[Path], target: Path) -> Exported:
+    return Exported(target, parquet.write(dataset, paths, target))
+
+
+def _csv(dataset: str, paths: list[Path], target: Path) -> Exported:
+    connection = connect()
     try:
-        names = tables.present(connection, paths)
-        if form == "csv":
-            return _csv(paths, names, target)
-        chosen = ", ".join('"' + n.replace('"', '""') + '"' for n in names)
-        where = str(target).replace("'", "''")
-        connection.execute(f"COPY (SELECT {chosen} FROM {tables.source(paths)}) TO '{where}' (FORMAT parquet, COMPRESSION zstd)")  # noqa: S608
+        names = present(connection, paths, fields_of(dataset, paths))
     finally:
         connection.close()
-    return target
-
-
-def _csv(paths: list[Path], names: list[str], target: Path) -> Path:
+    count = 0
     with target.open("w", encoding="utf-8", errors="backslashreplace", newline="") as out:
         writer = csv.writer(out)
         writer.writerow(names)
         for record in _records(paths):
             writer.writerow([cell(record.get(name)) for name in names])
-    return target
+            count += 1
+    return Exported(target, count)
 
 
 def cell(value: Any) -> str:
@@ -81,23 +86,20 @@ def _records(paths: list[Path]) -> Iterator[dict[str, Any]]:
         yield from objects(path)
 
 
-def _timesketch(by_dataset: dict[str, list[Path]], target: Path) -> Path:
+def _timesketch(by_dataset: dict[str, list[Path]], target: Path) -> Exported:
+    count = timeless = 0
     with target.open("wb") as out:
-        for name, paths in by_dataset.items():
-            meanings = _meanings(name)
+        for paths in by_dataset.values():
             for record in _records(paths):
-                for time, meaning in moments(record, meanings):
-                    out.write(orjson.dumps(row(record, time, meaning), option=orjson.OPT_APPEND_NEWLINE))
-    return target
+                count += 1
+                rows = [row(record, time, meaning) for time, meaning in moments(record)]
+                timeless += not rows
+                out.writelines(orjson.dumps(one, option=orjson.OPT_APPEND_NEWLINE) for one in rows)
+    return Exported(target, count, timeless)
 
 
-def _meanings(dataset: str) -> dict[str, str]:
-    known = catalogue.artefacts().get(dataset) or catalogue.derivations().get(dataset)
-    return dict(known.artefact.times) if known else {}
-
-
-def moments(record: dict[str, Any], meanings: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """Each distinct (time, meaning) of a record: every time field that has one, the primary one where no other field says the same."""
+def moments(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield each distinct (time, meaning in a few words) of a record. `@timestamp` counts only where no other field equals it."""
     given: dict[str, list[str]] = {}
     fields = registry()
     for name, value in record.items():
@@ -108,7 +110,12 @@ def moments(record: dict[str, Any], meanings: dict[str, str]) -> Iterator[tuple[
     for time, names in sorted(given.items()):
         others = [n for n in names if n != "@timestamp"] if record.get("event.kind") == "state" else names
         for name in others or names:
-            yield time, meanings.get(name) or (record.get("event.action") or "time" if name == "@timestamp" else fields[name].meaning)
+            yield time, _words(record.get("event.action") or "time" if name == "@timestamp" else name)
+
+
+def _words(name: str) -> str:
+    """Return the words of a field name or action: `file.created` → `file created`, `escadre.prefetch.run_times` → `prefetch run times`."""
+    return re.sub(r"[._-]+", " ", name.removeprefix("escadre.")).strip()
 
 
 def row(record: dict[str, Any], time: str, meaning: str) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from typing import Any
 import orjson
 
 from commodore.case import private
+from scout.console import Complaint
 
 RECORDS = ".jsonl.zst"
 
@@ -77,11 +78,18 @@ class Partition:
         return sorted(path.name.removesuffix(RECORDS) for path in self.work.glob(f"hits/*{RECORDS}"))
 
     def about(self) -> dict[str, Any] | None:
-        """Return the manifest, None where the partition is not complete. Raises ValueError where it is damaged."""
-        with contextlib.suppress(FileNotFoundError):
-            about: dict[str, Any] = orjson.loads(self.manifest.read_bytes())
-            return about
-        return None
+        """Return the manifest, None where the partition is not complete. Raises Complaint where it cannot be read or is damaged."""
+        try:
+            about = orjson.loads(self.manifest.read_bytes())
+        except FileNotFoundError:
+            return None
+        except OSError as e:
+            raise Complaint(f"{self.manifest} cannot be read: {e.strerror}.", "Use the case as the user who made it.") from None
+        except ValueError:
+            about = None
+        if not isinstance(about, dict) or about.get("collection") != self.collection:
+            raise Complaint(f"{self.manifest} is damaged.", "Delete it and run `commodore process` again with the same inputs.")
+        return about
 
     def conclude(self, about: dict[str, Any]) -> None:
         """Write the manifest: from here on the partition is complete."""

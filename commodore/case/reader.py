@@ -12,7 +12,7 @@ from typing import Any, cast
 import orjson
 
 from commodore.case.jsonl import objects
-from commodore.case.partition import RECORDS, Partition
+from commodore.case.partition import RECORDS, Partition, partitions
 from commodore.finding import Finding
 from scout.console import COULD_NOT, WRONG_USE, Complaint
 
@@ -37,13 +37,15 @@ class CaseReader:
             raise Complaint(f"{root} cannot be read: {e.strerror}.", "Read the case as the user who made it.", COULD_NOT) from None
         except ValueError as e:
             raise Complaint(f"{root}: case.json is damaged: {e}.", _MAKE, COULD_NOT) from None
+        if not isinstance(self.about, dict):
+            raise Complaint(f"{root}: case.json is damaged: it is no JSON object.", _MAKE, COULD_NOT)
         check_schema(self.root, self.about)
         self._manifests: dict[str, dict[str, Any]] | None = None
 
     def collections(self) -> dict[str, dict[str, Any]]:
         """Return the manifests by collection, sorted by host and collection. A collection that is still being processed has none."""
         if self._manifests is None:
-            found = [_manifest(path) for path in _listed(self.root / "collections", "*.json")]
+            found = [about for one in partitions(self.root) if (about := one.about()) is not None]
             found.sort(key=lambda m: (str(m.get("host", "")), str(m["collection"])))
             self._manifests = {str(m["collection"]): m for m in found}
         return self._manifests
@@ -141,15 +143,3 @@ def _listed(folder: Path, pattern: str) -> list[Path]:
 
 def _there(path: Path) -> Iterable[dict[str, Any]]:
     return objects(path) if path.exists() else ()
-
-
-def _manifest(path: Path) -> dict[str, Any]:
-    try:
-        found = orjson.loads(path.read_bytes())
-    except OSError as e:
-        raise Complaint(f"{path} cannot be read: {e.strerror}.", "Read the case as the user who made it.", COULD_NOT) from None
-    except ValueError:
-        found = None
-    if not isinstance(found, dict) or found.get("collection") != path.stem:
-        raise Complaint(f"{path} is damaged.", "Delete it and run `commodore process` again with the same inputs.", COULD_NOT)
-    return found

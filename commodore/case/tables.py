@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from commodore.case.columns import connect, fields_of, present, quoted, source
 from commodore.case.reader import FINDING, CaseReader
 from commodore.schema import registry
 from scout.console import WRONG_USE, Complaint
@@ -20,62 +21,67 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
-MEMORY = "512MB"
-"""what DuckDB may hold; beyond it spills nothing to disk and says so"""
-_DUCK = {"long": "BIGINT", "double": "DOUBLE", "boolean": "BOOLEAN", "flattened": "JSON"}
 _DTYPE = {"keyword": "str", "text": "str", "ip": "str", "long": "Int64", "double": "Float64", "boolean": "boolean"}
 
 
 def read(
     case: str | Path, datasets: str | Iterable[str] | None = None, columns: Sequence[str] | None = None, where: str | None = None
 ) -> pd.DataFrame:
-    """Records of a case.
+    """Return records of a case as a table.
 
-    datasets   names of artefacts or derived datasets (None: all); columns: field names (None: every column that has a value, in the
-    order of the registry)
+    datasets   names of artefacts, derived datasets, or `finding` (None: all)
+    columns    field names (None: every field that has a value, in the order of the registry)
     where      SQL expression over quoted field names: `"event.code" = '4624' AND "source.ip" IS NOT NULL`
 
-    Rows are ordered by dataset, collection, and place in the file. Raises Complaint for a case, dataset, field or expression that is not
-    there.
+    Rows are ordered by dataset, collection, and place in the file. Only the fields of the datasets are read. Raises Complaint for a case,
+    dataset, field or expression that is not there.
     """
     import duckdb
+    import pandas as pd
 
+    unknown = [c for c in columns or () if c not in registry()]
+    if unknown:
+        raise Complaint(f"No such field: {', '.join(unknown)}.", "`commodore artefacts NAME` lists fields.", WRONG_USE)
+    paths = by_dataset(files(Path(case), datasets))
     connection = connect()
     try:
-        paths = files(Path(case), datasets)
-        names = list(columns) if columns is not None else present(connection, paths)
-        unknown = [c for c in names if c not in registry()]
-        if unknown:
-            raise Complaint(f"no such field: {', '.join(unknown)}.", "`commodore artefacts NAME` lists fields.", WRONG_USE)
-        if not paths:
-            return astype(_empty(names))
-        chosen = ", ".join(_quote(c) for c in names)
-        condition = f" WHERE {where}" if where else ""
-        frame = connection.execute(f"SELECT {chosen} FROM {source(paths)}{condition}").df()  # noqa: S608  (the analyst's own SQL)
+        frames = [_frame(connection, dataset, found, columns, where) for dataset, found in paths.items()]
     except duckdb.Error as e:
         raise Complaint(
-            f"{where or 'the records'}: {str(e).splitlines()[0]}", "Field names stand in double quotes, text in single ones.", WRONG_USE
+            f"{where or 'The records'}: {str(e).splitlines()[0]}", "Field names stand in double quotes, text in single ones.", WRONG_USE
         ) from None
     finally:
         connection.close()
-    return _typed(frame, list(frame.columns)) if columns is not None else astype(frame)
+    if not frames:
+        return astype(pd.DataFrame({name: [] for name in columns or ()}, columns=list(columns or ())))
+    whole = frames[0] if len(frames) == 1 else _joined(frames)
+    return _typed(whole, list(whole.columns)) if columns is not None else astype(whole)
 
 
-def connect() -> duckdb.DuckDBPyConnection:
-    """A DuckDB in memory that cannot reach the network and does not spill to disk."""
-    import duckdb
+def _frame(
+    connection: duckdb.DuckDBPyConnection, dataset: str, paths: Sequence[Path], columns: Sequence[str] | None, where: str | None
+) -> pd.DataFrame:
+    """Return the records of one dataset as DuckDB gives them."""
+    own = fields_of(dataset, paths)
+    asked = [name for name in registry() if where and name in where]
+    names = list(columns) if columns is not None else present(connection, paths, own)
+    chosen, condition = ", ".join(map(quoted, names)), f" WHERE {where}" if where else ""
+    table = source(paths, dict.fromkeys([*names, *asked]))
+    return connection.execute(f"SELECT {chosen} FROM {table}{condition}").df()  # noqa: S608  (the analyst's own SQL)
 
-    return duckdb.connect(
-        ":memory:",
-        config={
-            "memory_limit": MEMORY,
-            "temp_directory": "",
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-            "threads": "2",
-            "preserve_insertion_order": "true",
-        },
-    )
+
+def _joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return frames of several datasets as one. Whole numbers stay whole where a dataset lacks the field; times stay text until the end."""
+    import pandas as pd
+
+    names = list(dict.fromkeys(name for frame in frames for name in frame.columns))
+
+    def made(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
+        values = frame[name] if name in frame else pd.Series([None] * len(frame), dtype="object")
+        return values.astype("object").where(values.notna(), None) if registry()[name].type == "date" else column(name, values)
+
+    typed = [pd.DataFrame({name: made(frame, name) for name in names}, columns=names) for frame in frames]
+    return pd.concat(typed, ignore_index=True)
 
 
 def files(case: Path, datasets: str | Iterable[str] | None = None) -> list[Path]:
@@ -92,41 +98,12 @@ def files(case: Path, datasets: str | Iterable[str] | None = None) -> list[Path]
     return [path for dataset in wanted for path in reader.files(dataset)]
 
 
-def source(paths: Sequence[Path]) -> str:
-    """The SQL expression that reads record files with every field of the registry, in order."""
-    listed = ", ".join("'" + str(p).replace("'", "''") + "'" for p in paths)
-    columns = ", ".join(f"'{name.replace(chr(39), chr(39) * 2)}': '{duck_type(name)}'" for name in registry())
-    return (
-        f"read_json([{listed}], format='newline_delimited', compression='zstd', columns={{{columns}}}, "
-        "maximum_object_size=33554432, convert_strings_to_integers=false)"
-    )
-
-
-def duck_type(name: str) -> str:
-    """DuckDB's type of a field: dates and addresses are text, so that nothing is rounded or refused."""
-    known = registry()[name]
-    base = _DUCK.get(known.type, "VARCHAR")
-    return f"{base}[]" if known.many else base
-
-
-def present(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> list[str]:
-    """Fields that have a value in any of the files, in the order of the registry; the time also where no record has one."""
-    if not paths:
-        return []
-    names = list(registry())
-    counts = ", ".join(f"count({_quote(n)})" for n in names)
-    row = connection.execute(f"SELECT {counts} FROM {source(paths)}").fetchone() or ()  # noqa: S608
-    return [name for name, count in zip(names, row, strict=True) if count or name == "@timestamp"]
-
-
-def _quote(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _empty(names: Sequence[str]) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.DataFrame({name: [] for name in names}, columns=list(names))
+def by_dataset(paths: Iterable[Path]) -> dict[str, list[Path]]:
+    """Return record files by dataset, in their order."""
+    found: dict[str, list[Path]] = {}
+    for path in paths:
+        found.setdefault(FINDING if path.parent.name == "findings" else path.parent.name, []).append(path)
+    return found
 
 
 def astype(frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,28 +1,35 @@
-"""Plain input: a directory laid out like a host, or one file, walked in a stable order without following links."""
+"""Plain input: a directory with the files of a host, or one file, walked in a stable order without following links."""
 
 from __future__ import annotations
 
 import fnmatch
 import hashlib
 import os
+import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from commodore.artefact import Artefact
+from commodore.engine.roots import TOPS, Volume, decoded
 
-WINDOWS_SIGNS = ("windows", "winnt", "program files", "programdata", "documents and settings", "$mft", "$extend", "$recycle.bin")
-LINUX_SIGNS = ("etc", "var", "usr", "home", "root", "opt", "srv", "lib", "bin", "boot")
 WINDOWS_FILES = (".evtx", ".evt", ".pf", ".lnk", ".dat", ".exe", ".dll", ".reg", ".job")
+
+
+_JOURNAL = re.compile(r"(?i)(\$Extend/\$UsnJrnl)%3A\$J")
+"""the change journal, as collectors write its name on file systems that have no streams"""
 
 
 @dataclass(slots=True)
 class PlainFile:
-    """One file below a plain directory: `below` is its native path below the volume's root with `/`, `source` the full native path."""
+    """One file of plain input.
+
+    below    path below the root of its volume, with `/`; without a root, the path below the given directory
+    source   full native path; without a root, the same as `below` was at first
+    """
 
     ordinal: int
     path: Path
@@ -31,49 +38,69 @@ class PlainFile:
     size: int
     facts: dict[str, Any] = field(default_factory=dict)
     verdict: str = "taken"
+    placed: bool = True
+    """whether it is below a root, so that `source` is a path of the host"""
 
 
-def walk(root: Path) -> tuple[str, list[PlainFile]]:
-    """All files of a plain directory, sorted by path, and the operating system that its layout shows (windows, linux or '')."""
-    found = sorted(_entries(root), key=lambda pair: pair[0].encode("utf-8", "surrogateescape"))
-    system = layout(name for name, _ in found)
-    return system, [_file(i, below, entry, system) for i, (below, entry) in enumerate(found)]
+def walk(given: Path, volumes: Sequence[Volume] = (), without: Collection[Path] = ()) -> tuple[str, list[PlainFile]]:
+    """Return the operating system that the layout shows (windows, linux or '') and all files of a directory, sorted by path.
+
+    `volumes`: roots in it. `without`: folders that belong to another host.
+    """
+    found = sorted(_entries(given, without), key=lambda path: path.as_posix().encode("utf-8", "surrogateescape"))
+    places = [(path, *_place(given, volumes, path)) for path in found]
+    system = layout(below for _, below, volume in places if volume or not volumes)
+    return system, [_file(i, below, path, system, volume) for i, (path, below, volume) in enumerate(places)]
 
 
-def single(path: Path, system: str) -> PlainFile:
-    """One file as the only member of its collection, lying at the root of its volume."""
-    return _file(0, path.name, path, system)
+def single(path: Path) -> PlainFile:
+    """Return one file as the only member of its collection. Its path on the host is not known."""
+    return _file(0, path.name, path, "", None)
 
 
-def _entries(root: Path) -> Iterator[tuple[str, Path]]:
-    pending = [root]
+def _place(given: Path, volumes: Sequence[Volume], path: Path) -> tuple[str, Volume | None]:
+    """Return the path below the root of its volume, and the volume; without one, the path below the given directory.
+
+    Names are those on the disk, nothing is decoded: a log of Windows is called `…PrintService%4Admin.evtx`.
+    """
+    for volume in volumes:
+        if path.is_relative_to(volume.folder):
+            below = path.relative_to(volume.folder).as_posix()
+            below = decoded(below) if volume.encoded else below
+            return (_JOURNAL.sub(r"\1:$J", below) if not path.with_name("$UsnJrnl:$J").exists() else below), volume
+    return path.relative_to(given).as_posix(), None
+
+
+def _entries(given: Path, without: Collection[Path]) -> Iterator[Path]:
+    pending = [given]
     while pending:
         folder = pending.pop()
         try:
             entries = list(os.scandir(folder))
         except OSError:
-            yield _below(root, folder), folder
+            yield folder
             continue
         for entry in entries:
             path = Path(entry.path)
-            if entry.is_dir(follow_symlinks=False):
+            if not entry.is_dir(follow_symlinks=False):
+                yield path
+            elif path not in without:
                 pending.append(path)
-            else:
-                yield _below(root, path), path
 
 
-def _below(root: Path, path: Path) -> str:
-    """Native path below the root: `%3A` and the like in names stand for what the analyst's file system cannot hold."""
-    return unquote(path.relative_to(root).as_posix(), errors="surrogateescape")
+def native(below: str, system: str, letter: str = "") -> str:
+    """Return the full native path of what is at `below`; the drive is C where no folder names it."""
+    return f"{letter or 'C'}:\\" + below.replace("/", "\\") if system == "windows" else "/" + below
 
 
-def native(below: str, system: str) -> str:
-    """The full native path of what lies at `below`."""
-    return "C:\\" + below.replace("/", "\\") if system == "windows" else "/" + below
+def _file(ordinal: int, below: str, path: Path, system: str, volume: Volume | None) -> PlainFile:
+    source = native(below, system, volume.letter) if volume else below
+    made = _examined(ordinal, below, path, source)
+    made.placed = volume is not None
+    return made
 
 
-def _file(ordinal: int, below: str, path: Path, system: str) -> PlainFile:
-    source = native(below, system)
+def _examined(ordinal: int, below: str, path: Path, source: str) -> PlainFile:
     try:
         status = path.lstat()
     except OSError as e:
@@ -98,7 +125,7 @@ def _time(ns: int) -> str:
 
 
 def layout(paths: Iterable[str]) -> str:
-    """`windows`, `linux` or '' from the relative paths of a tree: by its top folders, else by the kinds of files in it."""
+    """Return `windows`, `linux` or '' for the paths of a tree: by its top folders, else by the kinds of files in it."""
     tops: set[str] = set()
     files = 0
     windows_files = False
@@ -109,22 +136,12 @@ def layout(paths: Iterable[str]) -> str:
         tops.add(low.split("/", 1)[0])
         files += 1
         windows_files = windows_files or low.endswith(WINDOWS_FILES)
-    if any(sign in tops for sign in WINDOWS_SIGNS):
-        return "windows"
-    if any(sign in tops for sign in LINUX_SIGNS):
-        return "linux"
+    for system in ("windows", "linux"):
+        if not tops.isdisjoint(TOPS[system]):
+            return system
     if windows_files or "users" in tops:
         return "windows"
     return "linux" if files else ""
-
-
-def host_like(root: Path) -> bool:
-    """Whether the directory's top folders are those of a host."""
-    try:
-        names = {entry.name.lower() for entry in os.scandir(root)}
-    except OSError:
-        return False
-    return not names.isdisjoint((*WINDOWS_SIGNS, *LINUX_SIGNS, "users", "live"))
 
 
 def collection_id(files: list[PlainFile]) -> str:

@@ -72,12 +72,12 @@ def process(
     return summary
 
 
-def _recognised(paths: list[Path], identities: Sequence[Any], summary: Summary) -> list[inputs.Collection]:
-    found: dict[str, inputs.Collection] = {}
+def _recognised(paths: list[Path], identities: Sequence[Any], summary: Summary) -> list[inputs.EvidenceCollection]:
+    found: dict[str, inputs.EvidenceCollection] = {}
     for path in paths:
-        collection = recognise.recognise(path, identities)
-        if found.setdefault(collection.id, collection) is not collection:
-            summary.twice.append((str(path), str(found[collection.id].origin)))
+        for collection in recognise.collections(path, identities):
+            if found.setdefault(collection.id, collection) is not collection:
+                summary.twice.append((str(path), str(found[collection.id].origin)))
     return sorted(found.values(), key=lambda collection: (collection.label, collection.id))
 
 
@@ -93,7 +93,7 @@ class _Job:
     redo: Redo | None
     summary: Summary
 
-    def into(self, case: Path, collections: list[inputs.Collection]) -> None:
+    def into(self, case: Path, collections: list[inputs.EvidenceCollection]) -> None:
         """Open the case, make the partitions that it lacks, redo those that were asked for, and sum up."""
         with Case(case) as held:
             held.note_rules(self.setup.detection)
@@ -102,13 +102,15 @@ class _Job:
                     self._one(held, pool, collection)
             self._conclude(held)
 
-    def _one(self, case: Case, pool: Pool, collection: inputs.Collection) -> None:
+    def _one(self, case: Case, pool: Pool, collection: inputs.EvidenceCollection) -> None:
         partition = case.partition(collection.id)
         about = partition.about()
         if about is None:
             self.summary.read += self._run(collection, partition, pool, None)
             return
         only = self.redo.datasets(about, self.making) if self.redo is not None else None
+        if not only and self.redo is not None:
+            return
         if not only:
             self.summary.skipped.append(str(collection.origin))
             if about["made"]["rules"]["digest"] != self.making.rules["digest"]:
@@ -120,7 +122,7 @@ class _Job:
         case.adopt(collection.id)
         self.summary.redone.append((about["host"], sorted(only)))
 
-    def _run(self, collection: inputs.Collection, partition: Partition, pool: Pool, only: frozenset[str] | None) -> int:
+    def _run(self, collection: inputs.EvidenceCollection, partition: Partition, pool: Pool, only: frozenset[str] | None) -> int:
         return Run(collection, partition, pool, self.making, only, self.progress).run()
 
     def _conclude(self, case: Case) -> None:

@@ -34,7 +34,7 @@ def read(known: Iterable[Known], evidence: Evidence, host: Host, take: Take, sta
 def _parse(one: Known, content: Any, evidence: Evidence, host: Host, take: Take, starts: Starts) -> tuple[str, Outcome]:
     name = one.artefact.name
     starts(name)
-    return name, unit.parse(one, content, evidence, host, lambda records: take(name, records))
+    return name, unit.parse(one, evidence, host, lambda records: take(name, records), content)
 
 
 def _container(

@@ -1,13 +1,13 @@
-"""Which collection a given path holds: an archive, a directory laid out like a host, a single file of evidence, or none of these."""
+"""Recognise what a given path is: an archive, a directory with the files of one host or several, a file of evidence, or nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from commodore.engine import catalogue, plain
-from commodore.engine.inputs import ArchiveCollection, Collection, PlainCollection
+from commodore.engine import catalogue, computers, plain, roots
+from commodore.engine.inputs import ArchiveCollection, EvidenceCollection, PlainCollection
 from scout.console import WRONG_USE, Complaint, plural
 
 AGE = b"age-encryption.org/v1"
@@ -34,12 +34,14 @@ _OFFICE = ((b"word/", "a Word document"), (b"xl/", "an Excel workbook"), (b"ppt/
 
 
 def expanded(path: Path) -> list[Path]:
-    """A directory that is no host and holds archives stands for these, and for the other evidence in it; a receipt beside its archive
-    (`archives/*` names both) for nothing; everything else for itself.
+    """Return the inputs that a path means.
+
+    A directory of archives means these and the other evidence in it. A receipt beside its archive (`archives/*` names both) means
+    nothing. Any other path means itself.
     """
     if path.name.endswith(_RECEIPT) and _is_archive(path.with_name(path.name.removesuffix(_RECEIPT))):
         return []
-    if not path.is_dir() or plain.host_like(path):
+    if not path.is_dir() or roots.host_like(path):
         return [path]
     entries = sorted(path.iterdir())
     archives = {entry for entry in entries if entry.is_file() and _is_archive(entry)}
@@ -48,8 +50,8 @@ def expanded(path: Path) -> list[Path]:
 
 def _is_evidence(path: Path) -> bool:
     if path.is_dir():
-        return plain.host_like(path)
-    file = plain.single(path, "")
+        return roots.host_like(path)
+    file = plain.single(path)
     _placed(file)
     return _known(file)
 
@@ -62,10 +64,10 @@ def _is_archive(file: Path) -> bool:
         return False
 
 
-def recognise(path: Path, identities: Sequence[Any]) -> Collection:
-    """The collection that a path holds. Raises Complaint (exit 2) for what is none."""
+def recognise(path: Path, identities: Sequence[Any]) -> EvidenceCollection:
+    """Return the collection that a path holds, the first one where it holds several. Raises Complaint (exit 2) for what is none."""
     if path.is_dir():
-        return _directory(path)
+        return _directory(path)[0]
     try:
         with path.open("rb") as stream:
             head = stream.read(max(8192, catalogue.matcher().head))
@@ -85,21 +87,96 @@ def recognise(path: Path, identities: Sequence[Any]) -> Collection:
     return _file(path, head)
 
 
-def _directory(path: Path) -> Collection:
-    system, files = plain.walk(path)
-    if not plain.host_like(path):
-        for file in files:
-            _placed(file)
-    if not any(f.verdict == "taken" for f in files) and files and not plain.host_like(path):
+def collections(path: Path, identities: Sequence[Any]) -> list[EvidenceCollection]:
+    """Return the collections that a path holds: one for an archive and a file, one per host for a directory. Raises Complaint (exit 2)."""
+    return _directory(path) if path.is_dir() else [recognise(path, identities)]
+
+
+def _directory(path: Path) -> list[EvidenceCollection]:
+    """Return the hosts in a directory: one per root of a file system, and one per computer of the event logs outside a root."""
+    hosts = roots.find(path)
+    if len(hosts) == 1:
+        system, files = plain.walk(path, hosts[0])
+        return [_collection(path, files, system, path.resolve().name)]
+    if not hosts:
+        return _split(path, *plain.walk(path))
+    folders = {volume.folder for host in hosts for volume in host}
+    found: list[EvidenceCollection] = []
+    for volumes in hosts:
+        system, files = plain.walk(_above(volumes), volumes, folders - {volume.folder for volume in volumes})
+        inside = _numbered([file for file in files if file.placed])
+        found.append(_collection(_above(volumes), inside, system, _named(path, volumes)))
+    _, rest = plain.walk(path, (), folders)
+    for file in rest:
+        _placed(file)
+    if any(_known(file) for file in rest):
+        found += _split(path, plain.layout(file.below for file in rest), rest)
+    return found
+
+
+def _above(volumes: list[roots.Volume]) -> Path:
+    return volumes[0].folder.parent if volumes[0].letter else volumes[0].folder
+
+
+def _named(path: Path, volumes: list[roots.Volume]) -> str:
+    """Return the folder's name of a host in a directory of several: that of the given directory where the root is called as a drive."""
+    above = _above(volumes)
+    return (path.resolve() if above == path else above).name
+
+
+def _split(path: Path, system: str, files: list[plain.PlainFile]) -> list[EvidenceCollection]:
+    """Return one collection for files outside a root, or one per computer where their event logs are of several."""
+    for file in files:
+        _placed(file)
+    _check(path, files)
+    logs = {file.path: computers.of_log(file.path) for file in files if file.verdict == "taken"}
+    names = computers.hosts({path: found for path, found in logs.items() if found})
+    label = path.resolve().name
+    if not names:
+        return [_collection(path, files, system, label)]
+    if len(set(names.values())) == 1:
+        return [_collection(path, files, system, label, next(iter(names.values())))]
+    nearest = _nearest(path, names)
+    parts: dict[str, list[plain.PlainFile]] = {}
+    for file in files:
+        other = file.path not in names and (logs.get(file.path) or _known(file))
+        parts.setdefault("" if other else names.get(file.path) or nearest(file.path), []).append(file)
+    return [_collection(path, _numbered(part), "windows" if name else system, name or label, name) for name, part in sorted(parts.items())]
+
+
+def _nearest(path: Path, names: dict[Path, str]) -> Callable[[Path], str]:
+    """Return a function that gives the host of the log nearest to a file: in its folder, else in the next folder above it."""
+    below: dict[Path, str] = {}
+    for log in sorted(names):
+        for folder in log.parents:
+            below.setdefault(folder, names[log])
+            if folder == path:
+                break
+    return lambda file: next((below[folder] for folder in file.parents if folder in below), "")
+
+
+def _numbered(files: list[plain.PlainFile]) -> list[plain.PlainFile]:
+    for number, file in enumerate(files):
+        file.ordinal = number
+    return files
+
+
+def _collection(path: Path, files: list[plain.PlainFile], system: str, label: str, computer: str = "") -> PlainCollection:
+    total = sum(file.size for file in files)
+    return PlainCollection(path, files, system, plain.collection_id(files), label, total, computer)
+
+
+def _check(path: Path, files: list[plain.PlainFile]) -> None:
+    """Complain about a directory without a root in which nothing can be read, or nothing is evidence."""
+    if not any(f.verdict == "taken" for f in files) and files:
         raise Complaint(f"{path}: none of its {len(files)} entries is a file that can be read.", "Check the path and your rights.")
-    if not plain.host_like(path) and not any(_known(f) for f in files):
+    if not any(_known(f) for f in files):
         count = plural(len(files), "file")
         raise Complaint(
             f"{path} holds no evidence: {count}, none of a kind that commodore reads.",
             "Give a directory laid out like a host (`Windows/…`, `etc/…`), or files that `commodore artefacts` lists.",
             WRONG_USE,
         )
-    return PlainCollection(path, files, system, plain.collection_id(files), path.resolve().name, sum(f.size for f in files))
 
 
 def _known(file: plain.PlainFile) -> bool:
@@ -115,13 +192,13 @@ def _known(file: plain.PlainFile) -> bool:
 
 
 def _placed(file: plain.PlainFile) -> None:
-    """A loose file that is known by its name alone (`auth.log`, `wtmp.1`) is read as if it lay in its place."""
+    """Read a loose file that is known by its name alone (`auth.log`, `wtmp.1`) as if it were in its place."""
     if not _known(file):
         file.below = catalogue.matcher().home(file.path.name) or file.below
 
 
-def _file(path: Path, head: bytes) -> Collection:
-    file = plain.single(path, "")
+def _file(path: Path, head: bytes) -> EvidenceCollection:
+    file = plain.single(path)
     _placed(file)
     names = catalogue.matcher().match(file.below, head).names
     if not names:
@@ -133,12 +210,12 @@ def _file(path: Path, head: bytes) -> Collection:
     reader = catalogue.artefacts()[names[0]].artefact
     paths = " ".join(reader.match).lower()
     windows = "windows/" in paths or "users/" in paths
-    file.source = plain.native(path.name, "windows" if windows else "linux")
-    return PlainCollection(path, [file], "windows" if windows else "linux", plain.collection_id([file]), path.stem, file.size)
+    named = computers.hosts({path: computers.of_log(path)}) if windows else {}
+    return _collection(path, [file], "windows" if windows else "linux", path.stem, named.get(path, ""))
 
 
 def what(head: bytes) -> str:
-    """What a file that is no evidence seems to be, in words."""
+    """Describe a file that is no evidence, in words."""
     if not head:
         return "empty"
     for at, magic, words in KINDS:

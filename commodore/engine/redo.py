@@ -42,7 +42,8 @@ class Redo:
     def inputs(self, case: Path, given: list[Path]) -> list[Path]:
         """Return the inputs to read: those given, or where none is, those that the case was made from."""
         reader = CaseReader(case)
-        origins = [Path(reader.collections()[p.collection].get("origin", "")) for p in reader.partitions(self.host)]
+        made = [reader.collections()[partition.collection] for partition in reader.partitions(self.host)]
+        origins = list(dict.fromkeys(Path(about["origin"]) for about in made))
         if given:
             return given
         if gone := [path for path in origins if not path.exists()]:

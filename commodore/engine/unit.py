@@ -8,16 +8,17 @@ from typing import Any, NamedTuple
 from commodore.artefact import Problem, Record
 from commodore.engine.assemble import Assembler
 from commodore.engine.catalogue import Known
+from commodore.engine.computers import several
 from commodore.evidence import Evidence
 from commodore.host import Host
 
 RAISED = "raised"
 BATCH = 64
-"""records that are detected on and serialised together"""
+"""records that go through detection and are serialised together"""
 
 
 class Outcome(NamedTuple):
-    """What one unit came to."""
+    """The result of one artefact on one unit."""
 
     expected: int | None
     parsed: int
@@ -28,11 +29,12 @@ class Outcome(NamedTuple):
     out_of_memory: bool = False
 
 
-def parse(known: Known, content: Any, evidence: Evidence, host: Host, take: Callable[[list[dict[str, Any]]], None]) -> Outcome:
+def parse(known: Known, evidence: Evidence, host: Host, take: Callable[[list[dict[str, Any]]], None], content: Any = None) -> Outcome:
     """Read a unit and pass finished records to `take` in batches. A parser that raises is a problem, never the end of the run.
 
-    `content` is what the parser gets: the evidence, or what an opened container offers.
+    `content` is what the parser gets: what an opened container offers; None: the evidence.
     """
+    content = evidence if content is None else content
     assembler = Assembler(
         known.artefact,
         collection=evidence.collection,
@@ -40,6 +42,7 @@ def parse(known: Known, content: Any, evidence: Evidence, host: Host, take: Call
         source=evidence.source,
         host_name=host.name,
         host_inferred="name" in host.inferred,
+        host_field=known.artefact.host_field if several(evidence.source) else "",
     )
     problems: list[Problem] = []
     expected = promised(known, content, problems)

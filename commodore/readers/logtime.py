@@ -1,17 +1,20 @@
-"""Times of text logs that lack a year, a zone, or both: what can be inferred, and that it was.
+"""Infer the year and the zone of the times of text logs that lack them.
 
 A traditional syslog time (`Nov 23 00:32:11`) is local time without a year. The last line of a file cannot be younger than the file
-(its time, the date in its name, the time of the collection), so its year is known from there; going back from it, each step over New
-Year takes one off, and a 29 February must fall into a leap year. In the hour that a zone has twice, the order of the lines decides.
+(its time, the date in its name, the time of the collection), which gives its year. Each New Year between an earlier line and the last one
+takes one year off (`order` tells New Year from lines out of order), and a 29 February must fall into a leap year. In the hour that a zone
+has twice, the order of the lines decides.
 """
 
 from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 MONTHS = {name: n for n, name in enumerate(("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), 1)}
@@ -19,7 +22,14 @@ _BEFORE = (0, 0, 31, 60, 91, 121, 152, 182, 213, 244, 274, 305, 335)
 _DAYS = (0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _SLACK = timedelta(days=1)
 _STRAY = 2
-"""days that lines may stand out of order, or a clock be set back, without meaning another year"""
+"""Days that lines may be out of order, or a clock be set back, without meaning another year."""
+_QUIET = 45
+"""Days without a line over which a step back is New Year, whatever follows."""
+_RETURN = 7
+"""Days after the last line in order within which a log is back where it was."""
+_LOOK = 64
+"""Runs that may be out of order together."""
+_LEAP_DAY = 60
 
 
 @lru_cache(maxsize=16)
@@ -34,25 +44,86 @@ def zone(name: str) -> tzinfo | None:
         return None
 
 
-class YearCount:
-    """Counts New Years while it goes along the days of a log: 0 for the first line's year, then up (or down, for strays)."""
+class Run(NamedTuple):
+    """Lines of one day that stand together in a log. `day` counts from 1 to 366, the 29 February included."""
 
-    def __init__(self) -> None:
-        self.years, self._last = 0, -1
+    line: int
+    day: int
+    clock: str = ""
+    """`HH:MM:SS` of the last of them"""
 
-    def at(self, month: int, day: int) -> int:
-        """The year of a line on that day, relative to the first line's."""
-        if not 0 < day <= _DAYS[month]:
-            return self.years  # a day that is not there tells nothing
-        today = _BEFORE[month] + day
-        if self._last >= 0:
-            step = today - self._last
-            if step < -_STRAY:
-                self.years += 1
-            elif step > 366 - _STRAY - 1:
-                self.years -= 1
-        self._last = today
-        return self.years
+
+class Stretch(NamedTuple):
+    """The year of the lines from number `line` on, relative to the year of the first line."""
+
+    line: int
+    years: int
+    stray: bool = False
+    """These lines are out of order: a repeated message, a clock that was not set yet."""
+
+
+class Order(NamedTuple):
+    """The order of a log's days: see `order`."""
+
+    stretches: tuple[Stretch, ...]
+    years: int
+    last: Run | None
+    """The last run that is in order."""
+    leap: frozenset[int]
+    """The relative years in which a 29 February stands."""
+    strays: tuple[tuple[int, int, int], ...]
+    """(line, day before, day) of each step back that was taken for lines out of order."""
+
+
+def day_of_year(month: int, day: int) -> int:
+    """Return the number of a day in a leap year, from 1; 0 where there is no such day."""
+    return _BEFORE[month] + day if 0 < day <= _DAYS[month] else 0
+
+
+def order(runs: Sequence[Run], bound: datetime | None = None) -> Order:
+    """Return in which year each run is, relative to the first. `bound`: local time that no line is younger than.
+
+    A step back to an earlier day is either New Year or lines out of order. New Year means a silence from the one day to the other. Where it
+    would be longer than a few weeks, and the log is back at the day it came from soon after, the lines between are out of order. At the end
+    of a log the time of the file decides: New Year, unless that time is near the last line before the step and not near the end.
+    """
+    stretches, strays, leap = [Stretch(runs[0].line if runs else 0, 0)], [], set()
+    years, last, at = 0, None, 0
+    while at < len(runs):
+        run = runs[at]
+        step = run.day - last.day if last else 0
+        if step < -_STRAY:
+            back = _back(runs, at, run.day, last.day if last else 0, bound)
+            if back is not None:
+                strays.append((run.line, last.day if last else 0, run.day))
+                stretches.append(Stretch(run.line, years, True))
+                if back < len(runs):
+                    stretches.append(Stretch(runs[back].line, years))
+                at = back
+                continue
+            years += 1
+            stretches.append(Stretch(run.line, years))
+        elif step > 366 - _STRAY - 1:
+            years -= 1
+            stretches.append(Stretch(run.line, years))
+        if run.day == _LEAP_DAY:
+            leap.add(years)
+        last, at = run, at + 1
+    return Order(tuple(stretches), years, last, frozenset(leap), tuple(strays))
+
+
+def _back(runs: Sequence[Run], at: int, day: int, before: int, bound: datetime | None) -> int | None:
+    """Return where the log is in order again after a step back from day `before` to `day`, or None where that step is New Year."""
+    if 366 - (before - day) <= _QUIET:
+        return None
+    for behind in range(at + 1, min(at + 1 + _LOOK, len(runs))):
+        if before - _STRAY <= runs[behind].day <= before + _RETURN:
+            gaps = [b.day - a.day for a, b in pairwise(runs[at : behind + 1])]
+            return behind if max(gaps) > _RETURN else None  # a year in which each week has its lines went by
+    if bound is None or len(runs) - at > _LOOK:
+        return None
+    today = day_of_year(bound.month, bound.day)
+    return len(runs) if (today - before) % 366 <= _RETURN < (today - runs[-1].day) % 366 else None
 
 
 def latest(bounds: Iterable[str], where: tzinfo) -> datetime | None:

@@ -56,9 +56,10 @@ class Name(NamedTuple):
     accessed: int
 
 
-class Entry(NamedTuple):
+class MftEntry(NamedTuple):
     """One entry. `names` has a short name only where there is no long one.
 
+    base    the entry that this one extends, and the sequence number that it had then; 0 if it extends none
     times   $STANDARD_INFORMATION: created, modified, changed, accessed; () if it has none
     size    bytes of the unnamed stream, -1 unknown
     """
@@ -67,6 +68,7 @@ class Entry(NamedTuple):
     links: int
     flags: int
     base: int
+    base_sequence: int
     names: tuple[Name, ...]
     times: tuple[int, ...]
     attributes: int
@@ -113,7 +115,7 @@ def fixed(raw: bytes, used: int) -> tuple[bytes, bool]:
     return bytes(entry), sound
 
 
-def read(raw: bytes) -> Entry:
+def read(raw: bytes) -> MftEntry:
     """The entry in `raw`, whose signature is FILE or BAAD."""
     signature, _, _, _, sequence, links, position, flags, used, _, base = _HEADER.unpack_from(raw)
     limit = used if 56 <= used <= len(raw) else len(raw)
@@ -160,7 +162,9 @@ def read(raw: bytes) -> Entry:
         position = end
     if short and not names:  # a short name counts only where no long one stands beside it
         names.append(_name(data, short, limit))
-    return Entry(sequence, links, flags, base & _REFERENCE, tuple(names), times, attributes, size, resident, tuple(streams), damaged)
+    return MftEntry(
+        sequence, links, flags, base & _REFERENCE, base >> 48, tuple(names), times, attributes, size, resident, tuple(streams), damaged
+    )
 
 
 def _name(data: bytes, content: int, end: int) -> Name:
@@ -169,6 +173,14 @@ def _name(data: bytes, content: int, end: int) -> Name:
     stop = start + 2 * length
     text = data[start : stop if stop < end else end].decode("utf-16-le", "backslashreplace")
     return Name(parent & _REFERENCE, parent >> 48, text, space, created, modified, changed, accessed)
+
+
+def names_entry(reference: int, sequence: int, *, in_use: bool) -> bool:
+    """Return whether the sequence number of a reference is that of an entry.
+
+    An entry that is freed counts one up (from 65,535 to 1), so that references to its last life hold the number before.
+    """
+    return reference == sequence or (not in_use and reference == (sequence - 1 or 0xFFFF))
 
 
 class Folders:
@@ -181,7 +193,7 @@ class Folders:
         self._paths: dict[int, tuple[str, bool]] = {}
         self._asked: dict[tuple[int, int], tuple[str, bool]] = {}
 
-    def add(self, number: int, entry: Entry, names: tuple[Name, ...]) -> None:
+    def add(self, number: int, entry: MftEntry, names: tuple[Name, ...]) -> None:
         """Remember a directory."""
         if names:
             name = long_names(names)[0]
@@ -203,8 +215,7 @@ class Folders:
                 path, whole = self._volume, True
                 break
             known = self._known.get(number)
-            # a deleted directory counts one up when it is freed, so that its children still name the number before
-            if known is None or sequence not in (known[0], known[0] - (not known[1])):
+            if known is None or not names_entry(sequence, known[0], in_use=known[1]):
                 break
             if number in self._paths:
                 path, whole = self._paths[number]

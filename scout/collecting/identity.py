@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scout.formats import linux_host
 from scout.lines import lines, number
 from scout.sources.source import EvidenceSource, Parts, contents, find, resolve
 
@@ -178,29 +179,31 @@ def _colons(content: str, fields: int) -> Iterator[list[str]]:
 
 
 def _linux(root: EvidenceSource, *, live: bool) -> dict[str, Any]:
-    release = text(root, "etc", "os-release") or text(root, "usr", "lib", "os-release")
-    named = dict(re.findall(r'^([A-Z_]+)="?([^"\n]*)"?$', release, re.MULTILINE))
-    name = os.uname().nodename if live else next(iter(text(root, "etc", "hostname").split()), "")
+    release = _bytes(root, "etc", "os-release") or _bytes(root, "usr", "lib", "os-release")
+    zone = linux_host.timezone(_link(root, "etc", "localtime"), _bytes(root, "etc", "localtime"), _bytes(root, "etc", "timezone"))
     return {
-        "name": name,
-        "os_version": named.get("PRETTY_NAME", ""),
-        "timezone": _timezone(root),
+        "name": os.uname().nodename if live else linux_host.hostname(_bytes(root, "etc", "hostname")),
+        "os_version": linux_host.os_version(release),
+        "timezone": zone.name,
+        "timezone_conflict": zone.conflict,
         "system_root": "/",
         "machine_id": text(root, "etc", "machine-id").strip(),
         "kernel": os.uname().release if live else "",
     }
 
 
-def _timezone(root: EvidenceSource) -> str:
+def _bytes(root: EvidenceSource, *parts: str) -> bytes:
     try:
-        target = root.link(("etc", "localtime"))
+        return contents(root, parts, linux_host.LONGEST)[0]
     except OSError:
-        target = ""
-    found = re.search(r"zoneinfo/(?:posix/|right/)?([A-Za-z0-9_+\-/]+)$", target)
-    if found:
-        return found.group(1)
-    named = text(root, "etc", "timezone").strip()
-    return named if re.fullmatch(r"[A-Za-z0-9_+\-/]+", named) else ""
+        return b""
+
+
+def _link(root: EvidenceSource, *parts: str) -> str:
+    try:
+        return root.link(parts)
+    except OSError:
+        return ""
 
 
 def _windows(root: EvidenceSource) -> dict[str, Any]:

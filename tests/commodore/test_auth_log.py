@@ -66,6 +66,49 @@ def test_a_sparse_log_over_several_years():
     assert [r.fields["@timestamp"][:10] for r in records] == days
 
 
+@pytest.mark.parametrize(
+    "spelling", ["Feb 6 15:16:30", "Feb  6 15:16:30", "Feb 06 15:16:30", "FEB 6 15:16:30", "Feb\t6 15:16:30", "Feb 6 2026 15:16:30"]
+)
+def test_a_day_in_another_spelling_begins_a_record_of_its_own(spelling):
+    text = LINE.format("Jan 31 23:10:00", 1) + LINE.format(spelling, 2) + LINE.format("Feb  6 15:16:33", 3)
+    records, problems = parse(text.encode(), mtime="2026-02-06T16:00:00Z", zone="Europe/Paris")
+    assert [r.fields["@timestamp"] for r in records] == ["2026-01-31T22:10:00Z", "2026-02-06T14:16:30Z", "2026-02-06T14:16:33Z"]
+    assert problems == []
+
+
+def test_a_time_in_a_spelling_that_is_not_known_is_lost_out_loud_and_never_glued_to_the_line_before():
+    unknown = ["Feb-06 15:16:30 web sshd[2]: Accepted password for root from 192.0.2.1 port 1 ssh2\n", "1770390990.123 web sshd[2]: x\n"]
+    for line in unknown:
+        data = (LINE.format("Feb  6 15:16:29", 1) + line).encode()
+        records, problems = parse(data, mtime="2026-02-07T00:00:00Z")
+        assert [r.fields["event.original"].count("\n") for r in records] == [0]
+        assert [p.lost for p in problems] == [1]
+        assert auth_log.expected(Evidence("/var/log/auth.log", data)) == 2
+
+
+def dated(*days: str, mtime: str) -> list[tuple[str, list[str]]]:
+    """(date, what was inferred) of lines on these days."""
+    text = "".join(LINE.format(f"{day} 12:00:00", 1) for day in days)
+    return [(r.fields["@timestamp"][:10], r.fields["escadre.time_inferred"]) for r in parse(text.encode(), mtime=mtime)[0]]
+
+
+def test_lines_out_of_order_are_of_the_same_year_and_say_so():
+    in_order, stray = ["year", "zone"], ["year", "zone", "order"]
+    found = dated("Feb 20", "Feb 21", "Jan 11", "Feb 21", "Jan 11", "Feb 21", mtime="2026-02-21T13:00:00Z")
+    assert [d[:4] for d, _ in found] == ["2026"] * 6
+    assert [i for _, i in found] == [in_order, in_order, stray, in_order, stray, in_order]
+    found = dated("Feb 21", "Jan 11", mtime="2026-02-21T13:00:00Z")  # a stray at the end: the file is as old as the line before it
+    assert found == [("2026-02-21", in_order), ("2026-01-11", stray)]
+
+
+def test_new_year_stays_new_year():
+    assert [d for d, _ in dated("Dec 30", "Jan  2", mtime="2026-01-02T13:00:00Z")] == ["2025-12-30", "2026-01-02"]
+    assert [d for d, _ in dated("Feb 21", "Jan 11", mtime="2026-01-11T13:00:00Z")] == ["2025-02-21", "2026-01-11"]
+    weeks = [(datetime(2025, 2, 21) + timedelta(days=7 * n)).strftime("%Y-%m-%d") for n in range(60)]
+    found = dated(*(datetime.fromisoformat(w).strftime("%b %e") for w in weeks), mtime=f"{weeks[-1]}T13:00:00Z")
+    assert [d for d, _ in found] == weeks
+
+
 def test_a_leap_day_forces_the_year_back():
     records, _ = parse((LINE.format("Feb 28 12:00:00", 1) + LINE.format("Feb 29 12:00:00", 1)).encode(), mtime="2026-06-01T00:00:00Z")
     assert [r.fields["@timestamp"][:4] for r in records] == ["2024", "2024"]
@@ -285,7 +328,7 @@ def test_a_line_without_time_goes_on_the_record_before_it():
 def test_digits_of_other_scripts_make_no_time():
     records, problems = parse("Oct 31 10:00:00 web sshd[1]: x\nOct 31 10:00:٠١ web sshd[1]: y\n".encode())
     assert [r.fields["@timestamp"] for r in records] == ["2026-10-31T10:00:00Z"]
-    assert problems == []
+    assert [(p.locator, p.lost) for p in problems] == [("line 2", 1)], "it begins an entry, so it is never added to the one before"
 
 
 class Endless(io.RawIOBase):

@@ -13,8 +13,8 @@ import pytest
 import zstandard
 from rich.console import Console
 
-from commodore.console import cut, wrapped
 from commodore.engine.process import process
+from commodore.listing import cut, wrapped
 from scout.console import Screen
 from scout.keys import keygen
 from tests.commodore.cases import CLI, ROOT, commodore, content, environment, forget, ledger, members, records
@@ -71,9 +71,9 @@ def test_loose_files_are_known_by_their_names(tmp_path):
         (loose / "logs" / name).write_bytes(data)
     (loose / "secureboot.txt").write_text("dear")
     process([loose], tmp_path / "case", workers=1)
-    said = {row["path"].rsplit("/", 1)[1]: (row["artefact"], row["parsed"]) for row in ledger(tmp_path / "case") if row["member"] >= 0}
+    said = {row["path"].rpartition("/")[2]: (row["artefact"], row["parsed"]) for row in ledger(tmp_path / "case") if row["member"] >= 0}
     assert said == {name: (artefact, 1) for name, (artefact, _) in LOOSE.items()} | {"secureboot.txt": (None, 0)}
-    assert {m["path"] for m in members(tmp_path / "case")} == {f"/logs/{name}" for name in LOOSE} | {"/secureboot.txt"}
+    assert {m["path"] for m in members(tmp_path / "case")} == {f"logs/{name}" for name in LOOSE} | {"secureboot.txt"}, "no made-up path"
 
 
 @pytest.mark.parametrize("name", LOOSE)
@@ -82,7 +82,7 @@ def test_one_file_without_a_beginning_of_its_own_is_known_by_its_name(tmp_path, 
     (tmp_path / name).write_bytes(data)
     assert commodore("process", tmp_path / name, "-o", tmp_path / "case").returncode == 0
     (record,) = records(tmp_path / "case", artefact)
-    assert record["escadre.source"] == f"/{name}"
+    assert record["escadre.source"] == name, "where the file was on its host is not known"
 
 
 def test_a_host_that_is_laid_out_is_read_by_its_places_only(tmp_path):

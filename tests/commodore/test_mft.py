@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 import mft_table
-from mft_table import TICKS, entry, name, standard, table
+from mft_table import TICKS, entry, far, name, standard, table
 
 from commodore.artefact import Record
 from commodore.artefacts.windows.files import mft
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.schema import registry
-from scout.formats.regf_data import filetime
+from scout.formats.regf.data import filetime
 
 HOST = Host("c")
 XW = "ntfs/EricZimmerman+MFT/MFT.Test/TestFiles/xw/$MFT"
@@ -91,6 +91,28 @@ def test_what_an_extension_entry_holds_belongs_to_its_base(small):
     fields = {n: r.fields for n, r in small[0].items()}
     assert (fields[31]["file.path"], fields[31]["file.size"]) == ("C:\\Users\\Public\\scattered.bin", 9_999)
     assert fields[32]["escadre.mft.base_entry"] == 31
+
+
+@pytest.mark.parametrize(
+    ("flags", "sequence", "named", "joined"),
+    [
+        (1, 5, 5, True),
+        (1, 5, 4, False),  # left by the file that had entry 30 before
+        (0, 5, 4, True),  # entry 30 was freed, which counted it up
+        (0, 5, 3, False),
+        (0, 1, 65535, True),  # counted up over the end
+        (1, 1, 65535, False),
+    ],
+)
+def test_an_extension_of_an_earlier_life_of_the_entry_lends_it_nothing(flags, sequence, named, joined):
+    base = entry(standard(0), name("innocent.txt", 5, 5), flags=flags, sequence=sequence)
+    extension = entry(name("old.docx", 5, 5), far(0x80, 7_777), far(0x80, 9, "ads"), base=mft_table.reference(30, named))
+    root = entry(standard(6), name(".", space=3), flags=3, sequence=5)
+    fields = {str(n): r.fields for n, r in parsed(table({5: root, 30: base, 31: extension}))[0].items()}
+    assert fields["30"]["file.path"] == "C:\\innocent.txt"
+    assert (fields["30"].get("file.size"), fields["30"].get("escadre.mft.streams")) == ((7_777, ["ads"]) if joined else (None, None))
+    assert ("escadre.mft.paths" in fields["30"]) == joined
+    assert (fields["31"]["escadre.mft.base_entry"], fields["31"]["escadre.mft.base_sequence"]) == (30, named)
 
 
 def test_all_eight_times_are_there_in_full_precision_and_zero_is_none(small):

@@ -78,6 +78,14 @@ def test_a_carriage_return_and_a_nul_end_a_line_as_they_do_for_systemd():
     assert fields["user.name"] == "root"
 
 
+@pytest.mark.parametrize("end", ["\r\n", "\n\r", "\r", "\0\n", "\r\0\n"])
+def test_a_unit_means_the_same_whatever_ends_its_lines(end):
+    text = '[Unit]\nDescription=d\n\n[Service]\nExecStart=/bin/sh -c \\\n  "exec /var/tmp/x.sh"\n\nUser=root\n[Install]\nAlias=a.target\n'
+    records, problems = survives(systemd_units, UNIT, text.replace("\n", end).encode())
+    assert (records[0].fields, problems) == (survives(systemd_units, UNIT, text.encode())[0][0].fields, [])
+    assert records[0].fields["escadre.systemd.exec"] == ['ExecStart=/bin/sh -c  "exec /var/tmp/x.sh"']
+
+
 @pytest.mark.parametrize(
     ("source", "unit", "drop_in", "scope"),
     [

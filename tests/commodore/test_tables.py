@@ -8,14 +8,20 @@ import shutil
 import warnings
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
+import zstandard
 
 import commodore
-from commodore.case.export import cell, export, moments
+from commodore.case import columns, tables
+from commodore.case.export import FORMATS, cell, export, moments
+from commodore.case.reader import CaseReader
 from commodore.case.tables import column, files
+from commodore.engine import assemble, catalogue
 from commodore.engine.process import process
 from commodore.reference import main as reference
 from scout.console import Complaint
+from tests.commodore.cases import commodore as run
 from tests.trees import linux_tree, windows_tree
 
 
@@ -63,7 +69,7 @@ def trees(corpus, tmp_path_factory):
 
 
 def test_every_dataset_is_the_same_table_both_ways(trees):
-    datasets = sorted(p.name for p in (trees / "records").iterdir())
+    datasets = sorted([*(p.name for p in (trees / "records").iterdir()), "finding"])
     assert {"evtx", "mft", "services", "prefetch", "cron", "auth_log", "utmp", "process_tree", "missing_targets"} <= set(datasets)
     for dataset in datasets:
         whole, parts = commodore.read(trees, dataset), [lines_of(path) for path in files(trees, dataset)]
@@ -135,8 +141,9 @@ def test_a_csv_cell_is_never_a_formula(case, tmp_path):
 
 
 def test_timesketch_gets_one_row_per_time_and_meaning(case, tmp_path):
-    (path,) = export(case, tmp_path, "timesketch", ["evtx"])
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    (made,) = export(case, tmp_path, "timesketch", ["evtx"])
+    assert (made.records, made.timeless) == (len(commodore.read(case, "evtx", ["escadre.id"])), 0)
+    rows = [json.loads(line) for line in made.path.read_text().splitlines()]
     assert all({"message", "datetime", "timestamp", "timestamp_desc"} <= row.keys() for row in rows)
     assert len(rows) >= len(commodore.read(case, "evtx", ["escadre.id"]))
     state = {
@@ -145,10 +152,72 @@ def test_timesketch_gets_one_row_per_time_and_meaning(case, tmp_path):
         "file.created": "2020-01-01T00:00:00Z",
         "file.mtime": "2021-01-01T00:00:00Z",
     }
-    assert list(moments(state, {"file.created": "born", "file.mtime": "changed"})) == [
-        ("2020-01-01T00:00:00Z", "born"),
-        ("2021-01-01T00:00:00Z", "changed"),
+    assert list(moments(state)) == [("2020-01-01T00:00:00Z", "file created"), ("2021-01-01T00:00:00Z", "file mtime")]
+
+
+def test_the_meaning_of_a_time_is_a_few_words(trees, tmp_path):
+    (made,) = export(trees, tmp_path, "timesketch")
+    meanings = {json.loads(line)["timestamp_desc"] for line in made.path.read_text().splitlines()}
+    assert len(meanings) > 5
+    assert max(len(words.split()) for words in meanings) <= 5, meanings
+
+
+def test_records_without_a_time_are_counted_and_in_the_csv(trees, tmp_path):
+    (made,) = export(trees, tmp_path, "timesketch", ["cron"])
+    assert made.timeless == made.records > 0 and made.path.read_text() == ""
+    (table,) = export(trees, tmp_path, "csv", ["cron"])
+    with table.path.open(encoding="utf-8", newline="") as stream:
+        assert len(list(csv.reader(stream))) == made.records + 1
+    done = run("export", trees, "-o", tmp_path / "out", "--format", "timesketch", "--dataset", "cron")
+    assert f"{made.records} records without any time" in done.stdout
+
+
+def test_parquet_times_are_timestamps_and_what_does_not_fit_stays_as_text(tmp_path):
+    times = ["2025-12-06T21:11:02.6491508Z", "9999-12-31T23:59:59Z", None, "1601-01-01T00:00:00.0000001Z"]
+    place = tmp_path / "records" / "mft"
+    place.mkdir(parents=True)
+    (tmp_path / "case.json").write_text("{}")
+    rows = [
+        {"@timestamp": time, "escadre.times": [t for t in (time, "2020-01-01T00:00:00Z") if t], "escadre.id": str(n)}
+        for n, time in enumerate(times)
     ]
+    (place / "c.jsonl.zst").write_bytes(zstandard.compress("".join(json.dumps(row) + "\n" for row in rows).encode()))
+    (made,) = export(tmp_path, tmp_path / "out", "parquet")
+    table = pq.read_table(made.path)
+    assert made.records == 4 and str(table.schema.field("@timestamp").type) == "timestamp[ns, tz=UTC]"
+    assert table["@timestamp"].cast("int64").to_pylist() == [1765055462649150800, None, None, None]
+    assert table["@timestamp.raw"].to_pylist() == [None, times[1], None, times[3]]
+    assert str(table.schema.field("escadre.times").type) == "list<element: timestamp[ns, tz=UTC]>"
+    assert table["escadre.times.raw"].to_pylist() == [None, rows[1]["escadre.times"], None, rows[3]["escadre.times"]]
+
+
+def test_findings_are_a_dataset(trees, tmp_path):
+    found = commodore.read(trees, "finding")
+    assert len(found) == sum(1 for _ in CaseReader(trees).findings()) > 0
+    assert set(commodore.read(trees, "finding", ["rule.id"], "\"escadre.severity\" = 'high'")["rule.id"]) <= set(found["rule.id"])
+    for form in FORMATS:
+        made = export(trees, tmp_path / form, form, ["finding"])
+        assert [one.records for one in made] == [len(found)], form
+    assert len(pd.read_parquet(tmp_path / "parquet" / "finding.parquet")) == len(found)
+
+
+def test_several_datasets_are_one_table(trees):
+    whole = commodore.read(trees)
+    assert set(whole["event.dataset"]) >= {"mft", "cron", "finding", "utmp"}
+    for name in ("escadre.member", "process.pid", "@timestamp", "message"):
+        assert str(whole[name].dtype) == {"@timestamp": str(whole["@timestamp"].dtype), "message": "str"}.get(name, "Int64"), name
+    one = commodore.read(trees, "mft")
+    part = whole[whole["event.dataset"] == "mft"].reset_index(drop=True)
+    assert part["escadre.id"].tolist() == one["escadre.id"].tolist()
+    assert part["file.size"].tolist() == one["file.size"].tolist()
+
+
+def test_only_the_fields_of_the_dataset_are_read(trees, monkeypatch):
+    seen = []
+    monkeypatch.setattr(tables, "source", lambda paths, names: seen.append(list(names)) or columns.source(paths, seen[-1]))
+    commodore.read(trees, "cron", where="\"user.name\" = 'root'")
+    declared = catalogue.artefacts()["cron"].artefact.fields
+    assert set(seen[0]) <= {*declared, *assemble.ENGINE_FIELDS, *assemble.DEFAULTS} | {"user.name"}
 
 
 def test_the_reference_is_generated_and_a_changed_page_is_told(tmp_path, capsys):

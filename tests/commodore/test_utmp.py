@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import struct
+from ipaddress import IPv6Address
 
 import pytest
 
@@ -69,6 +70,27 @@ def test_slots_of_an_unknown_type_and_a_torn_end_are_problems(corpus):
     _, records, problems = read(corpus, "utmp_corrupted")
     assert [r.fields["user.name"] for r in records] == ["alice", "bob"]
     assert [(p.lost, p.locator) for p in problems] == [(1, "384"), (1, "768"), (0, "1536")]
+
+
+@pytest.mark.parametrize(
+    ("raw", "host", "ip", "notes"),
+    [
+        ("2001:db8::", "2001:db8::", "2001:db8::", 0),
+        ("2001:db8::", "", "32.1.13.184", 0),
+        ("2001:db8::", "32.1.13.184", "32.1.13.184", 0),
+        ("2001:db8::", "pc.example", "32.1.13.184", 0),
+        ("2001:db8::1", "pc.example", "2001:db8::1", 0),
+        ("::", "fe80::1%eth0", "fe80::1", 0),
+        ("::ffff:192.0.2.1", "192.0.2.1", "192.0.2.1", 0),
+        ("2001:db8::1", "192.0.2.9", "2001:db8::1", 1),
+    ],
+)
+def test_the_host_field_decides_between_two_readings_of_an_address_and_a_disagreement_is_said(raw, host, ip, notes):
+    form = "<hxxi32s4s32s256shhiIi16s20x"
+    slot = struct.pack(form, 7, 1, b"pts/0", b"0", b"u", host.encode(), 0, 0, 1, 1700000000, 0, IPv6Address(raw).packed)
+    items = list(utmp.parse(Evidence("/var/log/wtmp", slot * 3), HOST))
+    assert {i.fields["source.ip"] for i in items if isinstance(i, Record)} == {ip}
+    assert len([i for i in items if isinstance(i, Problem)]) == 3 * notes
 
 
 def test_a_wiped_slot_is_a_record_without_time():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from ipaddress import ip_address
 from typing import Any, NamedTuple
@@ -21,10 +21,10 @@ from scout.data import load_data
 ARTEFACT = Artefact(
     name="auth_log",
     title="Authentication log",
-    about="One record per line of auth.log or secure, rotated and compressed ones too. Logins, failures, sudo and account changes have "
-    "named fields. "
-    "Traditional times lack year and zone: they are inferred from the file's time, its name, the collection and the host's zone, and "
-    "`escadre.time_inferred` says so. A program may write any text: a line shows what it reported.",
+    about="One record per line of auth.log or secure, also of rotated and compressed files. Logins, failures, sudo and account changes "
+    "have named fields. Traditional times lack year and zone, which are then inferred from the time and the name of the file, the time of "
+    "the collection and the zone of the host; `escadre.time_inferred` lists what was inferred. Any program can write any text: a line "
+    "shows what a program reported.",
     match=("var/log/auth.log*", "var/log/secure*", "var/log/authlog*"),
     targets=("LF06",),
     needs=("timezone", "collected"),
@@ -73,22 +73,28 @@ ARTEFACT = Artefact(
 )
 
 LONGEST = 1 << 16
-"""bytes of a line that are kept"""
+"""Most bytes of one line."""
+_MOST_RUNS = 100_000
+"""Most changes of the day in one file; more are a forgery and are not looked at."""
+_MOST_NOTES = 20
+"""Most notes on steps back per file."""
 _CONTINUED = 200
-"""lines that are added to a record at most"""
+"""Most continuation lines of one record."""
 
-_TRADITIONAL = re.compile(r"(?:<\d{1,3}>)?([A-Za-z]{3}) ([ \d]\d) (\d\d:\d\d:\d\d)(\.\d+)?(?:: ?| )", re.ASCII)
+_DATE = r"(?:<\d{1,3}>)?([A-Za-z]{3})[ \t]+(\d{1,2})[ \t]+(?:(\d{4})[ \t]+)?(\d\d:\d\d:\d\d)"
+_TRADITIONAL = re.compile(_DATE + r"([.,]\d+)?(?:: ?|[ \t]+)", re.ASCII)
 _ISO = re.compile(r"(?:<\d{1,3}>)?(\d{4})-(\d\d)-(\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d+))?(Z|[+-]\d\d:?\d\d)? ", re.ASCII)
 _PROTOCOL = re.compile(r"<\d{1,3}>1 (\S+) (\S+) (\S+) (\S+) \S+ (?:-|(?:\[(?:[^\]\\]|\\.)*\])+) ?(.*)", re.DOTALL)
 _TAGGED = re.compile(r"(?:\S*[^\s:] )?(\S+?)(?:\[(\d+)\])?: ?(.*)", re.DOTALL)
-_STARTS = re.compile(rb"\0*(?:<\d{1,3}>(?:1 )?)?(?:[A-Za-z]{3} [ \d]\d \d\d:\d\d:\d\d[.: ]|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[ .,Z+-])")
-_DAY = re.compile(rb"\0*(?:<\d{1,3}>)?([A-Z][a-z]{2}) ([ \d]\d) (\d\d:\d\d:\d\d)")
+_ENTRY = re.compile(rb"\0*(?=\S)(?:[^:\n]{0,40}\d:\d\d:\d\d\b|[^\n]{0,100}?\w\[\d+\]: )")
+"""A line that begins an entry, whatever the spelling of its time: a clock near its beginning, or the tag of a program."""
+_DAY = re.compile(rb"\0*" + _DATE.encode())
 _NAME_DATE = re.compile(r"-(\d{4})-?(\d\d)-?(\d\d)(?:\.\w+)?$")
 _REPEATED = re.compile(r"message repeated (\d+) times: \[ ?(.*)\]\s*", re.DOTALL)
 
 
 class _Rule(NamedTuple):
-    """How a message begins, what it looks like, and what it means."""
+    """How a message begins, its pattern, and its meaning."""
 
     begins: str
     pattern: re.Pattern[str]
@@ -102,7 +108,7 @@ class _Rule(NamedTuple):
 
 @cache
 def _rules() -> dict[str, tuple[_Rule, ...]]:
-    """Program → rules, from auth_log.yaml. Raises ValueError for an entry that is not of its form."""
+    """Return program → rules from auth_log.yaml. Raises ValueError for an entry of another form."""
     found: dict[str, tuple[_Rule, ...]] = {}
     for names, entries in load_data(__package__, "auth_log.yaml").items():
         found |= dict.fromkeys(names.split(), tuple(map(_rule, entries)))
@@ -150,12 +156,13 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
             continue
         record = _record(line, times)
         yield from _damage(line)
+        yield from times.stray(line.number)
         if record is not None:
             if pending:
                 yield pending
             pending, continued = record, 0
-        elif _STARTS.match(line.raw):
-            yield Problem("entry is torn: it begins with a time that does not end", f"line {line.number}", 1)
+        elif _ENTRY.match(line.raw):
+            yield Problem("line begins an entry, but its time is cut or in a spelling that is not known", f"line {line.number}", 1)
         elif pending and continued < _CONTINUED and len(pending.fields["event.original"]) < LONGEST:
             continued += 1
             pending.fields["event.original"] += "\n" + text(line.raw.strip(b"\0"))
@@ -166,8 +173,8 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
 
 
 def expected(evidence: Evidence) -> int:
-    """Lines that begin with something like a time."""
-    return sum(1 for line in lines(evidence, 4096, packed=True) if isinstance(line, Line) and _STARTS.match(line.raw))
+    """Count the lines that look like the beginning of an entry, independently of the spellings of times that `parse` knows."""
+    return sum(1 for line in lines(evidence, 4096, packed=True) if isinstance(line, Line) and _ENTRY.match(line.raw))
 
 
 def _damage(line: Line) -> Iterator[Problem]:
@@ -182,50 +189,77 @@ class _Times:
     def __init__(self, evidence: Evidence, host: Host) -> None:
         self.zone = logtime.zone(host.timezone) or UTC
         self.clock = logtime.LocalClock(self.zone)
-        self.count = logtime.YearCount()
-        self.first = self._first_year(evidence, host)
-
-    def _first_year(self, evidence: Evidence, host: Host) -> int | None:
-        """The year of the first line: the days of the whole file are gone through once."""
         bound = logtime.latest(_bounds(evidence, host), self.zone)
-        count, last, leap = logtime.YearCount(), None, set()
-        seen = b""
-        for line in lines(evidence, 64, packed=True) if bound else ():
-            if isinstance(line, Problem) or (line.raw[:6] == seen and last is not None and line.raw[6:7] == b" "):
-                if isinstance(line, Line) and last:
-                    last = (last[0], last[1], line.raw[7:15])
-                continue
-            found = _DAY.match(line.raw)
-            month = logtime.MONTHS.get(found[1].decode()) if found else None
-            if not found or not month:
-                continue
-            seen, day = line.raw[:6], int(found[2])
-            years = count.at(month, day)
-            last = (month, day, found[3])
-            if (month, day) == (2, 29):
-                leap.add(years)
-        if not bound or last is None:
-            return None
-        return logtime.first_year((last[0], last[1], text(last[2])), count.years, leap, bound)
+        self.order = logtime.order(_runs(evidence) if bound else [], bound)
+        self.first: int | None = None
+        if bound and (last := self.order.last):
+            self.first = logtime.first_year(_date(last), self.order.years, set(self.order.leap), bound)
+        self._stretch = 0
+        self._strays = list(reversed(self.order.strays[:_MOST_NOTES]))
 
-    def traditional(self, found: re.Match[str]) -> str | None:
-        """RFC 3339 UTC of a traditional time, or None."""
-        month = logtime.MONTHS.get(found[1])
-        if month is None or self.first is None:
-            return None
-        day = int(found[2])
-        return self.clock.utc(self.first + self.count.at(month, day), month, day, found[3], found[4] or "")
+    def traditional(self, found: re.Match[str], line: int) -> tuple[str | None, list[str]]:
+        """Return (RFC 3339 UTC or None, what was inferred) of a traditional time."""
+        month = logtime.MONTHS.get(found[1].title())
+        if month is None:
+            return None, []
+        day, fraction = int(found[2]), (found[5] or "").replace(",", ".")
+        if found[3]:
+            return self.clock.utc(int(found[3]), month, day, found[4], fraction), ["zone"]
+        if self.first is None:
+            return None, []
+        stretch = self._at(line)
+        clock = logtime.LocalClock(self.zone) if stretch.stray else self.clock
+        inferred = ["year", "zone", "order"] if stretch.stray else ["year", "zone"]
+        return clock.utc(self.first + stretch.years, month, day, found[4], fraction), inferred
+
+    def stray(self, line: int) -> Iterator[Problem]:
+        """Yield a note where a step back in time was taken for lines out of order."""
+        if self._strays and self._strays[-1][0] == line:
+            _, before, day = self._strays.pop()
+            reason = f"the log steps back by {before - day} days and is back soon after: taken for lines out of order, not for New Year"
+            yield Problem(reason, f"line {line}")
+
+    def _at(self, line: int) -> logtime.Stretch:
+        stretches = self.order.stretches
+        while self._stretch + 1 < len(stretches) and stretches[self._stretch + 1].line <= line:
+            self._stretch += 1
+        return stretches[self._stretch]
 
     def iso(self, found: re.Match[str]) -> tuple[str | None, list[str]]:
-        """(RFC 3339 UTC or None, what was inferred) of a full time."""
+        """Return (RFC 3339 UTC or None, what was inferred) of a full time."""
         where = found[6]
         clock = logtime.LocalClock(UTC if where == "Z" else logtime.zone(where) or UTC) if where else self.clock
         fraction = f".{found[5][:9]}" if found[5] else ""
         return clock.utc(int(found[1]), int(found[2]), int(found[3]), found[4], fraction), [] if where else ["zone"]
 
 
+def _runs(evidence: Evidence) -> list[logtime.Run]:
+    """Return the days of the file, consecutive lines of one day as one run. Days that do not exist are left out."""
+    runs: list[logtime.Run] = []
+    for line in lines(evidence, 64, packed=True):
+        found = _DAY.match(line.raw) if isinstance(line, Line) else None
+        if found is None or found[3] or isinstance(line, Problem):
+            continue
+        month = logtime.MONTHS.get(found[1].decode().title())
+        day = logtime.day_of_year(month, int(found[2])) if month else 0
+        if not day:
+            continue
+        clock = found[4].decode()
+        if runs and runs[-1].day == day:
+            runs[-1] = runs[-1]._replace(clock=clock)
+        elif len(runs) < _MOST_RUNS:
+            runs.append(logtime.Run(line.number, day, clock))
+    return runs
+
+
+def _date(run: logtime.Run) -> tuple[int, int, str]:
+    """Return month, day and clock of a run."""
+    date = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=run.day - 1)  # a leap year
+    return date.month, date.day, run.clock
+
+
 def _bounds(evidence: Evidence, host: Host) -> Iterator[str]:
-    """Times that the last line cannot be younger than: of the file, of the gzip header, in the name, of the collection."""
+    """Yield the times that the last line cannot be younger than: of the file, in its name, in its gzip header, and of the collection."""
     if isinstance(mtime := evidence.facts.get("mtime"), str):
         yield mtime
     if host.collected:
@@ -239,13 +273,13 @@ def _bounds(evidence: Evidence, host: Host) -> Iterator[str]:
 
 
 def _record(line: Line, times: _Times) -> Record | None:
-    """The record of a line that begins with a time, or None."""
+    """Return the record of a line that begins with a time, or None."""
     raw = text(line.raw.lstrip(b"\0").rstrip(b"\r"))
     out: dict[str, Any] = {"event.original": raw, "escadre.line_number": line.number}
     if line.cut:
         out["escadre.line_length"] = line.length
     if found := _TRADITIONAL.match(raw):
-        stamp, inferred = times.traditional(found), ["year", "zone"]
+        stamp, inferred = times.traditional(found, line.number)
         body = raw[found.end() :]
     elif found := _ISO.match(raw):
         stamp, inferred = times.iso(found)
@@ -280,7 +314,7 @@ def _body(body: str, out: dict[str, Any]) -> None:
 
 
 def _explain(program: str, message: str, out: dict[str, Any]) -> bool:
-    """Named fields of a message that is known; False for any other."""
+    """Add the named fields of a known message and return True, or return False."""
     for rule in _rules().get("pam" if message.startswith("pam_") else program.lower(), ()):
         if message.startswith(rule.begins) and (found := rule.pattern.fullmatch(message)):
             _fill(out, rule, {"user": rule.user, **found.groupdict()})

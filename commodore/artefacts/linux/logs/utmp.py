@@ -17,9 +17,9 @@ from commodore.sentence import sentence
 ARTEFACT = Artefact(
     name="utmp",
     title="Login accounting (utmp, wtmp, btmp)",
-    about="One record per slot of fixed size: logins, logouts, failed logins (btmp), boots and run levels. A slot that is empty in the "
-    "middle of wtmp "
-    "was wiped: programs only append to it. Empty slots are records too, so slots in the file = records + slots that could not be read.",
+    about="One record per slot of fixed size: logins, logouts, failed logins (btmp), boots and run levels. Programs only append to wtmp, "
+    "so somebody wiped a slot that is empty between others. Empty slots are records too: the number of slots is that of the records and of "
+    "the slots that could not be read.",
     match=("var/run/utmp", "run/utmp", "var/log/wtmp*", "var/log/btmp*", "var/log/utmp*", "etc/utmp"),
     targets=("LF06",),
     fields=(
@@ -67,7 +67,7 @@ _TYPES = (
     "ACCOUNTING",
 )
 _ENOUGH = 64 * 400
-"""bytes that tell the layout"""
+"""Bytes from which the layout is recognised."""
 
 
 class _Layout(NamedTuple):
@@ -99,7 +99,11 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
         layout = layout or _layout(held)
         whole = len(held) - len(held) % layout.size
         for at in range(0, whole, layout.size):
-            yield _slot(layout.entry.unpack_from(held, at), offset + at, layout, failed)
+            item = _slot(layout.entry.unpack_from(held, at), offset + at, layout, failed)
+            yield item
+            if isinstance(item, Record) and _disagrees(item.fields):
+                named = item.fields["source.address"]
+                yield Problem(f"the host field says {named}, the address field {item.fields['source.ip']}", item.locator)
         held, offset = held[whole:], offset + whole
     if held and layout:
         noun = "byte" if len(held) == 1 else "bytes"
@@ -107,7 +111,7 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
 
 
 def expected(evidence: Evidence) -> int:
-    """Slots in the file: its (unpacked) size by that of an entry."""
+    """Return the number of slots: the unpacked size of the file, divided by the size of a slot."""
     size, total = 0, 0
     for piece in _pieces(evidence):
         if isinstance(piece, bytes):
@@ -117,7 +121,7 @@ def expected(evidence: Evidence) -> int:
 
 
 def _pieces(evidence: Evidence) -> Iterator[bytes | Problem]:
-    """The content, unpacked where a rotated file is compressed, in pieces of which the first is large enough to tell the layout."""
+    """Yield the unpacked content in pieces. The first one is large enough to recognise the layout."""
     held = b""
     for piece in pieces(evidence, packed=True):
         if isinstance(piece, Problem):
@@ -132,7 +136,7 @@ def _pieces(evidence: Evidence) -> Iterator[bytes | Problem]:
 
 
 def _layout(head: bytes) -> _Layout:
-    """The layout in which most of the first slots make sense: a known type, a time of this age, unused bytes that are unused."""
+    """Return the layout in which most of the first slots are plausible: known type, recent time, unused bytes zero."""
     best, most = _LAYOUTS[0], -1.0
     for layout in _LAYOUTS:
         slots = [layout.entry.unpack_from(head, at) for at in range(0, len(head) - layout.size + 1, layout.size)][:64]
@@ -177,8 +181,8 @@ def _slot(slot: tuple[Any, ...], offset: int, layout: _Layout, failed: bool) -> 
         "process.exit_code": exit_code,
     }
     out |= {field: number for field, number in numbers.items() if number}
-    ip = _address(address, "" if kind in (1, 2) else out.get("source.address", ""))  # at a boot the host field has the kernel's version
-    if ip:
+    named = "" if kind in (1, 2) else out.get("source.address", "")  # at a boot the host field has the kernel's version
+    if ip := _address(address, named):
         out["source.ip"], out["related.ip"] = ip, [ip]
     elif "." in out.get("source.address", "") and kind in (6, 7):
         out["source.domain"] = out["source.address"]
@@ -187,7 +191,7 @@ def _slot(slot: tuple[Any, ...], offset: int, layout: _Layout, failed: bool) -> 
 
 
 def _time(seconds: int, micros: int) -> str | None:
-    """RFC 3339 UTC. Without a time, or beyond the year 9999, None; microseconds that cannot be are left out."""
+    """Return RFC 3339 UTC, or None without a time or after the year 9999. Impossible microseconds are left out."""
     if not 0 < seconds < 253_402_300_800:
         return None
     stamp = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
@@ -195,16 +199,33 @@ def _time(seconds: int, micros: int) -> str | None:
 
 
 def _address(raw: bytes, host: str) -> str:
-    """ut_addr_v6: an IPv4 address stands in the first four bytes. Where it is all zero, the host field may hold an address."""
-    if any(raw[4:]):
-        v6 = ipaddress.IPv6Address(raw)
+    """Return the address of an entry, '' if there is none.
+
+    ut_addr_v6 holds an IPv6 address, or an IPv4 address in its first four bytes and zeros. `2001:db8::` and 32.1.13.184 are the same bytes:
+    where the host field names one of the two it decides, and where the field is all zero it may hold the address alone.
+    """
+    named = _written(host)
+    if not any(raw):
+        return str(named or "")
+    v6 = ipaddress.IPv6Address(raw)
+    if any(raw[4:]) or named == v6:
         return str(v6.ipv4_mapped or v6)
-    if any(raw):
-        return str(ipaddress.IPv4Address(raw[:4]))
+    return str(ipaddress.IPv4Address(raw[:4]))
+
+
+def _written(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return str(ipaddress.ip_address(host.split("%", 1)[0]))
+        return ipaddress.ip_address(host.split("%", 1)[0])
     except ValueError:
-        return ""
+        return None
+
+
+def _disagrees(fields: dict[str, Any]) -> bool:
+    """Whether the host field names another address than the address field."""
+    named = _written(str(fields.get("source.address", "")))
+    if named is None or "source.ip" not in fields:
+        return False
+    return str(getattr(named, "ipv4_mapped", None) or named) != str(fields["source.ip"])
 
 
 def _explain(out: dict[str, Any], kind: int, pid: int, failed: bool, number: int) -> None:

@@ -1,0 +1,157 @@
+"""Facts of a Linux host from the files in /etc: name, version and time zone. SCOUT and COMMODORE both use them, so that they agree.
+
+Sources: hostname(5), os-release(5), localtime(5), RFC 9636 (TZif), POSIX.1-2024 section 8.3 (TZ).
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
+from typing import Any, NamedTuple
+
+LONGEST = 1 << 20
+"""bytes of each of these files that are needed at most"""
+
+
+class Zone(NamedTuple):
+    """The time zone of a host: `name` (an IANA name or a fixed offset, '' where it is unknown), and `conflict`, one sentence or ''."""
+
+    name: str
+    conflict: str = ""
+
+
+def text(data: bytes) -> str:
+    r"""Return bytes as text; those that are no UTF-8 as `\xff`."""
+    return data.decode("utf-8", "backslashreplace")
+
+
+def timezone(link: str, localtime: bytes, named: bytes) -> Zone:
+    """Return the time zone from the link text and the content of /etc/localtime, and the content of /etc/timezone.
+
+    /etc/localtime decides: it is what the C library, and with it sshd, rsyslog and cron, reads. /etc/timezone counts where the other
+    says nothing; where both differ, that is a conflict.
+    """
+    used, other = _linked(link) or _by_content(localtime), named_zone(named)
+    if used and other and used != other and not _same_zone(used, other):
+        return Zone(used, f"/etc/localtime is {used}, /etc/timezone says {other}: /etc/localtime is used, as the C library does.")
+    return Zone(used or other)
+
+
+def _linked(link: str) -> str:
+    found = re.search(r"zoneinfo/(?:posix/|right/)?(.+)$", link)
+    return found[1] if found and _is_zone(found[1]) else ""
+
+
+def _by_content(data: bytes) -> str:
+    """Return the zone of a TZif file, or of a file that has the name as text."""
+    if not data.startswith(b"TZif"):
+        return named_zone(data) if data and len(data) < 256 else ""
+    return _same_rules(data) or _fixed(_footer(data))
+
+
+def _same_zone(one: str, other: str) -> bool:
+    """Whether two names have the same rules (Etc/UTC and UTC), as far as this machine knows both."""
+    known = dict(_zones())
+    return one in known and known[one] == known.get(other)
+
+
+def hostname(data: bytes) -> str:
+    """Return the name in /etc/hostname: the first line that is no comment, '' where it is no host name."""
+    for line in text(data).splitlines():
+        name = line.strip().strip("\0")
+        if name and not name.startswith("#"):
+            return name if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}", name) else ""
+    return ""
+
+
+def os_version(data: bytes) -> str:
+    """Return PRETTY_NAME of os-release, else NAME and VERSION."""
+    values = {}
+    for line in text(data).splitlines():
+        key, equals, value = line.strip().partition("=")
+        if equals and not key.startswith("#"):
+            values[key] = re.sub(r"\\(.)", r"\1", value.strip().strip("\"'"))
+    return values.get("PRETTY_NAME") or " ".join(v for k in ("NAME", "VERSION") if (v := values.get(k)))
+
+
+def named_zone(data: bytes) -> str:
+    """Return the IANA name on the first line of /etc/timezone (Debian)."""
+    for line in text(data[:4096]).splitlines():
+        name = line.partition("#")[0].strip()
+        if name:
+            return name if _is_zone(name) else ""
+    return ""
+
+
+def _is_zone(name: str) -> bool:
+    return re.fullmatch(r"[A-Za-z][A-Za-z0-9_+\-]*(/[A-Za-z0-9_+\-]+){0,3}", name) is not None
+
+
+def _footer(data: bytes) -> str:
+    """Return the POSIX TZ string behind the second block of a TZif file, version 2 and later."""
+    found = re.search(rb"\n([^\n\0]{1,200})\n\Z", data)
+    return text(found[1]) if found and data[4:5] >= b"2" else ""
+
+
+def _same_rules(data: bytes) -> str:
+    """Return the IANA zone of this machine's data whose rules are the same: equal content first, then equal transitions since 2000.
+
+    Several names may share their rules (Europe/Paris and Europe/Brussels in some years): then the times are the same as well.
+    """
+    footer, wanted = _footer(data), None
+    for name, known in _zones():
+        if known == data:
+            return name
+        if wanted is None and footer and _footer(known) == footer and _recent(known) == _recent(data):
+            wanted = name
+    return wanted or ""
+
+
+@cache
+def _zones() -> tuple[tuple[str, bytes], ...]:
+    """Return (name, TZif content) of the zones that this machine knows, sorted, cities before shorthands."""
+    return tuple(_read_zones())
+
+
+def _read_zones() -> Iterator[tuple[str, bytes]]:
+    from importlib.resources import files  # the tzdata package, or the system's own data
+    from pathlib import Path
+    from zoneinfo import TZPATH, available_timezones
+
+    roots: list[Any] = [Path(p) for p in TZPATH]
+    with suppress(ModuleNotFoundError):
+        roots.append(files("tzdata") / "zoneinfo")
+    for name in sorted(available_timezones(), key=lambda n: ("/" not in n or n.startswith("Etc/"), n)):
+        for root in roots:
+            try:
+                yield name, root.joinpath(*name.split("/")).read_bytes()
+                break
+            except OSError:
+                continue
+
+
+def _recent(data: bytes) -> tuple[int, ...]:
+    """Return the transition times after 2000 of the second (64-bit) block."""
+    try:
+        first = struct.unpack_from(">6I", data, 20)
+        isutc, isstd, leap, times, types, chars = first
+        start = 44 + times * 5 + types * 6 + chars + leap * 8 + isstd + isutc
+        count = struct.unpack_from(">6I", data, start + 20)[3]
+        if count > 10_000:
+            return ()
+        return tuple(t for t in struct.unpack_from(f">{count}q", data, start + 44) if t > 946_684_800)
+    except struct.error:
+        return ()
+
+
+def _fixed(footer: str) -> str:
+    """Return a TZ string without summer time (`UTC0`, `<+0530>-5:30`) as a fixed offset. The sign of TZ is west of UTC."""
+    found = re.fullmatch(r"(?:[A-Za-z]{3,}|<[A-Za-z0-9+\-]+>)([+-]?)(\d{1,2})(?::(\d\d))?", footer)
+    if not found:
+        return ""
+    hours, minutes = int(found[2]), int(found[3] or 0)
+    sign = "+" if found[1] == "-" or (hours, minutes) == (0, 0) else "-"
+    return f"{sign}{hours:02d}:{minutes:02d}" if hours < 24 else ""
