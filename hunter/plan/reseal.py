@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from hunter.plan.model import RemovalPlan, load
+from hunter.plan.model import RemovalPlan
+from hunter.plan.read import load
 from hunter.plan.yaml_text import Node, YamlError, flow, read, scalar, write
 from hunter.run.vault import write_private
 from scout.console import Complaint

@@ -7,11 +7,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from hunter import show
 from hunter.case import read
 from hunter.plan.model import RemovalPlan
 from hunter.planning.propose import Proposal, propose
 from hunter.run.vault import write_private
+from hunter.show import planned
 from scout.console import DONE, WRONG_USE, Complaint, Screen, escape
 from scout.keys import load_recipients
 
@@ -36,7 +36,7 @@ def make(case: Path, output: Path | str, recipients: Sequence[str], host: str | 
     for proposal in with_actions:
         written.append((proposal, output / _name(proposal.plan, [p for _, p in written]) if folder else output))
     _write(written, output if folder else None)
-    show.planned(screen, proposals, written, severity)
+    planned.planned(screen, proposals, written, severity)
     return DONE
 
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hunter.coverage import Coverage
 from hunter.host.archived import ArchiveView, NotCollectedError
 from hunter.host.identity import require
 from hunter.host.state import UnsafeError
 from hunter.host.tree import TEXT_LIMIT, HostTree, HostView
 from hunter.mechanisms import mechanisms
 from hunter.plan.model import RemovalAction, RemovalPlan
+from hunter.run.looked import ArchiveCoverage
 from hunter.run.session import open_run
 from scout.archive.reader import ArchiveReader
 from scout.console import Complaint, escape
@@ -70,13 +70,13 @@ def verify_archive(plan: RemovalPlan, path: Path, archive: Path, key: Path) -> l
     """
     lines = {a.target.path for a in plan.actions if a.target.line is not None}
     view = ArchiveView()
-    coverage: Coverage | None = None
+    coverage: ArchiveCoverage | None = None
     with ArchiveReader(archive, load_identities(key)) as reader:
         for member in reader:
             if member.kind == "collection":
                 header = _json(member.stream.read(1 << 20))
                 _same_host(plan, header, archive)
-                coverage = Coverage.of(header, {p for a in plan.actions for p in (a.target.path, *a.expect)})
+                coverage = ArchiveCoverage.of(header, {p for a in plan.actions for p in (a.target.path, *a.expect)})
             elif member.kind == "files":
                 wanted = member.source in lines and member.size <= TEXT_LIMIT
                 content = member.stream.read(TEXT_LIMIT) if wanted else None
@@ -94,7 +94,7 @@ def verify_archive(plan: RemovalPlan, path: Path, archive: Path, key: Path) -> l
     return [_looked(verdict, view, coverage) for verdict in judge(plan, path, view)]
 
 
-def _looked(verdict: TargetVerdict, view: ArchiveView, coverage: Coverage) -> TargetVerdict:
+def _looked(verdict: TargetVerdict, view: ArchiveView, coverage: ArchiveCoverage) -> TargetVerdict:
     """The verdict, or that it is not known: nothing is gone that was not looked for."""
     if not verdict.gone:
         return verdict

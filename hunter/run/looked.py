@@ -43,7 +43,7 @@ class _Pattern:
 
 
 @dataclass(slots=True)
-class Coverage:
+class ArchiveCoverage:
     """Feed it every custody line with `note`; then `look` answers for the places that it was made for."""
 
     places: dict[str, list[_Pattern]]
@@ -56,7 +56,7 @@ class Coverage:
     _folders: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, header: Mapping[str, Any], paths: Iterable[str]) -> Coverage:
+    def of(cls, header: Mapping[str, Any], paths: Iterable[str]) -> ArchiveCoverage:
         """For a collection with this `collection.json` and the native paths that are asked for."""
         tool = header.get("tool")
         version = str(tool.get("version", "")) if isinstance(tool, Mapping) else ""
