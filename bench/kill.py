@@ -120,12 +120,13 @@ def judge(archive: Path, root: Path, key: Path, read: int) -> Outcome:
     identities = load_identities(key)
     whole: dict[str, str] = {}
     recovered = sealed = 0
-    wrong = []
+    wrong: list[str] = []
+    broken: list[str] = []
     with ArchiveReader(archive, identities) as reader:
         for member in reader:
             if member.kind == "custody":
                 content = member.stream.read()
-                for line in [] if member.cut else read_part(content)[1]:
+                for line in [] if member.cut else read_part(content, broken.append)[1]:
                     if line["member"] is None or line["type"] != "file":
                         continue
                     sealed += 1
@@ -140,7 +141,7 @@ def judge(archive: Path, root: Path, key: Path, read: int) -> Outcome:
                 if not member.cut:
                     whole[member.name] = digest.hexdigest()
     said = verify(archive, identities)
-    return Outcome(archive.stat().st_size, read, recovered, sealed, wrong, said.state, said.code)
+    return Outcome(archive.stat().st_size, read, recovered, sealed, wrong + broken, said.state, said.code)
 
 
 def campaign(work: Path, root: Path, points: int, *, group: bool = False, seed: int = 20261122) -> list[Outcome]:

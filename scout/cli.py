@@ -29,7 +29,7 @@ def _target_ids() -> list[tuple[str, str]]:
     return [(target.id, target.what) for target in load()]
 
 
-# a path that may not be read is complained of where it is opened, with the exit code that it deserves: readable=False here
+# readable=False: a path that cannot be read gets its Complaint and exit code where it is opened
 Archive = Annotated[Path, typer.Argument(help="An archive that scout collect wrote.", show_default=False, readable=False)]
 
 Recipients = Annotated[
@@ -143,7 +143,7 @@ def keygen(
 
     public = run(out)
     screen = console.Screen(json_lines=json_lines)
-    screen.say(f"Secret key   {console.escape(out)}     keep it off the suspect host: whoever has it reads your archives")
+    screen.say(f"Secret key   {console.escape(out)}     keep it off the suspect host: whoever has it can read your archives")
     screen.say(f"Public key   {public}")
     screen.say(f"Next: scout collect -r {public}", "bold")
     if json_lines:
@@ -175,7 +175,7 @@ def verify(
     for archive in archives:
         try:
             verdict = run(archive, identities, receipt)
-        except console.Complaint as c:  # this archive alone; the others are verified
+        except console.Complaint as c:  # only this archive failed; verify the others
             if len(archives) == 1:
                 raise
             console.complain("scout", c.what, c.do)
@@ -233,7 +233,7 @@ def _size(option: str, text: str) -> int:
 
 
 def __getattr__(name: str) -> Any:
-    """`app` for shell completion and for documentation tools, made when it is asked for."""
+    """Return `app` for shell completion and documentation tools; it is built on demand."""
     if name == "app":
         return build_app()
     raise AttributeError(name)

@@ -1,4 +1,4 @@
-"""Which collection a given path holds: an archive, a directory laid out like a host, a single file of evidence, or none of these."""
+"""Recognise what a given path is: an archive, a directory with the files of one host or several, a file of evidence, or nothing."""
 
 from __future__ import annotations
 
@@ -34,8 +34,10 @@ _OFFICE = ((b"word/", "a Word document"), (b"xl/", "an Excel workbook"), (b"ppt/
 
 
 def expanded(path: Path) -> list[Path]:
-    """A directory that is no host and holds archives stands for these, and for the other evidence in it; a receipt beside its archive
-    (`archives/*` names both) for nothing; everything else for itself.
+    """Return the inputs that a path means.
+
+    A directory of archives means these and the other evidence in it. A receipt beside its archive (`archives/*` names both) means
+    nothing. Any other path means itself.
     """
     if path.name.endswith(_RECEIPT) and _is_archive(path.with_name(path.name.removesuffix(_RECEIPT))):
         return []
@@ -128,9 +130,6 @@ def _split(path: Path, system: str, files: list[plain.PlainFile]) -> list[Eviden
         _placed(file)
     _check(path, files)
     logs = {file.path: computers.of_log(file.path) for file in files if file.verdict == "taken"}
-    for file in files:
-        if logs.get(file.path):
-            file.facts[computers.PER_RECORD] = True
     names = computers.hosts({path: found for path, found in logs.items() if found})
     label = path.resolve().name
     if not names:
@@ -212,13 +211,11 @@ def _file(path: Path, head: bytes) -> EvidenceCollection:
     paths = " ".join(reader.match).lower()
     windows = reader.logsource.get("product") == "windows" or "windows/" in paths or "users/" in paths
     named = computers.hosts({path: computers.of_log(path)}) if windows else {}
-    if named:
-        file.facts[computers.PER_RECORD] = True
     return _collection(path, [file], "windows" if windows else "linux", path.stem, named.get(path, ""))
 
 
 def what(head: bytes) -> str:
-    """What a file that is no evidence seems to be, in words."""
+    """Describe a file that is no evidence, in words."""
     if not head:
         return "empty"
     for at, magic, words in KINDS:

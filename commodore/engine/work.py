@@ -1,4 +1,4 @@
-"""What a worker process does: takes tasks from a pipe, gives back finished, compressed lines and the account of each job."""
+"""The work of a worker process: it takes tasks from a pipe and returns compressed lines and the accounts of each job."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LEVEL = 3
 FRAME = 8 << 20
 """bytes of lines that are compressed together"""
 BEAT = 0.5
-"""seconds between two signs of life"""
+"""seconds between two reports of progress"""
 
 
 @dataclass(slots=True)
@@ -52,29 +52,29 @@ class Job:
 
     @property
     def weight(self) -> int:
-        """Bytes that travel with it."""
+        """Return the bytes of the job and its companions."""
         own = len(self.content) if isinstance(self.content, bytes) else 0
         return own + sum(c.weight for c in self.companions.values())
 
 
 @dataclass(slots=True)
 class Task:
-    """Jobs that travel together. `number` is their place in the collection; results are written in this order."""
+    """Jobs that a worker does together. `number` is their place in the collection; results are written in this order."""
 
     number: int
     host: Host
     jobs: list[Job]
     derive: str = ""
-    """name of a derivation that is to be made instead"""
+    """name of the derived dataset to make, in place of jobs"""
     case: str = ""
     whole: bool = True
-    """whether the collection came to its end, for derivations"""
+    """whether the collection is complete, for derived datasets"""
     given_up: str = ""
-    """why its one job was given up: it is not read, what its format promises is counted"""
+    """reason why its one job was given up: only the count that the format promises is read"""
 
 
 class UnitAccount(NamedTuple):
-    """What one artefact came to on one job: as `ledger.Account.add` takes it."""
+    """The result of one artefact on one job, as `ledger.Account.add` takes it."""
 
     member: int
     source: str
@@ -90,7 +90,7 @@ class UnitAccount(NamedTuple):
 
 @dataclass(slots=True)
 class Result:
-    """What a task came to: per dataset one zstd frame of lines (or more, one after the other), counts, accounts."""
+    """The result of a task: per dataset one or more zstd frames of lines, counts, accounts."""
 
     number: int
     frames: dict[str, bytes] = field(default_factory=dict)
@@ -103,7 +103,7 @@ class Result:
     """whether the worker ran out of memory: it is replaced before it gets another task"""
 
     def add(self, other: Result) -> None:
-        """Put another part of the same task behind this one."""
+        """Append the result of another part of the same task."""
         for name, frame in other.frames.items():
             self.frames[name] = self.frames.get(name, b"") + frame
         for name, count in other.counts.items():
@@ -125,7 +125,7 @@ class Result:
 
 @dataclass
 class Setup:
-    """What every worker needs. `detection` is inherited where workers are forked, loaded again from its cache elsewhere."""
+    """The settings of a worker. Forked workers inherit `detection`; others load it again from its cache."""
 
     rules: tuple[Path, ...] = ()
     iocs: tuple[Path, ...] = ()
@@ -137,14 +137,14 @@ class Setup:
         return self.__dict__ | {"detection": None}
 
     def load(self) -> Any:
-        """The detection, loaded if it was not inherited."""
+        """Return the detection, loaded if it was not inherited."""
         if self.detection is None:
             self.detection = load_detection(self.rules, self.iocs, self.cache)
         return self.detection
 
 
 def load_detection(rules: tuple[Path, ...], iocs: tuple[Path, ...], cache: Path | None) -> Any:
-    """The compiled rules, indicators and persistence table."""
+    """Return the compiled rules, indicators and persistence table."""
     from commodore.detection import Detection
 
     return Detection.load(rules, iocs, cache)
@@ -167,7 +167,7 @@ def _limit(memory: int) -> None:
 
 
 class Worker:
-    """Runs tasks. `pipe` reports which job and which artefact is at work, so that the parent knows what stopped; None in tests."""
+    """Run tasks. `pipe` reports which job and which artefact is at work, so that the parent knows what stopped; None in tests."""
 
     def __init__(self, detection: Any, pipe: Connection | None = None) -> None:
         self._detection, self._pipe = detection, pipe
@@ -211,7 +211,7 @@ class Worker:
             os._exit(OUT_OF_MEMORY)
 
     def _write(self, name: str, lines: Iterator[bytes]) -> None:
-        """Lines of a dataset, kept as one piece: many small ones would take several times their length of memory."""
+        """Add lines of a dataset as one piece of bytes: many small ones take several times their length in memory."""
         piece = b"".join(lines)
         self._lines.setdefault(name, []).append(piece)
         self._weights[name] = self._weights.get(name, 0) + len(piece)
@@ -251,7 +251,7 @@ class Worker:
         return accounts
 
     def _take(self, host: Host, name: str, records: list[dict[str, Any]]) -> None:
-        """Finished records of one dataset: rules look at them, then they become lines."""
+        """Run detection on finished records of one dataset, then turn them into lines."""
         hits = self._detection.match(self._declared[name], records, host)
         if hits:
             self._write(HITS + name, (line(hit._asdict()) for hit in hits))
@@ -269,6 +269,7 @@ class Worker:
             source=f"derived/{name}",
             host_name=host.name,
             host_inferred="name" in host.inferred,
+            host_field="host.name",  # of the records that it was made from
         )
         problems: list[Problem] = []
         batch: list[dict[str, Any]] = []

@@ -44,7 +44,7 @@ def detection(sigma: Path, tmp_path_factory: pytest.TempPathFactory) -> Detectio
 def records(file: Path) -> list[dict]:
     out: list[dict] = []
     evidence = Evidence(f"C:\\{file.name}", file.read_bytes(), collection="c", member=1)
-    unit.parse(EVTX, evidence, evidence, HOST, out.extend)
+    unit.parse(EVTX, evidence, HOST, out.extend)
     return out
 
 
