@@ -96,7 +96,7 @@ def _tell(summary: Any, screen: Screen, *, sigma: bool, iocs: int) -> None:
     if len(summary.skipped) > HOSTS:
         screen.say(f"  {plural(len(summary.skipped), 'input')}: already processed")
     for path in summary.other_rules:
-        screen.say(f"  {escape(path)}: these rules and indicators have not seen it; `--redo` reads it again")
+        screen.say(f"  not seen by these rules and indicators (--redo reads it again): {escape(path)}")
     for host, datasets in summary.redone:
         screen.say(f"  {escape(host)}: made again: {', '.join(datasets) if len(datasets) < 8 else plural(len(datasets), 'dataset')}")
     for path, other in summary.twice:
