@@ -215,10 +215,13 @@ def show_rules(rules: Sequence[Path], iocs: Sequence[Path], screen: Screen) -> i
 
     detection = load_detection(tuple(rules), tuple(iocs), None)
     if screen.json_lines:
-        screen.emit({"loaded": detection.loaded, "refused": detection.refused})
+        counts = {"loaded": detection.loaded, "indicators": detection.indicators}
+        screen.emit(counts | {"without_source": detection.without_source, "refused": detection.refused})
         return DONE
     taken = plural(detection.loaded, "Sigma rule") + (f" and {plural(detection.indicators, 'indicator')}" if iocs else "")
     screen.say(f"{taken} loaded, {len(detection.refused):,} refused.")
+    if detection.without_source:
+        screen.say(f"{plural(len(detection.without_source), 'more Sigma rule')} can match no record (--json lists them with the reason).")
     for refusal in detection.refused:
         place = f":{refusal['line']}" if refusal["line"] else ""
         screen.say(f"  {escape(refusal['file'])}{place}  {escape(refusal['reason'])}")
