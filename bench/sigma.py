@@ -45,7 +45,7 @@ def records(files: list[Path]) -> list[dict]:
     known, out = catalogue.artefacts()["evtx"], []
     for number, file in enumerate(files):
         evidence = Evidence(f"C:\\Windows\\System32\\winevt\\Logs\\{file.name}", file.read_bytes(), collection="bench", member=number)
-        unit.parse(known, evidence, evidence, Host("bench", name="bench"), out.extend)
+        unit.parse(known, evidence, Host("bench", name="bench"), out.extend)
     return out
 
 

@@ -105,8 +105,6 @@ class Artefact:
     attack: tuple[str, ...] = ()
     message: str
     """one sentence for a person: `{process.name} ran {prefetch.run_count} times`"""
-    logsource: Mapping[str, str] = field(default_factory=dict)
-    """Sigma log source of these records: product, category, service"""
     confidence: str = "inferred"
     """confidence of a detection on it: `logged` (the evidence records that it happened) or `inferred`"""
     version: int = 1

@@ -130,9 +130,6 @@ def _split(path: Path, system: str, files: list[plain.PlainFile]) -> list[Eviden
         _placed(file)
     _check(path, files)
     logs = {file.path: computers.of_log(file.path) for file in files if file.verdict == "taken"}
-    for file in files:
-        if logs.get(file.path):
-            file.facts[computers.PER_RECORD] = True
     names = computers.hosts({path: found for path, found in logs.items() if found})
     label = path.resolve().name
     if not names:
@@ -212,10 +209,8 @@ def _file(path: Path, head: bytes) -> EvidenceCollection:
         )
     reader = catalogue.artefacts()[names[0]].artefact
     paths = " ".join(reader.match).lower()
-    windows = reader.logsource.get("product") == "windows" or "windows/" in paths or "users/" in paths
+    windows = "windows/" in paths or "users/" in paths
     named = computers.hosts({path: computers.of_log(path)}) if windows else {}
-    if named:
-        file.facts[computers.PER_RECORD] = True
     return _collection(path, [file], "windows" if windows else "linux", path.stem, named.get(path, ""))
 
 

@@ -120,7 +120,10 @@ class Run:
         rows = [*plan.unread, *mismatches]
         facts = {"collection": self._collection.id, "member": -1, "path": "facts of the host"}
         rows += [ledger.unread(facts, conflict) for conflict in self._host.conflicts]
-        accounts = sorted(self._journal.accounts, key=lambda a: (a.member, a.artefact, a.offset))
+        latest = {(a.member, a.source, a.artefact, a.offset): a for a in self._journal.accounts}  # a redo reads a container once more
+        accounts = sorted(
+            latest.values() if self._only is not None else self._journal.accounts, key=lambda a: (a.member, a.artefact, a.offset)
+        )
         readers: dict[int, tuple[str, str]] = {}
         for (member, path), units in groupby(accounts, key=lambda a: (a.member, a.source)):
             head = {"collection": self._collection.id, "member": member, "path": path}

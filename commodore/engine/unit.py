@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from commodore.artefact import Problem, Record
 from commodore.engine.assemble import Assembler
 from commodore.engine.catalogue import Known
-from commodore.engine.computers import FORWARDED, PER_RECORD
+from commodore.engine.computers import several
 from commodore.evidence import Evidence
 from commodore.host import Host
 
@@ -42,7 +42,7 @@ def parse(known: Known, evidence: Evidence, host: Host, take: Callable[[list[dic
         source=evidence.source,
         host_name=host.name,
         host_inferred="name" in host.inferred,
-        host_field=known.artefact.host_field if PER_RECORD in evidence.facts or evidence.name.casefold() == FORWARDED else "",
+        host_field=known.artefact.host_field if several(evidence.source) else "",
     )
     problems: list[Problem] = []
     expected = promised(known, content, problems)

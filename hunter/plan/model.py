@@ -30,12 +30,12 @@ GLOB = re.compile(r"[*?\[\]{}]")
 
 @dataclass(frozen=True, slots=True)
 class RemovalTarget:
-    """What is to be removed: a path, and within it a line or an element (raw bytes)."""
+    """What an action removes: a path, or a line or element of the file there (raw bytes)."""
 
     path: str
     line: bytes | None = None
     number: int | None = None
-    """the line of the file that it stands in, from 1: tells which of several equal ones is meant"""
+    """its line in the file, from 1: selects one of several equal lines"""
     name: str = ""
 
     def to_plan(self) -> dict[str, Any]:
@@ -46,7 +46,7 @@ class RemovalTarget:
 
 
 def _path(path: str) -> dict[str, Any]:
-    """A path with characters of a pattern in it stands as base64: what a person types as `path` is never one by accident."""
+    """Write a path with pattern characters as base64, so that no pattern that a person types becomes a path."""
     raw = os.fsencode(path)
     return {"path_base64": base64.b64encode(raw).decode()} if GLOB.search(path) else _text("path", raw)
 
@@ -60,7 +60,7 @@ def _text(name: str, raw: bytes) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class RemovalAction:
-    """One removal. `expect` maps each path that changes to its exact present state, as text."""
+    """One removal. `expect`: each path that changes → its exact present state, as text."""
 
     id: str
     mechanism: str
@@ -89,7 +89,7 @@ class RemovalAction:
 
     @property
     def missing(self) -> list[str]:
-        """What `expect` would have to say so that it can be compared, and does not."""
+        """The facts that `expect` needs and does not have."""
         if self.target.path not in self.expect:
             return ["everything"]
         return sorted({name for facts in self.expect.values() for name in lacking(facts)})
@@ -101,7 +101,7 @@ class RemovalAction:
 
     @property
     def told(self) -> list[str]:
-        """The title in one or two parts: what is done, and to which data or file."""
+        """The title in one or two parts: the operation, and its data or file."""
         data = (self.target.line or b"").decode(errors="backslashreplace").strip()
         begin, end = (data[:47] + "…", "…" + data[-27:]) if len(data) > 48 else (data, data)
         name = self.target.name or posixpath.basename(self.target.path)
@@ -112,7 +112,7 @@ class RemovalAction:
 
 @dataclass(frozen=True, slots=True)
 class RemovalPlan:
-    """A plan as it was read. `sealed` is the seal that stands in it, '' for none."""
+    """A plan. `sealed`: the seal that was read with it, '' for none."""
 
     host: dict[str, str]
     recipients: tuple[str, ...]
@@ -120,7 +120,7 @@ class RemovalPlan:
     attack_version: str = ATTACK_VERSION
     sealed: str = ""
     stays: tuple[tuple[str, str], ...] = ()
-    """(path, why) of what the removed persistence starts and this plan leaves on the host"""
+    """(path, why) of files that the removed persistence names and the plan leaves on the host"""
     findings: dict[str, list[str]] = field(default_factory=dict, compare=False)
     """action id → sentences of its findings, for the comments; not part of the seal"""
 
@@ -139,11 +139,11 @@ class RemovalPlan:
         return hashlib.sha256(json.dumps(self.body(), sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()).hexdigest()
 
     def text(self) -> str:
-        """The plan as YAML with comments, sealed."""
+        """Return the plan as YAML with comments, sealed."""
         head = [
             f"# Removal plan for {_comment(self.host.get('name', '?'))}: {plural(len(self.actions), 'action')}. Nothing was changed yet.",
-            "# Read it, take out what must stay:  hunter check PLAN   hunter apply PLAN --yes   (after an edit: hunter check PLAN --seal)",
-            "# Order: stop what runs, cut persistence, quarantine files; what cannot be taken back comes last, behind a barrier.",
+            "# Read it, delete what must stay:  hunter check PLAN   hunter apply PLAN --yes   (after an edit: hunter check PLAN --seal)",
+            "# Order: stop what runs, cut persistence, quarantine files; what cannot be undone comes last, behind a barrier.",
         ]
         if receipt := self.host.get("receipt", ""):
             doubt = ": whoever has the public key can have made the archive. Compare the receipt before you apply this plan."
@@ -177,6 +177,6 @@ def _comments(n: int, action: RemovalAction, sentences: list[str]) -> str:
 
 
 def sealed_copy(plan: RemovalPlan, expects: dict[str, dict[str, dict[str, Any]]], root_ino: int) -> RemovalPlan:
-    """The plan with new expectations by action id; the tree that was looked at is the host's own where the case knew no root inode."""
+    """Return the plan with new expectations by action id, and with this root inode where the case had none."""
     host = {**plan.host, "root_ino": plan.host.get("root_ino") or str(root_ino)}
     return replace(plan, host=host, actions=tuple(replace(a, expect=expects.get(a.id, a.expect)) for a in plan.actions))

@@ -22,7 +22,7 @@ from scout.keys import load_recipients
 MAX_ACTIONS = 20_000
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TEXTS = ("mechanism", "note", "name", "attack_version", "seal")
-"""what is text wherever it stands in a plan"""
+"""fields that are text wherever they occur in a plan"""
 _FIELDS = {"id", "mechanism", "kind", "target", "expect", "why", "do", "backup", "reboot", "class", "note"}
 _TARGET = {"path", "path_base64", "line", "line_base64", "number", "name"}
 
@@ -31,12 +31,12 @@ Fail = Callable[[str], Complaint]
 
 
 def wrong(path: Path, what: str, do: str = "Write it with `hunter plan`, or correct it and run `hunter check --seal`.") -> Complaint:
-    """A plan that is wrong in itself."""
+    """Return the complaint for a plan that is wrong in itself."""
     return Complaint(f"{path}: {what}.", do, WRONG_USE)
 
 
 def load(path: Path, *, sealed: bool = True) -> RemovalPlan:
-    """Read and judge a plan. Complaint (code 2) for a folder that others may write, bad YAML or schema, a broken seal, no plain paths."""
+    """Read a plan. Complaint (code 2) for a place that others may write, bad YAML or form, a broken seal, or paths that are not plain."""
     guarded(path)
     try:
         with path.open("rb") as stream:
@@ -56,10 +56,10 @@ def load(path: Path, *, sealed: bool = True) -> RemovalPlan:
 
 def _plan(path: Path, node: object) -> RemovalPlan:
     if not isinstance(node, dict) or node.get("escadre_plan") != VERSION:
-        raise wrong(path, "no plan of this version (escadre_plan: 1)")
+        raise wrong(path, "it is not a plan of this version (escadre_plan: 1)")
     host, actions, recipients = node.get("host"), node.get("actions"), node.get("recipients")
     if not isinstance(host, dict) or not isinstance(actions, list) or not isinstance(recipients, list):
-        raise wrong(path, "host, recipients and actions must be there")
+        raise wrong(path, "host, recipients and actions are required")
     if not all(isinstance(v, str) for v in (*host.values(), *recipients)):
         raise wrong(path, "host and recipients must be text")
     _recipients(path, recipients)
@@ -67,7 +67,7 @@ def _plan(path: Path, node: object) -> RemovalPlan:
         raise wrong(path, f"unknown words: {', '.join(sorted(extra))}")
     _texts(lambda what: wrong(path, what), node)
     if len(actions) > MAX_ACTIONS:
-        raise wrong(path, f"{len(actions):,} actions; more than {MAX_ACTIONS:,} nobody can have read", "Cut it into several plans.")
+        raise wrong(path, f"{len(actions):,} actions; the limit is {MAX_ACTIONS:,}", "Split it into several plans.")
     made = tuple(_action(path, n, a) for n, a in enumerate(actions, 1))
     _consistent(path, made)
     stays = _stays(path, node.get("not_in_plan", []))
@@ -135,11 +135,11 @@ def _target(fail: Fail, node: dict[str, Any], kind: str) -> RemovalTarget:
         raise fail("the target has no path")
     if catalogue()[kind].target == "line":
         if line is None or not line.strip():
-            raise fail(f"{kind} takes one line out of a file, and the target does not say which")
+            raise fail(f"{kind} removes one line of a file, and the target does not name it")
         if b"\n" in line:
             raise fail("the line has more than one line")
     elif line is not None or number is not None:
-        raise fail(f"{kind} takes the whole, not a line of it")
+        raise fail(f"{kind} removes the complete object, not a line of it")
     _plain_path(fail, os.fsdecode(path), literal="path_base64" in node)
     name = node.get("name", "")
     if name not in ("", readable(posixpath.basename(os.fsdecode(path)))):
@@ -197,7 +197,7 @@ def _shaped(name: str, value: object) -> bool:
 
 
 def _consistent(path: Path, actions: tuple[RemovalAction, ...]) -> None:
-    """No id and no target twice, no file both removed and edited, one expectation per file, in the order of the stages."""
+    """Complaint for a duplicate id or target, a file both removed and edited, two expectations of one file, or a wrong order of stages."""
     ids: set[str] = set()
     targets: set[tuple[str, str, bytes | None, int | None]] = set()
     whole: dict[str, str] = {}
@@ -207,7 +207,7 @@ def _consistent(path: Path, actions: tuple[RemovalAction, ...]) -> None:
     for a in actions:
         key = (a.kind, a.target.path, a.target.line, a.target.number)
         if a.id in ids or key in targets:
-            raise wrong(path, f"action {a.id}: its id or its target stands twice")
+            raise wrong(path, f"action {a.id}: its id or its target occurs twice")
         ids.add(a.id)
         targets.add(key)
         stage = STAGES.index(catalogue()[a.kind].stage)
@@ -224,7 +224,7 @@ def _consistent(path: Path, actions: tuple[RemovalAction, ...]) -> None:
 
 
 def check_complete(path: Path, plan: RemovalPlan) -> None:
-    """Complaint where an action's `expect` is missing or says too little to be compared."""
+    """Complaint where an action has no `expect`, or one with too few facts."""
     for a in plan.actions:
         if a.missing:
             do = f"Look at the host and seal what is there: hunter check {path} --seal (with --root DIR for a mounted root)."

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def report(screen: Screen, checked: Report, path: Path, root: Path | None, what: str, *, ends: bool = True) -> None:
-    """The table of `check`, of a dry run and of a refusal: `what` says which. `ends`: with what comes next."""
+    """Print the table of `check`, a dry run or a refusal (`what`). `ends`: also print the next step."""
     name = escape(checked.plan.host.get("name", "?"))
     counts = {s: n for s in (READY, DRIFTED, GONE, BLOCKED) if (n := checked.count(s))}
     if screen.json_lines:
@@ -66,26 +66,26 @@ def _next(checked: Report, path: Path, root: Path | None) -> list[str]:
     if checked.count(BLOCKED) or checked.count(GONE):
         gone, blocked = checked.count(GONE), checked.count(BLOCKED)
         what = " and ".join(w for w, n in (("gone", gone), ("blocked", blocked)) if n)
-        clear = ", or clear what is in the way" if blocked and not gone else ""
-        return ["Nothing was changed.", f"Take what is {what} out of {plan}{clear}; then: {seal}"]
+        clear = ", or remove the obstacle" if blocked and not gone else ""
+        return ["Nothing was changed.", f"Delete the actions that are {what} from {plan}{clear}; then: {seal}"]
     which = f"action{'s' if len(bad) > 1 else ''} {', '.join(bad[:8])}{' …' if len(bad) > 8 else ''}"
     return ["Nothing was changed.", f"After looking at {which}: {seal}", "then apply with --yes."]
 
 
 def sealed(screen: Screen, was: Report, now: Report, path: Path, root: Path | None) -> None:
-    """What `check --seal` took as expected, and what comes next."""
+    """Print what `check --seal` accepted as expected, and the next step."""
     plan = now.plan
     if screen.json_lines:
         screen.emit({"plan": str(path), "seal": plan.seal()})
         return
     drifted = was.count(DRIFTED)
-    before = f" ({plural(drifted, 'action')} expected something else before)" if drifted else ""
-    screen.say(f"Sealed {path}: what is there now is what it expects{before}.  seal {plan.seal()[:16]}…")
+    before = f" ({plural(drifted, 'action')} expected another state before)" if drifted else ""
+    screen.say(f"Sealed {path}: the present state is the expected one now{before}.  seal {plan.seal()[:16]}…")
     screen.say("Nothing on the host was changed.")
     if now.ready:
         screen.say(f"Next: {command('apply', path, '--yes', root=root)}")
         return
     for n, c in enumerate(now.actions, 1):
         if c.status != READY:
-            screen.say(f"Action {n} cannot be applied all the same: {escape('; '.join(c.reasons))}", style=STYLE[c.status])
-    screen.say(f"Take it out of {shlex.quote(str(path))} or clear what is in the way; then: {command('check', path, '--seal', root=root)}")
+            screen.say(f"Action {n} still cannot be applied: {escape('; '.join(c.reasons))}", style=STYLE[c.status])
+    screen.say(f"Delete it from {shlex.quote(str(path))} or remove the obstacle; then: {command('check', path, '--seal', root=root)}")

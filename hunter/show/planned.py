@@ -18,7 +18,7 @@ BY_HAND = 20
 
 
 def planned(screen: Screen, proposals: Sequence[Proposal], written: Sequence[tuple[Proposal, Path]], severity: str) -> None:
-    """What `plan` wrote, what it left to a person, and what comes next."""
+    """Print what `plan` wrote, what it left to a person, and the next step."""
     if screen.json_lines:
         for proposal, path in written:
             screen.emit(
@@ -52,7 +52,7 @@ def planned(screen: Screen, proposals: Sequence[Proposal], written: Sequence[tup
         _stays(screen, proposal.plan.stays)
     _by_hand(screen, proposals)
     if not written:
-        screen.say(f"Nothing to remove: no finding of severity {severity} or above names something that HUNTER can remove.")
+        screen.say(f"Nothing to remove: no finding of severity {severity} or above has a target that HUNTER can remove.")
         return
     whom = dict.fromkeys(r for p, _ in written for r in p.plan.recipients)
     screen.say(f"Backups will open with the key of {', '.join(map(short, whom))}.")

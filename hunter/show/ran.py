@@ -19,7 +19,7 @@ LOST = "inode number, ctime and birth time of what was removed"
 
 
 def ticker(screen: Screen, plan: RemovalPlan) -> Callable[[str], None]:
-    """A line for each action that is done, with the time (UTC)."""
+    """Return a function that prints a line for each finished action, with the time (UTC)."""
     actions = {a.id: (n, a) for n, a in enumerate(plan.actions, 1)}
 
     def told(action: str) -> None:
@@ -31,7 +31,7 @@ def ticker(screen: Screen, plan: RemovalPlan) -> Callable[[str], None]:
 
 
 def undo_ticker(screen: Screen) -> Callable[[str], None]:
-    """A line for each action that is taken back, with the time (UTC)."""
+    """Return a function that prints a line for each action that is taken back, with the time (UTC)."""
 
     def told(title: str) -> None:
         head, *rest = columns(escape(title), DATA)
@@ -66,7 +66,7 @@ def _emit(screen: Screen, outcome: RunOutcome) -> None:
 
 
 def applied(screen: Screen, outcome: RunOutcome) -> None:
-    """The last lines of `apply --yes`."""
+    """Print the last lines of `apply --yes`."""
     if screen.json_lines:
         _emit(screen, outcome)
         return
@@ -80,7 +80,7 @@ def applied(screen: Screen, outcome: RunOutcome) -> None:
 
 
 def interrupted(screen: Screen, outcome: RunOutcome, path: Path, root: Path | None) -> None:
-    """A dry run on a plan whose run stands in the journal, unfinished."""
+    """Print that the journal has an unfinished run of the plan."""
     if screen.json_lines:
         _emit(screen, outcome)
         return
@@ -91,7 +91,7 @@ def interrupted(screen: Screen, outcome: RunOutcome, path: Path, root: Path | No
 
 
 def undone(screen: Screen, outcome: RunOutcome) -> None:
-    """The last lines of `undo`."""
+    """Print the last lines of `undo`."""
     if screen.json_lines:
         _emit(screen, outcome)
     elif outcome.already:
@@ -117,7 +117,7 @@ def _left_out(screen: Screen, outcome: RunOutcome, do: str) -> None:
 
 
 def closed(screen: Screen, journal: Path, undo: str, *, there: bool) -> None:
-    """What `close` did."""
+    """Print what `close` did."""
     if screen.json_lines:
         screen.emit({"journal": str(journal), "deleted": there})
         return

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def verdicts(screen: Screen, plan: RemovalPlan, found: Sequence[TargetVerdict], path: Path, root: Path | None) -> None:
-    """One line per action, the sum, and what was never in the plan."""
+    """Print one line per action, the sum, and the files that were never in the plan."""
     if screen.json_lines:
         for v in found:
             known = v.gone if v.looked else None

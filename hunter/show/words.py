@@ -24,13 +24,13 @@ DATA = 64
 
 
 def command(*words: object, root: Path | None = None) -> str:
-    """A command to paste: `hunter undo 'my plan.yaml.journal.jsonl' --root /mnt`."""
+    """Return a command to paste: `hunter undo 'my plan.yaml.journal.jsonl' --root /mnt`."""
     given = list(map(str, words))
     return shlex.join(["hunter", *given[:2], *(["--root", str(root)] if root else []), *given[2:]])
 
 
 def columns(text: str, width: int) -> Iterator[str]:
-    """The text in lines of at most `width`, cut at blanks; a path is never cut."""
+    """Yield the text in lines of at most `width` columns, broken at blanks; a path is never broken."""
     line = ""
     for word in text.split(" "):
         if line and len(line) + 1 + len(word) > width:

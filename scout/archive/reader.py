@@ -30,6 +30,8 @@ FREE_MEMBERS = 100_000
 """members that any archive may have; beyond them each must have `MEMBER_BYTES` of the compressed archive"""
 MEMBER_BYTES = 24
 """compressed bytes: the hash, times and inode of a collected file alone take more"""
+MAX_GROUP_TEXT = 200
+"""characters of an `ESCADRE.group` value"""
 FREE_CUSTODY = 64 << 20
 """bytes of custody that any archive may have; beyond them at most `CUSTODY_RATIO` times its compressed bytes"""
 CUSTODY_RATIO = 200
@@ -105,6 +107,8 @@ class ArchiveReader:
         self._last = -1
         self._seen: set[int] = set()
         self._custody = 0
+        self._present: tuple[str, int] = ("", 0)
+        self._ended_groups: set[str] = set()
         self._ended_by_end = False
         self._current: MemberStream | None = None
 
@@ -240,7 +244,7 @@ class ArchiveReader:
             source=records.get("ESCADRE.source", source) if file else source,
             volume=volume,
             size=size,
-            group=None if refused else GroupPlace.parse(records.get("ESCADRE.group", "")),
+            group=self._group(records.get("ESCADRE.group", "")) if file else None,
             facts=_facts(header, records) if file else {},
             stream=MemberStream(self._inlet, stored, 0, None) if refused else MemberStream(self._inlet, stored, size, extents),
             reason=doubt,
@@ -282,6 +286,21 @@ class ArchiveReader:
             raise ValueError("it is the second of its name")
         self._seen.add(key)
         return kind, volume, source
+
+    def _group(self, text: str) -> GroupPlace | None:
+        """Return the place in a group; None where the group ended before, or has as many members as it claims: readers hold a group at
+        once.
+        """
+        group = GroupPlace.parse(text[:MAX_GROUP_TEXT])
+        name, count = self._present
+        if name and (group is None or group.id != name):
+            self._ended_groups.add(name)
+            self._present = ("", 0)
+            count = 0
+        if group is None or group.id in self._ended_groups or count >= group.total:
+            return None
+        self._present = (group.id, count + 1)
+        return group
 
     _mapped = 0
 

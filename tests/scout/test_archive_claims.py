@@ -149,6 +149,14 @@ def test_a_group_that_claims_many_members_is_none() -> None:
     assert GroupPlace.parse(f"a:main:1/{MAX_GROUP + 1}") is None
 
 
+def test_a_group_holds_no_more_members_than_it_claims_and_does_not_come_back(tmp_path: Path, key: Path) -> None:
+    claims = ["a:main:1/2", "a:log:2/2", "a:more:2/2", "b:main:1/2", "a:late:1/2", "b:late:2/2"]
+    members = [member(f"files/root/{n}", b"x", **{"ESCADRE.group": claim}) for n, claim in enumerate(claims)]
+    pieces = iter([members[0], member("custody/000000.jsonl", b"{}\n"), *members[1:]])  # SCOUT seals where a file of the group was denied
+    with ArchiveReader(archive(tmp_path / "groups.age", key, pieces), load_identities(key)) as reader:
+        assert [str(m.group) if m.group else "" for m in reader] == ["", "a:main:1/2", "", "a:log:2/2", "", "b:main:1/2", "", ""]
+
+
 def test_more_members_than_the_archive_has_bytes_for_end_it(tmp_path: Path, key: Path) -> None:
     count = FREE_MEMBERS + 60_000
     path = archive(tmp_path / "many.age", key, (header(f"files/root/{n:06d}", 0) for n in range(count)))

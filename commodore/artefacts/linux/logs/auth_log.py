@@ -63,7 +63,6 @@ ARTEFACT = Artefact(
     action="message-logged",
     attack=("T1078", "T1110", "T1548.003", "T1136.001"),
     message="[{process.name!q}|A program] logged: {event.original}.",
-    logsource={"product": "linux", "service": "auth"},
     confidence="logged",
     sources=(
         "RFC 3164 section 4.1 and RFC 5424 section 6 (syslog headers); rsyslog templates RSYSLOG_TraditionalFileFormat and "

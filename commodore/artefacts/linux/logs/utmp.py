@@ -46,7 +46,6 @@ ARTEFACT = Artefact(
     action="accounting-entry-recorded",
     attack=("T1078",),
     message="The entry of type {escadre.utmp.type} names [{user.name!q}|no user][ on {escadre.tty}][ from {source.address!q}].",
-    logsource={"product": "linux", "service": "utmp"},
     confidence="logged",
     sources=(
         "utmp(5); glibc, bits/utmp.h (struct utmp: 384 bytes; 400 bytes where time_t and long have 64 bits without the 32-bit "

@@ -105,7 +105,6 @@ ARTEFACT = Artefact(
     kind="event",
     action="event-logged",
     message="[{winlog.provider_name!q}|A provider without a name] logged event {event.code}[ in {winlog.channel!q}].",
-    logsource={"product": "windows"},
     confidence="logged",
     sources=(
         "[MS-EVEN6] EventLog Remoting Protocol 6.0, section 2.2: BinXml",
