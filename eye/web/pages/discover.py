@@ -20,7 +20,7 @@ from eye.query.why import hints, reasons
 from eye.query.words import fold
 from eye.web.pages import chart, show
 from eye.web.pages.findings import Findings
-from eye.web.state import PAGE, State, Window
+from eye.web.state import PAGE, State, Window, clause
 from scout.console import Complaint, escape
 
 FACETS = ("host.name", "event.dataset", "user.name", "event.action", "event.code", "process.name", "escadre.state")
@@ -223,7 +223,10 @@ def why(store: Store, state: State) -> list[dict[str, Any]]:
     extra = (state.brush.query(),) if state.brush else ()
     found = []
     for reason in reasons(store, state.query, (*state.active(), *extra)):
-        near = [(word, state.url(query=state.query.replace(reason.text, word, 1))) for word in reason.near]
+        near = [
+            (word, state.url(query=state.query.replace(reason.text, clause(reason.field, word) if reason.field else word, 1)))
+            for word in reason.near
+        ]
         without = state.url(query=reason.without) if reason.left > 0 else ""
         found.append({"text": reason.text, "hits": reason.hits, "near": near, "left": reason.left, "url": without, "query": reason.without})
     return found
