@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from commodore.case.journal import kept
-from commodore.case.making import Making, with_derived
 from commodore.case.partition import Partition
 from commodore.case.reader import CaseReader
 from commodore.engine import catalogue
+from commodore.engine.making import Making, with_derived
 from scout.console import WRONG_USE, Complaint
 
 

@@ -1,0 +1,32 @@
+"""What a parser yields: a record, or a problem where something could not be read."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class Record(NamedTuple):
+    """One line of a dataset as its parser knows it: only the parser's own fields; the engine adds the rest.
+
+    `fields` maps dotted ECS names of the field registry to values of the registered type, never to None. `@timestamp` is an RFC 3339
+    UTC string in the full precision of the source, and absent where the source has no time.
+    `message` may be among the fields where a template cannot say it.
+    `locator` is unique within the member: an offset, an entry and attribute, a row id.
+    """
+
+    locator: str
+    fields: dict[str, Any]
+    state: str = "allocated"
+    """live, allocated, replayed (from a transaction log), deleted or carved"""
+    role: str = ""
+    """the companion that it was read from (`log1`), or '' for the member itself"""
+
+
+class Problem(NamedTuple):
+    """What could not be read, as data: it becomes a line of the ledger. `lost` counts records, 0 where it cannot be known."""
+
+    reason: str
+    locator: str = ""
+    lost: int = 0
+    carved: int = 0
+    """how many of the records that were yielded in this unit came from carving"""
