@@ -1,4 +1,4 @@
-"""All benchmarks, one after the other, as ratios: `python -m bench` (needs the corpus: ESCADRE_CORPUS, or .corpus in the checkout)."""
+"""Run all benchmarks one after the other: `python -m bench` (needs the corpus: ESCADRE_CORPUS, or .corpus in the checkout)."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def main() -> None:
     runs = (
         ("event logs to records, and with all Sigma rules", ["event_logs"]),
         ("memory of the whole process tree", ["memory"]),
-        ("what Sigma costs", ["sigma", str(evidence)]),
+        ("the cost of Sigma", ["sigma", str(evidence)]),
         ("$MFT", ["mft", str(mft)]),
         ("hives", ["hive", str(hive)]),
         ("collection", ["collect", str(evidence)]),
-        ("processing killed and begun again", ["kill_process"]),
+        ("processing killed and resumed", ["kill_process"]),
         ("index and search", ["eye", str(evidence / "evtx")]),
     )
     failed = []

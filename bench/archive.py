@@ -1,5 +1,4 @@
-"""The archive beside `tar | zstd -3 | age` on the same tree: wall, size and memory as ratios in one run, and SIGKILL at many points of
-the output.
+"""Compare the archive writer with `tar | zstd -3 | age` on the same tree in one run (time, size, memory), and SIGKILL it at many points.
 
     python -m bench.archive [--megabytes 1000] [--rounds 3] [--kills 50] [--work DIR]
 
@@ -26,7 +25,7 @@ ONE = "import sys; from bench.archive import write, peak; write(sys.argv[1], sys
 
 
 def build(root: Path, megabytes: int) -> tuple[int, int]:
-    """Fill `root`; gives (files, bytes)."""
+    """Fill `root`. Return (files, bytes)."""
     rnd = random.Random(20261122)
     wanted = megabytes * 1_000_000
     files = size = 0
@@ -54,7 +53,7 @@ def build(root: Path, megabytes: int) -> tuple[int, int]:
 
 
 def log(rnd: random.Random, size: int) -> bytes:
-    """About `size` bytes of lines as a web server and sshd write them."""
+    """Return about `size` bytes of lines as a web server and sshd write them."""
     out, have = [], 0
     second = rnd.randrange(10**6)
     while have < size:
@@ -76,7 +75,7 @@ def log(rnd: random.Random, size: int) -> bytes:
 
 
 def write(root: str, archive: str, recipient: str) -> None:
-    """Archive every file below `root` by a plain loop: what `scout collect --root` does without its targets."""
+    """Archive every file below `root` in a plain loop: `scout collect --root` without its targets."""
     from scout.archive import ArchiveWriter, WantedItem
     from scout.archive.facts import of_stat
     from scout.archive.sparse import extents
@@ -96,7 +95,7 @@ def write(root: str, archive: str, recipient: str) -> None:
 
 
 def ours(root: Path, archive: Path, recipient: str) -> tuple[float, int]:
-    """Seconds and peak resident bytes of a process that writes the archive."""
+    """Return seconds and peak resident bytes of a process that writes the archive."""
     archive.unlink(missing_ok=True)
     archive.with_name(archive.name + ".receipt.json").unlink(missing_ok=True)
     begun = time.perf_counter()
@@ -107,13 +106,13 @@ def ours(root: Path, archive: Path, recipient: str) -> tuple[float, int]:
 
 
 def peak() -> int:
-    """Largest resident bytes of this process since it began. `ru_maxrss` would also count the process that started it."""
+    """Return the peak resident bytes of this process. `ru_maxrss` would also count the process that started it."""
     text = Path("/proc/self/status").read_text()
     return int(text.split("VmHWM:")[1].split()[0]) * 1024
 
 
 def theirs(root: Path, archive: Path, recipient: str) -> float:
-    """Seconds of the pipeline of stock tools."""
+    """Return the seconds of the pipeline of stock tools."""
     begun = time.perf_counter()
     subprocess.run(
         ["bash", "-o", "pipefail", "-c", 'tar -C "$0" -c . | zstd -q -3 | age -r "$1" > "$2"', str(root), recipient, str(archive)],

@@ -1,9 +1,9 @@
-"""SCOUT against the stock pipeline, in one run: time, size, memory; start-up; and what SIGKILL leaves.
+"""Compare SCOUT with the stock pipeline in one run: time, size, memory. Also measures start-up, and what a SIGKILL leaves.
 
     python -m bench.collect CORPUS [--size 1000] [--rounds 3] [--kills 50]
 
-The root holds files of the corpus, each once per copy, below /var/log. Both sides read everything and encrypt to the same recipient, in
-turn; the best of the rounds counts, since other work on the machine only ever adds. Needs tar, zstd and age.
+The root contains files of the corpus below /var/log. Both sides read everything and encrypt to the same recipient, in turn. The best round
+counts, because other load on the machine only adds time. Needs tar, zstd and age.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LEAST = 4_096
 
 
 def build(corpus: Path, root: Path, size: int) -> int:
-    """Copy corpus files until there are `size` bytes; gives what was reached."""
+    """Copy corpus files until there are `size` bytes. Return the bytes copied."""
     files = sorted(path for path in corpus.rglob("*") if path.is_file() and LEAST < path.stat().st_size < 64 << 20)
     (root / "etc").mkdir(parents=True)
     (root / "etc/hostname").write_text("bench\n")
@@ -46,7 +46,7 @@ def build(corpus: Path, root: Path, size: int) -> int:
 
 
 def timed(command: list[str]) -> tuple[float, float]:
-    """(wall seconds, CPU seconds of all children) of a command that must succeed."""
+    """Run a command that must succeed. Return (wall seconds, CPU seconds of all children)."""
     began = time.perf_counter()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
@@ -93,7 +93,7 @@ def start_up() -> None:
 
 
 def kills(root: Path, work: Path, public: str, key: Path, points: int, seed: int) -> None:
-    """SIGKILL at points spread over the output; what can be read again, and how much less that is than what was read from the root."""
+    """SIGKILL at points spread over the output. Compare what can be read from the archive with what was read from the root."""
     from scout.keys import load_identities
     from scout.verifying.verify import verify
 
@@ -125,7 +125,7 @@ def kills(root: Path, work: Path, public: str, key: Path, points: int, seed: int
 
 
 def idle(work: Path, public: str) -> int:
-    """Bytes that the program reads for itself, on a root with almost nothing."""
+    """Return the bytes that the program reads for itself, measured on a root with almost no files."""
     root, out = work / "empty", work / "none"
     (root / "etc").mkdir(parents=True)
     out.mkdir()
@@ -155,7 +155,7 @@ def killed(command: list[str], out: Path, target: int, *, group: bool) -> int | 
 
 
 def readable(archive: Path, identities: list[object]) -> int:
-    """Bytes of file content that a reader gets out of what is left."""
+    """Return the bytes of file content that a reader gets from the cut archive."""
     from scout.archive.reader import ArchiveReader
     from scout.console import Complaint
 

@@ -1,4 +1,4 @@
-"""What the benchmarks share: the corpus, trees of repeated files, and the memory of a process tree."""
+"""Shared by the benchmarks: the corpus, trees of repeated files, and the memory of a process tree."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def corpus() -> Path:
-    """The unpacked evidence corpus: `$ESCADRE_CORPUS`, or `.corpus` in the checkout."""
+    """Return the unpacked evidence corpus: `$ESCADRE_CORPUS`, or `.corpus` in the checkout."""
     place = Path(os.environ.get("ESCADRE_CORPUS") or ROOT / ".corpus")
     if not place.is_dir():
-        sys.exit(f"{place} is not there: set ESCADRE_CORPUS to the unpacked corpus.")
+        sys.exit(f"{place} does not exist: set ESCADRE_CORPUS to the unpacked corpus.")
     return place
 
 
 def event_logs(target: Path, times: int) -> int:
-    """A tree with all event logs of the corpus, `times` over (hard links where they can be had). Gives the bytes."""
+    """Make a tree with all event logs of the corpus, `times` over (hard links where possible). Return its size in bytes."""
     size = 0
     logs = sorted((corpus() / "evtx").rglob("*.evtx"))
     for n in range(times):
@@ -43,7 +43,7 @@ def event_logs(target: Path, times: int) -> int:
 
 
 def one_log(target: Path, size: int) -> int:
-    """One event log of about `size` bytes: a file header and whole chunks of the corpus over and over. Gives its size."""
+    """Write one event log of about `size` bytes: a file header and repeated complete chunks of the corpus. Return its size in bytes."""
     logs = [p.read_bytes() for p in sorted((corpus() / "evtx").rglob("*.evtx")) if p.stat().st_size > 1 << 20]
     chunks = [data[at : at + 65536] for data in logs for at in range(4096, len(data) - 65535, 65536) if data[at : at + 8] == b"ElfChnk\0"]
     with target.open("wb") as out:
@@ -54,7 +54,7 @@ def one_log(target: Path, size: int) -> int:
 
 
 class Memory:
-    """Peak of the sum of the proportional set size (where the system has it, else resident) of a process and all its children."""
+    """Measures the peak memory of a process and all its children: the sum of proportional set sizes, or of resident sizes where absent."""
 
     def __init__(self, pid: int) -> None:
         self.peak, self._pid, self._done = 0, pid, threading.Event()
@@ -92,14 +92,14 @@ def commodore(*arguments: str | Path) -> list[str]:
 
 
 class Spent(NamedTuple):
-    """What a command took: wall seconds, and CPU seconds of it and all its children."""
+    """The cost of a command: wall seconds, and CPU seconds of it and all its children."""
 
     wall: float
     cpu: float
 
 
 def spent(command: list[str]) -> Spent:
-    """Run a command that must not fail; exit 1 (done, with losses) is fine."""
+    """Run a command and return its cost. Exit codes 0 and 1 (done, with losses) are success; any other ends the benchmark."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     code = subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=False).returncode
     wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)

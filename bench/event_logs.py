@@ -1,4 +1,4 @@
-"""Event logs to normalised records in a case, against the bare loop over the Rust reader. Prints ratios of one run.
+"""Compare event logs → normalised records in a case with the plain loop over the Rust reader. Prints the ratios of one run.
 
     python bench/event_logs.py [--records 300000]
 
@@ -75,13 +75,13 @@ def main() -> None:
 
 
 def middle(pairs: Iterable[tuple[float, float]]) -> str:
-    """Medians of the seconds, of B's seconds, and of their ratios."""
+    """Return the medians of the seconds, of B's seconds, and of their ratios."""
     both = list(pairs)
     return f"{median(t for t, _ in both):6.2f} s{median(b for _, b in both):6.2f} s{median(t / b for t, b in both):6.2f} B"
 
 
 def load() -> str:
-    """Load average of the last minute: on a busy machine wall ratios say little, CPU ratios still do."""
+    """Return the load average of the last minute. On a busy machine only the CPU ratios are meaningful."""
     return f"{os.getloadavg()[0]:.1f}"
 
 

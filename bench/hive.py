@@ -1,4 +1,4 @@
-"""A whole hive: every key, value and its data, by our reader, libregf and python-registry, in one run. Prints seconds of CPU and ratios.
+"""Read a complete hive with our reader, libregf and python-registry in one run. Prints seconds of CPU and ratios.
 
     python bench/hive.py HIVE [LOG …]
 
@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from scout.formats.regf import Hive
-from scout.formats.regf_log import replay
+from scout.formats.regf.log import replay
 
 
 def ours(data: bytes) -> int:

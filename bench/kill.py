@@ -1,4 +1,4 @@
-"""SIGKILL of a writer at points seeded over its output bytes, and what can be read afterwards.
+"""SIGKILL a writer at seeded points of its output, and read what is left.
 
 The writer encrypts in a second process: with --group both are killed at once, else the writer alone.
 
@@ -42,7 +42,7 @@ class Outcome:
 
 
 class Counting:
-    """A file whose reads are counted in memory that outlives the process."""
+    """A file that counts its reads in memory that outlives the process."""
 
     def __init__(self, path: str, counter: mmap.mmap) -> None:
         self._file = open(path, "rb", buffering=0)  # noqa: SIM115  (it lives as long as the process)
@@ -63,7 +63,7 @@ class Counting:
 
 
 def write(root: str, archive: str, recipient: str, counter: str) -> None:
-    """The process that is killed: every file below `root`, each three of a folder as a group."""
+    """Archive every file below `root`, each three of a folder as a group. Runs in the process that is killed."""
     from scout.archive import ArchiveWriter, GroupPlace, WantedItem
     from scout.keys import load_recipients
 
@@ -81,7 +81,7 @@ def write(root: str, archive: str, recipient: str, counter: str) -> None:
 
 
 def start(root: Path, archive: Path, recipient: str, counter: Path) -> subprocess.Popen[bytes]:
-    """A writing process; the counter is at 0."""
+    """Start a writing process, with the counter at 0."""
     counter.write_bytes(bytes(8))
     archive.unlink(missing_ok=True)
     archive.with_name(archive.name + ".receipt.json").unlink(missing_ok=True)
@@ -95,7 +95,7 @@ def start(root: Path, archive: Path, recipient: str, counter: Path) -> subproces
 
 
 def strike(work: Path, root: Path, recipient: str, key: Path, point: int, group: bool) -> Outcome | None:
-    """Kill a writer when its output has `point` bytes; None where it was faster."""
+    """Kill a writer when its output has `point` bytes. Return None where it ended earlier."""
     archive, counter = work / "killed.age", work / "counter"
     process = start(root, archive, recipient, counter)
     try:
@@ -111,7 +111,7 @@ def strike(work: Path, root: Path, recipient: str, key: Path, point: int, group:
 
 
 def judge(archive: Path, root: Path, key: Path, read: int) -> Outcome:
-    """Read what is left, and compare it with the files themselves."""
+    """Read what is left, and compare it with the original files."""
     from scout.archive import ArchiveReader
     from scout.archive.custody import read_part
     from scout.keys import load_identities
@@ -120,12 +120,13 @@ def judge(archive: Path, root: Path, key: Path, read: int) -> Outcome:
     identities = load_identities(key)
     whole: dict[str, str] = {}
     recovered = sealed = 0
-    wrong = []
+    wrong: list[str] = []
+    broken: list[str] = []
     with ArchiveReader(archive, identities) as reader:
         for member in reader:
             if member.kind == "custody":
                 content = member.stream.read()
-                for line in [] if member.cut else read_part(content)[1]:
+                for line in [] if member.cut else read_part(content, broken.append)[1]:
                     if line["member"] is None or line["type"] != "file":
                         continue
                     sealed += 1
@@ -140,11 +141,11 @@ def judge(archive: Path, root: Path, key: Path, read: int) -> Outcome:
                 if not member.cut:
                     whole[member.name] = digest.hexdigest()
     said = verify(archive, identities)
-    return Outcome(archive.stat().st_size, read, recovered, sealed, wrong, said.state, said.code)
+    return Outcome(archive.stat().st_size, read, recovered, sealed, wrong + broken, said.state, said.code)
 
 
 def campaign(work: Path, root: Path, points: int, *, group: bool = False, seed: int = 20261122) -> list[Outcome]:
-    """Kill at `points` places that are spread over the output of an undisturbed run."""
+    """Kill at `points` places spread over the output of an undisturbed run."""
     from scout.keys import keygen
 
     key = work / "kill-key.txt"
@@ -163,7 +164,7 @@ def campaign(work: Path, root: Path, points: int, *, group: bool = False, seed: 
 
 
 def kills(work: Path, root: Path, points: int, *, group: bool) -> str:
-    """One line of figures for people."""
+    """Return one line of figures."""
     outcomes = campaign(work, root, points, group=group)
     worst = max(o.read - o.recovered for o in outcomes)
     return (

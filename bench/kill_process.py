@@ -1,4 +1,4 @@
-"""SIGKILL of `commodore process` at points spread over its output, and whether a rerun ends as if it had never been.
+"""SIGKILL `commodore process` at points spread over its output, and check that a rerun gives the same result as an undisturbed run.
 
     python -m bench.kill_process [--points 20] [--megabytes 60]
 
@@ -24,12 +24,12 @@ from tests.commodore.cases import CLI, commodore, content, environment
 
 
 def written(case: Path) -> int:
-    """Bytes of records that are on disk."""
+    """Return the bytes of records on disk."""
     return sum(p.stat().st_size for p in case.glob("records/*/*.zst"))
 
 
 def tasks(case: Path) -> int:
-    """Tasks that the journals tell of."""
+    """Return the number of tasks in the journals."""
     return sum(p.read_bytes().count(b"\n") for p in case.glob(".work/*/journal"))
 
 

@@ -1,4 +1,4 @@
-"""$MFT → records, against the bare loop over the Rust reader, in one run. Prints seconds of CPU and the ratio.
+"""Compare $MFT → records with the plain loop over the Rust reader in one run. Prints seconds of CPU and the ratio.
 
     python bench/mft.py MFT
 
@@ -26,7 +26,7 @@ RUNS = 3
 
 
 def bare(path: str) -> int:
-    """The loop that any user of the Rust reader writes."""
+    """Run the loop that any user of the Rust reader would write."""
     count = 0
     for entry in rust.PyMftParser(path).entries():
         entry.full_path  # noqa: B018
@@ -39,7 +39,7 @@ def bare(path: str) -> int:
 
 
 def barest(path: str) -> int:
-    """The least that a loop over attributes can do."""
+    """Run the shortest loop over attributes."""
     count = 0
     for entry in rust.PyMftParser(path).entries():
         for attribute in entry.attributes():
@@ -49,13 +49,13 @@ def barest(path: str) -> int:
 
 
 def ours(path: str) -> int:
-    """All records, as the engine receives them."""
+    """Read all records, as the engine receives them."""
     data = Path(path).read_bytes()
     return sum(1 for _ in mft.parse(Evidence("C:\\$MFT", data), Host("bench")))
 
 
 def cpu(loop, path: str) -> tuple[float, int]:
-    """Best of some runs, in seconds of CPU, and the count."""
+    """Return the best of some runs in seconds of CPU, and the count."""
     best, count = float("inf"), 0
     for _ in range(RUNS):
         start = time.process_time()

@@ -1,4 +1,4 @@
-"""What Sigma costs: the same event log records with 0, 400, 2,400 and all rules, against the bare loop B, in one run.
+"""The cost of Sigma: the same event log records with 0, 400, 2,400 and all rules, compared with the plain loop B in one run.
 
     python bench/sigma.py [CORPUS]          default: $ESCADRE_CORPUS, or .corpus beside the project
 
@@ -28,7 +28,7 @@ SIZES = (0, 400, 2400, 10**6)
 
 
 def bare(files: list[Path]) -> tuple[float, int]:
-    """CPU seconds and records of the bare loop."""
+    """Return CPU seconds and records of the plain loop."""
     start, count = time.process_time(), 0
     for file in files:
         try:
@@ -41,11 +41,11 @@ def bare(files: list[Path]) -> tuple[float, int]:
 
 
 def records(files: list[Path]) -> list[dict]:
-    """All records as the engine hands them to detection."""
+    """Return all records as the engine passes them to detection."""
     known, out = catalogue.artefacts()["evtx"], []
     for number, file in enumerate(files):
         evidence = Evidence(f"C:\\Windows\\System32\\winevt\\Logs\\{file.name}", file.read_bytes(), collection="bench", member=number)
-        unit.parse(known, evidence, evidence, Host("bench", name="bench"), out.extend)
+        unit.parse(known, evidence, Host("bench", name="bench"), out.extend)
     return out
 
 

@@ -1,4 +1,4 @@
-"""What an artefact is: the frozen declaration at the top of each file in `artefacts/` and `derived/`, and what its parser yields.
+"""The declaration at the top of each file in `artefacts/` and `derived/`, and what its parser yields.
 
     ARTEFACT = Artefact(name="prefetch", …)
 
@@ -23,10 +23,10 @@ __all__ = ["Artefact", "Cut", "Group", "Problem", "Record"]
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """How a member falls into units while it streams by: `header` bytes are kept and put before each piece of `piece` bytes.
+    """How a member is cut into units while it streams by: the first `header` bytes are put in front of each piece of `piece` bytes.
 
-    Pieces are multiples of the format's own block (64 KiB chunk, 1 KiB entry), so that no record is cut in two. Where blocks may stand
-    out of step (two logs one behind the other), a piece ends `before` the last place in it at which a block begins with these bytes.
+    Pieces are multiples of the format's own block (64 KiB chunk, 1 KiB entry), so that no record is cut in two. Where blocks may be
+    misaligned (two logs in one file), a piece ends `before` the last place in it at which a block begins with these bytes.
     """
 
     header: int
@@ -47,7 +47,7 @@ class Artefact:
     """path patterns below the volume's root with `/`, without case: `Windows/Prefetch/*.pf`, `**/*.evtx`; for live sources
     `live/processes.jsonl`"""
     magic: tuple[tuple[int, bytes], ...] = ()
-    """(offset, bytes): a file with any one of them is read, whatever it is called and wherever it lies; where given, a file of a matching
+    """(offset, bytes): a file with any one of them is read, whatever its name and place; where given, a file of a matching
     path must have one too, or be empty. Every artefact that declares this magic tries the file; one that yields nothing leaves no ledger
     line"""
     holds: Holds | None = None
@@ -75,10 +75,8 @@ class Artefact:
     attack: tuple[str, ...] = ()
     message: str
     """one sentence for a person: `{process.name} ran {prefetch.run_count} times`"""
-    logsource: Mapping[str, str] = field(default_factory=dict)
-    """Sigma log source of these records: product, category, service"""
     confidence: str = "inferred"
-    """what a detection on it is worth: `logged` (somebody wrote down that it happened) or `inferred`"""
+    """confidence of a detection on it: `logged` (the evidence records that it happened) or `inferred`"""
     version: int = 1
     sources: tuple[str, ...] = ()
     """where the format knowledge comes from: document, author, section"""

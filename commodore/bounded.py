@@ -1,5 +1,6 @@
-"""Regular expressions in time linear in the text: RE2. What it cannot take (look-around, back references) is refused by name, so
-that no rule and no evidence can make a worker hang.
+"""Regular expressions that run in linear time (RE2), so that no rule and no evidence can make a worker hang.
+
+Patterns that RE2 does not support (look-around, back references) are refused with a reason.
 
 Source: Google RE2 syntax page; `google-re2` has wheels for all platforms that the project runs on.
 """
@@ -15,7 +16,7 @@ MAX_PATTERN = 8192
 
 
 def pattern_error(pattern: str) -> str:
-    """Why a pattern is refused, or ''."""
+    """Return why a pattern is refused, '' if it is not."""
     if len(pattern) > MAX_PATTERN:
         return f"longer than {MAX_PATTERN} characters"
     try:
@@ -27,7 +28,7 @@ def pattern_error(pattern: str) -> str:
 
 @lru_cache(maxsize=4096)
 def searcher(pattern: str) -> Any:
-    """Compiled pattern, with its memory bounded; `.search(text)` finds it anywhere. Raises re2.error."""
+    """Return the compiled pattern, with its memory bounded; `.search(text)` finds it anywhere. Raises re2.error."""
     options = re2.Options()
     options.log_errors = False
     options.max_mem = 4 << 20

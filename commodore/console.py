@@ -96,7 +96,7 @@ def _tell(summary: Any, screen: Screen, *, sigma: bool, iocs: int) -> None:
     if len(summary.skipped) > HOSTS:
         screen.say(f"  {plural(len(summary.skipped), 'input')}: already processed")
     for path in summary.other_rules:
-        screen.say(f"  {escape(path)}: these rules and indicators have not seen it; `--redo` reads it again")
+        screen.say(f"  not seen by these rules and indicators (--redo reads it again): {escape(path)}")
     for host, datasets in summary.redone:
         screen.say(f"  {escape(host)}: made again: {', '.join(datasets) if len(datasets) < 8 else plural(len(datasets), 'dataset')}")
     for path, other in summary.twice:
@@ -215,10 +215,13 @@ def show_rules(rules: Sequence[Path], iocs: Sequence[Path], screen: Screen) -> i
 
     detection = load_detection(tuple(rules), tuple(iocs), None)
     if screen.json_lines:
-        screen.emit({"loaded": detection.loaded, "refused": detection.refused})
+        counts = {"loaded": detection.loaded, "indicators": detection.indicators}
+        screen.emit(counts | {"without_source": detection.without_source, "refused": detection.refused})
         return DONE
     taken = plural(detection.loaded, "Sigma rule") + (f" and {plural(detection.indicators, 'indicator')}" if iocs else "")
     screen.say(f"{taken} loaded, {len(detection.refused):,} refused.")
+    if detection.without_source:
+        screen.say(f"{plural(len(detection.without_source), 'more Sigma rule')} can match no record (--json lists them with the reason).")
     for refusal in detection.refused:
         place = f":{refusal['line']}" if refusal["line"] else ""
         screen.say(f"  {escape(refusal['file'])}{place}  {escape(refusal['reason'])}")

@@ -1,4 +1,4 @@
-"""The bytes of one member, or of one unit of it, as a parser sees them: pure memory, no path to open."""
+"""The bytes of one member, or of one unit of it, as a parser gets them: in memory, without a path to open."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Companions that are read together with a member: role → file name pattern, where {name} is the member's own name."""
+    """Files that are read together with a member: role → file name pattern, where {name} is the member's own name."""
 
     companions: Mapping[str, str]
 
@@ -24,7 +24,7 @@ class Evidence:
     collection  collection id; member: ordinal in the collection
     size        bytes of the whole member
     facts       what is known of the file: `mtime`, `ctime`, `atime`, `btime` (RFC 3339 UTC), `mode`, `uid`, `gid`, `sha256` …
-    offset      where this unit begins in the member (0 for a whole one), without the header that was put before it
+    offset      where this unit begins in the member (0 for a whole one), not counting the header in front of it
     index       number of the unit
     companions  role → evidence of the same group (`log1` of a hive)
     """
@@ -54,23 +54,23 @@ class Evidence:
 
     @property
     def name(self) -> str:
-        """Last component of the native path."""
+        """Return the last component of the native path."""
         return self.source.replace("\\", "/").rsplit("/", 1)[-1]
 
     @property
     def data(self) -> bytes:
-        """All bytes of the unit; for formats that are small by nature or cut into units."""
+        """Return all bytes of the unit; for formats that are small by nature or cut into units."""
         if callable(self._open):
             with self._open() as stream:
                 return stream.read()
         return self._open if isinstance(self._open, bytes) else bytes(self._open)
 
     def open(self) -> BinaryIO:
-        """A fresh seekable view."""
+        """Return a fresh seekable view."""
         return self._open() if callable(self._open) else io.BytesIO(self._open)
 
     def once(self, make: Callable[[Evidence], T]) -> T:
-        """`make(self)`, made once for all artefacts that read this member: a hive is replayed and opened one time."""
+        """Return `make(self)`, cached for all artefacts that read this unit."""
         if make not in self._made:
             self._made[make] = make(self)
         result: T = self._made[make]

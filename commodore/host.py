@@ -1,4 +1,4 @@
-"""What is known of one host: the frozen result of the facts pass, handed to every parser."""
+"""The facts of one host: the frozen result of the facts pass, which every parser gets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Facts of one host. Unknown is '' (or an empty mapping), never a guess; a guess stands in `inferred`."""
+    """Facts of one host. Unknown is '' (or an empty mapping), never a guess; guessed values are named in `inferred`."""
 
     collection: str
     name: str = ""

@@ -23,10 +23,10 @@ class Record(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """What could not be read, as data: it becomes a line of the ledger. `lost` counts records, 0 where it cannot be known."""
+    """Evidence that could not be read. It becomes a ledger line. `lost` counts records, 0 where the number is unknown."""
 
     reason: str
     locator: str = ""
     lost: int = 0
     carved: int = 0
-    """how many of the records that were yielded in this unit came from carving"""
+    """number of records of this unit that came from carving"""

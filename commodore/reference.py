@@ -12,9 +12,13 @@ import sys
 from pathlib import Path
 
 from commodore.artefact import Artefact
+from commodore.detection.sigma.sources import log_sources
 from commodore.engine import catalogue
 from commodore.schema import registry
 from scout.targets import READERS
+
+LOG_SOURCES = 8
+"""Names of Sigma log sources that a page lists at most."""
 
 
 def declared() -> dict[str, Artefact]:
@@ -66,7 +70,7 @@ def page(artefact: Artefact) -> str:
         ("sentence", f"`{artefact.message}`"),
         ("worth as evidence", artefact.confidence),
         ("ATT&CK", ", ".join(artefact.attack)),
-        ("Sigma log source", ", ".join(f"{k}: {v}" for k, v in artefact.logsource.items())),
+        ("Sigma log source", _log_sources(artefact.name)),
         ("parser", f"{artefact.name}/{artefact.version}"),
     ]
     parts.append("\n".join(["| | |", "|---|---|", *(f"| {name} | {_cell(value)} |" for name, value in facts if value)]))
@@ -80,6 +84,14 @@ def page(artefact: Artefact) -> str:
     parts.append("\n".join(["## Fields", "", "| field | type | meaning |", "|---|---|---|", *rows]))
     parts.append("## Sources\n\n" + "\n".join(f"- {s}" for s in artefact.sources))
     return "\n\n".join(parts) + "\n"
+
+
+def _log_sources(dataset: str) -> str:
+    """The Sigma log sources that the dataset feeds; more than `LOG_SOURCES` are counted."""
+    product, names = log_sources(dataset)
+    if len(names) > LOG_SOURCES:
+        return f"{product}: {len(names)} categories and services"
+    return f"{product}: {', '.join(names)}" if names else ""
 
 
 def _cell(text: str) -> str:

@@ -1,1 +1,1 @@
-"""The umbrella: the demo of the whole chain. Nothing imports it."""
+"""The umbrella command: the demo of the complete chain. No package imports it."""

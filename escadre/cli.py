@@ -22,7 +22,7 @@ escadre demo runs all four on two small hosts that it builds in escadre-demo/.""
 
 
 def build_app() -> typer.Typer:
-    """The command line, built anew so that nothing global is shared."""
+    """Return the command line, built anew at each call so that no state is shared."""
     app = program("Incident response, end to end. The tools are scout, commodore, eye and hunter.", GUIDE)
 
     @app.command()
@@ -32,7 +32,7 @@ def build_app() -> typer.Typer:
         ),
         json_lines: Json = False,
     ) -> int:
-        """Run the whole chain on two small demo hosts: collect, process, search, clean, undo."""
+        """Run the complete chain on two small demo hosts: collect, process, search, clean, undo."""
         from escadre.demo import demo as run_demo
 
         return run_demo(directory, Screen(json_lines=json_lines))

@@ -1,6 +1,6 @@
-"""The whole chain on two small demo hosts: built, collected, processed, searched, cleaned, and put back as they were.
+"""The complete chain on two small demo hosts: build, collect, process, search, clean, undo.
 
-Every step is the command that a person would type; it is printed before it runs. The exit code is 0 only if each step ended as it must.
+Every step is a command that a user could type; it is printed before it runs. The exit code is 0 only if each step ends as expected.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def fixtures() -> tuple[Path, str]:
 
 
 def demo(directory: Path, screen: Screen) -> int:
-    """Run the chain in `directory` (made anew; only a directory that an earlier demo made is replaced). Returns an exit code.
+    """Run the chain in `directory`, which is created; only the directory of an earlier demo is replaced. Return an exit code.
 
-    With `--json` what the tools say goes to stderr, and one document to stdout. Complaint where `directory` cannot be had.
+    With `--json` the output of the tools goes to stderr, and one document to stdout. Complaint where `directory` cannot be written.
     """
     begun = time.monotonic()
     chain = _Chain(directory, screen)
@@ -50,11 +50,11 @@ def demo(directory: Path, screen: Screen) -> int:
             chain.look()
             chain.clean()
     except _StoppedError as stop:
-        screen.note(f"escadre: the demo stopped at `{stop}`. What it made so far lies in {directory}.")
+        screen.note(f"escadre: the demo stopped at `{stop}`. Its files so far are in {directory}.")
         return stop.code
     seconds = time.monotonic() - begun
     screen.say()
-    screen.say(f"The whole chain ran in {duration(seconds)}. Everything lies in {directory}/ and nowhere else.")
+    screen.say(f"The complete chain ran in {duration(seconds)}. All its files are in {directory}/.")
     screen.say(f"Open the page:  {_program('eye')} serve {chain.case}")
     screen.say(f"Remove it all:  rm -r {directory}")
     if screen.json_lines:
@@ -63,13 +63,13 @@ def demo(directory: Path, screen: Screen) -> int:
 
 
 def _program(tool: str) -> str:
-    """How the tool is called from here: by its name where the shell finds it, else by its path."""
+    """Return the command for a tool: its name where the shell finds it, else its path."""
     beside = Path(sys.executable).with_name(tool)
     return os.path.relpath(beside) if beside.exists() and not shutil.which(tool) else tool
 
 
 class _StoppedError(Exception):
-    """A step did not end as it must; `code` is what the demo ends with."""
+    """A step failed; `code` is the exit code of the demo."""
 
     def __init__(self, step: str, code: int = COULD_NOT) -> None:
         super().__init__(step)
@@ -77,7 +77,7 @@ class _StoppedError(Exception):
 
 
 class _Chain:
-    """The demo's places and its steps, in order."""
+    """The paths of the demo and its steps, in order."""
 
     def __init__(self, directory: Path, screen: Screen) -> None:
         self.directory, self.screen = directory, screen
@@ -86,10 +86,10 @@ class _Chain:
         self.recipient = ""
 
     def prepare(self) -> None:
-        """Directory, hosts, key."""
+        """Create the directory, the hosts and the key."""
         builders = {LINUX: _builder("linux"), WINDOWS: _builder("windows")}
         if self.directory.exists() and not (self.directory / MARK).is_file():
-            raise Complaint(f"{self.directory} is there already and no demo made it.", "Name another directory with -o.", WRONG_USE)
+            raise Complaint(f"{self.directory} exists already, and no demo made it.", "Name another directory with -o.", WRONG_USE)
         try:
             if self.directory.exists():
                 shutil.rmtree(self.directory)
@@ -102,7 +102,7 @@ class _Chain:
             raise Complaint(f"{self.directory} cannot be written: {e.strerror}.", "Name another directory with -o.") from e
         self.before = {name: _manifest(root) for name, root in self.roots.items()}
         self.screen.say(
-            f"Two hosts were built in {self.directory}/hosts, with plants that cannot run: {LINUX} (Linux) and {WINDOWS} (Windows)."
+            f"Built two hosts in {self.directory}/hosts, with malware that cannot run: {LINUX} (Linux) and {WINDOWS} (Windows)."
         )
         self.step("scout", "keygen", "-o", str(self.key))
         from scout.keys import recipients_of
@@ -110,7 +110,7 @@ class _Chain:
         self.recipient = recipients_of(self.key)[0]
 
     def collect(self) -> None:
-        """One archive per host, each verified against its receipt."""
+        """Collect one archive per host, and verify each with its receipt."""
         archives = self.directory / "archives"
         archives.mkdir()
         for root in self.roots.values():
@@ -120,7 +120,7 @@ class _Chain:
             self.step("scout", "verify", archive, "-i", str(self.key), "--receipt", archive + ".receipt.json")
 
     def process(self) -> None:
-        """Archives to records and findings."""
+        """Turn the archives into records and findings."""
         rules = fixtures()[0] / "rules"
         self.step(
             "commodore",
@@ -139,12 +139,12 @@ class _Chain:
         self.step("commodore", "findings", str(self.case), good=(DONE, PARTIAL))
 
     def look(self) -> None:
-        """The index, and one keyword."""
+        """Build the index, and search for one keyword."""
         self.step("eye", "index", str(self.case))
         self.step("eye", "search", str(self.case), "wh.exe", "--limit", "8")
 
     def clean(self) -> None:
-        """Plan, dry run, apply, verify, undo; the host must come back identical."""
+        """Plan, dry run, apply, verify, undo. Afterwards the host must be identical to its first state."""
         root, plan = str(self.roots[LINUX]), str(self.plan)
         self.step("hunter", "plan", str(self.case), "--host", LINUX, "-r", self.recipient, "-o", plan)
         self.step("hunter", "apply", plan, "--root", root)
@@ -160,7 +160,7 @@ class _Chain:
         self.screen.say("Both hosts are as they were before: content, mode, owner and times of every file compared.")
 
     def step(self, tool: str, *arguments: str, good: tuple[int, ...] = (DONE,)) -> None:
-        """Print the command, run it, and stop the demo when it does not end with one of `good`."""
+        """Print the command and run it. Stop the demo where its exit code is not in `good`."""
         self.screen.say()
         self.screen.say(f"$ {tool} {' '.join(arguments)}", style="bold")
         app: Callable[[], typer.Typer] = importlib.import_module(f"{tool}.cli").build_app
@@ -179,7 +179,7 @@ def _builder(kind: str) -> Callable[[Path], None]:
 
 
 def _manifest(root: Path) -> dict[str, tuple[object, ...]]:
-    """Path → type, mode, owner, mtime and content of everything below `root`."""
+    """Return path → mode, owner, mtime and content of everything below `root`."""
     result: dict[str, tuple[object, ...]] = {}
     for folder, folders, files in os.walk(root):
         for name in [*folders, *files]:

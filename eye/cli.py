@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import sys
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scout.console import DONE, PARTIAL, NoProgress, Screen, duration, escape, megabytes, plural, run
+from scout.console import DONE, PARTIAL, WRONG_USE, Complaint, NoProgress, Screen, duration, escape, megabytes, plural, run
 from scout.options import Json, program
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress
 
-    from eye.index.parts import Built
+    from eye.index.build import Built
+    from eye.index.store import Asked, Store
 
 GUIDE = """THE EYE finds every record of a case that has a word, a value or a time.
 
@@ -35,6 +36,8 @@ def build_app() -> typer.Typer:
     app = program("Search a case and show it, on this machine or in Elasticsearch.", GUIDE)
     app.command("index")(_index)
     app.command("search")(_search)
+    app.command("stats")(_stats)
+    app.command("tail")(_tail)
     app.command("serve")(_serve)
     app.command("load")(_load)
     return app
@@ -53,7 +56,7 @@ def _syntax(value: bool) -> None:
 
 
 def _build(case: Path, screen: Screen) -> Built:
-    from eye.index.parts import index
+    from eye.index.build import index
 
     def waiting(process: str) -> None:
         who = f" (process {process})" if process else ""
@@ -78,7 +81,7 @@ def _counted(bar: Progress | NoProgress, what: str) -> Callable[[str, int], None
 
 def _ready(case: Path, screen: Screen) -> None:
     """Bring the index up to date where it is not, and say so."""
-    from eye.index.parts import outdated
+    from eye.index.build import outdated
 
     told = outdated(case)
     if told:
@@ -108,38 +111,164 @@ def _index(case: Case, json: Json = False) -> None:
 def _search(
     case: Case,
     query: Annotated[
-        str, typer.Argument(metavar="QUERY", help='Lucene syntax: word, "a phrase", field:value, wild*, [1 TO 5], AND OR NOT.')
-    ],
+        str, typer.Argument(metavar="QUERY", help='Words, a path, "a phrase", field:value, wild*, field:[1 TO 5], AND OR NOT.')
+    ] = "",
     syntax: Annotated[bool, typer.Option("--syntax", callback=_syntax, is_eager=True, help="Print all forms of a query and end.")] = False,  # noqa: ARG001
-    limit: Annotated[int | None, typer.Option(help="At most so many records (without --json: 50 unless given).", min=0)] = None,
+    since: Annotated[str | None, typer.Option(help="From this time on (UTC): 2026-10-31, 2026-10-31T19:22, now-7d.")] = None,
+    until: Annotated[str | None, typer.Option(help="Up to this time (UTC), its whole day, hour or minute included.")] = None,
+    around: Annotated[
+        str | None, typer.Option(metavar="RECORD", help="Records of the same host five minutes before and after this one (escadre.id).")
+    ] = None,
+    sort: Annotated[str, typer.Option(metavar="FIELD", help="Order by a time or a number; -FIELD: the highest first.")] = "@timestamp",
+    limit: Annotated[
+        int | None, typer.Option(help="At most so many records (50, or all with --json and --csv, unless given).", min=0)
+    ] = None,
+    start: Annotated[int, typer.Option("--from", help="Leave out so many records first: the next page.", min=0)] = 0,
+    fields: Annotated[str, typer.Option(metavar="A,B", help="Fields of the columns, or of the JSON objects.")] = "",
+    count: Annotated[bool, typer.Option("--count", help="Print the number of hits only.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, safe to open in a spreadsheet.")] = False,
+    as_table: Annotated[bool, typer.Option("--table", help="Print a table of the fields.")] = False,
+    translate: Annotated[
+        str, typer.Option("--as", metavar="kibana", help="Print the query as Kibana's Lucene bar and query_string take it, and end.")
+    ] = "",
     json: Json = False,
 ) -> None:
-    """Search the records of a case. Exit code 0, also where nothing is found."""
+    """Search the records and findings of a case. Exit code 0, also where nothing is found."""
     from eye.index.store import Store
-    from eye.listing import listing
-    from eye.query.lucene import parse
+    from eye.query.kibana import to_kibana
+    from eye.query.parse import parse
+    from eye.search import around as neighbours
+    from eye.search import sort_column, time_filters
 
     screen = Screen(json_lines=json)
     parse(query)
+    filters, (by, descending) = time_filters(since, until), sort_column(sort)
+    if translate:
+        if translate != "kibana":
+            raise Complaint(f"--as {translate} is not known.", "--as kibana", WRONG_USE)
+        screen.json_lines = False
+        screen.say(to_kibana(query, filters))
+        return
     _ready(case, screen)
     store = Store(case)
     try:
-        asked = store.ask(query)
-        if json:
-            for found in store.lines(asked, limit):
-                sys.stdout.buffer.write(found + b"\n")
-            sys.stdout.buffer.flush()
-            return
+        asked = store.ask(query, filters + (neighbours(store, around) if around else []))
         total, _, _ = store.count(asked)
-        shown = store.rows(asked, 0, 50 if limit is None else limit)
-        for line in listing(shown, screen.out.width if screen.out.is_terminal else None):
-            screen.say(line)
-        more = f", {len(shown):,} shown" if len(shown) < total else ""
-        screen.note(f"{plural(total, 'hit')} in {plural(store.records, 'record')}{more}")
-        if not total and re.fullmatch(r"\w+([^\w\s:*?\"]\w+)+", query):  # a name such as helper.sh, which stands within longer ones
-            screen.note(f"A word is found as a whole. Within longer text: eye search {escape(case)} '*{escape(query)}*'")
+        if count:
+            screen.json_lines = False
+            screen.say(f"{total}")
+            return
+        chosen = [name for name in fields.split(",") if name]
+        if json or as_csv:
+            _stream(store, asked, chosen, as_csv, start, limit, by, descending)
+            return
+        shown = store.rows(asked, start, 50 if limit is None else limit, descending=descending, by=by)
+        _print(screen, asked, shown, chosen, as_table)
+        _foot(screen, store, case, query, filters, total, start, len(shown))
     finally:
         store.close()
+
+
+def _stream(store: Store, asked: Asked, fields: list[str], as_csv: bool, start: int, limit: int | None, by: str, descending: bool) -> None:
+    """All hits as JSON lines or CSV on stdout."""
+    import orjson
+
+    from eye.output import FIELDS, csv_lines, named
+
+    lines = islice(store.lines(asked, None if limit is None else start + limit, descending=descending, by=by), start, None)
+    if as_csv:
+        for text in csv_lines(map(orjson.loads, lines), fields or FIELDS):
+            sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+    else:
+        for line in lines:
+            record = line if not fields else orjson.dumps({name: named(orjson.loads(line), name) for name in fields})
+            sys.stdout.buffer.write(record + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _print(screen: Screen, asked: Asked, shown: list[dict[str, Any]], fields: list[str], as_table: bool) -> None:
+    """A page of hits for a person; on a terminal the hits are marked."""
+    from eye.listing import listing
+    from eye.output import FIELDS, highlighted, table
+    from eye.web.pages.show import marks
+
+    terminal = screen.out.is_terminal
+    width = screen.out.width if terminal else None
+    lines = table(shown, fields or FIELDS, width) if as_table or fields else listing(shown, width)
+    colour = marks(asked.nodes) if terminal and not screen.out.no_color else None
+    for line in lines:
+        screen.say(highlighted(line, colour))
+
+
+def _foot(screen: Screen, store: Store, case: Path, query: str, filters: list[str], total: int, start: int, shown: int) -> None:
+    """The number of hits, how to get the next page, or why there is no hit."""
+    more = f", {start + 1:,} to {start + shown:,} shown" if shown < total and shown else ""
+    screen.note(f"{plural(total, 'hit')} in {plural(store.records, 'record')}{more}")
+    if start + shown < total and shown:
+        screen.note(
+            f"Next page: the same command with --from {start + shown}. All: --json or --csv. Counts: eye stats {escape(case)} FIELD"
+        )
+    if total:
+        return
+    from eye.query.why import hints, reasons
+
+    for hint in hints(query):
+        screen.note(escape(hint))
+    for reason in reasons(store, query, filters):
+        near = f"; near: {', '.join(reason.near)}" if reason.near else ""
+        left = f"; without it {plural(reason.left, 'hit')}" if reason.left >= 0 else ""
+        screen.note(escape(f"  {reason.text}: {plural(reason.hits, 'record')}{near}{left}"))
+
+
+def _stats(
+    case: Case,
+    field: Annotated[str, typer.Argument(metavar="FIELD", help="A field whose values are counted: host.name, event.code, source.ip.")],
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="Only among the records that match.")] = "",
+    rare: Annotated[bool, typer.Option("--rare", help="The rarest values first.")] = False,
+    by: Annotated[str, typer.Option(metavar="STEP", help="Also over time, by second, minute, hour, day or week.")] = "",
+    limit: Annotated[int, typer.Option(help="So many values.", min=1)] = 20,
+    json: Json = False,
+) -> None:
+    """Count the values of a field."""
+    from eye.index.store import Store
+    from eye.search import STEPS, stats
+
+    screen = Screen(json_lines=json)
+    if by and by not in STEPS:
+        raise Complaint(f"--by {by} is not known.", f"Take one of {', '.join(STEPS)}.", WRONG_USE)
+    _ready(case, screen)
+    found = stats(Store(case), field, query, rare=rare, by=by, limit=limit)
+    if json:
+        for value, n in found.values:
+            screen.emit({"value": value, "records": n, **({"by": found.by[value]} if by else {})})
+    for value, n in found.values:
+        screen.say(f"{n:>12,}  {escape(value)}")
+        for step, count in found.by.get(value, {}).items():
+            screen.say(f"{'':>14}{step[:19].replace('T', ' ')}  {count:,}")
+    screen.note(f"{plural(found.different, 'value')} in {plural(found.with_field, 'record')} of {found.records:,} that match")
+
+
+def _tail(
+    case: Case,
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="Only records that match.")] = "",
+    lines: Annotated[int, typer.Option("-n", "--lines", help="So many of the last records first.", min=1)] = 10,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on with records that come into the index, until Ctrl-C.")] = False,
+    json: Json = False,
+) -> None:
+    """Print the last records of a case, and with -f those that are added while it runs."""
+    import orjson
+
+    from eye.listing import listing
+    from eye.search import tail
+
+    screen = Screen(json_lines=json)
+    _ready(case, screen)
+    for record in tail(case, query, lines=lines, follow=follow):
+        if json:
+            sys.stdout.write(orjson.dumps(record).decode() + "\n")
+            sys.stdout.flush()
+        for line in listing([record], screen.out.width if screen.out.is_terminal else None):
+            screen.say(line)
 
 
 def _serve(

@@ -15,6 +15,7 @@ from hunter.host.archived import ArchiveView
 from hunter.host.state import readable
 from scout.console import WRONG_USE, Complaint
 
+RECEIPTS = ("verified", "not given")
 _BYTE = re.compile(r"\\udc([89a-f][0-9a-f])")
 
 
@@ -32,6 +33,8 @@ class Collection:
     machine_id_sha256: str = ""
     recipients: tuple[str, ...] = ()
     """who the collection's archive was made for; () for plain input"""
+    receipt: str = ""
+    """`verified` or `not given`, as the case says of the archive's receipt; '' where it says neither"""
 
     @cached_property
     def view(self) -> ArchiveView:
@@ -71,7 +74,9 @@ def read(case: Path, severity: str, host: str | None = None) -> list[Collection]
 def _collection(key: str, name: str, entry: dict[str, Any]) -> Collection:
     given = entry.get("recipients")
     recipients = tuple(r for r in given if isinstance(r, str) and r.startswith(("age1", "ssh-"))) if isinstance(given, list) else ()
-    return Collection(key, name, bool(entry.get("host_inferred")), recipients=recipients)
+    receipt = str(entry.get("receipt") or "")
+    known = receipt if receipt in RECEIPTS else ""
+    return Collection(key, name, bool(entry.get("host_inferred")), recipients=recipients, receipt=known)
 
 
 def _path(text: str) -> str:

@@ -1,10 +1,10 @@
-"""`hunter`: plan, check, apply, verify, undo, close. A thin skin over the functions of the same names."""
+"""The command line of HUNTER: plan, check, apply, verify, undo, close. Each command calls the function of the same name."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -12,8 +12,8 @@ from typing import Annotated
 import typer
 
 from commodore import completion
-from hunter import show
 from hunter.host.tree import HostTree
+from hunter.show import checked, ran, verified
 from scout.console import COULD_NOT, DONE, PARTIAL, WRONG_USE, Complaint, Screen, run
 from scout.options import Json, program
 
@@ -40,154 +40,163 @@ Known = Annotated[
 Key = Annotated[Path | None, typer.Option("-i", "--identity", metavar="KEY", help="Your key file.")]
 
 
-def build_app() -> typer.Typer:
-    """The command line, built anew so that nothing global is shared."""
-    app = program("Remove malware and its persistence, with a journal, a proof and an undo.", GUIDE)
+def plan_command(
+    case: Annotated[Path, typer.Argument(metavar="CASE", help="A case of commodore.")],
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="PATH", help="The plan. A folder, or a name with / at its end: one plan per host.")
+    ],
+    recipient: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-r",
+            "--recipient",
+            metavar="RECIPIENT",
+            help="Who can open the backups (age1…, ssh-…). Without it: those whom the archive was made for.",
+        ),
+    ] = None,
+    host: Annotated[str | None, typer.Option("--host", metavar="HOST", help="Only this host.", autocompletion=completion.hosts)] = None,
+    severity: Annotated[
+        str,
+        typer.Option("--severity", metavar="SEVERITY", help="Findings of at least this severity.", autocompletion=completion.severities),
+    ] = "high",
+    json_lines: Json = False,
+) -> int:
+    """Make a removal plan from the findings of a case."""
+    from hunter.planning.write import make
 
-    @app.command()
-    def plan(
-        case: Annotated[Path, typer.Argument(metavar="CASE", help="A case of commodore.")],
-        output: Annotated[
-            str, typer.Option("-o", "--output", metavar="PATH", help="The plan. A folder, or a name with / at its end: one plan per host.")
-        ],
-        recipient: Annotated[
-            list[str] | None,
-            typer.Option(
-                "-r",
-                "--recipient",
-                metavar="RECIPIENT",
-                help="Who can open the backups (age1…, ssh-…). Without it: those whom the archive was made for.",
-            ),
-        ] = None,
-        host: Annotated[str | None, typer.Option("--host", metavar="HOST", help="Only this host.", autocompletion=completion.hosts)] = None,
-        severity: Annotated[
-            str,
-            typer.Option(
-                "--severity", metavar="SEVERITY", help="Findings of at least this severity.", autocompletion=completion.severities
-            ),
-        ] = "high",
-        json_lines: Json = False,
-    ) -> int:
-        """Make a removal plan from the findings of a case."""
-        from hunter.planning.write import make
+    return make(case, output, recipient or (), host, severity, Screen(json_lines=json_lines))
 
-        return make(case, output, recipient or (), host, severity, Screen(json_lines=json_lines))
 
-    @app.command()
-    def check(
-        plan: PlanFile,
-        root: Root = None,
-        known: Known = None,
-        seal: Annotated[bool, typer.Option("--seal", help="Take the present state as expected, and renew the seal.")] = False,
-        json_lines: Json = False,
-    ) -> int:
-        """Compare a plan with the present state. Changes nothing on the host."""
-        from hunter.plan import reseal as plan_edit
-        from hunter.plan.model import load
-        from hunter.run import check as checking
+def check_command(
+    plan: PlanFile,
+    root: Root = None,
+    known: Known = None,
+    seal: Annotated[bool, typer.Option("--seal", help="Take the present state as expected, and renew the seal.")] = False,
+    json_lines: Json = False,
+) -> int:
+    """Compare a plan with the present state. Changes nothing on the host."""
+    from hunter.plan import reseal as plan_edit
+    from hunter.plan.read import load
+    from hunter.run import check as checking
 
-        screen, plan = Screen(json_lines=json_lines), _place(plan)
-        with _tree(root) as tree:
-            read = load(plan, sealed=not seal)
-            report = checking.check(read, plan, tree, known or ())
-            show.report(screen, report, plan, root, "Check", ends=not seal)
-            if not seal:
-                return DONE if report.ready else COULD_NOT
-            renewed = checking.reseal(read, report, tree)
-            now = checking.check(renewed, plan, tree, known or ())
-            plan_edit.renew(plan, renewed)
-            show.sealed(screen, report, now, plan, root)
-            return DONE
-
-    @app.command()
-    def apply(
-        plan: PlanFile,
-        root: Root = None,
-        known: Known = None,
-        yes: Annotated[bool, typer.Option("--yes", help="Do it. Without this nothing is changed.")] = False,
-        json_lines: Json = False,
-    ) -> int:
-        """Do a plan, or show what it would do. Completes a run that was interrupted."""
-        from hunter.plan.model import load
-        from hunter.run import apply as applying
-        from hunter.run import check as checking
-
-        screen, plan = Screen(json_lines=json_lines, goes_on=yes), _place(plan)
-        with _tree(root) as tree:
-            read = load(plan)
-            if not yes:
-                if (so_far := applying.standing(read, plan, tree)) is not None:
-                    if so_far.already:
-                        show.applied(screen, so_far)
-                    else:
-                        show.interrupted(screen, so_far, plan, root)
-                    return DONE
-                report = checking.check(read, plan, tree, known or ())
-                show.report(screen, report, plan, root, "Dry run")
-                return DONE if report.ready else COULD_NOT
-            outcome = applying.apply(read, plan, tree, known or (), show.ticker(screen, read))
-            if isinstance(outcome, checking.Report):
-                show.report(screen, outcome, plan, root, "Refused" if outcome.actions else "Checked")
-                return DONE if outcome.ready else COULD_NOT
-            show.applied(screen, outcome)
-            return PARTIAL if outcome.unexplained or outcome.left_out else DONE
-
-    @app.command()
-    def verify(
-        plan: PlanFile,
-        root: Root = None,
-        identity: Key = None,
-        archive: Annotated[Path | None, typer.Option("--archive", help="A fresh archive of the host instead of the host itself.")] = None,
-        json_lines: Json = False,
-    ) -> int:
-        """Look whether every target of a plan is gone: 0 all gone, 1 something is there or was not looked at."""
-        from hunter.plan.model import load
-        from hunter.run import verify as verifying
-
-        plan = _place(plan)
-        read = load(plan)
-        if archive is not None:
-            if identity is None or root is not None:
-                do = "hunter verify PLAN --archive NEW -i key.txt"
-                raise Complaint("An archive is verified with a key and without --root.", do, WRONG_USE)
-            verdicts = verifying.verify_archive(read, plan, archive, identity)
-        else:
-            with _tree(root) as tree:
-                verdicts = verifying.verify(read, plan, tree)
-        show.verdicts(Screen(json_lines=json_lines), read, verdicts, plan, root)
-        return DONE if all(v.gone for v in verdicts) else PARTIAL
-
-    @app.command()
-    def undo(
-        journal: Annotated[Path, typer.Argument(metavar="JOURNAL", help="PLAN.journal.jsonl, as apply wrote it.")],
-        root: Root = None,
-        identity: Key = None,
-        action: Annotated[list[str] | None, typer.Option("--action", metavar="ID", help="Only this action. May be given again.")] = None,
-        json_lines: Json = False,
-    ) -> int:
-        """Take a run back: the host is as it was before. Also takes back a run that was interrupted."""
-        from hunter.run import undo as undoing
-
-        screen = Screen(json_lines=json_lines, goes_on=True)
-        with _tree(root) as tree:
-            outcome = undoing.undo(_place(journal), tree, action or (), identity, show.undo_ticker(screen))
-        show.undone(screen, outcome)
-        return PARTIAL if outcome.unexplained or outcome.left_out else DONE
-
-    @app.command()
-    def close(journal: Annotated[Path, typer.Argument(metavar="JOURNAL", help="PLAN.journal.jsonl.")], json_lines: Json = False) -> int:
-        """Delete the run key beside a journal: afterwards only the key of a recipient opens the backups."""
-        from hunter.run import undo as undoing
-
-        there, way_back = undoing.close(_place(journal))
-        show.closed(Screen(json_lines=json_lines), journal, way_back, there=there)
+    screen, plan = Screen(json_lines=json_lines), _place(plan)
+    with _tree(root) as tree:
+        read = load(plan, sealed=not seal)
+        report = checking.check(read, plan, tree, known or ())
+        checked.report(screen, report, plan, root, "Check", ends=not seal)
+        if not seal:
+            return DONE if report.ready else COULD_NOT
+        renewed = checking.reseal(read, report, tree)
+        now = checking.check(renewed, plan, tree, known or ())
+        plan_edit.renew(plan, renewed)
+        checked.sealed(screen, report, now, plan, root)
         return DONE
 
+
+def apply_command(
+    plan: PlanFile,
+    root: Root = None,
+    known: Known = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Apply the plan. Without this, nothing is changed.")] = False,
+    json_lines: Json = False,
+) -> int:
+    """Apply a plan, or show what it would do. Completes an interrupted run."""
+    from hunter.plan.read import load
+    from hunter.run import apply as applying
+    from hunter.run import check as checking
+
+    screen, plan = Screen(json_lines=json_lines, goes_on=yes), _place(plan)
+    with _tree(root) as tree:
+        read = load(plan)
+        if not yes:
+            if (so_far := applying.standing(read, plan, tree)) is not None:
+                if so_far.already:
+                    ran.applied(screen, so_far)
+                else:
+                    ran.interrupted(screen, so_far, plan, root)
+                return DONE
+            report = checking.check(read, plan, tree, known or ())
+            checked.report(screen, report, plan, root, "Dry run")
+            return DONE if report.ready else COULD_NOT
+        outcome = applying.apply(read, plan, tree, known or (), ran.ticker(screen, read))
+        if isinstance(outcome, checking.Report):
+            checked.report(screen, outcome, plan, root, "Refused" if outcome.actions else "Checked")
+            return DONE if outcome.ready else COULD_NOT
+        ran.applied(screen, outcome)
+        return PARTIAL if outcome.unexplained or outcome.left_out else DONE
+
+
+def verify_command(
+    plan: PlanFile,
+    root: Root = None,
+    identity: Key = None,
+    archive: Annotated[Path | None, typer.Option("--archive", help="A fresh archive of the host instead of the host itself.")] = None,
+    json_lines: Json = False,
+) -> int:
+    """Check that every target of a plan is gone. Exit code 0: all gone; 1: something is there or was not looked at."""
+    from hunter.plan.read import load
+    from hunter.run import verify as verifying
+
+    plan = _place(plan)
+    read = load(plan)
+    if archive is not None:
+        if identity is None or root is not None:
+            do = "hunter verify PLAN --archive NEW -i key.txt"
+            raise Complaint("--archive needs a key (-i) and excludes --root.", do, WRONG_USE)
+        verdicts = verifying.verify_archive(read, plan, archive, identity)
+    else:
+        with _tree(root) as tree:
+            verdicts = verifying.verify(read, plan, tree)
+    verified.verdicts(Screen(json_lines=json_lines), read, verdicts, plan, root)
+    return DONE if all(v.gone for v in verdicts) else PARTIAL
+
+
+def undo_command(
+    journal: Annotated[Path, typer.Argument(metavar="JOURNAL", help="PLAN.journal.jsonl, as apply wrote it.")],
+    root: Root = None,
+    identity: Key = None,
+    action: Annotated[list[str] | None, typer.Option("--action", metavar="ID", help="Only this action. May be given again.")] = None,
+    json_lines: Json = False,
+) -> int:
+    """Take a run back, also an interrupted one: what it changed is as it was before."""
+    from hunter.run import undo as undoing
+
+    screen = Screen(json_lines=json_lines, goes_on=True)
+    with _tree(root) as tree:
+        outcome = undoing.undo(_place(journal), tree, action or (), identity, ran.undo_ticker(screen))
+    ran.undone(screen, outcome)
+    return PARTIAL if outcome.unexplained or outcome.left_out else DONE
+
+
+def close_command(journal: Annotated[Path, typer.Argument(metavar="JOURNAL", help="PLAN.journal.jsonl.")], json_lines: Json = False) -> int:
+    """Delete the run key beside a journal. Afterwards only the key of a recipient opens the backups."""
+    from hunter.run import undo as undoing
+
+    there, way_back = undoing.close(_place(journal))
+    ran.closed(Screen(json_lines=json_lines), journal, way_back, there=there)
+    return DONE
+
+
+_COMMANDS: dict[str, Callable[..., int]] = {
+    "plan": plan_command,
+    "check": check_command,
+    "apply": apply_command,
+    "verify": verify_command,
+    "undo": undo_command,
+    "close": close_command,
+}
+
+
+def build_app() -> typer.Typer:
+    """Build the command line anew, so that nothing global is shared."""
+    app = program("Remove malware and its persistence, with a journal, a proof and an undo.", GUIDE)
+    for name, command in _COMMANDS.items():
+        app.command(name)(command)
     return app
 
 
 def _place(path: Path) -> Path:
-    """The real place of a plan or journal that is reached through links: what lies beside it must not depend on who turns a link."""
+    """Resolve links to a plan or journal, so that the files beside it do not depend on who changes a link."""
     real = Path(os.path.realpath(path))
     return path if real == Path(os.path.abspath(path)) else real  # noqa: PTH100  (without `..` being resolved by links)
 
@@ -196,7 +205,7 @@ def _place(path: Path) -> Path:
 def _tree(root: Path | None) -> Iterator[HostTree]:
     if os.name == "nt":
         raise Complaint(
-            "The mechanisms of this version remove Linux persistence and cannot be applied here.",
+            "This version of HUNTER removes persistence of Linux only and cannot run on Windows.",
             "Run hunter on the Linux host, or on a Linux machine with --root.",
         )
     try:

@@ -1,4 +1,4 @@
-"""The `scout` command: a thin skin over `collect`, `verify`, `list_members`, `keygen` and `load`. Heavy imports are inside."""
+"""The `scout` command: a thin layer over `collect`, `verify`, `list_members`, `keygen` and `load`. Heavy imports are inside functions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ GUIDE = """SCOUT collects the evidence of one host into one encrypted archive.
   3  scout verify ARCHIVE -i key.txt         whole and unchanged?
   4  commodore process ARCHIVE -i key.txt -o case/
 
-scout collect --root /mnt/disk takes a mounted Windows or Linux disk. scout targets lists what is collected, and why.
+scout collect --root /mnt/disk takes a mounted Windows or Linux disk; --path /etc/crontab takes one file or folder.
+scout targets lists what is collected, and why.
 scout --help and scout COMMAND --help explain every option."""
 
 
@@ -28,7 +29,7 @@ def _target_ids() -> list[tuple[str, str]]:
     return [(target.id, target.what) for target in load()]
 
 
-# a path that may not be read is complained of where it is opened, with the exit code that it deserves: readable=False here
+# readable=False: a path that cannot be read gets its Complaint and exit code where it is opened
 Archive = Annotated[Path, typer.Argument(help="An archive that scout collect wrote.", show_default=False, readable=False)]
 
 Recipients = Annotated[
@@ -142,7 +143,7 @@ def keygen(
 
     public = run(out)
     screen = console.Screen(json_lines=json_lines)
-    screen.say(f"Secret key   {console.escape(out)}     keep it off the suspect host: whoever has it reads your archives")
+    screen.say(f"Secret key   {console.escape(out)}     keep it off the suspect host: whoever has it can read your archives")
     screen.say(f"Public key   {public}")
     screen.say(f"Next: scout collect -r {public}", "bold")
     if json_lines:
@@ -150,32 +151,50 @@ def keygen(
 
 
 def verify(
-    archive: Archive,
+    archives: Annotated[list[Path], typer.Argument(metavar="ARCHIVE...", help="Archives that scout collect wrote.", readable=False)],
     identity: Annotated[Path | None, Key] = None,
     receipt: Annotated[
-        str | None, typer.Option(metavar="RECEIPT", help="The receipt file, or the short code from paper.", show_default=False)
+        str | None, typer.Option(metavar="FILE|CODE", help="The receipt file, or the short code from paper.", show_default=False)
     ] = None,
     json_lines: Json = False,
 ) -> int:
-    """Say whether an archive is whole, unchanged, and the one that scout wrote."""
+    """Check whether an archive is complete, unchanged, and the one that scout wrote."""
     from dataclasses import asdict
 
     from scout.keys import load_identities
+    from scout.verifying.receipts import check_readable
     from scout.verifying.verify import verify as run
 
-    verdict = run(archive, load_identities(identity) if identity else None, receipt)
     screen = console.Screen(json_lines=json_lines)
-    for line in verdict.lines:
-        screen.say(line)
-    if json_lines:
-        screen.emit(asdict(verdict))
-    return verdict.code
+    if len(archives) == 1:
+        check_readable(archives[0])
+    elif receipt is not None:
+        raise console.Complaint("--receipt belongs to one archive.", "Verify each archive with its own receipt.", console.WRONG_USE)
+    identities = load_identities(identity) if identity else None
+    code = console.DONE
+    for archive in archives:
+        try:
+            verdict = run(archive, identities, receipt)
+        except console.Complaint as c:  # only this archive failed; verify the others
+            if len(archives) == 1:
+                raise
+            console.complain("scout", c.what, c.do)
+            code = max(code, c.code)
+            continue
+        if len(archives) > 1:
+            screen.say(console.escape(archive), "bold")
+        for line in verdict.lines:
+            screen.say(line)
+        if json_lines:
+            screen.emit(asdict(verdict))
+        code = max(code, verdict.code)
+    return code
 
 
 def list_(archive: Archive, identity: Annotated[Path, Key], json_lines: Json = False) -> int:
     """List every wanted item of an archive with its verdict."""
     from scout.keys import load_identities
-    from scout.verifying.verify import list_members
+    from scout.verifying.listing import list_members
 
     screen = console.Screen(json_lines=json_lines)
     listing = list_members(archive, load_identities(identity))
@@ -185,10 +204,11 @@ def list_(archive: Archive, identity: Annotated[Path, Key], json_lines: Json = F
         else:
             size = f"{row['size']:>15,}" if isinstance(row.get("size"), int) else f"{'-':>15}"
             screen.say(f"{console.escape(row['verdict']):<18} {size}  {console.escape(row['source'] or row['name'])}")
+    for text in listing.problems[:20]:
+        screen.note(f"Not listed: {console.escape(text)}.", "yellow")
     if listing.state == "interrupted":
-        screen.note(f"Interrupted: {listing.reason}. What is listed is whole; scout verify says more.", "yellow")
-        return console.PARTIAL
-    return console.DONE
+        screen.note(f"Interrupted: {console.escape(listing.reason)}. What is listed is complete; scout verify reports more.", "yellow")
+    return console.PARTIAL if listing.problems or listing.state == "interrupted" else console.DONE
 
 
 def targets(
@@ -213,7 +233,7 @@ def _size(option: str, text: str) -> int:
 
 
 def __getattr__(name: str) -> Any:
-    """`app` for shell completion and for documentation tools, made when it is asked for."""
+    """Return `app` for shell completion and documentation tools; it is built on demand."""
     if name == "app":
         return build_app()
     raise AttributeError(name)

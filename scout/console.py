@@ -1,7 +1,7 @@
-"""What a person sees: tone, shape, complaints and exit codes, the same in all tools.
+"""Output for people, the same in all tools: text, shape, complaints and exit codes.
 
-Evidence is escaped before it is printed; stdout is for results, stderr for progress and complaints; in a pipe there is no colour
-and no progress. Errors are `Complaint`s: what happened, where, and what to do next.
+Evidence is escaped before it is printed. Results go to stdout, progress and complaints to stderr. In a pipe there is no colour and no
+progress. Errors are `Complaint`s: what happened, where, and what to do next.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import errno
 import json
 import os
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -27,7 +28,7 @@ nobody reads on (`| head`)."""
 
 
 class Complaint(Exception):  # noqa: N818  (it is what the user reads, not a defect)
-    """One clear error: `what` happened (with the path or line), what to `do`. Ends a tool with `code`."""
+    """One clear error: `what` happened (with path or line), what to `do`. It ends a tool with `code`."""
 
     def __init__(self, what: str, do: str = "", code: int = COULD_NOT) -> None:
         super().__init__(what)
@@ -35,7 +36,7 @@ class Complaint(Exception):  # noqa: N818  (it is what the user reads, not a def
 
 
 def escape(text: object) -> str:
-    r"""Evidence made safe for a terminal: control, format and direction characters and lone surrogates become `\x1b`-like escapes."""
+    r"""Escape evidence for a terminal: control, format and direction characters and lone surrogates become `\x1b`-like escapes."""
     raw = str(text)
     if raw.isascii() and raw.isprintable():
         return raw
@@ -43,7 +44,7 @@ def escape(text: object) -> str:
 
 
 def megabytes(n: float) -> str:
-    """`713 MB`, `1.1 GB`, `412 kB`, `87 B`: decimal units, three figures at most."""
+    """Return bytes as `713 MB`, `1.1 GB`, `412 kB`, `87 B`: decimal units, three figures at most."""
     for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if n >= size * 0.9995:
             value = n / size
@@ -52,7 +53,7 @@ def megabytes(n: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`4.1 s`, `3 min 52 s`, `2 h 05 min`."""
+    """Return seconds as `4.1 s`, `3 min 52 s`, `2 h 05 min`."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -62,14 +63,14 @@ def duration(seconds: float) -> str:
 
 
 def plural(n: int, one: str, many: str = "") -> str:
-    """`1 record`, `2 records`, with thousands separated."""
+    """Return `1 record`, `2 records`, with thousands separated."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
 class Screen:
-    """Where a tool speaks: `say` to stdout, `note` to stderr, `emit` for `--json`. Nothing is interpreted as markup.
+    """Output of a tool: `say` to stdout, `note` to stderr, `emit` for `--json`. Nothing is interpreted as markup.
 
-    Where nobody reads on (`| head`) `say` raises BrokenPipeError, which ends the tool; with `goes_on` what is under way is completed.
+    When the reader of stdout has ended (`| head`), `say` raises BrokenPipeError, which ends the tool; with `goes_on` the work continues.
     """
 
     def __init__(self, *, json_lines: bool = False, quiet: bool = False, goes_on: bool = False) -> None:
@@ -92,7 +93,7 @@ class Screen:
         return self._err
 
     def say(self, text: str = "", style: str = "") -> None:
-        """One line of the result for a person; silent under `--json`. Escape evidence before it comes here."""
+        """Print one line of the result; silent under `--json`. Escape evidence first."""
         if self.json_lines:
             return
         try:
@@ -101,17 +102,25 @@ class Screen:
             if not self._goes_on:
                 raise
 
+    def row(self, beginning: str, text: str) -> None:
+        """Print `text` behind `beginning`. A terminal gets it wrapped between words, below its first column. Escape evidence first."""
+        room = max(self.out.width - len(beginning), 20)
+        lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) if self.out.is_terminal else [text]
+        for line in lines or [""]:
+            self.say(beginning + line)
+            beginning = " " * len(beginning)
+
     def note(self, text: str, style: str = "") -> None:
-        """One line on stderr: progress in words, warnings."""
+        """Print one line on stderr: progress in words, warnings."""
         if not self.quiet:
             self.err.print(text, style=style or None, markup=False, highlight=False, soft_wrap=True)
 
     def emit(self, document: Any) -> None:
-        """One JSON document or line on stdout, for machines."""
+        """Print one JSON document or line on stdout, for machines."""
         sys.stdout.write(json.dumps(document, ensure_ascii=True, default=str) + "\n")
 
     def progress(self) -> Progress | NoProgress:
-        """A progress display on stderr: bar, count, time left, what is being read. Where nobody sees it, one that does nothing."""
+        """Return a progress display on stderr: bar, count, time left, current item; without a terminal, one that does nothing."""
         if self.quiet or self.json_lines or not self.err.is_terminal:
             return NoProgress()
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -129,7 +138,7 @@ class Screen:
 
 
 class NoProgress:
-    """What is called of a Rich progress display, without any effect, and without loading Rich's."""
+    """Progress display without effect; Rich is not loaded for it."""
 
     disable = True
 
@@ -148,21 +157,21 @@ class NoProgress:
 def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 
-    class Heard(Console):
+    class QuietConsole(Console):
         def on_broken_pipe(self) -> None:
-            """Rich would end the program at once, with exit code 1."""
-            _hush()
+            """Raise BrokenPipeError: Rich itself would end the program with exit code 1."""
+            _discard_output()
             raise BrokenPipeError
 
-    console = Heard(stderr=stderr, highlight=False, markup=False, emoji=False)
+    console = QuietConsole(stderr=stderr, highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = 10_000  # a pipe has no width: never wrap what a program will read
     return console
 
 
 @contextmanager
-def bearing_silence() -> Iterator[None]:
-    """Within, a terminal that is gone (EIO after a hang-up) ends what is being said, and nothing else is said by this program."""
+def ignore_lost_terminal() -> Iterator[None]:
+    """Swallow EIO after a hang-up and send further output to /dev/null."""
     try:
         yield
         sys.stdout.flush()
@@ -180,12 +189,12 @@ def complain(tool: str, what: str, do: str = "") -> None:
 
 
 def run(tool: str, app: Callable[[], typer.Typer], argv: Iterable[str] | None = None) -> int:
-    """Run a typer app as a program: complaints, Ctrl-C, closed pipes and wrong words end in one line and the right exit code."""
+    """Run a typer app as a program. Complaints, Ctrl-C, closed pipes and wrong arguments end in one line and the right exit code."""
     import typer
     from typer._click.exceptions import ClickException, NoArgsIsHelpError  # typer carries its own click and does not export these
     from typer.main import get_command
 
-    _speak_unicode()
+    _use_unicode()
     arguments = list(sys.argv[1:] if argv is None else argv)
     command = get_command(app())
     try:
@@ -215,10 +224,10 @@ def run(tool: str, app: Callable[[], typer.Typer], argv: Iterable[str] | None = 
     except SystemExit as end:
         if not isinstance(end.__context__, BrokenPipeError):  # which typer makes into this
             raise
-        _hush()
+        _discard_output()
         return UNHEARD
     except BrokenPipeError:
-        _hush()
+        _discard_output()
         return UNHEARD
     except PermissionError as e:
         what = f"{e.filename}: {e.strerror}." if e.filename else f"{e.strerror or e}."
@@ -232,13 +241,13 @@ def run(tool: str, app: Callable[[], typer.Typer], argv: Iterable[str] | None = 
         return COULD_NOT
 
 
-def _hush() -> None:
-    """Nobody reads on: what is still written goes nowhere, also what Python writes when it ends."""
+def _discard_output() -> None:
+    """Send further output to /dev/null, including what Python writes when it ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _speak_unicode() -> None:
-    """Pipes carry UTF-8 on every system; a terminal keeps its own encoding. What cannot be said is escaped, never an error."""
+def _use_unicode() -> None:
+    """Write UTF-8 into pipes on every system; a terminal has its own encoding. Characters that it lacks are escaped, never an error."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

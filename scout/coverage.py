@@ -1,9 +1,9 @@
-"""Would this collection have shown a file if it had been there? What is not in an archive is missing only where SCOUT says that it looked.
+"""Decide whether a collection would have shown a file. A file that is not in an archive is missing only where SCOUT looked for it.
 
-SCOUT walks once for all patterns (`scout/collecting/plan.py`). Every pattern of a target without a rule has a line in custody:
-`missing`, with the pattern as it reads on that host, where nothing fitted it; else one for each path that fitted, unless the target
-excludes it. What was not entered has a line of its own. So a pattern that covers a path, and of which custody has a line, shows that the
-path was looked for. A target with a rule shows nothing: it passes over what is not suspicious, and over links.
+SCOUT walks once for all patterns (`scout/collecting/plan.py`). Every pattern of a target without a rule has a custody line: `missing`, with
+the pattern as it reads on that host, where nothing matched; else one line for each path that matched, unless the target excludes it. A
+folder that was not entered has a line of its own. So a pattern that covers a path, and that has a custody line, shows that SCOUT looked
+for the path. A target with a rule shows nothing: it skips files that are not suspicious, and links.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from scout.targets import CollectionTarget, load
 from scout.targets.patterns import expand, path_regex
 
 _HOME = "\0"
-"""stands for `<U>` in `_Pattern.text`: no path has it"""
+"""replaces `<U>` in `_Pattern.text`: no path contains it"""
 
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    """One pattern of one target, over paths with `/` below the root; the home that `<U>` stands for is a group."""
+    """One pattern of one target, for paths with `/` below the root; the home that `<U>` matches is a group."""
 
     target: CollectionTarget
     text: str
@@ -31,39 +31,39 @@ class _Pattern:
     excluded: tuple[re.Pattern[str], ...]
 
     def home(self, below: str) -> str | None:
-        """The home that makes the pattern fit the path, '' where it has none; None where it does not fit."""
+        """Return the home with which the pattern matches the path, '' for a pattern without one; None where it does not match."""
         found = self.regex.fullmatch(below)
         return next((group for group in found.groups() if group), "") if found else None
 
     def covers(self, below: str) -> bool:
-        """Whether the path fits and is not excluded."""
+        """Return whether the pattern matches the path and nothing excludes it."""
         return self.home(below) is not None and not any(one.fullmatch(below) for one in self.excluded)
 
 
 @dataclass(slots=True)
 class TargetCoverage:
-    """For the native paths that are asked for; `note` every line of `members.jsonl`, then ask `absent`.
+    """Coverage of given native paths: `note` every line of `members.jsonl`, then ask `absent`.
 
-    whole   the collection came to its end: what it names after the walk is all there is
+    whole   the collection was completed
     """
 
     windows: bool
     whole: bool
     _asked: dict[str, list[tuple[_Pattern, str]]] = field(default_factory=dict)
-    """path → what covers it, with the home"""
+    """path → patterns that cover it, with the home"""
     _sought: dict[tuple[str, str], set[tuple[str, str]]] = field(default_factory=dict)
-    """(root, target id) → (pattern, home) of which a line is wanted"""
+    """(root, target id) → (pattern, home) of which a line is needed"""
     _patterns: dict[tuple[str, str], _Pattern] = field(default_factory=dict)
     _shown: set[tuple[str, str, str, str]] = field(default_factory=set)
-    """(root, target id, pattern, home) that found something"""
+    """(root, target id, pattern, home) that matched something"""
     _empty: set[tuple[str, str]] = field(default_factory=set)
-    """(target id, pattern as it reads on the host) that found nothing"""
+    """(target id, pattern as it reads on the host) that matched nothing"""
     _above: dict[str, str] = field(default_factory=dict)
-    """folder above a path that is asked for → verdict of its line in custody"""
+    """folder above an asked path → verdict of its custody line"""
 
     @classmethod
     def of(cls, paths: Iterable[str], *, windows: bool, system_root: str = "", whole: bool) -> TargetCoverage:
-        """`paths` are native, in lower case on Windows."""
+        """Prepare for `paths`: native, in lower case on Windows."""
         made = cls(windows, whole)
         patterns = _compiled("windows" if windows else "linux", _split(system_root)[1] or "Windows")
         for path in paths:
@@ -77,7 +77,7 @@ class TargetCoverage:
         return made
 
     def note(self, line: Mapping[str, Any]) -> None:
-        """One line of `members.jsonl`; plain input has no targets and shows nothing."""
+        """Take one line of `members.jsonl`. Plain input has no targets and shows nothing."""
         source, target, verdict = str(line.get("path") or ""), str(line.get("target") or ""), str(line.get("verdict") or "")
         source = source.lower() if self.windows else source
         if source in self._above and verdict != "missing":
@@ -92,11 +92,11 @@ class TargetCoverage:
             self._shown.add((root, target, text, home))
 
     def linked(self, path: str) -> bool:
-        """Whether a folder above the path is a link, so that the file stands elsewhere."""
+        """Return whether a folder above the path is a link, so that the file is elsewhere."""
         return any(self._above.get(folder) == "link" for folder in _above(path))
 
     def absent(self, path: str) -> str:
-        """The id of a target that looked for this path, which has no line of its own; '' where none can be told."""
+        """Return the id of a target that looked for this path and did not find it; '' where none is known."""
         if any(self._above.get(folder) for folder in _above(path)):
             return ""
         root = _split(path)[0]
@@ -109,19 +109,19 @@ class TargetCoverage:
         return ""
 
     def _written(self, path: str, pattern: _Pattern, home: str) -> str:
-        """The pattern as custody has it for the host."""
+        """Return the pattern as custody writes it for the host."""
         text = "/".join(part for part in pattern.text.replace(_HOME, home).split("/") if part)
         return f"{path[:2]}\\{text}".replace("/", "\\").lower() if self.windows else f"/{text}"
 
 
 def _split(path: str) -> tuple[str, str]:
-    r"""(`c:`, `windows/x`) of `c:\windows\x`, ('', `etc/x`) of `/etc/x`."""
+    r"""Return (`c:`, `windows/x`) for `c:\windows\x`, ('', `etc/x`) for `/etc/x`."""
     root = path[:2] if path[1:2] == ":" else ""
     return root, path[len(root) :].replace("\\", "/").strip("/") if root else path.strip("/")
 
 
 def _above(path: str) -> Iterator[str]:
-    """`/a/b` and `/a` of `/a/b/c`."""
+    """Yield `/a/b` and `/a` for `/a/b/c`."""
     mark = "\\" if path[1:2] == ":" else "/"
     folder = path.rpartition(mark)[0]
     while folder:
@@ -131,7 +131,7 @@ def _above(path: str) -> Iterator[str]:
 
 @cache
 def _compiled(os: str, system_root: str) -> tuple[_Pattern, ...]:
-    """All patterns of the targets for this system, but those with a variable that is not known."""
+    """Return all patterns of the targets for this system, except those with an unknown variable."""
     made = []
     for target in load():
         if target.os != os or target.rule is not None:

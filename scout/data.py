@@ -1,4 +1,4 @@
-"""Data that lies beside the code, as YAML: one way to read it, with the safe loader, in C where it was built."""
+"""Read YAML data beside the code, with the safe loader (in C where PyYAML has it)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def load_data(package: str, name: str) -> Any:
-    """The document `name` of a package: `load_data(__package__, "guard.yaml")`."""
+    """Return the document `name` of a package: `load_data(__package__, "guard.yaml")`."""
     return parse_yaml(files(package).joinpath(name).read_bytes())
 
 
 def parse_yaml(content: str | bytes) -> Any:
-    """One YAML document. Raises yaml.YAMLError where it is none."""
+    """Parse one YAML document. Raises yaml.YAMLError."""
     return yaml.load(content, LOADER)  # noqa: S506  (a safe loader)

@@ -1,4 +1,4 @@
-"""Find the modules of a package: whatever is in its folders is used, there is no list to extend."""
+"""Find the modules of a package by walking its folders: there is no list to extend."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 
 def modules(package: Any) -> Iterator[tuple[str, ModuleType]]:
-    """Import every module below `package`, at any depth. Yield each with its own name (`prefetch`), in the order of the full names.
+    """Import every module below `package`, at any depth; yield each with its own name (`prefetch`), ordered by full name.
 
-    Packages are folders for families and are not yielded, nor are modules whose name begins with `_`: they hold parts of their neighbours.
+    Packages are folders for families and are not yielded, nor are modules whose name begins with `_`: they hold shared parts.
     """
     for info in sorted(pkgutil.walk_packages(package.__path__, f"{package.__name__}."), key=lambda i: i.name):
         name = info.name.rpartition(".")[2]

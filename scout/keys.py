@@ -1,4 +1,4 @@
-"""Keys: the analyst's key pair, who an archive is encrypted to, and what opens it (age and ssh keys)."""
+"""Keys: make the analyst's key pair, load recipients and identities (age and ssh keys)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ MAX_KEY_FILE = 1 << 20
 
 
 def keygen(path: str | Path) -> str:
-    """Write a new age key pair to `path` (0600 from the first byte, never over a file that exists); gives the public key, `age1…`."""
+    """Write a new age key pair to `path` (mode 0600 from the first byte; an existing file is never overwritten); return the public key,
+    `age1…`.
+    """
     from pyrage import x25519
 
     path = Path(path)
@@ -35,7 +37,7 @@ def keygen(path: str | Path) -> str:
 
 
 def load_identities(path: str | Path) -> list[Any]:
-    """Secret keys of an age key file, or an ssh private key without passphrase. Complaint where there is none."""
+    """Return the secret keys of an age key file, or an ssh private key without passphrase. Complaint where there is none."""
     from pyrage import IdentityError, ssh, x25519
 
     data = _content(path, "key")
@@ -81,12 +83,15 @@ def load_identities(path: str | Path) -> list[Any]:
 
 
 def recipients_of(path: str | Path) -> list[str]:
-    """Public keys (`age1…`) that belong to the secret keys of an age key file."""
+    """Return the public keys (`age1…`) of the secret keys in an age key file."""
     return [str(identity.to_public()) for identity in load_identities(path)]
 
 
 def load_recipients(given: Iterable[str | Path]) -> tuple[list[Any], list[str]]:
-    """Recipients (`age1…`, `ssh-ed25519 …`, `ssh-rsa …`, or files with one per line): for the writer, and as text for collection.json."""
+    """Return recipients for the writer, and as text for collection.json. Given are `age1…`, `ssh-ed25519 …`, `ssh-rsa …`, or files with
+    one per
+    line.
+    """
     keys, texts = [], []
     for value in given:
         for text, where in _lines(value):

@@ -1,4 +1,4 @@
-"""What all command lines share: the typer app, the words of its help, and options as types (`version: Version = False`)."""
+"""Parts that all command lines share: the typer app, the words of its help, options as types (`version: Version = False`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typer.core import TyperArgument, TyperGroup, TyperOption
 from scout import __version__
 
 WORDS = {Path: "PATH", str: "TEXT", int: "NUMBER", float: "NUMBER"}
-"""type of an option's value → the word for it in a help, where the option gives no word of its own"""
+"""type of an option's value → word for it in the help, where the option has no word of its own"""
 
 
 def _show(context: typer.Context, value: bool) -> None:
@@ -25,7 +25,7 @@ Json = Annotated[bool, typer.Option("--json", help="For machines: one document o
 
 
 class Program(TyperGroup):
-    """The commands of one tool. Their helps name values by words that a person reads, where typer prints types (`<list[str]>`)."""
+    """The commands of one tool. Their help names values by words (`PATH`) instead of typer's types (`<list[str]>`)."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -39,7 +39,7 @@ def _use_words(command: Any) -> None:
         if isinstance(parameter, TyperArgument):
             if parameter.metavar is None:
                 parameter.metavar = parameter.name.upper()
-            vars(parameter)["display_type_rich"] = lambda ctx: None  # noqa: ARG005  (the name is the word)
+            vars(parameter)["display_type_rich"] = lambda ctx: None  # noqa: ARG005  (the name is enough)
         elif isinstance(parameter, TyperOption) and parameter.metavar is None and not parameter.is_flag:
             annotation = parameter.type_descriptor.annotation
             parameter.metavar = WORDS.get((get_args(annotation) or (annotation,))[0])
@@ -59,7 +59,7 @@ def program(about: str, guide: str) -> typer.Typer:
     )
 
     @app.callback(invoke_without_command=True)
-    def only(context: typer.Context, version: Version = False) -> None:  # noqa: ARG001  (its callback answers)
+    def only(context: typer.Context, version: Version = False) -> None:  # noqa: ARG001  (handled by its callback)
         if context.invoked_subcommand is None:
             typer.echo(guide)
 

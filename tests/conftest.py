@@ -11,8 +11,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# on a busy machine an example may take any time: no test depends on that
+settings.register_profile("escadre", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("escadre")
 
 for name in ("SIGINT", "SIGHUP"):
     # a run in the background of a script, or under nohup, starts with these ignored, and every program that a test starts inherits that

@@ -281,6 +281,15 @@ def test_make_targets_and_modules_that_are_named_exist() -> None:
     assert sorted(m for m in modules if not runs(m)) == []
 
 
+def test_the_functions_of_the_readme_exist() -> None:
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("## The same in Python")[1].split("```")[0]
+    named = set(re.findall(r"`((?:scout|commodore|eye|hunter)(?:\.\w+)+)`", section))
+    assert len(named) > 10
+    for name in sorted(named):
+        module, _, member = name.rpartition(".")
+        assert hasattr(importlib.import_module(module), member), name
+
+
 def runs(module: str) -> bool:
     """`python -m` has something to run: a module, or a package with `__main__`."""
     place = ROOT.joinpath(*module.split("."))

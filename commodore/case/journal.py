@@ -17,7 +17,7 @@ import orjson
 from commodore.case import private
 from commodore.case.partition import Partition
 from commodore.engine.assemble import clean
-from commodore.engine.work import HITS, Account, Result
+from commodore.engine.work import HITS, Result, UnitAccount
 
 SYNC = 0.5
 """seconds between two syncs to disk: what a power cut can cost"""
@@ -51,7 +51,7 @@ class Journal:
         self.partition = partition
         self.committed = 0
         """number of tasks that are done"""
-        self.accounts: list[Account] = []
+        self.accounts: list[UnitAccount] = []
         self.killed: list[tuple[int, str]] = []
         self.counts: dict[str, int] = {}
         self.seconds = 0.0
@@ -122,7 +122,7 @@ class Journal:
         self._add(row)
 
     def _add(self, row: dict[str, Any]) -> None:
-        self.accounts += [Account(*a) for a in row["accounts"]]
+        self.accounts += [UnitAccount(*a) for a in row["accounts"]]
         self.killed += [(m, r) for m, r in row["killed"]]
         for name, count in row["counts"].items():
             self.counts[name] = self.counts.get(name, 0) + count
@@ -178,16 +178,19 @@ class Kept(NamedTuple):
     text: bytes
 
 
-def kept(partition: Partition, datasets: Iterable[str]) -> Kept:
-    """Return what the journal of a complete partition holds of these datasets. Reads only."""
-    chosen = frozenset(datasets)
+def kept(partition: Partition, datasets: Iterable[str], without: Iterable[str]) -> Kept:
+    """Return what the journal of a complete partition holds beside the datasets that are made again (`without`). Reads only.
+
+    Accounts of containers (a damaged hive) belong to no dataset and stay.
+    """
+    chosen, gone = frozenset(datasets), frozenset(without)
     rows = []
     with contextlib.suppress(FileNotFoundError):
         rows.append(orjson.loads((partition.work / "kept.json").read_bytes()))
     with contextlib.suppress(FileNotFoundError):
         rows += [row for text in (partition.work / "journal").read_bytes().splitlines(keepends=True) if (row := _row(text))]
-    accounts = [Account(*a) for row in rows for a in row["accounts"]]
-    accounts = [account for account in accounts if account.artefact in chosen]
+    accounts = [UnitAccount(*a) for row in rows for a in row["accounts"]]
+    accounts = [account for account in accounts if account.artefact not in gone]
     reasons = {(a.member, reason) for a in accounts for problem in a.problems for reason in (problem[0], f"{a.artefact}: {problem[0]}")}
     counts: dict[str, int] = {}
     for row in rows:
@@ -197,3 +200,7 @@ def kept(partition: Partition, datasets: Iterable[str]) -> Kept:
     killed = [(m, r) for row in rows for m, r in row["killed"] if (m, r) in reasons]
     row = {"datasets": sorted(chosen), "accounts": accounts, "killed": killed, "counts": counts, "seconds": 0.0}
     return Kept(counts, dump(row))
+
+
+NOTHING_KEPT = Kept({}, dump({"datasets": [], "accounts": [], "killed": [], "counts": {}, "seconds": 0.0}))
+"""for a redo of all datasets"""

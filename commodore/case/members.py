@@ -7,13 +7,13 @@ from typing import Any
 
 from commodore.case import ledger
 from commodore.case.journal import dump
-from commodore.engine.inputs import Collection
+from commodore.engine.inputs import EvidenceCollection
 from commodore.engine.plan import Plan
 
 _SKIPPED = ("member", "source", "name", "verdict", "size", "sha256")
 
 
-def lines(collection: Collection, plan: Plan) -> tuple[list[bytes], int, list[dict[str, Any]]]:
+def lines(collection: EvidenceCollection, plan: Plan) -> tuple[list[bytes], int, list[dict[str, Any]]]:
     """Return the lines of the list of members, the number of members that the collection has content or a name for, and ledger lines for
     content that is not what custody says.
     """

@@ -20,6 +20,7 @@ from scout.console import WRONG_USE, Complaint
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
+    import pyarrow as pa
 
 _DTYPE = {"keyword": "str", "text": "str", "ip": "str", "long": "Int64", "double": "Float64", "boolean": "boolean"}
 
@@ -45,43 +46,48 @@ def read(
     paths = by_dataset(files(Path(case), datasets))
     connection = connect()
     try:
-        frames = [_frame(connection, dataset, found, columns, where) for dataset, found in paths.items()]
+        parts = [_part(connection, dataset, found, columns, where) for dataset, found in paths.items()]
     except duckdb.Error as e:
         raise Complaint(
             f"{where or 'The records'}: {str(e).splitlines()[0]}", "Field names stand in double quotes, text in single ones.", WRONG_USE
         ) from None
     finally:
         connection.close()
-    if not frames:
-        return astype(pd.DataFrame({name: [] for name in columns or ()}, columns=list(columns or ())))
-    whole = frames[0] if len(frames) == 1 else _joined(frames)
-    return _typed(whole, list(whole.columns)) if columns is not None else astype(whole)
+    order = {name: n for n, name in enumerate(registry())}
+    names = columns if columns is not None else sorted({n for part in parts for n in part.column_names}, key=order.__getitem__)
+    count = sum(part.num_rows for part in parts)
+    table: dict[str, pd.Series[Any]] = {}
+    for name in names:
+        values = _values(parts, name)
+        if columns is not None or name == "@timestamp" or not count or values.null_count < count:
+            table[name] = column(name, values.to_pandas(integer_object_nulls=True))
+    return pd.DataFrame(table, columns=list(table))
 
 
-def _frame(
+def _part(
     connection: duckdb.DuckDBPyConnection, dataset: str, paths: Sequence[Path], columns: Sequence[str] | None, where: str | None
-) -> pd.DataFrame:
-    """Return the records of one dataset as DuckDB gives them."""
+) -> pa.Table:
+    """Return the records of one dataset as an Arrow table, which takes a fraction of the memory of Python objects."""
     own = fields_of(dataset, paths)
     asked = [name for name in registry() if where and name in where]
     names = list(columns) if columns is not None else present(connection, paths, own)
-    chosen, condition = ", ".join(map(quoted, names)), f" WHERE {where}" if where else ""
+    chosen, condition = ", ".join(map(_as_text, names)), f" WHERE {where}" if where else ""
     table = source(paths, dict.fromkeys([*names, *asked]))
-    return connection.execute(f"SELECT {chosen} FROM {table}{condition}").df()  # noqa: S608  (the analyst's own SQL)
+    return connection.sql(f"SELECT {chosen} FROM {table}{condition}").to_arrow_table()  # noqa: S608  (the analyst's own SQL)
 
 
-def _joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Return frames of several datasets as one. Whole numbers stay whole where a dataset lacks the field; times stay text until the end."""
-    import pandas as pd
+def _as_text(name: str) -> str:
+    """Return the SQL of a column; a free-form object is its JSON text."""
+    return f"CAST({quoted(name)} AS VARCHAR) AS {quoted(name)}" if registry()[name].type == "flattened" else quoted(name)
 
-    names = list(dict.fromkeys(name for frame in frames for name in frame.columns))
 
-    def made(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
-        values = frame[name] if name in frame else pd.Series([None] * len(frame), dtype="object")
-        return values.astype("object").where(values.notna(), None) if registry()[name].type == "date" else column(name, values)
+def _values(parts: Sequence[pa.Table], name: str) -> pa.ChunkedArray:
+    """Return the values of a field over all datasets, null where a dataset lacks it."""
+    import pyarrow as pa
 
-    typed = [pd.DataFrame({name: made(frame, name) for name in names}, columns=names) for frame in frames]
-    return pd.concat(typed, ignore_index=True)
+    kind = next((part.schema.field(name).type for part in parts if name in part.column_names), pa.null())
+    missing = [pa.chunked_array([pa.nulls(part.num_rows, kind)]) if name not in part.column_names else part[name] for part in parts]
+    return pa.chunked_array([chunk for chunked in missing for chunk in chunked.chunks], kind)
 
 
 def files(case: Path, datasets: str | Iterable[str] | None = None) -> list[Path]:

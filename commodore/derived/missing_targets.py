@@ -50,7 +50,7 @@ ARTEFACT = Artefact(
 
 _MISSING = sentence("{item} starts {target!q}, which {words}.")
 _ITEM = {
-    "scheduled_tasks": ("Task", ("escadre.task.path", "escadre.task.name", "service.name", "file.path")),
+    "scheduled_tasks": ("Task", ("escadre.task.path", "file.path")),
     "services": ("Service", ("service.name",)),
     "run_keys": ("Run key", ("registry.path",)),
     "systemd_units": ("Unit", ("service.name",)),

@@ -1,4 +1,4 @@
-"""Process tree: every process that any evidence tells of, with its ancestors; pids that come again are told apart by time."""
+"""Process tree: every process in the evidence, with its ancestors. Processes with the same pid are told apart by time."""
 
 from __future__ import annotations
 
@@ -70,9 +70,9 @@ ARTEFACT = Artefact(
 _CHAIN = sentence("[{process.name!q}|A process] (pid {process.pid}) ran in the chain {chain!q}.")
 _AUDITING, _SYSMON = "Microsoft-Windows-Security-Auditing", "Microsoft-Windows-Sysmon"
 _PROCESSES = re.compile(rb'"event\.code":"(?:1|5|4688|4689)"')
-"""what the line of an event about a process holds: the millions of others are not decoded"""
+"""text in the JSON line of an event about a process; other events are not decoded"""
 MOST = 200_000
-"""processes that are held at once; what is beyond stands in the ledger"""
+"""processes in memory at once; the ledger counts those beyond"""
 DEEPEST = 64
 _SAME = 2.0
 """seconds within which two sources may differ about the start of one process"""
@@ -88,6 +88,7 @@ _COPIED = (
     "process.parent.command_line",
     "user.name",
     "user.id",
+    "host.name",
     "winlog.computer_name",
     "escadre.process.deleted",
     "escadre.process.memfd",
@@ -143,7 +144,7 @@ class _Table:
         self.count = self.refused = 0
 
     def add(self, record: dict[str, Any], dataset: str) -> None:
-        """A record that tells that a process started, or runs."""
+        """Add a record of a process that started, or runs."""
         pid = record.get("process.pid")
         if not isinstance(pid, int):
             return
@@ -173,7 +174,7 @@ class _Table:
             process.used.append(record["escadre.id"])
 
     def end(self, record: dict[str, Any]) -> None:
-        """A record that tells that a process ended."""
+        """Add a record of a process that ended."""
         moment, pid = seconds(record.get("process.end") or record.get("@timestamp")), record.get("process.pid")
         if moment is None or not isinstance(pid, int):
             return
@@ -183,7 +184,7 @@ class _Table:
             process.fields["process.end"] = record.get("process.end") or record["@timestamp"]
 
     def _same(self, computer: str, pid: int, began: float | None, record: dict[str, Any]) -> _Process | None:
-        """The process of which another source has told already."""
+        """Return the process if another source has it already."""
         name = str(record.get("process.name", "")).lower()
         for other in self.by_pid.get((computer, pid), ()):
             close = began is not None and other.began is not None and abs(began - other.began) <= _SAME
@@ -193,7 +194,7 @@ class _Table:
         return None
 
     def at(self, computer: str, pid: int, moment: float | None) -> _Process | None:
-        """Who had the pid at that moment: the last that had started, unless it had ended."""
+        """Return the process that had the pid at a moment: the last one that had started, unless it had ended."""
         held = self.by_pid.get((computer, pid), ())
         if moment is None:
             return held[0] if len(held) == 1 else None
@@ -217,7 +218,7 @@ def _records(table: _Table, host: Host) -> Iterator[Record]:
 
 
 def _parent(table: _Table, process: _Process) -> _Process | None:
-    """By entity id where the source gives one, else by pid and time. Never the process itself, never one that started later."""
+    """Return the parent by entity id where the source gives one, else by pid and time; never the process itself or a later one."""
     pid = process.fields.get("process.parent.pid")
     found = table.by_entity.get(process.parent_entity) if process.parent_entity else None
     if found is None and isinstance(pid, int):
@@ -229,7 +230,7 @@ def _parent(table: _Table, process: _Process) -> _Process | None:
 
 
 def ancestors(process: _Process) -> list[_Process]:
-    """Nearest first; ends at a process that was met before, and after DEEPEST."""
+    """Return the ancestors, nearest first. The list ends at a process that is in it already, and after DEEPEST."""
     chain: list[_Process] = []
     met = {id(process)}
     above = process.parent
@@ -273,12 +274,12 @@ def _fields(process: _Process) -> dict[str, Any]:
 
 
 def _computer(record: dict[str, Any]) -> str:
-    """Event logs may hold forwarded events of other computers; their pids are theirs."""
+    """Return the computer of a record: event logs may have forwarded events, and pids are per computer."""
     return str(record.get("winlog.computer_name", "")).lower().partition(".")[0]
 
 
 def seconds(text: object) -> float | None:
-    """RFC 3339 UTC as seconds since 1970; None where there is none."""
+    """Return RFC 3339 UTC as seconds since 1970; None where there is none."""
     if not isinstance(text, str):
         return None
     head, dot, fraction = text.rstrip("Z").partition(".")

@@ -1,8 +1,9 @@
-"""The one door to detection: load once, match in every worker, fold into findings."""
+"""Detection as the engine uses it: load once, match in every worker, fold into findings."""
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -11,8 +12,8 @@ from commodore.artefact import Artefact
 from commodore.detection.findings import folded
 from commodore.detection.ioc import Indicators
 from commodore.detection.sigma.files import rule_files
-from commodore.detection.sigma.matcher import Matcher
-from commodore.detection.sigma.pack import Pack, build, default_cache, load
+from commodore.detection.sigma.matcher import DatasetMatcher, SigmaMatcher
+from commodore.detection.sigma.pack import RulePack, build, default_cache, load
 from commodore.finding import Finding
 from commodore.hits import DetectionRule, Hit, Refusal
 from commodore.host import Host
@@ -26,16 +27,21 @@ from scout.formats.indicators import read_file
 class Detection:
     """Rules, indicators and the persistence table, ready to match.
 
-    loaded      number of Sigma rules taken
-    indicators  number of indicators taken
-    refused     `{file, line, reason}` for each rule and indicator that was not
-    digest      identity of all that decides what is found: rules, log source table, indicators, persistence table
+    loaded      number of Sigma rules that records of some dataset can match
+    without_source  `{file, rule, title, reason}` for each Sigma rule that was read and that no record can match
+    indicators  number of indicators
+    refused     `{file, line, reason}` for each rule and indicator that was not understood
+    digest      identity of all that decides what is found: rules, log sources, indicators, persistence table
     """
 
-    def __init__(self, pack: Pack, indicators: Indicators, refused: list[Refusal]) -> None:
-        self._matcher, self._indicators, self._judge = Matcher(pack), indicators, PersistenceJudge()
+    def __init__(self, pack: RulePack, indicators: Indicators, refused: list[Refusal]) -> None:
+        self._matcher, self._indicators, self._judge = SigmaMatcher(pack), indicators, PersistenceJudge()
         self._numbers = {pack.rule(n).id: n for n in range(len(pack))}
-        self.loaded, self.indicators = len(pack), len(indicators)
+        self.loaded, self.indicators = len(pack) - len(pack.sourceless), len(indicators)
+        rules = {number: pack.rule(number) for number in pack.sourceless}
+        self.without_source = [
+            {"file": rule.ruleset, "rule": rule.id, "title": rule.name, "reason": pack.sourceless[number]} for number, rule in rules.items()
+        ]
         self.refused = [r.as_dict() for r in (*pack.refused, *refused)]
         identity = hashlib.sha256(f"{pack.digest}\n{self._judge.digest}\n".encode())
         for x in indicators.all:
@@ -49,7 +55,7 @@ class Detection:
         With neither, only the persistence table runs. Raises Complaint for a path that is not there or cannot be read.
         """
         paths = [Path(p) for p in rules]
-        pack = load(rule_files(paths), cache or default_cache()) if paths else Pack(*build(()), "")
+        pack = load(rule_files(paths), cache or default_cache()) if paths else RulePack(*build(()), "")
         read = [read_file(Path(p)) for p in iocs]
         seen = {(x.type, x.value): x for found, _ in reversed(read) for x in reversed(found)}
         refused = [Refusal(*r) for _, problems in read for r in problems]
@@ -58,8 +64,8 @@ class Detection:
     def match(self, artefact: Artefact, records: Sequence[dict[str, Any]], host: Host) -> list[Hit]:
         """Hits on final records of one artefact, in the order of the records."""
         tests: list[Callable[[dict[str, Any], Host], Iterable[Hit]]] = []
-        if self.loaded and "winlog.channel" in artefact.fields:
-            tests.append(self._sigma)
+        if matcher := self._matcher.of(artefact.name):
+            tests.append(self._sigma(matcher, artefact.confidence))
         if len(self._indicators):
             tests.append(self._ioc(artefact))
         if self._judge.reads(artefact.name):
@@ -78,7 +84,7 @@ class Detection:
                     "",
                     found,
                     group=path if exact else "collected files",
-                    reason=f"{short(path)} was collected: {rule.name[:1].lower()}{rule.name[1:]} stands in {rule.reference}."
+                    reason=f"{short(path)} was collected: {rule.name[:1].lower()}{rule.name[1:]} is in {rule.reference}."
                     if exact
                     else f"Files of this host were collected whose path has {rule.name}.",
                     target=file_target(path) if exact else None,
@@ -109,10 +115,16 @@ class Detection:
         """Findings with whole targets, and those on the files that they start; `members`: collection id → its lines of members.jsonl."""
         return completed(findings, members)
 
-    def _sigma(self, record: dict[str, Any], host: Host) -> Iterator[Hit]:
-        for fired in self._matcher.fired(record):
-            rule = self._matcher.pack.rule(fired.rule)
-            yield _hit(record, host, rule.id, fired.matched, "logged")
+    def datasets(self) -> Counter[frozenset[str]]:
+        """Count the loaded Sigma rules by the datasets whose records they test."""
+        return self._matcher.pack.datasets()
+
+    def _sigma(self, matcher: DatasetMatcher, confidence: str) -> Callable[[dict[str, Any], Host], Iterator[Hit]]:
+        def hits(record: dict[str, Any], host: Host) -> Iterator[Hit]:
+            for fired in matcher.fired(record):
+                yield _hit(record, host, matcher.pack.rule(fired.rule).id, fired.matched, confidence)
+
+        return hits
 
     def _ioc(self, artefact: Artefact) -> Callable[[dict[str, Any], Host], Iterator[Hit]]:
         confidence, indicators = artefact.confidence, self._indicators

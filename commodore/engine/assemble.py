@@ -1,6 +1,6 @@
-"""From what a parser yields to the line that is written: defaults, provenance, id and sentence.
+"""Make the final record from what a parser yields: defaults, provenance, id and message.
 
-One assembler serves one artefact on one member; what is constant there is prepared once.
+One assembler serves one artefact on one member; constant fields are prepared once.
 """
 
 from __future__ import annotations
@@ -31,22 +31,25 @@ ENGINE_FIELDS = frozenset(
         "escadre.state",
     }
 )
-"""what only the engine writes"""
+"""fields that only the engine writes"""
 DEFAULTS = frozenset(
     {"@timestamp", "event.kind", "event.category", "event.type", "event.action", "message", "escadre.times", "escadre.time_inferred"}
 )
-"""what the engine writes where the parser does not"""
+"""fields that the engine writes where the parser does not"""
 
 _INT64 = 1 << 63
 
 
 def identity(collection: str, member: int, dataset: str) -> Any:
-    """The hash that all ids of a dataset on a member begin with. An id is BLAKE2b-128 of collection, member, dataset, locator and role."""
+    """Return the hash state that all ids of a dataset on a member start from.
+
+    An id is BLAKE2b-128 of collection, member, dataset, locator and role.
+    """
     return blake2b(f"{collection}\0{member}\0{dataset}\0".encode("utf-8", "surrogatepass"), digest_size=16)
 
 
 class Assembler:
-    """Makes final records of `artefact` on one member."""
+    """Make final records of `artefact` on one member."""
 
     def __init__(
         self,
@@ -86,7 +89,7 @@ class Assembler:
         """locators that the parser gave twice; each later one got a number (`#2`)"""
 
     def record(self, record: Record) -> dict[str, Any]:
-        """The record as it will be written."""
+        """Return the record as it will be written."""
         locator = record.locator
         key = self._key(locator, record.role)
         if key in self._seen:
@@ -94,7 +97,7 @@ class Assembler:
         self._seen.add(key)
         out = self._defaults | record.fields | self._constant
         if self._host_field:
-            self._set_host(out, str(out.get(self._host_field) or ""))
+            self._set_host(out, str(record.fields.get(self._host_field) or ""))
         if "message" not in out:
             out["message"] = self._sentence(out)
         if self._times is not None and "escadre.times" not in out:
@@ -105,7 +108,7 @@ class Assembler:
         return out
 
     def _set_host(self, out: dict[str, Any], named: str) -> None:
-        """Give a record to the host that it names; the member's host where it names none, or another form of its name."""
+        """Set the host that a record names. It is the member's host where the record names none, or another form of that name."""
         if named not in self._hosts:
             self._hosts[named] = self._hosts[""] if same(named, self._hosts[""]) else named
         if (host := self._hosts[named]) != self._hosts[""]:
@@ -127,7 +130,7 @@ class Assembler:
 
 
 def times(record: Mapping[str, Any], names: tuple[str, ...]) -> list[str]:
-    """All distinct times of a state record, sorted."""
+    """Return all distinct times of a state record, sorted."""
     found: set[str] = set()
     for name in names:
         value = record.get(name)
@@ -139,7 +142,7 @@ def times(record: Mapping[str, Any], names: tuple[str, ...]) -> list[str]:
 
 
 def line(record: Mapping[str, Any]) -> bytes:
-    """The record as one JSON line. What JSON or the registry cannot hold is made safe, see `clean`."""
+    """Return the record as one JSON line. `clean` makes values safe that JSON or the registry cannot hold."""
     try:
         return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_STRICT_INTEGER)
     except TypeError:  # lone surrogates, integers above 53 bits: rare, so the copy is made only then
@@ -147,7 +150,7 @@ def line(record: Mapping[str, Any]) -> bytes:
 
 
 def clean(record: Mapping[str, Any]) -> dict[str, Any]:
-    r"""A copy that JSON can hold: lone surrogates become `\udcff` in text, integers outside 64 bits leave a `long` field for
+    r"""Return a copy that JSON can hold: lone surrogates become `\udcff` in text, integers outside 64 bits leave a `long` field for
     `escadre.overflow`, which keeps their digits (a text field keeps them itself).
     """
     fields = registry()

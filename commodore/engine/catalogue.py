@@ -1,4 +1,4 @@
-"""What there is to read with: every artefact file, found by being there, and which of them reads a given file."""
+"""All artefacts and derived datasets, found by walking their folders, and which of them reads a given file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Derivation:
 
 @cache
 def artefacts() -> dict[str, Known]:
-    """All artefacts by name, sorted. Raises ValueError for a file whose name is not its artefact's."""
+    """Return all artefacts by name, sorted. Raises ValueError for a file whose name is not its artefact's."""
     found = {}
     for name, module in modules(commodore.artefacts):
         found[name] = Known(_declared(name, module), module.parse, getattr(module, "expected", None))
@@ -52,7 +52,7 @@ def containers() -> dict[str, frozenset[str]]:
 
 @cache
 def derivations() -> dict[str, Derivation]:
-    """All derived datasets by name, those that others read first."""
+    """Return all derived datasets by name; those that others read come first."""
     found = {name: Derivation(_declared(name, module), module.derive) for name, module in modules(commodore.derived)}
     ordered: dict[str, Derivation] = {}
     for name in sorted(found):
@@ -62,7 +62,7 @@ def derivations() -> dict[str, Derivation]:
 
 @cache
 def levels() -> tuple[tuple[str, ...], ...]:
-    """Derived datasets in levels: those of one level read only evidence and the levels before it, so that they can be made in parallel."""
+    """Return derived datasets in levels. Those of one level read only evidence and earlier levels, so that they can run in parallel."""
     level: dict[str, int] = {}
     for name, derivation in derivations().items():  # those that others read come first
         level[name] = 1 + max((level[source] for source in derivation.artefact.datasets if source in level), default=-1)
@@ -86,23 +86,23 @@ def _declared(name: str, module: Any) -> Artefact:
 
 
 class Match(NamedTuple):
-    """What reads a member.
+    """The artefacts that read a member.
 
-    Path and content both speak. An artefact reads a file whose path fits one of its patterns, unless the content lacks its magic. Beside
-    these every artefact whose magic the file bears reads it, whatever the file is called and wherever it lies. Where several artefacts
-    have that magic, they only try: what they find is kept, and one that finds nothing has no line in the ledger. A shared container
-    (`regf`: a registry hive) is opened once and read by those for which it holds something.
+    Path and content both count. An artefact reads a file whose path fits one of its patterns, unless the content lacks its magic. Every
+    other artefact whose magic the file has reads it too, whatever its name and place. Where several artefacts have that magic, they only
+    try: their records are kept, and one that finds nothing has no ledger line. A shared container (`regf`: a registry hive) is opened once
+    and read by the artefacts for which it holds something.
     """
 
     names: tuple[str, ...]
-    """all that read it, sorted"""
+    """all artefacts that read it, sorted"""
     refused: tuple[str, ...] = ()
-    """those that its path promised and its content denies"""
+    """artefacts, or their containers, whose pattern the path fits and whose magic the content lacks"""
     tried: tuple[str, ...] = ()
-    """those of `names`, and of their containers, that only try"""
+    """those of `names`, and their containers, that only try"""
 
 
-class Matcher:
+class ArtefactMatcher:
     """Path patterns and magic of all artefacts, compiled once."""
 
     def __init__(self, known: dict[str, Known]) -> None:
@@ -121,7 +121,7 @@ class Matcher:
                 self._magic[magic] = self._magic.get(magic, frozenset()) | {name}
         self._homes = _homes(known)
         self.head = max((at + len(magic) for at, magic in self._magic), default=0)
-        """how many bytes of a file decide"""
+        """bytes at the beginning of a file that are compared with magic"""
         self.by_path = lru_cache(maxsize=4096)(self._by_path)
 
     def _add(self, pattern: str, name: str) -> None:
@@ -136,7 +136,7 @@ class Matcher:
             self._others.append((compiled, name))
 
     def _by_path(self, path: str) -> tuple[str, ...]:
-        """Names of the artefacts one of whose patterns fits; `path` is below the volume's root, with `/`."""
+        """Return the names of the artefacts one of whose patterns fits; `path` is below the volume's root, with `/`."""
         low = path.lower()
         names = set(self._exact.get(low, ()))
         candidates = self._by_ending.get(low.rsplit(".", 1)[-1], [])
@@ -144,11 +144,11 @@ class Matcher:
         return tuple(sorted(names))
 
     def home(self, name: str) -> str:
-        """Where a file of this name lies on a host, for one that was given by itself; '' where its name alone says nothing."""
+        """Return where a file of this name is on a host, for one that was given alone; '' where the name does not show it."""
         return next((f"{folder}{name}" for pattern, folder in self._homes if pattern.fullmatch(name.lower())), "")
 
     def match(self, path: str, head: bytes) -> Match:
-        """Which artefacts read the file. `head`: its first `self.head` bytes, as far as it has them."""
+        """Return the artefacts that read a file. `head`: its first `self.head` bytes, fewer where it is shorter."""
         promised = self.by_path(path)
         if not head or path.startswith("live/"):
             return Match(promised)
@@ -162,7 +162,7 @@ class Matcher:
 
 
 def _homes(known: dict[str, Known]) -> list[tuple[re.Pattern[str], str]]:
-    """(file name, folder with its `/`) of the patterns that tell a file by its name: `var/log/wtmp*`, rotated or not; not `cron.d/*`."""
+    """Return (file name, folder with its `/`) of patterns that identify a file by its name: `var/log/wtmp*`, not `cron.d/*`."""
     found = []
     for entry in known.values():
         for pattern in entry.artefact.match:
@@ -186,7 +186,7 @@ class Patterns:
 
 
 def translate(pattern: str) -> str:
-    """A path pattern as a regular expression: `*` and `?` stay within a component, `**` spans folders, `[…]` is a set."""
+    """Return a path pattern as a regular expression: `*` and `?` stay within a component, `**` spans folders, `[…]` is a set."""
     out, i = "", 0
     while i < len(pattern):
         c = pattern[i]
@@ -206,6 +206,6 @@ def translate(pattern: str) -> str:
 
 
 @cache
-def matcher() -> Matcher:
-    """The matcher over all artefacts."""
-    return Matcher(artefacts())
+def matcher() -> ArtefactMatcher:
+    """Return the matcher over all artefacts."""
+    return ArtefactMatcher(artefacts())

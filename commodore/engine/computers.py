@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -10,8 +11,6 @@ import orjson
 
 HEADER, CHUNK = 4096, 65536
 """bytes of the file header and of a chunk of an event log ([MS-EVEN6]; libevtx, Windows XML Event Log format)"""
-PER_RECORD = "host_per_record"
-"""fact of a log that was given without its host: each record belongs to the computer that it names"""
 FORWARDED = "forwardedevents.evtx"
 """name of the log that Windows keeps for the events of other computers"""
 
@@ -29,7 +28,8 @@ def of_log(path: Path) -> Counter[str]:
             last = HEADER + (size - HEADER - 1) // CHUNK * CHUNK
             stream.seek(max(last, HEADER + CHUNK))
             for chunk in (first, stream.read(CHUNK)):
-                found += _computers(head + chunk)
+                if chunk:
+                    found += _computers(head + chunk)
     except OSError:
         return found
     return found
@@ -41,7 +41,7 @@ def _computers(log: bytes) -> Counter[str]:
 
     found: Counter[str] = Counter()
     try:
-        for record in PyEvtxParser(io.BytesIO(log)).records_json():
+        for record in PyEvtxParser(io.BytesIO(log), number_of_threads=1).records_json():
             if isinstance(record, dict):
                 found[_computer(record["data"])] += 1
     except Exception:
@@ -78,6 +78,14 @@ def hosts(logs: dict[Path, Counter[str]]) -> dict[Path, str]:
             longer = full.get(low, set())
             result[path] = shown[next(iter(longer))] if len(longer) == 1 else shown[low]
     return result
+
+
+def several(source: str) -> bool:
+    """Whether each record of a log belongs to the computer that it names: forwarded events, and a log outside the root of a host.
+
+    `source`: the native path of the log; without a drive or a leading slash, its path in the directory that was given.
+    """
+    return source.replace("\\", "/").rpartition("/")[2].casefold() == FORWARDED or not re.match(r"[A-Za-z]:\\|[/\\]", source)
 
 
 def same(one: str, other: str) -> bool:

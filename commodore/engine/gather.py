@@ -1,4 +1,4 @@
-"""The facts pass over one collection: fact-givers are read first, and no further than they reach."""
+"""The facts pass over one collection. It reads members until it has all files that give facts, or reaches a bound."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any
 
 from commodore import facts
 from commodore.engine import catalogue, scratch
-from commodore.engine.inputs import Collection, Member, below_root
+from commodore.engine.inputs import EvidenceCollection, Member, below_root
 from commodore.evidence import Evidence
 from commodore.host import Host
 
 PASSED_MEMBERS, PASSED_BYTES = 2000, 256 << 20
-"""how much that gives no facts is passed over before the search ends; SCOUT puts fact-givers first"""
+"""members and bytes without facts after which the search ends; SCOUT writes files with facts first"""
 LARGE = 32 << 20
 
 
-def host(collection: Collection, folder: Path) -> Host:
-    """The frozen facts of a collection's host. Large fact-givers are sealed in `folder` meanwhile."""
+def host(collection: EvidenceCollection, folder: Path) -> Host:
+    """Return the frozen facts of a collection's host. Large files are kept encrypted in `folder` meanwhile."""
     system = collection.system()
     patterns = facts.wanted(system)
     found = _Found(collection, folder, patterns) if patterns else None
@@ -28,9 +28,9 @@ def host(collection: Collection, folder: Path) -> Host:
 
 
 class _Found:
-    """Fact-givers by path below the root, in lower case, with their companions."""
+    """The files that give facts, by path below the root in lower case, with their companions."""
 
-    def __init__(self, collection: Collection, folder: Path, patterns: tuple[str, ...]) -> None:
+    def __init__(self, collection: EvidenceCollection, folder: Path, patterns: tuple[str, ...]) -> None:
         self._collection, self._folder = collection, folder
         self._evidence: dict[str, Evidence] = {}
         self._sealed: list[Path] = []
@@ -63,7 +63,7 @@ class _Found:
                 self._link(below, said["source"], said)
 
     def _link(self, below: str, source: str, facts: dict[str, Any]) -> None:
-        """A link has no content; its text, among the facts, may tell something (`/etc/localtime`)."""
+        """Add a link, which has no content. Its text, among the facts, may give a fact (`/etc/localtime`)."""
         self._evidence[below] = Evidence(source, b"", collection=self._collection.id, member=-1, facts=facts)
 
     def _keep(self, member: Member) -> Evidence:
@@ -77,7 +77,7 @@ class _Found:
         return Evidence(member.source, content, size=member.size, collection=self._collection.id, member=member.ordinal, facts=member.facts)
 
     def fetch(self, path: str) -> Evidence | None:
-        """A wanted member by its path below the root, or by a pattern: then the one that lies highest."""
+        """Return a wanted member by its path below the root, or by a pattern (the one nearest to the root); None if there is none."""
         low = path.replace("\\", "/").lstrip("/").lower()
         if low in self._evidence:
             return self._evidence[low]
@@ -86,6 +86,6 @@ class _Found:
         return self._evidence[fitting[0]] if fitting else None
 
     def close(self) -> None:
-        """Remove what was sealed."""
+        """Remove the encrypted files."""
         for path in self._sealed:
             path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What was given: archives, directories, files. Each becomes a `Collection` whose members stream by in a stable order."""
+"""Collections of evidence: archives, and files of a directory. Their members stream by in a stable order."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from typing import Any, BinaryIO, Protocol
 
 from commodore.engine import catalogue, plain
 from scout.archive import ArchiveReader
-from scout.archive.custody import MAX_PART, NOTHING, dump, sound
+from scout.archive.custody import MAX_PART, NOTHING, dump, lines_of, sound
 
 SYSTEMS = ("windows", "linux", "macos")
 MAX_OFFSET = 1e9
-"""seconds: no clock is wrong by thirty years"""
+"""seconds; a larger clock offset is not believed"""
 NO_ROOT = "no root of a host was found: paths are those in the directory that was given"
 HOLES = 64 << 30
 """bytes of holes in one sparse member that are read as zeros; a member with more is listed, not read"""
@@ -38,18 +38,18 @@ class Member:
     facts: dict[str, Any]
     read: Callable[[int], bytes]
     group: Any = None
-    """(id, role, number, count), where it stands in a group"""
+    """(id, role, number, count), if it is part of a group"""
     path: Path | None = None
     """plain files: where they can be opened again"""
     verdict: str = "taken"
 
 
-class Collection(Protocol):
-    """One collection: what one host gave at one time."""
+class EvidenceCollection(Protocol):
+    """The evidence of one host, collected at one time."""
 
     id: str
     label: str
-    """how it is shown before its host's name is known"""
+    """name to show before the host's name is known"""
     origin: Path
     total: int
     """bytes to be read, for the progress display"""
@@ -61,16 +61,16 @@ class Collection(Protocol):
         """windows, linux, macos or ''."""
 
     def members(self) -> Iterator[Member]:
-        """All members, once more from the beginning. Each must be read before the next is asked for."""
+        """Yield all members, from the beginning. Each must be read before the next one is requested."""
 
     def position(self) -> int:
-        """How many of `total` bytes have been read."""
+        """Return how many of the `total` bytes have been read."""
 
     def custody(self) -> Iterable[dict[str, Any]]:
-        """After the last member: what custody says, one object per wanted item, without `head` and `tail`."""
+        """Return, after the last member, one custody object per wanted item, without `head` and `tail`."""
 
     def ending(self) -> tuple[str, str]:
-        """After the last member: `complete`, `interrupted` or `inconsistent`, and why."""
+        """Return, after the last member, `complete`, `interrupted` or `inconsistent`, and the reason."""
 
 
 @dataclass
@@ -143,7 +143,7 @@ class PlainCollection:
 
 
 def _groups(files: list[plain.PlainFile]) -> dict[int, tuple[str, str, int, int]]:
-    """Ordinal → group, for the files that artefacts read together."""
+    """Return ordinal → group for the files that artefacts read together."""
     beside = plain.by_folder(files)
     grouping = [k.artefact for k in catalogue.artefacts().values() if k.artefact.group is not None]
     result: dict[int, tuple[str, str, int, int]] = {}
@@ -161,12 +161,12 @@ def _groups(files: list[plain.PlainFile]) -> dict[int, tuple[str, str, int, int]
 
 
 def _ordered(files: list[plain.PlainFile], groups: dict[int, tuple[str, str, int, int]]) -> list[plain.PlainFile]:
-    """By ordinal, but a group stands together, behind its main file."""
+    """Return the files by ordinal, but each group in one piece, its main file first."""
     return sorted(files, key=lambda f: (int(groups[f.ordinal][0]), groups[f.ordinal][2]) if f.ordinal in groups else (f.ordinal, 0))
 
 
 class _Counting(io.RawIOBase):
-    """The raw archive as it is read: how far, and its sha256 when all of it was."""
+    """The raw archive as it is read, with the position and, after the last byte, its SHA-256."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -201,7 +201,7 @@ class ArchiveCollection:
     sha256: str = ""
     _header: dict[str, Any] = field(default_factory=dict)
     _custody: list[bytes] = field(default_factory=list)
-    """parts, packed: a host has a hundred thousand wanted items"""
+    """compressed parts: a host has a hundred thousand wanted items"""
     _ending: tuple[str, str] = ("interrupted", "not read to the end")
     _stream: _Counting | None = None
 
@@ -218,7 +218,7 @@ class ArchiveCollection:
 
     @contextmanager
     def _reading(self) -> Iterator[ArchiveReader]:
-        """The archive, open. Who leaves early stops the source first and lets the decrypting thread run dry, so that it ends at once."""
+        """Open the archive. On early exit, stop the source and drain the reader so that the decrypting thread ends."""
         raw = self._stream = _Counting(self.origin)
         with raw, ArchiveReader(io.BufferedReader(raw, 1 << 20), self.identities) as reader:
             try:
@@ -253,7 +253,7 @@ class ArchiveCollection:
             self.sha256 = self._hashed()
 
     def _hashed(self) -> str:
-        """sha256 of the whole archive, what nobody read behind its end included."""
+        """Return the SHA-256 of the complete file, including bytes behind the end of the archive."""
         assert self._stream is not None
         while self._stream.read(1 << 20):
             pass
@@ -294,15 +294,15 @@ def _json(text: bytes) -> dict[str, Any]:
 
 
 def _off_chain(name: str, content: bytes, head: str) -> str:
-    """What is wrong with a custody part, or with `end.json`, that does not carry the hash of the part before it; ''."""
+    """Return an error for a custody part, or `end.json`, that does not carry the hash of the part before it; '' if it does."""
     said = _json(content.partition(b"\n")[0]).get("chain_head" if name == "end.json" else "previous")
     return "" if said in (None, head) else f"{name} does not carry the hash of the custody part before it: somebody changed the archive"
 
 
 def _packed(part: bytes) -> bytes:
-    """The lines of a custody part that can be believed, compressed; without the ends of files that were left behind, which stay there."""
+    """Return the sound lines of a custody part, compressed. `head` and `tail` of files that were not taken are left out."""
     lines = []
-    for row in map(sound, map(_json, part.split(b"\n"))):
+    for row in map(sound, map(_json, lines_of(part, lambda _: None))):
         if row.get("verdict"):
             row.pop("head", None)
             row.pop("tail", None)
@@ -311,21 +311,21 @@ def _packed(part: bytes) -> bytes:
 
 
 def _header(said: dict[str, Any]) -> dict[str, Any]:
-    """collection.json with a `host` that is an object, and a `clock_offset` that is a number of seconds, as far as there is one."""
+    """Return collection.json with a `host` that is an object, and a `clock_offset` that is a number of seconds or None."""
     host, offset = said.get("host"), said.get("clock_offset")
     known = isinstance(offset, int | float) and not isinstance(offset, bool) and abs(offset) < MAX_OFFSET
     return {**said, "host": host if isinstance(host, dict) else {}, "clock_offset": offset if known else None}
 
 
 def safe_id(text: str, origin: Path) -> str:
-    """A collection id that can be a file name; what an archive says is not trusted to be one."""
+    """Return a collection id that is safe as a file name. The id in an archive is hostile input."""
     if re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}", text):
         return text.lower()
     return hashlib.blake2b((text or origin.name).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
 
 def below_root(source: str) -> str:
-    r"""`C:\Windows\System32` and `/etc/passwd` as a path below the volume's root, with `/`."""
+    r"""Return `C:\Windows\System32` and `/etc/passwd` as a path below the volume's root, with `/`."""
     if re.match(r"[A-Za-z]:\\", source):
         return source[3:].replace("\\", "/")
     return source.replace("\\", "/").lstrip("/") if source.startswith("\\\\") else source.lstrip("/")

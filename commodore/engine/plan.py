@@ -1,4 +1,4 @@
-"""From a stream of members to tasks: which artefacts read what, cut into units, small ones together, all hashed on the way."""
+"""Turn a stream of members into tasks: choose artefacts, cut large members into units, put small ones together, hash all."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from typing import Any
 from commodore.artefact import Cut
 from commodore.case import ledger
 from commodore.engine import catalogue, scratch
-from commodore.engine.inputs import Collection, Member
+from commodore.engine.inputs import EvidenceCollection, Member
 from commodore.engine.stream import Cutter, Hashing, Piece, Read, after
 from commodore.engine.work import Job, Task
 from commodore.host import Host
 
 CAP = 64 << 20
-"""bytes of a member that are held in memory; beyond, it is sealed on disk (or opened where it lies, if it is a plain file)"""
+"""bytes of a member that are held in memory; a larger one is encrypted on disk, or opened again if it is a plain file"""
 TOGETHER = 1 << 20
-"""bytes of small members that travel together"""
+"""bytes of small members that become one task"""
 TOGETHER_JOBS = 128
 _READ = 1 << 20
 
 
 @dataclass
 class Plan:
-    """Tasks of one collection, and what is learned of its members while they stream by."""
+    """The tasks of one collection, and what was learned about its members while they streamed by."""
 
-    collection: Collection
+    collection: EvidenceCollection
     host: Host
     folder: Path
-    """where large members may be sealed"""
+    """folder for large members, encrypted"""
     sums: dict[int, tuple[str, int]] = field(default_factory=dict)
     """ordinal → sha256 and size, of content that was read"""
     seen: dict[int, tuple[str, str, int, dict[str, Any]]] = field(default_factory=dict)
@@ -42,14 +42,14 @@ class Plan:
     together: list[tuple[dict[str, Any], int]] = field(default_factory=list)
     """head of the ledger line of each member that is read together with another one, and that one's ordinal"""
     now: str = ""
-    """what is being read, for the progress display"""
+    """path of the member that is read now, for the progress display"""
     _number: int = 0
     _small: list[Job] = field(default_factory=list)
     _weight: int = 0
     _sealed: int = 0
 
     def tasks(self) -> Iterator[Task]:
-        """All tasks, in an order that depends on nothing but the input."""
+        """Yield all tasks, in an order that depends only on the input."""
         group: list[tuple[Member, Job, catalogue.Match]] = []
         for member in self.collection.members():
             self.now = member.source
@@ -105,7 +105,7 @@ class Plan:
         self.unread.append(ledger.unread(self._head(member), reason))
 
     def _held(self, member: Member) -> tuple[Member, Job, catalogue.Match]:
-        """A member of a group, kept until the group is whole."""
+        """Read a member of a group, which waits until the group is complete."""
         matcher = catalogue.matcher()
         reader = Hashing(member.read)
         head = reader.exactly(matcher.head)
@@ -118,7 +118,7 @@ class Plan:
         return member, job, match
 
     def _grouped(self, group: list[tuple[Member, Job, catalogue.Match]]) -> Iterator[Task]:
-        """Jobs of a group: each one that an artefact reads gets the others as companions."""
+        """Yield the tasks of a group. Each member that an artefact reads gets the others as companions."""
         readers = [job.member for _, job, match in group if match.names]
         for member, job, match in group:
             if match.names:

@@ -72,8 +72,8 @@ def process(
     return summary
 
 
-def _recognised(paths: list[Path], identities: Sequence[Any], summary: Summary) -> list[inputs.Collection]:
-    found: dict[str, inputs.Collection] = {}
+def _recognised(paths: list[Path], identities: Sequence[Any], summary: Summary) -> list[inputs.EvidenceCollection]:
+    found: dict[str, inputs.EvidenceCollection] = {}
     for path in paths:
         for collection in recognise.collections(path, identities):
             if found.setdefault(collection.id, collection) is not collection:
@@ -93,7 +93,7 @@ class _Job:
     redo: Redo | None
     summary: Summary
 
-    def into(self, case: Path, collections: list[inputs.Collection]) -> None:
+    def into(self, case: Path, collections: list[inputs.EvidenceCollection]) -> None:
         """Open the case, make the partitions that it lacks, redo those that were asked for, and sum up."""
         with Case(case) as held:
             held.note_rules(self.setup.detection)
@@ -102,7 +102,7 @@ class _Job:
                     self._one(held, pool, collection)
             self._conclude(held)
 
-    def _one(self, case: Case, pool: Pool, collection: inputs.Collection) -> None:
+    def _one(self, case: Case, pool: Pool, collection: inputs.EvidenceCollection) -> None:
         partition = case.partition(collection.id)
         about = partition.about()
         if about is None:
@@ -122,7 +122,7 @@ class _Job:
         case.adopt(collection.id)
         self.summary.redone.append((about["host"], sorted(only)))
 
-    def _run(self, collection: inputs.Collection, partition: Partition, pool: Pool, only: frozenset[str] | None) -> int:
+    def _run(self, collection: inputs.EvidenceCollection, partition: Partition, pool: Pool, only: frozenset[str] | None) -> int:
         return Run(collection, partition, pool, self.making, only, self.progress).run()
 
     def _conclude(self, case: Case) -> None:

@@ -1,4 +1,4 @@
-"""Which collection a given path holds: an archive, a directory laid out like a host, a single file of evidence, or none of these."""
+"""Recognise what a given path is: an archive, a directory with the files of one host or several, a file of evidence, or nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from commodore.engine import catalogue, computers, plain, roots
-from commodore.engine.inputs import ArchiveCollection, Collection, PlainCollection
+from commodore.engine.inputs import ArchiveCollection, EvidenceCollection, PlainCollection
 from scout.console import WRONG_USE, Complaint, plural
 
 AGE = b"age-encryption.org/v1"
@@ -34,8 +34,10 @@ _OFFICE = ((b"word/", "a Word document"), (b"xl/", "an Excel workbook"), (b"ppt/
 
 
 def expanded(path: Path) -> list[Path]:
-    """A directory that is no host and holds archives stands for these, and for the other evidence in it; a receipt beside its archive
-    (`archives/*` names both) for nothing; everything else for itself.
+    """Return the inputs that a path means.
+
+    A directory of archives means these and the other evidence in it. A receipt beside its archive (`archives/*` names both) means
+    nothing. Any other path means itself.
     """
     if path.name.endswith(_RECEIPT) and _is_archive(path.with_name(path.name.removesuffix(_RECEIPT))):
         return []
@@ -62,7 +64,7 @@ def _is_archive(file: Path) -> bool:
         return False
 
 
-def recognise(path: Path, identities: Sequence[Any]) -> Collection:
+def recognise(path: Path, identities: Sequence[Any]) -> EvidenceCollection:
     """Return the collection that a path holds, the first one where it holds several. Raises Complaint (exit 2) for what is none."""
     if path.is_dir():
         return _directory(path)[0]
@@ -85,12 +87,12 @@ def recognise(path: Path, identities: Sequence[Any]) -> Collection:
     return _file(path, head)
 
 
-def collections(path: Path, identities: Sequence[Any]) -> list[Collection]:
+def collections(path: Path, identities: Sequence[Any]) -> list[EvidenceCollection]:
     """Return the collections that a path holds: one for an archive and a file, one per host for a directory. Raises Complaint (exit 2)."""
     return _directory(path) if path.is_dir() else [recognise(path, identities)]
 
 
-def _directory(path: Path) -> list[Collection]:
+def _directory(path: Path) -> list[EvidenceCollection]:
     """Return the hosts in a directory: one per root of a file system, and one per computer of the event logs outside a root."""
     hosts = roots.find(path)
     if len(hosts) == 1:
@@ -99,7 +101,7 @@ def _directory(path: Path) -> list[Collection]:
     if not hosts:
         return _split(path, *plain.walk(path))
     folders = {volume.folder for host in hosts for volume in host}
-    found: list[Collection] = []
+    found: list[EvidenceCollection] = []
     for volumes in hosts:
         system, files = plain.walk(_above(volumes), volumes, folders - {volume.folder for volume in volumes})
         inside = _numbered([file for file in files if file.placed])
@@ -122,15 +124,12 @@ def _named(path: Path, volumes: list[roots.Volume]) -> str:
     return (path.resolve() if above == path else above).name
 
 
-def _split(path: Path, system: str, files: list[plain.PlainFile]) -> list[Collection]:
+def _split(path: Path, system: str, files: list[plain.PlainFile]) -> list[EvidenceCollection]:
     """Return one collection for files outside a root, or one per computer where their event logs are of several."""
     for file in files:
         _placed(file)
     _check(path, files)
     logs = {file.path: computers.of_log(file.path) for file in files if file.verdict == "taken"}
-    for file in files:
-        if logs.get(file.path):
-            file.facts[computers.PER_RECORD] = True
     names = computers.hosts({path: found for path, found in logs.items() if found})
     label = path.resolve().name
     if not names:
@@ -198,7 +197,7 @@ def _placed(file: plain.PlainFile) -> None:
         file.below = catalogue.matcher().home(file.path.name) or file.below
 
 
-def _file(path: Path, head: bytes) -> Collection:
+def _file(path: Path, head: bytes) -> EvidenceCollection:
     file = plain.single(path)
     _placed(file)
     names = catalogue.matcher().match(file.below, head).names
@@ -210,15 +209,13 @@ def _file(path: Path, head: bytes) -> Collection:
         )
     reader = catalogue.artefacts()[names[0]].artefact
     paths = " ".join(reader.match).lower()
-    windows = reader.logsource.get("product") == "windows" or "windows/" in paths or "users/" in paths
+    windows = "windows/" in paths or "users/" in paths
     named = computers.hosts({path: computers.of_log(path)}) if windows else {}
-    if named:
-        file.facts[computers.PER_RECORD] = True
     return _collection(path, [file], "windows" if windows else "linux", path.stem, named.get(path, ""))
 
 
 def what(head: bytes) -> str:
-    """What a file that is no evidence seems to be, in words."""
+    """Describe a file that is no evidence, in words."""
     if not head:
         return "empty"
     for at, magic, words in KINDS:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from commodore.case.journal import kept
+from commodore.case.journal import NOTHING_KEPT, kept
 from commodore.case.partition import Partition
 from commodore.case.reader import CaseReader
 from commodore.engine import catalogue
@@ -66,10 +66,11 @@ def stage(old: Partition, staged: Partition, only: frozenset[str], making: Makin
     """
     everything = frozenset({*making.parsers, *about["made"]["parsers"]})
     stay = everything - only
-    held = kept(old, stay)
+    held = kept(old, stay, only)
     if held.counts != {name: count for name, count in about["records"].items() if name in stay}:
         only, stay = everything, frozenset()
-        held = kept(old, stay)
+    if not stay:
+        held = NOTHING_KEPT
     identity = making.identity(only)
     if not staged.begun(identity):
         staged.borrow(old, sorted(stay), held.text, identity)

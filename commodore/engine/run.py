@@ -21,7 +21,7 @@ from commodore.engine.making import Making
 from commodore.engine.plan import Plan
 from commodore.engine.pool import Pool
 from commodore.engine.unit import RAISED
-from commodore.engine.work import Account, Result, Task
+from commodore.engine.work import Result, Task, UnitAccount
 from commodore.host import Host
 
 Progress = Callable[[str, str, int, int, int], None]
@@ -33,7 +33,7 @@ class Run:
 
     def __init__(
         self,
-        collection: inputs.Collection,
+        collection: inputs.EvidenceCollection,
         partition: Partition,
         pool: Pool,
         making: Making,
@@ -120,7 +120,10 @@ class Run:
         rows = [*plan.unread, *mismatches]
         facts = {"collection": self._collection.id, "member": -1, "path": "facts of the host"}
         rows += [ledger.unread(facts, conflict) for conflict in self._host.conflicts]
-        accounts = sorted(self._journal.accounts, key=lambda a: (a.member, a.artefact, a.offset))
+        latest = {(a.member, a.source, a.artefact, a.offset): a for a in self._journal.accounts}  # a redo reads a container once more
+        accounts = sorted(
+            latest.values() if self._only is not None else self._journal.accounts, key=lambda a: (a.member, a.artefact, a.offset)
+        )
         readers: dict[int, tuple[str, str]] = {}
         for (member, path), units in groupby(accounts, key=lambda a: (a.member, a.source)):
             head = {"collection": self._collection.id, "member": member, "path": path}
@@ -176,7 +179,7 @@ class Run:
         return next((account.source for account in self._journal.accounts if account.member == member), "")
 
 
-def _summed(units: Iterable[Account]) -> list[ledger.Account]:
+def _summed(units: Iterable[UnitAccount]) -> list[ledger.Account]:
     """Return the accounts of one member's artefacts, each summed over its units."""
     wholes = []
     for artefact, mine in groupby(units, key=lambda a: a.artefact):

@@ -1,6 +1,6 @@
-"""How the bytes of a task reach a worker: through memory that both share where workers are forked, else through the pipe.
+"""Pass the bytes of a task to a worker: through shared memory where workers are forked, else through the pipe.
 
-A pipe copies each byte five times and wakes both sides for every 200 KiB; shared memory copies it twice. It is anonymous: no file has it.
+A pipe copies each byte five times and wakes both sides every 200 KiB; shared memory copies it twice. The memory is anonymous, not a file.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from typing import Any, NamedTuple
 from commodore.engine.work import Job, Task
 
 SIZE = 4 << 20
-"""bytes of one worker's memory; a task with more travels through the pipe"""
+"""bytes of one worker's shared memory; a larger task goes through the pipe"""
 
 
 class Span(NamedTuple):
-    """Where a job's bytes lie in the shared memory."""
+    """The place of a job's bytes in the shared memory."""
 
     start: int
     length: int
 
 
 def room() -> mmap.mmap | None:
-    """Memory to share with one worker; None where workers do not inherit it."""
+    """Return memory to share with one worker; None where workers do not inherit it."""
     return mmap.mmap(-1, SIZE) if sys.platform == "linux" else None
 
 
 def pack(task: Task, shared: mmap.mmap | None) -> Task:
-    """The task as it goes through the pipe: its bytes are in `shared` if they fit."""
+    """Return the task for the pipe; its bytes are in `shared` if they fit."""
     if shared is None or sum(job.weight for job in task.jobs) > SIZE:
         return task
     at = 0
@@ -47,7 +47,7 @@ def pack(task: Task, shared: mmap.mmap | None) -> Task:
 
 
 def unpack(task: Task, shared: mmap.mmap | None) -> Task:
-    """The task with its bytes, in the worker."""
+    """Return the task with its bytes, in the worker."""
 
     def filled(job: Job) -> None:
         content: object = job.content

@@ -8,17 +8,17 @@ from typing import Any, NamedTuple
 from commodore.artefact import Problem, Record
 from commodore.engine.assemble import Assembler
 from commodore.engine.catalogue import Known
-from commodore.engine.computers import FORWARDED, PER_RECORD
+from commodore.engine.computers import several
 from commodore.evidence import Evidence
 from commodore.host import Host
 
 RAISED = "raised"
 BATCH = 64
-"""records that are detected on and serialised together"""
+"""records that go through detection and are serialised together"""
 
 
 class Outcome(NamedTuple):
-    """What one unit came to."""
+    """The result of one artefact on one unit."""
 
     expected: int | None
     parsed: int
@@ -42,7 +42,7 @@ def parse(known: Known, evidence: Evidence, host: Host, take: Callable[[list[dic
         source=evidence.source,
         host_name=host.name,
         host_inferred="name" in host.inferred,
-        host_field=known.artefact.host_field if PER_RECORD in evidence.facts or evidence.name.casefold() == FORWARDED else "",
+        host_field=known.artefact.host_field if several(evidence.source) else "",
     )
     problems: list[Problem] = []
     expected = promised(known, content, problems)

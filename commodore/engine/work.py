@@ -1,4 +1,4 @@
-"""What a worker process does: takes tasks from a pipe, gives back finished, compressed lines and the account of each job."""
+"""The work of a worker process: it takes tasks from a pipe and returns compressed lines and the accounts of each job."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LEVEL = 3
 FRAME = 8 << 20
 """bytes of lines that are compressed together"""
 BEAT = 0.5
-"""seconds between two signs of life"""
+"""seconds between two reports of progress"""
 
 
 @dataclass(slots=True)
@@ -52,29 +52,29 @@ class Job:
 
     @property
     def weight(self) -> int:
-        """Bytes that travel with it."""
+        """Return the bytes of the job and its companions."""
         own = len(self.content) if isinstance(self.content, bytes) else 0
         return own + sum(c.weight for c in self.companions.values())
 
 
 @dataclass(slots=True)
 class Task:
-    """Jobs that travel together. `number` is their place in the collection; results are written in this order."""
+    """Jobs that a worker does together. `number` is their place in the collection; results are written in this order."""
 
     number: int
     host: Host
     jobs: list[Job]
     derive: str = ""
-    """name of a derivation that is to be made instead"""
+    """name of the derived dataset to make, in place of jobs"""
     case: str = ""
     whole: bool = True
-    """whether the collection came to its end, for derivations"""
+    """whether the collection is complete, for derived datasets"""
     given_up: str = ""
-    """why its one job was given up: it is not read, what its format promises is counted"""
+    """reason why its one job was given up: only the count that the format promises is read"""
 
 
-class Account(NamedTuple):
-    """What one artefact came to on one job: as `ledger.Account.add` takes it."""
+class UnitAccount(NamedTuple):
+    """The result of one artefact on one job, as `ledger.Account.add` takes it."""
 
     member: int
     source: str
@@ -90,12 +90,12 @@ class Account(NamedTuple):
 
 @dataclass(slots=True)
 class Result:
-    """What a task came to: per dataset one zstd frame of lines (or more, one after the other), counts, accounts."""
+    """The result of a task: per dataset one or more zstd frames of lines, counts, accounts."""
 
     number: int
     frames: dict[str, bytes] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
-    accounts: list[Account] = field(default_factory=list)
+    accounts: list[UnitAccount] = field(default_factory=list)
     killed: list[tuple[int, str]] = field(default_factory=list)
     """(member, reason) of units that were given up, because their worker died or had to be stopped"""
     seconds: float = 0.0
@@ -103,7 +103,7 @@ class Result:
     """whether the worker ran out of memory: it is replaced before it gets another task"""
 
     def add(self, other: Result) -> None:
-        """Put another part of the same task behind this one."""
+        """Append the result of another part of the same task."""
         for name, frame in other.frames.items():
             self.frames[name] = self.frames.get(name, b"") + frame
         for name, count in other.counts.items():
@@ -113,7 +113,7 @@ class Result:
         self.killed += other.killed
         self.seconds += other.seconds
 
-    def _account(self, account: Account) -> None:
+    def _account(self, account: UnitAccount) -> None:
         """Add an account. A container that several parts of one job opened reports each problem once."""
         for n, known in enumerate(self.accounts):
             if (known.member, known.artefact, known.offset) == (account.member, account.artefact, account.offset):
@@ -125,7 +125,7 @@ class Result:
 
 @dataclass
 class Setup:
-    """What every worker needs. `detection` is inherited where workers are forked, loaded again from its cache elsewhere."""
+    """The settings of a worker. Forked workers inherit `detection`; others load it again from its cache."""
 
     rules: tuple[Path, ...] = ()
     iocs: tuple[Path, ...] = ()
@@ -137,14 +137,14 @@ class Setup:
         return self.__dict__ | {"detection": None}
 
     def load(self) -> Any:
-        """The detection, loaded if it was not inherited."""
+        """Return the detection, loaded if it was not inherited."""
         if self.detection is None:
             self.detection = load_detection(self.rules, self.iocs, self.cache)
         return self.detection
 
 
 def load_detection(rules: tuple[Path, ...], iocs: tuple[Path, ...], cache: Path | None) -> Any:
-    """The compiled rules, indicators and persistence table."""
+    """Return the compiled rules, indicators and persistence table."""
     from commodore.detection import Detection
 
     return Detection.load(rules, iocs, cache)
@@ -167,7 +167,7 @@ def _limit(memory: int) -> None:
 
 
 class Worker:
-    """Runs tasks. `pipe` reports which job and which artefact is at work, so that the parent knows what stopped; None in tests."""
+    """Run tasks. `pipe` reports which job and which artefact is at work, so that the parent knows what stopped; None in tests."""
 
     def __init__(self, detection: Any, pipe: Connection | None = None) -> None:
         self._detection, self._pipe = detection, pipe
@@ -211,7 +211,7 @@ class Worker:
             os._exit(OUT_OF_MEMORY)
 
     def _write(self, name: str, lines: Iterator[bytes]) -> None:
-        """Lines of a dataset, kept as one piece: many small ones would take several times their length of memory."""
+        """Add lines of a dataset as one piece of bytes: many small ones take several times their length in memory."""
         piece = b"".join(lines)
         self._lines.setdefault(name, []).append(piece)
         self._weights[name] = self._weights.get(name, 0) + len(piece)
@@ -234,7 +234,7 @@ class Worker:
             self._beat = now
             self._pipe.send((job, artefact))
 
-    def _read(self, index: int, job: Job, host: Host) -> list[Account]:
+    def _read(self, index: int, job: Job, host: Host) -> list[UnitAccount]:
         accounts = []
         evidence = _evidence(job, host.collection)
         known = [self._known[name] for name in job.artefacts]
@@ -245,13 +245,13 @@ class Worker:
 
         for name, outcome in reading.read(known, evidence, host, partial(self._take, host), starts):
             problems = [tuple(p) for p in outcome.problems]
-            accounts.append(Account(job.member, job.source, name, *outcome[:3], problems, job.offset, outcome.failed))  # type: ignore[arg-type]
+            accounts.append(UnitAccount(job.member, job.source, name, *outcome[:3], problems, job.offset, outcome.failed))  # type: ignore[arg-type]
             if outcome.out_of_memory:
                 self._out_of_memory()
         return accounts
 
     def _take(self, host: Host, name: str, records: list[dict[str, Any]]) -> None:
-        """Finished records of one dataset: rules look at them, then they become lines."""
+        """Run detection on finished records of one dataset, then turn them into lines."""
         hits = self._detection.match(self._declared[name], records, host)
         if hits:
             self._write(HITS + name, (line(hit._asdict()) for hit in hits))
@@ -259,7 +259,7 @@ class Worker:
         self._counts[name] = self._counts.get(name, 0) + len(records)
         self._alive()
 
-    def _derive(self, task: Task) -> Account:
+    def _derive(self, task: Task) -> UnitAccount:
         derivation = catalogue.derivations()[task.derive]
         host, name = task.host, task.derive
         assembler = Assembler(
@@ -269,6 +269,7 @@ class Worker:
             source=f"derived/{name}",
             host_name=host.name,
             host_inferred="name" in host.inferred,
+            host_field="host.name",  # of the records that it was made from
         )
         problems: list[Problem] = []
         batch: list[dict[str, Any]] = []
@@ -288,19 +289,19 @@ class Worker:
             problems.append(Problem(f"the derivation failed: {type(e).__name__}: {e}"))
         if batch:
             self._take(host, name, batch)
-        return Account(-1, f"derived/{name}", name, None, count, 0, [tuple(p) for p in problems], 0, failed)  # type: ignore[misc]
+        return UnitAccount(-1, f"derived/{name}", name, None, count, 0, [tuple(p) for p in problems], 0, failed)  # type: ignore[misc]
 
 
 def given_up(task: Task, promised: Callable[[str], int | None]) -> Result:
     """Return the result of a task that stopped its worker: per artefact a problem, and the count that the format promised, if known."""
     result, reason = Result(task.number), task.given_up
     if task.derive:
-        result.accounts.append(Account(-1, f"derived/{task.derive}", task.derive, None, 0, 0, [(reason, "", 0, 0)], 0, STOPPED))
+        result.accounts.append(UnitAccount(-1, f"derived/{task.derive}", task.derive, None, 0, 0, [(reason, "", 0, 0)], 0, STOPPED))
         result.killed.append((-1, reason))
     for job in task.jobs:
         problems = [(reason, f"unit/{job.index}", 0, 0)]
         for name in job.artefacts:
-            result.accounts.append(Account(job.member, job.source, name, promised(name), 0, 0, problems, job.offset, STOPPED))
+            result.accounts.append(UnitAccount(job.member, job.source, name, promised(name), 0, 0, problems, job.offset, STOPPED))
             result.killed.append((job.member, f"{name}: {reason}"))
     return result
 

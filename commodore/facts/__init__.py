@@ -1,4 +1,4 @@
-"""The facts pass: what is known of a host before its evidence is parsed. One module per operating system."""
+"""The facts pass: facts of a host that parsers need. One module per operating system."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Fetch = Callable[[str], "Evidence | None"]
 
 
 def wanted(system: str) -> tuple[str, ...]:
-    """Path patterns of the files that give facts on this operating system; empty where it has no module."""
+    """Return the path patterns of the files that give facts on this operating system; empty where it has no module."""
     module = _module(system)
     return tuple(module.WANTED) if module else ()
 
 
 def gather(system: str, collection: str, header: Mapping[str, Any], fetch: Fetch, directory: str) -> Host:
-    """The frozen Host: what `collection.json` says, then what the evidence says, then `directory` as its name.
+    """Return the frozen Host: the facts of `collection.json`, then those of the evidence, then `directory` as its name.
 
     `header` is the `host` object and `clock_offset`, `started` of collection.json, empty for plain input.
     Facts that a module cannot get out of bad evidence are left out; it never raises for them.

@@ -25,7 +25,7 @@ Fetch = Callable[[str], Evidence | None]
 
 
 def facts(fetch: Fetch) -> dict[str, Any]:
-    """Keyword arguments of `Host`, only what is known. `fetch(path)` gives a wanted member with its companions."""
+    """Return keyword arguments of `Host`, only what is known. `fetch(path)` gives a wanted member with its companions."""
     result: dict[str, Any] = {}
     for path in WANTED:
         hive = _hive(fetch(path))
@@ -64,7 +64,7 @@ def _system(hive: MountedHive) -> dict[str, Any]:
 
 
 def _zone(key: Key | None) -> str:
-    """IANA name, or the fixed offset of the standard time, '' where neither can be told."""
+    """Return the IANA name, or the fixed offset of the standard time, '' where neither is known."""
     if key is None:
         return ""
     if name := zones().get(key.text("TimeZoneKeyName").upper(), ""):
@@ -80,7 +80,7 @@ def _zone(key: Key | None) -> str:
 
 @cache
 def zones() -> dict[str, str]:
-    """Windows zone name in upper case → IANA name."""
+    """Return Windows zone name in upper case → IANA name."""
     return {str(name).upper(): str(zone) for name, zone in load_data("commodore.facts", "windows_zones.yaml").items()}
 
 
@@ -99,7 +99,7 @@ def _software(hive: MountedHive) -> dict[str, Any]:
 
 
 def _version(key: Key) -> str:
-    """`Windows 10 Pro 22H2 (10.0.19045.3803)`; a build from 22000 on is Windows 11, whatever ProductName says."""
+    """Return `Windows 10 Pro 22H2 (10.0.19045.3803)`; a build from 22000 on is Windows 11, although ProductName says 10."""
     name, build = key.text("ProductName"), key.text("CurrentBuildNumber") or key.text("CurrentBuild")
     if build.isdigit() and int(build) >= 22000 and "Server" not in name:
         name = name.replace("Windows 10", "Windows 11")
@@ -111,7 +111,7 @@ def _version(key: Key) -> str:
 
 
 def _profiles(key: Key, system_root: str) -> dict[str, Any]:
-    """SID → profile directory, and SID → account name as far as the directory's name tells it."""
+    """Return SID → profile directory, and SID → account name, which is the directory's name."""
     profiles: dict[str, str] = {}
     users: dict[str, str] = {}
     for profile in key.subkeys():

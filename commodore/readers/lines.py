@@ -43,7 +43,7 @@ class Line(NamedTuple):
 
 
 def lines(evidence: Evidence, limit: int = WHOLE, *, packed: bool = False) -> Iterator[Line | Problem]:
-    """All lines of a file, the last one with or without a line feed. A longer line than `limit` bytes keeps its beginning.
+    """Yield all lines of a file, the last one with or without a line feed. A longer line than `limit` bytes keeps its beginning.
 
     `packed`: the file may be compressed, and offsets are those of the unpacked text.
     """
@@ -109,7 +109,7 @@ def _shown(value: str) -> str:
 
 
 def beginnings(evidence: Evidence, limit: int = 1 << 16) -> Iterator[bytes]:
-    """The first `limit` bytes of each line, read in the plainest way: for counts that must not come from the parser."""
+    """Yield the first `limit` bytes of each line, independently of `lines`, for counts that must not come from the parser."""
     start = True
     with evidence.open() as stream:
         while piece := stream.readline(limit):
@@ -119,13 +119,13 @@ def beginnings(evidence: Evidence, limit: int = 1 << 16) -> Iterator[bytes]:
 
 
 def shortened(line: Line) -> Iterator[Problem]:
-    """The ledger's word on a line that was too long to be kept whole."""
+    """Yield a problem for a line that was longer than the limit."""
     if line.cut:
         yield Problem(f"line of {line.length:,} bytes was read only to {len(line.raw):,}", f"line {line.number}")
 
 
 def text(raw: bytes) -> str:
-    r"""Bytes of a text file as text: UTF-8, each other byte as `\xNN`."""
+    r"""Return the bytes of a text file as text: UTF-8, each other byte as `\xNN`."""
     return raw.decode("utf-8", "backslashreplace")
 
 
@@ -135,7 +135,7 @@ class _Unpacker(Protocol):
 
 
 def pieces(evidence: Evidence, *, packed: bool = False) -> Iterator[bytes | Problem]:
-    """The content in pieces of bounded size; `packed`: unpacked where the first bytes say that it is compressed."""
+    """Yield the content in pieces of bounded size; `packed`: unpacked where the first bytes say that it is compressed."""
     with evidence.open() as stream:
         head = stream.read(6)
         unpacker = _unpacker(head) if packed else None

@@ -56,7 +56,7 @@ class Name(NamedTuple):
     accessed: int
 
 
-class Entry(NamedTuple):
+class MftEntry(NamedTuple):
     """One entry. `names` has a short name only where there is no long one.
 
     base    the entry that this one extends, and the sequence number that it had then; 0 if it extends none
@@ -115,7 +115,7 @@ def fixed(raw: bytes, used: int) -> tuple[bytes, bool]:
     return bytes(entry), sound
 
 
-def read(raw: bytes) -> Entry:
+def read(raw: bytes) -> MftEntry:
     """The entry in `raw`, whose signature is FILE or BAAD."""
     signature, _, _, _, sequence, links, position, flags, used, _, base = _HEADER.unpack_from(raw)
     limit = used if 56 <= used <= len(raw) else len(raw)
@@ -162,7 +162,7 @@ def read(raw: bytes) -> Entry:
         position = end
     if short and not names:  # a short name counts only where no long one stands beside it
         names.append(_name(data, short, limit))
-    return Entry(
+    return MftEntry(
         sequence, links, flags, base & _REFERENCE, base >> 48, tuple(names), times, attributes, size, resident, tuple(streams), damaged
     )
 
@@ -193,7 +193,7 @@ class Folders:
         self._paths: dict[int, tuple[str, bool]] = {}
         self._asked: dict[tuple[int, int], tuple[str, bool]] = {}
 
-    def add(self, number: int, entry: Entry, names: tuple[Name, ...]) -> None:
+    def add(self, number: int, entry: MftEntry, names: tuple[Name, ...]) -> None:
         """Remember a directory."""
         if names:
             name = long_names(names)[0]

@@ -13,6 +13,8 @@ from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
+import yaml
+
 from scout.data import load_data, parse_yaml
 
 TYPES = ("keyword", "text", "long", "double", "boolean", "date", "ip", "flattened")
@@ -80,7 +82,10 @@ def _unique(file: str, content: bytes) -> Iterator[tuple[str, object]]:
     keys = [line.partition(": ")[0].strip('"') for line in content.decode("utf-8").splitlines() if line[:1] not in ("", "#", " ")]
     if twice := sorted({key for key in keys if keys.count(key) > 1}):
         raise ValueError(f"{file}: {twice[0]} is defined twice")
-    yield from parse_yaml(content).items()
+    try:
+        yield from parse_yaml(content).items()
+    except yaml.YAMLError as e:
+        raise ValueError(f"{file}: {e}") from e
 
 
 def _field(file: str, name: str, entry: object) -> Field:

@@ -23,8 +23,8 @@ from elasticsearch import ApiError, Elasticsearch, TransportError
 from commodore.schema import Field, registry
 from eye.case import finding_sources, open_case, records, sources
 from eye.elastic.templates import IGNORE_ABOVE, component, component_name, template
-from eye.query.tokens import all_tokens
 from eye.query.values import ES_NS_MIN, address, leaves, nanoseconds
+from eye.query.words import level, texts
 from scout.console import COULD_NOT, WRONG_USE, Complaint, duration, escape, plural
 
 CHUNK_BYTES = 4_000_000
@@ -155,16 +155,16 @@ class _Loader:
         if self.client.indices.exists(index=index):
             return
         try:
-            self._template(index, title, family, whitespace=True)
+            self._template(index, title, family, pattern=True)
         except ApiError as e:
             if e.status_code != 400 or "tokenizer" not in reason(e):
                 raise
-            self._template(index, title, family, whitespace=False)
-            self.done.lacking = "no whitespace tokenizer (module analysis-common): quoted phrases must be written in lower case"
+            self._template(index, title, family, pattern=False)
+            self.done.lacking = "no tokenizer pattern (module analysis-common): a name with dots is one word there"
         self.client.indices.create(index=index)
 
-    def _template(self, index: str, title: str, family: str, *, whitespace: bool) -> None:
-        shared = component(whitespace=whitespace)
+    def _template(self, index: str, title: str, family: str, *, pattern: bool) -> None:
+        shared = component(pattern=pattern)
         name = component_name(shared)
         self.client.cluster.put_component_template(name=name, template=shared["template"], meta=shared["_meta"])
         body = template(index.removeprefix("escadre-").removesuffix(f"-{family}"), family, fields=name)
@@ -280,7 +280,7 @@ def document(record: dict[str, Any], done: Loaded) -> dict[str, Any]:
             result[name] = kept
     if raw:
         result["escadre.raw_dates"] = raw
-    result["escadre.all"] = all_tokens(record)
+    result["escadre.all"] = [level(text) for text in texts(record)]
     return result
 
 

@@ -6,8 +6,9 @@ are `flattened`; nothing is added dynamically.
 Lucene takes no term longer than 32,766 bytes: `ignore_above` is 8,191 characters (at most 32,764 bytes in UTF-8). The words of a longer
 value are still found in `escadre.all`, and the loader counts such values.
 
-`escadre.all` holds the tokens that `eye.tokens` makes: as keywords for words and wildcards, and as `escadre.all.phrase` for quoted phrases
-(`quote_field_suffix`, or Kibana's setting `query:queryString:options`).
+`escadre.all` holds every value of a record as text. Its analysis is that of the embedded index (`eye.query.words`): words are
+runs of letters and digits, in lower case. `escadre.all.value` holds the values whole, for wildcards across separators; text
+fields have both forms too.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ IGNORE_ABOVE = 8191
 GENERATED = Path(__file__).resolve().parent / "generated"
 DATE_FORMAT = "strict_date_optional_time_nanos||strict_date_optional_time||epoch_millis"
 """What a date may look like: the first form alone, the default, refuses an hour or a minute (`2026-10-31T19:22`)."""
-QUERY_OPTIONS = {"default_field": "escadre.all", "quote_field_suffix": ".phrase", "analyze_wildcard": True}
-"""Parameters of `query_string` under which a query means the same as in the embedded engine."""
+WORDS = {"type": "pattern", "pattern": r"[^\p{IsAlphabetic}\p{N}]+"}
+"""The tokenizer of words: what Rust's `char::is_alphanumeric` cuts, by which the embedded engine cuts."""
 
 FAMILIES = {
     "logs": "event logs and other records with one time each",
@@ -33,20 +34,12 @@ FAMILIES = {
 }
 
 
-def mapping(field: Field, phrase_analyzer: str) -> dict[str, Any]:
-    """The Elasticsearch mapping of one field."""
-    if field.name == "escadre.all":
-        phrase = {"type": "text", "analyzer": "whitespace", "search_analyzer": phrase_analyzer, "position_increment_gap": 0, "norms": False}
-        return {
-            "type": "keyword",
-            "normalizer": "escadre",
-            "split_queries_on_whitespace": True,
-            "doc_values": False,
-            "fields": {"phrase": phrase},
-        }
+def mapping(field: Field) -> dict[str, Any]:
+    """Return the Elasticsearch mapping of one field."""
+    value = {"type": "keyword", "normalizer": "escadre", "ignore_above": IGNORE_ABOVE, "doc_values": False}
     plain: dict[str, dict[str, Any]] = {
         "keyword": {"type": "keyword", "normalizer": "escadre", "ignore_above": IGNORE_ABOVE, "split_queries_on_whitespace": True},
-        "text": {"type": "text", "analyzer": "standard"},
+        "text": {"type": "text", "analyzer": "escadre_words", "norms": False, "fields": {"value": value}},
         "long": {"type": "long"},
         "double": {"type": "double"},
         "boolean": {"type": "boolean"},
@@ -57,16 +50,21 @@ def mapping(field: Field, phrase_analyzer: str) -> dict[str, Any]:
     return plain[field.type]
 
 
-def component(*, whitespace: bool = True) -> dict[str, Any]:
+def component(*, pattern: bool = True) -> dict[str, Any]:
     """Return the component template that all index templates share: settings, analysis, and the mapping of every field.
 
-    `whitespace`: the server has the whitespace tokenizer (module analysis-common). Without it quoted phrases must be in lower case.
+    `pattern`: the server has the tokenizer `pattern` and the filter `truncate` (module analysis-common). Without them words are cut by the
+    tokenizer `standard`, which leaves `cmd.exe` in one piece.
     """
     fields = registry()
     analysis: dict[str, Any] = {"normalizer": {"escadre": {"type": "custom", "filter": ["lowercase"]}}}
-    if whitespace:
-        analysis["analyzer"] = {"escadre_phrase": {"type": "custom", "tokenizer": "whitespace", "filter": ["lowercase"]}}
-    phrase = "escadre_phrase" if whitespace else "whitespace"
+    if pattern:
+        analysis["tokenizer"] = {"escadre_words": WORDS}
+        analysis["filter"] = {"escadre_longest": {"type": "truncate", "length": IGNORE_ABOVE}}
+        words = {"type": "custom", "tokenizer": "escadre_words", "filter": ["lowercase", "escadre_longest"]}
+    else:
+        words = {"type": "custom", "tokenizer": "standard", "filter": ["lowercase"]}
+    analysis["analyzer"] = {"escadre_words": words}
     return {
         "_meta": {"description": "Escadre: settings and fields of all its indices"},
         "template": {
@@ -85,7 +83,7 @@ def component(*, whitespace: bool = True) -> dict[str, Any]:
                 "dynamic": False,
                 "date_detection": False,
                 "_source": {"excludes": ["escadre.all"]},
-                "properties": _tree({name: mapping(fields[name], phrase) for name in sorted(fields)}),
+                "properties": _tree({name: mapping(fields[name]) for name in sorted(fields)}),
             },
         },
     }

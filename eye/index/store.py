@@ -1,314 +1,388 @@
-"""An open index: hits, histogram, facets, rows and records of one case, by DuckDB over the Parquet parts and tantivy over their words.
-
-A `Store` is safe to use from several threads: each question runs on its own cursor, is stopped after `seconds` where a page waits for it,
-and its memory is bounded.
-"""
+"""The index of one case, open for questions: hits, histogram, facets, pages of records, single records."""
 
 from __future__ import annotations
 
-import ipaddress
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import duckdb
-import numpy as np
 import orjson
-import pyarrow as pa
 import tantivy
 
 from commodore.schema import registry
-from eye.case import open_case, sources
-from eye.index.columns import RECORD, ROW, TIME
-from eye.index.parts import fresh, index
-from eye.index.slices import open_words, words_schema
-from eye.query.compile import Compiler
-from eye.query.lucene import Node, parse
-from eye.query.tokens import fold
-from eye.query.values import NS_MAX, NS_MIN
+from eye.case import open_case
+from eye.index import dictionary
+from eye.index.build import damage, folder_name, index, marks, outdated, readable
+from eye.index.check import matcher, prefilter
+from eye.index.schema import LINE, NAMES, NANO, NUMBER, PAIR, PART, PREFIX, ROW, SECOND, US, WHEN, hot_fields, schema
+from eye.query.compile import Compiler, both
+from eye.query.parse import parse
+from eye.query.tree import Node, Pattern, Text
+from eye.query.words import fold
 from scout.console import COULD_NOT, Complaint
 
-MEMORY = "384MB"
-"""What DuckDB may hold; beyond it, it writes to `index/.scratch`."""
-CACHED_WORDS = 64
-LINES_AT_ONCE, BYTES_AT_ONCE = 200_000, 32_000_000
-"""Hits, and bytes of their lines, that are read in one pass over the index when all are wanted."""
-REGEX_LIMIT = 300
-"""Longest wildcard pattern over words, in characters: a bound for the automaton."""
+CACHED = 64
+"""Results of clauses that had to read records, and counts of facets, that are kept."""
+AT_ONCE = 20_000
+"""Hits whose places are asked for at a time where all are wanted."""
+MOST_VALUES = 400
+"""Values that a facet looks at before it joins those that differ in case only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A query made ready: its condition, the values in it, and the row sets of its words."""
+    """A query made ready: its text, its trees (of the query and of the filters), and what the index is asked."""
 
     query: str
-    condition: str
-    parameters: tuple[Any, ...]
-    tables: tuple[tuple[str, pa.Table], ...]
+    nodes: tuple[Node, ...]
+    compiled: tantivy.Query
 
 
 class Store:
-    """The index of one case, opened for reading; built first where it is not up to date."""
+    """The index of one case, opened for reading; built first where it is not up to date. Several threads may ask at the same time.
+
+    `seconds`: time that one question may take where records have to be read.
+    """
 
     def __init__(self, path: str | Path, *, build: bool = True, seconds: float | None = None) -> None:
         self.case, self.seconds = open_case(path), seconds
         self.home = self.case / "index"
-        if build and any(fresh(self.home, source) is None for source in sources(self.case)):
+        if build and outdated(self.case):
             index(self.case)
         self._lock = threading.Lock()
-        self._words: OrderedDict[tuple[str, str, tuple[str, ...]], pa.Table] = OrderedDict()
+        self._checked: OrderedDict[str, list[int]] = OrderedDict()
+        self._words = b""
         self._load()
 
     def _load(self) -> None:
-        parts = [(self.home / "parts" / s.dataset / s.collection, fresh(self.home, s)) for s in sources(self.case)]
-        known = [(folder, part) for folder, part in parts if part]
-        if len(known) < len(parts):
-            raise Complaint(f"the index of {self.case} is not up to date.", f"eye index {self.case}", COULD_NOT)
-        self.records = sum(int(part["records"]) for _, part in known)
-        self.columns = frozenset(name for _, part in known for name in part["fields"])
-        self.files = [str(folder / name) for folder, part in known for name in part["files"]]
-        self._schema = words_schema()
+        self.folder = self.home / folder_name()
+        if not (self.folder / "meta.json").exists():
+            raise Complaint(f"the index of {self.case} is not there.", f"eye index {self.case}", COULD_NOT)
         try:
-            self._searchers = [self._words_of(folder / name) for folder, part in known for name in part["words"]]
-            if (there := sum(one.num_docs for one in self._searchers)) != self.records:
-                raise self._damaged(f"words of {there:,} records are there, of {self.records:,}")
-            self._db = self._database()
-        except (ValueError, OSError, duckdb.Error) as e:
+            if why := damage(self.folder):
+                raise ValueError(why)
+            self._searcher = readable(self.folder).searcher()
+            self.marks = marks(self._searcher)
+            if (there := self._searcher.num_docs) != sum(self.marks.values()):
+                raise ValueError(f"{there:,} records are there, of {sum(self.marks.values()):,}")
+            shapes = [term for term, _ in self._searcher.terms_with_prefix(NAMES, "")]
+        except (ValueError, OSError) as e:
             raise self._damaged(e) from e
+        self.records = self._searcher.num_docs
+        self._names: dict[str, list[str]] = {}
+        for shape in shapes:
+            for name in shape.split(US):
+                self._names.setdefault(name, []).append(shape)
+        known = registry()
+        self.columns = frozenset(name for name in self._names if name in known)
 
     def _damaged(self, why: object) -> Complaint:
-        said = str(why).splitlines()[0][:300]
-        return Complaint(f"the index of {self.case} does not read: {said}.", f"Delete {self.home} and run `eye index` again.", COULD_NOT)
+        said = (str(why).splitlines() or [""])[0][:300]
+        return Complaint(f"the index of {self.case} is damaged: {said}.", f"eye index {self.case} builds it again.", COULD_NOT)
 
-    def _words_of(self, folder: Path) -> tantivy.Searcher:
-        """A searcher. tantivy locks a folder to read it: where nothing may be written, it gets a folder of links to the files."""
-        try:
-            return open_words(folder).searcher()
-        except ValueError as e:
-            if "Lockfile" not in str(e):
-                raise
-        with TemporaryDirectory(prefix="eye-") as aside:  # needed until the files are open
-            for file in folder.resolve().iterdir():
-                if file.suffix != ".lock":
-                    (Path(aside) / file.name).symlink_to(file)
-            return open_words(Path(aside)).searcher()
+    # --- what a query needs of the index
 
-    def _database(self) -> duckdb.DuckDBPyConnection:
-        db = duckdb.connect(
-            ":memory:", config={"memory_limit": MEMORY, "autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-        )
-        db.execute(f"SET temp_directory = {_quoted(str(self.home / '.scratch'))}")
-        db.execute("SET enable_progress_bar = false")
-        if self.files:
-            listed = ", ".join(_quoted(f) for f in self.files)
-            db.execute(f"CREATE VIEW rec AS SELECT * FROM read_parquet([{listed}], union_by_name = true)")  # noqa: S608  (our own file names, quoted)
-        else:
-            db.execute(f'CREATE TABLE rec ("{ROW}" BIGINT, "{RECORD}" BLOB, "{TIME}" BIGINT)')
-        return db
+    def names_with(self, name: str) -> list[str]:
+        """Return the terms that list a field, or a key below a free-form one."""
+        return self._names.get(name, [])
+
+    def words(self) -> bytes:
+        """All words of the index, sorted, between line feeds."""
+        with self._lock:
+            if not self._words:
+                self._words = dictionary.read(self.folder, self._searcher)
+            return self._words
+
+    def words_containing(self, part: str, *, at_end: bool, most: int) -> list[str] | None:
+        """Return the words that contain a part, or end with it; None for more than `most`."""
+        return dictionary.containing(self.words(), part, at_end=at_end, most=most)
+
+    def words_beginning(self, start: str, most: int) -> list[str]:
+        """Return the first words that begin so."""
+        return dictionary.beginning(self.words(), start, most)
+
+    def has_word(self, word: str) -> bool:
+        """Return whether some record has this word."""
+        return f"\n{word}\n".encode() in self.words()
+
+    def values_of(self, name: str) -> list[str]:
+        """Return the values of a keyword field, folded."""
+        head = f"{name}{US}"
+        return [term[len(head) :] for term, _ in self._searcher.terms_with_prefix(PAIR, head)]
+
+    def checked(self, node: Pattern | Text, candidates: tantivy.Query) -> list[int]:
+        """Return the row numbers of the candidates that a clause matches when their records are read."""
+        key = repr((node.field, node.parts if isinstance(node, Pattern) else (node.text, node.slop)))
+        with self._lock:
+            if key in self._checked:
+                self._checked.move_to_end(key)
+                return self._checked[key]
+        fits, holds, rows = matcher(node), prefilter(node), []
+        until = time.monotonic() + self.seconds if self.seconds else None
+        for address in self._all(candidates):
+            line = self._line(address)
+            if until and time.monotonic() > until:
+                raise Complaint(
+                    f"stopped after {self.seconds:.0f} s: too many records hold words of this pattern.",
+                    "Narrow the time, name a keyword field, or write a longer word.",
+                    COULD_NOT,
+                )
+            if (holds is None or holds.search(line)) and fits(orjson.loads(line)):
+                rows.append(address)
+        found = [int(row) for row in self._fast(NUMBER, rows)]
+        with self._lock:
+            self._checked[key] = found
+            while len(self._checked) > CACHED:
+                self._checked.popitem(last=False)
+        return found
 
     # --- a query
 
-    def ask(self, query: str, filters: tuple[str, ...] = ()) -> Asked:
+    def ask(self, query: str, filters: Iterable[str] = ()) -> Asked:
         """Read and compile a query and further queries that must match too. Raises QueryComplaint."""
-        tables: dict[str, pa.Table] = {}
-        parameters: list[Any] = []
-        conditions = []
+        nodes, parts = [], []
         for text in (query, *filters):
-            compiler = Compiler(text, self.columns, lambda name, kind, tokens: self._rows(tables, name, kind, tokens), parameters)
-            node: Node = parse(text)
-            conditions.append(compiler.sql(node))
-        real = [c for c in conditions if c != "true"]
-        return Asked(query, " AND ".join(real) or "true", tuple(parameters), tuple(tables.items()))
+            node = parse(text)
+            nodes.append(node)
+            parts.append(Compiler(text, self).compiled(node))
+        return Asked(query, tuple(nodes), both(parts))
 
-    def _rows(self, tables: dict[str, pa.Table], name: str, kind: str, tokens: tuple[str, ...]) -> str:
-        rows = self._word_rows(name, kind, tokens)
-        if rows.num_rows == 0:
-            return "false"
-        table = f"words_{len(tables)}"
-        tables[table] = rows
-        return f'("{ROW}" IN (SELECT row FROM {table}))'  # noqa: S608  (our own name)
+    def ask_node(self, query: str, node: Node) -> Asked:
+        """Compile a part of a query that is parsed already."""
+        return Asked(query, (node,), Compiler(query, self).compiled(node))
 
-    def _word_rows(self, name: str, kind: str, tokens: tuple[str, ...]) -> pa.Table:
-        key = (name, kind, tokens)
-        with self._lock:
-            if key in self._words:
-                self._words.move_to_end(key)
-                return self._words[key]
-        question = self._question(name, kind, tokens)
-        found: list[int] = []
-        for searcher in self._searchers:
-            hits = searcher.search(question, limit=max(1, searcher.num_docs), count=False).hits
-            found += [int(row) for row in searcher.fast_field_values("row", [address for _, address in hits]) if row is not None]
-        rows = pa.table({"row": pa.array(np.array(found, dtype=np.int64))})
-        with self._lock:
-            self._words[key] = rows
-            while len(self._words) > CACHED_WORDS or sum(t.num_rows for t in self._words.values()) > 8_000_000:
-                if len(self._words) == 1:
-                    break
-                self._words.popitem(last=False)
-        return rows
-
-    def _question(self, name: str, kind: str, tokens: tuple[str, ...]) -> tantivy.Query:
-        query = tantivy.Query
-        if kind == "regex":
-            if len(tokens[0]) > REGEX_LIMIT:
-                raise Complaint("a wildcard pattern is too long.", "Shorten it, or name a field.", 2)
-            found = query.regex_query(self._schema, name, tokens[0])
-        elif kind == "phrase":
-            found = query.phrase_query(self._schema, name, list(tokens))
-        elif kind == "any":
-            found = query.boolean_query([(tantivy.Occur.Should, query.term_query(self._schema, name, token)) for token in tokens])
-        else:
-            found = query.term_query(self._schema, name, tokens[0])
-        return query.const_score_query(found, 1.0)
-
-    @contextmanager
-    def _cursor(self, asked: Asked) -> Iterator[duckdb.DuckDBPyConnection]:
-        cursor = self._db.cursor()
-        timer = threading.Timer(self.seconds or 0, cursor.interrupt)
-        timer.daemon = True
-        if self.seconds:
-            timer.start()
-        try:
-            for name, table in asked.tables:
-                cursor.register(name, table)
-            yield cursor
-        except RuntimeError as e:
-            if "interrupted" in str(e):  # what DuckDB makes of Ctrl-C
-                raise KeyboardInterrupt from e
-            raise
-        except duckdb.InterruptException as e:
-            if not self.seconds:
-                raise KeyboardInterrupt from e
-            raise Complaint(
-                f"stopped after {self.seconds:.0f} s: the query has to read too much.",
-                "Narrow the time, name a field, or drop the leading *.",
-                COULD_NOT,
-            ) from e
-        except duckdb.OutOfMemoryException as e:
-            raise Complaint(
-                f"the query has to hold too much: {str(e).splitlines()[0]}.", "Narrow the time, or name a field.", COULD_NOT
-            ) from e
-        except duckdb.Error as e:
-            if "KeyboardInterrupt" in str(e):  # Ctrl-C while DuckDB called back into Python
-                raise KeyboardInterrupt from e
-            if isinstance(e, (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException)) or type(e) is duckdb.Error:
-                raise self._damaged(e) from e  # duckdb.Error itself is what its Parquet reader says of bytes that are none
-            raise
-        finally:
-            timer.cancel()
-            if self.seconds:
-                timer.join()  # a thread that still is there when Python ends keeps the cursor, and DuckDB complains of that on stderr
-            cursor.close()
-
-    def _run(self, asked: Asked, select: str, tail: str = "", *more: Any) -> list[tuple[Any, ...]]:
-        with self._cursor(asked) as cursor:
-            return cursor.execute(f"SELECT {select} FROM rec WHERE {asked.condition} {tail}", [*asked.parameters, *more]).fetchall()  # noqa: S608  (values are bound)
+    def within_parts(self, asked: Asked, parts: Iterable[str]) -> Asked:
+        """Narrow a question down to the records of certain files (`marks`)."""
+        of = tantivy.Query.term_set_query(schema(), PART, list(parts))
+        return Asked(asked.query, asked.nodes, both([asked.compiled, of]))
 
     # --- answers
 
+    def _aggregate(self, asked: Asked, wanted: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return dict(self._searcher.aggregate(asked.compiled, wanted))
+        except ValueError as e:
+            raise self._damaged(e) from e
+
+    def hits(self, query: tantivy.Query) -> int:
+        """Number of records that a query of the index finds."""
+        if not self.records:
+            return 0
+        found: Any = self._searcher.search(query, limit=1, count=True)  # its type does not declare `count`
+        return int(found.count or 0)
+
     def count(self, asked: Asked) -> tuple[int, int | None, int | None]:
-        """Number of hits, and the first and last time among them (nanoseconds since 1970 UTC) that 64 bits hold."""
-        held = f'FILTER (WHERE "{TIME}" > {NS_MIN} AND "{TIME}" < {NS_MAX})'
-        n, low, high = self._run(asked, f'count(*), min("{TIME}") {held}, max("{TIME}") {held}')[0]
-        return n, low, high
+        """Number of hits, and the first and last time among them (nanoseconds since 1970 UTC, to the second)."""
+        total = self.hits(asked.compiled)
+        if not total:
+            return 0, None, None
+        found = self._aggregate(asked, {"low": {"min": {"field": SECOND}}, "high": {"max": {"field": SECOND}}})
+        low, high = found["low"]["value"], found["high"]["value"]
+        return total, None if low is None else int(low) * NANO, None if high is None else int(high) * NANO + NANO - 1
 
     def histogram(self, asked: Asked, start: int, width: int, buckets: int) -> dict[int, int]:
-        """Hits per bucket of `width` nanoseconds from `start`: bucket number → hits. Records without a time are in none."""
-        inside = f'AND "{TIME}" >= {int(start)} AND "{TIME}" < {min(int(start) + int(width) * int(buckets), NS_MAX)} GROUP BY b'
-        found = self._run(asked, f'("{TIME}"::HUGEINT - {int(start)}) // {int(width)} AS b, count(*)', inside)
-        return {int(b): n for b, n in found}
+        """Hits per bucket of `width` nanoseconds (whole seconds) from `start`: bucket number → hits. Records without a time are in none."""
+        return self.overview(asked, start, width, buckets, ())[0]
+
+    def overview(
+        self, asked: Asked, start: int, width: int, buckets: int, facets: Sequence[str], limit: int = 6
+    ) -> tuple[dict[int, int], dict[str, tuple[list[tuple[str, int]], int]]]:
+        """Histogram and facets of hot fields in one pass over the hits."""
+        at, step = start // NANO, max(1, width // NANO)
+        wanted: dict[str, Any] = {
+            "time": {
+                "histogram": {
+                    "field": SECOND,
+                    "interval": step,
+                    "offset": at % step,
+                    "min_doc_count": 1,
+                    "hard_bounds": {"min": at, "max": at + step * buckets - 1},
+                }
+            }
+        }
+        hot = [name for name in facets if name in hot_fields() and name in self.columns]
+        for name in hot:
+            wanted[name] = {"terms": {"field": PREFIX + name, "size": max(64, limit * 4), "segment_size": 2_000}}
+            wanted[f"#{name}"] = {"cardinality": {"field": PREFIX + name}}
+        found = self._aggregate(asked, wanted)
+        bars = {round((b["key"] - at) / step): int(b["doc_count"]) for b in found["time"]["buckets"]}
+        bars = {n: count for n, count in bars.items() if 0 <= n < buckets}
+        told = {}
+        for name in hot:
+            values = [(str(b["key"]), int(b["doc_count"])) for b in found[name]["buckets"]]
+            joined = _without_case(values)
+            more = found[name]["sum_other_doc_count"]
+            different = max(len(joined), round(found[f"#{name}"]["value"])) if more else len(joined)
+            told[name] = (joined[:limit], different)
+        return bars, told
 
     def facet(self, asked: Asked, name: str, limit: int = 6, begin: str = "") -> tuple[list[tuple[str, int]], int]:
         """Most frequent values of a field among the hits, without case, that begin so; and how many there are."""
-        if name not in self.columns:
+        known = registry().get(name)
+        if known is None or name not in self.columns:
             return [], 0
-        known, column = registry()[name], f'"{name}"'
-        value = f"unnest({column})" if known.many else column
-        like = f"WHERE starts_with(lower(v::VARCHAR), ${len(asked.parameters) + 1})" if begin and known.type != "ip" else ""
-        inner = f"SELECT v FROM (SELECT {value} AS v FROM rec WHERE {asked.condition} AND {column} IS NOT NULL) {like}"  # noqa: S608
-        by = "lower(v)" if known.type == "keyword" else "v"
-        sql = f"SELECT any_value(v), count(*) AS n, count(*) OVER () FROM ({inner}) GROUP BY {by} ORDER BY n DESC, {by} LIMIT {int(limit)}"  # noqa: S608
-        with self._cursor(asked) as cursor:
-            found = cursor.execute(sql, [*asked.parameters, *([fold(begin)] if like else [])]).fetchall()
-        return [(_shown(v), n) for v, n, _ in found], found[0][2] if found else 0
+        if name in hot_fields() and not begin and limit <= MOST_VALUES:
+            return self.overview(asked, 0, NANO, 1, (name,), limit)[1].get(name, ([], 0))
+        if known.type in ("keyword", "boolean"):
+            head = f"{name}{US}"
+            found = self._searcher.terms_with_prefix(PAIR, head + fold(begin), asked.compiled)
+            values = [(term[len(head) :], int(n)) for term, n in found if n]
+        else:
+            buckets = self._aggregate(asked, {"x": {"terms": {"field": name, "size": 65_000, "segment_size": 65_000}}})["x"]["buckets"]
+            values = [(str(b["key"]), int(b["doc_count"])) for b in buckets if str(b["key"]).startswith(begin)]
+        values.sort(key=lambda pair: (-pair[1], pair[0]))
+        shown = [(self._as_written(name, value), n) for value, n in values[:limit]] if known.type == "keyword" else values[:limit]
+        return shown, len(values)
 
-    def rows(self, asked: Asked, start: int, limit: int, *, descending: bool = False) -> list[dict[str, Any]]:
-        """One page of hits in the order of time, those without a time last: whole records, each with its row number as `_row`."""
-        order = f'ORDER BY "{TIME}" {"DESC" if descending else "ASC"} NULLS LAST, "{ROW}" LIMIT {int(limit)} OFFSET {int(start)}'
-        return self.by_rows([row for (row,) in self._run(asked, f'"{ROW}"', order)])
+    def values(self, asked: Asked, name: str) -> list[tuple[str, int]]:
+        """Every value of a field among the hits with the number of records that have it, in no order."""
+        return self.facet(asked, name, 1 << 60)[0]
+
+    def _as_written(self, name: str, folded: str) -> str:
+        """A folded value as the first record that has it writes it."""
+        term = tantivy.Query.term_query(schema(), PAIR, f"{name}{US}{folded}", "basic")
+        hits = self._searcher.search(term, limit=1, count=False).hits
+        value = orjson.loads(self._line(hits[0][1])).get(name) if hits else None
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, str) and fold(item) == folded:
+                return item
+        return folded
+
+    def rows(self, asked: Asked, start: int, limit: int, *, descending: bool = False, by: str = WHEN) -> list[dict[str, Any]]:
+        """One page of hits in the order of time (or of a column), those without last: whole records, each with its row number as `_row`."""
+        return [self._record(address) for address in self._page(asked.compiled, start, limit, descending=descending, by=by)]
 
     def by_rows(self, rows: list[int]) -> list[dict[str, Any]]:
-        """Whole records by row number, in the order given."""
-        if not rows:
-            return []
-        asked = Asked("", "true", (), ())
-        listed = ", ".join(str(int(row)) for row in rows)
-        found = dict(self._run(asked, f'"{ROW}", "{RECORD}"', f'AND "{ROW}" IN ({listed})'))
-        return [{**orjson.loads(found[row]), ROW: row} for row in rows if row in found]
-
-    def position(self, asked: Asked, row: int, *, descending: bool = False) -> int | None:
-        """Place of a record among the hits, from 0, in the order of `rows`; None if it is no hit."""
-        here = self._run(asked, f'"{TIME}"', f'AND "{ROW}" = {int(row)}')
-        if not here:
-            return None
-        at = here[0][0]
-        same = f'("{TIME}" IS NULL AND "{ROW}" < {int(row)})' if at is None else f'("{TIME}" = {at} AND "{ROW}" < {int(row)})'
-        before = f'"{TIME}" IS NOT NULL OR {same}' if at is None else f'"{TIME}" {">" if descending else "<"} {at} OR {same}'
-        return int(self._run(asked, "count(*)", f"AND ({before})")[0][0])
+        """Whole records by row number, in the order given; unknown numbers are left out."""
+        return self._by(rows, NUMBER, rows, ROW)
 
     def by_ids(self, ids: list[str]) -> list[dict[str, Any]]:
         """Whole records by `escadre.id`, in the order given; unknown ids are left out."""
-        if not ids or "escadre.id" not in self.columns:
-            return []
-        asked = Asked("", 'list_contains($1, "escadre.id")', (ids,), ())
-        found = {
-            record["escadre.id"]: {**record, ROW: row}
-            for row, line in self._run(asked, f'"{ROW}", "{RECORD}"')
-            for record in (orjson.loads(line),)
-        }
-        return [found[i] for i in ids if i in found]
+        return self._by(ids, PAIR, [f"escadre.id{US}{i}" for i in ids], "escadre.id")
 
-    def lines(self, asked: Asked, limit: int | None = None) -> Iterator[bytes]:
-        """The JSON lines of the hits as they stand in the case, in the order of time; all of them unless `limit`."""
-        order = f'ORDER BY "{TIME}" NULLS LAST, "{ROW}"' + (f" LIMIT {int(limit)}" if limit is not None else "")
-        for listed in _portions(self._run(asked, f'"{ROW}", octet_length("{RECORD}")', order)):
-            wanted = pa.table({"row": pa.array(listed, pa.int64())})
-            these = Asked("", f'"{ROW}" IN (SELECT row FROM wanted)', (), (("wanted", wanted),))  # noqa: S608  (our own name)
-            found = dict(self._run(these, f'"{ROW}", "{RECORD}"'))
-            yield from (found[row] for row in listed)
+    def _by(self, wanted: Sequence[Any], field: str, terms: Sequence[Any], key: str) -> list[dict[str, Any]]:
+        if not wanted:
+            return []
+        query = tantivy.Query.term_set_query(schema(), field, list(terms))
+        hits = self._searcher.search(query, limit=len(wanted), count=False).hits
+        found = {record[key]: record for record in (self._record(address) for _, address in hits)}
+        return [found[one] for one in wanted if one in found]
+
+    def position(self, asked: Asked, row: int, *, descending: bool = False) -> int | None:
+        """Place of a record among the hits, from 0, in the order of `rows`; None if it is no hit."""
+        me = both([asked.compiled, tantivy.Query.term_query(schema(), NUMBER, row)])
+        hits = self._searcher.search(me, limit=1, count=False).hits
+        if not hits:
+            return None
+        at = self._fast(WHEN, [hits[0][1]])[0]
+        before = both([asked.compiled, self._before(WHEN, at, descending=descending)])
+        earlier = tantivy.Query.range_query(schema(), NUMBER, tantivy.FieldType.Unsigned, 0, row, True, False)
+        return self.hits(before) + self.hits(both([asked.compiled, self._same(WHEN, at), earlier]))
+
+    def lines(self, asked: Asked, limit: int | None = None, *, descending: bool = False, by: str = WHEN) -> Iterator[bytes]:
+        """The JSON lines of the hits as they are in the case, in the order of time (or of a column); all of them unless `limit`."""
+        start = 0
+        while limit is None or start < limit:
+            size = AT_ONCE if limit is None else min(AT_ONCE, limit - start)
+            found = self._page(asked.compiled, start, size, descending=descending, by=by)
+            yield from map(self._line, found)
+            if len(found) < size:
+                return
+            start += size
 
     def close(self) -> None:
-        """Release the files."""
-        self._db.close()
-        self._searchers = []
+        """Release the files: they are mapped until the last question has ended."""
+        self._words = b""
+
+    # --- places and records
+
+    def _page(self, query: tantivy.Query, start: int, limit: int, *, descending: bool = False, by: str = WHEN) -> list[tantivy.DocAddress]:
+        """The places of one page of hits: by a column, those without a value last, equal ones by row number.
+
+        The engine orders equal values by where it happens to have put them, so the groups at both ends of a page are read by row number.
+        """
+        limit = min(limit, self.records - start)
+        if limit < 1:
+            return []
+        first = max(0, start - 1)
+        wide = self._ordered(query, first, start - first + limit + 1, by, descending=descending)
+        found, keys = wide[start - first : start - first + limit], self._fast(by, wide)
+        inside = keys[start - first : start - first + limit]
+        groups: dict[Any, list[tantivy.DocAddress]] = {}
+        for key, address in zip(inside, found, strict=True):
+            groups.setdefault(key, []).append(address)
+        cut = ({inside[0]} if found and start and keys[0] == inside[0] else set()) | (
+            {inside[-1]} if found and len(keys) > start - first + limit and keys[-1] == inside[-1] else set()
+        )
+        page: list[tantivy.DocAddress] = []
+        for key, members in groups.items():
+            if key in cut:
+                place = start + len(page) - self.hits(both([query, self._before(by, key, descending=descending)]))
+                page += self._ordered(both([query, self._same(by, key)]), place, len(members), NUMBER, descending=False)
+            else:
+                rows = self._fast(NUMBER, members)
+                page += [address for _, address in sorted(zip(rows, members, strict=True), key=lambda pair: pair[0])]
+        return page
+
+    def _ordered(self, query: tantivy.Query, start: int, limit: int, by: str, *, descending: bool) -> list[tantivy.DocAddress]:
+        order = tantivy.Order.Desc if descending else tantivy.Order.Asc
+        try:
+            hits = self._searcher.search(query, limit=limit, offset=start, count=False, order_by_field=by, order=order).hits
+        except ValueError as e:
+            raise self._damaged(e) from e
+        return [address for _, address in hits]
+
+    @staticmethod
+    def _kind(by: str) -> Any:
+        known = registry().get(by)
+        return tantivy.FieldType.Float if known and known.type == "double" else tantivy.FieldType.Integer
+
+    def _before(self, by: str, key: Any, *, descending: bool) -> tantivy.Query:
+        """Records that come before those with a value of a column."""
+        if key is None:
+            return tantivy.Query.exists_query(by)
+        low, high = (key, None) if descending else (None, key)
+        return tantivy.Query.range_query(schema(), by, self._kind(by), low, high, not descending, descending)
+
+    def _same(self, by: str, key: Any) -> tantivy.Query:
+        """Records with a value of a column, or without any."""
+        query = tantivy.Query
+        if key is None:
+            return query.boolean_query([(tantivy.Occur.Must, query.all_query()), (tantivy.Occur.MustNot, query.exists_query(by))])
+        return query.range_query(schema(), by, self._kind(by), key, key)
+
+    def _all(self, query: tantivy.Query) -> Iterator[tantivy.DocAddress]:
+        for start in range(0, self.records, AT_ONCE):
+            found = self._ordered(query, start, AT_ONCE, NUMBER, descending=False)
+            yield from found
+            if len(found) < AT_ONCE:
+                return
+
+    def _fast(self, name: str, addresses: list[tantivy.DocAddress]) -> list[Any]:
+        return list(self._searcher.fast_field_values(name, addresses))
+
+    def _line(self, address: tantivy.DocAddress) -> bytes:
+        try:
+            return bytes(self._searcher.doc(address)[LINE][0])
+        except (ValueError, OSError, IndexError) as e:
+            raise self._damaged(e) from e
+
+    def _record(self, address: tantivy.DocAddress) -> dict[str, Any]:
+        try:
+            record: dict[str, Any] = orjson.loads(self._line(address))
+        except orjson.JSONDecodeError as e:
+            raise self._damaged(e) from e
+        record[ROW] = self._fast(NUMBER, [address])[0]
+        return record
 
 
-def _portions(hits: list[tuple[Any, ...]]) -> Iterator[list[int]]:
-    """(row, bytes) pairs → row numbers, as many at a time as may be held."""
-    rows: list[int] = []
-    size = 0
-    for row, length in hits:
-        rows.append(row)
-        size += length
-        if len(rows) >= LINES_AT_ONCE or size >= BYTES_AT_ONCE:
-            yield rows
-            rows, size = [], 0
-    if rows:
-        yield rows
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bytes) and len(value) == 16:
-        found = ipaddress.IPv6Address(value)
-        return str(found.ipv4_mapped or found)
-    return ("true" if value else "false") if isinstance(value, bool) else str(value)
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def _without_case(values: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Values that differ in case only as one, written as the most frequent of them."""
+    joined: dict[str, list[Any]] = {}
+    for value, n in values:
+        joined.setdefault(fold(value), [value, 0])[1] += n
+    return sorted(((value, n) for value, n in joined.values()), key=lambda pair: (-pair[1], fold(pair[0])))

@@ -1,250 +1,257 @@
-"""Clauses → one SQL condition over the rows, typed by the field registry; words are looked up in tantivy first and stand in it as row sets.
-
-Every leaf is true or false, never NULL, so that NOT means "does not match", as in Lucene.
-"""
+"""A tree → a query of the index, typed by the field registry. Every clause is a set of records; none of them has a score."""
 
 from __future__ import annotations
 
-import difflib
+import ipaddress
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
-from commodore.schema import Field, registry
-from eye.query.lucene import ANY, ONE, Clauses, Everything, Exists, Node, Phrase, QueryComplaint, Range, Word
-from eye.query.tokens import GAP, fold, standard_words
-from eye.query.values import address, network, span, within
+import tantivy
 
-Lookup = Callable[[str, str, tuple[str, ...]], str]
-"""(words field, kind `term`, `any`, `phrase` or `regex`, tokens) → SQL condition on the row number"""
+from commodore.schema import Field
+from eye.index.schema import ALL, NAMES, NUMBER, PAIR, US, column, pair, schema, text_fields
+from eye.query.kibana import ID
+from eye.query.moments import moments, span_of
+from eye.query.parse import known_field
+from eye.query.tree import ANY, ONE, And, Everything, Exists, Fuzzy, Leaf, Node, Not, Or, Pattern, QueryComplaint, Range, Regex, Text
+from eye.query.values import within
+from eye.query.wildcards import automaton, literal, pieces
+from eye.query.words import fold, words
 
-FALSE, TRUE = "false", "true"
+Q, Must, Should, MustNot = tantivy.Query, tantivy.Occur.Must, tantivy.Occur.Should, tantivy.Occur.MustNot
+PATTERN_LIMIT = 300
+"""Longest wildcard pattern or regular expression, in characters: a bound for the automaton."""
+MOST_TERMS = 20_000
+"""Words or values that one clause becomes a set of; beyond them the engine walks its terms itself."""
 
 
-def known_fields() -> Mapping[str, Field]:
-    """All fields that a query may name."""
-    return registry()
+class Engine(Protocol):
+    """The open index, as far as a query needs it."""
+
+    def names_with(self, name: str) -> list[str]:
+        """Return the terms of `names` that list a field, or a key below it."""
+        ...
+
+    def words_containing(self, part: str, *, at_end: bool, most: int) -> list[str] | None:
+        """Return the words that contain a part, or end with it; None for more than `most`."""
+        ...
+
+    def values_of(self, name: str) -> list[str]:
+        """Return the values of a keyword field, folded."""
+        ...
+
+    def checked(self, node: Pattern | Text, candidates: tantivy.Query) -> list[int]:
+        """Return the row numbers of the candidates that a clause matches when their values are read."""
+        ...
 
 
-@dataclass
+def union(queries: Sequence[tantivy.Query]) -> tantivy.Query:
+    """Records of one of the queries."""
+    return queries[0] if len(queries) == 1 else Q.boolean_query([(Should, q) for q in queries]) if queries else Q.empty_query()
+
+
+def both(queries: Sequence[tantivy.Query]) -> tantivy.Query:
+    """Records of all of the queries."""
+    return queries[0] if len(queries) == 1 else Q.boolean_query([(Must, q) for q in queries]) if queries else Q.all_query()
+
+
 class Compiler:
-    """Compiles one query. `columns`: fields that some record of the case has; the others match nothing."""
+    """Compiles one query."""
 
-    query: str
-    columns: frozenset[str]
-    lookup: Lookup
-    parameters: list[Any] = field(default_factory=list)
+    def __init__(self, query: str, engine: Engine) -> None:
+        self.query, self.engine, self.schema = query, engine, schema()
 
-    def sql(self, node: Node) -> str:
-        """The condition; values stand in `parameters`, in order."""
+    def compiled(self, node: Node) -> tantivy.Query:
+        """The query of a tree. Raises QueryComplaint."""
         if isinstance(node, Everything):
-            return TRUE
-        if isinstance(node, Clauses):
-            return self.clauses(node)
-        if not node.field or node.field == "escadre.all":
-            return self.words_of_all(node)
-        return self.typed(node)
+            return Q.all_query()
+        if isinstance(node, Or):
+            return union([self.compiled(n) for n in node.nodes])
+        if isinstance(node, Not):
+            return Q.boolean_query([(Must, Q.all_query()), (MustNot, self.compiled(node.node))])
+        if isinstance(node, And):
+            parts = [(MustNot, self.compiled(n.node)) if isinstance(n, Not) else (Must, self.compiled(n)) for n in node.nodes]
+            return Q.boolean_query(parts if any(occur == Must for occur, _ in parts) else [(Must, Q.all_query()), *parts])
+        return self.bare(node) if node.field in ("", "escadre.all") else self.typed(node)
 
-    def clauses(self, node: Clauses) -> str:
-        must = [self.sql(n) for n in node.must]
-        should = [self.sql(n) for n in node.should] if not must else []
-        must_not = [f"NOT {self.sql(n)}" for n in node.must_not]
-        joined = [*must, *(["(" + " OR ".join(should) + ")"] if should else []), *must_not]
-        return "(" + " AND ".join(joined) + ")"
+    def complain(self, node: Leaf, problem: str, do: str = "") -> QueryComplaint:
+        """The complaint about a clause."""
+        return QueryComplaint(self.query, node.position, problem, do, max(1, node.end - node.position))
 
     # --- words
 
-    def words_of_all(self, node: Word | Phrase | Range | Exists) -> str:
+    def bare(self, node: Leaf) -> tantivy.Query:
+        """A clause without a field: in any value of the record."""
         if isinstance(node, Exists):
-            return TRUE
+            return Q.all_query()
         if isinstance(node, Range):
-            raise QueryComplaint(self.query, node.position, "a range needs a field", "Write field:[low TO high].")
-        if isinstance(node, Phrase):
-            runs = tuple(fold(node.text).replace(GAP, " ").split())
-            return self.lookup("all", "phrase" if len(runs) > 1 else "term", runs) if runs else FALSE
-        if node.wild:
-            return self.lookup("all", "regex", (regex(node.parts),))
-        return self.lookup("all", "term", (fold(node.text),))
+            raise self.complain(node, "a range needs a field", "Write field:[low TO high].")
+        found = [self.in_words(name, node) for name in (ALL, *text_fields())] if not self.across(node) else [self.read(node, "")]
+        if isinstance(node, Text) and ID.fullmatch(fold(node.text)):
+            found.append(self.term(PAIR, pair("escadre.id", node.text)))
+        return union(found)
 
-    def words_of_text(self, name: str, node: Word | Phrase | Range) -> str:
-        if isinstance(node, Range):
-            raise QueryComplaint(self.query, node.position, f"{name} is text and has no order", "Use words, or a keyword field.")
-        if isinstance(node, Word) and node.wild:
-            return self.lookup(name, "regex", (regex(node.parts),))
-        tokens = tuple(standard_words(node.text))
-        kind = "term" if len(tokens) == 1 else "phrase" if isinstance(node, Phrase) else "any"
-        return self.lookup(name, kind, tokens) if tokens else FALSE
+    @staticmethod
+    def across(node: Leaf) -> bool:
+        """Whether the values themselves must be read: wildcards across separators, and words at a distance."""
+        return (isinstance(node, Pattern) and node.across) or (isinstance(node, Text) and node.slop > 0 and len(words(node.text)) > 1)
+
+    def in_words(self, name: str, node: Leaf) -> tantivy.Query:
+        """A clause over the words of a text field of the index."""
+        if isinstance(node, Text):
+            found = words(node.text)
+            if not found:
+                return Q.empty_query()
+            return self.term(name, found[0]) if len(found) == 1 else Q.phrase_query(self.schema, name, [*found])
+        if isinstance(node, Pattern):
+            return self.like(name, node, node.parts)
+        if isinstance(node, Fuzzy):
+            return Q.fuzzy_term_query(self.schema, name, fold(node.text), node.distance)
+        if isinstance(node, Regex):
+            return self.regex(name, node, node.pattern)
+        raise self.complain(node, f"{node.field} is text and has no order", "Use words, or a keyword field.")
+
+    def like(self, name: str, node: Leaf, parts: tuple[str, ...]) -> tantivy.Query:
+        """Words of a shape. A part of a word is looked up in the list of all words."""
+        if len(parts) in (2, 3) and parts[0] == ANY and parts[1] not in (ANY, ONE) and parts[2:] in ((), (ANY,)):
+            found = self.engine.words_containing(fold(parts[1]), at_end=len(parts) == 2, most=MOST_TERMS)
+            if found is not None:
+                return Q.term_set_query(self.schema, name, found) if found else Q.empty_query()
+        return self.regex(name, node, automaton(parts))
+
+    def regex(self, name: str, node: Leaf, pattern: str) -> tantivy.Query:
+        """Terms that match a regular expression of the engine."""
+        if len(pattern) > PATTERN_LIMIT * 4 or node.end - node.position > PATTERN_LIMIT:
+            raise self.complain(node, f"a pattern may have {PATTERN_LIMIT} characters", "Shorten it.")
+        try:
+            return Q.regex_query(self.schema, name, pattern)
+        except ValueError as e:
+            why = str(e).splitlines()[0][:120]
+            raise self.complain(node, f"this regular expression cannot be used ({why})", "Shorten it, or use * and ?.") from e
+
+    def term(self, name: str, value: str) -> tantivy.Query:
+        return Q.term_query(self.schema, name, value, "basic")
+
+    def read(self, node: Leaf, name: str) -> tantivy.Query:
+        """Records whose values match when they are read; words narrow down which are read."""
+        assert isinstance(node, (Pattern, Text))
+        if node.end - node.position > PATTERN_LIMIT:
+            raise self.complain(node, f"a pattern may have {PATTERN_LIMIT} characters", "Shorten it.")
+        needed = [(w,) for w in words(node.text)] if isinstance(node, Text) else pieces(node.parts)
+        fields = (name,) if name else (ALL, *text_fields())
+
+        def holds(piece: tuple[str, ...]) -> tantivy.Query:
+            return union([self.term(f, piece[0]) if len(piece) == 1 else self.like(f, node, piece) for f in fields])
+
+        rows = self.engine.checked(node, both([holds(piece) for piece in needed]))
+        return Q.term_set_query(self.schema, NUMBER, rows) if rows else Q.empty_query()
 
     # --- values
 
-    def typed(self, node: Word | Phrase | Range | Exists) -> str:
-        found, key = self.resolve(node)
-        name = found.name
-        if name not in self.columns:
-            return FALSE
-        column = '"' + name.replace('"', '""') + '"'
-        if found.type == "flattened":
-            return self.flattened(column, key, node)
-        unbounded = isinstance(node, Range) and node.low is None and node.high is None
-        if isinstance(node, Exists) or (unbounded and found.type != "text"):
-            return f"coalesce(len({column}) > 0, false)" if found.many else f"({column} IS NOT NULL)"  # an empty list is no value
+    def typed(self, node: Leaf) -> tantivy.Query:
+        """A clause with a field."""
+        resolved = known_field(node.field)
+        if resolved is None:
+            raise self.complain(node, f"no field is called {node.field}")
+        found, key = resolved
+        if isinstance(node, Exists) or (isinstance(node, Range) and node.low is None and node.high is None):
+            names = self.engine.names_with(f"{found.name}.{key}" if key else found.name)
+            return Q.term_set_query(self.schema, NAMES, names) if names else Q.empty_query()
         if found.type == "text":
-            return self.words_of_text(name, node)
-        value = "x" if found.many else column
-        condition = getattr(self, f"_{found.type}")(value, node)
-        if condition in (TRUE, FALSE):
-            return str(condition)
-        return f"coalesce(len(list_filter({column}, lambda x: {condition})) > 0, false)" if found.many else f"coalesce({condition}, false)"
-
-    def resolve(self, node: Word | Phrase | Range | Exists) -> tuple[Field, str]:
-        """The field that a name means, and the key below it for a free-form one. Raises QueryComplaint with the nearest names."""
-        known, name = known_fields(), "escadre.id" if node.field == "_id" else node.field
-        if name in known:
-            return known[name], ""
-        above = name
-        while "." in above:
-            above = above.rpartition(".")[0]
-            if above in known and known[above].type == "flattened":
-                return known[above], name[len(above) + 1 :]
-        tail = [n for n in known if n.rpartition(".")[2] == name.rpartition(".")[2]]
-        near = list(dict.fromkeys([*difflib.get_close_matches(name, known, 3, 0.6), *tail]))[:3]
-        at = self.query.rfind(name + ":", 0, node.position + len(name) + 1)
-        do = f"Near: {', '.join(near)}." if near else "A field is written as in a record: process.name, event.code, host.name."
-        raise QueryComplaint(self.query, at if at >= 0 else node.position, f"no field is called {name}", do, len(name))
-
-    def bind(self, value: Any) -> str:
-        self.parameters.append(value)
-        return f"${len(self.parameters)}"
-
-    def _keyword(self, value: str, node: Word | Phrase | Range) -> str:
-        low = f"lower({value})"
-        if isinstance(node, Range):
-            return self.ordered(low, node, lambda text: f"lower({self.bind(text)})")
-        if isinstance(node, Phrase) or not node.wild:
-            return f"{low} = lower({self.bind(node.text)})"
-        return self.wildcard(low, node.parts)
-
-    def wildcard(self, value: str, parts: tuple[str, ...]) -> str:
-        """Wildcards on whole values, in lower case; the common forms as the engine's own fast functions."""
-        lowered = [p if p in (ANY, ONE) else fold(p) for p in parts]
-        if len(lowered) == 2 and ONE not in lowered:
-            return f"starts_with({value}, {self.bind(lowered[0])})" if lowered[1] == ANY else f"suffix({value}, {self.bind(lowered[1])})"
-        if len(lowered) == 3 and lowered[0] == lowered[2] == ANY and lowered[1] not in (ANY, ONE):
-            return f"contains({value}, {self.bind(lowered[1])})"
-        pattern = "".join("%" if p == ANY else "_" if p == ONE else re.sub(r"([\\%_])", r"\\\1", p) for p in lowered)
-        return f"{value} LIKE {self.bind(pattern)} ESCAPE '\\'"
-
-    def ordered(self, value: str, node: Range, bound: Callable[[str], str]) -> str:
-        parts = []
-        if node.low is not None:
-            parts.append(f"{value} {'>=' if node.include_low else '>'} {bound(node.low)}")
-        if node.high is not None:
-            parts.append(f"{value} {'<=' if node.include_high else '<'} {bound(node.high)}")
-        return "(" + " AND ".join(parts) + ")"
-
-    def literal(self, node: Word | Phrase, what: str) -> str:
-        if isinstance(node, Word) and node.wild:
-            raise QueryComplaint(
-                self.query, node.position, f"{node.field} is {what} and takes no wildcard", "Use a range, or field:* for any value."
+            return self.read(node, found.name) if self.across(node) else self.in_words(found.name, node)
+        if isinstance(node, Text) and node.slop:
+            raise self.complain(node, f"{found.name} has no words, only whole values", 'Leave out the ~, or use message:"…"~3.')
+        if isinstance(node, Fuzzy):
+            raise self.complain(
+                node, f"{found.name} has no words, only whole values", f"Write {node.text}~{node.distance} without a field."
             )
-        return node.text
+        if found.type == "keyword":
+            return self.keyword(found, node)
+        if found.type == "flattened":
+            return self.free_form(found, key, node)
+        if isinstance(node, (Pattern, Regex)):
+            raise self.complain(node, f"{found.name} is of type {found.type} and takes no wildcard", f"Use a range, or {found.name}:*.")
+        return {"date": self.date, "ip": self.ip, "boolean": self.boolean}.get(found.type, self.number)(found, node)
 
-    def number(self, text: str, node: Word | Phrase | Range) -> int:
-        if not re.fullmatch(r"-?[0-9]{1,30}", text):
-            raise QueryComplaint(
-                self.query, node.position, f"{node.field} is a number", "Write digits, or a range [1 TO 1024].", max(1, len(text))
-            )
-        found = int(text)
-        if not -(2**63) <= found < 2**63:
-            raise QueryComplaint(self.query, node.position, "this number does not fit 64 bits", length=len(text))
-        return found
+    def keyword(self, found: Field, node: Leaf) -> tantivy.Query:
+        """Whole values, without case."""
+        head = literal(found.name) + US
+        if isinstance(node, Text):
+            return self.term(PAIR, pair(found.name, node.text))
+        if isinstance(node, Pattern):
+            return self.regex(PAIR, node, head + automaton(node.parts))
+        if isinstance(node, Regex):
+            return self.regex(PAIR, node, f"{head}({node.pattern})")
+        assert isinstance(node, Range)
+        low, high = (None if bound is None else fold(bound) for bound in (node.low, node.high))
+        values = [
+            value
+            for value in self.engine.values_of(found.name)
+            if (low is None or value > low or (node.include_low and value == low))
+            and (high is None or value < high or (node.include_high and value == high))
+        ]
+        return Q.term_set_query(self.schema, PAIR, [f"{found.name}{US}{v}" for v in values]) if values else Q.empty_query()
 
-    def _long(self, value: str, node: Word | Phrase | Range) -> str:
-        if isinstance(node, Range):
-            return self.ordered(value, node, lambda text: self.bind(self.number(text, node)))
-        return f"{value} = {self.bind(self.number(self.literal(node, 'a number'), node))}"
+    def free_form(self, found: Field, key: str, node: Leaf) -> tantivy.Query:
+        """Values of a free-form object compare exactly, case included, as in Elasticsearch's `flattened`."""
+        if isinstance(node, Text) and key:
+            return self.term(PAIR, f"{found.name}.{key}{US}{node.text}")
+        head = literal(f"{found.name}.{key}") + US if key else literal(found.name) + f"\\.[^{US}]*{US}"
+        if isinstance(node, Text):
+            return self.regex(PAIR, node, head + literal(node.text))
+        if isinstance(node, Pattern):
+            return self.regex(PAIR, node, head + automaton(node.parts, keep_case=True))
+        if isinstance(node, Regex):
+            return self.regex(PAIR, node, f"{head}({node.pattern})")
+        raise self.complain(node, f"{found.name} is free-form and has no order", "Use the typed field, if there is one.")
 
-    def _double(self, value: str, node: Word | Phrase | Range) -> str:
-        def real(text: str) -> str:
+    def boolean(self, found: Field, node: Leaf) -> tantivy.Query:
+        if not isinstance(node, Text) or node.text not in ("true", "false"):
+            raise self.complain(node, f"{found.name} is true or false")
+        return self.term(PAIR, pair(found.name, node.text))
+
+    def date(self, found: Field, node: Leaf) -> tantivy.Query:
+        assert isinstance(node, (Text, Range))
+        low, high = span_of(node, self.query) if isinstance(node, Text) else moments(node, self.query)
+        return self.between(column(found.name), None if low is None else within(low), None if high is None else within(high))
+
+    def between(
+        self, name: str, low: Any, high: Any, *, kind: Any = None, open_low: bool = False, open_high: bool = False
+    ) -> tantivy.Query:
+        kind = tantivy.FieldType.Integer if kind is None else kind
+        return Q.range_query(self.schema, name, kind, low, high, not open_low, not open_high)
+
+    def number(self, found: Field, node: Leaf) -> tantivy.Query:
+        assert isinstance(node, (Text, Range))
+        kind = tantivy.FieldType.Float if found.type == "double" else tantivy.FieldType.Integer
+        low, high = (node.text, node.text) if isinstance(node, Text) else (node.low, node.high)
+        bounds = [None if bound is None else self.read_number(bound, found, node) for bound in (low, high)]
+        if isinstance(node, Text):
+            return self.between(found.name, *bounds, kind=kind)
+        return self.between(found.name, *bounds, kind=kind, open_low=not node.include_low, open_high=not node.include_high)
+
+    def read_number(self, text: str, found: Field, node: Leaf) -> int | float:
+        wrong = self.complain(node, f"{found.name} is a number", "Write digits, or a range [1 TO 1024].")
+        if found.type == "double":
             try:
-                return self.bind(float(text))
+                return float(text)
             except ValueError as e:
-                raise QueryComplaint(self.query, node.position, f"{node.field} is a number", length=max(1, len(text))) from e
+                raise wrong from e
+        if not re.fullmatch(r"-?[0-9]{1,30}", text):
+            raise wrong
+        if not -(2**63) <= int(text) < 2**63:
+            raise self.complain(node, "this number does not fit 64 bits")
+        return int(text)
 
-        return self.ordered(value, node, real) if isinstance(node, Range) else f"{value} = {real(self.literal(node, 'a number'))}"
-
-    def _boolean(self, value: str, node: Word | Phrase | Range) -> str:
-        if isinstance(node, Range) or node.text not in ("true", "false"):
-            raise QueryComplaint(self.query, node.position, f"{node.field} is true or false")
-        return f"{value} = {node.text}"
-
-    def time(self, text: str, node: Word | Phrase | Range) -> tuple[int, int]:
-        found = span(text)
-        if found is None:
-            raise QueryComplaint(
-                self.query,
-                node.position,
-                f"{node.field} is a time, and this is none",
-                "Write 2026, 2026-10-31 or 2026-10-31T19:22:03.118Z (UTC).",
-                max(1, len(text)),
-            )
-        return found
-
-    def _date(self, value: str, node: Word | Phrase | Range) -> str:
-        if not isinstance(node, Range):
-            first, last = self.time(self.literal(node, "a time"), node)
-            return f"{value} BETWEEN {self.bind(within(first))} AND {self.bind(within(last))}"
-        parts = []
-        if node.low is not None:
-            first, last = self.time(node.low, node)
-            parts.append(f"{value} >= {self.bind(within(first if node.include_low else last + 1))}")
-        if node.high is not None:
-            first, last = self.time(node.high, node)
-            parts.append(f"{value} <= {self.bind(within(last if node.include_high else first - 1))}")
-        return "(" + " AND ".join(parts) + ")"
-
-    def _ip(self, value: str, node: Word | Phrase | Range) -> str:
-        if isinstance(node, Range):
-            return self.ordered(value, node, lambda text: self.bind(self.ip(address(text), text, node)))
-        text = self.literal(node, "an address")
-        first, last = self.ip(network(text), text, node)
-        return f"{value} BETWEEN {self.bind(first)} AND {self.bind(last)}"
-
-    def ip(self, found: Any, text: str, node: Word | Phrase | Range) -> Any:
-        if found is None:
-            raise QueryComplaint(
-                self.query,
-                node.position,
-                f"{node.field} is an address, and this is none",
-                'Write 192.0.2.1 or "192.0.2.0/24".',
-                max(1, len(text)),
-            )
-        return found
-
-    def flattened(self, column: str, key: str, node: Word | Phrase | Range | Exists) -> str:
-        """Free-form objects: values compare exactly, case included, as in Elasticsearch's `flattened`."""
-        if isinstance(node, Exists):
-            return (
-                f"coalesce(len(list_filter({column}, lambda x: starts_with(x, {self.bind(key + chr(0))}))) > 0, false)"
-                if key
-                else f"({column} IS NOT NULL)"
-            )
-        if isinstance(node, Range):
-            raise QueryComplaint(
-                self.query, node.position, f"{node.field} is free-form and has no order", "Use the typed field, if there is one."
-            )
-        if isinstance(node, Word) and node.wild:
-            value = "substr(x, strpos(x, chr(0)) + 1)"
-            pattern = "".join("%" if p == ANY else "_" if p == ONE else re.sub(r"([\\%_])", r"\\\1", p) for p in node.parts)
-            named = f"starts_with(x, {self.bind(key + chr(0))}) AND " if key else ""
-            return f"coalesce(len(list_filter({column}, lambda x: {named}{value} LIKE {self.bind(pattern)} ESCAPE '\\')) > 0, false)"
-        if key:
-            return f"coalesce(list_contains({column}, {self.bind(key + chr(0) + node.text)}), false)"
-        return f"coalesce(len(list_filter({column}, lambda x: substr(x, strpos(x, chr(0)) + 1) = {self.bind(node.text)})) > 0, false)"
-
-
-def regex(parts: tuple[str, ...]) -> str:
-    """A wildcard pattern as a regular expression over tokens; it never matches the gap."""
-    one = f"[^{GAP}]"
-    return "".join(f"{one}*" if p == ANY else one if p == ONE else re.sub(r"([\\.+*?()|\[\]{}^$#&~\-])", r"\\\1", fold(p)) for p in parts)
+    def ip(self, found: Field, node: Leaf) -> tantivy.Query:
+        kind = tantivy.FieldType.IpAddr
+        try:
+            if isinstance(node, Text):
+                block = ipaddress.ip_network(node.text.split("%", 1)[0], strict=False)
+                return self.between(found.name, str(block[0]), str(block[-1]), kind=kind)
+            assert isinstance(node, Range)
+            low, high = (None if b is None else str(ipaddress.ip_address(b)) for b in (node.low, node.high))
+        except ValueError as e:
+            raise self.complain(node, f"{found.name} is an address, and this is none", "Write 192.0.2.1 or 192.0.2.0/24.") from e
+        return self.between(found.name, low, high, kind=kind, open_low=not node.include_low, open_high=not node.include_high)

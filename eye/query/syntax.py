@@ -1,4 +1,4 @@
-"""Help for who writes a query, carried by the tool itself: in the terminal, in the page, and in what is said of a wrong query."""
+"""The forms of a query as help: for the terminal, for the page, and for the message about a wrong query."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from functools import cache
 
 from scout.data import load_data
 
-EXAMPLES = 'Such as: powershell, "net user", process.name:cmd.exe, *enc*, a AND NOT b.'
-"""A few forms, for a line of a complaint."""
 FORM_WIDTH, MEANING_WIDTH = 34, 42
 
 

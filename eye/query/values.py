@@ -26,7 +26,7 @@ def nanoseconds(text: object) -> int | None:
     return total if total is not None and NS_MIN <= total <= NS_MAX else None
 
 
-def held(text: object) -> int | None:
+def within_instant(text: object) -> int | None:
     """The same as the index holds it: a time before or after what 64 bits hold is the first or last that they do."""
     total = _total(text)
     return None if total is None else within(total)

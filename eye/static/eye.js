@@ -93,6 +93,8 @@
     const key = event.target.closest?.("[data-key]");
     if (key) act(key.dataset.key);
     if (event.target.closest?.("#close")) { event.preventDefault(); event.stopImmediatePropagation(); closeDrawer(); }
+    const text = event.target.closest?.("[data-copy]");
+    if (text) copy(text.dataset.copy, "Kibana query");
     if (event.target.closest?.("#theme")) theme();
     if (event.target.closest?.("#help, #keysclose")) $("#keys").classList.toggle("open");
     if (!event.target.closest?.("#qform")) hideCompletion();

@@ -17,11 +17,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from eye.case import findings as read_findings
-from eye.index.columns import ROW
-from eye.index.parts import outdated
+from eye.index.build import outdated
+from eye.index.schema import ROW
 from eye.index.store import Store
-from eye.query.lucene import QueryComplaint
 from eye.query.syntax import forms
+from eye.query.tree import QueryComplaint
 from eye.web.pages import discover, findings, show
 from eye.web.state import State, read
 from scout.console import Complaint, plural
@@ -51,7 +51,7 @@ class Pages:
 
     def _state(self) -> tuple[tuple[str, int], ...]:
         """What tells that another process has built parts of the index, or found other findings."""
-        files = [*self.store.case.glob("findings/*.jsonl.zst"), *self.store.home.glob("parts/*/*/part.json")]
+        files = [*self.store.case.glob("findings/*.jsonl.zst"), *self.store.home.glob("v*/meta.json")]
         return tuple((str(file), file.stat().st_mtime_ns) for file in sorted(files) if file.exists())
 
     def renew(self) -> Opened:
@@ -63,7 +63,8 @@ class Pages:
                 return self.store, self.found
             self._looked = time.monotonic()
             try:
-                seen, self.old = self._state(), outdated(self.store.case)
+                seen = self._state()
+                self.old = outdated(self.store.case, self.store.marks if seen == self._seen else None)
             except OSError:  # a file went while it was looked at: the next look tells
                 return self.store, self.found
             if self.old or seen == self._seen:

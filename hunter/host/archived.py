@@ -1,4 +1,4 @@
-"""What a fresh archive holds of the paths that a plan is about, as the mechanisms read a tree."""
+"""A view of an archive that mechanisms read like a tree, for the paths of a plan."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from hunter.host.state import ObjectState, UnsafeError
 from scout.archive.facts import nanoseconds
 
 _DOUBTS = {
-    "changed while read": "it changed while it was collected, and what was read does not hold it",
-    "error": "it could not be read whole, and what was read does not hold it",
+    "changed while read": "it changed while it was collected, and the part that was read does not hold it",
+    "error": "it could not be read to its end, and the part that was read does not hold it",
     "vanished": "it was there and vanished while it was collected",
 }
 
 
 class NotCollectedError(UnsafeError):
-    """The archive says that the file is there, and does not hold its bytes."""
+    """The archive lists the file but does not hold its bytes."""
 
 
 @dataclass(slots=True)
 class ArchiveView:
-    """Feed it the members (`add`) and the custody lines that stand behind them (`note`)."""
+    """Call `add` for each member and `note` for each custody line."""
 
     live: bool = False
     states: dict[str, ObjectState] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class ArchiveView:
     doubts: dict[str, str] = field(default_factory=dict)
     """path → why its absence, or that of a line in it, proves nothing"""
     verdicts: dict[str, str] = field(default_factory=dict)
-    """path → verdict and reason, of what is there without content"""
+    """path → verdict and reason of files without content"""
 
     def state(self, path: str) -> ObjectState | None:
         return self.states.get(path)
@@ -46,7 +46,7 @@ class ArchiveView:
         return sorted(self.listing.get(directory, ()))
 
     def note(self, line: Mapping[str, Any]) -> None:
-        """One item line of custody."""
+        """Add one item line of custody."""
         source, verdict = str(line["source"]), str(line.get("verdict", ""))
         if verdict in _DOUBTS:
             self.doubts[source] = _DOUBTS[verdict]
@@ -55,7 +55,7 @@ class ArchiveView:
             self.verdicts[source] = f"{verdict}: {line['error']}" if line.get("error") else verdict
 
     def add(self, source: str, facts: Mapping[str, Any], content: bytes | None) -> None:
-        """One item of the archive; its folders exist with it."""
+        """Add one item of the archive, and its folders."""
         kind = str(facts.get("type") or ("link" if facts.get("link") else "file"))
         self.states[source] = ObjectState(
             kind,

@@ -1,4 +1,4 @@
-"""Is this the host that the plan was made for? Machine id and host name tell, as they stand in the tree; the root's inode tells a copy."""
+"""Check that a tree is the host of the plan, by machine id and host name. The inode of the root shows whether it is a copy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scout.console import Complaint, escape
 
 
 def facts(tree: HostTree) -> dict[str, str]:
-    """`name`, `machine_id`, `machine_id_sha256`, `root_ino` of a tree, as far as it has them. Sources: machine-id(5), hostname(5)."""
+    """Return `name`, `machine_id`, `machine_id_sha256`, `root_ino` of a tree, where it has them. Sources: machine-id(5), hostname(5)."""
     found = {"root_ino": str(tree.root_ino)}
     raw = _read(tree, "/etc/machine-id")
     if raw.strip():
@@ -32,17 +32,17 @@ def _read(tree: HostTree, path: str) -> bytes:
 
 
 def is_copy(host: Mapping[str, str], tree: HostTree) -> bool:
-    """True where the tree is another one than the plan's host: a copy or image of it, whose file ids mean nothing."""
+    """Return True where the tree is a copy or image of the plan's host: its file ids mean nothing."""
     return host.get("root_ino", "") != str(tree.root_ino)
 
 
 def require(host: Mapping[str, str], tree: HostTree) -> bool:
-    """True for a copy. Complaint (code 3) for another host, or where nothing tells which host it is."""
+    """Return True for a copy. Complaint (code 3) for another host, or where nothing identifies the host."""
     now = facts(tree)
     compared = [name for name in ("machine_id", "machine_id_sha256") if host.get(name)]
     for name in compared:
         if host[name] != now.get(name, ""):
-            raise _other(host, "its machine id is another one" if name in now else "it has no machine id")
+            raise _other(host, "its machine id differs" if name in now else "it has no machine id")
     wanted = host.get("name", "")
     if wanted and host.get("name_inferred") != "yes":
         if not _same_name(wanted, now.get("name", "")):
@@ -52,7 +52,7 @@ def require(host: Mapping[str, str], tree: HostTree) -> bool:
         compared.append("directory")
     if not compared:
         raise Complaint(
-            "Nothing tells whether this is the host of the plan: the collection knew neither its machine id nor its name.",
+            "Nothing shows whether this is the host of the plan: the collection has neither its machine id nor its name.",
             "Write `machine_id` under `host` in the plan, then hunter check --seal.",
         )
     copy = is_copy(host, tree)

@@ -1,4 +1,4 @@
-"""Who can log in to a tree, by password or by key, and who of them is an administrator.
+"""Find the accounts of a tree that can log in, by password or by key, and the administrators among them.
 
 Sources: passwd(5), shadow(5), group(5), sudoers(5), sshd(8) (`~/.ssh/authorized_keys`).
 """
@@ -17,7 +17,7 @@ _NO_LOGIN = ("/nologin", "/false", "/sync", "/halt", "/shutdown")
 _KEY_FILES = (".ssh/authorized_keys", ".ssh/authorized_keys2")
 _GROUPS = frozenset({"sudo", "wheel", "admin"})
 _GRANT = re.compile(r"\s*([^\s#@=]+)\s+[^\s=]+\s*=")
-"""`alice ALL=(ALL) ALL`, `%ops host = …`: who may do something as another user"""
+"""`alice ALL=(ALL) ALL`, `%ops host = …`: the left side of a rule that grants rights"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,13 @@ class LoginAccount:
 
 
 def accounts(view: HostView) -> list[LoginAccount]:
-    """Accounts with a login shell."""
+    """Return the accounts with a login shell."""
     rows = [line.split(":") for line in lines(_text(view, "/etc/passwd"))]
     return [LoginAccount(r[0], r[2], r[3], r[5]) for r in rows if len(r) >= 7 and not r[6].strip().endswith(_NO_LOGIN)]
 
 
 def administrators(view: HostView, of: Sequence[LoginAccount]) -> list[LoginAccount]:
-    """Those who are root, or may become it by sudo. Where the tree does not say who may: all of them."""
+    """Return those that are root or may become root by sudo; all of them where the tree does not say."""
     groups = [line.split(":") for line in lines(_text(view, "/etc/group"))]
     extra = [f"/etc/sudoers.d/{name}" for name, kind in view.names("/etc/sudoers.d") if kind == "file"]
     rules = [line for path in ("/etc/sudoers", *extra) for line in lines(_text(view, path))]
@@ -52,14 +52,14 @@ def administrators(view: HostView, of: Sequence[LoginAccount]) -> list[LoginAcco
 
 
 def has_password(view: HostView, who: Sequence[LoginAccount]) -> bool:
-    """True where one of these accounts has a usable password."""
+    """Return True where one of these accounts has a usable password."""
     names = {a.name for a in who}
     rows = [line.split(":") for line in lines(_text(view, "/etc/shadow"))]
     return any(len(r) > 1 and r[0] in names and len(r[1]) > 3 and r[1][0] not in "!*" for r in rows)
 
 
 def key_files(who: Sequence[LoginAccount]) -> list[str]:
-    """Where sshd looks for their keys, unless it is told otherwise."""
+    """Return the default places of their keys (sshd_config may name others)."""
     homes = {a.home.rstrip("/") for a in who if a.home.startswith("/")}
     return [posixpath.join(home or "/", name) for home in sorted(homes) for name in _KEY_FILES]
 

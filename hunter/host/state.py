@@ -1,4 +1,4 @@
-"""What one file system object is at one instant: the words in which a plan expects, a journal remembers and a check compares."""
+"""The state of one file system object: what a plan expects, a journal holds and a check compares."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ NEEDED = {
     "file": ("type", "sha256", "size", "mode", "uid", "gid", "nlink", "xattrs", "parent_ino", "root_ino"),
     "link": ("type", "link", "uid", "gid", "nlink", "parent_ino", "root_ino"),
 }
-"""what an `expect` must say, by type; anything less is refused"""
+"""facts that an `expect` must have, by type; one with less is refused"""
 
 _IDENTITY = ("parent_ino", "root_ino", "dev", "mounts")
 _COMPARED = ("type", "sha256", "size", "link", "mode", "uid", "gid", "nlink", "xattrs", "attributes")
 
 
 class UnsafeError(Exception):
-    """The object cannot be looked at safely (a link leads there, no right to read, too large): nothing may be written."""
+    """The object cannot be read safely (a link in its path, no permission, too large): nothing may be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class ObjectState:
         return other is not None and self.mtime_ns == other.mtime_ns and all(getattr(self, k) == getattr(other, k) for k in _COMPARED)
 
     def changes(self, now: ObjectState) -> list[str]:
-        """What differs in `now`, as `mode was 0644, is 0646`; empty where `same`."""
+        """Return what differs in `now`, as `mode was 0644, is 0646`; empty where `same`."""
         pairs = [(name, getattr(self, name), getattr(now, name)) for name in _COMPARED if name != "xattrs"]
         told = [(name, _short(was), _short(value)) for name, was, value in pairs if was != value]
         told += _xattrs(dict(self.xattrs), dict(now.xattrs))
@@ -65,7 +65,7 @@ class ObjectState:
         return found
 
     def to_json(self) -> dict[str, Any]:
-        """For the journal; `from_json` gives the same State back."""
+        """Return the state for the journal; `from_json` reads it back."""
         return {**asdict(self), "xattrs": dict(self.xattrs), "mounts": list(self.mounts)}
 
     @staticmethod
@@ -73,7 +73,7 @@ class ObjectState:
         return ObjectState(**{**data, "xattrs": tuple(sorted(data["xattrs"].items())), "mounts": tuple(data["mounts"])})
 
     def expectation(self) -> dict[str, Any]:
-        """For the plan: text only, what `NEEDED` asks for, and where known the device and the mounts."""
+        """Return the `expect` entry for the plan: text only; what `NEEDED` lists, and the device and mounts where known."""
         known: dict[str, Any] = {"type": self.type}
         if self.type == "file":
             known |= {"sha256": self.sha256, "size": str(self.size), "mode": self.mode}
@@ -86,20 +86,20 @@ class ObjectState:
         return known | ({"mounts": list(self.mounts)} if self.mounts else {})
 
     def with_content(self, sha256: str, size: int, mtime_ns: int) -> ObjectState:
-        """The same object after its content was replaced."""
+        """Return the state of the same object with other content."""
         return replace(self, sha256=sha256, size=size, mtime_ns=mtime_ns)
 
 
 def readable(text: object) -> str:
-    """Text that YAML can hold: a byte that is no UTF-8 (a lone surrogate) as an escape of Python."""
+    """Return text that YAML can hold: a byte that is not UTF-8 (a lone surrogate) becomes a Python escape."""
     return str(text).encode("utf-8", "backslashreplace").decode()
 
 
 def expectation_of(facts: Mapping[str, Any], root_ino: object = None) -> dict[str, Any]:
-    """An `expect` entry of what the collection recorded of a file; what it did not record is absent (and must be sealed on the host).
+    """Return an `expect` entry from the facts of the collection; what it did not record is absent (and must be sealed on the host).
 
     SCOUT leaves empty facts out, so a file whose folder's inode it knows and of which it names no extended attributes had none: a wrong
-    guess here is a drift that `check` finds, never a loss.
+    guess is a drift that `check` reports, never a loss.
     """
     kind = str(facts.get("type") or ("file" if facts.get("sha256") else ""))
     if root_ino is not None:
@@ -117,13 +117,13 @@ def expectation_of(facts: Mapping[str, Any], root_ino: object = None) -> dict[st
 
 
 def lacking(expect: Mapping[str, Any]) -> list[str]:
-    """Names that an `expect` entry needs and does not have."""
+    """Return the facts that an `expect` entry needs and does not have."""
     kind = str(expect.get("type", ""))
     return [name for name in NEEDED.get(kind, ("type",)) if name not in expect] if kind in NEEDED else ["type"]
 
 
 def differences(expect: Mapping[str, Any], now: ObjectState, *, copy: bool) -> list[tuple[str, str, str]]:
-    """(what, expected, now) of every difference. In a copy of the tree (another root) file ids mean nothing: not compared."""
+    """Return (what, expected, now) of every difference. In a copy of the tree, file ids mean nothing and are not compared."""
     kind = str(expect.get("type", ""))
     if kind != now.type:
         return [("type", kind, now.type)]
@@ -143,7 +143,7 @@ def differences(expect: Mapping[str, Any], now: ObjectState, *, copy: bool) -> l
 
 
 def _xattrs(was: Mapping[str, str], now: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """Each extended attribute that differs, with its values in base64."""
+    """Return each extended attribute that differs, with its values in base64."""
     names = sorted({*was, *now})
     return [(f"xattrs {n}", _short(was.get(n, "none")), _short(now.get(n, "none"))) for n in names if was.get(n) != now.get(n)]
 

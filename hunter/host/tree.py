@@ -22,9 +22,9 @@ from hunter.host.state import ObjectState, UnsafeError
 from scout.archive.facts import type_of
 
 FILE_LIMIT = 64 << 30
-"""bytes of a file that is hashed and backed up; a sparse giant would keep HUNTER reading for days"""
+"""largest file in bytes that is hashed and backed up; reading a sparse giant would take days"""
 TEXT_LIMIT = 64 << 20
-"""bytes of a file that lines are taken out of; a larger one is no configuration file"""
+"""largest file in bytes from which lines are removed; a larger one is not a configuration file"""
 
 EVERYBODY = -1
 """in place of a uid: more than one user"""
@@ -37,22 +37,22 @@ _NOATIME = getattr(os, "O_NOATIME", 0)
 
 
 class HostView(Protocol):
-    """What mechanisms read: a tree, or what a fresh archive holds of one."""
+    """What mechanisms read: a tree, or an archive of one."""
 
     live: bool
 
     def state(self, path: str) -> ObjectState | None:
-        """The object, None where there is none. UnsafeError where a link or a missing right is in the way."""
+        """Return the state of an object, None where there is none. UnsafeError for a link in its path or missing permission."""
 
     def read(self, path: str) -> bytes:
-        """The bytes of a regular file of at most `TEXT_LIMIT`. UnsafeError, FileNotFoundError."""
+        """Return the bytes of a regular file of at most `TEXT_LIMIT`. UnsafeError, FileNotFoundError."""
 
     def names(self, directory: str) -> list[tuple[str, str]]:
-        """(name, type) of the entries, sorted; [] where there is no such directory."""
+        """Return (name, type) of the entries, sorted; [] where there is no such directory."""
 
 
 def parts(path: str) -> list[str]:
-    """Components of an absolute path. ValueError for `..`, `.`, empty components, NUL and relative paths."""
+    """Return the components of an absolute path. ValueError for `..`, `.`, empty components, NUL and relative paths."""
     if not path.startswith("/"):
         raise ValueError("not an absolute path")
     found = path[1:].split("/")
@@ -78,7 +78,7 @@ class HostTree:
 
     @contextmanager
     def parent(self, path: str) -> Iterator[tuple[int, str]]:
-        """(handle of the directory that holds `path`, last component). FileNotFoundError, UnsafeError where a component is a link."""
+        """Yield (descriptor of the folder of `path`, last component). FileNotFoundError, UnsafeError where a component is a link."""
         *folders, name = parts(path)
         fd = os.dup(self.fd)
         try:
@@ -90,7 +90,7 @@ class HostTree:
 
     @contextmanager
     def directory(self, path: str) -> Iterator[int]:
-        """A readable handle of a directory of the tree, `/` included."""
+        """Yield a readable descriptor of a directory of the tree, `/` included."""
         if path == "/":
             yield self.fd
             return
@@ -117,7 +117,7 @@ class HostTree:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except PermissionError as e:
-            raise UnsafeError(f"no right to look at it: {e.strerror}") from e
+            raise UnsafeError(f"no permission to read it: {e.strerror}") from e
         except OSError as e:
             raise UnsafeError(f"it cannot be looked at: {e.strerror or e}") from e
 
@@ -177,7 +177,7 @@ class HostTree:
             os.close(fd)
 
     def mounts(self, path: str, device: int) -> tuple[str, ...]:
-        """Mount points at or above `path` and below the root, but for whole file systems (of `device` itself, or subvolumes of btrfs)."""
+        """Return mount points at or above `path`, below the root, except whole file systems (of `device`, or btrfs subvolumes)."""
         prefix = "" if self.native == "/" else self.native
         full = os.fsencode(prefix + path)
         found = []
@@ -188,7 +188,7 @@ class HostTree:
         return tuple(found)
 
     def read_only(self, path: str) -> bool:
-        """True where the file system that holds `path` takes no writes."""
+        """Return True where the file system of `path` is mounted read-only."""
         with self.parent(path) as (fd, _):
             return bool(os.fstatvfs(fd).f_flag & os.ST_RDONLY)
 
@@ -214,7 +214,7 @@ def _step(fd: int, folder: str, path: str) -> int:
 
 
 def open_read(parent: int, name: str) -> int:
-    """A readable handle that follows no link and, where the system lets, leaves the access time alone."""
+    """Return a readable descriptor. Follows no link and, where the system allows it, leaves the access time alone."""
     try:
         return os.open(name, _READ | _NOATIME, dir_fd=parent)
     except PermissionError:
@@ -226,7 +226,7 @@ def open_read(parent: int, name: str) -> int:
 
 
 def state_at(parent: int, name: str) -> ObjectState | None:
-    """State of one directory entry; None where there is none. Regular files are read whole for their hash."""
+    """Return the state of one directory entry, None where there is none. A regular file is read completely for its hash."""
     try:
         status = os.lstat(name, dir_fd=parent)
     except FileNotFoundError:
@@ -244,7 +244,7 @@ def _file_state(parent: int, name: str, seen: os.stat_result) -> ObjectState:
     with os.fdopen(fd, "rb", buffering=0) as stream:
         status = os.fstat(fd)
         if (status.st_ino, status.st_dev) != (seen.st_ino, seen.st_dev):
-            raise UnsafeError("it was replaced while it was looked at")
+            raise UnsafeError("it was replaced while it was read")
         if status.st_size > FILE_LIMIT:
             raise UnsafeError(f"it is larger than {FILE_LIMIT >> 30} GiB: too large to be backed up")
         digest, size = hashlib.sha256(), 0
@@ -291,9 +291,9 @@ def _placed(state: ObjectState, parent_ino: int, root_ino: int, mounts: tuple[st
 
 
 def xattrs_of(where: int | str) -> tuple[tuple[str, str], ...]:
-    """Extended attributes, POSIX ACLs among them, as (name, base64), sorted; () where the file system has none.
+    """Return extended attributes with POSIX ACLs as (name, base64), sorted; () where the file system has none.
 
-    `where` is a handle, or a path whose last component is not followed.
+    `where` is a descriptor, or a path whose last component is not followed.
     """
     try:
         names = os.listxattr(where, follow_symlinks=isinstance(where, int))
@@ -318,15 +318,15 @@ def folder_flags(path_handle: int) -> str:
 
 
 def _subvolume(point: bytes, kind: bytes) -> bool:
-    """A subvolume of btrfs, whose top is inode 256: what several distributions mount at /home or /var; a bind mount of a folder is not one.
+    """Return True for a btrfs subvolume, whose top is inode 256; several distributions mount one at /home or /var. A bind mount is none.
 
-    Its device number is its own, not that of the list of mounts. Source: btrfs-subvolume(8), INODE NUMBERS.
+    It has its own device number, which differs from that in the list of mounts. Source: btrfs-subvolume(8), INODE NUMBERS.
     """
     return kind == b"btrfs" and os.lstat(point).st_ino == 256
 
 
 def _mountinfo() -> Iterator[tuple[bytes, bytes, int, bytes]]:
-    """(mount point, root inside its file system, device, type) of every mount that this process sees. Source: proc(5), mountinfo."""
+    """Yield (mount point, root inside its file system, device, type) of every mount of this process. Source: proc(5), mountinfo."""
     try:
         text = Path("/proc/self/mountinfo").read_bytes()
     except OSError as e:

@@ -1,11 +1,11 @@
-"""Ways of removing: one small file each, found by folder, each with four pure steps behind one protocol.
+"""Mechanisms of removal, one module each, found by walking this folder. Each has four steps that only read.
 
-    inspect(view, target) → Found       what is there now: states of every object that would change, what is in the way
-    backup(found)         → paths       whose bytes must be kept before anything changes
-    apply(found, target)  → edits       what changes, in which stage
-    restore(edits)        → edits       the order in which the same edits are taken back
+    inspect(view, target) → Inspection  the present state of every object that would change, and obstacles
+    backup(found)         → paths       files to back up before anything changes
+    apply(found, target)  → edits       the changes, with their stages
+    restore(edits)        → edits       the same edits in the order in which undo takes them back
 
-They read through the view and write nothing; the engine encrypts, journals, writes, verifies and takes back.
+The engine (`hunter.run`) encrypts, journals, writes, verifies and undoes.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ from scout.discovery import modules
 
 @dataclass(slots=True)
 class Inspection:
-    """What `inspect` saw."""
+    """The result of `inspect`."""
 
     states: dict[str, ObjectState | None] = field(default_factory=dict)
-    """every file that the action changes; None = not there"""
+    """every file that the action changes; None where it is not there"""
     gone: str = ""
     """why there is nothing to remove"""
     problems: list[str] = field(default_factory=list)
-    """what is in the way: the action is blocked"""
+    """obstacles: the action is blocked"""
     notes: list[str] = field(default_factory=list)
-    """what stays and a person should know of"""
+    """notes for the person who reads the plan"""
     starters: list[str] = field(default_factory=list)
-    """files that start what is removed and do not go with it"""
+    """files that start the target and that this action does not remove"""
     cuts: Sequence[Cut] = ()
     copies: int = 0
-    """how many equal lines or elements stand there, the guilty one included"""
+    """number of equal lines or elements, the target included"""
     left: int = 0
-    """how many of them no action of the plan takes out"""
+    """how many of them no action of the plan removes"""
     runtime: dict[tuple[str, str], tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=dict)
-    """(object kind, name) → (now, after the removal), of what is no file"""
+    """(object kind, name) → (state now, state after the removal) of objects other than files"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,29 +55,29 @@ class Edit:
     name: str
     cuts: Sequence[Cut] = ()
     drop_if_blank: bool = False
-    """remove the file where nothing but white space and separators is left of it"""
+    """remove the file where only white space and separators are left"""
     after: dict[str, Any] | None = None
 
 
 class Mechanism(Protocol):
-    """One way of removing."""
+    """One mechanism of removal."""
 
     kind: str
 
     def inspect(self, view: HostView, target: RemovalTarget) -> Inspection:
-        """Read only. UnsafeError where it cannot be looked at."""
+        """Read the present state. UnsafeError where it cannot be read safely."""
 
     def backup(self, found: Inspection) -> Sequence[str]:
-        """Paths of regular files whose bytes must be kept."""
+        """Return the regular files to back up."""
 
     def apply(self, found: Inspection, target: RemovalTarget) -> Sequence[Edit]:
-        """The edits that remove it."""
+        """Return the edits that remove the target."""
 
     def restore(self, edits: Sequence[Edit]) -> Sequence[Edit]:
-        """The same edits in the order in which they are taken back."""
+        """Return the same edits in the order in which undo takes them back."""
 
 
 @cache
 def mechanisms() -> Mapping[str, Mechanism]:
-    """Kind → mechanism, of every module in this folder and below."""
+    """Return kind → mechanism for every module in this folder and below."""
     return {module.MECHANISM.kind: module.MECHANISM for _, module in modules(sys.modules[__name__])}

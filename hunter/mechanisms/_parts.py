@@ -1,4 +1,4 @@
-"""Parts that several mechanisms are made of."""
+"""Parts that several mechanisms share."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ Finder = Callable[[bytes, bytes, "int | None"], tuple[list[Cut], int]]
 
 
 def obstacles(path: str, state: ObjectState | None) -> list[str]:
-    """What forbids changing this object, whatever the plan says."""
+    """Return what forbids changing this object."""
     if state is None:
         return []
     found = []
     if state.type not in ("file", "link"):
         found.append(f"{path} is a {state.type}")
     if state.type == "file" and state.nlink > 1:
-        found.append(f"{path} has {state.nlink} names (hard links): removing one leaves the others, and it could not be put back as it was")
+        found.append(f"{path} has {state.nlink} names (hard links): removing one leaves the others, and undo could not restore the link")
     if state.flags:
         found.append(f"{path} is {state.flags} (chattr): clear the flag first")
     return found
 
 
 def kept(found: Inspection) -> list[str]:
-    """Every regular file among the states."""
+    """Return every regular file among the states."""
     return [path for path, state in found.states.items() if state and state.type == "file"]
 
 
 @dataclass(frozen=True, slots=True)
 class Surgery:
-    """A mechanism that takes one line or element out of one file and leaves every other byte as it is."""
+    """A mechanism that removes one line or element from a file and keeps every other byte."""
 
     kind: str
     find: Finder
@@ -60,7 +60,7 @@ class Surgery:
             found.problems.append(str(e))
             found.copies = e.count
         except (FileNotFoundError, NotADirectoryError) as e:
-            raise UnsafeError("it went away while it was looked at") from e
+            raise UnsafeError("it disappeared while it was read") from e
         return found
 
     def backup(self, found: Inspection) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""Authorised key: one line out of an `authorized_keys` file, options and comment with it. The file stays, even where no key is left in it.
+"""Authorised key: remove one line, with options and comment, from an `authorized_keys` file. The file stays, even without a key.
 
 Source: sshd(8), AUTHORIZED_KEYS FILE FORMAT: one key per line, so a line is the unit of removal.
 """

@@ -1,6 +1,6 @@
-"""Cron entry: one line out of a crontab, `/etc/cron.d` file or anacrontab. The file stays, even where no job is left in it.
+"""Cron entry: remove one line from a crontab, a file in `/etc/cron.d` or the anacrontab. The file stays, even without a job.
 
-The edited file gets a new mtime: cron reads a table again only where its mtime changed (cron(8), Debian). Source of the form: crontab(5).
+The edited file gets a new mtime: cron reads a table again when its mtime changed (cron(8), Debian). Source of the format: crontab(5).
 """
 
 from __future__ import annotations

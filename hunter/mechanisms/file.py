@@ -1,4 +1,4 @@
-"""File: quarantine. Its bytes are encrypted into the backup, then its name is unlinked; a link is remembered by its text."""
+"""File: quarantine. Encrypt its bytes into the backup, then unlink it. Of a link, the journal holds the text."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""ld.so.preload: one library out of the list. The file goes as well where nothing but separators is left of it, as a clean system has none;
-a comment that stands in it keeps it.
+"""ld.so.preload: remove one library from the list. Where only separators are left, the file is removed too, as a clean system has none.
+A comment in it keeps the file.
 
 Source: ld.so(8), FILES; `do_preload` in elf/rtld.c of glibc (white space or `:` between elements, `#` begins a comment).
 """

@@ -1,8 +1,8 @@
-"""systemd unit: the unit file, its drop-ins and the links that enable it or give it another name. A drop-in alone is a target as well.
+"""systemd unit: remove the unit file, its drop-ins, and links that enable or rename it. A drop-in alone may be a target.
 
-On the live host a system unit is stopped first and the manager reloaded afterwards. Links are removed one by one and journaled, which is
-what `systemctl disable` does, with a way back for each. Where another unit file of the same name exists (the guilty one shadows it), only
-the guilty file goes and the links that point at it: drop-ins and the other links belong to the other file too.
+On the live host a system unit is stopped first, and the manager is reloaded afterwards. Links are removed one by one, each with a
+journal line, which is `systemctl disable` with an undo. Where another unit file of the same name exists (the target shadows it), only the
+target and the links that point at it are removed: drop-ins and the other links also belong to the other file.
 Source: systemd.unit(5), UNIT FILE LOAD PATH, and the [Install] section.
 """
 
@@ -63,7 +63,7 @@ MECHANISM = _SystemdUnit()
 
 
 def _home(path: str) -> tuple[str, tuple[str, ...]]:
-    """(manager, unit folders of its load path) for the folder that a unit file or drop-in lies in."""
+    """Return (manager, unit folders of its load path) for the folder of a unit file or drop-in."""
     folder = posixpath.dirname(path)
     if folder.endswith(".d"):
         folder = posixpath.dirname(folder)
@@ -73,7 +73,7 @@ def _home(path: str) -> tuple[str, tuple[str, ...]]:
 
 
 def belongings(view: HostView, path: str) -> list[str]:
-    """Links and drop-ins (`*.conf`) that belong to the unit file, its other names included, sorted."""
+    """Return the links and drop-ins (`*.conf`) that belong to the unit file, also under its other names, sorted."""
     unit = posixpath.basename(path)
     folders = _real(view, _home(path)[1])
     twin = any(one_path(f"{folder}/{unit}") != one_path(path) and _is(view, folder, unit, "file") for folder in folders)
@@ -94,7 +94,7 @@ def belongings(view: HostView, path: str) -> list[str]:
 
 
 def _starters(view: HostView, path: str) -> list[str]:
-    """Timer, socket and path units of the same name: they go on starting the unit, or failing to."""
+    """Return the timer, socket and path units of the same name: they would go on starting the unit, or fail to."""
     stem, _, suffix = posixpath.basename(path).rpartition(".")
     if suffix != "service":
         return []
@@ -103,7 +103,7 @@ def _starters(view: HostView, path: str) -> list[str]:
 
 
 def _real(view: HostView, folders: Sequence[str]) -> list[str]:
-    """Those that are folders and are not reached through a link (`/lib` on a merged system)."""
+    """Return those that are folders and not reached through a link (`/lib` on a merged system)."""
     return [f for f in folders if _is(view, posixpath.dirname(f), posixpath.basename(f), "directory")]
 
 
@@ -119,7 +119,7 @@ def _listing(view: HostView, folder: str) -> list[tuple[str, str]]:
 
 
 def _links(view: HostView, folder: str) -> Iterator[tuple[str, str]]:
-    """(path, text) of the links of a unit folder: other names of units, and entries of .wants, .requires and .upholds folders."""
+    """Yield (path, text) of the links of a unit folder: other names of units, and entries of .wants, .requires and .upholds."""
     for name, kind in view.names(folder):
         if kind == "link":
             yield from _text(view, f"{folder}/{name}")
@@ -136,7 +136,7 @@ def _text(view: HostView, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _running(tree: HostTree, path: str, found: Inspection) -> None:
-    """What the live manager knows of it: only where it runs this very file is it stopped."""
+    """Add what the live manager knows: the unit is stopped only where the manager has loaded this very file."""
     loaded = LOADED.observe(tree, path)
     if loaded != {"loaded": "yes"}:
         return

@@ -1,6 +1,6 @@
-"""One line, or one element, out of a text file: byte-exact everywhere else. Lines end at LF; a CR before it belongs to the line.
+"""Remove one line, or one element of a list, from a text file and keep every other byte. Lines end at LF; a CR belongs to the line.
 
-Cuts are (begin, end) byte offsets of the original, so that several of them, and any part of them taken back, give one defined result.
+Cuts are (begin, end) byte offsets of the original. So the result of several cuts, and of undoing some of them, is defined.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class NotFoundError(Exception):
 
 
 class AmbiguousError(Exception):
-    """It stands there more than once (`count` times) and nothing says which one is meant."""
+    """The file holds it `count` times, and nothing says which one is meant."""
 
     def __init__(self, what: str, count: int) -> None:
         super().__init__(what)
@@ -26,7 +26,7 @@ class AmbiguousError(Exception):
 
 
 def lines(data: bytes) -> list[Cut]:
-    """(begin, end) of every line, its LF included; the last one may have none."""
+    """Return (begin, end) of every line with its LF; the last line may have none."""
     found, at = [], 0
     while at < len(data):
         end = data.find(b"\n", at) + 1 or len(data)
@@ -36,7 +36,7 @@ def lines(data: bytes) -> list[Cut]:
 
 
 def find_line(data: bytes, line: bytes, number: int | None = None) -> tuple[list[Cut], int]:
-    """(cut of the line with its line end, in a list, how many equal lines there are). `number` counts from 1. `line` has no line end."""
+    """Return ([cut of the line with its line end], number of equal lines). `number` counts from 1. `line` has no line end."""
     wanted = line.rstrip(b"\n")
     spans = lines(data)
     equal = [i for i, (a, b) in enumerate(spans) if data[a:b].rstrip(b"\n") == wanted]
@@ -46,7 +46,7 @@ def find_line(data: bytes, line: bytes, number: int | None = None) -> tuple[list
 
 
 def _chosen(equal: list[int], line_of: list[int], number: int | None, what: str) -> list[int]:
-    """Those of `equal` that stand in line `number` (from 1); the only one, wherever it stands: lines above it may have come or gone."""
+    """Return those of `equal` in line `number` (from 1), or the only one wherever it is: lines above it may have come or gone."""
     if not equal:
         raise NotFoundError(f"the {what} is not there")
     if len(equal) == 1:
@@ -56,16 +56,17 @@ def _chosen(equal: list[int], line_of: list[int], number: int | None, what: str)
         raise NotFoundError(f"the {what} is not in line {number} any more")
     if len(here) > 1 and number is None:
         places = ", ".join(str(line + 1) for line in line_of[:5])
-        raise AmbiguousError(f"the {what} stands there {len(equal)} times (lines {places}): say which one with `number`", len(equal))
+        raise AmbiguousError(f"the file holds the {what} {len(equal)} times (lines {places}): name one with `number`", len(equal))
     return here
 
 
 def find_element(data: bytes, element: bytes, number: int | None = None) -> tuple[list[Cut], int]:
-    """(cuts of one element of a list as `ld.so.preload` has it, how many equal ones there are). `number`: the line it stands in, from 1;
-    all equal ones of that line go, as one that stays would do the same.
+    """Return (cuts of one element of a list like `ld.so.preload`, number of equal elements).
+
+    `number` is the line of the element, from 1. All equal ones of that line are cut, as one that stays would do the same.
 
     Elements are separated by white space or `:`, a `#` begins a comment (ld.so(8); elf/rtld.c of glibc). An element that is alone
-    in its line goes with the line; else it goes with one separator: the one behind it, or the one before it where it is the last.
+    in its line is cut with the line. Otherwise it is cut with the separator behind it, or with the one before it where it is the last.
     """
     spans, rows = [], []
     for row, (begin, end) in enumerate(lines(data)):
@@ -87,7 +88,7 @@ def _with_separator(data: bytes, span: Cut) -> Cut:
 
 
 def without(data: bytes, cuts: Iterable[Cut]) -> bytes:
-    """`data` without the cuts; cuts that overlap count once."""
+    """Return `data` without the cuts; cuts that overlap count once."""
     kept, at = [], 0
     for begin, end in sorted(cuts):
         kept.append(data[at : max(at, begin)])

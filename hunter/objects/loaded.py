@@ -1,4 +1,4 @@
-"""Whether the live system manager has a unit file or drop-in loaded: `{"loaded": "yes" | "no"}`, changed by `daemon-reload`."""
+"""Object kind `loaded`: whether the live system manager has loaded a unit file or drop-in. `daemon-reload` changes it."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class _Loaded:
 
     def put(self, tree: HostTree, name: str, now: Described, then: Described, content: Content | None, mark: str) -> None:  # noqa: ARG002
         systemctl("daemon-reload")
-        if self.observe(tree, name) != then:  # a unit that failed is kept by the manager until its failure is forgotten
+        if self.observe(tree, name) != then:  # the manager keeps a failed unit until its failure is reset
             for unit in instances(unit_of(name)):
                 systemctl("reset-failed", "--", unit)
 
     def tidy(self, tree: HostTree, name: str, mark: str) -> None:
-        """The manager leaves nothing behind."""
+        """Nothing to do: the manager leaves nothing behind."""
 
 
 OBJECT = _Loaded()

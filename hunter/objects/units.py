@@ -1,4 +1,4 @@
-"""Live systemd units: whether one runs, and whether the manager has a file loaded. Through `systemctl` by argument list, never a shell.
+"""Object kind `unit`: a live systemd unit, stopped and started by `systemctl` with an argument list, never through a shell.
 
 `unit`   {"active": "active" | "inactive"}: stopped and started
 `loaded` {"loaded": "yes" | "no"}: whether the system manager has this unit file or drop-in loaded; changed by `daemon-reload`
@@ -20,16 +20,16 @@ _RUNNING = {"active", "activating", "reloading", "deactivating", "refreshing"}
 
 
 def managed(tree: HostTree) -> bool:
-    """True where this tree is the live root and systemd runs it."""
+    """Return True where this tree is the live root and systemd runs it."""
     return tree.live and Path("/run/systemd/system").is_dir()
 
 
 def systemctl(*arguments: str, seconds: int = 120) -> str:
-    """Output of one call. UnsafeError where systemctl is not root's own, fails or does not end."""
+    """Return the output of one call. UnsafeError where others than root may write systemctl, where it fails or does not end."""
     program = next((p for p in _PLACES if Path(p).exists()), "")
     status = Path(program).stat() if program else None
     if status is None or status.st_uid != 0 or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise UnsafeError("there is no systemctl that only root may write")
+        raise UnsafeError("there is no systemctl that only root can write")
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0"}
     try:
         done = subprocess.run(
@@ -43,13 +43,13 @@ def systemctl(*arguments: str, seconds: int = 120) -> str:
 
 
 def properties(unit: str) -> dict[str, str]:
-    """Active state, fragment and drop-ins of a unit as the manager has them."""
+    """Return active state, fragment and drop-ins of a unit as the manager knows them."""
     text = systemctl("show", "--no-pager", "-p", "ActiveState,LoadState,FragmentPath,DropInPaths", "--", unit)
     return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
 
 def instances(unit: str) -> list[str]:
-    """The units that the manager has of a template (`job@.service` → `job@one.service`, …); of another unit itself."""
+    """Return the loaded instances of a template (`job@.service` → `job@one.service`, …); for any other unit, the unit."""
     stem, at, suffix = unit.partition("@.")
     if not at:
         return [unit]
@@ -59,12 +59,12 @@ def instances(unit: str) -> list[str]:
 
 
 def one_path(path: str) -> str:
-    """`/lib/…` and `/usr/lib/…` are one place on a merged system."""
+    """Return one form for `/lib/…` and `/usr/lib/…`, which are one place on a merged system."""
     return path[4:] if path.startswith("/usr/lib/") else path
 
 
 def unit_of(path: str) -> str:
-    """Unit name of a unit file, or of a drop-in of it."""
+    """Return the unit name of a unit file or of one of its drop-ins."""
     folder, _, name = path.rpartition("/")
     holder = folder.rpartition("/")[2]
     return holder.removesuffix(".d") if name.endswith(".conf") and holder.endswith(".d") else name
@@ -89,10 +89,10 @@ class _Unit:
             return
         systemctl("start" if then == {"active": "active"} else "stop", "--", name)
         if self.observe(tree, name) != then:
-            raise SurpriseError("systemd says it is done, and it is not")
+            raise SurpriseError("systemctl reported success, but the unit is not in the new state")
 
     def tidy(self, tree: HostTree, name: str, mark: str) -> None:
-        """A unit leaves nothing behind."""
+        """Nothing to do: a unit leaves nothing behind."""
 
 
 OBJECT = _Unit()

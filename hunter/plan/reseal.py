@@ -1,8 +1,8 @@
-"""The seal of a plan renewed in the text that a person wrote: only what must say something else is changed; comments and layout stay.
+"""Renew the seal of a plan in the text that a person edited: change only what differs; comments and layout stay.
 
-Nodes of the YAML know where they stand. A value that differs is replaced in its place; where the shape of a state changes (a path more, a
-fact more) its lines are written anew, which is refused where a comment stands among them. The result is read again before it takes the
-place of the plan: it must be the renewed plan, and say the same as before in every other word.
+YAML nodes have their positions. A value that differs is replaced in its place. Where the shape of a state changes (one more path or
+fact), its lines are rewritten, which is refused where a comment is among them. The result is read again before it replaces the plan: it
+must be the renewed plan, and equal the old one in everything else.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from hunter.plan.model import RemovalPlan, load
+from hunter.plan.model import RemovalPlan
+from hunter.plan.read import load
 from hunter.plan.yaml_text import Node, YamlError, flow, read, scalar, write
 from hunter.run.vault import write_private
 from scout.console import Complaint
 
 
 class EditError(ValueError):
-    """The text cannot be changed without losing something; the message says what, and in which line."""
+    """The text cannot be changed without losing something; the message names it and its line."""
 
 
 class _Edit(NamedTuple):
@@ -32,7 +33,7 @@ class _Edit(NamedTuple):
 
 
 def renew(path: Path, plan: RemovalPlan) -> None:
-    """Write `plan` into the text at `path`, whole or not at all. Complaint (code 3) where a comment would be lost, or no room is left."""
+    """Write `plan` into the text at `path`, completely or not at all. Complaint (code 3) where a comment would be lost, or no room."""
     temporary = path.with_name(f".{path.name}.new")
     try:
         temporary.unlink(missing_ok=True)
@@ -46,7 +47,7 @@ def renew(path: Path, plan: RemovalPlan) -> None:
     except (YamlError, yaml.YAMLError, EditError) as e:
         raise Complaint(
             f"{path} cannot be sealed without losing what was written into it: {e}. Nothing was sealed or changed.",
-            "Move comments above the action that they stand in, or take its `expect` out; then run hunter check --seal again.",
+            "Move comments above their action, or delete its `expect`; then run hunter check --seal again.",
         ) from e
     except OSError as e:
         what = f"{path} cannot be sealed: {e.strerror or e}. The plan is as it was; nothing on the host was changed."
@@ -64,7 +65,7 @@ def _loaded(path: Path) -> RemovalPlan:
 
 
 def _rest(data: bytes) -> Node:
-    """All that a new seal must leave as it is."""
+    """Return everything that a new seal must not change."""
     node = read(data)
     if not isinstance(node, dict):
         raise EditError("it is no mapping")
@@ -75,13 +76,13 @@ def _rest(data: bytes) -> Node:
 
 
 def _remarks(data: bytes) -> list[str]:
-    """Every comment, in order."""
+    """Return every comment, in order."""
     _, text, top = _parsed(data)
     return [remark for _, remark in _comments(text, top, 0, len(text))]
 
 
 def _parsed(data: bytes) -> tuple[str, str, Any]:
-    """(byte order mark or '', text, its nodes)"""
+    """Return (byte order mark or '', text, its nodes)."""
     try:
         text = data.decode()
     except UnicodeDecodeError as e:
@@ -91,7 +92,7 @@ def _parsed(data: bytes) -> tuple[str, str, Any]:
 
 
 def resealed(data: bytes, plan: RemovalPlan) -> bytes:
-    """`data`, a plan of the same actions in the same order, so that it says the expectations, root inode and seal of `plan`. EditError."""
+    """Return `data`, a plan of the same actions in the same order, with expectations, root inode and seal of `plan`. EditError."""
     mark, text, top = _parsed(data)
     pieces, at, ends = [mark], 0, "\r\n" if "\r\n" in text else "\n"
     for edit in sorted(_Editor(text).document(top, plan)):
@@ -101,7 +102,7 @@ def resealed(data: bytes, plan: RemovalPlan) -> bytes:
 
 
 class _Editor:
-    """The edits that one text needs."""
+    """Compute the edits that a text needs."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -112,7 +113,7 @@ class _Editor:
             yield from self._member(_value(top, "host"), "root_ino", inode)
         nodes = _value(top, "actions").value
         if len(nodes) != len(body["actions"]):
-            raise EditError("it was written to meanwhile")
+            raise EditError("somebody wrote to it meanwhile")
         for node, action in zip(nodes, body["actions"], strict=True):
             yield from self._member(node, "expect", action["expect"])
         if _value(top, "seal") is not None or top.flow_style:
@@ -121,7 +122,7 @@ class _Editor:
             yield _Edit(len(self.text), len(self.text), f"{'' if self.text.endswith(chr(10)) else chr(10)}seal: {scalar(plan.seal())}\n")
 
     def _member(self, mapping: Any, key: str, new: Node) -> Iterator[_Edit]:
-        """What makes `mapping` hold `key` with this value."""
+        """Yield the edits after which `mapping` holds `key` with this value."""
         for name, value in mapping.value:
             if name.value == key:
                 yield from self._update(value, new, name.start_mark.column, flowing=bool(mapping.flow_style))
@@ -138,7 +139,7 @@ class _Editor:
         raise EditError(f"there is no line of its own for `{key}` (line {mapping.start_mark.line + 1})")
 
     def _update(self, node: Any, new: Node, column: int, *, flowing: bool) -> Iterator[_Edit]:
-        """What makes `node`, the value of a key that stands in `column`, say `new`."""
+        """Yield the edits after which `node`, the value of a key in `column`, is `new`."""
         if _plain(node) == new:
             return
         if isinstance(node, yaml.ScalarNode) and isinstance(new, str):
@@ -156,7 +157,7 @@ class _Editor:
         begin, end = node.start_mark.index, self._end(node)
         for at, _ in _comments(self.text, node, begin, end):
             line = self.text.count("\n", 0, at) + 1
-            raise EditError(f"a comment stands in line {line}, among facts that must be written anew")
+            raise EditError(f"line {line} has a comment among facts that must be rewritten")
         if flowing or isinstance(new, str) or not new:
             return self._replaced(node, flow(new), gap=begin == end)
         if isinstance(node, yaml.CollectionNode) and not node.flow_style:
@@ -169,7 +170,7 @@ class _Editor:
         return _Edit(node.start_mark.index, self._end(node), (" " if gap else "") + text)
 
     def _end(self, node: Any) -> int:
-        """Where the last word of a node ends; the parser says of a block, or of text in block style, only where the next word begins."""
+        """Return the end of the last word of a node; for blocks and block text the parser gives the begin of the next word only."""
         if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
             last = node.value[-1]
             return self._end(last[1] if isinstance(last, tuple) else last)
@@ -182,7 +183,7 @@ def _value(mapping: Any, key: str) -> Any:
 
 
 def _comments(text: str, node: Any, begin: int, end: int) -> Iterator[tuple[int, str]]:
-    """(index, comment) within a node and around it: between two scalars there are white space, marks of YAML, and comments."""
+    """Yield (index, comment) within a node and around it: between scalars there are only white space, YAML marks and comments."""
     spans = [(leaf.start_mark.index, leaf.end_mark.index) for leaf in _leaves(node)]
     for gap, stop in zip([begin, *(after for _, after in spans)], [*(before for before, _ in spans), end], strict=True):
         at = gap
@@ -193,7 +194,7 @@ def _comments(text: str, node: Any, begin: int, end: int) -> Iterator[tuple[int,
 
 
 def _leaves(node: Any) -> Iterator[Any]:
-    """Every scalar, in the order of the text."""
+    """Yield every scalar, in the order of the text."""
     if isinstance(node, yaml.ScalarNode):
         yield node
     for each in node.value if isinstance(node, yaml.CollectionNode) else ():
@@ -210,7 +211,7 @@ def _plain(node: Any) -> Node:
 
 
 def _alike(node: Any, new: list[Any]) -> bool:
-    """Two lists of states are about the same paths, item by item."""
+    """Return True where two lists of states have the same paths, item by item."""
 
     def about(item: Any) -> Any:
         return [item.get(name) for name in ("path", "path_base64")] if isinstance(item, dict) else item

@@ -1,7 +1,7 @@
-"""YAML as a plan has it: mappings, lists and text, nothing else. Read strictly, written for a person.
+"""YAML of plans: mappings, lists and text only. Read strictly, written for a person.
 
-Every scalar stays the text that stands there (`no`, `0123`, `12:30`). Aliases, anchors, tags, second keys of a name, deep nesting and
-documents beyond the limits are refused before anything is built, so that a bomb costs no more than its bytes.
+Every scalar stays text as it is written (`no`, `0123`, `12:30`). Aliases, anchors, tags, duplicate keys, deep nesting and documents beyond
+the limits are refused before anything is built, so that a bomb costs no more than its bytes.
 Source: YAML 1.2.2, chapter 7 (flow style) for the escapes of double-quoted text.
 """
 
@@ -26,11 +26,11 @@ _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 class YamlError(ValueError):
-    """The text is no plan-like YAML; the message says what and in which line."""
+    """The text is not YAML of this form; the message says what is wrong and in which line."""
 
 
 def read(data: bytes) -> Node:
-    """The one document of `data`. YamlError for anything that is not mappings, lists and text within the limits."""
+    """Return the one document of `data`. YamlError for anything but mappings, lists and text within the limits."""
     if len(data) > MAX_BYTES:
         raise YamlError(f"it is larger than {MAX_BYTES >> 20} MiB")
     loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
@@ -74,7 +74,7 @@ def _key(event: Any, mapping: dict[str, Any], line: int) -> str:
     if not isinstance(event, yaml.ScalarEvent):
         raise YamlError(f"a key that is not text (line {line})")
     if event.value in mapping:
-        raise YamlError(f"the key {event.value!r} stands twice (line {line})")
+        raise YamlError(f"the key {event.value!r} occurs twice (line {line})")
     return str(event.value)
 
 
@@ -95,7 +95,7 @@ def _attach(event: Any, stack: list[list[Any] | dict[str, Any]], keys: list[str 
 
 
 def scalar(text: str) -> str:
-    """`text` so that every YAML reader takes it for the same text: plain where no reader could see a number or a truth value in it."""
+    """Return `text` so that every YAML reader reads the same text: plain where no reader takes it for a number or truth value."""
     if _PLAIN.fullmatch(text) and not _TYPED.fullmatch(text):
         return text
     return '"' + "".join(_ESCAPES.get(c) or (c if c.isprintable() else _escaped(c)) for c in text) + '"'
@@ -109,7 +109,7 @@ def _escaped(c: str) -> str:
 
 
 def write(node: Node, indent: int = 0) -> str:
-    """Block style, two spaces; empty mappings and lists as `{}` and `[]`; lists of text in one line where they are short."""
+    """Return block style with two spaces; empty mappings and lists as `{}` and `[]`."""
     pad = "  " * indent
     if isinstance(node, str):
         return f"{pad}{scalar(node)}\n"
@@ -134,7 +134,7 @@ def _item(item: Node, indent: int) -> str:
 
 
 def flow(node: Node) -> str:
-    """Flow style, in one line: `{path: /etc/x, xattrs: {}}`."""
+    """Return flow style in one line: `{path: /etc/x, xattrs: {}}`."""
     if isinstance(node, str):
         return scalar(node)
     if isinstance(node, list):

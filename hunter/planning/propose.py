@@ -91,6 +91,7 @@ def _host(collection: Collection) -> dict[str, str]:
         "collection": collection.id,
         "machine_id_sha256": collection.machine_id_sha256,
         "root_ino": collection.root_ino,
+        "receipt": collection.receipt,
     }
     return {k: v for k, v in known.items() if v} | ({"name_inferred": "yes"} if collection.inferred else {})
 

@@ -1,4 +1,4 @@
-"""`hunter plan`: one plan per host, sealed, mode 0600, never over a file that exists."""
+"""`hunter plan`: write one plan per host, sealed, mode 0600, never over an existing file."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from hunter import show
 from hunter.case import read
 from hunter.plan.model import RemovalPlan
 from hunter.planning.propose import Proposal, propose
 from hunter.run.vault import write_private
+from hunter.show import planned
 from scout.console import DONE, WRONG_USE, Complaint, Screen, escape
 from scout.keys import load_recipients
 
 
 def make(case: Path, output: Path | str, recipients: Sequence[str], host: str | None, severity: str, screen: Screen) -> int:
-    """Write the plans and say what is in them. Without `recipients` the backups are for those whom the archive was made for.
+    """Write the plans and print what is in them. Without `recipients`, those of the archive can open the backups.
 
     `output` names the plan, or the folder of one plan per host: a folder that exists, or text with a `/` at its end, which is made (0700).
-    Complaint where several hosts have findings and one file was named, and where nobody is known who could open the backups.
+    Complaint where several hosts have findings and one file was named, and where no recipient is known.
     """
     given = load_recipients(recipients)[1] if recipients else []
     proposals = [propose(c, given or c.recipients) for c in read(case, severity, host)]
@@ -36,7 +36,7 @@ def make(case: Path, output: Path | str, recipients: Sequence[str], host: str | 
     for proposal in with_actions:
         written.append((proposal, output / _name(proposal.plan, [p for _, p in written]) if folder else output))
     _write(written, output if folder else None)
-    show.planned(screen, proposals, written, severity)
+    planned.planned(screen, proposals, written, severity)
     return DONE
 
 
@@ -45,7 +45,7 @@ def _is_folder(output: Path | str) -> bool:
 
 
 def _write(plans: Sequence[tuple[Proposal, Path]], folder: Path | None) -> None:
-    """All of them, or none where one of the names is taken."""
+    """Write all plans, or none where one of the names is taken."""
     for path in (p for _, p in plans if os.path.lexists(p)):
         raise Complaint(f"{path} exists already.", "A plan is never overwritten: give another name with -o.", WRONG_USE)
     for proposal, path in plans:
@@ -63,11 +63,11 @@ def _write(plans: Sequence[tuple[Proposal, Path]], folder: Path | None) -> None:
 
 
 def _recipients(plan: RemovalPlan) -> None:
-    """Complaint where the backups of this plan could be encrypted to nobody."""
+    """Complaint where the plan has no valid recipient for its backups."""
     name = escape(plan.host.get("name", "?"))
     if not plan.recipients:
         raise Complaint(
-            f"Nobody is known who could open the backups of {name}: it was read from plain files, not from an archive with recipients.",
+            f"No recipient is known for the backups of {name}: it was read from plain files, not from an archive with recipients.",
             "Give your public key: hunter plan … -r age1… (scout keygen makes one).",
             WRONG_USE,
         )

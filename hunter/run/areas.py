@@ -1,7 +1,7 @@
-"""The touched areas: every folder in which something changes, compared entry by entry before and after.
+"""Touched areas: compare every folder in which something changes, entry by entry, before and after.
 
 A digest covers type, mode, owner, number of names, size, mtime in ns, extended attributes, link text, and the bytes of files up to `HASHED`
-(for larger ones the change time, which every write sets, stands for the bytes). Of a folder inside only what is not its content counts.
+(for larger ones the change time, which every write sets, instead of the bytes). Of a subfolder, its content does not count.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ENTRIES = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """One folder at one instant."""
+    """The entries of one folder at one instant. Times in ns."""
 
     mtime_ns: int
     atime_ns: int
@@ -36,7 +36,7 @@ class Area:
 
 
 def survey(tree: HostTree, paths: Iterable[str]) -> dict[str, Area]:
-    """Folder → area, for the folders that hold `paths`."""
+    """Return folder → area for the folders of `paths`."""
     return {folder: area for folder in sorted({posixpath.dirname(p) for p in paths}) if (area := _area(tree, folder)) is not None}
 
 
@@ -67,13 +67,13 @@ def _digest(folder: int, name: str, *, shallow: bool) -> str:
             facts += [state.sha256, state.link, state.xattrs] if state else []
         else:
             facts += [xattrs_of(f"/proc/self/fd/{folder}/{name}")] if kind == "directory" else [status.st_ctime_ns]
-    except (UnsafeError, OSError):  # a file in use that changes all the time, or one that nobody may read: its times speak for it
+    except (UnsafeError, OSError):  # a file that changes all the time or cannot be read: use its change time
         facts.append(status.st_ctime_ns)
     return hashlib.sha256(repr(facts).encode(errors="surrogateescape")).hexdigest()[:24]
 
 
 def changed(before: dict[str, dict[str, Any]], tree: HostTree, explained: set[str]) -> tuple[list[str], int]:
-    """(paths in the surveyed folders that differ now and are not `explained`, entries compared). `before`: folder → `Area.to_json()`."""
+    """Return (changed paths in the surveyed folders apart from `explained`, entries compared). `before`: folder → `Area.to_json()`."""
     different: list[str] = []
     compared = 0
     for folder, was in before.items():

@@ -1,6 +1,6 @@
-"""Backups: encrypted to the run's own key and to the recipients of the plan, streamed, and read back before anything is changed.
+"""Backups, encrypted to the run key and to the recipients of the plan, streamed, and read back before anything is changed.
 
-Format: age (age-encryption.org/v1), one file per object, named by run and number. The run's key lies beside the journal, mode 0600, until
+Format: age (age-encryption.org/v1), one file per object, named by run and number. The run key is beside the journal, mode 0600, until
 `hunter close`.
 """
 
@@ -22,11 +22,11 @@ from scout.console import Complaint
 from scout.keys import load_identities
 
 OVERHEAD = 4096
-"""bytes that encryption adds at most to a small file; a large one grows by 16 bytes in 64 KiB"""
+"""most bytes that encryption adds to a small file; a large one grows by 16 bytes per 64 KiB"""
 
 
 class _Tee:
-    """Passes bytes through and keeps their hash and number."""
+    """Pass bytes through, hash and count them."""
 
     def __init__(self, stream: BinaryIO | None) -> None:
         self.stream, self.digest, self.size = stream, hashlib.sha256(), 0
@@ -51,7 +51,7 @@ class _Tee:
 
 
 class _Holes:
-    """Passes bytes on to a file, and steps over blocks of zeros."""
+    """Write bytes to a file, and seek over blocks of zeros."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self.stream = stream
@@ -68,9 +68,7 @@ class _Holes:
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """A new file of mode 0600 with `data`, synced together with its folder. FileExistsError where it exists, OSError and no file where it
-    cannot be written whole.
-    """
+    """Write a new file of mode 0600 and sync it with its folder. FileExistsError where it exists; on another OSError no file is left."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
     try:
         with os.fdopen(fd, "wb") as stream:
@@ -84,7 +82,7 @@ def write_private(path: Path, data: bytes) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Make the names in a folder durable."""
+    """Sync the names in a folder."""
     if os.name == "nt":
         return
     fd = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
@@ -101,7 +99,7 @@ class Vault:
         self.folder, self.run_key = folder, run_key
 
     def prepare(self) -> str:
-        """Folder and run key are there; the key's recipient. A key that was being written when a run was killed is made anew."""
+        """Make the folder and the run key, return the key's recipient. A key that a kill left incomplete is replaced."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
         try:
             load_identities(self.run_key)
@@ -121,7 +119,7 @@ class Vault:
             return b""
 
     def keep(self, tree: HostTree, path: str, state: ObjectState, name: str, recipients: Sequence[Any]) -> dict[str, Any]:
-        """Encrypt one file of the tree into `name`; the line of the journal. UnsafeError where its bytes are not those of `state`."""
+        """Encrypt one file of the tree into `name`, return the journal line. UnsafeError where its bytes are not those of `state`."""
         target = self.folder / name
         target.unlink(missing_ok=True)
         with tree.parent(path) as (parent, last), os.fdopen(open_read(parent, last), "rb") as source:
@@ -140,17 +138,17 @@ class Vault:
         return {"path": path, "file": name, "sha256": state.sha256, "size": state.size, "sealed_sha256": writer.digest.hexdigest()}
 
     def check(self, kept: dict[str, Any], keys: Sequence[Any]) -> None:
-        """Complaint where a backup is missing, is another file, does not open, or has other content than the journal says."""
+        """Complaint where a backup is missing, does not open, or has other content than the journal says."""
         sink = _Tee(None)
         self._open(kept, keys, sink)
 
     def copy(self, kept: dict[str, Any], keys: Sequence[Any], stream: BinaryIO) -> None:
-        """Write the kept bytes into `stream`, an empty file; runs of zeros become holes, so that a sparse giant does not fill the disk."""
+        """Write the backup into `stream`, an empty file. Runs of zeros become holes, so that a sparse file does not fill the disk."""
         self._open(kept, keys, _Tee(cast("BinaryIO", _Holes(stream))))
         stream.truncate(stream.tell())
 
     def bytes(self, kept: dict[str, Any], keys: Sequence[Any]) -> bytes:
-        """The kept bytes of a small file."""
+        """Return the bytes of the backup of a small file."""
         stream = io.BytesIO()
         self._open(kept, keys, _Tee(stream))
         return stream.getvalue()

@@ -1,4 +1,4 @@
-"""Is every target gone? On the host or a mounted root, or in a fresh archive of it."""
+"""Check that every target is gone, on the host, on a mounted root, or in a fresh archive."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hunter.coverage import Coverage
 from hunter.host.archived import ArchiveView, NotCollectedError
 from hunter.host.identity import require
 from hunter.host.state import UnsafeError
 from hunter.host.tree import TEXT_LIMIT, HostTree, HostView
 from hunter.mechanisms import mechanisms
 from hunter.plan.model import RemovalAction, RemovalPlan
+from hunter.run.looked import ArchiveCoverage
 from hunter.run.session import open_run
 from scout.archive.reader import ArchiveReader
 from scout.console import Complaint, escape
@@ -25,7 +25,7 @@ from scout.keys import load_identities
 
 @dataclass(frozen=True, slots=True)
 class TargetVerdict:
-    """One action: is its target gone? Where `looked` is False nobody looked there (an archive that was collected otherwise): not known."""
+    """Whether the target of one action is gone. `looked` is False where the archive does not show it: not known."""
 
     action: RemovalAction
     gone: bool
@@ -34,13 +34,13 @@ class TargetVerdict:
 
 
 def verify(plan: RemovalPlan, path: Path, tree: HostTree) -> list[TargetVerdict]:
-    """Against a live or mounted root. Complaint (code 3) for another host."""
+    """Check a live or mounted root. Complaint (code 3) for another host."""
     require(plan.host, tree)
     return judge(plan, path, tree)
 
 
 def judge(plan: RemovalPlan, path: Path, view: HostView) -> list[TargetVerdict]:
-    """Against any view. Equal lines that the journal says were left on purpose are not counted."""
+    """Check any view. Equal lines that the journal lists as left are not counted."""
     opened = open_run(path).opened or {}
     left = {(e["action"], e["name"]): int(e["left"]) for e in opened.get("edits", ())}
     return [_judge(a, view, left.get((a.id, a.target.path), 0)) for a in plan.actions]
@@ -55,28 +55,28 @@ def _judge(action: RemovalAction, view: HostView, left: int) -> TargetVerdict:
         return TargetVerdict(action, False, f"something else is there: {e}")
     if action.target.line is not None:
         if found.copies > left:
-            return TargetVerdict(action, False, f"it stands there {found.copies} times" if found.copies > 1 else "it is there")
+            return TargetVerdict(action, False, f"the file holds it {found.copies} times" if found.copies > 1 else "it is there")
         if found.problems and found.states.get(action.target.path) and not found.gone and not found.copies:
             return TargetVerdict(action, False, "; ".join(found.problems))
-        return TargetVerdict(action, True, "gone; an equal one stays, as no action of the plan took it out" if found.copies else "gone")
+        return TargetVerdict(action, True, "gone; an equal one stays, as no action of the plan removed it" if found.copies else "gone")
     there = [p for p, s in found.states.items() if s is not None]
     return TargetVerdict(action, not there, f"{', '.join(there[:3])} is there" if there else "gone")
 
 
 def verify_archive(plan: RemovalPlan, path: Path, archive: Path, key: Path) -> list[TargetVerdict]:
-    """Against a fresh archive: what it does not hold is gone only where SCOUT looked.
+    """Check a fresh archive: what it does not hold is gone only where SCOUT looked.
 
-    Complaint for an archive of another host, or one that is not whole: what it lacks may be what came back.
+    Complaint for an archive of another host, or an incomplete one: what it lacks may be what came back.
     """
     lines = {a.target.path for a in plan.actions if a.target.line is not None}
     view = ArchiveView()
-    coverage: Coverage | None = None
+    coverage: ArchiveCoverage | None = None
     with ArchiveReader(archive, load_identities(key)) as reader:
         for member in reader:
             if member.kind == "collection":
                 header = _json(member.stream.read(1 << 20))
                 _same_host(plan, header, archive)
-                coverage = Coverage.of(header, {p for a in plan.actions for p in (a.target.path, *a.expect)})
+                coverage = ArchiveCoverage.of(header, {p for a in plan.actions for p in (a.target.path, *a.expect)})
             elif member.kind == "files":
                 wanted = member.source in lines and member.size <= TEXT_LIMIT
                 content = member.stream.read(TEXT_LIMIT) if wanted else None
@@ -88,14 +88,14 @@ def verify_archive(plan: RemovalPlan, path: Path, archive: Path, key: Path) -> l
                         view.note(item)
         if reader.state != "complete":
             do = "Collect again: scout collect"
-            raise Complaint(f"{archive} is not whole: {reader.reason}. What it does not hold proves nothing.", do)
+            raise Complaint(f"{archive} is incomplete: {reader.reason}. What it does not hold proves nothing.", do)
     if coverage is None:
         raise Complaint(f"{archive} has no collection.json: it does not say of which host it is.", "Collect again: scout collect")
     return [_looked(verdict, view, coverage) for verdict in judge(plan, path, view)]
 
 
-def _looked(verdict: TargetVerdict, view: ArchiveView, coverage: Coverage) -> TargetVerdict:
-    """The verdict, or that it is not known: nothing is gone that was not looked for."""
+def _looked(verdict: TargetVerdict, view: ArchiveView, coverage: ArchiveCoverage) -> TargetVerdict:
+    """Return the verdict, or one that is not known: nothing counts as gone where SCOUT did not look."""
     if not verdict.gone:
         return verdict
     action, told = verdict.action, verdict.reason

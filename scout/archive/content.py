@@ -1,4 +1,4 @@
-"""From a stream into the archive: read, hash, and say what went wrong, without a copy in between."""
+"""Copy a stream into the archive: read, hash, and report what went wrong. The data is not copied in between."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, Protocol
 from scout.archive.outlet import FrameOutput
 
 HASHED_ZEROS = 256 << 20
-"""holes and padding up to this size are hashed as the zeros that they are; beyond it there is no `sha256`"""
+"""holes and padding up to this size are hashed as zeros; beyond it there is no `sha256`"""
 _ZEROS = bytes(1 << 20)
 
 
 class Readable(Protocol):
-    """Where content comes from: any binary file. Sparse items also need `seek`; `readinto` saves a copy."""
+    """A source of content: any binary file. Sparse items also need `seek`; `readinto` saves a copy."""
 
     def read(self, n: int, /) -> bytes: ...
 
@@ -29,11 +29,12 @@ def zeros(digest: Any, n: int) -> None:
 def copy(
     out: FrameOutput, stream: Readable, size: int, extents: Sequence[tuple[int, int]] | None, stopped: Callable[[], str]
 ) -> dict[str, Any]:
-    """Copy `size` bytes (the data in `extents` of a sparse file); gives `sha256`, and where it applies `sha256_data`, `valid`, `verdict`,
-    `error`.
+    """Copy `size` bytes (of a sparse file the data in `extents`); return `sha256` and, where they apply, `sha256_data`, `valid`,
+    `verdict`, `error`.
 
-    `sha256` is that of the content as the archive gives it back, holes and padding included; `sha256_data` that of a sparse file's data
-    alone. `valid`: how many bytes from the beginning were really read; the rest is padding.
+    `sha256` is the hash of the content as the archive returns it, holes and padding included; `sha256_data` covers only the data of a
+    sparse
+    file. `valid` counts the bytes from the beginning that were really read; the rest is padding.
     """
     pieces = [(0, size)] if extents is None else extents
     data, whole = hashlib.sha256(), hashlib.sha256() if extents is not None else None

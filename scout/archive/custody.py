@@ -1,4 +1,4 @@
-r"""Custody: the chain of parts that say, for every wanted item, what became of it.
+r"""Custody: a chain of parts that record, for every wanted item, its verdict.
 
 A part is JSON lines. The first is `{"part": n, "previous": "<sha256 of the part before, or of nothing>", "time": "…"}`; then one line per
 wanted item. The chain head is the sha256 of the last part. JSON is ASCII: a lone surrogate of a native name is a `\udXXX` escape, which
@@ -10,16 +10,22 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from scout.archive import names
 
 MAX_PART = 16 << 20
-"""bytes of one part that are read; those of SCOUT are smaller"""
+"""bytes of one part that are read; the parts that SCOUT writes are smaller"""
+MAX_LINES = 1 << 16
+"""lines of one part that are read; SCOUT writes some 4,000"""
+MAX_LINE = 4 << 20
+"""bytes of one line; the largest that SCOUT writes has extended attributes of 1 MiB"""
+MAX_GROUP = 16
+"""members of one group: a hive and its logs, a database and its journals have 2 to 5"""
 VERDICTS = ("taken", "missing", "denied", "vanished", "changed while read", "over limit", "blocked", "error", "link")
-"""What became of a wanted item. Only taken, changed while read and error can have content."""
+"""Verdicts of wanted items. Only taken, changed while read and error can have content."""
 NOTHING = hashlib.sha256().hexdigest()
 """`previous` of the first part."""
 _NUMBERS = frozenset({"member", "size", "valid", "uid", "gid", "nlink", "ino", "dev", "parent_ino", "root_ino", "lines"})
@@ -47,12 +53,12 @@ _TEXTS = frozenset(
         "error",
     }
 )
-"""what the values of a line are; keys of other versions hold a text or a whole number"""
+"""keys whose values are text; a key of another version holds a text or a whole number"""
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 class GroupPlace(NamedTuple):
-    """Place of an item in its group: `id`, `role` (`main` gives the group its name), number from 1, and how many belong to it."""
+    """Place of an item in its group: `id`, `role` (`main` names the group), number from 1, size of the group."""
 
     id: str
     role: str
@@ -64,13 +70,13 @@ class GroupPlace(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> GroupPlace | None:
-        """Group of an `ESCADRE.group` value; None where it is none."""
+        """Parse an `ESCADRE.group` value; return None where it is malformed or claims more than `MAX_GROUP` members."""
         name, _, place = text.rpartition(":")
         identity, _, role = name.rpartition(":")
         number, _, count = place.partition("/")
         if not (identity and role and number.isascii() and number.isdigit() and count.isascii() and count.isdigit() and len(place) < 20):
             return None
-        return cls(identity, role, int(number), int(count)) if 1 <= int(number) <= int(count) else None
+        return cls(identity, role, int(number), int(count)) if 1 <= int(number) <= int(count) <= MAX_GROUP else None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -97,35 +103,62 @@ class WantedItem:
 
     @property
     def name(self) -> str:
-        """Name in the archive."""
+        """Name of the member in the archive."""
         return names.encode(self.volume, names.below(self.source, self.volume) if self.path is None else self.path)
 
 
 def part(number: int, previous: str, time: str, lines: Iterable[bytes]) -> bytes:
-    """One part, ready to be written; `time` is when, by the host's clock."""
+    """Return one part, ready to be written; `time` by the host's clock."""
     return b"\n".join([dump({"part": number, "previous": previous, "time": time}), *lines]) + b"\n"
 
 
-def read_part(content: bytes) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """First line and item lines of a part, `sound`. ValueError where a line is no JSON object."""
-    lines = [_object(text) for text in content.split(b"\n") if text]
-    if not lines:
-        raise ValueError("it is empty")
-    return lines[0], [sound(line) for line in lines[1:]]
+def read_part(content: bytes, problem: Callable[[str], object]) -> tuple[dict[str, Any], Iterator[dict[str, Any]]]:
+    """Return the first line of a part and an iterator of its item lines, `sound`.
+
+    A line that cannot be read costs itself: it is reported to `problem` and left out. Without a readable first line that is {}.
+    """
+    lines = lines_of(content, problem)
+    first = _object(next(lines, b""))
+    if first is None:
+        problem("line 1 is no JSON object")
+    return first or {}, _items(lines, problem)
 
 
-def _object(text: bytes) -> dict[str, Any]:
+def _items(lines: Iterator[bytes], problem: Callable[[str], object]) -> Iterator[dict[str, Any]]:
+    for number, text in enumerate(lines, 2):
+        found = _object(text)
+        if found is None:
+            problem(f"line {number} is no JSON object")
+        else:
+            yield sound(found)
+
+
+def lines_of(content: bytes, problem: Callable[[str], object]) -> Iterator[bytes]:
+    """Yield the lines of a part that are not empty, at most `MAX_LINES`: a part that SCOUT did not write may claim millions."""
+    at = count = 0
+    while at < len(content):
+        end = content.find(b"\n", at)
+        end = len(content) if end < 0 else end
+        if end > at:
+            count += 1
+            if count > MAX_LINES:
+                problem(f"it has more than {MAX_LINES:,} lines: the rest was not read")
+                return
+            yield content[at:end]
+        at = end + 1
+
+
+def _object(text: bytes) -> dict[str, Any] | None:
+    """Return a JSON object; None for anything else, and for a line that is too long."""
     try:
-        found = json.loads(text)
-    except RecursionError:
-        found = None
-    if isinstance(found, dict):
-        return found
-    raise ValueError("a line is no JSON object")
+        found = json.loads(text) if len(text) <= MAX_LINE else None
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def sound(line: Mapping[str, Any]) -> dict[str, Any]:
-    """The line without the values that cannot be what their key says: an archive says what its writer wants."""
+    """Return the line without values of a wrong type: whoever wrote the archive chose them."""
     return {key: value for key, value in line.items() if value is None or _fits(key, value)}
 
 
@@ -140,7 +173,7 @@ def _fits(key: str, value: object) -> bool:
 
 
 def line(member: int | None, name: str, item: WantedItem, verdict: str, size: int | None) -> dict[str, Any]:
-    """The line of an item in the order that people read it. What is not known yet has its place and is None."""
+    """Return the custody line of an item, keys in the order that people read them. What is not known yet is None."""
     return {
         "member": member,
         "name": name,
@@ -158,7 +191,7 @@ def line(member: int | None, name: str, item: WantedItem, verdict: str, size: in
 
 
 def dump(value: object) -> bytes:
-    """One JSON line without its end; bytes become base64."""
+    """Return one JSON line without its line feed; bytes become base64."""
     return _JSON.encode(value).encode("ascii")
 
 
@@ -172,7 +205,7 @@ _JSON = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), default=_enco
 
 
 def receipt_code(chain_head: str, archive_sha256: str) -> str:
-    """The short code to note on paper: 60 bits of sha256 over chain head and archive hash, in Crockford's base 32: `K7QM-3F9T-XW2P`."""
+    """Return the short code to note on paper, `K7QM-3F9T-XW2P`: 60 bits of sha256 over chain head and archive hash, Crockford's base 32."""
     digest = hashlib.sha256(f"escadre receipt 1\n{chain_head}\n{archive_sha256}\n".encode()).digest()
     number = int.from_bytes(digest[:8], "big") >> 4
     letters = "".join(_LETTERS[number >> shift & 31] for shift in range(55, -1, -5))
@@ -180,7 +213,7 @@ def receipt_code(chain_head: str, archive_sha256: str) -> str:
 
 
 def normal_code(text: str) -> str | None:
-    """A code as a person typed it (case, blanks, O for 0, I and L for 1) in its written form; None where it is none."""
+    """Return a code as typed (any case, blanks, O for 0, I and L for 1) in its written form; None where it is no code."""
     letters = "".join(text.upper().replace("-", " ").split()).translate(str.maketrans("OIL", "011"))
     if len(letters) != 12 or not set(letters) <= set(_LETTERS):
         return None

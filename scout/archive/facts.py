@@ -1,4 +1,4 @@
-"""Facts of a file as custody states them: RFC 3339 UTC times with nanoseconds, octal mode, numbers as they are."""
+"""Facts of a file in the form of custody: RFC 3339 UTC times with nanoseconds, octal mode, other numbers unchanged."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _TYPES = (
 
 
 def rfc3339(nanoseconds: int) -> str | None:
-    """`2026-11-22T02:15:03.123456789Z` of nanoseconds since 1970 UTC; None outside the years 1 to 9999. The fraction is left out where it
-    is zero.
+    """Return nanoseconds since 1970 UTC as `2026-11-22T02:15:03.123456789Z`; None outside the years 1 to 9999. A fraction of zero is left
+    out.
     """
     seconds, fraction = divmod(nanoseconds, 1_000_000_000)
     minute, second = divmod(seconds, 60)
@@ -37,7 +37,7 @@ def rfc3339(nanoseconds: int) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _minute(minutes: int) -> str | None:
-    """`2026-11-22T02:15:`, of minutes since 1970 UTC: many files share one."""
+    """Return minutes since 1970 UTC as `2026-11-22T02:15:`. Cached: many files share a minute."""
     days, minute = divmod(minutes, 1440)
     try:
         return f"{_EPOCH + timedelta(days=days)}T{minute // 60:02d}:{minute % 60:02d}:"
@@ -46,7 +46,7 @@ def _minute(minutes: int) -> str | None:
 
 
 def nanoseconds(text: object) -> int | None:
-    """Nanoseconds since 1970 UTC of what `rfc3339` writes; None for anything else."""
+    """Return the nanoseconds since 1970 UTC of a text that `rfc3339` writes; None for anything else."""
     if not isinstance(text, str):
         return None
     match, begin = _SECOND.fullmatch(text, 17), _began(text[:17])
@@ -55,7 +55,7 @@ def nanoseconds(text: object) -> int | None:
 
 @lru_cache(maxsize=4096)
 def _began(minute: str) -> int | None:
-    """Seconds since 1970 UTC of what `_minute` gives; None for anything else."""
+    """Return the seconds since 1970 UTC of a text that `_minute` returns; None for anything else."""
     match = _MINUTE.fullmatch(minute)
     if match is None:
         return None
@@ -67,7 +67,7 @@ def _began(minute: str) -> int | None:
 
 
 def epoch(text: object) -> str:
-    """Seconds since 1970 UTC of what `rfc3339` writes, as PAX has them: `1795230245.123456789`, `-1.5`; '' for anything else."""
+    """Return a text that `rfc3339` writes as seconds since 1970 UTC in PAX form: `1795230245.123456789`, `-1.5`; '' for anything else."""
     moment = nanoseconds(text)
     if moment is None:
         return ""
@@ -76,10 +76,11 @@ def epoch(text: object) -> str:
 
 
 def of_stat(status: os.stat_result, *, posix: bool = True) -> dict[str, Any]:
-    """`mtime`, `ctime`, `atime`, `btime`, `mode`, `uid`, `gid`, `nlink`, `ino`, `dev` of a stat result, as far as it has them; a time that
-    no calendar has is None.
+    """Return `mtime`, `ctime`, `atime`, `btime`, `mode`, `uid`, `gid`, `nlink`, `ino`, `dev` of a stat result, as far as it has them. A
+    time
+    outside the calendar is None.
 
-    `posix=False` for a file of a Windows volume: owner and mode there are made up by the file system driver and are left out.
+    `posix=False` for a file of a Windows volume: the file system driver invents its owner and mode, so they are left out.
     """
     facts: dict[str, Any] = {
         "mtime": rfc3339(status.st_mtime_ns),
@@ -96,5 +97,5 @@ def of_stat(status: os.stat_result, *, posix: bool = True) -> dict[str, Any]:
 
 
 def type_of(mode: int) -> str:
-    """`file`, `directory`, `link`, `pipe` … of a stat mode."""
+    """Return `file`, `directory`, `link`, `pipe` … of a stat mode."""
     return next((name for test, name in _TYPES if test(mode)), "unknown")

@@ -1,4 +1,4 @@
-"""The archive file on its way to the disk."""
+"""The archive file: written, hashed, synced to the disk."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHUNK = 1 << 16
 
 
 class ArchiveFile:
-    """The archive file: created, never overwritten, mode 0600; hashes and counts what was written."""
+    """The archive file: created, never overwritten, mode 0600. Hashes and counts what is written."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -36,18 +36,18 @@ class ArchiveFile:
         self._syncer: threading.Thread | None = None
 
     def write(self, data: bytes) -> int:
-        """What age gives: its header, then chunks. They wait for `push`, a frame's at a time."""
+        """Buffer what age writes (its header, then chunks) until `push`."""
         if self._header < 0 and len(data) == CHUNK + 16:
             self._header = self.size + self._waiting.tell()
         return self._waiting.write(data)
 
     @property
     def chunks(self) -> int:
-        """Whole chunks of age that are in the file."""
+        """Complete chunks of age that are in the file."""
         return max(self.size - self._header, 0) // (CHUNK + 16) if self._header >= 0 else 0
 
     def push(self) -> None:
-        """Hand to the system what waits."""
+        """Write the buffer to the file. Raises OSError."""
         if self.error is not None:
             raise self.error
         end = self._waiting.tell()
@@ -67,23 +67,23 @@ class ArchiveFile:
                 at += n
 
     def flush(self) -> None:
-        """Asked for by age at its end."""
+        """Do nothing: age calls it at its end."""
 
     def sync_soon(self) -> None:
-        """What is in the file reaches the disk; the caller does not wait. An error shows at the next `push` or `sync`."""
+        """Start a sync in a thread; do not wait. An error is raised by the next `push` or `sync`."""
         if self._syncer is None:
             self._syncer = threading.Thread(target=self._sync_when_due, name="sync", daemon=True)
             self._syncer.start()
         self._due.put(True)
 
     def sync(self) -> None:
-        """All that was written reaches the disk before this returns."""
+        """Write and sync everything before returning."""
         self.push()
         self._stop_syncer()
         self._sync()
 
     def fileno(self) -> int:
-        """Its descriptor."""
+        """Return the descriptor."""
         return self._fd
 
     def leave(self) -> None:
@@ -92,7 +92,7 @@ class ArchiveFile:
         self._fd = -1
 
     def close(self) -> None:
-        """Also after an error, also twice."""
+        """Close the file; allowed after an error, and twice."""
         if self._fd >= 0:
             self._stop_syncer()
             self.leave()

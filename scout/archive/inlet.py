@@ -1,8 +1,8 @@
-"""The way in: one age file, decrypted by a thread, unpacked piece by piece. Nothing is believed before age has authenticated it.
+"""Decrypt and decompress one age file in a thread. Data is used only after age has authenticated it.
 
-age authenticates each chunk of 64 KiB on its own (C2SP age.md, "Payload"): all whole chunks of a cut or damaged file are given, then the
-end has a reason. Bombs: a zstd window above 8 MiB is refused, and so is what expands more than 1,200-fold beyond the first GiB (our own
-archives stay below 1,000-fold).
+age authenticates each chunk of 64 KiB (C2SP age.md, "Payload"): a cut or damaged file yields all complete chunks, then the end with a
+reason. Decompression bombs: a zstd window above 8 MiB is refused, and so is an expansion of more than 1,200 times beyond the first GiB
+(archives of SCOUT stay below 1,000 times).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _MAGIC = b"age-encryption.org/v1\n"
 
 
 class DecryptedInput:
-    """Plaintext of an archive: `read(n)` gives n bytes, fewer only at the end; `reason` then says why, '' where age saw its end.
+    """Plaintext of an archive: `read(n)` returns n bytes, fewer only at the end. `reason` then says why; '' where age reached its end.
 
-    Raises Complaint at once where nothing can be read at all: not an age file, wrong key, cut within the header.
+    Raises Complaint where nothing can be read: not an age file, wrong key, cut within the header.
     """
 
     def __init__(self, raw: BinaryIO, identities: Sequence[Any], label: str = "archive", *, digest: bool = False) -> None:
@@ -48,7 +48,7 @@ class DecryptedInput:
         )
 
     def read(self, n: int) -> bytes:
-        """`n` bytes, at most a few MiB at a time."""
+        """Return `n` bytes (at most a few MiB per call); fewer at the end."""
         pieces = []
         while n > 0 and not self._ended:
             try:
@@ -67,18 +67,23 @@ class DecryptedInput:
             n -= len(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
+    @property
+    def packed(self) -> int:
+        """Compressed bytes that were read so far."""
+        return self._source.given
+
     def end(self, reason: str) -> None:
-        """Nothing more is read; the first reason stays."""
+        """Stop reading. The first reason is stored."""
         self._ended = True
         self.reason = self.reason or reason
 
     def sha256(self) -> str:
-        """Hash of the whole archive file, what stands behind its end included. After the last read, with `digest=True`."""
+        """Return the hash of the complete archive file, including data behind its end. Call it after the last read, with `digest=True`."""
         self._quit()
         return self._raw.hexdigest()
 
     def close(self) -> None:
-        """Ends the thread; the raw stream stays open."""
+        """End the thread; leave the raw stream open."""
         self._ended = True
         self._quit()
 
@@ -98,12 +103,12 @@ class DecryptedInput:
         result: BaseException | None = None
         try:
             pyrage.decrypt_io(self._raw, sink, identities)
-        except BaseException as e:  # handed to the reading thread, which knows what it means
+        except BaseException as e:  # the reading thread interprets it
             result = self._raw.error or e
         sink.last(result)
 
     def take(self) -> bytes:
-        """Next plaintext of age; b'' at its end, where `reason` may be set."""
+        """Return the next plaintext of age; b'' at its end, where `reason` may be set."""
         got = self._queue.get()
         if isinstance(got, bytes):
             return got
@@ -129,8 +134,9 @@ class DecryptedInput:
         return b""
 
     def _refuse(self, error: BaseException) -> None:
-        """Complaint where age gave nothing because of its header or the keys; a payload that is cut at once is an archive without
-        members.
+        """Raise a Complaint where age returned nothing because of its header or the keys. A payload that is cut at once counts as an
+        archive
+        without members.
         """
         from pyrage import DecryptError
 
@@ -185,7 +191,7 @@ class _Source:
 
 
 class _Sink:
-    """Where age writes plaintext: pieces of 256 KiB into a bounded queue."""
+    """Receives plaintext from age: pieces of 256 KiB go into a bounded queue."""
 
     def __init__(self, out: queue.Queue[bytes | BaseException | None], closed: threading.Event) -> None:
         self._out, self._closed = out, closed
@@ -198,24 +204,24 @@ class _Sink:
         return len(data)
 
     def flush(self) -> None:
-        """Age calls it at its end."""
+        """Do nothing: age calls it at its end."""
 
     def _give(self) -> None:
         if self._closed.is_set():
-            raise BrokenPipeError  # not InterruptedError: whoever writes tries again after that, for ever
+            raise BrokenPipeError  # not InterruptedError: the writer would retry for ever
         if self._buffer:
             self._out.put(bytes(self._buffer))
             self._buffer.clear()
 
     def last(self, result: BaseException | None) -> None:
-        """What is left, and how it ended."""
+        """Queue the rest of the buffer, and how decryption ended."""
         if not self._closed.is_set():
             self._give()
             self._out.put(result)
 
 
 class _Raw:
-    """The archive's bytes: counted, hashed, the first ones kept."""
+    """The archive's bytes: counted and hashed; the first 64 KiB are stored."""
 
     def __init__(self, raw: BinaryIO, *, digest: bool) -> None:
         self._raw, self._digest = raw, hashlib.sha256() if digest else None

@@ -1,7 +1,7 @@
-"""The way to the press: in a second process where the system can fork, else in a thread of this one.
+"""Send frames to the press: a second process where the system can fork, else a thread of this process.
 
-The second process holds nothing but the shared memory, two pipes and the archive. It passes over the signals that end a collection, which
-its parent answers for both; where the parent was killed, it writes out what it was given, and ends.
+The second process has only the shared memory, two pipes and the archive file. It ignores the signals that end a collection: the parent
+handles them. When the parent is killed, the press writes what it received, and ends.
 """
 
 from __future__ import annotations
@@ -23,41 +23,41 @@ from scout.archive.file import ArchiveFile
 from scout.archive.press import LAST, SETTLED, SLOTS, Press, PressJob, PressResult, SharedFrames
 
 _FORM = struct.Struct("=hII????IQ")
-"""a job, as it goes through the pipe"""
+"""binary form of a job in the pipe"""
 _WAITING = 64
-"""jobs that wait; those with a frame are bounded by the slots"""
+"""jobs in the queue; the slots bound those that carry a frame"""
 
 
 class PressLink(Protocol):
-    """The way to the press. After an interruption only `end` may be called, which may be called again and again."""
+    """Connection to the press. After an interruption only `end` may be called; it may be called repeatedly."""
 
     def send(self, job: PressJob) -> None:
-        """Hand a job over."""
+        """Send a job."""
 
     def idle(self) -> bool:
-        """A slot can be had without waiting."""
+        """Return whether a slot is free now."""
 
     def free(self) -> int | None:
-        """Wait for a slot; None where the press is gone."""
+        """Wait for a free slot; return None when the press has ended."""
 
     def settle(self) -> None:
-        """Wait until all that was sent is in the file, or the press is gone."""
+        """Wait until everything sent is in the file, or the press has ended."""
 
     def end(self) -> PressResult:
-        """Wait until everything was written; what came of it."""
+        """Wait for the press to end; return its result."""
 
 
 def link(path: Path, memory: SharedFrames, recipients: Sequence[Any]) -> PressLink:
     """Create the file and start a press for it. Complaint where the file exists or cannot be created."""
     file = ArchiveFile(path)
     if _may_fork():
-        with suppress(OSError):  # no process may be had, or no pipe
+        with suppress(OSError):  # no process or pipe available
             return ForkedPress(file, memory, recipients)
     return ThreadPress(file, memory, recipients)
 
 
 def _may_fork() -> bool:
-    """A process with other threads must not go on after a fork: one of them may hold a lock that it needs."""
+    """Return whether this process may fork: it has one thread, so no other thread can hold a lock that the child needs."""
     try:
         return sys.platform.startswith("linux") and len(os.listdir("/proc/self/task")) == 1
     except OSError:
@@ -97,7 +97,7 @@ class ThreadPress:
 
 
 class ForkedPress:
-    """The press in a child process. OSError where there is none to be had; then nothing is left of the attempt."""
+    """The press in a child process. Raises OSError where no process or pipe can be created; the attempt leaves nothing behind."""
 
     def __init__(self, file: ArchiveFile, memory: SharedFrames, recipients: Sequence[Any]) -> None:
         self._memory, self._path = memory, file.path
@@ -147,7 +147,7 @@ class ForkedPress:
             self.send(LAST)
             while os.read(self._answers, SLOTS):
                 pass
-            with suppress(ChildProcessError):  # where SIGCHLD is ignored, nobody waits
+            with suppress(ChildProcessError):  # where SIGCHLD is ignored there is nothing to wait for
                 _, status = os.waitpid(self._pid, 0)
                 self._how = f"was killed by signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else "ended"
             self._pid = 0
@@ -156,7 +156,7 @@ class ForkedPress:
         return self._memory.outcome or self._died()
 
     def _died(self) -> PressResult:
-        """What the file itself tells, where the press cannot."""
+        """Return the result from the file itself, when the press did not report one."""
         self._memory.fail()
         error = f"the process that encrypts {self._how}"
         try:
@@ -170,7 +170,7 @@ _HEEDED = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if sys.platform != "
 
 
 def _pipe(undo: ExitStack) -> tuple[int, int]:
-    """A pipe that is closed again if something after it fails."""
+    """Open a pipe that is closed again if a later step fails."""
     ends = os.pipe()
     for end in ends:
         undo.callback(os.close, end)
@@ -178,8 +178,8 @@ def _pipe(undo: ExitStack) -> tuple[int, int]:
 
 
 def _child(file: ArchiveFile, memory: SharedFrames, recipients: Sequence[Any], jobs: int, answers: int) -> NoReturn:
-    """The second process, from its first step to its last. Nothing that it inherits stays open: a terminal that waits for the end of the
-    collection does not wait for it, and the examined disk can be unmounted.
+    """Run the second process. It closes everything it inherits, so that a terminal does not wait for it and the examined disk can be
+    unmounted.
     """
     try:
         for number in _HEEDED:
@@ -189,7 +189,7 @@ def _child(file: ArchiveFile, memory: SharedFrames, recipients: Sequence[Any], j
             os.dup2(nothing, fd)
         for fd in map(int, os.listdir("/proc/self/fd")):
             if fd > 2 and fd not in (jobs, answers, file.fileno()):
-                with suppress(OSError):  # the one of the listing itself is closed already
+                with suppress(OSError):  # the descriptor of the listing itself is already closed
                     os.close(fd)
         _serve(file, memory, recipients, jobs, answers)
     finally:
@@ -201,7 +201,7 @@ def _serve(file: ArchiveFile, memory: SharedFrames, recipients: Sequence[Any], j
         try:
             os.write(answers, bytes((number,)))
         except BrokenPipeError:
-            return  # the parent is gone: what it sent is still written
+            return  # the parent has ended: what it sent is still written
 
     def given() -> Iterator[PressJob]:
         with open(jobs, "rb") as pipe:

@@ -1,5 +1,6 @@
-"""Lines of a live source. A tar header states the size before the content, so the lines wait in memory, compressed, until the source is
-read.
+"""Lines of a live source. A tar header states the size before the content, so the lines are buffered in memory, compressed, until the
+source
+ends.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any, Self
 from scout.archive import custody
 
 MAX_BYTES = 1 << 30
-"""of one live source, uncompressed; what comes after is counted and not kept"""
+"""bytes of one live source, uncompressed; lines beyond are counted and dropped"""
 
 
 class LiveLines:
@@ -59,7 +60,7 @@ class LiveLines:
         unpacker = zstandard.ZstdDecompressor().decompressobj()
         left = self.size
         for packed in self._packed:
-            piece = unpacker.decompress(packed)[:left]  # of a line that Ctrl-C cut short, more may be there than was counted
+            piece = unpacker.decompress(packed)[:left]  # Ctrl-C may have left more of the last line than was counted
             if piece:
                 yield piece
             left -= len(piece)

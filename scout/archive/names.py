@@ -1,15 +1,15 @@
-r"""Member names: native path ↔ name in the archive, one way each, nothing lost.
+r"""Member names: convert a native path to its name in the archive and back, without loss.
 
-`files/<volume>/<path>`: components are joined by `/`; what tar or another operating system cannot hold is written as `%XX`, byte by byte:
+`files/<volume>/<path>`: components are joined by `/`. What tar or another operating system cannot store is written as `%XX`, byte by byte:
 
 - `%`, `:`, `\`, `"`, `*`, `<`, `>`, `?`, `|`, control characters (U+0000 to U+001F, U+007F to U+009F), and `/` inside a Windows component
-- bytes of a POSIX name that are no UTF-8, and lone surrogates of a Windows name (three bytes each, as WTF-8 has them)
+- bytes of a POSIX name that are not UTF-8, and lone surrogates of a Windows name (three bytes each, as in WTF-8)
 - the last character of a component if it is a dot or a space, and every dot of the components `.` and `..`
 - the first character of a component that Windows reserves for a device (`CON`, `nul.txt`, `COM1` …)
 - an empty component becomes a single `%`
 
 A volume of one letter (`C`), alone or followed by `@` and the name of a shadow copy or image (`C@vss3`), is a Windows volume: its paths
-are `C:\…`. Every other volume is POSIX: its paths begin with `/`. POSIX names are text as `os.fsdecode` gives it (bytes that are no
+are `C:\…`. Every other volume is POSIX: its paths begin with `/`. POSIX names are text as `os.fsdecode` returns it (bytes that are not
 UTF-8 are U+DC80 to U+DCFF).
 
 Sources: POSIX.1-2017 3.282 (path name), Microsoft "Naming Files, Paths, and Namespaces", WTF-8 (Simon Sapin, section 3).
@@ -29,13 +29,13 @@ _ESCAPED = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 @lru_cache(maxsize=64)
 def windows(volume: str) -> bool:
-    r"""True where paths of this volume are written `C:\…`."""
+    r"""Return whether paths of this volume are written `C:\…`."""
     return _WINDOWS.fullmatch(volume) is not None
 
 
 def below(source: str, volume: str) -> str:
-    r"""The path below the volume's root, with the native separator: `Windows\System32`, `etc/passwd`. ValueError for a path that is not
-    absolute.
+    r"""Return the path below the volume's root, with the native separator: `Windows\System32`, `etc/passwd`. Raises ValueError for a path
+    that is not absolute.
     """
     if windows(volume):
         if not _DRIVE.match(source):
@@ -47,7 +47,7 @@ def below(source: str, volume: str) -> str:
 
 
 def encode(volume: str, path: str) -> str:
-    """Archive name of `path` (below the volume's root, native separators) on `volume`: `files/C/Windows/System32/config/SYSTEM`."""
+    """Return the archive name of `path` (below the volume's root, native separators): `files/C/Windows/System32/config/SYSTEM`."""
     native = windows(volume)
     if not path:
         return _folder(volume, None)
@@ -56,8 +56,8 @@ def encode(volume: str, path: str) -> str:
 
 
 def decode(name: str) -> tuple[str, str]:
-    """(volume, native path) of an archive name below `files/`. ValueError where it is none. A `%` that begins no escape stands for
-    itself.
+    """Return (volume, native path) of an archive name below `files/`. Raises ValueError for any other name. A `%` that begins no escape is
+    literal.
     """
     parts = name.split("/")
     if parts[0] != "files" or len(parts) < 2 or not parts[1]:
@@ -71,7 +71,7 @@ def decode(name: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=1024)
 def _folder(volume: str, path: str | None) -> str:
-    """The archive's name of a folder; None is the root of the volume. Many files share one."""
+    """Return the archive name of a folder; None is the root of the volume. Cached: many files share a folder."""
     native = windows(volume)
     errors = "surrogatepass" if native else "surrogateescape"
     parts = [] if path is None else [_component(part, errors) for part in path.split("\\" if native else "/")]

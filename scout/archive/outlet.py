@@ -1,8 +1,8 @@
-"""The way out: plaintext in, and frames of it, one mebibyte each, to the press that compresses, encrypts and writes them.
+"""Cut the plaintext into frames of one MiB and send them to the press, which compresses, encrypts and writes them.
 
-What is in flight is bounded, less than 8 MiB of input: the frame that fills, those that wait, and what age holds back. What waits is
-pushed out when two seconds have passed since the last time, and a thread syncs the file. So a seal survives SIGKILL as soon as it was
-written, and a power cut two to three seconds later at most.
+Less than 8 MiB of input are in flight: the frame being filled, those in the queue, and what age buffers. After two seconds all waiting
+data is pushed to the file, and a thread syncs it. A seal therefore survives SIGKILL as soon as it is written, and a power cut two to
+three seconds later at most.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from scout.archive.press import FRAME, FrameCompressor, PressJob, PressResult, S
 from scout.console import Complaint
 
 QUIET = 2.0
-"""seconds after which what waits is pushed out"""
+"""seconds after which waiting data is pushed to the file"""
 
 
 class Seal(NamedTuple):
-    """What a custody part covers, counted from the beginning: parts, items, and the chain head."""
+    """What a custody part covers, counted from the beginning of the archive: parts, items, and the chain head."""
 
     parts: int = 0
     items: int = 0
@@ -31,12 +31,12 @@ class Seal(NamedTuple):
 
 
 class FrameOutput:
-    """One archive file under way. One thread writes to it.
+    """One archive file that is being written, by one thread.
 
-    torn    nothing more may be written: that thread was interrupted inside of it, or it is closed
-    closed  all that was written has been given to the press
+    torn    nothing more may be written: the thread was interrupted inside a write, or the file is closed
+    closed  the press has received everything
 
-    Complaint where the file exists or cannot be created, and, from any call, where it cannot be written on.
+    Raises Complaint where the file exists or cannot be created, and from any call where it cannot be written.
     """
 
     def __init__(self, path: Path, recipients: Sequence[Any]) -> None:
@@ -62,14 +62,14 @@ class FrameOutput:
             self._link.end()
             raise
 
-    # what the writer calls
+    # called by the writer
 
     def room(self) -> memoryview:
-        """Free rest of the frame, at least one byte: fill its beginning, then `commit`."""
+        """Return the free rest of the frame, at least one byte. Fill its beginning, then call `commit`."""
         return self._view[self._at :]
 
     def commit(self, n: int) -> None:
-        """The first `n` bytes of `room()` now belong to the stream."""
+        """Add the first `n` bytes of `room()` to the stream."""
         self.torn = True
         with self._lock:
             self._at += n
@@ -81,8 +81,8 @@ class FrameOutput:
             self._complain()
 
     def write(self, data: bytes | memoryview) -> None:
-        """Copy `data` in."""
-        if len(data) <= FRAME - self._at:  # as nearly always
+        """Copy `data` into the stream."""
+        if len(data) <= FRAME - self._at:  # nearly always
             self._view[self._at : self._at + len(data)] = data
             self.commit(len(data))
             return
@@ -95,7 +95,7 @@ class FrameOutput:
             view = view[n:]
 
     def zeros(self, n: int) -> None:
-        """`n` zero bytes, whole frames of them from one compressed copy."""
+        """Add `n` zero bytes; complete frames of zeros are compressed only once."""
         while n:
             if n >= FRAME and self._at == self._start:
                 self.torn = True
@@ -126,10 +126,9 @@ class FrameOutput:
             self._complain()
 
     def close(self) -> None:
-        """End frame, age stream and file; also twice. Raises a Complaint where not everything was written.
+        """End the frame, the age stream and the file; may be called twice. Raises Complaint where not everything was written.
 
-        All that came before is in the file before the last frame goes: what says that an archive is whole is not written for a process that
-        was killed.
+        The last frame is sent only after all others are in the file, so that `end.json` is never written for a process that was killed.
         """
         if not self.torn and not self._memory.failed:
             self.torn = True
@@ -143,7 +142,7 @@ class FrameOutput:
 
     @property
     def kept(self) -> Seal:
-        """The last seal of which every byte is in the file."""
+        """The last seal that is completely in the file."""
         with self._lock:
             while self._seals and self._seals[0][0] <= self._memory.kept:
                 self._kept = self._seals.popleft()[1]
@@ -156,15 +155,15 @@ class FrameOutput:
 
     @property
     def sha256(self) -> str:
-        """Of the file, as soon as it is closed."""
+        """sha256 of the file; closes it."""
         return self._end().sha256
 
-    # inside
+    # internal
 
     def _submit(self, seal: Seal | None = None, *, push: bool = False, part: bool = False, last: bool = False) -> None:
-        """Send what is in the frame; with `part`, the writer may be reading into the rest of it right now, and goes on doing so."""
+        """Send the content of the frame. With `part`, the writer may be reading into the rest of the frame at the same time."""
         if self._outcome is not None:
-            return  # all is over, and the caller hears it
+            return  # the press has ended; the caller raises the Complaint
         size = self._at - self._start
         number = 0
         if seal:
@@ -187,7 +186,7 @@ class FrameOutput:
                 self._slot, self._view = slot, self._memory.slots[slot]
 
     def _packed(self, job: PressJob) -> PressJob:
-        """The same with its frame made here: where the press is behind, we would only wait for it."""
+        """Return the job with its frame compressed here: the press is behind, so this process would only wait."""
         if job.end == job.start:
             return job
         self._squeezer = self._squeezer or FrameCompressor()

@@ -1,10 +1,11 @@
-"""The press: frames of plaintext in, zstd frames in one age stream out, into one file. It runs beside the collection, so that reading and
-hashing the next files goes on meanwhile (`link` is the way to it).
+"""The press: turn frames of plaintext into zstd frames in one age stream in one file. It runs beside the collection, so that the next
+files are
+read and hashed meanwhile (`link` connects both).
 
-Frames lie in memory that both sides share; a job names a piece of it, and the number of a slot comes back when its frame was written.
+Frames are in shared memory. A job names a part of it; the press returns the number of the slot when its frame is written.
 
-age's STREAM (C2SP age.md, "Payload") writes a chunk of 64 KiB only when a byte beyond it is known. To push sealed bytes out, a zstd
-*skippable frame* (RFC 8878, 3.1.2) that ends 8 bytes into the next chunk is put behind them; every zstd reader passes over it.
+age's STREAM (C2SP age.md, "Payload") writes a chunk of 64 KiB only when a later byte is known. To push sealed bytes out, a zstd
+*skippable frame* (RFC 8878, 3.1.2) that ends 8 bytes into the next chunk is added; every zstd reader skips it.
 """
 
 from __future__ import annotations
@@ -20,26 +21,27 @@ from scout.archive.file import CHUNK, ArchiveFile
 
 FRAME = 1 << 20
 SLOTS = 7
-"""frames in shared memory: the one that fills, and six that wait, are compressed, or are encrypted"""
+"""frames in shared memory: one is being filled, six are queued, compressed or encrypted"""
 HELD = 3 << 19
-"""bytes of input that may wait in a chunk of age that is not full; while it is more than a third of that, one slot less is given out"""
+"""bytes of input that may wait in an incomplete chunk of age; above a third of that, one slot fewer is given out"""
 LEVEL = 3
-"""of zstd; with 2 a frame takes a quarter less time, but archives of event logs or programs grow beyond 1.1 times `zstd -3` of the whole"""
+"""zstd level. Level 2 takes a quarter less time, but archives of event logs or programs exceed 1.1 times `zstd -3`"""
 _ZERO_PAD = 1016
-"""each frame of padding zeros is followed by this many skippable bytes, so that no archive of ours expands more than 1,000-fold"""
+"""skippable bytes after each frame of padding zeros, so that no archive of SCOUT expands more than 1,000 times"""
 _ROOM = FRAME + (FRAME >> 8) + 64
 """bytes that hold any compressed frame (zstd manual, ZSTD_COMPRESSBOUND)"""
 _WRITTEN, _KEPT, _FAILED, _SAID = range(4)
 _TEXT = 64
-"""where the text of the outcome begins, in the first page"""
+"""offset of the result's text in the first page"""
 
 
 class PressJob(NamedTuple):
-    """`memory[slot][start:end]` is to be a frame, and the slot free afterwards if `last`. With `packed` it is one already, of so many bytes
-    of input; with `zeros` there is to be a frame of zeros instead.
+    """Compress `memory[slot][start:end]`; free the slot afterwards if `last`. With `packed` the data is already a frame, of so many bytes
+    of
+    input; with `zeros` the frame holds zeros.
 
-    Behind that stands the end of a seal if `seal` is not 0 (they count from 1); `push`: all of it goes to the disk now; `ask`: the press
-    answers `SETTLED` as soon as it is through with it.
+    `seal`: number of the seal that ends here (from 1), 0 for none. `push`: write everything to the disk now. `ask`: answer `SETTLED` when
+    the job is done.
     """
 
     slot: int = -1
@@ -54,13 +56,13 @@ class PressJob(NamedTuple):
 
 
 SETTLED = 0xFE
-"""an answer that is no slot's number"""
+"""an answer that is not the number of a slot"""
 LAST = PressJob(seal=(1 << 64) - 1)
-"""behind all others"""
+"""the last job"""
 
 
 class PressResult(NamedTuple):
-    """What the press came to: bytes and sha256 of the file, and what ended it early, in words."""
+    """Result of the press: bytes and sha256 of the file; the error that ended it early, or ''."""
 
     size: int
     sha256: str
@@ -68,7 +70,7 @@ class PressResult(NamedTuple):
 
 
 class SharedFrames:
-    """What both sides share: the slots, how far the press is, and what it came to. No part of it is ever on a disk of ours."""
+    """Memory that both sides share: slots, progress, result. It is never on a disk."""
 
     def __init__(self) -> None:
         self._map = mmap.mmap(-1, mmap.PAGESIZE + SLOTS * FRAME)
@@ -82,28 +84,28 @@ class SharedFrames:
     failed = property(lambda self: bool(self._state[_FAILED]), doc="nothing more will be written")
 
     def report(self, written: int, kept: int) -> None:
-        """How far the press is."""
+        """Store the progress of the press."""
         self._state[_WRITTEN], self._state[_KEPT] = written, kept
 
     def fail(self) -> None:
-        """Nothing more will be written."""
+        """Record that nothing more will be written."""
         self._state[_FAILED] = 1
 
     def conclude(self, outcome: PressResult) -> None:
-        """What the press came to."""
+        """Store the result of the press."""
         text = json.dumps(outcome._replace(error=outcome.error[:400])).encode()
         self._text[: len(text)] = text
         self._state[_SAID] = len(text)
 
     @property
     def outcome(self) -> PressResult | None:
-        """None where the press has not come to an end of its own."""
+        """Result of the press; None while it has not ended by itself."""
         size = int(self._state[_SAID])
         return PressResult(*json.loads(bytes(self._text[:size]))) if size else None
 
 
 class FrameCompressor:
-    """Makes zstd frames, in memory that is used again: new pages for each would cost a fifth of the time."""
+    """Makes zstd frames in memory that is used again: new pages for each frame would take a fifth of the time."""
 
     def __init__(self) -> None:
         import zstandard
@@ -113,25 +115,25 @@ class FrameCompressor:
         self._zeros = b""
 
     def frame(self, data: memoryview) -> memoryview:
-        """One frame of at most `FRAME` bytes; good until the next one is made."""
+        """Return one frame of at most `FRAME` bytes; valid until the next call."""
         with self._zstd.stream_reader(data, size=len(data), closefd=False) as frame:
             return memoryview(self._room)[: frame.readinto(self._room)]
 
     def zeros(self) -> bytes:
-        """A frame of `FRAME` zeros and its padding."""
+        """Return a frame of `FRAME` zeros and its padding."""
         self._zeros = self._zeros or self._zstd.compress(bytes(FRAME)) + skippable(_ZERO_PAD + 8)
         return self._zeros
 
 
 class Press:
-    """Compresses, encrypts and writes, job by job. `answer` gets the number of each slot that may be filled again, and `SETTLED`."""
+    """Compresses, encrypts and writes, job by job. `answer` receives the number of each free slot, and `SETTLED`."""
 
     def __init__(self, file: ArchiveFile, memory: SharedFrames, answer: Callable[[int], object]) -> None:
         self._file, self._memory, self._answer = file, memory, answer
         self._seals: deque[tuple[int, int]] = deque()
         self._idle: list[int] = []
         self._kept = 0
-        self._hand: PressJob | None = None
+        self._current: PressJob | None = None
         for slot in range(1, SLOTS):
             answer(slot)
 
@@ -148,20 +150,20 @@ class Press:
             self._push(whole=True)
             self._file.sync()
             self._file.close()
-        except BaseException as e:  # whatever age, zstd or the disk say, the collection hears it
+        except BaseException as e:  # any error of age, zstd or the disk is reported to the collection
             why = self._file.error or e
             error = why.strerror if isinstance(why, OSError) and why.strerror else f"{type(why).__name__}: {why}"
             self._memory.fail()
-            for job in chain([self._hand] if self._hand else [], jobs):
+            for job in chain([self._current] if self._current else [], jobs):
                 self._done(job)
         self._memory.conclude(PressResult(self._file.size, self._file.sha256.hexdigest(), error))
 
     def _stream(self, jobs: Iterator[PressJob]) -> Iterator[bytes | memoryview]:
-        """The plaintext of the age stream. What stands after a `yield` runs when age has taken all that was yielded."""
+        """Yield the plaintext of the age stream. Code after a `yield` runs when age has taken all yielded data."""
         squeezer = FrameCompressor()
         sent = held = 0
         for job in jobs:
-            self._hand = job
+            self._current = job
             size = job.packed or job.end - job.start
             data: bytes | memoryview = b""
             if size:
@@ -184,11 +186,11 @@ class Press:
             self._push()
             if job.push:
                 self._file.sync_soon()
-            self._hand = None
+            self._current = None
             self._done(job, keep=size > 0 and held > HELD // 3)
 
     def _done(self, job: PressJob, *, keep: bool = False) -> None:
-        """Give out the slot of a job; with `keep`, one stays here."""
+        """Return the slot of a job to the writer; with `keep`, one slot is retained."""
         if job.slot >= 0 and job.last:
             self._idle.append(job.slot)
         while len(self._idle) > keep:
@@ -199,14 +201,14 @@ class Press:
     def _push(self, *, whole: bool = False) -> None:
         try:
             self._file.push()
-        finally:  # also of a disk that is full some is in the file
+        finally:  # a full disk may still hold a part
             while self._seals and (whole or self._seals[0][0] <= self._file.chunks * CHUNK):
                 self._kept = self._seals.popleft()[1]
             self._memory.report(self._file.size, self._kept)
 
 
 class _Pull:
-    """The generator as a file that age reads from."""
+    """A generator as a file that age reads from."""
 
     def __init__(self, pieces: Iterator[bytes | memoryview]) -> None:
         self._pieces, self._view = pieces, memoryview(b"")
@@ -223,5 +225,5 @@ class _Pull:
 
 
 def skippable(size: int) -> bytes:
-    """A skippable zstd frame of `size` bytes (at least 8) in all."""
+    """Return a skippable zstd frame of `size` bytes (at least 8) in total."""
     return b"\x50\x2a\x4d\x18" + (size - 8).to_bytes(4, "little") + bytes(size - 8)

@@ -1,8 +1,8 @@
-"""ArchiveReader: member by member, in one pass, strict, and never near a file system. What an archive says is data of whoever wrote it.
+"""ArchiveReader: read an archive member by member, in one pass. Nothing is written; all text in the archive is untrusted.
 
-Every whole member before a cut is given; a member that the cut goes through is given too, with what there is, and `member.cut` is true
-once it was read.
-A member that is no plain file below the known folders is of kind `refused`, with a reason and without content.
+The reader returns every complete member before a cut, and the beginning of the member that is cut: `member.cut` is true once it was read.
+A member that is no plain file below the known folders has the kind `refused`, a reason, and no content. What an archive claims (members,
+bytes of custody, size of a group) is bounded by its compressed size.
 """
 
 from __future__ import annotations
@@ -22,10 +22,21 @@ from scout.archive.stream import MemberStream
 from scout.console import Complaint
 
 MAX_PAX = 1 << 20
+MAX_NAME = 128 << 10
+"""bytes of a member's name: a Windows path has at most 32,767 characters"""
 MAX_MAP = 1 << 16
 MAX_MEMBERS = 4_000_000
+FREE_MEMBERS = 100_000
+"""members that any archive may have; beyond them each must have `MEMBER_BYTES` of the compressed archive"""
+MEMBER_BYTES = 24
+"""compressed bytes: the hash, times and inode of a collected file alone take more"""
+MAX_GROUP_TEXT = 200
+"""characters of an `ESCADRE.group` value"""
+FREE_CUSTODY = 64 << 20
+"""bytes of custody that any archive may have; beyond them at most `CUSTODY_RATIO` times its compressed bytes"""
+CUSTODY_RATIO = 200
 UNDECLARED = 1 << 31
-"""a member without an ordinal of its own that is larger than those before gets this number plus its place"""
+"""a member whose ordinal is missing or out of order gets this number plus its place"""
 _PIECE = 1 << 20
 _LIVE = re.compile(r"live/[^/]+\.jsonl")
 _CUSTODY = re.compile(r"custody/[0-9]{6,}\.jsonl")
@@ -63,7 +74,7 @@ class ArchiveMember:
 
     @property
     def cut(self) -> bool:
-        """True when reading came to the archive's cut before the member's end."""
+        """Whether reading reached the archive's cut before the member's end."""
         return self.stream.cut
 
     @property
@@ -95,6 +106,9 @@ class ArchiveReader:
         self._place = 0
         self._last = -1
         self._seen: set[int] = set()
+        self._custody = 0
+        self._present: tuple[str, int] = ("", 0)
+        self._ended_groups: set[str] = set()
         self._ended_by_end = False
         self._current: MemberStream | None = None
 
@@ -105,13 +119,13 @@ class ArchiveReader:
         self.close()
 
     def close(self) -> None:
-        """Ends the decrypting thread; closes the file where a path was given."""
+        """End the decrypting thread; close the file where a path was given."""
         self._inlet.close()
         if self._own:
             self._raw.close()
 
     def archive_sha256(self) -> str:
-        """Hash of the whole file, after the last member."""
+        """Return the hash of the complete file, after the last member."""
         return self._inlet.sha256()
 
     def __iter__(self) -> Self:
@@ -121,7 +135,11 @@ class ArchiveReader:
         if self._current is not None:
             self._current.skip()
             self._current = None
-        member = self._member() if not self.state else None
+        try:
+            member = self._member() if not self.state else None
+        except (ValueError, OverflowError, RecursionError) as e:  # text of the archive that no check above expected: it ends here, cleanly
+            self._finish(f"a header cannot be read ({type(e).__name__}: {str(e)[:100]})")
+            member = None
         if member is None:
             raise StopIteration
         self._current = member.stream
@@ -167,7 +185,7 @@ class ArchiveReader:
             return self._judge(header, records, long_name, doubt)
 
     def _end(self) -> None:
-        """Behind the first block of zeros: nothing but zeros may follow, and age must see its own end."""
+        """Read on behind the first block of zeros: nothing but zeros may follow, and age must see its own end."""
         reason = ""
         while piece := self._inlet.read(_PIECE):
             if any(piece):
@@ -179,9 +197,12 @@ class ArchiveReader:
         if self._place > MAX_MEMBERS:
             self._finish(f"it has more than {MAX_MEMBERS:,} members")
             return None
-        size = int(records["size"]) if records.get("size", "").isascii() and records.get("size", "").isdigit() else header.size
+        if self._place > FREE_MEMBERS + self._inlet.packed // MEMBER_BYTES:
+            self._finish(f"it claims {self._place:,} members in {self._inlet.packed:,} compressed bytes: more than files can fill")
+            return None
+        size = _size(records, header)
         raw_name = (records.get("GNU.sparse.name") or records.get("path") or "").encode() or long_name or header.name
-        name = raw_name.decode("utf-8", "backslashreplace")
+        name = raw_name[:MAX_NAME].decode("utf-8", "backslashreplace")
         ordinal = self._ordinal(records)
         if not 0 <= size <= tar.MAX_SIZE:
             self._finish(f"member {name!r} claims an impossible size")
@@ -195,7 +216,7 @@ class ArchiveReader:
             )
         stored = size + tar.padding(size)
         extents = None
-        doubt = doubt or _type(header.type) or ("its name is no UTF-8" if _bad(raw_name) else "")
+        doubt = doubt or _type(header.type) or _bad(raw_name)
         if "GNU.sparse.major" in records and not doubt:
             try:
                 extents, size, stored = self._map(records, size)
@@ -209,6 +230,10 @@ class ArchiveReader:
                 kind, volume, source = self._place_of(name)
             except ValueError as e:
                 doubt = str(e)
+        if kind == "custody":
+            self._custody += size
+            if self._custody > FREE_CUSTODY + CUSTODY_RATIO * self._inlet.packed:
+                kind, doubt = "refused", f"custody claims {self._custody:,} bytes, too many for {self._inlet.packed:,} compressed bytes"
         if kind == "end":
             self._ended_by_end = True
         refused, file = kind == "refused", kind == "files"
@@ -219,7 +244,7 @@ class ArchiveReader:
             source=records.get("ESCADRE.source", source) if file else source,
             volume=volume,
             size=size,
-            group=None if refused else GroupPlace.parse(records.get("ESCADRE.group", "")),
+            group=self._group(records.get("ESCADRE.group", "")) if file else None,
             facts=_facts(header, records) if file else {},
             stream=MemberStream(self._inlet, stored, 0, None) if refused else MemberStream(self._inlet, stored, size, extents),
             reason=doubt,
@@ -234,7 +259,7 @@ class ArchiveReader:
         return declared
 
     def _place_of(self, name: str) -> tuple[str, str, str]:
-        """(kind, volume, native path); ValueError says why the name is refused."""
+        """Return (kind, volume, native path). Raises ValueError with the reason where the name is refused."""
         if self._ended_by_end:
             raise ValueError("it stands behind end.json")
         parts = name.split("/")
@@ -262,10 +287,25 @@ class ArchiveReader:
         self._seen.add(key)
         return kind, volume, source
 
+    def _group(self, text: str) -> GroupPlace | None:
+        """Return the place in a group; None where the group ended before, or has as many members as it claims: readers hold a group at
+        once.
+        """
+        group = GroupPlace.parse(text[:MAX_GROUP_TEXT])
+        name, count = self._present
+        if name and (group is None or group.id != name):
+            self._ended_groups.add(name)
+            self._present = ("", 0)
+            count = 0
+        if group is None or group.id in self._ended_groups or count >= group.total:
+            return None
+        self._present = (group.id, count + 1)
+        return group
+
     _mapped = 0
 
     def _map(self, records: dict[str, str], size: int) -> tuple[tuple[tuple[int, int], ...], int, int]:
-        """Read the map of a sparse member (GNU 1.0): extents, size of the file, bytes stored behind the map."""
+        """Read the map of a sparse member (GNU 1.0); return extents, size of the file, bytes stored behind the map."""
         self._mapped = 0
         real = records.get("GNU.sparse.realsize", "")
         if records.get("GNU.sparse.major") != "1" or records.get("GNU.sparse.minor") != "0" or not _count(real):
@@ -311,12 +351,23 @@ def _type(kind: bytes) -> str:
     return "" if kind in (b"0", b"\0", b"7") else _REFUSED.get(kind, f"a member of type {kind!r}")
 
 
-def _bad(name: bytes) -> bool:
+def _bad(name: bytes) -> str:
+    """Return why bytes are no member name; '' where they are one."""
+    if len(name) > MAX_NAME:
+        return f"its name has more than {MAX_NAME:,} bytes"
     try:
         name.decode("utf-8")
     except UnicodeDecodeError:
-        return True
-    return False
+        return "its name is no UTF-8"
+    return ""
+
+
+def _size(records: dict[str, str], header: tar.Header) -> int:
+    """Return the size that the headers state; -1 where it is no number."""
+    text = records.get("size")
+    if text is None:
+        return header.size
+    return int(text) if _count(text) else -1
 
 
 def _count(text: str) -> bool:
@@ -324,7 +375,7 @@ def _count(text: str) -> bool:
 
 
 def _facts(header: tar.Header, records: dict[str, str]) -> dict[str, Any]:
-    """What headers say about a file, under the names of custody."""
+    """Return the facts that headers state about a file, with the keys of custody lines."""
     found: dict[str, Any] = {
         "mtime": facts.rfc3339(header.mtime * 1_000_000_000) if header.mtime >= 0 else None,
         "mode": f"{header.mode & 0o7777:04o}",

@@ -1,4 +1,4 @@
-"""Sparse files: where their data lies."""
+"""Find the data of sparse files."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import os
 from collections.abc import Iterable
 
 MAX_EXTENTS = 65_535
-"""of one member; the reader takes a map of so many, and one more where the file ends in a hole"""
+"""extents of one member; the reader accepts so many, and one more where the file ends in a hole"""
 _LOOKED_AT = 1 << 18
-"""extents after which the rest of a file counts as one piece of data, so that the list stays small"""
+"""extents after which the rest of a file counts as data, so that the list stays small"""
 
 
 def extents(fd: int, size: int) -> tuple[tuple[int, int], ...] | None:
-    """Data of an open file as (offset, length), never more than `MAX_EXTENTS`: where it has more, holes are part of the data.
+    """Return the data of an open file as (offset, length), at most `MAX_EXTENTS`: beyond that, holes are part of the data.
 
-    None where it has no holes, or the system cannot tell. Moves the file position to 0.
+    Return None where there are no holes, or the system cannot report them. Moves the file position to 0.
 
     Source: lseek(2), SEEK_DATA and SEEK_HOLE.
     """
@@ -42,7 +42,7 @@ def extents(fd: int, size: int) -> tuple[tuple[int, int], ...] | None:
 
 
 def normal(given: Iterable[tuple[int, int]], size: int) -> tuple[tuple[int, int], ...]:
-    """In order, within the file, joined where they touch; at most `MAX_EXTENTS` of them (the smallest holes are then read as data)."""
+    """Return extents in order, within the file, joined where they touch; at most `MAX_EXTENTS` (the smallest holes become data)."""
     joined: list[list[int]] = []
     for offset, length in sorted(given):
         start, end = max(offset, 0), min(offset + length, size)

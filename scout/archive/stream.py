@@ -1,4 +1,4 @@
-"""Content of a member while the archive streams by."""
+"""Content of a member, read while the archive is decrypted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class MemberStream:
         self.cut = False
 
     def read(self, n: int = -1) -> bytes:
-        """Next `n` bytes, all that is left with -1 (mind `size`: a sparse file may claim terabytes); b'' at the end."""
+        """Return the next `n` bytes, or the rest for -1 (check `size` first: a sparse file may claim terabytes); b'' at the end."""
         left = self.size - self._at
         n = left if n < 0 else min(n, left)
         if self.extents is None:
@@ -32,12 +32,12 @@ class MemberStream:
         return b"".join(pieces)
 
     def chunks(self) -> Iterator[bytes]:
-        """What is left, in pieces of 1 MiB."""
+        """Yield the rest in pieces of 1 MiB."""
         while piece := self.read(_PIECE):
             yield piece
 
     def data(self) -> Iterator[tuple[int, bytes]]:
-        """(offset, bytes) of what the archive holds, without the holes of a sparse file, in pieces up to 1 MiB. Instead of `read`."""
+        """Yield (offset, bytes) of the data in the archive, without holes, in pieces of at most 1 MiB. Use it instead of `read`."""
         for offset, length in ((0, self.size),) if self.extents is None else self.extents:
             done = 0
             while done < length and not self.cut:
@@ -47,7 +47,7 @@ class MemberStream:
                 done += len(piece)
 
     def skip(self) -> None:
-        """Pass over what is left and the padding behind it."""
+        """Skip the rest and the padding behind it."""
         while self._left > 0 and not self.cut:
             self._stored(min(self._left, _PIECE))
 

@@ -1,4 +1,4 @@
-"""Tar, both ways, as far as the archive needs it: ustar headers with PAX records, sparse files in GNU format 1.0.
+"""Read and write the tar format of the archive: ustar headers with PAX records, sparse files in GNU format 1.0.
 
 Sources: POSIX.1-2017 pax "ustar Interchange Format" and "pax Extended Header"; GNU tar manual,
 "Storing Sparse Files" (PAX format 1.0) and "Basic Tar Format".
@@ -15,18 +15,18 @@ BLOCK = 512
 END = bytes(2 * BLOCK)
 _MAGIC = b"ustar\00000"
 _NATIVE = ("ESCADRE.source", "uname", "gname")
-"""records that hold text of the host, lone surrogates and all"""
+"""records with text of the host; it may contain lone surrogates"""
 _LARGEST = 8**11 - 1
 _LARGEST_ID = 8**7 - 1
 _FORM = struct.Struct("100s8s8s8s12s12s8s1s100s8s32s32s183x")
 """name, mode, uid, gid, size, mtime, checksum, type, link, magic and version, owner, group; device numbers and prefix stay empty"""
 MAX_SIZE = 1 << 46
-"""64 TiB: a member that claims more is not believed."""
+"""64 TiB: a member that claims more is refused."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Header:
-    """One raw header block. `size` in bytes of what follows, -1 where the field is no number."""
+    """One header block. `size`: bytes that follow, -1 where the field is not a number."""
 
     name: bytes
     size: int
@@ -41,12 +41,12 @@ class Header:
 
 
 def padding(size: int) -> int:
-    """Zero bytes that follow `size` bytes of content."""
+    """Return the number of zero bytes after `size` bytes of content."""
     return -size % BLOCK
 
 
 def block(header: Header) -> bytes:
-    """The 512 bytes of a header; numbers that do not fit are 0 here and belong into PAX records."""
+    """Return the 512 bytes of a header; numbers that do not fit are 0 and must be in PAX records."""
     owner, group = header.owner[:31], header.group[:31]
     raw = _FORM.pack(
         header.name,
@@ -70,7 +70,7 @@ def _fit(number: int, largest: int) -> int:
 
 
 def member(header: Header, records: Mapping[str, str]) -> bytes:
-    """PAX header, its records, and the header of a member: all that stands before the content."""
+    """Return PAX header, PAX records and header of a member: everything before the content."""
     more = dict(records)
     if len(header.name) > 100 or not header.name.isascii():
         more["path"] = header.name.decode("utf-8")
@@ -87,7 +87,7 @@ def member(header: Header, records: Mapping[str, str]) -> bytes:
 
 @lru_cache(maxsize=1024)
 def _extended(size: int) -> bytes:
-    """The header of PAX records, under the name that Python's tarfile gives it: readers that know PAX do not look at it."""
+    """Return the header of PAX records, with the name that Python's tarfile uses. Readers that know PAX ignore it."""
     return block(Header(name=b"././@PaxHeader", size=size, type=b"x", mode=0o600))
 
 
@@ -98,13 +98,13 @@ def _record(key: str, value: str) -> bytes:
 
 @lru_cache(maxsize=1024)
 def _stated(size: int) -> bytes:
-    """The length before a record of `size` bytes; it counts itself."""
+    """Return the length field of a record of `size` bytes; the length counts itself."""
     whole = size + len(str(size))
     return b"%d" % (size + len(str(whole)))
 
 
 def records(data: bytes) -> dict[str, str]:
-    """PAX records. ValueError where lengths do not fit or text is no UTF-8."""
+    """Parse PAX records. Raises ValueError where lengths do not fit or text is not UTF-8."""
     found: dict[str, str] = {}
     at = 0
     while at < len(data) and data[at]:
@@ -122,7 +122,7 @@ def records(data: bytes) -> dict[str, str]:
 
 
 def parse(raw: bytes) -> Header:
-    """A header block. ValueError where the checksum does not fit: the stream is out of step."""
+    """Parse a header block. Raises ValueError where the checksum is wrong."""
     stated = _number(raw[148:156])
     if stated != sum(raw) - sum(raw[148:156]) + 8 * 32:
         raise ValueError("a tar header has a wrong checksum")
@@ -143,7 +143,7 @@ def parse(raw: bytes) -> Header:
 
 
 def _number(field: bytes) -> int:
-    """Octal text, or GNU's base 256; -1 where it is neither, or negative."""
+    """Parse octal text or GNU's base 256; return -1 where it is neither, or negative."""
     if field[0] & 0x80:
         return -1 if field[0] & 0x40 else int.from_bytes(bytes([field[0] & 0x3F]) + field[1:], "big")
     text = field.replace(b"\0", b" ").strip()
@@ -153,9 +153,9 @@ def _number(field: bytes) -> int:
 
 
 def sparse_map(extents: Iterable[tuple[int, int]], size: int) -> bytes:
-    """The map that stands before the data of a sparse member: count, then offset and length of each extent, in lines, padded to a block.
+    """Return the map before the data of a sparse member: count, then offset and length of each extent, in lines, padded to a block.
 
-    A file of `size` bytes that ends in a hole has a last extent of no length at its end: GNU tar sets the size by it.
+    A file of `size` bytes that ends in a hole gets a last extent of length 0 at its end: GNU tar takes the size from it.
     """
     pairs = list(extents)
     if sum(pairs[-1]) < size if pairs else size:

@@ -1,8 +1,8 @@
-"""ArchiveWriter: the archive, member by member, in one pass.
+"""ArchiveWriter: write the archive member by member, in one pass.
 
-A custody part is written after each group of several files and every few MiB (`SEAL_BYTES`); see `outlet` for what reaches the disk when.
-An item never breaks the collection: a file that shrinks is padded with zeros and says so in `valid`, one that grows is cut and says
-`changed while read`, one that cannot be read on is padded and says `error`.
+A custody part is written after each group of several files and every few MiB (`SEAL_BYTES`); `outlet` documents when data reaches the disk.
+An item never stops the collection: a file that shrinks is padded with zeros and has `valid`, a file that grows is cut and has the verdict
+`changed while read`, a file that cannot be read on is padded and has the verdict `error`.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ SEAL_LINES = 4000
 
 
 class Stopped(Exception):  # noqa: N818  (it is an end, not an error)
-    """`stop` was called: the item at hand was ended; call `abort`."""
+    """`stop` was called and the current item has ended; call `abort`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What proves later that an archive is the one that was written here. `state` is whole or interrupted."""
+    """Proof that an archive is the one that was written here. `state` is whole or interrupted."""
 
     archive: str
     archive_sha256: str
@@ -49,10 +49,10 @@ class Receipt:
 
 
 class ArchiveWriter:
-    """One archive. `header` is the content of collection.json; `recipients` what `scout.keys.load_recipients` gives.
+    """One archive. `header`: content of collection.json; `recipients`: the result of `scout.keys.load_recipients`.
 
-    Raises Complaint where the file exists, cannot be created, or cannot be written on (disk full). Not for several threads; `stop` is for
-    signal handlers.
+    Raises Complaint where the file exists, cannot be created, or cannot be written (disk full). Not thread-safe; `stop` is for signal
+    handlers.
     """
 
     def __init__(self, path: str | Path, recipients: Sequence[Any], header: Mapping[str, Any]) -> None:
@@ -82,16 +82,17 @@ class ArchiveWriter:
             if isinstance(value, Complaint):
                 value.do += f" The receipt of what is kept: {receipt.code}."
 
-    # what a collector calls
+    # called by the collector
 
     def live(self, source: str, version: int = 1) -> LiveLines:
-        """`live/<source>.jsonl`: a context manager whose `write(obj)` adds a line; the member is written when it ends."""
+        """Return a context manager for `live/<source>.jsonl`: `write(obj)` adds a line; the member is written at the end."""
         return LiveLines(source, version, self._live)
 
     def add(self, item: WantedItem, stream: Readable, after: Callable[[], Mapping[str, Any] | None] | None = None) -> dict[str, Any]:
-        """Write an item's content; gives its custody line (do not change it).
+        """Write an item's content; return its custody line (do not change it).
 
-        `after` is called when all is read and may give more for the line: `{"verdict": "changed while read", "error": "mtime moved"}`.
+        `after` is called when everything is read. It may return more for the line: `{"verdict": "changed while read", "error": "mtime
+        moved"}`.
         """
         name = item.name
         self._leave_group(item.group)
@@ -113,7 +114,7 @@ class ArchiveWriter:
         if after is not None and line["verdict"] == "taken":
             try:
                 line.update(after() or {})
-            except OSError as e:  # the member is complete; only the second look at the file failed
+            except OSError as e:  # the member is complete; only the second status failed
                 line.update(verdict="error", error=f"not checked for changes: {e.strerror or e}")
         entered = self._close_member(line, item.group)
         if self._stop:
@@ -121,13 +122,15 @@ class ArchiveWriter:
         return entered
 
     def verdict(self, item: WantedItem, verdict: str, **more: Any) -> dict[str, Any]:
-        """Custody line of a wanted item without content: missing, denied, over limit (`head`, `tail`: bytes) …, link, directory."""
+        """Write and return the custody line of an item without content: missing, denied, over limit (`head`, `tail`: bytes) …, link,
+        directory.
+        """
         line = custody.line(None, item.name, item, verdict, item.size or None) | more
         self._leave_group(item.group)
         return self._enter(line, item.group)
 
     def seal(self) -> None:
-        """Write what custody knows since the last part, if anything."""
+        """Write the custody lines since the last part, if there are any."""
         if not self._lines:
             return
         self._torn = True
@@ -144,11 +147,11 @@ class ArchiveWriter:
         self._torn = False
 
     def stop(self, reason: str) -> None:
-        """For signal handlers: the item at hand ends at the next MiB, `add` raises Stopped, and `abort` seals what there is."""
+        """Stop from a signal handler: the current item ends at the next MiB, `add` raises Stopped, and `abort` seals."""
         self._stop = reason
 
     def finish(self) -> Receipt:
-        """Last seal, end.json, end of the archive, receipt beside it."""
+        """Write the last seal, end.json, the end of the archive, and the receipt beside it."""
         self.seal()
         end = {
             "collection": self.header.get("collection"),
@@ -168,13 +171,14 @@ class ArchiveWriter:
         return self._write_receipt("whole", self._head)
 
     def abort(self, reason: str = "stopped") -> Receipt:
-        """Seal and close without end.json: the archive says interrupted. Also after a failure of the disk, and after an interruption
-        anywhere; gives the receipt of what there is. Never raises Complaint.
+        """Seal and close without end.json: the archive reads as interrupted. Also after a disk error or an interruption at any place.
+        Return the
+        receipt; never raise Complaint.
         """
         if self.receipt is not None:
             return self.receipt
         if self._torn and not self._ended:
-            self._out.torn = True  # half of a header or of a seal stays behind with the frame that it is in
+            self._out.torn = True  # a partial header or seal stays in its frame, which is dropped
         try:
             if not (self._out.torn or self._ended):
                 self._end_open(reason)
@@ -190,7 +194,7 @@ class ArchiveWriter:
 
     @property
     def sealed(self) -> Seal:
-        """The last seal that is in the file, whatever happens from now on."""
+        """The last seal that is in the file."""
         return self._out.kept
 
     @property
@@ -198,7 +202,7 @@ class ArchiveWriter:
         """Bytes in the archive file."""
         return self._out.written
 
-    # inside
+    # internal
 
     def _close_quietly(self) -> None:
         try:
@@ -207,7 +211,9 @@ class ArchiveWriter:
             return
 
     def _first(self, name: str) -> bool:
-        """False where the name was there before. Names are kept as their 64-bit hashes, which nobody outside this process can aim at."""
+        """Return False where the name was used before. Names are stored as 64-bit hashes with a random key, so that nobody can provoke a
+        collision.
+        """
         key = hash(name)
         known = key in self._names
         self._names.add(key)
@@ -232,7 +238,7 @@ class ArchiveWriter:
         self._close_member(line, None)
 
     def _begin(self, text: bytes) -> None:
-        """collection.json: in custody as any content, but no wanted item."""
+        """Write collection.json: it has a custody line, but is no wanted item."""
         name = "collection.json"
         self._first(name)
         self._header(name, len(text), {}, {}, None)
@@ -246,7 +252,7 @@ class ArchiveWriter:
         """Write headers (and a sparse map); gives the position in the plaintext where the member's content ends."""
         times = _times(known)
         seconds, _, fraction = times.get("mtime", "0").partition(".")
-        if not fraction and 0 <= int(seconds) < 8**11:  # the header itself holds it
+        if not fraction and 0 <= int(seconds) < 8**11:  # fits in the header
             times.pop("mtime", None)
         owned, more = _ownership(*map(known.get, ("mode", "uid", "gid", "owner", "group_name")))
         pax = {"ESCADRE.member": str(self._members), **records, **times, **more}
@@ -267,7 +273,7 @@ class ArchiveWriter:
         return self._out.total + size - len(table)
 
     def _close_member(self, line: dict[str, Any], group: custody.GroupPlace | None) -> dict[str, Any]:
-        """Pad to the block, and enter the line."""
+        """Pad to the block and add the custody line."""
         self._torn = True
         self._out.write(bytes(tar.padding(self._out.total)))
         self._open = None
@@ -292,13 +298,13 @@ class ArchiveWriter:
         return line
 
     def _leave_group(self, coming: custody.GroupPlace | None) -> None:
-        """A group of several files ends where an item of another one comes, also when its last file could not be had."""
+        """End the present group when an item outside it follows, also when its last file could not be read."""
         if self._group is not None and (coming is None or coming.id != self._group.id):
             self._group = None
             self.seal()
 
     def _end_open(self, reason: str) -> None:
-        """The member that was being written when the collection was stopped: padded, and its custody line says so."""
+        """Pad the member that was being written when the collection was stopped, and record that in its custody line."""
         if self._open is None:
             return
         line, end = self._open
@@ -329,17 +335,17 @@ class ArchiveWriter:
             self.receipt_error = f"{beside} could not be written: {e.strerror}"
             if not isinstance(e, FileExistsError):
                 with suppress(OSError):
-                    beside.unlink()  # half a receipt is none
+                    beside.unlink()  # a partial receipt is useless
         return receipt
 
 
 def receipt_path(archive: Path) -> Path:
-    """`<archive>.receipt.json`."""
+    """Return `<archive>.receipt.json`."""
     return archive.with_name(archive.name + ".receipt.json")
 
 
 def _times(known: Mapping[str, Any]) -> dict[str, str]:
-    """PAX times: what is known of mtime, atime, ctime and the birth time (libarchive's key)."""
+    """Return the PAX times that are known: mtime, atime, ctime, and the birth time with libarchive's key."""
     pairs = (("mtime", "mtime"), ("atime", "atime"), ("ctime", "ctime"), ("btime", "LIBARCHIVE.creationtime"))
     return {key: text for fact, key in pairs if (text := facts.epoch(known.get(fact)))}
 
@@ -348,7 +354,7 @@ def _times(known: Mapping[str, Any]) -> dict[str, str]:
 def _ownership(
     mode: str | None, uid: int | None, gid: int | None, owner: str | None, group: str | None
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Fields of a header, and the PAX records of names that it cannot hold. A host has few owners and modes."""
+    """Return the fields of a header, and PAX records for names that do not fit. Cached: a host has few owners and modes."""
     octal = mode or ""
     fields = {
         "mode": int(octal, 8) if octal and set(octal) <= set("01234567") and len(octal) <= 6 else 0o600,

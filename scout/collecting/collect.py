@@ -133,7 +133,7 @@ def _output(options: CollectOptions, host: ExaminedHost) -> Path:
     except OSError as e:
         raise Complaint(f"The output directory {out} cannot be examined: {e.strerror}.", "Give another with -o.") from e
     if inside:
-        what = f"The output directory {out} is on the examined disk {options.root} (perhaps mounted twice)."
+        what = f"The output directory {out} is inside the examined root {options.root}, or on a second mount of the same disk."
         raise Complaint(what, "Nothing is written there. Give a directory of another disk with -o.", WRONG_USE)
     if not os.access(real, os.W_OK | os.X_OK):
         raise Complaint(f"The output directory {out} cannot be written.", "Give another with -o, or run with the rights to write there.")

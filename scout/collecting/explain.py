@@ -86,7 +86,7 @@ def show_targets(name: str | None, screen: Screen) -> None:
         return
     if name is None:
         for target in sorted(chosen, key=lambda one: (one.os, one.order, one.id)):
-            screen.say(f"  {target.id}  {target.os:<8} {PRIORITIES[target.priority]:<9} {target.size:<38} {target.what}")
+            screen.row(f"  {target.id}  {target.os:<8} {PRIORITIES[target.priority]:<9} ", f"{target.what} ({target.size})")
         screen.say(f"{plural(len(chosen), 'target')}. One in full: scout targets {chosen[0].id}", "bold")
         return
     for target in chosen:
@@ -95,7 +95,7 @@ def show_targets(name: str | None, screen: Screen) -> None:
 
 def _in_full(target: CollectionTarget, screen: Screen) -> None:
     screen.say(f"{target.id}  {target.what}", "bold")
-    screen.say(f"  why       {target.why}")
+    screen.row("  why       ", target.why)
     where = (("first", target.first), ("where", target.paths), ("live", target.live), ("never", target.secret), ("without", target.exclude))
     for title, patterns in where:
         for at, pattern in enumerate(patterns):
@@ -107,9 +107,9 @@ def _in_full(target: CollectionTarget, screen: Screen) -> None:
         screen.say(f"  {'if':<9} {', '.join((*rule.headers, *rule.extensions, *(['double extension'] if rule.double else [])))}")
         screen.say(f"  {'at most':<9} {rule.count:,} files, {megabytes(rule.total)} in all")
     screen.say(f"  {'size':<9} {target.size}; at most {megabytes(target.cap)} per file")
-    screen.say(f"  {'access':<9} {ACCESS[target.access]}")
+    screen.row(f"  {'access':<9} ", ACCESS[target.access])
     screen.say(f"  {'priority':<9} {PRIORITIES[target.priority]}")
-    screen.say(f"  {'read by':<9} {', '.join(target.reads) or target.unread}")
+    screen.row(f"  {'read by':<9} ", ", ".join(target.reads) or target.unread)
 
 
 def _document(target: CollectionTarget) -> dict[str, Any]:

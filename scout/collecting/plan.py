@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import NamedTuple, cast
 
-from scout.archive.custody import GroupPlace
+from scout.archive.custody import MAX_GROUP, GroupPlace
 from scout.collecting.walk import FoundPath, walk
 from scout.sources.source import EvidenceSource, Parts
 from scout.sources.timed_calls import TimedCalls
@@ -148,7 +148,7 @@ def _ordered(kept: list[_Kept], targets: Sequence[CollectionTarget], source: Evi
         leader = members[0]
         target = targets[leader[0].target]
         readable = [member for member in members if not member[1].verdict]
-        whole = len(readable) > 1 and readable[0][0].role == "main"
+        whole = 1 < len(readable) <= MAX_GROUP and readable[0][0].role == "main"
         for want, found, rules in members:
             at = readable.index((want, found, rules)) + 1 if whole and not found.verdict else 0
             group = GroupPlace(f"{target.id}-{number}", want.role, at, len(readable)) if at else None

@@ -26,7 +26,7 @@ class Reading:
         self._ended = False
 
     def read(self, n: int, /) -> bytes:
-        """At most `n` bytes, b'' at the end. Raises OSError, `Late` where there is no answer."""
+        """Return at most `n` bytes, b'' at the end. Raises OSError; `CallTimedOut` where the file system does not answer."""
         if self._ahead:
             piece, self._ahead = bytes(self._ahead[:n]), self._ahead[n:]
             return piece

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a lost terminal while something runs that must be ended in order: the first is noted, a second Ctrl-C interrupts at
+"""Catch Ctrl-C, SIGTERM and a lost terminal while a collection must end in order: the first signal is stored, a second Ctrl-C interrupts at
 once.
 """
 
@@ -15,34 +15,34 @@ from typing import Any
 
 @dataclass(slots=True)
 class CaughtSignal:
-    """Which signal came; 0: none yet. Who has something to stop says so with `tell`."""
+    """Number of the signal that was received; 0: none. `tell` registers what to stop."""
 
     number: int = 0
     _stop: Callable[[str], Any] | None = None
 
     def tell(self, stop: Callable[[str], Any]) -> None:
-        """Call `stop(reason)` when a signal comes, at once where one came before."""
+        """Register `stop(reason)`: called when a signal is received, at once if one was received before."""
         self._stop = stop
         if self.number:
             stop(self.reason)
 
     def note(self, number: int) -> None:
-        """A signal came."""
+        """Store a signal."""
         self.number = number
         if self._stop is not None:
             self._stop(self.reason)
 
     @property
     def reason(self) -> str:
-        """`stopped by SIGTERM`."""
+        """Reason for custody: `stopped by SIGTERM`."""
         return f"stopped by {signal.Signals(self.number).name}" if self.number else ""
 
 
 @contextmanager
 def caught() -> Iterator[CaughtSignal]:
-    """Within, SIGINT, SIGTERM and SIGHUP are noted in `Caught`; a second SIGINT raises KeyboardInterrupt.
+    """Store SIGINT, SIGTERM and SIGHUP in a `CaughtSignal`; a second SIGINT raises KeyboardInterrupt.
 
-    A SIGHUP that is ignored (nohup) stays so. In a thread other than the main one nothing is caught.
+    An ignored SIGHUP (nohup) stays ignored. In a thread other than the main one nothing is caught.
     """
     state = CaughtSignal()
     if threading.current_thread() is not threading.main_thread():

@@ -1,4 +1,4 @@
-"""Progress of a collection: one bar per stage (live state, registry, event logs …), by items and bytes, with what is read now."""
+"""Show the progress of a collection: one bar per stage (live state, registry, event logs …), by items and bytes, with the current item."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from scout.collecting.plan import PlannedItem
-from scout.console import Screen, bearing_silence, escape
+from scout.console import Screen, escape, ignore_lost_terminal
 from scout.targets import CollectionTarget
 
 _NAMES = {
@@ -26,16 +26,16 @@ _NAMES = {
     "LF05": "packages",
 }
 _PER_ITEM = 20_000
-"""what one item costs beside its bytes, in bytes: opening, custody"""
+"""bytes that stand for the fixed cost of one item: opening, custody"""
 
 
 def stage(target: CollectionTarget) -> str:
-    """Name of the stage that a target belongs to."""
+    """Return the stage of a target."""
     return "suspicious" if target.rule is not None else _NAMES.get(target.id) or _NAMES.get(target.id[:2], "files")
 
 
 class StageProgress:
-    """A context manager; silent in a pipe."""
+    """Context manager for the bars; shows nothing in a pipe."""
 
     def __init__(self, screen: Screen) -> None:
         self._progress = screen.progress()
@@ -48,18 +48,18 @@ class StageProgress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        with bearing_silence():
+        with ignore_lost_terminal():
             self._progress.stop()
 
     def now(self, text: str) -> None:
-        """What is being looked at."""
+        """Show the present folder."""
         if not self._quiet:
             if self._current is None:
-                self._current = self._progress.add_task("looking around", total=None, now="")
+                self._current = self._progress.add_task("listing", total=None, now="")
             self._progress.update(self._current, now=escape(text)[:60])
 
     def live(self, sources: Sequence[tuple[CollectionTarget, str]]) -> Iterator[tuple[CollectionTarget, str]]:
-        """The sources, one after the other, under one bar."""
+        """Yield the sources, one after the other, under one bar."""
         if self._quiet:
             yield from sources
             return
@@ -71,7 +71,7 @@ class StageProgress:
         self._progress.update(task, now="")
 
     def files(self, items: Iterable[PlannedItem]) -> Iterator[PlannedItem]:
-        """The items, one after the other, each under the bar of its stage, and all under one."""
+        """Yield the items, one after the other, each under the bar of its stage and under the total."""
         if self._quiet:
             yield from items
             return

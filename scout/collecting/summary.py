@@ -1,12 +1,12 @@
-"""What a collection says at its end: how much, what was not taken, the archive, its receipt, and what comes next."""
+"""Print the summary of a collection: how much, what was not taken, the archive, its receipt, the next step."""
 
 from __future__ import annotations
 
 from scout.collecting.collect import CollectionResult
-from scout.console import DONE, PARTIAL, Screen, bearing_silence, duration, escape, megabytes
+from scout.console import DONE, PARTIAL, Screen, duration, escape, ignore_lost_terminal, megabytes
 
 WIDTH = 65
-"""columns that are left behind the words of the first column"""
+"""columns beside the first column, at 80"""
 _ORDER = ("missing", "denied", "vanished", "over limit", "blocked", "link", "error")
 _SAID = {
     "over limit": "over the limit (listed with hash, head and tail)",
@@ -17,12 +17,13 @@ _SAID = {
 
 
 def summary(outcome: CollectionResult, screen: Screen) -> int:
-    """Print it; gives the exit code: 0, 1 where not one file could be taken, 129, 130 or 143 after a signal. A terminal that is gone is no
-    trouble: the receipt lies beside the archive.
+    """Print it; return the exit code: 0, 1 where no file could be taken, 129, 130 or 143 after a signal. A lost terminal is no error: the
+    receipt
+    is beside the archive.
     """
     taken = outcome.verdicts["taken"] + outcome.verdicts["changed while read"]
     code = 128 + outcome.signal if outcome.signal else DONE if taken else PARTIAL
-    with bearing_silence():
+    with ignore_lost_terminal():
         _print(outcome, taken, code, screen)
     return code
 
@@ -42,7 +43,7 @@ def _print(outcome: CollectionResult, taken: int, code: int, screen: Screen) -> 
     if verdicts["changed while read"]:
         screen.say(f"  {'changed':<12} {verdicts['changed while read']:,} while they were read: taken as they were")
     if outcome.stuck:
-        screen.say(f"  {'stuck':<12} {outcome.stuck:,} calls to the file system never came back", "yellow")
+        screen.say(f"  {'stuck':<12} {outcome.stuck:,} calls to the file system never returned", "yellow")
     screen.say(f"  {'archive':<12} {escape(outcome.archive)}")
     screen.say(f"  {'sha256':<12} {receipt.archive_sha256}")
     screen.say(f"  {'receipt':<12} {receipt.code}     note it on paper: it proves that this is the archive SCOUT wrote")
@@ -57,7 +58,7 @@ def _print(outcome: CollectionResult, taken: int, code: int, screen: Screen) -> 
 
 
 def _lines(words: list[str]) -> list[str]:
-    """Words put side by side as far as 80 columns go."""
+    """Join words into lines of at most `WIDTH` columns."""
     lines: list[str] = []
     for word in words:
         if lines and len(lines[-1]) + 3 + len(word) <= WIDTH:
@@ -68,7 +69,7 @@ def _lines(words: list[str]) -> list[str]:
 
 
 def document(outcome: CollectionResult, code: int) -> dict[str, object]:
-    """The same facts for `--json`."""
+    """Return the same facts for `--json`."""
     receipt = outcome.receipt
     return {
         "archive": str(outcome.archive),

@@ -73,7 +73,9 @@ _KINDS = {
 
 
 class Indicator(NamedTuple):
-    """`value` is normal: lower case, refanged; a domain stands for its subdomains too, a path for what lies below it, `~` for any home."""
+    """An indicator. `value` is normalised: lower case, refanged. A domain includes its subdomains, a path everything below it, `~` any
+    home.
+    """
 
     type: str
     value: str
@@ -82,7 +84,7 @@ class Indicator(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """A line that was not taken, and why."""
+    """A line that was refused, and the reason."""
 
     file: str
     line: int
@@ -90,11 +92,11 @@ class Refused(NamedTuple):
 
 
 class _No(Exception):  # noqa: N818
-    """Why a text is no usable indicator."""
+    """The reason why a text is no usable indicator."""
 
 
 def read_file(path: Path) -> tuple[list[Indicator], list[Refused]]:
-    """All indicators of a file, and what was refused. Raises Complaint when the file cannot be read."""
+    """Return all indicators of a file, and the refused lines. Raises Complaint where the file cannot be read."""
     try:
         raw = path.read_bytes()
     except OSError as e:
@@ -104,7 +106,7 @@ def read_file(path: Path) -> tuple[list[Indicator], list[Refused]]:
 
 
 def read_lines(lines: Iterable[str], name: str) -> tuple[list[Indicator], list[Refused]]:
-    """Indicators of the lines, each value once, in order; and what was refused."""
+    """Return the indicators of the lines, each value once, in order, and the refused lines."""
     found: dict[tuple[str, str], Indicator] = {}
     refused: list[Refused] = []
     columns: list[str] | None = None
@@ -129,7 +131,7 @@ def read_lines(lines: Iterable[str], name: str) -> tuple[list[Indicator], list[R
 
 
 def _cells(text: str) -> list[str]:
-    """Fields of a CSV line, parted by the separator that comes first; a line without separator is one field."""
+    """Return the fields of a CSV line, split at the separator that comes first; a line without one is one field."""
     if listed := _SUM.fullmatch(text):
         return [listed[1]]
     separator = re.search(r"[,;\t]", re.sub(r'"[^"]*"', "", text))
@@ -144,7 +146,7 @@ def _header(cells: list[str]) -> list[str]:
 
 
 def _of_cells(cells: list[str], columns: list[str], name: str, number: int) -> Iterator[Indicator | Refused]:
-    """What one line holds: the columns that the header names, or else every cell that is an indicator."""
+    """Yield the indicators of one line: the columns that the header names, else every cell that is an indicator."""
     pairs = [(cells[i], _COLUMNS[c]) for i, c in enumerate(columns) if c in _COLUMNS and i < len(cells) and cells[i]]
     if columns:
         given = [cells[i].lower() for i, c in enumerate(columns) if c in ("type", "ioc_type", "indicator_type") and i < len(cells)]
@@ -167,7 +169,7 @@ def _of_cells(cells: list[str], columns: list[str], name: str, number: int) -> I
 
 
 def refang(text: str) -> str:
-    """`hxxp[:]//evil[.]example` → `http://evil.example`."""
+    """Refang a text: `hxxp[:]//evil[.]example` → `http://evil.example`."""
     text = re.sub(r"\[\s*(?:\.|dot)\s*\]|\(\s*(?:\.|dot)\s*\)|\{\s*(?:\.|dot)\s*\}", ".", text, flags=re.IGNORECASE)
     text = re.sub(r"\[\s*(:|://|/|@)\s*\]", r"\1", text)
     return re.sub(
@@ -179,7 +181,7 @@ def refang(text: str) -> str:
 
 
 def normalise(text: str, kind: str = "") -> tuple[str, str]:
-    """Type and normal form of one indicator. Raises `_No`, whose text is the reason."""
+    """Return type and normal form of one indicator. Raises `_No` with the reason."""
     typed = _TYPED.match(text) if not kind and not text.lower().startswith(("http", "hxxp")) else None
     if typed and not re.match(r"[a-z]:[\\/]", text, re.IGNORECASE):
         word = typed.group(1).lower()

@@ -15,12 +15,12 @@ _DISABLED, _HIDDEN = 0x4, 0x200
 
 
 def is_job(data: bytes) -> bool:
-    """Whether the fixed part looks like that of a job: file version 1 and the variable part right behind it."""
+    """Return whether the fixed part is that of a job: file version 1, followed by the variable part."""
     return len(data) >= _FIXED + 2 and data[2:4] == b"\1\0" and data[20:22] == b"\x46\0"
 
 
 def read(data: bytes) -> tuple[ScheduledTask, str]:
-    """The job, and its last run as `2013-08-24T12:42:00.112` in the host's local time ('' if it never ran). Raises BadTask."""
+    """Return the job and its last run, `2013-08-24T12:42:00.112` in the host's local time ('' if it never ran). Raises BadTask."""
     if not is_job(data):
         raise BadTask("no .job file: the fixed part is wrong")
     (triggers_at,) = unpack_from("<H", data, 22)
@@ -52,7 +52,7 @@ def read(data: bytes) -> tuple[ScheduledTask, str]:
 
 
 def _text(data: bytes, position: int) -> tuple[str, int]:
-    """A counted string (characters, its NUL included) and the offset behind it."""
+    """Return a counted string (the count includes its NUL) and the offset behind it."""
     if position + 2 > len(data):
         raise BadTask(f".job file is cut at {len(data)} bytes")
     (count,) = unpack_from("<H", data, position)

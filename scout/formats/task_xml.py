@@ -1,6 +1,6 @@
-"""Definitions of scheduled tasks: the XML of Task Scheduler 2.0, all schema versions, UTF-16 or UTF-8, from bytes.
+"""Read definitions of scheduled tasks: the XML of Task Scheduler 2.0, all schema versions, UTF-16 or UTF-8, from bytes.
 
-Hostile text is expected: no DTD, no entities, no name spaces taken on trust, bounded size.
+The text is hostile: no DTD, no entities, namespaces are ignored, the size is bounded.
 Source: [MS-TSCH] Task Scheduler Service Remoting Protocol, section 2.5 "Task Definition XML".
 """
 
@@ -21,19 +21,19 @@ MOST = 1_000
 
 
 class BadTask(ValueError):  # noqa: N818  (the word says it)
-    """The bytes are no task definition; the text says why."""
+    """The bytes are no task definition; the text gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What a task does. `kind` is Exec, ComHandler, SendEmail or ShowMessage; `parts` are its elements by name, text as written."""
+    """An action of a task. `kind`: Exec, ComHandler, SendEmail or ShowMessage; `parts`: its elements by name, text as written."""
 
     kind: str
     parts: dict[str, str]
 
     @property
     def command_line(self) -> str:
-        """Command and arguments of an Exec action, the command quoted where it has blanks; '' for others."""
+        """Command and arguments of an Exec action, the command quoted where it contains blanks; '' for others."""
         command, arguments = self.parts.get("Command", ""), self.parts.get("Arguments", "")
         if re.search(r"\s", command) and not command.startswith('"'):
             command = f'"{command}"'
@@ -47,7 +47,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """What starts a task. `parts`: path of the elements below the trigger (`Repetition/Interval`) → text as written."""
+    """A trigger of a task. `parts`: path of the elements below it (`Repetition/Interval`) → text as written."""
 
     kind: str
     parts: dict[str, str]
@@ -83,7 +83,7 @@ class ScheduledTask:
 
 
 def read(data: bytes) -> ScheduledTask:
-    """The definition in `data`. Raises BadTask."""
+    """Return the definition in `data`. Raises BadTask."""
     if len(data) > LARGEST:
         raise BadTask(f"no task definition: {len(data)} bytes")
     if not data.strip(b"\0\r\n\t "):
@@ -100,7 +100,7 @@ def read(data: bytes) -> ScheduledTask:
 
 
 def _decoded(data: bytes) -> str:
-    """Text without byte order mark and XML declaration; what the declaration says of the encoding may be wrong, the bytes are not."""
+    """Decode the text without byte order mark and XML declaration. The declared encoding may be wrong; the bytes decide."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         text = data.decode("utf-16", "replace")
     elif data[1:2] == b"\0":
@@ -135,7 +135,7 @@ def _task(root: Element) -> ScheduledTask:
 
 
 def _principal(root: Element) -> Element | None:
-    """The principal that the actions name in their context, else the first."""
+    """Return the principal that the actions name in their context, else the first."""
     actions = _child(root, "Actions")
     context = actions.get("Context", "") if actions is not None else ""
     principals = list(_children(root, "Principals"))
@@ -151,7 +151,7 @@ def _child(element: Element | None, name: str) -> Element | None:
 
 
 def _children(root: Element, name: str) -> Iterator[Element]:
-    """The elements in all sections of this name."""
+    """Yield the elements of all sections with this name."""
     count = 0
     for section in root:
         if _name(section) == name:
@@ -168,7 +168,7 @@ def _text(element: Element | None, name: str) -> str:
 
 
 def _leaves(element: Element) -> Iterator[tuple[str, str]]:
-    """(path below `element`, text) of elements without children, ten levels deep at most; texts of a repeated path are joined."""
+    """Yield (path below `element`, text) of elements without children, at most ten levels deep; texts of a repeated path are joined."""
     found: dict[str, list[str]] = {}
     stack = [("", child) for child in reversed(element)]
     while stack and len(found) < MOST:

@@ -1,1 +1,1 @@
-"""Where collected bytes come from: directories, mounts, and what the system says of a file."""
+"""Sources of evidence: directories, the mount table, bounded calls to file systems."""

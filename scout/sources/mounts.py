@@ -1,4 +1,4 @@
-"""Which file systems are entered: local ones. Pseudo file systems and those that live behind a network are not.
+"""Decide which file systems are entered: local ones, but no pseudo and no network file systems.
 
 Source: proc(5), `/proc/self/mountinfo` and `/proc/self/fdinfo`.
 """
@@ -94,7 +94,7 @@ LOCAL = frozenset(
         "bcachefs",
     }
 )
-"""file systems of the kernel over local disks: they answer"""
+"""kernel file systems on local disks: their calls return"""
 
 
 class MountPoint(NamedTuple):
@@ -111,7 +111,9 @@ class MountPoint(NamedTuple):
 
 
 def refuses(fstype: str) -> str:
-    """Why a file system is not entered; '' where it is. `fuseblk` (ntfs-3g) is a local disk, other FUSE is a program that may hang."""
+    """Return why a file system is not entered; '' where it is. `fuseblk` (ntfs-3g) is a local disk; other FUSE is a program that may
+    hang.
+    """
     if fstype in PSEUDO:
         return f"pseudo file system {fstype}: never entered"
     if fstype in NETWORK or fstype.startswith("fuse."):
@@ -120,7 +122,7 @@ def refuses(fstype: str) -> str:
 
 
 def read(path: str = "/proc/self/mountinfo") -> Iterator[MountPoint]:
-    """The mount table of this process; nothing where there is no procfs."""
+    """Yield the mount table of this process; nothing where there is no procfs."""
     try:
         text = Path(path).read_bytes()
     except OSError:
@@ -133,7 +135,7 @@ def read(path: str = "/proc/self/mountinfo") -> Iterator[MountPoint]:
 
 
 def of_descriptor(fd: int) -> int | None:
-    """Mount id that an open descriptor belongs to."""
+    """Return the mount id of an open descriptor."""
     try:
         found = re.search(rb"^mnt_id:\s*(\d+)", Path(f"/proc/self/fdinfo/{fd}").read_bytes(), re.MULTILINE)
     except OSError:

@@ -1,4 +1,6 @@
-"""Birth time of an open file on Linux, which Python's `os.stat` does not tell. Source: statx(2); `struct statx` in linux/stat.h."""
+"""Read the birth time of an open file on Linux, which Python's `os.stat` does not return. Source: statx(2); `struct statx` in
+linux/stat.h.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ def _call() -> tuple[Any, Any] | None:
 
 
 def birth(fd: int) -> int | None:
-    """Nanoseconds since 1970 UTC; None where the kernel, the C library or the file system does not know it."""
+    """Return nanoseconds since 1970 UTC; None where the kernel, the C library or the file system does not know it."""
     made = _call()
     if made is None:
         return None

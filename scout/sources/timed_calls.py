@@ -1,4 +1,4 @@
-"""Bounded time for system calls on the examined host: a hung file system costs one time-out, not the run."""
+"""Limit the time of system calls on the examined host: a hung file system costs one time-out, not the collection."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ T = TypeVar("T")
 
 
 class CallTimedOut(OSError):  # noqa: N818  (it is a fact about the host)
-    """No answer within the time that was given."""
+    """The call did not return in time."""
 
 
 class TimedCalls:
-    """Runs calls in a helper thread and gives up on one that does not come back; the stuck thread is left behind, a new one goes on.
+    """Runs calls in a helper thread. A call that does not return in time is abandoned with its thread; a new thread takes the next.
 
-    `seconds` is the time that each call may take; 0: calls are made directly, where the file system is local and answers.
+    `seconds`: time limit of each call; 0: calls are made directly, where the file system is local.
     Calls run one at a time.
     """
 
@@ -28,7 +28,7 @@ class TimedCalls:
         self._answers: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
-        """`function(*arguments)`; raises what it raises, or `Late` where it takes longer than `seconds`."""
+        """Call `function(*arguments)`; raise what it raises, or `CallTimedOut` after `seconds`."""
         if not self.seconds:
             return function(*arguments)
         if self._jobs is None:
@@ -46,7 +46,7 @@ class TimedCalls:
         raise answer
 
     def close(self) -> None:
-        """Let the helper thread end."""
+        """End the helper thread."""
         if self._jobs is not None:
             self._jobs.put(None)
             self._jobs = None
@@ -57,5 +57,5 @@ def _serve(jobs: queue.SimpleQueue[Any], answers: queue.SimpleQueue[tuple[bool, 
         function, arguments = job
         try:
             answers.put((True, function(*arguments)))
-        except BaseException as e:  # whatever it is, it belongs to the caller
+        except BaseException as e:  # re-raised in the calling thread
             answers.put((False, e))

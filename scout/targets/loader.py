@@ -1,4 +1,4 @@
-"""Reads and checks target definitions. One wrong word in a definition is one clear line with file and id, never a silent gap."""
+"""Load and check target definitions. One wrong word in a definition is one Complaint with file and id."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ _RULE_KEYS = {"headers", "extensions", "double", "total", "count"}
 
 @dataclass(frozen=True, slots=True)
 class SampleRule:
-    """When a file in the places of its target is suspicious: any one of these."""
+    """When a file in the places of its target is suspicious: any one of these conditions."""
 
     headers: tuple[str, ...] = ()
-    """what the first bytes say: elf, pe, script (`#!`), class, php"""
+    """types by first bytes: elf, pe, script (`#!`), class, php"""
     extensions: tuple[str, ...] = ()
     """lower case, with the dot"""
     double: bool = False
@@ -74,7 +74,7 @@ class SampleRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionTarget:
-    """One definition. `paths` and `first` are patterns (see `patterns`); `first` are the fact-givers, read before all else."""
+    """One definition. `paths` and `first` are patterns (see `patterns`). `first`: files that identify the host, read before all others."""
 
     id: str
     what: str
@@ -87,18 +87,18 @@ class CollectionTarget:
     groups: Mapping[str, str] = field(default_factory=dict)
     """role → file name of a companion, where {name} is the main file's name"""
     exclude: tuple[str, ...] = ()
-    """patterns that are not wanted at all"""
+    """patterns that are excluded"""
     secret: tuple[str, ...] = ()
     """patterns that are listed in custody and never read: password hashes, private keys"""
     stream: bool = False
-    """`%3A` in a file name of a plain tree stands for the colon of an NTFS stream"""
+    """`%3A` in a file name of a plain tree is the colon of an NTFS stream"""
     rule: SampleRule | None = None
     priority: str
     order: int
     cap: int
     """bytes of data per file"""
     size: str
-    """what to expect on an ordinary host, in words"""
+    """usual size on an ordinary host, in words"""
     access: str
     reads: tuple[str, ...] = ()
     """Artefacts that read it, from `readers.json`, which is generated from their declarations."""
@@ -108,7 +108,7 @@ class CollectionTarget:
 
 @dataclass(frozen=True, slots=True)
 class TargetList:
-    """All definitions, in order of work."""
+    """All definitions, in the order of work."""
 
     all: tuple[CollectionTarget, ...]
 
@@ -116,12 +116,12 @@ class TargetList:
         return iter(self.all)
 
     def get(self, name: str) -> CollectionTarget | None:
-        """The definition with this id, without case."""
+        """Return the definition with this id, without case."""
         return next((target for target in self.all if target.id.lower() == name.lower()), None)
 
 
 def parse_size(text: object) -> int:
-    """Bytes of `500 MB`, `1G`, `64k`, `4096`; decimal units. Raises ValueError."""
+    """Return the bytes of `500 MB`, `1G`, `64k`, `4096`; decimal units. Raises ValueError."""
     found = _SIZE.fullmatch(str(text).strip())
     if not found:
         raise ValueError(f"{text!r} is no size such as 500MB or 2G")
@@ -129,7 +129,7 @@ def parse_size(text: object) -> int:
 
 
 def load(paths: Iterable[Path] | None = None) -> TargetList:
-    """All target files of this folder (or those given). Raises Complaint for the first definition that is wrong."""
+    """Load all target files of this folder (or those given). Raises Complaint for the first wrong definition."""
     targets: list[CollectionTarget] = []
     seen: dict[str, str] = {}
     for path in sorted(HERE.glob("*.yaml")) if paths is None else paths:
@@ -289,13 +289,15 @@ def _rule(value: Any) -> SampleRule | None:
 
 
 def select(targets: TargetList, *, os_name: str, profile: str, names: Sequence[str] = (), live: bool = True) -> list[CollectionTarget]:
-    """Targets of one operating system and profile, or those named (ids, or beginnings such as `WR`). Complaint for an unknown name."""
+    """Return the targets of one operating system and profile, or those named (ids, or beginnings such as `WR`). Complaint for an unknown
+    name.
+    """
     priorities = {"triage": "T", "full": "TF"}.get(profile)
     if priorities is None:
-        raise Complaint(f"there is no profile {profile!r}.", "Profiles are triage and full.", WRONG_USE)
+        raise Complaint(f"There is no profile {profile!r}.", "Profiles are triage and full.", WRONG_USE)
     for name in names:
         if not any(target.id.lower().startswith(name.lower()) for target in targets):
-            raise Complaint(f"there is no target {name!r}.", "scout targets lists them.", WRONG_USE)
+            raise Complaint(f"There is no target {name!r}.", "scout targets lists them.", WRONG_USE)
     return [
         target
         for target in targets

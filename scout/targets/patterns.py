@@ -15,7 +15,7 @@ _GLOB = re.compile(r"[*?]")
 
 
 def braces(pattern: str) -> list[str]:
-    """Alternatives written out: `a{b,c}d` → `abd`, `acd`. Not nested: nesting raises ValueError."""
+    """Return the alternatives: `a{b,c}d` → `abd`, `acd`. Raises ValueError for nested or unbalanced braces."""
     start = pattern.find("{")
     if start < 0:
         if "}" in pattern:
@@ -29,7 +29,7 @@ def braces(pattern: str) -> list[str]:
 
 
 def expand(pattern: str, profiles: Iterable[str], variables: Mapping[str, str]) -> Iterator[str]:
-    """The pattern for this host: `<U>` becomes each profile (paths below the root), `%Name%` its value (names without case).
+    """Expand a pattern for this host: `<U>` becomes each profile (paths below the root), `%Name%` its value (names without case).
 
     A variable that the host does not have yields nothing.
     """
@@ -45,24 +45,24 @@ def expand(pattern: str, profiles: Iterable[str], variables: Mapping[str, str]) 
 
 
 def literal(text: str) -> str:
-    """Text of the host inside a pattern: its own wildcards mean themselves (written as `[*]`-like escapes)."""
+    """Escape text of the host for a pattern: its wildcards are literal (written as `[2a]`-like escapes)."""
     return re.sub(r"([*?\[\]{}])", lambda found: f"[{ord(found.group(1)):x}]", text)
 
 
 def plain(component: str) -> str:
-    """One component as the host writes it: what `literal` escaped means itself again."""
+    """Return one component as the host writes it: undo `literal`."""
     return re.sub(r"\[([0-9a-f]{2})\]", lambda found: chr(int(found.group(1), 16)), component)
 
 
 def component_regex(component: str, fold: bool) -> re.Pattern[str]:
-    """One component with `*` and `?` as a regular expression over a whole name."""
+    """Return one component with `*` and `?` as a regular expression for a complete name."""
     parts = re.split(r"(\*|\?|\[[0-9a-f]{2}\])", component)
     body = "".join({"*": ".*", "?": "."}.get(part, re.escape(plain(part))) for part in parts)
     return re.compile(body, re.DOTALL | (re.IGNORECASE if fold else 0))
 
 
 def path_regex(pattern: str, fold: bool) -> re.Pattern[str]:
-    """A whole pattern without variables as a regular expression over a path below the root (for exclusions)."""
+    """Return a pattern without variables as a regular expression for a path below the root."""
     out = []
     for alternative in braces(pattern):
         pieces = alternative.strip("/").split("/")
@@ -79,7 +79,7 @@ def path_regex(pattern: str, fold: bool) -> re.Pattern[str]:
 
 @dataclass(slots=True)
 class PatternNode:
-    """One place in the tree of patterns. `ends` holds what is wanted when a file's last component arrives here."""
+    """One node of the tree. `ends` holds what is wanted when the last component of a path leads here."""
 
     literals: dict[str, tuple[str, PatternNode]] = field(default_factory=dict)
     """folded name → (name as written, next node)"""
@@ -98,7 +98,7 @@ class PatternTree:
         self.top = PatternNode()
 
     def add(self, pattern: str, wanted: Hashable) -> None:
-        """Put one expanded pattern in; `wanted` is handed back for each path that fits."""
+        """Add one expanded pattern; `wanted` is returned for each path that matches."""
         for alternative in braces(pattern):
             pieces = [piece for piece in alternative.split("/") if piece]
             if pieces and pieces[-1] == "**":
@@ -122,15 +122,15 @@ class PatternTree:
         return node.literals.setdefault(self.key(name), (name, PatternNode()))[1]
 
     def key(self, name: str) -> str:
-        """The name as it is compared."""
+        """Return the name in the form for comparison."""
         return name.lower() if self.fold else name
 
     def start(self) -> tuple[PatternNode, ...]:
-        """The state at the root of the walk."""
+        """Return the state at the root of the walk."""
         return _closure([self.top])
 
     def advance(self, state: Sequence[PatternNode], name: str) -> tuple[PatternNode, ...]:
-        """The state after one more component; empty where no pattern can fit any more."""
+        """Return the state after one more component; empty where no pattern can match any more."""
         key = self.key(name)
         out: list[PatternNode] = []
         for node in state:
@@ -157,20 +157,20 @@ def _closure(nodes: list[PatternNode]) -> tuple[PatternNode, ...]:
 
 
 def needs_listing(state: Sequence[PatternNode]) -> bool:
-    """Whether the names of the folder must be listed, or the few literal ones looked up."""
+    """Return whether the folder must be listed; otherwise its few literal names are looked up."""
     return any(node.globs or node.loops for node in state)
 
 
 def literal_names(state: Sequence[PatternNode]) -> list[str]:
-    """Names to look up in a folder whose state needs no listing, as written in the patterns."""
+    """Return the names to look up in a folder that need not be listed, as written in the patterns."""
     return [name for node in state for name, _ in node.literals.values()]
 
 
 def wanted(state: Sequence[PatternNode]) -> list[Hashable]:
-    """What is wanted for a file that arrived in this state, each once, in the order of the patterns."""
+    """Return what is wanted for a file in this state, each once, in the order of the patterns."""
     return list(dict.fromkeys(end for node in state for end in node.ends))
 
 
 def leads_on(state: Sequence[PatternNode]) -> bool:
-    """Whether a folder in this state can hold anything wanted."""
+    """Return whether a folder in this state can contain anything wanted."""
     return any(node.literals or node.globs or node.loops for node in state)

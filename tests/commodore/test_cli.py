@@ -121,7 +121,7 @@ def test_rules_that_have_not_seen_an_input_are_named_until_it_is_redone(corpus, 
     assert commodore("process", log, "-o", tmp_path / "case").returncode == 0
     done = commodore("process", log, "-o", tmp_path / "case", "--ioc", tmp_path / "ioc.txt")
     assert done.returncode == 1
-    assert "these rules and indicators have not seen it" in done.stdout
+    assert "not seen by these rules and indicators (--redo reads it again)" in done.stdout
 
 
 def test_ledger_findings_and_artefacts_speak_json_lines(corpus, tmp_path):

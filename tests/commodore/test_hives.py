@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +18,7 @@ from commodore.evidence import Evidence
 from commodore.host import Host
 from fixtures.hives.build import files
 from fixtures.hives.writer import Image, Key
-from tests.commodore.cases import ledger, records
+from tests.commodore.cases import ROOT, ledger, records
 
 TIME = 132_000_000_000_000_000
 CONFIG = "C:\\Windows\\System32\\config\\"
@@ -34,6 +38,23 @@ def parse(hive, host):
         yield Record(found.path, {"registry.key": found.path})
         os._exit(3)
 """
+
+
+@contextmanager
+def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, source: str) -> Iterator[None]:
+    """An artefact that is found as any other, by being in the package's path."""
+    (tmp_path / "planted").mkdir()
+    (tmp_path / "planted" / f"{name}.py").write_text(source, encoding="utf-8")
+    monkeypatch.setattr(commodore.artefacts, "__path__", [*commodore.artefacts.__path__, str(tmp_path / "planted")])
+    made = (catalogue.artefacts, catalogue.matcher, catalogue.containers)
+    for cached in made:
+        cached.cache_clear()
+    try:
+        yield
+    finally:
+        sys.modules.pop(f"commodore.artefacts.{name}", None)
+        for cached in made:
+            cached.cache_clear()
 
 
 def hive(*paths: str, select: int = 0) -> bytes:
@@ -115,20 +136,29 @@ def test_an_artefact_that_dies_on_a_hive_costs_no_record_of_the_others(tmp_path,
     for name in ("SOFTWARE", "SYSTEM"):
         (folder / name).write_bytes(files()[name])
     process([tmp_path / "host"], tmp_path / "whole", workers=1)
-    (tmp_path / "planted").mkdir()
-    (tmp_path / "planted" / "guilty.py").write_text(GUILTY)
-    monkeypatch.setattr(commodore.artefacts, "__path__", [*commodore.artefacts.__path__, str(tmp_path / "planted")])
-    made = (catalogue.artefacts, catalogue.matcher, catalogue.containers)
-    for cached in made:
-        cached.cache_clear()
-    try:
+    with planted(tmp_path, monkeypatch, "guilty", GUILTY):
         summary = process([tmp_path / "host"], tmp_path / "case", workers=1)
-    finally:
-        sys.modules.pop("commodore.artefacts.guilty", None)
-        for cached in made:
-            cached.cache_clear()
     for dataset in ("run_keys", "winlogon", "ifeo", "services"):
         assert records(tmp_path / "case", dataset) == records(tmp_path / "whole", dataset) != []
     lost = [row for row in ledger(tmp_path / "case") if row["artefact"] == "guilty"]
     assert [(row["path"], row["reason"]) for row in lost] == [(CONFIG + "SOFTWARE", "stopped: the parser ended its process (exit 3)")]
     assert not summary.whole
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="planted modules reach only forked workers")
+def test_the_artefact_of_the_guide_reads_machine_and_user_hives(tmp_path, monkeypatch):
+    """The complete file that docs/guide/add-an-artefact.md shows, planted as an artefact."""
+    page = (ROOT / "docs" / "guide" / "add-an-artefact.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^```python\n(\"\"\"AppInit.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    image = Key("ROOT", TIME)
+    for path in ("Microsoft", "Wow6432Node\\Microsoft"):
+        image.at(f"{path}\\Windows NT\\CurrentVersion\\Windows").put(AppInit_DLLs=f"C:\\{path[:3]}.dll")
+    host = tmp_path / "host" / "Windows" / "System32" / "config"
+    host.mkdir(parents=True)
+    (host / "SOFTWARE").write_bytes(Image(image, TIME, "x").hive())
+    with planted(tmp_path, monkeypatch, "appinit", shown):
+        process([tmp_path / "host"], tmp_path / "case", workers=1)
+    assert [(r["registry.data.strings"], r["registry.hive"]) for r in records(tmp_path / "case", "appinit")] == [
+        (["C:\\Mic.dll"], "HKLM\\SOFTWARE"),
+        (["C:\\Wow.dll"], "HKLM\\SOFTWARE"),
+    ]

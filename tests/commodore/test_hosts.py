@@ -111,3 +111,6 @@ def test_forwarded_events_keep_the_computer_of_each_record(corpus, tmp_path):
     got = records(tmp_path / "case", "evtx")
     assert {r["host.name"] for r in got} == {next(computers(samples / name)) for name in ("sysmon.evtx", "system.evtx")}
     assert all(r["host.name"] == r["winlog.computer_name"] for r in got)
+    made = records(tmp_path / "case", "process_tree")
+    assert made, "process starts of Sysmon"
+    assert {r["host.name"] for r in made} == {r["winlog.computer_name"] for r in made}

@@ -134,3 +134,41 @@ def test_several_artefacts_read_one_streamed_member_in_units(planted, tmp_path):
         got = records(tmp_path / "case", name)
         assert [r["file.name"] for r in got] == words
         assert [int(r["escadre.locator"]) for r in got] == list(range(0, 50000, 10))
+
+
+CONTAINER = """
+import os
+from commodore.artefact import Artefact, Record
+from commodore.container import Holds, Opened
+
+class Broken(Holds):
+    container = "broken"
+    match = ("Trouble/*",)
+
+    @classmethod
+    def open(cls, evidence, host):
+        os._exit(3)
+
+    def __str__(self):
+        return "nothing"
+
+ARTEFACT = Artefact(
+    name="{name}", title="t", about="a", holds=Broken(), fields=("file.name",),
+    action="x", message="{{file.name}}.", sources=("a test",),
+)
+
+def parse(content, host):
+    yield Record("0", {{"file.name": "never"}})
+"""
+
+
+def test_a_container_that_kills_its_worker_is_one_ledger_line(planted, tmp_path):
+    """Two artefacts read in it; others read the same file without it."""
+    (planted / "guilty.py").unlink()
+    for name in ("inner_a", "inner_b"):
+        (planted / f"{name}.py").write_text(CONTAINER.format(name=name))
+    process([host(tmp_path, a="one", b="two")], tmp_path / "case", workers=2)
+    for name in ("before", "later"):
+        assert {r["file.name"].strip() for r in records(tmp_path / "case", name)} == {"one", "two"}
+    lost = [(r["artefact"], r["path"], r["reason"]) for r in ledger(tmp_path / "case") if r["reason"]]
+    assert lost == [("broken", f"/Trouble/{name}", "stopped: the parser ended its process (exit 3)") for name in ("a", "b")]

@@ -23,7 +23,7 @@ from commodore.artefacts.windows.files import mft
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.schema import registry
-from scout.formats.regf_data import filetime
+from scout.formats.regf.data import filetime
 
 HOST = Host("c")
 XW = "ntfs/EricZimmerman+MFT/MFT.Test/TestFiles/xw/$MFT"

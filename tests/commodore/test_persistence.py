@@ -431,7 +431,7 @@ def test_the_ordinary_hives_of_the_corpus_have_one_grave_entry_and_it_was_plante
 
 def test_this_debian_root_has_nothing_grave() -> None:
     need(Path("/etc/debian_version").exists() and Path("/usr/lib/systemd/systemd").exists(), "a Debian root with systemd")
-    matcher, seen = catalogue.Matcher(ARTEFACTS), Counter()
+    matcher, seen = catalogue.ArtefactMatcher(ARTEFACTS), Counter()
     for base in ("/usr/lib/systemd", "/etc/systemd", "/etc/cron.d", "/etc/crontab", "/etc/cron.daily", "/etc/ld.so.preload"):
         files = [Path(base)] if Path(base).is_file() else [p for p in Path(base).rglob("*") if p.is_file() and not p.is_symlink()]
         for file in files:

@@ -15,7 +15,7 @@ from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.sentence import sentence
 from fixtures.windows.prefetch import build
-from scout.formats.regf_data import filetime
+from scout.formats.regf.data import filetime
 
 
 def run(data, name="X.EXE-00000000.pf"):
@@ -102,10 +102,10 @@ def test_a_program_that_never_ran_has_no_timestamp_but_a_sentence():
     ("data", "reason", "lost"),
     [
         (b"", "empty file", 0),
-        (b"MZ" * 50, "no prefetch file", 1),
+        (b"MZ" * 50, "cannot be read", 1),
         (b"MAM\x04" + pack("<I", 0x7FFFFFFF) + bytes(100), "claims 2147483647 bytes", 1),
-        (b"MAM\x04" + pack("<I", 1000) + bytes(100), "no prefetch file", 1),
-        (pack("<I4s", 99, b"SCCA") + bytes(300), "no prefetch file", 1),
+        (b"MAM\x04" + pack("<I", 1000) + bytes(100), "cannot be read", 1),
+        (pack("<I4s", 99, b"SCCA") + bytes(300), "cannot be read", 1),
     ],
 )
 def test_what_is_no_prefetch_file_is_one_problem(data, reason, lost):

@@ -11,6 +11,7 @@ import pytest
 
 from commodore.engine import catalogue
 from commodore.engine.assemble import DEFAULTS, ENGINE_FIELDS
+from commodore.persistence.table import rows
 from commodore.schema import ACTION, actions, collected, registry
 from commodore.sentence import UNKNOWN
 from scout.data import load_data
@@ -32,6 +33,7 @@ RECORDS = [
     [
         ([("a.yaml", b"x: keyword ours | an x\n"), ("b.yaml", b"x: long ours | an x\n")], "b.yaml: x is defined in a.yaml too"),
         ([("a.yaml", b"x: keyword ours | an x\nx: long ours | an x\n")], "a.yaml: x is defined twice"),
+        ([("a.yaml", b"x: keyword ours | an x: y\n")], "a.yaml: mapping values"),
         ([("a.yaml", b"x: keyword | an x\n")], "a.yaml: x: `type"),
         ([("a.yaml", b"x: keyword mine | an x\n")], "a.yaml: x: `type"),
         ([("a.yaml", b"x: words ours | an x\n")], "a.yaml: x: `type"),
@@ -85,6 +87,11 @@ def test_a_field_that_no_artefact_uses_is_not_in_the_registry():
 
 def _entries(family: str) -> list[tuple[str, str]]:
     return list(load_data("commodore.schema", f"fields/{family}.yaml").items())
+
+
+def test_a_persistence_row_tests_fields_that_its_dataset_has():
+    wrong = [(row.id, field) for row in rows() for field in row.places if field not in DECLARED[row.dataset].fields]
+    assert wrong == []
 
 
 def test_lists_that_belong_together_line_up():

@@ -170,9 +170,9 @@ def test_numbers_are_compared_as_numbers(load) -> None:
     assert value(load, "CommandLine", 443, "443", "4430") == [True, False]
 
 
-def test_null_is_a_field_that_is_not_there_and_empty_is_one_that_is(load) -> None:
+def test_null_is_a_field_that_is_not_there_or_has_no_content(load) -> None:
     bare, empty = event(Image="x"), event(CommandLine="")
-    assert fires(load, {"s": {"CommandLine": None}, "condition": "s"}, bare, empty) == [True, False]
+    assert fires(load, {"s": {"CommandLine": None}, "condition": "s"}, bare, empty) == [True, True]  # stored as null
     assert fires(load, {"s": {"CommandLine": ""}, "condition": "s"}, bare, empty) == [False, True]
     assert fires(load, {"s": {"CommandLine|exists": True}, "condition": "s"}, bare, empty) == [False, True]
     assert fires(load, {"s": {"CommandLine|exists": False}, "condition": "s"}, bare, empty) == [True, False]
@@ -401,6 +401,79 @@ def test_a_file_name_that_is_not_utf8_is_shown_with_escapes(tmp_path: Path) -> N
     assert loaded.loaded == 1 and [r["file"] for r in loaded.refused] == ["a\\xff.yml"]
     (hit,) = loaded.match(EVTX, [event(Image="x")], HOST)
     assert next(loaded.findings([hit]))["rule.ruleset"] == "b\\xff.yml"
+
+
+# --- log sources
+
+
+def line(text: str, **fields: object) -> dict:
+    return {
+        "event.dataset": "auth_log",
+        "escadre.id": "r1",
+        "@timestamp": "2026-01-01T00:00:00Z",
+        "host.name": "h",
+        "escadre.collection": "c",
+        "event.original": text,
+        **fields,
+    }
+
+
+def test_linux_rules_test_lines_of_the_auth_log(load) -> None:
+    artefact = catalogue.artefacts()["auth_log"].artefact
+    given = line("Accepted password for root from 198.51.100.1", **{"process.name": "sshd", "user.name": "agnes"})
+    sudo = line("root : x", **{"process.name": "sudo", "user.effective.name": "#4294967295"})
+    keyword = {"kw": ["accepted password for ROOT"], "condition": "kw"}
+    user = {"s": {"USER|startswith": "#4294"}, "condition": "s"}
+    for service, detection, expected in (
+        ("auth", keyword, [True, False]),
+        ("sshd", keyword, [True, False]),
+        ("sudo", keyword, [False, False]),
+        ("sudo", user, [False, True]),
+        ("auth", {"kw": ["agnes"], "condition": "kw"}, [False, False]),  # keywords are looked for in the line itself
+    ):
+        loaded = load(rule(detection, {"product": "linux", "service": service}))
+        assert [bool(loaded.match(artefact, [r], HOST)) for r in (given, sudo)] == expected, (service, detection)
+
+
+def test_rules_for_processes_test_those_that_ran_on_a_linux_host(load) -> None:
+    artefact = catalogue.artefacts()["live_processes"].artefact
+    process = line("", **{"event.dataset": "live_processes", "process.executable": "/tmp/x", "process.parent.pid": 7})
+    for detection, expected in (
+        ({"s": {"Image|startswith": "/tmp/", "ParentProcessId": 7}, "condition": "s"}, True),
+        ({"s": {"Image|startswith": "/tmp/"}, "f": {"Hashes": "x"}, "condition": "s and not f"}, False),  # unknown never fires
+    ):
+        hits = load(rule(detection, {"product": "linux", "category": "process_creation"})).match(artefact, [process], HOST)
+        assert bool(hits) is expected and all(h.confidence == "inferred" for h in hits)
+
+
+@pytest.mark.parametrize(
+    ("logsource", "detection", "reason"),
+    [
+        ({"product": "macos", "category": "process_creation"}, {"s": {"Image": "x"}, "condition": "s"}, "no dataset feeds"),
+        ({"product": "linux", "service": "auditd"}, {"s": {"type": "x"}, "condition": "s"}, "no dataset feeds"),
+        ({"product": "windows", "category": "process_creation"}, {"s": {"EventID": 4104}, "condition": "s"}, "it tests fields"),
+    ],
+)
+def test_a_rule_that_no_record_can_match_is_not_counted_as_loaded(load, logsource: dict, detection: dict, reason: str) -> None:
+    loaded = load(rule(detection, logsource))
+    assert loaded.loaded == 0 and not loaded.refused
+    (one,) = loaded.without_source
+    assert one["file"] == "rule0.yml" and one["title"] == "T" and one["reason"].startswith(reason)
+    assert not loaded.datasets()
+
+
+def test_a_rule_may_name_the_rendered_or_the_raw_value(load) -> None:
+    created = event("Security", "4688", NewProcessName="C:\\x.exe", MandatoryLabel="S-1-16-12288")
+    for wanted, expected in (("High", True), ("S-1-16-12288", True), ("Low", False)):
+        assert fires(load, {"s": {"IntegrityLevel": wanted}, "condition": "s"}, created) == [expected]
+        assert fires(load, {"s": {"Image": "*"}, "f": {"IntegrityLevel": wanted}, "condition": "s and not f"}, created) == [not expected]
+
+
+def test_null_matches_an_element_without_content(load) -> None:
+    detection = {"s": {"StartModule": None}, "condition": "s"}
+    source = {"product": "windows", "category": "create_remote_thread"}
+    events = [event(SYSMON, "8", **data) for data in ({"StartModule": ""}, {}, {"StartModule": "x"})]
+    assert fires(load, detection, *events, logsource=source) == [True, True, False]
 
 
 # --- the cache

@@ -74,3 +74,11 @@ def test_the_shell_completes_the_hosts_of_the_case(tmp_path) -> None:
     for key, host in (("a", "web01"), ("b", "web02"), ("c", "web01")):
         (tmp_path / "collections" / f"{key}.json").write_text(f'{{"collection": "{key}", "host": "{host}"}}')
     assert completed(f"hunter plan {tmp_path} --host web0") == {"web01", "web02"}
+
+
+@pytest.mark.parametrize("words", [("scout", "targets"), ("scout", "targets", "LF04"), ("commodore", "artefacts")])
+def test_a_list_fits_into_80_columns_and_breaks_no_word(words: tuple[str, ...]) -> None:
+    plain = program(*words).stdout
+    fitted = program(*words, FORCE_COLOR="1", COLUMNS="80", TERM="dumb").stdout
+    assert fitted.split() == plain.split()
+    assert [line for line in fitted.splitlines() if len(line) > 80 and len(line.split()) > 2] == []

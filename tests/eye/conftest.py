@@ -48,7 +48,7 @@ def made(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def records(made: Path) -> list[dict]:
     """All its records, read without the Eye."""
-    return [r for path in sorted((made / "records").glob("*/*.zst")) for r in read_lines(path)]
+    return [r for path in sorted(made.glob("records/*/*.zst")) + sorted(made.glob("findings/*.zst")) for r in read_lines(path)]
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +65,7 @@ def few(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def few_records(few: Path) -> list[dict]:
     """All its records, read without the Eye."""
-    return [r for path in sorted((few / "records").glob("*/*.zst")) for r in read_lines(path)]
+    return [r for path in sorted(few.glob("records/*/*.zst")) + sorted(few.glob("findings/*.zst")) for r in read_lines(path)]
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def browser():
 @pytest.fixture(scope="module")
 def store(made):
     """The indexed case, open for questions."""
-    from eye.index.parts import index
+    from eye.index.build import index
     from eye.index.store import Store
 
     index(made)

@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
-from eye.query.lucene import QueryComplaint, parse
-from eye.query.syntax import EXAMPLES, forms, lines
+from eye.query.parse import parse
+from eye.query.syntax import forms, lines
+from eye.query.tree import EXAMPLES, QueryComplaint
 from tests.conftest import ROOT
 
 
@@ -35,7 +36,7 @@ def test_the_terminal_lists_all_forms_in_eighty_columns_without_a_case():
 
 
 def test_a_wrong_query_leads_to_help_that_every_user_has(made):
-    told = eye("search", str(made), "(powershell")
+    told = eye("search", str(made), "powershell AND")
     assert told.returncode == 2 and "eye search --syntax" in told.stderr and ".md" not in told.stderr
     with pytest.raises(QueryComplaint) as caught:
         parse("a AND")

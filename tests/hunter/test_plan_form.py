@@ -41,12 +41,12 @@ def plan_of(bench, kind: str, **changes: Any) -> None:
 @pytest.mark.parametrize(
     ("kind", "changes", "told"),
     [
-        ("cron-entry", {"target__line": None, "target__line_base64": None, "target__number": None}, "does not say which"),
-        ("cron-entry", {"target__line_base64": None, "target__line": " "}, "does not say which"),
-        ("ld-so-preload", {"target__line": None}, "does not say which"),
-        ("file", {"target__line": "x"}, "takes the whole"),
-        ("file", {"target__number": "1"}, "takes the whole"),
-        ("systemd-unit", {"target__line": "x"}, "takes the whole"),
+        ("cron-entry", {"target__line": None, "target__line_base64": None, "target__number": None}, "does not name it"),
+        ("cron-entry", {"target__line_base64": None, "target__line": " "}, "does not name it"),
+        ("ld-so-preload", {"target__line": None}, "does not name it"),
+        ("file", {"target__line": "x"}, "removes the complete object"),
+        ("file", {"target__number": "1"}, "removes the complete object"),
+        ("systemd-unit", {"target__line": "x"}, "removes the complete object"),
         ("systemd-unit", {"target__name": "harmless.service"}, "not that of its path"),
         ("file", {"target__name": "harmless"}, "not that of its path"),
         ("file", {"target__name": ["x"]}, "name must be text"),

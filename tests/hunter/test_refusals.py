@@ -371,7 +371,7 @@ def test_a_refused_apply_is_no_dry_run_and_a_gone_target_is_not_sealed_but_taken
     assert "Dry run" not in out
     at.unlink()
     _, out, _ = hunt("check", planned.plan, "--root", planned.root)
-    assert f"Take what is gone out of {planned.plan}; then: hunter check" in out
+    assert f"Delete the actions that are gone from {planned.plan}; then: hunter check" in out
 
 
 def test_a_seal_is_told_in_one_text(planned) -> None:
@@ -383,12 +383,12 @@ def test_a_seal_is_told_in_one_text(planned) -> None:
     assert out.count("Nothing") == 1
     assert "After looking" not in out
     sealed, nothing, following = out.splitlines()[-3:]
-    assert sealed.startswith(f"Sealed {planned.plan}: what is there now is what it expects (1 action expected something else before).")
+    assert sealed.startswith(f"Sealed {planned.plan}: the present state is the expected one now (1 action expected another state before).")
     assert (nothing, following[:18]) == ("Nothing on the host was changed.", "Next: hunter apply")
     (info / "cached.list").write_text("/.\n/var/tmp/.cache/helper.sh\n")
     code, out, _ = hunt("check", planned.plan, "--root", planned.root, "--seal")
     assert "Next:" not in out
-    assert "Action 5 cannot be applied all the same: /var/tmp/.cache/helper.sh belongs to the package cached" in out
+    assert "Action 5 still cannot be applied: /var/tmp/.cache/helper.sh belongs to the package cached" in out
 
 
 def test_who_may_write_a_plan_is_settled_before_its_seal(planned) -> None:

@@ -135,7 +135,7 @@ def test_a_comment_that_would_be_lost_is_not_lost(planned) -> None:
     code, _, err = seal(planned)
     line = text[: text.index(b"# setuid!")].count(b"\n") + 1
     assert (code, planned.plan.read_bytes()) == (3, text)
-    assert f"a comment stands in line {line}, among facts that must be written anew. Nothing was sealed or changed." in err
+    assert f"line {line} has a comment among facts that must be rewritten. Nothing was sealed or changed." in err
     assert os.listdir(planned.plan.parent) == [planned.plan.name]
 
 

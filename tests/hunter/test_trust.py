@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import need
-from tests.hunter.conftest import GUILTY, manifest
+from tests.hunter.conftest import GUILTY, manifest, manifest_of, write_case
 from tests.hunter.driver import hunt
 
 GETFLAGS, SETFLAGS = 0x80086601, 0x40086602  # linux/fs.h
@@ -190,3 +190,22 @@ def test_flags_that_somebody_changed_are_a_drift_of_the_undo(bench) -> None:
         fcntl.ioctl(stream, SETFLAGS, struct.pack("L", flags(at) | CHATTR["d"]))
     code, _, err = hunt("undo", bench.journal, "--root", bench.root)
     assert (code, "attributes was none, is d" in err) == (3, True), err
+
+
+@pytest.mark.parametrize(
+    ("receipt", "says"), [("verified", "# Trust: receipt verified\n"), ("not given", "# Trust: receipt not given: whoever"), (7, "")]
+)
+def test_the_plan_says_on_top_whether_the_receipt_was_verified(bench, receipt, says) -> None:
+    from hunter.plan.yaml_text import read
+
+    write_case(bench.case, bench.root, ["file"])
+    at = manifest_of(bench.case)
+    at.write_text(json.dumps(json.loads(at.read_text()) | {"receipt": receipt}))
+    code, out, err = hunt("plan", bench.case, "-r", bench.recipient(), "-o", bench.plan)
+    assert code == 0, err
+    text = bench.plan.read_text()
+    assert text.splitlines(keepends=True)[1].startswith(says)
+    assert ("receipt" in text) is bool(says)
+    assert (f"  receipt {receipt}" in out) is bool(says)
+    assert read(text.encode())["host"].get("receipt") == (receipt if says else None)
+    assert hunt("check", bench.plan, "--root", bench.root)[0] == 0

@@ -325,7 +325,8 @@ def tar(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_tar_of_any_bytes_is_read_to_a_state(tar: bytes, data: st.DataObject) -> None:
-    from scout.verifying.verify import VerifyResult, _Check, _conclude
+    from scout.verifying.result import VerifyResult, conclude
+    from scout.verifying.verify import _Check
 
     changed = bytearray(tar)
     for _ in range(data.draw(st.integers(1, 6))):
@@ -338,7 +339,7 @@ def test_a_tar_of_any_bytes_is_read_to_a_state(tar: bytes, data: st.DataObject) 
         for member in reader:
             check.member(member)
     check.finish(reader.state, reader.reason)
-    _conclude(verdict)
+    conclude(verdict)
     assert reader.state in ("complete", "interrupted")
     assert verdict.lines
 

@@ -65,7 +65,7 @@ def test_nothing_is_written_into_an_examined_disk_that_is_mounted_twice(root: Pa
     for below, out in (("", "again/srv/out"), ("srv", "again/out")):
         with mounted("--bind", str(root / below), str(tmp_path / "again")):
             assert scout("collect", "-r", key[1], "--root", str(root), "-o", str(tmp_path / out)) == 2
-        assert "examined disk" in capsys.readouterr().err
+        assert "second mount of the same disk" in capsys.readouterr().err
         assert list((root / "srv/out").iterdir()) == []
 
 

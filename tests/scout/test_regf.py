@@ -11,7 +11,7 @@ import pytest
 
 from fixtures.hives.writer import Image, Key, Value, made
 from scout.formats.regf import BadHive, Hive
-from scout.formats.regf_data import filetime, sid, strings
+from scout.formats.regf.data import filetime, sid, strings
 
 REGIPY = "hives/mkorman90+regipy/regipy_tests/data"
 PLASO = "hives/log2timeline+plaso/test_data"

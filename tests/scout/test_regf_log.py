@@ -10,7 +10,7 @@ import pytest
 
 from fixtures.hives.writer import Image, Key, dirty_log, entry, log, made, sign
 from scout.formats.regf import Hive
-from scout.formats.regf_log import checksum, replay
+from scout.formats.regf.log import checksum, replay
 
 TIME = 132_000_000_000_000_000
 

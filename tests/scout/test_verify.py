@@ -16,7 +16,8 @@ import pytest
 from scout.archive import ArchiveWriter, WantedItem
 from scout.archive.custody import normal_code, receipt_code
 from scout.console import Complaint
-from scout.verifying.verify import list_members, verify
+from scout.verifying.listing import list_members
+from scout.verifying.verify import verify
 from tests.scout.archive_tools import encrypted, foreign, joined, pieces, plain, plaintext, small
 
 IDENTITY = pyrage.x25519.Identity.generate()
@@ -127,7 +128,8 @@ def test_a_cut_is_interrupted_and_says_what_is_kept(tmp_path: Path) -> None:
         verdict = verify(tmp_path / "cut.age", [IDENTITY], receipt_of(tmp_path / "a.age")["code"])
         assert (verdict.state, verdict.code, verdict.receipt, verdict.problems) == ("interrupted", 1, "differs", [])
         assert re.match(
-            r"Interrupted: it is cut off, or damaged, at byte [0-9,]+; there is no end\.json\. \d+ items? in \d+ seals? are whole",
+            r"Interrupted: it is cut off, or damaged, at byte [0-9,]+; there is no end\.json\. "
+            r"Complete and unchanged up to there: \d+ items? in \d+ seals?\.",
             verdict.lines[0],
         )
         counts.append(verdict.items)
@@ -172,7 +174,7 @@ def planted(name: str) -> tuple[str, bytes]:
         (lambda p: [(n, raw.replace(b'"C:\\\\Windows', b'"D:\\\\Windows')) for n, raw in p], "the chain is broken"),
         (lambda p: [(n, raw.replace(b'"items":6', b'"items":5')) for n, raw in p], "end.json says items 5, found 6"),
         (lambda p: [(n, raw.replace(b'"denied":1', b'"denied":2')) for n, raw in p], "totals of end.json"),
-        (lambda p: [(n, raw.replace(b"part", b"\xff\xff\xff\xff") if "custody" in n else raw) for n, raw in p], "cannot be read"),
+        (lambda p: [(n, raw.replace(b"part", b"\xff\xff\xff\xff") if "custody" in n else raw) for n, raw in p], "line 1 is no JSON object"),
         (lambda p: [*p[:3], planted("files/root/extra"), *p[3:]], "files/root/extra has no ordinal, or one out of order where 3 was due"),
         (lambda p: [*p[:3], planted("files/root/extra"), *p[3:]], "member files/root/extra has no line in custody"),
         (lambda p: [*p[:3], planted("../../etc/cron.d/x"), *p[3:]], "leads out"),
@@ -218,7 +220,9 @@ def test_an_aborted_archive_is_interrupted_and_its_receipt_agrees(tmp_path: Path
     receipt = writer.abort("SIGTERM")
     verdict = verify(path, [IDENTITY], receipt.code)
     assert (verdict.state, verdict.code, verdict.receipt, verdict.items, verdict.problems) == ("interrupted", 1, "agrees", 1, [])
-    assert verdict.lines[0].startswith("Interrupted: there is no end.json. 1 item in 1 seal are whole and unchanged; what came after ")
+    assert verdict.lines[0].startswith(
+        "Interrupted: there is no end.json. Complete and unchanged up to there: 1 item in 1 seal. What came after "
+    )
 
 
 def test_many_contradictions_are_counted_and_a_screen_of_them_shown(tmp_path: Path) -> None:
@@ -297,7 +301,7 @@ def test_custody_of_odd_types_is_a_contradiction_and_no_defect(tmp_path: Path) -
 
 
 def test_members_that_custody_never_names_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scout.verifying.verify.MAX_WAITING", 5)
+    monkeypatch.setattr("scout.verifying.listing.MAX_WAITING", 5)
     path = by_another_writer(tmp_path / "many.age", total=9)
     verdict = verify(path, [IDENTITY])
     assert "member files/root/etc/0 has no line in custody" in verdict.problems

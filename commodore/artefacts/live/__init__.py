@@ -1,1 +1,1 @@
-"""What SCOUT listed on the live host."""
+"""Lists that SCOUT made on the live host."""

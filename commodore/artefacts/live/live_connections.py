@@ -1,4 +1,4 @@
-"""Connections and listening sockets that were open when SCOUT looked, with the process that holds them."""
+"""Connections and listening sockets that were open while SCOUT collected, with their processes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from commodore.sentence import sentence
 ARTEFACT = Artefact(
     name="live_connections",
     title="Open connections and listening sockets",
-    about="Every socket of every network namespace while SCOUT ran, with the process that holds it. A connection to a port that this host "
-    "listens on "
-    "is marked as coming in: then the source is the other side. A listening socket stands as destination: it is where others come to.",
+    about="Every socket of every network namespace while SCOUT ran, with its process. A connection to a port that this host listens on is "
+    "inbound: its source is the other host. A listening socket has its address as destination.",
     holds=Schema("connections", 1),
     targets=("LL04",),
     needs=("users",),
@@ -46,7 +45,6 @@ ARTEFACT = Artefact(
     attack=("T1049",),
     message="[{process.name!q}|An unknown process][ (pid {process.pid})] holds a[ {network.transport}] socket"
     "[ named {destination.address!q}].",
-    logsource={"product": "linux", "category": "network_connection"},
     sources=("scout.live.linux.connections: live/connections.jsonl, schema connections/1", "proc_net(5): tcp, udp, unix"),
 )
 
@@ -59,12 +57,12 @@ _SENTENCES = {
     "connection-outbound-observed": "[{process.name!q}|An unknown process][ (pid {process.pid})] is connected to "
     "[{destination.address!q}|an unknown address][ port {destination.port}] ({network.transport}[, {escadre.socket.state}]).",
 }
-"""Action → template, where the one of the declaration does not fit."""
+"""Action → template, for actions other than that of the declaration."""
 _LOCAL, _REMOTE = ("local_ip", "local_port"), ("remote_ip", "remote_port")
 
 
 def expected(listing: JsonLinesView) -> int:
-    """Lines behind the first that have anything."""
+    """Count the lines after the first that are not blank."""
     return listing.expected()
 
 
@@ -122,7 +120,7 @@ def _named(out: dict[str, Any], action: str) -> dict[str, Any]:
 
 
 def _side(out: dict[str, Any], side: str, one: dict[str, Any], names: tuple[str, str]) -> None:
-    """Address and port of one end."""
+    """Add address and port of one side."""
     address, port = one.get(names[0]), one.get(names[1])
     if isinstance(address, str) and address:
         out[f"{side}.address"] = address

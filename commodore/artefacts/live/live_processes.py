@@ -1,4 +1,4 @@
-"""Processes that ran when SCOUT looked: one record each, with parent, user, executable and its hash."""
+"""Processes that ran while SCOUT collected: one record each, with parent, user, executable and its hash."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from commodore.host import Host
 ARTEFACT = Artefact(
     name="live_processes",
     title="Running processes",
-    about="Every process that the kernel showed while SCOUT ran: executable with SHA-256, command line, parent, user, start. An "
-    "executable that was "
-    "deleted, or that never had a file (memfd), is marked. What a rootkit hides from the kernel's own listing is not here.",
+    about="Every process that the kernel listed while SCOUT ran: executable with SHA-256, command line, parent, user, start. Marks an "
+    "executable that was deleted or that never had a file (memfd). A process that a rootkit hides from the kernel's list is missing here.",
     holds=Schema("processes", 1),
     targets=("LL01",),
     needs=("users",),
@@ -65,7 +64,7 @@ ARTEFACT = Artefact(
 
 
 def expected(listing: JsonLinesView) -> int:
-    """Lines behind the first that have anything."""
+    """Count the lines after the first that are not blank."""
     return listing.expected()
 
 
@@ -129,7 +128,7 @@ def _command(one: dict[str, Any]) -> dict[str, Any]:
 
 
 def _parent(one: dict[str, Any], by_pid: dict[int, dict[str, Any]], host: Host) -> dict[str, Any]:
-    """What is known of the parent. A process that started later than its child has taken over the pid: it is not the parent."""
+    """Return the fields of the parent. A process that started later than its child has reused the pid and is not the parent."""
     ppid = one.get("ppid")
     if not isinstance(ppid, int):
         return {}
@@ -151,5 +150,5 @@ def _parent(one: dict[str, Any], by_pid: dict[int, dict[str, Any]], host: Host) 
 
 
 def entity(collection: str, pid: int, start: object) -> str:
-    """`process.entity_id`: hash of collection, pid and start, so that a pid that comes again is another process."""
+    """Return `process.entity_id`: a hash of collection, pid and start time, so that a reused pid is another process."""
     return hashlib.blake2b(f"{collection}\0{pid}\0{start or ''}".encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()

@@ -10,6 +10,7 @@ import hashlib
 import os
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -24,11 +25,11 @@ from commodore.detection.sigma.rule import SigmaRule
 from commodore.detection.sigma.sources import places, settled, table
 from commodore.hits import DetectionRule, Refusal
 
-FORMAT = "escadre sigma 1"
+FORMAT = "escadre sigma 2"
 KEEP = 8
 
 
-class Row(NamedTuple):
+class PackRow(NamedTuple):
     """One rule in one source. `codes`: event ids, empty = any. `texts`: one of them must occur; None = always look."""
 
     source: int
@@ -37,13 +38,14 @@ class Row(NamedTuple):
     texts: list[str] | None
 
 
-class Pack:
-    """Rules ready for dispatch. `digest` is the identity of the files that it came from."""
+class RulePack:
+    """Rules ready for dispatch. `digest`: identity of their files. `sourceless`: rules that no record can match → why."""
 
     def __init__(self, head: dict[str, Any], body: bytes, digest_: str) -> None:
         self.digest = digest_
-        self.rows = [Row(s, r, tuple(c), t) for s, r, c, t in head["rows"]]
+        self.rows = [PackRow(s, r, tuple(c), t) for s, r, c, t in head["rows"]]
         self.refused = [Refusal(*r) for r in head["refused"]]
+        self.sourceless = {int(number): str(reason) for number, reason in head["sourceless"]}
         self._rules, self._ends, self._body = head["rules"], head["ends"], body
 
     def __len__(self) -> int:
@@ -54,13 +56,21 @@ class Pack:
         id_, title, level, author, license_, reference, techniques, file = self._rules[number]
         return DetectionRule(id_, title, "sigma", level, (author,) if author else (), license_, reference, file, tuple(techniques))
 
+    def datasets(self) -> Counter[frozenset[str]]:
+        """Count the rules by the datasets whose records they test."""
+        sources = table().sources
+        found: dict[int, set[str]] = {}
+        for row in self.rows:
+            found.setdefault(row.rule, set()).add(sources[row.source].family.dataset)
+        return Counter(map(frozenset, found.values()))
+
     def node(self, number: int) -> Node:
         """The rule's normal form."""
         node: Node = orjson.loads(self._body[self._ends[number] : self._ends[number + 1]])
         return node
 
 
-def load(files: list[RuleFile], cache: Path | None) -> Pack:
+def load(files: list[RuleFile], cache: Path | None) -> RulePack:
     """The pack of these files, from the cache where it is there. `cache` None keeps nothing."""
     identity = digest(files)
     key = hashlib.sha256(b"\0".join((FORMAT.encode(), identity.encode(), table().text, _code()))).hexdigest()
@@ -71,7 +81,7 @@ def load(files: list[RuleFile], cache: Path | None) -> Pack:
     head, body = build(rules(files))
     if path:
         _store(path, key, head, body)
-    return Pack(head, body, identity)
+    return RulePack(head, body, identity)
 
 
 def build(items: Iterable[SigmaRule | Refusal]) -> tuple[dict[str, Any], bytes]:
@@ -79,6 +89,7 @@ def build(items: Iterable[SigmaRule | Refusal]) -> tuple[dict[str, Any], bytes]:
     refused: list[Refusal] = []
     listed: list[list[Any]] = []
     rows: list[list[Any]] = []
+    sourceless: list[list[Any]] = []
     ends, body = [0], bytearray()
     sources = table().sources
     for item in items:
@@ -89,21 +100,30 @@ def build(items: Iterable[SigmaRule | Refusal]) -> tuple[dict[str, Any], bytes]:
         listed.append([item.id, item.title, item.level, item.author, item.license, item.reference, item.techniques, item.file])
         body += orjson.dumps(item.node)
         ends.append(len(body))
-        for place in places(item.logsource):
+        reason = "" if (fed := places(item.logsource)) else f"no dataset feeds the log source {_named(item.logsource)}"
+        asked = len(rows)
+        for place in fed:
             node = settled(item.node, sources[place])
             if node[0] == "false":
                 continue
-            ids, own = event_ids(node), sources[place].codes
+            ids, own = event_ids(node, sources[place].family), sources[place].codes
             codes = own if ids is None else ids & own if own else ids
             if codes or (ids is None and not own):
-                rows.append([place, number, sorted(codes), needed(node)])
-    return {"refused": [list(r) for r in refused], "rules": listed, "ends": ends, "rows": rows}, bytes(body)
+                rows.append([place, number, sorted(codes), needed(node, sources[place].family)])
+        if asked == len(rows):
+            reason = reason or f"it tests fields or event ids that records of the log source {_named(item.logsource)} never have"
+            sourceless.append([number, reason])
+    return {"sourceless": sourceless, "refused": [list(r) for r in refused], "rules": listed, "ends": ends, "rows": rows}, bytes(body)
+
+
+def _named(logsource: tuple[str, str, str]) -> str:
+    return ", ".join(f"{key}: {name}" for key, name in zip(("product", "category", "service"), logsource, strict=True) if name)
 
 
 def _code() -> bytes:
     """Hash of the modules here: another matcher makes another normal form."""
     whole = hashlib.sha256()
-    for module in sorted(Path(__file__).parent.glob("*.py")):
+    for module in sorted(Path(__file__).parent.rglob("*.py")):
         whole.update(module.read_bytes())
     return whole.digest()
 
@@ -138,11 +158,11 @@ def _store(path: Path, key: str, head: dict[str, Any], body: bytes) -> None:
             old.unlink(missing_ok=True)
 
 
-def _stored(path: Path, key: str, identity: str) -> Pack:
+def _stored(path: Path, key: str, identity: str) -> RulePack:
     """Read and check; any mismatch raises ValueError and the pack is built again."""
     first, _, rest = path.read_bytes().partition(b"\n")
     found, seal, length = first.decode("ascii").split(" ")
     if found != key or hashlib.sha256(rest).hexdigest() != seal:
         raise ValueError(path)
     size = int(length)
-    return Pack(orjson.loads(rest[:size]), rest[size:], identity)
+    return RulePack(orjson.loads(rest[:size]), rest[size:], identity)

@@ -8,46 +8,46 @@ from __future__ import annotations
 from typing import Any
 
 from commodore.detection.sigma.nodes import Node
-from commodore.detection.sigma.sources import EVENT_ID, table
+from commodore.detection.sigma.sources import LogFamily, table
 
 MIN_LENGTH = 3
 MAX_TEXTS = 2000
 
 
-def event_ids(node: Node) -> frozenset[str] | None:
+def event_ids(node: Node, family: LogFamily) -> frozenset[str] | None:
     """Event ids outside of which the rule cannot fire; None = no such limit."""
     kind = node[0]
     if kind == "and":
-        found = [ids for n in node[1:] if (ids := event_ids(n)) is not None]
+        found = [ids for n in node[1:] if (ids := event_ids(n, family)) is not None]
         return frozenset.intersection(*found) if found else None
     if kind == "or":
-        each = [event_ids(n) for n in node[1:]]
+        each = [event_ids(n, family) for n in node[1:]]
         return None if any(e is None for e in each) else frozenset().union(*(e for e in each if e is not None))
-    if kind == "eq" and node[1] in EVENT_ID:
+    if kind == "eq" and node[1] in family.code_fields:
         return frozenset(node[2])
     return None
 
 
-def needed(node: Node) -> list[str] | None:
+def needed(node: Node, family: LogFamily) -> list[str] | None:
     """Lower-case texts, one of which every event that fires must contain; None where there is no such set."""
-    found = _needed(node)
+    found = _needed(node, family)
     return sorted(found) if found is not None and len(found) <= MAX_TEXTS else None
 
 
-def _needed(node: Node) -> set[str] | None:
+def _needed(node: Node, family: LogFamily) -> set[str] | None:
     kind = node[0]
     if kind == "and":
-        choices = [c for n in node[1:] if (c := _needed(n)) is not None]
+        choices = [c for n in node[1:] if (c := _needed(n, family)) is not None]
         return min(choices, key=cost, default=None)
     if kind == "or":
         union: set[str] = set()
         for n in node[1:]:
-            part = _needed(n)
+            part = _needed(n, family)
             if part is None:
                 return None
             union |= part
         return union
-    return None if kind == "not" else _of_leaf(node)
+    return None if kind == "not" else _of_leaf(node, family)
 
 
 def cost(texts: set[str]) -> float:
@@ -61,9 +61,9 @@ def _telling(text: str) -> bool:
     return len(text) >= MIN_LENGTH or any(ord(c) > 0x2000 for c in text)
 
 
-def _of_leaf(node: Node) -> set[str] | None:
+def _of_leaf(node: Node, family: LogFamily) -> set[str] | None:
     kind, field, payload = node
-    if field in table().system or field.startswith("="):
+    if field in family.fields or field.startswith("="):
         return None
     if kind in ("eq", "sw", "ew", "has", "eqc", "swc", "ewc", "hasc"):
         texts = {t.lower() for t in payload}

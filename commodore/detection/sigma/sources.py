@@ -1,7 +1,28 @@
-"""The log source table, `logsources.yaml`, validated; and what a source does to a rule."""
+"""The Sigma log sources, from `logsources/*.yaml`, validated; and how a source changes a rule.
+
+A file describes the log sources that one dataset feeds:
+
+    product      product that rules name
+    dataset      dataset whose records are tested
+    view         module in `views/` that reads a record as rules see it
+    place, code  record fields that choose the rules to test: a channel and an event id; absent = all rules for all records
+    code_fields  names of the event id in rules
+    keywords     record fields that are searched for keywords, beside those that the view adds
+    fields       name in rules → record field, for every source of the file
+    common       texts that are poor search keys
+    sources      list of `category` or `service` (what rules name) with `from`, a list of
+        place    values of the place field, without case
+        code     event ids; absent = all
+        where    tests that a record must pass too, as in a rule
+        rename   name in rules → name in this record, or {field, values: {raw: rendered}}; a rule may test either form of a value
+        has      `renamed`: the record has no other field than the renamed ones and those in `keep`; a test on any other field is unknown
+        keep     fields that the record has under the name that rules use
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -11,93 +32,142 @@ from commodore.detection.sigma.values import field_test
 from scout.data import parse_yaml
 
 EVERYWHERE = "*"
-"""The channel of rules that name a product and nothing else."""
-EVENT_ID = frozenset(("EventID", "EventId"))
-"""Names of the event id in rules."""
+"""The place of rules that name a product and nothing else."""
+_FILE_KEYS = frozenset(("product", "dataset", "view", "place", "code", "code_fields", "keywords", "fields", "common", "sources"))
+_PLACE_KEYS = frozenset(("place", "code", "where", "rename", "has", "keep"))
 
 
-class Source(NamedTuple):
-    """One place where records of a log source stand. `channels` in lower case; `codes` empty = all event ids.
+@dataclass(frozen=True, slots=True)
+class LogFamily:
+    """What all log sources of one dataset share. `rendered`: `=name` → (field, {raw: shown})."""
 
-    rename   Sigma field → field of the event; a field of `rendered` begins with `=`
-    known    fields that the event can have; None = any, so that absent means absent
+    product: str
+    dataset: str
+    view: str
+    place: str
+    code: str
+    code_fields: frozenset[str]
+    keywords: tuple[str, ...]
+    fields: dict[str, str]
+    rendered: dict[str, tuple[str, dict[str, str]]]
+
+
+class SigmaSource(NamedTuple):
+    """One place whose records feed a log source. `places` in lower case; `codes` empty = all event ids.
+
+    rename   name in rules → name in the record; a rendered field begins with `=`
+    known    fields that the record can have; None = any, so that absent means absent
     """
 
+    family: LogFamily
     category: str
     service: str
-    channels: tuple[str, ...]
+    places: tuple[str, ...]
     codes: frozenset[str]
     where: Node
     rename: dict[str, str]
     known: frozenset[str] | None
 
 
-class Table(NamedTuple):
-    """`system`: Sigma field → record field; `rendered`: `=name` → (field of the event, {raw: shown}); `common`: poor search keys."""
+class SourceTable(NamedTuple):
+    """All sources. `common`: poor search keys; `text`: the files, for the identity of compiled rules."""
 
-    sources: tuple[Source, ...]
-    system: dict[str, str]
-    rendered: dict[str, tuple[str, dict[str, str]]]
+    sources: tuple[SigmaSource, ...]
     common: frozenset[str]
     text: bytes
 
 
 @cache
-def table() -> Table:
-    """The table of this package. Raises ValueError for an entry that the validator refuses."""
-    text = files("commodore.detection").joinpath("sigma/logsources.yaml").read_bytes()
-    document = parse_yaml(text)
-    extra = set(document) - {"system_fields", "common", "sources"}
-    if extra:
-        raise ValueError(f"logsources.yaml: unknown part `{extra.pop()}`")
+def table() -> SourceTable:
+    """Return the table of this package. Raises ValueError for an entry that the validator refuses."""
+    found: list[SigmaSource] = []
+    common: set[str] = set()
+    texts: list[bytes] = []
+    folder = files("commodore.detection").joinpath("sigma/logsources")
+    for file in sorted((f for f in folder.iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name):
+        texts.append(file.read_bytes())
+        document = parse_yaml(texts[-1])
+        if unknown := set(document) - _FILE_KEYS:
+            raise ValueError(f"{file.name}: unknown part `{min(unknown)}`")
+        sources = list(_of_file(file.name, document))
+        if any(s.family.dataset == sources[0].family.dataset for s in found):
+            raise ValueError(f"{file.name}: another file has the dataset {sources[0].family.dataset}")
+        found += sources
+        common |= {str(text).lower() for text in document.get("common", ())}
+    return SourceTable(tuple(found), frozenset(common), b"\0".join(texts))
+
+
+@cache
+def families() -> dict[str, LogFamily]:
+    """Return what the log sources of each dataset share."""
+    return {s.family.dataset: s.family for s in table().sources}
+
+
+def log_sources(dataset: str) -> tuple[str, list[str]]:
+    """Return the product and the sorted categories and services that a dataset feeds; ("", []) where it feeds none."""
+    family = families().get(dataset)
+    names = {s.category or s.service for s in table().sources if family is not None and s.family.dataset == dataset}
+    return (family.product if family else ""), sorted(names - {""})
+
+
+def _of_file(name: str, document: dict[str, Any]) -> Iterator[SigmaSource]:
     rendered: dict[str, tuple[str, dict[str, str]]] = {}
-    sources = [_source(entry, place, rendered) for entry in document["sources"] for place in entry["from"]]
-    sources.append(Source("", "", (EVERYWHERE,), frozenset(), TRUE, {}, None))
-    return Table(tuple(sources), document["system_fields"], rendered, frozenset(s.lower() for s in document["common"]), text)
+    family = LogFamily(
+        product=document["product"],
+        dataset=document["dataset"],
+        view=document["view"],
+        place=document.get("place", ""),
+        code=document.get("code", ""),
+        code_fields=frozenset(document.get("code_fields", ())),
+        keywords=tuple(document.get("keywords", ())),
+        fields=document.get("fields", {}),
+        rendered=rendered,
+    )
+    for entry in document["sources"]:
+        for place in entry["from"]:
+            yield _source(name, family, entry, place)
+    yield SigmaSource(family, "", "", (EVERYWHERE,), frozenset(), TRUE, {}, None)
 
 
-def _source(entry: dict[str, Any], place: dict[str, Any], rendered: dict[str, tuple[str, dict[str, str]]]) -> Source:
+def _source(file: str, family: LogFamily, entry: dict[str, Any], place: dict[str, Any]) -> SigmaSource:
     name = entry.get("category") or entry.get("service")
-    bad = (set(entry) - {"category", "service", "from"}) | (set(place) - {"channel", "code", "where", "rename", "has", "keep"})
-    if bad or not name or not place.get("channel"):
-        raise ValueError(f"logsources.yaml: {name}: `{bad.pop() if bad else 'channel'}`")
+    bad = (set(entry) - {"category", "service", "from"}) | (set(place) - _PLACE_KEYS)
+    if bad or not name or bool(family.place) != bool(place.get("place")):
+        raise ValueError(f"{file}: {name}: `{min(bad) if bad else 'place'}`")
     rename: dict[str, str] = {}
     for field, target in place.get("rename", {}).items():
         if isinstance(target, dict):
             key = f"={name}.{field}"
-            rendered[key] = (target["field"], {str(k).lower(): str(v) for k, v in target["values"].items()})
+            family.rendered[key] = (target["field"], {str(k).lower(): str(v) for k, v in target["values"].items()})
             rename[field] = key
         else:
             rename[field] = target
-    known = frozenset(rename) | frozenset(place.get("keep", ())) if place.get("has") == "renamed" else None
-    where = conjunction([field_test(k, v) for k, v in place.get("where", {}).items()])
-    return Source(
+    return SigmaSource(
+        family,
         entry.get("category", ""),
         entry.get("service", ""),
-        tuple(c.lower() for c in place["channel"]),
+        tuple(p.lower() for p in place.get("place", (EVERYWHERE,))),
         frozenset(str(c) for c in place.get("code", ())),
-        where,
+        conjunction([field_test(k, v) for k, v in place.get("where", {}).items()]),
         rename,
-        known,
+        frozenset(rename) | frozenset(place.get("keep", ())) if place.get("has") == "renamed" else None,
     )
 
 
 def places(logsource: tuple[str, str, str]) -> list[int]:
-    """Indexes of the sources that feed a rule's log source; empty where no event log does."""
+    """Return the indexes of the sources that feed a rule's log source; empty where no dataset does."""
     product, category, service = logsource
-    if product not in ("", "windows"):
-        return []
-    sources = table().sources
-    if not category and not service:
-        return [len(sources) - 1]
+    sources = [(i, s) for i, s in enumerate(table().sources) if product in ("", s.family.product)]
     if not category:
-        return [i for i, s in enumerate(sources) if s.service == service]
-    allowed = {c for s in sources if s.service == service for c in s.channels} if service else None
-    return [i for i, s in enumerate(sources) if s.category == category and (allowed is None or allowed & set(s.channels))]
+        return [i for i, s in sources if s.service == service and not s.category]
+    allowed = {(s.family.dataset, p) for _, s in sources if s.service == service for p in s.places} if service else None
+    return [
+        i for i, s in sources if s.category == category and (allowed is None or any((s.family.dataset, p) in allowed for p in s.places))
+    ]
 
 
-def settled(node: Node, source: Source) -> Node:
-    """The rule as it reads in this source: fields renamed, and what the source cannot know settled so that unknown never fires.
+def settled(node: Node, source: SigmaSource) -> Node:
+    """Return the rule as it applies to this source: fields renamed, and tests on unknown fields decided so that unknown never fires.
 
     Three-valued logic (Kleene) without a third value at run time: whether a field is unknown depends on the source alone, so a test on it
     is false where the rule would fire on it, and true where the rule would fire on its negation.
@@ -105,7 +175,7 @@ def settled(node: Node, source: Source) -> Node:
     return conjunction([source.where, _settle(node, source, True)])
 
 
-def _settle(node: Node, source: Source, positive: bool) -> Node:
+def _settle(node: Node, source: SigmaSource, positive: bool) -> Node:
     kind = node[0]
     if kind == "and":
         return conjunction([_settle(n, source, positive) for n in node[1:]])
@@ -116,9 +186,10 @@ def _settle(node: Node, source: Source, positive: bool) -> Node:
     if kind in ("true", "false"):
         return node
     names = [node[1]] + ([node[2][0]] if kind == "ref" else [])
-    system = table().system
-    if source.known is not None and any(n and n not in source.known and n not in system for n in names):
+    if source.known is not None and any(n and n not in source.known and n not in source.family.fields for n in names):
         return FALSE if positive else TRUE
-    field = source.rename.get(node[1], node[1])
+    field = source.rename.get(str(node[1]), str(node[1]))
     payload = [source.rename.get(node[2][0], node[2][0]), node[2][1]] if kind == "ref" else node[2]
+    if field[:1] == "=" and kind != "ref":  # rules are written for the rendered and for the raw value
+        return disjunction([[kind, field, payload], [kind, source.family.rendered[field][0], payload]])
     return [kind, field, payload]

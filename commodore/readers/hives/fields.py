@@ -10,7 +10,7 @@ from commodore.host import Host
 from commodore.readers.commandline import parse_windows
 from commodore.readers.hives.mount import Mount
 from scout.formats.regf import Key, Value
-from scout.formats.regf_data import strings
+from scout.formats.regf.data import strings
 
 REGISTRY_FIELDS = (
     "registry.hive",
@@ -32,7 +32,7 @@ LARGEST_VALUE = 1 << 20
 
 
 def value_fields(at: Mount, key: Key, value: Value) -> dict[str, Any]:
-    """The fields that any record of one value has: path, type, data as strings and as bytes, owner, last write of the key."""
+    """Return the fields that any record of one value has: path, type, data as strings and as bytes, owner, last write of the key."""
     raw = value.raw
     if len(raw) > LARGEST_VALUE:
         value.hive.note(value.offset, f"{LARGEST_VALUE:,} of {len(raw):,} bytes of a value were kept")
@@ -51,14 +51,14 @@ def value_fields(at: Mount, key: Key, value: Value) -> dict[str, Any]:
 
 
 def command_value_fields(at: Mount, key: Key, value: Value, host: Host) -> dict[str, Any]:
-    """The fields of a value whose data is a command line, which `process.*` then tells."""
+    """Return the fields of a value whose data is a command line, with `process.*`."""
     fields = value_fields(at, key, value)
     texts = fields.get("registry.data.strings") or [""]
     return fields | command_fields(texts[0], host)
 
 
 def key_fields(at: Mount, key: Key) -> dict[str, Any]:
-    """The fields that any record of one key has."""
+    """Return the fields that any record of one key has."""
     fields: dict[str, Any] = {"registry.hive": at.path, "registry.key": key.path, "registry.path": registry_path(at, key)}
     if written := key.last_written:
         fields["@timestamp"] = fields["escadre.registry.last_written"] = written
@@ -70,12 +70,12 @@ def key_fields(at: Mount, key: Key) -> dict[str, Any]:
 
 
 def registry_path(at: Mount, key: Key, value: str = "") -> str:
-    """As an analyst writes it; a default value has the path of its key."""
+    """Return the path as an analyst writes it. A default value has the path of its key."""
     return "\\".join(part for part in (at.path, key.path, value) if part)
 
 
 def command_fields(line: str, host: Host) -> dict[str, Any]:
-    """`process.command_line`, and the program where the line says which one: an absolute path, else only its name."""
+    """Return `process.command_line`, and the program if the line names one: its absolute path, else only its name."""
     if not line.strip():
         return {}
     program = parse_windows(line, system_root=host.system_root or "C:\\Windows").executable.rstrip(", ")
@@ -88,10 +88,10 @@ def command_fields(line: str, host: Host) -> dict[str, Any]:
 
 
 def state(*cells: Key | Value) -> str:
-    """`replayed` if one of the cells came from a log, else `allocated`."""
+    """Return `replayed` if one of the cells came from a log, else `allocated`."""
     return "replayed" if any(cell.replayed for cell in cells) else "allocated"
 
 
 def locator(key: Key, value: Value | None = None) -> str:
-    """Offsets of the cells in the hive bins data: `0x1c20` for a key, `0x1c20/0x1d80` for a value of it."""
+    """Return the offsets of the cells in the hive bins data: `0x1c20` for a key, `0x1c20/0x1d80` for a value of it."""
     return f"{key.offset:#x}/{value.offset:#x}" if value else f"{key.offset:#x}"

@@ -11,11 +11,13 @@ from typing import Any
 from markupsafe import Markup
 
 from commodore.schema import registry
-from eye.index.columns import ROW
+from eye.index.schema import ROW, hot_fields
 from eye.index.store import Asked, Store
-from eye.query.lucene import ALL_FORMS, QueryComplaint, parse
-from eye.query.tokens import fold
+from eye.query.kibana import to_kibana
+from eye.query.tree import ALL_FORMS, QueryComplaint
 from eye.query.values import isotime, nanoseconds
+from eye.query.why import hints, reasons
+from eye.query.words import fold
 from eye.web.pages import chart, show
 from eye.web.pages.findings import Findings
 from eye.web.state import PAGE, State, Window
@@ -74,18 +76,23 @@ def answer(store: Store, state: State, found: Findings) -> Answer:
         hits = store.ask(state.query, (*state.active(), state.brush.query()))
         in_brush, _, _ = store.count(hits)
     drawn, timed = None, 0
+    wanted = list(dict.fromkeys([*({state.facet} & set(facetable(store))), *FACETS]))
+    hot = [name for name in wanted if name != state.facet and name in hot_fields()]
+    told: dict[str, tuple[list[tuple[str, int]], int]] = {}
     if low is not None and high is not None:
         shown = state.zoom or Window(low, high + 1)
         start, width, n = chart.bucket(shown.start, shown.end - 1)
-        counts = store.histogram(base, start, width, n)
+        counts, told = store.overview(base, start, width, n, () if state.brush else hot)
+        if state.brush:
+            _, told = store.overview(hits, start, width, n, hot)
         timed = sum(counts.values())
         drawn = chart.draw(counts, start, width, n, state.brush, found.moments)
     facets = []
-    for name in dict.fromkeys([*({state.facet} & set(facetable(store))), *FACETS]):
-        values, different = store.facet(hits, name, 30 if name == state.facet else 6)
+    for name in wanted:
+        values, different = told[name] if name in told else store.facet(hits, name, 30 if name == state.facet else 6)
         if values:
             facets.append((name, tuple(values), different))
-    marks = show.marks([parse(text) for text in (state.query, *state.active()) if text])
+    marks = show.marks(base.nodes)
     return Answer(
         base, hits, total, in_brush, low, high, drawn, tuple(facets), marks, 0 if state.zoom else total - timed, time.monotonic() - began
     )
@@ -117,6 +124,9 @@ def view(store: Store, state: State, answer: Answer, found: Findings) -> dict[st
         "fields": facetable(store),
         "facets": [_facet(state, *facet) for facet in answer.facets],
         "nothing": nothing(store, state) if not answer.in_brush else [],
+        "reasons": why(store, state) if not answer.in_brush and state.query else [],
+        "hints": hints(state.query) if not answer.in_brush else [],
+        "kibana": to_kibana(state.query, state.active()),
         "range": chart.short_range(answer.low, answer.high) if answer.low is not None and answer.high is not None else "no time",
         "range_clause": _range_clause(state, answer),
         "searched": store.records,
@@ -206,6 +216,17 @@ def nothing(store: Store, state: State) -> list[dict[str, Any]]:
         n, _, _ = store.count(store.ask(state.query, filters))
         result.append({"words": words, "what": what, "n": n, "url": url})
     return result
+
+
+def why(store: Store, state: State) -> list[dict[str, Any]]:
+    """For each clause of a query that found nothing: its own hits, words that are like it, and the query without it."""
+    extra = (state.brush.query(),) if state.brush else ()
+    found = []
+    for reason in reasons(store, state.query, (*state.active(), *extra)):
+        near = [(word, state.url(query=state.query.replace(reason.text, word, 1))) for word in reason.near]
+        without = state.url(query=reason.without) if reason.left > 0 else ""
+        found.append({"text": reason.text, "hits": reason.hits, "near": near, "left": reason.left, "url": without, "query": reason.without})
+    return found
 
 
 def drawer(store: Store, state: State, answer: Answer, found: Findings) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from starlette.datastructures import QueryParams
 
 from commodore.finding import MOST_SEVERE_FIRST
-from eye.index.columns import ROW
+from eye.index.schema import ROW
 from eye.index.store import Store
 from eye.query.values import nanoseconds
 from eye.web.pages import target

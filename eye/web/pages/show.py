@@ -9,7 +9,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from eye.query.lucene import ANY, ONE, Clauses, Node, Phrase, Word
+from eye.query.tree import ANY, ONE, Fuzzy, Leaf, Node, Pattern, Text, leaves_of
+from eye.query.words import words
 
 LONGEST = 4096
 _NAMES = {0: "NUL", 7: "BEL", 8: "BS", 9: "TAB", 10: "LF", 13: "CR", 27: "ESC", 127: "DEL", 0x200B: "ZWSP", 0xFEFF: "BOM"}
@@ -70,18 +71,21 @@ def _visible(text: str) -> Markup:
 
 
 def marks(nodes: Iterable[Node]) -> re.Pattern[str] | None:
-    """A pattern of the words that queries look for (not the prohibited ones), to mark them in texts."""
-    found = sorted({w for node in nodes for w in _wanted(node) if len(w) > 1}, key=len, reverse=True)[:50]
-    return re.compile("|".join(_loose(w) for w in found), re.IGNORECASE) if found else None
+    """A pattern of what queries look for (not of what they exclude), to mark it in texts; None where there is nothing to mark."""
+    found = {one for node in nodes for leaf in leaves_of(node) for one in _wanted(leaf)}
+    listed = sorted(found, key=len, reverse=True)[:50]
+    return re.compile("|".join(listed), re.IGNORECASE) if listed else None
 
 
-def _loose(word: str) -> str:
-    return r"[^\s]*?".join(re.escape(p) for p in word.split("\0") if p)
-
-
-def _wanted(node: Node) -> list[str]:
-    if isinstance(node, Clauses):
-        return [w for below in (*node.must, *node.should) for w in _wanted(below)]
-    if isinstance(node, Word):
-        return ["".join("\0" if p in (ANY, ONE) else p for p in node.parts).strip("\0")]
-    return [node.text] if isinstance(node, Phrase) else []
+def _wanted(leaf: Leaf) -> list[str]:
+    """Regular expressions for the texts that a clause finds."""
+    if isinstance(leaf, Pattern):
+        literal = "".join("\0" if p in (ANY, ONE) else p for p in leaf.parts).strip("\0")
+        return [r"[^\s]*?".join(re.escape(p) for p in literal.split("\0") if p)] if len(literal) > 1 else []
+    if isinstance(leaf, (Text, Fuzzy)):
+        found = words(leaf.text)
+        if isinstance(leaf, Text) and leaf.slop:
+            return [rf"(?<![^\W_]){re.escape(word)}(?![^\W_])" for word in found if len(word) > 1]
+        inner = r"[\W_]+".join(map(re.escape, found))
+        return [rf"(?<![^\W_]){inner}(?![^\W_])"] if len(inner) > 1 else []
+    return []

@@ -44,7 +44,7 @@ _UNIX_LISTENS = 0x10000
 
 
 def collect() -> Iterator[dict[str, Any]]:
-    """Sockets of all namespaces that have a process."""
+    """Yield the sockets of all namespaces that have a process."""
     owners: dict[int, list[int]] = defaultdict(list)
     spaces: dict[int, int] = {}
     for pid in procfs.pids():
@@ -68,7 +68,7 @@ def collect() -> Iterator[dict[str, Any]]:
 
 
 def internet(table: str, line: str) -> dict[str, Any] | None:
-    """One line of /proc/net/tcp and its like; None where it is none."""
+    """Parse one line of /proc/net/tcp and its like; return None for anything else."""
     fields = line.split()
     if len(fields) < 10 or ":" not in fields[1]:
         return None
@@ -85,7 +85,7 @@ def internet(table: str, line: str) -> dict[str, Any] | None:
 
 
 def local(line: str) -> dict[str, Any] | None:
-    """One line of /proc/net/unix that listens or has a name."""
+    """Parse one line of /proc/net/unix; return None unless the socket listens or has a name."""
     fields = line.split(None, 7)
     if len(fields) < 7 or not fields[6].isdigit():
         return None
@@ -98,7 +98,7 @@ def local(line: str) -> dict[str, Any] | None:
 
 
 def address(text: str) -> tuple[str, int]:
-    """`0100007F:0016` → (`127.0.0.1`, 22), on this machine's byte order."""
+    """Return (`127.0.0.1`, 22) for `0100007F:0016`, in this machine's byte order."""
     host, _, port = text.partition(":")
     raw = bytes.fromhex(host)
     if sys.byteorder == "little":

@@ -22,7 +22,7 @@ SCHEMA = 1
 
 
 def collect() -> Iterator[dict[str, Any]]:
-    """One object."""
+    """Yield one object."""
     import psutil
 
     system = os.uname()

@@ -1,12 +1,4 @@
-"""Loaded kernel modules (`kernel_modules/1`), from /proc/modules and /sys/module; a module that only one of them shows is hiding.
-
-name, size (bytes), used (count), used_by (list), state (Live, Loading, Unloading)
-taint (letters: `O` out of tree, `E` unsigned, `P` proprietary)
-version, srcversion    where the module says so
-in_proc, in_sys        which of the two lists has it
-
-Source: proc_modules(5); Documentation/ABI/stable/sysfs-module and Documentation/admin-guide/tainted-kernels of the kernel.
-"""
+"""Loaded kernel modules (`kernel_modules/1`), from /proc/modules and /sys/module. A module that only one of them lists is hidden."""
 
 from __future__ import annotations
 
@@ -22,7 +14,7 @@ SYS = "/sys/module"
 
 
 def collect() -> Iterator[dict[str, Any]]:
-    """All modules that either list has. Those built into the kernel are not modules."""
+    """Yield all modules that either list has. Modules built into the kernel are not listed."""
     listed = {line.split()[0]: line.split() for line in procfs.lines("/proc/modules") if len(line.split()) >= 5}
     try:
         loadable = {name for name in os.listdir(SYS) if Path(f"{SYS}/{name}/initstate").exists()}

@@ -36,7 +36,7 @@ _NOBODY = 0xFFFFFFFF
 
 
 def collect() -> Iterator[dict[str, Any]]:
-    """All processes that the kernel lists; those that end meanwhile are left out."""
+    """Yield all processes that the kernel lists; those that end meanwhile are left out."""
     users, boot, ticks = procfs.accounts(), procfs.boot_time(), os.sysconf("SC_CLK_TCK")
     hashes: dict[tuple[int, int, int, int], str] = {}
     patience = TimedCalls(20)
@@ -114,7 +114,7 @@ def _sha256(path: str) -> str:
 
 
 def _terminal(number: int) -> str | None:
-    """Name of a controlling terminal by its device number: tty_nr of proc_pid_stat(5)."""
+    """Return the name of a controlling terminal from its device number: tty_nr of proc_pid_stat(5)."""
     if not number:
         return None
     major, minor = (number >> 8) & 0xFFF, (number & 0xFF) | ((number >> 12) & 0xFFF00)
@@ -130,7 +130,7 @@ def _namespace(pid: int, kind: str) -> int | None:
 
 
 def _cgroup(pid: int) -> str | None:
-    """The unified hierarchy's path, or that of systemd's own one."""
+    """Return the path in the unified hierarchy, or in systemd's own."""
     for line in procfs.lines(f"/proc/{pid}/cgroup"):
         number, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")

@@ -1,4 +1,4 @@
-r"""Reading /proc: what vanishes while it is read is simply not there. Text that is no UTF-8 is written with `\xNN` escapes.
+r"""Read /proc. What vanishes while it is read counts as absent. Text that is not UTF-8 gets `\xNN` escapes.
 
 Source: proc(5), proc_pid_stat(5).
 """
@@ -18,7 +18,7 @@ LIMIT = 1 << 20
 
 
 def read(path: str, limit: int = LIMIT) -> bytes:
-    """At most `limit` bytes of a file below /proc or /sys; b'' where it is not there or not allowed."""
+    """Return at most `limit` bytes of a file below /proc or /sys; b'' where it is absent or not allowed."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
@@ -36,12 +36,12 @@ def read(path: str, limit: int = LIMIT) -> bytes:
 
 
 def text(raw: bytes) -> str:
-    """UTF-8, other bytes as escapes."""
+    """Decode UTF-8; other bytes become escapes."""
     return raw.decode("utf-8", "backslashreplace")
 
 
 def link(path: str) -> str:
-    """Text of a link below /proc; '' where it is not there or not allowed."""
+    """Return the text of a link below /proc; '' where it is absent or not allowed."""
     try:
         return text(os.fsencode(Path(path).readlink()))
     except OSError:
@@ -49,7 +49,7 @@ def link(path: str) -> str:
 
 
 def denied(path: str) -> bool:
-    """True where this account may not look at a link or folder below /proc."""
+    """Return whether this account is not allowed to read a link or folder below /proc."""
     try:
         Path(path).readlink()
     except PermissionError:
@@ -60,17 +60,17 @@ def denied(path: str) -> bool:
 
 
 def pids() -> list[int]:
-    """Process ids that the kernel lists now, in order."""
+    """Return the process ids that the kernel lists now, in order."""
     return sorted(int(name) for name in os.listdir(PROC) if name.isdigit())
 
 
 def lines(path: str, limit: int = 64 << 20) -> Iterator[str]:
-    """Lines of a file of text."""
+    """Yield the lines of a text file."""
     yield from lines_of(text(read(path, limit)))
 
 
 def boot_time() -> float:
-    """Seconds since 1970 UTC when the kernel started, as `btime` of /proc/stat says."""
+    """Return when the kernel started, in seconds since 1970 UTC: `btime` of /proc/stat."""
     for line in lines(f"{PROC}/stat", 1 << 20):
         if line.startswith("btime "):
             return float(line.split()[1])
@@ -78,12 +78,12 @@ def boot_time() -> float:
 
 
 def moment(seconds: float) -> str:
-    """RFC 3339 UTC with hundredths, the kernel's tick."""
+    """Return RFC 3339 UTC with hundredths, the kernel's tick."""
     return f"{datetime.fromtimestamp(round(seconds, 2), UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-4] + "Z"
 
 
 def accounts(path: str = "/etc/passwd") -> dict[int, str]:
-    """Names by uid, from the host's own file; name services are not asked."""
+    """Return names by uid, from the host's own file; name services are not asked."""
     found: dict[int, str] = {}
     for line in lines(path):
         fields = line.split(":")
@@ -93,11 +93,13 @@ def accounts(path: str = "/etc/passwd") -> dict[int, str]:
 
 
 def status(pid: int) -> dict[str, str]:
-    """/proc/<pid>/status as a mapping."""
+    """Return /proc/<pid>/status as a mapping."""
     return dict(line.split(":\t", 1) for line in lines(f"{PROC}/{pid}/status") if ":\t" in line)
 
 
 def stat(pid: int) -> list[str]:
-    """Fields of /proc/<pid>/stat from `state` (the third) on, so that a name with blanks and brackets does no harm; [] if it vanished."""
+    """Return the fields of /proc/<pid>/stat from `state` (the third) on, which is safe for names with blanks and brackets; [] if it
+    vanished.
+    """
     raw = text(read(f"{PROC}/{pid}/stat"))
     return raw[raw.rfind(")") + 1 :].split() if ")" in raw else []

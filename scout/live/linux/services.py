@@ -36,7 +36,7 @@ _UNIT = re.compile(r"[^/]+\.(?:service|timer|socket|path|scope|mount|automount|s
 
 
 def collect() -> Iterator[dict[str, Any]]:
-    """Units that run, have an invocation, or are enabled by a link."""
+    """Yield units that run, have an invocation, or are enabled by a link."""
     pids: dict[str, list[int]] = defaultdict(list)
     for pid in procfs.pids():
         for line in procfs.lines(f"/proc/{pid}/cgroup"):
@@ -62,7 +62,7 @@ def _unit(unit: str, pids: list[int], invocation: str, enabled: list[str]) -> di
 
 
 def enabling(folders: tuple[str, ...]) -> dict[str, list[str]]:
-    """Units, each with the paths of the links that start it."""
+    """Return the units, each with the paths of the links that start it."""
     found: dict[str, list[str]] = defaultdict(list)
     for folder in folders:
         for name in _list(folder):
@@ -73,7 +73,7 @@ def enabling(folders: tuple[str, ...]) -> dict[str, list[str]]:
 
 
 def file_of(unit: str, folders: tuple[str, ...]) -> str:
-    """The unit's file, or that of its template (`getty@.service` of `getty@tty1.service`); '' where there is none."""
+    """Return the path of the unit's file, or of its template (`getty@.service` of `getty@tty1.service`); '' where there is none."""
     template = re.sub(r"@[^@]*(\.[a-z]+)$", r"@\1", unit)
     for name in dict.fromkeys((unit, template)):
         for folder in folders:

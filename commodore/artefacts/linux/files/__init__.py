@@ -1,1 +1,1 @@
-"""Linux files that hold settings."""
+"""Configuration files of Linux."""

@@ -1,4 +1,4 @@
-"""authorized_keys: public keys that may log in over ssh, with the options that bind them."""
+"""authorized_keys: public keys that may log in over ssh, with the options that restrict them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from commodore.readers.lines import beginnings, fields, lines, shortened, text
 ARTEFACT = Artefact(
     name="authorized_keys",
     title="Authorised ssh keys",
-    about="One record per key line: type, SHA256 fingerprint, comment, forced command and other options, and the account that it opens. "
-    "A key that nobody knows is a way back in without a password.",
+    about="One record per key: type, SHA256 fingerprint, comment, forced command and other options, and the account that it can log in to. "
+    "An attacker who adds a key can come back without a password.",
     match=(
         "**/authorized_keys",
         "**/authorized_keys2",
@@ -77,18 +77,18 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
         yield from shortened(line)
         found = _read(bare)
         if isinstance(found, str):
-            yield Problem(f"{found}; sshd would pass the line over", f"line {line.number}", 1)
+            yield Problem(f"{found}; sshd ignores the line", f"line {line.number}", 1)
             continue
         yield Record(f"line {line.number}", fields(line) | found | {"user.name": user, "file.path": evidence.source})
 
 
 def expected(evidence: Evidence) -> int:
-    """Lines that are neither blank nor comment."""
+    """Count the lines that are neither blank nor comment."""
     return sum(1 for line in beginnings(evidence) if (bare := line.strip(b" \t\r\n\0")) and not bare.startswith(b"#"))
 
 
 def account(source: str, host: Host) -> str:
-    """The account that a key file opens: by its home directory, by its own name under /etc/ssh, else the name of the home."""
+    """Return the account of a key file: the owner of the home directory, the file's name under /etc/ssh, else the name of the home."""
     path = source.replace("\\", "/")
     home = path.rsplit("/.ssh/", 1)[0] or "/"
     if "/.ssh/" not in path:
@@ -104,7 +104,7 @@ def account(source: str, host: Host) -> str:
 
 
 def _read(bare: str) -> dict[str, Any] | str:
-    """Fields of a key line, or what is wrong with it."""
+    """Return the fields of a key line, or the reason why it is no key."""
     if _TYPE.fullmatch(bare.split(None, 1)[0]):
         return _key(bare)
     if old := _OLD.fullmatch(bare):
@@ -117,7 +117,7 @@ def _read(bare: str) -> dict[str, Any] | str:
 
 
 def _options(bare: str) -> tuple[list[tuple[str, str, str]], str]:
-    """([(as written, name, value)], rest). Options end at the first blank that no quotes hold."""
+    """Return ([(as written, name, value)], rest of the line). Options end at the first blank outside of quotes."""
     found, at = [], 0
     while match := _OPTION.match(bare, at):
         value = match[2].replace('\\"', '"') if match[2] is not None else match[3] or ""
@@ -149,7 +149,7 @@ def _key(bare: str) -> dict[str, Any] | str:
         return "key is no base64"
     size = int.from_bytes(blob[:4], "big")
     if blob[4 : 4 + size] != found[1].encode():
-        return f"key says that it is {found[1]}, its content does not"
+        return f"the line names the type {found[1]}, the key is of another type"
     digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
     comment = (found[3] or "").strip()
     return {"escadre.ssh.key_type": found[1], "escadre.ssh.fingerprint": f"SHA256:{digest}", "escadre.ssh.comment": comment}

@@ -15,9 +15,8 @@ from commodore.readers.lines import Line, beginnings, decode, fields, lines, sho
 ARTEFACT = Artefact(
     name="cron",
     title="Cron tables",
-    about="Commands that cron or anacron runs at given times: one record per entry, with the raw line, or per script of a periodic "
-    "directory. "
-    "An entry shows what would run, not that it ran; a file's own time says when the table was last changed.",
+    about="Commands that cron or anacron runs at given times: one record per entry, with the raw line, and one per script in a periodic "
+    "directory. An entry shows what would run, not that it ran. The modification time of the file shows when the table was last changed.",
     match=(
         "etc/crontab",
         "etc/cron.d/*",
@@ -74,7 +73,7 @@ _COUNTED = re.compile(rb"\s*(?!#)(?!(?:\"[^\"=]*\"|'[^'=]*'|[^\s=\"'][^\s=]*)?[ 
 
 
 class CronTable(NamedTuple):
-    """What the path says: kind of table, the user whose table it is, whether cron passes the file over."""
+    """Facts that follow from the path: kind of table, its user, and whether cron ignores the file."""
 
     kind: str
     user: str
@@ -98,21 +97,21 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
         elif (assignment := _assignment(bare)) is not None:
             environment.append(decode(assignment))
         elif (entry := _entry(line.raw, table)) is None:
-            yield Problem("line is neither an entry nor an assignment, cron would refuse it", f"line {line.number}", 1)
+            yield Problem("line is neither an entry nor an assignment; cron refuses it", f"line {line.number}", 1)
         else:
             yield _record(line, entry, base, environment, host)
             yield from shortened(line)
 
 
 def expected(evidence: Evidence) -> int:
-    """Lines that are neither blank, comment nor assignment; 1 for a script."""
+    """Count the lines that are neither blank, comment nor assignment; 1 for a script."""
     if _PERIOD.search(evidence.source):
         return 1
     return sum(1 for line in beginnings(evidence) if _COUNTED.match(line))
 
 
 def table_of(source: str) -> CronTable:
-    """Return what the path of a table says about it."""
+    """Return the facts that follow from the path of a table."""
     name = source.rsplit("/", 1)[-1]
     if _PERIOD.search(source):
         return CronTable("periodic", "root", not _RUN_PARTS.fullmatch(name))
@@ -138,7 +137,7 @@ def _script(evidence: Evidence, base: dict[str, Any]) -> Record:
 
 
 def _assignment(bare: bytes) -> bytes | None:
-    """`NAME = value` as `NAME=value`, or None. The name ends at a blank or `=`, or at its closing quote; cron asks no more of it."""
+    """Return `NAME = value` as `NAME=value`, or None. As in cron, the name ends at a blank, at `=`, or at its closing quote."""
     quote = bare[:1]
     if quote in (b'"', b"'"):
         end = bare.find(quote, 1)
@@ -202,7 +201,7 @@ def _record(line: Line, entry: _Entry, base: dict[str, Any], environment: list[s
 
 
 def _percent(command: str) -> tuple[str, str]:
-    r"""Cron ends the command at the first `%` without a backslash; the rest, with `%` as line feed, is its standard input."""
+    r"""Split at the first `%` without a backslash, as cron does: the command, and its standard input, in which `%` is a line feed."""
     parts = re.split(r"(?<!\\)%", command, maxsplit=1)
     stdin = re.sub(r"(?<!\\)%", "\n", parts[1]) if len(parts) > 1 else ""
     return parts[0].replace("\\%", "%").rstrip(), stdin.replace("\\%", "%")

@@ -1,4 +1,4 @@
-"""/etc/ld.so.preload: libraries that the dynamic loader puts into every program."""
+"""/etc/ld.so.preload: libraries that the dynamic loader loads into every program."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from commodore.readers.lines import WHOLE, beginnings, fields, lines, shortened,
 ARTEFACT = Artefact(
     name="ld_so_preload",
     title="Preloaded libraries",
-    about="Each entry is loaded into every dynamically linked program that starts, root's included. On an ordinary host the file is "
-    "missing or empty: "
-    "an entry is a classic of user-space rootkits.",
+    about="The dynamic loader loads each entry into every dynamically linked program that starts, also into those of root. On an ordinary "
+    "host the file is missing or empty. User-space rootkits use it.",
     match=("etc/ld.so.preload",),
     targets=("LF04",),
     fields=(
@@ -59,6 +58,6 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
 
 
 def expected(evidence: Evidence) -> int:
-    """Names by the loader's own rule: comments away, then cut at every separator."""
+    """Count the names as the loader does: remove comments, then split at every separator."""
     separators = bytes.maketrans(b":\t\n", b"   ")
     return sum(1 for line in beginnings(evidence, WHOLE) for name in line.partition(b"#")[0].translate(separators).split(b" ") if name)

@@ -32,9 +32,7 @@ ARTEFACT = Artefact(
     name="systemd_units",
     title="systemd unit files and drop-ins",
     about="One record per unit file or drop-in (`*.d/*.conf`): commands with their prefixes, user, triggers of timers, paths and sockets, "
-    "and what "
-    "pulls the unit in. A unit file shows what systemd would start, not that it did; whether it is enabled shows in the links of "
-    "`*.wants`.",
+    "and all settings. A unit file shows what systemd would start, not that it did. Links in `*.wants` show whether it is enabled.",
     match=tuple(f"{place}/*.{kind}" for place in _PLACES for kind in _KINDS) + tuple(f"{place}/*.d/*.conf" for place in _PLACES),
     targets=("LF04", "LF09"),
     fields=(
@@ -116,19 +114,19 @@ _SINGLE = {
     "Socket.Service": "escadre.systemd.activates",
 }
 _MOST = 20_000
-"""settings of one file, and lines of one setting, that are kept"""
+"""Most settings of one file, and most lines of one setting."""
 _END = re.compile(r"\r\0|\0\r|[\r\0]")
 """Besides the line feed, systemd ends a line at these; different ones in a row are one end."""
 _LAST_END = re.compile(r"(?:\r\0?|\0\r?)\Z")
 _OPEN = re.compile(r"(?<!\\)(?:\\\\)*\\$")
-"""an odd number of backslashes at the very end"""
+"""An odd number of backslashes at the end of a line."""
 
 _ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|([0-3][0-7]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(s)|.)", re.DOTALL)
 _TOKEN = re.compile(r"""(?<!\S)(;)(?!\S)|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|(?:\\.|[^\\"';])+|.""", re.DOTALL)
 _TRUE = ("1", "yes", "y", "true", "t", "on")
 
 Settings = dict[str, list[str]]
-"""`Section.Key` → values that hold, in order"""
+"""`Section.Key` → values after resets, in order."""
 
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
@@ -145,12 +143,12 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
 
 
 def expected(evidence: Evidence) -> int:  # noqa: ARG001  (one file is one object)
-    """One file is one record."""
+    """Return 1: a file is one record."""
     return 1
 
 
 def _settings(evidence: Evidence) -> Iterator[tuple[str, str] | Problem]:
-    """(`Section.Key`, value) in the order of the file, continuation lines joined; ('', '') marks content without a setting."""
+    """Yield (`Section.Key`, value) in the order of the file, continuation lines joined; ('', '') for content that is no setting."""
     section, count = "", 0
     for number, logical in _logical(evidence):
         if isinstance(logical, Problem):
@@ -165,7 +163,7 @@ def _settings(evidence: Evidence) -> Iterator[tuple[str, str] | Problem]:
                 yield Problem(f"more than {_MOST} settings; the rest was not read", f"line {number}")
                 return
             if not equals or not section:
-                reason = "line is no setting, systemd would pass it over" if section else "setting before any section"
+                reason = "line is no setting; systemd ignores it" if section else "setting before any section"
                 yield Problem(reason, f"line {number}")
                 yield "", ""
             else:
@@ -212,7 +210,7 @@ def _physical(evidence: Evidence) -> Iterator[tuple[int, str | Problem]]:
 
 
 def _assign(settings: Settings, key: str, value: str) -> None:
-    """Several assignments make a list; an empty one forgets those before it."""
+    """Add a value to its setting; an empty value removes those before it."""
     if not key:
         return
     if value:
@@ -256,7 +254,7 @@ def _extend(out: dict[str, Any], field: str, values: Iterator[str]) -> None:
 
 
 def _started(out: dict[str, Any], settings: Settings, host: Host, kind: str) -> None:
-    """process.* of the first command that the unit runs: ExecStart=, else any other Exec…=."""
+    """Add the process.* fields of the first command of the unit: ExecStart=, else any other Exec…=."""
     section = {"socket": "Socket", "mount": "Mount", "swap": "Swap"}.get(kind, "Service")
     keys = [f"{section}.Exec{k}" for k in ("Start", "StartPre", "StartPost", "Condition", "Stop", "StopPost", "Reload", "StopPre")]
     value = next((command for k in keys for line in settings.get(k, ()) for command in _commands(line)), "")
@@ -276,7 +274,7 @@ def _started(out: dict[str, Any], settings: Settings, host: Host, kind: str) -> 
 
 
 def _commands(value: str) -> list[str]:
-    """The commands of one setting: a `;` that stands alone parts them. Characters are spelt out."""
+    """Return the commands of one setting, which a separate `;` divides, with escape sequences decoded."""
     parts = [""]
     for found in _TOKEN.finditer(value):
         if found[1]:
@@ -287,7 +285,7 @@ def _commands(value: str) -> list[str]:
 
 
 def _spelt(value: str) -> str:
-    r"""One token, or text, in which no character hides behind its number: `/\x74mp` is /tmp. One that would part or quote is escaped."""
+    r"""Decode the escape sequences of a token or text: `/\x74mp` is /tmp. A character that would separate or quote keeps a backslash."""
     plain = "/._-+:@%,=~" + (" ;&|<>()#*?[]{}!" if value[:1] in ("'", '"') else "")
 
     def character(found: re.Match[str]) -> str:
@@ -301,7 +299,7 @@ def _spelt(value: str) -> str:
 
 
 def place(source: str) -> tuple[str, str, str, str]:
-    """(unit, type, drop-in name or '', system or user) that a path stands for."""
+    """Return (unit, type, drop-in name or '', system or user) of a path."""
     *folders, name = source.split("/")
     scope = "user" if re.search(r"/systemd/user(\.control)?/|/\.config/|/\.local/|^/run/user/", source) else "system"
     drop_in = ""
@@ -312,7 +310,7 @@ def place(source: str) -> tuple[str, str, str, str]:
 
 
 def whose(unit: str) -> str:
-    """Return in words the units that a drop-in of this name belongs to: `foo-.service.d` all that begin so, `service.d` all services."""
+    """Return in words which units a drop-in changes: `foo-.service.d` all whose names begin so, `service.d` all services."""
     stem, _, kind = unit.rpartition(".")
     if not stem:
         return f"every {kind}" if kind in _KINDS else f"unit {unit}"

@@ -21,10 +21,10 @@ from scout.data import load_data
 ARTEFACT = Artefact(
     name="auth_log",
     title="Authentication log",
-    about="One record per line of auth.log or secure, rotated and compressed ones too. Logins, failures, sudo and account changes have "
-    "named fields. "
-    "Traditional times lack year and zone: they are inferred from the file's time, its name, the collection and the host's zone, and "
-    "`escadre.time_inferred` says so. A program may write any text: a line shows what it reported.",
+    about="One record per line of auth.log or secure, also of rotated and compressed files. Logins, failures, sudo and account changes "
+    "have named fields. Traditional times lack year and zone, which are then inferred from the time and the name of the file, the time of "
+    "the collection and the zone of the host; `escadre.time_inferred` lists what was inferred. Any program can write any text: a line "
+    "shows what a program reported.",
     match=("var/log/auth.log*", "var/log/secure*", "var/log/authlog*"),
     targets=("LF06",),
     needs=("timezone", "collected"),
@@ -63,7 +63,6 @@ ARTEFACT = Artefact(
     action="message-logged",
     attack=("T1078", "T1110", "T1548.003", "T1136.001"),
     message="[{process.name!q}|A program] logged: {event.original}.",
-    logsource={"product": "linux", "service": "auth"},
     confidence="logged",
     sources=(
         "RFC 3164 section 4.1 and RFC 5424 section 6 (syslog headers); rsyslog templates RSYSLOG_TraditionalFileFormat and "
@@ -74,13 +73,13 @@ ARTEFACT = Artefact(
 )
 
 LONGEST = 1 << 16
-"""bytes of a line that are kept"""
+"""Most bytes of one line."""
 _MOST_RUNS = 100_000
-"""Changes of the day that are looked at in one file; more are a forgery."""
+"""Most changes of the day in one file; more are a forgery and are not looked at."""
 _MOST_NOTES = 20
-"""Steps back that the ledger names per file."""
+"""Most notes on steps back per file."""
 _CONTINUED = 200
-"""lines that are added to a record at most"""
+"""Most continuation lines of one record."""
 
 _DATE = r"(?:<\d{1,3}>)?([A-Za-z]{3})[ \t]+(\d{1,2})[ \t]+(?:(\d{4})[ \t]+)?(\d\d:\d\d:\d\d)"
 _TRADITIONAL = re.compile(_DATE + r"([.,]\d+)?(?:: ?|[ \t]+)", re.ASCII)
@@ -95,7 +94,7 @@ _REPEATED = re.compile(r"message repeated (\d+) times: \[ ?(.*)\]\s*", re.DOTALL
 
 
 class _Rule(NamedTuple):
-    """How a message begins, what it looks like, and what it means."""
+    """How a message begins, its pattern, and its meaning."""
 
     begins: str
     pattern: re.Pattern[str]
@@ -109,7 +108,7 @@ class _Rule(NamedTuple):
 
 @cache
 def _rules() -> dict[str, tuple[_Rule, ...]]:
-    """Program → rules, from auth_log.yaml. Raises ValueError for an entry that is not of its form."""
+    """Return program → rules from auth_log.yaml. Raises ValueError for an entry of another form."""
     found: dict[str, tuple[_Rule, ...]] = {}
     for names, entries in load_data(__package__, "auth_log.yaml").items():
         found |= dict.fromkeys(names.split(), tuple(map(_rule, entries)))
@@ -174,7 +173,7 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
 
 
 def expected(evidence: Evidence) -> int:
-    """Count the lines that begin an entry by their look: this does not depend on the spellings of times that `parse` knows."""
+    """Count the lines that look like the beginning of an entry, independently of the spellings of times that `parse` knows."""
     return sum(1 for line in lines(evidence, 4096, packed=True) if isinstance(line, Line) and _ENTRY.match(line.raw))
 
 
@@ -214,7 +213,7 @@ class _Times:
         return clock.utc(self.first + stretch.years, month, day, found[4], fraction), inferred
 
     def stray(self, line: int) -> Iterator[Problem]:
-        """Yield a note at a line where a step back was taken for lines out of order."""
+        """Yield a note where a step back in time was taken for lines out of order."""
         if self._strays and self._strays[-1][0] == line:
             _, before, day = self._strays.pop()
             reason = f"the log steps back by {before - day} days and is back soon after: taken for lines out of order, not for New Year"
@@ -227,7 +226,7 @@ class _Times:
         return stretches[self._stretch]
 
     def iso(self, found: re.Match[str]) -> tuple[str | None, list[str]]:
-        """(RFC 3339 UTC or None, what was inferred) of a full time."""
+        """Return (RFC 3339 UTC or None, what was inferred) of a full time."""
         where = found[6]
         clock = logtime.LocalClock(UTC if where == "Z" else logtime.zone(where) or UTC) if where else self.clock
         fraction = f".{found[5][:9]}" if found[5] else ""
@@ -235,7 +234,7 @@ class _Times:
 
 
 def _runs(evidence: Evidence) -> list[logtime.Run]:
-    """Return the days of the whole file, lines of one day that stand together as one; a day that does not exist says nothing."""
+    """Return the days of the file, consecutive lines of one day as one run. Days that do not exist are left out."""
     runs: list[logtime.Run] = []
     for line in lines(evidence, 64, packed=True):
         found = _DAY.match(line.raw) if isinstance(line, Line) else None
@@ -260,7 +259,7 @@ def _date(run: logtime.Run) -> tuple[int, int, str]:
 
 
 def _bounds(evidence: Evidence, host: Host) -> Iterator[str]:
-    """Times that the last line cannot be younger than: of the file, of the gzip header, in the name, of the collection."""
+    """Yield the times that the last line cannot be younger than: of the file, in its name, in its gzip header, and of the collection."""
     if isinstance(mtime := evidence.facts.get("mtime"), str):
         yield mtime
     if host.collected:
@@ -274,7 +273,7 @@ def _bounds(evidence: Evidence, host: Host) -> Iterator[str]:
 
 
 def _record(line: Line, times: _Times) -> Record | None:
-    """The record of a line that begins with a time, or None."""
+    """Return the record of a line that begins with a time, or None."""
     raw = text(line.raw.lstrip(b"\0").rstrip(b"\r"))
     out: dict[str, Any] = {"event.original": raw, "escadre.line_number": line.number}
     if line.cut:
@@ -315,7 +314,7 @@ def _body(body: str, out: dict[str, Any]) -> None:
 
 
 def _explain(program: str, message: str, out: dict[str, Any]) -> bool:
-    """Named fields of a message that is known; False for any other."""
+    """Add the named fields of a known message and return True, or return False."""
     for rule in _rules().get("pam" if message.startswith("pam_") else program.lower(), ()):
         if message.startswith(rule.begins) and (found := rule.pattern.fullmatch(message)):
             _fill(out, rule, {"user": rule.user, **found.groupdict()})

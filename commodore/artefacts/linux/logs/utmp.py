@@ -17,9 +17,9 @@ from commodore.sentence import sentence
 ARTEFACT = Artefact(
     name="utmp",
     title="Login accounting (utmp, wtmp, btmp)",
-    about="One record per slot of fixed size: logins, logouts, failed logins (btmp), boots and run levels. A slot that is empty in the "
-    "middle of wtmp "
-    "was wiped: programs only append to it. Empty slots are records too, so slots in the file = records + slots that could not be read.",
+    about="One record per slot of fixed size: logins, logouts, failed logins (btmp), boots and run levels. Programs only append to wtmp, "
+    "so somebody wiped a slot that is empty between others. Empty slots are records too: the number of slots is that of the records and of "
+    "the slots that could not be read.",
     match=("var/run/utmp", "run/utmp", "var/log/wtmp*", "var/log/btmp*", "var/log/utmp*", "etc/utmp"),
     targets=("LF06",),
     fields=(
@@ -46,7 +46,6 @@ ARTEFACT = Artefact(
     action="accounting-entry-recorded",
     attack=("T1078",),
     message="The entry of type {escadre.utmp.type} names [{user.name!q}|no user][ on {escadre.tty}][ from {source.address!q}].",
-    logsource={"product": "linux", "service": "utmp"},
     confidence="logged",
     sources=(
         "utmp(5); glibc, bits/utmp.h (struct utmp: 384 bytes; 400 bytes where time_t and long have 64 bits without the 32-bit "
@@ -68,7 +67,7 @@ _TYPES = (
     "ACCOUNTING",
 )
 _ENOUGH = 64 * 400
-"""bytes that tell the layout"""
+"""Bytes from which the layout is recognised."""
 
 
 class _Layout(NamedTuple):
@@ -112,7 +111,7 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
 
 
 def expected(evidence: Evidence) -> int:
-    """Slots in the file: its (unpacked) size by that of an entry."""
+    """Return the number of slots: the unpacked size of the file, divided by the size of a slot."""
     size, total = 0, 0
     for piece in _pieces(evidence):
         if isinstance(piece, bytes):
@@ -122,7 +121,7 @@ def expected(evidence: Evidence) -> int:
 
 
 def _pieces(evidence: Evidence) -> Iterator[bytes | Problem]:
-    """The content, unpacked where a rotated file is compressed, in pieces of which the first is large enough to tell the layout."""
+    """Yield the unpacked content in pieces. The first one is large enough to recognise the layout."""
     held = b""
     for piece in pieces(evidence, packed=True):
         if isinstance(piece, Problem):
@@ -137,7 +136,7 @@ def _pieces(evidence: Evidence) -> Iterator[bytes | Problem]:
 
 
 def _layout(head: bytes) -> _Layout:
-    """The layout in which most of the first slots make sense: a known type, a time of this age, unused bytes that are unused."""
+    """Return the layout in which most of the first slots are plausible: known type, recent time, unused bytes zero."""
     best, most = _LAYOUTS[0], -1.0
     for layout in _LAYOUTS:
         slots = [layout.entry.unpack_from(head, at) for at in range(0, len(head) - layout.size + 1, layout.size)][:64]
@@ -192,7 +191,7 @@ def _slot(slot: tuple[Any, ...], offset: int, layout: _Layout, failed: bool) -> 
 
 
 def _time(seconds: int, micros: int) -> str | None:
-    """RFC 3339 UTC. Without a time, or beyond the year 9999, None; microseconds that cannot be are left out."""
+    """Return RFC 3339 UTC, or None without a time or after the year 9999. Impossible microseconds are left out."""
     if not 0 < seconds < 253_402_300_800:
         return None
     stamp = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -1,4 +1,4 @@
-"""$MFT: every file and directory that the volume has or had, as its master file table knows them.
+"""$MFT: the files and directories that the volume has or had, from its master file table.
 
 The table is read as one: a path is right only when all directories are known, and they lie anywhere in it.
 """
@@ -12,15 +12,14 @@ from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers import ntfs
-from commodore.readers.ntfs import Entry, Folders, Name
-from scout.formats.regf_data import filetime
+from commodore.readers.ntfs import Folders, MftEntry, Name
+from scout.formats.regf.data import filetime
 
 ARTEFACT = Artefact(
     name="mft",
     title="$MFT",
-    about="One record per entry of the master file table: path, size, the four times of $STANDARD_INFORMATION (which "
-    "programs can set) and the four of $FILE_NAME (which only the system sets), streams. Entries of deleted "
-    "files stay until they are used again.",
+    about="One record per entry of the master file table: path, size, streams, the four times of $STANDARD_INFORMATION, which programs can "
+    "set, and the four of $FILE_NAME, which only the system sets. The entry of a deleted file remains until it is used again.",
     match=("$MFT", "**/$MFT"),
     magic=((0, b"FILE0\x00"), (0, b"FILE*\x00"), (0, b"BAAD0\x00")),
     targets=("WN01",),
@@ -80,15 +79,15 @@ _SIGNATURES = (b"FILE", b"BAAD")
 _SI = ("file.created", "file.mtime", "file.ctime", "file.accessed")
 _FN = ("escadre.mft.fn_created", "escadre.mft.fn_modified", "escadre.mft.fn_changed", "escadre.mft.fn_accessed")
 _MOST_EXTENSIONS = 100_000
-"""entries that extend others and are joined to them; more are a forgery, and stay as records of their own"""
+"""Most extension entries that are joined to their base; more are a forgery and become records of their own."""
 _MOST_KNOWN = 20_000
-"""directories that are kept as they were read, some 12 MB"""
+"""Most directories that stay in memory after they were read, about 12 MB."""
 
-Extensions = dict[int, list[Entry]]
+Extensions = dict[int, list[MftEntry]]
 
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa: ARG001
-    """One record per entry, in their order. The table is read twice: for its directories, then for the records."""
+    """Yield one record per entry, in order. The table is read twice: for its directories, then for the records."""
     with evidence.open() as stream:
         size = ntfs.entry_size(stream.read(64))
     volume = evidence.source[:2] if evidence.source[1:2] == ":" else ""
@@ -109,7 +108,7 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
 
 
 def _entries(evidence: Evidence, size: int, *, directories: bool = False) -> Iterator[tuple[int, bytes]]:
-    """(number, bytes) of every entry, of which the last may be cut; or only of whole ones that are directories or extend another entry."""
+    """Yield (number, bytes) of every entry; the last may be cut. With `directories`: only complete directories and extension entries."""
     number = evidence.offset // size
     with evidence.open() as stream:
         while block := stream.read(_BLOCK):
@@ -123,12 +122,12 @@ def _entries(evidence: Evidence, size: int, *, directories: bool = False) -> Ite
                 number += 1
 
 
-def _directories(evidence: Evidence, size: int, volume: str) -> tuple[Folders, Extensions, dict[int, Entry]]:
-    """The directories as a tree, what extends other entries, and the first directories as they were read."""
+def _directories(evidence: Evidence, size: int, volume: str) -> tuple[Folders, Extensions, dict[int, MftEntry]]:
+    """Return the tree of directories, the extension entries by base entry, and the first directories as they were read."""
     folders = Folders(volume)
     extensions: Extensions = {}
-    known: dict[int, Entry] = {}
-    late: dict[int, Entry] = {}
+    known: dict[int, MftEntry] = {}
+    late: dict[int, MftEntry] = {}
     for number, raw in _entries(evidence, size, directories=True):
         base = int.from_bytes(raw[32:38], "little")
         if base and len(extensions) < _MOST_EXTENSIONS:
@@ -145,12 +144,12 @@ def _directories(evidence: Evidence, size: int, volume: str) -> tuple[Folders, E
     return folders, extensions, known
 
 
-def _own(entry: Entry, extensions: list[Entry] | None) -> list[Entry]:
-    """Return those of the `extensions` that name this life of the entry: others are left from a deleted file that had the same number."""
+def _own(entry: MftEntry, extensions: list[MftEntry] | None) -> list[MftEntry]:
+    """Return the extensions whose reference has the sequence number of the entry; others are left from a deleted file."""
     return [e for e in extensions or () if ntfs.names_entry(e.base_sequence, entry.sequence, in_use=bool(entry.flags & ntfs.IN_USE))]
 
 
-def _fields(number: int, entry: Entry, extensions: list[Entry], folders: Folders) -> dict[str, Any]:
+def _fields(number: int, entry: MftEntry, extensions: list[MftEntry], folders: Folders) -> dict[str, Any]:
     size, resident, streams, names = entry.size, entry.resident, entry.streams, entry.names
     for other in extensions:
         names += other.names
@@ -185,7 +184,7 @@ def _fields(number: int, entry: Entry, extensions: list[Entry], folders: Folders
 
 
 def _named(fields: dict[str, Any], names: tuple[Name, ...], folders: Folders) -> None:
-    """What $FILE_NAME tells, of the first long name; all paths where there are several."""
+    """Add the fields of the first long $FILE_NAME, and all paths if there are several."""
     long = ntfs.long_names(names)
     first = long[0]
     folder, whole = folders.folder(first.parent, first.parent_sequence)
@@ -208,7 +207,7 @@ def _named(fields: dict[str, Any], names: tuple[Name, ...], folders: Folders) ->
 
 
 def expected(evidence: Evidence) -> int | None:
-    """Entries with the signature FILE or BAAD, counted straight from the bytes."""
+    """Count the entries with the signature FILE or BAAD in the raw bytes."""
     total = 0
     with evidence.open() as stream:
         size = ntfs.entry_size(stream.read(64))

@@ -1,4 +1,4 @@
-"""Prefetch: what ran, how often, when, and which files it loaded in its first ten seconds."""
+"""Prefetch: which programs ran, how often and when, and which files they loaded in their first ten seconds."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pyscca
 from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
-from scout.formats.regf_data import filetime
+from scout.formats.regf.data import filetime
 
 ARTEFACT = Artefact(
     name="prefetch",
     title="Prefetch",
-    about="One file per program and place it ran from, written about ten seconds after it starts. Proves that it ran, when it last did "
-    "(the last eight times since Windows 8), how often as Windows counts, and which files and volumes it touched. Often off on servers.",
+    about="Windows writes one file per program and path, about ten seconds after the program starts. Proves that it ran, when (the last "
+    "eight times since Windows 8), how often, and which files and volumes it used. Often switched off on servers.",
     match=("Windows/Prefetch/*.pf", "WINNT/Prefetch/*.pf", "**/Prefetch/*.pf"),
     magic=((4, b"SCCA"), (0, b"MAM\x04"), (0, b"MAM\x84")),
     targets=("WX01",),
@@ -49,15 +49,15 @@ ARTEFACT = Artefact(
 )
 
 MAX_FILES = 10_000
-"""names that a record holds; Windows itself traces far fewer"""
+"""Most file names of one record; Windows traces far fewer."""
 LARGEST = 64 << 20
-"""bytes that a compressed file may unpack to; real ones stay below 2 MiB"""
+"""Most bytes of an unpacked file; real ones stay below 2 MiB."""
 _RUNS = 8
 _VERSIONS = (17, 23, 26, 30, 31)
 
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa: ARG001
-    """One record per file."""
+    """Yield one record per file."""
     data = evidence.data
     if not data:
         yield Problem("empty file")
@@ -70,7 +70,7 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
         file.open_file_object(io.BytesIO(data))
         fields, problem = _fields(file)
     except (OSError, MemoryError, OverflowError, ValueError) as error:
-        yield Problem(f"no prefetch file that can be read: {_short(error)}", lost=1)
+        yield Problem(f"the prefetch file cannot be read: {_short(error)}", lost=1)
         return
     yield Record("0", fields)
     if problem:
@@ -78,7 +78,7 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
 
 
 def _fields(file: Any) -> tuple[dict[str, Any], str]:
-    """Fields of the record, and what could not be read of it."""
+    """Return the fields of the record, and what could not be read."""
     version = file.format_version
     if version not in _VERSIONS:
         raise ValueError(f"format version {version} is not known")
@@ -126,17 +126,17 @@ def _volumes(file: Any) -> dict[str, Any]:
 
 
 def _clean(text: str | None) -> str:
-    """Valid Unicode, without what follows a NUL."""
+    """Return the text up to a NUL, as valid Unicode."""
     return (text or "").partition("\0")[0].encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _short(error: BaseException) -> str:
-    """The innermost sentence of libscca's call stack, without the name of its function."""
+    """Return the last sentence of libscca's error message, without the name of the function."""
     return str(error).strip(" .\n").rpartition(". ")[2].rpartition(": ")[2][:200]
 
 
 def expected(evidence: Evidence) -> int | None:
-    """One for a file with the signature of a prefetch file; None for anything else."""
+    """Return 1 for a file with the signature of a prefetch file, None for any other."""
     with evidence.open() as stream:
         head = stream.read(8)
     return 1 if head[:3] == b"MAM" or head[4:8] == b"SCCA" else None

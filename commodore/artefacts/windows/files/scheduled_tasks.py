@@ -17,9 +17,9 @@ from scout.formats.task_xml import ScheduledTask
 ARTEFACT = Artefact(
     name="scheduled_tasks",
     title="Scheduled tasks",
-    about="Definition of each task: what it runs, as whom, on which triggers, hidden or disabled. Proves that the file is there, "
-    "not that the task is registered or ran (the registry's TaskCache and the event log tell that). Author and registration date are what "
-    "its maker wrote.",
+    about="Definition of each task: actions, account, triggers, whether it is hidden or disabled. Proves that the file exists, not that "
+    "the task is registered or ran: TaskCache in the registry and the event log show that. Author and registration date are as its author "
+    "wrote them.",
     match=("**/System32/Tasks/**", "**/SysWOW64/Tasks/**", "**/System32/Tasks_Migrated/**", "Windows/Tasks/*.job", "WINNT/Tasks/*.job"),
     targets=("WP01",),
     needs=("timezone", "system_root", "users"),
@@ -47,7 +47,7 @@ ARTEFACT = Artefact(
         "file.mtime",
     ),
     times={
-        "@timestamp": "registration date as its maker wrote it; host time where it has no zone, which escadre.time_inferred then says",
+        "@timestamp": "registration date as its author wrote it; without a zone it is local time, and escadre.time_inferred has `zone`",
         "file.mtime": "last change of the definition file",
     },
     kind="state",
@@ -63,7 +63,7 @@ ARTEFACT = Artefact(
 
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
-    """One record per file."""
+    """Yield one record per file."""
     if evidence.size > task_xml.LARGEST:
         yield Problem(f"no task definition: {evidence.size} bytes", lost=1)
         return
@@ -104,7 +104,7 @@ def _fields(task: ScheduledTask, last_run: str, evidence: Evidence, host: Host) 
 
 
 def _settings(task: ScheduledTask, last_run: str) -> list[str]:
-    """Return the settings of a task that have no field of their own, by the names of [MS-TSCH]; `LastRun` is that of a legacy job."""
+    """Return the settings of a task that have no field of their own, with the names of [MS-TSCH]; legacy jobs have `LastRun`."""
     texts = {
         "UserId": task.user,
         "GroupId": task.group,
@@ -123,7 +123,7 @@ def _group(group: str) -> dict[str, str]:
 
 
 def _path(source: str) -> str:
-    r"""Path in the task tree: what follows the `Tasks` folder; '' where there is none."""
+    r"""Return the path in the task tree, which begins after the `Tasks` folder; '' if there is none."""
     parts = source.replace("/", "\\").split("\\")
     at = next((i for i, part in enumerate(parts[:-1]) if part.casefold() in ("tasks", "tasks_migrated")), None)
     return "\\" + "\\".join(parts[at + 1 :]) if at is not None else ""
@@ -138,7 +138,7 @@ def _user(user: str, host: Host) -> dict[str, Any]:
 
 
 def _time(written: str, host: Host) -> dict[str, Any]:
-    """`@timestamp` from a registration date; without a zone in it, it is local time of the host, and none where that zone is not known."""
+    """Return `@timestamp` from a registration date. Without a zone it is local time of the host; if that zone is not known, nothing."""
     try:
         moment = datetime.fromisoformat(written)
     except ValueError:
@@ -159,7 +159,7 @@ def _time(written: str, host: Host) -> dict[str, Any]:
 
 
 def _zone(name: str) -> tzinfo | None:
-    """A zone from an IANA name or a fixed offset `+01:00`."""
+    """Return the zone of an IANA name or a fixed offset `+01:00`, or None."""
     if name[:1] in ("+", "-") and name[1:3].isdigit() and name[4:6].isdigit():
         offset = timedelta(hours=int(name[1:3]), minutes=int(name[4:6]))
         return timezone(-offset if name[0] == "-" else offset)
@@ -170,5 +170,5 @@ def _zone(name: str) -> tzinfo | None:
 
 
 def expected(evidence: Evidence) -> int | None:
-    """One per file that is not empty."""
+    """Return 1 for a file that is not empty."""
     return 1 if evidence.size else 0

@@ -14,9 +14,8 @@ from commodore.readers import shortcut
 ARTEFACT = Artefact(
     name="startup_folder",
     title="Startup folders",
-    about="Each file in a Startup folder, of all users or of one: Explorer opens it at logon, whatever its type. "
-    "Only desktop.ini belongs there on a fresh system. Of a shortcut the record says what it opens. "
-    "Proves that the file is there, not that it was opened.",
+    about="Each file in a Startup folder of one user or of all. Explorer opens it at logon, whatever its type. A fresh system has only "
+    "desktop.ini there. For a shortcut, the record has its target. Proves that the file exists, not that it was opened.",
     match=(
         "ProgramData/Microsoft/Windows/Start Menu/Programs/Startup/*",
         "Users/*/AppData/Roaming/Microsoft/Windows/Start Menu/Programs/Startup/*",
@@ -43,7 +42,7 @@ ARTEFACT = Artefact(
         "user.id",
     ),
     times={
-        "@timestamp": "birth of the file if the collector saw it, else the last change of its content",
+        "@timestamp": "birth of the file if the collector could read it, else the last change of its content",
         "file.created": "birth",
         "file.mtime": "last change of the content",
         "file.ctime": "last change of the metadata",
@@ -66,7 +65,7 @@ _FACTS = {"btime": "file.created", "mtime": "file.mtime", "ctime": "file.ctime",
 
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
-    """One record per file, and of a shortcut what it opens."""
+    """Yield one record per file, with the target of a shortcut."""
     folder, _, name = evidence.source.replace("/", "\\").rpartition("\\")
     fields: dict[str, Any] = {"file.path": evidence.source, "file.name": name, "file.directory": folder, "file.size": evidence.size}
     stem, dot, extension = name.rpartition(".")
@@ -87,7 +86,7 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
 
 
 def _owner(folder: str, host: Host) -> dict[str, Any]:
-    """The user whose folder it is; nothing for the folder of all users."""
+    """Return the user of a folder; nothing for the folder of all users."""
     for sid, profile in host.profiles.items():
         if folder.casefold().startswith(f"{profile.rstrip(chr(92)).casefold()}\\"):
             name = host.users.get(sid, "")
@@ -97,5 +96,5 @@ def _owner(folder: str, host: Host) -> dict[str, Any]:
 
 
 def expected(evidence: Evidence) -> int | None:  # noqa: ARG001
-    """One per file."""
+    """Return 1: a file is one record."""
     return 1

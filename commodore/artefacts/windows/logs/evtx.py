@@ -22,9 +22,8 @@ from commodore.readers.winevent import normalise
 ARTEFACT = Artefact(
     name="evtx",
     title="Windows event logs",
-    about="What Windows and its programs wrote down: logons, processes, services, scripts, connections. A record says that "
-    "something happened; "
-    "a cleared or missing log says that somebody did not want it read.",
+    about="Events that Windows and its programs logged: logons, processes, services, scripts, connections. A record shows that something "
+    "happened. A cleared or missing log may show that somebody destroyed evidence.",
     match=("Windows/System32/winevt/Logs/*.evtx", "**/*.evtx"),
     magic=((0, b"ElfFile\x00"), (4096, b"ElfChnk\x00"), (0, b"ElfChnk\x00")),
     targets=("WE01", "WE02"),
@@ -96,7 +95,7 @@ ARTEFACT = Artefact(
         "winlog.version",
     ),
     times={
-        "@timestamp": "when the event happened, as its provider says (System/TimeCreated); 100 ns where the record header agrees",
+        "@timestamp": "when the event happened, from System/TimeCreated; with 100 ns if the record header has the same time",
         "event.created": "when the record was written, where that differs",
         "file.created": "birth of the file that the event is about",
         "process.start": "start of the process that the event is about",
@@ -106,7 +105,6 @@ ARTEFACT = Artefact(
     kind="event",
     action="event-logged",
     message="[{winlog.provider_name!q}|A provider without a name] logged event {event.code}[ in {winlog.channel!q}].",
-    logsource={"product": "windows"},
     confidence="logged",
     sources=(
         "[MS-EVEN6] EventLog Remoting Protocol 6.0, section 2.2: BinXml",
@@ -119,40 +117,40 @@ FILE_HEADER, CHUNK, RECORDS = 4096, 65536, 512
 ROWS = 32
 _MARK = b"ElfChnk\0"
 _CHUNK = struct.Struct("<8sQQQQIII").unpack_from
-"""magic, first and last record number, first and last record id, header size, last record offset, free space offset"""
+"""Magic, first and last record number, first and last record id, header size, last record offset, free space offset."""
 _HEADER_SIZE = 128
 _RECORD = struct.Struct("<IIQ").unpack_from
 _SIGNATURE = b"\x2a\x2a\x00\x00"
 _SMALLEST = 28
 _NO_RECORD = 0xFFFF_FFFF_FFFF_FFFF
-"""what a chunk has for its last record while it has none"""
+"""Last record id of a chunk without records."""
 _BRIDGE = 0xFFFF_FFFF_FFFF_FFF0
-"""record id that stands for a stretch of damage which the reader is led over"""
+"""Dummy record id written over damaged bytes so that the parser skips them."""
 
 
 class Chunk(NamedTuple):
-    """What a chunk's own header and the record signatures in it promise, found without the parser."""
+    """A chunk as its header and the record signatures in it describe it, found without the parser."""
 
     place: str
-    """its number, or `@` and its offset in the member where it does not stand in step with the first one"""
+    """Its number, or `@` and its offset in the member if that is no multiple of the chunk size from the first one."""
     at: int
     size: int
-    """bytes of it that are there, up to the next chunk"""
+    """Bytes up to the next chunk or the end."""
     ids: list[int]
-    """ids of the records that are there, in order"""
+    """Ids of the records in it, in order."""
     missing: list[int]
-    """ids that the header promises and that are not there"""
+    """Ids that the header promises and no record has."""
     gaps: list[tuple[int, int]]
-    """stretches (from, to) between records that are not records"""
+    """Ranges (from, to) between records that are damaged."""
     odd: str = ""
 
 
 Lost = list[tuple[Chunk, int, str]]
-"""records that the reader did not give: chunk, record id, what it said"""
+"""Records that the parser did not return: chunk, record id, its error message."""
 
 
 def survey(data: bytes, base: int = 0) -> list[Chunk]:
-    """All chunks of `data`, which begins with a file header, or with a chunk. `base`: offset of `data` in the member.
+    """Return all chunks of `data`, which begins with a file header or a chunk. `base` is the offset of `data` in the member.
 
     Chunks stand one behind the other, but logs are also cut, put together, and overwritten: what is no chunk ends at the next signature.
     """
@@ -202,7 +200,7 @@ def _chunk(block: bytes, place: str, at: int) -> Chunk:
 
 
 def _resume(block: bytes, start: int, end: int) -> int:
-    """Where the next whole record begins: signature, plausible size, and the copy of the size at its end."""
+    """Return where the next complete record begins: signature, plausible size, and the copy of the size at its end."""
     at = block.find(_SIGNATURE, start, end)
     while at >= 0:
         size = int.from_bytes(block[at + 4 : at + 8], "little")
@@ -218,12 +216,12 @@ def _surveyed(evidence: Evidence) -> tuple[bytes, list[Chunk]]:
 
 
 def expected(evidence: Evidence) -> int:
-    """Records that the chunk headers promise and the record signatures show."""
+    """Count the records by the chunk headers and the record signatures."""
     return sum(len(c.ids) + len(c.missing) for c in evidence.once(_surveyed)[1])
 
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa: ARG001  (all parsers have one form)
-    """One record per event record. What chunk headers promise and nobody could read is named, id by id."""
+    """Yield one record per event record, and a problem for each record id that a chunk header promises and that cannot be read."""
     data, chunks = evidence.once(_surveyed)
     if not data:
         yield Problem("file is empty")
@@ -250,7 +248,7 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
 
 
 def _cut(evidence: Evidence, data: bytes) -> str:
-    """What the file header promises and the member is too short for; '' if nothing."""
+    """Return a sentence if the member is shorter than its file header says, else ''."""
     if evidence.offset > FILE_HEADER or not data.startswith(b"ElfFile\0"):
         return ""
     if evidence.size < FILE_HEADER:
@@ -260,7 +258,7 @@ def _cut(evidence: Evidence, data: bytes) -> str:
 
 
 def _once_more(data: bytes, lost: Lost) -> Iterator[Record | Problem]:
-    """What the reader passed over, with the tables of names and templates in the chunk's header left out: it finds both without them."""
+    """Read the records that the parser skipped again, without the chunk header's tables of names and templates, which may be damaged."""
     for at, several in groupby(lost, key=lambda one: one[0].at):
         refused = list(several)
         chunk = refused[0][0]._replace(at=at, ids=[record for _, record, _ in refused])
@@ -272,7 +270,7 @@ def _once_more(data: bytes, lost: Lost) -> Iterator[Record | Problem]:
 
 
 def _mended(data: bytes, chunk: Chunk, *, tables: bool = True) -> bytes:
-    """A damaged chunk made readable: filled up to its size, and damage bridged by records that say nothing."""
+    """Return a damaged chunk in a form that the parser accepts: padded to its size, with dummy records over the damaged bytes."""
     block = bytearray(data[chunk.at : chunk.at + chunk.size].ljust(CHUNK, b"\0"))
     for start, end in chunk.gaps:
         if end - start >= _SMALLEST:
@@ -292,7 +290,7 @@ def _mended(data: bytes, chunk: Chunk, *, tables: bool = True) -> bytes:
 
 @cache
 def _header() -> bytes:
-    """A file header that the reader takes, whatever the real one looks like."""
+    """Return a file header that the parser accepts; the one of the file may be damaged."""
     head = bytearray(FILE_HEADER)
     struct.pack_into("<8sQQQIHHHH", head, 0, b"ElfFile\0", 0, 0, 1, 128, 1, 3, FILE_HEADER, 1)
     struct.pack_into("<I", head, 124, zlib.crc32(head[:120]))
@@ -300,7 +298,7 @@ def _header() -> bytes:
 
 
 def _read(blocks: Sequence[bytes | memoryview], chunks: list[Chunk]) -> Generator[Record, None, Lost]:
-    """Records of these chunks, in this order; gives back those that the reader refuses."""
+    """Yield the records of these chunks in this order; return those that the parser refuses."""
     said: list[str] = []
     wanted = [(c, record) for c in chunks for record in c.ids]
     places: dict[int, list[int]] = {}
@@ -325,7 +323,7 @@ def _read(blocks: Sequence[bytes | memoryview], chunks: list[Chunk]) -> Generato
 
 
 def _places(wanted: list[tuple[Chunk, int]]) -> dict[int, list[int]]:
-    """Record id → where it stands, rising: an id may come again."""
+    """Return record id → its positions in rising order; an id may occur several times."""
     places: dict[int, list[int]] = {}
     for place, (_, record) in enumerate(wanted):
         places.setdefault(record, []).append(place)
@@ -333,7 +331,7 @@ def _places(wanted: list[tuple[Chunk, int]]) -> dict[int, list[int]]:
 
 
 def _rows(blocks: Sequence[bytes | memoryview], said: list[str]) -> Iterator[dict[str, Any]]:
-    """What the reader gives; what it complains about goes into `said`. A few rows at a time, so that they are still at hand when used."""
+    """Yield the rows of the parser, in batches that fit the processor's cache; its warnings and errors go into `said`."""
     from evtx import PyEvtxParser
 
     rows: Any = ()
@@ -358,7 +356,7 @@ def _rows(blocks: Sequence[bytes | memoryview], said: list[str]) -> Iterator[dic
 
 
 def _ranges(numbers: list[int]) -> str:
-    """`7-20, 23`."""
+    """Return numbers as ranges: `7-20, 23`."""
     out: list[list[int]] = []
     for n in numbers:
         if out and out[-1][1] == n - 1:

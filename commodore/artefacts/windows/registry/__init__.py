@@ -1,1 +1,1 @@
-"""Artefacts of the registry."""
+"""Artefacts of the Windows registry."""

@@ -21,9 +21,9 @@ KEYS = Keys(
 ARTEFACT = Artefact(
     name="ifeo",
     title="Image file execution options",
-    about="Debugger: a program that Windows starts instead of the named image (sethc.exe at the logon screen, for one). "
-    "MonitorProcess below SilentProcessExit: a program that it starts when the image ends. Developers use both; on a user's machine either "
-    "wants an explanation.",
+    about="Debugger: a program that Windows starts instead of the named image, for example instead of sethc.exe at the logon screen. "
+    "MonitorProcess below SilentProcessExit: a program that Windows starts when the image ends. Developers use both; on other machines "
+    "neither is expected.",
     holds=KEYS,
     targets=("WR01", "WR03", "WR04"),
     needs=("profiles", "users", "system_root"),
@@ -50,7 +50,7 @@ ARTEFACT = Artefact(
 
 
 def parse(hive: RegistryView, host: Host) -> Iterator[Record | Problem]:
-    """One record per value."""
+    """Yield one record per value."""
     for found in hive:
         _, _, _, _, option, image, *_ = found.path.split("\\")
         for value in found.key.values():

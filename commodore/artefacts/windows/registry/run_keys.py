@@ -1,4 +1,4 @@
-r"""Run keys: commands that Windows starts at logon, from `…\CurrentVersion\Run` and its relatives in machine and user hives."""
+r"""Run keys: commands that Windows starts at logon, from `…\CurrentVersion\Run` and the keys beside it, in machine and user hives."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ KEYS = Keys(*(f"{parent}\\{name}" for parent in _PARENTS for name in _NAMES))
 ARTEFACT = Artefact(
     name="run_keys",
     title="Run keys",
-    about="Commands that Windows starts at logon or start-up: Run, RunOnce, RunOnceEx, RunEx, RunServices, policy Run and their "
-    "Wow6432Node and Terminal Server copies. "
-    "Proves that the command was registered, not that it ran; the time is the key's, which all its values share.",
+    about="Commands that Windows starts at logon or start-up: Run, RunOnce, RunOnceEx, RunEx, RunServices, policy Run, and their copies "
+    "for Wow6432Node and Terminal Server. Proves that the command was registered, not that it ran. The time is that of the key, which all "
+    "its values share.",
     holds=KEYS,
     targets=("WR01", "WR03", "WR04"),
     needs=("profiles", "users", "system_root"),
@@ -43,12 +43,12 @@ ARTEFACT = Artefact(
 
 
 def expected(hive: RegistryView) -> int:
-    """Values that the keys say they have."""
+    """Count the values by the headers of the keys."""
     return sum(found.key.value_count for found in hive)
 
 
 def parse(hive: RegistryView, host: Host) -> Iterator[Record | Problem]:
-    """One record per value."""
+    """Yield one record per value."""
     for found in hive:
         for value in found.key.values():
             yield hive.command(found.key, value, host)

@@ -1,4 +1,4 @@
-"""Services and drivers: what Windows starts without a user, from every control set of the SYSTEM hive."""
+"""Services and drivers, which Windows starts without a user, from every control set of the SYSTEM hive."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ KEYS = Keys(r"System\CurrentControlSet\Services")
 ARTEFACT = Artefact(
     name="services",
     title="Services and drivers",
-    about="Every key below Services of every control set: program, account, start, type, library of a shared host process, command that is "
-    "run on failure. Proves that the service was registered; the time is the last change of its key, not a start of the service.",
+    about="Every key below Services in every control set: program, account, start type, library of a shared host process, command that "
+    "runs when the service fails. Proves that the service was registered. The time is the last change of its key, not a start of it.",
     holds=KEYS,
     targets=("WR01",),
     needs=("system_root", "control_set"),
@@ -82,12 +82,12 @@ _SETTINGS = ("displayname", "objectname", "failurecommand", "delayedautostart")
 
 
 def expected(hive: RegistryView) -> int:
-    """Subkeys that the Services keys say they have."""
+    """Count the services by the headers of the Services keys."""
     return sum(found.key.subkey_count for found in hive)
 
 
 def parse(hive: RegistryView, host: Host) -> Iterator[Record | Problem]:
-    """One record per service and control set."""
+    """Yield one record per service and control set."""
     for found in hive:
         for key in found.key.subkeys():
             yield _record(hive, found, key, host)
@@ -102,7 +102,7 @@ def _record(hive: RegistryView, found: FoundKey, key: Key, host: Host) -> Record
 
 
 def _service(key: Key, at: Mount, host: Host) -> tuple[dict[str, Any], list[Value]]:
-    """Fields of one service, and the cells that they came from."""
+    """Return the fields of one service, and the cells that hold them."""
     fields = registry.key_fields(at, key) | {"service.name": key.name}
     cells: list[Value] = []
     parameters = key.subkey("Parameters")
@@ -140,7 +140,7 @@ def _account(name: str) -> dict[str, str]:
 
 
 def _library(key: Key, parameters: Key | None) -> Iterator[tuple[str, Key, Value | None]]:
-    """ServiceDll, from `Parameters` where it stands there, else from the key itself."""
+    """Yield ServiceDll from `Parameters`, else from the key itself."""
     for place in (parameters, key):
         if place is not None and (value := place.value("ServiceDll")) is not None:
             yield "ServiceDll", place, value
@@ -148,7 +148,7 @@ def _library(key: Key, parameters: Key | None) -> Iterator[tuple[str, Key, Value
 
 
 def _lossless(at: Mount, key: Key, values: Iterable[tuple[str, Key, Value | None]]) -> dict[str, str]:
-    """`<value>.data_type`, `.data_bytes` (base64) and, below the service's key, `.value_key` of the values that start something."""
+    """Return `<value>.data_type`, `.data_bytes` (base64) and, for a subkey, `.value_key` of the values that start something."""
     out: dict[str, str] = {}
     for name, place, value in values:
         if value is not None:

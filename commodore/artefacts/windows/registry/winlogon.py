@@ -15,9 +15,9 @@ KEYS = Keys(_CURRENT, f"{_CURRENT}\\Notify\\*", "Software\\Microsoft\\Windows\\C
 ARTEFACT = Artefact(
     name="winlogon",
     title="Winlogon",
-    about="What Windows starts when a user logs on: Userinit, Shell, Taskman, mpnotify, GinaDLL, VmApplet, System, UIHost, "
-    "notification packages. "
-    "Each value has an expected content; Userinit and Shell are lists parted by commas, and one element more is how an intruder stays.",
+    about="Programs and libraries that Windows starts when a user logs on: Userinit, Shell, Taskman, mpnotify, GinaDLL, VmApplet, System, "
+    "UIHost, notification packages. Each value has a known default. Userinit and Shell are lists with commas, to which an attacker adds an "
+    "element.",
     holds=KEYS,
     targets=("WR01", "WR03", "WR04"),
     needs=("profiles", "users", "system_root"),
@@ -58,7 +58,7 @@ _VALUES = {
 
 
 def parse(hive: RegistryView, host: Host) -> Iterator[Record | Problem]:
-    """One record per value."""
+    """Yield one record per value."""
     for found in hive:
         kind = "notify" if "\\notify\\" in found.path.lower() else found.path.rpartition("\\")[2].lower()
         for value in found.key.values():
@@ -67,7 +67,7 @@ def parse(hive: RegistryView, host: Host) -> Iterator[Record | Problem]:
 
 
 def _single(record: Record) -> Record:
-    """Without a program, where the value is a list of several."""
+    """Remove the program where the value is a list of several."""
     if "," in record.fields.get("process.command_line", "").strip(", "):
         record.fields.pop("process.executable", None)
         record.fields.pop("process.name", None)

@@ -31,7 +31,7 @@ _EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
 
 @lru_cache(maxsize=1 << 16)
 def filetime(ticks: int) -> str:
-    """RFC 3339 UTC with seven decimals from 100 ns ticks since 1601; '' for 0, for "never", and beyond the year 9999."""
+    """Return 100 ns ticks since 1601 as RFC 3339 UTC with seven decimals; '' for 0, for "never", and beyond the year 9999."""
     if not 0 < ticks < 2_650_467_744_000_000_000:
         return ""
     days, ticks = divmod(ticks, 864_000_000_000)
@@ -45,7 +45,7 @@ def _day(days: int) -> str:
 
 
 def strings(kind: int, raw: bytes) -> list[str]:
-    """Data of type number `kind` as strings: text to its end mark, all parts of REG_MULTI_SZ, numbers in decimal; [] for binary."""
+    """Return data of type number `kind` as strings: text to its end mark, all parts of REG_MULTI_SZ, numbers in decimal; [] for binary."""
     if kind in (1, 2, 6):
         return [text(raw)]
     if kind == 7:
@@ -59,24 +59,26 @@ def strings(kind: int, raw: bytes) -> list[str]:
 
 
 def text(raw: bytes) -> str:
-    r"""UTF-16LE up to the first NUL; lone surrogates become `\xd8`-like escapes, so that the result is valid Unicode."""
+    r"""Decode UTF-16LE up to the first NUL; lone surrogates become `\xd8`-like escapes, so that the result is valid Unicode."""
     return raw[: len(raw) // 2 * 2].decode("utf-16-le", "backslashreplace").partition("\0")[0]
 
 
 def decoded(raw: bytes, *, compressed: bool) -> str:
-    """Name of a key or value: one byte per character where the flag says so, else UTF-16LE."""
+    """Decode the name of a key or value: one byte per character where the flag is set, else UTF-16LE."""
     return raw.decode("latin-1") if compressed else raw[: len(raw) // 2 * 2].decode("utf-16-le", "backslashreplace")
 
 
 def sid(raw: bytes) -> str:
-    """`S-1-5-…` from its binary form, '' where that is cut or of another revision. Source: [MS-DTYP] 2.4.2.2."""
+    """Return `S-1-5-…` from the binary form; '' where that is cut or of another revision. Source: [MS-DTYP] 2.4.2.2."""
     if len(raw) < 8 or raw[0] != 1 or len(raw) < 8 + 4 * raw[1]:
         return ""
     return "-".join(["S-1", str(int.from_bytes(raw[2:8], "big")), *map(str, unpack_from(f"<{raw[1]}I", raw, 8))])
 
 
 def find_root(data: bytes | bytearray) -> int:
-    """Offset of the first key of the first bin that is marked as a root, for a hive without a base block; 32 where there is none."""
+    """Return the offset of the first key that is marked as a root, in the first bin of a hive without a base block; 32 where there is
+    none.
+    """
     at, end = BASE_BLOCK + 32, min(len(data) - 8, BASE_BLOCK + 4096)
     while at < end:
         (size,) = unpack_from("<i", data, at)
@@ -87,7 +89,7 @@ def find_root(data: bytes | bytearray) -> int:
 
 
 def why_not(data: bytes | bytearray) -> str:
-    """Why bytes are no hive."""
+    """Return why bytes are no hive."""
     if not len(data):
         return "empty file"
     if data[:4] != b"regf":

@@ -1,4 +1,4 @@
-"""Did a collection look at a place? What an archive does not hold is gone only where its custody or its profile shows that SCOUT was there.
+"""Find out whether a collection looked at a place. What an archive lacks is gone only where custody or profile shows that SCOUT looked.
 
 SCOUT promises (`collecting/plan.py`) that every pattern of a target without a rule has a custody line: either `missing` with the pattern as
 it was written for that host, or one for each path that fitted. A target with a rule takes only what it finds suspicious and is silent
@@ -24,7 +24,7 @@ _PROFILES = {"T": "--profile triage", "F": "--profile full"}
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Whether a place was looked at. `told`: where it was not, why, and what to do; where it was, the limit of what can be said, or ''."""
+    """Whether SCOUT looked at a place. `told`: if not, why, and what to do; if so, the limit of the proof, or ''."""
 
     done: bool
     told: str = ""
@@ -32,19 +32,19 @@ class Look:
 
 @dataclass(slots=True)
 class _Pattern:
-    """One pattern of one target that fits a place, as it reads on that host."""
+    """One pattern of one target that matches a place, as it reads on that host."""
 
     target: CollectionTarget
     written: str
     tree: PatternTree
     of_home: bool
     shown: bool = False
-    """custody has a line that only this pattern, looked for, can have"""
+    """custody has a line that shows that SCOUT looked for this pattern"""
 
 
 @dataclass(slots=True)
-class Coverage:
-    """Feed it every custody line with `note`; then `look` answers for the places that it was made for."""
+class ArchiveCoverage:
+    """Call `note` for every custody line, then `look` for each of the places given to `of`."""
 
     places: dict[str, list[_Pattern]]
     chosen: frozenset[str]
@@ -56,8 +56,8 @@ class Coverage:
     _folders: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, header: Mapping[str, Any], paths: Iterable[str]) -> Coverage:
-        """For a collection with this `collection.json` and the native paths that are asked for."""
+    def of(cls, header: Mapping[str, Any], paths: Iterable[str]) -> ArchiveCoverage:
+        """Return the coverage of a collection with this `collection.json`, for these native paths."""
         tool = header.get("tool")
         version = str(tool.get("version", "")) if isinstance(tool, Mapping) else ""
         targets = [target for target in load() if target.os == "linux"]
@@ -69,7 +69,7 @@ class Coverage:
         return cls(places, _chosen(header) if version == __version__ else frozenset(), version, dict(by_target), {}, folders)
 
     def note(self, line: Mapping[str, Any]) -> None:
-        """One item line of custody."""
+        """Add one item line of custody."""
         source, verdict = str(line.get("source", "")), str(line.get("verdict", ""))
         missing = verdict == "missing"
         for pattern in self._by_target.get(str(line.get("target")), ()):
@@ -80,7 +80,7 @@ class Coverage:
             self._above[source] = f"{source} is a link now, never followed" if verdict == "link" else f"{source} was not entered ({why})"
 
     def look(self, path: str) -> Look:
-        """Was SCOUT at this place, so that what is not in the archive is not on the host?"""
+        """Return whether SCOUT looked at this place, so that what the archive lacks is not on the host."""
         closed = next((self._above[folder] for folder in ("/", *_above(path)) if folder in self._above), "")
         if closed:
             return Look(False, f"{closed}: look at it on the host, hunter verify PLAN")

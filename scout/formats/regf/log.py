@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from struct import Struct, pack_into, unpack_from
 
-from scout.formats.regf_data import BASE_BLOCK
+from scout.formats.regf.data import BASE_BLOCK
 
 SECTOR = 512
 SEED = (0x7A4E55C5, 0x82EF4D88)
@@ -64,7 +64,7 @@ class _Header:
 
 
 def checksum(data: bytes | bytearray) -> int:
-    """XOR-32 over the first 508 bytes of a base block; 0 and -1 are avoided as Windows does."""
+    """Return XOR-32 over the first 508 bytes of a base block; 0 and -1 are avoided as Windows does."""
     result = 0
     for word in unpack_from("<127I", data):
         result ^= word
@@ -72,7 +72,7 @@ def checksum(data: bytes | bytearray) -> int:
 
 
 def marvin32(data: bytes | memoryview, seed: tuple[int, int] = SEED) -> int:
-    """Marvin32 of `data`, whose length is a multiple of four bytes: high half in the upper 32 bits."""
+    """Return Marvin32 of `data`, whose length is a multiple of four bytes: high half in the upper 32 bits."""
     lo, hi = seed
     mask = 0xFFFFFFFF
     for word in (*unpack_from(f"<{len(data) // 4}I", data), 0x80, 0):
@@ -86,7 +86,7 @@ def marvin32(data: bytes | memoryview, seed: tuple[int, int] = SEED) -> int:
 
 
 def replay(data: bytes, logs: Sequence[bytes]) -> Replay:
-    """`data` with its `logs` (any order; empty ones are passed over) applied as far as they are right. Raises nothing for bad bytes."""
+    """Return `data` with its `logs` (any order, empty ones skipped) applied as far as they are valid. Raises nothing for bad bytes."""
     header = _Header.read(data)
     dirty = header is None or not header.sound or header.first != header.second
     present = [log for log in logs if len(log) and any(log[:SECTOR])]
@@ -100,7 +100,7 @@ def replay(data: bytes, logs: Sequence[bytes]) -> Replay:
 
 
 def _order(sequence: int, reference: int) -> int:
-    """Distance from `reference`, signed: sequence numbers wrap at 32 bits."""
+    """Return the signed distance from `reference`: sequence numbers wrap at 32 bits."""
     return ((sequence - reference + 0x80000000) & 0xFFFFFFFF) - 0x80000000
 
 
@@ -126,7 +126,7 @@ def _judge(logs: Sequence[bytes]) -> tuple[list[tuple[_Header, bytes]], list[str
 
 
 def _replay_entries(data: bytes, header: _Header | None, logs: list[tuple[_Header, bytes]], refused: list[str]) -> Replay:
-    """Entries of one log, then of the other, each with the sequence number after the one before it."""
+    """Yield the entries of one log, then of the other, with consecutive sequence numbers."""
     target = bytearray(data)
     ranges: list[tuple[int, int]] = []
     expected: int | None = None
@@ -166,7 +166,7 @@ class _Entry:
 
 
 def _entries(log: bytes, sequence: int, refused: list[str]) -> Iterator[_Entry]:
-    """Right entries from the first on. An entry of another sequence number is a leftover and ends the chain in peace."""
+    """Yield valid entries from the first on. An entry with another sequence number is a leftover and ends the chain."""
     position = SECTOR
     while position + _ENTRY.size <= len(log):
         signature, size, flags, number, bins, count, hash1, hash2 = _ENTRY.unpack_from(log, position)
@@ -191,7 +191,7 @@ def _entries(log: bytes, sequence: int, refused: list[str]) -> Iterator[_Entry]:
 
 
 def _wrong(log: bytes, position: int, size: int, bins: int, count: int, hash1: int, hash2: int) -> str:
-    """Why an entry must not be applied; '' if it may."""
+    """Return why an entry must not be applied; '' if it may."""
     if size % SECTOR or size < SECTOR or position + size > len(log):
         return "it is cut" if position + size > len(log) else f"size {size} is no multiple of {SECTOR}"
     if bins % 4096 or bins > MAX_HIVE:
@@ -207,7 +207,7 @@ def _wrong(log: bytes, position: int, size: int, bins: int, count: int, hash1: i
 
 
 def _write(target: bytearray, log: bytes, entry: _Entry, ranges: list[tuple[int, int]]) -> None:
-    """The pages of one entry into the hive, which grows to what they reach (never to what a header merely claims)."""
+    """Write the pages of one entry into the hive, which grows to their end (never to the size that a header claims)."""
     position = entry.content
     for offset, length in entry.pages:
         start = BASE_BLOCK + offset
@@ -219,7 +219,7 @@ def _write(target: bytearray, log: bytes, entry: _Entry, ranges: list[tuple[int,
 
 
 def _seal(target: bytearray, sequence: int, bins: int, flags: int | None = None) -> None:
-    """The base block as Windows leaves it: both sequence numbers, size, flags, file type, checksum."""
+    """Write the base block as Windows leaves it: both sequence numbers, size, flags, file type, checksum."""
     pack_into("<II", target, 4, sequence, sequence)
     pack_into("<I", target, 28, 0)
     pack_into("<I", target, 40, bins)
@@ -232,7 +232,7 @@ def _seal(target: bytearray, sequence: int, bins: int, flags: int | None = None)
 
 
 def _replay_pages(data: bytes, header: _Header | None, logs: list[tuple[_Header, bytes]], refused: list[str]) -> Replay:
-    """The one log whose last written time is the hive's (where the base block is broken: that of the first hive bin)."""
+    """Return the log whose last written time equals the hive's (with a broken base block: that of the first hive bin)."""
     sound = header is not None and header.sound
     written = header.written if header is not None and sound else _first_bin_time(data)
     for log_header, log in logs:
@@ -264,7 +264,7 @@ def _first_bin_time(data: bytes) -> int:
 
 
 def _dirty_pages(log: bytes, header: _Header) -> tuple[list[tuple[int, int]], str]:
-    """([(offset in the hive file, offset in the log)], '') or ([], what is wrong)."""
+    """Return ([(offset in the hive file, offset in the log)], '') or ([], reason)."""
     start = SECTOR * max(1, header.clustering if header.clustering <= 8 else 1)
     if log[start : start + 4] != b"DIRT":
         return [], "no dirty vector"
@@ -288,7 +288,7 @@ def _dirty_pages(log: bytes, header: _Header) -> tuple[list[tuple[int, int]], st
 
 
 def _bin_in_place(log: bytes, at: int, where: int) -> bool:
-    """A page that begins with a hive bin must hold the bin of its own place."""
+    """Return whether a page that begins with a hive bin has the bin of its own offset."""
     if at % 4096 or log[where : where + 4] != b"hbin":
         return True
     offset, size = unpack_from("<II", log, where + 4)
@@ -296,7 +296,7 @@ def _bin_in_place(log: bytes, at: int, where: int) -> bool:
 
 
 def _changed(before: bytes, after: bytearray, pages: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """What is different in the pages that a log gave; pages hold unchanged cells too. Cells begin at multiples of 8 bytes."""
+    """Return the ranges that differ in the pages of a log; pages contain unchanged cells too. Cells begin at multiples of 8 bytes."""
     result: list[tuple[int, int]] = []
     for start, end in sorted(set(pages)):
         old, new = before[start:end], bytes(after[start:end])

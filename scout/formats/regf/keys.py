@@ -1,200 +1,22 @@
-r"""Registry hives (regf): keys and values of one hive from bytes, with its transaction logs replayed. Lazy: a path opens without a walk.
-
-    hive = Hive.open(data, [log1, log2])
-    for value in hive.find(r"Microsoft\Windows\CurrentVersion\Run").values(): value.name, value.strings
-
-Hives are hostile: every offset and count is checked, nothing is read twice in one list, and the work that one `view` may cause is bounded
-by the size of the hive. What is wrong is noted in `Hive.damage`, and the rest is read.
-
-Source: "Windows registry file format specification", M. Suhanov, sections "Base block" to "Data segment".
-"""
+"""Keys and values of a hive."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from struct import Struct, unpack_from
+from typing import TYPE_CHECKING
 
-from scout.formats.regf_data import BASE_BLOCK, TYPES, decoded, filetime, find_root, sid, strings, text, why_not
-from scout.formats.regf_log import replay
+from scout.formats.regf.data import TYPES, decoded, filetime, sid, strings
+
+if TYPE_CHECKING:
+    from scout.formats.regf.hive import Hive
 
 SEGMENT = 16344
 """bytes of data in one segment of a big data record"""
-MAX_DAMAGE = 1000
-"""notes kept per view; a hive with more is a wreck, and the first thousand say so"""
 NOWHERE = 0xFFFFFFFF
-
-_NK = Struct("<2sHQIIIIIIIIIIIIIIIHH")
-_VK = Struct("<2sHIIIHH")
-
-
-class BadHive(ValueError):  # noqa: N818  (the word says it)
-    """The bytes are no hive, or nothing of it can be read; the text says why."""
-
-
-class Hive:
-    """One hive, ready to be read.
-
-    data       its bytes after replay
-    dirty      the base block says that a write was not finished
-    applied    number of log entries or pages that were written into it
-    replayed   (start, end) of the file's bytes that are there, or are different, because of a log
-    refused    `log refused: …` per log that could not be used
-    name       file name in the base block, as Windows wrote it (the last 31 characters of a path)
-    """
-
-    __slots__ = (
-        "_bytes_left",
-        "_end",
-        "_visits_left",
-        "applied",
-        "damage",
-        "data",
-        "dirty",
-        "minor",
-        "name",
-        "refused",
-        "replayed",
-        "root_offset",
-        "size",
-    )
-
-    def __init__(
-        self,
-        data: bytes | bytearray,
-        *,
-        dirty: bool,
-        applied: int = 0,
-        replayed: tuple[tuple[int, int], ...] = (),
-        refused: tuple[str, ...] = (),
-    ) -> None:
-        whole = data[:4] == b"regf"
-        if len(data) < BASE_BLOCK + 32 or not (whole or data[BASE_BLOCK : BASE_BLOCK + 4] == b"hbin") or (whole and data[28] in (1, 2, 6)):
-            raise BadHive(why_not(data))
-        self.data, self.dirty, self.applied, self.replayed, self.refused = data, dirty, applied, replayed, refused
-        absent = (5, 0, 0, 0, len(data) - BASE_BLOCK)
-        self.minor, _, _, self.root_offset, self.size = unpack_from("<IIIII", data, 24) if whole else absent
-        self.root_offset = self.root_offset or find_root(data)
-        self.name = text(bytes(data[48:112])) if whole else ""
-        self._end = len(data)
-        self._renew()
-
-    @classmethod
-    def open(cls, data: bytes, logs: Sequence[bytes] = ()) -> Hive:
-        """A hive with its logs, in any order; raises BadHive where nothing can be read. A hive without a base block is read by its bins."""
-        result = replay(data, logs)
-        return cls(result.data, dirty=result.dirty, applied=result.applied, replayed=result.ranges, refused=result.refused)
-
-    def _renew(self) -> None:
-        self.damage: dict[int, str] = {}
-        self._visits_left = len(self.data) // 4 + 100_000
-        self._bytes_left = 4 * len(self.data) + (1 << 20)
-
-    def view(self) -> Hive:
-        """The same hive for another reader: own `damage`, own bound on the work."""
-        other = object.__new__(Hive)
-        for name in ("data", "dirty", "applied", "replayed", "refused", "minor", "root_offset", "size", "name", "_end"):
-            setattr(other, name, getattr(self, name))
-        other._renew()
-        return other
-
-    @property
-    def cut(self) -> int:
-        """Bytes that the base block promises and the file does not have."""
-        promised: int = BASE_BLOCK + self.size
-        return max(0, promised - self._end)
-
-    @property
-    def root(self) -> Key | None:
-        """The root key; None, with a note in `damage`, where it cannot be read."""
-        return self._key(self.root_offset, "")
-
-    def find(self, path: str) -> Key | None:
-        r"""The key at `path` below the root (`Select`, `Microsoft\Windows NT`), compared without case; None if there is none."""
-        key = self.root
-        for part in path.split("\\"):
-            if key is None:
-                return None
-            if part:
-                key = key.subkey(part)
-        return key
-
-    def walk(self) -> Iterator[Key]:
-        """Every key once, parents first, in the order of the lists."""
-        root = self.root
-        stack: list[Iterator[Key]] = [iter((root,) if root else ())]
-        seen: set[int] = set()
-        while stack:
-            key = next(stack[-1], None)
-            if key is None:
-                stack.pop()
-            elif key.offset in seen:
-                self.note(key.offset, "key appears twice in the tree")
-            else:
-                seen.add(key.offset)
-                yield key
-                if len(stack) < 1024:
-                    stack.append(key.subkeys())
-                else:
-                    self.note(key.offset, "keys below this depth were not read")
-
-    def came_from_log(self, offset: int) -> bool:
-        """Whether the cell at `offset` (of the hive bins data) is there, or is different, because of a log."""
-        start = BASE_BLOCK + offset
-        if not self.replayed or start + 4 > self._end:
-            return False
-        end = start + max(8, abs(unpack_from("<i", self.data, start)[0]))
-        index = bisect_left(self.replayed, (end, 0)) - 1
-        return index >= 0 and self.replayed[index][1] > start
-
-    # --- for Key and Value
-
-    def note(self, offset: int, reason: str) -> None:
-        """Remember damage at `offset` of the hive bins data; the first note of a place stays."""
-        if len(self.damage) < MAX_DAMAGE:
-            self.damage.setdefault(offset, reason)
-
-    def cell(self, offset: int, least: int, what: str) -> tuple[int, int]:
-        """(start, end) in bytes of the file of a cell's content of at least `least` bytes; (0, 0) and a note where it is not there."""
-        self._visits_left -= 1
-        start = BASE_BLOCK + offset + 4
-        if self._visits_left <= 0:
-            if not self._visits_left:
-                self.note(offset, "reading stopped: the lists refer to more than the hive can hold")
-            return 0, 0
-        if start + least > self._end:
-            self.note(offset, f"{what} lies outside the hive")
-            return 0, 0
-        (size,) = unpack_from("<i", self.data, start - 4)
-        end = start - 4 + abs(size)
-        if end > self._end or end - start < least:
-            self.note(offset, f"{what}: cell of {abs(size)} bytes")
-            if end - start < least:
-                return 0, 0
-            end = self._end
-        return start, end
-
-    def take(self, start: int, end: int) -> bytes:
-        """A copy of bytes of the file, within the bound of this view."""
-        self._bytes_left -= end - start
-        if self._bytes_left < 0:
-            self.note(0, "reading stopped: values refer to more data than the hive can hold")
-            return b""
-        return bytes(self.data[start:end])
-
-    def _key(self, offset: int, parent: str) -> Key | None:
-        start, end = self.cell(offset, _NK.size, "key")
-        if not start:
-            return None
-        fields = _NK.unpack_from(self.data, start)
-        if fields[0] != b"nk":
-            self.note(offset, "no key where one should be")
-            return None
-        length = fields[18]
-        raw = bytes(self.data[start + _NK.size : min(start + _NK.size + length, end)])
-        if len(raw) < length:
-            self.note(offset, "name of a key is cut")
-        return Key(self, offset, fields, decoded(raw, compressed=bool(fields[1] & 0x20)), parent)
+"""an offset that points to nothing"""
+NK = Struct("<2sHQIIIIIIIIIIIIIIIHH")
+VK = Struct("<2sHIIIHH")
 
 
 class Key:
@@ -228,12 +50,12 @@ class Key:
 
     @property
     def subkey_count(self) -> int:
-        """What the key says."""
+        """Number of subkeys that the key states."""
         return self._fields[5]
 
     @property
     def value_count(self) -> int:
-        """What the key says; 0 for a predefined handle, which keeps something else there."""
+        """Number of values that the key states; 0 for a predefined handle, which uses the field otherwise."""
         return 0 if self._fields[1] & 0x40 else self._fields[9]
 
     @property
@@ -255,7 +77,7 @@ class Key:
         return sid(self.hive.take(min(end, descriptor + unpack_from("<I", self.hive.data, descriptor + 4)[0]), end)[:68])
 
     def subkeys(self) -> Iterator[Key]:
-        """Its subkeys in the order of the lists; each cell once."""
+        """Yield its subkeys in the order of the lists; each cell once."""
         seen: set[int] = set()
         if self._fields[5] and self._fields[7] != NOWHERE:
             for offset in self._offsets(self._fields[7], nested=False):
@@ -291,12 +113,12 @@ class Key:
                 yield from self._offsets(element, nested=True)
 
     def subkey(self, name: str) -> Key | None:
-        """The subkey of this name, without case."""
+        """Return the subkey of this name, without case; None where there is none."""
         wanted = name.upper()
         return next((key for key in self.subkeys() if key.name.upper() == wanted), None)
 
     def values(self) -> Iterator[Value]:
-        """Its values in the order of the list; each cell once."""
+        """Yield its values in the order of the list; each cell once."""
         hive, count = self.hive, self.value_count
         if not count or self._fields[10] == NOWHERE:
             return
@@ -318,25 +140,25 @@ class Key:
                 return
 
     def _value(self, offset: int) -> Value | None:
-        start, end = self.hive.cell(offset, _VK.size, "value")
+        start, end = self.hive.cell(offset, VK.size, "value")
         if not start:
             return None
-        signature, length, size, data, kind, flags, _ = _VK.unpack_from(self.hive.data, start)
+        signature, length, size, data, kind, flags, _ = VK.unpack_from(self.hive.data, start)
         if signature != b"vk":
             self.hive.note(offset, "no value where one should be")
             return None
-        raw = bytes(self.hive.data[start + _VK.size : min(start + _VK.size + length, end)])
+        raw = bytes(self.hive.data[start + VK.size : min(start + VK.size + length, end)])
         if len(raw) < length:
             self.hive.note(offset, "name of a value is cut")
         return Value(self.hive, offset, decoded(raw, compressed=bool(flags & 1)), kind, size, data)
 
     def value(self, name: str) -> Value | None:
-        """The value of this name, without case; '' is the default value."""
+        """Return the value of this name, without case; '' is the default value."""
         wanted = name.upper()
         return next((value for value in self.values() if value.name.upper() == wanted), None)
 
     def text(self, name: str) -> str:
-        """First string of a value, '' if there is none."""
+        """Return the first string of a value, '' if there is none."""
         value = self.value(name)
         return value.text if value else ""
 
@@ -362,7 +184,7 @@ class Value:
 
     @property
     def raw(self) -> bytes:
-        """The data as it stands; shorter than `size`, with a note in `damage`, where some of it is not there."""
+        """The data; shorter than `size`, with a note in `damage`, where some of it is missing."""
         if self._resident:
             return self._data_offset.to_bytes(4, "little")[: self.size]
         if not self.size or self._data_offset == NOWHERE:

@@ -1,0 +1,67 @@
+"""An event log record: rules name the event's data, its user data and the fields of the header."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from commodore.detection.sigma.record_view import RecordView, as_text
+from commodore.detection.sigma.sources import LogFamily
+
+_NOTHING: dict[str, Any] = {}
+
+
+class EventLogView(RecordView):
+    """A name is looked for among the event's data, then its user data, then the header; the event id is always the header's."""
+
+    __slots__ = ("_squeezed", "data", "user")
+
+    def __init__(self, record: dict[str, Any], family: LogFamily) -> None:
+        super().__init__(record, family)
+        self.data: dict[str, Any] = record.get("winlog.event_data") or _NOTHING
+        self.user: dict[str, Any] = record.get("winlog.user_data") or _NOTHING
+        self._squeezed: dict[str, Any] | None = None
+
+    def find(self, key: str) -> Any:
+        """Return the value of a field of the event."""
+        family = self.family
+        if key in family.code_fields:  # an event about another event (1108) has that event's id among its data
+            return self.record.get(family.code)
+        value = self.data.get(key)
+        if value is None:
+            value = self.user.get(key)
+        if value is not None:
+            return value
+        if name := family.fields.get(key):
+            return self.record.get(name)
+        return self._unnamed() if key == "Data" else self._spaced(key)
+
+    def _spaced(self, key: str) -> Any:
+        """Names with blanks in the event (`Threat Name`, Defender) are written without them in rules."""
+        if self._squeezed is None:
+            self._squeezed = {k.replace(" ", ""): v for k, v in (*self.user.items(), *self.data.items()) if " " in k}
+        return self._squeezed.get(key)
+
+    def _unnamed(self) -> str | None:
+        """Data elements without a name are param1, param2, … in the record; rules call all of them `Data`."""
+        found = [v for k, v in self.data.items() if k.startswith("param") and k[5:].isdigit()]
+        return "\n".join(map(as_text, found)) if found else None
+
+    def values_of_keywords(self) -> Iterable[Any]:
+        """Return the values of the data, the user data and the header."""
+        return [*self.data.values(), *self.user.values(), *(self.record.get(name) for name in self.family.keywords)]
+
+    @classmethod
+    def searched(cls, record: dict[str, Any], family: LogFamily, keywords: bool) -> str:
+        """Return the values of data and user data, with `keywords` also those of the header."""
+        if not keywords:
+            data, user = record.get("winlog.event_data"), record.get("winlog.user_data")
+            try:
+                text = "\n".join(data.values()) if data else ""
+                return (text + "\n" + "\n".join(user.values()) if user else text).lower()
+            except TypeError:  # a value that is no text
+                pass
+        return cls(record, family).text
+
+
+VIEW = EventLogView

@@ -1,0 +1,285 @@
+"""`eye index CASE`: one tantivy index per case, brought up to date by adding and taking out files of records.
+
+    index/v<format>-<digest>/     the index: segments, and meta.json, which tantivy replaces in one step at a commit
+    index/v…/words-<n>.zst        all words of the state that commit n left (eye.index.dictionary)
+    index/.lock                   held by the run that builds (eye.index.lock)
+
+The digest names the field registry: an index of other fields or of another format is another folder, and the old one is removed when the
+new one is committed. Every document carries the file that it came from with its size and time, so the index itself says what it holds: a
+file whose mark is there is up to date. A file is taken out and added in the same commit, and a run that is killed leaves the last commit.
+The folder can be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import os
+import shutil
+import struct
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+import tantivy
+
+from commodore.case.jsonl import lines
+from commodore.schema import registry
+from eye.case import Source, cannot_write, finding_sources, not_a_record, open_case, sources
+from eye.index import dictionary
+from eye.index.lock import alone
+from eye.index.schema import HOT, PART, Documents, opened
+from scout.console import escape, plural
+
+FORMAT = 4
+HEAP = 120_000_000
+"""Bytes that tantivy gathers for each of its threads before it writes a segment."""
+MOST_THREADS = 4
+COMMIT_RECORDS = 2_000_000
+"""Records after which a long run commits, so that a kill costs no more."""
+
+Progress = Callable[[str, int], None]
+
+
+@dataclass
+class Built:
+    """The result of `index`. `parts`: files of records that the index holds."""
+
+    records: int = 0
+    parts: int = 0
+    built: int = 0
+    built_records: int = 0
+    dropped: int = 0
+    seconds: float = 0.0
+    bytes: int = 0
+    names: list[str] = field(default_factory=list)
+
+
+def folder_name() -> str:
+    """The name of the index folder of this version."""
+    types = ";".join(f"{f.name}={f.type}{'[]' if f.many else ''}" for f in registry().values())
+    return f"v{FORMAT}-{hashlib.blake2b(f'{types}|{HOT}'.encode(), digest_size=6).hexdigest()}"
+
+
+def all_sources(case: Path) -> list[Source]:
+    """All files of records and of findings."""
+    return [*sources(case), *finding_sources(case)]
+
+
+def mark(source: Source) -> str:
+    """The term that says that a file, as it is now, is in the index."""
+    return f"{source.dataset}/{source.collection}@{source.stamp}"
+
+
+def index(
+    path: str | Path, *, workers: int | None = None, progress: Progress | None = None, waiting: Callable[[str], None] | None = None
+) -> Built:
+    """Bring the index of a case up to date and return what was done.
+
+    `workers`: threads of tantivy (the processors, at most four, unless given). One run at a time: where another process is building,
+    `waiting` is called with its process id (or ''), and what it has built is kept. A damaged index is built anew. Raises Complaint.
+    """
+    case = open_case(path)
+    home = case / "index"
+    try:
+        with alone(home, waiting), _uncollected():
+            return _index(case, home, workers or max(1, min(MOST_THREADS, os.cpu_count() or 1)), progress)
+    except OSError as e:
+        raise cannot_write(home, e.strerror or e) from e
+    except ValueError as e:  # tantivy's words for a file that cannot be written
+        if not any(words in str(e) for words in ("IO error", "index writer", "An error occurred")):
+            raise
+        raise cannot_write(home, str(e).splitlines()[0][:200]) from e
+
+
+def _index(case: Path, home: Path, threads: int, progress: Progress | None) -> Built:
+    started, done = time.monotonic(), Built()
+    folder = home / folder_name()
+    found = _open(folder)
+    present = marks(found.searcher())
+    wanted = {mark(source): source for source in all_sources(case)}
+    gone = [term for term in present if term not in wanted]
+    stale = [source for term, source in wanted.items() if term not in present and source.path.stat().st_size and not _empty(source)]
+    if gone or stale:
+        writer = found.writer(HEAP * threads, threads)
+        try:
+            for term in gone:
+                writer.delete_documents_by_term(PART, term)
+            done.built_records = _add(writer, stale, progress)
+            writer.commit()
+        finally:
+            writer.wait_merging_threads()
+        found.reload()
+    renewed = {(source.dataset, source.collection) for source in stale}
+    done.dropped = sum(tuple(term.partition("@")[0].split("/", 1)) not in renewed for term in gone)
+    done.built, done.names = len(stale), [source.dataset for source in stale]
+    done.parts, done.records = len(marks(found.searcher())), found.searcher().num_docs
+    dictionary.write(folder, found)
+    for other in home.iterdir():
+        if other.is_dir() and other != folder:
+            shutil.rmtree(other, ignore_errors=True)
+    done.bytes = sum(f.stat().st_size for f in folder.iterdir() if f.is_file())
+    done.seconds = time.monotonic() - started
+    return done
+
+
+def _open(folder: Path) -> tantivy.Index:
+    """The index to write to; one that does not read is removed and begun anew."""
+    folder.mkdir(exist_ok=True)
+    try:
+        if damage(folder, contents=True):
+            raise ValueError
+        return opened(str(folder))
+    except ValueError:
+        shutil.rmtree(folder)
+        folder.mkdir()
+        return opened(str(folder))
+
+
+def damage(folder: Path, *, contents: bool = False) -> str:
+    """The first file of the index that is missing, cut or overwritten, in words; '' where all are whole.
+
+    `contents`: read every file and compare its checksum, else look at the last bytes only. A file of tantivy ends with a footer (JSON with
+    the CRC-32 of what precedes it), the footer's length and the number 1337, each of four bytes (tantivy, `directory/footer.rs`).
+    """
+    try:
+        about = orjson.loads((folder / "meta.json").read_bytes())
+    except FileNotFoundError:
+        return "" if not any(folder.glob("*.store")) else "meta.json is missing"
+    except ValueError:
+        return "meta.json does not read"
+    for segment in about.get("segments", []):
+        name = segment["segment_id"].replace("-", "")
+        for suffix in ("store", "term", "idx", "pos", "fast", "fieldnorm"):
+            if why := _footer(folder / f"{name}.{suffix}", contents=contents):
+                return why
+    return ""
+
+
+def _footer(file: Path, *, contents: bool) -> str:
+    try:
+        size = file.stat().st_size
+        with file.open("rb") as raw:
+            raw.seek(-8, os.SEEK_END)
+            length, magic = struct.unpack("<II", raw.read(8))
+            if magic != 1337:
+                return f"{file.name} is cut or overwritten"
+            if not contents:
+                return ""
+            raw.seek(size - 8 - length)
+            wanted = orjson.loads(raw.read(length))["crc"]
+            raw.seek(0)
+            left, found = size - 8 - length, 0
+            while left and (block := raw.read(min(left, 1 << 22))):
+                found, left = zlib.crc32(block, found), left - len(block)
+    except FileNotFoundError:
+        return f"{file.name} is missing"
+    except OSError as e:
+        return f"{file.name} does not read ({e.strerror})"
+    except (ValueError, KeyError, TypeError):
+        return f"{file.name} is overwritten"
+    return "" if found == wanted else f"{file.name} is overwritten"
+
+
+def marks(searcher: tantivy.Searcher) -> dict[str, int]:
+    """Mark of each file that the index holds → its number of records."""
+    return {term: n for term, n in searcher.terms_with_prefix(PART, "", tantivy.Query.all_query()) if n}
+
+
+def _empty(source: Source) -> bool:
+    return source.path.stat().st_size < 100 and next(iter(lines(source.path)), None) is None
+
+
+def outdated(path: str | Path, present: dict[str, int] | None = None) -> str:
+    """What to say of an index that is not of the case as it is now; '' where it is up to date. `present`: marks of an open index."""
+    case = open_case(path)
+    wanted = all_sources(case)
+    folder = case / "index" / folder_name()
+    if present is None:
+        try:
+            if not (folder / "meta.json").exists():
+                raise FileNotFoundError
+            if why := damage(folder):
+                return f"The index of {escape(case)} is damaged: {escape(why)}"
+            present = marks(readable(folder).searcher())
+        except FileNotFoundError:
+            other = any((case / "index").glob("v*/meta.json")) or (case / "index" / "parts").exists()
+            return f"The index of {escape(case)} was made by another version" if other else f"{escape(case)} has no index yet"
+        except ValueError as e:
+            return f"The index of {escape(case)} is damaged: {escape(str(e).splitlines()[0][:200])}"
+    stale = [source for source in wanted if mark(source) not in present and not _empty(source)]
+    gone = len(set(present) - {mark(source) for source in wanted})
+    if not stale and not gone:
+        return ""
+    if not present:
+        return f"{escape(case)} has no index yet"
+    return f"The index of {escape(case)} is older than the case ({len(stale) or gone:,} of {plural(len(wanted), 'part')})"
+
+
+def readable(folder: Path) -> tantivy.Index:
+    """The index to read from. tantivy locks a folder to open it; where nothing may be written, it gets a folder of links to the files."""
+    from tempfile import TemporaryDirectory
+
+    try:
+        return opened(str(folder))
+    except ValueError as e:
+        if "Lockfile" not in str(e) and "lock" not in str(e).lower():
+            raise
+    with TemporaryDirectory(prefix="eye-") as aside:  # needed until the files are open
+        for file in folder.resolve().iterdir():
+            if file.suffix != ".lock":
+                (Path(aside) / file.name).symlink_to(file)
+        return opened(aside)
+
+
+def part_number(source: Source) -> int:
+    """The upper 31 bits of the row numbers of a file: the same in every build."""
+    digest = hashlib.blake2b(f"{source.dataset}\0{source.collection}".encode(), digest_size=4).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+def _add(writer: tantivy.IndexWriter, stale: list[Source], progress: Progress | None) -> int:
+    total = since = 0
+    make = Documents().make
+    loads, add = orjson.loads, writer.add_document
+    for source in stale:
+        part, first, number = mark(source), part_number(source) << 32, 0
+        for number, line in enumerate(lines(source.path), 1):
+            record = _record(source.path, number, line, loads)
+            add(make(record, line, part, first + number - 1))
+            if progress and number % 2_000 == 0:
+                progress(source.dataset, 2_000)
+        if progress:
+            progress(source.dataset, number % 2_000)
+        total, since = total + number, since + number
+        if since >= COMMIT_RECORDS:
+            writer.commit()
+            since = 0
+    return total
+
+
+def _record(path: Path, number: int, line: bytes, loads: Callable[[bytes], Any]) -> dict[str, Any]:
+    try:
+        record = loads(line)
+    except orjson.JSONDecodeError as e:
+        raise not_a_record(path, number, str(e)) from e
+    if not isinstance(record, dict):
+        raise not_a_record(path, number, "not an object")
+    return record
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Records are trees that are freed at once: looking for cycles among them would take a tenth of the time of a build."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()

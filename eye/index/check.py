@@ -1,0 +1,80 @@
+"""Clauses that words alone cannot decide: the values of the candidate records are read and compared."""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections.abc import Callable, Iterator
+from itertools import islice, product
+from typing import Any
+
+from eye.query.tree import ANY, ONE, Pattern, Text
+from eye.query.wildcards import pattern
+from eye.query.words import fold, level, texts, words
+
+Matcher = Callable[[dict[str, Any]], bool]
+MOST_COMBINATIONS = 20_000
+"""Places of a word that is repeated in a phrase: at most so many combinations are compared in one value."""
+
+
+def matcher(node: Pattern | Text) -> Matcher:
+    """A test for one record."""
+    fits = _pattern(node.parts) if isinstance(node, Pattern) else _near(words(node.text), node.slop)
+    name = "" if node.field in ("", "escadre.all") else node.field
+
+    def matches(record: dict[str, Any]) -> bool:
+        return any(fits(value) for value in (_values(record, name) if name else texts(record)))
+
+    return matches
+
+
+def prefilter(node: Pattern | Text) -> re.Pattern[bytes] | None:
+    """A pattern that every JSON line of a match has: the longest run of ASCII letters and digits; None where there is none."""
+    literals = [p for p in node.parts if p not in (ANY, ONE)] if isinstance(node, Pattern) else words(node.text)
+    runs = sorted((run for text in literals for run in re.findall(r"[0-9A-Za-z]+", text)), key=len)
+    return re.compile(re.escape(runs[-1].encode()), re.IGNORECASE) if runs else None
+
+
+def _values(record: dict[str, Any], name: str) -> Iterator[str]:
+    value = record.get(name)
+    if value is not None:
+        yield from texts({"": value})
+
+
+def _pattern(parts: tuple[str, ...]) -> Callable[[str], bool]:
+    search = pattern(parts).search
+    return lambda value: search(fold(level(value))) is not None
+
+
+def _near(wanted: list[str], slop: int) -> Callable[[str], bool]:
+    """Words at a distance, as Lucene counts it: places, each less that of the word in the phrase, lie within `slop` of each other.
+
+    Source: Lucene, `SloppyPhraseMatcher`.
+    """
+
+    def fits(value: str) -> bool:
+        found = words(value)
+        places = [[n - at for n, word in enumerate(found) if word == wanted_word] for at, wanted_word in enumerate(wanted)]
+        if not all(places):
+            return False
+        if len(set(wanted)) == len(wanted):
+            return _closest(places) <= slop
+        taken = islice(product(*places), MOST_COMBINATIONS)
+        distinct = (one for one in taken if len({place + at for at, place in enumerate(one)}) == len(one))
+        return any(max(one) - min(one) <= slop for one in distinct)  # the same word does not count twice
+
+    return fits
+
+
+def _closest(places: list[list[int]]) -> int:
+    """The smallest difference of largest and smallest among one number of each sorted list."""
+    heap = [(one[0], n, 0) for n, one in enumerate(places)]
+    heapq.heapify(heap)
+    high, best = max(one[0] for one in places), 1 << 60
+    while True:
+        low, n, at = heap[0]
+        best = min(best, high - low)
+        if at + 1 == len(places[n]):
+            return best
+        high = max(high, places[n][at + 1])
+        heapq.heapreplace(heap, (places[n][at + 1], n, at + 1))

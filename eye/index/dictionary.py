@@ -1,0 +1,85 @@
+"""All words of an index in one block of bytes, so that `*part*` becomes a set of words by one search through memory.
+
+    words-<opstamp>.zst     the sorted words, each between two line feeds, of the state that this commit left
+
+The opstamp is that of tantivy's meta.json. A file of another commit is not used; a reader without a fitting one makes it in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import tantivy
+import zstandard
+
+from eye.index.schema import ALL, text_fields
+
+
+def _stamp(folder: Path) -> int:
+    return int(orjson.loads((folder / "meta.json").read_bytes()).get("opstamp", 0))
+
+
+def write(folder: Path, found: tantivy.Index) -> None:
+    """Write the words of the present commit, where they are not there yet, and remove those of other commits."""
+    target = folder / f"words-{_stamp(folder)}.zst"
+    for other in folder.glob("words-*"):
+        if other != target:
+            other.unlink()
+    if not target.exists():
+        aside = target.with_suffix(".new")
+        aside.write_bytes(zstandard.ZstdCompressor(3).compress(_collect(found.searcher())))
+        aside.replace(target)
+
+
+def read(folder: Path, searcher: tantivy.Searcher) -> bytes:
+    """The words: of the file, or collected from the index where that does not fit or does not read."""
+    try:
+        return zstandard.ZstdDecompressor().decompress((folder / f"words-{_stamp(folder)}.zst").read_bytes())
+    except (OSError, ValueError, zstandard.ZstdError):
+        return _collect(searcher)
+
+
+def _collect(searcher: tantivy.Searcher) -> bytes:
+    words: set[str] = set()
+    for name in (ALL, *text_fields()):
+        words.update(term for term, _ in searcher.terms_with_prefix(name, ""))
+    return ("\n" + "\n".join(sorted(words)) + "\n").encode()
+
+
+def containing(words: bytes, part: str, *, at_end: bool = False, most: int) -> list[str] | None:
+    """The words that contain (or end with) a part; None where there are more than `most`."""
+    return _listed(words, part.encode() + (b"\n" if at_end else b""), most)
+
+
+def _listed(words: bytes, part: bytes, most: int) -> list[str] | None:
+    found: list[str] = []
+    for word in _hits(words, part):
+        if len(found) == most:
+            return None
+        found.append(word)
+    return found
+
+
+def _hits(words: bytes, part: bytes) -> Iterator[str]:
+    at = words.find(part)
+    while at >= 0:
+        start = words.rfind(b"\n", 0, at) + 1
+        end = words.find(b"\n", at)
+        yield words[start:end].decode()
+        at = words.find(part, end)
+
+
+def beginning(words: bytes, start: str, most: int) -> list[str]:
+    """The first words that begin with `start`."""
+    found: list[str] = []
+    at = words.find(b"\n" + start.encode())
+    while at >= 0 and len(found) < most:
+        end = words.find(b"\n", at + 1)
+        word = words[at + 1 : end].decode()
+        if not word.startswith(start):
+            break
+        found.append(word)
+        at = end
+    return found

@@ -1,0 +1,51 @@
+"""Wildcards and regular expressions, written for the engine's automata and for Python."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from eye.query.tree import ANY, ONE
+from eye.query.words import fold, level
+
+_SPECIAL = re.compile(r"([\\.+*?()|\[\]{}^$#&~\-/])")
+
+
+def literal(text: str) -> str:
+    """A text as a regular expression of the engine."""
+    return _SPECIAL.sub(r"\\\1", text)
+
+
+def automaton(parts: tuple[str, ...], *, but: str = "", keep_case: bool = False) -> str:
+    """A pattern as a regular expression of the engine. `but`: a character that a wildcard does not match."""
+    one = f"[^{but}]" if but else "(?s:.)"
+    return "".join(f"{one}*" if p == ANY else one if p == ONE else literal(p if keep_case else fold(p)) for p in parts)
+
+
+def pattern(parts: tuple[str, ...]) -> re.Pattern[str]:
+    """A pattern for a search in folded text."""
+    inner = "".join(".*" if p == ANY else "." if p == ONE else re.escape(fold(level(p))) for p in parts)
+    return re.compile(inner.removeprefix(".*").removesuffix(".*"), re.DOTALL)
+
+
+def pieces(parts: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """The words that a value must hold to match a pattern anywhere, each as a pattern of its own.
+
+    A word beside a wildcard, or at an end of the pattern, may be part of a longer word.
+    """
+    found: list[list[str]] = [[ANY]]
+    for part in parts:
+        if part in (ANY, ONE):
+            found[-1].append(ANY)
+            continue
+        if any(unicodedata.category(c)[0] == "M" for c in part):  # a mark may belong to a word or part two: no word is certain
+            found += [[ANY], [ANY]]
+            continue
+        for n, run in enumerate(re.split(r"\W|_", fold(part))):
+            if n:
+                found.append([])
+            if run:
+                found[-1].append(run)
+    found[-1].append(ANY)
+    once = (tuple(p for n, p in enumerate(one) if not (p == ANY and n and one[n - 1] == ANY)) for one in found)
+    return [one for one in once if any(p != ANY for p in one)]

@@ -1,0 +1,79 @@
+"""The words of a record: the text that both engines index, cut by the same rule.
+
+A word is a run of letters and digits (Unicode properties Alphabetic and Number), case folded character by character. The cut itself is made
+by the engine: tantivy's `simple` tokenizer with the `lowercase` filter here, a `pattern` tokenizer with the same class and the `lowercase`
+filter in Elasticsearch. What the two do not share is levelled before the text reaches either: composed Unicode form (NFC), the capital I
+with a dot, and words longer than a term may be.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
+
+import tantivy
+
+MAX_WORD = 8191
+"""Longest word, in characters (at most 32,764 bytes in UTF-8, below Lucene's 32,766). A longer run is cut into pieces of this length."""
+
+BREAK = "\U00016f50"
+"""A letter of the Miao script that separates two values: the engine drops it but counts its place, so no phrase spans two values."""
+BETWEEN = f" {BREAK} "
+
+ANALYZER = "words"
+NOT_SEARCHED = frozenset({"escadre.id", "escadre.all"})
+"""Fields whose value is no text to look for: the id of a record is found by its field, or when it is typed in full."""
+
+_LONG = re.compile(rf"[^\W_]{{{MAX_WORD}}}")
+
+
+def fold(text: str) -> str:
+    """Lower case, one character for one, as Lucene's LowerCaseFilter makes it. Python's own lower() looks at what surrounds a capital
+    sigma, and makes two characters of a capital I with a dot; no other character differs.
+    """
+    return text.lower() if text.isascii() else text.replace("\u03a3", "\u03c3").replace("\u0130", "i").lower()
+
+
+def level(text: str) -> str:
+    """The text as both engines get it: composed (NFC), without the break, long words cut."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text).replace("\u0130", "I").replace(BREAK, " ")
+    return _LONG.sub(r"\g<0> ", text) if len(text) > MAX_WORD else text
+
+
+@cache
+def analyzer() -> tantivy.TextAnalyzer:
+    """The engine's tokenizer and filters for words."""
+    lower = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple()).filter(tantivy.Filter.lowercase())
+    return lower.filter(tantivy.Filter.custom_stopword([BREAK])).build()
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, in order."""
+    return list(analyzer().analyze(level(text)))
+
+
+def texts(record: Mapping[str, Any]) -> list[str]:
+    """Every distinct value of a record as text, free-form objects and lists included, names of fields not."""
+    found: list[str] = []
+    leaves_into((value for name, value in record.items() if name not in NOT_SEARCHED), found)
+    return list(dict.fromkeys(found))
+
+
+def leaves_into(values: Iterable[Any], found: list[str]) -> None:
+    """Append the text of every leaf of the values."""
+    for value in values:
+        kind = type(value)
+        if kind is str:
+            found.append(value)
+        elif kind is dict:
+            leaves_into(value.values(), found)
+        elif kind is list or kind is tuple:
+            leaves_into(value, found)
+        elif kind is bool:
+            found.append("true" if value else "false")
+        elif value is not None:
+            found.append(str(value))

@@ -1,0 +1,231 @@
+"""Read a plan strictly: form, words, paths, recipients, seal. Everything that does not fit is a Complaint with its place (code 2)."""
+
+from __future__ import annotations
+
+import base64
+import os
+import posixpath
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hunter.catalogue import STAGES, catalogue
+from hunter.host.state import NEEDED, readable
+from hunter.host.tree import parts
+from hunter.plan.model import GLOB, VERSION, RemovalAction, RemovalPlan, RemovalTarget
+from hunter.plan.place import guarded
+from hunter.plan.yaml_text import YamlError, read
+from scout.console import WRONG_USE, Complaint, escape
+from scout.keys import load_recipients
+
+MAX_ACTIONS = 20_000
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_TEXTS = ("mechanism", "note", "name", "attack_version", "seal")
+"""fields that are text wherever they occur in a plan"""
+_FIELDS = {"id", "mechanism", "kind", "target", "expect", "why", "do", "backup", "reboot", "class", "note"}
+_TARGET = {"path", "path_base64", "line", "line_base64", "number", "name"}
+
+Fail = Callable[[str], Complaint]
+"""makes the complaint for what is wrong, with the place in the plan"""
+
+
+def wrong(path: Path, what: str, do: str = "Write it with `hunter plan`, or correct it and run `hunter check --seal`.") -> Complaint:
+    """Return the complaint for a plan that is wrong in itself."""
+    return Complaint(f"{path}: {what}.", do, WRONG_USE)
+
+
+def load(path: Path, *, sealed: bool = True) -> RemovalPlan:
+    """Read a plan. Complaint (code 2) for a place that others may write, bad YAML or form, a broken seal, or paths that are not plain."""
+    guarded(path)
+    try:
+        with path.open("rb") as stream:
+            node = read(stream.read((64 << 20) + 1))
+    except YamlError as e:
+        raise wrong(path, f"no plan: {' '.join(str(e).split())}") from e
+    except OSError as e:
+        raise Complaint(f"{path} cannot be read: {e.strerror}.", "Give the path of a plan.", WRONG_USE) from e
+    plan = _plan(path, node)
+    if sealed:
+        if plan.sealed != plan.seal():
+            do = "Read what changed, then renew the seal: hunter check --seal."
+            raise wrong(path, "the seal does not fit its content: it was edited after it was sealed", do)
+        check_complete(path, plan)
+    return plan
+
+
+def _plan(path: Path, node: object) -> RemovalPlan:
+    if not isinstance(node, dict) or node.get("escadre_plan") != VERSION:
+        raise wrong(path, "it is not a plan of this version (escadre_plan: 1)")
+    host, actions, recipients = node.get("host"), node.get("actions"), node.get("recipients")
+    if not isinstance(host, dict) or not isinstance(actions, list) or not isinstance(recipients, list):
+        raise wrong(path, "host, recipients and actions are required")
+    if not all(isinstance(v, str) for v in (*host.values(), *recipients)):
+        raise wrong(path, "host and recipients must be text")
+    _recipients(path, recipients)
+    if extra := set(node) - {"escadre_plan", "host", "attack_version", "recipients", "not_in_plan", "actions", "seal"}:
+        raise wrong(path, f"unknown words: {', '.join(sorted(extra))}")
+    _texts(lambda what: wrong(path, what), node)
+    if len(actions) > MAX_ACTIONS:
+        raise wrong(path, f"{len(actions):,} actions; the limit is {MAX_ACTIONS:,}", "Split it into several plans.")
+    made = tuple(_action(path, n, a) for n, a in enumerate(actions, 1))
+    _consistent(path, made)
+    stays = _stays(path, node.get("not_in_plan", []))
+    return RemovalPlan(dict(host), tuple(recipients), made, node.get("attack_version", ""), node.get("seal", ""), stays)
+
+
+def _recipients(path: Path, recipients: list[str]) -> None:
+    if not recipients:
+        raise wrong(path, "it has no recipients, so no backup could be encrypted for you")
+    for text in recipients:
+        if not text.startswith(("age1", "ssh-")):
+            raise wrong(path, f"{escape(text)} is no recipient")
+    try:
+        load_recipients(recipients)
+    except Complaint as e:
+        raise wrong(path, e.what.rstrip(".")) from e
+
+
+def _texts(fail: Fail, node: dict[str, Any]) -> None:
+    for name in _TEXTS:
+        if not isinstance(node.get(name, ""), str):
+            raise fail(f"{name} must be text")
+
+
+def _stays(path: Path, node: object) -> tuple[tuple[str, str], ...]:
+    found = []
+    for e in node if isinstance(node, list) else [None]:
+        if not isinstance(e, dict) or set(e) != {"path", "why"} or not all(isinstance(v, str) for v in e.values()):
+            raise wrong(path, "not_in_plan must be a list of path and why")
+        found.append((e["path"], e["why"]))
+    return tuple(found)
+
+
+def _action(path: Path, n: int, node: object) -> RemovalAction:
+    def fail(what: str) -> Complaint:
+        return wrong(path, f"action {n}: {what}")
+
+    if not isinstance(node, dict) or set(node) - _FIELDS or not isinstance(node.get("target"), dict):
+        raise fail("not of the form that `hunter plan` writes")
+    kind, target = str(node.get("kind")), node["target"]
+    if kind not in catalogue():
+        raise fail(f"unknown kind {kind!r}")
+    entry = catalogue()[kind]
+    words = {"do": entry.verb, "backup": "encrypted", "reboot": entry.reboot, "class": entry.cls}
+    for name, value in words.items():
+        if node.get(name) != value:
+            raise fail(f"{name} must be {value} for {kind}")
+    if not _ID.fullmatch(str(node.get("id"))) or set(target) - _TARGET:
+        raise fail("the id or the target is not of the form that `hunter plan` writes")
+    why, expect = node.get("why", []), node.get("expect")
+    if not isinstance(why, list) or not all(isinstance(w, str) for w in why):
+        raise fail("why must be a list of finding ids")
+    _texts(fail, node)
+    made, expected = _target(fail, target, kind), _expect(fail, expect)
+    return RemovalAction(str(node["id"]), node.get("mechanism", ""), kind, made, expected, tuple(why), node.get("note", ""))
+
+
+def _target(fail: Fail, node: dict[str, Any], kind: str) -> RemovalTarget:
+    _texts(fail, node)
+    number = node.get("number")
+    if number is not None and not (isinstance(number, str) and number.isascii() and number.isdigit() and 0 < int(number) < 10**9):
+        raise fail("number must be a number from 1")
+    path, line = _raw(fail, node, "path"), _raw(fail, node, "line")
+    if path is None:
+        raise fail("the target has no path")
+    if catalogue()[kind].target == "line":
+        if line is None or not line.strip():
+            raise fail(f"{kind} removes one line of a file, and the target does not name it")
+        if b"\n" in line:
+            raise fail("the line has more than one line")
+    elif line is not None or number is not None:
+        raise fail(f"{kind} removes the complete object, not a line of it")
+    _plain_path(fail, os.fsdecode(path), literal="path_base64" in node)
+    name = node.get("name", "")
+    if name not in ("", readable(posixpath.basename(os.fsdecode(path)))):
+        raise fail(f"the name {escape(name)} is not that of its path")
+    return RemovalTarget(os.fsdecode(path), line, int(number) if number else None, name)
+
+
+def _raw(fail: Fail, node: dict[str, Any], name: str) -> bytes | None:
+    text, coded = node.get(name), node.get(f"{name}_base64")
+    if text is not None and coded is not None:
+        raise fail(f"{name} and {name}_base64 exclude each other")
+    try:
+        return str(text).encode() if text is not None else base64.b64decode(str(coded), validate=True) if coded is not None else None
+    except (ValueError, UnicodeEncodeError) as e:
+        raise fail(f"{name} is no text") from e
+
+
+def _plain_path(fail: Fail, path: str, *, literal: bool = False) -> None:
+    try:
+        parts(path)
+    except ValueError as e:
+        raise fail(f"{escape(path)}: {e}") from e
+    if GLOB.search(path) and not literal:
+        raise fail(f"{escape(path)}: a pattern is no target; a name that really has such a character is given as path_base64")
+
+
+def _expect(fail: Fail, node: object) -> dict[str, dict[str, Any]]:
+    if node is None or node == "" or node == {}:
+        return {}
+    if not isinstance(node, list):
+        raise fail("expect must be a list of states")
+    found: dict[str, dict[str, Any]] = {}
+    allowed = {name for needed in NEEDED.values() for name in needed} | {"path", "path_base64", "dev", "mounts"}
+    for facts in node:
+        if not isinstance(facts, dict) or set(facts) - allowed:
+            raise fail("expect has an unknown word")
+        for name, value in facts.items():
+            if not _shaped(name, value):
+                raise fail(f"expect: {name} is not of the form that `hunter plan` writes")
+        raw = _raw(fail, facts, "path")
+        path = os.fsdecode(raw or b"")
+        _plain_path(fail, path, literal="path_base64" in facts)
+        if path in found:
+            raise fail(f"expect names {escape(path)} twice")
+        found[path] = {k: v for k, v in facts.items() if k not in ("path", "path_base64")}
+    return found
+
+
+def _shaped(name: str, value: object) -> bool:
+    if name == "xattrs":
+        return isinstance(value, dict) and all(isinstance(v, str) for v in value.values())
+    if name == "mounts":
+        return isinstance(value, list) and all(isinstance(v, str) for v in value)
+    return isinstance(value, str)
+
+
+def _consistent(path: Path, actions: tuple[RemovalAction, ...]) -> None:
+    """Complaint for a duplicate id or target, a file both removed and edited, two expectations of one file, or a wrong order of stages."""
+    ids: set[str] = set()
+    targets: set[tuple[str, str, bytes | None, int | None]] = set()
+    whole: dict[str, str] = {}
+    edited: dict[str, str] = {}
+    expected: dict[str, dict[str, Any]] = {}
+    order = -1
+    for a in actions:
+        key = (a.kind, a.target.path, a.target.line, a.target.number)
+        if a.id in ids or key in targets:
+            raise wrong(path, f"action {a.id}: its id or its target occurs twice")
+        ids.add(a.id)
+        targets.add(key)
+        stage = STAGES.index(catalogue()[a.kind].stage)
+        if stage < order:
+            raise wrong(path, f"action {a.id} comes too late: {STAGES[stage]} is done before {STAGES[order]}")
+        order = stage
+        for place, facts in a.expect.items():
+            if expected.setdefault(place, facts) != facts:
+                raise wrong(path, f"action {a.id} expects another state of {escape(place)} than an action before it")
+            mine, other = (edited, whole) if a.target.line is not None else (whole, edited)
+            if place in other or (mine is whole and place in whole):
+                raise wrong(path, f"actions {a.id} and {other.get(place) or whole.get(place)} both change {escape(place)}")
+            mine[place] = a.id
+
+
+def check_complete(path: Path, plan: RemovalPlan) -> None:
+    """Complaint where an action has no `expect`, or one with too few facts."""
+    for a in plan.actions:
+        if a.missing:
+            do = f"Look at the host and seal what is there: hunter check {path} --seal (with --root DIR for a mounted root)."
+            raise wrong(path, f"action {a.id} does not say what to expect ({', '.join(a.missing)})", do)
