@@ -4,6 +4,27 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+ENGINE_FIELDS = frozenset(
+    {
+        "event.dataset",
+        "host.name",
+        "escadre.collection",
+        "escadre.host_inferred",
+        "escadre.id",
+        "escadre.locator",
+        "escadre.member",
+        "escadre.overflow",
+        "escadre.parser",
+        "escadre.source",
+        "escadre.state",
+    }
+)
+"""fields that only the engine writes"""
+DEFAULTS = frozenset(
+    {"@timestamp", "event.kind", "event.category", "event.type", "event.action", "message", "escadre.times", "escadre.time_inferred"}
+)
+"""fields that the engine writes where the parser does not"""
+
 
 class Record(NamedTuple):
     """One line of a dataset as its parser knows it: only the parser's own fields; the engine adds the rest.
