@@ -60,7 +60,7 @@ def component(*, pattern: bool = True) -> dict[str, Any]:
     analysis: dict[str, Any] = {"normalizer": {"escadre": {"type": "custom", "filter": ["lowercase"]}}}
     if pattern:
         analysis["tokenizer"] = {"escadre_words": WORDS}
-        analysis["filter"] = {"escadre_longest": {"type": "truncate", "length": IGNORE_ABOVE}}
+        analysis["filter"] = {"escadre_longest": {"type": "truncate", "length": str(IGNORE_ABOVE)}}
         words = {"type": "custom", "tokenizer": "escadre_words", "filter": ["lowercase", "escadre_longest"]}
     else:
         words = {"type": "custom", "tokenizer": "standard", "filter": ["lowercase"]}

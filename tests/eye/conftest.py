@@ -14,6 +14,7 @@ import zstandard
 
 from commodore import process
 from tests.conftest import ROOT, need
+from tests.eye import typed
 
 LOGS = "evtx/mdecrevoisier+EVTX-to-MITRE-Attack"
 
@@ -66,6 +67,20 @@ def few(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def few_records(few: Path) -> list[dict]:
     """All its records, read without the Eye."""
     return [r for path in sorted(few.glob("records/*/*.zst")) + sorted(few.glob("findings/*.zst")) for r in read_lines(path)]
+
+
+@pytest.fixture(scope="session")
+def typed_case(few: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small case with records of further kinds of text."""
+    home = Path(shutil.copytree(few, tmp_path_factory.mktemp("typed") / "case", ignore=shutil.ignore_patterns("index")))
+    write_lines(home / "records" / "typed" / "c.jsonl.zst", typed.extra())
+    return home
+
+
+@pytest.fixture(scope="session")
+def typed_records(typed_case: Path) -> list[dict]:
+    """All its records, read without the Eye."""
+    return [r for path in sorted(typed_case.glob("records/*/*.zst")) + sorted(typed_case.glob("findings/*.zst")) for r in read_lines(path)]
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """Loading a real case into a real Elasticsearch: counts, types, times and ids hold, a second load changes nothing,
 both engines find the same.
 
-The test server lacks the module analysis-common. Its tokenizer, which the shipped template needs, is given to it (Whitespace.java); what
-the loader does on a server without it is tested too.
+The test server lacks the module analysis-common. What the shipped template needs of it is given to it (CommonAnalysis.java); what the
+loader does on a server without it is tested too.
 """
 
 from __future__ import annotations
@@ -28,18 +28,21 @@ import pytest
 
 from eye.elastic import templates
 from eye.index.store import Store
+from eye.query.kibana import QUERY_OPTIONS, to_kibana
+from eye.query.words import words
 from tests.conftest import ROOT, need
+from tests.eye import typed
 
 pytestmark = pytest.mark.elastic
-SOURCE = Path(__file__).parent / "Whitespace.java"
+SOURCE = Path(__file__).parent / "CommonAnalysis.java"
 QUERIES = [q for q in (Path(__file__).parent / "queries.txt").read_text().splitlines() if q and not q.startswith("#")]
 
 
-def give_whitespace(cache: Path) -> bool:
-    """Put the module of Whitespace.java into the servers below a cache that lack it; whether there was one."""
+def give_analysis(cache: Path) -> bool:
+    """Put the module of CommonAnalysis.java into the servers below a cache that lack it; whether there was one."""
     given = False
     for server in cache.glob("elasticsearch-*"):
-        modules, module = server / "modules", server / "modules" / "stand-in-whitespace"
+        modules, module = server / "modules", server / "modules" / "stand-in-common"
         if module.exists() or (modules / "analysis-common").exists():
             continue
         told = next(modules.glob("*/plugin-descriptor.properties")).read_text()
@@ -52,11 +55,11 @@ def give_whitespace(cache: Path) -> bool:
             javac = next((one for one in found if subprocess.run([one, *compile_with], capture_output=True).returncode == 0), None)
             need(javac, f"a JDK {release} that compiles {SOURCE.name}")
             (Path(made) / "module").mkdir()
-            jar = [javac.with_name("jar"), "cf", f"{made}/module/stand-in-whitespace-1.jar", "-C", f"{made}/classes", "."]
+            jar = [javac.with_name("jar"), "cf", f"{made}/module/stand-in-common-1.jar", "-C", f"{made}/classes", "."]
             subprocess.run(jar, check=True, capture_output=True)
             (Path(made) / "module" / "plugin-descriptor.properties").write_text(
-                f"name=stand-in-whitespace\ndescription=tokenizer\nversion={version}\nelasticsearch.version={version}\n"
-                f"java.version={release}\nclassname=Whitespace\nextended.plugins=\n"
+                f"name=stand-in-common\ndescription=analysis\nversion={version}\nelasticsearch.version={version}\n"
+                f"java.version={release}\nclassname=CommonAnalysis\nextended.plugins=\n"
             )
             (Path(made) / "module").rename(module)
         given = True
@@ -85,9 +88,9 @@ def server():
     def start():
         return subprocess.run([str(scripts / "start"), str(home), str(port)], capture_output=True, text=True, env=environment)
 
-    give_whitespace(cache)
+    give_analysis(cache)
     started = start()
-    if give_whitespace(cache):  # the server has only now been unpacked
+    if give_analysis(cache):  # the server has only now been unpacked
         subprocess.run([str(scripts / "stop"), str(home)], capture_output=True)
         started = start()
     try:
@@ -108,9 +111,9 @@ def load(case, url, name, *more):
 
 
 @pytest.fixture(scope="module")
-def loaded(few, server):
+def loaded(typed_case, server):
     name = f"t{os.getpid()}"
-    first = load(few, server, name)
+    first = load(typed_case, server, name)
     assert first.returncode == 0, first.stderr
     from elasticsearch import Elasticsearch
 
@@ -137,13 +140,13 @@ def test_the_generated_templates_are_up_to_date():
     assert {f.name: f.read_text() for f in templates.GENERATED.glob("*.json")} == templates.documents()
 
 
-def test_every_record_is_there_once_and_a_second_load_changes_nothing(loaded, few, few_records, server):
+def test_every_record_is_there_once_and_a_second_load_changes_nothing(loaded, typed_case, typed_records, server):
     client, name, first = loaded
     logs = first["indices"][f"escadre-{name}-logs"]
     total = sum(c["counted"] for i, c in first["indices"].items() if not i.endswith("finding"))
-    assert first["whole"] and logs["created"] == logs["read"] and total == len(few_records)
-    assert ids(client, f"escadre-{name}-logs,escadre-{name}-state", {"match_all": {}}) == {r["escadre.id"] for r in few_records}
-    again = load(few, server, name)
+    assert first["whole"] and logs["created"] == logs["read"] and total == len(typed_records)
+    assert ids(client, f"escadre-{name}-logs,escadre-{name}-state", {"match_all": {}}) == {r["escadre.id"] for r in typed_records}
+    again = load(typed_case, server, name)
     counts = json.loads(again.stdout)["indices"]
     assert again.returncode == 0 and all(c["created"] == 0 and c["there"] == c["read"] == c["counted"] for c in counts.values())
 
@@ -173,18 +176,41 @@ def test_types_times_and_values_hold(loaded, few_records):
         assert found["fields"]["@timestamp"][0].rstrip("0Z.") == record["@timestamp"].rstrip("0Z.")
 
 
-def test_both_engines_find_the_same_records(loaded, few):
-    client, name, _ = loaded
-    store = Store(few)
+def compared(client, name, store, queries):
+    """(query, hits here, hits there) where the ids differ, and how many queries find some records but not all."""
     wrong, telling = [], 0
-    for query in QUERIES:
+    index = ",".join(f"escadre-{name}-{family}" for family in ("logs", "state", "finding"))
+    for query in queries:
         ours = {orjson.loads(line)["escadre.id"] for line in store.lines(store.ask(query))}
-        theirs = ids(client, f"escadre-{name}-logs,escadre-{name}-state", {"query_string": {**templates.QUERY_OPTIONS, "query": query}})
+        theirs = ids(client, index, {"query_string": {**QUERY_OPTIONS, "query": to_kibana(query)}})
         telling += 0 < len(ours) < store.records
         if ours != theirs:
-            wrong.append((query, len(ours), len(theirs)))
-    store.close()
+            wrong.append((query, to_kibana(query), len(ours), len(theirs)))
+    return wrong, telling
+
+
+def test_both_engines_find_the_same_records_for_every_form(loaded, typed_case):
+    client, name, _ = loaded
+    store = Store(typed_case)
+    wrong, telling = compared(client, name, store, QUERIES)
     assert wrong == [] and telling >= 0.8 * len(QUERIES)
+
+
+def test_both_engines_find_the_same_records_for_texts_as_they_are_typed(loaded, typed_case, typed_records):
+    client, name, _ = loaded
+    drawn = [shown for _, shown, _, _ in typed.texts(typed_records)]
+    wrong, telling = compared(client, name, Store(typed_case), drawn)
+    assert wrong == [] and telling >= 0.9 * len(drawn) >= 270
+
+
+def test_the_translation_means_the_same_with_the_defaults_of_kibana(loaded, typed_case):
+    """Kibana's bar sends `query_string` with `analyze_wildcard` and no default operator; the field comes from the index settings."""
+    client, name, _ = loaded
+    store = Store(typed_case)
+    for query in ("net user", "powershell -event.code:4688", "C:\\Windows\\System32\\cmd.exe", "*shell* OR process.pid:4"):
+        ours = {orjson.loads(line)["escadre.id"] for line in store.lines(store.ask(query))}
+        sent = {"query_string": {"query": to_kibana(query), "analyze_wildcard": True}}
+        assert ids(client, f"escadre-{name}-logs,escadre-{name}-state,escadre-{name}-finding", sent) == ours != set()
 
 
 def test_a_refused_document_is_listed_and_makes_exit_code_one(loaded, case, server):
@@ -223,8 +249,9 @@ def test_the_template_on_the_server_is_the_one_that_is_shipped(loaded):
     real = client.indices.get_mapping(index=f"escadre-{name}-logs")[f"escadre-{name}-logs"]["mappings"]
     assert types(real["properties"]) == types(shipped["mappings"]["properties"])
     assert put["settings"]["index"]["analysis"] == shipped["settings"]["analysis"]
-    told = client.indices.analyze(index=f"escadre-{name}-logs", analyzer="escadre_phrase", text="NET User\tC:\\Windows")["tokens"]
-    assert [(t["token"], t["position"]) for t in told] == [("net", 0), ("user", 1), ("c:\\windows", 2)]
+    text = "NET User\tC:\\Windows_x é\u0939\u093f ΟΔΟΣ 漢字 ² " + "q" * 9000
+    told = client.indices.analyze(index=f"escadre-{name}-logs", analyzer="escadre_words", text=text)["tokens"]
+    assert [t["token"] for t in told] == [*words(text)[:-2], "q" * 8191]
 
 
 def test_a_server_without_the_tokenizer_gets_a_template_that_it_takes_and_that_is_told(loaded, few, flaky):
@@ -232,15 +259,13 @@ def test_a_server_without_the_tokenizer_gets_a_template_that_it_takes_and_that_i
     client, _, _ = loaded
     address, certificate = flaky
     name = f"without{os.getpid()}"
-    Flaky.renamed = (b'"tokenizer":"whitespace"', b'"tokenizer":"whitespace-of-a-module-that-is-absent"')
+    Flaky.renamed = (b'"type":"pattern"', b'"type":"pattern-of-a-module-that-is-absent"')
     told = load(few, address, name, "--ca", str(certificate))
     Flaky.renamed = (b"", b"")
     done = json.loads(told.stdout)
-    query = {**templates.QUERY_OPTIONS, "query": '"service control manager"'}
-    lower = ids(client, f"escadre-{name}-logs", {"query_string": query})
-    upper = ids(client, f"escadre-{name}-logs", {"query_string": {**query, "query": '"Service Control Manager"'}})
+    found = ids(client, f"escadre-{name}-logs", {"query_string": {**QUERY_OPTIONS, "query": '"service control manager"'}})
     client.indices.delete(index=f"escadre-{name}-logs,escadre-{name}-state,escadre-{name}-finding", ignore_unavailable=True)
-    assert told.returncode == 0 and done["whole"] and "lower case" in done["lacking"] and lower and not upper
+    assert told.returncode == 0 and done["whole"] and "with dots" in done["lacking"] and found
 
 
 class Flaky(BaseHTTPRequestHandler):
