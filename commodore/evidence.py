@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeVar
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Files that are read together with a member: role → file name pattern, where {name} is the member's own name."""
+
+    companions: Mapping[str, str]
 
 
 class Evidence:

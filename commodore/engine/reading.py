@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from commodore.artefact import Problem
+from commodore.catalogue import Known
 from commodore.container import Holds, Opened, UnreadableError
 from commodore.engine import unit
-from commodore.engine.catalogue import Known
 from commodore.engine.unit import RAISED, Outcome
 from commodore.evidence import Evidence
 from commodore.host import Host

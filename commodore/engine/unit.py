@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from commodore.artefact import Problem, Record
+from commodore.catalogue import Known
 from commodore.engine.assemble import Assembler
-from commodore.engine.catalogue import Known
 from commodore.engine.computers import several
 from commodore.evidence import Evidence
 from commodore.host import Host

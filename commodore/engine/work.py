@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 
 import zstandard
 
+from commodore import catalogue
 from commodore.artefact import Problem, Record
 from commodore.case.view import CaseView
-from commodore.engine import catalogue, reading, unit
+from commodore.engine import reading, unit
 from commodore.engine.assemble import Assembler, line
 from commodore.engine.scratch import Sealed
 from commodore.engine.unit import RAISED

@@ -8,9 +8,10 @@ import struct
 
 import pytest
 
+from commodore import catalogue
 from commodore.artefact import Problem, Record
 from commodore.artefacts.windows.logs import evtx
-from commodore.engine import catalogue, unit
+from commodore.engine import unit
 from commodore.engine.process import process
 from commodore.evidence import Evidence
 from commodore.host import Host

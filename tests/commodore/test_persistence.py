@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from commodore import catalogue
 from commodore.detection import Detection
-from commodore.engine import catalogue, reading
+from commodore.engine import reading
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.persistence import Members, complete, completed
