@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -12,10 +12,14 @@ from commodore.case import private
 from commodore.case.jsonl import frames, lines, objects
 from commodore.case.partition import Partition
 from commodore.engine.assemble import line
+from commodore.finding import Finding
 from commodore.hits import Hit
 
+if TYPE_CHECKING:
+    from commodore.detection import Detection
 
-def fold(partition: Partition, detection: Any, host: str) -> dict[str, int]:
+
+def fold(partition: Partition, detection: Detection, host: str) -> dict[str, int]:
     """Write the findings of a partition whose records, hits and members are there. Returns the number of findings by severity."""
     collection = partition.collection
 
@@ -28,7 +32,7 @@ def fold(partition: Partition, detection: Any, host: str) -> dict[str, int]:
 
     counts: dict[str, int] = {}
 
-    def counted(findings: Iterator[dict[str, Any]]) -> Iterator[bytes]:
+    def counted(findings: Iterator[Finding]) -> Iterator[bytes]:
         for finding in findings:
             severity = finding["escadre.severity"]
             counts[severity] = counts.get(severity, 0) + 1
