@@ -14,7 +14,7 @@ from commodore.engine import catalogue, unit
 from commodore.engine.process import process
 from commodore.evidence import Evidence
 from commodore.host import Host
-from commodore.schema.winlog import account, address, domain, number, time
+from commodore.schema.winlog.forms import account, address, domain, number, time
 from tests.commodore.cases import ledger
 
 HOST = Host("c", name="pc")

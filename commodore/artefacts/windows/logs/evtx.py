@@ -12,12 +12,10 @@ from functools import cache
 from itertools import groupby, islice
 from typing import Any, NamedTuple
 
-import orjson
-
 from commodore.artefact import Artefact, Cut, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
-from commodore.readers.winevent import normalise
+from commodore.readers.winevent import loaded, normalise
 
 ARTEFACT = Artefact(
     name="evtx",
@@ -29,24 +27,44 @@ ARTEFACT = Artefact(
     targets=("WE01", "WE02"),
     cut=Cut(header=4096, piece=24 * 65536, before=b"ElfChnk\x00"),
     fields=(
+        "destination.address",
         "destination.domain",
         "destination.ip",
         "destination.port",
+        "device.id",
+        "device.manufacturer",
+        "device.model.name",
+        "device.serial_number",
         "dns.question.name",
+        "escadre.command",
+        "escadre.event.qualifiers",
+        "escadre.event.record_id",
+        "escadre.event.source",
+        "escadre.session.id",
+        "escadre.share.name",
+        "escadre.task.path",
+        "escadre.threat.name",
         "event.code",
         "event.created",
         "event.outcome",
         "event.provider",
+        "event.reason",
         "file.created",
         "file.hash.md5",
         "file.hash.sha1",
         "file.hash.sha256",
         "file.name",
         "file.path",
+        "file.target_path",
+        "group.domain",
         "group.id",
         "group.name",
         "log.level",
+        "network.direction",
+        "network.name",
         "network.transport",
+        "observer.ip",
+        "observer.name",
         "process.command_line",
         "process.end",
         "process.entity_id",
@@ -64,31 +82,45 @@ ARTEFACT = Artefact(
         "process.start",
         "process.working_directory",
         "registry.data.strings",
+        "registry.key",
         "registry.path",
         "registry.value",
+        "rule.id",
+        "rule.name",
         "service.name",
         "service.state",
         "service.type",
+        "source.address",
         "source.domain",
         "source.ip",
         "source.port",
+        "url.domain",
+        "url.full",
+        "user.changes.name",
         "user.domain",
+        "user.effective.domain",
         "user.effective.name",
         "user.id",
         "user.name",
+        "user.target.domain",
+        "user.target.id",
         "user.target.name",
+        "vulnerability.id",
         "winlog.activity_id",
         "winlog.channel",
         "winlog.computer_name",
         "winlog.event_data",
         "winlog.keywords",
         "winlog.level",
+        "winlog.logon.id",
+        "winlog.logon.type",
         "winlog.opcode",
         "winlog.process.pid",
         "winlog.process.thread.id",
         "winlog.provider_guid",
         "winlog.provider_name",
         "winlog.record_id",
+        "winlog.related_activity_id",
         "winlog.task",
         "winlog.user.identifier",
         "winlog.user_data",
@@ -316,7 +348,7 @@ def _read(blocks: Sequence[bytes | memoryview], chunks: list[Chunk]) -> Generato
             behind = later[n]
             lost += wanted[at:behind]
         at = behind + 1
-        fields = normalise(orjson.loads(row["data"]), record_id, row["timestamp"])
+        fields = normalise(loaded(row["data"]), record_id, row["timestamp"])
         yield Record(f"chunk/{wanted[behind][0].place}/record/{record_id}", fields)
     reason = "; ".join(said[:3])
     return [(chunk, record, reason) for chunk, record in lost + wanted[at:]]
