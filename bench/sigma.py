@@ -18,8 +18,9 @@ from pathlib import Path
 import orjson
 from evtx import PyEvtxParser
 
+from commodore import catalogue
 from commodore.detection import Detection
-from commodore.engine import catalogue, unit
+from commodore.engine import unit
 from commodore.evidence import Evidence
 from commodore.host import Host
 

@@ -11,44 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from commodore.container import Holds
+from commodore.evidence import Group
 from commodore.host import Host
+from commodore.record import Problem, Record
 
-
-class Record(NamedTuple):
-    """One line of a dataset as its parser knows it: only the parser's own fields; the engine adds the rest.
-
-    `fields` maps dotted ECS names of the field registry to values of the registered type, never to None. `@timestamp` is an RFC 3339
-    UTC string in the full precision of the source, and absent where the source has no time.
-    `message` may be among the fields where a template cannot say it.
-    `locator` is unique within the member: an offset, an entry and attribute, a row id.
-    """
-
-    locator: str
-    fields: dict[str, Any]
-    state: str = "allocated"
-    """live, allocated, replayed (from a transaction log), deleted or carved"""
-    role: str = ""
-    """the companion that it was read from (`log1`), or '' for the member itself"""
-
-
-class Problem(NamedTuple):
-    """Evidence that could not be read. It becomes a ledger line. `lost` counts records, 0 where the number is unknown."""
-
-    reason: str
-    locator: str = ""
-    lost: int = 0
-    carved: int = 0
-    """number of records of this unit that came from carving"""
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Files that are read together with a member: role → file name pattern, where {name} is the member's own name."""
-
-    companions: Mapping[str, str]
+__all__ = ["Artefact", "Cut", "Group", "Problem", "Record"]
 
 
 @dataclass(frozen=True, slots=True)

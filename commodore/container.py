@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-if TYPE_CHECKING:
-    from commodore.artefact import Group, Problem
-    from commodore.evidence import Evidence
-    from commodore.host import Host
+from commodore.evidence import Evidence, Group
+from commodore.host import Host
+from commodore.record import Problem
 
 
 class UnreadableError(Exception):

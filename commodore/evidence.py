@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeVar
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Files that are read together with a member: role → file name pattern, where {name} is the member's own name."""
+
+    companions: Mapping[str, str]
 
 
 class Evidence:
@@ -48,6 +56,11 @@ class Evidence:
     def name(self) -> str:
         """Return the last component of the native path."""
         return self.source.replace("\\", "/").rsplit("/", 1)[-1]
+
+    @property
+    def length(self) -> int:
+        """Return the bytes of this unit, without its companions."""
+        return self.size if callable(self._open) else len(self._open)
 
     @property
     def data(self) -> bytes:

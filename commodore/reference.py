@@ -11,9 +11,9 @@ import json
 import sys
 from pathlib import Path
 
+from commodore import catalogue
 from commodore.artefact import Artefact
 from commodore.detection.sigma.sources import log_sources
-from commodore.engine import catalogue
 from commodore.schema import registry
 from scout.targets import READERS
 

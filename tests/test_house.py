@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from commodore import reference
-from commodore.engine import assemble, catalogue
+from commodore import catalogue, record, reference
 from commodore.schema import registry
 from commodore.sentence import sentence
 from scout import targets
@@ -46,7 +45,7 @@ def test_pins_have_hashes_and_no_index_address() -> None:
 def test_an_artefact_names_fields_of_the_registry_and_shows_only_those(name: str) -> None:
     known = catalogue.artefacts().get(name)
     artefact = known.artefact if known else catalogue.derivations()[name].artefact
-    engine = assemble.ENGINE_FIELDS | assemble.DEFAULTS
+    engine = record.ENGINE_FIELDS | record.DEFAULTS
     assert [f for f in artefact.fields if f not in registry()] == []
     assert [f for f in sentence(artefact.message).fields if f not in artefact.fields and f not in engine] == []
     assert [f for f in artefact.times if f not in artefact.fields and f != "@timestamp"] == []

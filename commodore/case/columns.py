@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from commodore import catalogue
 from commodore.case.jsonl import objects
 from commodore.case.reader import FINDING
-from commodore.engine import catalogue
-from commodore.engine.assemble import DEFAULTS, ENGINE_FIELDS
 from commodore.finding import Finding
+from commodore.record import DEFAULTS, ENGINE_FIELDS
 from commodore.schema import registry
 
 if TYPE_CHECKING:

@@ -95,7 +95,7 @@ def files(case: Path, datasets: str | Iterable[str] | None = None) -> list[Path]
     reader = CaseReader(case)
     there = reader.datasets()
     wanted = there if datasets is None else [datasets] if isinstance(datasets, str) else list(datasets)
-    from commodore.engine import catalogue
+    from commodore import catalogue
 
     known = {*catalogue.artefacts(), *catalogue.derivations(), FINDING, *there}
     missing = [d for d in wanted if d not in known]

@@ -16,27 +16,6 @@ from commodore.engine.computers import same
 from commodore.schema import registry
 from commodore.sentence import sentence
 
-ENGINE_FIELDS = frozenset(
-    {
-        "event.dataset",
-        "host.name",
-        "escadre.collection",
-        "escadre.host_inferred",
-        "escadre.id",
-        "escadre.locator",
-        "escadre.member",
-        "escadre.overflow",
-        "escadre.parser",
-        "escadre.source",
-        "escadre.state",
-    }
-)
-"""fields that only the engine writes"""
-DEFAULTS = frozenset(
-    {"@timestamp", "event.kind", "event.category", "event.type", "event.action", "message", "escadre.times", "escadre.time_inferred"}
-)
-"""fields that the engine writes where the parser does not"""
-
 _INT64 = 1 << 63
 
 

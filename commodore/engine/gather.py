@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from commodore import facts
-from commodore.engine import catalogue, scratch
+from commodore import catalogue, facts
+from commodore.engine import scratch
 from commodore.engine.inputs import EvidenceCollection, Member, below_root
 from commodore.evidence import Evidence
 from commodore.host import Host

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from commodore.engine import catalogue, plain
+from commodore import catalogue
+from commodore.engine import plain
 from scout.archive import ArchiveReader
 from scout.archive.custody import MAX_PART, NOTHING, dump, lines_of, sound
 

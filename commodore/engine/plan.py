@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from commodore import catalogue
 from commodore.artefact import Cut
 from commodore.case import ledger
-from commodore.engine import catalogue, scratch
+from commodore.engine import scratch
 from commodore.engine.inputs import EvidenceCollection, Member
 from commodore.engine.stream import Cutter, Hashing, Piece, Read, after
 from commodore.engine.work import Job, Task

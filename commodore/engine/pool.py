@@ -20,7 +20,8 @@ from typing import Any, Self
 
 import psutil
 
-from commodore.engine import catalogue, transport
+from commodore import catalogue
+from commodore.engine import transport
 from commodore.engine.work import OUT_OF_MEMORY, Job, Result, Setup, Task, given_up, prepared
 
 AHEAD = 6

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from commodore.case.case import Case
-from commodore.case.making import Making, making
 from commodore.case.overview import OverviewPass
 from commodore.case.partition import Partition, partitions
 from commodore.case.passes import run as run_pass
 from commodore.case.reader import grouped
 from commodore.engine import inputs, recognise
+from commodore.engine.making import Making, making
 from commodore.engine.pool import Pool
 from commodore.engine.redo import Redo, stage
 from commodore.engine.run import Progress, Run

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from commodore.engine import catalogue, computers, plain, roots
+from commodore import catalogue
+from commodore.engine import computers, plain, roots
 from commodore.engine.inputs import ArchiveCollection, EvidenceCollection, PlainCollection
 from scout.console import WRONG_USE, Complaint, plural
 

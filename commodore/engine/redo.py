@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from commodore.case.journal import NOTHING_KEPT, kept
-from commodore.case.making import Making, with_derived
+from commodore import catalogue
 from commodore.case.partition import Partition
 from commodore.case.reader import CaseReader
-from commodore.engine import catalogue
+from commodore.engine.journal import NOTHING_KEPT, kept
+from commodore.engine.making import Making, with_derived
 from scout.console import WRONG_USE, Complaint
 
 

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
+from commodore import catalogue
 from commodore.artefact import Problem
-from commodore.case import findings, ledger, members, private
-from commodore.case.journal import Journal, dump
+from commodore.case import ledger, private
 from commodore.case.jsonl import frames
-from commodore.case.making import Making
 from commodore.case.partition import Partition
-from commodore.engine import catalogue, gather, inputs
+from commodore.engine import findings, gather, inputs, members
+from commodore.engine.journal import Journal, dump
+from commodore.engine.making import Making
 from commodore.engine.plan import Plan
 from commodore.engine.pool import Pool
 from commodore.engine.unit import RAISED

@@ -8,6 +8,7 @@ UserData); winmeta.xml (levels, audit bits of the keywords mask).
 from __future__ import annotations
 
 import json
+import re
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -25,6 +26,7 @@ _SHOWN, _WORDS = 4, 80
 """values and characters of each that the generic sentence shows"""
 _LOGGED = sentence("[{winlog.provider_name!q}|A provider without a name] logged event {event.code}[ in {winlog.channel!q}].")
 _VALUES = sentence("{logged}[ with {values!q}].")
+_CONTROL = re.compile(r"[\x00-\x1f]")
 _COUNTS = ("winlog.version", "winlog.level", "winlog.task", "winlog.opcode", "escadre.event.qualifiers")
 _NOTHING: dict[str, Any] = {}
 _KNOWN = frozenset({"System", "EventData", "UserData", "EventData_attributes", "UserData_attributes", "RenderingInfo"})
@@ -50,9 +52,14 @@ class Repeated(list[Any]):
 def loaded(text: str) -> dict[str, Any]:
     """Return the event of a JSON text of the reader, with all values of a name that occurs several times (`<Data Name="Arg">` twice).
 
-    JSON keeps the last of them; the text that it would write again is shorter then. Raises ValueError for a text that is no JSON object.
+    JSON keeps the last of them; the text that it would write again is shorter then. The reader leaves control characters in names as they
+    are, which JSON does not allow: they are escaped. Raises ValueError for a text that is no JSON object.
     """
-    event: dict[str, Any] = orjson.loads(text)
+    try:
+        event: dict[str, Any] = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        text = _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+        event = orjson.loads(text)
     if len(orjson.dumps(event)) == (len(text) if text.isascii() else len(text.encode())):
         return event
     return RepeatedEvent(json.loads(text, object_pairs_hook=_collected))

@@ -36,8 +36,8 @@ from eye.index.lock import alone
 from eye.index.schema import HOT, PART, Documents, opened
 from scout.console import escape, plural
 
-FORMAT = 4
-HEAP = 120_000_000
+FORMAT = 5
+HEAP = 60_000_000
 """Bytes that tantivy gathers for each of its threads before it writes a segment."""
 MOST_THREADS = 4
 COMMIT_RECORDS = 2_000_000

@@ -22,7 +22,7 @@ from typing import Any
 
 import tantivy
 
-from commodore.schema import Field, registry
+from commodore.schema import registry
 from eye.query.values import NS_MAX, NS_MIN, address, leaves, within_instant
 from eye.query.words import ANALYZER, BETWEEN, MAX_WORD, NOT_SEARCHED, analyzer, fold, leaves_into, level
 
@@ -103,13 +103,23 @@ def pair(name: str, value: str) -> str:
     return f"{name}{US}{fold(value)}"
 
 
+_KEYWORD, _TEXT, _FREE, _OTHER = range(4)
+_CODES = {"keyword": _KEYWORD, "text": _TEXT, "flattened": _FREE}
+
+
 class Documents:
-    """Makes documents of records. One per build: it caches the terms that list field names."""
+    """Makes documents of records. One per build: it caches the terms that list field names. `make` is the hot path of a build."""
 
     def __init__(self) -> None:
-        self._fields: dict[str, Field] = {name: f for name, f in registry().items() if name not in NOT_SEARCHED or f.type == "keyword"}
-        self._hot = frozenset(hot_fields())
+        hot = frozenset(hot_fields())
+        self._hot = hot
+        self._plans = {
+            name: (_CODES.get(f.type, _OTHER), name + US, PREFIX + name if name in hot else "", f.type)
+            for name, f in registry().items()
+            if name not in NOT_SEARCHED
+        }
         self._names: dict[tuple[str, ...], list[str]] = {}
+        self._keys: dict[tuple[str, ...], tuple[list[str], list[str]]] = {}
         self._other: dict[str, Callable[..., None]] = {
             "long": self._long,
             "double": self._double,
@@ -121,34 +131,33 @@ class Documents:
     def make(self, record: dict[str, Any], line: bytes, part: str, row: int) -> tantivy.Document:
         """The document of one record; `line` is its JSON."""
         document = tantivy.Document()
-        add_text = document.add_text
+        add_text, plans = document.add_text, self._plans
         values: list[str] = []
         names: list[str] = []
-        fields, hot = self._fields, self._hot
         for name, value in record.items():
             if value is None:
                 continue
-            field = fields.get(name)
-            kind = type(value)
-            if field is None:
-                leaves_into((value,), values)
-                continue
-            type_ = field.type
-            if type_ == "keyword":
-                if kind is str:
-                    if len(value) <= MAX_WORD:
-                        add_text("pair", f"{name}\x1f{value.lower() if value.isascii() else fold(value)}")
-                    if name != "escadre.id":
-                        values.append(value)
-                    if name in hot:
-                        add_text("f:" + name, value)
+            kind, plan = type(value), plans.get(name)
+            if plan is None:
+                if name == "escadre.id":
+                    add_text("pair", f"escadre.id\x1f{fold(str(value))}")
+                    names.append(name)
                 else:
-                    items = value if kind is list else [value]
-                    if not self._keywords(document, name, items, values):
-                        continue
-            elif type_ == "text":
+                    leaves_into((value,), values)
+                continue
+            code, prefix, hot, type_ = plan
+            if code == _KEYWORD and kind is str:
+                if len(value) <= MAX_WORD:
+                    add_text("pair", prefix + (value.lower() if value.isascii() else fold(value)))
+                values.append(value)
+                if hot:
+                    add_text(hot, value)
+            elif code == _KEYWORD:
+                if not self._keywords(document, name, value if kind is list else [value], values):
+                    continue
+            elif code == _TEXT:
                 add_text(name, level(value if kind is str else str(value)))
-            elif type_ == "flattened":
+            elif code == _FREE:
                 if not self._free_form(document, name, value, names, values):
                     continue
             else:
@@ -159,7 +168,7 @@ class Documents:
                 self._other[type_](document, name, items)
             names.append(name)
         self._finish(document, values, names)
-        document.add_text("part", part)
+        add_text("part", part)
         document.add_unsigned("row", row)
         document.add_bytes("line", line)
         return document
@@ -189,6 +198,18 @@ class Documents:
 
     def _free_form(self, document: tantivy.Document, name: str, value: Any, names: list[str], values: list[str]) -> bool:
         """Leaves of a free-form object, case kept; False where there is none."""
+        if type(value) is dict and set(map(type, value.values())) == {str}:
+            shape = (name, *value)
+            known = self._keys.get(shape)
+            if known is None:
+                full = [f"{name}.{below}" for below in value]
+                known = self._keys[shape] = (full, [one + US for one in full])
+            names += known[0]
+            values += value.values()
+            for prefix, text in zip(known[1], value.values(), strict=True):
+                if len(text) <= MAX_WORD:
+                    document.add_text("pair", prefix + text)
+            return True
         if not isinstance(value, (dict, list)):
             leaves_into((value,), values)
             return False

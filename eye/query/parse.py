@@ -133,7 +133,7 @@ class _Reader:
             self.at += 2
             after = self.both(name)
             if after is None:
-                raise QueryComplaint(self.query, self.at, "the query ends here, and something must follow OR", length=1)
+                raise QueryComplaint(self.query, self.at, "a clause must follow OR")
             nodes.append(after)
         found = tuple(node for node in nodes if node is not None)
         return found[0] if len(found) == 1 else Or(found) if found else None
@@ -150,7 +150,7 @@ class _Reader:
                 self.at += 3 if self.query.startswith("AND", self.at) else 2
                 self.skip()
                 if self.ends() or self.operator() in ("AND", "OR"):
-                    raise QueryComplaint(self.query, self.at, "the query ends here, and something must follow AND")
+                    raise QueryComplaint(self.query, self.at, "a clause must follow AND")
                 continue
             node = self.clause(name)
             if node is not None:
@@ -183,7 +183,7 @@ class _Reader:
         self.at += length
         self.skip()
         if self.ends():
-            raise QueryComplaint(self.query, self.at, "the query ends here, and something must follow NOT")
+            raise QueryComplaint(self.query, self.at, "a clause must follow NOT")
         self.deeper(start)
         node = self.clause(name)
         self.depth -= 1
@@ -225,7 +225,7 @@ class _Reader:
             return Everything()
         self.skip()
         if self.ends():
-            raise QueryComplaint(self.query, self.at, f"the query ends here, and a value of {name} must follow", f"{name}:* is any value.")
+            raise QueryComplaint(self.query, self.at, f"a value of {name} must follow", f"{name}:* is any value.")
         if name == "_exists_":
             found = re.compile(r'"?((?:[\w@.\-]|\\.)+)"?').match(self.query, self.at)
             if not found or not known_field(re.sub(r"\\(.)", r"\1", found[1])):

@@ -22,11 +22,14 @@ _LOOKED_AT = 4_000
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One clause. `text`: as typed; `hits`: records that it alone finds; `near`: words or values of the case that are like it;
+    """One clause.
+
+    `text`: as typed; `field`: '' for none; `hits`: records that it alone finds; `near`: words or values of the case that are like it;
     `without`: the query without it, and `left` how many records that finds (-1: there is no such query).
     """
 
     text: str
+    field: str
     hits: int
     near: tuple[str, ...]
     without: str
@@ -42,7 +45,7 @@ def reasons(store: Store, query: str, filters: Iterable[str] = ()) -> list[Reaso
         without = " ".join((query[: leaf.position] + " " + query[leaf.end :]).split()) if len(leaves) > 1 else ""
         left = _left(store, without, filters) if without else -1
         near = () if hits else nearest(store, leaf)
-        found.append(Reason(query[leaf.position : leaf.end], hits, near, without if left >= 0 else "", left))
+        found.append(Reason(query[leaf.position : leaf.end], leaf.field, hits, near, without if left >= 0 else "", left))
     return sorted(found, key=lambda reason: reason.hits > 0)
 
 

@@ -19,8 +19,11 @@ import tantivy
 MAX_WORD = 8191
 """Longest word, in characters (at most 32,764 bytes in UTF-8, below Lucene's 32,766). A longer run is cut into pieces of this length."""
 
-BREAK = "\U00016f50"
-"""A letter of the Miao script that separates two values: the engine drops it but counts its place, so no phrase spans two values."""
+BREAK = "escadrebreakqzx"
+"""A word that separates two values: the engine drops it but counts its place, so no phrase spans two values.
+
+It is ASCII, which costs least.
+"""
 BETWEEN = f" {BREAK} "
 
 ANALYZER = "words"
@@ -38,9 +41,9 @@ def fold(text: str) -> str:
 
 
 def level(text: str) -> str:
-    """The text as both engines get it: composed (NFC), without the break, long words cut."""
+    """The text as both engines get it: composed (NFC), long words cut."""
     if not text.isascii():
-        text = unicodedata.normalize("NFC", text).replace("\u0130", "I").replace(BREAK, " ")
+        text = unicodedata.normalize("NFC", text).replace("\u0130", "I")
     return _LONG.sub(r"\g<0> ", text) if len(text) > MAX_WORD else text
 
 
@@ -77,3 +80,11 @@ def leaves_into(values: Iterable[Any], found: list[str]) -> None:
             found.append("true" if value else "false")
         elif value is not None:
             found.append(str(value))
+
+
+def without_case(values: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Values that differ in case only as one, written as the most frequent of them."""
+    joined: dict[str, list[Any]] = {}
+    for value, n in values:
+        joined.setdefault(fold(value), [value, 0])[1] += n
+    return sorted(((value, n) for value, n in joined.values()), key=lambda pair: (-pair[1], fold(pair[0])))

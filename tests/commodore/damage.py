@@ -20,7 +20,7 @@ HOST = Host(
 
 def inputs(name: str) -> list[tuple[str, bytes]]:
     """(native path, content) of the golden input files of an artefact."""
-    from commodore.engine.catalogue import matcher
+    from commodore.catalogue import matcher
 
     root = GOLDEN / name / "input"
     files = sorted(p for p in root.rglob("*") if p.is_file())

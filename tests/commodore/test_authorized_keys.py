@@ -10,8 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from commodore import catalogue
 from commodore.artefacts.linux.files import authorized_keys
-from commodore.engine import catalogue
 from commodore.host import Host
 from tests.commodore.damage import damaged, inputs, survives
 

@@ -8,7 +8,7 @@ import textwrap
 import pytest
 
 import commodore.artefacts
-from commodore.engine import catalogue
+from commodore import catalogue
 from commodore.engine.process import process
 from tests.commodore.cases import content, ledger, members, records
 

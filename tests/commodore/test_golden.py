@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from commodore import catalogue
 from commodore.case import jsonl
-from commodore.engine import catalogue
-from commodore.engine.assemble import DEFAULTS, ENGINE_FIELDS
 from commodore.engine.process import process
+from commodore.record import DEFAULTS, ENGINE_FIELDS
 from commodore.schema import registry
 from commodore.sentence import sentence
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import commodore.artefacts
+from commodore import catalogue
 from commodore.containers.registry import Keys
-from commodore.engine import catalogue
 from commodore.engine.process import process
 from commodore.evidence import Evidence
 from commodore.host import Host

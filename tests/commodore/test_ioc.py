@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from commodore import catalogue
 from commodore.detection import Detection
-from commodore.engine import catalogue
 from commodore.host import Host
 from commodore.persistence import Members
 from scout.console import Complaint

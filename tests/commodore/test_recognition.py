@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from commodore import catalogue
 from commodore.artefact import Problem
 from commodore.case import ledger as lines
-from commodore.engine import catalogue
 from commodore.engine.process import process
 from tests.commodore.cases import ledger, records
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from commodore import catalogue
 from commodore.artefact import Record
 from commodore.case import partition, private
 from commodore.case.reader import CaseReader, differences
-from commodore.engine import catalogue
 from commodore.engine.process import process
 from commodore.engine.redo import Redo
 from scout.console import Complaint

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from commodore.engine import catalogue
-from commodore.engine.assemble import DEFAULTS, ENGINE_FIELDS
+from commodore import catalogue
 from commodore.persistence.table import rows
+from commodore.record import DEFAULTS, ENGINE_FIELDS
 from commodore.schema import ACTION, actions, collected, registry, winlog
 from commodore.sentence import UNKNOWN
 from scout.data import load_data

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from commodore import catalogue
 from commodore.detection import Detection
-from commodore.engine import catalogue
 from commodore.host import Host
 
 EVTX = catalogue.artefacts()["evtx"].artefact

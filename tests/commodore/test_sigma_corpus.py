@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from commodore import catalogue
 from commodore.detection import Detection
-from commodore.engine import catalogue, unit
+from commodore.engine import unit
 from commodore.evidence import Evidence
 from commodore.host import Host
 from tests.conftest import need

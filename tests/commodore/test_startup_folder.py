@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from commodore import catalogue
 from commodore.artefact import Record
 from commodore.artefacts.windows.files import startup_folder
-from commodore.engine import catalogue
 from commodore.evidence import Evidence
 from commodore.host import Host
 

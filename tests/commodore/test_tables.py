@@ -13,11 +13,11 @@ import pytest
 import zstandard
 
 import commodore
+from commodore import catalogue, record
 from commodore.case import columns, tables
 from commodore.case.export import FORMATS, cell, export, moments
 from commodore.case.reader import CaseReader
 from commodore.case.tables import column, files
-from commodore.engine import assemble, catalogue
 from commodore.engine.process import process
 from commodore.reference import main as reference
 from scout.console import Complaint
@@ -217,7 +217,7 @@ def test_only_the_fields_of_the_dataset_are_read(trees, monkeypatch):
     monkeypatch.setattr(tables, "source", lambda paths, names: seen.append(list(names)) or columns.source(paths, seen[-1]))
     commodore.read(trees, "cron", where="\"user.name\" = 'root'")
     declared = catalogue.artefacts()["cron"].artefact.fields
-    assert set(seen[0]) <= {*declared, *assemble.ENGINE_FIELDS, *assemble.DEFAULTS} | {"user.name"}
+    assert set(seen[0]) <= {*declared, *record.ENGINE_FIELDS, *record.DEFAULTS} | {"user.name"}
 
 
 def test_the_reference_is_generated_and_a_changed_page_is_told(tmp_path, capsys):

@@ -40,8 +40,8 @@ def test_a_run_too_long_for_an_index_term_is_cut_into_pieces_and_nothing_is_left
     assert words("q" * (MAX_WORD + 5)) == ["q" * MAX_WORD, "q" * 5]
 
 
-def test_the_break_in_evidence_is_taken_out():
-    assert words(f"a{BREAK}b") == ["a", "b"]
+def test_the_break_is_no_word_and_takes_one_place():
+    assert words(f"a {BREAK} b {BREAK}b") == ["a", "b", f"{BREAK}b"]
 
 
 def test_every_value_is_text_and_no_field_name_is():

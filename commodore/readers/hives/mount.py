@@ -21,8 +21,7 @@ from fnmatch import fnmatchcase
 from itertools import pairwise
 from typing import NamedTuple
 
-from commodore.artefact import Group
-from commodore.evidence import Evidence
+from commodore.evidence import Evidence, Group
 from commodore.host import Host
 from scout.formats.regf import BadHive, Hive, Key
 

@@ -255,7 +255,7 @@ PATTERNS: dict[str, Callable[[str, Convert], Convert]] = {
     "find-account": _find_account,
     "find-domain": _find_domain,
 }
-"""`find PATTERN`: the first group of a regular expression; `find-name`: its last path component; `find-account`, `find-domain`: of an account."""
+"""`find PATTERN`: the first group of a regular expression; `find-name`: its last path component; the others: of an account."""
 TYPED: dict[str, Convert] = {"long": number, "ip": address, "date": time}
 FORMS: dict[str, Convert] = {
     "name": last,

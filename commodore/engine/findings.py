@@ -7,11 +7,10 @@ from typing import Any
 
 import orjson
 
-from commodore import persistence
+from commodore import catalogue, persistence
 from commodore.case import private
 from commodore.case.jsonl import frames, lines, objects
 from commodore.case.partition import Partition
-from commodore.engine import catalogue
 from commodore.engine.assemble import line
 from commodore.hits import Hit
 

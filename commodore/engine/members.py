@@ -6,8 +6,8 @@ from operator import itemgetter
 from typing import Any
 
 from commodore.case import ledger
-from commodore.case.journal import dump
 from commodore.engine.inputs import EvidenceCollection
+from commodore.engine.journal import dump
 from commodore.engine.plan import Plan
 
 _SKIPPED = ("member", "source", "name", "verdict", "size", "sha256")

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from commodore.engine import catalogue
+from commodore import catalogue
 from scout import __version__
 
 LIBRARIES = ("evtx", "libscca-python", "orjson")

@@ -1,0 +1,60 @@
+"""What a parser yields: a record, or a problem where something could not be read."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+ENGINE_FIELDS = frozenset(
+    {
+        "event.dataset",
+        "host.name",
+        "escadre.collection",
+        "escadre.cut",
+        "escadre.host_inferred",
+        "escadre.id",
+        "escadre.locator",
+        "escadre.member",
+        "escadre.overflow",
+        "escadre.parser",
+        "escadre.source",
+        "escadre.state",
+    }
+)
+"""fields that only the engine writes"""
+DEFAULTS = frozenset(
+    {"@timestamp", "event.kind", "event.category", "event.type", "event.action", "message", "escadre.times", "escadre.time_inferred"}
+)
+"""fields that the engine writes where the parser does not"""
+
+
+class Record(NamedTuple):
+    """One line of a dataset as its parser knows it: only the parser's own fields; the engine adds the rest.
+
+    `fields` maps dotted ECS names of the field registry to values of the registered type, never to None. `@timestamp` is an RFC 3339
+    UTC string in the full precision of the source, and absent where the source has no time.
+    `message` may be among the fields where a template cannot say it.
+    `locator` is unique within the member: an offset, an entry and attribute, a row id.
+    """
+
+    locator: str
+    fields: dict[str, Any]
+    state: str = "allocated"
+    """live, allocated, replayed (from a transaction log), deleted or carved"""
+    role: str = ""
+    """the companion that it was read from (`log1`), or '' for the member itself"""
+
+
+class Problem(NamedTuple):
+    """Evidence that could not be read. It becomes a ledger line. `lost` counts records, 0 where the number is unknown."""
+
+    reason: str
+    locator: str = ""
+    lost: int = 0
+    carved: int = 0
+    """number of records of this unit that came from carving"""
+
+
+class Raised(Problem):
+    """An element at which the parser raised: a defect of the parser, which the fence contained. The run reports it as failed."""
+
+    __slots__ = ()
