@@ -24,7 +24,6 @@ from commodore.engine.summary import Summary
 from commodore.engine.work import Setup, load_detection
 from scout.console import WRONG_USE, Complaint
 
-
 _CASE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """errors of the case's disk, which end the run"""
 
