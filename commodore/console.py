@@ -63,6 +63,7 @@ def _machine(summary: Any) -> dict[str, Any]:
         "case": str(summary.case),
         "hosts": summary.hosts,
         "already_processed": summary.skipped,
+        "not_read": [{"input": path, "reason": reason} for path, reason in summary.unread],
         "other_rules": summary.other_rules,
         "redone": [{"host": host, "datasets": datasets} for host, datasets in summary.redone],
         "given_twice": [path for path, _ in summary.twice],
@@ -95,6 +96,8 @@ def _tell(summary: Any, screen: Screen, *, sigma: bool, iocs: int) -> None:
         screen.say(f"  {escape(path)}: already processed")
     if len(summary.skipped) > HOSTS:
         screen.say(f"  {plural(len(summary.skipped), 'input')}: already processed")
+    for path, reason in summary.unread:
+        screen.say(f"  not read    {escape(path)}: {escape(reason)}")
     for path in summary.other_rules:
         screen.say(f"  not seen by these rules and indicators (--redo reads it again): {escape(path)}")
     for host, datasets in summary.redone:

@@ -21,6 +21,8 @@ from scout.archive.custody import MAX_PART, NOTHING, dump, lines_of, sound
 SYSTEMS = ("windows", "linux", "macos")
 MAX_OFFSET = 1e9
 """seconds; a larger clock offset is not believed"""
+LONGEST_NAME = 255
+"""characters of a host name (RFC 1035, section 2.3.4)"""
 NO_ROOT = "no root of a host was found: paths are those in the directory that was given"
 HOLES = 64 << 30
 """bytes of holes in one sparse member that are read as zeros; a member with more is listed, not read"""
@@ -315,7 +317,10 @@ def _header(said: dict[str, Any]) -> dict[str, Any]:
     """Return collection.json with a `host` that is an object, and a `clock_offset` that is a number of seconds or None."""
     host, offset = said.get("host"), said.get("clock_offset")
     known = isinstance(offset, int | float) and not isinstance(offset, bool) and abs(offset) < MAX_OFFSET
-    return {**said, "host": host if isinstance(host, dict) else {}, "clock_offset": offset if known else None}
+    known_host = dict(host) if isinstance(host, dict) else {}
+    if isinstance(known_host.get("name"), str):
+        known_host["name"] = known_host["name"][:LONGEST_NAME]
+    return {**said, "host": known_host, "clock_offset": offset if known else None}
 
 
 def safe_id(text: str, origin: Path) -> str:

@@ -91,6 +91,14 @@ class Pool:
         fresh = self._start()
         worker.process, worker.pipe, worker.shared, worker.task = fresh.process, fresh.pipe, fresh.shared, None
 
+    def reset(self) -> None:
+        """Forget the tasks of a run that ended early: replace the workers that are busy with them."""
+        self._split.clear()
+        self._again.clear()
+        for worker in self.processes:
+            if worker.task is not None:
+                self._replace(worker)
+
     def run(self, tasks: Iterator[Task]) -> Iterator[Result]:
         """Yield results in the order of the tasks; at most a window of tasks is read ahead."""
         order: deque[int] = deque()

@@ -24,6 +24,9 @@ from commodore.engine.summary import Summary
 from commodore.engine.work import Setup, load_detection
 from scout.console import WRONG_USE, Complaint
 
+_CASE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""errors of the case's disk, which end the run"""
+
 
 def process(
     given: Iterable[str | Path],
@@ -65,7 +68,7 @@ def process(
     try:
         job.into(target, collections)
     except OSError as e:
-        if e.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        if e.errno not in _CASE_ERRORS:
             raise
         raise Complaint(f"{case}: {e.strerror}.", "Make room and run the same command again; it goes on where it was.") from None
     summary.seconds = time.perf_counter() - start
@@ -75,10 +78,29 @@ def process(
 def _recognised(paths: list[Path], identities: Sequence[Any], summary: Summary) -> list[inputs.EvidenceCollection]:
     found: dict[str, inputs.EvidenceCollection] = {}
     for path in paths:
-        for collection in recognise.collections(path, identities):
+        for collection in _collections(path, identities, summary, alone=len(paths) == 1):
             if found.setdefault(collection.id, collection) is not collection:
                 summary.twice.append((str(path), str(found[collection.id].origin)))
     return sorted(found.values(), key=lambda collection: (collection.label, collection.id))
+
+
+def _collections(path: Path, identities: Sequence[Any], summary: Summary, *, alone: bool) -> list[inputs.EvidenceCollection]:
+    """Return the collections of one path. Among several, a path that cannot be read is noted; wrong use of the command still ends it."""
+    try:
+        return recognise.collections(path, identities)
+    except Complaint as complaint:
+        if alone or complaint.code == WRONG_USE:
+            raise
+        summary.unread.append((str(path), f"{complaint.what} {complaint.do}".strip()))
+    except Exception as e:  # evidence is hostile: whatever one input raises, the others are read
+        if alone:
+            raise Complaint(f"{path} cannot be read: {_words(e)}.", "Its header is damaged or forged; scout verify says more.") from e
+        summary.unread.append((str(path), _words(e)))
+    return []
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:200]
 
 
 @dataclass
@@ -99,8 +121,27 @@ class _Job:
             held.note_rules(self.setup.detection)
             with Pool(self.setup, self.workers, self.timeout) as pool:
                 for collection in collections:
-                    self._one(held, pool, collection)
+                    self._fenced(held, pool, collection, alone=len(collections) == 1)
             self._conclude(held)
+
+    def _fenced(self, case: Case, pool: Pool, collection: inputs.EvidenceCollection, *, alone: bool) -> None:
+        """Process one collection. One that cannot be read to its end is noted, and the next one is processed."""
+        try:
+            self._one(case, pool, collection)
+        except Complaint as complaint:
+            if alone:
+                raise
+            reason = f"{complaint.what} {complaint.do}".strip()
+        except OSError as e:
+            if e.errno in _CASE_ERRORS:
+                raise
+            reason = _words(e)
+        except Exception as e:  # as above
+            reason = _words(e)
+        else:
+            return
+        pool.reset()
+        self.summary.unread.append((str(collection.origin), reason))
 
     def _one(self, case: Case, pool: Pool, collection: inputs.EvidenceCollection) -> None:
         partition = case.partition(collection.id)
