@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -13,7 +13,11 @@ from commodore.case.jsonl import frames, lines, objects
 from commodore.case.partition import Partition
 from commodore.engine.assemble import line
 from commodore.engine.inputs import below_root
+from commodore.finding import Finding
 from commodore.hits import Hit
+
+if TYPE_CHECKING:
+    from commodore.detection import Detection
 
 
 def _readers(artefact: str, path: str) -> Iterable[str]:
@@ -21,7 +25,7 @@ def _readers(artefact: str, path: str) -> Iterable[str]:
     return catalogue.matcher().by_path(below_root(path)) if not artefact or artefact in catalogue.containers() else (artefact,)
 
 
-def fold(partition: Partition, detection: Any, host: str) -> dict[str, int]:
+def fold(partition: Partition, detection: Detection, host: str) -> dict[str, int]:
     """Write the findings of a partition whose records, hits and members are there. Returns the number of findings by severity."""
     collection = partition.collection
 
@@ -35,7 +39,7 @@ def fold(partition: Partition, detection: Any, host: str) -> dict[str, int]:
 
     counts: dict[str, int] = {}
 
-    def counted(findings: Iterator[dict[str, Any]]) -> Iterator[bytes]:
+    def counted(findings: Iterator[Finding]) -> Iterator[bytes]:
         for finding in findings:
             severity = finding["escadre.severity"]
             counts[severity] = counts.get(severity, 0) + 1

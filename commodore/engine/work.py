@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import zstandard
 
@@ -26,6 +26,9 @@ from commodore.evidence import Evidence
 from commodore.hits import Hit
 from commodore.host import Host
 from commodore.record import FAILED, Problem, Raised
+
+if TYPE_CHECKING:
+    from commodore.detection import Detection
 
 HITS = ".hits/"
 """prefix of the name under which the hits on a dataset travel among the datasets"""
@@ -134,19 +137,19 @@ class Setup:
     iocs: tuple[Path, ...] = ()
     cache: Path | None = None
     memory: int = 1 << 30
-    detection: Any = None
+    detection: Detection | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"detection": None}
 
-    def load(self) -> Any:
+    def load(self) -> Detection:
         """Return the detection, loaded if it was not inherited."""
         if self.detection is None:
             self.detection = load_detection(self.rules, self.iocs, self.cache)
         return self.detection
 
 
-def load_detection(rules: tuple[Path, ...], iocs: tuple[Path, ...], cache: Path | None) -> Any:
+def load_detection(rules: tuple[Path, ...], iocs: tuple[Path, ...], cache: Path | None) -> Detection:
     """Return the compiled rules, indicators and persistence table."""
     from commodore.detection import Detection
 
@@ -172,7 +175,7 @@ def _limit(memory: int) -> None:
 class Worker:
     """Run tasks. `pipe` reports which job and which artefact is at work, so that the parent knows what stopped; None in tests."""
 
-    def __init__(self, detection: Any, pipe: Connection | None = None) -> None:
+    def __init__(self, detection: Detection, pipe: Connection | None = None) -> None:
         self._detection, self._pipe = detection, pipe
         self._known, self._beat = catalogue.artefacts(), 0.0
         self._declared = {name: known.artefact for name, known in self._known.items()}
@@ -232,7 +235,7 @@ class Worker:
         return reading.promised(known, _evidence(job, host.collection), host) if known else None
 
     def _alive(self, job: int = -1, artefact: str = "") -> None:
-        """Tell the parent that there is progress, and, with `job`, what is read from now on."""
+        """Report to the parent that there is progress, and, with `job`, what is read from now on."""
         now = time.monotonic()
         if self._pipe is not None and (job >= 0 or now - self._beat > BEAT):
             self._beat = now
@@ -266,7 +269,7 @@ class Worker:
         """Return the hits on records. A record on which detection raises costs its own hits; it is kept, and noted."""
         declared = self._declared[name]
         try:
-            hits: list[Hit] = self._detection.match(declared, records, host)
+            hits = self._detection.match(declared, records, host)
         except MemoryError:
             raise
         except Exception as e:  # records hold hostile text, and each rule is another way to read it
