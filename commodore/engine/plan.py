@@ -15,6 +15,7 @@ from commodore.engine.inputs import EvidenceCollection, Member
 from commodore.engine.stream import Cutter, Hashing, Piece, Read, after
 from commodore.engine.work import Job, Task
 from commodore.host import Host
+from commodore.record import UNREAD
 from scout.archive import GroupPlace
 
 CAP = 64 << 20
@@ -86,7 +87,8 @@ class Plan:
         reason = (
             member.facts.get("reason") or member.facts.get("error") or {"link": "a link is listed, not followed"}.get(member.verdict, "")
         )
-        self.unread.append(ledger.unread(self._head(member), f"{member.verdict}: {reason}" if reason else member.verdict))
+        kind = "" if member.verdict == "link" else UNREAD
+        self.unread.append(ledger.unread(self._head(member), f"{member.verdict}: {reason}" if reason else member.verdict, kind=kind))
 
     def _alone(self, member: Member) -> Iterator[Task]:
         """Yield the tasks of a member outside a group: units as it streams by where its format allows, else one job."""
@@ -113,7 +115,7 @@ class Plan:
         reason = ledger.NO_READER
         if match.refused:
             reason = f"its name says {' or '.join(match.refused)}, its content does not"
-        self.unread.append(ledger.unread(self._head(member), reason))
+        self.unread.append(ledger.unread(self._head(member), reason, kind=UNREAD if match.refused else ""))
 
     def _held(self, member: Member, place: GroupPlace) -> _Held:
         """Read a member of a group, which waits until the group is complete."""

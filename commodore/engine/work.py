@@ -25,7 +25,7 @@ from commodore.engine.unit import RAISED, Note
 from commodore.evidence import Evidence
 from commodore.hits import Hit
 from commodore.host import Host
-from commodore.record import Raised
+from commodore.record import FAILED, Problem, Raised
 
 if TYPE_CHECKING:
     from commodore.detection import Detection
@@ -88,7 +88,7 @@ class UnitAccount(NamedTuple):
     expected: int | None
     parsed: int
     carved: int
-    problems: list[tuple[str, str, int, int]]
+    problems: list[Problem]
     offset: int = 0
     failed: str = ""
     """`raised`: the parser raised an exception; `stopped`: its worker died or had to be stopped; else empty"""
@@ -251,8 +251,7 @@ class Worker:
                 self._alive(index, name)
 
         for name, outcome in reading.read(known, evidence, host, partial(self._take, host), starts):
-            problems = [tuple(p) for p in outcome.problems]
-            accounts.append(UnitAccount(job.member, job.source, name, *outcome[:3], problems, job.offset, outcome.failed))  # type: ignore[arg-type]
+            accounts.append(UnitAccount(job.member, job.source, name, *outcome[:4], job.offset, outcome.failed))
             if outcome.out_of_memory:
                 self._out_of_memory()
         return accounts
@@ -299,22 +298,24 @@ class Worker:
         )
         self._spent = isinstance(error, MemoryError)
         failed = RAISED if error or problems.raised else ""
-        return UnitAccount(-1, f"derived/{name}", name, None, count, 0, [tuple(p) for p in problems.listed()], 0, failed)  # type: ignore[misc]
+        return UnitAccount(-1, f"derived/{name}", name, None, count, 0, problems.listed(), 0, failed)
 
 
 def unsearched(error: Exception, record: Mapping[str, Any]) -> Raised:
     """Return the problem of a record on which detection raised."""
-    return Raised(f"no rule was applied to this record: {type(error).__name__}: {error}"[:200], str(record.get("escadre.locator") or ""))
+    reason = f"no rule was applied to this record: {type(error).__name__}: {error}"[:200]
+    return Raised(reason, str(record.get("escadre.locator") or ""), kind=FAILED)
 
 
 def given_up(task: Task, promised: Callable[[str], int | None]) -> Result:
     """Return the result of a task that stopped its worker: per artefact a problem, and the count that the format promised, if known."""
     result, reason = Result(task.number), task.given_up
     if task.derive:
-        result.accounts.append(UnitAccount(-1, f"derived/{task.derive}", task.derive, None, 0, 0, [(reason, "", 0, 0)], 0, STOPPED))
+        problems = [Problem(reason, kind=FAILED)]
+        result.accounts.append(UnitAccount(-1, f"derived/{task.derive}", task.derive, None, 0, 0, problems, 0, STOPPED))
         result.killed.append((-1, reason))
     for job in task.jobs:
-        problems = [(reason, f"unit/{job.index}", 0, 0)]
+        problems = [Problem(reason, f"unit/{job.index}", kind=FAILED)]
         for name in job.artefacts:
             result.accounts.append(UnitAccount(job.member, job.source, name, promised(name), 0, 0, problems, job.offset, STOPPED))
             result.killed.append((job.member, f"{name}: {reason}"))
