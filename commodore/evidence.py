@@ -58,6 +58,11 @@ class Evidence:
         return self.source.replace("\\", "/").rsplit("/", 1)[-1]
 
     @property
+    def length(self) -> int:
+        """Return the bytes of this unit, without its companions."""
+        return self.size if callable(self._open) else len(self._open)
+
+    @property
     def data(self) -> bytes:
         """Return all bytes of the unit; for formats that are small by nature or cut into units."""
         if callable(self._open):

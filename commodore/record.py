@@ -9,6 +9,7 @@ ENGINE_FIELDS = frozenset(
         "event.dataset",
         "host.name",
         "escadre.collection",
+        "escadre.cut",
         "escadre.host_inferred",
         "escadre.id",
         "escadre.locator",
@@ -51,3 +52,9 @@ class Problem(NamedTuple):
     lost: int = 0
     carved: int = 0
     """number of records of this unit that came from carving"""
+
+
+class Raised(Problem):
+    """An element at which the parser raised: a defect of the parser, which the fence contained. The run reports it as failed."""
+
+    __slots__ = ()

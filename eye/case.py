@@ -90,3 +90,9 @@ def findings(case: Path) -> list[dict[str, Any]]:
 def versions(case: Path) -> list[tuple[list[str], list[str]]]:
     """Return which hosts were made with which versions: hosts, and what differs in words (`evtx 2`). One entry: all hosts are alike."""
     return differences(CaseReader(case).versions())
+
+
+def told_versions(case: Path) -> list[str]:
+    """Return one line per group of hosts that were made alike, where there is more than one group; else an empty list."""
+    groups = versions(case)
+    return [f"{', '.join(hosts)}: {', '.join(what)}" for hosts, what in groups] if len(groups) > 1 else []

@@ -81,8 +81,11 @@ def _counted(bar: Progress | NoProgress, what: str) -> Callable[[str, int], None
 
 def _ready(case: Path, screen: Screen) -> None:
     """Bring the index up to date where it is not, and say so."""
+    from eye.case import told_versions
     from eye.index.build import outdated
 
+    for line in told_versions(case):
+        screen.note(f"Made with other versions than the rest: {escape(line)}")
     told = outdated(case)
     if told:
         screen.note(f"{told}: building it, as `eye index` does.")
@@ -190,7 +193,7 @@ def _print(screen: Screen, asked: Asked, shown: list[dict[str, Any]], fields: li
     """A page of hits for a person; on a terminal the hits are marked."""
     from eye.listing import listing
     from eye.output import FIELDS, highlighted, table
-    from eye.web.pages.show import marks
+    from eye.web.show import marks
 
     terminal = screen.out.is_terminal
     width = screen.out.width if terminal else None

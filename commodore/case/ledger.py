@@ -28,6 +28,8 @@ class Account:
     problems: list[tuple[Problem, int]] = field(default_factory=list)
     """each with the offset of its unit"""
     more: int = 0
+    more_lost: int = 0
+    """problems beyond the shown ones, and the records that they count as lost"""
 
     def add(self, expected: int | None, parsed: int, carved: int, problems: list[Problem], offset: int = 0) -> None:
         """Add one unit. Its expected count is unknown (None) or part of the member's."""
@@ -38,11 +40,12 @@ class Account:
         room = max(0, SHOWN - len(self.problems))
         self.problems += [(p, offset) for p in problems[:room]]
         self.more += max(0, len(problems) - room)
+        self.more_lost += sum(p.lost for p in problems[room:])
 
     def lines(self, head: dict[str, Any]) -> list[dict[str, Any]]:
         """The ledger lines; `head` has `collection`, `member`, `path`."""
         read = self.parsed + self.carved
-        told = sum(p.lost for p, _ in self.problems)
+        told = sum(p.lost for p, _ in self.problems) + self.more_lost
         expected, lost, remark = self.expected, told, ""
         if expected is not None:
             lost = max(0, expected - read)

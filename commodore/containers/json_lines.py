@@ -6,19 +6,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import orjson
 
-from commodore.artefact import Problem
+from commodore.artefact import Problem, Record
 from commodore.container import Holds, Opened
 from commodore.evidence import Evidence
+from commodore.fence import fenced
 from commodore.host import Host
 from commodore.readers.lines import Line, lines
 
 LONGEST = 8 << 20
 """bytes of a line that are read"""
+
+
+def locator(numbered: tuple[int, dict[str, Any]]) -> str:
+    """Return the locator of a (line number, object)."""
+    return f"line {numbered[0]}"
 
 
 class Schema(Holds):
@@ -78,6 +84,10 @@ class JsonLinesView:
                 yield line
             elif line.raw.strip():
                 yield from self._object(line)
+
+    def each(self, read: Callable[[tuple[int, dict[str, Any]]], Iterable[Record | Problem]]) -> Iterator[Record | Problem]:
+        """Yield what `read` yields for each (line number, object). An object at which it raises is a problem; those behind it are read."""
+        return fenced(self.objects(), locator, read)
 
     def _object(self, line: Line) -> Iterator[tuple[int, dict[str, Any]] | Problem]:
         if line.number == 1:

@@ -3,21 +3,21 @@ r"""Registry hives. An artefact declares the keys that it reads, by normalised p
     ARTEFACT = Artefact(…, holds=Keys("Software\Microsoft\Windows\CurrentVersion\Run"), …)
 
     def parse(hive: RegistryView, host: Host) -> Iterator[Record | Problem]:
-        for found in hive:
-            for value in found.key.values():
-                yield hive.command(found.key, value, host)
+        return hive.each_value(lambda found, value: [hive.command(found.key, value, host)])
 
 `commodore/readers/hives/mount.py` says what a normalised path is. Source: Windows registry file format specification, M. Suhanov.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from commodore.artefact import Problem, Record
 from commodore.container import Holds, Opened, UnreadableError
 from commodore.evidence import Evidence
+from commodore.fence import fenced
 from commodore.host import Host
 from commodore.readers.hives import fields
 from commodore.readers.hives.mount import GROUP, MAGIC, FoundKey, Mount, MountedHive, mount, open_hive
@@ -113,6 +113,16 @@ class RegistryView:
         for path in paths:
             for found in self._mounted.find(path):
                 yield found._replace(key=found.key.seen_by(self._view))
+
+    def each_value(self, read: Callable[[FoundKey, Value], Iterable[Record | Problem]]) -> Iterator[Record | Problem]:
+        """Yield what `read` yields for each value of the keys. A value at which it raises is a problem; those behind it are read."""
+        for found in self:
+            yield from fenced(found.key.values(), partial(fields.locator, found.key), partial(read, found))
+
+    def each_subkey(self, read: Callable[[FoundKey, Key], Iterable[Record | Problem]]) -> Iterator[Record | Problem]:
+        """Yield what `read` yields for each subkey of the keys, fenced like values."""
+        for found in self:
+            yield from fenced(found.key.subkeys(), fields.locator, partial(read, found))
 
     def key_fields(self, key: Key) -> dict[str, Any]:
         """Return the fields that any record of a key has."""

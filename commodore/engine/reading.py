@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from commodore.artefact import Problem
 from commodore.catalogue import Known
 from commodore.container import Holds, Opened, UnreadableError
 from commodore.engine import unit
-from commodore.engine.unit import RAISED, Outcome
+from commodore.engine.bounds import Problems
+from commodore.engine.unit import RAISED, Note, Outcome
 from commodore.evidence import Evidence
+from commodore.fence import raised
 from commodore.host import Host
 
-Take = Callable[[str, list[dict[str, Any]]], None]
-"""called with the artefact's name and finished records"""
+Take = Callable[[str, list[dict[str, Any]], Note], int]
+"""called with the artefact's name and finished records; returns the bytes that they took"""
 Starts = Callable[[str], None]
 """called with the artefact or container that is at work from now on"""
 
@@ -34,7 +37,7 @@ def read(known: Iterable[Known], evidence: Evidence, host: Host, take: Take, sta
 def _parse(one: Known, content: Any, evidence: Evidence, host: Host, take: Take, starts: Starts) -> tuple[str, Outcome]:
     name = one.artefact.name
     starts(name)
-    return name, unit.parse(one, evidence, host, lambda records: take(name, records), content)
+    return name, unit.parse(one, evidence, host, partial(take, name), content)
 
 
 def _container(
@@ -60,9 +63,15 @@ def _container(
         if content is not None:
             used = True
             yield _parse(one, content, evidence, host, take, starts)
-    problems = list(opened.problems())
-    if problems or not used:
-        yield container, Outcome(None, 0, 0, problems)
+    problems = Problems()
+    try:
+        for problem in opened.problems():
+            problems.add(problem)
+    except Exception as e:  # as above
+        problems.add(raised(e, ""))
+    listed = problems.listed()
+    if listed or not used:
+        yield container, Outcome(None, 0, 0, listed, RAISED if problems.raised else "")
 
 
 def _trouble(reason: str, error: Exception | None = None) -> Outcome:
@@ -77,4 +86,4 @@ def promised(one: Known, evidence: Evidence, host: Host) -> int | None:
             content = holds.open(evidence, host).offer(holds)
         except Exception:
             content = None
-    return None if content is None else unit.promised(one, content, [])
+    return None if content is None else unit.promised(one, content, lambda _: None)

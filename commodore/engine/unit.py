@@ -8,13 +8,16 @@ from typing import Any, NamedTuple
 from commodore.artefact import Problem, Record
 from commodore.catalogue import Known
 from commodore.engine.assemble import Assembler
+from commodore.engine.bounds import Problems, Room, cut
 from commodore.engine.computers import several
 from commodore.evidence import Evidence
+from commodore.fence import raised
 from commodore.host import Host
 
 RAISED = "raised"
-BATCH = 64
-"""records that go through detection and are serialised together"""
+Note = Callable[[Problem], None]
+Take = Callable[[list[dict[str, Any]], Note], int]
+"""called with finished records; returns the bytes that they took, and notes each one that could not be searched or written"""
 
 
 class Outcome(NamedTuple):
@@ -29,7 +32,7 @@ class Outcome(NamedTuple):
     out_of_memory: bool = False
 
 
-def parse(known: Known, evidence: Evidence, host: Host, take: Callable[[list[dict[str, Any]]], None], content: Any = None) -> Outcome:
+def parse(known: Known, evidence: Evidence, host: Host, take: Take, content: Any = None) -> Outcome:
     """Read a unit and pass finished records to `take` in batches. A parser that raises is a problem, never the end of the run.
 
     `content` is what the parser gets: what an opened container offers; None: the evidence.
@@ -44,54 +47,61 @@ def parse(known: Known, evidence: Evidence, host: Host, take: Callable[[list[dic
         host_inferred="name" in host.inferred,
         host_field=known.artefact.host_field if several(evidence.source) else "",
     )
-    problems: list[Problem] = []
-    expected = promised(known, content, problems)
-    parsed, carved, error = _run(lambda: known.parse(content, host), assembler, problems, take)
-    problems += [Problem(f"locator given twice: {locator}", locator) for locator in assembler.duplicates]
-    carved = max(carved, min(parsed, sum(p.carved for p in problems)))
-    return Outcome(expected, parsed - carved, carved, problems, RAISED if error else "", isinstance(error, MemoryError))
+    problems, room = Problems(), Room(evidence.length)
+    expected = promised(known, content, problems.add)
+    parsed, carved, error = drain(lambda: known.parse(content, host), assembler, problems, room, take)
+    for locator in assembler.duplicates:
+        problems.add(Problem(f"locator given twice: {locator}", locator))
+    if room.full:
+        problems.add(Problem("the records take much more room than the evidence: long values were cut, and `escadre.cut` names them"))
+    carved = max(carved, min(parsed, problems.carved))
+    failed = RAISED if error or problems.raised else ""
+    return Outcome(expected, parsed - carved, carved, problems.listed(), failed, isinstance(error, MemoryError))
 
 
-def promised(known: Known, content: Any, problems: list[Problem]) -> int | None:
+def promised(known: Known, content: Any, note: Note) -> int | None:
     """Return how many records the format's own headers promise; None where they do not say."""
     if known.expected is None:
         return None
     try:
         return known.expected(content)
     except Exception as e:  # evidence is hostile; what the count cannot say, the parser still may
-        problems.append(Problem(f"the count of expected records failed: {type(e).__name__}: {e}"))
+        note(Problem(f"the count of expected records failed: {type(e).__name__}: {e}"))
         return None
 
 
-def _run(
-    parser: Callable[[], Iterator[Record | Problem]],
-    assembler: Assembler,
-    problems: list[Problem],
-    take: Callable[[list[dict[str, Any]]], None],
+def drain(
+    parser: Callable[[], Iterator[Record | Problem]], assembler: Assembler, problems: Problems, room: Room, take: Take
 ) -> tuple[int, int, Exception | None]:
     """Drain a parser. Return the number of records, how many of them were carved, and the exception that ended it."""
     count = carved = 0
     error: Exception | None = None
     batch: list[dict[str, Any]] = []
-    make = assembler.record
+    size = 1
+    make, note = assembler.record, problems.add
     try:
         for item in parser():
             if isinstance(item, Record):
-                batch.append(make(item))
+                try:
+                    made = make(item)
+                except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as e:  # one odd value costs its record
+                    note(raised(e, str(item.locator)))
+                    continue
+                batch.append(cut(made) if room.full else made)
                 count += 1
                 if item.state == "carved":
                     carved += 1
-                if len(batch) >= BATCH:
-                    take(batch)
-                    batch = []
+                if len(batch) >= size:
+                    ready, batch = batch, []
+                    size = room.batch(take(ready, note), size)
             else:
-                problems.append(item)
+                note(item)
     except (MemoryError, RecursionError) as e:
         error = e.with_traceback(None)  # the frames hold the parser's memory
-        problems.append(Problem(f"the parser gave up: {type(e).__name__}"))
+        note(Problem(f"the parser gave up: {type(e).__name__}"))
     except Exception as e:  # a defect of a parser must not cost the records of others
         error = e.with_traceback(None)
-        problems.append(Problem(f"the parser failed: {type(e).__name__}: {e}"))
+        note(Problem(f"the parser failed: {type(e).__name__}: {e}"))
     if batch:
-        take(batch)
+        take(batch, note)
     return count, carved, error

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection
@@ -16,14 +16,16 @@ from typing import Any, NamedTuple
 import zstandard
 
 from commodore import catalogue
-from commodore.artefact import Problem, Record
 from commodore.case.view import CaseView
 from commodore.engine import reading, unit
 from commodore.engine.assemble import Assembler, line
+from commodore.engine.bounds import DERIVED, Problems, Room, serialised
 from commodore.engine.scratch import Sealed
-from commodore.engine.unit import RAISED
+from commodore.engine.unit import RAISED, Note
 from commodore.evidence import Evidence
+from commodore.hits import Hit
 from commodore.host import Host
+from commodore.record import Raised
 
 HITS = ".hits/"
 """prefix of the name under which the hits on a dataset travel among the datasets"""
@@ -211,13 +213,14 @@ class Worker:
         if not self._alone and self._pipe is not None:
             os._exit(OUT_OF_MEMORY)
 
-    def _write(self, name: str, lines: Iterator[bytes]) -> None:
-        """Add lines of a dataset as one piece of bytes: many small ones take several times their length in memory."""
+    def _write(self, name: str, lines: Iterable[bytes]) -> int:
+        """Add lines of a dataset as one piece of bytes: many small ones take several times their length in memory. Returns their bytes."""
         piece = b"".join(lines)
         self._lines.setdefault(name, []).append(piece)
         self._weights[name] = self._weights.get(name, 0) + len(piece)
         if self._weights[name] >= FRAME:
             self._close_frame(name)
+        return len(piece)
 
     def _close_frame(self, name: str) -> None:
         if self._weights.get(name):
@@ -251,14 +254,28 @@ class Worker:
                 self._out_of_memory()
         return accounts
 
-    def _take(self, host: Host, name: str, records: list[dict[str, Any]]) -> None:
-        """Run detection on finished records of one dataset, then turn them into lines."""
-        hits = self._detection.match(self._declared[name], records, host)
-        if hits:
-            self._write(HITS + name, (line(hit._asdict()) for hit in hits))
-        self._write(name, map(line, records))
+    def _take(self, host: Host, name: str, records: list[dict[str, Any]], note: Note) -> int:
+        """Run detection on finished records of one dataset, then turn them into lines. Returns the bytes of the lines."""
+        hits = self._matched(name, records, host, note)
+        written = self._write(HITS + name, (line(hit._asdict()) for hit in hits)) if hits else 0
+        written += self._write(name, (serialised(record, line) for record in records))
         self._counts[name] = self._counts.get(name, 0) + len(records)
         self._alive()
+        return written
+
+    def _matched(self, name: str, records: list[dict[str, Any]], host: Host, note: Note) -> list[Hit]:
+        """Return the hits on records. A record on which detection raises costs its own hits; it is kept, and noted."""
+        declared = self._declared[name]
+        try:
+            hits: list[Hit] = self._detection.match(declared, records, host)
+        except MemoryError:
+            raise
+        except Exception as e:  # records hold hostile text, and each rule is another way to read it
+            if len(records) == 1:
+                note(unsearched(e, records[0]))
+                return []
+            hits = [hit for record in records for hit in self._matched(name, [record], host, note)]
+        return hits
 
     def _derive(self, task: Task) -> UnitAccount:
         derivation = catalogue.derivations()[task.derive]
@@ -272,25 +289,19 @@ class Worker:
             host_inferred="name" in host.inferred,
             host_field="host.name",  # of the records that it was made from
         )
-        problems: list[Problem] = []
-        batch: list[dict[str, Any]] = []
-        count, failed = 0, ""
-        try:
-            for item in derivation.derive(CaseView(Path(task.case), host.collection, whole=task.whole), host):
-                if isinstance(item, Record):
-                    batch.append(assembler.record(item))
-                    count += 1
-                    if len(batch) >= unit.BATCH:
-                        self._take(host, name, batch)
-                        batch = []
-                else:
-                    problems.append(item)
-        except Exception as e:  # a defect of one derivation must not cost the case
-            failed, self._spent = RAISED, isinstance(e, MemoryError)
-            problems.append(Problem(f"the derivation failed: {type(e).__name__}: {e}"))
-        if batch:
-            self._take(host, name, batch)
-        return UnitAccount(-1, f"derived/{name}", name, None, count, 0, [tuple(p) for p in problems], 0, failed)  # type: ignore[misc]
+        problems = Problems()
+        view = CaseView(Path(task.case), host.collection, whole=task.whole)
+        count, _, error = unit.drain(
+            lambda: derivation.derive(view, host), assembler, problems, Room(DERIVED), partial(self._take, host, name)
+        )
+        self._spent = isinstance(error, MemoryError)
+        failed = RAISED if error or problems.raised else ""
+        return UnitAccount(-1, f"derived/{name}", name, None, count, 0, [tuple(p) for p in problems.listed()], 0, failed)  # type: ignore[misc]
+
+
+def unsearched(error: Exception, record: Mapping[str, Any]) -> Raised:
+    """Return the problem of a record on which detection raised."""
+    return Raised(f"no rule was applied to this record: {type(error).__name__}: {error}"[:200], str(record.get("escadre.locator") or ""))
 
 
 def given_up(task: Task, promised: Callable[[str], int | None]) -> Result:

@@ -11,13 +11,14 @@ import bz2
 import lzma
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
 import zstandard
 
-from commodore.artefact import Problem
+from commodore.artefact import Problem, Record
 from commodore.evidence import Evidence
+from commodore.fence import fenced
 
 WHOLE = 1 << 20
 """bytes of a line that are kept by default"""
@@ -66,6 +67,18 @@ def lines(evidence: Evidence, limit: int = WHOLE, *, packed: bool = False) -> It
         kept, length = rest[-1][:limit], len(rest[-1])
     if length:
         yield Line(number + 1, offset, kept, length)
+
+
+def each(
+    evidence: Evidence, read: Callable[[Line], Iterable[Record | Problem]], limit: int = WHOLE, *, packed: bool = False
+) -> Iterator[Record | Problem]:
+    """Yield what `read` yields for each line. A line at which it raises is a problem; the lines behind it are read."""
+    return fenced(lines(evidence, limit, packed=packed), locator, read)
+
+
+def locator(line: Line) -> str:
+    """Return the locator of a line."""
+    return f"line {line.number}"
 
 
 def fields(line: Line) -> dict[str, Any]:

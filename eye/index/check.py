@@ -35,6 +35,25 @@ def prefilter(node: Pattern | Text) -> re.Pattern[bytes] | None:
     return re.compile(re.escape(runs[-1].encode()), re.IGNORECASE) if runs else None
 
 
+def in_line(node: Pattern | Text) -> re.Pattern[bytes] | None:
+    """A pattern that, found in a JSON line, proves a match without reading the line; in a line of ASCII it is found in every match.
+
+    For patterns of ASCII with a letter, in any field, else None: the text must be within a string that no colon follows, which is a value
+    and no name.
+    """
+    if not isinstance(node, Pattern) or node.field not in ("", "escadre.all"):
+        return None
+    literal = "".join(p for p in node.parts if p not in (ANY, ONE))
+    if not literal.isascii() or not re.search("[A-Za-z]", literal) or not literal.isprintable():
+        return None
+    one = rb'(?:[^"\\]|\\u[0-9a-f]{4}|\\[^u])'
+    inner = b"".join(
+        one + b"*?" if p == ANY else one if p == ONE else re.escape(p.replace("\\", "\\\\").replace('"', '\\"').encode())
+        for p in node.parts[node.parts[0] == ANY : len(node.parts) - (node.parts[-1] == ANY)]
+    )
+    return re.compile(inner + one + rb'*"(?!:)', re.IGNORECASE)
+
+
 def _values(record: dict[str, Any], name: str) -> Iterator[str]:
     value = record.get(name)
     if value is not None:
@@ -53,6 +72,9 @@ def _near(wanted: list[str], slop: int) -> Callable[[str], bool]:
     """
 
     def fits(value: str) -> bool:
+        folded = fold(level(value))
+        if not all(word in folded for word in wanted):
+            return False
         found = words(value)
         places = [[n - at for n, word in enumerate(found) if word == wanted_word] for at, wanted_word in enumerate(wanted)]
         if not all(places):

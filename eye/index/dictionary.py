@@ -48,25 +48,21 @@ def _collect(searcher: tantivy.Searcher) -> bytes:
     return ("\n" + "\n".join(sorted(words)) + "\n").encode()
 
 
-def containing(words: bytes, part: str, *, at_end: bool = False, most: int) -> list[str] | None:
-    """The words that contain (or end with) a part; None where there are more than `most`."""
-    return _listed(words, part.encode() + (b"\n" if at_end else b""), most)
-
-
-def _listed(words: bytes, part: bytes, most: int) -> list[str] | None:
+def containing(words: bytes, part: str, *, at_end: bool = False, most: int, between: bytes = b"\n") -> list[str] | None:
+    """The words that contain (or end with) a part; None where there are more than `most`. `between`: what separates them."""
     found: list[str] = []
-    for word in _hits(words, part):
+    for word in _hits(words, part.encode("utf-8", "surrogatepass") + (between if at_end else b""), between):
         if len(found) == most:
             return None
         found.append(word)
     return found
 
 
-def _hits(words: bytes, part: bytes) -> Iterator[str]:
+def _hits(words: bytes, part: bytes, between: bytes) -> Iterator[str]:
     at = words.find(part)
     while at >= 0:
-        start = words.rfind(b"\n", 0, at) + 1
-        end = words.find(b"\n", at)
+        start = words.rfind(between, 0, at) + 1
+        end = words.find(between, at)
         yield words[start:end].decode()
         at = words.find(part, end)
 

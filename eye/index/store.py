@@ -17,16 +17,19 @@ from commodore.schema import registry
 from eye.case import open_case
 from eye.index import dictionary
 from eye.index.build import damage, folder_name, index, marks, outdated, readable
-from eye.index.check import matcher, prefilter
+from eye.index.check import in_line, matcher, prefilter
 from eye.index.schema import LINE, NAMES, NANO, NUMBER, PAIR, PART, PREFIX, ROW, SECOND, US, WHEN, hot_fields, schema
 from eye.query.compile import Compiler, both
 from eye.query.parse import parse
 from eye.query.tree import Node, Pattern, Text
-from eye.query.words import fold
+from eye.query.words import fold, without_case
 from scout.console import COULD_NOT, Complaint
 
 CACHED = 64
 """Results of clauses that had to read records, and counts of facets, that are kept."""
+CACHED_BYTES = 64_000_000
+"""Bytes of values of fields that are kept for wildcards."""
+VALUE_BREAK = "\x1d"
 AT_ONCE = 20_000
 """Hits whose places are asked for at a time where all are wanted."""
 MOST_VALUES = 400
@@ -56,6 +59,7 @@ class Store:
         self._lock = threading.Lock()
         self._checked: OrderedDict[str, list[int]] = OrderedDict()
         self._words = b""
+        self._values: OrderedDict[str, bytes] = OrderedDict()
         self._load()
 
     def _load(self) -> None:
@@ -114,6 +118,18 @@ class Store:
         head = f"{name}{US}"
         return [term[len(head) :] for term, _ in self._searcher.terms_with_prefix(PAIR, head)]
 
+    def values_containing(self, name: str, part: str, *, at_end: bool, most: int) -> list[str] | None:
+        """Return the values of a keyword field that contain a part, or end with it; None for more than `most`."""
+        with self._lock:
+            block = self._values.get(name)
+        if block is None:
+            block = (VALUE_BREAK + VALUE_BREAK.join(self.values_of(name)) + VALUE_BREAK).encode()
+            with self._lock:
+                self._values[name] = block
+                while sum(map(len, self._values.values())) > CACHED_BYTES and len(self._values) > 1:
+                    self._values.popitem(last=False)
+        return dictionary.containing(block, part, at_end=at_end, most=most, between=VALUE_BREAK.encode())
+
     def checked(self, node: Pattern | Text, candidates: tantivy.Query) -> list[int]:
         """Return the row numbers of the candidates that a clause matches when their records are read."""
         key = repr((node.field, node.parts if isinstance(node, Pattern) else (node.text, node.slop)))
@@ -121,7 +137,7 @@ class Store:
             if key in self._checked:
                 self._checked.move_to_end(key)
                 return self._checked[key]
-        fits, holds, rows = matcher(node), prefilter(node), []
+        fits, holds, certain, rows = matcher(node), prefilter(node), in_line(node), []
         until = time.monotonic() + self.seconds if self.seconds else None
         for address in self._all(candidates):
             line = self._line(address)
@@ -131,7 +147,10 @@ class Store:
                     "Narrow the time, name a keyword field, or write a longer word.",
                     COULD_NOT,
                 )
-            if (holds is None or holds.search(line)) and fits(orjson.loads(line)):
+            if holds is not None and not holds.search(line):
+                continue
+            sure = certain is not None and certain.search(line) is not None
+            if sure or ((certain is None or not line.isascii()) and fits(orjson.loads(line))):
                 rows.append(address)
         found = [int(row) for row in self._fast(NUMBER, rows)]
         with self._lock:
@@ -177,11 +196,11 @@ class Store:
 
     def count(self, asked: Asked) -> tuple[int, int | None, int | None]:
         """Number of hits, and the first and last time among them (nanoseconds since 1970 UTC, to the second)."""
-        total = self.hits(asked.compiled)
-        if not total:
+        if not self.records:
             return 0, None, None
-        found = self._aggregate(asked, {"low": {"min": {"field": SECOND}}, "high": {"max": {"field": SECOND}}})
-        low, high = found["low"]["value"], found["high"]["value"]
+        ends = {"low": {"min": {"field": SECOND}}, "high": {"max": {"field": SECOND}}}
+        found = self._aggregate(asked, {**ends, "total": {"value_count": {"field": NUMBER}}})
+        total, low, high = int(found["total"]["value"]), found["low"]["value"], found["high"]["value"]
         return total, None if low is None else int(low) * NANO, None if high is None else int(high) * NANO + NANO - 1
 
     def histogram(self, asked: Asked, start: int, width: int, buckets: int) -> dict[int, int]:
@@ -214,7 +233,7 @@ class Store:
         told = {}
         for name in hot:
             values = [(str(b["key"]), int(b["doc_count"])) for b in found[name]["buckets"]]
-            joined = _without_case(values)
+            joined = without_case(values)
             more = found[name]["sum_other_doc_count"]
             different = max(len(joined), round(found[f"#{name}"]["value"])) if more else len(joined)
             told[name] = (joined[:limit], different)
@@ -378,11 +397,3 @@ class Store:
             raise self._damaged(e) from e
         record[ROW] = self._fast(NUMBER, [address])[0]
         return record
-
-
-def _without_case(values: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Values that differ in case only as one, written as the most frequent of them."""
-    joined: dict[str, list[Any]] = {}
-    for value, n in values:
-        joined.setdefault(fold(value), [value, 0])[1] += n
-    return sorted(((value, n) for value, n in joined.values()), key=lambda pair: (-pair[1], fold(pair[0])))

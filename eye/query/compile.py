@@ -22,8 +22,8 @@ from eye.query.words import fold, words
 Q, Must, Should, MustNot = tantivy.Query, tantivy.Occur.Must, tantivy.Occur.Should, tantivy.Occur.MustNot
 PATTERN_LIMIT = 300
 """Longest wildcard pattern or regular expression, in characters: a bound for the automaton."""
-MOST_TERMS = 20_000
-"""Words or values that one clause becomes a set of; beyond them the engine walks its terms itself."""
+MOST_TERMS, MOST_VALUES = 20_000, 2_000
+"""Words, and values of a field, that one clause becomes a set of; beyond them the engine walks its terms itself."""
 
 
 class Engine(Protocol):
@@ -35,6 +35,10 @@ class Engine(Protocol):
 
     def words_containing(self, part: str, *, at_end: bool, most: int) -> list[str] | None:
         """Return the words that contain a part, or end with it; None for more than `most`."""
+        ...
+
+    def values_containing(self, name: str, part: str, *, at_end: bool, most: int) -> list[str] | None:
+        """Return the values of a keyword field that contain a part, or end with it; None for more than `most`."""
         ...
 
     def values_of(self, name: str) -> list[str]:
@@ -54,6 +58,12 @@ def union(queries: Sequence[tantivy.Query]) -> tantivy.Query:
 def both(queries: Sequence[tantivy.Query]) -> tantivy.Query:
     """Records of all of the queries."""
     return queries[0] if len(queries) == 1 else Q.boolean_query([(Must, q) for q in queries]) if queries else Q.all_query()
+
+
+def inner_part(parts: tuple[str, ...]) -> str:
+    """The text of a pattern `*text*` or `*text`; '' for any other pattern."""
+    inner = len(parts) in (2, 3) and parts[0] == ANY and parts[1] not in (ANY, ONE) and parts[2:] in ((), (ANY,))
+    return parts[1] if inner else ""
 
 
 class Compiler:
@@ -114,8 +124,9 @@ class Compiler:
 
     def like(self, name: str, node: Leaf, parts: tuple[str, ...]) -> tantivy.Query:
         """Words of a shape. A part of a word is looked up in the list of all words."""
-        if len(parts) in (2, 3) and parts[0] == ANY and parts[1] not in (ANY, ONE) and parts[2:] in ((), (ANY,)):
-            found = self.engine.words_containing(fold(parts[1]), at_end=len(parts) == 2, most=MOST_TERMS)
+        part = inner_part(parts)
+        if part:
+            found = self.engine.words_containing(fold(part), at_end=len(parts) == 2, most=MOST_TERMS)
             if found is not None:
                 return Q.term_set_query(self.schema, name, found) if found else Q.empty_query()
         return self.regex(name, node, automaton(parts))
@@ -180,6 +191,14 @@ class Compiler:
         if isinstance(node, Text):
             return self.term(PAIR, pair(found.name, node.text))
         if isinstance(node, Pattern):
+            part = inner_part(node.parts)
+            values_with = (
+                self.engine.values_containing(found.name, fold(part), at_end=node.parts[-1] != ANY, most=MOST_VALUES) if part else None
+            )
+            if values_with is not None:
+                return (
+                    Q.term_set_query(self.schema, PAIR, [f"{found.name}{US}{v}" for v in values_with]) if values_with else Q.empty_query()
+                )
             return self.regex(PAIR, node, head + automaton(node.parts))
         if isinstance(node, Regex):
             return self.regex(PAIR, node, f"{head}({node.pattern})")

@@ -80,3 +80,11 @@ def leaves_into(values: Iterable[Any], found: list[str]) -> None:
             found.append("true" if value else "false")
         elif value is not None:
             found.append(str(value))
+
+
+def without_case(values: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Values that differ in case only as one, written as the most frequent of them."""
+    joined: dict[str, list[Any]] = {}
+    for value, n in values:
+        joined.setdefault(fold(value), [value, 0])[1] += n
+    return sorted(((value, n) for value, n in joined.values()), key=lambda pair: (-pair[1], fold(pair[0])))

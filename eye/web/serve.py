@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -14,7 +15,8 @@ from starlette.staticfiles import StaticFiles
 
 from eye.index.store import Store
 from eye.web.guard import Guard
-from eye.web.shell import Pages
+from eye.web.page import pages
+from eye.web.shell import Shell
 from scout.console import COULD_NOT, Complaint, Screen
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
@@ -24,17 +26,10 @@ PATIENCE = 10.0
 
 def application(store: Store, token: str, port: int) -> Guard:
     """The ASGI application of one case."""
-    pages = Pages(store)
-    routes = [
-        Route("/", pages.home),
-        Route("/discover", pages.discover),
-        Route("/drawer", pages.drawer),
-        Route("/complete", pages.complete),
-        Route("/record", pages.record),
-        Route("/findings", pages.findings),
-        Mount("/static", StaticFiles(directory=STATIC)),
-    ]
-    return Guard(Starlette(routes=routes, exception_handlers={Exception: pages.defect, 404: pages.missing}), token, port)
+    shell = Shell(store)
+    found = [Route(path, partial(handler, shell)) for page in pages() for path, handler in page.routes.items()]
+    routes = [Route("/", shell.home), *found, Mount("/static", StaticFiles(directory=STATIC))]
+    return Guard(Starlette(routes=routes, exception_handlers={Exception: shell.defect, 404: shell.missing}), token, port)
 
 
 def serve(path: str | Path, port: int = 0, screen: Screen | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Requests → pages. What a page shows is made in `discover` and `findings`; here it meets the templates."""
+"""What all pages share: the open index, the findings, the templates, the answers that are kept."""
 
 from __future__ import annotations
 
@@ -7,47 +7,48 @@ import threading
 import time
 import traceback
 from collections import OrderedDict
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from eye.case import findings as read_findings
+from eye.case import told_versions
 from eye.index.build import outdated
-from eye.index.schema import ROW
 from eye.index.store import Store
 from eye.query.syntax import forms
-from eye.query.tree import QueryComplaint
-from eye.web.pages import discover, findings, show
-from eye.web.state import State, read
-from scout.console import Complaint, plural
+from eye.web import cited, show
+from eye.web.page import pages
+from eye.web.state import State
+from scout.console import plural
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
-Opened = tuple[Store, findings.Findings]
+Opened = tuple[Store, cited.Findings]
 KEPT = 32
 LOOK = 2.0
 """Seconds between two looks whether the case or its index has changed."""
 
 
-class Pages:
-    """The pages of one case. Handlers are plain functions: starlette runs them in threads."""
+class Shell:
+    """The state of one served case. Handlers of pages are plain functions: starlette runs them in threads."""
 
     def __init__(self, store: Store) -> None:
         self.store, self.old = store, ""
-        self.found = findings.Findings(read_findings(store.case))
+        self.made = told_versions(store.case)
+        self.found = cited.Findings(read_findings(store.case))
         self._looked, self._seen = time.monotonic(), self._state()
         self.environment = Environment(
             loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
         self.environment.filters.update(ev=show.evidence, whole=show.whole, plain=show.plain, wbr=_breaks)
-        self.environment.filters.update(n=lambda n: f"{n:,}", when=discover.when)
-        self.environment.globals.update(plural=plural, severity=findings.css, forms=forms())
+        self.environment.filters.update(n=lambda n: f"{n:,}", when=show.when)
+        self.environment.globals.update(plural=plural, severity=cited.css, pages=pages(), forms=forms())
         self._lock = threading.Lock()
-        self._answers: OrderedDict[State, discover.Answer] = OrderedDict()
+        self._answers: OrderedDict[object, Any] = OrderedDict()
 
     def _state(self) -> tuple[tuple[str, int], ...]:
         """What tells that another process has built parts of the index, or found other findings."""
@@ -70,27 +71,32 @@ class Pages:
             if self.old or seen == self._seen:
                 return self.store, self.found
             self.store = Store(self.store.case, build=False, seconds=self.store.seconds)  # the former ends with its last question
-            self.found, self._seen = findings.Findings(read_findings(self.store.case)), seen
+            self.found, self._seen = cited.Findings(read_findings(self.store.case)), seen
             self._answers.clear()
             return self.store, self.found
 
     def render(self, template: str, page: str, **content: Any) -> str:
         """A template with what every page has."""
-        shell = {"case": self.store.case.resolve().name, "records": self.store.records, "finding_count": len(self.found.all), "page": page}
+        shell = {
+            "case": self.store.case.resolve().name,
+            "records": self.store.records,
+            "found": self.found,
+            "made": self.made,
+            "page": page,
+        }
         return self.environment.get_template(template).render(**shell, old=self.old, **content)
 
     def home(self, request: Request) -> Response:
         """`/` is Discover."""
         return RedirectResponse(f"/discover?{request.url.query}" if request.url.query else "/discover", 303)
 
-    def answer(self, state: State, opened: Opened) -> discover.Answer:
-        """What was asked, computed once per state (page and open record apart)."""
-        key = replace(state, start=0, open=None)
+    def kept(self, key: object, make: Callable[[Opened], Any], opened: Opened) -> Any:
+        """The result of `make`, computed once per key while the index is the same."""
         with self._lock:
             if key in self._answers:
                 self._answers.move_to_end(key)
                 return self._answers[key]
-        made = discover.answer(opened[0], key, opened[1])
+        made = make(opened)
         with self._lock:
             if opened[0] is self.store:
                 self._answers[key] = made
@@ -98,65 +104,9 @@ class Pages:
                 self._answers.popitem(last=False)
         return made
 
-    def discover(self, request: Request) -> Response:
-        """The Discover page; a query that cannot be answered keeps the old rows on the page and says what is wrong."""
-        state = read(request.query_params)
-        try:
-            store, found = opened = self.renew()
-            view = discover.view(store, state, self.answer(state, opened), found)
-        except Complaint as complaint:
-            return self.problem(request, state, complaint)
-        return self.page(
-            request, state.url(), self.render("discover.html", "discover", view=view, state=state, problem=None, query=state.query)
-        )
-
-    def problem(self, request: Request, state: State, complaint: Complaint) -> Response:
-        told = discover.problem(state, complaint)
-        if request.headers.get("hx-request"):
-            body = self.render("problem.html", "discover", state=state, problem=told, query=state.query)
-            return HTMLResponse(body, headers={"HX-Reswap": "none", "HX-Push-Url": "false"})
-        return HTMLResponse(
-            self.render("discover.html", "discover", view=None, state=state, problem=told, query=state.query),
-            400 if isinstance(complaint, QueryComplaint) else 503,
-        )
-
-    def drawer(self, request: Request) -> Response:
-        """The record drawer alone, for the list that is already on the page."""
-        state = read(request.query_params)
-        try:
-            store, found = opened = self.renew()
-            drawer = discover.drawer(store, state, self.answer(state, opened), found)
-        except Complaint as complaint:
-            return self.problem(request, state, complaint)
-        body = self.render("drawer.html", "discover", drawer=drawer, state=state)
-        return HTMLResponse(body, headers={"HX-Push-Url": state.url()})
-
-    def record(self, request: Request) -> Response:
-        """One whole record, as it stands in the case."""
-        row = request.query_params.get("row", "")
-        try:
-            found = self.store.by_rows([int(row)] if row.isascii() and row.isdigit() and len(row) < 20 else [])
-        except Complaint as complaint:
-            return JSONResponse({"problem": complaint.what}, 503)
-        return JSONResponse({k: v for k, v in found[0].items() if k != ROW} if found else {}, 200 if found else 404)
-
-    def complete(self, request: Request) -> Response:
-        """Fields, or values of a field, that begin like the word under the cursor; nothing where that takes too long."""
-        word = request.query_params.get("word", "")[:200]
-        try:
-            told = discover.completion(self.store, word)
-        except Complaint:
-            return HTMLResponse("")
-        return HTMLResponse(self.render("complete.html", "discover", **told))
-
-    def findings(self, request: Request) -> Response:
-        """The Findings page."""
-        try:
-            view = findings.view(*self.renew(), request.query_params)
-        except Complaint as complaint:
-            body = self.render("message.html", "findings", title=complaint.what, text=complaint.do, query="", state=State(), problem=None)
-            return HTMLResponse(body, 503)
-        return self.page(request, view["url"](), self.render("findings.html", "findings", view=view, query="", state=State(), problem=None))
+    def message(self, page: str, title: str, text: str) -> str:
+        """A page that holds a message only."""
+        return self.render("message.html", page, title=title, text=text, query="", state=State(), problem=None)
 
     def page(self, request: Request, url: str, body: str) -> Response:
         headers = (
@@ -166,27 +116,14 @@ class Pages:
 
     def missing(self, _request: Request, _error: Exception) -> Response:
         """No such page."""
-        return HTMLResponse(
-            self.render(
-                "message.html",
-                "",
-                title="No such page",
-                text="This address leads nowhere in this case.",
-                query="",
-                state=State(),
-                problem=None,
-            ),
-            404,
-        )
+        return HTMLResponse(self.message("", "No such page", "This address leads nowhere in this case."), 404)
 
     def defect(self, _request: Request, error: Exception) -> Response:
-        """A defect says so, in one line, and the server goes on."""
+        """A defect is named in one line, and the server goes on."""
         if os.environ.get("ESCADRE_DEBUG"):
             traceback.print_exception(error)
         text = f"{type(error).__name__}. Records and findings are not touched. Run with ESCADRE_DEBUG=1 and report what it prints."
-        return HTMLResponse(
-            self.render("message.html", "", title="A defect of the Eye", text=text, query="", state=State(), problem=None), 500
-        )
+        return HTMLResponse(self.message("", "A defect of the Eye", text), 500)
 
 
 def _breaks(name: str) -> Markup:

@@ -12,7 +12,7 @@ from starlette.datastructures import QueryParams
 
 from eye.query.values import isotime, nanoseconds
 
-PAGE = 100
+ROWS = 100
 MAX_FILTERS = 40
 LONGEST_VALUE = 2000
 """Longest value, in characters, that an address filters by: servers and browsers cut or refuse longer addresses."""

@@ -309,7 +309,7 @@ WITHOUT_DEFENCES = """
 from markupsafe import Markup
 from eye.web import guard
 from eye.web import shell as pages
-from eye.web.pages import show
+from eye.web import show
 class Bare(pages.Environment):
     def __init__(self, **options):
         super().__init__(**{**options, "autoescape": False})

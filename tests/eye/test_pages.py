@@ -9,8 +9,10 @@ import sys
 import time
 
 import pytest
+from markupsafe import escape
 
 from eye.web import shell as pages
+from eye.web.page import pages as discovered
 from tests.conftest import ROOT
 from tests.eye.conftest import Served, write_lines
 from tests.eye.test_browser import Page, get
@@ -189,3 +191,26 @@ def test_a_time_range_is_written_into_the_query(browser, odd):
     one.until("decodeURIComponent(location.search).includes('[2019+TO+2020')")
     one.page.wait_for_selector(".hits b:not(:text-is('0'))")
     one.close()
+
+
+def test_every_module_of_the_folder_is_a_page_and_the_rail_leads_to_those_with_a_title(odd):
+    body = get(odd.base + "/findings", **cookie(odd))[2]
+    modules = {p.stem for p in (ROOT / "eye" / "web" / "pages").glob("*.py")} - {"__init__"}
+    assert {p.name for p in discovered()} == modules
+    for one in discovered():
+        if one.title:
+            assert f'href="{one.path}"' in body and get(odd.base + one.path, **cookie(odd))[0] == 200
+
+
+def test_a_query_that_finds_nothing_says_which_clause_has_no_hit_what_is_near_and_what_is_left(odd):
+    body = get(f"{odd.base}/discover?q=hosst0001+message", **cookie(odd))[2]
+    assert "No record matches" in body and "<code>hosst0001</code>: 0 records, near:" in body and "<code>host0001</code>" in body
+    assert "without it" in body and "2,999 records" not in body.partition("without it")[0]
+    named = get(f"{odd.base}/discover?q=host.nam:host0001", **cookie(odd))[2]
+    assert "host.nam is no field" in named and "host.name" in named
+
+
+def test_the_query_for_kibana_is_on_the_page(odd):
+    body = get(f"{odd.base}/discover?q=C%3A%5CTemp+a&f=-user.name%3A%22x%22", **cookie(odd))[2]
+    wanted = r'("C:\\Temp" AND a) AND (*:* AND NOT user.name:"x")'
+    assert f'data-copy="{escape(wanted)}"' in body

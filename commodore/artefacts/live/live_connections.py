@@ -8,7 +8,8 @@ from ipaddress import ip_address
 from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
-from commodore.containers.json_lines import JsonLinesView, Schema
+from commodore.containers.json_lines import JsonLinesView, Schema, locator
+from commodore.fence import fenced
 from commodore.host import Host
 from commodore.sentence import sentence
 
@@ -67,16 +68,18 @@ def expected(listing: JsonLinesView) -> int:
 
 
 def parse(listing: JsonLinesView, host: Host) -> Iterator[Record | Problem]:
+    doors: set[tuple[str, Any]] = set()
     listed: list[tuple[int, dict[str, Any]]] = []
-    for item in listing.objects():
-        if isinstance(item, Problem):
-            yield item
-        else:
-            listed.append(item)
-    listening = [one for _, one in listed if one.get("listening")]
-    doors = {(_transport(one), one["local_port"]) for one in listening if isinstance(one.get("local_port"), int)}
-    for number, one in listed:
-        yield Record(f"line {number}", _fields(one, doors, host), "live")
+
+    def note(numbered: tuple[int, dict[str, Any]]) -> Iterator[Problem]:
+        one = numbered[1]
+        if one.get("listening") and isinstance(one.get("local_port"), int):
+            doors.add((_transport(one), one["local_port"]))
+        listed.append(numbered)
+        yield from ()
+
+    yield from listing.each(note)
+    yield from fenced(listed, locator, lambda one: [Record(locator(one), _fields(one[1], doors, host), "live")])
 
 
 def _transport(one: dict[str, Any]) -> str:

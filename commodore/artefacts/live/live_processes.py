@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
-from commodore.containers.json_lines import JsonLinesView, Schema
+from commodore.containers.json_lines import JsonLinesView, Schema, locator
+from commodore.fence import fenced
 from commodore.host import Host
 
 ARTEFACT = Artefact(
@@ -70,16 +71,16 @@ def expected(listing: JsonLinesView) -> int:
 
 def parse(listing: JsonLinesView, host: Host) -> Iterator[Record | Problem]:
     listed: list[tuple[int, dict[str, Any]]] = []
-    for item in listing.objects():
-        if isinstance(item, Problem):
-            yield item
-        elif not isinstance(item[1].get("pid"), int):
-            yield Problem("object has no pid", f"line {item[0]}", 1)
+
+    def note(numbered: tuple[int, dict[str, Any]]) -> Iterator[Problem]:
+        if isinstance(numbered[1].get("pid"), int):
+            listed.append(numbered)
         else:
-            listed.append(item)
+            yield Problem("object has no pid", locator(numbered), 1)
+
+    yield from listing.each(note)
     by_pid = {one["pid"]: one for _, one in listed}
-    for number, one in listed:
-        yield Record(f"line {number}", _fields(one, by_pid, host), "live")
+    yield from fenced(listed, locator, lambda one: [Record(locator(one), _fields(one[1], by_pid, host), "live")])
 
 
 def _fields(one: dict[str, Any], by_pid: dict[int, dict[str, Any]], host: Host) -> dict[str, Any]:

@@ -1,51 +1,32 @@
-"""What Discover shows: counts, histogram, facets, one page of rows, and the record in the drawer."""
+"""The Discover page: counts, histogram, facets, one page of rows, completion, and why nothing was found."""
 
 from __future__ import annotations
 
-import json
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
 
 from commodore.schema import registry
 from eye.index.schema import ROW, hot_fields
 from eye.index.store import Asked, Store
 from eye.query.kibana import to_kibana
 from eye.query.tree import ALL_FORMS, QueryComplaint
-from eye.query.values import isotime, nanoseconds
+from eye.query.values import isotime
 from eye.query.why import hints, reasons
 from eye.query.words import fold
-from eye.web.pages import chart, show
-from eye.web.pages.findings import Findings
-from eye.web.state import PAGE, State, Window, clause
+from eye.web import chart, show
+from eye.web.cited import Findings
+from eye.web.page import WebPage
+from eye.web.shell import Opened, Shell
+from eye.web.state import ROWS, State, Window, clause, read
 from scout.console import Complaint, escape
 
 FACETS = ("host.name", "event.dataset", "user.name", "event.action", "event.code", "process.name", "escadre.state")
 COLUMNS = (("host.name", "w-host hide-s"), ("event.dataset", "w-ds hide-m"), ("user.name", "w-user hide-m"))
-GROUPS = (
-    ("What", ("event.", "rule.", "threat.", "log.")),
-    ("Process", ("process.",)),
-    ("File", ("file.", "dll.", "pe.")),
-    ("Registry", ("registry.",)),
-    ("Service", ("service.",)),
-    ("Who and where", ("user.", "group.", "host.", "source.", "destination.", "network.", "dns.", "url.", "related.", "session.")),
-    ("Event log", ("winlog.",)),
-    ("Provenance", ("escadre.",)),
-)
-PROVENANCE = (
-    "escadre.source",
-    "escadre.locator",
-    "escadre.state",
-    "escadre.member",
-    "escadre.collection",
-    "escadre.parser",
-    "escadre.id",
-    "escadre.host_inferred",
-    "escadre.time_inferred",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +47,48 @@ class Answer:
     """seconds that the index took"""
 
 
-def answer(store: Store, state: State, found: Findings) -> Answer:
+def discover(shell: Shell, request: Request) -> Response:
+    """The page; a query that cannot be answered keeps the old rows on the page and names what is wrong."""
+    from eye.web.pages.record import drawer
+
+    state = read(request.query_params)
+    try:
+        store, found = opened = shell.renew()
+        answer = answered(shell, state, opened)
+        beside = drawer(store, state, answer, found) if state.open is not None else None
+        shown = view(store, state, answer, found, beside)
+    except Complaint as complaint:
+        return problem(shell, request, state, complaint)
+    body = shell.render("discover.html", "discover", view=shown, state=state, problem=None, query=state.query)
+    return shell.page(request, state.url(), body)
+
+
+def answered(shell: Shell, state: State, opened: Opened) -> Answer:
+    """The answer to a state, the same for every page of rows and every open record. Raises Complaint."""
+    key = replace(state, start=0, open=None)
+    found: Answer = shell.kept(key, lambda now: ask(now[0], key, now[1]), opened)
+    return found
+
+
+def problem(shell: Shell, request: Request, state: State, complaint: Complaint) -> Response:
+    """The page, or a part of it, with what is wrong."""
+    content = {"state": state, "problem": told(state, complaint), "query": state.query}
+    if request.headers.get("hx-request"):
+        return HTMLResponse(shell.render("problem.html", "discover", **content), headers={"HX-Reswap": "none", "HX-Push-Url": "false"})
+    body = shell.render("discover.html", "discover", view=None, **content)
+    return HTMLResponse(body, 400 if isinstance(complaint, QueryComplaint) else 503)
+
+
+def complete(shell: Shell, request: Request) -> Response:
+    """Fields, or values of a field, that begin like the word under the cursor; nothing where that takes too long."""
+    try:
+        found = completion(shell.store, request.query_params.get("word", "")[:200])
+    except Complaint:
+        return HTMLResponse("")
+    return HTMLResponse(shell.render("complete.html", "discover", **found))
+
+
+def ask(store: Store, state: State, found: Findings) -> Answer:
     """Ask the index. Raises Complaint."""
     began = time.monotonic()
     base = store.ask(state.query, state.active())
@@ -78,18 +100,18 @@ def answer(store: Store, state: State, found: Findings) -> Answer:
     drawn, timed = None, 0
     wanted = list(dict.fromkeys([*({state.facet} & set(facetable(store))), *FACETS]))
     hot = [name for name in wanted if name != state.facet and name in hot_fields()]
-    told: dict[str, tuple[list[tuple[str, int]], int]] = {}
+    counted: dict[str, tuple[list[tuple[str, int]], int]] = {}
     if low is not None and high is not None:
         shown = state.zoom or Window(low, high + 1)
         start, width, n = chart.bucket(shown.start, shown.end - 1)
-        counts, told = store.overview(base, start, width, n, () if state.brush else hot)
+        counts, counted = store.overview(base, start, width, n, () if state.brush else hot)
         if state.brush:
-            _, told = store.overview(hits, start, width, n, hot)
+            _, counted = store.overview(hits, start, width, n, hot)
         timed = sum(counts.values())
         drawn = chart.draw(counts, start, width, n, state.brush, found.moments)
     facets = []
     for name in wanted:
-        values, different = told[name] if name in told else store.facet(hits, name, 30 if name == state.facet else 6)
+        values, different = counted[name] if name in counted else store.facet(hits, name, 30 if name == state.facet else 6)
         if values:
             facets.append((name, tuple(values), different))
     marks = show.marks(base.nodes)
@@ -104,23 +126,22 @@ def facetable(store: Store) -> list[str]:
     return sorted(name for name in store.columns if known[name].type in ("keyword", "long", "boolean", "ip"))
 
 
-def view(store: Store, state: State, answer: Answer, found: Findings) -> dict[str, Any]:
+def view(store: Store, state: State, answer: Answer, found: Findings, drawer: dict[str, Any] | None) -> dict[str, Any]:
     """Everything that the template of the page needs."""
-    start = min(state.start, max(0, (answer.in_brush - 1) // PAGE * PAGE))
-    records = store.rows(answer.hits, start, PAGE, descending=state.descending)
+    start = min(state.start, max(0, (answer.in_brush - 1) // ROWS * ROWS))
+    records = store.rows(answer.hits, start, ROWS, descending=state.descending)
     rows = [_row(record, n, state, found) for n, record in enumerate(records, start)]
-    opened = drawer(store, state, answer, found) if state.open is not None else None
     return {
         "answer": answer,
         "rows": rows,
         "start": start,
         "end": start + len(rows),
-        "drawer": opened,
+        "drawer": drawer,
         "took": f"{answer.took * 1000:,.0f}",
         "pills": pills(state),
-        "previous": state.url(start=max(0, start - PAGE), open=None) if start else "",
+        "previous": state.url(start=max(0, start - ROWS), open=None) if start else "",
         "columns": COLUMNS,
-        "next": state.url(start=start + PAGE, open=None) if start + len(rows) < answer.in_brush else "",
+        "next": state.url(start=start + ROWS, open=None) if start + len(rows) < answer.in_brush else "",
         "fields": facetable(store),
         "facets": [_facet(state, *facet) for facet in answer.facets],
         "nothing": nothing(store, state) if not answer.in_brush else [],
@@ -186,7 +207,7 @@ def _unescaped(text: str) -> str:
     return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)
 
 
-def problem(state: State, complaint: Complaint) -> dict[str, Any]:
+def told(state: State, complaint: Complaint) -> dict[str, Any]:
     """What is wrong with a query, and where, for the query bar."""
     if isinstance(complaint, QueryComplaint):
         text, at = complaint.query, complaint.position
@@ -232,103 +253,6 @@ def why(store: Store, state: State) -> list[dict[str, Any]]:
     return found
 
 
-def drawer(store: Store, state: State, answer: Answer, found: Findings) -> dict[str, Any]:
-    """One record: position, sentence, fields by group, findings that cite it, provenance, JSON. Raises Complaint."""
-    found_records = store.by_rows([state.open or 0])
-    if not found_records:
-        return {"record": None, "close": state.url(open=None)}
-    record = found_records[0]
-    row = record.pop(ROW)
-    position = store.position(answer.hits, row, descending=state.descending)
-    cited = found.citing(record.get("escadre.id"))
-    return {
-        "record": record,
-        "row": row,
-        "position": position,
-        "of": answer.in_brush,
-        "groups": groups(record, state),
-        "close": state.url(open=None),
-        "message": record.get("message") or "",
-        "dataset": record.get("event.dataset", ""),
-        "severity": found.severity_of(record.get("escadre.id")),
-        "findings": cited,
-        "json_lines": _json(record),
-        "marks": answer.marks,
-        "neighbours": neighbours(record, state),
-        "provenance": [(name, record[name]) for name in PROVENANCE if name in record],
-        "count": sum(1 for _ in record),
-    }
-
-
-def _json(record: dict[str, Any]) -> Markup:
-    """The record as indented JSON; line ends are ours, everything else is evidence."""
-    text = json.dumps(record, indent=2, ensure_ascii=False)
-    cut = text[:65_536]
-    more = (
-        Markup('\n<span class="aside">{} of {} characters shown</span>').format("65,536", f"{len(text):,}")
-        if len(text) > len(cut)
-        else Markup("")
-    )
-    return Markup("\n").join(show.evidence(line, None, 65_536) for line in cut.split("\n")) + more
-
-
-def neighbours(record: dict[str, Any], _state: State) -> str:
-    """The address of everything on the same host five minutes before and after."""
-    at = nanoseconds(record.get("@timestamp"))
-    if at is None or not record.get("host.name"):
-        return ""
-    five = 300 * chart.SECOND
-    start = State(brush=Window((at - five) // chart.SECOND * chart.SECOND, (at + five) // chart.SECOND * chart.SECOND + chart.SECOND))
-    zoomed = Window(at - 12 * five, at + 12 * five)
-    return State(brush=start.brush, zoom=zoomed).with_filter("host.name", str(record["host.name"]))
-
-
-def groups(record: dict[str, Any], state: State) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Fields by group, each with the addresses that filter it in and out."""
-    known = registry()
-    result: dict[str, list[dict[str, Any]]] = {"When": []}
-    for name, value in record.items():
-        if name == "message":
-            continue
-        date = name in known and known[name].type == "date"
-        group = "When" if date else next((title for title, heads in GROUPS if name.startswith(heads)), "More")
-        result.setdefault(group, [])
-        result[group] += [_field(n, v, state) for n, v in _leaves(name, value)]
-    order = ["When", *(title for title, _ in GROUPS if title != "Provenance"), "More", "Provenance"]
-    return [(title, result[title]) for title in order if result.get(title)]
-
-
-def _leaves(name: str, value: Any) -> list[tuple[str, Any]]:
-    if isinstance(value, dict):
-        return [leaf for key, below in value.items() for leaf in _leaves(f"{name}.{key}", below)] or [(name, "{}")]
-    if isinstance(value, list):
-        return [leaf for below in value[:200] for leaf in _leaves(name, below)]
-    return [(name, value)]
-
-
-def _field(name: str, value: Any, state: State) -> dict[str, Any]:
-    text = "–" if value is None else "true" if value is True else "false" if value is False else str(value)
-    can = value is not None and text not in ("[]", "{}")
-    return {
-        "name": name,
-        "text": text,
-        "in": state.with_filter(name, text) if can else "",
-        "out": state.with_filter(name, text, out=True) if can else "",
-    }
-
-
-def when(text: str | None, *, year: bool = True, fine: bool = True) -> Markup:
-    """A time in a table: the date dimmed, with or without its year and the milliseconds."""
-    if not text:
-        return Markup('<span class="dim">–</span>')
-    date, _, rest = text.rstrip("Z").partition("T")
-    clock, _, fraction = rest.partition(".")
-    shown = clock + (f".{(fraction + '000')[:3]}" if fine else "")
-    return Markup('<time datetime="{}" title="{} UTC"><span class="d">{} </span>{}</time>').format(
-        show.plain(text), show.plain(text), show.evidence(date if year else date[5:]), show.evidence(shown)
-    )
-
-
 def completion(store: Store, word: str) -> dict[str, Any]:
     """Fields that begin like the word, or values of `field:begin`."""
     name, colon, begin = word.partition(":")
@@ -345,3 +269,6 @@ def completion(store: Store, word: str) -> dict[str, Any]:
     low = word.lower()
     fields = sorted((f for f in store.columns if low in f.lower()), key=lambda f: (not f.startswith(low), f))[:10] if low else []
     return {"title": "Fields", "fields": [(f, known[f].meaning, known[f].type) for f in fields], "values": [], "different": 0}
+
+
+PAGE = WebPage("discover", {"/discover": discover, "/complete": complete}, "Discover", "discover", 1)

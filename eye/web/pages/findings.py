@@ -1,4 +1,4 @@
-"""What the Findings page shows: counts, groups, rows, and why each one fired; and what other pages ask about findings."""
+"""The Findings page: counts, groups, rows, and why each one fired."""
 
 from __future__ import annotations
 
@@ -8,83 +8,30 @@ from typing import Any
 from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
 
-from commodore.finding import MOST_SEVERE_FIRST
 from eye.index.schema import ROW
 from eye.index.store import Store
-from eye.query.values import nanoseconds
-from eye.web.pages import target
-from eye.web.pages.chart import moment
+from eye.web import target
+from eye.web.cited import Findings, row, title
+from eye.web.page import WebPage
+from eye.web.shell import Shell
 from eye.web.state import State, clause
+from scout.console import Complaint
 
 GROUPINGS = (("host", "Host"), ("technique", "Technique"), ("rule", "Rule"), ("none", "None"))
 SHOWN_RECORDS = 20
 
 
-def css(severity: str | None) -> str:
-    """The class and shape of a severity."""
-    return "info" if severity in ("informational", None, "") else severity if severity in MOST_SEVERE_FIRST else "info"
-
-
-class Findings:
-    """All findings of a case, most severe first, and an index from record id to those that cite it."""
-
-    def __init__(self, found: list[dict[str, Any]]) -> None:
-        self.all = found
-        self._citing: dict[str, list[int]] = {}
-        self.moments: list[tuple[int, str, str]] = []
-        for n, finding in enumerate(found):
-            for record in finding.get("escadre.records") or []:
-                self._citing.setdefault(str(record), []).append(n)
-            at = nanoseconds(finding.get("escadre.first") or finding.get("@timestamp"))
-            if at is not None:
-                self.moments.append((at, level(finding), title(finding)))
-        self.years = len({moment(at).year for at, _, _ in self.moments}) > 1
-        """Whether a time without its year could be taken for another"""
-
-    def severity_of(self, record: str | None) -> str:
-        """The highest severity of the findings that cite a record, or ''."""
-        cited = self._citing.get(record or "")
-        return level(self.all[cited[0]]) if cited else ""
-
-    def citing(self, record: str | None) -> list[dict[str, Any]]:
-        """Rows for the findings that cite a record."""
-        return [row(self.all[n]) for n in self._citing.get(record or "", [])]
-
-    def counts(self) -> list[tuple[str, int]]:
-        """(severity, number), most severe first, severities without findings left out but for the four that a person looks for."""
-        tally = dict.fromkeys(MOST_SEVERE_FIRST, 0)
-        for finding in self.all:
-            name = level(finding)
-            tally[name if name in tally else "informational"] += 1
-        return [(name, n) for name, n in tally.items() if n or name != "informational"]
-
-
-def level(finding: dict[str, Any]) -> str:
-    """The severity of a finding; what is none of the five is informational."""
-    found = finding.get("escadre.severity")
-    return found if isinstance(found, str) and found in MOST_SEVERE_FIRST else "informational"
-
-
-def title(finding: dict[str, Any]) -> str:
-    """The sentence of a finding."""
-    return str(finding.get("message") or finding.get("rule.name") or finding.get("rule.id") or "Finding")
-
-
-def row(finding: dict[str, Any]) -> dict[str, Any]:
-    """What a line of the list shows."""
-    return {
-        "id": str(finding.get("escadre.id") or ""),
-        "severity": level(finding),
-        "title": title(finding),
-        "host": str(finding.get("host.name") or "–"),
-        "count": int(finding.get("count") or len(finding.get("escadre.records") or []) or 1),
-        "first": finding.get("escadre.first") or finding.get("@timestamp"),
-        "confidence": "logged" if finding.get("escadre.confidence") == "logged" else "inferred",
-        "technique": [str(t) for t in finding.get("threat.technique.id") or []],
-        "rule": str(finding.get("rule.name") or finding.get("rule.id") or ""),
-        "url": "/findings?" + urlencode({"open": str(finding.get("escadre.id") or "")}),
-    }
+def findings(shell: Shell, request: Request) -> Response:
+    """The page."""
+    try:
+        shown = view(*shell.renew(), request.query_params)
+    except Complaint as complaint:
+        return HTMLResponse(shell.message("findings", complaint.what, complaint.do), 503)
+    body = shell.render("findings.html", "findings", view=shown, query="", state=State(), problem=None)
+    return shell.page(request, shown["url"](), body)
 
 
 def view(store: Store, found: Findings, parameters: QueryParams) -> dict[str, Any]:
@@ -183,3 +130,6 @@ def _pairs(value: Any, head: str = "") -> list[tuple[str, str]]:
     if isinstance(value, list):
         return [pair for below in value for pair in _pairs(below, head)]
     return [] if value is None else [(head, str(value))]
+
+
+PAGE = WebPage("findings", {"/findings": findings}, "Findings", "findings", 2, lambda found: len(found.all))

@@ -7,12 +7,13 @@ import binascii
 import hashlib
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
-from commodore.readers.lines import beginnings, fields, lines, shortened, text
+from commodore.readers.lines import Line, beginnings, each, fields, locator, shortened, text
 
 ARTEFACT = Artefact(
     name="authorized_keys",
@@ -60,26 +61,28 @@ _TYPE = re.compile(
     r"(?:sk-)?(?:ssh-(?:rsa|dss|ed25519|ed448|xmss)|ecdsa-sha2-nistp\d+|rsa-sha2-\d+)(?:-cert-v\d\d)?(?:@openssh\.com)?|"
     r"webauthn-sk-ecdsa-sha2-nistp256@openssh\.com"
 )
+_BLANK = " \t\r\n\0"
+_WORD = re.compile(r"[^ \t]*")
+"""sshd ends a word at a blank or tab; any other white space is part of it"""
 _OPTION = re.compile(r"([A-Za-z0-9@.\-]+)(?:=\"((?:[^\"\\]|\\.)*)\"?|=([^,\s]*))?")
 _KEY = re.compile(r"(\S+)[ \t]+([A-Za-z0-9+/]+=*)(?:[ \t]+(.*))?", re.DOTALL)
 _OLD = re.compile(r"(\d{3,5})[ \t]+(\d+)[ \t]+(\d{10,})(?:[ \t]+(.*))?", re.DOTALL)
 
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
-    user = account(evidence.source, host)
-    for line in lines(evidence):
-        if isinstance(line, Problem):
-            yield line
-            continue
-        bare = text(line.raw).strip(" \t\r\n\0")
-        if not bare or bare.startswith("#"):
-            continue
-        yield from shortened(line)
-        found = _read(bare)
-        if isinstance(found, str):
-            yield Problem(f"{found}; sshd ignores the line", f"line {line.number}", 1)
-            continue
-        yield Record(f"line {line.number}", fields(line) | found | {"user.name": user, "file.path": evidence.source})
+    return each(evidence, partial(_entry, base={"user.name": account(evidence.source, host), "file.path": evidence.source}))
+
+
+def _entry(line: Line, base: dict[str, Any]) -> Iterator[Record | Problem]:
+    bare = text(line.raw).strip(_BLANK)
+    if not bare or bare.startswith("#"):
+        return
+    yield from shortened(line)
+    found = _read(bare)
+    if isinstance(found, str):
+        yield Problem(f"{found}; sshd ignores the line", locator(line), 1)
+    else:
+        yield Record(locator(line), fields(line) | found | base)
 
 
 def expected(evidence: Evidence) -> int:
@@ -103,9 +106,14 @@ def account(source: str, host: Host) -> str:
     return home.rsplit("/", 1)[-1]
 
 
+def _word(bare: str) -> str:
+    found = _WORD.match(bare)
+    return found[0] if found else ""
+
+
 def _read(bare: str) -> dict[str, Any] | str:
     """Return the fields of a key line, or the reason why it is no key."""
-    if _TYPE.fullmatch(bare.split(None, 1)[0]):
+    if _TYPE.fullmatch(_word(bare)):
         return _key(bare)
     if old := _OLD.fullmatch(bare):
         return {"escadre.ssh.key_type": "ssh1-rsa", "escadre.ssh.comment": old[4] or ""}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers import commandline
-from commodore.readers.lines import Line, beginnings, decode, fields, lines, shortened, shown
+from commodore.readers.lines import Line, beginnings, decode, each, fields, locator, shortened, shown
 
 ARTEFACT = Artefact(
     name="cron",
@@ -88,19 +89,20 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
     if table.kind == "periodic":
         yield _script(evidence, base)
         return
-    environment: list[str] = []
-    for line in lines(evidence):
-        if isinstance(line, Problem):
-            yield line
-        elif not (bare := line.raw.strip()) or bare.startswith(b"#"):
-            continue
-        elif (assignment := _assignment(bare)) is not None:
-            environment.append(decode(assignment))
-        elif (entry := _entry(line.raw, table)) is None:
-            yield Problem("line is neither an entry nor an assignment; cron refuses it", f"line {line.number}", 1)
-        else:
-            yield _record(line, entry, base, environment, host)
-            yield from shortened(line)
+    yield from each(evidence, partial(_line, table=table, base=base, environment=[], host=host))
+
+
+def _line(line: Line, table: CronTable, base: dict[str, Any], environment: list[str], host: Host) -> Iterator[Record | Problem]:
+    """Yield the record of an entry. An assignment is added to `environment`, which the entries behind it have."""
+    if not (bare := line.raw.strip()) or bare.startswith(b"#"):
+        return
+    if (assignment := _assignment(bare)) is not None:
+        environment.append(decode(assignment))
+    elif (entry := _entry(line.raw, table)) is None:
+        yield Problem("line is neither an entry nor an assignment; cron refuses it", locator(line), 1)
+    else:
+        yield _record(line, entry, base, environment, host)
+        yield from shortened(line)
 
 
 def expected(evidence: Evidence) -> int:
@@ -197,7 +199,7 @@ def _record(line: Line, entry: _Entry, base: dict[str, Any], environment: list[s
         out["process.executable"] = target.executable
     if target.args:
         out["process.args"] = list(target.args)
-    return Record(f"line {line.number}", base | fields(line) | shown(out))
+    return Record(locator(line), base | fields(line) | shown(out))
 
 
 def _percent(command: str) -> tuple[str, str]:

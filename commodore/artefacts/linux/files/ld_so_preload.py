@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
+from commodore.fence import fenced
 from commodore.host import Host
-from commodore.readers.lines import WHOLE, beginnings, fields, lines, shortened, text
+from commodore.readers.lines import WHOLE, Line, beginnings, each, fields, locator, shortened, text
 
 ARTEFACT = Artefact(
     name="ld_so_preload",
@@ -39,25 +41,31 @@ ARTEFACT = Artefact(
     ),
 )
 
+LONGEST = 16 << 20
+"""bytes of a line in which names are looked for; a record has at most the first MiB of its line"""
 _NAME = re.compile(rb"[^: \t\n]+")
 
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa: ARG001
-    for line in lines(evidence):
-        if isinstance(line, Problem):
-            yield line
-            continue
-        yield from shortened(line)
-        raw = fields(line)
-        for number, name in enumerate(_NAME.findall(line.raw.split(b"#", 1)[0]), 1):
-            path = text(name)
-            yield Record(
-                f"line {line.number} entry {number}",
-                raw | {"dll.path": path, "dll.name": path.rsplit("/", 1)[-1], "file.path": evidence.source},
-            )
+    return each(evidence, partial(_names, path=evidence.source), LONGEST)
+
+
+def _names(line: Line, path: str) -> Iterator[Record | Problem]:
+    yield from shortened(line)
+    raw = fields(line._replace(raw=line.raw[:WHOLE])) | {"file.path": path}
+    names = enumerate(_NAME.findall(line.raw.split(b"#", 1)[0]), 1)
+
+    def entry(numbered: tuple[int, bytes]) -> str:
+        return f"{locator(line)} entry {numbered[0]}"
+
+    yield from fenced(names, entry, lambda numbered: [Record(entry(numbered), raw | _library(text(numbered[1])))])
+
+
+def _library(path: str) -> dict[str, str]:
+    return {"dll.path": path, "dll.name": path.rsplit("/", 1)[-1]}
 
 
 def expected(evidence: Evidence) -> int:
     """Count the names as the loader does: remove comments, then split at every separator."""
     separators = bytes.maketrans(b":\t\n", b"   ")
-    return sum(1 for line in beginnings(evidence, WHOLE) for name in line.partition(b"#")[0].translate(separators).split(b" ") if name)
+    return sum(1 for line in beginnings(evidence, LONGEST) for name in line.partition(b"#")[0].translate(separators).split(b" ") if name)

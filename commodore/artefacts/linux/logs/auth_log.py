@@ -13,7 +13,7 @@ from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers import logtime
-from commodore.readers.lines import Line, lines, shortened, text
+from commodore.readers.lines import Line, each, lines, locator, shortened, text
 from commodore.schema import actions
 from commodore.sentence import Sentence, sentence
 from scout.data import load_data
@@ -150,24 +150,26 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
     times = _Times(evidence, host)
     pending: Record | None = None
     continued = 0
-    for line in lines(evidence, LONGEST, packed=True):
-        if isinstance(line, Problem):
-            yield line
-            continue
-        record = _record(line, times)
+
+    def entry(line: Line) -> Iterator[Record | Problem]:
+        """Yield the entry before, when this line begins another one."""
+        nonlocal pending, continued
         yield from _damage(line)
         yield from times.stray(line.number)
+        record = _record(line, times)
         if record is not None:
-            if pending:
-                yield pending
-            pending, continued = record, 0
+            before, pending, continued = pending, record, 0
+            if before:
+                yield before
         elif _ENTRY.match(line.raw):
-            yield Problem("line begins an entry, but its time is cut or in a spelling that is not known", f"line {line.number}", 1)
+            yield Problem("line begins an entry, but its time is cut or in a spelling that is not known", locator(line), 1)
         elif pending and continued < _CONTINUED and len(pending.fields["event.original"]) < LONGEST:
             continued += 1
             pending.fields["event.original"] += "\n" + text(line.raw.strip(b"\0"))
         elif line.raw.strip():
-            yield Problem("line without a time, and no entry that it could go on", f"line {line.number}")
+            yield Problem("line without a time, and no entry that it could go on", locator(line))
+
+    yield from each(evidence, entry, LONGEST, packed=True)
     if pending:
         yield pending
 

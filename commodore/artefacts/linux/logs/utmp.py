@@ -6,10 +6,12 @@ import ipaddress
 import struct
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
+from commodore.fence import fenced
 from commodore.host import Host
 from commodore.readers.lines import pieces, text
 from commodore.sentence import sentence
@@ -98,16 +100,24 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
         held += piece
         layout = layout or _layout(held)
         whole = len(held) - len(held) % layout.size
-        for at in range(0, whole, layout.size):
-            item = _slot(layout.entry.unpack_from(held, at), offset + at, layout, failed)
-            yield item
-            if isinstance(item, Record) and _disagrees(item.fields):
-                named = item.fields["source.address"]
-                yield Problem(f"the host field says {named}, the address field {item.fields['source.ip']}", item.locator)
+        yield from fenced(range(0, whole, layout.size), partial(_locator, offset), partial(_entry, held, offset, layout, failed))
         held, offset = held[whole:], offset + whole
     if held and layout:
         noun = "byte" if len(held) == 1 else "bytes"
         yield Problem(f"{len(held)} {noun} at the end: no whole entry of {layout.size} bytes", str(offset))
+
+
+def _locator(offset: int, at: int) -> str:
+    return str(offset + at)
+
+
+def _entry(held: bytes, offset: int, layout: _Layout, failed: bool, at: int) -> Iterator[Record | Problem]:
+    """Yield the slot at `at` in `held`, which begins at `offset` in the file."""
+    item = _slot(layout.entry.unpack_from(held, at), offset + at, layout, failed)
+    yield item
+    if isinstance(item, Record) and _disagrees(item.fields):
+        named = item.fields["source.address"]
+        yield Problem(f"the host field says {named}, the address field {item.fields['source.ip']}", item.locator)
 
 
 def expected(evidence: Evidence) -> int:

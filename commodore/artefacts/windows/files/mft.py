@@ -5,11 +5,13 @@ The table is read as one: a path is right only when all directories are known, a
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
+from commodore.fence import fenced
 from commodore.host import Host
 from commodore.readers import ntfs
 from commodore.readers.ntfs import Folders, MftEntry, Name
@@ -93,16 +95,21 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
     volume = evidence.source[:2] if evidence.source[1:2] == ":" else ""
     folders, extensions, known = _directories(evidence, size, volume)
     strange = 0
-    for number, raw in _entries(evidence, size):
+
+    def entry(numbered: tuple[int, bytes]) -> tuple[Record | Problem, ...]:
+        nonlocal strange
+        number, raw = numbered
         if raw[:4] in _SIGNATURES and len(raw) == size:
             entry = known.pop(number, None) or ntfs.read(raw)
             state = "allocated" if entry.flags & ntfs.IN_USE else "deleted"
             fields = _fields(number, entry, _own(entry, extensions.get(number)), folders)
-            yield Record(fields["file.inode"], fields, state)
-        elif len(raw) < size:
-            yield Problem(f"entry {number} is cut: {len(raw)} of {size} bytes", str(number), lost=int(raw[:4] in _SIGNATURES))
-        elif any(raw):
-            strange += 1
+            return (Record(fields["file.inode"], fields, state),)
+        if len(raw) < size:
+            return (Problem(f"entry {number} is cut: {len(raw)} of {size} bytes", str(number), lost=int(raw[:4] in _SIGNATURES)),)
+        strange += any(raw)
+        return ()
+
+    yield from fenced(_entries(evidence, size), lambda numbered: str(numbered[0]), entry)
     if strange:
         yield Problem(f"{strange} entries are neither FILE nor BAAD nor empty")
 
@@ -130,10 +137,13 @@ def _directories(evidence: Evidence, size: int, volume: str) -> tuple[Folders, E
     late: dict[int, MftEntry] = {}
     for number, raw in _entries(evidence, size, directories=True):
         base = int.from_bytes(raw[32:38], "little")
-        if base and len(extensions) < _MOST_EXTENSIONS:
-            extensions.setdefault(base, []).append(ntfs.read(raw))
-        else:
+        try:
             entry = ntfs.read(raw)
+        except (ValueError, IndexError, OverflowError, struct.error):
+            continue  # `parse` reads it again and reports it
+        if base and len(extensions) < _MOST_EXTENSIONS:
+            extensions.setdefault(base, []).append(entry)
+        else:
             folders.add(number, entry, entry.names)
             if len(known) < _MOST_KNOWN:
                 known[number] = entry

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import warnings
 import zlib
@@ -16,6 +17,7 @@ import orjson
 
 from commodore.artefact import Artefact, Cut, Problem, Record
 from commodore.evidence import Evidence
+from commodore.fence import raised
 from commodore.host import Host
 from commodore.readers.winevent import normalise
 
@@ -124,6 +126,7 @@ _SIGNATURE = b"\x2a\x2a\x00\x00"
 _SMALLEST = 28
 _NO_RECORD = 0xFFFF_FFFF_FFFF_FFFF
 """Last record id of a chunk without records."""
+_CONTROL = re.compile(r"[\x00-\x1f]")
 _BRIDGE = 0xFFFF_FFFF_FFFF_FFF0
 """Dummy record id written over damaged bytes so that the parser skips them."""
 
@@ -297,7 +300,7 @@ def _header() -> bytes:
     return bytes(head)
 
 
-def _read(blocks: Sequence[bytes | memoryview], chunks: list[Chunk]) -> Generator[Record, None, Lost]:
+def _read(blocks: Sequence[bytes | memoryview], chunks: list[Chunk]) -> Generator[Record | Problem, None, Lost]:
     """Yield the records of these chunks in this order; return those that the parser refuses."""
     said: list[str] = []
     wanted = [(c, record) for c in chunks for record in c.ids]
@@ -316,10 +319,21 @@ def _read(blocks: Sequence[bytes | memoryview], chunks: list[Chunk]) -> Generato
             behind = later[n]
             lost += wanted[at:behind]
         at = behind + 1
-        fields = normalise(orjson.loads(row["data"]), record_id, row["timestamp"])
-        yield Record(f"chunk/{wanted[behind][0].place}/record/{record_id}", fields)
+        locator = f"chunk/{wanted[behind][0].place}/record/{record_id}"
+        try:
+            yield Record(locator, normalise(_event(row["data"]), record_id, row["timestamp"]))
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as e:  # one odd event costs itself
+            yield raised(e, locator)
     reason = "; ".join(said[:3])
     return [(chunk, record, reason) for chunk, record in lost + wanted[at:]]
+
+
+def _event(text: str) -> Any:
+    """Return the event of a row. The reader leaves control characters in names as they are, which JSON does not allow: they are escaped."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return orjson.loads(_CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def _places(wanted: list[tuple[Chunk, int]]) -> dict[int, list[int]]:

@@ -8,6 +8,8 @@ from commodore.artefact import Artefact, Problem, Record
 from commodore.containers.registry import Keys, RegistryView
 from commodore.host import Host
 from commodore.readers.hives import fields
+from commodore.readers.hives.mount import FoundKey
+from scout.formats.regf import Value
 
 _PARENT = "Software\\Microsoft\\Windows NT\\CurrentVersion"
 _VALUES = {"image file execution options": ("debugger", "verifierdlls"), "silentprocessexit": ("monitorprocess",)}
@@ -51,12 +53,13 @@ ARTEFACT = Artefact(
 
 def parse(hive: RegistryView, host: Host) -> Iterator[Record | Problem]:
     """Yield one record per value."""
-    for found in hive:
-        _, _, _, _, option, image, *_ = found.path.split("\\")
-        for value in found.key.values():
-            if value.name.lower() not in _VALUES[option.lower()]:
-                continue
+
+    def option(found: FoundKey, value: Value) -> Iterator[Record]:
+        _, _, _, _, kind, image, *_ = found.path.split("\\")
+        if value.name.lower() in _VALUES[kind.lower()]:
             more = {"escadre.ifeo.image": image}
             if path := found.key.text("FilterFullPath"):
                 more["escadre.ifeo.filter"] = path
             yield hive.command(found.key, value, host, more)
+
+    return hive.each_value(option)

@@ -49,6 +49,4 @@ def expected(hive: RegistryView) -> int:
 
 def parse(hive: RegistryView, host: Host) -> Iterator[Record | Problem]:
     """Yield one record per value."""
-    for found in hive:
-        for value in found.key.values():
-            yield hive.command(found.key, value, host)
+    return hive.each_value(lambda found, value: [hive.command(found.key, value, host)])

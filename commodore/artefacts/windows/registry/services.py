@@ -88,9 +88,7 @@ def expected(hive: RegistryView) -> int:
 
 def parse(hive: RegistryView, host: Host) -> Iterator[Record | Problem]:
     """Yield one record per service and control set."""
-    for found in hive:
-        for key in found.key.subkeys():
-            yield _record(hive, found, key, host)
+    return hive.each_subkey(lambda found, key: [_record(hive, found, key, host)])
 
 
 def _record(hive: RegistryView, found: FoundKey, key: Key, host: Host) -> Record:

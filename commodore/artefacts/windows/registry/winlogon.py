@@ -8,6 +8,8 @@ from commodore.artefact import Artefact, Problem, Record
 from commodore.containers.registry import Keys, RegistryView
 from commodore.host import Host
 from commodore.readers.hives import fields
+from commodore.readers.hives.mount import FoundKey
+from scout.formats.regf import Value
 
 _CURRENT = "Software\\Microsoft\\Windows NT\\CurrentVersion\\Winlogon"
 KEYS = Keys(_CURRENT, f"{_CURRENT}\\Notify\\*", "Software\\Microsoft\\Windows\\CurrentVersion\\Policies\\System")
@@ -59,11 +61,13 @@ _VALUES = {
 
 def parse(hive: RegistryView, host: Host) -> Iterator[Record | Problem]:
     """Yield one record per value."""
-    for found in hive:
+
+    def setting(found: FoundKey, value: Value) -> Iterator[Record]:
         kind = "notify" if "\\notify\\" in found.path.lower() else found.path.rpartition("\\")[2].lower()
-        for value in found.key.values():
-            if value.name.lower() in _VALUES[kind]:
-                yield _single(hive.command(found.key, value, host))
+        if value.name.lower() in _VALUES[kind]:
+            yield _single(hive.command(found.key, value, host))
+
+    return hive.each_value(setting)
 
 
 def _single(record: Record) -> Record:

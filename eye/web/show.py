@@ -89,3 +89,15 @@ def _wanted(leaf: Leaf) -> list[str]:
         inner = r"[\W_]+".join(map(re.escape, found))
         return [rf"(?<![^\W_]){inner}(?![^\W_])"] if len(inner) > 1 else []
     return []
+
+
+def when(text: str | None, *, year: bool = True, fine: bool = True) -> Markup:
+    """A time in a table: the date dimmed, with or without its year and the milliseconds."""
+    if not text:
+        return Markup('<span class="dim">–</span>')
+    date, _, rest = text.rstrip("Z").partition("T")
+    clock, _, fraction = rest.partition(".")
+    shown = clock + (f".{(fraction + '000')[:3]}" if fine else "")
+    return Markup('<time datetime="{}" title="{} UTC"><span class="d">{} </span>{}</time>').format(
+        plain(text), plain(text), evidence(date if year else date[5:]), evidence(shown)
+    )

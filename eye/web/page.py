@@ -1,0 +1,52 @@
+"""What a page declares, and how pages are found: every module in `eye/web/pages` that has a `PAGE`.
+
+A page is one module (its routes and what it shows), one template, and one test.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+import eye.web.pages
+
+if TYPE_CHECKING:
+    from eye.web.cited import Findings
+    from eye.web.shell import Shell
+
+Handler = Callable[["Shell", Request], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class WebPage:
+    """One page. `routes`: path → handler, the first one is where the rail leads.
+
+    `title` and `icon` stand in the rail, in the order of `place`; a page without a title is part of another one. `count` gives the number
+    beside the title.
+    """
+
+    name: str
+    routes: dict[str, Handler]
+    title: str = ""
+    icon: str = ""
+    place: int = 0
+    count: Callable[[Findings], int] | None = None
+
+    @property
+    def path(self) -> str:
+        """The address of the page."""
+        return next(iter(self.routes))
+
+
+@cache
+def pages() -> tuple[WebPage, ...]:
+    """All pages, in the order of the rail."""
+    found = [importlib.import_module(f"eye.web.pages.{module.name}").PAGE for module in pkgutil.iter_modules(eye.web.pages.__path__)]
+    return tuple(sorted(found, key=lambda page: (page.place, page.name)))
