@@ -140,7 +140,7 @@ class _Slot:
         def show(values: Mapping[str, Any]) -> str | None:
             value = values.get(name)
             if value.__class__ is list or value.__class__ is tuple:
-                made = words(value, quote)  # type: ignore[arg-type]
+                made = words(value, quote)
             else:
                 made = text(value)
                 if quote and made is not None:

@@ -151,14 +151,18 @@ class Journal:
             self._files[name] = private.appended(self._file_of(name))
         return self._files[name]
 
-    def sync(self) -> None:
-        """Write frames first, then the lines that name them."""
+    def flush(self) -> None:
+        """Let other processes see all frames."""
         for file in self._files.values():
             file.flush()
-            os.fsync(file.fileno())
+
+    def sync(self) -> None:
+        """Write frames first, then the lines that name them."""
+        self.flush()
+        private.sync(map(self._file_of, self._files))
         self._journal.writelines(self._pending)
         self._journal.flush()
-        os.fsync(self._journal.fileno())
+        private.sync([self._path])
         self._pending.clear()
         self._synced = time.monotonic()
 
