@@ -136,7 +136,7 @@ class Journal:
         row = {
             "task": result.number,
             "sizes": {name: self._sizes[name] for name in result.frames},
-            "accounts": result.accounts,
+            "accounts": list(map(tuple, result.accounts)),  # orjson takes no named tuples
             "killed": result.killed,
             "counts": result.counts,
             "seconds": result.seconds,
