@@ -96,6 +96,13 @@ _Show = Callable[[Mapping[str, Any]], str | None]
 """A compiled part: values → its text, or None where it has no value (`_Shown.missing` replaces None)."""
 
 
+def listed(words: Iterable[str]) -> str:
+    """Return `a, b and c`."""
+    first = list(words)
+    last = first.pop() if first else ""
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 @dataclass(frozen=True, slots=True)
 class _Shown:
     """How values become text."""
@@ -120,10 +127,7 @@ class _Shown:
     def words(self, values: Iterable[Any], quote: bool) -> str | None:
         """Return the text of a list, or None where no element has one."""
         words = [text for text in map(self.text, values) if text is not None]
-        if quote:
-            words = [text if _PLAIN.fullmatch(text) else quoted(text) for text in words]
-        last = words.pop() if words else None
-        return f"{', '.join(words)} and {last}" if words else last
+        return listed(map(quoted, words) if quote else words) if words else None
 
 
 @dataclass(frozen=True, slots=True)
