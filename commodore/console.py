@@ -16,6 +16,7 @@ from scout.console import DONE, PARTIAL, STOPPED, WRONG_USE, Complaint, Screen, 
 
 if TYPE_CHECKING:
     from commodore.engine.redo import Redo
+    from commodore.engine.summary import Summary
 
 HOSTS = 20
 """hosts in the summary; of a larger case only those with trouble are listed"""
@@ -58,11 +59,12 @@ def process_and_tell(
     return DONE if summary.whole else PARTIAL
 
 
-def _machine(summary: Any) -> dict[str, Any]:
+def _machine(summary: Summary) -> dict[str, Any]:
     return {
         "case": str(summary.case),
         "hosts": summary.hosts,
         "already_processed": summary.skipped,
+        "not_read": [{"input": path, "reason": reason} for path, reason in summary.unread],
         "other_rules": summary.other_rules,
         "redone": [{"host": host, "datasets": datasets} for host, datasets in summary.redone],
         "given_twice": [path for path, _ in summary.twice],
@@ -76,7 +78,7 @@ def _machine(summary: Any) -> dict[str, Any]:
     }
 
 
-def _tell(summary: Any, screen: Screen, *, sigma: bool, iocs: int) -> None:
+def _tell(summary: Summary, screen: Screen, *, sigma: bool, iocs: int) -> None:
     """The summary. `sigma`: rules were given; `iocs`: so many files of indicators were."""
     case = escape(summary.case)
     loaded, refused = summary.rules["loaded"], summary.rules["refused"]
@@ -95,10 +97,12 @@ def _tell(summary: Any, screen: Screen, *, sigma: bool, iocs: int) -> None:
         screen.say(f"  {escape(path)}: already processed")
     if len(summary.skipped) > HOSTS:
         screen.say(f"  {plural(len(summary.skipped), 'input')}: already processed")
+    for path, reason in summary.unread:
+        screen.say(f"  not read    {escape(path)}: {escape(reason)}")
     for path in summary.other_rules:
         screen.say(f"  not seen by these rules and indicators (--redo reads it again): {escape(path)}")
-    for host, datasets in summary.redone:
-        screen.say(f"  {escape(host)}: made again: {', '.join(datasets) if len(datasets) < 8 else plural(len(datasets), 'dataset')}")
+    for name, datasets in summary.redone:
+        screen.say(f"  {escape(name)}: made again: {', '.join(datasets) if len(datasets) < 8 else plural(len(datasets), 'dataset')}")
     for path, other in summary.twice:
         screen.say(f"  {escape(path)}: the same collection as {escape(other)}, read once")
     say_versions(summary.versions, screen)

@@ -12,6 +12,7 @@ from commodore.host import Host
 from commodore.readers import commandline
 from commodore.sentence import sentence
 from scout.coverage import TargetCoverage
+from scout.formats.linux_paths import spellings
 
 SOURCES = ("scheduled_tasks", "services", "run_keys", "systemd_units", "cron", "ld_so_preload")
 
@@ -65,7 +66,6 @@ _WIDE, _MORE = "wide", "more"
 _CHARACTERS = {_WIDE: rb'[^"\\]+', _MORE: rb'[^"\\]'}
 _NEW_ROOT = frozenset({"Service.RootDirectory", "Service.RootImage"})
 _UNCLEAR = re.compile(r"[%*~/:]|\\sysnative\\|\\\\|\\\.\.?(?:\\|\Z)|[ .]\Z", re.IGNORECASE)
-_MERGED = re.compile(r"^/(?:usr/)?(bin|sbin|lib|lib32|lib64)/")
 
 
 class _Wanted:
@@ -163,9 +163,7 @@ def _posix_paths(target: str) -> tuple[str, ...]:
     """All paths under which the file may stand; none where the name does not tell."""
     if not target.startswith("/") or target.startswith(("/dev/tcp/", "/dev/null", "/proc/")) or re.search(r"[%$*]|/\.\.?(?:/|\Z)", target):
         return ()
-    clean = re.sub(r"/+", "/", target).rstrip("/")
-    merged = _MERGED.match(clean)
-    return (clean, *(f"{top}/{clean[merged.start(1) :]}" for top in ("", "/usr"))) if merged else (clean,)
+    return spellings(re.sub(r"/+", "/", target).rstrip("/"))
 
 
 def _windows_paths(target: str, readings: list[str]) -> tuple[str, ...]:

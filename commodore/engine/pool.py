@@ -15,7 +15,7 @@ import multiprocessing
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -146,7 +146,7 @@ class Pool:
         worker.process, worker.pipe, worker.shared = fresh.process, fresh.pipe, fresh.shared
         worker.stream = worker.task = None
 
-    def run(self, tasks: Iterator[Task]) -> Iterator[Result]:
+    def run(self, tasks: Iterator[Task]) -> Generator[Result]:
         """Yield results in the order of the tasks, which go before those of all streams in the queue."""
         stream = Stream(tasks)
         self._streams.insert(0, stream)
@@ -158,19 +158,25 @@ class Pool:
         self._streams.append(stream)
         return stream
 
-    def results(self, stream: Stream) -> Iterator[Result]:
-        """Yield the results of a stream in the order of its tasks. Raises what its iterator raised, behind the last result."""
-        while True:
-            if source := self._wanted():
-                source.read()
-            self._give()
-            self._collect(0.0 if self._wanted() else 0.2)
-            yield from stream.ready()
-            if not stream.more and not stream.order:
-                self._streams.remove(stream)
-                if stream.error is not None:
-                    raise stream.error
-                return
+    def results(self, stream: Stream) -> Generator[Result]:
+        """Yield the results of a stream in the order of its tasks. Raises what its iterator raised, behind the last result.
+
+        Who stops early closes the generator: the stream is forgotten, and the workers that are busy with it are replaced.
+        """
+        try:
+            while stream.more or stream.order:
+                if source := self._wanted():
+                    source.read()
+                self._give()
+                self._collect(0.0 if self._wanted() else 0.2)
+                yield from stream.ready()
+            if stream.error is not None:
+                raise stream.error
+        finally:
+            self._streams.remove(stream)
+            for worker in self.processes:
+                if worker.stream is stream:
+                    self._replace(worker)
 
     def _wanted(self) -> Stream | None:
         """Return the stream to read from: the first that has more, if a worker may soon need its task and few enough are read ahead."""

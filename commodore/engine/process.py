@@ -6,7 +6,8 @@ import errno
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,11 +23,13 @@ from commodore.engine.pool import Pool
 from commodore.engine.redo import Redo, stage
 from commodore.engine.run import Progress, Run
 from commodore.engine.summary import Summary
-from commodore.engine.work import Setup, load_detection
+from commodore.engine.work import Setup
 from scout.console import WRONG_USE, Complaint
 
 QUEUED = 4
 """collections whose tasks may begin before the one in front of them is finished"""
+_CASE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""errors of the case's disk, which end the run"""
 
 
 def process(
@@ -63,13 +66,13 @@ def process(
     setup = Setup(tuple(map(Path, rules)), tuple(map(Path, iocs)), cache, memory)
     summary = Summary(target)
     collections = _recognised(paths, identities, summary)
-    setup.detection = load_detection(setup.rules, setup.iocs, setup.cache)
-    summary.note_rules(setup.detection)
-    job = _Job(setup, making(setup.detection, timeout, memory), workers or os.cpu_count() or 1, timeout, progress, redo, summary)
+    detection = setup.load()
+    summary.note_rules(detection)
+    job = _Job(setup, making(detection, timeout, memory), workers or os.cpu_count() or 1, timeout, progress, redo, summary)
     try:
         job.into(target, collections)
     except OSError as e:
-        if e.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        if e.errno not in _CASE_ERRORS:
             raise
         raise Complaint(f"{case}: {e.strerror}.", "Make room and run the same command again; it goes on where it was.") from None
     summary.seconds = time.perf_counter() - start
@@ -79,7 +82,7 @@ def process(
 def _recognised(paths: list[Path], identities: Sequence[Any], summary: Summary) -> list[inputs.EvidenceCollection]:
     found: dict[str, inputs.EvidenceCollection] = {}
     for path in paths:
-        for collection in recognise.collections(path, identities):
+        for collection in _collections(path, identities, summary, alone=len(paths) == 1):
             if found.setdefault(collection.id, collection) is not collection:
                 summary.twice.append((str(path), str(found[collection.id].origin)))
     return sorted(found.values(), key=lambda collection: (collection.label, collection.id))
@@ -89,9 +92,28 @@ class _Queued(NamedTuple):
     """A run that the pool may begin."""
 
     run: Run
-    collection: str
+    collection: inputs.EvidenceCollection
     redone: tuple[str, list[str]] | None = None
     """host and datasets, where the case has an older partition of the collection"""
+
+
+def _collections(path: Path, identities: Sequence[Any], summary: Summary, *, alone: bool) -> list[inputs.EvidenceCollection]:
+    """Return the collections of one path. Among several, a path that cannot be read is noted; wrong use of the command still ends it."""
+    try:
+        return recognise.collections(path, identities)
+    except Complaint as complaint:
+        if alone or complaint.code == WRONG_USE:
+            raise
+        summary.unread.append((str(path), f"{complaint.what} {complaint.do}".strip()))
+    except Exception as e:  # evidence is hostile: whatever one input raises, the others are read
+        if alone:
+            raise Complaint(f"{path} cannot be read: {_words(e)}.", "Its header is damaged or forged; scout verify says more.") from e
+        summary.unread.append((str(path), _words(e)))
+    return []
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:200]
 
 
 @dataclass
@@ -109,7 +131,7 @@ class _Job:
     def into(self, case: Path, collections: list[inputs.EvidenceCollection]) -> None:
         """Open the case, make the partitions that it lacks, redo those that were asked for, and sum up."""
         with Case(case) as held:
-            held.note_rules(self.setup.detection)
+            held.note_rules(self.setup.load())
             with Pool(self.setup, self.workers, self.timeout) as pool:
                 self._all(held, pool, collections)
             self._conclude(held)
@@ -119,22 +141,42 @@ class _Job:
         queued: deque[_Queued] = deque()
         try:
             for collection in collections:
-                if one := self._queued(case, pool, collection):
-                    queued.append(one)
+                with self._fenced(collection, alone=len(collections) == 1):
+                    if one := self._queued(case, pool, collection):
+                        queued.append(one)
                 if len(queued) > QUEUED:
-                    self._finish(case, queued.popleft())
+                    self._finish(case, queued.popleft(), alone=False)
             while queued:
-                self._finish(case, queued.popleft())
+                self._finish(case, queued.popleft(), alone=len(collections) == 1)
         finally:
             for one in queued:
                 one.run.close()
+
+    @contextmanager
+    def _fenced(self, collection: inputs.EvidenceCollection, *, alone: bool) -> Iterator[None]:
+        """Fence one collection: where it cannot be read to its end, it is noted, and the others go on."""
+        try:
+            yield
+        except Complaint as complaint:
+            if alone:
+                raise
+            reason = f"{complaint.what} {complaint.do}".strip()
+        except OSError as e:
+            if e.errno in _CASE_ERRORS:
+                raise
+            reason = _words(e)
+        except Exception as e:  # as above
+            reason = _words(e)
+        else:
+            return
+        self.summary.unread.append((str(collection.origin), reason))
 
     def _queued(self, case: Case, pool: Pool, collection: inputs.EvidenceCollection) -> _Queued | None:
         """Queue the run that a collection needs; None where the case has it already."""
         partition = case.partition(collection.id)
         about = partition.about()
         if about is None:
-            return _Queued(self._run(collection, partition, pool, None), collection.id)
+            return _Queued(self._run(collection, partition, pool, None), collection)
         only = self.redo.datasets(about, self.making) if self.redo is not None else None
         if not only and self.redo is not None:
             return None
@@ -145,18 +187,19 @@ class _Job:
             return None
         staged = case.staged(collection.id)
         only = stage(partition, staged, only, self.making, about)
-        return _Queued(self._run(collection, staged, pool, only), collection.id, (about["host"], sorted(only)))
+        return _Queued(self._run(collection, staged, pool, only), collection, (about["host"], sorted(only)))
 
     def _run(self, collection: inputs.EvidenceCollection, partition: Partition, pool: Pool, only: frozenset[str] | None) -> Run:
         run = Run(collection, partition, pool, self.making, only, self.progress)
         run.queue()
         return run
 
-    def _finish(self, case: Case, one: _Queued) -> None:
-        self.summary.read += one.run.finish()
-        if one.redone is not None:
-            case.adopt(one.collection)
-            self.summary.redone.append(one.redone)
+    def _finish(self, case: Case, one: _Queued, *, alone: bool) -> None:
+        with self._fenced(one.collection, alone=alone):
+            self.summary.read += one.run.finish()
+            if one.redone is not None:
+                case.adopt(one.collection.id)
+                self.summary.redone.append(one.redone)
 
     def _conclude(self, case: Case) -> None:
         """Sum up the whole case."""

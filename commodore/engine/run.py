@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from itertools import groupby
 from typing import Any
 
@@ -66,15 +66,16 @@ class Run:
     def finish(self) -> int:
         """Commit the results and do the other passes. Returns the bytes of input that were read."""
         with self._open:
-            for result in self._pool.results(self._parsing):
-                self._commit(result, self._plan.now)
+            with closing(self._pool.results(self._parsing)) as results:
+                for result in results:
+                    self._commit(result, self._plan.now)
             for sealed in self._partition.work.glob("sealed-*"):
                 sealed.unlink()
             listed, count, mismatches = members.lines(self._collection, self._plan)
             private.write(self._partition.members, frames(listed), durable=False)
             self._derive(self._numbered)
             losses = self._account(self._plan, mismatches)
-        counts = findings.fold(self._partition, self._pool.setup.detection, self._host.name)
+        counts = findings.fold(self._partition, self._pool.setup.load(), self._host.name)
         about = self._about(count, losses, counts)
         self._measure(time.perf_counter() - self._started)
         self._partition.conclude(about)
@@ -128,8 +129,9 @@ class Run:
             self._journal.flush()
             chosen = [name for name in level if self._only is None or name in self._only]
             tasks = [Task(n, self._host, [], name, str(self._partition.root), whole) for n, name in enumerate(chosen, number)]
-            for result in self._pool.run(task for task in tasks if task.number >= self._journal.committed):
-                self._commit(result, "derived datasets")
+            with closing(self._pool.run(task for task in tasks if task.number >= self._journal.committed)) as results:
+                for result in results:
+                    self._commit(result, "derived datasets")
             number += len(chosen)
 
     def _account(self, plan: Plan, mismatches: list[dict[str, Any]]) -> int:

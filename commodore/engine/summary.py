@@ -1,4 +1,4 @@
-"""What a run came to: for the caller, and for the person who reads the screen."""
+"""The summary of a run, for the caller and for the screen."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from commodore.finding import Finding
+from commodore.hits import LoadedRules
 
 
 @dataclass
 class Summary:
-    """What a run came to. `hosts`: the manifests of all collections of the case."""
+    """The summary of a run. `hosts`: the manifests of all collections of the case."""
 
     case: Path
     hosts: list[dict[str, Any]] = field(default_factory=list)
@@ -25,6 +26,8 @@ class Summary:
     """how the hosts were made, as `CaseReader.versions` groups them"""
     twice: list[tuple[str, str]] = field(default_factory=list)
     """inputs that are the same collection as another one of this run"""
+    unread: list[tuple[str, str]] = field(default_factory=list)
+    """inputs that could not be read at all, or not to their end, and why; the others were processed"""
     rules: dict[str, Any] = field(default_factory=dict)
     """`loaded`, `indicators`, `refused`, `digest`, as `Detection` has them"""
     severities: dict[str, int] = field(default_factory=dict)
@@ -42,12 +45,12 @@ class Summary:
 
     @property
     def whole(self) -> bool:
-        """Whether every archive is complete, no parser failed, no unit was given up, and the given rules saw every input."""
+        """Return whether every input was read and is complete, no parser failed, no unit was given up, and the rules saw every input."""
         sound = all(h["state"] == "complete" and not h.get("failed") for h in self.hosts)
-        return sound and not self.unreproducible and not self.other_rules
+        return sound and not self.unreproducible and not self.other_rules and not self.unread
 
-    def note_rules(self, detection: Any) -> None:
-        """Keep what was loaded and what was refused."""
+    def note_rules(self, detection: LoadedRules) -> None:
+        """Copy the counts of loaded rules and the list of refused ones."""
         self.rules = {
             "loaded": detection.loaded,
             "indicators": detection.indicators,

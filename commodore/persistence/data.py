@@ -1,4 +1,4 @@
-"""Read the data files of the persistence table: `traits.yaml` and the rows."""
+"""Read the data files of the persistence table: the rows, `traits.yaml` and `evidence.yaml`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 from commodore.finding import SEVERITIES
-from scout.data import parse_yaml
+from scout.data import load_data, parse_yaml
 
 
-def _texts() -> list[tuple[str, bytes]]:
-    here = files("commodore.persistence")
-    found = [here.joinpath("traits.yaml"), *_yaml(here.joinpath("rows"))]
+def _texts(part: str = "") -> list[tuple[str, bytes]]:
+    """Return (file name, content) of the YAML files below a folder of the package, sorted."""
+    found = _yaml(files("commodore.persistence").joinpath(part))
     return sorted((file.name, file.read_bytes().replace(b"\r\n", b"\n")) for file in found)
 
 
@@ -29,15 +29,15 @@ def _yaml(folder: Traversable) -> Iterator[Traversable]:
             yield item
 
 
-def documents() -> list[tuple[str, dict[str, Any]]]:
-    """Return (file name, document) of `traits.yaml` and of every row."""
-    return [(name, parse_yaml(raw)) for name, raw in _texts()]
+def documents(part: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return (file name, document) of the YAML files below a folder of the package."""
+    return [(name, parse_yaml(raw)) for name, raw in _texts(part)]
 
 
 @cache
 def traits() -> dict[str, Any]:
     """Return `traits.yaml`. Raises ValueError for an unknown severity, an invalid pattern or a trait without words."""
-    document: dict[str, Any] = dict(documents())["traits.yaml"]
+    document: dict[str, Any] = load_data("commodore.persistence", "traits.yaml")
     for part in ("windows", "linux"):
         for kind in ("place", "script", "command"):
             for severity, pattern, words in document[part].get(kind, []):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from commodore.finding import FindingTarget, finding_target
 from commodore.host import Host
 from commodore.persistence.entry import AutostartEntry
@@ -11,9 +9,10 @@ from commodore.persistence.suspicion import Suspicion, is_interpreter, of_comman
 from commodore.persistence.unexpected import lower
 from commodore.readers import commandline
 from commodore.sentence import short
+from scout.formats.linux_paths import one_path
 
 HIDDEN_LINE = ("the line", Suspicion("high", "has control characters that hide part of it on a terminal"))
-_PROGRAM_FOLDER = re.compile(r"/(?:usr/)?(?:local/)?s?bin/")
+_PROGRAM_FOLDERS = ("/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/")
 
 
 def examine(line: str, user: str, host: Host) -> tuple[list[tuple[str, Suspicion]], list[str]]:
@@ -25,7 +24,7 @@ def examine(line: str, user: str, host: Host) -> tuple[list[tuple[str, Suspicion
         for s in of_file(path, "linux"):
             own = s.severity == "medium" and user not in ("", "root")
             found.append((short(path), Suspicion(lower(s.severity, "low"), s.words) if own else s))
-    return found, [f for f in files if not (is_interpreter(f, "linux") and _PROGRAM_FOLDER.match(f))]
+    return found, [f for f in files if not (is_interpreter(f, "linux") and one_path(f).startswith(_PROGRAM_FOLDERS))]
 
 
 def line_target(entry: AutostartEntry, name: str, payload: list[str]) -> FindingTarget:

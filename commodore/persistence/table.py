@@ -21,7 +21,7 @@ from scout.discovery import modules
 # fmt: off
 _KEYS = frozenset((
     "id", "name", "attack", "attack_version", "os", "dataset", "where", "lives", "expected", "judge", "options", "severity", "remove",
-    "kind", "targets", "references", "false_positives",
+    "kind", "references", "false_positives",
 ))
 # fmt: on
 
@@ -32,7 +32,6 @@ class PersistenceRow:
 
     places    field → shell patterns without case; a record must match one pattern of each field
     judge     returns None for an entry that is expected
-    targets   ids of the SCOUT targets that collect what the row needs
     """
 
     id: str
@@ -44,7 +43,6 @@ class PersistenceRow:
     expected: str
     remove: str
     kind: str
-    targets: tuple[str, ...]
     rule: DetectionRule
     judge: Callable[[AutostartEntry], Unexpected | None]
     tests: tuple[tuple[str, Callable[[str], object]], ...]
@@ -57,7 +55,7 @@ class PersistenceRow:
 @cache
 def rows() -> tuple[PersistenceRow, ...]:
     """Return all rows, by id. Raises ValueError for a row that the validator refuses."""
-    return tuple(sorted((row_from(name, document) for name, document in documents() if name != "traits.yaml"), key=lambda r: r.id))
+    return tuple(sorted((row_from(name, document) for name, document in documents("rows")), key=lambda r: r.id))
 
 
 @cache
@@ -107,7 +105,6 @@ def row_from(file: str, row: dict[str, Any]) -> PersistenceRow:
         expected=row["expected"],
         remove=row["remove"],
         kind=row["kind"],
-        targets=tuple(row["targets"]),
         rule=rule,
         judge=judge,
         tests=tuple((field, _test(patterns)) for field, patterns in places.items()),

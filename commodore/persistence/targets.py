@@ -1,4 +1,4 @@
-"""Targets made whole with what `members.jsonl` knows: facts of the file, of the files that it starts, and the links to a unit."""
+"""Complete targets with what `members.jsonl` knows: facts of the file, of the files that it starts, and the links to a unit."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ from typing import Any
 import orjson
 
 from commodore.finding import FILE_FACTS, SEVERITIES, FileFacts, Finding, FindingTarget
+from commodore.persistence.evidence import of_named_file
 from commodore.persistence.judge import FILE
 from commodore.persistence.suspicion import is_interpreter
-from commodore.sentence import short
+from commodore.sentence import sentence, short
+from scout.formats.linux_paths import one_path
 
-_SYSTEM_PLACES = re.compile(r"/(?:usr/)?(?:s?bin|lib(?:32|64|x32|exec)?)/|(?i:[a-z]:\\(?:windows|winnt|program files(?: \(x86\))?)\\)")
+_SYSTEM_PLACES = re.compile(r"/usr/(?:s?bin|lib(?:32|64|x32|exec)?)/|/libexec/|(?i:[a-z]:\\(?:windows|winnt|program files(?: \(x86\))?)\\)")
+_STARTED = sentence("{path} is started by {mechanism} {id}, and {evidence}.")
+_NAMED = sentence("{path} is only named by the command of {mechanism} {id}, and nothing else is known of it: look at the file.")
 
 
 class Members:
-    """Lines of `members.jsonl` of one collection, by native path; Windows paths without case, `/lib` and `/usr/lib` as one."""
+    """Lines of `members.jsonl` of one collection, by native path: Windows paths without case, `/lib` and `/usr/lib` as one."""
 
     def __init__(self, lines: Iterable[Mapping[str, Any]]) -> None:
         self._by_path: dict[str, bytes] = {}
@@ -35,17 +39,17 @@ class Members:
                 self._links.setdefault(_key(resolved(path, text)), []).append(path)
 
     def facts(self, path: str) -> FileFacts:
-        """What is known of a file; empty where the collection does not name it."""
+        """Return the facts of a file; empty where the collection does not name it."""
         known: FileFacts = orjson.loads(self._by_path.get(_key(path), b"{}"))
         return known
 
     def links(self, path: str) -> list[str]:
-        """Native paths of symbolic links that point to a file, sorted."""
+        """Return the native paths of symbolic links that point to a file, sorted."""
         return sorted(set(self._links.get(_key(path), ())))
 
 
 def complete(target: FindingTarget, members: Members | Iterable[Mapping[str, Any]]) -> FindingTarget:
-    """The target with `file`, `payload_files` and, for a unit, `links`, as far as the collection knows them."""
+    """Return the target with `file`, `payload_files` and, for a unit, `links`, as far as the collection knows them."""
     known = members if isinstance(members, Members) else Members(members)
     out = target.copy()
     path = str(target.get("hive_file") or target.get("path") or "")
@@ -60,7 +64,11 @@ def complete(target: FindingTarget, members: Members | Iterable[Mapping[str, Any
 
 
 def completed(findings: Iterable[Finding], members: Mapping[str, Members]) -> Iterator[Finding]:
-    """Findings with whole targets (`members` by collection id), and behind them one for each collected file that a high one starts."""
+    """Yield the findings with complete targets, then one finding for each collected file that the target of a high one starts.
+
+    `members`: by collection id. Such a finding has the severity of its cause where there is evidence about the file itself; otherwise it is
+    informational, because an intruder chooses which files a command names.
+    """
     started: dict[tuple[str, str, str], Finding] = {}
     for finding in findings:
         target = finding.get("target")
@@ -68,11 +76,11 @@ def completed(findings: Iterable[Finding], members: Mapping[str, Members]) -> It
         if not target or known is None:
             yield finding
             continue
-        whole = complete(target, known)
-        yield {**finding, "target": whole}
+        full = complete(target, known)
+        yield {**finding, "target": full}
         if SEVERITIES.index(finding["escadre.severity"]) < SEVERITIES.index("high") or target.get("kind") == "file":
             continue
-        for path, facts in whole.get("payload_files", {}).items():
+        for path, facts in full.get("payload_files", {}).items():
             if facts.get("verdict", "taken") == "taken" and facts.get("sha256") and not _of_the_system(path):
                 started.setdefault((finding["escadre.collection"], finding["host.name"], _key(path)), _payload(finding, path, facts))
     for key in sorted(started):
@@ -80,12 +88,15 @@ def completed(findings: Iterable[Finding], members: Mapping[str, Members]) -> It
 
 
 def _of_the_system(path: str) -> bool:
-    """A program that may well be the host's own: never removed because something starts it."""
-    return _SYSTEM_PLACES.match(path) is not None or is_interpreter(path, "windows" if "\\" in path else "linux")
+    """Return whether the file may be a program of the host itself, which is never removed because something starts it."""
+    return _SYSTEM_PLACES.match(one_path(path)) is not None or is_interpreter(path, "windows" if "\\" in path else "linux")
 
 
 def _payload(finding: Finding, path: str, facts: FileFacts) -> Finding:
-    """The finding on a file that another finding starts."""
+    """Return the finding on a file that the target of another finding starts."""
+    evidence = of_named_file(path, facts)
+    severity = finding["escadre.severity"] if evidence else SEVERITIES[0]
+    values = {"path": short(path), "mechanism": finding["rule.name"].lower(), "id": finding["rule.id"], "evidence": evidence}
     made = finding.copy()
     for name in ("escadre.first", "escadre.last", "threat.technique.id", "escadre.attack_version"):
         made.pop(name, None)  # type: ignore[misc]  # keys of a TypedDict in a loop
@@ -96,8 +107,10 @@ def _payload(finding: Finding, path: str, facts: FileFacts) -> Finding:
         "rule.name": FILE.name,
         "rule.category": FILE.category,
         "rule.reference": FILE.reference,
-        "message": f"{short(path)} is started by {finding['rule.name'].lower()} {finding['rule.id']}: {finding['message']}",
-        "escadre.reason": f"{short(path)} was collected, and a finding of {finding['escadre.severity']} severity starts it.",
+        "event.severity": SEVERITIES.index(severity) + 1,
+        "escadre.severity": severity,
+        "message": f"{_STARTED(values)} {finding['message']}" if evidence else _NAMED(values),
+        "escadre.reason": f"{short(path)} was collected, and the command of a finding of {finding['escadre.severity']} severity names it.",
         "escadre.matched": {"file.path": path},
         "escadre.group": path,
         "target": {**file_target(path), "file": facts},
@@ -107,18 +120,18 @@ def _payload(finding: Finding, path: str, facts: FileFacts) -> Finding:
 
 
 def file_target(path: str) -> FindingTarget:
-    """The target of a finding on a file."""
+    """Return the target of a finding on a file."""
     return {"mechanism": FILE.id, "kind": "file", "remove": "FQ", "path": path, "name": re.split(r"[\\/]", path)[-1], "payload": []}
 
 
 def _key(path: str) -> str:
     if "\\" in path or re.match(r"[A-Za-z]:", path):
         return path.replace("/", "\\").casefold()
-    return re.sub(r"\A/(lib|lib32|lib64|bin|sbin)/", r"/usr/\1/", path)
+    return one_path(path)
 
 
 def resolved(path: str, text: str) -> str:
-    """The path that a link's text means, from the place of the link; nothing is looked up."""
+    """Return the path that the text of the link at `path` leads to; nothing is looked up."""
     if "\\" in path:
         return text
     return posixpath.normpath(posixpath.join(posixpath.dirname(path), text))

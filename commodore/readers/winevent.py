@@ -7,10 +7,14 @@ UserData); winmeta.xml (levels, audit bits of the keywords mask).
 
 from __future__ import annotations
 
+import json
+import re
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from commodore.schema.winlog import Meaning, meanings
+import orjson
+
+from commodore.schema.winlog import Meaning, meaning
 from commodore.sentence import listed, one_line, quoted, sentence
 
 LEVELS = {0: "information", 1: "critical", 2: "error", 3: "warning", 4: "information", 5: "verbose"}
@@ -21,6 +25,9 @@ _KINDS = 2048
 _SHOWN, _WORDS = 4, 80
 """values and characters of each that the generic sentence shows"""
 _LOGGED = sentence("[{winlog.provider_name!q}|A provider without a name] logged event {event.code}[ in {winlog.channel!q}].")
+_CONTROL = re.compile(r"[\x00-\x1f]")
+_COUNTS = ("winlog.version", "winlog.level", "winlog.task", "winlog.opcode", "escadre.event.qualifiers")
+_NOTHING: dict[str, Any] = {}
 _KNOWN = frozenset({"System", "EventData", "UserData", "EventData_attributes", "UserData_attributes", "RenderingInfo"})
 _DEEPEST = 16
 
@@ -31,6 +38,42 @@ class _Kind(NamedTuple):
     fields: dict[str, Any]
     meaning: Meaning | None
     logged: str
+
+
+class RepeatedEvent(dict[str, Any]):
+    """An event in which a name occurs several times; each such name has a `Repeated`."""
+
+
+class Repeated(list[Any]):
+    """All values of one name, in order."""
+
+
+def loaded(text: str) -> dict[str, Any]:
+    """Return the event of a JSON text of the reader, with all values of a name that occurs several times (`<Data Name="Arg">` twice).
+
+    JSON keeps the last of them; the text that it would write again is shorter then. The reader leaves control characters in names as they
+    are, which JSON does not allow: they are escaped. Raises ValueError for a text that is no JSON object.
+    """
+    try:
+        event: dict[str, Any] = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        text = _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+        event = orjson.loads(text)
+    if len(orjson.dumps(event)) == (len(text) if text.isascii() else len(text.encode())):
+        return event
+    return RepeatedEvent(json.loads(text, object_pairs_hook=_collected))
+
+
+def _collected(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for key, value in pairs:
+        if key not in out:
+            out[key] = value
+        elif isinstance(out[key], Repeated):
+            out[key].append(value)
+        else:
+            out[key] = Repeated((out[key], value))
+    return out
 
 
 def normalise(event: dict[str, Any], record_id: int, written: str) -> dict[str, Any]:
@@ -50,13 +93,18 @@ def normalise(event: dict[str, Any], record_id: int, written: str) -> dict[str, 
         get("Level"),
         get("Task"),
         get("Opcode"),
+        (get("EventID_attributes") or _NOTHING).get("Qualifiers"),
+        provider.get("EventSourceName"),
     )
     try:
         kind = _kind(*header)
     except TypeError:  # an element with elements inside, which no provider writes
         kind = _kind(*(str(v) if isinstance(v, (dict, list)) else v for v in map(_plain, header)))
     fields = kind.fields.copy()
-    fields["winlog.record_id"] = str(record_id)
+    number = str(record_id)
+    fields["winlog.record_id"] = number
+    if get("EventRecordID") != number:
+        _original_number(fields, number, get("EventRecordID"))
     _times(fields, system, written)
     _attributes(fields, system)
     values = _event_data(body)
@@ -67,15 +115,34 @@ def normalise(event: dict[str, Any], record_id: int, written: str) -> dict[str, 
         if user:
             fields["winlog.user_data"] = user
             values = values or user
-    if kind.meaning is not None:
+    if event.__class__ is RepeatedEvent:
+        _say_repeated(fields, kind, values)
+    elif kind.meaning is not None:
         kind.meaning.apply(fields, values)
     else:
         fields["message"] = _generic(kind.logged, values)
     return fields
 
 
+def _original_number(fields: dict[str, Any], number: str, said: Any) -> None:
+    """Add the number that the event names itself, where it differs from the record's: exporting a log numbers its records anew."""
+    original = _text(_plain(said))
+    if original and original != number:
+        fields["escadre.event.record_id"] = original
+
+
+def _say_repeated(fields: dict[str, Any], kind: _Kind, values: dict[str, Any]) -> None:
+    """Write fields and message of an event with repeated names: a field has the first value, the message shows all."""
+    if kind.meaning is None:
+        fields["message"] = _generic(kind.logged, {k: ", ".join(v) if isinstance(v, list) else v for k, v in values.items()})
+        return
+    kind.meaning.apply(fields, {k: v[0] if isinstance(v, list) else v for k, v in values.items()})
+    if kind.meaning.message is not None:
+        fields["message"] = kind.meaning.message({**fields, **values} if kind.meaning.of_record else values)
+
+
 @lru_cache(maxsize=_KINDS, typed=True)
-def _kind(name: Any, guid: Any, event: Any, channel: Any, computer: Any, keywords: Any, *numbers: Any) -> _Kind:
+def _kind(name: Any, guid: Any, event: Any, channel: Any, computer: Any, keywords: Any, *others: Any) -> _Kind:
     provider, code, place = _text(name), _text(event) if event is not None else "None", _text(channel)
     fields: dict[str, Any] = {"event.code": code}
     if provider:
@@ -84,7 +151,10 @@ def _kind(name: Any, guid: Any, event: Any, channel: Any, computer: Any, keyword
         fields["winlog.provider_guid"] = _text(guid)
     words = {"winlog.channel": place, "winlog.computer_name": _text(computer), "winlog.keywords": _text(keywords)}
     fields |= {target: word for target, word in words.items() if word}
-    counts = zip(("winlog.version", "winlog.level", "winlog.task", "winlog.opcode"), map(_number, numbers), strict=True)
+    *numbers, source = others
+    if source is not None and _text(source) != provider:
+        fields["escadre.event.source"] = _text(source)
+    counts = zip(_COUNTS, map(_number, numbers), strict=True)
     fields |= {target: count for target, count in counts if count is not None}
     if "winlog.level" in fields:
         fields["log.level"] = LEVELS.get(fields["winlog.level"], "information")
@@ -93,14 +163,14 @@ def _kind(name: Any, guid: Any, event: Any, channel: Any, computer: Any, keyword
         fields["event.outcome"] = "success"
     elif mask.startswith(_FAILURE):
         fields["event.outcome"] = "failure"
-    meaning = meanings().get((provider.lower(), code))
-    if meaning is not None:
-        fields |= meaning.constant
-    return _Kind(fields, meaning, _LOGGED(fields).removesuffix("."))
+    described = meaning(provider, code)
+    if described is not None:
+        fields |= described.constant
+    return _Kind(fields, described, _LOGGED(fields).removesuffix("."))
 
 
-def _generic(logged: str, values: dict[str, str]) -> str:
-    """Return the message of an event that `winlog.yaml` does not describe: who logged what, with its first values."""
+def _generic(logged: str, values: dict[str, Any]) -> str:
+    """Return the message of an event that no file in `schema/winlog/events` describes: who logged what, with its first values."""
     shown = []
     for key, value in values.items():
         if value:
@@ -143,22 +213,28 @@ def _attributes(fields: dict[str, Any], system: dict[str, Any]) -> None:
         if thread.__class__ is int or (thread := _number(thread)) is not None:
             fields["winlog.process.thread.id"] = thread
     correlation = system.get("Correlation_attributes")
-    if correlation and correlation.get("ActivityID"):
-        fields["winlog.activity_id"] = _text(correlation["ActivityID"])
+    if correlation:
+        if correlation.get("ActivityID"):
+            fields["winlog.activity_id"] = _text(correlation["ActivityID"])
+        if correlation.get("RelatedActivityID"):
+            fields["winlog.related_activity_id"] = _text(correlation["RelatedActivityID"])
     security = system.get("Security_attributes")
     if security and security.get("UserID"):
         fields["winlog.user.identifier"] = _text(security["UserID"])
 
 
-def _event_data(body: dict[str, Any]) -> dict[str, str]:
+def _event_data(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the values by name: text, or a list of texts for a name that occurs several times."""
     raw = body.get("EventData")
     if not raw:
         return {}
     if raw.__class__ is not dict:
         return {"param1": _text(raw)}
-    out: dict[str, str] = {}
+    out: dict[str, Any] = {}
     for key, value in raw.items():
-        if key[:4] == "Data" or value.__class__ is dict or value.__class__ is list:
+        if value.__class__ is Repeated and key != "Data":
+            out[key] = [_text(_plain(one)) for one in value]
+        elif key[:4] == "Data" or value.__class__ is dict or value.__class__ is list or value.__class__ is Repeated:
             _unnamed(out, key, value)
         elif value.__class__ is str and (len(value) != 36 or value[8] != "-"):
             out[key] = value
@@ -167,7 +243,7 @@ def _event_data(body: dict[str, Any]) -> dict[str, str]:
     return out
 
 
-def _unnamed(out: dict[str, str], key: str, value: Any) -> None:
+def _unnamed(out: dict[str, Any], key: str, value: Any) -> None:
     """Data without names become param1, param2, …; nested elements get dotted names."""
     if isinstance(value, dict) and "#text" in value:
         value = value["#text"]
@@ -178,9 +254,9 @@ def _unnamed(out: dict[str, str], key: str, value: Any) -> None:
         _flatten(out, key, value)
 
 
-def _user_data(body: dict[str, Any]) -> dict[str, str]:
+def _user_data(body: dict[str, Any]) -> dict[str, Any]:
     """UserData below its one element, flat; elements other than the known ones (rendering, bookmarks) keep their name."""
-    out: dict[str, str] = {}
+    out: dict[str, Any] = {}
     inside = body.get("UserData") or {}
     for key, value in inside.items() if isinstance(inside, dict) else (("text", inside),):
         _flatten(out, "", value) if isinstance(value, dict) and not key.endswith("_attributes") else _flatten(out, key, value)
@@ -191,7 +267,7 @@ def _user_data(body: dict[str, Any]) -> dict[str, str]:
     return out
 
 
-def _flatten(out: dict[str, str], path: str, value: Any, depth: int = 0) -> None:
+def _flatten(out: dict[str, Any], path: str, value: Any, depth: int = 0) -> None:
     if value.__class__ is dict and depth < _DEEPEST:
         for key, inner in value.items():
             if key == "xmlns" or key == "#attributes" or key[:6] == "xmlns:":
@@ -202,7 +278,7 @@ def _flatten(out: dict[str, str], path: str, value: Any, depth: int = 0) -> None
                 out[below or "text"] = inner
             else:
                 _flatten(out, below, inner, depth + 1)
-    elif value.__class__ is list and depth < _DEEPEST:
+    elif value.__class__ in (list, Repeated) and depth < _DEEPEST:
         for i, inner in enumerate(value):
             _flatten(out, f"{path}.{i}" if i else path, inner, depth + 1)
     else:

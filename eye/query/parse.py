@@ -7,7 +7,7 @@ a field, wildcards. All that cannot be syntax is text, so paths, addresses and c
 - a backslash escapes only what has a meaning: `* ? " ( ) [ ] { } : \ / ! + - ^ ~ & |` and a blank; before anything else it is a backslash;
 - a bracket or a quote that nothing closes is text, and so is a bracket within a word (`Func(1)`);
 - a dash before a bare word is text (`-enc`); before a field, a quote or a bracket it means NOT;
-- a backslash before `*` or `?` is a separator where the same text has another one (`C:\Temp\*.ps1`), else it escapes (`a\*b`);
+- a backslash before `*` or `?` is a separator where the same text has another one or begins with `*\`, else it escapes (`a\*b`);
 - a question mark is text in a web address (`://`) and before `=`.
 
 AND binds more than OR; two clauses side by side mean AND. Source of the syntax that is kept: Lucene, `QueryParser` (classic).
@@ -351,7 +351,7 @@ def split(raw: str) -> tuple[str, ...]:
     parts: list[str] = []
     literal, at = "", 0
     address = "://" in raw
-    plain = _PLAIN.search(raw) is not None
+    plain = _PLAIN.search(raw) is not None or raw.startswith("*\\")
     if raw.startswith("\\\\") and "\\\\" not in raw[2:]:  # the two backslashes of \\server\share
         literal, at = "\\\\", 2
     while at < len(raw):

@@ -17,12 +17,11 @@ from hunter.mechanisms import Edit, Inspection
 from hunter.mechanisms._parts import kept, obstacles
 from hunter.objects.loaded import OBJECT as LOADED
 from hunter.objects.units import OBJECT as UNITS
-from hunter.objects.units import instances, managed, one_path, unit_of
+from hunter.objects.units import instances, managed, unit_of
 from hunter.plan.model import RemovalTarget
+from scout.formats.linux_paths import MADE_UNITS, SYSTEM_UNITS, USER_UNITS, one_path
 
-_BASES = ("/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd", "/lib/systemd")
-_SYSTEM = tuple(f"{base}/{kind}" for base in _BASES for kind in ("system", "system.control", "system.attached"))
-_USER = tuple(f"{base}/user" for base in _BASES)
+_SYSTEM = tuple(folder for folder in SYSTEM_UNITS if folder not in MADE_UNITS)
 _DEPENDENCIES = (".wants", ".requires", ".upholds")
 
 
@@ -69,7 +68,7 @@ def _home(path: str) -> tuple[str, tuple[str, ...]]:
         folder = posixpath.dirname(folder)
     if folder in _SYSTEM:
         return "system", _SYSTEM
-    return "user", _USER if folder in _USER else (folder,)
+    return "user", USER_UNITS if folder in USER_UNITS else (folder,)
 
 
 def belongings(view: HostView, path: str) -> list[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hunter.host.state import UnsafeError
 from hunter.host.tree import HostTree
 from hunter.objects import Content, Described
-from hunter.objects.units import instances, managed, one_path, properties, systemctl, unit_of
+from hunter.objects.units import instances, managed, properties, systemctl, unit_of
+from scout.formats.linux_paths import one_path
 
 
 class _Loaded:

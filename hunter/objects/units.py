@@ -58,11 +58,6 @@ def instances(unit: str) -> list[str]:
     return [n for n in names if n.startswith(f"{stem}@") and n.endswith(f".{suffix}")]
 
 
-def one_path(path: str) -> str:
-    """Return one form for `/lib/…` and `/usr/lib/…`, which are one place on a merged system."""
-    return path[4:] if path.startswith("/usr/lib/") else path
-
-
 def unit_of(path: str) -> str:
     """Return the unit name of a unit file or of one of its drop-ins."""
     folder, _, name = path.rpartition("/")

@@ -16,8 +16,8 @@ from typing import Protocol
 
 from hunter.host.state import UnsafeError
 from hunter.host.tree import HostView
-from hunter.objects.units import one_path
 from scout.discovery import modules
+from scout.formats.linux_paths import spellings
 
 
 class Packages(Protocol):
@@ -48,18 +48,12 @@ def managers() -> tuple[Packages, ...]:
 def owned(view: HostView, paths: Sequence[str]) -> Owned:
     """Ask every database that the host has about `paths` (native)."""
     found = Owned()
-    spellings = {path: _spellings(path) for path in paths}
-    wanted = {spelled for every in spellings.values() for spelled in every}
+    forms = {path: spellings(path) for path in paths}
+    wanted = {spelled for every in forms.values() for spelled in every}
     for manager in managers() if wanted else ():
         try:
             known = manager.owners(view, wanted)
-            found.packages |= {path: known[s] for path, every in spellings.items() for s in sorted(every) if s in known}
+            found.packages |= {path: known[s] for path, every in forms.items() for s in sorted(every) if s in known}
         except (UnsafeError, OSError, ValueError) as e:
             found.unread.append(f"the package database of {manager.name} is there and cannot be read ({e})")
     return found
-
-
-def _spellings(path: str) -> set[str]:
-    """A path with and without /usr: a database keeps the spelling of the time before the merge."""
-    merged = one_path(path)
-    return {path, merged, f"/usr{path}"} | ({path[4:]} if path.startswith(("/usr/bin/", "/usr/sbin/")) else set())

@@ -1,8 +1,8 @@
 """Make a plan from findings: merge them by target, order the actions, and add what the case knows of the present state.
 
 A finding decides what is looked at, never alone what is done. An action needs a finding that judges its target, or independent evidence
-(`hunter.planning.evidence`); what a command only names is listed in `not_in_plan`. Of a finding, only the fields that the catalogue lists
-for its kind (`takes`) become a target, and only at the places where that kind may act.
+(`commodore.persistence.evidence`); what a command only names is listed in `not_in_plan`. Of a finding, only the fields that the catalogue
+lists for its kind (`takes`) become a target, and only at the places where that kind may act.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from hunter.host.state import expectation_of
 from hunter.host.tree import parts
 from hunter.mechanisms.systemd_unit import belongings
 from hunter.objects._text import ELEMENT
-from hunter.objects.units import one_path
 from hunter.plan.model import RemovalAction, RemovalPlan, RemovalTarget
 from hunter.planning.evidence import independent
+from scout.formats.linux_paths import one_path
 
 _ELEMENT_KINDS = ("ld-so-preload",)
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\|HK(?:LM|U|CU|CR|EY_\w+)(?:\\|\Z)")

@@ -15,7 +15,7 @@ from commodore.engine import unit
 from commodore.engine.process import process
 from commodore.evidence import Evidence
 from commodore.host import Host
-from commodore.schema.winlog import account, address, domain, number, time
+from commodore.schema.winlog.forms import account, address, domain, number, time
 from tests.commodore.cases import ledger
 
 HOST = Host("c", name="pc")
@@ -127,7 +127,7 @@ def test_no_damage_raises_or_goes_unaccounted(corpus, seed):
     for _ in range(40):
         data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
     evidence = Evidence("C:\\x.evtx", bytes(data[: chance.randrange(4096, len(data))]))
-    outcome = unit.parse(catalogue.artefacts()["evtx"], evidence, HOST, lambda _: None)
+    outcome = unit.parse(catalogue.artefacts()["evtx"], evidence, HOST, lambda *_: 0)
     assert outcome.expected is not None
     assert outcome.expected == outcome.parsed + outcome.carved + sum(p.lost for p in outcome.problems)
     assert not [p for p in outcome.problems if "failed" in p.reason and "record" not in p.reason]

@@ -71,7 +71,7 @@ def test_rows_test_only_fields_that_their_dataset_has() -> None:
 def _document(**changed: object) -> dict:
     from commodore.persistence.data import documents
 
-    return dict(documents())["W012.yaml"] | changed
+    return dict(documents("rows"))["W012.yaml"] | changed
 
 
 @pytest.mark.parametrize(
@@ -114,12 +114,11 @@ def test_the_index_finds_the_rows_that_a_test_of_every_row_finds() -> None:
 
 
 def test_scout_collects_what_each_row_needs() -> None:
+    from commodore.catalogue import artefacts
     from scout.targets import load
 
-    known = {t.id: t for t in load()}
-    for m in rows():
-        assert set(m.targets) <= set(known), m.id
-        assert any(m.dataset in known[target].reads for target in m.targets), m.id
+    collected = {dataset for target in load() for dataset in target.reads}
+    assert {row.dataset for row in rows()} <= collected & artefacts().keys()
 
 
 def test_patterns_are_quick_on_hostile_text() -> None:
@@ -533,6 +532,40 @@ def test_a_target_is_completed_from_members_with_links_and_payload() -> None:
     assert [f["rule.id"] for f in whole] == ["L010", "file"]
     assert whole[1]["target"]["path"] == "/var/tmp/.x/run.sh" and whole[1]["target"]["file"]["sha256"] == "bb"
     assert whole[1]["escadre.cause"] == finding["escadre.id"] != whole[1]["escadre.id"] and whole[1]["escadre.severity"] == "high"
+
+
+def named(path: str, facts: dict) -> dict:
+    """Return the finding on a collected file that the command of a high cron finding names."""
+    finding = findings("/etc/cron.d/job", f"* * * * * root /tmp/x; {path}\n".encode(), "cron")[0]
+    assert finding["escadre.severity"] == "high"
+    members = {"c": Members([{"path": path, "member": 1, "verdict": "taken", "sha256": "aa", **facts}])}
+    (_, made) = completed([finding], members)
+    assert made["target"]["path"] == path and made["escadre.cause"] == finding["escadre.id"]
+    return made
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/profile", "/etc/iptables/rules.v4", "/var/lib/dpkg/status", "/home/paul/.bashrc", "/opt/app/server"]
+)
+def test_the_name_in_a_command_alone_makes_no_grave_finding(path: str) -> None:
+    made = named(path, {"mode": "0644"})
+    assert (made["escadre.severity"], made["event.severity"]) == ("informational", 1)
+    assert made["message"] == (
+        f"{path} is only named by the command of system crontab and drop-ins L001, and nothing else is known of it: look at the file."
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "mode", "words"),
+    [
+        ("/dev/shm/x", "0600", "it is in a folder that every user may write"),
+        ("/home/paul/.k/agent", "0755", "it is an executable file with a hidden name"),
+    ],
+)
+def test_a_named_file_with_evidence_of_its_own_has_the_severity_of_the_command(path: str, mode: str, words: str) -> None:
+    made = named(path, {"mode": mode})
+    assert (made["escadre.severity"], made["event.severity"]) == ("high", 4)
+    assert made["message"].startswith(f"{path} is started by system crontab and drop-ins L001, and {words}. Cron runs ")
 
 
 @pytest.mark.parametrize("path", ["/usr/bin/python3", "/bin/sh", "/usr/lib/x86_64-linux-gnu/libc.so.6", "/usr/sbin/cron"])

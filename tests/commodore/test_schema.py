@@ -12,7 +12,7 @@ import pytest
 from commodore import catalogue
 from commodore.persistence.table import rows
 from commodore.record import DEFAULTS, ENGINE_FIELDS
-from commodore.schema import ACTION, actions, collected, registry
+from commodore.schema import ACTION, actions, collected, registry, winlog
 from commodore.sentence import UNKNOWN
 from scout.data import load_data
 from tests.conftest import ROOT
@@ -54,7 +54,7 @@ def test_names_of_our_own_stand_in_our_namespace():
 def test_every_action_is_of_the_vocabulary_and_each_of_the_vocabulary_is_used():
     records = {r["event.action"] for r in RECORDS}
     declared = {a.action for a in DECLARED.values()}
-    described = {entry["action"] for entry in load_data("commodore.schema", "winlog.yaml")}
+    described = {meaning.constant["event.action"] for meanings in winlog.described().values() for meaning in meanings.values()}
     described |= {e["action"] for entries in load_data("commodore.artefacts.linux.logs", "auth_log.yaml").values() for e in entries}
     written = {text for path in _parsers() for text in _texts(path) if ACTION.fullmatch(text)} & set(actions())
     findings = {f"{category}-rule-matched" for category in ("sigma", "ioc", "persistence")}

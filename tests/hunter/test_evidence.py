@@ -6,11 +6,13 @@ import json
 
 import pytest
 
+from commodore.persistence.evidence import evidence_rules
 from fixtures.linux import build
 from hunter.catalogue import catalogue
 from hunter.guard import forbidden
 from hunter.plan.yaml_text import read
 from hunter.planning.evidence import independent
+from scout.formats.linux_paths import MADE_UNITS, SYSTEM_UNITS, USER_UNITS
 from tests.hunter.conftest import GUILTY, findings_of, manifest, write_case
 from tests.hunter.driver import hunt
 from tests.hunter.test_chain import collect, tool
@@ -84,6 +86,16 @@ def test_a_kind_acts_only_in_its_own_places(kind, path) -> None:
 
 def test_each_planted_target_is_in_a_place_of_its_kind() -> None:
     assert not [kind for kind, path in GUILTY.items() if forbidden(kind, path)]
+
+
+@pytest.mark.parametrize("folder", sorted({*SYSTEM_UNITS, *USER_UNITS} - MADE_UNITS))
+def test_units_are_removed_where_units_are(folder) -> None:
+    assert not forbidden("systemd-unit", f"{folder}/x.service")
+
+
+@pytest.mark.parametrize("kind", sorted(catalogue()))
+def test_the_evidence_that_a_kind_accepts_is_about_that_kind(kind) -> None:
+    assert {evidence_rules()[name].about for name in catalogue()[kind].evidence} <= {kind}
 
 
 @pytest.mark.parametrize("path", ["/srv/app/.ssh/authorized_keys2", "/etc/ssh/authorized_keys/paul", "/root/.ssh/authorized_keys"])

@@ -13,6 +13,7 @@ import commodore
 from scout import live
 from scout.console import Complaint
 from scout.data import parse_yaml
+from scout.formats.linux_paths import OWN_UNITS, SYSTEM_UNITS, USER_UNITS
 from scout.targets import load, parse_size, select
 from scout.targets.loader import HERE, readers
 from scout.targets.patterns import PatternTree, braces, expand, path_regex, wanted
@@ -191,3 +192,15 @@ def test_braces_are_alternatives():
     for wrong in ("a{b", "a}b", "a{b{c,d}}"):
         with pytest.raises(ValueError, match="braces"):
             braces(wrong)
+
+
+def test_the_folders_of_systemd_units_are_all_collected_and_all_known():
+    targets = [target for target in load() if "systemd_units" in target.reads]
+    patterns = [p for target in targets for path in target.paths for p in expand(path, ["home/paul", "root"], {})]
+    shared = {folder[1:] for folder in SYSTEM_UNITS + USER_UNITS}
+    own = {f"{home}/{folder}" for home in ("home/paul", "root") for folder in OWN_UNITS}
+    known = shared | own | {f"run/user/1000/systemd/{kind}" for kind in ("transient", "user.control", "generator")}
+    collected = [path_regex(pattern, fold=False) for pattern in patterns]
+    assert not [f for f in known if not any(regex.fullmatch(f"{f}/x.service") for regex in collected)]
+    named = {p.removesuffix("/**") for pattern in patterns for p in braces(pattern) if re.search(r"/systemd/[a-z.]+/\*\*\Z", p)}
+    assert named and named <= known

@@ -12,8 +12,9 @@ from commodore.persistence.linux import examine
 from commodore.persistence.suspicion import Suspicion, of_file
 from commodore.persistence.unexpected import Unexpected, worst
 from commodore.sentence import sentence, short
+from scout.formats.linux_paths import one_path
 
-_PACKAGED = re.compile(r"/(?:usr/)?lib/systemd/")
+_PACKAGED = "/usr/lib/systemd/"
 _LOADS = ("LD_PRELOAD", "LD_AUDIT")
 """Variables whose value is a list of libraries, separated by blanks or colons: ld.so(8)."""
 _PREFIX = re.compile(r"\A(Exec\w+)=[@\-:+!|]*\s*(.*)\Z", re.DOTALL)
@@ -77,7 +78,7 @@ def _environment(entry: AutostartEntry, path: str) -> tuple[list[tuple[str, Susp
     settings: list[str] = []
     for assignment in entry.texts("process.env_vars"):
         name, _, value = assignment.partition("=")
-        if name in _LOADS and not _PACKAGED.match(path):
+        if name in _LOADS and not one_path(path).startswith(_PACKAGED):
             found.append(("it", Suspicion("high", "puts a library into the program that it starts")))
             libraries += [library for library in re.split(r"[\s:]+", value) if library.startswith("/")]
             settings.append(f"Environment={assignment}")

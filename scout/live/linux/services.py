@@ -3,8 +3,7 @@
 unit                `ssh.service`
 pids                processes in its control group, as /proc/<pid>/cgroup says; active: it has processes, or an invocation that is not over
 invocation          id of the present run (/run/systemd/units/invocation:<unit>)
-path                unit file that systemd would use (/etc, /run, /usr/local/lib, /usr/lib, /lib: the first that has it), transient
-                    ones too; absent: a unit without a file
+path                unit file that systemd uses: of the first folder of its load path that has one; absent: a unit without a file
 masked              the file is a link to /dev/null
 enabled_by          links in `.wants` and `.requires` folders that start it
 
@@ -19,18 +18,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+from scout.formats.linux_paths import SYSTEM_UNITS
 from scout.live.linux import procfs
 
 SCHEMA = 1
-FOLDERS = (
-    "/etc/systemd/system",
-    "/run/systemd/system",
-    "/run/systemd/transient",
-    "/run/systemd/generator",
-    "/usr/local/lib/systemd/system",
-    "/usr/lib/systemd/system",
-    "/lib/systemd/system",
-)
 INVOCATIONS = "/run/systemd/units"
 _UNIT = re.compile(r"[^/]+\.(?:service|timer|socket|path|scope|mount|automount|swap|target)")
 
@@ -45,7 +36,7 @@ def collect() -> Iterator[dict[str, Any]]:
                 pids[units[-1]].append(pid)
     named = [name.removeprefix("invocation:") for name in _list(INVOCATIONS) if name.startswith("invocation:")]
     invocations = {unit: procfs.link(f"{INVOCATIONS}/invocation:{unit}") for unit in named}
-    enabled = enabling(FOLDERS)
+    enabled = enabling(SYSTEM_UNITS)
     for unit in sorted(set(pids) | set(invocations) | set(enabled)):
         yield _unit(unit, pids.get(unit, []), invocations.get(unit, ""), enabled.get(unit, []))
 
@@ -54,7 +45,7 @@ def _unit(unit: str, pids: list[int], invocation: str, enabled: list[str]) -> di
     known: dict[str, Any] = {"unit": unit, "active": bool(pids or invocation), "pids": pids, "enabled_by": enabled}
     if invocation:
         known["invocation"] = invocation
-    path = file_of(unit, FOLDERS)
+    path = file_of(unit, SYSTEM_UNITS)
     if path:
         known["path"] = path
         known["masked"] = procfs.link(path) == "/dev/null"

@@ -12,21 +12,10 @@ from commodore.host import Host
 from commodore.readers import commandline
 from commodore.readers.lines import decode, lines, shortened, shown
 from commodore.sentence import sentence
+from scout.formats.linux_paths import OWN_UNITS, SYSTEM_UNITS, USER_UNITS
 
 _KINDS = ("service", "socket", "timer", "path", "mount", "automount", "target", "swap", "slice", "scope")
-_PLACES = (
-    *(f"{top}/systemd/{kind}" for top in ("etc", "run", "usr/lib", "lib", "usr/local/lib") for kind in ("system", "user")),
-    *(f"{top}/systemd/system.{kind}" for top in ("etc", "run") for kind in ("control", "attached")),
-    "run/systemd/transient",
-    "run/systemd/generator",
-    "run/systemd/generator.early",
-    "run/systemd/generator.late",
-    "etc/xdg/systemd/user",
-    "run/user/*/systemd/*",
-    "**/.config/systemd/user",
-    "**/.config/systemd/user.control",
-    "**/.local/share/systemd/user",
-)
+_PLACES = (*(folder[1:] for folder in SYSTEM_UNITS + USER_UNITS), "run/user/*/systemd/*", *(f"**/{folder}" for folder in OWN_UNITS))
 
 ARTEFACT = Artefact(
     name="systemd_units",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import struct
 import warnings
 import zlib
@@ -11,15 +10,14 @@ from bisect import bisect_left
 from collections.abc import Generator, Iterator, Sequence
 from functools import cache
 from itertools import groupby, islice
-from typing import Any, NamedTuple
-
-import orjson
+from typing import Any
 
 from commodore.artefact import Artefact, Cut, Problem, Record
 from commodore.evidence import Evidence
 from commodore.fence import raised
 from commodore.host import Host
-from commodore.readers.winevent import normalise
+from commodore.readers.eventchunks import CHUNK, FILE_HEADER, HEADER_SIZE, MARK, RECORDS, SMALLEST, Chunk, survey
+from commodore.readers.winevent import loaded, normalise
 
 ARTEFACT = Artefact(
     name="evtx",
@@ -31,24 +29,44 @@ ARTEFACT = Artefact(
     targets=("WE01", "WE02"),
     cut=Cut(header=4096, piece=24 * 65536, before=b"ElfChnk\x00"),
     fields=(
+        "destination.address",
         "destination.domain",
         "destination.ip",
         "destination.port",
+        "device.id",
+        "device.manufacturer",
+        "device.model.name",
+        "device.serial_number",
         "dns.question.name",
+        "escadre.command",
+        "escadre.event.qualifiers",
+        "escadre.event.record_id",
+        "escadre.event.source",
+        "escadre.session.id",
+        "escadre.share.name",
+        "escadre.task.path",
+        "escadre.threat.name",
         "event.code",
         "event.created",
         "event.outcome",
         "event.provider",
+        "event.reason",
         "file.created",
         "file.hash.md5",
         "file.hash.sha1",
         "file.hash.sha256",
         "file.name",
         "file.path",
+        "file.target_path",
+        "group.domain",
         "group.id",
         "group.name",
         "log.level",
+        "network.direction",
+        "network.name",
         "network.transport",
+        "observer.ip",
+        "observer.name",
         "process.command_line",
         "process.end",
         "process.entity_id",
@@ -66,31 +84,45 @@ ARTEFACT = Artefact(
         "process.start",
         "process.working_directory",
         "registry.data.strings",
+        "registry.key",
         "registry.path",
         "registry.value",
+        "rule.id",
+        "rule.name",
         "service.name",
         "service.state",
         "service.type",
+        "source.address",
         "source.domain",
         "source.ip",
         "source.port",
+        "url.domain",
+        "url.full",
+        "user.changes.name",
         "user.domain",
+        "user.effective.domain",
         "user.effective.name",
         "user.id",
         "user.name",
+        "user.target.domain",
+        "user.target.id",
         "user.target.name",
+        "vulnerability.id",
         "winlog.activity_id",
         "winlog.channel",
         "winlog.computer_name",
         "winlog.event_data",
         "winlog.keywords",
         "winlog.level",
+        "winlog.logon.id",
+        "winlog.logon.type",
         "winlog.opcode",
         "winlog.process.pid",
         "winlog.process.thread.id",
         "winlog.provider_guid",
         "winlog.provider_name",
         "winlog.record_id",
+        "winlog.related_activity_id",
         "winlog.task",
         "winlog.user.identifier",
         "winlog.user_data",
@@ -115,102 +147,13 @@ ARTEFACT = Artefact(
     ),
 )
 
-FILE_HEADER, CHUNK, RECORDS = 4096, 65536, 512
 ROWS = 32
-_MARK = b"ElfChnk\0"
-_CHUNK = struct.Struct("<8sQQQQIII").unpack_from
-"""Magic, first and last record number, first and last record id, header size, last record offset, free space offset."""
-_HEADER_SIZE = 128
-_RECORD = struct.Struct("<IIQ").unpack_from
-_SIGNATURE = b"\x2a\x2a\x00\x00"
-_SMALLEST = 28
-_NO_RECORD = 0xFFFF_FFFF_FFFF_FFFF
-"""Last record id of a chunk without records."""
-_CONTROL = re.compile(r"[\x00-\x1f]")
 _BRIDGE = 0xFFFF_FFFF_FFFF_FFF0
 """Dummy record id written over damaged bytes so that the parser skips them."""
 
 
-class Chunk(NamedTuple):
-    """A chunk as its header and the record signatures in it describe it, found without the parser."""
-
-    place: str
-    """Its number, or `@` and its offset in the member if that is no multiple of the chunk size from the first one."""
-    at: int
-    size: int
-    """Bytes up to the next chunk or the end."""
-    ids: list[int]
-    """Ids of the records in it, in order."""
-    missing: list[int]
-    """Ids that the header promises and no record has."""
-    gaps: list[tuple[int, int]]
-    """Ranges (from, to) between records that are damaged."""
-    odd: str = ""
-
-
 Lost = list[tuple[Chunk, int, str]]
 """Records that the parser did not return: chunk, record id, its error message."""
-
-
-def survey(data: bytes, base: int = 0) -> list[Chunk]:
-    """Return all chunks of `data`, which begins with a file header or a chunk. `base` is the offset of `data` in the member.
-
-    Chunks stand one behind the other, but logs are also cut, put together, and overwritten: what is no chunk ends at the next signature.
-    """
-    found = []
-    at = 0 if not base and data.startswith(_MARK) else FILE_HEADER
-    while at < len(data):
-        away = base + at - FILE_HEADER
-        place = f"@{base + at}" if away % CHUNK else str(away // CHUNK)
-        block = data[at : at + CHUNK]
-        chunk = _chunk(block, place, at)
-        following = block.find(_MARK, 1)
-        if following > 0 and (chunk.gaps or not block.startswith(_MARK)):  # in a whole chunk, the signature is the data of an event
-            block = block[:following]
-            chunk = _chunk(block, place, at)
-        if block.startswith(b"ElfFile\0") and not chunk.ids:  # the header of another log that stands behind the first
-            block = block[:FILE_HEADER]
-        elif block.startswith(_MARK) or block.count(0) != len(block):
-            found.append(chunk)
-        at += len(block)
-    return found
-
-
-def _chunk(block: bytes, place: str, at: int) -> Chunk:
-    if len(block) <= RECORDS:
-        return Chunk(place, at, len(block), [], [], [], f"chunk is cut: {len(block)} of {CHUNK} bytes")
-    _, _, _, low, high, size, _, free = _CHUNK(block)
-    end = free if RECORDS <= free <= CHUNK else CHUNK
-    ids, gaps, p = [], [], RECORDS
-    while p + 24 <= min(end, len(block)):
-        signature, length, record = _RECORD(block, p)
-        if signature == 0x2A2A and length >= _SMALLEST and p + length <= len(block):
-            ids.append(record)
-            p += length
-            continue
-        behind = _resume(block, p + 1, end)
-        gaps.append((p, behind))
-        p = behind
-    signed = block.startswith(_MARK)
-    sane = high != _NO_RECORD and 0 <= high - low < CHUNK // _SMALLEST and (signed or (ids and size == _HEADER_SIZE))
-    promised = range(low, high + 1) if sane else range(0)
-    there = set(ids)
-    missing = [] if there.issuperset(promised) else [i for i in promised if i not in there]
-    odd = "" if signed else "chunk has no ElfChnk signature"
-    if len(block) < CHUNK:
-        odd = "; ".join(filter(None, (odd, f"chunk is cut: {len(block)} of {CHUNK} bytes")))
-    return Chunk(place, at, len(block), ids, missing, gaps, odd)
-
-
-def _resume(block: bytes, start: int, end: int) -> int:
-    """Return where the next complete record begins: signature, plausible size, and the copy of the size at its end."""
-    at = block.find(_SIGNATURE, start, end)
-    while at >= 0:
-        size = int.from_bytes(block[at + 4 : at + 8], "little")
-        if size >= _SMALLEST and at + size <= len(block) and block[at + size - 4 : at + size] == block[at + 4 : at + 8]:
-            return at
-        at = block.find(_SIGNATURE, at + 1, end)
-    return end
 
 
 def _surveyed(evidence: Evidence) -> tuple[bytes, list[Chunk]]:
@@ -276,15 +219,15 @@ def _mended(data: bytes, chunk: Chunk, *, tables: bool = True) -> bytes:
     """Return a damaged chunk in a form that the parser accepts: padded to its size, with dummy records over the damaged bytes."""
     block = bytearray(data[chunk.at : chunk.at + chunk.size].ljust(CHUNK, b"\0"))
     for start, end in chunk.gaps:
-        if end - start >= _SMALLEST:
+        if end - start >= SMALLEST:
             struct.pack_into("<IIQQ", block, start, 0x2A2A, end - start, _BRIDGE, 0)
             struct.pack_into("<I", block, end - 4, end - start)
-            block[start + 24 : start + _SMALLEST] = b"\x0f\x01\x01\x00"
+            block[start + 24 : start + SMALLEST] = b"\x0f\x01\x01\x00"
     free = int.from_bytes(block[48:52], "little")
     if not RECORDS <= free <= CHUNK:
         struct.pack_into("<I", block, 48, CHUNK)
-    block[:8] = _MARK
-    struct.pack_into("<I", block, 40, _HEADER_SIZE)
+    block[:8] = MARK
+    struct.pack_into("<I", block, 40, HEADER_SIZE)
     if not tables:
         block[128:RECORDS] = bytes(RECORDS - 128)
     struct.pack_into("<I", block, 124, zlib.crc32(block[:120] + block[128:RECORDS]))
@@ -321,19 +264,11 @@ def _read(blocks: Sequence[bytes | memoryview], chunks: list[Chunk]) -> Generato
         at = behind + 1
         locator = f"chunk/{wanted[behind][0].place}/record/{record_id}"
         try:
-            yield Record(locator, normalise(_event(row["data"]), record_id, row["timestamp"]))
+            yield Record(locator, normalise(loaded(row["data"]), record_id, row["timestamp"]))
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as e:  # one odd event costs itself
             yield raised(e, locator)
     reason = "; ".join(said[:3])
     return [(chunk, record, reason) for chunk, record in lost + wanted[at:]]
-
-
-def _event(text: str) -> Any:
-    """Return the event of a row. The reader leaves control characters in names as they are, which JSON does not allow: they are escaped."""
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return orjson.loads(_CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def _places(wanted: list[tuple[Chunk, int]]) -> dict[int, list[int]]:
