@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,6 +14,7 @@ from commodore.detection.ioc import Indicators
 from commodore.detection.sigma.files import rule_files
 from commodore.detection.sigma.matcher import DatasetMatcher, SigmaMatcher
 from commodore.detection.sigma.pack import RulePack, build, default_cache, load
+from commodore.detection.sigma.sources import places_of
 from commodore.finding import Finding
 from commodore.hits import DetectionRule, Hit, Refusal
 from commodore.host import Host
@@ -114,6 +115,14 @@ class Detection:
     def completed(self, findings: Iterable[Finding], members: Mapping[str, Members]) -> Iterator[Finding]:
         """Findings with whole targets, and those on the files that they start; `members`: collection id → its lines of members.jsonl."""
         return completed(findings, members)
+
+    def log_sources(self, dataset: str, records: Sequence[Mapping[str, Any]]) -> set[str]:
+        """Return the places of Sigma log sources (channels of event logs; `*` for the dataset as such) that these records come from."""
+        return places_of(dataset, records)
+
+    def with_source(self, seen: Mapping[str, Collection[str]]) -> int:
+        """Return the number of loaded Sigma rules that have a log source among `seen` (dataset → places of `log_sources`)."""
+        return self._matcher.pack.with_source(seen)
 
     def datasets(self) -> Counter[frozenset[str]]:
         """Count the loaded Sigma rules by the datasets whose records they test."""

@@ -1,7 +1,8 @@
-"""What a run came to: for the caller, and for the person who reads the screen."""
+"""The result of a run: for the caller, and for the person who reads the screen."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from commodore.finding import Finding
 
 @dataclass
 class Summary:
-    """What a run came to. `hosts`: the manifests of all collections of the case."""
+    """The result of a run. `hosts`: the manifests of all collections of the case."""
 
     case: Path
     hosts: list[dict[str, Any]] = field(default_factory=list)
@@ -28,7 +29,8 @@ class Summary:
     unread: list[tuple[str, str]] = field(default_factory=list)
     """inputs that could not be read at all, or not to their end, and why; the others were processed"""
     rules: dict[str, Any] = field(default_factory=dict)
-    """`loaded`, `indicators`, `refused`, `digest`, as `Detection` has them"""
+    """`loaded`, `indicators`, `refused`, `digest` as `Detection` has them; `without_source`: number of rules that no record can match;
+    `with_source`: number of the loaded rules that have a log source in this case"""
     severities: dict[str, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     """the most severe ones, at most ten"""
@@ -49,10 +51,24 @@ class Summary:
         return sound and not self.unreproducible and not self.other_rules and not self.unread
 
     def note_rules(self, detection: Any) -> None:
-        """Keep what was loaded and what was refused."""
+        """Note the rules that were loaded and those that were refused."""
         self.rules = {
             "loaded": detection.loaded,
             "indicators": detection.indicators,
             "refused": list(detection.refused),
+            "without_source": len(detection.without_source),
             "digest": detection.digest,
         }
+
+    def note_sources(self, detection: Any) -> None:
+        """Count the loaded rules that have a log source in this case."""
+        self.rules["with_source"] = detection.with_source(log_sources(self.hosts))
+
+
+def log_sources(manifests: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:
+    """Return the Sigma log sources of collections, by dataset."""
+    seen: dict[str, set[str]] = {}
+    for about in manifests:
+        for dataset, places in about.get("log_sources", {}).items():
+            seen.setdefault(dataset, set()).update(places)
+    return seen
