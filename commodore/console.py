@@ -16,6 +16,7 @@ from scout.console import DONE, PARTIAL, STOPPED, WRONG_USE, Complaint, Screen, 
 
 if TYPE_CHECKING:
     from commodore.engine.redo import Redo
+    from commodore.engine.summary import Summary
 
 HOSTS = 20
 """hosts in the summary; of a larger case only those with trouble are listed"""
@@ -64,7 +65,7 @@ def _sources(rules: Mapping[str, Any]) -> str:
     return f" ({rules['with_source']:,} with a log source in this case{nowhere})"
 
 
-def _machine(summary: Any) -> dict[str, Any]:
+def _machine(summary: Summary) -> dict[str, Any]:
     return {
         "case": str(summary.case),
         "hosts": summary.hosts,
@@ -85,7 +86,7 @@ def _machine(summary: Any) -> dict[str, Any]:
     }
 
 
-def _tell(summary: Any, screen: Screen, *, sigma: bool, iocs: int) -> None:
+def _tell(summary: Summary, screen: Screen, *, sigma: bool, iocs: int) -> None:
     """The summary. `sigma`: rules were given; `iocs`: so many files of indicators were."""
     case = escape(summary.case)
     loaded, refused = summary.rules["loaded"], summary.rules["refused"]
@@ -109,8 +110,8 @@ def _tell(summary: Any, screen: Screen, *, sigma: bool, iocs: int) -> None:
         screen.say(f"  not read    {escape(path)}: {escape(reason)}")
     for path in summary.other_rules:
         screen.say(f"  not seen by these rules and indicators (--redo reads it again): {escape(path)}")
-    for host, datasets in summary.redone:
-        screen.say(f"  {escape(host)}: made again: {', '.join(datasets) if len(datasets) < 8 else plural(len(datasets), 'dataset')}")
+    for name, datasets in summary.redone:
+        screen.say(f"  {escape(name)}: made again: {', '.join(datasets) if len(datasets) < 8 else plural(len(datasets), 'dataset')}")
     for path, other in summary.twice:
         screen.say(f"  {escape(path)}: the same collection as {escape(other)}, read once")
     say_versions(summary.versions, screen)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from commodore.artefact import Artefact
+from commodore.detection import losses
 from commodore.detection.findings import folded
 from commodore.detection.ioc import Indicators
 from commodore.detection.sigma.files import rule_files
@@ -44,7 +45,7 @@ class Detection:
             {"file": rule.ruleset, "rule": rule.id, "title": rule.name, "reason": pack.sourceless[number]} for number, rule in rules.items()
         ]
         self.refused = [r.as_dict() for r in (*pack.refused, *refused)]
-        identity = hashlib.sha256(f"{pack.digest}\n{self._judge.digest}\n".encode())
+        identity = hashlib.sha256(f"{pack.digest}\n{self._judge.digest}\n{losses.digest()}\n".encode())
         for x in indicators.all:
             identity.update(f"{x.type}:{x.value}\n".encode("utf-8", "surrogatepass"))
         self.digest = identity.hexdigest()
@@ -99,11 +100,17 @@ class Detection:
         """Hits of the persistence table on links, which are listed and never followed; `datasets`: path below the root → artefacts."""
         return link_hits(lines, datasets, collection, host)
 
+    def of_ledger(
+        self, rows: Iterable[Mapping[str, Any]], readers: Callable[[str, str], Iterable[str]], collection: str, host: str
+    ) -> Iterator[Hit]:
+        """Hits on lines of the ledger: contradictions of the evidence, and persistence that was not judged; `readers`: of a line's path."""
+        return losses.hits(rows, lambda artefact, path: any(map(self._judge.reads, readers(artefact, path))), collection, host)
+
     def rule(self, id_: str) -> DetectionRule:
         """What is known of a rule. Raises KeyError for an id that no loaded rule has."""
         if id_ in self._numbers:
             return self._matcher.pack.rule(self._numbers[id_])
-        found = self._judge.rules.get(id_) or self._indicators.rules.get(id_)
+        found = self._judge.rules.get(id_) or self._indicators.rules.get(id_) or losses.rules().get(id_)
         if found is None:
             raise KeyError(id_)
         return found

@@ -10,6 +10,7 @@ import contextlib
 import os
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self
 
 import orjson
@@ -108,7 +109,7 @@ class Journal:
         self._base()
         return 0
 
-    def _file_of(self, name: str) -> Any:
+    def _file_of(self, name: str) -> Path:
         """Return the path of a dataset's records, or, for `.hits/<dataset>`, of its hits."""
         return self.partition.hits(name.removeprefix(HITS)) if name.startswith(HITS) else self.partition.records(name)
 

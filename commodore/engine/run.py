@@ -62,7 +62,7 @@ class Run:
             self._derive(number)
             self._journal.sync()
             losses = self._account(plan, mismatches)
-        counts = findings.fold(self._partition, self._pool.setup.detection, self._host.name)
+        counts = findings.fold(self._partition, self._pool.setup.load(), self._host.name)
         about = self._about(count, losses, counts)
         self._measure(time.perf_counter() - started)
         self._partition.conclude(about)

@@ -1,4 +1,4 @@
-"""The result of a run: for the caller, and for the person who reads the screen."""
+"""The summary of a run, for the caller and for the screen."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from commodore.finding import Finding
+from commodore.hits import LoadedRules
 
 
 @dataclass
 class Summary:
-    """The result of a run. `hosts`: the manifests of all collections of the case."""
+    """The summary of a run. `hosts`: the manifests of all collections of the case."""
 
     case: Path
     hosts: list[dict[str, Any]] = field(default_factory=list)
@@ -46,22 +47,22 @@ class Summary:
 
     @property
     def whole(self) -> bool:
-        """Whether every input was read and is complete, no parser failed, no unit was given up, and the rules saw every input."""
+        """Return whether every input was read and is complete, no parser failed, no unit was given up, and the rules saw every input."""
         sound = all(h["state"] == "complete" and not h.get("failed") for h in self.hosts)
         return sound and not self.unreproducible and not self.other_rules and not self.unread
 
-    def note_rules(self, detection: Any) -> None:
-        """Note the rules that were loaded and those that were refused."""
+    def note_rules(self, detection: LoadedRules) -> None:
+        """Copy the counts of loaded rules and the list of refused ones."""
         self.rules = {
             "loaded": detection.loaded,
             "indicators": detection.indicators,
             "refused": list(detection.refused),
-            "without_source": len(detection.without_source),
             "digest": detection.digest,
         }
 
     def note_sources(self, detection: Any) -> None:
-        """Count the loaded rules that have a log source in this case."""
+        """Count the rules that no record can match, and the loaded rules that have a log source in this case."""
+        self.rules["without_source"] = len(detection.without_source)
         self.rules["with_source"] = detection.with_source(log_sources(self.hosts))
 
 
