@@ -1,8 +1,10 @@
 r"""Lists of indicators as text or CSV: hashes, addresses, networks, domains, URLs, paths and file names, defanged or not.
 
-One indicator a line, or a CSV with or without a header. A line may name its type (`domain: evil.example`), or be one of `sha256sum`.
-`#` and `//` begin a comment, at the begin of a line or behind a blank.
-What would match nearly every host (a top-level domain, `0.0.0.0/0`, `C:\Windows`, `cmd.exe`) is refused with line and reason.
+One indicator a line, or a table with or without a header (separated by `,`, `;`, tab, or `|` between blanks). A line may begin with a word
+that says what it is (`domain: evil.example`, `c2 = evil.example`), or be one of `sha256sum`.
+`#` and `//` begin a comment, at the beginning of a line or behind a blank.
+What would match nearly every host (a top-level domain, `0.0.0.0/0`, `C:\Windows`, `cmd.exe`) is refused with line and reason, and so is
+everything that is not understood.
 """
 
 from __future__ import annotations
@@ -13,10 +15,11 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from scout.console import WRONG_USE, Complaint
 from scout.data import load_data
+from scout.formats.refang import PATH, bare, refang
 
 TYPES = ("md5", "sha1", "sha256", "ip", "cidr", "domain", "url", "path", "filename")
 MAX_LINE = 8192
@@ -24,52 +27,14 @@ MAX_LINE = 8192
 _HASHES = {32: "md5", 40: "sha1", 64: "sha256"}
 _HEX = re.compile(r"[0-9a-fA-F]+\Z")
 _SUM = re.compile(r"([0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64})[ \t]+\*?\S[^,;]*")
-"""a line of md5sum, sha1sum, sha256sum: hash and name"""
+"""A line of md5sum, sha1sum, sha256sum: hash and name."""
 _COMMENT = re.compile(r"(?:\A|(?<=\s))(?:#|//).*", re.DOTALL)
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
-_TYPED = re.compile(
-    r"\s*(md5|sha1|sha256|hash|ip|ipv4|ipv6|cidr|domain|hostname|host|url|path|filename|file)\s*[:=]\s*(?!//)(.+)\Z", re.IGNORECASE
-)
-_COLUMNS = {
-    "md5": "",
-    "sha1": "",
-    "sha256": "",
-    "hash": "",
-    "ip": "ip",
-    "ipv4": "ip",
-    "ipv6": "ip",
-    "ip_address": "ip",
-    "cidr": "cidr",
-    "domain": "domain",
-    "hostname": "domain",
-    "host": "domain",
-    "fqdn": "domain",
-    "url": "url",
-    "path": "path",
-    "filepath": "path",
-    "file_path": "path",
-    "filename": "filename",
-    "file_name": "filename",
-    "file": "filename",
-    "value": "",
-    "indicator": "",
-    "ioc": "",
-    "observable": "",
-}
-_KINDS = {
-    "hash": "",
-    "ipv4": "ip",
-    "ipv6": "ip",
-    "hostname": "domain",
-    "host": "domain",
-    "file": "filename",
-    "filepath": "path",
-    "ip-dst": "ip",
-    "ip-src": "ip",
-    "ipv4-addr": "ip",
-    "ipv6-addr": "ip",
-    "domain-name": "domain",
-}
+_TITLED = re.compile(r"([a-z][\w #()-]{0,40}?)\s*(?:[:=]|=>|->)(?!//)\s*(\S.*)\Z", re.IGNORECASE)
+"""A word that says what the rest of the line is, and the rest."""
+_WORD = re.compile(r"[a-z][a-z0-9 _-]*")
+_BEHIND = re.compile(r"\.[a-z0-9]{1,5}\s+(?!.*\.[a-z0-9]{1,5}\Z)|\s[-–—(\[<]")
+"""Words behind the name of a file, in its last component."""
 
 
 class Indicator(NamedTuple):
@@ -131,63 +96,89 @@ def read_lines(lines: Iterable[str], name: str) -> tuple[list[Indicator], list[R
 
 
 def _cells(text: str) -> list[str]:
-    """Return the fields of a CSV line, split at the separator that comes first; a line without one is one field."""
+    """Return the fields of a line, split at the separator that comes first; a line without one is one field."""
     if listed := _SUM.fullmatch(text):
         return [listed[1]]
+    if re.search(r"\A\||\s\|\s", text):
+        return [cell.strip() for cell in text.strip("|").split("|")]
     separator = re.search(r"[,;\t]", re.sub(r'"[^"]*"', "", text))
     if separator:
         return [c.strip() for c in next(csv.reader([text], delimiter=separator[0]), [])]
-    return [text.strip('"')]
+    return [text]
+
+
+def _column(word: str) -> str:
+    return re.sub(r"[ -]", "_", word.strip().lower())
 
 
 def _header(cells: list[str]) -> list[str]:
-    names = [c.strip().lower() for c in cells]
-    return names if any(n in _COLUMNS for n in names) and all(not n or re.fullmatch(r"[a-z][a-z0-9 _-]*", n) for n in names) else []
+    """Return the names of the columns where a line is the header of a table: words only, one of which is known as a heading; else []."""
+    names = [_column(cell) for cell in cells]
+    known = any(name in _words()["types"] or name in _headings() for name in names)
+    return names if known and all(not name or _WORD.fullmatch(name) for name in names) else []
 
 
 def _of_cells(cells: list[str], columns: list[str], name: str, number: int) -> Iterator[Indicator | Refused]:
     """Yield the indicators of one line: the columns that the header names, else every cell that is an indicator."""
-    pairs = [(cells[i], _COLUMNS[c]) for i, c in enumerate(columns) if c in _COLUMNS and i < len(cells) and cells[i]]
-    if columns:
-        given = [cells[i].lower() for i, c in enumerate(columns) if c in ("type", "ioc_type", "indicator_type") and i < len(cells)]
-        pairs = [(v, _KINDS.get(given[0], given[0]) if given and not kind else kind) for v, kind in pairs]
-    else:
-        pairs = [(c, "") for c in cells if c]
-    problems: list[str] = []
+    problems: list[tuple[str, str]] = []
     taken = 0
-    for value, kind in pairs:
+    for value, kind in _values(cells, columns):
         try:
-            type_, normal = normalise(value, kind if kind in TYPES else "")
+            type_, normal = normalise(value, kind)
         except _No as e:
-            problems.append(str(e))
+            problems.append((value, str(e)))
             continue
         taken += 1
         yield Indicator(type_, normal, name, number)
-    broad = [p for p in problems if "would match" in p]
+    broad = [p for p in problems if "would match" in p[1] and re.search(r"[.*/\\]", p[0])]  # not a word beside an indicator
     if broad or (problems and not taken):
-        yield Refused(name, number, (broad or problems)[0])
+        yield Refused(name, number, (broad or problems)[0][1])
 
 
-def refang(text: str) -> str:
-    """Refang a text: `hxxp[:]//evil[.]example` → `http://evil.example`."""
-    text = re.sub(r"\[\s*(?:\.|dot)\s*\]|\(\s*(?:\.|dot)\s*\)|\{\s*(?:\.|dot)\s*\}", ".", text, flags=re.IGNORECASE)
-    text = re.sub(r"\[\s*(:|://|/|@)\s*\]", r"\1", text)
-    return re.sub(
-        r"\A(h[x*]{2}p|fxp|meow)(s?)(?=:|\b)",
-        lambda m: ("ftp" if m.group(1).lower() == "fxp" else "http") + m.group(2),
-        text,
-        flags=re.IGNORECASE,
+def _values(cells: list[str], columns: list[str]) -> list[tuple[str, str]]:
+    """Return (cell, type or '') of the cells that hold indicators."""
+    if not columns:
+        return [(cell, "") for cell in cells if cell.strip("-:= ")]
+    types, about = _words()["types"], dict(zip(columns, cells, strict=False))
+    given = next((_column(about[c]) for c in _words()["type_columns"] if about.get(c)), "")
+    chosen = (
+        [c for c in about if c in types]
+        or [c for c in about if c in _words()["name_columns"]]
+        or [c for c in about if c not in _headings()]
     )
+    return [(about[c], types.get(c) or types.get(given, "")) for c in chosen if about[c].strip("-")]
+
+
+@cache
+def _headings() -> frozenset[str]:
+    """Return the words of a header that name no type of indicator."""
+    return frozenset((*_words()["type_columns"], *_words()["name_columns"], *_words()["other_columns"]))
 
 
 def normalise(text: str, kind: str = "") -> tuple[str, str]:
-    """Return type and normal form of one indicator. Raises `_No` with the reason."""
-    typed = _TYPED.match(text) if not kind and not text.lower().startswith(("http", "hxxp")) else None
-    if typed and not re.match(r"[a-z]:[\\/]", text, re.IGNORECASE):
-        word = typed.group(1).lower()
-        kind, text = _KINDS.get(word, word), typed.group(2)
-        kind = kind if kind in TYPES else ""
-    text = refang(text.strip().strip("\"'").strip())
+    """Return type and normal form of one indicator; `kind`: its type where a column states it. Raises `_No` with the reason."""
+    text = bare(text)
+    titled = None if kind or PATH.match(text) or _address(refang(text)) else _TITLED.match(text)
+    if titled is None:
+        return _normal(text, kind)
+    word = _column(titled[1])
+    if word in _words()["types"]:
+        return _normal(bare(titled[2]), _words()["types"][word])
+    try:
+        return _normal(text, "")
+    except _No as no:
+        rest = bare(titled[2])
+        try:
+            type_, value = _normal(rest, "")
+        except _No as e:
+            raise e if "would match" in str(e) else no from e
+        if type_ == "path" and not PATH.match(rest):  # `mutex: Global\\x`
+            raise
+        return type_, value
+
+
+def _normal(text: str, kind: str) -> tuple[str, str]:
+    given, text = text, refang(text)
     if kind in ("path", "filename") and "/" not in text and "\\" not in text:
         return "filename", _filename(text)
     if _HEX.match(text) and len(text) in _HASHES:
@@ -196,9 +187,11 @@ def normalise(text: str, kind: str = "") -> tuple[str, str]:
         raise _No(f"not a {kind}: `{_short(text)}`")
     found = _address(text) or _url(text) or _path(text)
     if found:
+        if found[0] == "path" and text != given and not PATH.match(text):  # defanged, and what follows the name is neither
+            raise _No(f"not an indicator: `{_short(given)}`")
         return found
-    name = text.lower().rstrip(".")
-    if kind != "domain" and "." in name and " " not in name and name.rsplit(".", 1)[1] in _broad()["extensions"]:
+    name = re.sub(r"(?<=[a-z]):\d{1,5}\Z", "", text.lower()).rstrip(".")
+    if kind != "domain" and "." in name and " " not in name and name.rsplit(".", 1)[1] in _words()["extensions"]:
         return "filename", _filename(name)
     return "domain", _domain(name)
 
@@ -208,14 +201,14 @@ def _short(text: str) -> str:
 
 
 @cache
-def _broad() -> dict[str, frozenset[str]]:
+def _words() -> dict[str, Any]:
     raw = load_data("scout.formats", "indicators.yaml")
-    return {k: frozenset(str(v) for v in values) for k, values in raw.items()}
+    return {part: values if isinstance(values, dict) else tuple(str(v) for v in values) for part, values in raw.items()}
 
 
 def _address(text: str) -> tuple[str, str] | None:
     bare = text.strip("[]")
-    port = re.fullmatch(r"(\d{1,3}(?:\.\d{1,3}){3}):\d{1,5}", bare)
+    port = re.fullmatch(r"(\d{1,3}(?:\.\d{1,3}){3}):\d{1,5}", bare) or re.fullmatch(r"\[([0-9a-fA-F:.]+)\]:\d{1,5}", text)
     bare = port.group(1) if port else bare
     try:
         if "/" in bare:
@@ -246,27 +239,34 @@ def _url(text: str) -> tuple[str, str] | None:
 
 
 def _path(text: str) -> tuple[str, str] | None:
-    windows = bool(re.match(r"[a-zA-Z]:[\\/]|\\\\|%[\w()]+%[\\/]|\\[^\\]", text)) or "\\" in text
-    if not windows and not text.startswith(("/", "~/")):
+    rooted = PATH.match(text) is not None
+    windows = "\\" in text or re.match(r"[a-zA-Z]:/|%[\w()]+%/", text) is not None
+    if not windows and not rooted:
         return None
+    if not rooted and re.search(r'[:<>|"\[\]]', text):
+        raise _No(f"not an indicator: `{_short(text)}`")
     value = text.lower()
     if windows:
         value = value.replace("/", "\\").rstrip("\\")
+        share = "\\\\" if value.startswith("\\\\") else ""
+        value = share + re.sub(r"\\+", r"\\", value.lstrip("\\") if share else value)
         value = re.sub(r"\A(\\\\[?.]\\|\\\?\?\\)", "", value)
         value = re.sub(r"\A%[\w()]+%", "", value)
     else:
         value = re.sub(r"/+", "/", value).rstrip("/")
     parts = [p for p in re.split(r"[\\/]", re.sub(r"\A[a-z]:", "", value)) if p]
-    if not parts or value in _broad()["paths"] or (len(parts) == 1 and "." not in parts[0]):
+    if not parts or value in _words()["paths"] or (len(parts) == 1 and "." not in parts[0]):
         raise _No(f"{_short(text)} would match on nearly every host")
     if "*" in value or "?" in value:
         raise _No(f"wildcards in a path are not supported: {_short(text)}")
+    if _BEHIND.search(parts[-1]):
+        raise _No(f"words behind a path (a comment begins with #): `{_short(text)}`")
     return "path", value
 
 
 def _filename(text: str) -> str:
     name = text.lower()
-    if name in _broad()["names"]:
+    if name in _words()["names"]:
         raise _No(f"{text} would match on nearly every host")
     if len(name) < 4 or "." not in name.strip(".") or "*" in name:
         raise _No(f"too short or without extension for a file name: `{_short(text)}`")
@@ -280,7 +280,7 @@ def _domain(name: str) -> str:
     except UnicodeError as e:
         raise _No(f"not an indicator: `{_short(name)}`") from e
     labels = bare.split(".")
-    if bare in _broad()["suffixes"] or (len(labels) == 1 and _LABEL.match(bare) and (name != bare or len(bare) <= 6)):
+    if bare in _words()["suffixes"] or (len(labels) == 1 and _LABEL.match(bare) and (name != bare or len(bare) <= 6)):
         raise _No(f"`{_short(name)}` is a suffix under which anybody has names: it would match far too much")
     if (
         len(labels) < 2

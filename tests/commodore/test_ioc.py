@@ -100,6 +100,83 @@ def test_what_would_match_everywhere_is_refused_with_the_reason(text: str, word:
     assert word in one(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    r"""host.seven\.example|c2: host.seven\.example|c2=host.seven.example|C2 server: host.seven[.]example|host\[.\]seven\.example
+host[.seven.]example|host<.>seven<dot>example|host dot seven dot example|host [.] seven [dot] example|host．seven。example
+- host.seven.example|• host.seven.example|1. host.seven.example|2) host.seven.example|`host.seven.example`|“host.seven.example”|"host.seven.example",|<http://host.seven.example>
+http:\\host.seven.example|http:\/\/host.seven.example\/|hxxps\:\/\/host\.seven\.example|h**p://host.seven.example|hxxp(:)//host(.)seven(.)example
+[https]://host.seven.example|htxp://host.seven.example|http[://]host[.]seven[.]example[/]|host.seven.example:8080|tcp://host.seven.example:4444
+Domain Name = host.seven.example|domain-name: host[.]seven[.]example""".replace("\n", "|").split("|"),
+)
+def test_a_domain_in_every_spelling_that_lists_use(text: str) -> None:
+    assert one(text) == ("domain", "host.seven.example")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (r"198\.51\.100\.7", ("ip", "198.51.100.7")),
+        ("198.51.100[.7", ("ip", "198.51.100.7")),
+        ("IP Address: 198.51.100.7", ("ip", "198.51.100.7")),
+        ("[2001:db8::1]:443", ("ip", "2001:db8::1")),
+        ("2001[:]db8[:][:]1", ("ip", "2001:db8::1")),
+        (f"SHA-256={SHA256}", ("sha256", SHA256)),
+        (r"http:\\evil.example\a", ("url", "evil.example/a")),
+        (r"URL: hxxps:\/\/evil\.example\/a\/b", ("url", "evil.example/a/b")),
+        ("evil.example:8080/a", ("url", "evil.example:8080/a")),
+        ("C:\\\\Users\\\\Public\\\\x.exe", ("path", r"c:\users\public\x.exe")),
+        (r"path: C:\x\[.]y\z.exe", ("path", r"c:\x\[.]y\z.exe")),
+        (r"users\.ssh\id_x", ("path", r"users\.ssh\id_x")),
+        (r"C:\Program Files (x86)\Evil Corp\a b.exe", ("path", r"c:\program files (x86)\evil corp\a b.exe")),
+    ],
+)
+def test_escapes_and_titles_of_other_indicators(text: str, expected: tuple[str, str]) -> None:
+    assert one(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"C:\x\evil.exe - dropper",
+        r"C:\x\evil.exe (dropper)",
+        "/tmp/x (dropper)",
+        r"evil[.]example\path\x",
+        r"mutex: Global\evil",
+        r"some text about foo\bar: baz",
+        r"^evil\.example$",
+        "evil.example: seen in May",
+        "evil.example = 198.51.100.7",
+        "bob[at]evil[.]example",
+        "[h]ttp://evil.example/x",
+        "file:///tmp/x",
+    ],
+)
+def test_what_is_not_understood_is_refused_and_not_taken_as_something_else(text: str) -> None:
+    assert isinstance(one(text), str)
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "expected"),
+    [
+        ("name,type", "evil.example,domain", [("domain", "evil.example")]),
+        ("type,name", "ip,198.51.100.9", [("ip", "198.51.100.9")]),
+        ("Type;Indicator;First Seen", "Domain Name;evil.example;2026-01-01", [("domain", "evil.example")]),
+        ("| indicator | comment |", "| evil[.]example | gate.php |", [("domain", "evil.example")]),
+        ("date,description,source", "", []),
+    ],
+)
+def test_a_header_is_no_indicator(header: str, row: str, expected: list[tuple[str, str]]) -> None:
+    found, refused = read_lines([header, row], "t.csv")
+    assert [(i.type, i.value) for i in found] == expected
+    assert not refused
+
+
+def test_a_word_beside_an_indicator_is_no_indicator_and_no_refusal() -> None:
+    found, refused = read_lines(["evil.example | C2", "198.51.100.9,APT1,com"], "t.csv")
+    assert [i.value for i in found] == ["evil.example", "198.51.100.9"] and not refused
+
+
 def test_a_refusal_names_file_and_line(tmp_path: Path) -> None:
     path = tmp_path / "bad.txt"
     path.write_text("# comment\nevil.example\n\n0.0.0.0/0\n")
