@@ -47,8 +47,7 @@ class Detection:
         ]
         self.refused = [r.as_dict() for r in (*pack.refused, *refused)]
         parts = (pack.digest, self._judge.digest, losses.digest(), sequences.digest())
-        identity = hashlib.sha256("".join(f"{part}
-" for part in parts).encode())
+        identity = hashlib.sha256("".join(f"{part}\n" for part in parts).encode())
         for x in indicators.all:
             identity.update(f"{x.type}:{x.value}\n".encode("utf-8", "surrogatepass"))
         self.digest = identity.hexdigest()
