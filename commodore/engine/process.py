@@ -206,6 +206,7 @@ class _Job:
         whole = run_pass(partitions(case.root), OverviewPass())
         self.summary.hosts, self.summary.severities, self.summary.findings = whole.hosts, whole.severities, whole.findings
         self.summary.unreproducible = whole.given_up
+        self.summary.note_sources(self.setup.detection)
         self.summary.versions = grouped(whole.hosts)
         reproducible = {"reproducible": not whole.given_up, "given_up": whole.given_up}
         if any(case.about.get(key) != value for key, value in reproducible.items()):

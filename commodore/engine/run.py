@@ -188,6 +188,7 @@ class Run:
             "read": self._read,
             "losses": losses,
             "records": dict(sorted(self._journal.counts.items())),
+            "log_sources": {name: sorted(places) for name, places in sorted(self._journal.sources.items())},
             "findings": dict(sorted(found.items())),
             "given_up": given_up,
             "failed": [{"member": member, "path": path, "artefact": artefact} for member, path, artefact in sorted(failed)],
