@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from commodore.record import Problem, Raised, Record
+from commodore.record import FAILED, Problem, Raised, Record
 
 T = TypeVar("T")
 _SHOWN = 200
@@ -45,4 +45,4 @@ def fenced(
 
 def raised(error: Exception, locator: str, *, lost: int = 1) -> Raised:
     """Return the problem of an element at which a parser raised."""
-    return Raised(f"the parser failed at this element: {type(error).__name__}: {error}"[:_SHOWN], locator, lost)
+    return Raised(f"the parser failed at this element: {type(error).__name__}: {error}"[:_SHOWN], locator, lost, 0, FAILED)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from commodore.finding import FindingTarget
 
@@ -66,3 +66,22 @@ class Refusal(NamedTuple):
     def as_dict(self) -> dict[str, Any]:
         """`{file, line, reason}`, the shape in `case.json`."""
         return {"file": self.file, "line": self.line, "reason": self.reason}
+
+
+class LoadedRules(Protocol):
+    """The counts and the identity of loaded rules, as a case notes them; `Detection` has them.
+
+    loaded      number of Sigma rules that records of some dataset can match
+    indicators  number of indicators
+    refused     `{file, line, reason}` for each rule and indicator that was not loaded
+    digest      identity of all that decides what is found
+    """
+
+    @property
+    def loaded(self) -> int: ...
+    @property
+    def indicators(self) -> int: ...
+    @property
+    def refused(self) -> list[dict[str, Any]]: ...
+    @property
+    def digest(self) -> str: ...

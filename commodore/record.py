@@ -52,6 +52,14 @@ class Problem(NamedTuple):
     lost: int = 0
     carved: int = 0
     """number of records of this unit that came from carving"""
+    kind: str = ""
+    """names the contradiction where evidence contradicts itself; `commodore/detection/losses/<kind>.yaml` makes a finding of it"""
+
+
+FAILED = "parser-failed"
+"""kind of a problem that a defect of a parser is, or a parser that had to be stopped"""
+UNREAD = "file-unread"
+"""kind of a problem that costs a whole file: it is no such file, or may not be read"""
 
 
 class Raised(Problem):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
@@ -23,6 +24,16 @@ MODULES = sorted(p for package in PACKAGES for p in (ROOT / package).rglob("*.py
 def test_a_module_stays_within_400_lines_or_says_why_not() -> None:
     long = [p for p in MODULES if len(p.read_text(encoding="utf-8").splitlines()) > 400]
     assert [str(p.relative_to(ROOT)) for p in long if "400 lines" not in "".join(p.read_text(encoding="utf-8").splitlines()[:3])] == []
+
+
+def test_a_public_class_name_occurs_once_in_the_tree() -> None:
+    places: dict[str, list[str]] = {}
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert len(places) > 100
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
 def test_no_error_is_swallowed_without_a_word() -> None:

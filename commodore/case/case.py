@@ -13,11 +13,12 @@ import orjson
 from commodore.case import private
 from commodore.case.partition import Partition, partitions
 from commodore.case.reader import SCHEMA, check_schema
+from commodore.hits import LoadedRules
 from scout.console import WRONG_USE, Complaint
 
 
 class Case:
-    """A case directory, held by one process. `case.json` has only what concerns the whole case, so that it does not grow with the hosts."""
+    """A case directory, locked by one process. `case.json` has nothing that grows with the number of hosts."""
 
     def __init__(self, root: Path) -> None:
         self.root, self.work = root, root / ".work"
@@ -81,8 +82,8 @@ class Case:
         for staged in partitions(self.work / "redo"):
             self.adopt(staged.collection)
 
-    def note_rules(self, detection: Any) -> None:
-        """Keep, by digest, the rules that were loaded and those that were refused, with the reason."""
+    def note_rules(self, detection: LoadedRules) -> None:
+        """Store, by digest, the counts of loaded rules and the list of refused ones."""
         rules = {"loaded": detection.loaded, "indicators": detection.indicators, "refused": list(detection.refused)}
         if self.about.setdefault("rules", {}).get(detection.digest) != rules:
             self.about["rules"][detection.digest] = rules

@@ -59,7 +59,7 @@ class Account:
         if len(self.problems) == 1 and not self.more:
             problem, offset = self.problems[0]
             reason = "; ".join(filter(None, (problem.reason, remark)))
-            return [total | {"reason": reason, "locator": problem.locator or None, "offset": offset}]
+            return [total | {"reason": reason, "locator": problem.locator or None, "offset": offset} | _kind(problem.kind)]
         several = f"{len(self.problems) + self.more} problems, the first {len(self.problems)} follow"
         reason = "; ".join(filter(None, (several, remark)))
         details = [self._detail(head, p, offset) for p, offset in self.problems]
@@ -75,6 +75,7 @@ class Account:
             "reason": problem.reason,
             "locator": problem.locator or None,
             "offset": offset,
+            **_kind(problem.kind),
         }
 
 
@@ -105,7 +106,12 @@ def of_companions(together: Iterable[tuple[dict[str, Any], int]], readers: Mappi
     ]
 
 
-def unread(head: dict[str, Any], reason: str, artefact: str | None = None) -> dict[str, Any]:
+def _kind(kind: str) -> dict[str, str]:
+    """Return the kind of a contradiction or failure, which most lines do not have."""
+    return {"kind": kind} if kind else {}
+
+
+def unread(head: dict[str, Any], reason: str, artefact: str | None = None, kind: str = "") -> dict[str, Any]:
     """A ledger line for a member that nothing read."""
     return head | {
         "artefact": artefact,
@@ -116,6 +122,7 @@ def unread(head: dict[str, Any], reason: str, artefact: str | None = None) -> di
         "reason": reason,
         "locator": None,
         "offset": None,
+        **_kind(kind),
     }
 
 

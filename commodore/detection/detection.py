@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from commodore.artefact import Artefact
+from commodore.detection import losses
 from commodore.detection.findings import folded
 from commodore.detection.ioc import Indicators
 from commodore.detection.sigma.files import rule_files
 from commodore.detection.sigma.matcher import DatasetMatcher, SigmaMatcher
 from commodore.detection.sigma.pack import RulePack, build, default_cache, load
+from commodore.detection.sigma.sources import places_of
 from commodore.finding import Finding
 from commodore.hits import DetectionRule, Hit, Refusal
 from commodore.host import Host
@@ -43,7 +45,7 @@ class Detection:
             {"file": rule.ruleset, "rule": rule.id, "title": rule.name, "reason": pack.sourceless[number]} for number, rule in rules.items()
         ]
         self.refused = [r.as_dict() for r in (*pack.refused, *refused)]
-        identity = hashlib.sha256(f"{pack.digest}\n{self._judge.digest}\n".encode())
+        identity = hashlib.sha256(f"{pack.digest}\n{self._judge.digest}\n{losses.digest()}\n".encode())
         for x in indicators.all:
             identity.update(f"{x.type}:{x.value}\n".encode("utf-8", "surrogatepass"))
         self.digest = identity.hexdigest()
@@ -98,11 +100,17 @@ class Detection:
         """Hits of the persistence table on links, which are listed and never followed; `datasets`: path below the root → artefacts."""
         return link_hits(lines, datasets, collection, host)
 
+    def of_ledger(
+        self, rows: Iterable[Mapping[str, Any]], readers: Callable[[str, str], Iterable[str]], collection: str, host: str
+    ) -> Iterator[Hit]:
+        """Hits on lines of the ledger: contradictions of the evidence, and persistence that was not judged; `readers`: of a line's path."""
+        return losses.hits(rows, lambda artefact, path: any(map(self._judge.reads, readers(artefact, path))), collection, host)
+
     def rule(self, id_: str) -> DetectionRule:
         """What is known of a rule. Raises KeyError for an id that no loaded rule has."""
         if id_ in self._numbers:
             return self._matcher.pack.rule(self._numbers[id_])
-        found = self._judge.rules.get(id_) or self._indicators.rules.get(id_)
+        found = self._judge.rules.get(id_) or self._indicators.rules.get(id_) or losses.rules().get(id_)
         if found is None:
             raise KeyError(id_)
         return found
@@ -114,6 +122,14 @@ class Detection:
     def completed(self, findings: Iterable[Finding], members: Mapping[str, Members]) -> Iterator[Finding]:
         """Findings with whole targets, and those on the files that they start; `members`: collection id → its lines of members.jsonl."""
         return completed(findings, members)
+
+    def log_sources(self, dataset: str, records: Sequence[Mapping[str, Any]]) -> set[str]:
+        """Return the places of Sigma log sources (channels of event logs; `*` for the dataset as such) that these records come from."""
+        return places_of(dataset, records)
+
+    def with_source(self, seen: Mapping[str, Collection[str]]) -> int:
+        """Return the number of loaded Sigma rules that have a log source among `seen` (dataset → places of `log_sources`)."""
+        return self._matcher.pack.with_source(seen)
 
     def datasets(self) -> Counter[frozenset[str]]:
         """Count the loaded Sigma rules by the datasets whose records they test."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -12,23 +12,34 @@ from commodore.case import private
 from commodore.case.jsonl import frames, lines, objects
 from commodore.case.partition import Partition
 from commodore.engine.assemble import line
+from commodore.engine.inputs import below_root
+from commodore.finding import Finding
 from commodore.hits import Hit
 
+if TYPE_CHECKING:
+    from commodore.detection import Detection
 
-def fold(partition: Partition, detection: Any, host: str) -> dict[str, int]:
+
+def _readers(artefact: str, path: str) -> Iterable[str]:
+    """Return the artefacts that a line of the ledger concerns: for a container, and where no artefact read, those that the path names."""
+    return catalogue.matcher().by_path(below_root(path)) if not artefact or artefact in catalogue.containers() else (artefact,)
+
+
+def fold(partition: Partition, detection: Detection, host: str) -> dict[str, int]:
     """Write the findings of a partition whose records, hits and members are there. Returns the number of findings by severity."""
     collection = partition.collection
 
     def hits() -> Iterator[Hit]:
         yield from detection.of_members(objects(partition.members), collection, host)
         yield from detection.of_links(objects(partition.members), catalogue.matcher().by_path, collection, host)
+        yield from detection.of_ledger(objects(partition.ledger), _readers, collection, host)
         for dataset in partition.hit_datasets():
             for text in lines(partition.hits(dataset)):
                 yield Hit(**orjson.loads(text))
 
     counts: dict[str, int] = {}
 
-    def counted(findings: Iterator[dict[str, Any]]) -> Iterator[bytes]:
+    def counted(findings: Iterator[Finding]) -> Iterator[bytes]:
         for finding in findings:
             severity = finding["escadre.severity"]
             counts[severity] = counts.get(severity, 0) + 1

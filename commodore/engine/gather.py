@@ -43,7 +43,7 @@ class _Found:
             if member.verdict == "link" and wanted.fits(below):
                 self._link(below, member.source, member.facts)
                 continue
-            ours = member.kind != "refused" and (wanted.fits(below) or (member.group is not None and member.group[0] in groups))
+            ours = member.kind != "refused" and (wanted.fits(below) or (member.group is not None and member.group.id in groups))
             if not ours:
                 passed, size = passed + 1, size + member.size
                 if passed > PASSED_MEMBERS or size > PASSED_BYTES or (plain <= self._evidence.keys() and len(plain) == len(patterns)):
@@ -51,10 +51,10 @@ class _Found:
                 continue
             evidence = self._keep(member)
             if member.group is not None:
-                group = groups.setdefault(member.group[0], {})
+                group = groups.setdefault(member.group.id, {})
                 evidence.companions = group
-                if member.group[1] != "main":
-                    group[member.group[1]] = evidence
+                if member.group.role != "main":
+                    group[member.group.role] = evidence
                     continue
             self._evidence[below] = evidence
         for said in collection.custody():

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Protocol
 
 from commodore import catalogue
 from commodore.engine import plain
-from scout.archive import ArchiveReader
+from scout.archive import ArchiveMember, ArchiveReader, GroupPlace
 from scout.archive.custody import MAX_PART, NOTHING, dump, lines_of, sound
 
 SYSTEMS = ("windows", "linux", "macos")
@@ -40,8 +40,8 @@ class Member:
     size: int
     facts: dict[str, Any]
     read: Callable[[int], bytes]
-    group: Any = None
-    """(id, role, number, count), if it is part of a group"""
+    group: GroupPlace | None = None
+    """its place in a group of members that are read together"""
     path: Path | None = None
     """plain files: where they can be opened again"""
     verdict: str = "taken"
@@ -145,11 +145,11 @@ class PlainCollection:
         return "complete", "" if any(file.placed for file in self.files) else NO_ROOT
 
 
-def _groups(files: list[plain.PlainFile]) -> dict[int, tuple[str, str, int, int]]:
+def _groups(files: list[plain.PlainFile]) -> dict[int, GroupPlace]:
     """Return ordinal → group for the files that artefacts read together."""
     beside = plain.by_folder(files)
     grouping = [k.artefact for k in catalogue.artefacts().values() if k.artefact.group is not None]
-    result: dict[int, tuple[str, str, int, int]] = {}
+    result: dict[int, GroupPlace] = {}
     for file in files:
         if file.verdict != "taken" or file.ordinal in result:
             continue
@@ -158,14 +158,14 @@ def _groups(files: list[plain.PlainFile]) -> dict[int, tuple[str, str, int, int]
             found |= {r: c for r, c in plain.companions(file, artefact, beside).items() if c.ordinal not in result}
         if found:
             name = str(file.ordinal)
-            result[file.ordinal] = (name, "main", 1, len(found) + 1)
-            result |= {c.ordinal: (name, role, i, len(found) + 1) for i, (role, c) in enumerate(sorted(found.items()), 2)}
+            result[file.ordinal] = GroupPlace(name, "main", 1, len(found) + 1)
+            result |= {c.ordinal: GroupPlace(name, role, i, len(found) + 1) for i, (role, c) in enumerate(sorted(found.items()), 2)}
     return result
 
 
-def _ordered(files: list[plain.PlainFile], groups: dict[int, tuple[str, str, int, int]]) -> list[plain.PlainFile]:
+def _ordered(files: list[plain.PlainFile], groups: dict[int, GroupPlace]) -> list[plain.PlainFile]:
     """Return the files by ordinal, but each group in one piece, its main file first."""
-    return sorted(files, key=lambda f: (int(groups[f.ordinal][0]), groups[f.ordinal][2]) if f.ordinal in groups else (f.ordinal, 0))
+    return sorted(files, key=lambda f: (int(groups[f.ordinal].id), groups[f.ordinal].number) if f.ordinal in groups else (f.ordinal, 0))
 
 
 class _Counting(io.RawIOBase):
@@ -262,7 +262,7 @@ class ArchiveCollection:
             pass
         return self._stream.hash.hexdigest()
 
-    def _member(self, member: Any) -> Member:
+    def _member(self, member: ArchiveMember) -> Member:
         source = member.source or member.name
         below = member.name if member.kind == "live" else below_root(source)
         facts = dict(member.facts)
@@ -272,8 +272,7 @@ class ArchiveCollection:
         elif member.extents is not None and member.size - sum(length for _, length in member.extents) > HOLES:
             verdict, facts["reason"] = "over limit", f"its holes have more than {HOLES >> 30} GiB"
         kind = member.kind if verdict == "taken" else "refused"
-        group = member.group and (member.group.id, member.group.role, member.group.number, member.group.total)
-        return Member(member.ordinal, kind, below, source, member.size, facts, member.stream.read, group, None, verdict)
+        return Member(member.ordinal, kind, below, source, member.size, facts, member.stream.read, member.group, None, verdict)
 
     def position(self) -> int:
         return self._stream.position if self._stream is not None else 0

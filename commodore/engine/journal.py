@@ -10,6 +10,7 @@ import contextlib
 import os
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self
 
 import orjson
@@ -21,7 +22,7 @@ from commodore.engine.work import HITS, Result, UnitAccount
 
 SYNC = 0.5
 """seconds between two syncs to disk: what a power cut can cost"""
-_KEYS = {"task", "sizes", "accounts", "killed", "counts", "seconds"}
+_KEYS = {"task", "sizes", "accounts", "killed", "counts", "sources", "seconds"}
 
 
 def dump(value: Any) -> bytes:
@@ -54,6 +55,7 @@ class Journal:
         self.accounts: list[UnitAccount] = []
         self.killed: list[tuple[int, str]] = []
         self.counts: dict[str, int] = {}
+        self.sources: dict[str, set[str]] = {}
         self.seconds = 0.0
         self._kept: frozenset[str] = frozenset()
         """datasets whose files are not this run's: never cut, never removed"""
@@ -102,12 +104,12 @@ class Journal:
     def _forget(self) -> int:
         """Start again: files that the journal names are missing or too short."""
         self.committed, self.seconds = 0, 0.0
-        for held in (self.accounts, self.killed, self.counts, self._sizes):
+        for held in (self.accounts, self.killed, self.counts, self.sources, self._sizes):
             held.clear()
         self._base()
         return 0
 
-    def _file_of(self, name: str) -> Any:
+    def _file_of(self, name: str) -> Path:
         """Return the path of a dataset's records, or, for `.hits/<dataset>`, of its hits."""
         return self.partition.hits(name.removeprefix(HITS)) if name.startswith(HITS) else self.partition.records(name)
 
@@ -126,6 +128,8 @@ class Journal:
         self.killed += [(m, r) for m, r in row["killed"]]
         for name, count in row["counts"].items():
             self.counts[name] = self.counts.get(name, 0) + count
+        for name, places in row["sources"].items():
+            self.sources.setdefault(name, set()).update(places)
         self.seconds += row["seconds"]
 
     def commit(self, result: Result) -> None:
@@ -139,6 +143,7 @@ class Journal:
             "accounts": result.accounts,
             "killed": result.killed,
             "counts": result.counts,
+            "sources": result.sources,
             "seconds": result.seconds,
         }
         self._take(row)
@@ -197,10 +202,18 @@ def kept(partition: Partition, datasets: Iterable[str], without: Iterable[str]) 
         for name, count in row["counts"].items():
             if name in chosen:
                 counts[name] = counts.get(name, 0) + count
+    sources = {name: sorted({p for row in rows for p in row["sources"].get(name, ())}) for name in chosen}
     killed = [(m, r) for row in rows for m, r in row["killed"] if (m, r) in reasons]
-    row = {"datasets": sorted(chosen), "accounts": accounts, "killed": killed, "counts": counts, "seconds": 0.0}
+    row = {
+        "datasets": sorted(chosen),
+        "accounts": accounts,
+        "killed": killed,
+        "counts": counts,
+        "sources": {name: places for name, places in sources.items() if places},
+        "seconds": 0.0,
+    }
     return Kept(counts, dump(row))
 
 
-NOTHING_KEPT = Kept({}, dump({"datasets": [], "accounts": [], "killed": [], "counts": {}, "seconds": 0.0}))
+NOTHING_KEPT = Kept({}, dump({"datasets": [], "accounts": [], "killed": [], "counts": {}, "sources": {}, "seconds": 0.0}))
 """for a redo of all datasets"""

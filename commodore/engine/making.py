@@ -1,4 +1,4 @@
-"""What decides the content of a partition: parser versions, rules, libraries, options. Kept in the manifest of each collection."""
+"""The versions and options that decide the content of a partition: parsers, rules, libraries. The manifest of each collection has them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from commodore import catalogue
+from commodore.hits import LoadedRules
 from scout import __version__
 
 LIBRARIES = ("evtx", "libscca-python", "orjson")
@@ -18,7 +19,7 @@ LIBRARIES = ("evtx", "libscca-python", "orjson")
 
 @dataclass(frozen=True, slots=True)
 class Making:
-    """How a partition is made."""
+    """The versions and options with which a partition is made."""
 
     tool: str
     """version of Escadre"""
@@ -53,7 +54,7 @@ class Making:
         return with_derived(name for name in {*self.parsers, *made["parsers"]} if self.parsers.get(name) != made["parsers"].get(name))
 
 
-def making(detection: Any, timeout: float, memory: int) -> Making:
+def making(detection: LoadedRules, timeout: float, memory: int) -> Making:
     """Return how this installation makes partitions, with loaded rules (`Detection`)."""
     rules = {"digest": detection.digest, "loaded": detection.loaded, "indicators": detection.indicators, "refused": len(detection.refused)}
     known = [k.artefact for k in catalogue.artefacts().values()] + [d.artefact for d in catalogue.derivations().values()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from commodore import catalogue
 from commodore.artefact import Cut
@@ -15,6 +15,8 @@ from commodore.engine.inputs import EvidenceCollection, Member
 from commodore.engine.stream import Cutter, Hashing, Piece, Read, after
 from commodore.engine.work import Job, Task
 from commodore.host import Host
+from commodore.record import UNREAD
+from scout.archive import GroupPlace
 
 CAP = 64 << 20
 """bytes of a member that are held in memory; a larger one is encrypted on disk, or opened again if it is a plain file"""
@@ -22,6 +24,15 @@ TOGETHER = 1 << 20
 """bytes of small members that become one task"""
 TOGETHER_JOBS = 128
 _READ = 1 << 20
+
+
+class _Held(NamedTuple):
+    """A member of a group that waits for the others of its group."""
+
+    place: GroupPlace
+    member: Member
+    job: Job
+    match: catalogue.Match
 
 
 @dataclass
@@ -53,18 +64,18 @@ class Plan:
 
     def tasks(self) -> Iterator[Task]:
         """Yield all tasks, in an order that depends only on the input."""
-        group: list[tuple[Member, Job, catalogue.Match]] = []
+        group: list[_Held] = []
         for member in self.collection.members():
             self.now = member.source
             self.seen[member.ordinal] = (member.source, member.verdict, member.size, member.facts)
-            if group and (member.group is None or member.group[0] != group[0][0].group[0]):
+            if group and (member.group is None or member.group.id != group[0].place.id):
                 yield from self._grouped(group)
                 group = []
             if member.kind == "refused":
                 self._refused(member)
                 continue
-            if member.group is not None and member.group[3] > 1:
-                group.append(self._held(member))
+            if member.group is not None and member.group.total > 1:
+                group.append(self._held(member, member.group))
                 continue
             yield from self._alone(member)
         if group:
@@ -103,7 +114,8 @@ class Plan:
         reason = (
             member.facts.get("reason") or member.facts.get("error") or {"link": "a link is listed, not followed"}.get(member.verdict, "")
         )
-        self.unread.append(ledger.unread(self._head(member), f"{member.verdict}: {reason}" if reason else member.verdict))
+        kind = "" if member.verdict == "link" else UNREAD
+        self.unread.append(ledger.unread(self._head(member), f"{member.verdict}: {reason}" if reason else member.verdict, kind=kind))
 
     def _alone(self, member: Member) -> Iterator[Task]:
         """Yield the tasks of a member outside a group: units as it streams by where its format allows, else one job."""
@@ -130,27 +142,27 @@ class Plan:
         reason = ledger.NO_READER
         if match.refused:
             reason = f"its name says {' or '.join(match.refused)}, its content does not"
-        self.unread.append(ledger.unread(self._head(member), reason))
+        self.unread.append(ledger.unread(self._head(member), reason, kind=UNREAD if match.refused else ""))
 
-    def _held(self, member: Member) -> tuple[Member, Job, catalogue.Match]:
+    def _held(self, member: Member, place: GroupPlace) -> _Held:
         """Read a member of a group, which waits until the group is complete."""
         matcher = catalogue.matcher()
         reader = Hashing(member.read)
         head = reader.exactly(matcher.head)
-        main = member.group[1] == "main"
+        main = place.role == "main"
         match = matcher.match(member.below, head) if main else catalogue.Match(matcher.by_path(member.below))
         self._note(member, match)
         job = self._job(member, reader, head, match.names)
         reader.drain()
         self.sums[member.ordinal] = reader.sum()
-        return member, job, match
+        return _Held(place, member, job, match)
 
-    def _grouped(self, group: list[tuple[Member, Job, catalogue.Match]]) -> Iterator[Task]:
+    def _grouped(self, group: list[_Held]) -> Iterator[Task]:
         """Yield the tasks of a group. Each member that an artefact reads gets the others as companions."""
-        readers = [job.member for _, job, match in group if match.names]
-        for member, job, match in group:
+        readers = [held.job.member for held in group if held.match.names]
+        for _, member, job, match in group:
             if match.names:
-                job.companions = {other.group[1]: companion for other, companion, m in group if companion is not job and not m.names}
+                job.companions = {other.place.role: other.job for other in group if other.job is not job and not other.match.names}
                 yield from self._add(job)
             elif readers:
                 self.together.append((self._head(member), readers[0]))

@@ -21,7 +21,7 @@ from commodore.engine.pool import Pool
 from commodore.engine.redo import Redo, stage
 from commodore.engine.run import Progress, Run
 from commodore.engine.summary import Summary
-from commodore.engine.work import Setup, load_detection
+from commodore.engine.work import Setup
 from scout.console import WRONG_USE, Complaint
 
 _CASE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -62,9 +62,9 @@ def process(
     setup = Setup(tuple(map(Path, rules)), tuple(map(Path, iocs)), cache, memory)
     summary = Summary(target)
     collections = _recognised(paths, identities, summary)
-    setup.detection = load_detection(setup.rules, setup.iocs, setup.cache)
-    summary.note_rules(setup.detection)
-    job = _Job(setup, making(setup.detection, timeout, memory), workers or os.cpu_count() or 1, timeout, progress, redo, summary)
+    detection = setup.load()
+    summary.note_rules(detection)
+    job = _Job(setup, making(detection, timeout, memory), workers or os.cpu_count() or 1, timeout, progress, redo, summary)
     try:
         job.into(target, collections)
     except OSError as e:
@@ -118,7 +118,7 @@ class _Job:
     def into(self, case: Path, collections: list[inputs.EvidenceCollection]) -> None:
         """Open the case, make the partitions that it lacks, redo those that were asked for, and sum up."""
         with Case(case) as held:
-            held.note_rules(self.setup.detection)
+            held.note_rules(self.setup.load())
             with Pool(self.setup, self.workers, self.timeout) as pool:
                 for collection in collections:
                     self._fenced(held, pool, collection, alone=len(collections) == 1)
@@ -171,6 +171,7 @@ class _Job:
         whole = run_pass(partitions(case.root), OverviewPass())
         self.summary.hosts, self.summary.severities, self.summary.findings = whole.hosts, whole.severities, whole.findings
         self.summary.unreproducible = whole.given_up
+        self.summary.note_sources(self.setup.detection)
         self.summary.versions = grouped(whole.hosts)
         reproducible = {"reproducible": not whole.given_up, "given_up": whole.given_up}
         if any(case.about.get(key) != value for key, value in reproducible.items()):

@@ -15,6 +15,7 @@ from commodore.engine.unit import RAISED, Note, Outcome
 from commodore.evidence import Evidence
 from commodore.fence import raised
 from commodore.host import Host
+from commodore.record import FAILED, UNREAD
 
 Take = Callable[[str, list[dict[str, Any]], Note], int]
 """called with the artefact's name and finished records; returns the bytes that they took"""
@@ -75,7 +76,7 @@ def _container(
 
 
 def _trouble(reason: str, error: Exception | None = None) -> Outcome:
-    return Outcome(None, 0, 0, [Problem(reason)], RAISED if error else "", isinstance(error, MemoryError))
+    return Outcome(None, 0, 0, [Problem(reason, kind=FAILED if error else UNREAD)], RAISED if error else "", isinstance(error, MemoryError))
 
 
 def promised(one: Known, evidence: Evidence, host: Host) -> int | None:

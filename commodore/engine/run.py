@@ -62,7 +62,7 @@ class Run:
             self._derive(number)
             self._journal.sync()
             losses = self._account(plan, mismatches)
-        counts = findings.fold(self._partition, self._pool.setup.detection, self._host.name)
+        counts = findings.fold(self._partition, self._pool.setup.load(), self._host.name)
         about = self._about(count, losses, counts)
         self._measure(time.perf_counter() - started)
         self._partition.conclude(about)
@@ -170,6 +170,7 @@ class Run:
             "read": self._read,
             "losses": losses,
             "records": dict(sorted(self._journal.counts.items())),
+            "log_sources": {name: sorted(places) for name, places in sorted(self._journal.sources.items())},
             "findings": dict(sorted(found.items())),
             "given_up": given_up,
             "failed": [{"member": member, "path": path, "artefact": artefact} for member, path, artefact in sorted(failed)],

@@ -1,17 +1,19 @@
-"""What a run came to: for the caller, and for the person who reads the screen."""
+"""The summary of a run, for the caller and for the screen."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from commodore.finding import Finding
+from commodore.hits import LoadedRules
 
 
 @dataclass
 class Summary:
-    """What a run came to. `hosts`: the manifests of all collections of the case."""
+    """The summary of a run. `hosts`: the manifests of all collections of the case."""
 
     case: Path
     hosts: list[dict[str, Any]] = field(default_factory=list)
@@ -28,7 +30,8 @@ class Summary:
     unread: list[tuple[str, str]] = field(default_factory=list)
     """inputs that could not be read at all, or not to their end, and why; the others were processed"""
     rules: dict[str, Any] = field(default_factory=dict)
-    """`loaded`, `indicators`, `refused`, `digest`, as `Detection` has them"""
+    """`loaded`, `indicators`, `refused`, `digest` as `Detection` has them; `without_source`: number of rules that no record can match;
+    `with_source`: number of the loaded rules that have a log source in this case"""
     severities: dict[str, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     """the most severe ones, at most ten"""
@@ -44,15 +47,29 @@ class Summary:
 
     @property
     def whole(self) -> bool:
-        """Whether every input was read and is complete, no parser failed, no unit was given up, and the rules saw every input."""
+        """Return whether every input was read and is complete, no parser failed, no unit was given up, and the rules saw every input."""
         sound = all(h["state"] == "complete" and not h.get("failed") for h in self.hosts)
         return sound and not self.unreproducible and not self.other_rules and not self.unread
 
-    def note_rules(self, detection: Any) -> None:
-        """Keep what was loaded and what was refused."""
+    def note_rules(self, detection: LoadedRules) -> None:
+        """Copy the counts of loaded rules and the list of refused ones."""
         self.rules = {
             "loaded": detection.loaded,
             "indicators": detection.indicators,
             "refused": list(detection.refused),
             "digest": detection.digest,
         }
+
+    def note_sources(self, detection: Any) -> None:
+        """Count the rules that no record can match, and the loaded rules that have a log source in this case."""
+        self.rules["without_source"] = len(detection.without_source)
+        self.rules["with_source"] = detection.with_source(log_sources(self.hosts))
+
+
+def log_sources(manifests: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:
+    """Return the Sigma log sources of collections, by dataset."""
+    seen: dict[str, set[str]] = {}
+    for about in manifests:
+        for dataset, places in about.get("log_sources", {}).items():
+            seen.setdefault(dataset, set()).update(places)
+    return seen

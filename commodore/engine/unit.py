@@ -13,8 +13,11 @@ from commodore.engine.computers import several
 from commodore.evidence import Evidence
 from commodore.fence import raised
 from commodore.host import Host
+from commodore.record import FAILED
 
 RAISED = "raised"
+LONGEST_REASON = 500
+"""characters of a reason that quotes an exception"""
 Note = Callable[[Problem], None]
 Take = Callable[[list[dict[str, Any]], Note], int]
 """called with finished records; returns the bytes that they took, and notes each one that could not be searched or written"""
@@ -98,10 +101,10 @@ def drain(
                 note(item)
     except (MemoryError, RecursionError) as e:
         error = e.with_traceback(None)  # the frames hold the parser's memory
-        note(Problem(f"the parser gave up: {type(e).__name__}"))
+        note(Problem(f"the parser gave up: {type(e).__name__}", kind=FAILED))
     except Exception as e:  # a defect of a parser must not cost the records of others
         error = e.with_traceback(None)
-        note(Problem(f"the parser failed: {type(e).__name__}: {e}"))
+        note(Problem(f"the parser failed: {type(e).__name__}: {e}"[:LONGEST_REASON], kind=FAILED))
     if batch:
         take(batch, note)
     return count, carved, error

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import zstandard
 
@@ -25,7 +25,10 @@ from commodore.engine.unit import RAISED, Note
 from commodore.evidence import Evidence
 from commodore.hits import Hit
 from commodore.host import Host
-from commodore.record import Raised
+from commodore.record import FAILED, Problem, Raised
+
+if TYPE_CHECKING:
+    from commodore.detection import Detection
 
 HITS = ".hits/"
 """prefix of the name under which the hits on a dataset travel among the datasets"""
@@ -85,7 +88,7 @@ class UnitAccount(NamedTuple):
     expected: int | None
     parsed: int
     carved: int
-    problems: list[tuple[str, str, int, int]]
+    problems: list[Problem]
     offset: int = 0
     failed: str = ""
     """`raised`: the parser raised an exception; `stopped`: its worker died or had to be stopped; else empty"""
@@ -98,6 +101,8 @@ class Result:
     number: int
     frames: dict[str, bytes] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    sources: dict[str, list[str]] = field(default_factory=dict)
+    """dataset → log sources of Sigma that its records come from, as `Detection.log_sources` names them"""
     accounts: list[UnitAccount] = field(default_factory=list)
     killed: list[tuple[int, str]] = field(default_factory=list)
     """(member, reason) of units that were given up, because their worker died or had to be stopped"""
@@ -111,6 +116,8 @@ class Result:
             self.frames[name] = self.frames.get(name, b"") + frame
         for name, count in other.counts.items():
             self.counts[name] = self.counts.get(name, 0) + count
+        for name, places in other.sources.items():
+            self.sources[name] = sorted({*self.sources.get(name, ()), *places})
         for account in other.accounts:
             self._account(account)
         self.killed += other.killed
@@ -134,19 +141,19 @@ class Setup:
     iocs: tuple[Path, ...] = ()
     cache: Path | None = None
     memory: int = 1 << 30
-    detection: Any = None
+    detection: Detection | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"detection": None}
 
-    def load(self) -> Any:
+    def load(self) -> Detection:
         """Return the detection, loaded if it was not inherited."""
         if self.detection is None:
             self.detection = load_detection(self.rules, self.iocs, self.cache)
         return self.detection
 
 
-def load_detection(rules: tuple[Path, ...], iocs: tuple[Path, ...], cache: Path | None) -> Any:
+def load_detection(rules: tuple[Path, ...], iocs: tuple[Path, ...], cache: Path | None) -> Detection:
     """Return the compiled rules, indicators and persistence table."""
     from commodore.detection import Detection
 
@@ -172,7 +179,7 @@ def _limit(memory: int) -> None:
 class Worker:
     """Run tasks. `pipe` reports which job and which artefact is at work, so that the parent knows what stopped; None in tests."""
 
-    def __init__(self, detection: Any, pipe: Connection | None = None) -> None:
+    def __init__(self, detection: Detection, pipe: Connection | None = None) -> None:
         self._detection, self._pipe = detection, pipe
         self._known, self._beat = catalogue.artefacts(), 0.0
         self._declared = {name: known.artefact for name, known in self._known.items()}
@@ -182,12 +189,14 @@ class Worker:
         self._frames: dict[str, list[bytes]] = {}
         self._weights: dict[str, int] = {}
         self._counts: dict[str, int] = {}
+        self._sources: dict[str, set[str]] = {}
         self._alone = self._spent = False
 
     def run(self, task: Task) -> Result:
         """Do all jobs of a task."""
         start = time.perf_counter()
         self._lines, self._frames, self._weights, self._counts = {}, {}, {}, {}
+        self._sources = {}
         result = Result(task.number)
         self._alone, self._spent = len(task.jobs) < 2 and all(len(job.artefacts) < 2 for job in task.jobs), False
         if task.derive:
@@ -201,6 +210,7 @@ class Worker:
         for name in self._lines:
             self._close_frame(name)
         result.frames = {name: b"".join(frames) for name, frames in self._frames.items()}
+        result.sources = {name: sorted(places) for name, places in self._sources.items() if places}
         result.counts, result.seconds, result.spent = self._counts, time.perf_counter() - start, self._spent
         return result
 
@@ -232,7 +242,7 @@ class Worker:
         return reading.promised(known, _evidence(job, host.collection), host) if known else None
 
     def _alive(self, job: int = -1, artefact: str = "") -> None:
-        """Tell the parent that there is progress, and, with `job`, what is read from now on."""
+        """Report to the parent that there is progress, and, with `job`, what is read from now on."""
         now = time.monotonic()
         if self._pipe is not None and (job >= 0 or now - self._beat > BEAT):
             self._beat = now
@@ -248,8 +258,7 @@ class Worker:
                 self._alive(index, name)
 
         for name, outcome in reading.read(known, evidence, host, partial(self._take, host), starts):
-            problems = [tuple(p) for p in outcome.problems]
-            accounts.append(UnitAccount(job.member, job.source, name, *outcome[:3], problems, job.offset, outcome.failed))  # type: ignore[arg-type]
+            accounts.append(UnitAccount(job.member, job.source, name, *outcome[:4], job.offset, outcome.failed))
             if outcome.out_of_memory:
                 self._out_of_memory()
         return accounts
@@ -257,6 +266,8 @@ class Worker:
     def _take(self, host: Host, name: str, records: list[dict[str, Any]], note: Note) -> int:
         """Run detection on finished records of one dataset, then turn them into lines. Returns the bytes of the lines."""
         hits = self._matched(name, records, host, note)
+        if records:
+            self._sources.setdefault(name, set()).update(self._detection.log_sources(name, records))
         written = self._write(HITS + name, (line(hit._asdict()) for hit in hits)) if hits else 0
         written += self._write(name, (serialised(record, line) for record in records))
         self._counts[name] = self._counts.get(name, 0) + len(records)
@@ -267,7 +278,7 @@ class Worker:
         """Return the hits on records. A record on which detection raises costs its own hits; it is kept, and noted."""
         declared = self._declared[name]
         try:
-            hits: list[Hit] = self._detection.match(declared, records, host)
+            hits = self._detection.match(declared, records, host)
         except MemoryError:
             raise
         except Exception as e:  # records hold hostile text, and each rule is another way to read it
@@ -296,22 +307,24 @@ class Worker:
         )
         self._spent = isinstance(error, MemoryError)
         failed = RAISED if error or problems.raised else ""
-        return UnitAccount(-1, f"derived/{name}", name, None, count, 0, [tuple(p) for p in problems.listed()], 0, failed)  # type: ignore[misc]
+        return UnitAccount(-1, f"derived/{name}", name, None, count, 0, problems.listed(), 0, failed)
 
 
 def unsearched(error: Exception, record: Mapping[str, Any]) -> Raised:
     """Return the problem of a record on which detection raised."""
-    return Raised(f"no rule was applied to this record: {type(error).__name__}: {error}"[:200], str(record.get("escadre.locator") or ""))
+    reason = f"no rule was applied to this record: {type(error).__name__}: {error}"[:200]
+    return Raised(reason, str(record.get("escadre.locator") or ""), kind=FAILED)
 
 
 def given_up(task: Task, promised: Callable[[str], int | None]) -> Result:
     """Return the result of a task that stopped its worker: per artefact a problem, and the count that the format promised, if known."""
     result, reason = Result(task.number), task.given_up
     if task.derive:
-        result.accounts.append(UnitAccount(-1, f"derived/{task.derive}", task.derive, None, 0, 0, [(reason, "", 0, 0)], 0, STOPPED))
+        problems = [Problem(reason, kind=FAILED)]
+        result.accounts.append(UnitAccount(-1, f"derived/{task.derive}", task.derive, None, 0, 0, problems, 0, STOPPED))
         result.killed.append((-1, reason))
     for job in task.jobs:
-        problems = [(reason, f"unit/{job.index}", 0, 0)]
+        problems = [Problem(reason, f"unit/{job.index}", kind=FAILED)]
         for name in job.artefacts:
             result.accounts.append(UnitAccount(job.member, job.source, name, promised(name), 0, 0, problems, job.offset, STOPPED))
             result.killed.append((job.member, f"{name}: {reason}"))

@@ -44,7 +44,7 @@ def zone(name: str) -> tzinfo | None:
         return None
 
 
-class Run(NamedTuple):
+class DayRun(NamedTuple):
     """Lines of one day that stand together in a log. `day` counts from 1 to 366, the 29 February included."""
 
     line: int
@@ -67,7 +67,7 @@ class Order(NamedTuple):
 
     stretches: tuple[Stretch, ...]
     years: int
-    last: Run | None
+    last: DayRun | None
     """The last run that is in order."""
     leap: frozenset[int]
     """The relative years in which a 29 February stands."""
@@ -80,7 +80,7 @@ def day_of_year(month: int, day: int) -> int:
     return _BEFORE[month] + day if 0 < day <= _DAYS[month] else 0
 
 
-def order(runs: Sequence[Run], bound: datetime | None = None) -> Order:
+def order(runs: Sequence[DayRun], bound: datetime | None = None) -> Order:
     """Return in which year each run is, relative to the first. `bound`: local time that no line is younger than.
 
     A step back to an earlier day is either New Year or lines out of order. New Year means a silence from the one day to the other. Where it
@@ -112,7 +112,7 @@ def order(runs: Sequence[Run], bound: datetime | None = None) -> Order:
     return Order(tuple(stretches), years, last, frozenset(leap), tuple(strays))
 
 
-def _back(runs: Sequence[Run], at: int, day: int, before: int, bound: datetime | None) -> int | None:
+def _back(runs: Sequence[DayRun], at: int, day: int, before: int, bound: datetime | None) -> int | None:
     """Return where the log is in order again after a step back from day `before` to `day`, or None where that step is New Year."""
     if 366 - (before - day) <= _QUIET:
         return None

@@ -9,7 +9,9 @@ import pytest
 
 import commodore.artefacts
 from commodore import catalogue
+from commodore.cli import build_app
 from commodore.engine.process import process
+from scout.console import run
 from tests.commodore.cases import content, ledger, records
 
 FINE = """
@@ -114,7 +116,15 @@ def test_one_worker_and_two_give_the_same_case_and_a_second_run_too(planted, tmp
     assert content(tmp_path / "1") == content(tmp_path / "2") == content(tmp_path / "3")
 
 
-def test_a_run_with_a_failed_parser_does_not_end_with_0(planted, tmp_path):
+@pytest.mark.parametrize(("word", "code"), [("one", 0), ("raise", 1), ("exit", 1)])
+def test_the_command_ends_with_1_where_a_parser_failed(planted, tmp_path, word, code, capsys):
+    root, case = host(tmp_path, a=word), tmp_path / "case"
+    assert run("commodore", build_app, ["process", str(root), "-o", str(case), "--workers", "1"]) == code
+    assert "Next: eye serve" in capsys.readouterr().out
+    assert run("commodore", build_app, ["process", str(root), "-o", str(case)]) == code, "and so does a run that finds all of it read"
+
+
+def test_a_failed_parser_is_named_in_the_manifest(planted, tmp_path):
     summary = process([host(tmp_path, a="raise")], tmp_path / "case", workers=1)
     assert not summary.whole
     assert [(f["path"], f["artefact"]) for f in summary.hosts[0]["failed"]] == [("/Trouble/a", "guilty")]

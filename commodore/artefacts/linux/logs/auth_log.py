@@ -235,9 +235,9 @@ class _Times:
         return clock.utc(int(found[1]), int(found[2]), int(found[3]), found[4], fraction), [] if where else ["zone"]
 
 
-def _runs(evidence: Evidence) -> list[logtime.Run]:
+def _runs(evidence: Evidence) -> list[logtime.DayRun]:
     """Return the days of the file, consecutive lines of one day as one run. Days that do not exist are left out."""
-    runs: list[logtime.Run] = []
+    runs: list[logtime.DayRun] = []
     for line in lines(evidence, 64, packed=True):
         found = _DAY.match(line.raw) if isinstance(line, Line) else None
         if found is None or found[3] or isinstance(line, Problem):
@@ -250,11 +250,11 @@ def _runs(evidence: Evidence) -> list[logtime.Run]:
         if runs and runs[-1].day == day:
             runs[-1] = runs[-1]._replace(clock=clock)
         elif len(runs) < _MOST_RUNS:
-            runs.append(logtime.Run(line.number, day, clock))
+            runs.append(logtime.DayRun(line.number, day, clock))
     return runs
 
 
-def _date(run: logtime.Run) -> tuple[int, int, str]:
+def _date(run: logtime.DayRun) -> tuple[int, int, str]:
     """Return month, day and clock of a run."""
     date = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=run.day - 1)  # a leap year
     return date.month, date.day, run.clock
