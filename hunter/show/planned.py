@@ -18,7 +18,7 @@ BY_HAND = 20
 
 
 def planned(screen: Screen, proposals: Sequence[Proposal], written: Sequence[tuple[Proposal, Path]], severity: str) -> None:
-    """Print what `plan` wrote, what it left to a person, and the next step. A quiet screen prints nothing; the plans themselves say it all."""
+    """Print what `plan` wrote, what it left to a person, and the next step. A quiet screen prints nothing."""
     if screen.json_lines:
         for proposal, path in written:
             screen.emit(
