@@ -140,7 +140,7 @@ class Journal:
         row = {
             "task": result.number,
             "sizes": {name: self._sizes[name] for name in result.frames},
-            "accounts": result.accounts,
+            "accounts": list(map(tuple, result.accounts)),  # orjson takes no named tuples
             "killed": result.killed,
             "counts": result.counts,
             "sources": result.sources,
@@ -156,14 +156,18 @@ class Journal:
             self._files[name] = private.appended(self._file_of(name))
         return self._files[name]
 
-    def sync(self) -> None:
-        """Write frames first, then the lines that name them."""
+    def flush(self) -> None:
+        """Let other processes see all frames."""
         for file in self._files.values():
             file.flush()
-            os.fsync(file.fileno())
+
+    def sync(self) -> None:
+        """Write frames first, then the lines that name them."""
+        self.flush()
+        private.sync(map(self._file_of, self._files))
         self._journal.writelines(self._pending)
         self._journal.flush()
-        os.fsync(self._journal.fileno())
+        private.sync([self._path])
         self._pending.clear()
         self._synced = time.monotonic()
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from commodore.schema.winlog import Meaning, meaning
-from commodore.sentence import sentence
+from commodore.sentence import listed, one_line, quoted, sentence
 
 LEVELS = {0: "information", 1: "critical", 2: "error", 3: "warning", 4: "information", 5: "verbose"}
 _FAILURE, _SUCCESS = "0x8010", "0x8020"
@@ -25,7 +25,6 @@ _KINDS = 2048
 _SHOWN, _WORDS = 4, 80
 """values and characters of each that the generic sentence shows"""
 _LOGGED = sentence("[{winlog.provider_name!q}|A provider without a name] logged event {event.code}[ in {winlog.channel!q}].")
-_VALUES = sentence("{logged}[ with {values!q}].")
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _COUNTS = ("winlog.version", "winlog.level", "winlog.task", "winlog.opcode", "escadre.event.qualifiers")
 _NOTHING: dict[str, Any] = {}
@@ -102,9 +101,8 @@ def normalise(event: dict[str, Any], record_id: int, written: str) -> dict[str, 
     except TypeError:  # an element with elements inside, which no provider writes
         kind = _kind(*(str(v) if isinstance(v, (dict, list)) else v for v in map(_plain, header)))
     fields = kind.fields.copy()
-    number = str(record_id)
-    fields["winlog.record_id"] = number
-    if get("EventRecordID") != number:
+    number = fields["winlog.record_id"] = str(record_id)
+    if get("EventRecordID") != record_id:
         _original_number(fields, number, get("EventRecordID"))
     _times(fields, system, written)
     _attributes(fields, system)
@@ -172,13 +170,13 @@ def _kind(name: Any, guid: Any, event: Any, channel: Any, computer: Any, keyword
 
 def _generic(logged: str, values: dict[str, Any]) -> str:
     """Return the message of an event that no file in `schema/winlog/events` describes: who logged what, with its first values."""
-    told = []
+    shown = []
     for key, value in values.items():
         if value:
-            told.append(f"{key}={value[:_WORDS]}")
-            if len(told) == _SHOWN:
+            shown.append(quoted(one_line(f"{key}={value[:_WORDS]}")))
+            if len(shown) == _SHOWN:
                 break
-    return _VALUES({"logged": logged, "values": told})
+    return f"{logged} with {listed(shown)}." if shown else f"{logged}."
 
 
 def _times(fields: dict[str, Any], system: dict[str, Any], written: str) -> None:
