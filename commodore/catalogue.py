@@ -145,7 +145,8 @@ class ArtefactMatcher:
 
     def home(self, name: str) -> str:
         """Return where a file of this name is on a host, for one that was given alone; '' where the name does not show it."""
-        return next((f"{folder}{name}" for pattern, folder in self._homes if pattern.fullmatch(name.lower())), "")
+        low = name.lower()
+        return next((f"{folder}{name}" for pattern, folder in self._homes if pattern.fullmatch(low)), "")
 
     def match(self, path: str, head: bytes) -> Match:
         """Return the artefacts that read a file. `head`: its first `self.head` bytes, fewer where it is shorter."""
@@ -183,6 +184,12 @@ class Patterns:
     def fits(self, path: str) -> bool:
         """Whether a path below the volume's root, in lower case, is one of them."""
         return self._whole.fullmatch(path) is not None
+
+
+@lru_cache(maxsize=64)
+def patterns(*some: str) -> Patterns:
+    """Return these path patterns, compiled once."""
+    return Patterns(some)
 
 
 def translate(pattern: str) -> str:

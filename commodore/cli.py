@@ -158,11 +158,18 @@ def export(
     return 0
 
 
-def stats(rules: Rules = None, ioc: Indicators = None, json_lines: Json = False) -> int:
-    """Count the rules that load, and say of each refused one where it stands and why."""
+def stats(
+    rules: Rules = None,
+    ioc: Indicators = None,
+    case: Annotated[
+        Path | None, typer.Option("--case", metavar="CASE", help="Count the rules with a log source in this case.", show_default=False)
+    ] = None,
+    json_lines: Json = False,
+) -> int:
+    """Count the rules that load, and list each refused one with its line and the reason."""
     from commodore.console import show_rules
 
-    return show_rules(rules or [], ioc or [], Screen(json_lines=json_lines))
+    return show_rules(rules or [], ioc or [], case, Screen(json_lines=json_lines))
 
 
 def main() -> None:

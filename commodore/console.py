@@ -1,9 +1,9 @@
-"""What COMMODORE says to a person, and to a machine under `--json`."""
+"""What COMMODORE prints for a person, and for a machine under `--json`."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,12 @@ def process_and_tell(
     return DONE if summary.whole else PARTIAL
 
 
+def _sources(rules: Mapping[str, Any]) -> str:
+    """Return how many of the loaded rules have a log source in the case, and how many were read and can match no record at all."""
+    nowhere = f", {rules['without_source']:,} more can match no record" if rules["without_source"] else ""
+    return f" ({rules['with_source']:,} with a log source in this case{nowhere})"
+
+
 def _machine(summary: Summary) -> dict[str, Any]:
     return {
         "case": str(summary.case),
@@ -69,6 +75,8 @@ def _machine(summary: Summary) -> dict[str, Any]:
         "redone": [{"host": host, "datasets": datasets} for host, datasets in summary.redone],
         "given_twice": [path for path, _ in summary.twice],
         "loaded": summary.rules["loaded"],
+        "with_source": summary.rules["with_source"],
+        "without_source": summary.rules["without_source"],
         "indicators": summary.rules["indicators"],
         "refused": summary.rules["refused"],
         "records": summary.records,
@@ -83,6 +91,7 @@ def _tell(summary: Summary, screen: Screen, *, sigma: bool, iocs: int) -> None:
     case = escape(summary.case)
     loaded, refused = summary.rules["loaded"], summary.rules["refused"]
     words = f"rules: {loaded:,} Sigma loaded" if sigma else "rules: the persistence table"
+    words += _sources(summary.rules) if sigma else ""
     words += f", {plural(summary.rules['indicators'], 'indicator')} from {plural(iocs, 'file')}" if iocs else ""
     words += f", {len(refused):,} refused (commodore rules stats)" if refused else ""
     screen.say(f"COMMODORE {__version__}  {plural(len(summary.hosts), 'collection')}  {words}")
@@ -213,17 +222,22 @@ def show_ledger(case: Path, screen: Screen, *, everything: bool = False) -> int:
     return PARTIAL if lost or unsound else DONE
 
 
-def show_rules(rules: Sequence[Path], iocs: Sequence[Path], screen: Screen) -> int:
-    """Load rules and say what was refused."""
+def show_rules(rules: Sequence[Path], iocs: Sequence[Path], case: Path | None, screen: Screen) -> int:
+    """Load rules; print how many loaded, how many have a log source in the case, where one is given, and which were refused."""
+    from commodore.engine.summary import log_sources
     from commodore.engine.work import load_detection
 
     detection = load_detection(tuple(rules), tuple(iocs), None)
+    known = log_sources(CaseReader(case).collections().values()) if case is not None else {}
+    with_source = {"with_source": detection.with_source(known)} if case is not None else {}
     if screen.json_lines:
-        counts = {"loaded": detection.loaded, "indicators": detection.indicators}
+        counts = {"loaded": detection.loaded, **with_source, "indicators": detection.indicators}
         screen.emit(counts | {"without_source": detection.without_source, "refused": detection.refused})
         return DONE
     taken = plural(detection.loaded, "Sigma rule") + (f" and {plural(detection.indicators, 'indicator')}" if iocs else "")
     screen.say(f"{taken} loaded, {len(detection.refused):,} refused.")
+    if with_source:
+        screen.say(f"With a log source in {escape(case)}: {plural(with_source['with_source'], 'rule')}.")
     if detection.without_source:
         screen.say(f"{plural(len(detection.without_source), 'more Sigma rule')} can match no record (--json lists them with the reason).")
     for refusal in detection.refused:

@@ -14,9 +14,11 @@ from pathlib import Path
 from commodore import catalogue
 from commodore.artefact import Artefact
 from commodore.detection.sigma.sources import log_sources
-from commodore.schema import registry
+from commodore.schema import registry, winlog
 from scout.targets import READERS
 
+EVENTS = "windows_events.md"
+"""Name of the page of described Windows events."""
 LOG_SOURCES = 8
 """Names of Sigma log sources that a page lists at most."""
 
@@ -31,7 +33,7 @@ def declared() -> dict[str, Artefact]:
 
 def pages() -> dict[str, str]:
     """File name → page, for every artefact and the list of them."""
-    return {"README.md": index()} | {f"{name}.md": page(artefact) for name, artefact in declared().items()}
+    return {"README.md": index(), EVENTS: events()} | {f"{name}.md": page(artefact) for name, artefact in declared().items()}
 
 
 def readers() -> str:
@@ -50,7 +52,27 @@ def index() -> str:
         "# Artefacts\n\nGenerated from the declarations by `python -m commodore.reference docs/artefacts`.\n\n"
         "| name | what | kind | ATT&CK |\n|---|---|---|---|\n"
     )
-    return head + "\n".join(rows) + "\n"
+    return head + "\n".join(rows) + f"\n\n[Windows events with named fields]({EVENTS})\n"
+
+
+def events() -> str:
+    """Return the page of the Windows events that have named fields and a sentence of their own."""
+    described = winlog.described()
+    count = sum(map(len, described.values()))
+    parts = [
+        "# Windows events with named fields",
+        "Generated from `commodore/schema/winlog/events` by `python -m commodore.reference docs/artefacts`.",
+        f"{count} events of {len(described)} providers have an action, named fields and a sentence. Of any other event the record has the "
+        "header and all values by their own names (`winlog.event_data`, `winlog.user_data`).",
+    ]
+    for provider, meanings in described.items():
+        rows: dict[tuple[str, str], list[str]] = {}
+        for code, meaning in sorted(meanings.items(), key=lambda item: int(item[0])):
+            names = ", ".join(f"`{name}`" for name in dict.fromkeys(target for target, _, _ in meaning.copies))
+            rows.setdefault((meaning.constant["event.action"], names), []).append(code)
+        lines = [f"| {', '.join(codes)} | {action} | {names or ' '} |" for (action, names), codes in rows.items()]
+        parts.append("\n".join([f"## {provider}", "", "| event | action | fields |", "|---|---|---|", *lines]))
+    return "\n\n".join(parts) + "\n"
 
 
 def page(artefact: Artefact) -> str:

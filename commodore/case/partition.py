@@ -92,7 +92,8 @@ class Partition:
         return about
 
     def conclude(self, about: dict[str, Any]) -> None:
-        """Write the manifest: from here on the partition is complete."""
+        """Write the manifest, when all other files are on disk: from here on the partition is complete."""
+        private.sync([self.members, self.findings, self.ledger, self.metrics])
         private.write(self.manifest, [orjson.dumps(about, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)])
 
     # --- a run: fresh, taken up again, or staged beside the old partition
@@ -106,7 +107,7 @@ class Partition:
     def begin(self, identity: str) -> None:
         """Remove what an earlier run left, and note the identity of the run that begins."""
         self.remove()
-        private.write(self.work / "identity", [identity.encode("ascii")])
+        private.write(self.work / "identity", [identity.encode("ascii")], durable=False)  # torn, it is another run's: begun again
 
     def borrow(self, old: Partition, datasets: Iterable[str], kept: bytes, identity: str) -> None:
         """Begin a run that keeps some datasets of `old`: link their records and hits, and write `kept` (see `journal.kept`)."""

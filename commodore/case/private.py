@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
 FOLDER, FILE = 0o700, 0o600
+_SIDE_BY_SIDE = 8
 
 
 def folder(path: Path) -> Path:
@@ -25,14 +27,33 @@ def appended(path: Path) -> BinaryIO:
     return open(path, "ab", opener=_opener)
 
 
-def write(path: Path, chunks: Iterable[bytes]) -> None:
-    """Write a file atomically: after a kill it has the old content or the new. Raises OSError."""
+def write(path: Path, chunks: Iterable[bytes], *, durable: bool = True) -> None:
+    """Write a file atomically: after a kill it has the old content or the new. Raises OSError.
+
+    `durable`: so does it after a power cut; where it is False, the caller uses `sync` before anything relies on the file.
+    """
     temporary = folder(path.parent) / (path.name + ".new")
     with open(temporary, "wb", opener=_opener) as out:
         out.writelines(chunks)
         out.flush()
-        os.fsync(out.fileno())
+        if durable:
+            os.fsync(out.fileno())
     temporary.replace(path)
+
+
+def sync(paths: Iterable[Path]) -> None:
+    """Return when these files are on disk for good. They are synced side by side: a file system writes them in one go. Raises OSError."""
+    files = list(paths)
+    if len(files) > 1:
+        with ThreadPoolExecutor(min(len(files), _SIDE_BY_SIDE)) as threads:
+            list(threads.map(_sync, files))
+    elif files:
+        _sync(files[0])
+
+
+def _sync(path: Path) -> None:
+    with open(path, "r+b") as file:  # Windows syncs only what is open for writing
+        os.fsync(file.fileno())
 
 
 def _opener(path: str, flags: int) -> int:

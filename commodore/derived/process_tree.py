@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
 from commodore.artefacts.live.live_processes import entity
 from commodore.case.view import CaseView
 from commodore.host import Host
+from commodore.readers.instants import seconds
 from commodore.sentence import sentence
 
 ARTEFACT = Artefact(
@@ -276,14 +276,3 @@ def _fields(process: _Process) -> dict[str, Any]:
 def _computer(record: dict[str, Any]) -> str:
     """Return the computer of a record: event logs may have forwarded events, and pids are per computer."""
     return str(record.get("winlog.computer_name", "")).lower().partition(".")[0]
-
-
-def seconds(text: object) -> float | None:
-    """Return RFC 3339 UTC as seconds since 1970; None where there is none."""
-    if not isinstance(text, str):
-        return None
-    head, dot, fraction = text.rstrip("Z").partition(".")
-    try:
-        return datetime.fromisoformat(f"{head}+00:00").timestamp() + (float(f"0.{fraction}") if dot else 0.0)
-    except (ValueError, OverflowError):
-        return None

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from commodore.artefact import Artefact
-from commodore.detection import losses
+from commodore.detection import losses, sequences
 from commodore.detection.findings import folded
 from commodore.detection.ioc import Indicators
 from commodore.detection.sigma.files import rule_files
 from commodore.detection.sigma.matcher import DatasetMatcher, SigmaMatcher
 from commodore.detection.sigma.pack import RulePack, build, default_cache, load
+from commodore.detection.sigma.sources import places_of
 from commodore.finding import Finding
 from commodore.hits import DetectionRule, Hit, Refusal
 from commodore.host import Host
@@ -32,11 +33,12 @@ class Detection:
     without_source  `{file, rule, title, reason}` for each Sigma rule that was read and that no record can match
     indicators  number of indicators
     refused     `{file, line, reason}` for each rule and indicator that was not understood
-    digest      identity of all that decides what is found: rules, log sources, indicators, persistence table
+    digest      identity of all that decides what is found: rules, log sources, indicators, persistence table, rules on sequences
     """
 
     def __init__(self, pack: RulePack, indicators: Indicators, refused: list[Refusal]) -> None:
         self._matcher, self._indicators, self._judge = SigmaMatcher(pack), indicators, PersistenceJudge()
+        self._sequences = {found.rule.id: found.rule for found in sequences.rules()}
         self._numbers = {pack.rule(n).id: n for n in range(len(pack))}
         self.loaded, self.indicators = len(pack) - len(pack.sourceless), len(indicators)
         rules = {number: pack.rule(number) for number in pack.sourceless}
@@ -44,7 +46,8 @@ class Detection:
             {"file": rule.ruleset, "rule": rule.id, "title": rule.name, "reason": pack.sourceless[number]} for number, rule in rules.items()
         ]
         self.refused = [r.as_dict() for r in (*pack.refused, *refused)]
-        identity = hashlib.sha256(f"{pack.digest}\n{self._judge.digest}\n{losses.digest()}\n".encode())
+        parts = (pack.digest, self._judge.digest, losses.digest(), sequences.digest())
+        identity = hashlib.sha256("".join(f"{part}\n" for part in parts).encode())
         for x in indicators.all:
             identity.update(f"{x.type}:{x.value}\n".encode("utf-8", "surrogatepass"))
         self.digest = identity.hexdigest()
@@ -53,7 +56,8 @@ class Detection:
     def load(cls, rules: Iterable[Path] = (), iocs: Iterable[Path] = (), cache: Path | None = None) -> Self:
         """Read rule directories or files and indicator lists; `cache` is where compiled rules are kept (None: the user's cache directory).
 
-        With neither, only the persistence table runs. Raises Complaint for a path that is not there or cannot be read.
+        With neither, only the persistence table and the rules on sequences run. Raises Complaint for a path that is not there or cannot be
+        read.
         """
         paths = [Path(p) for p in rules]
         pack = load(rule_files(paths), cache or default_cache()) if paths else RulePack(*build(()), "")
@@ -71,6 +75,8 @@ class Detection:
             tests.append(self._ioc(artefact))
         if self._judge.reads(artefact.name):
             tests.append(self._judge.hits)
+        if sequences.reads(artefact.name):
+            tests.append(lambda record, host: sequences.hits(record, artefact, host))
         return [hit for test in tests for record in records for hit in test(record, host)]
 
     def of_members(self, lines: Iterable[Mapping[str, Any]], collection: str, host: str) -> Iterator[Hit]:
@@ -109,7 +115,8 @@ class Detection:
         """What is known of a rule. Raises KeyError for an id that no loaded rule has."""
         if id_ in self._numbers:
             return self._matcher.pack.rule(self._numbers[id_])
-        found = self._judge.rules.get(id_) or self._indicators.rules.get(id_) or losses.rules().get(id_)
+        own = {**losses.rules(), **self._sequences}
+        found = self._judge.rules.get(id_) or self._indicators.rules.get(id_) or own.get(id_)
         if found is None:
             raise KeyError(id_)
         return found
@@ -121,6 +128,14 @@ class Detection:
     def completed(self, findings: Iterable[Finding], members: Mapping[str, Members]) -> Iterator[Finding]:
         """Findings with whole targets, and those on the files that they start; `members`: collection id → its lines of members.jsonl."""
         return completed(findings, members)
+
+    def log_sources(self, dataset: str, records: Sequence[Mapping[str, Any]]) -> set[str]:
+        """Return the places of Sigma log sources (channels of event logs; `*` for the dataset as such) that these records come from."""
+        return places_of(dataset, records)
+
+    def with_source(self, seen: Mapping[str, Collection[str]]) -> int:
+        """Return the number of loaded Sigma rules that have a log source among `seen` (dataset → places of `log_sources`)."""
+        return self._matcher.pack.with_source(seen)
 
     def datasets(self) -> Counter[frozenset[str]]:
         """Count the loaded Sigma rules by the datasets whose records they test."""

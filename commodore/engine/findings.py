@@ -46,5 +46,6 @@ def fold(partition: Partition, detection: Detection, host: str) -> dict[str, int
             yield line(finding)
 
     members = {collection: persistence.Members(objects(partition.members))}
-    private.write(partition.findings, frames(counted(detection.completed(detection.findings(hits()), members))))
+    found = detection.completed(detection.findings(hits()), members)
+    private.write(partition.findings, frames(counted(found)), durable=False)
     return counts

@@ -35,7 +35,7 @@ class _Found:
         self._evidence: dict[str, Evidence] = {}
         self._sealed: list[Path] = []
         plain = {p.lower() for p in patterns if not any(c in p for c in "*?[")}
-        wanted = catalogue.Patterns(patterns)
+        wanted = catalogue.patterns(*patterns)
         groups: dict[str, dict[str, Evidence]] = {}
         passed = size = 0
         for member in collection.members():
@@ -81,7 +81,7 @@ class _Found:
         low = path.replace("\\", "/").lstrip("/").lower()
         if low in self._evidence:
             return self._evidence[low]
-        pattern = catalogue.Patterns((low,))
+        pattern = catalogue.patterns(low)
         fitting = sorted((p for p in self._evidence if pattern.fits(p)), key=lambda p: (p.count("/"), p))
         return self._evidence[fitting[0]] if fitting else None
 

@@ -22,7 +22,7 @@ from commodore.engine.work import HITS, Result, UnitAccount
 
 SYNC = 0.5
 """seconds between two syncs to disk: what a power cut can cost"""
-_KEYS = {"task", "sizes", "accounts", "killed", "counts", "seconds"}
+_KEYS = {"task", "sizes", "accounts", "killed", "counts", "sources", "seconds"}
 
 
 def dump(value: Any) -> bytes:
@@ -55,6 +55,7 @@ class Journal:
         self.accounts: list[UnitAccount] = []
         self.killed: list[tuple[int, str]] = []
         self.counts: dict[str, int] = {}
+        self.sources: dict[str, set[str]] = {}
         self.seconds = 0.0
         self._kept: frozenset[str] = frozenset()
         """datasets whose files are not this run's: never cut, never removed"""
@@ -103,7 +104,7 @@ class Journal:
     def _forget(self) -> int:
         """Start again: files that the journal names are missing or too short."""
         self.committed, self.seconds = 0, 0.0
-        for held in (self.accounts, self.killed, self.counts, self._sizes):
+        for held in (self.accounts, self.killed, self.counts, self.sources, self._sizes):
             held.clear()
         self._base()
         return 0
@@ -127,6 +128,8 @@ class Journal:
         self.killed += [(m, r) for m, r in row["killed"]]
         for name, count in row["counts"].items():
             self.counts[name] = self.counts.get(name, 0) + count
+        for name, places in row["sources"].items():
+            self.sources.setdefault(name, set()).update(places)
         self.seconds += row["seconds"]
 
     def commit(self, result: Result) -> None:
@@ -137,9 +140,10 @@ class Journal:
         row = {
             "task": result.number,
             "sizes": {name: self._sizes[name] for name in result.frames},
-            "accounts": result.accounts,
+            "accounts": list(map(tuple, result.accounts)),  # orjson takes no named tuples
             "killed": result.killed,
             "counts": result.counts,
+            "sources": result.sources,
             "seconds": result.seconds,
         }
         self._take(row)
@@ -152,14 +156,18 @@ class Journal:
             self._files[name] = private.appended(self._file_of(name))
         return self._files[name]
 
-    def sync(self) -> None:
-        """Write frames first, then the lines that name them."""
+    def flush(self) -> None:
+        """Let other processes see all frames."""
         for file in self._files.values():
             file.flush()
-            os.fsync(file.fileno())
+
+    def sync(self) -> None:
+        """Write frames first, then the lines that name them."""
+        self.flush()
+        private.sync(map(self._file_of, self._files))
         self._journal.writelines(self._pending)
         self._journal.flush()
-        os.fsync(self._journal.fileno())
+        private.sync([self._path])
         self._pending.clear()
         self._synced = time.monotonic()
 
@@ -198,10 +206,18 @@ def kept(partition: Partition, datasets: Iterable[str], without: Iterable[str]) 
         for name, count in row["counts"].items():
             if name in chosen:
                 counts[name] = counts.get(name, 0) + count
+    sources = {name: sorted({p for row in rows for p in row["sources"].get(name, ())}) for name in chosen}
     killed = [(m, r) for row in rows for m, r in row["killed"] if (m, r) in reasons]
-    row = {"datasets": sorted(chosen), "accounts": accounts, "killed": killed, "counts": counts, "seconds": 0.0}
+    row = {
+        "datasets": sorted(chosen),
+        "accounts": accounts,
+        "killed": killed,
+        "counts": counts,
+        "sources": {name: places for name, places in sources.items() if places},
+        "seconds": 0.0,
+    }
     return Kept(counts, dump(row))
 
 
-NOTHING_KEPT = Kept({}, dump({"datasets": [], "accounts": [], "killed": [], "counts": {}, "seconds": 0.0}))
+NOTHING_KEPT = Kept({}, dump({"datasets": [], "accounts": [], "killed": [], "counts": {}, "sources": {}, "seconds": 0.0}))
 """for a redo of all datasets"""

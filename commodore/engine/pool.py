@@ -1,5 +1,8 @@
 """Worker processes: tasks in order, results in order. A parser that hangs, crashes or eats memory costs only what it was reading.
 
+Tasks come in streams, one per pass over a collection. Workers that the first stream leaves idle take tasks of the next one, so that many
+small collections keep all of them busy.
+
 A task whose worker died or had to be stopped is split: first by job, then, when one job kills its worker again, by artefact. The
 artefact that kills its worker alone is given up; the records of all others are kept.
 """
@@ -12,7 +15,7 @@ import multiprocessing
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -29,19 +32,6 @@ AHEAD = 6
 
 
 @dataclass
-class WorkerProcess:
-    """One worker process and what it is doing."""
-
-    process: BaseProcess
-    pipe: Connection
-    shared: mmap.mmap | None
-    task: Task | None = None
-    artefact: str = ""
-    """artefact that reads, where a job has several"""
-    heard: float = 0.0
-
-
-@dataclass
 class SplitTask:
     """A task that stopped its worker: its parts run one after the other, and their results are put together."""
 
@@ -50,9 +40,74 @@ class SplitTask:
     result: Result
 
 
+@dataclass(eq=False)
+class Stream:
+    """The tasks of one pass, and the results that nobody has taken yet."""
+
+    tasks: Iterator[Task]
+    more: bool = True
+    """whether `tasks` may have another one"""
+    error: Exception | None = None
+    """what ended `tasks`; raised behind the last result"""
+    order: deque[int] = field(default_factory=deque)
+    """numbers of the tasks that were read and whose results are not taken"""
+    waiting: deque[Task] = field(default_factory=deque)
+    again: deque[Task] = field(default_factory=deque)
+    """parts of tasks that stopped their worker"""
+    split: dict[int, SplitTask] = field(default_factory=dict)
+    done: dict[int, Result] = field(default_factory=dict)
+
+    def read(self) -> None:
+        """Read one task ahead."""
+        try:
+            task = next(self.tasks, None)
+        except Exception as e:  # it belongs to who takes the results of this stream, perhaps much later
+            task, self.error = None, e
+        if task is None:
+            self.more = False
+        else:
+            self.waiting.append(task)
+            self.order.append(task.number)
+
+    def ready(self) -> Iterator[Result]:
+        """Yield the results that are next in order."""
+        while self.order and self.order[0] in self.done:
+            yield self.done.pop(self.order.popleft())
+
+    def add(self, result: Result) -> None:
+        """Take the result of a task; that of a part waits for the other parts."""
+        split = self.split.get(result.number)
+        if split is None:
+            self.done[result.number] = result
+        else:
+            split.result.add(result)
+            self.next_part(split)
+
+    def next_part(self, split: SplitTask) -> None:
+        """Queue the next part of a task, or complete its result."""
+        if split.rest:
+            self.again.append(replace(split.task, jobs=[split.rest.popleft()], given_up=""))
+        else:
+            self.done[split.task.number] = self.split.pop(split.task.number).result
+
+
+@dataclass
+class WorkerProcess:
+    """One worker process and what it is doing."""
+
+    process: BaseProcess
+    pipe: Connection
+    shared: mmap.mmap | None
+    stream: Stream | None = None
+    task: Task | None = None
+    artefact: str = ""
+    """artefact that reads, where a job has several"""
+    heard: float = 0.0
+
+
 @dataclass
 class Pool:
-    """`workers` processes. `run` maps tasks to results in the order of the tasks."""
+    """`workers` processes. `run` maps tasks to results in the order of the tasks; `queue` announces the tasks of a later pass."""
 
     setup: Setup
     workers: int
@@ -62,8 +117,7 @@ class Pool:
 
     def __post_init__(self) -> None:
         self._context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-        self._split: dict[int, SplitTask] = {}
-        self._again: deque[Task] = deque()
+        self._streams: list[Stream] = []
 
     def __enter__(self) -> Self:
         self.processes = [self._start() for _ in range(self.workers)]
@@ -89,49 +143,65 @@ class Pool:
         worker.process.join()
         worker.pipe.close()
         fresh = self._start()
-        worker.process, worker.pipe, worker.shared, worker.task = fresh.process, fresh.pipe, fresh.shared, None
+        worker.process, worker.pipe, worker.shared = fresh.process, fresh.pipe, fresh.shared
+        worker.stream = worker.task = None
 
-    def reset(self) -> None:
-        """Forget the tasks of a run that ended early: replace the workers that are busy with them."""
-        self._split.clear()
-        self._again.clear()
+    def run(self, tasks: Iterator[Task]) -> Generator[Result]:
+        """Yield results in the order of the tasks, which go before those of all streams in the queue."""
+        stream = Stream(tasks)
+        self._streams.insert(0, stream)
+        return self.results(stream)
+
+    def queue(self, tasks: Iterator[Task]) -> Stream:
+        """Let workers take these tasks when all tasks of the streams before are read. `results` gives what they make of them."""
+        stream = Stream(tasks)
+        self._streams.append(stream)
+        return stream
+
+    def results(self, stream: Stream) -> Generator[Result]:
+        """Yield the results of a stream in the order of its tasks. Raises what its iterator raised, behind the last result.
+
+        Who stops early closes the generator: the stream is forgotten, and the workers that are busy with it are replaced.
+        """
+        try:
+            while stream.more or stream.order:
+                if source := self._wanted():
+                    source.read()
+                self._give()
+                self._collect(0.0 if self._wanted() else 0.2)
+                yield from stream.ready()
+            if stream.error is not None:
+                raise stream.error
+        finally:
+            self._streams.remove(stream)
+            for worker in self.processes:
+                if worker.stream is stream:
+                    self._replace(worker)
+
+    def _wanted(self) -> Stream | None:
+        """Return the stream to read from: the first that has more, if a worker may soon need its task and few enough are read ahead."""
+        if sum(len(stream.waiting) for stream in self._streams) >= self.workers:
+            return None
+        ahead = 0
+        for stream in self._streams:
+            ahead += len(stream.order)
+            if stream.more:
+                return stream if ahead < self.workers * AHEAD else None
+        return None
+
+    def _give(self) -> None:
         for worker in self.processes:
             if worker.task is not None:
-                self._replace(worker)
+                continue
+            for stream in self._streams:
+                if queue := stream.again or stream.waiting:
+                    worker.stream, worker.task = stream, queue.popleft()
+                    worker.artefact, worker.heard = "", time.monotonic()
+                    with contextlib.suppress(OSError):  # a worker that has ended is noticed when its pipe is read
+                        worker.pipe.send(transport.pack(worker.task, worker.shared))
+                    break
 
-    def run(self, tasks: Iterator[Task]) -> Iterator[Result]:
-        """Yield results in the order of the tasks; at most a window of tasks is read ahead."""
-        order: deque[int] = deque()
-        done: dict[int, Result] = {}
-        waiting: deque[Task] = deque()
-        more = True
-        while True:
-            if more and len(waiting) < self.workers and len(order) < self.workers * AHEAD:
-                task = next(tasks, None)
-                if task is None:
-                    more = False
-                else:
-                    waiting.append(task)
-                    order.append(task.number)
-            self._give(waiting)
-            reading = more and len(waiting) < self.workers and len(order) < self.workers * AHEAD
-            for result in self._collect(0.0 if reading else 0.2):
-                done[result.number] = result
-            while order and order[0] in done:
-                yield done.pop(order.popleft())
-            if not more and not order:
-                return
-
-    def _give(self, waiting: deque[Task]) -> None:
-        for worker in self.processes:
-            queue = self._again or waiting
-            if worker.task is None and queue:
-                worker.task = queue.popleft()
-                worker.artefact, worker.heard = "", time.monotonic()
-                with contextlib.suppress(OSError):  # a worker that has ended is noticed when its pipe is read
-                    worker.pipe.send(transport.pack(worker.task, worker.shared))
-
-    def _collect(self, patience: float) -> Iterator[Result]:
+    def _collect(self, patience: float) -> None:
         """Read what the workers report; stop those that make no progress."""
         busy = {worker.pipe: worker for worker in self.processes if worker.task is not None}
         for pipe in wait(list(busy), patience) if busy else ():
@@ -139,14 +209,15 @@ class Pool:
             try:
                 report: Any = worker.pipe.recv()
             except (EOFError, OSError):
-                yield from self._lost(worker, self._death(worker.process))
+                self._lost(worker, self._death(worker.process))
                 continue
             worker.heard = time.monotonic()
             if isinstance(report, Result):
-                worker.task = None
+                stream, worker.stream, worker.task = worker.stream, None, None
                 if report.spent:
                     self._replace(worker)
-                yield from self._part_or_whole(report)
+                if stream is not None:
+                    stream.add(report)
             elif report[0] >= 0:
                 worker.artefact = report[1]
         now = time.monotonic()
@@ -154,47 +225,30 @@ class Pool:
             if worker.task is None:
                 continue
             if now - worker.heard > self.timeout:
-                yield from self._lost(worker, f"stopped: no progress for {self.timeout:.0f} s")
+                self._lost(worker, f"stopped: no progress for {self.timeout:.0f} s")
             elif sys.platform != "linux" and _resident(worker.process) > self.setup.memory:
-                yield from self._lost(worker, self._memory())
+                self._lost(worker, self._memory())
 
     def _memory(self) -> str:
         return f"stopped: more than {self.setup.memory >> 20} MiB of memory"
 
-    def _part_or_whole(self, result: Result) -> Iterator[Result]:
-        """Yield the result of a task; that of a part waits for the other parts."""
-        split = self._split.get(result.number)
-        if split is None:
-            yield result
-            return
-        split.result.add(result)
-        yield from self._next_part(split)
-
-    def _next_part(self, split: SplitTask) -> Iterator[Result]:
-        task = split.task
-        if split.rest:
-            self._again.append(replace(task, jobs=[split.rest.popleft()], given_up=""))
-        else:
-            del self._split[task.number]
-            yield split.result
-
-    def _lost(self, worker: WorkerProcess, reason: str) -> Iterator[Result]:
+    def _lost(self, worker: WorkerProcess, reason: str) -> None:
         """Replace a worker that stopped, and split its task or give it up."""
-        task, artefact = worker.task, worker.artefact
+        stream, task, artefact = worker.stream, worker.task, worker.artefact
         self._replace(worker)
-        if task is None:
+        if stream is None or task is None:
             return
         if artefact in catalogue.containers() and _alone_in(task, artefact):
             task = replace(task, jobs=[replace(task.jobs[0], artefacts=(artefact,))])  # the file could not be opened, for nobody
-        split = self._split.setdefault(task.number, SplitTask(task, deque(), Result(task.number)))
+        split = stream.split.setdefault(task.number, SplitTask(task, deque(), Result(task.number)))
         if parts := [] if task.given_up else _parts(task, artefact):
             split.rest.extendleft(reversed(parts))
-            yield from self._next_part(split)
+            stream.next_part(split)
         elif task.given_up or task.derive:
             split.result.add(given_up(replace(task, given_up=task.given_up or reason), lambda _: None))
-            yield from self._next_part(split)
+            stream.next_part(split)
         else:
-            self._again.append(replace(task, given_up=reason))  # a worker counts what the format promised, without the parser
+            stream.again.append(replace(task, given_up=reason))  # a worker counts what the format promised, without the parser
 
     def _death(self, process: BaseProcess) -> str:
         process.join(5)

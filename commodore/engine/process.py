@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from commodore.case.case import Case
 from commodore.case.overview import OverviewPass
@@ -24,6 +26,8 @@ from commodore.engine.summary import Summary
 from commodore.engine.work import Setup
 from scout.console import WRONG_USE, Complaint
 
+QUEUED = 4
+"""collections whose tasks may begin before the one in front of them is finished"""
 _CASE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """errors of the case's disk, which end the run"""
 
@@ -84,6 +88,15 @@ def _recognised(paths: list[Path], identities: Sequence[Any], summary: Summary) 
     return sorted(found.values(), key=lambda collection: (collection.label, collection.id))
 
 
+class _Queued(NamedTuple):
+    """A run that the pool may begin."""
+
+    run: Run
+    collection: inputs.EvidenceCollection
+    redone: tuple[str, list[str]] | None = None
+    """host and datasets, where the case has an older partition of the collection"""
+
+
 def _collections(path: Path, identities: Sequence[Any], summary: Summary, *, alone: bool) -> list[inputs.EvidenceCollection]:
     """Return the collections of one path. Among several, a path that cannot be read is noted; wrong use of the command still ends it."""
     try:
@@ -120,14 +133,30 @@ class _Job:
         with Case(case) as held:
             held.note_rules(self.setup.load())
             with Pool(self.setup, self.workers, self.timeout) as pool:
-                for collection in collections:
-                    self._fenced(held, pool, collection, alone=len(collections) == 1)
+                self._all(held, pool, collections)
             self._conclude(held)
 
-    def _fenced(self, case: Case, pool: Pool, collection: inputs.EvidenceCollection, *, alone: bool) -> None:
-        """Process one collection. One that cannot be read to its end is noted, and the next one is processed."""
+    def _all(self, case: Case, pool: Pool, collections: list[inputs.EvidenceCollection]) -> None:
+        """Run the collections in order. While one is finished, the tasks of the next ones are under way."""
+        queued: deque[_Queued] = deque()
         try:
-            self._one(case, pool, collection)
+            for collection in collections:
+                with self._fenced(collection, alone=len(collections) == 1):
+                    if one := self._queued(case, pool, collection):
+                        queued.append(one)
+                if len(queued) > QUEUED:
+                    self._finish(case, queued.popleft(), alone=False)
+            while queued:
+                self._finish(case, queued.popleft(), alone=len(collections) == 1)
+        finally:
+            for one in queued:
+                one.run.close()
+
+    @contextmanager
+    def _fenced(self, collection: inputs.EvidenceCollection, *, alone: bool) -> Iterator[None]:
+        """Fence one collection: where it cannot be read to its end, it is noted, and the others go on."""
+        try:
+            yield
         except Complaint as complaint:
             if alone:
                 raise
@@ -140,37 +169,44 @@ class _Job:
             reason = _words(e)
         else:
             return
-        pool.reset()
         self.summary.unread.append((str(collection.origin), reason))
 
-    def _one(self, case: Case, pool: Pool, collection: inputs.EvidenceCollection) -> None:
+    def _queued(self, case: Case, pool: Pool, collection: inputs.EvidenceCollection) -> _Queued | None:
+        """Queue the run that a collection needs; None where the case has it already."""
         partition = case.partition(collection.id)
         about = partition.about()
         if about is None:
-            self.summary.read += self._run(collection, partition, pool, None)
-            return
+            return _Queued(self._run(collection, partition, pool, None), collection)
         only = self.redo.datasets(about, self.making) if self.redo is not None else None
         if not only and self.redo is not None:
-            return
+            return None
         if not only:
             self.summary.skipped.append(str(collection.origin))
             if about["made"]["rules"]["digest"] != self.making.rules["digest"]:
                 self.summary.other_rules.append(str(collection.origin))
-            return
+            return None
         staged = case.staged(collection.id)
         only = stage(partition, staged, only, self.making, about)
-        self.summary.read += self._run(collection, staged, pool, only)
-        case.adopt(collection.id)
-        self.summary.redone.append((about["host"], sorted(only)))
+        return _Queued(self._run(collection, staged, pool, only), collection, (about["host"], sorted(only)))
 
-    def _run(self, collection: inputs.EvidenceCollection, partition: Partition, pool: Pool, only: frozenset[str] | None) -> int:
-        return Run(collection, partition, pool, self.making, only, self.progress).run()
+    def _run(self, collection: inputs.EvidenceCollection, partition: Partition, pool: Pool, only: frozenset[str] | None) -> Run:
+        run = Run(collection, partition, pool, self.making, only, self.progress)
+        run.queue()
+        return run
+
+    def _finish(self, case: Case, one: _Queued, *, alone: bool) -> None:
+        with self._fenced(one.collection, alone=alone):
+            self.summary.read += one.run.finish()
+            if one.redone is not None:
+                case.adopt(one.collection.id)
+                self.summary.redone.append(one.redone)
 
     def _conclude(self, case: Case) -> None:
         """Sum up the whole case."""
         whole = run_pass(partitions(case.root), OverviewPass())
         self.summary.hosts, self.summary.severities, self.summary.findings = whole.hosts, whole.severities, whole.findings
         self.summary.unreproducible = whole.given_up
+        self.summary.note_sources(self.setup.detection)
         self.summary.versions = grouped(whole.hosts)
         reproducible = {"reproducible": not whole.given_up, "given_up": whole.given_up}
         if any(case.about.get(key) != value for key, value in reproducible.items()):

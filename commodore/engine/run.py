@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing
 from itertools import groupby
 from typing import Any
 
@@ -20,7 +21,7 @@ from commodore.engine import findings, gather, inputs, members
 from commodore.engine.journal import Journal, dump
 from commodore.engine.making import Making
 from commodore.engine.plan import Plan
-from commodore.engine.pool import Pool
+from commodore.engine.pool import Pool, Stream
 from commodore.engine.unit import RAISED
 from commodore.engine.work import Result, Task, UnitAccount
 from commodore.host import Host
@@ -44,29 +45,54 @@ class Run:
         self._collection, self._partition, self._pool = collection, partition, pool
         self._making, self._only, self._progress = making, only, progress
         self._host = Host(collection.id)
+        self._open = ExitStack()
         self._journal: Journal
+        self._plan: Plan
+        self._parsing: Stream
+        self._started = 0.0
+        self._numbered = 0
         self._reported = 0.0
         self._read = 0
 
     def run(self) -> int:
         """Do what is left to do. Returns the bytes of input that were read."""
-        if not self._partition.begun(self._making.identity(self._only)):
-            self._partition.begin(self._making.identity(self._only))
-        started = time.perf_counter()
-        with Journal(self._partition) as self._journal:
-            self._host = gather.host(self._collection, self._partition.work)
-            plan = Plan(self._collection, self._host, self._partition.work)
-            number = self._parse(plan)
-            listed, count, mismatches = members.lines(self._collection, plan)
-            private.write(self._partition.members, frames(listed))
-            self._derive(number)
-            self._journal.sync()
-            losses = self._account(plan, mismatches)
+        self.queue()
+        return self.finish()
+
+    def queue(self) -> None:
+        """Let the pool begin with this collection when it has read all tasks of those before; `finish` commits the results."""
+        self._parsing = self._pool.queue(self._left())
+
+    def finish(self) -> int:
+        """Commit the results and do the other passes. Returns the bytes of input that were read."""
+        with self._open:
+            with closing(self._pool.results(self._parsing)) as results:
+                for result in results:
+                    self._commit(result, self._plan.now)
+            for sealed in self._partition.work.glob("sealed-*"):
+                sealed.unlink()
+            listed, count, mismatches = members.lines(self._collection, self._plan)
+            private.write(self._partition.members, frames(listed), durable=False)
+            self._derive(self._numbered)
+            losses = self._account(self._plan, mismatches)
         counts = findings.fold(self._partition, self._pool.setup.load(), self._host.name)
         about = self._about(count, losses, counts)
-        self._measure(time.perf_counter() - started)
+        self._measure(time.perf_counter() - self._started)
         self._partition.conclude(about)
         return self._collection.position()
+
+    def close(self) -> None:
+        """Close the files of a run that was queued and is not finished."""
+        self._open.close()
+
+    def _begin(self) -> Plan:
+        """Take up what an earlier run committed, and gather the facts of the host."""
+        self._started = time.perf_counter()
+        if not self._partition.begun(self._making.identity(self._only)):
+            self._partition.begin(self._making.identity(self._only))
+        self._journal = self._open.enter_context(Journal(self._partition))
+        self._host = gather.host(self._collection, self._partition.work)
+        return Plan(self._collection, self._host, self._partition.work)
 
     def _chosen(self, tasks: Iterable[Task]) -> Iterator[Task]:
         """Yield the tasks of the datasets that this run makes, numbered without gaps."""
@@ -81,39 +107,31 @@ class Run:
                 number += 1
                 yield task
 
-    def _parse(self, plan: Plan) -> int:
-        """Run the parse pass; return the number of tasks."""
-        count = 0
+    def _left(self) -> Iterator[Task]:
+        """Yield the tasks of the parse pass whose results are not committed. The collection is begun when the first one is wanted."""
+        self._plan = self._begin()
+        committed = self._journal.committed
+        for task in self._chosen(self._plan.tasks()):
+            self._numbered = task.number + 1
+            if task.number >= committed:
+                yield task
 
-        def left() -> Iterator[Task]:
-            nonlocal count
-            for task in self._chosen(plan.tasks()):
-                count = task.number + 1
-                if task.number >= self._journal.committed:
-                    yield task
-
-        for result in self._pool.run(left()):
-            self._commit(result, plan)
-        for sealed in self._partition.work.glob("sealed-*"):
-            sealed.unlink()
-        return count
-
-    def _commit(self, result: Result, plan: Plan | None = None) -> None:
+    def _commit(self, result: Result, now: str) -> None:
         self._journal.commit(result)
         if self._progress is not None and time.monotonic() - self._reported > 0.1:
             self._reported = time.monotonic()
-            now = plan.now if plan else "derived datasets"
             self._progress(self._host.name, now, self._collection.position(), self._collection.total, sum(self._journal.counts.values()))
 
     def _derive(self, number: int) -> None:
         """Run the derive pass: level by level; the datasets of one level are made in parallel."""
         whole = self._collection.ending()[0] == "complete"
         for level in catalogue.levels():
-            self._journal.sync()
+            self._journal.flush()
             chosen = [name for name in level if self._only is None or name in self._only]
             tasks = [Task(n, self._host, [], name, str(self._partition.root), whole) for n, name in enumerate(chosen, number)]
-            for result in self._pool.run(task for task in tasks if task.number >= self._journal.committed):
-                self._commit(result)
+            with closing(self._pool.run(task for task in tasks if task.number >= self._journal.committed)) as results:
+                for result in results:
+                    self._commit(result, "derived datasets")
             number += len(chosen)
 
     def _account(self, plan: Plan, mismatches: list[dict[str, Any]]) -> int:
@@ -134,7 +152,7 @@ class Run:
             rows += lines
         rows += ledger.of_companions(plan.together, readers)
         rows.sort(key=lambda row: (row["member"] < 0, row["member"], row["artefact"] or ""))
-        private.write(self._partition.ledger, map(dump, rows))
+        private.write(self._partition.ledger, map(dump, rows), durable=False)
         self._read = sum(member >= 0 for member in readers)
         return len({(row["member"], row["path"]) for row in rows if ledger.is_loss(row) and row["parsed"] is not None})
 
@@ -146,7 +164,7 @@ class Run:
             "bytes": self._collection.position(),
             "tasks": self._journal.committed,
         }
-        private.write(self._partition.metrics, [dump(measured)])
+        private.write(self._partition.metrics, [dump(measured)], durable=False)
 
     def _about(self, count: int, losses: int, found: dict[str, int]) -> dict[str, Any]:
         """Return the manifest."""
@@ -170,6 +188,7 @@ class Run:
             "read": self._read,
             "losses": losses,
             "records": dict(sorted(self._journal.counts.items())),
+            "log_sources": {name: sorted(places) for name, places in sorted(self._journal.sources.items())},
             "findings": dict(sorted(found.items())),
             "given_up": given_up,
             "failed": [{"member": member, "path": path, "artefact": artefact} for member, path, artefact in sorted(failed)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,8 @@ class Summary:
     unread: list[tuple[str, str]] = field(default_factory=list)
     """inputs that could not be read at all, or not to their end, and why; the others were processed"""
     rules: dict[str, Any] = field(default_factory=dict)
-    """`loaded`, `indicators`, `refused`, `digest`, as `Detection` has them"""
+    """`loaded`, `indicators`, `refused`, `digest` as `Detection` has them; `without_source`: number of rules that no record can match;
+    `with_source`: number of the loaded rules that have a log source in this case"""
     severities: dict[str, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     """the most severe ones, at most ten"""
@@ -57,3 +59,17 @@ class Summary:
             "refused": list(detection.refused),
             "digest": detection.digest,
         }
+
+    def note_sources(self, detection: Any) -> None:
+        """Count the rules that no record can match, and the loaded rules that have a log source in this case."""
+        self.rules["without_source"] = len(detection.without_source)
+        self.rules["with_source"] = detection.with_source(log_sources(self.hosts))
+
+
+def log_sources(manifests: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:
+    """Return the Sigma log sources of collections, by dataset."""
+    seen: dict[str, set[str]] = {}
+    for about in manifests:
+        for dataset, places in about.get("log_sources", {}).items():
+            seen.setdefault(dataset, set()).update(places)
+    return seen

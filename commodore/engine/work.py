@@ -101,6 +101,8 @@ class Result:
     number: int
     frames: dict[str, bytes] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    sources: dict[str, list[str]] = field(default_factory=dict)
+    """dataset → log sources of Sigma that its records come from, as `Detection.log_sources` names them"""
     accounts: list[UnitAccount] = field(default_factory=list)
     killed: list[tuple[int, str]] = field(default_factory=list)
     """(member, reason) of units that were given up, because their worker died or had to be stopped"""
@@ -114,6 +116,8 @@ class Result:
             self.frames[name] = self.frames.get(name, b"") + frame
         for name, count in other.counts.items():
             self.counts[name] = self.counts.get(name, 0) + count
+        for name, places in other.sources.items():
+            self.sources[name] = sorted({*self.sources.get(name, ()), *places})
         for account in other.accounts:
             self._account(account)
         self.killed += other.killed
@@ -185,12 +189,14 @@ class Worker:
         self._frames: dict[str, list[bytes]] = {}
         self._weights: dict[str, int] = {}
         self._counts: dict[str, int] = {}
+        self._sources: dict[str, set[str]] = {}
         self._alone = self._spent = False
 
     def run(self, task: Task) -> Result:
         """Do all jobs of a task."""
         start = time.perf_counter()
         self._lines, self._frames, self._weights, self._counts = {}, {}, {}, {}
+        self._sources = {}
         result = Result(task.number)
         self._alone, self._spent = len(task.jobs) < 2 and all(len(job.artefacts) < 2 for job in task.jobs), False
         if task.derive:
@@ -204,6 +210,7 @@ class Worker:
         for name in self._lines:
             self._close_frame(name)
         result.frames = {name: b"".join(frames) for name, frames in self._frames.items()}
+        result.sources = {name: sorted(places) for name, places in self._sources.items() if places}
         result.counts, result.seconds, result.spent = self._counts, time.perf_counter() - start, self._spent
         return result
 
@@ -259,6 +266,8 @@ class Worker:
     def _take(self, host: Host, name: str, records: list[dict[str, Any]], note: Note) -> int:
         """Run detection on finished records of one dataset, then turn them into lines. Returns the bytes of the lines."""
         hits = self._matched(name, records, host, note)
+        if records:
+            self._sources.setdefault(name, set()).update(self._detection.log_sources(name, records))
         written = self._write(HITS + name, (line(hit._asdict()) for hit in hits)) if hits else 0
         written += self._write(name, (serialised(record, line) for record in records))
         self._counts[name] = self._counts.get(name, 0) + len(records)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from commodore.schema.winlog import Meaning, meaning
-from commodore.sentence import sentence
+from commodore.sentence import listed, one_line, quoted, sentence
 
 LEVELS = {0: "information", 1: "critical", 2: "error", 3: "warning", 4: "information", 5: "verbose"}
 _FAILURE, _SUCCESS = "0x8010", "0x8020"
@@ -25,7 +25,6 @@ _KINDS = 2048
 _SHOWN, _WORDS = 4, 80
 """values and characters of each that the generic sentence shows"""
 _LOGGED = sentence("[{winlog.provider_name!q}|A provider without a name] logged event {event.code}[ in {winlog.channel!q}].")
-_VALUES = sentence("{logged}[ with {values!q}].")
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _COUNTS = ("winlog.version", "winlog.level", "winlog.task", "winlog.opcode", "escadre.event.qualifiers")
 _NOTHING: dict[str, Any] = {}
@@ -172,13 +171,13 @@ def _kind(name: Any, guid: Any, event: Any, channel: Any, computer: Any, keyword
 
 def _generic(logged: str, values: dict[str, Any]) -> str:
     """Return the message of an event that no file in `schema/winlog/events` describes: who logged what, with its first values."""
-    told = []
+    shown = []
     for key, value in values.items():
         if value:
-            told.append(f"{key}={value[:_WORDS]}")
-            if len(told) == _SHOWN:
+            shown.append(quoted(one_line(f"{key}={value[:_WORDS]}")))
+            if len(shown) == _SHOWN:
                 break
-    return _VALUES({"logged": logged, "values": told})
+    return f"{logged} with {listed(shown)}." if shown else f"{logged}."
 
 
 def _times(fields: dict[str, Any], system: dict[str, Any], written: str) -> None:

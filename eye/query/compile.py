@@ -155,8 +155,12 @@ class Compiler:
         def holds(piece: tuple[str, ...]) -> tantivy.Query:
             return union([self.term(f, piece[0]) if len(piece) == 1 else self.like(f, node, piece) for f in fields])
 
-        rows = self.engine.checked(node, both([holds(piece) for piece in needed]))
-        return Q.term_set_query(self.schema, NUMBER, rows) if rows else Q.empty_query()
+        candidates, certain = both([holds(piece) for piece in needed]), []
+        if isinstance(node, Text):  # words in a row need no reading
+            certain = [Q.phrase_query(self.schema, f, [*words(node.text)]) for f in fields]
+            candidates = Q.boolean_query([(Must, candidates), (MustNot, union(certain))])
+        rows = self.engine.checked(node, candidates)
+        return union([*certain, *([Q.term_set_query(self.schema, NUMBER, rows)] if rows else [])])
 
     # --- values
 

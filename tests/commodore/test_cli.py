@@ -137,6 +137,33 @@ def test_ledger_findings_and_artefacts_speak_json_lines(corpus, tmp_path):
     assert json.loads(commodore("rules", "stats", "--json").stdout) == {"loaded": 0, "indicators": 0, "without_source": [], "refused": []}
 
 
+def test_rules_without_a_log_source_in_the_case_are_counted(corpus, tmp_path):
+    log = tmp_path / "x.evtx"
+    shutil.copy(corpus / "evtx/omerbenamram+evtx/samples/sysmon.evtx", log)
+    (tmp_path / "host" / "var" / "log").mkdir(parents=True)
+    (tmp_path / "host" / "var" / "log" / "auth.log").write_text("Nov 22 03:04:05 web01 sshd[1]: Invalid user x from 198.51.100.7 port 1\n")
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    for name, source in {
+        "registry": "product: windows\n  category: registry_set",
+        "security": "product: windows\n  service: security",
+        "any_windows": "product: windows",
+        "auth": "product: linux\n  service: sshd",
+        "nobody": "product: cisco\n  service: aaa",
+    }.items():
+        text = f"title: {name}\nid: {name}\nlogsource:\n  {source}\ndetection:\n  s:\n    - x\n  condition: s\n"
+        (rules / f"{name}.yml").write_text(text)
+    made = json.loads(commodore("process", log, "-o", tmp_path / "case", "--rules", rules, "--json").stdout)
+    assert (made["loaded"], made["with_source"], made["without_source"]) == (4, 2, 1)  # a Sysmon log: the registry rule and that of any log
+    assert made["hosts"][0]["log_sources"] == {"evtx": ["*", "microsoft-windows-sysmon/operational"]}
+    done = commodore("process", tmp_path / "host", "-o", tmp_path / "case", "--rules", rules)
+    assert "4 Sigma loaded (3 with a log source in this case, 1 more can match no record)" in done.stdout
+    stats = commodore("rules", "stats", "--rules", rules, "--case", tmp_path / "case")
+    assert f"With a log source in {tmp_path / 'case'}: 3 rules." in stats.stdout
+    assert json.loads(commodore("rules", "stats", "--rules", rules, "--case", tmp_path / "case", "--json").stdout)["with_source"] == 3
+    assert commodore("rules", "stats", "--case", tmp_path / "none").returncode == 2
+
+
 def test_a_hostile_name_is_escaped_on_the_terminal(tmp_path):
     (tmp_path / "host" / "etc").mkdir(parents=True)
     (tmp_path / "host" / "etc" / "a\x1b[31mred").write_text("x")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import struct
+from typing import Any
 
 import pytest
+from evtx import PyEvtxParser
 
 from commodore import catalogue
 from commodore.artefact import Problem, Record
@@ -15,7 +18,10 @@ from commodore.engine import unit
 from commodore.engine.process import process
 from commodore.evidence import Evidence
 from commodore.host import Host
+from commodore.schema import winlog
 from commodore.schema.winlog.forms import account, address, domain, number, time
+from fixtures.windows import evtx as written
+from scout.data import parse_yaml
 from tests.commodore.cases import ledger
 
 HOST = Host("c", name="pc")
@@ -215,7 +221,7 @@ def test_logs_put_together_are_the_same_cut_into_units_as_whole(corpus, tmp_path
     for name, content in (("a", both), ("b", data + data), ("c", data[: 4096 + 24 * 65536 - 777] + data), ("d", (data + data)[4096:])):
         (logs / f"{name}.evtx").write_bytes(content)
     process([tmp_path / "PC"], tmp_path / "case", workers=1)
-    counts = {row["path"][-6:]: (row["expected"], row["parsed"]) for row in ledger(tmp_path / "case") if row["parsed"]}
+    counts = {row["path"][-6:]: (row["expected"], row["parsed"]) for row in ledger(tmp_path / "case") if row["artefact"] == "evtx"}
     whole = {f"{p.stem}.evtx": told(p.read_bytes()) for p in logs.glob("*.evtx")}
     assert counts == {name: (expected, len(ids)) for name, (ids, expected, _, _) in whole.items()}
     assert counts["b.evtx"] == (4522, 4522)
@@ -317,3 +323,104 @@ def test_a_control_character_in_a_name_costs_no_event(corpus):
         data[at + 2] = 1
         at += 2
     assert len(read(bytes(data))[0]) == count
+
+
+def logged(data: dict[str, str | list[str]], provider: str = "Prov", code: int = 1, inside: str = "") -> dict[str, Any]:
+    """The fields of one event that the fixtures' writer made."""
+    moment = (134_000_000_000_000_000, "2025-08-18T02:13:20.0000000Z")
+    return read(written.build([written.Event("Application", provider, code, *moment, "PC", data, inside)]))[0][0].fields
+
+
+def test_all_values_of_a_name_that_occurs_several_times_are_kept_in_order():
+    fields = logged({"Before": "1", "Arg": ["one", "needle-two", "three"], "After": "2"})
+    assert fields["winlog.event_data"] == {"Before": "1", "Arg": ["one", "needle-two", "three"], "After": "2"}
+    assert "needle-two" in fields["message"]
+
+
+def test_a_field_takes_the_first_of_several_values_and_the_sentence_shows_all():
+    fields = logged({"param1": ["Spooler", "Other"], "param2": "stopped"}, "Service Control Manager", 7036)
+    assert fields["service.name"] == "Spooler" and fields["winlog.event_data"]["param1"] == ["Spooler", "Other"]
+    assert fields["message"] == "The service Spooler and Other entered the state stopped."
+
+
+def test_no_value_of_the_corpus_is_lost_where_a_name_occurs_twice(corpus):
+    """The XML that the library writes has both values of LogonGuid, its JSON has them under one name."""
+    path = corpus / "evtx/omerbenamram+evtx/samples/Security_with_size_t.evtx"
+    xml = {row["event_record_id"]: row["data"] for row in PyEvtxParser(str(path)).records()}
+    seen = 0
+    for record in read(path.read_bytes())[0]:
+        guids = re.findall(r'Name="LogonGuid">([^<]+)<', xml[int(record.fields["winlog.record_id"])])
+        if len(guids) > 1:
+            seen += 1
+            assert [guid.strip("{}") for guid in record.fields["winlog.event_data"]["LogonGuid"]] == guids
+    assert seen == 92
+
+
+def test_an_event_of_user_data_has_fields_by_the_names_of_its_elements():
+    said = {"User": "MAIRIE\\admin.si", "SessionID": "3", "Address": "198.51.100.23"}
+    fields = logged(said, "Microsoft-Windows-TerminalServices-LocalSessionManager", 21, "EventXML")
+    assert (fields["user.name"], fields["user.domain"], fields["source.ip"]) == ("admin.si", "MAIRIE", "198.51.100.23")
+    assert fields["message"] == "MAIRIE\\admin.si logged on to session 3 from 198.51.100.23."
+
+
+RDP, AUDIT, DEFENDER = (
+    "Microsoft-Windows-RemoteDesktopServices-RdpCoreTS",
+    "Microsoft-Windows-Security-Auditing",
+    "Microsoft-Windows-Windows Defender",
+)
+SSH = "Failed password for invalid user hacker from 10.23.23.9 port 60096 ssh2"
+THREAT = {"Threat Name": "HackTool:Win32/Mimikatz", "Path": "file:_C:\\a\\m.exe; process:_pid:7", "Detection User": "PC\\eve"}
+TICKET = {"TargetUserName": "paul@MAIRIE.EXAMPLE", "IpAddress": "::ffff:10.0.0.9", "Status": "0x1b"}
+SQL = {"param1": "sa", "param2": " Reason: Password did not match.", "param3": " [CLIENT: 10.1.2.3]"}
+KEY = "\\REGISTRY\\MACHINE\\SAM"
+
+
+@pytest.mark.parametrize(
+    ("provider", "code", "data", "expected"),
+    [
+        (RDP, 131, {"ConnType": "TCP", "ClientIP": "10.0.0.1:361"}, ["source.ip 10.0.0.1", "source.port 361", "network.transport tcp"]),
+        (RDP, 131, {"ConnType": "UDP", "ClientIP": "[fe80::1%12]:361"}, ["source.ip fe80::1", "source.port 361"]),
+        (AUDIT, 4769, TICKET, ["user.name paul", "source.ip 10.0.0.9", "event.reason only between users"]),
+        (
+            AUDIT,
+            4776,
+            {"TargetUserName": "paul", "Workstation": "\\\\PC-7", "Status": "0xC000006A"},
+            ["source.domain PC-7", "event.reason wrong password"],
+        ),
+        (AUDIT, 4663, {"ObjectName": KEY, "ObjectType": "Key"}, [f"registry.path {KEY}", "file.path None"]),
+        ("OpenSSH", 4, {"payload": SSH}, ["user.name hacker", "source.ip 10.23.23.9", "source.port 60096", "event.outcome failure"]),
+        (
+            DEFENDER,
+            1116,
+            THREAT,
+            ["escadre.threat.name HackTool:Win32/Mimikatz", "file.path C:\\a\\m.exe", "file.name m.exe", "user.name eve"],
+        ),
+        ("Microsoft-Windows-Bits-Client", 59, {"name": "x", "url": "http://evil.example:80/a"}, ["url.domain evil.example"]),
+        ("MSSQLSERVER", 18456, SQL, ["user.name sa", "source.ip 10.1.2.3", "event.reason Password did not match."]),
+    ],
+)
+def test_events_say_who_from_where_and_what_in_typed_fields(provider, code, data, expected):
+    fields = logged(data, provider, code)
+    assert [f"{name} {fields.get(name)}" for name in (said.partition(" ")[0] for said in expected)] == expected
+
+
+def test_a_description_that_is_not_understood_is_refused_by_file():
+    entry = b"events:\n  1:\n    action: user-login\n    category: [authentication]\n    type: [start]\n"
+    entry += b"    message: Somebody logged on.\n    fields: {%s}\n"
+    wrong = {b"no.such: A": "no.such", b"user.name: A | shout": "no such form", b"user.name: A, user.name: B": "occurs twice"}
+    for fields, reason in (wrong | {b"user.name: A | find (": "missing"}).items():
+        with pytest.raises(ValueError, match=f"^p.yaml: .*{reason}"):
+            winlog.compiled([("p.yaml", entry % fields)])
+    for text, reason in ((b"user-login", b"user-sneezed"), (b"action:", b"acton:"), (b"  1:", b"  one:"), (b"events", b"evnts")):
+        with pytest.raises(ValueError, match=r"^p\.yaml: "):
+            winlog.compiled([("p.yaml", (entry % b"user.name: A").replace(text, reason))])
+
+
+def test_the_events_that_a_public_table_names_have_fields_and_a_sentence(corpus):
+    """EvtxECmd's maps name provider and id of the events that responders look at."""
+    named = set()
+    for path in sorted((corpus / "detection/EricZimmerman+evtx/evtx/Maps").glob("*.map")):
+        said = parse_yaml(path.read_text(encoding="utf-8-sig"))
+        named.add((str(said["Provider"]), str(said["EventId"])))
+    missing = sorted(event for event in named if winlog.meaning(*event) is None)
+    assert len(named) >= 450 and missing == []

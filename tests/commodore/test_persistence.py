@@ -35,8 +35,9 @@ def findings(path: str, content: bytes, dataset: str, host: Host = LINUX, compan
     hits: list = []
     evidence = Evidence(path, content, collection="c", member=1, companions=companions)
 
-    def take(_: str, records: list[dict]) -> None:
+    def take(_: str, records: list[dict], __: object) -> int:
         hits.extend(DETECTION.match(ARTEFACTS[dataset].artefact, records, host))
+        return 0
 
     for _, outcome in reading.read([ARTEFACTS[dataset]], evidence, host, take, lambda _: None):
         assert not [p for p in outcome.problems if "Error" in p.reason], outcome.problems

@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -63,6 +63,12 @@ class RulePack:
         for row in self.rows:
             found.setdefault(row.rule, set()).add(sources[row.source].family.dataset)
         return Counter(map(frozenset, found.values()))
+
+    def with_source(self, seen: Mapping[str, Collection[str]]) -> int:
+        """Return the number of rules with a log source among `seen`: dataset → places, as `places_of` returns them."""
+        sources = table().sources
+        there = {n for n, s in enumerate(sources) if not frozenset(seen.get(s.family.dataset, ())).isdisjoint(s.places)}
+        return len({row.rule for row in self.rows if row.source in there})
 
     def node(self, number: int) -> Node:
         """The rule's normal form."""

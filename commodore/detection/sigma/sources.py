@@ -21,7 +21,7 @@ A file describes the log sources that one dataset feeds:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -108,6 +108,22 @@ def log_sources(dataset: str) -> tuple[str, list[str]]:
     family = families().get(dataset)
     names = {s.category or s.service for s in table().sources if family is not None and s.family.dataset == dataset}
     return (family.product if family else ""), sorted(names - {""})
+
+
+@cache
+def _known_places() -> dict[str, frozenset[str]]:
+    """Return the places that the files name, by dataset."""
+    return {dataset: frozenset(p for s in table().sources if s.family.dataset == dataset for p in s.places) for dataset in families()}
+
+
+def places_of(dataset: str, records: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the places of log sources that these records come from; a place that no file names is left out."""
+    family = families().get(dataset)
+    if family is None:
+        return set()
+    if not family.place:
+        return {EVERYWHERE}
+    return {EVERYWHERE} | ({str(place).lower() for place in {record.get(family.place) for record in records}} & _known_places()[dataset])
 
 
 def _of_file(name: str, document: dict[str, Any]) -> Iterator[SigmaSource]:

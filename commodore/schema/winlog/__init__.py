@@ -1,7 +1,7 @@
 """What Windows events mean in ECS: `events/<provider>.yaml`, or several files in `events/<provider>/`, one entry per kind of event.
 
 Files are found by walking the folder; a provider's files are read when its first event is seen, so that start-up does not pay for all.
-A provider's name in file names has `_` for `/`. The form of a file:
+The form of a file:
 
     same_as: <provider>      instead of the rest: the events of another provider
     shared: {<name>: &<name> {…}}   groups of fields that entries of this file take with `<<: *<name>`
@@ -74,7 +74,7 @@ def meaning(provider: str, code: str) -> Meaning | None:
 def described() -> dict[str, dict[str, Meaning]]:
     """Return all meanings: provider, as its file is named → event id → meaning. Raises ValueError, see `compiled`."""
     names = {file.partition(".yaml")[0].partition("/")[0] for file, _ in sources()}
-    return {name.replace("_", "/"): provider_meanings(name.replace("_", "/").lower()) for name in sorted(names)}
+    return {name: provider_meanings(name.lower()) for name in sorted(names)}
 
 
 @cache
@@ -119,7 +119,7 @@ def _folder() -> dict[str, list[tuple[str, Traversable]]]:
     found: dict[str, list[tuple[str, Traversable]]] = {}
     for entry in sorted(files(__name__).joinpath("events").iterdir(), key=lambda e: e.name):
         inside = sorted(entry.iterdir(), key=lambda e: e.name) if entry.is_dir() else [entry]
-        name = entry.name.removesuffix(".yaml").replace("_", "/").lower()
+        name = entry.name.removesuffix(".yaml").lower()
         prefix = f"{entry.name}/" if entry.is_dir() else ""
         found[name] = [(prefix + file.name, file) for file in inside if file.name.endswith(".yaml")]
     return found

@@ -1,0 +1,114 @@
+"""Records about logons as steps of one form: a session starts, is used, ends; a logon fails; the host starts; an account is created.
+
+Sources: Microsoft, 4624(S) to 4779(S), logon types; events 21 to 25 and 1149 of remote desktop; OpenSSH, auth.c; Linux-PAM, pam_unix;
+utmp(5).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from commodore.case.view import CaseView
+from commodore.readers.instants import seconds
+
+KINDS = {
+    "System": "system",
+    "Interactive": "interactive",
+    "Network": "network",
+    "Batch": "batch",
+    "Service": "service",
+    "Unlock": "unlock",
+    "NetworkCleartext": "network, password in clear text",
+    "NewCredentials": "other credentials for the network",
+    "RemoteInteractive": "remote desktop",
+    "CachedInteractive": "interactive, cached credentials",
+    "CachedRemoteInteractive": "remote desktop, cached credentials",
+    "CachedUnlock": "unlock, cached credentials",
+}
+_EVENTS = re.compile(rb'"event\.code":"(?:12|21|23|24|25|1149|4608|4624|4625|4634|4647|4672|4720|4778|4779|6005)"')
+"""Text in the JSON line of an event about a session; other events are not decoded."""
+_SECURITY = "Microsoft-Windows-Security-Auditing"
+_MANAGER = "Microsoft-Windows-TerminalServices-LocalSessionManager"
+_REMOTE_MANAGER = "Microsoft-Windows-TerminalServices-RemoteConnectionManager"
+_STEPS = {
+    ("Microsoft-Windows-Kernel-General", "12"): "boot",
+    ("EventLog", "6005"): "boot",
+    (_SECURITY, "4608"): "boot",
+    (_SECURITY, "4624"): "start",
+    (_SECURITY, "4625"): "failure",
+    (_SECURITY, "4634"): "end",
+    (_SECURITY, "4647"): "end",
+    (_SECURITY, "4672"): "privileges",
+    (_SECURITY, "4720"): "created",
+    (_SECURITY, "4778"): "use",
+    (_SECURITY, "4779"): "use",
+    (_MANAGER, "21"): "desktop",
+    (_MANAGER, "23"): "desktop-end",
+    (_MANAGER, "24"): "desktop-use",
+    (_MANAGER, "25"): "desktop",
+    (_REMOTE_MANAGER, "1149"): "connected",
+}
+_LINUX = {("ssh-login", "success"): "start", ("console-login", "success"): "start", ("user-created", "success"): "created"}
+_LINUX |= {("ssh-login", "failure"): "failure", ("console-login", "failure"): "failure", ("user-login", "failure"): "failure"}
+_LINUX |= {("session-opened", "success"): "use", ("session-closed", ""): "end"}
+_UTMP = {"USER_PROCESS": "terminal", "DEAD_PROCESS": "end", "BOOT_TIME": "boot"}
+_ORDER = {"boot": 0, "created": 1, "failure": 2, "connected": 3, "start": 4}
+MOST = 500_000
+"""Events in memory at once; the ledger counts those beyond."""
+KEPT = (
+    *("@timestamp", "host.name", "winlog.computer_name", "user.name", "user.domain", "user.id", "user.target.name", "source.ip"),
+    *("source.domain", "winlog.logon.id", "winlog.logon.type", "escadre.session.id", "escadre.tty", "process.pid", "event.reason"),
+)
+
+
+class LogonStep(NamedTuple):
+    """One record about a logon. `time`: seconds since 1970; `what`: kind of step; `fields`: those of `KEPT`, `kind` and `privileges`."""
+
+    computer: str
+    time: float
+    order: int
+    what: str
+    dataset: str
+    id: str
+    fields: dict[str, Any]
+
+
+def collected(view: CaseView) -> tuple[list[LogonStep], int, int]:
+    """Return the steps, the number of events beyond the bound, and the number of those without a time."""
+    steps: list[LogonStep] = []
+    refused = timeless = 0
+    for dataset, what in (("evtx", _of_event), ("auth_log", _of_line), ("utmp", _of_entry)):
+        for record in view.records(dataset, _EVENTS if dataset == "evtx" else None):
+            if not (step := what(record)):
+                continue
+            moment = seconds(record.get("@timestamp"))
+            if moment is None or len(steps) >= MOST:
+                refused, timeless = refused + (moment is not None), timeless + (moment is None)
+                continue
+            fields = {name: record[name] for name in KEPT if name in record}
+            if step == "privileges":
+                fields["privileges"] = str((record.get("winlog.event_data") or {}).get("PrivilegeList", "")).split()
+            if dataset != "evtx":
+                fields["kind"] = "ssh" if record.get("event.action") == "ssh-login" or _over_ssh(record) else "console"
+            computer = str(record.get("winlog.computer_name", "")).lower().partition(".")[0]
+            steps.append(LogonStep(computer, moment, _ORDER.get(step, 9), step, dataset, record.get("escadre.id", ""), fields))
+    return steps, refused, timeless
+
+
+def _of_event(record: dict[str, Any]) -> str:
+    return _STEPS.get((record.get("winlog.provider_name", ""), record.get("event.code", "")), "")
+
+
+def _of_line(record: dict[str, Any]) -> str:
+    return _LINUX.get((record.get("event.action", ""), record.get("event.outcome", "")), "")
+
+
+def _of_entry(record: dict[str, Any]) -> str:
+    if record.get("event.outcome") == "failure":
+        return "failure"
+    return _UTMP.get(record.get("escadre.utmp.type", ""), "")
+
+
+def _over_ssh(record: dict[str, Any]) -> bool:
+    return "source.ip" in record or str(record.get("escadre.tty", "")).startswith("ssh")

@@ -1,0 +1,206 @@
+"""Logon sessions and the rules on them: sessions built from known events, whose right values follow from the events' own times."""
+
+from __future__ import annotations
+
+import struct
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from commodore.case.reader import CaseReader
+from commodore.detection import sequences
+from commodore.engine.process import process
+from fixtures.windows.evtx import Event, build
+from scout.data import parse_yaml
+from tests.conftest import ROOT
+
+COMPUTER = "SRV-01.mairie.example"
+SECURITY, MANAGER = "Microsoft-Windows-Security-Auditing", "Microsoft-Windows-TerminalServices-LocalSessionManager"
+GATE = "Microsoft-Windows-TerminalServices-RemoteConnectionManager"
+HOME, STRANGER = "192.0.2.10", "198.51.100.23"
+NIGHT = datetime(2026, 10, 31, 19, 0, tzinfo=UTC)
+
+
+def event(moment: datetime, code: int, provider: str = SECURITY, inside: str = "", **data: str) -> Event:
+    ticks = int((moment - datetime(1601, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1)) * 10
+    channel = {SECURITY: "Security", "EventLog": "System"}.get(provider, f"{provider}/Operational")
+    return Event(channel, provider, code, ticks, moment.strftime("%Y-%m-%dT%H:%M:%S.%f0Z"), COMPUTER, data, inside)
+
+
+def logon(moment: datetime, account: str, id_: str, address: str, code: int = 4624, kind: str = "10") -> Event:
+    names = {"TargetUserName": account, "TargetDomainName": "MAIRIE", "TargetUserSid": "S-1-5-21-1-2-3-1105", "TargetLogonId": id_}
+    return event(moment, code, **names, LogonType=kind, IpAddress=address, IpPort="50123", WorkstationName="-", SubStatus="0xc000006a")
+
+
+def logoff(moment: datetime, account: str, id_: str) -> Event:
+    return event(moment, 4634, TargetUserName=account, TargetDomainName="MAIRIE", TargetLogonId=id_, LogonType="10")
+
+
+def history() -> list[Event]:
+    """Eleven days on which admin.si worked for an hour from one place."""
+    out = []
+    for day in range(11):
+        moment = datetime(2026, 10, 10 + day, 8, 0, tzinfo=UTC)
+        out += [logon(moment, "admin.si", f"0x{1000 + day:x}", HOME), logoff(moment + timedelta(hours=1), "admin.si", f"0x{1000 + day:x}")]
+    return out
+
+
+def night() -> list[Event]:
+    """Six wrong passwords, a session from a stranger with privileges, a new account and its session, and a restart."""
+    out = [logon(NIGHT + timedelta(seconds=10 * n), "admin.si", "0x0", STRANGER, 4625, "3") for n in range(6)]
+    begin = NIGHT + timedelta(minutes=2)
+    privileges = "SeDebugPrivilege\n\t\t\tSeBackupPrivilege"
+    subject = {"SubjectUserName": "admin.si", "SubjectDomainName": "MAIRIE", "SubjectLogonId": "0x51a2b"}
+    out += [logon(begin, "admin.si", "0x51a2b", STRANGER), event(begin, 4672, **subject, PrivilegeList=privileges)]
+    out += [
+        event(
+            begin + timedelta(minutes=3),
+            4720,
+            **subject,
+            TargetUserName="support2",
+            TargetDomainName="SRV-01",
+            TargetSid="S-1-5-21-9-9-9-1009",
+        )
+    ]
+    out += [logon(begin + timedelta(minutes=5), "support2", "0x60000", STRANGER)]
+    out += [logoff(begin + timedelta(minutes=9), "admin.si", "0x51A2B")]
+    restart = begin + timedelta(minutes=20)
+    out += [event(restart, 4608), logon(restart + timedelta(minutes=1), "admin.si", "0x60000", HOME)]
+    return out
+
+
+def desktop() -> list[Event]:
+    begin = NIGHT + timedelta(minutes=2)
+    said = {"User": "MAIRIE\\admin.si", "SessionID": "3", "Address": STRANGER}
+    steps = [(21, 1), (24, 240), (25, 300)]
+    return [event(begin + timedelta(seconds=s), code, MANAGER, "EventXML", **said) for code, s in steps]
+
+
+def gate() -> list[Event]:
+    said = {"Param1": "admin.si", "Param2": "MAIRIE", "Param3": STRANGER}
+    return [event(NIGHT + timedelta(seconds=115), 1149, GATE, "EventXML", **said)]
+
+
+def entry(kind: int, pid: int, line: str, user: str, host: str, seconds: int) -> bytes:
+    """One slot of wtmp, see utmp(5): 384 bytes, little-endian."""
+    address = bytes(map(int, host.split("."))) + bytes(12) if host.count(".") == 3 else bytes(16)
+    names = (line.encode(), b"ts/0", user.encode(), host.encode())
+    return struct.pack("<hxxi32s4s32s256shhiIi16s20s", kind, pid, *names, 0, 0, 0, seconds, 0, address, b"")
+
+
+LINES = """\
+2026-10-31T20:00:01.000000+00:00 web sshd[700]: Failed password for paul from 203.0.113.7 port 4001 ssh2
+2026-10-31T20:00:03.000000+00:00 web sshd[701]: Failed password for paul from 203.0.113.7 port 4002 ssh2
+2026-10-31T20:00:09.000000+00:00 web sshd[811]: Accepted password for paul from 203.0.113.7 port 4003 ssh2
+2026-10-31T20:00:09.100000+00:00 web sshd[811]: pam_unix(sshd:session): session opened for user paul(uid=1000) by (uid=0)
+2026-10-31T20:30:00.000000+00:00 web sshd[811]: pam_unix(sshd:session): session closed for user paul
+"""
+
+
+def host(folder: Path) -> Path:
+    """Write the evidence: event logs, and a Linux log with the wtmp and btmp of the same logins."""
+    files = {"Security": history() + night(), "Manager": desktop(), "Gate": gate()}
+    logs = folder / "logs"
+    logs.mkdir(parents=True)
+    for name, events in files.items():
+        (logs / f"{name}.evtx").write_bytes(build(events))
+    there = folder / "var" / "log"
+    there.mkdir(parents=True)
+    (folder / "etc").mkdir()
+    (folder / "etc" / "hostname").write_text("web\n")
+    (there / "auth.log").write_text(LINES)
+    evening = int(datetime(2026, 10, 31, 20, tzinfo=UTC).timestamp())
+    (there / "btmp").write_bytes(b"".join(entry(6, 700 + n, "ssh:notty", "paul", "203.0.113.7", evening + 1 + 2 * n) for n in range(2)))
+    slots = (entry(7, 811, "pts/0", "paul", "203.0.113.7", evening + 9), entry(8, 811, "pts/0", "", "", evening + 1800))
+    (there / "wtmp").write_bytes(b"".join(slots))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("logons")
+    process([host(folder / "srv")], folder / "case", workers=1)
+    return CaseReader(folder / "case")
+
+
+@pytest.fixture(scope="module")
+def sessions(case):
+    return list(case.records("logons"))
+
+
+def of(sessions, account, outcome="success"):
+    return [s for s in sessions if s.get("user.name") == account and s["event.outcome"] == outcome]
+
+
+def test_a_session_has_its_begin_end_kind_and_all_its_records(sessions):
+    first, *_ = of(sessions, "admin.si")
+    assert first["event.start"] == "2026-10-10T08:00:00.0000000Z" and first["event.end"] == "2026-10-10T09:00:00.0000000Z"
+    assert first["escadre.logon.kind"] == "remote desktop" and first["source.ip"] == HOME
+    assert len(first["escadre.records_used"]) == 2
+
+
+def test_security_log_session_manager_and_gate_make_one_session(sessions):
+    night = [s for s in of(sessions, "admin.si") if s["source.ip"] == STRANGER]
+    assert len(night) == 1
+    session = night[0]
+    assert session["winlog.logon.id"] == "0x51a2b" and session["escadre.session.id"] == "3"
+    assert session["escadre.logon.privileges"] == ["SeDebugPrivilege", "SeBackupPrivilege"]
+    assert session["event.end"] == "2026-10-31T19:11:00.0000000Z"  # the id is written in the other case there
+    assert len(session["escadre.records_used"]) == 7  # 4624, 4672, 4634, 21, 24, 25, 1149
+
+
+def test_failures_of_one_account_from_one_source_are_one_record(sessions):
+    (run,) = of(sessions, "admin.si", "failure")
+    assert run["escadre.logon.attempts"] == 6 and run["source.ip"] == STRANGER and run["escadre.logon.kind"] == "network"
+    assert run["event.start"] == "2026-10-31T19:00:00.0000000Z" and run["event.end"] == "2026-10-31T19:00:50.0000000Z"
+
+
+def test_a_logon_id_that_is_used_again_after_a_restart_is_another_session(sessions):
+    again = [s for s in sessions if s.get("winlog.logon.id") == "0x60000"]
+    assert [s["user.name"] for s in again] == ["support2", "admin.si"]
+    assert "event.end" not in again[0]
+
+
+def test_linux_logs_of_one_login_make_one_session_and_count_failures_once(sessions):
+    (session,) = of(sessions, "paul")
+    assert session["escadre.logon.kind"] == "ssh" and session["escadre.tty"] == "pts/0" and session["process.pid"] == 811
+    assert session["event.start"] == "2026-10-31T20:00:09.000000Z"
+    assert session["event.end"].startswith("2026-10-31T20:30:00")
+    assert session["escadre.logon.failures_before"] == 2  # auth.log and btmp hold the same two
+
+
+def test_what_came_before_is_said_only_with_reason(sessions):
+    flagged = {(s["user.name"], s["source.ip"]) for s in sessions if s.get("escadre.logon.first_from_source")}
+    assert flagged == {("admin.si", STRANGER)}  # support2 and paul have no history
+    assert [s["user.name"] for s in sessions if "escadre.logon.account_created" in s] == ["support2"]
+    assert {s["user.name"]: s["escadre.logon.failures_before"] for s in sessions if "escadre.logon.failures_before" in s} == {
+        "admin.si": 6,
+        "paul": 2,
+        "support2": 6,
+    }
+
+
+def test_findings_say_who_came_from_where_after_what(case):
+    found = {f["rule.id"]: f for f in case.findings() if f["rule.category"] == "sequence"}
+    assert sorted(found) == ["logon-failures-then-success", "logon-first-from-source", "logon-of-new-account"]
+    guessed = found["logon-failures-then-success"]
+    assert guessed["count"] == 2 and guessed["escadre.severity"] == "high" and guessed["threat.technique.id"] == ["T1110"]
+    assert guessed["message"] == (
+        "MAIRIE\\admin.si logged on (remote desktop) from 198.51.100.23 after 6 failed logons from there within an hour."
+    )
+    assert found["logon-of-new-account"]["message"].startswith("The account MAIRIE\\support2 was created at 2026-10-31T19:05:00")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"when": {"no.field": 1}}, "not in the field registry"),
+        ({"severity": "huge"}, "no such severity"),
+        ({"extra": 1}, "unknown or missing words"),
+    ],
+)
+def test_a_rule_that_is_not_understood_is_refused_by_file(change, reason):
+    entry = parse_yaml((ROOT / "commodore/detection/sequences/first_from_source.yaml").read_bytes()) | change
+    with pytest.raises(ValueError, match=f"^x.yaml: .*{reason}"):
+        sequences._rule("x.yaml", entry)
