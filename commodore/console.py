@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from commodore.case.ledger import is_loss
 from commodore.case.reader import CaseReader
 from commodore.finding import MOST_SEVERE_FIRST
-from commodore.listing import say_versions, short
+from commodore.listing import say_versions, short, tail
 from scout import __version__
 from scout.console import DONE, PARTIAL, STOPPED, WRONG_USE, Complaint, Screen, duration, escape, plural
 
@@ -44,7 +44,7 @@ def process_and_tell(
         def progress(host: str, now: str, at: int, total: int, records: int) -> None:
             if host not in tasks:
                 tasks[host] = bars.add_task(escape(host)[:24], total=max(total, 1), now="")
-            bars.update(tasks[host], completed=at, now=f"{records:,} records  {escape(now)[-48:]}")
+            bars.update(tasks[host], completed=at, now=f"{records:,} records  {tail(escape(now), max(screen.err.width - 62, 16))}")
 
         try:
             summary = process(

@@ -162,7 +162,10 @@ def short(finding: Finding, screen: Screen, indent: int) -> str:
         return text + times
     room = screen.out.width - indent - len(times)
     if len(text) > room and (command := payload(finding)):
-        text = f"{escape(command)}  {text}" if text.find(escape(command)) + len(command) > room else text
+        command = escape(command)
+        at = text.find(command)
+        if at < 0 or at + len(command) > room:
+            text = f"{command}  {text}" if len(command) < room else ends(command, room)
     return cut(text, room) + times
 
 
@@ -184,6 +187,17 @@ def wrapped(text: str, screen: Screen, indent: int) -> list[str]:
     """Return the whole text: on a terminal in lines, no word cut; in a pipe in one."""
     width = max(screen.out.width - indent, 20)
     return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) if screen.out.is_terminal else [text]
+
+
+def tail(text: str, room: int) -> str:
+    """Return the end of a path in `room` characters, with `…` where its beginning is left out."""
+    return text if len(text) <= room else "…" + text[1 - room :]
+
+
+def ends(text: str, room: int) -> str:
+    """Return the beginning and the end of a text in `room` characters, with `…` for the middle: of a path, the root and the file name."""
+    last = room // 2
+    return f"{text[: room - 1 - last]}…{text[-last:]}"
 
 
 def cut(text: str, room: int) -> str:

@@ -120,20 +120,27 @@ class Screen:
         sys.stdout.write(json.dumps(document, ensure_ascii=True, default=str) + "\n")
 
     def progress(self) -> Progress | NoProgress:
-        """Return a progress display on stderr: bar, count, time left, current item; without a terminal, one that does nothing."""
+        """Return a progress display on stderr: bar, percentage, time spent, time left, current item.
+
+        A terminal below 100 columns has a shorter bar and no time spent; only the current item is cut. Without a terminal, the display does
+        nothing.
+        """
         if self.quiet or self.json_lines or not self.err.is_terminal:
             return NoProgress()
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.table import Column
 
+        wide = self.err.width >= 100
         return Progress(
             TextColumn("  {task.description:<14}", markup=False),
-            BarColumn(bar_width=20),
+            BarColumn(bar_width=20 if wide else 10, table_column=Column(min_width=10)),
             TextColumn("{task.percentage:>3.0f}%"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[now]}", markup=False),
+            *([TimeElapsedColumn(table_column=Column(min_width=7, no_wrap=True))] if wide else []),
+            TimeRemainingColumn(table_column=Column(min_width=7, no_wrap=True)),
+            TextColumn("{task.fields[now]}", markup=False, table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
             console=self.err,
             transient=True,
+            expand=True,
         )
 
 
