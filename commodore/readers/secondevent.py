@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -35,11 +35,12 @@ def event(forms: Sequence[bytes], offset: int) -> tuple[dict[str, Any], str]:
 
     Raises what the last one raises.
     """
-    *before, last = forms
-    for chunk in before:
-        with suppress(Exception):
-            return _event(chunk, offset)
-    return _event(last, offset)
+    try:
+        return _event(forms[0], offset)
+    except Exception:  # the tables of the chunk are hostile, too
+        if len(forms) == 1:
+            raise
+        return event(forms[1:], offset)
 
 
 def _event(chunk: bytes, offset: int) -> tuple[dict[str, Any], str]:

@@ -221,7 +221,10 @@ def test_logs_put_together_are_the_same_cut_into_units_as_whole(corpus, tmp_path
     for name, content in (("a", both), ("b", data + data), ("c", data[: 4096 + 24 * 65536 - 777] + data), ("d", (data + data)[4096:])):
         (logs / f"{name}.evtx").write_bytes(content)
     process([tmp_path / "PC"], tmp_path / "case", workers=1)
-    counts = {row["path"][-6:]: (row["expected"], row["parsed"]) for row in ledger(tmp_path / "case") if row["artefact"] == "evtx"}
+    totals = [
+        row for row in ledger(tmp_path / "case") if row["artefact"] == "evtx" and row["parsed"] is not None
+    ]  # lines of problems have none
+    counts = {row["path"][-6:]: (row["expected"], row["parsed"]) for row in totals}
     whole = {f"{p.stem}.evtx": told(p.read_bytes()) for p in logs.glob("*.evtx")}
     assert counts == {name: (expected, len(ids)) for name, (ids, expected, _, _) in whole.items()}
     assert counts["b.evtx"] == (4522, 4522)
