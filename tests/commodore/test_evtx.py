@@ -20,6 +20,7 @@ from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.schema import winlog
 from commodore.schema.winlog.forms import account, address, domain, number, time
+from commodore.sentence import UNKNOWN
 from fixtures.windows import evtx as written
 from scout.data import parse_yaml
 from tests.commodore.cases import ledger
@@ -357,6 +358,27 @@ def test_no_value_of_the_corpus_is_lost_where_a_name_occurs_twice(corpus):
             seen += 1
             assert [guid.strip("{}") for guid in record.fields["winlog.event_data"]["LogonGuid"]] == guids
     assert seen == 92
+
+
+def test_no_sentence_of_the_corpus_has_an_empty_slot(logs):
+    empty = {
+        (record.fields.get("winlog.provider_name"), record.fields["event.code"])
+        for data in logs.values()
+        for record in read(data)[0]
+        if UNKNOWN in record.fields["message"]
+    }
+    assert empty == set()
+
+
+def test_instances_of_sql_server_are_described_as_the_first_one_is():
+    assert winlog.meaning("MSSQL$PAYROLL", "18456") is winlog.meaning("MSSQLSERVER", "18456") is not None
+    assert winlog.meaning("Other$PAYROLL", "18456") is None
+
+
+def test_a_field_takes_the_first_name_that_has_a_value():
+    bits = "Microsoft-Windows-Bits-Client"
+    assert logged({"jobOwner": "PC\\eve", "string2": "PC\\bob"}, bits, 3)["user.name"] == "eve"
+    assert logged({"string": "x", "string2": "PC\\bob"}, bits, 3)["user.name"] == "bob"
 
 
 def test_an_event_of_user_data_has_fields_by_the_names_of_its_elements():
