@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
@@ -132,8 +132,12 @@ def drawn(case: Path, count: int) -> list[str]:
                 sample.append(orjson.loads(line))
     paths = [r["process.executable"] for r in sample if " " not in r.get("process.executable", " ")]
 
+    @cache
+    def known(name: str) -> list[Any]:
+        return [r[name] for r in sample if r.get(name) and " " not in str(r[name])]
+
     def of(name: str) -> str:
-        values = [r[name] for r in sample if r.get(name) and " " not in str(r[name])]
+        values = known(name)
         return str(chance.choice(values)) if values else "absent"
 
     def filled(template: str) -> str:

@@ -122,7 +122,7 @@ class _Shown:
             value = one_line(value)
         if not value or value in self.absent:
             return None
-        return short(value, self.limit) if self.limit else value
+        return short(value, self.limit) if 0 < self.limit < len(value) else value
 
     def words(self, values: Iterable[Any], quote: bool) -> str | None:
         """Return the text of a list, or None where no element has one."""

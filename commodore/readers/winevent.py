@@ -101,9 +101,8 @@ def normalise(event: dict[str, Any], record_id: int, written: str) -> dict[str, 
     except TypeError:  # an element with elements inside, which no provider writes
         kind = _kind(*(str(v) if isinstance(v, (dict, list)) else v for v in map(_plain, header)))
     fields = kind.fields.copy()
-    number = str(record_id)
-    fields["winlog.record_id"] = number
-    if get("EventRecordID") != number:
+    number = fields["winlog.record_id"] = str(record_id)
+    if get("EventRecordID") != record_id:
         _original_number(fields, number, get("EventRecordID"))
     _times(fields, system, written)
     _attributes(fields, system)

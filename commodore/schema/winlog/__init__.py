@@ -1,7 +1,7 @@
 """What Windows events mean in ECS: `events/<provider>.yaml`, or several files in `events/<provider>/`, one entry per kind of event.
 
 Files are found by walking the folder; a provider's files are read when its first event is seen, so that start-up does not pay for all.
-The form of a file:
+A file name that ends with `$` is of all providers that begin so: the instances of SQL Server (`MSSQL$PAYROLL`). The form of a file:
 
     same_as: <provider>      instead of the rest: the events of another provider
     shared: {<name>: &<name> {…}}   groups of fields that entries of this file take with `<<: *<name>`
@@ -12,7 +12,8 @@ The form of a file:
         outcome              event.outcome, where it is always the same
         message              a template of commodore/sentence.py; {Name} is a value of EventData or UserData, {a.b} a field of the record;
                              `-` counts as absent
-        fields               ECS field: name of the value, or `Name | form`; forms are in forms.py
+        fields               ECS field: name of the value, or `Name | form`; `Name, Other`: the first that has a value; for the forms
+                             see forms.py
 """
 
 from __future__ import annotations
@@ -68,7 +69,12 @@ class Meaning:
 
 def meaning(provider: str, code: str) -> Meaning | None:
     """Return what an event of a provider means, or None. Raises ValueError for a file that the validator refuses."""
-    return provider_meanings(provider.lower()).get(code)
+    name = provider.lower()
+    if name not in _folder():  # only names of files reach the cache: the evidence may hold any number of others
+        name = name[: name.find("$") + 1]
+        if name not in _folder():
+            return None
+    return provider_meanings(name).get(code)
 
 
 def described() -> dict[str, dict[str, Meaning]]:
@@ -155,8 +161,9 @@ def _compile(where: str, entry: dict[str, Any]) -> Meaning:
         constant["event.outcome"] = entry["outcome"]
     copies = []
     for target, said in entry["fields"].items():
-        source, _, form = (part.strip() for part in said.partition("|"))
-        copies.append((target, source, converter(where, target, form)))
+        names, _, form = (part.strip() for part in said.partition("|"))
+        convert = converter(where, target, form)
+        copies += [(target, name.strip(), convert) for name in reversed(names.split(","))]  # the first that has a value is written last
     try:
         message = sentence(entry["message"], SENTENCE, ABSENT)
     except ValueError as e:
