@@ -32,8 +32,8 @@ class Exported(NamedTuple):
 def export(case: str | Path, target: str | Path, form: str = "parquet", datasets: Iterable[str] | None = None) -> list[Exported]:
     """Write a case, or some datasets of it, below `target`: parquet and csv one file per dataset, timesketch one file of JSON lines.
 
-    Timesketch needs a time: the file has one line per record and time, with the meaning of the time in `timestamp_desc`. Records without any
-    time are counted. Raises Complaint.
+    Timesketch needs a time: the file has one line per record and time, with the meaning of the time in `timestamp_desc`. Records without
+    any time are counted. Raises Complaint.
     """
     folder = Path(target)
     if form not in FORMATS:
