@@ -21,7 +21,7 @@ ARTEFACT = Artefact(
     title="Targets that were not there",
     about="One record per file that something starts and that was not on the host. A task whose file is gone is a trace of something that "
     "was removed, or of a clean-up that stopped half way. Only where the collection would have shown the file: a target of SCOUT looked "
-    "for its path and custody has no such file, or the $MFT of its volume has no such name. A program that the collection's profile does "
+    "for its path and custody has no such file, or the complete $MFT of its volume has no such name. A program that the profile does "
     "not take, `/bin/sh` say, is not in this dataset; neither is a file that $MFT knows.",
     datasets=(*SOURCES, "mft"),
     fields=(
@@ -41,7 +41,7 @@ ARTEFACT = Artefact(
     action="target-missing",
     attack=("T1053", "T1543"),
     message="{escadre.missing.item} starts {file.path!q}, which was not there.",
-    version=2,
+    version=3,
     sources=(
         "docs/design/contracts.md: members.jsonl and its verdicts; scout/collecting/plan.py: what custody says of a pattern",
         "file-hierarchy(7): /bin, /sbin and /lib are links into /usr on merged systems",
@@ -181,11 +181,11 @@ def _windows_paths(target: str, readings: list[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _custody(view: CaseView, host: Host, windows: bool, wanted: set[str]) -> tuple[set[str], set[str], set[str], TargetCoverage]:
-    """(wanted paths that were there, those that vanished, volumes with a whole $MFT, what SCOUT looked for)."""
+def _custody(view: CaseView, host: Host, windows: bool, wanted: set[str]) -> tuple[set[str], set[str], dict[str, int], TargetCoverage]:
+    """Return (wanted paths that were there, those that vanished, bytes of the $MFT by volume, what SCOUT looked for)."""
     there: set[str] = set()
     gone: set[str] = set()
-    tables: set[str] = set()
+    tables: dict[str, int] = {}
     coverage = TargetCoverage.of(wanted, windows=windows, system_root=host.system_root, whole=view.whole)
     for member in view.members():
         coverage.note(member)
@@ -196,7 +196,7 @@ def _custody(view: CaseView, host: Host, windows: bool, wanted: set[str]) -> tup
             gone.update({path} & wanted)
             continue
         if path[1:] == ":\\$mft" and verdict == "taken" and "valid" not in member:
-            tables.add(path[:2])
+            tables[path[:2]] = int(member.get("size") or 0)
         folder = path.rpartition("\\" if windows else "/")[0]
         if folder in wanted:
             there.add(folder)
@@ -208,9 +208,9 @@ def _custody(view: CaseView, host: Host, windows: bool, wanted: set[str]) -> tup
 class _Table:
     """What the $MFT of each volume knows of some paths. Only its records with one of their names, or of a folder above, are decoded."""
 
-    def __init__(self, view: CaseView, paths: set[str], volumes: set[str]) -> None:
+    def __init__(self, view: CaseView, paths: set[str], tables: dict[str, int]) -> None:
         self._folders = {folder for path in paths for folder in _above(path)}
-        self.volumes = {v for v in volumes if next(view.records("mft", re.compile(rb'"file\.path":"(?i:%s)' % v.encode())), None)}
+        self.volumes = {volume for volume, size in tables.items() if _complete(view, volume, size)}
         self._known: set[str] = set()
         self._deleted: set[str] = set()
         self._elsewhere: set[str] = set()
@@ -234,6 +234,13 @@ class _Table:
         if any(p in self._deleted for p in paths):
             return _Proof("mft", "was deleted: $MFT still has its entry", deleted=True)
         return _Proof("mft", "was not on the disk: $MFT has no such file")
+
+
+def _complete(view: CaseView, volume: str, size: int) -> bool:
+    """Return whether a table of `size` bytes is as long as its entry 0, which describes the table itself, says. One without it is not."""
+    own = re.compile(rb'"file\.path":"(?i:%s\\\\\$mft)"' % volume.encode())
+    said = [r.get("file.size") for r in view.records("mft", own) if r.get("file.inode") == "0" and r.get("escadre.state") != "deleted"]
+    return len(said) == 1 and isinstance(said[0], int) and 0 < said[0] <= size
 
 
 def _above(path: str) -> Iterator[str]:

@@ -27,6 +27,8 @@ def lines(collection: EvidenceCollection, plan: Plan) -> tuple[list[bytes], int,
     for said in collection.custody():
         ordinal = said.get("member")
         line, wrong = _line(collection.id, said, plan)
+        if said.get("verdict") == "link" and line["path"] in plan.followed:
+            line["followed"] = plan.followed[line["path"]]
         if ordinal is not None:
             told.add(ordinal)
         keep(line)

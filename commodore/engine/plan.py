@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from commodore import catalogue
 from commodore.artefact import Cut
 from commodore.case import ledger
-from commodore.engine import scratch
+from commodore.engine import links, scratch
 from commodore.engine.inputs import EvidenceCollection, Member
 from commodore.engine.stream import Cutter, Hashing, Piece, Read, after
 from commodore.engine.work import Job, Task
@@ -53,6 +53,8 @@ class Plan:
     """ordinal → artefacts that only try it (`catalogue.Match.tried`)"""
     together: list[tuple[dict[str, Any], int]] = field(default_factory=list)
     """head of the ledger line of each member that is read together with another one, and that one's ordinal"""
+    followed: dict[str, str] = field(default_factory=dict)
+    """path of each link whose content was read → path of the file to which it leads"""
     now: str = ""
     """path of the member that is read now, for the progress display"""
     _number: int = 0
@@ -78,12 +80,37 @@ class Plan:
             yield from self._alone(member)
         if group:
             yield from self._grouped(group)
+        yield from self._linked()
         yield from self._flush()
+
+    def _linked(self) -> Iterator[Task]:
+        """Yield the tasks of files to which links lead, in the places of the links. Only these need the collection a second time."""
+        taken = {source: ordinal for ordinal, (source, verdict, _, _) in self.seen.items() if verdict == "taken"}
+        wanted: dict[int, links.Led] = {}
+        for led in links.find(self.collection.custody(), taken):
+            if led.to:
+                wanted[taken[led.to]] = led
+            else:
+                head = {"collection": self.collection.id, "member": -1 if led.member is None else led.member, "path": led.path}
+                self.unread.append(ledger.unread(head, led.reason))
+        if not wanted:
+            return
+        for member in self.collection.members():
+            if (found := wanted.pop(member.ordinal, None)) is not None:
+                self.followed[found.path] = found.to
+                self.unread = [line for line in self.unread if line["member"] != member.ordinal]
+                self.unread.append(ledger.unread(self._head(member), f"read as {found.path}, a link to it", found.names[0]))
+                place = replace(member, ordinal=member.ordinal if found.member is None else found.member, source=found.path)
+                reader = Hashing(member.read)
+                head_bytes = reader.exactly(catalogue.matcher().head)
+                yield from self._add(self._job(place, reader, head_bytes, found.names))
 
     def _head(self, member: Member) -> dict[str, Any]:
         return {"collection": self.collection.id, "member": member.ordinal, "path": member.source}
 
     def _refused(self, member: Member) -> None:
+        if member.verdict == "link" and member.facts.get("link") and catalogue.matcher().by_path(member.below):
+            return  # `_linked` reads or names it
         reason = (
             member.facts.get("reason") or member.facts.get("error") or {"link": "a link is listed, not followed"}.get(member.verdict, "")
         )

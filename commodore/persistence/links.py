@@ -1,4 +1,4 @@
-"""Links in the places of a row's files. SCOUT lists links and does not follow them, so a link is judged by where it leads."""
+"""Links in the places of a row's files, judged by where they lead. The content behind a link is judged where it was read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from commodore.persistence.targets import resolved
 from commodore.persistence.unexpected import worst
 from commodore.sentence import sentence, short
 
-_REASON = sentence("{name}: {path!q} is a link to {to!q}, which was not read there: {words}; expected: {expected}.")
+_REASON = sentence("{name}: {path!q} is a link to {to!q}, which was {read} there: {words}; expected: {expected}.")
 
 
 def link_hits(lines: Iterable[Mapping[str, Any]], datasets: Callable[[str], Iterable[str]], collection: str, host: str) -> Iterator[Hit]:
@@ -27,6 +27,7 @@ def link_hits(lines: Iterable[Mapping[str, Any]], datasets: Callable[[str], Iter
         if judged is None:
             continue
         severity, words = judged
+        read = "read" if line.get("followed") else "not read"
         for row in _rows(path, frozenset(datasets(path[1:]))):
             yield Hit(
                 row.id,
@@ -34,7 +35,9 @@ def link_hits(lines: Iterable[Mapping[str, Any]], datasets: Callable[[str], Iter
                 "",
                 {"file.path": path, "file.target_path": text},
                 group=path,
-                reason=_REASON({"name": row.name, "path": short(path), "to": short(to), "words": words, "expected": row.expected}),
+                reason=_REASON(
+                    {"name": row.name, "path": short(path), "to": short(to), "read": read, "words": words, "expected": row.expected}
+                ),
                 target={
                     "mechanism": row.id,
                     "kind": row.kind if row.kind == "systemd-unit" else "file",

@@ -18,7 +18,7 @@ BY_HAND = 20
 
 
 def planned(screen: Screen, proposals: Sequence[Proposal], written: Sequence[tuple[Proposal, Path]], severity: str) -> None:
-    """Print what `plan` wrote, what it left to a person, and the next step."""
+    """Print what `plan` wrote, what it left to a person, and the next step. A quiet screen prints nothing."""
     if screen.json_lines:
         for proposal, path in written:
             screen.emit(
@@ -41,6 +41,8 @@ def planned(screen: Screen, proposals: Sequence[Proposal], written: Sequence[tup
                     "not_planned": [{"finding": f, "reason": r} for f, r in proposal.left],
                 }
             )
+        return
+    if screen.quiet:
         return
     for proposal, path in written:
         screen.say(f"{escape(proposal.plan.host.get('name', '?'))}  {plural(len(proposal.plan.actions), 'action')} → {path}")

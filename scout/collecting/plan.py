@@ -8,6 +8,7 @@ from operator import itemgetter
 from typing import NamedTuple, cast
 
 from scout.archive.custody import MAX_GROUP, GroupPlace
+from scout.collecting.destinations import destinations
 from scout.collecting.walk import FoundPath, walk
 from scout.sources.source import EvidenceSource, Parts
 from scout.sources.timed_calls import TimedCalls
@@ -47,6 +48,7 @@ class PlannedItem(NamedTuple):
     stream: bool = False
 
 
+_LISTED = "secret material (password hashes or a private key): listed, never taken"
 _Kept = tuple[PatternUse, FoundPath, tuple[CollectionTarget, ...]]
 _Place = tuple[bool, int, int, Parts]
 
@@ -67,11 +69,16 @@ class CollectionPlan(NamedTuple):
 
 
 class _Filter:
-    """Exclusions and secrets of a target as regular expressions over paths below the root."""
+    """Exclusions, secrets and followed links of a target as regular expressions over paths below the root."""
 
     def __init__(self, target: CollectionTarget, profiles: Sequence[str], variables: dict[str, str], fold: bool) -> None:
         self.exclude = [path_regex(one, fold) for pattern in target.exclude for one in expand(pattern, profiles, variables)]
         self.secret = [path_regex(one, fold) for pattern in target.secret for one in expand(pattern, profiles, variables)]
+        self.follow = [path_regex(one, fold) for pattern in target.follow for one in expand(pattern, profiles, variables)]
+
+    def follows(self, parts: Parts) -> bool:
+        """Return whether a link at this path is opened by a program of the host."""
+        return any(regex.fullmatch("/".join(parts)) for regex in self.follow)
 
 
 def make(
@@ -99,6 +106,7 @@ def make(
         chosen = _choose(found, wants, targets, filters)
         if chosen is not None:
             kept.append(chosen)
+    kept += _destinations(source, timed, kept, filters)
     missing = [
         MissingPath(source, targets[key[0]], source.native(tuple(plain(part) for part in path.split("/") if part)))
         for key, path in written.items()
@@ -122,7 +130,7 @@ def _choose(found: FoundPath, wants: Iterable[PatternUse], targets: Sequence[Col
     if not left:
         return None
     if found.type == "file" and not found.verdict and any(regex.fullmatch(path) for want in left for regex in filters[want.target].secret):
-        found = found._replace(verdict="blocked", error="secret material (password hashes or a private key): listed, never taken")
+        found = found._replace(verdict="blocked", error=_LISTED)
     plain = [want for want in left if targets[want.target].rule is None]
     if found.type == "link" and not plain:
         return None  # a link is no program; its destination is judged in its own folder
@@ -130,6 +138,20 @@ def _choose(found: FoundPath, wants: Iterable[PatternUse], targets: Sequence[Col
     if plain or found.verdict:
         return best, found, ()
     return best, found, tuple(targets[index] for index in sorted({want.target for want in left}))
+
+
+def _destinations(source: EvidenceSource, timed: TimedCalls, kept: Sequence[_Kept], filters: Sequence[_Filter]) -> list[_Kept]:
+    """Return the files behind links in places where the host follows them, as the target of the link takes them. Secrets stay secrets."""
+    links = [found._replace(wants=(want,)) for want, found, _ in kept if found.type == "link" and filters[want.target].follows(found.parts)]
+    if not links:
+        return []
+    out: list[_Kept] = []
+    for found in destinations(source, timed, links, {found.parts for _, found, _ in kept}):
+        path = "/".join(found.parts)
+        if not found.verdict and any(regex.fullmatch(path) for one in filters for regex in one.secret):
+            found = found._replace(verdict="blocked", error=_LISTED)
+        out.append((cast(PatternUse, found.wants[0]), found, ()))
+    return out
 
 
 def _ordered(kept: list[_Kept], targets: Sequence[CollectionTarget], source: EvidenceSource) -> list[PlannedItem]:

@@ -91,10 +91,11 @@ def _one(
         if wants:
             yield FoundPath(parts, wants, "link", verdict="link")
     elif wants:
-        yield _measured(source, timed, parts, wants)
+        yield measured(source, timed, parts, wants)
 
 
-def _measured(source: EvidenceSource, timed: TimedCalls, parts: Parts, wants: tuple[Hashable, ...]) -> FoundPath:
+def measured(source: EvidenceSource, timed: TimedCalls, parts: Parts, wants: tuple[Hashable, ...]) -> FoundPath:
+    """Return a path that is wanted, with its size or the verdict why it has none. Raises CallTimedOut."""
     try:
         status = timed.call(source.status, parts)
     except OSError as e:

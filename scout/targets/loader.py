@@ -44,6 +44,7 @@ _KEYS = {
     "groups",
     "exclude",
     "secret",
+    "follow",
     "stream",
     "rule",
     "priority",
@@ -90,6 +91,8 @@ class CollectionTarget:
     """patterns that are excluded"""
     secret: tuple[str, ...] = ()
     """patterns that are listed in custody and never read: password hashes, private keys"""
+    follow: tuple[str, ...] = ()
+    """patterns of links that a program of the host opens: the file to which such a link leads is taken too"""
     stream: bool = False
     """`%3A` in a file name of a plain tree is the colon of an NTFS stream"""
     rule: SampleRule | None = None
@@ -188,6 +191,7 @@ def _checked(entry: Any) -> CollectionTarget:
         groups=_groups(entry),
         exclude=_patterns(entry, "exclude"),
         secret=_patterns(entry, "secret"),
+        follow=_patterns(entry, "follow"),
         stream=_flag(entry, "stream"),
         rule=_rule(entry.get("rule")),
         priority=_choice(entry["priority"], tuple(PRIORITIES), "priority"),

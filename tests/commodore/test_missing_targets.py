@@ -36,7 +36,7 @@ class View:
 
     def members(self):
         for path, verdict, *target in self._members:
-            yield {"path": path, "verdict": verdict} | ({"target": target[0]} if target else {})
+            yield {"path": path, "verdict": verdict, "size": 4096} | ({"target": target[0]} if target else {})
 
 
 def missing(host, members=(), *, whole=True, **datasets):
@@ -205,7 +205,10 @@ def test_plain_input_shows_nothing():
 # --- $MFT
 
 TABLE = ("C:\\$MFT", "taken")
+OWN = {"file.path": "C:\\$MFT", "file.inode": "0", "file.size": 4096}
+"""entry 0, which describes the table itself"""
 MFT = [
+    OWN,
     {"file.path": "C:\\Users\\Public\\There.exe"},
     {"file.path": "C:\\Windows\\System32\\cmd.exe"},
     {"file.path": "C:\\first.exe", "escadre.mft.paths": ["C:\\first.exe", "C:\\second.exe"]},
@@ -233,7 +236,12 @@ def test_mft_tells_what_was_on_its_volume():
 
 
 def test_what_windows_would_find_under_another_name_is_not_missing():
-    mft = [{"file.path": "C:\\Windows\\SysWOW64\\old.exe"}, {"file.path": "C:\\Program Files\\My.exe"}, {"file.path": "C:\\App\\tool.exe"}]
+    mft = [
+        OWN,
+        {"file.path": "C:\\Windows\\SysWOW64\\old.exe"},
+        {"file.path": "C:\\Program Files\\My.exe"},
+        {"file.path": "C:\\App\\tool.exe"},
+    ]
     lines = ["C:\\Windows\\System32\\old.exe", "C:\\Program Files\\My Tool\\x.exe -q", "C:\\App\\tool", "C:\\App\\..\\App\\tool.exe"]
     lines += ["C:/App/tool.exe", "C:\\App\\\\tool.exe", "C:\\App\\tool.exe:stream.exe", "C:\\App\\none"]
     assert missing(WINDOWS, [TABLE], scheduled_tasks=[task(*lines)], mft=mft) == {"C:\\App\\none": "mft"}
@@ -249,16 +257,19 @@ def test_a_deleted_file_is_told_from_one_that_never_was():
 def test_only_entries_with_a_name_that_is_asked_for_are_decoded():
     view = View([TABLE], scheduled_tasks=[task("C:\\Users\\Public\\there.exe")], mft=MFT)
     assert list(missing_targets.derive(view, WINDOWS)) == []
-    assert view.decoded == [
-        None,
-        "C:\\Users\\Public\\There.exe",
-        "C:\\Users\\Public\\There.exe",
-    ]  # the task, that C: has a table, the entry
+    assert view.decoded == [None, "C:\\$MFT", "C:\\Users\\Public\\There.exe"]  # the task, that the table of C: is complete, the entry
 
 
 @pytest.mark.parametrize("table", [("C:\\$MFT", "denied"), ("C:\\$MFT", "interrupted"), ("C:\\Temp\\$MFT", "taken")])
 def test_a_table_that_was_not_read_whole_shows_nothing(table):
     assert missing(WINDOWS, [table], scheduled_tasks=[task("C:\\gone.exe")], mft=MFT) == {}
+
+
+@pytest.mark.parametrize("own", [None, OWN | {"file.size": 4097}, OWN | {"file.inode": "7"}, {"file.path": "C:\\$MFT", "file.inode": "0"}])
+def test_a_piece_of_a_table_shows_nothing(own):
+    """A table that is shorter than its own entry says, or has no such entry, is the piece that was collected: it knows not all files."""
+    mft = [*([own] if own else []), *MFT[1:]]
+    assert missing(WINDOWS, [TABLE], scheduled_tasks=[task("C:\\Windows\\System32\\svchost.exe")], mft=mft) == {}
 
 
 def test_names_made_to_nest_do_not_overflow():

@@ -67,8 +67,8 @@ ARTEFACT = Artefact(
     sources=(
         "RFC 3164 section 4.1 and RFC 5424 section 6 (syslog headers); rsyslog templates RSYSLOG_TraditionalFileFormat and "
         "RSYSLOG_FileFormat",
-        "OpenSSH, auth.c, auth2.c, packet.c; sudo, logging.c; shadow-utils, su.c, useradd.c, usermod.c; Linux-PAM, pam_unix; systemd, "
-        "logind: message texts",
+        "OpenSSH, auth.c, auth2.c, auth-pam.c, packet.c, kex.c, sshd.c, session.c; dropbear, svr-auth.c and its kin, svr-session.c: texts",
+        "sudo, logging.c; shadow-utils, su.c, useradd.c, usermod.c; Linux-PAM, pam_unix; systemd, logind: message texts",
     ),
 )
 
