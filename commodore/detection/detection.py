@@ -67,7 +67,7 @@ class Detection:
         return cls(pack, Indicators(sorted(seen.values())), refused)
 
     def match(self, artefact: Artefact, records: Sequence[dict[str, Any]], host: Host) -> list[Hit]:
-        """Hits on final records of one artefact, in the order of the records."""
+        """Return the hits on final records of one artefact, in the order of the records."""
         tests: list[Callable[[dict[str, Any], Host], Iterable[Hit]]] = []
         if matcher := self._matcher.of(artefact.name):
             tests.append(self._sigma(matcher, artefact.confidence))
@@ -112,7 +112,7 @@ class Detection:
         return losses.hits(rows, lambda artefact, path: any(map(self._judge.reads, readers(artefact, path))), collection, host)
 
     def rule(self, id_: str) -> DetectionRule:
-        """What is known of a rule. Raises KeyError for an id that no loaded rule has."""
+        """Return the facts of a rule. Raises KeyError for an id that no loaded rule has."""
         if id_ in self._numbers:
             return self._matcher.pack.rule(self._numbers[id_])
         own = {**losses.rules(), **self._sequences}
@@ -122,7 +122,7 @@ class Detection:
         return found
 
     def findings(self, hits: Iterable[Hit]) -> Iterator[Finding]:
-        """One ECS alert per rule, host and group, in a stable order, whatever the order of the hits."""
+        """Yield one ECS alert per rule, host and group, in a stable order, whatever the order of the hits."""
         return folded(hits, self.rule)
 
     def completed(self, findings: Iterable[Finding], members: Mapping[str, Members]) -> Iterator[Finding]:

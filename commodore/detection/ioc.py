@@ -192,7 +192,7 @@ def _beginning(kind: str, value: str) -> str:
 
 
 def _ending(kind: str, value: str) -> str:
-    """What may not follow; behind a `/` or `=` a URL goes on."""
+    """Pattern of what may not follow; after a `/` or `=` a URL goes on."""
     return "" if kind == "url" and not value[-1:].isalnum() else _AFTER[kind]
 
 

@@ -1,4 +1,4 @@
-"""What is suspicious about a command or a file that starts by itself, by the traits of `traits.yaml`."""
+"""Suspicious traits (`traits.yaml`) of a command or a file that starts by itself."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DOTS = re.compile(r"[\\/]\.{1,2}[\\/]")
 
 
 class Suspicion(NamedTuple):
-    """A trait that was found: how much it weighs, and a half sentence that says what it is."""
+    """A trait that was found: its severity, and a clause that describes it."""
 
     severity: str
     words: str
@@ -46,7 +46,7 @@ def _home_of_names() -> re.Pattern[str]:
 
 
 def is_interpreter(path: str, os: str) -> bool:
-    """A program that only runs what it is told to: never the thing to remove."""
+    """A program that only runs other code (a shell, an interpreter), so that it is never the file to remove."""
     name = re.split(r"[\\/]", path)[-1].lower()
     name = name.removesuffix(".exe") if os == "windows" else re.sub(r"(?<=[a-z])[\d.]+$", "", name)
     return name in _compiled(os).interpreters

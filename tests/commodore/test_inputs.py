@@ -1,4 +1,4 @@
-"""What a person gives wrongly, and what befalls a case from outside: one clear line, the right exit code, nothing lost."""
+"""Wrong inputs, and damage to a case from outside: one clear line, the right exit code, nothing lost."""
 
 from __future__ import annotations
 

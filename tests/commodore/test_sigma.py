@@ -1,4 +1,4 @@
-"""Sigma by the specification: each case says what the text of the standard says, on events written here by hand."""
+"""Sigma by the specification: each case follows a sentence of the standard, on events written here by hand."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class RulePack:
         return len(self._rules)
 
     def rule(self, number: int) -> DetectionRule:
-        """What a finding says of a rule."""
+        """Return the facts of a rule that a finding carries."""
         id_, title, level, author, license_, reference, techniques, file = self._rules[number]
         return DetectionRule(id_, title, "sigma", level, (author,) if author else (), license_, reference, file, tuple(techniques))
 

@@ -1,4 +1,4 @@
-"""What must be in an event before a rule can fire: its event ids, and texts of which at least one has to occur.
+"""Necessary conditions of a rule, tested before the rule: its event ids, and texts of which at least one must occur.
 
 Both are necessary conditions only; the rule itself decides.
 """
@@ -51,7 +51,7 @@ def _needed(node: Node, family: LogFamily) -> set[str] | None:
 
 
 def cost(texts: set[str]) -> float:
-    """How often the texts are expected to occur, in arbitrary units: short and common ones cost more."""
+    """Return the expected frequency of the texts, in arbitrary units: short and common ones cost more."""
     common = table().common
     return sum(1.0 if t in common else 4.0 ** -min(len(t.encode("utf-8", "surrogatepass")), 24) * 16 for t in texts)
 
