@@ -1,12 +1,17 @@
 """Chunks and records of a Windows event log as their headers and signatures show them, found without the parser.
 
-Sources: Joachim Metz, Windows XML Event Log (EVTX) format: file header, chunk, event record.
+Sources: Joachim Metz, Windows XML Event Log (EVTX) format: file header, chunk, event record,
+checksums; Fox-IT, detection of records that eventlogedit (DanderSpritz) hid, 2017.
 """
 
 from __future__ import annotations
 
 import struct
+import zlib
+from collections.abc import Iterator
 from typing import NamedTuple
+
+from commodore.artefact import Problem
 
 FILE_HEADER, CHUNK, RECORDS = 4096, 65536, 512
 MARK = b"ElfChnk\0"
@@ -16,6 +21,8 @@ HEADER_SIZE = 128
 _RECORD = struct.Struct("<IIQ").unpack_from
 _SIGNATURE = b"\x2a\x2a\x00\x00"
 SMALLEST = 28
+_DIRTY, _NO_CHECKSUMS = 1, 4
+"""Flags of the file header: the log was in use; its checksums were not written."""
 _NO_RECORD = 0xFFFF_FFFF_FFFF_FFFF
 """Last record id of a chunk without records."""
 
@@ -35,6 +42,12 @@ class Chunk(NamedTuple):
     gaps: list[tuple[int, int]]
     """Ranges (from, to) between records that are damaged."""
     odd: str = ""
+    differing: tuple[int, ...] = ()
+    """Offsets of records whose size at the end is another one than at the beginning"""
+    hidden: tuple[tuple[int, int, int], ...] = ()
+    """(offset of a record, of a record hidden within it, of the end of both): whoever hid it gave the first the size of both"""
+    kind: str = ""
+    """kind of the contradiction that `odd` is, where it may mean tampering"""
 
 
 def survey(data: bytes, base: int = 0) -> list[Chunk]:
@@ -42,7 +55,8 @@ def survey(data: bytes, base: int = 0) -> list[Chunk]:
 
     Chunks stand one behind the other, but logs are also cut, put together, and overwritten: what is no chunk ends at the next signature.
     """
-    found = []
+    found: list[Chunk] = []
+    counted = int.from_bytes(data[42:44], "little") if data.startswith(b"ElfFile\0") else 0
     at = 0 if not base and data.startswith(MARK) else FILE_HEADER
     while at < len(data):
         away = base + at - FILE_HEADER
@@ -57,8 +71,97 @@ def survey(data: bytes, base: int = 0) -> list[Chunk]:
             block = block[:FILE_HEADER]
         elif block.startswith(MARK) or block.count(0) != len(block):
             found.append(chunk)
+        elif len(block) == CHUNK and not away % CHUNK:
+            found.append(Chunk(place, at, len(block), [], [], [], _ZEROS if away // CHUNK < counted else "", kind=_ZEROED))
         at += len(block)
-    return found
+    return _without_unused(found)
+
+
+def _without_unused(chunks: list[Chunk]) -> list[Chunk]:
+    """Return the chunks without the zeros at the end of a log, and with the ids that zeroed chunks had, by their neighbours."""
+    out: list[Chunk] = []
+    for n, chunk in enumerate(chunks):
+        if chunk.kind != _ZEROED:
+            out.append(chunk)
+            continue
+        behind = next((other for other in chunks[n + 1 :] if other.kind != _ZEROED), None)
+        if not chunk.odd and behind is None:
+            continue
+        last = out[-1] if out else None
+        first = behind.ids[0] if behind is not None and behind.ids else 0
+        known = [*last.ids[-1:], *last.missing[-1:]] if last is not None else []
+        lost = range(max(known) + 1, first) if known else range(0)
+        room = (CHUNK // SMALLEST) * sum(1 for other in chunks[n:] if other.kind == _ZEROED)
+        out.append(chunk._replace(odd=_ZEROS, missing=list(lost) if len(lost) <= room else []))
+    return out
+
+
+_ZEROS = "chunk is all zeros, although the log goes on behind it, or its header counts it"
+_ZEROED = "evtx-zeroed-chunk"
+
+
+def contradictions(data: bytes, chunks: list[Chunk]) -> Iterator[Problem]:
+    """Yield what a log that Windows wrote does not have: wrong checksums, hidden records, ids that are left out between chunks.
+
+    A log that was in use (flag of the file header) has a current chunk whose checksums may be old; it is left out.
+    """
+    dirty, current, unsummed = False, -1, False
+    if data.startswith(b"ElfFile\0"):
+        flags, current = int.from_bytes(data[120:124], "little"), int.from_bytes(data[16:24], "little")
+        dirty, unsummed = bool(flags & _DIRTY), bool(flags & _NO_CHECKSUMS)
+    before: Chunk | None = None
+    for chunk in chunks:
+        where = f"chunk/{chunk.place}"
+        for record in chunk.differing:
+            reason = "a record has another size at its end than at its beginning"
+            yield Problem(reason, f"{where}/offset/{chunk.at + record:#x}", kind="evtx-record-size")
+        for outer, inner, end in chunk.hidden:
+            reason = f"a record of {end - inner} bytes is hidden within the record before it, which has the size of both; it was read"
+            yield Problem(reason, f"{where}/offset/{chunk.at + outer:#x}", kind="evtx-hidden-record")
+        if chunk.ids and not chunk.odd and not unsummed and not (dirty and chunk.place == str(current)):
+            wrong = _checksums(data[chunk.at : chunk.at + chunk.size])
+            if wrong:
+                yield Problem(f"{wrong} does not fit: the chunk was changed after it was written", where, kind="evtx-checksum")
+        if before is not None and before.ids and chunk.ids and chunk.ids[0] > max(before.ids[-1], *before.missing[-1:], 0) + 1:
+            yield Problem(f"record ids {before.ids[-1] + 1}-{chunk.ids[0] - 1} are left out before it", where, kind="evtx-record-gap")
+        before = chunk
+
+
+def _checksums(block: bytes) -> str:
+    """Return which checksum of a chunk is wrong, '' if both fit."""
+    said_data, free = int.from_bytes(block[52:56], "little"), int.from_bytes(block[48:52], "little")
+    wrong = []
+    if zlib.crc32(block[:120] + block[128:RECORDS]) != int.from_bytes(block[124:128], "little"):
+        wrong.append("the checksum of its header")
+    if RECORDS <= free <= len(block) and zlib.crc32(block[RECORDS:free]) != said_data:
+        wrong.append("the checksum of its records")
+    return " and ".join(wrong)
+
+
+def _differing(block: bytes, starts: list[int]) -> tuple[int, ...]:
+    """Return the offsets of the records whose two copies of the size differ."""
+    found = []
+    for start in starts:
+        size = block[start + 4 : start + 8]
+        end = start + int.from_bytes(size, "little")
+        if block[end - 4 : end] != size:
+            found.append(start)
+    return tuple(found)
+
+
+def _hidden(block: bytes, starts: list[int]) -> tuple[tuple[int, int, int], ...]:
+    """Return the records hidden within the one before: their signature, and a size that ends exactly where the outer record ends."""
+    found = []
+    for start in starts:
+        end = start + int.from_bytes(block[start + 4 : start + 8], "little")
+        at = block.find(_SIGNATURE, start + SMALLEST, end - SMALLEST)
+        while at >= 0:
+            _, length, record = _RECORD(block, at)
+            if at + length == end and 0 <= record - _RECORD(block, start)[2] < CHUNK:
+                found.append((start, at, end))
+                break
+            at = block.find(_SIGNATURE, at + 1, end - SMALLEST)
+    return tuple(found)
 
 
 def _chunk(block: bytes, place: str, at: int) -> Chunk:
@@ -66,16 +169,20 @@ def _chunk(block: bytes, place: str, at: int) -> Chunk:
         return Chunk(place, at, len(block), [], [], [], f"chunk is cut: {len(block)} of {CHUNK} bytes")
     _, _, _, low, high, size, _, free = _CHUNK(block)
     end = free if RECORDS <= free <= CHUNK else CHUNK
-    ids, gaps, p = [], [], RECORDS
+    ids, gaps, starts, p = [], [], [], RECORDS
     while p + 24 <= min(end, len(block)):
         signature, length, record = _RECORD(block, p)
         if signature == 0x2A2A and length >= SMALLEST and p + length <= len(block):
             ids.append(record)
+            starts.append(p)
             p += length
             continue
         behind = _resume(block, p + 1, end)
         gaps.append((p, behind))
         p = behind
+    hidden = _hidden(block, starts) if block.count(_SIGNATURE, RECORDS, end) > len(ids) else ()
+    for outer, inner, _ in hidden:
+        ids.insert(ids.index(_RECORD(block, outer)[2]) + 1, _RECORD(block, inner)[2])
     signed = block.startswith(MARK)
     sane = high != _NO_RECORD and 0 <= high - low < CHUNK // SMALLEST and (signed or (ids and size == HEADER_SIZE))
     promised = range(low, high + 1) if sane else range(0)
@@ -84,7 +191,18 @@ def _chunk(block: bytes, place: str, at: int) -> Chunk:
     odd = "" if signed else "chunk has no ElfChnk signature"
     if len(block) < CHUNK:
         odd = "; ".join(filter(None, (odd, f"chunk is cut: {len(block)} of {CHUNK} bytes")))
-    return Chunk(place, at, len(block), ids, missing, gaps, odd)
+    return Chunk(place, at, len(block), ids, missing, gaps, odd, _differing(block, starts), hidden)
+
+
+def records(block: bytes) -> Iterator[tuple[int, int]]:
+    """Yield (id, offset) of the records of a complete chunk."""
+    p = RECORDS
+    while p + SMALLEST <= len(block):
+        signature, length, record = _RECORD(block, p)
+        if signature != 0x2A2A or length < SMALLEST:
+            return
+        yield record, p
+        p += length
 
 
 def _resume(block: bytes, start: int, end: int) -> int:

@@ -30,7 +30,7 @@ from commodore.fence import fenced
 
 BOM = b"\xef\xbb\xbf"
 WHOLE = 1 << 20
-"""bytes of a line that are kept by default"""
+"""bytes of a line that are returned by default"""
 PIECE = 1 << 18
 UNPACKED = 4 << 30
 """bytes that a compressed log may grow to"""
@@ -50,12 +50,12 @@ class Line(NamedTuple):
 
     @property
     def cut(self) -> bool:
-        """Whether `raw` is only the beginning."""
+        """Return whether `raw` is only the beginning."""
         return self.length > len(self.raw)
 
 
 def lines(evidence: Evidence, limit: int = WHOLE, *, packed: bool = False) -> Iterator[Line | Problem]:
-    """Yield all lines of a file, the last one with or without a line feed. A longer line than `limit` bytes keeps its beginning.
+    """Yield all lines of a file, the last one with or without a line feed. Of a line above `limit` bytes, only the beginning is given.
 
     `packed`: the file may be compressed, and offsets are those of the unpacked text.
     """
@@ -100,7 +100,7 @@ def locator(line: Line) -> str:
 def fields(line: Line) -> dict[str, Any]:
     r"""`escadre.line` and its companions: from them the bytes of the line can be had back.
 
-    Text that is UTF-8 stands as it is; then `escadre.line.encode()` is the line. Otherwise each byte that is not UTF-8 reads `\xNN`,
+    UTF-8 text is returned unchanged; then `escadre.line.encode()` is the line. Otherwise each byte that is not UTF-8 reads `\xNN`,
     and `escadre.line_bytes` holds the line in base64. A line that was too long is marked by `escadre.line_length`.
     """
     out: dict[str, Any] = {"escadre.line_number": line.number}
@@ -122,7 +122,7 @@ def decode(raw: bytes) -> str:
 
 
 def shown(value: Any) -> Any:
-    r"""What was made from `decode`d text, also in lists and mappings, with each byte that is not UTF-8 as `\xNN`."""
+    r"""Return a value made from `decode`d text, also lists and mappings, with each byte that is not UTF-8 as `\xNN`."""
     if isinstance(value, str):
         return value if value.isascii() else _shown(value)
     if isinstance(value, dict):
@@ -228,7 +228,7 @@ class _Deflated:
 
 
 class _Stepwise:
-    """xz and bzip2: decompressors that keep their input and give it back in bounded pieces."""
+    """xz and bzip2: decompressors that buffer their input and return bounded pieces."""
 
     def __init__(self, make: Any) -> None:
         self._make, self._inner = make, make()

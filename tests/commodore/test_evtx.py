@@ -222,7 +222,10 @@ def test_logs_put_together_are_the_same_cut_into_units_as_whole(corpus, tmp_path
     for name, content in (("a", both), ("b", data + data), ("c", data[: 4096 + 24 * 65536 - 777] + data), ("d", (data + data)[4096:])):
         (logs / f"{name}.evtx").write_bytes(content)
     process([tmp_path / "PC"], tmp_path / "case", workers=1)
-    counts = {row["path"][-6:]: (row["expected"], row["parsed"]) for row in ledger(tmp_path / "case") if row["artefact"] == "evtx"}
+    totals = [
+        row for row in ledger(tmp_path / "case") if row["artefact"] == "evtx" and row["parsed"] is not None
+    ]  # lines of problems have none
+    counts = {row["path"][-6:]: (row["expected"], row["parsed"]) for row in totals}
     whole = {f"{p.stem}.evtx": told(p.read_bytes()) for p in logs.glob("*.evtx")}
     assert counts == {name: (expected, len(ids)) for name, (ids, expected, _, _) in whole.items()}
     assert counts["b.evtx"] == (4522, 4522)
@@ -266,6 +269,64 @@ def test_a_file_shorter_than_its_header_says_is_told(corpus):
     assert told(header)[3] == ["file is cut: its header counts 4 chunks, there is room for 0"]
     assert told(header[:100])[3] == ["file is cut in its header: 100 of 4096 bytes"]
     assert told(header + b"".join(chunks))[3] == []
+
+
+SAMPLES = "evtx/omerbenamram+evtx/samples"
+
+
+def kinds(problems: list[Problem]) -> set[str]:
+    return {problem.kind for problem in problems if problem.kind}
+
+
+def test_a_record_hidden_within_the_one_before_is_read_and_named(corpus):
+    """post-Security.evtx is pre-Security.evtx after eventlogedit hid one record of it."""
+    records, problems = read((corpus / SAMPLES / "post-Security.evtx").read_bytes())
+    hidden = [p for p in problems if p.kind == "evtx-hidden-record"]
+    assert len(hidden) == 1
+    ids = [int(r.fields["winlog.record_id"]) for r in records]
+    assert len(ids) == len(set(ids)) + 1, "Windows renumbered the records behind the hidden one, which kept its id"
+
+
+def test_zeroed_chunks_and_changed_values_are_contradictions(corpus):
+    data = (corpus / SAMPLES / "security.evtx").read_bytes()
+    whole, problems = read(data)
+    assert not kinds(problems)
+    zeroed = bytearray(data)
+    gone = promised(bytes(data[:4096]) + data[4096 + 5 * 65536 : 4096 + 7 * 65536])
+    zeroed[4096 + 5 * 65536 : 4096 + 7 * 65536] = bytes(2 * 65536)
+    records, problems = read(bytes(zeroed))
+    assert kinds(problems) == {"evtx-zeroed-chunk"}
+    assert len(whole) - len(records) == len(gone) == sum(p.lost for p in problems)
+    changed = bytearray(data)
+    at = changed.index("SYSTEM".encode("utf-16-le"), 4096 + 65536)
+    changed[at : at + 2] = b"X\0"
+    records, problems = read(bytes(changed))
+    assert (len(records), kinds(problems)) == (len(whole), {"evtx-checksum"})
+
+
+def test_what_the_first_reader_refuses_the_second_one_reads(corpus, monkeypatch):
+    """The first reader is made to pass over records, as it does where it cannot render a value; both readers must then agree."""
+    data = (corpus / SAMPLES / "security.evtx").read_bytes()[: 4096 + 65536]
+    whole = {r.fields["winlog.record_id"]: r.fields for r in read(data)[0]}
+    original = evtx._rows
+    monkeypatch.setattr(evtx, "_rows", lambda *given: (row for row in original(*given) if row["event_record_id"] not in (3, 9, 20)))
+    records, problems = read(data)
+    assert {r.fields["winlog.record_id"] for r in records} == set(whole)
+    assert sorted(p.locator for p in problems if "python-evtx" in p.reason) == ["chunk/0/record/20", "chunk/0/record/3", "chunk/0/record/9"]
+    for record in records:
+        other = whole[record.fields["winlog.record_id"]]
+        for name in ("@timestamp", "event.code", "winlog.channel", "winlog.computer_name", "winlog.provider_guid", "winlog.process.pid"):
+            assert record.fields.get(name) == other.get(name), name
+
+
+def test_a_control_character_in_a_name_costs_no_event(corpus):
+    data = bytearray((corpus / SAMPLES / "security.evtx").read_bytes())
+    count, at = len(read(bytes(data))[0]), 0
+    word = "EventID".encode("utf-16-le")
+    while (at := data.find(word, at)) >= 0:
+        data[at + 2] = 1
+        at += 2
+    assert len(read(bytes(data))[0]) == count
 
 
 def logged(data: dict[str, str | list[str]], provider: str = "Prov", code: int = 1, inside: str = "") -> dict[str, Any]:

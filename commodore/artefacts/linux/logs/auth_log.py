@@ -94,7 +94,7 @@ _REPEATED = re.compile(r"message repeated (\d+) times: \[ ?(.*)\]\s*", re.DOTALL
 
 
 class _Rule(NamedTuple):
-    """How a message begins, its pattern, and its meaning."""
+    """Beginning, pattern and meaning of a message."""
 
     begins: str
     pattern: re.Pattern[str]

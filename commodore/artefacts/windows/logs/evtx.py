@@ -16,7 +16,8 @@ from commodore.artefact import Artefact, Cut, Problem, Record
 from commodore.evidence import Evidence
 from commodore.fence import raised
 from commodore.host import Host
-from commodore.readers.eventchunks import CHUNK, FILE_HEADER, HEADER_SIZE, MARK, RECORDS, SMALLEST, Chunk, survey
+from commodore.readers import secondevent
+from commodore.readers.eventchunks import CHUNK, FILE_HEADER, HEADER_SIZE, MARK, RECORDS, SMALLEST, Chunk, contradictions, records, survey
 from commodore.readers.winevent import loaded, normalise
 
 ARTEFACT = Artefact(
@@ -148,6 +149,8 @@ ARTEFACT = Artefact(
 )
 
 ROWS = 32
+SECOND = 1000
+"""records of a unit that get a second opinion; it takes milliseconds each"""
 _BRIDGE = 0xFFFF_FFFF_FFFF_FFF0
 """Dummy record id written over damaged bytes so that the parser skips them."""
 
@@ -176,9 +179,10 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
         yield Problem(cut)
     for chunk in chunks:
         if chunk.odd:
-            yield Problem(chunk.odd, f"chunk/{chunk.place}")
-    sound = [c for c in chunks if c.ids and not c.gaps and not c.odd]
-    left = [c for c in chunks if c.ids and (c.gaps or c.odd)]
+            yield Problem(chunk.odd, f"chunk/{chunk.place}", kind=chunk.kind)
+    yield from contradictions(data, chunks)
+    sound = [c for c in chunks if c.ids and not c.gaps and not c.odd and not c.hidden]
+    left = [c for c in chunks if c.ids and (c.gaps or c.odd or c.hidden)]
     view = memoryview(data)
     lost: Lost = []
     if sound:
@@ -205,14 +209,27 @@ def _cut(evidence: Evidence, data: bytes) -> str:
 
 def _once_more(data: bytes, lost: Lost) -> Iterator[Record | Problem]:
     """Read the records that the parser skipped again, without the chunk header's tables of names and templates, which may be damaged."""
+    asked = 0
     for at, several in groupby(lost, key=lambda one: one[0].at):
         refused = list(several)
         chunk = refused[0][0]._replace(at=at, ids=[record for _, record, _ in refused])
         still = yield from _read([_mended(data, chunk, tables=False)], [chunk])
         reasons = {record: reason for _, record, reason in refused}
+        blocks = [_mended(data, chunk, tables=tables) for tables in (True, False)] if still else []
+        offsets = dict(records(blocks[0])) if still else {}
         for _, record, _ in still:
-            reason = f"record {record} could not be read: {reasons[record] or 'the reader passed over it'}"
-            yield Problem(reason, f"chunk/{chunk.place}/record/{record}", 1)
+            locator, reason = f"chunk/{chunk.place}/record/{record}", reasons[record] or "the reader passed over it"
+            asked += 1
+            if asked > SECOND or record not in offsets:
+                yield Problem(f"record {record} could not be read: {reason}", locator, 1)
+                continue
+            try:
+                said, written = secondevent.event(blocks, offsets[record])
+                yield Record(locator, normalise(said, record, written))
+            except Exception as e:  # the second reader, or what it made of a hostile record
+                yield Problem(f"record {record} could not be read: {reason}; second reader: {type(e).__name__}: {e}"[:400], locator, 1)
+            else:
+                yield Problem(f"record {record} is as the second reader, python-evtx, reads it; the first one: {reason}"[:400], locator)
 
 
 def _mended(data: bytes, chunk: Chunk, *, tables: bool = True) -> bytes:
@@ -223,6 +240,10 @@ def _mended(data: bytes, chunk: Chunk, *, tables: bool = True) -> bytes:
             struct.pack_into("<IIQQ", block, start, 0x2A2A, end - start, _BRIDGE, 0)
             struct.pack_into("<I", block, end - 4, end - start)
             block[start + 24 : start + SMALLEST] = b"\x0f\x01\x01\x00"
+    for outer, inner, end in chunk.hidden:
+        for start, behind in ((outer, inner), (inner, end)):
+            struct.pack_into("<I", block, start + 4, behind - start)
+            struct.pack_into("<I", block, behind - 4, behind - start)
     free = int.from_bytes(block[48:52], "little")
     if not RECORDS <= free <= CHUNK:
         struct.pack_into("<I", block, 48, CHUNK)
@@ -262,7 +283,10 @@ def _read(blocks: Sequence[bytes | memoryview], chunks: list[Chunk]) -> Generato
             behind = later[n]
             lost += wanted[at:behind]
         at = behind + 1
-        locator = f"chunk/{wanted[behind][0].place}/record/{record_id}"
+        chunk = wanted[behind][0]
+        locator = f"chunk/{chunk.place}/record/{record_id}"
+        if chunk.hidden and wanted.index((chunk, record_id)) < behind:  # Windows gave the id of a hidden record to the next one
+            locator += "/2"
         try:
             yield Record(locator, normalise(loaded(row["data"]), record_id, row["timestamp"]))
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as e:  # one odd event costs itself

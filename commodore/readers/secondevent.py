@@ -1,0 +1,109 @@
+"""A second opinion on an event record that the first reader refuses: `python-evtx`, which is slower and written by others.
+
+The event has the form of the first reader: elements as keys, attributes apart (`System`, `Provider_attributes`). Source of the program:
+W. Ballenthin, python-evtx; of the format: [MS-EVEN6] section 2.2, BinXml.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+from xml.etree.ElementTree import Element
+
+from defusedxml.ElementTree import fromstring
+
+from scout.formats.regf.data import filetime
+
+CALLS = 300_000
+"""calls within python-evtx for one record; an ordinary one takes some thousands, and hostile tables make it run in circles"""
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+_HEX = re.compile(r"0x0*([0-9a-f]+)")
+_GUID = re.compile(r"\{[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}")
+_DEEPEST = 16
+
+
+class TooMuchWorkError(Exception):
+    """The reader took more than `CALLS` calls."""
+
+
+def event(forms: Sequence[bytes], offset: int) -> tuple[dict[str, Any], str]:
+    """Return what the first of several forms of a chunk gives: with its tables of names and templates, and without them.
+
+    Raises what the last one raises.
+    """
+    try:
+        return _event(forms[0], offset)
+    except Exception:  # the tables of the chunk are hostile, too
+        if len(forms) == 1:
+            raise
+        return event(forms[1:], offset)
+
+
+def _event(chunk: bytes, offset: int) -> tuple[dict[str, Any], str]:
+    """Return the event of the record at `offset` of a chunk, and the time in its header. Raises any exception for one that it refuses."""
+    from Evtx.Evtx import ChunkHeader, Record
+
+    with _bounded():
+        record = Record(chunk, offset, ChunkHeader(chunk, 0))
+        text = record.xml()
+    root = fromstring(_NOT_XML.sub("_", text))
+    made, written = _children(root, _DEEPEST), filetime(int.from_bytes(chunk[offset + 16 : offset + 24], "little")) or ""
+    said = (made.get("System") or {}).get("TimeCreated_attributes") or {}
+    if str(said.get("SystemTime", ""))[:19] == written[:19]:
+        said.clear()  # python-evtx rounds to microseconds; the header has the same time with 100 ns
+    return {"Event": made}, written
+
+
+@contextmanager
+def _bounded() -> Iterator[None]:
+    """Count calls instead of time, so that the same record always has the same result."""
+    left = CALLS
+
+    def count(frame: FrameType, what: str, argument: object) -> None:  # noqa: ARG001  (the form that sys.setprofile asks for)
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise TooMuchWorkError(f"more than {CALLS:,} calls")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        yield
+    finally:
+        sys.setprofile(before)
+
+
+def _tag(name: str) -> str:
+    return name.rpartition("}")[2]
+
+
+def _children(element: Element, levels: int) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for child in element if levels else ():
+        name, text = _tag(child.tag), _as_first(child.text or "")
+        attributes = {_tag(key): _value(key, value) for key, value in child.attrib.items() if value}
+        inner: Any = _children(child, levels - 1) if len(child) else text
+        if name == "Data" and "Name" in attributes:
+            out[str(attributes["Name"])] = text
+        elif name == "Data":
+            out.setdefault("Data", {"#text": []})["#text"].append(text)
+        else:
+            out[name] = inner or None
+            if attributes:
+                out[f"{name}_attributes"] = attributes
+    return out
+
+
+def _as_first(text: str) -> str:
+    """Return a value as the first reader writes it: numbers in hex without leading zeros, GUIDs in upper case."""
+    if found := _HEX.fullmatch(text):
+        return f"0x{found[1]}"
+    return text.upper() if _GUID.fullmatch(text) else text
+
+
+def _value(key: str, value: str) -> str:
+    return value.replace(" ", "T", 1).replace("+00:00", "Z") if _tag(key) == "SystemTime" else _as_first(value)
