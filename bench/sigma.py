@@ -45,7 +45,7 @@ def records(files: list[Path]) -> list[dict]:
     """Return all records as the engine passes them to detection."""
     known, out = catalogue.artefacts()["evtx"], []
 
-    def take(batch: list[dict]) -> int:
+    def take(batch: list[dict], _note: object) -> int:
         out.extend(batch)
         return 0
 

@@ -12,6 +12,9 @@ import commodore.artefacts
 import commodore.derived
 from commodore.artefact import Artefact, Expected, Parser
 from scout.discovery import modules
+from scout.targets.patterns import braces, path_regex
+
+_WILD = re.compile(r"[*?]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,8 @@ class ArtefactMatcher:
         self._strict = frozenset(name for name, entry in known.items() if entry.artefact.magic)
         for name, entry in known.items():
             for pattern in entry.artefact.match:
-                self._add(pattern.lower(), name)
+                for alternative in braces(pattern.lower()):
+                    self._add(alternative, name)
             if entry.artefact.holds is not None:
                 self._container[name] = entry.artefact.holds.container
             for magic in entry.artefact.magic:
@@ -125,11 +129,11 @@ class ArtefactMatcher:
         self.by_path = lru_cache(maxsize=4096)(self._by_path)
 
     def _add(self, pattern: str, name: str) -> None:
-        if not re.search(r"[*?\[]", pattern):
+        if not _WILD.search(pattern):
             self._exact.setdefault(pattern, []).append(name)
             return
-        compiled = re.compile(translate(pattern), re.DOTALL)
-        ending = re.search(r"\.([^.*?/\[\]]+)$", pattern)
+        compiled = path_regex(pattern, fold=False)
+        ending = re.search(r"\.([^.*?/]+)$", pattern)
         if ending:
             self._by_ending.setdefault(ending[1], []).append((compiled, name))
         else:
@@ -166,12 +170,12 @@ def _homes(known: dict[str, Known]) -> list[tuple[re.Pattern[str], str]]:
     """Return (file name, folder with its `/`) of patterns that identify a file by its name: `var/log/wtmp*`, not `cron.d/*`."""
     found = []
     for entry in known.values():
-        for pattern in entry.artefact.match:
+        for pattern in (alternative for given in entry.artefact.match for alternative in braces(given)):
             folder, slash, name = pattern.removeprefix("**/").lower().rpartition("/")
-            if len(re.sub(r"\W", "", name)) > 2 and not re.search(r"[*?\[]", folder):
+            if len(re.sub(r"\W", "", name)) > 2 and not _WILD.search(folder):
                 stem = name.removesuffix("*")
                 ending = r"(?:[._-].*)?" if stem != name else ""
-                found.append((re.compile(translate(stem) + ending, re.DOTALL), folder + slash))
+                found.append((re.compile(path_regex(stem, fold=False).pattern + ending, re.DOTALL), folder + slash))
     return found
 
 
@@ -179,10 +183,10 @@ class Patterns:
     """A few path patterns, compiled."""
 
     def __init__(self, patterns: tuple[str, ...]) -> None:
-        self._whole = re.compile("|".join(f"(?:{translate(p.lower())})" for p in patterns) or r"(?!)", re.DOTALL)
+        self._whole = re.compile("|".join(path_regex(p.lower(), fold=False).pattern for p in patterns) or r"(?!)", re.DOTALL)
 
     def fits(self, path: str) -> bool:
-        """Whether a path below the volume's root, in lower case, is one of them."""
+        """Return whether a path below the volume's root, in lower case, is one of them."""
         return self._whole.fullmatch(path) is not None
 
 
@@ -190,26 +194,6 @@ class Patterns:
 def patterns(*some: str) -> Patterns:
     """Return these path patterns, compiled once."""
     return Patterns(some)
-
-
-def translate(pattern: str) -> str:
-    """Return a path pattern as a regular expression: `*` and `?` stay within a component, `**` spans folders, `[…]` is a set."""
-    out, i = "", 0
-    while i < len(pattern):
-        c = pattern[i]
-        if pattern.startswith("**/", i):
-            out, i = out + "(?:.*/)?", i + 3
-        elif pattern.startswith("**", i):
-            out, i = out + ".*", i + 2
-        elif c == "[" and "]" in pattern[i + 2 :]:
-            end = pattern.index("]", i + 2)
-            inner = pattern[i + 1 : end]
-            negated = inner.startswith("!")
-            inside = re.escape(inner[1:] if negated else inner).replace(r"\-", "-")
-            out, i = f"{out}[{'^' if negated else ''}{inside}]", end + 1
-        else:
-            out, i = out + {"*": "[^/]*", "?": "[^/]"}.get(c, re.escape(c)), i + 1
-    return out
 
 
 @cache

@@ -6,33 +6,41 @@ The types describe the lines of the `findings` files of a case. A key that is no
 
 from __future__ import annotations
 
-from typing import Any, TypedDict, cast
+from typing import Any, NamedTuple, TypedDict, cast
 
 SEVERITIES = ("informational", "low", "medium", "high", "critical")
 """All severities, rising. `event.severity` is the place in this list, from 1."""
 MOST_SEVERE_FIRST = SEVERITIES[::-1]
 
+
+class Removal(NamedTuple):
+    """One way to remove an object: `verb` in a plan's `do`, and the words that a person reads."""
+
+    verb: str
+    words: str
+
+
 REMOVALS = {
-    "RV": "delete the value",
-    "RK": "delete the key",
-    "RS": "restore the default",
-    "XE": "remove one element from the list",
-    "FQ": "quarantine the file",
-    "TK": "remove the task",
-    "SV": "stop and remove the service",
-    "WM": "remove binding, consumer and filter",
-    "LN": "remove one line",
-    "JS": "remove one JSON member",
-    "UN": "stop, disable and mask the unit",
-    "AC": "disable the account",
-    "PK": "reinstall from the package",
-    "MM": "report; remove by hand",
+    "RV": Removal("delete-value", "delete the value"),
+    "RK": Removal("delete-key", "delete the key"),
+    "RS": Removal("restore-default", "restore the default"),
+    "XE": Removal("remove-entry", "remove one element from the list"),
+    "FQ": Removal("quarantine", "quarantine the file"),
+    "TK": Removal("remove-task", "remove the task"),
+    "SV": Removal("remove-service", "stop and remove the service"),
+    "WM": Removal("remove-wmi", "remove binding, consumer and filter"),
+    "LN": Removal("remove-line", "remove one line"),
+    "JS": Removal("remove-member", "remove one JSON member"),
+    "UN": Removal("remove-unit", "stop, disable and mask the unit"),
+    "AC": Removal("disable-account", "disable the account"),
+    "PK": Removal("reinstall", "reinstall from the package"),
+    "MM": Removal("report", "report; remove by hand"),
 }
-"""Code of a removal (`remove` of a persistence row and of a target) → the words that a person reads. Codes are joined with `+`."""
+"""Code → removal. `remove` of a persistence row and of a target has codes joined with `+`, `removal` of HUNTER's catalogue has one."""
 
 
 class FileFacts(TypedDict, total=False):
-    """The facts of a collected file, as a line of `members.jsonl` has them."""
+    """The facts of a collected file, as a line of `members/<collection>.jsonl.zst` has them."""
 
     sha256: str
     size: int

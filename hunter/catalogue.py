@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
+from commodore.finding import REMOVALS
 from scout.data import load_data
 from scout.targets.patterns import path_regex
 
@@ -38,7 +39,7 @@ class RemovalKind:
     back: str
 
     def may_act_at(self, path: str) -> bool:
-        """Whether this kind may act at a native path."""
+        """Return whether this kind may act at a native path."""
         below = path.lstrip("/")
         return any(pattern.fullmatch(below) for pattern in self.places)
 
@@ -48,7 +49,7 @@ def catalogue() -> dict[str, RemovalKind]:
     """Kind → entry. ValueError where the data does not have the form that this module needs."""
     found = {}
     for kind, e in load_data("hunter", "catalogue.yaml").items():
-        words = (e["verb"], e["stage"], e["class"], e["reboot"], e["what"], e["detail"], e["risk"], e["back"])
+        words = (REMOVALS[e["removal"]].verb, e["stage"], e["class"], e["reboot"], e["what"], e["detail"], e["risk"], e["back"])
         places = tuple(path_regex(text, fold=False) for text in e["places"])
         entry = RemovalKind(kind, tuple(e["rows"]), e["target"], frozenset(e["takes"]), tuple(e["evidence"]), places, *words)
         known = entry.target in TARGETS and entry.stage in STAGES and entry.cls in CLASSES and entry.reboot in ("yes", "no")

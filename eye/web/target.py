@@ -34,7 +34,7 @@ def rows(target: Any) -> list[tuple[str, str]]:
     """(word, text) pairs; a value that is a list gives one row per item."""
     if not isinstance(target, Mapping):
         return []
-    acts = [REMOVALS.get(act, act) for act in str(target.get("remove") or "").split("+") if act]
+    acts = [REMOVALS[act].words if act in REMOVALS else act for act in str(target.get("remove") or "").split("+") if act]
     found = [("act", ", then ".join(acts))] if acts else []
     found.append(("mechanism", " · ".join(str(target[k]) for k in ("mechanism", "kind") if target.get(k))))
     for key, word in WORDS.items():

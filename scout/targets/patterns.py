@@ -57,7 +57,7 @@ def plain(component: str) -> str:
 def component_regex(component: str, fold: bool) -> re.Pattern[str]:
     """Return one component with `*` and `?` as a regular expression for a complete name."""
     parts = re.split(r"(\*|\?|\[[0-9a-f]{2}\])", component)
-    body = "".join({"*": ".*", "?": "."}.get(part, re.escape(plain(part))) for part in parts)
+    body = "".join({"*": "[^/]*", "?": "[^/]"}.get(part, re.escape(plain(part))) for part in parts)
     return re.compile(body, re.DOTALL | (re.IGNORECASE if fold else 0))
 
 
@@ -72,7 +72,7 @@ def path_regex(pattern: str, fold: bool) -> re.Pattern[str]:
             if piece == "**":
                 text += ".*" if last else "(?:[^/]+/)*"
             else:
-                text += component_regex(piece, fold).pattern.replace(".*", "[^/]*") + ("" if last else "/")
+                text += component_regex(piece, fold).pattern + ("" if last else "/")
         out.append(text)
     return re.compile("|".join(f"(?:{text})" for text in out), re.DOTALL | (re.IGNORECASE if fold else 0))
 

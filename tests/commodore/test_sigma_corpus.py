@@ -45,7 +45,8 @@ def detection(sigma: Path, tmp_path_factory: pytest.TempPathFactory) -> Detectio
 def records(file: Path) -> list[dict]:
     out: list[dict] = []
     evidence = Evidence(f"C:\\{file.name}", file.read_bytes(), collection="c", member=1)
-    unit.parse(EVTX, evidence, HOST, out.extend)
+    outcome = unit.parse(EVTX, evidence, HOST, lambda batch, _: out.extend(batch) or 0)
+    assert not outcome.failed and len(out) == outcome.parsed + outcome.carved
     return out
 
 

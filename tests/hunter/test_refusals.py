@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from commodore.finding import REMOVALS
+from commodore.persistence.table import rows
 from hunter.catalogue import catalogue
 from hunter.guard import forbidden, guard
 from hunter.mechanisms import mechanisms
@@ -351,6 +353,13 @@ def test_what_the_host_does_not_need_is_not_guarded(path) -> None:
 )
 def test_units_that_boot_or_carry_the_connection_are_guarded(unit) -> None:
     assert any(rule.pattern.fullmatch(unit) for rule in guard().units)
+
+
+def test_a_row_and_the_kind_that_serves_it_name_the_same_removal() -> None:
+    known = {row.id: row for row in rows()}
+    served = [(kind, known[id_]) for kind in catalogue().values() for id_ in kind.rows if id_ in known]
+    assert len(served) >= 5
+    assert not [row.id for kind, row in served if (row.kind, REMOVALS[row.remove.split("+")[0]].verb) != (kind.kind, kind.verb)]
 
 
 def test_catalogue_and_mechanisms_name_the_same_kinds() -> None:

@@ -204,3 +204,8 @@ def test_the_folders_of_systemd_units_are_all_collected_and_all_known():
     assert not [f for f in known if not any(regex.fullmatch(f"{f}/x.service") for regex in collected)]
     named = {p.removesuffix("/**") for pattern in patterns for p in braces(pattern) if re.search(r"/systemd/[a-z.]+/\*\*\Z", p)}
     assert named and named <= known
+
+
+def test_a_question_mark_does_not_match_a_separator():
+    assert path_regex("etc/rc?.d/*", fold=False).fullmatch("etc/rc3.d/S01x")
+    assert not path_regex("a?b", fold=False).fullmatch("a/b")

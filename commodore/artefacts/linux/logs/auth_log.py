@@ -13,7 +13,7 @@ from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers import logtime
-from commodore.readers.lines import Line, each, lines, locator, shortened, text
+from commodore.readers.lines import Line, each, lines, locator, shortened, text, unmarked
 from commodore.schema import actions
 from commodore.sentence import Sentence, sentence
 from scout.data import load_data
@@ -96,7 +96,7 @@ _REPEATED = re.compile(r"message repeated (\d+) times: \[ ?(.*)\]\s*", re.DOTALL
 
 
 class _Rule(NamedTuple):
-    """How a message begins, its pattern, and its meaning."""
+    """Beginning, pattern and meaning of a message."""
 
     begins: str
     pattern: re.Pattern[str]
@@ -158,6 +158,7 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
         nonlocal pending, continued
         yield from _damage(line)
         yield from times.stray(line.number)
+        line = unmarked(line)
         record = _record(line, times)
         if record is not None:
             before, pending, continued = pending, record, 0
@@ -179,7 +180,7 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
 
 def expected(evidence: Evidence) -> int:
     """Count the lines that look like the beginning of an entry, independently of the spellings of times that `parse` knows."""
-    return sum(1 for line in lines(evidence, 4096, packed=True) if isinstance(line, Line) and _ENTRY.match(line.raw))
+    return sum(1 for line in lines(evidence, 4096, packed=True) if isinstance(line, Line) and _ENTRY.match(unmarked(line).raw))
 
 
 def _damage(line: Line) -> Iterator[Problem]:
@@ -257,7 +258,7 @@ def _runs(evidence: Evidence) -> list[logtime.DayRun]:
     """Return the days of the file, consecutive lines of one day as one run. Days that do not exist are left out."""
     runs: list[logtime.DayRun] = []
     for line in lines(evidence, 64, packed=True):
-        found = _DAY.match(line.raw) if isinstance(line, Line) else None
+        found = _DAY.match(unmarked(line).raw) if isinstance(line, Line) else None
         if found is None or found[3] or isinstance(line, Problem):
             continue
         month = logtime.MONTHS.get(found[1].decode().title())
