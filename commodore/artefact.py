@@ -23,7 +23,7 @@ __all__ = ["Artefact", "Cut", "Group", "Problem", "Record"]
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """How a member is cut into units while it streams by: the first `header` bytes are put in front of each piece of `piece` bytes.
+    """Rule for cutting a member into units while it streams by: the first `header` bytes are put in front of each piece of `piece` bytes.
 
     Pieces are multiples of the format's own block (64 KiB chunk, 1 KiB entry), so that no record is cut in two. Where blocks may be
     misaligned (two logs in one file), a piece ends `before` the last place in it at which a block begins with these bytes.

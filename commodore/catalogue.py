@@ -186,7 +186,7 @@ class Patterns:
         self._whole = re.compile("|".join(path_regex(p.lower(), fold=False).pattern for p in patterns) or r"(?!)", re.DOTALL)
 
     def fits(self, path: str) -> bool:
-        """Whether a path below the volume's root, in lower case, is one of them."""
+        """Return whether a path below the volume's root, in lower case, is one of them."""
         return self._whole.fullmatch(path) is not None
 
 

@@ -33,7 +33,10 @@ def process_and_tell(
     timeout: float,
     redo: Redo | None = None,
 ) -> int:
-    """Run `process` with a progress display, then print the summary. Exit 1 where an archive was cut or a unit was given up."""
+    """Run `process` with a progress display, then print the summary.
+
+    Return 1 where an archive was cut, a parser failed or a unit was given up.
+    """
     from commodore.engine.process import process
     from scout.keys import load_identities
 
@@ -87,7 +90,7 @@ def _machine(summary: Summary) -> dict[str, Any]:
 
 
 def _tell(summary: Summary, screen: Screen, *, sigma: bool, iocs: int) -> None:
-    """The summary. `sigma`: rules were given; `iocs`: so many files of indicators were."""
+    """Print the summary. `sigma`: whether rules were given; `iocs`: number of files with indicators."""
     case = escape(summary.case)
     loaded, refused = summary.rules["loaded"], summary.rules["refused"]
     words = f"rules: {loaded:,} Sigma loaded" if sigma else "rules: the persistence table"
@@ -139,7 +142,7 @@ def _tell(summary: Summary, screen: Screen, *, sigma: bool, iocs: int) -> None:
 
 
 def show_artefacts(name: str | None, screen: Screen) -> int:
-    """The list of artefacts, or one page."""
+    """Print the list of artefacts, or the page of one."""
     from commodore.reference import declared, page
 
     known = declared()
@@ -186,7 +189,7 @@ def show_artefacts(name: str | None, screen: Screen) -> int:
 
 
 def show_ledger(case: Path, screen: Screen, *, everything: bool = False) -> int:
-    """Ledger lines with a reason that an artefact should have read, or all of them; machines get all."""
+    """Print the ledger lines of what artefacts could not read, or all lines; under `--json` always all."""
     everything = everything or screen.json_lines
     shown = unread = 0
     lost: set[tuple[str, int, str]] = set()

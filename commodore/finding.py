@@ -40,7 +40,7 @@ REMOVALS = {
 
 
 class FileFacts(TypedDict, total=False):
-    """The facts of a collected file, as a line of `members.jsonl` has them."""
+    """The facts of a collected file, as a line of `members/<collection>.jsonl.zst` has them."""
 
     sha256: str
     size: int

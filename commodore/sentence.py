@@ -287,7 +287,7 @@ class _Parser:
 
 
 def _ends(parts: tuple[_Part, ...]) -> bool:
-    """Whether every way through the parts ends with a full stop."""
+    """Return whether every way through the parts ends with a full stop."""
     if not parts:
         return False
     last = parts[-1]

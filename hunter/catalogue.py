@@ -39,7 +39,7 @@ class RemovalKind:
     back: str
 
     def may_act_at(self, path: str) -> bool:
-        """Whether this kind may act at a native path."""
+        """Return whether this kind may act at a native path."""
         below = path.lstrip("/")
         return any(pattern.fullmatch(below) for pattern in self.places)
 

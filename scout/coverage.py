@@ -42,7 +42,7 @@ class _Pattern:
 
 @dataclass(slots=True)
 class TargetCoverage:
-    """Coverage of given native paths: `note` every line of `members.jsonl`, then ask `absent`.
+    """Coverage of given native paths: `note` every line of `members/<collection>.jsonl.zst`, then ask `absent`.
 
     whole   the collection was completed
     """
@@ -77,7 +77,7 @@ class TargetCoverage:
         return made
 
     def note(self, line: Mapping[str, Any]) -> None:
-        """Take one line of `members.jsonl`. Plain input has no targets and shows nothing."""
+        """Take one line of `members/<collection>.jsonl.zst`. Plain input has no targets and shows nothing."""
         source, target, verdict = str(line.get("path") or ""), str(line.get("target") or ""), str(line.get("verdict") or "")
         source = source.lower() if self.windows else source
         if source in self._above and verdict != "missing":

@@ -1,4 +1,4 @@
-"""`export`: a case in the forms that other programs read. Evidence is data there too: nothing in a cell becomes a formula."""
+"""Export a case in the formats of other programs. No value of a CSV cell can act as a formula in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class Exported(NamedTuple):
-    """One file that was written: its records, and how many records are not in it because they have no time."""
+    """One file that was written, the number of its records, and of records left out because they have no time."""
 
     path: Path
     records: int
@@ -32,7 +32,7 @@ class Exported(NamedTuple):
 def export(case: str | Path, target: str | Path, form: str = "parquet", datasets: Iterable[str] | None = None) -> list[Exported]:
     """Write a case, or some datasets of it, below `target`: parquet and csv one file per dataset, timesketch one file of JSON lines.
 
-    Timesketch wants a time: it gets one line per record and time, with the meaning of the time in `timestamp_desc`, and records without
+    Timesketch needs a time: the file has one line per record and time, with the meaning of the time in `timestamp_desc`. Records without
     any time are counted. Raises Complaint.
     """
     folder = Path(target)
@@ -70,7 +70,7 @@ def _csv(dataset: str, paths: list[Path], target: Path) -> Exported:
 
 
 def cell(value: Any) -> str:
-    """A value as a CSV cell: lists and objects as JSON; what a spreadsheet would take for a formula is put behind an apostrophe."""
+    """Return a value as a CSV cell: lists and objects as JSON; an apostrophe before text that a spreadsheet would take for a formula."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -119,7 +119,7 @@ def _words(name: str) -> str:
 
 
 def row(record: dict[str, Any], time: str, meaning: str) -> dict[str, Any]:
-    """One Timesketch event: its four columns, then the record's fields (objects as JSON text)."""
+    """Return one Timesketch event: its four columns, then the record's fields (objects as JSON text)."""
     own = {
         k: json.dumps(v, ensure_ascii=False) if isinstance(v, dict) else v for k, v in record.items() if k not in ("@timestamp", "message")
     }
@@ -127,7 +127,7 @@ def row(record: dict[str, Any], time: str, meaning: str) -> dict[str, Any]:
 
 
 def _microseconds(time: str) -> int:
-    """Microseconds since 1970 of an RFC 3339 UTC time; 0 outside the years 1 to 9999."""
+    """Return microseconds since 1970 of an RFC 3339 UTC time; 0 outside the years 1 to 9999."""
     from datetime import UTC, datetime
 
     base, _, fraction = time.rstrip("Z").partition(".")

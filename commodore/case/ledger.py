@@ -1,7 +1,7 @@
-"""What was promised, what was read, what was lost: the lines of `ledger.jsonl`.
+"""Lines of the ledger: the records that a format promises, that were read, and that were lost.
 
-Per artefact of a member one line with the totals, for which `expected = parsed + carved + lost` holds wherever expected is known. Where one
-problem explains it, that line names it; where there are several, each has its own line below, with `lost` alone.
+Each artefact of a member has one line with totals; `expected = parsed + carved + lost` holds wherever expected is known. A single problem
+is the reason of that line. Of several problems, each has a line of its own below, with `lost` alone.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ class Account:
         self.more_lost += sum(p.lost for p in problems[room:])
 
     def lines(self, head: dict[str, Any]) -> list[dict[str, Any]]:
-        """The ledger lines; `head` has `collection`, `member`, `path`."""
+        """Return the ledger lines; `head` has `collection`, `member`, `path`."""
         read = self.parsed + self.carved
-        told = sum(p.lost for p, _ in self.problems) + self.more_lost
-        expected, lost, remark = self.expected, told, ""
+        named = sum(p.lost for p, _ in self.problems) + self.more_lost
+        expected, lost, remark = self.expected, named, ""
         if expected is not None:
             lost = max(0, expected - read)
             if read > expected:
                 remark, expected = f"{read - expected} more records than the {expected} that the format's headers promise", read
-            elif lost > told:
-                remark = f"{lost - told} records that the format's headers promise were not found"
+            elif lost > named:
+                remark = f"{lost - named} records that the format's headers promise were not found"
         total = head | {"artefact": self.artefact, "expected": expected, "parsed": self.parsed, "carved": self.carved, "lost": lost}
         if not self.problems:
             return [total | {"reason": remark or None, "locator": None, "offset": None}]
@@ -80,10 +80,10 @@ class Account:
 
 
 def of_member(head: dict[str, Any], accounts: list[Account], tried: Iterable[str]) -> list[dict[str, Any]]:
-    """The lines of one member. An artefact that only tried it (`tried`), found nothing and met no trouble of its own has none.
+    """Return the lines of one member. An artefact that only tried it (`tried`), found nothing and met no problem of its own has none.
 
     Trouble is its own where the artefacts that read the member did not meet it; where none reads it, where not all that tried met it.
-    What all met is the file's, and told by the line that says that no artefact reads it.
+    A problem that all of them met is a problem of the file: it is the reason on the line without an artefact.
     """
     tried = frozenset(tried)
     fruitless = [a for a in accounts if a.artefact in tried and not (a.parsed or a.carved or a.expected)]
@@ -99,7 +99,7 @@ def _met(account: Account) -> frozenset[tuple[str, str]]:
 
 
 def of_companions(together: Iterable[tuple[dict[str, Any], int]], readers: Mapping[int, tuple[str, str]]) -> list[dict[str, Any]]:
-    """The lines of members that are read together with another one. `readers`: ordinal → its path and an artefact that reads it."""
+    """Return the lines of members that are read together with another one. `readers`: ordinal → its path and an artefact that reads it."""
     return [
         unread(head, f"read together with {readers[main][0]}", readers[main][1]) if main in readers else unread(head, NO_READER)
         for head, main in together
@@ -112,7 +112,7 @@ def _kind(kind: str) -> dict[str, str]:
 
 
 def unread(head: dict[str, Any], reason: str, artefact: str | None = None, kind: str = "") -> dict[str, Any]:
-    """A ledger line for a member that nothing read."""
+    """Return the ledger line of a member that nothing read."""
     return head | {
         "artefact": artefact,
         "expected": None,
@@ -127,5 +127,5 @@ def unread(head: dict[str, Any], reason: str, artefact: str | None = None, kind:
 
 
 def is_loss(row: Mapping[str, Any]) -> bool:
-    """Whether a line of the ledger names something that an artefact should have read and could not."""
+    """Return whether a line of the ledger names something that an artefact should have read and could not."""
     return bool(row["artefact"]) and bool(row["reason"]) and not str(row["reason"]).startswith("read together")

@@ -99,7 +99,7 @@ class Partition:
     # --- a run: fresh, taken up again, or staged beside the old partition
 
     def begun(self, identity: str) -> bool:
-        """Whether a run with this identity (versions, rules, datasets) began here and can be continued."""
+        """Return whether a run with this identity (versions, rules, datasets) began here and can be continued."""
         with contextlib.suppress(FileNotFoundError):
             return (self.work / "identity").read_text(encoding="ascii") == identity
         return False

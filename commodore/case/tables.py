@@ -1,8 +1,8 @@
 """Records as pandas tables: `read` through DuckDB, `astype` for what pandas read from the JSON lines itself. Same columns, same dtypes.
 
 One dtype per type of the registry: keyword, text, ip → str; long → Int64; double → Float64; boolean → boolean; date → datetime64[ns,
-UTC], or object
-(the strings as they are) where a value lies outside its range (1677 to 2262); lists and free-form objects → object.
+UTC], or object (the original strings) where a
+value is outside its range (1677 to 2262); lists and free-form objects → object.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def read(
     where      SQL expression over quoted field names: `"event.code" = '4624' AND "source.ip" IS NOT NULL`
 
     Rows are ordered by dataset, collection, and place in the file. Only the fields of the datasets are read. Raises Complaint for a case,
-    dataset, field or expression that is not there.
+    dataset or field that does not exist and for a wrong expression.
     """
     import duckdb
     import pandas as pd
@@ -49,7 +49,7 @@ def read(
         parts = [_part(connection, dataset, found, columns, where) for dataset, found in paths.items()]
     except duckdb.Error as e:
         raise Complaint(
-            f"{where or 'The records'}: {str(e).splitlines()[0]}", "Field names stand in double quotes, text in single ones.", WRONG_USE
+            f"{where or 'The records'}: {str(e).splitlines()[0]}", "Put field names in double quotes and text in single quotes.", WRONG_USE
         ) from None
     finally:
         connection.close()
@@ -113,13 +113,13 @@ def by_dataset(paths: Iterable[Path]) -> dict[str, list[Path]]:
 
 
 def astype(frame: pd.DataFrame) -> pd.DataFrame:
-    """A frame whose columns have the dtypes of the registry, in its order; columns without any value are left out, but for the time.
+    """Return a frame whose columns have the dtypes and the order of the registry. Empty columns are left out, except `@timestamp`.
 
-    For what `pandas.read_json(path, lines=True, dtype=False, convert_dates=False)` gives. Unknown columns stay as they are, last.
+    For the result of `pandas.read_json(path, lines=True, dtype=False, convert_dates=False)`. Unknown columns come last, unchanged.
     """
     order = {name: i for i, name in enumerate(registry())}
-    kept = [c for c in frame.columns if not len(frame) or c == "@timestamp" or frame[c].notna().any()]
-    names = sorted(kept, key=lambda c: order.get(c, len(order)))
+    filled = [c for c in frame.columns if not len(frame) or c == "@timestamp" or frame[c].notna().any()]
+    names = sorted(filled, key=lambda c: order.get(c, len(order)))
     return _typed(frame, names)
 
 
@@ -130,7 +130,7 @@ def _typed(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 
 
 def column(name: str, values: pd.Series[Any]) -> pd.Series[Any]:
-    """One column in the dtype of its field."""
+    """Return one column in the dtype of its field."""
     known = registry().get(name)
     if known is None:
         return values
@@ -145,7 +145,7 @@ def column(name: str, values: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _objects(values: pd.Series[Any], *, flattened: bool) -> pd.Series[Any]:
-    """Lists as lists, free-form objects as dicts, None where there is none."""
+    """Return lists as lists and free-form objects as dicts; None where there is no value."""
     import pandas as pd
 
     def made(value: Any) -> Any:
@@ -159,7 +159,7 @@ def _objects(values: pd.Series[Any], *, flattened: bool) -> pd.Series[Any]:
 
 
 def _dates(values: pd.Series[Any]) -> pd.Series[Any]:
-    """UTC nanoseconds; the strings themselves where one of them cannot be one."""
+    """Return UTC nanoseconds, or the original strings where one of them is not a time in that range."""
     import pandas as pd
 
     text = values.astype("object").where(values.notna(), None)

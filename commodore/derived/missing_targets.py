@@ -43,7 +43,7 @@ ARTEFACT = Artefact(
     message="{escadre.missing.item} starts {file.path!q}, which was not there.",
     version=3,
     sources=(
-        "docs/design/contracts.md: members.jsonl and its verdicts; scout/collecting/plan.py: what custody says of a pattern",
+        "docs/design/contracts.md: members/<collection>.jsonl.zst and its verdicts; scout/collecting/plan.py: verdicts in custody",
         "file-hierarchy(7): /bin, /sbin and /lib are links into /usr on merged systems",
         "CreateProcessW (Microsoft, Win32): names without a directory are looked for along the PATH, `.exe` is added",
     ),
@@ -69,7 +69,7 @@ _UNCLEAR = re.compile(r"[%*~/:]|\\sysnative\\|\\\\|\\\.\.?(?:\\|\Z)|[ .]\Z", re.
 
 
 class _Wanted:
-    """One target: the paths under which it may stand, and who starts it."""
+    """One target: its possible paths, and the records that start it."""
 
     __slots__ = ("dataset", "item", "paths", "record", "target", "user")
 
@@ -80,7 +80,7 @@ class _Wanted:
 
 
 class _Proof(NamedTuple):
-    """What shows that a file was not there, in words; whether $MFT still has its entry."""
+    """The evidence, in words, that a file was not there; whether $MFT still has its entry."""
 
     by: str
     words: str
@@ -103,7 +103,7 @@ def derive(view: CaseView, host: Host) -> Iterator[Record | Problem]:
 
 
 def _proof(paths: tuple[str, ...], gone: set[str], coverage: TargetCoverage, table: _Table | None) -> _Proof | None:
-    """What shows that the file stood under none of the paths; None where it may have."""
+    """Return the evidence that the file was at none of the paths; None where it may have been."""
     if not gone.isdisjoint(paths):
         return _Proof("custody", "was not there when the host was collected")
     if table is not None and paths[0][:2] in table.volumes:
@@ -160,16 +160,16 @@ def _lines(record: dict[str, Any]) -> Iterator[str]:
 
 
 def _posix_paths(target: str) -> tuple[str, ...]:
-    """All paths under which the file may stand; none where the name does not tell."""
+    """Return all possible paths of the file; none where its name does not give them."""
     if not target.startswith("/") or target.startswith(("/dev/tcp/", "/dev/null", "/proc/")) or re.search(r"[%$*]|/\.\.?(?:/|\Z)", target):
         return ()
     return spellings(re.sub(r"/+", "/", target).rstrip("/"))
 
 
 def _windows_paths(target: str, readings: list[str]) -> tuple[str, ...]:
-    """All paths under which the file may stand, in lower case; none where the name does not tell.
+    """Return all possible paths of the file, in lower case; none where its name does not give them.
 
-    A bare name is looked for along the PATH; a short name (`PROGRA~1`) and Sysnative stand for others; a 32-bit program finds SysWOW64
+    A bare name is looked up along the PATH; a short name (`PROGRA~1`) and Sysnative mean other folders; a 32-bit program finds SysWOW64
     under the name of System32.
     """
     if not re.match(r"[A-Za-z]:\\", target) or _UNCLEAR.search(target, 2):
@@ -182,7 +182,7 @@ def _windows_paths(target: str, readings: list[str]) -> tuple[str, ...]:
 
 
 def _custody(view: CaseView, host: Host, windows: bool, wanted: set[str]) -> tuple[set[str], set[str], dict[str, int], TargetCoverage]:
-    """Return (wanted paths that were there, those that vanished, bytes of the $MFT by volume, what SCOUT looked for)."""
+    """Return (wanted paths that were there, those that vanished, bytes of the $MFT by volume, coverage of SCOUT's targets)."""
     there: set[str] = set()
     gone: set[str] = set()
     tables: dict[str, int] = {}
@@ -206,7 +206,7 @@ def _custody(view: CaseView, host: Host, windows: bool, wanted: set[str]) -> tup
 
 
 class _Table:
-    """What the $MFT of each volume knows of some paths. Only its records with one of their names, or of a folder above, are decoded."""
+    """The entries of each volume's $MFT for some paths. Only records with one of their names, or of a folder above, are decoded."""
 
     def __init__(self, view: CaseView, paths: set[str], tables: dict[str, int]) -> None:
         self._folders = {folder for path in paths for folder in _above(path)}
@@ -214,7 +214,7 @@ class _Table:
         self._known: set[str] = set()
         self._deleted: set[str] = set()
         self._elsewhere: set[str] = set()
-        """folders that may stand for another one: junctions and the like"""
+        """folders that may lead to another one: junctions and the like"""
         names = {path.rpartition("\\")[2] for path in (*paths, *self._folders) if path[:2] in self.volumes}
         for record in view.records("mft", _ending(names)) if names else ():
             self._note(record, paths)
@@ -228,7 +228,7 @@ class _Table:
                 self._elsewhere.add(path)
 
     def proof(self, paths: tuple[str, ...]) -> _Proof | None:
-        """What shows that none of the paths was there; nothing does below a folder that is a junction."""
+        """Return the evidence that none of the paths was there; None below a folder that is a junction."""
         if any(p in self._known or self._elsewhere.intersection(_above(p)) for p in paths):
             return None
         if any(p in self._deleted for p in paths):
@@ -250,7 +250,7 @@ def _above(path: str) -> Iterator[str]:
 
 
 def _ending(names: set[str]) -> re.Pattern[bytes] | None:
-    """What the JSON line of a record with a path that ends in one of the names (in lower case) holds; others may hold it too. None: any."""
+    """Return a pattern that occurs in the JSON line of each record whose path ends in one of the names (in lower case); None: any line."""
     if len(names) > _MOST_NAMES:
         return None
     tree: dict[str, Any] = {}

@@ -80,7 +80,7 @@ class Detection:
         return [hit for test in tests for record in records for hit in test(record, host)]
 
     def of_members(self, lines: Iterable[Mapping[str, Any]], collection: str, host: str) -> Iterator[Hit]:
-        """Yield hits of indicators on the hash and path of collected files, read by an artefact or not; `lines`: of `members.jsonl`."""
+        """Yield hits of indicators on the hash and path of collected files, read by an artefact or not; `lines`: of the member list."""
         for line in lines if len(self._indicators) else ():
             path = str(line.get("path") or "")
             for number, found, exact in self._indicators.on_member(line):
@@ -126,7 +126,7 @@ class Detection:
         return folded(hits, self.rule)
 
     def completed(self, findings: Iterable[Finding], members: Mapping[str, Members]) -> Iterator[Finding]:
-        """Yield findings with complete targets, and findings on the files that they start; `members`: collection id → its members."""
+        """Yield findings with complete targets, and findings on the files that they start; `members`: collection id → its member list."""
         return completed(findings, members)
 
     def log_sources(self, dataset: str, records: Sequence[Mapping[str, Any]]) -> set[str]:

@@ -123,7 +123,7 @@ class Indicators:
         return [(i, m) for i in sorted(wanted) if (m := _verified(self.all[i], record))]
 
     def on_member(self, line: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, Any], bool]]:
-        """(indicator, matched, whether it means this very file) for a line of `members.jsonl`: hash and path of a collected file."""
+        """(indicator, matched, whether it means this very file) for a line of the member list: hash and path of a collected file."""
         names = {"file.hash.sha256": line.get("sha256"), "file.path": line.get("path")}
         seen = {k: v for k, v in names.items() if isinstance(v, str)}
         path = seen.get("file.path", "").lower()

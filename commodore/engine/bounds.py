@@ -43,7 +43,7 @@ class Room:
 
     @property
     def full(self) -> bool:
-        """Whether long values of further records are cut."""
+        """Return whether long values of further records are cut."""
         return self._left <= 0
 
 

@@ -81,7 +81,7 @@ def hosts(logs: dict[Path, Counter[str]]) -> dict[Path, str]:
 
 
 def several(source: str) -> bool:
-    """Whether each record of a log belongs to the computer that it names: forwarded events, and a log outside the root of a host.
+    """Return whether each record of a log belongs to the computer that it names: forwarded events, and a log outside the root of a host.
 
     `source`: the native path of the log; without a drive or a leading slash, its path in the directory that was given.
     """
@@ -89,6 +89,6 @@ def several(source: str) -> bool:
 
 
 def same(one: str, other: str) -> bool:
-    """Whether two names may be those of one computer: equal without case, or one is the short form of the other."""
+    """Return whether two names may be those of one computer: equal without case, or one is the short form of the other."""
     one, other = one.casefold(), other.casefold()
     return one == other or (("." not in one or "." not in other) and one.partition(".")[0] == other.partition(".")[0])

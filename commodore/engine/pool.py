@@ -281,7 +281,7 @@ def _parts(task: Task, artefact: str) -> list[Job]:
 
 
 def _alone_in(task: Task, container: str) -> bool:
-    """Whether a task is one job that only artefacts of this container read."""
+    """Return whether a task is one job that only artefacts of this container read."""
     return not task.given_up and len(task.jobs) == 1 and catalogue.containers()[container].issuperset(task.jobs[0].artefacts)
 
 

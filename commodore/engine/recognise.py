@@ -181,7 +181,7 @@ def _check(path: Path, files: list[plain.PlainFile]) -> None:
 
 
 def _known(file: plain.PlainFile) -> bool:
-    """Whether some artefact reads the file, by its path or its first bytes."""
+    """Return whether some artefact reads the file, by its path or its first bytes."""
     matcher = catalogue.matcher()
     if file.verdict != "taken":
         return False

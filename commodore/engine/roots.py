@@ -43,7 +43,7 @@ class Volume:
 
 
 def host_like(folder: Path) -> bool:
-    """Whether the top names of a directory are those of a host."""
+    """Return whether the top names of a directory are those of a host."""
     names = {name.lower() for name, _ in _entries(folder)}
     return any(not names.isdisjoint(tops) for tops in TOPS.values())
 
@@ -81,7 +81,7 @@ def _volume(folder: Path) -> Volume:
 
 
 def _surely(folder: Path) -> bool:
-    """Whether a directory has what only the root of a host has."""
+    """Return whether a directory has what only the root of a host has."""
     tops = {name.lower(): name for name, _ in _entries(folder)}
     for path in (path for paths in _SURE for path in paths):
         top, _, below = path.partition("/")

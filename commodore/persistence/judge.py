@@ -28,7 +28,7 @@ class PersistenceJudge:
         return {row.id: row.rule for row in self._rows} | {FILE.id: FILE}
 
     def reads(self, dataset: str) -> bool:
-        """Whether some row is about this dataset."""
+        """Return whether some row is about this dataset."""
         return dataset in self._index
 
     def hits(self, record: dict[str, Any], host: Host) -> Iterator[Hit]:

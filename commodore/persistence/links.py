@@ -17,7 +17,7 @@ _REASON = sentence("{name}: {path!q} is a link to {to!q}, which was {read} there
 
 
 def link_hits(lines: Iterable[Mapping[str, Any]], datasets: Callable[[str], Iterable[str]], collection: str, host: str) -> Iterator[Hit]:
-    """Yield hits on links. `lines`: of `members.jsonl`; `datasets`: path below the root → names of the artefacts that read it."""
+    """Yield hits on links. `lines`: of the member list; `datasets`: path below the root → names of the artefacts that read it."""
     for line in lines:
         path, text = str(line.get("path") or ""), line.get("link")
         if not path.startswith("/") or not isinstance(text, str) or not text:

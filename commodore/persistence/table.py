@@ -48,7 +48,7 @@ class PersistenceRow:
     tests: tuple[tuple[str, Callable[[str], object]], ...]
 
     def concerns(self, record: Mapping[str, Any]) -> bool:
-        """Whether the record is of this row's place."""
+        """Return whether the record is of this row's place."""
         return all(isinstance(value := record.get(field), str) and test(value) for field, test in self.tests)
 
 

@@ -1,4 +1,4 @@
-"""Complete targets with what `members.jsonl` knows: facts of the file, of the files that it starts, and the links to a unit."""
+"""Complete targets with facts of the members: of the file, of the files that it starts, and the links to a unit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NAMED = sentence("{path} is only named by the command of {mechanism} {id}, and 
 
 
 class Members:
-    """Lines of `members.jsonl` of one collection, by native path: Windows paths without case, `/lib` and `/usr/lib` as one."""
+    """Lines of `members/<collection>.jsonl.zst`, by native path: Windows paths without case, `/lib` and `/usr/lib` as one."""
 
     def __init__(self, lines: Iterable[Mapping[str, Any]]) -> None:
         self._by_path: dict[str, bytes] = {}

@@ -2,6 +2,14 @@
 
 A line ends at a line feed and nowhere else: carriage returns, form feeds and Unicode separators stay inside it, as they do for the
 program that wrote or reads the file. Compressed logs (gzip, xz, bzip2, zstd) are known by their first bytes.
+
+What the programs that read the files on the host do with marks of transport; each artefact does the same:
+
+    systemd          CR, LF, NUL and different ones in a row end a line; a BOM at the beginning is skipped (conf-parser.c, fileio.c)
+    cron, cronie     only LF ends a line; an entry at the end of the file without one is refused (entry.c); CR is part of the command
+    sshd             only LF ends a line, the last may lack it; CR behind a key is blank to its base64 reader; a BOM spoils the first line
+    ld.so            LF, blank, tab and colon part the names; CR and a BOM are part of a name, so that such a library is not found
+    log files        nothing reads them back: a BOM, CR at the end and NUL padding come from transport or a crash and are removed
 """
 
 from __future__ import annotations
@@ -20,8 +28,9 @@ from commodore.artefact import Problem, Record
 from commodore.evidence import Evidence
 from commodore.fence import fenced
 
+BOM = b"\xef\xbb\xbf"
 WHOLE = 1 << 20
-"""bytes of a line that are kept by default"""
+"""bytes of a line that are returned by default"""
 PIECE = 1 << 18
 UNPACKED = 4 << 30
 """bytes that a compressed log may grow to"""
@@ -36,15 +45,17 @@ class Line(NamedTuple):
     offset: int
     raw: bytes
     length: int
+    ended: bool = True
+    """False for a last line without line feed"""
 
     @property
     def cut(self) -> bool:
-        """Whether `raw` is only the beginning."""
+        """Return whether `raw` is only the beginning."""
         return self.length > len(self.raw)
 
 
 def lines(evidence: Evidence, limit: int = WHOLE, *, packed: bool = False) -> Iterator[Line | Problem]:
-    """Yield all lines of a file, the last one with or without a line feed. A longer line than `limit` bytes keeps its beginning.
+    """Yield all lines of a file, the last one with or without a line feed. Of a line above `limit` bytes, only the beginning is given.
 
     `packed`: the file may be compressed, and offsets are those of the unpacked text.
     """
@@ -66,7 +77,12 @@ def lines(evidence: Evidence, limit: int = WHOLE, *, packed: bool = False) -> It
             offset += len(raw) + 1
         kept, length = rest[-1][:limit], len(rest[-1])
     if length:
-        yield Line(number + 1, offset, kept, length)
+        yield Line(number + 1, offset, kept, length, ended=False)
+
+
+def unmarked(line: Line) -> Line:
+    """Return the line without the byte order mark of UTF-8 that the first line of a file may have."""
+    return line._replace(raw=line.raw.removeprefix(BOM)) if line.number == 1 else line
 
 
 def each(
@@ -84,7 +100,7 @@ def locator(line: Line) -> str:
 def fields(line: Line) -> dict[str, Any]:
     r"""`escadre.line` and its companions: from them the bytes of the line can be had back.
 
-    Text that is UTF-8 stands as it is; then `escadre.line.encode()` is the line. Otherwise each byte that is not UTF-8 reads `\xNN`,
+    UTF-8 text is returned unchanged; then `escadre.line.encode()` is the line. Otherwise each byte that is not UTF-8 reads `\xNN`,
     and `escadre.line_bytes` holds the line in base64. A line that was too long is marked by `escadre.line_length`.
     """
     out: dict[str, Any] = {"escadre.line_number": line.number}
@@ -106,7 +122,7 @@ def decode(raw: bytes) -> str:
 
 
 def shown(value: Any) -> Any:
-    r"""What was made from `decode`d text, also in lists and mappings, with each byte that is not UTF-8 as `\xNN`."""
+    r"""Return a value made from `decode`d text, also lists and mappings, with each byte that is not UTF-8 as `\xNN`."""
     if isinstance(value, str):
         return value if value.isascii() else _shown(value)
     if isinstance(value, dict):
@@ -212,7 +228,7 @@ class _Deflated:
 
 
 class _Stepwise:
-    """xz and bzip2: decompressors that keep their input and give it back in bounded pieces."""
+    """xz and bzip2: decompressors that buffer their input and return bounded pieces."""
 
     def __init__(self, make: Any) -> None:
         self._make, self._inner = make, make()

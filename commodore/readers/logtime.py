@@ -1,9 +1,9 @@
 """Infer the year and the zone of the times of text logs that lack them.
 
 A traditional syslog time (`Nov 23 00:32:11`) is local time without a year. The last line of a file cannot be younger than the file
-(its time, the date in its name, the time of the collection), which gives its year. Each New Year between an earlier line and the last one
-takes one year off (`order` tells New Year from lines out of order), and a 29 February must fall into a leap year. In the hour that a zone
-has twice, the order of the lines decides.
+(its time, the date in its name, the time of the collection), which gives its year. The year of an earlier line is smaller by the number of
+New Years between it and the last line (`order` distinguishes New Year from lines out of order). A 29 February must be in a leap year. In an
+hour that a zone has twice, the order of the lines decides.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _BEFORE = (0, 0, 31, 60, 91, 121, 152, 182, 213, 244, 274, 305, 335)
 _DAYS = (0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _SLACK = timedelta(days=1)
 _STRAY = 2
-"""Days that lines may be out of order, or a clock be set back, without meaning another year."""
+"""Days that lines may be out of order, or a clock may be set back, within one year."""
 _QUIET = 45
-"""Days without a line over which a step back is New Year, whatever follows."""
+"""Days without a line up to which a step back is New Year, whatever follows."""
 _RETURN = 7
-"""Days after the last line in order within which a log is back where it was."""
+"""Days after the last line in order within which a log is in order again."""
 _LOOK = 64
 """Runs that may be out of order together."""
 _LEAP_DAY = 60
@@ -34,7 +34,7 @@ _LEAP_DAY = 60
 
 @lru_cache(maxsize=16)
 def zone(name: str) -> tzinfo | None:
-    """`Europe/Paris`, `UTC`, `+01:00` as a zone; None where unknown."""
+    """Return the zone of `Europe/Paris`, `UTC` or `+01:00`; None where unknown."""
     if fixed := re.fullmatch(r"([+-])(\d\d):?(\d\d)", name):
         minutes = int(fixed[2]) * 60 + int(fixed[3])
         return timezone(timedelta(minutes=minutes if fixed[1] == "+" else -minutes)) if minutes < 1440 else None
@@ -45,7 +45,7 @@ def zone(name: str) -> tzinfo | None:
 
 
 class DayRun(NamedTuple):
-    """Lines of one day that stand together in a log. `day` counts from 1 to 366, the 29 February included."""
+    """Consecutive lines of one day in a log. `day` counts from 1 to 366, with the 29 February."""
 
     line: int
     day: int
@@ -70,9 +70,9 @@ class Order(NamedTuple):
     last: DayRun | None
     """The last run that is in order."""
     leap: frozenset[int]
-    """The relative years in which a 29 February stands."""
+    """The relative years with a line of 29 February."""
     strays: tuple[tuple[int, int, int], ...]
-    """(line, day before, day) of each step back that was taken for lines out of order."""
+    """(line, day before, day) of each step back that was interpreted as lines out of order."""
 
 
 def day_of_year(month: int, day: int) -> int:
@@ -127,7 +127,7 @@ def _back(runs: Sequence[DayRun], at: int, day: int, before: int, bound: datetim
 
 
 def latest(bounds: Iterable[str], where: tzinfo) -> datetime | None:
-    """The earliest of several RFC 3339 times that the last line cannot be younger than, as local time."""
+    """Return the earliest of several RFC 3339 times as local time: the upper bound of the time of the last line."""
     found = []
     for text in bounds:
         try:
@@ -141,8 +141,9 @@ def latest(bounds: Iterable[str], where: tzinfo) -> datetime | None:
 
 
 def first_year(last: tuple[int, int, str], steps: int, leap_steps: set[int], bound: datetime) -> int:
-    """The year of the first line. `last`: month, day and `HH:MM:SS` of the last one, `steps` New Years later; `leap_steps`: on which
-    of these years a 29 February stands.
+    """Return the year of the first line.
+
+    `last`: month, day and `HH:MM:SS` of the last line, `steps` New Years later. `leap_steps`: relative years with a 29 February.
     """
     month, day, clock = last
     year = bound.year
@@ -156,7 +157,7 @@ def first_year(last: tuple[int, int, str], steps: int, leap_steps: set[int], bou
 
 
 class LocalClock:
-    """Turns local times into UTC, one after the other as they stand in the log."""
+    """Convert local times to UTC, in the order of the lines."""
 
     def __init__(self, where: tzinfo) -> None:
         self._zone = where
@@ -164,7 +165,7 @@ class LocalClock:
         self._minutes: dict[tuple[int, int, int, str], str] = {}
 
     def utc(self, year: int, month: int, day: int, clock: str, fraction: str = "") -> str | None:
-        """`HH:MM:SS` of that day as RFC 3339 UTC; None where there is no such time."""
+        """Return `HH:MM:SS` of that day as RFC 3339 UTC; None where there is no such time."""
         key = (year, month, day, clock[:5])
         known = self._minutes.get(key)
         if known is not None and clock[6:] < "60":
@@ -181,7 +182,7 @@ class LocalClock:
         return f"{moment.strftime('%Y-%m-%dT%H:%M:%S').rjust(19, '0')}{fraction}Z"
 
     def _make(self, year: int, month: int, day: int, clock: str) -> tuple[datetime, bool] | None:
-        """(UTC, whether the local time comes twice). Of two readings the first that does not go back before the last line."""
+        """Return (UTC, whether the local time occurs twice). Of two readings, take the first that is not before the last line."""
         seconds = int(clock[6:])
         try:
             local = datetime(year, month, day, int(clock[:2]), int(clock[3:5]), min(seconds, 59), tzinfo=self._zone)

@@ -1,6 +1,6 @@
 """Entries of an NTFS master file table, from bytes: header, fixups, names, times, streams.
 
-Times stay 100 ns ticks since 1601 UTC. Everything is bounded by the entry; what is wrong makes `damaged` true, and the rest is read.
+Times stay 100 ns ticks since 1601 UTC. All reads are bounded by the entry. An impossible value sets `damaged`; the rest is read.
 Sources: NTFS documentation of the Linux-NTFS project (R. Russon, Y. Fledel), "FILE record", "Attributes"; [MS-FSCC] 2.6 for the flags.
 """
 
@@ -14,7 +14,7 @@ IN_USE, DIRECTORY = 1, 2
 ROOT = 5
 """entry of the volume's root directory"""
 DOS = 2
-"""name space of a short name that stands beside a long one"""
+"""name space of a short name beside a long one"""
 
 _HEADER = Struct("<4sHHQHHHHIIQ")  # signature, fixup offset, count, LSN, sequence, links, attributes, flags, used, allocated, base
 _FIXUP = Struct("<HH")  # offset, count
@@ -80,20 +80,20 @@ class MftEntry(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def flag_names(flags: int) -> tuple[str, ...]:
-    """`hidden`, `system` and the like for file attribute flags."""
+    """Return the names of file attribute flags: `hidden`, `system` …"""
     return tuple(name for bit, name in _FLAGS.items() if flags & bit)
 
 
 def entry_size(head: bytes) -> int:
-    """Bytes per entry, from the first entry; 1024 where it says nothing that can be true."""
+    """Return bytes per entry, from the first entry; 1024 where its size is impossible."""
     allocated = int.from_bytes(head[28:32], "little") if head[:4] in (b"FILE", b"BAAD") else 0
     return allocated if allocated in (512, 1024, 2048, 4096) else 1024
 
 
 def fixed(raw: bytes, used: int) -> tuple[bytes, bool]:
-    """An entry with the last two bytes of its sectors put back, and whether all of them were as they should be.
+    """Return an entry with the last two bytes of its sectors restored, and whether all fixups matched.
 
-    The sectors behind the `used` bytes are checked, but only put right where somebody reads them.
+    Sectors behind the `used` bytes are checked, but restored only when they are read.
     """
     offset, count = _FIXUP.unpack_from(raw, 4)
     if offset + 2 * count > len(raw) or count < 2:
@@ -116,7 +116,7 @@ def fixed(raw: bytes, used: int) -> tuple[bytes, bool]:
 
 
 def read(raw: bytes) -> MftEntry:
-    """The entry in `raw`, whose signature is FILE or BAAD."""
+    """Return the entry in `raw`, whose signature is FILE or BAAD."""
     signature, _, _, _, sequence, links, position, flags, used, _, base = _HEADER.unpack_from(raw)
     limit = used if 56 <= used <= len(raw) else len(raw)
     data, sound = fixed(raw, limit)
@@ -160,7 +160,7 @@ def read(raw: bytes) -> MftEntry:
             elif first:
                 size, resident = content_size, not far
         position = end
-    if short and not names:  # a short name counts only where no long one stands beside it
+    if short and not names:  # a short name counts only without a long one
         names.append(_name(data, short, limit))
     return MftEntry(
         sequence, links, flags, base & _REFERENCE, base >> 48, tuple(names), times, attributes, size, resident, tuple(streams), damaged
@@ -232,7 +232,7 @@ class Folders:
 
 
 def long_names(names: tuple[Name, ...]) -> list[Name]:
-    """The names without the short ones that stand beside a long one."""
+    """Return the names, without short names that have a long one."""
     if len(names) == 1:
         return list(names)
     return [name for name in names if name.space != DOS] or list(names)

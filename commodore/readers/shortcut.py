@@ -27,7 +27,7 @@ _URL = re.compile(rb"(?im)^\s*URL\s*=\s*([^\r\n]+)")
 
 
 class Shortcut(NamedTuple):
-    """`path`: native path, network path or URL, '' where the file does not say it in words; variables as written."""
+    """`path`: native path, network path or URL, '' where the file has it only as an item list; variables as written."""
 
     path: str
     arguments: str
@@ -40,7 +40,7 @@ class Shortcut(NamedTuple):
 
 
 def target(data: bytes) -> Shortcut:
-    """What a shortcut opens. Raises ValueError for what is neither kind, and for a shell link that is cut or says impossible sizes."""
+    """Return the target of a shortcut. Raises ValueError for other files, and for a shell link that is cut or has impossible sizes."""
     if data[:4] != b"L\0\0\0":
         if found := _URL.search(data):
             return Shortcut(_local(found[1].decode("utf-8", "replace").strip()), "")

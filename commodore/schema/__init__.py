@@ -37,7 +37,7 @@ class Field:
 
     @property
     def ecs(self) -> bool:
-        """Whether name and meaning are those of ECS."""
+        """Return whether name and meaning are those of ECS."""
         return self.origin == "ecs"
 
 

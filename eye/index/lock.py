@@ -52,7 +52,7 @@ def _holder(descriptor: int) -> str:
 
 
 def _taken(descriptor: int, home: Path) -> bool:
-    """Whether the lock is ours now."""
+    """Return whether the lock is ours now."""
     try:
         if sys.platform == "win32":
             import msvcrt

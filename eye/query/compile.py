@@ -104,7 +104,7 @@ class Compiler:
 
     @staticmethod
     def across(node: Leaf) -> bool:
-        """Whether the values themselves must be read: wildcards across separators, and words at a distance."""
+        """Return whether the values themselves must be read: wildcards across separators, and words at a distance."""
         return (isinstance(node, Pattern) and node.across) or (isinstance(node, Text) and node.slop > 0 and len(words(node.text)) > 1)
 
     def in_words(self, name: str, node: Leaf) -> tantivy.Query:

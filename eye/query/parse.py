@@ -158,7 +158,7 @@ class _Reader:
         return nodes[0] if len(nodes) == 1 else And(tuple(nodes)) if nodes else None
 
     def ends(self) -> bool:
-        """Whether the query or the open bracket ends here."""
+        """Return whether the query or the open bracket ends here."""
         return self.at >= len(self.query) or (self.query[self.at] == ")" and self.at in self.closers)
 
     def clause(self, name: str) -> Node | None:

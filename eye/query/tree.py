@@ -50,7 +50,7 @@ class Pattern(Leaf):
 
     @property
     def across(self) -> bool:
-        """Whether it holds more than letters and digits, so that it is matched on values and not on words."""
+        """Return whether it holds more than letters and digits, so that it is matched on values and not on words."""
         return any(not c.isalnum() for part in self.parts if part not in (ANY, ONE) for c in part)
 
 

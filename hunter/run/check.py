@@ -38,7 +38,7 @@ class Checked:
 
     @property
     def stands_apart(self) -> bool:
-        """Whether the action is left out while the others go on: a user changed what is his, which must not stop the rest."""
+        """Return whether the action is left out while the others go on: a user changed what is his, which must not stop the rest."""
         return bool(self.controller) and self.status in (DRIFTED, GONE)
 
     @property
@@ -61,7 +61,7 @@ class Report:
 
     @property
     def ready(self) -> bool:
-        """Whether apply goes on: every action is ready or stands apart, and one at least is ready."""
+        """Return whether apply goes on: every action is ready or stands apart, and one at least is ready."""
         fits = all(c.status == READY or c.stands_apart for c in self.actions)
         return fits and (not self.actions or bool(self.count(READY)))
 

@@ -40,7 +40,7 @@ class _Thing:
 
     @property
     def controlled(self) -> bool:
-        """Whether a user who is not root may change the object."""
+        """Return whether a user who is not root may change the object."""
         return any(edit.get("controller") for edit in self.edits.values())
 
 

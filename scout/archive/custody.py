@@ -85,7 +85,7 @@ class WantedItem:
 
     source   native path on the host; volume: the container that it came from (`C`, `root`, `C@vss3`, `mnt/usb`)
     size     bytes that the member will have; a stream that ends before is padded with zeros, one that goes on is cut
-    facts    what custody says beyond that (`mtime`, `mode`, `uid`, `owner`, `xattrs` …, see contracts)
+    facts    further facts that custody has (`mtime`, `mode`, `uid`, `owner`, `xattrs` …, see contracts)
     extents  data of a sparse file as (offset, length) pairs in order; the rest are holes. None: not sparse. The stream must seek
     path     path below the volume's root, where `source` is not simply drive or `/` and that path
     """

@@ -23,7 +23,7 @@ QUIET = 2.0
 
 
 class Seal(NamedTuple):
-    """What a custody part covers, counted from the beginning of the archive: parts, items, and the chain head."""
+    """Extent of the custody parts so far, counted from the beginning of the archive: parts, items, and the chain head."""
 
     parts: int = 0
     items: int = 0

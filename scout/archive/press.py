@@ -190,7 +190,7 @@ class Press:
             self._done(job, keep=size > 0 and held > HELD // 3)
 
     def _done(self, job: PressJob, *, keep: bool = False) -> None:
-        """Return the slot of a job to the writer; with `keep`, one slot is retained."""
+        """Return the slot of a job to the writer; with `keep`, retain one slot."""
         if job.slot >= 0 and job.last:
             self._idle.append(job.slot)
         while len(self._idle) > keep:

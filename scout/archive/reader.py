@@ -74,7 +74,7 @@ class ArchiveMember:
 
     @property
     def cut(self) -> bool:
-        """Whether reading reached the archive's cut before the member's end."""
+        """Return whether reading reached the archive's cut before the member's end."""
         return self.stream.cut
 
     @property

@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectOptions:
-    """What the command line says. `root` None: the live host. Sizes in bytes; 0: no limit beyond those of the targets."""
+    """Options of one collection. `root` None: the live host. Sizes in bytes; 0: no limit beyond those of the targets."""
 
     recipients: Sequence[str | Path] = ()
     out: Path = field(default_factory=Path)

@@ -22,7 +22,7 @@ MAX_DEPTH = 100
 
 
 class FoundPath(NamedTuple):
-    """A path that somebody wants. `verdict` is '' for a regular file that can be read, else what custody will say of it.
+    """A path that a target wants. `verdict` is '' for a regular file that can be read, else its verdict in custody.
 
     size   bytes; `data` bytes that are really allocated (less for a sparse file)
     wants  what was given to the tree, in the order of the patterns
@@ -149,7 +149,7 @@ def _named(source: EvidenceSource, parts: Parts) -> SourceEntry | None:
 
 
 def below(state: Sequence[PatternNode]) -> tuple[Hashable, ...]:
-    """Everything that is wanted at or below a state: what a folder that cannot be entered stands for."""
+    """Return everything that is wanted at or below a state; a folder that cannot be entered is reported with it."""
     out: dict[Hashable, None] = {}
     todo, seen = list(state), set()
     while todo:

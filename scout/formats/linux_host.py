@@ -53,7 +53,7 @@ def _by_content(data: bytes) -> str:
 
 
 def _same_zone(one: str, other: str) -> bool:
-    """Whether two names have the same rules (Etc/UTC and UTC), as far as this machine knows both."""
+    """Return whether two names have the same rules (Etc/UTC and UTC), as far as this machine knows both."""
     known = dict(_zones())
     return one in known and known[one] == known.get(other)
 

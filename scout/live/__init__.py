@@ -12,7 +12,7 @@ _FOLDERS = {"linux": linux.__name__}
 
 
 def exists(source: str) -> bool:
-    """Whether some system has a live source of this name."""
+    """Return whether some system has a live source of this name."""
     return any(find_spec(f"{folder}.{source}") for folder in _FOLDERS.values())
 
 

@@ -105,7 +105,7 @@ class DirectorySource:
 
     @property
     def fold(self) -> bool:
-        """Whether names compare without case."""
+        """Return whether names compare without case."""
         return self.windows
 
     def close(self) -> None:

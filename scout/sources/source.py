@@ -1,4 +1,4 @@
-"""What a collection reads from: a mounted directory today; an NTFS volume or a disk image can implement the same protocol.
+"""The protocol of a source of files: a mounted directory today; an NTFS volume or a disk image can implement it too.
 
 Paths are tuples of names below the top of the source. No implementation follows a link or opens anything for writing.
 """

@@ -1,4 +1,4 @@
-"""What SCOUT collects: the YAML files of this folder are the definitions, `load` reads and checks them.
+"""The target definitions of SCOUT: the YAML files of this folder. `load` reads and checks them.
 
 Target ids are those of the collection catalogue: `WR` Windows registry, `WE` event and text logs, `WN` NTFS metadata, `WX` execution,
 `WP` persistence, `WS` suspicious files, `LL` Linux live state, `LF` Linux files.

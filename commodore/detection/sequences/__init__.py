@@ -89,7 +89,7 @@ def hits(record: dict[str, Any], artefact: Artefact, host: Host) -> Iterator[Hit
 
 
 def reads(dataset: str) -> bool:
-    """Whether some rule is about this dataset."""
+    """Return whether some rule is about this dataset."""
     return any(rule.dataset == dataset for rule in rules())
 
 

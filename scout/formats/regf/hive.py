@@ -22,7 +22,7 @@ class Hive:
     """One hive, ready to be read.
 
     data       its bytes after replay
-    dirty      the base block says that a write was not finished
+    dirty      a write was not finished, by the sequence numbers of the base block
     applied    number of log entries or pages that were written into it
     replayed   (start, end) of the file's bytes that a log added or changed
     refused    `log refused: …` per log that could not be used

@@ -45,7 +45,7 @@ class Key:
 
     @property
     def replayed(self) -> bool:
-        """Whether the key's cell came from a log."""
+        """Return whether the key's cell came from a log."""
         return self.hive.came_from_log(self.offset)
 
     @property
@@ -179,7 +179,7 @@ class Value:
 
     @property
     def replayed(self) -> bool:
-        """Whether the value's cell, or that of its data, came from a log."""
+        """Return whether the value's cell, or that of its data, came from a log."""
         return self.hive.came_from_log(self.offset) or (not self._resident and self.size > 0 and self.hive.came_from_log(self._data_offset))
 
     @property

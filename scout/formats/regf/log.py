@@ -25,7 +25,7 @@ _PAGE = Struct("<II")  # offset in the hive bins data, size
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What became of a hive and its logs.
+    """Result of replaying the logs of a hive.
 
     data      the hive's bytes, with the logs' pages in place; the very object that was given where nothing was applied
     ranges    (start, end) of the bytes of the file that are there, or are different, because of a log: sorted, in steps of 8 bytes

@@ -1,4 +1,4 @@
-"""What is mounted where (`mounts/1`), as this process sees it.
+"""Mount points (`mounts/1`), as this process sees them.
 
 point, fstype, source, options (list), device (`major:minor`), root (which folder of the file system), id
 entered: whether SCOUT reads files there; why_not: the reason where it does not

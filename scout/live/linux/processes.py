@@ -7,7 +7,7 @@ exe_sha256          of the running image itself (read through /proc/<pid>/exe), 
 cmdline             list of arguments; command_line: the same joined by blanks
 cwd, root           paths; root only where it is not /
 start               RFC 3339 UTC, hundredths of a second (clock ticks since boot)
-uid, gid, user      real ids, name from /etc/passwd; euid where it differs; loginuid: who logged in first
+uid, gid, user      real ids, name from /etc/passwd; euid where it differs; loginuid: user of the first login
 status              running, sleeping, disk sleep, stopped, traced, zombie, dead, idle
 terminal, session, pgid, threads, rss_bytes, kernel_thread, tracer_pid (of a debugger), cap_eff (hexadecimal)
 ns_mnt, ns_pid, ns_net, ns_user   inodes of namespaces; cgroup: path

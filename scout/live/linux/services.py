@@ -1,7 +1,7 @@
 """Units as systemd runs them (`services/1`). systemctl belongs to the suspect host and is not run: state is read from what systemd leaves.
 
 unit                `ssh.service`
-pids                processes in its control group, as /proc/<pid>/cgroup says; active: it has processes, or an invocation that is not over
+pids                processes in its control group, from /proc/<pid>/cgroup; active: it has processes, or an invocation that is not over
 invocation          id of the present run (/run/systemd/units/invocation:<unit>)
 path                unit file that systemd uses: of the first folder of its load path that has one; absent: a unit without a file
 masked              the file is a link to /dev/null

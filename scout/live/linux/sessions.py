@@ -1,4 +1,4 @@
-"""Who is logged in now (`sessions/1`), from utmp (through the C library) and from systemd's own session files.
+"""Current login sessions (`sessions/1`), from utmp (through the C library) and from systemd's own session files.
 
 source              utmp or logind
 user, terminal, host (where from), pid, started (RFC 3339 UTC)
@@ -21,7 +21,7 @@ SESSIONS = "/run/systemd/sessions"
 
 
 def collect() -> Iterator[dict[str, Any]]:
-    """Sessions as both say."""
+    """Return the sessions of both sources, merged."""
     import psutil
 
     for one in psutil.users():

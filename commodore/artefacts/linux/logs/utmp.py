@@ -1,4 +1,4 @@
-"""utmp, wtmp, btmp: who is logged in, who was, who failed to, and when the host started."""
+"""utmp, wtmp, btmp: current, past and failed logins, and the starts of the host."""
 
 from __future__ import annotations
 
@@ -231,7 +231,7 @@ def _written(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _disagrees(fields: dict[str, Any]) -> bool:
-    """Whether the host field names another address than the address field."""
+    """Return whether the host field names another address than the address field."""
     named = _written(str(fields.get("source.address", "")))
     if named is None or "source.ip" not in fields:
         return False
