@@ -2,6 +2,14 @@
 
 A line ends at a line feed and nowhere else: carriage returns, form feeds and Unicode separators stay inside it, as they do for the
 program that wrote or reads the file. Compressed logs (gzip, xz, bzip2, zstd) are known by their first bytes.
+
+What the programs that read the files on the host do with marks of transport; each artefact does the same:
+
+    systemd          CR, LF, NUL and different ones in a row end a line; a BOM at the beginning is skipped (conf-parser.c, fileio.c)
+    cron, cronie     only LF ends a line; an entry at the end of the file without one is refused (entry.c); CR is part of the command
+    sshd             only LF ends a line, the last may lack it; CR behind a key is blank to its base64 reader; a BOM spoils the first line
+    ld.so            LF, blank, tab and colon part the names; CR and a BOM are part of a name, so that such a library is not found
+    log files        nothing reads them back: a BOM, CR at the end and NUL padding come from transport or a crash and are removed
 """
 
 from __future__ import annotations
@@ -20,6 +28,7 @@ from commodore.artefact import Problem, Record
 from commodore.evidence import Evidence
 from commodore.fence import fenced
 
+BOM = b"\xef\xbb\xbf"
 WHOLE = 1 << 20
 """bytes of a line that are returned by default"""
 PIECE = 1 << 18
@@ -36,6 +45,8 @@ class Line(NamedTuple):
     offset: int
     raw: bytes
     length: int
+    ended: bool = True
+    """False for a last line without line feed"""
 
     @property
     def cut(self) -> bool:
@@ -66,7 +77,12 @@ def lines(evidence: Evidence, limit: int = WHOLE, *, packed: bool = False) -> It
             offset += len(raw) + 1
         kept, length = rest[-1][:limit], len(rest[-1])
     if length:
-        yield Line(number + 1, offset, kept, length)
+        yield Line(number + 1, offset, kept, length, ended=False)
+
+
+def unmarked(line: Line) -> Line:
+    """Return the line without the byte order mark of UTF-8 that the first line of a file may have."""
+    return line._replace(raw=line.raw.removeprefix(BOM)) if line.number == 1 else line
 
 
 def each(

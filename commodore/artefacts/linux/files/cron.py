@@ -57,7 +57,7 @@ ARTEFACT = Artefact(
     attack=("T1053.003",),
     message="[The anacron job {escadre.cron.job!q}|Cron] runs `{process.command_line}`[ as {user.name!q}] "
     "(schedule: {escadre.cron.schedule})"
-    "[{?escadre.cron.passed_over}, but the file's name makes cron ignore it].",
+    "[{?escadre.cron.passed_over}, but cron ignores it].",
     sources=(
         "crontab(5), cron(8), anacrontab(5), run-parts(8)",
         "cron 3.0pl1 (Paul Vixie, Debian), entry.c and env.c; cronie, the same files: order of fields, assignments, % and @words",
@@ -101,6 +101,9 @@ def _line(line: Line, table: CronTable, base: dict[str, Any], environment: list[
     elif (entry := _entry(line.raw, table)) is None:
         yield Problem("line is neither an entry nor an assignment; cron refuses it", locator(line), 1)
     else:
+        if not line.ended and table.kind != "anacron":
+            base = base | {"escadre.cron.passed_over": True}
+            yield Problem("the table ends without a line feed: cron refuses this entry, Debian's cron the table", locator(line))
         yield _record(line, entry, base, environment, host)
         yield from shortened(line)
 

@@ -10,7 +10,7 @@ from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers import commandline
-from commodore.readers.lines import decode, lines, shortened, shown
+from commodore.readers.lines import decode, lines, shortened, shown, unmarked
 from commodore.sentence import sentence
 from scout.formats.linux_paths import OWN_UNITS, SYSTEM_UNITS, USER_UNITS
 
@@ -43,6 +43,7 @@ ARTEFACT = Artefact(
         "escadre.systemd.exec",
         "escadre.systemd.activates",
         "escadre.systemd.empty",
+        "escadre.systemd.passed_over",
     ),
     kind="state",
     category=("configuration",),
@@ -120,15 +121,31 @@ Settings = dict[str, list[str]]
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
     settings: Settings = {}
+    passed_over: list[str] = []
     empty = True
+    kind = place(evidence.source)[1]
     for item in _settings(evidence):
         if isinstance(item, Problem):
             yield item
             continue
         key, value = item
         empty = False
-        _assign(settings, key, value)
-    yield _record(evidence, host, settings, empty)
+        if ignored(key, kind):
+            passed_over.append(f"{key}={value}")
+        else:
+            _assign(settings, key, value)
+    yield _record(evidence, host, settings, empty, passed_over)
+
+
+def ignored(key: str, kind: str) -> bool:
+    """Return whether systemd passes over a setting (`Section.Key`) of a unit of this kind.
+
+    It reads [Unit], [Install] and the section of the kind, whose names have fixed capitals; [Unit] and [Install] start nothing.
+    """
+    section, dot, name = key.rpartition(".")
+    if not dot or kind not in _KINDS or section == kind.capitalize():
+        return False
+    return section not in ("Unit", "Install") or name.startswith(("Exec", "Environment")) or name in _TRIGGERS
 
 
 def expected(evidence: Evidence) -> int:  # noqa: ARG001  (one file is one object)
@@ -189,7 +206,7 @@ def _physical(evidence: Evidence) -> Iterator[tuple[int, str | Problem]]:
             continue
         for problem in shortened(line):
             yield line.number, problem
-        body = decode(line.raw.removeprefix(b"\xef\xbb\xbf") if line.number == 1 else line.raw)
+        body = decode(unmarked(line).raw)
         while line.number > 1 and body[:1] in ("\r", "\0") and body[0] not in used:  # the rest of the end before
             used, body = used + body[0], body[1:]
         end = _LAST_END.search(body)
@@ -208,7 +225,7 @@ def _assign(settings: Settings, key: str, value: str) -> None:
         settings[key] = []
 
 
-def _record(evidence: Evidence, host: Host, settings: Settings, empty: bool) -> Record:
+def _record(evidence: Evidence, host: Host, settings: Settings, empty: bool, passed_over: list[str]) -> Record:
     name, kind, drop_in, scope = place(evidence.source)
     out: dict[str, Any] = {"file.path": evidence.source, "service.name": name, "service.type": [kind], "escadre.scope": scope}
     if drop_in:
@@ -217,6 +234,8 @@ def _record(evidence: Evidence, host: Host, settings: Settings, empty: bool) -> 
         out["escadre.systemd.empty"] = True
     elif kept := [f"{key}={value}" for key, values in settings.items() for value in values]:
         out["escadre.settings"] = kept
+    if passed_over:
+        out["escadre.systemd.passed_over"] = passed_over
     for key, field in _SINGLE.items():
         if settings.get(key):
             out[field] = settings[key][-1]
