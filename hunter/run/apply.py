@@ -57,8 +57,8 @@ def standing(plan: RemovalPlan, path: Path, tree: HostTree) -> RunOutcome | None
 
 
 def _as_done(run: RemovalRun, tree: HostTree) -> RunOutcome:
-    things = [key for key, thing in run.things.items() if not thing.edits.keys() & run.left_out.keys()]
-    if found := run.drifted(tree, things):
+    keys = [key for key, item in run.objects.items() if not item.edits.keys() & run.left_out.keys()]
+    if found := run.drifted(tree, keys):
         told = "; ".join(f"{escape(name)} is not as the journal left it: {escape(what)}" for (_, name), what in list(found.items())[:5])
         raise Complaint(
             f"This plan was applied, and something changed since: {told}. Nothing was written now.",
@@ -192,12 +192,12 @@ def _forward(run: RemovalRun, tree: HostTree, on_done: OnActionDone) -> RunOutco
     for kept in run.kept.values():
         run.vault.check(kept, keys)
     untouched = [
-        key for key, thing in run.things.items() if key[0] == "file" and not thing.applied and not thing.edits.keys() & run.left_out.keys()
+        key for key, item in run.objects.items() if key[0] == "file" and not item.applied and not item.edits.keys() & run.left_out.keys()
     ]
     run.leave_out(run.check_undrifted(tree, untouched, back=False))
     run.settle(tree, run.actions, keys, back=False, on_done=on_done)
-    check_written(run, tree, run.things, back=False)
-    different, compared = changed(run.opened["areas"], tree, {name for kind, name in run.things if kind == "file"})
+    check_written(run, tree, run.objects, back=False)
+    different, compared = changed(run.opened["areas"], tree, {name for kind, name in run.objects if kind == "file"})
     run.add("applied", actions=run.actions, unexplained=different, compared=compared)
     done = [a for a in run.actions if a not in run.left_out]
     return RunOutcome(done, len(done) + len(run.all_left_out), run.journal.path, run.undo, different, compared, left_out=run.all_left_out)

@@ -115,21 +115,21 @@ def backup_keys(run: RemovalRun, key: Path | None) -> list[Any]:
 def check_written(run: RemovalRun, tree: HostTree, names: Iterable[tuple[str, str]], *, back: bool) -> None:
     """Look once more at the objects that this run wrote. Complaint where one is not in the state that the journal says."""
     for kind, name in names:
-        thing = run.things[kind, name]
-        if thing.edits.keys() & run.left_out.keys():
+        item = run.objects[kind, name]
+        if item.edits.keys() & run.left_out.keys():
             continue
         try:
             now = objects()[kind].observe(tree, name)
         except UnsafeError as e:
             what = f"{surprise(name, str(e)).what} {run.progress(back=back)}"
             raise Complaint(what, run.next_step(tree, back=back)) from e
-        if objects()[kind].same(now, thing.now):
+        if objects()[kind].same(now, item.now):
             continue
-        changes = escape(objects()[kind].changes(thing.now, now))
+        changes = escape(objects()[kind].changes(item.now, now))
         if back:
             what = "something else changed it after HUNTER put it back"
             do = "Look at it and correct it by hand. Then run the same command again."
-        elif _is_back(kind, now, thing.before):
+        elif _is_back(kind, now, item.before):
             what, do = "something puts it back", f"Find what does. To take the run back: {run.undo}"
         else:
             what, do = "something else changed it after HUNTER", f"Look at it and find what does. To take the run back: {run.undo}"

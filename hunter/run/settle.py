@@ -29,8 +29,8 @@ Key = tuple[str, str]
 
 
 @dataclass(slots=True)
-class _Thing:
-    """One object during a run."""
+class _RunObject:
+    """State and edits of one object during a run."""
 
     before: Described
     now: Described
@@ -51,7 +51,7 @@ class RemovalRun:
         self.journal, self.vault = journal, vault
         self.opened: dict[str, Any] | None = None
         self.kept: dict[str, dict[str, Any]] = {}
-        self.things: dict[Key, _Thing] = {}
+        self.objects: dict[Key, _RunObject] = {}
         self.left_out: dict[str, str] = {}
         """action id → why the run went on without it"""
         self.pending: dict[str, Any] | None = None
@@ -69,18 +69,18 @@ class RemovalRun:
     def _replay(self, line: dict[str, Any]) -> None:
         event = line["event"]
         if event == "open":
-            self.opened, self.kept, self.things, self.pending, self.left_out = line, {}, {}, None, {}
+            self.opened, self.kept, self.objects, self.pending, self.left_out = line, {}, {}, None, {}
             self.began = self.finished = self.undoing = False
             for edit in line["edits"]:
-                thing = self.things.setdefault((edit["object"], edit["name"]), _Thing(edit["before"], edit["before"]))
-                thing.edits[edit["action"]] = edit
+                item = self.objects.setdefault((edit["object"], edit["name"]), _RunObject(edit["before"], edit["before"]))
+                item.edits[edit["action"]] = edit
         elif event == "keep":
             self.kept[line["path"]] = line
         elif event == "begin":
             self.began, self.pending, self.finished = True, line, False
         elif event == "done" and self.pending is not None:
-            thing = self.things[self.pending["object"], self.pending["name"]]
-            thing.now, thing.applied, self.pending = self.pending["to"], frozenset(self.pending["with"]), None
+            item = self.objects[self.pending["object"], self.pending["name"]]
+            item.now, item.applied, self.pending = self.pending["to"], frozenset(self.pending["with"]), None
         elif event == "void":
             self.pending = None
         elif event == "left":
@@ -135,7 +135,7 @@ class RemovalRun:
     @property
     def applied(self) -> set[str]:
         """Actions of which at least one edit is in place."""
-        found = {a for thing in self.things.values() for a in thing.applied}
+        found = {a for item in self.objects.values() for a in item.applied}
         return found | ({*self.pending["with"]} if self.pending else set())
 
     @property
@@ -148,16 +148,16 @@ class RemovalRun:
         if self.pending is None:
             return
         line = self.pending
-        thing = objects()[line["object"]]
+        kind = objects()[line["object"]]
         now = self._observe(tree, line["object"], line["name"])
-        if thing.same(now, line["to"]):
-            thing.tidy(tree, line["name"], line["mark"])
+        if kind.same(now, line["to"]):
+            kind.tidy(tree, line["name"], line["mark"])
             self.add("done", of=line["n"])
-        elif thing.same(now, line["from"]):
-            thing.tidy(tree, line["name"], line["mark"])
+        elif kind.same(now, line["from"]):
+            kind.tidy(tree, line["name"], line["mark"])
             self.add("void", of=line["n"])
         else:
-            was, left = thing.changes(line["from"], now), thing.changes(line["to"], now)
+            was, left = kind.changes(line["from"], now), kind.changes(line["to"], now)
             reason = f"it is neither as it was before the step that was interrupted ({was}) nor as that step leaves it ({left})"
             do = "Look at it and put it into one of the two states; then run the same command again."
             raise Complaint(f"{surprise(line['name'], reason).what} {self.progress(back=self.undoing)}", do)
@@ -172,7 +172,7 @@ class RemovalRun:
         """Return the objects whose state differs from the journal, each with the difference."""
         found: dict[Key, str] = {}
         for kind, name in names:
-            left, one = self.things[kind, name].now, objects()[kind]
+            left, one = self.objects[kind, name].now, objects()[kind]
             try:
                 now = one.observe(tree, name)
             except UnsafeError as e:
@@ -188,20 +188,20 @@ class RemovalRun:
         Returns the actions to leave out and why: those whose object another user controls and changed. Complaint (code 3) for other ones.
         """
         found = self.drifted(tree, names)
-        apart = {key: found.pop(key) for key in list(found) if self.things[key].controlled}
+        apart = {key: found.pop(key) for key in list(found) if self.objects[key].controlled}
         if found:
             told = "; ".join(f"{escape(name)} is not as the journal left it: {escape(what)}" for (_, name), what in list(found.items())[:5])
             more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
             what = f"{told}{more}. Stopped before writing there. {self.progress(back=back)}"
             raise Complaint(what, self.next_step(tree, back=back, taken=taken))
-        return {action: f"{key[1]}: {why}" for key, why in apart.items() for action in self.things[key].edits}
+        return {action: f"{key[1]}: {why}" for key, why in apart.items() for action in self.objects[key].edits}
 
     def progress(self, *, back: bool) -> str:
         """Return one sentence that lists the actions by progress."""
         edits: dict[str, list[bool]] = {a: [] for a in self.actions}
-        for thing in self.things.values():
-            for action in thing.edits:
-                edits[action].append(action in thing.applied)
+        for item in self.objects.values():
+            for action in item.edits:
+                edits[action].append(action in item.applied)
         whole, none = [a for a, e in edits.items() if all(e)], [a for a, e in edits.items() if not any(e)]
         some = [a for a in edits if a not in whole and a not in none]
         words = (
@@ -219,7 +219,7 @@ class RemovalRun:
             plan = str(self.journal.path).removesuffix(".journal.jsonl")
             command = shlex.join(["hunter", "apply", plan, *self._elsewhere, "--yes"])
             return f"Look at it. When it is as expected again, {command} goes on. What was done is taken back with {self.undo}"
-        bad = {a for key in self.drifted(tree, self.things) for a in self.things[key].applied}
+        bad = {a for key in self.drifted(tree, self.objects) for a in self.objects[key].applied}
         others = [word for a in self.actions if a in (self.applied & set(taken)) - bad for word in ("--action", a)]
         rest = f" Or take back only what is as HUNTER left it: {self.undo} {shlex.join(others)}" if others else ""
         return f"Look at it. When it is as HUNTER left it, the same command goes on.{rest}"
@@ -239,16 +239,16 @@ class RemovalRun:
         for i in order:
             edit = self.opened["edits"][i]
             action, key = edit["action"], (edit["object"], edit["name"])
-            thing = self.things[key]
+            item = self.objects[key]
             if action in self.left_out:
                 continue
-            if (action in wanted) != (action in thing.applied):
-                then = thing.applied | {action} if action in wanted else thing.applied - {action}
+            if (action in wanted) != (action in item.applied):
+                then = item.applied | {action} if action in wanted else item.applied - {action}
                 try:
                     self._change(tree, key, then, identities)
                 except Complaint as e:
-                    if thing.controlled and self.pending is None:
-                        self.leave_out(dict.fromkeys(thing.edits, e.what))
+                    if item.controlled and self.pending is None:
+                        self.leave_out(dict.fromkeys(item.edits, e.what))
                         continue
                     do = e.do or self.next_step(tree, back=back, taken=going)
                     raise Complaint(f"{e.what} {self.progress(back=back)}", do, e.code) from e
@@ -258,12 +258,12 @@ class RemovalRun:
 
     def _change(self, tree: HostTree, key: Key, actions: frozenset[str], identities: list[Any]) -> None:
         kind, name = key
-        thing = self.things[key]
+        item = self.objects[key]
         then, content = self._result(key, actions, identities)
         mark = f"{self.opened['id'] if self.opened else ''}-{len(self.journal.lines)}"
-        self.add("begin", object=kind, name=name, **{"from": thing.now, "to": then, "with": sorted(actions)}, mark=mark)
+        self.add("begin", object=kind, name=name, **{"from": item.now, "to": then, "with": sorted(actions)}, mark=mark)
         try:
-            objects()[kind].put(tree, name, thing.now, then, content, mark)
+            objects()[kind].put(tree, name, item.now, then, content, mark)
         except (SurpriseError, UnsafeError) as e:
             self._give_up(tree, str(e), untouched=kind == "file")
             raise surprise(name, str(e)) from e
@@ -282,32 +282,32 @@ class RemovalRun:
         if self.pending is None:
             return
         line = self.pending
-        thing = objects()[line["object"]]
+        kind = objects()[line["object"]]
         try:
-            thing.tidy(tree, line["name"], line["mark"])
-            if untouched or thing.same(thing.observe(tree, line["name"]), line["from"]):
+            kind.tidy(tree, line["name"], line["mark"])
+            if untouched or kind.same(kind.observe(tree, line["name"]), line["from"]):
                 self.add("void", of=line["n"], reason=reason)
         except (OSError, UnsafeError) as e:  # decided by `recover` when the object can be looked at again
             self.add("note", reason=f"{reason}; {e}")
 
     def _result(self, key: Key, actions: frozenset[str], identities: list[Any]) -> tuple[Described, Content | None]:
         """Return (state, writer of its bytes) of an object with these actions applied."""
-        thing = self.things[key]
-        edits = [thing.edits[a] for a in sorted(actions)]
+        item = self.objects[key]
+        edits = [item.edits[a] for a in sorted(actions)]
         kept = self.kept.get(key[1])
         if not edits:
             if key[0] == "file" and kept is not None:
-                return thing.before, lambda stream: self.vault.copy(kept, identities, stream)
-            return thing.before, None
+                return item.before, lambda stream: self.vault.copy(kept, identities, stream)
+            return item.before, None
         if key[0] != "file":
             return edits[-1]["after"], None
-        if not all(e["cuts"] for e in edits) or kept is None or thing.before is None:
+        if not all(e["cuts"] for e in edits) or kept is None or item.before is None:
             return None, None
         data = without(self.vault.bytes(kept, identities), [(begin, end) for e in edits for begin, end in e["cuts"]])
         if any(e["drop_if_blank"] for e in edits) and not data.strip(_BLANK):
             return None, None
         assert self.opened is not None
-        state = ObjectState.from_json(thing.before).with_content(hashlib.sha256(data).hexdigest(), len(data), int(self.opened["stamp"]))
+        state = ObjectState.from_json(item.before).with_content(hashlib.sha256(data).hexdigest(), len(data), int(self.opened["stamp"]))
         return state.to_json(), _writer(data)
 
 

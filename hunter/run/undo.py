@@ -53,7 +53,7 @@ def _backward(run: RemovalRun, tree: HostTree, taken: set[str], key: Path | None
     keys = backup_keys(run, key)
     run.recover(tree)
     back = run.applied & taken
-    concerned = [k for k, thing in run.things.items() if thing.applied & back]
+    concerned = [k for k, item in run.objects.items() if item.applied & back]
     left_out = run.check_undrifted(tree, concerned, back=True, taken=back)
     for _, name in concerned:
         if kept := run.kept.get(name):
@@ -64,11 +64,11 @@ def _backward(run: RemovalRun, tree: HostTree, taken: set[str], key: Path | None
     titles = {a["id"]: a["title"] for a in run.opened["actions"]}
     run.settle(tree, set(run.applied) - back, keys, back=True, on_done=lambda a: on_done(titles[a]) if a in back else None)
     check_written(run, tree, concerned, back=True)
-    files = {name for kind, name in run.things if kind == "file"}  # verified by their states, one by one
+    files = {name for kind, name in run.objects if kind == "file"}  # verified by their states, one by one
     if not run.applied:
         _restore_folder_times(run, tree)
     different, compared = changed(run.opened["areas"], tree, files)
-    others = [k for k, thing in run.things.items() if k not in concerned and k[0] == "file" and not thing.controlled]
+    others = [k for k, item in run.objects.items() if k not in concerned and k[0] == "file" and not item.controlled]
     different += [name for _, name in run.drifted(tree, others)]
     compared += len(others)
     done = sorted(back - run.left_out.keys())
