@@ -1,4 +1,4 @@
-"""What COMMODORE prints for a person, and for a machine under `--json`."""
+"""The output of COMMODORE's commands: text for a person, JSON lines under `--json`."""
 
 from __future__ import annotations
 

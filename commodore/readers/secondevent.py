@@ -6,6 +6,7 @@ W. Ballenthin, python-evtx; of the format: [MS-EVEN6] section 2.2, BinXml.
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -47,6 +48,7 @@ def _event(chunk: bytes, offset: int) -> tuple[dict[str, Any], str]:
     """Return the event of the record at `offset` of a chunk, and the time in its header. Raises any exception for one that it refuses."""
     from Evtx.Evtx import ChunkHeader, Record
 
+    logging.getLogger("Evtx").disabled = logging.getLogger("Evtx.Evtx").disabled = True  # it writes about hostile bytes to the terminal
     with _bounded():
         record = Record(chunk, offset, ChunkHeader(chunk, 0))
         text = record.xml()

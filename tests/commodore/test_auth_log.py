@@ -392,3 +392,18 @@ def test_a_bomb_is_read_in_bounded_memory():
 def test_damage_is_survived(source, data):
     for bad in damaged(data):
         survives(auth_log, source, bad)
+
+
+def test_a_modification_time_that_was_set_back_moves_no_login():
+    """`touch -d 2001-06-01 auth.log`: the change time, which nobody sets, gives the year."""
+    line = b"Oct 20 10:00:00 h sshd[1]: Accepted password for root from 192.0.2.1 port 22 ssh2\n"
+    for said in ("2001-06-01T00:00:00Z", "2026-01-25T00:00:00Z"):
+        facts = {"mtime": said, "ctime": "2026-10-25T00:00:00Z"}
+        got = list(auth_log.parse(Evidence("/var/log/auth.log", line, facts=facts), HOST))
+        assert [x.fields["@timestamp"][:4] for x in got if isinstance(x, Record)] == ["2026"], said
+        assert [x.kind for x in got if isinstance(x, Problem)] == ["mtime-set-back"]
+    facts = {"mtime": "2026-10-20T10:00:00Z", "ctime": "2026-10-25T00:00:00Z"}
+    assert not [x for x in auth_log.parse(Evidence("/var/log/auth.log", line, facts=facts), HOST) if isinstance(x, Problem)]
+    rotated = {"mtime": "2024-10-21T00:00:00Z", "ctime": "2026-10-25T00:00:00Z"}
+    got = list(auth_log.parse(Evidence("/var/log/auth.log.9", line, facts=rotated), HOST))
+    assert [x.fields["@timestamp"][:4] for x in got if isinstance(x, Record)] == ["2024"]

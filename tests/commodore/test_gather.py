@@ -1,4 +1,4 @@
-"""The facts pass over real input: what a link says counts, whether it lies in a directory or stands in custody."""
+"""The facts pass over real input: the target of a link counts, from a directory as from custody."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`scout collect --root` on real trees: what is taken is what lies there, byte for byte, with the facts that the system itself states."""
+"""`scout collect --root` on real trees: the archive has the files byte for byte, with the facts that the system reports."""
 
 from __future__ import annotations
 

@@ -89,6 +89,8 @@ _TAGGED = re.compile(r"(?:\S*[^\s:] )?(\S+?)(?:\[(\d+)\])?: ?(.*)", re.DOTALL)
 _ENTRY = re.compile(rb"\0*(?=\S)(?:[^:\n]{0,40}\d:\d\d:\d\d\b|[^\n]{0,100}?\w\[\d+\]: )")
 """A line that begins an entry, whatever the spelling of its time: a clock near its beginning, or the tag of a program."""
 _DAY = re.compile(rb"\0*" + _DATE.encode())
+_ROTATED = re.compile(r"[-.]\d|\.(?:gz|xz|bz2|zst|old|bak|save)$")
+"""a log that is no longer written: its change time is that of a rename, its modification time that of the last line"""
 _NAME_DATE = re.compile(r"-(\d{4})-?(\d\d)-?(\d\d)(?:\.\w+)?$")
 _REPEATED = re.compile(r"message repeated (\d+) times: \[ ?(.*)\]\s*", re.DOTALL)
 
@@ -170,6 +172,7 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
         elif line.raw.strip():
             yield Problem("line without a time, and no entry that it could go on", locator(line))
 
+    yield from times.notes
     yield from each(evidence, entry, LONGEST, packed=True)
     if pending:
         yield pending
@@ -192,13 +195,28 @@ class _Times:
     def __init__(self, evidence: Evidence, host: Host) -> None:
         self.zone = logtime.zone(host.timezone) or UTC
         self.clock = logtime.LocalClock(self.zone)
-        bound = logtime.latest(_bounds(evidence, host), self.zone)
-        self.order = logtime.order(_runs(evidence) if bound else [], bound)
-        self.first: int | None = None
-        if bound and (last := self.order.last):
-            self.first = logtime.first_year(_date(last), self.order.years, set(self.order.leap), bound)
+        said, changed = evidence.facts.get("mtime"), evidence.facts.get("ctime")
+        runs = _runs(evidence)
+        self.order, self.first = self._first(runs, said, evidence, host)
+        self.notes: list[Problem] = []
+        if isinstance(changed, str) and isinstance(said, str) and changed > said and not _ROTATED.search(evidence.name):
+            order, first = self._first(runs, changed, evidence, host)
+            if first != self.first:
+                self.order, self.first = order, first
+                reason = (
+                    f"the modification time {said} would put the lines into another year than the change time {changed}, which was taken"
+                )
+                self.notes.append(Problem(reason, kind="mtime-set-back"))
         self._stretch = 0
         self._strays = list(reversed(self.order.strays[:_MOST_NOTES]))
+
+    def _first(self, runs: list[logtime.DayRun], written: object, evidence: Evidence, host: Host) -> tuple[logtime.Order, int | None]:
+        """Return the order of the days, and the year of the first line, of a file that was last written at `written`."""
+        bound = logtime.latest(_bounds(written, evidence, host), self.zone)
+        order = logtime.order(runs if bound else [], bound)
+        if bound is None or order.last is None:
+            return order, None
+        return order, logtime.first_year(_date(order.last), order.years, set(order.leap), bound)
 
     def traditional(self, found: re.Match[str], line: int) -> tuple[str | None, list[str]]:
         """Return (RFC 3339 UTC or None, what was inferred) of a traditional time."""
@@ -261,10 +279,10 @@ def _date(run: logtime.DayRun) -> tuple[int, int, str]:
     return date.month, date.day, run.clock
 
 
-def _bounds(evidence: Evidence, host: Host) -> Iterator[str]:
+def _bounds(written: object, evidence: Evidence, host: Host) -> Iterator[str]:
     """Yield the times that the last line cannot be younger than: of the file, in its name, in its gzip header, and of the collection."""
-    if isinstance(mtime := evidence.facts.get("mtime"), str):
-        yield mtime
+    if isinstance(written, str):
+        yield written
     if host.collected:
         yield host.collected
     if found := _NAME_DATE.search(evidence.name):
