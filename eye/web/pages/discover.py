@@ -31,7 +31,7 @@ COLUMNS = (("host.name", "w-host hide-s"), ("event.dataset", "w-ds hide-m"), ("u
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is the same for every page of rows of one question."""
+    """Values that all pages of rows of one query share."""
 
     base: Asked
     hits: Asked
@@ -48,7 +48,7 @@ class Answer:
 
 
 def discover(shell: Shell, request: Request) -> Response:
-    """The page; a query that cannot be answered keeps the old rows on the page and names what is wrong."""
+    """The page; for a query that cannot be answered, the old rows stay and an error is shown."""
     from eye.web.pages.record import drawer
 
     state = read(request.query_params)
@@ -194,7 +194,7 @@ def _row(record: dict[str, Any], n: int, state: State, found: Findings) -> dict[
 
 
 def pills(state: State) -> list[dict[str, Any]]:
-    """The filters as they stand above the histogram."""
+    """Return the filters above the histogram."""
     result = []
     for n, text in enumerate(state.filters):
         on, bare = not text.startswith("~"), text.lstrip("~")
@@ -208,7 +208,7 @@ def _unescaped(text: str) -> str:
 
 
 def told(state: State, complaint: Complaint) -> dict[str, Any]:
-    """What is wrong with a query, and where, for the query bar."""
+    """Return the error in a query and its place, for the query bar."""
     if isinstance(complaint, QueryComplaint):
         text, at = complaint.query, complaint.position
         parts = (text[:at], text[at : at + complaint.length] or " ", text[at + complaint.length :])
@@ -223,7 +223,7 @@ def told(state: State, complaint: Complaint) -> dict[str, Any]:
 
 
 def nothing(store: Store, state: State) -> list[dict[str, Any]]:
-    """What to try where nothing was found: the query without the brush, and without each filter."""
+    """Return what to try where nothing was found: the query without the brush, and without each filter."""
     tries: list[tuple[str, str, str, tuple[str, ...]]] = []
     active, shown = state.active(), pills(state)
     if state.brush:
