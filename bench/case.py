@@ -1,4 +1,4 @@
-"""What one more host costs in a large case, and what a table costs when the field registry is large.
+"""Measure the cost of one more host in a large case, and of a table with a large field registry.
 
     python -m bench.case [--hosts 10,50,200] [--members 50000] [--records 20000]
 

@@ -179,7 +179,7 @@ def told(name: str, taken: list[float], base: float = 0.0) -> float:
 
 
 def page(store: Store, query: str) -> int:
-    """What a page needs: total, histogram, six facets, 50 rows."""
+    """Answer the queries of one page: total, histogram, six facets, 50 rows."""
     asked = store.ask(query)
     total, low, high = store.count(asked)
     width = max(1, ((high or 0) - (low or 0)) // 100 // 10**9) * 10**9

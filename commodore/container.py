@@ -35,7 +35,7 @@ class Opened(ABC):
 
 
 class Holds(ABC):
-    """What an artefact reads in a container: key paths of a hive, tables of a database, the schema of JSON lines."""
+    """The part of a container that an artefact reads: key paths of a hive, tables of a database, the schema of JSON lines."""
 
     container: ClassVar[str]
     """name of the container, as in the ledger: `registry`"""
@@ -55,4 +55,4 @@ class Holds(ABC):
 
     @abstractmethod
     def __str__(self) -> str:
-        """What is read, for the reference page."""
+        """Return the part that is read, in words for the reference page."""

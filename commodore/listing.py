@@ -21,7 +21,7 @@ NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which findings are wanted. `severity`: the least; `rules`: ids or names, with `*` and `?`; `since`: RFC 3339 date or time, UTC."""
+    """Filter on findings. `severity`: the lowest; `rules`: ids or names, with `*` and `?`; `since`: RFC 3339 date or time, UTC."""
 
     host: str | None = None
     severity: str | None = None
@@ -39,7 +39,7 @@ class Choice:
         return MOST_SEVERE_FIRST[: MOST_SEVERE_FIRST.index(self.severity) + 1] if self.severity else MOST_SEVERE_FIRST
 
     def wants(self, finding: Finding) -> bool:
-        """Whether a finding has a wanted rule and its last record is not earlier than `since`. A finding without a time is wanted."""
+        """Return whether a finding has a wanted rule and its last record is not earlier than `since`. One without a time is wanted."""
         if self.rules:
             names = [finding.get("rule.id", "").lower(), finding.get("rule.name", "").lower()]
             if not any(fnmatchcase(name, rule.lower()) for rule in self.rules for name in names):
@@ -149,14 +149,14 @@ def say_versions(groups: list[tuple[dict[str, Any], list[str]]], screen: Screen)
 
 
 def sentence(finding: Finding) -> tuple[str, str]:
-    """Return what a finding says, and how often, where the sentence does not have it."""
+    """Return the sentence of a finding, and its count where the sentence does not have it."""
     text = escape(finding.get("message") or finding.get("rule.name") or "")
     times = finding.get("count", 1)
     return text, f"  ({times:,} times)" if times > 1 and f"{times:,} record" not in text else ""
 
 
 def short(finding: Finding, screen: Screen, indent: int) -> str:
-    """Return what a finding says in the rest of a line. In a pipe it is whole; a terminal too narrow for it shows what runs first."""
+    """Return the sentence of a finding for the rest of a line. A pipe gets all of it; a narrow terminal shows first what runs."""
     text, times = sentence(finding)
     if not screen.out.is_terminal:
         return text + times
@@ -170,7 +170,7 @@ def short(finding: Finding, screen: Screen, indent: int) -> str:
 
 
 def payload(finding: Finding) -> str:
-    """Return what a finding is about in the fewest words: the command or file that runs, else the matched value, else ''."""
+    """Return the subject of a finding in the fewest words: the command or file that runs, else the matched value, else ''."""
     target = finding.get("target")
     if target:
         for value in (target.get("data"), target.get("line"), target.get("payload"), target.get("path")):
@@ -184,7 +184,7 @@ def payload(finding: Finding) -> str:
 
 
 def wrapped(text: str, screen: Screen, indent: int) -> list[str]:
-    """Return the whole text: on a terminal in lines, no word cut; in a pipe in one."""
+    """Return the complete text: on a terminal in lines without cut words, in a pipe in one line."""
     width = max(screen.out.width - indent, 20)
     return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) if screen.out.is_terminal else [text]
 

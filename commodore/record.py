@@ -1,4 +1,4 @@
-"""What a parser yields: a record, or a problem where something could not be read."""
+"""The two results of a parser: a record, or a problem where something could not be read."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Record(NamedTuple):
 
     `fields` maps dotted ECS names of the field registry to values of the registered type, never to None. `@timestamp` is an RFC 3339
     UTC string in the full precision of the source, and absent where the source has no time.
-    `message` may be among the fields where a template cannot say it.
+    `message` may be among the fields where a template cannot produce it.
     `locator` is unique within the member: an offset, an entry and attribute, a row id.
     """
 

@@ -1,4 +1,4 @@
-"""What is generated from the declarations of the artefacts: their reference pages, and which artefact reads which target of SCOUT.
+"""Generate the reference pages of the artefacts, and the list of artefacts that read each target of SCOUT.
 
     python -m commodore.reference docs/artefacts [READERS] [--check]      write the files, or report those that differ
 

@@ -11,7 +11,7 @@ Syntax:
     {name!q}            the same, in quotes where the value could be misread as part of the sentence
     {name!n}            an integer with separators: 1,234,567
     {name:time|times}   the word that agrees with the number (or with the length of the list)
-    [ by {name}]        dropped as a whole where a value inside is absent; brackets nest
+    [ by {name}]        dropped where a value inside is absent; brackets nest
     [{a}|{b}|a text]    the first alternative of which every value is present, or nothing
     [{?a}, hidden]      {?a} shows nothing and counts as present where the value is present and not false; {!a} is its opposite
 
@@ -105,7 +105,7 @@ def listed(words: Iterable[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """How values become text."""
+    """Forms in which a value becomes text."""
 
     limit: int
     absent: frozenset[str]

@@ -74,7 +74,7 @@ def sort_column(name: str) -> tuple[str, bool]:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """How often each value of a field occurs. `by`: value → step (UTC) → records, where that was asked for."""
+    """Counts of each value of a field. `by`: value → step (UTC) → records, where that was asked for."""
 
     field: str
     records: int

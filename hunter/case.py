@@ -1,4 +1,4 @@
-"""What HUNTER reads of a case: findings that carry a target, the facts of the files concerned, and which host a collection is of."""
+"""Read a case for HUNTER: findings that carry a target, the facts of their files, and the host of each collection."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Collection:
 
     @cached_property
     def view(self) -> ArchiveView:
-        """What `facts` say of the tree, as the mechanisms read one."""
+        """A tree made of `facts`, with the interface that mechanisms read."""
         made = ArchiveView()
         for path, facts in self.facts.items():
             if facts.get("verdict") not in ("missing", "vanished"):
@@ -80,7 +80,7 @@ def _collection(key: str, name: str, entry: dict[str, Any]) -> Collection:
 
 
 def _path(text: str) -> str:
-    r"""A path as this system names it: a byte that is no UTF-8 stands in a case as `\udcff`, in Python as a lone surrogate."""
+    r"""A path as this system names it: a byte that is not UTF-8 is `\udcff` in a case and a lone surrogate in Python."""
     return _BYTE.sub(lambda m: chr(0xDC00 + int(m[1], 16)), text)
 
 

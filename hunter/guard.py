@@ -1,4 +1,4 @@
-"""What HUNTER refuses to remove, whatever the plan says.
+"""Objects that HUNTER refuses to remove, whatever is in the plan.
 
 Refused are: objects outside the places of their kind (`catalogue.yaml`), what a host needs to boot, to be reached, to log and to be updated
 (`guard.yaml`), files of packages, and the last way to log in. `--i-know` with the exact target, which the refusal prints, overrides it.

@@ -1,4 +1,4 @@
-"""What all tests share: the evidence corpus, and the rule that a missing part skips a test with its reason, or fails it in CI."""
+"""Fixtures of all tests: the evidence corpus, and the rule that a missing part skips a test with its reason, or fails it in CI."""
 
 from __future__ import annotations
 

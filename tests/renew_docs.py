@@ -2,8 +2,8 @@
 
     python -m tests.renew_docs
 
-All shown lines come from this one run. What a document leaves out (`…`) stays left out; a line that is not said any more is replaced by
-the one that stands in its place now, or by the one that is most like it. Exit codes and commands are never renewed: those are what the
+All shown lines come from this one run. What a document leaves out (`…`) stays left out; a line that the program no longer prints is
+replaced by the one at its place now, or by the most similar one. Exit codes and commands are never renewed: they are what the
 document promises.
 """
 

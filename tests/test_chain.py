@@ -1,4 +1,4 @@
-"""The whole chain on hosts laid out from real evidence, by the programs themselves: from the key to the way back."""
+"""The complete chain on hosts made of real evidence, run by the programs themselves: from the key to the undo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documents do what they say: every console and Python snippet runs, links lead somewhere, commands exist."""
+"""The documents are correct: every console and Python snippet runs, links lead somewhere, commands exist."""
 
 from __future__ import annotations
 

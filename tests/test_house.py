@@ -1,4 +1,4 @@
-"""The house itself: names, sizes, one registry, every target read, no index address, nothing swallowed."""
+"""Rules for the whole tree: names, sizes, one registry, every target read, no index address, no silent except."""
 
 from __future__ import annotations
 

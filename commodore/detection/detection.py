@@ -1,4 +1,4 @@
-"""Detection as the engine uses it: load once, match in every worker, fold into findings."""
+"""The interface of detection for the engine: load once, match in every worker, fold into findings."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Detection:
 
     @classmethod
     def load(cls, rules: Iterable[Path] = (), iocs: Iterable[Path] = (), cache: Path | None = None) -> Self:
-        """Read rule directories or files and indicator lists; `cache` is where compiled rules are kept (None: the user's cache directory).
+        """Read rule directories or files and indicator lists; `cache`: folder of compiled rules (None: the user's cache directory).
 
         With neither, only the persistence table and the rules on sequences run. Raises Complaint for a path that is not there or cannot be
         read.
@@ -67,7 +67,7 @@ class Detection:
         return cls(pack, Indicators(sorted(seen.values())), refused)
 
     def match(self, artefact: Artefact, records: Sequence[dict[str, Any]], host: Host) -> list[Hit]:
-        """Hits on final records of one artefact, in the order of the records."""
+        """Return the hits on final records of one artefact, by test and then in the order of the records."""
         tests: list[Callable[[dict[str, Any], Host], Iterable[Hit]]] = []
         if matcher := self._matcher.of(artefact.name):
             tests.append(self._sigma(matcher, artefact.confidence))
@@ -80,7 +80,7 @@ class Detection:
         return [hit for test in tests for record in records for hit in test(record, host)]
 
     def of_members(self, lines: Iterable[Mapping[str, Any]], collection: str, host: str) -> Iterator[Hit]:
-        """Hits of indicators on collected files by hash and path, also on those that no artefact reads; `lines`: of the member list."""
+        """Yield hits of indicators on the hash and path of collected files, read by an artefact or not; `lines`: of the member list."""
         for line in lines if len(self._indicators) else ():
             path = str(line.get("path") or "")
             for number, found, exact in self._indicators.on_member(line):
@@ -102,7 +102,7 @@ class Detection:
     def of_links(
         self, lines: Iterable[Mapping[str, Any]], datasets: Callable[[str], Iterable[str]], collection: str, host: str
     ) -> Iterator[Hit]:
-        """Hits of the persistence table on links, which are listed and never followed; `datasets`: path below the root → artefacts."""
+        """Yield hits of the persistence table on links, which are not followed; `datasets`: path below the root → artefacts."""
         return link_hits(lines, datasets, collection, host)
 
     def of_ledger(
@@ -112,7 +112,7 @@ class Detection:
         return losses.hits(rows, lambda artefact, path: any(map(self._judge.reads, readers(artefact, path))), collection, host)
 
     def rule(self, id_: str) -> DetectionRule:
-        """What is known of a rule. Raises KeyError for an id that no loaded rule has."""
+        """Return the facts of a rule. Raises KeyError for an id that no loaded rule has."""
         if id_ in self._numbers:
             return self._matcher.pack.rule(self._numbers[id_])
         own = {**losses.rules(), **self._sequences}
@@ -122,11 +122,11 @@ class Detection:
         return found
 
     def findings(self, hits: Iterable[Hit]) -> Iterator[Finding]:
-        """One ECS alert per rule, host and group, in a stable order, whatever the order of the hits."""
+        """Yield one ECS alert per rule, host and group, in an order that does not depend on that of the hits."""
         return folded(hits, self.rule)
 
     def completed(self, findings: Iterable[Finding], members: Mapping[str, Members]) -> Iterator[Finding]:
-        """Findings with whole targets, and those on the files that they start; `members`: collection id → its member list."""
+        """Yield findings with complete targets, and findings on the files that they start; `members`: collection id → its member list."""
         return completed(findings, members)
 
     def log_sources(self, dataset: str, records: Sequence[Mapping[str, Any]]) -> set[str]:

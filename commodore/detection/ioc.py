@@ -1,7 +1,7 @@
-"""Indicators against every field of every record.
+"""Match indicators on every field of every record.
 
-The record's JSON text is searched once for pieces of all indicators (one multi-pattern pass); only where one is found are the fields
-looked at, with the boundaries of the type: a hash is a whole word, a domain stands for its subdomains, a path for what lies below it.
+One multi-pattern pass searches the JSON text of a record for parts of all indicators. Where it finds one, the fields are compared with the
+boundaries of the type: a hash is a complete word, a domain includes its subdomains, a path includes everything below it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from commodore.hits import DetectionRule
 from scout.formats.indicators import Indicator
 
 PREFIX = 14
-"""characters of an indicator that the first pass looks for: enough to be rare, few enough to keep the automaton small"""
+"""Characters of an indicator that the first pass searches: enough to be rare, few enough for a small automaton."""
 
 _OWN = frozenset(
     (
@@ -41,14 +41,14 @@ _OWN = frozenset(
         "registry.data.bytes",
     )
 )
-"""what the engine put there, or an encoding of another field"""
+"""Fields that the engine adds, and fields that encode another field."""
 
 _NETWORKS = ("ip", "cidr")
 _ECHO = ("message", "related.")
 _V6 = re.compile(r"(?<![0-9a-f:.])[0-9a-f:]{2,39}(?![0-9a-f:]|\.[0-9])")
 _FULL_V6 = re.compile(r"(?:[0-9a-f]{1,4}:){7}[0-9a-f]")
 _DEVICE = r"(?:\\device\\harddiskvolume\d+|\\volume\{[0-9a-f-]+\})"
-"""what stands for a drive in paths that the kernel writes: event logs, prefetch"""
+"""The place of a drive in paths that the kernel writes: event logs, prefetch."""
 _BEFORE = {
     "md5": r"(?<![0-9a-z])",
     "ip": r"(?:(?<![0-9a-z.:])|(?<=::ffff:)|(?<=::ffff:0:))",
@@ -97,7 +97,7 @@ class Indicators:
         return {r.id: r for r in map(self.rule, range(len(self.all)))}
 
     def rule(self, number: int) -> DetectionRule:
-        """An indicator as the rule of a finding."""
+        """Return an indicator as the rule of a finding."""
         x = self.all[number]
         return DetectionRule(
             f"{x.type}:{x.value}",
@@ -141,7 +141,7 @@ def _text(record: dict[str, Any]) -> str:
 
 
 def _searched(indicator: Indicator) -> Iterator[str]:
-    """Texts whose presence in the record's JSON makes the indicator worth a look."""
+    """Yield texts of which a record with the indicator has one in its JSON."""
     if indicator.type == "cidr":
         network = ipaddress.ip_network(indicator.value)
         if network.version == 4:
@@ -153,9 +153,9 @@ def _searched(indicator: Indicator) -> Iterator[str]:
     value = indicator.value
     if indicator.type in ("md5", "sha1", "sha256"):
         value = value[:PREFIX]
-    elif indicator.type in _NETWORKS and ":" in value:  # written in many ways: looked for by value
+    elif indicator.type in _NETWORKS and ":" in value:  # written in many ways: compared by value
         return
-    elif indicator.type in ("path", "url"):  # their beginnings are what many share
+    elif indicator.type in ("path", "url"):  # many share the same beginning
         value = re.sub(r"\A(?:[a-z]:|~)", "", value)[-2 * PREFIX :]
     yield orjson.dumps(value).decode()[1:-1].lower()
     if indicator.type == "path" and "\\" in value:
@@ -163,7 +163,7 @@ def _searched(indicator: Indicator) -> Iterator[str]:
 
 
 def _verified(indicator: Indicator, record: dict[str, Any]) -> dict[str, Any]:
-    """Field → value where the indicator stands with the right boundaries; echoes only where nothing else has it."""
+    """Return field → value where the indicator has the right boundaries; `message` and `related.*` only where no other field has it."""
     by_value = indicator.type == "cidr" or (indicator.type == "ip" and ":" in indicator.value)
     matches = _network(indicator) if by_value else _whole(indicator)
     found = {k: v for k, v in _strings(record) if matches(v.lower())}
@@ -183,7 +183,7 @@ def _whole(indicator: Indicator) -> Any:
 
 
 def _beginning(kind: str, value: str) -> str:
-    r"""The value and what may stand before it; what begins with `\` or `~` is the end of a longer path."""
+    r"""Return the pattern of the value and of what may precede it; a value that begins with `\` or `~` is the end of a longer path."""
     if kind == "path" and value[1:2] == ":":
         return f"(?:{_BEFORE[kind]}{value[:2]}|{_DEVICE}){re.escape(value[2:])}"
     if kind == "path" and value[:1] in "\\~":
@@ -192,7 +192,7 @@ def _beginning(kind: str, value: str) -> str:
 
 
 def _ending(kind: str, value: str) -> str:
-    """What may not follow; behind a `/` or `=` a URL goes on."""
+    """Return the pattern of what may not follow; a URL may go on after `/` or `=`."""
     return "" if kind == "url" and not value[-1:].isalnum() else _AFTER[kind]
 
 
@@ -213,7 +213,7 @@ def _network(indicator: Indicator) -> Any:
 
 
 def _strings(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Every text of a record with the name of its field; members of free-form objects as `field.member`."""
+    """Yield every text of a record with the name of its field; members of free-form objects as `field.member`."""
     for key, value in record.items():
         if key in _OWN:
             continue

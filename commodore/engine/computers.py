@@ -1,4 +1,4 @@
-"""Which computer wrote an event log, by its own records: loose logs of many computers become one host per computer."""
+"""Find the computer that wrote an event log, from its records: loose logs of many computers become one host per computer."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import orjson
 HEADER, CHUNK = 4096, 65536
 """bytes of the file header and of a chunk of an event log ([MS-EVEN6]; libevtx, Windows XML Event Log format)"""
 FORWARDED = "forwardedevents.evtx"
-"""name of the log that Windows keeps for the events of other computers"""
+"""name of the log in which Windows stores the events of other computers"""
 
 
 def of_log(path: Path) -> Counter[str]:
-    """Return how many records each computer wrote, in the first and the last chunk of a log. Empty where none can be read."""
+    """Count the records of each computer in the first and the last chunk of a log. Empty where none can be read."""
     found: Counter[str] = Counter()
     try:
         with path.open("rb") as stream:

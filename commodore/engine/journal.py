@@ -43,7 +43,7 @@ def _row(text: bytes) -> dict[str, Any] | None:
 
 
 class Journal:
-    """What is committed of one collection: replayed when it is opened, then appended to.
+    """The committed results of one collection: replayed when it is opened, then appended to.
 
     `kept.json` in the same folder, where a redo wrote it, holds the accounts of the datasets that the redo leaves as they are.
     """
@@ -181,7 +181,7 @@ class Journal:
 
 
 class Kept(NamedTuple):
-    """What a redo keeps of a journal: records by dataset, and the content of `kept.json`."""
+    """The part of a journal that a redo retains: records by dataset, and the content of `kept.json`."""
 
     counts: dict[str, int]
     text: bytes

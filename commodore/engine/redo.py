@@ -1,4 +1,4 @@
-"""`process --redo`: which datasets of which hosts are made again, from which inputs, and what of the old partition is kept.
+"""`process --redo`: choose datasets and hosts to make again, find their inputs, and retain the rest of the old partition.
 
 A redone collection is made in `.work/redo/`, a partition like any other, in which the datasets that stay are links to the old files. When
 its manifest is there, it takes the place of the old one. A kill at any moment leaves either the old partition, and the next redo
@@ -22,7 +22,7 @@ from scout.console import WRONG_USE, Complaint
 
 @dataclass(frozen=True, slots=True)
 class Redo:
-    """What is to be made again. Without `named`, the datasets whose parser has another version than the one that made them."""
+    """The datasets to make again. Without `named`, the datasets whose parser has another version than the one that made them."""
 
     named: tuple[str, ...] = ()
     host: str | None = None

@@ -1,4 +1,4 @@
-"""Where the file system of a host begins in a directory that was given: at the directory itself, or below it.
+"""Find the roots of file systems in an input directory: the directory itself, or folders below it.
 
 Collectors put it below: `C/Windows/…`, `PC01/C/Windows/…`, `uploads/auto/C%3A/Windows/…`. A folder that is named like a drive gives the
 drive letter. Names are decoded only below a folder whose own name is encoded (`C%3A`), because only that collector encodes names.

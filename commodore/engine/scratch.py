@@ -19,7 +19,7 @@ _BUFFER = 1 << 18
 
 
 class Sealed(NamedTuple):
-    """Where an encrypted file lies, its size, and its key: what a worker needs to open it."""
+    """Path, size and key of an encrypted file, for the worker that opens it."""
 
     path: str
     size: int

@@ -1,4 +1,4 @@
-"""The persistence table: one YAML per mechanism, the judge that says what of it is not expected, and what makes its targets whole."""
+"""The persistence table: one YAML file per mechanism, the judges of its records, and the facts that complete its targets."""
 
 from commodore.persistence.targets import Members, complete, completed
 

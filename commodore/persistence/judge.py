@@ -1,4 +1,4 @@
-"""The persistence table over records: entries that start by themselves and are not expected."""
+"""Apply the persistence table to records: find entries that start by themselves and are not expected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a judge module declares, and the check of a row's options against it.
+"""The declarations of a judge module, and the check of a row's options against them.
 
 A module in `judges/` has `JUDGE = RowJudge(Options, judge)`: a dataclass whose fields are the options that a row gives, and a function that
 returns None for an entry that is expected.

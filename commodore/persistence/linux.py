@@ -1,4 +1,4 @@
-"""What the judges of Linux rows share: shell commands and their files, lines of text files as targets."""
+"""Functions that the judges of Linux rows share: shell commands and their files, lines of text files as targets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is suspicious about a command or a file that starts by itself, by the traits of `traits.yaml`."""
+"""Find what is suspicious about a command or file that starts by itself, by the traits of `traits.yaml`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from commodore.finding import SEVERITIES
 from commodore.persistence.data import traits
 
 LONGEST = 8192
-"""characters of a command line that are looked at"""
+"""Characters of a command line that are examined."""
 _DOTS = re.compile(r"[\\/]\.{1,2}[\\/]")
 
 
 class Suspicion(NamedTuple):
-    """A trait that was found: how much it weighs, and a half sentence that says what it is."""
+    """A trait that was found: its severity, and a clause about the subject (`is hidden`)."""
 
     severity: str
     words: str
@@ -33,7 +33,7 @@ class _Traits(NamedTuple):
 
 @cache
 def _compiled(os: str) -> _Traits:
-    """Patterns on paths need look-ahead and are simple; those on whole command lines are matched in linear time."""
+    """Compile the traits. Patterns on paths are simple and need look-ahead; those on command lines are matched in linear time."""
     part = traits()[os]
     place, script = ([(s, re.compile(p, re.IGNORECASE | re.DOTALL), w) for s, p, w in part.get(kind, [])] for kind in ("place", "script"))
     command = [(s, searcher(f"(?is){p}"), w) for s, p, w in part["command"]]
@@ -46,14 +46,14 @@ def _home_of_names() -> re.Pattern[str]:
 
 
 def is_interpreter(path: str, os: str) -> bool:
-    """A program that only runs what it is told to: never the thing to remove."""
+    """Return whether a program only runs what its arguments name: it is never the file to remove."""
     name = re.split(r"[\\/]", path)[-1].lower()
     name = name.removesuffix(".exe") if os == "windows" else re.sub(r"(?<=[a-z])[\d.]+$", "", name)
     return name in _compiled(os).interpreters
 
 
 def of_file(path: str, os: str) -> list[Suspicion]:
-    """Traits of a native path, the worst first."""
+    """Return the traits of a native path, the worst first."""
     path = path[:LONGEST]
     if _DOTS.search(path):
         path = (ntpath if os == "windows" else posixpath).normpath(path)
@@ -63,14 +63,14 @@ def of_file(path: str, os: str) -> list[Suspicion]:
 
 
 def _at_home(path: str, words: str) -> bool:
-    """Windows programs in Windows' own folders have their names by right."""
+    """Return whether a file with the name of a Windows program is in a folder of Windows, or its folder is not known."""
     return words.startswith("has the name of a Windows program") and (
         _home_of_names().search(path) is not None or not re.match(r"(?i)[a-z]:\\", path)
     )
 
 
 def of_command(line: str, os: str) -> list[Suspicion]:
-    """Traits of a whole command line, the worst first."""
+    """Return the traits of a command line, the worst first."""
     return _sorted([Suspicion(s, w) for s, p, w in _compiled(os).command if p.search(_encodable(line[:LONGEST]))])
 
 

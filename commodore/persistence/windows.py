@@ -1,4 +1,4 @@
-"""What the judges of Windows rows share: command lines and their files, registry values and services as targets."""
+"""Functions that the judges of Windows rows share: command lines and their files, registry values and services as targets."""
 
 from __future__ import annotations
 

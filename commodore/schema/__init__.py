@@ -78,7 +78,7 @@ def _documents(folder: Traversable, path: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _unique(file: str, content: bytes) -> Iterator[tuple[str, object]]:
-    """Yield the entries of a file. YAML keeps the last of two equal keys without a word, so they are counted in the text."""
+    """Yield the entries of a file. YAML silently takes the last of two equal keys, so the keys are counted in the text."""
     keys = [line.partition(": ")[0].strip('"') for line in content.decode("utf-8").splitlines() if line[:1] not in ("", "#", " ")]
     if twice := sorted({key for key in keys if keys.count(key) > 1}):
         raise ValueError(f"{file}: {twice[0]} is defined twice")

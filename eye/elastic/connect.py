@@ -15,7 +15,7 @@ from scout.console import COULD_NOT, WRONG_USE, Complaint
 
 
 def connect(url: str, *, api_key_file: Path | None = None, user: str | None = None, ca: Path | None = None) -> Elasticsearch:
-    """An open client whose server answered. Raises Complaint: one line that says what is there instead."""
+    """Return an open client whose server answered. Raises Complaint with one line that describes what is there instead."""
     if not url.startswith(("http://", "https://")):
         raise Complaint(f"{url} is no address.", "Write https://host:9200.", WRONG_USE)
     options: dict[str, Any] = {"request_timeout": 60, "retry_on_timeout": False, "max_retries": 0}

@@ -41,7 +41,7 @@ Progress = Callable[[str, int], None]
 
 @dataclass
 class Loaded:
-    """What a load did. `indices`: index → {read, created, there, refused, counted}."""
+    """Result of a load. `indices`: index → {read, created, there, refused, counted}."""
 
     indices: dict[str, dict[str, int]] = field(default_factory=dict)
     out_of_range: int = 0
@@ -119,7 +119,7 @@ def _refuse_others(client: Elasticsearch, index: str, mine: list[str]) -> None:
 
 
 def reason(error: ApiError | TransportError) -> str:
-    """What the server, or the way to it, said, in one line."""
+    """Return the error of the server or the connection in one line."""
     if isinstance(error, ApiError):
         told = error.body.get("error", {}) if isinstance(error.body, dict) else error.body
         while isinstance(told, dict) and isinstance(told.get("caused_by"), dict):
@@ -150,7 +150,7 @@ class _Loader:
     listed: bool = False
 
     def prepare(self, index: str, title: str, family: str) -> None:
-        """Template and index. A server that refuses the shipped template for want of a tokenizer gets the other one, and that is told."""
+        """Create template and index. A server without the tokenizer of the shipped template gets the other template, with a note."""
         self.done.indices.setdefault(index, dict.fromkeys(("read", "created", "there", "refused", "counted"), 0))
         if self.client.indices.exists(index=index):
             return
@@ -316,7 +316,7 @@ def _fit(found: Field, value: Any, done: Loaded, raw: dict[str, Any]) -> Any:
 
 
 def report(done: Loaded) -> list[str]:
-    """What a person reads."""
+    """Print the result for a person."""
     sent = sum(c["created"] for c in done.indices.values())
     rate = f" ({sent / done.seconds:,.0f} documents/s)" if sent and done.seconds > 0.05 else ""
     again = f", {plural(done.retries, 'request')} sent again" if done.retries else ""

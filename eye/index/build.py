@@ -5,7 +5,7 @@
     index/.lock                   held by the run that builds (eye.index.lock)
 
 The digest names the field registry: an index of other fields or of another format is another folder, and the old one is removed when the
-new one is committed. Every document carries the file that it came from with its size and time, so the index itself says what it holds: a
+new one is committed. Every document carries the file that it came from with its size and time, so the index itself lists its content: a
 file whose mark is there is up to date. A file is taken out and added in the same commit, and a run that is killed leaves the last commit.
 The folder can be deleted at any time.
 """
@@ -72,7 +72,7 @@ def all_sources(case: Path) -> list[Source]:
 
 
 def mark(source: Source) -> str:
-    """The term that says that a file, as it is now, is in the index."""
+    """Return the term that marks a file, in its current state, as indexed."""
     return f"{source.dataset}/{source.collection}@{source.stamp}"
 
 
@@ -82,7 +82,7 @@ def index(
     """Bring the index of a case up to date and return what was done.
 
     `workers`: threads of tantivy (the processors, at most four, unless given). One run at a time: where another process is building,
-    `waiting` is called with its process id (or ''), and what it has built is kept. A damaged index is built anew. Raises Complaint.
+    `waiting` is called with its process id (or ''), and its finished parts are used. A damaged index is built anew. Raises Complaint.
     """
     case = open_case(path)
     home = case / "index"
@@ -142,7 +142,7 @@ def _open(folder: Path) -> tantivy.Index:
 
 
 def damage(folder: Path, *, contents: bool = False) -> str:
-    """The first file of the index that is missing, cut or overwritten, in words; '' where all are whole.
+    """Return the first file of the index that is missing, cut or overwritten, in words; '' where all are complete.
 
     `contents`: read every file and compare its checksum, else look at the last bytes only. A file of tantivy ends with a footer (JSON with
     the CRC-32 of what precedes it), the footer's length and the number 1337, each of four bytes (tantivy, `directory/footer.rs`).
@@ -196,7 +196,7 @@ def _empty(source: Source) -> bool:
 
 
 def outdated(path: str | Path, present: dict[str, int] | None = None) -> str:
-    """What to say of an index that is not of the case as it is now; '' where it is up to date. `present`: marks of an open index."""
+    """Return the message for an index that differs from the current case; '' where it is up to date. `present`: marks of an open index."""
     case = open_case(path)
     wanted = all_sources(case)
     folder = case / "index" / folder_name()

@@ -45,7 +45,7 @@ def _read(text: str, node: Leaf, query: str) -> tuple[int, int]:
 
 
 def span_of(node: Text, query: str) -> tuple[int, int]:
-    """First and last nanosecond that a value of a time field stands for. Raises QueryComplaint."""
+    """Return the first and last nanosecond of a value of a time field. Raises QueryComplaint."""
     return _read(node.text, node, query)
 
 

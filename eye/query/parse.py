@@ -1,6 +1,6 @@
 r"""Reads what an analyst types or pastes.
 
-The syntax is Lucene's as far as it can be told from text: quotes, `field:value`, brackets around clauses, AND, OR, NOT, ranges after
+The syntax is Lucene's where it can be distinguished from text: quotes, `field:value`, brackets around clauses, AND, OR, NOT, ranges after
 a field, wildcards. All that cannot be syntax is text, so paths, addresses and command lines need no escaping:
 
 - a colon after something that is no field is text (`C:\Temp`, `https://…`);
@@ -10,7 +10,7 @@ a field, wildcards. All that cannot be syntax is text, so paths, addresses and c
 - a backslash before `*` or `?` is a separator where the same text has another one or begins with `*\`, else it escapes (`a\*b`);
 - a question mark is text in a web address (`://`) and before `=`.
 
-AND binds more than OR; two clauses side by side mean AND. Source of the syntax that is kept: Lucene, `QueryParser` (classic).
+AND binds more than OR; two clauses side by side mean AND. Source of the syntax: Lucene, `QueryParser` (classic).
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ class _Reader:
         return self.at >= len(self.query) or (self.query[self.at] == ")" and self.at in self.closers)
 
     def clause(self, name: str) -> Node | None:
-        """One clause with what stands before it; None for text without letters or digits."""
+        """Return one clause with its prefix; None for text without letters or digits."""
         if self.operator() == "NOT":
             return self.negated(name, 3)
         c = self.query[self.at]
@@ -287,7 +287,7 @@ class _Reader:
         return self.counted(Text(name, start, self.at, text, int(slop[1]) if slop else 0))
 
     def word_end(self, n: int) -> int:
-        """Where the text that begins here ends: at a blank outside quotes, or at the bracket that closes its group."""
+        """Return the end of the text that begins here: at a blank outside quotes, or at the bracket that closes its group."""
         inner = 0
         while n < len(self.query):
             c = self.query[n]

@@ -1,4 +1,4 @@
-"""What a query means, as a tree: the parser makes it, the index, the page and the translation for Kibana read it."""
+"""The tree of a query. The parser makes it; the index, the page and the translation for Kibana read it."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ FACETS = ("host.name", "event.dataset", "user.name", "event.action", "event.code
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is the same for every page of rows of one question."""
+    """Values that all pages of rows of one query share."""
 
     base: Asked
     hits: Asked

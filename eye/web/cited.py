@@ -61,7 +61,7 @@ def title(finding: dict[str, Any]) -> str:
 
 
 def row(finding: dict[str, Any]) -> dict[str, Any]:
-    """What a line of the list shows."""
+    """Return the text of a line in the list."""
     return {
         "id": str(finding.get("escadre.id") or ""),
         "severity": level(finding),

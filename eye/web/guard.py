@@ -1,4 +1,4 @@
-"""Who is let in: the token once, its cookie then, the right Host and Origin always; and the headers that keep a page to itself."""
+"""Access control: a token for the first request, then its cookie; Host and Origin on every request; headers that isolate a page."""
 
 from __future__ import annotations
 

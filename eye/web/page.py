@@ -1,4 +1,4 @@
-"""What a page declares, and how pages are found: every module in `eye/web/pages` that has a `PAGE`.
+"""The declaration of a page. Every module in `eye/web/pages` that has a `PAGE` is a page.
 
 A page is one module (its routes and what it shows), one template, and one test.
 """
@@ -25,8 +25,8 @@ Handler = Callable[[Shell, Request], Response]
 class WebPage:
     """One page. `routes`: path → handler, the first one is where the rail leads.
 
-    `title` and `icon` stand in the rail, in the order of `place`; a page without a title is part of another one. `count` gives the number
-    beside the title.
+    `title` and `icon` are shown in the rail, in the order of `place`; a page without a title is part of another one. `count` gives the
+    number beside the title.
     """
 
     name: str

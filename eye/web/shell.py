@@ -1,4 +1,4 @@
-"""What all pages share: the open index, the findings, the templates, the answers that are kept."""
+"""State that all pages share: the open index, the findings, the templates, the cached answers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Shell:
         self._answers: OrderedDict[object, Any] = OrderedDict()
 
     def _state(self) -> tuple[tuple[str, int], ...]:
-        """What tells that another process has built parts of the index, or found other findings."""
+        """Marks that change when another process builds parts of the index or writes other findings."""
         files = [*self.store.case.glob("findings/*.jsonl.zst"), *self.store.home.glob("v*/meta.json")]
         return tuple((str(file), file.stat().st_mtime_ns) for file in sorted(files) if file.exists())
 

@@ -51,7 +51,7 @@ def evidence(value: Any, marks: re.Pattern[str] | None = None, longest: int = LO
 
 
 def whole(value: Any, marks: re.Pattern[str] | None = None, longest: int = LONGEST) -> Markup:
-    """A value that stands alone, so that nothing would be seen of one without characters, or with blanks only."""
+    """A value on its own: without characters, or with blanks only, it would be invisible."""
     if isinstance(value, str) and not value.strip(" "):
         return Markup('<span class="ctl">{}</span>').format(f"{len(value):,} × blank" if value else "empty")
     return evidence(value, marks, longest)

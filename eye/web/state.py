@@ -24,7 +24,7 @@ def quoted(value: str) -> str:
 
 
 def clause(name: str, value: str, *, out: bool = False) -> str:
-    """The filter that keeps (or leaves out) records with this value."""
+    """The filter for (or against) records with this value."""
     return f"{'-' if out else ''}{re.sub(r'([^0-9A-Za-z_.@])', lambda m: chr(92) + m.group(), name)}:{quoted(value)}"
 
 
@@ -51,7 +51,7 @@ def window(text: str | None) -> Window | None:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What Discover shows."""
+    """The state of the Discover page."""
 
     query: str = ""
     filters: tuple[str, ...] = ()
@@ -83,7 +83,7 @@ class State:
         return "/discover" + (f"?{urlencode(pairs)}" if pairs else "")
 
     def hidden(self) -> list[tuple[str, str]]:
-        """What the query form carries along: everything but the query, page and open record."""
+        """Return the hidden fields of the query form: everything but the query, page and open record."""
         pairs = [("f", f) for f in self.filters]
         pairs += [(key, w.text()) for key, w in (("t", self.brush), ("z", self.zoom)) if w]
         return pairs + ([("sort", "-")] if self.descending else []) + ([("facet", self.facet)] if self.facet else [])
@@ -112,7 +112,7 @@ def _number(text: str | None, highest: int) -> int | None:
 
 
 def read(parameters: QueryParams) -> State:
-    """The state that an address says; what is not understood is left out."""
+    """Return the state of an address; parameters that are not understood are ignored."""
     filters: Iterable[str] = [f for f in parameters.getlist("f") if f.strip("~ ")][:MAX_FILTERS]
     return State(
         query=parameters.get("q", "").strip(),

@@ -1,4 +1,4 @@
-"""What HUNTER would remove, as rows that a person reads: the act in words, where, what stands there, and the file's facts in one line."""
+"""Rows that describe what HUNTER would remove: the action in words, the place, its content, and the file's facts in one line."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _texts(value: Any) -> Iterable[str]:
 
 
 def _file(word: str, facts: Any) -> list[tuple[str, str]]:
-    """Size, mode, owner and times in one row, the whole hash in another."""
+    """Size, mode, owner and times in one row, the complete hash in another."""
     if not isinstance(facts, Mapping):
         return []
     size = facts.get("size")

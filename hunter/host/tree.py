@@ -37,7 +37,7 @@ _NOATIME = getattr(os, "O_NOATIME", 0)
 
 
 class HostView(Protocol):
-    """What mechanisms read: a tree, or an archive of one."""
+    """The interface that mechanisms read: a tree, or an archive of one."""
 
     live: bool
 
@@ -194,7 +194,7 @@ class HostTree:
 
 
 def _controller(folder: os.stat_result) -> int:
-    """Who else may replace entries of a folder: its owner, or several where group or others may write and no sticky bit stops them."""
+    """Return who else may replace entries of a folder: its owner; several where group or others may write and no sticky bit is set."""
     if folder.st_uid not in (0, os.geteuid()):
         return folder.st_uid
     loose = folder.st_mode & stat.S_IWOTH or (folder.st_mode & stat.S_IWGRP and folder.st_gid != 0)

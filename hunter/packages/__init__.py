@@ -1,9 +1,9 @@
-"""Which package owns a file: one small file per package manager, found by folder. No program of the host is run.
+"""Find the package that owns a file: one module per package manager, discovered in this folder. No program of the host is run.
 
     PACKAGES = an object with `name` and `owners(view, wanted)`
 
 `owners` gives path → package for those of `wanted` (native paths) that a package owns; {} where the host has no such database. It raises
-UnsafeError, OSError or ValueError where the database is there and cannot be read.
+UnsafeError, OSError or ValueError where the database exists and cannot be read.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ class Packages(Protocol):
     name: str
 
     def owners(self, view: HostView, wanted: Collection[str]) -> dict[str, str]:
-        """Path → package."""
+        """Return path → package."""
 
 
 @dataclass(slots=True)
 class Owned:
-    """What all databases of a host say."""
+    """The owners of files by all package databases of a host."""
 
     packages: dict[str, str] = field(default_factory=dict)
     """path → package"""
     unread: list[str] = field(default_factory=list)
-    """databases that are there and could not be read, each in a few words"""
+    """databases that exist and could not be read, each in a few words"""
 
 
 @cache
 def managers() -> tuple[Packages, ...]:
-    """The database of every module in this folder and below."""
+    """Return the database of every module in this folder and below."""
     return tuple(module.PACKAGES for _, module in modules(sys.modules[__name__]))
 
 
 def owned(view: HostView, paths: Sequence[str]) -> Owned:
-    """Ask every database that the host has about `paths` (native)."""
+    """Return the owners of `paths` (native) in every database of the host."""
     found = Owned()
     forms = {path: spellings(path) for path in paths}
     wanted = {spelled for every in forms.values() for spelled in every}

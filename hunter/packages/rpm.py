@@ -1,6 +1,6 @@
-"""rpm: an SQLite database of package headers. Those of Berkeley DB and ndb are recognised, and said to be unreadable.
+"""rpm: an SQLite database of package headers. Databases of Berkeley DB and ndb are recognised and reported as unreadable.
 
-`Packages` (hnum, blob) holds the headers; `Basenames` (key, hnum, idx) says in which of them a file name stands. A header is two 32-bit
+`Packages` (hnum, blob) holds the headers; `Basenames` (key, hnum, idx) gives the headers that have a file name. A header is two 32-bit
 counts (entries, bytes of data), entries of four 32-bit words (tag, type, offset, count), and the data, all big-endian; a file's folder
 is DIRNAMES[DIRINDEXES[i]]. Source: rpm 4.18, `lib/backend/sqlite.c`, `docs/manual/format.md` and `docs/manual/tags.md`.
 """

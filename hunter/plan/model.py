@@ -30,7 +30,7 @@ GLOB = re.compile(r"[*?\[\]{}]")
 
 @dataclass(frozen=True, slots=True)
 class RemovalTarget:
-    """What an action removes: a path, or a line or element of the file there (raw bytes)."""
+    """The object that an action removes: a path, or a line or element of the file there (raw bytes)."""
 
     path: str
     line: bytes | None = None

@@ -1,4 +1,4 @@
-"""Who may write a plan or a journal besides the person who runs HUNTER: what these files say is done as root."""
+"""Find who else may write a plan or a journal: HUNTER does as root what these files contain."""
 
 from __future__ import annotations
 

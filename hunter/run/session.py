@@ -1,4 +1,4 @@
-"""What apply, undo, close and verify share: the files of a run, the lock on the host, the keys, and the check that a write held."""
+"""Parts that apply, undo, close and verify share: the files of a run, the lock on the host, the keys, and the check that a write held."""
 
 from __future__ import annotations
 

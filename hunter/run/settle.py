@@ -1,10 +1,10 @@
-"""One run of one plan, as its journal says, and `settle()`, which brings the host to a given set of applied actions.
+"""One run of one plan, replayed from its journal, and `settle()`, which brings the host to a given set of applied actions.
 
 Apply and undo both call `settle()`: apply with all actions, undo with none or some. Each change is a transition of one object between two
-states that the journal holds before the write. After a kill the object itself is in one of the two, and `recover()` finds out in which.
+states that the journal holds before the write. After a kill the object is in one of the two, and `recover()` finds out in which.
 
-Actions of different owners stand apart. Where a user who is not root controls the target of an action (`controller` of its edits), a change
-by that user leaves out this action, with its reason in the journal (`left`), and the other actions go on.
+Actions of different owners are independent. Where a user who is not root controls the target of an action (`controller` of its edits), a
+change by that user leaves out this action, with its reason in the journal (`left`), and the other actions go on.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class _Thing:
 
 
 class RemovalRun:
-    """The last run of a journal; without an `open` line there is nothing to settle."""
+    """The last run of a journal; without an `open` line there is nothing to bring to a state."""
 
     def __init__(self, journal: RunJournal, vault: Vault) -> None:
         self.journal, self.vault = journal, vault
@@ -169,7 +169,7 @@ class RemovalRun:
             raise surprise(name, str(e)) from e
 
     def drifted(self, tree: HostTree, names: Iterable[Key]) -> dict[Key, str]:
-        """Return the objects that are not in the state that the journal says, each with what differs."""
+        """Return the objects whose state differs from the journal, each with the difference."""
         found: dict[Key, str] = {}
         for kind, name in names:
             left, one = self.things[kind, name].now, objects()[kind]
@@ -183,7 +183,7 @@ class RemovalRun:
         return found
 
     def check_undrifted(self, tree: HostTree, names: Iterable[Key], *, back: bool, taken: Collection[str] = ()) -> dict[str, str]:
-        """Compare objects with the state that the journal says. Writes nothing.
+        """Compare objects with their state in the journal. Write nothing.
 
         Returns the actions to leave out and why: those whose object another user controls and changed. Complaint (code 3) for other ones.
         """

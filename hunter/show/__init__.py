@@ -1,1 +1,1 @@
-"""What HUNTER prints for a person, and the same facts as JSON lines. One module per group of commands."""
+"""The output of HUNTER for a person, and the same facts as JSON lines. One module per group of commands."""

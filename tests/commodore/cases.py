@@ -1,4 +1,4 @@
-"""What the tests of the engine share: the content of a case, artefacts planted for a test, small hosts."""
+"""Helpers of the engine's tests: the content of a case, artefacts planted for a test, small hosts."""
 
 from __future__ import annotations
 

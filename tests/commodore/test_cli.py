@@ -1,4 +1,4 @@
-"""What a person meets: wrong inputs get one clear line and the right exit code, and all that could be read is there."""
+"""The commands: a wrong input gets one clear line and the right exit code, and everything readable is read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cron tables: what cron itself would take as an entry, and the raw line kept for its removal."""
+"""Cron tables: entries as cron itself reads them, and the raw line for their removal."""
 
 from __future__ import annotations
 

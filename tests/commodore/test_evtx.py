@@ -1,4 +1,4 @@
-"""Event logs against the corpus: what chunk headers promise is read or named, and what is read says what the log says."""
+"""Event logs against the corpus: every record that chunk headers promise is read or reported, and has the values of the log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which hosts a directory has: by the roots of file systems in it, and by the computers that wrote its event logs."""
+"""Hosts in a directory: found by the roots of file systems, and by the computers that wrote the event logs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person gives wrongly, and what befalls a case from outside: one clear line, the right exit code, nothing lost."""
+"""Wrong inputs, and damage to a case from outside: one clear line, the right exit code, nothing lost."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_a_rule_that_is_none_is_named_and_the_others_load(host, tmp_path):
     )
     done = commodore("process", host, "--rules", tmp_path / "rules", "-o", tmp_path / "case")
     assert done.returncode == 0
-    assert "1 Sigma loaded, 1 refused" in done.stdout
+    assert "1 Sigma loaded (1 with a log source in this case), 1 refused" in done.stdout
     assert "bad.yml:3" in commodore("rules", "stats", "--rules", tmp_path / "rules").stdout
 
 
@@ -127,7 +127,7 @@ def test_rules_and_indicators_that_are_none_are_not_passed_over(host, tmp_path):
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "readme.md").write_text("rules go here")
     done = commodore("process", host, "--rules", tmp_path / "rules", "-o", tmp_path / "case")
-    assert done.returncode == 2 and "holds no rules" in lines(done)[0]
+    assert done.returncode == 2 and "has no rules" in lines(done)[0]
     assert not (tmp_path / "case").exists()
     (tmp_path / "ioc.txt").write_text("# none yet\nevil.example\nno indicator at all\n")
     done = commodore("process", host, "--ioc", tmp_path / "ioc.txt", "-o", tmp_path / "case")

@@ -1,4 +1,4 @@
-"""The demo's Linux host: the same in every build, inert, and telling the story that its docstring tells."""
+"""The demo's Linux host: the same in every build, inert, and with the story of its docstring."""
 
 from __future__ import annotations
 

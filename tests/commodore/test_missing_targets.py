@@ -1,4 +1,4 @@
-"""Targets that were not there: said only where custody, SCOUT's targets or $MFT show it, on trees that SCOUT itself collected."""
+"""Targets that were not there: reported only where custody, SCOUT's targets or $MFT show it, on trees that SCOUT itself collected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No plaintext of evidence is written outside the case, and within it only as compressed records: system calls say so."""
+"""No plaintext of evidence is written outside the case, and within it only as compressed records, by the system calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which artefacts read a file: by its path, by its content, and what the ledger says of those that only tried."""
+"""Artefacts that read a file, by its path and by its content; ledger lines of those that only tried."""
 
 from __future__ import annotations
 

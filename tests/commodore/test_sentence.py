@@ -1,4 +1,4 @@
-"""Sentence templates: optional parts, alternatives, plurals, quotes, and what a wrong template is told."""
+"""Sentence templates: optional parts, alternatives, plurals, quotes, and errors in a template."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sigma by the specification: each case says what the text of the standard says, on events written here by hand."""
+"""Sigma by the specification: each case follows a sentence of the standard, on events written here by hand."""
 
 from __future__ import annotations
 
@@ -388,7 +388,7 @@ def test_a_key_that_stands_twice_is_refused_with_its_line(load) -> None:
     loaded = load(f"{head}detection:\n  s:\n    Foo: a\n    Foo: b\n  condition: s\n", f"{head}detection:\n  s:\n  condition: s\n")
     assert loaded.loaded == 0
     assert [(r["file"], r["line"]) for r in loaded.refused] == [("rule0.yml", 7), ("rule1.yml", 5)]
-    assert "`Foo` stands twice" in loaded.refused[0]["reason"]
+    assert "`Foo` occurs twice" in loaded.refused[0]["reason"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names of other systems are Unicode")

@@ -1,4 +1,4 @@
-"""The demo: the whole chain as a new user meets it."""
+"""The demo: the complete chain, as a new user runs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all programs share on their command lines: help, words for values, completion, and what to do next."""
+"""Command lines of all programs: help, names of values, completion, and the next step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The index as a thing on disk: incremental, deletable, crash-safe, versioned; and the command line over it."""
+"""The index on disk: incremental, deletable, crash-safe, versioned; and the command line over it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The query help that the tool carries: each form can be asked, and finds what it says; and it fits a terminal."""
+"""The built-in query help: each form works and finds what its line describes; the help fits a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an attacker, a tired responder or an odd host leads HUNTER into: recipients, names, equal lines, units of many names, flags."""
+"""Input from an attacker, a tired responder or an odd host: recipients, names, equal lines, units of many names, flags."""
 
 from __future__ import annotations
 

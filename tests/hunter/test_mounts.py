@@ -1,4 +1,4 @@
-"""Whole file systems below the root are the host's own; what is mounted over a folder is not."""
+"""Complete file systems below the root are the host's own; what is mounted over a folder is not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What belongs to a package is not removed, whichever package manager the host has; a database that cannot be read is told.
+"""Files of a package are not removed, whichever package manager the host has; a database that cannot be read is reported.
 
 `data/rpmdb.sqlite.zst` was written by rpm 4.18.0: one package `cached` with /usr/bin/tool, /usr/lib/good/helper.sh and
 /var/tmp/.cache/helper.sh. The text for pacman is what pacman 6.0.2 wrote for the same files; that for apk has the lines of Alpine 3.14.

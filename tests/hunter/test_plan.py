@@ -1,4 +1,4 @@
-"""One plan per host, only grave findings, targets merged, and what no mechanism removes is told."""
+"""One plan per host, only grave findings, targets merged, and targets without a mechanism are reported."""
 
 from __future__ import annotations
 

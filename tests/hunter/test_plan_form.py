@@ -1,4 +1,4 @@
-"""Plans whose words are those of a plan and whose meaning is not: a line that is not said, a name for another path, no plan's shapes."""
+"""Plans with valid words and a wrong meaning: a missing line, a name of another path, shapes that no plan has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is exchanged between the check and the write is never written to, and HUNTER imports where its system calls do not exist."""
+"""An object that is exchanged between the check and the write is never written to; HUNTER imports where its system calls do not exist."""
 
 from __future__ import annotations
 

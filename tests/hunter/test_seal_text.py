@@ -1,4 +1,4 @@
-"""`check --seal` in the text of a person: what it says stays, to the byte, but for the seal and what is expected."""
+"""`check --seal` in the text of a person: it does not change by a byte, except the seal and the expected state."""
 
 from __future__ import annotations
 

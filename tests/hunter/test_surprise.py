@@ -1,4 +1,4 @@
-"""A surprise on the way there or back is told with what was expected, what is there, what is done, and how to go on."""
+"""A surprise during apply or undo is reported with the expected state, the found state, the progress and the next step."""
 
 from __future__ import annotations
 

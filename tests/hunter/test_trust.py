@@ -1,4 +1,4 @@
-"""Who may write plan and journal, what a journal without its end says, and what "verified" covers."""
+"""Writers of plan and journal, journals without their end, and the extent of "verified"."""
 
 from __future__ import annotations
 

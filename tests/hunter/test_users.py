@@ -1,4 +1,4 @@
-"""Users of the host who work against HUNTER: they exchange names in their folders, and change what is theirs at the wrong moment."""
+"""Users of the host who work against HUNTER: they exchange names in their folders, and change their files at the wrong moment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the range plants: for each row three variants that must be found and three near misses that must not, names and places seeded.
+"""Plants of the range: for each row three variants that must be found and three near misses that must not, names and places seeded.
 
 Written from the table's specification and from what intruders and administrators are known to do, not from the project's own rules.
 Everything is inert: files hold a line of text, keys have no private half, addresses are of documentation networks.

@@ -1,4 +1,4 @@
-"""What the tests of `scout collect` share: trees, a key, running the command, and opening an archive with age, zstd and tar alone."""
+"""Helpers of the tests of `scout collect`: trees, a key, running the command, and opening an archive with age, zstd and tar alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What SCOUT writes is read here by age, zstd, tar and Python's tarfile, not by our reader."""
+"""Archives of SCOUT, read by age, zstd, tar and Python's tarfile, not by our reader."""
 
 from __future__ import annotations
 

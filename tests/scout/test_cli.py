@@ -1,4 +1,4 @@
-"""The command itself: what it says first, what it says when it is used wrongly, and what machines get."""
+"""The command itself: its first output, its errors on wrong use, and its JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`scout collect` on a host that lies: links, pipes, mounts in circles, names, sparse files, files that move, full disks, signals."""
+"""`scout collect` on a hostile host: links, pipes, mounts in circles, names, sparse files, files that move, full disks, signals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a compromised host does to its collection: text that is no path, links out of the root, too many homes, renamed secrets."""
+"""Collections that a compromised host has spoiled: text that is no path, links out of the root, too many homes, renamed secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How every tool speaks and ends, whatever reads it: bare calls, closed pipes, machines."""
+"""Output and exit codes of every tool: calls without arguments, closed pipes, JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names in the archive and native paths: nothing is lost either way, and nothing stands there that tar or another system cannot hold."""
+"""Names in the archive and native paths: nothing is lost either way, and every name is valid for tar and other systems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hives that lie: cut anywhere, bytes flipped, pages zeroed, trees that point to themselves, counts beyond all measure."""
+"""Hostile hives: cut anywhere, bytes flipped, pages zeroed, trees that point to themselves, impossible counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is a program in the wrong place: judged by header, name and extension, on real files."""
+"""Programs in the wrong place: recognised by header, name and extension, on real files."""
 
 from __future__ import annotations
 

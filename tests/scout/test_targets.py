@@ -1,4 +1,4 @@
-"""Target definitions: each is sound, what they name exists, a wrong one is refused by name; patterns mean what they say."""
+"""Target definitions: each is valid and names existing things; a wrong one is refused by name; patterns match as documented."""
 
 from __future__ import annotations
 

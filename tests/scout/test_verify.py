@@ -1,4 +1,4 @@
-"""Each way to tamper with an archive is told apart by what can find it: age, custody, or only the receipt."""
+"""Each way to tamper with an archive, by what detects it: age, custody, or only the receipt."""
 
 from __future__ import annotations
 

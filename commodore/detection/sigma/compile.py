@@ -15,7 +15,7 @@ Test = Callable[[RecordView], bool]
 
 
 def compiled(node: Node) -> Test:
-    """The test of a node."""
+    """Return the test of a node."""
     kind = node[0]
     if kind == "and":
         return _all([compiled(n) for n in node[1:]])
@@ -71,7 +71,7 @@ def _leaf(kind: str, field: str, payload: Any) -> Test:
 
 
 def _text_test(kind: str, payload: list[Any], *, keyword: bool) -> Callable[[str], bool]:
-    """A test on one text; its caller has folded case where that is wanted."""
+    """Return a test on one text; the caller lowers the case where the test ignores it."""
     if kind == "eq":
         if len(payload) == 1:
             only = payload[0]
@@ -112,7 +112,7 @@ def _patterns(patterns: list[str]) -> Callable[[str], bool]:
 
 
 _LONG = re.compile(r"\^?\.\{(\d{1,6}),\}\Z")
-"""`.{1000,}`: a length, which an automaton would count state by state"""
+"""`.{1000,}`: a minimum length, for which an automaton would need as many states."""
 
 
 def _regex(field: str, patterns: list[str]) -> Test:
@@ -171,7 +171,7 @@ def _number(field: str, payload: list[Any]) -> Test:
 
 
 def number(text: str | None) -> float | int | None:
-    """Decimal, hexadecimal with `0x`, or a fraction; None for anything else."""
+    """Return the number of a decimal, hexadecimal (`0x`) or fractional text; None for any other text."""
     if not text or len(text) > 40:
         return None
     try:
@@ -206,7 +206,7 @@ _WHOLE: dict[str, Callable[[str, Any], Test]] = {
 
 
 def matched(node: Node, view: RecordView, positive: bool = True) -> dict[str, Any]:
-    """Field → value for the tests that made the rule fire, in the order of the rule."""
+    """Return field → value for the tests that made the rule fire, in the order of the rule."""
     kind = node[0]
     if kind == "not":
         return matched(node[1], view, not positive)

@@ -1,4 +1,4 @@
-"""The condition of a rule: `selection and not 1 of filter_*` → node. Source: Sigma Rules Specification 2, "Condition"."""
+"""Parse the condition of a rule: `selection and not 1 of filter_*` → node. Source: Sigma Rules Specification 2, "Condition"."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ MAX_DEPTH, MAX_WORDS = 60, 2000
 
 
 def condition(text: str, selections: Mapping[str, Node]) -> Node:
-    """Parse a condition over named selections. Precedence: not, and, or. Raises Unsupported."""
+    """Return the node of a condition over named selections. Precedence: not, and, or. Raises Unsupported."""
     if "|" in text:
         raise Unsupported("aggregations (`|` in the condition) are not supported: Sigma 2 has correlation rules for them", "condition")
     words = _WORD.findall(text)
     if len(words) > MAX_WORDS:
-        raise Unsupported("a condition of absurd length", "condition")
+        raise Unsupported(f"the condition has more than {MAX_WORDS} words", "condition")
     parser = _Parser(words, selections)
     node = parser.either(0)
     if parser.at < len(words):
@@ -56,7 +56,7 @@ class _Parser:
 
     def unary(self, depth: int) -> Node:
         if depth > MAX_DEPTH:
-            raise Unsupported("a condition nested too deeply", "condition")
+            raise Unsupported("the condition is nested too deeply", "condition")
         if self.peek() == "not":
             self.at += 1
             return negation(self.unary(depth + 1))
@@ -80,16 +80,16 @@ class _Parser:
 
     def several(self, amount: str, pattern: str) -> Node:
         if pattern.count("*") > 8:
-            raise Unsupported(f"`{pattern[:40]}` is no sensible pattern of names", "condition")
+            raise Unsupported(f"`{pattern[:40]}` has too many wildcards for a pattern of names", "condition")
         if pattern == "them":
             names = [n for n in self.selections if not n.startswith("_")]
         else:
             names = [n for n in self.selections if fnmatchcase(n, pattern)]
         if not names:
-            raise Unsupported(f"the condition asks for `{pattern}`, and no selection has such a name", "condition")
+            raise Unsupported(f"no selection has a name like `{pattern}`, which the condition asks for", "condition")
         nodes = [self.selections[n] for n in names]
         if amount == "all":
             return conjunction(nodes)
         if amount in ("1", "any"):
             return disjunction(nodes)
-        raise Unsupported(f"`{amount} of` is not in the specification: 1, any or all", "condition")
+        raise Unsupported(f"`{amount} of` is not supported: use 1, any or all", "condition")

@@ -1,4 +1,4 @@
-"""Rule files: found, read, and every refusal with file, line and reason."""
+"""Find and read rule files; each rule that is refused has file, line and reason."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ MAX_NESTING = 200
 
 
 class _Loader(LOADER):  # type: ignore[misc]  # the safe loader, in C where it was built
-    """YAML whose mappings have each key once: a second one would take the place of the first, and the rule would say something else."""
+    """Load YAML and refuse a key that occurs twice in a mapping: the second would replace the first and change the rule."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         seen = set()
         for key, _ in node.value:
             name = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge" else id(key)
             if name in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"the key `{key.value}` stands twice in one mapping", key.start_mark)
+                raise yaml.constructor.ConstructorError(None, None, f"the key `{key.value}` occurs twice in one mapping", key.start_mark)
             seen.add(name)
         return super().construct_mapping(node, deep)
 
 
 class RuleFile(NamedTuple):
-    r"""`name` is the path below the directory that the user gave; bytes of it that are no UTF-8 read `\xNN`."""
+    r"""`name` is the path below the directory that the user gave; bytes that are not UTF-8 are shown as `\xNN`."""
 
     name: str
     content: bytes
 
 
 def rule_files(paths: Iterable[Path]) -> list[RuleFile]:
-    """All `.yml` and `.yaml` files below the given directories, and files given by name, in a stable order.
+    """Return all `.yml` and `.yaml` files below the given directories, and files given by name, in a stable order.
 
     Raises Complaint for a path that is not there, and for a directory without any such file.
     """
@@ -49,7 +49,7 @@ def rule_files(paths: Iterable[Path]) -> list[RuleFile]:
         if path.is_dir():
             below = sorted(p for p in path.rglob("*") if p.suffix.lower() in (".yml", ".yaml") and p.is_file())
             if not below:
-                what = f"{path} holds no rules: no file in it ends in .yml or .yaml."
+                what = f"{path} has no rules: no file in it ends in .yml or .yaml."
                 raise Complaint(what, "Give a directory of Sigma rules, or a rule file.", WRONG_USE)
             for p in below:
                 found[str(p)] = RuleFile(_shown(p.relative_to(path)), _read(p))
@@ -73,7 +73,7 @@ def _read(path: Path) -> bytes:
 
 
 def digest(files: Iterable[RuleFile]) -> str:
-    """sha256 over names and contents: the identity of a rule pack."""
+    """Return the sha256 over names and contents: the identity of a rule pack."""
     h = hashlib.sha256()
     for f in files:
         h.update(hashlib.sha256(f.name.encode()).digest())
@@ -82,7 +82,7 @@ def digest(files: Iterable[RuleFile]) -> str:
 
 
 def rules(files: Iterable[RuleFile]) -> Iterator[SigmaRule | Refusal]:
-    """Every rule of every file, or why it was refused. The second rule of one id is refused and names the first."""
+    """Yield every rule of every file, or its refusal. A second rule with the same id is refused; the reason names the file of the first."""
     first: dict[str, str] = {}
     for f in files:
         for number, item in _of_file(f):
@@ -96,7 +96,7 @@ def rules(files: Iterable[RuleFile]) -> Iterator[SigmaRule | Refusal]:
 
 
 def _of_file(f: RuleFile) -> Iterator[tuple[int, SigmaRule | Refusal]]:
-    """(number of the document, rule or refusal)."""
+    """Yield (number of the document, rule or refusal)."""
     if len(f.content) > MAX_FILE:
         yield 0, Refusal(f.name, 0, f"larger than {MAX_FILE} bytes")
         return
@@ -114,7 +114,7 @@ def _of_file(f: RuleFile) -> Iterator[tuple[int, SigmaRule | Refusal]]:
         mark = getattr(e, "problem_mark", None) or getattr(e, "context_mark", None)
         yield 0, Refusal(f.name, mark.line + 1 if mark else 0, f"not YAML: {getattr(e, 'problem', None) or str(e).splitlines()[0]}")
         return
-    except (ValueError, RecursionError, OverflowError) as e:  # a date that does not exist, absurd numbers
+    except (ValueError, RecursionError, OverflowError) as e:  # a date that does not exist, numbers that are too large
         yield 0, Refusal(f.name, 0, f"not YAML: {e}")
         return
     for number, document in enumerate(documents):
@@ -127,7 +127,7 @@ def _of_file(f: RuleFile) -> Iterator[tuple[int, SigmaRule | Refusal]]:
 
 
 def _too_deep(text: str) -> int:
-    """Line at which brackets or indentation nest beyond reason, else 0; the YAML reader itself would recurse."""
+    """Return the line at which brackets or indentation nest too deeply, else 0; the YAML reader would recurse into them."""
     depth = 0
     for number, line in enumerate(text.splitlines(), 1):
         head = line[: len(line) - len(line.lstrip(" -?:"))]
@@ -144,7 +144,7 @@ def _too_deep(text: str) -> int:
 
 
 def _line(text: str, number: int, key: str) -> int:
-    """Line of a key in the numbered document, or of the document's begin. Only refused rules pay for this second reading."""
+    """Return the line of a key in the numbered document, or the document's first line. Parses the text again, for refused rules only."""
     for i, node in enumerate(yaml.compose_all(text, LOADER)):
         if i == number and node is not None:
             found = _key_line(node, key) if key else None

@@ -5,8 +5,8 @@
 
 Kinds: `eq` `sw` `ew` `has` (payload: list of strings, any of them; lower case, compared without case) and the same with `c`
 appended (with case); `glob`, `globc` (list of part lists, see `STAR`); `re` (list of patterns); `cidr` (list of networks);
-`num` ([operator, number]); `null`, `any` (null); `exists` (boolean); `ref` ([other field, how]); `true`, `false` (what a log source
-settles beforehand).
+`num` ([operator, number]); `null`, `any` (null); `exists` (boolean); `ref` ([other field, how]); `true`, `false` (decided by the log
+source).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Node = list[Any]
 Part = str | int
 
 STAR, ANY_ONE, DASH = 0, 1, 2
-"""Parts of a pattern that are not text: `*`, `?`, and any of the characters that Windows takes for a dash."""
+"""Parts of a pattern that are not text: `*`, `?`, and any character that Windows accepts as a dash."""
 
 DASHES = ("-", "/", "–", "—", "―")
 TRUE: Node = ["true", "", None]
@@ -26,7 +26,7 @@ FALSE: Node = ["false", "", None]
 
 
 def conjunction(nodes: list[Node]) -> Node:
-    """All of them; constants folded."""
+    """Return the node that needs all of `nodes`, constants folded."""
     if any(n[0] == "false" for n in nodes):
         return FALSE
     left = [n for n in nodes if n[0] != "true"]
@@ -36,7 +36,7 @@ def conjunction(nodes: list[Node]) -> Node:
 
 
 def disjunction(nodes: list[Node]) -> Node:
-    """Any of them; constants folded."""
+    """Return the node that needs one of `nodes`, constants folded."""
     if any(n[0] == "true" for n in nodes):
         return TRUE
     left = [n for n in nodes if n[0] != "false"]
@@ -46,14 +46,14 @@ def disjunction(nodes: list[Node]) -> Node:
 
 
 def negation(node: Node) -> Node:
-    """Not it; constants folded."""
+    """Return the negated node, constants folded."""
     if node[0] in ("true", "false"):
         return FALSE if node[0] == "true" else TRUE
     return ["not", node]
 
 
 def leaves(node: Node) -> Iterator[Node]:
-    """All tests below a node."""
+    """Yield all tests below a node."""
     stack = [node]
     while stack:
         top = stack.pop()
@@ -64,7 +64,7 @@ def leaves(node: Node) -> Iterator[Node]:
 
 
 def glob_regex(parts: list[Part], *, keyword: bool = False) -> str:
-    """RE2 pattern of a wildcard pattern; anchored unless it is a keyword, which may stand anywhere."""
+    """Return the RE2 pattern of a wildcard pattern; anchored, except for a keyword, which may occur anywhere."""
     wild = {STAR: ".*", ANY_ONE: ".", DASH: "[" + "".join(DASHES).replace("-", "\\-") + "]"}
     body = "".join(_quote(p) if isinstance(p, str) else wild[p] for p in parts)
     return f"(?s){body}" if keyword else f"(?s)\\A{body}\\z"

@@ -1,7 +1,7 @@
-"""A rule pack in the form that workers use, and its cache.
+"""Compile a rule pack into the form that workers use, and cache it.
 
-The cache file is data, never code: one JSON document (what dispatch and prefilter need) and, behind it, each rule's normal form, read when
-the rule is first looked at. It is found by the hash of rules, log source table and format; a file that does not fit is built again.
+The cache file holds data, no code: one JSON document (for dispatch and prefilter), then the normal form of each rule, which is parsed
+when the rule is first needed. The file name is the hash of rules, log source table and format; a file that does not match is built again.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class RulePack:
         return len(self._rules)
 
     def rule(self, number: int) -> DetectionRule:
-        """What a finding says of a rule."""
+        """Return the facts of a rule that a finding carries."""
         id_, title, level, author, license_, reference, techniques, file = self._rules[number]
         return DetectionRule(id_, title, "sigma", level, (author,) if author else (), license_, reference, file, tuple(techniques))
 
@@ -71,13 +71,13 @@ class RulePack:
         return len({row.rule for row in self.rows if row.source in there})
 
     def node(self, number: int) -> Node:
-        """The rule's normal form."""
+        """Return the normal form of a rule."""
         node: Node = orjson.loads(self._body[self._ends[number] : self._ends[number + 1]])
         return node
 
 
 def load(files: list[RuleFile], cache: Path | None) -> RulePack:
-    """The pack of these files, from the cache where it is there. `cache` None keeps nothing."""
+    """Return the pack of these files, from the cache where it has them. `cache`: its folder; None: no cache."""
     identity = digest(files)
     key = hashlib.sha256(b"\0".join((FORMAT.encode(), identity.encode(), table().text, _code()))).hexdigest()
     path = cache / f"{key[:40]}.sigma" if cache else None
@@ -91,7 +91,7 @@ def load(files: list[RuleFile], cache: Path | None) -> RulePack:
 
 
 def build(items: Iterable[SigmaRule | Refusal]) -> tuple[dict[str, Any], bytes]:
-    """Head and body of a pack."""
+    """Return head and body of a pack."""
     refused: list[Refusal] = []
     listed: list[list[Any]] = []
     rows: list[list[Any]] = []
@@ -127,7 +127,7 @@ def _named(logsource: tuple[str, str, str]) -> str:
 
 
 def _code() -> bytes:
-    """Hash of the modules here: another matcher makes another normal form."""
+    """Return a hash of the modules here: the normal form depends on them."""
     whole = hashlib.sha256()
     for module in sorted(Path(__file__).parent.rglob("*.py")):
         whole.update(module.read_bytes())
@@ -135,7 +135,7 @@ def _code() -> bytes:
 
 
 def default_cache() -> Path | None:
-    """The user's cache directory for this program; None for a user who has no home."""
+    """Return the user's cache directory for this program; None for a user without a home."""
     try:
         return _cache_root() / "escadre" / "sigma"
     except RuntimeError:
@@ -151,7 +151,7 @@ def _cache_root() -> Path:
 
 
 def _store(path: Path, key: str, head: dict[str, Any], body: bytes) -> None:
-    """Write beside, then rename; a cache that cannot be written is no reason to stop."""
+    """Write to a temporary file, then rename it. A cache that cannot be written is ignored."""
     raw = orjson.dumps(head)
     seal = hashlib.sha256(raw + body).hexdigest()
     with suppress(OSError):
@@ -165,7 +165,7 @@ def _store(path: Path, key: str, head: dict[str, Any], body: bytes) -> None:
 
 
 def _stored(path: Path, key: str, identity: str) -> RulePack:
-    """Read and check; any mismatch raises ValueError and the pack is built again."""
+    """Return the pack of a cache file. Raises ValueError where the file does not match; the pack is then built again."""
     first, _, rest = path.read_bytes().partition(b"\n")
     found, seal, length = first.decode("ascii").split(" ")
     if found != key or hashlib.sha256(rest).hexdigest() != seal:

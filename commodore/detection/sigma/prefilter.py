@@ -1,7 +1,4 @@
-"""What must be in an event before a rule can fire: its event ids, and texts of which at least one has to occur.
-
-Both are necessary conditions only; the rule itself decides.
-"""
+"""Find the necessary conditions of a rule: event ids, and texts of which one must occur in the event. The rule itself decides."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ MAX_TEXTS = 2000
 
 
 def event_ids(node: Node, family: LogFamily) -> frozenset[str] | None:
-    """Event ids outside of which the rule cannot fire; None = no such limit."""
+    """Return the only event ids for which the rule can fire; None: any."""
     kind = node[0]
     if kind == "and":
         found = [ids for n in node[1:] if (ids := event_ids(n, family)) is not None]
@@ -29,7 +26,7 @@ def event_ids(node: Node, family: LogFamily) -> frozenset[str] | None:
 
 
 def needed(node: Node, family: LogFamily) -> list[str] | None:
-    """Lower-case texts, one of which every event that fires must contain; None where there is no such set."""
+    """Return lower-case texts, of which every event that the rule matches has at least one; None where there are none."""
     found = _needed(node, family)
     return sorted(found) if found is not None and len(found) <= MAX_TEXTS else None
 
@@ -51,13 +48,13 @@ def _needed(node: Node, family: LogFamily) -> set[str] | None:
 
 
 def cost(texts: set[str]) -> float:
-    """How often the texts are expected to occur, in arbitrary units: short and common ones cost more."""
+    """Estimate how often the texts occur, in arbitrary units: short and common texts cost more."""
     common = table().common
     return sum(1.0 if t in common else 4.0 ** -min(len(t.encode("utf-8", "surrogatepass")), 24) * 16 for t in texts)
 
 
 def _telling(text: str) -> bool:
-    """Long enough to be rare, or made of characters that are rare by themselves."""
+    """Return whether the text is long enough to be rare, or has rare characters."""
     return len(text) >= MIN_LENGTH or any(ord(c) > 0x2000 for c in text)
 
 
@@ -82,18 +79,18 @@ def _of_leaf(node: Node, family: LogFamily) -> set[str] | None:
 
 
 def regex_texts(pattern: str) -> set[str] | None:
-    """Texts of which one must occur where the pattern matches, from its syntax tree; None where there are none."""
-    from re import _parser  # type: ignore[attr-defined]  # the standard library's own reader of patterns; its tree has no public name
+    """Return texts of which one must occur where the pattern matches, from its syntax tree; None where there are none."""
+    from re import _parser  # type: ignore[attr-defined]  # the standard library's parser of patterns, which has no public name
 
     try:
         tree = _parser.parse(pattern)
-    except Exception:  # RE2 takes forms that this reader does not; then there is no prefilter, which is never wrong
+    except Exception:  # RE2 accepts forms that this parser does not: no prefilter then, which is always correct
         return None
     return _of_sequence(tree)
 
 
 def _of_sequence(tree: Any) -> set[str] | None:
-    """The best of: runs of letters that must stand there, branches of which one must, and groups."""
+    """Return the best choice among runs of letters that must occur, branches of which one must occur, and groups."""
     choices: list[set[str]] = []
     run: list[str] = []
     for op, argument in tree:

@@ -1,4 +1,4 @@
-"""One YAML document → a rule in normal form. Source: Sigma Rules Specification 2, "Structure"."""
+"""Turn one YAML document into a rule in normal form. Source: Sigma Rules Specification 2, "Structure"."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TECHNIQUE = re.compile(r"attack\.(t\d{4}(?:\.\d{3})?)\Z", re.IGNORECASE)
 
 
 class SigmaRule(NamedTuple):
-    """A rule as it is stored. `logsource`: (product, category, service), '' where not given."""
+    """A validated rule. `logsource`: (product, category, service), '' where not given."""
 
     id: str
     title: str
@@ -31,7 +31,7 @@ class SigmaRule(NamedTuple):
 
 
 def rule_from(document: Any, file: str) -> SigmaRule:
-    """Validate and normalise one document. Raises Unsupported with the reason and the key at fault."""
+    """Return the rule of one document. Raises Unsupported with the reason and the key at fault."""
     if not isinstance(document, dict):
         raise Unsupported("not a Sigma rule: a mapping was expected")
     if "correlation" in document:
@@ -46,7 +46,7 @@ def rule_from(document: Any, file: str) -> SigmaRule:
     _bounded(document)
     source = document["logsource"]
     if not isinstance(source, dict) or not any(source.get(k) for k in ("product", "category", "service")):
-        raise Unsupported("`logsource` names no product, category or service", "logsource")
+        raise Unsupported("`logsource` has no product, category or service", "logsource")
     level = str(document.get("level") or "medium").lower()
     if level not in SEVERITIES:
         raise Unsupported(f"`{level}` is not a level: {', '.join(SEVERITIES)}", "level")
@@ -90,7 +90,7 @@ def _detection(detection: Any) -> Node:
 
 
 def _selection(body: Any, name: str) -> Node:
-    """A mapping: all of its fields. A list: any of its mappings or keywords."""
+    """Return the node of a selection. A mapping needs all of its fields, a list one of its mappings or keywords."""
     if isinstance(body, dict):
         if not body:
             raise Unsupported(f"selection `{name}` is empty", name)
@@ -106,7 +106,7 @@ def _selection(body: Any, name: str) -> Node:
 
 
 def _bounded(document: Any) -> None:
-    """Aliases can make a small file an endless tree: count what would be walked."""
+    """Raise Unsupported for a document with too many values: aliases can make a huge tree of a small file."""
     for total, _ in enumerate(_walk(document)):
         if total > MAX_VALUES:
             raise Unsupported(f"more than {MAX_VALUES} values: anchors that multiply, or not a rule")
@@ -118,7 +118,7 @@ def _walk(value: Any) -> Iterator[None]:
         top, depth = stack.pop()
         yield None
         if depth > 40:
-            raise Unsupported("nested too deeply")
+            raise Unsupported("the rule is nested too deeply")
         if isinstance(top, dict):
             stack.extend((v, depth + 1) for v in top.values())
         elif isinstance(top, list):

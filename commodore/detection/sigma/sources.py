@@ -39,7 +39,7 @@ _PLACE_KEYS = frozenset(("place", "code", "where", "rename", "has", "keep"))
 
 @dataclass(frozen=True, slots=True)
 class LogFamily:
-    """What all log sources of one dataset share. `rendered`: `=name` → (field, {raw: shown})."""
+    """The declarations that all log sources of one dataset share. `rendered`: `=name` → (field, {raw: shown})."""
 
     product: str
     dataset: str

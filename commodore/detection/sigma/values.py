@@ -1,4 +1,4 @@
-"""Field, modifiers and values of a rule → tests.
+"""Turn field, modifiers and values of a rule into tests.
 
 Sources: Sigma Modifiers Specification 2.x; escaping of wildcards: Sigma Rules Specification, "Escaping".
 """
@@ -30,7 +30,7 @@ _KNOWN = (
 
 
 class Unsupported(Exception):  # noqa: N818  (it becomes a refusal with a line)
-    """A rule that cannot be taken, and why. `key` is the mapping key at fault, to find its line."""
+    """The reason why a rule is refused. `key`: the mapping key at fault, which gives the line."""
 
     def __init__(self, reason: str, key: str = "") -> None:
         super().__init__(reason)
@@ -38,7 +38,7 @@ class Unsupported(Exception):  # noqa: N818  (it becomes a refusal with a line)
 
 
 def field_test(key: str, value: Any) -> Node:
-    """`CommandLine|contains|all: [a, b]` → a node. An empty field name is a keyword. Raises Unsupported."""
+    """Return the node of `CommandLine|contains|all: [a, b]`. An empty field name makes a keyword. Raises Unsupported."""
     field, *modifiers = key.split("|")
     for m in modifiers:
         if m not in _KNOWN:
@@ -56,14 +56,14 @@ def field_test(key: str, value: Any) -> Node:
 
 
 def keyword(value: Any) -> Node:
-    """A keyword: text that may stand anywhere in the event."""
+    """Return the node of a keyword: a text that may occur anywhere in the event."""
     if value is None:
         raise Unsupported("an empty keyword")
     return _one("", [], value)
 
 
 def merged(nodes: list[Node]) -> list[Node]:
-    """Tests of the same kind on the same field become one with all their values."""
+    """Merge tests of the same kind on the same field into one test with all their values."""
     out: list[Node] = []
     places: dict[tuple[str, str], Node] = {}
     for n in nodes:
@@ -78,7 +78,7 @@ def merged(nodes: list[Node]) -> list[Node]:
 
 
 def _one(field: str, modifiers: list[str], value: Any) -> Node:
-    """One value with its modifiers."""
+    """Return the node of one value with its modifiers."""
     names = set(modifiers)
     for special, make in _SPECIAL.items():
         if special in names:
@@ -96,7 +96,7 @@ def _one(field: str, modifiers: list[str], value: Any) -> Node:
 
 
 def parse(text: str) -> list[Part]:
-    """Text with wildcards → parts. A backslash escapes `*`, `?` and itself; before anything else it is a backslash."""
+    """Split a text with wildcards into parts. A backslash escapes `*`, `?` and itself; before any other character it is a backslash."""
     parts: list[Part] = []
     plain: list[str] = []
     i, n = 0, len(text)
@@ -120,7 +120,7 @@ def parse(text: str) -> list[Part]:
 
 
 def _encoded(parts: list[Part], modifiers: list[str]) -> list[list[Part]]:
-    """The modifiers in their order: encodings, dashes, and where the text stands."""
+    """Apply the modifiers in their order (encodings, dashes, placing) and return the alternatives."""
     variants = [parts]
     codec = ""
     for m in modifiers:
@@ -147,7 +147,7 @@ def _plain(parts: list[Part]) -> str:
 
 
 def _base64(parts: list[Part], codec: str, *, offsets: bool) -> list[str]:
-    """Base64 of the text; with offsets, the three forms that it takes inside a longer encoded text."""
+    """Return the Base64 of the text; with offsets, the three forms that it can have inside a longer encoded text."""
     raw = _plain(parts).encode(codec or "utf-8")
     if not offsets:
         return [base64.b64encode(raw).decode()]
@@ -156,7 +156,7 @@ def _base64(parts: list[Part], codec: str, *, offsets: bool) -> list[str]:
 
 
 def _dashes(parts: list[Part]) -> list[list[Part]]:
-    """Every dash or slash that begins a word, in each of the five forms; as a class of characters where that would be too many."""
+    """Return the text with each dash or slash that begins a word in all five forms; as a character class where there would be too many."""
     marked: list[Part] = []
     for i, p in enumerate(parts):
         if not isinstance(p, str):
@@ -191,7 +191,7 @@ def _word(c: str) -> bool:
 
 
 def _joined(parts: list[Part]) -> list[Part]:
-    """Neighbouring texts made one, doubled stars made one."""
+    """Join neighbouring texts, and neighbouring stars."""
     out: list[Part] = []
     for p in parts:
         if out and isinstance(p, str) and isinstance(out[-1], str):
@@ -202,14 +202,14 @@ def _joined(parts: list[Part]) -> list[Part]:
 
 
 def _placed(field: str, parts: list[Part], cased: bool) -> Node:
-    """The cheapest test that says the same as the pattern."""
+    """Return the cheapest test that is equivalent to the pattern."""
     parts = _joined(parts)
     if not cased:
         parts = [p.lower() if isinstance(p, str) else p for p in parts]
     c = "c" if cased else ""
     texts = [p for p in parts if isinstance(p, str)]
     shape = "".join("t" if isinstance(p, str) else str(p) for p in parts)
-    if not field:  # a keyword stands anywhere: stars at its ends say nothing
+    if not field:  # a keyword may occur anywhere: stars at its ends have no effect
         inner = shape.strip("0")
         if inner == "t":
             return ["has" + c, field, texts]

@@ -15,7 +15,7 @@ DEEPEST = 8
 
 @dataclass(frozen=True, slots=True)
 class ParsedCommand:
-    """What a command line starts. Names are native paths where they are absolute, else as written.
+    """The programs and files that a command line starts. Names are native paths where they are absolute, else as written.
 
     executable  the program itself, '' if there is none
     args        its arguments

@@ -49,7 +49,7 @@ _TAKES_OPERAND = frozenset({"timeout", "chroot", "flock", "taskset"})
 
 
 def parse_posix(line: str, *, home: str = "", _depth: int = 0) -> ParsedCommand:
-    """What a shell command line starts, its first simple command that is not a mere builtin; `home` fills `~` and `$HOME`."""
+    """Return what a shell command line starts: its first simple command that is not a mere builtin; `home` fills `~` and `$HOME`."""
     found: list[ParsedCommand] = []
     for words in _commands(line[:LONGEST], home):
         target = parse_argv(words, home=home, _depth=_depth)
@@ -103,7 +103,7 @@ _BUILTINS = frozenset(
 
 
 def parse_argv(words: list[str] | tuple[str, ...], *, home: str = "", _depth: int = 0) -> ParsedCommand:
-    """What a list of arguments starts, as execve would, with wrappers, shells and interpreters followed to their payload."""
+    """Return what a list of arguments starts, as execve would, with wrappers, shells and interpreters followed to their payload."""
     words = list(words)
     while words and (_ASSIGNMENT.match(words[0]) or words[0] in ("!", "{", "(", "if", "then", "do", "else", "while")):
         words.pop(0)

@@ -20,7 +20,7 @@ _SHELLS = frozenset({"powershell", "pwsh"})
 
 
 def parse_windows(line: str, *, system_root: str = "C:\\Windows", env: Mapping[str, str] | None = None, _depth: int = 0) -> ParsedCommand:
-    """What a Windows command line starts. `env` adds variables (upper case names) to those that `system_root` gives."""
+    """Return what a Windows command line starts. `env` adds variables (upper case names) to those that `system_root` gives."""
     line = expand_windows(line[:LONGEST].replace("\0", " "), system_root, env).strip()
     program, rest, candidates = _program(line)
     if not program:

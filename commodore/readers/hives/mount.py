@@ -5,7 +5,7 @@ The normalised path does not depend on the file name, so that a renamed hive is 
 
     Software\X                   `X` and `Wow6432Node\X` of a SOFTWARE hive, the same below `Software` of a user's hive
     Software\Classes\X           also the 32-bit copy below `Classes`, and `X` of a user's UsrClass.dat
-    System\CurrentControlSet\X   `X` of every control set; `current` says which one Select names
+    System\CurrentControlSet\X   `X` of every control set; `current` marks the one that Select names
     System\X                     `X` of a SYSTEM hive
     anything else                as it is in the hive: `SAM\Domains\Account`, `Environment`
 
@@ -39,7 +39,7 @@ _WOW64 = "Wow6432Node"
 
 
 class Mount(NamedTuple):
-    r"""Where a hive hangs in the registry: `path` (`HKLM\SOFTWARE`), and for user hives the owner's name and SID as far as known."""
+    r"""The place of a hive in the registry: `path` (`HKLM\SOFTWARE`), and for user hives the owner's name and SID as far as known."""
 
     path: str
     user: str = ""
@@ -182,7 +182,7 @@ def mount(evidence: Evidence, host: Host, hive: Hive) -> Mount:
 
 
 def _user(evidence: Evidence, host: Host, hive: Hive) -> Mount:
-    """Return the place of a user's hive. Its folder is the profile; that of UsrClass.dat lies below the profile."""
+    """Return the place of a user's hive. Its folder is the profile; that of UsrClass.dat is below the profile."""
     folder = evidence.source.replace("/", "\\").rpartition("\\")[0]
     low, below = folder.casefold() + "\\", evidence.name.upper() == "USRCLASS.DAT"
     for sid, profile in host.profiles.items():

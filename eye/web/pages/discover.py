@@ -28,7 +28,7 @@ COLUMNS = (("host.name", "w-host hide-s"), ("event.dataset", "w-ds hide-m"), ("u
 
 
 def discover(shell: Shell, request: Request) -> Response:
-    """The page; a query that cannot be answered keeps the old rows on the page and names what is wrong."""
+    """The page; for a query that cannot be answered, the old rows stay and an error is shown."""
     state = read(request.query_params)
     try:
         store, found = opened = shell.renew()
@@ -118,7 +118,7 @@ def _row(record: dict[str, Any], n: int, state: State, found: Findings) -> dict[
 
 
 def pills(state: State) -> list[dict[str, Any]]:
-    """The filters as they stand above the histogram."""
+    """Return the filters above the histogram."""
     result = []
     for n, text in enumerate(state.filters):
         on, bare = not text.startswith("~"), text.lstrip("~")
@@ -132,7 +132,7 @@ def _unescaped(text: str) -> str:
 
 
 def nothing(store: Store, state: State) -> list[dict[str, Any]]:
-    """What to try where nothing was found: the query without the brush, and without each filter."""
+    """Return what to try where nothing was found: the query without the brush, and without each filter."""
     tries: list[tuple[str, str, str, tuple[str, ...]]] = []
     active, shown = state.active(), pills(state)
     if state.brush:
