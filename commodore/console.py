@@ -125,7 +125,7 @@ def _tell(summary: Summary, screen: Screen, *, sigma: bool, iocs: int) -> None:
     read, losses = sum(h["read"] for h in summary.hosts), sum(h["losses"] for h in summary.hosts)
     members = sum(h["members"] for h in summary.hosts)
     lost = f"; {losses:,} could not be read in part or whole → commodore ledger {case}" if losses else ""
-    screen.say(f"  read        {read:,} of {plural(members, 'member')}{lost}")
+    screen.say(f"  read        {read:,} of {plural(members, 'member')}, {members - read:,} not read by any artefact{lost}")
     for row in summary.unreproducible:
         screen.say(f"  given up    {escape(row['path'])}: {escape(row['reason'])}; the case is not reproducible")
     counts = "  ".join(f"{summary.severities[s]} {s}" for s in MOST_SEVERE_FIRST if summary.severities.get(s))
@@ -188,17 +188,24 @@ def show_artefacts(name: str | None, screen: Screen) -> int:
     return DONE
 
 
+def _unread(count: int, members: int) -> str:
+    """Return in words how many members no artefact read."""
+    return f"{count:,} of {plural(members, 'member')} {'was' if count == 1 else 'were'} not read by any artefact"
+
+
 def show_ledger(case: Path, screen: Screen, *, everything: bool = False) -> int:
     """Print the ledger lines of what artefacts could not read, or all lines; under `--json` always all."""
     everything = everything or screen.json_lines
-    shown = unread = 0
+    shown = 0
+    unread: set[tuple[str, int]] = set()
     lost: set[tuple[str, int, str]] = set()
     reader = CaseReader(case)
     for row in reader.ledger():
         loss = is_loss(row)
         if loss and row["parsed"] is not None:
             lost.add((row["collection"], row["member"], row["path"]))
-        unread += not row["artefact"]
+        if not row["artefact"] and row["member"] >= 0:
+            unread.add((row["collection"], row["member"]))
         if not (loss or everything):
             continue
         shown += 1
@@ -220,7 +227,8 @@ def show_ledger(case: Path, screen: Screen, *, everything: bool = False) -> int:
         screen.say(f"{escape(name)} is {state}: {escape(reason)}.{lost_too}")
     if not screen.json_lines:
         words = f"{plural(len(lost), 'member')} could not be read in part or whole." if lost else "All that artefacts read was read whole."
-        tail = f" {plural(unread, 'member')} no artefact reads (--all lists them)." if unread and not everything else ""
+        tail = f" {_unread(len(unread), sum(c['members'] for c in reader.collections().values()))}"
+        tail += " (--all lists them)." if unread and not everything else "."
         screen.say(f"{words}{tail}" if shown or not lost else words)
     return PARTIAL if lost or unsound else DONE
 

@@ -213,7 +213,7 @@ def _foot(screen: Screen, store: Store, case: Path, query: str, filters: list[st
         )
     if total:
         return
-    from eye.query.why import hints, reasons
+    from eye.index.why import hints, reasons
 
     for hint in hints(query):
         screen.note(escape(hint))

@@ -128,4 +128,4 @@ def unread(head: dict[str, Any], reason: str, artefact: str | None = None, kind:
 
 def is_loss(row: Mapping[str, Any]) -> bool:
     """Return whether a line of the ledger names something that an artefact should have read and could not."""
-    return bool(row["artefact"]) and bool(row["reason"]) and not str(row["reason"]).startswith("read together")
+    return bool(row["artefact"]) and bool(row["reason"]) and not str(row["reason"]).startswith(("read together", "read as "))

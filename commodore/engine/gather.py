@@ -20,7 +20,7 @@ def host(collection: EvidenceCollection, folder: Path) -> Host:
     """Return the frozen facts of a collection's host. Large files are kept encrypted in `folder` meanwhile."""
     system = collection.system()
     patterns = facts.wanted(system)
-    found = _Found(collection, folder, patterns) if patterns else None
+    found = _Found(collection, folder, patterns, system) if patterns else None
     made = facts.gather(system, collection.id, collection.header(), found.fetch if found else (lambda _: None), collection.label)
     if found:
         found.close()
@@ -30,7 +30,7 @@ def host(collection: EvidenceCollection, folder: Path) -> Host:
 class _Found:
     """The files that give facts, by path below the root in lower case, with their companions."""
 
-    def __init__(self, collection: EvidenceCollection, folder: Path, patterns: tuple[str, ...]) -> None:
+    def __init__(self, collection: EvidenceCollection, folder: Path, patterns: tuple[str, ...], system: str) -> None:
         self._collection, self._folder = collection, folder
         self._evidence: dict[str, Evidence] = {}
         self._sealed: list[Path] = []
@@ -49,6 +49,8 @@ class _Found:
                 if passed > PASSED_MEMBERS or size > PASSED_BYTES or (plain <= self._evidence.keys() and len(plain) == len(patterns)):
                     break
                 continue
+            if system == "linux" and below in plain and member.below not in patterns:
+                continue  # /etc/PASSWD is another file than /etc/passwd
             evidence = self._keep(member)
             if member.group is not None:
                 group = groups.setdefault(member.group.id, {})

@@ -153,7 +153,7 @@ class Run:
         rows += ledger.of_companions(plan.together, readers)
         rows.sort(key=lambda row: (row["member"] < 0, row["member"], row["artefact"] or ""))
         private.write(self._partition.ledger, map(dump, rows), durable=False)
-        self._read = sum(member >= 0 for member in readers)
+        self._read = len({row["member"] for row in rows if row["artefact"] and row["member"] >= 0})
         return len({(row["member"], row["path"]) for row in rows if ledger.is_loss(row) and row["parsed"] is not None})
 
     def _measure(self, seconds: float) -> None:

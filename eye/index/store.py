@@ -18,8 +18,8 @@ from eye.case import open_case
 from eye.index import dictionary
 from eye.index.build import damage, folder_name, index, marks, outdated, readable
 from eye.index.check import in_line, matcher, prefilter
+from eye.index.compile import Compiler, both
 from eye.index.schema import LINE, NAMES, NANO, NUMBER, PAIR, PART, PREFIX, ROW, SECOND, US, WHEN, hot_fields, schema
-from eye.query.compile import Compiler, both
 from eye.query.parse import parse
 from eye.query.tree import Node, Pattern, Text
 from eye.query.words import fold, without_case

@@ -10,18 +10,15 @@ import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 import eye.web.pages
+from eye.web.cited import Findings
+from eye.web.shell import Shell
 
-if TYPE_CHECKING:
-    from eye.web.cited import Findings
-    from eye.web.shell import Shell
-
-Handler = Callable[["Shell", Request], Response]
+Handler = Callable[[Shell, Request], Response]
 
 
 @dataclass(frozen=True, slots=True)

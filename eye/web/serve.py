@@ -26,7 +26,7 @@ PATIENCE = 10.0
 
 def application(store: Store, token: str, port: int) -> Guard:
     """The ASGI application of one case."""
-    shell = Shell(store)
+    shell = Shell(store, pages())
     found = [Route(path, partial(handler, shell)) for page in pages() for path, handler in page.routes.items()]
     routes = [Route("/", shell.home), *found, Mount("/static", StaticFiles(directory=STATIC))]
     return Guard(Starlette(routes=routes, exception_handlers={Exception: shell.defect, 404: shell.missing}), token, port)

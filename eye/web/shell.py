@@ -7,7 +7,7 @@ import threading
 import time
 import traceback
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from eye.index.build import outdated
 from eye.index.store import Store
 from eye.query.syntax import forms
 from eye.web import cited, show
-from eye.web.page import pages
 from eye.web.state import State
 from scout.console import plural
 
@@ -34,9 +33,9 @@ LOOK = 2.0
 
 
 class Shell:
-    """The state of one served case. Handlers of pages are plain functions: starlette runs them in threads."""
+    """The state of one served case. Handlers of pages are plain functions: starlette runs them in threads. `pages`: those of the rail."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, pages: Sequence[object]) -> None:
         self.store, self.old = store, ""
         self.made = told_versions(store.case)
         self.found = cited.Findings(read_findings(store.case))
@@ -46,7 +45,7 @@ class Shell:
         )
         self.environment.filters.update(ev=show.evidence, whole=show.whole, plain=show.plain, wbr=_breaks)
         self.environment.filters.update(n=lambda n: f"{n:,}", when=show.when)
-        self.environment.globals.update(plural=plural, severity=cited.css, pages=pages(), forms=forms())
+        self.environment.globals.update(plural=plural, severity=cited.css, pages=pages, forms=forms())
         self._lock = threading.Lock()
         self._answers: OrderedDict[object, Any] = OrderedDict()
 

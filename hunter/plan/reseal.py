@@ -18,7 +18,7 @@ import yaml
 from hunter.plan.model import RemovalPlan
 from hunter.plan.read import load
 from hunter.plan.yaml_text import Node, YamlError, flow, read, scalar, write
-from hunter.run.vault import write_private
+from hunter.private import write_private
 from scout.console import Complaint
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from hunter.case import read
 from hunter.plan.model import RemovalPlan
 from hunter.planning.propose import Proposal, propose
-from hunter.run.vault import write_private
+from hunter.private import write_private
 from hunter.show import planned
 from scout.console import DONE, WRONG_USE, Complaint, Screen, escape
 from scout.keys import load_recipients

@@ -14,11 +14,11 @@ from hunter.host.state import UnsafeError
 from hunter.host.tree import HostTree
 from hunter.mechanisms import Edit, mechanisms
 from hunter.plan.model import RemovalPlan
+from hunter.private import sync_folder
 from hunter.run.areas import changed, survey
 from hunter.run.check import READY, Checked, Report, check
 from hunter.run.session import OnActionDone, RunOutcome, backup_keys, check_written, lock, open_run, same_root
 from hunter.run.settle import RemovalRun, surprise
-from hunter.run.vault import sync_folder
 from scout import __version__
 from scout.console import WRONG_USE, Complaint, escape, megabytes
 from scout.keys import load_identities, load_recipients

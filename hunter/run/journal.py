@@ -14,8 +14,8 @@ from pathlib import Path
 from time import time_ns
 from typing import Any
 
+from hunter.private import sync_folder
 from hunter.run.head import ChainHead
-from hunter.run.vault import sync_folder
 from scout.archive.facts import rfc3339
 from scout.console import WRONG_USE, Complaint
 

@@ -11,10 +11,10 @@ from hunter.host.state import UnsafeError
 from hunter.host.tree import HostTree
 from hunter.objects import SurpriseError
 from hunter.objects.files import restore_folder_times
+from hunter.private import sync_folder
 from hunter.run.areas import changed
 from hunter.run.session import OnActionDone, RunOutcome, backup_keys, check_written, lock, open_run, same_root
 from hunter.run.settle import RemovalRun
-from hunter.run.vault import sync_folder
 from scout.console import WRONG_USE, Complaint
 
 _SUFFIX = ".journal.jsonl"

@@ -18,6 +18,7 @@ import pyrage
 
 from hunter.host.state import ObjectState, UnsafeError
 from hunter.host.tree import HostTree, open_read
+from hunter.private import sync_folder, write_private
 from scout.console import Complaint
 from scout.keys import load_identities
 
@@ -65,31 +66,6 @@ class _Holes:
 
     def flush(self) -> None:
         self.stream.flush()
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Write a new file of mode 0600 and sync it with its folder. FileExistsError where it exists; on another OSError no file is left."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
-    try:
-        with os.fdopen(fd, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(fd)
-    except OSError:
-        path.unlink()
-        raise
-    sync_folder(path.parent)
-
-
-def sync_folder(path: Path) -> None:
-    """Sync the names in a folder."""
-    if os.name == "nt":
-        return
-    fd = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 class Vault:

@@ -69,3 +69,17 @@ def test_two_names_of_one_zone_are_no_conflict(root, tmp_path):
     (root / "etc" / "timezone").write_text("UTC\n")
     host = gather.host(recognise.recognise(root, ()), tmp_path)
     assert (host.timezone, host.conflicts) == ("Etc/UTC", ())
+
+
+def test_a_file_of_another_case_gives_no_facts(root, tmp_path):
+    """/etc/Passwd is an ordinary file on Linux, whatever its order in the archive."""
+    (root / "etc" / "passwD").write_text("evil:x:0:0:root:/tmp/evil:/bin/bash\n")
+    (root / "etc" / "PASSWD").write_text("evil:x:0:0:root:/tmp/evil:/bin/bash\n")
+    (root / "etc" / "hostnamE").write_text("other\n")
+    scout("keygen", "-o", tmp_path / "key.txt")
+    public = next(w for w in (tmp_path / "key.txt").read_text().split() if w.startswith("age1"))
+    scout("collect", "-r", public, "--root", root, "-o", tmp_path)
+    archive = recognise.recognise(next(tmp_path.glob("*.age")), load_identities(tmp_path / "key.txt"))
+    for collection in (archive, recognise.recognise(root, ())):
+        host = gather.host(collection, tmp_path)
+        assert (host.name, host.users["0"]) == ("web1", "root")

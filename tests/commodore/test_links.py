@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from commodore.case.ledger import is_loss
 from commodore.case.reader import CaseReader
 from commodore.engine.links import resolve
 from commodore.engine.process import process
@@ -58,6 +59,7 @@ def test_what_a_link_leads_to_is_read_in_its_place(tree, tmp_path, kind):
     assert said["/etc/systemd/system/off.service"] == "link to /dev/null: there is nothing to read"
     assert said["/etc/systemd/system/sshd.service"] == "link: it leads to /usr/lib/systemd/system/ssh.service, which is read there"
     assert said["/opt/app/app.service"] == "read as /etc/systemd/system/app.service, a link to it"
+    assert not any(is_loss(line) for line in ledger(case))
     high = {f["target"]["path"] for f in CaseReader(case).findings() if "/dev/shm/." in f["message"]}
     assert high == {"/etc/systemd/system/app.service", "/home/u/.config/systemd/user/mine.service", "/etc/cron.d/app"}
 

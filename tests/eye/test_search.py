@@ -8,9 +8,9 @@ import re
 import orjson
 import pytest
 
+from eye.index.why import hints
 from eye.query.parse import parse
 from eye.query.tree import And, Or, QueryComplaint
-from eye.query.why import hints
 
 
 def texts(value):

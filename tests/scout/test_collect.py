@@ -297,3 +297,19 @@ def test_a_package_database_stands_together_with_its_write_ahead_log(root: Path,
         (folder / name).write_text(name)
     names = [name for name in collected(root).names if "rpmdb" in name]
     assert names == [f"files/root/usr/lib/sysimage/rpm/rpmdb.sqlite{end}" for end in ("", "-shm", "-wal")]
+
+
+def test_logins_in_sqlite_are_taken_with_their_write_ahead_log(root, collected):
+    """wtmpdb and lastlog2 replace wtmp and lastlog on Debian 13."""
+    for name in ("var/lib/wtmpdb/wtmp.db", "var/lib/wtmpdb/wtmp.db-wal", "var/lib/lastlog/lastlog2.db"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"SQLite format 3\0")
+    custody = collected(root).custody
+    lines = {
+        path: (line["verdict"], line["target"])
+        for path, line in custody.items()
+        if line["verdict"] == "taken" and path.startswith("/var/lib/")
+    }
+    assert lines == dict.fromkeys(
+        ("/var/lib/wtmpdb/wtmp.db", "/var/lib/wtmpdb/wtmp.db-wal", "/var/lib/lastlog/lastlog2.db"), ("taken", "LF15")
+    )

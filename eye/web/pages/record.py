@@ -14,9 +14,9 @@ from eye.index.schema import ROW
 from eye.index.store import Store
 from eye.query.values import nanoseconds
 from eye.web import chart, show
+from eye.web.answers import Answer, answered, problem
 from eye.web.cited import Findings
 from eye.web.page import WebPage
-from eye.web.pages.discover import Answer, answered, problem
 from eye.web.shell import Shell
 from eye.web.state import State, Window, read
 from scout.console import Complaint

@@ -11,7 +11,8 @@ Source: "Windows registry file format specification", M. Suhanov, sections "Base
 
 from __future__ import annotations
 
-from scout.formats.regf.hive import BadHive, Hive
+from scout.formats.regf.cells import BadHive
+from scout.formats.regf.hive import Hive
 from scout.formats.regf.keys import Key, Value
 
 __all__ = ["BadHive", "Hive", "Key", "Value"]

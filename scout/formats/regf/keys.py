@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from struct import Struct, unpack_from
-from typing import TYPE_CHECKING
 
+from scout.formats.regf.cells import HiveCells
 from scout.formats.regf.data import TYPES, decoded, filetime, sid, strings
-
-if TYPE_CHECKING:
-    from scout.formats.regf.hive import Hive
 
 SEGMENT = 16344
 """bytes of data in one segment of a big data record"""
@@ -24,12 +21,12 @@ class Key:
 
     __slots__ = ("_fields", "hive", "name", "offset", "path")
 
-    def __init__(self, hive: Hive, offset: int, fields: tuple[int, ...], name: str, parent: str) -> None:
+    def __init__(self, hive: HiveCells, offset: int, fields: tuple[int, ...], name: str, parent: str) -> None:
         self.hive, self.offset, self._fields, self.name = hive, offset, fields, name
         root = offset == hive.root_offset
         self.path = "" if root else f"{parent}\\{name}" if parent else name
 
-    def seen_by(self, view: Hive) -> Key:
+    def seen_by(self, view: HiveCells) -> Key:
         """Return the same key for another view of its hive, which then bears the damage and the work."""
         return Key(view, self.offset, self._fields, self.name, self.path.removesuffix(self.name).removesuffix("\\"))
 
@@ -85,7 +82,7 @@ class Key:
                     self.hive.note(offset, "key appears twice in one list")
                     continue
                 seen.add(offset)
-                key = self.hive._key(offset, self.path)
+                key = key_at(self.hive, offset, self.path)
                 if key is not None:
                     yield key
         if len(seen) < self._fields[5] and not self.hive.damage:
@@ -136,7 +133,7 @@ class Key:
             value = self._value(offset)
             if value is not None:
                 yield value
-            elif hive._visits_left <= 0:
+            elif hive.exhausted:
                 return
 
     def _value(self, offset: int) -> Value | None:
@@ -168,7 +165,7 @@ class Value:
 
     __slots__ = ("_data_offset", "_resident", "hive", "kind", "name", "offset", "size")
 
-    def __init__(self, hive: Hive, offset: int, name: str, kind: int, size: int, data: int) -> None:
+    def __init__(self, hive: HiveCells, offset: int, name: str, kind: int, size: int, data: int) -> None:
         self.hive, self.offset, self.name, self.kind = hive, offset, name, kind
         self._resident, self.size, self._data_offset = bool(size & 0x80000000), size & 0x7FFFFFFF, data
 
@@ -233,3 +230,19 @@ class Value:
         if (self.kind, len(raw)) not in ((4, 4), (5, 4), (11, 8)):
             return None
         return int.from_bytes(raw, "big" if self.kind == 5 else "little")
+
+
+def key_at(hive: HiveCells, offset: int, parent: str) -> Key | None:
+    """Return the key whose cell is at `offset`; None, with a note, where there is none. `parent`: path of the key above."""
+    start, end = hive.cell(offset, NK.size, "key")
+    if not start:
+        return None
+    fields = NK.unpack_from(hive.data, start)
+    if fields[0] != b"nk":
+        hive.note(offset, "no key where one should be")
+        return None
+    length = fields[18]
+    raw = bytes(hive.data[start + NK.size : min(start + NK.size + length, end)])
+    if len(raw) < length:
+        hive.note(offset, "name of a key is cut")
+    return Key(hive, offset, fields, decoded(raw, compressed=bool(fields[1] & 0x20)), parent)

@@ -89,15 +89,15 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
     if table.kind == "periodic":
         yield _script(evidence, base)
         return
-    yield from each(evidence, partial(_line, table=table, base=base, environment=[], host=host))
+    yield from each(evidence, partial(_line, table=table, base=base, environment={}, host=host))
 
 
-def _line(line: Line, table: CronTable, base: dict[str, Any], environment: list[str], host: Host) -> Iterator[Record | Problem]:
+def _line(line: Line, table: CronTable, base: dict[str, Any], environment: dict[bytes, str], host: Host) -> Iterator[Record | Problem]:
     """Yield the record of an entry. An assignment is added to `environment`, which the entries behind it have."""
     if not (bare := line.raw.strip()) or bare.startswith(b"#"):
         return
     if (assignment := _assignment(bare)) is not None:
-        environment.append(decode(assignment))
+        environment[assignment.partition(b"=")[0]] = decode(assignment)  # a later one of the same name replaces it
     elif (entry := _entry(line.raw, table)) is None:
         yield Problem("line is neither an entry nor an assignment; cron refuses it", locator(line), 1)
     else:
@@ -181,7 +181,7 @@ def _entry(raw: bytes, table: CronTable) -> _Entry | None:
     return _Entry(found[1], who[1], who[2]) if who and who[2].strip() else None
 
 
-def _record(line: Line, entry: _Entry, base: dict[str, Any], environment: list[str], host: Host) -> Record:
+def _record(line: Line, entry: _Entry, base: dict[str, Any], environment: dict[bytes, str], host: Host) -> Record:
     command, stdin = decode(entry.command).strip(), ""
     if not entry.job:  # anacron gives the command to the shell as it is
         command, stdin = _percent(command)
@@ -192,7 +192,7 @@ def _record(line: Line, entry: _Entry, base: dict[str, Any], environment: list[s
         "process.command_line": command,
     }
     if environment:
-        out["process.env_vars"] = list(environment)
+        out["process.env_vars"] = list(environment.values())
     if stdin:
         out["escadre.cron.input"] = stdin
     if entry.job:

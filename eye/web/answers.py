@@ -1,0 +1,110 @@
+"""The answer to a question of the Discover page: counts, histogram, facets; and what is shown where there is none."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from commodore.schema import registry
+from eye.index.schema import hot_fields
+from eye.index.store import Asked, Store
+from eye.query.tree import ALL_FORMS, QueryComplaint
+from eye.web import chart, show
+from eye.web.cited import Findings
+from eye.web.shell import Opened, Shell
+from eye.web.state import State, Window
+from scout.console import Complaint, escape
+
+FACETS = ("host.name", "event.dataset", "user.name", "event.action", "event.code", "process.name", "escadre.state")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Values that all pages of rows of one query share."""
+
+    base: Asked
+    hits: Asked
+    total: int
+    in_brush: int
+    low: int | None
+    high: int | None
+    chart: chart.Chart | None
+    facets: tuple[tuple[str, tuple[tuple[str, int], ...], int], ...]
+    marks: re.Pattern[str] | None
+    untimed: int
+    took: float
+    """seconds that the index took"""
+
+
+def answered(shell: Shell, state: State, opened: Opened) -> Answer:
+    """The answer to a state, the same for every page of rows and every open record. Raises Complaint."""
+    key = replace(state, start=0, open=None)
+    found: Answer = shell.kept(key, lambda now: ask(now[0], key, now[1]), opened)
+    return found
+
+
+def problem(shell: Shell, request: Request, state: State, complaint: Complaint) -> Response:
+    """The page, or a part of it, with what is wrong."""
+    content = {"state": state, "problem": told(state, complaint), "query": state.query}
+    if request.headers.get("hx-request"):
+        return HTMLResponse(shell.render("problem.html", "discover", **content), headers={"HX-Reswap": "none", "HX-Push-Url": "false"})
+    body = shell.render("discover.html", "discover", view=None, **content)
+    return HTMLResponse(body, 400 if isinstance(complaint, QueryComplaint) else 503)
+
+
+def told(state: State, complaint: Complaint) -> dict[str, Any]:
+    """What is wrong with a query, and where, for the query bar."""
+    if isinstance(complaint, QueryComplaint):
+        text, at = complaint.query, complaint.position
+        parts = (text[:at], text[at : at + complaint.length] or " ", text[at + complaint.length :])
+        where = "" if text == state.query else "in a filter, "
+        return {
+            "title": complaint.problem[:1].upper() + complaint.problem[1:],
+            "text": f"{where}character {at + 1}",
+            "do": complaint.do.replace(ALL_FORMS, "All forms: the ? at the top."),
+            "parts": parts,
+        }
+    return {"title": escape(complaint.what), "text": "", "do": complaint.do, "parts": None}
+
+
+def ask(store: Store, state: State, found: Findings) -> Answer:
+    """Ask the index. Raises Complaint."""
+    began = time.monotonic()
+    base = store.ask(state.query, state.active())
+    total, low, high = store.count(base)
+    hits, in_brush = base, total
+    if state.brush:
+        hits = store.ask(state.query, (*state.active(), state.brush.query()))
+        in_brush, _, _ = store.count(hits)
+    drawn, timed = None, 0
+    wanted = list(dict.fromkeys([*({state.facet} & set(facetable(store))), *FACETS]))
+    hot = [name for name in wanted if name != state.facet and name in hot_fields()]
+    counted: dict[str, tuple[list[tuple[str, int]], int]] = {}
+    if low is not None and high is not None:
+        shown = state.zoom or Window(low, high + 1)
+        start, width, n = chart.bucket(shown.start, shown.end - 1)
+        counts, counted = store.overview(base, start, width, n, () if state.brush else hot)
+        if state.brush:
+            _, counted = store.overview(hits, start, width, n, hot)
+        timed = sum(counts.values())
+        drawn = chart.draw(counts, start, width, n, state.brush, found.moments)
+    facets = []
+    for name in wanted:
+        values, different = counted[name] if name in counted else store.facet(hits, name, 30 if name == state.facet else 6)
+        if values:
+            facets.append((name, tuple(values), different))
+    marks = show.marks(base.nodes)
+    return Answer(
+        base, hits, total, in_brush, low, high, drawn, tuple(facets), marks, 0 if state.zoom else total - timed, time.monotonic() - began
+    )
+
+
+def facetable(store: Store) -> list[str]:
+    """Fields that some record has and whose values can be counted."""
+    known = registry()
+    return sorted(name for name in store.columns if known[name].type in ("keyword", "long", "boolean", "ip"))
