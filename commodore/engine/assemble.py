@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
@@ -16,13 +16,10 @@ from commodore.engine.computers import same
 from commodore.schema import registry
 from commodore.sentence import sentence
 
-if TYPE_CHECKING:
-    from hashlib import _Hash
-
 _INT64 = 1 << 63
 
 
-def identity(collection: str, member: int, dataset: str) -> _Hash:
+def identity(collection: str, member: int, dataset: str) -> blake2b:
     """Return the hash state that all ids of a dataset on a member start from.
 
     An id is BLAKE2b-128 of collection, member, dataset, locator and role.
