@@ -33,7 +33,7 @@ _DEEPEST = 16
 
 
 class _Kind(NamedTuple):
-    """What all events with the same header values share."""
+    """The values that all events with the same header values share."""
 
     fields: dict[str, Any]
     meaning: Meaning | None

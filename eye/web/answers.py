@@ -58,7 +58,7 @@ def problem(shell: Shell, request: Request, state: State, complaint: Complaint) 
 
 
 def told(state: State, complaint: Complaint) -> dict[str, Any]:
-    """What is wrong with a query, and where, for the query bar."""
+    """Return the error in a query and its place, for the query bar."""
     if isinstance(complaint, QueryComplaint):
         text, at = complaint.query, complaint.position
         parts = (text[:at], text[at : at + complaint.length] or " ", text[at + complaint.length :])
