@@ -70,6 +70,9 @@ class SyntheticHost:
     def custody(self) -> tuple[dict[str, Any], ...]:
         return ()
 
+    def proof(self) -> tuple[str, list[str]]:
+        return "", []
+
     def ending(self) -> tuple[str, str]:
         return "complete", ""
 

@@ -52,6 +52,15 @@ def process(
     identity: Annotated[
         list[Path] | None, typer.Option("-i", "--identity", help="Key file that decrypts archives. Repeatable.", show_default=False)
     ] = None,
+    receipt: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--receipt",
+            metavar="FILE|CODE",
+            help="Receipt of an archive: the file, or the code from paper. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     rules: Rules = None,
     ioc: Indicators = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, max=256, help="Worker processes.", show_default="one per core")] = None,
@@ -70,7 +79,7 @@ def process(
     again, given = Redo.of(inputs or [], host) if redo else (None, inputs or [])
     if host is not None and not redo:
         raise Complaint("--host chooses the host to make again.", "Add --redo, or leave --host out.", WRONG_USE)
-    return process_and_tell(given, output, screen, identity or [], rules or [], ioc or [], workers, timeout, again)
+    return process_and_tell(given, output, screen, identity or [], rules or [], ioc or [], workers, timeout, again, receipt or [])
 
 
 def artefacts(

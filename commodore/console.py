@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from commodore.case.ledger import is_loss
 from commodore.case.reader import CaseReader
 from commodore.finding import MOST_SEVERE_FIRST
-from commodore.listing import say_versions, short, tail
+from commodore.listing import say_receipts, say_versions, short, tail
 from scout import __version__
 from scout.console import DONE, PARTIAL, STOPPED, WRONG_USE, Complaint, Screen, duration, escape, plural
 
@@ -32,10 +32,11 @@ def process_and_tell(
     workers: int | None,
     timeout: float,
     redo: Redo | None = None,
+    receipts: Sequence[str] = (),
 ) -> int:
     """Run `process` with a progress display, then print the summary.
 
-    Return 1 where an archive was cut, a parser failed or a unit was given up.
+    Return 1 where an archive was cut, a parser failed, a unit was given up or a receipt contradicts.
     """
     from commodore.engine.process import process
     from scout.keys import load_identities
@@ -51,7 +52,16 @@ def process_and_tell(
 
         try:
             summary = process(
-                inputs, case, identities=identities, rules=rules, iocs=iocs, workers=workers, timeout=timeout, progress=progress, redo=redo
+                inputs,
+                case,
+                identities=identities,
+                rules=rules,
+                iocs=iocs,
+                workers=workers,
+                timeout=timeout,
+                progress=progress,
+                redo=redo,
+                receipts=receipts,
             )
         except KeyboardInterrupt:
             raise Complaint("stopped.", "What was read is kept; the same command goes on from there.", STOPPED) from None
@@ -74,6 +84,7 @@ def _machine(summary: Summary) -> dict[str, Any]:
         "hosts": summary.hosts,
         "already_processed": summary.skipped,
         "not_read": [{"input": path, "reason": reason} for path, reason in summary.unread],
+        "unused_receipts": summary.unused_receipts,
         "other_rules": summary.other_rules,
         "redone": [{"host": host, "datasets": datasets} for host, datasets in summary.redone],
         "given_twice": [path for path, _ in summary.twice],
@@ -109,6 +120,9 @@ def _tell(summary: Summary, screen: Screen, *, sigma: bool, iocs: int) -> None:
         screen.say(f"  {escape(path)}: already processed")
     if len(summary.skipped) > HOSTS:
         screen.say(f"  {plural(len(summary.skipped), 'input')}: already processed")
+    say_receipts(summary.hosts, screen, "  ")
+    for given in summary.unused_receipts:
+        screen.say(f"  receipt {escape(given)} is of no archive of this run: the archive was exchanged, or it is not among the inputs")
     for path, reason in summary.unread:
         screen.say(f"  not read    {escape(path)}: {escape(reason)}")
     for path in summary.other_rules:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from commodore.case import trust
 from commodore.case.reader import CaseReader, differences
 from commodore.finding import MOST_SEVERE_FIRST, Finding
 from scout.console import DONE, PARTIAL, WRONG_USE, Complaint, Screen, escape, plural
@@ -86,6 +87,7 @@ def show_findings(case: Path, screen: Screen, choice: Choice | None = None, grou
     if group is not None and group not in GROUPS:
         raise Complaint(f"Findings cannot be grouped by {group}.", f"One of: {', '.join(GROUPS)}.", WRONG_USE)
     reader = CaseReader(case)
+    say_receipts(reader.collections().values(), screen)
     say_versions(reader.versions(), screen)
     found = chosen(reader, choice)
     count = _grouped(found, GROUPS[group], screen) if group else _listed(found, screen)
@@ -135,6 +137,13 @@ def _grouped(found: Iterable[Finding], groups: Callable[[Finding], list[str]], s
             continue
         screen.say(f"  {group.severity:<13} {plural(group.count, 'finding'):<13} {plural(len(group.hosts), 'host'):<9} {escape(name)}")
     return total
+
+
+def say_receipts(manifests: Iterable[Mapping[str, Any]], screen: Screen, indent: str = "") -> None:
+    """Print whether the receipts of the archives were verified, one line for each result; nothing for plain input."""
+    for text in trust.summarised(manifests):
+        for n, line in enumerate(wrapped(text, screen, len(indent) + 4)):
+            screen.say(f"{indent}{'    ' if n else ''}{escape(line)}")
 
 
 def say_versions(groups: list[tuple[dict[str, Any], list[str]]], screen: Screen) -> None:

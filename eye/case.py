@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from commodore.case import trust
 from commodore.case.jsonl import lines
 from commodore.case.partition import RECORDS
 from commodore.case.reader import FINDING, CaseReader, differences
@@ -90,6 +91,11 @@ def findings(case: Path) -> list[dict[str, Any]]:
 def versions(case: Path) -> list[tuple[list[str], list[str]]]:
     """Return which hosts were made with which versions: hosts, and what differs in words (`evtx 2`). One entry: all hosts are alike."""
     return differences(CaseReader(case).versions())
+
+
+def receipts(case: Path) -> list[tuple[str, str]]:
+    """Return for each archive its host, and `verified`, `not given` or `contradicted`; an empty list for plain input."""
+    return trust.by_host(CaseReader(case).collections().values())
 
 
 def told_versions(case: Path) -> list[str]:

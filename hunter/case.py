@@ -9,13 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from commodore.case import trust
 from commodore.case.reader import CaseReader
 from commodore.finding import SEVERITIES
 from hunter.host.archived import ArchiveView
 from hunter.host.state import readable
 from scout.console import WRONG_USE, Complaint
 
-RECEIPTS = ("verified", "not given")
 _BYTE = re.compile(r"\\udc([89a-f][0-9a-f])")
 
 
@@ -34,7 +34,7 @@ class Collection:
     recipients: tuple[str, ...] = ()
     """who the collection's archive was made for; () for plain input"""
     receipt: str = ""
-    """`verified` or `not given`, as the case says of the archive's receipt; '' where it says neither"""
+    """result of the archive's receipt (`commodore.case.trust`); '' for plain input"""
 
     @cached_property
     def view(self) -> ArchiveView:
@@ -74,9 +74,7 @@ def read(case: Path, severity: str, host: str | None = None) -> list[Collection]
 def _collection(key: str, name: str, entry: dict[str, Any]) -> Collection:
     given = entry.get("recipients")
     recipients = tuple(r for r in given if isinstance(r, str) and r.startswith(("age1", "ssh-"))) if isinstance(given, list) else ()
-    receipt = str(entry.get("receipt") or "")
-    known = receipt if receipt in RECEIPTS else ""
-    return Collection(key, name, bool(entry.get("host_inferred")), recipients=recipients, receipt=known)
+    return Collection(key, name, bool(entry.get("host_inferred")), recipients=recipients, receipt=trust.of(entry))
 
 
 def _path(text: str) -> str:

@@ -75,6 +75,12 @@ class EvidenceCollection(Protocol):
     def ending(self) -> tuple[str, str]:
         """Return, after the last member, `complete`, `interrupted` or `inconsistent`, and the reason."""
 
+    def proof(self) -> tuple[str, list[str]]:
+        """Return, after the last member, what a receipt is compared with: SHA-256 and chain heads of the archive.
+
+        An interrupted writer may not know that one more seal reached the file, so such an archive has two heads. Plain input: '' and none.
+        """
+
 
 @dataclass
 class PlainCollection:
@@ -144,6 +150,9 @@ class PlainCollection:
     def ending(self) -> tuple[str, str]:
         return "complete", "" if any(file.placed for file in self.files) else NO_ROOT
 
+    def proof(self) -> tuple[str, list[str]]:
+        return "", []
+
 
 def _groups(files: list[plain.PlainFile]) -> dict[int, GroupPlace]:
     """Return ordinal → group for the files that artefacts read together."""
@@ -201,7 +210,7 @@ class ArchiveCollection:
     total: int
     label: str
     id: str = ""
-    sha256: str = ""
+    _proof: tuple[str, list[str]] = ("", [])
     _header: dict[str, Any] = field(default_factory=dict)
     _custody: list[bytes] = field(default_factory=list)
     """compressed parts: a host has a hundred thousand wanted items"""
@@ -240,20 +249,20 @@ class ArchiveCollection:
 
     def members(self) -> Iterator[Member]:
         self._custody = []
-        head, broken = NOTHING, ""
+        head, before, broken = NOTHING, NOTHING, ""
         with self._reading() as reader:
             for member in reader:
                 if member.kind in ("custody", "end"):
                     content = member.stream.read(min(member.size, MAX_PART))
                     broken = broken or _off_chain(member.name, content, head)
                 if member.kind == "custody":
-                    head = hashlib.sha256(content).hexdigest()
+                    before, head = head, hashlib.sha256(content).hexdigest()
                     self._custody.append(_packed(content))
                 elif member.kind in ("live", "files", "refused"):
                     yield self._member(member)
             whole = reader.state == "complete"
             self._ending = ("inconsistent", broken) if whole and broken else (reader.state, reader.reason or "")
-            self.sha256 = self._hashed()
+            self._proof = self._hashed(), [head] if whole else [before, head]
 
     def _hashed(self) -> str:
         """Return the SHA-256 of the complete file, including bytes behind the end of the archive."""
@@ -283,6 +292,9 @@ class ArchiveCollection:
 
     def ending(self) -> tuple[str, str]:
         return self._ending
+
+    def proof(self) -> tuple[str, list[str]]:
+        return self._proof
 
 
 def _json(text: bytes) -> dict[str, Any]:

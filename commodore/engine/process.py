@@ -6,9 +6,10 @@ import errno
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from commodore.case.overview import OverviewPass
 from commodore.case.partition import Partition, partitions
 from commodore.case.passes import run as run_pass
 from commodore.case.reader import grouped
+from commodore.case.trust import Receipts
 from commodore.engine import inputs, recognise
 from commodore.engine.making import Making, making
 from commodore.engine.pool import Pool
@@ -45,6 +47,7 @@ def process(
     cache: Path | None = None,
     progress: Progress | None = None,
     redo: Redo | None = None,
+    receipts: Iterable[str | Path] = (),
 ) -> Summary:
     """Read archives, directories and files into a case directory.
 
@@ -53,6 +56,7 @@ def process(
     workers      processes that parse (None: one per core)
     timeout      seconds without progress after which a unit is given up; memory: bytes that a worker may take beyond its start
     redo         which datasets of which hosts are made again. Without inputs, those that the case was made from are read
+    receipts     receipt files and codes of the archives, in any order; also for archives that the case has already
 
     A case that has some of the inputs takes the others; an interrupted run is continued. Raises Complaint.
     """
@@ -65,16 +69,19 @@ def process(
         raise Complaint("nothing to process.", "Give archives, directories laid out like a host, or evidence files.", WRONG_USE)
     setup = Setup(tuple(map(Path, rules)), tuple(map(Path, iocs)), cache, memory)
     summary = Summary(target)
+    papers = Receipts(receipts)
     collections = _recognised(paths, identities, summary)
+    papers.alone = not summary.unread and sum(isinstance(one, inputs.ArchiveCollection) for one in collections) == 1
     detection = setup.load()
     summary.note_rules(detection)
-    job = _Job(setup, making(detection, timeout, memory), workers or os.cpu_count() or 1, timeout, progress, redo, summary)
+    job = _Job(setup, making(detection, timeout, memory), workers or os.cpu_count() or 1, timeout, progress, redo, papers, summary)
     try:
         job.into(target, collections)
     except OSError as e:
         if e.errno not in _CASE_ERRORS:
             raise
         raise Complaint(f"{case}: {e.strerror}.", "Make room and run the same command again; it goes on where it was.") from None
+    summary.unused_receipts = papers.unused()
     summary.seconds = time.perf_counter() - start
     return summary
 
@@ -126,6 +133,7 @@ class _Job:
     timeout: float
     progress: Progress | None
     redo: Redo | None
+    receipts: Receipts
     summary: Summary
 
     def into(self, case: Path, collections: list[inputs.EvidenceCollection]) -> None:
@@ -176,8 +184,10 @@ class _Job:
         partition = case.partition(collection.id)
         about = partition.about()
         if about is None:
-            return _Queued(self._run(collection, partition, pool, None), collection)
+            return _Queued(self._run(collection, partition, pool, None, None), collection)
         only = self.redo.datasets(about, self.making) if self.redo is not None else None
+        if not only and self.receipts and (judged := self.receipts.judged(about, about)) != about:
+            partition.conclude(judged)
         if not only and self.redo is not None:
             return None
         if not only:
@@ -187,10 +197,17 @@ class _Job:
             return None
         staged = case.staged(collection.id)
         only = stage(partition, staged, only, self.making, about)
-        return _Queued(self._run(collection, staged, pool, only), collection, (about["host"], sorted(only)))
+        return _Queued(self._run(collection, staged, pool, only, about), collection, (about["host"], sorted(only)))
 
-    def _run(self, collection: inputs.EvidenceCollection, partition: Partition, pool: Pool, only: frozenset[str] | None) -> Run:
-        run = Run(collection, partition, pool, self.making, only, self.progress)
+    def _run(
+        self,
+        collection: inputs.EvidenceCollection,
+        partition: Partition,
+        pool: Pool,
+        only: frozenset[str] | None,
+        before: Mapping[str, Any] | None,
+    ) -> Run:
+        run = Run(collection, partition, pool, self.making, only, self.progress, partial(self.receipts.judged, before=before))
         run.queue()
         return run
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from commodore import catalogue
 from commodore.artefact import Problem
-from commodore.case import ledger, private
+from commodore.case import ledger, private, trust
 from commodore.case.jsonl import frames
 from commodore.case.partition import Partition
 from commodore.engine import findings, gather, inputs, members
@@ -28,6 +28,8 @@ from commodore.host import Host
 
 Progress = Callable[[str, str, int, int, int], None]
 """called with host, what is being read, bytes read, bytes to read, records so far"""
+Judge = Callable[[dict[str, Any]], dict[str, Any]]
+"""returns the manifest with the result of the receipts (`commodore.case.trust`)"""
 
 
 class Run:
@@ -41,9 +43,10 @@ class Run:
         making: Making,
         only: frozenset[str] | None = None,
         progress: Progress | None = None,
+        judge: Judge | None = None,
     ) -> None:
         self._collection, self._partition, self._pool = collection, partition, pool
-        self._making, self._only, self._progress = making, only, progress
+        self._making, self._only, self._progress, self._judge = making, only, progress, judge
         self._host = Host(collection.id)
         self._open = ExitStack()
         self._journal: Journal
@@ -78,7 +81,7 @@ class Run:
         counts = findings.fold(self._partition, self._pool.setup.load(), self._host.name)
         about = self._about(count, losses, counts)
         self._measure(time.perf_counter() - self._started)
-        self._partition.conclude(about)
+        self._partition.conclude(self._judge(about) if self._judge is not None else about)
         return self._collection.position()
 
     def close(self) -> None:
@@ -169,6 +172,7 @@ class Run:
     def _about(self, count: int, losses: int, found: dict[str, int]) -> dict[str, Any]:
         """Return the manifest."""
         state, reason = self._collection.ending()
+        sha256, chain_heads = self._collection.proof()
         given_up = [
             {"member": m, "path": self._path(m), "reason": r, "collection": self._collection.id} for m, r in sorted(self._journal.killed)
         ]
@@ -177,7 +181,9 @@ class Run:
             "collection": self._collection.id,
             "input": self._collection.origin.name,
             "origin": str(self._collection.origin.resolve()),
-            "sha256": getattr(self._collection, "sha256", ""),
+            "sha256": sha256,
+            "chain_heads": chain_heads,
+            "receipt": trust.NOT_GIVEN if sha256 else "",
             "host": self._host.name,
             "os": self._host.os,
             "host_inferred": "name" in self._host.inferred,

@@ -27,6 +27,8 @@ class Summary:
     """how the hosts were made, as `CaseReader.versions` groups them"""
     twice: list[tuple[str, str]] = field(default_factory=list)
     """inputs that are the same collection as another one of this run"""
+    unused_receipts: list[str] = field(default_factory=list)
+    """receipts that are of no archive of this run"""
     unread: list[tuple[str, str]] = field(default_factory=list)
     """inputs that could not be read at all, or not to their end, and why; the others were processed"""
     rules: dict[str, Any] = field(default_factory=dict)
@@ -47,9 +49,11 @@ class Summary:
 
     @property
     def whole(self) -> bool:
-        """Return whether every input was read and is complete, no parser failed, no unit was given up, and the rules saw every input."""
+        """Return whether every input was read and is complete, no parser failed, no unit was given up, the rules saw every input, and
+        every receipt is of an archive.
+        """
         sound = all(h["state"] == "complete" and not h.get("failed") for h in self.hosts)
-        return sound and not self.unreproducible and not self.other_rules and not self.unread
+        return sound and not self.unreproducible and not self.other_rules and not self.unread and not self.unused_receipts
 
     def note_rules(self, detection: LoadedRules) -> None:
         """Copy the counts of loaded rules and the list of refused ones."""

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from eye.case import findings as read_findings
-from eye.case import told_versions
+from eye.case import receipts, told_versions
 from eye.index.build import outdated
 from eye.index.store import Store
 from eye.query.syntax import forms
@@ -37,7 +37,7 @@ class Shell:
 
     def __init__(self, store: Store, pages: Sequence[object]) -> None:
         self.store, self.old = store, ""
-        self.made = told_versions(store.case)
+        self.made, self.receipts = told_versions(store.case), receipts(store.case)
         self.found = cited.Findings(read_findings(store.case))
         self._looked, self._seen = time.monotonic(), self._state()
         self.environment = Environment(
@@ -81,6 +81,7 @@ class Shell:
             "records": self.store.records,
             "found": self.found,
             "made": self.made,
+            "receipts": self.receipts,
             "page": page,
         }
         return self.environment.get_template(template).render(**shell, old=self.old, **content)

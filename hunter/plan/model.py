@@ -15,6 +15,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from commodore.case import trust
 from hunter.catalogue import catalogue
 from hunter.host.state import lacking
 from hunter.plan.yaml_text import scalar, write
@@ -146,8 +147,8 @@ class RemovalPlan:
             "# Order: stop what runs, cut persistence, quarantine files; what cannot be undone comes last, behind a barrier.",
         ]
         if receipt := self.host.get("receipt", ""):
-            doubt = ": whoever has the public key can have made the archive. Compare the receipt before you apply this plan."
-            head.insert(1, f"# Trust: receipt {_comment(receipt)}{'' if receipt == 'verified' else doubt}")
+            doubt = f": {trust.DOUBT[receipt]}. Compare the receipt before you apply this plan." if receipt in trust.DOUBT else ""
+            head.insert(1, f"# Trust: receipt {_comment(receipt)}{doubt}")
         body = self.body()
         top = write({k: v for k, v in body.items() if k not in ("actions", "not_in_plan")})
         if self.stays:

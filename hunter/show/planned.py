@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from commodore.case import trust
 from hunter.plan.model import STAYS
 from hunter.show.words import columns, command, row, short
 from scout.console import Screen, escape, plural
@@ -47,7 +48,7 @@ def planned(screen: Screen, proposals: Sequence[Proposal], written: Sequence[tup
     for proposal, path in written:
         screen.say(f"{escape(proposal.plan.host.get('name', '?'))}  {plural(len(proposal.plan.actions), 'action')} → {path}")
         if receipt := proposal.plan.host.get("receipt", ""):
-            screen.say(f"  receipt {escape(receipt)}", style="" if receipt == "verified" else "yellow")
+            screen.say(f"  receipt {escape(receipt)}", style="" if receipt == trust.VERIFIED else "yellow")
         for n, action in enumerate(proposal.plan.actions, 1):
             for line in row(n, "", action):
                 screen.say(line)
