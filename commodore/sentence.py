@@ -23,6 +23,7 @@ A template ends with a full stop and contains no other brackets or braces.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -140,9 +141,12 @@ class _Slot:
     def compiled(self, shown: _Shown) -> _Show:
         """Return the function that shows the value. It runs for each value of each message, so it holds what it needs."""
         name, quote, text, words, missing = self.name, self.quote, shown.text, shown.words, shown.missing
+        absent, most, plain = shown.absent, shown.limit or sys.maxsize, _PLAIN.fullmatch
 
         def show(values: Mapping[str, Any]) -> str | None:
             value = values.get(name)
+            if value.__class__ is str and 0 < len(value) <= most and value.isprintable() and value not in absent:  # nearly all are
+                return quoted(value) if quote and not plain(value) else value
             if value.__class__ is list or value.__class__ is tuple:
                 made = words(value, quote)
             else:

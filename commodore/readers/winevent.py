@@ -231,12 +231,13 @@ def _event_data(body: dict[str, Any]) -> dict[str, Any]:
         return {"param1": _text(raw)}
     out: dict[str, Any] = {}
     for key, value in raw.items():
-        if value.__class__ is Repeated and key != "Data":
+        kind = value.__class__
+        if kind is str and key[:4] != "Data":
+            out[key] = value if len(value) != 36 else _text(value)
+        elif kind is Repeated and key != "Data":
             out[key] = [_text(_plain(one)) for one in value]
-        elif key[:4] == "Data" or value.__class__ is dict or value.__class__ is list or value.__class__ is Repeated:
+        elif key[:4] == "Data" or kind is dict or kind is list or kind is Repeated:
             _unnamed(out, key, value)
-        elif value.__class__ is str and (len(value) != 36 or value[8] != "-"):
-            out[key] = value
         else:
             out[key] = _text(value)
     return out

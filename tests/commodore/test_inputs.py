@@ -221,7 +221,7 @@ def test_a_bomb_is_read_in_little_memory_and_what_lies_before_it_is_there(corpus
     assert done.returncode == 0, done.stderr
     assert int(done.stderr.split()[-1]) < 300e6, "bytes in the largest process"
     assert len(records(tmp_path / "case", "evtx")) > 50
-    (row,) = [row for row in ledger(tmp_path / "case") if row["artefact"] == "evtx"]
+    (row,) = [row for row in ledger(tmp_path / "case") if row["artefact"] == "evtx" and row["expected"] is not None]
     assert row["expected"] == row["parsed"] + row["lost"]
 
 

@@ -45,7 +45,7 @@ def test_streams_with_the_same_numbers_keep_their_results_apart(pool: Pool) -> N
 
 def test_the_next_stream_is_read_when_the_one_before_has_no_more(pool: Pool) -> None:
     read: list[int] = []
-    first, second = pool.queue(tasks([1])), pool.queue(tasks([1] * 50, read))
+    first, second = pool.queue(tasks([20_000])), pool.queue(tasks([1] * 50, read))  # the first keeps its worker busy for a while
     assert read == []
     assert len(list(pool.results(first))) == 1
     assert read, "a worker was idle"

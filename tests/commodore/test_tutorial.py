@@ -46,7 +46,7 @@ def run(command: str, there: Path, *more: str) -> subprocess.CompletedProcess:
     """Run a command of the page in the copy, with the tools of this environment."""
     tool, *arguments = [*command.split(), *more]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")}
-    environment |= {"PYTHONPATH": str(there), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment |= {"PYTHONPATH": str(there), "PYTHONDONTWRITEBYTECODE": "1", "CI": ""}  # a copy has no corpus beside it
     done = subprocess.run([sys.executable, "-m", tool, *arguments], cwd=there, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"$ {command}\n{done.stdout}\n{done.stderr}"
     return done

@@ -28,7 +28,7 @@ from typing import Any
 import yaml
 
 from commodore.schema import actions
-from commodore.schema.winlog.forms import Convert, converter
+from commodore.schema.winlog.forms import Convert, converter, text
 from commodore.sentence import Sentence, sentence
 from scout.data import LOADER
 
@@ -59,7 +59,10 @@ class Meaning:
         get = values.get
         for target, source, convert in self.copies:
             raw = get(source)
-            if raw is not None:
+            if convert is text:  # most are; a call for each would take as long as all else
+                if raw and raw != "-":
+                    record[target] = raw
+            elif raw is not None:
                 made = convert(raw)
                 if made is not None:
                     record[target] = made
