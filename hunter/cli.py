@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,9 @@ from hunter.host.tree import HostTree
 from hunter.show import checked, ran, verified
 from scout.console import COULD_NOT, DONE, PARTIAL, WRONG_USE, Complaint, Screen, run
 from scout.options import Json, program
+
+if TYPE_CHECKING:
+    from hunter.plan.model import RemovalPlan
 
 GUIDE = """HUNTER removes what was found, keeps a backup and a journal, and can take the removal back.
 
@@ -35,6 +38,12 @@ Known = Annotated[
         "--i-know",
         metavar="TARGET",
         help="Override the guard list for one target: its exact path, or the name of its unit, as in the plan. May be given again.",
+    ),
+]
+SealFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--seal-key", metavar="FILE", help="Key of who sealed the plan. Without it: escadre/seal.key in your configuration folder."
     ),
 ]
 Key = Annotated[Path | None, typer.Option("-i", "--identity", metavar="KEY", help="Your key file.")]
@@ -72,23 +81,27 @@ def check_command(
     root: Root = None,
     known: Known = None,
     seal: Annotated[bool, typer.Option("--seal", help="Take the present state as expected, and renew the seal.")] = False,
+    seal_key: SealFile = None,
     json_lines: Json = False,
 ) -> int:
     """Compare a plan with the present state. Changes nothing on the host."""
     from hunter.plan import reseal as plan_edit
+    from hunter.plan import sealkey
     from hunter.plan.read import load
     from hunter.run import check as checking
 
     screen, plan = Screen(json_lines=json_lines), _place(plan)
+    if seal and seal_key is not None:
+        raise Complaint("--seal seals with your own key.", "Leave --seal-key out.", WRONG_USE)
     with _tree(root) as tree:
-        read = load(plan, sealed=not seal)
+        read = load(plan, sealed=False) if seal else _read(plan, seal_key, screen)
         report = checking.check(read, plan, tree, known or ())
         checked.report(screen, report, plan, root, "Check", ends=not seal)
         if not seal:
             return DONE if report.ready else COULD_NOT
         renewed = checking.reseal(read, report, tree)
         now = checking.check(renewed, plan, tree, known or ())
-        plan_edit.renew(plan, renewed)
+        plan_edit.renew(plan, renewed, sealkey.ready())
         checked.sealed(screen, report, now, plan, root)
         return DONE
 
@@ -98,16 +111,16 @@ def apply_command(
     root: Root = None,
     known: Known = None,
     yes: Annotated[bool, typer.Option("--yes", help="Apply the plan. Without this, nothing is changed.")] = False,
+    seal_key: SealFile = None,
     json_lines: Json = False,
 ) -> int:
     """Apply a plan, or show what it would do. Completes an interrupted run."""
-    from hunter.plan.read import load
     from hunter.run import apply as applying
     from hunter.run import check as checking
 
     screen, plan = Screen(json_lines=json_lines, goes_on=yes), _place(plan)
     with _tree(root) as tree:
-        read = load(plan)
+        read = _read(plan, seal_key, screen)
         if not yes:
             if (so_far := applying.standing(read, plan, tree)) is not None:
                 if so_far.already:
@@ -131,14 +144,14 @@ def verify_command(
     root: Root = None,
     identity: Key = None,
     archive: Annotated[Path | None, typer.Option("--archive", help="A fresh archive of the host instead of the host itself.")] = None,
+    seal_key: SealFile = None,
     json_lines: Json = False,
 ) -> int:
     """Check that every target of a plan is gone. Exit code 0: all gone; 1: something is there or was not looked at."""
-    from hunter.plan.read import load
     from hunter.run import verify as verifying
 
-    plan = _place(plan)
-    read = load(plan)
+    screen, plan = Screen(json_lines=json_lines), _place(plan)
+    read = _read(plan, seal_key, screen)
     if archive is not None:
         if identity is None or root is not None:
             do = "hunter verify PLAN --archive NEW -i key.txt"
@@ -147,7 +160,7 @@ def verify_command(
     else:
         with _tree(root) as tree:
             verdicts = verifying.verify(read, plan, tree)
-    verified.verdicts(Screen(json_lines=json_lines), read, verdicts, plan, root)
+    verified.verdicts(screen, read, verdicts, plan, root)
     return DONE if all(v.gone for v in verdicts) else PARTIAL
 
 
@@ -193,6 +206,21 @@ def build_app() -> typer.Typer:
     for name, command in _COMMANDS.items():
         app.command(name)(command)
     return app
+
+
+def _read(plan: Path, seal_key: Path | None, screen: Screen) -> RemovalPlan:
+    """Read a sealed plan. Where no key of an analyst is known, print that the seal does not show who sealed it."""
+    from hunter.plan import sealkey
+    from hunter.plan.read import load
+
+    key = sealkey.present(seal_key)
+    read = load(plan, key=key)
+    if key is None:
+        screen.note(
+            "Sealed without key: there is no seal key here, so the seal shows that nobody edited the plan by accident, "
+            "and not who sealed it (--seal-key FILE)."
+        )
+    return read
 
 
 def _place(path: Path) -> Path:

@@ -9,11 +9,14 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
+_SETTINGS = TemporaryDirectory(prefix="escadre-settings-")
+os.environ["XDG_CONFIG_HOME"] = os.environ["APPDATA"] = _SETTINGS.name  # programs under test write no settings of the user who tests
 
 # on a busy machine an example may take any time: no test depends on that
 settings.register_profile("escadre", deadline=None, suppress_health_check=[HealthCheck.too_slow])

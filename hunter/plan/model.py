@@ -1,7 +1,7 @@
 """The types of a plan, and how it is written: what a person reads, edits and seals, and what `apply` does exactly.
 
-`seal` is the sha256 of the canonical JSON (sorted keys, no white space) of host, recipients and actions. It shows every edit, and only
-`hunter check --seal` renews it. It does not show who wrote the plan: see `hunter.plan.place`. `hunter.plan.read` reads a plan.
+`seal` is the sha256 of the canonical JSON (sorted keys, no white space) of host, recipients and actions, so it shows every edit. Where the
+analyst has a key (`hunter.plan.sealkey`), the id of the key and a MAC follow, so that nobody else can renew the seal.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 from commodore.case import trust
 from hunter.catalogue import catalogue
 from hunter.host.state import lacking
+from hunter.plan.sealkey import SealKey
 from hunter.plan.yaml_text import scalar, write
 from scout.console import escape, plural
 
@@ -136,10 +137,19 @@ class RemovalPlan:
             "actions": [a.to_plan() for a in self.actions],
         }
 
-    def seal(self) -> str:
-        return hashlib.sha256(json.dumps(self.body(), sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()).hexdigest()
+    def canonical(self) -> bytes:
+        """Return the content that is sealed."""
+        return json.dumps(self.body(), sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
 
-    def text(self) -> str:
+    def seal(self) -> str:
+        """Return the sha256 of the content."""
+        return hashlib.sha256(self.canonical()).hexdigest()
+
+    def sealed_with(self, key: SealKey | None) -> str:
+        """Return the complete seal: the sha256, and with a key its id and the MAC."""
+        return f"{self.seal()} {key.id} {key.mac(self.canonical())}" if key is not None else self.seal()
+
+    def text(self, key: SealKey | None = None) -> str:
         """Return the plan as YAML with comments, sealed."""
         head = [
             f"# Removal plan for {_comment(self.host.get('name', '?'))}: {plural(len(self.actions), 'action')}. Nothing was changed yet.",
@@ -161,7 +171,7 @@ class RemovalPlan:
                 blocks.append(f"\n  # ── {stage} " + "─" * 40)
             blocks.append(_comments(n, action, self.findings.get(action.id, [])) + write([action.to_plan()], 1).rstrip("\n"))
         listed = "actions:\n" + "\n".join(blocks) if blocks else "actions: []"
-        return "\n".join(head) + f"\n{top}{listed}\n\nseal: {scalar(self.seal())}\n"
+        return "\n".join(head) + f"\n{top}{listed}\n\nseal: {scalar(self.sealed_with(key))}\n"
 
 
 def _comment(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import os
 import posixpath
 import re
@@ -15,6 +16,7 @@ from hunter.host.state import NEEDED, readable
 from hunter.host.tree import parts
 from hunter.plan.model import GLOB, VERSION, RemovalAction, RemovalPlan, RemovalTarget
 from hunter.plan.place import guarded
+from hunter.plan.sealkey import SealKey
 from hunter.plan.yaml_text import YamlError, read
 from scout.console import WRONG_USE, Complaint, escape
 from scout.keys import load_recipients
@@ -35,8 +37,11 @@ def wrong(path: Path, what: str, do: str = "Write it with `hunter plan`, or corr
     return Complaint(f"{path}: {what}.", do, WRONG_USE)
 
 
-def load(path: Path, *, sealed: bool = True) -> RemovalPlan:
-    """Read a plan. Complaint (code 2) for a place that others may write, bad YAML or form, a broken seal, or paths that are not plain."""
+def load(path: Path, *, sealed: bool = True, key: SealKey | None = None) -> RemovalPlan:
+    """Read a plan. Complaint (code 2) for a place that others may write, bad YAML or form, a broken seal, or paths that are not plain.
+
+    With a `key`, the seal must carry its MAC.
+    """
     guarded(path)
     try:
         with path.open("rb") as stream:
@@ -47,9 +52,12 @@ def load(path: Path, *, sealed: bool = True) -> RemovalPlan:
         raise Complaint(f"{path} cannot be read: {e.strerror}.", "Give the path of a plan.", WRONG_USE) from e
     plan = _plan(path, node)
     if sealed:
-        if plan.sealed != plan.seal():
+        if plan.sealed.partition(" ")[0] != plan.seal():
             do = "Read what changed, then renew the seal: hunter check --seal."
             raise wrong(path, "the seal does not fit its content: it was edited after it was sealed", do)
+        if key is not None and not hmac.compare_digest(plan.sealed.encode(), plan.sealed_with(key).encode()):
+            do = f"Read every action, then seal it: hunter check {path} --seal. Or give the key of who sealed it with --seal-key FILE."
+            raise wrong(path, f"it was not sealed with the key {key.path}, so somebody else can have written it", do)
         check_complete(path, plan)
     return plan
 

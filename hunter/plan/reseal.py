@@ -17,6 +17,7 @@ import yaml
 
 from hunter.plan.model import RemovalPlan
 from hunter.plan.read import load
+from hunter.plan.sealkey import SealKey
 from hunter.plan.yaml_text import Node, YamlError, flow, read, scalar, write
 from hunter.private import write_private
 from scout.console import Complaint
@@ -32,15 +33,18 @@ class _Edit(NamedTuple):
     text: str
 
 
-def renew(path: Path, plan: RemovalPlan) -> None:
-    """Write `plan` into the text at `path`, completely or not at all. Complaint (code 3) where a comment would be lost, or no room."""
+def renew(path: Path, plan: RemovalPlan, key: SealKey | None = None) -> None:
+    """Write `plan`, sealed with `key`, into the text at `path`, completely or not at all.
+
+    Complaint (code 3) where a comment would be lost, and where there is no room.
+    """
     temporary = path.with_name(f".{path.name}.new")
     try:
         temporary.unlink(missing_ok=True)
         before = path.read_bytes()
-        after = resealed(before, plan)
+        after = resealed(before, plan, plan.sealed_with(key))
         write_private(temporary, after)
-        written = _loaded(temporary)
+        written = _loaded(temporary, key)
         if written.body() != plan.body() or _rest(before) != _rest(after) or _remarks(before) != _remarks(after):
             raise EditError("its layout is not understood")
         temporary.replace(path)
@@ -57,9 +61,9 @@ def renew(path: Path, plan: RemovalPlan) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def _loaded(path: Path) -> RemovalPlan:
+def _loaded(path: Path, key: SealKey | None) -> RemovalPlan:
     try:
-        return load(path)
+        return load(path, key=key)
     except Complaint as e:
         raise EditError("its layout is not understood") from e
 
@@ -91,11 +95,11 @@ def _parsed(data: bytes) -> tuple[str, str, Any]:
     return mark, text, yaml.compose(text, Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader))
 
 
-def resealed(data: bytes, plan: RemovalPlan) -> bytes:
-    """Return `data`, a plan of the same actions in the same order, with expectations, root inode and seal of `plan`. EditError."""
+def resealed(data: bytes, plan: RemovalPlan, seal: str) -> bytes:
+    """Return `data`, a plan of the same actions in the same order, with expectations and root inode of `plan`, and this seal. EditError."""
     mark, text, top = _parsed(data)
     pieces, at, ends = [mark], 0, "\r\n" if "\r\n" in text else "\n"
-    for edit in sorted(_Editor(text).document(top, plan)):
+    for edit in sorted(_Editor(text).document(top, plan, seal)):
         pieces += [text[at : edit.begin], edit.text.replace("\n", ends)]
         at = edit.end
     return "".join([*pieces, text[at:]]).encode()
@@ -107,7 +111,7 @@ class _Editor:
     def __init__(self, text: str) -> None:
         self.text = text
 
-    def document(self, top: Any, plan: RemovalPlan) -> Iterator[_Edit]:
+    def document(self, top: Any, plan: RemovalPlan, seal: str) -> Iterator[_Edit]:
         body = plan.body()
         if inode := body["host"].get("root_ino"):
             yield from self._member(_value(top, "host"), "root_ino", inode)
@@ -117,9 +121,9 @@ class _Editor:
         for node, action in zip(nodes, body["actions"], strict=True):
             yield from self._member(node, "expect", action["expect"])
         if _value(top, "seal") is not None or top.flow_style:
-            yield from self._member(top, "seal", plan.seal())
+            yield from self._member(top, "seal", seal)
         else:
-            yield _Edit(len(self.text), len(self.text), f"{'' if self.text.endswith(chr(10)) else chr(10)}seal: {scalar(plan.seal())}\n")
+            yield _Edit(len(self.text), len(self.text), f"{'' if self.text.endswith(chr(10)) else chr(10)}seal: {scalar(seal)}\n")
 
     def _member(self, mapping: Any, key: str, new: Node) -> Iterator[_Edit]:
         """Yield the edits after which `mapping` holds `key` with this value."""

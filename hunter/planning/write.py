@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hunter.case import read
 from hunter.plan.model import RemovalPlan
+from hunter.plan.sealkey import SealKey, ready
 from hunter.planning.propose import Proposal, propose
 from hunter.private import write_private
 from hunter.show import planned
@@ -35,7 +36,10 @@ def make(case: Path, output: Path | str, recipients: Sequence[str], host: str | 
     written: list[tuple[Proposal, Path]] = []
     for proposal in with_actions:
         written.append((proposal, output / _name(proposal.plan, [p for _, p in written]) if folder else output))
-    _write(written, output if folder else None)
+    key = ready() if written else None
+    if key is not None and key.new:
+        screen.note(f"Plans are sealed with a new key of yours, {escape(key.path)}. Where it is present, hunter takes no other seal.")
+    _write(written, output if folder else None, key)
     planned.planned(screen, proposals, written, severity)
     return DONE
 
@@ -44,7 +48,7 @@ def _is_folder(output: Path | str) -> bool:
     return Path(output).is_dir() or str(output).endswith(("/", os.sep))
 
 
-def _write(plans: Sequence[tuple[Proposal, Path]], folder: Path | None) -> None:
+def _write(plans: Sequence[tuple[Proposal, Path]], folder: Path | None, key: SealKey | None) -> None:
     """Write all plans, or none where one of the names is taken."""
     for path in (p for _, p in plans if os.path.lexists(p)):
         raise Complaint(f"{path} exists already.", "A plan is never overwritten: give another name with -o.", WRONG_USE)
@@ -55,7 +59,7 @@ def _write(plans: Sequence[tuple[Proposal, Path]], folder: Path | None) -> None:
         except OSError as e:
             raise Complaint(f"{folder} cannot be made: {e.strerror}.", "Give another folder with -o.") from e
         try:
-            write_private(path, proposal.plan.text().encode())
+            write_private(path, proposal.plan.text(key).encode())
         except FileExistsError as e:
             raise Complaint(f"{path} exists already.", "A plan is never overwritten: give another name with -o.", WRONG_USE) from e
         except OSError as e:
