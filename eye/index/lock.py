@@ -31,7 +31,7 @@ def alone(home: Path, waiting: Callable[[str], None] | None = None) -> Iterator[
     where the folder cannot be written.
     """
     home.mkdir(exist_ok=True)
-    descriptor = os.open(home / NAME, os.O_RDWR | os.O_CREAT, 0o644)
+    descriptor = os.open(home / NAME, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         while not _taken(descriptor, home):
             if waiting:
