@@ -10,6 +10,7 @@ import pytest
 from commodore.artefacts.linux.files import authorized_keys
 from commodore.cli import build_app
 from commodore.detection import losses
+from commodore.readers.eventchunks import contradictions, survey
 from scout.console import run
 from tests.commodore.cases import ledger
 
@@ -68,3 +69,10 @@ def test_a_file_that_is_read_to_its_end_is_no_finding(processed):
     code, _, found = processed({"etc/passwd": b"root:x:0:0::/root:/bin/sh\n", "etc/crontab": lines, "etc/motd": b"x"})
     assert losses.UNJUDGED not in found
     assert code == 0
+
+
+@pytest.mark.parametrize("name", ["HelloForBusiness", "LanguagePackSetup"])
+def test_a_record_that_was_being_written_when_the_log_was_copied_is_no_contradiction(corpus, name) -> None:
+    """In these logs of an ordinary host the last record of the chunk ends with zeros in place of the copy of its size."""
+    data = (corpus / f"evtx/omerbenamram+evtx/samples/Microsoft-Windows-{name}%4Operational.evtx").read_bytes()
+    assert list(contradictions(data, survey(data))) == []
