@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
 from commodore.detection.sigma.sources import LogFamily
 
 
-class RecordView(dict[str, "str | None"]):
+class RecordView(dict[str, "str | None"], ABC):
     """Field → value in lower case, or None where the record has none; converted when first asked for."""
 
     __slots__ = ("_text", "family", "record")
@@ -22,18 +23,18 @@ class RecordView(dict[str, "str | None"]):
         self[key] = folded = value.lower() if value is not None else None
         return folded
 
+    @abstractmethod
     def find(self, key: str) -> Any:
         """Return the value of a field, of any JSON type; None where the record does not have it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def values_of_keywords(self) -> Iterable[Any]:
         """Return the values in which keywords are looked for."""
-        raise NotImplementedError
 
     @classmethod
+    @abstractmethod
     def searched(cls, record: dict[str, Any], family: LogFamily, keywords: bool) -> str:
         """Return in lower case all values that a rule may test, without the keyword fields of the family unless `keywords`."""
-        raise NotImplementedError
 
     def exact(self, key: str) -> str | None:
         """Return the value as it is in the record, as text."""
