@@ -109,6 +109,10 @@ def _index(case: Case, json: Json = False) -> None:
     if done.dropped:
         screen.say(f"  dropped     {plural(done.dropped, 'part')} whose records are gone")
     screen.say(f"Next: eye search {escape(case)} 'WORD'        eye serve {escape(case)}")
+    for line in done.torn:
+        screen.note(f"Not in the index: {escape(line)}.")
+    if done.torn:
+        raise typer.Exit(PARTIAL)
 
 
 def _search(
