@@ -232,6 +232,13 @@ def outdated(path: str | Path, present: dict[str, int] | None = None) -> str:
     return f"The index of {escape(case)} is older than the case ({len(stale) or gone:,} of {plural(len(wanted), 'part')})"
 
 
+def missing(path: str | Path) -> list[str]:
+    """Return what of the present case the index lacks because it does not read, a sentence per file."""
+    case = open_case(path)
+    told = torn.read(case / "index" / folder_name())
+    return [told[term] for term in map(mark, all_sources(case)) if term in told] if told else []
+
+
 def readable(folder: Path) -> tantivy.Index:
     """The index to read from. tantivy locks a folder to open it; where nothing may be written, it gets a folder of links to the files."""
     from tempfile import TemporaryDirectory

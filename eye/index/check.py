@@ -62,10 +62,22 @@ def between(value: str, low: str | None, high: str | None, node: Range) -> bool:
     return above and (high is None or value < high or (node.include_high and value == high))
 
 
-def prefilter(node: Checked) -> re.Pattern[bytes] | None:
-    """A pattern that every JSON line of a match has: the longest run of ASCII letters and digits; None where there is none."""
+UNLIKE = re.compile("\u212a|\u0130".encode())
+"""Characters beyond ASCII whose lower case is an ASCII letter."""
+
+
+def prefilter(node: Checked) -> Any:
+    """A pattern that every JSON line of a match has, unless UNLIKE is in it; None where there is none.
+
+    It is the longest run of ASCII letters and digits, or two words of ASCII without the end of a string between them.
+    """
     if isinstance(node, (Regex, Range)):
         return None
+    if isinstance(node, Text) and node.slop:
+        one, other = [*dict.fromkeys(words(node.text)), ""][:2]
+        inside = rb'(?:[^"\\]|\\.)*'
+        if other and (one + other).isascii():
+            return searcher(b"(?is)" + one.encode() + inside + other.encode() + b"|" + other.encode() + inside + one.encode())
     literals = [p for p in node.parts if p not in (ANY, ONE)] if isinstance(node, Pattern) else words(node.text)
     runs = sorted((run for text in literals for run in re.findall(r"[0-9A-Za-z]+", text)), key=len)
     return re.compile(re.escape(runs[-1].encode()), re.IGNORECASE) if runs else None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any, Protocol
 
 import tantivy
@@ -57,6 +58,10 @@ class Engine(Protocol):
 
     def values_containing(self, name: str, part: str, *, at_end: bool, most: int) -> list[str] | None:
         """Return the values of a keyword field that contain a part, or end with it; None for more than `most`."""
+        ...
+
+    def terms_matching(self, node: Pattern, most: int) -> Iterator[tuple[str, list[str]]]:
+        """Yield each field of the index with those of its terms whose value has a pattern anywhere."""
         ...
 
     def values_of(self, name: str) -> list[str]:
@@ -140,7 +145,7 @@ class Compiler:
             found = words(node.text)
             if not found:
                 return Q.empty_query()
-            return self.term(name, found[0]) if len(found) == 1 else Q.phrase_query(self.schema, name, [*found])
+            return self.row(name, found)
         if isinstance(node, Pattern):
             return self.like(name, node, node.parts)
         if isinstance(node, Fuzzy):
@@ -176,18 +181,38 @@ class Compiler:
         assert isinstance(node, (Pattern, Text))
         if node.end - node.position > PATTERN_LIMIT:
             raise self.complain(node, f"a pattern may have {PATTERN_LIMIT} characters", "Shorten it.")
-        needed = [(w,) for w in words(node.text)] if isinstance(node, Text) else pieces(node.parts)
         fields = (name,) if name else (ALL, *text_fields())
-
-        def holds(piece: tuple[str, ...]) -> tantivy.Query:
-            return union([self.term(f, piece[0]) if len(piece) == 1 else self.like(f, node, piece) for f in fields])
-
-        candidates, certain = both([holds(piece) for piece in needed]), []
-        if isinstance(node, Text):  # words in a row need no reading
-            certain = [Q.phrase_query(self.schema, f, [*words(node.text)]) for f in fields]
+        certain = self.near_certain(node, fields) if isinstance(node, Text) else [] if name else self.value_certain(node)
+        candidates = (
+            self.near(node, fields) if isinstance(node, Text) else both([self.piece(node, one, fields) for one in pieces(node.parts)])
+        )
+        if certain:
             candidates = Q.boolean_query([(Must, candidates), (MustNot, union(certain))])
         rows = self.engine.checked(node, candidates)
-        return union([*certain, *([Q.term_set_query(self.schema, NUMBER, rows)] if rows else [])])
+        return union([*certain, *([self.one_of(NUMBER, rows)] if rows else [])])
+
+    def piece(self, node: Leaf, piece: tuple[str, ...], fields: Sequence[str]) -> tantivy.Query:
+        """Records that have a word, or a word of a shape."""
+        return union([self.term(f, piece[0]) if len(piece) == 1 else self.like(f, node, piece) for f in fields])
+
+    def value_certain(self, node: Pattern) -> list[tantivy.Query]:
+        """Records that have a pattern in a value that is a term: they need no reading."""
+        return [self.one_of(name, terms) for name, terms in self.engine.terms_matching(node, MOST_TERMS)]
+
+    def near_certain(self, node: Text, fields: Sequence[str]) -> list[tantivy.Query]:
+        """Words in a row; and, in a field that has one value, two words at most so far apart, which the engine counts as Lucene does."""
+        found = words(node.text)
+        exact = len(found) == 2 and found[0] != found[1]
+        return [Q.phrase_query(self.schema, f, [*found], node.slop if exact and f != ALL else 0) for f in fields]
+
+    def near(self, node: Text, fields: Sequence[str]) -> tantivy.Query:
+        """Records in which each two neighbours of the words are near enough, also where they are in two values."""
+        found = words(node.text)
+        pairs = [[one, other] for one, other in pairwise(found) if one != other] or [found[:1]]
+        return union([both([self.row(f, pair, node.slop) for pair in pairs]) for f in fields])
+
+    def row(self, name: str, found: list[str], slop: int = 0) -> tantivy.Query:
+        return self.term(name, found[0]) if len(found) == 1 else Q.phrase_query(self.schema, name, [*found], slop)
 
     # --- values
 

@@ -20,7 +20,7 @@ FINE = (60, 600, 3_600, 86_400)
 MOST_BARS = 3_000
 SHOWN = 6
 """Values of a facet in a summary."""
-LISTED, LOOKED_AT = 64, 2_000
+LISTED, LOOKED_AT = 1_000, 2_000
 """Values of a field that a facet asks for, and that each segment looks at."""
 ALL_VALUES = 65_000
 
@@ -62,30 +62,27 @@ class Counts:
         """Ask for all of it. `rows`: so many records, by time, those without one last. `timed`: with the histogram."""
         if not self._searcher.num_docs:
             return Summary()
-        wanted: dict[str, Any] = {
-            "total": {"value_count": {"field": NUMBER}},
-            "low": {"min": {"field": SECOND}},
-            "high": {"max": {"field": SECOND}},
-        }
+        wanted: dict[str, Any] = {"total": {"value_count": {"field": NUMBER}}, "ends": {"stats": {"field": SECOND}}}
         width = self.fine() if timed else 0
         if width:
             wanted["time"] = {"histogram": {"field": SECOND, "interval": width, "min_doc_count": 1}}
         hot = [name for name in facets if name in hot_fields() and name in self._columns]
         for name in hot:
             wanted[name] = {"terms": {"field": name, "size": LISTED, "segment_size": LOOKED_AT}}
-            wanted[f"#{name}"] = {"cardinality": {"field": name}}
         if rows:
             order = [{UNTIMED: "asc"}, {WHEN: "desc" if descending else "asc"}, {NUMBER: "asc"}]
             wanted["rows"] = {"top_hits": {"size": rows, "sort": order, "docvalue_fields": [NUMBER]}}
         found = self.aggregate(query, wanted)
-        low, high = found["low"]["value"], found["high"]["value"]
+        low, high = found["ends"]["min"], found["ends"]["max"]
+        uncounted = [name for name in hot if found[name]["sum_other_doc_count"]]
+        counted = self.aggregate(query, {name: {"cardinality": {"field": name}} for name in uncounted}) if uncounted else {}
         return Summary(
             int(found["total"]["value"]),
             None if low is None else int(low) * NANO,
             None if high is None else int(high) * NANO + NANO - 1,
             width,
             {round(b["key"]): int(b["doc_count"]) for b in found["time"]["buckets"]} if width else {},
-            {name: _facet(found[name], found[f"#{name}"]["value"]) for name in hot},
+            {name: _facet(found[name]["buckets"], counted.get(name, {}).get("value", 0)) for name in hot},
             [int(hit["docvalue_fields"][NUMBER][0]) for hit in found["rows"]["hits"]] if rows else [],
         )
 
@@ -136,6 +133,6 @@ class Counts:
         return sorted(values, key=lambda pair: (-pair[1], pair[0])), folded
 
 
-def _facet(found: dict[str, Any], different: float) -> tuple[list[tuple[str, int]], int]:
-    joined = without_case([(str(b["key"]), int(b["doc_count"])) for b in found["buckets"]])
-    return joined[:SHOWN], max(len(joined), round(different)) if found["sum_other_doc_count"] else len(joined)
+def _facet(buckets: list[dict[str, Any]], different: float) -> tuple[list[tuple[str, int]], int]:
+    joined = without_case([(str(b["key"]), int(b["doc_count"])) for b in buckets])
+    return joined[:SHOWN], max(len(joined), round(different))

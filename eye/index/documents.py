@@ -107,10 +107,10 @@ class Documents:
             return self.careful(record, line, row)
         try:
             more = self._more(shape, record)
-        except (_UnlikeError, TypeError, AttributeError):
+            more[PART], more[NUMBER], more[LINE] = self._part, row, line.decode()
+            return (line[:-1] + b"," + orjson.dumps(more)[1:]).decode()
+        except (_UnlikeError, TypeError, AttributeError, UnicodeDecodeError):  # TypeError: also of orjson, for a lone surrogate
             return self.careful(record, line, row)
-        more[PART], more[NUMBER], more[LINE] = self._part, row, line.decode()  # the reader of JSON takes UTF-8 only
-        return (line[:-1] + b"," + orjson.dumps(more)[1:]).decode()
 
     def _more(self, shape: _Shape, record: dict[str, Any]) -> dict[str, Any]:
         """The fields of the index that the line has not. Raises _UnlikeError or TypeError for a record that is unlike its fields."""
@@ -236,7 +236,9 @@ class Documents:
                 names += [name] if items else []
         document[ALL] = BETWEEN.join(clean(level(value)) for value in dict.fromkeys(values))
         document[PAIR] = [clean(term) for term in document[PAIR]]
-        self._code(*_coded(names), document)
+        code, listing = _coded(names)
+        self._listed.discard(code)  # it may have been listed in a document that was given up
+        self._code(code, listing, document)
         if WHEN not in document:
             document[UNTIMED] = 1
         document |= {PART: self._part, NUMBER: row, LINE: line.decode("utf-8", "replace")}

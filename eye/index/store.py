@@ -18,21 +18,19 @@ from commodore.schema import registry
 from eye.case import open_case
 from eye.index import dictionary
 from eye.index.build import damage, folder_name, index, marks, outdated, readable
-from eye.index.check import Checked, in_line, matcher, prefilter
+from eye.index.check import UNLIKE, Checked, in_line, matcher, prefilter
 from eye.index.compile import Compiler, both, union, with_id
 from eye.index.counts import Counts, Summary
 from eye.index.order import Order
 from eye.index.schema import ID, LINE, NAMES, NUMBER, NUMBERED, PART, ROW, SHAPES, US, WHEN, has_terms, schema
+from eye.index.terms import Terms
 from eye.query.parse import parse
-from eye.query.tree import Node
-from eye.query.words import fold, without_case
+from eye.query.tree import Node, Pattern, Text, leaves_of
+from eye.query.words import fold, without_case, words
 from scout.console import COULD_NOT, Complaint
 
 CACHED = 64
 """Results of clauses that had to read records, and counts of facets, that are kept."""
-CACHED_BYTES = 64_000_000
-"""Bytes of values of fields that are kept for wildcards."""
-VALUE_BREAK = "\x1d"
 AT_ONCE = 20_000
 """Hits whose places are asked for at a time where all are wanted."""
 MOST_VALUES = 400
@@ -46,6 +44,8 @@ class Asked:
     query: str
     nodes: tuple[Node, ...]
     compiled: tantivy.Query
+    costly: bool = False
+    """Whether it has words in a row, which cost more to find than to order."""
 
 
 class Store:
@@ -62,7 +62,6 @@ class Store:
         self._lock = threading.Lock()
         self._checked: OrderedDict[str, list[int]] = OrderedDict()
         self._words = b""
-        self._values: OrderedDict[str, bytes] = OrderedDict()
         self._load()
 
     def _load(self) -> None:
@@ -88,6 +87,7 @@ class Store:
         known = registry()
         self.columns = frozenset(name for name in self._names if name in known)
         self._order = Order(self._searcher, self._damaged)
+        self._terms = Terms(self._searcher, self.columns)
         self._counts = Counts(self._searcher, self._damaged, self.columns)
 
     def _damaged(self, why: object) -> Complaint:
@@ -121,19 +121,15 @@ class Store:
 
     def values_of(self, name: str) -> list[str]:
         """Return the values of a keyword field, folded."""
-        return [term for term, _ in self._searcher.terms_with_prefix(name, "")] if has_terms(name) else []
+        return self._terms.of(name) if has_terms(name) else []
 
     def values_containing(self, name: str, part: str, *, at_end: bool, most: int) -> list[str] | None:
         """Return the values of a keyword field that contain a part, or end with it; None for more than `most`."""
-        with self._lock:
-            block = self._values.get(name)
-        if block is None:
-            block = (VALUE_BREAK + VALUE_BREAK.join(self.values_of(name)) + VALUE_BREAK).encode()
-            with self._lock:
-                self._values[name] = block
-                while sum(map(len, self._values.values())) > CACHED_BYTES and len(self._values) > 1:
-                    self._values.popitem(last=False)
-        return dictionary.containing(block, part, at_end=at_end, most=most, between=VALUE_BREAK.encode())
+        return self._terms.containing(name, part, at_end=at_end, most=most)
+
+    def terms_matching(self, node: Pattern, most: int) -> Iterator[tuple[str, list[str]]]:
+        """Yield each field of the index with those of its terms whose value has a pattern anywhere."""
+        return self._terms.matching(node, most)
 
     def checked(self, node: Checked, candidates: tantivy.Query) -> list[int]:
         """Return the row numbers of the candidates that a clause matches when their records are read."""
@@ -152,7 +148,7 @@ class Store:
                     "Narrow the time, name a keyword field, or write a longer word.",
                     COULD_NOT,
                 )
-            if holds is not None and not holds.search(line):
+            if holds is not None and not holds.search(line) and not UNLIKE.search(line):
                 continue
             sure = certain is not None and certain.search(line) is not None
             if sure or ((certain is None or not line.isascii()) and fits(read_line(line))):
@@ -173,7 +169,7 @@ class Store:
             node = parse(text)
             nodes.append(node)
             parts.append(Compiler(text, self).compiled(node))
-        return Asked(query, tuple(nodes), both(parts))
+        return Asked(query, tuple(nodes), both(parts), any(map(costly, nodes)))
 
     def ask_node(self, query: str, node: Node) -> Asked:
         """Compile a part of a query that is parsed already."""
@@ -187,8 +183,14 @@ class Store:
     # --- answers
 
     def summary(self, asked: Asked, facets: Sequence[str] = (), *, rows: int = 0, descending: bool = False) -> Summary:
-        """Total, times, facets of hot fields and the first rows of a query, in one pass over the hits."""
-        return self._counts.summary(asked.compiled, facets, rows=rows, descending=descending)
+        """Total, times, facets of hot fields and the first rows of a query.
+
+        One pass over the hits; a query that is cheap to ask again is asked for its rows alone, which costs less than to order all hits.
+        """
+        found = self._counts.summary(asked.compiled, facets, rows=rows if asked.costly else 0, descending=descending)
+        if rows and not asked.costly:
+            found.rows = [int(row) for row in self._order.fast(NUMBER, self._order.page(asked.compiled, 0, rows, descending=descending))]
+        return found
 
     def count(self, asked: Asked) -> tuple[int, int | None, int | None]:
         """Number of hits, and the first and last time among them (nanoseconds since 1970 UTC, to the second)."""
@@ -304,6 +306,11 @@ class Store:
             raise self._damaged(e) from e
         record[ROW] = self._order.fast(NUMBER, [address])[0]
         return record
+
+
+def costly(node: Node) -> bool:
+    """Return whether a query has words in a row."""
+    return any(isinstance(leaf, Text) and len(words(leaf.text)) > 1 for leaf in leaves_of(node, wanted=False))
 
 
 def read_line(line: bytes) -> dict[str, Any]:
