@@ -17,7 +17,7 @@ from eye.index.lock import alone
 from eye.index.store import Store
 from eye.listing import listing
 from tests.conftest import ROOT, need
-from tests.eye.conftest import read_lines
+from tests.eye.conftest import LOGS, read_lines
 
 
 def eye(*arguments, **more):
@@ -271,3 +271,16 @@ def test_hits_stand_in_columns_that_fit_the_terminal_and_nothing_in_them_acts():
 def test_help_and_version_are_there(command):
     assert eye(*command, "--help").returncode == 0
     assert eye("--version").stdout.startswith("eye ")
+
+
+def test_process_builds_the_index_beside_the_processing(corpus, tmp_path):
+    for host, start in (("A", 0), ("B", 1)):
+        (tmp_path / host).mkdir()
+        for file in sorted((corpus / LOGS).glob("**/*.evtx"))[start::40]:
+            shutil.copy(file, tmp_path / host / file.name)
+    command = [sys.executable, "-m", "commodore", "process", tmp_path / "A", tmp_path / "B", "-o", tmp_path / "case", "--index", "--json"]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, cwd=ROOT)
+    told = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert outdated(tmp_path / "case") == "" and told["index"]["records"] >= told["records"] > 100
+    assert eye("search", tmp_path / "case", "*", "--count").stdout == f"{told['index']['records']}\n"
