@@ -34,6 +34,7 @@ ARTEFACT = Artefact(
     action="registry-run-key-observed",
     attack=("T1547.001",),
     message="The run key value {registry.path!q} [starts `{process.command_line}`|holds no command ({registry.data.type})].",
+    version=2,
     sources=(
         *fields.SOURCES,
         "Run and RunOnce Registry Keys, Microsoft Win32 documentation",

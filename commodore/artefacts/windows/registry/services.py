@@ -60,7 +60,7 @@ ARTEFACT = Artefact(
         "HKLM\\SYSTEM\\CurrentControlSet\\Services Registry Tree, Microsoft Learn",
         "CreateServiceW, Microsoft Win32",
     ),
-    version=2,
+    version=3,
 )
 
 _STARTS = {0: "boot", 1: "system", 2: "auto", 3: "demand", 4: "disabled"}

@@ -31,6 +31,7 @@ ARTEFACT = Artefact(
     action="registry-winlogon-value-observed",
     attack=("T1547.004",),
     message="The Winlogon value {registry.path!q} [is `{process.command_line}`|holds no command ({registry.data.type})].",
+    version=2,
     sources=(*fields.SOURCES, "Winlogon and Winlogon Notification Packages, Microsoft Win32 documentation"),
 )
 
