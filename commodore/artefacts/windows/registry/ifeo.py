@@ -8,7 +8,7 @@ from commodore.artefact import Artefact, Problem, Record
 from commodore.containers.registry import Keys, RegistryView
 from commodore.host import Host
 from commodore.readers.hives import fields
-from commodore.readers.hives.mount import FoundKey
+from commodore.readers.hives.patterns import FoundKey
 from scout.formats.regf import Value
 
 _PARENT = "Software\\Microsoft\\Windows NT\\CurrentVersion"

@@ -10,7 +10,8 @@ from commodore.artefact import Artefact, Problem, Record
 from commodore.containers.registry import Keys, RegistryView
 from commodore.host import Host
 from commodore.readers.hives import fields as registry
-from commodore.readers.hives.mount import FoundKey, Mount
+from commodore.readers.hives.mount import Mount
+from commodore.readers.hives.patterns import FoundKey
 from scout.formats.regf import Key, Value
 
 KEYS = Keys(r"System\CurrentControlSet\Services")
