@@ -14,9 +14,11 @@ import sys
 import time
 from collections import Counter
 
+import commodore.artefacts
 from commodore import catalogue
 from commodore.evidence import Evidence
 from commodore.record import Raised
+from scout.discovery import modules
 from tests.commodore.damage import HOST, inputs, items
 
 LONGEST, MEMORY = 60.0, 1 << 30
@@ -51,7 +53,7 @@ def mutant(data: bytes, other: bytes, chance: random.Random) -> bytes:
 
 def family(name: str, count: int, pipe) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY + (2 << 30), MEMORY + (2 << 30)))
-    module = sys.modules[catalogue.artefacts()[name].parse.__module__]
+    module = dict(modules(commodore.artefacts))[name]
     chance, given, seen = random.Random(name), [(path, data) for path, data in inputs(name) if data], Counter()
     slowest, kinds = 0.0, Counter()
     for number in range(count):
