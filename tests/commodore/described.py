@@ -8,7 +8,7 @@ keys:
     Number: 5                                 # REG_DWORD
     List: [a, b]                              # REG_MULTI_SZ
     Raw: !hex 0000 1a2b                       # REG_BINARY
-    When: !parts [2026-10-31T19:00:00Z, 5, hex 00ff, text abc, ansi abc]  # REG_BINARY of FILETIME, DWORD, bytes, UTF-16 with end, ASCII with end
+        When: !parts [2026-10-31T19:00:00Z, 5, hex 00ff, text a, ansi a]  # REG_BINARY: FILETIME, DWORD, bytes, text to NUL
     Big: !qword 1234                          # REG_QWORD
     Odd: !typed [4294901776, hex 00ff]        # any type number
 """
