@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from commodore import catalogue
-from commodore.artefacts.linux.files import cron
 from commodore.artefact import Record
+from commodore.artefacts.linux.files import cron
 from commodore.case import partition, private
 from commodore.case.reader import CaseReader, differences
 from commodore.engine.process import process
