@@ -37,7 +37,7 @@ WIDTHS = [
 
 
 def bucket(low: int, high: int) -> tuple[int, int, int]:
-    """First moment, bucket width and number of buckets for a stretch of time: at most 120 bars, at round times."""
+    """Return (first moment, bucket width, number of buckets) for a range of time in nanoseconds: at most 120 bars, at round times."""
     width = next((w for w in WIDTHS if (high - low) // w < 110), WIDTHS[-1])
     start = low // width * width
     return start, width, max(1, min(400, (high - start) // width + 1))

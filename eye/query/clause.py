@@ -6,10 +6,10 @@ import re
 
 
 def quoted(value: str) -> str:
-    r"""A value as a Lucene phrase: `"` and `\` escaped."""
+    r"""Return a value as a Lucene phrase, with `"` and `\` escaped."""
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def clause(name: str, value: str, *, out: bool = False) -> str:
-    """The filter for (or against) records with this value."""
+    """Return the filter for (or against) records with this value."""
     return f"{'-' if out else ''}{re.sub(r'([^0-9A-Za-z_.@])', lambda m: chr(92) + m.group(), name)}:{quoted(value)}"

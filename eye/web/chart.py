@@ -1,4 +1,4 @@
-"""The histogram as numbers for an SVG: bars, axis, brush, marks of findings. Widths and places are attributes, never styles."""
+"""Compute the numbers of the histogram's SVG: bars, axis, selected range, marks of findings. Sizes are attributes, never styles (CSP)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RANK = {name: n for n, name in enumerate(MOST_SEVERE_FIRST)}
 
 @dataclass
 class Chart:
-    """Everything the template draws."""
+    """The numbers and texts of one histogram, as the template draws them; lengths in SVG units."""
 
     start: int
     end: int
@@ -36,7 +36,7 @@ class Chart:
 def draw(
     counts: Mapping[int, int], start: int, width: int, n: int, brush: Window | None, findings: Iterable[tuple[int, str, str]]
 ) -> Chart:
-    """The chart of `n` buckets. `findings`: (nanoseconds, severity, sentence)."""
+    """Return the chart of `n` buckets. `brush`: the selected range; `findings`: (nanoseconds, severity, sentence)."""
     end = start + n * width
     chart = Chart(start, end, width)
     top = _round_up(max(counts.values(), default=0))
@@ -73,7 +73,7 @@ def draw(
 
 
 def _marks(findings: Iterable[tuple[int, str, str]], start: int, end: int) -> list[tuple[float, str, str]]:
-    """At most one mark per 5 px and severity; the most severe are drawn last, on top."""
+    """Return at most one mark per 5 px and severity; the most severe come last, so that they are drawn on top."""
     best: dict[tuple[int, str], tuple[float, str, str]] = {}
     for at, severity, sentence in findings:
         if start <= at < end:
@@ -96,18 +96,18 @@ def _round_up(n: int) -> int:
 
 
 def moment(ns: int) -> datetime:
-    """Nanoseconds since 1970 as a datetime in UTC."""
+    """Convert nanoseconds since 1970 to a datetime in UTC."""
     return EPOCH + timedelta(seconds=ns // SECOND)
 
 
 def stamp(ns: int) -> str:
-    """`31 Oct 2026 18:00`."""
+    """Format nanoseconds since 1970 as `31 Oct 2026 18:00`, with seconds unless they are 0."""
     t = moment(ns)
     return f"{t.day} {_MONTHS[t.month - 1]} {t.year} {t:%H:%M}" + (f":{t:%S}" if t.second else "")
 
 
 def short_range(low: int, high: int, among: Iterable[int | None] = ()) -> str:
-    """`31 Oct 18:00 – 1 Nov 00:00`, with the year where it, or the times `among` which the range lies, are of more than one year."""
+    """Format a range as `31 Oct 18:00 – 1 Nov 00:00`; with years if the range and the times `among` are in more than one year."""
     a, b = moment(low), moment(high)
     years = len({moment(at).year for at in (low, high, *among) if at is not None}) > 1
     seconds = high - low < 600 * SECOND
@@ -119,7 +119,7 @@ def short_range(low: int, high: int, among: Iterable[int | None] = ()) -> str:
 
 
 def span_name(width: int) -> str:
-    """`1 hour`, `5 minutes`."""
+    """Format nanoseconds as `1 hour` or `5 minutes`."""
     seconds = width // SECOND
     for size, name in ((31536000, "year"), (86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
         if seconds % size == 0:
@@ -129,7 +129,7 @@ def span_name(width: int) -> str:
 
 
 def ticks(start: int, end: int) -> list[tuple[float, str, bool]]:
-    """At most nine ticks at round times: (x, words, whether it names a day)."""
+    """Return at most nine ticks at round times: (x, label, whether the label is a day)."""
     length = end - start
     if length > 86400 * SECOND * 400:
         every = max(1, round(length / (31556952 * SECOND) / 8))

@@ -1,4 +1,4 @@
-"""One record: the drawer beside the list, and the record as a JSON document."""
+"""Show one record: in the drawer beside the list, and as a JSON document."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ PROVENANCE = (
 
 
 def beside(shell: Shell, request: Request) -> Response:
-    """The drawer alone, for the list that is already on the page."""
+    """Return the drawer without the page, which the browser already has."""
     state = read(request.query_params)
     try:
         store, found = opened = shell.renew()
@@ -57,7 +57,7 @@ def beside(shell: Shell, request: Request) -> Response:
 
 
 def alone(shell: Shell, request: Request) -> Response:
-    """One complete record, as it is in the case."""
+    """Return one complete record, as it is in the case."""
     row = request.query_params.get("row", "")
     try:
         found = shell.store.by_rows([int(row)] if row.isascii() and row.isdigit() and len(row) < 20 else [])
@@ -67,7 +67,7 @@ def alone(shell: Shell, request: Request) -> Response:
 
 
 def drawer(store: Store, state: State, answer: Answer, found: Findings) -> dict[str, Any]:
-    """One record: position, sentence, fields by group, findings that cite it, provenance, JSON. Raises Complaint."""
+    """Return one record: position, sentence, fields by group, findings that cite it, provenance, JSON. Raises Complaint."""
     found_records = store.by_rows([state.open or 0])
     if not found_records:
         return {"record": None, "close": state.url(open=None)}
@@ -95,7 +95,7 @@ def drawer(store: Store, state: State, answer: Answer, found: Findings) -> dict[
 
 
 def _json(record: dict[str, Any]) -> Markup:
-    """The record as indented JSON; line ends are ours, everything else is evidence."""
+    """Return the record as indented JSON; line ends are markup, everything else is evidence."""
     text = json.dumps(record, indent=2, ensure_ascii=False)
     cut = text[:65_536]
     more = (
@@ -107,7 +107,7 @@ def _json(record: dict[str, Any]) -> Markup:
 
 
 def neighbours(record: dict[str, Any], _state: State) -> str:
-    """The address of everything on the same host five minutes before and after."""
+    """Return the URL of all records of the same host five minutes before and after."""
     at = nanoseconds(record.get("@timestamp"))
     if at is None or not record.get("host.name"):
         return ""
@@ -118,7 +118,7 @@ def neighbours(record: dict[str, Any], _state: State) -> str:
 
 
 def groups(record: dict[str, Any], state: State) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Fields by group, each with the addresses that filter it in and out."""
+    """Return fields by group, each with the URLs that filter for it and against it."""
     known = registry()
     result: dict[str, list[dict[str, Any]]] = {"When": []}
     for name, value in record.items():
