@@ -10,7 +10,7 @@ from typing import Any
 from eye.dashboards.declaration import NUMBER, OVER_TIME, RECORDS, ROWS, Dashboard, Panel
 from eye.dashboards.numbers import OTHER, PanelNumbers, filters
 from eye.dashboards.scope import Scope
-from eye.output import cell, named
+from eye.output import named, shown_value
 from eye.query.clause import clause
 from eye.web import chart
 from eye.web.state import LONGEST_VALUE, State
@@ -39,7 +39,7 @@ def drawn(dashboard: Dashboard, numbers: PanelNumbers, scope: Scope | None, valu
 
 def _row(panel: Panel, record: dict[str, Any]) -> dict[str, Any]:
     address = State(query=clause("escadre.id", str(record.get("escadre.id") or ""))).url()
-    return {"time": record.get("@timestamp"), "cells": [cell(named(record, name)) for name in panel.columns], "url": address}
+    return {"time": record.get("@timestamp"), "cells": [shown_value(named(record, name)) for name in panel.columns], "url": address}
 
 
 def _with(state: State, field: str, value: str) -> str:
