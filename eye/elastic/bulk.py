@@ -21,7 +21,7 @@ from elasticsearch.exceptions import ConnectionTimeout
 
 from eye.elastic import errors
 from eye.elastic.deadletters import DeadLetters
-from eye.elastic.document import Made, made
+from eye.elastic.document import MadeDocument, made
 from eye.elastic.fields import DIGEST
 from eye.elastic.pace import Pace
 from scout.console import COULD_NOT, Complaint
@@ -34,7 +34,7 @@ CREATED, THERE, REFUSED, DIFFERENT, REDUCED = "created", "there", "refused", "di
 _FIELD = re.compile(r"(?:parse|immense|[Ff]lattened|mapping).*?field ?(?:=\s?)?[\[\"]([\w@.]+)[\]\"]|^\[\d+:\d+\] failed.*?\[([\w@.]+)\]")
 
 
-class Item(NamedTuple):
+class BulkItem(NamedTuple):
     """One document on its way. `line`: as in the case; `body`: made ready, b"" where it is made when it has to be sent."""
 
     key: str
@@ -47,19 +47,19 @@ class Item(NamedTuple):
     least: bool = False
 
 
-class Chunk(NamedTuple):
+class BulkChunk(NamedTuple):
     """Documents of one file."""
 
     target: str
     dataset: str
     file: str
-    items: list[Item]
+    items: list[BulkItem]
 
 
 class _Step(NamedTuple):
     check: bool
     """ask for the digests of what is there, instead of sending"""
-    items: list[Item]
+    items: list[BulkItem]
     tries: int = 0
 
 
@@ -74,7 +74,7 @@ class BulkSender:
     notes: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def send(self, chunk: Chunk, *, known: bool) -> None:
+    def send(self, chunk: BulkChunk, *, known: bool) -> None:
         """Send a chunk until every document is there or a dead letter. `known`: ask first which are there. Raises Complaint."""
         steps = [_Step(known, chunk.items)]
         while steps:
@@ -85,11 +85,11 @@ class BulkSender:
             except (ApiError, TransportError) as e:
                 steps += self._failed(chunk, step, e)
 
-    def _count(self, chunk: Chunk, what: str, n: int = 1) -> None:
+    def _count(self, chunk: BulkChunk, what: str, n: int = 1) -> None:
         with self.lock:
             self.counts.setdefault(chunk.target, Counter())[what] += n
 
-    def _checked(self, chunk: Chunk, step: _Step) -> list[_Step]:
+    def _checked(self, chunk: BulkChunk, step: _Step) -> list[_Step]:
         """Compare digests with those of the documents that are there under these ids; the others are to be sent."""
         found = digests(self.client, chunk.target, [item.key for item in step.items])
         self.pace.answered()
@@ -105,7 +105,7 @@ class BulkSender:
                 self._dead(chunk, item, "another document has this id: the case was made again, or two records share an id")
         return [_Step(False, missing, step.tries)] if missing else []
 
-    def _sent(self, chunk: Chunk, step: _Step) -> list[_Step]:
+    def _sent(self, chunk: BulkChunk, step: _Step) -> list[_Step]:
         items = [self._ready(item) for item in step.items]
         parts: list[bytes] = []
         for item in items:
@@ -121,18 +121,18 @@ class BulkSender:
             )
         return self._sorted(chunk, step, items, [result.get("create", {}) for result in results])
 
-    def _ready(self, item: Item) -> Item:
+    def _ready(self, item: BulkItem) -> BulkItem:
         if item.body:
             return item
-        ready: Made = made(item.line, orjson.loads(item.line), item.digest, without=item.without, least=item.least)
+        ready: MadeDocument = made(item.line, orjson.loads(item.line), item.digest, without=item.without, least=item.least)
         return item._replace(body=ready.body, notes=ready.notes)
 
-    def _sorted(self, chunk: Chunk, step: _Step, items: list[Item], results: list[dict[str, Any]]) -> list[_Step]:
+    def _sorted(self, chunk: BulkChunk, step: _Step, items: list[BulkItem], results: list[dict[str, Any]]) -> list[_Step]:
         """What became of each document; what has to be done again."""
-        again: list[Item] = []
-        conflicts: list[Item] = []
-        changed: list[Item] = []
-        created: list[Item] = []
+        again: list[BulkItem] = []
+        conflicts: list[BulkItem] = []
+        changed: list[BulkItem] = []
+        created: list[BulkItem] = []
         busy = ""
         for item, result in zip(items, results, strict=True):
             status, error = result.get("status", 0), result.get("error")
@@ -160,7 +160,7 @@ class BulkSender:
             steps += self._slower(chunk, _Step(False, again, step.tries), busy)
         return steps
 
-    def _note(self, chunk: Chunk, created: list[Item]) -> None:
+    def _note(self, chunk: BulkChunk, created: list[BulkItem]) -> None:
         with self.lock:
             self.counts.setdefault(chunk.target, Counter())[CREATED] += len(created)
             for item in created:
@@ -169,7 +169,7 @@ class BulkSender:
                 if item.without or item.least:
                     self.counts[chunk.target][REDUCED] += 1
 
-    def _slower(self, chunk: Chunk, step: _Step, why: str) -> list[_Step]:
+    def _slower(self, chunk: BulkChunk, step: _Step, why: str) -> list[_Step]:
         """The step again, after a pause; in halves where it did not come through three times. Raises Complaint where nothing does."""
         tries = step.tries + 1
         if len(step.items) == 1 and not step.check and tries >= ALONE and len(step.items[0].body) > 1_000_000:
@@ -186,7 +186,7 @@ class BulkSender:
             return _halves(step)
         return [step._replace(tries=tries)]
 
-    def _failed(self, chunk: Chunk, step: _Step, error: ApiError | TransportError) -> list[_Step]:
+    def _failed(self, chunk: BulkChunk, step: _Step, error: ApiError | TransportError) -> list[_Step]:
         """A request that failed as a whole."""
         status = error.status_code if isinstance(error, ApiError) else 0
         why = errors.reason(error)
@@ -203,11 +203,11 @@ class BulkSender:
             step = step._replace(tries=max(step.tries, 2))  # in halves at once: the request was too much
         return self._slower(chunk, step, why)
 
-    def _refuse(self, chunk: Chunk, item: Item, why: str) -> None:
+    def _refuse(self, chunk: BulkChunk, item: BulkItem, why: str) -> None:
         self._count(chunk, REFUSED)
         self._dead(chunk, item, why)
 
-    def _dead(self, chunk: Chunk, item: Item, why: str) -> None:
+    def _dead(self, chunk: BulkChunk, item: BulkItem, why: str) -> None:
         self.letters.add(chunk.target, chunk.dataset, chunk.file, item.number, item.key[:600], item.digest, why, item.line)
 
 
@@ -231,7 +231,7 @@ def _halves(step: _Step) -> list[_Step]:
     return [_Step(step.check, step.items[:middle]), _Step(step.check, step.items[middle:])]
 
 
-def _reduced(item: Item, why: str) -> Item | None:
+def _reduced(item: BulkItem, why: str) -> BulkItem | None:
     """The document without what the server refused it for; None where it has lost all that it can lose."""
     if item.least or not why:
         return None

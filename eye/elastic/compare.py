@@ -25,7 +25,7 @@ SHOWN = 20
 """Differences that are listed."""
 
 
-class Sample:
+class LoadSample:
     """Counts and a sample of the records of one index, as they are read."""
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ def counted(client: Elasticsearch, index: str) -> dict[str, int]:
     return {str(bucket["key"]): int(bucket["doc_count"]) for bucket in found["aggregations"]["by"]["buckets"]}
 
 
-def datasets(sample: Sample, there: dict[str, int]) -> dict[str, dict[str, int]]:
+def datasets(sample: LoadSample, there: dict[str, int]) -> dict[str, dict[str, int]]:
     """Return dataset → {read, counted}, for the datasets of either side."""
     read: Counter[str] = Counter()
     names: dict[str, str] = {}
@@ -60,7 +60,7 @@ def datasets(sample: Sample, there: dict[str, int]) -> dict[str, dict[str, int]]
     return {names.get(key, key): {"read": read[key], "counted": there.get(key, 0)} for key in sorted({*read, *there})}
 
 
-def differences(client: Elasticsearch, index: str, sample: Sample) -> tuple[int, list[str]]:
+def differences(client: Elasticsearch, index: str, sample: LoadSample) -> tuple[int, list[str]]:
     """Return how many records were compared, and what differs: `index id field: here …, there …`."""
     compared, wrong = 0, []
     for drawn in sample.drawn.values():

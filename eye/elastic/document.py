@@ -29,7 +29,7 @@ _FAST, _SLOW, _FREE = range(3)
 
 
 @dataclass(slots=True)
-class Made:
+class MadeDocument:
     """A document, and how many of its values are out of range, of the wrong type, or too long for their field."""
 
     body: bytes
@@ -42,7 +42,7 @@ def _kinds() -> dict[str, tuple[int, str]]:
     return {name: (code.get(f.type, _SLOW), f.type) for name, f in registry().items()}
 
 
-def made(line: bytes, record: dict[str, Any], digest: str, *, without: frozenset[str] = frozenset(), least: bool = False) -> Made:
+def made(line: bytes, record: dict[str, Any], digest: str, *, without: frozenset[str] = frozenset(), least: bool = False) -> MadeDocument:
     """Return the document of a record and of its line in the case.
 
     `without`: fields that the server refused, kept raw. `least`: all but what identifies the record is kept raw.
@@ -77,7 +77,7 @@ def made(line: bytes, record: dict[str, Any], digest: str, *, without: frozenset
     if changed:
         body = {name: changed.get(name, value) for name, value in record.items()}
         line = orjson.dumps({name: value for name, value in body.items() if value is not None})
-    return Made(line.rstrip()[:-1] + b"," + orjson.dumps(extra)[1:], +notes)
+    return MadeDocument(line.rstrip()[:-1] + b"," + orjson.dumps(extra)[1:], +notes)
 
 
 def _words(found: list[str]) -> list[str]:

@@ -19,7 +19,7 @@ from elasticsearch import ApiError, Elasticsearch, TransportError
 
 from eye.case import finding_sources, open_case, records, sources
 from eye.elastic import compare, document, errors, prepare
-from eye.elastic.bulk import CREATED, DIFFERENT, REDUCED, REFUSED, THERE, BulkSender, Chunk, Item
+from eye.elastic.bulk import CREATED, DIFFERENT, REDUCED, REFUSED, THERE, BulkSender, BulkChunk, BulkItem
 from eye.elastic.deadletters import DeadLetters
 from eye.elastic.names import index_name
 from eye.elastic.pace import Pace, StoppedError
@@ -108,7 +108,7 @@ class _Load:
     letters: DeadLetters
     pace: Pace
     progress: Progress | None
-    samples: dict[str, compare.Sample] = field(default_factory=dict)
+    samples: dict[str, compare.LoadSample] = field(default_factory=dict)
 
     def run(self, started: float) -> Loaded:
         done, sender = Loaded(), BulkSender(self.client, self.letters, self.pace)
@@ -123,7 +123,7 @@ class _Load:
         with ThreadPoolExecutor(THREADS) as pool:
             try:
                 for index, (_, files) in parts.items():
-                    self.samples[index] = compare.Sample()
+                    self.samples[index] = compare.LoadSample()
                     self._send(pool, sender, index, files, known=known.get(index, False))
             except BaseException:
                 self.pace.stop()
@@ -154,7 +154,7 @@ class _Load:
         for dataset, path in files:
             for items in self._chunks(sender, index, dataset, path, known=known):
                 file = path.relative_to(self.case).as_posix()
-                waiting.add(pool.submit(sender.send, Chunk(index, dataset, file, items), known=known))
+                waiting.add(pool.submit(sender.send, BulkChunk(index, dataset, file, items), known=known))
                 if self.progress:
                     self.progress(dataset, len(items))
                 while len(waiting) > THREADS:
@@ -162,9 +162,9 @@ class _Load:
         while waiting:
             waiting = _without_finished(waiting)
 
-    def _chunks(self, sender: BulkSender, index: str, dataset: str, path: Path, *, known: bool) -> Iterator[list[Item]]:
+    def _chunks(self, sender: BulkSender, index: str, dataset: str, path: Path, *, known: bool) -> Iterator[list[BulkItem]]:
         """Records of a file as they go into one request. A very large one goes alone: what it is refused for falls on no other."""
-        chunk: list[Item] = []
+        chunk: list[BulkItem] = []
         size = 0
         file, sample = path.relative_to(self.case).as_posix(), self.samples[index]
         for number, (line, record) in enumerate(records(path), 1):
@@ -175,12 +175,12 @@ class _Load:
                 self.letters.add(index, dataset, file, number, key, digest, why, line)
                 sender.counts.setdefault(index, Counter())[REFUSED] += 1
                 continue
-            ready = document.Made(b"") if known else document.made(line, record, digest)
+            ready = document.MadeDocument(b"") if known else document.made(line, record, digest)
             weight = len(ready.body) or len(line)
             if chunk and (size + weight > CHUNK_BYTES or len(chunk) >= CHUNK_ITEMS):
                 yield chunk
                 chunk, size = [], 0
-            chunk.append(Item(key, digest, number, line, ready.body, ready.notes))
+            chunk.append(BulkItem(key, digest, number, line, ready.body, ready.notes))
             size += weight
         if chunk:
             yield chunk

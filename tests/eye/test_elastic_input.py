@@ -12,6 +12,7 @@ import threading
 import pytest
 from elasticsearch import Elasticsearch
 
+from eye.elastic.templates import component
 from tests.eye.elastic_server import drop, load
 from tests.eye.fault_proxy import FaultProxy
 
@@ -231,8 +232,10 @@ def test_a_red_index_is_named(few, client, server):
     index = f"escadre-{name}-logs"
     client.indices.close(index=index)
     closed = load(few, server, name)
-    client.indices.put_settings(index=index, settings={"index.routing.allocation.require._name": "nowhere"})
-    client.indices.open(index=index, wait_for_active_shards="0")
+    drop(client, name)
+    shared = component()["template"]
+    settings = shared["settings"] | {"index.routing.allocation.require._name": "nowhere"}
+    client.indices.create(index=index, mappings=shared["mappings"], settings=settings, wait_for_active_shards="0")
     red = load(few, server, name)
     drop(client, name)
     one_message(closed, 3, index)
