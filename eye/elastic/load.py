@@ -19,7 +19,7 @@ from elasticsearch import ApiError, Elasticsearch, TransportError
 
 from eye.case import finding_sources, open_case, records, sources
 from eye.elastic import compare, document, errors, prepare
-from eye.elastic.bulk import CREATED, DIFFERENT, REDUCED, REFUSED, THERE, BulkSender, BulkChunk, BulkItem
+from eye.elastic.bulk import CREATED, DIFFERENT, REDUCED, REFUSED, THERE, BulkChunk, BulkItem, BulkSender
 from eye.elastic.deadletters import DeadLetters
 from eye.elastic.names import index_name
 from eye.elastic.pace import Pace, StoppedError
