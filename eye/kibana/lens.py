@@ -82,6 +82,7 @@ def _terms(panel: Panel, *, other: bool) -> dict[str, Any]:
         "missingBucket": False,
         "parentFormat": {"id": "terms"},
         "secondaryFields": [],
+        "accuracyMode": True,  # 1,000 values of each index are compared: the case is in several
     }
     return {
         "label": panel.field,
