@@ -24,7 +24,6 @@ class NotCollectedError(UnsafeError):
 class ArchiveView:
     """Call `add` for each member and `note` for each custody line."""
 
-    live: bool = False
     states: dict[str, ObjectState] = field(default_factory=dict)
     contents: dict[str, bytes] = field(default_factory=dict)
     listing: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
