@@ -14,7 +14,7 @@ from commodore.case.reader import CaseReader
 from commodore.finding import SEVERITIES
 from hunter.host.archived import ArchiveView
 from hunter.host.state import readable
-from hunter.host.view import HostView
+from hunter.host.view import HostView, NoRegistry
 from scout.console import WRONG_USE, Complaint
 
 _BYTE = re.compile(r"\\udc([89a-f][0-9a-f])")
@@ -44,7 +44,7 @@ class Collection:
         for path, facts in self.facts.items():
             if facts.get("verdict") not in ("missing", "vanished"):
                 made.add(path, {**facts, "link": _path(str(facts.get("link") or ""))}, None)
-        return HostView(False, made)
+        return HostView(False, made, NoRegistry())
 
 
 def read(case: Path, severity: str, host: str | None = None) -> list[Collection]:

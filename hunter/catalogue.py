@@ -27,6 +27,8 @@ class RemovalKind:
     """kind of a finding's target"""
     os: str
     rows: tuple[str, ...]
+    only: bool
+    """it serves these rows and no other one of their kind"""
     operation: str
     """the mechanism that does it"""
     object: str
@@ -37,6 +39,8 @@ class RemovalKind:
     """fields of a finding's target that may become the target of an action"""
     evidence: tuple[str, ...]
     """independent evidence that makes a target of what a finding only names; () accepts none"""
+    options: Mapping[str, Any]
+    """what its operation needs to know"""
     login: bool
     """a line of it lets somebody log in"""
     places: tuple[re.Pattern[str], ...]
@@ -77,11 +81,13 @@ def catalogue() -> dict[str, RemovalKind]:
             e.get("of", kind),
             system,
             tuple(e["rows"]),
+            e.get("only") == "yes",
             e["operation"],
             e.get("object", "file"),
             e["target"],
             frozenset(e["takes"]),
             tuple(e["evidence"]),
+            e.get("options", {}),
             e.get("login") == "yes",
             places,
             e["removal"],
@@ -95,5 +101,16 @@ def catalogue() -> dict[str, RemovalKind]:
 
 
 def kind_of(target: Mapping[str, Any], system: str) -> str:
-    """Return the kind that removes the target of a finding on this operating system, '' for none."""
-    return next((kind for kind, entry in catalogue().items() if entry.serves(target, system)), "")
+    """Return the kind that removes the target of a finding on this operating system, '' for none: that of its row, else any of its kind."""
+    fitting = [entry for entry in catalogue().values() if entry.serves(target, system)]
+    own = [entry.kind for entry in fitting if target.get("mechanism") in entry.rows]
+    return next(iter([*own, *(entry.kind for entry in fitting if not entry.only)]), "")
+
+
+_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\|HK(?:LM|U|CU|CR|EY_\w+)(?:\\|\Z)|\?\\")
+"""a native path of Windows: drive, share or registry key"""
+
+
+def system_of(path: str) -> str:
+    """Return the operating system of a native path."""
+    return "windows" if _WINDOWS.match(path) else "linux"

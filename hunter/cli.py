@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from commodore import completion
-from hunter.host.host import Host
+from hunter.host.host import RemovalHost
 from hunter.show import checked, ran, verified
 from scout.console import COULD_NOT, DONE, PARTIAL, WRONG_USE, Complaint, Screen, run
 from scout.options import Json, program
@@ -230,14 +230,14 @@ def _place(path: Path) -> Path:
 
 
 @contextmanager
-def _host(root: Path | None) -> Iterator[Host]:
+def _host(root: Path | None) -> Iterator[RemovalHost]:
     if os.name == "nt":
         raise Complaint(
             "This version of HUNTER removes persistence of Linux only and cannot run on Windows.",
             "Run hunter on the Linux host, or on a Linux machine with --root.",
         )
     try:
-        host = Host(root)
+        host = RemovalHost(root)
     except OSError as e:
         do = "Give the mounted root of the host with --root."
         raise Complaint(f"{root or '/'} cannot be opened: {e.strerror}.", do, WRONG_USE) from e

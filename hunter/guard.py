@@ -14,7 +14,6 @@ from functools import cache
 
 from hunter.catalogue import catalogue
 from hunter.host.logins import LoginAccount, accounts, administrators, has_password, key_files
-from hunter.host.state import UnsafeError
 from hunter.host.view import FileView, HostView
 from hunter.mechanisms import mechanism_of
 from hunter.objects import of, told
@@ -22,6 +21,7 @@ from hunter.objects._text import AmbiguousError, NotFoundError, find_line, witho
 from hunter.packages import Owned, owned
 from hunter.plan.model import RemovalAction
 from hunter.ref import Ref
+from hunter.unsafe import UnsafeError
 from scout.data import load_data
 from scout.targets.patterns import path_regex
 

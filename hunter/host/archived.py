@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hunter.host.state import ObjectState, UnsafeError
+from hunter.host.state import ObjectState
+from hunter.unsafe import UnsafeError
 from scout.archive.facts import nanoseconds
 
 _DOUBTS = {

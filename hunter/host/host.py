@@ -5,18 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
+from hunter.host.registry import HiveFiles
 from hunter.host.tree import HostTree
 from hunter.host.view import HostView
 
 
-class Host(HostView):
+class RemovalHost(HostView):
     """The live root (`root=None`, or `/` itself) or a mounted one, with all that can be changed on it. Use as a context manager."""
 
     files: HostTree
+    registry: HiveFiles
 
     def __init__(self, root: Path | None = None) -> None:
         files = HostTree(root)
-        super().__init__(files.live, files)
+        super().__init__(files.live, files, HiveFiles(files))
 
     def __enter__(self) -> Self:
         return self

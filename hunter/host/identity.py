@@ -7,12 +7,12 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 
-from hunter.host.host import Host
-from hunter.host.state import UnsafeError
+from hunter.host.host import RemovalHost
+from hunter.unsafe import UnsafeError
 from scout.console import Complaint, escape
 
 
-def facts(on: Host) -> dict[str, str]:
+def facts(on: RemovalHost) -> dict[str, str]:
     """Return `name`, `machine_id`, `machine_id_sha256`, `root_ino` of a tree, where it has them. Sources: machine-id(5), hostname(5)."""
     found = {"root_ino": str(on.root_ino)}
     raw = _read(on, "/etc/machine-id")
@@ -25,18 +25,18 @@ def facts(on: Host) -> dict[str, str]:
     return found | ({"name": name} if name else {})
 
 
-def _read(on: Host, path: str) -> bytes:
+def _read(on: RemovalHost, path: str) -> bytes:
     with suppress(FileNotFoundError, NotADirectoryError, UnsafeError, PermissionError):
         return on.files.read(path)
     return b""
 
 
-def is_copy(host: Mapping[str, str], on: Host) -> bool:
+def is_copy(host: Mapping[str, str], on: RemovalHost) -> bool:
     """Return True where the tree is a copy or image of the plan's host: its file ids mean nothing."""
     return host.get("root_ino", "") != str(on.root_ino)
 
 
-def require(host: Mapping[str, str], on: Host) -> bool:
+def require(host: Mapping[str, str], on: RemovalHost) -> bool:
     """Return True for a copy. Complaint (code 3) for another host, or where nothing identifies the host."""
     now = facts(on)
     compared = [name for name in ("machine_id", "machine_id_sha256") if host.get(name)]

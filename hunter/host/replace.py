@@ -21,8 +21,9 @@ from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO
 
 from hunter.host.flags import set_attributes
-from hunter.host.state import ObjectState, SurpriseError
+from hunter.host.state import ObjectState
 from hunter.host.tree import state_at, xattrs_of
+from hunter.unsafe import SurpriseError
 
 Content = Callable[[BinaryIO], None]
 """writes the new bytes of a file into a stream"""

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Self
 
 from hunter.host.flags import attributes, fixed_flags, locking_flags
-from hunter.host.state import ObjectState, UnsafeError
+from hunter.host.state import ObjectState
+from hunter.unsafe import UnsafeError
 from scout.archive.facts import type_of
 
 FILE_LIMIT = 64 << 30

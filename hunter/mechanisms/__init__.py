@@ -1,6 +1,6 @@
 """Mechanisms of removal, one module each, named by their operation and found by walking this folder. They only read.
 
-    target(fields)        → target      what a finding names, as the target of an action
+    targets(fields)       → targets     what a finding names, as targets of actions
     inspect(view, target) → Inspection  the present state of every object that would change, and obstacles
     apply(found, target)  → edits       the changes, with their stages
     restore(edits)        → edits       the same edits in the order in which undo takes them back
@@ -47,17 +47,23 @@ class Inspection:
     """how many of them no action of the plan removes"""
     holder: str = "the file"
     """what holds the lines or elements"""
+    stays: bool = False
+    """the target is still there when it is done, with other content"""
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One change of one object. Without `cuts` and `after` the object is removed."""
+    """One change of one object. Without `cuts`, `data` and `after` the object is removed."""
 
     stage: str
     ref: Ref
     cuts: Sequence[Cut] = ()
     drop_if_blank: bool = False
     """remove the object where only white space and separators are left"""
+    default: bytes | None = None
+    """content where only white space and separators are left"""
+    data: bytes | None = None
+    """the whole new content"""
     after: State | None = None
 
 
@@ -70,8 +76,14 @@ class Mechanism(Protocol):
     encloses: bool
     """other objects belong to its target and go with it"""
 
-    def target(self, fields: Mapping[str, Any]) -> RemovalTarget:
-        """Return the target from these fields of a finding. ValueError where they name none."""
+    def bind(self, options: Mapping[str, Any]) -> Mechanism:
+        """Return the mechanism with the options of a kind of removal."""
+
+    def targets(self, fields: Mapping[str, Any]) -> list[RemovalTarget]:
+        """Return the targets from these fields of a finding. ValueError where they name none."""
+
+    def recorded(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what the finding says of the present state of its target."""
 
     def belongings(self, view: HostView, ref: Ref) -> list[Ref]:
         """Return what goes with the target."""
@@ -98,6 +110,7 @@ def mechanisms() -> Mapping[str, Mechanism]:
     return {module.MECHANISM.operation: module.MECHANISM for _, module in modules(sys.modules[__name__])}
 
 
+@cache
 def mechanism_of(kind: str) -> Mechanism:
     """Return the mechanism that a kind of removal uses."""
-    return mechanisms()[catalogue()[kind].operation]
+    return mechanisms()[catalogue()[kind].operation].bind(catalogue()[kind].options)

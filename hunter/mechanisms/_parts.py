@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import base64
 import posixpath
+import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
-from hunter.host.state import ObjectState, UnsafeError
+from hunter.host.state import ObjectState
 from hunter.host.tree import parts
 from hunter.host.view import HostView
 from hunter.mechanisms import Edit, Inspection
 from hunter.objects._text import AmbiguousError, Cut, NotFoundError
 from hunter.plan.model import RemovalTarget
 from hunter.ref import Ref
+from hunter.unsafe import UnsafeError
 
+_SYSTEM_VOLUME = re.compile(r"(?i)c:[\\/]")
+_OTHER_VOLUME = re.compile(r"(?i)[abd-z]:[\\/]|\\\\")
 Finder = Callable[[bytes, bytes, "int | None"], tuple[list[Cut], int]]
 
 
@@ -23,6 +27,15 @@ class Operation:
 
     starts = True
     encloses = False
+
+    def bind(self, options: Mapping[str, Any]) -> Self:
+        if options:
+            raise ValueError(f"catalogue.yaml: an operation without options has {', '.join(options)}")
+        return self
+
+    def recorded(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Of a file: its facts, as the collection has them."""
+        return fields.get("file") or {}
 
     def belongings(self, view: HostView, ref: Ref) -> list[Ref]:  # noqa: ARG002
         return []
@@ -38,8 +51,15 @@ class Operation:
 
 
 def file_at(fields: Mapping[str, Any]) -> Ref:
-    """Return the file that a finding names. ValueError where that is no plain absolute path."""
+    r"""Return the file that a finding names. ValueError where that is no plain absolute path.
+
+    A path of Windows names the file below the root of its volume: `C:\x` is `/x` of a mounted root.
+    """
     path = str(fields.get("path"))
+    if _OTHER_VOLUME.match(path):
+        raise ValueError(f"{path} is on another volume than Windows")
+    if _SYSTEM_VOLUME.match(path):
+        path = path[2:].replace("\\", "/")
     try:
         parts(path)
     except ValueError as e:
@@ -79,7 +99,7 @@ class Surgery(Operation):
         """Return the bytes to remove; None where the finding does not hold them."""
         return raw_line(fields)
 
-    def target(self, fields: Mapping[str, Any]) -> RemovalTarget:
+    def targets(self, fields: Mapping[str, Any]) -> list[RemovalTarget]:
         ref = file_at(fields)
         try:
             line = self.data(fields)
@@ -88,7 +108,7 @@ class Surgery(Operation):
         if line is None:
             raise ValueError("the finding does not hold the raw line")
         number = fields.get("line_number")
-        return RemovalTarget(ref, line, int(number) if isinstance(number, int) and number > 0 else None)
+        return [RemovalTarget(ref, line, int(number) if isinstance(number, int) and number > 0 else None)]
 
     def inspect(self, view: HostView, target: RemovalTarget) -> Inspection:
         path = target.ref.name

@@ -15,8 +15,8 @@ class _FileQuarantine(Operation):
     operation = "file-quarantine"
     starts = False
 
-    def target(self, fields: Mapping[str, Any]) -> RemovalTarget:
-        return RemovalTarget(file_at(fields))
+    def targets(self, fields: Mapping[str, Any]) -> list[RemovalTarget]:
+        return [RemovalTarget(file_at(fields))]
 
     def inspect(self, view: HostView, target: RemovalTarget) -> Inspection:
         state = view.files.state(target.ref.name)

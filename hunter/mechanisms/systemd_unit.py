@@ -12,8 +12,7 @@ import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hunter.host.host import Host
-from hunter.host.state import UnsafeError
+from hunter.host.host import RemovalHost
 from hunter.host.view import FileView, HostView
 from hunter.mechanisms import Edit, Inspection
 from hunter.mechanisms._parts import Operation, base_name, file_at, obstacles
@@ -22,6 +21,7 @@ from hunter.objects.units import OBJECT as UNITS
 from hunter.objects.units import instances, managed, unit_of
 from hunter.plan.model import RemovalTarget
 from hunter.ref import Ref
+from hunter.unsafe import UnsafeError
 from scout.formats.linux_paths import MADE_UNITS, SYSTEM_UNITS, USER_UNITS, one_path
 
 _SYSTEM = tuple(folder for folder in SYSTEM_UNITS if folder not in MADE_UNITS)
@@ -35,9 +35,9 @@ class _SystemdUnit(Operation):
     operation = "systemd-unit"
     encloses = True
 
-    def target(self, fields: Mapping[str, Any]) -> RemovalTarget:
+    def targets(self, fields: Mapping[str, Any]) -> list[RemovalTarget]:
         ref = file_at(fields)
-        return RemovalTarget(ref, name=base_name(ref))
+        return [RemovalTarget(ref, name=base_name(ref))]
 
     def belongings(self, view: HostView, ref: Ref) -> list[Ref]:
         return [] if ref.name.endswith(".conf") else [Ref("file", path) for path in _belongings(view.files, ref.name)]
@@ -64,7 +64,7 @@ class _SystemdUnit(Operation):
             found.problems += obstacles(each, state)
         if not path.endswith(".conf"):
             found.starters = [Ref("file", each) for each in _starters(view.files, path)]
-        if states[path] and isinstance(view, Host) and managed(view) and _home(path)[0] == "system":
+        if states[path] and isinstance(view, RemovalHost) and managed(view) and _home(path)[0] == "system":
             _running(view, path, found)
         return found
 
@@ -164,7 +164,7 @@ def _at(view: FileView, path: str, kind: str) -> bool:
     return _is(view, posixpath.dirname(path), posixpath.basename(path), kind)
 
 
-def _running(host: Host, path: str, found: Inspection) -> None:
+def _running(host: RemovalHost, path: str, found: Inspection) -> None:
     """Add what the live manager knows: the unit is stopped only where the manager has loaded this very file."""
     file = Ref("loaded", path)
     loaded = LOADED.observe(host, file)

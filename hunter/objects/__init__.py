@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any, BinaryIO, Protocol
 
-from hunter.host.host import Host
+from hunter.host.host import RemovalHost
 from hunter.host.replace import Content
 from hunter.ref import Ref
 from scout.discovery import modules
@@ -56,14 +56,20 @@ class Object(Protocol):
     def place(self, ref: Ref) -> str:
         """Return the name as patterns of places are compared with it: components separated by `/`, none in front."""
 
-    def observe(self, host: Host, ref: Ref) -> Described:
+    def observe(self, host: RemovalHost, ref: Ref) -> Described:
         """Return the present state. UnsafeError where it cannot be read safely."""
 
-    def content(self, host: Host, ref: Ref) -> AbstractContextManager[BinaryIO]:
+    def content(self, host: RemovalHost, ref: Ref) -> AbstractContextManager[BinaryIO]:
         """Open the bytes whose hash is in the state. UnsafeError, OSError."""
 
     def edited(self, before: State, data: bytes, stamp: int) -> State:
         """Return the state of the object with other content, written at `stamp` (ns since 1970 UTC)."""
+
+    def blank(self, state: State, data: bytes) -> bool:
+        """Return True where content has nothing but white space and separators."""
+
+    def recorded(self, facts: Mapping[str, Any], root_ino: object) -> dict[str, Any]:
+        """Return what a plan expects, from facts of a collection; what was not recorded is absent and must be sealed on the host."""
 
     def same(self, one: Described, other: Described) -> bool:
         """Return True where both describe the same state."""
@@ -83,28 +89,28 @@ class Object(Protocol):
     def differences(self, expect: Mapping[str, Any], now: State, *, copy: bool) -> list[tuple[str, str, str]]:
         """Return (what, expected, now) of every difference. `copy`: the tree is a copy of the plan's host."""
 
-    def controller(self, host: Host, ref: Ref) -> int:
+    def controller(self, host: RemovalHost, ref: Ref) -> int:
         """Return the uid of a user who is not root and may change the object, 0 for nobody, `EVERYBODY` for several."""
 
-    def barrier(self, host: Host, ref: Ref) -> str:
+    def barrier(self, host: RemovalHost, ref: Ref) -> str:
         """Return why the object cannot be changed here, '' where it can. UnsafeError, OSError."""
 
     def not_restorable(self, state: State) -> str:
         """Return what of this state undo cannot restore, '' for nothing."""
 
-    def survey(self, host: Host, refs: Iterable[Ref]) -> Areas:
+    def survey(self, host: RemovalHost, refs: Iterable[Ref]) -> Areas:
         """Return the areas in which these objects lie, with everything that is beside them."""
 
-    def changed(self, host: Host, before: Areas, explained: set[Ref]) -> tuple[list[str], int]:
+    def changed(self, host: RemovalHost, before: Areas, explained: set[Ref]) -> tuple[list[str], int]:
         """Return (what changed in the areas apart from `explained`, number of entries compared)."""
 
-    def restore_areas(self, host: Host, before: Areas) -> list[str]:
+    def restore_areas(self, host: RemovalHost, before: Areas) -> list[str]:
         """Restore the times of areas after everything was taken back; return what could not be restored."""
 
-    def put(self, host: Host, ref: Ref, now: Described, then: Described, content: Content | None, mark: str) -> None:
+    def put(self, host: RemovalHost, ref: Ref, now: Described, then: Described, content: Content | None, mark: str) -> None:
         """Change the object from `now` to `then`, atomically and synced. SurpriseError where it is not in the state `now` right before."""
 
-    def tidy(self, host: Host, ref: Ref, mark: str) -> None:
+    def tidy(self, host: RemovalHost, ref: Ref, mark: str) -> None:
         """Remove what a killed `put` of this mark left beside the object."""
 
 

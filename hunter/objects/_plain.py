@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, BinaryIO, ClassVar
 
-from hunter.host.host import Host
-from hunter.host.state import UnsafeError
+from hunter.host.host import RemovalHost
 from hunter.objects import Areas, Described, State
 from hunter.ref import Ref
+from hunter.unsafe import UnsafeError
 
 
 class ManagedState:
@@ -36,11 +36,17 @@ class ManagedState:
     def place(self, ref: Ref) -> str:
         return ref.name.lstrip("/")
 
-    def content(self, host: Host, ref: Ref) -> AbstractContextManager[BinaryIO]:
+    def content(self, host: RemovalHost, ref: Ref) -> AbstractContextManager[BinaryIO]:
         raise UnsafeError(f"{ref.name} has no content")
 
     def edited(self, before: State, data: bytes, stamp: int) -> State:
         raise UnsafeError(f"{self.kind} has no content")
+
+    def blank(self, state: State, data: bytes) -> bool:
+        return not data
+
+    def recorded(self, facts: Mapping[str, Any], root_ino: object) -> dict[str, Any]:
+        return {name: str(facts[name]) for name in self.facts if name in facts}
 
     def same(self, one: Described, other: Described) -> bool:
         return one == other
@@ -57,23 +63,23 @@ class ManagedState:
     def differences(self, expect: Mapping[str, Any], now: State, *, copy: bool) -> list[tuple[str, str, str]]:
         return [(name, str(expect[name]), str(now[name])) for name in self.facts if name in expect and str(expect[name]) != str(now[name])]
 
-    def controller(self, host: Host, ref: Ref) -> int:
+    def controller(self, host: RemovalHost, ref: Ref) -> int:
         return 0
 
-    def barrier(self, host: Host, ref: Ref) -> str:
+    def barrier(self, host: RemovalHost, ref: Ref) -> str:
         return ""
 
     def not_restorable(self, state: State) -> str:
         return ""
 
-    def survey(self, host: Host, refs: Iterable[Ref]) -> Areas:
+    def survey(self, host: RemovalHost, refs: Iterable[Ref]) -> Areas:
         return {}
 
-    def changed(self, host: Host, before: Areas, explained: set[Ref]) -> tuple[list[str], int]:
+    def changed(self, host: RemovalHost, before: Areas, explained: set[Ref]) -> tuple[list[str], int]:
         return [], 0
 
-    def restore_areas(self, host: Host, before: Areas) -> list[str]:
+    def restore_areas(self, host: RemovalHost, before: Areas) -> list[str]:
         return []
 
-    def tidy(self, host: Host, ref: Ref, mark: str) -> None:
+    def tidy(self, host: RemovalHost, ref: Ref, mark: str) -> None:
         """Nothing to do: the manager leaves nothing behind."""

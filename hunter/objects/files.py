@@ -17,16 +17,18 @@ from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, ClassVar
 
 from hunter.host.areas import changed, survey
-from hunter.host.host import Host
+from hunter.host.host import RemovalHost
 from hunter.host.replace import clear_at, presence, replace_at
-from hunter.host.state import NEEDED, ObjectState, SurpriseError, UnsafeError, differences, lacking
+from hunter.host.state import NEEDED, ObjectState, differences, expectation_of, lacking
 from hunter.host.tree import HostTree, folder_flags, open_read, parts
 from hunter.objects import Areas, Content, Described, State
 from hunter.ref import Ref, as_words, from_words
+from hunter.unsafe import SurpriseError, UnsafeError
 from scout.console import escape
 
 _GLOB = re.compile(r"[*?\[\]{}]")
 """characters of a pattern: a path that has one is written as base64"""
+_BLANK = b" \t\r\n\v\f:"
 
 
 class _Files:
@@ -65,17 +67,23 @@ class _Files:
     def place(self, ref: Ref) -> str:
         return ref.name.lstrip("/")
 
-    def observe(self, host: Host, ref: Ref) -> Described:
+    def observe(self, host: RemovalHost, ref: Ref) -> Described:
         state = host.files.state(ref.name)
         return state.to_json() if state else None
 
     @contextmanager
-    def content(self, host: Host, ref: Ref) -> Iterator[BinaryIO]:
+    def content(self, host: RemovalHost, ref: Ref) -> Iterator[BinaryIO]:
         with host.files.parent(ref.name) as (parent, last), os.fdopen(open_read(parent, last), "rb") as source:
             yield source
 
     def edited(self, before: State, data: bytes, stamp: int) -> State:
         return ObjectState.from_json(before).with_content(hashlib.sha256(data).hexdigest(), len(data), stamp).to_json()
+
+    def blank(self, state: State, data: bytes) -> bool:  # noqa: ARG002
+        return not data.strip(_BLANK)
+
+    def recorded(self, facts: Mapping[str, Any], root_ino: object) -> dict[str, Any]:
+        return expectation_of(facts, root_ino)
 
     def same(self, one: Described, other: Described) -> bool:
         if one is None or other is None:
@@ -101,10 +109,10 @@ class _Files:
     def differences(self, expect: Mapping[str, Any], now: State, *, copy: bool) -> list[tuple[str, str, str]]:
         return differences(expect, ObjectState.from_json(now), copy=copy)
 
-    def controller(self, host: Host, ref: Ref) -> int:
+    def controller(self, host: RemovalHost, ref: Ref) -> int:
         return host.files.controller(ref.name)
 
-    def barrier(self, host: Host, ref: Ref) -> str:
+    def barrier(self, host: RemovalHost, ref: Ref) -> str:
         with host.files.parent(ref.name) as (fd, _):
             if os.fstatvfs(fd).f_flag & os.ST_RDONLY:
                 why = "the file system is read-only"
@@ -119,13 +127,13 @@ class _Files:
     def not_restorable(self, state: State) -> str:
         return f"its file flags {state['fixed']} (lsattr)" if state["fixed"] else ""
 
-    def survey(self, host: Host, refs: Iterable[Ref]) -> Areas:
+    def survey(self, host: RemovalHost, refs: Iterable[Ref]) -> Areas:
         return {folder: area.to_json() for folder, area in survey(host.files, (ref.name for ref in refs)).items()}
 
-    def changed(self, host: Host, before: Areas, explained: set[Ref]) -> tuple[list[str], int]:
+    def changed(self, host: RemovalHost, before: Areas, explained: set[Ref]) -> tuple[list[str], int]:
         return changed(before, host.files, {ref.name for ref in explained})
 
-    def restore_areas(self, host: Host, before: Areas) -> list[str]:
+    def restore_areas(self, host: RemovalHost, before: Areas) -> list[str]:
         failed = []
         for folder, was in before.items():
             try:
@@ -134,11 +142,11 @@ class _Files:
                 failed.append(f"{folder}: its times could not be restored: {e}")
         return failed
 
-    def put(self, host: Host, ref: Ref, now: Described, then: Described, content: Content | None, mark: str) -> None:
+    def put(self, host: RemovalHost, ref: Ref, now: Described, then: Described, content: Content | None, mark: str) -> None:
         with host.files.parent(ref.name) as (folder, last):
             replace_at(folder, last, now, then, content, mark)
 
-    def tidy(self, host: Host, ref: Ref, mark: str) -> None:
+    def tidy(self, host: RemovalHost, ref: Ref, mark: str) -> None:
         with suppress(FileNotFoundError, NotADirectoryError), host.files.parent(ref.name) as (folder, _):
             clear_at(folder, mark)
 

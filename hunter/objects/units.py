@@ -11,17 +11,17 @@ import stat
 import subprocess
 from pathlib import Path
 
-from hunter.host.host import Host
-from hunter.host.state import SurpriseError, UnsafeError
+from hunter.host.host import RemovalHost
 from hunter.objects import Content, Described
 from hunter.objects._plain import ManagedState
 from hunter.ref import Ref
+from hunter.unsafe import SurpriseError, UnsafeError
 
 _PLACES = ("/usr/bin/systemctl", "/bin/systemctl")
 _RUNNING = {"active", "activating", "reloading", "deactivating", "refreshing"}
 
 
-def managed(host: Host) -> bool:
+def managed(host: RemovalHost) -> bool:
     """Return True where this tree is the live root and systemd runs it."""
     return host.live and Path("/run/systemd/system").is_dir()
 
@@ -70,7 +70,7 @@ def unit_of(path: str) -> str:
 class _Unit(ManagedState):
     kind = "unit"
 
-    def observe(self, host: Host, ref: Ref) -> Described:
+    def observe(self, host: RemovalHost, ref: Ref) -> Described:
         if not managed(host):
             raise UnsafeError("systemd does not run here")
         return {"active": "active" if properties(ref.name).get("ActiveState") in _RUNNING else "inactive"}
@@ -78,7 +78,7 @@ class _Unit(ManagedState):
     def changes(self, was: Described, now: Described) -> str:
         return f"it was {(was or {}).get('active', 'not known')}, is {(now or {}).get('active', 'not known')}"
 
-    def put(self, host: Host, ref: Ref, now: Described, then: Described, content: Content | None, mark: str) -> None:  # noqa: ARG002
+    def put(self, host: RemovalHost, ref: Ref, now: Described, then: Described, content: Content | None, mark: str) -> None:  # noqa: ARG002
         if self.observe(host, ref) == then:
             return
         systemctl("start" if then == {"active": "active"} else "stop", "--", ref.name)

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Protocol
 
-from hunter.host.state import UnsafeError
 from hunter.host.view import FileView
+from hunter.unsafe import UnsafeError
 from scout.discovery import modules
 from scout.formats.linux_paths import spellings
 

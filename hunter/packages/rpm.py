@@ -15,9 +15,9 @@ from collections.abc import Collection
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from hunter.host.state import UnsafeError
 from hunter.host.tree import HostTree, open_read
 from hunter.host.view import FileView
+from hunter.unsafe import UnsafeError
 
 if TYPE_CHECKING:
     from sqlite3 import Connection

@@ -7,22 +7,19 @@ lists for its kind (`takes`) become a target, and only at the places where that 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hunter.case import Collection, plain
-from hunter.catalogue import STAGES, catalogue, kind_of
+from hunter.catalogue import STAGES, catalogue, kind_of, system_of
 from hunter.guard import forbidden
-from hunter.host.state import expectation_of
 from hunter.mechanisms import mechanism_of
+from hunter.objects import of
 from hunter.plan.model import RemovalAction, RemovalPlan, RemovalTarget
 from hunter.planning.evidence import independent
 from hunter.ref import Ref
 
-_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\|HK(?:LM|U|CU|CR|EY_\w+)(?:\\|\Z)")
-"""a native path of Windows: drive, share or registry key"""
 _NAMED = "is only named by the command"
 
 
@@ -67,7 +64,8 @@ def propose(collection: Collection, recipients: Sequence[str]) -> Proposal:
             else:
                 left.append((_sentence(finding), str(e)))
             continue
-        for each in (judged, *_payload(judged, finding), *_starters(judged, finding, collection)):
+        more = [w for one in judged for w in (*_payload(one, finding), *_starters(one, finding, collection))]
+        for each in (*judged, *more):
             key = (each.kind, each.target.ref, each.target.line, each.target.number)
             if key in wanted:
                 wanted[key].findings += [f for f in each.findings if f not in wanted[key].findings]
@@ -95,28 +93,29 @@ def _sentence(finding: Mapping[str, Any]) -> str:
     return plain([finding.get("message") or finding.get("rule.name") or "?"])[0]
 
 
-def _judged(finding: dict[str, Any], collection: Collection) -> _Wanted:
-    """Return the action that a finding asks for. _RefusedError where it cannot be planned."""
+def _judged(finding: dict[str, Any], collection: Collection) -> list[_Wanted]:
+    """Return the actions that a finding asks for. _RefusedError where it cannot be planned."""
     target = finding["target"]
     path = str(target.get("path"))
-    if _WINDOWS.match(path):
-        raise _RefusedError("HUNTER does not remove anything on Windows yet")
-    kind = kind_of(target, "linux")
+    kind = kind_of(target, system_of(path))
     if not kind:
         raise _RefusedError(f"no mechanism for {target.get('kind')} yet: by hand")
     mechanism = mechanism_of(kind)
     try:
-        made = mechanism.target({name: target[name] for name in catalogue()[kind].takes if name in target})
+        targets = mechanism.targets({name: target[name] for name in catalogue()[kind].takes if name in target})
     except ValueError as e:
         raise _RefusedError(str(e)) from e
-    file = target.get("file") or collection.facts.get(path) or {}
+    known = mechanism.recorded({"file": collection.facts.get(path), **target})
     only_named = bool(finding.get("escadre.cause"))  # another finding is the cause: it names this target, nothing judged the target
-    if only_named and not independent(kind, path, file):
+    if only_named and not independent(kind, path, known):
         raise _RefusedError(_NAMED, names_only=True)
-    if why := forbidden(kind, made.ref):
-        raise _RefusedError(f"{_NAMED if only_named else path}: {why}", names_only=only_named)
-    facts: dict[Ref, Mapping[str, Any]] = {made.ref: file} | _belongings(kind, made.ref, collection)
-    return _Wanted(kind, str(target.get("mechanism") or finding.get("rule.id") or ""), _readable(made), [finding], facts)
+    row, made = str(target.get("mechanism") or finding.get("rule.id") or ""), []
+    for each in targets:
+        if why := forbidden(kind, each.ref):
+            raise _RefusedError(f"{_NAMED if only_named else path}: {why}", names_only=only_named)
+        facts: dict[Ref, Mapping[str, Any]] = {each.ref: known} | _belongings(kind, each.ref, collection)
+        made.append(_Wanted(kind, row, _readable(each), [finding], facts))
+    return made
 
 
 def _readable(target: RemovalTarget) -> RemovalTarget:
@@ -132,14 +131,18 @@ def _payload(one: _Wanted, finding: dict[str, Any]) -> Iterator[_Wanted]:
     """Yield an action for each collected file that the command names and that has independent evidence."""
     for path, facts in _named_files(finding["target"]):
         usable = isinstance(facts, dict) and facts.get("sha256") and facts.get("type", "file") == "file"
-        ref, kind = Ref("file", path), _file_kind(path)
-        if usable and ref != one.target.ref and kind and independent(kind, path, facts) and not forbidden(kind, ref):
+        kind, ref = _file(path)
+        if usable and ref is not None and ref != one.target.ref and independent(kind, path, facts) and not forbidden(kind, ref):
             yield _Wanted(kind, "file", RemovalTarget(ref), [finding], {ref: facts})
 
 
-def _file_kind(path: str) -> str:
-    """Return the kind of removal for a file at a native path, '' for a path that is none."""
-    return kind_of({"kind": "file"}, "linux") if path.startswith("/") else ""
+def _file(path: str) -> tuple[str, Ref | None]:
+    """Return (kind of removal, the file) for a native path; the kind is '' for a path that cannot be removed."""
+    kind = kind_of({"kind": "file"}, system_of(path))
+    try:
+        return kind, mechanism_of(kind).targets({"path": path})[0].ref if kind else None
+    except ValueError:
+        return "", None
 
 
 def _named_files(target: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -174,8 +177,8 @@ def _why_it_stays(path: str, facts: object) -> str:
         return f"is a link to {plain([facts['link']])[0]}"
     if not facts.get("sha256"):
         return "is not a regular file" if facts.get("type") not in (None, "file") else "was not collected"
-    kind = _file_kind(path)
-    why = forbidden(kind, Ref("file", path)) if kind else ""
+    kind, ref = _file(path)
+    why = forbidden(kind, ref) if ref is not None else ""
     return f"{_NAMED}: {why}" if why else _NAMED
 
 
@@ -185,8 +188,8 @@ def _starters(one: _Wanted, finding: dict[str, Any], collection: Collection) -> 
     for ref, row in mechanism.starters(collection.view, one.target.ref):
         facts = collection.facts.get(ref.name, {})
         if facts.get("sha256") and independent(one.kind, ref.name, facts):
-            made = _readable(mechanism.target({"path": ref.name}))
-            yield _Wanted(one.kind, row, made, [finding], {ref: facts} | _belongings(one.kind, ref, collection))
+            (made,) = mechanism.targets({"path": ref.name})
+            yield _Wanted(one.kind, row, _readable(made), [finding], {ref: facts} | _belongings(one.kind, ref, collection))
 
 
 def _without_edits_of_removed(wanted: Iterable[_Wanted]) -> list[_Wanted]:
@@ -207,7 +210,7 @@ def _without_edits_of_removed(wanted: Iterable[_Wanted]) -> list[_Wanted]:
 
 
 def _action(n: int, w: _Wanted, collection: Collection) -> RemovalAction:
-    expect = {ref: expectation_of(facts, collection.root_ino or None) for ref, facts in w.facts.items()}
+    expect = {ref: of(ref).recorded(facts, collection.root_ino or None) for ref, facts in w.facts.items()}
     expect = {ref: facts for ref, facts in expect.items() if facts}
     why = tuple(dict.fromkeys(str(f.get("escadre.id", "")) for f in w.findings))
     return RemovalAction(f"a{n:03d}", plain([w.mechanism])[0], w.kind, w.target, expect, why)

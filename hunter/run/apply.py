@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,9 +10,8 @@ from time import time_ns
 from typing import Any
 
 from hunter.catalogue import STAGES
-from hunter.host.host import Host
+from hunter.host.host import RemovalHost
 from hunter.host.identity import facts, require
-from hunter.host.state import UnsafeError
 from hunter.mechanisms import Edit, mechanism_of
 from hunter.objects import of, told
 from hunter.plan.model import RemovalPlan
@@ -21,13 +21,14 @@ from hunter.run.beside import changed, survey
 from hunter.run.check import READY, Checked, Report, check
 from hunter.run.session import OnActionDone, RunOutcome, backup_keys, check_written, lock, open_run, same_root
 from hunter.run.settle import RemovalRun, surprise
+from hunter.unsafe import UnsafeError
 from scout import __version__
 from scout.console import WRONG_USE, Complaint, escape, megabytes
 from scout.keys import load_identities, load_recipients
 
 
 def apply(
-    plan: RemovalPlan, path: Path, host: Host, known: Sequence[str] = (), on_done: OnActionDone = lambda _: None
+    plan: RemovalPlan, path: Path, host: RemovalHost, known: Sequence[str] = (), on_done: OnActionDone = lambda _: None
 ) -> RunOutcome | Report:
     """Apply the plan. A Report where the state does not fit (nothing was written). Complaint at the first surprise after that."""
     with lock(host):
@@ -44,7 +45,7 @@ def apply(
             run.journal.close()
 
 
-def standing(plan: RemovalPlan, path: Path, host: Host) -> RunOutcome | None:
+def standing(plan: RemovalPlan, path: Path, host: RemovalHost) -> RunOutcome | None:
     """Return what a dry run finds in the journal: a finished run (`already`), an interrupted one, or None. Reads only.
 
     Complaint where the plan was edited after that run began, where it was partly taken back, or where something changed since.
@@ -58,7 +59,7 @@ def standing(plan: RemovalPlan, path: Path, host: Host) -> RunOutcome | None:
     return RunOutcome([a for a in run.actions if a in run.applied], len(run.actions), run.journal.path, run.undo)
 
 
-def _as_done(run: RemovalRun, host: Host) -> RunOutcome:
+def _as_done(run: RemovalRun, host: RemovalHost) -> RunOutcome:
     refs = [ref for ref, item in run.objects.items() if not item.edits.keys() & run.left_out.keys()]
     if found := run.drifted(host, refs):
         each = [f"{escape(told(ref))} is not as the journal left it: {escape(what)}" for ref, what in list(found.items())[:5]]
@@ -73,7 +74,7 @@ def _as_done(run: RemovalRun, host: Host) -> RunOutcome:
     return RunOutcome(done, len(run.actions), run.journal.path, run.undo, already=True, left_out=run.all_left_out)
 
 
-def _check_belongs(plan: RemovalPlan, run: RemovalRun, host: Host) -> None:
+def _check_belongs(plan: RemovalPlan, run: RemovalRun, host: RemovalHost) -> None:
     """Complaint where the run of the journal is not one of this plan on this tree."""
     assert run.opened is not None
     require(plan.host, host)
@@ -84,14 +85,14 @@ def _check_belongs(plan: RemovalPlan, run: RemovalRun, host: Host) -> None:
         )
 
 
-def _complete(plan: RemovalPlan, run: RemovalRun, host: Host, on_done: OnActionDone) -> RunOutcome:
+def _complete(plan: RemovalPlan, run: RemovalRun, host: RemovalHost, on_done: OnActionDone) -> RunOutcome:
     """Continue where a kill stopped, or report that the run is done."""
     _check_belongs(plan, run, host)
     run.recover(host)
     return _as_done(run, host) if run.finished else _forward(run, host, on_done)
 
 
-def _open(plan: RemovalPlan, run: RemovalRun, host: Host, report: Report) -> None:
+def _open(plan: RemovalPlan, run: RemovalRun, host: RemovalHost, report: Report) -> None:
     """Write everything that comes before the first change: run key, the journal's first lines, backups, which are read back."""
     if report.needed > report.free:
         raise Complaint(
@@ -132,7 +133,7 @@ def _open(plan: RemovalPlan, run: RemovalRun, host: Host, report: Report) -> Non
         ) from e
 
 
-def _back_up(run: RemovalRun, host: Host, actions: Sequence[Checked], recipients: Sequence[str]) -> None:
+def _back_up(run: RemovalRun, host: RemovalHost, actions: Sequence[Checked], recipients: Sequence[str]) -> None:
     keys = load_identities(run.vault.run_key)
     for_whom, _ = load_recipients(recipients)
     for c in actions:
@@ -175,13 +176,15 @@ def _edit(c: Checked, e: Edit) -> dict[str, Any]:
         "drop_if_blank": e.drop_if_blank,
         "cuts": [list(cut) for cut in e.cuts],
         "before": c.found.states[e.ref],
+        "default": None if e.default is None else base64.b64encode(e.default).decode(),
+        "data": None if e.data is None else base64.b64encode(e.data).decode(),
         "after": e.after,
         "left": c.found.left,
         "controller": c.controller,
     }
 
 
-def _forward(run: RemovalRun, host: Host, on_done: OnActionDone) -> RunOutcome:
+def _forward(run: RemovalRun, host: RemovalHost, on_done: OnActionDone) -> RunOutcome:
     assert run.opened is not None
     keys = backup_keys(run, None)
     for kept in run.kept.values():

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hunter.guard import refusals
-from hunter.host.host import Host
+from hunter.host.host import RemovalHost
 from hunter.host.identity import require
-from hunter.host.state import UnsafeError
 from hunter.host.tree import EVERYBODY
 from hunter.mechanisms import Inspection, mechanism_of
 from hunter.objects import of, told
@@ -18,6 +17,7 @@ from hunter.objects._text import Cut
 from hunter.plan.model import RemovalAction, RemovalPlan, sealed_copy
 from hunter.ref import Ref
 from hunter.run.vault import OVERHEAD
+from hunter.unsafe import UnsafeError
 from scout.console import Complaint, escape
 
 READY, DRIFTED, GONE, BLOCKED = "ready", "drifted", "gone", "blocked"
@@ -72,7 +72,7 @@ class Report:
         return sum(c.status == status for c in self.actions)
 
 
-def check(plan: RemovalPlan, path: Path, host: Host, known: Sequence[str] = ()) -> Report:
+def check(plan: RemovalPlan, path: Path, host: RemovalHost, known: Sequence[str] = ()) -> Report:
     """Check every action. Complaint (code 3) for another host. `known`: targets that the user answers for against the guard list."""
     copy = require(plan.host, host)
     checked = [_check(a, host, copy=copy) for a in plan.actions]
@@ -111,7 +111,7 @@ def _note_leftovers(checked: Sequence[Checked]) -> None:
             c.found.notes.append(f"{c.found.holder} holds it {c.found.copies} times; what no action removes goes on working")
 
 
-def _check(action: RemovalAction, host: Host, *, copy: bool) -> Checked:
+def _check(action: RemovalAction, host: RemovalHost, *, copy: bool) -> Checked:
     """Check one action; again where another user controls the target, so that a change at this very moment does not decide."""
     checked = _look(action, host, copy=copy)
     for ref in dict.fromkeys((action.target.ref, *action.expect)):
@@ -132,7 +132,7 @@ def _expected_owner(expect: Mapping[str, object]) -> int:
     return int(uid) if uid.isdecimal() and int(uid) != os.geteuid() else 0
 
 
-def _look(action: RemovalAction, host: Host, *, copy: bool) -> Checked:
+def _look(action: RemovalAction, host: RemovalHost, *, copy: bool) -> Checked:
     try:
         found = mechanism_of(action.kind).inspect(host, action.target)
     except UnsafeError as e:
@@ -170,7 +170,7 @@ def _drift(action: RemovalAction, found: Inspection, *, copy: bool) -> list[str]
     return reasons
 
 
-def _check_writable(host: Host, checked: Checked) -> None:
+def _check_writable(host: RemovalHost, checked: Checked) -> None:
     """Block an action whose place takes no writes, before anything is tried."""
     for ref, state in checked.found.states.items():
         if state is None:
@@ -190,7 +190,7 @@ def _free(folder: Path) -> int:
     return status.f_bavail * status.f_frsize
 
 
-def reseal(plan: RemovalPlan, report: Report, host: Host) -> RemovalPlan:
+def reseal(plan: RemovalPlan, report: Report, host: RemovalHost) -> RemovalPlan:
     """Return the plan with the present states as expectations. Complaint (code 3) where a target is gone or cannot be looked at."""
     expects = {}
     for c in report.actions:

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hunter.host.host import Host
+from hunter.host.host import RemovalHost
 from hunter.host.identity import facts
-from hunter.host.state import UnsafeError
 from hunter.objects import of, told
 from hunter.plan.place import guarded
 from hunter.ref import Ref
@@ -18,6 +17,7 @@ from hunter.run.head import ChainHead
 from hunter.run.journal import RunJournal
 from hunter.run.settle import RemovalRun, surprise
 from hunter.run.vault import Vault
+from hunter.unsafe import UnsafeError
 from scout.console import Complaint, escape
 from scout.keys import load_identities
 
@@ -62,7 +62,7 @@ def open_run(plan: Path, *, verify_head: bool = True) -> RemovalRun:
 
 
 @contextmanager
-def lock(host: Host) -> Iterator[None]:
+def lock(host: RemovalHost) -> Iterator[None]:
     """Let one HUNTER work on a host: lock the root folder itself, which writes nothing and ends with the process."""
     import fcntl
 
@@ -78,7 +78,7 @@ def lock(host: Host) -> Iterator[None]:
         fcntl.flock(host.files.fd, fcntl.LOCK_UN)
 
 
-def _holder(host: Host) -> str:
+def _holder(host: RemovalHost) -> str:
     """Return the id of the process that holds the lock on the root, '' where it is not known. Source: proc(5), /proc/locks."""
     with suppress(OSError):
         for line in Path("/proc/locks").read_text(encoding="ascii", errors="replace").splitlines():
@@ -88,7 +88,7 @@ def _holder(host: Host) -> str:
     return ""
 
 
-def same_root(run: RemovalRun, host: Host) -> None:
+def same_root(run: RemovalRun, host: RemovalHost) -> None:
     """Complaint where the tree is not the one that the journal was written for."""
     assert run.opened is not None
     now, then = facts(host), run.opened["now"]
@@ -113,7 +113,7 @@ def backup_keys(run: RemovalRun, key: Path | None) -> list[Any]:
         raise Complaint(f"The run key cannot be used: {e.what}", f"{whose}: {run.undo} -i key.txt") from e
 
 
-def check_written(run: RemovalRun, host: Host, refs: Iterable[Ref], *, back: bool) -> None:
+def check_written(run: RemovalRun, host: RemovalHost, refs: Iterable[Ref], *, back: bool) -> None:
     """Look once more at the objects that this run wrote. Complaint where one is not in the state that the journal says."""
     for ref in refs:
         item, kind = run.objects[ref], of(ref)

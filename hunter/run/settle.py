@@ -9,22 +9,21 @@ change by that user leaves out this action, with its reason in the journal (`lef
 
 from __future__ import annotations
 
+import base64
 import errno
 import shlex
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from hunter.host.host import Host
-from hunter.host.state import SurpriseError, UnsafeError
+from hunter.host.host import RemovalHost
 from hunter.objects import Content, Described, of, told
 from hunter.objects._text import without
 from hunter.ref import Ref
 from hunter.run.journal import RunJournal
 from hunter.run.vault import Vault
+from hunter.unsafe import SurpriseError, UnsafeError
 from scout.console import WRONG_USE, Complaint, escape
-
-_BLANK = b" \t\r\n\v\f:"
 
 
 @dataclass(slots=True)
@@ -142,7 +141,7 @@ class RemovalRun:
         """A kill or a surprise stopped this run in the middle."""
         return self.began and not self.finished
 
-    def recover(self, host: Host) -> None:
+    def recover(self, host: RemovalHost) -> None:
         """Decide whether the transition that a kill interrupted was done. Complaint where the object is in neither state."""
         if self.pending is None:
             return
@@ -161,13 +160,13 @@ class RemovalRun:
             do = "Look at it and put it into one of the two states; then run the same command again."
             raise Complaint(f"{surprise(ref, reason).what} {self.progress(back=self.undoing)}", do)
 
-    def _observe(self, host: Host, ref: Ref) -> Described:
+    def _observe(self, host: RemovalHost, ref: Ref) -> Described:
         try:
             return of(ref).observe(host, ref)
         except UnsafeError as e:
             raise surprise(ref, str(e)) from e
 
-    def drifted(self, host: Host, refs: Iterable[Ref]) -> dict[Ref, str]:
+    def drifted(self, host: RemovalHost, refs: Iterable[Ref]) -> dict[Ref, str]:
         """Return the objects whose state differs from the journal, each with the difference."""
         found: dict[Ref, str] = {}
         for ref in refs:
@@ -181,7 +180,7 @@ class RemovalRun:
                 found[ref] = one.changes(left, now)
         return found
 
-    def check_undrifted(self, host: Host, refs: Iterable[Ref], *, back: bool, taken: Collection[str] = ()) -> dict[str, str]:
+    def check_undrifted(self, host: RemovalHost, refs: Iterable[Ref], *, back: bool, taken: Collection[str] = ()) -> dict[str, str]:
         """Compare objects with their state in the journal. Write nothing.
 
         Returns the actions to leave out and why: those whose object another user controls and changed. Complaint (code 3) for other ones.
@@ -212,7 +211,7 @@ class RemovalRun:
         said[:0] = [] if words[0][1] else [f"{words[0][0]}: none"]
         return f"So far {'; '.join(said)}."
 
-    def next_step(self, host: Host, *, back: bool, taken: Collection[str] = ()) -> str:
+    def next_step(self, host: RemovalHost, *, back: bool, taken: Collection[str] = ()) -> str:
         """Return what to do after a surprise. `taken`: the actions that an undo was to take back."""
         if not back:
             plan = str(self.journal.path).removesuffix(".journal.jsonl")
@@ -223,7 +222,9 @@ class RemovalRun:
         rest = f" Or take back only what is as HUNTER left it: {self.undo} {shlex.join(others)}" if others else ""
         return f"Look at it. When it is as HUNTER left it, the same command goes on.{rest}"
 
-    def settle(self, host: Host, wanted: Collection[str], keys: Iterable[Any], *, back: bool, on_done: Callable[[str], None]) -> None:
+    def settle(
+        self, host: RemovalHost, wanted: Collection[str], keys: Iterable[Any], *, back: bool, on_done: Callable[[str], None]
+    ) -> None:
         """Bring every object to the state that it has with exactly the `wanted` actions applied. `on_done` gets the id of each.
 
         Complaint at the first surprise, unless another user controls the object: then its actions are left out.
@@ -255,7 +256,7 @@ class RemovalRun:
             if not left[action] and (action in wanted) != back:
                 on_done(action)
 
-    def _change(self, host: Host, ref: Ref, actions: frozenset[str], identities: list[Any]) -> None:
+    def _change(self, host: RemovalHost, ref: Ref, actions: frozenset[str], identities: list[Any]) -> None:
         item = self.objects[ref]
         then, content = self._result(ref, actions, identities)
         mark = f"{self.opened['id'] if self.opened else ''}-{len(self.journal.lines)}"
@@ -272,7 +273,7 @@ class RemovalRun:
             raise Complaint(f"{escape(told(ref))}: {e.strerror or e}. Stopped there.", do) from e
         self.add("done", of=self.journal.lines[-1]["n"])
 
-    def _give_up(self, host: Host, reason: str, *, untouched: bool = False) -> None:
+    def _give_up(self, host: RemovalHost, reason: str, *, untouched: bool = False) -> None:
         """Journal that the transition did not happen, and remove its temporary file.
 
         `untouched`: nothing was written, whatever is there now (a file is compared right before it is written).
@@ -297,11 +298,19 @@ class RemovalRun:
             return item.before, None if kept is None else lambda stream: self.vault.copy(kept, identities, stream)
         if edits[-1]["after"] is not None:
             return edits[-1]["after"], None
-        if not all(e["cuts"] for e in edits) or kept is None or item.before is None:
+        fixed = edits[-1].get("data")
+        if (fixed is None and not all(e["cuts"] for e in edits)) or kept is None or item.before is None:
             return None, None
-        data = without(self.vault.bytes(kept, identities), [(begin, end) for e in edits for begin, end in e["cuts"]])
-        if any(e["drop_if_blank"] for e in edits) and not data.strip(_BLANK):
-            return None, None
+        data = self.vault.bytes(kept, identities)
+        if fixed is not None:
+            data = base64.b64decode(fixed, validate=True)
+        else:
+            data = without(data, [(begin, end) for e in edits for begin, end in e["cuts"]])
+            default = edits[-1].get("default")
+            if of(ref).blank(item.before, data) and (default is not None or any(e["drop_if_blank"] for e in edits)):
+                if default is None:
+                    return None, None
+                data = base64.b64decode(default, validate=True)
         assert self.opened is not None
         return of(ref).edited(item.before, data, int(self.opened["stamp"])), _writer(data)
 

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from hunter.host.host import Host
+from hunter.host.host import RemovalHost
 from hunter.objects import of, told
 from hunter.private import sync_folder
 from hunter.run.beside import changed, restore
@@ -29,7 +29,7 @@ def read_run(journal: Path, *, verify_head: bool = True) -> RemovalRun:
 
 
 def undo(
-    journal: Path, host: Host, only: Sequence[str] = (), key: Path | None = None, on_done: OnActionDone = lambda _: None
+    journal: Path, host: RemovalHost, only: Sequence[str] = (), key: Path | None = None, on_done: OnActionDone = lambda _: None
 ) -> RunOutcome:
     """Take the run back, or `only` some actions of it. Complaint where the present state is not what the journal left."""
     with lock(host):
@@ -44,7 +44,7 @@ def undo(
             run.journal.close()
 
 
-def _backward(run: RemovalRun, host: Host, taken: set[str], key: Path | None, on_done: OnActionDone) -> RunOutcome:
+def _backward(run: RemovalRun, host: RemovalHost, taken: set[str], key: Path | None, on_done: OnActionDone) -> RunOutcome:
     assert run.opened is not None
     if not run.applied and run.finished:
         return RunOutcome([], len(run.actions), run.journal.path, run.undo, already=True)

@@ -16,9 +16,9 @@ from typing import Any, BinaryIO, cast
 
 import pyrage
 
-from hunter.host.state import UnsafeError
 from hunter.objects import State
 from hunter.private import sync_folder, write_private
+from hunter.unsafe import UnsafeError
 from scout.console import Complaint
 from scout.keys import load_identities
 

@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from hunter.host.archived import ArchiveView, NotCollectedError
-from hunter.host.host import Host
+from hunter.host.host import RemovalHost
 from hunter.host.identity import require
-from hunter.host.state import UnsafeError
 from hunter.host.tree import TEXT_LIMIT
-from hunter.host.view import HostView
+from hunter.host.view import HostView, NoRegistry
 from hunter.mechanisms import mechanism_of
 from hunter.objects import told
 from hunter.plan.model import RemovalAction, RemovalPlan
 from hunter.ref import Ref
 from hunter.run.looked import ArchiveCoverage
 from hunter.run.session import open_run
+from hunter.unsafe import UnsafeError
 from scout.archive.reader import ArchiveReader
 from scout.console import Complaint, escape
 from scout.keys import load_identities
@@ -37,7 +37,7 @@ class TargetVerdict:
     looked: bool = True
 
 
-def verify(plan: RemovalPlan, path: Path, host: Host) -> list[TargetVerdict]:
+def verify(plan: RemovalPlan, path: Path, host: RemovalHost) -> list[TargetVerdict]:
     """Check a live or mounted root. Complaint (code 3) for another host."""
     require(plan.host, host)
     return judge(plan, path, host)
@@ -63,6 +63,8 @@ def _judge(action: RemovalAction, view: HostView, left: int) -> TargetVerdict:
         if found.problems and found.states.get(action.target.ref) and not found.gone and not found.copies:
             return TargetVerdict(action, False, "; ".join(found.problems))
         return TargetVerdict(action, True, "gone; an equal one stays, as no action of the plan removed it" if found.copies else "gone")
+    if found.stays:
+        return TargetVerdict(action, bool(found.gone), found.gone or "it is not as a clean host has it")
     there = [told(ref) for ref, state in found.states.items() if state is not None]
     return TargetVerdict(action, not there, f"{', '.join(there[:3])} is there" if there else "gone")
 
@@ -95,7 +97,7 @@ def verify_archive(plan: RemovalPlan, path: Path, archive: Path, key: Path) -> l
             raise Complaint(f"{archive} is incomplete: {reader.reason}. What it does not hold proves nothing.", do)
     if coverage is None:
         raise Complaint(f"{archive} has no collection.json: it does not say of which host it is.", "Collect again: scout collect")
-    return [_looked(verdict, view, coverage) for verdict in judge(plan, path, HostView(False, view))]
+    return [_looked(verdict, view, coverage) for verdict in judge(plan, path, HostView(False, view, NoRegistry()))]
 
 
 def _looked(verdict: TargetVerdict, view: ArchiveView, coverage: ArchiveCoverage) -> TargetVerdict:

@@ -11,7 +11,7 @@ from fixtures.linux import build
 from hunter.catalogue import catalogue
 from hunter.guard import forbidden
 from hunter.plan.yaml_text import read
-from hunter.planning.evidence import independent
+from hunter.planning.evidence import TRAITS, independent
 from hunter.ref import Ref
 from scout.formats.linux_paths import MADE_UNITS, SYSTEM_UNITS, USER_UNITS
 from tests.hunter.conftest import GUILTY, findings_of, manifest, write_case
@@ -96,7 +96,8 @@ def test_units_are_removed_where_units_are(folder) -> None:
 
 @pytest.mark.parametrize("kind", sorted(catalogue()))
 def test_the_evidence_that_a_kind_accepts_is_about_that_kind(kind) -> None:
-    assert {evidence_rules()[name].about for name in catalogue()[kind].evidence} <= {kind}
+    rules = set(catalogue()[kind].evidence) - {TRAITS}
+    assert {evidence_rules()[name].about for name in rules} <= {catalogue()[kind].of}
 
 
 @pytest.mark.parametrize("path", ["/srv/app/.ssh/authorized_keys2", "/etc/ssh/authorized_keys/paul", "/root/.ssh/authorized_keys"])

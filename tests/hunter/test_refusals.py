@@ -360,7 +360,7 @@ def test_a_row_and_the_kind_that_serves_it_name_the_same_removal() -> None:
     known = {row.id: row for row in rows()}
     served = [(kind, known[id_]) for kind in catalogue().values() for id_ in kind.rows if id_ in known]
     assert len(served) >= 5
-    assert not [row.id for kind, row in served if (row.kind, REMOVALS[row.remove.split("+")[0]].verb) != (kind.kind, kind.verb)]
+    assert not [row.id for kind, row in served if (row.kind, REMOVALS[row.remove.split("+")[0]].verb) != (kind.of, kind.verb)]
 
 
 def test_catalogue_and_mechanisms_name_the_same_kinds() -> None:
