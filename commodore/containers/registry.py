@@ -31,6 +31,16 @@ _FILES = {
     "policy": ("**/config/SECURITY",),
 }
 """first component of a normalised path → files that have such keys"""
+HIVES = (
+    "**/config/{SOFTWARE,SYSTEM,SAM,SECURITY,DEFAULT,COMPONENTS,DRIVERS,ELAM,BBI,BCD-Template,userdiff}",
+    "**/NTUSER.{DAT,MAN}",
+    "**/UsrClass.dat",
+    "**/{Amcache,Syscache}.hve",
+    "Boot/BCD",
+    "EFI/Microsoft/Boot/BCD",
+    "System Volume Information/_restore*/RP*/snapshot/_REGISTRY_*",
+)
+"""files that are hives, wherever the magic is not looked at"""
 _USER = ("**/NTUSER.DAT", "**/NTUSER.MAN", "**/config/DEFAULT")
 
 
@@ -60,6 +70,16 @@ class Keys(Holds):
         return ", ".join(f"`{path}`" for path in self.paths)
 
 
+class WholeHive(Keys):
+    """Every key and value of a hive, for the dataset that has them all."""
+
+    def __init__(self) -> None:
+        super().__init__(files=HIVES)
+
+    def __str__(self) -> str:
+        return "every key"
+
+
 def _files(path: str) -> tuple[str, ...]:
     low = path.casefold()
     return next((_FILES[top] for top in sorted(_FILES, key=len, reverse=True) if f"{low}\\".startswith(f"{top}\\")), _USER)
@@ -74,7 +94,7 @@ class OpenedRegistry(Opened):
         self._views: list[Hive] = [hive]
 
     def offer(self, holds: Keys) -> RegistryView | None:
-        if not any(True for path in holds.paths for _ in self._mounted.find(path)):
+        if not isinstance(holds, WholeHive) and not any(True for path in holds.paths for _ in self._mounted.find(path)):
             return None
         self._views.append(self._hive.view())  # own bound on the work: one artefact cannot use up that of others
         return RegistryView(self._mounted, holds, self._views[-1])
@@ -95,12 +115,13 @@ class OpenedRegistry(Opened):
 class RegistryView:
     """The keys of one hive that an artefact asked for.
 
+    hive          all keys and values, with a bound on the work of its own
     at            where the hive is mounted
     control_set   number of the current control set, 0 where it is unknown
     """
 
     def __init__(self, mounted: MountedHive, holds: Keys, view: Hive) -> None:
-        self._mounted, self._holds, self._view = mounted, holds, view
+        self._mounted, self._holds, self.hive = mounted, holds, view
         self.at: Mount = mounted.at
         self.control_set = mounted.current
 
@@ -112,7 +133,7 @@ class RegistryView:
         """Yield the keys of other normalised paths."""
         for path in paths:
             for found in self._mounted.find(path):
-                yield found._replace(key=found.key.seen_by(self._view))
+                yield found._replace(key=found.key.seen_by(self.hive))
 
     def each_value(self, read: Callable[[FoundKey, Value], Iterable[Record | Problem]]) -> Iterator[Record | Problem]:
         """Yield what `read` yields for each value of the keys. A value at which it raises is a problem; those behind it are read."""
