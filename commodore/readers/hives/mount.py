@@ -16,10 +16,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
-from typing import NamedTuple
 
 from commodore.evidence import Evidence, Group
+from commodore.readers.hives.patterns import FoundKey, key_patterns
 from commodore.readers.hives.places import Mount, mount
 from scout.formats.regf import BadHive, Hive, Key
 
@@ -28,25 +27,9 @@ __all__ = ["GROUP", "MAGIC", "FoundKey", "Mount", "MountedHive", "mount", "open_
 GROUP = Group({"log1": "{name}.LOG1", "log2": "{name}.LOG2", "log": "{name}.LOG"})
 """a hive and its transaction logs"""
 MAGIC = ((0, b"regf"),)
-DEEPEST = 32
-"""levels of keys that `**` spans"""
 
 _CONTROL_SET = re.compile(r"CONTROLSET(\d{1,3})")
 _WOW64 = "Wow6432Node"
-
-
-class FoundKey(NamedTuple):
-    """A key by its normalised path."""
-
-    key: Key
-    path: str
-    """normalised, with the names as the hive has them"""
-    wow64: bool = False
-    """whether it is the copy for 32-bit programs"""
-    control_set: int = 0
-    """number of its control set; 0 outside control sets"""
-    current: bool | None = None
-    """whether it is in the control set that Select names; None where that is unknown, and outside control sets"""
 
 
 def open_hive(evidence: Evidence) -> Hive | str:
@@ -68,43 +51,37 @@ class MountedHive:
 
     def find(self, pattern: str) -> Iterator[FoundKey]:
         """Yield the keys whose normalised path fits: `*` and `?` stay within a component, `**` as the last one is the key and all below."""
-        first, _, rest = pattern.partition("\\")
-        parts = rest.split("\\") if rest else []
-        met: set[tuple[int, int]] = set()
-        for start, below, found in self._starts(first.casefold(), first, parts):
-            for key, path in self._descend(start, below, found.path, met):
-                yield found._replace(key=key, path=path)
+        yield from key_patterns((pattern,)).search(self)[pattern]
 
-    def _starts(self, top: str, first: str, parts: list[str]) -> Iterator[tuple[Key, list[str], FoundKey]]:
-        """Yield the keys at which a normalised path may begin, with what is left of it below them."""
+    def starts(self, top: str) -> Iterator[tuple[Key, tuple[str, ...], FoundKey]]:
+        r"""Yield the keys at which normalised paths of a view begin, with the components of the view that lead to them.
+
+        Views: `software`, `system\currentcontrolset`, `system`, and '' for paths as they are in the hive.
+        """
         root = self.hive.root
         if root is None:
             return
         if top == "software":
-            yield from self._software(root, parts)
-        elif top == "system" and parts[:1] and parts[0].casefold() == "currentcontrolset":
+            yield from self._software(root)
+        elif top == "system\\currentcontrolset":
             for number, key in self.control_sets():
                 current = number == self.current if self.current else None
-                yield key, parts[1:], FoundKey(key, "System\\CurrentControlSet", False, number, current)
-        elif top == "system":
-            yield root, parts, FoundKey(root, "System")
+                yield key, (), FoundKey(key, "System\\CurrentControlSet", False, number, current)
         else:
-            yield root, [first, *parts], FoundKey(root, "")
+            yield root, (), FoundKey(root, "System" if top == "system" else "")
 
-    def _software(self, root: Key, parts: list[str]) -> Iterator[tuple[Key, list[str], FoundKey]]:
+    def _software(self, root: Key) -> Iterator[tuple[Key, tuple[str, ...], FoundKey]]:
         for above in ((), ("Software",)):
             for node in ((), (_WOW64,)):
                 if key := self._below(root, *above, *node):
-                    yield key, parts, FoundKey(key, "Software", bool(node))
-        if not parts or parts[0].casefold() != "classes":
-            return
+                    yield key, (), FoundKey(key, "Software", bool(node))
         for classes in (("Classes",), ("Software", "Classes")):
             if key := self._below(root, *classes, _WOW64):
-                yield key, parts[1:], FoundKey(key, "Software\\Classes", True)
+                yield key, ("Classes",), FoundKey(key, "Software\\Classes", True)
         if self.at.classes:
-            yield root, parts[1:], FoundKey(root, "Software\\Classes")
+            yield root, ("Classes",), FoundKey(root, "Software\\Classes")
             if key := self._below(root, _WOW64):
-                yield key, parts[1:], FoundKey(key, "Software\\Classes", True)
+                yield key, ("Classes",), FoundKey(key, "Software\\Classes", True)
 
     def control_sets(self) -> Iterator[tuple[int, Key]]:
         """Yield number and key of every control set."""
@@ -133,25 +110,3 @@ class MountedHive:
                 names.setdefault(child.name.upper(), child)
             self._children[key.offset] = names
         return self._children[key.offset]
-
-    def _descend(self, key: Key, parts: list[str], path: str, met: set[tuple[int, int]]) -> Iterator[tuple[Key, str]]:
-        """Yield the keys below `key` that fit `parts`. `met`: key and number of parts left, so that lists in a circle end."""
-        if (key.offset, len(parts)) in met:
-            return
-        met.add((key.offset, len(parts)))
-        if not parts or parts == ["**"]:
-            yield key, path
-        if not parts:
-            return
-        names, part = self._names(key), parts[0].upper()
-        if part == "**":
-            if path.count("\\") >= DEEPEST:
-                self.hive.note(key.offset, "keys below this depth were not read")
-                return
-            chosen, rest = list(names.values()), parts
-        elif any(c in part for c in "*?"):
-            chosen, rest = [child for name, child in names.items() if fnmatchcase(name, part)], parts[1:]
-        else:
-            chosen, rest = [names[part]] if part in names else [], parts[1:]
-        for child in chosen:
-            yield from self._descend(child, rest, f"{path}\\{child.name}" if path else child.name, met)
