@@ -11,7 +11,7 @@ r"""Registry hives. An artefact declares the keys that it reads, by normalised p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from commodore.artefact import Problem, Record
@@ -23,6 +23,7 @@ from commodore.readers.hives import fields
 from commodore.readers.hives.mount import GROUP, MAGIC, Mount, MountedHive, mount, open_hive
 from commodore.readers.hives.patterns import FoundKey, key_patterns
 from scout.formats.regf import Hive, Key, Value
+from scout.formats.regf.survey import Survey
 
 _FILES = {
     "software": ("**/config/SOFTWARE", "**/NTUSER.DAT", "**/NTUSER.MAN", "**/config/DEFAULT"),
@@ -93,6 +94,7 @@ class OpenedRegistry(Opened):
         self._hive, self._size = hive, evidence.size
         self._mounted = MountedHive(hive, mount(evidence, host, hive), host.control_set)
         self._views: list[Hive] = [hive]
+        self._given: list[RegistryView] = []
         self._found: dict[str, list[FoundKey]] = {}
 
     def expect(self, wanted: Sequence[Keys]) -> None:
@@ -106,7 +108,8 @@ class OpenedRegistry(Opened):
         if not found and not isinstance(holds, WholeHive):
             return None
         self._views.append(self._hive.view())  # own bound on the work: one artefact cannot use up that of others
-        return RegistryView(self._mounted, found, self._views[-1])
+        self._given.append(RegistryView(self._mounted, found, self._views[-1]))
+        return self._given[-1]
 
     def problems(self) -> Iterator[Problem]:
         yield from map(Problem, self._hive.refused)
@@ -117,6 +120,8 @@ class OpenedRegistry(Opened):
         damage: dict[int, str] = {}
         for view in self._views:
             damage = view.damage | damage
+        for start, end, reason in next((view.survey.torn for view in self._given if "survey" in view.__dict__), ()):
+            yield Problem(f"{reason}: {end - start:,} bytes", locator=f"{start:#x}")
         for offset, reason in sorted(damage.items()):
             yield Problem(reason, locator=f"{offset:#x}")
 
@@ -127,12 +132,17 @@ class RegistryView:
     hive          all keys and values, with a bound on the work of its own
     at            where the hive is mounted
     control_set   number of the current control set, 0 where it is unknown
+    survey        the cells of the hive, without the tree
     """
 
     def __init__(self, mounted: MountedHive, found: Sequence[FoundKey], view: Hive) -> None:
         self._mounted, self._found, self.hive = mounted, found, view
         self.at: Mount = mounted.at
         self.control_set = mounted.current
+
+    @cached_property
+    def survey(self) -> Survey:
+        return Survey(self.hive)
 
     def __iter__(self) -> Iterator[FoundKey]:
         """Yield the keys that the declaration names, in its order."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from fnmatch import translate
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -67,7 +68,7 @@ def _rule(key: str, why: str, values: tuple[str, ...] = ("*",), *, orphans: bool
     return _Rule(
         literal,
         _pattern(key),
-        re.compile("|".join(_pattern(value).pattern for value in values), re.DOTALL),
+        re.compile("|".join(translate(value.lower()) for value in values), re.DOTALL),
         more.get("class", False),
         orphans,
         why,

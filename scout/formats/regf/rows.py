@@ -9,7 +9,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from scout.formats.regf.data import BASE_BLOCK
-from scout.formats.regf.keys import SEGMENT, Key, Value
+from scout.formats.regf.keys import SEGMENT, Key
 
 _CELL = Struct("<i2sHIIIH")  # size, signature, length of the name, size of the data, offset of the data, type, flags
 _SIZE = Struct("<i")
