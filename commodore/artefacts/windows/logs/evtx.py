@@ -141,6 +141,7 @@ ARTEFACT = Artefact(
     action="event-logged",
     message="[{winlog.provider_name!q}|A provider without a name] logged event {event.code}[ in {winlog.channel!q}].",
     confidence="logged",
+    version=2,
     sources=(
         "[MS-EVEN6] EventLog Remoting Protocol 6.0, section 2.2: BinXml",
         "Joachim Metz, Windows XML Event Log (EVTX) format, libevtx documentation: file header, chunk, event record",

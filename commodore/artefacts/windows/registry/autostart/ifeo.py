@@ -35,5 +35,6 @@ ARTEFACT, parse, expected = registry_artefact(
     attack=("T1546.012",),
     message="The image option {registry.value!q} of {escadre.ifeo.image!q} [starts `{process.command_line}`|holds no command "
     "({registry.data.type})].",
+    version=2,
     sources=("Image File Execution Options and Silent Process Exit, Microsoft Learn, GFlags",),
 )

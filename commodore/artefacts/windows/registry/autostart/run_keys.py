@@ -25,5 +25,6 @@ ARTEFACT, parse, expected = registry_artefact(
     action="registry-run-key-observed",
     attack=("T1547.001",),
     message="The run key value {registry.path!q} [starts `{process.command_line}`|holds no command ({registry.data.type})].",
+    version=2,
     sources=("Run and RunOnce Registry Keys, Microsoft Win32 documentation", "RunOnceEx Registry Key, Microsoft KB 310593"),
 )

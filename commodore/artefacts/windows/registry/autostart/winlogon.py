@@ -44,5 +44,6 @@ ARTEFACT, parse, expected = registry_artefact(
     action="registry-winlogon-value-observed",
     attack=("T1547.004",),
     message="The Winlogon value {registry.path!q} [is `{process.command_line}`|holds no command ({registry.data.type})].",
+    version=2,
     sources=("Winlogon and Winlogon Notification Packages, Microsoft Win32 documentation",),
 )
