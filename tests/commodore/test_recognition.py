@@ -59,7 +59,7 @@ def test_hives_under_their_names_have_lines_of_those_that_read_them(corpus, tmp_
         config + "SECURITY": [("registry", 111, dirty)],  # 110, and a deleted value
         "C:\\Windows\\AppCompat\\Programs\\Amcache.hve": [("registry", 17551, dirty)],
         users + "NTUSER.DAT": [("registry", 5218, None), ("run_keys", 1, None), ("winlogon", None, None)],  # no image options: no line
-        classes: [("registry", 14322, None)],
+        classes: [("registry", 14465, None)],  # after the replay of both logs
         **{classes + log: [("registry", None, f"read together with {classes}")] for log in (".LOG1", ".LOG2")},
     }
 
