@@ -8,6 +8,9 @@ from collections import Counter
 
 import pytest
 
+from hunter.run.head import ChainHead
+from hunter.run.journal import RunJournal
+from scout.console import Complaint
 from tests.mutants import families
 from tests.mutants.change import mutant
 from tests.mutants.family import Family, every
@@ -53,3 +56,11 @@ def test_a_reader_that_raises_is_counted():
     assert family.run(broken, 1) == Counter(["escaped: ValueError: odd"])
     assert [mutant("x", n, family.inputs) for n in range(50)] == [mutant("x", n, family.inputs) for n in range(50)]
     assert len({mutant("x", n, family.inputs) for n in range(50)}) > 30
+
+
+def test_a_head_of_a_journal_whose_mac_is_no_text_is_refused(tmp_path):
+    slot = b'{"lines": 1, "sha256": "\\ud800", "mac": "\\ud800"}'
+    (tmp_path / "x.journal.head").write_bytes(slot.ljust(511) + b"\n" + slot.ljust(511) + b"\n")
+    (tmp_path / "x.journal.jsonl").write_bytes(b"")
+    with pytest.raises(Complaint, match="not written by this run"):
+        RunJournal(tmp_path / "x.journal.jsonl", ChainHead(tmp_path / "x.journal.head", b"key"))

@@ -133,12 +133,14 @@ class RegistryView:
     at            where the hive is mounted
     control_set   number of the current control set, 0 where it is unknown
     survey        the cells of the hive, without the tree
+    memo          what an artefact keeps from one key to the next, such as the path to a node of a tree
     """
 
     def __init__(self, mounted: MountedHive, found: Sequence[FoundKey], view: Hive) -> None:
         self._mounted, self._found, self.hive = mounted, found, view
         self.at: Mount = mounted.at
         self.control_set = mounted.current
+        self.memo: dict[Any, Any] = {}
 
     @cached_property
     def survey(self) -> Survey:
@@ -146,13 +148,18 @@ class RegistryView:
 
     def __iter__(self) -> Iterator[FoundKey]:
         """Yield the keys that the declaration names, in its order."""
-        return (found._replace(key=found.key.seen_by(self.hive)) for found in self._found)
+        return map(self._own, self._found)
+
+    def _own(self, found: FoundKey) -> FoundKey:
+        """Return the key for this view of the hive."""
+        above = found.parent.seen_by(self.hive) if found.parent else None
+        return found._replace(key=found.key.seen_by(self.hive), parent=above)
 
     def find(self, *paths: str) -> Iterator[FoundKey]:
         """Yield the keys of other normalised paths."""
         for path in paths:
             for found in self._mounted.find(path):
-                yield found._replace(key=found.key.seen_by(self.hive))
+                yield self._own(found)
 
     def each_value(self, read: Callable[[FoundKey, Value], Iterable[Record | Problem]]) -> Iterator[Record | Problem]:
         """Yield what `read` yields for each value of the keys. A value at which it raises is a problem; those behind it are read."""

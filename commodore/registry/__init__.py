@@ -16,11 +16,12 @@ r"""Short declarations of artefacts that lie in the registry.
 A decoder gets the place at which the key was found and a value or key of it, and returns the fields that it adds: a mapping, None where the
 value is none of its own, or several `Part`s and `Problem`s. Path, user, type and data, the time of the key, locator, state, and the fence
 around each element are added here. Decoders for what many keys have in common are `restated` (values that need no decoding) and
-`commodore/readers/hives/mru.py` (lists of what was used last).
+`commodore/registry/mru.py` (lists of what was used last).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -34,8 +35,24 @@ from commodore.host import Host
 from commodore.readers.hives import fields
 from commodore.readers.hives.patterns import FoundKey
 from commodore.readers.hives.typed import setting, typed
+from commodore.readers.shell.folders import resolved
 from scout.formats.regf import Key, Value
 
+__all__ = [
+    "COMMAND_FIELDS",
+    "At",
+    "KeyReading",
+    "Made",
+    "Part",
+    "Problem",
+    "commands",
+    "each_key",
+    "each_subkey",
+    "each_value",
+    "program_fields",
+    "registry_artefact",
+    "restated",
+]
 KEY_FIELDS = ("registry.hive", "registry.key", "registry.path", "escadre.registry.last_written", "user.name", "user.id")
 """fields of any record about a key"""
 _CONTROL_SET = ("escadre.registry.control_set", "escadre.registry.current")
@@ -54,6 +71,8 @@ class At(NamedTuple):
     hive: RegistryView
     found: FoundKey
     host: Host
+    prepared: Any = None
+    """what the reading prepared for the key"""
 
     @property
     def parts(self) -> list[str]:
@@ -63,6 +82,23 @@ class At(NamedTuple):
     def command(self, line: str) -> dict[str, Any]:
         """Return `process.*` of a command line."""
         return fields.command_fields(line, self.host)
+
+    def path(self, path: str) -> str:
+        """Return a path with ids of known folders and variables filled in, as far as they are known for the hive's user."""
+        return resolved(path, self.host.system_root or "C:\\Windows", self.hive.at.profile)
+
+    def program(self, path: str) -> dict[str, Any]:
+        """Return `process.executable` and `process.name` of a program's path, as far as it is one."""
+        return program_fields(self.path(path))
+
+
+def program_fields(path: str) -> dict[str, Any]:
+    """Return `process.executable` of an absolute path, and `process.name` of what is a path or ends as a program does."""
+    made = {"process.executable": path} if re.match(r"[A-Za-z]:\\|\\", path) else {}
+    _, folder, name = path.rpartition("\\")
+    return made | (
+        {"process.name": name} if name and (folder or re.search(r"(?i)\.(?:exe|com|lnk|bat|cmd|scr|msi|dll|cpl)$", name)) else {}
+    )
 
 
 class Part(NamedTuple):
@@ -85,11 +121,13 @@ class KeyReading:
     elements: Callable[[Key], Iterable[Key | Value]]
     count: Callable[[Key], int] | None
     """how many records the headers of a key promise, None where they do not"""
+    prepare: Callable[[FoundKey], Any] = lambda found: None  # noqa: ARG005
+    """what the decoder needs of the key, made once"""
 
     def parse(self, hive: RegistryView, host: Host) -> Iterator[Record | Problem]:
         """Yield the records of all found keys."""
         for found in hive:
-            at = At(hive, found, host)
+            at = At(hive, found, host, self.prepare(found))
             yield from fenced(self.elements(found.key), partial(_locator, found.key), partial(self._records, at))
 
     def expected(self, hive: RegistryView) -> int | None:
@@ -136,17 +174,19 @@ def _record(base: dict[str, Any], where: str, element: Key | Value, part: Part) 
     yield Record(where + part.locator, made, fields.state(element))
 
 
-def each_value(decode: Callable[[At, Value], Made], *, names: tuple[str, ...] = (), data: bool = False) -> KeyReading:
-    """Read each value, or those whose names fit one of the patterns, without case. `data`: records have its type, text and bytes.
+def each_value(
+    decode: Callable[[At, Value], Made], *, names: tuple[str, ...] = (), data: bool = False, counted: bool = False
+) -> KeyReading:
+    """Read each value, or those whose names fit one of the patterns, without case.
 
-    Without `names` each value is a record.
+    `data`: records have its type, text and bytes; `counted`: each value is a record.
     """
     low = tuple(name.casefold() for name in names)
 
     def chosen(key: Key) -> Iterator[Value]:
         return (value for value in key.values() if not low or any(fnmatchcase(value.name.casefold(), name) for name in low))
 
-    return KeyReading(decode, DATA_FIELDS if data else VALUE_FIELDS, chosen, None if low else lambda key: key.value_count)
+    return KeyReading(decode, DATA_FIELDS if data else VALUE_FIELDS, chosen, (lambda key: key.value_count) if counted else None)
 
 
 def each_key(decode: Callable[[At, Key], Made]) -> KeyReading:
