@@ -43,6 +43,12 @@ def from_words(node: Mapping[str, Any], name: str) -> bytes | None:
     if text is not None and coded is not None:
         raise ValueError(f"{name} and {name}_base64 exclude each other")
     try:
-        return str(text).encode() if text is not None else base64.b64decode(str(coded), validate=True) if coded is not None else None
+        return (
+            str(text).encode("utf-8", "surrogatepass")
+            if text is not None
+            else base64.b64decode(str(coded), validate=True)
+            if coded is not None
+            else None
+        )
     except (ValueError, UnicodeEncodeError) as e:
         raise ValueError(f"{name} is no text") from e
