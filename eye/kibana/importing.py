@@ -72,7 +72,7 @@ class Kibana:
         try:
             answer = self._pool.request("POST", self.base + path, headers=self._headers | (headers or {}), redirect=False, **content)
         except urllib3.exceptions.HTTPError as e:
-            timed_out = isinstance(e, urllib3.exceptions.TimeoutError)
+            timed_out = isinstance(e, urllib3.exceptions.TimeoutError) and not isinstance(e, urllib3.exceptions.NewConnectionError)
             raise errors.no_way(self.base, str(e)[:300], what="Kibana", timed_out=timed_out) from e
         try:
             told = orjson.loads(answer.data)
