@@ -25,6 +25,7 @@ from typing import Any
 import yaml
 
 from fixtures.hives.writer import BINARY, QWORD, Image, Key, Value, made
+from fixtures.windows import shellitems
 
 ENDING = ".hive.yaml"
 DEFAULT = "2026-10-31T19:03:07Z"
@@ -76,7 +77,19 @@ def part(given: str | int) -> bytes:
         "text": lambda: (rest + "\0").encode("utf-16-le"),
         "wide": lambda: rest.encode("utf-16-le"),
         "ansi": lambda: rest.encode("cp1252") + b"\0",
+        "root": lambda: shellitems.root(rest),
+        "volume": lambda: shellitems.volume(rest),
+        "share": lambda: shellitems.share(rest),
+        "folder": lambda: _entry(rest, folder=True),
+        "file": lambda: _entry(rest, folder=False),
     }[kind]()
+
+
+def _entry(text: str, *, folder: bool) -> bytes:
+    """A shell item from `name | created | modified | accessed | MFT entry | sequence`."""
+    name, created, modified, accessed, *mft = (each.strip() for each in text.split("|"))
+    reference = (int(mft[0]), int(mft[1])) if mft else (0, 0)
+    return shellitems.entry(name, created=created, modified=modified, accessed=accessed, folder=folder, mft=reference)
 
 
 def described(text: str) -> bytes:

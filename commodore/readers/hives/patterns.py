@@ -33,6 +33,8 @@ class FoundKey(NamedTuple):
     """number of its control set; 0 outside control sets"""
     current: bool | None = None
     """whether it is in the control set that Select names; None where that is unknown, and outside control sets"""
+    parent: Key | None = None
+    """the key above; None for one at which normalised paths begin"""
 
 
 class Views(Protocol):
@@ -107,14 +109,14 @@ class _Walk:
         self._hive, self._place, self._found = mounted.hive, place, found
         self._met: set[tuple[int, tuple[int, ...]]] = set()
 
-    def visit(self, key: Key, path: str, nodes: list[_Node], deep: list[str]) -> None:
+    def visit(self, key: Key, path: str, nodes: list[_Node], deep: list[str], parent: Key | None = None) -> None:
         """Note the key for the patterns that it fits, and visit the subkeys that some pattern may name. `deep`: patterns that take all."""
         deep = deep + [pattern for node in nodes for pattern in node.deep]
         mark = (key.offset, (*map(id, nodes), len(deep)))
         if mark in self._met:  # lists of keys in a circle
             return
         self._met.add(mark)
-        here = self._place._replace(key=key, path=path)
+        here = self._place._replace(key=key, path=path, parent=parent)
         for pattern in (*(end for node in nodes for end in node.ends), *deep):
             self._found[pattern].append(here)
         if not deep and not any(node.open for node in nodes):
@@ -125,7 +127,7 @@ class _Walk:
         for child in key.subkeys():
             name = child.name.upper()
             if (below := [found for node in nodes for found in node.below(name)]) or deep:
-                self.visit(child, f"{path}\\{child.name}" if path else child.name, below, deep)
+                self.visit(child, f"{path}\\{child.name}" if path else child.name, below, deep, key)
 
 
 def _split(pattern: str) -> tuple[str, list[str]]:

@@ -18,7 +18,7 @@ ARTEFACT, parse, expected = registry_artefact(
     "for Wow6432Node and Terminal Server. Proves that the command was registered.",
     proves_not="That the command ran, or that this value was set at the time shown: all values of a key share one time.",
     keys=tuple(f"{parent}\\{name}" for parent in _PARENTS for name in _NAMES),
-    read=each_value(commands(), data=True),
+    read=each_value(commands(), data=True, counted=True),
     fields=COMMAND_FIELDS,
     needs=("system_root",),
     category=("registry", "configuration"),
