@@ -16,8 +16,8 @@ from commodore.artefact import Artefact, Cut, Problem, Record
 from commodore.evidence import Evidence
 from commodore.fence import raised
 from commodore.host import Host
-from commodore.readers import secondevent
 from commodore.readers.eventchunks import CHUNK, FILE_HEADER, HEADER_SIZE, MARK, RECORDS, SMALLEST, Chunk, contradictions, records, survey
+from commodore.readers.secondevent import SecondReader
 from commodore.readers.winevent import loaded, normalise
 
 ARTEFACT = Artefact(
@@ -216,7 +216,7 @@ def _once_more(data: bytes, lost: Lost) -> Iterator[Record | Problem]:
         still = yield from _read([_mended(data, chunk, tables=False)], [chunk])
         reasons = {record: reason for _, record, reason in refused}
         blocks = [_mended(data, chunk, tables=tables) for tables in (True, False)] if still else []
-        offsets = dict(records(blocks[0])) if still else {}
+        second, offsets = SecondReader(blocks), dict(records(blocks[0])) if still else {}
         for _, record, _ in still:
             locator, reason = f"chunk/{chunk.place}/record/{record}", reasons[record] or "the reader passed over it"
             asked += 1
@@ -224,7 +224,7 @@ def _once_more(data: bytes, lost: Lost) -> Iterator[Record | Problem]:
                 yield Problem(f"record {record} could not be read: {reason}", locator, 1)
                 continue
             try:
-                said, written = secondevent.event(blocks, offsets[record])
+                said, written = second.event(offsets[record])
                 yield Record(locator, normalise(said, record, written))
             except Exception as e:  # the second reader, or what it made of a hostile record
                 yield Problem(f"record {record} could not be read: {reason}; second reader: {type(e).__name__}: {e}"[:400], locator, 1)
