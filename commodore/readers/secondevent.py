@@ -1,6 +1,6 @@
 """A second opinion on an event record that the first reader refuses: `python-evtx`, which is slower and written by others.
 
-The event has the form of the first reader: elements as keys, attributes apart (`System`, `Provider_attributes`). Source of the program:
+The event has the form of the first reader: elements as keys, attributes in `#attributes` and text beside them in `#text`. Source of the program:
 W. Ballenthin, python-evtx; of the format: [MS-EVEN6] section 2.2, BinXml.
 """
 
@@ -65,7 +65,7 @@ class SecondReader:
             text = Record(chunk, offset, header).xml()
         root = fromstring(_NOT_XML.sub("_", text))
         made, written = _children(root, _DEEPEST), filetime(int.from_bytes(chunk[offset + 16 : offset + 24], "little")) or ""
-        said = (made.get("System") or {}).get("TimeCreated_attributes") or {}
+        said = ((made.get("System") or {}).get("TimeCreated") or {}).get("#attributes") or {}
         if str(said.get("SystemTime", ""))[:19] == written[:19]:
             said.clear()  # python-evtx rounds to microseconds; the header has the same time with 100 ns
         return {"Event": made}, written
@@ -104,10 +104,10 @@ def _children(element: Element, levels: int) -> dict[str, Any]:
             out[str(attributes["Name"])] = text
         elif name == "Data":
             out.setdefault("Data", {"#text": []})["#text"].append(text)
+        elif attributes:
+            out[name] = {"#attributes": attributes} | (inner if isinstance(inner, dict) else {"#text": inner} if inner else {})
         else:
             out[name] = inner or None
-            if attributes:
-                out[f"{name}_attributes"] = attributes
     return out
 
 

@@ -316,7 +316,7 @@ def _rows(blocks: Sequence[bytes | memoryview], said: list[str]) -> Iterator[dic
             try:
                 if rows == ():
                     stream = io.BytesIO(b"".join((_header(), *blocks)))
-                    parser = PyEvtxParser(stream, number_of_threads=1, separate_json_attributes=True, skip_errors=True)
+                    parser = PyEvtxParser(stream, number_of_threads=1, skip_errors=True)
                     rows = iter(parser.records_json())
                 part.extend(islice(rows, ROWS))  # what came before an error stays
             except (RuntimeError, ValueError, OSError) as e:
