@@ -1,7 +1,7 @@
 """A second opinion on an event record that the first reader refuses: `python-evtx`, which is slower and written by others.
 
-The event has the form of the first reader: elements as keys, attributes in `#attributes` and text beside them in `#text`. Source of the program:
-W. Ballenthin, python-evtx; of the format: [MS-EVEN6] section 2.2, BinXml.
+The event has the form of the first reader: elements as keys, attributes in `#attributes`, text beside them in `#text`. Source of the
+program: W. Ballenthin, python-evtx; of the format: [MS-EVEN6] section 2.2, BinXml.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """From one Windows event, as the event log reader gives it, to fields: header, times, data, and what its provider means by it.
 
 `event` is the reader's JSON: `{"Event": {"#attributes": …, "System": …, "EventData": …}}`, where an element with attributes is an object
-with `#attributes` and `#text`. Most of the header is the same for all events of a kind, so it is made once per kind and copied. What depends
-only on the names of the data is found once per list of names. Sources: [MS-EVEN6] section 2.2; Microsoft, Event Schema (System, EventData,
-UserData); winmeta.xml (levels, audit bits of the keywords mask).
+with `#attributes` and `#text`. Most of the header is the same for all events of a kind, so it is made once per kind and copied. What
+depends only on the names of the data is found once per list of names. Sources: [MS-EVEN6] section 2.2; Microsoft, Event Schema (System,
+EventData, UserData); winmeta.xml (levels, audit bits of the keywords mask).
 """
 
 from __future__ import annotations

@@ -269,28 +269,29 @@ def _read(blocks: Sequence[bytes | memoryview], chunks: list[Chunk]) -> Generato
     said: list[str] = []
     wanted = [(c, record) for c in chunks for record in c.ids]
     places: dict[int, list[int]] = {}
-    at, lost = 0, []
-    for row in _rows(blocks, said):
-        record_id = row["event_record_id"]
-        if at < len(wanted) and wanted[at][1] == record_id:
-            behind = at
-        else:  # the reader passed over some, or this one is a bridge, or lies behind the end of the chunk
-            places = places or _places(wanted)
-            later = places.get(record_id, [])
-            n = bisect_left(later, at)
-            if n == len(later):
-                continue
-            behind = later[n]
-            lost += wanted[at:behind]
-        at = behind + 1
-        chunk = wanted[behind][0]
-        locator = f"chunk/{chunk.place}/record/{record_id}"
-        if chunk.hidden and wanted.index((chunk, record_id)) < behind:  # Windows gave the id of a hidden record to the next one
-            locator += "/2"
-        try:
-            yield Record(locator, normalise(loaded(row["data"]), record_id, row["timestamp"]))
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as e:  # one odd event costs itself
-            yield raised(e, locator)
+    at, end, lost = 0, len(wanted), []
+    for batch in _batches(blocks, said):
+        for row in batch:
+            record_id = row["event_record_id"]
+            if at < end and wanted[at][1] == record_id:
+                behind = at
+            else:  # the reader passed over some, or this one is a bridge, or lies behind the end of the chunk
+                places = places or _places(wanted)
+                later = places.get(record_id, [])
+                n = bisect_left(later, at)
+                if n == len(later):
+                    continue
+                behind = later[n]
+                lost += wanted[at:behind]
+            at = behind + 1
+            chunk = wanted[behind][0]
+            locator = f"chunk/{chunk.place}/record/{record_id}"
+            if chunk.hidden and wanted.index((chunk, record_id)) < behind:  # Windows gave the id of a hidden record to the next one
+                locator += "/2"
+            try:
+                yield Record(locator, normalise(loaded(row["data"]), record_id, row["timestamp"]))
+            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as e:  # one odd event costs itself
+                yield raised(e, locator)
     reason = "; ".join(said[:3])
     return [(chunk, record, reason) for chunk, record in lost + wanted[at:]]
 
@@ -303,16 +304,15 @@ def _places(wanted: list[tuple[Chunk, int]]) -> dict[int, list[int]]:
     return places
 
 
-def _rows(blocks: Sequence[bytes | memoryview], said: list[str]) -> Iterator[dict[str, Any]]:
-    """Yield the rows of the parser, in batches that fit the processor's cache; its warnings and errors go into `said`."""
+def _batches(blocks: Sequence[bytes | memoryview], said: list[str]) -> Iterator[list[dict[str, Any]]]:
+    """Yield the rows of the parser in batches that fit the processor's cache; its warnings and errors go into `said`."""
     from evtx import PyEvtxParser
 
     rows: Any = ()
-    part: list[Any] = []
-    while part is not None:
+    while True:
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
-            part = []
+            part: list[dict[str, Any]] = []
             try:
                 if rows == ():
                     stream = io.BytesIO(b"".join((_header(), *blocks)))
@@ -325,7 +325,7 @@ def _rows(blocks: Sequence[bytes | memoryview], said: list[str]) -> Iterator[dic
         said += [str(w.message).removeprefix("Skipping EVTX data: RuntimeError: ") for w in told]
         if not part:
             return
-        yield from part
+        yield part
 
 
 def _ranges(numbers: list[int]) -> str:
