@@ -1,4 +1,4 @@
-"""The answer to a question of the Discover page: counts, histogram, facets; and what is shown where there is none."""
+"""Answer the queries of the Discover page: counts, histogram, facets, or the error to show."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from commodore.schema import registry
+from eye.dashboards.bars import bucket
 from eye.index.schema import hot_fields
 from eye.index.store import Asked, Store
 from eye.query.tree import ALL_FORMS, QueryComplaint
@@ -38,18 +39,18 @@ class Answer:
     marks: re.Pattern[str] | None
     untimed: int
     took: float
-    """seconds that the index took"""
+    """Seconds that the index needed"""
 
 
 def answered(shell: Shell, state: State, opened: Opened) -> Answer:
-    """The answer to a state, the same for every page of rows and every open record. Raises Complaint."""
+    """Return the answer to a state, the same for every page of rows and every open record. Raises Complaint."""
     key = replace(state, start=0, open=None)
     found: Answer = shell.kept(key, lambda now: ask(now[0], key, now[1]), opened)
     return found
 
 
 def problem(shell: Shell, request: Request, state: State, complaint: Complaint) -> Response:
-    """The page, or a part of it, with what is wrong."""
+    """Return the page, or a part of it, with the error."""
     content = {"state": state, "problem": told(state, complaint), "query": state.query}
     if request.headers.get("hx-request"):
         return HTMLResponse(shell.render("problem.html", "discover", **content), headers={"HX-Reswap": "none", "HX-Push-Url": "false"})
@@ -73,7 +74,7 @@ def told(state: State, complaint: Complaint) -> dict[str, Any]:
 
 
 def ask(store: Store, state: State, found: Findings) -> Answer:
-    """Ask the index. Raises Complaint."""
+    """Query the index. Raises Complaint."""
     began = time.monotonic()
     base = store.ask(state.query, state.active())
     total, low, high = store.count(base)
@@ -87,7 +88,7 @@ def ask(store: Store, state: State, found: Findings) -> Answer:
     counted: dict[str, tuple[list[tuple[str, int]], int]] = {}
     if low is not None and high is not None:
         shown = state.zoom or Window(low, high + 1)
-        start, width, n = chart.bucket(shown.start, shown.end - 1)
+        start, width, n = bucket(shown.start, shown.end - 1)
         counts, counted = store.overview(base, start, width, n, () if state.brush else hot)
         if state.brush:
             _, counted = store.overview(hits, start, width, n, hot)
@@ -105,6 +106,6 @@ def ask(store: Store, state: State, found: Findings) -> Answer:
 
 
 def facetable(store: Store) -> list[str]:
-    """Fields that some record has and whose values can be counted."""
+    """Return the fields that some record has and whose values can be counted."""
     known = registry()
     return sorted(name for name in store.columns if known[name].type in ("keyword", "long", "boolean", "ip"))
