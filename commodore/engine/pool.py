@@ -26,7 +26,7 @@ import psutil
 
 from commodore import catalogue
 from commodore.engine import transport
-from commodore.engine.results import Part, Result
+from commodore.engine.results import Result, SalvagedPart
 from commodore.engine.salvage import PATIENCE, Salvage
 from commodore.engine.work import OUT_OF_MEMORY, Job, Setup, Task, given_up, prepared
 
@@ -229,7 +229,7 @@ class Pool:
                     self._replace(worker)
                 if stream is not None:
                     stream.add(report)
-            elif isinstance(report, Part):
+            elif isinstance(report, SalvagedPart):
                 if worker.stream is not None and worker.task is not None and (kept := worker.stream.split[worker.task.number].salvage):
                     kept.add(report)
             elif report[0] >= 0:

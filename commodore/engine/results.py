@@ -69,7 +69,7 @@ class Result:
         self.accounts.append(account)
 
 
-class Part(NamedTuple):
+class SalvagedPart(NamedTuple):
     """What a worker passes on: per dataset lines, log sources, and the number of records; and the problems that came with them."""
 
     lines: dict[str, bytes]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zstandard
 
-from commodore.engine.results import FRAME, LEVEL, STOPPED, Part, Result
+from commodore.engine.results import FRAME, LEVEL, STOPPED, Result, SalvagedPart
 from commodore.record import Problem
 
 PATIENCE = 15.0
@@ -26,7 +26,7 @@ class Salvage:
         self._counts: dict[str, int] = {}
         self._problems: list[Problem] = []
 
-    def add(self, part: Part) -> None:
+    def add(self, part: SalvagedPart) -> None:
         """Take a part. Counts and sources are those so far; lines and problems are new."""
         self._counts, self._sources = part.counts, part.sources
         self._problems += part.problems

@@ -20,7 +20,7 @@ from commodore.case.view import CaseView
 from commodore.engine import reading, unit
 from commodore.engine.assemble import Assembler, line
 from commodore.engine.bounds import BATCH, DERIVED, Problems, Room, serialised
-from commodore.engine.results import FRAME, HITS, LEVEL, STOPPED, Part, Result, UnitAccount
+from commodore.engine.results import FRAME, HITS, LEVEL, STOPPED, Result, SalvagedPart, UnitAccount
 from commodore.engine.scratch import Sealed
 from commodore.engine.unit import RAISED, Note
 from commodore.evidence import Evidence
@@ -184,7 +184,9 @@ class Worker:
         fresh = problems.kept(self._passed)
         self._passed += len(fresh)
         if self._pipe is not None:
-            self._pipe.send(Part(lines, {name: sorted(places) for name, places in self._sources.items()}, dict(self._counts), fresh))
+            self._pipe.send(
+                SalvagedPart(lines, {name: sorted(places) for name, places in self._sources.items()}, dict(self._counts), fresh)
+            )
 
     def _close_frame(self, name: str) -> None:
         if self._weights.get(name):
