@@ -7,10 +7,10 @@ from typing import Any
 
 from commodore.artefacts.linux.files.cron import table_of
 from commodore.hits import Hit
+from commodore.persistence.judgement import worst
 from commodore.persistence.suspicion import of_file
 from commodore.persistence.table import PersistenceRow, rows
 from commodore.persistence.targets import resolved
-from commodore.persistence.unexpected import worst
 from commodore.sentence import sentence, short
 
 _REASON = sentence("{name}: {path!q} is a link to {to!q}, which was {read} there: {words}; expected: {expected}.")

@@ -14,8 +14,8 @@ from commodore.finding import REMOVALS, SEVERITIES
 from commodore.hits import DetectionRule
 from commodore.persistence.data import documents
 from commodore.persistence.entry import AutostartEntry
+from commodore.persistence.judgement import Judgement
 from commodore.persistence.judging import RowJudge, RowText
-from commodore.persistence.unexpected import Unexpected
 from scout.discovery import modules
 
 # fmt: off
@@ -44,7 +44,7 @@ class PersistenceRow:
     remove: str
     kind: str
     rule: DetectionRule
-    judge: Callable[[AutostartEntry], Unexpected | None]
+    judge: Callable[[AutostartEntry], Judgement | None]
     tests: tuple[tuple[str, Callable[[str], object]], ...]
 
     def concerns(self, record: Mapping[str, Any]) -> bool:

@@ -17,6 +17,7 @@ from commodore.persistence import Members, complete, completed
 from commodore.persistence.data import traits
 from commodore.persistence.suspicion import of_command, of_file
 from commodore.persistence.table import row_from, rows
+from tests.commodore.views import judged
 from tests.conftest import need
 
 DETECTION = Detection.load()
@@ -36,7 +37,7 @@ def findings(path: str, content: bytes, dataset: str, host: Host = LINUX, compan
     evidence = Evidence(path, content, collection="c", member=1, companions=companions)
 
     def take(_: str, records: list[dict], __: object) -> int:
-        hits.extend(DETECTION.match(ARTEFACTS[dataset].artefact, records, host))
+        hits.extend(judged(DETECTION, records, host))
         return 0
 
     for _, outcome in reading.read([ARTEFACTS[dataset]], evidence, host, take, lambda _: None):
@@ -291,7 +292,7 @@ def test_windows_commands_are_judged_by_place_and_manner(line: str, expected: st
         "user.name": "a",
     }
     assert set(record) <= {*ARTEFACTS["run_keys"].artefact.fields, "event.dataset", "escadre.id", "escadre.source"}
-    found = DETECTION.match(ARTEFACTS["run_keys"].artefact, [record], WINDOWS)
+    found = judged(DETECTION, [record], WINDOWS)
     assert [h.severity for h in found] == ([expected] if expected else [])
     assert all(h.target and h.target["data"] == [line] and h.target["name"] == "v" for h in found)
 
@@ -318,7 +319,7 @@ def service(image: str, dll: str = "") -> list[tuple[str, dict]]:
         place = f"HKLM\\SYSTEM\\{SYSTEM_KEY}\\Parameters"
         record["escadre.service.values"] |= {"ServiceDll.data_type": "REG_SZ", "ServiceDll.value_key": place}
     assert set(record) <= {*ARTEFACTS["services"].artefact.fields, "event.dataset", "escadre.id", "escadre.source"}
-    return [(h.severity, h.target or {}) for h in DETECTION.match(ARTEFACTS["services"].artefact, [record], WINDOWS)]
+    return [(h.severity, h.target or {}) for h in judged(DETECTION, [record], WINDOWS)]
 
 
 @pytest.mark.parametrize(
@@ -363,7 +364,7 @@ def test_a_renamed_hive_is_known_as_machine_or_user_by_its_keys(hive: str, softw
         "registry.data.strings": ["C:\\Windows\\system32\\userinit.exe,"],
         "process.command_line": "C:\\Windows\\system32\\userinit.exe,",
     }
-    assert len(DETECTION.match(ARTEFACTS["winlogon"].artefact, [record], WINDOWS)) == found
+    assert len(judged(DETECTION, [record], WINDOWS)) == found
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ import re
 from commodore.artefacts.linux.files.systemd_units import whose
 from commodore.finding import finding_target
 from commodore.persistence.entry import AutostartEntry
+from commodore.persistence.judgement import EXPECTED, Judgement, worst
 from commodore.persistence.judging import NoOptions, RowJudge, RowText
 from commodore.persistence.linux import examine
 from commodore.persistence.suspicion import Suspicion, of_file
-from commodore.persistence.unexpected import Unexpected, worst
 from commodore.sentence import sentence, short
 from scout.formats.linux_paths import one_path
 
@@ -24,7 +24,7 @@ _REASON = sentence(
 )
 
 
-def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Unexpected | None:
+def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None:
     """Judge the commands, the environment and the name of the unit."""
     path, user = entry.text("file.path"), entry.text("user.name")
     commands = entry.texts("escadre.systemd.exec")
@@ -42,10 +42,7 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Unexpected | Non
     payload += libraries
     if re.search(r"/\.[^/]*\Z", path):
         found.append((path, Suspicion("high", "is hidden")))
-    judged = worst(found)
-    if judged is None:
-        return None
-    severity, words = judged
+    severity, words = worst(found) or EXPECTED
     command = entry.text("process.command_line") or "; ".join(commands)
     name, drop_in = entry.text("service.name"), entry.text("escadre.systemd.drop_in")
     values = {
@@ -68,7 +65,7 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Unexpected | Non
         drop_in=drop_in or None,
         payload=list(dict.fromkeys(payload)),
     )
-    return Unexpected(severity, _REASON(values), entry.values(*rests_on), target)
+    return Judgement(severity, _REASON(values), entry.values(*rests_on), target)
 
 
 def _environment(entry: AutostartEntry, path: str) -> tuple[list[tuple[str, Suspicion]], list[str], str]:
