@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from commodore.artefacts.linux.files.cron import table_of
 from commodore.hits import Hit
 from commodore.persistence.judgement import worst
 from commodore.persistence.suspicion import of_file
 from commodore.persistence.table import PersistenceRow, rows
 from commodore.persistence.targets import resolved
+from commodore.readers.cron_tables import table_of
 from commodore.sentence import sentence, short
 
 _REASON = sentence("{name}: {path!q} is a link to {to!q}, which was {read} there: {words}; expected: {expected}.")

@@ -16,14 +16,19 @@ from commodore.persistence.data import documents
 from commodore.persistence.entry import AutostartEntry
 from commodore.persistence.judgement import Judgement
 from commodore.persistence.judging import RowJudge, RowText
+from commodore.persistence.places import FILES_DATASET, HOME, places_of_files
+from commodore.readers.startup import languages
 from scout.discovery import modules
+from scout.targets.patterns import braces
 
 # fmt: off
 _KEYS = frozenset((
-    "id", "name", "attack", "attack_version", "os", "dataset", "where", "lives", "expected", "judge", "options", "severity", "remove",
-    "kind", "references", "false_positives",
+    "id", "name", "attack", "attack_version", "os", "lives", "expected", "judge", "options", "severity", "remove", "kind", "references",
+    "false_positives",
 ))
 # fmt: on
+_SOURCES = (frozenset(("dataset", "where")), frozenset(("reads",)))
+"""A row tests records of a dataset, or `reads` the lines of files in their languages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +71,9 @@ def judges() -> dict[str, RowJudge[Any]]:
 
 def row_from(file: str, row: dict[str, Any]) -> PersistenceRow:
     """Return one validated row. Raises ValueError with the file and the key at fault."""
-    wrong = set(row) ^ _KEYS
+    wrong = min((set(row) ^ (_KEYS | source) for source in _SOURCES), key=len)
     if wrong:
-        raise ValueError(f"{file}: `{wrong.pop()}` is missing or unknown")
+        raise ValueError(f"{file}: `{min(wrong)}` is missing or unknown")
     if f"{row['id']}.yaml" != file or not re.fullmatch(r"[WLM]\d{3}", row["id"]):
         raise ValueError(f"{file}: the id must be the name of the file")
     if row["severity"] not in SEVERITIES or not row["references"]:
@@ -94,21 +99,45 @@ def row_from(file: str, row: dict[str, Any]) -> PersistenceRow:
         judge = judges()[row["judge"]].bound(RowText(row["name"], row["expected"], row["severity"]), row["options"])
     except ValueError as e:
         raise ValueError(f"{file}: {e}") from e
-    places = {field: tuple(patterns) for field, patterns in row["where"].items()}
+    if "reads" in row:
+        dataset, places, tests = _of_files(file, row)
+    else:
+        dataset, places = row["dataset"], {field: tuple(patterns) for field, patterns in row["where"].items()}
+        tests = tuple((field, _test(patterns)) for field, patterns in places.items())
     return PersistenceRow(
         id=row["id"],
         name=row["name"],
         attack=tuple(row["attack"]),
         os=row["os"],
-        dataset=row["dataset"],
+        dataset=dataset,
         places=places,
         expected=row["expected"],
         remove=row["remove"],
         kind=row["kind"],
         rule=rule,
         judge=judge,
-        tests=tuple((field, _test(patterns)) for field, patterns in places.items()),
+        tests=tests,
     )
+
+
+def _of_files(file: str, row: dict[str, Any]) -> tuple[str, dict[str, tuple[str, ...]], tuple[tuple[str, Callable[[str], object]], ...]]:
+    """Return dataset, places and tests of a row that reads files. Raises ValueError for a language that there is not."""
+    for read in row["reads"]:
+        if set(read) != {"files", "language"} or read["language"] not in languages():
+            raise ValueError(f"{file}: each of `reads` has files and a language of {', '.join(languages())}")
+    own = tuple(places_of_files((row,)))
+    shown = tuple("/" + _wider(pattern) for place in own for given in place.patterns for pattern in braces(given))
+    kinds = tuple(dict.fromkeys(place.language for place in own))
+
+    def test(path: str) -> bool:
+        return any(place.holds(path.lstrip("/")) for place in own)
+
+    return FILES_DATASET, {"file.path": shown, "escadre.format": kinds}, (("file.path", test), ("escadre.format", kinds.__contains__))
+
+
+def _wider(pattern: str) -> str:
+    """Return a shell pattern that matches at least what a path pattern matches."""
+    return re.sub(r"\*\*/?", "*", pattern.replace(HOME, "**/"))
 
 
 def _test(patterns: tuple[str, ...]) -> Callable[[str], object]:

@@ -82,7 +82,7 @@ def _document(**changed: object) -> dict:
         ({"options": {"machine": ["a"]}}, "W012.yaml: options must be machine, user"),
         ({"options": {"machine": ["a"], "user": [], "more": []}}, "W012.yaml: options must be machine, user"),
         ({"options": {"machine": "a", "user": []}}, "W012.yaml: option `machine` must be a list of texts"),
-        ({"judge": "nobody"}, "W012.yaml: judge `nobody` is unknown: command, "),
+        ({"judge": "nobody"}, "W012.yaml: judge `nobody` is unknown: account, command, "),
         ({"remove": "XE+QQ"}, "W012.yaml: removal `QQ` is unknown"),
         ({"severity": "grave"}, "W012.yaml: severity"),
         ({"extra": 1}, "W012.yaml: `extra` is missing or unknown"),
@@ -121,6 +121,30 @@ def test_scout_collects_what_each_row_needs() -> None:
 
     collected = {dataset for target in load() for dataset in target.reads}
     assert {row.dataset for row in rows()} <= collected & artefacts().keys()
+
+
+NOT_IN_TRIAGE = {"L080": "the pages of a web application are too many: triage takes those in folders where visitors may write"}
+"""Rows that the triage profile does not serve in full, with what serves instead."""
+
+
+def test_triage_takes_every_file_that_a_row_reads() -> None:
+    from commodore.persistence.places import HOME, places
+    from scout.targets import load
+    from scout.targets.patterns import braces, path_regex
+
+    taken = [
+        path_regex(pattern.replace(HOME, "home/agnes/"), fold=False)
+        for target in load()
+        if target.os == "linux" and target.priority == "T" and not target.rule
+        for pattern in target.paths
+    ]
+    missing: dict[str, list[str]] = {}
+    for place in places():
+        for pattern in (alternative for given in place.patterns for alternative in braces(given)):
+            sample = pattern.replace(HOME, "home/agnes/").replace("**/", "a/").replace("**", "a/b").replace("*", "x").replace("?", "1")
+            if not any(regex.fullmatch(sample) for regex in taken):
+                missing.setdefault(place.row, []).append(sample)
+    assert missing.keys() == NOT_IN_TRIAGE.keys(), missing
 
 
 def test_patterns_are_quick_on_hostile_text() -> None:

@@ -15,6 +15,8 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.range import startup_files
+
 HERE = Path(__file__).resolve().parent
 HOSTS = 3
 CV = "Microsoft\\Windows\\CurrentVersion"
@@ -241,8 +243,10 @@ def linux(p: Planter) -> list[str]:
         )
     for i, host in enumerate(bad):
         _linux_bad(p, host, i)
+        startup_files.plant(p, host, i, guilty=True)
     for i, host in enumerate(good):
         _linux_odd(p, host, i)
+        startup_files.plant(p, host, i, guilty=False)
     return bad + good
 
 

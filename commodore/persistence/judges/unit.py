@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from commodore.artefacts.linux.files.systemd_units import whose
 from commodore.finding import finding_target
 from commodore.persistence.entry import AutostartEntry
 from commodore.persistence.judgement import EXPECTED, Judgement, worst
 from commodore.persistence.judging import NoOptions, RowJudge, RowText
 from commodore.persistence.linux import examine
 from commodore.persistence.suspicion import Suspicion, of_file
+from commodore.readers.unit_names import whose
 from commodore.sentence import sentence, short
 from scout.formats.linux_paths import one_path
 
