@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cache, partial
 from typing import Any
 
@@ -50,6 +51,7 @@ ARTEFACT = Artefact(
     sources=("commodore/persistence/rows: each row names the sources of its place",),
 )
 
+GRAVE = frozenset({"high", "critical"})
 _COPIED = ("@timestamp", "escadre.scope", "process.command_line", "registry.path", "service.name", "user.name")
 """Fields of the source record that the entry repeats."""
 
@@ -61,14 +63,24 @@ def _judge() -> PersistenceJudge:
 
 def derive(view: CaseView, host: Host) -> Iterator[Record | Problem]:
     """Yield the entries of all rows, by dataset and in the order of its records."""
-    members = Members(view.members())
+    members, guilty = Members(view.members()), _guilty_units(view, host)
     for dataset in ARTEFACT.datasets:
-        read = partial(_entries, dataset, host, members)
+        read = partial(_entries, dataset, host, members, guilty)
         yield from fenced(view.records(dataset), partial(_place, dataset), read)
 
 
-def _entries(dataset: str, host: Host, members: Members, record: dict[str, Any]) -> Iterator[Record]:
-    for entry in _judge().entries(record, host):
+def _guilty_units(view: CaseView, host: Host) -> frozenset[str]:
+    """Return the names of units with a suspicious command: a timer, socket or path that starts one is suspicious too."""
+    names: set[str] = set()
+    for record in view.records("systemd_units"):
+        with suppress(ArithmeticError, AttributeError, LookupError, TypeError, ValueError):  # `derive` reports it for this record
+            if any(entry.judgement.severity in GRAVE for entry in _judge().entries(record, host)):
+                names.add(str(record.get("service.name")))
+    return frozenset(names)
+
+
+def _entries(dataset: str, host: Host, members: Members, guilty: frozenset[str], record: dict[str, Any]) -> Iterator[Record]:
+    for entry in _judge().entries(record, host, guilty):
         yield _record(dataset, record, entry, members)
 
 

@@ -47,9 +47,9 @@ class PersistenceJudge:
         """Return whether some row is about this dataset."""
         return dataset in self._index
 
-    def entries(self, record: Mapping[str, Any], host: Host) -> Iterator[JudgedEntry]:
+    def entries(self, record: Mapping[str, Any], host: Host, guilty_units: frozenset[str] = frozenset()) -> Iterator[JudgedEntry]:
         """Yield the judgement of each row that concerns a record of a source dataset; none for a record that starts nothing."""
-        entry = AutostartEntry(record, host)
+        entry = AutostartEntry(record, host, guilty_units)
         for row in self._index.concerned(str(record.get("event.dataset") or ""), record):
             judgement = row.judge(entry)
             if judgement is not None:

@@ -11,6 +11,7 @@ from commodore.persistence.suspicion import of_file
 from commodore.persistence.table import PersistenceRow, rows
 from commodore.persistence.targets import resolved
 from commodore.readers.cron_tables import table_of
+from commodore.readers.unit_names import place
 from commodore.sentence import sentence, short
 
 _REASON = sentence("{name}: {path!q} is a link to {to!q}, which was {read} there: {words}; expected: {expected}.")
@@ -55,5 +56,8 @@ def link_hits(lines: Iterable[Mapping[str, Any]], datasets: Callable[[str], Iter
 
 def _rows(path: str, datasets: frozenset[str]) -> Iterator[PersistenceRow]:
     """Yield the Linux rows whose files have this path."""
-    record = {"escadre.scope": table_of(path).kind, "dll.path": path}
+    unit = "/systemd/" in path
+    name, _, _, scope = place(path)
+    record = {"escadre.scope": scope if unit else table_of(path).kind, "dll.path": path, "service.name": name}
+    record |= {"file.path": path, "escadre.format": "shell"}
     return (row for row in rows() if row.os == "linux" and row.dataset in datasets and row.concerns(record))

@@ -19,5 +19,9 @@ def plant(p: Planter, host: str, number: int, *, guilty: bool) -> None:
         word = p.word()
         variant = variants["guilty" if guilty else "odd"][number]
         path, text = variant["path"], variant["text"]
-        p.file(host, path.replace("<word>", word), text.replace("<word>", word))
+        for part in (variant, variant.get("also")):
+            if part:
+                p.file(host, part["path"].replace("<word>", word), part["text"].replace("<word>", word))
+        if "also" in variant:
+            p.note("L010", host, guilty, word)
         p.note(row, host, guilty, word if guilty or "<word>" in path + text else path.rpartition("/")[2])

@@ -41,7 +41,10 @@ def _compiled(options: LineTraits) -> tuple[tuple[Suspicion, Any], ...]:
 def judge(row: RowText, entry: AutostartEntry, options: LineTraits) -> Judgement | None:
     """Judge the line by the worst trait that it has."""
     line = entry.text("escadre.line")
-    found = [("it", suspicion) for suspicion, pattern in _compiled(options) if pattern.search(line[:LONGEST])]
+    texts = [
+        text[:LONGEST] for text in (line, *entry.texts("escadre.settings"))
+    ]  # the settings have the lines that this one is joined with
+    found = [("it", suspicion) for suspicion, pattern in _compiled(options) if any(pattern.search(text) for text in texts)]
     if entry.record.get("escadre.line_hidden"):
         found.append(HIDDEN_LINE)
     severity, words = worst(found, "low") or EXPECTED

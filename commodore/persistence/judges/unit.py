@@ -17,6 +17,8 @@ from scout.formats.linux_paths import one_path
 _PACKAGED = "/usr/lib/systemd/"
 _LOADS = ("LD_PRELOAD", "LD_AUDIT")
 """Variables whose value is a list of libraries, separated by blanks or colons: ld.so(8)."""
+_STARTERS = frozenset({"timer", "socket", "path"})
+"""Kinds of units that start another one: systemd.timer(5), systemd.socket(5), systemd.path(5)."""
 _PREFIX = re.compile(r"\A(Exec\w+)=[@\-:+!|]*\s*(.*)\Z", re.DOTALL)
 _REASON = sentence(
     "[Drop-in {drop_in!q} of {of}|systemd unit {unit}] ({path}) "
@@ -40,6 +42,8 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
     more, libraries, settings = _environment(entry, path)
     found += more
     payload += libraries
+    if (started := _started(entry)) in entry.guilty_units:
+        found.append((short(started), Suspicion("high", "is not expected itself")))
     if re.search(r"/\.[^/]*\Z", path):
         found.append((path, Suspicion("high", "is hidden")))
     severity, words = worst(found) or EXPECTED
@@ -66,6 +70,14 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
         payload=list(dict.fromkeys(payload)),
     )
     return Judgement(severity, _REASON(values), entry.values(*rests_on), target)
+
+
+def _started(entry: AutostartEntry) -> str:
+    """Return the unit that a timer, socket or path unit starts; '' for other units."""
+    stem, _, kind = entry.text("service.name").rpartition(".")
+    if kind not in _STARTERS:
+        return ""
+    return entry.setting(f"{kind.capitalize()}.Unit") or entry.setting("Socket.Service") or f"{stem}.service"
 
 
 def _environment(entry: AutostartEntry, path: str) -> tuple[list[tuple[str, Suspicion]], list[str], str]:

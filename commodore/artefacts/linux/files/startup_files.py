@@ -45,6 +45,8 @@ ARTEFACT = Artefact(
 )
 LEFT_OUT = "(left out)"
 """Text in place of a password or its hash"""
+HEAD = 512
+"""Bytes in which a text has no zero byte"""
 SCRIPTS = frozenset({"shell"})
 """Languages in which the file as such is run or read by a shell"""
 
@@ -55,7 +57,15 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
         given = base | {"escadre.format": name}
         if name in SCRIPTS and evidence.length:
             yield Record("script", given)
+        if _is_program(evidence):
+            continue
         yield from fenced(languages()[name].read(evidence), partial(_locator, name), partial(_entry, name, given))
+
+
+def _is_program(evidence: Evidence) -> bool:
+    """Return whether the file is no text: a compiled program has zero bytes near its beginning."""
+    with evidence.open() as stream:
+        return b"\0" in stream.read(HEAD)
 
 
 def owner(path: str, host: Host) -> str:

@@ -11,7 +11,7 @@ from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers import commandline
 from commodore.readers.lines import decode, lines, shortened, shown, unmarked
-from commodore.readers.unit_names import KINDS, whose
+from commodore.readers.unit_names import KINDS, place, whose
 from commodore.sentence import sentence
 from scout.formats.linux_paths import OWN_UNITS, SYSTEM_UNITS, USER_UNITS
 
@@ -304,14 +304,3 @@ def _spelt(value: str) -> str:
         return chr(code) if chr(code).isalnum() or chr(code) in plain else f"\\{chr(code)}"
 
     return _ESCAPE.sub(character, value) if "\\" in value else value
-
-
-def place(source: str) -> tuple[str, str, str, str]:
-    """Return (unit, type, drop-in name or '', system or user) of a path."""
-    *folders, name = source.split("/")
-    scope = "user" if re.search(r"/systemd/user(\.control)?/|/\.config/|/\.local/|^/run/user/", source) else "system"
-    drop_in = ""
-    if folders and folders[-1].endswith(".d") and name.endswith(".conf"):
-        drop_in, name = name, folders[-1].removesuffix(".d")
-    kind = name.rpartition(".")[2] if "." in name else name
-    return name, kind, drop_in, scope
