@@ -43,6 +43,8 @@ class Artefact:
     title: str
     about: str
     """what it is and what it proves, for an analyst"""
+    proves_not: str = ""
+    """what a reader may take it for and it does not prove, in sentences"""
     match: tuple[str, ...] = ()
     """path patterns below the volume's root with `/`, without case: `Windows/Prefetch/*.pf`, `**/*.evtx`; for live sources
     `live/processes.jsonl`"""

@@ -10,7 +10,7 @@ r"""Registry hives. An artefact declares the keys that it reads, by normalised p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,8 @@ from commodore.evidence import Evidence
 from commodore.fence import fenced
 from commodore.host import Host
 from commodore.readers.hives import fields
-from commodore.readers.hives.mount import GROUP, MAGIC, FoundKey, Mount, MountedHive, mount, open_hive
+from commodore.readers.hives.mount import GROUP, MAGIC, Mount, MountedHive, mount, open_hive
+from commodore.readers.hives.patterns import FoundKey, key_patterns
 from scout.formats.regf import Hive, Key, Value
 
 _FILES = {
@@ -72,12 +73,20 @@ class OpenedRegistry(Opened):
         self._hive, self._size = hive, evidence.size
         self._mounted = MountedHive(hive, mount(evidence, host, hive), host.control_set)
         self._views: list[Hive] = [hive]
+        self._found: dict[str, list[FoundKey]] = {}
+
+    def expect(self, wanted: Sequence[Keys]) -> None:
+        """Find the keys of all artefacts in one walk."""
+        self._found |= key_patterns(tuple(path for holds in wanted for path in holds.paths)).search(self._mounted)
 
     def offer(self, holds: Keys) -> RegistryView | None:
-        if not any(True for path in holds.paths for _ in self._mounted.find(path)):
+        if not all(path in self._found for path in holds.paths):
+            self.expect([holds])
+        found = [key for path in holds.paths for key in self._found[path]]
+        if not found:
             return None
         self._views.append(self._hive.view())  # own bound on the work: one artefact cannot use up that of others
-        return RegistryView(self._mounted, holds, self._views[-1])
+        return RegistryView(self._mounted, found, self._views[-1])
 
     def problems(self) -> Iterator[Problem]:
         yield from map(Problem, self._hive.refused)
@@ -97,22 +106,29 @@ class RegistryView:
 
     at            where the hive is mounted
     control_set   number of the current control set, 0 where it is unknown
+    memo          what an artefact keeps from one key to the next, such as the path to a node of a tree
     """
 
-    def __init__(self, mounted: MountedHive, holds: Keys, view: Hive) -> None:
-        self._mounted, self._holds, self._view = mounted, holds, view
+    def __init__(self, mounted: MountedHive, found: Sequence[FoundKey], view: Hive) -> None:
+        self._mounted, self._found, self._view = mounted, found, view
         self.at: Mount = mounted.at
         self.control_set = mounted.current
+        self.memo: dict[Any, Any] = {}
 
     def __iter__(self) -> Iterator[FoundKey]:
         """Yield the keys that the declaration names, in its order."""
-        return self.find(*self._holds.paths)
+        return map(self._own, self._found)
+
+    def _own(self, found: FoundKey) -> FoundKey:
+        """Return the key for this view of the hive."""
+        above = found.parent.seen_by(self._view) if found.parent else None
+        return found._replace(key=found.key.seen_by(self._view), parent=above)
 
     def find(self, *paths: str) -> Iterator[FoundKey]:
         """Yield the keys of other normalised paths."""
         for path in paths:
             for found in self._mounted.find(path):
-                yield found._replace(key=found.key.seen_by(self._view))
+                yield self._own(found)
 
     def each_value(self, read: Callable[[FoundKey, Value], Iterable[Record | Problem]]) -> Iterator[Record | Problem]:
         """Yield what `read` yields for each value of the keys. A value at which it raises is a problem; those behind it are read."""

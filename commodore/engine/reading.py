@@ -48,6 +48,7 @@ def _container(
     starts(container)
     try:
         opened: Opened = readers[0][1].open(evidence, host)
+        opened.expect([holds for _, holds in readers])
     except UnreadableError as e:
         yield container, _trouble(str(e))
         return

@@ -55,7 +55,7 @@ def load(path: Path, *, sealed: bool = True, key: SealKey | None = None) -> Remo
         if plan.sealed.partition(" ")[0] != plan.seal():
             do = "Read what changed, then renew the seal: hunter check --seal."
             raise wrong(path, "the seal does not fit its content: it was edited after it was sealed", do)
-        if key is not None and not hmac.compare_digest(plan.sealed.encode(), plan.sealed_with(key).encode()):
+        if key is not None and not hmac.compare_digest(plan.sealed.encode("utf-8", "replace"), plan.sealed_with(key).encode()):
             do = f"Read every action, then seal it: hunter check {path} --seal. Or give the key of who sealed it with --seal-key FILE."
             raise wrong(path, f"it was not sealed with the key {key.path}, so somebody else can have written it", do)
         check_complete(path, plan)
@@ -136,7 +136,7 @@ def _action(path: Path, n: int, node: object) -> RemovalAction:
 def _target(fail: Fail, node: dict[str, Any], kind: str) -> RemovalTarget:
     _texts(fail, node)
     number = node.get("number")
-    if number is not None and not (isinstance(number, str) and number.isascii() and number.isdigit() and 0 < int(number) < 10**9):
+    if number is not None and not (isinstance(number, str) and number.isascii() and number.isdigit() and len(number) < 10 and int(number)):
         raise fail("number must be a number from 1")
     path, line = _raw(fail, node, "path"), _raw(fail, node, "line")
     if path is None:
@@ -160,7 +160,13 @@ def _raw(fail: Fail, node: dict[str, Any], name: str) -> bytes | None:
     if text is not None and coded is not None:
         raise fail(f"{name} and {name}_base64 exclude each other")
     try:
-        return str(text).encode() if text is not None else base64.b64decode(str(coded), validate=True) if coded is not None else None
+        return (
+            str(text).encode("utf-8", "surrogatepass")
+            if text is not None
+            else base64.b64decode(str(coded), validate=True)
+            if coded is not None
+            else None
+        )
     except (ValueError, UnicodeEncodeError) as e:
         raise fail(f"{name} is no text") from e
 

@@ -59,6 +59,7 @@ ARTEFACT = Artefact(
     message="[The anacron job {escadre.cron.job!q}|Cron] runs `{process.command_line}`[ as {user.name!q}] "
     "(schedule: {escadre.cron.schedule})"
     "[{?escadre.cron.passed_over}, but cron ignores it].",
+    version=2,
     sources=(
         "crontab(5), cron(8), anacrontab(5), run-parts(8)",
         "cron 3.0pl1 (Paul Vixie, Debian), entry.c and env.c; cronie, the same files: order of fields, assignments, % and @words",

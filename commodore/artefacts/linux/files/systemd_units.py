@@ -55,6 +55,7 @@ ARTEFACT = Artefact(
     "[{?escadre.systemd.empty} is empty, which masks the unit| runs `{process.command_line}`[ as {user.name!q}]|"
     " starts {escadre.systemd.activates!q} on {escadre.trigger}| has {escadre.trigger}|"
     " sets {process.env_vars!q}| runs no command of its own].",
+    version=2,
     sources=(
         "systemd.syntax(7): sections, continuation lines, comments, quoting; systemd, conf-parser.c and fileio.c (what ends a line)",
         "systemd.unit(5): paths, drop-ins of a unit, of a template, of all units with a beginning and of a type, empty assignment resets a "

@@ -141,6 +141,7 @@ ARTEFACT = Artefact(
     action="event-logged",
     message="[{winlog.provider_name!q}|A provider without a name] logged event {event.code}[ in {winlog.channel!q}].",
     confidence="logged",
+    version=2,
     sources=(
         "[MS-EVEN6] EventLog Remoting Protocol 6.0, section 2.2: BinXml",
         "Joachim Metz, Windows XML Event Log (EVTX) format, libevtx documentation: file header, chunk, event record",
@@ -270,6 +271,7 @@ def _read(blocks: Sequence[bytes | memoryview], chunks: list[Chunk]) -> Generato
     wanted = [(c, record) for c in chunks for record in c.ids]
     places: dict[int, list[int]] = {}
     at, lost = 0, []
+    unfit: Lost = []
     for row in _rows(blocks, said):
         record_id = row["event_record_id"]
         if at < len(wanted) and wanted[at][1] == record_id:
@@ -288,11 +290,16 @@ def _read(blocks: Sequence[bytes | memoryview], chunks: list[Chunk]) -> Generato
         if chunk.hidden and wanted.index((chunk, record_id)) < behind:  # Windows gave the id of a hidden record to the next one
             locator += "/2"
         try:
-            yield Record(locator, normalise(loaded(row["data"]), record_id, row["timestamp"]))
+            event = loaded(row["data"])
+        except ValueError as e:  # the reader writes the names of elements as they are: with quotes and backslashes they are no JSON
+            unfit.append((chunk, record_id, f"what the reader gives is no JSON: {e}"))
+            continue
+        try:
+            yield Record(locator, normalise(event, record_id, row["timestamp"]))
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as e:  # one odd event costs itself
             yield raised(e, locator)
     reason = "; ".join(said[:3])
-    return [(chunk, record, reason) for chunk, record in lost + wanted[at:]]
+    return [(chunk, record, reason) for chunk, record in lost + wanted[at:]] + unfit
 
 
 def _places(wanted: list[tuple[Chunk, int]]) -> dict[int, list[int]]:
