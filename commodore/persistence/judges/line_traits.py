@@ -41,17 +41,17 @@ def _compiled(options: LineTraits) -> tuple[tuple[Suspicion, Any], ...]:
 def judge(row: RowText, entry: AutostartEntry, options: LineTraits) -> Judgement | None:
     """Judge the line by the worst trait that it has."""
     line = entry.text("escadre.line")
-    texts = [
-        text[:LONGEST] for text in (line, *entry.texts("escadre.settings"))
-    ]  # the settings have the lines that this one is joined with
+    joined = entry.texts("escadre.settings")  # with the lines that this one is joined with
+    texts = [text[:LONGEST] for text in (line, *joined)]
     found = [("it", suspicion) for suspicion, pattern in _compiled(options) if any(pattern.search(text) for text in texts)]
     if entry.record.get("escadre.line_hidden"):
         found.append(HIDDEN_LINE)
     severity, words = worst(found, "low") or EXPECTED
     path = entry.text("file.path")
     number = entry.record.get("escadre.line_number")
+    shown = joined[0] if line.endswith("\\") and joined else line.strip()
     reason = _REASON(
-        {"name": row.name, "path": short(path), "number": number, "line": short(line.strip()), "words": words, "expected": row.expected}
+        {"name": row.name, "path": short(path), "number": number, "line": short(shown), "words": words, "expected": row.expected}
     )
     named = entry.text("file.target_path")
     target = line_target(entry, path.rsplit("/", 1)[-1], [named] if named.startswith("/") else [])
