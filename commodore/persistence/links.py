@@ -7,6 +7,7 @@ from typing import Any
 
 from commodore.hits import Hit
 from commodore.persistence.judgement import worst
+from commodore.persistence.places import FILES_DATASET, rows_of_file
 from commodore.persistence.suspicion import of_file
 from commodore.persistence.table import PersistenceRow, rows
 from commodore.persistence.targets import resolved
@@ -59,5 +60,7 @@ def _rows(path: str, datasets: frozenset[str]) -> Iterator[PersistenceRow]:
     unit = "/systemd/" in path
     name, _, _, scope = place(path)
     record = {"escadre.scope": scope if unit else table_of(path).kind, "dll.path": path, "service.name": name}
-    record |= {"file.path": path, "escadre.format": "shell"}
-    return (row for row in rows() if row.os == "linux" and row.dataset in datasets and row.concerns(record))
+    read = {row for ids in rows_of_file(path[1:]).values() for row in ids}
+    for row in rows():
+        if row.id in read or (row.os == "linux" and row.dataset in datasets - {FILES_DATASET} and row.concerns(record)):
+            yield row

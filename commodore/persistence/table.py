@@ -16,10 +16,9 @@ from commodore.persistence.data import documents
 from commodore.persistence.entry import AutostartEntry
 from commodore.persistence.judgement import Judgement
 from commodore.persistence.judging import RowJudge, RowText
-from commodore.persistence.places import FILES_DATASET, HOME, places_of_files
+from commodore.persistence.places import FILES_DATASET, HIVES, VALUES_DATASET
 from commodore.readers.startup import languages
 from scout.discovery import modules
-from scout.targets.patterns import braces
 
 # fmt: off
 _KEYS = frozenset((
@@ -27,15 +26,16 @@ _KEYS = frozenset((
     "false_positives",
 ))
 # fmt: on
-_SOURCES = (frozenset(("dataset", "where")), frozenset(("reads",)))
-"""A row tests records of a dataset, or `reads` the lines of files in their languages."""
+_SOURCES = (frozenset(("dataset", "where")), frozenset(("reads",)), frozenset(("registry",)))
+"""A row tests records of a dataset, or reads lines of files (`reads`) or values of the registry (`registry`): see `places.py`."""
 
 
 @dataclass(frozen=True, slots=True)
 class PersistenceRow:
     """One mechanism by which something starts by itself.
 
-    places    field → shell patterns without case; a record must match one pattern of each field
+    places    field → shell patterns without case; a record must match one pattern of each field. Empty for rows that read places by
+              themselves: the records name them
     judge     returns None for an entry that is expected
     """
 
@@ -99,11 +99,8 @@ def row_from(file: str, row: dict[str, Any]) -> PersistenceRow:
         judge = judges()[row["judge"]].bound(RowText(row["name"], row["expected"], row["severity"]), row["options"])
     except ValueError as e:
         raise ValueError(f"{file}: {e}") from e
-    if "reads" in row:
-        dataset, places, tests = _of_files(file, row)
-    else:
-        dataset, places = row["dataset"], {field: tuple(patterns) for field, patterns in row["where"].items()}
-        tests = tuple((field, _test(patterns)) for field, patterns in places.items())
+    dataset = row["dataset"] if "dataset" in row else _own_place(file, row)
+    places = {field: tuple(patterns) for field, patterns in row.get("where", {}).items()}
     return PersistenceRow(
         id=row["id"],
         name=row["name"],
@@ -116,28 +113,19 @@ def row_from(file: str, row: dict[str, Any]) -> PersistenceRow:
         kind=row["kind"],
         rule=rule,
         judge=judge,
-        tests=tests,
+        tests=tuple((field, _test(patterns)) for field, patterns in places.items()),
     )
 
 
-def _of_files(file: str, row: dict[str, Any]) -> tuple[str, dict[str, tuple[str, ...]], tuple[tuple[str, Callable[[str], object]], ...]]:
-    """Return dataset, places and tests of a row that reads files. Raises ValueError for a language that there is not."""
-    for read in row["reads"]:
+def _own_place(file: str, row: dict[str, Any]) -> str:
+    """Return the dataset of a row that reads places by itself. Raises ValueError for a language or a kind of hive that there is not."""
+    for read in row.get("reads", ()):
         if set(read) != {"files", "language"} or read["language"] not in languages():
             raise ValueError(f"{file}: each of `reads` has files and a language of {', '.join(languages())}")
-    own = tuple(places_of_files((row,)))
-    shown = tuple("/" + _wider(pattern) for place in own for given in place.patterns for pattern in braces(given))
-    kinds = tuple(dict.fromkeys(place.language for place in own))
-
-    def test(path: str) -> bool:
-        return any(place.holds(path.lstrip("/")) for place in own)
-
-    return FILES_DATASET, {"file.path": shown, "escadre.format": kinds}, (("file.path", test), ("escadre.format", kinds.__contains__))
-
-
-def _wider(pattern: str) -> str:
-    """Return a shell pattern that matches at least what a path pattern matches."""
-    return re.sub(r"\*\*/?", "*", pattern.replace(HOME, "**/"))
+    for place in row.get("registry", ()):
+        if not {"keys", "values"} <= set(place) <= {"keys", "values", "hives"} or place.get("hives", "any") not in HIVES:
+            raise ValueError(f"{file}: each of `registry` has keys, values and, where it matters, hives: {', '.join(HIVES)}")
+    return FILES_DATASET if "reads" in row else VALUES_DATASET
 
 
 def _test(patterns: tuple[str, ...]) -> Callable[[str], object]:

@@ -128,7 +128,7 @@ NOT_IN_TRIAGE = {"L080": "the pages of a web application are too many: triage ta
 
 
 def test_triage_takes_every_file_that_a_row_reads() -> None:
-    from commodore.persistence.places import HOME, places
+    from commodore.persistence.places import HOME, file_places
     from scout.targets import load
     from scout.targets.patterns import braces, path_regex
 
@@ -139,7 +139,7 @@ def test_triage_takes_every_file_that_a_row_reads() -> None:
         for pattern in target.paths
     ]
     missing: dict[str, list[str]] = {}
-    for place in places():
+    for place in file_places():
         for pattern in (alternative for given in place.patterns for alternative in braces(given)):
             sample = pattern.replace(HOME, "home/agnes/").replace("**/", "a/").replace("**", "a/b").replace("*", "x").replace("?", "1")
             if not any(regex.fullmatch(sample) for regex in taken):

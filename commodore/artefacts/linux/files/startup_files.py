@@ -10,7 +10,7 @@ from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.fence import fenced
 from commodore.host import Host
-from commodore.persistence.places import file_patterns, languages_of
+from commodore.persistence.places import ROWS_FIELD, file_patterns, rows_of_file
 from commodore.readers.lines import Line, fields
 from commodore.readers.startup import StartupEntry, languages
 
@@ -29,6 +29,7 @@ ARTEFACT = Artefact(
         "escadre.line_hidden",
         "escadre.line_length",
         "escadre.line_number",
+        ROWS_FIELD,
         "escadre.settings",
         "file.path",
         "file.target_path",
@@ -53,8 +54,8 @@ SCRIPTS = frozenset({"shell"})
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
     base = {"file.path": evidence.source, "user.name": owner(evidence.source, host)}
-    for name in languages_of(evidence.source.lstrip("/")):
-        given = base | {"escadre.format": name}
+    for name, rows in rows_of_file(evidence.source.lstrip("/")).items():
+        given = base | {"escadre.format": name, ROWS_FIELD: list(rows)}
         if name in SCRIPTS and evidence.length:
             yield Record("script", given)
         if _is_program(evidence):
