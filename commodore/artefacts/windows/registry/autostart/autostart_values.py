@@ -8,12 +8,15 @@ from commodore.persistence.places import ROWS_FIELD, key_patterns, rows_of_value
 from commodore.registry import COMMAND_FIELDS, At, each_value, registry_artefact
 from scout.formats.regf import Value
 
+_TEXTS = (1, 2)
+"""REG_SZ and REG_EXPAND_SZ, which may hold a command line"""
+
 
 def _value(at: At, value: Value) -> dict[str, Any] | None:
     rows = rows_of_value(at.found.path, value.name, user=at.hive.at.path.startswith("HKU\\"))
     if not rows:
         return None
-    return {ROWS_FIELD: list(rows), **(at.command(value.text) if value.text else {})}
+    return {ROWS_FIELD: list(rows), **(at.command(value.text) if value.kind in _TEXTS and value.text else {})}
 
 
 ARTEFACT, parse, expected = registry_artefact(
@@ -29,6 +32,6 @@ ARTEFACT, parse, expected = registry_artefact(
     category=("registry", "configuration"),
     action="registry-value-observed",
     attack=("T1547", "T1546"),
-    message="The value {registry.path!q} [is `{process.command_line}`|has {registry.data.strings}|is of type {registry.data.type}].",
+    message="The value {registry.path!q} [holds {registry.data.strings!q}|is of type {registry.data.type}].",
     sources=("commodore/persistence/rows/windows: each row names the sources of its place",),
 )
