@@ -34,13 +34,13 @@ import tantivy  # noqa: E402
 
 from commodore.case.jsonl import lines  # noqa: E402
 from commodore.schema import registry  # noqa: E402
+from eye.dashboards.bars import bucket  # noqa: E402
 from eye.index.build import HEAP, all_sources, mark  # noqa: E402
 from eye.index.documents import Documents  # noqa: E402
 from eye.index.schema import opened, schema  # noqa: E402
 from eye.index.store import Store  # noqa: E402
 from eye.query.kibana import QUERY_OPTIONS, to_kibana  # noqa: E402
 from eye.query.words import texts, words  # noqa: E402
-from eye.web.chart import bucket  # noqa: E402
 
 FACETS = ("host.name", "event.dataset", "user.name", "event.action", "event.code", "process.name")
 BUILD = (

@@ -1,103 +1,146 @@
-"""Mutate the golden input of every artefact and count what the parsers make of it: `python -m bench.mutants [--count N] [NAME …]`.
+"""Change inputs of every family of readers and count what comes of it: `python -m bench.mutants [--count N] [--workers N] [FAMILY …]`.
 
-Per artefact: mutants, exceptions that left the parser, elements at which it raised, mutants that took longer than a minute, seconds of
-the slowest, and the peak of the process. Mutants come from a fixed seed. Exit 1 where an exception left a parser or a mutant hung.
+Per family: mutants, exceptions that left a reader, elements at which one raised, accounts that do not add up, mutants that took longer than
+a minute or ended their process, seconds of the slowest, and the peak of the memory of all processes together. Mutants depend only on family
+and number. Exit 1 where any of these is not zero, or the memory went beyond 1 GiB.
 """
 
 from __future__ import annotations
 
 import argparse
 import multiprocessing
-import random
-import resource
+import multiprocessing.connection
+import os
 import sys
+import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
 
-from commodore import catalogue
-from commodore.evidence import Evidence
-from commodore.record import Raised
-from tests.commodore.damage import HOST, inputs, items
+import psutil
+
+from tests.mutants.family import Family, every
 
 LONGEST, MEMORY = 60.0, 1 << 30
-ODD = (b"\0", b"\x0b", b"\xc2\xa0", b"\xff\xfe", b"\xed\xa0\x80", b"9" * 5000, b"\xff" * 8, b"%", b'"', b"\\", b"\r", b"-1", b"\x7f" * 300)
+CHUNK = 250
+"""mutants after which a process reports"""
 
 
-def mutant(data: bytes, other: bytes, chance: random.Random) -> bytes:
-    """Return the data with one to eight changes: bits, numbers, odd text, holes, cuts, doubled pieces, pieces of another input."""
-    made = bytearray(data)
-    for _ in range(chance.randint(1, 8)):
-        at = chance.randrange(len(made) + 1)
-        match chance.randrange(8):
-            case 0 if made:
-                made[at % len(made)] ^= 1 << chance.randrange(8)
-            case 1:
-                made[at : at + 4] = chance.choice((0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)).to_bytes(4, "little")
-            case 2:
-                made[at:at] = chance.choice(ODD)
-            case 3:
-                made[at : at + chance.randrange(64)] = bytes(chance.randrange(64))
-            case 4:
-                del made[at:]
-            case 5:
-                made[at:at] = made[at : at + chance.randrange(4096)] * chance.randint(1, 3)
-            case 6:
-                start = chance.randrange(len(other) + 1)
-                made[at : at + 256] = other[start : start + chance.randrange(512)]
-            case _:
-                del made[at : at + chance.randrange(64)]
-    return bytes(made[: 4 << 20])
+def serve(pipe: Connection, family: Family, folder: str, at: object) -> None:
+    """Read the mutants whose numbers come through the pipe: (first, last)."""
+    read = family.open(Path(folder))
+    pipe.send(None)
+    with suppress(EOFError):
+        while True:
+            first, last = pipe.recv()
+            found: Counter[str] = Counter()
+            slowest = (0.0, first)
+            for number in range(first, last):
+                at[0], at[1] = number, time.time()  # type: ignore[index]
+                start = time.perf_counter()
+                found += family.run(read, number)
+                slowest = max(slowest, (time.perf_counter() - start, number))
+            pipe.send((found, slowest))
 
 
-def family(name: str, count: int, pipe) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY + (2 << 30), MEMORY + (2 << 30)))
-    module = sys.modules[catalogue.artefacts()[name].parse.__module__]
-    chance, given, seen = random.Random(name), [(path, data) for path, data in inputs(name) if data], Counter()
-    slowest, kinds = 0.0, Counter()
-    for number in range(count):
-        path, data = given[number % len(given)]
-        changed = mutant(data, chance.choice(given)[1], chance)
-        pipe.send(number)
-        start = time.perf_counter()
-        try:
-            for item in items(module, Evidence(path, changed, facts={"mtime": "2026-10-31T20:00:00Z"}), HOST):
-                if isinstance(item, Raised):
-                    seen["raised"] += 1
-                    kinds[item.reason[:120]] += 1
-        except Exception as e:  # what the run counts
-            seen["escaped"] += 1
-            kinds[f"escaped: {type(e).__name__}: {e}"[:120]] += 1
-        slowest = max(slowest, time.perf_counter() - start)
-    pipe.send((seen, slowest, kinds.most_common(3), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10))
+class Reader:
+    """A process that reads mutants, and which one it reads."""
+
+    def __init__(self, family: Family, folder: Path) -> None:
+        context = multiprocessing.get_context("fork")
+        self.family, self.folder, self.span = family, folder, (0, 0)
+        self.at = context.RawArray("d", 2)
+        self.pipe, theirs = context.Pipe()
+        folder.mkdir(parents=True)
+        self.process = context.Process(target=serve, args=(theirs, family, str(folder), self.at), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.pipe.recv()
+
+    def give(self, span: tuple[int, int]) -> None:
+        self.span = span
+        self.at[1] = time.time()
+        self.pipe.send(span)
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+
+def run(family: Family, count: int, workers: int, folder: Path) -> tuple[Counter[str], tuple[float, int], int]:
+    """Return what was counted, (seconds, number) of the slowest mutant, and the peak of the memory in bytes."""
+    todo = [(n, min(n + CHUNK, count)) for n in range(0, count, CHUNK)][::-1]
+    found: Counter[str] = Counter()
+    slowest, peak, started = (0.0, 0), 0, 0
+    readers: list[Reader] = []
+    while todo or readers:
+        while todo and len(readers) < workers:
+            started += 1
+            readers.append(Reader(family, folder / f"{family.name}-{started}"))
+            readers[-1].give(todo.pop())
+        peak = max(peak, sum(_resident(reader) for reader in readers) + psutil.Process().memory_info().rss)
+        multiprocessing.connection.wait([reader.pipe for reader in readers], 0.2)
+        for reader in list(readers):
+            trouble = ""
+            try:
+                if reader.pipe.poll():
+                    counted, slow = reader.pipe.recv()
+                    found += counted
+                    slowest = max(slowest, slow)
+                    if todo:
+                        reader.give(todo.pop())
+                        continue
+                    reader.stop()
+                    readers.remove(reader)
+                    continue
+                if time.time() - reader.at[1] > LONGEST:
+                    trouble = f"hung: mutant {reader.at[0]:.0f}"
+            except EOFError:
+                reader.process.join()
+                trouble = f"died: mutant {reader.at[0]:.0f} (exit {reader.process.exitcode})"
+            if trouble:
+                found[trouble] += 1
+                reader.stop()
+                readers.remove(reader)
+                rest = (int(reader.at[0]) + 1, reader.span[1])
+                if rest[0] < rest[1]:
+                    todo.append(rest)
+    return found, slowest, peak
+
+
+def _resident(reader: Reader) -> int:
+    try:
+        return int(psutil.Process(reader.process.pid).memory_info().rss)
+    except psutil.Error:
+        return 0
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--workers", type=int, default=2)
     asked = parser.parse_args()
     bad = 0
-    for name in asked.names or sorted(catalogue.artefacts()):
-        ours, theirs = multiprocessing.Pipe()
-        process = multiprocessing.Process(target=family, args=(name, asked.count, theirs))
-        process.start()
-        theirs.close()
-        last: object = None
-        while isinstance(last, int) or last is None:
-            try:
-                last = ours.recv() if ours.poll(LONGEST) else f"hung at mutant {last}"
-            except EOFError:
-                process.join()
-                last = f"died behind mutant {last} (exit {process.exitcode})"
-        process.kill()
-        if isinstance(last, str):
-            bad += 1
-            print(f"{name:<20} {last}", flush=True)
-            continue
-        seen, slowest, kinds, peak = last
-        bad += seen["escaped"]
-        counted = f"{seen['escaped']} escaped  {seen['raised']} raised  slowest {slowest:.2f} s  {peak} MiB"
-        print(f"{name:<20} {asked.count:>7,} mutants  {counted}", *kinds, flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_CONFIG_HOME"] = folder  # for the seal key that the demo makes
+        for family in every(Path(folder)):
+            if asked.names and family.name not in asked.names:
+                continue
+            if not family.inputs:
+                sys.exit(f"{family.name}: there is nothing to change")
+            start = time.perf_counter()
+            found, slowest, peak = run(family, asked.count, asked.workers, Path(folder))
+            trouble = {word: n for word, n in found.most_common() if ":" in word}
+            bad += sum(trouble.values()) + (peak > MEMORY)
+            counts = "  ".join(f"{n:,} {word}" for word, n in sorted(found.items()) if ":" not in word)
+            took = f"{time.perf_counter() - start:.0f} s, slowest {slowest[0]:.2f} s (mutant {slowest[1]})  peak {peak >> 20} MiB"
+            print(f"{family.name:<18} {asked.count:>7,} mutants  {counts}  {took}", flush=True)
+            for word, n in list(trouble.items())[:20]:
+                print(f"    {n:>7,} {word}", flush=True)
     return 1 if bad else 0
 
 

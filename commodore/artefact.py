@@ -43,6 +43,8 @@ class Artefact:
     title: str
     about: str
     """what it is and what it proves, for an analyst"""
+    proves_not: str = ""
+    """what a reader may take it for and it does not prove, in sentences"""
     match: tuple[str, ...] = ()
     """path patterns below the volume's root with `/`, without case: `Windows/Prefetch/*.pf`, `**/*.evtx`; for live sources
     `live/processes.jsonl`"""
@@ -77,6 +79,9 @@ class Artefact:
     """one sentence for a person: `{process.name} ran {prefetch.run_count} times`"""
     confidence: str = "inferred"
     """confidence of a detection on it: `logged` (the evidence records that it happened) or `inferred`"""
+    unpromised: tuple[str, ...] = ()
+    """states of records that no header of the format promises, because they were deleted: the ledger adds them to what was expected, as
+    carved"""
     version: int = 1
     sources: tuple[str, ...] = ()
     """where the format knowledge comes from: document, author, section"""

@@ -10,7 +10,7 @@ A container is one file in `commodore/containers/`: a subclass of `Holds`, which
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from commodore.evidence import Evidence, Group
@@ -24,6 +24,9 @@ class UnreadableError(Exception):
 
 class Opened(ABC):
     """One opened container."""
+
+    def expect(self, wanted: Sequence[Any]) -> None:  # noqa: B027  (not every container gains by it)
+        """Learn all that will be asked for, before the first `offer`, so that one pass over the file can find it."""
 
     @abstractmethod
     def offer(self, holds: Any) -> Any:

@@ -79,6 +79,8 @@ def page(artefact: Artefact) -> str:
     """The page of one artefact."""
     fields = registry()
     parts = [f"# {artefact.name}: {artefact.title}", artefact.about]
+    if artefact.proves_not:
+        parts.append(f"**What it does not prove.** {artefact.proves_not}")
     facts = [
         ("read from", ", ".join(f"`{m}`" for m in artefact.match)),
         ("known by content", ", ".join(f"`{m!r}` at {at}" for at, m in artefact.magic)),

@@ -44,7 +44,7 @@ def _source(dataset: str, path: Path) -> Source:
 
 
 def records(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    """Each line with the object that it holds."""
+    """Yield each line with its object."""
     for number, line in enumerate(lines(path), 1):
         try:
             record = orjson.loads(line)
@@ -56,12 +56,12 @@ def records(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
 
 
 def not_a_record(path: Path, number: int, why: str) -> Complaint:
-    """The complaint about a line that no record is."""
+    """Return the complaint about a line that is not a record."""
     return Complaint(f"{path}, line {number}: no record ({why}).", "Run `commodore process` again into a new case.", COULD_NOT)
 
 
 def cannot_write(folder: Path, why: object) -> Complaint:
-    """The complaint about an index that could not be written: no space, no right, or (Windows) a file that another program has open."""
+    """Return the complaint about an index that could not be written: disk full, no permission, or a file in use (Windows)."""
     return Complaint(
         f"{folder} cannot be written: {why}.",
         "Look at the space and the rights there, end what has this index open (eye serve), and run `eye index` again.",

@@ -9,22 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scout.console import DONE, PARTIAL, WRONG_USE, Complaint, NoProgress, Screen, duration, escape, megabytes, plural, run
+from eye import cli_servers
+from eye.ready import build, ready
+from scout.console import DONE, PARTIAL, WRONG_USE, Complaint, Screen, duration, escape, megabytes, plural, run
 from scout.options import Json, program
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from rich.progress import Progress
-
-    from eye.index.build import Built
     from eye.index.store import Asked, Store
 
 GUIDE = """THE EYE finds every record of a case that has a word, a value or a time.
 
   1  eye search case '*helper.sh*'    in the terminal; eye search --syntax shows every form of a query
   2  eye serve case                   in the browser, on this machine only
-  3  eye load case --url https://…    into Elasticsearch, for a team that works with Kibana
+  3  eye load case --url https://…    into Elasticsearch, for a team that works with Kibana; eye kibana makes its dashboards
 
 A case is what commodore process wrote. eye --help and eye COMMAND --help explain every option."""
 
@@ -39,7 +36,7 @@ def build_app() -> typer.Typer:
     app.command("stats")(_stats)
     app.command("tail")(_tail)
     app.command("serve")(_serve)
-    app.command("load")(_load)
+    cli_servers.add(app)
     return app
 
 
@@ -55,51 +52,10 @@ def _syntax(value: bool) -> None:
         raise typer.Exit(DONE)
 
 
-def _build(case: Path, screen: Screen) -> Built:
-    from eye.index.build import index
-
-    def waiting(process: str) -> None:
-        who = f" (process {process})" if process else ""
-        screen.note(f"Another eye{who} is indexing {escape(case)}: waiting until it has ended, then using what it has built.")
-
-    with screen.progress() as bar:
-        return index(case, progress=_counted(bar, "indexing"), waiting=waiting)
-
-
-def _counted(bar: Progress | NoProgress, what: str) -> Callable[[str, int], None]:
-    """A progress call that shows how many records were read, and of which dataset."""
-    task = bar.add_task(what, total=None, now="")
-    seen = 0
-
-    def tell(dataset: str, n: int) -> None:
-        nonlocal seen
-        seen += n
-        bar.update(task, advance=n, now=f"{plural(seen, 'record')}, {escape(dataset)}")
-
-    return tell
-
-
-def _ready(case: Path, screen: Screen) -> None:
-    """Bring the index up to date where it is not, and say so."""
-    from eye.case import told_versions
-    from eye.index.build import missing, outdated
-
-    for line in told_versions(case):
-        screen.note(f"Made with other versions than the rest: {escape(line)}")
-    told = outdated(case)
-    if told:
-        screen.note(f"{told}: building it, as `eye index` does.")
-        done = _build(case, screen)
-        if done.built:  # nothing where another process has done it meanwhile
-            screen.note(f"Indexed {plural(done.built_records, 'record')} in {duration(done.seconds)}.")
-    for line in missing(case):
-        screen.note(f"Not in the index: {escape(line)}.")
-
-
 def _index(case: Case, json: Json = False) -> None:
     """Build or bring up to date the index of a case; parts whose records have not changed are kept."""
     screen = Screen(json_lines=json)
-    done = _build(case, screen)
+    done = build(case, screen)
     if json:
         screen.emit(vars(done))
     rate = f" ({done.built_records / done.seconds:,.0f}/s)" if done.built_records and done.seconds > 0.05 else ""
@@ -158,7 +114,7 @@ def _search(
         screen.json_lines = False
         screen.say(to_kibana(query, filters))
         return
-    _ready(case, screen)
+    ready(case, screen)
     store = Store(case)
     try:
         asked = store.ask(query, filters + (neighbours(store, around) if around else []))
@@ -245,7 +201,7 @@ def _stats(
     screen = Screen(json_lines=json)
     if by and by not in STEPS:
         raise Complaint(f"--by {by} is not known.", f"Take one of {', '.join(STEPS)}.", WRONG_USE)
-    _ready(case, screen)
+    ready(case, screen)
     found = stats(Store(case), field, query, rare=rare, by=by, limit=limit)
     if json:
         for value, n in found.values:
@@ -271,7 +227,7 @@ def _tail(
     from eye.search import tail
 
     screen = Screen(json_lines=json)
-    _ready(case, screen)
+    ready(case, screen)
     for record in tail(case, query, lines=lines, follow=follow):
         if json:
             sys.stdout.write(orjson.dumps(record).decode() + "\n")
@@ -287,35 +243,8 @@ def _serve(
     from eye.web.serve import serve
 
     screen = Screen(json_lines=json)
-    _ready(case, screen)
+    ready(case, screen)
     serve(case, port, screen)
-
-
-def _load(
-    case: Case,
-    url: Annotated[str, typer.Option(metavar="URL", help="Address of Elasticsearch: https://es:9200.")],
-    api_key_file: Annotated[Path | None, typer.Option(help="File with an API key (id:key or encoded). Else ESCADRE_ES_API_KEY.")] = None,
-    user: Annotated[
-        str | None, typer.Option(metavar="USER", help="User name; the password comes from ESCADRE_ES_PASSWORD or is asked for.")
-    ] = None,
-    ca: Annotated[Path | None, typer.Option(help="Certificate of the authority that signed the server's.")] = None,
-    name: Annotated[str, typer.Option(metavar="NAME", help="Name of the case in the index names; the directory's name unless given.")] = "",
-    json: Json = False,
-) -> None:
-    """Load a case into Elasticsearch. Exit code 1 where documents were refused or counts differ."""
-    from eye.elastic.connect import connect
-    from eye.elastic.load import load, report
-
-    screen = Screen(json_lines=json)
-    client = connect(url, api_key_file=api_key_file, user=user, ca=ca)
-    with screen.progress() as bar:
-        done = load(case, client, name=name, progress=_counted(bar, "loading"))
-    if json:
-        screen.emit(done.document())
-    for line in report(done):
-        screen.say(line)
-    if not done.whole:
-        raise typer.Exit(PARTIAL)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Hits as lines for a terminal: time, host, dataset, sentence in columns; escaped, and on a terminal cut to its width."""
+"""Format hits as lines for a terminal: columns of time, host, dataset and sentence, escaped, and cut to the width of the terminal."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from scout.console import escape
 NONE = "–"
 TIME_WIDTH = len("2026-10-31 19:22:03.118")
 _WIDEST = (24, 16)
-"""Columns that host and dataset take at most."""
+"""Maximum widths of host and dataset, in terminal columns."""
 
 
 def moment(value: object) -> str:
-    """A time of a record as `2026-10-31 19:22:03.118` (UTC, to the millisecond), or `–`."""
+    """Format a time of a record as `2026-10-31 19:22:03.118` (UTC, to the millisecond), or `–`."""
     if not isinstance(value, str) or len(value) < 19:
         return NONE
     head, _, fraction = value.rstrip("Z").partition(".")
@@ -24,7 +24,7 @@ def moment(value: object) -> str:
 
 
 def listing(records: Sequence[dict[str, Any]], width: int | None) -> Iterator[str]:
-    """One line per record. `width`: columns of the terminal; None, in a pipe, cuts nothing."""
+    """Yield one line per record. `width`: columns of the terminal; None (in a pipe): lines are not cut."""
     rows = [
         (
             moment(record.get("@timestamp")),

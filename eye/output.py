@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
 
+from commodore import spreadsheet
 from scout.console import escape
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""First characters that make a spreadsheet run a cell (OWASP, "CSV Injection")."""
 FIELDS = ("@timestamp", "host.name", "event.dataset", "user.name", "message")
 """Columns of a table or of CSV where none are named."""
-
-
-def cell(value: Any) -> str:
-    """A value of a record as text: lists and objects as JSON."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return orjson.dumps(value).decode() if isinstance(value, (list, dict)) else str(value)
-
-
-def safe(text: str) -> str:
-    """Text that no spreadsheet runs: one that begins like a formula gets an apostrophe; a number stays as it is."""
-    return "'" + text if text.startswith(FORMULA) and not re.fullmatch(r"[+-]?\d+(\.\d+)?", text) else text
 
 
 def named(record: dict[str, Any], name: str) -> Any:
@@ -50,22 +31,23 @@ def named(record: dict[str, Any], name: str) -> Any:
 
 def csv_lines(records: Iterable[dict[str, Any]], fields: Sequence[str]) -> Iterator[str]:
     """Yield CSV (RFC 4180) with a heading, safe against formulas."""
-    yield _csv(fields, head=True)
+    yield spreadsheet.line(fields)
     for record in records:
-        yield _csv([cell(named(record, name)) for name in fields])
+        yield spreadsheet.line(named(record, name) for name in fields)
 
 
-def _csv(cells: Sequence[str], *, head: bool = False) -> str:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerow(cells if head else [safe(text) for text in cells])
-    return out.getvalue()
+def shown_value(value: Any) -> str:
+    """Return a value of a record as text for a terminal: lists and objects as JSON."""
+    if isinstance(value, bool | list | dict):
+        return orjson.dumps(value).decode()
+    return "" if value is None else str(value)
 
 
 def table(records: Sequence[dict[str, Any]], fields: Sequence[str], width: int | None) -> Iterator[str]:
     """Yield a table whose last column takes what is left of `width` (None: all columns in full)."""
     from rich.cells import cell_len, set_cell_size
 
-    rows = [list(fields), *([escape(cell(named(record, name))) for name in fields] for record in records)]
+    rows = [list(fields), *([escape(shown_value(named(record, name))) for name in fields] for record in records)]
     most = 40 if width else 10_000
     widths = [min(most, max(cell_len(row[n]) for row in rows)) for n in range(len(fields))]
     for row in rows:

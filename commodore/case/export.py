@@ -1,8 +1,7 @@
-"""Export a case in the formats of other programs. No value of a CSV cell can act as a formula in a spreadsheet."""
+"""Export a case in the formats of other programs, into private files. No value of a CSV cell can act as a formula in a spreadsheet."""
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -11,14 +10,14 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from commodore.case import parquet, tables
+from commodore.case import parquet, private, tables
 from commodore.case.columns import connect, fields_of, present
 from commodore.case.jsonl import objects
 from commodore.schema import registry
+from commodore.spreadsheet import line
 from scout.console import WRONG_USE, Complaint
 
 FORMATS = ("parquet", "csv", "timesketch")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class Exported(NamedTuple):
@@ -40,7 +39,7 @@ def export(case: str | Path, target: str | Path, form: str = "parquet", datasets
         raise Complaint(f"No such format: {form}.", f"Formats: {', '.join(FORMATS)}.", WRONG_USE)
     files = tables.by_dataset(tables.files(Path(case), datasets))
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private.folder(folder)
         if form == "timesketch":
             return [_timesketch(files, folder / "timesketch.jsonl")]
         one = _csv if form == "csv" else _parquet
@@ -60,25 +59,12 @@ def _csv(dataset: str, paths: list[Path], target: Path) -> Exported:
     finally:
         connection.close()
     count = 0
-    with target.open("w", encoding="utf-8", errors="backslashreplace", newline="") as out:
-        writer = csv.writer(out)
-        writer.writerow(names)
+    with private.created(target) as out:
+        out.write(line(names).encode())
         for record in _records(paths):
-            writer.writerow([cell(record.get(name)) for name in names])
+            out.write(line(record.get(name) for name in names).encode())
             count += 1
     return Exported(target, count)
-
-
-def cell(value: Any) -> str:
-    """Return a value as a CSV cell: lists and objects as JSON; an apostrophe before text that a spreadsheet would take for a formula."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return str(value)
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return "'" + text if text.startswith(_FORMULA) else text.replace("\0", "\\x00")
 
 
 def _records(paths: list[Path]) -> Iterator[dict[str, Any]]:
@@ -88,7 +74,7 @@ def _records(paths: list[Path]) -> Iterator[dict[str, Any]]:
 
 def _timesketch(by_dataset: dict[str, list[Path]], target: Path) -> Exported:
     count = timeless = 0
-    with target.open("wb") as out:
+    with private.created(target) as out:
         for paths in by_dataset.values():
             for record in _records(paths):
                 count += 1

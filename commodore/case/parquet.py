@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from commodore.case import private
 from commodore.case.columns import connect, fields_of, present, quoted, source
 from commodore.schema import registry
 
@@ -34,7 +35,7 @@ def write(dataset: str, paths: Sequence[Path], target: Path) -> int:
         chosen = ", ".join(part for name in names for part in _selected(name, raw=name in raw))
         batches: pa.RecordBatchReader = connection.sql(f"SELECT {chosen} FROM {table}").to_arrow_reader(ROWS)  # noqa: S608
         schema = _utc(batches.schema)
-        with pq.ParquetWriter(target, schema, compression="zstd") as out:
+        with private.created(target) as file, pq.ParquetWriter(file, schema, compression="zstd") as out:
             for batch in batches:
                 out.write_batch(batch.cast(schema))
                 count += batch.num_rows

@@ -27,6 +27,12 @@ def appended(path: Path) -> BinaryIO:
     return open(path, "ab", opener=_opener)
 
 
+def created(path: Path) -> BinaryIO:
+    """Open a file to write it anew, in a private folder; an old file becomes private. Raises OSError."""
+    folder(path.parent)
+    return open(path, "wb", opener=_opener)
+
+
 def write(path: Path, chunks: Iterable[bytes], *, durable: bool = True) -> None:
     """Write a file atomically: after a kill it has the old content or the new. Raises OSError.
 

@@ -10,6 +10,7 @@ from typing import Any
 from commodore.artefact import Artefact, Problem, Record
 from commodore.case.view import CaseView
 from commodore.host import Host
+from commodore.readers import starts
 from commodore.readers.logons import KEPT, KINDS, MOST, LogonStep, collected
 from commodore.sentence import sentence
 
@@ -18,8 +19,10 @@ ARTEFACT = Artefact(
     title="Logon sessions",
     about="One record per logon session, and one per run of failed logons of one account from one source. A session is joined from all "
     "records about it: Windows by the logon id, which is unique on its computer until the next start; remote desktop by session number, "
-    "account and time; Linux by process id, terminal and time. A record of an end without a beginning, which lies before the log begins, "
-    "makes no session. `event.end` is absent where no record shows the end.",
+    "account and time; Linux by process id, terminal and time. All of these are used again: a record that names another account or "
+    "terminal is of another session. A record of an end without a beginning, which lies before the log begins, "
+    "makes no session. `event.end` is absent where no record shows the end. What a domain controller refused (Kerberos, NTLM) counts as "
+    "failed; several records of one failure count once.",
     datasets=("evtx", "auth_log", "utmp"),
     fields=(
         "event.start",
@@ -58,8 +61,10 @@ ARTEFACT = Artefact(
     attack=("T1078",),
     confidence="logged",
     message="[[{user.domain}\\]{user.name!q}|An unknown account] logged on ({escadre.logon.kind})[ from {source.ip}].",
+    version=2,
     sources=(
-        "Microsoft, 4624(S), 4625(F), 4634(S), 4647(S), 4672(S), 4778(S), 4779(S), 4720(S): LogonId and its lifetime",
+        "Microsoft, 4624(S), 4625(F), 4634(S), 4647(S), 4672(S), 4778(S), 4779(S), 4720(S): LogonId and its lifetime; 4768(S, F), 4771(F), "
+        "4776(S, F)",
         "Events 21 to 25 of TerminalServices-LocalSessionManager and 1149 of TerminalServices-RemoteConnectionManager",
         "OpenSSH, auth.c; Linux-PAM, pam_unix; utmp(5)",
     ),
@@ -73,13 +78,15 @@ _SESSION = sentence(
 )
 _DESKTOP = frozenset({"Interactive", "Unlock", "RemoteInteractive", "CachedInteractive", "CachedRemoteInteractive", "CachedUnlock"})
 _REMOTE = frozenset({"remote desktop", "remote desktop, cached credentials", "ssh", "network, password in clear text"})
-_NEAR, _BOOT, _RUN, _BEFORE, _NEW = 30.0, 120.0, 3600.0, 3600.0, 86_400.0
-"""Seconds: two records of one logon; logons before the marker of a start that belong to it; the longest pause within a run of failures;
-failures that count before a success; age of a new account."""
+_NEAR, _RUN, _BEFORE, _NEW, _ONE = 30.0, 3600.0, 3600.0, 86_400.0, 2.0
+"""Seconds: two records of one logon; the longest pause within a run of failures; failures that count before a success; age of a new
+account; two records of one failure."""
+_SYSTEM = frozenset({"0x3e7", "0x3e5", "0x3e4"})
+"""Logon ids of SYSTEM, LOCAL SERVICE and NETWORK SERVICE: one session each from start to start, to which every service logs on."""
 _HISTORY, _DAYS = 10, 7 * 86_400.0
 """Sessions, and seconds since the first of them, from which "first from this source" means something."""
 _USED = 100
-_COPIED = tuple(name for name in KEPT if name not in ("@timestamp", "user.target.name"))
+_COPIED = tuple(name for name in KEPT if name not in ("@timestamp", "user.target.name", "user.target.id"))
 
 
 @dataclass(slots=True)
@@ -132,7 +139,8 @@ class _Table:
         self._connected: dict[tuple[str, str], _Session] = {}
         self._recent: dict[tuple[str, str], _Session] = {}
         self._history: dict[tuple[str, str], tuple[float, int, set[str]]] = {}
-        self._created: dict[tuple[str, str], tuple[float, str]] = {}
+        self._created: dict[tuple[str, str], tuple[float, str, str]] = {}
+        self._last_run: dict[tuple[str, str], tuple[_Session, str]] = {}
         self._won: dict[tuple[str, str, str], float] = {}
         self._do: dict[str, Callable[[LogonStep], None]] = {
             "start": self._start,
@@ -157,12 +165,15 @@ class _Table:
                 yield step.computer, kind, str(step.fields[name]).lower()
 
     def _found(self, step: LogonStep) -> _Session | None:
-        return next((self._open[key] for key in self._keys(step) if key in self._open), None)
+        """Return the open session that the step is about: one with its logon id, number, process or terminal, and of its account."""
+        there = (self._open[key] for key in self._keys(step) if key in self._open)
+        return next((session for session in there if not _differ(session.fields, step.fields)), None)
 
     def _start(self, step: LogonStep) -> None:
         known = self._found(step)
-        if known is not None and abs(known.start - step.time) < 1.0 and _account(known.fields) == _account(step.fields):
-            self._attach(known, step)  # the same event in two logs, or in two datasets
+        same = known is not None and _account(known.fields) == _account(step.fields)
+        if known is not None and same and (abs(known.start - step.time) < 1.0 or step.fields.get("winlog.logon.id", "").lower() in _SYSTEM):
+            self._attach(known, step)  # the same event in two logs, or in two datasets; a service that starts
             return
         made = self._new(step, KINDS.get(step.fields.get("winlog.logon.type", ""), step.fields.get("kind", "unknown")))
         pending = self._connected.pop((step.computer, _account(step.fields)), None)
@@ -196,7 +207,7 @@ class _Table:
         account, source = _account(step.fields), _source(step.fields)
         self._recent[step.computer, account] = made
         if source:
-            self._after_failures(made, step, account, source)
+            self._after_failures(made, step, account)
         self._since(made, step, account, source)
         return made
 
@@ -238,8 +249,15 @@ class _Table:
 
     def _failure(self, step: LogonStep) -> None:
         account, source = _account(step.fields), _source(step.fields)
-        if source:
-            self._failed.setdefault((step.computer, source), {}).setdefault(step.dataset, deque(maxlen=10_000)).append(step.time)
+        for name in _names(step.fields):
+            self._failed.setdefault((step.computer, name), {}).setdefault(step.counter, deque(maxlen=10_000)).append(step.time)
+        last, counter = self._last_run.get((step.computer, account), (None, ""))
+        if last is not None and counter != step.counter and step.dataset == "evtx" and step.time - last.last <= _ONE:
+            addresses = {fields["source.ip"] for fields in (last.fields, step.fields) if "source.ip" in fields}
+            if len(addresses) < 2:  # of one failure, the check of the password has a record, and the logon
+                last.add(step)
+                last.kind = KINDS.get(step.fields.get("winlog.logon.type", ""), last.kind)
+                return
         kind = KINDS.get(step.fields.get("winlog.logon.type", ""), step.fields.get("kind", "unknown"))
         key = (step.computer, account, source, kind, step.dataset)
         run = self._runs.get(key)
@@ -249,26 +267,35 @@ class _Table:
         run.add(step)
         run.last, run.attempts = step.time, run.attempts + 1
         run.fields["event.end"] = step.fields["@timestamp"]
+        self._last_run[step.computer, account] = run, step.counter
 
     def _boot(self, step: LogonStep) -> None:
         """Forget the open sessions: ids are used again after a start. Logons shortly before the marker belong to the new start."""
-        self._open = {k: s for k, s in self._open.items() if k[0] != step.computer or s.start > step.time - _BOOT}
+        self._open = {k: s for k, s in self._open.items() if k[0] != step.computer or s.start > step.time - starts.SLACK}
 
     def _create(self, step: LogonStep) -> None:
-        self._created[step.computer, str(step.fields.get("user.target.name", "")).lower()] = (step.time, step.fields["@timestamp"])
+        """Remember a new account; what one of the same name did before it is another account's history."""
+        fields = step.fields
+        account = str(fields.get("user.target.name", "")).lower()
+        self._created[step.computer, account] = (step.time, fields["@timestamp"], str(fields.get("user.target.id", "")))
+        self._history.pop((step.computer, account), None)
 
-    def _after_failures(self, session: _Session, step: LogonStep, account: str, source: str) -> None:
-        """Count the failures from the source since its last success with the account; two logs of the same failures count once."""
-        after = max(step.time - _BEFORE, self._won.get((step.computer, account, source), 0.0))
-        counts = [sum(t > after for t in times) for times in self._failed.get((step.computer, source), {}).values()]
-        if count := max(counts, default=0):
-            session.fields["escadre.logon.failures_before"] = count
-        self._won[step.computer, account, source] = step.time
+    def _after_failures(self, session: _Session, step: LogonStep, account: str) -> None:
+        """Count the failures from the source since its last success with the account; several records of the same failures count once."""
+        most = 0
+        for source in _names(step.fields):
+            after = max(step.time - _BEFORE, self._won.get((step.computer, account, source), 0.0))
+            failed = self._failed.get((step.computer, source), {}).values()
+            most = max(most, *(sum(t > after for t in times) for times in failed), 0)
+            self._won[step.computer, account, source] = step.time
+        if most:
+            session.fields["escadre.logon.failures_before"] = most
 
     def _since(self, session: _Session, step: LogonStep, account: str, source: str) -> None:
         """Compare with the account's history: its creation, and the sources that it came from."""
         created = self._created.get((step.computer, account))
-        if created is not None and session.kind not in ("service", "system", "batch") and step.time - created[0] <= _NEW:
+        other = created is not None and _differ_ids(created[2], str(step.fields.get("user.id", "")))
+        if created is not None and not other and session.kind not in ("service", "system", "batch") and step.time - created[0] <= _NEW:
             session.fields["escadre.logon.account_created"] = created[1]
             del self._created[step.computer, account]
         if session.kind not in _REMOTE or not source:
@@ -284,14 +311,31 @@ def _place(session: _Session) -> tuple[str, float, list[str]]:
 
 
 def _account(fields: dict[str, Any]) -> str:
-    return str(fields.get("user.name", "")).lower()
+    """Return the name of the account, without its domain, in lower case."""
+    return str(fields.get("user.name", "")).lower().rpartition("\\")[2].partition("@")[0]
+
+
+def _differ(session: dict[str, Any], step: dict[str, Any]) -> bool:
+    """Return whether two records name different accounts or terminals; what one of them does not name differs in nothing."""
+    accounts, terminals = (_account(session), _account(step)), (session.get("escadre.tty", ""), step.get("escadre.tty", ""))
+    return any(one and other and one != other for one, other in (accounts, terminals))
+
+
+def _differ_ids(one: str, other: str) -> bool:
+    """Return whether both are security ids of accounts, and not of the same one."""
+    return one.startswith("S-1-5-21-") and other.startswith("S-1-5-21-") and one != other
 
 
 def _source(fields: dict[str, Any]) -> str:
     """Return the address that a logon came from, or the computer's name; '' for the host itself."""
-    found = str(fields.get("source.ip") or fields.get("source.domain") or "").lower()
+    return next(iter(_names(fields)), "")
+
+
+def _names(fields: dict[str, Any]) -> list[str]:
+    """Return address and name of the computer that a logon came from; none for the host itself."""
     itself = str(fields.get("winlog.computer_name", "")).lower().partition(".")[0]
-    return "" if found in ("::1", itself) or found.startswith("127.") else found
+    found = [str(fields[name]).lower() for name in ("source.ip", "source.domain") if fields.get(name)]
+    return [] if found[:1] == ["::1"] or any(name.startswith("127.") for name in found[:1]) else [n for n in found if n != itself]
 
 
 def _record(session: _Session) -> dict[str, Any]:

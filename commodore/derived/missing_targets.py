@@ -119,7 +119,7 @@ def _wanted(view: CaseView, host: Host, windows: bool) -> Iterator[_Wanted]:
     for dataset in SOURCES:
         label, names = _ITEM[dataset]
         for record in view.records(dataset):
-            if record.get("escadre.service.start") == "disabled" or record.get("escadre.service.current") is False:
+            if record.get("escadre.service.start") == "disabled" or record.get("escadre.registry.current") is False:
                 continue  # nothing starts it
             item = f"{label} {next((str(record[n]) for n in names if record.get(n)), '')}".strip()
             if dataset == "cron" and "escadre.line_number" in record:

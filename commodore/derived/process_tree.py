@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
 from commodore.artefacts.live.live_processes import entity
 from commodore.case.view import CaseView
 from commodore.host import Host
+from commodore.readers import starts
 from commodore.readers.instants import seconds
 from commodore.sentence import sentence
 
@@ -60,6 +63,7 @@ ARTEFACT = Artefact(
     action="process-ancestry-derived",
     attack=("T1059",),
     message="[{process.name!q}|A process] (pid {process.pid}) [was started by {escadre.process.ancestry}|has no known ancestor].",
+    version=2,
     sources=(
         "scout.live.linux.processes; proc(5)",
         "Microsoft, 4688(S): A new process has been created; 4689(S): A process has exited; Sysmon documentation, events 1 and 5 "
@@ -69,13 +73,14 @@ ARTEFACT = Artefact(
 
 _CHAIN = sentence("[{process.name!q}|A process] (pid {process.pid}) ran in the chain {chain!q}.")
 _AUDITING, _SYSMON = "Microsoft-Windows-Security-Auditing", "Microsoft-Windows-Sysmon"
-_PROCESSES = re.compile(rb'"event\.code":"(?:1|5|4688|4689)"')
-"""text in the JSON line of an event about a process; other events are not decoded"""
+_PROCESSES = re.compile(rb'"event\.code":"(?:1|5|4608|4688|4689|6005)"|"winlog\.provider_name":"Microsoft-Windows-Kernel-General"')
+"""text in the JSON line of an event about a process or a start of the host; other events are not decoded"""
 MOST = 200_000
 """processes in memory at once; the ledger counts those beyond"""
 DEEPEST = 64
 _SAME = 2.0
 """seconds within which two sources may differ about the start of one process"""
+_OF_END = ("@timestamp", "process.end", "process.pid", "process.name", "process.entity_id", "winlog.computer_name")
 _COPIED = (
     "process.name",
     "process.executable",
@@ -121,7 +126,10 @@ def derive(view: CaseView, host: Host) -> Iterator[Record | Problem]:
             if dataset == "live_processes" or _starts(record):
                 table.add(record, dataset)
             elif _ends(record):
-                table.end(record)
+                table.note_end(record)
+            elif starts.is_start(record):
+                table.note_start(record)
+    table.finish()
     if table.refused:
         yield Problem(f"more than {MOST:,} processes: the rest is not in the tree", lost=table.refused)
     yield from _records(table, host)
@@ -141,6 +149,8 @@ class _Table:
     def __init__(self) -> None:
         self.by_pid: dict[tuple[str, int], list[_Process]] = {}
         self.by_entity: dict[str, _Process] = {}
+        self._ends: list[dict[str, Any]] = []
+        self._host_starts: dict[str, list[float]] = {}
         self.count = self.refused = 0
 
     def add(self, record: dict[str, Any], dataset: str) -> None:
@@ -173,12 +183,31 @@ class _Table:
         if len(process.used) < 100 and "escadre.id" in record:
             process.used.append(record["escadre.id"])
 
-    def end(self, record: dict[str, Any]) -> None:
-        """Add a record of a process that ended."""
-        moment, pid = seconds(record.get("process.end") or record.get("@timestamp")), record.get("process.pid")
-        if moment is None or not isinstance(pid, int):
+    def note_end(self, record: dict[str, Any]) -> None:
+        """Keep a record of a process that ended until all that started are known: logs come in the order of their names."""
+        if len(self._ends) < MOST:
+            self._ends.append({name: record[name] for name in _OF_END if name in record})
+
+    def note_start(self, record: dict[str, Any]) -> None:
+        """Add a start of the host: no process of the time before lives on."""
+        moment = seconds(record.get("@timestamp"))
+        if moment is not None:
+            self._host_starts.setdefault(_computer(record), []).append(moment)
+
+    def finish(self) -> None:
+        """Give each record of an end to its process. To be called once, when all records are there."""
+        for moments in self._host_starts.values():
+            moments.sort()
+        timed = [(seconds(r.get("process.end") or r.get("@timestamp")), r) for r in self._ends]
+        for moment, record in sorted(((m, r) for m, r in timed if m is not None), key=itemgetter(0)):
+            self._end(moment, record)
+
+    def _end(self, moment: float, record: dict[str, Any]) -> None:
+        pid = record.get("process.pid")
+        if not isinstance(pid, int):
             return
-        process = self.by_entity.get(record.get("process.entity_id", "")) or self.at(_computer(record), pid, moment)
+        name = str(record.get("process.name", ""))
+        process = self.by_entity.get(record.get("process.entity_id", "")) or self.at(_computer(record), pid, moment, name)
         if process is not None and process.ended is None:
             process.ended = moment
             process.fields["process.end"] = record.get("process.end") or record["@timestamp"]
@@ -193,14 +222,30 @@ class _Table:
                 return other
         return None
 
-    def at(self, computer: str, pid: int, moment: float | None) -> _Process | None:
-        """Return the process that had the pid at a moment: the last one that had started, unless it had ended."""
+    def at(self, computer: str, pid: int, moment: float | None, name: str = "") -> _Process | None:
+        """Return the process that had the pid at a moment: the last one that had started, unless it had ended or has another name."""
         held = self.by_pid.get((computer, pid), ())
         if moment is None:
-            return held[0] if len(held) == 1 else None
+            return held[0] if len(held) == 1 and _may_be(held[0], name) else None
         fits = [p for p in held if p.began is None or p.began <= moment + 0.001]
         found = max(fits, key=lambda p: p.began if p.began is not None else float("-inf"), default=None)
-        return None if found is not None and found.ended is not None and found.ended + _SAME < moment else found
+        if found is None or not _may_be(found, name) or self._restarted(found, moment):
+            return None
+        return None if found.ended is not None and found.ended + _SAME < moment else found
+
+    def _restarted(self, process: _Process, moment: float) -> bool:
+        """Return whether the host started between the start of a process and a moment."""
+        if process.began is None:
+            return False
+        marks = self._host_starts.get(process.computer, ())
+        later = bisect_right(marks, process.began + starts.SLACK)
+        return later < len(marks) and marks[later] <= moment
+
+
+def _may_be(process: _Process, name: str) -> bool:
+    """Return whether a process can be the one that another record calls by a name; true where one of them has none."""
+    own = str(process.fields.get("process.name", ""))
+    return not own or not name or own.lower() == name.lower()
 
 
 def _records(table: _Table, host: Host) -> Iterator[Record]:
@@ -222,7 +267,7 @@ def _parent(table: _Table, process: _Process) -> _Process | None:
     pid = process.fields.get("process.parent.pid")
     found = table.by_entity.get(process.parent_entity) if process.parent_entity else None
     if found is None and isinstance(pid, int):
-        found = table.at(process.computer, pid, process.began)
+        found = table.at(process.computer, pid, process.began, str(process.fields.get("process.parent.name", "")))
     if found is process or found is None:
         return None
     later = found.began is not None and process.began is not None and found.began > process.began + _SAME

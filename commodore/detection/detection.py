@@ -19,6 +19,7 @@ from commodore.detection.sigma.sources import places_of
 from commodore.finding import Finding
 from commodore.hits import DetectionRule, Hit, Refusal
 from commodore.host import Host
+from commodore.persistence import judge
 from commodore.persistence.judge import PersistenceJudge
 from commodore.persistence.links import link_hits
 from commodore.persistence.targets import Members, completed, file_target
@@ -33,7 +34,7 @@ class Detection:
     without_source  `{file, rule, title, reason}` for each Sigma rule that was read and that no record can match
     indicators  number of indicators
     refused     `{file, line, reason}` for each rule and indicator that was not understood
-    digest      identity of all that decides what is found: rules, log sources, indicators, persistence table, rules on sequences
+    digest      SHA-256 over everything that changes the result: rules, log sources, indicators, persistence table, rules on sequences
     """
 
     def __init__(self, pack: RulePack, indicators: Indicators, refused: list[Refusal]) -> None:
@@ -67,14 +68,14 @@ class Detection:
         return cls(pack, Indicators(sorted(seen.values())), refused)
 
     def match(self, artefact: Artefact, records: Sequence[dict[str, Any]], host: Host) -> list[Hit]:
-        """Return the hits on final records of one artefact, by test and then in the order of the records."""
+        """Return the hits on complete records of one artefact, ordered by test, then by record."""
         tests: list[Callable[[dict[str, Any], Host], Iterable[Hit]]] = []
         if matcher := self._matcher.of(artefact.name):
             tests.append(self._sigma(matcher, artefact.confidence))
-        if len(self._indicators):
+        if len(self._indicators) and not artefact.datasets:  # derived records repeat values of records that were searched
             tests.append(self._ioc(artefact))
-        if self._judge.reads(artefact.name):
-            tests.append(self._judge.hits)
+        if artefact.name == judge.DATASET:
+            tests.append(judge.hits)
         if sequences.reads(artefact.name):
             tests.append(lambda record, host: sequences.hits(record, artefact, host))
         return [hit for test in tests for record in records for hit in test(record, host)]
@@ -108,7 +109,7 @@ class Detection:
     def of_ledger(
         self, rows: Iterable[Mapping[str, Any]], readers: Callable[[str, str], Iterable[str]], collection: str, host: str
     ) -> Iterator[Hit]:
-        """Hits on lines of the ledger: contradictions of the evidence, and persistence that was not judged; `readers`: of a line's path."""
+        """Return hits on ledger lines: contradictory evidence, persistence that was not judged; `readers`: artefacts of a path."""
         return losses.hits(rows, lambda artefact, path: any(map(self._judge.reads, readers(artefact, path))), collection, host)
 
     def rule(self, id_: str) -> DetectionRule:

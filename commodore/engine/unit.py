@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from commodore.artefact import Problem, Record
 from commodore.catalogue import Known
 from commodore.engine.assemble import Assembler
-from commodore.engine.bounds import Problems, Room, cut
+from commodore.engine.bounds import BATCH, Problems, Room, cut
 from commodore.engine.computers import several
 from commodore.evidence import Evidence
 from commodore.fence import raised
@@ -19,8 +19,9 @@ RAISED = "raised"
 LONGEST_REASON = 500
 """characters of a reason that quotes an exception"""
 Note = Callable[[Problem], None]
-Take = Callable[[list[dict[str, Any]], Note], int]
-"""called with finished records; returns the bytes that they took, and notes each one that could not be searched or written"""
+Take = Callable[[list[dict[str, Any]], Problems], int]
+"""called with finished records and the problems so far; returns the bytes that the records took, and adds a problem for each one that could
+not be searched or written"""
 
 
 class Outcome(NamedTuple):
@@ -35,10 +36,11 @@ class Outcome(NamedTuple):
     out_of_memory: bool = False
 
 
-def parse(known: Known, evidence: Evidence, host: Host, take: Take, content: Any = None) -> Outcome:
+def parse(known: Known, evidence: Evidence, host: Host, take: Take, content: Any = None, batch: int = BATCH) -> Outcome:
     """Read a unit and pass finished records to `take` in batches. A parser that raises is a problem, never the end of the run.
 
-    `content` is what the parser gets: what an opened container offers; None: the evidence.
+    content  what the parser gets: what an opened container offers; None: the evidence
+    batch    records that are passed on together at most
     """
     content = evidence if content is None else content
     assembler = Assembler(
@@ -50,15 +52,16 @@ def parse(known: Known, evidence: Evidence, host: Host, take: Take, content: Any
         host_inferred="name" in host.inferred,
         host_field=known.artefact.host_field if several(evidence.source) else "",
     )
-    problems, room = Problems(), Room(evidence.length)
+    problems, room = Problems(), Room(evidence.length, batch)
     expected = promised(known, content, problems.add)
-    parsed, carved, error = drain(lambda: known.parse(content, host), assembler, problems, room, take)
+    parsed, carved, beyond, error = drain(lambda: known.parse(content, host), assembler, problems, room, take)
     for locator in assembler.duplicates:
         problems.add(Problem(f"locator given twice: {locator}", locator))
     if room.full:
         problems.add(Problem("the records take much more room than the evidence: long values were cut, and `escadre.cut` names them"))
     carved = max(carved, min(parsed, problems.carved))
     failed = RAISED if error or problems.raised else ""
+    expected = None if expected is None else expected + beyond
     return Outcome(expected, parsed - carved, carved, problems.listed(), failed, isinstance(error, MemoryError))
 
 
@@ -75,12 +78,15 @@ def promised(known: Known, content: Any, note: Note) -> int | None:
 
 def drain(
     parser: Callable[[], Iterator[Record | Problem]], assembler: Assembler, problems: Problems, room: Room, take: Take
-) -> tuple[int, int, Exception | None]:
-    """Drain a parser. Return the number of records, how many of them were carved, and the exception that ended it."""
-    count = carved = 0
+) -> tuple[int, int, int, Exception | None]:
+    """Drain a parser. Return the number of records, how many of them were carved, how many of those no header promises
+    (`Artefact.unpromised`), and the exception that ended it.
+    """
+    count = carved = beyond = 0
+    unpromised = assembler.artefact.unpromised
     error: Exception | None = None
     batch: list[dict[str, Any]] = []
-    size = 1
+    size, full = 1, room.full
     make, note = assembler.record, problems.add
     try:
         for item in parser():
@@ -90,13 +96,16 @@ def drain(
                 except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as e:  # one odd value costs its record
                     note(raised(e, str(item.locator)))
                     continue
-                batch.append(cut(made) if room.full else made)
+                batch.append(cut(made) if full else made)
                 count += 1
                 if item.state == "carved":
                     carved += 1
+                elif item.state in unpromised:
+                    carved += 1
+                    beyond += 1
                 if len(batch) >= size:
                     ready, batch = batch, []
-                    size = room.batch(take(ready, note), size)
+                    size, full = room.batch(take(ready, problems), size), room.full
             else:
                 note(item)
     except (MemoryError, RecursionError) as e:
@@ -106,5 +115,5 @@ def drain(
         error = e.with_traceback(None)
         note(Problem(f"the parser failed: {type(e).__name__}: {e}"[:LONGEST_REASON], kind=FAILED))
     if batch:
-        take(batch, note)
-    return count, carved, error
+        take(batch, problems)
+    return count, carved, beyond, error

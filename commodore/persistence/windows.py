@@ -91,7 +91,7 @@ def service_target(entry: AutostartEntry, value: str, data: str, payload: list[s
         **{k: values[f"{value}.{k}"] for k in ("data_type", "data_bytes", "value_key") if f"{value}.{k}" in values},
         start=get("escadre.service.start"),
         account=entry.setting("ObjectName"),
-        control_set=get("escadre.service.control_set"),
+        control_set=get("escadre.registry.control_set"),
         hive_file=get("escadre.source"),
         written=get("escadre.registry.last_written"),
         payload=payload,

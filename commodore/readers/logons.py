@@ -1,7 +1,7 @@
 """Records about logons as steps of one form: a session starts, is used, ends; a logon fails; the host starts; an account is created.
 
-Sources: Microsoft, 4624(S) to 4779(S), logon types; events 21 to 25 and 1149 of remote desktop; OpenSSH, auth.c; Linux-PAM, pam_unix;
-utmp(5).
+Sources: Microsoft, 4624(S) to 4779(S), 4768(S, F), 4771(F), 4776(S, F), logon types; events 21 to 25 and 1149 of remote desktop;
+OpenSSH, auth.c; Linux-PAM, pam_unix; utmp(5).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from typing import Any, NamedTuple
 
 from commodore.case.view import CaseView
+from commodore.readers import starts
 from commodore.readers.instants import seconds
 
 KINDS = {
@@ -26,21 +27,21 @@ KINDS = {
     "CachedRemoteInteractive": "remote desktop, cached credentials",
     "CachedUnlock": "unlock, cached credentials",
 }
-_EVENTS = re.compile(rb'"event\.code":"(?:12|21|23|24|25|1149|4608|4624|4625|4634|4647|4672|4720|4778|4779|6005)"')
+_EVENTS = re.compile(rb'"event\.code":"(?:12|21|23|24|25|1149|4608|4624|4625|4634|4647|4672|4720|4768|4771|4776|4778|4779|6005)"')
 """Text in the JSON line of an event about a session; other events are not decoded."""
 _SECURITY = "Microsoft-Windows-Security-Auditing"
 _MANAGER = "Microsoft-Windows-TerminalServices-LocalSessionManager"
 _REMOTE_MANAGER = "Microsoft-Windows-TerminalServices-RemoteConnectionManager"
-_STEPS = {
-    ("Microsoft-Windows-Kernel-General", "12"): "boot",
-    ("EventLog", "6005"): "boot",
-    (_SECURITY, "4608"): "boot",
+_STEPS = dict.fromkeys(starts.EVENTS, "boot") | {
     (_SECURITY, "4624"): "start",
     (_SECURITY, "4625"): "failure",
     (_SECURITY, "4634"): "end",
     (_SECURITY, "4647"): "end",
     (_SECURITY, "4672"): "privileges",
     (_SECURITY, "4720"): "created",
+    (_SECURITY, "4768"): "refused",
+    (_SECURITY, "4771"): "refused",
+    (_SECURITY, "4776"): "refused",
     (_SECURITY, "4778"): "use",
     (_SECURITY, "4779"): "use",
     (_MANAGER, "21"): "desktop",
@@ -49,6 +50,8 @@ _STEPS = {
     (_MANAGER, "25"): "desktop",
     (_REMOTE_MANAGER, "1149"): "connected",
 }
+_REFUSED = {"4768": "Kerberos ticket", "4771": "Kerberos ticket", "4776": "NTLM check"}
+"""Event id → kind of a logon that the account's authority refused: what a domain controller has of logons to other computers."""
 _LINUX = {("ssh-login", "success"): "start", ("console-login", "success"): "start", ("user-created", "success"): "created"}
 _LINUX |= {("ssh-login", "failure"): "failure", ("console-login", "failure"): "failure", ("user-login", "failure"): "failure"}
 _LINUX |= {("session-opened", "success"): "use", ("session-closed", ""): "end"}
@@ -57,13 +60,25 @@ _ORDER = {"boot": 0, "created": 1, "failure": 2, "connected": 3, "start": 4}
 MOST = 500_000
 """Events in memory at once; the ledger counts those beyond."""
 KEPT = (
-    *("@timestamp", "host.name", "winlog.computer_name", "user.name", "user.domain", "user.id", "user.target.name", "source.ip"),
-    *("source.domain", "winlog.logon.id", "winlog.logon.type", "escadre.session.id", "escadre.tty", "process.pid", "event.reason"),
+    *("@timestamp", "host.name", "winlog.computer_name", "user.name", "user.domain", "user.id", "user.target.name", "user.target.id"),
+    *(
+        "source.ip",
+        "source.domain",
+        "winlog.logon.id",
+        "winlog.logon.type",
+        "escadre.session.id",
+        "escadre.tty",
+        "process.pid",
+        "event.reason",
+    ),
 )
 
 
 class LogonStep(NamedTuple):
-    """One record about a logon. `time`: seconds since 1970; `what`: kind of step; `fields`: those of `KEPT`, `kind` and `privileges`."""
+    """One record about a logon. `time`: seconds since 1970; `what`: kind of step; `fields`: those of `KEPT`, `kind` and `privileges`.
+
+    `counter`: the kind of record; one failure may have a record of each kind.
+    """
 
     computer: str
     time: float
@@ -72,6 +87,7 @@ class LogonStep(NamedTuple):
     dataset: str
     id: str
     fields: dict[str, Any]
+    counter: str = ""
 
 
 def collected(view: CaseView) -> tuple[list[LogonStep], int, int]:
@@ -89,15 +105,22 @@ def collected(view: CaseView) -> tuple[list[LogonStep], int, int]:
             fields = {name: record[name] for name in KEPT if name in record}
             if step == "privileges":
                 fields["privileges"] = str((record.get("winlog.event_data") or {}).get("PrivilegeList", "")).split()
-            if dataset != "evtx":
+            if dataset == "evtx":
+                fields |= {"kind": _REFUSED[code]} if (code := record["event.code"]) in _REFUSED else {}
+            else:
                 fields["kind"] = "ssh" if record.get("event.action") == "ssh-login" or _over_ssh(record) else "console"
             computer = str(record.get("winlog.computer_name", "")).lower().partition(".")[0]
-            steps.append(LogonStep(computer, moment, _ORDER.get(step, 9), step, dataset, record.get("escadre.id", ""), fields))
+            order, counter = _ORDER.get(step, 9), f"evtx {record['event.code']}" if dataset == "evtx" else dataset
+            steps.append(LogonStep(computer, moment, order, step, dataset, record.get("escadre.id", ""), fields, counter))
     return steps, refused, timeless
 
 
 def _of_event(record: dict[str, Any]) -> str:
-    return _STEPS.get((record.get("winlog.provider_name", ""), record.get("event.code", "")), "")
+    step = _STEPS.get((record.get("winlog.provider_name", ""), record.get("event.code", "")), "")
+    if step != "refused":
+        return step
+    status = str((record.get("winlog.event_data") or {}).get("Status", ""))
+    return "failure" if record.get("event.outcome") == "failure" or status.removeprefix("0x").strip("0") else ""
 
 
 def _of_line(record: dict[str, Any]) -> str:

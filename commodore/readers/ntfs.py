@@ -59,7 +59,7 @@ class Name(NamedTuple):
 class MftEntry(NamedTuple):
     """One entry. `names` has a short name only where there is no long one.
 
-    base    the entry that this one extends, and the sequence number that it had then; 0 if it extends none
+    base    the entry that this one extends, and the sequence number that it had then; both 0 if it extends none
     times   $STANDARD_INFORMATION: created, modified, changed, accessed; () if it has none
     size    bytes of the unnamed stream, -1 unknown
     """
@@ -76,6 +76,11 @@ class MftEntry(NamedTuple):
     resident: bool
     streams: tuple[str, ...]
     damaged: bool
+
+    @property
+    def extends(self) -> bool:
+        """Return whether this is an extension entry. Entry 0, the table itself, has extensions too: its sequence number tells."""
+        return bool(self.base or self.base_sequence)
 
 
 @lru_cache(maxsize=4096)
@@ -211,10 +216,10 @@ class Folders:
         seen: set[int] = set()
         path, whole = "?", False
         while number not in seen:
-            if number == ROOT:
+            known = self._known.get(number)
+            if number == ROOT and (known is None or names_entry(sequence, known[0], in_use=known[1])):
                 path, whole = self._volume, True
                 break
-            known = self._known.get(number)
             if known is None or not names_entry(sequence, known[0], in_use=known[1]):
                 break
             if number in self._paths:

@@ -1,7 +1,7 @@
-"""One index run per case: a lock of the operating system on `index/.lock`, which ends with the process, however that ends.
+"""Allow one index run per case, with an operating-system lock on `index/.lock` that is released when the process ends, however it ends.
 
-The file stays there and locks nothing by being there. It holds the id of the process that has the lock, or had it last; what is locked on
-Windows is a byte far behind that, since a locked byte cannot be read there. Sources: flock(2); Microsoft C runtime library, `_locking`.
+The file itself is never deleted; its presence means nothing. It contains the id of the process that has the lock, or had it last. Windows
+lets nobody read a locked byte, so there the lock is on a byte far behind that id. Sources: flock(2); Microsoft C runtime, `_locking`.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from scout.console import COULD_NOT, Complaint
 
 NAME = ".lock"
 POLL = 0.1
-"""Seconds between two tries; Ctrl-C is heard in between on every system."""
+"""Seconds between two tries. Ctrl-C works between them on every system."""
 _FAR = 1 << 30
 _HELD = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK, 0)
-"""What a lock that is not free answers: EWOULDBLOCK by flock, EACCES by `_locking`, none at all (0) by that of Wine."""
+"""Error numbers of a lock that another process holds: EWOULDBLOCK from flock, EACCES from `_locking`, 0 from `_locking` under Wine."""
 
 
 @contextmanager
 def alone(home: Path, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
-    """Hold the lock of an index folder, which is made where it is not there. Where another process has it, its end is awaited, and
-    `waiting` told once which process that is ('' if it cannot be known). Raises Complaint where the file system has no locks, OSError
-    where the folder cannot be written.
+    """Hold the lock of an index folder, and create the folder if it is missing. While another process has the lock, wait for it, and call
+    `waiting` once with the id of that process ('' if unknown). Raises Complaint if the file system has no locks, OSError if the folder
+    cannot be written.
     """
     home.mkdir(exist_ok=True)
     descriptor = os.open(home / NAME, os.O_RDWR | os.O_CREAT, 0o600)
@@ -41,7 +41,7 @@ def alone(home: Path, waiting: Callable[[str], None] | None = None) -> Iterator[
         os.write(descriptor, f"{os.getpid():<20}".encode())
         yield
     finally:
-        os.close(descriptor)  # and with it the lock
+        os.close(descriptor)  # this releases the lock
 
 
 def _holder(descriptor: int) -> str:
@@ -52,7 +52,7 @@ def _holder(descriptor: int) -> str:
 
 
 def _taken(descriptor: int, home: Path) -> bool:
-    """Return whether the lock is ours now."""
+    """Try to take the lock; return whether this process has it."""
     try:
         if sys.platform == "win32":
             import msvcrt

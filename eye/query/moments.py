@@ -1,4 +1,4 @@
-"""Times in a query: whole and partial ones, and arithmetic from now (`now-7d`, `now-1d/d`), as Elasticsearch's date math writes it."""
+"""Parse times in a query: full and partial ones, and Elasticsearch's date math (`now-7d`, `now-1d/d`)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MATH = re.compile(r"now((?:[+-][0-9]{1,6}[smhHdw])*)(?:/([smhHdw]))?")
 
 
 def instant(text: str) -> tuple[int, int] | None:
-    """First and last nanosecond (since 1970 UTC) of a time or of date math; None if it is neither.
+    """Return the first and last nanosecond (since 1970 UTC) of a time or of date math; None for any other text.
 
     `now` alone is an instant; rounded (`now/d`), it spans the unit. A week begins on Monday.
     """

@@ -29,6 +29,7 @@ _WORDS = re.compile(r"(AND|OR|NOT|&&|\|\|)(?=[\s()\"]|$)")
 _RANGE = re.compile(r'([\[{])\s*("(?:\\.|[^"\\])*"|[^\s"\]}]+)\s+TO\s+("(?:\\.|[^"\\])*"|[^\s"\]}]+)\s*([\]}])', re.DOTALL)
 _REGEX = re.compile(r"/((?:\\.|[^/\\\n])+)/(?=[\s)]|$)")
 _META = re.compile(r"[.*+?\[\](){}|^$\\]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _FUZZY = re.compile(r"~([0-9]*)$")
 _NOTHING = "this has nothing to its left"
 _QUOTE = "Put quotes around an operator that is meant as text."
@@ -55,6 +56,13 @@ def parse(query: str) -> Node:
     """The meaning of a query; an empty one is everything. Raises QueryComplaint."""
     if len(query) > MAX_LENGTH:
         raise QueryComplaint(query, MAX_LENGTH, f"longer than {MAX_LENGTH:,} characters", "Ask for a part of it.")
+    if odd := _SURROGATE.search(query):
+        raise QueryComplaint(
+            query,
+            odd.start(),
+            "a byte that is no UTF-8, or half of a character",
+            f"Records show it as {ascii(odd[0])[1:-1]}: type these characters.",
+        )
     if not query.strip():
         return Everything()
     return _Reader(query).whole()

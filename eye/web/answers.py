@@ -1,4 +1,4 @@
-"""The answer to a question of the Discover page: counts, histogram, facets; and what is shown where there is none."""
+"""Answer the queries of the Discover page: counts, histogram, facets, or the error to show."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from commodore.schema import registry
+from eye.dashboards.bars import bucket
 from eye.index.schema import hot_fields
 from eye.index.store import Asked, Store
 from eye.query.tree import ALL_FORMS, QueryComplaint
@@ -40,18 +41,18 @@ class Answer:
     first: tuple[int, ...]
     """numbers of the records of the first page"""
     took: float
-    """seconds that the index took"""
+    """Seconds that the index needed"""
 
 
 def answered(shell: Shell, state: State, opened: Opened) -> Answer:
-    """The answer to a state, the same for every page of rows and every open record. Raises Complaint."""
+    """Return the answer to a state, the same for every page of rows and every open record. Raises Complaint."""
     key = replace(state, start=0, open=None)
     found: Answer = shell.kept(key, lambda now: ask(now[0], key, now[1]), opened)
     return found
 
 
 def problem(shell: Shell, request: Request, state: State, complaint: Complaint) -> Response:
-    """The page, or a part of it, with what is wrong."""
+    """Return the page, or a part of it, with the error."""
     content = {"state": state, "problem": told(state, complaint), "query": state.query}
     if request.headers.get("hx-request"):
         return HTMLResponse(shell.render("problem.html", "discover", **content), headers={"HX-Reswap": "none", "HX-Push-Url": "false"})
@@ -75,7 +76,7 @@ def told(state: State, complaint: Complaint) -> dict[str, Any]:
 
 
 def ask(store: Store, state: State, found: Findings) -> Answer:
-    """Ask the index. Raises Complaint."""
+    """Query the index. Raises Complaint."""
     began = time.monotonic()
     base = store.ask(state.query, state.active())
     wanted = list(dict.fromkeys([*({state.facet} & set(facetable(store))), *FACETS]))
@@ -89,7 +90,7 @@ def ask(store: Store, state: State, found: Findings) -> Answer:
     drawn, timed = None, 0
     if low is not None and high is not None:
         stretch = state.zoom or Window(low, high + 1)
-        start, width, n = chart.bucket(stretch.start, stretch.end - 1)
+        start, width, n = bucket(stretch.start, stretch.end - 1)
         counts = store.histogram(base, start, width, n, whole)
         timed = sum(counts.values())
         drawn = chart.draw(counts, start, width, n, state.brush, found.moments)
@@ -105,6 +106,6 @@ def ask(store: Store, state: State, found: Findings) -> Answer:
 
 
 def facetable(store: Store) -> list[str]:
-    """Fields that some record has and whose values can be counted."""
+    """Return the fields that some record has and whose values can be counted."""
     known = registry()
     return sorted(name for name in store.columns if known[name].type in ("keyword", "long", "boolean", "ip"))

@@ -1,4 +1,4 @@
-"""The histogram as numbers for an SVG: bars, axis, brush, marks of findings. Widths and places are attributes, never styles."""
+"""Compute the numbers of the histogram's SVG: bars, axis, selected range, marks of findings. Sizes are attributes, never styles (CSP)."""
 
 from __future__ import annotations
 
@@ -7,42 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from commodore.finding import MOST_SEVERE_FIRST
+from eye.dashboards.bars import SECOND, WIDTHS
 from eye.query.values import EPOCH
 from eye.web.state import Window
 
 LEFT, RIGHT, TOP, BASE, HEIGHT = 54.0, 1222.0, 8.0, 76.0, 112
-SECOND = 1_000_000_000
-WIDTHS = [
-    SECOND * n
-    for n in (
-        1,
-        2,
-        5,
-        10,
-        15,
-        30,
-        60,
-        120,
-        300,
-        600,
-        900,
-        1800,
-        3600,
-        7200,
-        10800,
-        21600,
-        43200,
-        86400,
-        172800,
-        604800,
-        1209600,
-        2592000,
-        5184000,
-        7776000,
-        15552000,
-        31536000,
-    )
-] + [SECOND * 31536000 * n for n in (2, 5, 10)]
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 RANK = {name: n for n, name in enumerate(MOST_SEVERE_FIRST)}
@@ -50,7 +19,7 @@ RANK = {name: n for n, name in enumerate(MOST_SEVERE_FIRST)}
 
 @dataclass
 class Chart:
-    """Everything the template draws."""
+    """The numbers and texts of one histogram, as the template draws them; lengths in SVG units."""
 
     start: int
     end: int
@@ -64,17 +33,10 @@ class Chart:
     rows: list[tuple[str, int]] = field(default_factory=list)
 
 
-def bucket(low: int, high: int) -> tuple[int, int, int]:
-    """First moment, bucket width and number of buckets for a stretch of time: at most 120 bars, at round times."""
-    width = next((w for w in WIDTHS if (high - low) // w < 110), WIDTHS[-1])
-    start = low // width * width
-    return start, width, max(1, min(400, (high - start) // width + 1))
-
-
 def draw(
     counts: Mapping[int, int], start: int, width: int, n: int, brush: Window | None, findings: Iterable[tuple[int, str, str]]
 ) -> Chart:
-    """The chart of `n` buckets. `findings`: (nanoseconds, severity, sentence)."""
+    """Return the chart of `n` buckets. `brush`: the selected range; `findings`: (nanoseconds, severity, sentence)."""
     end = start + n * width
     chart = Chart(start, end, width)
     top = _round_up(max(counts.values(), default=0))
@@ -97,7 +59,7 @@ def draw(
             )
             chart.rows.append((stamp(at), count))
     chart.grid = [(round(BASE - part * (BASE - TOP), 1), f"{int(top * part):,}") for part in ((0, 0.5, 1) if top > 1 else (0, 1))]
-    chart.ticks = _ticks(start, end)
+    chart.ticks = ticks(start, end)
     if brush:
         chart.brush = (_x(max(brush.start, start), start, end), _x(min(brush.end, end), start, end))
     chart.marks = _marks(findings, start, end)
@@ -111,7 +73,7 @@ def draw(
 
 
 def _marks(findings: Iterable[tuple[int, str, str]], start: int, end: int) -> list[tuple[float, str, str]]:
-    """At most one mark per 5 px and severity; the most severe are drawn last, on top."""
+    """Return at most one mark per 5 px and severity; the most severe come last, so that they are drawn on top."""
     best: dict[tuple[int, str], tuple[float, str, str]] = {}
     for at, severity, sentence in findings:
         if start <= at < end:
@@ -134,18 +96,18 @@ def _round_up(n: int) -> int:
 
 
 def moment(ns: int) -> datetime:
-    """Nanoseconds since 1970 as a datetime in UTC."""
+    """Convert nanoseconds since 1970 to a datetime in UTC."""
     return EPOCH + timedelta(seconds=ns // SECOND)
 
 
 def stamp(ns: int) -> str:
-    """`31 Oct 2026 18:00`."""
+    """Format nanoseconds since 1970 as `31 Oct 2026 18:00`, with seconds unless they are 0."""
     t = moment(ns)
     return f"{t.day} {_MONTHS[t.month - 1]} {t.year} {t:%H:%M}" + (f":{t:%S}" if t.second else "")
 
 
 def short_range(low: int, high: int, among: Iterable[int | None] = ()) -> str:
-    """`31 Oct 18:00 – 1 Nov 00:00`, with the year where it, or the times `among` which the range lies, are of more than one year."""
+    """Format a range as `31 Oct 18:00 – 1 Nov 00:00`; with years if the range and the times `among` are in more than one year."""
     a, b = moment(low), moment(high)
     years = len({moment(at).year for at in (low, high, *among) if at is not None}) > 1
     seconds = high - low < 600 * SECOND
@@ -157,7 +119,7 @@ def short_range(low: int, high: int, among: Iterable[int | None] = ()) -> str:
 
 
 def span_name(width: int) -> str:
-    """`1 hour`, `5 minutes`."""
+    """Format nanoseconds as `1 hour` or `5 minutes`."""
     seconds = width // SECOND
     for size, name in ((31536000, "year"), (86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
         if seconds % size == 0:
@@ -166,8 +128,8 @@ def span_name(width: int) -> str:
     return f"{seconds} seconds"
 
 
-def _ticks(start: int, end: int) -> list[tuple[float, str, bool]]:
-    """At most nine ticks at round times: (x, words, whether it names a day)."""
+def ticks(start: int, end: int) -> list[tuple[float, str, bool]]:
+    """Return at most nine ticks at round times: (x, label, whether the label is a day)."""
     length = end - start
     if length > 86400 * SECOND * 400:
         every = max(1, round(length / (31556952 * SECOND) / 8))

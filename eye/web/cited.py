@@ -1,4 +1,4 @@
-"""The findings of a case in memory, and which records they cite: every page shows them beside its records."""
+"""Hold the findings of a case in memory with the records that they cite, so that pages can show findings beside records."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from eye.web.chart import moment
 
 
 def css(severity: str | None) -> str:
-    """The class and shape of a severity."""
+    """Return the CSS class of a severity."""
     return "info" if severity in ("informational", None, "") else severity if severity in MOST_SEVERE_FIRST else "info"
 
 
 class Findings:
-    """All findings of a case, most severe first, and an index from record id to those that cite it."""
+    """All findings of a case, most severe first, with an index from record id to the findings that cite it."""
 
     def __init__(self, found: list[dict[str, Any]]) -> None:
         self.all = found
@@ -29,19 +29,19 @@ class Findings:
             if at is not None:
                 self.moments.append((at, level(finding), title(finding)))
         self.years = len({moment(at).year for at, _, _ in self.moments}) > 1
-        """Whether a time without its year could be taken for another"""
+        """Whether the findings are in more than one year, so that a time needs its year"""
 
     def severity_of(self, record: str | None) -> str:
-        """The highest severity of the findings that cite a record, or ''."""
+        """Return the highest severity of the findings that cite a record, or ''."""
         cited = self._citing.get(record or "")
         return level(self.all[cited[0]]) if cited else ""
 
     def citing(self, record: str | None) -> list[dict[str, Any]]:
-        """Rows for the findings that cite a record."""
+        """Return the rows of the findings that cite a record."""
         return [row(self.all[n]) for n in self._citing.get(record or "", [])]
 
     def counts(self) -> list[tuple[str, int]]:
-        """(severity, number), most severe first, severities without findings left out but for the four that a person looks for."""
+        """Return (severity, number of findings), most severe first; `informational` only if it has findings."""
         tally = dict.fromkeys(MOST_SEVERE_FIRST, 0)
         for finding in self.all:
             name = level(finding)
@@ -50,13 +50,13 @@ class Findings:
 
 
 def level(finding: dict[str, Any]) -> str:
-    """The severity of a finding; what is none of the five is informational."""
+    """Return the severity of a finding; an unknown one counts as informational."""
     found = finding.get("escadre.severity")
     return found if isinstance(found, str) and found in MOST_SEVERE_FIRST else "informational"
 
 
 def title(finding: dict[str, Any]) -> str:
-    """The sentence of a finding."""
+    """Return the sentence that describes a finding."""
     return str(finding.get("message") or finding.get("rule.name") or finding.get("rule.id") or "Finding")
 
 

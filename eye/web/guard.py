@@ -1,13 +1,19 @@
-"""Access control: a token for the first request, then its cookie; Host and Origin on every request; headers that isolate a page."""
+"""Access control: a token for the first request, then a session; Host and Origin on every request; headers that isolate a page.
+
+A browser sends the cookie to every port of 127.0.0.1. So it is not the token but the id of a session: whoever gets it can read the case
+while this server runs, and can neither make another session nor find out the token.
+"""
 
 from __future__ import annotations
 
 import hmac
-from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qs, urlsplit
+import secrets
+from collections import deque
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+SESSIONS = 16
+"""sessions at a time; a further one ends the oldest"""
 CSP = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'; connect-src 'self'"
 HEADERS = (
     (b"content-security-policy", CSP.encode()),
@@ -31,9 +37,11 @@ class Guard:
     def __init__(self, app: ASGIApp, token: str, port: int) -> None:
         self.app, self.token, self.cookie = app, token, f"eye_{port}"
         self.hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
+        self.origins = {f"http://{host}" for host in self.hosts}
+        self._sessions: deque[str] = deque(maxlen=SESSIONS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve, move the token into the cookie, or refuse with 403."""
+        """Serve, begin a session where the token is right, or refuse with 403."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
@@ -42,10 +50,11 @@ class Guard:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         if not self._comes_from_here(scope, headers):
             await _answer(send, 403, REFUSED)
-        elif self._has_cookie(headers):
+        elif self._in_session(headers.get("cookie", "")):
             await self.app(scope, receive, _with_headers(send))
-        elif scope["path"] == "/" and self._same(parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]):
-            cookie = f"{self.cookie}={self.token}; Path=/; HttpOnly; SameSite=Strict"
+        elif scope["path"] == "/" and _same(_token(scope["query_string"]), self.token):
+            self._sessions.append(secrets.token_urlsafe(24))
+            cookie = f"{self.cookie}={self._sessions[-1]}; Path=/; HttpOnly; SameSite=Strict"
             await _answer(send, 303, b"", [(b"location", b"/discover"), (b"set-cookie", cookie.encode())])
         else:
             await _answer(send, 403, REFUSED)
@@ -55,19 +64,21 @@ class Guard:
             return False
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):  # another port of this machine is of the same site
             return False
-        origin = headers.get("origin")
-        return origin is None or (urlsplit(origin).scheme == "http" and urlsplit(origin).netloc in self.hosts)
+        return headers.get("origin") in (None, *self.origins)
 
-    def _has_cookie(self, headers: dict[str, str]) -> bool:
-        jar: SimpleCookie = SimpleCookie()
-        try:
-            jar.load(headers.get("cookie", ""))
-        except CookieError:
-            return False
-        return self.cookie in jar and self._same(jar[self.cookie].value)
+    def _in_session(self, cookies: str) -> bool:
+        """Return whether one of the cookies is the id of a session. Other services of 127.0.0.1 may have set any text as theirs."""
+        pairs = (part.strip().partition("=") for part in cookies.split(";"))
+        given = [value for name, _, value in pairs if name == self.cookie]
+        return any(_same(value, session) for value in given[:SESSIONS] for session in self._sessions)
 
-    def _same(self, given: str) -> bool:
-        return hmac.compare_digest(given.encode("utf-8", "replace"), self.token.encode())
+
+def _token(query: bytes) -> str:
+    return next((part[6:].decode("latin-1") for part in query.split(b"&") if part.startswith(b"token=")), "")
+
+
+def _same(given: str, secret: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "replace"), secret.encode())
 
 
 async def _answer(send: Send, status: int, body: bytes, more: list[tuple[bytes, bytes]] | None = None) -> None:

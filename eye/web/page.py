@@ -38,12 +38,12 @@ class WebPage:
 
     @property
     def path(self) -> str:
-        """The address of the page."""
+        """Return the URL of the page."""
         return next(iter(self.routes))
 
 
 @cache
 def pages() -> tuple[WebPage, ...]:
-    """All pages, in the order of the rail."""
+    """Return all pages, in the order of the navigation bar."""
     found = [importlib.import_module(f"eye.web.pages.{module.name}").PAGE for module in pkgutil.iter_modules(eye.web.pages.__path__)]
     return tuple(sorted(found, key=lambda page: (page.place, page.name)))

@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 from eye.index.store import Store
 from eye.web.guard import Guard
+from eye.web.limits import BACKLOG, HEAD_BYTES, BoundedProtocol
 from eye.web.page import pages
 from eye.web.shell import Shell
 from scout.console import COULD_NOT, Complaint, Screen
@@ -50,9 +51,18 @@ def serve(path: str | Path, port: int = 0, screen: Screen | None = None) -> None
         number = listening.getsockname()[1]
         try:
             config = uvicorn.Config(
-                application(store, token, number), log_level="critical", access_log=False, lifespan="off", server_header=False
+                application(store, token, number),
+                http=BoundedProtocol,
+                ws="none",
+                loop="asyncio",
+                backlog=BACKLOG,
+                h11_max_incomplete_event_size=HEAD_BYTES,
+                log_level="critical",
+                access_log=False,
+                lifespan="off",
+                server_header=False,
             )
-            listening.listen(128)
+            listening.listen(BACKLOG)
             url = f"http://127.0.0.1:{number}/?token={token}"
             screen.say(url)
             if screen.json_lines:

@@ -29,7 +29,7 @@ TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 Opened = tuple[Store, cited.Findings]
 KEPT = 32
 LOOK = 2.0
-"""Seconds between two looks whether the case or its index has changed."""
+"""Seconds between two checks for a changed case or index."""
 
 
 class Shell:
@@ -75,7 +75,7 @@ class Shell:
             return self.store, self.found
 
     def render(self, template: str, page: str, **content: Any) -> str:
-        """A template with what every page has."""
+        """Render a template with the values that every page needs."""
         shell = {
             "case": self.store.case.resolve().name,
             "records": self.store.records,
@@ -87,11 +87,11 @@ class Shell:
         return self.environment.get_template(template).render(**shell, old=self.old, **content)
 
     def home(self, request: Request) -> Response:
-        """`/` is Discover."""
+        """Redirect `/` to Discover."""
         return RedirectResponse(f"/discover?{request.url.query}" if request.url.query else "/discover", 303)
 
     def kept(self, key: object, make: Callable[[Opened], Any], opened: Opened) -> Any:
-        """The result of `make`, computed once per key while the index is the same."""
+        """Return the result of `make`, computed once per key and state of the index."""
         with self._lock:
             if key in self._answers:
                 self._answers.move_to_end(key)
@@ -105,7 +105,7 @@ class Shell:
         return made
 
     def message(self, page: str, title: str, text: str) -> str:
-        """A page that holds a message only."""
+        """Return a page with a message and nothing else."""
         return self.render("message.html", page, title=title, text=text, query="", state=State(), problem=None)
 
     def page(self, request: Request, url: str, body: str) -> Response:
@@ -115,11 +115,11 @@ class Shell:
         return HTMLResponse(body, headers=headers)
 
     def missing(self, _request: Request, _error: Exception) -> Response:
-        """No such page."""
+        """Answer a request for an unknown page."""
         return HTMLResponse(self.message("", "No such page", "This address leads nowhere in this case."), 404)
 
     def defect(self, _request: Request, error: Exception) -> Response:
-        """A defect is named in one line, and the server goes on."""
+        """Answer a request that failed by a defect: one line, and the server continues."""
         if os.environ.get("ESCADRE_DEBUG"):
             traceback.print_exception(error)
         text = f"{type(error).__name__}. Records and findings are not touched. Run with ESCADRE_DEBUG=1 and report what it prints."
@@ -127,5 +127,5 @@ class Shell:
 
 
 def _breaks(name: str) -> Markup:
-    """A field name that may break after its dots."""
+    """Return the markup of a field name that may wrap after its dots."""
     return Markup(".<wbr>").join(show.evidence(part) for part in name.split("."))

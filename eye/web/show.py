@@ -1,4 +1,4 @@
-"""Evidence as markup: always text, control and direction characters as visible labels, long values cut with a word, hits marked."""
+"""Turn evidence into markup: always text, with labels for control and direction characters, long values cut with a note, hits marked."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ _NAMES = {0: "NUL", 7: "BEL", 8: "BS", 9: "TAB", 10: "LF", 13: "CR", 27: "ESC", 
 
 
 def hidden(c: str) -> bool:
-    """Whether a character acts or hides instead of showing: control, format, direction, surrogate, private, line separators, odd blanks."""
+    """Return whether a character is invisible or changes others: control, format, direction, surrogate, private use, odd blanks."""
     return (c != " " and not c.isprintable()) or unicodedata.category(c) in ("Cf", "Cs", "Co") or c in "\u115f\u1160\u3164\uffa0\u2800"
 
 
 def label(c: str) -> Markup:
-    """`ESC` or `U+202E`, as a label."""
+    """Return the label of a character: `ESC` or `U+202E`."""
     return Markup('<span class="ctl">{}</span>').format(_NAMES.get(ord(c), f"U+{ord(c):04X}"))
 
 
 def plain(value: Any, longest: int = 300) -> str:
-    """Evidence for an attribute (title, aria-label): hidden characters as `<U+202E>`."""
+    """Return evidence for an attribute (title, aria-label), with hidden characters as `<U+202E>`."""
     text = str(value)[:longest]
     return "".join(f"<{_NAMES.get(ord(c), f'U+{ord(c):04X}')}>" if hidden(c) else c for c in text)
 
 
 def evidence(value: Any, marks: re.Pattern[str] | None = None, longest: int = LONGEST) -> Markup:
-    """One value as markup."""
+    """Return one value as markup."""
     text = value if isinstance(value, str) else "–" if value is None else str(value)
     cut = text[:longest]
     pieces: list[Markup] = []
@@ -51,7 +51,7 @@ def evidence(value: Any, marks: re.Pattern[str] | None = None, longest: int = LO
 
 
 def whole(value: Any, marks: re.Pattern[str] | None = None, longest: int = LONGEST) -> Markup:
-    """A value on its own: without characters, or with blanks only, it would be invisible."""
+    """Return the markup of a value that is shown alone; an empty or blank one gets a label, since it would be invisible."""
     if isinstance(value, str) and not value.strip(" "):
         return Markup('<span class="ctl">{}</span>').format(f"{len(value):,} × blank" if value else "empty")
     return evidence(value, marks, longest)
@@ -71,14 +71,14 @@ def _visible(text: str) -> Markup:
 
 
 def marks(nodes: Iterable[Node]) -> re.Pattern[str] | None:
-    """A pattern of what queries look for (not of what they exclude), to mark it in texts; None where there is nothing to mark."""
+    """Return a pattern that finds the hits of queries in texts, without excluded terms; None if there is nothing to mark."""
     found = {one for node in nodes for leaf in leaves_of(node) for one in _wanted(leaf)}
     listed = sorted(found, key=len, reverse=True)[:50]
     return re.compile("|".join(listed), re.IGNORECASE) if listed else None
 
 
 def _wanted(leaf: Leaf) -> list[str]:
-    """Regular expressions for the texts that a clause finds."""
+    """Yield regular expressions for the texts that a clause finds."""
     if isinstance(leaf, Pattern):
         literal = "".join("\0" if p in (ANY, ONE) else p for p in leaf.parts).strip("\0")
         return [r"[^\s]*?".join(re.escape(p) for p in literal.split("\0") if p)] if len(literal) > 1 else []
@@ -92,7 +92,7 @@ def _wanted(leaf: Leaf) -> list[str]:
 
 
 def when(text: str | None, *, year: bool = True, fine: bool = True) -> Markup:
-    """A time in a table: the date dimmed, with or without its year and the milliseconds."""
+    """Return a time for a table: the date dimmed, with or without the year and milliseconds."""
     if not text:
         return Markup('<span class="dim">–</span>')
     date, _, rest = text.rstrip("Z").partition("T")

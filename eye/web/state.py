@@ -1,8 +1,7 @@
-"""The URL is the state: query, filters (also switched-off ones), time, zoom, order, page, open record."""
+"""The state of a page is in its URL: query, filters (also disabled ones), time, zoom, order, page, open record."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,27 +9,18 @@ from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
 
+from eye.query.clause import clause
 from eye.query.values import isotime, nanoseconds
 
 ROWS = 100
 MAX_FILTERS = 40
 LONGEST_VALUE = 2000
-"""Longest value, in characters, that an address filters by: servers and browsers cut or refuse longer addresses."""
-
-
-def quoted(value: str) -> str:
-    r"""A value as a Lucene phrase: `"` and `\` escaped."""
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def clause(name: str, value: str, *, out: bool = False) -> str:
-    """The filter for (or against) records with this value."""
-    return f"{'-' if out else ''}{re.sub(r'([^0-9A-Za-z_.@])', lambda m: chr(92) + m.group(), name)}:{quoted(value)}"
+"""Maximum length, in characters, of a value in a filter: servers and browsers cut or refuse longer URLs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A stretch of time in nanoseconds since 1970 UTC, end excluded."""
+    """A range of time in nanoseconds since 1970 UTC; the end is excluded."""
 
     start: int
     end: int
@@ -43,7 +33,7 @@ class Window:
 
 
 def window(text: str | None) -> Window | None:
-    """`2026-10-31T18:00:00Z..2026-11-01T00:00:00Z` as a Window; None if it is none."""
+    """Parse `2026-10-31T18:00:00Z..2026-11-01T00:00:00Z`; None if the text has another form."""
     low, dots, high = (text or "").partition("..")
     start, end = nanoseconds(low), nanoseconds(high)
     return Window(start, end) if dots and start is not None and end is not None and start < end else None
@@ -55,21 +45,21 @@ class State:
 
     query: str = ""
     filters: tuple[str, ...] = ()
-    """Lucene clauses; a leading `~` means switched off"""
+    """Lucene clauses; a leading `~` disables one"""
     brush: Window | None = None
     zoom: Window | None = None
     descending: bool = False
     start: int = 0
     open: int | None = None
     facet: str = ""
-    """A field whose values are shown before those of the usual ones"""
+    """A field whose values are shown before the default facets"""
 
     def active(self) -> tuple[str, ...]:
-        """Filters that are on."""
+        """Return the enabled filters."""
         return tuple(f for f in self.filters if not f.startswith("~"))
 
     def url(self, **changes: Any) -> str:
-        """The address of this state with changes; a change of what is asked goes back to the first page."""
+        """Return the URL of this state with changes; a change of the query or filters goes back to the first page."""
         if {"query", "filters", "brush", "zoom", "descending"} & changes.keys():
             changes = {"start": 0, "open": None, **changes}
         new = replace(self, **changes)
@@ -89,7 +79,7 @@ class State:
         return pairs + ([("sort", "-")] if self.descending else []) + ([("facet", self.facet)] if self.facet else [])
 
     def with_filter(self, name: str, value: str, *, out: bool = False) -> str:
-        """The address with one more filter; '' for a value too long for an address."""
+        """Return the URL with one more filter; '' if the value is too long for a URL."""
         if len(value) > LONGEST_VALUE:
             return ""
         new = clause(name, value, out=out)

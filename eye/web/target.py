@@ -1,4 +1,4 @@
-"""Rows that describe what HUNTER would remove: the action in words, the place, its content, and the file's facts in one line."""
+"""Describe what HUNTER would remove as rows: the action in words, the place, its content, and the facts of the file in one line."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ WORDS = {
     "hive_file": "hive",
     "written": "written",
 }
-"""Keys of a target in the order in which they are shown; others follow under their own names."""
+"""Keys of a target in display order, with their labels; other keys follow under their own names."""
 
 _ELSEWHERE = frozenset({"remove", "mechanism", "kind", "file", "payload_files", "data_bytes", "key", "hive"})
-"""Shown in a row of their own making, or repeated by one that is shown."""
+"""Keys without a plain row: shown in a row of another form, or the same as a key that is shown."""
 
 
 def rows(target: Any) -> list[tuple[str, str]]:
-    """(word, text) pairs; a value that is a list gives one row per item."""
+    """Return (label, text) pairs; a list gives one row per item."""
     if not isinstance(target, Mapping):
         return []
     acts = [REMOVALS[act].words if act in REMOVALS else act for act in str(target.get("remove") or "").split("+") if act]
@@ -57,7 +57,7 @@ def _texts(value: Any) -> Iterable[str]:
 
 
 def _file(word: str, facts: Any) -> list[tuple[str, str]]:
-    """Size, mode, owner and times in one row, the complete hash in another."""
+    """Return size, mode, owner and times in one row, the complete hash in another."""
     if not isinstance(facts, Mapping):
         return []
     size = facts.get("size")

@@ -14,11 +14,13 @@ import hashlib
 import hmac
 import json
 import os
+import re
 from pathlib import Path
 
 from scout.console import WRONG_USE, Complaint
 
 _SLOT = 512
+_HASH = re.compile("[0-9a-f]{64}")
 
 
 class ChainHead:
@@ -95,6 +97,8 @@ class ChainHead:
             slot = json.loads(raw)
             lines, digest, mac = int(slot["lines"]), str(slot["sha256"]), str(slot["mac"])
         except (ValueError, KeyError, TypeError, RecursionError):
+            return None
+        if not _HASH.fullmatch(digest) or not (_HASH.fullmatch(mac) or not mac):
             return None
         signed = self._verify and self._key and not (closed and not mac)
         if signed and not hmac.compare_digest(mac.encode(), self._mac(lines, digest).encode()):

@@ -43,7 +43,7 @@ class DecryptedInput:
         self._age.start()
         self._source.rest = self._first()
         self._zstd_error = zstandard.ZstdError
-        self._zstd = zstandard.ZstdDecompressor(max_window_size=WINDOW).stream_reader(
+        self._zstd: Any = zstandard.ZstdDecompressor(max_window_size=WINDOW).stream_reader(
             cast(BinaryIO, self._source), read_size=_PIECE, read_across_frames=True
         )
 
@@ -86,6 +86,7 @@ class DecryptedInput:
         """End the thread; leave the raw stream open."""
         self._ended = True
         self._quit()
+        self._zstd = None  # the garbage collector cannot see through it: reader, source and buffers would stay for ever
 
     def _quit(self) -> None:
         self._closed.set()

@@ -28,9 +28,17 @@ _HASHES = {32: "md5", 40: "sha1", 64: "sha256"}
 _HEX = re.compile(r"[0-9a-fA-F]+\Z")
 _SUM = re.compile(r"([0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64})[ \t]+\*?\S[^,;]*")
 """A line of md5sum, sha1sum, sha256sum: hash and name."""
+_NAMED_SUM = re.compile(r"([0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64})\s*[:|]\s*[^\s:|][^:|]*")
+"""A hash and the name of its file: `hash:name`."""
+_REGISTRY = re.compile(
+    r"(?:hkey_[a-z_]+|hk(?:lm|cu|u|cr|cc)):?(?=\\)(?:\\s-1-[\d-]+)?(?:\\system\\(?:currentcontrolset|controlset\d{3}))?", re.IGNORECASE
+)
+"""The beginning of a registry key that programs spell in several ways: what is behind it is compared."""
+_OBJECT = re.compile(r"(?:(?:global|local|basenamedobjects|session)\\|\\{2}[.?]\\pipe\\)", re.IGNORECASE)
+_NOT_IN_NAME = re.compile(r'[:<>|"*?/\\]')
 _COMMENT = re.compile(r"(?:\A|(?<=\s))(?:#|//).*", re.DOTALL)
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
-_TITLED = re.compile(r"([a-z][\w #()-]{0,40}?)\s*(?:[:=]|=>|->)(?!//)\s*(\S.*)\Z", re.IGNORECASE)
+_TITLED = re.compile(r"([a-z][\w #()-]{0,40}?)\s*(?:[:=]|=>|->|(?<=\s)[-–—](?=\s))(?!//)\s*(\S.*)\Z", re.IGNORECASE)
 """A word that says what the rest of the line is, and the rest."""
 _WORD = re.compile(r"[a-z][a-z0-9 _-]*")
 _BEHIND = re.compile(r"\.[a-z0-9]{1,5}\s+(?!.*\.[a-z0-9]{1,5}\Z)|\s[-–—(\[<]")
@@ -66,8 +74,22 @@ def read_file(path: Path) -> tuple[list[Indicator], list[Refused]]:
         raw = path.read_bytes()
     except OSError as e:
         raise Complaint(f"cannot read the indicators in {path}: {e.strerror or e}", "Give a text or CSV file.", WRONG_USE) from e
-    codec = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    return read_lines(raw.decode(codec, "replace").splitlines(), path.name)
+    return read_lines(raw.decode(_codec(raw), "replace").splitlines(), path.name)
+
+
+def _codec(raw: bytes) -> str:
+    """Return the encoding of a list: UTF-16 where a mark of byte order or every other byte says so, UTF-8, else that of Windows."""
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    head = raw[:4096]
+    for codec, zeros, letters in (("utf-16-le", head[1::2], head[::2]), ("utf-16-be", head[::2], head[1::2])):
+        if len(head) > 3 and zeros.count(0) > len(zeros) // 2 and letters.count(0) <= len(letters) // 8:
+            return codec
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8-sig"
 
 
 def read_lines(lines: Iterable[str], name: str) -> tuple[list[Indicator], list[Refused]]:
@@ -76,7 +98,7 @@ def read_lines(lines: Iterable[str], name: str) -> tuple[list[Indicator], list[R
     refused: list[Refused] = []
     columns: list[str] | None = None
     for number, line in enumerate(lines, 1):
-        text = _COMMENT.sub("", line).strip()
+        text = _COMMENT.sub("", line.strip("\0\ufeff")).strip()
         if not text or text.startswith(";"):
             continue
         if len(text) > MAX_LINE:
@@ -97,9 +119,9 @@ def read_lines(lines: Iterable[str], name: str) -> tuple[list[Indicator], list[R
 
 def _cells(text: str) -> list[str]:
     """Return the fields of a line, split at the separator that comes first; a line without one is one field."""
-    if listed := _SUM.fullmatch(text):
+    if listed := _SUM.fullmatch(text) or _NAMED_SUM.fullmatch(text):
         return [listed[1]]
-    if re.search(r"\A\||\s\|\s", text):
+    if re.search(r"\A\||\s\|\s", text) or ("|" in text and "//" not in text):
         return [cell.strip() for cell in text.strip("|").split("|")]
     separator = re.search(r"[,;\t]", re.sub(r'"[^"]*"', "", text))
     if separator:
@@ -218,7 +240,7 @@ def _address(text: str) -> tuple[str, str] | None:
             if network.num_addresses > 1:
                 return "cidr", str(network)
             bare = str(network.network_address)
-        address = ipaddress.ip_address(bare)
+        address = ipaddress.ip_address(bare.partition("%")[0])
         address = getattr(address, "ipv4_mapped", None) or address
     except ValueError:
         return None
@@ -243,7 +265,11 @@ def _path(text: str) -> tuple[str, str] | None:
     windows = "\\" in text or re.match(r"[a-zA-Z]:/|%[\w()]+%/", text) is not None
     if not windows and not rooted:
         return None
-    if not rooted and re.search(r'[:<>|"\[\]]', text):
+    if _OBJECT.match(text):
+        raise _No(f"neither a file nor a registry key: `{_short(text)}`; names of mutexes and pipes are not looked for")
+    text = _REGISTRY.sub("", text, count=1) if _REGISTRY.match(text) else text
+    first = re.split(r"[\\/]", text, maxsplit=1)[0]
+    if not rooted and (re.search(r'[:<>|"\[\]]', text) or _of_network(first) or not re.search(r"[\\/].", text)):
         raise _No(f"not an indicator: `{_short(text)}`")
     value = text.lower()
     if windows:
@@ -251,7 +277,7 @@ def _path(text: str) -> tuple[str, str] | None:
         share = "\\\\" if value.startswith("\\\\") else ""
         value = share + re.sub(r"\\+", r"\\", value.lstrip("\\") if share else value)
         value = re.sub(r"\A(\\\\[?.]\\|\\\?\?\\)", "", value)
-        value = re.sub(r"\A%[\w()]+%", "", value)
+        value = re.sub(r"\A(?:%[\w()]+%|\\device\\harddiskvolume\d+(?=\\)|\\systemroot(?=\\))", "", value)
     else:
         value = re.sub(r"/+", "/", value).rstrip("/")
     parts = [p for p in re.split(r"[\\/]", re.sub(r"\A[a-z]:", "", value)) if p]
@@ -264,11 +290,23 @@ def _path(text: str) -> tuple[str, str] | None:
     return "path", value
 
 
+def _of_network(name: str) -> bool:
+    r"""Return whether the first part of a path is an address or a domain: `evil.example\x` is neither a file nor a URL."""
+    if _address(name):
+        return True
+    try:
+        return _domain(name.lower()).rpartition(".")[2] not in _words()["extensions"]
+    except _No:
+        return False
+
+
 def _filename(text: str) -> str:
     name = text.lower()
     if name in _words()["names"]:
         raise _No(f"{text} would match on nearly every host")
-    if len(name) < 4 or "." not in name.strip(".") or "*" in name:
+    if _NOT_IN_NAME.search(name):
+        raise _No(f"no name of a file: `{_short(text)}`")
+    if len(name) < 4 or "." not in name.strip("."):
         raise _No(f"too short or without extension for a file name: `{_short(text)}`")
     return name
 

@@ -11,6 +11,7 @@ from commodore.engine.assemble import line
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.schema import registry
+from tests.commodore.described import golden_files
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 HOST = Host(
@@ -22,9 +23,7 @@ def inputs(name: str) -> list[tuple[str, bytes]]:
     """(native path, content) of the golden input files of an artefact."""
     from commodore.catalogue import matcher
 
-    root = GOLDEN / name / "input"
-    files = sorted(p for p in root.rglob("*") if p.is_file())
-    found = [("/" + p.relative_to(root).as_posix(), p.read_bytes()) for p in files]
+    found = [(f"/{path}", data) for path, data in golden_files(GOLDEN / name / "input")]
     return [(path, data) for path, data in found if name in matcher().match(path[1:], data[:8192]).names]
 
 

@@ -18,6 +18,7 @@ from commodore.engine import unit
 from commodore.engine.process import process
 from commodore.evidence import Evidence
 from commodore.host import Host
+from commodore.record import Raised
 from commodore.schema import winlog
 from commodore.schema.winlog.forms import account, address, domain, number, time
 from commodore.sentence import UNKNOWN
@@ -308,8 +309,12 @@ def test_what_the_first_reader_refuses_the_second_one_reads(corpus, monkeypatch)
     """The first reader is made to pass over records, as it does where it cannot render a value; both readers must then agree."""
     data = (corpus / SAMPLES / "security.evtx").read_bytes()[: 4096 + 65536]
     whole = {r.fields["winlog.record_id"]: r.fields for r in read(data)[0]}
-    original = evtx._rows
-    monkeypatch.setattr(evtx, "_rows", lambda *given: (row for row in original(*given) if row["event_record_id"] not in (3, 9, 20)))
+    original = evtx._batches
+
+    def without(*given):
+        return ([row for row in batch if row["event_record_id"] not in (3, 9, 20)] for batch in original(*given))
+
+    monkeypatch.setattr(evtx, "_batches", without)
     records, problems = read(data)
     assert {r.fields["winlog.record_id"] for r in records} == set(whole)
     assert sorted(p.locator for p in problems if "python-evtx" in p.reason) == ["chunk/0/record/20", "chunk/0/record/3", "chunk/0/record/9"]
@@ -327,6 +332,18 @@ def test_a_control_character_in_a_name_costs_no_event(corpus):
         data[at + 2] = 1
         at += 2
     assert len(read(bytes(data))[0]) == count
+
+
+def test_a_quote_in_a_name_costs_no_event_and_is_no_failure_of_the_parser(corpus):
+    """The first reader writes such a name as it is, which is no JSON."""
+    data = bytearray((corpus / SAMPLES / "security.evtx").read_bytes()[: 4096 + 65536])
+    count, at = len(read(bytes(data))[0]), data.index("EventID".encode("utf-16-le"))
+    for odd in b'"\\':
+        data[at + 2] = odd
+        records, problems = read(bytes(data))
+        assert not [p for p in problems if isinstance(p, Raised)]
+        assert len(records) + sum(p.lost for p in problems) == count
+        assert any("no JSON" in p.reason for p in problems)
 
 
 def logged(data: dict[str, str | list[str]], provider: str = "Prov", code: int = 1, inside: str = "") -> dict[str, Any]:

@@ -6,11 +6,16 @@ import sys
 
 import pytest
 
+import commodore.artefacts
 from commodore import catalogue
 from commodore.artefact import Problem, Record
 from commodore.evidence import Evidence
 from commodore.fence import fenced
+from scout.discovery import modules
 from tests.commodore.damage import HOST, inputs, items
+
+PARTS = ("commodore.artefacts", "commodore.readers", "commodore.containers", "commodore.registry")
+MODULES = dict(modules(commodore.artefacts))
 
 
 def _failing(at: int) -> type[Record]:
@@ -34,7 +39,7 @@ def _read(module, path: str, data: bytes, monkeypatch, at: int = 0) -> tuple[lis
         if at:
             failing = _failing(at)
             for name, loaded in list(sys.modules.items()):
-                if name.startswith(("commodore.artefacts", "commodore.readers", "commodore.containers")) and hasattr(loaded, "Record"):
+                if name.startswith(PARTS) and hasattr(loaded, "Record"):
                     patch.setattr(loaded, "Record", failing)
         got = list(items(module, Evidence(path, data, facts={"mtime": "2026-10-31T20:00:00Z"}), HOST))
     return [x.locator for x in got if isinstance(x, Record)], [x for x in got if isinstance(x, Problem)]
@@ -42,7 +47,7 @@ def _read(module, path: str, data: bytes, monkeypatch, at: int = 0) -> tuple[lis
 
 @pytest.mark.parametrize("name", sorted(catalogue.artefacts()))
 def test_an_element_at_which_the_parser_raises_costs_only_itself(name, monkeypatch):
-    module = sys.modules[catalogue.artefacts()[name].parse.__module__]
+    module = MODULES[name]
     tried = 0
     for path, data in inputs(name):
         whole, _ = _read(module, path, data, monkeypatch)
@@ -85,7 +90,7 @@ def test_memory_that_ran_out_is_no_fault_of_an_element():
 
 
 def test_blank_like_characters_before_a_key_cost_no_key_behind_them(tmp_path):
-    module = sys.modules[catalogue.artefacts()["authorized_keys"].parse.__module__]
+    module = MODULES["authorized_keys"]
     key = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJf5pP0b0Y4u2sXbTqz5o8v4mYbV0a5c8m4c4b5v6n7a backdoor\n"
     for odd in (b"\v", b"\xc2\xa0", b"\f", b"\x1c", b"\xe2\x80\xa8", b"\x85"):
         got = list(items(module, Evidence("/root/.ssh/authorized_keys", odd + b"\n" + odd + key + key), HOST))

@@ -1,5 +1,7 @@
 """Every artefact has a golden folder: `input/` is a plain directory, `expected.jsonl` its records and ledger lines.
 
+A file `<name>.hive.yaml` in it describes a registry hive, which is made in its place (`described.py`).
+
 `pytest tests/commodore/test_golden.py --accept` rewrites the expected files; the diff is reviewed by a person.
 `escadre.collection` and `escadre.id` are left out, because they depend on all files of the input; ids are tested on their own.
 """
@@ -9,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from commodore.engine.process import process
 from commodore.record import DEFAULTS, ENGINE_FIELDS
 from commodore.schema import registry
 from commodore.sentence import sentence
+from tests.commodore.described import golden_files
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 NAMES = sorted([*catalogue.artefacts(), *catalogue.derivations()])
@@ -53,7 +55,10 @@ def processed(tmp_path_factory):
 
 
 def _process(folder: Path, case: Path) -> dict[str | None, list[dict]]:
-    host = shutil.copytree(folder, case.parent / folder.parent.name)
+    host = case.parent / folder.parent.name
+    for name, data in golden_files(folder):
+        (host / name).parent.mkdir(parents=True, exist_ok=True)
+        (host / name).write_bytes(data)
     for path in host.rglob("*"):
         os.utime(path, (WRITTEN, WRITTEN))
     process([host], case, workers=1)

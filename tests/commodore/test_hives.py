@@ -107,7 +107,7 @@ def test_classes_are_found_in_the_machines_hive_and_in_that_of_a_user():
     }
     view = Keys.open(Evidence(user, data), HOST).offer(Keys(pattern))
     assert view is not None
-    assert view.at == ("HKU\\S-1-5-21-7_Classes", "paul", "S-1-5-21-7")
+    assert view.at == ("HKU\\S-1-5-21-7_Classes", "paul", "S-1-5-21-7", "C:\\Users\\paul")
 
 
 def test_stars_stay_within_a_component_and_two_span_all_below():
@@ -162,3 +162,25 @@ def test_the_artefact_of_the_guide_reads_machine_and_user_hives(tmp_path, monkey
         (["C:\\Mic.dll"], "HKLM\\SOFTWARE"),
         (["C:\\Wow.dll"], "HKLM\\SOFTWARE"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("source", "at"),
+    [
+        ("C:\\Boot\\BCD", ("HKLM\\BCD00000000", "", "", "")),
+        ("C:\\Users\\paul\\NTUSER.DAT", ("HKU\\S-1-5-21-7", "paul", "S-1-5-21-7", "C:\\Users\\paul")),
+        ("D:\\Users\\eve\\ntuser.dat", ("HKU\\eve", "eve", "", "D:\\Users\\eve")),
+        (
+            "C:\\Windows\\ServiceProfiles\\LocalService\\NTUSER.DAT",
+            ("HKU\\S-1-5-19", "LocalService", "S-1-5-19", "C:\\Windows\\ServiceProfiles\\LocalService"),
+        ),
+        ("C:\\System Volume Information\\_restore{1}\\RP4\\snapshot\\_REGISTRY_MACHINE_SYSTEM", ("HKLM\\SYSTEM", "", "", "")),
+        ("C:\\snapshot\\_REGISTRY_USER_USRCLASS_S-1-5-21-7", ("HKU\\S-1-5-21-7_Classes", "paul", "S-1-5-21-7", "C:\\Users\\paul")),
+        ("C:\\snapshot\\_REGISTRY_USER_.DEFAULT", ("HKU\\.DEFAULT", "", "S-1-5-18", "")),
+        ("C:\\Windows\\AppCompat\\Programs\\Amcache.hve", ("?\\Amcache.hve", "", "", "")),
+    ],
+)
+def test_a_hive_is_mounted_by_its_name_and_its_folder(source, at):
+    view = Keys.open(Evidence(source, hive("A")), HOST).offer(Keys("A"))
+    assert view is not None
+    assert view.at == at

@@ -129,6 +129,21 @@ def test_a_domain_in_every_spelling_that_lists_use(text: str) -> None:
         (r"path: C:\x\[.]y\z.exe", ("path", r"c:\x\[.]y\z.exe")),
         (r"users\.ssh\id_x", ("path", r"users\.ssh\id_x")),
         (r"C:\Program Files (x86)\Evil Corp\a b.exe", ("path", r"c:\program files (x86)\evil corp\a b.exe")),
+        (r"C:\x\evil[.]exe", ("path", r"c:\x\evil.exe")),
+        (r"host.seven\\.example", ("domain", "host.seven.example")),
+        (r"https:\\/\\/host\\.seven\\.example\\/a", ("url", "host.seven.example/a")),
+        ("hxxp:__host[.]seven[.]example", ("domain", "host.seven.example")),
+        ("http[s]://host.seven.example", ("domain", "host.seven.example")),
+        ("2001[:]db8[::]1", ("ip", "2001:db8::1")),
+        ("fe80::1%eth0", ("ip", "fe80::1")),
+        (f"{MD5}:evil.bin", ("md5", MD5)),
+        (f"{SHA256}|evil.bin", ("sha256", SHA256)),
+        (f"SHA256 - {SHA256}", ("sha256", SHA256)),
+        (r"\Device\HarddiskVolume3\x\evil.exe", ("path", r"\x\evil.exe")),
+        (r"HKEY_LOCAL_MACHINE\Software\Evil", ("path", r"\software\evil")),
+        (r"HKCU:\Software\Evil", ("path", r"\software\evil")),
+        (r"HKU\S-1-5-21-1-2-3-500\Software\Evil", ("path", r"\software\evil")),
+        (r"registry key: HKLM\SYSTEM\CurrentControlSet\Services\Evil", ("path", r"\services\evil")),
     ],
 )
 def test_escapes_and_titles_of_other_indicators(text: str, expected: tuple[str, str]) -> None:
@@ -150,6 +165,12 @@ def test_escapes_and_titles_of_other_indicators(text: str, expected: tuple[str, 
         "bob[at]evil[.]example",
         "[h]ttp://evil.example/x",
         "file:///tmp/x",
+        "198.51.100.0\\24",
+        r"evil.example\x",
+        "host.seven.example\\",
+        r"Global\evil",
+        r"\\.\pipe\evil",
+        "198.51.100.7-198.51.100.9",
     ],
 )
 def test_what_is_not_understood_is_refused_and_not_taken_as_something_else(text: str) -> None:
@@ -193,6 +214,25 @@ def test_tables_are_read_by_their_header_or_cell_by_cell() -> None:
     assert not refused
     found, refused = read_lines([f"{SHA256};seen in May", "198.51.100.9;evil.example"], "t.csv")
     assert [i.type for i in found] == ["sha256", "ip", "domain"] and not refused
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "evil.example\r\nbücher.example\r\n".encode("utf-16"),
+        "evil.example\r\nbücher.example\r\n".encode("utf-16-le"),
+        "evil.example\nbücher.example\n".encode("utf-16-be"),
+        "evil.example\nbücher.example\n".encode("utf-8-sig"),
+        "evil.example\nbücher.example".encode("cp1252"),
+        "evil.example\rbücher.example\r".encode(),
+        "evil.example\nbücher.example\n".encode() + bytes(512),
+        "evil.example\n\ufeffbücher.example\n".encode(),  # two lists, one behind the other
+    ],
+)
+def test_a_list_reads_the_same_in_every_encoding_and_with_every_line_end(tmp_path: Path, raw: bytes) -> None:
+    (tmp_path / "list.txt").write_bytes(raw)
+    found, refused = read_file(tmp_path / "list.txt")
+    assert [(i.type, i.value) for i in found] == [("domain", "evil.example"), ("domain", "xn--bcher-kva.example")] and not refused
 
 
 def test_a_list_that_is_not_there_is_a_complaint(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import struct
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,7 +30,8 @@ def event(moment: datetime, code: int, provider: str = SECURITY, inside: str = "
 
 
 def logon(moment: datetime, account: str, id_: str, address: str, code: int = 4624, kind: str = "10") -> Event:
-    names = {"TargetUserName": account, "TargetDomainName": "MAIRIE", "TargetUserSid": "S-1-5-21-1-2-3-1105", "TargetLogonId": id_}
+    sid = "S-1-5-21-9-9-9-1009" if account == "support2" else "S-1-5-21-1-2-3-1105"
+    names = {"TargetUserName": account, "TargetDomainName": "MAIRIE", "TargetUserSid": sid, "TargetLogonId": id_}
     return event(moment, code, **names, LogonType=kind, IpAddress=address, IpPort="50123", WorkstationName="-", SubStatus="0xc000006a")
 
 
@@ -204,3 +206,92 @@ def test_a_rule_that_is_not_understood_is_refused_by_file(change, reason):
     entry = parse_yaml((ROOT / "commodore/detection/sequences/first_from_source.yaml").read_bytes()) | change
     with pytest.raises(ValueError, match=f"^x.yaml: .*{reason}"):
         sequences._rule("x.yaml", entry)
+
+
+def derived(folder: Path, events: list[Event] = (), files: dict[str, bytes] | None = None) -> list[dict]:
+    """Sessions of a host with one event log, or with the files of a Linux host."""
+    root = folder / "host"
+    for name, content in ({"logs/Security.evtx": build(list(events))} if events else {"etc/hostname": b"web\n", **(files or {})}).items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content)
+    process([root], folder / "case", workers=1)
+    return list(CaseReader(folder / "case").records("logons"))
+
+
+def after(minutes: float) -> datetime:
+    return NIGHT + timedelta(minutes=minutes)
+
+
+def test_an_end_of_another_account_does_not_end_a_session_of_the_same_id(tmp_path):
+    """Nothing shows the restart between them: the log was cleared. The id alone names two sessions."""
+    events = [
+        logon(after(0), "alice", "0x9999", HOME),
+        logoff(after(60), "bob", "0x9999"),
+        event(after(61), 4672, SubjectUserName="bob", SubjectLogonId="0x9999", PrivilegeList="SeDebugPrivilege"),
+    ]
+    (only,) = derived(tmp_path, events)
+    assert only["user.name"] == "alice" and "event.end" not in only and "escadre.logon.privileges" not in only
+
+
+def test_a_process_id_that_is_used_again_ends_no_session_of_another_account_or_terminal(tmp_path):
+    lines = b"""\
+2026-10-31T20:00:09.000000+00:00 web sshd[811]: Accepted password for paul from 203.0.113.7 port 4003 ssh2
+2026-11-30T20:30:00.000000+00:00 web sshd[811]: pam_unix(sshd:session): session closed for user root
+"""
+    begin = int(datetime(2026, 10, 31, 20, tzinfo=UTC).timestamp())
+    slots = entry(7, 900, "pts/4", "zoe", "203.0.113.9", begin) + entry(8, 900, "pts/7", "", "", begin + 86_400)
+    found = derived(tmp_path, files={"var/log/auth.log": lines, "var/log/wtmp": slots})
+    assert [(s["user.name"], s.get("event.end")) for s in found] == [("zoe", None), ("paul", None)]
+
+
+def test_services_log_on_to_one_session_of_the_system_until_the_next_start(tmp_path):
+    events = [
+        event(after(0), 4608),
+        *(logon(after(n), "SYSTEM", "0x3e7", "-", kind="5") for n in range(1, 5)),
+        event(after(9), 4608),
+        logon(after(12), "SYSTEM", "0x3e7", "-", kind="5"),
+    ]
+    assert [len(s["escadre.records_used"]) for s in derived(tmp_path, events)] == [4, 1]
+
+
+def refused(moment: datetime, code: int, account: str, **data: str) -> Event:
+    return event(moment, code, TargetUserName=account, Status="0x18" if code == 4771 else "0xc000006a", **data)
+
+
+def test_what_a_domain_controller_refused_counts_before_a_logon(tmp_path):
+    events = [refused(after(n), 4771, f"user{n}", IpAddress=f"::ffff:{STRANGER}", IpPort="5001") for n in range(6)]
+    events += [event(after(6), 4776, TargetUserName="user1", Workstation="KALI", Status="0x0")]
+    events += [logon(after(8), "user3", "0x777", STRANGER, kind="3")]
+    found = derived(tmp_path, events)
+    assert [s["escadre.logon.failures_before"] for s in found if s["event.outcome"] == "success"] == [6]
+    assert {s["escadre.logon.kind"] for s in found if s["event.outcome"] == "failure"} == {"Kerberos ticket"}
+    assert sum(s["event.outcome"] == "failure" for s in found) == 6
+
+
+def test_the_check_of_a_password_and_the_logon_are_one_failure(tmp_path):
+    events = []
+    for n in range(5):
+        events += [refused(after(n), 4776, "admin.si", Workstation="KALI"), logon(after(n), "admin.si", "0x0", STRANGER, 4625, "3")]
+    events += [logon(after(9), "admin.si", "0x51a2b", STRANGER, kind="3")]
+    failed, entered = derived(tmp_path, events)
+    assert (failed["escadre.logon.attempts"], failed["escadre.logon.kind"], failed["source.ip"]) == (5, "network", STRANGER)
+    assert len(failed["escadre.records_used"]) == 10 and entered["escadre.logon.failures_before"] == 5
+
+
+def test_failures_that_name_a_computer_count_before_a_logon_that_names_it_too(tmp_path):
+    events = [refused(after(n), 4776, "admin.si", Workstation="KALI") for n in range(5)]
+    entered = logon(after(9), "admin.si", "0x51a2b", STRANGER, kind="3")
+    events += [dataclasses.replace(entered, data={**entered.data, "WorkstationName": "KALI"})]
+    assert derived(tmp_path, events)[-1]["escadre.logon.failures_before"] == 5
+
+
+def test_an_account_of_the_same_name_and_another_security_id_is_not_the_new_one(tmp_path):
+    created = {"TargetUserName": "admin.si", "TargetDomainName": "SRV-01", "TargetSid": "S-1-5-21-9-9-9-1009"}
+    (only,) = derived(tmp_path, [event(after(0), 4720, **created), logon(after(5), "admin.si", "0x1", HOME)])
+    assert "escadre.logon.account_created" not in only
+
+
+def test_a_new_account_has_no_history_of_a_former_one_of_its_name(tmp_path):
+    created = event(after(-600), 4720, TargetUserName="admin.si", TargetDomainName="MAIRIE", TargetSid="S-1-5-21-1-2-3-1105")
+    found = derived(tmp_path, [*history(), created, logon(after(1), "admin.si", "0x1", STRANGER)])
+    assert "escadre.logon.first_from_source" not in found[-1]

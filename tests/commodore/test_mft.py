@@ -115,6 +115,20 @@ def test_an_extension_of_an_earlier_life_of_the_entry_lends_it_nothing(flags, se
     assert (fields["31"]["escadre.mft.base_entry"], fields["31"]["escadre.mft.base_sequence"]) == (30, named)
 
 
+def test_an_extension_of_the_table_itself_is_one():
+    """Its base is entry 0: the sequence number alone tells it from an entry that extends none."""
+    own = entry(standard(6), name("$MFT", 5, 5), far(0x80, 4096))
+    records = parsed(table({0: own, 1: entry(far(0x80, 0, first=7), base=mft_table.reference(0, 1))}))[0]
+    assert (records[1].fields["escadre.mft.base_entry"], records[1].fields["escadre.mft.base_sequence"]) == (0, 1)
+    assert "escadre.mft.base_entry" not in records[0].fields and records[0].fields["file.size"] == 4096
+
+
+@pytest.mark.parametrize(("sequence", "found"), [(5, "C:\\x"), (4, "?\\x")])
+def test_a_reference_to_the_root_has_its_sequence_number_too(sequence, found):
+    root = entry(standard(6), name(".", space=3), flags=3, sequence=5)
+    assert path(parsed(table({5: root, 6: entry(name("x", 5, sequence))}))[0], 6) == found
+
+
 def test_all_eight_times_are_there_in_full_precision_and_zero_is_none(small):
     fields = small[0][25].fields
     standard_times = [fields[f] for f in ("file.created", "file.mtime", "file.ctime", "file.accessed")]

@@ -295,7 +295,7 @@ def test_services_that_nothing_starts_and_other_control_sets_do_not_count():
     start = {"process.command_line": "C:\\s.exe", "service.name": "s"}
     records = [
         start | {"escadre.service.start": "disabled"},
-        start | {"escadre.service.current": False},
+        start | {"escadre.registry.current": False},
         {"service.name": "t", "dll.path": "C:\\t.dll"},
     ]
     assert missing(WINDOWS, [TABLE], services=records, mft=MFT) == {"C:\\t.dll": "mft"}

@@ -165,3 +165,54 @@ def test_what_is_beyond_the_limit_stands_in_the_ledger(monkeypatch):
     records = [live(n, 0, "p", f"2026-01-01T00:00:0{n}Z") for n in range(5)]
     items = list(process_tree.derive(View(live_processes=records), HOST))
     assert [i.lost for i in items if not isinstance(i, Record)] == [2]
+
+
+def started(time, code="4608", provider="Microsoft-Windows-Security-Auditing"):
+    return event(code, provider, time)
+
+
+def ended(time, pid, name):
+    return event("4689", "Microsoft-Windows-Security-Auditing", time, **{"process.pid": pid, "process.name": name, "process.end": time})
+
+
+def test_a_process_of_the_time_before_a_restart_is_no_parent():
+    before, after = security("2026-10-31T19:00:00Z", 640, 4, "evil.exe"), security("2026-10-31T21:00:00Z", 900, 640, "cmd.exe")
+    for marker in (
+        started("2026-10-31T20:00:00Z"),
+        started("2026-10-31T20:00:00Z", "6005", "EventLog"),
+        started("2026-10-31T20:00:00Z", "12", "Microsoft-Windows-Kernel-General"),
+    ):
+        for order in ([marker, before, after], [before, after, marker]):
+            child = next(r for r in tree(evtx=order) if r["process.pid"] == 900)
+            assert child["escadre.process.ancestry"] == [] and child["escadre.process.parent_unknown"]
+    with_none = next(r for r in tree(evtx=[before, after]) if r["process.pid"] == 900)
+    assert with_none["escadre.process.ancestry"] == ["evil.exe"]
+    other = started("2026-10-31T20:00:00Z") | {"winlog.computer_name": "OTHER"}
+    assert next(r for r in tree(evtx=[before, other, after]) if r["process.pid"] == 900)["escadre.process.ancestry"] == ["evil.exe"]
+
+
+def test_a_service_that_ran_before_the_event_log_did_is_of_the_same_start():
+    events = [
+        security("2026-10-31T20:00:05Z", 640, 4, "services.exe"),
+        started("2026-10-31T20:00:40Z", "6005", "EventLog"),
+        security("2026-10-31T21:00:00Z", 900, 640, "svchost.exe"),
+    ]
+    assert next(r for r in tree(evtx=events) if r["process.pid"] == 900)["escadre.process.ancestry"] == ["services.exe"]
+
+
+def test_a_parent_has_the_name_that_the_child_gives_it():
+    events = [security("2026-10-31T19:00:00Z", 640, 4, "notepad.exe"), security("2026-10-31T21:00:00Z", 900, 640, "cmd.exe", "winword.exe")]
+    child = next(r for r in tree(evtx=events) if r["process.pid"] == 900)
+    assert child["escadre.process.ancestry"] == ["winword.exe"] and child["escadre.process.parent_unknown"]
+    assert "process.parent.entity_id" not in child
+
+
+def test_an_end_belongs_to_the_process_of_its_name_whatever_the_order_of_the_logs():
+    start, foreign, own = (
+        security("2026-10-31T19:00:00Z", 640, 4, "notepad.exe"),
+        ended("2026-10-31T19:30:00Z", 640, "winword.exe"),
+        ended("2026-10-31T20:00:00Z", 640, "NOTEPAD.EXE"),
+    )
+    for order in ([own, foreign, start], [start, foreign, own]):
+        assert [r.get("process.end") for r in tree(evtx=order)] == ["2026-10-31T20:00:00Z"]
+    assert [r.get("process.end") for r in tree(evtx=[start, foreign])] == [None]

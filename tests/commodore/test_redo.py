@@ -12,6 +12,7 @@ import pytest
 
 from commodore import catalogue
 from commodore.artefact import Record
+from commodore.artefacts.linux.files import cron
 from commodore.case import partition, private
 from commodore.case.reader import CaseReader, differences
 from commodore.engine.process import process
@@ -66,7 +67,8 @@ def test_two_hundred_hosts_one_more_after_an_upgrade_and_one_dataset_made_again(
     assert {name: digest for name, digest in content(case).items() if name in before} == before  # the others are as they were
     assert [len(names) for _, names in summary.versions] == [200, 1]
     old, new = differences(CaseReader(case).versions())
-    assert (old[1], new[1]) == (["cron 1"], ["cron 2"]) and new[0] == ["web900"]
+    version = cron.ARTEFACT.version
+    assert (old[1], new[1]) == ([f"cron {version}"], [f"cron {version + 1}"]) and new[0] == ["web900"]
     summary = process([], case, workers=2, redo=Redo())
     assert len(summary.redone) == 200 and {"cron"} == {
         name for _, names in summary.redone for name in names if name in catalogue.artefacts()

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from commodore.artefact import Record
-from commodore.artefacts.windows.registry import ifeo, run_keys, services, winlogon
+from commodore.artefacts.windows.registry.autostart import ifeo, run_keys, services, winlogon
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.schema import registry
@@ -182,7 +182,7 @@ def test_services_of_every_control_set_with_their_libraries():
         }
     )
     records, _ = run(services, data, CONFIG + "SYSTEM")
-    seen = [(r.fields["escadre.service.control_set"], r.fields["escadre.service.current"]) for r in records]
+    seen = [(r.fields["escadre.registry.control_set"], r.fields["escadre.registry.current"]) for r in records]
     assert seen == [(1, False), (2, True)]
     assert records[0].fields["escadre.service.start"] == "9"
     assert records[0].fields["escadre.settings"] == ["FailureCommand=boo.exe"]
@@ -237,7 +237,7 @@ def test_services_of_real_hives_are_those_that_python_registry_lists(corpus, nam
             theirs[int(top.name()[-3:]), key.name()] = (image or None, start)
     words = {"boot": 0, "system": 1, "auto": 2, "demand": 3, "disabled": 4, None: None}
     mine = {
-        (r.fields["escadre.service.control_set"], r.fields["service.name"]): (
+        (r.fields["escadre.registry.control_set"], r.fields["service.name"]): (
             r.fields.get("process.command_line"),
             words[r.fields.get("escadre.service.start")],
         )

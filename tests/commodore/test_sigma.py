@@ -370,6 +370,19 @@ def test_bytes_that_are_not_utf8_are_refused(tmp_path: Path) -> None:
     assert refused == [{"file": "latin.yml", "line": 2, "reason": "not UTF-8"}]
 
 
+@pytest.mark.parametrize(
+    ("codec", "end", "padding"),
+    [("utf-16", "\n", b""), ("utf-8-sig", "\r\n", b""), ("utf-8", "\r", b""), ("utf-8", "\n", bytes(512)), ("utf-16", "\r\n", bytes(8))],
+)
+def test_a_rule_reads_the_same_in_every_encoding_of_yaml_and_with_every_line_end(
+    tmp_path: Path, codec: str, end: str, padding: bytes
+) -> None:
+    text = yaml.safe_dump(rule({"s": {"Image": "é.exe"}, "condition": "s"}), allow_unicode=True)
+    (tmp_path / "r.yml").write_bytes(text.replace("\n", end).encode(codec) + padding)
+    loaded = Detection.load([tmp_path], [], tmp_path / "c")
+    assert not loaded.refused and len(loaded.match(EVTX, [event(Image="É.exe")], HOST)) == 1
+
+
 def test_the_second_rule_of_one_id_is_refused_and_names_the_first(load) -> None:
     loaded = load(rule({"s": {"Image": "x"}, "condition": "s"}), rule({"s": {"Image": "y"}, "condition": "s"}))
     assert loaded.loaded == 1
@@ -516,3 +529,51 @@ def test_the_digest_tells_rules_apart_and_nothing_else(tmp_path: Path) -> None:
     assert first == second
     (tmp_path / "b" / "r.yml").write_text(yaml.safe_dump(rule({"s": {"Image": "y"}, "condition": "s"})))
     assert Detection.load([tmp_path / "b"], [], tmp_path / "c").digest != first
+
+
+SEVERAL = ["C:\\a.exe", "C:\\Users\\Public\\evil.exe", "10.1.2.3", "4000", "C:\\c.exe"]
+
+
+@pytest.mark.parametrize(
+    ("key", "wanted", "hit"),
+    [
+        ("Targets", "c:\\users\\public\\EVIL.exe", True),
+        ("Targets|startswith", "C:\\Users\\", True),
+        ("Targets|endswith", "\\evil.exe", True),
+        ("Targets|contains", "public", True),
+        ("Targets|cased", "C:\\Users\\Public\\evil.exe", True),
+        ("Targets|cased|endswith", "\\Evil.exe", False),
+        ("Targets", "C:\\\\*\\evil.exe", True),
+        ("Targets", "C:\\a*\\evil.exe", False),  # no value matches; the text of all of them would
+        ("Targets|re", "^C:.Users.*exe$", True),
+        ("Targets|re", "a.exe.*evil", False),
+        ("Targets|cidr", "10.0.0.0/8", True),
+        ("Targets|gt", 3999, True),
+        ("Targets|gt", 4000, False),
+        ("Targets|fieldref", "Other", True),
+        ("Targets|contains|all", ["a.exe", "c.exe"], True),
+        ("Targets|contains|all", ["a.exe", "d.exe"], False),
+        ("Targets", None, False),
+        ("Empty", None, True),
+        ("Targets|exists", True, True),
+    ],
+)
+def test_a_rule_tests_each_of_several_values_of_a_field(load, key: str, wanted: object, hit: bool) -> None:
+    record = event()
+    record["winlog.event_data"] = {"Targets": SEVERAL, "Other": ["x", "4000"], "Empty": ["", ""]}
+    assert fires(load, {"s": {key: wanted}, "condition": "s"}, record) == [hit]
+
+
+def test_a_rule_tests_each_of_the_data_elements_without_a_name(load) -> None:
+    record = event("Application", "1", param1="one", param2="two", param3="three")
+    source = {"product": "windows", "service": "application"}
+    for wanted, hit in (("two", True), ("one\ntwo", False), ("t*o", True), ("on*ee", False)):
+        assert fires(load, {"s": {"Data": wanted}, "condition": "s"}, record, logsource=source) == [hit]
+
+
+def test_a_rendered_field_of_several_values_is_tested_by_each_of_them(load) -> None:
+    record = event("Security", "4688", MandatoryLabel="")
+    record["winlog.event_data"] = {"MandatoryLabel": ["S-1-16-8192", "S-1-16-12288"], "NewProcessName": "C:\\w.exe"}
+    for wanted in ("High", "S-1-16-12288", "Medium"):
+        assert fires(load, {"s": {"IntegrityLevel": wanted}, "condition": "s"}, record) == [True]
+    assert fires(load, {"s": {"IntegrityLevel": "System"}, "condition": "s"}, record) == [False]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
+import stat
 import warnings
 
 import pandas as pd
@@ -15,11 +17,12 @@ import zstandard
 import commodore
 from commodore import catalogue, record
 from commodore.case import columns, tables
-from commodore.case.export import FORMATS, cell, export, moments
+from commodore.case.export import FORMATS, export, moments
 from commodore.case.reader import CaseReader
 from commodore.case.tables import column, files
 from commodore.engine.process import process
 from commodore.reference import main as reference
+from commodore.spreadsheet import cell, line
 from scout.console import Complaint
 from tests.commodore.cases import commodore as run
 from tests.trees import linux_tree, windows_tree
@@ -122,22 +125,53 @@ def test_parquet_has_every_record(case, tmp_path):
 
 
 def test_a_csv_cell_is_never_a_formula(case, tmp_path):
-    assert [cell(v) for v in ("=1+1", "+x", "-x", "@x", "\tx", -5, None, True, "plain")] == [
+    assert [cell(v) for v in ("=1+1", "+x", "-x", "@x", "\tx", -5, "-5", None, True, "plain", [1], "a\r\n=b\0")] == [
         "'=1+1",
         "'+x",
         "'-x",
         "'@x",
-        "'\tx",
+        "\\tx",
+        "-5",
         "-5",
         "",
         "true",
         "plain",
+        "[1]",
+        "a\\r\\n=b\\x00",
     ]
     export(case, tmp_path, "csv", ["evtx"])
     with (tmp_path / "evtx.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.reader(stream))
     assert len(rows) == len(commodore.read(case, "evtx", ["escadre.id"])) + 1
     assert not any(c.startswith(("=", "+", "@")) for row in rows[1:] for c in row)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_no_separator_makes_a_formula_of_a_part_of_a_cell(separator):
+    """Read as a program does that takes another separator than the comma: quotes within a field are then text."""
+    for act in "=+-@\uff1d":
+        for before in ("", "x", 'x"', "x'", 'x "', "x\n", "x\r", "x\t"):
+            for way in (";", "; ", ';"', "|", "\t", "\n", ";;", ","):
+                text = f"{before}{way}{act}cmd|' /C calc'!A0"
+                made = line(["first", text, "last"])
+                assert made.count("\n") == 1
+                for row in csv.reader([made], delimiter=separator):
+                    bare = [part.lstrip("\"' ") for part in row if not part.startswith("'")]
+                    assert not any(part.startswith(act) for part in bare), (text, row)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no mode bits")
+@pytest.mark.parametrize("form", FORMATS)
+def test_exports_are_private_whatever_the_umask(case, tmp_path, form):
+    before = os.umask(0)
+    try:
+        (tmp_path / "old").mkdir()
+        (tmp_path / "old" / "evtx.csv").write_text("old")
+        made = export(case, tmp_path / "old", form, ["evtx"]) + export(case, tmp_path / "new" / "below", form, ["evtx"])
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE(one.path.stat().st_mode) for one in made} == {0o600}
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == stat.S_IMODE((tmp_path / "new" / "below").stat().st_mode) == 0o700
 
 
 def test_timesketch_gets_one_row_per_time_and_meaning(case, tmp_path):

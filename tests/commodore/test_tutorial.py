@@ -30,7 +30,7 @@ def copy(tmp_path_factory):
     """A copy of the project."""
     there = tmp_path_factory.mktemp("tutorial")
     junk = shutil.ignore_patterns("__pycache__", "*.pyc", ".*cache", "images")
-    for name in ("scout", "commodore", "eye", "hunter", "escadre", "tests", "docs", "requirements"):
+    for name in ("scout", "commodore", "eye", "hunter", "escadre", "fixtures", "tests", "docs", "requirements"):
         shutil.copytree(ROOT / name, there / name, ignore=junk)
     shutil.copy(ROOT / "pyproject.toml", there)
     return there

@@ -4,6 +4,7 @@ Complaint.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import io
 import random
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import weakref
 from pathlib import Path
 
 import pyrage
@@ -430,3 +432,17 @@ def test_reading_takes_little_memory_whatever_the_size(tmp_path: Path) -> None:
     ).stdout.split()
     assert state == "whole"
     assert int(peak) < 100_000
+
+
+def test_an_archive_that_was_read_leaves_nothing_in_memory(tmp_path: Path) -> None:
+    """Hundreds of archives are read in one run. The buffers of one take 400 KiB."""
+    public = keygen(tmp_path / "key.txt")
+    small(tmp_path / "a.age", load_recipients([public])[0])
+    identities, left = load_identities(tmp_path / "key.txt"), []
+    for _ in range(3):
+        with ArchiveReader(tmp_path / "a.age", identities) as reader:
+            left += [weakref.ref(reader._inlet), *(weakref.ref(member.stream) for member in reader)]
+        del reader
+    gc.collect()
+    assert len(left) > 9
+    assert not [one() for one in left if one() is not None]

@@ -46,6 +46,7 @@ ARTEFACT = Artefact(
     attack=("T1049",),
     message="[{process.name!q}|An unknown process][ (pid {process.pid})] holds a[ {network.transport}] socket"
     "[ named {destination.address!q}].",
+    version=2,
     sources=("scout.live.linux.connections: live/connections.jsonl, schema connections/1", "proc_net(5): tcp, udp, unix"),
 )
 

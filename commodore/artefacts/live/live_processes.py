@@ -57,6 +57,7 @@ ARTEFACT = Artefact(
     attack=("T1057",),
     message="[{process.name!q}|A process] (pid {process.pid}) runs [`{process.command_line}`|`{process.executable}`|without a command line]"
     "[ as {user.name!q}][{?escadre.process.deleted}, from a deleted executable][{?escadre.process.memfd}, from memory alone].",
+    version=2,
     sources=(
         "scout.live.linux.processes: live/processes.jsonl, schema processes/1",
         "proc(5): /proc/pid/stat, exe, cmdline; psutil documentation",

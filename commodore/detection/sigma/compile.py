@@ -65,9 +65,16 @@ def _leaf(kind: str, field: str, payload: Any) -> Test:
         return _WHOLE[kind](field, payload)
     if kind.endswith("c"):  # with case
         text = _text_test(kind[:-1], payload, keyword=not field)
-        return (lambda v: text(v.exact_text)) if not field else (lambda v: (x := v.exact(field)) is not None and text(x))
+        return (lambda v: text(v.exact_text)) if not field else (lambda v: v.any_of(field, text, cased=True))
     text = _text_test(kind, payload, keyword=not field)
-    return (lambda v: text(v.text)) if not field else (lambda v: (x := v[field]) is not None and text(x))
+    if not field:
+        return lambda v: text(v.text)
+
+    def folded(v: RecordView) -> bool:  # `any_of`, without a call for a field of one value
+        x = v[field]
+        return x is not None and (text(x) if v.lists is None else v.any_of(field, text, cased=False))
+
+    return folded
 
 
 def _text_test(kind: str, payload: list[Any], *, keyword: bool) -> Callable[[str], bool]:
@@ -117,24 +124,18 @@ _LONG = re.compile(r"\^?\.\{(\d{1,6}),\}\Z")
 
 def _regex(field: str, patterns: list[str]) -> Test:
     long = _LONG.match(patterns[0]) if len(patterns) == 1 else None
-    if long:
-        least = int(long.group(1))
-        return lambda v: (
-            (x := v.exact(field) if field else v.exact_text) is not None and len(x) >= least and max(map(len, x.split("\n"))) >= least
-        )
-    match = _patterns(patterns)
-    if not field:
-        return lambda v: match(v.exact_text)
-    return lambda v: (x := v.exact(field)) is not None and match(x)
+    match = _longer(int(long.group(1))) if long else _patterns(patterns)
+    return (lambda v: v.any_of(field, match, cased=True)) if field else (lambda v: match(v.exact_text))
+
+
+def _longer(least: int) -> Callable[[str], bool]:
+    return lambda x: len(x) >= least and max(map(len, x.split("\n"))) >= least
 
 
 def _cidr(field: str, networks: list[str]) -> Test:
     parsed = [ipaddress.ip_network(n) for n in networks]
 
-    def inside(v: RecordView) -> bool:
-        text = v[field]
-        if not text:
-            return False
+    def inside(text: str) -> bool:
         try:
             address = ipaddress.ip_address(text)
         except ValueError:
@@ -143,11 +144,11 @@ def _cidr(field: str, networks: list[str]) -> Test:
             address = address.ipv4_mapped
         return any(address in n for n in parsed if n.version == address.version)
 
-    return inside
+    return lambda v: v.any_of(field, inside, cased=False)
 
 
 def _null(field: str, _: None) -> Test:
-    return lambda v: not v[field]  # event logs store an element without content as the null type
+    return lambda v: not v.any_of(field, bool, cased=False)  # event logs store an element without content as the null type
 
 
 def _present(field: str, _: None) -> Test:
@@ -161,13 +162,13 @@ def _exists(field: str, wanted: bool) -> Test:
 def _number(field: str, payload: list[Any]) -> Test:
     operator, bound = payload
 
-    def compare(v: RecordView) -> bool:
-        x = number(v[field])
+    def compare(text: str) -> bool:
+        x = number(text)
         if x is None:
             return False
         return bool(x < bound if operator == "<" else x <= bound if operator == "<=" else x > bound if operator == ">" else x >= bound)
 
-    return compare
+    return lambda v: v.any_of(field, compare, cased=False)
 
 
 def number(text: str | None) -> float | int | None:
@@ -182,18 +183,16 @@ def number(text: str | None) -> float | int | None:
 
 def _reference(field: str, payload: list[str]) -> Test:
     other, how = payload
-    cased = how.endswith("c") and how != "c"
+    cased = how.endswith("c")
+    holds = _HOLDS[how.removesuffix("c")]
 
     def compare(v: RecordView) -> bool:
-        a, b = (v.exact(field), v.exact(other)) if cased else (v[field], v[other])
-        if a is None or b is None:
-            return False
-        kind = how.removesuffix("c") if cased else how
-        return a == b if kind == "eq" else a.startswith(b) if kind == "sw" else a.endswith(b) if kind == "ew" else b in a
+        return v.any_of(field, lambda a: v.any_of(other, lambda b: holds(a, b), cased=cased), cased=cased)
 
     return compare
 
 
+_HOLDS: dict[str, Callable[[str, str], bool]] = {"eq": str.__eq__, "sw": str.startswith, "ew": str.endswith, "has": str.__contains__}
 _WHOLE: dict[str, Callable[[str, Any], Test]] = {
     "re": _regex,
     "cidr": _cidr,

@@ -1,7 +1,6 @@
 r"""A hive at its place in the registry, with one normalised path for each key.
 
-The file name decides the view: `SOFTWARE` → `HKLM\SOFTWARE`, `NTUSER.DAT` → `HKU\<SID>` (or the profile's name), else `?\<file name>`.
-The normalised path does not depend on the file name, so that a renamed hive is read for what it has:
+`places.py` says where a hive is mounted. The normalised path does not depend on the file name: a renamed hive is read for what it has.
 
     Software\X                   `X` and `Wow6432Node\X` of a SOFTWARE hive, the same below `Software` of a user's hive
     Software\Classes\X           also the 32-bit copy below `Classes`, and `X` of a user's UsrClass.dat
@@ -17,47 +16,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
-from itertools import pairwise
-from typing import NamedTuple
 
 from commodore.evidence import Evidence, Group
-from commodore.host import Host
+from commodore.readers.hives.patterns import FoundKey, key_patterns
+from commodore.readers.hives.places import Mount, mount
 from scout.formats.regf import BadHive, Hive, Key
+
+__all__ = ["GROUP", "MAGIC", "FoundKey", "Mount", "MountedHive", "mount", "open_hive"]
 
 GROUP = Group({"log1": "{name}.LOG1", "log2": "{name}.LOG2", "log": "{name}.LOG"})
 """a hive and its transaction logs"""
 MAGIC = ((0, b"regf"),)
-DEEPEST = 32
-"""levels of keys that `**` spans"""
 
-_MACHINE = ("SOFTWARE", "SYSTEM", "SAM", "SECURITY", "HARDWARE", "COMPONENTS", "DRIVERS", "BCD")
-_SERVICE_PROFILES = {"systemprofile": "S-1-5-18", "localservice": "S-1-5-19", "networkservice": "S-1-5-20"}
-_PROFILE_PARENTS = ("users", "documents and settings", "serviceprofiles", "config")
 _CONTROL_SET = re.compile(r"CONTROLSET(\d{1,3})")
 _WOW64 = "Wow6432Node"
-
-
-class Mount(NamedTuple):
-    r"""The place of a hive in the registry: `path` (`HKLM\SOFTWARE`), and for user hives the owner's name and SID as far as known."""
-
-    path: str
-    user: str = ""
-    sid: str = ""
-
-
-class FoundKey(NamedTuple):
-    """A key by its normalised path."""
-
-    key: Key
-    path: str
-    """normalised, with the names as the hive has them"""
-    wow64: bool = False
-    """whether it is the copy for 32-bit programs"""
-    control_set: int = 0
-    """number of its control set; 0 outside control sets"""
-    current: bool | None = None
-    """whether it is in the control set that Select names; None where that is unknown, and outside control sets"""
 
 
 def open_hive(evidence: Evidence) -> Hive | str:
@@ -75,47 +47,41 @@ class MountedHive:
     def __init__(self, hive: Hive, at: Mount, current: int = 0) -> None:
         self.hive, self.at = hive, at
         self._children: dict[int, dict[str, Key]] = {}
-        self.current = current or self._selected()
+        self.current = self._selected() or current  # a copy of the hive may name another one than the host's
 
     def find(self, pattern: str) -> Iterator[FoundKey]:
         """Yield the keys whose normalised path fits: `*` and `?` stay within a component, `**` as the last one is the key and all below."""
-        first, _, rest = pattern.partition("\\")
-        parts = rest.split("\\") if rest else []
-        met: set[tuple[int, int]] = set()
-        for start, below, found in self._starts(first.casefold(), first, parts):
-            for key, path in self._descend(start, below, found.path, met):
-                yield found._replace(key=key, path=path)
+        yield from key_patterns((pattern,)).search(self)[pattern]
 
-    def _starts(self, top: str, first: str, parts: list[str]) -> Iterator[tuple[Key, list[str], FoundKey]]:
-        """Yield the keys at which a normalised path may begin, with what is left of it below them."""
+    def starts(self, top: str) -> Iterator[tuple[Key, tuple[str, ...], FoundKey]]:
+        r"""Yield the keys at which normalised paths of a view begin, with the components of the view that lead to them.
+
+        Views: `software`, `system\currentcontrolset`, `system`, and '' for paths as they are in the hive.
+        """
         root = self.hive.root
         if root is None:
             return
         if top == "software":
-            yield from self._software(root, parts)
-        elif top == "system" and parts[:1] and parts[0].casefold() == "currentcontrolset":
+            yield from self._software(root)
+        elif top == "system\\currentcontrolset":
             for number, key in self.control_sets():
                 current = number == self.current if self.current else None
-                yield key, parts[1:], FoundKey(key, "System\\CurrentControlSet", False, number, current)
-        elif top == "system":
-            yield root, parts, FoundKey(root, "System")
+                yield key, (), FoundKey(key, "System\\CurrentControlSet", False, number, current)
         else:
-            yield root, [first, *parts], FoundKey(root, "")
+            yield root, (), FoundKey(root, "System" if top == "system" else "")
 
-    def _software(self, root: Key, parts: list[str]) -> Iterator[tuple[Key, list[str], FoundKey]]:
+    def _software(self, root: Key) -> Iterator[tuple[Key, tuple[str, ...], FoundKey]]:
         for above in ((), ("Software",)):
             for node in ((), (_WOW64,)):
                 if key := self._below(root, *above, *node):
-                    yield key, parts, FoundKey(key, "Software", bool(node))
-        if not parts or parts[0].casefold() != "classes":
-            return
+                    yield key, (), FoundKey(key, "Software", bool(node))
         for classes in (("Classes",), ("Software", "Classes")):
             if key := self._below(root, *classes, _WOW64):
-                yield key, parts[1:], FoundKey(key, "Software\\Classes", True)
-        if self.at.path.endswith("_Classes"):
-            yield root, parts[1:], FoundKey(root, "Software\\Classes")
+                yield key, ("Classes",), FoundKey(key, "Software\\Classes", True)
+        if self.at.classes:
+            yield root, ("Classes",), FoundKey(root, "Software\\Classes")
             if key := self._below(root, _WOW64):
-                yield key, parts[1:], FoundKey(key, "Software\\Classes", True)
+                yield key, ("Classes",), FoundKey(key, "Software\\Classes", True)
 
     def control_sets(self) -> Iterator[tuple[int, Key]]:
         """Yield number and key of every control set."""
@@ -144,57 +110,3 @@ class MountedHive:
                 names.setdefault(child.name.upper(), child)
             self._children[key.offset] = names
         return self._children[key.offset]
-
-    def _descend(self, key: Key, parts: list[str], path: str, met: set[tuple[int, int]]) -> Iterator[tuple[Key, str]]:
-        """Yield the keys below `key` that fit `parts`. `met`: key and number of parts left, so that lists in a circle end."""
-        if (key.offset, len(parts)) in met:
-            return
-        met.add((key.offset, len(parts)))
-        if not parts or parts == ["**"]:
-            yield key, path
-        if not parts:
-            return
-        names, part = self._names(key), parts[0].upper()
-        if part == "**":
-            if path.count("\\") >= DEEPEST:
-                self.hive.note(key.offset, "keys below this depth were not read")
-                return
-            chosen, rest = list(names.values()), parts
-        elif any(c in part for c in "*?"):
-            chosen, rest = [child for name, child in names.items() if fnmatchcase(name, part)], parts[1:]
-        else:
-            chosen, rest = [names[part]] if part in names else [], parts[1:]
-        for child in chosen:
-            yield from self._descend(child, rest, f"{path}\\{child.name}" if path else child.name, met)
-
-
-def mount(evidence: Evidence, host: Host, hive: Hive) -> Mount:
-    """Return the place of a hive, from its file name, its folder, and the host's profiles."""
-    name = evidence.name.upper()
-    if name in _MACHINE:
-        return Mount(f"HKLM\\{name}")
-    if name == "DEFAULT":
-        return Mount("HKU\\.DEFAULT", sid="S-1-5-18")
-    if name not in ("NTUSER.DAT", "NTUSER.MAN", "USRCLASS.DAT"):
-        return Mount(f"?\\{evidence.name}")
-    user = _user(evidence, host, hive)
-    return user._replace(path=f"{user.path}_Classes") if name == "USRCLASS.DAT" else user
-
-
-def _user(evidence: Evidence, host: Host, hive: Hive) -> Mount:
-    """Return the place of a user's hive. Its folder is the profile; that of UsrClass.dat is below the profile."""
-    folder = evidence.source.replace("/", "\\").rpartition("\\")[0]
-    low, below = folder.casefold() + "\\", evidence.name.upper() == "USRCLASS.DAT"
-    for sid, profile in host.profiles.items():
-        start = profile.rstrip("\\").casefold() + "\\"
-        if low == start or (below and low.startswith(start)):
-            return Mount(f"HKU\\{sid}", host.users.get(sid, _last(profile.rstrip("\\"))), sid if sid.startswith("S-1-") else "")
-    parts = folder.split("\\")
-    owner = next((name for parent, name in reversed(list(pairwise(parts))) if parent.casefold() in _PROFILE_PARENTS), "")
-    owner = owner or _last(hive.name.rpartition("\\")[0])
-    sid = _SERVICE_PROFILES.get(owner.casefold(), "")
-    return Mount(f"HKU\\{sid or owner or '?'}", owner, sid)
-
-
-def _last(path: str) -> str:
-    return path.rpartition("\\")[2]

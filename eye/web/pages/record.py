@@ -1,4 +1,4 @@
-"""One record: the drawer beside the list, and the record as a JSON document."""
+"""Show one record: in the drawer beside the list, and as a JSON document."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from commodore.schema import registry
+from eye.dashboards.bars import SECOND
 from eye.index.schema import ROW
 from eye.index.store import Store
 from eye.query.values import nanoseconds
-from eye.web import chart, show
+from eye.web import show
 from eye.web.answers import Answer, answered, problem
 from eye.web.cited import Findings
 from eye.web.page import WebPage
@@ -45,7 +46,7 @@ PROVENANCE = (
 
 
 def beside(shell: Shell, request: Request) -> Response:
-    """The drawer alone, for the list that is already on the page."""
+    """Return the drawer without the page, which the browser already has."""
     state = read(request.query_params)
     try:
         store, found = opened = shell.renew()
@@ -56,7 +57,7 @@ def beside(shell: Shell, request: Request) -> Response:
 
 
 def alone(shell: Shell, request: Request) -> Response:
-    """One complete record, as it is in the case."""
+    """Return one complete record, as it is in the case."""
     row = request.query_params.get("row", "")
     try:
         found = shell.store.by_rows([int(row)] if row.isascii() and row.isdigit() and len(row) < 20 else [])
@@ -66,7 +67,7 @@ def alone(shell: Shell, request: Request) -> Response:
 
 
 def drawer(store: Store, state: State, answer: Answer, found: Findings) -> dict[str, Any]:
-    """One record: position, sentence, fields by group, findings that cite it, provenance, JSON. Raises Complaint."""
+    """Return one record: position, sentence, fields by group, findings that cite it, provenance, JSON. Raises Complaint."""
     found_records = store.by_rows([state.open or 0])
     if not found_records:
         return {"record": None, "close": state.url(open=None)}
@@ -94,7 +95,7 @@ def drawer(store: Store, state: State, answer: Answer, found: Findings) -> dict[
 
 
 def _json(record: dict[str, Any]) -> Markup:
-    """The record as indented JSON; line ends are ours, everything else is evidence."""
+    """Return the record as indented JSON; line ends are markup, everything else is evidence."""
     text = json.dumps(record, indent=2, ensure_ascii=False)
     cut = text[:65_536]
     more = (
@@ -106,18 +107,18 @@ def _json(record: dict[str, Any]) -> Markup:
 
 
 def neighbours(record: dict[str, Any], _state: State) -> str:
-    """The address of everything on the same host five minutes before and after."""
+    """Return the URL of all records of the same host five minutes before and after."""
     at = nanoseconds(record.get("@timestamp"))
     if at is None or not record.get("host.name"):
         return ""
-    five = 300 * chart.SECOND
-    start = State(brush=Window((at - five) // chart.SECOND * chart.SECOND, (at + five) // chart.SECOND * chart.SECOND + chart.SECOND))
+    five = 300 * SECOND
+    start = State(brush=Window((at - five) // SECOND * SECOND, (at + five) // SECOND * SECOND + SECOND))
     zoomed = Window(at - 12 * five, at + 12 * five)
     return State(brush=start.brush, zoom=zoomed).with_filter("host.name", str(record["host.name"]))
 
 
 def groups(record: dict[str, Any], state: State) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Fields by group, each with the addresses that filter it in and out."""
+    """Return fields by group, each with the URLs that filter for it and against it."""
     known = registry()
     result: dict[str, list[dict[str, Any]]] = {"When": []}
     for name, value in record.items():

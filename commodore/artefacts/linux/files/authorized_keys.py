@@ -51,6 +51,7 @@ ARTEFACT = Artefact(
     action="ssh-key-observed",
     attack=("T1098.004",),
     message="The {escadre.ssh.key_type} key[ {escadre.ssh.fingerprint}][ ({escadre.ssh.comment})] may log in as {user.name!q}.",
+    version=2,
     sources=(
         "sshd(8), section AUTHORIZED_KEYS FILE FORMAT",
         "RFC 4253 section 6.6 (public key blob); ssh-keygen(1) -l (SHA256 fingerprint: base64 without padding)",

@@ -35,6 +35,7 @@ ARTEFACT = Artefact(
     action="configuration-line-observed",
     attack=("T1574.006",),
     message="The dynamic loader loads {dll.path!q} into every program.",
+    version=2,
     sources=(
         "ld.so(8), section Files: /etc/ld.so.preload",
         "glibc, elf/rtld.c, do_main_map / preload file: blanks, tabs, colons and line feeds part the names, `#` begins a comment anywhere",

@@ -64,6 +64,7 @@ ARTEFACT = Artefact(
     attack=("T1078", "T1110", "T1548.003", "T1136.001"),
     message="[{process.name!q}|A program] logged: {event.original}.",
     confidence="logged",
+    version=2,
     sources=(
         "RFC 3164 section 4.1 and RFC 5424 section 6 (syslog headers); rsyslog templates RSYSLOG_TraditionalFileFormat and "
         "RSYSLOG_FileFormat",

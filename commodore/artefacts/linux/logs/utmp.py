@@ -49,6 +49,7 @@ ARTEFACT = Artefact(
     attack=("T1078",),
     message="The entry of type {escadre.utmp.type} names [{user.name!q}|no user][ on {escadre.tty}][ from {source.address!q}].",
     confidence="logged",
+    version=2,
     sources=(
         "utmp(5); glibc, bits/utmp.h (struct utmp: 384 bytes; 400 bytes where time_t and long have 64 bits without the 32-bit "
         "compatibility layout)",

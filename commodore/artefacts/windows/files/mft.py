@@ -71,11 +71,12 @@ ARTEFACT = Artefact(
     action="file-observed",
     message="MFT entry {file.inode} [is {file.path!q}|extends entry {escadre.mft.base_entry} "
     "(sequence {escadre.mft.base_sequence})|has no name].",
+    version=2,
     sources=("NTFS documentation of the Linux-NTFS project, R. Russon and Y. Fledel", "[MS-FSCC] File System Control Codes, section 2.6"),
 )
 
 _BLOCK = 1 << 20
-_NO_BASE = bytes(6)
+_NO_BASE = bytes(8)
 _MOST = (1 << 63) - 1
 _SIGNATURES = (b"FILE", b"BAAD")
 _SI = ("file.created", "file.mtime", "file.ctime", "file.accessed")
@@ -123,7 +124,7 @@ def _entries(evidence: Evidence, size: int, *, directories: bool = False) -> Ite
                 if not directories or (
                     start + size <= len(block)
                     and block[start : start + 4] in _SIGNATURES
-                    and (block[start + 22] & ntfs.DIRECTORY or block[start + 32 : start + 38] != _NO_BASE)
+                    and (block[start + 22] & ntfs.DIRECTORY or block[start + 32 : start + 40] != _NO_BASE)
                 ):
                     yield number, block[start : start + size]
                 number += 1
@@ -136,13 +137,12 @@ def _directories(evidence: Evidence, size: int, volume: str) -> tuple[Folders, E
     known: dict[int, MftEntry] = {}
     late: dict[int, MftEntry] = {}
     for number, raw in _entries(evidence, size, directories=True):
-        base = int.from_bytes(raw[32:38], "little")
         try:
             entry = ntfs.read(raw)
         except (ValueError, IndexError, OverflowError, struct.error):
             continue  # `parse` reads it again and reports it
-        if base and len(extensions) < _MOST_EXTENSIONS:
-            extensions.setdefault(base, []).append(entry)
+        if entry.extends and len(extensions) < _MOST_EXTENSIONS:
+            extensions.setdefault(entry.base, []).append(entry)
         else:
             folders.add(number, entry, entry.names)
             if len(known) < _MOST_KNOWN:
@@ -186,7 +186,7 @@ def _fields(number: int, entry: MftEntry, extensions: list[MftEntry], folders: F
         fields["file.size"], fields["escadre.mft.resident"] = min(size, _MOST), resident
     if streams:
         fields["escadre.mft.streams"] = list(streams)
-    if entry.base:
+    if entry.extends:
         fields["escadre.mft.base_entry"], fields["escadre.mft.base_sequence"] = entry.base, entry.base_sequence
     if entry.damaged:
         fields["escadre.mft.damaged"] = True

@@ -45,6 +45,7 @@ ARTEFACT = Artefact(
     attack=("T1204",),
     message="[{process.name!q}|A program] ran {escadre.prefetch.run_count} {escadre.prefetch.run_count:time|times}"
     "[, last at {@timestamp}|; the file holds no time of a run].",
+    version=2,
     sources=("Windows Prefetch File (SCCA) format specification, J. Metz, libscca",),
 )
 

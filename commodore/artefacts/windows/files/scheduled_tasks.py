@@ -58,6 +58,7 @@ ARTEFACT = Artefact(
     message="The[{?escadre.task.hidden} hidden][{!escadre.task.enabled} disabled] task {escadre.task.path!q} runs "
     "[{escadre.task.actions!q}|nothing]"
     "[ as [{user.domain}\\]{user.name!q}| as {user.id}| as {group.name!q}| as {group.id}].",
+    version=2,
     sources=("[MS-TSCH] Task Scheduler Service Remoting Protocol, sections 2.4 and 2.5",),
 )
 

@@ -58,7 +58,7 @@ ARTEFACT = Artefact(
         "KNOWNFOLDERID FOLDERID_Startup and FOLDERID_CommonStartup, Microsoft Win32 documentation",
         "[MS-SHLLINK] Shell Link Binary File Format",
     ),
-    version=2,
+    version=3,
 )
 
 _FACTS = {"btime": "file.created", "mtime": "file.mtime", "ctime": "file.ctime", "atime": "file.accessed", "sha256": "file.hash.sha256"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from commodore.detection.sigma.record_view import RecordView, as_text
+from commodore.detection.sigma.record_view import RecordView
 from commodore.detection.sigma.sources import LogFamily
 
 _NOTHING: dict[str, Any] = {}
@@ -42,10 +42,9 @@ class EventLogView(RecordView):
             self._squeezed = {k.replace(" ", ""): v for k, v in (*self.user.items(), *self.data.items()) if " " in k}
         return self._squeezed.get(key)
 
-    def _unnamed(self) -> str | None:
+    def _unnamed(self) -> list[Any] | None:
         """Data elements without a name are param1, param2, … in the record; rules call all of them `Data`."""
-        found = [v for k, v in self.data.items() if k.startswith("param") and k[5:].isdigit()]
-        return "\n".join(map(as_text, found)) if found else None
+        return [v for k, v in self.data.items() if k.startswith("param") and k[5:].isdigit()] or None
 
     def values_of_keywords(self) -> Iterable[Any]:
         """Return the values of the data, the user data and the header."""

@@ -1,0 +1,1 @@
+"""What a user opened, typed, searched for and looked at."""

@@ -1,0 +1,1 @@
+"""What Windows starts by itself."""

@@ -1,0 +1,1 @@
+"""What ran, or was there to run, by what Windows keeps of it."""

@@ -1,0 +1,127 @@
+r"""The place of a hive in the registry: `HKLM\SOFTWARE`, `HKU\<SID>`, or `?\<file name>` where the name does not show it.
+
+Sources: Registry Hives, Microsoft Win32 documentation; HKEY_USERS and HKEY_CLASSES_ROOT Key, the same; names of the registry copies in
+restore points of Windows XP: Monitored File Extensions and System Restore, Microsoft Learn.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import NamedTuple
+
+from commodore.evidence import Evidence
+from commodore.host import Host
+from scout.formats.regf import Hive
+
+_MACHINE = {name: name for name in ("SOFTWARE", "SYSTEM", "SAM", "SECURITY", "HARDWARE", "COMPONENTS", "DRIVERS", "ELAM")} | {
+    "BCD": "BCD00000000"
+}
+"""file name → key below HKLM"""
+_RESTORE_POINT = re.compile(
+    r"_REGISTRY_(?:MACHINE_(?P<machine>[A-Z]+)|USER_(?P<default>\.DEFAULT)|USER_(?P<kind>NTUSER|USRCLASS)_(?P<sid>S-1-[-0-9]+))"
+)
+_SERVICE_PROFILES = {"systemprofile": "S-1-5-18", "localservice": "S-1-5-19", "networkservice": "S-1-5-20"}
+_PROFILE_PARENTS = ("users", "documents and settings", "serviceprofiles", "config")
+
+
+class Mount(NamedTuple):
+    r"""The place of a hive in the registry: `path` (`HKLM\SOFTWARE`), and for user hives the owner as far as known."""
+
+    path: str
+    user: str = ""
+    """name of the account"""
+    sid: str = ""
+    profile: str = ""
+    """profile directory, native path"""
+
+    @property
+    def classes(self) -> bool:
+        """Whether it is the hive of a user's classes (UsrClass.dat)."""
+        return self.path.endswith("_Classes")
+
+
+def mount(evidence: Evidence, host: Host, hive: Hive) -> Mount:
+    """Return the place of a hive, from its file name, its folder, and the host's profiles."""
+    name = evidence.name.upper()
+    if name in _MACHINE:
+        return Mount(f"HKLM\\{_MACHINE[name]}")
+    if name == "DEFAULT":
+        return Mount("HKU\\.DEFAULT", sid="S-1-5-18")
+    if copied := _RESTORE_POINT.fullmatch(name):
+        return _copied(copied, host) or Mount(f"?\\{evidence.name}")
+    if name not in ("NTUSER.DAT", "NTUSER.MAN", "USRCLASS.DAT"):
+        return Mount(f"?\\{evidence.name}")
+    user = _user(evidence, host, hive)
+    return user._replace(path=f"{user.path}_Classes") if name == "USRCLASS.DAT" else user
+
+
+def _copied(name: re.Match[str], host: Host) -> Mount | None:
+    """Return the place of a hive that a restore point has under this name."""
+    if name["machine"]:
+        return Mount(f"HKLM\\{_MACHINE[name['machine']]}") if name["machine"] in _MACHINE else None
+    if name["default"]:
+        return Mount("HKU\\.DEFAULT", sid="S-1-5-18")
+    sid = name["sid"]
+    path = f"HKU\\{sid}" + ("_Classes" if name["kind"] == "USRCLASS" else "")
+    return Mount(path, host.users.get(sid, ""), sid, host.profiles.get(sid, ""))
+
+
+def _user(evidence: Evidence, host: Host, hive: Hive) -> Mount:
+    """Return the place of a user's hive. Its folder is the profile; that of UsrClass.dat is below the profile."""
+    folder = evidence.source.replace("/", "\\").rpartition("\\")[0]
+    low, below = folder.casefold() + "\\", evidence.name.upper() == "USRCLASS.DAT"
+    for sid, profile in host.profiles.items():
+        start = profile.rstrip("\\").casefold() + "\\"
+        if low == start or (below and low.startswith(start)):
+            owner = host.users.get(sid, _last(profile.rstrip("\\")))
+            return Mount(f"HKU\\{sid}", owner, sid if sid.startswith("S-1-") else "", profile)
+    parts = folder.split("\\")
+    places = [n for n, (parent, _) in enumerate(pairwise(parts), 1) if parent.casefold() in _PROFILE_PARENTS]
+    owner = parts[places[-1]] if places else ""
+    profile = "\\".join(parts[: places[-1] + 1]) if places else ""
+    owner = owner or _last(hive.name.rpartition("\\")[0])
+    sid = _SERVICE_PROFILES.get(owner.casefold(), "")
+    return Mount(f"HKU\\{sid or owner or '?'}", owner, sid, profile)
+
+
+def _last(path: str) -> str:
+    return path.rpartition("\\")[2]
+
+
+_CONTROL_SET = re.compile(r"ControlSet(\d{1,3})(?=\\|$)", re.IGNORECASE)
+_COPY_32 = re.compile(r"((?:Software\\)?(?:Classes\\)?)Wow6432Node(?:\\|$)", re.IGNORECASE)
+_VIRTUAL = re.compile(r"VirtualStore\\MACHINE(?=\\|$)", re.IGNORECASE)
+
+
+class KeyPlace(NamedTuple):
+    r"""The place of a key as programs see it.
+
+    control_set  number of its control set, 0 outside control sets
+    unified      its path where that differs from hive and key: `CurrentControlSet` for the set in use, no `Wow6432Node`, the machine's key
+                 for what Windows redirected to a user's VirtualStore, `HKU\<SID>\Software\Classes` for a user's classes; else ''
+    """
+
+    control_set: int = 0
+    unified: str = ""
+
+
+def key_place(at: Mount, path: str, current: int) -> KeyPlace:
+    """Return the place of the key at `path` below the hive; `current`: number of the control set in use, 0 where it is unknown."""
+    if found := _CONTROL_SET.match(path):
+        number = int(found[1])
+        return KeyPlace(number, f"{at.path}\\CurrentControlSet{path[found.end() :]}" if number == current else "")
+    if at.classes:
+        if moved := _VIRTUAL.match(path):
+            return KeyPlace(0, _joined("HKLM", _without_copy(path[moved.end() + 1 :])))
+        return KeyPlace(0, _joined(at.path.removesuffix("_Classes"), "Software\\Classes", _without_copy(path)))
+    return KeyPlace(0, _joined(at.path, _without_copy(path))) if _COPY_32.match(path) else KeyPlace()
+
+
+def _without_copy(path: str) -> str:
+    found = _COPY_32.match(path)
+    return f"{found[1]}{path[found.end() :]}".rstrip("\\") if found else path
+
+
+def _joined(*parts: str) -> str:
+    return "\\".join(part for part in parts if part)

@@ -1,0 +1,1 @@
+"""Structures of the Windows shell: item lists, known folders."""
