@@ -1,6 +1,6 @@
 """`eye push fir` against a server that holds FIR's documented contract: its serializer's required fields, names and filter.
 
-No FIR runs here. The rules are those of `IncidentSerializer` (fir_api): `subject`, `detection`, `severity`, `category` and `confidentiality`
+No FIR runs here. The rules are those of `IncidentSerializer`: `subject`, `detection`, `severity`, `category` and `confidentiality`
 are required, each of the last four must be one of its own names, others are refused with 400 and a message for each field; `PATCH` takes
 some fields; a list is in `results`; the filter `subject` finds a part of it.
 """
