@@ -84,7 +84,7 @@ def drain(
     unpromised = assembler.artefact.unpromised
     error: Exception | None = None
     batch: list[dict[str, Any]] = []
-    size = 1
+    size, full = 1, room.full
     make, note = assembler.record, problems.add
     try:
         for item in parser():
@@ -94,7 +94,7 @@ def drain(
                 except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as e:  # one odd value costs its record
                     note(raised(e, str(item.locator)))
                     continue
-                batch.append(cut(made) if room.full else made)
+                batch.append(cut(made) if full else made)
                 count += 1
                 if item.state == "carved":
                     carved += 1
@@ -103,7 +103,7 @@ def drain(
                     beyond += 1
                 if len(batch) >= size:
                     ready, batch = batch, []
-                    size = room.batch(take(ready, note), size)
+                    size, full = room.batch(take(ready, note), size), room.full
             else:
                 note(item)
     except (MemoryError, RecursionError) as e:
