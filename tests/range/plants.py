@@ -126,6 +126,7 @@ def _windows_bad(p: Planter, host: str, i: int) -> None:
     p.note("W050", host, True, w[5])
     dll = (f"C:\\ProgramData\\{w[6]}.dll", f"C:\\Users\\agnes\\AppData\\Local\\Temp\\{w[6]}.dll", f"%SystemRoot%\\Temp\\{w[6]}.dll")[i]
     p.value(host, SYSTEM, f"{services}\\{w[6]}", "ImagePath", "REG_EXPAND_SZ", "%SystemRoot%\\system32\\svchost.exe -k netsvcs")
+    p.value(host, SYSTEM, f"{services}\\{w[6]}", "Start", "REG_DWORD", "2")
     p.value(host, SYSTEM, f"{services}\\{w[6]}" + ("" if i == 2 else "\\Parameters"), "ServiceDll", "REG_EXPAND_SZ", dll)
     p.note("W051", host, True, w[6])
     action = (
