@@ -26,7 +26,7 @@ ALL_VALUES = 65_000
 
 
 @dataclass(slots=True)
-class Summary:
+class HitSummary:
     """`low`, `high`: nanoseconds since 1970 UTC, to the second. `bars`: second at which a bucket of `width` seconds begins → hits.
 
     `facets`: field → most frequent values with their hits, and how many different ones there are. `rows`: numbers of the first records.
@@ -58,10 +58,10 @@ class Counts:
 
     def summary(
         self, query: tantivy.Query, facets: Sequence[str] = (), *, rows: int = 0, descending: bool = False, timed: bool = True
-    ) -> Summary:
+    ) -> HitSummary:
         """Ask for all of it. `rows`: so many records, by time, those without one last. `timed`: with the histogram."""
         if not self._searcher.num_docs:
-            return Summary()
+            return HitSummary()
         wanted: dict[str, Any] = {"total": {"value_count": {"field": NUMBER}}, "ends": {"stats": {"field": SECOND}}}
         width = self.fine() if timed else 0
         if width:
@@ -76,7 +76,7 @@ class Counts:
         low, high = found["ends"]["min"], found["ends"]["max"]
         uncounted = [name for name in hot if found[name]["sum_other_doc_count"]]
         counted = self.aggregate(query, {name: {"cardinality": {"field": name}} for name in uncounted}) if uncounted else {}
-        return Summary(
+        return HitSummary(
             int(found["total"]["value"]),
             None if low is None else int(low) * NANO,
             None if high is None else int(high) * NANO + NANO - 1,
@@ -100,7 +100,7 @@ class Counts:
         except ValueError:  # more than the engine makes
             return MOST_BARS + 1
 
-    def histogram(self, query: tantivy.Query, start: int, width: int, buckets: int, known: Summary | None) -> dict[int, int]:
+    def histogram(self, query: tantivy.Query, start: int, width: int, buckets: int, known: HitSummary | None) -> dict[int, int]:
         """Bucket number → hits; from the summary of the same query where that is fine enough."""
         at, step = start // NANO, max(1, width // NANO)
         if known is not None and known.width and step % known.width == 0 and at % known.width == 0:

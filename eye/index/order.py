@@ -13,7 +13,7 @@ from eye.index.schema import NUMBER, WHEN, schema
 from scout.console import Complaint
 
 
-class Order:
+class HitOrder:
     """Reads an open index. `damaged` makes the complaint about what the engine could not read."""
 
     def __init__(self, searcher: tantivy.Searcher, damaged: Callable[[object], Complaint]) -> None:

@@ -20,8 +20,8 @@ from eye.index import dictionary
 from eye.index.build import damage, folder_name, index, marks, outdated, readable
 from eye.index.check import UNLIKE, Checked, in_line, matcher, prefilter
 from eye.index.compile import Compiler, both, union, with_id
-from eye.index.counts import Counts, Summary
-from eye.index.order import Order
+from eye.index.counts import Counts, HitSummary
+from eye.index.order import HitOrder
 from eye.index.schema import ID, LINE, NAMES, NUMBER, NUMBERED, PART, ROW, SHAPES, US, WHEN, has_terms, schema
 from eye.index.terms import Terms
 from eye.query.parse import parse
@@ -86,7 +86,7 @@ class Store:
                 self._names.setdefault(name, []).append(code)
         known = registry()
         self.columns = frozenset(name for name in self._names if name in known)
-        self._order = Order(self._searcher, self._damaged)
+        self._order = HitOrder(self._searcher, self._damaged)
         self._terms = Terms(self._searcher, self.columns)
         self._counts = Counts(self._searcher, self._damaged, self.columns)
 
@@ -182,7 +182,7 @@ class Store:
 
     # --- answers
 
-    def summary(self, asked: Asked, facets: Sequence[str] = (), *, rows: int = 0, descending: bool = False) -> Summary:
+    def summary(self, asked: Asked, facets: Sequence[str] = (), *, rows: int = 0, descending: bool = False) -> HitSummary:
         """Total, times, facets of hot fields and the first rows of a query.
 
         One pass over the hits; a query that is cheap to ask again is asked for its rows alone, which costs less than to order all hits.
@@ -197,7 +197,7 @@ class Store:
         found = self._counts.summary(asked.compiled, timed=False)
         return found.total, found.low, found.high
 
-    def histogram(self, asked: Asked, start: int, width: int, buckets: int, known: Summary | None = None) -> dict[int, int]:
+    def histogram(self, asked: Asked, start: int, width: int, buckets: int, known: HitSummary | None = None) -> dict[int, int]:
         """Hits per bucket of `width` nanoseconds (whole seconds) from `start`: bucket number → hits. Records without a time are in none.
 
         `known`: the summary of the same query, which may be fine enough.
