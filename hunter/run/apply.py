@@ -35,6 +35,7 @@ def apply(
         run = open_run(path)
         try:
             if run.began and not (run.finished and not run.applied):
+                host.files.accept(run.mounts)
                 return _complete(plan, run, host, on_done)
             report = check(plan, path, host, known)
             if not report.ready or not plan.actions:
