@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Self
 
 from hunter.host.flags import attributes, fixed_flags, locking_flags
+from hunter.host.ntfs import ntfs_facts
 from hunter.host.state import ObjectState
 from hunter.unsafe import UnsafeError
 from scout.archive.facts import type_of
@@ -110,8 +111,9 @@ class HostTree:
             yield self.fd
             return
         with self.parent(path) as (parent, name):
-            held = _step(os.dup(parent), name, path)
+            held = os.dup(parent)
             try:
+                held = _step(held, name, path)
                 if self._accepted is not None:
                     self._check_mount(held, _mount_id(parent), path)
                 fd = os.open(f"/proc/self/fd/{held}", _READ & ~_NOFOLLOW | _DIRECTORY)  # the very object that was checked
@@ -273,7 +275,8 @@ def _file_state(parent: int, name: str, seen: os.stat_result) -> ObjectState:
         after = os.fstat(fd)
         if (after.st_mtime_ns, after.st_size) != (status.st_mtime_ns, status.st_size):
             raise UnsafeError("it changed while it was read")
-        return _made("file", status, sha256=digest.hexdigest(), size=size, xattrs=xattrs_of(fd), fd=fd)
+        xattrs = xattrs_of(fd)
+        return replace(_made("file", status, sha256=digest.hexdigest(), size=size, xattrs=xattrs, fd=fd), native=ntfs_facts(fd, xattrs))
 
 
 def _made(

@@ -115,7 +115,7 @@ def _open(plan: RemovalPlan, run: RemovalRun, host: RemovalHost, report: Report)
             now=facts(host),
             root=host.native,
             live=host.live,
-            stamp=time_ns(),
+            stamp=time_ns() // 100 * 100,  # NTFS keeps no finer times
             recipients=list(plan.recipients),
             run_key=public,
             edits=edits,
