@@ -79,6 +79,9 @@ class Artefact:
     """one sentence for a person: `{process.name} ran {prefetch.run_count} times`"""
     confidence: str = "inferred"
     """confidence of a detection on it: `logged` (the evidence records that it happened) or `inferred`"""
+    unpromised: tuple[str, ...] = ()
+    """states of records that no header of the format promises, because they were deleted: the ledger adds them to what was expected, as
+    carved"""
     version: int = 1
     sources: tuple[str, ...] = ()
     """where the format knowledge comes from: document, author, section"""

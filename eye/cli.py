@@ -29,6 +29,14 @@ GUIDE = """THE EYE finds every record of a case that has a word, a value or a ti
 A case is what commodore process wrote. eye --help and eye COMMAND --help explain every option."""
 
 Case = Annotated[Path, typer.Argument(metavar="CASE", help="Case directory that `commodore process -o CASE` wrote.")]
+Url = Annotated[str, typer.Option(metavar="URL", help="Address of Elasticsearch: https://es:9200.")]
+CloudId = Annotated[str, typer.Option(metavar="ID", help="Id of a deployment in Elastic Cloud, in place of --url.")]
+ApiKeyFile = Annotated[Path | None, typer.Option(help="File with an API key (id:key or encoded); - asks for it. Else ESCADRE_ES_API_KEY.")]
+User = Annotated[str | None, typer.Option(metavar="USER", help="User name; the password comes from ESCADRE_ES_PASSWORD or is asked for.")]
+PasswordFile = Annotated[Path | None, typer.Option(help="File with the password of --user; - asks for it.")]
+Authority = Annotated[Path | None, typer.Option("--ca", help="Certificate of the authority that signed the server's.")]
+Fingerprint = Annotated[str, typer.Option(metavar="SHA256", help="SHA-256 of the server's certificate, in place of an authority.")]
+CaseName = Annotated[str, typer.Option(metavar="NAME", help="Name of the case in the index names; the directory's name unless given.")]
 
 
 def build_app() -> typer.Typer:
@@ -40,6 +48,7 @@ def build_app() -> typer.Typer:
     app.command("tail")(_tail)
     app.command("serve")(_serve)
     app.command("load")(_load)
+    app.command("unload")(_unload)
     return app
 
 
@@ -287,28 +296,63 @@ def _serve(
 
 def _load(
     case: Case,
-    url: Annotated[str, typer.Option(metavar="URL", help="Address of Elasticsearch: https://es:9200.")],
-    api_key_file: Annotated[Path | None, typer.Option(help="File with an API key (id:key or encoded). Else ESCADRE_ES_API_KEY.")] = None,
-    user: Annotated[
-        str | None, typer.Option(metavar="USER", help="User name; the password comes from ESCADRE_ES_PASSWORD or is asked for.")
-    ] = None,
-    ca: Annotated[Path | None, typer.Option(help="Certificate of the authority that signed the server's.")] = None,
-    name: Annotated[str, typer.Option(metavar="NAME", help="Name of the case in the index names; the directory's name unless given.")] = "",
+    url: Url = "",
+    cloud_id: CloudId = "",
+    api_key_file: ApiKeyFile = None,
+    user: User = None,
+    password_file: PasswordFile = None,
+    ca: Authority = None,
+    fingerprint: Fingerprint = "",
+    name: CaseName = "",
     json: Json = False,
 ) -> None:
-    """Load a case into Elasticsearch. Exit code 1 where documents were refused or counts differ."""
-    from eye.elastic.connect import connect
+    """Load a case into Elasticsearch. Exit code 1 where documents were refused or both sides differ."""
+    from eye.elastic.connect import ElasticServer, connect
     from eye.elastic.load import load, report
 
     screen = Screen(json_lines=json)
-    client = connect(url, api_key_file=api_key_file, user=user, ca=ca)
+    client = connect(ElasticServer(url, cloud_id, api_key_file, user, password_file, ca, fingerprint))
     with screen.progress() as bar:
         done = load(case, client, name=name, progress=_counted(bar, "loading"))
     if json:
-        screen.emit(done.document())
+        screen.emit(done.result())
     for line in report(done):
         screen.say(line)
     if not done.whole:
+        raise typer.Exit(PARTIAL)
+
+
+def _unload(
+    case: Annotated[str, typer.Argument(metavar="CASE", help="Case directory, or the name that the case was loaded under.")],
+    url: Url = "",
+    cloud_id: CloudId = "",
+    api_key_file: ApiKeyFile = None,
+    user: User = None,
+    password_file: PasswordFile = None,
+    ca: Authority = None,
+    fingerprint: Fingerprint = "",
+    yes: Annotated[str, typer.Option("--yes", metavar="NAME", help="Confirm by the name of the case; asked for unless given.")] = "",
+    json: Json = False,
+) -> None:
+    """Delete a case from Elasticsearch: its indices and templates. The case directory is not touched."""
+    from eye.elastic.connect import ElasticServer, connect
+    from eye.elastic.names import slug
+    from eye.elastic.unload import there, unload
+
+    screen = Screen(json_lines=json)
+    client = connect(ElasticServer(url, cloud_id, api_key_file, user, password_file, ca, fingerprint))
+    name = Path(case).resolve().name if Path(case).is_dir() else case
+    found = there(client, name)
+    for index, n in found.items():
+        screen.note(f"  {index}  {plural(n, 'document')}")
+    if found and not yes and sys.stdin.isatty():
+        yes = input(f"Delete them all? Write {slug(name)}: ")
+    done = unload(client, name, yes)
+    if json:
+        screen.emit(done.result())
+    screen.say(f"Deleted {plural(sum(done.before.values()), 'document')} in {plural(len(done.before), 'index', 'indices')} of {done.case}")
+    screen.say(f"  left        {plural(sum(done.after.values()), 'document')}; {plural(len(done.templates), 'template')} deleted")
+    if not done.complete:
         raise typer.Exit(PARTIAL)
 
 

@@ -36,7 +36,7 @@ def csv_lines(records: Iterable[dict[str, Any]], fields: Sequence[str]) -> Itera
         yield spreadsheet.line(named(record, name) for name in fields)
 
 
-def _text(value: Any) -> str:
+def shown_value(value: Any) -> str:
     """Return a value of a record as text for a terminal: lists and objects as JSON."""
     if isinstance(value, bool | list | dict):
         return orjson.dumps(value).decode()
@@ -47,7 +47,7 @@ def table(records: Sequence[dict[str, Any]], fields: Sequence[str], width: int |
     """Yield a table whose last column takes what is left of `width` (None: all columns in full)."""
     from rich.cells import cell_len, set_cell_size
 
-    rows = [list(fields), *([escape(_text(named(record, name))) for name in fields] for record in records)]
+    rows = [list(fields), *([escape(shown_value(named(record, name))) for name in fields] for record in records)]
     most = 40 if width else 10_000
     widths = [min(most, max(cell_len(row[n]) for row in rows)) for n in range(len(fields))]
     for row in rows:

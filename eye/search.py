@@ -13,10 +13,10 @@ import orjson
 from commodore.schema import registry
 from eye.index.schema import NANO, ROW, WHEN
 from eye.index.store import Asked, Store
+from eye.query.clause import clause
 from eye.query.moments import instant
 from eye.query.parse import known_field
 from eye.query.values import isotime, nanoseconds
-from eye.web.state import clause
 from scout.console import WRONG_USE, Complaint
 
 AROUND = 300 * NANO

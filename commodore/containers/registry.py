@@ -11,7 +11,7 @@ r"""Registry hives. An artefact declares the keys that it reads, by normalised p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from commodore.artefact import Problem, Record
@@ -23,6 +23,7 @@ from commodore.readers.hives import fields
 from commodore.readers.hives.mount import GROUP, MAGIC, Mount, MountedHive, mount, open_hive
 from commodore.readers.hives.patterns import FoundKey, key_patterns
 from scout.formats.regf import Hive, Key, Value
+from scout.formats.regf.survey import Survey
 
 _FILES = {
     "software": ("**/config/SOFTWARE", "**/NTUSER.DAT", "**/NTUSER.MAN", "**/config/DEFAULT"),
@@ -32,6 +33,16 @@ _FILES = {
     "policy": ("**/config/SECURITY",),
 }
 """first component of a normalised path → files that have such keys"""
+HIVES = (
+    "**/config/{SOFTWARE,SYSTEM,SAM,SECURITY,DEFAULT,COMPONENTS,DRIVERS,ELAM,BBI,BCD-Template,userdiff}",
+    "**/NTUSER.{DAT,MAN}",
+    "**/UsrClass.dat",
+    "**/{Amcache,Syscache}.hve",
+    "Boot/BCD",
+    "EFI/Microsoft/Boot/BCD",
+    "System Volume Information/_restore*/RP*/snapshot/_REGISTRY_*",
+)
+"""files that are hives, wherever the magic is not looked at"""
 _USER = ("**/NTUSER.DAT", "**/NTUSER.MAN", "**/config/DEFAULT")
 
 
@@ -61,6 +72,16 @@ class Keys(Holds):
         return ", ".join(f"`{path}`" for path in self.paths)
 
 
+class WholeHive(Keys):
+    """Every key and value of a hive, for the dataset that has them all."""
+
+    def __init__(self) -> None:
+        super().__init__(files=HIVES)
+
+    def __str__(self) -> str:
+        return "every key"
+
+
 def _files(path: str) -> tuple[str, ...]:
     low = path.casefold()
     return next((_FILES[top] for top in sorted(_FILES, key=len, reverse=True) if f"{low}\\".startswith(f"{top}\\")), _USER)
@@ -73,6 +94,7 @@ class OpenedRegistry(Opened):
         self._hive, self._size = hive, evidence.size
         self._mounted = MountedHive(hive, mount(evidence, host, hive), host.control_set)
         self._views: list[Hive] = [hive]
+        self._given: list[RegistryView] = []
         self._found: dict[str, list[FoundKey]] = {}
 
     def expect(self, wanted: Sequence[Keys]) -> None:
@@ -83,10 +105,11 @@ class OpenedRegistry(Opened):
         if not all(path in self._found for path in holds.paths):
             self.expect([holds])
         found = [key for path in holds.paths for key in self._found[path]]
-        if not found:
+        if not found and not isinstance(holds, WholeHive):
             return None
         self._views.append(self._hive.view())  # own bound on the work: one artefact cannot use up that of others
-        return RegistryView(self._mounted, found, self._views[-1])
+        self._given.append(RegistryView(self._mounted, found, self._views[-1]))
+        return self._given[-1]
 
     def problems(self) -> Iterator[Problem]:
         yield from map(Problem, self._hive.refused)
@@ -97,6 +120,8 @@ class OpenedRegistry(Opened):
         damage: dict[int, str] = {}
         for view in self._views:
             damage = view.damage | damage
+        for start, end, reason in next((view.survey.torn for view in self._given if "survey" in view.__dict__), ()):
+            yield Problem(f"{reason}: {end - start:,} bytes", locator=f"{start:#x}")
         for offset, reason in sorted(damage.items()):
             yield Problem(reason, locator=f"{offset:#x}")
 
@@ -104,16 +129,22 @@ class OpenedRegistry(Opened):
 class RegistryView:
     """The keys of one hive that an artefact asked for.
 
+    hive          all keys and values, with a bound on the work of its own
     at            where the hive is mounted
     control_set   number of the current control set, 0 where it is unknown
+    survey        the cells of the hive, without the tree
     memo          what an artefact keeps from one key to the next, such as the path to a node of a tree
     """
 
     def __init__(self, mounted: MountedHive, found: Sequence[FoundKey], view: Hive) -> None:
-        self._mounted, self._found, self._view = mounted, found, view
+        self._mounted, self._found, self.hive = mounted, found, view
         self.at: Mount = mounted.at
         self.control_set = mounted.current
         self.memo: dict[Any, Any] = {}
+
+    @cached_property
+    def survey(self) -> Survey:
+        return Survey(self.hive)
 
     def __iter__(self) -> Iterator[FoundKey]:
         """Yield the keys that the declaration names, in its order."""
@@ -121,8 +152,8 @@ class RegistryView:
 
     def _own(self, found: FoundKey) -> FoundKey:
         """Return the key for this view of the hive."""
-        above = found.parent.seen_by(self._view) if found.parent else None
-        return found._replace(key=found.key.seen_by(self._view), parent=above)
+        above = found.parent.seen_by(self.hive) if found.parent else None
+        return found._replace(key=found.key.seen_by(self.hive), parent=above)
 
     def find(self, *paths: str) -> Iterator[FoundKey]:
         """Yield the keys of other normalised paths."""

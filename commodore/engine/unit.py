@@ -52,13 +52,14 @@ def parse(known: Known, evidence: Evidence, host: Host, take: Take, content: Any
     )
     problems, room = Problems(), Room(evidence.length)
     expected = promised(known, content, problems.add)
-    parsed, carved, error = drain(lambda: known.parse(content, host), assembler, problems, room, take)
+    parsed, carved, beyond, error = drain(lambda: known.parse(content, host), assembler, problems, room, take)
     for locator in assembler.duplicates:
         problems.add(Problem(f"locator given twice: {locator}", locator))
     if room.full:
         problems.add(Problem("the records take much more room than the evidence: long values were cut, and `escadre.cut` names them"))
     carved = max(carved, min(parsed, problems.carved))
     failed = RAISED if error or problems.raised else ""
+    expected = None if expected is None else expected + beyond
     return Outcome(expected, parsed - carved, carved, problems.listed(), failed, isinstance(error, MemoryError))
 
 
@@ -75,9 +76,12 @@ def promised(known: Known, content: Any, note: Note) -> int | None:
 
 def drain(
     parser: Callable[[], Iterator[Record | Problem]], assembler: Assembler, problems: Problems, room: Room, take: Take
-) -> tuple[int, int, Exception | None]:
-    """Drain a parser. Return the number of records, how many of them were carved, and the exception that ended it."""
-    count = carved = 0
+) -> tuple[int, int, int, Exception | None]:
+    """Drain a parser. Return the number of records, how many of them were carved, how many of those no header promises
+    (`Artefact.unpromised`), and the exception that ended it.
+    """
+    count = carved = beyond = 0
+    unpromised = assembler.artefact.unpromised
     error: Exception | None = None
     batch: list[dict[str, Any]] = []
     size = 1
@@ -94,6 +98,9 @@ def drain(
                 count += 1
                 if item.state == "carved":
                     carved += 1
+                elif item.state in unpromised:
+                    carved += 1
+                    beyond += 1
                 if len(batch) >= size:
                     ready, batch = batch, []
                     size = room.batch(take(ready, note), size)
@@ -107,4 +114,4 @@ def drain(
         note(Problem(f"the parser failed: {type(e).__name__}: {e}"[:LONGEST_REASON], kind=FAILED))
     if batch:
         take(batch, note)
-    return count, carved, error
+    return count, carved, beyond, error

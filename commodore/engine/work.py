@@ -302,7 +302,7 @@ class Worker:
         )
         problems = Problems()
         view = CaseView(Path(task.case), host.collection, whole=task.whole)
-        count, _, error = unit.drain(
+        count, _, _, error = unit.drain(
             lambda: derivation.derive(view, host), assembler, problems, Room(DERIVED), partial(self._take, host, name)
         )
         self._spent = isinstance(error, MemoryError)

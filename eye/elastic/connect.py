@@ -1,49 +1,97 @@
-"""A client for the server that the user named: credentials from a file, the environment or a prompt, certificates always checked."""
+"""A client for the server that the user named. Certificates are always checked; the versions that are known to work are stated here."""
 
 from __future__ import annotations
 
-import getpass
-import os
+import re
 import ssl
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from elasticsearch import ApiError, AuthenticationException, AuthorizationException, Elasticsearch, TransportError, UnsupportedProductError
+from elasticsearch import ApiError, Elasticsearch, TransportError, UnsupportedProductError
 
+from eye.elastic import errors
+from eye.elastic.credentials import credentials
 from scout.console import COULD_NOT, WRONG_USE, Complaint
 
+OLDEST = (8, 0)
+"""The client speaks the protocol of Elasticsearch 8, which 9 answers too. Tried on 8.19 and 9.5."""
+CONNECTIONS = 4
+TIMEOUT = 60.0
+"""Seconds that one request may take."""
 
-def connect(url: str, *, api_key_file: Path | None = None, user: str | None = None, ca: Path | None = None) -> Elasticsearch:
-    """Return an open client whose server answered. Raises Complaint with one line that describes what is there instead."""
-    if not url.startswith(("http://", "https://")):
-        raise Complaint(f"{url} is no address.", "Write https://host:9200.", WRONG_USE)
-    options: dict[str, Any] = {"request_timeout": 60, "retry_on_timeout": False, "max_retries": 0}
-    if url.startswith("https://") and ca:
-        _check_authority(ca)
-        options["ca_certs"] = str(ca)
-    options |= _credentials(api_key_file, user)
+
+@dataclass(frozen=True, slots=True)
+class ElasticServer:
+    """The server that the user named. `url` or `cloud_id`; `fingerprint`: SHA-256 of its certificate, in place of an authority."""
+
+    url: str = ""
+    cloud_id: str = ""
+    api_key_file: Path | None = None
+    user: str | None = None
+    password_file: Path | None = None
+    ca: Path | None = None
+    fingerprint: str = ""
+
+    @property
+    def place(self) -> str:
+        """The address for messages."""
+        return self.url or "the deployment of --cloud-id"
+
+
+def connect(server: ElasticServer) -> Elasticsearch:
+    """Return an open client whose server answered. Raises Complaint with one line that says what is there instead."""
+    if bool(server.url) == bool(server.cloud_id):
+        raise Complaint("one of --url and --cloud-id is needed.", "--url https://host:9200", WRONG_USE)
+    options: dict[str, Any] = {"request_timeout": TIMEOUT, "retry_on_timeout": False, "max_retries": 0, "connections_per_node": CONNECTIONS}
+    if server.url:
+        check_address(server.url)
+        options["hosts"] = server.url
+    else:
+        options["cloud_id"] = server.cloud_id
+    options |= verification(server.ca, server.fingerprint) if not server.url.startswith("http://") else {}
+    options |= credentials(server.api_key_file, server.user, server.password_file)
     try:
-        client = Elasticsearch(url, **options)
-        client.info()
-    except (AuthenticationException, AuthorizationException) as e:
-        raise Complaint(f"{url} does not let us in ({e.status_code}).", "Give --api-key-file or --user.", COULD_NOT) from e
-    except UnsupportedProductError as e:
-        raise Complaint(f"{url} is no Elasticsearch.", "Give the address of an Elasticsearch 9.", COULD_NOT) from e
-    except TransportError as e:
-        reason = str(e.args[0] if e.args else e).split("\n")[0][:200]
-        raise Complaint(
-            f"no Elasticsearch answers at {url}: {reason}.", "Check the address, the port, and whether it is http or https.", COULD_NOT
-        ) from e
-    except ApiError as e:
-        raise Complaint(f"{url} answers {e.status_code}.", "Look at the server's log.", COULD_NOT) from e
-    except ValueError as e:
-        raise Complaint(f"{url} is no address: {e}.", "Write https://host:9200.", WRONG_USE) from e
+        client = Elasticsearch(**options)
+        _check_version(server.place, str(client.info()["version"]["number"]))
+    except (UnsupportedProductError, ApiError, TransportError, ssl.SSLError) as e:
+        raise errors.refused(server.place, e) from e
+    except (ValueError, KeyError) as e:
+        raise Complaint(f"{server.place} is no address of an Elasticsearch: {e}.", "Write https://host:9200.", WRONG_USE) from e
     return client
 
 
-def _check_authority(ca: Path) -> None:
-    """Raises Complaint where the file holds no certificate, which the client would lay at the server's door."""
+def check_address(url: str) -> None:
+    """Raises Complaint for text that is no address, and for one with credentials in it, which would end up in histories and logs."""
+    try:
+        parts = urlsplit(url)
+        wrong = parts.scheme not in ("http", "https") or not parts.hostname
+        port = parts.port
+    except ValueError:
+        wrong, port, parts = True, None, urlsplit("")
+    if wrong:
+        raise Complaint(f"{url} is no address.", "Write https://host:9200.", WRONG_USE)
+    if parts.username or parts.password:
+        shown = f"{parts.scheme}://{parts.hostname}{f':{port}' if port else ''}"
+        raise Complaint(f"the address of {shown} has credentials in it.", "Leave them out; give --user or --api-key-file.", WRONG_USE)
+
+
+def verification(ca: Path | None, fingerprint: str) -> dict[str, Any]:
+    """Return the options by which a client checks the certificate. Raises Complaint."""
+    if fingerprint:
+        plain = fingerprint.replace(":", "").lower()
+        if not re.fullmatch(r"[0-9a-f]{64}", plain):
+            raise Complaint("--fingerprint is no SHA-256 of a certificate.", "openssl x509 -noout -fingerprint -sha256 -in CERT", WRONG_USE)
+        return {"ssl_assert_fingerprint": plain}
+    if ca:
+        check_authority(ca)
+        return {"ca_certs": str(ca)}
+    return {}
+
+
+def check_authority(ca: Path) -> None:
+    """Raises Complaint where the file holds no certificate, which the client would report as an error of the server."""
     try:
         ssl.create_default_context(cafile=ca)
     except OSError as e:  # SSLError is one
@@ -51,22 +99,7 @@ def _check_authority(ca: Path) -> None:
         raise Complaint(f"{ca} does not read: {why}.", "Give --ca the certificate of the authority, as PEM.", WRONG_USE) from e
 
 
-def _credentials(api_key_file: Path | None, user: str | None) -> dict[str, Any]:
-    key = os.environ.get("ESCADRE_ES_API_KEY", "")
-    if api_key_file:
-        try:
-            key = api_key_file.read_text(encoding="utf-8").strip()
-        except (OSError, ValueError) as e:
-            why = e.strerror if isinstance(e, OSError) else "it is no text"
-            raise Complaint(f"{api_key_file} does not read: {why}.", "Give a file with the API key in it.", WRONG_USE) from e
-    if key and not user:
-        name, colon, secret = key.partition(":")
-        return {"api_key": (name, secret) if colon else key}
-    if user:
-        password = os.environ.get("ESCADRE_ES_PASSWORD")
-        if password is None and sys.stdin.isatty():
-            password = getpass.getpass(f"Password of {user}: ")
-        if password is None:
-            raise Complaint(f"no password for {user}.", "Set ESCADRE_ES_PASSWORD.", WRONG_USE)
-        return {"basic_auth": (user, password)}
-    return {}
+def _check_version(place: str, version: str) -> None:
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    if numbers < OLDEST:
+        raise Complaint(f"{place} is Elasticsearch {version}.", "Elasticsearch 8 or 9 is needed.", COULD_NOT)

@@ -1,55 +1,61 @@
-"""`eye load CASE`: every record and finding of a case into plain indices, once; what is refused is listed, and both sides are counted.
+"""`eye load CASE`: every record and finding of a case into plain indices, each exactly once; both sides are counted and compared.
 
-`_id` is `escadre.id` and the operation `create`: a second load changes nothing (409 counts as already there). Chunks of documents are made
-in one thread and sent in several. A server that is busy (429, 503) or does not answer is asked again, slower; an item that it refuses
-goes, with the reason, into `<case>/index/refused.jsonl`.
+Lines are read in one thread and sent in several, with a bound on what waits. Loading again changes nothing; a load that was killed is
+resumed by loading again: what is there is found by its id and digest, and not sent.
 """
 
 from __future__ import annotations
 
-import re
-import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-import orjson
 from elasticsearch import ApiError, Elasticsearch, TransportError
 
-from commodore.schema import Field, registry
 from eye.case import finding_sources, open_case, records, sources
-from eye.elastic.templates import IGNORE_ABOVE, component, component_name, template
-from eye.query.values import ES_NS_MIN, address, leaves, nanoseconds
-from eye.query.words import level, texts
-from scout.console import COULD_NOT, WRONG_USE, Complaint, duration, escape, plural
+from eye.elastic import compare, document, errors, prepare
+from eye.elastic.bulk import CREATED, DIFFERENT, REDUCED, REFUSED, THERE, BulkChunk, BulkItem, BulkSender
+from eye.elastic.deadletters import DeadLetters
+from eye.elastic.names import index_name
+from eye.elastic.pace import Pace, StoppedError
+from scout.console import duration, escape, plural
 
-CHUNK_BYTES = 4_000_000
+CHUNK_BYTES = 3_000_000
 """Bytes of documents in one request: what a server takes best (5 to 15 MB is its own advice) against what is held here."""
+CHUNK_ITEMS = 3_000
+LARGEST = 64_000_000
+"""Bytes of a line over which it is not sent at all: no server takes a request of twice that (`http.max_content_length`)."""
 THREADS = 3
 """Requests under way at a time."""
-TRIES = 8
-RIGHTS = (
-    "It needs the cluster right manage_index_templates, and create_index, create_doc, read, maintenance, view_index_metadata on escadre-*."
-)
-BUSY = (429, 502, 503, 504)
 Progress = Callable[[str, int], None]
 
 
 @dataclass
 class Loaded:
-    """Result of a load. `indices`: index → {read, created, there, refused, counted}."""
+    """Result of a load. `indices`: index → {read, created, there, refused, different, counted}; `datasets`: index → dataset → {read,
+    counted}.
+    """
 
     indices: dict[str, dict[str, int]] = field(default_factory=dict)
+    datasets: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
+    sampled: int = 0
+    """records that were compared field by field"""
+    differences: list[str] = field(default_factory=list)
     out_of_range: int = 0
-    """dates that `date_nanos` cannot hold: absent as dates, kept as text in `escadre.raw_dates`"""
+    """dates that `date_nanos` cannot hold: absent as dates, kept in `escadre.raw`"""
     misfit: int = 0
-    """values that are not of their registered type: absent, kept in the case"""
+    """values that are not of their type: absent, kept in `escadre.raw`"""
     long_values: int = 0
     """values over 8,191 characters of keywords and free-form objects: found by words, not by their field"""
+    unknown_fields: int = 0
+    """fields that the registry does not have: stored, not searchable by name"""
+    reduced: int = 0
+    """documents of which the server refused a part, which is kept in `escadre.raw`"""
     retries: int = 0
     lacking: str = ""
     """what the server does not have, and what follows from it"""
@@ -60,283 +66,164 @@ class Loaded:
 
     @property
     def whole(self) -> bool:
-        """Nothing refused, and both sides count the same."""
-        return all(not c["refused"] and c["counted"] == c["read"] for c in self.indices.values())
+        """Nothing refused, and both sides are the same."""
+        counts = all(not c[REFUSED] and not c[DIFFERENT] and c["counted"] == c["read"] for c in self.indices.values())
+        return counts and not self.differences and all(d["read"] == d["counted"] for of in self.datasets.values() for d in of.values())
 
-    def document(self) -> dict[str, Any]:
+    def result(self) -> dict[str, Any]:
         """For `--json`."""
         return {**asdict(self), "whole": self.whole}
 
 
-def index_name(case: str, family: str) -> str:
-    """`escadre-<case>-<family>`, in what Elasticsearch allows for a name."""
-    clean = re.sub(r"[^a-z0-9_]+", "-", case.lower()).strip("-_") or "case"
-    return f"escadre-{clean[:100]}-{family}"
-
-
-def load(path: str | Path, client: Elasticsearch, *, name: str = "", progress: Progress | None = None) -> Loaded:
-    """Load a case. Raises Complaint where the server cannot be used; otherwise see `Loaded.whole`."""
-    case, started, done = open_case(path), time.monotonic(), Loaded()
-    title = name or case.resolve().name
-    refused = case / "index" / "refused.jsonl"
-    with suppress(OSError):  # a case that may only be read is loaded too: it can have no such file
-        refused.unlink(missing_ok=True)
-    loader = _Loader(client, done, refused, progress)
+def load(path: str | Path, client: Elasticsearch, *, name: str = "", progress: Progress | None = None, patience: float = 0.0) -> Loaded:
+    """Load a case. Raises Complaint where the server cannot be used; otherwise see `Loaded.whole`. `patience`: see `pace.PATIENCE`."""
+    case, started = open_case(path), time.monotonic()
+    pace = Pace(patience) if patience else Pace()
+    work = _Load(client, case, name or case.resolve().name, DeadLetters(case), pace, progress)
     try:
-        with ThreadPoolExecutor(THREADS) as pool:
-            families = {index_name(title, family): (family, files) for family, files in _families(case).items()}
-            mine = sorted({source.collection for source in sources(case)})
-            for index in families:
-                _refuse_others(client, index, mine)
-            for index, (family, files) in families.items():
-                loader.prepare(index, title, family)
-                for dataset, file in files:
-                    loader.file(pool, index, dataset, file)
-        for index in done.indices:
-            client.indices.refresh(index=index)
-            done.indices[index]["counted"] = int(client.count(index=index)["count"])
+        return work.run(started)
     except (ApiError, TransportError) as e:
-        if isinstance(e, ApiError) and e.status_code in (401, 403):
-            raise Complaint(f"this account may not load ({e.status_code}).", RIGHTS, COULD_NOT) from e
-        raise Complaint(f"Elasticsearch gave up: {reason(e)}.", "Load again: what is there already is kept.", COULD_NOT) from e
-    done.refused_file = str(refused) if loader.listed else ""
-    done.seconds = time.monotonic() - started
-    return done
+        raise errors.failed(e) from e
 
 
-def _refuse_others(client: Elasticsearch, index: str, mine: list[str]) -> None:
-    """Raises Complaint where an index of that name holds records of another case: one index per case and family."""
-    others = {"bool": {"filter": {"exists": {"field": "escadre.collection"}}, "must_not": {"terms": {"escadre.collection": mine}}}}
-    if not client.indices.exists(index=index):
-        return
-    client.indices.refresh(index=index)
-    if n := int(client.count(index=index, query=others)["count"]):
-        raise Complaint(
-            f"{index} holds {plural(n, 'record')} of collections that this case does not have.",
-            "Give this case another --name, or delete that index if it was an older state of this case.",
-            WRONG_USE,
-        )
-
-
-def reason(error: ApiError | TransportError) -> str:
-    """Return the error of the server or the connection in one line."""
-    if isinstance(error, ApiError):
-        told = error.body.get("error", {}) if isinstance(error.body, dict) else error.body
-        while isinstance(told, dict) and isinstance(told.get("caused_by"), dict):
-            told = told["caused_by"]
-        return f"{error.status_code}: {told.get('reason') if isinstance(told, dict) else told}"[:400]
-    return str(error.args[0] if error.args else error).split("\n")[0][:300]
-
-
-def _families(case: Path) -> dict[str, list[tuple[str, Path]]]:
-    """Family → (dataset, file). A dataset whose first record is a state goes to `state`."""
+def families(case: Path) -> dict[str, list[tuple[str, Path]]]:
+    """Return family → (dataset, file). A dataset whose first record is a state is of the family `state`."""
     result: dict[str, list[tuple[str, Path]]] = {}
+    of: dict[str, str] = {}
     for source in sources(case):
-        _, first = next(records(source.path), (b"", {}))
-        family = "state" if first.get("event.kind") == "state" else "logs"
-        result.setdefault(family, []).append((source.dataset, source.path))
+        if source.dataset not in of:
+            _, first = next(records(source.path), (b"", {}))
+            of[source.dataset] = "state" if first.get("event.kind") == "state" else "logs"
+        result.setdefault(of[source.dataset], []).append((source.dataset, source.path))
     if found := finding_sources(case):
         result["finding"] = [(source.dataset, source.path) for source in found]
     return result
 
 
 @dataclass
-class _Loader:
+class _Load:
     client: Elasticsearch
-    done: Loaded
-    refused: Path
+    case: Path
+    title: str
+    letters: DeadLetters
+    pace: Pace
     progress: Progress | None
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    listed: bool = False
+    samples: dict[str, compare.LoadSample] = field(default_factory=dict)
 
-    def prepare(self, index: str, title: str, family: str) -> None:
-        """Create template and index. A server without the tokenizer of the shipped template gets the other template, with a note."""
-        self.done.indices.setdefault(index, dict.fromkeys(("read", "created", "there", "refused", "counted"), 0))
-        if self.client.indices.exists(index=index):
-            return
-        try:
-            self._template(index, title, family, pattern=True)
-        except ApiError as e:
-            if e.status_code != 400 or "tokenizer" not in reason(e):
+    def run(self, started: float) -> Loaded:
+        done, sender = Loaded(), BulkSender(self.client, self.letters, self.pace)
+        parts = {index_name(self.title, family): (family, files) for family, files in families(self.case).items()}
+        collections = sorted({source.collection for source in sources(self.case)})
+        there = [index for index in parts if self.client.indices.exists(index=index)]
+        prepare.healthy(self.client, there)
+        known = {index: prepare.check(self.client, index, self.title, collections) for index in there}
+        for index in parts.keys() - known.keys():
+            done.lacking = prepare.create(self.client, index, self.title, parts[index][0]) or done.lacking
+        prepare.healthy(self.client, list(parts))
+        with ThreadPoolExecutor(THREADS) as pool:
+            try:
+                for index, (_, files) in parts.items():
+                    self.samples[index] = compare.LoadSample()
+                    self._send(pool, sender, index, files, known=known.get(index, False))
+            except BaseException:
+                self.pace.stop()
                 raise
-            self._template(index, title, family, pattern=False)
-            self.done.lacking = "no tokenizer pattern (module analysis-common): a name with dots is one word there"
-        self.client.indices.create(index=index)
+        for index in parts:
+            self._compare(done, index, sender.counts.get(index, Counter()))
+        done.out_of_range, done.misfit = sender.notes[document.OUT_OF_RANGE], sender.notes[document.MISFIT]
+        done.long_values, done.unknown_fields = sender.notes[document.LONG], sender.notes[document.UNKNOWN]
+        done.retries, done.refused_file, done.unlisted = self.pace.retries, self.letters.file, self.letters.unlisted
+        done.seconds = time.monotonic() - started
+        return done
 
-    def _template(self, index: str, title: str, family: str, *, pattern: bool) -> None:
-        shared = component(pattern=pattern)
-        name = component_name(shared)
-        self.client.cluster.put_component_template(name=name, template=shared["template"], meta=shared["_meta"])
-        body = template(index.removeprefix("escadre-").removesuffix(f"-{family}"), family, fields=name)
-        meta = body.pop("_meta") | {"case": title}
-        self.client.indices.put_index_template(name=index, **body, meta=meta)
+    def _compare(self, done: Loaded, index: str, counts: Counter[str]) -> None:
+        self.client.indices.refresh(index=index)
+        sample = self.samples[index]
+        there = compare.counted(self.client, index)
+        done.indices[index] = {"read": sample.read.total(), **{what: counts[what] for what in (CREATED, THERE, REFUSED, DIFFERENT)}}
+        done.indices[index]["counted"] = sum(there.values())
+        done.datasets[index] = compare.datasets(sample, there)
+        done.reduced += counts[REDUCED]
+        compared, wrong = compare.differences(self.client, index, sample)
+        done.sampled += compared
+        done.differences += wrong
 
-    def file(self, pool: ThreadPoolExecutor, index: str, dataset: str, path: Path) -> None:
-        """Send a file; at most as many chunks wait as are under way. Raises what sending a chunk raised."""
+    def _send(self, pool: ThreadPoolExecutor, sender: BulkSender, index: str, files: list[tuple[str, Path]], *, known: bool) -> None:
+        """Send the files of an index; one more chunk is made ready than are under way. Raises what sending a chunk raised."""
         waiting: set[Future[None]] = set()
-        for chunk in self._chunks(path):
-            waiting.add(pool.submit(self.send, index, dataset, chunk))
-            while len(waiting) > THREADS:
-                waiting -= _finished(waiting)
+        for dataset, path in files:
+            for items in self._chunks(sender, index, dataset, path, known=known):
+                file = path.relative_to(self.case).as_posix()
+                waiting.add(pool.submit(sender.send, BulkChunk(index, dataset, file, items), known=known))
+                if self.progress:
+                    self.progress(dataset, len(items))
+                while len(waiting) > THREADS:
+                    waiting = _without_finished(waiting)
         while waiting:
-            waiting -= _finished(waiting)
+            waiting = _without_finished(waiting)
 
-    def _chunks(self, path: Path) -> Iterator[list[tuple[str, bytes]]]:
-        chunk: list[tuple[str, bytes]] = []
+    def _chunks(self, sender: BulkSender, index: str, dataset: str, path: Path, *, known: bool) -> Iterator[list[BulkItem]]:
+        """Records of a file as they go into one request. A very large one goes alone: what it is refused for falls on no other."""
+        chunk: list[BulkItem] = []
         size = 0
-        for _, record in records(path):
-            body = orjson.dumps(document(record, self.done))
-            if chunk and size + len(body) > CHUNK_BYTES:  # a very large one goes alone: what it is refused for falls on no other
+        file, sample = path.relative_to(self.case).as_posix(), self.samples[index]
+        for number, (line, record) in enumerate(records(path), 1):
+            key, digest = str(record.get("escadre.id") or ""), blake2b(line, digest_size=16).hexdigest()
+            sample.add(str(record.get("event.dataset") or ""), key, digest, line)
+            if not key or len(line) > LARGEST:
+                why = f"the line has {len(line):,} bytes" if key else "the record has no id"
+                self.letters.add(index, dataset, file, number, key, digest, why, line)
+                sender.counts.setdefault(index, Counter())[REFUSED] += 1
+                continue
+            ready = document.MadeDocument(b"") if known else document.made(line, record, digest)
+            weight = len(ready.body) or len(line)
+            if chunk and (size + weight > CHUNK_BYTES or len(chunk) >= CHUNK_ITEMS):
                 yield chunk
                 chunk, size = [], 0
-            chunk.append((str(record.get("escadre.id")), body))
-            size += len(body)
+            chunk.append(BulkItem(key, digest, number, line, ready.body, ready.notes))
+            size += weight
         if chunk:
             yield chunk
 
-    def send(self, index: str, dataset: str, chunk: list[tuple[str, bytes]]) -> None:
-        """One chunk, until every item is created, there, or refused; busy items are sent again, slower."""
-        counts = self.done.indices[index]
-        with self.lock:
-            counts["read"] += len(chunk)
-        if self.progress:
-            self.progress(dataset, len(chunk))
-        for attempt in range(TRIES):
-            chunk = list(self._again(index, chunk, counts, last=attempt == TRIES - 1))
-            if not chunk:
-                return
-            with self.lock:
-                self.done.retries += 1
-            time.sleep(min(30.0, 0.2 * 2**attempt))
 
-    def _again(self, index: str, chunk: list[tuple[str, bytes]], counts: dict[str, int], *, last: bool) -> Iterator[tuple[str, bytes]]:
-        """Send; yield the items that must be sent again."""
-        body: list[Any] = []
-        for key, document in chunk:
-            body += [orjson.dumps({"create": {"_id": key}}), document]
-        try:
-            answer = self.client.bulk(index=index, operations=body, filter_path="items.create.status,items.create.error")
-        except (ApiError, TransportError) as e:
-            status = e.status_code if isinstance(e, ApiError) else 0
-            if status in (400, 413):  # the request as a whole: find the document that it is refused for
-                yield from self._halves(index, chunk, counts, e, last=last)
-            elif last or (status and status not in BUSY):
-                raise
-            else:
-                yield from chunk
-            return
-        for (key, document), item in zip(chunk, answer["items"], strict=True):
-            status = item["create"]["status"]
-            if status in BUSY and not last:
-                yield key, document
-            elif status in (200, 201, 409):
-                with self.lock:
-                    counts["there" if status == 409 else "created"] += 1
-            else:
-                self._refuse(index, counts, key, item["create"].get("error"), document)
-
-    def _halves(
-        self, index: str, chunk: list[tuple[str, bytes]], counts: dict[str, int], error: ApiError | TransportError, *, last: bool
-    ) -> Iterator[tuple[str, bytes]]:
-        if len(chunk) == 1:
-            self._refuse(index, counts, chunk[0][0], reason(error), chunk[0][1])
-            return
-        middle = len(chunk) // 2
-        yield from self._again(index, chunk[:middle], counts, last=last)
-        yield from self._again(index, chunk[middle:], counts, last=last)
-
-    def _refuse(self, index: str, counts: dict[str, int], key: str, error: Any, document: bytes) -> None:
-        line = orjson.dumps({"index": index, "id": key, "error": error, "document": document.decode("utf-8", "replace")}) + b"\n"
-        with self.lock:
-            counts["refused"] += 1
-            try:
-                self.refused.parent.mkdir(exist_ok=True)
-                with self.refused.open("ab") as file:
-                    file.write(line)
-                self.listed = True
-            except OSError as e:
-                self.done.unlisted = f"{self.refused}: {e.strerror or e}; the last was {key}: {line[:300].decode('utf-8', 'replace')}"
+def _without_finished(waiting: set[Future[None]]) -> set[Future[None]]:
+    """Wait until a chunk is sent. Raises what sending it raised: the reason, where one thread gave up and stopped the others."""
+    finished, rest = wait(waiting, return_when=FIRST_COMPLETED)
+    raised = [error for one in finished if (error := one.exception())]
+    for error in sorted(raised, key=lambda e: isinstance(e, StoppedError)):
+        raise error
+    return set(rest)
 
 
-def _finished(waiting: set[Future[None]]) -> set[Future[None]]:
-    finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
-    for one in finished:
-        one.result()
-    return finished
-
-
-def document(record: dict[str, Any], done: Loaded) -> dict[str, Any]:
-    """A record as it is sent: what its type cannot hold is left out and counted, the words of `escadre.all` come with it."""
-    known = registry()
-    result: dict[str, Any] = {}
-    raw: dict[str, Any] = {}
-    for name, value in record.items():
-        found = known.get(name)
-        if found is None or value is None:
-            result[name] = value
-            continue
-        kept = _fit(found, value, done, raw)
-        if kept is not None:
-            result[name] = kept
-    if raw:
-        result["escadre.raw_dates"] = raw
-    result["escadre.all"] = [level(text) for text in texts(record)]
-    return result
-
-
-def _fit(found: Field, value: Any, done: Loaded, raw: dict[str, Any]) -> Any:
-    if isinstance(value, list) and found.type != "flattened":
-        kept = [fit for item in value if (fit := _fit(found, item, done, raw)) is not None]
-        return kept or (None if value else [])
-    if found.type == "date":
-        ns = nanoseconds(value)
-        if ns is None or ns < ES_NS_MIN:
-            done.out_of_range += 1
-            if found.many:
-                raw.setdefault(found.name, []).append(value)
-            else:
-                raw[found.name] = value
-            return None
-        return value
-    fits = {
-        "ip": lambda: address(value) is not None,
-        "long": lambda: isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63,
-        "double": lambda: isinstance(value, (int, float)) and not isinstance(value, bool),
-        "boolean": lambda: isinstance(value, bool),
-        "flattened": lambda: isinstance(value, dict),
-    }
-    if found.type in fits and not fits[found.type]():
-        done.misfit += 1
-        return None
-    if found.type == "keyword" and isinstance(value, str) and len(value) > IGNORE_ABOVE:
-        done.long_values += 1
-    if found.type == "flattened":
-        done.long_values += sum(len(leaf.partition("\0")[2]) > IGNORE_ABOVE for leaf in leaves(value))
-    return value
-
-
-def report(done: Loaded) -> list[str]:
-    """Print the result for a person."""
-    sent = sum(c["created"] for c in done.indices.values())
+def report(done: Loaded) -> Iterator[str]:
+    """Yield the result for a person."""
+    sent = sum(c[CREATED] for c in done.indices.values())
     rate = f" ({sent / done.seconds:,.0f} documents/s)" if sent and done.seconds > 0.05 else ""
     again = f", {plural(done.retries, 'request')} sent again" if done.retries else ""
-    lines_ = [f"Loaded into {plural(len(done.indices), 'index', 'indices')} in {duration(done.seconds)}{rate}{again}"]
+    yield f"Loaded into {plural(len(done.indices), 'index', 'indices')} in {duration(done.seconds)}{rate}{again}"
     for name, c in done.indices.items():
         same = "both sides equal" if c["counted"] == c["read"] else f"{c['counted']:,} in the index: not equal"
-        lines_.append(
-            f"  {name}\n    {c['read']:,} read, {c['created']:,} created, {c['there']:,} already there, {c['refused']:,} refused: {same}"
-        )
+        other = f", {c[DIFFERENT]:,} differ from what is there" if c[DIFFERENT] else ""
+        yield f"  {name}"
+        yield f"    {c['read']:,} read, {c[CREATED]:,} created, {c[THERE]:,} already there, {c[REFUSED]:,} refused{other}: {same}"
+        for dataset, d in done.datasets[name].items():
+            if d["read"] != d["counted"]:
+                yield f"    {escape(dataset) or 'no dataset'}: {d['read']:,} in the case, {d['counted']:,} in the index"
     for n, words in (
-        (done.out_of_range, "outside date_nanos: absent as dates, kept as text"),
-        (done.misfit, "not of their type: left out"),
+        (done.out_of_range, "outside date_nanos: absent as dates, kept in escadre.raw"),
+        (done.misfit, "not of their type: kept in escadre.raw"),
         (done.long_values, "over 8,191 characters: found by words only"),
+        (done.unknown_fields, "under names that the registry does not have: stored only"),
     ):
         if n:
-            lines_.append(f"  {plural(n, 'value')} {words}")
+            yield f"  {plural(n, 'value')} {words}"
+    if done.reduced:
+        yield f"  {plural(done.reduced, 'document')} with a part that the server refused: kept in escadre.raw"
+    yield f"  compared    {plural(done.sampled, 'record')} field by field, {plural(len(done.differences), 'difference')}"
+    yield from (f"    {escape(text)}" for text in done.differences)
     if done.lacking:
-        lines_.append(f"  the server has {done.lacking}")
+        yield f"  the server has {done.lacking}"
     if done.unlisted:
-        lines_.append(f"  refused documents could not be listed in {escape(done.unlisted)}")
+        yield f"  refused documents could not be listed in {escape(done.unlisted)}"
     if done.refused_file:
-        lines_.append(f"  refused documents and reasons: {done.refused_file}")
-    return lines_
+        yield f"  refused documents and reasons: {escape(done.refused_file)}"

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from commodore.schema import registry
+from eye.dashboards.bars import bucket
 from eye.index.schema import hot_fields
 from eye.index.store import Asked, Store
 from eye.query.tree import ALL_FORMS, QueryComplaint
@@ -87,7 +88,7 @@ def ask(store: Store, state: State, found: Findings) -> Answer:
     counted: dict[str, tuple[list[tuple[str, int]], int]] = {}
     if low is not None and high is not None:
         shown = state.zoom or Window(low, high + 1)
-        start, width, n = chart.bucket(shown.start, shown.end - 1)
+        start, width, n = bucket(shown.start, shown.end - 1)
         counts, counted = store.overview(base, start, width, n, () if state.brush else hot)
         if state.brush:
             _, counted = store.overview(hits, start, width, n, hot)

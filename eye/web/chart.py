@@ -7,42 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from commodore.finding import MOST_SEVERE_FIRST
+from eye.dashboards.bars import SECOND, WIDTHS
 from eye.query.values import EPOCH
 from eye.web.state import Window
 
 LEFT, RIGHT, TOP, BASE, HEIGHT = 54.0, 1222.0, 8.0, 76.0, 112
-SECOND = 1_000_000_000
-WIDTHS = [
-    SECOND * n
-    for n in (
-        1,
-        2,
-        5,
-        10,
-        15,
-        30,
-        60,
-        120,
-        300,
-        600,
-        900,
-        1800,
-        3600,
-        7200,
-        10800,
-        21600,
-        43200,
-        86400,
-        172800,
-        604800,
-        1209600,
-        2592000,
-        5184000,
-        7776000,
-        15552000,
-        31536000,
-    )
-] + [SECOND * 31536000 * n for n in (2, 5, 10)]
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 RANK = {name: n for n, name in enumerate(MOST_SEVERE_FIRST)}
@@ -62,13 +31,6 @@ class Chart:
     brush: tuple[float, float] | None = None
     sentence: str = ""
     rows: list[tuple[str, int]] = field(default_factory=list)
-
-
-def bucket(low: int, high: int) -> tuple[int, int, int]:
-    """Return (first moment, bucket width, number of buckets) for a range of time in nanoseconds: at most 120 bars, at round times."""
-    width = next((w for w in WIDTHS if (high - low) // w < 110), WIDTHS[-1])
-    start = low // width * width
-    return start, width, max(1, min(400, (high - start) // width + 1))
 
 
 def draw(
@@ -97,7 +59,7 @@ def draw(
             )
             chart.rows.append((stamp(at), count))
     chart.grid = [(round(BASE - part * (BASE - TOP), 1), f"{int(top * part):,}") for part in ((0, 0.5, 1) if top > 1 else (0, 1))]
-    chart.ticks = _ticks(start, end)
+    chart.ticks = ticks(start, end)
     if brush:
         chart.brush = (_x(max(brush.start, start), start, end), _x(min(brush.end, end), start, end))
     chart.marks = _marks(findings, start, end)
@@ -166,7 +128,7 @@ def span_name(width: int) -> str:
     return f"{seconds} seconds"
 
 
-def _ticks(start: int, end: int) -> list[tuple[float, str, bool]]:
+def ticks(start: int, end: int) -> list[tuple[float, str, bool]]:
     """Return at most nine ticks at round times: (x, label, whether the label is a day)."""
     length = end - start
     if length > 86400 * SECOND * 400:

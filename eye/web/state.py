@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,22 +9,13 @@ from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
 
+from eye.query.clause import clause
 from eye.query.values import isotime, nanoseconds
 
 ROWS = 100
 MAX_FILTERS = 40
 LONGEST_VALUE = 2000
 """Maximum length, in characters, of a value in a filter: servers and browsers cut or refuse longer URLs."""
-
-
-def quoted(value: str) -> str:
-    r"""Return a value as a Lucene phrase, with `"` and `\` escaped."""
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def clause(name: str, value: str, *, out: bool = False) -> str:
-    """Return the filter for (or against) records with this value."""
-    return f"{'-' if out else ''}{re.sub(r'([^0-9A-Za-z_.@])', lambda m: chr(92) + m.group(), name)}:{quoted(value)}"
 
 
 @dataclass(frozen=True, slots=True)

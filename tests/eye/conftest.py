@@ -15,6 +15,9 @@ import zstandard
 from commodore import process
 from tests.conftest import ROOT, need
 from tests.eye import typed
+from tests.eye.elastic_server import server
+
+__all__ = ["server"]
 
 LOGS = "evtx/mdecrevoisier+EVTX-to-MITRE-Attack"
 

@@ -9,7 +9,10 @@ from commodore.persistence.suspicion import Suspicion, of_command, of_file
 from commodore.persistence.unexpected import Unexpected, worst
 from commodore.sentence import sentence, short
 
-_REASON = sentence("Cron runs {line!q} as [{user}|an unknown user] ([{schedule}|unknown times], {path}): {words}; expected: {expected}.")
+_REASON = sentence(
+    "Cron [{?ignored}ignores|runs] {line!q} as [{user}|an unknown user] ([{schedule}|unknown times], {path}): {words}; "
+    "expected: {expected}."
+)
 
 
 def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Unexpected | None:
@@ -32,7 +35,18 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Unexpected | Non
         return None
     severity, words = judged
     schedule = entry.text("escadre.cron.schedule")
-    reason = _REASON({"line": short(line), "user": user, "schedule": schedule, "path": path, "words": words, "expected": row.expected})
+    ignored = bool(entry.record.get("escadre.cron.passed_over"))
+    reason = _REASON(
+        {
+            "ignored": ignored,
+            "line": short(line),
+            "user": user,
+            "schedule": schedule,
+            "path": path,
+            "words": words,
+            "expected": row.expected,
+        }
+    )
     matched = entry.values("file.path", "process.command_line", "escadre.line")
     return Unexpected(severity, reason, matched, {**line_target(entry, name, payload), "data": line})
 

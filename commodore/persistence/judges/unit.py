@@ -20,7 +20,8 @@ _LOADS = ("LD_PRELOAD", "LD_AUDIT")
 _PREFIX = re.compile(r"\A(Exec\w+)=[@\-:+!|]*\s*(.*)\Z", re.DOTALL)
 _REASON = sentence(
     "[Drop-in {drop_in!q} of {of}|systemd unit {unit}] ({path}) "
-    "[runs {command!q} and sets {settings!q}|runs {command!q}|sets {settings!q}|is present]: {words}; expected: {expected}."
+    "[runs {command!q} and sets {settings!q}|runs {command!q}|sets {settings!q}|is present]"
+    "[, but systemd refuses the file ({refused})]: {words}; expected: {expected}."
 )
 
 
@@ -55,6 +56,7 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Unexpected | Non
         "path": short(path),
         "command": short(command),
         "settings": short(settings),
+        "refused": "" if drop_in else entry.text("event.reason"),
         "words": words,
         "expected": row.expected,
     }

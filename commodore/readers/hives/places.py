@@ -87,3 +87,41 @@ def _user(evidence: Evidence, host: Host, hive: Hive) -> Mount:
 
 def _last(path: str) -> str:
     return path.rpartition("\\")[2]
+
+
+_CONTROL_SET = re.compile(r"ControlSet(\d{1,3})(?=\\|$)", re.IGNORECASE)
+_COPY_32 = re.compile(r"((?:Software\\)?(?:Classes\\)?)Wow6432Node(?:\\|$)", re.IGNORECASE)
+_VIRTUAL = re.compile(r"VirtualStore\\MACHINE(?=\\|$)", re.IGNORECASE)
+
+
+class KeyPlace(NamedTuple):
+    r"""The place of a key as programs see it.
+
+    control_set  number of its control set, 0 outside control sets
+    unified      its path where that differs from hive and key: `CurrentControlSet` for the set in use, no `Wow6432Node`, the machine's key
+                 for what Windows redirected to a user's VirtualStore, `HKU\<SID>\Software\Classes` for a user's classes; else ''
+    """
+
+    control_set: int = 0
+    unified: str = ""
+
+
+def key_place(at: Mount, path: str, current: int) -> KeyPlace:
+    """Return the place of the key at `path` below the hive; `current`: number of the control set in use, 0 where it is unknown."""
+    if found := _CONTROL_SET.match(path):
+        number = int(found[1])
+        return KeyPlace(number, f"{at.path}\\CurrentControlSet{path[found.end() :]}" if number == current else "")
+    if at.classes:
+        if moved := _VIRTUAL.match(path):
+            return KeyPlace(0, _joined("HKLM", _without_copy(path[moved.end() + 1 :])))
+        return KeyPlace(0, _joined(at.path.removesuffix("_Classes"), "Software\\Classes", _without_copy(path)))
+    return KeyPlace(0, _joined(at.path, _without_copy(path))) if _COPY_32.match(path) else KeyPlace()
+
+
+def _without_copy(path: str) -> str:
+    found = _COPY_32.match(path)
+    return f"{found[1]}{path[found.end() :]}".rstrip("\\") if found else path
+
+
+def _joined(*parts: str) -> str:
+    return "\\".join(part for part in parts if part)

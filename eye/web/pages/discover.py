@@ -12,6 +12,7 @@ from commodore.schema import registry
 from eye.index.schema import ROW
 from eye.index.store import Store
 from eye.index.why import hints, reasons
+from eye.query.clause import clause
 from eye.query.kibana import to_kibana
 from eye.query.values import isotime
 from eye.query.words import fold
@@ -21,7 +22,7 @@ from eye.web.cited import Findings
 from eye.web.page import WebPage
 from eye.web.pages.record import drawer
 from eye.web.shell import Shell
-from eye.web.state import ROWS, State, clause, read
+from eye.web.state import ROWS, State, read
 from scout.console import Complaint
 
 COLUMNS = (("host.name", "w-host hide-s"), ("event.dataset", "w-ds hide-m"), ("user.name", "w-user hide-m"))

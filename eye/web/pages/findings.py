@@ -13,11 +13,12 @@ from starlette.responses import HTMLResponse, Response
 
 from eye.index.schema import ROW
 from eye.index.store import Store
+from eye.query.clause import clause
 from eye.web import target
 from eye.web.cited import Findings, row, title
 from eye.web.page import WebPage
 from eye.web.shell import Shell
-from eye.web.state import State, clause
+from eye.web.state import State
 from scout.console import Complaint
 
 GROUPINGS = (("host", "Host"), ("technique", "Technique"), ("rule", "Rule"), ("none", "None"))

@@ -10,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from commodore.schema import registry
+from eye.dashboards.bars import SECOND
 from eye.index.schema import ROW
 from eye.index.store import Store
 from eye.query.values import nanoseconds
-from eye.web import chart, show
+from eye.web import show
 from eye.web.answers import Answer, answered, problem
 from eye.web.cited import Findings
 from eye.web.page import WebPage
@@ -110,8 +111,8 @@ def neighbours(record: dict[str, Any], _state: State) -> str:
     at = nanoseconds(record.get("@timestamp"))
     if at is None or not record.get("host.name"):
         return ""
-    five = 300 * chart.SECOND
-    start = State(brush=Window((at - five) // chart.SECOND * chart.SECOND, (at + five) // chart.SECOND * chart.SECOND + chart.SECOND))
+    five = 300 * SECOND
+    start = State(brush=Window((at - five) // SECOND * SECOND, (at + five) // SECOND * SECOND + SECOND))
     zoomed = Window(at - 12 * five, at + 12 * five)
     return State(brush=start.brush, zoom=zoomed).with_filter("host.name", str(record["host.name"]))
 

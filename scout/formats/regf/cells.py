@@ -83,6 +83,11 @@ class HiveCells:
         return max(0, promised - self._end)
 
     @property
+    def end(self) -> int:
+        """Bytes of the file that are there."""
+        return self._end
+
+    @property
     def exhausted(self) -> bool:
         """Whether the bound on the work is reached: no further cell is read."""
         return self._visits_left <= 0
@@ -120,6 +125,11 @@ class HiveCells:
                 return 0, 0
             end = self._end
         return start, end
+
+    def spend(self, visits: int, copied: int) -> None:
+        """Count cells that were read, and bytes that were copied, without `cell` and `take`."""
+        self._visits_left -= visits
+        self._bytes_left -= copied
 
     def take(self, start: int, end: int) -> bytes:
         """Return a copy of bytes of the file, within the bound of this view."""

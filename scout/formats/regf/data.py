@@ -26,6 +26,8 @@ TYPES = (
     "REG_QWORD",
 )
 """names of the value types 0 to 11"""
+_TEXTS = frozenset((1, 2, 6))
+_NUMBERS = frozenset(((4, 4), (5, 4), (11, 8)))
 _EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
 
 
@@ -46,16 +48,32 @@ def _day(days: int) -> str:
 
 def strings(kind: int, raw: bytes) -> list[str]:
     """Return data of type number `kind` as strings: text to its end mark, all parts of REG_MULTI_SZ, numbers in decimal; [] for binary."""
-    if kind in (1, 2, 6):
-        return [text(raw)]
-    if kind == 7:
-        parts = raw[: len(raw) // 2 * 2].decode("utf-16-le", "backslashreplace").split("\0")
-        while parts and not parts[-1]:
-            parts.pop()
-        return parts
-    if (kind, len(raw)) in ((4, 4), (5, 4), (11, 8)):
-        return [str(int.from_bytes(raw, "big" if kind == 5 else "little"))]
-    return []
+    return typed(kind, raw)[0]
+
+
+def typed(kind: int, raw: bytes) -> tuple[list[str], bool]:
+    """Return the data as `strings` does, and whether the strings hold all of it.
+
+    They do not hold binary data, bytes behind the end mark of a text, half a character, lone surrogates, and numbers of a wrong size.
+    """
+    if kind in _TEXTS:
+        try:
+            whole = raw.decode("utf-16-le")
+        except UnicodeDecodeError:
+            return [text(raw)], False
+        first, mark, rest = whole.partition("\0")
+        return [first], not mark or not rest or not rest.strip("\0")
+    if (kind, len(raw)) in _NUMBERS:
+        return [str(int.from_bytes(raw, "big" if kind == 5 else "little"))], True
+    if kind != 7:
+        return [], not raw
+    parts = raw[: len(raw) // 2 * 2].decode("utf-16-le", "backslashreplace").split("\0")
+    while parts and not parts[-1]:
+        parts.pop()
+    try:
+        return parts, raw.decode("utf-16-le").rstrip("\0") == "\0".join(parts)
+    except UnicodeDecodeError:
+        return parts, False
 
 
 def text(raw: bytes) -> str:
@@ -73,6 +91,11 @@ def sid(raw: bytes) -> str:
     if len(raw) < 8 or raw[0] != 1 or len(raw) < 8 + 4 * raw[1]:
         return ""
     return "-".join(["S-1", str(int.from_bytes(raw[2:8], "big")), *map(str, unpack_from(f"<{raw[1]}I", raw, 8))])
+
+
+def type_name(kind: int) -> str:
+    """Return `REG_SZ` and the like; a number that Windows does not name is written as `0x00000102`."""
+    return TYPES[kind] if kind < len(TYPES) else f"0x{kind:08x}"
 
 
 def find_root(data: bytes | bytearray) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from struct import Struct, unpack_from
 
 from scout.formats.regf.cells import HiveCells
-from scout.formats.regf.data import TYPES, decoded, filetime, sid, strings
+from scout.formats.regf.data import decoded, filetime, sid, strings, type_name
 
 SEGMENT = 16344
 """bytes of data in one segment of a big data record"""
@@ -65,6 +65,11 @@ class Key:
         return self.hive.take(start, min(end, start + length)).decode("utf-16-le", "backslashreplace")
 
     @property
+    def security(self) -> int:
+        """Offset of the cell that has its security descriptor."""
+        return self._fields[11]
+
+    @property
     def owner(self) -> str:
         """SID of the owner in the key's security descriptor, '' where it cannot be read."""
         start, end = self.hive.cell(self._fields[11], 40, "security item") if self._fields[11] != NOWHERE else (0, 0)
@@ -116,27 +121,28 @@ class Key:
 
     def values(self) -> Iterator[Value]:
         """Yield its values in the order of the list; each cell once."""
+        for offset in dict.fromkeys(self.value_offsets()):
+            value = self.value_at(offset)
+            if value is not None:
+                yield value
+            elif self.hive.exhausted:
+                return
+
+    def value_offsets(self) -> tuple[int, ...]:
+        """Return the offsets in its list of values, as far as the list is there."""
         hive, count = self.hive, self.value_count
         if not count or self._fields[10] == NOWHERE:
-            return
+            return ()
         start, end = hive.cell(self._fields[10], 4, "list of values")
         if not start:
-            return
+            return ()
         if count > (end - start) // 4:
             hive.note(self._fields[10], f"list of {count} values is cut")
             count = (end - start) // 4
-        seen: set[int] = set()
-        for (offset,) in Struct("<I").iter_unpack(hive.data[start : start + 4 * count]):
-            if offset in seen:
-                continue
-            seen.add(offset)
-            value = self._value(offset)
-            if value is not None:
-                yield value
-            elif hive.exhausted:
-                return
+        return unpack_from(f"<{count}I", hive.data, start)
 
-    def _value(self, offset: int) -> Value | None:
+    def value_at(self, offset: int) -> Value | None:
+        """Return the value whose cell is at `offset`; None, with a note, where there is none."""
         start, end = self.hive.cell(offset, VK.size, "value")
         if not start:
             return None
@@ -172,7 +178,7 @@ class Value:
     @property
     def type(self) -> str:
         """`REG_SZ` and the like; a number that Windows does not name is written as `0x00000102`."""
-        return TYPES[self.kind] if self.kind < len(TYPES) else f"0x{self.kind:08x}"
+        return type_name(self.kind)
 
     @property
     def replayed(self) -> bool:

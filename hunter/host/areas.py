@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from hunter.host.state import UnsafeError
 from hunter.host.tree import HostTree, state_at, xattrs_of
+from hunter.unsafe import UnsafeError
 from scout.archive.facts import type_of
 
 HASHED = 8 << 20

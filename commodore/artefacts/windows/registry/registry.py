@@ -1,0 +1,47 @@
+"""The registry: every key and value of every hive, deleted ones too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from commodore.artefact import Artefact, Problem, Record
+from commodore.containers.registry import RegistryView, WholeHive
+from commodore.fence import fenced
+from commodore.host import Host
+from commodore.readers.hives import fields, records
+from scout.formats.regf.recovery import recover
+
+ARTEFACT = Artefact(
+    name="registry",
+    title="Registry",
+    about="Every value of every hive, and every key without values. The time is the last write of the key, which all its values share: a "
+    "value has no time of its own. State `replayed`: from a transaction log; `deleted`: from free cells or slack, where the key may be "
+    "unknown (`?`); `carved`: a key or value that no list of the tree names. Password hashes, LSA secrets, cached logons and passwords are "
+    "left out: `escadre.registry.withheld` gives the reason.",
+    holds=WholeHive(),
+    targets=("WR01", "WR03", "WR04", "WR06"),
+    needs=("profiles", "users", "control_set"),
+    fields=(*fields.REGISTRY_FIELDS, *records.FIELDS),
+    times=fields.TIMES,
+    kind="state",
+    category=("registry", "configuration"),
+    type=("info",),
+    action="registry-value-observed",
+    message="{registry.path!q} [is {registry.data.strings!q}|has data of type {registry.data.type}[ that is not recorded: "
+    "{escadre.registry.withheld}]|is a key without values][; its key was last written at {@timestamp}].",
+    unpromised=("deleted",),
+    sources=(*fields.SOURCES, "Recovering Deleted Data From the Windows Registry, T. Morgan, DFRWS 2008"),
+)
+
+
+def expected(view: RegistryView) -> int:
+    """Return how many values and keys without values the cells of the hive promise, counted without the tree."""
+    return view.survey.promised
+
+
+def parse(view: RegistryView, host: Host) -> Iterator[Record | Problem]:  # noqa: ARG001
+    """Yield one record per value, and one per key without values."""
+    made = records.HiveRecords(view.hive, view.at, view.control_set)
+    yield from fenced(view.hive.walk(), fields.locator, made.of_key)
+    lost = recover(view.hive, view.survey, made.live)
+    yield from fenced(lost, lambda found: f"{found.key.offset:#x}" if found.key else "?", made.of_recovered)

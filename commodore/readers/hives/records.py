@@ -1,0 +1,150 @@
+"""The records of a complete hive, key by key. What all values of a key share is made once."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable
+from typing import Any
+
+from commodore.fence import raised
+from commodore.readers.hives.fields import LARGEST_VALUE
+from commodore.readers.hives.places import Mount, key_place
+from commodore.readers.hives.secrets import is_password, withheld_class, withheld_orphan, withheld_values
+from commodore.record import Problem, Record
+from commodore.sentence import one_line, quoted, short
+from scout.formats.regf import Hive, Key
+from scout.formats.regf.data import type_name, typed
+from scout.formats.regf.recovery import UNKNOWN, Recovered
+from scout.formats.regf.rows import plain_values
+
+FIELDS = (
+    "escadre.registry.class",
+    "escadre.registry.control_set",
+    "escadre.registry.current",
+    "escadre.registry.owner",
+    "escadre.registry.profile",
+    "escadre.registry.unified",
+    "escadre.registry.withheld",
+    "user.name",
+    "user.id",
+)
+GONE = "it is gone: its cell is in use again, or outside the hive"
+_Fields = dict[str, Any]
+
+
+class HiveRecords:
+    """Makes records of the keys and values of one hive.
+
+    live    one byte for each 8 bytes of the hive bins data: 1 where a key or value begins of which a record was made
+    """
+
+    def __init__(self, hive: Hive, at: Mount, control_set: int) -> None:
+        self._hive, self._at, self._control_set = hive, at, control_set
+        self._logged = bool(hive.replayed)
+        self.live = bytearray(len(hive.data) // 8 + 1)
+        given = {"registry.hive": at.path, "user.name": at.user, "user.id": at.sid, "escadre.registry.profile": at.profile}
+        self._constant = {name: value for name, value in given.items() if value}
+        self._owners: dict[int, str] = {}
+
+    def of_key(self, key: Key) -> list[Record | Problem]:
+        """Return the records of the values of a key, or that of the key where it has none. A value at which this fails is a problem."""
+        live, place = self.live, f"{key.offset:#x}"
+        live[key.offset >> 3] = 1
+        shared, when = self._shared(key, key.path)
+        values = plain_values(key)
+        if not values:
+            return [Record(place, _key_fields(shared, when), "replayed" if self._logged and key.replayed else "allocated")]
+        withheld = withheld_values(key.path) or is_password
+        above = shared["registry.path"]
+        made: list[Record | Problem] = []
+        for offset, name, kind, raw, replayed in values:
+            live[offset >> 3] = 1
+            try:
+                fields = {**shared, "registry.value": name, "registry.path": f"{above}\\{name}" if name else above}
+                self._fill(fields, name, kind, raw, withheld, when)
+                made.append(Record(f"{place}/{offset:#x}", fields, "replayed" if replayed else "allocated"))
+            except MemoryError:
+                raise
+            except Exception as e:  # evidence is hostile: any value may raise anything
+                made.append(raised(e, f"{place}/{offset:#x}"))
+        return made
+
+    def of_recovered(self, found: Recovered) -> list[Record]:
+        """Return the records of what the tree does not have."""
+        state = "deleted" if found.deleted else "carved"
+        remark = ", deleted" if found.deleted else ", in no list of the tree"
+        shared, when, place = dict(self._constant), ".", UNKNOWN
+        if found.key is not None and found.path is not None:
+            shared, when = self._shared(found.key, found.path, owner=not found.deleted)
+            place = f"{found.key.offset:#x}"
+        else:
+            shared["registry.path"] = f"{self._at.path}\\{UNKNOWN}"
+        when = remark + when
+        if not found.values:
+            return [Record(place, _key_fields(shared, when), state)] if found.own else []
+        by_path = (withheld_values(found.path) if found.path else None) or is_password
+
+        def withheld(name: str, kind: int) -> str:
+            return by_path(name, kind) or ("" if found.path and not found.path.startswith(UNKNOWN) else withheld_orphan(name, kind))
+
+        made = []
+        for value in found.values:
+            path = f"{shared['registry.path']}\\{value.name}" if value.name else shared["registry.path"]
+            fields = {**shared, "registry.value": value.name, "registry.path": path}
+            self._fill(fields, value.name, value.kind, value.raw, withheld, when)
+            made.append(Record(f"{place}/{value.offset:#x}", fields, state))
+        return made
+
+    def _fill(self, fields: _Fields, name: str, kind: int, raw: bytes | None, withheld: Callable[[str, int], str], when: str) -> None:
+        """Add type, data and message of a value."""
+        fields["registry.data.type"] = kind_name = type_name(kind)
+        if reason := withheld(name, kind) or ("" if raw is not None else GONE):
+            fields["escadre.registry.withheld"] = reason
+            fields["message"] = (
+                f"{quoted(one_line(fields['registry.path']))} has data of type {kind_name} that is not recorded: {reason}{when}"
+            )
+            return
+        if len(raw or b"") > LARGEST_VALUE:
+            self._hive.note(0, f"values of more than {LARGEST_VALUE:,} bytes were cut")
+            raw = (raw or b"")[:LARGEST_VALUE]
+        texts, whole = typed(kind, raw or b"")
+        if not whole:
+            fields["registry.data.bytes"] = b64encode(raw or b"").decode("ascii")
+        if texts:
+            fields["registry.data.strings"] = texts
+            shown = f"is {quoted(one_line(short(texts[0] if len(texts) == 1 else ', '.join(texts))))}"
+        else:
+            shown = f"has data of type {kind_name}" if raw else f"has no data, type {kind_name}"
+        fields["message"] = f"{quoted(one_line(fields['registry.path']))} {shown}{when}"
+
+    def _shared(self, key: Key, path: str, *, owner: bool = True) -> tuple[_Fields, str]:
+        """Return the fields that all records of a key have, and the end of their messages."""
+        made: _Fields = self._constant | {"registry.key": path, "registry.path": f"{self._at.path}\\{path}" if path else self._at.path}
+        when = "."
+        if written := key.last_written:
+            made["@timestamp"] = made["escadre.registry.last_written"] = written
+            made["escadre.times"] = [written]
+            when = f"; its key was last written at {written}."
+        if owner and (sid := self._owner(key)):
+            made["escadre.registry.owner"] = sid
+        if owner and (name := key.class_name):
+            reason = withheld_class(path)
+            made["escadre.registry.withheld" if reason else "escadre.registry.class"] = reason or name
+        control_set, unified = key_place(self._at, path, self._control_set)
+        if control_set:
+            made["escadre.registry.control_set"] = control_set
+            made["escadre.registry.current"] = control_set == self._control_set
+        if unified:
+            made["escadre.registry.unified"] = unified
+        return made, when
+
+    def _owner(self, key: Key) -> str:
+        at = key.security
+        if at not in self._owners:
+            self._owners[at] = key.owner
+        return self._owners[at]
+
+
+def _key_fields(shared: _Fields, when: str) -> _Fields:
+    shown = quoted(one_line(shared["registry.path"]))
+    return shared | {"event.action": "registry-key-observed", "message": f"{shown} is a key without values{when}"}

@@ -1,0 +1,81 @@
+"""What no record of a hive may contain: password hashes, keys that encrypt them, passwords. `secrets.yaml` lists them with the reasons."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from fnmatch import translate
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+from scout.data import load_data
+
+_TEXT = frozenset((0, 1, 2, 3, 7))
+"""types of data that can hold a password; `NoPassword` as a number is a setting"""
+
+
+class _Rule(NamedTuple):
+    literal: str
+    """the longest text that each path of the key has, in lower case: most paths are passed over by it"""
+    key: re.Pattern[str]
+    values: re.Pattern[str]
+    of_class: bool
+    orphans: bool
+    why: str
+
+
+def withheld_values(path: str) -> Callable[[str, int], str] | None:
+    """Return a function (name, type number → reason, '' to keep the data) for the values of the key at `path`; None: all are kept.
+
+    The rule on the ends of names is not among these; see `is_password`.
+    """
+    low = path.lower()
+    rules = [rule for rule in _rules() if not rule.of_class and rule.literal and rule.literal in low and rule.key.fullmatch(low)]
+    if not rules:
+        return None
+    return lambda name, kind: next((rule.why for rule in rules if rule.values.fullmatch(name.lower())), "") or is_password(name, kind)
+
+
+def is_password(name: str, kind: int) -> str:
+    """Return why the data of a value is withheld under any key; '' to keep it."""
+    return _named(name) if kind in _TEXT else ""
+
+
+@lru_cache(maxsize=1 << 14)
+def _named(name: str) -> str:
+    return next((rule.why for rule in _rules() if not rule.literal and rule.values.fullmatch(name.lower())), "")
+
+
+def withheld_class(path: str) -> str:
+    """Return why the class name of the key at `path` is withheld; '' to keep it."""
+    low = path.lower()
+    return next((rule.why for rule in _rules() if rule.of_class and rule.key.fullmatch(low)), "")
+
+
+def withheld_orphan(name: str, kind: int) -> str:
+    """Return why the data of a deleted value is withheld of which the key is not known; '' to keep it."""
+    low = name.lower()
+    return next((rule.why for rule in _rules() if rule.orphans and rule.values.fullmatch(low) and (rule.literal or kind in _TEXT)), "")
+
+
+@cache
+def _rules() -> tuple[_Rule, ...]:
+    return tuple(_rule(**entry) for entry in load_data("commodore.readers.hives", "secrets.yaml"))
+
+
+def _rule(key: str, why: str, values: tuple[str, ...] = ("*",), *, orphans: bool = False, **more: bool) -> _Rule:
+    literal = max(re.split(r"\*+", key), key=len).strip("\\").lower()
+    return _Rule(
+        literal,
+        _pattern(key),
+        re.compile("|".join(translate(value.lower()) for value in values), re.DOTALL),
+        more.get("class", False),
+        orphans,
+        why,
+    )
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    r"""Compile a path: `*` stays within a component, `**` as a component is any number of them."""
+    made = re.escape(text.lower()).replace(r"\*\*\\", r"(?:[^\\]+\\)*").replace(r"\\\*\*", r"(?:\\[^\\]+)*")
+    return re.compile(made.replace(r"\*\*", ".*").replace(r"\*", r"[^\\]*"), re.DOTALL)

@@ -1,0 +1,51 @@
+"""Credentials from a file, the environment or a prompt: never from the command line, never in a message."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from scout.console import WRONG_USE, Complaint
+
+API_KEY, PASSWORD = "ESCADRE_ES_API_KEY", "ESCADRE_ES_PASSWORD"
+PROMPT = Path("-")
+"""In place of a file: ask for it."""
+
+
+def credentials(api_key_file: Path | None = None, user: str | None = None, password_file: Path | None = None) -> dict[str, Any]:
+    """Return `api_key` or `basic_auth` for a client; nothing where none were given. Raises Complaint."""
+    if user is not None:
+        return {"basic_auth": (user, _password(user, password_file))}
+    key = secret(api_key_file, "API key") if api_key_file else os.environ.get(API_KEY, "").strip()
+    if not key:
+        return {}
+    name, colon, rest = key.partition(":")
+    return {"api_key": (name, rest) if colon else key}
+
+
+def _password(user: str, file: Path | None) -> str:
+    if file:
+        return secret(file, f"password of {user}")
+    given = os.environ.get(PASSWORD)
+    if given is None and sys.stdin.isatty():
+        given = getpass.getpass(f"Password of {user}: ")
+    if given is None:
+        raise Complaint(f"no password for {user}.", f"Set {PASSWORD}, or give --password-file.", WRONG_USE)
+    return given
+
+
+def secret(file: Path, what: str) -> str:
+    """Return the secret in a file, or ask for it where the file is `-`. Raises Complaint."""
+    if file == PROMPT:
+        return getpass.getpass(f"{what[:1].upper()}{what[1:]}: ").strip()
+    try:
+        found = file.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as e:
+        why = e.strerror if isinstance(e, OSError) else "it is no text"
+        raise Complaint(f"{file} does not read: {why}.", f"Give a file with the {what} in it.", WRONG_USE) from e
+    if not found or "\n" in found:
+        raise Complaint(f"{file} has no {what}: one line is expected.", "", WRONG_USE)
+    return found

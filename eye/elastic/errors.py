@@ -1,0 +1,104 @@
+"""Errors of a server or of the way to it, as one line for a person."""
+
+from __future__ import annotations
+
+import ssl
+
+from elasticsearch import ApiError, AuthenticationException, AuthorizationException, TransportError, UnsupportedProductError
+from elasticsearch.exceptions import ConnectionTimeout
+
+from scout.console import COULD_NOT, Complaint
+
+BUSY = (429, 502, 503, 504)
+"""Status codes that ask for a later try."""
+RIGHTS = (
+    "The role of a loader is eye/elastic/generated/role-loader.json: cluster rights manage_index_templates and monitor, "
+    "and on escadre-* create_index, create_doc, read, maintenance, view_index_metadata and manage."
+)
+_TLS = (
+    ("WRONG_VERSION_NUMBER", "it speaks no TLS", "Write http:// in place of https://, or give the port that speaks TLS."),
+    ("RECORD_LAYER_FAILURE", "it speaks no TLS", "Write http:// in place of https://, or give the port that speaks TLS."),
+    ("certificate has expired", "its certificate has expired", "Have it renewed; meanwhile --fingerprint takes exactly this one."),
+    ("not yet valid", "its certificate is not valid yet", "Compare the clock of this machine with that of the server."),
+    ("self-signed", "nobody that this machine trusts signed its certificate", "Give its authority with --ca, or --fingerprint."),
+    ("self signed", "nobody that this machine trusts signed its certificate", "Give its authority with --ca, or --fingerprint."),
+    ("unable to get local issuer", "nobody that this machine trusts signed its certificate", "Give its authority with --ca."),
+    ("ostname mismatch", "its certificate is for another name", "Use the name that the certificate has, or --fingerprint."),
+    ("doesn't match", "its certificate is for another address", "Use the name that the certificate has, or --fingerprint."),
+    ("IP address mismatch", "its certificate is for another address", "Use the name that the certificate has, or --fingerprint."),
+    ("ingerprint", "its certificate has another fingerprint", "Compare it on the server: openssl x509 -noout -fingerprint -sha256."),
+)
+
+
+def reason(error: ApiError | TransportError) -> str:
+    """Return the error of the server or the connection in one line of at most 400 characters."""
+    if isinstance(error, ApiError):
+        told = error.body.get("error", error.body) if isinstance(error.body, dict) else error.body
+        return f"{error.status_code}: {told_reason(told)}"[:400]
+    return str(error.args[0] if error.args else error).split("\n")[0][:300]
+
+
+def told_reason(told: object) -> str:
+    """Return the innermost reason of the error object of an answer or of an item."""
+    outer = told
+    while isinstance(told, dict) and isinstance(told.get("caused_by"), dict):
+        told = told["caused_by"]
+    first, last = (str(e.get("reason") or e.get("type") or "") if isinstance(e, dict) else str(e) for e in (outer, told))
+    return first if first == last or not last else f"{first}: {last}"
+
+
+def kind(told: object) -> str:
+    """Return the type of an error object: `mapper_parsing_exception`."""
+    return str(told.get("type", "")) if isinstance(told, dict) else ""
+
+
+def is_block(told: object) -> bool:
+    """Return whether an error says that an index takes nothing at all, whatever the document: read-only, or the disk is full."""
+    return kind(told) in ("cluster_block_exception", "index_closed_exception", "index_not_found_exception")
+
+
+def unreachable(url: str, error: TransportError) -> Complaint:
+    """The complaint about an address at which no Elasticsearch answers."""
+    text = reason(error)
+    for mark, why, do in _TLS:
+        if mark.lower() in f"{text} {error.errors!r}".lower():
+            return Complaint(f"no safe way to {url}: {why}.", do, COULD_NOT)
+    if isinstance(error, ConnectionTimeout):
+        return Complaint(f"{url} did not answer in time.", "Look whether a firewall is between, and at the load of the server.", COULD_NOT)
+    do = "Check the address, the port, and whether it is http or https."
+    if url.startswith("http://") and ("aborted" in text or "closed" in text or "reset" in text.lower()):
+        do = "The connection was cut at once: write https:// if the server speaks TLS."
+    return Complaint(f"no Elasticsearch answers at {url}: {text}.", do, COULD_NOT)
+
+
+def refused(url: str, error: ApiError | UnsupportedProductError | TransportError | ssl.SSLError) -> Complaint:
+    """The complaint about a server that answered, or did not, before anything was loaded."""
+    if isinstance(error, (AuthenticationException, AuthorizationException)):
+        return Complaint(f"{url} does not let us in ({error.status_code}).", "Give --api-key-file or --user.", COULD_NOT)
+    if isinstance(error, UnsupportedProductError):
+        return Complaint(f"{url} is no Elasticsearch.", "Give the address of an Elasticsearch 8 or 9.", COULD_NOT)
+    if isinstance(error, ApiError):
+        return Complaint(f"{url} answers {reason(error)}.", "Look at the server's log.", COULD_NOT)
+    if isinstance(error, TransportError):
+        return unreachable(url, error)
+    return Complaint(f"no safe way to {url}: {error}.", "Look at the certificate.", COULD_NOT)
+
+
+def failed(error: ApiError | TransportError) -> Complaint:
+    """The complaint about a server that gave up in the middle of the work."""
+    if isinstance(error, ApiError):
+        told = error.body.get("error") if isinstance(error.body, dict) else None
+        if error.status_code in (401, 403) and not is_block(told):
+            return Complaint(f"this account may not do this ({reason(error)}).", RIGHTS, COULD_NOT)
+        if is_block(told):
+            index = f"{told['index']}: " if isinstance(told, dict) and told.get("index") else ""
+            return blocked(f"{index}{told_reason(told)}")
+    return Complaint(f"Elasticsearch gave up: {reason(error)}.", "Run it again: what is there already is kept.", COULD_NOT)
+
+
+def blocked(why: str) -> Complaint:
+    """The complaint about an index that takes no document."""
+    do = "Open it, or lift its block (PUT INDEX/_settings), then run it again: what is there already is kept."
+    if "disk" in why or "watermark" in why:
+        do = "Free space on the disks of the server; it lifts the block by itself. Then run it again: what is there already is kept."
+    return Complaint(f"an index takes no documents: {why}.", do, COULD_NOT)

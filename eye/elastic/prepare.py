@@ -1,0 +1,100 @@
+"""Indices ready to take documents: made from the templates, or there already and fit. What stands against a load is found here first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from elasticsearch import ApiError, Elasticsearch
+
+from eye.elastic import errors
+from eye.elastic.fields import field_count, mappings, tree, types
+from eye.elastic.names import slug
+from eye.elastic.templates import component, component_name, template
+from scout.console import COULD_NOT, WRONG_USE, Complaint, plural
+
+NO_PATTERN = "no tokenizer pattern (module analysis-common): a name with dots is one word there"
+
+
+def check(client: Elasticsearch, index: str, title: str, collections: list[str]) -> bool:
+    """Return whether an index that is there has documents. Raises Complaint where it is not one of this case, or takes nothing."""
+    found = client.indices.get(index=index, features=["mappings", "settings"]).body[index]
+    _unblocked(index, found["settings"]["index"].get("blocks", {}))
+    _same_types(client, index, found.get("mappings", {}))
+    client.indices.refresh(index=index)
+    others = {"bool": {"filter": {"exists": {"field": "escadre.collection"}}, "must_not": {"terms": {"escadre.collection": collections}}}}
+    if n := int(client.count(index=index, query=others)["count"]):
+        raise Complaint(
+            f"{index} holds {plural(n, 'record')} of collections that this case does not have.",
+            f"Give this case another --name; or, if that is an older state of it, first eye unload {slug(title)}.",
+            WRONG_USE,
+        )
+    return int(client.count(index=index)["count"]) > 0
+
+
+def _unblocked(index: str, blocks: dict[str, Any]) -> None:
+    on = [
+        name for name, value in blocks.items() if str(value) == "true" and name in ("read_only", "write", "read_only_allow_delete", "read")
+    ]
+    if on:
+        raise errors.blocked(f"{index} has the block {', '.join(on)}{' (the disk is full)' if 'read_only_allow_delete' in on else ''}")
+
+
+def _same_types(client: Elasticsearch, index: str, there: dict[str, Any]) -> None:
+    """Add the fields that an index of an older Escadre lacks. Raises Complaint where one has another type."""
+    has, wanted = types(there.get("properties", {})), mappings()
+    # a keyword that only the index of another program has would take what the guard of ours refuses
+    wrong = [
+        f"{name} is {has[name]}, not {entry['type']}" for name, entry in wanted.items() if has.get(name, entry["type"]) != entry["type"]
+    ]
+    if wrong or str(there.get("dynamic", "true")).lower() != "false":
+        why = wrong[0] if wrong else "it takes fields of its own accord"
+        more = f" (and {plural(len(wrong) - 1, 'field')} more)" if len(wrong) > 1 else ""
+        raise Complaint(
+            f"{index} was made with other mappings: {why}{more}.", "Load under another --name, or delete that index.", WRONG_USE
+        )
+    if lacking := {name: entry for name, entry in wanted.items() if name not in has}:
+        room = {"index.mapping.total_fields.limit": field_count(tree(wanted)) + field_count(there.get("properties", {}))}
+        client.indices.put_settings(index=index, settings=room)
+        client.indices.put_mapping(index=index, properties=tree(lacking))
+
+
+def create(client: Elasticsearch, index: str, title: str, family: str) -> str:
+    """Put the templates and make an index. Return what the server lacks, '' for nothing. Raises Complaint where the index stays red."""
+    lacking = ""
+    try:
+        _templates(client, index, title, family, pattern=True)
+    except ApiError as e:
+        if e.status_code != 400 or "tokenizer" not in errors.reason(e):
+            raise
+        _templates(client, index, title, family, pattern=False)
+        lacking = NO_PATTERN
+    try:
+        client.indices.create(index=index)
+    except ApiError as e:
+        if e.status_code != 400 or "resource_already_exists" not in errors.reason(e) + str(e):
+            raise
+    return lacking
+
+
+def _templates(client: Elasticsearch, index: str, title: str, family: str, *, pattern: bool) -> None:
+    shared = component(pattern=pattern)
+    name = component_name(shared)
+    client.cluster.put_component_template(name=name, template=shared["template"], meta=shared["_meta"])
+    body = template(index, family, fields=name)
+    meta = body.pop("_meta") | {"case": title}
+    client.indices.put_index_template(name=index, **body, meta=meta)
+
+
+def healthy(client: Elasticsearch, indices: list[str]) -> None:
+    """Raises Complaint where one of the indices has no shard that takes documents."""
+    if not indices:
+        return
+    try:
+        told = client.cluster.health(index=",".join(indices), wait_for_status="yellow", timeout="10s", level="indices")
+    except ApiError as e:
+        if e.status_code == 403:  # an account without the right to look: the first document shows it
+            return
+        told = e  # type: ignore[assignment]  # 408: it did not get there in time, with the same body
+    if told.body.get("timed_out") or told.body.get("status") == "red":
+        red = [name for name, one in told.body.get("indices", {}).items() if one.get("status") == "red"] or indices
+        raise Complaint(f"{red[0]} is red: it has no shard that takes documents.", "GET _cluster/allocation/explain says why.", COULD_NOT)

@@ -1,0 +1,297 @@
+"""Keys and values that the tree of a hive does not have: deleted ones in free cells and slack, and allocated ones that no list names.
+
+A free cell keeps its content until it is used again. Cells that are freed one after the other become one, in which their headers stay:
+candidates are looked for at every place where a cell can begin. A candidate counts only where all its fields are possible.
+A key names its parent, and its list of values may still be there. A value does not name its key: it gets one where a list of values, or
+the unused end of one, still points to it.
+
+Sources: "Windows registry file format specification", M. Suhanov, sections "Key node", "Key value" and "Deleted cells"; T. Morgan,
+"Recovering Deleted Data From the Windows Registry", DFRWS 2008.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from struct import Struct, unpack_from
+from typing import NamedTuple
+
+from scout.formats.regf.cells import HiveCells
+from scout.formats.regf.data import BASE_BLOCK, decoded
+from scout.formats.regf.keys import NK, NOWHERE, SEGMENT, VK, Key
+from scout.formats.regf.survey import Survey
+
+UNKNOWN = "?"
+"""the first component of the path of a key whose parents are gone"""
+MOST = 200_000
+"""candidates that are looked at"""
+_LONGEST_PATH, _LEVELS = 4096, 512
+_SIGNATURES = re.compile(rb"[nv]k")
+_OFFSET = Struct("<I")
+_FIRST, _LAST = 0x01A8E79FE1D58000, 0x0239_0000_0000_0000
+"""last writes that are possible: 1990 to 2115"""
+
+
+class RecoveredValue(NamedTuple):
+    """A value that the tree does not have. `raw` is None where its data is gone: the cell is in use again, or outside the hive."""
+
+    offset: int
+    name: str
+    kind: int
+    raw: bytes | None
+
+
+class Recovered(NamedTuple):
+    r"""A key that the tree does not have, with the values that its list still names; or values of a key that is there, or is not known.
+
+    path      path below the root, `?\…` where the parents of the key are gone; None for values whose key is not known
+    key       the cell of the key; None where it is not known
+    deleted   found in free cells or slack; else in allocated cells that no list names
+    own       the key itself was recovered; else only its values, and the key is in the tree
+    """
+
+    path: str | None
+    key: Key | None
+    deleted: bool
+    values: tuple[RecoveredValue, ...]
+    own: bool = True
+
+
+def recover(hive: HiveCells, survey: Survey, live: bytearray) -> Iterator[Recovered]:
+    """Yield what the tree does not have, keys first. `live`: one byte for each 8 bytes of the hive bins data, 1 where a key or value of
+    the tree begins.
+    """
+    return _Recovery(hive, survey, live).found()
+
+
+class _Recovery:
+    def __init__(self, hive: HiveCells, survey: Survey, live: bytearray) -> None:
+        self._hive, self._survey, self._live = hive, survey, live
+        self._keys: dict[int, bool] = {}
+        self._values: dict[int, bool] = {}
+        """offset of each candidate → whether it is deleted"""
+        self._paths: dict[int, str] = {hive.root_offset: ""}
+        self._slack: list[tuple[int, int, bool]] = []
+
+    def found(self) -> Iterator[Recovered]:
+        self._candidates()
+        if not self._keys and not self._values:
+            return
+        for offset, deleted in self._keys.items():
+            fields = NK.unpack_from(self._hive.data, BASE_BLOCK + offset + 4)
+            key = Key(self._hive, offset, fields, self._name(offset, fields), "")
+            path = self._path(offset)
+            yield Recovered(path, key, deleted, tuple(self._claimed(offset)))
+        if self._values:
+            yield from self._of_live_keys()
+        for offset, deleted in sorted(self._values.items()):
+            yield Recovered(None, None, deleted, (self._value(offset, deleted),), own=False)
+
+    # --- candidates
+
+    def _candidates(self) -> None:
+        data, live = self._hive.data, self._live
+        end = self._hive.end - VK.size
+        for match in _SIGNATURES.finditer(data, BASE_BLOCK + 4, self._hive.end):
+            at = match.start()
+            if at & 7 != 4 or at > end or live[(at - 4 - BASE_BLOCK) >> 3]:
+                continue
+            offset = at - 4 - BASE_BLOCK
+            possible = self._possible_key if data[at] == 0x6E else self._possible_value
+            if not possible(at):
+                continue
+            state = self._state(offset)
+            if state is not None:
+                (self._keys if data[at] == 0x6E else self._values)[offset] = state
+            if len(self._keys) + len(self._values) >= MOST:
+                self._hive.note(offset, f"the search for deleted cells stopped after {MOST:,}")
+                break
+        self._in_slack()
+
+    def _state(self, offset: int) -> bool | None:
+        """Return whether a candidate is deleted; None where it is data, or where only its neighbours can tell."""
+        if offset >= self._survey.end:
+            return True  # behind what the base block counts
+        start, size = self._survey.around(offset)
+        if start == offset:
+            return size > 0
+        if start < 0:  # a torn bin
+            return bool(unpack_from("<i", self._hive.data, BASE_BLOCK + offset)[0] > 0)
+        if size > 0:
+            return True
+        self._slack.append((start, offset, self._hive.data[BASE_BLOCK + offset + 4] == 0x6E))
+        return None
+
+    def _in_slack(self) -> None:
+        """Keep the candidates that begin behind what the cells around them use."""
+        if not self._slack:
+            return
+        used = used_bytes(self._hive, self._survey, {start for start, _, _ in self._slack})
+        for start, offset, is_key in self._slack:
+            if start in used and offset >= start + 4 + used[start]:
+                (self._keys if is_key else self._values)[offset] = True
+
+    def _possible_key(self, at: int) -> bool:
+        if at + NK.size > self._hive.end:
+            return False
+        _, flags, written, _, parent, subkeys, _, below, _, values, listed, *_, length, _ = NK.unpack_from(self._hive.data, at)
+        return (
+            0 < length <= 512
+            and self._plausible_name(at + NK.size, length, flags & 0x20)
+            and not flags & 0xFF00
+            and (_FIRST <= written <= _LAST or written == 0)
+            and (parent == NOWHERE or not parent & 7)
+            and at + NK.size + length <= self._hive.end
+            and subkeys < 1 << 22
+            and values < 1 << 22
+            and (below == NOWHERE or not below & 7)
+            and (listed == NOWHERE or not listed & 7)
+        )
+
+    def _possible_value(self, at: int) -> bool:
+        _, length, size, place, kind, flags, _ = VK.unpack_from(self._hive.data, at)
+        plain = size & 0x7FFFFFFF
+        return (
+            length <= 32766
+            and self._plausible_name(at + VK.size, length, flags & 1)
+            and flags in (0, 1)
+            and at + VK.size + length <= self._hive.end
+            and (kind <= 0x15 or kind >> 16 == 0xFFFF)
+            and (plain <= 4 if size >> 31 else plain == 0 or (plain <= len(self._hive.data) and not place & 7))
+        )
+
+    def _plausible_name(self, at: int, length: int, compressed: int) -> bool:
+        """Return whether a name is not overwritten: one of single bytes has no NUL."""
+        return not compressed or b"\0" not in self._hive.data[at : at + length]
+
+    # --- keys
+
+    def _name(self, offset: int, fields: tuple[int, ...]) -> str:
+        at = BASE_BLOCK + offset + 4 + NK.size
+        return decoded(bytes(self._hive.data[at : at + fields[18]]), compressed=bool(fields[1] & 0x20))
+
+    def _path(self, offset: int) -> str:
+        """Return the path of a key by its parents, alive or not."""
+        names: list[str] = []
+        at, met = offset, set[int]()
+        while at not in self._paths:
+            start = BASE_BLOCK + at + 4
+            whole = at not in met and len(met) < _LEVELS and not at & 7 and start + NK.size <= self._hive.end
+            if not whole or self._hive.data[start : start + 2] != b"nk" or not self._possible_key(start):
+                return "\\".join([UNKNOWN, *reversed(names)])[:_LONGEST_PATH]
+            met.add(at)
+            fields = NK.unpack_from(self._hive.data, start)
+            names.append(self._name(at, fields))
+            at = fields[4]
+        above = self._paths[at]
+        path = "\\".join([above, *reversed(names)] if above else reversed(names))[:_LONGEST_PATH]
+        if len(self._paths) < MOST:
+            self._paths[offset] = path
+        return path
+
+    def _claimed(self, offset: int) -> Iterator[RecoveredValue]:
+        """Yield the candidates that the list of a recovered key names; they are no longer candidates."""
+        for place in self._listed(offset, slack=False):
+            if place in self._values:
+                yield self._value(place, self._values.pop(place))
+
+    def _listed(self, offset: int, *, slack: bool) -> tuple[int, ...]:
+        """Return the offsets in the list of values of a key; `slack`: those behind the last that counts."""
+        fields = NK.unpack_from(self._hive.data, BASE_BLOCK + offset + 4)
+        count, place = fields[9], fields[10]
+        start = BASE_BLOCK + place
+        if place == NOWHERE or place & 7 or start + 8 > self._hive.end or fields[1] & 0x40:
+            return ()
+        room = (abs(unpack_from("<i", self._hive.data, start)[0]) - 4) // 4
+        room = max(0, min(room, (self._hive.end - start - 4) // 4))
+        if slack:
+            return unpack_from(f"<{room - count}I", self._hive.data, start + 4 + 4 * count) if count < room <= 1 << 16 else ()
+        return unpack_from(f"<{min(count, room)}I", self._hive.data, start + 4)
+
+    def _of_live_keys(self) -> Iterator[Recovered]:
+        """Yield deleted values to which the unused end of a list of values still points."""
+        for offset in self._survey.keys:
+            if offset in self._keys:
+                continue
+            found = [self._value(place, self._values.pop(place)) for place in self._listed(offset, slack=True) if place in self._values]
+            if found:
+                fields = NK.unpack_from(self._hive.data, BASE_BLOCK + offset + 4)
+                key = Key(self._hive, offset, fields, self._name(offset, fields), "")
+                yield Recovered(self._path(offset), key, True, tuple(found), own=False)
+
+    # --- values
+
+    def _value(self, offset: int, deleted: bool) -> RecoveredValue:
+        at = BASE_BLOCK + offset + 4
+        _, length, size, place, kind, flags, _ = VK.unpack_from(self._hive.data, at)
+        name = decoded(bytes(self._hive.data[at + VK.size : at + VK.size + length]), compressed=bool(flags & 1))
+        if size >> 31:
+            return RecoveredValue(offset, name, kind, place.to_bytes(4, "little")[: size & 7])
+        return RecoveredValue(offset, name, kind, self._data(place, size, deleted) if size else b"")
+
+    def _data(self, place: int, size: int, deleted: bool) -> bytes | None:
+        if size > SEGMENT and self._hive.data[BASE_BLOCK + place + 4 : BASE_BLOCK + place + 6] == b"db":
+            return self._big(place, size, deleted)
+        return self._plain(place, size, deleted)
+
+    def _plain(self, place: int, size: int, deleted: bool) -> bytes | None:
+        start = BASE_BLOCK + place + 4
+        around, cell = self._survey.around(place)
+        inside = around < 0 or place + 4 + size <= around + abs(cell)
+        if place & 7 or start + size > self._hive.end or not inside or (deleted and cell < 0):
+            return None
+        return self._hive.take(start, start + size) or None
+
+    def _big(self, place: int, size: int, deleted: bool) -> bytes | None:
+        if self._plain(place, 8, deleted) is None:
+            return None
+        count, listed = unpack_from("<HI", self._hive.data, BASE_BLOCK + place + 6)
+        listing = self._plain(listed, 4 * count, deleted) if count else None
+        parts: list[bytes] = []
+        for (segment,) in _OFFSET.iter_unpack(listing or b""):
+            part = self._plain(segment, min(SEGMENT, size), deleted)
+            if part is None:
+                return None
+            parts.append(part)
+            size -= len(part)
+            if not size:
+                return b"".join(parts)
+        return None
+
+
+def used_bytes(hive: HiveCells, survey: Survey, cells: Iterable[int]) -> dict[int, int]:
+    """Return how many bytes of these allocated cells are used, without their sizes. A cell of which that is not known is not in it."""
+    wanted, used = set(cells), dict[int, int]()
+    data = hive.data
+    for offset in wanted:
+        at = BASE_BLOCK + offset + 4
+        if at + NK.size > hive.end:
+            continue
+        signature, count = unpack_from("<2sH", data, at)
+        if signature in (b"lf", b"lh"):
+            used[offset] = 4 + 8 * count
+        elif signature in (b"li", b"ri"):
+            used[offset] = 4 + 4 * count
+        elif signature == b"sk":
+            used[offset] = 20 + unpack_from("<I", data, at + 16)[0]
+        elif signature == b"nk":
+            used[offset] = NK.size + unpack_from("<H", data, at + 72)[0]
+        elif signature == b"vk":
+            used[offset] = VK.size + unpack_from("<H", data, at + 2)[0]
+    for key in survey.keys if wanted - used.keys() else ():
+        fields = NK.unpack_from(data, BASE_BLOCK + key + 4)
+        count, listed = fields[9], fields[10]
+        if listed in wanted:
+            used[listed] = 4 * count
+        if fields[12] in wanted:
+            used[fields[12]] = fields[19]
+        start = BASE_BLOCK + listed + 4
+        if listed == NOWHERE or start + 4 * count > hive.end:
+            continue
+        for value in unpack_from(f"<{count}I", data, start):
+            at = BASE_BLOCK + value + 4
+            if at + VK.size <= hive.end and data[at : at + 2] == b"vk":
+                size, place = unpack_from("<II", data, at + 4)
+                if place in wanted and not size >> 31:
+                    used[place] = size
+    return used
