@@ -41,6 +41,7 @@ from eye.query.words import fold, words
 Q, Must, Should, MustNot = tantivy.Query, tantivy.Occur.Must, tantivy.Occur.Should, tantivy.Occur.MustNot
 PATTERN_LIMIT = 300
 """Longest wildcard pattern or regular expression, in characters: a bound for the automaton."""
+FEW = 300
 MOST_TERMS, MOST_VALUES = 20_000, 2_000
 """Words, and values of a field, that one clause becomes a set of; beyond them the engine walks its terms itself."""
 
@@ -160,7 +161,7 @@ class Compiler:
         if part:
             found = self.engine.words_containing(fold(part), at_end=len(parts) == 2, most=MOST_TERMS)
             if found is not None:
-                return Q.term_set_query(self.schema, name, found) if found else Q.empty_query()
+                return self.one_of(name, found)
         return self.regex(name, node, automaton(parts))
 
     def regex(self, name: str, node: Leaf, pattern: str) -> tantivy.Query:
@@ -260,7 +261,9 @@ class Compiler:
         return self.one_of(name, [value for value in self.engine.values_of(name) if between(value, low, high, node)])
 
     def one_of(self, name: str, values: Sequence[Any]) -> tantivy.Query:
-        return Q.term_set_query(self.schema, name, values) if values else Q.empty_query()
+        if len(values) <= FEW and name != NUMBER:  # a set costs a search through all terms
+            return union([self.term(name, value) for value in values])
+        return Q.term_set_query(self.schema, name, values)
 
     def without_terms(self, name: str, node: Leaf) -> tantivy.Query:
         """Whole values of a field whose values are no terms: a number in a column, or read in the records that have its words."""

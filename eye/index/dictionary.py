@@ -7,7 +7,6 @@ The opstamp is that of tantivy's meta.json. A file of another commit is not used
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
@@ -50,21 +49,22 @@ def _collect(searcher: tantivy.Searcher) -> bytes:
 
 def containing(words: bytes, part: str, *, at_end: bool = False, most: int, between: bytes = b"\n") -> list[str] | None:
     """The words that contain (or end with) a part; None where there are more than `most`. `between`: what separates them."""
-    found: list[str] = []
-    for word in _hits(words, part.encode("utf-8", "surrogatepass") + (between if at_end else b""), between):
-        if len(found) == most:
-            return None
-        found.append(word)
-    return found
+    found = places(words, part.encode("utf-8", "surrogatepass") + (between if at_end else b""), most, between)
+    return None if found is None else [words[start:end].decode() for start, end in found]
 
 
-def _hits(words: bytes, part: bytes, between: bytes) -> Iterator[str]:
+def places(words: bytes, part: bytes, most: int, between: bytes) -> list[tuple[int, int]] | None:
+    """Where each word that contains a part begins and ends; None where there are more than `most`."""
+    found: list[tuple[int, int]] = []
     at = words.find(part)
     while at >= 0:
+        if len(found) == most:
+            return None
         start = words.rfind(between, 0, at) + 1
         end = words.find(between, at)
-        yield words[start:end].decode()
+        found.append((start, end))
         at = words.find(part, end)
+    return found
 
 
 def beginning(words: bytes, start: str, most: int) -> list[str]:

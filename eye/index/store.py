@@ -26,7 +26,7 @@ from eye.index.order import HitOrder
 from eye.index.schema import ID, LINE, NAMES, NUMBER, NUMBERED, PART, ROW, SHAPES, US, WHEN, has_terms, schema
 from eye.index.terms import Terms
 from eye.query.parse import parse
-from eye.query.tree import Node, Pattern, Text, leaves_of
+from eye.query.tree import Fuzzy, Node, Pattern, Regex, Text, leaves_of
 from eye.query.words import fold, without_case, words
 from scout.console import COULD_NOT, Complaint
 
@@ -46,7 +46,7 @@ class Asked:
     nodes: tuple[Node, ...]
     compiled: tantivy.Query
     costly: bool = False
-    """Whether it has words in a row, which cost more to find than to order."""
+    """Whether its hits cost more to find than to order."""
 
 
 class Store:
@@ -328,8 +328,9 @@ def _sizes(folder: Path) -> dict[str, int]:
 
 
 def costly(node: Node) -> bool:
-    """Return whether a query has words in a row."""
-    return any(isinstance(leaf, Text) and len(words(leaf.text)) > 1 for leaf in leaves_of(node, wanted=False))
+    """Return whether hits of a query cost more to find than to order: words in a row, or a set of words."""
+    leaves = leaves_of(node, wanted=False)
+    return any(isinstance(leaf, (Pattern, Fuzzy, Regex)) or (isinstance(leaf, Text) and len(words(leaf.text)) > 1) for leaf in leaves)
 
 
 def read_line(line: bytes) -> dict[str, Any]:

@@ -42,31 +42,14 @@ class Terms:
 
     def matching(self, node: Pattern, most: int) -> Iterator[tuple[str, list[str]]]:
         """Yield each field with its terms whose value has a pattern anywhere; fields with more than `most` candidates are left out."""
-        literal = max((fold(level(p)) for p in node.parts if p not in (ANY, ONE)), key=len)
+        literal = max((fold(level(p)) for p in node.parts if p not in (ANY, ONE)), key=len).encode("utf-8", "surrogatepass")
         search = pattern(node.parts).search
         for name in self._fields:
-            found = dictionary.containing(self._block(name, folded=True), literal, most=most, between=BREAK.encode())
-            if name == PAIR and found:
-                found = self._as_written(found)
-            values = [term for term in found or () if search(clean(fold(level(term.rpartition(US)[2] if name == PAIR else term))))]
+            whole, folded = self._block(name), self._block(name, folded=True)
+            found = [whole[start:end].decode() for start, end in dictionary.places(folded, literal, most, BREAK.encode()) or ()]
+            values = [term for term in found if search(clean(fold(level(term.rpartition(US)[2] if name == PAIR else term))))]
             if values:
                 yield name, values
-
-    def _as_written(self, folded: list[str]) -> list[str]:
-        """Return the free-form leaves, case kept, that are these in lower case."""
-        wanted = set(folded)
-        whole, lower = self._block(PAIR), self._block(PAIR, folded=True)
-        if len(whole) != len(lower):
-            return []
-        found: list[str] = []
-        for term in wanted:
-            raw = term.encode()
-            mark = BREAK.encode()
-            at = lower.find(mark + raw + mark)
-            while at >= 0:
-                found.append(whole[at + 1 : at + 1 + len(raw)].decode())
-                at = lower.find(mark + raw + mark, at + 1)
-        return found
 
     def _block(self, name: str, *, folded: bool = False) -> bytes:
         """The terms of a field between breaks. `folded`: ASCII letters in lower case, so that places are the same."""
