@@ -150,7 +150,7 @@ ARTEFACT = Artefact(
 )
 
 ROWS = 32
-SHOWN = 160
+SHOWN = 240
 """characters of what the first reader says that the reason of a second opinion has"""
 SECOND = 1000
 """records of a unit that get a second opinion; it takes milliseconds each"""
