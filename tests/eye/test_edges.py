@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 
+import orjson
 import pytest
 
 import eye.index.store
+from eye.elastic import document
 from eye.elastic.connect import ElasticServer, connect
+from eye.elastic.deadletters import DeadLetters
+from eye.elastic.load import Loaded, report
 from eye.index.build import index
 from eye.index.store import Store
 from eye.query.tree import QueryComplaint
@@ -111,6 +116,23 @@ def test_equal_times_are_in_the_order_of_the_records_on_every_page(tmp_path):
     store.close()
 
 
+def sent(record: dict) -> tuple[dict, Counter]:
+    """The document of a record, and the notes on its values."""
+    made = document.made(orjson.dumps(record) + b"\n", record, "digest")
+    return orjson.loads(made.body), made.notes
+
+
+def test_every_raw_date_that_elasticsearch_cannot_hold_is_kept():
+    body, notes = sent({"escadre.times": ["1601-01-01T00:00:00Z", "2020-01-01T00:00:00Z", "9999-12-31T00:00:00Z"]})
+    assert body["escadre.times"] == ["2020-01-01T00:00:00Z"] and notes[document.OUT_OF_RANGE] == 2
+    assert body["escadre.raw"] == {"escadre.times": ["1601-01-01T00:00:00Z", "9999-12-31T00:00:00Z"]}
+
+
+def test_long_values_of_free_form_objects_are_counted_too():
+    _, notes = sent({"winlog.event_data": {"a": "x" * 8192, "b": ["y" * 9000, "z"]}, "user.name": "u" * 8191})
+    assert notes[document.LONG] == 2
+
+
 def lose_terms(folder):
     next(folder.glob("*.term")).unlink()
 
@@ -150,6 +172,14 @@ def test_an_index_that_may_only_be_read_is_searched(edges):
         assert {r["escadre.id"] for r in search(edges, "οδοσ")} == {"id0", "id1"}
     finally:
         lock.rmdir()
+
+
+def test_refused_documents_of_a_case_that_may_only_be_read_are_told(tmp_path):
+    (tmp_path / "index").write_text("no folder")
+    letters = DeadLetters(tmp_path)
+    letters.add("i", "evtx", "records/x", 1, "key", "digest", "too long", b"{}")
+    assert "key" in letters.unlisted and not letters.file
+    assert any("could not be listed" in line for line in report(Loaded(unlisted=letters.unlisted)))
 
 
 def test_files_that_hold_no_key_and_no_certificate_are_named(tmp_path):
