@@ -83,6 +83,11 @@ def quoted(value: str) -> str:
     return f"`{value}`" if '"' in value else f'"{value}"'
 
 
+def shown(value: str) -> str:
+    """Return the value on one line, in quotes where it could be misread as part of a sentence."""
+    return value if value.isprintable() and _PLAIN.fullmatch(value) else quoted(one_line(value))
+
+
 def short(value: str, limit: int = SHORT) -> str:
     """Return the value cut to `limit` characters, the last of them `…` where something is missing."""
     return value if len(value) <= limit else value[: limit - 1] + "…"

@@ -15,7 +15,7 @@ from commodore.detection.ioc import Indicators
 from commodore.detection.sigma.files import rule_files
 from commodore.detection.sigma.matcher import DatasetMatcher, SigmaMatcher
 from commodore.detection.sigma.pack import RulePack, build, default_cache, load
-from commodore.detection.sigma.sources import places_of
+from commodore.detection.sigma.sources import families, places_of
 from commodore.finding import Finding
 from commodore.hits import DetectionRule, Hit, Refusal
 from commodore.host import Host
@@ -78,6 +78,11 @@ class Detection:
         if sequences.reads(artefact.name):
             tests.append(lambda record, host: sequences.hits(record, artefact, host))
         return [hit for test in tests for record in records for hit in test(record, host)]
+
+    def reads(self, dataset: str) -> bool:
+        """Return whether some rule or indicator is compared with the records of a dataset, or a log source of Sigma is counted there."""
+        ours = self._judge.reads(dataset) or sequences.reads(dataset)
+        return ours or len(self._indicators) > 0 or self._matcher.of(dataset) is not None or dataset in families()
 
     def of_members(self, lines: Iterable[Mapping[str, Any]], collection: str, host: str) -> Iterator[Hit]:
         """Yield hits of indicators on the hash and path of collected files, read by an artefact or not; `lines`: of the member list."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from commodore.artefact import Problem
 from commodore.catalogue import Known
@@ -17,35 +17,41 @@ from commodore.fence import raised
 from commodore.host import Host
 from commodore.record import FAILED, UNREAD
 
-Take = Callable[[str, list[dict[str, Any]], Note], int]
-"""called with the artefact's name and finished records; returns the bytes that they took"""
-Starts = Callable[[str], None]
-"""called with the artefact or container that is at work from now on"""
+
+class Outlets(NamedTuple):
+    """The functions that a reading calls."""
+
+    take: Callable[[str, list[dict[str, Any]] | list[bytes], Note], int]
+    """called with the artefact's name and finished records, or their lines; returns the bytes that they took"""
+    starts: Callable[[str], None]
+    """called with the artefact or container that is at work from now on"""
+    plain: Callable[[str], bool]
+    """artefact → whether its records are only written, and no rule reads them"""
 
 
-def read(known: Iterable[Known], evidence: Evidence, host: Host, take: Take, starts: Starts) -> Iterator[tuple[str, Outcome]]:
+def read(known: Iterable[Known], evidence: Evidence, host: Host, out: Outlets) -> Iterator[tuple[str, Outcome]]:
     """Yield the outcome of each artefact, and that of each container that was opened, by name."""
     containers: dict[str, list[tuple[Known, Holds]]] = {}
     for one in known:
         if (holds := one.artefact.holds) is not None:
             containers.setdefault(holds.container, []).append((one, holds))
         else:
-            yield _parse(one, evidence, evidence, host, take, starts)
+            yield _parse(one, evidence, evidence, host, out)
     for container, readers in containers.items():
-        yield from _container(container, readers, evidence, host, take, starts)
+        yield from _container(container, readers, evidence, host, out)
 
 
-def _parse(one: Known, content: Any, evidence: Evidence, host: Host, take: Take, starts: Starts) -> tuple[str, Outcome]:
+def _parse(one: Known, content: Any, evidence: Evidence, host: Host, out: Outlets) -> tuple[str, Outcome]:
     name = one.artefact.name
-    starts(name)
-    return name, unit.parse(one, evidence, host, partial(take, name), content)
+    out.starts(name)
+    return name, unit.parse(one, evidence, host, partial(out.take, name), content, plain=out.plain(name))
 
 
 def _container(
-    container: str, readers: list[tuple[Known, Holds]], evidence: Evidence, host: Host, take: Take, starts: Starts
+    container: str, readers: list[tuple[Known, Holds]], evidence: Evidence, host: Host, out: Outlets
 ) -> Iterator[tuple[str, Outcome]]:
     """Open a container for its readers. Its own trouble comes last, once for all of them."""
-    starts(container)
+    out.starts(container)
     try:
         opened: Opened = readers[0][1].open(evidence, host)
         opened.expect([holds for _, holds in readers])
@@ -64,7 +70,7 @@ def _container(
             continue
         if content is not None:
             used = True
-            yield _parse(one, content, evidence, host, take, starts)
+            yield _parse(one, content, evidence, host, out)
     problems = Problems()
     try:
         for problem in opened.problems():

@@ -257,20 +257,30 @@ class Worker:
             if len(known) > 1:
                 self._alive(index, name)
 
-        for name, outcome in reading.read(known, evidence, host, partial(self._take, host), starts):
+        outlets = reading.Outlets(partial(self._take, host), starts, self._plain)
+        for name, outcome in reading.read(known, evidence, host, outlets):
             accounts.append(UnitAccount(job.member, job.source, name, *outcome[:4], job.offset, outcome.failed))
             if outcome.out_of_memory:
                 self._out_of_memory()
         return accounts
 
-    def _take(self, host: Host, name: str, records: list[dict[str, Any]], note: Note) -> int:
+    def _plain(self, name: str) -> bool:
+        """Return whether the records of a dataset are only written: no rule and no indicator is compared with them."""
+        return not self._detection.reads(name)
+
+    def _take(self, host: Host, name: str, made: list[dict[str, Any]] | list[bytes], note: Note) -> int:
         """Run detection on finished records of one dataset, then turn them into lines. Returns the bytes of the lines."""
+        records = [record for record in made if isinstance(record, dict)]
+        self._counts[name] = self._counts.get(name, 0) + len(made)
+        if len(records) < len(made):
+            written = self._write(name, [text for text in made if isinstance(text, bytes)])
+            self._alive()
+            return written
         hits = self._matched(name, records, host, note)
         if records:
             self._sources.setdefault(name, set()).update(self._detection.log_sources(name, records))
         written = self._write(HITS + name, (line(hit._asdict()) for hit in hits)) if hits else 0
         written += self._write(name, (serialised(record, line) for record in records))
-        self._counts[name] = self._counts.get(name, 0) + len(records)
         self._alive()
         return written
 

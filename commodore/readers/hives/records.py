@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable
+from struct import Struct
 from typing import Any
 
 from commodore.fence import raised
 from commodore.readers.hives.fields import LARGEST_VALUE
 from commodore.readers.hives.places import Mount, key_place
-from commodore.readers.hives.secrets import is_password, withheld_class, withheld_orphan, withheld_values
-from commodore.record import Problem, Record
-from commodore.sentence import one_line, quoted, short
+from commodore.readers.hives.secrets import is_password, named_password, withheld_class, withheld_orphan, withheld_values
+from commodore.record import Problem, Record, RecordBatch
+from commodore.sentence import short, shown
 from scout.formats.regf import Hive, Key
-from scout.formats.regf.data import type_name, typed
+from scout.formats.regf.data import TYPES, type_name, typed
 from scout.formats.regf.recovery import UNKNOWN, Recovered
 from scout.formats.regf.rows import plain_values
 
@@ -30,6 +31,7 @@ FIELDS = (
 )
 GONE = "it is gone: its cell is in use again, or outside the hive"
 _Fields = dict[str, Any]
+_NUMBER = Struct("<I")
 
 
 class HiveRecords:
@@ -46,30 +48,38 @@ class HiveRecords:
         self._constant = {name: value for name, value in given.items() if value}
         self._owners: dict[int, str] = {}
 
-    def of_key(self, key: Key) -> list[Record | Problem]:
+    def of_key(self, key: Key) -> list[RecordBatch | Problem]:
         """Return the records of the values of a key, or that of the key where it has none. A value at which this fails is a problem."""
-        live, place = self.live, f"{key.offset:#x}"
+        live, place, secret = self.live, f"{key.offset:#x}", named_password
         live[key.offset >> 3] = 1
         shared, when = self._shared(key, key.path)
         values = plain_values(key)
         if not values:
-            return [Record(place, _key_fields(shared, when), "replayed" if self._logged and key.replayed else "allocated")]
+            return [_of_key_alone(shared, place, when, "replayed" if self._logged and key.replayed else "allocated")]
         withheld = withheld_values(key.path) or is_password
-        above = shared["registry.path"]
-        made: list[Record | Problem] = []
+        above = shared.pop("registry.path")
+        made: list[Record] = []
+        problems: list[Problem] = []
         for offset, name, kind, raw, replayed in values:
             live[offset >> 3] = 1
             try:
-                fields = {**shared, "registry.value": name, "registry.path": f"{above}\\{name}" if name else above}
-                self._fill(fields, name, kind, raw, withheld, when)
+                path = f"{above}\\{name}" if name else above
+                fields: _Fields = {"registry.value": name, "registry.path": path}
+                text = _simple(kind, raw)
+                if text is None or withheld is not is_password or secret(name):
+                    self._fill(fields, name, kind, raw, withheld, when)
+                else:  # most values: what `_fill` does, in one step
+                    fields["registry.data.type"] = TYPES[kind]
+                    fields["registry.data.strings"] = [text]
+                    fields["message"] = f"{shown(path)} is {shown(short(text))}{when}"
                 made.append(Record(f"{place}/{offset:#x}", fields, "replayed" if replayed else "allocated"))
             except MemoryError:
                 raise
             except Exception as e:  # evidence is hostile: any value may raise anything
-                made.append(raised(e, f"{place}/{offset:#x}"))
-        return made
+                problems.append(raised(e, f"{place}/{offset:#x}"))
+        return [RecordBatch(shared, made), *problems]
 
-    def of_recovered(self, found: Recovered) -> list[Record]:
+    def of_recovered(self, found: Recovered) -> list[RecordBatch]:
         """Return the records of what the tree does not have."""
         state = "deleted" if found.deleted else "carved"
         remark = ", deleted" if found.deleted else ", in no list of the tree"
@@ -81,28 +91,25 @@ class HiveRecords:
             shared["registry.path"] = f"{self._at.path}\\{UNKNOWN}"
         when = remark + when
         if not found.values:
-            return [Record(place, _key_fields(shared, when), state)] if found.own else []
+            return [_of_key_alone(shared, place, when, state)] if found.own else []
         by_path = (withheld_values(found.path) if found.path else None) or is_password
 
         def withheld(name: str, kind: int) -> str:
             return by_path(name, kind) or ("" if found.path and not found.path.startswith(UNKNOWN) else withheld_orphan(name, kind))
 
-        made = []
+        above, made = shared.pop("registry.path"), []
         for value in found.values:
-            path = f"{shared['registry.path']}\\{value.name}" if value.name else shared["registry.path"]
-            fields = {**shared, "registry.value": value.name, "registry.path": path}
+            fields: _Fields = {"registry.value": value.name, "registry.path": f"{above}\\{value.name}" if value.name else above}
             self._fill(fields, value.name, value.kind, value.raw, withheld, when)
             made.append(Record(f"{place}/{value.offset:#x}", fields, state))
-        return made
+        return [RecordBatch(shared, made)]
 
     def _fill(self, fields: _Fields, name: str, kind: int, raw: bytes | None, withheld: Callable[[str, int], str], when: str) -> None:
         """Add type, data and message of a value."""
         fields["registry.data.type"] = kind_name = type_name(kind)
         if reason := withheld(name, kind) or ("" if raw is not None else GONE):
             fields["escadre.registry.withheld"] = reason
-            fields["message"] = (
-                f"{quoted(one_line(fields['registry.path']))} has data of type {kind_name} that is not recorded: {reason}{when}"
-            )
+            fields["message"] = f"{shown(fields['registry.path'])} has data of type {kind_name} that is not recorded: {reason}{when}"
             return
         if len(raw or b"") > LARGEST_VALUE:
             self._hive.note(0, f"values of more than {LARGEST_VALUE:,} bytes were cut")
@@ -112,10 +119,10 @@ class HiveRecords:
             fields["registry.data.bytes"] = b64encode(raw or b"").decode("ascii")
         if texts:
             fields["registry.data.strings"] = texts
-            shown = f"is {quoted(one_line(short(texts[0] if len(texts) == 1 else ', '.join(texts))))}"
+            held = f"is {shown(short(texts[0] if len(texts) == 1 else ', '.join(texts)))}"
         else:
-            shown = f"has data of type {kind_name}" if raw else f"has no data, type {kind_name}"
-        fields["message"] = f"{quoted(one_line(fields['registry.path']))} {shown}{when}"
+            held = f"has data of type {kind_name}" if raw else f"has no data, type {kind_name}"
+        fields["message"] = f"{shown(fields['registry.path'])} {held}{when}"
 
     def _shared(self, key: Key, path: str, *, owner: bool = True) -> tuple[_Fields, str]:
         """Return the fields that all records of a key have, and the end of their messages."""
@@ -124,10 +131,10 @@ class HiveRecords:
         if written := key.last_written:
             made["@timestamp"] = made["escadre.registry.last_written"] = written
             made["escadre.times"] = [written]
-            when = f"; its key was last written at {written}."
+            when = "; the time is the last write of its key."
         if owner and (sid := self._owner(key)):
             made["escadre.registry.owner"] = sid
-        if owner and (name := key.class_name):
+        if owner and key.has_class and (name := key.class_name):
             reason = withheld_class(path)
             made["escadre.registry.withheld" if reason else "escadre.registry.class"] = reason or name
         control_set, unified = key_place(self._at, path, self._control_set)
@@ -145,6 +152,17 @@ class HiveRecords:
         return self._owners[at]
 
 
-def _key_fields(shared: _Fields, when: str) -> _Fields:
-    shown = quoted(one_line(shared["registry.path"]))
-    return shared | {"event.action": "registry-key-observed", "message": f"{shown} is a key without values{when}"}
+def _simple(kind: int, raw: bytes) -> str | None:
+    """Return the text of a value whose data is one text or number in the usual form; None for any other."""
+    if kind in (1, 2):
+        try:
+            text = raw.decode("utf-16-le")
+        except UnicodeDecodeError:
+            return None
+        return text[:-1] if text.find("\0") == len(text) - 1 and text else None
+    return str(_NUMBER.unpack(raw)[0]) if kind == 4 and len(raw) == 4 else None
+
+
+def _of_key_alone(shared: _Fields, place: str, when: str, state: str) -> RecordBatch:
+    message = f"{shown(shared['registry.path'])} is a key without values{when}"
+    return RecordBatch(shared | {"event.action": "registry-key-observed"}, [Record(place, {"message": message}, state)])

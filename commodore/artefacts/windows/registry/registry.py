@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from commodore.artefact import Artefact, Problem, Record
+from commodore.artefact import Artefact, Problem, RecordBatch
 from commodore.containers.registry import RegistryView, WholeHive
 from commodore.fence import fenced
 from commodore.host import Host
@@ -28,7 +28,7 @@ ARTEFACT = Artefact(
     type=("info",),
     action="registry-value-observed",
     message="{registry.path!q} [is {registry.data.strings!q}|has data of type {registry.data.type}[ that is not recorded: "
-    "{escadre.registry.withheld}]|is a key without values][; its key was last written at {@timestamp}].",
+    "{escadre.registry.withheld}]|is a key without values][{?@timestamp}; the time is the last write of its key].",
     unpromised=("deleted",),
     sources=(*fields.SOURCES, "Recovering Deleted Data From the Windows Registry, T. Morgan, DFRWS 2008"),
 )
@@ -39,7 +39,7 @@ def expected(view: RegistryView) -> int:
     return view.survey.promised
 
 
-def parse(view: RegistryView, host: Host) -> Iterator[Record | Problem]:  # noqa: ARG001
+def parse(view: RegistryView, host: Host) -> Iterator[RecordBatch | Problem]:  # noqa: ARG001
     """Yield one record per value, and one per key without values."""
     made = records.HiveRecords(view.hive, view.at, view.control_set)
     yield from fenced(view.hive.walk(), fields.locator, made.of_key)
