@@ -110,15 +110,15 @@ class ArtefactMatcher:
 
     def __init__(self, known: dict[str, Known]) -> None:
         self._exact: dict[str, list[str]] = {}
-        self._by_ending: dict[str, list[tuple[re.Pattern[str], str]]] = {}
-        self._others: list[tuple[re.Pattern[str], str]] = []
+        self._by_ending: dict[str, dict[str, list[str]]] = {}
+        """last part of the file's name → artefact → its patterns"""
+        self._by_folder: dict[str, dict[str, list[str]]] = {}
+        """first folder of the other patterns ('' where it has a wildcard) → artefact → its patterns"""
         self._magic: dict[tuple[int, bytes], frozenset[str]] = {}
         self._container: dict[str, str] = {}
         self._strict = frozenset(name for name, entry in known.items() if entry.artefact.magic)
         for name, entry in known.items():
-            for pattern in entry.artefact.match:
-                for alternative in braces(pattern.lower()):
-                    self._add(alternative, name)
+            self._add(name, [text for pattern in entry.artefact.match for text in braces(pattern.lower())])
             if entry.artefact.holds is not None:
                 self._container[name] = entry.artefact.holds.container
             for magic in entry.artefact.magic:
@@ -128,23 +128,27 @@ class ArtefactMatcher:
         """bytes at the beginning of a file that are compared with magic"""
         self.by_path = lru_cache(maxsize=4096)(self._by_path)
 
-    def _add(self, pattern: str, name: str) -> None:
-        if not _WILD.search(pattern):
-            self._exact.setdefault(pattern, []).append(name)
-            return
-        compiled = path_regex(pattern, fold=False)
-        ending = re.search(r"\.([^.*?/]+)$", pattern)
-        if ending:
-            self._by_ending.setdefault(ending[1], []).append((compiled, name))
-        else:
-            self._others.append((compiled, name))
+    def _add(self, name: str, texts: list[str]) -> None:
+        """Add the patterns of one artefact, without braces and in lower case."""
+        for text in texts:
+            if not _WILD.search(text):
+                self._exact.setdefault(text, []).append(name)
+            elif ending := re.search(r"\.([^.*?/]+)$", text):
+                self._by_ending.setdefault(ending[1], {}).setdefault(name, []).append(text)
+            else:
+                first = text.partition("/")[0]
+                self._by_folder.setdefault("" if _WILD.search(first) else first, {}).setdefault(name, []).append(text)
 
     def _by_path(self, path: str) -> tuple[str, ...]:
         """Return the names of the artefacts one of whose patterns fits; `path` is below the volume's root, with `/`."""
         low = path.lower()
         names = set(self._exact.get(low, ()))
-        candidates = self._by_ending.get(low.rsplit(".", 1)[-1], [])
-        names.update(name for pattern, name in (*candidates, *self._others) if name not in names and pattern.fullmatch(low))
+        ending, first = low.rsplit(".", 1)[-1], low.partition("/")[0]
+        for kept, keys in ((self._by_ending, (ending,)), (self._by_folder, (first, ""))):
+            for key in keys:
+                for name, texts in kept.get(key, {}).items():
+                    if name not in names and patterns(*texts).fits(low):
+                        names.add(name)
         return tuple(sorted(names))
 
     def home(self, name: str) -> str:
@@ -190,7 +194,7 @@ class Patterns:
         return self._whole.fullmatch(path) is not None
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=4096)
 def patterns(*some: str) -> Patterns:
     """Return these path patterns, compiled once."""
     return Patterns(some)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from commodore import completion
+from commodore.hive_commands import hive_app
 from scout.console import WRONG_USE, Complaint, Screen, run
 from scout.options import Json, program
 
@@ -34,6 +35,7 @@ def build_app() -> typer.Typer:
     rules = typer.Typer(no_args_is_help=True, help="Detection rules.")
     rules.command()(stats)
     app.add_typer(rules, name="rules")
+    app.add_typer(hive_app(), name="hive")
     return app
 
 

@@ -38,8 +38,8 @@ _TOKEN = re.compile(r"\{([?!]?[^{}\[\]|!:?]+)(?:!([qn]))?(?::([^{}\[\]|]+)\|([^{
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _BLANK = r" \t-\r\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 """The characters of `\\s`. A set of characters matches twice as fast without a class in it."""
-_PLAIN = re.compile(rf"[^{_BLANK}\"`'()<>,;]*[^{_BLANK}\"`'()<>,;.:?!\\]")
-"""A value that needs no quotes: no blank, quote or bracket in it, no punctuation at its end."""
+_PLAIN = re.compile(rf"(?!\?)[^{_BLANK}\"`'()<>,;]*[^{_BLANK}\"`'()<>,;.:?!\\]")
+"""A value that needs no quotes: no blank, quote or bracket in it, no question mark at its beginning, no punctuation at its end."""
 
 
 class Sentence:
@@ -86,6 +86,11 @@ def quoted(value: str) -> str:
 def shown(value: str) -> str:
     """Return the value on one line, in quotes where it could be misread as part of a sentence."""
     return value if value.isprintable() and _PLAIN.fullmatch(value) else quoted(one_line(value))
+
+
+_quoted = lru_cache(maxsize=4096)(quoted)
+"""For names, which occur again and again. Longer values would fill the memory."""
+_NAME = 64
 
 
 def short(value: str, limit: int = SHORT) -> str:
@@ -146,12 +151,12 @@ class _Slot:
     def compiled(self, shown: _Shown) -> _Show:
         """Return the function that shows the value. It runs for each value of each message, so it holds what it needs."""
         name, quote, text, words, missing = self.name, self.quote, shown.text, shown.words, shown.missing
-        absent, most, plain = shown.absent, shown.limit or sys.maxsize, _PLAIN.fullmatch
+        absent, most = shown.absent | {""}, shown.limit or sys.maxsize
 
         def show(values: Mapping[str, Any]) -> str | None:
             value = values.get(name)
-            if value.__class__ is str and 0 < len(value) <= most and value.isprintable() and value not in absent:  # nearly all are
-                return quoted(value) if quote and not plain(value) else value
+            if value.__class__ is str and value not in absent and len(value) <= most and value.isprintable():  # nearly all are
+                return value if not quote else _quoted(value) if len(value) <= _NAME else quoted(value)
             if value.__class__ is list or value.__class__ is tuple:
                 made = words(value, quote)
             else:
@@ -216,6 +221,8 @@ class _Optional:
     def compiled(self, shown: _Shown) -> _Show:
         inside = replace(shown, missing=None)
         alternatives = [_compiled(parts, inside) for parts in self.alternatives]
+        if len(alternatives) == 1 and len(alternatives[0][1]) == 1:
+            return self._one(*alternatives[0])
 
         def show(values: Mapping[str, Any]) -> str:
             for form, shows in alternatives:
@@ -228,6 +235,17 @@ class _Optional:
                 else:
                     return form % tuple(made)
             return ""
+
+        return show
+
+    @staticmethod
+    def _one(form: str, shows: tuple[_Show, ...]) -> _Show:
+        """Return the function for one value with text around it, which most brackets are."""
+        part = shows[0]
+
+        def show(values: Mapping[str, Any]) -> str:
+            text = part(values)
+            return "" if text is None else form % text
 
         return show
 

@@ -9,34 +9,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scout.console import DONE, PARTIAL, WRONG_USE, Complaint, NoProgress, Screen, duration, escape, megabytes, plural, run
+from eye import cli_servers
+from eye.ready import build, ready
+from scout.console import DONE, WRONG_USE, Complaint, Screen, duration, escape, megabytes, plural, run
 from scout.options import Json, program
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from rich.progress import Progress
-
-    from eye.index.build import Built
     from eye.index.store import Asked, Store
 
 GUIDE = """THE EYE finds every record of a case that has a word, a value or a time.
 
   1  eye search case '*helper.sh*'    in the terminal; eye search --syntax shows every form of a query
   2  eye serve case                   in the browser, on this machine only
-  3  eye load case --url https://…    into Elasticsearch, for a team that works with Kibana
+  3  eye load case --url https://…    into Elasticsearch, for a team that works with Kibana; eye kibana makes its dashboards
 
 A case is what commodore process wrote. eye --help and eye COMMAND --help explain every option."""
 
 Case = Annotated[Path, typer.Argument(metavar="CASE", help="Case directory that `commodore process -o CASE` wrote.")]
-Url = Annotated[str, typer.Option(metavar="URL", help="Address of Elasticsearch: https://es:9200.")]
-CloudId = Annotated[str, typer.Option(metavar="ID", help="Id of a deployment in Elastic Cloud, in place of --url.")]
-ApiKeyFile = Annotated[Path | None, typer.Option(help="File with an API key (id:key or encoded); - asks for it. Else ESCADRE_ES_API_KEY.")]
-User = Annotated[str | None, typer.Option(metavar="USER", help="User name; the password comes from ESCADRE_ES_PASSWORD or is asked for.")]
-PasswordFile = Annotated[Path | None, typer.Option(help="File with the password of --user; - asks for it.")]
-Authority = Annotated[Path | None, typer.Option("--ca", help="Certificate of the authority that signed the server's.")]
-Fingerprint = Annotated[str, typer.Option(metavar="SHA256", help="SHA-256 of the server's certificate, in place of an authority.")]
-CaseName = Annotated[str, typer.Option(metavar="NAME", help="Name of the case in the index names; the directory's name unless given.")]
 
 
 def build_app() -> typer.Typer:
@@ -47,8 +36,7 @@ def build_app() -> typer.Typer:
     app.command("stats")(_stats)
     app.command("tail")(_tail)
     app.command("serve")(_serve)
-    app.command("load")(_load)
-    app.command("unload")(_unload)
+    cli_servers.add(app)
     return app
 
 
@@ -64,49 +52,10 @@ def _syntax(value: bool) -> None:
         raise typer.Exit(DONE)
 
 
-def _build(case: Path, screen: Screen) -> Built:
-    from eye.index.build import index
-
-    def waiting(process: str) -> None:
-        who = f" (process {process})" if process else ""
-        screen.note(f"Another eye{who} is indexing {escape(case)}: waiting until it has ended, then using what it has built.")
-
-    with screen.progress() as bar:
-        return index(case, progress=_counted(bar, "indexing"), waiting=waiting)
-
-
-def _counted(bar: Progress | NoProgress, what: str) -> Callable[[str, int], None]:
-    """A progress call that shows how many records were read, and of which dataset."""
-    task = bar.add_task(what, total=None, now="")
-    seen = 0
-
-    def tell(dataset: str, n: int) -> None:
-        nonlocal seen
-        seen += n
-        bar.update(task, advance=n, now=f"{plural(seen, 'record')}, {escape(dataset)}")
-
-    return tell
-
-
-def _ready(case: Path, screen: Screen) -> None:
-    """Bring the index up to date where it is not, and say so."""
-    from eye.case import told_versions
-    from eye.index.build import outdated
-
-    for line in told_versions(case):
-        screen.note(f"Made with other versions than the rest: {escape(line)}")
-    told = outdated(case)
-    if told:
-        screen.note(f"{told}: building it, as `eye index` does.")
-        done = _build(case, screen)
-        if done.built:  # nothing where another process has done it meanwhile
-            screen.note(f"Indexed {plural(done.built_records, 'record')} in {duration(done.seconds)}.")
-
-
 def _index(case: Case, json: Json = False) -> None:
     """Build or bring up to date the index of a case; parts whose records have not changed are kept."""
     screen = Screen(json_lines=json)
-    done = _build(case, screen)
+    done = build(case, screen)
     if json:
         screen.emit(vars(done))
     rate = f" ({done.built_records / done.seconds:,.0f}/s)" if done.built_records and done.seconds > 0.05 else ""
@@ -161,7 +110,7 @@ def _search(
         screen.json_lines = False
         screen.say(to_kibana(query, filters))
         return
-    _ready(case, screen)
+    ready(case, screen)
     store = Store(case)
     try:
         asked = store.ask(query, filters + (neighbours(store, around) if around else []))
@@ -248,7 +197,7 @@ def _stats(
     screen = Screen(json_lines=json)
     if by and by not in STEPS:
         raise Complaint(f"--by {by} is not known.", f"Take one of {', '.join(STEPS)}.", WRONG_USE)
-    _ready(case, screen)
+    ready(case, screen)
     found = stats(Store(case), field, query, rare=rare, by=by, limit=limit)
     if json:
         for value, n in found.values:
@@ -274,7 +223,7 @@ def _tail(
     from eye.search import tail
 
     screen = Screen(json_lines=json)
-    _ready(case, screen)
+    ready(case, screen)
     for record in tail(case, query, lines=lines, follow=follow):
         if json:
             sys.stdout.write(orjson.dumps(record).decode() + "\n")
@@ -290,70 +239,8 @@ def _serve(
     from eye.web.serve import serve
 
     screen = Screen(json_lines=json)
-    _ready(case, screen)
+    ready(case, screen)
     serve(case, port, screen)
-
-
-def _load(
-    case: Case,
-    url: Url = "",
-    cloud_id: CloudId = "",
-    api_key_file: ApiKeyFile = None,
-    user: User = None,
-    password_file: PasswordFile = None,
-    ca: Authority = None,
-    fingerprint: Fingerprint = "",
-    name: CaseName = "",
-    json: Json = False,
-) -> None:
-    """Load a case into Elasticsearch. Exit code 1 where documents were refused or both sides differ."""
-    from eye.elastic.connect import ElasticServer, connect
-    from eye.elastic.load import load, report
-
-    screen = Screen(json_lines=json)
-    client = connect(ElasticServer(url, cloud_id, api_key_file, user, password_file, ca, fingerprint))
-    with screen.progress() as bar:
-        done = load(case, client, name=name, progress=_counted(bar, "loading"))
-    if json:
-        screen.emit(done.result())
-    for line in report(done):
-        screen.say(line)
-    if not done.whole:
-        raise typer.Exit(PARTIAL)
-
-
-def _unload(
-    case: Annotated[str, typer.Argument(metavar="CASE", help="Case directory, or the name that the case was loaded under.")],
-    url: Url = "",
-    cloud_id: CloudId = "",
-    api_key_file: ApiKeyFile = None,
-    user: User = None,
-    password_file: PasswordFile = None,
-    ca: Authority = None,
-    fingerprint: Fingerprint = "",
-    yes: Annotated[str, typer.Option("--yes", metavar="NAME", help="Confirm by the name of the case; asked for unless given.")] = "",
-    json: Json = False,
-) -> None:
-    """Delete a case from Elasticsearch: its indices and templates. The case directory is not touched."""
-    from eye.elastic.connect import ElasticServer, connect
-    from eye.elastic.names import slug
-    from eye.elastic.unload import there, unload
-
-    screen = Screen(json_lines=json)
-    client = connect(ElasticServer(url, cloud_id, api_key_file, user, password_file, ca, fingerprint))
-    name = Path(case).resolve().name if Path(case).is_dir() else case
-    found = there(client, name)
-    for index, n in found.items():
-        screen.note(f"  {index}  {plural(n, 'document')}")
-    if found and not yes and sys.stdin.isatty():
-        yes = input(f"Delete them all? Write {slug(name)}: ")
-    done = unload(client, name, yes)
-    if json:
-        screen.emit(done.result())
-    screen.say(f"Deleted {plural(sum(done.before.values()), 'document')} in {plural(len(done.before), 'index', 'indices')} of {done.case}")
-    screen.say(f"  left        {plural(sum(done.after.values()), 'document')}; {plural(len(done.templates), 'template')} deleted")
-    if not done.complete:
-        raise typer.Exit(PARTIAL)
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from commodore.case.reader import CaseReader
 from commodore.finding import SEVERITIES
 from hunter.host.archived import ArchiveView
 from hunter.host.state import readable
+from hunter.host.view import HostView, NoRegistry
 from scout.console import WRONG_USE, Complaint
 
 _BYTE = re.compile(r"\\udc([89a-f][0-9a-f])")
@@ -37,13 +38,13 @@ class Collection:
     """result of the archive's receipt (`commodore.case.trust`); '' for plain input"""
 
     @cached_property
-    def view(self) -> ArchiveView:
-        """A tree made of `facts`, with the interface that mechanisms read."""
+    def view(self) -> HostView:
+        """A host made of `facts`, as mechanisms read it."""
         made = ArchiveView()
         for path, facts in self.facts.items():
             if facts.get("verdict") not in ("missing", "vanished"):
                 made.add(path, {**facts, "link": _path(str(facts.get("link") or ""))}, None)
-        return made
+        return HostView(False, made, NoRegistry())
 
 
 def read(case: Path, severity: str, host: str | None = None) -> list[Collection]:

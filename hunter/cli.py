@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from commodore import completion
-from hunter.host.tree import HostTree
+from hunter.host.host import RemovalHost
 from hunter.show import checked, ran, verified
 from scout.console import COULD_NOT, DONE, PARTIAL, WRONG_USE, Complaint, Screen, run
 from scout.options import Json, program
@@ -93,14 +93,14 @@ def check_command(
     screen, plan = Screen(json_lines=json_lines), _place(plan)
     if seal and seal_key is not None:
         raise Complaint("--seal seals with your own key.", "Leave --seal-key out.", WRONG_USE)
-    with _tree(root) as tree:
+    with _host(root) as host:
         read = load(plan, sealed=False) if seal else _read(plan, seal_key, screen)
-        report = checking.check(read, plan, tree, known or ())
+        report = checking.check(read, plan, host, known or ())
         checked.report(screen, report, plan, root, "Check", ends=not seal)
         if not seal:
             return DONE if report.ready else COULD_NOT
-        renewed = checking.reseal(read, report, tree)
-        now = checking.check(renewed, plan, tree, known or ())
+        renewed = checking.reseal(read, report, host)
+        now = checking.check(renewed, plan, host, known or ())
         plan_edit.renew(plan, renewed, sealkey.ready())
         checked.sealed(screen, report, now, plan, root)
         return DONE
@@ -119,19 +119,19 @@ def apply_command(
     from hunter.run import check as checking
 
     screen, plan = Screen(json_lines=json_lines, goes_on=yes), _place(plan)
-    with _tree(root) as tree:
+    with _host(root) as host:
         read = _read(plan, seal_key, screen)
         if not yes:
-            if (so_far := applying.standing(read, plan, tree)) is not None:
+            if (so_far := applying.standing(read, plan, host)) is not None:
                 if so_far.already:
                     ran.applied(screen, so_far)
                 else:
                     ran.interrupted(screen, so_far, plan, root)
                 return DONE
-            report = checking.check(read, plan, tree, known or ())
+            report = checking.check(read, plan, host, known or ())
             checked.report(screen, report, plan, root, "Dry run")
             return DONE if report.ready else COULD_NOT
-        outcome = applying.apply(read, plan, tree, known or (), ran.ticker(screen, read))
+        outcome = applying.apply(read, plan, host, known or (), ran.ticker(screen, read))
         if isinstance(outcome, checking.Report):
             checked.report(screen, outcome, plan, root, "Refused" if outcome.actions else "Checked")
             return DONE if outcome.ready else COULD_NOT
@@ -158,8 +158,8 @@ def verify_command(
             raise Complaint("--archive needs a key (-i) and excludes --root.", do, WRONG_USE)
         verdicts = verifying.verify_archive(read, plan, archive, identity)
     else:
-        with _tree(root) as tree:
-            verdicts = verifying.verify(read, plan, tree)
+        with _host(root) as host:
+            verdicts = verifying.verify(read, plan, host)
     verified.verdicts(screen, read, verdicts, plan, root)
     return DONE if all(v.gone for v in verdicts) else PARTIAL
 
@@ -175,8 +175,8 @@ def undo_command(
     from hunter.run import undo as undoing
 
     screen = Screen(json_lines=json_lines, goes_on=True)
-    with _tree(root) as tree:
-        outcome = undoing.undo(_place(journal), tree, action or (), identity, ran.undo_ticker(screen))
+    with _host(root) as host:
+        outcome = undoing.undo(_place(journal), host, action or (), identity, ran.undo_ticker(screen))
     ran.undone(screen, outcome)
     return PARTIAL if outcome.unexplained or outcome.left_out else DONE
 
@@ -230,19 +230,19 @@ def _place(path: Path) -> Path:
 
 
 @contextmanager
-def _tree(root: Path | None) -> Iterator[HostTree]:
+def _host(root: Path | None) -> Iterator[RemovalHost]:
     if os.name == "nt":
         raise Complaint(
             "This version of HUNTER removes persistence of Linux only and cannot run on Windows.",
             "Run hunter on the Linux host, or on a Linux machine with --root.",
         )
     try:
-        tree = HostTree(root)
+        host = RemovalHost(root)
     except OSError as e:
         do = "Give the mounted root of the host with --root."
         raise Complaint(f"{root or '/'} cannot be opened: {e.strerror}.", do, WRONG_USE) from e
-    with tree:
-        yield tree
+    with host:
+        yield host
 
 
 def main() -> None:

@@ -7,19 +7,21 @@ Refused are: objects outside the places of their kind (`catalogue.yaml`), what a
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
 from hunter.catalogue import catalogue
 from hunter.host.logins import LoginAccount, accounts, administrators, has_password, key_files
-from hunter.host.state import UnsafeError
-from hunter.host.tree import HostView
+from hunter.host.view import FileView, HostView
+from hunter.mechanisms import mechanism_of
+from hunter.objects import of, told
 from hunter.objects._text import AmbiguousError, NotFoundError, find_line, without
-from hunter.objects.units import unit_of
 from hunter.packages import Owned, owned
 from hunter.plan.model import RemovalAction
+from hunter.ref import Ref
+from hunter.unsafe import UnsafeError
 from scout.data import load_data
 from scout.targets.patterns import path_regex
 
@@ -30,13 +32,16 @@ class GuardRule:
 
     pattern: re.Pattern[str]
     why: str
+    whole: bool = False
+    """it holds for the removal of the object as a whole, not of an element of it"""
 
 
 @dataclass(frozen=True, slots=True)
 class GuardList:
-    """The guard list. Patterns of paths match without the leading `/`."""
+    """The guard list."""
 
-    paths: tuple[GuardRule, ...]
+    places: dict[str, tuple[GuardRule, ...]]
+    """kind of object → rules of `Object.place`"""
     units: tuple[GuardRule, ...]
     of_packages: tuple[re.Pattern[str], ...]
     """guarded where a package database exists and cannot be read"""
@@ -46,17 +51,22 @@ class GuardList:
 def guard() -> GuardList:
     """The list of `guard.yaml`."""
     listed = load_data("hunter", "guard.yaml")
-    made = {name: tuple(GuardRule(path_regex(e["match"], fold=False), e["why"]) for e in listed[name]) for name in ("paths", "units")}
-    return GuardList(made["paths"], made["units"], tuple(path_regex(text, fold=False) for text in listed["of_packages"]))
+    made = {name: tuple(map(_rule, listed[name])) for name in ("paths", "units")}
+    keys = {f"registry-{name}": tuple(_rule(e, fold=True) for e in listed[f"registry-{name}"]) for name in ("key", "value")}
+    return GuardList({"file": made["paths"], **keys}, made["units"], tuple(path_regex(text, fold=False) for text in listed["of_packages"]))
 
 
-def forbidden(kind: str, path: str) -> str:
-    """Why an action of this kind must not act at a native path, whatever is there; '' where it may."""
-    below = path.lstrip("/")
-    for rule in guard().paths:
-        if rule.pattern.fullmatch(below):
+def _rule(entry: Mapping[str, str], *, fold: bool = False) -> GuardRule:
+    return GuardRule(path_regex(entry["match"], fold=fold), entry["why"], entry.get("whole") == "yes")
+
+
+def forbidden(kind: str, ref: Ref) -> str:
+    """Why an action of this kind must not change an object, whatever is there; '' where it may."""
+    place = of(ref).place(ref)
+    for rule in guard().places.get(ref.object, ()):
+        if rule.pattern.fullmatch(place) and not (rule.whole and catalogue()[kind].target != "whole"):
             return rule.why
-    if not catalogue()[kind].may_act_at(path):
+    if not catalogue()[kind].may_act_at(place):
         return f"it is not in a place where HUNTER does {catalogue()[kind].verb} ({kind})"
     return ""
 
@@ -72,29 +82,31 @@ class Refusals:
 def refusals(view: HostView, actions: Sequence[RemovalAction], known: Sequence[str] = ()) -> Refusals:
     """Refusals and notes for these actions. `known`: exact targets that the user answers for (`--i-know`)."""
     found, notes = {}, {}
-    asked = owned(view, [p for a in actions if a.target.line is None for p in (a.target.path, *a.expect)])
+    whole = [ref for a in actions if a.target.line is None for ref in (a.target.ref, *a.expect)]
+    asked = owned(view.files, [ref.name for ref in whole if ref.object == "file"])
     for a in actions:
         reason = _refusal(a, asked)
         if reason and not _answered(a, known):
-            found[a.id] = f"{reason}. Only: --i-know {a.target.path}"
+            found[a.id] = f"{reason}. Only: --i-know {told(a.target.ref)}"
         elif asked.unread and a.target.line is None:
             notes[a.id] = f"{'; '.join(asked.unread)}: whether a package owns it is not known"
     return Refusals(found | {k: v for k, v in _last_login(view, actions, known).items() if k not in found}, notes)
 
 
 def _answered(action: RemovalAction, known: Sequence[str]) -> bool:
-    return action.target.path in known or (action.kind == "systemd-unit" and action.target.name in known)
+    return told(action.target.ref) in known or (action.target.name in known and mechanism_of(action.kind).encloses)
 
 
 def _refusal(action: RemovalAction, asked: Owned) -> str:
-    if action.kind == "systemd-unit" and not action.target.path.endswith(".conf"):
+    if unit := mechanism_of(action.kind).unit(action.target.ref):
         for rule in guard().units:
-            if rule.pattern.fullmatch(unit_of(action.target.path)):
-                return f"unit {unit_of(action.target.path)}: {rule.why}"
-    for path in (action.target.path, *action.expect):
-        if why := forbidden(action.kind, path):
+            if rule.pattern.fullmatch(unit):
+                return f"unit {unit}: {rule.why}"
+    for ref in (action.target.ref, *action.expect):
+        path = told(ref)
+        if why := forbidden(action.kind, ref):
             return f"{path}: {why}"
-        if action.target.line is not None:  # lines are removed from a package's file too
+        if action.target.line is not None or ref.object != "file":  # lines are removed from a package's file too
             continue
         if owner := asked.packages.get(path):
             return f"{path} belongs to the package {owner}: reinstall the package, the host may need the file"
@@ -105,44 +117,45 @@ def _refusal(action: RemovalAction, asked: Owned) -> str:
 
 def _last_login(view: HostView, actions: Sequence[RemovalAction], known: Sequence[str]) -> dict[str, str]:
     """The actions after which no administrator could log in by key or password; where none can now, nobody at all."""
-    if not any(a.kind in ("authorized-key", "file") for a in actions):
+    files = view.files
+    mine = [a for a in actions if catalogue()[a.kind].login or (a.target.line is None and a.target.ref.object == "file")]
+    if not mine:
         return {}
-    mine = [a for a in actions if a.kind == "authorized-key"]
     try:
-        everybody = accounts(view)
-        files = set(key_files(everybody))
-        mine += [a for a in actions if a.kind == "file" and a.target.path in files]
+        everybody = accounts(files)
+        keys = set(key_files(everybody))
+        mine = [a for a in mine if a.target.line is not None or a.target.ref.name in keys]
         if not mine:
             return {}
-        chiefs = administrators(view, everybody)
-        who, word = (chiefs, "administrator") if _way_in(view, chiefs, ()) else (everybody, "account")
-        if _way_in(view, who, mine):
+        chiefs = administrators(files, everybody)
+        who, word = (chiefs, "administrator") if _way_in(files, chiefs, ()) else (everybody, "account")
+        if _way_in(files, who, mine):
             return {}
     except (UnsafeError, OSError) as e:
         mine, why = [a for a in mine if not _answered(a, known)], f"HUNTER cannot tell whether anybody could still log in ({e})"
-        return {a.id: f"{why}. Only: --i-know {a.target.path}" for a in mine}
+        return {a.id: f"{why}. Only: --i-know {told(a.target.ref)}" for a in mine}
     theirs = set(key_files(who))
-    last = [a for a in mine if a.target.path in theirs] or mine
+    last = [a for a in mine if a.target.ref.name in theirs] or mine
     if any(_answered(a, known) for a in last):
         return {}
-    return {a.id: f"it is the last key: afterwards no {word} could log in. Only: --i-know {a.target.path}" for a in last}
+    return {a.id: f"it is the last key: afterwards no {word} could log in. Only: --i-know {told(a.target.ref)}" for a in last}
 
 
-def _way_in(view: HostView, who: Sequence[LoginAccount], gone: Sequence[RemovalAction]) -> bool:
+def _way_in(view: FileView, who: Sequence[LoginAccount], gone: Sequence[RemovalAction]) -> bool:
     """True where one of these accounts can log in when `gone` is done."""
     return has_password(view, who) or any(_keys_left(view, path, gone) for path in key_files(who))
 
 
-def _keys_left(view: HostView, path: str, actions: Sequence[RemovalAction]) -> bool:
+def _keys_left(view: FileView, path: str, actions: Sequence[RemovalAction]) -> bool:
     try:
         data = view.read(path)
     except (FileNotFoundError, NotADirectoryError, UnsafeError, ValueError):
         return False
     cuts = []
     for a in actions:
-        if a.target.path == path and a.target.line is None:
+        if a.target.ref.name == path and a.target.line is None:
             return False
-        if a.target.path == path:
+        if a.target.ref.name == path:
             with suppress(NotFoundError, AmbiguousError):  # it removes nothing then, and `check` says why
                 cuts += find_line(data, a.target.line or b"", a.target.number)[0]
     return any(line.strip() and not line.strip().startswith(b"#") for line in without(data, cuts).splitlines())

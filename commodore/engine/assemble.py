@@ -71,21 +71,23 @@ class Assembler:
 
     def record(self, record: Record) -> dict[str, Any]:
         """Return the record as it will be written."""
-        locator = record.locator
-        key = self._key(locator, record.role)
+        locator, fields, state, role = record
+        hashed = self._identity.copy()
+        hashed.update(f"{locator}\0{role}".encode("utf-8", "surrogatepass"))
+        key = hashed.digest()
         if key in self._seen:
-            locator, key = self._renumber(locator, record.role)
+            locator, key = self._renumber(locator, role)
         self._seen.add(key)
-        out = self._defaults | record.fields | self._constant
+        out: dict[str, Any] = {**self._defaults, **fields, **self._constant}
         if self._host_field:
-            self._set_host(out, str(record.fields.get(self._host_field) or ""))
+            self._set_host(out, str(fields.get(self._host_field) or ""))
         if "message" not in out:
             out["message"] = self._sentence(out)
         if self._times is not None and "escadre.times" not in out:
             out["escadre.times"] = times(out, self._times)
         out["escadre.id"] = key.hex()
         out["escadre.locator"] = locator
-        out["escadre.state"] = record.state
+        out["escadre.state"] = state
         return out
 
     def lines(self, batch: RecordBatch) -> list[bytes]:

@@ -14,7 +14,7 @@ from commodore import catalogue
 from commodore.hits import LoadedRules
 from scout import __version__
 
-LIBRARIES = ("evtx", "libscca-python", "orjson")
+LIBRARIES = ("evtx", "python-registry", "libscca-python", "orjson")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,54 +4,61 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from commodore.artefact import Problem
 from commodore.catalogue import Known
 from commodore.container import Holds, Opened, UnreadableError
 from commodore.engine import unit
-from commodore.engine.bounds import Problems
-from commodore.engine.unit import RAISED, Note, Outcome
+from commodore.engine.bounds import BATCH, Problems
+from commodore.engine.unit import RAISED, Outcome
 from commodore.evidence import Evidence
 from commodore.fence import raised
 from commodore.host import Host
 from commodore.record import FAILED, UNREAD
 
-
-class Outlets(NamedTuple):
-    """The functions that a reading calls."""
-
-    take: Callable[[str, list[dict[str, Any]] | list[bytes], Note], int]
-    """called with the artefact's name and finished records, or their lines; returns the bytes that they took"""
-    starts: Callable[[str], None]
-    """called with the artefact or container that is at work from now on"""
-    plain: Callable[[str], bool]
-    """artefact → whether its records are only written, and no rule reads them"""
+Take = Callable[[str, list[dict[str, Any]] | list[bytes], Problems], int]
+"""called with the artefact's name, finished records or their lines, and the problems so far; returns the bytes that the records took"""
+Parse = Callable[[Known, Any], tuple[str, Outcome]]
+Starts = Callable[[str], None]
+"""called with the artefact or container that is at work from now on"""
 
 
-def read(known: Iterable[Known], evidence: Evidence, host: Host, out: Outlets) -> Iterator[tuple[str, Outcome]]:
-    """Yield the outcome of each artefact, and that of each container that was opened, by name."""
+def read(
+    known: Iterable[Known],
+    evidence: Evidence,
+    host: Host,
+    take: Take,
+    starts: Starts,
+    batch: int = BATCH,
+    plain: Callable[[str], bool] = lambda _: False,
+) -> Iterator[tuple[str, Outcome]]:
+    """Yield the outcome of each artefact, and that of each container that was opened, by name.
+
+    batch    records that `take` gets together
+    plain    artefact → whether its records are only written: `take` may get their lines
+    """
+
+    def parse(one: Known, content: Any) -> tuple[str, Outcome]:
+        name = one.artefact.name
+        starts(name)
+        return name, unit.parse(one, evidence, host, partial(take, name), content, batch, plain=plain(name))
+
     containers: dict[str, list[tuple[Known, Holds]]] = {}
     for one in known:
         if (holds := one.artefact.holds) is not None:
             containers.setdefault(holds.container, []).append((one, holds))
         else:
-            yield _parse(one, evidence, evidence, host, out)
+            yield parse(one, evidence)
     for container, readers in containers.items():
-        yield from _container(container, readers, evidence, host, out)
-
-
-def _parse(one: Known, content: Any, evidence: Evidence, host: Host, out: Outlets) -> tuple[str, Outcome]:
-    name = one.artefact.name
-    out.starts(name)
-    return name, unit.parse(one, evidence, host, partial(out.take, name), content, plain=out.plain(name))
+        yield from _container(container, readers, evidence, host, parse, starts)
 
 
 def _container(
-    container: str, readers: list[tuple[Known, Holds]], evidence: Evidence, host: Host, out: Outlets
+    container: str, readers: list[tuple[Known, Holds]], evidence: Evidence, host: Host, parse: Parse, starts: Starts
 ) -> Iterator[tuple[str, Outcome]]:
     """Open a container for its readers. Its own trouble comes last, once for all of them."""
-    out.starts(container)
+    starts(container)
     try:
         opened: Opened = readers[0][1].open(evidence, host)
         opened.expect([holds for _, holds in readers])
@@ -70,7 +77,7 @@ def _container(
             continue
         if content is not None:
             used = True
-            yield _parse(one, content, evidence, host, out)
+            yield parse(one, content)
     problems = Problems()
     try:
         for problem in opened.problems():

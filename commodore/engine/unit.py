@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from commodore.artefact import Problem, Record, RecordBatch
 from commodore.catalogue import Known
 from commodore.engine.assemble import Assembler
-from commodore.engine.bounds import Problems, Room, cut
+from commodore.engine.bounds import BATCH, Problems, Room, cut
 from commodore.engine.computers import several
 from commodore.evidence import Evidence
 from commodore.fence import raised
@@ -21,9 +21,9 @@ LINES = 512
 LONGEST_REASON = 500
 """characters of a reason that quotes an exception"""
 Note = Callable[[Problem], None]
-Take = Callable[["list[dict[str, Any]] | list[bytes]", Note], int]
-"""called with finished records, or with their lines where `plain`; returns the bytes that they took, and notes each record that could not
-be searched or written"""
+Take = Callable[["list[dict[str, Any]] | list[bytes]", Problems], int]
+"""called with finished records, or their lines where `plain`, and the problems so far; returns the bytes that the records took, and adds a
+problem for each one that could not be searched or written"""
 
 
 class Outcome(NamedTuple):
@@ -38,11 +38,14 @@ class Outcome(NamedTuple):
     out_of_memory: bool = False
 
 
-def parse(known: Known, evidence: Evidence, host: Host, take: Take, content: Any = None, *, plain: bool = False) -> Outcome:
+def parse(
+    known: Known, evidence: Evidence, host: Host, take: Take, content: Any = None, batch: int = BATCH, *, plain: bool = False
+) -> Outcome:
     """Read a unit and pass finished records to `take` in batches. A parser that raises is a problem, never the end of the run.
 
-    `content` is what the parser gets: what an opened container offers; None: the evidence. `plain`: nothing but the lines of records is
-    wanted, so that a batch of them need not be taken apart.
+    content  what the parser gets: what an opened container offers; None: the evidence
+    batch    records that are passed on together at most
+    plain    nothing but the lines of records is wanted: a batch of them need not be taken apart
     """
     content = evidence if content is None else content
     assembler = Assembler(
@@ -54,7 +57,7 @@ def parse(known: Known, evidence: Evidence, host: Host, take: Take, content: Any
         host_inferred="name" in host.inferred,
         host_field=known.artefact.host_field if several(evidence.source) else "",
     )
-    problems, room = Problems(), Room(evidence.length)
+    problems, room = Problems(), Room(evidence.length, batch)
     expected = promised(known, content, problems.add)
     parsed, carved, beyond, error = drain(lambda: known.parse(content, host), assembler, problems, room, take, plain=plain)
     for locator in assembler.duplicates:
@@ -92,30 +95,24 @@ def drain(
     """
     count = carved = beyond = 0
     unpromised = assembler.artefact.unpromised
+    apart = {"carved", *unpromised}
     error: Exception | None = None
     batch: list[dict[str, Any]] = []
     lines: list[bytes] = []
-    size = 1
+    size, full = 1, room.full
     make, note = assembler.record, problems.add
-
-    apart = {"carved", *unpromised}
-
-    def recovered(state: str) -> None:
-        nonlocal carved, beyond
-        carved += 1
-        beyond += state in unpromised
-
     try:
         for item in parser():
-            if isinstance(item, RecordBatch) and plain and not room.full:
+            if isinstance(item, RecordBatch) and plain and not full:
                 lines += assembler.lines(item)
                 count += len(item.records)
-                for record in item.records:
-                    if record.state in apart:
-                        recovered(record.state)
+                states = [record.state for record in item.records if record.state in apart]
+                carved += len(states)
+                beyond += sum(state in unpromised for state in states)
                 if len(lines) >= LINES:
                     ready_lines, lines = lines, []
-                    room.batch(take(ready_lines, note), len(ready_lines))
+                    room.batch(take(ready_lines, problems), len(ready_lines))
+                    full = room.full
                 continue
             for one in item.each() if isinstance(item, RecordBatch) else (item,):
                 if not isinstance(one, Record):
@@ -126,13 +123,13 @@ def drain(
                 except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as e:  # one odd value costs its record
                     note(raised(e, str(one.locator)))
                     continue
-                batch.append(cut(made) if room.full else made)
+                batch.append(cut(made) if full else made)
                 count += 1
-                if one.state in apart:
-                    recovered(one.state)
+                carved += one.state in apart
+                beyond += one.state in unpromised
                 if len(batch) >= size:
                     ready, batch = batch, []
-                    size = room.batch(take(ready, note), size)
+                    size, full = room.batch(take(ready, problems), size), room.full
     except (MemoryError, RecursionError) as e:
         error = e.with_traceback(None)  # the frames hold the parser's memory
         note(Problem(f"the parser gave up: {type(e).__name__}", kind=FAILED))
@@ -140,7 +137,7 @@ def drain(
         error = e.with_traceback(None)
         note(Problem(f"the parser failed: {type(e).__name__}: {e}"[:LONGEST_REASON], kind=FAILED))
     if lines:
-        take(lines, note)
+        take(lines, problems)
     if batch:
-        take(batch, note)
+        take(batch, problems)
     return count, carved, beyond, error

@@ -1,7 +1,7 @@
 """A second opinion on an event record that the first reader refuses: `python-evtx`, which is slower and written by others.
 
-The event has the form of the first reader: elements as keys, attributes apart (`System`, `Provider_attributes`). Source of the program:
-W. Ballenthin, python-evtx; of the format: [MS-EVEN6] section 2.2, BinXml.
+The event has the form of the first reader: elements as keys, attributes in `#attributes`, text beside them in `#text`. Source of the
+program: W. Ballenthin, python-evtx; of the format: [MS-EVEN6] section 2.2, BinXml.
 """
 
 from __future__ import annotations
@@ -31,33 +31,44 @@ class TooMuchWorkError(Exception):
     """The reader took more than `CALLS` calls."""
 
 
-def event(forms: Sequence[bytes], offset: int) -> tuple[dict[str, Any], str]:
-    """Return what the first of several forms of a chunk gives: with its tables of names and templates, and without them.
+class SecondReader:
+    """The second opinion on the records of one chunk.
 
-    Raises what the last one raises.
+    `forms`: the chunk with its tables of names and templates, and without them, as a hostile table can make a record unreadable. The
+    names and templates that the program finds in a form serve all records of the chunk.
     """
-    try:
-        return _event(forms[0], offset)
-    except Exception:  # the tables of the chunk are hostile, too
-        if len(forms) == 1:
-            raise
-        return event(forms[1:], offset)
 
+    def __init__(self, forms: Sequence[bytes]) -> None:
+        self._forms: list[tuple[bytes, Any]] = [(form, None) for form in forms]
 
-def _event(chunk: bytes, offset: int) -> tuple[dict[str, Any], str]:
-    """Return the event of the record at `offset` of a chunk, and the time in its header. Raises any exception for one that it refuses."""
-    from Evtx.Evtx import ChunkHeader, Record
+    def event(self, offset: int) -> tuple[dict[str, Any], str]:
+        """Return the event of the record at `offset` of the chunk, and the time in its header.
 
-    logging.getLogger("Evtx").disabled = logging.getLogger("Evtx.Evtx").disabled = True  # it writes about hostile bytes to the terminal
-    with _bounded():
-        record = Record(chunk, offset, ChunkHeader(chunk, 0))
-        text = record.xml()
-    root = fromstring(_NOT_XML.sub("_", text))
-    made, written = _children(root, _DEEPEST), filetime(int.from_bytes(chunk[offset + 16 : offset + 24], "little")) or ""
-    said = (made.get("System") or {}).get("TimeCreated_attributes") or {}
-    if str(said.get("SystemTime", ""))[:19] == written[:19]:
-        said.clear()  # python-evtx rounds to microseconds; the header has the same time with 100 ns
-    return {"Event": made}, written
+        Each form is asked in turn; raises any exception that the last one raises.
+        """
+        for number in range(len(self._forms) - 1):
+            try:
+                return self._event(number, offset)
+            except Exception:  # noqa: S112  (the tables of this form are hostile, too)
+                continue
+        return self._event(len(self._forms) - 1, offset)
+
+    def _event(self, number: int, offset: int) -> tuple[dict[str, Any], str]:
+        from Evtx.Evtx import ChunkHeader, Record
+
+        logging.getLogger("Evtx").disabled = logging.getLogger("Evtx.Evtx").disabled = True  # it writes about hostile bytes to the terminal
+        chunk, header = self._forms[number]
+        with _bounded():
+            if header is None:
+                header = ChunkHeader(chunk, 0)
+                self._forms[number] = chunk, header
+            text = Record(chunk, offset, header).xml()
+        root = fromstring(_NOT_XML.sub("_", text))
+        made, written = _children(root, _DEEPEST), filetime(int.from_bytes(chunk[offset + 16 : offset + 24], "little")) or ""
+        said = ((made.get("System") or {}).get("TimeCreated") or {}).get("#attributes") or {}
+        if str(said.get("SystemTime", ""))[:19] == written[:19]:
+            said.clear()  # python-evtx rounds to microseconds; the header has the same time with 100 ns
+        return {"Event": made}, written
 
 
 @contextmanager
@@ -93,10 +104,10 @@ def _children(element: Element, levels: int) -> dict[str, Any]:
             out[str(attributes["Name"])] = text
         elif name == "Data":
             out.setdefault("Data", {"#text": []})["#text"].append(text)
+        elif attributes:
+            out[name] = {"#attributes": attributes} | (inner if isinstance(inner, dict) else {"#text": inner} if inner else {})
         else:
             out[name] = inner or None
-            if attributes:
-                out[f"{name}_attributes"] = attributes
     return out
 
 

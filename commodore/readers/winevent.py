@@ -1,20 +1,23 @@
 """From one Windows event, as the event log reader gives it, to fields: header, times, data, and what its provider means by it.
 
-`event` is the reader's JSON with attributes apart (`{"Event": {"System": …, "EventData": …}}`). Most of the header is the same for all
-events of a kind, so it is made once per kind and copied. Sources: [MS-EVEN6] section 2.2; Microsoft, Event Schema (System, EventData,
-UserData); winmeta.xml (levels, audit bits of the keywords mask).
+`event` is the reader's JSON: `{"Event": {"#attributes": …, "System": …, "EventData": …}}`, where an element with attributes is an object
+with `#attributes` and `#text`. Most of the header is the same for all events of a kind, so it is made once per kind and copied. What
+depends only on the names of the data is found once per list of names. Sources: [MS-EVEN6] section 2.2; Microsoft, Event Schema (System,
+EventData, UserData); winmeta.xml (levels, audit bits of the keywords mask).
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
 
-from commodore.schema.winlog import Meaning, meaning
+from commodore.schema.winlog import Copies, Meaning, meaning
 from commodore.sentence import listed, one_line, quoted, sentence
 
 LEVELS = {0: "information", 1: "critical", 2: "error", 3: "warning", 4: "information", 5: "verbose"}
@@ -28,16 +31,44 @@ _LOGGED = sentence("[{winlog.provider_name!q}|A provider without a name] logged 
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _COUNTS = ("winlog.version", "winlog.level", "winlog.task", "winlog.opcode", "escadre.event.qualifiers")
 _NOTHING: dict[str, Any] = {}
-_KNOWN = frozenset({"System", "EventData", "UserData", "EventData_attributes", "UserData_attributes", "RenderingInfo"})
+_KNOWN = frozenset({"#attributes", "System", "EventData", "UserData", "RenderingInfo"})
+_TEXT_ONLY = {"#attributes", "#text"}
 _DEEPEST = 16
+_SHAPES = 64
+"""lists of names that are kept for each kind of event"""
+_ELEMENTS = (
+    *("Provider", "EventID", "Version", "Level", "Task", "Opcode", "Keywords", "TimeCreated", "EventRecordID", "Correlation", "Execution"),
+    *("Channel", "Computer", "Security"),
+)
+_HEADER = itemgetter(*_ELEMENTS)
+_PADDING = tuple(".0000000Z" if n < 20 else "0" * (27 - n) + "Z" for n in range(28))
+"""length of a time without its zone → what makes it seven digits of a second and UTC"""
+
+
+class _Shape(NamedTuple):
+    """What follows from the names of an event's data alone. plain: each is the name of one value."""
+
+    plain: bool
+    copies: Copies
 
 
 class _Kind(NamedTuple):
-    """The values that all events with the same header values share."""
+    """The values that all events with the same header values share, and the shapes of their data by names."""
 
     fields: dict[str, Any]
     meaning: Meaning | None
     logged: str
+    shapes: dict[tuple[str, ...], _Shape]
+
+    def shape(self, names: tuple[str, ...]) -> _Shape:
+        """Return the shape of data with these names."""
+        found = self.shapes.get(names)
+        if found is None:
+            plain = bool(names) and not any(name == "Data" or name.startswith(("Data_", "#")) for name in names)
+            found = _Shape(plain, self.meaning.copies_of(names) if self.meaning is not None else ())
+            if len(self.shapes) < _SHAPES:
+                self.shapes[names] = found
+        return found
 
 
 class RepeatedEvent(dict[str, Any]):
@@ -77,50 +108,81 @@ def _collected(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def normalise(event: dict[str, Any], record_id: int, written: str) -> dict[str, Any]:
-    """The fields of one event. `written`: the time in the record's header, as the reader gives it."""
-    body = event.get("Event") or {}
-    system = body.get("System") or {}
-    provider = system.get("Provider_attributes") or {}
-    get = system.get
-    header = (
-        provider.get("Name") or provider.get("EventSourceName"),
-        provider.get("Guid"),
-        get("EventID"),
-        get("Channel"),
-        get("Computer"),
-        get("Keywords"),
-        get("Version"),
-        get("Level"),
-        get("Task"),
-        get("Opcode"),
-        (get("EventID_attributes") or _NOTHING).get("Qualifiers"),
-        provider.get("EventSourceName"),
-    )
+    """Return the fields of one event, whose values it changes. `written`: the time in the record's header, as the reader gives it."""
+    body = event.get("Event") or _NOTHING
+    system = body.get("System") or _NOTHING
+    try:
+        elements = _HEADER(system)
+    except KeyError:
+        elements = tuple(map(system.get, _ELEMENTS))
+    provider, code, version, level, task, opcode, keywords, created, own, correlation, execution, channel, computer, security = elements
+    named = _attributes(provider)
+    name, source, qualifiers = named.get("Name"), named.get("EventSourceName"), None
+    if code.__class__ is dict:
+        code, qualifiers = code.get("#text"), _attributes(code).get("Qualifiers")
+    header = (name or source, named.get("Guid"), code, channel, computer, keywords, version, level, task, opcode, qualifiers, source)
     try:
         kind = _kind(*header)
     except TypeError:  # an element with elements inside, which no provider writes
         kind = _kind(*(str(v) if isinstance(v, (dict, list)) else v for v in map(_plain, header)))
     fields = kind.fields.copy()
     number = fields["winlog.record_id"] = str(record_id)
-    if get("EventRecordID") != record_id:
-        _original_number(fields, number, get("EventRecordID"))
-    _times(fields, system, written)
-    _attributes(fields, system)
+    if own != record_id:
+        _original_number(fields, number, own)
+    _times(fields, _attributes(created).get("SystemTime"), written)
+    if execution is not None:
+        _execution(fields, _attributes(execution))
+    if correlation is not None:
+        _correlation(fields, _attributes(correlation))
+    if security is not None and (user := _attributes(security).get("UserID")):
+        fields["winlog.user.identifier"] = _text(user)
+    data = body.get("EventData")
+    if data.__class__ is dict and len(body) == 3 and "#attributes" in body and event.__class__ is dict:
+        shape = kind.shape(tuple(data))
+        if shape.plain and _as_text(data):
+            fields["winlog.event_data"] = data
+            if kind.meaning is not None:
+                kind.meaning.apply(fields, data, shape.copies)
+            else:
+                fields["message"] = _generic(kind.logged, data)
+            return fields
+    _any_form(fields, kind, body, repeated=event.__class__ is RepeatedEvent)
+    return fields
+
+
+def _as_text(data: dict[str, Any]) -> bool:
+    """Make all values text, in place. Returns False, with a part of them done, if there is one with values inside."""
+    for name, value in data.items():
+        if value.__class__ is not str:
+            if value.__class__ is dict or value.__class__ is list:
+                return False
+            data[name] = _text(value)
+        elif len(value) == 36:
+            data[name] = _text(value)
+    return True
+
+
+def _any_form(fields: dict[str, Any], kind: _Kind, body: dict[str, Any], *, repeated: bool) -> None:
+    """Add the data of an event of any form: without names, with names that occur several times, nested, or outside of EventData."""
     values = _event_data(body)
     if values:
         fields["winlog.event_data"] = values
-    if len(body) != 2 or "EventData" not in body:
-        user = _user_data(body)
-        if user:
-            fields["winlog.user_data"] = user
-            values = values or user
-    if event.__class__ is RepeatedEvent:
+    user = _user_data(body)
+    if user:
+        fields["winlog.user_data"] = user
+        values = values or user
+    if repeated:
         _say_repeated(fields, kind, values)
     elif kind.meaning is not None:
         kind.meaning.apply(fields, values)
     else:
         fields["message"] = _generic(kind.logged, values)
-    return fields
+
+
+def _attributes(element: Any) -> dict[str, Any]:
+    """Return the attributes of an element."""
+    found = element.get("#attributes") if element.__class__ is dict else None
+    return found if found.__class__ is dict else _NOTHING
 
 
 def _original_number(fields: dict[str, Any], number: str, said: Any) -> None:
@@ -165,7 +227,7 @@ def _kind(name: Any, guid: Any, event: Any, channel: Any, computer: Any, keyword
     described = meaning(provider, code)
     if described is not None:
         fields |= described.constant
-    return _Kind(fields, described, _LOGGED(fields).removesuffix("."))
+    return _Kind(fields, described, _LOGGED(fields).removesuffix("."), {})
 
 
 def _generic(logged: str, values: dict[str, Any]) -> str:
@@ -179,8 +241,8 @@ def _generic(logged: str, values: dict[str, Any]) -> str:
     return f"{logged} with {listed(shown)}." if shown else f"{logged}."
 
 
-def _times(fields: dict[str, Any], system: dict[str, Any], written: str) -> None:
-    said = (system.get("TimeCreated_attributes") or {}).get("SystemTime")
+def _times(fields: dict[str, Any], said: Any, written: str) -> None:
+    """Set the time that the event names, and the time in the record's header where that differs by more than a microsecond."""
     header = _padded(written)
     if not said or said.__class__ is not str or said.startswith(_NEVER):
         fields["@timestamp"] = None if header.startswith(_NEVER) else header
@@ -199,42 +261,40 @@ def _times(fields: dict[str, Any], system: dict[str, Any], written: str) -> None
 
 def _padded(time: str) -> str:
     """`2015-06-23T06:00:47.75Z UTC` with seven digits, 100 ns."""
-    base = time[:27].partition("Z")[0]
-    return f"{base:0<27}Z" if len(base) > 19 else f"{base}.0000000Z"
+    end = time.find("Z", 0, 27)
+    base = time[: end if end >= 0 else 27]
+    return base + _PADDING[len(base)]
 
 
-def _attributes(fields: dict[str, Any], system: dict[str, Any]) -> None:
-    execution = system.get("Execution_attributes")
-    if execution:
-        pid, thread = execution.get("ProcessID"), execution.get("ThreadID")
-        if pid.__class__ is int or (pid := _number(pid)) is not None:
-            fields["winlog.process.pid"] = pid
-        if thread.__class__ is int or (thread := _number(thread)) is not None:
-            fields["winlog.process.thread.id"] = thread
-    correlation = system.get("Correlation_attributes")
-    if correlation:
-        if correlation.get("ActivityID"):
-            fields["winlog.activity_id"] = _text(correlation["ActivityID"])
-        if correlation.get("RelatedActivityID"):
-            fields["winlog.related_activity_id"] = _text(correlation["RelatedActivityID"])
-    security = system.get("Security_attributes")
-    if security and security.get("UserID"):
-        fields["winlog.user.identifier"] = _text(security["UserID"])
+def _execution(fields: dict[str, Any], execution: dict[str, Any]) -> None:
+    """Add the process and thread that logged the event."""
+    pid, thread = execution.get("ProcessID"), execution.get("ThreadID")
+    if pid.__class__ is int or (pid := _number(pid)) is not None:
+        fields["winlog.process.pid"] = pid
+    if thread.__class__ is int or (thread := _number(thread)) is not None:
+        fields["winlog.process.thread.id"] = thread
+
+
+def _correlation(fields: dict[str, Any], correlation: dict[str, Any]) -> None:
+    if activity := correlation.get("ActivityID"):
+        fields["winlog.activity_id"] = _text(activity)
+    if related := correlation.get("RelatedActivityID"):
+        fields["winlog.related_activity_id"] = _text(related)
 
 
 def _event_data(body: dict[str, Any]) -> dict[str, Any]:
     """Return the values by name: text, or a list of texts for a name that occurs several times."""
     raw = body.get("EventData")
+    if raw.__class__ is dict and raw.keys() == _TEXT_ONLY:
+        raw = raw["#text"]
     if not raw:
         return {}
     if raw.__class__ is not dict:
         return {"param1": _text(raw)}
     out: dict[str, Any] = {}
-    for key, value in raw.items():
+    for key, value in _apart(raw):
         kind = value.__class__
-        if kind is str and key[:4] != "Data":
-            out[key] = value if len(value) != 36 else _text(value)
-        elif kind is Repeated and key != "Data":
+        if kind is Repeated and key != "Data":
             out[key] = [_text(_plain(one)) for one in value]
         elif key[:4] == "Data" or kind is dict or kind is list or kind is Repeated:
             _unnamed(out, key, value)
@@ -258,22 +318,35 @@ def _user_data(body: dict[str, Any]) -> dict[str, Any]:
     """UserData below its one element, flat; elements other than the known ones (rendering, bookmarks) keep their name."""
     out: dict[str, Any] = {}
     inside = body.get("UserData") or {}
-    for key, value in inside.items() if isinstance(inside, dict) else (("text", inside),):
-        _flatten(out, "", value) if isinstance(value, dict) and not key.endswith("_attributes") else _flatten(out, key, value)
-    if len(body) > 2 or ("EventData" not in body and "UserData" not in body):
-        for key, value in body.items():
-            if key not in _KNOWN:
-                _flatten(out, key, value)
+    for key, value in _apart(inside) if isinstance(inside, dict) else (("text", inside),):
+        _flatten(out, "" if isinstance(value, dict) and not key.endswith("_attributes") else key, value)
+    for key, value in _apart({key: value for key, value in body.items() if key not in _KNOWN}):
+        _flatten(out, key, value)
     return out
 
 
+def _apart(elements: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the elements by name, the attributes of each before it as `<name>_attributes`."""
+    for key, value in elements.items():
+        if key == "#attributes":
+            continue
+        if value.__class__ is dict and "#attributes" in value:
+            yield f"{key}_attributes", value["#attributes"]
+            value = {name: inner for name, inner in value.items() if name != "#attributes"}
+            if not value:
+                continue
+            if value.keys() == {"#text"}:
+                value = value["#text"]
+        yield key, value
+
+
 def _flatten(out: dict[str, Any], path: str, value: Any, depth: int = 0) -> None:
+    """Add the values of an element and its attributes, with dotted names."""
     if value.__class__ is dict and depth < _DEEPEST:
         for key, inner in value.items():
-            if key == "xmlns" or key == "#attributes" or key[:6] == "xmlns:":
+            if key == "xmlns" or key[:6] == "xmlns:":
                 continue
-            name = key.removesuffix("_attributes") if inner.__class__ is dict else key
-            below = path if name == "#text" else f"{path}.{name}" if path else name
+            below = path if key == "#text" or key == "#attributes" else f"{path}.{key}" if path else key
             if inner.__class__ is str and (len(inner) != 36 or inner[8] != "-"):
                 out[below or "text"] = inner
             else:

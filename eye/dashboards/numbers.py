@@ -11,7 +11,7 @@ from eye.index.store import Store
 from eye.query.clause import clause
 
 OTHER = "other"
-"""What a panel over time calls records whose value is none of the most frequent, or that have none."""
+"""What a panel over time calls records whose values are none of the most frequent. Records without a value are not shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +48,14 @@ def numbers(store: Store, dashboard: Dashboard, panel: Panel, scope: Scope | Non
         return PanelNumbers(panel, total, rows=tuple(store.rows(asked, 0, panel.limit, descending=True)))
     if scope is None:
         return PanelNumbers(panel, total)
-    everything = store.histogram(asked, scope.start, scope.width, scope.bars)
     if panel.field == RECORDS:
-        return PanelNumbers(panel, total, series={RECORDS: everything})
+        return PanelNumbers(panel, total, series={RECORDS: store.histogram(asked, scope.start, scope.width, scope.bars)})
     values, different = store.facet(asked, panel.field, panel.limit)
     series = {
         shown: store.histogram(store.ask("", (*asked_for, clause(panel.field, shown))), scope.start, scope.width, scope.bars)
         for shown, _ in values
     }
-    series[OTHER] = {bar: left for bar, n in everything.items() if (left := n - sum(one.get(bar, 0) for one in series.values())) > 0}
+    rest = tuple(clause(panel.field, shown, out=True) for shown, _ in values)
+    others = store.ask("", (*asked_for, f"_exists_:{panel.field}", *rest))
+    series[OTHER] = store.histogram(others, scope.start, scope.width, scope.bars)
     return PanelNumbers(panel, total, values=tuple(values), different=different, series={k: v for k, v in series.items() if v})

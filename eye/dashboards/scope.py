@@ -52,6 +52,8 @@ def scope_of(store: Store, query: str = "", filters: tuple[str, ...] = ()) -> Sc
 
 
 def queries(dashboard: Dashboard, panel: Panel, value: str = "") -> tuple[str, ...]:
-    """Return the queries that all must match for a panel, the range of time not among them. `value`: of the field `each`."""
+    """Return the queries that all must match for a panel, the range of time not among them. `value`: of the field `each`,
+    '' where that is asked for elsewhere.
+    """
     found = [query for query in (dashboard.query, panel.query) if query]
-    return (*found, clause(dashboard.each, value)) if dashboard.each else tuple(found)
+    return (*found, clause(dashboard.each, value)) if dashboard.each and value else tuple(found)

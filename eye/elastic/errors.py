@@ -59,16 +59,20 @@ def is_block(told: object) -> bool:
 
 def unreachable(url: str, error: TransportError) -> Complaint:
     """The complaint about an address at which no Elasticsearch answers."""
-    text = reason(error)
+    return no_way(url, reason(error), f"{error.errors!r}", timed_out=isinstance(error, ConnectionTimeout))
+
+
+def no_way(url: str, text: str, more: str = "", *, what: str = "Elasticsearch", timed_out: bool = False) -> Complaint:
+    """The complaint about a connection that failed: `text` is the library's reason, `more` what lies below it."""
     for mark, why, do in _TLS:
-        if mark.lower() in f"{text} {error.errors!r}".lower():
+        if mark.lower() in f"{text} {more}".lower():
             return Complaint(f"no safe way to {url}: {why}.", do, COULD_NOT)
-    if isinstance(error, ConnectionTimeout):
+    if timed_out:
         return Complaint(f"{url} did not answer in time.", "Look whether a firewall is between, and at the load of the server.", COULD_NOT)
     do = "Check the address, the port, and whether it is http or https."
     if url.startswith("http://") and ("aborted" in text or "closed" in text or "reset" in text.lower()):
         do = "The connection was cut at once: write https:// if the server speaks TLS."
-    return Complaint(f"no Elasticsearch answers at {url}: {text}.", do, COULD_NOT)
+    return Complaint(f"no {what} answers at {url}: {text}.", do, COULD_NOT)
 
 
 def refused(url: str, error: ApiError | UnsupportedProductError | TransportError | ssl.SSLError) -> Complaint:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hunter.host.state import ObjectState, UnsafeError
+from hunter.host.state import ObjectState
+from hunter.unsafe import UnsafeError
 from scout.archive.facts import nanoseconds
 
 _DOUBTS = {
@@ -24,7 +25,6 @@ class NotCollectedError(UnsafeError):
 class ArchiveView:
     """Call `add` for each member and `note` for each custody line."""
 
-    live: bool = False
     states: dict[str, ObjectState] = field(default_factory=dict)
     contents: dict[str, bytes] = field(default_factory=dict)
     listing: dict[str, set[tuple[str, str]]] = field(default_factory=dict)

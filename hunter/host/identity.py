@@ -7,38 +7,38 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 
-from hunter.host.state import UnsafeError
-from hunter.host.tree import HostTree
+from hunter.host.host import RemovalHost
+from hunter.unsafe import UnsafeError
 from scout.console import Complaint, escape
 
 
-def facts(tree: HostTree) -> dict[str, str]:
+def facts(on: RemovalHost) -> dict[str, str]:
     """Return `name`, `machine_id`, `machine_id_sha256`, `root_ino` of a tree, where it has them. Sources: machine-id(5), hostname(5)."""
-    found = {"root_ino": str(tree.root_ino)}
-    raw = _read(tree, "/etc/machine-id")
+    found = {"root_ino": str(on.root_ino)}
+    raw = _read(on, "/etc/machine-id")
     if raw.strip():
         found |= {"machine_id": raw.decode(errors="replace").strip(), "machine_id_sha256": hashlib.sha256(raw).hexdigest()}
-    lines = [line.strip() for line in _read(tree, "/etc/hostname").decode(errors="replace").splitlines()]
+    lines = [line.strip() for line in _read(on, "/etc/hostname").decode(errors="replace").splitlines()]
     name = next((line for line in lines if line and not line.startswith("#")), "")
-    if tree.live:
+    if on.live:
         name = os.uname().nodename
     return found | ({"name": name} if name else {})
 
 
-def _read(tree: HostTree, path: str) -> bytes:
+def _read(on: RemovalHost, path: str) -> bytes:
     with suppress(FileNotFoundError, NotADirectoryError, UnsafeError, PermissionError):
-        return tree.read(path)
+        return on.files.read(path)
     return b""
 
 
-def is_copy(host: Mapping[str, str], tree: HostTree) -> bool:
+def is_copy(host: Mapping[str, str], on: RemovalHost) -> bool:
     """Return True where the tree is a copy or image of the plan's host: its file ids mean nothing."""
-    return host.get("root_ino", "") != str(tree.root_ino)
+    return host.get("root_ino", "") != str(on.root_ino)
 
 
-def require(host: Mapping[str, str], tree: HostTree) -> bool:
+def require(host: Mapping[str, str], on: RemovalHost) -> bool:
     """Return True for a copy. Complaint (code 3) for another host, or where nothing identifies the host."""
-    now = facts(tree)
+    now = facts(on)
     compared = [name for name in ("machine_id", "machine_id_sha256") if host.get(name)]
     for name in compared:
         if host[name] != now.get(name, ""):
@@ -48,15 +48,15 @@ def require(host: Mapping[str, str], tree: HostTree) -> bool:
         if not _same_name(wanted, now.get("name", "")):
             raise _other(host, f"its name is {now.get('name') or 'not known'}")
         compared.append("name")
-    if not compared and wanted and os.path.basename(tree.native).lower() == wanted.lower():  # noqa: PTH119
+    if not compared and wanted and os.path.basename(on.native).lower() == wanted.lower():  # noqa: PTH119
         compared.append("directory")
     if not compared:
         raise Complaint(
             "Nothing shows whether this is the host of the plan: the collection has neither its machine id nor its name.",
             "Write `machine_id` under `host` in the plan, then hunter check --seal.",
         )
-    copy = is_copy(host, tree)
-    if copy and tree.live and host.get("root_ino"):
+    copy = is_copy(host, on)
+    if copy and on.live and host.get("root_ino"):
         raise _other(host, "its root is another file system")
     return copy
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hunter.host.tree import HostView
+from hunter.host.view import FileView
 from scout.lines import lines
 
 _NO_LOGIN = ("/nologin", "/false", "/sync", "/halt", "/shutdown")
@@ -30,13 +30,13 @@ class LoginAccount:
     home: str
 
 
-def accounts(view: HostView) -> list[LoginAccount]:
+def accounts(view: FileView) -> list[LoginAccount]:
     """Return the accounts with a login shell."""
     rows = [line.split(":") for line in lines(_text(view, "/etc/passwd"))]
     return [LoginAccount(r[0], r[2], r[3], r[5]) for r in rows if len(r) >= 7 and not r[6].strip().endswith(_NO_LOGIN)]
 
 
-def administrators(view: HostView, of: Sequence[LoginAccount]) -> list[LoginAccount]:
+def administrators(view: FileView, of: Sequence[LoginAccount]) -> list[LoginAccount]:
     """Return those that are root or may become root by sudo; all of them where the tree does not say."""
     groups = [line.split(":") for line in lines(_text(view, "/etc/group"))]
     extra = [f"/etc/sudoers.d/{name}" for name, kind in view.names("/etc/sudoers.d") if kind == "file"]
@@ -51,7 +51,7 @@ def administrators(view: HostView, of: Sequence[LoginAccount]) -> list[LoginAcco
     return [a for a in of if a.uid == "0" or a.name in names or a.gid in ids]
 
 
-def has_password(view: HostView, who: Sequence[LoginAccount]) -> bool:
+def has_password(view: FileView, who: Sequence[LoginAccount]) -> bool:
     """Return True where one of these accounts has a usable password."""
     names = {a.name for a in who}
     rows = [line.split(":") for line in lines(_text(view, "/etc/shadow"))]
@@ -64,7 +64,7 @@ def key_files(who: Sequence[LoginAccount]) -> list[str]:
     return [posixpath.join(home or "/", name) for home in sorted(homes) for name in _KEY_FILES]
 
 
-def _text(view: HostView, path: str) -> str:
+def _text(view: FileView, path: str) -> str:
     try:
         return view.read(path).decode(errors="replace")
     except (FileNotFoundError, NotADirectoryError):

@@ -18,10 +18,6 @@ _IDENTITY = ("parent_ino", "root_ino", "dev", "mounts")
 _COMPARED = ("type", "sha256", "size", "link", "mode", "uid", "gid", "nlink", "xattrs", "attributes")
 
 
-class UnsafeError(Exception):
-    """The object cannot be read safely (a link in its path, no permission, too large): nothing may be written."""
-
-
 @dataclass(frozen=True, slots=True)
 class ObjectState:
     """One object. `mode` is octal text (`0644`), `xattrs` name → base64 (POSIX ACLs are among them), times in ns since 1970 UTC."""

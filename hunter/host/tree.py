@@ -15,10 +15,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Self
 
 from hunter.host.flags import attributes, fixed_flags, locking_flags
-from hunter.host.state import ObjectState, UnsafeError
+from hunter.host.state import ObjectState
+from hunter.unsafe import UnsafeError
 from scout.archive.facts import type_of
 
 FILE_LIMIT = 64 << 30
@@ -34,21 +35,6 @@ _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _DIRECTORY = getattr(os, "O_DIRECTORY", 0)
 _READ = os.O_RDONLY | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0)
 _NOATIME = getattr(os, "O_NOATIME", 0)
-
-
-class HostView(Protocol):
-    """The interface that mechanisms read: a tree, or an archive of one."""
-
-    live: bool
-
-    def state(self, path: str) -> ObjectState | None:
-        """Return the state of an object, None where there is none. UnsafeError for a link in its path or missing permission."""
-
-    def read(self, path: str) -> bytes:
-        """Return the bytes of a regular file of at most `TEXT_LIMIT`. UnsafeError, FileNotFoundError."""
-
-    def names(self, directory: str) -> list[tuple[str, str]]:
-        """Return (name, type) of the entries, sorted; [] where there is no such directory."""
 
 
 def parts(path: str) -> list[str]:
@@ -74,6 +60,10 @@ class HostTree:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the descriptor of the root back."""
         os.close(self.fd)
 
     @contextmanager

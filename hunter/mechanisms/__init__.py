@@ -1,11 +1,12 @@
-"""Mechanisms of removal, one module each, found by walking this folder. Each has four steps that only read.
+"""Mechanisms of removal, one module each, named by their operation and found by walking this folder. They only read.
 
+    targets(fields)       → targets     what a finding names, as targets of actions
     inspect(view, target) → Inspection  the present state of every object that would change, and obstacles
-    backup(found)         → paths       files to back up before anything changes
     apply(found, target)  → edits       the changes, with their stages
     restore(edits)        → edits       the same edits in the order in which undo takes them back
 
-The engine (`hunter.run`) encrypts, journals, writes, verifies and undoes.
+The engine (`hunter.run`) encrypts, journals, writes, verifies and undoes. Before anything changes it keeps a copy of every object with
+content that an edit names. What a row of the persistence table needs (places, words, class) is data in `catalogue.yaml`.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol
 
-from hunter.host.state import ObjectState
-from hunter.host.tree import HostView
+from hunter.catalogue import catalogue
+from hunter.host.view import HostView
+from hunter.objects import Described, State
 from hunter.objects._text import Cut
 from hunter.plan.model import RemovalTarget
+from hunter.ref import Ref
 from scout.discovery import modules
 
 
@@ -27,48 +30,72 @@ from scout.discovery import modules
 class Inspection:
     """The result of `inspect`."""
 
-    states: dict[str, ObjectState | None] = field(default_factory=dict)
-    """every file that the action changes; None where it is not there"""
+    states: dict[Ref, Described] = field(default_factory=dict)
+    """everything that the action changes; None where it is not there"""
     gone: str = ""
     """why there is nothing to remove"""
     problems: list[str] = field(default_factory=list)
     """obstacles: the action is blocked"""
     notes: list[str] = field(default_factory=list)
     """notes for the person who reads the plan"""
-    starters: list[str] = field(default_factory=list)
-    """files that start the target and that this action does not remove"""
+    starters: list[Ref] = field(default_factory=list)
+    """what starts the target and is not removed by this action"""
     cuts: Sequence[Cut] = ()
     copies: int = 0
     """number of equal lines or elements, the target included"""
     left: int = 0
     """how many of them no action of the plan removes"""
-    runtime: dict[tuple[str, str], tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=dict)
-    """(object kind, name) → (state now, state after the removal) of objects other than files"""
+    holder: str = "the file"
+    """what holds the lines or elements"""
+    stays: bool = False
+    """the target is still there when it is done, with other content"""
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One change of one object. Without `cuts` and `after` the object is removed."""
+    """One change of one object. Without `cuts`, `data` and `after` the object is removed."""
 
     stage: str
-    object: str
-    name: str
+    ref: Ref
     cuts: Sequence[Cut] = ()
     drop_if_blank: bool = False
-    """remove the file where only white space and separators are left"""
-    after: dict[str, Any] | None = None
+    """remove the object where only white space and separators are left"""
+    default: bytes | None = None
+    """content where only white space and separators are left"""
+    data: bytes | None = None
+    """the whole new content"""
+    after: State | None = None
 
 
 class Mechanism(Protocol):
-    """One mechanism of removal."""
+    """One operation."""
 
-    kind: str
+    operation: str
+    starts: bool
+    """what it removes starts something: files that the finding names are judged too"""
+    encloses: bool
+    """other objects belong to its target and go with it"""
+
+    def bind(self, options: Mapping[str, Any]) -> Mechanism:
+        """Return the mechanism with the options of a kind of removal."""
+
+    def targets(self, fields: Mapping[str, Any]) -> list[RemovalTarget]:
+        """Return the targets from these fields of a finding. ValueError where they name none."""
+
+    def recorded(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what the finding says of the present state of its target."""
+
+    def belongings(self, view: HostView, ref: Ref) -> list[Ref]:
+        """Return what goes with the target."""
+
+    def starters(self, view: HostView, ref: Ref) -> list[tuple[Ref, str]]:
+        """Return (what starts the target and has its name, row of the persistence table): an action of its own where it is guilty too."""
+
+    def unit(self, ref: Ref) -> str:
+        """Return the name of the unit that the removal of a target ends, '' for none."""
 
     def inspect(self, view: HostView, target: RemovalTarget) -> Inspection:
         """Read the present state. UnsafeError where it cannot be read safely."""
-
-    def backup(self, found: Inspection) -> Sequence[str]:
-        """Return the regular files to back up."""
 
     def apply(self, found: Inspection, target: RemovalTarget) -> Sequence[Edit]:
         """Return the edits that remove the target."""
@@ -79,5 +106,11 @@ class Mechanism(Protocol):
 
 @cache
 def mechanisms() -> Mapping[str, Mechanism]:
-    """Return kind → mechanism for every module in this folder and below."""
-    return {module.MECHANISM.kind: module.MECHANISM for _, module in modules(sys.modules[__name__])}
+    """Return operation → mechanism for every module in this folder and below."""
+    return {module.MECHANISM.operation: module.MECHANISM for _, module in modules(sys.modules[__name__])}
+
+
+@cache
+def mechanism_of(kind: str) -> Mechanism:
+    """Return the mechanism that a kind of removal uses."""
+    return mechanisms()[catalogue()[kind].operation].bind(catalogue()[kind].options)

@@ -9,53 +9,73 @@ Source: systemd.unit(5), UNIT FILE LOAD PATH, and the [Install] section.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from hunter.host.state import UnsafeError
-from hunter.host.tree import HostTree, HostView
+from hunter.host.host import RemovalHost
+from hunter.host.view import FileView, HostView
 from hunter.mechanisms import Edit, Inspection
-from hunter.mechanisms._parts import kept, obstacles
+from hunter.mechanisms._parts import Operation, base_name, file_at, obstacles
 from hunter.objects.loaded import OBJECT as LOADED
 from hunter.objects.units import OBJECT as UNITS
 from hunter.objects.units import instances, managed, unit_of
 from hunter.plan.model import RemovalTarget
+from hunter.ref import Ref
+from hunter.unsafe import UnsafeError
 from scout.formats.linux_paths import MADE_UNITS, SYSTEM_UNITS, USER_UNITS, one_path
 
 _SYSTEM = tuple(folder for folder in SYSTEM_UNITS if folder not in MADE_UNITS)
 _DEPENDENCIES = (".wants", ".requires", ".upholds")
+_STARTERS = {"timer": "L007", "socket": "L012", "path": "L012"}
+"""kind of unit that starts a service of its name → row of the persistence table"""
+_BACK = {"file": 0, "loaded": 1, "unit": 2}
 
 
-class _SystemdUnit:
-    kind = "systemd-unit"
+class _SystemdUnit(Operation):
+    operation = "systemd-unit"
+    encloses = True
+
+    def targets(self, fields: Mapping[str, Any]) -> list[RemovalTarget]:
+        ref = file_at(fields)
+        return [RemovalTarget(ref, name=base_name(ref))]
+
+    def belongings(self, view: HostView, ref: Ref) -> list[Ref]:
+        return [] if ref.name.endswith(".conf") else [Ref("file", path) for path in _belongings(view.files, ref.name)]
+
+    def starters(self, view: HostView, ref: Ref) -> list[tuple[Ref, str]]:
+        """A starter must lie in the folder of the service, and neither may have a twin that it shadows."""
+        stem, _, suffix = ref.name.rpartition(".")
+        if suffix != "service" or _twin(view.files, ref.name):
+            return []
+        found = [(f"{stem}.{kind}", row) for kind, row in _STARTERS.items()]
+        files = view.files
+        return [(Ref("file", path), row) for path, row in found if _at(files, path, "file") and not _twin(files, path)]
+
+    def unit(self, ref: Ref) -> str:
+        return "" if ref.name.endswith(".conf") else unit_of(ref.name)
 
     def inspect(self, view: HostView, target: RemovalTarget) -> Inspection:
-        found = Inspection()
-        state = view.state(target.path)
-        found.states[target.path] = state
-        if state is None:
-            found.gone = "the unit file is not there"
-        if not target.path.endswith(".conf"):
-            for path in belongings(view, target.path):
-                found.states[path] = view.state(path)
-            found.starters = _starters(view, target.path)
-        for path, each in found.states.items():
-            found.problems += obstacles(path, each)
-        if state and isinstance(view, HostTree) and managed(view) and _home(target.path)[0] == "system":
-            _running(view, target.path, found)
+        path = target.ref.name
+        states = {path: view.files.state(path)}
+        states |= {ref.name: view.files.state(ref.name) for ref in self.belongings(view, target.ref)}
+        found = Inspection(gone="" if states[path] else "the unit file is not there")
+        for each, state in states.items():
+            found.states[Ref("file", each)] = state.to_json() if state else None
+            found.problems += obstacles(each, state)
+        if not path.endswith(".conf"):
+            found.starters = [Ref("file", each) for each in _starters(view.files, path)]
+        if states[path] and isinstance(view, RemovalHost) and managed(view) and _home(path)[0] == "system":
+            _running(view, path, found)
         return found
 
-    def backup(self, found: Inspection) -> Sequence[str]:
-        return kept(found)
-
     def apply(self, found: Inspection, target: RemovalTarget) -> Sequence[Edit]:  # noqa: ARG002
-        now = list(found.runtime.items())
-        stop = [Edit("freeze", kind, name, after=after) for (kind, name), (_, after) in now if kind == "unit"]
-        reload = [Edit("cut", kind, name, after=after) for (kind, name), (_, after) in now if kind == "loaded"]
-        return [*stop, *(Edit("cut", "file", path) for path in reversed(found.states)), *reload]
+        of = {kind: [ref for ref in found.states if ref.object == kind] for kind in _BACK}
+        stop = [Edit("freeze", ref, after={"active": "inactive"}) for ref in of["unit"]]
+        reload = [Edit("cut", ref, after={"loaded": "no"}) for ref in of["loaded"]]
+        return [*stop, *(Edit("cut", ref) for ref in reversed(of["file"])), *reload]
 
     def restore(self, edits: Sequence[Edit]) -> Sequence[Edit]:
-        order = {"file": 0, "loaded": 1, "unit": 2}
-        return sorted(edits, key=lambda e: order[e.object])
+        return sorted(edits, key=lambda e: _BACK[e.ref.object])
 
 
 MECHANISM = _SystemdUnit()
@@ -71,11 +91,11 @@ def _home(path: str) -> tuple[str, tuple[str, ...]]:
     return "user", USER_UNITS if folder in USER_UNITS else (folder,)
 
 
-def belongings(view: HostView, path: str) -> list[str]:
+def _belongings(view: FileView, path: str) -> list[str]:
     """Return the links and drop-ins (`*.conf`) that belong to the unit file, also under its other names, sorted."""
     unit = posixpath.basename(path)
     folders = _real(view, _home(path)[1])
-    twin = any(one_path(f"{folder}/{unit}") != one_path(path) and _is(view, folder, unit, "file") for folder in folders)
+    twin = _twin(view, path)
     links = {link: posixpath.normpath(posixpath.join(posixpath.dirname(link), text)) for f in folders for link, text in _links(view, f)}
     ours = {one_path(path)}
     names = set() if twin else {unit}
@@ -92,7 +112,7 @@ def belongings(view: HostView, path: str) -> list[str]:
     return sorted({p for p in found if p != path})
 
 
-def _starters(view: HostView, path: str) -> list[str]:
+def _starters(view: FileView, path: str) -> list[str]:
     """Return the timer, socket and path units of the same name: they would go on starting the unit, or fail to."""
     stem, _, suffix = posixpath.basename(path).rpartition(".")
     if suffix != "service":
@@ -101,23 +121,23 @@ def _starters(view: HostView, path: str) -> list[str]:
     return [p for p in names if _is(view, posixpath.dirname(p), posixpath.basename(p), "file")]
 
 
-def _real(view: HostView, folders: Sequence[str]) -> list[str]:
+def _real(view: FileView, folders: Sequence[str]) -> list[str]:
     """Return those that are folders and not reached through a link (`/lib` on a merged system)."""
     return [f for f in folders if _is(view, posixpath.dirname(f), posixpath.basename(f), "directory")]
 
 
-def _is(view: HostView, folder: str, name: str, kind: str) -> bool:
+def _is(view: FileView, folder: str, name: str, kind: str) -> bool:
     return (name, kind) in _listing(view, folder)
 
 
-def _listing(view: HostView, folder: str) -> list[tuple[str, str]]:
+def _listing(view: FileView, folder: str) -> list[tuple[str, str]]:
     try:
         return view.names(folder)
     except UnsafeError:
         return []
 
 
-def _links(view: HostView, folder: str) -> Iterator[tuple[str, str]]:
+def _links(view: FileView, folder: str) -> Iterator[tuple[str, str]]:
     """Yield (path, text) of the links of a unit folder: other names of units, and entries of .wants, .requires and .upholds."""
     for name, kind in view.names(folder):
         if kind == "link":
@@ -128,20 +148,31 @@ def _links(view: HostView, folder: str) -> Iterator[tuple[str, str]]:
                     yield from _text(view, f"{folder}/{name}/{inner}")
 
 
-def _text(view: HostView, path: str) -> Iterator[tuple[str, str]]:
+def _text(view: FileView, path: str) -> Iterator[tuple[str, str]]:
     state = view.state(path)
     if state is not None and state.type == "link":
         yield path, state.link
 
 
-def _running(tree: HostTree, path: str, found: Inspection) -> None:
+def _twin(view: FileView, path: str) -> bool:
+    """Return True where the load path has another unit file of this name."""
+    unit = posixpath.basename(path)
+    return any(one_path(f"{folder}/{unit}") != one_path(path) and _is(view, folder, unit, "file") for folder in _real(view, _home(path)[1]))
+
+
+def _at(view: FileView, path: str, kind: str) -> bool:
+    return _is(view, posixpath.dirname(path), posixpath.basename(path), kind)
+
+
+def _running(host: RemovalHost, path: str, found: Inspection) -> None:
     """Add what the live manager knows: the unit is stopped only where the manager has loaded this very file."""
-    loaded = LOADED.observe(tree, path)
+    file = Ref("loaded", path)
+    loaded = LOADED.observe(host, file)
     if loaded != {"loaded": "yes"}:
         return
-    found.runtime["loaded", path] = ({"loaded": "yes"}, {"loaded": "no"})
+    found.states[file] = loaded
     if not path.endswith(".conf"):
         for unit in instances(unit_of(path)):
-            active = UNITS.observe(tree, unit)
+            active = UNITS.observe(host, Ref("unit", unit))
             if active == {"active": "active"}:
-                found.runtime["unit", unit] = (active, {"active": "inactive"})
+                found.states[Ref("unit", unit)] = active

@@ -1,237 +1,160 @@
-"""Files and links. A new version is made in a private folder beside its place and moved there by one rename; removal is one unlink.
-
-In a folder that a user may write, a name can mean another object from one system call to the next. So nothing is made under such a name.
-The private folder (mode 0700, owned by the user who runs HUNTER) is created beside the target, held by descriptor and checked. In there the
-object gets its content, owner, mode, attributes and times; then it is renamed.
+"""Files and links: replaced by one rename, removed by one unlink (`hunter.host.replace`).
 
 What `undo` restores of a file: bytes, mode, owner, extended attributes with ACLs and capabilities, file flags, mtime and atime in ns. Not
-restorable: inode number, ctime, birth time. Sources: rename(2), renameat2(2) RENAME_NOREPLACE, xattr(7), acl(5), ioctl_iflags(2),
-capabilities(7) (a chown or write clears file capabilities, so they are set last).
+restorable: inode number, ctime, birth time.
 """
 
 from __future__ import annotations
 
 import base64
-import ctypes
-import errno
+import hashlib
 import os
+import posixpath
+import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, BinaryIO, ClassVar
 
-from hunter.host.flags import set_attributes
-from hunter.host.state import ObjectState
-from hunter.host.tree import HostTree, state_at, xattrs_of
-from hunter.objects import Content, Described, SurpriseError
+from hunter.host.areas import changed, survey
+from hunter.host.host import RemovalHost
+from hunter.host.replace import clear_at, presence, replace_at
+from hunter.host.state import NEEDED, ObjectState, differences, expectation_of, lacking
+from hunter.host.tree import HostTree, folder_flags, open_read, parts
+from hunter.objects import Areas, Content, Described, State
+from hunter.ref import Ref, as_words, from_words
+from hunter.unsafe import SurpriseError, UnsafeError
+from scout.console import escape
 
-_NOREPLACE = 1
-_NEW = "new"
-"""name of the object within the private folder"""
-_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-_MADE = ("type", "sha256", "size", "link", "mode", "uid", "gid", "xattrs", "attributes", "mtime_ns", "atime_ns")
-"""what is compared of a new object before it takes its place"""
+_GLOB = re.compile(r"[*?\[\]{}]")
+"""characters of a pattern: a path that has one is written as base64"""
+_BLANK = b" \t\r\n\v\f:"
 
 
 class _Files:
     kind = "file"
+    exact = True
+    drifts = True
+    address = frozenset({"path", "path_base64"})
+    facts: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys((name for needed in NEEDED.values() for name in needed), "text"),
+        "dev": "text",
+        "xattrs": "map",
+        "mounts": "list",
+    }
 
-    def observe(self, tree: HostTree, name: str) -> Described:
-        state = tree.state(name)
+    def words(self, ref: Ref) -> dict[str, str]:
+        """Pattern characters are written as base64, so that no pattern that a person types becomes a path."""
+        raw = os.fsencode(ref.name)
+        return {"path_base64": base64.b64encode(raw).decode()} if _GLOB.search(ref.name) else as_words("path", raw)
+
+    def ref(self, words: Mapping[str, Any]) -> Ref:
+        raw = from_words(words, "path")
+        if raw is None:
+            raise ValueError("it has no path")
+        path = os.fsdecode(raw)
+        try:
+            parts(path)
+        except ValueError as e:
+            raise ValueError(f"{escape(path)}: {e}") from e
+        if _GLOB.search(path) and "path_base64" not in words:
+            raise ValueError(f"{escape(path)}: a pattern is no target; a name that really has such a character is given as path_base64")
+        return Ref(self.kind, path)
+
+    def told(self, ref: Ref) -> str:
+        return ref.name
+
+    def place(self, ref: Ref) -> str:
+        return ref.name.lstrip("/")
+
+    def observe(self, host: RemovalHost, ref: Ref) -> Described:
+        state = host.files.state(ref.name)
         return state.to_json() if state else None
+
+    @contextmanager
+    def content(self, host: RemovalHost, ref: Ref) -> Iterator[BinaryIO]:
+        with host.files.parent(ref.name) as (parent, last), os.fdopen(open_read(parent, last), "rb") as source:
+            yield source
+
+    def edited(self, before: State, data: bytes, stamp: int) -> State:
+        return ObjectState.from_json(before).with_content(hashlib.sha256(data).hexdigest(), len(data), stamp).to_json()
+
+    def blank(self, state: State, data: bytes) -> bool:  # noqa: ARG002
+        return not data.strip(_BLANK)
+
+    def recorded(self, facts: Mapping[str, Any], root_ino: object) -> dict[str, Any]:
+        return expectation_of(facts, root_ino)
 
     def same(self, one: Described, other: Described) -> bool:
         if one is None or other is None:
             return one is other
         return ObjectState.from_json(one).same(ObjectState.from_json(other))
 
+    def like(self, now: Described, before: Described) -> bool:
+        if now is None or before is None:
+            return now is before
+        return all(now[name] == before[name] for name in ("type", "sha256", "link"))
+
     def changes(self, was: Described, now: Described) -> str:
         if was is None or now is None:
-            return _presence(was, now)
+            return presence(was, now)
         return "; ".join(ObjectState.from_json(was).changes(ObjectState.from_json(now)))
 
-    def put(self, tree: HostTree, name: str, now: Described, then: Described, content: Content | None, mark: str) -> None:
-        with tree.parent(name) as (folder, last):
-            present = _expected(folder, last, now)
-            if then is None:
-                if present is not None:
-                    _check_unmoved(folder, last, present)
-                    os.unlink(last, dir_fd=folder)
-            else:
-                with _private_folder(folder, _temporary(mark)) as private:
-                    _make(private, ObjectState.from_json(then), content)
-                    if present is None:
-                        _place(private, _NEW, folder, last)
-                    else:
-                        _check_unmoved(folder, last, present)
-                        os.rename(_NEW, last, src_dir_fd=private, dst_dir_fd=folder)
-            _sync(folder)
+    def expectation(self, state: State) -> dict[str, Any]:
+        return ObjectState.from_json(state).expectation()
 
-    def tidy(self, tree: HostTree, name: str, mark: str) -> None:
-        with suppress(FileNotFoundError, NotADirectoryError), tree.parent(name) as (folder, _):
-            if _clear(folder, _temporary(mark)):
-                _sync(folder)
+    def lacking(self, expect: Mapping[str, Any]) -> list[str]:
+        return lacking(expect)
+
+    def differences(self, expect: Mapping[str, Any], now: State, *, copy: bool) -> list[tuple[str, str, str]]:
+        return differences(expect, ObjectState.from_json(now), copy=copy)
+
+    def controller(self, host: RemovalHost, ref: Ref) -> int:
+        return host.files.controller(ref.name)
+
+    def barrier(self, host: RemovalHost, ref: Ref) -> str:
+        with host.files.parent(ref.name) as (fd, _):
+            if os.fstatvfs(fd).f_flag & os.ST_RDONLY:
+                why = "the file system is read-only"
+            elif flags := folder_flags(fd):
+                why = f"the folder is {flags} (chattr): clear the flag first"
+            elif not os.access(".", os.W_OK | os.X_OK, dir_fd=fd, effective_ids=True):
+                why = "no right to write there: run as root"
+            else:
+                return ""
+        return f"{posixpath.dirname(ref.name)}: {why}"
+
+    def not_restorable(self, state: State) -> str:
+        return f"its file flags {state['fixed']} (lsattr)" if state["fixed"] else ""
+
+    def survey(self, host: RemovalHost, refs: Iterable[Ref]) -> Areas:
+        return {folder: area.to_json() for folder, area in survey(host.files, (ref.name for ref in refs)).items()}
+
+    def changed(self, host: RemovalHost, before: Areas, explained: set[Ref]) -> tuple[list[str], int]:
+        return changed(before, host.files, {ref.name for ref in explained})
+
+    def restore_areas(self, host: RemovalHost, before: Areas) -> list[str]:
+        failed = []
+        for folder, was in before.items():
+            try:
+                _restore_folder_times(host.files, folder, (was["atime_ns"], was["mtime_ns"]))
+            except (OSError, SurpriseError, UnsafeError) as e:
+                failed.append(f"{folder}: its times could not be restored: {e}")
+        return failed
+
+    def put(self, host: RemovalHost, ref: Ref, now: Described, then: Described, content: Content | None, mark: str) -> None:
+        with host.files.parent(ref.name) as (folder, last):
+            replace_at(folder, last, now, then, content, mark)
+
+    def tidy(self, host: RemovalHost, ref: Ref, mark: str) -> None:
+        with suppress(FileNotFoundError, NotADirectoryError), host.files.parent(ref.name) as (folder, _):
+            clear_at(folder, mark)
 
 
 OBJECT = _Files()
 
 
-def _presence(was: Described, now: Described) -> str:
-    if now is None:
-        return "it was there, is gone" if was else ""
-    state = ObjectState.from_json(now)
-    detail = f", sha256 {state.sha256[:12]}…" if state.sha256 else f" to {state.link}" if state.link else ""
-    return f"it was removed, a {state.type} is there (mode {state.mode}, owner {state.uid}:{state.gid}{detail})"
-
-
-def _temporary(mark: str) -> str:
-    """Return a name that begins with a dot and has no known suffix: cron, systemd, sudo and shells ignore it."""
-    return f".escadre-{mark}.tmp"
-
-
-def _expected(folder: int, name: str, now: Described) -> os.stat_result | None:
-    present = state_at(folder, name)
-    if now is None:
-        if present is not None:
-            raise SurpriseError(_presence(None, present.to_json()))
-        return None
-    if present is None:
-        raise SurpriseError("it is gone")
-    if not ObjectState.from_json(now).same(present):
-        raise SurpriseError("; ".join(ObjectState.from_json(now).changes(present)))
-    return os.lstat(name, dir_fd=folder)
-
-
-def _check_unmoved(folder: int, name: str, seen: os.stat_result) -> None:
-    """SurpriseError unless the name is still the same inode, not written to since its bytes were compared."""
-    try:
-        status = os.lstat(name, dir_fd=folder)
-    except FileNotFoundError as e:
-        raise SurpriseError("it went away") from e
-    if (status.st_ino, status.st_dev, status.st_ctime_ns) != (seen.st_ino, seen.st_dev, seen.st_ctime_ns):
-        raise SurpriseError("it was replaced or changed a moment ago")
-
-
-@contextmanager
-def _private_folder(folder: int, name: str) -> Iterator[int]:
-    """Make a folder that only we may enter, yield its descriptor, and remove it. What a failure leaves is removed by `tidy`."""
-    _clear(folder, name)
-    try:
-        os.mkdir(name, 0o700, dir_fd=folder)
-    except FileExistsError as e:
-        raise SurpriseError(f"somebody else made {name} beside it") from e
-    private = _open_private(folder, name)
-    try:
-        yield private
-    finally:
-        os.close(private)
-    _clear(folder, name)
-
-
-def _open_private(folder: int, name: str) -> int:
-    """Open our private folder. FileNotFoundError where there is none, SurpriseError where the name is something that others may enter.
-
-    Group bits of 0 also close it to every entry of an ACL: they are the ACL's mask (acl(5)).
-    """
-    try:
-        private = os.open(name, _FOLDER, dir_fd=folder)
-    except OSError as e:
-        if e.errno in (errno.ELOOP, errno.ENOTDIR):
-            raise SurpriseError(f"{name}, the private folder of HUNTER, was replaced a moment ago") from e
-        raise
-    status = os.fstat(private)
-    if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077 or status.st_dev != os.fstat(folder).st_dev:
-        os.close(private)
-        raise SurpriseError(f"{name}, the private folder of HUNTER, was replaced a moment ago")
-    return private
-
-
-def _clear(folder: int, name: str) -> bool:
-    """Remove our private folder with what is in it. False where there is none; a foreign object of that name is left alone."""
-    try:
-        private = _open_private(folder, name)
-    except (FileNotFoundError, SurpriseError):
-        return False
-    try:
-        with suppress(FileNotFoundError):
-            os.unlink(_NEW, dir_fd=private)
-    finally:
-        os.close(private)
-    with suppress(FileNotFoundError):
-        os.rmdir(name, dir_fd=folder)
-    return True
-
-
-def _make(private: int, state: ObjectState, content: Content | None) -> None:
-    """Make the object in the private folder, with everything that a state describes. SurpriseError where it comes out otherwise."""
-    if state.type == "link":
-        _make_link(private, state)
-    else:
-        _make_file(private, state, content)
-    made = state_at(private, _NEW)
-    wrong = [name for name in _MADE if made is None or getattr(made, name) != getattr(state, name)]
-    wrong = [name for name in wrong if (state.type, name) not in (("link", "mode"), ("link", "size"))]
-    if wrong:
-        raise SurpriseError(f"the new {state.type} does not come out as planned ({', '.join(wrong)})")
-
-
-def _make_link(private: int, state: ObjectState) -> None:
-    os.symlink(state.link, _NEW, dir_fd=private)
-    os.chown(_NEW, state.uid, state.gid, dir_fd=private, follow_symlinks=False)
-    for key, value in state.xattrs:
-        os.setxattr(f"/proc/self/fd/{private}/{_NEW}", key, base64.b64decode(value), follow_symlinks=False)
-    os.utime(_NEW, ns=(state.atime_ns, state.mtime_ns), dir_fd=private, follow_symlinks=False)
-
-
-def _make_file(private: int, state: ObjectState, content: Content | None) -> None:
-    fd = os.open(_NEW, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=private)
-    with os.fdopen(fd, "wb") as stream:
-        set_attributes(fd, state.attributes)  # some flags can be set on an empty file only
-        if content is not None:
-            content(stream)
-        stream.flush()
-        os.fchown(fd, state.uid, state.gid)
-        os.fchmod(fd, int(state.mode, 8))
-        _set_xattrs(fd, dict(state.xattrs))
-        os.utime(fd, ns=(state.atime_ns, state.mtime_ns))
-        os.fsync(fd)
-
-
-def _set_xattrs(fd: int, wanted: dict[str, str]) -> None:
-    for name, _ in xattrs_of(fd):  # a default ACL of the folder gives a new file one
-        if name not in wanted:
-            os.removexattr(fd, name)
-    for name, value in wanted.items():
-        os.setxattr(fd, name, base64.b64decode(value))
-
-
-def _place(source: int, made: str, folder: int, name: str) -> None:
-    """Rename without replacing what may have come there meanwhile."""
-    libc: Any = ctypes.CDLL(None, use_errno=True)
-    rename = getattr(libc, "renameat2", None)
-    if rename is not None:
-        if rename(source, os.fsencode(made), folder, os.fsencode(name), _NOREPLACE) == 0:
-            return
-        error = ctypes.get_errno()
-        if error == errno.EEXIST:
-            raise SurpriseError("something came there meanwhile")
-        if error not in (errno.EINVAL, errno.ENOSYS):  # a file system or kernel without this flag
-            raise OSError(error, os.strerror(error), name)
-    if state_at(folder, name) is not None:
-        raise SurpriseError("something came there meanwhile")
-    os.rename(made, name, src_dir_fd=source, dst_dir_fd=folder)
-
-
-def _sync(folder: int) -> None:
-    """Sync a directory of which we hold a path descriptor only."""
-    fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def restore_folder_times(tree: HostTree, path: str, times: tuple[int, int]) -> None:
+def _restore_folder_times(tree: HostTree, path: str, times: tuple[int, int]) -> None:
     """Set (atime, mtime) in ns of a folder of the tree, by its descriptor."""
     with tree.directory(path) as fd:
         if not stat.S_ISDIR(os.fstat(fd).st_mode):

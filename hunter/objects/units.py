@@ -11,17 +11,19 @@ import stat
 import subprocess
 from pathlib import Path
 
-from hunter.host.state import UnsafeError
-from hunter.host.tree import HostTree
-from hunter.objects import Content, Described, SurpriseError
+from hunter.host.host import RemovalHost
+from hunter.objects import Content, Described
+from hunter.objects._plain import ManagedState
+from hunter.ref import Ref
+from hunter.unsafe import SurpriseError, UnsafeError
 
 _PLACES = ("/usr/bin/systemctl", "/bin/systemctl")
 _RUNNING = {"active", "activating", "reloading", "deactivating", "refreshing"}
 
 
-def managed(tree: HostTree) -> bool:
+def managed(host: RemovalHost) -> bool:
     """Return True where this tree is the live root and systemd runs it."""
-    return tree.live and Path("/run/systemd/system").is_dir()
+    return host.live and Path("/run/systemd/system").is_dir()
 
 
 def systemctl(*arguments: str, seconds: int = 120) -> str:
@@ -65,29 +67,23 @@ def unit_of(path: str) -> str:
     return holder.removesuffix(".d") if name.endswith(".conf") and holder.endswith(".d") else name
 
 
-class _Unit:
+class _Unit(ManagedState):
     kind = "unit"
 
-    def observe(self, tree: HostTree, name: str) -> Described:
-        if not managed(tree):
+    def observe(self, host: RemovalHost, ref: Ref) -> Described:
+        if not managed(host):
             raise UnsafeError("systemd does not run here")
-        return {"active": "active" if properties(name).get("ActiveState") in _RUNNING else "inactive"}
-
-    def same(self, one: Described, other: Described) -> bool:
-        return one == other
+        return {"active": "active" if properties(ref.name).get("ActiveState") in _RUNNING else "inactive"}
 
     def changes(self, was: Described, now: Described) -> str:
         return f"it was {(was or {}).get('active', 'not known')}, is {(now or {}).get('active', 'not known')}"
 
-    def put(self, tree: HostTree, name: str, now: Described, then: Described, content: Content | None, mark: str) -> None:  # noqa: ARG002
-        if self.observe(tree, name) == then:
+    def put(self, host: RemovalHost, ref: Ref, now: Described, then: Described, content: Content | None, mark: str) -> None:  # noqa: ARG002
+        if self.observe(host, ref) == then:
             return
-        systemctl("start" if then == {"active": "active"} else "stop", "--", name)
-        if self.observe(tree, name) != then:
+        systemctl("start" if then == {"active": "active"} else "stop", "--", ref.name)
+        if self.observe(host, ref) != then:
             raise SurpriseError("systemctl reported success, but the unit is not in the new state")
-
-    def tidy(self, tree: HostTree, name: str, mark: str) -> None:
-        """Nothing to do: a unit leaves nothing behind."""
 
 
 OBJECT = _Unit()

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Protocol
 
-from hunter.host.state import UnsafeError
-from hunter.host.tree import HostView
+from hunter.host.view import FileView
+from hunter.unsafe import UnsafeError
 from scout.discovery import modules
 from scout.formats.linux_paths import spellings
 
@@ -25,7 +25,7 @@ class Packages(Protocol):
 
     name: str
 
-    def owners(self, view: HostView, wanted: Collection[str]) -> dict[str, str]:
+    def owners(self, view: FileView, wanted: Collection[str]) -> dict[str, str]:
         """Return path → package."""
 
 
@@ -45,7 +45,7 @@ def managers() -> tuple[Packages, ...]:
     return tuple(module.PACKAGES for _, module in modules(sys.modules[__name__]))
 
 
-def owned(view: HostView, paths: Sequence[str]) -> Owned:
+def owned(view: FileView, paths: Sequence[str]) -> Owned:
     """Return the owners of `paths` (native) in every database of the host."""
     found = Owned()
     forms = {path: spellings(path) for path in paths}

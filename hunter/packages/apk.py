@@ -9,7 +9,7 @@ import io
 import os
 from collections.abc import Collection
 
-from hunter.host.tree import HostView
+from hunter.host.view import FileView
 
 _FOLDERS = ("/lib/apk/db", "/usr/lib/apk/db")
 """on a merged system the first is the second, reached through a link"""
@@ -18,7 +18,7 @@ _FOLDERS = ("/lib/apk/db", "/usr/lib/apk/db")
 class _Apk:
     name = "apk"
 
-    def owners(self, view: HostView, wanted: Collection[str]) -> dict[str, str]:
+    def owners(self, view: FileView, wanted: Collection[str]) -> dict[str, str]:
         found: dict[str, str] = {}
         for folder in _FOLDERS:
             top = view.state("/" + folder.split("/")[1])

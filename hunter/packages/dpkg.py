@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 
-from hunter.host.tree import HostView
+from hunter.host.view import FileView
 
 _INFO = "/var/lib/dpkg/info"
 
@@ -13,7 +13,7 @@ _INFO = "/var/lib/dpkg/info"
 class _Dpkg:
     name = "dpkg"
 
-    def owners(self, view: HostView, wanted: Collection[str]) -> dict[str, str]:
+    def owners(self, view: FileView, wanted: Collection[str]) -> dict[str, str]:
         needles = {b"\n" + os.fsencode(path) + b"\n": path for path in wanted}
         found: dict[str, str] = {}
         for name, kind in view.names(_INFO):

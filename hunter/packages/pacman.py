@@ -9,7 +9,7 @@ import io
 import os
 from collections.abc import Collection, Iterator
 
-from hunter.host.tree import HostView
+from hunter.host.view import FileView
 
 _LOCAL = "/var/lib/pacman/local"
 
@@ -17,7 +17,7 @@ _LOCAL = "/var/lib/pacman/local"
 class _Pacman:
     name = "pacman"
 
-    def owners(self, view: HostView, wanted: Collection[str]) -> dict[str, str]:
+    def owners(self, view: FileView, wanted: Collection[str]) -> dict[str, str]:
         found: dict[str, str] = {}
         for name, kind in view.names(_LOCAL):
             if kind == "directory":
@@ -25,7 +25,7 @@ class _Pacman:
         return found
 
 
-def _files(view: HostView, place: str) -> Iterator[str]:
+def _files(view: FileView, place: str) -> Iterator[str]:
     _, _, section = (b"\n" + view.read(place)).partition(b"\n%FILES%\n")
     for line in io.BytesIO(section.partition(b"\n\n")[0]):
         yield "/" + os.fsdecode(line.rstrip(b"\n"))

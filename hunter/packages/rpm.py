@@ -15,8 +15,9 @@ from collections.abc import Collection
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from hunter.host.state import UnsafeError
-from hunter.host.tree import HostTree, HostView, open_read
+from hunter.host.tree import HostTree, open_read
+from hunter.host.view import FileView
+from hunter.unsafe import UnsafeError
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -36,7 +37,7 @@ _LARGEST, _FILES = 64 << 20, 2_000_000
 class _Rpm:
     name = "rpm"
 
-    def owners(self, view: HostView, wanted: Collection[str]) -> dict[str, str]:
+    def owners(self, view: FileView, wanted: Collection[str]) -> dict[str, str]:
         found: dict[str, str] = {}
         for folder in _FOLDERS:
             names = {name for name, kind in view.names(folder) if kind == "file"}
@@ -50,7 +51,7 @@ class _Rpm:
         return found
 
 
-def _asked(view: HostView, place: str, wanted: Collection[str]) -> dict[str, str]:
+def _asked(view: FileView, place: str, wanted: Collection[str]) -> dict[str, str]:
     if not isinstance(view, HostTree):
         raise UnsafeError(f"{place} is in no tree")
     try:

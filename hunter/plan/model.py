@@ -6,81 +6,66 @@ analyst has a key (`hunter.plan.sealkey`), the id of the key and a MAC follow, s
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
-import os
-import posixpath
-import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from commodore.case import trust
 from hunter.catalogue import catalogue
-from hunter.host.state import lacking
+from hunter.objects import of, told
 from hunter.plan.sealkey import SealKey
 from hunter.plan.yaml_text import scalar, write
+from hunter.ref import Ref, as_words
 from scout.console import escape, plural
 
-VERSION = "1"
+VERSION = "2"
+FILE = "file"
 ATTACK_VERSION = "2026-08"
 STAYS = "look at it on the host, or collect it"
 """what to do about a file that the persistence names and the plan does not remove"""
-GLOB = re.compile(r"[*?\[\]{}]")
-"""characters of a pattern: a path that has one is written as base64"""
 
 
 @dataclass(frozen=True, slots=True)
 class RemovalTarget:
-    """The object that an action removes: a path, or a line or element of the file there (raw bytes)."""
+    """What an action removes: an object, or a line or element of it (raw bytes)."""
 
-    path: str
+    ref: Ref
     line: bytes | None = None
+    """the line or element"""
     number: int | None = None
-    """its line in the file, from 1: selects one of several equal lines"""
+    """its line in a text file, from 1: selects one of several equal lines"""
     name: str = ""
 
-    def to_plan(self) -> dict[str, Any]:
-        text: dict[str, Any] = _path(self.path)
+    def to_plan(self, word: str) -> dict[str, Any]:
+        """Return the target as a plan has it. `word`: what `line` is called, `line` or `element`."""
+        text: dict[str, Any] = of(self.ref).words(self.ref)
         text |= {"name": self.name} if self.name else {}
-        text |= _text("line", self.line) if self.line is not None else {}
+        text |= as_words(word, self.line) if self.line is not None else {}
         return text | ({"number": str(self.number)} if self.number is not None else {})
-
-
-def _path(path: str) -> dict[str, Any]:
-    """Write a path with pattern characters as base64, so that no pattern that a person types becomes a path."""
-    raw = os.fsencode(path)
-    return {"path_base64": base64.b64encode(raw).decode()} if GLOB.search(path) else _text("path", raw)
-
-
-def _text(name: str, raw: bytes) -> dict[str, Any]:
-    try:
-        return {name: raw.decode()}
-    except UnicodeDecodeError:
-        return {f"{name}_base64": base64.b64encode(raw).decode()}
 
 
 @dataclass(frozen=True, slots=True)
 class RemovalAction:
-    """One removal. `expect`: each path that changes → its exact present state, as text."""
+    """One removal. `expect`: everything that changes → its exact present state, as text."""
 
     id: str
     mechanism: str
     kind: str
     target: RemovalTarget
-    expect: dict[str, dict[str, Any]]
+    expect: dict[Ref, dict[str, Any]]
     why: tuple[str, ...] = ()
     note: str = ""
 
     def to_plan(self) -> dict[str, Any]:
         entry = catalogue()[self.kind]
-        expect = [{**_path(path), **facts} for path, facts in self.expect.items()]
+        expect = [{**_address(ref), **facts} for ref, facts in self.expect.items()]
         data = {
             "id": self.id,
             "mechanism": self.mechanism,
             "kind": self.kind,
             "do": entry.verb,
-            "target": self.target.to_plan(),
+            "target": self.target.to_plan(entry.target),
             "expect": expect,
             "why": list(self.why),
             "backup": "encrypted",
@@ -92,9 +77,9 @@ class RemovalAction:
     @property
     def missing(self) -> list[str]:
         """The facts that `expect` needs and does not have."""
-        if self.target.path not in self.expect:
+        if self.target.ref not in self.expect:
             return ["everything"]
-        return sorted({name for facts in self.expect.values() for name in lacking(facts)})
+        return sorted({name for ref, facts in self.expect.items() for name in of(ref).lacking(facts)})
 
     @property
     def title(self) -> str:
@@ -106,10 +91,16 @@ class RemovalAction:
         """The title in one or two parts: the operation, and its data or file."""
         data = (self.target.line or b"").decode(errors="backslashreplace").strip()
         begin, end = (data[:47] + "…", "…" + data[-27:]) if len(data) > 48 else (data, data)
-        name = self.target.name or posixpath.basename(self.target.path)
+        path = told(self.target.ref)
+        name = self.target.name or path.rpartition("/")[2]
         entry = catalogue()[self.kind]
-        every = (text.format(path=self.target.path, name=name, data=data, begin=begin, end=end) for text in (entry.what, entry.detail))
+        every = (text.format(path=path, name=name, data=data, begin=begin, end=end) for text in (entry.what, entry.detail))
         return [text for text in every if text]
+
+
+def _address(ref: Ref) -> dict[str, str]:
+    """Return the words that name an object in `expect`; the kind of object is `file` where it is not said."""
+    return ({} if ref.object == FILE else {"object": ref.object}) | of(ref).words(ref)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +178,7 @@ def _comments(n: int, action: RemovalAction, sentences: list[str]) -> str:
     return "\n" + "".join(f"  # {_comment(line)}\n" for line in shown)
 
 
-def sealed_copy(plan: RemovalPlan, expects: dict[str, dict[str, dict[str, Any]]], root_ino: int) -> RemovalPlan:
+def sealed_copy(plan: RemovalPlan, expects: dict[str, dict[Ref, dict[str, Any]]], root_ino: int) -> RemovalPlan:
     """Return the plan with new expectations by action id, and with this root inode where the case had none."""
     host = {**plan.host, "root_ino": plan.host.get("root_ino") or str(root_ino)}
     return replace(plan, host=host, actions=tuple(replace(a, expect=expects.get(a.id, a.expect)) for a in plan.actions))

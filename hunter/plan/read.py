@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import hmac
-import os
-import posixpath
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from hunter.catalogue import STAGES, catalogue
-from hunter.host.state import NEEDED, readable
-from hunter.host.tree import parts
-from hunter.plan.model import GLOB, VERSION, RemovalAction, RemovalPlan, RemovalTarget
+from hunter.host.state import readable
+from hunter.objects import Object, objects, told
+from hunter.plan.model import FILE, VERSION, RemovalAction, RemovalPlan, RemovalTarget
 from hunter.plan.place import guarded
 from hunter.plan.sealkey import SealKey
 from hunter.plan.yaml_text import YamlError, read
+from hunter.ref import Ref, from_words
 from scout.console import WRONG_USE, Complaint, escape
 from scout.keys import load_recipients
 
@@ -26,7 +24,8 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TEXTS = ("mechanism", "note", "name", "attack_version", "seal")
 """fields that are text wherever they occur in a plan"""
 _FIELDS = {"id", "mechanism", "kind", "target", "expect", "why", "do", "backup", "reboot", "class", "note"}
-_TARGET = {"path", "path_base64", "line", "line_base64", "number", "name"}
+_TARGET = {"line", "line_base64", "element", "element_base64", "number", "name"}
+"""words of a target beside those that name its object"""
 
 Fail = Callable[[str], Complaint]
 """makes the complaint for what is wrong, with the place in the plan"""
@@ -64,7 +63,7 @@ def load(path: Path, *, sealed: bool = True, key: SealKey | None = None) -> Remo
 
 def _plan(path: Path, node: object) -> RemovalPlan:
     if not isinstance(node, dict) or node.get("escadre_plan") != VERSION:
-        raise wrong(path, "it is not a plan of this version (escadre_plan: 1)")
+        raise wrong(path, f"it is not a plan of this version (escadre_plan: {VERSION})")
     host, actions, recipients = node.get("host"), node.get("actions"), node.get("recipients")
     if not isinstance(host, dict) or not isinstance(actions, list) or not isinstance(recipients, list):
         raise wrong(path, "host, recipients and actions are required")
@@ -123,7 +122,7 @@ def _action(path: Path, n: int, node: object) -> RemovalAction:
     for name, value in words.items():
         if node.get(name) != value:
             raise fail(f"{name} must be {value} for {kind}")
-    if not _ID.fullmatch(str(node.get("id"))) or set(target) - _TARGET:
+    if not _ID.fullmatch(str(node.get("id"))) or set(target) - _TARGET - objects()[entry.object].address:
         raise fail("the id or the target is not of the form that `hunter plan` writes")
     why, expect = node.get("why", []), node.get("expect")
     if not isinstance(why, list) or not all(isinstance(w, str) for w in why):
@@ -135,91 +134,79 @@ def _action(path: Path, n: int, node: object) -> RemovalAction:
 
 def _target(fail: Fail, node: dict[str, Any], kind: str) -> RemovalTarget:
     _texts(fail, node)
-    number = node.get("number")
+    number, entry = node.get("number"), catalogue()[kind]
     if number is not None and not (isinstance(number, str) and number.isascii() and number.isdigit() and len(number) < 10 and int(number)):
         raise fail("number must be a number from 1")
-    path, line = _raw(fail, node, "path"), _raw(fail, node, "line")
-    if path is None:
-        raise fail("the target has no path")
-    if catalogue()[kind].target == "line":
-        if line is None or not line.strip():
-            raise fail(f"{kind} removes one line of a file, and the target does not name it")
-        if b"\n" in line:
-            raise fail("the line has more than one line")
-    elif line is not None or number is not None:
-        raise fail(f"{kind} removes the complete object, not a line of it")
-    _plain_path(fail, os.fsdecode(path), literal="path_base64" in node)
+    ref = _ref(fail, objects()[entry.object], node)
+    parts = {word: _raw(fail, node, word) for word in ("line", "element")}
+    part = parts.pop(entry.target, None)
+    if entry.target != "whole" and (part is None or not part.strip()):
+        raise fail(f"{kind} removes one {entry.target}, and the target does not name it")
+    if any(other is not None for other in parts.values()) or (entry.target == "whole" and number is not None):
+        what = "the complete object, not a part of it" if entry.target == "whole" else f"one {entry.target} and nothing else"
+        raise fail(f"{kind} removes {what}")
+    if part is not None and b"\n" in part:
+        raise fail(f"the {entry.target} has more than one line")
     name = node.get("name", "")
-    if name not in ("", readable(posixpath.basename(os.fsdecode(path)))):
+    if name and name != readable(told(ref).rpartition("/")[2]):
         raise fail(f"the name {escape(name)} is not that of its path")
-    return RemovalTarget(os.fsdecode(path), line, int(number) if number else None, name)
+    return RemovalTarget(ref, part, int(number) if number is not None else None, name)
 
 
 def _raw(fail: Fail, node: dict[str, Any], name: str) -> bytes | None:
-    text, coded = node.get(name), node.get(f"{name}_base64")
-    if text is not None and coded is not None:
-        raise fail(f"{name} and {name}_base64 exclude each other")
     try:
-        return (
-            str(text).encode("utf-8", "surrogatepass")
-            if text is not None
-            else base64.b64decode(str(coded), validate=True)
-            if coded is not None
-            else None
-        )
-    except (ValueError, UnicodeEncodeError) as e:
-        raise fail(f"{name} is no text") from e
-
-
-def _plain_path(fail: Fail, path: str, *, literal: bool = False) -> None:
-    try:
-        parts(path)
+        return from_words(node, name)
     except ValueError as e:
-        raise fail(f"{escape(path)}: {e}") from e
-    if GLOB.search(path) and not literal:
-        raise fail(f"{escape(path)}: a pattern is no target; a name that really has such a character is given as path_base64")
+        raise fail(str(e)) from e
 
 
-def _expect(fail: Fail, node: object) -> dict[str, dict[str, Any]]:
+def _ref(fail: Fail, kind: Object, node: dict[str, Any]) -> Ref:
+    if not all(isinstance(node[name], str) for name in kind.address & node.keys()):
+        raise fail(f"{', '.join(sorted(kind.address))} must be text")
+    try:
+        return kind.ref(node)
+    except ValueError as e:
+        raise fail(str(e)) from e
+
+
+def _expect(fail: Fail, node: object) -> dict[Ref, dict[str, Any]]:
     if node is None or node == "" or node == {}:
         return {}
     if not isinstance(node, list):
         raise fail("expect must be a list of states")
-    found: dict[str, dict[str, Any]] = {}
-    allowed = {name for needed in NEEDED.values() for name in needed} | {"path", "path_base64", "dev", "mounts"}
+    found: dict[Ref, dict[str, Any]] = {}
     for facts in node:
-        if not isinstance(facts, dict) or set(facts) - allowed:
+        kind = objects().get(str(facts.get("object", FILE))) if isinstance(facts, dict) else None
+        if kind is None or set(facts) - {"object"} - kind.address - kind.facts.keys():
             raise fail("expect has an unknown word")
-        for name, value in facts.items():
-            if not _shaped(name, value):
+        for name in kind.facts.keys() & facts.keys():
+            if not _shaped(kind.facts[name], facts[name]):
                 raise fail(f"expect: {name} is not of the form that `hunter plan` writes")
-        raw = _raw(fail, facts, "path")
-        path = os.fsdecode(raw or b"")
-        _plain_path(fail, path, literal="path_base64" in facts)
-        if path in found:
-            raise fail(f"expect names {escape(path)} twice")
-        found[path] = {k: v for k, v in facts.items() if k not in ("path", "path_base64")}
+        ref = _ref(fail, kind, facts)
+        if ref in found:
+            raise fail(f"expect names {escape(told(ref))} twice")
+        found[ref] = {k: v for k, v in facts.items() if k in kind.facts}
     return found
 
 
-def _shaped(name: str, value: object) -> bool:
-    if name == "xattrs":
+def _shaped(shape: str, value: object) -> bool:
+    if shape == "map":
         return isinstance(value, dict) and all(isinstance(v, str) for v in value.values())
-    if name == "mounts":
+    if shape == "list":
         return isinstance(value, list) and all(isinstance(v, str) for v in value)
     return isinstance(value, str)
 
 
 def _consistent(path: Path, actions: tuple[RemovalAction, ...]) -> None:
-    """Complaint for a duplicate id or target, a file both removed and edited, two expectations of one file, or a wrong order of stages."""
+    """Complaint for a duplicate id or target, an object both removed and edited, two expectations of one, or a wrong order of stages."""
     ids: set[str] = set()
-    targets: set[tuple[str, str, bytes | None, int | None]] = set()
-    whole: dict[str, str] = {}
-    edited: dict[str, str] = {}
-    expected: dict[str, dict[str, Any]] = {}
+    targets: set[tuple[str, Ref, bytes | None, int | None]] = set()
+    whole: dict[Ref, str] = {}
+    edited: dict[Ref, str] = {}
+    expected: dict[Ref, dict[str, Any]] = {}
     order = -1
     for a in actions:
-        key = (a.kind, a.target.path, a.target.line, a.target.number)
+        key = (a.kind, a.target.ref, a.target.line, a.target.number)
         if a.id in ids or key in targets:
             raise wrong(path, f"action {a.id}: its id or its target occurs twice")
         ids.add(a.id)
@@ -230,10 +217,10 @@ def _consistent(path: Path, actions: tuple[RemovalAction, ...]) -> None:
         order = stage
         for place, facts in a.expect.items():
             if expected.setdefault(place, facts) != facts:
-                raise wrong(path, f"action {a.id} expects another state of {escape(place)} than an action before it")
+                raise wrong(path, f"action {a.id} expects another state of {escape(told(place))} than an action before it")
             mine, other = (edited, whole) if a.target.line is not None else (whole, edited)
             if place in other or (mine is whole and place in whole):
-                raise wrong(path, f"actions {a.id} and {other.get(place) or whole.get(place)} both change {escape(place)}")
+                raise wrong(path, f"actions {a.id} and {other.get(place) or whole.get(place)} both change {escape(told(place))}")
             mine[place] = a.id
 
 

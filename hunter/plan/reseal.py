@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from hunter.objects import objects
 from hunter.plan.model import RemovalPlan
 from hunter.plan.read import load
 from hunter.plan.sealkey import SealKey
@@ -218,7 +219,9 @@ def _alike(node: Any, new: list[Any]) -> bool:
     """Return True where two lists of states have the same paths, item by item."""
 
     def about(item: Any) -> Any:
-        return [item.get(name) for name in ("path", "path_base64")] if isinstance(item, dict) else item
+        return [item.get(name) for name in words] if isinstance(item, dict) else item
+
+    words = sorted({"object"}.union(*(kind.address for kind in objects().values())))
 
     old = _plain(node)
     return [about(item) for item in old] == [about(item) for item in new]

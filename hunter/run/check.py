@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-import posixpath
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hunter.guard import refusals
+from hunter.host.host import RemovalHost
 from hunter.host.identity import require
-from hunter.host.state import NEEDED, UnsafeError, differences, lacking
-from hunter.host.tree import EVERYBODY, HostTree, folder_flags
-from hunter.mechanisms import Inspection, mechanisms
+from hunter.host.tree import EVERYBODY
+from hunter.mechanisms import Inspection, mechanism_of
+from hunter.objects import of, told
 from hunter.objects._text import Cut
 from hunter.plan.model import RemovalAction, RemovalPlan, sealed_copy
+from hunter.ref import Ref
 from hunter.run.vault import OVERHEAD
+from hunter.unsafe import UnsafeError
 from scout.console import Complaint, escape
 
 READY, DRIFTED, GONE, BLOCKED = "ready", "drifted", "gone", "blocked"
@@ -45,7 +47,7 @@ class Checked:
     def why_left_out(self) -> str:
         """Why the action stands apart: what differs, and who controls the target."""
         whose = "several users" if self.controller == EVERYBODY else f"user {self.controller}"
-        return f"{self.action.target.path}: {'; '.join(self.reasons)} (under the control of {whose})"
+        return f"{told(self.action.target.ref)}: {'; '.join(self.reasons)} (under the control of {whose})"
 
 
 @dataclass(slots=True)
@@ -70,73 +72,76 @@ class Report:
         return sum(c.status == status for c in self.actions)
 
 
-def check(plan: RemovalPlan, path: Path, tree: HostTree, known: Sequence[str] = ()) -> Report:
+def check(plan: RemovalPlan, path: Path, host: RemovalHost, known: Sequence[str] = ()) -> Report:
     """Check every action. Complaint (code 3) for another host. `known`: targets that the user answers for against the guard list."""
-    copy = require(plan.host, tree)
-    checked = [_check(a, tree, copy=copy) for a in plan.actions]
+    copy = require(plan.host, host)
+    checked = [_check(a, host, copy=copy) for a in plan.actions]
     for c in checked:
-        _check_writable(tree, c)
-    guards = refusals(tree, plan.actions, known)
+        _check_writable(host, c)
+    guards = refusals(host, plan.actions, known)
     for c in checked:
         if c.action.id in guards.refused:
             c.status, c.reasons = BLOCKED, [*c.reasons, guards.refused[c.action.id]]
         c.found.notes += [guards.notes[c.action.id]] if c.action.id in guards.notes else []
         c.found.notes += _not_restorable(c.found)
     _note_leftovers(checked)
-    sizes = {p: s.size for c in checked for p, s in c.found.states.items() if s and s.type == "file"}
+    sizes = {ref: int(state["size"]) for c in checked for ref, state in c.found.states.items() if state and state.get("sha256")}
     needed = sum(size + size // 4096 + OVERHEAD for size in sizes.values()) + 4096 * (len(checked) + 2)
     return Report(plan, copy, checked, needed, _free(path.parent))
 
 
 def _not_restorable(found: Inspection) -> list[str]:
-    """Return a note for each file with flags that undo cannot restore."""
-    return [f"{p}: undo cannot restore its file flags {s.fixed} (lsattr)" for p, s in found.states.items() if s and s.fixed]
+    """Return a note for each object of which undo cannot restore everything."""
+    known = [(ref, of(ref).not_restorable(state)) for ref, state in found.states.items() if state is not None]
+    return [f"{told(ref)}: undo cannot restore {what}" for ref, what in known if what]
 
 
 def _note_leftovers(checked: Sequence[Checked]) -> None:
     """Note what goes on working: equal lines that no action removes, and a timer that no action removes."""
-    targets = {c.action.target.path for c in checked}
-    taken: dict[tuple[str, bytes | None], set[Cut]] = {}
+    targets = {c.action.target.ref for c in checked}
+    taken: dict[tuple[Ref, bytes | None], set[Cut]] = {}
     for c in checked:
-        taken.setdefault((c.action.target.path, c.action.target.line), set()).update(c.found.cuts)
+        taken.setdefault((c.action.target.ref, c.action.target.line), set()).update(c.found.cuts)
     for c in checked:
-        c.found.notes += [f"{p} starts it and stays: it needs an action of its own" for p in c.found.starters if p not in targets]
-        c.found.left = max(0, c.found.copies - len(taken[c.action.target.path, c.action.target.line]))
+        c.found.notes += [
+            f"{told(ref)} starts it and stays: it needs an action of its own" for ref in c.found.starters if ref not in targets
+        ]
+        c.found.left = max(0, c.found.copies - len(taken[c.action.target.ref, c.action.target.line]))
         if c.found.left:
-            c.found.notes.append(f"the file holds it {c.found.copies} times; what no action removes goes on working")
+            c.found.notes.append(f"{c.found.holder} holds it {c.found.copies} times; what no action removes goes on working")
 
 
-def _check(action: RemovalAction, tree: HostTree, *, copy: bool) -> Checked:
+def _check(action: RemovalAction, host: RemovalHost, *, copy: bool) -> Checked:
     """Check one action; again where another user controls the target, so that a change at this very moment does not decide."""
-    checked = _look(action, tree, copy=copy)
-    for path in dict.fromkeys((action.target.path, *action.expect)):
+    checked = _look(action, host, copy=copy)
+    for ref in dict.fromkeys((action.target.ref, *action.expect)):
         try:
-            checked.controller = checked.controller or tree.controller(path) or _expected_owner(action, path)
+            checked.controller = checked.controller or of(ref).controller(host, ref) or _expected_owner(action.expect.get(ref, {}))
         except UnsafeError as e:
-            checked.status, checked.reasons = DRIFTED, [*checked.reasons, f"{path}: {e}"]
+            checked.status, checked.reasons = DRIFTED, [*checked.reasons, f"{told(ref)}: {e}"]
     for _ in range(_LOOKS - 1):
         if checked.stands_apart:
-            again = _look(action, tree, copy=copy)
+            again = _look(action, host, copy=copy)
             again.controller, checked = checked.controller, again
     return checked
 
 
-def _expected_owner(action: RemovalAction, path: str) -> int:
+def _expected_owner(expect: Mapping[str, object]) -> int:
     """Return the uid that the plan expects to own a target, 0 for root and for who runs HUNTER: a user may have removed his own file."""
-    uid = str(action.expect.get(path, {}).get("uid", "0"))
+    uid = str(expect.get("uid", "0"))
     return int(uid) if uid.isdecimal() and int(uid) != os.geteuid() else 0
 
 
-def _look(action: RemovalAction, tree: HostTree, *, copy: bool) -> Checked:
+def _look(action: RemovalAction, host: RemovalHost, *, copy: bool) -> Checked:
     try:
-        found = mechanisms()[action.kind].inspect(tree, action.target)
+        found = mechanism_of(action.kind).inspect(host, action.target)
     except UnsafeError as e:
         return Checked(action, DRIFTED if action.expect else BLOCKED, [str(e)])
     except ValueError as e:
         return Checked(action, BLOCKED, [str(e)])
     reasons = _drift(action, found, copy=copy)
     if reasons:
-        gone = found.gone and (found.states.get(action.target.path) is None)
+        gone = found.gone and (found.states.get(action.target.ref) is None)
         return Checked(action, GONE if gone else DRIFTED, reasons, found)
     if found.problems:
         return Checked(action, BLOCKED, found.problems, found)
@@ -146,40 +151,39 @@ def _look(action: RemovalAction, tree: HostTree, *, copy: bool) -> Checked:
 
 
 def _drift(action: RemovalAction, found: Inspection, *, copy: bool) -> list[str]:
-    if found.states.get(action.target.path) is None:
+    if found.states.get(action.target.ref) is None:
         return [found.gone or "it is gone"]
     reasons = []
-    for path in dict.fromkeys([*action.expect, *found.states]):
-        expect, now = action.expect.get(path), found.states.get(path)
-        where = "" if path == action.target.path else f"{posixpath.basename(path)}: "
-        if expect is None:
-            reasons.append(f"{path} belongs to it and the plan does not know it")
+    for ref in dict.fromkeys([*action.expect, *found.states]):
+        expect, now = action.expect.get(ref), found.states.get(ref)
+        where = "" if ref == action.target.ref else f"{told(ref).rpartition('/')[2]}: "
+        if expect is None and ref == action.target.ref:
+            reasons.append("the plan does not say what to expect: everything")
+        elif expect is None and of(ref).facts:
+            reasons.append(f"{told(ref)} belongs to it and the plan does not know it")
+        elif expect is None:
+            continue
         elif now is None:
-            reasons.append(f"{path} is gone")
-        elif missing := lacking(expect):
+            reasons.append(f"{told(ref)} is gone")
+        elif missing := of(ref).lacking(expect):
             reasons.append(f"{where}the plan does not say what to expect: {', '.join(missing)}")
         else:
-            reasons += [f"{where}{what} was {was}, is {is_now}" for what, was, is_now in differences(expect, now, copy=copy)]
+            reasons += [f"{where}{what} was {was}, is {is_now}" for what, was, is_now in of(ref).differences(expect, now, copy=copy)]
     return reasons
 
 
-def _check_writable(tree: HostTree, checked: Checked) -> None:
-    """Block an action whose file system or folder takes no writes, before anything is tried."""
-    for path, state in checked.found.states.items():
+def _check_writable(host: RemovalHost, checked: Checked) -> None:
+    """Block an action whose place takes no writes, before anything is tried."""
+    for ref, state in checked.found.states.items():
         if state is None:
             continue
         try:
-            with tree.parent(path) as (fd, _):
-                read_only = os.fstatvfs(fd).f_flag & os.ST_RDONLY
-                allowed = os.access(".", os.W_OK | os.X_OK, dir_fd=fd, effective_ids=True)
-                flags = folder_flags(fd)
+            why = of(ref).barrier(host, ref)
         except (OSError, UnsafeError) as e:
             checked.status, checked.reasons = DRIFTED, [str(e)]
             return
-        if read_only or not allowed or flags:
-            why = f"the folder is {flags} (chattr): clear the flag first" if flags else "no right to write there: run as root"
-            why = "the file system is read-only" if read_only else why
-            checked.status, checked.reasons = BLOCKED, [*checked.reasons, f"{posixpath.dirname(path)}: {why}"]
+        if why:
+            checked.status, checked.reasons = BLOCKED, [*checked.reasons, why]
             return
 
 
@@ -188,18 +192,18 @@ def _free(folder: Path) -> int:
     return status.f_bavail * status.f_frsize
 
 
-def reseal(plan: RemovalPlan, report: Report, tree: HostTree) -> RemovalPlan:
+def reseal(plan: RemovalPlan, report: Report, host: RemovalHost) -> RemovalPlan:
     """Return the plan with the present states as expectations. Complaint (code 3) where a target is gone or cannot be looked at."""
     expects = {}
     for c in report.actions:
-        absent = [p for p, s in c.found.states.items() if s is None]
-        strange = [s.type for s in c.found.states.values() if s and s.type not in NEEDED]
-        if c.found.gone or absent or strange or not c.found.states:
+        compared = {ref: state for ref, state in c.found.states.items() if of(ref).facts}
+        known = {ref: of(ref).expectation(state) for ref, state in compared.items() if state is not None}
+        strange = [ref for ref, expect in known.items() if of(ref).lacking(expect)]
+        if c.found.gone or strange or len(known) < len(compared) or not compared:
             why = "; ".join(c.found.problems if strange else c.reasons) or c.found.gone
             raise Complaint(
                 f"Action {c.action.id} cannot be sealed: {escape(why)}. Nothing was sealed or changed.",
                 "Remove it from the plan, or correct its target; then run hunter check --seal again.",
             )
-        now = {p: s.expectation() for p, s in c.found.states.items() if s}
-        expects[c.action.id] = {p: now[p] for p in dict.fromkeys([*c.action.expect, *now]) if p in now}
-    return sealed_copy(plan, expects, tree.root_ino)
+        expects[c.action.id] = {ref: known[ref] for ref in dict.fromkeys([*c.action.expect, *known]) if ref in known}
+    return sealed_copy(plan, expects, host.root_ino)

@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hunter.host.host import RemovalHost
 from hunter.host.identity import facts
-from hunter.host.state import UnsafeError
-from hunter.host.tree import HostTree
-from hunter.objects import Described, objects
+from hunter.objects import of, told
 from hunter.plan.place import guarded
+from hunter.ref import Ref
 from hunter.run.head import ChainHead
 from hunter.run.journal import RunJournal
 from hunter.run.settle import RemovalRun, surprise
 from hunter.run.vault import Vault
+from hunter.unsafe import UnsafeError
 from scout.console import Complaint, escape
 from scout.keys import load_identities
 
@@ -61,39 +62,39 @@ def open_run(plan: Path, *, verify_head: bool = True) -> RemovalRun:
 
 
 @contextmanager
-def lock(tree: HostTree) -> Iterator[None]:
+def lock(host: RemovalHost) -> Iterator[None]:
     """Let one HUNTER work on a host: lock the root folder itself, which writes nothing and ends with the process."""
     import fcntl
 
     try:
-        fcntl.flock(tree.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(host.files.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as e:
-        who = _holder(tree)
-        what = f"Another hunter{who and f' (process {who})'} is at work on {tree.native}: it holds the lock on that folder."
+        who = _holder(host)
+        what = f"Another hunter{who and f' (process {who})'} is at work on {host.native}: it holds the lock on that folder."
         raise Complaint(what, "Wait until it has ended. If it is no hunter, end it: nobody else has reason to lock that folder.") from e
     try:
         yield
     finally:
-        fcntl.flock(tree.fd, fcntl.LOCK_UN)
+        fcntl.flock(host.files.fd, fcntl.LOCK_UN)
 
 
-def _holder(tree: HostTree) -> str:
+def _holder(host: RemovalHost) -> str:
     """Return the id of the process that holds the lock on the root, '' where it is not known. Source: proc(5), /proc/locks."""
     with suppress(OSError):
         for line in Path("/proc/locks").read_text(encoding="ascii", errors="replace").splitlines():
             fields = line.split()
-            if "->" not in fields and len(fields) > 5 and fields[1] == "FLOCK" and fields[5].endswith(f":{tree.root_ino}"):
+            if "->" not in fields and len(fields) > 5 and fields[1] == "FLOCK" and fields[5].endswith(f":{host.root_ino}"):
                 return fields[4]
     return ""
 
 
-def same_root(run: RemovalRun, tree: HostTree) -> None:
+def same_root(run: RemovalRun, host: RemovalHost) -> None:
     """Complaint where the tree is not the one that the journal was written for."""
     assert run.opened is not None
-    now, then = facts(tree), run.opened["now"]
+    now, then = facts(host), run.opened["now"]
     if any(now.get(k) != then.get(k) for k in ("root_ino", "machine_id")):
         raise Complaint(
-            f"{tree.native} is not the tree that this journal was written for ({escape(run.opened['root'])}).", "Name that one with --root."
+            f"{host.native} is not the tree that this journal was written for ({escape(run.opened['root'])}).", "Name that one with --root."
         )
 
 
@@ -112,32 +113,25 @@ def backup_keys(run: RemovalRun, key: Path | None) -> list[Any]:
         raise Complaint(f"The run key cannot be used: {e.what}", f"{whose}: {run.undo} -i key.txt") from e
 
 
-def check_written(run: RemovalRun, tree: HostTree, names: Iterable[tuple[str, str]], *, back: bool) -> None:
+def check_written(run: RemovalRun, host: RemovalHost, refs: Iterable[Ref], *, back: bool) -> None:
     """Look once more at the objects that this run wrote. Complaint where one is not in the state that the journal says."""
-    for kind, name in names:
-        item = run.objects[kind, name]
+    for ref in refs:
+        item, kind = run.objects[ref], of(ref)
         if item.edits.keys() & run.left_out.keys():
             continue
         try:
-            now = objects()[kind].observe(tree, name)
+            now = kind.observe(host, ref)
         except UnsafeError as e:
-            what = f"{surprise(name, str(e)).what} {run.progress(back=back)}"
-            raise Complaint(what, run.next_step(tree, back=back)) from e
-        if objects()[kind].same(now, item.now):
+            what = f"{surprise(ref, str(e)).what} {run.progress(back=back)}"
+            raise Complaint(what, run.next_step(host, back=back)) from e
+        if kind.same(now, item.now):
             continue
-        changes = escape(objects()[kind].changes(item.now, now))
+        changes = escape(kind.changes(item.now, now))
         if back:
             what = "something else changed it after HUNTER put it back"
             do = "Look at it and correct it by hand. Then run the same command again."
-        elif _is_back(kind, now, item.before):
+        elif kind.like(now, item.before):
             what, do = "something puts it back", f"Find what does. To take the run back: {run.undo}"
         else:
             what, do = "something else changed it after HUNTER", f"Look at it and find what does. To take the run back: {run.undo}"
-        raise Complaint(f"{escape(name)} is not as HUNTER left it a moment ago: {changes}; {what}. {run.progress(back=back)}", do)
-
-
-def _is_back(kind: str, now: Described, before: Described) -> bool:
-    """Return True where the object is what it was before the run; for a file, its content or link text decides."""
-    if kind != "file" or now is None or before is None:
-        return objects()[kind].same(now, before)
-    return all(now[name] == before[name] for name in ("type", "sha256", "link"))
+        raise Complaint(f"{escape(told(ref))} is not as HUNTER left it a moment ago: {changes}; {what}. {run.progress(back=back)}", do)

@@ -9,23 +9,21 @@ change by that user leaves out this action, with its reason in the journal (`lef
 
 from __future__ import annotations
 
+import base64
 import errno
-import hashlib
 import shlex
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from hunter.host.state import ObjectState, UnsafeError
-from hunter.host.tree import HostTree
-from hunter.objects import Content, Described, SurpriseError, objects
+from hunter.host.host import RemovalHost
+from hunter.objects import Content, Described, of, told
 from hunter.objects._text import without
+from hunter.ref import Ref
 from hunter.run.journal import RunJournal
 from hunter.run.vault import Vault
+from hunter.unsafe import SurpriseError, UnsafeError
 from scout.console import WRONG_USE, Complaint, escape
-
-_BLANK = b" \t\r\n\v\f:"
-Key = tuple[str, str]
 
 
 @dataclass(slots=True)
@@ -50,8 +48,8 @@ class RemovalRun:
     def __init__(self, journal: RunJournal, vault: Vault) -> None:
         self.journal, self.vault = journal, vault
         self.opened: dict[str, Any] | None = None
-        self.kept: dict[str, dict[str, Any]] = {}
-        self.objects: dict[Key, _RunObject] = {}
+        self.kept: dict[Ref, dict[str, Any]] = {}
+        self.objects: dict[Ref, _RunObject] = {}
         self.left_out: dict[str, str] = {}
         """action id → why the run went on without it"""
         self.pending: dict[str, Any] | None = None
@@ -72,14 +70,14 @@ class RemovalRun:
             self.opened, self.kept, self.objects, self.pending, self.left_out = line, {}, {}, None, {}
             self.began = self.finished = self.undoing = False
             for edit in line["edits"]:
-                item = self.objects.setdefault((edit["object"], edit["name"]), _RunObject(edit["before"], edit["before"]))
+                item = self.objects.setdefault(Ref.from_json(edit), _RunObject(edit["before"], edit["before"]))
                 item.edits[edit["action"]] = edit
         elif event == "keep":
-            self.kept[line["path"]] = line
+            self.kept[Ref.from_json(line)] = line
         elif event == "begin":
             self.began, self.pending, self.finished = True, line, False
         elif event == "done" and self.pending is not None:
-            item = self.objects[self.pending["object"], self.pending["name"]]
+            item = self.objects[Ref.from_json(self.pending)]
             item.now, item.applied, self.pending = self.pending["to"], frozenset(self.pending["with"]), None
         elif event == "void":
             self.pending = None
@@ -143,58 +141,58 @@ class RemovalRun:
         """A kill or a surprise stopped this run in the middle."""
         return self.began and not self.finished
 
-    def recover(self, tree: HostTree) -> None:
+    def recover(self, host: RemovalHost) -> None:
         """Decide whether the transition that a kill interrupted was done. Complaint where the object is in neither state."""
         if self.pending is None:
             return
-        line = self.pending
-        kind = objects()[line["object"]]
-        now = self._observe(tree, line["object"], line["name"])
+        line, ref = self.pending, Ref.from_json(self.pending)
+        kind = of(ref)
+        now = self._observe(host, ref)
         if kind.same(now, line["to"]):
-            kind.tidy(tree, line["name"], line["mark"])
+            kind.tidy(host, ref, line["mark"])
             self.add("done", of=line["n"])
         elif kind.same(now, line["from"]):
-            kind.tidy(tree, line["name"], line["mark"])
+            kind.tidy(host, ref, line["mark"])
             self.add("void", of=line["n"])
         else:
             was, left = kind.changes(line["from"], now), kind.changes(line["to"], now)
             reason = f"it is neither as it was before the step that was interrupted ({was}) nor as that step leaves it ({left})"
             do = "Look at it and put it into one of the two states; then run the same command again."
-            raise Complaint(f"{surprise(line['name'], reason).what} {self.progress(back=self.undoing)}", do)
+            raise Complaint(f"{surprise(ref, reason).what} {self.progress(back=self.undoing)}", do)
 
-    def _observe(self, tree: HostTree, kind: str, name: str) -> Described:
+    def _observe(self, host: RemovalHost, ref: Ref) -> Described:
         try:
-            return objects()[kind].observe(tree, name)
+            return of(ref).observe(host, ref)
         except UnsafeError as e:
-            raise surprise(name, str(e)) from e
+            raise surprise(ref, str(e)) from e
 
-    def drifted(self, tree: HostTree, names: Iterable[Key]) -> dict[Key, str]:
+    def drifted(self, host: RemovalHost, refs: Iterable[Ref]) -> dict[Ref, str]:
         """Return the objects whose state differs from the journal, each with the difference."""
-        found: dict[Key, str] = {}
-        for kind, name in names:
-            left, one = self.objects[kind, name].now, objects()[kind]
+        found: dict[Ref, str] = {}
+        for ref in refs:
+            left, one = self.objects[ref].now, of(ref)
             try:
-                now = one.observe(tree, name)
+                now = one.observe(host, ref)
             except UnsafeError as e:
-                found[kind, name] = str(e)
+                found[ref] = str(e)
                 continue
-            if kind != "loaded" and not one.same(now, left):
-                found[kind, name] = one.changes(left, now)
+            if one.drifts and not one.same(now, left):
+                found[ref] = one.changes(left, now)
         return found
 
-    def check_undrifted(self, tree: HostTree, names: Iterable[Key], *, back: bool, taken: Collection[str] = ()) -> dict[str, str]:
+    def check_undrifted(self, host: RemovalHost, refs: Iterable[Ref], *, back: bool, taken: Collection[str] = ()) -> dict[str, str]:
         """Compare objects with their state in the journal. Write nothing.
 
         Returns the actions to leave out and why: those whose object another user controls and changed. Complaint (code 3) for other ones.
         """
-        found = self.drifted(tree, names)
-        apart = {key: found.pop(key) for key in list(found) if self.objects[key].controlled}
+        found = self.drifted(host, refs)
+        apart = {ref: found.pop(ref) for ref in list(found) if self.objects[ref].controlled}
         if found:
-            told = "; ".join(f"{escape(name)} is not as the journal left it: {escape(what)}" for (_, name), what in list(found.items())[:5])
+            each = [f"{escape(told(ref))} is not as the journal left it: {escape(what)}" for ref, what in list(found.items())[:5]]
             more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
-            what = f"{told}{more}. Stopped before writing there. {self.progress(back=back)}"
-            raise Complaint(what, self.next_step(tree, back=back, taken=taken))
-        return {action: f"{key[1]}: {why}" for key, why in apart.items() for action in self.objects[key].edits}
+            what = f"{'; '.join(each)}{more}. Stopped before writing there. {self.progress(back=back)}"
+            raise Complaint(what, self.next_step(host, back=back, taken=taken))
+        return {action: f"{told(ref)}: {why}" for ref, why in apart.items() for action in self.objects[ref].edits}
 
     def progress(self, *, back: bool) -> str:
         """Return one sentence that lists the actions by progress."""
@@ -209,22 +207,24 @@ class RemovalRun:
             if back
             else (("done", whole), ("in part", some), ("not begun", none))
         )
-        told = [f"{word}: {', '.join(ids[:20])}{' …' if len(ids) > 20 else ''}" for word, ids in words if ids]
-        told[:0] = [] if words[0][1] else [f"{words[0][0]}: none"]
-        return f"So far {'; '.join(told)}."
+        said = [f"{word}: {', '.join(ids[:20])}{' …' if len(ids) > 20 else ''}" for word, ids in words if ids]
+        said[:0] = [] if words[0][1] else [f"{words[0][0]}: none"]
+        return f"So far {'; '.join(said)}."
 
-    def next_step(self, tree: HostTree, *, back: bool, taken: Collection[str] = ()) -> str:
+    def next_step(self, host: RemovalHost, *, back: bool, taken: Collection[str] = ()) -> str:
         """Return what to do after a surprise. `taken`: the actions that an undo was to take back."""
         if not back:
             plan = str(self.journal.path).removesuffix(".journal.jsonl")
             command = shlex.join(["hunter", "apply", plan, *self._elsewhere, "--yes"])
             return f"Look at it. When it is as expected again, {command} goes on. What was done is taken back with {self.undo}"
-        bad = {a for key in self.drifted(tree, self.objects) for a in self.objects[key].applied}
+        bad = {a for ref in self.drifted(host, self.objects) for a in self.objects[ref].applied}
         others = [word for a in self.actions if a in (self.applied & set(taken)) - bad for word in ("--action", a)]
         rest = f" Or take back only what is as HUNTER left it: {self.undo} {shlex.join(others)}" if others else ""
         return f"Look at it. When it is as HUNTER left it, the same command goes on.{rest}"
 
-    def settle(self, tree: HostTree, wanted: Collection[str], keys: Iterable[Any], *, back: bool, on_done: Callable[[str], None]) -> None:
+    def settle(
+        self, host: RemovalHost, wanted: Collection[str], keys: Iterable[Any], *, back: bool, on_done: Callable[[str], None]
+    ) -> None:
         """Bring every object to the state that it has with exactly the `wanted` actions applied. `on_done` gets the id of each.
 
         Complaint at the first surprise, unless another user controls the object: then its actions are left out.
@@ -238,77 +238,81 @@ class RemovalRun:
             left[e["action"]] += 1
         for i in order:
             edit = self.opened["edits"][i]
-            action, key = edit["action"], (edit["object"], edit["name"])
-            item = self.objects[key]
+            action, ref = edit["action"], Ref.from_json(edit)
+            item = self.objects[ref]
             if action in self.left_out:
                 continue
             if (action in wanted) != (action in item.applied):
                 then = item.applied | {action} if action in wanted else item.applied - {action}
                 try:
-                    self._change(tree, key, then, identities)
+                    self._change(host, ref, then, identities)
                 except Complaint as e:
                     if item.controlled and self.pending is None:
                         self.leave_out(dict.fromkeys(item.edits, e.what))
                         continue
-                    do = e.do or self.next_step(tree, back=back, taken=going)
+                    do = e.do or self.next_step(host, back=back, taken=going)
                     raise Complaint(f"{e.what} {self.progress(back=back)}", do, e.code) from e
             left[action] -= 1
             if not left[action] and (action in wanted) != back:
                 on_done(action)
 
-    def _change(self, tree: HostTree, key: Key, actions: frozenset[str], identities: list[Any]) -> None:
-        kind, name = key
-        item = self.objects[key]
-        then, content = self._result(key, actions, identities)
+    def _change(self, host: RemovalHost, ref: Ref, actions: frozenset[str], identities: list[Any]) -> None:
+        item = self.objects[ref]
+        then, content = self._result(ref, actions, identities)
         mark = f"{self.opened['id'] if self.opened else ''}-{len(self.journal.lines)}"
-        self.add("begin", object=kind, name=name, **{"from": item.now, "to": then, "with": sorted(actions)}, mark=mark)
+        self.add("begin", **ref.to_json(), **{"from": item.now, "to": then, "with": sorted(actions)}, mark=mark)
         try:
-            objects()[kind].put(tree, name, item.now, then, content, mark)
+            of(ref).put(host, ref, item.now, then, content, mark)
         except (SurpriseError, UnsafeError) as e:
-            self._give_up(tree, str(e), untouched=kind == "file")
-            raise surprise(name, str(e)) from e
+            self._give_up(host, str(e), untouched=of(ref).exact)
+            raise surprise(ref, str(e)) from e
         except OSError as e:
-            self._give_up(tree, str(e))
+            self._give_up(host, str(e))
             full = "Make room. Then the same command goes on." + ("" if self.undoing else f" What was done is taken back with {self.undo}")
             do = full if e.errno in (errno.ENOSPC, errno.EDQUOT) else ""
-            raise Complaint(f"{escape(name)}: {e.strerror or e}. Stopped there.", do) from e
+            raise Complaint(f"{escape(told(ref))}: {e.strerror or e}. Stopped there.", do) from e
         self.add("done", of=self.journal.lines[-1]["n"])
 
-    def _give_up(self, tree: HostTree, reason: str, *, untouched: bool = False) -> None:
+    def _give_up(self, host: RemovalHost, reason: str, *, untouched: bool = False) -> None:
         """Journal that the transition did not happen, and remove its temporary file.
 
         `untouched`: nothing was written, whatever is there now (a file is compared right before it is written).
         """
         if self.pending is None:
             return
-        line = self.pending
-        kind = objects()[line["object"]]
+        line, ref = self.pending, Ref.from_json(self.pending)
+        kind = of(ref)
         try:
-            kind.tidy(tree, line["name"], line["mark"])
-            if untouched or kind.same(kind.observe(tree, line["name"]), line["from"]):
+            kind.tidy(host, ref, line["mark"])
+            if untouched or kind.same(kind.observe(host, ref), line["from"]):
                 self.add("void", of=line["n"], reason=reason)
         except (OSError, UnsafeError) as e:  # decided by `recover` when the object can be looked at again
             self.add("note", reason=f"{reason}; {e}")
 
-    def _result(self, key: Key, actions: frozenset[str], identities: list[Any]) -> tuple[Described, Content | None]:
+    def _result(self, ref: Ref, actions: frozenset[str], identities: list[Any]) -> tuple[Described, Content | None]:
         """Return (state, writer of its bytes) of an object with these actions applied."""
-        item = self.objects[key]
+        item = self.objects[ref]
         edits = [item.edits[a] for a in sorted(actions)]
-        kept = self.kept.get(key[1])
+        kept = self.kept.get(ref)
         if not edits:
-            if key[0] == "file" and kept is not None:
-                return item.before, lambda stream: self.vault.copy(kept, identities, stream)
-            return item.before, None
-        if key[0] != "file":
+            return item.before, None if kept is None else lambda stream: self.vault.copy(kept, identities, stream)
+        if edits[-1]["after"] is not None:
             return edits[-1]["after"], None
-        if not all(e["cuts"] for e in edits) or kept is None or item.before is None:
+        fixed = edits[-1].get("data")
+        if (fixed is None and not all(e["cuts"] for e in edits)) or kept is None or item.before is None:
             return None, None
-        data = without(self.vault.bytes(kept, identities), [(begin, end) for e in edits for begin, end in e["cuts"]])
-        if any(e["drop_if_blank"] for e in edits) and not data.strip(_BLANK):
-            return None, None
+        data = self.vault.bytes(kept, identities)
+        if fixed is not None:
+            data = base64.b64decode(fixed, validate=True)
+        else:
+            data = without(data, [(begin, end) for e in edits for begin, end in e["cuts"]])
+            default = edits[-1].get("default")
+            if of(ref).blank(item.before, data) and (default is not None or any(e["drop_if_blank"] for e in edits)):
+                if default is None:
+                    return None, None
+                data = base64.b64decode(default, validate=True)
         assert self.opened is not None
-        state = ObjectState.from_json(item.before).with_content(hashlib.sha256(data).hexdigest(), len(data), int(self.opened["stamp"]))
-        return state.to_json(), _writer(data)
+        return of(ref).edited(item.before, data, int(self.opened["stamp"])), _writer(data)
 
 
 def _writer(data: bytes) -> Content:
@@ -318,6 +322,6 @@ def _writer(data: bytes) -> Content:
     return write
 
 
-def surprise(name: str, reason: str) -> Complaint:
+def surprise(ref: Ref, reason: str) -> Complaint:
     """Return the complaint for a state that does not fit: nothing is written to this object."""
-    return Complaint(f"{escape(name)}: {escape(reason)}. Stopped before writing there.")
+    return Complaint(f"{escape(told(ref))}: {escape(reason)}. Stopped before writing there.")

@@ -7,12 +7,10 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from hunter.host.state import UnsafeError
-from hunter.host.tree import HostTree
-from hunter.objects import SurpriseError
-from hunter.objects.files import restore_folder_times
+from hunter.host.host import RemovalHost
+from hunter.objects import of, told
 from hunter.private import sync_folder
-from hunter.run.areas import changed
+from hunter.run.beside import changed, restore
 from hunter.run.session import OnActionDone, RunOutcome, backup_keys, check_written, lock, open_run, same_root
 from hunter.run.settle import RemovalRun
 from scout.console import WRONG_USE, Complaint
@@ -31,58 +29,49 @@ def read_run(journal: Path, *, verify_head: bool = True) -> RemovalRun:
 
 
 def undo(
-    journal: Path, tree: HostTree, only: Sequence[str] = (), key: Path | None = None, on_done: OnActionDone = lambda _: None
+    journal: Path, host: RemovalHost, only: Sequence[str] = (), key: Path | None = None, on_done: OnActionDone = lambda _: None
 ) -> RunOutcome:
     """Take the run back, or `only` some actions of it. Complaint where the present state is not what the journal left."""
-    with lock(tree):
+    with lock(host):
         run = read_run(journal, verify_head=key is None)
         try:
             if unknown := set(only) - set(run.actions):
                 has = f"It has: {', '.join(run.actions[:20])}"
                 raise Complaint(f"The journal has no action {', '.join(sorted(unknown))}.", has, WRONG_USE)
-            same_root(run, tree)
-            return _backward(run, tree, set(only) or set(run.actions), key, on_done)
+            same_root(run, host)
+            return _backward(run, host, set(only) or set(run.actions), key, on_done)
         finally:
             run.journal.close()
 
 
-def _backward(run: RemovalRun, tree: HostTree, taken: set[str], key: Path | None, on_done: OnActionDone) -> RunOutcome:
+def _backward(run: RemovalRun, host: RemovalHost, taken: set[str], key: Path | None, on_done: OnActionDone) -> RunOutcome:
     assert run.opened is not None
     if not run.applied and run.finished:
         return RunOutcome([], len(run.actions), run.journal.path, run.undo, already=True)
     keys = backup_keys(run, key)
-    run.recover(tree)
+    run.recover(host)
     back = run.applied & taken
-    concerned = [k for k, item in run.objects.items() if item.applied & back]
-    left_out = run.check_undrifted(tree, concerned, back=True, taken=back)
-    for _, name in concerned:
-        if kept := run.kept.get(name):
+    concerned = [ref for ref, item in run.objects.items() if item.applied & back]
+    left_out = run.check_undrifted(host, concerned, back=True, taken=back)
+    for ref in concerned:
+        if kept := run.kept.get(ref):
             run.vault.check(kept, keys)
     back -= left_out.keys()
     run.add("undo", actions=sorted(back))
     run.leave_out(left_out)
     titles = {a["id"]: a["title"] for a in run.opened["actions"]}
-    run.settle(tree, set(run.applied) - back, keys, back=True, on_done=lambda a: on_done(titles[a]) if a in back else None)
-    check_written(run, tree, concerned, back=True)
-    files = {name for kind, name in run.objects if kind == "file"}  # verified by their states, one by one
+    run.settle(host, set(run.applied) - back, keys, back=True, on_done=lambda a: on_done(titles[a]) if a in back else None)
+    check_written(run, host, concerned, back=True)
     if not run.applied:
-        _restore_folder_times(run, tree)
-    different, compared = changed(run.opened["areas"], tree, files)
-    others = [k for k, item in run.objects.items() if k not in concerned and k[0] == "file" and not item.controlled]
-    different += [name for _, name in run.drifted(tree, others)]
+        for reason in restore(run.opened["areas"], host):
+            run.add("note", reason=reason)
+    different, compared = changed(run.opened["areas"], host, run.objects)  # what the run changed is verified one by one, by its state
+    others = [ref for ref, item in run.objects.items() if of(ref).exact and ref not in concerned and not item.controlled]
+    different += [told(ref) for ref in run.drifted(host, others)]
     compared += len(others)
     done = sorted(back - run.left_out.keys())
     run.add("undone", actions=done, unexplained=different, compared=compared)
     return RunOutcome(done, len(run.actions), run.journal.path, run.undo, different, compared, left_out=dict(run.left_out))
-
-
-def _restore_folder_times(run: RemovalRun, tree: HostTree) -> None:
-    assert run.opened is not None
-    for folder, was in run.opened["areas"].items():
-        try:
-            restore_folder_times(tree, folder, (was["atime_ns"], was["mtime_ns"]))
-        except (OSError, SurpriseError, UnsafeError) as e:
-            run.add("note", reason=f"{folder}: its times could not be restored: {e}")
 
 
 def close(journal: Path) -> tuple[bool, str]:

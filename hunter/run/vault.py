@@ -16,9 +16,9 @@ from typing import Any, BinaryIO, cast
 
 import pyrage
 
-from hunter.host.state import ObjectState, UnsafeError
-from hunter.host.tree import HostTree, open_read
+from hunter.objects import State
 from hunter.private import sync_folder, write_private
+from hunter.unsafe import UnsafeError
 from scout.console import Complaint
 from scout.keys import load_identities
 
@@ -94,24 +94,23 @@ class Vault:
         except (Complaint, OSError):
             return b""
 
-    def keep(self, tree: HostTree, path: str, state: ObjectState, name: str, recipients: Sequence[Any]) -> dict[str, Any]:
-        """Encrypt one file of the tree into `name`, return the journal line. UnsafeError where its bytes are not those of `state`."""
+    def keep(self, source: BinaryIO, state: State, name: str, recipients: Sequence[Any]) -> dict[str, Any]:
+        """Encrypt the content of an object into `name`, return the journal line. UnsafeError where its bytes are not those of `state`."""
         target = self.folder / name
         target.unlink(missing_ok=True)
-        with tree.parent(path) as (parent, last), os.fdopen(open_read(parent, last), "rb") as source:
-            reader = _Tee(source)
-            fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-            with os.fdopen(fd, "wb") as sink:
-                writer = _Tee(sink)
-                try:
-                    pyrage.encrypt_io(reader, writer, list(recipients))
-                except pyrage.EncryptError as e:
-                    raise OSError(errno.EIO, str(e), str(target)) from e
-                sink.flush()
-                os.fsync(fd)
-        if reader.digest.hexdigest() != state.sha256:
+        reader = _Tee(source)
+        fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(fd, "wb") as sink:
+            writer = _Tee(sink)
+            try:
+                pyrage.encrypt_io(reader, writer, list(recipients))
+            except pyrage.EncryptError as e:
+                raise OSError(errno.EIO, str(e), str(target)) from e
+            sink.flush()
+            os.fsync(fd)
+        if reader.digest.hexdigest() != state["sha256"]:
             raise UnsafeError("it changed while it was backed up")
-        return {"path": path, "file": name, "sha256": state.sha256, "size": state.size, "sealed_sha256": writer.digest.hexdigest()}
+        return {"file": name, "sha256": state["sha256"], "size": state["size"], "sealed_sha256": writer.digest.hexdigest()}
 
     def check(self, kept: dict[str, Any], keys: Sequence[Any]) -> None:
         """Complaint where a backup is missing, does not open, or has other content than the journal says."""

@@ -11,13 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from hunter.host.archived import ArchiveView, NotCollectedError
+from hunter.host.host import RemovalHost
 from hunter.host.identity import require
-from hunter.host.state import UnsafeError
-from hunter.host.tree import TEXT_LIMIT, HostTree, HostView
-from hunter.mechanisms import mechanisms
+from hunter.host.tree import TEXT_LIMIT
+from hunter.host.view import HostView, NoRegistry
+from hunter.mechanisms import mechanism_of
+from hunter.objects import told
 from hunter.plan.model import RemovalAction, RemovalPlan
+from hunter.ref import Ref
 from hunter.run.looked import ArchiveCoverage
 from hunter.run.session import open_run
+from hunter.unsafe import UnsafeError
 from scout.archive.reader import ArchiveReader
 from scout.console import Complaint, escape
 from scout.keys import load_identities
@@ -33,33 +37,35 @@ class TargetVerdict:
     looked: bool = True
 
 
-def verify(plan: RemovalPlan, path: Path, tree: HostTree) -> list[TargetVerdict]:
+def verify(plan: RemovalPlan, path: Path, host: RemovalHost) -> list[TargetVerdict]:
     """Check a live or mounted root. Complaint (code 3) for another host."""
-    require(plan.host, tree)
-    return judge(plan, path, tree)
+    require(plan.host, host)
+    return judge(plan, path, host)
 
 
 def judge(plan: RemovalPlan, path: Path, view: HostView) -> list[TargetVerdict]:
     """Check any view. Equal lines that the journal lists as left are not counted."""
     opened = open_run(path).opened or {}
-    left = {(e["action"], e["name"]): int(e["left"]) for e in opened.get("edits", ())}
-    return [_judge(a, view, left.get((a.id, a.target.path), 0)) for a in plan.actions]
+    left = {(e["action"], Ref.from_json(e)): int(e["left"]) for e in opened.get("edits", ())}
+    return [_judge(a, view, left.get((a.id, a.target.ref), 0)) for a in plan.actions]
 
 
 def _judge(action: RemovalAction, view: HostView, left: int) -> TargetVerdict:
     try:
-        found = mechanisms()[action.kind].inspect(view, replace(action.target, number=None))
+        found = mechanism_of(action.kind).inspect(view, replace(action.target, number=None))
     except NotCollectedError as e:
         return TargetVerdict(action, False, str(e), looked=False)
     except UnsafeError as e:
         return TargetVerdict(action, False, f"something else is there: {e}")
     if action.target.line is not None:
         if found.copies > left:
-            return TargetVerdict(action, False, f"the file holds it {found.copies} times" if found.copies > 1 else "it is there")
-        if found.problems and found.states.get(action.target.path) and not found.gone and not found.copies:
+            return TargetVerdict(action, False, f"{found.holder} holds it {found.copies} times" if found.copies > 1 else "it is there")
+        if found.problems and found.states.get(action.target.ref) and not found.gone and not found.copies:
             return TargetVerdict(action, False, "; ".join(found.problems))
         return TargetVerdict(action, True, "gone; an equal one stays, as no action of the plan removed it" if found.copies else "gone")
-    there = [p for p, s in found.states.items() if s is not None]
+    if found.stays:
+        return TargetVerdict(action, bool(found.gone), found.gone or "it is not as a clean host has it")
+    there = [told(ref) for ref, state in found.states.items() if state is not None]
     return TargetVerdict(action, not there, f"{', '.join(there[:3])} is there" if there else "gone")
 
 
@@ -68,7 +74,7 @@ def verify_archive(plan: RemovalPlan, path: Path, archive: Path, key: Path) -> l
 
     Complaint for an archive of another host, or an incomplete one: what it lacks may be what came back.
     """
-    lines = {a.target.path for a in plan.actions if a.target.line is not None}
+    lines = {a.target.ref.name for a in plan.actions if a.target.line is not None}
     view = ArchiveView()
     coverage: ArchiveCoverage | None = None
     with ArchiveReader(archive, load_identities(key)) as reader:
@@ -76,7 +82,7 @@ def verify_archive(plan: RemovalPlan, path: Path, archive: Path, key: Path) -> l
             if member.kind == "collection":
                 header = _json(member.stream.read(1 << 20))
                 _same_host(plan, header, archive)
-                coverage = ArchiveCoverage.of(header, {p for a in plan.actions for p in (a.target.path, *a.expect)})
+                coverage = ArchiveCoverage.of(header, {ref.name for a in plan.actions for ref in (a.target.ref, *a.expect)})
             elif member.kind == "files":
                 wanted = member.source in lines and member.size <= TEXT_LIMIT
                 content = member.stream.read(TEXT_LIMIT) if wanted else None
@@ -91,7 +97,7 @@ def verify_archive(plan: RemovalPlan, path: Path, archive: Path, key: Path) -> l
             raise Complaint(f"{archive} is incomplete: {reader.reason}. What it does not hold proves nothing.", do)
     if coverage is None:
         raise Complaint(f"{archive} has no collection.json: it does not say of which host it is.", "Collect again: scout collect")
-    return [_looked(verdict, view, coverage) for verdict in judge(plan, path, view)]
+    return [_looked(verdict, view, coverage) for verdict in judge(plan, path, HostView(False, view, NoRegistry()))]
 
 
 def _looked(verdict: TargetVerdict, view: ArchiveView, coverage: ArchiveCoverage) -> TargetVerdict:
@@ -99,12 +105,13 @@ def _looked(verdict: TargetVerdict, view: ArchiveView, coverage: ArchiveCoverage
     if not verdict.gone:
         return verdict
     action, told = verdict.action, verdict.reason
-    for path in dict.fromkeys((action.target.path, *action.expect)):
+    for ref in dict.fromkeys((action.target.ref, *action.expect)):
+        path = ref.name
         if doubt := view.doubts.get(path, ""):
             return replace(verdict, gone=False, looked=False, reason=f"{path}: {doubt}")
         if view.state(path) is None:
             look = coverage.look(path)
-            where = "" if path == action.target.path else f"{path}: "
+            where = "" if ref == action.target.ref else f"{path}: "
             if not look.done:
                 return replace(verdict, gone=False, looked=False, reason=f"{where}{look.told}")
             told += f"; {where}{look.told}" if look.told else ""

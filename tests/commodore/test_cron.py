@@ -6,7 +6,10 @@ import base64
 
 import pytest
 
+from commodore.artefact import Problem, Record
 from commodore.artefacts.linux.files import cron
+from commodore.evidence import Evidence
+from commodore.host import Host
 from tests.commodore.damage import damaged, inputs, survives
 
 
@@ -99,3 +102,45 @@ def test_a_percent_sign_means_nothing_to_anacron():
 def test_damage_is_survived(source, data):
     for bad in damaged(data):
         survives(cron, source, bad)
+
+
+TAKEN = [
+    "* * * * *", "*/5 0-23 1,15 jan-dec MON", "0 0 1 1 0", "-*/15 * * * *", "*x * * * *", "1.5 * * * *", "*\x0b* * * * *",
+    "*-5 * * * *", "5-1 * * * *", "007 * * * 7", "0~30 * * * *", "@reboot", "@daily", "*\t*\t*\t*\t*", "1,2,3-9/2.x * * * *",
+    "* * * *\xa0 *",
+]  # fmt: skip
+REFUSED = [
+    "99 * * * *", "*/0 * * * *", "*/ * * * *", "1- * * * *", "1, * * * *", "1,,2 * * * *", "-5- * * * *", "jan * * * *",
+    "* * * foo *", "* * 0 * *", "* * 32 * *", "* 24 * * *", "* * * 13 *", "* * * * 8", "* * * * Mond", "@weird", "@Reboot", "@",
+    "\x0b* * * * *", "\xa0* * * * *", "? * * * *", "0x5 * * * *", "60-99 * * * *", "\ufeff* * * * *",
+]  # fmt: skip
+"""What Debian's cron says of each (crontab -n), except for `-` and `~`, which are cronie's."""
+
+
+@pytest.mark.parametrize("schedule", TAKEN)
+def test_the_fields_that_cron_takes_are_an_entry(schedule):
+    ((record,), _) = read(f"{schedule} /opt/a -x\n", "/var/spool/cron/crontabs/u")
+    assert record.fields["process.command_line"] == "/opt/a -x"
+
+
+@pytest.mark.parametrize("schedule", REFUSED)
+def test_the_fields_that_cron_refuses_are_none(schedule):
+    _, (problem,) = read(f"{schedule} /opt/a -x\n", "/var/spool/cron/crontabs/u")
+    assert "cron refuses it" in problem.reason and problem.lost == 1
+
+
+@pytest.mark.parametrize("version", ["Debian GNU/Linux 12 (bookworm)", "Rocky Linux 9.4"])
+def test_of_a_table_with_a_line_that_is_refused_debian_runs_nothing(version):
+    data = b"* * * * * root /opt/a\nfoo\n1 * * * * root /opt/b\n"
+    items = list(cron.parse(Evidence("/etc/crontab", data), Host("c", os_version=version)))
+    ignored = [i.fields.get("escadre.cron.passed_over") for i in items if isinstance(i, Record)]
+    assert ignored == ([True, True] if "Debian" in version else [None, None])
+    assert any("ignores this table" in i.reason for i in items if isinstance(i, Problem)) == ("Debian" in version)
+
+
+def test_a_blank_line_with_a_carriage_return_is_none_for_cron():
+    data = b"* * * * * root /opt/a\r\n\r\n1 * * * * root /opt/b\r\n"
+    items = list(cron.parse(Evidence("/etc/crontab", data), Host("c", os_version="Ubuntu 24.04")))
+    assert [i.fields["escadre.cron.passed_over"] for i in items if isinstance(i, Record)] == [True, True]
+    assert [i.locator for i in items if isinstance(i, Problem)] == ["line 2", "line 2"]
+    assert cron.expected(Evidence("/etc/crontab", data)) == 2

@@ -309,8 +309,12 @@ def test_what_the_first_reader_refuses_the_second_one_reads(corpus, monkeypatch)
     """The first reader is made to pass over records, as it does where it cannot render a value; both readers must then agree."""
     data = (corpus / SAMPLES / "security.evtx").read_bytes()[: 4096 + 65536]
     whole = {r.fields["winlog.record_id"]: r.fields for r in read(data)[0]}
-    original = evtx._rows
-    monkeypatch.setattr(evtx, "_rows", lambda *given: (row for row in original(*given) if row["event_record_id"] not in (3, 9, 20)))
+    original = evtx._batches
+
+    def without(*given):
+        return ([row for row in batch if row["event_record_id"] not in (3, 9, 20)] for batch in original(*given))
+
+    monkeypatch.setattr(evtx, "_batches", without)
     records, problems = read(data)
     assert {r.fields["winlog.record_id"] for r in records} == set(whole)
     assert sorted(p.locator for p in problems if "python-evtx" in p.reason) == ["chunk/0/record/20", "chunk/0/record/3", "chunk/0/record/9"]

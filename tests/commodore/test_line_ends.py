@@ -5,6 +5,9 @@ The expected values follow the sources that `commodore/readers/lines.py` names, 
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+
 import pytest
 
 from commodore.artefact import Problem, Record
@@ -61,6 +64,47 @@ def test_systemd_reads_the_same_unit(data):
 
 def test_systemd_reads_nothing_in_utf_16():
     assert unit(UNIT.decode().encode("utf-16-le")) == ([], None)
+
+
+REFUSED = {
+    "utf-16": UNIT.decode().encode("utf-16"),
+    "latin": UNIT + b"Description=caf\xe9\n",
+    "section": UNIT.replace(b"[Service]", b"[Service"),
+    "behind": UNIT.replace(b"[Service]", b"[Service]x"),
+}
+UNKNOWN = {"vertical tab": UNIT.replace(b"ExecStart", b"\x0bExecStart"), "hard blank": UNIT.replace(b"ExecStart", b"\xc2\xa0ExecStart")}
+
+
+@pytest.mark.parametrize("data", REFUSED.values(), ids=REFUSED)
+def test_what_makes_systemd_refuse_a_unit_is_said(data):
+    (fields,), problems = read(systemd_units, data, "/etc/systemd/system/a.service")
+    assert fields["event.reason"] and "systemd refuses the file" in problems[-1].reason
+
+
+@pytest.mark.parametrize("data", UNKNOWN.values(), ids=UNKNOWN)
+def test_white_space_that_systemd_does_not_know_belongs_to_the_name(data):
+    assert unit(data) == ([], "u")
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
+@pytest.mark.parametrize("data", [*REFUSED.values(), *UNKNOWN.values()], ids=[*REFUSED, *UNKNOWN])
+def test_systemd_itself_loads_no_such_unit(data, tmp_path):
+    (tmp_path / "a.service").write_bytes(data.replace(b"/opt/a", b"/bin/true"))
+    ran = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", tmp_path / "a.service"], capture_output=True, check=False, text=True, errors="replace"
+    )
+    assert "failed to load properly" in ran.stderr or "has a bad unit file setting" in ran.stderr
+
+
+def test_a_drop_in_is_read_up_to_the_line_that_systemd_refuses():
+    data = b"[Service]\nExecStartPre=/opt/a\nDescription=\xe9\nExecStartPre=/opt/b\n"
+    (fields,), problems = read(systemd_units, data, "/etc/systemd/system/a.service.d/x.conf")
+    assert fields["escadre.systemd.exec"] == ["ExecStartPre=/opt/a"] and "reads no further" in problems[-1].reason
+    assert "Service.ExecStartPre=/opt/b" in fields["escadre.systemd.passed_over"]
+
+
+def test_a_mark_of_byte_order_within_a_unit_is_skipped_once():
+    assert unit(UNIT.replace(b"User", BOM + b"User")) == (["ExecStart=/opt/a  -x"], "u")
 
 
 @pytest.mark.parametrize(

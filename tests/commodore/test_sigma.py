@@ -370,6 +370,19 @@ def test_bytes_that_are_not_utf8_are_refused(tmp_path: Path) -> None:
     assert refused == [{"file": "latin.yml", "line": 2, "reason": "not UTF-8"}]
 
 
+@pytest.mark.parametrize(
+    ("codec", "end", "padding"),
+    [("utf-16", "\n", b""), ("utf-8-sig", "\r\n", b""), ("utf-8", "\r", b""), ("utf-8", "\n", bytes(512)), ("utf-16", "\r\n", bytes(8))],
+)
+def test_a_rule_reads_the_same_in_every_encoding_of_yaml_and_with_every_line_end(
+    tmp_path: Path, codec: str, end: str, padding: bytes
+) -> None:
+    text = yaml.safe_dump(rule({"s": {"Image": "é.exe"}, "condition": "s"}), allow_unicode=True)
+    (tmp_path / "r.yml").write_bytes(text.replace("\n", end).encode(codec) + padding)
+    loaded = Detection.load([tmp_path], [], tmp_path / "c")
+    assert not loaded.refused and len(loaded.match(EVTX, [event(Image="É.exe")], HOST)) == 1
+
+
 def test_the_second_rule_of_one_id_is_refused_and_names_the_first(load) -> None:
     loaded = load(rule({"s": {"Image": "x"}, "condition": "s"}), rule({"s": {"Image": "y"}, "condition": "s"}))
     assert loaded.loaded == 1

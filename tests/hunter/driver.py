@@ -67,9 +67,9 @@ def _count(n: int) -> None:
     sys.addaudithook(lambda event, args: step() if event in _EVENTS else None)
     for name in ("fsync", "write", "fchmod", "fchown"):  # calls that Python does not report to its audit hooks
         setattr(os, name, wrapped(getattr(os, name)))
-    import hunter.objects.files as files
+    import hunter.host.replace as replace
 
-    files._place = wrapped(files._place)  # renameat2, which goes past Python
+    replace._place = wrapped(replace._place)  # renameat2, which goes past Python
 
 
 if __name__ == "__main__":

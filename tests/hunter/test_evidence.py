@@ -11,7 +11,8 @@ from fixtures.linux import build
 from hunter.catalogue import catalogue
 from hunter.guard import forbidden
 from hunter.plan.yaml_text import read
-from hunter.planning.evidence import independent
+from hunter.planning.evidence import TRAITS, independent
+from hunter.ref import Ref
 from scout.formats.linux_paths import MADE_UNITS, SYSTEM_UNITS, USER_UNITS
 from tests.hunter.conftest import GUILTY, findings_of, manifest, write_case
 from tests.hunter.driver import hunt
@@ -75,32 +76,33 @@ def test_a_command_line_does_not_write_the_plan(planted) -> None:
 @pytest.mark.parametrize("path", NEEDED[:5])
 @pytest.mark.parametrize("kind", sorted(catalogue()))
 def test_no_kind_acts_on_what_a_host_needs(path, kind) -> None:
-    assert forbidden(kind, path)
+    assert forbidden(kind, Ref("file", path))
 
 
 @pytest.mark.parametrize("kind", sorted(set(catalogue()) - {"file"}))
 @pytest.mark.parametrize("path", ["/home/paul/notes", "/etc/motd", "/usr/bin/tool", "/var/tmp/x", "/etc/cron.daily/x", "/opt/x/app.conf"])
 def test_a_kind_acts_only_in_its_own_places(kind, path) -> None:
-    assert forbidden(kind, path)
+    assert forbidden(kind, Ref("file", path))
 
 
 def test_each_planted_target_is_in_a_place_of_its_kind() -> None:
-    assert not [kind for kind, path in GUILTY.items() if forbidden(kind, path)]
+    assert not [kind for kind, path in GUILTY.items() if forbidden(kind, Ref("file", path))]
 
 
 @pytest.mark.parametrize("folder", sorted({*SYSTEM_UNITS, *USER_UNITS} - MADE_UNITS))
 def test_units_are_removed_where_units_are(folder) -> None:
-    assert not forbidden("systemd-unit", f"{folder}/x.service")
+    assert not forbidden("systemd-unit", Ref("file", f"{folder}/x.service"))
 
 
 @pytest.mark.parametrize("kind", sorted(catalogue()))
 def test_the_evidence_that_a_kind_accepts_is_about_that_kind(kind) -> None:
-    assert {evidence_rules()[name].about for name in catalogue()[kind].evidence} <= {kind}
+    rules = set(catalogue()[kind].evidence) - {TRAITS}
+    assert {evidence_rules()[name].about for name in rules} <= {catalogue()[kind].of}
 
 
 @pytest.mark.parametrize("path", ["/srv/app/.ssh/authorized_keys2", "/etc/ssh/authorized_keys/paul", "/root/.ssh/authorized_keys"])
 def test_keys_are_cut_where_keys_are(path) -> None:
-    assert not forbidden("authorized-key", path)
+    assert not forbidden("authorized-key", Ref("file", path))
 
 
 PROGRAM = {"mode": "0755", "sha256": "0" * 64}

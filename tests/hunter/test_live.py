@@ -146,7 +146,7 @@ def write_plan(machine: Machine, key: str) -> Path:
     plan = machine.shared / "plan.yaml"
     root_ino = machine.run("stat", "-c", "%i", "/").stdout.strip()
     plan.write_text(
-        f'escadre_plan: "1"\nhost: {{name: live01, machine_id: 0123456789abcdef0123456789abcdef, root_ino: "{root_ino}"}}\n'
+        f'escadre_plan: "2"\nhost: {{name: live01, machine_id: 0123456789abcdef0123456789abcdef, root_ino: "{root_ino}"}}\n'
         f"attack_version: x\nrecipients: [{key}]\nactions:\n{actions}"
     )
     plan.chmod(0o600)

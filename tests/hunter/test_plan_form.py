@@ -44,7 +44,7 @@ def plan_of(bench, kind: str, **changes: Any) -> None:
         ("cron-entry", {"target__line": None, "target__line_base64": None, "target__number": None}, "does not name it"),
         ("cron-entry", {"target__line_base64": None, "target__line": " "}, "does not name it"),
         ("cron-entry", {"target__number": "9" * 7000}, "number must be a number"),
-        ("ld-so-preload", {"target__line": None}, "does not name it"),
+        ("ld-so-preload", {"target__element": None}, "does not name it"),
         ("file", {"target__line": "x"}, "removes the complete object"),
         ("file", {"target__number": "1"}, "removes the complete object"),
         ("systemd-unit", {"target__line": "x"}, "removes the complete object"),

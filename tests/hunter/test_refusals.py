@@ -17,6 +17,7 @@ from hunter.catalogue import catalogue
 from hunter.guard import forbidden, guard
 from hunter.mechanisms import mechanisms
 from hunter.plan.yaml_text import YamlError, read, scalar
+from hunter.ref import Ref
 from tests.conftest import need
 from tests.hunter.conftest import GUILTY, manifest
 from tests.hunter.driver import hunt
@@ -338,14 +339,14 @@ def test_the_last_way_in_is_kept_unless_the_exact_target_is_named(planned) -> No
     ],
 )
 def test_what_the_host_needs_is_guarded(path) -> None:
-    assert forbidden("file", path)
+    assert forbidden("file", Ref("file", path))
 
 
 @pytest.mark.parametrize(
     "path", ["/usr/local/lib/evil.so", "/etc/cron.d/x", "/var/tmp/bash", "/etc/systemd/system/evil.service", "/usr/lib/libc.so.d/evil"]
 )
 def test_what_the_host_does_not_need_is_not_guarded(path) -> None:
-    assert not forbidden("file", path)
+    assert not forbidden("file", Ref("file", path))
 
 
 @pytest.mark.parametrize(
@@ -359,11 +360,11 @@ def test_a_row_and_the_kind_that_serves_it_name_the_same_removal() -> None:
     known = {row.id: row for row in rows()}
     served = [(kind, known[id_]) for kind in catalogue().values() for id_ in kind.rows if id_ in known]
     assert len(served) >= 5
-    assert not [row.id for kind, row in served if (row.kind, REMOVALS[row.remove.split("+")[0]].verb) != (kind.kind, kind.verb)]
+    assert not [row.id for kind, row in served if (row.kind, REMOVALS[row.remove.split("+")[0]].verb) != (kind.of, kind.verb)]
 
 
 def test_catalogue_and_mechanisms_name_the_same_kinds() -> None:
-    assert set(catalogue()) == set(mechanisms())
+    assert {entry.operation for entry in catalogue().values()} == set(mechanisms())
 
 
 def test_a_plan_is_never_overwritten_and_a_case_must_be_one(planned, tmp_path) -> None:

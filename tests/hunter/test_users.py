@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hunter.objects import files
+from hunter.host import replace
 from tests.conftest import need
 from tests.hunter.conftest import GUILTY, Bench, facts, findings_of, manifest, read_rows, write_case
 from tests.hunter.driver import hunt
@@ -85,7 +85,7 @@ def test_a_name_that_a_user_exchanges_between_two_steps_gives_nothing_away(bench
         real(*arguments, **options)
         tries.append(as_user(exchange))
 
-    monkeypatch.setattr(files.os, step, meddling)
+    monkeypatch.setattr(replace.os, step, meddling)
     hunt("undo", bench.journal, "--root", bench.root)
     monkeypatch.undo()
     assert len(tries) >= 2
@@ -293,7 +293,7 @@ def test_a_foreign_folder_in_the_place_of_the_private_one_is_not_used(tmp_path) 
     (tmp_path / "file").write_bytes(b"")
     folder = os.open(tmp_path, os.O_PATH)
     for name in ("theirs", "open", "linked", "file"):
-        with pytest.raises(files.SurpriseError), files._private_folder(folder, name):
+        with pytest.raises(replace.SurpriseError), replace._private_folder(folder, name):
             raise AssertionError("it was used")
         assert (tmp_path / name).exists()
     os.close(folder)

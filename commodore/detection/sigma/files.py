@@ -72,6 +72,12 @@ def _read(path: Path) -> bytes:
         raise Complaint(f"cannot read {path}: {e.strerror}", "Check the path and its permissions.") from e
 
 
+def _text(content: bytes) -> str:
+    """Return the text of a file, as YAML reads it: UTF-8, or UTF-16 with its mark, without padding. Raises UnicodeDecodeError."""
+    codec = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    return content.decode(codec).rstrip("\0")
+
+
 def digest(files: Iterable[RuleFile]) -> str:
     """Return the sha256 over names and contents: the identity of a rule pack."""
     h = hashlib.sha256()
@@ -88,7 +94,7 @@ def rules(files: Iterable[RuleFile]) -> Iterator[SigmaRule | Refusal]:
         for number, item in _of_file(f):
             if isinstance(item, SigmaRule):
                 if item.id in first:
-                    line = _line(f.content.decode("utf-8-sig"), number, "id")
+                    line = _line(_text(f.content), number, "id")
                     yield Refusal(f.name, line, f"duplicate of rule {item.id} in {first[item.id]}")
                     continue
                 first[item.id] = f.name
@@ -101,7 +107,7 @@ def _of_file(f: RuleFile) -> Iterator[tuple[int, SigmaRule | Refusal]]:
         yield 0, Refusal(f.name, 0, f"larger than {MAX_FILE} bytes")
         return
     try:
-        text = f.content.decode("utf-8-sig")
+        text = _text(f.content)
         line = _too_deep(text)
         if line:
             yield 0, Refusal(f.name, line, "nested too deeply")

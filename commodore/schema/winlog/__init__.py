@@ -18,7 +18,7 @@ A file name that ends with `$` is of all providers that begin so: the instances 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -36,6 +36,9 @@ Values = Mapping[str, str]
 Document = tuple[str, bytes]
 """Name of a file below `events/`, and its content."""
 
+Copies = tuple[tuple[str, str, Convert | None], ...]
+"""Target, name of the value, its conversion; None: text, which is copied where it is not in `ABSENT`."""
+
 SENTENCE = 400
 """Characters of one value that a message shows."""
 ABSENT = frozenset({"-"})
@@ -49,20 +52,26 @@ class Meaning:
     """What one kind of event is: constant ECS fields, typed copies of its values, and its sentence."""
 
     constant: Mapping[str, Any] = field(default_factory=dict)
-    copies: tuple[tuple[str, str, Convert], ...] = ()
+    copies: Copies = ()
     message: Sentence | None = None
     of_record: bool = False
     """The sentence shows fields of the record beside values of the event."""
 
-    def apply(self, record: dict[str, Any], values: Values) -> None:
-        """Write the typed copies and the sentence into a record, which has the constant fields already."""
-        get = values.get
-        for target, source, convert in self.copies:
-            raw = get(source)
-            if convert is text:  # most are; a call for each would take as long as all else
+    def copies_of(self, names: Container[str]) -> Copies:
+        """Return the copies of values that have one of these names."""
+        return tuple(copy for copy in self.copies if copy[1] in names)
+
+    def apply(self, record: dict[str, Any], values: Values, copies: Copies | None = None) -> None:
+        """Write the typed copies and the sentence into a record, which has the constant fields already.
+
+        `copies`: those whose values are there (`copies_of`), where the caller knows them.
+        """
+        for target, source, convert in self.copies_of(values) if copies is None else copies:
+            raw = values[source]
+            if convert is None:  # most are; a call for each would take as long as all else
                 if raw and raw != "-":
                     record[target] = raw
-            elif raw is not None:
+            else:
                 made = convert(raw)
                 if made is not None:
                     record[target] = made
@@ -162,11 +171,12 @@ def _compile(where: str, entry: dict[str, Any]) -> Meaning:
     constant = {"event.action": entry["action"], "event.category": entry["category"], "event.type": entry["type"]}
     if "outcome" in entry:
         constant["event.outcome"] = entry["outcome"]
-    copies = []
+    copies: list[tuple[str, str, Convert | None]] = []
     for target, said in entry["fields"].items():
         names, _, form = (part.strip() for part in said.partition("|"))
         convert = converter(where, target, form)
-        copies += [(target, name.strip(), convert) for name in reversed(names.split(","))]  # the first that has a value is written last
+        copy = None if convert is text else convert
+        copies += [(target, name.strip(), copy) for name in reversed(names.split(","))]  # the first that has a value is written last
     try:
         message = sentence(entry["message"], SENTENCE, ABSENT)
     except ValueError as e:

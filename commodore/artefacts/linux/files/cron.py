@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
-from commodore.readers import commandline
-from commodore.readers.lines import Line, beginnings, decode, each, fields, locator, shortened, shown
+from commodore.readers import commandline, crontime
+from commodore.readers.cron_tables import PERIODIC, CronTable, table_of
+from commodore.readers.lines import Line, beginnings, decode, each, fields, lines, locator, shortened, shown
 
 ARTEFACT = Artefact(
     name="cron",
@@ -65,21 +66,11 @@ ARTEFACT = Artefact(
     ),
 )
 
-_PERIOD = re.compile(r"/cron\.(hourly|daily|weekly|monthly|yearly)/[^/]*$")
-_SCHEDULE = re.compile(rb"\s*(@[^\s]+|(?:[^\s]+[ \t]+){4}[^\s]+)[ \t]+(.*)", re.DOTALL)
 _ANACRON = re.compile(rb"\s*(@?[^\s]+[ \t]+[^\s]+)[ \t]+([^\s]+)[ \t]+(.*)", re.DOTALL)
 _USER = re.compile(rb"([^\s]+)[ \t]+(.*)", re.DOTALL)
-_RUN_PARTS = re.compile(r"[A-Za-z0-9_-]+")
-_FIELD = re.compile(rb"-?[*\d~][\d*/,\-~A-Za-z]*|[A-Za-z]{3}[A-Za-z,\-/\d]*")
-_COUNTED = re.compile(rb"\s*(?!#)(?!(?:\"[^\"=]*\"|'[^'=]*'|[^\s=\"'][^\s=]*)?[ \t]*=)\S")
-
-
-class CronTable(NamedTuple):
-    """Facts that follow from the path: kind of table, its user, and whether cron ignores the file."""
-
-    kind: str
-    user: str
-    passed_over: bool
+_WHOLE_TABLE = re.compile(r"debian|ubuntu|devuan|raspbian|kali|mint", re.IGNORECASE)
+"""Systems whose cron ignores a table of which it refuses one line; cronie ignores that line."""
+_COUNTED = re.compile(rb"[ \t]*(?!#)(?!(?:\"[^\"=]*\"|'[^'=]*'|[^\s=\"'][^\s=]*)?[ \t]*=)(?!\r?(?:\n|\Z))[^ \t]", re.DOTALL)
 
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
@@ -90,17 +81,36 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
     if table.kind == "periodic":
         yield _script(evidence, base)
         return
+    if table.kind != "anacron" and _WHOLE_TABLE.search(host.os_version) and (number := _first_refused(evidence)):
+        base["escadre.cron.passed_over"] = True
+        yield Problem(f"cron of {host.os_version} ignores this table: it refuses line {number}", f"line {number}")
     yield from each(evidence, partial(_line, table=table, base=base, environment={}, host=host))
+
+
+def _first_refused(evidence: Evidence) -> int:
+    """Return the number of the first line that cron refuses; 0 where there is none."""
+    for line in lines(evidence):
+        if isinstance(line, Problem) or not (bare := line.raw.lstrip(b" \t")) or bare.startswith(b"#"):
+            continue
+        if _assignment(bare) is None and (not line.ended or crontime.times(line.raw) is None):
+            return line.number
+    return 0
 
 
 def _line(line: Line, table: CronTable, base: dict[str, Any], environment: dict[bytes, str], host: Host) -> Iterator[Record | Problem]:
     """Yield the record of an entry. An assignment is added to `environment`, which the entries behind it have."""
-    if not (bare := line.raw.strip()) or bare.startswith(b"#"):
+    bare = line.raw.lstrip(b" \t")
+    if not bare or bare.startswith(b"#"):
+        return
+    if bare == b"\r":
+        if table.kind != "anacron":
+            yield Problem("line with a carriage return alone: cron refuses it", locator(line))
         return
     if (assignment := _assignment(bare)) is not None:
         environment[assignment.partition(b"=")[0]] = decode(assignment)  # a later one of the same name replaces it
     elif (entry := _entry(line.raw, table)) is None:
-        yield Problem("line is neither an entry nor an assignment; cron refuses it", locator(line), 1)
+        refused = "line is neither an entry nor an assignment; cron refuses it"
+        yield Problem("entry without a command" if crontime.times(line.raw) else refused, locator(line), 1)
     else:
         if not line.ended and table.kind != "anacron":
             base = base | {"escadre.cron.passed_over": True}
@@ -111,21 +121,9 @@ def _line(line: Line, table: CronTable, base: dict[str, Any], environment: dict[
 
 def expected(evidence: Evidence) -> int:
     """Count the lines that are neither blank, comment nor assignment; 1 for a script."""
-    if _PERIOD.search(evidence.source):
+    if table_of(evidence.source).kind == PERIODIC:
         return 1
     return sum(1 for line in beginnings(evidence) if _COUNTED.match(line))
-
-
-def table_of(source: str) -> CronTable:
-    """Return the facts that follow from the path of a table."""
-    name = source.rsplit("/", 1)[-1]
-    if _PERIOD.search(source):
-        return CronTable("periodic", "root", not _RUN_PARTS.fullmatch(name))
-    if name == "anacrontab":
-        return CronTable("anacron", "root", False)
-    if "/spool/cron/" in source:
-        return CronTable("user", name, False)
-    return CronTable("system", "", "/cron.d/" in source and not _RUN_PARTS.fullmatch(name))
 
 
 def _script(evidence: Evidence, base: dict[str, Any]) -> Record:
@@ -173,13 +171,14 @@ def _entry(raw: bytes, table: CronTable) -> _Entry | None:
     if table.kind == "anacron":
         found = _ANACRON.fullmatch(raw)
         return _Entry(found[1], b"root", found[3], found[2]) if found and found[3].strip() else None
-    found = _SCHEDULE.fullmatch(raw)
-    if not found or not (found[1].startswith(b"@") or all(map(_FIELD.fullmatch, found[1].split()))):
+    timed = crontime.times(raw)
+    if timed is None:
         return None
+    schedule, rest = timed
     if table.kind == "user":
-        return _Entry(found[1], table.user.encode("utf-8", "backslashreplace"), found[2]) if found[2].strip() else None
-    who = _USER.fullmatch(found[2])
-    return _Entry(found[1], who[1], who[2]) if who and who[2].strip() else None
+        return _Entry(schedule, table.user.encode("utf-8", "backslashreplace"), rest) if rest.strip() else None
+    who = _USER.fullmatch(rest)
+    return _Entry(schedule, who[1], who[2]) if who and who[2].strip() else None
 
 
 def _record(line: Line, entry: _Entry, base: dict[str, Any], environment: dict[bytes, str], host: Host) -> Record:

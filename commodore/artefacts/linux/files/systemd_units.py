@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers import commandline
-from commodore.readers.lines import decode, lines, shortened, shown, unmarked
+from commodore.readers.lines import decode, lines, shortened, shown
+from commodore.readers.unit_names import KINDS, place, whose
 from commodore.sentence import sentence
 from scout.formats.linux_paths import OWN_UNITS, SYSTEM_UNITS, USER_UNITS
 
-_KINDS = ("service", "socket", "timer", "path", "mount", "automount", "target", "swap", "slice", "scope")
 _PLACES = (*(folder[1:] for folder in SYSTEM_UNITS + USER_UNITS), "run/user/*/systemd/*", *(f"**/{folder}" for folder in OWN_UNITS))
 
 ARTEFACT = Artefact(
@@ -22,7 +22,7 @@ ARTEFACT = Artefact(
     title="systemd unit files and drop-ins",
     about="One record per unit file or drop-in (`*.d/*.conf`): commands with their prefixes, user, triggers of timers, paths and sockets, "
     "and all settings. A unit file shows what systemd would start, not that it did. Links in `*.wants` show whether it is enabled.",
-    match=tuple(f"{place}/*.{kind}" for place in _PLACES for kind in _KINDS) + tuple(f"{place}/*.d/*.conf" for place in _PLACES),
+    match=tuple(f"{place}/*.{kind}" for place in _PLACES for kind in KINDS) + tuple(f"{place}/*.d/*.conf" for place in _PLACES),
     targets=("LF04", "LF09"),
     fields=(
         "file.path",
@@ -44,6 +44,7 @@ ARTEFACT = Artefact(
         "escadre.systemd.activates",
         "escadre.systemd.empty",
         "escadre.systemd.passed_over",
+        "event.reason",
     ),
     kind="state",
     category=("configuration",),
@@ -54,7 +55,7 @@ ARTEFACT = Artefact(
     "[ ({escadre.description!q})]]"
     "[{?escadre.systemd.empty} is empty, which masks the unit| runs `{process.command_line}`[ as {user.name!q}]|"
     " starts {escadre.systemd.activates!q} on {escadre.trigger}| has {escadre.trigger}|"
-    " sets {process.env_vars!q}| runs no command of its own].",
+    " sets {process.env_vars!q}| runs no command of its own][, but systemd refuses the file: {event.reason}].",
     version=2,
     sources=(
         "systemd.syntax(7): sections, continuation lines, comments, quoting; systemd, conf-parser.c and fileio.c (what ends a line)",
@@ -65,8 +66,14 @@ ARTEFACT = Artefact(
     ),
 )
 
-_DROP_IN = sentence(ARTEFACT.message.replace("of unit {service.name!q}", "of {of}"))
-_SECTION = re.compile(r"\[([^\]]+)\]")
+_DROP_IN = sentence(
+    ARTEFACT.message.replace("of unit {service.name!q}", "of {of}").replace(
+        "systemd refuses the file", "systemd reads no further than that"
+    )
+)
+_BLANK = " \t\n\r"
+"""White space as systemd strips it; any other is part of a name or value."""
+_NOT_UTF8 = re.compile("[\udc80-\udcff]")
 _PREFIX = re.compile(r"[@\-:+!|]*")
 _TRIGGERS = frozenset(
     {
@@ -120,22 +127,34 @@ Settings = dict[str, list[str]]
 """`Section.Key` → values after resets, in order."""
 
 
+class _Refusal(NamedTuple):
+    """The reason why systemd does not load a file."""
+
+    reason: str
+
+
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
     settings: Settings = {}
     passed_over: list[str] = []
+    refused = ""
     empty = True
-    kind = place(evidence.source)[1]
+    _, kind, drop_in, _ = place(evidence.source)
     for item in _settings(evidence):
         if isinstance(item, Problem):
             yield item
             continue
+        if isinstance(item, _Refusal):
+            refused, empty = refused or item.reason, False
+            continue
         key, value = item
         empty = False
-        if ignored(key, kind):
+        if ignored(key, kind) or (refused and drop_in and key):
             passed_over.append(f"{key}={value}")
         else:
             _assign(settings, key, value)
-    yield _record(evidence, host, settings, empty, passed_over)
+    if refused:
+        yield Problem(f"systemd {'reads no further than that' if drop_in else 'refuses the file'}: {refused}", "unit")
+    yield _record(evidence, host, settings, empty, passed_over, refused)
 
 
 def ignored(key: str, kind: str) -> bool:
@@ -144,7 +163,7 @@ def ignored(key: str, kind: str) -> bool:
     It reads [Unit], [Install] and the section of the kind, whose names have fixed capitals; [Unit] and [Install] start nothing.
     """
     section, dot, name = key.rpartition(".")
-    if not dot or kind not in _KINDS or section == kind.capitalize():
+    if not dot or kind not in KINDS or section == kind.capitalize():
         return False
     return section not in ("Unit", "Install") or name.startswith(("Exec", "Environment")) or name in _TRIGGERS
 
@@ -154,15 +173,21 @@ def expected(evidence: Evidence) -> int:  # noqa: ARG001  (one file is one objec
     return 1
 
 
-def _settings(evidence: Evidence) -> Iterator[tuple[str, str] | Problem]:
-    """Yield (`Section.Key`, value) in the order of the file, continuation lines joined; ('', '') for content that is no setting."""
+def _settings(evidence: Evidence) -> Iterator[tuple[str, str] | _Refusal | Problem]:
+    """Yield (`Section.Key`, value) in the order of the file, continuation lines joined; ('', '') for content that is no setting.
+
+    Of a file that systemd refuses, the settings before and behind that line are yielded too.
+    """
     section, count = "", 0
     for number, logical in _logical(evidence):
         if isinstance(logical, Problem):
             yield logical
-        elif found := _SECTION.fullmatch(logical):
-            section = found[1]
-            yield "", ""
+            continue
+        if _NOT_UTF8.search(logical):
+            yield _Refusal(f"line {number} is not UTF-8")
+        if logical.startswith("["):
+            section = logical[1:-1]
+            yield _Refusal(f"line {number} is no section header") if logical[-1] != "]" else ("", "")
         else:
             key, equals, value = logical.partition("=")
             count += 1
@@ -174,7 +199,7 @@ def _settings(evidence: Evidence) -> Iterator[tuple[str, str] | Problem]:
                 yield Problem(reason, f"line {number}")
                 yield "", ""
             else:
-                yield f"{section}.{key.strip()}", value.strip()
+                yield f"{section}.{key.strip(_BLANK)}", value.strip(_BLANK)
 
 
 def _logical(evidence: Evidence) -> Iterator[tuple[int, str | Problem]]:
@@ -192,28 +217,33 @@ def _logical(evidence: Evidence) -> Iterator[tuple[int, str | Problem]]:
         if _OPEN.search(bare) and len(held) < _MOST:
             held.append(bare[:-1] + " ")
             continue
-        yield first, ("".join(held) + bare).strip()
+        yield first, ("".join(held) + bare).strip(_BLANK)
         held = []
     if held:
-        yield first, "".join(held).strip()
+        yield first, "".join(held).strip(_BLANK)
 
 
 def _physical(evidence: Evidence) -> Iterator[tuple[int, str | Problem]]:
-    r"""Yield (number, line) as systemd ends lines: at `\n`, `\r` or NUL, where several different ones in a row are one end (`\r\n`)."""
-    used = ""
+    r"""Yield (number, line) as systemd ends lines: at `\n`, `\r` or NUL, where several different ones in a row are one end (`\r\n`).
+
+    One byte order mark is skipped, at whichever line it is.
+    """
+    used, marked = "", False
     for line in lines(evidence):
         if isinstance(line, Problem):
             yield 0, line
             continue
         for problem in shortened(line):
             yield line.number, problem
-        body = decode(unmarked(line).raw)
+        body = decode(line.raw)
         while line.number > 1 and body[:1] in ("\r", "\0") and body[0] not in used:  # the rest of the end before
             used, body = used + body[0], body[1:]
         end = _LAST_END.search(body)
         used = end[0] if end else ""
         for part in _END.split(body[: len(body) - len(used)]):
-            yield line.number, part
+            first = not marked and part.startswith("\ufeff")
+            marked = marked or first
+            yield line.number, part[1:] if first else part
 
 
 def _assign(settings: Settings, key: str, value: str) -> None:
@@ -226,7 +256,7 @@ def _assign(settings: Settings, key: str, value: str) -> None:
         settings[key] = []
 
 
-def _record(evidence: Evidence, host: Host, settings: Settings, empty: bool, passed_over: list[str]) -> Record:
+def _record(evidence: Evidence, host: Host, settings: Settings, empty: bool, passed_over: list[str], refused: str) -> Record:
     name, kind, drop_in, scope = place(evidence.source)
     out: dict[str, Any] = {"file.path": evidence.source, "service.name": name, "service.type": [kind], "escadre.scope": scope}
     if drop_in:
@@ -237,6 +267,8 @@ def _record(evidence: Evidence, host: Host, settings: Settings, empty: bool, pas
         out["escadre.settings"] = kept
     if passed_over:
         out["escadre.systemd.passed_over"] = passed_over
+    if refused:
+        out["event.reason"] = refused
     for key, field in _SINGLE.items():
         if settings.get(key):
             out[field] = settings[key][-1]
@@ -305,22 +337,3 @@ def _spelt(value: str) -> str:
         return chr(code) if chr(code).isalnum() or chr(code) in plain else f"\\{chr(code)}"
 
     return _ESCAPE.sub(character, value) if "\\" in value else value
-
-
-def place(source: str) -> tuple[str, str, str, str]:
-    """Return (unit, type, drop-in name or '', system or user) of a path."""
-    *folders, name = source.split("/")
-    scope = "user" if re.search(r"/systemd/user(\.control)?/|/\.config/|/\.local/|^/run/user/", source) else "system"
-    drop_in = ""
-    if folders and folders[-1].endswith(".d") and name.endswith(".conf"):
-        drop_in, name = name, folders[-1].removesuffix(".d")
-    kind = name.rpartition(".")[2] if "." in name else name
-    return name, kind, drop_in, scope
-
-
-def whose(unit: str) -> str:
-    """Return in words which units a drop-in changes: `foo-.service.d` all whose names begin so, `service.d` all services."""
-    stem, _, kind = unit.rpartition(".")
-    if not stem:
-        return f"every {kind}" if kind in _KINDS else f"unit {unit}"
-    return f"every unit {stem}*.{kind}" if stem.endswith("-") else f"unit {unit}"

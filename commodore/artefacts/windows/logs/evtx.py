@@ -16,8 +16,8 @@ from commodore.artefact import Artefact, Cut, Problem, Record
 from commodore.evidence import Evidence
 from commodore.fence import raised
 from commodore.host import Host
-from commodore.readers import secondevent
 from commodore.readers.eventchunks import CHUNK, FILE_HEADER, HEADER_SIZE, MARK, RECORDS, SMALLEST, Chunk, contradictions, records, survey
+from commodore.readers.secondevent import SecondReader
 from commodore.readers.winevent import loaded, normalise
 
 ARTEFACT = Artefact(
@@ -217,7 +217,7 @@ def _once_more(data: bytes, lost: Lost) -> Iterator[Record | Problem]:
         still = yield from _read([_mended(data, chunk, tables=False)], [chunk])
         reasons = {record: reason for _, record, reason in refused}
         blocks = [_mended(data, chunk, tables=tables) for tables in (True, False)] if still else []
-        offsets = dict(records(blocks[0])) if still else {}
+        second, offsets = SecondReader(blocks), dict(records(blocks[0])) if still else {}
         for _, record, _ in still:
             locator, reason = f"chunk/{chunk.place}/record/{record}", reasons[record] or "the reader passed over it"
             asked += 1
@@ -225,7 +225,7 @@ def _once_more(data: bytes, lost: Lost) -> Iterator[Record | Problem]:
                 yield Problem(f"record {record} could not be read: {reason}", locator, 1)
                 continue
             try:
-                said, written = secondevent.event(blocks, offsets[record])
+                said, written = second.event(offsets[record])
                 yield Record(locator, normalise(said, record, written))
             except Exception as e:  # the second reader, or what it made of a hostile record
                 yield Problem(f"record {record} could not be read: {reason}; second reader: {type(e).__name__}: {e}"[:400], locator, 1)
@@ -270,34 +270,35 @@ def _read(blocks: Sequence[bytes | memoryview], chunks: list[Chunk]) -> Generato
     said: list[str] = []
     wanted = [(c, record) for c in chunks for record in c.ids]
     places: dict[int, list[int]] = {}
-    at, lost = 0, []
+    at, end, lost = 0, len(wanted), []
     unfit: Lost = []
-    for row in _rows(blocks, said):
-        record_id = row["event_record_id"]
-        if at < len(wanted) and wanted[at][1] == record_id:
-            behind = at
-        else:  # the reader passed over some, or this one is a bridge, or lies behind the end of the chunk
-            places = places or _places(wanted)
-            later = places.get(record_id, [])
-            n = bisect_left(later, at)
-            if n == len(later):
+    for batch in _batches(blocks, said):
+        for row in batch:
+            record_id = row["event_record_id"]
+            if at < end and wanted[at][1] == record_id:
+                behind = at
+            else:  # the reader passed over some, or this one is a bridge, or lies behind the end of the chunk
+                places = places or _places(wanted)
+                later = places.get(record_id, [])
+                n = bisect_left(later, at)
+                if n == len(later):
+                    continue
+                behind = later[n]
+                lost += wanted[at:behind]
+            at = behind + 1
+            chunk = wanted[behind][0]
+            locator = f"chunk/{chunk.place}/record/{record_id}"
+            if chunk.hidden and wanted.index((chunk, record_id)) < behind:  # Windows gave the id of a hidden record to the next one
+                locator += "/2"
+            try:
+                event = loaded(row["data"])
+            except ValueError as e:  # the reader writes the names of elements as they are: with quotes and backslashes they are no JSON
+                unfit.append((chunk, record_id, f"what the reader gives is no JSON: {e}"))
                 continue
-            behind = later[n]
-            lost += wanted[at:behind]
-        at = behind + 1
-        chunk = wanted[behind][0]
-        locator = f"chunk/{chunk.place}/record/{record_id}"
-        if chunk.hidden and wanted.index((chunk, record_id)) < behind:  # Windows gave the id of a hidden record to the next one
-            locator += "/2"
-        try:
-            event = loaded(row["data"])
-        except ValueError as e:  # the reader writes the names of elements as they are: with quotes and backslashes they are no JSON
-            unfit.append((chunk, record_id, f"what the reader gives is no JSON: {e}"))
-            continue
-        try:
-            yield Record(locator, normalise(event, record_id, row["timestamp"]))
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as e:  # one odd event costs itself
-            yield raised(e, locator)
+            try:
+                yield Record(locator, normalise(event, record_id, row["timestamp"]))
+            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as e:  # one odd event costs itself
+                yield raised(e, locator)
     reason = "; ".join(said[:3])
     return [(chunk, record, reason) for chunk, record in lost + wanted[at:]] + unfit
 
@@ -310,20 +311,19 @@ def _places(wanted: list[tuple[Chunk, int]]) -> dict[int, list[int]]:
     return places
 
 
-def _rows(blocks: Sequence[bytes | memoryview], said: list[str]) -> Iterator[dict[str, Any]]:
-    """Yield the rows of the parser, in batches that fit the processor's cache; its warnings and errors go into `said`."""
+def _batches(blocks: Sequence[bytes | memoryview], said: list[str]) -> Iterator[list[dict[str, Any]]]:
+    """Yield the rows of the parser in batches that fit the processor's cache; its warnings and errors go into `said`."""
     from evtx import PyEvtxParser
 
     rows: Any = ()
-    part: list[Any] = []
-    while part is not None:
+    while True:
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
-            part = []
+            part: list[dict[str, Any]] = []
             try:
                 if rows == ():
                     stream = io.BytesIO(b"".join((_header(), *blocks)))
-                    parser = PyEvtxParser(stream, number_of_threads=1, separate_json_attributes=True, skip_errors=True)
+                    parser = PyEvtxParser(stream, number_of_threads=1, skip_errors=True)
                     rows = iter(parser.records_json())
                 part.extend(islice(rows, ROWS))  # what came before an error stays
             except (RuntimeError, ValueError, OSError) as e:
@@ -332,7 +332,7 @@ def _rows(blocks: Sequence[bytes | memoryview], said: list[str]) -> Iterator[dic
         said += [str(w.message).removeprefix("Skipping EVTX data: RuntimeError: ") for w in told]
         if not part:
             return
-        yield from part
+        yield part
 
 
 def _ranges(numbers: list[int]) -> str:

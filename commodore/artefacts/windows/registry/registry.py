@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from commodore.artefact import Artefact, Problem, RecordBatch
-from commodore.containers.registry import RegistryView, WholeHive
+from commodore.containers.registry import RegistryView, SecondView, WholeHive
 from commodore.fence import fenced
 from commodore.host import Host
 from commodore.readers.hives import fields, records
+from commodore.readers.hives.second import NAME
 from scout.formats.regf.recovery import recover
 
 ARTEFACT = Artefact(
@@ -34,14 +35,22 @@ ARTEFACT = Artefact(
 )
 
 
-def expected(view: RegistryView) -> int:
+def expected(view: RegistryView | SecondView) -> int | None:
     """Return how many values and keys without values the cells of the hive promise, counted without the tree."""
-    return view.survey.promised
+    return view.survey.promised if isinstance(view, RegistryView) else None
 
 
-def parse(view: RegistryView, host: Host) -> Iterator[RecordBatch | Problem]:  # noqa: ARG001
+def parse(view: RegistryView | SecondView, host: Host) -> Iterator[RecordBatch | Problem]:  # noqa: ARG001
     """Yield one record per value, and one per key without values."""
+    if isinstance(view, SecondView):
+        for key in view.keys:
+            yield from [Problem(key)] if isinstance(key, str) else records.of_second(view.at, key)
+        return
     made = records.HiveRecords(view.hive, view.at, view.control_set)
     yield from fenced(view.hive.walk(), fields.locator, made.of_key)
+    if made.answers:
+        yield Problem(f"{made.answers:,} values whose cells our reader refused were read by {NAME}; escadre.registry.reader marks them")
+    if made.cuts:
+        yield Problem(f"{made.cuts:,} values of more than {fields.LARGEST_VALUE:,} bytes were cut; escadre.cut marks them")
     lost = recover(view.hive, view.survey, made.live)
     yield from fenced(lost, lambda found: f"{found.key.offset:#x}" if found.key else "?", made.of_recovered)

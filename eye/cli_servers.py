@@ -1,0 +1,151 @@
+"""The commands of the Eye that speak to other servers: load, unload, kibana, push."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from eye.ready import counted, ready
+from scout.console import PARTIAL, WRONG_USE, Complaint, Screen, escape, plural
+from scout.options import Json
+
+Case = Annotated[Path, typer.Argument(metavar="CASE", help="Case directory that `commodore process -o CASE` wrote.")]
+Url = Annotated[str, typer.Option(metavar="URL", help="Address of Elasticsearch: https://es:9200.")]
+CloudId = Annotated[str, typer.Option(metavar="ID", help="Id of a deployment in Elastic Cloud, in place of --url.")]
+ApiKeyFile = Annotated[Path | None, typer.Option(help="File with an API key (id:key or encoded); - asks for it. Else ESCADRE_ES_API_KEY.")]
+User = Annotated[str | None, typer.Option(metavar="USER", help="User name; the password comes from ESCADRE_ES_PASSWORD or is asked for.")]
+PasswordFile = Annotated[Path | None, typer.Option(help="File with the password of --user; - asks for it.")]
+Authority = Annotated[Path | None, typer.Option("--ca", help="Certificate of the authority that signed the server's.")]
+Fingerprint = Annotated[str, typer.Option(metavar="SHA256", help="SHA-256 of the server's certificate, in place of an authority.")]
+CaseName = Annotated[str, typer.Option(metavar="NAME", help="Name of the case in the index names; the directory's name unless given.")]
+
+
+def add(app: typer.Typer) -> None:
+    """Add these commands to the application."""
+    app.command("load")(_load)
+    app.command("unload")(_unload)
+    app.command("kibana")(_kibana)
+
+
+def _load(
+    case: Case,
+    url: Url = "",
+    cloud_id: CloudId = "",
+    api_key_file: ApiKeyFile = None,
+    user: User = None,
+    password_file: PasswordFile = None,
+    ca: Authority = None,
+    fingerprint: Fingerprint = "",
+    name: CaseName = "",
+    json: Json = False,
+) -> None:
+    """Load a case into Elasticsearch. Exit code 1 where documents were refused or both sides differ."""
+    from eye.elastic.connect import ElasticServer, connect
+    from eye.elastic.load import load, report
+
+    screen = Screen(json_lines=json)
+    client = connect(ElasticServer(url, cloud_id, api_key_file, user, password_file, ca, fingerprint))
+    with screen.progress() as bar:
+        done = load(case, client, name=name, progress=counted(bar, "loading"))
+    if json:
+        screen.emit(done.result())
+    for line in report(done):
+        screen.say(line)
+    if not done.whole:
+        raise typer.Exit(PARTIAL)
+
+
+def _unload(
+    case: Annotated[str, typer.Argument(metavar="CASE", help="Case directory, or the name that the case was loaded under.")],
+    url: Url = "",
+    cloud_id: CloudId = "",
+    api_key_file: ApiKeyFile = None,
+    user: User = None,
+    password_file: PasswordFile = None,
+    ca: Authority = None,
+    fingerprint: Fingerprint = "",
+    yes: Annotated[str, typer.Option("--yes", metavar="NAME", help="Confirm by the name of the case; asked for unless given.")] = "",
+    json: Json = False,
+) -> None:
+    """Delete a case from Elasticsearch: its indices and templates. The case directory is not touched."""
+    from eye.elastic.connect import ElasticServer, connect
+    from eye.elastic.names import slug
+    from eye.elastic.unload import there, unload
+
+    screen = Screen(json_lines=json)
+    client = connect(ElasticServer(url, cloud_id, api_key_file, user, password_file, ca, fingerprint))
+    name = Path(case).resolve().name if Path(case).is_dir() else case
+    found = there(client, name)
+    for index, n in found.items():
+        screen.note(f"  {index}  {plural(n, 'document')}")
+    if found and not yes and sys.stdin.isatty():
+        yes = input(f"Delete them all? Write {slug(name)}: ")
+    done = unload(client, name, yes)
+    if json:
+        screen.emit(done.result())
+    screen.say(f"Deleted {plural(sum(done.before.values()), 'document')} in {plural(len(done.before), 'index', 'indices')} of {done.case}")
+    screen.say(f"  left        {plural(sum(done.after.values()), 'document')}; {plural(len(done.templates), 'template')} deleted")
+    if not done.complete:
+        raise typer.Exit(PARTIAL)
+
+
+def _kibana(
+    case: Case,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the objects as NDJSON, for Kibana's import.")
+    ] = None,
+    url: Annotated[str, typer.Option(metavar="URL", help="Import them into this Kibana: https://kibana:5601, with its base path.")] = "",
+    space: Annotated[str, typer.Option(metavar="ID", help="Space of Kibana; the default one unless given.")] = "",
+    settings: Annotated[bool, typer.Option("--settings", help="Also make the settings of the space that the query bar needs.")] = False,
+    api_key_file: ApiKeyFile = None,
+    user: User = None,
+    password_file: PasswordFile = None,
+    ca: Authority = None,
+    fingerprint: Fingerprint = "",
+    name: CaseName = "",
+    json: Json = False,
+) -> None:
+    """Make data views, saved searches and dashboards of a case for Kibana. Exit code 1 where Kibana refused an object."""
+    from eye.elastic.connect import ElasticServer
+    from eye.index.store import Store
+    from eye.kibana.export import by_hand, saved_objects, write
+    from eye.kibana.importing import Kibana
+
+    screen = Screen(json_lines=json)
+    if output is None and not url:
+        raise Complaint("nowhere to put the objects.", "Give -o FILE, or --url of Kibana.", WRONG_USE)
+    ready(case, screen)
+    store = Store(case)
+    try:
+        made = saved_objects(store, name)
+    finally:
+        store.close()
+    told: dict[str, Any] = {"objects": made.counts, "left_out": made.left_out}
+    counts = ", ".join(f"{n} {kind}" for kind, n in made.counts.items())
+    if output is not None:
+        write(made, output)
+        screen.say(f"Wrote {counts} to {escape(output)}")
+    refused: list[str] = []
+    done = False
+    if url:
+        kibana = Kibana(ElasticServer(url, "", api_key_file, user, password_file, ca, fingerprint), space)
+        result = kibana.put(made)
+        refused = result.errors
+        done = settings and kibana.set()
+        told |= {"imported": result.imported, "errors": refused, "settings": done}
+        screen.say(f"Imported {result.imported} of {counts} into {escape(url)}")
+    for field, n in made.left_out.items():
+        screen.say(f"  no dashboard for {plural(n, 'more value')} of {field}")
+    for text in refused:
+        screen.say(f"  refused     {escape(text)}")
+    if not done:
+        screen.say("Set by hand in Kibana (Stack Management, Advanced Settings), so that its query bar means what the Eye's does:")
+        for line in by_hand():
+            screen.say(f"  {line}")
+    if json:
+        screen.emit(told)
+    if refused:
+        raise typer.Exit(PARTIAL)

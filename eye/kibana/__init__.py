@@ -1,0 +1,1 @@
+"""Kibana: the dashboards of `eye.dashboards` as saved objects, and their import."""

@@ -1,0 +1,98 @@
+"""One element of a registry value that is a list: `Userinit`, `BootExecute`, `AppInit_DLLs`, `Authentication Packages`.
+
+In text the elements are separated by the characters of the option `separators`; in REG_MULTI_SZ each string is an element. Every other byte
+stays. Where nothing is left, the value gets what the option `defaults` has for its name; in the hives of users, and without a default, it
+is removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from hunter.host.view import HostView
+from hunter.mechanisms import Edit, Inspection
+from hunter.mechanisms._keys import key_of, value_facts
+from hunter.mechanisms._parts import Operation
+from hunter.mechanisms.registry_default import encoded
+from hunter.objects._text import Cut, NotFoundError
+from hunter.objects.registry_value import view_state
+from hunter.plan.model import RemovalTarget
+from hunter.ref import Ref
+from hunter.unsafe import UnsafeError
+
+_AROUND = ' \t"'
+"""what may stand around an element"""
+
+
+class _RegistryListElement(Operation):
+    operation = "registry-list-element"
+
+    def __init__(self, separators: str = ",", defaults: Mapping[str, str] | None = None) -> None:
+        self._separators, self._defaults = separators, {name.casefold(): text for name, text in (defaults or {}).items()}
+
+    def bind(self, options: Mapping[str, Any]) -> Self:
+        return type(self)(str(options["separators"]), options.get("defaults"))
+
+    def targets(self, fields: Mapping[str, Any]) -> list[RemovalTarget]:
+        elements = fields.get("elements")
+        if not isinstance(elements, list) or not elements or not all(isinstance(e, str) and e for e in elements):
+            raise ValueError("the finding does not name the elements")
+        ref = Ref("registry-value", key_of(fields), str(fields.get("name") or ""))
+        return [RemovalTarget(ref, e.encode("utf-8", "surrogatepass")) for e in dict.fromkeys(elements)]
+
+    def recorded(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        return value_facts(fields)
+
+    def inspect(self, view: HostView, target: RemovalTarget) -> Inspection:
+        state = view_state(view, target.ref)
+        found = Inspection({target.ref: state}, holder="the value")
+        if state is None:
+            found.gone = "the value is not there"
+            return found
+        value = view.registry.value(target.ref.name, target.ref.part)
+        if value is None:
+            raise UnsafeError("it disappeared while it was read")
+        try:
+            wanted = (target.line or b"").decode("utf-8", "surrogatepass")
+            found.cuts = find_entry(value.type, value.data, wanted, self._separators)
+            found.copies = len(found.cuts)
+        except NotFoundError as e:
+            found.gone = str(e)
+        except ValueError as e:
+            found.problems.append(str(e))
+        return found
+
+    def apply(self, found: Inspection, target: RemovalTarget) -> Sequence[Edit]:
+        state = found.states[target.ref]
+        machine = target.ref.name.upper().startswith("HKLM\\")
+        text = self._defaults.get(target.ref.part.casefold()) if machine else None
+        default = encoded(state["type"], text) if state and text is not None else None
+        return [Edit("cut", target.ref, cuts=found.cuts, drop_if_blank=default is None, default=default)]
+
+
+def find_entry(kind: str, data: bytes, element: str, separators: str) -> list[Cut]:
+    """Return a cut for every equal element, compared without case; all of them go, as one that stays would do the same.
+
+    NotFoundError where there is none; ValueError for a type that is no text. An element goes with the separator behind it, the last one
+    with the one before it.
+    """
+    if kind not in ("REG_SZ", "REG_EXPAND_SZ", "REG_MULTI_SZ"):
+        raise ValueError(f"a value of the type {kind} is no list")
+    text = data[: len(data) // 2 * 2].decode("utf-16-le", "surrogatepass")
+    cuts, at = [], 0
+    end = len(text.rstrip("\0"))
+    marks = "\0" if kind == "REG_MULTI_SZ" else separators
+    body = text if kind == "REG_MULTI_SZ" else text[:end]
+    while at < end:
+        stop = next((i for i in range(at, end) if body[i] in marks), end)
+        if body[at:stop].strip(_AROUND).casefold() == element.strip(_AROUND).casefold():
+            behind = stop < end or kind == "REG_MULTI_SZ"
+            cuts.append((at, min(stop + 1, len(text))) if behind else (max(at - 1, 0), stop))
+        at = stop + 1
+    if not cuts:
+        raise NotFoundError("the element is not there")
+    return [(2 * begin, 2 * stop) for begin, stop in cuts]
+
+
+MECHANISM = _RegistryListElement()

@@ -1,0 +1,168 @@
+r"""What values and keys of the registry share: their names, and the hive in which they lie.
+
+A key is named as on the running system: `HKLM\SOFTWARE\…`, `HKU\<SID or profile>\…`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any, ClassVar
+
+from hunter.host.areas import changed, survey
+from hunter.host.host import RemovalHost
+from hunter.objects import Areas, Content, Described, State
+from hunter.objects.files import OBJECT as OF_FILES
+from hunter.ref import Ref
+from hunter.unsafe import UnsafeError
+
+_KEY = re.compile(r"(?:HKLM|HKU)(?:\\[^\\\0*?]+){2,}")
+"""a key below a hive; `*` and `?` are patterns, which name no key"""
+
+
+class RegistryObject:
+    """The methods of `hunter.objects.Object` that do not depend on what of the registry is meant."""
+
+    kind: ClassVar[str]
+    exact = True
+    drifts = True
+    address: ClassVar[frozenset[str]]
+    facts: ClassVar[Mapping[str, str]]
+    compared: ClassVar[tuple[str, ...]]
+    """what of a state decides whether two are the same"""
+
+    def place(self, ref: Ref) -> str:
+        return ref.name.replace("\\", "/") + (f"/{ref.part}" if ref.part else "")
+
+    def blank(self, state: State, data: bytes) -> bool:  # noqa: ARG002
+        return not data.decode("utf-16-le", "replace").strip(" \t,;\0")
+
+    def recorded(self, facts: Mapping[str, Any], root_ino: object) -> dict[str, Any]:  # noqa: ARG002
+        return {name: str(facts[name]) for name in self.facts if name in facts}
+
+    def same(self, one: Described, other: Described) -> bool:
+        if one is None or other is None:
+            return one is other
+        return all(one[name] == other[name] for name in self.compared)
+
+    def like(self, now: Described, before: Described) -> bool:
+        return self.same(now, before)
+
+    def changes(self, was: Described, now: Described) -> str:
+        if now is None or was is None:
+            return "" if now is was else "it was there, is gone" if now is None else "it was removed, is there"
+        return "; ".join(f"{name} was {was[name]}, is {now[name]}" for name in self.facts if was[name] != now[name])
+
+    def expectation(self, state: State) -> dict[str, Any]:
+        return {name: str(state[name]) for name in self.facts}
+
+    def lacking(self, expect: Mapping[str, Any]) -> list[str]:
+        return [name for name in self.facts if name not in expect]
+
+    def differences(self, expect: Mapping[str, Any], now: State, *, copy: bool) -> list[tuple[str, str, str]]:  # noqa: ARG002
+        return [(n, _short(expect[n]), _short(now[n])) for n in self.facts if n in expect and str(expect[n]) != str(now[n])]
+
+    def controller(self, host: RemovalHost, ref: Ref) -> int:
+        return host.files.controller(host.registry.mount(ref.name)[0])
+
+    def barrier(self, host: RemovalHost, ref: Ref) -> str:
+        if why := host.registry.barrier(ref.name):
+            return why
+        return OF_FILES.barrier(host, Ref("file", host.registry.mount(ref.name)[0]))
+
+    def not_restorable(self, state: State) -> str:  # noqa: ARG002
+        return ""
+
+    def survey(self, host: RemovalHost, refs: Iterable[Ref]) -> Areas:
+        """Return the keys around the objects, each value and subkey of them as a digest, and what lies beside the hives."""
+        found: Areas = {}
+        for ref in refs:
+            hive, _ = host.registry.mount(ref.name)
+            if hive not in found:
+                state = host.files.state(hive)
+                beside = {folder: area.to_json() for folder, area in survey(host.files, [hive]).items()}
+                found[hive] = {"times": [state.atime_ns, state.mtime_ns] if state else [], "keys": {}, "files": beside}
+            around = self.around(ref)
+            found[hive]["keys"][around] = host.registry.digests(around)
+        return found
+
+    def around(self, ref: Ref) -> str:
+        """Return the key in which an object lies."""
+        raise NotImplementedError
+
+    def changed(self, host: RemovalHost, before: Areas, explained: set[Ref]) -> tuple[list[str], int]:
+        known = {(ref.name.casefold(), ref.part.casefold(), ref.object) for ref in explained}
+        different, compared = [], 0
+        for hive, area in before.items():
+            beside, looked = changed(area["files"], host.files, {hive, *(ref.name for ref in explained if ref.object == "file")})
+            different += [path for path in beside if path not in before]
+            compared += looked
+        for key, was in ((key, was) for area in before.values() for key, was in area["keys"].items()):
+            try:
+                now = host.registry.digests(key)
+            except UnsafeError:
+                different.append(key)
+                continue
+            for name in sorted({*was, *now}):
+                kind, _, last = name.partition(" ")
+                meant = (key, last, "registry-value") if kind == "value" else (f"{key}\\{last}", "", "registry-key")
+                if tuple(text.casefold() for text in meant) in known:
+                    continue
+                inside = meant[0].casefold()
+                if kind == "key" and any(each == inside or each.startswith(f"{inside}\\") for each, _, _ in known):
+                    continue  # something in it is meant, and has an area of its own
+                compared += 1
+                if was.get(name) != now.get(name):
+                    different.append(f"{key}\\{last}")
+        return different, compared
+
+    def restore_areas(self, host: RemovalHost, before: Areas) -> list[str]:
+        failed = []
+        for hive, area in before.items():
+            try:
+                with host.files.parent(hive) as (folder, name):
+                    os.utime(name, ns=tuple(area["times"]), dir_fd=folder, follow_symlinks=False)
+            except (OSError, UnsafeError, TypeError) as e:
+                failed.append(f"{hive}: its times could not be restored: {e}")
+            failed += OF_FILES.restore_areas(host, area["files"])
+        return failed
+
+    def tidy(self, host: RemovalHost, ref: Ref, mark: str) -> None:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            host.registry.tidy(ref.name, mark)
+
+
+def checked_key(words: Mapping[str, Any]) -> str:
+    """Return the key that words of a plan name. ValueError where they name none."""
+    key = str(words.get("key", ""))
+    if not _KEY.fullmatch(key) or any(part in ("", ".", "..") for part in key.split("\\")):
+        raise ValueError("key must be the whole path of one key, as HKLM\\SOFTWARE\\…")
+    return key
+
+
+def split(key: str) -> tuple[str, str]:
+    """Return (parent, name) of a key."""
+    parent, _, name = key.rpartition("\\")
+    return parent, name
+
+
+def digest(raw: bytes) -> str:
+    """Return the sha256 of bytes."""
+    return hashlib.sha256(raw).hexdigest()
+
+
+def read(content: Content | None) -> bytes:
+    """Return the bytes that a writer writes."""
+    stream = io.BytesIO()
+    if content is not None:
+        content(stream)
+    return stream.getvalue()
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 24 else text[:23] + "…"
