@@ -48,7 +48,7 @@ class HiveRecords:
         self._hive, self._at, self._control_set = hive, at, control_set
         self._logged = bool(hive.replayed)
         self.live = bytearray(len(hive.data) // 8 + 1)
-        self._second = second.SecondReader(hive.data)
+        self._second = second.SecondHiveReader(hive.data)
         self.answers = self.cuts = 0
         given = {"registry.hive": at.path, "user.name": at.user, "user.id": at.sid, "escadre.registry.profile": at.profile}
         self._constant = {name: value for name, value in given.items() if value}

@@ -58,7 +58,7 @@ def keys(data: bytes) -> Iterator[SecondKey | str]:
         stack += [(child, f"{path}\\{name}" if path else name, depth + 1) for child, name in reversed(children)]
 
 
-class SecondReader:
+class SecondHiveReader:
     """The second reader on one hive, opened when it is first asked. `left`: how often it may be asked."""
 
     def __init__(self, data: bytes | bytearray) -> None:
