@@ -22,10 +22,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from functools import cache, partial
-from itertools import islice
+from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)  # this file has the name of the package that it measures
@@ -34,10 +32,12 @@ import duckdb  # noqa: E402
 import orjson  # noqa: E402
 import tantivy  # noqa: E402
 
-import eye.index.schema  # noqa: E402
 from commodore.case.jsonl import lines  # noqa: E402
-from eye.index.build import HEAP, all_sources  # noqa: E402
-from eye.index.schema import Documents, opened  # noqa: E402
+from commodore.schema import registry  # noqa: E402
+from eye.dashboards.bars import bucket  # noqa: E402
+from eye.index.build import HEAP, all_sources, mark  # noqa: E402
+from eye.index.documents import Documents  # noqa: E402
+from eye.index.schema import opened, schema  # noqa: E402
 from eye.index.store import Store  # noqa: E402
 from eye.query.kibana import QUERY_OPTIONS, to_kibana  # noqa: E402
 from eye.query.words import texts, words  # noqa: E402
@@ -91,36 +91,53 @@ TEMPLATES: tuple[str, ...] = (
 )
 
 
-class Calls:
-    """Takes the place of a document and notes what is added to it."""
+def ready(case: Path, most: int) -> Iterator[str]:
+    """The documents of the first records, as the build gives them to the engine."""
+    documents, n = Documents(), 0
+    for source in all_sources(case):
+        documents.begin(mark(source))
+        for line in lines(source.path):
+            yield documents.make(orjson.loads(line), line, n)
+            n += 1
+            if n == most:
+                return
 
-    def __init__(self) -> None:
-        self.calls: list[tuple[Any, ...]] = []
-        for kind in ("text", "unsigned", "integer", "float", "bytes", "ip_addr"):
-            setattr(self, f"add_{kind}", partial(self.note, getattr(tantivy.Document, f"add_{kind}")))
 
-    def note(self, *call: Any) -> None:
-        self.calls.append(call)
+def calls(text: str) -> list[tuple[Any, str, Any]]:
+    """The values of a document and the calls that add them one by one, as a program would that is written for nothing else."""
+    types = {f.name: f.type for f in registry().values()}
+    adders = {"long": tantivy.Document.add_integer, "boolean": tantivy.Document.add_boolean, "ip": tantivy.Document.add_ip_addr}
+    known = {one["name"]: one["type"] for one in schema().__reduce__()[1][0]["inner"]}
+    by_type = {"text": tantivy.Document.add_text, "u64": tantivy.Document.add_unsigned, "i64": tantivy.Document.add_integer}
+    found = []
+    for name, value in orjson.loads(text).items():
+        if name in known:
+            add = adders.get(types.get(name, "")) or by_type[known[name]]
+            found += [(add, name, one) for one in (value if isinstance(value, list) else [value])]
+    return found
 
 
-def bare(case: Path, folder: Path, most: int) -> tuple[int, float]:
-    """The bare loop: adds the same text and columns to documents, and the documents to the index; it reads and decides nothing."""
-    records = islice((line for source in all_sources(case) for line in lines(source.path)), most)
-    eye.index.schema.tantivy = SimpleNamespace(Document=Calls)
-    make = Documents().make
-    ready = [make(orjson.loads(line), line, "part", n).calls for n, line in enumerate(records)]
-    eye.index.schema.tantivy = tantivy
+def bare(documents: list[Any], folder: Path, make: Callable[[tantivy.IndexWriter, Any], None]) -> float:
+    """The bare loop: it adds ready values to an index with two threads, and reads and decides nothing. Return records per second."""
     found = opened(str(folder))
     start = time.perf_counter()
     writer = found.writer(HEAP * 2, 2)
-    for calls in ready:
-        document = tantivy.Document()
-        for add, name, value in calls:
-            add(document, name, value)
-        writer.add_document(document)
+    for one in documents:
+        make(writer, one)
     writer.commit()
     writer.wait_merging_threads()
-    return len(ready), time.perf_counter() - start
+    return len(documents) / (time.perf_counter() - start)
+
+
+def add_values(writer: tantivy.IndexWriter, values: list[tuple[Any, str, Any]]) -> None:
+    document = tantivy.Document()
+    for add, name, value in values:
+        add(document, name, value)
+    writer.add_document(document)
+
+
+def add_text(writer: tantivy.IndexWriter, text: str) -> None:
+    writer.add_json(text)
 
 
 def drawn(case: Path, count: int) -> list[str]:
@@ -181,11 +198,11 @@ def told(name: str, taken: list[float], base: float = 0.0) -> float:
 def page(store: Store, query: str) -> int:
     """Answer the queries of one page: total, histogram, six facets, 50 rows."""
     asked = store.ask(query)
-    total, low, high = store.count(asked)
-    width = max(1, ((high or 0) - (low or 0)) // 100 // 10**9) * 10**9
-    store.overview(asked, (low or 0) // width * width, width, 110, FACETS)
-    store.rows(asked, 0, 50)
-    return total
+    found = store.summary(asked, FACETS, rows=50)
+    if found.low is not None and found.high is not None:
+        store.histogram(asked, *bucket(found.low, found.high), found)
+    store.by_rows(found.rows)
+    return found.total
 
 
 @contextlib.contextmanager
@@ -241,9 +258,36 @@ def built(case: Path, raw: int) -> None:
     n, seconds, size, peak = json.loads(done.stdout)
     share = f"{size / raw:.0%} of {raw / 1e6:,.0f} MB of JSON"
     print(f"build   {n:,} records  {seconds:.1f} s  {n / seconds:,.0f}/s  {share}  peak {peak / 1024:,.0f} MB", flush=True)
-    with tempfile.TemporaryDirectory() as folder:
-        many, alone = bare(case, Path(folder), 100_000)
-    print(f"bare    {many:,} ready documents  {alone:.1f} s  {many / alone:,.0f}/s  the build is {n / seconds / (many / alone):.2f} of it")
+    compared(case)
+
+
+def compared(case: Path, rounds: int = 3, most: int = 60_000) -> None:
+    """The build and the bare loops over the same records, in turn, so that other load meets all of them. Best of the rounds."""
+    texts_ = list(ready(case, most))
+    values = [calls(text) for text in texts_]
+    best: dict[str, float] = {}
+    for _ in range(rounds):
+        for name, run in (
+            ("build", lambda folder: from_lines(case, folder, most)),
+            ("bare loop, ready values", lambda folder: bare(values, folder, add_values)),
+            ("bare loop, ready JSON", lambda folder: bare(texts_, folder, add_text)),
+        ):
+            with tempfile.TemporaryDirectory() as folder:
+                best[name] = max(best.get(name, 0.0), run(Path(folder)))
+    for name, rate in best.items():
+        print(f"{name:<26} {len(texts_):,} records  {rate:,.0f}/s   the build is {best['build'] / rate:.2f} of it", flush=True)
+
+
+def from_lines(case: Path, folder: Path, most: int) -> float:
+    """The loop of the build over the first records, from the files of the case on."""
+    found = opened(str(folder))
+    start = time.perf_counter()
+    writer = found.writer(HEAP * 2, 2)
+    for text in ready(case, most):
+        writer.add_json(text)
+    writer.commit()
+    writer.wait_merging_threads()
+    return most / (time.perf_counter() - start)
 
 
 def main() -> None:

@@ -47,7 +47,7 @@ def run(name: str, data: bytes | dict[str, dict[str, Any]], source: str = SOFTWA
         "event.category",
         "event.type",
     }
-    assert [field for record in records for field in record.fields if field not in declared] == []
+    assert {field for record in records for field in record.fields} - declared == set()
     return [record.fields for record in records], [item for item in out if isinstance(item, Problem)]
 
 
