@@ -65,6 +65,26 @@ def process(
     ] = None,
     rules: Rules = None,
     ioc: Indicators = None,
+    datasets: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--datasets",
+            metavar="DATASET",
+            help="Make only this dataset. Repeatable.",
+            autocompletion=completion.datasets,
+            show_default=False,
+        ),
+    ] = None,
+    skip: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--skip",
+            metavar="DATASET",
+            help="Leave this dataset out: registry has every key of every hive. Repeatable.",
+            autocompletion=completion.datasets,
+            show_default=False,
+        ),
+    ] = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, max=256, help="Worker processes.", show_default="one per core")] = None,
     timeout: Annotated[float, typer.Option("--timeout", min=1, help="Seconds without progress after which a unit is given up.")] = 60.0,
     redo: Annotated[
@@ -83,7 +103,19 @@ def process(
     if host is not None and not redo:
         raise Complaint("--host chooses the host to make again.", "Add --redo, or leave --host out.", WRONG_USE)
     return process_and_tell(
-        given, output, screen, identity or [], rules or [], ioc or [], workers, timeout, again, receipt or [], index=index
+        given,
+        output,
+        screen,
+        identity or [],
+        rules or [],
+        ioc or [],
+        workers,
+        timeout,
+        again,
+        receipt or [],
+        datasets or [],
+        skip or [],
+        index=index,
     )
 
 

@@ -10,13 +10,17 @@ from struct import pack_into
 import pytest
 
 from commodore.artefacts.windows.registry import registry
+from commodore.engine.process import process
+from commodore.engine.redo import Redo
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers.hives import second
 from commodore.readers.hives.secrets import withheld_class, withheld_orphan, withheld_values
 from commodore.record import Problem, Record
 from fixtures.hives.writer import Image, Key
+from scout.console import Complaint
 from scout.formats.regf import Hive
+from tests.commodore.cases import ledger, records
 from tests.commodore.damage import items
 from tests.commodore.registry_hives import HOST, SAM, SOFTWARE, SYSTEM, hive, of_corpus, run
 from tests.scout.test_regf import BROKEN, load
@@ -166,3 +170,23 @@ def test_a_zeroed_page_is_a_loss_in_the_count():
     view = registry.ARTEFACT.holds.open(Evidence(SOFTWARE, bytes(data)), Host("c")).offer(registry.ARTEFACT.holds)
     assert len(records) < registry.expected(view) <= 121
     assert problems
+
+
+def test_a_dataset_can_be_left_out_and_made_later(tmp_path):
+    config = tmp_path / "host" / "Windows" / "System32" / "config"
+    config.mkdir(parents=True)
+    (config / "SOFTWARE").write_bytes(hive({"Microsoft\\Windows\\CurrentVersion\\Run": {"Update": "C:\\x.exe"}}))
+    (config / "COMPONENTS").write_bytes(hive({"Empty": {}}))
+    process([tmp_path / "host"], tmp_path / "case", workers=1, skip=["registry"])
+    assert not list((tmp_path / "case" / "records").glob("registry/*"))
+    assert records(tmp_path / "case", "run_keys")
+    rows = {(row["path"].rpartition("\\")[2], row["artefact"], row["reason"]) for row in ledger(tmp_path / "case")}
+    assert not [row for row in rows if row[:2] == ("SOFTWARE", "registry")]
+    process([], tmp_path / "case", workers=1, redo=Redo())
+    process([tmp_path / "host"], tmp_path / "whole", workers=1)
+    made, whole = (sorted(r["registry.path"] for r in records(tmp_path / case, "registry")) for case in ("case", "whole"))
+    assert made == whole != []
+    process([tmp_path / "host"], tmp_path / "only", workers=1, datasets=["run_keys"])
+    assert {path.parent.name for path in (tmp_path / "only" / "records").glob("*/*")} == {"run_keys"}
+    with pytest.raises(Complaint, match="No such dataset"):
+        process([tmp_path / "host"], tmp_path / "x", skip=["nothing"])

@@ -41,7 +41,8 @@ class HiveRecords:
 
     answers  number of values that the second reader gave, because ours refused their cells
     cuts     number of values of more than `LARGEST_VALUE` bytes, which were cut
-    live    one byte for each 8 bytes of the hive bins data: 1 where a key or value begins of which a record was made
+    unlisted number of records of allocated cells that no list names
+    live     one byte for each 8 bytes of the hive bins data: 1 where a key or value begins of which a record was made
     """
 
     def __init__(self, hive: Hive, at: Mount, control_set: int) -> None:
@@ -49,7 +50,7 @@ class HiveRecords:
         self._logged = bool(hive.replayed)
         self.live = bytearray(len(hive.data) // 8 + 1)
         self._second = second.SecondHiveReader(hive.data)
-        self.answers = self.cuts = 0
+        self.answers = self.cuts = self.unlisted = 0
         given = {"registry.hive": at.path, "user.name": at.user, "user.id": at.sid, "escadre.registry.profile": at.profile}
         self._constant = {name: value for name, value in given.items() if value}
         self._owners: dict[int, str] = {}
@@ -111,6 +112,7 @@ class HiveRecords:
             shared["registry.path"] = f"{self._at.path}\\{UNKNOWN}"
         when = remark + when
         if not found.values:
+            self.unlisted += found.own and not found.deleted
             return [_of_key_alone(shared, place, when, state)] if found.own else []
         by_path = (withheld_values(found.path) if found.path else None) or is_password
 
@@ -122,6 +124,7 @@ class HiveRecords:
             fields: _Fields = {"registry.value": value.name, "registry.path": f"{above}\\{value.name}" if value.name else above}
             _fill(fields, value.name, value.kind, value.raw, withheld, when)
             made.append(Record(f"{place}/{value.offset:#x}", fields, state))
+        self.unlisted += 0 if found.deleted else len(made)
         return [RecordBatch(shared, made)]
 
     def _shared(self, key: Key, path: str, *, owner: bool = True) -> tuple[_Fields, str]:

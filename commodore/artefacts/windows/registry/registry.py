@@ -54,3 +54,7 @@ def parse(view: RegistryView | SecondView, host: Host) -> Iterator[RecordBatch |
         yield Problem(f"{made.cuts:,} values of more than {fields.LARGEST_VALUE:,} bytes were cut; escadre.cut marks them")
     lost = recover(view.hive, view.survey, made.live)
     yield from fenced(lost, lambda found: f"{found.key.offset:#x}" if found.key else "?", made.of_recovered)
+    if made.unlisted:
+        yield Problem(
+            f"{made.unlisted:,} records of allocated cells that no list of the tree names: hidden, or its list is damaged; state carved"
+        )
