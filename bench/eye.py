@@ -1,6 +1,6 @@
 """The Eye on a case: index rate against a bare loop, size, memory, and 1,000 queries against SQLite FTS5, a DuckDB scan and Elasticsearch.
 
-    python bench/eye.py CASE [--queries N] [--elastic URL] [--no-build]
+    python bench/eye.py CASE [--queries N] [--elastic URL --name NAME] [--no-build] [--no-peers]
 
 CASE is a directory that `commodore process` wrote. Its index is built anew. Every figure is a ratio in one run: the machine is shared.
 The queries are templates filled with values drawn from the records: absent, rare, and frequent ones; the first of all runs cold.
@@ -175,13 +175,14 @@ def drawn(case: Path, count: int) -> list[str]:
     return found
 
 
-def timed(queries: list[str], call: Callable[[str], Any]) -> list[float]:
-    """Milliseconds per query."""
-    taken = []
+def timed(queries: list[str], *calls: Callable[[str], Any]) -> list[list[float]]:
+    """Milliseconds per query, for each of the calls. Every query is put to all of them in turn, so that other load meets all."""
+    taken: list[list[float]] = [[] for _ in calls]
     for query in queries:
-        start = time.perf_counter()
-        call(query)
-        taken.append((time.perf_counter() - start) * 1000)
+        for call, times in zip(calls, taken, strict=True):
+            start = time.perf_counter()
+            call(query)
+            times.append((time.perf_counter() - start) * 1000)
     return taken
 
 
@@ -294,7 +295,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("case", type=Path)
     parser.add_argument("--queries", type=int, default=1000)
-    parser.add_argument("--elastic", default="")
+    parser.add_argument("--elastic", default="", metavar="URL", help="a server that `eye load CASE --name NAME` has loaded")
+    parser.add_argument("--name", default="bench")
     parser.add_argument("--no-build", action="store_true")
     parser.add_argument("--no-peers", action="store_true")
     given = parser.parse_args()
@@ -304,26 +306,30 @@ def main() -> None:
         built(case, raw)
     queries = drawn(case, given.queries)
     store = Store(case, build=False)
-    taken = timed(queries, lambda query: page(store, query))
-    p95 = told("Eye: total, histogram, facets, rows", taken)
-    for ms, query in sorted(zip(taken, queries, strict=True), reverse=True)[:12]:
-        print(f"    {ms:>9,.1f} ms  {page(store, query):>9,} hits  {query[:100]}")
-    print(f"peak of this process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB, {os.cpu_count()} processors")
-    if given.no_peers:
-        return
-    plain = [query for query in queries if ":" not in query.replace(":\\", "") and not {"*", "~", "(", '"'} & set(query) and words(query)][
-        :150
-    ]
-    plain = [query for query in plain if not {"NOT", "OR"} & set(query.split())]
-    same = told("Eye, plain texts", timed(plain, lambda query: page(store, query)))
-    with tempfile.TemporaryDirectory() as folder, fts(case, Path(folder)) as base:
-        told("SQLite FTS5, plain texts", timed(plain, lambda query: fts_page(base, query)), same)
-    told("DuckDB scan, total only", timed(["mimikatz", "lsass.exe", "zzabsent"], lambda query: scan(case, query)), same)
+    systems: list[tuple[str, Callable[[str], Any]]] = [("Eye: total, histogram, facets, rows", lambda query: page(store, query))]
     if given.elastic:
         from elasticsearch import Elasticsearch
 
         client = Elasticsearch(given.elastic, request_timeout=120)
-        told("Elasticsearch, the same queries", timed(queries, lambda query: elastic_page(client, "escadre-bench-*", query)), p95)
+        systems.append(("Elasticsearch, the same queries", lambda query: elastic_page(client, f"escadre-{given.name}-*", query)))
+    used = time.process_time()
+    taken = timed(queries, *(call for _, call in systems))
+    p95 = told(systems[0][0], taken[0])
+    for (name, _), times in list(zip(systems, taken, strict=True))[1:]:
+        told(name, times, p95)
+    print(f"processor time of this process {(time.process_time() - used) / len(queries) * 1000:,.1f} ms per query")
+    for ms, query in sorted(zip(taken[0], queries, strict=True), reverse=True)[:12]:
+        print(f"    {ms:>9,.1f} ms  {page(store, query):>9,} hits  {query[:100]}")
+    print(f"peak of this process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB, {os.cpu_count()} processors")
+    if given.no_peers:
+        return
+    plain = [query for query in queries if ":" not in query.replace(":\\", "") and not {"*", "~", "(", '"'} & set(query) and words(query)]
+    plain = [query for query in plain if not {"NOT", "OR"} & set(query.split())][:150]
+    with tempfile.TemporaryDirectory() as folder, fts(case, Path(folder)) as base:
+        eye, full = timed(plain, lambda query: page(store, query), lambda query: fts_page(base, query))
+    told("SQLite FTS5, plain texts", full, told("Eye, plain texts", eye))
+    eye, scanned = timed(["mimikatz", "lsass.exe", "zzabsent"], lambda query: page(store, query), lambda query: scan(case, query))
+    told("DuckDB scan, total only", scanned, told("Eye, the same three", eye))
 
 
 if __name__ == "__main__":

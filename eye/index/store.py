@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections import Counter, OrderedDict
@@ -79,6 +80,7 @@ class Store:
         except (ValueError, OSError) as e:
             raise self._damaged(e) from e
         self.records = self._searcher.num_docs
+        self._sizes = _sizes(self.folder)
         self._names: dict[str, list[str]] = {}
         for shape in shapes:
             code, *names = shape.split(US)
@@ -93,6 +95,12 @@ class Store:
     def _damaged(self, why: object) -> Complaint:
         said = (str(why).splitlines() or [""])[0][:300]
         return Complaint(f"the index of {self.case} is damaged: {said}.", f"eye index {self.case} builds it again.", COULD_NOT)
+
+    def _sound(self) -> None:
+        """Raise Complaint where a file was cut since it was opened: it is mapped, and to read beyond its end would end the process."""
+        for file, size in _sizes(self.folder).items():
+            if size < self._sizes.get(file, 0):
+                raise self._damaged(f"{file} was cut")
 
     # --- what a query needs of the index
 
@@ -164,6 +172,7 @@ class Store:
 
     def ask(self, query: str, filters: Iterable[str] = ()) -> Asked:
         """Read and compile a query and further queries that must match too. Raises QueryComplaint."""
+        self._sound()
         nodes, parts = [], []
         for text in (query, *filters):
             node = parse(text)
@@ -252,6 +261,7 @@ class Store:
         return self._by(ids, union([with_id(one) for one in ids]), ID)
 
     def _by(self, wanted: Sequence[Any], query: tantivy.Query, key: str) -> list[dict[str, Any]]:
+        self._sound()
         if not wanted:
             return []
         hits = self._searcher.search(query, limit=len(wanted), count=False).hits
@@ -306,6 +316,15 @@ class Store:
             raise self._damaged(e) from e
         record[ROW] = self._order.fast(NUMBER, [address])[0]
         return record
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """Bytes of each file of an index folder; nothing where it was removed, since what is mapped stays."""
+    try:
+        with os.scandir(folder) as files:
+            return {file.name: file.stat().st_size for file in files if not file.name.startswith(".")}
+    except OSError:
+        return {}
 
 
 def costly(node: Node) -> bool:

@@ -1,4 +1,4 @@
-"""Run by the system's Python, which has hivex: prints one JSON line per hive: [file, error, {path: [last write, [[name, type, data in hex]]]}]."""
+"""Run by the system's Python, which has hivex: prints a JSON line per hive, [file, error, {path: [last write, [[name, type, data]]]}]."""
 
 import json
 import sys
