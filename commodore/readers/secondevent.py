@@ -31,6 +31,10 @@ class TooMuchWorkError(Exception):
     """The reader took more than `CALLS` calls."""
 
 
+class MissingTemplateError(Exception):
+    """The record has values alone; its elements are a template elsewhere in the chunk, which was overwritten."""
+
+
 class SecondReader:
     """The second opinion on the records of one chunk.
 
@@ -62,7 +66,12 @@ class SecondReader:
             if header is None:
                 header = ChunkHeader(chunk, 0)
                 self._forms[number] = chunk, header
-            text = Record(chunk, offset, header).xml()
+            try:
+                text = Record(chunk, offset, header).xml()
+            except KeyError as e:  # the reader looks for a template by its offset
+                if type(e.args[0]) is not int:
+                    raise
+                raise MissingTemplateError(f"the template at {e.args[0]:#x} of its chunk, which has its elements, is not there") from e
         root = fromstring(_NOT_XML.sub("_", text))
         made, written = _children(root, _DEEPEST), filetime(int.from_bytes(chunk[offset + 16 : offset + 24], "little")) or ""
         said = ((made.get("System") or {}).get("TimeCreated") or {}).get("#attributes") or {}
