@@ -84,12 +84,11 @@ def written() -> int:
 
 def make(case: Path, hosts: int, members: int, lines: int) -> None:
     """Make a case, and print seconds, CPU seconds and bytes per host as JSON lines."""
-    from commodore.case.making import making
-
     from commodore.case.case import Case
     from commodore.case.overview import OverviewPass
     from commodore.case.partition import partitions
     from commodore.case.passes import run
+    from commodore.engine.making import making
     from commodore.engine.pool import Pool
     from commodore.engine.run import Run
     from commodore.engine.work import Setup, load_detection

@@ -105,13 +105,16 @@ class Match(NamedTuple):
     """those of `names`, and their containers, that only try"""
 
 
+_UNREAD = Match(())
+
+
 class ArtefactMatcher:
     """Path patterns and magic of all artefacts, compiled once."""
 
     def __init__(self, known: dict[str, Known]) -> None:
         self._exact: dict[str, list[str]] = {}
-        self._by_ending: dict[str, list[tuple[re.Pattern[str], str]]] = {}
-        self._others: list[tuple[re.Pattern[str], str]] = []
+        self._by_part: dict[tuple[str, str], list[tuple[re.Pattern[str], str]]] = {}
+        """patterns by a part that a path must have: `name`, `ending` or `top` (the first folder), and its text; ("", "") has the others"""
         self._magic: dict[tuple[int, bytes], frozenset[str]] = {}
         self._container: dict[str, str] = {}
         self._strict = frozenset(name for name, entry in known.items() if entry.artefact.magic)
@@ -132,19 +135,23 @@ class ArtefactMatcher:
         if not _WILD.search(pattern):
             self._exact.setdefault(pattern, []).append(name)
             return
-        compiled = path_regex(pattern, fold=False)
-        ending = re.search(r"\.([^.*?/]+)$", pattern)
-        if ending:
-            self._by_ending.setdefault(ending[1], []).append((compiled, name))
+        ending, file, top = re.search(r"\.([^.*?/]+)$", pattern), pattern.rpartition("/")[2], pattern.partition("/")[0]
+        if not _WILD.search(file):
+            part = "name", file
+        elif ending:
+            part = "ending", ending[1]
         else:
-            self._others.append((compiled, name))
+            part = ("", "") if _WILD.search(top) else ("top", top)
+        self._by_part.setdefault(part, []).append((path_regex(pattern, fold=False), name))
 
     def _by_path(self, path: str) -> tuple[str, ...]:
         """Return the names of the artefacts one of whose patterns fits; `path` is below the volume's root, with `/`."""
         low = path.lower()
         names = set(self._exact.get(low, ()))
-        candidates = self._by_ending.get(low.rsplit(".", 1)[-1], [])
-        names.update(name for pattern, name in (*candidates, *self._others) if name not in names and pattern.fullmatch(low))
+        file = low.rpartition("/")[2]
+        parts = ("name", file), ("ending", file.rpartition(".")[2]), ("top", low.partition("/")[0]), ("", "")
+        for part in parts:
+            names.update(name for pattern, name in self._by_part.get(part, ()) if name not in names and pattern.fullmatch(low))
         return tuple(sorted(names))
 
     def home(self, name: str) -> str:
@@ -157,7 +164,9 @@ class ArtefactMatcher:
         promised = self.by_path(path)
         if not head or path.startswith("live/"):
             return Match(promised)
-        borne = [names for (at, magic), names in self._magic.items() if head[at : at + len(magic)] == magic]
+        borne = [names for (at, magic), names in self._magic.items() if head.startswith(magic, at)]
+        if not borne and not promised:
+            return _UNREAD
         offered = frozenset().union(*borne)
         names = frozenset(n for n in promised if n not in self._strict or n in offered)
         several = frozenset().union(*(several for several in borne if len(several) > 1)) - names
