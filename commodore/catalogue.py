@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import commodore.artefacts
@@ -108,12 +108,18 @@ class Match(NamedTuple):
 _UNREAD = Match(())
 
 
+@cache
+def _regex(pattern: str) -> re.Pattern[str]:
+    """Return the expression of a declared pattern, compiled when the first path may fit it."""
+    return path_regex(pattern, fold=False)
+
+
 class ArtefactMatcher:
-    """Path patterns and magic of all artefacts, compiled once."""
+    """Path patterns and magic of all artefacts."""
 
     def __init__(self, known: dict[str, Known]) -> None:
         self._exact: dict[str, list[str]] = {}
-        self._by_part: dict[tuple[str, str], list[tuple[re.Pattern[str], str]]] = {}
+        self._by_part: dict[tuple[str, str], list[tuple[str, str]]] = {}
         """patterns by a part that a path must have: `name`, `ending` or `top` (the first folder), and its text; ("", "") has the others"""
         self._magic: dict[tuple[int, bytes], frozenset[str]] = {}
         self._container: dict[str, str] = {}
@@ -126,7 +132,7 @@ class ArtefactMatcher:
                 self._container[name] = entry.artefact.holds.container
             for magic in entry.artefact.magic:
                 self._magic[magic] = self._magic.get(magic, frozenset()) | {name}
-        self._homes = _homes(known)
+        self._artefacts = known
         self.head = max((at + len(magic) for at, magic in self._magic), default=0)
         """bytes at the beginning of a file that are compared with magic"""
         self.by_path = lru_cache(maxsize=4096)(self._by_path)
@@ -142,7 +148,7 @@ class ArtefactMatcher:
             part = "ending", ending[1]
         else:
             part = ("", "") if _WILD.search(top) else ("top", top)
-        self._by_part.setdefault(part, []).append((path_regex(pattern, fold=False), name))
+        self._by_part.setdefault(part, []).append((pattern, name))
 
     def _by_path(self, path: str) -> tuple[str, ...]:
         """Return the names of the artefacts one of whose patterns fits; `path` is below the volume's root, with `/`."""
@@ -151,8 +157,12 @@ class ArtefactMatcher:
         file = low.rpartition("/")[2]
         parts = ("name", file), ("ending", file.rpartition(".")[2]), ("top", low.partition("/")[0]), ("", "")
         for part in parts:
-            names.update(name for pattern, name in self._by_part.get(part, ()) if name not in names and pattern.fullmatch(low))
+            names.update(name for pattern, name in self._by_part.get(part, ()) if name not in names and _regex(pattern).fullmatch(low))
         return tuple(sorted(names))
+
+    @cached_property
+    def _homes(self) -> list[tuple[re.Pattern[str], str]]:
+        return _homes(self._artefacts)
 
     def home(self, name: str) -> str:
         """Return where a file of this name is on a host, for one that was given alone; '' where the name does not show it."""

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from commodore.artefact import Artefact
+from commodore.artefact import Group
 from commodore.engine.roots import TOPS, Volume, decoded
 
 WINDOWS_FILES = (".evtx", ".evt", ".pf", ".lnk", ".dat", ".exe", ".dll", ".reg", ".job")
@@ -158,14 +158,12 @@ def collection_id(files: list[PlainFile]) -> str:
     return whole.hexdigest()
 
 
-def companions(file: PlainFile, artefact: Artefact, beside: Mapping[str, Mapping[str, PlainFile]]) -> dict[str, PlainFile]:
+def companions(file: PlainFile, group: Group, beside: Mapping[str, Mapping[str, PlainFile]]) -> dict[str, PlainFile]:
     """Role → companion of a group. `beside` maps a folder to its files by name, both in lower case."""
-    if artefact.group is None:
-        return {}
     folder, _, name = file.below.lower().rpartition("/")
     there = beside.get(folder, {})
     result = {}
-    for role, pattern in artefact.group.companions.items():
+    for role, pattern in group.companions.items():
         wanted = pattern.lower().replace("{name}", name)
         if (other := there.get(wanted)) is not None:
             found = [other]
