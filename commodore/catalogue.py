@@ -209,7 +209,7 @@ class Patterns:
         return self._whole.fullmatch(path) is not None
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=4096)
 def patterns(*some: str) -> Patterns:
     """Return these path patterns, compiled once."""
     return Patterns(some)

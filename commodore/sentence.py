@@ -38,8 +38,8 @@ _TOKEN = re.compile(r"\{([?!]?[^{}\[\]|!:?]+)(?:!([qn]))?(?::([^{}\[\]|]+)\|([^{
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _BLANK = r" \t-\r\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 """The characters of `\\s`. A set of characters matches twice as fast without a class in it."""
-_PLAIN = re.compile(rf"[^{_BLANK}\"`'()<>,;]*[^{_BLANK}\"`'()<>,;.:?!\\]")
-"""A value that needs no quotes: no blank, quote or bracket in it, no punctuation at its end."""
+_PLAIN = re.compile(rf"(?!\?)[^{_BLANK}\"`'()<>,;]*[^{_BLANK}\"`'()<>,;.:?!\\]")
+"""A value that needs no quotes: no blank, quote or bracket in it, no question mark at its beginning, no punctuation at its end."""
 
 
 class Sentence:

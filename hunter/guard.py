@@ -7,7 +7,7 @@ Refused are: objects outside the places of their kind (`catalogue.yaml`), what a
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -32,6 +32,8 @@ class GuardRule:
 
     pattern: re.Pattern[str]
     why: str
+    whole: bool = False
+    """it holds for the removal of the object as a whole, not of an element of it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +51,20 @@ class GuardList:
 def guard() -> GuardList:
     """The list of `guard.yaml`."""
     listed = load_data("hunter", "guard.yaml")
-    made = {name: tuple(GuardRule(path_regex(e["match"], fold=False), e["why"]) for e in listed[name]) for name in ("paths", "units")}
-    return GuardList({"file": made["paths"]}, made["units"], tuple(path_regex(text, fold=False) for text in listed["of_packages"]))
+    made = {name: tuple(map(_rule, listed[name])) for name in ("paths", "units")}
+    keys = {f"registry-{name}": tuple(_rule(e, fold=True) for e in listed[f"registry-{name}"]) for name in ("key", "value")}
+    return GuardList({"file": made["paths"], **keys}, made["units"], tuple(path_regex(text, fold=False) for text in listed["of_packages"]))
+
+
+def _rule(entry: Mapping[str, str], *, fold: bool = False) -> GuardRule:
+    return GuardRule(path_regex(entry["match"], fold=fold), entry["why"], entry.get("whole") == "yes")
 
 
 def forbidden(kind: str, ref: Ref) -> str:
     """Why an action of this kind must not change an object, whatever is there; '' where it may."""
     place = of(ref).place(ref)
     for rule in guard().places.get(ref.object, ()):
-        if rule.pattern.fullmatch(place):
+        if rule.pattern.fullmatch(place) and not (rule.whole and catalogue()[kind].target != "whole"):
             return rule.why
     if not catalogue()[kind].may_act_at(place):
         return f"it is not in a place where HUNTER does {catalogue()[kind].verb} ({kind})"

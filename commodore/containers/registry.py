@@ -104,7 +104,8 @@ class OpenedRegistry(Opened):
     def offer(self, holds: Keys) -> RegistryView | None:
         if not all(path in self._found for path in holds.paths):
             self.expect([holds])
-        found = [key for path in holds.paths for key in self._found[path]]
+        each = (key for path in holds.paths for key in self._found[path])
+        found = list({(key.key.offset, key.path): key for key in each}.values())  # several patterns may name one key
         if not found and not isinstance(holds, WholeHive):
             return None
         self._views.append(self._hive.view())  # own bound on the work: one artefact cannot use up that of others

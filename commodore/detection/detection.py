@@ -19,6 +19,7 @@ from commodore.detection.sigma.sources import places_of
 from commodore.finding import Finding
 from commodore.hits import DetectionRule, Hit, Refusal
 from commodore.host import Host
+from commodore.persistence import judge
 from commodore.persistence.judge import PersistenceJudge
 from commodore.persistence.links import link_hits
 from commodore.persistence.targets import Members, completed, file_target
@@ -71,10 +72,10 @@ class Detection:
         tests: list[Callable[[dict[str, Any], Host], Iterable[Hit]]] = []
         if matcher := self._matcher.of(artefact.name):
             tests.append(self._sigma(matcher, artefact.confidence))
-        if len(self._indicators):
+        if len(self._indicators) and not artefact.datasets:  # derived records repeat values of records that were searched
             tests.append(self._ioc(artefact))
-        if self._judge.reads(artefact.name):
-            tests.append(self._judge.hits)
+        if artefact.name == judge.DATASET:
+            tests.append(judge.hits)
         if sequences.reads(artefact.name):
             tests.append(lambda record, host: sequences.hits(record, artefact, host))
         return [hit for test in tests for record in records for hit in test(record, host)]

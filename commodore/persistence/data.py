@@ -29,9 +29,10 @@ def _yaml(folder: Traversable) -> Iterator[Traversable]:
             yield item
 
 
-def documents(part: str) -> list[tuple[str, dict[str, Any]]]:
+@cache
+def documents(part: str) -> tuple[tuple[str, dict[str, Any]], ...]:
     """Return (file name, document) of the YAML files below a folder of the package."""
-    return [(name, parse_yaml(raw)) for name, raw in _texts(part)]
+    return tuple((name, parse_yaml(raw)) for name, raw in _texts(part))
 
 
 @cache

@@ -15,6 +15,8 @@ class AutostartEntry:
 
     record: Mapping[str, Any]
     host: Host
+    guilty_units: frozenset[str] = frozenset()
+    """names of systemd units of the host with a suspicious command"""
 
     def text(self, *names: str) -> str:
         """Return the first of these fields that holds text, or ''."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
 
+from commodore.persistence.places import FILES_DATASET, ROWS_FIELD, VALUES_DATASET
 from commodore.persistence.table import PersistenceRow
 
 _WILD = re.compile(r"[*?]|\[[^\]]*\]")
@@ -25,12 +26,17 @@ class RowIndex:
         for row in rows:
             by_dataset.setdefault(row.dataset, []).append(row)
         self._datasets = {dataset: _DatasetRows(listed) for dataset, listed in by_dataset.items()}
+        self._by_id = {row.id: row for listed in by_dataset.values() for row in listed}
 
     def __contains__(self, dataset: str) -> bool:
         return dataset in self._datasets
 
     def concerned(self, dataset: str, record: Mapping[str, Any]) -> Iterator[PersistenceRow]:
-        """Yield the rows of a dataset whose tests the record passes, by id."""
+        """Yield the rows of a dataset whose tests the record passes, by id. A record of a place that rows read by themselves names them."""
+        if dataset in (FILES_DATASET, VALUES_DATASET):
+            named = record.get(ROWS_FIELD)
+            yield from (self._by_id[row] for row in (named if isinstance(named, list) else ()) if row in self._by_id)
+            return
         found = self._datasets.get(dataset)
         if found is not None:
             yield from (row for row in found.candidates(record) if row.concerns(record))

@@ -1,17 +1,33 @@
-"""Apply the persistence table to records: find entries that start by themselves and are not expected."""
+"""Apply the persistence table: find the entries in records of other datasets and judge them, and turn judged entries into hits."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from commodore.hits import DetectionRule, Hit
 from commodore.host import Host
 from commodore.persistence.data import digest
 from commodore.persistence.entry import AutostartEntry
 from commodore.persistence.index import RowIndex
+from commodore.persistence.judgement import Judgement
 from commodore.persistence.table import PersistenceRow, rows
+
+DATASET = "persistence"
+"""The dataset of judged entries, one record per row and record."""
+
+
+class JudgedEntry(NamedTuple):
+    """One row's judgement of one record, with the complete target."""
+
+    row: PersistenceRow
+    judgement: Judgement
+
+    @property
+    def target(self) -> dict[str, Any]:
+        """The target with what the row says of it."""
+        return {"mechanism": self.row.id, "kind": self.row.kind, "remove": self.row.remove, **self.judgement.target}
 
 
 class PersistenceJudge:
@@ -31,26 +47,34 @@ class PersistenceJudge:
         """Return whether some row is about this dataset."""
         return dataset in self._index
 
-    def hits(self, record: dict[str, Any], host: Host) -> Iterator[Hit]:
-        """Yield a hit for each row by which the record is not expected. Each record is a group, and so a finding, of its own."""
-        entry = AutostartEntry(record, host)
-        for row in self._index.concerned(record.get("event.dataset", ""), record):
-            unexpected = row.judge(entry)
-            if unexpected is None:
-                continue
-            yield Hit(
-                row.id,
-                record["escadre.id"],
-                record.get("@timestamp") or "",
-                unexpected.matched,
-                group=record["escadre.id"],
-                reason=unexpected.reason,
-                target={"mechanism": row.id, "kind": row.kind, "remove": row.remove, **unexpected.target},
-                host=record.get("host.name") or host.name,
-                collection=record.get("escadre.collection") or host.collection,
-                confidence="inferred",
-                severity=unexpected.severity,
-            )
+    def entries(self, record: Mapping[str, Any], host: Host, guilty_units: frozenset[str] = frozenset()) -> Iterator[JudgedEntry]:
+        """Yield the judgement of each row that concerns a record of a source dataset; none for a record that starts nothing."""
+        entry = AutostartEntry(record, host, guilty_units)
+        for row in self._index.concerned(str(record.get("event.dataset") or ""), record):
+            judgement = row.judge(entry)
+            if judgement is not None:
+                yield JudgedEntry(row, judgement)
+
+
+def hits(record: Mapping[str, Any], host: Host) -> Iterator[Hit]:
+    """Yield the hit of a record of the dataset `persistence` that is not expected. It cites the record that the entry was read from."""
+    severity = record.get("escadre.severity")
+    if not severity:
+        return
+    source = (record.get("escadre.records_used") or [""])[0]
+    yield Hit(
+        record["rule.id"],
+        source,
+        record.get("@timestamp") or "",
+        record.get("escadre.matched") or {},
+        group=source,
+        reason=record["message"],
+        target=record.get("target"),
+        host=record.get("host.name") or host.name,
+        collection=record.get("escadre.collection") or host.collection,
+        confidence="inferred",
+        severity=severity,
+    )
 
 
 FILE = DetectionRule(

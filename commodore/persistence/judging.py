@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Generic, TypeVar
 
 from commodore.persistence.entry import AutostartEntry
-from commodore.persistence.unexpected import Unexpected
+from commodore.persistence.judgement import Judgement
 
 OptionsT = TypeVar("OptionsT")
 
@@ -35,9 +35,9 @@ class RowJudge(Generic[OptionsT]):
     """A judge: the dataclass of its options, whose fields are all `tuple[str, ...]`, and its function."""
 
     options: type[OptionsT]
-    judge: Callable[[RowText, AutostartEntry, OptionsT], Unexpected | None]
+    judge: Callable[[RowText, AutostartEntry, OptionsT], Judgement | None]
 
-    def bound(self, row: RowText, given: object) -> Callable[[AutostartEntry], Unexpected | None]:
+    def bound(self, row: RowText, given: object) -> Callable[[AutostartEntry], Judgement | None]:
         """Return the judge of one row. Raises ValueError for options that are missing, unknown or not lists of text."""
         names = {f.name for f in fields(self.options)}  # type: ignore[arg-type]  # a dataclass by declaration
         if not isinstance(given, dict) or given.keys() != names:

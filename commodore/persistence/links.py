@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from commodore.artefacts.linux.files.cron import table_of
 from commodore.hits import Hit
+from commodore.persistence.judgement import worst
+from commodore.persistence.places import FILES_DATASET, rows_of_file
 from commodore.persistence.suspicion import of_file
 from commodore.persistence.table import PersistenceRow, rows
 from commodore.persistence.targets import resolved
-from commodore.persistence.unexpected import worst
+from commodore.readers.cron_tables import table_of
+from commodore.readers.unit_names import place
 from commodore.sentence import sentence, short
 
 _REASON = sentence("{name}: {path!q} is a link to {to!q}, which was {read} there: {words}; expected: {expected}.")
@@ -55,5 +57,10 @@ def link_hits(lines: Iterable[Mapping[str, Any]], datasets: Callable[[str], Iter
 
 def _rows(path: str, datasets: frozenset[str]) -> Iterator[PersistenceRow]:
     """Yield the Linux rows whose files have this path."""
-    record = {"escadre.scope": table_of(path).kind, "dll.path": path}
-    return (row for row in rows() if row.os == "linux" and row.dataset in datasets and row.concerns(record))
+    unit = "/systemd/" in path
+    name, _, _, scope = place(path)
+    record = {"escadre.scope": scope if unit else table_of(path).kind, "dll.path": path, "service.name": name}
+    read = {row for ids in rows_of_file(path[1:]).values() for row in ids}
+    for row in rows():
+        if row.id in read or (row.os == "linux" and row.dataset in datasets - {FILES_DATASET} and row.concerns(record)):
+            yield row

@@ -5,8 +5,8 @@ from __future__ import annotations
 from commodore.finding import FindingTarget, finding_target
 from commodore.host import Host
 from commodore.persistence.entry import AutostartEntry
+from commodore.persistence.judgement import lower
 from commodore.persistence.suspicion import Suspicion, is_interpreter, of_command, of_file
-from commodore.persistence.unexpected import lower
 from commodore.readers import commandline
 from commodore.sentence import short
 from scout.formats.linux_paths import one_path

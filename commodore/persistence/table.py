@@ -14,23 +14,28 @@ from commodore.finding import REMOVALS, SEVERITIES
 from commodore.hits import DetectionRule
 from commodore.persistence.data import documents
 from commodore.persistence.entry import AutostartEntry
+from commodore.persistence.judgement import Judgement
 from commodore.persistence.judging import RowJudge, RowText
-from commodore.persistence.unexpected import Unexpected
+from commodore.persistence.places import FILES_DATASET, HIVES, VALUES_DATASET
+from commodore.readers.startup import languages
 from scout.discovery import modules
 
 # fmt: off
 _KEYS = frozenset((
-    "id", "name", "attack", "attack_version", "os", "dataset", "where", "lives", "expected", "judge", "options", "severity", "remove",
-    "kind", "references", "false_positives",
+    "id", "name", "attack", "attack_version", "os", "lives", "expected", "judge", "options", "severity", "remove", "kind", "references",
+    "false_positives",
 ))
 # fmt: on
+_SOURCES = (frozenset(("dataset", "where")), frozenset(("reads",)), frozenset(("registry",)))
+"""A row tests records of a dataset, or reads lines of files (`reads`) or values of the registry (`registry`): see `places.py`."""
 
 
 @dataclass(frozen=True, slots=True)
 class PersistenceRow:
     """One mechanism by which something starts by itself.
 
-    places    field → shell patterns without case; a record must match one pattern of each field
+    places    field → shell patterns without case; a record must match one pattern of each field. Empty for rows that read places by
+              themselves: the records name them
     judge     returns None for an entry that is expected
     """
 
@@ -44,7 +49,7 @@ class PersistenceRow:
     remove: str
     kind: str
     rule: DetectionRule
-    judge: Callable[[AutostartEntry], Unexpected | None]
+    judge: Callable[[AutostartEntry], Judgement | None]
     tests: tuple[tuple[str, Callable[[str], object]], ...]
 
     def concerns(self, record: Mapping[str, Any]) -> bool:
@@ -66,9 +71,9 @@ def judges() -> dict[str, RowJudge[Any]]:
 
 def row_from(file: str, row: dict[str, Any]) -> PersistenceRow:
     """Return one validated row. Raises ValueError with the file and the key at fault."""
-    wrong = set(row) ^ _KEYS
+    wrong = min((set(row) ^ (_KEYS | source) for source in _SOURCES), key=len)
     if wrong:
-        raise ValueError(f"{file}: `{wrong.pop()}` is missing or unknown")
+        raise ValueError(f"{file}: `{min(wrong)}` is missing or unknown")
     if f"{row['id']}.yaml" != file or not re.fullmatch(r"[WLM]\d{3}", row["id"]):
         raise ValueError(f"{file}: the id must be the name of the file")
     if row["severity"] not in SEVERITIES or not row["references"]:
@@ -94,13 +99,14 @@ def row_from(file: str, row: dict[str, Any]) -> PersistenceRow:
         judge = judges()[row["judge"]].bound(RowText(row["name"], row["expected"], row["severity"]), row["options"])
     except ValueError as e:
         raise ValueError(f"{file}: {e}") from e
-    places = {field: tuple(patterns) for field, patterns in row["where"].items()}
+    dataset = row["dataset"] if "dataset" in row else _own_place(file, row)
+    places = {field: tuple(patterns) for field, patterns in row.get("where", {}).items()}
     return PersistenceRow(
         id=row["id"],
         name=row["name"],
         attack=tuple(row["attack"]),
         os=row["os"],
-        dataset=row["dataset"],
+        dataset=dataset,
         places=places,
         expected=row["expected"],
         remove=row["remove"],
@@ -109,6 +115,17 @@ def row_from(file: str, row: dict[str, Any]) -> PersistenceRow:
         judge=judge,
         tests=tuple((field, _test(patterns)) for field, patterns in places.items()),
     )
+
+
+def _own_place(file: str, row: dict[str, Any]) -> str:
+    """Return the dataset of a row that reads places by itself. Raises ValueError for a language or a kind of hive that there is not."""
+    for read in row.get("reads", ()):
+        if set(read) != {"files", "language"} or read["language"] not in languages():
+            raise ValueError(f"{file}: each of `reads` has files and a language of {', '.join(languages())}")
+    for place in row.get("registry", ()):
+        if not {"keys", "values"} <= set(place) <= {"keys", "values", "hives"} or place.get("hives", "any") not in HIVES:
+            raise ValueError(f"{file}: each of `registry` has keys, values and, where it matters, hives: {', '.join(HIVES)}")
+    return FILES_DATASET if "reads" in row else VALUES_DATASET
 
 
 def _test(patterns: tuple[str, ...]) -> Callable[[str], object]:

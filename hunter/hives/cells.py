@@ -16,7 +16,7 @@ from scout.formats.regf.keys import NOWHERE
 from scout.formats.regf.log import MAX_HIVE, checksum
 
 _BIN = 4096
-_SLACK = 256
+_SLACK = 4096
 """a cell that comes back to its place keeps up to so many bytes more than it needs, as it may have had them"""
 _HEADER = 32
 
@@ -79,6 +79,14 @@ class CellSpace:
         at = self.cell(offset, size)
         return bytes(self.data[at : at + size])
 
+    def keys_with(self, field: int, value: int) -> int:
+        """Return how many keys in use, in the tree or not, have this value of 32 bits at this place of their cells."""
+        wanted, found, at = pack("<I", value), 0, BASE_BLOCK
+        while (at := self.data.find(b"nk", at + 1)) > 0:
+            if self.data[at + field : at + field + 4] == wanted and unpack_from("<i", self.data, at - 4)[0] < 0:
+                found += 1
+        return found
+
     def write(self, place: int, data: bytes) -> None:
         """Write at a place of the file."""
         self.data[place : place + len(data)] = data
@@ -94,8 +102,11 @@ class CellSpace:
         self.number(BASE_BLOCK + offset, room + 4, "<i")
         self._free[offset] = room + 4
 
-    def allocate(self, data: bytes, hint: int = NOWHERE) -> int:
-        """Put a new cell with this content, at `hint` where a free cell is there that holds it; return its offset."""
+    def allocate(self, data: bytes, hint: int = NOWHERE, *, spared: tuple[int, int] = (0, 0)) -> int:
+        """Put a new cell with this content, at `hint` where a free cell is there that holds it; return its offset.
+
+        `spared`: (begin, end) of bytes without meaning, which stay what they were where the cell comes back to its place.
+        """
         size = -(-(len(data) + 4) // 8) * 8
         there = self._free.get(hint, 0) - size
         if there < 0:
@@ -108,6 +119,9 @@ class CellSpace:
         else:
             size = length
         self.number(BASE_BLOCK + hint, -size, "<i")
+        begin, end = (BASE_BLOCK + hint + 4 + at for at in spared)
+        if there >= 0:
+            data = data[: spared[0]] + bytes(self.data[begin:end]) + data[spared[1] :]
         self.write(BASE_BLOCK + hint + 4, data)
         return hint
 

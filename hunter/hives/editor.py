@@ -142,6 +142,8 @@ class HiveEditor(HiveKeys):
         if count > 1:
             self.cells.number(at + 12, count - 1)
             return
+        if self.cells.keys_with(SECURITY, security) > 1:
+            return  # its count is wrong: other keys have it too
         if security in (after, before):
             raise UnsafeError("it has the only security item of the hive")
         self.cells.number(self.cells.cell(before, SK.size) + 4, after)
@@ -232,7 +234,7 @@ class HiveEditor(HiveKeys):
         before = record.at[5] if record.at[5] in ring else first
         after = unpack_from("<I", self.cells.data, self.cells.cell(before) + 4)[0]
         item = SK.pack(b"sk", 0, after, before, 1, len(record.security)) + record.security
-        made = self.cells.allocate(item, record.at[4])
+        made = self.cells.allocate(item, record.at[4], spared=(2, 4))
         self.cells.number(self.cells.cell(before) + 4, made)
         self.cells.number(self.cells.cell(after) + 8, made)
         return made

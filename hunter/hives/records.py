@@ -61,11 +61,12 @@ class ValueRecord:
 
     def to_json(self) -> dict[str, Any]:
         """Return the record for a backup; `from_json` reads it back."""
-        return {"cell": _text(self.cell), "data": _text(self.data), "index": self.index, "at": list(self.at)}
+        return {"cell": _text(self.cell), "data": _text(self.data), "index": self.index, "at": [self.held_by, *self.at]}
 
     @staticmethod
     def from_json(node: Mapping[str, Any]) -> ValueRecord:
-        return ValueRecord(_bytes(node["cell"]), _bytes(node["data"]), int(node["index"]), tuple(map(int, node["at"])))
+        held_by, *at = map(int, node["at"])
+        return ValueRecord(_bytes(node["cell"]), _bytes(node["data"]), int(node["index"]), tuple(at), held_by)
 
     def facts(self) -> tuple[str, int, bytes]:
         """Return what a reader of the registry sees."""

@@ -1,7 +1,8 @@
 """One element of a registry value that is a list: `Userinit`, `BootExecute`, `AppInit_DLLs`, `Authentication Packages`.
 
 In text the elements are separated by the characters of the option `separators`; in REG_MULTI_SZ each string is an element. Every other byte
-stays. Where nothing is left, the value gets the option `default` (in the hives of users it is removed), without one it is removed.
+stays. Where nothing is left, the value gets what the option `defaults` has for its name; in the hives of users, and without a default, it
+is removed.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ _AROUND = ' \t"'
 class _RegistryListElement(Operation):
     operation = "registry-list-element"
 
-    def __init__(self, separators: str = ",", default: str | None = None) -> None:
-        self._separators, self._default = separators, default
+    def __init__(self, separators: str = ",", defaults: Mapping[str, str] | None = None) -> None:
+        self._separators, self._defaults = separators, {name.casefold(): text for name, text in (defaults or {}).items()}
 
     def bind(self, options: Mapping[str, Any]) -> Self:
-        return type(self)(str(options["separators"]), options.get("default"))
+        return type(self)(str(options["separators"]), options.get("defaults"))
 
     def targets(self, fields: Mapping[str, Any]) -> list[RemovalTarget]:
         elements = fields.get("elements")
@@ -65,7 +66,8 @@ class _RegistryListElement(Operation):
     def apply(self, found: Inspection, target: RemovalTarget) -> Sequence[Edit]:
         state = found.states[target.ref]
         machine = target.ref.name.upper().startswith("HKLM\\")
-        default = encoded(state["type"], self._default) if state and self._default is not None and machine else None
+        text = self._defaults.get(target.ref.part.casefold()) if machine else None
+        default = encoded(state["type"], text) if state and text is not None else None
         return [Edit("cut", target.ref, cuts=found.cuts, drop_if_blank=default is None, default=default)]
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any, ClassVar
 
+from hunter.host.areas import changed, survey
 from hunter.host.host import RemovalHost
 from hunter.objects import Areas, Content, Described, State
 from hunter.objects.files import OBJECT as OF_FILES
@@ -77,13 +78,14 @@ class RegistryObject:
         return ""
 
     def survey(self, host: RemovalHost, refs: Iterable[Ref]) -> Areas:
-        """Return the keys around the objects, each value and subkey of them as a digest, and the times of the hives."""
+        """Return the keys around the objects, each value and subkey of them as a digest, and what lies beside the hives."""
         found: Areas = {}
         for ref in refs:
             hive, _ = host.registry.mount(ref.name)
             if hive not in found:
                 state = host.files.state(hive)
-                found[hive] = {"times": [state.atime_ns, state.mtime_ns] if state else [], "keys": {}}
+                beside = {folder: area.to_json() for folder, area in survey(host.files, [hive]).items()}
+                found[hive] = {"times": [state.atime_ns, state.mtime_ns] if state else [], "keys": {}, "files": beside}
             around = self.around(ref)
             found[hive]["keys"][around] = host.registry.digests(around)
         return found
@@ -95,6 +97,10 @@ class RegistryObject:
     def changed(self, host: RemovalHost, before: Areas, explained: set[Ref]) -> tuple[list[str], int]:
         known = {(ref.name.casefold(), ref.part.casefold(), ref.object) for ref in explained}
         different, compared = [], 0
+        for hive, area in before.items():
+            beside, looked = changed(area["files"], host.files, {hive, *(ref.name for ref in explained if ref.object == "file")})
+            different += [path for path in beside if path not in before]
+            compared += looked
         for key, was in ((key, was) for area in before.values() for key, was in area["keys"].items()):
             try:
                 now = host.registry.digests(key)
@@ -106,9 +112,9 @@ class RegistryObject:
                 meant = (key, last, "registry-value") if kind == "value" else (f"{key}\\{last}", "", "registry-key")
                 if tuple(text.casefold() for text in meant) in known:
                     continue
-                below = f"{meant[0]}\\".casefold()
-                if kind == "key" and any(each.startswith(below) for each, _, _ in known):
-                    continue
+                inside = meant[0].casefold()
+                if kind == "key" and any(each == inside or each.startswith(f"{inside}\\") for each, _, _ in known):
+                    continue  # something in it is meant, and has an area of its own
                 compared += 1
                 if was.get(name) != now.get(name):
                     different.append(f"{key}\\{last}")
@@ -122,6 +128,7 @@ class RegistryObject:
                     os.utime(name, ns=tuple(area["times"]), dir_fd=folder, follow_symlinks=False)
             except (OSError, UnsafeError, TypeError) as e:
                 failed.append(f"{hive}: its times could not be restored: {e}")
+            failed += OF_FILES.restore_areas(host, area["files"])
         return failed
 
     def tidy(self, host: RemovalHost, ref: Ref, mark: str) -> None:

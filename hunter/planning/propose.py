@@ -19,6 +19,7 @@ from hunter.objects import of
 from hunter.plan.model import RemovalAction, RemovalPlan, RemovalTarget
 from hunter.planning.evidence import independent
 from hunter.ref import Ref
+from hunter.unsafe import UnsafeError
 
 _NAMED = "is only named by the command"
 
@@ -123,8 +124,15 @@ def _readable(target: RemovalTarget) -> RemovalTarget:
 
 
 def _belongings(kind: str, ref: Ref, collection: Collection) -> dict[Ref, Mapping[str, Any]]:
-    """Return what goes with a target, as the mechanism will find it on the host, with its facts."""
-    return {each: collection.facts[each.name] for each in mechanism_of(kind).belongings(collection.view, ref)}
+    """Return what goes with a target, as the mechanism will find it on the host, with its facts.
+
+    {} where the case cannot tell (it has no registry): `check` finds what belongs to the target, and the plan is sealed on the host.
+    """
+    try:
+        found = mechanism_of(kind).belongings(collection.view, ref)
+    except UnsafeError:
+        return {}
+    return {each: collection.facts[each.name] for each in found}
 
 
 def _payload(one: _Wanted, finding: dict[str, Any]) -> Iterator[_Wanted]:

@@ -157,7 +157,9 @@ def _drift(action: RemovalAction, found: Inspection, *, copy: bool) -> list[str]
     for ref in dict.fromkeys([*action.expect, *found.states]):
         expect, now = action.expect.get(ref), found.states.get(ref)
         where = "" if ref == action.target.ref else f"{told(ref).rpartition('/')[2]}: "
-        if expect is None and of(ref).facts:
+        if expect is None and ref == action.target.ref:
+            reasons.append("the plan does not say what to expect: everything")
+        elif expect is None and of(ref).facts:
             reasons.append(f"{told(ref)} belongs to it and the plan does not know it")
         elif expect is None:
             continue

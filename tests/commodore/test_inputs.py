@@ -99,7 +99,8 @@ def test_an_export_stands_beside_the_case_unless_told_otherwise(tmp_path):
     table.write_text("* * * * * root /bin/true\n")
     assert commodore("process", tmp_path / "web", "-o", tmp_path / "case").returncode == 0
     done = commodore("export", tmp_path / "case", "--format", "csv", "--json")
-    assert json.loads(done.stdout)["file"] == str(tmp_path / "case-export" / "cron.csv"), done.stderr
+    written = [json.loads(line)["file"] for line in done.stdout.splitlines()]
+    assert written == [str(tmp_path / "case-export" / f"{name}.csv") for name in ("cron", "persistence")], done.stderr
     assert not (tmp_path / "case" / "cron.csv").exists()
 
 

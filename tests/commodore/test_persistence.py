@@ -17,6 +17,7 @@ from commodore.persistence import Members, complete, completed
 from commodore.persistence.data import traits
 from commodore.persistence.suspicion import of_command, of_file
 from commodore.persistence.table import row_from, rows
+from tests.commodore.views import judged
 from tests.conftest import need
 
 DETECTION = Detection.load()
@@ -36,7 +37,7 @@ def findings(path: str, content: bytes, dataset: str, host: Host = LINUX, compan
     evidence = Evidence(path, content, collection="c", member=1, companions=companions)
 
     def take(_: str, records: list[dict], __: object) -> int:
-        hits.extend(DETECTION.match(ARTEFACTS[dataset].artefact, records, host))
+        hits.extend(judged(DETECTION, records, host))
         return 0
 
     for _, outcome in reading.read([ARTEFACTS[dataset]], evidence, host, take, lambda _: None):
@@ -81,7 +82,7 @@ def _document(**changed: object) -> dict:
         ({"options": {"machine": ["a"]}}, "W012.yaml: options must be machine, user"),
         ({"options": {"machine": ["a"], "user": [], "more": []}}, "W012.yaml: options must be machine, user"),
         ({"options": {"machine": "a", "user": []}}, "W012.yaml: option `machine` must be a list of texts"),
-        ({"judge": "nobody"}, "W012.yaml: judge `nobody` is unknown: command, "),
+        ({"judge": "nobody"}, "W012.yaml: judge `nobody` is unknown: account, command, "),
         ({"remove": "XE+QQ"}, "W012.yaml: removal `QQ` is unknown"),
         ({"severity": "grave"}, "W012.yaml: severity"),
         ({"extra": 1}, "W012.yaml: `extra` is missing or unknown"),
@@ -120,6 +121,30 @@ def test_scout_collects_what_each_row_needs() -> None:
 
     collected = {dataset for target in load() for dataset in target.reads}
     assert {row.dataset for row in rows()} <= collected & artefacts().keys()
+
+
+NOT_IN_TRIAGE = {"L080": "the pages of a web application are too many: triage takes those in folders where visitors may write"}
+"""Rows that the triage profile does not serve in full, with what serves instead."""
+
+
+def test_triage_takes_every_file_that_a_row_reads() -> None:
+    from commodore.persistence.places import HOME, file_places
+    from scout.targets import load
+    from scout.targets.patterns import braces, path_regex
+
+    taken = [
+        path_regex(pattern.replace(HOME, "home/agnes/"), fold=False)
+        for target in load()
+        if target.os == "linux" and target.priority == "T" and not target.rule
+        for pattern in target.paths
+    ]
+    missing: dict[str, list[str]] = {}
+    for place in file_places():
+        for pattern in (alternative for given in place.patterns for alternative in braces(given)):
+            sample = pattern.replace(HOME, "home/agnes/").replace("**/", "a/").replace("**", "a/b").replace("*", "x").replace("?", "1")
+            if not any(regex.fullmatch(sample) for regex in taken):
+                missing.setdefault(place.row, []).append(sample)
+    assert missing.keys() == NOT_IN_TRIAGE.keys(), missing
 
 
 def test_patterns_are_quick_on_hostile_text() -> None:
@@ -291,7 +316,7 @@ def test_windows_commands_are_judged_by_place_and_manner(line: str, expected: st
         "user.name": "a",
     }
     assert set(record) <= {*ARTEFACTS["run_keys"].artefact.fields, "event.dataset", "escadre.id", "escadre.source"}
-    found = DETECTION.match(ARTEFACTS["run_keys"].artefact, [record], WINDOWS)
+    found = judged(DETECTION, [record], WINDOWS)
     assert [h.severity for h in found] == ([expected] if expected else [])
     assert all(h.target and h.target["data"] == [line] and h.target["name"] == "v" for h in found)
 
@@ -318,7 +343,7 @@ def service(image: str, dll: str = "") -> list[tuple[str, dict]]:
         place = f"HKLM\\SYSTEM\\{SYSTEM_KEY}\\Parameters"
         record["escadre.service.values"] |= {"ServiceDll.data_type": "REG_SZ", "ServiceDll.value_key": place}
     assert set(record) <= {*ARTEFACTS["services"].artefact.fields, "event.dataset", "escadre.id", "escadre.source"}
-    return [(h.severity, h.target or {}) for h in DETECTION.match(ARTEFACTS["services"].artefact, [record], WINDOWS)]
+    return [(h.severity, h.target or {}) for h in judged(DETECTION, [record], WINDOWS)]
 
 
 @pytest.mark.parametrize(
@@ -363,7 +388,7 @@ def test_a_renamed_hive_is_known_as_machine_or_user_by_its_keys(hive: str, softw
         "registry.data.strings": ["C:\\Windows\\system32\\userinit.exe,"],
         "process.command_line": "C:\\Windows\\system32\\userinit.exe,",
     }
-    assert len(DETECTION.match(ARTEFACTS["winlogon"].artefact, [record], WINDOWS)) == found
+    assert len(judged(DETECTION, [record], WINDOWS)) == found
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.range import registry_values, startup_files
+
 HERE = Path(__file__).resolve().parent
 HOSTS = 3
 CV = "Microsoft\\Windows\\CurrentVersion"
@@ -23,12 +25,13 @@ SYSTEM_PYTHON = "/usr/bin/python3"
 
 
 class Plant(NamedTuple):
-    """`mark` is a text that only this plant has, and that any finding on it must carry in its target."""
+    """`mark` is a text that only this plant has, and that any finding on it must carry in its target. `least`: severity of its finding."""
 
     row: str
     host: str
     guilty: bool
     mark: str
+    least: str = "high"
 
 
 class Planter:
@@ -43,8 +46,8 @@ class Planter:
     def word(self) -> str:
         return "".join(self.random.choices(string.ascii_lowercase, k=9))
 
-    def note(self, row: str, host: str, guilty: bool, mark: str) -> None:
-        self.plants.append(Plant(row, host, guilty, mark))
+    def note(self, row: str, host: str, guilty: bool, mark: str, least: str = "high") -> None:
+        self.plants.append(Plant(row, host, guilty, mark, least))
 
     def file(self, host: str, path: str, text: str) -> None:
         place = self.root / host / path
@@ -76,8 +79,10 @@ def windows(p: Planter) -> list[str]:
         p.value(host, USER, "Environment", "PATH", "REG_SZ", "")
     for i, host in enumerate(bad):
         _windows_bad(p, host, i)
+        registry_values.plant(p, host, i, guilty=True)
     for i, host in enumerate(good):
         _windows_odd(p, host, i)
+        registry_values.plant(p, host, i, guilty=False)
     return bad + good
 
 
@@ -126,6 +131,7 @@ def _windows_bad(p: Planter, host: str, i: int) -> None:
     p.note("W050", host, True, w[5])
     dll = (f"C:\\ProgramData\\{w[6]}.dll", f"C:\\Users\\agnes\\AppData\\Local\\Temp\\{w[6]}.dll", f"%SystemRoot%\\Temp\\{w[6]}.dll")[i]
     p.value(host, SYSTEM, f"{services}\\{w[6]}", "ImagePath", "REG_EXPAND_SZ", "%SystemRoot%\\system32\\svchost.exe -k netsvcs")
+    p.value(host, SYSTEM, f"{services}\\{w[6]}", "Start", "REG_DWORD", "2")
     p.value(host, SYSTEM, f"{services}\\{w[6]}" + ("" if i == 2 else "\\Parameters"), "ServiceDll", "REG_EXPAND_SZ", dll)
     p.note("W051", host, True, w[6])
     action = (
@@ -241,8 +247,10 @@ def linux(p: Planter) -> list[str]:
         )
     for i, host in enumerate(bad):
         _linux_bad(p, host, i)
+        startup_files.plant(p, host, i, guilty=True)
     for i, host in enumerate(good):
         _linux_odd(p, host, i)
+        startup_files.plant(p, host, i, guilty=False)
     return bad + good
 
 

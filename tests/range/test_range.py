@@ -11,6 +11,7 @@ import pytest
 import zstandard
 
 from commodore.engine.process import process
+from commodore.finding import SEVERITIES
 from commodore.persistence.table import rows
 from tests.conftest import need
 from tests.range import plants
@@ -61,7 +62,7 @@ def test_every_plant_is_found_and_no_near_miss_is_grave(outcome: tuple[list[Plan
     for row in planted_rows:
         guilty = [p for p in planted if p.row == row and p.guilty]
         decoys = [p for p in planted if p.row == row and not p.guilty]
-        found = [p for p in guilty if any(f["escadre.severity"] in GRAVE for f in _of(p, findings))]
+        found = [p for p in guilty if any(SEVERITIES.index(f["escadre.severity"]) >= SEVERITIES.index(p.least) for f in _of(p, findings))]
         alarms = [p for p in decoys if any(f["escadre.severity"] in GRAVE for f in _of(p, findings))]
         missed += [p for p in guilty if p not in found]
         false += alarms

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from commodore.persistence.entry import AutostartEntry
+from commodore.persistence.judgement import EXPECTED, Judgement, worst
 from commodore.persistence.judging import NoOptions, RowJudge, RowText
 from commodore.persistence.linux import HIDDEN_LINE, examine, line_target
 from commodore.persistence.suspicion import Suspicion, of_command, of_file
-from commodore.persistence.unexpected import Unexpected, worst
 from commodore.sentence import sentence, short
 
 _REASON = sentence(
@@ -15,7 +15,7 @@ _REASON = sentence(
 )
 
 
-def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Unexpected | None:
+def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None:
     """Judge the command, its input, the environment that the table sets, and the name of the table."""
     line, user = entry.text("process.command_line"), entry.text("user.name")
     found, payload = examine(line, user, entry.host)
@@ -30,10 +30,7 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Unexpected | Non
     name = path.rsplit("/", 1)[-1]
     if name.startswith(".") and name != ".placeholder":
         found.append((f"the file {name}", Suspicion("high", "is hidden")))
-    judged = worst(found)
-    if judged is None:
-        return None
-    severity, words = judged
+    severity, words = worst(found) or EXPECTED
     schedule = entry.text("escadre.cron.schedule")
     ignored = bool(entry.record.get("escadre.cron.passed_over"))
     reason = _REASON(
@@ -48,7 +45,7 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Unexpected | Non
         }
     )
     matched = entry.values("file.path", "process.command_line", "escadre.line")
-    return Unexpected(severity, reason, matched, {**line_target(entry, name, payload), "data": line})
+    return Judgement(severity, reason, matched, {**line_target(entry, name, payload), "data": line})
 
 
 def _of_assignment(assignment: str) -> list[tuple[str, Suspicion]]:

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 from commodore.persistence.entry import AutostartEntry
+from commodore.persistence.judgement import EXPECTED, Judgement, worst
 from commodore.persistence.judging import RowJudge, RowText
-from commodore.persistence.unexpected import Unexpected, worst
 from commodore.persistence.windows import examine, registry_target
 from commodore.readers import commandline
 from commodore.sentence import sentence, short
@@ -29,16 +29,18 @@ class DebuggerOptions:
     samples: tuple[str, ...]
 
 
-def judge(row: RowText, entry: AutostartEntry, options: DebuggerOptions) -> Unexpected | None:
+def judge(row: RowText, entry: AutostartEntry, options: DebuggerOptions) -> Judgement | None:
     """Judge the debugger by the program that it replaces, by its command line and by its name."""
     line = entry.command_line
     image = entry.text("escadre.ifeo.image").lower()
     program = re.split(r"[\\/]", commandline.parse_windows(line).executable)[-1].lower()
-    if not line.strip() or image in options.samples:
+    if not line.strip():
         return None
     found, payload = examine(line, entry)
     judged = worst(found)
-    if image in options.logon_screen:
+    if image in options.samples:
+        severity, words = EXPECTED[0], "it is the sample that Windows installs"
+    elif image in options.logon_screen:
         severity, words = "critical", f"{image} can be started before logon"
     elif judged:
         severity, words = judged
@@ -47,7 +49,7 @@ def judge(row: RowText, entry: AutostartEntry, options: DebuggerOptions) -> Unex
     else:
         severity, words = "high", f"{short(program)} is no known debugger"
     reason = _REASON({"image": short(image), "line": short(line), "words": words, "expected": row.expected})
-    return Unexpected(severity, reason, entry.values("registry.path", "process.command_line"), registry_target(entry, payload))
+    return Judgement(severity, reason, entry.values("registry.path", "process.command_line"), registry_target(entry, payload))
 
 
 JUDGE = RowJudge(DebuggerOptions, judge)

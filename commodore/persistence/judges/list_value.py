@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from commodore.persistence.entry import AutostartEntry
+from commodore.persistence.judgement import EXPECTED, Judgement
 from commodore.persistence.judging import RowJudge, RowText
-from commodore.persistence.unexpected import Unexpected
 from commodore.persistence.windows import examine, registry_target
 from commodore.readers import commandline
 from commodore.sentence import sentence, short
 
 SHOWN = 5
-_REASON = sentence("{path} has {elements!q} beside the expected {expected}.")
+_REASON = sentence("{path} has [{elements!q} beside ]the expected {expected}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class ListValueOptions:
     user: tuple[str, ...]
 
 
-def judge(row: RowText, entry: AutostartEntry, options: ListValueOptions) -> Unexpected | None:
+def judge(row: RowText, entry: AutostartEntry, options: ListValueOptions) -> Judgement | None:
     """Compare each element with the expected ones."""
     data = entry.command_line
     user = entry.text("registry.key").lower().startswith("software\\")  # so in a user's hive, whatever the hive's file is called
@@ -31,13 +31,13 @@ def judge(row: RowText, entry: AutostartEntry, options: ListValueOptions) -> Une
     elements = [e.strip().strip('"').strip() for e in data.split(",")]
     expected = _rooted(options.user if user else options.machine, root)
     unexpected = [e for e in elements if e and commandline.expand_windows(e, root).lower().replace("c:\\windows", root, 1) not in expected]
-    if not unexpected:
-        return None
     payload = [p for e in unexpected for p in examine(e, entry)[1]]
     shown = [short(e) for e in unexpected[:SHOWN]]
     reason = _REASON({"path": short(entry.text("registry.path")), "elements": shown, "expected": row.expected})
     matched = entry.values("registry.path", "registry.data.strings")
-    return Unexpected(row.severity, reason, matched, {**registry_target(entry, payload), "elements": unexpected})
+    return Judgement(
+        row.severity if unexpected else EXPECTED[0], reason, matched, {**registry_target(entry, payload), "elements": unexpected}
+    )
 
 
 def _rooted(expected: tuple[str, ...], root: str) -> set[str]:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from commodore.persistence.entry import AutostartEntry
+from commodore.persistence.judgement import Judgement, worst
 from commodore.persistence.judging import RowJudge, RowText
 from commodore.persistence.linux import line_target
 from commodore.persistence.suspicion import of_file
-from commodore.persistence.unexpected import Unexpected, worst
 from commodore.sentence import sentence, short
 
 _REASON = sentence("{file} puts {library!q} into every program[; {words}]; expected: {expected}.")
@@ -22,7 +22,7 @@ class PreloadOptions:
     known: tuple[str, ...]
 
 
-def judge(row: RowText, entry: AutostartEntry, options: PreloadOptions) -> Unexpected | None:
+def judge(row: RowText, entry: AutostartEntry, options: PreloadOptions) -> Judgement | None:
     """Judge the library by its place and by the list of known ones."""
     path = entry.text("dll.path")
     bad = worst([(short(path), s) for s in of_file(path, "linux")], "high")
@@ -31,7 +31,7 @@ def judge(row: RowText, entry: AutostartEntry, options: PreloadOptions) -> Unexp
     values = {"file": entry.text("file.path"), "library": short(path), "words": bad[1] if bad else "", "expected": row.expected}
     matched = entry.values("file.path", "dll.path", "escadre.line")
     target = line_target(entry, path, [path] if path.startswith("/") else [])
-    return Unexpected(severity, _REASON(values), matched, {**target, "data": path})
+    return Judgement(severity, _REASON(values), matched, {**target, "data": path})
 
 
 JUDGE = RowJudge(PreloadOptions, judge)

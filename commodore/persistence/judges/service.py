@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from commodore.persistence.entry import AutostartEntry
+from commodore.persistence.judgement import EXPECTED, Judgement, lower, worst
 from commodore.persistence.judging import NoOptions, RowJudge, RowText
 from commodore.persistence.suspicion import Suspicion
-from commodore.persistence.unexpected import Unexpected, lower, worst
 from commodore.persistence.windows import examine, service_target
 from commodore.readers import commandline
 from commodore.sentence import sentence, short
@@ -19,7 +19,7 @@ _SHELLS = re.compile(r"(?i)(?:\A|[\\/])(?:cmd|powershell|pwsh|wscript|cscript|ms
 _REASON = sentence("Service {name!q} ([{start}|no start type]) runs {line!q}: {words}; expected: {expected}.")
 
 
-def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Unexpected | None:
+def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None:
     """Judge the command line of the service."""
     line = entry.text("process.command_line")
     full = f"{entry.system_root}\\{line}" if _BELOW_ROOT.match(line) else line
@@ -29,13 +29,10 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Unexpected | Non
         found.append((short(program), Suspicion("medium", "lies in the Windows folder itself, where remote control tools put theirs")))
     if _SHELLS.search(program):
         found.append(("it", Suspicion("medium", "runs a command interpreter, which is no service program")))
-    judged = worst(found)
-    if judged is None:
-        return None
-    severity, words = judged
+    severity, words = worst(found) or EXPECTED
     start = entry.text("escadre.service.start")
     values = {"name": short(entry.text("service.name")), "start": start, "line": short(line), "words": words, "expected": row.expected}
-    return Unexpected(
+    return Judgement(
         lower(severity, "medium") if start == "disabled" else severity,
         _REASON(values),
         entry.values("service.name", "registry.path", "process.command_line"),

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 
 from commodore.persistence.entry import AutostartEntry
+from commodore.persistence.judgement import EXPECTED, Judgement, worst
 from commodore.persistence.judging import RowJudge, RowText
 from commodore.persistence.suspicion import Suspicion, of_file
-from commodore.persistence.unexpected import Unexpected, worst
 from commodore.persistence.windows import plain, service_target
 from commodore.readers import commandline
 from commodore.sentence import sentence, short
@@ -26,7 +26,7 @@ class ServiceLibraryOptions:
     bare: tuple[str, ...]
 
 
-def judge(row: RowText, entry: AutostartEntry, options: ServiceLibraryOptions) -> Unexpected | None:
+def judge(row: RowText, entry: AutostartEntry, options: ServiceLibraryOptions) -> Judgement | None:
     """Judge the place and the name of the library."""
     raw = entry.text("escadre.service.dll")
     path = plain(commandline.expand_windows(raw, entry.system_root).strip().strip('"'))
@@ -36,13 +36,10 @@ def judge(row: RowText, entry: AutostartEntry, options: ServiceLibraryOptions) -
     if not _OF_WINDOWS.match(path) and path.lower() not in options.bare:
         words = "lies neither in Windows nor in the program folders" if "\\" in path else "is named without its folder"
         found.append((path, Suspicion("medium", words)))
-    judged = worst(found)
-    if judged is None:
-        return None
-    severity, words = judged
+    severity, words = worst(found) or EXPECTED
     values = {"name": short(entry.text("service.name")), "library": short(raw), "words": short(words, 300), "expected": row.expected}
     matched = entry.values("service.name", "registry.path", "escadre.service.dll")
-    return Unexpected(severity, _REASON(values), matched, service_target(entry, "ServiceDll", raw, [path]))
+    return Judgement(severity, _REASON(values), matched, service_target(entry, "ServiceDll", raw, [path]))
 
 
 JUDGE = RowJudge(ServiceLibraryOptions, judge)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from commodore.persistence.entry import AutostartEntry
+from commodore.persistence.judgement import Judgement, worst
 from commodore.persistence.judging import RowJudge, RowText
 from commodore.persistence.linux import HIDDEN_LINE, line_target
 from commodore.persistence.suspicion import Suspicion, is_interpreter, of_command, of_file
-from commodore.persistence.unexpected import Unexpected, worst
 from commodore.readers import commandline
 from commodore.sentence import sentence, short
 
@@ -29,7 +29,7 @@ class SshKeyOptions:
     services: tuple[str, ...]
 
 
-def judge(row: RowText, entry: AutostartEntry, options: SshKeyOptions) -> Unexpected | None:
+def judge(row: RowText, entry: AutostartEntry, options: SshKeyOptions) -> Judgement | None:
     """Judge the forced command, the environment and the line; else the account that the key opens."""
     user, path = entry.text("user.name"), entry.text("file.path")
     forced = entry.text("process.command_line")
@@ -46,7 +46,7 @@ def judge(row: RowText, entry: AutostartEntry, options: SshKeyOptions) -> Unexpe
     values = {"fingerprint": fingerprint, "comment": short(comment, 60), "user": user, "path": path, "words": words}
     matched = entry.values("file.path", "escadre.ssh.fingerprint", "escadre.ssh.comment", "escadre.line")
     payload = [f for f in files if f.startswith("/") and not is_interpreter(f, "linux")]
-    return Unexpected(severity, _REASON(values | {"expected": row.expected}), matched, line_target(entry, fingerprint or comment, payload))
+    return Judgement(severity, _REASON(values | {"expected": row.expected}), matched, line_target(entry, fingerprint or comment, payload))
 
 
 def _by_account(entry: AutostartEntry, options: SshKeyOptions, user: str, path: str, forced: str) -> tuple[str, str]:

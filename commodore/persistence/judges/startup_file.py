@@ -6,9 +6,9 @@ import re
 
 from commodore.finding import finding_target
 from commodore.persistence.entry import AutostartEntry
+from commodore.persistence.judgement import EXPECTED, Judgement, worst
 from commodore.persistence.judging import NoOptions, RowJudge, RowText
 from commodore.persistence.suspicion import of_file
-from commodore.persistence.unexpected import Unexpected, worst
 from commodore.persistence.windows import examine
 from commodore.sentence import sentence, short
 
@@ -17,7 +17,7 @@ _LINKS = re.compile(r"(?i)\.(?:lnk|url|pif|appref-ms)\Z")
 _REASON = sentence("{path!q} is opened at each logon[ and opens {line!q}]: {words}; expected: {expected}.")
 
 
-def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Unexpected | None:
+def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None:
     """Judge the name of the file and, for a shortcut, the command that it starts."""
     path = entry.text("file.path", "escadre.source")
     name = re.split(r"[\\/]", path)[-1]
@@ -33,12 +33,10 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Unexpected | Non
         judged = ("medium", f"{name} is neither a shortcut nor desktop.ini")
     elif judged is None and not line:
         judged = ("low", "what the shortcut opens is not known")
-    if judged is None:
-        return None
-    severity, words = judged
+    severity, words = judged or EXPECTED
     reason = _REASON({"path": short(path), "line": short(line), "words": words, "expected": row.expected})
     matched = entry.values("file.path", "process.command_line", "file.target_path")
-    return Unexpected(severity, reason, matched, finding_target(path=path, name=name, payload=payload, data=line or None))
+    return Judgement(severity, reason, matched, finding_target(path=path, name=name, payload=payload, data=line or None))
 
 
 JUDGE = RowJudge(NoOptions, judge)

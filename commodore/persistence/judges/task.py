@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from commodore.finding import finding_target
 from commodore.persistence.entry import AutostartEntry
+from commodore.persistence.judgement import EXPECTED, Judgement, lower, worst
 from commodore.persistence.judging import NoOptions, RowJudge, RowText
 from commodore.persistence.suspicion import Suspicion
-from commodore.persistence.unexpected import Unexpected, lower, worst
 from commodore.persistence.windows import examine
 from commodore.sentence import sentence, short
 
 _REASON = sentence("Scheduled task {name!q} starts {lines!q}: {words}; expected: {expected}.")
 
 
-def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Unexpected | None:
+def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None:
     """Judge every command of the task."""
     lines = entry.texts("escadre.task.commands") or [line for line in (entry.command_line,) if line]
     found: list[tuple[str, Suspicion]] = []
@@ -22,10 +22,7 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Unexpected | Non
         more, files = examine(line, entry)
         found += more
         payload += files
-    judged = worst(found)
-    if judged is None:
-        return None
-    severity, words = judged
+    severity, words = worst(found) or EXPECTED
     name = entry.text("escadre.task.path", "escadre.source")
     target = finding_target(
         path=entry.text("file.path", "escadre.source"),
@@ -36,7 +33,7 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Unexpected | Non
     )
     reason = _REASON({"name": short(name), "lines": [short(line) for line in lines[:5]], "words": words, "expected": row.expected})
     matched = entry.values("escadre.task.path", "escadre.task.commands", "process.command_line")
-    return Unexpected(lower(severity, "medium") if entry.flag("escadre.task.enabled") is False else severity, reason, matched, target)
+    return Judgement(lower(severity, "medium") if entry.flag("escadre.task.enabled") is False else severity, reason, matched, target)
 
 
 JUDGE = RowJudge(NoOptions, judge)

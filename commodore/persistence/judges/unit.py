@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 
-from commodore.artefacts.linux.files.systemd_units import whose
 from commodore.finding import finding_target
 from commodore.persistence.entry import AutostartEntry
+from commodore.persistence.judgement import EXPECTED, Judgement, worst
 from commodore.persistence.judging import NoOptions, RowJudge, RowText
 from commodore.persistence.linux import examine
 from commodore.persistence.suspicion import Suspicion, of_file
-from commodore.persistence.unexpected import Unexpected, worst
+from commodore.readers.unit_names import whose
 from commodore.sentence import sentence, short
 from scout.formats.linux_paths import one_path
 
 _PACKAGED = "/usr/lib/systemd/"
 _LOADS = ("LD_PRELOAD", "LD_AUDIT")
 """Variables whose value is a list of libraries, separated by blanks or colons: ld.so(8)."""
+_STARTERS = frozenset({"timer", "socket", "path"})
+"""Kinds of units that start another one: systemd.timer(5), systemd.socket(5), systemd.path(5)."""
 _PREFIX = re.compile(r"\A(Exec\w+)=[@\-:+!|]*\s*(.*)\Z", re.DOTALL)
 _REASON = sentence(
     "[Drop-in {drop_in!q} of {of}|systemd unit {unit}] ({path}) "
@@ -25,7 +27,7 @@ _REASON = sentence(
 )
 
 
-def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Unexpected | None:
+def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None:
     """Judge the commands, the environment and the name of the unit."""
     path, user = entry.text("file.path"), entry.text("user.name")
     commands = entry.texts("escadre.systemd.exec")
@@ -41,12 +43,11 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Unexpected | Non
     more, libraries, settings = _environment(entry, path)
     found += more
     payload += libraries
+    if (started := _started(entry)) in entry.guilty_units:
+        found.append((short(started), Suspicion("high", "is not expected itself")))
     if re.search(r"/\.[^/]*\Z", path):
         found.append((path, Suspicion("high", "is hidden")))
-    judged = worst(found)
-    if judged is None:
-        return None
-    severity, words = judged
+    severity, words = worst(found) or EXPECTED
     command = entry.text("process.command_line") or "; ".join(commands)
     name, drop_in = entry.text("service.name"), entry.text("escadre.systemd.drop_in")
     values = {
@@ -70,7 +71,15 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Unexpected | Non
         drop_in=drop_in or None,
         payload=list(dict.fromkeys(payload)),
     )
-    return Unexpected(severity, _REASON(values), entry.values(*rests_on), target)
+    return Judgement(severity, _REASON(values), entry.values(*rests_on), target)
+
+
+def _started(entry: AutostartEntry) -> str:
+    """Return the unit that a timer, socket or path unit starts; '' for other units."""
+    stem, _, kind = entry.text("service.name").rpartition(".")
+    if kind not in _STARTERS:
+        return ""
+    return entry.setting(f"{kind.capitalize()}.Unit") or entry.setting("Socket.Service") or f"{stem}.service"
 
 
 def _environment(entry: AutostartEntry, path: str) -> tuple[list[tuple[str, Suspicion]], list[str], str]:

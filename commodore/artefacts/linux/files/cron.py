@@ -11,6 +11,7 @@ from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers import commandline, crontime
+from commodore.readers.cron_tables import PERIODIC, CronTable, table_of
 from commodore.readers.lines import Line, beginnings, decode, each, fields, lines, locator, shortened, shown
 
 ARTEFACT = Artefact(
@@ -65,21 +66,11 @@ ARTEFACT = Artefact(
     ),
 )
 
-_PERIOD = re.compile(r"/cron\.(hourly|daily|weekly|monthly|yearly)/[^/]*$")
 _ANACRON = re.compile(rb"\s*(@?[^\s]+[ \t]+[^\s]+)[ \t]+([^\s]+)[ \t]+(.*)", re.DOTALL)
 _USER = re.compile(rb"([^\s]+)[ \t]+(.*)", re.DOTALL)
 _WHOLE_TABLE = re.compile(r"debian|ubuntu|devuan|raspbian|kali|mint", re.IGNORECASE)
 """Systems whose cron ignores a table of which it refuses one line; cronie ignores that line."""
-_RUN_PARTS = re.compile(r"[A-Za-z0-9_-]+")
 _COUNTED = re.compile(rb"[ \t]*(?!#)(?!(?:\"[^\"=]*\"|'[^'=]*'|[^\s=\"'][^\s=]*)?[ \t]*=)(?!\r?(?:\n|\Z))[^ \t]", re.DOTALL)
-
-
-class CronTable(NamedTuple):
-    """Facts that follow from the path: kind of table, its user, and whether cron ignores the file."""
-
-    kind: str
-    user: str
-    passed_over: bool
 
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
@@ -130,21 +121,9 @@ def _line(line: Line, table: CronTable, base: dict[str, Any], environment: dict[
 
 def expected(evidence: Evidence) -> int:
     """Count the lines that are neither blank, comment nor assignment; 1 for a script."""
-    if _PERIOD.search(evidence.source):
+    if table_of(evidence.source).kind == PERIODIC:
         return 1
     return sum(1 for line in beginnings(evidence) if _COUNTED.match(line))
-
-
-def table_of(source: str) -> CronTable:
-    """Return the facts that follow from the path of a table."""
-    name = source.rsplit("/", 1)[-1]
-    if _PERIOD.search(source):
-        return CronTable("periodic", "root", not _RUN_PARTS.fullmatch(name))
-    if name == "anacrontab":
-        return CronTable("anacron", "root", False)
-    if "/spool/cron/" in source:
-        return CronTable("user", name, False)
-    return CronTable("system", "", "/cron.d/" in source and not _RUN_PARTS.fullmatch(name))
 
 
 def _script(evidence: Evidence, base: dict[str, Any]) -> Record:

@@ -11,10 +11,10 @@ from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers import commandline
 from commodore.readers.lines import decode, lines, shortened, shown
+from commodore.readers.unit_names import KINDS, place, whose
 from commodore.sentence import sentence
 from scout.formats.linux_paths import OWN_UNITS, SYSTEM_UNITS, USER_UNITS
 
-_KINDS = ("service", "socket", "timer", "path", "mount", "automount", "target", "swap", "slice", "scope")
 _PLACES = (*(folder[1:] for folder in SYSTEM_UNITS + USER_UNITS), "run/user/*/systemd/*", *(f"**/{folder}" for folder in OWN_UNITS))
 
 ARTEFACT = Artefact(
@@ -22,7 +22,7 @@ ARTEFACT = Artefact(
     title="systemd unit files and drop-ins",
     about="One record per unit file or drop-in (`*.d/*.conf`): commands with their prefixes, user, triggers of timers, paths and sockets, "
     "and all settings. A unit file shows what systemd would start, not that it did. Links in `*.wants` show whether it is enabled.",
-    match=tuple(f"{place}/*.{kind}" for place in _PLACES for kind in _KINDS) + tuple(f"{place}/*.d/*.conf" for place in _PLACES),
+    match=tuple(f"{place}/*.{kind}" for place in _PLACES for kind in KINDS) + tuple(f"{place}/*.d/*.conf" for place in _PLACES),
     targets=("LF04", "LF09"),
     fields=(
         "file.path",
@@ -163,7 +163,7 @@ def ignored(key: str, kind: str) -> bool:
     It reads [Unit], [Install] and the section of the kind, whose names have fixed capitals; [Unit] and [Install] start nothing.
     """
     section, dot, name = key.rpartition(".")
-    if not dot or kind not in _KINDS or section == kind.capitalize():
+    if not dot or kind not in KINDS or section == kind.capitalize():
         return False
     return section not in ("Unit", "Install") or name.startswith(("Exec", "Environment")) or name in _TRIGGERS
 
@@ -337,22 +337,3 @@ def _spelt(value: str) -> str:
         return chr(code) if chr(code).isalnum() or chr(code) in plain else f"\\{chr(code)}"
 
     return _ESCAPE.sub(character, value) if "\\" in value else value
-
-
-def place(source: str) -> tuple[str, str, str, str]:
-    """Return (unit, type, drop-in name or '', system or user) of a path."""
-    *folders, name = source.split("/")
-    scope = "user" if re.search(r"/systemd/user(\.control)?/|/\.config/|/\.local/|^/run/user/", source) else "system"
-    drop_in = ""
-    if folders and folders[-1].endswith(".d") and name.endswith(".conf"):
-        drop_in, name = name, folders[-1].removesuffix(".d")
-    kind = name.rpartition(".")[2] if "." in name else name
-    return name, kind, drop_in, scope
-
-
-def whose(unit: str) -> str:
-    """Return in words which units a drop-in changes: `foo-.service.d` all whose names begin so, `service.d` all services."""
-    stem, _, kind = unit.rpartition(".")
-    if not stem:
-        return f"every {kind}" if kind in _KINDS else f"unit {unit}"
-    return f"every unit {stem}*.{kind}" if stem.endswith("-") else f"unit {unit}"

@@ -7,11 +7,15 @@ from typing import Any, NamedTuple
 from commodore.finding import SEVERITIES, FindingTarget
 from commodore.persistence.suspicion import Suspicion
 
+EXPECTED = ("", "nothing about it is suspicious")
+"""Severity and phrase of an entry that is expected."""
 
-class Unexpected(NamedTuple):
-    """An entry that is not expected.
 
-    reason   one sentence
+class Judgement(NamedTuple):
+    """The judgement of one entry.
+
+    severity ''  for an entry that is expected
+    reason   one sentence: what starts, and why it is expected or not
     matched  the fields that the judgement is based on
     target   the object for HUNTER; the row adds mechanism, kind and removal
     """
@@ -32,5 +36,5 @@ def worst(found: list[tuple[str, Suspicion]], least: str = "medium") -> tuple[st
 
 
 def lower(severity: str, most: str) -> str:
-    """Return the lesser of two severities."""
-    return min(severity, most, key=SEVERITIES.index)
+    """Return the lesser of two severities; '' (expected) is the least."""
+    return min(severity, most, key=SEVERITIES.index) if severity else ""

@@ -1,0 +1,106 @@
+"""Files whose lines start programs: shell start-up files, boot scripts, hooks, sudoers, PAM, udev, desktop entries and their like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from commodore.artefact import Artefact, Problem, Record
+from commodore.evidence import Evidence
+from commodore.fence import fenced
+from commodore.host import Host
+from commodore.persistence.places import ROWS_FIELD, file_patterns, rows_of_file
+from commodore.readers.lines import Line, fields
+from commodore.readers.startup import StartupEntry, languages
+
+ARTEFACT = Artefact(
+    name="startup_files",
+    title="Files that start programs",
+    about="One record per line that starts a program, loads a library or grants a right in a file that the persistence table names, and "
+    "one record for each script itself. What a line does may depend on the lines around it.",
+    match=file_patterns(),
+    targets=("LF04", "LF09", "LF10", "LF11", "LF14", "LF17"),
+    needs=("profiles",),
+    fields=(
+        "escadre.format",
+        "escadre.line",
+        "escadre.line_bytes",
+        "escadre.line_hidden",
+        "escadre.line_length",
+        "escadre.line_number",
+        ROWS_FIELD,
+        "escadre.settings",
+        "file.path",
+        "file.target_path",
+        "process.command_line",
+        "user.name",
+    ),
+    kind="state",
+    category=("configuration",),
+    type=("info",),
+    action="configuration-line-observed",
+    attack=("T1037", "T1546"),
+    message="[{file.path} has {escadre.line!q}|{file.path} is a script that starts by itself].",
+    sources=("commodore/readers/startup/languages.yaml names the source of each language",),
+)
+LEFT_OUT = "(left out)"
+"""Text in place of a password or its hash"""
+HEAD = 512
+"""Bytes in which a text has no zero byte"""
+SCRIPTS = frozenset({"shell"})
+"""Languages in which the file as such is run or read by a shell"""
+
+
+def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
+    base = {"file.path": evidence.source, "user.name": owner(evidence.source, host)}
+    for name, rows in rows_of_file(evidence.source.lstrip("/")).items():
+        given = base | {"escadre.format": name, ROWS_FIELD: list(rows)}
+        if name in SCRIPTS and evidence.length:
+            yield Record("script", given)
+        if _is_program(evidence):
+            continue
+        yield from fenced(languages()[name].read(evidence), partial(_locator, name), partial(_entry, name, given))
+
+
+def _is_program(evidence: Evidence) -> bool:
+    """Return whether the file is no text: a compiled program has zero bytes near its beginning."""
+    with evidence.open() as stream:
+        return b"\0" in stream.read(HEAD)
+
+
+def owner(path: str, host: Host) -> str:
+    """Return the account whose home the file is in, `root` for all other files: the system reads them for root or for everybody."""
+    homes = {home.rstrip("/"): name for name, home in host.profiles.items() if home.startswith("/") and home != "/"}
+    folder = path
+    while (folder := folder.rpartition("/")[0]) and folder != "":
+        if folder in homes:
+            return homes[folder]
+        if folder.rpartition("/")[0] == "/home":
+            return folder.rpartition("/")[2]
+    return "root"
+
+
+def _locator(language: str, entry: StartupEntry) -> str:
+    return f"{language} line {entry.line.number}" + (f" entry {entry.number}" if entry.number > 1 else "")
+
+
+def _without(line: Line, secret: str) -> Line:
+    """Return the line with a note in place of a password or its hash, which no record holds."""
+    return line._replace(raw=line.raw.replace(secret.encode(), LEFT_OUT.encode(), 1))
+
+
+def _entry(language: str, base: dict[str, Any], entry: StartupEntry) -> Iterator[Record]:
+    parts = entry.parts
+    out = fields(_without(entry.line, parts["secret"]) if "secret" in parts else entry.line) | base
+    if "command" in parts:
+        out["process.command_line"] = parts["command"]
+    if "path" in parts:
+        out["file.target_path"] = parts["path"]
+    if "user" in parts:
+        out["user.name"] = parts["user"]
+    if "value" in parts:
+        out["escadre.settings"] = [f"{parts['key']}={parts['value']}" if "key" in parts else parts["value"]]
+    elif "key" in parts:
+        out["escadre.settings"] = [f"{parts['key']}={parts.get('command', '')}"]
+    yield Record(_locator(language, entry), out)

@@ -1,0 +1,61 @@
+"""Judge a line of a settings file by traits that its row lists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from commodore.bounded import searcher
+from commodore.persistence.entry import AutostartEntry
+from commodore.persistence.judgement import EXPECTED, Judgement, worst
+from commodore.persistence.judging import RowJudge, RowText
+from commodore.persistence.linux import HIDDEN_LINE, line_target
+from commodore.persistence.suspicion import Suspicion
+from commodore.sentence import sentence, short
+
+_REASON = sentence("{name}: {path} (line {number}) has {line!q}: {words}; expected: {expected}.")
+LONGEST = 8192
+"""characters of a line that are searched"""
+
+
+@dataclass(frozen=True, slots=True)
+class LineTraits:
+    """Traits of each severity, as `words: pattern`: a clause about the line, and an RE2 pattern without case."""
+
+    high: tuple[str, ...]
+    medium: tuple[str, ...]
+    low: tuple[str, ...]
+
+
+@lru_cache(maxsize=64)
+def _compiled(options: LineTraits) -> tuple[tuple[Suspicion, Any], ...]:
+    found = []
+    for severity, texts in (("high", options.high), ("medium", options.medium), ("low", options.low)):
+        for text in texts:
+            words, _, pattern = text.partition(": ")
+            found.append((Suspicion(severity, words), searcher(f"(?i){pattern}")))
+    return tuple(found)
+
+
+def judge(row: RowText, entry: AutostartEntry, options: LineTraits) -> Judgement | None:
+    """Judge the line by the worst trait that it has."""
+    line = entry.text("escadre.line")
+    joined = entry.texts("escadre.settings")  # with the lines that this one is joined with
+    texts = [text[:LONGEST] for text in (line, *joined)]
+    found = [("it", suspicion) for suspicion, pattern in _compiled(options) if any(pattern.search(text) for text in texts)]
+    if entry.record.get("escadre.line_hidden"):
+        found.append(HIDDEN_LINE)
+    severity, words = worst(found, "low") or EXPECTED
+    path = entry.text("file.path")
+    number = entry.record.get("escadre.line_number")
+    shown = joined[0] if line.endswith("\\") and joined else line.strip()
+    reason = _REASON(
+        {"name": row.name, "path": short(path), "number": number, "line": short(shown), "words": words, "expected": row.expected}
+    )
+    named = entry.text("file.target_path")
+    target = line_target(entry, path.rsplit("/", 1)[-1], [named] if named.startswith("/") else [])
+    return Judgement(severity, reason, entry.values("file.path", "escadre.line"), target)
+
+
+JUDGE = RowJudge(LineTraits, judge)

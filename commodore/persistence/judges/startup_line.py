@@ -1,0 +1,40 @@
+"""Judge a line of a file that starts programs, by the command in it. A script's ordinary lines are no entries of their own."""
+
+from __future__ import annotations
+
+from commodore.persistence.entry import AutostartEntry
+from commodore.persistence.judgement import EXPECTED, Judgement, worst
+from commodore.persistence.judging import NoOptions, RowJudge, RowText
+from commodore.persistence.linux import HIDDEN_LINE, examine, line_target
+from commodore.persistence.suspicion import of_file
+from commodore.sentence import sentence, short
+
+_SCRIPT = sentence("{name}: {path} is read or run as [{user}|an unknown user]: {words}; expected: {expected}.")
+_REASON = sentence("{name}: {path} (line {number}) runs {line!q} as [{user}|an unknown user]: {words}; expected: {expected}.")
+_PARTS = frozenset({"shell"})
+"""Languages whose lines are parts of a script: only the suspicious ones are entries."""
+
+
+def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None:
+    """Judge the command, the programs that it starts, and what hides the line; for the script itself, its name."""
+    path, user, number = entry.text("file.path"), entry.text("user.name"), entry.record.get("escadre.line_number")
+    values = {"name": row.name, "path": short(path), "user": user, "number": number, "expected": row.expected}
+    name = path.rsplit("/", 1)[-1]
+    if number is None:
+        severity, words = worst([("its name", s) for s in of_file(f"/{name}", "linux")], "high") or EXPECTED
+        return Judgement(severity, _SCRIPT(values | {"words": words}), entry.values("file.path"), line_target(entry, name, [path]))
+    line = entry.text("process.command_line")
+    found, payload = examine(line, user, entry.host)
+    found = [(subject, s) for subject, s in found if s.severity != "medium" or entry.text("escadre.format") not in _PARTS]
+    if entry.record.get("escadre.line_hidden"):
+        found.append(HIDDEN_LINE)
+    judged = worst(found)
+    if judged is None and entry.text("escadre.format") in _PARTS:
+        return None
+    severity, words = judged or EXPECTED
+    reason = _REASON(values | {"line": short(line), "words": words})
+    matched = entry.values("file.path", "process.command_line", "escadre.line")
+    return Judgement(severity, reason, matched, {**line_target(entry, name, payload), "data": line})
+
+
+JUDGE = RowJudge(NoOptions, judge)

@@ -1,0 +1,135 @@
+r"""The places that rows of the persistence table read by themselves: lines of text files, and values of the registry.
+
+    reads:
+      - {files: ["etc/rc.local", "<U>/.xprofile"], language: shell}
+    registry:
+      - {keys: ['System\CurrentControlSet\Control\Lsa'], values: [Authentication Packages], hives: machine}
+
+Two artefacts (`startup_files`, `autostart_values`) read all these places and name the rows in `escadre.persistence.rows` of each record.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from fnmatch import translate
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
+
+from commodore.persistence.data import documents
+from scout.targets.patterns import path_regex
+
+FILES_DATASET, VALUES_DATASET = "startup_files", "autostart_values"
+"""Datasets of rows that read files, and of rows that read values."""
+ROWS_FIELD = "escadre.persistence.rows"
+"""Field that names the rows whose place a record is from."""
+HOME = "<U>/"
+"""Beginning of a pattern for files in homes, as in SCOUT's targets. A home may be anywhere, but not in the skeleton of new homes."""
+_HOME = "(?!etc/skel/)(?:[^/]+/)*"
+HIVES = ("any", "machine", "user")
+"""Hives in which a place is looked for."""
+
+
+class FilePlace(NamedTuple):
+    """Files that one row reads in one language. `patterns`: below the root, as in an artefact's `match`."""
+
+    row: str
+    patterns: tuple[str, ...]
+    language: str
+
+    def holds(self, path: str) -> bool:
+        """Return whether a path is one of the files; `path` is below the root, with `/`."""
+        return _files(self.patterns).fullmatch(path) is not None
+
+
+class ValuePlace(NamedTuple):
+    r"""Values that one row reads. `keys`: patterns of normalised key paths; `values`: shell patterns, '' for the default value.
+
+    hives  `machine` or `user` where the same key of the other hives means nothing, else `any`
+    """
+
+    row: str
+    keys: tuple[str, ...]
+    values: tuple[str, ...]
+    hives: str
+
+    def holds(self, path: str, name: str, *, user: bool) -> bool:
+        """Return whether a value of a key is one of them; `path` is the normalised path of the key."""
+        if self.hives != "any" and (self.hives == "user") != user:
+            return False
+        return _names(self.values).fullmatch(name) is not None and _keys(self.keys).fullmatch(path) is not None
+
+
+@cache
+def file_places() -> tuple[FilePlace, ...]:
+    """Return the files that rows read, by id of the row."""
+    rows = sorted((row for _, row in documents("rows")), key=lambda row: str(row["id"]))
+    return tuple(FilePlace(row["id"], tuple(read["files"]), read["language"]) for row in rows for read in row.get("reads", ()))
+
+
+@cache
+def value_places() -> tuple[ValuePlace, ...]:
+    """Return the values that rows read, by id of the row."""
+    rows = sorted((row for _, row in documents("rows")), key=lambda row: str(row["id"]))
+    return tuple(value_place(row["id"], place) for row in rows for place in row.get("registry", ()))
+
+
+def value_place(row: str, place: Mapping[str, Any]) -> ValuePlace:
+    """Return one place of a row."""
+    return ValuePlace(row, tuple(place["keys"]), tuple(place["values"]), place.get("hives", "any"))
+
+
+@lru_cache(maxsize=1024)
+def rows_of_file(path: str) -> dict[str, tuple[str, ...]]:
+    """Return language → rows for a file that rows read; `path` is below the root, with `/`."""
+    found: dict[str, tuple[str, ...]] = {}
+    for place in file_places():
+        if place.holds(path):
+            found[place.language] = (*found.get(place.language, ()), place.row)
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _places_of_key(path: str) -> tuple[ValuePlace, ...]:
+    return tuple(place for place in value_places() if _keys(place.keys).fullmatch(path))
+
+
+def rows_of_value(path: str, name: str, *, user: bool) -> tuple[str, ...]:
+    """Return the rows that read a value of a key, by its normalised path."""
+    return tuple(dict.fromkeys(place.row for place in _places_of_key(path) if place.holds(path, name, user=user)))
+
+
+def file_patterns() -> tuple[str, ...]:
+    """Return the path patterns of all files, as an artefact's `match` has them."""
+    return tuple(dict.fromkeys(pattern.replace(HOME, "**/") for place in file_places() for pattern in place.patterns))
+
+
+def key_patterns() -> tuple[str, ...]:
+    """Return the patterns of all keys."""
+    return tuple(dict.fromkeys(pattern for place in value_places() for pattern in place.keys))
+
+
+@cache
+def _files(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """Compile patterns when a path is tested for the first time: a case without Linux hosts needs none of them."""
+    texts = []
+    for pattern in patterns:
+        text = path_regex(pattern.removeprefix(HOME), fold=False).pattern
+        texts.append(f"{_HOME if pattern.startswith(HOME) else ''}(?:{text})")
+    return re.compile("|".join(texts), re.DOTALL)
+
+
+@cache
+def _keys(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    r"""Compile patterns of key paths: `*` stays within one key, `**` at the end spans the key and all below it."""
+    texts = []
+    for pattern in patterns:
+        deep = pattern.endswith("\\**")
+        parts = [part.replace("*", "\0") for part in pattern.removesuffix("\\**").split("\\")]
+        texts.append(r"\\".join(re.escape(part).replace("\0", r"[^\\]*") for part in parts) + (r"(?:\\.*)?" if deep else ""))
+    return re.compile("|".join(texts), re.DOTALL | re.IGNORECASE)
+
+
+@cache
+def _names(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(translate(pattern) for pattern in patterns), re.DOTALL | re.IGNORECASE)

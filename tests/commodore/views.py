@@ -1,0 +1,46 @@
+"""A case in memory for derivations, and the persistence judgement of records as the engine makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import orjson
+
+from commodore.artefact import Record
+from commodore.derived import persistence
+from commodore.engine.assemble import Assembler
+from commodore.hits import Hit
+from commodore.host import Host
+
+
+class MemoryView:
+    """Records by dataset and members as lines; `holding` chooses as the engine does it, by the JSON line. `decoded`: records given out."""
+
+    def __init__(self, members: Iterable[dict] = (), *, whole: bool = True, **datasets: list[dict]) -> None:
+        self._members, self.whole, self.datasets = list(members), whole, datasets
+        self.decoded: list[dict] = []
+
+    def records(self, dataset, holding=None):
+        for record in self.datasets.get(dataset, ()):
+            if holding is None or holding.search(orjson.dumps(record)):
+                self.decoded.append(record)
+                yield record
+
+    def members(self):
+        return iter(self._members)
+
+
+def inventory(records: list[dict], host: Host, members: Iterable[dict] = ()) -> list[dict]:
+    """The records of the persistence inventory that the engine makes of records of one dataset."""
+    if not records:
+        return []
+    view = MemoryView(members, **{records[0]["event.dataset"]: records})
+    made = Assembler(persistence.ARTEFACT, collection=host.collection, member=-1, source="derived/persistence", host_name=host.name)
+    items = list(persistence.derive(view, host))
+    assert all(isinstance(item, Record) for item in items), items
+    return [made.record(item) for item in items]
+
+
+def judged(detection, records: list[dict], host: Host) -> list[Hit]:
+    """The hits of the persistence table on records of one dataset."""
+    return detection.match(persistence.ARTEFACT, inventory(records, host), host)

@@ -1,0 +1,5 @@
+# greet
+if [ -x /usr/bin/lesspipe ]; then
+  eval "$(/usr/bin/lesspipe)" \
+    || true
+fi

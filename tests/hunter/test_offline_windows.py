@@ -1,0 +1,320 @@
+"""The range for Windows, on a mounted root: planted, found, planned, applied, verified gone, undone, the same for independent readers."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from commodore.engine.process import process
+from commodore.persistence.table import rows
+from fixtures.hives.writer import Image, Key, entry, log, made
+from scout.keys import keygen
+from tests.conftest import need
+from tests.hunter.conftest import manifest
+from tests.hunter.driver import hunt, killed_at
+from tests.hunter.hive_readers import changed_keys, everything
+from tests.range import plants
+from tests.range.plants import Planter
+
+SOFTWARE, SYSTEM = plants.SOFTWARE, plants.SYSTEM
+CACHE = "Microsoft\\Windows NT\\CurrentVersion\\Schedule\\TaskCache"
+GUID = "{0B1A2C3D-1111-2222-3333-444455556666}"
+OTHER = "{0B1A2C3D-1111-2222-3333-444455556667}"
+WINLOGON = f"{plants.NT}\\Winlogon"
+
+
+class Disk:
+    """One mounted root, its case, its plan."""
+
+    def __init__(self, root: Path, place: Path) -> None:
+        self.root, self.place = root, place
+        place.mkdir(mode=0o700, parents=True)
+        self.plan, self.key = place / "plan.yaml", place / "key.txt"
+        self.journal = Path(f"{self.plan}.journal.jsonl")
+        keygen(self.key)
+
+    def recipient(self) -> str:
+        return next(line.split(": ")[1] for line in self.key.read_text().splitlines() if "public key" in line)
+
+    def planned(self) -> list[dict]:
+        """The actions of the plan that HUNTER makes of COMMODORE's findings, sealed on the root."""
+        process([self.root], self.place / "case", workers=1)
+        code, out, err = hunt("plan", self.place / "case", "-r", self.recipient(), "-o", self.plan)
+        assert code == 0, out + err
+        code, out, err = self.run("check", "--seal")
+        assert code == 0, out + err
+        return self.actions()
+
+    def actions(self) -> list[dict]:
+        return yaml.load(self.plan.read_text(), yaml.BaseLoader)["actions"]
+
+    def write(self, *actions: dict) -> None:
+        """A plan by hand, not sealed."""
+        words = {"do": "delete-value", "expect": [], "why": [], "backup": "encrypted", "reboot": "no", "class": "reversible"}
+        made = [{"id": f"a{n}", "mechanism": "hand", **words, **action} for n, action in enumerate(actions, 1)]
+        name = self.root.name
+        plan = {"escadre_plan": "2", "host": {"name": name, "name_inferred": "yes"}, "recipients": [self.recipient()], "actions": made}
+        self.plan.write_text(json.dumps(plan))
+
+    def run(self, command: str, *arguments: object) -> tuple[int, str, str]:
+        return hunt(command, self.journal if command == "undo" else self.plan, "--root", self.root, *arguments)
+
+    def hives(self) -> dict[str, dict]:
+        """What independent readers see of every hive."""
+        return {str(p.relative_to(self.root)): everything(p) for p in sorted(self.root.rglob("*")) if p.is_file() and _is_hive(p)}
+
+    def files(self) -> dict[str, tuple]:
+        """Everything about every file, with the content of hives left out."""
+        found = manifest(self.root)
+        return {p: (*v[:6], b"" if v[6][:4] == b"regf" else v[6], v[7]) for p, v in found.items()}
+
+
+def _is_hive(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(4) == b"regf" and ".LOG" not in path.name
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Planter, Path]:
+    need(os.name == "posix" and os.geteuid() == 0, "a Linux root account")
+    hivex = subprocess.run([plants.SYSTEM_PYTHON, "-c", "import hivex"], capture_output=True) if shutil.which("python3") else None
+    need(hivex is not None and hivex.returncode == 0, "python3-hivex, which writes the hives")
+    root = tmp_path_factory.mktemp("windows")
+    planter = Planter(root / "hosts", 20261129)
+    plants.windows(planter)
+    for n in range(plants.HOSTS):
+        host = f"win-bad-{n}"
+        task = next(p.mark for p in planter.plants if p.row == "W100" and p.host == host)
+        folder = ("", "Microsoft\\Windows\\Servicing\\", "Microsoft\\Office\\")[n]
+        for name, guid in ((f"{folder}{task}", GUID), (f"{folder}{task}x", OTHER)):
+            planter.value(host, SOFTWARE, f"{CACHE}\\Tree\\{name}", "Id", "REG_SZ", guid)
+            planter.value(host, SOFTWARE, f"{CACHE}\\Tasks\\{guid}", "Path", "REG_SZ", f"\\{name}")
+            planter.value(host, SOFTWARE, f"{CACHE}\\Logon\\{guid}", "x", "REG_DWORD", "1")
+        for word in ("Userinit ", "xUserinit"):  # decoys beside the guilty
+            planter.value(host, SOFTWARE, WINLOGON, word, "REG_SZ", "C:\\Windows\\system32\\userinit.exe,C:\\Users\\Public\\decoy.exe")
+        for plant in [p for p in planter.plants if p.row == "W050" and p.host == host]:
+            other = f"ControlSet00{2 - n % 2}\\Services\\{plant.mark}"
+            planter.value(host, SYSTEM, other, "ImagePath", "REG_EXPAND_SZ", "C:\\Program Files\\Agent\\agent.exe")
+    planter.build()
+    return planter, root
+
+
+@pytest.fixture
+def disk(hosts, tmp_path) -> Disk:
+    _, root = hosts
+    copy = tmp_path / "win-bad-0"
+    shutil.copytree(root / "hosts/win-bad-0", copy, symlinks=True)
+    return Disk(copy, tmp_path / "work")
+
+
+@pytest.mark.parametrize("n", range(plants.HOSTS))
+def test_every_planted_row_is_removed_verified_and_put_back_the_same(hosts, n) -> None:
+    planter, root = hosts
+    disk = Disk(root / f"hosts/win-bad-{n}", root / f"work-{n}")
+    actions = disk.planned()
+    assert {a["mechanism"] for a in actions} == {row.id for row in rows() if row.os == "windows"} & {p.row for p in planter.plants}
+    files, hives = disk.files(), disk.hives()
+    assert disk.run("verify")[0] == 1
+    code, out, err = disk.run("apply", "--yes")
+    assert code == 0, out + err
+    assert f"Done: {len(actions)} of {len(actions)}, verified.\nNothing else in the touched folders changed" in out
+    after = disk.hives()
+    assert disk.run("verify")[0] == 0
+    meant = {_below(e["key"]) for a in actions for e in a["expect"] if "key" in e}
+    for name, before in hives.items():
+        for key in changed_keys(before, after[name]):
+            assert any(key.endswith(m) or f"{m}\\" in f"{key}\\" or m.rpartition("\\")[0].endswith(key) for m in meant), key
+    marks = [p.mark.lower() for p in planter.plants if p.host == f"win-bad-{n}" and p.guilty and p.row in ("W001", "W012", "W013", "W050")]
+    left = json.dumps(after, default=lambda b: b.decode("latin-1").replace("\0", "")).lower()
+    assert [m for m in marks if m in left] == [m for m in marks if m in _in_other_control_set(planter, n)]
+    keys = json.dumps([list(dump["hivex"]) for dump in after.values()])
+    assert (OTHER in keys, GUID in keys) == (True, False)
+    code, out, err = disk.run("undo")
+    assert code == 0, out + err
+    assert (disk.hives(), disk.files()) == (hives, files)
+
+
+def _below(key: str) -> str:
+    return "\\" + key.split("\\", 2)[2]
+
+
+def _in_other_control_set(planter: Planter, n: int) -> list[str]:
+    return [p.mark.lower() for p in planter.plants if p.row == "W050" and p.host == f"win-bad-{n}" and p.guilty]
+
+
+@pytest.mark.slow
+def test_killed_at_every_seventh_step_it_is_completed_or_taken_back(disk) -> None:
+    disk.planned()
+    files, hives = disk.files(), disk.hives()
+    code, out, err = disk.run("apply", "--yes")
+    assert code == 0, out + err
+    applied = disk.hives()
+    assert disk.run("undo")[0] == 0
+    n, step = 1, 0
+    while step < 400:
+        for name in (".journal.jsonl", ".runkey", ".journal.head"):
+            Path(f"{disk.plan}{name}").unlink(missing_ok=True)
+        shutil.rmtree(f"{disk.plan}.backup", ignore_errors=True)
+        died = killed_at(n, "apply", disk.plan, "--root", disk.root, "--yes")
+        if step % 2:
+            code, out, err = disk.run("apply", "--yes")
+            assert code == 0, f"killed at {n}: {out}{err}"
+            assert _unstamped(disk.hives()) == _unstamped(applied), f"killed at {n}"
+        code, out, err = disk.run("undo")
+        assert code in (0, 2), f"killed at {n}: {out}{err}"
+        if step % 2 or step % 6 == 0:
+            assert (disk.hives(), disk.files()) == (hives, files), f"killed at {n}"
+        assert not list(disk.root.rglob(".escadre*")), f"killed at {n}"
+        if not died:
+            break
+        n, step = n + 7, step + 1
+    assert 20 < step < 400
+
+
+def _unstamped(hives: dict) -> dict:
+    """Without the last writes, which differ from run to run."""
+    return {n: {r: {k: v[1:] for k, v in dump.items()} for r, dump in readers.items()} for n, readers in hives.items()}
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "told"),
+    [
+        ("registry-value", {"key": f"HKLM\\SOFTWARE\\{WINLOGON}", "value": "Userinit"}, "nobody can log in without it"),
+        ("registry-value", {"key": "HKLM\\SYSTEM\\Select", "value": "Current"}, "the system boots with it"),
+        ("registry-key", {"key": f"HKLM\\SOFTWARE\\{plants.CV}"}, "whole parts of the system"),
+        ("service", {"key": "HKLM\\SYSTEM\\ControlSet001\\Services\\tcpip"}, "the system boots with it"),
+        ("windows-file", {"path": "/Users/agnes/NTUSER.DAT"}, "a profile of Windows"),
+    ],
+)
+def test_what_windows_needs_is_guarded(disk, kind, target, told) -> None:
+    verbs = {"registry-key": "delete-key", "service": "remove-service", "windows-file": "quarantine", "registry-value": "delete-value"}
+    disk.write({"kind": kind, "target": target, "do": verbs[kind], **({"reboot": "yes"} if kind == "service" else {})})
+    if kind == "service":
+        subprocess.run(
+            [plants.SYSTEM_PYTHON, str(plants.HERE / "write_hives.py")],
+            input=json.dumps({str(disk.root / "x"): [["ControlSet001\\Services\\tcpip", "Start", "REG_DWORD", "0"]]}),
+            text=True,
+            check=True,
+        )
+        (disk.root / "x").replace(disk.root / SYSTEM)
+    code, out, err = disk.run("check", "--seal")
+    assert code == 0, out + err
+    files = disk.files()
+    code, out, err = disk.run("apply", "--yes")
+    assert (code, told in " ".join(out.split())) == (3, True), out + err
+    assert disk.files() == files
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ({"key": "HKLM\\SAM\\SAM\\Domains", "value": "x"}, "no hive"),
+        ({"key": "HKCU\\Software\\x", "value": "x"}, "whole path of one key"),
+        ({"key": "HKLM\\SOFTWARE\\*\\Run", "value": "x"}, "whole path of one key"),
+        ({"key": "HKU\\..\\Software\\x", "value": "x"}, "whole path of one key"),
+        ({"key": "HKU\\nobody\\Software\\x", "value": "x"}, "no hive"),
+        ({"key": "HKLM\\SOFTWARE\\x"}, "no value"),
+    ],
+)
+def test_a_key_that_names_no_place_of_this_root_is_refused(disk, target, told) -> None:
+    disk.write({"kind": "registry-value", "target": target})
+    files = disk.files()
+    code, out, err = disk.run("check", "--seal")
+    assert (code in (2, 3), told in " ".join((out + err).split())) == (True, True), out + err
+    assert disk.files() == files
+
+
+def test_the_last_element_of_a_list_leaves_the_default(disk) -> None:
+    shell = {"key": f"HKLM\\SOFTWARE\\{WINLOGON}", "value": "Shell"}
+    parts = [{"kind": "registry-list", "do": "remove-entry", "target": {**shell, "element": e}} for e in ("explorer.exe",)]
+    guilty = next(a["target"]["element"] for a in disk.planned() if a["mechanism"] == "W013")
+    parts.append({"kind": "registry-list", "do": "remove-entry", "target": {**shell, "element": guilty}})
+    disk.plan.unlink()
+    disk.write(*parts)
+    before = disk.hives()
+    assert disk.run("check", "--seal")[0] == 0
+    code, out, err = disk.run("apply", "--yes")
+    assert code == 0, out + err
+    values = {name: bytes.fromhex(data) for name, _, data in disk.hives()[SOFTWARE]["hivex"][f"\\{WINLOGON}"][1]}
+    assert values["Shell"] == "explorer.exe\0".encode("utf-16-le")
+    assert disk.run("undo")[0] == 0
+    assert disk.hives() == before
+
+
+class Pending:
+    """A hive whose last write is only in its log."""
+
+    def __init__(self) -> None:
+        time = 132_000_000_000_000_000
+        root = Key("ROOT", time)
+        run = root.at("Software\\Microsoft\\Windows\\CurrentVersion\\Run").put(Old="C:\\Program Files\\old.exe")
+        image = Image(root, time, "NTUSER.DAT", 100)
+        self.primary = image.hive(dirty=True)
+        before = bytes(image.bins)
+        run.values.append(made("Evil", "C:\\Users\\Public\\evil.exe"))
+        image.link_values(run)
+        written = entry(100, len(image.bins), image.pages(before))
+        self.log = log(image.base_block(kind=6, first=100, second=100), written)
+
+
+RUN = {"key": "HKU\\agnes\\Software\\Microsoft\\Windows\\CurrentVersion\\Run", "value": "Evil"}
+
+
+def test_a_dirty_hive_is_used_with_its_log_replayed_or_refused(disk) -> None:
+    pending, hive = Pending(), disk.root / plants.USER
+    hive.write_bytes(pending.primary)
+    disk.write({"kind": "registry-value", "target": RUN})
+    code, out, err = disk.run("check", "--seal")
+    assert (code, "was not written completely" in " ".join(err.split())) == (3, True), out + err
+    Path(f"{hive}.LOG1").write_bytes(pending.log)
+    code, out, err = disk.run("check", "--seal")
+    assert code == 0, out + err
+    code, out, err = disk.run("apply", "--yes")
+    assert code == 0, out + err
+    first, second = (int.from_bytes(hive.read_bytes()[at : at + 4], "little") for at in (4, 8))
+    assert first == second > 100
+    assert [v[0] for v in everything(hive)["hivex"]["\\Software\\Microsoft\\Windows\\CurrentVersion\\Run"][1]] == ["Old"]
+    from scout.formats.regf import Hive
+
+    read = Hive.open(hive.read_bytes(), [pending.log])  # the old log is not applied to the new hive
+    assert (read.dirty, read.applied) == (False, 0)
+    assert disk.run("undo")[0] == 0
+    assert [v[0] for v in everything(hive)["hivex"]["\\Software\\Microsoft\\Windows\\CurrentVersion\\Run"][1]] == ["Old", "Evil"]
+
+
+def test_a_hibernated_windows_is_refused(disk) -> None:
+    (disk.root / "hiberfil.sys").write_bytes(b"hibr" + bytes(4096))
+    disk.write({"kind": "registry-value", "target": {"key": f"HKLM\\SOFTWARE\\{WINLOGON}", "value": "xUserinit"}})
+    assert disk.run("check", "--seal")[0] == 0
+    code, out, _ = disk.run("apply", "--yes")
+    assert (code, "hibernated" in out) == (3, True), out
+    (disk.root / "hiberfil.sys").write_bytes(b"\0\0\0\0" + bytes(4096))
+    assert disk.run("apply", "--yes")[0] == 0
+
+
+def test_a_value_that_changed_since_the_seal_stops_the_plan_and_another_value_does_not(disk) -> None:
+    target = {"key": f"HKLM\\SOFTWARE\\{WINLOGON}", "value": "xUserinit"}
+    disk.write({"kind": "registry-value", "target": target})
+    assert disk.run("check", "--seal")[0] == 0
+
+    def put(name: str, text: str) -> None:
+        script = (
+            "import hivex,sys\nh=hivex.Hivex(sys.argv[1],write=True)\nn=h.root()\n"
+            "for p in sys.argv[2].split(chr(92)): n=h.node_get_child(n,p)\n"
+            "h.node_set_value(n,{'key':sys.argv[3],'t':1,'value':(sys.argv[4]+chr(0)).encode('utf-16-le')})\nh.commit(None)\n"
+        )
+        subprocess.run([plants.SYSTEM_PYTHON, "-c", script, str(disk.root / SOFTWARE), WINLOGON, name, text], check=True)
+
+    put("Innocent", "C:\\Program Files\\x.exe")
+    assert disk.run("check")[0] == 0
+    put("xUserinit", "C:\\Windows\\system32\\other.exe")
+    before = disk.files()
+    code, out, _ = disk.run("apply", "--yes")
+    assert (code, "sha256 was" in out) == (3, True), out
+    assert disk.files() == before
