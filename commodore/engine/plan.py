@@ -173,7 +173,7 @@ class Plan:
         """Return the complete member as one job."""
         content: bytes | scratch.Sealed | Path
         if member.size <= CAP:
-            content = head + b"".join(iter(lambda: reader.read(_READ), b""))
+            content = b"".join((head, *iter(lambda: reader.read(_READ), b"")))
         elif not names:
             content = b""
         elif member.path is not None:
