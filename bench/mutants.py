@@ -130,6 +130,8 @@ def main() -> int:
         for family in every(Path(folder)):
             if asked.names and family.name not in asked.names:
                 continue
+            if not family.inputs:
+                sys.exit(f"{family.name}: there is nothing to change")
             start = time.perf_counter()
             found, slowest, peak = run(family, asked.count, asked.workers, Path(folder))
             trouble = {word: n for word, n in found.most_common() if ":" in word}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,6 +29,9 @@ def add(app: typer.Typer) -> None:
     app.command("load")(_load)
     app.command("unload")(_unload)
     app.command("kibana")(_kibana)
+    push = typer.Typer(no_args_is_help=True, help="Bring a case into the tools of a team that manages incidents.")
+    push.command("fir")(_push_fir)
+    app.add_typer(push, name="push")
 
 
 def _load(
@@ -149,3 +153,43 @@ def _kibana(
         screen.emit(told)
     if refused:
         raise typer.Exit(PARTIAL)
+
+
+def _push_fir(
+    case: Case,
+    url: Annotated[str, typer.Option(metavar="URL", help="Address of FIR: https://fir.example.")],
+    token_file: Annotated[
+        Path | None, typer.Option(help="File with the token of an account; - asks for it. Else ESCADRE_FIR_TOKEN.")
+    ] = None,
+    category: Annotated[str, typer.Option(metavar="NAME", help="Category of the incident, as FIR names it.")] = "Compromise",
+    detection: Annotated[str, typer.Option(metavar="NAME", help="Who detected it, as FIR names it.")] = "CERT",
+    confidentiality: Annotated[str, typer.Option(metavar="C0..C3", help="Confidentiality.")] = "C1",
+    severity: Annotated[str, typer.Option(metavar="NAME", help="Severity; that of the gravest finding unless given.")] = "",
+    business_line: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Business line that is concerned; repeatable.")] = None,
+    ca: Authority = None,
+    fingerprint: Fingerprint = "",
+    name: CaseName = "",
+    json: Json = False,
+) -> None:
+    """Create the incident of a case in FIR, or bring its description up to date; FIR finds the artefacts in it."""
+    from eye.elastic.credentials import secret
+    from eye.index.store import Store
+    from eye.push.fir import FirChoices, connect, push
+
+    screen = Screen(json_lines=json)
+    token = secret(token_file, "token") if token_file else os.environ.get("ESCADRE_FIR_TOKEN", "").strip()
+    if not token:
+        raise Complaint("no token for FIR.", "Give --token-file, or set ESCADRE_FIR_TOKEN.", WRONG_USE)
+    server = connect(url, token, ca, fingerprint)
+    ready(case, screen)
+    store = Store(case)
+    try:
+        choices = FirChoices(category, detection, confidentiality, severity, tuple(business_line or ()))
+        done = push(store, server, name, choices)
+    finally:
+        store.close()
+    if json:
+        screen.emit(done.result())
+    screen.say(f"Incident {done.number} of FIR {'created' if done.created else 'brought up to date'}: {escape(done.url)}")
+    counts = ", ".join(f"{n} {kind}" for kind, n in done.artefacts.items()) or "none"
+    screen.say(f"  artefacts   {counts}")

@@ -80,8 +80,18 @@ def _timesketch(by_dataset: dict[str, list[Path]], target: Path) -> Exported:
                 count += 1
                 rows = [row(record, time, meaning) for time, meaning in moments(record)]
                 timeless += not rows
-                out.writelines(orjson.dumps(one, option=orjson.OPT_APPEND_NEWLINE) for one in rows)
+                out.writelines(_line(one) for one in rows)
     return Exported(target, count, timeless)
+
+
+def _line(event: dict[str, Any]) -> bytes:
+    """Return one event as a line. Timesketch's importer also ends a line at U+0085, U+2028 and U+2029, and drops what is no JSON then: they
+    are written as escapes.
+    """
+    line = orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
+    for raw, escaped in ((b"\xc2\x85", b"\\u0085"), (b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029")):
+        line = line.replace(raw, escaped)
+    return line
 
 
 def moments(record: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -109,9 +109,14 @@ def folded(hits: Iterable[Hit], rule: Callable[[str], DetectionRule]) -> Iterato
     folds: dict[_Key, _Fold] = {}
     for hit in hits:
         folds.setdefault((hit.collection, hit.host, hit.rule, hit.group), _Fold()).add(hit)
-    made = [(_finding(key, fold, rule(key[2])), key) for key, fold in folds.items()]
-    for finding, _ in sorted(made, key=lambda m: (m[1][1], m[1][0], -m[0]["event.severity"], m[1][2], m[1][3])):
-        yield finding
+    order = sorted(folds, key=lambda key: (key[1], key[0], -SEVERITIES.index(_severity(folds[key], rule(key[2]))), key[2], key[3]))
+    for key in order:
+        yield _finding(key, folds.pop(key), rule(key[2]))
+
+
+def _severity(fold: _Fold, rule: DetectionRule) -> str:
+    """Return the severity of the hit that a finding is made of, or that of its rule."""
+    return (fold.best.severity if fold.best is not None else "") or rule.severity
 
 
 def _finding(key: _Key, fold: _Fold, rule: DetectionRule) -> Finding:
@@ -119,7 +124,7 @@ def _finding(key: _Key, fold: _Fold, rule: DetectionRule) -> Finding:
     hit = fold.best
     if hit is None:
         raise ValueError("a finding without a hit")
-    severity = hit.severity or rule.severity
+    severity = _severity(fold, rule)
     finding: dict[str, object] = {
         "@timestamp": fold.first or None,
         "event.kind": "alert",

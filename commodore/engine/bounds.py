@@ -28,10 +28,10 @@ CUT = "escadre.cut"
 
 
 class Room:
-    """The bytes that the records of one unit of `size` bytes may take."""
+    """The bytes that the records of one unit of `size` bytes may take. `most`: records of a batch."""
 
-    def __init__(self, size: int) -> None:
-        self._left = FLOOR + FACTOR * size
+    def __init__(self, size: int, most: int = BATCH) -> None:
+        self._left, self._most = FLOOR + FACTOR * size, most
 
     def batch(self, written: int, records: int) -> int:
         """Subtract the bytes that a batch of records took; return how many records the next batch has.
@@ -39,7 +39,7 @@ class Room:
         Batches grow from one record to `BATCH`, and shrink where records are long, so that a batch takes about `BATCH_BYTES` at most.
         """
         self._left -= written
-        return max(1, min(BATCH, 2 * records, BATCH_BYTES * records // max(written, 1)))
+        return max(1, min(self._most, 2 * records, BATCH_BYTES * records // max(written, 1)))
 
     @property
     def full(self) -> bool:
@@ -95,6 +95,10 @@ class Problems:
         else:
             self._more += 1
             self._lost += problem.lost
+
+    def kept(self, start: int = 0) -> list[Problem]:
+        """Return the problems that are kept one by one, from one on."""
+        return self._kept[start:]
 
     def listed(self) -> list[Problem]:
         """Return the problems, the last of them the count of those that were not kept."""

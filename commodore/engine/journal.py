@@ -18,7 +18,7 @@ import orjson
 from commodore.case import private
 from commodore.case.partition import Partition
 from commodore.engine.assemble import clean
-from commodore.engine.work import HITS, Result, UnitAccount
+from commodore.engine.results import HITS, Result, UnitAccount
 
 SYNC = 0.5
 """seconds between two syncs to disk: what a power cut can cost"""

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
+from collections.abc import Iterable
 from typing import Any
 
 from commodore.case import ledger
 from commodore.engine.inputs import EvidenceCollection
 from commodore.engine.journal import dump
 from commodore.engine.plan import Plan
+from commodore.engine.sorting import SortedLines
 
+_LAST = (1 << 63) - 1
 _SKIPPED = ("member", "source", "name", "verdict", "size", "sha256")
 
 
-def lines(collection: EvidenceCollection, plan: Plan) -> tuple[list[bytes], int, list[dict[str, Any]]]:
+def lines(collection: EvidenceCollection, plan: Plan) -> tuple[Iterable[bytes], int, list[dict[str, Any]]]:
     """Return the lines of the list of members, the number of members that the collection has content or a name for, and ledger lines for
     content that is not what custody says.
     """
-    found: list[tuple[tuple[bool, int, str], bytes]] = []
+    found, ordinals = SortedLines(), set()
     mismatches, told = [], set()
 
     def keep(line: dict[str, Any]) -> None:
-        text = memoryview(dump(line)).tobytes()  # what orjson gives keeps its whole buffer, ten times the line
-        found.append(((line["member"] is None, line["member"] or 0, line["path"] or ""), text))
+        ordinal = line["member"]
+        ordinals.add(ordinal or 0)
+        place = b"\xff" if ordinal is None else min(max(ordinal, 0), _LAST).to_bytes(8, "big")  # items without content come last
+        key = place + (line["path"] or "").encode("utf-8", "surrogatepass")
+        found.add(key, memoryview(dump(line)).tobytes())  # what orjson gives keeps its whole buffer, ten times the line
 
     for said in collection.custody():
         ordinal = said.get("member")
@@ -43,8 +48,7 @@ def lines(collection: EvidenceCollection, plan: Plan) -> tuple[list[bytes], int,
             head = {"collection": collection.id, "member": ordinal, "path": source}
             mismatches.append(ledger.unread(head, f"the archive is cut here: {read} of {size} bytes"))
         keep(line | {k: v for k, v in facts.items() if k not in line})
-    found.sort(key=itemgetter(0))
-    return [line for _, line in found], len({ordinal for (_, ordinal, _), _ in found}), mismatches
+    return found, len(ordinals), mismatches
 
 
 def _line(collection: str, said: dict[str, Any], plan: Plan) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -75,7 +75,7 @@ class Plan:
                 self._refused(member)
                 continue
             if member.group is not None and member.group.total > 1:
-                group.append(self._held(member, member.group))
+                group.append(self._held(member, member.group, CAP - sum(held.job.weight for held in group)))
                 continue
             yield from self._alone(member)
         if group:
@@ -144,15 +144,15 @@ class Plan:
             reason = f"its name says {' or '.join(match.refused)}, its content does not"
         self.unread.append(ledger.unread(self._head(member), reason, kind=UNREAD if match.refused else ""))
 
-    def _held(self, member: Member, place: GroupPlace) -> _Held:
-        """Read a member of a group, which waits until the group is complete."""
+    def _held(self, member: Member, place: GroupPlace, room: int) -> _Held:
+        """Read a member of a group, which waits until the group is complete. A group may take `room` more bytes of memory."""
         matcher = catalogue.matcher()
         reader = Hashing(member.read)
         head = reader.exactly(matcher.head)
         main = place.role == "main"
         match = matcher.match(member.below, head) if main else catalogue.Match(matcher.by_path(member.below))
         self._note(member, match)
-        job = self._job(member, reader, head, match.names)
+        job = self._job(member, reader, head, match.names, room)
         reader.drain()
         self.sums[member.ordinal] = reader.sum()
         return _Held(place, member, job, match)
@@ -169,12 +169,12 @@ class Plan:
             else:
                 self._no_reader(member, match)
 
-    def _job(self, member: Member, reader: Hashing, head: bytes, names: tuple[str, ...]) -> Job:
-        """Return the complete member as one job."""
+    def _job(self, member: Member, reader: Hashing, head: bytes, names: tuple[str, ...], room: int = CAP) -> Job:
+        """Return the complete member as one job; its content is in memory where it fits into `room` bytes."""
         content: bytes | scratch.Sealed | Path
-        if member.size <= CAP:
+        if member.size <= room:
             content = b"".join((head, *iter(lambda: reader.read(_READ), b"")))
-        elif not names:
+        elif not names and member.group is None:
             content = b""
         elif member.path is not None:
             reader.drain()

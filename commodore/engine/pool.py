@@ -4,7 +4,8 @@ Tasks come in streams, one per pass over a collection. Workers that the first st
 small collections keep all of them busy.
 
 A task whose worker died or had to be stopped is split: first by job, then, when one job kills its worker again, by artefact. The
-artefact that kills its worker alone is given up; the records of all others are kept.
+artefact that kills its worker alone is read once more to salvage the records before that place, then given up; the records of all others
+are kept.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ import psutil
 
 from commodore import catalogue
 from commodore.engine import transport
-from commodore.engine.work import OUT_OF_MEMORY, Job, Result, Setup, Task, given_up, prepared
+from commodore.engine.results import Result, SalvagedPart
+from commodore.engine.salvage import PATIENCE, Salvage
+from commodore.engine.work import OUT_OF_MEMORY, Job, Setup, Task, given_up, prepared
 
 AHEAD = 6
 """tasks per worker that may be finished or under way before the oldest is written"""
@@ -38,6 +41,14 @@ class SplitTask:
     task: Task
     rest: deque[Job]
     result: Result
+    salvage: Salvage | None = None
+    """what arrived of a part that is read for the second time"""
+
+    def add(self, result: Result) -> None:
+        """Add the result of a part."""
+        if self.salvage is not None:
+            result, self.salvage = self.salvage.completed(result), None
+        self.result.add(result)
 
 
 @dataclass(eq=False)
@@ -80,7 +91,7 @@ class Stream:
         if split is None:
             self.done[result.number] = result
         else:
-            split.result.add(result)
+            split.add(result)
             self.next_part(split)
 
     def next_part(self, split: SplitTask) -> None:
@@ -218,13 +229,16 @@ class Pool:
                     self._replace(worker)
                 if stream is not None:
                     stream.add(report)
+            elif isinstance(report, SalvagedPart):
+                if worker.stream is not None and worker.task is not None and (kept := worker.stream.split[worker.task.number].salvage):
+                    kept.add(report)
             elif report[0] >= 0:
                 worker.artefact = report[1]
         now = time.monotonic()
         for worker in list(busy.values()):
             if worker.task is None:
                 continue
-            if now - worker.heard > self.timeout:
+            if now - worker.heard > (min(self.timeout, PATIENCE) if worker.task.salvage else self.timeout):
                 self._lost(worker, f"stopped: no progress for {self.timeout:.0f} s")
             elif sys.platform != "linux" and _resident(worker.process) > self.setup.memory:
                 self._lost(worker, self._memory())
@@ -241,14 +255,17 @@ class Pool:
         if artefact in catalogue.containers() and _alone_in(task, artefact):
             task = replace(task, jobs=[replace(task.jobs[0], artefacts=(artefact,))])  # the file could not be opened, for nobody
         split = stream.split.setdefault(task.number, SplitTask(task, deque(), Result(task.number)))
-        if parts := [] if task.given_up else _parts(task, artefact):
+        if parts := [] if task.given_up or task.salvage else _parts(task, artefact):
             split.rest.extendleft(reversed(parts))
             stream.next_part(split)
-        elif task.given_up or task.derive:
-            split.result.add(given_up(replace(task, given_up=task.given_up or reason), lambda _: None))
+        elif task.given_up or (task.derive and task.salvage):
+            split.add(given_up(replace(task, given_up=task.given_up or reason), lambda _: None))
             stream.next_part(split)
+        elif not task.salvage and not _of_container(task):
+            split.salvage = Salvage()
+            stream.again.append(replace(task, salvage=True))
         else:
-            stream.again.append(replace(task, given_up=reason))  # a worker counts what the format promised, without the parser
+            stream.again.append(replace(task, salvage=False, given_up=reason))  # a worker counts what the format promised
 
     def _death(self, process: BaseProcess) -> str:
         process.join(5)
@@ -283,6 +300,11 @@ def _parts(task: Task, artefact: str) -> list[Job]:
 def _alone_in(task: Task, container: str) -> bool:
     """Return whether a task is one job that only artefacts of this container read."""
     return not task.given_up and len(task.jobs) == 1 and catalogue.containers()[container].issuperset(task.jobs[0].artefacts)
+
+
+def _of_container(task: Task) -> bool:
+    """Return whether a container itself stopped the worker: it has no records."""
+    return any(name in catalogue.containers() for job in task.jobs for name in job.artefacts)
 
 
 def _serve(theirs: Connection, setup: Setup, shared: mmap.mmap | None, ours: Connection) -> None:

@@ -10,39 +10,42 @@ from commodore.artefact import Problem
 from commodore.catalogue import Known
 from commodore.container import Holds, Opened, UnreadableError
 from commodore.engine import unit
-from commodore.engine.bounds import Problems
-from commodore.engine.unit import RAISED, Note, Outcome
+from commodore.engine.bounds import BATCH, Problems
+from commodore.engine.unit import RAISED, Outcome
 from commodore.evidence import Evidence
 from commodore.fence import raised
 from commodore.host import Host
 from commodore.record import FAILED, UNREAD
 
-Take = Callable[[str, list[dict[str, Any]], Note], int]
-"""called with the artefact's name and finished records; returns the bytes that they took"""
+Take = Callable[[str, list[dict[str, Any]], Problems], int]
+"""called with the artefact's name, finished records and the problems so far; returns the bytes that the records took"""
+Parse = Callable[[Known, Any], tuple[str, Outcome]]
 Starts = Callable[[str], None]
 """called with the artefact or container that is at work from now on"""
 
 
-def read(known: Iterable[Known], evidence: Evidence, host: Host, take: Take, starts: Starts) -> Iterator[tuple[str, Outcome]]:
-    """Yield the outcome of each artefact, and that of each container that was opened, by name."""
+def read(
+    known: Iterable[Known], evidence: Evidence, host: Host, take: Take, starts: Starts, batch: int = BATCH
+) -> Iterator[tuple[str, Outcome]]:
+    """Yield the outcome of each artefact, and that of each container that was opened, by name. `batch`: records that `take` gets."""
+
+    def parse(one: Known, content: Any) -> tuple[str, Outcome]:
+        name = one.artefact.name
+        starts(name)
+        return name, unit.parse(one, evidence, host, partial(take, name), content, batch)
+
     containers: dict[str, list[tuple[Known, Holds]]] = {}
     for one in known:
         if (holds := one.artefact.holds) is not None:
             containers.setdefault(holds.container, []).append((one, holds))
         else:
-            yield _parse(one, evidence, evidence, host, take, starts)
+            yield parse(one, evidence)
     for container, readers in containers.items():
-        yield from _container(container, readers, evidence, host, take, starts)
-
-
-def _parse(one: Known, content: Any, evidence: Evidence, host: Host, take: Take, starts: Starts) -> tuple[str, Outcome]:
-    name = one.artefact.name
-    starts(name)
-    return name, unit.parse(one, evidence, host, partial(take, name), content)
+        yield from _container(container, readers, evidence, host, parse, starts)
 
 
 def _container(
-    container: str, readers: list[tuple[Known, Holds]], evidence: Evidence, host: Host, take: Take, starts: Starts
+    container: str, readers: list[tuple[Known, Holds]], evidence: Evidence, host: Host, parse: Parse, starts: Starts
 ) -> Iterator[tuple[str, Outcome]]:
     """Open a container for its readers. Its own trouble comes last, once for all of them."""
     starts(container)
@@ -64,7 +67,7 @@ def _container(
             continue
         if content is not None:
             used = True
-            yield _parse(one, content, evidence, host, take, starts)
+            yield parse(one, content)
     problems = Problems()
     try:
         for problem in opened.problems():

@@ -22,8 +22,9 @@ from commodore.engine.journal import Journal, dump
 from commodore.engine.making import Making
 from commodore.engine.plan import Plan
 from commodore.engine.pool import Pool, Stream
+from commodore.engine.results import Result, UnitAccount
 from commodore.engine.unit import RAISED
-from commodore.engine.work import Result, Task, UnitAccount
+from commodore.engine.work import Task
 from commodore.host import Host
 
 Progress = Callable[[str, str, int, int, int], None]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from commodore.artefact import Problem, Record
 from commodore.catalogue import Known
 from commodore.engine.assemble import Assembler
-from commodore.engine.bounds import Problems, Room, cut
+from commodore.engine.bounds import BATCH, Problems, Room, cut
 from commodore.engine.computers import several
 from commodore.evidence import Evidence
 from commodore.fence import raised
@@ -19,8 +19,9 @@ RAISED = "raised"
 LONGEST_REASON = 500
 """characters of a reason that quotes an exception"""
 Note = Callable[[Problem], None]
-Take = Callable[[list[dict[str, Any]], Note], int]
-"""called with finished records; returns the bytes that they took, and notes each one that could not be searched or written"""
+Take = Callable[[list[dict[str, Any]], Problems], int]
+"""called with finished records and the problems so far; returns the bytes that the records took, and adds a problem for each one that could
+not be searched or written"""
 
 
 class Outcome(NamedTuple):
@@ -35,10 +36,11 @@ class Outcome(NamedTuple):
     out_of_memory: bool = False
 
 
-def parse(known: Known, evidence: Evidence, host: Host, take: Take, content: Any = None) -> Outcome:
+def parse(known: Known, evidence: Evidence, host: Host, take: Take, content: Any = None, batch: int = BATCH) -> Outcome:
     """Read a unit and pass finished records to `take` in batches. A parser that raises is a problem, never the end of the run.
 
-    `content` is what the parser gets: what an opened container offers; None: the evidence.
+    content  what the parser gets: what an opened container offers; None: the evidence
+    batch    records that are passed on together at most
     """
     content = evidence if content is None else content
     assembler = Assembler(
@@ -50,7 +52,7 @@ def parse(known: Known, evidence: Evidence, host: Host, take: Take, content: Any
         host_inferred="name" in host.inferred,
         host_field=known.artefact.host_field if several(evidence.source) else "",
     )
-    problems, room = Problems(), Room(evidence.length)
+    problems, room = Problems(), Room(evidence.length, batch)
     expected = promised(known, content, problems.add)
     parsed, carved, beyond, error = drain(lambda: known.parse(content, host), assembler, problems, room, take)
     for locator in assembler.duplicates:
@@ -103,7 +105,7 @@ def drain(
                     beyond += 1
                 if len(batch) >= size:
                     ready, batch = batch, []
-                    size, full = room.batch(take(ready, note), size), room.full
+                    size, full = room.batch(take(ready, problems), size), room.full
             else:
                 note(item)
     except (MemoryError, RecursionError) as e:
@@ -113,5 +115,5 @@ def drain(
         error = e.with_traceback(None)
         note(Problem(f"the parser failed: {type(e).__name__}: {e}"[:LONGEST_REASON], kind=FAILED))
     if batch:
-        take(batch, note)
+        take(batch, problems)
     return count, carved, beyond, error

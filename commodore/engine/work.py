@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import zstandard
 
@@ -20,7 +20,8 @@ from commodore import catalogue
 from commodore.case.view import CaseView
 from commodore.engine import reading, unit
 from commodore.engine.assemble import Assembler, line
-from commodore.engine.bounds import DERIVED, Problems, Room, serialised
+from commodore.engine.bounds import BATCH, DERIVED, Problems, Room, serialised
+from commodore.engine.results import FRAME, HITS, LEVEL, STOPPED, Result, SalvagedPart, UnitAccount
 from commodore.engine.scratch import Sealed
 from commodore.engine.unit import RAISED, Note
 from commodore.evidence import Evidence
@@ -31,14 +32,8 @@ from commodore.record import FAILED, Problem, Raised
 if TYPE_CHECKING:
     from commodore.detection import Detection
 
-HITS = ".hits/"
-"""prefix of the name under which the hits on a dataset travel among the datasets"""
-STOPPED = "stopped"
 OUT_OF_MEMORY = 75
 """exit code of a worker in which a parser ran out of memory beside others"""
-LEVEL = 3
-FRAME = 8 << 20
-"""bytes of lines that are compressed together"""
 BEAT = 0.5
 """seconds between two reports of progress"""
 
@@ -76,62 +71,10 @@ class Task:
     case: str = ""
     whole: bool = True
     """whether the collection is complete, for derived datasets"""
+    salvage: bool = False
+    """whether records are passed on one by one, because the worker stopped before (`salvage.py`)"""
     given_up: str = ""
     """reason why its one job was given up: only the count that the format promises is read"""
-
-
-class UnitAccount(NamedTuple):
-    """The result of one artefact on one job, as `ledger.Account.add` takes it."""
-
-    member: int
-    source: str
-    artefact: str
-    expected: int | None
-    parsed: int
-    carved: int
-    problems: list[Problem]
-    offset: int = 0
-    failed: str = ""
-    """`raised`: the parser raised an exception; `stopped`: its worker died or had to be stopped; else empty"""
-
-
-@dataclass(slots=True)
-class Result:
-    """The result of a task: per dataset one or more zstd frames of lines, counts, accounts."""
-
-    number: int
-    frames: dict[str, bytes] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-    sources: dict[str, list[str]] = field(default_factory=dict)
-    """dataset → log sources of Sigma that its records come from, as `Detection.log_sources` names them"""
-    accounts: list[UnitAccount] = field(default_factory=list)
-    killed: list[tuple[int, str]] = field(default_factory=list)
-    """(member, reason) of units that were given up, because their worker died or had to be stopped"""
-    seconds: float = 0.0
-    spent: bool = False
-    """whether the worker ran out of memory: it is replaced before it gets another task"""
-
-    def add(self, other: Result) -> None:
-        """Append the result of another part of the same task."""
-        for name, frame in other.frames.items():
-            self.frames[name] = self.frames.get(name, b"") + frame
-        for name, count in other.counts.items():
-            self.counts[name] = self.counts.get(name, 0) + count
-        for name, places in other.sources.items():
-            self.sources[name] = sorted({*self.sources.get(name, ()), *places})
-        for account in other.accounts:
-            self._account(account)
-        self.killed += other.killed
-        self.seconds += other.seconds
-
-    def _account(self, account: UnitAccount) -> None:
-        """Add an account. A container that several parts of one job opened reports each problem once."""
-        for n, known in enumerate(self.accounts):
-            if (known.member, known.artefact, known.offset) == (account.member, account.artefact, account.offset):
-                more = [problem for problem in account.problems if problem not in known.problems]
-                self.accounts[n] = known._replace(problems=known.problems + more, failed=known.failed or account.failed)
-                return
-        self.accounts.append(account)
 
 
 @dataclass
@@ -196,13 +139,15 @@ class Worker:
         self._weights: dict[str, int] = {}
         self._counts: dict[str, int] = {}
         self._sources: dict[str, set[str]] = {}
-        self._alone = self._spent = False
+        self._alone = self._spent = self._salvaging = False
+        self._passed = 0
+        """problems that were passed on"""
 
     def run(self, task: Task) -> Result:
         """Do all jobs of a task."""
         start = time.perf_counter()
         self._lines, self._frames, self._weights, self._counts = {}, {}, {}, {}
-        self._sources = {}
+        self._sources, self._salvaging, self._passed = {}, task.salvage, 0
         result = Result(task.number)
         self._alone, self._spent = len(task.jobs) < 2 and all(len(job.artefacts) < 2 for job in task.jobs), False
         if task.derive:
@@ -234,9 +179,20 @@ class Worker:
         piece = b"".join(lines)
         self._lines.setdefault(name, []).append(piece)
         self._weights[name] = self._weights.get(name, 0) + len(piece)
-        if self._weights[name] >= FRAME:
+        if self._weights[name] >= FRAME and not self._salvaging:
             self._close_frame(name)
         return len(piece)
+
+    def _pass_on(self, problems: Problems) -> None:
+        """Send to the parent what was read since the last time: this process may not live to return it."""
+        lines = {name: b"".join(pieces) for name, pieces in self._lines.items() if pieces}
+        self._lines, self._weights = {}, {}
+        fresh = problems.kept(self._passed)
+        self._passed += len(fresh)
+        if self._pipe is not None:
+            self._pipe.send(
+                SalvagedPart(lines, {name: sorted(places) for name, places in self._sources.items()}, dict(self._counts), fresh)
+            )
 
     def _close_frame(self, name: str) -> None:
         if self._weights.get(name):
@@ -263,21 +219,28 @@ class Worker:
             if len(known) > 1:
                 self._alive(index, name)
 
-        for name, outcome in reading.read(known, evidence, host, partial(self._take, host), starts):
+        for name, outcome in reading.read(known, evidence, host, partial(self._take, host), starts, self._batch):
             accounts.append(UnitAccount(job.member, job.source, name, *outcome[:4], job.offset, outcome.failed))
             if outcome.out_of_memory:
                 self._out_of_memory()
         return accounts
 
-    def _take(self, host: Host, name: str, records: list[dict[str, Any]], note: Note) -> int:
+    @property
+    def _batch(self) -> int:
+        return 1 if self._salvaging else BATCH
+
+    def _take(self, host: Host, name: str, records: list[dict[str, Any]], problems: Problems) -> int:
         """Run detection on finished records of one dataset, then turn them into lines. Returns the bytes of the lines."""
-        hits = self._matched(name, records, host, note)
+        hits = self._matched(name, records, host, problems.add)
         if records:
             self._sources.setdefault(name, set()).update(self._detection.log_sources(name, records))
         written = self._write(HITS + name, (line(hit._asdict()) for hit in hits)) if hits else 0
         written += self._write(name, (serialised(record, line) for record in records))
         self._counts[name] = self._counts.get(name, 0) + len(records)
-        self._alive()
+        if self._salvaging:
+            self._pass_on(problems)
+        else:
+            self._alive()
         return written
 
     def _matched(self, name: str, records: list[dict[str, Any]], host: Host, note: Note) -> list[Hit]:
@@ -309,7 +272,7 @@ class Worker:
         problems = Problems()
         view = CaseView(Path(task.case), host.collection, whole=task.whole)
         count, _, _, error = unit.drain(
-            lambda: derivation.derive(view, host), assembler, problems, Room(DERIVED), partial(self._take, host, name)
+            lambda: derivation.derive(view, host), assembler, problems, Room(DERIVED, self._batch), partial(self._take, host, name)
         )
         self._spent = isinstance(error, MemoryError)
         failed = RAISED if error or problems.raised else ""

@@ -33,7 +33,8 @@ class Members:
             key = _key(path)
             if path and (key not in self._by_path or line.get("verdict") == "taken"):
                 known = orjson.dumps({k: line[k] for k in FILE_FACTS if line.get(k) is not None})
-                self._by_path[key] = memoryview(known).tobytes()  # a copy: orjson's own keeps its whole buffer
+                if known != b"{}" or key in self._by_path:
+                    self._by_path[key] = memoryview(known).tobytes()  # a copy: orjson's own keeps its whole buffer
             text = line.get("link")
             if path and isinstance(text, str) and text:
                 self._links.setdefault(_key(resolved(path, text)), []).append(path)

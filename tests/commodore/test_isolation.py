@@ -28,7 +28,7 @@ def parse(evidence, host):
 """
 GUILTY = """
 import os, time
-from commodore.artefact import Artefact, Record
+from commodore.artefact import Artefact, Problem, Record
 
 ARTEFACT = Artefact(
     name="guilty", title="t", about="a", match=("Trouble/*",), fields=("file.name",),
@@ -37,9 +37,12 @@ ARTEFACT = Artefact(
 HOARD = []
 
 def parse(evidence, host):
-    yield Record("0", {"file.name": "first"})
     word = evidence.data[:10].decode().strip()
-    if word == "exit":
+    yield Record("0", {"file.name": "first"})
+    for n in range(1, 200 if word == "many" else 1):
+        yield Problem("odd", str(n))
+        yield Record(str(n), {"file.name": f"record {n}"})
+    if word in ("exit", "many"):
         os._exit(3)
     if word == "hang":
         while True:
@@ -90,8 +93,8 @@ def reasons(case, artefact="guilty") -> dict[str, str]:
 @pytest.mark.parametrize(
     ("word", "reason", "kept"),
     [
-        ("exit", "stopped: the parser ended its process (exit 3)", 0),
-        ("hang", "stopped: no progress for 2 s", 0),
+        ("exit", "stopped: the parser ended its process (exit 3)", 1),
+        ("hang", "stopped: no progress for 2 s", 1),
         ("eat", "the parser gave up: MemoryError", 1),
         ("raise", "the parser failed: ValueError: a defect", 1),
     ],
@@ -107,6 +110,20 @@ def test_only_the_guilty_artefact_is_given_up(planted, tmp_path, word, reason, k
     assert reasons(tmp_path / "case") == {"b": reason}
     assert len(records(tmp_path / "case", "guilty")) == len(others) + kept
     assert not summary.whole
+
+
+def test_what_was_read_before_a_worker_died_stays(planted, tmp_path):
+    """199 records and 199 problems, then the process ends, each time."""
+    summary = process([host(tmp_path, b="many", c="three")], tmp_path / "case", workers=1)
+    mine = [row for row in ledger(tmp_path / "case") if row["artefact"] == "guilty" and row["path"].endswith("/b")]
+    assert [r["file.name"] for r in records(tmp_path / "case", "guilty") if r["escadre.source"].endswith("/b")] == [
+        "first",
+        *(f"record {n}" for n in range(1, 200)),
+    ]
+    assert mine[0]["parsed"] == 200
+    assert [row["reason"] for row in mine[1:]] == ["odd"] * 199 + ["stopped: the parser ended its process (exit 3)"]
+    assert not summary.whole
+    assert summary.records == 200 + 1 + 4
 
 
 def test_one_worker_and_two_give_the_same_case_and_a_second_run_too(planted, tmp_path):

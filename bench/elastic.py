@@ -1,0 +1,217 @@
+"""Loading a case into Elasticsearch: rate against a bare feed of ready requests and against evtx2es's way, memory, and kills with a resume.
+
+    python -m bench.elastic CASE --url http://127.0.0.1:9200 [--evtx DIR] [--rounds N] [--kills N]
+
+CASE is a directory that `commodore process` wrote. All feeds go into the same server in turns, and the ratio is the median of the rounds.
+CPU is that of the client and of the server together, as the server counts its own: other programs on the machine change the wall time, not
+that. evtx2es's way: the Rust parser yields one record after the other as JSON, each is decoded, and `elasticsearch.helpers.bulk` sends them
+as it does by default. `--kills`: the load is killed so many times at random moments, resumed at last, and the ids and digests of both sides
+are compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import random
+import resource
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import orjson
+from elasticsearch import Elasticsearch, helpers
+
+from bench.common import ROOT
+from commodore.case.jsonl import lines
+from eye.case import finding_sources, records, sources
+from eye.elastic.document import made
+from eye.elastic.load import CHUNK_BYTES, THREADS, load
+from eye.elastic.names import index_names
+from eye.elastic.templates import component
+
+LOAD = (
+    "import sys, json, resource; from eye.elastic.connect import ElasticServer, connect; from eye.elastic.load import load; "
+    "d = load(sys.argv[1], connect(ElasticServer(sys.argv[2])), name=sys.argv[3]); u = resource.getrusage(resource.RUSAGE_SELF); "
+    "print(json.dumps([d.whole, sum(c['read'] for c in d.indices.values()), d.seconds, u.ru_maxrss, u.ru_utime + u.ru_stime]))"
+)
+
+
+def server_cpu(client: Elasticsearch) -> float:
+    """Seconds of CPU that the server has used."""
+    nodes = client.nodes.stats(metric="process")["nodes"].values()
+    return sum(node["process"]["cpu"]["total_in_millis"] for node in nodes) / 1000
+
+
+def own_cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def measured(client: Elasticsearch, feed: Callable[[], int]) -> tuple[float, float]:
+    """Documents per second of wall time and per second of CPU of both sides."""
+    theirs, ours, began = server_cpu(client), own_cpu(), time.monotonic()
+    n = feed()
+    wall = time.monotonic() - began
+    time.sleep(0.3)
+    return n / wall, n / (server_cpu(client) - theirs + own_cpu() - ours)
+
+
+def drop(client: Elasticsearch, name: str) -> None:
+    client.indices.delete(index=",".join(index_names(name)), ignore_unavailable=True)
+
+
+def requests_of(case: Path) -> list[bytes]:
+    """Ready bodies of bulk requests, of the same documents and size as the load's."""
+    ready: list[bytes] = []
+    parts: list[bytes] = []
+    size = 0
+    for source in [*sources(case), *finding_sources(case)]:
+        for line, record in records(source.path):
+            body = made(line, record, blake2b(line, digest_size=16).hexdigest()).body
+            if size + len(body) > CHUNK_BYTES and parts:
+                ready.append(b"\n".join(parts))
+                parts, size = [], 0
+            parts += (b'{"create":{"_id":%b}}' % orjson.dumps(record["escadre.id"]), body)
+            size += len(body)
+    return [*ready, b"\n".join(parts)]
+
+
+def bare(client: Elasticsearch, ready: list[bytes], n: int, name: str) -> int:
+    """Ready requests into an index of the same template, as many at a time; nothing is decided, answers are thrown away."""
+    index = index_names(name)[0]
+    client.indices.create(index=index, settings=component()["template"]["settings"], mappings=component()["template"]["mappings"])
+
+    def send(body: bytes) -> None:
+        joined: Any = [body]
+        client.bulk(index=index, operations=joined, filter_path="errors")
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(send, ready))
+    client.indices.refresh(index=index)
+    return n
+
+
+def one_by_one(folder: Path, index: str, most: int) -> Iterator[dict[str, Any]]:
+    from evtx import PyEvtxParser
+
+    n = 0
+    for file in sorted(folder.glob("**/*.evtx")):
+        with contextlib.suppress(RuntimeError):  # a damaged log ends where it is damaged
+            for record in PyEvtxParser(str(file)).records_json():
+                document = json.loads(record["data"])
+                document["@timestamp"] = document["Event"]["System"]["TimeCreated"]["#attributes"]["SystemTime"]
+                data = document["Event"].get("EventData")
+                document["Event"]["EventData"] = {"Data": json.dumps(data)} if data else {}
+                document["Event"].pop("UserData", None)
+                yield {"_index": index, "_source": document}
+                n += 1
+                if n == most:
+                    return
+
+
+def evtx2es(client: Elasticsearch, folder: Path, name: str, most: int) -> int:
+    index = index_names(name)[0]
+    client.indices.create(index=index, settings={"number_of_replicas": 0, "mapping": {"total_fields": {"limit": 10_000}}})
+    n, _ = helpers.bulk(client, one_by_one(folder, index, most), stats_only=True, raise_on_error=False)
+    client.indices.refresh(index=index)
+    return int(n)
+
+
+def told(name: str, rates: list[tuple[float, float]], base: list[tuple[float, float]] | None = None) -> None:
+    wall, cpu = (statistics.median(r[n] for r in rates) for n in (0, 1))
+    ratio = ""
+    if base:
+        by = [statistics.median(a[n] / b[n] for a, b in zip(rates, base, strict=True)) for n in (0, 1)]
+        ratio = f"  the load is {1 / by[0]:.2f} of it by wall time, {1 / by[1]:.2f} by CPU"
+    print(f"{name:<28} {wall:>8,.0f} documents/s  {cpu:>8,.0f} per second of CPU{ratio}", flush=True)
+
+
+def killed(case: Path, url: str, client: Elasticsearch, name: str, kills: int, expected: float) -> None:
+    """Kill loads at random moments, resume, compare every id and digest."""
+    chance, hits = random.Random(5), 0
+    drop(client, name)
+    for _ in range(kills):
+        running = subprocess.Popen([sys.executable, "-c", LOAD, str(case), url, name], cwd=ROOT, stdout=subprocess.DEVNULL)
+        time.sleep(1.0 + chance.random() * expected)
+        running.send_signal(signal.SIGKILL)
+        hits += running.wait() == -signal.SIGKILL
+    done = load(case, client, name=name)
+    here = {
+        orjson.loads(line)["escadre.id"]: blake2b(line, digest_size=16).hexdigest()
+        for source in [*sources(case), *finding_sources(case)]
+        for line in lines(source.path)
+    }
+    there: dict[str, str] = {}
+    query = {"match_all": {}}
+    scan = helpers.scan(
+        client, index=",".join(done.indices), query={"query": query, "stored_fields": ["escadre.digest"], "_source": False}, size=10_000
+    )
+    for hit in scan:
+        there[hit["_id"]] = hit["fields"]["escadre.digest"][0]
+    state = "equal" if here == there and done.whole else "NOT equal"
+    print(
+        f"{hits} of {kills} loads killed, then resumed: {len(there):,} documents, ids and digests of {len(here):,} records {state}",
+        flush=True,
+    )
+    if state != "equal":
+        sys.exit(1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("case", type=Path)
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--evtx", type=Path)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--kills", type=int, default=0)
+    given = parser.parse_args()
+    client = Elasticsearch(given.url, request_timeout=300, connections_per_node=THREADS + 1)
+    if given.rounds:
+        compared(given.case, client, given.rounds, given.evtx)
+    drop(client, "bench")
+    alone = subprocess.run(
+        [sys.executable, "-c", LOAD, str(given.case), given.url, "bench"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    whole, n, seconds, peak, cpu = json.loads(alone.stdout)
+    print(
+        f"load in a process of its own  {n:,} records in {seconds:.0f} s, peak {peak / 1024:,.0f} MB, {cpu:.0f} s of CPU, equal: {whole}",
+        flush=True,
+    )
+    again = load(given.case, client, name="bench")
+    there = sum(c["there"] for c in again.indices.values())
+    print(f"loaded again                  {there:,} already there, equal: {again.whole}, {again.seconds:.0f} s", flush=True)
+    if given.kills:
+        killed(given.case, given.url, client, "bench", given.kills, seconds / 3)
+    drop(client, "bench")
+
+
+def compared(case: Path, client: Elasticsearch, rounds: int, evtx: Path | None) -> None:
+    """The three feeds in turns."""
+    ready = requests_of(case)
+    n = sum(1 for body in ready for _ in range(body.count(b'{"create":{"_id":')))
+    loads, bares, ones = [], [], []
+    for _ in range(rounds):
+        drop(client, "bench")
+        bares.append(measured(client, lambda: bare(client, ready, n, "bench")))
+        drop(client, "bench")
+        loads.append(measured(client, lambda: sum(c["created"] for c in load(case, client, name="bench").indices.values())))
+        if evtx:
+            drop(client, "bench")
+            ones.append(measured(client, lambda: evtx2es(client, evtx, "bench", n)))
+    told("eye load", loads)
+    told("bare feed of ready requests", bares, loads)
+    if evtx:
+        told("evtx2es's way", ones, loads)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""A case into the tools of a team that manages incidents."""
