@@ -55,6 +55,7 @@ class SecondReader:
 
     def _event(self, number: int, offset: int) -> tuple[dict[str, Any], str]:
         from Evtx.Evtx import ChunkHeader, Record
+        from Evtx.Nodes import BXmlTypeNode
 
         logging.getLogger("Evtx").disabled = logging.getLogger("Evtx.Evtx").disabled = True  # it writes about hostile bytes to the terminal
         chunk, header = self._forms[number]
@@ -62,7 +63,11 @@ class SecondReader:
             if header is None:
                 header = ChunkHeader(chunk, 0)
                 self._forms[number] = chunk, header
-            text = Record(chunk, offset, header).xml()
+            record = Record(chunk, offset, header)
+            for value in record.root().substitutions():
+                if isinstance(value, BXmlTypeNode):
+                    value.root().substitutions()  # raises where its template is gone, before all else is rendered
+            text = record.xml()
         root = fromstring(_NOT_XML.sub("_", text))
         made, written = _children(root, _DEEPEST), filetime(int.from_bytes(chunk[offset + 16 : offset + 24], "little")) or ""
         said = ((made.get("System") or {}).get("TimeCreated") or {}).get("#attributes") or {}
