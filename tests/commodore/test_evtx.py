@@ -470,11 +470,10 @@ def test_the_events_that_a_public_table_names_have_fields_and_a_sentence(corpus)
 
 def test_attributes_of_elements_are_values_of_their_own(corpus):
     """`<UMDFServiceInstall upgrade="true">` with `<Service name="WpdFs" …/>` in it; `<ComplexData Name="IdleState">01</ComplexData>`."""
-    sample = corpus / "evtx" / "omerbenamram+evtx" / "samples"
     found = {}
-    for log in sorted(sample.glob("*.evtx")):
-        if b"U\0M\0D\0F\0S\0e\0r\0v" in (data := log.read_bytes()) or b"C\0o\0m\0p\0l\0e\0x\0D\0a\0t\0a" in data:
-            found |= {(r.fields["event.provider"].rpartition("-")[2], r.fields["event.code"]): r.fields for r in read(data)[0]}
+    for log in (corpus / SAMPLES / "system.evtx", corpus / "evtx" / "log2timeline+plaso" / "test_data" / "evtx" / "System.evtx"):
+        records, _ = read(log.read_bytes())
+        found |= {(r.fields["event.provider"].rpartition("-")[2], r.fields["event.code"]): r.fields for r in records}
     user = found["UserMode", "10001"]["winlog.user_data"]
     assert user["UMDFServiceInstall_attributes.upgrade"] in ("true", "false")
     assert user["Service.name"] == "WpdFs"
