@@ -1,6 +1,6 @@
 """The Eye on a case: index rate against a bare loop, size, memory, and 1,000 queries against SQLite FTS5, a DuckDB scan and Elasticsearch.
 
-    python bench/eye.py CASE [--queries N] [--elastic URL] [--no-build]
+    python bench/eye.py CASE [--queries N] [--elastic URL --name NAME] [--no-build] [--no-peers]
 
 CASE is a directory that `commodore process` wrote. Its index is built anew. Every figure is a ratio in one run: the machine is shared.
 The queries are templates filled with values drawn from the records: absent, rare, and frequent ones; the first of all runs cold.
@@ -22,10 +22,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from functools import cache, partial
-from itertools import islice
+from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)  # this file has the name of the package that it measures
@@ -34,10 +32,12 @@ import duckdb  # noqa: E402
 import orjson  # noqa: E402
 import tantivy  # noqa: E402
 
-import eye.index.schema  # noqa: E402
 from commodore.case.jsonl import lines  # noqa: E402
-from eye.index.build import HEAP, all_sources  # noqa: E402
-from eye.index.schema import Documents, opened  # noqa: E402
+from commodore.schema import registry  # noqa: E402
+from eye.dashboards.bars import bucket  # noqa: E402
+from eye.index.build import HEAP, all_sources, mark  # noqa: E402
+from eye.index.documents import Documents  # noqa: E402
+from eye.index.schema import opened, schema  # noqa: E402
 from eye.index.store import Store  # noqa: E402
 from eye.query.kibana import QUERY_OPTIONS, to_kibana  # noqa: E402
 from eye.query.words import texts, words  # noqa: E402
@@ -91,36 +91,53 @@ TEMPLATES: tuple[str, ...] = (
 )
 
 
-class Calls:
-    """Takes the place of a document and notes what is added to it."""
+def ready(case: Path, most: int) -> Iterator[str]:
+    """The documents of the first records, as the build gives them to the engine."""
+    documents, n = Documents(), 0
+    for source in all_sources(case):
+        documents.begin(mark(source))
+        for line in lines(source.path):
+            yield documents.make(orjson.loads(line), line, n)
+            n += 1
+            if n == most:
+                return
 
-    def __init__(self) -> None:
-        self.calls: list[tuple[Any, ...]] = []
-        for kind in ("text", "unsigned", "integer", "float", "bytes", "ip_addr"):
-            setattr(self, f"add_{kind}", partial(self.note, getattr(tantivy.Document, f"add_{kind}")))
 
-    def note(self, *call: Any) -> None:
-        self.calls.append(call)
+def calls(text: str) -> list[tuple[Any, str, Any]]:
+    """The values of a document and the calls that add them one by one, as a program would that is written for nothing else."""
+    types = {f.name: f.type for f in registry().values()}
+    adders = {"long": tantivy.Document.add_integer, "boolean": tantivy.Document.add_boolean, "ip": tantivy.Document.add_ip_addr}
+    known = {one["name"]: one["type"] for one in schema().__reduce__()[1][0]["inner"]}
+    by_type = {"text": tantivy.Document.add_text, "u64": tantivy.Document.add_unsigned, "i64": tantivy.Document.add_integer}
+    found = []
+    for name, value in orjson.loads(text).items():
+        if name in known:
+            add = adders.get(types.get(name, "")) or by_type[known[name]]
+            found += [(add, name, one) for one in (value if isinstance(value, list) else [value])]
+    return found
 
 
-def bare(case: Path, folder: Path, most: int) -> tuple[int, float]:
-    """The bare loop: adds the same text and columns to documents, and the documents to the index; it reads and decides nothing."""
-    records = islice((line for source in all_sources(case) for line in lines(source.path)), most)
-    eye.index.schema.tantivy = SimpleNamespace(Document=Calls)
-    make = Documents().make
-    ready = [make(orjson.loads(line), line, "part", n).calls for n, line in enumerate(records)]
-    eye.index.schema.tantivy = tantivy
+def bare(documents: list[Any], folder: Path, make: Callable[[tantivy.IndexWriter, Any], None]) -> float:
+    """The bare loop: it adds ready values to an index with two threads, and reads and decides nothing. Return records per second."""
     found = opened(str(folder))
     start = time.perf_counter()
     writer = found.writer(HEAP * 2, 2)
-    for calls in ready:
-        document = tantivy.Document()
-        for add, name, value in calls:
-            add(document, name, value)
-        writer.add_document(document)
+    for one in documents:
+        make(writer, one)
     writer.commit()
     writer.wait_merging_threads()
-    return len(ready), time.perf_counter() - start
+    return len(documents) / (time.perf_counter() - start)
+
+
+def add_values(writer: tantivy.IndexWriter, values: list[tuple[Any, str, Any]]) -> None:
+    document = tantivy.Document()
+    for add, name, value in values:
+        add(document, name, value)
+    writer.add_document(document)
+
+
+def add_text(writer: tantivy.IndexWriter, text: str) -> None:
+    writer.add_json(text)
 
 
 def drawn(case: Path, count: int) -> list[str]:
@@ -158,13 +175,14 @@ def drawn(case: Path, count: int) -> list[str]:
     return found
 
 
-def timed(queries: list[str], call: Callable[[str], Any]) -> list[float]:
-    """Milliseconds per query."""
-    taken = []
+def timed(queries: list[str], *calls: Callable[[str], Any]) -> list[list[float]]:
+    """Milliseconds per query, for each of the calls. Every query is put to all of them in turn, so that other load meets all."""
+    taken: list[list[float]] = [[] for _ in calls]
     for query in queries:
-        start = time.perf_counter()
-        call(query)
-        taken.append((time.perf_counter() - start) * 1000)
+        for call, times in zip(calls, taken, strict=True):
+            start = time.perf_counter()
+            call(query)
+            times.append((time.perf_counter() - start) * 1000)
     return taken
 
 
@@ -181,11 +199,11 @@ def told(name: str, taken: list[float], base: float = 0.0) -> float:
 def page(store: Store, query: str) -> int:
     """Answer the queries of one page: total, histogram, six facets, 50 rows."""
     asked = store.ask(query)
-    total, low, high = store.count(asked)
-    width = max(1, ((high or 0) - (low or 0)) // 100 // 10**9) * 10**9
-    store.overview(asked, (low or 0) // width * width, width, 110, FACETS)
-    store.rows(asked, 0, 50)
-    return total
+    found = store.summary(asked, FACETS, rows=50)
+    if found.low is not None and found.high is not None:
+        store.histogram(asked, *bucket(found.low, found.high), found)
+    store.by_rows(found.rows)
+    return found.total
 
 
 @contextlib.contextmanager
@@ -241,16 +259,44 @@ def built(case: Path, raw: int) -> None:
     n, seconds, size, peak = json.loads(done.stdout)
     share = f"{size / raw:.0%} of {raw / 1e6:,.0f} MB of JSON"
     print(f"build   {n:,} records  {seconds:.1f} s  {n / seconds:,.0f}/s  {share}  peak {peak / 1024:,.0f} MB", flush=True)
-    with tempfile.TemporaryDirectory() as folder:
-        many, alone = bare(case, Path(folder), 100_000)
-    print(f"bare    {many:,} ready documents  {alone:.1f} s  {many / alone:,.0f}/s  the build is {n / seconds / (many / alone):.2f} of it")
+    compared(case)
+
+
+def compared(case: Path, rounds: int = 3, most: int = 60_000) -> None:
+    """The build and the bare loops over the same records, in turn, so that other load meets all of them. Best of the rounds."""
+    texts_ = list(ready(case, most))
+    values = [calls(text) for text in texts_]
+    best: dict[str, float] = {}
+    for _ in range(rounds):
+        for name, run in (
+            ("build", lambda folder: from_lines(case, folder, most)),
+            ("bare loop, ready values", lambda folder: bare(values, folder, add_values)),
+            ("bare loop, ready JSON", lambda folder: bare(texts_, folder, add_text)),
+        ):
+            with tempfile.TemporaryDirectory() as folder:
+                best[name] = max(best.get(name, 0.0), run(Path(folder)))
+    for name, rate in best.items():
+        print(f"{name:<26} {len(texts_):,} records  {rate:,.0f}/s   the build is {best['build'] / rate:.2f} of it", flush=True)
+
+
+def from_lines(case: Path, folder: Path, most: int) -> float:
+    """The loop of the build over the first records, from the files of the case on."""
+    found = opened(str(folder))
+    start = time.perf_counter()
+    writer = found.writer(HEAP * 2, 2)
+    for text in ready(case, most):
+        writer.add_json(text)
+    writer.commit()
+    writer.wait_merging_threads()
+    return most / (time.perf_counter() - start)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("case", type=Path)
     parser.add_argument("--queries", type=int, default=1000)
-    parser.add_argument("--elastic", default="")
+    parser.add_argument("--elastic", default="", metavar="URL", help="a server that `eye load CASE --name NAME` has loaded")
+    parser.add_argument("--name", default="bench")
     parser.add_argument("--no-build", action="store_true")
     parser.add_argument("--no-peers", action="store_true")
     given = parser.parse_args()
@@ -260,26 +306,30 @@ def main() -> None:
         built(case, raw)
     queries = drawn(case, given.queries)
     store = Store(case, build=False)
-    taken = timed(queries, lambda query: page(store, query))
-    p95 = told("Eye: total, histogram, facets, rows", taken)
-    for ms, query in sorted(zip(taken, queries, strict=True), reverse=True)[:12]:
-        print(f"    {ms:>9,.1f} ms  {page(store, query):>9,} hits  {query[:100]}")
-    print(f"peak of this process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB, {os.cpu_count()} processors")
-    if given.no_peers:
-        return
-    plain = [query for query in queries if ":" not in query.replace(":\\", "") and not {"*", "~", "(", '"'} & set(query) and words(query)][
-        :150
-    ]
-    plain = [query for query in plain if not {"NOT", "OR"} & set(query.split())]
-    same = told("Eye, plain texts", timed(plain, lambda query: page(store, query)))
-    with tempfile.TemporaryDirectory() as folder, fts(case, Path(folder)) as base:
-        told("SQLite FTS5, plain texts", timed(plain, lambda query: fts_page(base, query)), same)
-    told("DuckDB scan, total only", timed(["mimikatz", "lsass.exe", "zzabsent"], lambda query: scan(case, query)), same)
+    systems: list[tuple[str, Callable[[str], Any]]] = [("Eye: total, histogram, facets, rows", lambda query: page(store, query))]
     if given.elastic:
         from elasticsearch import Elasticsearch
 
         client = Elasticsearch(given.elastic, request_timeout=120)
-        told("Elasticsearch, the same queries", timed(queries, lambda query: elastic_page(client, "escadre-bench-*", query)), p95)
+        systems.append(("Elasticsearch, the same queries", lambda query: elastic_page(client, f"escadre-{given.name}-*", query)))
+    used = time.process_time()
+    taken = timed(queries, *(call for _, call in systems))
+    p95 = told(systems[0][0], taken[0])
+    for (name, _), times in list(zip(systems, taken, strict=True))[1:]:
+        told(name, times, p95)
+    print(f"processor time of this process {(time.process_time() - used) / len(queries) * 1000:,.1f} ms per query")
+    for ms, query in sorted(zip(taken[0], queries, strict=True), reverse=True)[:12]:
+        print(f"    {ms:>9,.1f} ms  {page(store, query):>9,} hits  {query[:100]}")
+    print(f"peak of this process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB, {os.cpu_count()} processors")
+    if given.no_peers:
+        return
+    plain = [query for query in queries if ":" not in query.replace(":\\", "") and not {"*", "~", "(", '"'} & set(query) and words(query)]
+    plain = [query for query in plain if not {"NOT", "OR"} & set(query.split())][:150]
+    with tempfile.TemporaryDirectory() as folder, fts(case, Path(folder)) as base:
+        eye, full = timed(plain, lambda query: page(store, query), lambda query: fts_page(base, query))
+    told("SQLite FTS5, plain texts", full, told("Eye, plain texts", eye))
+    eye, scanned = timed(["mimikatz", "lsass.exe", "zzabsent"], lambda query: page(store, query), lambda query: scan(case, query))
+    told("DuckDB scan, total only", scanned, told("Eye, the same three", eye))
 
 
 if __name__ == "__main__":

@@ -133,6 +133,7 @@ class ArtefactMatcher:
             for magic in entry.artefact.magic:
                 self._magic[magic] = self._magic.get(magic, frozenset()) | {name}
         self._artefacts = known
+        self._patterns = {name: entry.artefact.match for name, entry in known.items()}
         self.head = max((at + len(magic) for at, magic in self._magic), default=0)
         """bytes at the beginning of a file that are compared with magic"""
         self.by_path = lru_cache(maxsize=4096)(self._by_path)
@@ -150,8 +151,23 @@ class ArtefactMatcher:
             part = ("", "") if _WILD.search(top) else ("top", top)
         self._by_part.setdefault(part, []).append((pattern, name))
 
+    def of_source(self, source: str, below: str) -> tuple[str, ...]:
+        """Return the artefacts one of whose patterns fits a member, by its native path and the path below the root.
+
+        A path of Linux is compared with case: nothing on the host reads `/etc/Crontab`.
+        """
+        names = self.by_path(below)
+        return tuple(name for name in names if self._cased(name, below)) if names and source.startswith("/") else names
+
+    def leads_below(self, source: str, below: str) -> bool:
+        """Return whether some artefact reads files below a folder of Linux by their place there (`etc/cron.d`)."""
+        return source.startswith("/") and any(_prefix_regex(p).fullmatch(below) for found in self._patterns.values() for p in found)
+
+    def _cased(self, name: str, below: str) -> bool:
+        return any(_cased_regex(pattern).fullmatch(below) for pattern in self._patterns[name])
+
     def _by_path(self, path: str) -> tuple[str, ...]:
-        """Return the names of the artefacts one of whose patterns fits; `path` is below the volume's root, with `/`."""
+        """Return the names of the artefacts one of whose patterns fits without case; `path` is below the volume's root, with `/`."""
         low = path.lower()
         names = set(self._exact.get(low, ()))
         file = low.rpartition("/")[2]
@@ -169,9 +185,9 @@ class ArtefactMatcher:
         low = name.lower()
         return next((f"{folder}{name}" for pattern, folder in self._homes if pattern.fullmatch(low)), "")
 
-    def match(self, path: str, head: bytes) -> Match:
-        """Return the artefacts that read a file. `head`: its first `self.head` bytes, fewer where it is shorter."""
-        promised = self.by_path(path)
+    def match(self, path: str, head: bytes, source: str = "") -> Match:
+        """Return the artefacts that read a file. `head`: its first `self.head` bytes, fewer where it is shorter; `source`: native path."""
+        promised = self.of_source(source, path)
         if not head or path.startswith("live/"):
             return Match(promised)
         borne = [names for (at, magic), names in self._magic.items() if head.startswith(magic, at)]
@@ -183,6 +199,19 @@ class ArtefactMatcher:
         tried = several | {self._container[n] for n in several if n in self._container} - {self._container.get(n) for n in names}
         refused = dict.fromkeys(self._container.get(n, n) for n in promised if n not in names)
         return Match(tuple(sorted(names | offered)), tuple(refused), tuple(sorted(tried)))
+
+
+@lru_cache(maxsize=1024)
+def _cased_regex(pattern: str) -> re.Pattern[str]:
+    return path_regex(pattern, fold=False)
+
+
+@lru_cache(maxsize=1024)
+def _prefix_regex(pattern: str) -> re.Pattern[str]:
+    """Return a pattern of the folders above a place; none for a pattern of files in any folder."""
+    folders = [one.split("/")[:-1] for one in braces(pattern) if not one.startswith("**/")]
+    above = {"/".join(parts[:n]) for parts in folders for n in range(1, len(parts) + 1)}
+    return re.compile("|".join(path_regex(one, fold=False).pattern for one in sorted(above)) or r"(?!)", re.DOTALL)
 
 
 def _homes(known: dict[str, Known]) -> list[tuple[re.Pattern[str], str]]:

@@ -69,6 +69,7 @@ def process(
         bool, typer.Option("--redo", help="Make again the datasets named, or else those that another version of their parser made.")
     ] = False,
     host: Annotated[str | None, typer.Option("--host", metavar="HOST", help="With --redo: only this host.", show_default=False)] = None,
+    index: Annotated[bool, typer.Option("--index", help="Index the case for the Eye while it is made, host by host.")] = False,
     json_lines: Json = False,
 ) -> int:
     """Read archives, directories and files into a case; go on with one that was interrupted."""
@@ -79,7 +80,9 @@ def process(
     again, given = Redo.of(inputs or [], host) if redo else (None, inputs or [])
     if host is not None and not redo:
         raise Complaint("--host chooses the host to make again.", "Add --redo, or leave --host out.", WRONG_USE)
-    return process_and_tell(given, output, screen, identity or [], rules or [], ioc or [], workers, timeout, again, receipt or [])
+    return process_and_tell(
+        given, output, screen, identity or [], rules or [], ioc or [], workers, timeout, again, receipt or [], index=index
+    )
 
 
 def artefacts(

@@ -12,7 +12,7 @@ from commodore.case.reader import CaseReader
 from commodore.finding import MOST_SEVERE_FIRST
 from commodore.listing import say_receipts, say_versions, short, tail
 from scout import __version__
-from scout.console import DONE, PARTIAL, STOPPED, WRONG_USE, Complaint, Screen, duration, escape, plural
+from scout.console import DONE, PARTIAL, STOPPED, WRONG_USE, Complaint, Screen, duration, escape, megabytes, plural
 
 if TYPE_CHECKING:
     from commodore.engine.redo import Redo
@@ -33,15 +33,19 @@ def process_and_tell(
     timeout: float,
     redo: Redo | None = None,
     receipts: Sequence[str] = (),
+    *,
+    index: bool = False,
 ) -> int:
-    """Run `process` with a progress display, then print the summary.
+    """Run `process` with a progress display, then print the summary. `index`: the Eye indexes the hosts as they become complete.
 
-    Return 1 where an archive was cut, a parser failed, a unit was given up or a receipt contradicts.
+    Return 1 where an archive was cut, a parser failed, a unit was given up, a receipt contradicts, or the index lacks what does not read.
     """
     from commodore.engine.process import process
+    from commodore.following import Following
     from scout.keys import load_identities
 
     identities = [key for path in identity for key in load_identities(path)]
+    following = Following(case) if index else None
     with screen.progress() as bars:
         tasks: dict[str, Any] = {}
 
@@ -49,6 +53,8 @@ def process_and_tell(
             if host not in tasks:
                 tasks[host] = bars.add_task(escape(host)[:24], total=max(total, 1), now="")
             bars.update(tasks[host], completed=at, now=f"{records:,} records  {tail(escape(now), max(screen.err.width - 62, 16))}")
+            if following:
+                following.host(host, at, total)
 
         try:
             summary = process(
@@ -63,13 +69,24 @@ def process_and_tell(
                 redo=redo,
                 receipts=receipts,
             )
-        except KeyboardInterrupt:
-            raise Complaint("stopped.", "What was read is kept; the same command goes on from there.", STOPPED) from None
+        except BaseException as e:
+            if following:
+                following.stop()
+            if isinstance(e, KeyboardInterrupt):
+                raise Complaint("stopped.", "What was read is kept; the same command goes on from there.", STOPPED) from None
+            raise
+        indexed = following.finish() if following else {}
     if screen.json_lines:
-        screen.emit(_machine(summary))
+        screen.emit(_machine(summary) | ({"index": indexed} if following else {}))
     else:
         _tell(summary, screen, sigma=bool(rules), iocs=len(iocs))
-    return DONE if summary.whole else PARTIAL
+        if following:
+            screen.say(
+                f"Index: {plural(indexed['records'], 'record')} in {plural(indexed['parts'], 'part')}, {megabytes(indexed['bytes'])}"
+            )
+    for line in indexed.get("torn", []):
+        screen.note(f"Not in the index: {escape(line)}.")
+    return DONE if summary.whole and not indexed.get("torn") else PARTIAL
 
 
 def _sources(rules: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ import typer
 
 from eye import cli_servers
 from eye.ready import build, ready
-from scout.console import DONE, WRONG_USE, Complaint, Screen, duration, escape, megabytes, plural, run
+from scout.console import DONE, PARTIAL, WRONG_USE, Complaint, Screen, duration, escape, megabytes, plural, run
 from scout.options import Json, program
 
 if TYPE_CHECKING:
@@ -67,6 +67,10 @@ def _index(case: Case, json: Json = False) -> None:
     if done.dropped:
         screen.say(f"  dropped     {plural(done.dropped, 'part')} whose records are gone")
     screen.say(f"Next: eye search {escape(case)} 'WORD'        eye serve {escape(case)}")
+    for line in done.torn:
+        screen.note(f"Not in the index: {escape(line)}.")
+    if done.torn:
+        raise typer.Exit(PARTIAL)
 
 
 def _search(

@@ -42,7 +42,7 @@ def counted(bar: Progress | NoProgress, what: str) -> Callable[[str, int], None]
 def ready(case: Path, screen: Screen) -> None:
     """Bring the index up to date where it is not, and say so."""
     from eye.case import told_versions
-    from eye.index.build import outdated
+    from eye.index.build import missing, outdated
 
     for line in told_versions(case):
         screen.note(f"Made with other versions than the rest: {escape(line)}")
@@ -52,3 +52,5 @@ def ready(case: Path, screen: Screen) -> None:
         done = build(case, screen)
         if done.built:  # nothing where another process has done it meanwhile
             screen.note(f"Indexed {plural(done.built_records, 'record')} in {duration(done.seconds)}.")
+    for line in missing(case):
+        screen.note(f"Not in the index: {escape(line)}.")

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from commodore.schema import registry
-from eye.index.schema import NANO, ROW, WHEN
+from eye.index.schema import NANO, ROW, WHEN, column
 from eye.index.store import Asked, Store
 from eye.query.clause import clause
 from eye.query.moments import instant
@@ -69,7 +69,7 @@ def sort_column(name: str) -> tuple[str, bool]:
         raise Complaint(
             f"records cannot be sorted by {name}.", "Sort by a time or a number: @timestamp, process.pid, -file.size.", WRONG_USE
         )
-    return name, descending
+    return column(name), descending
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,7 @@ def check_command(
         raise Complaint("--seal seals with your own key.", "Leave --seal-key out.", WRONG_USE)
     with _host(root) as host:
         read = load(plan, sealed=False) if seal else _read(plan, seal_key, screen)
-        report = checking.check(read, plan, host, known or ())
+        report = checking.check(read, plan, host, known or (), anew=seal)
         checked.report(screen, report, plan, root, "Check", ends=not seal)
         if not seal:
             return DONE if report.ready else COULD_NOT

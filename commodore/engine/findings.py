@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 def _readers(artefact: str, path: str) -> Iterable[str]:
     """Return the artefacts that a line of the ledger concerns: for a container, and where no artefact read, those that the path names."""
-    return catalogue.matcher().by_path(below_root(path)) if not artefact or artefact in catalogue.containers() else (artefact,)
+    return catalogue.matcher().of_source(path, below_root(path)) if not artefact or artefact in catalogue.containers() else (artefact,)
+
+
+def _of_linux(below: str) -> Iterable[str]:
+    return catalogue.matcher().of_source(f"/{below}", below)
 
 
 def fold(partition: Partition, detection: Detection, host: str) -> dict[str, int]:
@@ -31,7 +35,7 @@ def fold(partition: Partition, detection: Detection, host: str) -> dict[str, int
 
     def hits() -> Iterator[Hit]:
         yield from detection.of_members(objects(partition.members), collection, host)
-        yield from detection.of_links(objects(partition.members), catalogue.matcher().by_path, collection, host)
+        yield from detection.of_links(objects(partition.members), _of_linux, collection, host)
         yield from detection.of_ledger(objects(partition.ledger), _readers, collection, host)
         for dataset in partition.hit_datasets():
             for text in lines(partition.hits(dataset)):

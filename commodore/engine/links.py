@@ -1,17 +1,21 @@
 """Links in places where a mechanism reads: the content is that of the file to which the link leads within the collection.
 
 systemd, cron, the shells and sshd open a link like the file behind it. The file behind it is read as if it stood in the place of the link.
+So are the files of a folder behind a link (`/etc/cron.d` → `/opt/jobs`).
 """
 
 from __future__ import annotations
 
 import posixpath
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from commodore import catalogue
 from commodore.engine.inputs import below_root
 
+_MOST_BELOW = 1_000_000
+"""Paths that are looked at behind links to folders."""
 _MOST_STEPS = 40
 """Links on one way; Linux follows as many (path_resolution(7))."""
 
@@ -37,11 +41,11 @@ def find(custody: Iterable[Mapping[str, Any]], taken: Mapping[str, int]) -> Iter
     texts = {path: text for path, (text, _) in links.items()}
     read: dict[str, str] = {}
     for path in sorted(texts):
-        names = matcher.by_path(below_root(path))
+        names = matcher.of_source(path, below_root(path))
         if not names:
             continue
         to = resolve(path, texts)
-        own = matcher.by_path(below_root(to)) if to else ()
+        own = matcher.of_source(to, below_root(to)) if to else ()
         reason = ""
         if not to:
             reason = "link: its links lead in a circle"
@@ -56,6 +60,43 @@ def find(custody: Iterable[Mapping[str, Any]], taken: Mapping[str, int]) -> Iter
         else:
             read[to] = path
         yield Led(path, links[path][1], names, "" if reason else to, reason)
+    yield from _below_folders(links, texts, taken, read)
+
+
+def _below_folders(
+    given: Mapping[str, tuple[str, int | None]], links: Mapping[str, str], taken: Mapping[str, int], read: dict[str, str]
+) -> Iterator[Led]:
+    """Yield the files that artefacts read by their path through a link to a folder, and nowhere else; and links to what is not there."""
+    matcher = catalogue.matcher()
+    there = sorted([*taken, *links])
+    through: set[str] = set()
+    looked = 0
+    for link in sorted(links):
+        to = resolve(link, links)
+        if not to or to in taken or link == to or link.startswith(f"{to}/"):
+            continue
+        folder = to.rstrip("/") + "/"
+        first = bisect_left(there, folder)
+        if first == len(there) or not there[first].startswith(folder):
+            if matcher.leads_below(link, below_root(link)):
+                yield Led(link, given[link][1], (), "", f"link: it leads to {to}, which is not in this collection")
+            continue
+        for at in range(first, len(there)):
+            if not there[at].startswith(folder) or looked >= _MOST_BELOW:
+                break
+            looked += 1
+            path = f"{link}/{there[at][len(folder) :]}"
+            names = matcher.of_source(path, below_root(path))
+            if not names:
+                continue
+            end = resolve(path, links)
+            if end not in taken or end in read or set(names) <= set(matcher.of_source(end, below_root(end))):
+                continue
+            read[end] = path
+            through.add(link)
+            yield Led(path, None, names, end, "")
+        if link in through:
+            yield Led(link, given[link][1], (), "", f"link: it leads to {to}, whose files are read in its place")
 
 
 def resolve(path: str, links: Mapping[str, str]) -> str:

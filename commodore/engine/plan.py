@@ -87,18 +87,20 @@ class Plan:
         """Yield the tasks of files to which links lead, in the places of the links. Only these need the collection a second time."""
         taken = {source: ordinal for ordinal, (source, verdict, _, _) in self.seen.items() if verdict == "taken"}
         wanted: dict[int, links.Led] = {}
+        said: list[dict[str, Any]] = []
         for led in links.find(self.collection.custody(), taken):
             if led.to:
                 wanted[taken[led.to]] = led
             else:
                 head = {"collection": self.collection.id, "member": -1 if led.member is None else led.member, "path": led.path}
-                self.unread.append(ledger.unread(head, led.reason))
+                said.append(ledger.unread(head, led.reason))
+        named = {line["path"] for line in said}
+        self.unread = [line for line in self.unread if line["path"] not in named and line["member"] not in wanted] + said
         if not wanted:
             return
         for member in self.collection.members():
             if (found := wanted.pop(member.ordinal, None)) is not None:
                 self.followed[found.path] = found.to
-                self.unread = [line for line in self.unread if line["member"] != member.ordinal]
                 self.unread.append(ledger.unread(self._head(member), f"read as {found.path}, a link to it", found.names[0]))
                 place = replace(member, ordinal=member.ordinal if found.member is None else found.member, source=found.path)
                 reader = Hashing(member.read)
@@ -109,7 +111,7 @@ class Plan:
         return {"collection": self.collection.id, "member": member.ordinal, "path": member.source}
 
     def _refused(self, member: Member) -> None:
-        if member.verdict == "link" and member.facts.get("link") and catalogue.matcher().by_path(member.below):
+        if member.verdict == "link" and member.facts.get("link") and catalogue.matcher().of_source(member.source, member.below):
             return  # `_linked` reads or names it
         reason = (
             member.facts.get("reason") or member.facts.get("error") or {"link": "a link is listed, not followed"}.get(member.verdict, "")
@@ -122,7 +124,7 @@ class Plan:
         matcher, known = catalogue.matcher(), catalogue.artefacts()
         reader = Hashing(member.read)
         head = reader.exactly(matcher.head)
-        match = matcher.match(member.below, head)
+        match = matcher.match(member.below, head, member.source)
         self._note(member, match)
         if not match.names:
             self._no_reader(member, match)
@@ -150,7 +152,9 @@ class Plan:
         reader = Hashing(member.read)
         head = reader.exactly(matcher.head)
         main = place.role == "main"
-        match = matcher.match(member.below, head) if main else catalogue.Match(matcher.by_path(member.below))
+        match = (
+            matcher.match(member.below, head, member.source) if main else catalogue.Match(matcher.of_source(member.source, member.below))
+        )
         self._note(member, match)
         job = self._job(member, reader, head, match.names, room)
         reader.drain()

@@ -59,7 +59,7 @@ def _rows(path: str, datasets: frozenset[str]) -> Iterator[PersistenceRow]:
     """Yield the Linux rows whose files have this path."""
     unit = "/systemd/" in path
     name, _, _, scope = place(path)
-    record = {"escadre.scope": scope if unit else table_of(path).kind, "dll.path": path, "service.name": name}
+    record = {"escadre.scope": scope if unit else table_of(path).kind, "dll.path": path, "service.name": name, "file.path": path}
     read = {row for ids in rows_of_file(path[1:]).values() for row in ids}
     for row in rows():
         if row.id in read or (row.os == "linux" and row.dataset in datasets - {FILES_DATASET} and row.concerns(record)):

@@ -36,10 +36,11 @@ class FilePlace(NamedTuple):
     row: str
     patterns: tuple[str, ...]
     language: str
+    os: str = "linux"
 
-    def holds(self, path: str) -> bool:
-        """Return whether a path is one of the files; `path` is below the root, with `/`."""
-        return _files(self.patterns).fullmatch(path) is not None
+    def holds(self, path: str, os: str = "linux") -> bool:
+        """Return whether a path is one of the files; `path` is below the root, with `/`. Windows compares without case."""
+        return os == self.os and _files(self.patterns, fold=os == "windows").fullmatch(path) is not None
 
 
 class ValuePlace(NamedTuple):
@@ -64,7 +65,7 @@ class ValuePlace(NamedTuple):
 def file_places() -> tuple[FilePlace, ...]:
     """Return the files that rows read, by id of the row."""
     rows = sorted((row for _, row in documents("rows")), key=lambda row: str(row["id"]))
-    return tuple(FilePlace(row["id"], tuple(read["files"]), read["language"]) for row in rows for read in row.get("reads", ()))
+    return tuple(FilePlace(row["id"], tuple(read["files"]), read["language"], row["os"]) for row in rows for read in row.get("reads", ()))
 
 
 @cache
@@ -80,11 +81,11 @@ def value_place(row: str, place: Mapping[str, Any]) -> ValuePlace:
 
 
 @lru_cache(maxsize=1024)
-def rows_of_file(path: str) -> dict[str, tuple[str, ...]]:
+def rows_of_file(path: str, os: str = "linux") -> dict[str, tuple[str, ...]]:
     """Return language → rows for a file that rows read; `path` is below the root, with `/`."""
     found: dict[str, tuple[str, ...]] = {}
     for place in file_places():
-        if place.holds(path):
+        if place.holds(path, os):
             found[place.language] = (*found.get(place.language, ()), place.row)
     return found
 
@@ -110,13 +111,13 @@ def key_patterns() -> tuple[str, ...]:
 
 
 @cache
-def _files(patterns: tuple[str, ...]) -> re.Pattern[str]:
+def _files(patterns: tuple[str, ...], *, fold: bool) -> re.Pattern[str]:
     """Compile patterns when a path is tested for the first time: a case without Linux hosts needs none of them."""
     texts = []
     for pattern in patterns:
         text = path_regex(pattern.removeprefix(HOME), fold=False).pattern
         texts.append(f"{_HOME if pattern.startswith(HOME) else ''}(?:{text})")
-    return re.compile("|".join(texts), re.DOTALL)
+    return re.compile("|".join(texts), re.DOTALL | (re.IGNORECASE if fold else 0))
 
 
 @cache

@@ -199,30 +199,32 @@ def each_subkey(decode: Callable[[At, Key], Made], *, counted: bool = False) -> 
     return KeyReading(decode, KEY_FIELDS, lambda key: key.subkeys(), (lambda key: key.subkey_count) if counted else None)
 
 
-def restated(named: Mapping[str, str], *, also: tuple[str, ...] = (), needs: tuple[str, ...] = ()) -> Callable[[At, Key], Made]:
+def restated(
+    named: Mapping[str, str], *, also: tuple[str, ...] = (), needs: tuple[str, ...] = ()
+) -> Callable[[At, Key], dict[str, Any] | None]:
     """Return a decoder of keys whose values need no decoding: value name → field, converted to the field's type.
 
-    `also`: patterns of values that `escadre.settings` lists as `Name=value`. A key that has none of `needs` (by default: of all named
-    values) is no record. A value that does not fit its field's type is listed in `escadre.settings`.
+    `also`: patterns of values that `escadre.settings` lists as `Name=value`. A key that has none of `needs` (patterns; by default all
+    named values) is no record. A value that does not fit its field's type is listed in `escadre.settings`.
     """
     targets = {name.casefold(): field for name, field in named.items()}
-    wanted = {name.casefold() for name in needs} or set(targets)
+    wanted = tuple(name.casefold() for name in needs) or tuple(targets)
     patterns = tuple(pattern.casefold() for pattern in also)
 
-    def decode(at: At, key: Key) -> Made:  # noqa: ARG001
+    def decode(at: At, key: Key) -> dict[str, Any] | None:  # noqa: ARG001
         made: dict[str, Any] = {}
         rest: list[str] = []
         seen = False
         for value in key.values():
             name = value.name.casefold()
-            seen = seen or name in wanted or (not wanted and any(fnmatchcase(name, pattern) for pattern in patterns))
+            seen = seen or any(fnmatchcase(name, pattern) for pattern in wanted)
             if name in targets:
                 if (found := typed(targets[name], value)) is not None:
                     made[targets[name]] = found
                     continue
-                if not value.size or value.text == "":
+                if not any(value.raw):
                     continue
-            elif not any(fnmatchcase(name, pattern) for pattern in patterns):
+            elif (value.number is None and not any(value.raw)) or not any(fnmatchcase(name, pattern) for pattern in patterns):
                 continue
             rest.append(setting(value))
         if rest:
@@ -237,7 +239,7 @@ def commands(more: Callable[[At, Value], Mapping[str, Any] | None] = lambda at, 
 
     def decode(at: At, value: Value) -> Made:
         added = more(at, value)
-        return None if added is None else at.command(value.text) | dict(added)
+        return None if added is None else (at.command(value.text) if value.number is None else {}) | dict(added)
 
     return decode
 

@@ -15,7 +15,8 @@ from typing import Any
 import orjson
 
 from commodore.schema import registry
-from eye.elastic.fields import ALL, DATA, DEPTH, DIGEST, EVENT_DATA, IGNORE_ABOVE, RAW, hot_keys
+from eye.elastic.fields import ALL, DEPTH, DIGEST, IGNORE_ABOVE, RAW
+from eye.query.copies import DATA, EVENT_DATA, hot_keys
 from eye.query.values import ES_NS_MIN, address, isotime, leaves, nanoseconds
 from eye.query.words import MAX_WORD, level, texts
 
@@ -71,7 +72,7 @@ def made(line: bytes, record: dict[str, Any], digest: str, *, without: frozenset
     extra: dict[str, Any] = {ALL: _words(texts(record)), DIGEST: digest}
     data = record.get(EVENT_DATA)
     if type(data) is dict and not least:
-        extra |= {f"{DATA}.{key}": data[key] for key in data.keys() & _hot()}
+        extra |= {f"{DATA}.{key}": data[key] for key in data.keys() & hot_keys() if _is_plain(data[key])}
     if raw:
         extra[RAW] = raw
     if changed:
@@ -85,9 +86,9 @@ def _words(found: list[str]) -> list[str]:
     return found if joined.isascii() and len(joined) <= MAX_WORD else [level(text) for text in found]
 
 
-@cache
-def _hot() -> frozenset[str]:
-    return frozenset(hot_keys())
+def _is_plain(value: Any) -> bool:
+    """Return whether a value, or each of a list, is none that Elasticsearch would take for an object."""
+    return not isinstance(value, dict) and not (isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value))
 
 
 def _texts(name: str, value: Any, kind: str, changed: dict[str, Any], raw: dict[str, Any], notes: Counter[str]) -> None:

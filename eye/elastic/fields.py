@@ -11,27 +11,19 @@ the case; `escadre.raw`, values that their type cannot hold, stored and not inde
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from commodore.schema import Field, registry
-from scout.data import load_data
+from eye.query.copies import DATA, hot_keys
 
 IGNORE_ABOVE = 8191
 DEPTH = 20
 """Levels of a `flattened` object: one that is deeper is refused by the server."""
 DATE_FORMAT = "strict_date_optional_time_nanos||strict_date_optional_time||epoch_millis"
 """What a date in a query may look like: the first form alone, the default, refuses an hour or a minute (`2026-10-31T19:22`)."""
-ALL, DATA, DIGEST, RAW = "escadre.all", "escadre.data", "escadre.digest", "escadre.raw"
+ALL, DIGEST, RAW = "escadre.all", "escadre.digest", "escadre.raw"
 ADDED = (ALL, DATA, DIGEST)
 """Not in `_source`, which is the record as it is in the case."""
-EVENT_DATA = "winlog.event_data"
-
-
-@cache
-def hot_keys() -> tuple[str, ...]:
-    """Return the keys of `winlog.event_data` that have a typed copy."""
-    return tuple(load_data(__package__, "hot_keys.yaml"))
 
 
 def mapping(field: Field) -> dict[str, Any]:

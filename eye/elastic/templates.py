@@ -13,8 +13,9 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from eye.elastic.fields import ADDED, ALL, DATA, IGNORE_ABOVE, field_count, mappings, tree
+from eye.elastic.fields import ADDED, ALL, IGNORE_ABOVE, field_count, mappings, tree
 from eye.elastic.names import FAMILIES, HEAD
+from eye.query.copies import DATA
 
 GENERATED = Path(__file__).resolve().parent / "generated"
 WORDS = {"type": "pattern", "pattern": r"[^\p{IsAlphabetic}\p{N}]+"}

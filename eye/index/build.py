@@ -2,6 +2,7 @@
 
     index/v<format>-<digest>/     the index: segments, and meta.json, which tantivy replaces in one step at a commit
     index/v…/words-<n>.zst        all words of the state that commit n left (eye.index.dictionary)
+    index/v…/torn.json            mark of a file that did not read to its end → what is missing (eye.index.torn)
     index/.lock                   held by the run that builds (eye.index.lock)
 
 The digest names the field registry: an index of other fields or of another format is another folder, and the old one is removed when the
@@ -23,20 +24,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import orjson
 import tantivy
 
 from commodore.case.jsonl import lines
 from commodore.schema import registry
-from eye.case import Source, cannot_write, finding_sources, not_a_record, open_case, sources
-from eye.index import dictionary
+from eye.case import Source, cannot_write, finding_sources, open_case, sources
+from eye.index import dictionary, torn
+from eye.index.documents import Documents
 from eye.index.lock import alone
-from eye.index.schema import HOT, PART, Documents, opened
-from scout.console import escape, plural
+from eye.index.schema import HOT, LOOKED_UP, NUMBERED, PART, opened
+from scout.console import Complaint, escape, plural
 
-FORMAT = 5
+FORMAT = 6
 HEAP = 60_000_000
 """Bytes that tantivy gathers for each of its threads before it writes a segment."""
 MOST_THREADS = 4
@@ -48,7 +49,7 @@ Progress = Callable[[str, int], None]
 
 @dataclass
 class Built:
-    """The result of `index`. `parts`: files of records that the index holds."""
+    """The result of `index`. `parts`: files of records that the index holds. `torn`: a sentence per file that does not read to its end."""
 
     records: int = 0
     parts: int = 0
@@ -58,12 +59,13 @@ class Built:
     seconds: float = 0.0
     bytes: int = 0
     names: list[str] = field(default_factory=list)
+    torn: list[str] = field(default_factory=list)
 
 
 def folder_name() -> str:
     """The name of the index folder of this version."""
     types = ";".join(f"{f.name}={f.type}{'[]' if f.many else ''}" for f in registry().values())
-    return f"v{FORMAT}-{hashlib.blake2b(f'{types}|{HOT}'.encode(), digest_size=6).hexdigest()}"
+    return f"v{FORMAT}-{hashlib.blake2b(f'{types}|{HOT}|{sorted(NUMBERED)}|{sorted(LOOKED_UP)}'.encode(), digest_size=6).hexdigest()}"
 
 
 def all_sources(case: Path) -> list[Source]:
@@ -104,13 +106,15 @@ def _index(case: Path, home: Path, threads: int, progress: Progress | None) -> B
     present = marks(found.searcher())
     wanted = {mark(source): source for source in all_sources(case)}
     gone = [term for term in present if term not in wanted]
-    stale = [source for term, source in wanted.items() if term not in present and source.path.stat().st_size and not _empty(source)]
+    told = {term: why for term, why in torn.read(folder).items() if term in wanted}
+    stale = [source for term, source in wanted.items() if term not in present and term not in told and not _empty(source)]
     if gone or stale:
         writer = found.writer(HEAP * threads, threads)
         try:
             for term in gone:
                 writer.delete_documents_by_term(PART, term)
-            done.built_records = _add(writer, stale, progress)
+            done.built_records = _Run(writer, told, progress).add(stale)
+            torn.write(folder, told)
             writer.commit()
         finally:
             writer.wait_merging_threads()
@@ -119,6 +123,7 @@ def _index(case: Path, home: Path, threads: int, progress: Progress | None) -> B
     done.dropped = sum(tuple(term.partition("@")[0].split("/", 1)) not in renewed for term in gone)
     done.built, done.names = len(stale), [source.dataset for source in stale]
     done.parts, done.records = len(marks(found.searcher())), found.searcher().num_docs
+    done.torn = list(told.values())
     dictionary.write(folder, found)
     for other in home.iterdir():
         if other.is_dir() and other != folder:
@@ -192,7 +197,12 @@ def marks(searcher: tantivy.Searcher) -> dict[str, int]:
 
 
 def _empty(source: Source) -> bool:
-    return source.path.stat().st_size < 100 and next(iter(lines(source.path)), None) is None
+    if source.path.stat().st_size >= 100:
+        return False
+    try:
+        return next(iter(lines(source.path)), None) is None
+    except Complaint:  # it is told when it is read
+        return False
 
 
 def outdated(path: str | Path, present: dict[str, int] | None = None) -> str:
@@ -212,13 +222,21 @@ def outdated(path: str | Path, present: dict[str, int] | None = None) -> str:
             return f"The index of {escape(case)} was made by another version" if other else f"{escape(case)} has no index yet"
         except ValueError as e:
             return f"The index of {escape(case)} is damaged: {escape(str(e).splitlines()[0][:200])}"
-    stale = [source for source in wanted if mark(source) not in present and not _empty(source)]
+    told = torn.read(folder)
+    stale = [source for source in wanted if mark(source) not in present and mark(source) not in told and not _empty(source)]
     gone = len(set(present) - {mark(source) for source in wanted})
     if not stale and not gone:
         return ""
     if not present:
         return f"{escape(case)} has no index yet"
     return f"The index of {escape(case)} is older than the case ({len(stale) or gone:,} of {plural(len(wanted), 'part')})"
+
+
+def missing(path: str | Path) -> list[str]:
+    """Return what of the present case the index lacks because it does not read, a sentence per file."""
+    case = open_case(path)
+    told = torn.read(case / "index" / folder_name())
+    return [told[term] for term in map(mark, all_sources(case)) if term in told] if told else []
 
 
 def readable(folder: Path) -> tantivy.Index:
@@ -243,34 +261,51 @@ def part_number(source: Source) -> int:
     return int.from_bytes(digest, "big") >> 1
 
 
-def _add(writer: tantivy.IndexWriter, stale: list[Source], progress: Progress | None) -> int:
-    total = since = 0
-    make = Documents().make
-    loads, add = orjson.loads, writer.add_document
-    for source in stale:
-        part, first, number = mark(source), part_number(source) << 32, 0
-        for number, line in enumerate(lines(source.path), 1):
-            record = _record(source.path, number, line, loads)
-            add(make(record, line, part, first + number - 1))
-            if progress and number % 2_000 == 0:
-                progress(source.dataset, 2_000)
-        if progress:
-            progress(source.dataset, number % 2_000)
-        total, since = total + number, since + number
-        if since >= COMMIT_RECORDS:
-            writer.commit()
-            since = 0
-    return total
+class _Run:
+    """Adds files of records to an index. `told`: what did not read, by the mark of its file."""
 
+    def __init__(self, writer: tantivy.IndexWriter, told: dict[str, str], progress: Progress | None) -> None:
+        self.writer, self.told, self.progress = writer, told, progress
+        self.documents = Documents()
 
-def _record(path: Path, number: int, line: bytes, loads: Callable[[bytes], Any]) -> dict[str, Any]:
-    try:
-        record = loads(line)
-    except orjson.JSONDecodeError as e:
-        raise not_a_record(path, number, str(e)) from e
-    if not isinstance(record, dict):
-        raise not_a_record(path, number, "not an object")
-    return record
+    def add(self, stale: list[Source]) -> int:
+        """Add files; the number of records."""
+        total = since = 0
+        for source in stale:
+            number = self._file(source)
+            total, since = total + number, since + number
+            if since >= COMMIT_RECORDS:
+                self.writer.commit()
+                since = 0
+        return total
+
+    def _file(self, source: Source) -> int:
+        part, first, number, bad = mark(source), part_number(source) << 32, 0, torn.Lines(source.path)
+        self.documents.begin(part)
+        make, add, loads = self.documents.make, self.writer.add_json, orjson.loads
+        try:
+            for number, line in enumerate(lines(source.path), 1):
+                try:
+                    record = loads(line)
+                except ValueError:
+                    record = bad.lenient(number, line)
+                if type(record) is not dict:
+                    if record is not None:
+                        bad.no_record(number, "not an object")
+                    continue
+                try:
+                    add(make(record, line, first + number - 1))
+                except ValueError:  # a value that the engine does not take as it is
+                    add(self.documents.careful(record, line, first + number - 1))
+                if self.progress and number % 2_000 == 0:
+                    self.progress(source.dataset, 2_000)
+        except Complaint as complaint:
+            bad.ends(number, complaint)
+        if self.progress:
+            self.progress(source.dataset, number % 2_000)
+        if why := bad.told():
+            self.told[part] = why
+        return number - bad.count
 
 
 @contextmanager

@@ -8,19 +8,22 @@ from collections.abc import Callable, Iterator
 from itertools import islice, product
 from typing import Any
 
-from eye.query.tree import ANY, ONE, Pattern, Text
-from eye.query.wildcards import pattern
-from eye.query.words import fold, level, texts, words
+from commodore.bounded import searcher
+from commodore.schema import registry
+from eye.query.tree import ANY, ONE, Pattern, Range, Regex, Text
+from eye.query.wildcards import pattern, whole
+from eye.query.words import MAX_WORD, clean, fold, level, texts, words
 
+Checked = Pattern | Text | Regex | Range
 Matcher = Callable[[dict[str, Any]], bool]
 MOST_COMBINATIONS = 20_000
 """Places of a word that is repeated in a phrase: at most so many combinations are compared in one value."""
 
 
-def matcher(node: Pattern | Text) -> Matcher:
+def matcher(node: Checked) -> Matcher:
     """A test for one record."""
-    fits = _pattern(node.parts) if isinstance(node, Pattern) else _near(words(node.text), node.slop)
     name = "" if node.field in ("", "escadre.all") else node.field
+    fits = _whole(node) if name and registry()[name].type == "keyword" else _part(node)
 
     def matches(record: dict[str, Any]) -> bool:
         return any(fits(value) for value in (_values(record, name) if name else texts(record)))
@@ -28,14 +31,59 @@ def matcher(node: Pattern | Text) -> Matcher:
     return matches
 
 
-def prefilter(node: Pattern | Text) -> re.Pattern[bytes] | None:
-    """A pattern that every JSON line of a match has: the longest run of ASCII letters and digits; None where there is none."""
+def _part(node: Checked) -> Callable[[str], bool]:
+    """Characters, or words at a distance, within a value."""
+    return _pattern(node.parts) if isinstance(node, Pattern) else _near(words(node.text), node.slop) if isinstance(node, Text) else _none
+
+
+def _none(_value: str) -> bool:
+    return False
+
+
+def _whole(node: Checked) -> Callable[[str], bool]:
+    """A value of a keyword field, as its terms would match it: without case, and none of more characters than a term has."""
+    fits: Callable[[str], Any]
+    if isinstance(node, Text):
+        wanted = fold(node.text)
+        fits = wanted.__eq__
+    elif isinstance(node, Pattern):
+        fits = whole(node.parts).search
+    elif isinstance(node, Regex):
+        fits = searcher(f"(?s)\\A(?:{node.pattern})\\z").search
+    else:
+        low, high = (None if bound is None else fold(bound) for bound in (node.low, node.high))
+        fits = lambda value: between(value, low, high, node)  # noqa: E731
+    return lambda value: len(value) <= MAX_WORD and bool(fits(clean(fold(value))))
+
+
+def between(value: str, low: str | None, high: str | None, node: Range) -> bool:
+    """Return whether a folded value lies in a range, by characters."""
+    above = low is None or value > low or (node.include_low and value == low)
+    return above and (high is None or value < high or (node.include_high and value == high))
+
+
+UNLIKE = re.compile("\u212a|\u0130".encode())
+"""Characters beyond ASCII whose lower case is an ASCII letter."""
+
+
+def prefilter(node: Checked) -> Any:
+    """A pattern that every JSON line of a match has, unless UNLIKE is in it; None where there is none.
+
+    It is the longest run of ASCII letters and digits, or two words of ASCII without the end of a string between them.
+    """
+    if isinstance(node, (Regex, Range)):
+        return None
+    if isinstance(node, Text) and node.slop:
+        one, other = [*dict.fromkeys(words(node.text)), ""][:2]
+        inside = rb'(?:[^"\\]|\\.)*'
+        if other and (one + other).isascii():
+            return searcher(b"(?is)" + one.encode() + inside + other.encode() + b"|" + other.encode() + inside + one.encode())
     literals = [p for p in node.parts if p not in (ANY, ONE)] if isinstance(node, Pattern) else words(node.text)
     runs = sorted((run for text in literals for run in re.findall(r"[0-9A-Za-z]+", text)), key=len)
     return re.compile(re.escape(runs[-1].encode()), re.IGNORECASE) if runs else None
 
 
-def in_line(node: Pattern | Text) -> re.Pattern[bytes] | None:
+def in_line(node: Checked) -> Any:
     """A pattern that, found in a JSON line, proves a match without reading the line; in a line of ASCII it is found in every match.
 
     For patterns of ASCII with a letter, in any field, else None: the text must be within a string that no colon follows, which is a value
@@ -51,7 +99,7 @@ def in_line(node: Pattern | Text) -> re.Pattern[bytes] | None:
         one + b"*?" if p == ANY else one if p == ONE else re.escape(p.replace("\\", "\\\\").replace('"', '\\"').encode())
         for p in node.parts[node.parts[0] == ANY : len(node.parts) - (node.parts[-1] == ANY)]
     )
-    return re.compile(inner + one + rb'*"(?!:)', re.IGNORECASE)
+    return searcher(b"(?is)" + inner + one + rb'*"\s*(?:[,}\]]|$)')
 
 
 def _values(record: dict[str, Any], name: str) -> Iterator[str]:
@@ -62,7 +110,7 @@ def _values(record: dict[str, Any], name: str) -> Iterator[str]:
 
 def _pattern(parts: tuple[str, ...]) -> Callable[[str], bool]:
     search = pattern(parts).search
-    return lambda value: search(fold(level(value))) is not None
+    return lambda value: search(clean(fold(level(value)))) is not None
 
 
 def _near(wanted: list[str], slop: int) -> Callable[[str], bool]:

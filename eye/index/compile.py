@@ -4,14 +4,33 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any, Protocol
 
 import tantivy
 
 from commodore.schema import Field
-from eye.index.schema import ALL, NAMES, NUMBER, PAIR, US, column, pair, schema, text_fields
-from eye.query.kibana import ID
+from eye.index.check import Checked, between
+from eye.index.documents import HEX
+from eye.index.schema import (
+    ALL,
+    HIGH,
+    ID,
+    ID_HEAD,
+    LOW,
+    NAMES,
+    NUMBER,
+    NUMBERED,
+    PAIR,
+    US,
+    column,
+    has_terms,
+    pair,
+    schema,
+    text_fields,
+    whole_number,
+)
 from eye.query.moments import moments, span_of
 from eye.query.parse import known_field
 from eye.query.tree import ANY, ONE, And, Everything, Exists, Fuzzy, Leaf, Node, Not, Or, Pattern, QueryComplaint, Range, Regex, Text
@@ -41,11 +60,15 @@ class Engine(Protocol):
         """Return the values of a keyword field that contain a part, or end with it; None for more than `most`."""
         ...
 
+    def terms_matching(self, node: Pattern, most: int) -> Iterator[tuple[str, list[str]]]:
+        """Yield each field of the index with those of its terms whose value has a pattern anywhere."""
+        ...
+
     def values_of(self, name: str) -> list[str]:
         """Return the values of a keyword field, folded."""
         ...
 
-    def checked(self, node: Pattern | Text, candidates: tantivy.Query) -> list[int]:
+    def checked(self, node: Checked, candidates: tantivy.Query) -> list[int]:
         """Return the row numbers of the candidates that a clause matches when their values are read."""
         ...
 
@@ -64,6 +87,15 @@ def inner_part(parts: tuple[str, ...]) -> str:
     """The text of a pattern `*text*` or `*text`; '' for any other pattern."""
     inner = len(parts) in (2, 3) and parts[0] == ANY and parts[1] not in (ANY, ONE) and parts[2:] in ((), (ANY,))
     return parts[1] if inner else ""
+
+
+def with_id(key: str) -> tantivy.Query:
+    """The record with an `escadre.id`, in any case."""
+    if HEX.fullmatch(key) is None:
+        return Q.term_query(schema(), PAIR, pair(ID, fold(key)), "basic")
+    kind, high, low = tantivy.FieldType.Unsigned, int(key[:16], 16), int(key[16:], 16)
+    head = Q.term_query(schema(), PAIR, ID_HEAD + key[:3].lower(), "basic")
+    return both([head, Q.range_query(schema(), HIGH, kind, high, high), Q.range_query(schema(), LOW, kind, low, low)])
 
 
 class Compiler:
@@ -98,8 +130,8 @@ class Compiler:
         if isinstance(node, Range):
             raise self.complain(node, "a range needs a field", "Write field:[low TO high].")
         found = [self.in_words(name, node) for name in (ALL, *text_fields())] if not self.across(node) else [self.read(node, "")]
-        if isinstance(node, Text) and ID.fullmatch(fold(node.text)):
-            found.append(self.term(PAIR, pair("escadre.id", node.text)))
+        if isinstance(node, Text) and HEX.fullmatch(node.text):
+            found.append(with_id(node.text))
         return union(found)
 
     @staticmethod
@@ -113,7 +145,7 @@ class Compiler:
             found = words(node.text)
             if not found:
                 return Q.empty_query()
-            return self.term(name, found[0]) if len(found) == 1 else Q.phrase_query(self.schema, name, [*found])
+            return self.row(name, found)
         if isinstance(node, Pattern):
             return self.like(name, node, node.parts)
         if isinstance(node, Fuzzy):
@@ -149,18 +181,38 @@ class Compiler:
         assert isinstance(node, (Pattern, Text))
         if node.end - node.position > PATTERN_LIMIT:
             raise self.complain(node, f"a pattern may have {PATTERN_LIMIT} characters", "Shorten it.")
-        needed = [(w,) for w in words(node.text)] if isinstance(node, Text) else pieces(node.parts)
         fields = (name,) if name else (ALL, *text_fields())
-
-        def holds(piece: tuple[str, ...]) -> tantivy.Query:
-            return union([self.term(f, piece[0]) if len(piece) == 1 else self.like(f, node, piece) for f in fields])
-
-        candidates, certain = both([holds(piece) for piece in needed]), []
-        if isinstance(node, Text):  # words in a row need no reading
-            certain = [Q.phrase_query(self.schema, f, [*words(node.text)]) for f in fields]
+        certain = self.near_certain(node, fields) if isinstance(node, Text) else [] if name else self.value_certain(node)
+        candidates = (
+            self.near(node, fields) if isinstance(node, Text) else both([self.piece(node, one, fields) for one in pieces(node.parts)])
+        )
+        if certain:
             candidates = Q.boolean_query([(Must, candidates), (MustNot, union(certain))])
         rows = self.engine.checked(node, candidates)
-        return union([*certain, *([Q.term_set_query(self.schema, NUMBER, rows)] if rows else [])])
+        return union([*certain, *([self.one_of(NUMBER, rows)] if rows else [])])
+
+    def piece(self, node: Leaf, piece: tuple[str, ...], fields: Sequence[str]) -> tantivy.Query:
+        """Records that have a word, or a word of a shape."""
+        return union([self.term(f, piece[0]) if len(piece) == 1 else self.like(f, node, piece) for f in fields])
+
+    def value_certain(self, node: Pattern) -> list[tantivy.Query]:
+        """Records that have a pattern in a value that is a term: they need no reading."""
+        return [self.one_of(name, terms) for name, terms in self.engine.terms_matching(node, MOST_TERMS)]
+
+    def near_certain(self, node: Text, fields: Sequence[str]) -> list[tantivy.Query]:
+        """Words in a row; and, in a field that has one value, two words at most so far apart, which the engine counts as Lucene does."""
+        found = words(node.text)
+        exact = len(found) == 2 and found[0] != found[1]
+        return [Q.phrase_query(self.schema, f, [*found], node.slop if exact and f != ALL else 0) for f in fields]
+
+    def near(self, node: Text, fields: Sequence[str]) -> tantivy.Query:
+        """Records in which each two neighbours of the words are near enough, also where they are in two values."""
+        found = words(node.text)
+        pairs = [[one, other] for one, other in pairwise(found) if one != other] or [found[:1]]
+        return union([both([self.row(f, pair, node.slop) for pair in pairs]) for f in fields])
+
+    def row(self, name: str, found: list[str], slop: int = 0) -> tantivy.Query:
+        return self.term(name, found[0]) if len(found) == 1 else Q.phrase_query(self.schema, name, [*found], slop)
 
     # --- values
 
@@ -172,7 +224,7 @@ class Compiler:
         found, key = resolved
         if isinstance(node, Exists) or (isinstance(node, Range) and node.low is None and node.high is None):
             names = self.engine.names_with(f"{found.name}.{key}" if key else found.name)
-            return Q.term_set_query(self.schema, NAMES, names) if names else Q.empty_query()
+            return self.one_of(NAMES, names)
         if found.type == "text":
             return self.read(node, found.name) if self.across(node) else self.in_words(found.name, node)
         if isinstance(node, Text) and node.slop:
@@ -191,30 +243,43 @@ class Compiler:
 
     def keyword(self, found: Field, node: Leaf) -> tantivy.Query:
         """Whole values, without case."""
-        head = literal(found.name) + US
+        name = found.name
+        if not has_terms(name):
+            return self.without_terms(name, node)
         if isinstance(node, Text):
-            return self.term(PAIR, pair(found.name, node.text))
+            return self.term(name, fold(node.text))
         if isinstance(node, Pattern):
             part = inner_part(node.parts)
-            values_with = (
-                self.engine.values_containing(found.name, fold(part), at_end=node.parts[-1] != ANY, most=MOST_VALUES) if part else None
-            )
-            if values_with is not None:
-                return (
-                    Q.term_set_query(self.schema, PAIR, [f"{found.name}{US}{v}" for v in values_with]) if values_with else Q.empty_query()
-                )
-            return self.regex(PAIR, node, head + automaton(node.parts))
+            at_end = node.parts[-1] != ANY
+            values_with = self.engine.values_containing(name, fold(part), at_end=at_end, most=MOST_VALUES) if part else None
+            return self.regex(name, node, automaton(node.parts)) if values_with is None else self.one_of(name, values_with)
         if isinstance(node, Regex):
-            return self.regex(PAIR, node, f"{head}({node.pattern})")
+            return self.regex(name, node, node.pattern)
         assert isinstance(node, Range)
         low, high = (None if bound is None else fold(bound) for bound in (node.low, node.high))
-        values = [
-            value
-            for value in self.engine.values_of(found.name)
-            if (low is None or value > low or (node.include_low and value == low))
-            and (high is None or value < high or (node.include_high and value == high))
-        ]
-        return Q.term_set_query(self.schema, PAIR, [f"{found.name}{US}{v}" for v in values]) if values else Q.empty_query()
+        return self.one_of(name, [value for value in self.engine.values_of(name) if between(value, low, high, node)])
+
+    def one_of(self, name: str, values: Sequence[Any]) -> tantivy.Query:
+        return Q.term_set_query(self.schema, name, values) if values else Q.empty_query()
+
+    def without_terms(self, name: str, node: Leaf) -> tantivy.Query:
+        """Whole values of a field whose values are no terms: a number in a column, or read in the records that have its words."""
+        if name == ID and isinstance(node, Text):
+            return with_id(node.text)
+        if name in NUMBERED and isinstance(node, Text):
+            number = whole_number(node.text)
+            other = self.term(PAIR, pair(name, fold(node.text)))
+            return other if number is None else union([self.between(column(name), number, number, kind=tantivy.FieldType.Unsigned), other])
+        assert isinstance(node, (Text, Pattern, Regex, Range))
+        if node.end - node.position > PATTERN_LIMIT:
+            raise self.complain(node, f"a pattern may have {PATTERN_LIMIT} characters", "Shorten it.")
+        having = self.engine.names_with(name)
+        candidates = [self.one_of(NAMES, having)]
+        if name != ID and isinstance(node, Text) and words(node.text):
+            candidates.append(self.in_words(ALL, node))
+        elif name != ID and isinstance(node, Pattern):
+            candidates += [self.like(ALL, node, piece) for piece in pieces(node.parts)]
+        return self.one_of(NUMBER, self.engine.checked(node, both(candidates)))
 
     def free_form(self, found: Field, key: str, node: Leaf) -> tantivy.Query:
         """Values of a free-form object compare exactly, case included, as in Elasticsearch's `flattened`."""
@@ -232,7 +297,7 @@ class Compiler:
     def boolean(self, found: Field, node: Leaf) -> tantivy.Query:
         if not isinstance(node, Text) or node.text not in ("true", "false"):
             raise self.complain(node, f"{found.name} is true or false")
-        return self.term(PAIR, pair(found.name, node.text))
+        return Q.term_query(self.schema, found.name, node.text == "true", "basic")
 
     def date(self, found: Field, node: Leaf) -> tantivy.Query:
         assert isinstance(node, (Text, Range))

@@ -1,38 +1,43 @@
-"""The schema of the index, and one document per record.
+"""The fields of the index, and how each field of the registry is kept in it.
 
-Fields of a document:
-
-- `all`: the words of every value, with positions; each text field of the registry (`message`, `escadre.reason`) is left out there and has
+- `_all`: the words of every value, with positions; each text field of the registry (`message`, `escadre.reason`) is left out there and has
   words of its own, so a bare word is looked up in both.
-- `pair`: one term `field US value` per value of a keyword, boolean or free-form field (free-form: `field.key US value`), folded for
-  keywords. Any field can be matched and counted through it.
-- `names`: one term that lists the fields of the record, so `_exists_` is a set of few terms.
-- `f:<field>`: values of the hot keyword fields as a column, for facets. Numbers, times and addresses have a column under their own name.
-- `when`, `second`: `@timestamp` in nanoseconds and in seconds since 1970 UTC. `row`: number of the record. `part`: the file it came from.
-- `line`: the JSON line, stored in compressed blocks.
+- A keyword field has its values as terms, without case, under its own name; those that pages and dashboards count by (HOT) have a column
+  too. Numbers, addresses and booleans have a column under their own name, times (nanoseconds since 1970 UTC) under `t:<field>`.
+- `_pair`: one term `field.key US value` per leaf of a free-form object, case kept.
+- `_names`: one term per record, the code of the fields that it has, so `_exists_` is a set of few terms; `_shapes` lists, in the first
+  record of a file that has them, `code US field US field …`.
+- `_when`, `_second`: `@timestamp` in nanoseconds and in seconds. `_row`: number of the record. `_part`: the file that it came from.
+- `_high`, `_low`: `escadre.id`, a number of 128 bits, in two columns, and its first three digits in `_pair`: a term per record would cost a
+  fifth of the build. NUMBERED fields are a column `n:<field>` for the same reason; the values of LOOKED_UP ones are found by their words.
+- `_line`: the JSON line, stored in compressed blocks.
 
 Source of the index format: tantivy 0.27, `SchemaBuilder`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import tantivy
 
 from commodore.schema import registry
-from eye.query.values import NS_MAX, NS_MIN, address, leaves, within_instant
-from eye.query.words import ANALYZER, BETWEEN, MAX_WORD, NOT_SEARCHED, analyzer, fold, leaves_into, level
+from eye.query.words import ANALYZER, NOT_SEARCHED, analyzer
 
 US = "\x1f"
 """Unit separator between the name of a field and a value."""
-ALL, PAIR, NAMES, WHEN, SECOND, NUMBER, PART, LINE, PREFIX = "all", "pair", "names", "when", "second", "row", "part", "line", "f:"
-ROW = "_row"
-"""Key under which a record that was read back carries its number."""
+ALL, PAIR, NAMES, SHAPES, WHEN, SECOND, PART, LINE = "_all", "_pair", "_names", "_shapes", "_when", "_second", "_part", "_line"
+UNTIMED = "_untimed"
+"""1 for a record without a time, none for others: such records come last in the order of time, whichever its direction."""
+NUMBER = ROW = "_row"
+"""The number of a record, also the key under which a record that was read back carries it."""
+HIGH, LOW = "_high", "_low"
+ID, ID_HEAD = "escadre.id", f"escadre.id#{US}"
 TIME = "@timestamp"
 NANO = 1_000_000_000
+FOLDED = "folded"
+"""Tokenizer of keyword fields: the whole value in lower case."""
 
 HOT = (
     "host.name",
@@ -51,9 +56,11 @@ HOT = (
     "threat.technique.id",
 )
 """Keyword fields with a column: what pages and dashboards count by."""
-_COLUMNS = {"long": "integer", "date": "integer", "double": "float", "ip": "ip_addr"}
-_LONG = 2**63
-_NAMES_BYTES = 30_000
+NUMBERED = frozenset({"winlog.record_id", "escadre.event.record_id"})
+"""Keyword fields whose values are whole numbers, nearly each another one."""
+LOOKED_UP = frozenset({"escadre.locator"})
+"""Keyword fields whose values are nearly each another one."""
+_ENGINE_COLUMNS = {"long": "integer", "double": "float", "ip": "ip_addr"}
 
 
 def text_fields() -> list[str]:
@@ -66,208 +73,83 @@ def hot_fields() -> list[str]:
     return [name for name in HOT if name in registry()]
 
 
+def has_terms(name: str) -> bool:
+    """Return whether a keyword field has its values as terms."""
+    return name not in NUMBERED and name not in LOOKED_UP and name not in NOT_SEARCHED
+
+
 @cache
 def schema() -> tantivy.Schema:
     """The tantivy schema."""
     builder = tantivy.SchemaBuilder()
     for name in (ALL, *text_fields()):
         builder.add_text_field(name, tokenizer_name=ANALYZER, index_option="position")
-    for name in (PAIR, NAMES, PART):
+    for name in (PAIR, NAMES, SHAPES, PART):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
-    for name in hot_fields():
-        builder.add_text_field(PREFIX + name, fast=True, tokenizer_name="raw", index_option="basic")
     builder.add_unsigned_field(NUMBER, fast=True, indexed=True)
-    builder.add_integer_field(WHEN, fast=True)
-    builder.add_integer_field(SECOND, fast=True)
-    builder.add_bytes_field(LINE, stored=True)
+    for name in (HIGH, LOW, UNTIMED):
+        builder.add_unsigned_field(name, fast=True)
+    for name in (WHEN, SECOND):
+        builder.add_integer_field(name, fast=True)
+    builder.add_text_field(LINE, stored=True)
+    hot = hot_fields()
     for field in registry().values():
-        if field.type in _COLUMNS and field.name != TIME:
-            getattr(builder, f"add_{_COLUMNS[field.type]}_field")(field.name, fast=True)
-    return builder.build()
+        if field.type == "keyword" and has_terms(field.name):
+            builder.add_text_field(field.name, fast=field.name in hot, tokenizer_name=FOLDED, index_option="basic")
+        elif field.name in NUMBERED:
+            builder.add_unsigned_field(column(field.name), fast=True)
+        elif field.type == "boolean":
+            builder.add_boolean_field(field.name, fast=True, indexed=True)
+        elif field.type == "date" and field.name != TIME:
+            builder.add_integer_field(column(field.name), fast=True)
+        elif field.type in _ENGINE_COLUMNS:
+            getattr(builder, f"add_{_ENGINE_COLUMNS[field.type]}_field")(field.name, fast=True)
+    return _bare(builder.build())
+
+
+def _bare(built: tantivy.Schema) -> tantivy.Schema:
+    """The schema without what the builder cannot leave out: lengths of values, which only scores need, and words of the stored line.
+
+    The form is tantivy's own, as its `meta.json` has it.
+    """
+    reduced: Any = built.__reduce__()
+    make, (about,) = reduced
+    for one in about["inner"]:
+        if one["name"] == LINE:
+            one["options"]["indexing"] = None
+        elif (one["options"].get("indexing") or {}).get("fieldnorms"):
+            one["options"]["indexing"]["fieldnorms"] = False
+        elif one["options"].get("fieldnorms"):
+            one["options"]["fieldnorms"] = False
+    bare: tantivy.Schema = make(about)
+    return bare
 
 
 def opened(folder: str) -> tantivy.Index:
     """The index in a folder, made if it is not there. Raises ValueError where it does not read."""
     found = tantivy.Index(schema(), folder, reuse=True)
     found.register_tokenizer(ANALYZER, analyzer())
+    found.register_tokenizer(FOLDED, tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw()).filter(tantivy.Filter.lowercase()).build())
+    found.register_fast_field_tokenizer(FOLDED, tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw()).build())  # a column keeps the case
     return found
 
 
 def column(name: str) -> str:
-    """The column of a field of type number, time or address."""
-    return WHEN if name == TIME else name
+    """The column of a field of type number, time or address, or of a numbered one."""
+    if name == TIME:
+        return WHEN
+    if name in NUMBERED:
+        return f"n:{name}"
+    known = registry().get(name)
+    return f"t:{name}" if known is not None and known.type == "date" else name
 
 
 def pair(name: str, value: str) -> str:
-    """The term of a value of a keyword field."""
-    return f"{name}{US}{fold(value)}"
+    """The term of a value in `_pair`."""
+    return f"{name}{US}{value}"
 
 
-_KEYWORD, _TEXT, _FREE, _OTHER = range(4)
-_CODES = {"keyword": _KEYWORD, "text": _TEXT, "flattened": _FREE}
-
-
-class Documents:
-    """Makes documents of records. One per build: it caches the terms that list field names. `make` is the hot path of a build."""
-
-    def __init__(self) -> None:
-        hot = frozenset(hot_fields())
-        self._hot = hot
-        self._plans = {
-            name: (_CODES.get(f.type, _OTHER), name + US, PREFIX + name if name in hot else "", f.type)
-            for name, f in registry().items()
-            if name not in NOT_SEARCHED
-        }
-        self._names: dict[tuple[str, ...], list[str]] = {}
-        self._keys: dict[tuple[str, ...], tuple[list[str], list[str]]] = {}
-        self._other: dict[str, Callable[..., None]] = {
-            "long": self._long,
-            "double": self._double,
-            "date": self._date,
-            "ip": self._ip,
-            "boolean": self._boolean,
-        }
-
-    def make(self, record: dict[str, Any], line: bytes, part: str, row: int) -> tantivy.Document:
-        """The document of one record; `line` is its JSON."""
-        document = tantivy.Document()
-        add_text, plans = document.add_text, self._plans
-        values: list[str] = []
-        names: list[str] = []
-        for name, value in record.items():
-            if value is None:
-                continue
-            kind, plan = type(value), plans.get(name)
-            if plan is None:
-                if name == "escadre.id":
-                    add_text("pair", f"escadre.id\x1f{fold(str(value))}")
-                    names.append(name)
-                else:
-                    leaves_into((value,), values)
-                continue
-            code, prefix, hot, type_ = plan
-            if code == _KEYWORD and kind is str:
-                if len(value) <= MAX_WORD:
-                    add_text("pair", prefix + (value.lower() if value.isascii() else fold(value)))
-                values.append(value)
-                if hot:
-                    add_text(hot, value)
-            elif code == _KEYWORD:
-                if not self._keywords(document, name, value if kind is list else [value], values):
-                    continue
-            elif code == _TEXT:
-                add_text(name, level(value if kind is str else str(value)))
-            elif code == _FREE:
-                if not self._free_form(document, name, value, names, values):
-                    continue
-            else:
-                items = value if kind is list else (value,)
-                if not items:
-                    continue
-                leaves_into(items, values)
-                self._other[type_](document, name, items)
-            names.append(name)
-        self._finish(document, values, names)
-        add_text("part", part)
-        document.add_unsigned("row", row)
-        document.add_bytes("line", line)
-        return document
-
-    def _finish(self, document: tantivy.Document, values: list[str], names: list[str]) -> None:
-        joined = BETWEEN.join(dict.fromkeys(values))
-        if len(joined) > MAX_WORD or not joined.isascii():
-            joined = BETWEEN.join([level(value) for value in dict.fromkeys(values)])
-        document.add_text("all", joined)
-        key = tuple(names)
-        terms = self._names.get(key)
-        if terms is None:
-            terms = self._names[key] = list(_name_terms(key))
-        for term in terms:
-            document.add_text("names", term)
-
-    def _keywords(self, document: tantivy.Document, name: str, items: list[Any], values: list[str]) -> bool:
-        """Values of a keyword list, or of a type that is no text; False where there is none."""
-        texts = [item if type(item) is str else str(item) for item in items if item is not None]
-        for text in texts:
-            if len(text) <= MAX_WORD:
-                document.add_text(PAIR, f"{name}{US}{fold(text)}")
-            if name in self._hot:
-                document.add_text(PREFIX + name, text)
-        values += texts
-        return bool(texts)
-
-    def _free_form(self, document: tantivy.Document, name: str, value: Any, names: list[str], values: list[str]) -> bool:
-        """Leaves of a free-form object, case kept; False where there is none."""
-        if type(value) is dict and set(map(type, value.values())) == {str}:
-            shape = (name, *value)
-            known = self._keys.get(shape)
-            if known is None:
-                full = [f"{name}.{below}" for below in value]
-                known = self._keys[shape] = (full, [one + US for one in full])
-            names += known[0]
-            values += value.values()
-            for prefix, text in zip(known[1], value.values(), strict=True):
-                if len(text) <= MAX_WORD:
-                    document.add_text("pair", prefix + text)
-            return True
-        if not isinstance(value, (dict, list)):
-            leaves_into((value,), values)
-            return False
-        leaves_into((value,), values)
-        found = False
-        for leaf in leaves(value):
-            key, _, text = leaf.partition("\0")
-            found = True
-            names.append(f"{name}.{key}")
-            if len(text) <= MAX_WORD:
-                document.add_text(PAIR, f"{name}.{key}{US}{text}")
-        return found
-
-    @staticmethod
-    def _long(document: tantivy.Document, name: str, items: list[Any]) -> None:
-        for item in items:
-            if type(item) is int and -_LONG <= item < _LONG:
-                document.add_integer(name, item)
-
-    @staticmethod
-    def _double(document: tantivy.Document, name: str, items: list[Any]) -> None:
-        for item in items:
-            if isinstance(item, (int, float)) and not isinstance(item, bool):
-                document.add_float(name, float(item))
-
-    @staticmethod
-    def _date(document: tantivy.Document, name: str, items: list[Any]) -> None:
-        for item in items:
-            at = within_instant(item)
-            if at is not None and name == TIME:
-                document.add_integer(WHEN, at)
-                if NS_MIN < at < NS_MAX:  # else it is no time but the end of what 64 bits hold
-                    document.add_integer(SECOND, at // NANO)
-            elif at is not None:
-                document.add_integer(name, at)
-
-    @staticmethod
-    def _ip(document: tantivy.Document, name: str, items: list[Any]) -> None:
-        for item in items:
-            if address(item) is not None:
-                document.add_ip_addr(name, str(item).split("%", 1)[0])
-
-    @staticmethod
-    def _boolean(document: tantivy.Document, name: str, items: list[Any]) -> None:
-        for item in items:
-            if isinstance(item, bool):
-                document.add_text(PAIR, f"{name}{US}{'true' if item else 'false'}")
-
-
-def _name_terms(names: tuple[str, ...]) -> list[str]:
-    """The names in as few terms as the engine's limit of a term allows (65,530 bytes)."""
-    terms: list[str] = []
-    now: list[str] = []
-    size = 0
-    for name in dict.fromkeys(names):
-        size += len(name.encode("utf-8", "replace")) + 1
-        if size > _NAMES_BYTES and now:
-            terms.append(US.join(now))
-            now, size = [], len(name.encode("utf-8", "replace")) + 1
-        now.append(name)
-    return [*terms, US.join(now)] if now else terms
+def whole_number(text: str) -> int | None:
+    """The number that a value of a numbered field is; None for text that is no plain number of 64 bits."""
+    plain = text.isascii() and text.isdigit() and len(text) < 20 and (text[0] != "0" or text == "0")
+    return int(text) if plain else None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +19,19 @@ from commodore.schema import registry
 from eye.case import open_case
 from eye.index import dictionary
 from eye.index.build import damage, folder_name, index, marks, outdated, readable
-from eye.index.check import in_line, matcher, prefilter
-from eye.index.compile import Compiler, both
-from eye.index.schema import LINE, NAMES, NANO, NUMBER, PAIR, PART, PREFIX, ROW, SECOND, US, WHEN, hot_fields, schema
+from eye.index.check import UNLIKE, Checked, in_line, matcher, prefilter
+from eye.index.compile import Compiler, both, union, with_id
+from eye.index.counts import Counts, HitSummary
+from eye.index.order import HitOrder
+from eye.index.schema import ID, LINE, NAMES, NUMBER, NUMBERED, PART, ROW, SHAPES, US, WHEN, has_terms, schema
+from eye.index.terms import Terms
 from eye.query.parse import parse
-from eye.query.tree import Node, Pattern, Text
-from eye.query.words import fold, without_case
+from eye.query.tree import Node, Pattern, Text, leaves_of
+from eye.query.words import fold, without_case, words
 from scout.console import COULD_NOT, Complaint
 
 CACHED = 64
 """Results of clauses that had to read records, and counts of facets, that are kept."""
-CACHED_BYTES = 64_000_000
-"""Bytes of values of fields that are kept for wildcards."""
-VALUE_BREAK = "\x1d"
 AT_ONCE = 20_000
 """Hits whose places are asked for at a time where all are wanted."""
 MOST_VALUES = 400
@@ -43,6 +45,8 @@ class Asked:
     query: str
     nodes: tuple[Node, ...]
     compiled: tantivy.Query
+    costly: bool = False
+    """Whether it has words in a row, which cost more to find than to order."""
 
 
 class Store:
@@ -59,7 +63,6 @@ class Store:
         self._lock = threading.Lock()
         self._checked: OrderedDict[str, list[int]] = OrderedDict()
         self._words = b""
-        self._values: OrderedDict[str, bytes] = OrderedDict()
         self._load()
 
     def _load(self) -> None:
@@ -73,20 +76,31 @@ class Store:
             self.marks = marks(self._searcher)
             if (there := self._searcher.num_docs) != sum(self.marks.values()):
                 raise ValueError(f"{there:,} records are there, of {sum(self.marks.values()):,}")
-            shapes = [term for term, _ in self._searcher.terms_with_prefix(NAMES, "")]
+            shapes = [term for term, _ in self._searcher.terms_with_prefix(SHAPES, "")]
         except (ValueError, OSError) as e:
             raise self._damaged(e) from e
         self.records = self._searcher.num_docs
+        self._sizes = _sizes(self.folder)
         self._names: dict[str, list[str]] = {}
         for shape in shapes:
-            for name in shape.split(US):
-                self._names.setdefault(name, []).append(shape)
+            code, *names = shape.split(US)
+            for name in names:
+                self._names.setdefault(name, []).append(code)
         known = registry()
         self.columns = frozenset(name for name in self._names if name in known)
+        self._order = HitOrder(self._searcher, self._damaged)
+        self._terms = Terms(self._searcher, self.columns)
+        self._counts = Counts(self._searcher, self._damaged, self.columns)
 
     def _damaged(self, why: object) -> Complaint:
         said = (str(why).splitlines() or [""])[0][:300]
         return Complaint(f"the index of {self.case} is damaged: {said}.", f"eye index {self.case} builds it again.", COULD_NOT)
+
+    def _sound(self) -> None:
+        """Raise Complaint where a file was cut since it was opened: it is mapped, and to read beyond its end would end the process."""
+        for file, size in _sizes(self.folder).items():
+            if size < self._sizes.get(file, 0):
+                raise self._damaged(f"{file} was cut")
 
     # --- what a query needs of the index
 
@@ -115,24 +129,19 @@ class Store:
 
     def values_of(self, name: str) -> list[str]:
         """Return the values of a keyword field, folded."""
-        head = f"{name}{US}"
-        return [term[len(head) :] for term, _ in self._searcher.terms_with_prefix(PAIR, head)]
+        return self._terms.of(name) if has_terms(name) else []
 
     def values_containing(self, name: str, part: str, *, at_end: bool, most: int) -> list[str] | None:
         """Return the values of a keyword field that contain a part, or end with it; None for more than `most`."""
-        with self._lock:
-            block = self._values.get(name)
-        if block is None:
-            block = (VALUE_BREAK + VALUE_BREAK.join(self.values_of(name)) + VALUE_BREAK).encode()
-            with self._lock:
-                self._values[name] = block
-                while sum(map(len, self._values.values())) > CACHED_BYTES and len(self._values) > 1:
-                    self._values.popitem(last=False)
-        return dictionary.containing(block, part, at_end=at_end, most=most, between=VALUE_BREAK.encode())
+        return self._terms.containing(name, part, at_end=at_end, most=most)
 
-    def checked(self, node: Pattern | Text, candidates: tantivy.Query) -> list[int]:
+    def terms_matching(self, node: Pattern, most: int) -> Iterator[tuple[str, list[str]]]:
+        """Yield each field of the index with those of its terms whose value has a pattern anywhere."""
+        return self._terms.matching(node, most)
+
+    def checked(self, node: Checked, candidates: tantivy.Query) -> list[int]:
         """Return the row numbers of the candidates that a clause matches when their records are read."""
-        key = repr((node.field, node.parts if isinstance(node, Pattern) else (node.text, node.slop)))
+        key = repr(replace(node, position=0, end=0))
         with self._lock:
             if key in self._checked:
                 self._checked.move_to_end(key)
@@ -147,12 +156,12 @@ class Store:
                     "Narrow the time, name a keyword field, or write a longer word.",
                     COULD_NOT,
                 )
-            if holds is not None and not holds.search(line):
+            if holds is not None and not holds.search(line) and not UNLIKE.search(line):
                 continue
             sure = certain is not None and certain.search(line) is not None
-            if sure or ((certain is None or not line.isascii()) and fits(orjson.loads(line))):
+            if sure or ((certain is None or not line.isascii()) and fits(read_line(line))):
                 rows.append(address)
-        found = [int(row) for row in self._fast(NUMBER, rows)]
+        found = [int(row) for row in self._order.fast(NUMBER, rows)]
         with self._lock:
             self._checked[key] = found
             while len(self._checked) > CACHED:
@@ -163,12 +172,13 @@ class Store:
 
     def ask(self, query: str, filters: Iterable[str] = ()) -> Asked:
         """Read and compile a query and further queries that must match too. Raises QueryComplaint."""
+        self._sound()
         nodes, parts = [], []
         for text in (query, *filters):
             node = parse(text)
             nodes.append(node)
             parts.append(Compiler(text, self).compiled(node))
-        return Asked(query, tuple(nodes), both(parts))
+        return Asked(query, tuple(nodes), both(parts), any(map(costly, nodes)))
 
     def ask_node(self, query: str, node: Node) -> Asked:
         """Compile a part of a query that is parsed already."""
@@ -181,91 +191,58 @@ class Store:
 
     # --- answers
 
-    def _aggregate(self, asked: Asked, wanted: dict[str, Any]) -> dict[str, Any]:
-        try:
-            return dict(self._searcher.aggregate(asked.compiled, wanted))
-        except ValueError as e:
-            raise self._damaged(e) from e
+    def summary(self, asked: Asked, facets: Sequence[str] = (), *, rows: int = 0, descending: bool = False) -> HitSummary:
+        """Total, times, facets of hot fields and the first rows of a query.
 
-    def hits(self, query: tantivy.Query) -> int:
-        """Number of records that a query of the index finds."""
-        if not self.records:
-            return 0
-        found: Any = self._searcher.search(query, limit=1, count=True)  # its type does not declare `count`
-        return int(found.count or 0)
+        One pass over the hits; a query that is cheap to ask again is asked for its rows alone, which costs less than to order all hits.
+        """
+        found = self._counts.summary(asked.compiled, facets, rows=rows if asked.costly else 0, descending=descending)
+        if rows and not asked.costly:
+            found.rows = [int(row) for row in self._order.fast(NUMBER, self._order.page(asked.compiled, 0, rows, descending=descending))]
+        return found
 
     def count(self, asked: Asked) -> tuple[int, int | None, int | None]:
         """Number of hits, and the first and last time among them (nanoseconds since 1970 UTC, to the second)."""
-        if not self.records:
-            return 0, None, None
-        ends = {"low": {"min": {"field": SECOND}}, "high": {"max": {"field": SECOND}}}
-        found = self._aggregate(asked, {**ends, "total": {"value_count": {"field": NUMBER}}})
-        total, low, high = int(found["total"]["value"]), found["low"]["value"], found["high"]["value"]
-        return total, None if low is None else int(low) * NANO, None if high is None else int(high) * NANO + NANO - 1
+        found = self._counts.summary(asked.compiled, timed=False)
+        return found.total, found.low, found.high
 
-    def histogram(self, asked: Asked, start: int, width: int, buckets: int) -> dict[int, int]:
-        """Hits per bucket of `width` nanoseconds (whole seconds) from `start`: bucket number → hits. Records without a time are in none."""
-        return self.overview(asked, start, width, buckets, ())[0]
+    def histogram(self, asked: Asked, start: int, width: int, buckets: int, known: HitSummary | None = None) -> dict[int, int]:
+        """Hits per bucket of `width` nanoseconds (whole seconds) from `start`: bucket number → hits. Records without a time are in none.
 
-    def overview(
-        self, asked: Asked, start: int, width: int, buckets: int, facets: Sequence[str], limit: int = 6
-    ) -> tuple[dict[int, int], dict[str, tuple[list[tuple[str, int]], int]]]:
-        """Histogram and facets of hot fields in one pass over the hits."""
-        at, step = start // NANO, max(1, width // NANO)
-        wanted: dict[str, Any] = {
-            "time": {
-                "histogram": {
-                    "field": SECOND,
-                    "interval": step,
-                    "offset": at % step,
-                    "min_doc_count": 1,
-                    "hard_bounds": {"min": at, "max": at + step * buckets - 1},
-                }
-            }
-        }
-        hot = [name for name in facets if name in hot_fields() and name in self.columns]
-        for name in hot:
-            wanted[name] = {"terms": {"field": PREFIX + name, "size": max(64, limit * 4), "segment_size": 2_000}}
-            wanted[f"#{name}"] = {"cardinality": {"field": PREFIX + name}}
-        found = self._aggregate(asked, wanted)
-        bars = {round((b["key"] - at) / step): int(b["doc_count"]) for b in found["time"]["buckets"]}
-        bars = {n: count for n, count in bars.items() if 0 <= n < buckets}
-        told = {}
-        for name in hot:
-            values = [(str(b["key"]), int(b["doc_count"])) for b in found[name]["buckets"]]
-            joined = without_case(values)
-            more = found[name]["sum_other_doc_count"]
-            different = max(len(joined), round(found[f"#{name}"]["value"])) if more else len(joined)
-            told[name] = (joined[:limit], different)
-        return bars, told
+        `known`: the summary of the same query, which may be fine enough.
+        """
+        return self._counts.histogram(asked.compiled, start, width, buckets, known)
 
     def facet(self, asked: Asked, name: str, limit: int = 6, begin: str = "") -> tuple[list[tuple[str, int]], int]:
         """Most frequent values of a field among the hits, without case, that begin so; and how many there are."""
         known = registry().get(name)
         if known is None or name not in self.columns:
             return [], 0
-        if name in hot_fields() and not begin and limit <= MOST_VALUES:
-            return self.overview(asked, 0, NANO, 1, (name,), limit)[1].get(name, ([], 0))
-        if known.type in ("keyword", "boolean"):
-            head = f"{name}{US}"
-            found = self._searcher.terms_with_prefix(PAIR, head + fold(begin), asked.compiled)
-            values = [(term[len(head) :], int(n)) for term, n in found if n]
-        else:
-            buckets = self._aggregate(asked, {"x": {"terms": {"field": name, "size": 65_000, "segment_size": 65_000}}})["x"]["buckets"]
-            values = [(str(b["key"]), int(b["doc_count"])) for b in buckets if str(b["key"]).startswith(begin)]
-        values.sort(key=lambda pair: (-pair[1], pair[0]))
-        shown = [(self._as_written(name, value), n) for value, n in values[:limit]] if known.type == "keyword" else values[:limit]
-        return shown, len(values)
+        if known.type == "keyword" and name not in NUMBERED and not has_terms(name):
+            return self._read_facet(asked, name, limit, begin)
+        values, folded = self._counts.facet(asked.compiled, name, begin, few=limit <= MOST_VALUES)
+        shown = values[:limit]
+        return [(self._as_written(name, value), n) for value, n in shown] if folded else shown, len(values)
 
     def values(self, asked: Asked, name: str) -> list[tuple[str, int]]:
         """Every value of a field among the hits with the number of records that have it, in no order."""
         return self.facet(asked, name, 1 << 60)[0]
 
+    def _read_facet(self, asked: Asked, name: str, limit: int, begin: str) -> tuple[list[tuple[str, int]], int]:
+        """The same for a field whose values are no terms: the records are read."""
+        found: Counter[str] = Counter()
+        having = both([asked.compiled, tantivy.Query.term_set_query(schema(), NAMES, self.names_with(name))])
+        for address in self._all(having):
+            value = read_line(self._line(address)).get(name)
+            found.update({str(one) for one in (value if isinstance(value, list) else [value]) if fold(str(one)).startswith(fold(begin))})
+        values = without_case(list(found.items()))
+        return values[:limit], len(values)
+
     def _as_written(self, name: str, folded: str) -> str:
         """A folded value as the first record that has it writes it."""
-        term = tantivy.Query.term_query(schema(), PAIR, f"{name}{US}{folded}", "basic")
+        term = tantivy.Query.term_query(schema(), name, folded, "basic")
         hits = self._searcher.search(term, limit=1, count=False).hits
-        value = orjson.loads(self._line(hits[0][1])).get(name) if hits else None
+        value = read_line(self._line(hits[0][1])).get(name) if hits else None
         for item in value if isinstance(value, list) else [value]:
             if isinstance(item, str) and fold(item) == folded:
                 return item
@@ -273,20 +250,20 @@ class Store:
 
     def rows(self, asked: Asked, start: int, limit: int, *, descending: bool = False, by: str = WHEN) -> list[dict[str, Any]]:
         """One page of hits in the order of time (or of a column), those without last: whole records, each with its row number as `_row`."""
-        return [self._record(address) for address in self._page(asked.compiled, start, limit, descending=descending, by=by)]
+        return [self._record(address) for address in self._order.page(asked.compiled, start, limit, descending=descending, by=by)]
 
     def by_rows(self, rows: list[int]) -> list[dict[str, Any]]:
         """Whole records by row number, in the order given; unknown numbers are left out."""
-        return self._by(rows, NUMBER, rows, ROW)
+        return self._by(rows, tantivy.Query.term_set_query(schema(), NUMBER, rows) if rows else tantivy.Query.empty_query(), ROW)
 
     def by_ids(self, ids: list[str]) -> list[dict[str, Any]]:
         """Whole records by `escadre.id`, in the order given; unknown ids are left out."""
-        return self._by(ids, PAIR, [f"escadre.id{US}{i}" for i in ids], "escadre.id")
+        return self._by(ids, union([with_id(one) for one in ids]), ID)
 
-    def _by(self, wanted: Sequence[Any], field: str, terms: Sequence[Any], key: str) -> list[dict[str, Any]]:
+    def _by(self, wanted: Sequence[Any], query: tantivy.Query, key: str) -> list[dict[str, Any]]:
+        self._sound()
         if not wanted:
             return []
-        query = tantivy.Query.term_set_query(schema(), field, list(terms))
         hits = self._searcher.search(query, limit=len(wanted), count=False).hits
         found = {record[key]: record for record in (self._record(address) for _, address in hits)}
         return [found[one] for one in wanted if one in found]
@@ -297,17 +274,17 @@ class Store:
         hits = self._searcher.search(me, limit=1, count=False).hits
         if not hits:
             return None
-        at = self._fast(WHEN, [hits[0][1]])[0]
-        before = both([asked.compiled, self._before(WHEN, at, descending=descending)])
+        at = self._order.fast(WHEN, [hits[0][1]])[0]
+        before = both([asked.compiled, self._order.before(WHEN, at, descending=descending)])
         earlier = tantivy.Query.range_query(schema(), NUMBER, tantivy.FieldType.Unsigned, 0, row, True, False)
-        return self.hits(before) + self.hits(both([asked.compiled, self._same(WHEN, at), earlier]))
+        return self._order.hits(before) + self._order.hits(both([asked.compiled, self._order.same(WHEN, at), earlier]))
 
     def lines(self, asked: Asked, limit: int | None = None, *, descending: bool = False, by: str = WHEN) -> Iterator[bytes]:
         """The JSON lines of the hits as they are in the case, in the order of time (or of a column); all of them unless `limit`."""
         start = 0
         while limit is None or start < limit:
             size = AT_ONCE if limit is None else min(AT_ONCE, limit - start)
-            found = self._page(asked.compiled, start, size, descending=descending, by=by)
+            found = self._order.page(asked.compiled, start, size, descending=descending, by=by)
             yield from map(self._line, found)
             if len(found) < size:
                 return
@@ -319,81 +296,46 @@ class Store:
 
     # --- places and records
 
-    def _page(self, query: tantivy.Query, start: int, limit: int, *, descending: bool = False, by: str = WHEN) -> list[tantivy.DocAddress]:
-        """The places of one page of hits: by a column, those without a value last, equal ones by row number.
-
-        The engine orders equal values by where it happens to have put them, so the groups at both ends of a page are read by row number.
-        """
-        limit = min(limit, self.records - start)
-        if limit < 1:
-            return []
-        first = max(0, start - 1)
-        wide = self._ordered(query, first, start - first + limit + 1, by, descending=descending)
-        found, keys = wide[start - first : start - first + limit], self._fast(by, wide)
-        inside = keys[start - first : start - first + limit]
-        groups: dict[Any, list[tantivy.DocAddress]] = {}
-        for key, address in zip(inside, found, strict=True):
-            groups.setdefault(key, []).append(address)
-        cut = ({inside[0]} if found and start and keys[0] == inside[0] else set()) | (
-            {inside[-1]} if found and len(keys) > start - first + limit and keys[-1] == inside[-1] else set()
-        )
-        page: list[tantivy.DocAddress] = []
-        for key, members in groups.items():
-            if key in cut:
-                place = start + len(page) - self.hits(both([query, self._before(by, key, descending=descending)]))
-                page += self._ordered(both([query, self._same(by, key)]), place, len(members), NUMBER, descending=False)
-            else:
-                rows = self._fast(NUMBER, members)
-                page += [address for _, address in sorted(zip(rows, members, strict=True), key=lambda pair: pair[0])]
-        return page
-
-    def _ordered(self, query: tantivy.Query, start: int, limit: int, by: str, *, descending: bool) -> list[tantivy.DocAddress]:
-        order = tantivy.Order.Desc if descending else tantivy.Order.Asc
-        try:
-            hits = self._searcher.search(query, limit=limit, offset=start, count=False, order_by_field=by, order=order).hits
-        except ValueError as e:
-            raise self._damaged(e) from e
-        return [address for _, address in hits]
-
-    @staticmethod
-    def _kind(by: str) -> Any:
-        known = registry().get(by)
-        return tantivy.FieldType.Float if known and known.type == "double" else tantivy.FieldType.Integer
-
-    def _before(self, by: str, key: Any, *, descending: bool) -> tantivy.Query:
-        """Records that come before those with a value of a column."""
-        if key is None:
-            return tantivy.Query.exists_query(by)
-        low, high = (key, None) if descending else (None, key)
-        return tantivy.Query.range_query(schema(), by, self._kind(by), low, high, not descending, descending)
-
-    def _same(self, by: str, key: Any) -> tantivy.Query:
-        """Records with a value of a column, or without any."""
-        query = tantivy.Query
-        if key is None:
-            return query.boolean_query([(tantivy.Occur.Must, query.all_query()), (tantivy.Occur.MustNot, query.exists_query(by))])
-        return query.range_query(schema(), by, self._kind(by), key, key)
-
     def _all(self, query: tantivy.Query) -> Iterator[tantivy.DocAddress]:
         for start in range(0, self.records, AT_ONCE):
-            found = self._ordered(query, start, AT_ONCE, NUMBER, descending=False)
+            found = self._order.ordered(query, start, AT_ONCE, NUMBER, descending=False)
             yield from found
             if len(found) < AT_ONCE:
                 return
 
-    def _fast(self, name: str, addresses: list[tantivy.DocAddress]) -> list[Any]:
-        return list(self._searcher.fast_field_values(name, addresses))
-
     def _line(self, address: tantivy.DocAddress) -> bytes:
         try:
-            return bytes(self._searcher.doc(address)[LINE][0])
+            return str(self._searcher.doc(address)[LINE][0]).encode()
         except (ValueError, OSError, IndexError) as e:
             raise self._damaged(e) from e
 
     def _record(self, address: tantivy.DocAddress) -> dict[str, Any]:
         try:
-            record: dict[str, Any] = orjson.loads(self._line(address))
-        except orjson.JSONDecodeError as e:
+            record = read_line(self._line(address))
+        except ValueError as e:
             raise self._damaged(e) from e
-        record[ROW] = self._fast(NUMBER, [address])[0]
+        record[ROW] = self._order.fast(NUMBER, [address])[0]
         return record
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """Bytes of each file of an index folder; nothing where it was removed, since what is mapped stays."""
+    try:
+        with os.scandir(folder) as files:
+            return {file.name: file.stat().st_size for file in files if not file.name.startswith(".")}
+    except OSError:
+        return {}
+
+
+def costly(node: Node) -> bool:
+    """Return whether a query has words in a row."""
+    return any(isinstance(leaf, Text) and len(words(leaf.text)) > 1 for leaf in leaves_of(node, wanted=False))
+
+
+def read_line(line: bytes) -> dict[str, Any]:
+    """The record on a line, also one with an escaped lone surrogate, as the build reads it. Raises ValueError."""
+    try:
+        record: dict[str, Any] = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        record = json.loads(line)
+    return record

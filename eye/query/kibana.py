@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from eye.query.copies import copy_of
 from eye.query.moments import moments, span_of
 from eye.query.parse import known_field, parse
 from eye.query.tree import ANY, ONE, And, Everything, Exists, Fuzzy, Leaf, Node, Not, Or, Pattern, Range, Regex, Text
@@ -109,8 +110,14 @@ def _typed(node: Leaf, query: str) -> str:
     if isinstance(node, Range):
         low, high = ("*" if bound is None else quoted(bound) for bound in (node.low, node.high))
         return f"{name}:{'[' if node.include_low else '{'}{low} TO {high}{']' if node.include_high else '}'}"
+    copy = copy_of(node.field)
     if isinstance(node, Regex):
-        return f"{name}:{_regex(node.pattern)}"
+        return f"{escaped(copy) or name}:{_regex(node.pattern)}"
+    if isinstance(node, Pattern) and kind == "flattened" and node.field != "winlog.event_data":
+        pattern = _wild(node.parts, keep_case=True)
+        if copy or node.parts[0] not in (ANY, ONE):
+            return f"{escaped(copy) or name}:{pattern}"
+        return f"(_exists_:{name} AND {name}:{pattern})"  # the server compares it with all keys: more may be found, none is missed
     if isinstance(node, Pattern):
         if kind == "text" and node.across:
             return f"{name}.value:{_anywhere(node.parts)}"

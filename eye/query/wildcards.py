@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import Any
 
+from commodore.bounded import searcher
 from eye.query.tree import ANY, ONE
 from eye.query.words import fold, level
 
@@ -22,10 +24,15 @@ def automaton(parts: tuple[str, ...], *, but: str = "", keep_case: bool = False)
     return "".join(f"{one}*" if p == ANY else one if p == ONE else literal(p if keep_case else fold(p)) for p in parts)
 
 
-def pattern(parts: tuple[str, ...]) -> re.Pattern[str]:
-    """A pattern for a search in folded text."""
+def pattern(parts: tuple[str, ...]) -> Any:
+    """A pattern for a search in folded text, in linear time."""
     inner = "".join(".*" if p == ANY else "." if p == ONE else re.escape(fold(level(p))) for p in parts)
-    return re.compile(inner.removeprefix(".*").removesuffix(".*"), re.DOTALL)
+    return searcher("(?s)" + inner.removeprefix(".*").removesuffix(".*"))
+
+
+def whole(parts: tuple[str, ...]) -> Any:
+    """A pattern for a complete folded value, in linear time."""
+    return searcher("(?s)\\A" + "".join(".*" if p == ANY else "." if p == ONE else re.escape(fold(p)) for p in parts) + "\\z")
 
 
 def pieces(parts: tuple[str, ...]) -> list[tuple[str, ...]]:

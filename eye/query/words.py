@@ -47,6 +47,11 @@ def level(text: str) -> str:
     return _LONG.sub(r"\g<0> ", text) if len(text) > MAX_WORD else text
 
 
+def clean(text: str) -> str:
+    """Text without lone surrogates, which no encoding has."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
 @cache
 def analyzer() -> tantivy.TextAnalyzer:
     """The engine's tokenizer and filters for words."""
@@ -56,7 +61,7 @@ def analyzer() -> tantivy.TextAnalyzer:
 
 def words(text: str) -> list[str]:
     """The words of a text, in order."""
-    return list(analyzer().analyze(level(text)))
+    return list(analyzer().analyze(clean(level(text))))
 
 
 def texts(record: Mapping[str, Any]) -> list[str]:

@@ -18,7 +18,7 @@ from eye.query.tree import ALL_FORMS, QueryComplaint
 from eye.web import chart, show
 from eye.web.cited import Findings
 from eye.web.shell import Opened, Shell
-from eye.web.state import State, Window
+from eye.web.state import ROWS, State, Window
 from scout.console import Complaint, escape
 
 FACETS = ("host.name", "event.dataset", "user.name", "event.action", "event.code", "process.name", "escadre.state")
@@ -38,6 +38,8 @@ class Answer:
     facets: tuple[tuple[str, tuple[tuple[str, int], ...], int], ...]
     marks: re.Pattern[str] | None
     untimed: int
+    first: tuple[int, ...]
+    """numbers of the records of the first page"""
     took: float
     """Seconds that the index needed"""
 
@@ -77,21 +79,19 @@ def ask(store: Store, state: State, found: Findings) -> Answer:
     """Query the index. Raises Complaint."""
     began = time.monotonic()
     base = store.ask(state.query, state.active())
-    total, low, high = store.count(base)
-    hits, in_brush = base, total
-    if state.brush:
-        hits = store.ask(state.query, (*state.active(), state.brush.query()))
-        in_brush, _, _ = store.count(hits)
-    drawn, timed = None, 0
     wanted = list(dict.fromkeys([*({state.facet} & set(facetable(store))), *FACETS]))
     hot = [name for name in wanted if name != state.facet and name in hot_fields()]
-    counted: dict[str, tuple[list[tuple[str, int]], int]] = {}
+    hits, whole = base, store.summary(base, () if state.brush else hot, rows=0 if state.brush else ROWS, descending=state.descending)
+    shown = whole
+    if state.brush:
+        hits = store.ask(state.query, (*state.active(), state.brush.query()))
+        shown = store.summary(hits, hot, rows=ROWS, descending=state.descending)
+    low, high, total, counted = whole.low, whole.high, whole.total, shown.facets
+    drawn, timed = None, 0
     if low is not None and high is not None:
-        shown = state.zoom or Window(low, high + 1)
-        start, width, n = bucket(shown.start, shown.end - 1)
-        counts, counted = store.overview(base, start, width, n, () if state.brush else hot)
-        if state.brush:
-            _, counted = store.overview(hits, start, width, n, hot)
+        stretch = state.zoom or Window(low, high + 1)
+        start, width, n = bucket(stretch.start, stretch.end - 1)
+        counts = store.histogram(base, start, width, n, whole)
         timed = sum(counts.values())
         drawn = chart.draw(counts, start, width, n, state.brush, found.moments)
     facets = []
@@ -100,9 +100,9 @@ def ask(store: Store, state: State, found: Findings) -> Answer:
         if values:
             facets.append((name, tuple(values), different))
     marks = show.marks(base.nodes)
-    return Answer(
-        base, hits, total, in_brush, low, high, drawn, tuple(facets), marks, 0 if state.zoom else total - timed, time.monotonic() - began
-    )
+    untimed = 0 if state.zoom else total - timed
+    took = time.monotonic() - began
+    return Answer(base, hits, total, shown.total, low, high, drawn, tuple(facets), marks, untimed, tuple(shown.rows), took)
 
 
 def facetable(store: Store) -> list[str]:

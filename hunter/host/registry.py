@@ -230,7 +230,7 @@ class HiveFiles:
         present = self._files.state(hive.path)
         if present is None or present.sha256 != hashlib.sha256(hive.data).hexdigest():
             raise SurpriseError("its hive was replaced or changed a moment ago")
-        then = present.with_content(hashlib.sha256(new).hexdigest(), len(new), time_ns())
+        then = present.with_content(hashlib.sha256(new).hexdigest(), len(new), time_ns() // 100 * 100)  # NTFS keeps no finer times
         with self._files.parent(hive.path) as (folder, name):
             replace_at(folder, name, present.to_json(), then.to_json(), lambda stream: _write(stream, new), mark)
 

@@ -32,7 +32,7 @@ _NOREPLACE = 1
 _NEW = "new"
 """name of the object within the private folder"""
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-_MADE = ("type", "sha256", "size", "link", "mode", "uid", "gid", "xattrs", "attributes", "mtime_ns", "atime_ns")
+_MADE = ("type", "sha256", "size", "link", "mode", "uid", "gid", "xattrs", "native", "attributes", "mtime_ns", "atime_ns")
 """what is compared of a new object before it takes its place"""
 
 
@@ -178,6 +178,8 @@ def _make_file(private: int, state: ObjectState, content: Content | None) -> Non
         os.fchown(fd, state.uid, state.gid)
         os.fchmod(fd, int(state.mode, 8))
         _set_xattrs(fd, dict(state.xattrs))
+        for name, value in state.native:
+            os.setxattr(fd, name, base64.b64decode(value))
         os.utime(fd, ns=(state.atime_ns, state.mtime_ns))
         os.fsync(fd)
 

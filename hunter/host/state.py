@@ -15,7 +15,7 @@ NEEDED = {
 """facts that an `expect` must have, by type; one with less is refused"""
 
 _IDENTITY = ("parent_ino", "root_ino", "dev", "mounts")
-_COMPARED = ("type", "sha256", "size", "link", "mode", "uid", "gid", "nlink", "xattrs", "attributes")
+_COMPARED = ("type", "sha256", "size", "link", "mode", "uid", "gid", "nlink", "xattrs", "attributes", "native")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,8 @@ class ObjectState:
     size: int = 0
     link: str = ""
     xattrs: tuple[tuple[str, str], ...] = ()
+    native: tuple[tuple[str, str], ...] = ()
+    """what a mounted NTFS volume says beside: descriptor, attributes, creation time, as (name, base64)"""
     flags: str = ""
     """`immutable`, `append` or both: such an object cannot be changed"""
     attributes: str = ""
@@ -52,9 +54,9 @@ class ObjectState:
 
     def changes(self, now: ObjectState) -> list[str]:
         """Return what differs in `now`, as `mode was 0644, is 0646`; empty where `same`."""
-        pairs = [(name, getattr(self, name), getattr(now, name)) for name in _COMPARED if name != "xattrs"]
+        pairs = [(name, getattr(self, name), getattr(now, name)) for name in _COMPARED if name not in ("xattrs", "native")]
         told = [(name, _short(was), _short(value)) for name, was, value in pairs if was != value]
-        told += _xattrs(dict(self.xattrs), dict(now.xattrs))
+        told += _xattrs(dict(self.xattrs) | dict(self.native), dict(now.xattrs) | dict(now.native))
         found = [f"{name} was {was or 'none'}, is {value or 'none'}" for name, was, value in told]
         if self.mtime_ns != now.mtime_ns:
             found.append(f"mtime was {rfc3339(self.mtime_ns)}, is {rfc3339(now.mtime_ns)}")
@@ -62,11 +64,12 @@ class ObjectState:
 
     def to_json(self) -> dict[str, Any]:
         """Return the state for the journal; `from_json` reads it back."""
-        return {**asdict(self), "xattrs": dict(self.xattrs), "mounts": list(self.mounts)}
+        return {**asdict(self), "xattrs": dict(self.xattrs), "native": dict(self.native), "mounts": list(self.mounts)}
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> ObjectState:
-        return ObjectState(**{**data, "xattrs": tuple(sorted(data["xattrs"].items())), "mounts": tuple(data["mounts"])})
+        pairs = {name: tuple(sorted(data.get(name, {}).items())) for name in ("xattrs", "native")}
+        return ObjectState(**{**data, **pairs, "mounts": tuple(data["mounts"])})
 
     def expectation(self) -> dict[str, Any]:
         """Return the `expect` entry for the plan: text only; what `NEEDED` lists, and the device and mounts where known."""

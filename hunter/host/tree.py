@@ -11,13 +11,14 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 from hunter.host.flags import attributes, fixed_flags, locking_flags
+from hunter.host.ntfs import ntfs_facts
 from hunter.host.state import ObjectState
 from hunter.unsafe import UnsafeError
 from scout.archive.facts import type_of
@@ -55,6 +56,7 @@ class HostTree:
         self.fd = os.open(root or "/", os.O_RDONLY | _DIRECTORY | getattr(os, "O_CLOEXEC", 0))
         self.root_ino = os.fstat(self.fd).st_ino
         self.native = os.path.realpath(root or "/")
+        self._accepted: frozenset[str] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -66,15 +68,39 @@ class HostTree:
         """Give the descriptor of the root back."""
         os.close(self.fd)
 
+    def accept(self, mounts: Iterable[str]) -> None:
+        """Enter from now on no mount of a single folder (a bind mount) but these: one that appears leads to what was never meant."""
+        self._accepted = frozenset(mounts)
+
+    def _check_mount(self, fd: int, before: int, path: str) -> int:
+        """Return the mount of an open object. UnsafeError where it is another one than `before` and was not accepted."""
+        mount = _mount_id(fd)
+        if mount == before or path in self._accepted:  # type: ignore[operator]
+            return mount
+        for number, point, inner, _, kind in _mountinfo():
+            if number == mount and (inner == b"/" or _subvolume(point, kind)):
+                return mount
+        raise UnsafeError(f"{path} is another folder that is mounted there")
+
     @contextmanager
     def parent(self, path: str) -> Iterator[tuple[int, str]]:
         """Yield (descriptor of the folder of `path`, last component). FileNotFoundError, UnsafeError where a component is a link."""
         *folders, name = parts(path)
         fd = os.dup(self.fd)
         try:
+            mount = -1 if self._accepted is None else _mount_id(fd)
             for i, folder in enumerate(folders):
                 fd = _step(fd, folder, "/" + "/".join(folders[: i + 1]))
+                mount = mount if mount < 0 else self._check_mount(fd, mount, "/" + "/".join(folders[: i + 1]))
             yield fd, name
+        finally:
+            os.close(fd)
+
+    def _check_object(self, parent: int, name: str, path: str) -> None:
+        """UnsafeError where an object is mounted over another one and was not accepted."""
+        fd = os.open(name, _PATH | _NOFOLLOW | getattr(os, "O_CLOEXEC", 0), dir_fd=parent)
+        try:
+            self._check_mount(fd, _mount_id(parent), path)
         finally:
             os.close(fd)
 
@@ -85,12 +111,14 @@ class HostTree:
             yield self.fd
             return
         with self.parent(path) as (parent, name):
+            held = os.dup(parent)
             try:
-                fd = os.open(name, _READ | _DIRECTORY, dir_fd=parent)
-            except OSError as e:
-                if e.errno == errno.ELOOP:
-                    raise UnsafeError(f"{path} is a link: name the real path") from e
-                raise
+                held = _step(held, name, path)
+                if self._accepted is not None:
+                    self._check_mount(held, _mount_id(parent), path)
+                fd = os.open(f"/proc/self/fd/{held}", _READ & ~_NOFOLLOW | _DIRECTORY)  # the very object that was checked
+            finally:
+                os.close(held)
         try:
             yield fd
         finally:
@@ -99,6 +127,9 @@ class HostTree:
     def state(self, path: str) -> ObjectState | None:
         try:
             with self.parent(path) as (fd, name):
+                if self._accepted is not None:
+                    with suppress(FileNotFoundError):
+                        self._check_object(fd, name, path)
                 found = state_at(fd, name)
                 if found is None:
                     return None
@@ -171,7 +202,7 @@ class HostTree:
         prefix = "" if self.native == "/" else self.native
         full = os.fsencode(prefix + path)
         found = []
-        for point, inner, dev, kind in _mountinfo():
+        for _, point, inner, dev, kind in _mountinfo():
             within = point != b"/" and point.startswith(os.fsencode(prefix) + b"/") and (full + b"/").startswith(point + b"/")
             if within and (point == full or not ((inner == b"/" and dev == device) or _subvolume(point, kind))):
                 found.append(os.fsdecode(point[len(os.fsencode(prefix)) :]))
@@ -244,7 +275,8 @@ def _file_state(parent: int, name: str, seen: os.stat_result) -> ObjectState:
         after = os.fstat(fd)
         if (after.st_mtime_ns, after.st_size) != (status.st_mtime_ns, status.st_size):
             raise UnsafeError("it changed while it was read")
-        return _made("file", status, sha256=digest.hexdigest(), size=size, xattrs=xattrs_of(fd), fd=fd)
+        xattrs = xattrs_of(fd)
+        return replace(_made("file", status, sha256=digest.hexdigest(), size=size, xattrs=xattrs, fd=fd), native=ntfs_facts(fd, xattrs))
 
 
 def _made(
@@ -315,8 +347,17 @@ def _subvolume(point: bytes, kind: bytes) -> bool:
     return kind == b"btrfs" and os.lstat(point).st_ino == 256
 
 
-def _mountinfo() -> Iterator[tuple[bytes, bytes, int, bytes]]:
-    """Yield (mount point, root inside its file system, device, type) of every mount of this process. Source: proc(5), mountinfo."""
+def _mount_id(fd: int) -> int:
+    """Return the number of the mount on which an open object lies. Source: proc(5), fdinfo."""
+    try:
+        text = Path(f"/proc/self/fdinfo/{fd}").read_bytes()
+    except OSError as e:
+        raise UnsafeError("the mount of an object cannot be read (/proc)") from e
+    return next(int(line[7:]) for line in text.splitlines() if line.startswith(b"mnt_id:"))
+
+
+def _mountinfo() -> Iterator[tuple[int, bytes, bytes, int, bytes]]:
+    """Yield (number, mount point, root inside its file system, device, type) of each mount of this process. Source: proc(5), mountinfo."""
     try:
         text = Path("/proc/self/mountinfo").read_bytes()
     except OSError as e:
@@ -325,7 +366,7 @@ def _mountinfo() -> Iterator[tuple[bytes, bytes, int, bytes]]:
         fields = line.split()
         major, _, minor = fields[2].partition(b":")
         kind = fields[fields.index(b"-", 6) + 1]
-        yield _unescaped(fields[4]), _unescaped(fields[3]), os.makedev(int(major), int(minor)), kind
+        yield int(fields[0]), _unescaped(fields[4]), _unescaped(fields[3]), os.makedev(int(major), int(minor)), kind
 
 
 def _unescaped(field: bytes) -> bytes:

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, ClassVar
 
 from hunter.host.areas import changed, survey
 from hunter.host.host import RemovalHost
+from hunter.host.ntfs import open_to_all
 from hunter.host.replace import clear_at, presence, replace_at
 from hunter.host.state import NEEDED, ObjectState, differences, expectation_of, lacking
 from hunter.host.tree import HostTree, folder_flags, open_read, parts
@@ -118,6 +119,8 @@ class _Files:
                 why = "the file system is read-only"
             elif flags := folder_flags(fd):
                 why = f"the folder is {flags} (chattr): clear the flag first"
+            elif open_to_all(fd):
+                why = "the NTFS volume is mounted so that every user of this machine may write there: mount it with umask=077"
             elif not os.access(".", os.W_OK | os.X_OK, dir_fd=fd, effective_ids=True):
                 why = "no right to write there: run as root"
             else:

@@ -13,6 +13,10 @@ from pathlib import Path
 from scout.console import WRONG_USE, Complaint
 
 _ACL = "system.posix_acl_access"
+_NFS4 = "system.nfs4_acl"
+_NFS4_WRITES = 0x2 | 0x4 | 0x40 | 0x10000 | 0x40000 | 0x80000
+"""write data or add a file, append or add a folder, delete a child, delete, write the ACL, take ownership"""
+_WORD = struct.Struct(">I")
 _HEADER = struct.Struct("<I")
 _ENTRY = struct.Struct("<HHI")
 _USER, _GROUP_OBJ, _GROUP, _MASK = 0x02, 0x04, 0x08, 0x10
@@ -50,6 +54,8 @@ def _others(place: Path, status: os.stat_result, *, swap_only: bool) -> str:
         return ""
     if status.st_mode & stat.S_IWOTH:
         return "others"
+    if who := next(_nfs4_writers(place), ""):
+        return who
     entries = access_list(place)
     if entries is None:
         return "others" if status.st_mode & stat.S_IWGRP and not _private(status.st_gid, status.st_uid) else ""
@@ -83,6 +89,43 @@ def _writers(entries: list[tuple[int, int, int]], status: os.stat_result) -> Ite
         group = status.st_gid if tag == _GROUP_OBJ else who
         if tag in (_GROUP_OBJ, _GROUP) and not _private(group, status.st_uid):
             yield f"the group {group}, by an ACL,"
+
+
+def _nfs4_writers(place: Path) -> Iterator[str]:
+    """Yield whom an NFSv4 ACL lets write beside the owner: there the mode bits do not say it."""
+    try:
+        raw = os.getxattr(place, _NFS4)
+    except OSError as e:
+        if e.errno in (errno.ENODATA, errno.ENOTSUP, errno.ENOSYS):
+            return
+        raise Complaint(f"The ACL of {place} cannot be read: {e.strerror}.", "Copy the plan to a local file system.", WRONG_USE) from e
+    try:
+        entries = nfs4_entries(raw)
+    except ValueError as e:
+        raise Complaint(f"The ACL of {place} has an unknown form.", "Copy the plan to a local file system.", WRONG_USE) from e
+    for kind, mask, who in entries:
+        if kind == 0 and mask & _NFS4_WRITES and who not in ("OWNER@", "root") and not who.startswith("root@"):
+            yield f"{who}, by an ACL,"
+
+
+def nfs4_entries(raw: bytes) -> list[tuple[int, int, str]]:
+    """Return (type, access mask, who) of each entry of an NFSv4 ACL; type 0 allows. ValueError for another form.
+
+    Source: RFC 7530, 6.2.1 (acl attribute) in XDR: a count, then type, flags, mask and the name, padded to four bytes.
+    """
+    try:
+        (count,) = _WORD.unpack_from(raw, 0)
+        found, at = [], 4
+        for _ in range(count):
+            kind, _, mask, length = struct.unpack_from(">IIII", raw, at)
+            name = raw[at + 16 : at + 16 + length]
+            if len(name) < length:
+                raise ValueError("the name of an entry is cut")
+            found.append((kind, mask, name.decode("utf-8", "replace")))
+            at += 16 + -(-length // 4) * 4
+    except struct.error as e:
+        raise ValueError("the list of entries is cut") from e
+    return found
 
 
 def _cure(plan: Path, status: os.stat_result) -> str:

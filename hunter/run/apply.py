@@ -35,6 +35,7 @@ def apply(
         run = open_run(path)
         try:
             if run.began and not (run.finished and not run.applied):
+                host.files.accept(run.mounts)
                 return _complete(plan, run, host, on_done)
             report = check(plan, path, host, known)
             if not report.ready or not plan.actions:
@@ -114,7 +115,7 @@ def _open(plan: RemovalPlan, run: RemovalRun, host: RemovalHost, report: Report)
             now=facts(host),
             root=host.native,
             live=host.live,
-            stamp=time_ns(),
+            stamp=time_ns() // 100 * 100,  # NTFS keeps no finer times
             recipients=list(plan.recipients),
             run_key=public,
             edits=edits,

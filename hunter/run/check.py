@@ -72,8 +72,13 @@ class Report:
         return sum(c.status == status for c in self.actions)
 
 
-def check(plan: RemovalPlan, path: Path, host: RemovalHost, known: Sequence[str] = ()) -> Report:
-    """Check every action. Complaint (code 3) for another host. `known`: targets that the user answers for against the guard list."""
+def check(plan: RemovalPlan, path: Path, host: RemovalHost, known: Sequence[str] = (), *, anew: bool = False) -> Report:
+    """Check every action. Complaint (code 3) for another host. `known`: targets that the user answers for against the guard list.
+
+    `anew`: the present state is to be sealed: mounts that the plan does not know are looked into.
+    """
+    if not anew:
+        host.files.accept(mount for a in plan.actions for facts in a.expect.values() for mount in facts.get("mounts", ()))
     copy = require(plan.host, host)
     checked = [_check(a, host, copy=copy) for a in plan.actions]
     for c in checked:

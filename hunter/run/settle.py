@@ -126,6 +126,11 @@ class RemovalRun:
         return ["--root", str(self.opened["root"])] if self.opened and not self.opened["live"] else []
 
     @property
+    def mounts(self) -> set[str]:
+        """The mounts of single folders in which objects of this run lie."""
+        return {mount for item in self.objects.values() for mount in (item.before or {}).get("mounts", ())}
+
+    @property
     def actions(self) -> list[str]:
         """Ids of the actions of this run, in the order of the plan."""
         return [a["id"] for a in self.opened["actions"]] if self.opened else []

@@ -39,6 +39,7 @@ def undo(
                 has = f"It has: {', '.join(run.actions[:20])}"
                 raise Complaint(f"The journal has no action {', '.join(sorted(unknown))}.", has, WRONG_USE)
             same_root(run, host)
+            host.files.accept(run.mounts)
             return _backward(run, host, set(only) or set(run.actions), key, on_done)
         finally:
             run.journal.close()

@@ -1,7 +1,8 @@
 """Destinations of links in places where a mechanism of the host reads: units, cron, rc files, sudoers, keys.
 
 A link is listed and never followed by the walk. Where a target's `follow` says that a program of the host opens the link, the regular file
-to which it leads is taken too, under its own path. Each step is looked up by its own name, so nothing outside the source is reached.
+to which it leads is taken too, under its own path. So are the files of a folder to which a link leads (`/etc/cron.d` → `/opt/jobs`). Each
+step is looked up by its own name, so nothing outside the source is reached.
 """
 
 from __future__ import annotations
@@ -17,6 +18,13 @@ MOST_STEPS = 40
 """Links on one way; Linux follows as many (path_resolution(7))."""
 
 
+class _Stopped:
+    """A step on the way of a link that could not be taken: where, and its verdict in custody."""
+
+    def __init__(self, parts: Parts, verdict: str, error: str, kind: str = "file") -> None:
+        self.parts, self.verdict, self.error, self.type = parts, verdict, error, kind
+
+
 def destinations(source: EvidenceSource, timed: TimedCalls, links: Iterable[FoundPath], known: Collection[Parts]) -> Iterator[FoundPath]:
     """Yield the file to which each link leads, once, with the wants of the link. Not those in `known`, and nothing but regular files."""
     seen = set(known)
@@ -27,10 +35,28 @@ def destinations(source: EvidenceSource, timed: TimedCalls, links: Iterable[Foun
             yield found
 
 
+def folder_behind(source: EvidenceSource, timed: TimedCalls, parts: Parts) -> Parts | None:
+    """Return the folder to which a link leads; None where it leads to none, or to one that holds the link itself."""
+    found = _resolved(source, timed, parts)
+    if not isinstance(found, tuple) or not stat.S_ISDIR(found[1]) or parts[: len(found[0])] == found[0]:
+        return None
+    return None if source.refusal(found[0]) else found[0]
+
+
 def _destination(source: EvidenceSource, timed: TimedCalls, link: FoundPath) -> FoundPath | None:
-    """Resolve the link name by name. None where it leads to nothing, in a circle, or to what is no regular file."""
+    """Return what a link leads to. None where that is nothing, a circle, or no regular file."""
+    found = _resolved(source, timed, link.parts)
+    if isinstance(found, _Stopped):
+        return FoundPath(found.parts, link.wants, found.type, verdict=found.verdict, error=found.error)
+    if found is None or not found[0] or not stat.S_ISREG(found[1]):
+        return None
+    return measured(source, timed, found[0], link.wants)
+
+
+def _resolved(source: EvidenceSource, timed: TimedCalls, parts: Parts) -> tuple[Parts, int] | _Stopped | None:
+    """Return the path without links and its mode, resolved name by name; None where there is nothing, or a circle."""
     done: Parts = ()
-    pending, steps = list(reversed(link.parts)), 0
+    pending, steps, mode = list(reversed(parts)), 0, stat.S_IFDIR
     while pending:
         part = pending.pop()
         if part in ("", "."):
@@ -40,21 +66,20 @@ def _destination(source: EvidenceSource, timed: TimedCalls, link: FoundPath) -> 
             continue
         done = (*done, part)
         try:
-            status = timed.call(source.status, done)
-            if stat.S_ISLNK(status.st_mode):
+            mode = timed.call(source.status, done).st_mode
+            if stat.S_ISLNK(mode):
                 steps += 1
                 if steps > MOST_STEPS:
                     return None
                 text = timed.call(source.link, done)
                 done = () if text.startswith("/") else done[:-1]
                 pending += reversed(text.split("/"))
+                mode = stat.S_IFDIR
                 continue
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as e:
-            return FoundPath(done, link.wants, verdict=verdict_of(e), error=explain(e))
+            return _Stopped(done, verdict_of(e), explain(e))
         if pending and (reason := source.refusal(done)):
-            return FoundPath(done, link.wants, "directory", verdict="blocked", error=reason)
-    if not done or not stat.S_ISREG(status.st_mode):
-        return None
-    return measured(source, timed, done, link.wants)
+            return _Stopped(done, "blocked", reason, "directory")
+    return done, mode

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import NamedTuple, cast
 
 from scout.archive.custody import MAX_GROUP, GroupPlace
-from scout.collecting.destinations import destinations
+from scout.collecting.destinations import destinations, folder_behind
 from scout.collecting.walk import FoundPath, walk
 from scout.sources.source import EvidenceSource, Parts
 from scout.sources.timed_calls import TimedCalls
 from scout.targets import CollectionTarget
-from scout.targets.patterns import PatternTree, expand, path_regex, plain
+from scout.targets.patterns import PatternTree, expand, leads_on, path_regex, plain
 
 
 class PatternUse(NamedTuple):
@@ -48,6 +48,8 @@ class PlannedItem(NamedTuple):
     stream: bool = False
 
 
+_MOST_BEHIND = 20_000
+"""Paths behind links to folders that are looked at: a link to /usr in a place that is read completely must not take /usr along."""
 _LISTED = "secret material (password hashes or a private key): listed, never taken"
 _Kept = tuple[PatternUse, FoundPath, tuple[CollectionTarget, ...]]
 _Place = tuple[bool, int, int, Parts]
@@ -74,11 +76,22 @@ class _Filter:
     def __init__(self, target: CollectionTarget, profiles: Sequence[str], variables: dict[str, str], fold: bool) -> None:
         self.exclude = [path_regex(one, fold) for pattern in target.exclude for one in expand(pattern, profiles, variables)]
         self.secret = [path_regex(one, fold) for pattern in target.secret for one in expand(pattern, profiles, variables)]
-        self.follow = [path_regex(one, fold) for pattern in target.follow for one in expand(pattern, profiles, variables)]
+        followed = [one for pattern in target.follow for one in expand(pattern, profiles, variables)]
+        self.follow = [path_regex(one, fold) for one in followed]
+        self._folders = PatternTree(fold)
+        for one in followed:
+            self._folders.add(one, one)
 
     def follows(self, parts: Parts) -> bool:
         """Return whether a link at this path is opened by a program of the host."""
         return any(regex.fullmatch("/".join(parts)) for regex in self.follow)
+
+    def follows_below(self, parts: Parts) -> bool:
+        """Return whether programs of the host open what is below a link at this path."""
+        state = self._folders.start()
+        for name in parts:
+            state = self._folders.advance(state, name)
+        return leads_on(state)
 
 
 def make(
@@ -106,7 +119,7 @@ def make(
         chosen = _choose(found, wants, targets, filters)
         if chosen is not None:
             kept.append(chosen)
-    kept += _destinations(source, timed, kept, filters)
+    kept += _destinations(source, tree, timed, kept, filters)
     missing = [
         MissingPath(source, targets[key[0]], source.native(tuple(plain(part) for part in path.split("/") if part)))
         for key, path in written.items()
@@ -140,18 +153,45 @@ def _choose(found: FoundPath, wants: Iterable[PatternUse], targets: Sequence[Col
     return best, found, tuple(targets[index] for index in sorted({want.target for want in left}))
 
 
-def _destinations(source: EvidenceSource, timed: TimedCalls, kept: Sequence[_Kept], filters: Sequence[_Filter]) -> list[_Kept]:
+def _destinations(
+    source: EvidenceSource, tree: PatternTree, timed: TimedCalls, kept: Sequence[_Kept], filters: Sequence[_Filter]
+) -> list[_Kept]:
     """Return the files behind links in places where the host follows them, as the target of the link takes them. Secrets stay secrets."""
+    known = {found.parts for _, found, _ in kept}
+    inside = [] if source.fold else list(_of_folders(source, tree, timed, kept, filters))
+    there = [found for found in inside if found.parts not in known]
     links = [found._replace(wants=(want,)) for want, found, _ in kept if found.type == "link" and filters[want.target].follows(found.parts)]
-    if not links:
-        return []
-    out: list[_Kept] = []
-    for found in destinations(source, timed, links, {found.parts for _, found, _ in kept}):
+    links += [found for found in inside if found.type == "link"]
+    out: dict[Parts, _Kept] = {}
+    for found in (*there, *destinations(source, timed, links, known)):
         path = "/".join(found.parts)
         if not found.verdict and any(regex.fullmatch(path) for one in filters for regex in one.secret):
             found = found._replace(verdict="blocked", error=_LISTED)
-        out.append((cast(PatternUse, found.wants[0]), found, ()))
-    return out
+        out.setdefault(found.parts, (cast(PatternUse, found.wants[0]), found, ()))
+    return list(out.values())
+
+
+def _of_folders(
+    source: EvidenceSource, tree: PatternTree, timed: TimedCalls, kept: Sequence[_Kept], filters: Sequence[_Filter]
+) -> Iterator[FoundPath]:
+    """Yield what is in folders to which links lead, where the host would follow it at the place of the link; one want for each."""
+    left = _MOST_BEHIND
+    for want, link, _ in kept:
+        if link.type != "link" or not any(one.follows_below(link.parts) for one in filters):
+            continue
+        folder = folder_behind(source, timed, link.parts)
+        if folder is None:
+            continue
+        for found in walk(source, tree, timed, folder=folder, place=link.parts):
+            left -= 1
+            if left < 0:
+                why = f"more than {_MOST_BEHIND:,} paths behind links to folders: the rest was not looked at"
+                yield FoundPath(folder, (want,), "directory", verdict="over limit", error=why)
+                return
+            place = (*link.parts, *found.parts[len(folder) :])
+            wants = [want for want in cast(tuple[PatternUse, ...], found.wants) if filters[want.target].follows(place)]
+            if wants:
+                yield found._replace(wants=(wants[0],))
 
 
 def _ordered(kept: list[_Kept], targets: Sequence[CollectionTarget], source: EvidenceSource) -> list[PlannedItem]:

@@ -44,10 +44,28 @@ class _Folder(NamedTuple):
 
 
 def walk(
-    source: EvidenceSource, tree: PatternTree, timed: TimedCalls, on_folder: Callable[[Parts], None] | None = None
+    source: EvidenceSource,
+    tree: PatternTree,
+    timed: TimedCalls,
+    on_folder: Callable[[Parts], None] | None = None,
+    *,
+    folder: Parts = (),
+    place: Parts = (),
 ) -> Iterator[FoundPath]:
-    """Everything that the patterns of `tree` want below the top of `source`; folders are read one after the other, names in order."""
-    todo = [_Folder((), tree.start(), ())]
+    """Everything that the patterns of `tree` want below the top of `source`; folders are read one after the other, names in order.
+
+    With `folder` and `place`, what they want below `folder` as if it were at `place`.
+    """
+    state = tree.start()
+    for name in place:
+        state = tree.advance(state, name)
+    todo = [_Folder(folder, state, ())]
+    yield from _walked(source, tree, timed, on_folder, todo)
+
+
+def _walked(
+    source: EvidenceSource, tree: PatternTree, timed: TimedCalls, on_folder: Callable[[Parts], None] | None, todo: list[_Folder]
+) -> Iterator[FoundPath]:
     while todo:
         folder = todo.pop()
         if on_folder is not None:

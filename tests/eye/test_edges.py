@@ -195,6 +195,6 @@ def test_files_that_hold_no_key_and_no_certificate_are_named(tmp_path):
 def test_a_pattern_that_has_to_read_too_much_is_stopped_and_says_so(edges):
     store = Store(edges, seconds=1e-9)
     with pytest.raises(Complaint) as caught:
-        store.ask("*.exe*")
+        store.ask("escadre.id:*d*")
     assert "stopped after" in caught.value.what
     store.close()

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import re
 from pathlib import Path
 
 import orjson
@@ -94,6 +96,41 @@ def test_both_engines_find_the_same_records_for_every_form(loaded, typed_case):
     store = Store(typed_case)
     wrong, telling = compared(client, name, store, QUERIES)
     assert wrong == [] and telling >= 0.8 * len(QUERIES)
+
+
+FIELDS = (
+    *("process.name", "user.name", "host.name", "event.code", "source.ip", "process.pid", "winlog.channel", "event.action", "file.path"),
+    *("process.executable", "process.command_line", "user.id", "winlog.provider_name", "winlog.record_id", "event.outcome", "service.name"),
+)
+
+
+def by_field(records, count):
+    """Queries of one field or of two, with values drawn from the records: whole values, their beginnings, both together, without."""
+    chance = random.Random(9)
+    pool = [(name, r[name]) for r in records for name in FIELDS if isinstance(r.get(name), (str, int)) and str(r[name]).isascii()]
+    pool = [(name, str(value)) for name, value in dict.fromkeys(pool) if str(value).isprintable() and len(str(value)) < 200]
+
+    def whole(name, value):
+        return f'{name}:"{value.translate({34: chr(92) + chr(34), 92: chr(92) * 2})}"'
+
+    def begins(name, value):
+        if name in ("source.ip", "process.pid"):
+            return whole(name, value)
+        return f"{name}:{re.sub(r'([^0-9A-Za-z])', lambda m: chr(92) + m[0], value[: 2 + len(value) // 3])}*"
+
+    found = []
+    for n in range(count):
+        (a, b) = chance.sample(pool, 2)
+        one, other = whole(*a), begins(*b)
+        found.append((one, other, f"{one} AND NOT {other}", f"({one} OR {other}) AND event.dataset:evtx", f"NOT {one}")[n % 5])
+    return list(dict.fromkeys(found))
+
+
+def test_both_engines_find_the_same_records_by_field(loaded, typed_case, typed_records):
+    client, name, _ = loaded
+    drawn = by_field(typed_records, 200)
+    wrong, telling = compared(client, name, Store(typed_case), drawn)
+    assert wrong == [] and telling >= 0.7 * len(drawn) and len(drawn) + len(QUERIES) + len(typed.texts(typed_records)) >= 500
 
 
 def test_both_engines_find_the_same_records_for_texts_as_they_are_typed(loaded, typed_case, typed_records):

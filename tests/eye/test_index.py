@@ -10,12 +10,14 @@ import subprocess
 import sys
 
 import pytest
+import zstandard
 
 from eye.index.build import folder_name, index, outdated
 from eye.index.lock import alone
 from eye.index.store import Store
 from eye.listing import listing
 from tests.conftest import ROOT, need
+from tests.eye.conftest import LOGS, read_lines
 
 
 def eye(*arguments, **more):
@@ -199,11 +201,32 @@ def test_an_empty_case_is_searched_and_found_empty(tmp_path):
     assert json.loads(eye("index", tmp_path, "--json").stdout)["records"] == 0
 
 
-def test_a_torn_records_file_is_named(case):
-    one = sorted((case / "records").glob("evtx/*.zst"))[0]
-    one.write_bytes(one.read_bytes()[:-20])
-    told = eye("index", case)
-    assert told.returncode == 3 and one.name in told.stderr and "Traceback" not in told.stderr
+def tear(case):
+    """Cut a file of records in its second frame, and put a line that is no record into another. Return both and the lines that are left."""
+    torn, spoilt = sorted((case / "records").glob("evtx/*.zst"))[:2]
+    lines = zstandard.ZstdDecompressor().stream_reader(torn.open("rb"), read_across_frames=True).read().splitlines(keepends=True)
+    half = len(lines) // 2
+    pack = zstandard.ZstdCompressor(3).compress
+    torn.write_bytes(pack(b"".join(lines[:half])) + pack(b"".join(lines[half:]))[:-20])
+    spoilt.write_bytes(pack(b'{"escadre.id": "x", "message": "before"}\n{"broken\n[1]\n{"escadre.id": "y", "message": "after"}\n'))
+    return torn, spoilt, half
+
+
+def test_a_torn_records_file_is_indexed_as_far_as_it_reads_and_named_by_every_run(case):
+    torn, spoilt, half = tear(case)
+    whole = sum(len(read_lines(f)) for f in [*case.glob("records/*/*.zst"), *case.glob("findings/*.zst")] if f not in (torn, spoilt))
+    for _ in range(2):
+        told = eye("index", case, "--json")
+        assert told.returncode == 1 and "Traceback" not in told.stderr
+        assert f"{torn} is damaged: it ends within a zstd frame; {half:,} lines before that could be read" in told.stderr
+        assert f"{spoilt} has 2 lines that are no records: line 2" in told.stderr
+        assert json.loads(told.stdout)["records"] == whole + half + 2
+    found = eye("search", case, "escadre.id:y OR escadre.id:x", "--json")
+    assert len(found.stdout.splitlines()) == 2 and found.returncode == 0 and found.stderr.count("Not in the index") == 2
+    shutil.copy(spoilt, torn)
+    assert str(torn) in eye("index", case).stderr
+    torn.unlink(), spoilt.unlink()
+    assert eye("index", case).returncode == 0 and eye("search", case, "escadre.id:y", "--count").stdout == "0\n"
 
 
 def test_threads_make_the_same_rows_and_answers_as_one(case):
@@ -248,3 +271,16 @@ def test_hits_stand_in_columns_that_fit_the_terminal_and_nothing_in_them_acts():
 def test_help_and_version_are_there(command):
     assert eye(*command, "--help").returncode == 0
     assert eye("--version").stdout.startswith("eye ")
+
+
+def test_process_builds_the_index_beside_the_processing(corpus, tmp_path):
+    for host, start in (("A", 0), ("B", 1)):
+        (tmp_path / host).mkdir()
+        for file in sorted((corpus / LOGS).glob("**/*.evtx"))[start::40]:
+            shutil.copy(file, tmp_path / host / file.name)
+    command = [sys.executable, "-m", "commodore", "process", tmp_path / "A", tmp_path / "B", "-o", tmp_path / "case", "--index", "--json"]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, cwd=ROOT)
+    told = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert outdated(tmp_path / "case") == "" and told["index"]["records"] >= told["records"] > 100
+    assert eye("search", tmp_path / "case", "*", "--count").stdout == f"{told['index']['records']}\n"

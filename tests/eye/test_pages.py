@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -116,6 +117,12 @@ def test_the_page_follows_an_index_that_is_built_meanwhile(tmp_path):
         asked("<b>3</b> hits")
         write_lines(file, [record(n) for n in range(7)])
         asked("the case has grown")
+        index()
+        asked("<b>7</b> hits")
+        for file in (tmp_path / "index").glob("v*/*.idx"):
+            os.truncate(file, 10)
+        status, _, body = get(one.base + "/discover?q=host0002", **good)
+        assert status == 503 and "was cut" in body and "is damaged" in body
         index()
         asked("<b>7</b> hits")
         shutil.rmtree(tmp_path / "index")

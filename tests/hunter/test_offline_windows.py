@@ -318,3 +318,52 @@ def test_a_value_that_changed_since_the_seal_stops_the_plan_and_another_value_do
     code, out, _ = disk.run("apply", "--yes")
     assert (code, "sha256 was" in out) == (3, True), out
     assert disk.files() == before
+
+
+@pytest.fixture
+def ntfs(hosts, tmp_path):
+    """The same root on a real NTFS volume, whose hive has a stream, attributes and a descriptor of its own."""
+    need(all(map(shutil.which, ("mkntfs", "ntfs-3g", "umount"))) and Path("/dev/fuse").exists(), "ntfs-3g and FUSE")
+    image, place = tmp_path / "disk.img", tmp_path / "win-bad-0"
+    place.mkdir()
+    with image.open("wb") as stream:
+        stream.truncate(64 << 20)
+    assert subprocess.run(["mkntfs", "-F", "-Q", "-q", str(image)], capture_output=True).returncode == 0
+
+    def mount(options: str) -> None:
+        subprocess.run(["umount", str(place)], capture_output=True)
+        need(subprocess.run(["ntfs-3g", "-o", options, str(image), str(place)]).returncode == 0, "a kernel that mounts by FUSE")
+
+    mount("streams_interface=xattr,umask=077")
+    try:
+        shutil.copytree(hosts[1] / "hosts/win-bad-0", place, dirs_exist_ok=True)
+        hive = place / SOFTWARE
+        os.setxattr(hive, "user.stream", b"a stream of its own")
+        os.setxattr(hive, "system.ntfs_attrib", (0x22).to_bytes(4, "little"))
+        yield Disk(place, tmp_path / "work"), mount
+    finally:
+        subprocess.run(["umount", str(place)], capture_output=True)
+
+
+def test_a_hive_on_ntfs_keeps_stream_descriptor_attributes_and_creation_time(ntfs) -> None:
+    disk, mount = ntfs
+    names = ("user.stream", "system.ntfs_acl", "system.ntfs_attrib", "system.ntfs_crtime")
+    target = {"key": f"HKLM\\SOFTWARE\\{WINLOGON}", "value": "xUserinit"}
+    disk.write({"kind": "registry-value", "target": target})
+    hive = disk.root / SOFTWARE
+    before, facts = everything(hive), [os.getxattr(hive, name) for name in names]
+    code, out, err = disk.run("check", "--seal")
+    assert code == 0, out + err
+    code, out, err = disk.run("apply", "--yes")
+    assert code == 0, out + err
+    assert [os.getxattr(hive, name) for name in names] == facts
+    assert changed_keys(before, everything(hive)) == {f"\\{WINLOGON}"}
+    code, out, err = disk.run("undo")
+    assert code == 0, out + err
+    assert (everything(hive), [os.getxattr(hive, name) for name in names]) == (before, facts)
+    mount("streams_interface=xattr")
+    code, out, err = disk.run("apply", "--yes")
+    assert (code, "mount it with umask=077" in " ".join(out.split())) == (3, True), out + err
+    mount("streams_interface=windows,umask=077")
+    code, out, err = disk.run("apply", "--yes")
+    assert (code, "streams that this mount does not show" in " ".join((out + err).split())) == (3, True), out + err

@@ -42,6 +42,7 @@ class Planter:
         self.plants: list[Plant] = []
         self.values: dict[str, list[list[str]]] = {}
         self.texts: dict[Path, str] = {}
+        self.encodings: dict[Path, str] = {}
 
     def word(self) -> str:
         return "".join(self.random.choices(string.ascii_lowercase, k=9))
@@ -49,9 +50,11 @@ class Planter:
     def note(self, row: str, host: str, guilty: bool, mark: str, least: str = "high") -> None:
         self.plants.append(Plant(row, host, guilty, mark, least))
 
-    def file(self, host: str, path: str, text: str) -> None:
+    def file(self, host: str, path: str, text: str, encoding: str = "utf-8") -> None:
         place = self.root / host / path
         self.texts[place] = self.texts.get(place, "") + text
+        if encoding != "utf-8":
+            self.encodings[place] = encoding
 
     def value(self, host: str, hive: str, key: str, name: str, kind: str, text: str) -> None:
         self.values.setdefault(str(self.root / host / hive), []).append([key, name, kind, text])
@@ -59,7 +62,7 @@ class Planter:
     def build(self) -> None:
         for path, text in self.texts.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(text.encode("utf-16") if "/Tasks/" in path.as_posix() else text.encode())
+            path.write_bytes(text.encode("utf-16" if "/Tasks/" in path.as_posix() else self.encodings.get(path, "utf-8")))
         for hive in self.values:
             Path(hive).parent.mkdir(parents=True, exist_ok=True)
         subprocess.run([SYSTEM_PYTHON, str(HERE / "write_hives.py")], input=json.dumps(self.values), text=True, check=True)
@@ -80,9 +83,11 @@ def windows(p: Planter) -> list[str]:
     for i, host in enumerate(bad):
         _windows_bad(p, host, i)
         registry_values.plant(p, host, i, guilty=True)
+        startup_files.plant(p, host, i, guilty=True, files="windows")
     for i, host in enumerate(good):
         _windows_odd(p, host, i)
         registry_values.plant(p, host, i, guilty=False)
+        startup_files.plant(p, host, i, guilty=False, files="windows")
     return bad + good
 
 

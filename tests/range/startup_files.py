@@ -1,4 +1,4 @@
-"""Plant the variants of `startup_files.yaml`: lines in files that start programs on Linux."""
+"""Plant the variants of `startup_files.yaml` and `windows_files.yaml`: lines in files that start programs."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ import yaml
 if TYPE_CHECKING:
     from tests.range.plants import Planter
 
-VARIANTS = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+HERE = Path(__file__).parent
+VARIANTS = {os: yaml.safe_load((HERE / f"{os}_files.yaml").read_text(encoding="utf-8")) for os in ("startup", "windows")}
 
 
-def plant(p: Planter, host: str, number: int, *, guilty: bool) -> None:
+def plant(p: Planter, host: str, number: int, *, guilty: bool, files: str = "startup") -> None:
     """Plant the `number`th variant of every row on a host."""
-    for row, variants in VARIANTS.items():
+    for row, variants in VARIANTS[files].items():
         word = p.word()
         variant = variants["guilty" if guilty else "odd"][number]
-        path, text = variant["path"], variant["text"]
+        path, marked = variant["path"], "<word>" in variant["path"] + variant["text"]
         for part in (variant, variant.get("also")):
             if part:
-                p.file(host, part["path"].replace("<word>", word), part["text"].replace("<word>", word))
+                text = part["text"].replace("<word>", word)
+                p.file(host, part["path"].replace("<word>", word), text, part.get("encoding", "utf-8"))
         if "also" in variant:
             p.note("L010", host, guilty, word)
-        p.note(row, host, guilty, word if guilty or "<word>" in path + text else path.rpartition("/")[2])
+        p.note(row, host, guilty, word if guilty or marked else path.rpartition("/")[2], variants.get("least", "high"))

@@ -55,7 +55,9 @@ def judge(row: RowText, entry: AutostartEntry, options: KnownValue) -> Judgement
 
 def _elements(text: str, split: tuple[str, ...]) -> list[str]:
     parts = re.split("[" + re.escape("".join(split)) + "]", text) if split else [text]
-    return [part.strip().strip('"').strip() for part in parts if part.strip().strip('"').strip("\0 ")]
+    plain = (part.strip("\0 \t") for part in parts)
+    unquoted = (part[1:-1].strip() if part[:1] == part[-1:] == '"' and part.count('"') == 2 else part for part in plain)
+    return [part for part in unquoted if part]
 
 
 def known(element: str, root: str, expected: tuple[str, ...]) -> bool:

@@ -1,7 +1,8 @@
-"""Judge the presence of a file in a place where only known files are expected. Its suspicious lines are entries too."""
+"""Judge the presence of a file or service where only known ones are expected. The suspicious lines of a file are entries too."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -10,6 +11,7 @@ from commodore.persistence.judgement import EXPECTED, Judgement
 from commodore.persistence.judges import startup_line
 from commodore.persistence.judging import NoOptions, RowJudge, RowText
 from commodore.persistence.linux import line_target
+from commodore.persistence.windows import examine, service_target
 from commodore.sentence import sentence, short
 
 _REASON = sentence("{name}: {path} is there; expected: {expected}.")
@@ -26,10 +28,18 @@ def judge(row: RowText, entry: AutostartEntry, options: PresentOptions) -> Judge
     """Judge the file by its path, and each of its lines as a line of a script."""
     if entry.record.get("escadre.line_number") is not None:
         return startup_line.judge(row, entry, NoOptions())
-    path = entry.text("file.path")
+    if entry.text("escadre.state") in ("deleted", "carved"):
+        return None
+    service, path = entry.text("service.name"), entry.text("file.path", "registry.path")
     severity = EXPECTED[0] if any(fnmatchcase(path, pattern) for pattern in options.expected) else row.severity
-    reason = _REASON({"name": row.name, "path": short(path), "expected": row.expected})
-    return Judgement(severity, reason, entry.values("file.path"), line_target(entry, path.rsplit("/", 1)[-1], [path]))
+    reason = _REASON({"name": row.name, "path": short(service or path), "expected": row.expected})
+    if entry.text("registry.path"):
+        target = service_target(
+            entry, "ImagePath", entry.text("process.command_line"), examine(entry.text("process.command_line"), entry)[1]
+        )
+    else:
+        target = line_target(entry, service or re.split(r"[\\/]", path)[-1], [] if service else [path])
+    return Judgement(severity, reason, entry.values("file.path", "registry.path", "service.name"), target)
 
 
 JUDGE = RowJudge(PresentOptions, judge)

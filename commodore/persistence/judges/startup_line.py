@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 from commodore.persistence.entry import AutostartEntry
 from commodore.persistence.judgement import EXPECTED, Judgement, worst
 from commodore.persistence.judging import NoOptions, RowJudge, RowText
 from commodore.persistence.linux import HIDDEN_LINE, examine, line_target
 from commodore.persistence.suspicion import of_file
+from commodore.persistence.windows import examine as windows_examine
 from commodore.sentence import sentence, short
 
 _SCRIPT = sentence("{name}: {path} is read or run as [{user}|an unknown user]: {words}; expected: {expected}.")
 _REASON = sentence("{name}: {path} (line {number}) runs {line!q} as [{user}|an unknown user]: {words}; expected: {expected}.")
-_PARTS = frozenset({"shell"})
+_PARTS = frozenset({"shell", "powershell"})
 """Languages whose lines are parts of a script: only the suspicious ones are entries."""
 
 
@@ -19,12 +22,12 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
     """Judge the command, the programs that it starts, and what hides the line; for the script itself, its name."""
     path, user, number = entry.text("file.path"), entry.text("user.name"), entry.record.get("escadre.line_number")
     values = {"name": row.name, "path": short(path), "user": user, "number": number, "expected": row.expected}
-    name = path.rsplit("/", 1)[-1]
+    name = re.split(r"[\\/]", path)[-1]
     if number is None:
-        severity, words = worst([("its name", s) for s in of_file(f"/{name}", "linux")], "high") or EXPECTED
+        severity, words = worst([("its name", s) for s in of_file(f"/{name}", "linux") if "\\" not in path], "high") or EXPECTED
         return Judgement(severity, _SCRIPT(values | {"words": words}), entry.values("file.path"), line_target(entry, name, [path]))
     line = entry.text("process.command_line")
-    found, payload = examine(line, user, entry.host)
+    found, payload = windows_examine(line, entry) if "\\" in path else examine(line, user, entry.host)
     found = [(subject, s) for subject, s in found if s.severity != "medium" or entry.text("escadre.format") not in _PARTS]
     if entry.record.get("escadre.line_hidden"):
         found.append(HIDDEN_LINE)

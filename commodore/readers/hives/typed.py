@@ -42,12 +42,14 @@ def typed(field: str, value: Value) -> Any:
 
 
 def moment(value: Value) -> str | None:
-    """Return a time: FILETIME (8 bytes), SYSTEMTIME (16 bytes), seconds since 1970 (DWORD), or a text of a known form, in UTC."""
+    """Return a time in UTC: FILETIME (8 bytes), SYSTEMTIME (16), seconds since 1970 (DWORD, small QWORD), a text of a known form."""
     raw = value.raw
     if value.kind == 4 and len(raw) == 4:
         return unix(int.from_bytes(raw, "little"))
     if value.kind in (1, 2):
         return _of_text(value.text)
+    if value.kind == 11 and len(raw) == 8 and int.from_bytes(raw, "little") < 1 << 33:  # seconds in 64 bits, as Amcache has them
+        return unix(int.from_bytes(raw, "little"))
     if len(raw) == 8:
         return filetime(int.from_bytes(raw, "little")) or None
     return systemtime(raw) if len(raw) == 16 else None

@@ -16,6 +16,10 @@ from scout.data import load_data
 
 LONGEST = 8192
 """characters of a joined line that are searched"""
+LARGEST = 4 << 20
+"""bytes of a text in UTF-16 that are read"""
+UTF16 = (b"\xff\xfe", b"\xfe\xff")
+"""byte order marks of UTF-16"""
 _KEYS = frozenset(("about", "joined", "every", "entry", "structure"))
 _GROUPS = frozenset(("command", "hook", "script", "shell", "user", "path", "key", "alias", "value", "secret"))
 _COMMANDS = ("command", "hook", "script", "shell")
@@ -70,7 +74,7 @@ class StartupLanguage:
         """Yield each line with its text, and the text of the lines that it is joined with."""
         first: Line | None = None
         text = ""
-        for line in lines(evidence):
+        for line in _lines(evidence):
             if isinstance(line, Problem):
                 yield line, ""
                 continue
@@ -83,6 +87,21 @@ class StartupLanguage:
             first, text = None, ""
         if first is not None:
             yield first, text
+
+
+def _lines(evidence: Evidence) -> Iterator[Line | Problem]:
+    """Yield the lines of a file; those of UTF-16 as UTF-8, without offsets."""
+    with evidence.open() as stream:
+        head = stream.read(2)
+        if not head.startswith(UTF16):
+            yield from lines(evidence)
+            return
+        raw = head + stream.read(LARGEST)
+    if len(raw) > LARGEST:
+        yield Problem(f"a text in UTF-16 was read only to {LARGEST:,} bytes")
+    for number, text in enumerate(raw.decode("utf-16", "replace").split("\n"), 1):
+        encoded = text.encode("utf-8", "replace")
+        yield Line(number, 0, encoded, len(encoded))
 
 
 @cache

@@ -54,7 +54,7 @@ def complete(shell: Shell, request: Request) -> Response:
 def view(store: Store, state: State, answer: Answer, found: Findings, drawer: dict[str, Any] | None) -> dict[str, Any]:
     """Everything that the template of the page needs."""
     start = min(state.start, max(0, (answer.in_brush - 1) // ROWS * ROWS))
-    records = store.rows(answer.hits, start, ROWS, descending=state.descending)
+    records = store.rows(answer.hits, start, ROWS, descending=state.descending) if start else store.by_rows(list(answer.first))
     rows = [_row(record, n, state, found) for n, record in enumerate(records, start)]
     return {
         "answer": answer,

@@ -12,7 +12,7 @@ from commodore.fence import fenced
 from commodore.host import Host
 from commodore.persistence.places import ROWS_FIELD, file_patterns, rows_of_file
 from commodore.readers.lines import Line, fields
-from commodore.readers.startup import StartupEntry, languages
+from commodore.readers.startup import UTF16, StartupEntry, languages
 
 ARTEFACT = Artefact(
     name="startup_files",
@@ -20,7 +20,7 @@ ARTEFACT = Artefact(
     about="One record per line that starts a program, loads a library or grants a right in a file that the persistence table names, and "
     "one record for each script itself. What a line does may depend on the lines around it.",
     match=file_patterns(),
-    targets=("LF04", "LF09", "LF10", "LF11", "LF14", "LF17"),
+    targets=("LF04", "LF09", "LF10", "LF11", "LF14", "LF17", "WP04", "WS03"),
     needs=("profiles",),
     fields=(
         "escadre.format",
@@ -48,13 +48,15 @@ LEFT_OUT = "(left out)"
 """Text in place of a password or its hash"""
 HEAD = 512
 """Bytes in which a text has no zero byte"""
-SCRIPTS = frozenset({"shell"})
+SCRIPTS = frozenset({"shell", "powershell"})
 """Languages in which the file as such is run or read by a shell"""
 
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
     base = {"file.path": evidence.source, "user.name": owner(evidence.source, host)}
-    for name, rows in rows_of_file(evidence.source.lstrip("/")).items():
+    windows = evidence.source[1:3] == ":\\"
+    below = evidence.source[3:].replace("\\", "/") if windows else evidence.source.lstrip("/")
+    for name, rows in rows_of_file(below, "windows" if windows else "linux").items():
         given = base | {"escadre.format": name, ROWS_FIELD: list(rows)}
         if name in SCRIPTS and evidence.length:
             yield Record("script", given)
@@ -64,13 +66,17 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
 
 
 def _is_program(evidence: Evidence) -> bool:
-    """Return whether the file is no text: a compiled program has zero bytes near its beginning."""
+    """Return whether the file is no text: a compiled program has zero bytes near its beginning, and no mark of UTF-16."""
     with evidence.open() as stream:
-        return b"\0" in stream.read(HEAD)
+        head = stream.read(HEAD)
+        return b"\0" in head and not head.startswith(UTF16)
 
 
 def owner(path: str, host: Host) -> str:
-    """Return the account whose home the file is in, `root` for all other files: the system reads them for root or for everybody."""
+    """Return the account whose home the file is in, `root` or `SYSTEM` for all other files, which the system reads for everybody."""
+    if path[1:3] == ":\\":
+        parts = path.split("\\")
+        return parts[2] if len(parts) > 3 and parts[1].lower() in ("users", "documents and settings") else "SYSTEM"
     homes = {home.rstrip("/"): name for name, home in host.profiles.items() if home.startswith("/") and home != "/"}
     folder = path
     while (folder := folder.rpartition("/")[0]) and folder != "":

@@ -1,0 +1,1 @@
+"""Inventories that Windows keeps: programs, files, drivers and devices (Amcache), installed programs."""

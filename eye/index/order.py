@@ -1,0 +1,85 @@
+"""The order of hits: pages of places by time or by another column, those without a value last, equal ones by row number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tantivy
+
+from commodore.schema import registry
+from eye.index.compile import both
+from eye.index.schema import NUMBER, WHEN, schema
+from scout.console import Complaint
+
+
+class HitOrder:
+    """Reads an open index. `damaged` makes the complaint about what the engine could not read."""
+
+    def __init__(self, searcher: tantivy.Searcher, damaged: Callable[[object], Complaint]) -> None:
+        self._searcher, self._damaged, self._records = searcher, damaged, searcher.num_docs
+
+    def page(self, query: tantivy.Query, start: int, limit: int, *, descending: bool = False, by: str = WHEN) -> list[tantivy.DocAddress]:
+        """The places of one page of hits: by a column, those without a value last, equal ones by row number.
+
+        The engine orders equal values by where it happens to have put them, so the groups at both ends of a page are read by row number.
+        """
+        limit = min(limit, self._records - start)
+        if limit < 1:
+            return []
+        first = max(0, start - 1)
+        wide = self.ordered(query, first, start - first + limit + 1, by, descending=descending)
+        found, keys = wide[start - first : start - first + limit], self.fast(by, wide)
+        inside = keys[start - first : start - first + limit]
+        groups: dict[Any, list[tantivy.DocAddress]] = {}
+        for key, address in zip(inside, found, strict=True):
+            groups.setdefault(key, []).append(address)
+        cut = ({inside[0]} if found and start and keys[0] == inside[0] else set()) | (
+            {inside[-1]} if found and len(keys) > start - first + limit and keys[-1] == inside[-1] else set()
+        )
+        page: list[tantivy.DocAddress] = []
+        for key, members in groups.items():
+            if key in cut:
+                place = start + len(page) - self.hits(both([query, self.before(by, key, descending=descending)]))
+                page += self.ordered(both([query, self.same(by, key)]), place, len(members), NUMBER, descending=False)
+            else:
+                rows = self.fast(NUMBER, members)
+                page += [address for _, address in sorted(zip(rows, members, strict=True), key=lambda pair: pair[0])]
+        return page
+
+    def ordered(self, query: tantivy.Query, start: int, limit: int, by: str, *, descending: bool) -> list[tantivy.DocAddress]:
+        order = tantivy.Order.Desc if descending else tantivy.Order.Asc
+        try:
+            hits = self._searcher.search(query, limit=limit, offset=start, count=False, order_by_field=by, order=order).hits
+        except ValueError as e:
+            raise self._damaged(e) from e
+        return [address for _, address in hits]
+
+    @staticmethod
+    def _kind(by: str) -> Any:
+        known = registry().get(by)
+        return tantivy.FieldType.Float if known and known.type == "double" else tantivy.FieldType.Integer
+
+    def before(self, by: str, key: Any, *, descending: bool) -> tantivy.Query:
+        """Records that come before those with a value of a column."""
+        if key is None:
+            return tantivy.Query.exists_query(by)
+        low, high = (key, None) if descending else (None, key)
+        return tantivy.Query.range_query(schema(), by, self._kind(by), low, high, not descending, descending)
+
+    def same(self, by: str, key: Any) -> tantivy.Query:
+        """Records with a value of a column, or without any."""
+        query = tantivy.Query
+        if key is None:
+            return query.boolean_query([(tantivy.Occur.Must, query.all_query()), (tantivy.Occur.MustNot, query.exists_query(by))])
+        return query.range_query(schema(), by, self._kind(by), key, key)
+
+    def fast(self, name: str, addresses: list[tantivy.DocAddress]) -> list[Any]:
+        return list(self._searcher.fast_field_values(name, addresses))
+
+    def hits(self, query: tantivy.Query) -> int:
+        """Number of records that a query of the index finds."""
+        if not self._records:
+            return 0
+        found: Any = self._searcher.search(query, limit=1, count=True)  # its type does not declare `count`
+        return int(found.count or 0)
