@@ -25,6 +25,9 @@ from hunter.unsafe import UnsafeError
 from scout.data import load_data
 from scout.targets.patterns import path_regex
 
+_SERVICE = re.compile(r"(?i)HKLM/SYSTEM/[^/]+/Services/([^/]+)(?:/(?:Start|Type|ImagePath|ObjectName))?")
+"""a service, or what decides whether and how it starts"""
+
 
 @dataclass(frozen=True, slots=True)
 class GuardRule:
@@ -33,7 +36,7 @@ class GuardRule:
     pattern: re.Pattern[str]
     why: str
     whole: bool = False
-    """it holds for the removal of the object as a whole, not of an element of it"""
+    """it holds for the removal of the object as a whole, not of a line or element of it, nor for its default"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class GuardList:
     places: dict[str, tuple[GuardRule, ...]]
     """kind of object → rules of `Object.place`"""
     units: tuple[GuardRule, ...]
+    services: tuple[GuardRule, ...]
     of_packages: tuple[re.Pattern[str], ...]
     """guarded where a package database exists and cannot be read"""
 
@@ -53,7 +57,12 @@ def guard() -> GuardList:
     listed = load_data("hunter", "guard.yaml")
     made = {name: tuple(map(_rule, listed[name])) for name in ("paths", "units")}
     keys = {f"registry-{name}": tuple(_rule(e, fold=True) for e in listed[f"registry-{name}"]) for name in ("key", "value")}
-    return GuardList({"file": made["paths"], **keys}, made["units"], tuple(path_regex(text, fold=False) for text in listed["of_packages"]))
+    return GuardList(
+        {"file": made["paths"], **keys},
+        made["units"],
+        tuple(_rule(e, fold=True) for e in listed["services"]),
+        tuple(path_regex(text, fold=False) for text in listed["of_packages"]),
+    )
 
 
 def _rule(entry: Mapping[str, str], *, fold: bool = False) -> GuardRule:
@@ -64,8 +73,13 @@ def forbidden(kind: str, ref: Ref) -> str:
     """Why an action of this kind must not change an object, whatever is there; '' where it may."""
     place = of(ref).place(ref)
     for rule in guard().places.get(ref.object, ()):
-        if rule.pattern.fullmatch(place) and not (rule.whole and catalogue()[kind].target != "whole"):
+        if rule.pattern.fullmatch(place) and not (rule.whole and mechanism_of(kind).stays):
             return rule.why
+    service = _SERVICE.fullmatch(place)
+    if service and catalogue()[kind].removal != "RS":
+        for rule in guard().services:
+            if rule.pattern.fullmatch(service[1]):
+                return rule.why
     if not catalogue()[kind].may_act_at(place):
         return f"it is not in a place where HUNTER does {catalogue()[kind].verb} ({kind})"
     return ""

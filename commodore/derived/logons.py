@@ -80,7 +80,7 @@ _DESKTOP = frozenset({"Interactive", "Unlock", "RemoteInteractive", "CachedInter
 _REMOTE = frozenset({"remote desktop", "remote desktop, cached credentials", "ssh", "network, password in clear text"})
 _NEAR, _RUN, _BEFORE, _NEW, _ONE = 30.0, 3600.0, 3600.0, 86_400.0, 2.0
 """Seconds: two records of one logon; the longest pause within a run of failures; failures that count before a success; age of a new
-account; two records of one failure."""
+account; two records of one failure, or a logon and its privileges."""
 _SYSTEM = frozenset({"0x3e7", "0x3e5", "0x3e4"})
 """Logon ids of SYSTEM, LOCAL SERVICE and NETWORK SERVICE: one session each from start to start, to which every service logs on."""
 _HISTORY, _DAYS = 10, 7 * 86_400.0
@@ -142,6 +142,7 @@ class _Table:
         self._created: dict[tuple[str, str], tuple[float, str, str]] = {}
         self._last_run: dict[tuple[str, str], tuple[_Session, str]] = {}
         self._won: dict[tuple[str, str, str], float] = {}
+        self._early: dict[tuple[str, str], LogonStep] = {}
         self._do: dict[str, Callable[[LogonStep], None]] = {
             "start": self._start,
             "terminal": self._joined,
@@ -209,6 +210,9 @@ class _Table:
         if source:
             self._after_failures(made, step, account)
         self._since(made, step, account, source)
+        early = self._early.pop((step.computer, str(step.fields.get("winlog.logon.id", "")).lower()), None)
+        if early is not None and step.time - early.time <= _ONE:
+            self._use(early)
         return made
 
     def _attach(self, session: _Session, step: LogonStep) -> None:
@@ -226,6 +230,8 @@ class _Table:
     def _use(self, step: LogonStep) -> None:
         session = self._found(step)
         if session is None:
+            if step.what == "privileges":  # Windows may write it some milliseconds before the logon
+                self._early[step.computer, str(step.fields.get("winlog.logon.id", "")).lower()] = step
             return
         self._attach(session, step)
         if step.fields.get("privileges"):

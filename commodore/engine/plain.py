@@ -158,30 +158,37 @@ def collection_id(files: list[PlainFile]) -> str:
     return whole.hexdigest()
 
 
-def companions(file: PlainFile, group: Group, beside: Mapping[str, Mapping[str, PlainFile]]) -> dict[str, PlainFile]:
-    """Role → companion of a group. `beside` maps a folder to its files by name, both in lower case."""
-    folder, _, name = file.below.lower().rpartition("/")
+def companions(file: PlainFile, group: Group, beside: Mapping[str, Mapping[str, list[PlainFile]]]) -> dict[str, PlainFile]:
+    """Role → companion of a group. `beside` maps a folder to its files by name in lower case.
+
+    Of files whose names differ in case alone, the one that is written like the main file is its companion.
+    """
+    folder, _, name = file.below.rpartition("/")
     there = beside.get(folder, {})
     result = {}
     for role, pattern in group.companions.items():
-        wanted = pattern.lower().replace("{name}", name)
-        if (other := there.get(wanted)) is not None:
-            found = [other]
-        elif any(c in pattern for c in "*?["):
-            wanted = pattern.lower().replace("{name}", "".join(f"[{c}]" if c in "*?[" else c for c in name))
-            found = [there[n] for n in fnmatch.filter(there, wanted)]
-        else:
-            continue
-        if found and found[0] is not file:
-            result[role] = found[0]
+        wanted = pattern.lower().replace("{name}", name.lower())
+        found = there.get(wanted, [])
+        if not found and any(c in pattern for c in "*?["):
+            wanted = pattern.lower().replace("{name}", "".join(f"[{c}]" if c in "*?[" else c for c in name.lower()))
+            found = [other for n in fnmatch.filter(there, wanted) for other in there[n]]
+        found = [other for other in found if other is not file]
+        if found:
+            written = pattern.replace("{name}", name)
+            result[role] = min(found, key=lambda other: (_unlike(other.below.rpartition("/")[2], written), other.below))
     return result
 
 
-def by_folder(files: Iterable[PlainFile]) -> dict[str, dict[str, PlainFile]]:
-    """Files that can be read, by folder and name, both in lower case."""
-    result: dict[str, dict[str, PlainFile]] = {}
+def _unlike(name: str, other: str) -> int:
+    """Return in how many letters two names differ in case."""
+    return sum(a != b for a, b in zip(name, other, strict=False))
+
+
+def by_folder(files: Iterable[PlainFile]) -> dict[str, dict[str, list[PlainFile]]]:
+    """Files that can be read, by folder and by name in lower case."""
+    result: dict[str, dict[str, list[PlainFile]]] = {}
     for file in files:
         if file.verdict == "taken":
-            folder, _, name = file.below.lower().rpartition("/")
-            result.setdefault(folder, {})[name] = file
+            folder, _, name = file.below.rpartition("/")
+            result.setdefault(folder, {}).setdefault(name.lower(), []).append(file)
     return result

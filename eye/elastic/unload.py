@@ -32,7 +32,14 @@ class Unloaded:
 
 
 def there(client: Elasticsearch, case: str) -> dict[str, int]:
-    """Return index → documents of the indices of a case that are there."""
+    """Return index → documents of the indices of a case that are there. Raises Complaint."""
+    try:
+        return _there(client, case)
+    except (ApiError, TransportError) as e:
+        raise errors.failed(e) from e
+
+
+def _there(client: Elasticsearch, case: str) -> dict[str, int]:
     found = {}
     for name in index_names(case):
         if client.indices.exists(index=name):
@@ -44,7 +51,7 @@ def there(client: Elasticsearch, case: str) -> dict[str, int]:
 def unload(client: Elasticsearch, case: str, confirmed: str) -> Unloaded:
     """Delete a case; `confirmed` repeats its name. Raises Complaint where it does not, nothing is there, or access is denied."""
     try:
-        done = Unloaded(slug(case), there(client, case))
+        done = Unloaded(slug(case), _there(client, case))
         templates = _templates(client, case)
         if not done.before and not templates:
             raise Complaint(f"no index of {slug(case)} is there.", f"GET _cat/indices/{HEAD}-* lists what is.", WRONG_USE)
@@ -60,7 +67,7 @@ def unload(client: Elasticsearch, case: str, confirmed: str) -> Unloaded:
         for name in sorted(fields):
             if _delete_component(client, name):
                 done.templates.append(name)
-        done.after = there(client, case)
+        done.after = _there(client, case)
     except (ApiError, TransportError) as e:
         raise errors.failed(e) from e
     return done

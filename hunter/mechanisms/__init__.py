@@ -73,6 +73,8 @@ class Mechanism(Protocol):
     operation: str
     starts: bool
     """what it removes starts something: files that the finding names are judged too"""
+    stays: bool
+    """the object of its target stays, with other content"""
     encloses: bool
     """other objects belong to its target and go with it"""
 

@@ -26,6 +26,7 @@ class Operation:
     """The methods of `hunter.mechanisms.Mechanism` for a target that stands alone."""
 
     starts = True
+    stays = False
     encloses = False
 
     def bind(self, options: Mapping[str, Any]) -> Self:
@@ -91,6 +92,8 @@ def raw_line(fields: Mapping[str, Any]) -> bytes | None:
 
 class Surgery(Operation):
     """An operation that removes one line or element from a text file and keeps every other byte."""
+
+    stays = True
 
     def __init__(self, operation: str, find: Finder, *, drop_if_blank: bool = False) -> None:
         self.operation, self._find, self._drop = operation, find, drop_if_blank

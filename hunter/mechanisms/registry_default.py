@@ -1,11 +1,13 @@
-"""One registry value gets the data of a clean host (`data`, a number or text of the catalogue); its name may be fixed (`value`).
+"""One registry value gets the data that a clean host has: the option `defaults`, patterns of names → text or number. A pattern with a
+backslash is one of the last part of the key and the name.
 
-The value must be there: an absent one is the default of Windows already.
+The value must be there: an absent one is the default of Windows already. A value without a default is left to a person.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any, Self
 
 from hunter.host.view import HostView
@@ -15,20 +17,35 @@ from hunter.mechanisms._parts import Operation
 from hunter.objects.registry_value import view_state
 from hunter.plan.model import RemovalTarget
 from hunter.ref import Ref
+from hunter.unsafe import UnsafeError
+
+BACKSLASH = "\\"
 
 
 class _RegistryDefault(Operation):
-    operation = "registry-default"
+    """`value`: the name of the value that is meant, whatever value the finding names."""
 
-    def __init__(self, data: str = "", value: str | None = None) -> None:
-        self._data, self._value = data, value
+    operation = "registry-default"
+    stays = True
+
+    def __init__(self, defaults: Mapping[str, str] | None = None, value: str | None = None) -> None:
+        self._defaults, self._value = {name.casefold(): text for name, text in (defaults or {}).items()}, value
 
     def bind(self, options: Mapping[str, Any]) -> Self:
-        return type(self)(str(options["data"]), options.get("value"))
+        return type(self)(options["defaults"], options.get("value"))
 
     def targets(self, fields: Mapping[str, Any]) -> list[RemovalTarget]:
         name = self._value if self._value is not None else str(fields.get("name") or "")
-        return [RemovalTarget(Ref("registry-value", key_of(fields), name))]
+        ref = Ref("registry-value", key_of(fields), name)
+        if self._data(ref) is None:
+            raise ValueError(f"no default is known for {name or 'the default value'}: by hand")
+        return [RemovalTarget(ref)]
+
+    def _data(self, ref: Ref) -> str | None:
+        name = ref.part.casefold()
+        full = f"{ref.name.rpartition(BACKSLASH)[2]}{BACKSLASH}{name}".casefold()
+        fitting = (text for pattern, text in self._defaults.items() if fnmatchcase(full if BACKSLASH in pattern else name, pattern))
+        return next(fitting, None)
 
     def recorded(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         return value_facts(fields) if self._value is None else {}
@@ -38,15 +55,23 @@ class _RegistryDefault(Operation):
         found = Inspection({target.ref: state}, stays=True)
         if state is None:
             found.gone = "the value is not there"
-        elif encoded(state["type"], self._data) is None:
+            return found
+        value, data = view.registry.value(target.ref.name, target.ref.part), self._encoded(state["type"], target)
+        if value is None:
+            raise UnsafeError("it disappeared while it was read")
+        if data is None:
             found.problems.append(f"{target.ref.part} has the type {state['type']}, for which no default is known")
-        elif view.registry.value(target.ref.name, target.ref.part).data == encoded(state["type"], self._data):  # type: ignore[union-attr]
+        elif value.data == data:
             found.gone = "it has the default already"
         return found
 
+    def _encoded(self, kind: str, target: RemovalTarget) -> bytes | None:
+        text = self._data(target.ref)
+        return None if text is None else encoded(kind, text)
+
     def apply(self, found: Inspection, target: RemovalTarget) -> Sequence[Edit]:
         state = found.states[target.ref]
-        return [Edit("cut", target.ref, data=encoded(state["type"], self._data))] if state else []
+        return [Edit("cut", target.ref, data=self._encoded(state["type"], target))] if state else []
 
 
 def encoded(kind: str, data: str) -> bytes | None:
@@ -54,7 +79,7 @@ def encoded(kind: str, data: str) -> bytes | None:
     if kind in ("REG_SZ", "REG_EXPAND_SZ"):
         return f"{data}\0".encode("utf-16-le")
     if kind == "REG_MULTI_SZ":
-        return f"{data}\0\0".encode("utf-16-le") if data else "\0\0".encode("utf-16-le")
+        return (f"{data}\0\0" if data else "\0").encode("utf-16-le")
     return int(data).to_bytes(4, "little") if kind == "REG_DWORD" and data.isdecimal() else None
 
 

@@ -27,6 +27,7 @@ _AROUND = ' \t"'
 
 class _RegistryListElement(Operation):
     operation = "registry-list-element"
+    stays = True
 
     def __init__(self, separators: str = ",", defaults: Mapping[str, str] | None = None) -> None:
         self._separators, self._defaults = separators, {name.casefold(): text for name, text in (defaults or {}).items()}

@@ -155,9 +155,19 @@ def digest(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()
 
 
+class _Memory(io.BytesIO):
+    """Bytes in memory that grow to the size to which they are truncated, as a file does: zeros at the end are written as a hole."""
+
+    def truncate(self, size: int | None = None, /) -> int:
+        size = self.tell() if size is None else size
+        if (missing := size - self.seek(0, io.SEEK_END)) > 0:
+            self.write(bytes(missing))
+        return super().truncate(size)
+
+
 def read(content: Content | None) -> bytes:
     """Return the bytes that a writer writes."""
-    stream = io.BytesIO()
+    stream = _Memory()
     if content is not None:
         content(stream)
     return stream.getvalue()

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from commodore.engine import recognise, roots
+from commodore import catalogue
+from commodore.engine import plain, recognise, roots
 from commodore.engine.process import process
 from tests.commodore.cases import ledger, members, records
 
@@ -114,3 +115,16 @@ def test_forwarded_events_keep_the_computer_of_each_record(corpus, tmp_path):
     made = records(tmp_path / "case", "process_tree")
     assert made, "process starts of Sysmon"
     assert {r["host.name"] for r in made} == {r["winlog.computer_name"] for r in made}
+
+
+def test_of_names_that_differ_in_case_the_companion_is_written_like_the_main_file():
+    """A disk of Linux, or a folder of NTFS with case: two hives, each with a log of its own."""
+    grouped = next(
+        k.artefact for k in catalogue.artefacts().values() if k.artefact.group is not None and "log1" in k.artefact.group.companions
+    )
+    names = ("NTUSER.DAT", "NTUSER.DAT.LOG1", "ntuser.dat", "ntuser.dat.LOG1")
+    files = {name: plain.PlainFile(i, Path(name), f"Users/u/{name}", "", 1) for i, name in enumerate(names)}
+    other = plain.PlainFile(9, Path("x"), "users/U/NTUSER.DAT.LOG2", "", 1)
+    beside = plain.by_folder([*files.values(), other])
+    for name in ("NTUSER.DAT", "ntuser.dat"):
+        assert plain.companions(files[name], grouped, beside) == {"log1": files[f"{name}.LOG1"]}

@@ -295,3 +295,56 @@ def test_a_new_account_has_no_history_of_a_former_one_of_its_name(tmp_path):
     created = event(after(-600), 4720, TargetUserName="admin.si", TargetDomainName="MAIRIE", TargetSid="S-1-5-21-1-2-3-1105")
     found = derived(tmp_path, [*history(), created, logon(after(1), "admin.si", "0x1", STRANGER)])
     assert "escadre.logon.first_from_source" not in found[-1]
+
+
+CORPUS = "evtx/mdecrevoisier+EVTX-to-MITRE-Attack"
+READ_BY_A_PERSON = {
+    # log → (account, outcome, kind, source, times failed, privileges, records), as its events say in the order of their numbers
+    "ID4624,4688,5140,5145-Eternal Romance - MS17_010_psexec (GLOBAL)": [
+        ("admmig", "success", "network", "10.23.123.11", None, True, {"3", "4"}),
+        ("admmig", "success", "network", "10.23.23.9", None, True, {"18", "19"}),
+        ("admmig", "success", "network", "10.23.23.9", None, True, {"22", "23"}),  # 4672 is 15 ms older than its 4624
+    ],
+    "ID4688,4648,4624-Runas execution with different user": [
+        ("hack1", "success", "interactive", "::1", None, True, {"4", "6"}),
+        ("hack1", "success", "interactive", "::1", None, False, {"5"}),  # the same logon with the rights filtered: an id of its own
+    ],
+    "ID4656, 5145, 4674-Impacket secret dump via SMB": [
+        ("admmig", "success", "network", "10.23.23.9", None, True, {"3", "4"}),
+        ("admmig", "success", "network", "10.23.23.9", None, True, {"6", "7"}),
+        ("admmig", "success", "network", "10.23.123.11", None, True, {"9", "10"}),
+    ],
+    "ID4625-OpenSSH brutforce with non existing users": [
+        ("sshd_5848", "success", "service", None, None, True, {"6", "8"}),
+        ("NOUSER", "failure", "network, password in clear text", None, 5, False, set(map(str, range(11, 21)))),
+    ],
+    "ID4625-OpenSSH brutforce with valid users": [
+        ("sshd_4332", "success", "service", None, None, False, {"3"}),
+        ("admmig", "success", "network", None, None, False, {"6"}),
+        ("admmig@offsec.lan", "failure", "network, password in clear text", None, 5, False, {"7", "8", "9", "10", "11"}),
+    ],
+    "ID4771-Kerberos brutforce with valid user": [
+        ("admin-hacker", "failure", "Kerberos ticket", "10.23.123.11", 54, False, set(map(str, range(1, 55))))
+    ],
+}
+
+
+@pytest.mark.parametrize("name", READ_BY_A_PERSON)
+def test_the_sessions_of_real_logs_are_those_that_a_person_reads(corpus, tmp_path, name):
+    (path,) = (corpus / CORPUS).rglob(f"{name}.evtx")
+    process([path], tmp_path / "case", workers=1)
+    reader = CaseReader(tmp_path / "case")
+    numbers = {r["escadre.id"]: r["winlog.record_id"] for r in reader.records("evtx")}
+    found = [
+        (
+            s["user.name"],
+            s["event.outcome"],
+            s["escadre.logon.kind"],
+            s.get("source.ip"),
+            s.get("escadre.logon.attempts"),
+            "escadre.logon.privileges" in s,
+            {numbers[i] for i in s["escadre.records_used"]},
+        )
+        for s in reader.records("logons")
+    ]
+    assert sorted(found, key=lambda session: min(map(int, session[6]))) == READ_BY_A_PERSON[name]

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from commodore.artefacts.windows.registry.execution.shim_cache import CacheFormatError, cached
-from tests.commodore.registry_hives import AMCACHE, NTUSER, SYSTEM, USRCLASS, of_corpus, run
+from tests.commodore.registry_hives import AMCACHE, NTUSER, SAM, SYSTEM, USRCLASS, of_corpus, run
 
 
 def truth(corpus, plugin: str) -> dict:
@@ -294,3 +294,102 @@ def test_packages_of_the_security_authority_are_those_of_regipy(corpus):
     assert mine["Notification Packages"] == entry["notification_packages"]
     assert mine["LimitBlankPasswordUse"] == ["1"] and entry["limit_blank_password_use"]
     assert mine["auditbaseobjects"] == ["0"] and not entry["audit_base_objects"]
+
+
+# --- devices, network, system
+
+
+def test_usb_devices_have_the_times_of_regipy(corpus):
+    (mine,) = run("usb_storage", of_corpus(corpus, "SYSTEM_WIN_10_1709"), SYSTEM)[0]
+    (entry,) = truth(corpus, "USBSTORPlugin")["exact_expected_result"]
+    assert mine["device.model.name"] == entry["device_name"]
+    assert f"{mine['device.serial_number']}&0" == entry["serial_number"]
+    assert f"Ven_{mine['device.manufacturer']}" == entry["manufacturer"]
+    for field, theirs in (
+        ("escadre.device.first_installed", "first_installed"),
+        ("escadre.device.installed", "last_installed"),
+        ("escadre.device.arrived", "last_connected"),
+        ("escadre.device.removed", "last_removed"),
+        ("escadre.registry.last_written", "last_write"),
+    ):
+        assert cut(mine[field]) == when(entry[theirs])
+    records, _ = run("usb_devices", of_corpus(corpus, "SYSTEM"), SYSTEM)
+    expected = truth(corpus, "USBDevicesPlugin")
+    assert len(records) == expected["expected_entries_count"]
+    (entry,) = expected["expected_entries"]
+    (mine,) = [r for r in records if f"\\{r['registry.key']}" == entry["key_path"]]
+    assert (mine["device.manufacturer"], mine["device.model.name"]) == (entry["manufacturer"], entry["device_desc"])
+    assert f"ContainerID={entry['container_id']}" in mine["escadre.settings"]
+
+
+def test_volumes_and_shares_are_those_of_regipy_and_plaso(corpus):
+    records, problems = run("mounted_devices", of_corpus(corpus, "SYSTEM"), SYSTEM)
+    assert [p for p in problems if p.lost] == []
+    assert len(records) == truth(corpus, "MountedDevicesPlugin")["expected_entries_count"]
+    (entry,) = truth(corpus, "NetworkDrivesPlugin")["exact_expected_result"]
+    records, _ = run("mount_points", of_corpus(corpus, "NTUSER.DAT"), NTUSER)
+    (mine,) = [r for r in records if r["registry.key"].startswith("Network\\")]
+    assert (mine["escadre.volume.mount_point"], mine["file.path"]) == (f"{entry['drive_letter']}:", entry["network_path"])
+    assert cut(mine["@timestamp"]) == when(entry["last_write"])
+    (event,) = events(corpus, "MountPoints2PluginTest.testProcess")
+    records, _ = run("mount_points", (corpus / "hives/log2timeline+plaso/test_data/regf/NTUSER.DAT").read_bytes(), NTUSER)
+    (mine,) = [r for r in records if r["escadre.volume.mount_point"] == event["name"]]
+    assert mine["@timestamp"] == event["last_written_time"].replace("+00:00", "Z")
+
+
+def test_interfaces_have_the_addresses_of_regipy(corpus):
+    records, _ = run("network_interfaces", of_corpus(corpus, "SYSTEM"), SYSTEM)
+    found = {r["registry.key"].lower(): r for r in records}
+    compared = 0
+    for key, expected in truth(corpus, "NetworkDataPlugin")["exact_expected_result"].items():
+        for entry in expected["interfaces"]:
+            if not entry["ip_address"]:
+                continue
+            mine = found[f"{key}\\{entry['interface_name']}".removeprefix("\\").lower()]
+            assert mine["host.ip"] == entry["ip_address"]
+            assert cut(mine["@timestamp"]) == when(entry["last_modified"])
+            for name, value in (("SubnetMask", entry["subnet_mask"][0]), ("NameServer", entry["name_server"])):
+                assert f"{name}={value}" in mine["escadre.settings"]
+            compared += 1
+    assert compared == 4
+
+
+def test_the_system_is_described_as_regipy_does(corpus):
+    records, _ = run("last_shutdown", of_corpus(corpus, "SYSTEM"), SYSTEM)
+    expected = truth(corpus, "ShutdownPlugin")["exact_expected_result"]
+    assert {f"\\{r['registry.key']}": r["event.end"][:19].replace("T", " ") for r in records} == {k: v["date"] for k, v in expected.items()}
+    records, _ = run("os_version", of_corpus(corpus, "SYSTEM_WIN_10_1709"), SYSTEM)
+    found = {f"\\{r['registry.key']}": r for r in records}
+    for entry in truth(corpus, "PreviousWinVersionPlugin")["exact_expected_result"]:
+        mine = found[entry["key"]]
+        assert (mine["host.os.full"], mine["host.os.kernel"]) == (entry["ProductName"], entry["CurrentBuild"])
+        assert mine["package.installed"][:19].replace("T", " ") == entry["InstallDate"]
+    assert len(run("installed_programs", of_corpus(corpus, "NTUSER_with_winscp.DAT"), NTUSER)[0]) == 4  # InstalledProgramsNTUserPlugin
+    records, _ = run("ssh_clients", of_corpus(corpus, "NTUSER_with_winscp.DAT"), NTUSER)
+    winscp = [r for r in records if "WinSCP" in r["registry.key"] and "escadre.saved.session" in r]
+    expected = truth(corpus, "WinSCPSavedSessionsPlugin")
+    assert cut(winscp[0]["@timestamp"]) in {when(e["timestamp"]) for e in expected["expected_entries"]}
+
+
+def test_accounts_have_the_times_and_counters_of_regipy_and_plaso_and_no_hash(corpus):
+    records, problems = run("sam_users", of_corpus(corpus, "SAM"), SAM)
+    expected = truth(corpus, "SAMParsePlugin")
+    assert not problems
+    assert len(records) == expected["expected_entries_count"]
+    (machine,) = truth(corpus, "LocalSidPlugin")["exact_expected_result"]
+    found = {int(r["user.id"].rpartition("-")[2]): r for r in records}
+    bits = {"Account Disabled": "disabled", "Normal User Account": "normal", "Password Does Not Expire": "password does not expire"}
+    for entry in expected["expected_entries"]:
+        mine = found[entry["rid"]]
+        assert mine["user.id"] == f"{machine['machine_sid']}-{entry['rid']}"
+        assert cut(mine["escadre.account.last_login"]) == when(entry["last_login"])
+        assert cut(mine["escadre.account.password_set"]) == when(entry["password_last_set"])
+        assert "escadre.settings" not in mine and "escadre.account.failed_login" not in mine
+        assert (mine["escadre.account.logins"], 0) == (entry["login_count"], entry["failed_login_count"])
+        assert mine["escadre.account.flags"] == [bits[flag] for flag in entry["account_flags_parsed"]]
+    records, _ = run("sam_users", (corpus / "hives/log2timeline+plaso/test_data/regf/SAM").read_bytes(), SAM)
+    (event,) = events(corpus, "SAMUsersWindowsRegistryPluginTest.testProcess")
+    (mine,) = [r for r in records if r["user.name"] == event["username"]]
+    assert mine["escadre.account.last_login"] == event["last_login_time"].replace("+00:00", "Z")
+    assert (mine["escadre.account.logins"], mine["escadre.description"]) == (event["login_count"], event["comments"])
+    assert not any("data" in name or "hash" in name for record in records for name in record)

@@ -116,3 +116,28 @@ def test_a_time_beyond_2038_and_impossible_microseconds():
 def test_damage_is_survived(source, data):
     for bad in damaged(data):
         survives(utmp, source, bad)
+
+
+def slot(n: int, kind: int = 7) -> bytes:
+    names = (f"pts/{n}".encode(), b"ts/0", f"user{n}".encode(), b"203.0.113.9")
+    return struct.pack("<hxxi32s4s32s256shhiIi16s20s", kind, 100 + n, *names, 0, 0, 0, 1_770_000_000 + n, 0, bytes([203, 0, 113, 9]), b"")
+
+
+@pytest.mark.parametrize(
+    ("data", "users", "lost"),
+    [
+        (slot(0) + slot(1) + slot(2)[:100] + slot(3) + slot(4) + slot(5), [0, 1, 3, 4, 5], 0),  # a write that was cut
+        (slot(0) + bytes(50) + slot(1) + slot(2), [0, 1, 2], 0),
+        (b"#!garb\n" + slot(0) + slot(1), [0, 1], 0),
+        (slot(0) + slot(1)[:200] + slot(2) + slot(3)[:200] + slot(4), [0, 2, 4], 1),
+        (b"".join(map(slot, range(200))) + b"xyz" + b"".join(map(slot, range(200, 400))), list(range(400)), 0),
+        (slot(0) + bytes(384) + slot(1), [0, None, 1], 0),  # a wiped slot is one
+    ],
+)
+def test_entries_behind_bytes_that_are_none_are_found_again(data, users, lost):
+    items = list(utmp.parse(Evidence("/var/log/wtmp", data), HOST))
+    found = [i.fields.get("user.name") for i in items if isinstance(i, Record)]
+    assert found == [None if n is None else f"user{n}" for n in users]
+    assert sum(i.lost for i in items if isinstance(i, Problem)) == lost
+    assert utmp.expected(Evidence("/var/log/wtmp", data)) == len(found) + lost
+    assert (len(data) % 384 == 0) or any("no entry" in i.reason for i in items if isinstance(i, Problem))

@@ -29,6 +29,8 @@ class FaultProxy:
         """after these: fault → share of the bulk requests"""
         self.renamed = (b"", b"")
         self.hang = 3.0
+        self.denied = ""
+        """part of a path that the account may not ask"""
         self.chance = random.Random(11)
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Way", (_Way,), {"proxy": self}))
         if certificate:
@@ -67,6 +69,8 @@ class _Way(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if proxy.renamed[0] and "_component_template" in self.path:
             body = body.replace(*proxy.renamed)
+        if proxy.denied and proxy.denied in self.path:
+            return self.answer(403, b'{"error": {"type": "security_exception", "reason": "unauthorized"}, "status": 403}')
         fault = proxy.next_fault() if self.path.partition("?")[0].endswith("/_bulk") else None
         if isinstance(fault, int):
             proxy.note(fault)

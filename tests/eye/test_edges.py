@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 
+import orjson
 import pytest
 
 import eye.index.store
-from eye.elastic.connect import connect
-from eye.elastic.load import Loaded, _Loader, document, report
+from eye.elastic import document
+from eye.elastic.connect import ElasticServer, connect
+from eye.elastic.deadletters import DeadLetters
+from eye.elastic.load import Loaded, report
 from eye.index.build import index
 from eye.index.store import Store
 from eye.query.tree import QueryComplaint
@@ -112,17 +116,21 @@ def test_equal_times_are_in_the_order_of_the_records_on_every_page(tmp_path):
     store.close()
 
 
+def sent(record: dict) -> tuple[dict, Counter]:
+    """The document of a record, and the notes on its values."""
+    made = document.made(orjson.dumps(record) + b"\n", record, "digest")
+    return orjson.loads(made.body), made.notes
+
+
 def test_every_raw_date_that_elasticsearch_cannot_hold_is_kept():
-    done = Loaded()
-    sent = document({"escadre.times": ["1601-01-01T00:00:00Z", "2020-01-01T00:00:00Z", "9999-12-31T00:00:00Z"]}, done)
-    assert sent["escadre.times"] == ["2020-01-01T00:00:00Z"] and done.out_of_range == 2
-    assert sent["escadre.raw_dates"] == {"escadre.times": ["1601-01-01T00:00:00Z", "9999-12-31T00:00:00Z"]}
+    body, notes = sent({"escadre.times": ["1601-01-01T00:00:00Z", "2020-01-01T00:00:00Z", "9999-12-31T00:00:00Z"]})
+    assert body["escadre.times"] == ["2020-01-01T00:00:00Z"] and notes[document.OUT_OF_RANGE] == 2
+    assert body["escadre.raw"] == {"escadre.times": ["1601-01-01T00:00:00Z", "9999-12-31T00:00:00Z"]}
 
 
 def test_long_values_of_free_form_objects_are_counted_too():
-    done = Loaded()
-    document({"winlog.event_data": {"a": "x" * 8192, "b": ["y" * 9000, "z"]}, "user.name": "u" * 8191}, done)
-    assert done.long_values == 2
+    _, notes = sent({"winlog.event_data": {"a": "x" * 8192, "b": ["y" * 9000, "z"]}, "user.name": "u" * 8191})
+    assert notes[document.LONG] == 2
 
 
 def lose_terms(folder):
@@ -168,19 +176,10 @@ def test_an_index_that_may_only_be_read_is_searched(edges):
 
 def test_refused_documents_of_a_case_that_may_only_be_read_are_told(tmp_path):
     (tmp_path / "index").write_text("no folder")
-    done = Loaded()
-    loader = _Loader(None, done, tmp_path / "index" / "refused.jsonl", None)
-    counts = {"refused": 0}
-    loader._refuse("i", counts, "key", "too long", b"{}")
-    assert counts["refused"] == 1 and "key" in done.unlisted and any("could not be listed" in line for line in report(done))
-
-
-def test_a_very_large_document_goes_alone(tmp_path):
-    sizes = [10, 5_000_000, 10, 10]
-    file = tmp_path / "c.jsonl.zst"
-    write_lines(file, [{"escadre.id": str(n), "message": "x" * size} for n, size in enumerate(sizes)])
-    chunks = [[key for key, _ in chunk] for chunk in _Loader(None, Loaded(), tmp_path / "r", None)._chunks(file)]
-    assert chunks == [["0"], ["1"], ["2", "3"]]
+    letters = DeadLetters(tmp_path)
+    letters.add("i", "evtx", "records/x", 1, "key", "digest", "too long", b"{}")
+    assert "key" in letters.unlisted and not letters.file
+    assert any("could not be listed" in line for line in report(Loaded(unlisted=letters.unlisted)))
 
 
 def test_files_that_hold_no_key_and_no_certificate_are_named(tmp_path):
@@ -188,7 +187,7 @@ def test_files_that_hold_no_key_and_no_certificate_are_named(tmp_path):
     odd.write_bytes(b"\xbf\xff\x00")
     for options in ({"api_key_file": odd}, {"ca": odd}, {"ca": tmp_path / "nothing"}):
         with pytest.raises(Complaint) as caught:
-            connect("https://127.0.0.1:9", **options)
+            connect(ElasticServer("https://127.0.0.1:9", **options))
         assert "does not read" in caught.value.what and caught.value.code == WRONG_USE
 
 

@@ -7,12 +7,15 @@ import ipaddress
 import json
 import os
 import socket
+import subprocess
+import sys
 import threading
 
 import pytest
 from elasticsearch import Elasticsearch
 
 from eye.elastic.templates import component
+from tests.conftest import ROOT
 from tests.eye.elastic_server import drop, load
 from tests.eye.fault_proxy import FaultProxy
 
@@ -254,12 +257,23 @@ def test_a_case_of_the_same_name_is_not_mixed_with_another(case, client, server)
     one_message(told, 2, "--name")
 
 
+def test_an_account_without_the_right_is_told_which_role_has_it(few, client, server):
+    proxy = FaultProxy(server)
+    assert load(few, server, f"{NAME}d").returncode == 0
+    proxy.denied = "/_refresh"
+    loading = load(few, proxy.url, f"{NAME}d")
+    command = [sys.executable, "-m", "eye.cli", "unload", f"{NAME}d", "--url", proxy.url, "--yes", f"{NAME}d", "--json"]
+    unloading = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    proxy.denied = "/_bulk"
+    sending = load(few, proxy.url, f"{NAME}e")
+    proxy.stop()
+    drop(client, f"{NAME}d")
+    drop(client, f"{NAME}e")
+    for told in (loading, unloading, sending):
+        one_message(told, 3, "may not do this", "role-loader.json")
+
+
 def test_unload_deletes_a_case_completely_and_no_other(few, client, server):
-    import subprocess
-    import sys
-
-    from tests.conftest import ROOT
-
     def unload(*more):
         return subprocess.run(
             [sys.executable, "-m", "eye.cli", "unload", f"{NAME}u", "--url", server, "--json", *more],

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import struct
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from commodore.artefact import Artefact, Problem, Record
@@ -76,6 +78,8 @@ _ENOUGH = 64 * 400
 class _Layout(NamedTuple):
     name: str
     entry: struct.Struct
+    begins: re.Pattern[bytes]
+    """the type of an entry that is not empty, with its padding"""
 
     @property
     def size(self) -> int:
@@ -83,29 +87,81 @@ class _Layout(NamedTuple):
 
 
 _BODY = "hxxi32s4s32s256shh"
+_LITTLE, _BIG = re.compile(rb"[\x01-\x09]\0\0\0"), re.compile(rb"\0[\x01-\x09]\0\0")
 _LAYOUTS = (
-    _Layout("384 little-endian", struct.Struct(f"<{_BODY}iIi16s20s")),
-    _Layout("400 little-endian", struct.Struct(f"<{_BODY}qqq16s20s4x")),
-    _Layout("384 big-endian", struct.Struct(f">{_BODY}iIi16s20s")),
-    _Layout("400 big-endian", struct.Struct(f">{_BODY}qqq16s20s4x")),
+    _Layout("384 little-endian", struct.Struct(f"<{_BODY}iIi16s20s"), _LITTLE),
+    _Layout("400 little-endian", struct.Struct(f"<{_BODY}qqq16s20s4x"), _LITTLE),
+    _Layout("384 big-endian", struct.Struct(f">{_BODY}iIi16s20s"), _BIG),
+    _Layout("400 big-endian", struct.Struct(f">{_BODY}qqq16s20s4x"), _BIG),
 )
 
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa: ARG001
     failed = evidence.name.startswith("btmp")
-    layout, offset, held = None, 0, b""
-    for piece in _pieces(evidence):
+    layout, offset, held, skipped = None, 0, b"", 0
+    for piece in chain(_pieces(evidence), [None]):
         if isinstance(piece, Problem):
             yield piece
             continue
-        held += piece
+        held += piece or b""
         layout = layout or _layout(held)
-        whole = len(held) - len(held) % layout.size
-        yield from fenced(range(0, whole, layout.size), partial(_locator, offset), partial(_entry, held, offset, layout, failed))
-        held, offset = held[whole:], offset + whole
-    if held and layout:
+        at = start = 0
+        while at + (layout.size if piece is None else 2 * layout.size) <= len(held):
+            gap = _gap(held, at, layout)
+            if not gap:
+                at += layout.size
+                continue
+            yield from fenced(range(start, at, layout.size), partial(_locator, offset), partial(_entry, held, offset, layout, failed))
+            yield Problem(f"{gap} bytes are no entry: one was not written completely, or something else was written", str(offset + at))
+            at = start = at + gap
+            skipped += gap
+        yield from fenced(range(start, at, layout.size), partial(_locator, offset), partial(_entry, held, offset, layout, failed))
+        held, offset = held[at:], offset + at
+    if layout and held:
         noun = "byte" if len(held) == 1 else "bytes"
         yield Problem(f"{len(held)} {noun} at the end: no whole entry of {layout.size} bytes", str(offset))
+    if layout and (lost := (skipped + len(held)) // layout.size):
+        yield Problem(f"the bytes between entries have the size of {lost} entries", lost=lost)
+
+
+def _gap(held: bytes, at: int, layout: _Layout) -> int:
+    """Return the number of bytes from `at` to the next sound entry, where those at `at` are none; 0 where no entry begins within a slot.
+
+    Slots have no mark of their own: after a write that was cut, all entries behind it are out of step.
+    """
+    if not _odd(held, at, layout):
+        return 0
+    for found in layout.begins.finditer(held, at + 1, at + layout.size + 3):
+        if found.start() + layout.size <= len(held) and _sound(layout.entry.unpack_from(held, found.start())):
+            return found.start() - at
+    return 0
+
+
+def _odd(held: bytes, at: int, layout: _Layout) -> bool:
+    """Return whether a slot is not as programs write it: an unknown type, an empty one that is not zero, text behind the end of a text."""
+    slot = layout.entry.unpack_from(held, at)
+    if slot[0] == 0:
+        return held.count(0, at, at + layout.size) != layout.size
+    return not 0 < slot[0] < len(_TYPES) or not all(map(_padded, (slot[2], slot[4], slot[5])))
+
+
+def _sound(slot: tuple[Any, ...]) -> bool:
+    """Return whether a slot certainly is an entry."""
+    kind, _, line, _, user, host, *_, seconds, micros, _, _ = slot
+    texts = (line, user, host)
+    return (
+        0 < kind < len(_TYPES)
+        and 1 << 29 <= seconds < 1 << 33
+        and 0 <= micros < 1_000_000
+        and all(map(_padded, texts))
+        and all(map(_clean, texts))
+        and any(any(text) for text in texts)
+        and _plausible(slot) == 1.0
+    )
+
+
+def _padded(raw: bytes) -> bool:
+    return b"\0" not in raw.rstrip(b"\0")
 
 
 def _locator(offset: int, at: int) -> str:
@@ -147,14 +203,25 @@ def _pieces(evidence: Evidence) -> Iterator[bytes | Problem]:
 
 
 def _layout(head: bytes) -> _Layout:
-    """Return the layout in which most of the first slots are plausible: known type, recent time, unused bytes zero."""
-    best, most = _LAYOUTS[0], -1.0
-    for layout in _LAYOUTS:
-        slots = [layout.entry.unpack_from(head, at) for at in range(0, len(head) - layout.size + 1, layout.size)][:64]
-        score = sum(_plausible(slot) for slot in slots) / len(slots) if slots else 0.0
-        if score > most:
-            best, most = layout, score
-    return best
+    """Return the layout in which most of the first slots are plausible: known type, recent time, unused bytes zero.
+
+    Where none fits, the first slots are out of step: then the one of which most entries are found, wherever they begin.
+    """
+    scores = {layout: _score(head, layout) for layout in _LAYOUTS}
+    best = max(_LAYOUTS, key=lambda layout: scores[layout])
+    if scores[best] > 0.99 or len(head) < best.size:
+        return best
+    return max(_LAYOUTS, key=lambda layout: (_found(head, layout), scores[layout]))
+
+
+def _score(head: bytes, layout: _Layout) -> float:
+    slots = [layout.entry.unpack_from(head, at) for at in range(0, len(head) - layout.size + 1, layout.size)][:64]
+    return sum(map(_plausible, slots)) / len(slots) if slots else 0.0
+
+
+def _found(head: bytes, layout: _Layout) -> int:
+    places = (found.start() for found in layout.begins.finditer(head) if found.start() + layout.size <= len(head))
+    return sum(_sound(layout.entry.unpack_from(head, at)) for at in islice(places, 4096))
 
 
 def _plausible(slot: tuple[Any, ...]) -> float:

@@ -1,0 +1,1 @@
+"""Devices that were connected, and what was mounted."""

@@ -1,0 +1,1 @@
+"""Networks, addresses, firewall, and hosts that a user connected to."""

@@ -1,0 +1,1 @@
+"""The system itself: version, names, time zone, policies, protection."""

@@ -1,0 +1,56 @@
+"""The range for Linux, on a mounted root: every planted row that HUNTER serves is removed, verified gone, and put back the same."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import need
+from tests.hunter.conftest import manifest
+from tests.hunter.test_offline_windows import Disk
+from tests.range import plants
+from tests.range.plants import Planter
+
+BY_HAND = {"L015", "L019", "L020", "L060", "L063", "L065", "L067", "L068", "L072"}
+"""rows of which a plant lies where HUNTER leaves it to a person: accounts, boot, sudo, PAM, the ssh server, network interfaces"""
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Planter, Path]:
+    need(os.name == "posix" and os.geteuid() == 0, "a Linux root account")
+    hivex = subprocess.run([plants.SYSTEM_PYTHON, "-c", "import hivex"], capture_output=True) if shutil.which("python3") else None
+    need(hivex is not None and hivex.returncode == 0, "python3-hivex, which the planter runs")
+    root = tmp_path_factory.mktemp("linux")
+    planter = Planter(root / "hosts", 20261129)
+    plants.linux(planter)
+    planter.build()
+    return planter, root
+
+
+@pytest.mark.parametrize("n", range(plants.HOSTS))
+def test_every_planted_row_is_removed_verified_and_put_back_the_same(hosts, n) -> None:
+    planter, root = hosts
+    disk = Disk(root / f"hosts/lin-bad-{n}", root / f"work-{n}")
+    actions = disk.planned()
+    done = disk.planned_rows()
+    planted = {p.row for p in planter.plants if p.host == f"lin-bad-{n}" and p.guilty and p.least in ("high", "critical")}
+    print(f"\nlin-bad-{n}: {len(actions)} actions, {len(planted & done)} of {len(planted)} planted rows; by hand: {sorted(planted - done)}")
+    assert planted - done <= BY_HAND
+    before = manifest(disk.root)
+    assert disk.run("verify")[0] == 1
+    last_keys = [a["target"]["path"] for a in actions if a["mechanism"] == "L062"]  # the planted accounts have no password
+    code, out, err = disk.run("apply", "--yes", *(word for path in last_keys for word in ("--i-know", path)))
+    assert code == 0, out + err
+    assert f"Done: {len(actions)} of {len(actions)}, verified.\nNothing else in the touched folders changed" in out
+    meant = {e["path"][1:] for a in actions for e in a["expect"] if "path" in e}
+    after = manifest(disk.root)
+    differ = {p for p in before.keys() | after.keys() if before.get(p) != after.get(p) and not (disk.root / p).is_dir()}
+    assert differ <= meant
+    assert disk.run("verify")[0] == 0
+    code, out, err = disk.run("undo")
+    assert code == 0, out + err
+    assert manifest(disk.root) == before
