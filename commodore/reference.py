@@ -15,10 +15,13 @@ from commodore import catalogue
 from commodore.artefact import Artefact
 from commodore.detection.sigma.sources import log_sources
 from commodore.schema import registry, winlog
+from scout.data import load_data
 from scout.targets import READERS
 
 EVENTS = "windows_events.md"
 """Name of the page of described Windows events."""
+COVERAGE = "registry_coverage.md"
+"""Name of the page that compares the registry artefacts with those of other programs."""
 LOG_SOURCES = 8
 """Names of Sigma log sources that a page lists at most."""
 
@@ -33,7 +36,9 @@ def declared() -> dict[str, Artefact]:
 
 def pages() -> dict[str, str]:
     """File name → page, for every artefact and the list of them."""
-    return {"README.md": index(), EVENTS: events()} | {f"{name}.md": page(artefact) for name, artefact in declared().items()}
+    return {"README.md": index(), EVENTS: events(), COVERAGE: coverage()} | {
+        f"{name}.md": page(artefact) for name, artefact in declared().items()
+    }
 
 
 def readers() -> str:
@@ -52,7 +57,7 @@ def index() -> str:
         "# Artefacts\n\nGenerated from the declarations by `python -m commodore.reference docs/artefacts`.\n\n"
         "| name | what | kind | ATT&CK |\n|---|---|---|---|\n"
     )
-    return head + "\n".join(rows) + f"\n\n[Windows events with named fields]({EVENTS})\n"
+    return head + "\n".join(rows) + f"\n\n[Windows events with named fields]({EVENTS})\n\n[Registry: coverage]({COVERAGE})\n"
 
 
 def events() -> str:
@@ -73,6 +78,25 @@ def events() -> str:
         lines = [f"| {', '.join(codes)} | {action} | {names or ' '} |" for (action, names), codes in rows.items()]
         parts.append("\n".join([f"## {provider}", "", "| event | action | fields |", "|---|---|---|", *lines]))
     return "\n\n".join(parts) + "\n"
+
+
+def coverage() -> str:
+    """Return the page of what other programs read in the registry, and what reads it here."""
+    listed: dict[str, dict[str, list[str] | str]] = load_data("commodore.artefacts.windows.registry", "coverage.yaml")
+    parts = [
+        "# Registry: coverage",
+        "Generated from `commodore/artefacts/windows/registry/coverage.yaml` by `python -m commodore.reference docs/artefacts`.",
+    ]
+    for program, topics in listed.items():
+        read = sum(isinstance(found, list) for found in topics.values())
+        rows = [
+            f"| {topic} | {', '.join(f'[{name}]({name}.md)' for name in found) if isinstance(found, list) else _cell(found)} |"
+            for topic, found in sorted(topics.items(), key=lambda item: item[0].lower())
+        ]
+        title = {"regipy": "Plugins of regipy", "regripper": "Topics of RegRipper"}[program]
+        parts.append(f"## {title}\n\n{read} of {len(topics)} are read by an artefact of their own.\n")
+        parts.append("\n".join(["| topic | read by, or why not |", "|---|---|", *rows]))
+    return "\n\n".join(parts).replace("\n\n\n", "\n\n") + "\n"
 
 
 def page(artefact: Artefact) -> str:

@@ -20,6 +20,7 @@ from commodore.evidence import Evidence
 from commodore.fence import fenced
 from commodore.host import Host
 from commodore.readers.hives import fields
+from commodore.readers.hives.integrity import contradictions
 from commodore.readers.hives.mount import GROUP, MAGIC, Mount, MountedHive, mount, open_hive
 from commodore.readers.hives.patterns import FoundKey, key_patterns
 from scout.formats.regf import Hive, Key, Value
@@ -92,6 +93,8 @@ class OpenedRegistry(Opened):
 
     def __init__(self, hive: Hive, evidence: Evidence, host: Host) -> None:
         self._hive, self._size = hive, evidence.size
+        with evidence.open() as stream:
+            self._head = stream.read(512)
         self._mounted = MountedHive(hive, mount(evidence, host, hive), host.control_set)
         self._views: list[Hive] = [hive]
         self._given: list[RegistryView] = []
@@ -113,6 +116,7 @@ class OpenedRegistry(Opened):
         return self._given[-1]
 
     def problems(self) -> Iterator[Problem]:
+        yield from contradictions(self._head)
         yield from map(Problem, self._hive.refused)
         if self._hive.dirty and not self._hive.applied and not self._hive.refused:
             yield Problem("hive is dirty and has no transaction log: its latest changes are not seen")

@@ -10,6 +10,7 @@ import struct
 import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 from ahocorasick_rs import BytesAhoCorasick
@@ -62,7 +63,9 @@ def survey(data: bytes, base: int = 0) -> list[Chunk]:
     Chunks stand one behind the other, but logs are also cut, put together, and overwritten: what is no chunk ends at the next signature.
     """
     found: list[Chunk] = []
-    counted = int.from_bytes(data[42:44], "little") if data.startswith(b"ElfFile\0") else 0
+    headed = data.startswith(b"ElfFile\0")
+    counted = int.from_bytes(data[42:44], "little") if headed else 0
+    dirty = headed and bool(int.from_bytes(data[120:124], "little") & _DIRTY)
     at = 0 if not base and data.startswith(MARK) else FILE_HEADER
     while at < len(data):
         away = base + at - FILE_HEADER
@@ -81,7 +84,12 @@ def survey(data: bytes, base: int = 0) -> list[Chunk]:
         elif len(block) == CHUNK and not away % CHUNK:
             found.append(Chunk(place, at, len(block), [], [], [], _ZEROS if away // CHUNK < counted else "", kind=_ZEROED))
         at += len(block)
-    return _without_unused(found)
+    return [chunk._replace(kind=_UNCOUNTED) if dirty and _uncounted(chunk, counted) else chunk for chunk in _without_unused(found)]
+
+
+def _uncounted(chunk: Chunk, counted: int) -> bool:
+    """Return whether a zeroed chunk lies behind those that the header counts."""
+    return chunk.kind == _ZEROED and chunk.place.isdigit() and int(chunk.place) >= counted
 
 
 def _without_unused(chunks: list[Chunk]) -> list[Chunk]:
@@ -104,7 +112,7 @@ def _without_unused(chunks: list[Chunk]) -> list[Chunk]:
 
 
 _ZEROS = "chunk is all zeros, although the log goes on behind it, or its header counts it"
-_ZEROED = "evtx-zeroed-chunk"
+_ZEROED, _UNCOUNTED = "evtx-zeroed-chunk", "evtx-uncounted-chunk"
 
 
 def contradictions(data: bytes, chunks: list[Chunk]) -> Iterator[Problem]:
@@ -117,21 +125,32 @@ def contradictions(data: bytes, chunks: list[Chunk]) -> Iterator[Problem]:
         flags, current = int.from_bytes(data[120:124], "little"), int.from_bytes(data[16:24], "little")
         dirty, unsummed = bool(flags & _DIRTY), bool(flags & _NO_CHECKSUMS)
     before: Chunk | None = None
+    if mixed := _mixed(chunks):
+        yield Problem("its chunks are of different times: their ids rise and fall several times", kind="evtx-mixed")
     for chunk in chunks:
         where = f"chunk/{chunk.place}"
         for record in chunk.differing:
             reason = "a record has another size at its end than at its beginning"
-            yield Problem(reason, f"{where}/offset/{chunk.at + record:#x}", kind="evtx-record-size")
+            yield Problem(reason, f"{where}/offset/{chunk.at + record:#x}", kind="" if mixed else "evtx-record-size")
         for outer, inner, end in chunk.hidden:
             reason = f"a record of {end - inner} bytes is hidden within the record before it, which has the size of both; it was read"
             yield Problem(reason, f"{where}/offset/{chunk.at + outer:#x}", kind="evtx-hidden-record")
         if chunk.ids and not chunk.odd and not unsummed and not (dirty and chunk.place == str(current)):
             wrong = _checksums(data[chunk.at : chunk.at + chunk.size])
             if wrong:
-                yield Problem(f"{wrong} does not fit: the chunk was changed after it was written", where, kind="evtx-checksum")
+                reason = f"{wrong} does not fit: the chunk was changed after it was written"
+                yield Problem(reason, where, kind="" if mixed else "evtx-checksum")
+        if mixed:
+            continue
         if before is not None and before.ids and chunk.ids and chunk.ids[0] > max(before.ids[-1], *before.missing[-1:], 0) + 1:
             yield Problem(f"record ids {before.ids[-1] + 1}-{chunk.ids[0] - 1} are left out before it", where, kind="evtx-record-gap")
         before = chunk
+
+
+def _mixed(chunks: list[Chunk]) -> bool:
+    """Return whether ids fall more than once from chunk to chunk. A log is a ring: they fall where the newest chunk meets the oldest."""
+    first = [chunk.ids[0] for chunk in chunks if chunk.ids]
+    return sum(later < earlier for earlier, later in pairwise(first)) > 1
 
 
 def _checksums(block: bytes) -> str:

@@ -32,6 +32,10 @@ class TooMuchWorkError(Exception):
     """The reader took more than `CALLS` calls."""
 
 
+class MissingTemplateError(Exception):
+    """The record has values alone; its elements are a template elsewhere in the chunk, which was overwritten."""
+
+
 @dataclass(slots=True)
 class _Form:
     """A chunk in one form, the names and templates that were found in it, and the calls that this took."""
@@ -74,10 +78,15 @@ class SecondReader:
         with _bounded(form):
             form.header = form.header or ChunkHeader(chunk, 0)
             record = Record(chunk, offset, form.header)
-            for value in record.root().substitutions():
-                if isinstance(value, BXmlTypeNode):
-                    value.root().substitutions()  # raises where its template is gone, before all else is rendered
-            text = record.xml()
+            try:
+                for value in record.root().substitutions():
+                    if isinstance(value, BXmlTypeNode):
+                        value.root().substitutions()  # raises where its template is gone, before all else is rendered
+                text = record.xml()
+            except KeyError as e:  # the reader looks for a template by its offset
+                if type(e.args[0]) is not int:
+                    raise
+                raise MissingTemplateError(f"the template at {e.args[0]:#x} of its chunk, which has its elements, is not there") from e
         root = fromstring(_NOT_XML.sub("_", text))
         made, written = _children(root, _DEEPEST), filetime(int.from_bytes(chunk[offset + 16 : offset + 24], "little")) or ""
         said = ((made.get("System") or {}).get("TimeCreated") or {}).get("#attributes") or {}

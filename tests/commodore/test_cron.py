@@ -142,5 +142,10 @@ def test_a_blank_line_with_a_carriage_return_is_none_for_cron():
     data = b"* * * * * root /opt/a\r\n\r\n1 * * * * root /opt/b\r\n"
     items = list(cron.parse(Evidence("/etc/crontab", data), Host("c", os_version="Ubuntu 24.04")))
     assert [i.fields["escadre.cron.passed_over"] for i in items if isinstance(i, Record)] == [True, True]
-    assert [i.locator for i in items if isinstance(i, Problem)] == ["line 2", "line 2"]
+    assert [i.locator for i in items if isinstance(i, Problem)] == ["line 2", "line 1", "line 2"]
     assert cron.expected(Evidence("/etc/crontab", data)) == 2
+
+
+def test_a_carriage_return_at_the_end_of_commands_is_said_once():
+    _, problems = read("* * * * * root /opt/a\r\n1 * * * * root /opt/b\r\n")
+    assert [p.reason for p in problems] == ["the command ends with a carriage return, which the shell takes as part of its last word"]

@@ -346,6 +346,15 @@ def test_a_quote_in_a_name_costs_no_event_and_is_no_failure_of_the_parser(corpus
         assert any("no JSON" in p.reason for p in problems)
 
 
+def test_records_whose_template_was_overwritten_say_so(corpus):
+    """Chunk 6 is zeros up to 0xe000: the template of the 15 records behind, at 0x226 in the first record, is gone."""
+    data = (corpus / SAMPLES / "sample_with_a_bad_chunk_magic.evtx").read_bytes()
+    at = 4096 + 6 * 65536
+    assert not any(data[at : at + 0xE000])
+    _, problems = read(data)
+    assert sum("the template at 0x226 of its chunk" in p.reason for p in problems if p.locator.startswith("chunk/6/")) >= 10
+
+
 def logged(data: dict[str, str | list[str]], provider: str = "Prov", code: int = 1, inside: str = "") -> dict[str, Any]:
     """The fields of one event that the fixtures' writer made."""
     moment = (134_000_000_000_000_000, "2025-08-18T02:13:20.0000000Z")

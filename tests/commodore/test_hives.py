@@ -117,6 +117,16 @@ def test_stars_stay_within_a_component_and_two_span_all_below():
     assert found(data, "A\\B\\C\\*", "Software\\A\\X", "System\\CurrentControlSet\\A") == []
 
 
+def test_the_walk_does_not_grow_with_the_patterns_that_share_a_place():
+    def cells(count: int) -> int:
+        opened = Keys.open(Evidence(CONFIG + "SYSTEM", files()["SYSTEM"]), HOST)
+        before = opened._hive._visits_left
+        opened.expect([Keys(f"System\\CurrentControlSet\\Services\\*\\Parameters{n}", f"Software\\None{n}") for n in range(count)])
+        return before - opened._hive._visits_left
+
+    assert cells(200) == cells(1) > 10
+
+
 def test_a_torn_hive_is_one_ledger_line_and_each_artefact_still_reads_it(tmp_path):
     folder = tmp_path / "host" / "Windows" / "System32" / "config"
     folder.mkdir(parents=True)

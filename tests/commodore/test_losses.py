@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import struct
 import sys
 
 import pytest
 
+from commodore.artefact import Problem
 from commodore.artefacts.linux.files import authorized_keys
+from commodore.artefacts.linux.logs import utmp
 from commodore.cli import build_app
 from commodore.detection import losses
+from commodore.evidence import Evidence
 from commodore.readers.eventchunks import contradictions, survey
+from commodore.readers.hives.integrity import contradictions as base_block
 from scout.console import run
 from tests.commodore.cases import ledger
+from tests.commodore.damage import HOST, inputs
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJf5pP0b0Y4u2sXbTqz5o8v4mYbV0a5c8m4c4b5v6n7a backdoor\n"
 
@@ -76,3 +82,63 @@ def test_a_record_that_was_being_written_when_the_log_was_copied_is_no_contradic
     """In these logs of an ordinary host the last record of the chunk ends with zeros in place of the copy of its size."""
     data = (corpus / f"evtx/omerbenamram+evtx/samples/Microsoft-Windows-{name}%4Operational.evtx").read_bytes()
     assert list(contradictions(data, survey(data))) == []
+
+
+@pytest.mark.parametrize("name", ["RemoteDesktopServices-RdpCoreTS", "TerminalServices-RemoteConnectionManager"])
+def test_a_log_in_a_snapshot_that_mixes_blocks_of_different_times_is_one_low_finding(corpus, name) -> None:
+    """Chunk 0 of the first one begins with record 6334916 and ends with 6952156, in the middle of a block of 4 KiB."""
+    (path,) = (corpus / "evtx/omerbenamram+evtx").rglob(f"2-vss_0-Microsoft-Windows-{name}%4Operational.evtx")
+    data = path.read_bytes()
+    found = list(contradictions(data, survey(data)))
+    assert [problem.kind for problem in found if problem.kind] == ["evtx-mixed"]
+    assert len(found) > 2, "the ledger has each of them"
+
+
+def test_a_zeroed_chunk_that_the_header_of_a_log_in_use_does_not_count_is_told_apart(corpus) -> None:
+    (path,) = (corpus / "evtx/omerbenamram+evtx").rglob("2-vss_7-System.evtx")
+    data = bytearray(path.read_bytes())
+    assert {chunk.kind for chunk in survey(bytes(data)) if chunk.kind} == {"evtx-uncounted-chunk"}
+    data[42:44] = (17).to_bytes(2, "little")
+    assert {chunk.kind for chunk in survey(bytes(data)) if chunk.kind} == {"evtx-zeroed-chunk"}
+
+
+def wtmp(*entries: tuple[int, int]) -> bytes:
+    """Entries of (type, seconds); (0, 0) is a slot of zeros."""
+    form = struct.Struct("<hxxi32s4s32s256shhiIi16s20s")
+    made = [form.pack(kind, 1, b"pts/0", b"", b"root", b"", 0, 0, 0, at, 0, bytes(16), bytes(20)) for kind, at in entries]
+    return b"".join(bytes(form.size) if entry == (0, 0) else one for entry, one in zip(entries, made, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "entries", "kinds"),
+    [
+        ("wtmp", [(7, 1_700_000_000), (7, 1_700_000_100), (8, 1_700_000_050)], []),
+        ("wtmp", [(7, 1_700_000_000), (0, 0), (0, 0), (7, 1_700_000_100)], ["wtmp-wiped"]),
+        ("wtmp", [(7, 1_700_000_000), (7, 1_700_000_100), (0, 0)], []),
+        ("wtmp", [(7, 1_700_000_000), (7, 1_600_000_000), (7, 1_600_000_100)], ["wtmp-order"]),
+        ("wtmp", [(7, 1_700_000_000), (2, 1_600_000_000), (7, 1_600_000_100)], []),
+        ("btmp", [(6, 1_700_000_000), (0, 0), (6, 1_700_000_100)], ["wtmp-wiped"]),
+        ("utmp", [(7, 1_700_000_000), (0, 0), (7, 1_600_000_000)], []),
+    ],
+)
+def test_an_entry_that_was_wiped_or_put_back_in_time_is_a_contradiction(name, entries, kinds) -> None:
+    found = utmp.parse(Evidence(f"/var/log/{name}", wtmp(*entries)), HOST)
+    assert [item.kind for item in found if isinstance(item, Problem)] == kinds
+
+
+@pytest.mark.parametrize(("changed", "kinds"), [({}, []), ({48: 1}, ["hive-checksum"]), ({4: 9, 48: 1}, [])])
+def test_a_hive_whose_base_block_was_changed_by_others_is_a_contradiction(changed, kinds) -> None:
+    """Byte 48 is in the name of the file; byte 4 is the first sequence number: a write that was not finished may leave an old checksum."""
+    (data,) = (data for path, data in inputs("registry") if path.endswith("SYSTEM"))
+    made = bytearray(data)
+    for at, value in changed.items():
+        made[at] ^= value
+    assert [problem.kind for problem in base_block(bytes(made))] == kinds
+
+
+def test_the_contradiction_of_a_hive_is_a_finding(processed) -> None:
+    (data,) = (data for path, data in inputs("registry") if path.endswith("SYSTEM"))
+    made = bytearray(data)
+    made[48] ^= 1
+    _, _, found = processed({"Windows/System32/config/SYSTEM": bytes(made)})
+    assert "checksum of its base block" in found["hive-checksum"]["message"]

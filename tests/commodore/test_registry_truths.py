@@ -6,7 +6,9 @@ import json
 
 import pytest
 
+from commodore import catalogue
 from commodore.artefacts.windows.registry.execution.shim_cache import CacheFormatError, cached
+from scout.data import load_data
 from tests.commodore.registry_hives import AMCACHE, NTUSER, SAM, SYSTEM, USRCLASS, of_corpus, run
 
 
@@ -393,3 +395,11 @@ def test_accounts_have_the_times_and_counters_of_regipy_and_plaso_and_no_hash(co
     assert mine["escadre.account.last_login"] == event["last_login_time"].replace("+00:00", "Z")
     assert (mine["escadre.account.logins"], mine["escadre.description"]) == (event["login_count"], event["comments"])
     assert not any("data" in name or "hash" in name for record in records for name in record)
+
+
+def test_the_coverage_table_names_every_plugin_of_regipy_and_only_artefacts_that_exist(corpus):
+    listed = load_data("commodore.artefacts.windows.registry", "coverage.yaml")
+    cases = json.loads((corpus / "truth-shared/regipy_expected.json").read_text())["validation_cases"]
+    assert {case["plugin"] for case in cases} == set(listed["regipy"])
+    named = {name for topics in listed.values() for found in topics.values() if isinstance(found, list) for name in found}
+    assert named - set(catalogue.artefacts()) == set()

@@ -84,7 +84,8 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
     if table.kind != "anacron" and _WHOLE_TABLE.search(host.os_version) and (number := _first_refused(evidence)):
         base["escadre.cron.passed_over"] = True
         yield Problem(f"cron of {host.os_version} ignores this table: it refuses line {number}", f"line {number}")
-    yield from each(evidence, partial(_line, table=table, base=base, environment={}, host=host))
+    told: list[int] = []
+    yield from each(evidence, partial(_line, table=table, base=base, environment={}, host=host, told=told))
 
 
 def _first_refused(evidence: Evidence) -> int:
@@ -97,8 +98,13 @@ def _first_refused(evidence: Evidence) -> int:
     return 0
 
 
-def _line(line: Line, table: CronTable, base: dict[str, Any], environment: dict[bytes, str], host: Host) -> Iterator[Record | Problem]:
-    """Yield the record of an entry. An assignment is added to `environment`, which the entries behind it have."""
+def _line(
+    line: Line, table: CronTable, base: dict[str, Any], environment: dict[bytes, str], host: Host, told: list[int]
+) -> Iterator[Record | Problem]:
+    """Yield the record of an entry. An assignment is added to `environment`, which the entries behind it have.
+
+    `told`: number of the first entry that ends with a carriage return, once it was reported.
+    """
     bare = line.raw.lstrip(b" \t")
     if not bare or bare.startswith(b"#"):
         return
@@ -115,6 +121,9 @@ def _line(line: Line, table: CronTable, base: dict[str, Any], environment: dict[
         if not line.ended and table.kind != "anacron":
             base = base | {"escadre.cron.passed_over": True}
             yield Problem("the table ends without a line feed: cron refuses this entry, Debian's cron the table", locator(line))
+        if entry.command.endswith(b"\r") and not told:
+            told.append(line.number)
+            yield Problem("the command ends with a carriage return, which the shell takes as part of its last word", locator(line))
         yield _record(line, entry, base, environment, host)
         yield from shortened(line)
 

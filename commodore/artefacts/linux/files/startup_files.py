@@ -12,7 +12,7 @@ from commodore.fence import fenced
 from commodore.host import Host
 from commodore.persistence.places import ROWS_FIELD, file_patterns, rows_of_file
 from commodore.readers.lines import Line, fields
-from commodore.readers.startup import UTF16, StartupEntry, languages
+from commodore.readers.startup import StartupEntry, languages
 
 ARTEFACT = Artefact(
     name="startup_files",
@@ -46,8 +46,6 @@ ARTEFACT = Artefact(
 )
 LEFT_OUT = "(left out)"
 """Text in place of a password or its hash"""
-HEAD = 512
-"""Bytes in which a text has no zero byte"""
 SCRIPTS = frozenset({"shell", "powershell"})
 """Languages in which the file as such is run or read by a shell"""
 
@@ -59,17 +57,20 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
     for name, rows in rows_of_file(below, "windows" if windows else "linux").items():
         given = base | {"escadre.format": name, ROWS_FIELD: list(rows)}
         if name in SCRIPTS and evidence.length:
-            yield Record("script", given)
-        if _is_program(evidence):
+            yield from fenced(("script",), str, partial(_script, given))
+        if name in SCRIPTS and _is_program(evidence):
             continue
         yield from fenced(languages()[name].read(evidence), partial(_locator, name), partial(_entry, name, given))
 
 
+def _script(given: dict[str, Any], locator: str) -> Iterator[Record]:
+    yield Record(locator, given)
+
+
 def _is_program(evidence: Evidence) -> bool:
-    """Return whether the file is no text: a compiled program has zero bytes near its beginning, and no mark of UTF-16."""
+    """Return whether the file is a compiled program (ELF). Zero bytes alone keep no shell from running it: they must not hide its lines."""
     with evidence.open() as stream:
-        head = stream.read(HEAD)
-        return b"\0" in head and not head.startswith(UTF16)
+        return stream.read(4) == b"\x7fELF"
 
 
 def owner(path: str, host: Host) -> str:

@@ -150,6 +150,8 @@ ARTEFACT = Artefact(
 )
 
 ROWS = 32
+SHOWN = 240
+"""characters of what the first reader says that the reason of a second opinion has"""
 SECOND = 1000
 """records of a unit that get a second opinion; it takes milliseconds each"""
 _BRIDGE = 0xFFFF_FFFF_FFFF_FFF0
@@ -219,7 +221,7 @@ def _once_more(data: bytes, lost: Lost) -> Iterator[Record | Problem]:
         blocks = [_mended(data, chunk, tables=tables) for tables in (True, False)] if still else []
         second, offsets = SecondReader(blocks), dict(records(blocks[0])) if still else {}
         for _, record, _ in still:
-            locator, reason = f"chunk/{chunk.place}/record/{record}", reasons[record] or "the reader passed over it"
+            locator, reason = f"chunk/{chunk.place}/record/{record}", (reasons[record] or "the reader passed over it")[:SHOWN]
             asked += 1
             if asked > SECOND or record not in offsets:
                 yield Problem(f"record {record} could not be read: {reason}", locator, 1)
