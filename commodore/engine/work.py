@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -104,10 +105,15 @@ def load_detection(rules: tuple[Path, ...], iocs: tuple[Path, ...], cache: Path 
 
 
 def prepared(setup: Setup, pipe: Connection) -> Worker:
-    """Return the worker of this process. It ignores SIGINT (the parent handles it), and its address space is capped."""
+    """Return the worker of this process. It ignores SIGINT (the parent handles it), and its address space is capped.
+
+    The collector of garbage leaves out what is there at the start: rules and modules, which stay to the end.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit(setup.memory)
-    return Worker(setup.load(), pipe)
+    worker = Worker(setup.load(), pipe)
+    gc.freeze()
+    return worker
 
 
 def _limit(memory: int) -> None:
