@@ -84,20 +84,20 @@ def written() -> int:
 
 def make(case: Path, hosts: int, members: int, lines: int) -> None:
     """Make a case, and print seconds, CPU seconds and bytes per host as JSON lines."""
-    from commodore.case.making import making
-
     from commodore.case.case import Case
     from commodore.case.overview import OverviewPass
     from commodore.case.partition import partitions
     from commodore.case.passes import run
+    from commodore.engine.making import making
     from commodore.engine.pool import Pool
     from commodore.engine.run import Run
     from commodore.engine.work import Setup, load_detection
 
-    setup = Setup(detection=load_detection((), (), None))
-    how = making(setup.detection, 60.0, setup.memory)
+    detection = load_detection((), (), None)
+    setup = Setup(detection=detection)
+    how = making(detection, 60.0, setup.memory)
     with Case(case) as held:
-        held.note_rules(setup.detection)
+        held.note_rules(detection)
         with Pool(setup, 2) as pool:
             for n in range(hosts):
                 start, cpu, before = time.perf_counter(), time.process_time(), written()

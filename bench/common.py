@@ -99,9 +99,13 @@ class Spent(NamedTuple):
 
 
 def spent(command: list[str]) -> Spent:
-    """Run a command and return its cost. Exit codes 0 and 1 (done, with losses) are success; any other ends the benchmark."""
+    """Run a command and return its cost. Exit codes 0 and 1 (done, with losses) are success; any other ends the benchmark.
+
+    Python may write compiled modules, as it does where the tools are installed: without them, each start compiles everything.
+    """
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    code = subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=False).returncode
+    code = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, check=False).returncode
     wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     if code not in (0, 1):
         sys.exit(f"{' '.join(command[:6])} …: exit {code}")

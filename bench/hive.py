@@ -1,4 +1,4 @@
-"""Read a complete hive with our reader, libregf and python-registry in one run. Prints seconds of CPU and ratios.
+"""Read a complete hive with our reader, libregf and python-registry, and make its `registry` dataset. Prints seconds of CPU and ratios.
 
     python bench/hive.py HIVE [LOG …]
 
@@ -12,8 +12,12 @@ import sys
 import time
 from pathlib import Path
 
+from commodore.engine.work import Job, Task, Worker, load_detection
+from commodore.host import Host
 from scout.formats.regf import Hive
 from scout.formats.regf.log import replay
+
+ROUNDS = 5
 
 
 def ours(data: bytes) -> int:
@@ -44,6 +48,13 @@ def python_registry(data: bytes) -> int:
     return count
 
 
+def dataset(data: bytes) -> int:
+    """All records of the dataset, as the engine writes them: lines in compressed frames."""
+    job = Job(0, "C:\\Windows\\System32\\config\\SYSTEM", data, ("registry",), len(data))
+    made = Worker(load_detection((), (), None)).run(Task(0, Host("bench", name="bench"), [job]))
+    return made.counts["registry"]
+
+
 def main() -> int:
     if len(sys.argv) < 2:
         print("usage: python bench/hive.py HIVE [LOG …]", file=sys.stderr)
@@ -54,13 +65,17 @@ def main() -> int:
         result = replay(data, logs)
         took = time.process_time() - start
         print(f"replay           {took:6.2f} s   {result.applied} entries or pages applied, {sum(map(len, logs)):,} bytes of logs")
-    first = 0.0
-    for name, reader in (("ours", ours), ("libregf", libregf), ("python-registry", python_registry)):
-        start = time.process_time()
-        count = reader(data)
-        took = time.process_time() - start
-        first = first or took
-        print(f"{name:<16} {took:6.2f} s   {count:,} keys and values   {took / first:.2f} of ours")
+    best: dict[str, float] = {}
+    counts: dict[str, int] = {}
+    readers = (("libregf", libregf), ("ours", ours), ("registry dataset", dataset), ("python-registry", python_registry))
+    for _ in range(ROUNDS):  # interleaved: the machine has other work
+        for name, reader in readers:
+            start = time.process_time()
+            counts[name] = reader(data)
+            best[name] = min(best.get(name, 1e9), time.process_time() - start)
+    for name, took in best.items():
+        what = "records written" if name == "registry dataset" else "keys and values"
+        print(f"{name:<16} {took:6.2f} s   {counts[name]:,} {what}   {took / best['libregf']:.2f} of libregf")
     return 0
 
 

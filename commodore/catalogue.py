@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import commodore.artefacts
@@ -105,40 +105,51 @@ class Match(NamedTuple):
     """those of `names`, and their containers, that only try"""
 
 
+_UNREAD = Match(())
+
+
+@cache
+def _regex(pattern: str) -> re.Pattern[str]:
+    """Return the expression of a declared pattern, compiled when the first path may fit it."""
+    return path_regex(pattern, fold=False)
+
+
 class ArtefactMatcher:
-    """Path patterns and magic of all artefacts, compiled once."""
+    """Path patterns and magic of all artefacts."""
 
     def __init__(self, known: dict[str, Known]) -> None:
         self._exact: dict[str, list[str]] = {}
-        self._by_ending: dict[str, dict[str, list[str]]] = {}
-        """last part of the file's name → artefact → its patterns"""
-        self._by_folder: dict[str, dict[str, list[str]]] = {}
-        """first folder of the other patterns ('' where it has a wildcard) → artefact → its patterns"""
+        self._by_part: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        """patterns by a part that a path must have: `name`, `ending` or `top` (the first folder), and its text; ("", "") has the others"""
         self._magic: dict[tuple[int, bytes], frozenset[str]] = {}
         self._container: dict[str, str] = {}
         self._strict = frozenset(name for name, entry in known.items() if entry.artefact.magic)
         for name, entry in known.items():
-            self._add(name, [text for pattern in entry.artefact.match for text in braces(pattern.lower())])
+            for pattern in entry.artefact.match:
+                for alternative in braces(pattern.lower()):
+                    self._add(alternative, name)
             if entry.artefact.holds is not None:
                 self._container[name] = entry.artefact.holds.container
             for magic in entry.artefact.magic:
                 self._magic[magic] = self._magic.get(magic, frozenset()) | {name}
-        self._homes = _homes(known)
+        self._artefacts = known
         self._patterns = {name: entry.artefact.match for name, entry in known.items()}
         self.head = max((at + len(magic) for at, magic in self._magic), default=0)
         """bytes at the beginning of a file that are compared with magic"""
         self.by_path = lru_cache(maxsize=4096)(self._by_path)
 
-    def _add(self, name: str, texts: list[str]) -> None:
-        """Add the patterns of one artefact, without braces and in lower case."""
-        for text in texts:
-            if not _WILD.search(text):
-                self._exact.setdefault(text, []).append(name)
-            elif ending := re.search(r"\.([^.*?/]+)$", text):
-                self._by_ending.setdefault(ending[1], {}).setdefault(name, []).append(text)
-            else:
-                first = text.partition("/")[0]
-                self._by_folder.setdefault("" if _WILD.search(first) else first, {}).setdefault(name, []).append(text)
+    def _add(self, pattern: str, name: str) -> None:
+        if not _WILD.search(pattern):
+            self._exact.setdefault(pattern, []).append(name)
+            return
+        ending, file, top = re.search(r"\.([^.*?/]+)$", pattern), pattern.rpartition("/")[2], pattern.partition("/")[0]
+        if not _WILD.search(file):
+            part = "name", file
+        elif ending:
+            part = "ending", ending[1]
+        else:
+            part = ("", "") if _WILD.search(top) else ("top", top)
+        self._by_part.setdefault(part, []).append((pattern, name))
 
     def of_source(self, source: str, below: str) -> tuple[str, ...]:
         """Return the artefacts one of whose patterns fits a member, by its native path and the path below the root.
@@ -159,13 +170,15 @@ class ArtefactMatcher:
         """Return the names of the artefacts one of whose patterns fits without case; `path` is below the volume's root, with `/`."""
         low = path.lower()
         names = set(self._exact.get(low, ()))
-        ending, first = low.rsplit(".", 1)[-1], low.partition("/")[0]
-        for kept, keys in ((self._by_ending, (ending,)), (self._by_folder, (first, ""))):
-            for key in keys:
-                for name, texts in kept.get(key, {}).items():
-                    if name not in names and patterns(*texts).fits(low):
-                        names.add(name)
+        file = low.rpartition("/")[2]
+        parts = ("name", file), ("ending", file.rpartition(".")[2]), ("top", low.partition("/")[0]), ("", "")
+        for part in parts:
+            names.update(name for pattern, name in self._by_part.get(part, ()) if name not in names and _regex(pattern).fullmatch(low))
         return tuple(sorted(names))
+
+    @cached_property
+    def _homes(self) -> list[tuple[re.Pattern[str], str]]:
+        return _homes(self._artefacts)
 
     def home(self, name: str) -> str:
         """Return where a file of this name is on a host, for one that was given alone; '' where the name does not show it."""
@@ -177,7 +190,9 @@ class ArtefactMatcher:
         promised = self.of_source(source, path)
         if not head or path.startswith("live/"):
             return Match(promised)
-        borne = [names for (at, magic), names in self._magic.items() if head[at : at + len(magic)] == magic]
+        borne = [names for (at, magic), names in self._magic.items() if head.startswith(magic, at)]
+        if not borne and not promised:
+            return _UNREAD
         offered = frozenset().union(*borne)
         names = frozenset(n for n in promised if n not in self._strict or n in offered)
         several = frozenset().union(*(several for several in borne if len(several) > 1)) - names

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from commodore import completion
+from commodore.hive_commands import hive_app
 from scout.console import WRONG_USE, Complaint, Screen, run
 from scout.options import Json, program
 
@@ -34,6 +35,7 @@ def build_app() -> typer.Typer:
     rules = typer.Typer(no_args_is_help=True, help="Detection rules.")
     rules.command()(stats)
     app.add_typer(rules, name="rules")
+    app.add_typer(hive_app(), name="hive")
     return app
 
 
@@ -63,6 +65,26 @@ def process(
     ] = None,
     rules: Rules = None,
     ioc: Indicators = None,
+    datasets: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--datasets",
+            metavar="DATASET",
+            help="Make only this dataset. Repeatable.",
+            autocompletion=completion.datasets,
+            show_default=False,
+        ),
+    ] = None,
+    skip: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--skip",
+            metavar="DATASET",
+            help="Leave this dataset out: registry has every key of every hive. Repeatable.",
+            autocompletion=completion.datasets,
+            show_default=False,
+        ),
+    ] = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, max=256, help="Worker processes.", show_default="one per core")] = None,
     timeout: Annotated[float, typer.Option("--timeout", min=1, help="Seconds without progress after which a unit is given up.")] = 60.0,
     redo: Annotated[
@@ -81,7 +103,19 @@ def process(
     if host is not None and not redo:
         raise Complaint("--host chooses the host to make again.", "Add --redo, or leave --host out.", WRONG_USE)
     return process_and_tell(
-        given, output, screen, identity or [], rules or [], ioc or [], workers, timeout, again, receipt or [], index=index
+        given,
+        output,
+        screen,
+        identity or [],
+        rules or [],
+        ioc or [],
+        workers,
+        timeout,
+        again,
+        receipt or [],
+        datasets or [],
+        skip or [],
+        index=index,
     )
 
 

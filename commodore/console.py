@@ -33,6 +33,8 @@ def process_and_tell(
     timeout: float,
     redo: Redo | None = None,
     receipts: Sequence[str] = (),
+    datasets: Sequence[str] = (),
+    skip: Sequence[str] = (),
     *,
     index: bool = False,
 ) -> int:
@@ -68,6 +70,8 @@ def process_and_tell(
                 progress=progress,
                 redo=redo,
                 receipts=receipts,
+                datasets=datasets,
+                skip=skip,
             )
         except BaseException as e:
             if following:

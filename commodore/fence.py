@@ -13,16 +13,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from commodore.record import FAILED, Problem, Raised, Record
+from commodore.record import FAILED, Problem, Raised
 
 T = TypeVar("T")
+R = TypeVar("R")
 _SHOWN = 200
 """characters of an exception's text that the ledger keeps"""
 
 
 def fenced(
-    elements: Iterable[T | Problem], locator: Callable[[T], str], read: Callable[[T], Iterable[Record | Problem]]
-) -> Iterator[Record | Problem]:
+    elements: Iterable[T | Problem], locator: Callable[[T], str], read: Callable[[T], Iterable[R | Problem]]
+) -> Iterator[R | Problem]:
     """Yield what `read` yields for each element; problems among the elements pass.
 
     An element at which `read` raises is a problem with its locator; it counts as one lost record unless `read` had already yielded one.
@@ -35,7 +36,7 @@ def fenced(
         found = False
         try:
             for item in read(element):
-                found = found or isinstance(item, Record)
+                found = found or not isinstance(item, Problem)
                 yield item
         except MemoryError:
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 ENGINE_FIELDS = frozenset(
@@ -54,6 +55,20 @@ class Problem(NamedTuple):
     """number of records of this unit that came from carving"""
     kind: str = ""
     """names the contradiction where evidence contradicts itself; `commodore/detection/losses/<kind>.yaml` makes a finding of it"""
+
+
+class RecordBatch(NamedTuple):
+    """Records that share fields, for datasets of a hundred thousand records: the shared fields are turned into text once.
+
+    `shared` has the fields of all, `records` the others of each. A field is in one of them.
+    """
+
+    shared: dict[str, Any]
+    records: list[Record]
+
+    def each(self) -> Iterator[Record]:
+        """Yield the records with all their fields."""
+        return (record._replace(fields=self.shared | record.fields) for record in self.records)
 
 
 FAILED = "parser-failed"

@@ -83,6 +83,11 @@ def quoted(value: str) -> str:
     return f"`{value}`" if '"' in value else f'"{value}"'
 
 
+def shown(value: str) -> str:
+    """Return the value on one line, in quotes where it could be misread as part of a sentence."""
+    return value if value.isprintable() and _PLAIN.fullmatch(value) else quoted(one_line(value))
+
+
 _quoted = lru_cache(maxsize=4096)(quoted)
 """For names, which occur again and again. Longer values would fill the memory."""
 _NAME = 64

@@ -12,14 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 from commodore.artefact import Problem, Record
 from commodore.container import Holds, Opened, UnreadableError
 from commodore.evidence import Evidence
 from commodore.fence import fenced
 from commodore.host import Host
-from commodore.readers.hives import fields
+from commodore.readers.hives import fields, second
 from commodore.readers.hives.integrity import contradictions
 from commodore.readers.hives.mount import GROUP, MAGIC, Mount, MountedHive, mount, open_hive
 from commodore.readers.hives.patterns import FoundKey, key_patterns
@@ -62,11 +63,14 @@ class Keys(Holds):
         return self._files or tuple(dict.fromkeys(file for path in self.paths for file in _files(path)))
 
     @classmethod
-    def open(cls, evidence: Evidence, host: Host) -> OpenedRegistry:
-        """Open a hive and replay its logs."""
+    def open(cls, evidence: Evidence, host: Host) -> OpenedRegistry | OpenedSecond:
+        """Open a hive and replay its logs. One that is refused is given to the second reader."""
         hive = open_hive(evidence)
         if isinstance(hive, str):
-            raise UnreadableError(hive)
+            keys = second.keys(evidence.data)
+            if isinstance(first := next(keys, ""), str):
+                raise UnreadableError(hive)
+            return OpenedSecond(SecondView(mount(evidence, host), chain((first,), keys)), hive)
         return OpenedRegistry(hive, evidence, host)
 
     def __str__(self) -> str:
@@ -129,6 +133,26 @@ class OpenedRegistry(Opened):
             yield Problem(f"{reason}: {end - start:,} bytes", locator=f"{start:#x}")
         for offset, reason in sorted(damage.items()):
             yield Problem(reason, locator=f"{offset:#x}")
+
+
+class SecondView(NamedTuple):
+    """A hive that only the second reader opens: the dataset of all keys gets it, and no other artefact."""
+
+    at: Mount
+    keys: Iterator[second.SecondKey | str]
+
+
+class OpenedSecond(Opened):
+    """One hive that our reader refused."""
+
+    def __init__(self, view: SecondView, reason: str) -> None:
+        self._view, self._reason = view, reason
+
+    def offer(self, holds: Keys) -> SecondView | None:
+        return self._view if isinstance(holds, WholeHive) else None
+
+    def problems(self) -> Iterator[Problem]:
+        yield Problem(f"{self._reason}: refused, and read by {second.NAME}, without logs and deleted keys")
 
 
 class RegistryView:

@@ -15,7 +15,7 @@ from commodore.detection.ioc import Indicators
 from commodore.detection.sigma.files import rule_files
 from commodore.detection.sigma.matcher import DatasetMatcher, SigmaMatcher
 from commodore.detection.sigma.pack import RulePack, build, default_cache, load
-from commodore.detection.sigma.sources import places_of
+from commodore.detection.sigma.sources import families, places_of
 from commodore.finding import Finding
 from commodore.hits import DetectionRule, Hit, Refusal
 from commodore.host import Host
@@ -69,16 +69,21 @@ class Detection:
 
     def match(self, artefact: Artefact, records: Sequence[dict[str, Any]], host: Host) -> list[Hit]:
         """Return the hits on complete records of one artefact, ordered by test, then by record."""
-        tests: list[Callable[[dict[str, Any], Host], Iterable[Hit]]] = []
+        found: list[Hit] = []
         if matcher := self._matcher.of(artefact.name):
-            tests.append(self._sigma(matcher, artefact.confidence))
+            found += self._sigma(matcher, artefact.confidence, records, host)
         if len(self._indicators) and not artefact.datasets:  # derived records repeat values of records that were searched
-            tests.append(self._ioc(artefact))
+            found += self._ioc(artefact, records, host)
         if artefact.name == judge.DATASET:
-            tests.append(judge.hits)
+            found += (hit for record in records for hit in judge.hits(record, host))
         if sequences.reads(artefact.name):
-            tests.append(lambda record, host: sequences.hits(record, artefact, host))
-        return [hit for test in tests for record in records for hit in test(record, host)]
+            found += (hit for record in records for hit in sequences.hits(record, artefact, host))
+        return found
+
+    def reads(self, dataset: str) -> bool:
+        """Return whether some rule or indicator is compared with the records of a dataset, or a log source of Sigma is counted there."""
+        ours = self._judge.reads(dataset) or sequences.reads(dataset)
+        return ours or len(self._indicators) > 0 or self._matcher.of(dataset) is not None or dataset in families()
 
     def of_members(self, lines: Iterable[Mapping[str, Any]], collection: str, host: str) -> Iterator[Hit]:
         """Yield hits of indicators on the hash and path of collected files, read by an artefact or not; `lines`: of the member list."""
@@ -142,21 +147,15 @@ class Detection:
         """Count the loaded Sigma rules by the datasets whose records they test."""
         return self._matcher.pack.datasets()
 
-    def _sigma(self, matcher: DatasetMatcher, confidence: str) -> Callable[[dict[str, Any], Host], Iterator[Hit]]:
-        def hits(record: dict[str, Any], host: Host) -> Iterator[Hit]:
+    def _sigma(self, matcher: DatasetMatcher, confidence: str, records: Iterable[dict[str, Any]], host: Host) -> Iterator[Hit]:
+        for record in records:
             for fired in matcher.fired(record):
                 yield _hit(record, host, matcher.pack.rule(fired.rule).id, fired.matched, confidence)
 
-        return hits
-
-    def _ioc(self, artefact: Artefact) -> Callable[[dict[str, Any], Host], Iterator[Hit]]:
-        confidence, indicators = artefact.confidence, self._indicators
-
-        def hits(record: dict[str, Any], host: Host) -> Iterator[Hit]:
-            for number, found in indicators.fired(record):
-                yield _hit(record, host, indicators.rule(number).id, found, confidence)
-
-        return hits
+    def _ioc(self, artefact: Artefact, records: Iterable[dict[str, Any]], host: Host) -> Iterator[Hit]:
+        for record in records:
+            for number, found in self._indicators.fired(record):
+                yield _hit(record, host, self._indicators.rule(number).id, found, artefact.confidence)
 
 
 def _hit(record: dict[str, Any], host: Host, rule: str, found: dict[str, Any], confidence: str) -> Hit:

@@ -11,12 +11,13 @@ from typing import Any
 
 import orjson
 
-from commodore.artefact import Artefact, Record
+from commodore.artefact import Artefact, Record, RecordBatch
 from commodore.engine.computers import same
 from commodore.schema import registry
 from commodore.sentence import sentence
 
 _INT64 = 1 << 63
+_LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_STRICT_INTEGER
 
 
 def identity(collection: str, member: int, dataset: str) -> blake2b:
@@ -63,6 +64,7 @@ class Assembler:
         self._sentence = sentence(artefact.message)
         self._host_field, self._hosts = host_field, {"": host_name}
         self._times = tuple(artefact.times) if artefact.kind == "state" else None
+        self._plain: dict[frozenset[str], bytes] = {}
         self._seen: set[bytes] = set()
         self.duplicates: list[str] = []
         """locators that the parser gave twice; each later one got a number (`#2`)"""
@@ -87,6 +89,42 @@ class Assembler:
         out["escadre.locator"] = locator
         out["escadre.state"] = state
         return out
+
+    def lines(self, batch: RecordBatch) -> list[bytes]:
+        """Return the lines of a batch, whose fields are completed. What its records share, and those of the member, is text already."""
+        shared = batch.shared
+        if self._times is not None and "escadre.times" not in shared:
+            shared = shared | {"escadre.times": times(shared, self._times)}
+        try:
+            head = b"{%b,%b," % (self._constant_text(shared), orjson.dumps(shared, option=orjson.OPT_STRICT_INTEGER)[1:-1])
+        except TypeError:  # lone surrogates, as in `line`
+            return [line(self.record(record)) for record in batch.each()]
+        made, seen, defaults, key_of = [], self._seen, self._defaults.keys(), self._identity.copy
+        for record in batch.records:
+            locator, fields, state, role = record
+            hashed = key_of()
+            hashed.update(f"{locator}\0{role}".encode("utf-8", "surrogatepass"))  # as `_key` does
+            key = hashed.digest()
+            if "message" in fields and key not in seen and defaults.isdisjoint(fields):
+                fields["escadre.id"], fields["escadre.locator"], fields["escadre.state"] = key.hex(), locator, state
+                try:
+                    own = orjson.dumps(fields, option=_LINE)
+                except TypeError:
+                    pass
+                else:
+                    seen.add(key)
+                    made.append(head + own[1:])
+                    continue
+            made.append(line(self.record(record._replace(fields=shared | fields))))
+        return made
+
+    def _constant_text(self, shared: Mapping[str, Any]) -> bytes:
+        """Return what all records of the member have, without those defaults that the batch sets itself."""
+        given = frozenset(self._defaults.keys() & shared.keys())
+        if given not in self._plain:
+            values = {name: value for name, value in self._defaults.items() if name not in given} | self._constant
+            self._plain[given] = orjson.dumps(values, option=orjson.OPT_STRICT_INTEGER)[1:-1]
+        return self._plain[given]
 
     def _set_host(self, out: dict[str, Any], named: str) -> None:
         """Set the host that a record names. It is the member's host where the record names none, or another form of that name."""
@@ -125,7 +163,7 @@ def times(record: Mapping[str, Any], names: tuple[str, ...]) -> list[str]:
 def line(record: Mapping[str, Any]) -> bytes:
     """Return the record as one JSON line. `clean` makes values safe that JSON or the registry cannot hold."""
     try:
-        return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_STRICT_INTEGER)
+        return orjson.dumps(record, option=_LINE)
     except TypeError:  # lone surrogates, integers above 53 bits: rare, so the copy is made only then
         return orjson.dumps(clean(record), option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)
 

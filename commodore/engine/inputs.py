@@ -157,14 +157,14 @@ class PlainCollection:
 def _groups(files: list[plain.PlainFile]) -> dict[int, GroupPlace]:
     """Return ordinal → group for the files that artefacts read together."""
     beside = plain.by_folder(files)
-    grouping = [k.artefact for k in catalogue.artefacts().values() if k.artefact.group is not None]
+    grouping = {tuple(group.companions.items()): group for k in catalogue.artefacts().values() if (group := k.artefact.group) is not None}
     result: dict[int, GroupPlace] = {}
     for file in files:
         if file.verdict != "taken" or file.ordinal in result:
             continue
         found: dict[str, plain.PlainFile] = {}
-        for artefact in grouping:
-            found |= {r: c for r, c in plain.companions(file, artefact, beside).items() if c.ordinal not in result}
+        for group in grouping.values():
+            found |= {r: c for r, c in plain.companions(file, group, beside).items() if c.ordinal not in result}
         if found:
             name = str(file.ordinal)
             result[file.ordinal] = GroupPlace(name, "main", 1, len(found) + 1)

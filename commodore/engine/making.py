@@ -13,8 +13,9 @@ import orjson
 from commodore import catalogue
 from commodore.hits import LoadedRules
 from scout import __version__
+from scout.console import WRONG_USE, Complaint
 
-LIBRARIES = ("evtx", "libscca-python", "orjson")
+LIBRARIES = ("evtx", "python-registry", "libscca-python", "orjson")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Making:
     libraries: Mapping[str, str]
     """versions of the libraries that decide what a record says"""
     parsers: Mapping[str, int]
-    """versions of all artefacts and derived datasets"""
+    """versions of all artefacts and derived datasets that are made: one that was left out is not among them"""
     rules: Mapping[str, Any]
     """`digest` of rules, indicators and persistence table, with the counts `loaded`, `indicators` and `refused`"""
     options: Mapping[str, Any]
@@ -54,11 +55,11 @@ class Making:
         return with_derived(name for name in {*self.parsers, *made["parsers"]} if self.parsers.get(name) != made["parsers"].get(name))
 
 
-def making(detection: LoadedRules, timeout: float, memory: int) -> Making:
-    """Return how this installation makes partitions, with loaded rules (`Detection`)."""
+def making(detection: LoadedRules, timeout: float, memory: int, without: frozenset[str] = frozenset()) -> Making:
+    """Return how this installation makes partitions, with loaded rules (`Detection`). `without`: datasets that are left out."""
     rules = {"digest": detection.digest, "loaded": detection.loaded, "indicators": detection.indicators, "refused": len(detection.refused)}
     known = [k.artefact for k in catalogue.artefacts().values()] + [d.artefact for d in catalogue.derivations().values()]
-    parsers = {a.name: a.version for a in sorted(known, key=lambda a: a.name)}
+    parsers = {a.name: a.version for a in sorted(known, key=lambda a: a.name) if a.name not in without}
     return Making(__version__, libraries(), parsers, rules, {"timeout": timeout, "memory": memory})
 
 
@@ -71,6 +72,15 @@ def libraries() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             found[name] = ""
     return found
+
+
+def left_out(datasets: Iterable[str], skip: Iterable[str]) -> frozenset[str]:
+    """Return the datasets that a run leaves out: those of `skip`, and where `datasets` names some, all others. Raises Complaint."""
+    known = frozenset((*catalogue.artefacts(), *catalogue.derivations()))
+    wanted, unwanted = frozenset(datasets), frozenset(skip)
+    if missing := sorted((wanted | unwanted) - known):
+        raise Complaint(f"No such dataset: {', '.join(missing)}.", "`commodore artefacts` lists them.", WRONG_USE)
+    return unwanted | (known - wanted if wanted else frozenset())
 
 
 def with_derived(datasets: Iterable[str]) -> frozenset[str]:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from commodore.artefact import Artefact
+from commodore.artefact import Group
 from commodore.engine.roots import TOPS, Volume, decoded
 
 WINDOWS_FILES = (".evtx", ".evt", ".pf", ".lnk", ".dat", ".exe", ".dll", ".reg", ".job")
@@ -158,17 +158,15 @@ def collection_id(files: list[PlainFile]) -> str:
     return whole.hexdigest()
 
 
-def companions(file: PlainFile, artefact: Artefact, beside: Mapping[str, Mapping[str, list[PlainFile]]]) -> dict[str, PlainFile]:
+def companions(file: PlainFile, group: Group, beside: Mapping[str, Mapping[str, list[PlainFile]]]) -> dict[str, PlainFile]:
     """Role → companion of a group. `beside` maps a folder to its files by name in lower case.
 
     Of files whose names differ in case alone, the one that is written like the main file is its companion.
     """
-    if artefact.group is None:
-        return {}
     folder, _, name = file.below.rpartition("/")
     there = beside.get(folder, {})
     result = {}
-    for role, pattern in artefact.group.companions.items():
+    for role, pattern in group.companions.items():
         wanted = pattern.lower().replace("{name}", name.lower())
         found = there.get(wanted, [])
         if not found and any(c in pattern for c in "*?["):

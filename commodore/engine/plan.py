@@ -177,7 +177,7 @@ class Plan:
         """Return the complete member as one job; its content is in memory where it fits into `room` bytes."""
         content: bytes | scratch.Sealed | Path
         if member.size <= room:
-            content = head + b"".join(iter(lambda: reader.read(_READ), b""))
+            content = b"".join((head, *iter(lambda: reader.read(_READ), b"")))
         elif not names and member.group is None:
             content = b""
         elif member.path is not None:

@@ -20,7 +20,7 @@ from commodore.case.passes import run as run_pass
 from commodore.case.reader import grouped
 from commodore.case.trust import Receipts
 from commodore.engine import inputs, recognise
-from commodore.engine.making import Making, making
+from commodore.engine.making import Making, left_out, making
 from commodore.engine.pool import Pool
 from commodore.engine.redo import Redo, stage
 from commodore.engine.run import Progress, Run
@@ -48,6 +48,8 @@ def process(
     progress: Progress | None = None,
     redo: Redo | None = None,
     receipts: Iterable[str | Path] = (),
+    datasets: Iterable[str] = (),
+    skip: Iterable[str] = (),
 ) -> Summary:
     """Read archives, directories and files into a case directory.
 
@@ -57,6 +59,7 @@ def process(
     timeout      seconds without progress after which a unit is given up; memory: bytes that a worker may take beyond its start
     redo         which datasets of which hosts are made again. Without inputs, those that the case was made from are read
     receipts     receipt files and codes of the archives, in any order; also for archives that the case has already
+    datasets, skip   names of the datasets to make (none: all), and of those to leave out; a later redo makes them
 
     A case that has some of the inputs takes the others; an interrupted run is continued. Raises Complaint.
     """
@@ -74,7 +77,16 @@ def process(
     papers.alone = not summary.unread and sum(isinstance(one, inputs.ArchiveCollection) for one in collections) == 1
     detection = setup.load()
     summary.note_rules(detection)
-    job = _Job(setup, making(detection, timeout, memory), workers or os.cpu_count() or 1, timeout, progress, redo, papers, summary)
+    job = _Job(
+        setup,
+        making(detection, timeout, memory, left_out(datasets, skip)),
+        workers or os.cpu_count() or 1,
+        timeout,
+        progress,
+        redo,
+        papers,
+        summary,
+    )
     try:
         job.into(target, collections)
     except OSError as e:

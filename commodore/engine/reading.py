@@ -17,22 +17,32 @@ from commodore.fence import raised
 from commodore.host import Host
 from commodore.record import FAILED, UNREAD
 
-Take = Callable[[str, list[dict[str, Any]], Problems], int]
-"""called with the artefact's name, finished records and the problems so far; returns the bytes that the records took"""
+Take = Callable[[str, list[dict[str, Any]] | list[bytes], Problems], int]
+"""called with the artefact's name, finished records or their lines, and the problems so far; returns the bytes that the records took"""
 Parse = Callable[[Known, Any], tuple[str, Outcome]]
 Starts = Callable[[str], None]
 """called with the artefact or container that is at work from now on"""
 
 
 def read(
-    known: Iterable[Known], evidence: Evidence, host: Host, take: Take, starts: Starts, batch: int = BATCH
+    known: Iterable[Known],
+    evidence: Evidence,
+    host: Host,
+    take: Take,
+    starts: Starts,
+    batch: int = BATCH,
+    plain: Callable[[str], bool] = lambda _: False,
 ) -> Iterator[tuple[str, Outcome]]:
-    """Yield the outcome of each artefact, and that of each container that was opened, by name. `batch`: records that `take` gets."""
+    """Yield the outcome of each artefact, and that of each container that was opened, by name.
+
+    batch    records that `take` gets together
+    plain    artefact → whether its records are only written: `take` may get their lines
+    """
 
     def parse(one: Known, content: Any) -> tuple[str, Outcome]:
         name = one.artefact.name
         starts(name)
-        return name, unit.parse(one, evidence, host, partial(take, name), content, batch)
+        return name, unit.parse(one, evidence, host, partial(take, name), content, batch, plain=plain(name))
 
     containers: dict[str, list[tuple[Known, Holds]]] = {}
     for one in known:

@@ -57,6 +57,8 @@ class Run:
         self._numbered = 0
         self._reported = 0.0
         self._read = 0
+        self._left_out: list[tuple[int, str, tuple[str, ...]]] = []
+        """(member, path, artefacts) of jobs that this run does not do, because all its datasets are left out"""
 
     def run(self) -> int:
         """Do what is left to do. Returns the bytes of input that were read."""
@@ -102,14 +104,20 @@ class Run:
         """Yield the tasks of the datasets that this run makes, numbered without gaps."""
         number = 0
         for task in tasks:
-            if self._only is not None:
-                for job in task.jobs:
-                    job.artefacts = tuple(name for name in job.artefacts if name in self._only)
-                task.jobs = [job for job in task.jobs if job.artefacts]
+            for job in task.jobs:
+                wanted = tuple(name for name in job.artefacts if self._makes(name))
+                if not wanted:
+                    self._left_out.append((job.member, job.source, job.artefacts))
+                job.artefacts = wanted
+            task.jobs = [job for job in task.jobs if job.artefacts]
             if task.jobs:
                 task.number = number
                 number += 1
                 yield task
+
+    def _makes(self, name: str) -> bool:
+        """Return whether this run makes a dataset: it is not left out, and a redo makes it."""
+        return name in self._making.parsers and (self._only is None or name in self._only)
 
     def _left(self) -> Iterator[Task]:
         """Yield the tasks of the parse pass whose results are not committed. The collection is begun when the first one is wanted."""
@@ -131,7 +139,7 @@ class Run:
         whole = self._collection.ending()[0] == "complete"
         for level in catalogue.levels():
             self._journal.flush()
-            chosen = [name for name in level if self._only is None or name in self._only]
+            chosen = [name for name in level if self._makes(name)]
             tasks = [Task(n, self._host, [], name, str(self._partition.root), whole) for n, name in enumerate(chosen, number)]
             with closing(self._pool.run(task for task in tasks if task.number >= self._journal.committed)) as results:
                 for result in results:
@@ -155,6 +163,9 @@ class Run:
                 readers[member] = path, lines[0]["artefact"]
             rows += lines
         rows += ledger.of_companions(plan.together, readers)
+        for member, path, names in self._left_out if self._only is None else ():
+            head = {"collection": self._collection.id, "member": member, "path": path}
+            rows.append(ledger.unread(head, f"left out: {', '.join(names)}"))
         rows.sort(key=lambda row: (row["member"] < 0, row["member"], row["artefact"] or ""))
         private.write(self._partition.ledger, map(dump, rows), durable=False)
         self._read = len({row["member"] for row in rows if row["artefact"] and row["member"] >= 0})

@@ -90,7 +90,8 @@ class Cutter:
         if self._cut.before and len(self._held) > self._cut.piece:
             found = self._held.rfind(self._cut.before, 1, self._full)
             size = found if found > 0 else size
-        piece = Piece(self._header + bytes(self._held[:size]), self._offset, self._index)
+        with memoryview(self._held) as held:
+            piece = Piece(b"".join((self._header, held[:size])), self._offset, self._index)
         del self._held[:size]
         self._offset, self._index = self._offset + size, self._index + 1
         return piece

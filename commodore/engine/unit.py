@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from commodore.artefact import Problem, Record
+from commodore.artefact import Problem, Record, RecordBatch
 from commodore.catalogue import Known
 from commodore.engine.assemble import Assembler
 from commodore.engine.bounds import BATCH, Problems, Room, cut
@@ -16,12 +16,14 @@ from commodore.host import Host
 from commodore.record import FAILED
 
 RAISED = "raised"
+LINES = 512
+"""lines that are passed on together"""
 LONGEST_REASON = 500
 """characters of a reason that quotes an exception"""
 Note = Callable[[Problem], None]
-Take = Callable[[list[dict[str, Any]], Problems], int]
-"""called with finished records and the problems so far; returns the bytes that the records took, and adds a problem for each one that could
-not be searched or written"""
+Take = Callable[["list[dict[str, Any]] | list[bytes]", Problems], int]
+"""called with finished records, or their lines where `plain`, and the problems so far; returns the bytes that the records took, and adds a
+problem for each one that could not be searched or written"""
 
 
 class Outcome(NamedTuple):
@@ -36,11 +38,14 @@ class Outcome(NamedTuple):
     out_of_memory: bool = False
 
 
-def parse(known: Known, evidence: Evidence, host: Host, take: Take, content: Any = None, batch: int = BATCH) -> Outcome:
+def parse(
+    known: Known, evidence: Evidence, host: Host, take: Take, content: Any = None, batch: int = BATCH, *, plain: bool = False
+) -> Outcome:
     """Read a unit and pass finished records to `take` in batches. A parser that raises is a problem, never the end of the run.
 
     content  what the parser gets: what an opened container offers; None: the evidence
     batch    records that are passed on together at most
+    plain    nothing but the lines of records is wanted: a batch of them need not be taken apart
     """
     content = evidence if content is None else content
     assembler = Assembler(
@@ -54,7 +59,7 @@ def parse(known: Known, evidence: Evidence, host: Host, take: Take, content: Any
     )
     problems, room = Problems(), Room(evidence.length, batch)
     expected = promised(known, content, problems.add)
-    parsed, carved, beyond, error = drain(lambda: known.parse(content, host), assembler, problems, room, take)
+    parsed, carved, beyond, error = drain(lambda: known.parse(content, host), assembler, problems, room, take, plain=plain)
     for locator in assembler.duplicates:
         problems.add(Problem(f"locator given twice: {locator}", locator))
     if room.full:
@@ -77,43 +82,62 @@ def promised(known: Known, content: Any, note: Note) -> int | None:
 
 
 def drain(
-    parser: Callable[[], Iterator[Record | Problem]], assembler: Assembler, problems: Problems, room: Room, take: Take
+    parser: Callable[[], Iterator[Record | RecordBatch | Problem]],
+    assembler: Assembler,
+    problems: Problems,
+    room: Room,
+    take: Take,
+    *,
+    plain: bool = False,
 ) -> tuple[int, int, int, Exception | None]:
     """Drain a parser. Return the number of records, how many of them were carved, how many of those no header promises
     (`Artefact.unpromised`), and the exception that ended it.
     """
     count = carved = beyond = 0
     unpromised = assembler.artefact.unpromised
+    apart = {"carved", *unpromised}
     error: Exception | None = None
     batch: list[dict[str, Any]] = []
+    lines: list[bytes] = []
     size, full = 1, room.full
     make, note = assembler.record, problems.add
     try:
         for item in parser():
-            if isinstance(item, Record):
+            if isinstance(item, RecordBatch) and plain and not full:
+                lines += assembler.lines(item)
+                count += len(item.records)
+                states = [record.state for record in item.records if record.state in apart]
+                carved += len(states)
+                beyond += sum(state in unpromised for state in states)
+                if len(lines) >= LINES:
+                    ready_lines, lines = lines, []
+                    room.batch(take(ready_lines, problems), len(ready_lines))
+                    full = room.full
+                continue
+            for one in item.each() if isinstance(item, RecordBatch) else (item,):
+                if not isinstance(one, Record):
+                    note(one)
+                    continue
                 try:
-                    made = make(item)
+                    made = make(one)
                 except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as e:  # one odd value costs its record
-                    note(raised(e, str(item.locator)))
+                    note(raised(e, str(one.locator)))
                     continue
                 batch.append(cut(made) if full else made)
                 count += 1
-                if item.state == "carved":
-                    carved += 1
-                elif item.state in unpromised:
-                    carved += 1
-                    beyond += 1
+                carved += one.state in apart
+                beyond += one.state in unpromised
                 if len(batch) >= size:
                     ready, batch = batch, []
                     size, full = room.batch(take(ready, problems), size), room.full
-            else:
-                note(item)
     except (MemoryError, RecursionError) as e:
         error = e.with_traceback(None)  # the frames hold the parser's memory
         note(Problem(f"the parser gave up: {type(e).__name__}", kind=FAILED))
     except Exception as e:  # a defect of a parser must not cost the records of others
         error = e.with_traceback(None)
         note(Problem(f"the parser failed: {type(e).__name__}: {e}"[:LONGEST_REASON], kind=FAILED))
+    if lines:
+        take(lines, problems)
     if batch:
         take(batch, problems)
     return count, carved, beyond, error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -104,10 +105,15 @@ def load_detection(rules: tuple[Path, ...], iocs: tuple[Path, ...], cache: Path 
 
 
 def prepared(setup: Setup, pipe: Connection) -> Worker:
-    """Return the worker of this process. It ignores SIGINT (the parent handles it), and its address space is capped."""
+    """Return the worker of this process. It ignores SIGINT (the parent handles it), and its address space is capped.
+
+    The collector of garbage leaves out what is there at the start: rules and modules, which stay to the end.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit(setup.memory)
-    return Worker(setup.load(), pipe)
+    worker = Worker(setup.load(), pipe)
+    gc.freeze()
+    return worker
 
 
 def _limit(memory: int) -> None:
@@ -213,7 +219,7 @@ class Worker:
             if len(known) > 1:
                 self._alive(index, name)
 
-        for name, outcome in reading.read(known, evidence, host, partial(self._take, host), starts, self._batch):
+        for name, outcome in reading.read(known, evidence, host, partial(self._take, host), starts, self._batch, self._plain):
             accounts.append(UnitAccount(job.member, job.source, name, *outcome[:4], job.offset, outcome.failed))
             if outcome.out_of_memory:
                 self._out_of_memory()
@@ -223,14 +229,23 @@ class Worker:
     def _batch(self) -> int:
         return 1 if self._salvaging else BATCH
 
-    def _take(self, host: Host, name: str, records: list[dict[str, Any]], problems: Problems) -> int:
+    def _plain(self, name: str) -> bool:
+        """Return whether the records of a dataset are only written: no rule and no indicator is compared with them."""
+        return not self._salvaging and not self._detection.reads(name)
+
+    def _take(self, host: Host, name: str, made: list[dict[str, Any]] | list[bytes], problems: Problems) -> int:
         """Run detection on finished records of one dataset, then turn them into lines. Returns the bytes of the lines."""
+        self._counts[name] = self._counts.get(name, 0) + len(made)
+        records = [record for record in made if isinstance(record, dict)]
+        if len(records) < len(made):
+            written = self._write(name, [text for text in made if isinstance(text, bytes)])
+            self._alive()
+            return written
         hits = self._matched(name, records, host, problems.add)
         if records:
             self._sources.setdefault(name, set()).update(self._detection.log_sources(name, records))
         written = self._write(HITS + name, (line(hit._asdict()) for hit in hits)) if hits else 0
         written += self._write(name, (serialised(record, line) for record in records))
-        self._counts[name] = self._counts.get(name, 0) + len(records)
         if self._salvaging:
             self._pass_on(problems)
         else:

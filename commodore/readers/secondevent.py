@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -35,6 +36,15 @@ class MissingTemplateError(Exception):
     """The record has values alone; its elements are a template elsewhere in the chunk, which was overwritten."""
 
 
+@dataclass(slots=True)
+class _Form:
+    """A chunk in one form, the names and templates that were found in it, and the calls that this took."""
+
+    chunk: bytes
+    header: Any = None
+    calls: int = 0
+
+
 class SecondReader:
     """The second opinion on the records of one chunk.
 
@@ -43,31 +53,36 @@ class SecondReader:
     """
 
     def __init__(self, forms: Sequence[bytes]) -> None:
-        self._forms: list[tuple[bytes, Any]] = [(form, None) for form in forms]
+        self._forms = [_Form(form) for form in forms]
 
     def event(self, offset: int) -> tuple[dict[str, Any], str]:
         """Return the event of the record at `offset` of the chunk, and the time in its header.
 
         Each form is asked in turn; raises any exception that the last one raises.
         """
-        for number in range(len(self._forms) - 1):
+        for form in self._forms[:-1]:
             try:
-                return self._event(number, offset)
+                return self._event(form, offset)
             except Exception:  # noqa: S112  (the tables of this form are hostile, too)
                 continue
-        return self._event(len(self._forms) - 1, offset)
+        return self._event(self._forms[-1], offset)
 
-    def _event(self, number: int, offset: int) -> tuple[dict[str, Any], str]:
+    def _event(self, form: _Form, offset: int) -> tuple[dict[str, Any], str]:
         from Evtx.Evtx import ChunkHeader, Record
+        from Evtx.Nodes import BXmlTypeNode
 
         logging.getLogger("Evtx").disabled = logging.getLogger("Evtx.Evtx").disabled = True  # it writes about hostile bytes to the terminal
-        chunk, header = self._forms[number]
-        with _bounded():
-            if header is None:
-                header = ChunkHeader(chunk, 0)
-                self._forms[number] = chunk, header
+        chunk = form.chunk
+        if form.calls > CALLS:  # what hostile tables name does not add up in memory
+            form.header, form.calls = None, 0
+        with _bounded(form):
+            form.header = form.header or ChunkHeader(chunk, 0)
+            record = Record(chunk, offset, form.header)
             try:
-                text = Record(chunk, offset, header).xml()
+                for value in record.root().substitutions():
+                    if isinstance(value, BXmlTypeNode):
+                        value.root().substitutions()  # raises where its template is gone, before all else is rendered
+                text = record.xml()
             except KeyError as e:  # the reader looks for a template by its offset
                 if type(e.args[0]) is not int:
                     raise
@@ -81,14 +96,13 @@ class SecondReader:
 
 
 @contextmanager
-def _bounded() -> Iterator[None]:
+def _bounded(form: _Form) -> Iterator[None]:
     """Count calls instead of time, so that the same record always has the same result."""
-    left = CALLS
+    most = form.calls + CALLS
 
     def count(frame: FrameType, what: str, argument: object) -> None:  # noqa: ARG001  (the form that sys.setprofile asks for)
-        nonlocal left
-        left -= 1
-        if left < 0:
+        form.calls += 1
+        if form.calls > most:
             raise TooMuchWorkError(f"more than {CALLS:,} calls")
 
     before = sys.getprofile()

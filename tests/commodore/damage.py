@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from commodore.artefact import Artefact, Problem, Record
+from commodore.artefact import Artefact, Problem, Record, RecordBatch
 from commodore.container import UnreadableError
 from commodore.engine.assemble import line
 from commodore.evidence import Evidence
@@ -54,7 +54,7 @@ def items(module, evidence: Evidence, host: Host = HOST) -> Iterator[Record | Pr
     """What a parser gives, and, where it reads in a shared container, the trouble with that."""
     holds = module.ARTEFACT.holds
     if holds is None:
-        yield from module.parse(evidence, host)
+        yield from each(module.parse(evidence, host))
         return
     try:
         opened = holds.open(evidence, host)
@@ -62,8 +62,14 @@ def items(module, evidence: Evidence, host: Host = HOST) -> Iterator[Record | Pr
         yield Problem(str(e))
         return
     if (content := opened.offer(holds)) is not None:
-        yield from module.parse(content, host)
+        yield from each(module.parse(content, host))
     yield from opened.problems()
+
+
+def each(found: Iterator[Record | RecordBatch | Problem]) -> Iterator[Record | Problem]:
+    """Records one by one."""
+    for item in found:
+        yield from item.each() if isinstance(item, RecordBatch) else (item,)
 
 
 def survives(module, source: str, data: bytes, *, adds_up: bool = True, host: Host = HOST) -> tuple[list[Record], list[Problem]]:

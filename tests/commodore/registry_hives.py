@@ -39,7 +39,14 @@ def run(name: str, data: bytes | dict[str, dict[str, Any]], source: str = SOFTWA
     out = list(items(MODULES[name], Evidence(source, content), HOST))
     records = [item for item in out if isinstance(item, Record)]
     assert len({record.locator for record in records}) == len(records), "a locator twice"
-    declared = set(MODULES[name].ARTEFACT.fields) | {"@timestamp", "message", "event.action", "event.category", "event.type"}
+    declared = set(MODULES[name].ARTEFACT.fields) | {
+        "@timestamp",
+        "escadre.times",
+        "message",
+        "event.action",
+        "event.category",
+        "event.type",
+    }
     assert {field for record in records for field in record.fields} - declared == set()
     return [record.fields for record in records], [item for item in out if isinstance(item, Problem)]
 

@@ -475,3 +475,18 @@ def test_the_events_that_a_public_table_names_have_fields_and_a_sentence(corpus)
         named.add((str(said["Provider"]), str(said["EventId"])))
     missing = sorted(event for event in named if winlog.meaning(*event) is None)
     assert len(named) >= 450 and missing == []
+
+
+def test_attributes_of_elements_are_values_of_their_own(corpus):
+    """`<UMDFServiceInstall upgrade="true">` with `<Service name="WpdFs" …/>` in it; `<ComplexData Name="IdleState">01</ComplexData>`."""
+    found = {}
+    for log in (corpus / SAMPLES / "system.evtx", corpus / "evtx" / "log2timeline+plaso" / "test_data" / "evtx" / "System.evtx"):
+        records, _ = read(log.read_bytes())
+        found |= {(r.fields["event.provider"].rpartition("-")[2], r.fields["event.code"]): r.fields for r in records}
+    user = found["UserMode", "10001"]["winlog.user_data"]
+    assert user["UMDFServiceInstall_attributes.upgrade"] in ("true", "false")
+    assert user["Service.name"] == "WpdFs"
+    power = found["Power", "26"]["winlog.event_data"]
+    assert power["ComplexData_attributes.Name"] == "IdleState"
+    assert power["ComplexData"] == "01"
+    assert "EventData" not in power and "#attributes" not in power

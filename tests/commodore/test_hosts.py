@@ -119,12 +119,11 @@ def test_forwarded_events_keep_the_computer_of_each_record(corpus, tmp_path):
 
 def test_of_names_that_differ_in_case_the_companion_is_written_like_the_main_file():
     """A disk of Linux, or a folder of NTFS with case: two hives, each with a log of its own."""
-    grouped = next(
-        k.artefact for k in catalogue.artefacts().values() if k.artefact.group is not None and "log1" in k.artefact.group.companions
-    )
+    groups = [k.artefact.group for k in catalogue.artefacts().values() if k.artefact.group is not None]
+    group = next(group for group in groups if "log1" in group.companions)
     names = ("NTUSER.DAT", "NTUSER.DAT.LOG1", "ntuser.dat", "ntuser.dat.LOG1")
     files = {name: plain.PlainFile(i, Path(name), f"Users/u/{name}", "", 1) for i, name in enumerate(names)}
     other = plain.PlainFile(9, Path("x"), "users/U/NTUSER.DAT.LOG2", "", 1)
     beside = plain.by_folder([*files.values(), other])
     for name in ("NTUSER.DAT", "ntuser.dat"):
-        assert plain.companions(files[name], grouped, beside) == {"log1": files[f"{name}.LOG1"]}
+        assert plain.companions(files[name], group, beside) == {"log1": files[f"{name}.LOG1"]}

@@ -59,7 +59,7 @@ def test_hives_under_their_names_have_lines_of_those_that_read_them(corpus, tmp_
         config + "SYSTEM": [("registry", 83429, None), ("services", 933, None)],  # hivex counts 467 and 466 keys below Services
         config + "SAM": [("registry", 74, None)],  # 71, and three deleted keys
         config + "SECURITY": [("registry", 111, dirty)],  # 110, and a deleted value
-        "C:\\Windows\\AppCompat\\Programs\\Amcache.hve": [("registry", 17551, dirty)],
+        "C:\\Windows\\AppCompat\\Programs\\Amcache.hve": [("registry", 17550, dirty)],
         users + "NTUSER.DAT": [("registry", 5218, None), ("run_keys", 1, None), ("winlogon", None, None)],  # no image options: no line
         classes: [("registry", 14465, None)],  # after the replay of both logs
     }

@@ -146,5 +146,5 @@ def test_the_cells_of_a_hive_promise_what_the_tree_has():
     image, _ = hive()
     read = Hive.open(image.hive())
     survey = Survey(read)
-    assert (len(survey.keys), survey.values, survey.promised, survey.torn) == (4, 4, 6, [])
+    assert (len(survey.keys), len(survey.values), survey.promised, survey.torn) == (4, 4, 6, [])
     assert len(list(read.walk())) == 4

@@ -90,7 +90,12 @@ def hits(record: dict[str, Any], artefact: Artefact, host: Host) -> Iterator[Hit
 
 def reads(dataset: str) -> bool:
     """Return whether some rule is about this dataset."""
-    return any(rule.dataset == dataset for rule in rules())
+    return dataset in _datasets()
+
+
+@cache
+def _datasets() -> frozenset[str]:
+    return frozenset(rule.dataset for rule in rules())
 
 
 def _documents() -> Iterator[tuple[str, bytes]]:

@@ -41,7 +41,7 @@ class Mount(NamedTuple):
         return self.path.endswith("_Classes")
 
 
-def mount(evidence: Evidence, host: Host, hive: Hive) -> Mount:
+def mount(evidence: Evidence, host: Host, hive: Hive | None = None) -> Mount:
     """Return the place of a hive, from its file name, its folder, and the host's profiles."""
     name = evidence.name.upper()
     if name in _MACHINE:
@@ -67,7 +67,7 @@ def _copied(name: re.Match[str], host: Host) -> Mount | None:
     return Mount(path, host.users.get(sid, ""), sid, host.profiles.get(sid, ""))
 
 
-def _user(evidence: Evidence, host: Host, hive: Hive) -> Mount:
+def _user(evidence: Evidence, host: Host, hive: Hive | None) -> Mount:
     """Return the place of a user's hive. Its folder is the profile; that of UsrClass.dat is below the profile."""
     folder = evidence.source.replace("/", "\\").rpartition("\\")[0]
     low, below = folder.casefold() + "\\", evidence.name.upper() == "USRCLASS.DAT"
@@ -80,7 +80,7 @@ def _user(evidence: Evidence, host: Host, hive: Hive) -> Mount:
     places = [n for n, (parent, _) in enumerate(pairwise(parts), 1) if parent.casefold() in _PROFILE_PARENTS]
     owner = parts[places[-1]] if places else ""
     profile = "\\".join(parts[: places[-1] + 1]) if places else ""
-    owner = owner or _last(hive.name.rpartition("\\")[0])
+    owner = owner or (_last(hive.name.rpartition("\\")[0]) if hive else "")
     sid = _SERVICE_PROFILES.get(owner.casefold(), "")
     return Mount(f"HKU\\{sid or owner or '?'}", owner, sid, profile)
 

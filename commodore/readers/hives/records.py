@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from struct import Struct
 from typing import Any
 
 from commodore.fence import raised
+from commodore.readers.hives import second
 from commodore.readers.hives.fields import LARGEST_VALUE
 from commodore.readers.hives.places import Mount, key_place
-from commodore.readers.hives.secrets import is_password, withheld_class, withheld_orphan, withheld_values
-from commodore.record import Problem, Record
-from commodore.sentence import one_line, quoted, short
+from commodore.readers.hives.secrets import is_password, named_password, withheld_class, withheld_orphan, withheld_values
+from commodore.record import Problem, Record, RecordBatch
+from commodore.sentence import short, shown
 from scout.formats.regf import Hive, Key
-from scout.formats.regf.data import type_name, typed
+from scout.formats.regf.data import TYPES, type_name, typed
 from scout.formats.regf.recovery import UNKNOWN, Recovered
-from scout.formats.regf.rows import plain_values
+from scout.formats.regf.rows import PlainValue, plain_values
 
 FIELDS = (
     "escadre.registry.class",
@@ -23,6 +25,7 @@ FIELDS = (
     "escadre.registry.current",
     "escadre.registry.owner",
     "escadre.registry.profile",
+    "escadre.registry.reader",
     "escadre.registry.unified",
     "escadre.registry.withheld",
     "user.name",
@@ -30,46 +33,74 @@ FIELDS = (
 )
 GONE = "it is gone: its cell is in use again, or outside the hive"
 _Fields = dict[str, Any]
+_NUMBER = Struct("<I")
 
 
 class HiveRecords:
     """Makes records of the keys and values of one hive.
 
-    live    one byte for each 8 bytes of the hive bins data: 1 where a key or value begins of which a record was made
+    answers  number of values that the second reader gave, because ours refused their cells
+    cuts     number of values of more than `LARGEST_VALUE` bytes, which were cut
+    unlisted number of records of allocated cells that no list names
+    live     one byte for each 8 bytes of the hive bins data: 1 where a key or value begins of which a record was made
     """
 
     def __init__(self, hive: Hive, at: Mount, control_set: int) -> None:
         self._hive, self._at, self._control_set = hive, at, control_set
         self._logged = bool(hive.replayed)
         self.live = bytearray(len(hive.data) // 8 + 1)
+        self._second = second.SecondHiveReader(hive.data)
+        self.answers = self.cuts = self.unlisted = 0
         given = {"registry.hive": at.path, "user.name": at.user, "user.id": at.sid, "escadre.registry.profile": at.profile}
         self._constant = {name: value for name, value in given.items() if value}
         self._owners: dict[int, str] = {}
 
-    def of_key(self, key: Key) -> list[Record | Problem]:
+    def of_key(self, key: Key) -> list[RecordBatch | Problem]:
         """Return the records of the values of a key, or that of the key where it has none. A value at which this fails is a problem."""
-        live, place = self.live, f"{key.offset:#x}"
+        live, place, secret = self.live, f"{key.offset:#x}", named_password
         live[key.offset >> 3] = 1
         shared, when = self._shared(key, key.path)
         values = plain_values(key)
-        if not values:
-            return [Record(place, _key_fields(shared, when), "replayed" if self._logged and key.replayed else "allocated")]
+        theirs = self._of_second(key, values) if len(values) < key.value_count else []
+        if not values and not theirs:
+            return [_of_key_alone(shared, place, when, "replayed" if self._logged and key.replayed else "allocated")]
         withheld = withheld_values(key.path) or is_password
-        above = shared["registry.path"]
-        made: list[Record | Problem] = []
+        above = shared.pop("registry.path")
+        made: list[Record] = []
+        problems: list[Problem] = []
         for offset, name, kind, raw, replayed in values:
             live[offset >> 3] = 1
             try:
-                fields = {**shared, "registry.value": name, "registry.path": f"{above}\\{name}" if name else above}
-                self._fill(fields, name, kind, raw, withheld, when)
+                path = f"{above}\\{name}" if name else above
+                fields: _Fields = {"registry.value": name, "registry.path": path}
+                text = _simple(kind, raw)
+                if text is None or withheld is not is_password or secret(name):
+                    _fill(fields, name, kind, raw, withheld, when)
+                    self.cuts += len(raw) > LARGEST_VALUE
+                else:  # most values: what `_fill` does, in one step
+                    fields["registry.data.type"] = TYPES[kind]
+                    fields["registry.data.strings"] = [text]
+                    fields["message"] = f"{shown(path)} is {shown(short(text))}{when}"
                 made.append(Record(f"{place}/{offset:#x}", fields, "replayed" if replayed else "allocated"))
             except MemoryError:
                 raise
             except Exception as e:  # evidence is hostile: any value may raise anything
-                made.append(raised(e, f"{place}/{offset:#x}"))
-        return made
+                problems.append(raised(e, f"{place}/{offset:#x}"))
+        if not theirs:
+            return [RecordBatch(shared, made), *problems]
+        return [RecordBatch(shared, made), *(second_batch(shared | {"registry.path": above}, place, theirs, withheld, when)), *problems]
 
-    def of_recovered(self, found: Recovered) -> list[Record]:
+    def _of_second(self, key: Key, read: list[PlainValue]) -> list[tuple[int, str, int, bytes]]:
+        """Return what the second reader gives for the values of a key whose cells ours refused."""
+        met = {offset for offset, *_ in read}
+        asked = [self._second.value(offset) for offset in dict.fromkeys(key.value_offsets()) if offset not in met]
+        found = [value for value in asked if value is not None]
+        for offset, *_ in found:
+            self.live[offset >> 3] = 1
+        self.answers += len(found)
+        return found
+
+    def of_recovered(self, found: Recovered) -> list[RecordBatch]:
         """Return the records of what the tree does not have."""
         state = "deleted" if found.deleted else "carved"
         remark = ", deleted" if found.deleted else ", in no list of the tree"
@@ -81,41 +112,20 @@ class HiveRecords:
             shared["registry.path"] = f"{self._at.path}\\{UNKNOWN}"
         when = remark + when
         if not found.values:
-            return [Record(place, _key_fields(shared, when), state)] if found.own else []
+            self.unlisted += found.own and not found.deleted
+            return [_of_key_alone(shared, place, when, state)] if found.own else []
         by_path = (withheld_values(found.path) if found.path else None) or is_password
 
         def withheld(name: str, kind: int) -> str:
             return by_path(name, kind) or ("" if found.path and not found.path.startswith(UNKNOWN) else withheld_orphan(name, kind))
 
-        made = []
+        above, made = shared.pop("registry.path"), []
         for value in found.values:
-            path = f"{shared['registry.path']}\\{value.name}" if value.name else shared["registry.path"]
-            fields = {**shared, "registry.value": value.name, "registry.path": path}
-            self._fill(fields, value.name, value.kind, value.raw, withheld, when)
+            fields: _Fields = {"registry.value": value.name, "registry.path": f"{above}\\{value.name}" if value.name else above}
+            _fill(fields, value.name, value.kind, value.raw, withheld, when)
             made.append(Record(f"{place}/{value.offset:#x}", fields, state))
-        return made
-
-    def _fill(self, fields: _Fields, name: str, kind: int, raw: bytes | None, withheld: Callable[[str, int], str], when: str) -> None:
-        """Add type, data and message of a value."""
-        fields["registry.data.type"] = kind_name = type_name(kind)
-        if reason := withheld(name, kind) or ("" if raw is not None else GONE):
-            fields["escadre.registry.withheld"] = reason
-            fields["message"] = (
-                f"{quoted(one_line(fields['registry.path']))} has data of type {kind_name} that is not recorded: {reason}{when}"
-            )
-            return
-        if len(raw or b"") > LARGEST_VALUE:
-            self._hive.note(0, f"values of more than {LARGEST_VALUE:,} bytes were cut")
-            raw = (raw or b"")[:LARGEST_VALUE]
-        texts, whole = typed(kind, raw or b"")
-        if not whole:
-            fields["registry.data.bytes"] = b64encode(raw or b"").decode("ascii")
-        if texts:
-            fields["registry.data.strings"] = texts
-            shown = f"is {quoted(one_line(short(texts[0] if len(texts) == 1 else ', '.join(texts))))}"
-        else:
-            shown = f"has data of type {kind_name}" if raw else f"has no data, type {kind_name}"
-        fields["message"] = f"{quoted(one_line(fields['registry.path']))} {shown}{when}"
+        self.unlisted += 0 if found.deleted else len(made)
+        return [RecordBatch(shared, made)]
 
     def _shared(self, key: Key, path: str, *, owner: bool = True) -> tuple[_Fields, str]:
         """Return the fields that all records of a key have, and the end of their messages."""
@@ -124,10 +134,10 @@ class HiveRecords:
         if written := key.last_written:
             made["@timestamp"] = made["escadre.registry.last_written"] = written
             made["escadre.times"] = [written]
-            when = f"; its key was last written at {written}."
+            when = "; the time is the last write of its key."
         if owner and (sid := self._owner(key)):
             made["escadre.registry.owner"] = sid
-        if owner and (name := key.class_name):
+        if owner and key.has_class and (name := key.class_name):
             reason = withheld_class(path)
             made["escadre.registry.withheld" if reason else "escadre.registry.class"] = reason or name
         control_set, unified = key_place(self._at, path, self._control_set)
@@ -145,6 +155,67 @@ class HiveRecords:
         return self._owners[at]
 
 
-def _key_fields(shared: _Fields, when: str) -> _Fields:
-    shown = quoted(one_line(shared["registry.path"]))
-    return shared | {"event.action": "registry-key-observed", "message": f"{shown} is a key without values{when}"}
+def _simple(kind: int, raw: bytes) -> str | None:
+    """Return the text of a value whose data is one text or number in the usual form; None for any other."""
+    if kind in (1, 2):
+        try:
+            text = raw.decode("utf-16-le")
+        except UnicodeDecodeError:
+            return None
+        return text[:-1] if text.find("\0") == len(text) - 1 and text else None
+    return str(_NUMBER.unpack(raw)[0]) if kind == 4 and len(raw) == 4 else None
+
+
+def _of_key_alone(shared: _Fields, place: str, when: str, state: str) -> RecordBatch:
+    message = f"{shown(shared['registry.path'])} is a key without values{when}"
+    return RecordBatch(shared | {"event.action": "registry-key-observed"}, [Record(place, {"message": message}, state)])
+
+
+def of_second(at: Mount, key: second.SecondKey) -> list[RecordBatch]:
+    """Return the records of a key of a hive that only the second reader opens."""
+    given = {"registry.hive": at.path, "user.name": at.user, "user.id": at.sid, "escadre.registry.profile": at.profile}
+    shared: _Fields = {name: value for name, value in given.items() if value}
+    shared |= {"registry.key": key.path, "registry.path": f"{at.path}\\{key.path}" if key.path else at.path}
+    shared["escadre.registry.reader"] = second.NAME
+    when = "."
+    if key.last_written:
+        shared["@timestamp"] = shared["escadre.registry.last_written"] = key.last_written
+        when = "; the time is the last write of its key."
+    place = f"{key.offset:#x}"
+    if not key.values:
+        return [_of_key_alone(shared, place, when, "allocated")]
+    return second_batch(shared, place, key.values, withheld_values(key.path) or is_password, when)
+
+
+def second_batch(
+    shared: _Fields, place: str, values: Iterable[tuple[int, str, int, bytes]], withheld: Callable[[str, int], str], when: str
+) -> list[RecordBatch]:
+    """Return the records of values that the second reader gave."""
+    shared = shared | {"escadre.registry.reader": second.NAME}
+    above, made = shared.pop("registry.path"), []
+    for offset, name, kind, raw in values:
+        fields: _Fields = {"registry.value": name, "registry.path": f"{above}\\{name}" if name else above}
+        _fill(fields, name, kind, raw, withheld, when)
+        made.append(Record(f"{place}/{offset:#x}", fields, "allocated"))
+    return [RecordBatch(shared, made)]
+
+
+def _fill(fields: _Fields, name: str, kind: int, raw: bytes | None, withheld: Callable[[str, int], str], when: str) -> None:
+    """Add type, data and message of a value."""
+    fields["registry.data.type"] = kind_name = type_name(kind)
+    if reason := withheld(name, kind) or ("" if raw is not None else GONE):
+        fields["escadre.registry.withheld"] = reason
+        fields["message"] = f"{shown(fields['registry.path'])} has data of type {kind_name} that is not recorded: {reason}{when}"
+        return
+    if len(raw or b"") > LARGEST_VALUE:
+        raw = (raw or b"")[:LARGEST_VALUE]
+        fields["escadre.cut"] = ["registry.data.strings", "registry.data.bytes"]
+    texts, whole = typed(kind, raw or b"")
+    if not whole:
+        fields["registry.data.bytes"] = b64encode(raw or b"").decode("ascii")
+    if texts:
+        fields["registry.data.strings"] = texts
+        held = f"is {shown(short(texts[0] if len(texts) == 1 else ', '.join(texts)))}"
+    else:
+        held = f"has data of type {kind_name}" if raw else f"has no data, type {kind_name}"
+    fields["message"] = f"{shown(fields['registry.path'])} {held}{when}"

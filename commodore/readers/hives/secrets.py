@@ -30,7 +30,12 @@ def withheld_values(path: str) -> Callable[[str, int], str] | None:
     The rule on the ends of names is not among these; see `is_password`.
     """
     low = path.lower()
-    rules = [rule for rule in _rules() if not rule.of_class and rule.literal and rule.literal in low and rule.key.fullmatch(low)]
+    for literal in _literals():
+        if literal in low:
+            break
+    else:
+        return None
+    rules = [rule for rule in _rules() if not rule.of_class and rule.literal and rule.key.fullmatch(low)]
     if not rules:
         return None
     return lambda name, kind: next((rule.why for rule in rules if rule.values.fullmatch(name.lower())), "") or is_password(name, kind)
@@ -38,11 +43,12 @@ def withheld_values(path: str) -> Callable[[str, int], str] | None:
 
 def is_password(name: str, kind: int) -> str:
     """Return why the data of a value is withheld under any key; '' to keep it."""
-    return _named(name) if kind in _TEXT else ""
+    return named_password(name) if kind in _TEXT else ""
 
 
 @lru_cache(maxsize=1 << 14)
-def _named(name: str) -> str:
+def named_password(name: str) -> str:
+    """Return why a value of this name is withheld where its data is no number; '' where the name does not say so."""
     return next((rule.why for rule in _rules() if not rule.literal and rule.values.fullmatch(name.lower())), "")
 
 
@@ -56,6 +62,11 @@ def withheld_orphan(name: str, kind: int) -> str:
     """Return why the data of a deleted value is withheld of which the key is not known; '' to keep it."""
     low = name.lower()
     return next((rule.why for rule in _rules() if rule.orphans and rule.values.fullmatch(low) and (rule.literal or kind in _TEXT)), "")
+
+
+@cache
+def _literals() -> tuple[str, ...]:
+    return tuple({rule.literal for rule in _rules() if rule.literal and not rule.of_class})
 
 
 @cache

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from struct import unpack_from
 
+from scout.formats.regf.resources import resources
+
 BASE_BLOCK = 4096
 """bytes before the first hive bin; offsets of cells count from here"""
 TYPES = (
@@ -47,7 +49,9 @@ def _day(days: int) -> str:
 
 
 def strings(kind: int, raw: bytes) -> list[str]:
-    """Return data of type number `kind` as strings: text to its end mark, all parts of REG_MULTI_SZ, numbers in decimal; [] for binary."""
+    """Return data of type number `kind` as strings: text to its end mark, all parts of REG_MULTI_SZ, numbers in decimal, the resources of a
+    resource list; [] for binary.
+    """
     return typed(kind, raw)[0]
 
 
@@ -65,6 +69,8 @@ def typed(kind: int, raw: bytes) -> tuple[list[str], bool]:
         return [first], not mark or not rest or not rest.strip("\0")
     if (kind, len(raw)) in _NUMBERS:
         return [str(int.from_bytes(raw, "big" if kind == 5 else "little"))], True
+    if kind in (8, 9):
+        return resources(kind, raw), not raw
     if kind != 7:
         return [], not raw
     parts = raw[: len(raw) // 2 * 2].decode("utf-16-le", "backslashreplace").split("\0")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from struct import Struct, unpack_from
 
 from scout.formats.regf.cells import HiveCells
@@ -12,6 +13,8 @@ SEGMENT = 16344
 """bytes of data in one segment of a big data record"""
 NOWHERE = 0xFFFFFFFF
 """an offset that points to nothing"""
+_LIST = Struct("<2sH")
+_STEPS = {b"lf": 8, b"lh": 8, b"li": 4, b"ri": 4}
 NK = Struct("<2sHQIIIIIIIIIIIIIIIHH")
 VK = Struct("<2sHIIIHH")
 
@@ -56,6 +59,11 @@ class Key:
         return 0 if self._fields[1] & 0x40 else self._fields[9]
 
     @property
+    def has_class(self) -> bool:
+        """Return whether it has a class name."""
+        return self._fields[19] > 0
+
+    @property
     def class_name(self) -> str:
         """Class name, '' if none."""
         offset, length = self._fields[12], self._fields[19]
@@ -80,39 +88,41 @@ class Key:
 
     def subkeys(self) -> Iterator[Key]:
         """Yield its subkeys in the order of the lists; each cell once."""
-        seen: set[int] = set()
-        if self._fields[5] and self._fields[7] != NOWHERE:
-            for offset in self._offsets(self._fields[7], nested=False):
-                if offset in seen:
-                    self.hive.note(offset, "key appears twice in one list")
-                    continue
-                seen.add(offset)
+        promised, listed = self._fields[5], self._fields[7]
+        offsets = self._offsets(listed) if promised and listed != NOWHERE else ()
+        found = 0
+        if offsets:
+            distinct = dict.fromkeys(offsets)
+            found = len(distinct)
+            if found < len(offsets):
+                self.hive.note(listed, "key appears twice in one list")
+            for offset in distinct:
                 key = key_at(self.hive, offset, self.path)
                 if key is not None:
                     yield key
-        if len(seen) < self._fields[5] and not self.hive.damage:
-            self.hive.note(self.offset, f"{self._fields[5]} subkeys were promised, the lists have {len(seen)}")
+        if found < promised and not self.hive.damage:
+            self.hive.note(self.offset, f"{promised} subkeys were promised, the lists have {found}")
 
-    def _offsets(self, offset: int, *, nested: bool) -> Iterator[int]:
-        start, end = self.hive.cell(offset, 4, "list of keys")
+    def _offsets(self, offset: int, *, nested: bool = False) -> tuple[int, ...]:
+        """Return the offsets in a list of keys, and in the lists that it names."""
+        hive = self.hive
+        start, end = hive.cell(offset, 4, "list of keys")
         if not start:
-            return
-        signature, count = unpack_from("<2sH", self.hive.data, start)
-        step = {b"lf": 8, b"lh": 8, b"li": 4, b"ri": 4}.get(signature, 0)
+            return ()
+        signature, count = _LIST.unpack_from(hive.data, start)
+        step = _STEPS.get(signature, 0)
         if not step or (nested and signature == b"ri"):
-            self.hive.note(offset, "no list of keys where one should be")
-            return
+            hive.note(offset, "no list of keys where one should be")
+            return ()
         if count > (end - start - 4) // step:
-            self.hive.note(offset, f"list of {count} keys is cut")
+            hive.note(offset, f"list of {count} keys is cut")
             count = (end - start - 4) // step
-        lists: set[int] = set()
-        for position in range(start + 4, start + 4 + count * step, step):
-            (element,) = unpack_from("<I", self.hive.data, position)
-            if signature != b"ri":
-                yield element
-            elif element not in lists:
-                lists.add(element)
-                yield from self._offsets(element, nested=True)
+        elements: tuple[int, ...] = unpack_from(f"<{count * step // 4}I", hive.data, start + 4)
+        if step == 8:
+            return elements[::2]
+        if signature == b"li":
+            return elements
+        return tuple(chain.from_iterable(self._offsets(element, nested=True) for element in dict.fromkeys(elements)))
 
     def subkey(self, name: str) -> Key | None:
         """Return the subkey of this name, without case; None where there is none."""

@@ -28,6 +28,7 @@ MOST = 200_000
 _LONGEST_PATH, _LEVELS = 4096, 512
 _SIGNATURES = re.compile(rb"[nv]k")
 _OFFSET = Struct("<I")
+_DATA = Struct("<II")  # of a value: size and offset of its data
 _FIRST, _LAST = 0x01A8E79FE1D58000, 0x0239_0000_0000_0000
 """last writes that are possible: 1990 to 2115"""
 
@@ -72,6 +73,7 @@ class _Recovery:
         """offset of each candidate → whether it is deleted"""
         self._paths: dict[int, str] = {hive.root_offset: ""}
         self._slack: list[tuple[int, int, bool]] = []
+        """(cell around it, candidate, whether it is a key)"""
 
     def found(self) -> Iterator[Recovered]:
         self._candidates()
@@ -90,23 +92,50 @@ class _Recovery:
     # --- candidates
 
     def _candidates(self) -> None:
-        data, live = self._hive.data, self._live
-        end = self._hive.end - VK.size
-        for match in _SIGNATURES.finditer(data, BASE_BLOCK + 4, self._hive.end):
-            at = match.start()
-            if at & 7 != 4 or at > end or live[(at - 4 - BASE_BLOCK) >> 3]:
-                continue
-            offset = at - 4 - BASE_BLOCK
-            possible = self._possible_key if data[at] == 0x6E else self._possible_value
-            if not possible(at):
+        self._unlisted()
+        for offset, is_key in self._signatures():
+            at = BASE_BLOCK + offset + 4
+            known = self._keys if is_key else self._values
+            if offset in known or self._live[offset >> 3] or not (self._possible_key if is_key else self._possible_value)(at):
                 continue
             state = self._state(offset)
             if state is not None:
-                (self._keys if data[at] == 0x6E else self._values)[offset] = state
+                known[offset] = state
             if len(self._keys) + len(self._values) >= MOST:
                 self._hive.note(offset, f"the search for deleted cells stopped after {MOST:,}")
                 break
         self._in_slack()
+
+    def _unlisted(self) -> None:
+        """Keep the allocated keys and values that are not in the tree."""
+        live = self._live
+        if live.count(1) == len(self._survey.keys) + len(self._survey.values):
+            return
+        for offsets, found, possible in (
+            (self._survey.keys, self._keys, self._possible_key),
+            (self._survey.values, self._values, self._possible_value),
+        ):
+            for offset in offsets:
+                if not live[offset >> 3] and possible(BASE_BLOCK + offset + 4) and len(found) < MOST:
+                    found[offset] = False
+
+    def _signatures(self) -> Iterator[tuple[int, bool]]:
+        """Yield (offset, whether it is a key) of each place that has a signature: in free cells, in torn bins, behind the end, and, for
+        what is in the slack of an allocated cell, behind a size that is that of a free cell.
+        """
+        data, end = self._hive.data, self._hive.end
+        torn = [(BASE_BLOCK + start, BASE_BLOCK + stop) for start, stop, _ in self._survey.torn]
+        for start, stop in [*self._survey.free, *torn, (BASE_BLOCK + self._survey.end, end)]:
+            for found in _SIGNATURES.finditer(data, start + 4, min(stop, end)):
+                at = found.start()
+                if at & 7 == 4 and at + VK.size <= end:
+                    yield at - 4 - BASE_BLOCK, data[at] == 0x6E
+        for signature in (b"\0\0nk", b"\0\0vk"):
+            at = data.find(signature, BASE_BLOCK + 32)
+            while at >= 0:
+                if at & 7 == 2 and at + 2 + VK.size <= end:
+                    yield at - 2 - BASE_BLOCK, signature[2:] == b"nk"
+                at = data.find(signature, at + 4)
 
     def _state(self, offset: int) -> bool | None:
         """Return whether a candidate is deleted; None where it is data, or where only its neighbours can tell."""
@@ -119,6 +148,9 @@ class _Recovery:
             return bool(unpack_from("<i", self._hive.data, BASE_BLOCK + offset)[0] > 0)
         if size > 0:
             return True
+        (own,) = unpack_from("<i", self._hive.data, BASE_BLOCK + offset)
+        if own < 8 or own & 7 or offset + own > start - size:
+            return None
         self._slack.append((start, offset, self._hive.data[BASE_BLOCK + offset + 4] == 0x6E))
         return None
 
@@ -278,20 +310,16 @@ def used_bytes(hive: HiveCells, survey: Survey, cells: Iterable[int]) -> dict[in
             used[offset] = NK.size + unpack_from("<H", data, at + 72)[0]
         elif signature == b"vk":
             used[offset] = VK.size + unpack_from("<H", data, at + 2)[0]
+    if wanted <= used.keys():
+        return used
+    for value in survey.values:
+        size, place = _DATA.unpack_from(data, BASE_BLOCK + value + 8)
+        if place in wanted and not size >> 31:
+            used[place] = size
     for key in survey.keys if wanted - used.keys() else ():
         fields = NK.unpack_from(data, BASE_BLOCK + key + 4)
-        count, listed = fields[9], fields[10]
-        if listed in wanted:
-            used[listed] = 4 * count
+        if fields[10] in wanted:
+            used[fields[10]] = 4 * fields[9]
         if fields[12] in wanted:
             used[fields[12]] = fields[19]
-        start = BASE_BLOCK + listed + 4
-        if listed == NOWHERE or start + 4 * count > hive.end:
-            continue
-        for value in unpack_from(f"<{count}I", data, start):
-            at = BASE_BLOCK + value + 4
-            if at + VK.size <= hive.end and data[at : at + 2] == b"vk":
-                size, place = unpack_from("<II", data, at + 4)
-                if place in wanted and not size >> 31:
-                    used[place] = size
     return used

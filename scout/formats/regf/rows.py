@@ -6,7 +6,6 @@ A cell that is as Windows writes it is read with one unpack. Any other one is re
 from __future__ import annotations
 
 from struct import Struct
-from typing import NamedTuple
 
 from scout.formats.regf.data import BASE_BLOCK
 from scout.formats.regf.keys import SEGMENT, Key
@@ -17,14 +16,8 @@ _NUMBER = Struct("<I")
 _RESIDENT = 0x80000000
 
 
-class PlainValue(NamedTuple):
-    """One value: `offset` of its cell in the hive bins data, name, type number, data, and whether its cell or data came from a log."""
-
-    offset: int
-    name: str
-    kind: int
-    raw: bytes
-    replayed: bool = False
+PlainValue = tuple[int, str, int, bytes, bool]
+"""offset of its cell in the hive bins data, name, type number, data, and whether its cell or data came from a log"""
 
 
 def plain_values(key: Key) -> list[PlainValue]:
@@ -54,11 +47,11 @@ def plain_values(key: Key) -> list[PlainValue]:
                         raw = bytes(data[start + 4 : start + 4 + amount])
                         spent += amount
                 if raw is not None and flags & 1 and not logged:
-                    result.append(PlainValue(offset, name.decode("latin-1"), kind, raw))
+                    result.append((offset, name.decode("latin-1"), kind, raw, False))
                     continue
         value = key.value_at(offset)
         if value is not None:
-            result.append(PlainValue(offset, value.name, value.kind, value.raw, value.replayed))
+            result.append((offset, value.name, value.kind, value.raw, value.replayed))
         elif hive.exhausted:
             break
     hive.spend(2 * len(offsets), spent)

@@ -26,7 +26,8 @@ class Survey:
 
     cells      offsets of all cells, sorted
     keys       offsets of allocated cells that are keys
-    values     number of allocated cells that are values
+    values     offsets of allocated cells that are values
+    free       (start, end) of free cells that could hold a deleted cell
     promised   number of records that the cells promise: one for each value, and one for each key without values. A key states how many
                values and subkeys it has, so that what a damaged bin held is promised, too
     torn       (start, end, reason) where a bin or a cell is not what it should be: the rest of the bin is not divided into cells
@@ -34,15 +35,16 @@ class Survey:
 
     def __init__(self, hive: HiveCells) -> None:
         self._hive = hive
-        self.cells, self.keys = array("I"), array("I")
-        self.values = self.empty = 0
+        self.cells, self.keys, self.values = array("I"), array("I"), array("I")
+        self.free: list[tuple[int, int]] = []
+        self.empty = 0
         self.torn: list[tuple[int, int, str]] = []
         self._subkeys = self._stated = 0
         self.end = min(hive.end - BASE_BLOCK, hive.size)
         """where the part of the file ends that the base block counts as hive"""
         self._bins()
         missing = max(0, 1 + self._subkeys - len(self.keys)) if self.keys else 0
-        self.promised = max(self.values, self._stated) + self.empty + missing
+        self.promised = max(len(self.values), self._stated) + self.empty + missing
 
     def around(self, offset: int) -> tuple[int, int]:
         """Return offset and size of the cell around `offset`; the size is negative for an allocated cell. (-1, 0) where there is none."""
@@ -74,7 +76,7 @@ class Survey:
         return stop
 
     def _cells(self, at: int, stop: int) -> None:
-        data, unpack, add, keys = self._hive.data, _CELL.unpack_from, self.cells.append, self.keys
+        data, unpack, add, keys, values_at = self._hive.data, _CELL.unpack_from, self.cells.append, self.keys, self.values.append
         most = len(data) // _LEAST_VALUE
         last = stop - 8
         while at <= last:
@@ -89,7 +91,7 @@ class Survey:
             add(at - BASE_BLOCK)
             if size < 0:
                 if signature == b"vk" and length >= _LEAST_VALUE:
-                    self.values += 1
+                    values_at(at - BASE_BLOCK)
                 elif signature == b"nk" and length >= _LEAST_KEY:
                     keys.append(at - BASE_BLOCK)
                     subkeys = _COUNTS.unpack_from(data, at + 24)[0]
@@ -99,4 +101,6 @@ class Survey:
                         self.empty += 1
                     elif values <= most:
                         self._stated += values
+            elif length > _LEAST_VALUE:
+                self.free.append((at, at + length))
             at += length

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from commodore.artefact import Artefact, Problem, Record
-from commodore.containers.registry import RegistryView, WholeHive
+from commodore.artefact import Artefact, Problem, RecordBatch
+from commodore.containers.registry import RegistryView, SecondView, WholeHive
 from commodore.fence import fenced
 from commodore.host import Host
 from commodore.readers.hives import fields, records
+from commodore.readers.hives.second import NAME
 from scout.formats.regf.recovery import recover
 
 ARTEFACT = Artefact(
@@ -28,20 +29,32 @@ ARTEFACT = Artefact(
     type=("info",),
     action="registry-value-observed",
     message="{registry.path!q} [is {registry.data.strings!q}|has data of type {registry.data.type}[ that is not recorded: "
-    "{escadre.registry.withheld}]|is a key without values][; its key was last written at {@timestamp}].",
+    "{escadre.registry.withheld}]|is a key without values][{?@timestamp}; the time is the last write of its key].",
     unpromised=("deleted",),
     sources=(*fields.SOURCES, "Recovering Deleted Data From the Windows Registry, T. Morgan, DFRWS 2008"),
 )
 
 
-def expected(view: RegistryView) -> int:
+def expected(view: RegistryView | SecondView) -> int | None:
     """Return how many values and keys without values the cells of the hive promise, counted without the tree."""
-    return view.survey.promised
+    return view.survey.promised if isinstance(view, RegistryView) else None
 
 
-def parse(view: RegistryView, host: Host) -> Iterator[Record | Problem]:  # noqa: ARG001
+def parse(view: RegistryView | SecondView, host: Host) -> Iterator[RecordBatch | Problem]:  # noqa: ARG001
     """Yield one record per value, and one per key without values."""
+    if isinstance(view, SecondView):
+        for key in view.keys:
+            yield from [Problem(key)] if isinstance(key, str) else records.of_second(view.at, key)
+        return
     made = records.HiveRecords(view.hive, view.at, view.control_set)
     yield from fenced(view.hive.walk(), fields.locator, made.of_key)
+    if made.answers:
+        yield Problem(f"{made.answers:,} values whose cells our reader refused were read by {NAME}; escadre.registry.reader marks them")
+    if made.cuts:
+        yield Problem(f"{made.cuts:,} values of more than {fields.LARGEST_VALUE:,} bytes were cut; escadre.cut marks them")
     lost = recover(view.hive, view.survey, made.live)
     yield from fenced(lost, lambda found: f"{found.key.offset:#x}" if found.key else "?", made.of_recovered)
+    if made.unlisted:
+        yield Problem(
+            f"{made.unlisted:,} records of allocated cells that no list of the tree names: hidden, or its list is damaged; state carved"
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from commodore.detection.sigma.record_view import RecordView
+from commodore.detection.sigma.record_view import RecordView, as_text
 from commodore.detection.sigma.sources import LogFamily
 
 _NOTHING: dict[str, Any] = {}
@@ -53,14 +53,16 @@ class EventLogView(RecordView):
     @classmethod
     def searched(cls, record: dict[str, Any], family: LogFamily, keywords: bool) -> str:
         """Return the values of data and user data, with `keywords` also those of the header."""
-        if not keywords:
-            data, user = record.get("winlog.event_data"), record.get("winlog.user_data")
-            try:
-                text = "\n".join(data.values()) if data else ""
-                return (text + "\n" + "\n".join(user.values()) if user else text).lower()
-            except TypeError:  # a value that is no text
-                pass
-        return cls(record, family).text
+        values = list((record.get("winlog.event_data") or _NOTHING).values())
+        values += (record.get("winlog.user_data") or _NOTHING).values()
+        for name in family.keywords if keywords else ():
+            value = record.get(name)
+            if value is not None:
+                values.append(value if value.__class__ is str else as_text(value))
+        try:
+            return "\n".join(values).lower()
+        except TypeError:  # a value that is no text
+            return "\n".join(v if v.__class__ is str else as_text(v) for v in values if v is not None).lower()
 
 
 VIEW = EventLogView
