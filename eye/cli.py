@@ -21,7 +21,7 @@ GUIDE = """THE EYE finds every record of a case that has a word, a value or a ti
 
   1  eye search case '*helper.sh*'    in the terminal; eye search --syntax shows every form of a query
   2  eye serve case                   in the browser, on this machine only
-  3  eye load case --url https://…    into Elasticsearch, for a team that works with Kibana; eye kibana makes its dashboards
+  3  eye load case --url https://…    into Elasticsearch, for a team with Kibana; eye kibana makes dashboards
 
 A case is what commodore process wrote. eye --help and eye COMMAND --help explain every option."""
 

@@ -34,7 +34,7 @@ _EDGE = (
 
 ARTEFACT, parse, expected = registry_artefact(
     name="typed_urls",
-    title="Addresses typed into Internet Explorer and Edge (EdgeHTML)",
+    title="Addresses typed into Internet Explorer and Edge",
     about="Addresses that a user typed or pasted into the address bar, the last one first. From Windows 8 on each has the time of its last "
     "visit (TypedURLsTime).",
     proves_not="That the page was shown. A new profile has one or two addresses that nobody typed.",
