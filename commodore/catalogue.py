@@ -217,7 +217,7 @@ def _prefix_regex(pattern: str) -> re.Pattern[str]:
 def _homes(known: dict[str, Known]) -> list[tuple[re.Pattern[str], str]]:
     """Return (file name, folder with its `/`) of patterns that identify a file by its name: `var/log/wtmp*`, not `cron.d/*`."""
     found = []
-    for entry in known.values():
+    for entry in (one for one in known.values() if one.artefact.by_name):
         for pattern in (alternative for given in entry.artefact.match for alternative in braces(given)):
             folder, slash, name = pattern.removeprefix("**/").lower().rpartition("/")
             if len(re.sub(r"\W", "", name)) > 2 and not _WILD.search(folder):

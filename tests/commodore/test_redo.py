@@ -221,4 +221,4 @@ def test_a_manifest_says_what_decides_the_result(hosts, tmp_path):
     made = json.loads(path.read_text())["made"]
     assert made["parsers"]["cron"] == catalogue.artefacts()["cron"].artefact.version
     assert len(made["rules"]["digest"]) == 64 and made["options"] == {"timeout": 60.0, "memory": 1 << 30}
-    assert made["tool"] and set(made["libraries"]) == {"evtx", "libscca-python", "orjson"}
+    assert made["tool"] and set(made["libraries"]) == {"evtx", "libscca-python", "orjson", "python-registry"}

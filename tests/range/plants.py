@@ -24,6 +24,12 @@ NT = "Microsoft\\Windows NT\\CurrentVersion"
 SYSTEM_PYTHON = "/usr/bin/python3"
 
 
+def has_hivex() -> bool:
+    """Return whether the system's Python can write hives."""
+    python = Path(SYSTEM_PYTHON)
+    return python.exists() and subprocess.run([python, "-c", "import hivex"], capture_output=True).returncode == 0
+
+
 class Plant(NamedTuple):
     """`mark` is a text that only this plant has, and that any finding on it must carry in its target. `least`: severity of its finding."""
 

@@ -28,19 +28,13 @@ ELSEWHERE = {
 
 @pytest.fixture(scope="module", params=SEEDS)
 def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Plant], list[dict]]:
-    need(Path(plants.SYSTEM_PYTHON).exists() and _has_hivex(), "python3-hivex, which writes the hives")
+    need(plants.has_hivex(), "python3-hivex, which writes the hives")
     root = tmp_path_factory.mktemp("range")
     planter = Planter(root / "hosts", request.param)
     hosts = plants.windows(planter) + plants.linux(planter)
     planter.build()
     process([root / "hosts" / host for host in hosts], root / "case", workers=2)
     return planter.plants, list(_findings(root / "case"))
-
-
-def _has_hivex() -> bool:
-    import subprocess
-
-    return subprocess.run([plants.SYSTEM_PYTHON, "-c", "import hivex"], capture_output=True).returncode == 0
 
 
 def _findings(case: Path) -> Iterator[dict]:

@@ -13,7 +13,9 @@ from commodore.readers.commandline.parsed import DEEPEST, LONGEST, ParsedCommand
 
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
 _POSIX_SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "busybox"})
-_INTERPRETERS = re.compile(r"(?:python|perl|ruby|node|nodejs|php|lua|tclsh|java|Rscript|awk|gawk)[\d.]*")
+_INTERPRETERS = re.compile(r"(?:python|perl|ruby|node|nodejs|php|lua|tclsh|java|Rscript)[\d.]*")
+_AWK = re.compile(r"(?:g|m|n)?awk")
+"""its first operand is a program text, not a file"""
 _WRAPPERS: Mapping[str, str] = {
     "env": "uSC",
     "nice": "n",
@@ -137,6 +139,8 @@ def _posix_payload(name: str, args: tuple[str, ...], home: str, depth: int) -> I
         yield from args[:1]
     elif name == "run-parts":
         yield from _operands(args, "au")[:1]
+    elif _AWK.fullmatch(name):
+        yield from (file for option, file in pairwise(args) if option == "-f")
     elif _INTERPRETERS.fullmatch(name):
         yield from first_script(args) if "-jar" in args else _script(args)
 

@@ -20,6 +20,7 @@ ARTEFACT = Artefact(
     about="One record per line that starts a program, loads a library or grants a right in a file that the persistence table names, and "
     "one record for each script itself. What a line does may depend on the lines around it.",
     match=file_patterns(),
+    by_name=False,
     targets=("LF04", "LF09", "LF10", "LF11", "LF14", "LF17", "WP04", "WS03"),
     needs=("profiles",),
     fields=(
