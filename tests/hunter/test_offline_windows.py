@@ -28,8 +28,8 @@ OTHER = "{0B1A2C3D-1111-2222-3333-444455556667}"
 WINLOGON = f"{plants.NT}\\Winlogon"
 
 
-BY_HAND = {"W025", "W034", "W060", "W064", "W094", "W131", "W139", "W142", "W167", "W169"}
-"""planted rows whose default no table knows, or whose removal takes more than one element"""
+BY_HAND = {"W025", "W034", "W060", "W064", "W094", "W131", "W139", "W142", "W167", "W169", *("W022", "W141", "W171", "W187", "W201")}
+"""planted rows whose default no table knows, whose removal takes more than one element, or outside of HUNTER's places"""
 
 
 class Disk:
@@ -56,6 +56,15 @@ class Disk:
 
     def actions(self) -> list[dict]:
         return yaml.load(self.plan.read_text(), yaml.BaseLoader)["actions"]
+
+    def keep(self, mechanisms: set[str]) -> None:
+        """Leave only the actions of some rows in the plan, and seal it again: a killed run costs as much as its actions."""
+        plan = yaml.load(self.plan.read_text(), yaml.BaseLoader)
+        plan["actions"] = [action for action in plan["actions"] if action["mechanism"] in mechanisms]
+        assert len(plan["actions"]) >= len(mechanisms)
+        self.plan.write_text(json.dumps({name: part for name, part in plan.items() if name != "seal"}))
+        code, out, err = self.run("check", "--seal")
+        assert code == 0, out + err
 
     def planned_rows(self) -> set[str]:
         """The rows whose findings the plan's actions answer; two rows may mean one object."""
@@ -163,6 +172,7 @@ def _in_other_control_set(planter: Planter, n: int) -> list[str]:
 @pytest.mark.slow
 def test_killed_at_every_seventh_step_it_is_completed_or_taken_back(disk) -> None:
     disk.planned()
+    disk.keep({"W001", "W008", "W012", "W013", "W050", "W051", "W100", "W150"})
     files, hives = disk.files(), disk.hives()
     code, out, err = disk.run("apply", "--yes")
     assert code == 0, out + err
