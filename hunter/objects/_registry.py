@@ -9,6 +9,7 @@ import hashlib
 import io
 import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any, ClassVar
@@ -24,7 +25,7 @@ _KEY = re.compile(r"(?:HKLM|HKU)(?:\\[^\\\0*?]+){2,}")
 """a key below a hive; `*` and `?` are patterns, which name no key"""
 
 
-class RegistryObject:
+class RegistryObject(ABC):
     """The methods of `hunter.objects.Object` that do not depend on what of the registry is meant."""
 
     kind: ClassVar[str]
@@ -90,9 +91,9 @@ class RegistryObject:
             found[hive]["keys"][around] = host.registry.digests(around)
         return found
 
+    @abstractmethod
     def around(self, ref: Ref) -> str:
         """Return the key in which an object lies."""
-        raise NotImplementedError
 
     def changed(self, host: RemovalHost, before: Areas, explained: set[Ref]) -> tuple[list[str], int]:
         known = {(ref.name.casefold(), ref.part.casefold(), ref.object) for ref in explained}
