@@ -101,8 +101,7 @@ def _is_hive(path: Path) -> bool:
 @pytest.fixture(scope="module")
 def hosts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Planter, Path]:
     need(os.name == "posix" and os.geteuid() == 0, "a Linux root account")
-    hivex = subprocess.run([plants.SYSTEM_PYTHON, "-c", "import hivex"], capture_output=True) if shutil.which("python3") else None
-    need(hivex is not None and hivex.returncode == 0, "python3-hivex, which writes the hives")
+    need(plants.has_hivex(), "python3-hivex, which the planter runs")
     root = tmp_path_factory.mktemp("windows")
     planter = Planter(root / "hosts", 20261129)
     plants.windows(planter)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -23,8 +21,7 @@ settings of Docker, which are one JSON document"""
 @pytest.fixture(scope="module")
 def hosts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Planter, Path]:
     need(os.name == "posix" and os.geteuid() == 0, "a Linux root account")
-    hivex = subprocess.run([plants.SYSTEM_PYTHON, "-c", "import hivex"], capture_output=True) if shutil.which("python3") else None
-    need(hivex is not None and hivex.returncode == 0, "python3-hivex, which the planter runs")
+    need(plants.has_hivex(), "python3-hivex, which the planter runs")
     root = tmp_path_factory.mktemp("linux")
     planter = Planter(root / "hosts", 20261129)
     plants.linux(planter)
