@@ -41,7 +41,10 @@ _LINKED = 32 << 10
 
 
 def prepared(cache: Path | None = None) -> Path:
-    """Return the folder with `cp311/python.exe` and `prefix/`; prepare it first where it is not there. Skip, or fail in CI, without Wine."""
+    """Return the folder with `cp311/python.exe` and `prefix/`; prepare it first where it is not there.
+
+    Without Wine, skips the test, or fails it in CI.
+    """
     need(shutil.which("wine") and shutil.which("x86_64-w64-mingw32-gcc"), "Wine with mingw (wine, wine64, gcc-mingw-w64-x86-64-win32)")
     cache = cache or Path(os.environ.get("ESCADRE_CACHE", ROOT / ".cache"))
     cache.mkdir(parents=True, exist_ok=True)
