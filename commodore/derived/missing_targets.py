@@ -10,9 +10,9 @@ from commodore.artefact import Artefact, Problem, Record
 from commodore.case.jsonl import Search, matching
 from commodore.case.view import CaseView
 from commodore.host import Host
-from commodore.readers import commandline
 from commodore.sentence import sentence
 from scout.coverage import TargetCoverage
+from scout.formats import commandline
 from scout.formats.linux_paths import spellings
 
 SOURCES = ("scheduled_tasks", "services", "run_keys", "systemd_units", "cron", "ld_so_preload")
