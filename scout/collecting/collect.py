@@ -106,6 +106,9 @@ def _everything(host: ExaminedHost, taker: ItemTaker, stages: StageProgress, cau
         references.follow(host, todo, enters)
         for path, error in host.gaps.items():
             taker.gap(host.system, path, error)
+        for examined in host.sources:
+            for parts, error in examined.problems.items():
+                taker.problem(examined, parts, error)
         for missing in todo.missing:
             taker.missing(missing)
         gc.freeze()  # the plan of a large host is no garbage: the collector need not visit it again and again
