@@ -86,7 +86,7 @@ class CollectionTarget:
     live: tuple[str, ...] = ()
     """live sources, modules of `scout.live`"""
     groups: Mapping[str, str] = field(default_factory=dict)
-    """role → file name of a companion, where {name} is the main file's name"""
+    """role → file name of a companion, where {name} is the main file's name; without it, all files of a folder are one group"""
     exclude: tuple[str, ...] = ()
     """patterns that are excluded"""
     secret: tuple[str, ...] = ()
@@ -272,8 +272,9 @@ def _patterns(entry: Mapping[str, Any], key: str) -> tuple[str, ...]:
 
 def _groups(entry: Mapping[str, Any]) -> dict[str, str]:
     value = entry.get("groups", {})
-    if not isinstance(value, dict) or not all("{name}" in str(name) and "/" not in str(name) for name in value.values()):
-        raise ValueError("groups must map roles to file names with {name} in them")
+    named = {"{name}" in str(name) for name in value.values()} if isinstance(value, dict) else {True, False}
+    if len(named) > 1 or any("/" in str(name) for name in value.values()):
+        raise ValueError("groups must map roles to file names, all or none of them with {name} in it")
     return {str(role): str(name) for role, name in value.items()}
 
 
