@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import json
 import random
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,8 @@ from commodore.artefacts.windows.files import wmi_repository
 from commodore.evidence import Evidence
 from commodore.host import Host
 from fixtures.wmi.writer import PAGE, Repository, instance_record
+from scout.keys import keygen
+from tests.commodore.cases import commodore
 
 MAPS = {"index": "INDEX.BTR", "map1": "MAPPING1.MAP", "map2": "MAPPING2.MAP", "map3": "MAPPING3.MAP"}
 COMMAND = "cmd.exe /c echo inert"
@@ -210,3 +215,24 @@ def test_a_repository_of_windows_10_is_read_whole(corpus: Path) -> None:
 def _child(path: str) -> str:
     above, _, last = path.partition(':__NAMESPACE.Name="')
     return f"{above}\\{last[:-1]}"
+
+
+def test_scout_collects_the_five_files_as_one_group(tmp_path: Path) -> None:
+    root = tmp_path / "PC"
+    made = Repository()
+    subscription(made)
+    made.write(root / "Windows" / "System32" / "wbem" / "Repository")
+    (root / "Windows/System32/config").mkdir(parents=True)
+    (root / "Windows/System32/config/SYSTEM").write_bytes(b"regf")
+    public = keygen(tmp_path / "key.txt")
+    collected = subprocess.run(
+        [sys.executable, "-c", "from scout.cli import main; main()", "collect", "--root", root, "-r", public, "-o", tmp_path],
+        capture_output=True,
+    )
+    assert collected.returncode in (0, 1), collected.stderr
+    (archive,) = tmp_path.glob("*.age")
+    assert commodore("process", archive, "-i", tmp_path / "key.txt", "-o", tmp_path / "case").returncode in (0, 1)
+    found = [json.loads(line) for line in commodore("findings", tmp_path / "case", "--json").stdout.splitlines()]
+    (finding,) = [f for f in found if f["rule.id"] == "W110"]
+    assert finding["target"]["filters"] == ['root\\subscription:__EventFilter.Name="Updater"']
+    assert finding["target"]["namespace"] == "root\\subscription"
