@@ -9,6 +9,7 @@ from hashlib import blake2b
 from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
+from commodore.case.jsonl import matching
 from commodore.case.view import CaseView
 from commodore.fence import fenced
 from commodore.host import Host
@@ -53,7 +54,7 @@ ARTEFACT = Artefact(
     ),
 )
 
-_HOLDING = re.compile(rb'"process\.command_line":"|"ScriptBlockText":"')
+_HOLDING = matching(re.compile(rb'"process\.command_line":"|"ScriptBlockText":"'))
 MOST = 100_000
 """different commands that are kept in memory; the ledger counts those beyond"""
 BLOCK_PARTS, BLOCK_LONGEST = 2_000, 8 << 20
