@@ -91,6 +91,8 @@ class FindingTarget(TypedDict, total=False):
     start, account, control_set   settings of a service
     principal     account of a scheduled task
     scope, drop_in   `system` or `user`, and the drop-in's name, of a systemd unit
+    namespace, wmi_class   place of an object of WMI; its `path` has both and its keys
+    bindings, filters      paths of what leads to a consumer of WMI, in the same order: one filter for each binding
     """
 
     mechanism: str
@@ -121,6 +123,10 @@ class FindingTarget(TypedDict, total=False):
     principal: str
     scope: str
     drop_in: str
+    namespace: str
+    wmi_class: str
+    bindings: list[str]
+    filters: list[str]
 
 
 def finding_target(**fields: object) -> FindingTarget:
