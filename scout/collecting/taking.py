@@ -110,7 +110,7 @@ class ItemTaker:
         more: dict[str, Any] = {"error": planned.error} if planned.error else {}
         try:
             status = self._timed.call(planned.source.status, planned.parts)
-            item.facts = self._timed.call(planned.source.facts, planned.parts, status)
+            item.facts = {**self._timed.call(planned.source.facts, planned.parts, status), **(planned.facts or {})}
             item.size = status.st_size if stat.S_ISREG(status.st_mode) else 0
             if stat.S_ISLNK(status.st_mode):
                 more["link"] = self._timed.call(planned.source.link, planned.parts)
@@ -127,7 +127,7 @@ class ItemTaker:
             return
         item.target = chosen.id
         of_file = self._timed.call(file.facts)
-        item.facts = {**of_file, **self._timed.call(planned.source.facts, planned.parts, status)}
+        item.facts = {**of_file, **self._timed.call(planned.source.facts, planned.parts, status), **(planned.facts or {})}
         if why:
             item.facts = {**item.facts, "why": why}
         if what := secrets.found(head, lambda: reading.longer_head(secrets.MAX_FILE), status.st_size):
@@ -158,13 +158,13 @@ class ItemTaker:
         line = self._writer.add(item, reading, lambda: changed(status, file.status_now()))
         self.verdicts[line["verdict"]] += 1
         self.read += data
-        if target.rule is not None:
+        if target.rule is not None or target.referenced is not None:
             self._sampled[target.id] += data
             self._counted[target.id] += 1
 
     def _over(self, target: CollectionTarget, data: int) -> str:
         """Return which limit a file with `data` bytes would exceed; '' for none."""
-        rule = target.rule
+        rule = target.rule or target.referenced
         limits = [
             (target.cap, data, "per file"),
             (self._limits.file, data, "per file (--max-file)"),

@@ -26,6 +26,7 @@ class FoundPath(NamedTuple):
 
     size   bytes; `data` bytes that are really allocated (less for a sparse file)
     wants  what was given to the tree, in the order of the patterns
+    place  the path at which the host reads it, where a link leads from there
     """
 
     parts: Parts
@@ -35,6 +36,7 @@ class FoundPath(NamedTuple):
     data: int = 0
     verdict: str = ""
     error: str = ""
+    place: Parts = ()
 
 
 class _Folder(NamedTuple):
