@@ -66,6 +66,13 @@ class NtfsSource:
         """Close the volume."""
         self._volume.close()
 
+    def forget(self) -> None:
+        """Release what is only cached."""
+        self._tables.clear()
+        self._folders.clear()
+        self._held = 0
+        self._volume.forget()
+
     @property
     def problems(self) -> dict[Parts, str]:
         """Return folders that could not be listed completely, and why; () for the volume itself."""

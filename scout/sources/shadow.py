@@ -75,7 +75,7 @@ def shadow_copies(blocks: BlockReader) -> list[ShadowCopy]:
             out.append(ShadowCopy(number + 1, facts.rfc3339(moment) or "", _Store((store, volume), blocks.size)))
         return out
 
-    return _shared.read(_Named("shadow copies"), opened)
+    return _shared.read("shadow copies", opened)
 
 
 class _Store(LibraryBlocks):
@@ -85,8 +85,3 @@ class _Store(LibraryBlocks):
 
     def close(self) -> None:
         """Do nothing: the volume under it is closed by who opened it."""
-
-
-class _Named:
-    def __init__(self, name: str) -> None:
-        self.name = name

@@ -41,6 +41,11 @@ class ExtVolume:
         """Close the reader under it."""
         self._blocks.close()
 
+    def forget(self) -> None:
+        """Release what is only cached."""
+        self._kept.clear()
+        self._blocks.forget()
+
     # inodes
 
     def inode(self, number: int) -> ExtInode:

@@ -63,6 +63,11 @@ class NtfsVolume:
         """Close the reader under it."""
         self._blocks.close()
 
+    def forget(self) -> None:
+        """Release what is only cached."""
+        self._kept.clear()
+        self._blocks.forget()
+
     def _geometry(self) -> NtfsGeometry:
         try:
             return geometry(self._blocks.read_at(0, 512))

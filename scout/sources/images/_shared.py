@@ -25,15 +25,15 @@ def library(module: str, wheel: str, what: str) -> Any:
         raise Complaint(f"{what} needs the library {wheel}, which is not installed.", how) from e
 
 
-def read(path: Path, work: Callable[[], _T]) -> _T:
-    """Call a library; its errors become DamagedVolume with the name of the image."""
+def read(name: str, work: Callable[[], _T]) -> _T:
+    """Call a library; its errors become DamagedVolume with the name of what is read."""
     try:
         return work()
     except (OSError, ValueError, OverflowError, MemoryError) as e:
         if isinstance(e, DamagedVolume | FileNotFoundError | PermissionError):
             raise
         first = (str(e).splitlines() or [type(e).__name__])[0][:300]
-        raise DamagedVolume(f"{path.name}: {first}") from e
+        raise DamagedVolume(f"{name}: {first}") from e
 
 
 def beside(path: Path, name: str, what: str) -> Path:

@@ -29,4 +29,4 @@ def open_image(path: Path) -> BlockReader:
         handle.open(pyewf.glob(str(path)))
         return LibraryBlocks(handle, handle.get_media_size())
 
-    return _shared.read(path, opened)
+    return _shared.read(path.name, opened)

@@ -25,7 +25,7 @@ def open_image(path: Path) -> BlockReader:
         handle = _with_parents(pyvhdi, path, 0)
         return LibraryBlocks(handle, handle.get_media_size())
 
-    return _shared.read(path, opened)
+    return _shared.read(path.name, opened)
 
 
 def _with_parents(pyvhdi: Any, path: Path, depth: int) -> Any:

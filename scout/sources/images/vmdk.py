@@ -24,7 +24,7 @@ def open_image(path: Path) -> BlockReader:
         handle = _with_parents(pyvmdk, path, 0)
         return LibraryBlocks(handle, handle.get_media_size())
 
-    return _shared.read(path, opened)
+    return _shared.read(path.name, opened)
 
 
 def _with_parents(pyvmdk: Any, path: Path, depth: int) -> Any:
