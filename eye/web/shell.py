@@ -34,7 +34,7 @@ LOOK = 2.0
 
 
 def _findings(case: Path) -> cited.Findings:
-    return cited.Findings(read_findings(case), CaseReader(case).matches)
+    return cited.Findings(read_findings(case), lambda wanted: CaseReader(case).matches(wanted))
 
 
 class Shell:
