@@ -231,11 +231,6 @@ def _place(path: Path) -> Path:
 
 @contextmanager
 def _host(root: Path | None) -> Iterator[RemovalHost]:
-    if os.name == "nt":
-        raise Complaint(
-            "This version of HUNTER removes persistence of Linux only and cannot run on Windows.",
-            "Run hunter on the Linux host, or on a Linux machine with --root.",
-        )
     try:
         host = RemovalHost(root)
     except OSError as e:

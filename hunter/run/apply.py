@@ -19,7 +19,7 @@ from hunter.private import sync_folder
 from hunter.ref import Ref
 from hunter.run.beside import changed, survey
 from hunter.run.check import READY, Checked, Report, check
-from hunter.run.session import OnActionDone, RunOutcome, backup_keys, check_written, lock, open_run, same_root
+from hunter.run.session import OnActionDone, RunOutcome, backup_keys, check_written, open_run, same_root
 from hunter.run.settle import RemovalRun, surprise
 from hunter.unsafe import UnsafeError
 from scout import __version__
@@ -31,7 +31,7 @@ def apply(
     plan: RemovalPlan, path: Path, host: RemovalHost, known: Sequence[str] = (), on_done: OnActionDone = lambda _: None
 ) -> RunOutcome | Report:
     """Apply the plan. A Report where the state does not fit (nothing was written). Complaint at the first surprise after that."""
-    with lock(host):
+    with host.files.lock():
         run = open_run(path)
         try:
             if run.began and not (run.finished and not run.applied):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from hunter.mechanisms import Inspection, mechanism_of
 from hunter.objects import of, told
 from hunter.objects._text import Cut
 from hunter.plan.model import RemovalAction, RemovalPlan, sealed_copy
+from hunter.private import current_uid
 from hunter.ref import Ref
 from hunter.run.vault import OVERHEAD
 from hunter.unsafe import UnsafeError
@@ -134,7 +135,7 @@ def _check(action: RemovalAction, host: RemovalHost, *, copy: bool) -> Checked:
 def _expected_owner(expect: Mapping[str, object]) -> int:
     """Return the uid that the plan expects to own a target, 0 for root and for who runs HUNTER: a user may have removed his own file."""
     uid = str(expect.get("uid", "0"))
-    return int(uid) if uid.isdecimal() and int(uid) != os.geteuid() else 0
+    return int(uid) if uid.isdecimal() and int(uid) != current_uid() else 0
 
 
 def _look(action: RemovalAction, host: RemovalHost, *, copy: bool) -> Checked:
@@ -193,8 +194,7 @@ def _check_writable(host: RemovalHost, checked: Checked) -> None:
 
 
 def _free(folder: Path) -> int:
-    status = os.statvfs(folder)
-    return status.f_bavail * status.f_frsize
+    return shutil.disk_usage(folder).free
 
 
 def reseal(plan: RemovalPlan, report: Report, host: RemovalHost) -> RemovalPlan:
