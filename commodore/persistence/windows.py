@@ -8,8 +8,8 @@ import re
 from commodore.finding import FindingTarget, finding_target
 from commodore.persistence.entry import AutostartEntry
 from commodore.persistence.suspicion import Suspicion, is_interpreter, of_command, of_file
-from commodore.readers import commandline
 from commodore.sentence import short
+from scout.formats import commandline
 
 _NAMED = re.compile(
     r"(?i)(?:(?<![a-z])[a-z]:|(?<![\\\w:])\\\\[\w.-]+)[\\/][^\"'<>|*?;,\r\n]{1,250}?\.(?:exe|dll|scr|com|pif|bat|cmd|ps1|vbs|vbe|js|jse|wsf|hta|cpl|chm|lnk|jar|py|sct|msi)"

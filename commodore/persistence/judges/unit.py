@@ -10,9 +10,9 @@ from commodore.persistence.judgement import EXPECTED, Judgement, worst
 from commodore.persistence.judging import NoOptions, RowJudge, RowText
 from commodore.persistence.linux import examine
 from commodore.persistence.suspicion import Suspicion, of_file
-from commodore.readers.unit_names import whose
 from commodore.sentence import sentence, short
 from scout.formats.linux_paths import one_path
+from scout.formats.unit_names import whose
 
 _PACKAGED = "/usr/lib/systemd/"
 _LOADS = ("LD_PRELOAD", "LD_AUDIT")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
-from commodore.readers.commandline.parsed import DEEPEST, LONGEST, ParsedCommand, first_script
+from scout.formats.commandline.parsed import DEEPEST, LONGEST, ParsedCommand, first_script
 
 _VARIABLE = re.compile(r"%([^%\s\"]{1,64})%")
 _KNOWN = re.compile(r"(?i)\.(?:exe|dll|com|bat|cmd|scr|sys|cpl|ocx|ps1|vbs|vbe|js|jse|wsf|wsh|hta|msc|msi|py|pyw|jar|lnk|pif)(?=$|[\s,\"])")

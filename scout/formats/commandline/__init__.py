@@ -8,9 +8,9 @@ r"""Find the files that a command line starts, for Windows and POSIX shells, wit
 An attacker may have written the command line: nothing is executed or looked up, and the work is bounded by its length.
 """
 
-from commodore.readers.commandline.parsed import DEEPEST, LONGEST, ParsedCommand
-from commodore.readers.commandline.posix import parse_argv, parse_posix, split_posix
-from commodore.readers.commandline.windows import expand_windows, parse_windows, split_windows
+from scout.formats.commandline.parsed import DEEPEST, LONGEST, ParsedCommand
+from scout.formats.commandline.posix import parse_argv, parse_posix, split_posix
+from scout.formats.commandline.windows import expand_windows, parse_windows, split_windows
 
 __all__ = [
     "DEEPEST",

@@ -1,25 +1,19 @@
-"""Read files that start programs, line by line, in the languages of `languages.yaml`."""
+"""Text files that start programs, line by line, in the languages of `languages.yaml`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
-from commodore.artefact import Problem
-from commodore.bounded import searcher
-from commodore.evidence import Evidence
-from commodore.readers.lines import Line, lines, shortened
+from scout.bounded import searcher
 from scout.data import load_data
+from scout.formats.textlines import Line
 
 LONGEST = 8192
 """characters of a joined line that are searched"""
-LARGEST = 4 << 20
-"""bytes of a text in UTF-16 that are read"""
-UTF16 = (b"\xff\xfe", b"\xfe\xff")
-"""byte order marks of UTF-16"""
 _KEYS = frozenset(("about", "joined", "every", "entry", "structure"))
 _GROUPS = frozenset(("command", "hook", "script", "shell", "user", "path", "key", "alias", "value", "secret"))
 _COMMANDS = ("command", "hook", "script", "shell")
@@ -44,17 +38,11 @@ class StartupLanguage:
     joined: bool
     every: bool
 
-    def read(self, evidence: Evidence) -> Iterator[StartupEntry | Problem]:
-        """Yield the entries of a file, and a problem for each line that was too long."""
-        for line, text in self._logical(evidence):
-            if isinstance(line, Problem):
-                yield line
-                continue
-            if self.structure is not None and self.structure.fullmatch(text.strip()):
-                continue
-            yield from shortened(line)
-            for number, parts in enumerate(self._parts(text[:LONGEST]), 1):
-                yield StartupEntry(line, number, parts)
+    def entries(self, lines: Iterable[Line]) -> Iterator[tuple[Line, list[StartupEntry]]]:
+        """Yield each line that is not syntax alone (the first of joined ones) with its entries."""
+        for line, text in self._logical(lines):
+            if self.structure is None or not self.structure.fullmatch(text.strip()):
+                yield line, [StartupEntry(line, number, parts) for number, parts in enumerate(self._parts(text[:LONGEST]), 1)]
 
     def _parts(self, text: str) -> Iterator[dict[str, str]]:
         at = 0
@@ -70,14 +58,11 @@ class StartupLanguage:
                 return
             at = found.end()
 
-    def _logical(self, evidence: Evidence) -> Iterator[tuple[Line | Problem, str]]:
+    def _logical(self, lines: Iterable[Line]) -> Iterator[tuple[Line, str]]:
         """Yield each line with its text, and the text of the lines that it is joined with."""
         first: Line | None = None
         text = ""
-        for line in _lines(evidence):
-            if isinstance(line, Problem):
-                yield line, ""
-                continue
+        for line in lines:
             piece = line.raw.decode("utf-8", "backslashreplace").rstrip("\r")
             first, text = first or line, text + piece if len(text) < LONGEST else text
             if self.joined and piece.endswith("\\") and not piece.lstrip().startswith("#"):
@@ -87,21 +72,6 @@ class StartupLanguage:
             first, text = None, ""
         if first is not None:
             yield first, text
-
-
-def _lines(evidence: Evidence) -> Iterator[Line | Problem]:
-    """Yield the lines of a file; those of UTF-16 as UTF-8, without offsets."""
-    with evidence.open() as stream:
-        head = stream.read(2)
-        if not head.startswith(UTF16):
-            yield from lines(evidence)
-            return
-        raw = head + stream.read(LARGEST)
-    if len(raw) > LARGEST:
-        yield Problem(f"a text in UTF-16 was read only to {LARGEST:,} bytes")
-    for number, text in enumerate(raw.decode("utf-16", "replace").split("\n"), 1):
-        encoded = text.encode("utf-8", "replace")
-        yield Line(number, 0, encoded, len(encoded))
 
 
 @cache

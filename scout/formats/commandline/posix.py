@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
-from commodore.readers.commandline.parsed import DEEPEST, LONGEST, ParsedCommand, first_script
+from scout.formats.commandline.parsed import DEEPEST, LONGEST, ParsedCommand, first_script
 
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
 _POSIX_SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "busybox"})
