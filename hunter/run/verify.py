@@ -65,6 +65,8 @@ def _judge(action: RemovalAction, view: HostView, left: int) -> TargetVerdict:
         return TargetVerdict(action, True, "gone; an equal one stays, as no action of the plan removed it" if found.copies else "gone")
     if found.stays:
         return TargetVerdict(action, bool(found.gone), found.gone or "it is not as a clean host has it")
+    if any(state == {"pending": "yes"} for state in found.states.values()):
+        return TargetVerdict(action, False, "it is there until the next start of Windows, which deletes it")
     there = [told(ref) for ref, state in found.states.items() if state is not None]
     return TargetVerdict(action, not there, f"{', '.join(there[:3])} is there" if there else "gone")
 

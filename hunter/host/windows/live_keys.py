@@ -19,7 +19,7 @@ from hunter.host.windows.native import NTDLL, StatusError, Text, check, descript
 from hunter.host.windows.native import Attributes as _Attributes
 from hunter.unsafe import UnsafeError
 
-READ, WRITE = 0x20019, 0xD0006
+READ, WRITE = 0x20019, 0xF0006
 """read; set values, make subkeys, delete, change the descriptor"""
 _WIDE, _AUDIT = 0x100, 0x01000000
 _LINK, _BACKUP = 8, 4

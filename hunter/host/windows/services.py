@@ -120,29 +120,29 @@ def _await(service: c_void_p, name: str, wanted: str) -> None:
 # --- what the registry does
 
 
-def current() -> str:
-    """Return the key of the services of the control set in use, as the kernel names it, in small letters."""
-    handle, attributes = c_void_p(), Attributes(r"\Registry\Machine\System\CurrentControlSet\Services")
+def control_set() -> str:
+    """Return the key of the control set in use, as the kernel names it, '' where that cannot be read."""
+    handle, attributes = c_void_p(), Attributes(r"\Registry\Machine\System\CurrentControlSet")
     if NTDLL.NtOpenKey(byref(handle), c_uint32(0x20119), byref(attributes)) & 0xFFFFFFFF:
         return ""
     try:
         buffer, needed = ctypes.create_string_buffer(1024), c_uint32()
         if NTDLL.NtQueryKey(handle, 3, buffer, 1024, byref(needed)) & 0xFFFFFFFF:
             return ""
-        return buffer.raw[4 : 4 + unpack_from("<I", buffer.raw)[0]].decode("utf-16-le").casefold()
+        return buffer.raw[4 : 4 + unpack_from("<I", buffer.raw)[0]].decode("utf-16-le")
     finally:
         NTDLL.NtClose(handle)
 
 
-def _service_of(key: str) -> str:
+def service_of(key: str) -> str:
     """Return the service whose key this is, '' for any other key."""
     parent, _, name = key.rpartition("\\")
-    return name if parent.casefold() == current() else ""
+    return name if parent.casefold() == f"{control_set()}\\services".casefold() else ""
 
 
 def set_start(key: str, record: ValueRecord) -> bool:
     """Set the start type of a service where that is what a value says, by the service manager. False: it is an ordinary value."""
-    name = _service_of(key)
+    name = service_of(key)
     if not name or record.name.casefold() != "start" or record.type != "REG_DWORD" or len(record.data) != 4:
         return False
     with _opened(name, _SERVICE) as service:
@@ -157,7 +157,7 @@ def set_start(key: str, record: ValueRecord) -> bool:
 
 def deleted(key: str) -> bool:
     """Delete the service that a key belongs to, by the service manager. False where the key is still there: it is an ordinary key."""
-    name = _service_of(key)
+    name = service_of(key)
     if not name:
         return False
     with _opened(name, _SERVICE) as service:
@@ -174,7 +174,7 @@ def deleted(key: str) -> bool:
 
 def register(key: str, record: KeyRecord) -> None:
     """Let the service manager know a service whose key was put back, and give the key exactly its values again."""
-    name = _service_of(key)
+    name = service_of(key)
     held = {value.name.casefold(): value for value in record.values}
     if not name or not {"type", "imagepath", "start"} <= held.keys():
         return
