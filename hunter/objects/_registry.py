@@ -120,7 +120,7 @@ class RegistryObject(ABC):
 
     def tidy(self, host: RemovalHost, ref: Ref, mark: str) -> None:
         with suppress(FileNotFoundError, NotADirectoryError):
-            host.registry.tidy(ref.name, mark)
+            host.registry.tidy(self.around(ref), mark)
 
 
 def checked_key(words: Mapping[str, Any]) -> str:

@@ -19,6 +19,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
+_ENDED = 99
+"""exit code of a process that was ended on purpose"""
 _TOPS = {"HKLM": winreg.HKEY_LOCAL_MACHINE, "HKU": winreg.HKEY_USERS}
 
 
@@ -57,28 +59,47 @@ def _quietly(*command: str) -> int:
     return subprocess.run(command, stdin=nothing, stdout=nothing, stderr=nothing, timeout=120, check=False).returncode
 
 
-def _killed(n: int, *arguments: str) -> bool:
+def _killed(n: int, *arguments: str) -> list[Any]:
     done = subprocess.run([sys.executable, __file__, "--killed", str(n), *arguments], capture_output=True, timeout=120, check=False)
-    return done.returncode == 99
+    return [done.returncode == _ENDED, int(done.stdout.split()[-1]) if done.returncode == 0 else 0]
 
 
-def _count(n: int) -> None:
-    """End this process, without any clean-up, right before its n-th call that changes something."""
-    from tests.wine.kill_points import count
+def _counted(n: int, *arguments: str) -> int:
+    """Run hunter and end this process, without any clean-up, right before its n-th call that changes something; return their number."""
+    import os
+    from ctypes import c_void_p
 
-    import hunter.host.windows.live_keys as keys
-    import hunter.host.windows.native as native
-    import hunter.host.windows.services as services
+    import hunter.host.windows.tasks as tasks
+    from hunter.host.windows.native import ADVAPI, KERNEL, NTDLL
+    from tests.hunter.driver import hunt
 
-    count(n, keys, services, native)
+    calls = [0]
+
+    def wrapped(call: Any) -> Any:
+        def counted(*given: Any) -> Any:
+            calls[0] += 1
+            if calls[0] == n:
+                KERNEL.TerminateProcess(c_void_p(-1), _ENDED)
+            return call(*given)
+
+        return counted
+
+    for holder, names in (
+        (NTDLL, "NtSetValueKey NtDeleteValueKey NtCreateKey NtDeleteKey NtRenameKey NtSetInformationKey NtSetSecurityObject"),
+        (KERNEL, "MoveFileExW SetFileInformationByHandle CreateDirectoryW RemoveDirectoryW FlushFileBuffers"),
+        (ADVAPI, "DeleteService CreateServiceW ChangeServiceConfigW ControlService StartServiceW"),
+        (tasks, "delete register"),
+        (os, "write fsync unlink rmdir mkdir"),
+    ):
+        for name in names.split():
+            setattr(holder, name, wrapped(getattr(holder, name)))
+    hunt(*arguments)
+    return calls[0]
 
 
 def main() -> None:
     if sys.argv[1:2] == ["--killed"]:
-        from tests.hunter.driver import hunt
-
-        _count(int(sys.argv[2]))
-        hunt(*sys.argv[3:])
+        print(_counted(int(sys.argv[2]), *sys.argv[3:]))
         return
     from tests.hunter.driver import hunt
 

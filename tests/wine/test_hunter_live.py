@@ -30,6 +30,8 @@ TASK = (
     '</Triggers><Principals><Principal id="A"><UserId>S-1-5-18</UserId></Principal></Principals><Actions Context="A"><Exec>'
     "<Command>C:\\Users\\Public\\inert.exe</Command></Exec></Actions></Task>"
 )
+POINTS = 24
+"""instants at which a run is ended, spread over all its changing calls"""
 PLAN = "C:\\work\\plan.yaml"
 JOURNAL = f"{PLAN}.journal.jsonl"
 WORDS = {"expect": [], "why": [], "backup": "encrypted", "reboot": "no", "class": "reversible", "mechanism": "hand"}
@@ -193,3 +195,29 @@ def test_everything_is_removed_verified_and_put_back_the_same(live: LiveHost) ->
     assert live.registry() == registry
     assert live.files() == files
     assert live.ask("run", "sc", "query", "EvilService")[0] == 0
+
+
+def test_ended_at_any_call_it_is_completed_or_taken_back(live: LiveHost) -> None:
+    live.write(*ACTIONS)
+    live.seal()
+    plan = (live.work / "plan.yaml").read_bytes()
+    registry, files = live.registry(), live.files()
+    died, calls = live.ask("killed", 10**9, "apply", PLAN, "--yes")
+    assert (died, calls > 100) == (False, True)
+    applied = live.registry()
+    assert live.hunter("undo", JOURNAL)[0] == 0
+    points = range(calls // POINTS // 2, calls, calls // POINTS)
+    for n in points:
+        shutil.rmtree(live.work)
+        live.work.mkdir()
+        (live.work / "plan.yaml").write_bytes(plan)
+        died, _ = live.ask("killed", n, "apply", PLAN, "--yes")
+        assert died, n
+        if n % 2:
+            code, told = live.hunter("apply", PLAN, "--yes")
+            assert code == 0, f"ended at {n}: {told}"
+            assert live.registry() == applied, f"ended at {n}"
+        code, told = live.hunter("undo", JOURNAL)
+        assert code == 0 or "no run" in told or "no journal" in told, f"ended at {n}: {told}"
+        assert (live.registry(), live.files()) == (registry, files), f"ended at {n}"
+        assert "escadre" not in json.dumps(live.registry())

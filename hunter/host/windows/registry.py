@@ -134,8 +134,10 @@ class LiveRegistry:
         at = self._native(key)
         if not at:
             self._hives.tidy(key, mark)
-        elif keys.exists(left := f"{at}\\{_temporary(mark)}"):
-            keys.remove(left)
+            return
+        for name in _temporary(mark):
+            if keys.exists(left := f"{at}\\{name}"):
+                keys.remove(left)
 
     # --- what lies beside a hive
 
@@ -156,7 +158,7 @@ class _LiveEditor:
     """`hunter.host.keys.KeyEditor`: a key is its path."""
 
     def __init__(self, mark: str) -> None:
-        self._temporary = _temporary(mark)
+        self._going, self._coming = _temporary(mark)
 
     def find(self, path: str) -> str | None:
         return path if keys.exists(path) else None
@@ -184,7 +186,7 @@ class _LiveEditor:
         keys.remove_value(key, name)
 
     def put_key(self, parent: str, record: KeyRecord) -> str:
-        made, place = f"{parent}\\{self._temporary}", f"{parent}\\{record.name}"
+        made, place = f"{parent}\\{self._coming}", f"{parent}\\{record.name}"
         if keys.exists(made):
             keys.remove(made)
         keys.make(made, record)
@@ -195,12 +197,17 @@ class _LiveEditor:
     def remove_key(self, key: str) -> None:
         if services.deleted(key):
             return
-        keys.rename(key, self._temporary)
-        keys.remove(f"{key.rpartition(chr(92))[0]}\\{self._temporary}")
+        keys.rename(key, self._going)
+        keys.remove(f"{key.rpartition(chr(92))[0]}\\{self._going}")
 
 
-def _temporary(mark: str) -> str:
-    return f".escadre-{mark}"
+def _temporary(mark: str) -> tuple[str, str]:
+    """Return the names of HUNTER for a key that goes and one that comes.
+
+    The first sorts before every ordinary name and the second behind, so that a key is always renamed downwards: Wine 8 loses the neighbour
+    of a key that is renamed upwards and keeps its place.
+    """
+    return f"!escadre-{mark}", f"~escadre-{mark}"
 
 
 def _read(call: Any, absent: Any) -> Any:
