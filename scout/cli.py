@@ -18,7 +18,8 @@ GUIDE = """SCOUT collects the evidence of one host into one encrypted archive.
   3  scout verify ARCHIVE -i key.txt         whole and unchanged?
   4  commodore process ARCHIVE -i key.txt -o case/
 
-scout collect --root /mnt/disk takes a mounted Windows or Linux disk; --path /etc/crontab takes one file or folder.
+scout collect --root /mnt/disk takes a mounted Windows or Linux disk, --image disk.E01 a disk image.
+--path /etc/crontab takes one file or folder.
 scout targets lists what is collected, and why.
 scout --help and scout COMMAND --help explain every option."""
 
@@ -60,6 +61,16 @@ Paths = Annotated[
 Root = Annotated[
     Path | None, typer.Option(help="A mounted Windows or Linux disk instead of this host.", show_default=False, readable=False)
 ]
+Images = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--image",
+        metavar="FILE",
+        help="A disk image or a device instead of this host: raw, E01, VHD, VHDX, VMDK, qcow2. Repeatable: disks of one host.",
+        show_default=False,
+        readable=False,
+    ),
+]
 Key = typer.Option("-i", "--identity", help="Secret key: key.txt, or an ssh private key.", show_default=False, readable=False)
 
 
@@ -84,9 +95,17 @@ def collect(
     recipient: Recipients = None,
     out: Annotated[Path, typer.Option("-o", "--output", help="Directory for the archive and its receipt.", readable=False)] = Path(),
     root: Root = None,
+    images: Images = None,
+    shadows: Annotated[
+        bool, typer.Option("--shadows/--no-shadows", help="With --image: take the shadow copies too.", show_default=False)
+    ] = True,
     profile: Annotated[str, typer.Option(metavar="PROFILE", help="triage or full.", autocompletion=lambda: ["triage", "full"])] = "triage",
     targets: Only = None,
     paths: Paths = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option("--plan", metavar="FILE", help="Only the paths that this file lists, one a line.", show_default=False, readable=False),
+    ] = None,
     max_file: Annotated[
         str, typer.Option(metavar="SIZE", help="Leave files with more data than this: 500MB, 2G.", show_default=False)
     ] = "",
@@ -105,20 +124,25 @@ def collect(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no notes.")] = False,
     json_lines: Json = False,
 ) -> int:
-    """Collect this host, or a mounted disk, into one encrypted archive."""
+    """Collect this host, a mounted disk, or disk images, into one encrypted archive."""
+    from scout.collecting import pathlist
     from scout.collecting.collect import collect as run
     from scout.collecting.options import CollectOptions
 
     screen = console.Screen(json_lines=json_lines, quiet=quiet)
     if system not in ("", "windows", "linux"):
         raise console.Complaint(f"--os {system}: not a system that scout knows.", "Give windows or linux.", console.WRONG_USE)
-    if paths and targets:
-        raise console.Complaint("--path and --targets were given together.", "Give one of them.", console.WRONG_USE)
+    wanted = [*(paths or []), *(pathlist.read(plan) if plan is not None else [])]
+    if wanted and targets:
+        given = "--path" if paths else "--plan"
+        raise console.Complaint(f"{given} and --targets were given together.", "Give one of them.", console.WRONG_USE)
     options = CollectOptions(
-        paths=paths or [],
+        paths=wanted,
         recipients=recipient or [],
         out=out,
         root=root,
+        images=images or [],
+        shadows=shadows,
         profile=profile,
         system=system,
         max_file=_size("--max-file", max_file),

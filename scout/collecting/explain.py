@@ -62,12 +62,15 @@ def _row(
         "not_taken": refused[target.id],
         "missing": missing[target.id],
         "live": list(target.live),
+        "referenced": target.referenced is not None,
     }
 
 
 def _amount(row: dict[str, Any]) -> str:
     if row["live"]:
         return plural(len(row["live"]), "live source")
+    if row["referenced"]:
+        return "what they name, found on the way"
     if row["candidates"]:
         return f"up to {plural(row['candidates'], 'file')} to look at"
     if not row["files"]:
@@ -106,6 +109,9 @@ def _in_full(target: CollectionTarget, screen: Screen) -> None:
         rule = target.rule
         screen.say(f"  {'if':<9} {', '.join((*rule.headers, *rule.extensions, *(['double extension'] if rule.double else [])))}")
         screen.say(f"  {'at most':<9} {rule.count:,} files, {megabytes(rule.total)} in all")
+    if target.referenced is not None:
+        screen.say(f"  {'where':<9} what the files and processes of the other targets name")
+        screen.say(f"  {'at most':<9} {target.referenced.count:,} files, {megabytes(target.referenced.total)} in all")
     screen.say(f"  {'size':<9} {target.size}; at most {megabytes(target.cap)} per file")
     screen.row(f"  {'access':<9} ", ACCESS[target.access])
     screen.say(f"  {'priority':<9} {PRIORITIES[target.priority]}")
