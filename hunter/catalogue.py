@@ -43,6 +43,8 @@ class RemovalKind:
     """what its operation needs to know"""
     login: bool
     """a line of it lets somebody log in"""
+    asks: bool
+    """the site may have made it itself: a plan asks"""
     places: tuple[re.Pattern[str], ...]
     """where this kind may act: patterns over `Object.place`"""
     removal: str
@@ -89,6 +91,7 @@ def catalogue() -> dict[str, RemovalKind]:
             tuple(e["evidence"]),
             e.get("options", {}),
             e.get("login") == "yes",
+            e.get("asks") == "yes",
             places,
             e["removal"],
             *(e[name] for name in ("stage", "class", "reboot", "what", "detail", "risk", "back")),

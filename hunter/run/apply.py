@@ -38,7 +38,7 @@ def apply(
                 host.files.accept(run.mounts)
                 return _complete(plan, run, host, on_done)
             report = check(plan, path, host, known)
-            if not report.ready or not plan.actions:
+            if not report.ready or not report.count(READY):
                 return report
             _open(plan, run, host, report)
             return _forward(run, host, on_done)
@@ -121,7 +121,7 @@ def _open(plan: RemovalPlan, run: RemovalRun, host: RemovalHost, report: Report)
             edits=edits,
             way_back=way_back,
             actions=[{"id": c.action.id, "kind": c.action.kind, "title": c.action.title} for c in ready],
-            left_out={c.action.id: c.why_left_out for c in report.actions if c.status != READY},
+            left_out={c.action.id: c.why_left_out for c in report.actions if c.status != READY and not c.settled},
             areas=survey(host, [Ref.from_json(e) for e in edits]),
         )
         _back_up(run, host, ready, [public, *plan.recipients])

@@ -47,7 +47,7 @@ def judge(plan: RemovalPlan, path: Path, view: HostView) -> list[TargetVerdict]:
     """Check any view. Equal lines that the journal lists as left are not counted."""
     opened = open_run(path).opened or {}
     left = {(e["action"], Ref.from_json(e)): int(e["left"]) for e in opened.get("edits", ())}
-    return [_judge(a, view, left.get((a.id, a.target.ref), 0)) for a in plan.actions]
+    return [_judge(a, view, left.get((a.id, a.target.ref), 0)) for a in plan.actions if not a.asked]
 
 
 def _judge(action: RemovalAction, view: HostView, left: int) -> TargetVerdict:

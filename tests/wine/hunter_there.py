@@ -14,12 +14,13 @@ import json
 import subprocess
 import sys
 import winreg
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
-_ENDED = 99
+_EXIT = 99
 """exit code of a process that was ended on purpose"""
 _TOPS = {"HKLM": winreg.HKEY_LOCAL_MACHINE, "HKU": winreg.HKEY_USERS}
 
@@ -59,15 +60,29 @@ def _quietly(*command: str) -> int:
     return subprocess.run(command, stdin=nothing, stdout=nothing, stderr=nothing, timeout=120, check=False).returncode
 
 
-def _killed(n: int, *arguments: str) -> list[Any]:
-    done = subprocess.run([sys.executable, __file__, "--killed", str(n), *arguments], capture_output=True, timeout=120, check=False)
-    return [done.returncode == _ENDED, int(done.stdout.split()[-1]) if done.returncode == 0 else 0]
+def _killed(n: int, *arguments: str) -> bool:
+    done = subprocess.run([sys.executable, __file__, "--killed", str(n), *arguments], capture_output=True, timeout=300, check=False)
+    return done.returncode == _EXIT
 
 
-def _counted(n: int, *arguments: str) -> int:
-    """Run hunter and end this process, without any clean-up, right before its n-th call that changes something; return their number."""
+class EndedError(BaseException):
+    """The run is over: no call changes anything any more."""
+
+
+def _ended(n: int, *arguments: str) -> list[Any]:
+    """Run hunter; from its n-th changing call on, every such call fails, those of its clean-up too. Returns whether it came that far."""
+
+    def over() -> None:
+        raise EndedError
+
+    with contextlib.suppress(EndedError):
+        return [False, _counted(n, over, *arguments)]
+    return [True, n]
+
+
+def _counted(n: int, over: Callable[[], None], *arguments: str) -> int:
+    """Run hunter and call `over` at its n-th changing call and at every one after it; return their number."""
     import os
-    from ctypes import c_void_p
 
     import hunter.host.windows.tasks as tasks
     from hunter.host.windows.native import ADVAPI, KERNEL, NTDLL
@@ -78,32 +93,43 @@ def _counted(n: int, *arguments: str) -> int:
     def wrapped(call: Any) -> Any:
         def counted(*given: Any) -> Any:
             calls[0] += 1
-            if calls[0] == n:
-                KERNEL.TerminateProcess(c_void_p(-1), _ENDED)
+            if calls[0] >= n:
+                over()
             return call(*given)
 
         return counted
 
-    for holder, names in (
-        (NTDLL, "NtSetValueKey NtDeleteValueKey NtCreateKey NtDeleteKey NtRenameKey NtSetInformationKey NtSetSecurityObject"),
-        (KERNEL, "MoveFileExW SetFileInformationByHandle CreateDirectoryW RemoveDirectoryW FlushFileBuffers"),
-        (ADVAPI, "DeleteService CreateServiceW ChangeServiceConfigW ControlService StartServiceW"),
-        (tasks, "delete register"),
-        (os, "write fsync unlink rmdir mkdir"),
-    ):
-        for name in names.split():
-            setattr(holder, name, wrapped(getattr(holder, name)))
-    hunt(*arguments)
+    with contextlib.ExitStack() as back:
+        for holder, names in (
+            (NTDLL, "NtSetValueKey NtDeleteValueKey NtCreateKey NtDeleteKey NtRenameKey NtSetInformationKey NtSetSecurityObject"),
+            (KERNEL, "MoveFileExW SetFileInformationByHandle CreateDirectoryW RemoveDirectoryW FlushFileBuffers"),
+            (ADVAPI, "DeleteService CreateServiceW ChangeServiceConfigW ControlService StartServiceW"),
+            (tasks, "delete register"),
+            (os, "write fsync unlink rmdir mkdir"),
+        ):
+            for name in names.split():
+                call = getattr(holder, name)
+                setattr(holder, name, wrapped(call))
+                back.callback(setattr, holder, name, call)
+        hunt(*arguments)
     return calls[0]
+
+
+def _exit() -> None:
+    from ctypes import c_void_p
+
+    from hunter.host.windows.native import KERNEL
+
+    KERNEL.TerminateProcess(c_void_p(-1), _EXIT)
 
 
 def main() -> None:
     if sys.argv[1:2] == ["--killed"]:
-        print(_counted(int(sys.argv[2]), *sys.argv[3:]))
+        _counted(int(sys.argv[2]), _exit, *sys.argv[3:])
         return
     from tests.hunter.driver import hunt
 
-    words = {"hunt": hunt, "read": _read, "write": _write, "run": _run, "quietly": _quietly, "killed": _killed}
+    words = {"hunt": hunt, "read": _read, "write": _write, "run": _run, "quietly": _quietly, "killed": _killed, "ended": _ended}
     for line in sys.stdin:
         word, *arguments = json.loads(line)
         try:

@@ -30,7 +30,7 @@ from scout.console import Complaint
 from scout.formats.regf.data import sid
 
 _FORBIDDEN = frozenset(':*?"<>|\\')
-_TRUSTED = {"S-1-5-18", "S-1-5-32-544", "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464"}
+TRUSTED = {"S-1-5-18", "S-1-5-32-544", "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464"}
 """the system, administrators, the installer of Windows"""
 _PRIVATE = "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"
 _NEW = "new"
@@ -156,7 +156,7 @@ class WindowsFiles:
             return EVERYBODY
         try:
             with self._opened(path, handles.CONTROL) as handle:
-                return 0 if sid(owner(descriptor(handle))) in {*_TRUSTED, _caller()} else EVERYBODY
+                return 0 if sid(owner(descriptor(handle))) in {*TRUSTED, caller()} else EVERYBODY
         except OSError as e:
             if handles.missing(e):
                 return 0
@@ -378,7 +378,7 @@ def _audited(native: dict[str, bytes]) -> bool:
     return bool(int.from_bytes(native.get(_ACL, b"")[2:4], "little") & 0x10)
 
 
-def _caller() -> str:
+def caller() -> str:
     """Return the SID of the user who runs HUNTER, '' where it cannot be read. Source: TOKEN_USER."""
     token, needed = c_void_p(), c_uint32()
     ADVAPI.OpenProcessToken.argtypes = [c_void_p, c_uint32, c_void_p]
