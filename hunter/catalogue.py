@@ -110,8 +110,8 @@ def kind_of(target: Mapping[str, Any], system: str) -> str:
     return next(iter([*own, *(entry.kind for entry in fitting if not entry.only)]), "")
 
 
-_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\|HK(?:LM|U|CU|CR|EY_\w+)(?:\\|\Z)|\?\\")
-"""a native path of Windows: drive, share or registry key"""
+_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\|HK(?:LM|U|CU|CR|EY_\w+)(?:\\|\Z)|\?\\|(?i:root)[\\:]")
+"""a native path of Windows: drive, share, registry key or object of WMI"""
 
 
 def system_of(path: str) -> str:

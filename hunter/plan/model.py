@@ -26,6 +26,8 @@ ASK = "ask"
 """`do` of an action that is a question"""
 GONE = {"absent": "yes"}
 """what a plan expects of a target that was not there when it was sealed"""
+LATER = {"later": "yes"}
+"""what a plan expects of a target that only the running host shows"""
 STAYS = "look at it on the host, or collect it"
 """what to do about a file that the persistence names and the plan does not remove"""
 
@@ -85,7 +87,7 @@ class RemovalAction:
         """The facts that `expect` needs and does not have."""
         if self.target.ref not in self.expect:
             return ["everything"]
-        return sorted({name for ref, facts in self.expect.items() if facts != GONE for name in of(ref).lacking(facts)})
+        return sorted({name for ref, facts in self.expect.items() if facts not in (GONE, LATER) for name in of(ref).lacking(facts)})
 
     @property
     def expected_gone(self) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from hunter.catalogue import STAGES, catalogue
 from hunter.host.state import readable
 from hunter.objects import Object, objects, told
-from hunter.plan.model import ASK, FILE, GONE, VERSION, RemovalAction, RemovalPlan, RemovalTarget
+from hunter.plan.model import ASK, FILE, GONE, LATER, VERSION, RemovalAction, RemovalPlan, RemovalTarget
 from hunter.plan.place import guarded
 from hunter.plan.sealkey import SealKey
 from hunter.plan.yaml_text import YamlError, read
@@ -178,17 +178,17 @@ def _expect(fail: Fail, node: object) -> dict[Ref, dict[str, Any]]:
     found: dict[Ref, dict[str, Any]] = {}
     for facts in node:
         kind = objects().get(str(facts.get("object", FILE))) if isinstance(facts, dict) else None
-        if kind is None or set(facts) - {"object", "absent"} - kind.address - kind.facts.keys():
+        if kind is None or set(facts) - {"object", "absent", "later"} - kind.address - kind.facts.keys():
             raise fail("expect has an unknown word")
         for name in kind.facts.keys() & facts.keys():
             if not _shaped(kind.facts[name], facts[name]):
                 raise fail(f"expect: {name} is not of the form that `hunter plan` writes")
-        if facts.get("absent", "yes") != "yes":
-            raise fail("expect: absent must be yes, or not be there")
+        if any(facts.get(word, "yes") != "yes" for word in ("absent", "later")):
+            raise fail("expect: absent and later must be yes, or not be there")
         ref = _ref(fail, kind, facts)
         if ref in found:
             raise fail(f"expect names {escape(told(ref))} twice")
-        found[ref] = GONE if "absent" in facts else {k: v for k, v in facts.items() if k in kind.facts}
+        found[ref] = GONE if "absent" in facts else LATER if "later" in facts else {k: v for k, v in facts.items() if k in kind.facts}
     return found
 
 
@@ -219,7 +219,7 @@ def _consistent(path: Path, actions: tuple[RemovalAction, ...]) -> None:
             raise wrong(path, f"action {a.id} comes too late: {STAGES[stage]} is done before {STAGES[order]}")
         order = stage
         for place, facts in a.expect.items():
-            if facts == GONE:
+            if facts in (GONE, LATER):
                 continue
             if expected.setdefault(place, facts) != facts:
                 raise wrong(path, f"action {a.id} expects another state of {escape(told(place))} than an action before it")

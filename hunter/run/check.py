@@ -16,6 +16,7 @@ from hunter.mechanisms import Inspection, mechanism_of
 from hunter.objects import of, told
 from hunter.objects._text import Cut
 from hunter.plan.model import GONE as ABSENT
+from hunter.plan.model import LATER as AT_ITS_HOST
 from hunter.plan.model import RemovalAction, RemovalPlan, sealed_copy
 from hunter.private import current_uid
 from hunter.ref import Ref
@@ -23,7 +24,7 @@ from hunter.run.vault import OVERHEAD
 from hunter.unsafe import UnsafeError
 from scout.console import Complaint, escape
 
-READY, DRIFTED, GONE, BLOCKED, ASK = "ready", "drifted", "gone", "blocked", "ask"
+READY, DRIFTED, GONE, BLOCKED, ASK, LATER = "ready", "drifted", "gone", "blocked", "ask", "later"
 _QUESTION = "is it the site's own? Nothing is done until you write its verb into the plan (its comment says which)"
 _LOOKS = 3
 """how often a target that another user controls is looked at before it counts as drifted"""
@@ -44,8 +45,8 @@ class Checked:
 
     @property
     def settled(self) -> bool:
-        """Return whether nothing is to be done: a question that nobody decided, or a target that was gone when the plan was sealed."""
-        return self.action.asked or (self.status == GONE and self.action.expected_gone)
+        """Return whether nothing is to be done here: an open question, a target of the running host, one that was gone at the sealing."""
+        return self.action.asked or self.status == LATER or (self.status == GONE and self.action.expected_gone)
 
     @property
     def stands_apart(self) -> bool:
@@ -153,6 +154,8 @@ def _look(action: RemovalAction, host: RemovalHost, *, copy: bool) -> Checked:
         return Checked(action, DRIFTED if action.expect else BLOCKED, [str(e)])
     except ValueError as e:
         return Checked(action, BLOCKED, [str(e)])
+    if found.later:
+        return Checked(action, LATER, [found.later], found)
     if action.expected_gone:
         if found.gone:
             return Checked(action, GONE, [f"{found.gone}, as when the plan was sealed: nothing to do"], found)
@@ -181,6 +184,8 @@ def _drift(action: RemovalAction, found: Inspection, *, copy: bool) -> list[str]
             reasons.append(f"{told(ref)} belongs to it and the plan does not know it")
         elif expect is None:
             continue
+        elif expect == AT_ITS_HOST:
+            reasons.append(f"{told(ref)}: the plan was sealed where it could not be looked at: seal it here")
         elif now is None:
             reasons.append(f"{told(ref)} is gone")
         elif missing := of(ref).lacking(expect):
@@ -214,6 +219,9 @@ def reseal(plan: RemovalPlan, report: Report, host: RemovalHost) -> RemovalPlan:
     expects: dict[str, dict[Ref, dict[str, Any]]] = {}
     for c in report.actions:
         if c.status == ASK:
+            continue
+        if c.status == LATER:
+            expects[c.action.id] = {c.action.target.ref: AT_ITS_HOST}
             continue
         if c.found.gone and not c.found.problems:
             expects[c.action.id] = {c.action.target.ref: ABSENT}

@@ -57,6 +57,8 @@ def _judge(action: RemovalAction, view: HostView, left: int) -> TargetVerdict:
         return TargetVerdict(action, False, str(e), looked=False)
     except UnsafeError as e:
         return TargetVerdict(action, False, f"something else is there: {e}")
+    if found.later:
+        return TargetVerdict(action, False, found.later, looked=False)
     if action.target.line is not None:
         if found.copies > left:
             return TargetVerdict(action, False, f"{found.holder} holds it {found.copies} times" if found.copies > 1 else "it is there")

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hunter.run.check import ASK, BLOCKED, DRIFTED, GONE, READY, Report
+from hunter.run.check import ASK, BLOCKED, DRIFTED, GONE, LATER, READY, Report
 from hunter.show.words import DATA, STYLE, columns, command, row
 from scout.console import Screen, escape, megabytes, plural
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def report(screen: Screen, checked: Report, path: Path, root: Path | None, what: str, *, ends: bool = True) -> None:
     """Print the table of `check`, a dry run or a refusal (`what`). `ends`: also print the next step."""
     name = escape(checked.plan.host.get("name", "?"))
-    counts = {s: n for s in (READY, DRIFTED, GONE, BLOCKED, ASK) if (n := checked.count(s))}
+    counts = {s: n for s in (READY, DRIFTED, GONE, BLOCKED, ASK, LATER) if (n := checked.count(s))}
     if screen.json_lines:
         screen.emit(
             {
@@ -63,7 +63,7 @@ def _next(checked: Report, path: Path, root: Path | None) -> list[str]:
             else ""
         )
         if not checked.count(READY):
-            return ["Nothing was changed: every action is a question or was gone already."]
+            return ["Nothing was changed: every action is a question, was gone already, or is for the running host."]
         return ["Nothing was changed.", *([out[0].upper() + out[1:]] if out else []), f"Next: {command('apply', path, '--yes', root=root)}"]
     gone, blocked = sum(c.status == GONE and not c.settled for c in checked.actions), checked.count(BLOCKED)
     if gone or blocked:

@@ -60,6 +60,12 @@ def _quietly(*command: str) -> int:
     return subprocess.run(command, stdin=nothing, stdout=nothing, stderr=nothing, timeout=120, check=False).returncode
 
 
+def _wmi(*change: Any) -> Any:
+    from tests.wine import fake_wmi
+
+    return fake_wmi.answer(*change)
+
+
 def _killed(n: int, *arguments: str) -> bool:
     done = subprocess.run([sys.executable, __file__, "--killed", str(n), *arguments], capture_output=True, timeout=300, check=False)
     return done.returncode == _EXIT
@@ -129,7 +135,16 @@ def main() -> None:
         return
     from tests.hunter.driver import hunt
 
-    words = {"hunt": hunt, "read": _read, "write": _write, "run": _run, "quietly": _quietly, "killed": _killed, "ended": _ended}
+    words = {
+        "hunt": hunt,
+        "read": _read,
+        "write": _write,
+        "run": _run,
+        "quietly": _quietly,
+        "killed": _killed,
+        "ended": _ended,
+        "wmi": _wmi,
+    }
     for line in sys.stdin:
         word, *arguments = json.loads(line)
         try:

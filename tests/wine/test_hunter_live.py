@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from scout.keys import keygen
 from tests.wine.machine import WindowsMachine, prepared
@@ -222,3 +223,40 @@ def test_ended_at_any_call_it_is_completed_or_taken_back(live: LiveHost) -> None
         assert code == 0 or "no run" in told or "no journal" in told, f"ended at {n}: {told}"
         assert (live.registry(), live.files()) == (registry, files), f"ended at {n}"
         assert "escadre" not in json.dumps(live.registry())
+
+
+def _wmi(kind: str, name: str, **more: str) -> tuple[str, list[Any]]:
+    return f'{kind}.Name="{name}"', [kind, {"Name": name, **more}]
+
+
+def _bound(consumer: str, event: str) -> tuple[str, list[Any]]:
+    ends = {"Filter": event, "Consumer": consumer}
+    words = ",".join(f'{end}="{path}"'.replace('Name="', 'Name=\\"').replace('""', '\\""') for end, path in ends.items())
+    return f"__FilterToConsumerBinding.{words}", ["__FilterToConsumerBinding", ends]
+
+
+def test_a_wmi_consumer_goes_with_its_bindings_and_the_filters_of_its_own(live: LiveHost) -> None:
+    evil, good = 'CommandLineEventConsumer.Name="Evil"', 'CommandLineEventConsumer.Name="Good"'
+    own, shared = '__EventFilter.Name="Own"', '__EventFilter.Name="Shared"'
+    plants = [
+        _wmi("CommandLineEventConsumer", "Evil", CommandLineTemplate="C:\\Users\\Public\\inert.exe"),
+        _wmi("CommandLineEventConsumer", "Good", CommandLineTemplate="C:\\Program Files\\good.exe"),
+        _wmi("__EventFilter", "Own", Query="SELECT * FROM __InstanceModificationEvent"),
+        _wmi("__EventFilter", "Shared", Query="SELECT * FROM __InstanceCreationEvent"),
+        _bound(evil, own),
+        _bound(evil, shared),
+        _bound(good, shared),
+    ]
+    before = live.ask("wmi", {"root\\subscription": dict(plants)})
+    live.write({"kind": "wmi-subscription", "do": "remove-wmi", "target": {"wmi": f"root\\subscription:{evil}"}})
+    live.seal()
+    plan = yaml.load((live.work / "plan.yaml").read_text(), yaml.BaseLoader)
+    assert len(plan["actions"][0]["expect"]) == 4
+    code, told = live.hunter("apply", PLAN, "--yes")
+    assert (code, "Done: 1 of 1" in told) == (0, True), told
+    left = live.ask("wmi")["root\\subscription"]
+    assert set(left) == {plants[1][0], plants[3][0], plants[6][0]}
+    assert live.hunter("verify", PLAN)[0] == 0
+    code, told = live.hunter("undo", JOURNAL)
+    assert code == 0, told
+    assert live.ask("wmi") == before
