@@ -15,7 +15,7 @@ from struct import unpack_from
 from typing import Any
 
 from hunter.hives.records import DEEPEST, LARGEST, KeyRecord, ValueRecord
-from hunter.host.windows.native import NTDLL, StatusError, Text, check, descriptor, set_descriptor
+from hunter.host.windows.native import NTDLL, CountedText, StatusError, check, descriptor, set_descriptor
 from hunter.host.windows.native import Attributes as _Attributes
 from hunter.unsafe import UnsafeError
 
@@ -128,7 +128,7 @@ def _value(raw: bytes, index: int) -> ValueRecord:
 def value(path: str, name: str) -> ValueRecord | None:
     """Return one value of a key, None where it is not there. StatusError without the key."""
     with opened(path) as handle:
-        text, size, needed = Text(name), 4096, c_uint32()
+        text, size, needed = CountedText(name), 4096, c_uint32()
         while True:
             buffer = ctypes.create_string_buffer(size)
             status = NTDLL.NtQueryValueKey(handle, byref(text), 1, buffer, size, byref(needed)) & 0xFFFFFFFF
@@ -162,7 +162,7 @@ def record(path: str, depth: int = 0, room: list[int] | None = None) -> KeyRecor
 def put_value(path: str, kept: ValueRecord) -> None:
     """Write a value: one call, which is done or not done."""
     with opened(path, WRITE) as handle:
-        text, data = Text(kept.name), ctypes.create_string_buffer(kept.data, max(len(kept.data), 1))
+        text, data = CountedText(kept.name), ctypes.create_string_buffer(kept.data, max(len(kept.data), 1))
         call = NTDLL.NtSetValueKey
         check(call(handle, byref(text), 0, c_uint32(kept.kind), data, c_uint32(len(kept.data))), f"{path}\\{kept.name}")
         check(NTDLL.NtFlushKey(handle), path)
@@ -171,7 +171,7 @@ def put_value(path: str, kept: ValueRecord) -> None:
 def remove_value(path: str, name: str) -> None:
     """Remove a value: one call, which is done or not done."""
     with opened(path, WRITE) as handle:
-        check(NTDLL.NtDeleteValueKey(handle, byref(Text(name))), f"{path}\\{name}")
+        check(NTDLL.NtDeleteValueKey(handle, byref(CountedText(name))), f"{path}\\{name}")
         check(NTDLL.NtFlushKey(handle), path)
 
 
@@ -183,7 +183,7 @@ def touch(path: str, ticks: int) -> None:
 
 def make(path: str, kept: KeyRecord) -> None:
     """Make a key at `path` with everything below it, descriptor and last writes last."""
-    handle, text = c_void_p(), Text(kept.class_name.decode("utf-16-le", "surrogatepass"))
+    handle, text = c_void_p(), CountedText(kept.class_name.decode("utf-16-le", "surrogatepass"))
     create = NTDLL.NtCreateKey
     access = c_uint32(READ | WRITE | _WIDE)
     attributes = _Attributes(path)
@@ -216,5 +216,5 @@ def remove(path: str, depth: int = 0) -> None:
 def rename(path: str, name: str) -> None:
     """Give a key another name under the same parent: one call, which is done or not done."""
     with opened(path, WRITE) as handle:
-        check(NTDLL.NtRenameKey(handle, byref(Text(name))), path)
+        check(NTDLL.NtRenameKey(handle, byref(CountedText(name))), path)
         check(NTDLL.NtFlushKey(handle), path)

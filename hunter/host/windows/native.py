@@ -29,7 +29,7 @@ _PRIVILEGES = (8, 9, 17, 18, 20)
 """security, take ownership, back up, restore, debug: what an administrator has and Windows does not switch on by itself"""
 
 
-class Text(Structure):
+class CountedText(Structure):
     """UNICODE_STRING: counted, so that a name may contain NUL."""
 
     _fields_ = (("length", c_uint16), ("maximum", c_uint16), ("buffer", c_void_p))
@@ -48,14 +48,14 @@ class Attributes(Structure):
     _fields_ = (
         ("length", c_uint32),
         ("root", c_void_p),
-        ("name", POINTER(Text)),
+        ("name", POINTER(CountedText)),
         ("attributes", c_uint32),
         ("descriptor", c_void_p),
         ("quality", c_void_p),
     )
 
     def __init__(self, name: str) -> None:
-        self.text = Text(name)
+        self.text = CountedText(name)
         super().__init__(sizeof(Attributes), None, ctypes.pointer(self.text), 0x40, None, None)
 
 
