@@ -11,17 +11,17 @@ from commodore.host import Host
 from commodore.sentence import short
 from commodore.suspicion.known import DATASETS
 from commodore.suspicion.reasons import Scored, scored
-from commodore.suspicion.subjects import Subject, subjects
+from commodore.suspicion.subjects import CONTENTS, Subject, subjects
 
 ARTEFACT = Artefact(
     name="suspicious_files",
     title="Suspicious files",
-    about="One record per distinct file that has more against it than for it: place, name, content, build, signature, rights, packages, "
+    about="One record per distinct file with more against it than for it: place, name, content, traits, build, signature, rights, package, "
     "age, what starts it. Each reason has a weight and says what a person can check; the weights add up to the score. High from 80, "
     "medium from 50, low from 30.",
     proves_not="That a file is harmful: installers, portable programs and tools of administrators have such traits too. That a file "
     "without a record is harmless.",
-    datasets=("dpkg_files", "persistence", *DATASETS),
+    datasets=("dpkg_files", "persistence", *CONTENTS, *DATASETS),
     fields=(
         "escadre.format",
         "escadre.program.kind",

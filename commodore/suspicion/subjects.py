@@ -1,4 +1,4 @@
-"""The facts of each file of a host that reasons test: from programs, packages, the persistence inventory and the list of members."""
+"""The facts of each file of a host that reasons test: from programs, scripts, documents, packages, what starts by itself, and members."""
 
 from __future__ import annotations
 
@@ -22,6 +22,19 @@ NEIGHBOURS = 10
 """programs of a folder from which the age of one is compared with the others"""
 GROUP = 3
 """imported functions of one use from which the use counts"""
+CONTENTS = ("scripts", "documents")
+"""datasets of files whose content has traits"""
+_OF_CONTENT = (
+    "escadre.id",
+    "escadre.severity",
+    "escadre.traits.words",
+    "file.created",
+    "file.hash.sha256",
+    "file.mtime",
+    "file.name",
+    "file.path",
+    "file.size",
+)
 _PACKED = 7.5
 _MAKERS = ("microsoft", "apple", "google", "mozilla", "adobe", "canonical")
 _IN_PLACE = ("lies", "is hidden", "is loaded")
@@ -37,7 +50,7 @@ class Subject(NamedTuple):
     fields: dict[str, Any]
 
 
-class Packages:
+class PackageSums:
     """Files of Debian packages: path → package and MD5 sum. Empty where no list was collected."""
 
     def __init__(self, view: CaseView, wanted: set[str]) -> None:
@@ -77,11 +90,16 @@ class Starters:
 def subjects(view: CaseView, host: Host) -> Iterator[list[Subject]]:
     """Yield the subjects of each content: one per path at which it was collected. Files that are no program come last."""
     known = KnownPrograms(view)
-    packages = Packages(view, {one_path(one.path) for one in known if "\\" not in one.path})
+    contents = list(_contents(view))
+    paths = [one.path for one in known] + [str(record["file.path"]) for record in contents]
+    packages = PackageSums(view, {one_path(path) for path in paths if "\\" not in path})
     starters, ages = Starters(view), _Ages(known)
     for programs in known.contents():
         yield [_program(one, programs, host, packages, starters, ages, catalogs=known.catalogs) for one in programs]
-    for member in _named(view, known):
+    for record in contents:
+        yield [_content(record, host, packages, starters)]
+    done = {key(str(record["file.path"])) for record in contents}
+    for member in _named(view, known, done):
         yield [_member(member, host, starters)]
 
 
@@ -118,7 +136,7 @@ def _folder(path: str) -> str:
 
 
 def _program(
-    program: KnownProgram, same: list[KnownProgram], host: Host, packages: Packages, starters: Starters, ages: _Ages, *, catalogs: bool
+    program: KnownProgram, same: list[KnownProgram], host: Host, packages: PackageSums, starters: Starters, ages: _Ages, *, catalogs: bool
 ) -> Subject:
     record, path = program.record, program.path
     name = str(record["file.name"])
@@ -203,7 +221,29 @@ def _mode(mode: str) -> dict[str, bool]:
     return {"mode_setuid": bool(bits & 0o4000 or (bits & 0o2000 and bits & 0o010)), "mode_writable": bool(bits & 0o002)}
 
 
-def _named(view: CaseView, known: KnownPrograms) -> Iterator[dict[str, Any]]:
+def _contents(view: CaseView) -> Iterator[dict[str, Any]]:
+    """Yield what reasons need of scripts and documents with suspicious traits."""
+    for dataset in CONTENTS:
+        for record in view.records(dataset):
+            if record.get("escadre.traits.ids") and isinstance(record.get("file.path"), str):
+                yield {name: record[name] for name in _OF_CONTENT if name in record}
+
+
+def _content(record: dict[str, Any], host: Host, packages: PackageSums, starters: Starters) -> Subject:
+    path = str(record["file.path"])
+    rows, severity, records = starters.of(path)
+    facts = _of_path(path, str(record.get("file.name") or ""), _system(path, host)) | {
+        "traits": record.get("escadre.traits.words"),
+        "content_severity": record.get("escadre.severity"),
+        "size": record.get("file.size"),
+        "started_by": rows,
+        "started_severity": severity,
+        **packages.facts(path, ""),
+    }
+    return Subject(path, facts, [str(record["escadre.id"]), *records], record)
+
+
+def _named(view: CaseView, known: KnownPrograms, done: set[str]) -> Iterator[dict[str, Any]]:
     """Yield members that are no program and whose names deceive, or are those of programs, `MOST_FILES` at most."""
     count = 0
     for member in view.members():
@@ -211,7 +251,7 @@ def _named(view: CaseView, known: KnownPrograms) -> Iterator[dict[str, Any]]:
         name = path.replace("\\", "/").rpartition("/")[2]
         empty = not member.get("size")
         program = name.rpartition(".")[2].lower() in names.programs() and not empty and "\\" in path
-        if member.get("verdict") != "taken" or not (program or names.odd(name)) or known.by_path(path) is not None:
+        if member.get("verdict") != "taken" or not (program or names.odd(name)) or key(path) in done or known.by_path(path) is not None:
             continue
         count += 1
         if count > MOST_FILES:
