@@ -10,6 +10,7 @@ import typer
 
 from commodore import completion
 from commodore.hive_commands import hive_app
+from commodore.inventory_commands import baseline_app, diff
 from scout.console import WRONG_USE, Complaint, Screen, run
 from scout.options import Json, program
 
@@ -30,12 +31,13 @@ Indicators = Annotated[list[Path] | None, typer.Option("--ioc", help="Indicators
 def build_app() -> typer.Typer:
     """The typer app."""
     app = program("Turn archives into records, findings and a ledger of what could not be read.", GUIDE)
-    for command in (process, artefacts, ledger, findings, export):
+    for command in (process, artefacts, ledger, findings, export, diff):
         app.command()(command)
     rules = typer.Typer(no_args_is_help=True, help="Detection rules.")
     rules.command()(stats)
     app.add_typer(rules, name="rules")
     app.add_typer(hive_app(), name="hive")
+    app.add_typer(baseline_app(), name="baseline")
     return app
 
 
