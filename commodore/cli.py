@@ -67,6 +67,13 @@ def process(
     ] = None,
     rules: Rules = None,
     ioc: Indicators = None,
+    known: Annotated[
+        list[Path] | None, typer.Option("--known", help="What belongs on the site's hosts: a YAML file. Repeatable.", show_default=False)
+    ] = None,
+    baseline: Annotated[
+        list[Path] | None,
+        typer.Option("--baseline", help="What starts by itself on good hosts: a file of `baseline add`. Repeatable.", show_default=False),
+    ] = None,
     datasets: Annotated[
         list[str] | None,
         typer.Option(
@@ -117,6 +124,8 @@ def process(
         receipt or [],
         datasets or [],
         skip or [],
+        known=known or [],
+        baselines=baseline or [],
         index=index,
     )
 

@@ -1,7 +1,7 @@
 """The persistence inventory of hosts as a baseline, and the differences between two inventories.
 
-A baseline is JSON lines: `{"escadre_baseline": 1}`, then one object per entry, sorted: `rule`, `place`, `starts`, `sha256`. It is what starts
-by itself on a host that somebody looked at and found good.
+A baseline is JSON lines: `{"escadre_baseline": 1}`, then one object per entry, sorted: `rule`, `place`, `starts`, `sha256`. It is what
+starts by itself on a host that somebody looked at and found good.
 
     entries(case)            host → entries of its inventory
     learn(case, file)        add the entries of a case to a baseline; returns how many are new
@@ -64,7 +64,7 @@ def entries(case: str | Path) -> Iterator[tuple[str, Inventory]]:
         found = found or path.exists()
         for record in objects(path) if path.exists() else ():
             if record.get("escadre.state") not in ("deleted", "carved"):
-                entry = _entry(record)
+                entry = entry_of(record)
                 hosts.setdefault(str(record.get("host.name") or ""), {})[entry.key] = entry
     if not found:
         raise Complaint(f"{case} has no inventory of what starts by itself.", "Process a collection with hives, units or tasks.", WRONG_USE)
@@ -74,7 +74,7 @@ def entries(case: str | Path) -> Iterator[tuple[str, Inventory]]:
 def learn(case: str | Path, file: str | Path) -> tuple[int, int]:
     """Add the entries of a case to a baseline, which is made where it does not exist. Return how many are new, and how many there are."""
     path = Path(file)
-    known = set(_lines(path)) if path.exists() else set()
+    known = set(read_baseline(path)) if path.exists() else set()
     before = len(known)
     for _, inventory in entries(case):
         known |= {entry._replace(severity="", message="") for entry in inventory.values()}
@@ -92,7 +92,7 @@ def compare(one: str | Path, two: str | Path) -> Iterator[InventoryChange]:
     """
     later = dict(entries(two))
     if Path(one).is_file():
-        good = set(_lines(Path(one)))
+        good = set(read_baseline(Path(one)))
         states = {(entry.rule, entry.place): entry for entry in good}
         for host, inventory in later.items():
             for entry in inventory.values():
@@ -118,7 +118,8 @@ def _changes(host: str, before: Inventory, after: Inventory) -> Iterator[Invento
             yield InventoryChange("changed", host, old, new)
 
 
-def _entry(record: Mapping[str, Any]) -> InventoryEntry:
+def entry_of(record: Mapping[str, Any]) -> InventoryEntry:
+    """Return the entry of a record of the inventory."""
     target = record.get("target")
     target = target if isinstance(target, dict) else {}
     data = target.get("data")
@@ -134,7 +135,7 @@ def _plain(entry: InventoryEntry) -> dict[str, str]:
     return {"rule": entry.rule, "place": entry.place, "starts": entry.starts, "sha256": entry.sha256}
 
 
-def _lines(path: Path) -> Iterator[InventoryEntry]:
+def read_baseline(path: Path) -> Iterator[InventoryEntry]:
     """Yield the entries of a baseline. Raises Complaint for a file that is none, with the line at fault."""
     for number, line in enumerate(objects(path), 1):
         if number == 1:

@@ -77,3 +77,66 @@ def test_a_file_that_is_no_baseline_is_refused(two: tuple[Path, Path], tmp_path:
     file.write_text(text)
     refused = commodore("diff", file, two[0])
     assert refused.returncode not in (0, 1) and "Traceback" not in refused.stderr and str(file.name) in refused.stderr
+
+
+def grave(case: Path) -> list[str]:
+    found = map(json.loads, commodore("findings", case, "--json").stdout.splitlines())
+    return sorted(f["rule.id"] for f in found if f["escadre.severity"] in ("high", "critical"))
+
+
+BAD = {"etc/cron.d/x": "* * * * * root /tmp/.x/new\n", "etc/systemd/system/acme.service": "[Service]\nExecStart=/dev/shm/acme/run\n"}
+
+
+def test_what_a_baseline_has_is_expected_and_says_why(tmp_path: Path) -> None:
+    first = case(tmp_path, "first", BAD)
+    assert grave(first) == ["L001", "L010"]
+    file = tmp_path / "good.jsonl"
+    commodore("baseline", "add", first, "-o", file)
+    again = tmp_path / "again"
+    changed = tmp_path / "first" / "srv1" / "etc" / "cron.d" / "x"
+    changed.write_text("* * * * * root /tmp/.x/other\n")
+    assert commodore("process", tmp_path / "first" / "srv1", "-o", again, "--baseline", file).returncode == 0
+    assert grave(again) == ["L001"]
+    shown = commodore("export", again, "--dataset", "persistence", "--format", "csv", "-o", tmp_path / "out")
+    assert shown.returncode == 0, shown.stderr
+    text = "".join(path.read_text() for path in (tmp_path / "out").rglob("*") if path.is_file())
+    assert "It is in the baseline." in text
+
+
+@pytest.mark.parametrize(
+    ("known", "left"),
+    [
+        ("folders: [/tmp/.x/, /dev/shm/acme/]", []),
+        ("folders: [/tmp/]", ["L010"]),
+        ("services: [acme.service]", ["L001"]),
+        ("hashes: ['00ff00ff']", ["L001", "L010"]),
+    ],
+)
+def test_what_the_site_knows_is_expected(tmp_path: Path, known: str, left: list[str]) -> None:
+    root = tmp_path / "srv1"
+    for path, text in {"etc/hostname": "srv1\n", "etc/os-release": "ID=debian\n", **BAD}.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    file = tmp_path / "site.yaml"
+    file.write_text(known)
+    assert commodore("process", root, "-o", tmp_path / "case", "--known", file).returncode == 0
+    assert grave(tmp_path / "case") == left
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a: [b]", "unknown part"),
+        ("folders: [/opt]", "end with a slash"),
+        ("keys: 5", "no list"),
+        ("- x", "no named lists"),
+        ("a: [", "no YAML"),
+    ],
+)
+def test_a_file_of_known_things_is_checked(tmp_path: Path, text: str, says: str) -> None:
+    file = tmp_path / "site.yaml"
+    file.write_text(text)
+    (tmp_path / "srv1" / "etc").mkdir(parents=True)
+    (tmp_path / "srv1" / "etc" / "hostname").write_text("srv1\n")
+    refused = commodore("process", tmp_path / "srv1", "-o", tmp_path / "case", "--known", file)
+    assert refused.returncode not in (0, 1) and says in refused.stderr and "Traceback" not in refused.stderr
