@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from commodore import completion
+from commodore.entity_commands import enrich, entity
 from commodore.hive_commands import hive_app
 from commodore.inventory_commands import baseline_app, diff
 from scout.console import WRONG_USE, Complaint, Screen, run
@@ -31,7 +32,11 @@ Indicators = Annotated[list[Path] | None, typer.Option("--ioc", help="Indicators
 def build_app() -> typer.Typer:
     """The typer app."""
     app = program("Turn archives into records, findings and a ledger of what could not be read.", GUIDE)
+<<<<<<< HEAD
     for command in (process, artefacts, ledger, findings, export, diff):
+=======
+    for command in (process, artefacts, ledger, findings, enrich, entity, export):
+>>>>>>> house
         app.command()(command)
     rules = typer.Typer(no_args_is_help=True, help="Detection rules.")
     rules.command()(stats)
