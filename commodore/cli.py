@@ -32,11 +32,7 @@ Indicators = Annotated[list[Path] | None, typer.Option("--ioc", help="Indicators
 def build_app() -> typer.Typer:
     """The typer app."""
     app = program("Turn archives into records, findings and a ledger of what could not be read.", GUIDE)
-<<<<<<< HEAD
-    for command in (process, artefacts, ledger, findings, export, diff):
-=======
-    for command in (process, artefacts, ledger, findings, enrich, entity, export):
->>>>>>> house
+    for command in (process, artefacts, ledger, findings, enrich, entity, export, diff):
         app.command()(command)
     rules = typer.Typer(no_args_is_help=True, help="Detection rules.")
     rules.command()(stats)
