@@ -12,6 +12,7 @@ from scout import live
 from scout.archive.custody import WantedItem
 from scout.archive.writer import ArchiveWriter, Stopped
 from scout.collecting import filelist, secrets, suspicious
+from scout.collecting.duplicates import KnownContents
 from scout.collecting.filelist import FileList
 from scout.collecting.plan import MissingPath, PlannedItem
 from scout.collecting.reading import Reading, changed, left_behind
@@ -46,8 +47,12 @@ class ItemTaker:
         self._stopped = stopped
         self._writer, self._timed, self._limits = writer, timed, limits
         self.verdicts: Counter[str] = Counter()
+        self.over: Counter[str] = Counter()
+        """items left behind, by the limit that they exceed"""
         self.read = 0
         self._ends = self._ends_sealed = 0
+        self.known: KnownContents | None = None
+        """what was taken before, where shadow copies are read"""
         self._sampled: Counter[str] = Counter()
         self._counted: Counter[str] = Counter()
         own = writer.path.stat()
@@ -154,7 +159,7 @@ class ItemTaker:
         elif (status.st_dev, status.st_ino) == self._own:
             self._record(item, "blocked", {"error": "the archive that is being written"})
         else:
-            self._measured(item, chosen, reading, file)
+            self._measured(item, planned, chosen, reading, file)
 
     def _judged(self, planned: PlannedItem, head: bytes) -> tuple[CollectionTarget | None, str]:
         """Return the target that takes the file, and why. A file that only rules want goes to the first that finds it suspicious."""
@@ -166,7 +171,7 @@ class ItemTaker:
                 return target, why
         return None, ""
 
-    def _measured(self, item: WantedItem, target: CollectionTarget, reading: Reading, file: SourceFile) -> None:
+    def _measured(self, item: WantedItem, planned: PlannedItem, target: CollectionTarget, reading: Reading, file: SourceFile) -> None:
         status = file.status
         item.extents = reading.extents()
         data = status.st_size if item.extents is None else sum(length for _, length in item.extents)
@@ -174,8 +179,14 @@ class ItemTaker:
         if reason:
             self._leave(item, reading, reason)
             return
+        same = self.known.same(planned, reading, item.size, item.extents) if self.known is not None else None
+        if same is not None:
+            self._record(item, "duplicate", same)
+            return
         line = self._writer.add(item, reading, lambda: changed(status, file.status_now()))
         self.verdicts[line["verdict"]] += 1
+        if self.known is not None:
+            self.known.note(line, item.extents)
         self.read += data
         if target.rule is not None or target.referenced is not None:
             self._sampled[target.id] += data
@@ -185,7 +196,7 @@ class ItemTaker:
         """Return which limit a file with `data` bytes would exceed; '' for none."""
         rule = target.rule or target.referenced
         limits = [
-            (target.cap, data, "per file"),
+            (target.cap, data, f"per file of {target.id}"),
             (self._limits.file, data, "per file (--max-file)"),
             (self._limits.total, self.read + data, "in all (--max-total)"),
         ]
@@ -197,6 +208,7 @@ class ItemTaker:
 
     def _leave(self, item: WantedItem, reading: Reading, reason: str) -> None:
         more = left_behind(reading, item.size, item.extents, self._stopped)
+        self.over[reason.removeprefix("over the limit of ")] += 1
         more["error"] = "; ".join(filter(None, (reason, more.get("error", ""))))
         ends = len(more["head"]) + len(more.get("tail", b""))
         if self._ends + ends > _ENDS_IN_ALL:
