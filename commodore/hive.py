@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from commodore.bounded import pattern_error, searcher
 from commodore.readers.hives import second
 from commodore.readers.hives.secrets import is_password, withheld_orphan, withheld_values
+from scout.bounded import pattern_error, searcher
 from scout.console import WRONG_USE, Complaint
 from scout.formats.regf import BadHive, Hive
 from scout.formats.regf.data import type_name, typed

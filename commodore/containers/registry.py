@@ -5,7 +5,7 @@ r"""Registry hives. An artefact declares the keys that it reads, by normalised p
     def parse(hive: RegistryView, host: Host) -> Iterator[Record | Problem]:
         return hive.each_value(lambda found, value: [hive.command(found.key, value, host)])
 
-`commodore/readers/hives/mount.py` says what a normalised path is. Source: Windows registry file format specification, M. Suhanov.
+`scout/formats/regf/views.py` says what a normalised path is. Source: Windows registry file format specification, M. Suhanov.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from commodore.host import Host
 from commodore.readers.hives import fields, second
 from commodore.readers.hives.integrity import contradictions
 from commodore.readers.hives.mount import GROUP, MAGIC, Mount, MountedHive, mount, open_hive
-from commodore.readers.hives.patterns import FoundKey, key_patterns
 from scout.formats.regf import Hive, Key, Value
+from scout.formats.regf.patterns import FoundKey, key_patterns
 from scout.formats.regf.survey import Survey
 
 _FILES = {

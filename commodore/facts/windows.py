@@ -12,9 +12,9 @@ from typing import Any
 
 from commodore.evidence import Evidence
 from commodore.host import Host
-from commodore.readers.commandline import expand_windows
 from commodore.readers.hives.mount import MountedHive, mount, open_hive
 from scout.data import load_data
+from scout.formats.commandline import expand_windows
 from scout.formats.regf import Hive, Key
 
 _VERSION = "Software\\Microsoft\\Windows NT\\CurrentVersion"

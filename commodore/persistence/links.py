@@ -11,9 +11,9 @@ from commodore.persistence.places import FILES_DATASET, rows_of_file
 from commodore.persistence.suspicion import of_file
 from commodore.persistence.table import PersistenceRow, rows
 from commodore.persistence.targets import resolved
-from commodore.readers.cron_tables import table_of
-from commodore.readers.unit_names import place
 from commodore.sentence import sentence, short
+from scout.formats.crontab import table_of
+from scout.formats.unit_names import place
 
 _REASON = sentence("{name}: {path!q} is a link to {to!q}, which was {read} there: {words}; expected: {expected}.")
 

@@ -7,8 +7,8 @@ from commodore.host import Host
 from commodore.persistence.entry import AutostartEntry
 from commodore.persistence.judgement import lower
 from commodore.persistence.suspicion import Suspicion, is_interpreter, of_command, of_file
-from commodore.readers import commandline
 from commodore.sentence import short
+from scout.formats import commandline
 from scout.formats.linux_paths import one_path
 
 HIDDEN_LINE = ("the line", Suspicion("high", "has control characters that hide part of it on a terminal"))

@@ -8,9 +8,9 @@ import re
 from functools import cache
 from typing import Any, NamedTuple
 
-from commodore.bounded import searcher
 from commodore.finding import SEVERITIES
 from commodore.persistence.data import traits
+from scout.bounded import searcher
 
 LONGEST = 8192
 """Characters of a command line that are examined."""

@@ -17,8 +17,8 @@ from commodore.persistence.entry import AutostartEntry
 from commodore.persistence.judgement import Judgement
 from commodore.persistence.judging import RowJudge, RowText
 from commodore.persistence.places import FILES_DATASET, HIVES, VALUES_DATASET
-from commodore.readers.startup import languages
 from scout.discovery import modules
+from scout.formats.startup import languages
 
 # fmt: off
 _KEYS = frozenset((

@@ -8,8 +8,8 @@ import re
 from commodore.finding import FindingTarget, finding_target
 from commodore.persistence.entry import AutostartEntry
 from commodore.persistence.suspicion import Suspicion, is_interpreter, of_command, of_file
-from commodore.readers import commandline
 from commodore.sentence import short
+from scout.formats import commandline
 
 _NAMED = re.compile(
     r"(?i)(?:(?<![a-z])[a-z]:|(?<![\\\w:])\\\\[\w.-]+)[\\/][^\"'<>|*?;,\r\n]{1,250}?\.(?:exe|dll|scr|com|pif|bat|cmd|ps1|vbs|vbe|js|jse|wsf|hta|cpl|chm|lnk|jar|py|sct|msi)"
@@ -94,5 +94,19 @@ def service_target(entry: AutostartEntry, value: str, data: str, payload: list[s
         control_set=get("escadre.registry.control_set"),
         hive_file=get("escadre.source"),
         written=get("escadre.registry.last_written"),
+        payload=payload,
+    )
+
+
+def wmi_target(entry: AutostartEntry, payload: list[str]) -> FindingTarget:
+    """Return an object of WMI: its namespace, class and path with keys, and for a consumer the bindings and filters that lead to it."""
+    get = entry.record.get
+    return finding_target(
+        path=get("escadre.wmi.path"),
+        name=entry.setting("Name") or get("escadre.wmi.class"),
+        namespace=get("escadre.wmi.namespace"),
+        wmi_class=get("escadre.wmi.class"),
+        bindings=get("escadre.wmi.bindings"),
+        filters=get("escadre.wmi.filters"),
         payload=payload,
     )

@@ -20,17 +20,32 @@ import lzma
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, BinaryIO, NamedTuple, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import zstandard
 
 from commodore.artefact import Problem, Record
 from commodore.evidence import Evidence
 from commodore.fence import fenced
+from scout.formats.textlines import BOM, WHOLE, Line, decode, split, unmarked
 
-BOM = b"\xef\xbb\xbf"
-WHOLE = 1 << 20
-"""bytes of a line that are returned by default"""
+__all__ = [
+    "BOM",
+    "WHOLE",
+    "Line",
+    "beginnings",
+    "decode",
+    "each",
+    "fields",
+    "lines",
+    "locator",
+    "pieces",
+    "plain_lines",
+    "shortened",
+    "shown",
+    "text",
+    "unmarked",
+]
 PIECE = 1 << 18
 UNPACKED = 4 << 30
 """bytes that a compressed log may grow to"""
@@ -38,51 +53,23 @@ UNPACKED = 4 << 30
 _HIDING = re.compile(rb"[\x00\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!$)")
 
 
-class Line(NamedTuple):
-    """One line: `raw` without its line feed, number from 1, offset in the (unpacked) file, and its full length in bytes."""
-
-    number: int
-    offset: int
-    raw: bytes
-    length: int
-    ended: bool = True
-    """False for a last line without line feed"""
-
-    @property
-    def cut(self) -> bool:
-        """Return whether `raw` is only the beginning."""
-        return self.length > len(self.raw)
-
-
 def lines(evidence: Evidence, limit: int = WHOLE, *, packed: bool = False) -> Iterator[Line | Problem]:
     """Yield all lines of a file, the last one with or without a line feed. Of a line above `limit` bytes, only the beginning is given.
 
     `packed`: the file may be compressed, and offsets are those of the unpacked text.
     """
-    number, offset, kept, length = 0, 0, b"", 0
-    for piece in pieces(evidence, packed=packed):
-        if isinstance(piece, Problem):
+    return split(pieces(evidence, packed=packed), limit)
+
+
+def plain_lines(evidence: Evidence) -> Iterator[Line]:
+    """Yield all lines of a file that is read as it is, also where it looks compressed."""
+    return split(_as_they_are(evidence))
+
+
+def _as_they_are(evidence: Evidence) -> Iterator[bytes]:
+    with evidence.open() as stream:
+        while piece := stream.read(PIECE):
             yield piece
-            continue
-        first, *rest = piece.split(b"\n")
-        if not rest:
-            kept, length = (kept + first)[:limit], length + len(first)
-            continue
-        number += 1
-        yield Line(number, offset, (kept + first)[:limit] if kept or len(first) > limit else first, length + len(first))
-        offset += length + len(first) + 1
-        for raw in rest[:-1]:
-            number += 1
-            yield Line(number, offset, raw[:limit], len(raw))
-            offset += len(raw) + 1
-        kept, length = rest[-1][:limit], len(rest[-1])
-    if length:
-        yield Line(number + 1, offset, kept, length, ended=False)
-
-
-def unmarked(line: Line) -> Line:
-    """Return the line without the byte order mark of UTF-8 that the first line of a file may have."""
-    return line._replace(raw=line.raw.removeprefix(BOM)) if line.number == 1 else line
 
 
 def each(
@@ -114,11 +101,6 @@ def fields(line: Line) -> dict[str, Any]:
     if _HIDING.search(line.raw):
         out["escadre.line_hidden"] = True
     return out
-
-
-def decode(raw: bytes) -> str:
-    """Text to take apart: a byte that is not UTF-8 is a lone surrogate, so that no escape looks like syntax; `shown` ends it."""
-    return raw.decode("utf-8", "surrogateescape")
 
 
 def shown(value: Any) -> Any:

@@ -33,10 +33,10 @@ from commodore.containers.registry import Keys, RegistryView
 from commodore.fence import fenced
 from commodore.host import Host
 from commodore.readers.hives import fields
-from commodore.readers.hives.patterns import FoundKey
 from commodore.readers.hives.typed import setting, typed
 from commodore.readers.shell.folders import resolved
 from scout.formats.regf import Key, Value
+from scout.formats.regf.patterns import FoundKey
 
 __all__ = [
     "COMMAND_FIELDS",

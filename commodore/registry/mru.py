@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from struct import iter_unpack
 from typing import Any
 
-from commodore.readers.hives.patterns import FoundKey
 from commodore.registry import VALUE_FIELDS, At, KeyReading, Made, Problem
 from scout.formats.regf import Key, Value
+from scout.formats.regf.patterns import FoundKey
 
 MRU_FIELDS = ("escadre.mru.position",)
 MRU_TIMES = {

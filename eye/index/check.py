@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from itertools import islice, product
 from typing import Any
 
-from commodore.bounded import searcher
 from commodore.schema import registry
 from eye.query.tree import ANY, ONE, Pattern, Range, Regex, Text
 from eye.query.wildcards import pattern, whole
 from eye.query.words import MAX_WORD, clean, fold, level, texts, words
+from scout.bounded import searcher
 
 Checked = Pattern | Text | Regex | Range
 Matcher = Callable[[dict[str, Any]], bool]

@@ -6,9 +6,9 @@ import re
 import unicodedata
 from typing import Any
 
-from commodore.bounded import searcher
 from eye.query.tree import ANY, ONE
 from eye.query.words import fold, level
+from scout.bounded import searcher
 
 _SPECIAL = re.compile(r"([\\.+*?()|\[\]{}^$#&~\-/])")
 

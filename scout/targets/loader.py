@@ -53,8 +53,10 @@ _KEYS = {
     "size",
     "access",
     "unread",
+    "referenced",
 }
 _RULE_KEYS = {"headers", "extensions", "double", "total", "count"}
+_REFERENCED_KEYS = {"total", "count"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,16 @@ class SampleRule:
     """files that it takes at most"""
 
 
+@dataclass(frozen=True, slots=True)
+class ReferenceLimits:
+    """Limits of a target that takes the files which others refer to."""
+
+    total: int
+    """bytes that it takes at most"""
+    count: int
+    """files that it takes at most"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionTarget:
     """One definition. `paths` and `first` are patterns (see `patterns`). `first`: files that identify the host, read before all others."""
@@ -86,7 +98,7 @@ class CollectionTarget:
     live: tuple[str, ...] = ()
     """live sources, modules of `scout.live`"""
     groups: Mapping[str, str] = field(default_factory=dict)
-    """role → file name of a companion, where {name} is the main file's name"""
+    """role → file name of a companion, where {name} is the main file's name; without it, the target is one file"""
     exclude: tuple[str, ...] = ()
     """patterns that are excluded"""
     secret: tuple[str, ...] = ()
@@ -96,6 +108,8 @@ class CollectionTarget:
     stream: bool = False
     """`%3A` in a file name of a plain tree is the colon of an NTFS stream"""
     rule: SampleRule | None = None
+    referenced: ReferenceLimits | None = None
+    """it takes the files that files which start programs, and running processes, name"""
     priority: str
     order: int
     cap: int
@@ -194,6 +208,7 @@ def _checked(entry: Any) -> CollectionTarget:
         follow=_patterns(entry, "follow"),
         stream=_flag(entry, "stream"),
         rule=_rule(entry.get("rule")),
+        referenced=_referenced(entry.get("referenced")),
         priority=_choice(entry["priority"], tuple(PRIORITIES), "priority"),
         order=_order(entry["order"]),
         cap=parse_size(entry.get("cap", "500 MB")),
@@ -202,7 +217,7 @@ def _checked(entry: Any) -> CollectionTarget:
         reads=reads,
         unread="" if reads else str(entry.get("unread", "")),
     )
-    if not (target.paths or target.first or target.live):
+    if not (target.paths or target.first or target.live or target.referenced):
         raise ValueError("it names neither paths nor live sources")
     if not (target.reads or target.unread):
         raise ValueError("no artefact reads it, so it must say why (unread)")
@@ -272,8 +287,13 @@ def _patterns(entry: Mapping[str, Any], key: str) -> tuple[str, ...]:
 
 def _groups(entry: Mapping[str, Any]) -> dict[str, str]:
     value = entry.get("groups", {})
-    if not isinstance(value, dict) or not all("{name}" in str(name) and "/" not in str(name) for name in value.values()):
-        raise ValueError("groups must map roles to file names with {name} in them")
+    if not isinstance(value, dict) or any("/" in str(name) for name in value.values()):
+        raise ValueError("groups must map roles to file names")
+    main = [*entry.get("first", []), *entry.get("paths", [])]
+    fixed = len(main) == 1 and not re.search(r"[*?\[{]", str(main[0]).rpartition("/")[2])
+    named = {"{name}" in str(name) for name in value.values()}
+    if len(named) > 1 or (named == {False} and not fixed):
+        raise ValueError("groups must map roles to file names with {name} in them, or, where the target is one file, to plain names")
     return {str(role): str(name) for role, name in value.items()}
 
 
@@ -290,6 +310,14 @@ def _rule(value: Any) -> SampleRule | None:
         raise ValueError("a rule needs headers, extensions or double")
     total, count = parse_size(value.get("total", "512 MB")), int(value.get("count", 5_000))
     return SampleRule(headers, extensions, _flag(value, "double"), total, count)
+
+
+def _referenced(value: Any) -> ReferenceLimits | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict) or set(value) != _REFERENCED_KEYS:
+        raise ValueError(f"referenced must be a mapping of {' and '.join(sorted(_REFERENCED_KEYS))}")
+    return ReferenceLimits(parse_size(value["total"]), int(value["count"]))
 
 
 def select(targets: TargetList, *, os_name: str, profile: str, names: Sequence[str] = (), live: bool = True) -> list[CollectionTarget]:

@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from commodore.readers.commandline import parse_argv, parse_posix, parse_windows, split_posix, split_windows
+from scout.formats.commandline import parse_argv, parse_posix, parse_windows, split_posix, split_windows
 
 S32 = "C:\\Windows\\System32\\"
 

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from commodore.readers.shortcut import Shortcut, target
+from scout.formats.shortcut import Shortcut, target
 
 CLASS = bytes.fromhex("0114020000000000c000000000000046")
 

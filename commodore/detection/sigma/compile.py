@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from commodore.bounded import searcher
 from commodore.detection.sigma.nodes import Node, Part, glob_regex
 from commodore.detection.sigma.record_view import RecordView
+from scout.bounded import searcher
 
 Test = Callable[[RecordView], bool]
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from itertools import product
 from typing import Any
 
-from commodore.bounded import pattern_error
 from commodore.detection.sigma.nodes import ANY_ONE, DASH, DASHES, STAR, Node, Part, conjunction, disjunction
+from scout.bounded import pattern_error
 
 MAX_PERMUTATIONS = 25
 

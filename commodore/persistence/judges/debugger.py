@@ -9,8 +9,8 @@ from commodore.persistence.entry import AutostartEntry
 from commodore.persistence.judgement import EXPECTED, Judgement, worst
 from commodore.persistence.judging import RowJudge, RowText
 from commodore.persistence.windows import examine, registry_target
-from commodore.readers import commandline
 from commodore.sentence import sentence, short
+from scout.formats import commandline
 
 _REASON = sentence("Whenever {image!q} is started, Windows starts {line!q} instead: {words}; expected: {expected}.")
 

@@ -11,8 +11,8 @@ from commodore.persistence.judgement import EXPECTED, Judgement, worst
 from commodore.persistence.judging import RowJudge, RowText
 from commodore.persistence.suspicion import is_interpreter, of_command, of_file
 from commodore.persistence.windows import examine, plain, registry_target
-from commodore.readers import commandline
 from commodore.sentence import sentence, short
+from scout.formats import commandline
 
 SHOWN = 5
 _REASON = sentence("{name}: {path} has [{elements!q}: {words}|{data!q}: {words}|no data]; expected: {expected}.")

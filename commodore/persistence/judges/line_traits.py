@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from commodore.bounded import searcher
 from commodore.persistence.entry import AutostartEntry
 from commodore.persistence.judgement import EXPECTED, Judgement, worst
 from commodore.persistence.judging import RowJudge, RowText
 from commodore.persistence.linux import HIDDEN_LINE, line_target
 from commodore.persistence.suspicion import Suspicion
 from commodore.sentence import sentence, short
+from scout.bounded import searcher
 
 _REASON = sentence("{name}: {path} (line {number}) has {line!q}: {words}; expected: {expected}.")
 LONGEST = 8192

@@ -8,8 +8,8 @@ from commodore.persistence.entry import AutostartEntry
 from commodore.persistence.judgement import EXPECTED, Judgement
 from commodore.persistence.judging import RowJudge, RowText
 from commodore.persistence.windows import examine, registry_target
-from commodore.readers import commandline
 from commodore.sentence import sentence, short
+from scout.formats import commandline
 
 SHOWN = 5
 _REASON = sentence("{path} has [{elements!q} beside ]the expected {expected}.")

@@ -9,8 +9,8 @@ from commodore.persistence.judgement import EXPECTED, Judgement, lower, worst
 from commodore.persistence.judging import NoOptions, RowJudge, RowText
 from commodore.persistence.suspicion import Suspicion
 from commodore.persistence.windows import examine, service_target
-from commodore.readers import commandline
 from commodore.sentence import sentence, short
+from scout.formats import commandline
 
 _BELOW_ROOT = re.compile(r"(?!\\|[A-Za-z]:)[^\\/:%\"\s]+\\")
 """A relative path, which the service manager completes with the Windows folder."""

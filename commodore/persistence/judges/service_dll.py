@@ -10,8 +10,8 @@ from commodore.persistence.judgement import EXPECTED, Judgement, worst
 from commodore.persistence.judging import RowJudge, RowText
 from commodore.persistence.suspicion import Suspicion, of_file
 from commodore.persistence.windows import plain, service_target
-from commodore.readers import commandline
 from commodore.sentence import sentence, short
+from scout.formats import commandline
 
 _OF_WINDOWS = re.compile(
     r"(?i)\A(?:[a-z]:\\windows\\|[a-z]:\\winnt\\|[a-z]:\\program files(?: \(x86\))?\\|[a-z]:\\programdata\\microsoft\\)"

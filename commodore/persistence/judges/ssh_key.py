@@ -11,8 +11,8 @@ from commodore.persistence.judgement import Judgement, worst
 from commodore.persistence.judging import RowJudge, RowText
 from commodore.persistence.linux import HIDDEN_LINE, line_target
 from commodore.persistence.suspicion import Suspicion, is_interpreter, of_command, of_file
-from commodore.readers import commandline
 from commodore.sentence import sentence, short
+from scout.formats import commandline
 
 _SERVICE_HOME = re.compile(r"/(?:var|srv|opt|usr|bin|sbin|nonexistent|run|dev|tmp)(?:/|\Z)")
 _REASON = sentence(

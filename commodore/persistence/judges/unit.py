@@ -10,9 +10,9 @@ from commodore.persistence.judgement import EXPECTED, Judgement, worst
 from commodore.persistence.judging import NoOptions, RowJudge, RowText
 from commodore.persistence.linux import examine
 from commodore.persistence.suspicion import Suspicion, of_file
-from commodore.readers.unit_names import whose
 from commodore.sentence import sentence, short
 from scout.formats.linux_paths import one_path
+from scout.formats.unit_names import whose
 
 _PACKAGED = "/usr/lib/systemd/"
 _LOADS = ("LD_PRELOAD", "LD_AUDIT")
@@ -43,7 +43,7 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
     more, libraries, settings = _environment(entry, path)
     found += more
     payload += libraries
-    if (started := _started(entry)) in entry.guilty_units:
+    if (started := _started(entry)) in entry.context.guilty_units:
         found.append((short(started), Suspicion("high", "is not expected itself")))
     if re.search(r"/\.[^/]*\Z", path):
         found.append((path, Suspicion("high", "is hidden")))

@@ -10,8 +10,8 @@ from commodore.persistence.judges.known_value import known
 from commodore.persistence.judging import RowJudge, RowText
 from commodore.persistence.suspicion import of_file
 from commodore.persistence.windows import plain, registry_target
-from commodore.readers import commandline
 from commodore.sentence import sentence, short
+from scout.formats import commandline
 
 _REASON = sentence("{name}: {path} names {library!q}: {words}; expected: {expected}.")
 

@@ -7,8 +7,8 @@ from base64 import b64encode
 from typing import Any
 
 from commodore.host import Host
-from commodore.readers.commandline import parse_windows
 from commodore.readers.hives.mount import Mount
+from scout.formats.commandline import parse_windows
 from scout.formats.regf import Key, Value
 from scout.formats.regf.data import strings
 

@@ -6,8 +6,8 @@ import re
 from functools import cache
 from uuid import UUID
 
-from commodore.readers.commandline import expand_windows
 from scout.data import load_data
+from scout.formats.commandline import expand_windows
 
 _LEADING = re.compile(r"\{([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})\}")
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
-from commodore.readers import commandline, crontime
-from commodore.readers.cron_tables import PERIODIC, CronTable, table_of
 from commodore.readers.lines import Line, beginnings, decode, each, fields, lines, locator, shortened, shown
+from scout.formats import commandline, crontime
+from scout.formats.crontab import PERIODIC, CronEntry, CronTable, assignment_of, entry_of, table_of, without_input
 
 ARTEFACT = Artefact(
     name="cron",
@@ -66,8 +66,6 @@ ARTEFACT = Artefact(
     ),
 )
 
-_ANACRON = re.compile(rb"\s*(@?[^\s]+[ \t]+[^\s]+)[ \t]+([^\s]+)[ \t]+(.*)", re.DOTALL)
-_USER = re.compile(rb"([^\s]+)[ \t]+(.*)", re.DOTALL)
 _WHOLE_TABLE = re.compile(r"debian|ubuntu|devuan|raspbian|kali|mint", re.IGNORECASE)
 """Systems whose cron ignores a table of which it refuses one line; cronie ignores that line."""
 _COUNTED = re.compile(rb"[ \t]*(?!#)(?!(?:\"[^\"=]*\"|'[^'=]*'|[^\s=\"'][^\s=]*)?[ \t]*=)(?!\r?(?:\n|\Z))[^ \t]", re.DOTALL)
@@ -93,7 +91,7 @@ def _first_refused(evidence: Evidence) -> int:
     for line in lines(evidence):
         if isinstance(line, Problem) or not (bare := line.raw.lstrip(b" \t")) or bare.startswith(b"#"):
             continue
-        if _assignment(bare) is None and (not line.ended or crontime.times(line.raw) is None):
+        if assignment_of(bare) is None and (not line.ended or crontime.times(line.raw) is None):
             return line.number
     return 0
 
@@ -112,9 +110,9 @@ def _line(
         if table.kind != "anacron":
             yield Problem("line with a carriage return alone: cron refuses it", locator(line))
         return
-    if (assignment := _assignment(bare)) is not None:
+    if (assignment := assignment_of(bare)) is not None:
         environment[assignment.partition(b"=")[0]] = decode(assignment)  # a later one of the same name replaces it
-    elif (entry := _entry(line.raw, table)) is None:
+    elif (entry := entry_of(line.raw, table)) is None:
         refused = "line is neither an entry nor an assignment; cron refuses it"
         yield Problem("entry without a command" if crontime.times(line.raw) else refused, locator(line), 1)
     else:
@@ -149,51 +147,10 @@ def _script(evidence: Evidence, base: dict[str, Any]) -> Record:
     )
 
 
-def _assignment(bare: bytes) -> bytes | None:
-    """Return `NAME = value` as `NAME=value`, or None. As in cron, the name ends at a blank, at `=`, or at its closing quote."""
-    quote = bare[:1]
-    if quote in (b'"', b"'"):
-        end = bare.find(quote, 1)
-        name, rest = (bare[1:end], bare[end + 1 :]) if end > 0 else (b"", b"")
-        if b"=" in name or b"\n" in name:
-            return None
-    else:
-        name = re.split(rb"[\s=]", bare, maxsplit=1)[0]
-        rest = bare[len(name) :]
-    rest = rest.lstrip(b" \t")
-    if not rest.startswith(b"="):
-        return None
-    value = rest[1:].strip()
-    if len(value) > 1 and value[:1] == value[-1:] and value[:1] in (b'"', b"'"):
-        value = value[1:-1]
-    return name + b"=" + value
-
-
-class _Entry(NamedTuple):
-    schedule: bytes
-    user: bytes
-    command: bytes
-    job: bytes = b""
-
-
-def _entry(raw: bytes, table: CronTable) -> _Entry | None:
-    if table.kind == "anacron":
-        found = _ANACRON.fullmatch(raw)
-        return _Entry(found[1], b"root", found[3], found[2]) if found and found[3].strip() else None
-    timed = crontime.times(raw)
-    if timed is None:
-        return None
-    schedule, rest = timed
-    if table.kind == "user":
-        return _Entry(schedule, table.user.encode("utf-8", "backslashreplace"), rest) if rest.strip() else None
-    who = _USER.fullmatch(rest)
-    return _Entry(schedule, who[1], who[2]) if who and who[2].strip() else None
-
-
-def _record(line: Line, entry: _Entry, base: dict[str, Any], environment: dict[bytes, str], host: Host) -> Record:
+def _record(line: Line, entry: CronEntry, base: dict[str, Any], environment: dict[bytes, str], host: Host) -> Record:
     command, stdin = decode(entry.command).strip(), ""
     if not entry.job:  # anacron gives the command to the shell as it is
-        command, stdin = _percent(command)
+        command, stdin = without_input(command)
     user = decode(entry.user).lstrip("-")
     out: dict[str, Any] = {
         "escadre.cron.schedule": " ".join(decode(entry.schedule).split()),
@@ -212,10 +169,3 @@ def _record(line: Line, entry: _Entry, base: dict[str, Any], environment: dict[b
     if target.args:
         out["process.args"] = list(target.args)
     return Record(locator(line), base | fields(line) | shown(out))
-
-
-def _percent(command: str) -> tuple[str, str]:
-    r"""Split at the first `%` without a backslash, as cron does: the command, and its standard input, in which `%` is a line feed."""
-    parts = re.split(r"(?<!\\)%", command, maxsplit=1)
-    stdin = re.sub(r"(?<!\\)%", "\n", parts[1]) if len(parts) > 1 else ""
-    return parts[0].replace("\\%", "%").rstrip(), stdin.replace("\\%", "%")

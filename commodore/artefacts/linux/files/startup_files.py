@@ -11,8 +11,9 @@ from commodore.evidence import Evidence
 from commodore.fence import fenced
 from commodore.host import Host
 from commodore.persistence.places import ROWS_FIELD, file_patterns, rows_of_file
+from commodore.readers import startup
 from commodore.readers.lines import Line, fields
-from commodore.readers.startup import StartupEntry, languages
+from scout.formats.startup import StartupEntry, languages
 
 ARTEFACT = Artefact(
     name="startup_files",
@@ -43,7 +44,7 @@ ARTEFACT = Artefact(
     action="configuration-line-observed",
     attack=("T1037", "T1546"),
     message="[{file.path} has {escadre.line!q}|{file.path} is a script that starts by itself].",
-    sources=("commodore/readers/startup/languages.yaml names the source of each language",),
+    sources=("scout/formats/startup/languages.yaml names the source of each language",),
 )
 LEFT_OUT = "(left out)"
 """Text in place of a password or its hash"""
@@ -61,7 +62,7 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
             yield from fenced(("script",), str, partial(_script, given))
         if name in SCRIPTS and _is_program(evidence):
             continue
-        yield from fenced(languages()[name].read(evidence), partial(_locator, name), partial(_entry, name, given))
+        yield from fenced(startup.entries(languages()[name], evidence), partial(_locator, name), partial(_entry, name, given))
 
 
 def _script(given: dict[str, Any], locator: str) -> Iterator[Record]:

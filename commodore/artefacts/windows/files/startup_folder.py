@@ -9,7 +9,7 @@ from typing import Any
 from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
-from commodore.readers import shortcut
+from scout.formats import shortcut
 
 ARTEFACT = Artefact(
     name="startup_folder",

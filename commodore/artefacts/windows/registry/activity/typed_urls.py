@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from commodore.readers.hives.patterns import FoundKey
 from commodore.readers.hives.typed import moment
 from commodore.registry import VALUE_FIELDS, At, KeyReading, registry_artefact
 from commodore.registry.mru import MRU_FIELDS
 from scout.formats.regf import Value
+from scout.formats.regf.patterns import FoundKey
 
 
 def _times(found: FoundKey) -> dict[str, str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from struct import error, unpack_from
 from typing import Any
 
-from commodore.readers.commandline import expand_windows
 from commodore.readers.shell.folders import guid
 from commodore.registry import COMMAND_FIELDS, At, Made, Part, Problem, each_key, registry_artefact
+from scout.formats.commandline import expand_windows
 from scout.formats.regf import Key, Value
 from scout.formats.regf.data import filetime
 

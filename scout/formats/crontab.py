@@ -1,0 +1,88 @@
+"""Tables of cron and anacron: what their path says of them, and their entries.
+
+Sources: crontab(5), cron(8), anacrontab(5), run-parts(8); cron 3.0pl1 (Paul Vixie, Debian), entry.c and env.c; cronie, the same files.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from scout.formats import crontime
+
+PERIODIC = "periodic"
+"""Kind of a script in `cron.daily` and its like."""
+_PERIOD = re.compile(r"/cron\.(hourly|daily|weekly|monthly|yearly)/[^/]*$")
+_RUN_PARTS = re.compile(r"[A-Za-z0-9_-]+")
+_ANACRON = re.compile(rb"\s*(@?[^\s]+[ \t]+[^\s]+)[ \t]+([^\s]+)[ \t]+(.*)", re.DOTALL)
+_USER = re.compile(rb"([^\s]+)[ \t]+(.*)", re.DOTALL)
+
+
+class CronTable(NamedTuple):
+    """Facts that follow from the path: kind of table, its user, and whether cron ignores the file."""
+
+    kind: str
+    user: str
+    passed_over: bool
+
+
+def table_of(source: str) -> CronTable:
+    """Return the facts that follow from the path of a table."""
+    name = source.rsplit("/", 1)[-1]
+    if _PERIOD.search(source):
+        return CronTable(PERIODIC, "root", not _RUN_PARTS.fullmatch(name))
+    if name == "anacrontab":
+        return CronTable("anacron", "root", False)
+    if "/spool/cron/" in source:
+        return CronTable("user", name, False)
+    return CronTable("system", "", "/cron.d/" in source and not _RUN_PARTS.fullmatch(name))
+
+
+def assignment_of(bare: bytes) -> bytes | None:
+    """Return `NAME = value` as `NAME=value`, or None. As in cron, the name ends at a blank, at `=`, or at its closing quote."""
+    quote = bare[:1]
+    if quote in (b'"', b"'"):
+        end = bare.find(quote, 1)
+        name, rest = (bare[1:end], bare[end + 1 :]) if end > 0 else (b"", b"")
+        if b"=" in name or b"\n" in name:
+            return None
+    else:
+        name = re.split(rb"[\s=]", bare, maxsplit=1)[0]
+        rest = bare[len(name) :]
+    rest = rest.lstrip(b" \t")
+    if not rest.startswith(b"="):
+        return None
+    value = rest[1:].strip()
+    if len(value) > 1 and value[:1] == value[-1:] and value[:1] in (b'"', b"'"):
+        value = value[1:-1]
+    return name + b"=" + value
+
+
+class CronEntry(NamedTuple):
+    """One entry. `job`: its name in an anacrontab."""
+
+    schedule: bytes
+    user: bytes
+    command: bytes
+    job: bytes = b""
+
+
+def entry_of(raw: bytes, table: CronTable) -> CronEntry | None:
+    if table.kind == "anacron":
+        found = _ANACRON.fullmatch(raw)
+        return CronEntry(found[1], b"root", found[3], found[2]) if found and found[3].strip() else None
+    timed = crontime.times(raw)
+    if timed is None:
+        return None
+    schedule, rest = timed
+    if table.kind == "user":
+        return CronEntry(schedule, table.user.encode("utf-8", "backslashreplace"), rest) if rest.strip() else None
+    who = _USER.fullmatch(rest)
+    return CronEntry(schedule, who[1], who[2]) if who and who[2].strip() else None
+
+
+def without_input(command: str) -> tuple[str, str]:
+    r"""Split at the first `%` without a backslash, as cron does: the command, and its standard input, in which `%` is a line feed."""
+    parts = re.split(r"(?<!\\)%", command, maxsplit=1)
+    stdin = re.sub(r"(?<!\\)%", "\n", parts[1]) if len(parts) > 1 else ""
+    return parts[0].replace("\\%", "%").rstrip(), stdin.replace("\\%", "%")
