@@ -80,6 +80,10 @@ class ItemTaker:
         item = WantedItem(source=source.native(parts), volume=source.volume, type="directory", method=source.method)
         self._record(item, "error", {"error": error})
 
+    def unread(self, name: str, where: str, why: str) -> None:
+        """Record a volume, or a part of a disk, that is not read."""
+        self._record(WantedItem(source=where, volume=name, type="volume", method="image", path=""), "blocked", {"error": why})
+
     def take(self, planned: PlannedItem) -> None:
         """Take one item of the plan."""
         item = self._item(planned)

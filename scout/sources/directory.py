@@ -115,12 +115,16 @@ class DirectorySource:
 
     def close(self) -> None:
         """Release descriptors."""
-        for fd, _, _ in self._folders.values():
-            os.close(fd)
-        self._folders.clear()
+        self.forget()
         if self._top >= 0:
             os.close(self._top)
             self._top = -1
+
+    def forget(self) -> None:
+        """Close the folders that are kept open."""
+        for fd, _, _ in self._folders.values():
+            os.close(fd)
+        self._folders.clear()
 
     def native(self, parts: Parts) -> str:
         """Return the path as the host itself writes it."""
