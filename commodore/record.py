@@ -45,7 +45,7 @@ class Record(NamedTuple):
     """the companion that it was read from (`log1`), or '' for the member itself"""
 
 
-class Layer(NamedTuple):
+class SweepLayer(NamedTuple):
     """Further bytes that a parser decoded or unpacked: a layer of a script, a member of an archive, a stream of a document.
 
     A parser yields it beside its records. It is searched for indicators and with YARA as the member is; where no sweep was asked for, it

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from commodore.artefact import Layer, Problem
+from commodore.artefact import Problem, SweepLayer
 from commodore.catalogue import Known
 from commodore.container import Holds, Opened, UnreadableError
 from commodore.engine import unit
@@ -32,7 +32,7 @@ def read(
     starts: Starts,
     batch: int = BATCH,
     plain: Callable[[str], bool] = lambda _: False,
-    offer: Callable[[str, Layer], None] = unit.drop,
+    offer: Callable[[str, SweepLayer], None] = unit.drop,
 ) -> Iterator[tuple[str, Outcome]]:
     """Yield the outcome of each artefact, and that of each container that was opened, by name.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from commodore import catalogue
-from commodore.artefact import Layer
+from commodore.artefact import SweepLayer
 from commodore.engine.assemble import Assembler, identity
 from commodore.engine.bounds import BATCH, Problems
 from commodore.engine.results import UnitAccount
@@ -89,7 +89,7 @@ class JobSearch:
         """Note which finished records have what was found."""
         self._sweep.look(records, ((hit.rule, hit.record) for hit in hits))
 
-    def offer(self, artefact: str, layer: Layer) -> None:
+    def offer(self, artefact: str, layer: SweepLayer) -> None:
         """Search bytes that an artefact decoded."""
         evidence = self._evidence
         cites = ""

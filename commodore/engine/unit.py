@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from commodore.artefact import Layer, Problem, Record, RecordBatch
+from commodore.artefact import Problem, Record, RecordBatch, SweepLayer
 from commodore.catalogue import Known
 from commodore.engine.assemble import Assembler
 from commodore.engine.bounds import BATCH, Problems, Room, cut
@@ -26,15 +26,15 @@ Take = Callable[["list[dict[str, Any]] | list[bytes]", Problems], int]
 problem for each one that could not be searched or written"""
 
 
-Offer = Callable[[Layer], None]
+Offer = Callable[[SweepLayer], None]
 """called with further bytes that a parser decoded"""
 
 
-def ignore(_: Layer) -> None:
+def ignore(_: SweepLayer) -> None:
     """Drop a layer: no sweep was asked for."""
 
 
-def drop(_: str, __: Layer) -> None:
+def drop(_: str, __: SweepLayer) -> None:
     """Drop the layer of an artefact: no sweep was asked for."""
 
 
@@ -103,7 +103,7 @@ def promised(known: Known, content: Any, note: Note) -> int | None:
 
 
 def drain(
-    parser: Callable[[], Iterator[Record | RecordBatch | Problem | Layer]],
+    parser: Callable[[], Iterator[Record | RecordBatch | Problem | SweepLayer]],
     assembler: Assembler,
     problems: Problems,
     room: Room,
@@ -138,7 +138,7 @@ def drain(
                 continue
             for one in item.each() if isinstance(item, RecordBatch) else (item,):
                 if not isinstance(one, Record):
-                    if isinstance(one, Layer):
+                    if isinstance(one, SweepLayer):
                         offer(one)
                     else:
                         note(one)

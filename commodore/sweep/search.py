@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from commodore.evidence import Evidence
-from commodore.record import Layer, Problem, Record
+from commodore.record import Problem, Record, SweepLayer
 from commodore.sweep.found import AFTER, Border, Found
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ class MemberSweep:
                 if not hit.line and not hit.place and len(hit.cites) < CITED:
                     hit.cites.setdefault(record_id)
 
-    def layer(self, artefact: str, layer: Layer, cites: str) -> None:
+    def layer(self, artefact: str, layer: SweepLayer, cites: str) -> None:
         """Search bytes that an artefact decoded. `cites`: id of the record that they belong to, or ''."""
         found, more = self._finder.find(layer.data)
         name = layer.name[:NAME]

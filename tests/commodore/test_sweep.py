@@ -166,7 +166,7 @@ def test_a_large_member_that_nothing_reads_is_cut_and_its_lines_are_counted(tmp_
 PLANTED = """
 from __future__ import annotations
 import base64
-from commodore.artefact import Artefact, Layer, Record
+from commodore.artefact import Artefact, SweepLayer, Record
 
 ARTEFACT = Artefact(
     name="wrapped", title="t", about="a", match=("srv/*.b64",), fields=("file.name",),
@@ -175,7 +175,7 @@ ARTEFACT = Artefact(
 
 def parse(evidence, host):
     yield Record("0", {"file.name": evidence.name})
-    yield Layer("base64", base64.b64decode(evidence.data), "0")
+    yield SweepLayer("base64", base64.b64decode(evidence.data), "0")
 """
 
 
