@@ -30,6 +30,10 @@ from commodore.sweep.search import MemberSweep
 from scout.formats.indicators import read_file
 
 
+FOREIGN = DetectionRule("swept", "Found by a sweep of SCOUT", "ioc", "high")
+"""the rule of what a sweep on the live host found, with rules that this run may not have"""
+
+
 class Detection:
     """Rules, indicators and the persistence table, ready to match.
 
@@ -85,7 +89,7 @@ class Detection:
         """Return the hits on complete records of one artefact, ordered by test, then by record."""
         found: list[Hit] = []
         if artefact.name == DATASET:
-            return [_of_sweep(record, host) for record in records if not record.get("escadre.sweep.known")]
+            return [self._of_sweep(record, host) for record in records if not record.get("escadre.sweep.known")]
         if matcher := self._matcher.of(artefact.name):
             found += self._sigma(matcher, artefact.confidence, records, host)
         if len(self._indicators) and not artefact.datasets:  # derived records repeat values of records that were searched
@@ -137,7 +141,7 @@ class Detection:
         """Return the facts of a rule. Raises KeyError for an id that no loaded rule has."""
         if id_ in self._numbers:
             return self._matcher.pack.rule(self._numbers[id_])
-        own = {**losses.rules(), **self._sequences}
+        own = {**losses.rules(), **self._sequences, FOREIGN.id: FOREIGN}
         found = self._judge.rules.get(id_) or self._indicators.rule_of(id_) or own.get(id_)
         if found is None:
             raise KeyError(id_)
@@ -163,6 +167,20 @@ class Detection:
         """Count the loaded Sigma rules by the datasets whose records they test."""
         return self._matcher.pack.datasets()
 
+    def _of_sweep(self, record: dict[str, Any], host: Host) -> Hit:
+        """Return the hit of a record of the raw sweep, which cites what was parsed at the same place where there is such a record."""
+        cited = record.get("escadre.records_used") or [record["escadre.id"]]
+        found = {"file.path": record.get("file.path"), "escadre.sweep.text": record.get("escadre.sweep.text")}
+        rule, group = record["rule.id"], ""
+        if self._swept_rule(rule) is None:
+            rule, group = FOREIGN.id, rule
+        hit = _hit(record | {"escadre.id": cited[0]}, host, rule, {k: v for k, v in found.items() if v}, "inferred")
+        return hit._replace(reason=record["message"], group=group)
+
+    def _swept_rule(self, id_: str) -> DetectionRule | None:
+        """Return the rule of a record of the raw sweep; None where another program than this run found it."""
+        return self._indicators.rule_of(id_)
+
     def _sigma(self, matcher: DatasetMatcher, confidence: str, records: Iterable[dict[str, Any]], host: Host) -> Iterator[Hit]:
         for record in records:
             for fired in matcher.fired(record):
@@ -172,15 +190,6 @@ class Detection:
         for record in records:
             for number, found in self._indicators.fired(record):
                 yield _hit(record, host, self._indicators.rule(number).id, found, artefact.confidence)
-
-
-def _of_sweep(record: dict[str, Any], host: Host) -> Hit:
-    """Return the hit of a record of the raw sweep, which cites what was parsed at the same place where there is such a record."""
-    cited = record.get("escadre.records_used") or [record["escadre.id"]]
-    found = {"file.path": record.get("file.path"), "escadre.sweep.text": record.get("escadre.sweep.text")}
-    return _hit(record | {"escadre.id": cited[0]}, host, record["rule.id"], {k: v for k, v in found.items() if v}, "inferred")._replace(
-        reason=record["message"]
-    )
 
 
 def _hit(record: dict[str, Any], host: Host, rule: str, found: dict[str, Any], confidence: str) -> Hit:

@@ -74,4 +74,4 @@ def _record(place: str, found: dict[str, Any]) -> Record | Problem:
     fields = {name: found[key] for key, (name, kind) in _FIELDS.items() if isinstance(found.get(key), kind)}
     if "rule.id" not in fields or "file.path" not in fields:
         return Problem("a line without rule or path", place, 1)
-    return Record(place, {"rule.name": fields["rule.id"]} | fields, "live")
+    return Record(place, {"rule.name": fields["rule.id"].partition(":")[2] or fields["rule.id"]} | fields, "live")
