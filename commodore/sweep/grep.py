@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import re2
+import re2  # type: ignore[import-untyped]
 
 from commodore.case.reader import CaseReader
 from commodore.engine import recognise
