@@ -47,7 +47,7 @@ class FoundIndicator(NamedTuple):
     hosts: tuple[str, ...]
     first: str
     last: str
-    count: int
+    records: int
     why: str
     tlp: str = ""
 
@@ -90,7 +90,7 @@ def _merged(before: FoundIndicator | None, one: FoundIndicator) -> FoundIndicato
         hosts=tuple(sorted({*before.hosts, *one.hosts})),
         first=min(firsts, default=""),
         last=max(before.last, one.last),
-        count=before.count + one.count,
+        records=before.records + one.records,
         tlp=before.tlp or one.tlp,
     )
 
@@ -201,7 +201,7 @@ def _csv(indicators: Iterable[FoundIndicator]) -> Iterator[bytes]:
     yield line(["type", "value", "hosts", "first_seen", "last_seen", "count", "tlp", "description"]).encode()
     for one in indicators:
         shown = defanged(one.type, one.value)
-        yield line([one.type, shown, " ".join(one.hosts), one.first, one.last, str(one.count), one.tlp, one.why]).encode()
+        yield line([one.type, shown, " ".join(one.hosts), one.first, one.last, str(one.records), one.tlp, one.why]).encode()
 
 
 def _text(indicators: Iterable[FoundIndicator]) -> Iterator[bytes]:

@@ -37,7 +37,7 @@ MISP = {"Event": {"info": "case 7", "Tag": [{"name": "tlp:green"}], "Attribute":
 ], "Object": [{"Attribute": [{"type": "hostname", "value": "cdn.evil.example", "to_ids": True}]}]}}  # fmt: skip
 OPENIOC = """<?xml version="1.0"?><ioc xmlns="http://schemas.mandiant.com/2010/ioc"><short_description>Drop</short_description><definition>
 <Indicator operator="OR">
-<IndicatorItem condition="is"><Context search="FileItem/Md5sum"/><Content type="md5">d41d8cd98f00b204e9800998ecf8427e</Content></IndicatorItem>
+<IndicatorItem><Context search="FileItem/Md5sum"/><Content type="md5">d41d8cd98f00b204e9800998ecf8427e</Content></IndicatorItem>
 <IndicatorItem condition="contains"><Context search="Network/DNS"/><Content type="string">evil[.]example</Content></IndicatorItem>
 <IndicatorItem condition="is"><Context search="FileItem/SizeInBytes"/><Content>7</Content></IndicatorItem>
 <Indicator operator="AND"><IndicatorItem condition="is"><Context search="FileItem/FileName"/><Content>a1.exe</Content></IndicatorItem>
