@@ -39,7 +39,7 @@ _OPENIOC = {
 """last part of a search term, in lower case → type"""
 
 
-class Facts(NamedTuple):
+class IndicatorFacts(NamedTuple):
     """What a document says of an indicator: TLP without `TLP:`, confidence (0 to 100, or a word), end of its validity, title."""
 
     tlp: str = ""
@@ -48,16 +48,16 @@ class Facts(NamedTuple):
     title: str = ""
 
 
-class Item(NamedTuple):
+class DocumentItem(NamedTuple):
     """One value of a document: its text, type ('' to be recognised) and facts; or the reason why it is not taken."""
 
     text: str
     kind: str = ""
-    facts: Facts = Facts()
+    facts: IndicatorFacts = IndicatorFacts()
     refused: str = ""
 
 
-def items(raw: str) -> Iterator[Item] | None:
+def items(raw: str) -> Iterator[DocumentItem] | None:
     """Yield the values of a document; None where the text is none of these formats. Raises ValueError for one that is damaged."""
     head = raw.lstrip("\ufeff \t\r\n")[:4096]
     if head[:1] in ("{", "["):
@@ -67,7 +67,7 @@ def items(raw: str) -> Iterator[Item] | None:
     return None
 
 
-def _of_json(document: Any) -> Iterator[Item]:
+def _of_json(document: Any) -> Iterator[DocumentItem]:
     if isinstance(document, dict) and isinstance(document.get("objects"), list):
         return _of_stix(document["objects"])
     found = document if isinstance(document, list) else [document]
@@ -79,7 +79,7 @@ def _of_json(document: Any) -> Iterator[Item]:
     return _of_misp([one for one in events if isinstance(one, dict)])
 
 
-def _of_stix(objects: list[Any]) -> Iterator[Item]:
+def _of_stix(objects: list[Any]) -> Iterator[DocumentItem]:
     marks = dict(_TLP)
     for one in objects:
         if isinstance(one, dict) and one.get("type") == "marking-definition":
@@ -93,36 +93,36 @@ def _of_stix(objects: list[Any]) -> Iterator[Item]:
             continue
         found = [marks[m] for ref in one.get("object_marking_refs") or () if (m := str(ref).partition("--")[2]) in marks]
         said = one.get("confidence")
-        facts = Facts(
+        facts = IndicatorFacts(
             found[0] if found else "", "" if said is None else str(said), str(one.get("valid_until") or ""), str(one.get("name") or "")
         )
         if one.get("revoked") is True:
-            yield Item(str(one.get("pattern") or ""), refused="it is revoked")
+            yield DocumentItem(str(one.get("pattern") or ""), refused="it is revoked")
         elif str(one.get("pattern_type", "stix")) != "stix":
-            yield Item(str(one.get("pattern") or "")[:200], refused=f"a pattern of the type {one.get('pattern_type')}")
+            yield DocumentItem(str(one.get("pattern") or "")[:200], refused=f"a pattern of the type {one.get('pattern_type')}")
         else:
             yield from of_pattern(str(one.get("pattern") or ""), facts)
 
 
-def of_pattern(pattern: str, facts: Facts) -> Iterator[Item]:
+def of_pattern(pattern: str, facts: IndicatorFacts) -> Iterator[DocumentItem]:
     """Yield the values of a STIX pattern whose comparisons are alternatives; others are refused, because each part alone means less."""
     bare = _TEXT.sub("''", pattern)
     if re.search(r"\b(?:AND|FOLLOWEDBY|NOT|WITHIN|REPEATS|START)\b", bare):
-        yield Item(pattern, refused="a pattern that combines comparisons: each alone would match more than is meant")
+        yield DocumentItem(pattern, refused="a pattern that combines comparisons: each alone would match more than is meant")
         return
     comparisons = list(_COMPARISON.finditer(pattern))
     if not comparisons:
-        yield Item(pattern, refused="a pattern without a comparison")
+        yield DocumentItem(pattern, refused="a pattern without a comparison")
     for found in comparisons:
         path, operator, value = re.sub(r"['\"]", "", found[1]).lower(), found[2], found[3]
         if path not in _STIX or operator not in ("=", "IN"):
-            yield Item(found[0], refused=f"{found[1]} {operator}: no value that is looked for")
+            yield DocumentItem(found[0], refused=f"{found[1]} {operator}: no value that is looked for")
             continue
         for text in _TEXT.findall(value):
-            yield Item(re.sub(r"\\(.)", r"\1", text), _STIX[path], facts)
+            yield DocumentItem(re.sub(r"\\(.)", r"\1", text), _STIX[path], facts)
 
 
-def _of_misp(events: list[dict[str, Any]]) -> Iterator[Item]:
+def _of_misp(events: list[dict[str, Any]]) -> Iterator[DocumentItem]:
     for event in events:
         tlp = _tlp(event)
         listed = list(event.get("Attribute") or ())
@@ -131,7 +131,7 @@ def _of_misp(events: list[dict[str, Any]]) -> Iterator[Item]:
                 listed += one.get("Attribute") or ()
         for attribute in listed:
             if isinstance(attribute, dict):
-                yield from _of_attribute(attribute, Facts(_tlp(attribute) or tlp, title=str(event.get("info") or "")))
+                yield from _of_attribute(attribute, IndicatorFacts(_tlp(attribute) or tlp, title=str(event.get("info") or "")))
 
 
 def _tlp(holder: dict[str, Any]) -> str:
@@ -139,21 +139,21 @@ def _tlp(holder: dict[str, Any]) -> str:
     return next((name[4:].upper() for name in names if name.lower().startswith("tlp:")), "")
 
 
-def _of_attribute(attribute: dict[str, Any], facts: Facts) -> Iterator[Item]:
+def _of_attribute(attribute: dict[str, Any], facts: IndicatorFacts) -> Iterator[DocumentItem]:
     kinds, texts = str(attribute.get("type") or "").split("|"), str(attribute.get("value") or "").split("|")
     if str(attribute.get("to_ids", True)).lower() in ("false", "0"):
-        yield Item("|".join(texts), refused="its `to_ids` is false: context, not an indicator")
+        yield DocumentItem("|".join(texts), refused="its `to_ids` is false: context, not an indicator")
         return
     if len(kinds) != len(texts) or not any(kind in _MISP for kind in kinds):
-        yield Item("|".join(texts), refused=f"attributes of the type {'|'.join(kinds)} are not looked for")
+        yield DocumentItem("|".join(texts), refused=f"attributes of the type {'|'.join(kinds)} are not looked for")
         return
     strongest = [(k, t) for k, t in zip(kinds, texts, strict=True) if k in ("md5", "sha1", "sha256")]
     for kind, text in strongest or zip(kinds, texts, strict=True):  # a name that goes with a hash is that of many files
         if kind in _MISP:
-            yield Item(text, _MISP[kind], facts)
+            yield DocumentItem(text, _MISP[kind], facts)
 
 
-def _of_openioc(raw: str) -> Iterator[Item]:
+def _of_openioc(raw: str) -> Iterator[DocumentItem]:
     from defusedxml.ElementTree import ParseError, fromstring
 
     try:
@@ -164,33 +164,33 @@ def _of_openioc(raw: str) -> Iterator[Item]:
     for one in root.iter():
         if _name(one) in ("definition", "criteria"):
             for child in one:
-                yield from _of_branch(child, Facts(title=title), 0)
+                yield from _of_branch(child, IndicatorFacts(title=title), 0)
 
 
 def _name(element: Any) -> str:
     return str(element.tag).rpartition("}")[2]
 
 
-def _of_branch(element: Any, facts: Facts, depth: int) -> Iterator[Item]:
+def _of_branch(element: Any, facts: IndicatorFacts, depth: int) -> Iterator[DocumentItem]:
     children = [child for child in element if _name(child) in ("Indicator", "IndicatorItem")]
     if _name(element) == "IndicatorItem":
         yield _of_item(element, facts)
     elif depth > DEEPEST:
-        yield Item("", refused=f"more than {DEEPEST} levels")
+        yield DocumentItem("", refused=f"more than {DEEPEST} levels")
     elif str(element.get("operator", "OR")).upper() == "AND" and len(children) > 1:
         texts = [item.text for child in children for item in _of_branch(child, facts, depth + 1)]
-        yield Item(texts[0] if texts else "", refused="terms that must hold together: each alone would match more than is meant")
+        yield DocumentItem(texts[0] if texts else "", refused="terms that must hold together: each alone would match more than is meant")
     else:
         for child in children:
             yield from _of_branch(child, facts, depth + 1)
 
 
-def _of_item(element: Any, facts: Facts) -> Item:
+def _of_item(element: Any, facts: IndicatorFacts) -> DocumentItem:
     parts = {_name(child): child for child in element}
     text = str(parts["Content"].text or "").strip() if "Content" in parts else ""
     term = str(parts["Context"].get("search") or "") if "Context" in parts else ""
     kind = _OPENIOC.get(term.rpartition("/")[2].lower())
     condition = str(element.get("condition") or "is").lower()
     if str(element.get("negate", "false")).lower() == "true" or condition not in ("is", "contains"):
-        return Item(text, refused=f"{term} {condition}: only `is` and `contains` are looked for")
-    return Item(text, kind, facts) if kind is not None else Item(text, refused=f"the term {term} is not looked for")
+        return DocumentItem(text, refused=f"{term} {condition}: only `is` and `contains` are looked for")
+    return DocumentItem(text, kind, facts) if kind is not None else DocumentItem(text, refused=f"the term {term} is not looked for")

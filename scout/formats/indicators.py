@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from scout.console import WRONG_USE, Complaint
 from scout.data import load_data
-from scout.formats.indicator_documents import Facts, Item, items
+from scout.formats.indicator_documents import DocumentItem, IndicatorFacts, items
 from scout.formats.refang import PATH, bare, refang
 
 TYPES = ("md5", "sha1", "sha256", "ip", "cidr", "domain", "url", "path", "filename")
@@ -56,7 +56,7 @@ class Indicator(NamedTuple):
     value: str
     file: str
     line: int
-    facts: Facts = Facts()
+    facts: IndicatorFacts = IndicatorFacts()
 
 
 class Refused(NamedTuple):
@@ -85,7 +85,7 @@ def read_file(path: Path) -> tuple[list[Indicator], list[Refused]]:
     return read_lines(text.splitlines(), path.name) if found is None else read_items(found, text, path.name)
 
 
-def read_items(found: Iterable[Item], text: str, name: str) -> tuple[list[Indicator], list[Refused]]:
+def read_items(found: Iterable[DocumentItem], text: str, name: str) -> tuple[list[Indicator], list[Refused]]:
     """Return the indicators of a structured document, each value once, and what was refused, each with the line that has its value."""
     taken: dict[tuple[str, str], Indicator] = {}
     refused: list[Refused] = []
@@ -191,13 +191,13 @@ def _of_cells(cells: list[str], columns: list[str], name: str, number: int) -> I
         yield Refused(name, number, (broad or problems)[0][1])
 
 
-NO_FACTS = Facts()
+NO_FACTS = IndicatorFacts()
 
 
-def _facts(about: Mapping[str, str]) -> Facts:
+def _facts(about: Mapping[str, str]) -> IndicatorFacts:
     """Return what the columns of a table say of its indicators."""
     expires = next((about[c] for c in ("expires", "expiry", "valid_until", "expiration", "expiration_date") if about.get(c)), "")
-    return Facts(about.get("tlp", "").upper().removeprefix("TLP:"), about.get("confidence", ""), expires)
+    return IndicatorFacts(about.get("tlp", "").upper().removeprefix("TLP:"), about.get("confidence", ""), expires)
 
 
 def _values(cells: list[str], columns: list[str]) -> list[tuple[str, str]]:
