@@ -137,9 +137,11 @@ def rules(evidence: Path) -> None:
         empty = Path(folder) / "none"
         empty.write_text("")
         before = children()
-        subprocess.run([program, "-p1", "-w", *variables, *spaces, "--scan-list", str(empty)], capture_output=True, check=False)
+        subprocess.run([program, "--threads=1", "-w", *variables, *spaces, "--scan-list", str(empty)], capture_output=True, check=False)
         compiling = children() - before
-        done = subprocess.run([program, "-p1", "-w", *variables, *spaces, "--scan-list", str(listed)], capture_output=True, check=False)
+        done = subprocess.run(
+            [program, "--threads=1", "-w", *variables, *spaces, "--scan-list", str(listed)], capture_output=True, check=False
+        )
         theirs = children() - before - 2 * compiling
         print(f"yara: {theirs:.2f} s without compiling, {len(done.stdout.splitlines())} matches: {ours / theirs:.2f} x (bound 1.2)")
 

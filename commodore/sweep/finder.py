@@ -22,7 +22,8 @@ MOST = 100
 """places of one indicator in one unit that are listed; the others are counted"""
 _AROUND = 64
 """characters before and behind a text that its expression may look at"""
-_HASHES = ("md5", "sha1", "sha256")
+_HASHES, _ADDRESSES = ("md5", "sha1", "sha256"), ("ip", "cidr")
+_GROUPS = {"hash": _HASHES, "address": _ADDRESSES}
 
 
 FoundInUnit = tuple[list[Found], Counter[int]]
@@ -56,24 +57,16 @@ class Finder:
 
     def __init__(self, indicators: Sequence[Indicator]) -> None:
         self._indicators = indicators
-        hashes: list[tuple[int, bytes]] = []
-        four: list[tuple[int, str]] = []
-        six: list[tuple[int, str]] = []
-        texts: list[tuple[int, tuple[bytes, ...]]] = []
-        longest = 64
-        for number, indicator in enumerate(indicators):
-            kind, value = indicator.type, indicator.value
-            if kind in _HASHES:
-                hashes.append((number, value.encode()))
-            elif kind in ("ip", "cidr"):
-                (six if ":" in value else four).append((number, value))
-            else:
-                longest = max(longest, len(value))
-                texts.append((number, _spellings(kind, value)))
+        of_kind = {kind: [n for n, x in enumerate(indicators) if x.type in kinds] for kind, kinds in _GROUPS.items()}
+        numbers = [n for n, x in enumerate(indicators) if x.type not in (*_HASHES, *_ADDRESSES)]
+        longest = max((len(indicators[n].value) for n in numbers), default=64)
+        four = [(n, indicators[n].value) for n in of_kind["address"] if ":" not in indicators[n].value]
+        six = [(n, indicators[n].value) for n in of_kind["address"] if ":" in indicators[n].value]
         self.before = 2 * (2 * longest + _AROUND)
         """bytes in front of a unit that are looked at: the longest indicator in UTF-16, with its separators doubled"""
-        self._texts = Texts(texts)
-        self._hashes = Hashes(hashes) if hashes else None
+        self._texts = Texts((n, _spellings(indicators[n].type, indicators[n].value)) for n in numbers)
+        hashes = of_kind["hash"]
+        self._hashes = Hashes((n, indicators[n].value.encode()) for n in hashes) if hashes else None
         self._four = Addresses(four) if four else None
         self._six = SixAddresses(six) if six else None
         self._expression = lru_cache(maxsize=8192)(self._compiled)
