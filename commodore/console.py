@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +93,23 @@ def process_and_tell(
     return DONE if summary.whole and not indexed.get("torn") else PARTIAL
 
 
+def searched(hosts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield how much each search of the raw sweep has read, in words; nothing where none was asked for."""
+    for search, words in _SEARCHES.items():
+        counts = [host["searched"][search] for host in hosts if search in host.get("searched", {})]
+        if not counts:
+            continue
+        whole, missed, size, places = (sum(count[key] for count in counts) for key in ("members", "not", "bytes", "places"))
+        refused = sum(host["unreadable"] for host in hosts if search in host.get("searched", {}))
+        lacks = [f"{missed:,} not, or not whole"] if missed else []
+        lacks += [f"{refused:,} without content"] if refused else []
+        tail = f"; {', '.join(lacks)} → commodore ledger" if lacks else ""
+        yield f"{plural(whole, 'member')} ({megabytes(size)}) {words}: {plural(places, 'place')}{tail}"
+
+
+_SEARCHES = {"indicators": "for indicators", "yara": "with YARA"}
+
+
 def _sources(rules: Mapping[str, Any]) -> str:
     """Return how many of the loaded rules have a log source in the case, and how many were read and can match no record at all."""
     nowhere = f", {rules['without_source']:,} more can match no record" if rules["without_source"] else ""
@@ -161,6 +178,8 @@ def _tell(summary: Summary, screen: Screen, *, sigma: bool, iocs: int) -> None:
     members = sum(h["members"] for h in summary.hosts)
     lost = f"; {losses:,} could not be read in part or whole → commodore ledger {case}" if losses else ""
     screen.say(f"  read        {read:,} of {plural(members, 'member')}, {members - read:,} not read by any artefact{lost}")
+    for words in searched(summary.hosts):
+        screen.say(f"  searched    {words}")
     for row in summary.unreproducible:
         screen.say(f"  given up    {escape(row['path'])}: {escape(row['reason'])}; the case is not reproducible")
     counts = "  ".join(f"{summary.severities[s]} {s}" for s in MOST_SEVERE_FIRST if summary.severities.get(s))

@@ -16,6 +16,7 @@ from commodore.detection.sigma.files import rule_files
 from commodore.detection.sigma.matcher import DatasetMatcher, SigmaMatcher
 from commodore.detection.sigma.pack import RulePack, build, default_cache, load
 from commodore.detection.sigma.sources import families, places_of
+from commodore.evidence import Evidence
 from commodore.finding import Finding
 from commodore.hits import DetectionRule, Hit, Refusal
 from commodore.host import Host
@@ -24,7 +25,13 @@ from commodore.persistence.judge import PersistenceJudge
 from commodore.persistence.links import link_hits
 from commodore.persistence.targets import Members, completed, file_target
 from commodore.sentence import short
+from commodore.sweep.found import DATASET, INDICATORS, Border
+from commodore.sweep.search import MemberSweep
 from scout.formats.indicators import read_file
+
+
+FOREIGN = DetectionRule("swept", "Found by a sweep of SCOUT", "ioc", "high")
+"""the rule of what a sweep on the live host found, with rules that this run may not have"""
 
 
 class Detection:
@@ -67,9 +74,22 @@ class Detection:
         refused = [Refusal(*r) for _, problems in read for r in problems]
         return cls(pack, Indicators(sorted(seen.values())), refused)
 
+    @property
+    def searches(self) -> tuple[str, ...]:
+        """Return the searches in the bytes of members that were asked for (`commodore.sweep`)."""
+        return (INDICATORS,) if len(self._indicators) else ()
+
+    def swept(self, evidence: Evidence, border: Border, announce: Callable[[], None]) -> MemberSweep | None:
+        """Return the search of one member or unit; None where none was asked for. `announce`: called while it goes on."""
+        if not self.searches:
+            return None
+        return MemberSweep(self._indicators, self._indicators.finder, evidence, border, announce)
+
     def match(self, artefact: Artefact, records: Sequence[dict[str, Any]], host: Host) -> list[Hit]:
         """Return the hits on complete records of one artefact, ordered by test, then by record."""
         found: list[Hit] = []
+        if artefact.name == DATASET:
+            return [self._of_sweep(record, host) for record in records if not record.get("escadre.sweep.known")]
         if matcher := self._matcher.of(artefact.name):
             found += self._sigma(matcher, artefact.confidence, records, host)
         if len(self._indicators) and not artefact.datasets:  # derived records repeat values of records that were searched
@@ -121,8 +141,8 @@ class Detection:
         """Return the facts of a rule. Raises KeyError for an id that no loaded rule has."""
         if id_ in self._numbers:
             return self._matcher.pack.rule(self._numbers[id_])
-        own = {**losses.rules(), **self._sequences}
-        found = self._judge.rules.get(id_) or self._indicators.rules.get(id_) or own.get(id_)
+        own = {**losses.rules(), **self._sequences, FOREIGN.id: FOREIGN}
+        found = self._judge.rules.get(id_) or self._indicators.rule_of(id_) or own.get(id_)
         if found is None:
             raise KeyError(id_)
         return found
@@ -146,6 +166,20 @@ class Detection:
     def datasets(self) -> Counter[frozenset[str]]:
         """Count the loaded Sigma rules by the datasets whose records they test."""
         return self._matcher.pack.datasets()
+
+    def _of_sweep(self, record: dict[str, Any], host: Host) -> Hit:
+        """Return the hit of a record of the raw sweep, which cites what was parsed at the same place where there is such a record."""
+        cited = record.get("escadre.records_used") or [record["escadre.id"]]
+        found = {"file.path": record.get("file.path"), "escadre.sweep.text": record.get("escadre.sweep.text")}
+        rule, group = record["rule.id"], ""
+        if self._swept_rule(rule) is None:
+            rule, group = FOREIGN.id, rule
+        hit = _hit(record | {"escadre.id": cited[0]}, host, rule, {k: v for k, v in found.items() if v}, "inferred")
+        return hit._replace(reason=record["message"], group=group)
+
+    def _swept_rule(self, id_: str) -> DetectionRule | None:
+        """Return the rule of a record of the raw sweep; None where another program than this run found it."""
+        return self._indicators.rule_of(id_)
 
     def _sigma(self, matcher: DatasetMatcher, confidence: str, records: Iterable[dict[str, Any]], host: Host) -> Iterator[Hit]:
         for record in records:
