@@ -25,10 +25,12 @@ from commodore.persistence.judge import PersistenceJudge
 from commodore.persistence.links import link_hits
 from commodore.persistence.targets import Members, completed, file_target
 from commodore.sentence import short
-from commodore.sweep.found import DATASET, INDICATORS, Border
+from commodore.sweep import blobs
+from commodore.sweep.found import DATASET, INDICATORS, YARA, Border
 from commodore.sweep.search import MemberSweep
+from commodore.sweep.yara import RunRules
 from scout.formats.indicators import read_file
-
+from scout.formats.yara_rules import ENDINGS, rule_texts
 
 FOREIGN = DetectionRule("swept", "Found by a sweep of SCOUT", "ioc", "high")
 """the rule of what a sweep on the live host found, with rules that this run may not have"""
@@ -37,6 +39,7 @@ FOREIGN = DetectionRule("swept", "Found by a sweep of SCOUT", "ioc", "high")
 class Detection:
     """Rules, indicators and the persistence table, ready to match.
 
+    yara        number of YARA rules
     loaded      number of Sigma rules that records of some dataset can match
     without_source  `{file, rule, title, reason}` for each Sigma rule that was read and that no record can match
     indicators  number of indicators
@@ -44,7 +47,10 @@ class Detection:
     digest      SHA-256 over everything that changes the result: rules, log sources, indicators, persistence table, rules on sequences
     """
 
-    def __init__(self, pack: RulePack, indicators: Indicators, refused: list[Refusal]) -> None:
+    def __init__(self, pack: RulePack, indicators: Indicators, refused: list[Refusal], yara: RunRules | None = None) -> None:
+        self._yara = yara
+        self.yara = len(yara.rules) if yara else 0
+        refused = [*refused, *(Refusal(*r) for r in yara.rules.refused)] if yara else refused
         self._matcher, self._indicators, self._judge = SigmaMatcher(pack), indicators, PersistenceJudge()
         self._sequences = {found.rule.id: found.rule for found in sequences.rules()}
         self._numbers = {pack.rule(n).id: n for n in range(len(pack))}
@@ -58,6 +64,8 @@ class Detection:
         identity = hashlib.sha256("".join(f"{part}\n" for part in parts).encode())
         for x in indicators.all:
             identity.update(f"{x.type}:{x.value}\n".encode("utf-8", "surrogatepass"))
+        if yara is not None:
+            identity.update(yara.rules.digest.encode())
         self.digest = identity.hexdigest()
 
     @classmethod
@@ -68,22 +76,25 @@ class Detection:
         read.
         """
         paths = [Path(p) for p in rules]
-        pack = load(rule_files(paths), cache or default_cache()) if paths else RulePack(*build(()), "")
+        folder = cache or default_cache()
+        files, texts = rule_files(paths), rule_texts(path for path in paths if not path.is_file() or path.suffix.lower() in ENDINGS)
+        pack = load(files, folder) if files else RulePack(*build(()), "")
+        yara = RunRules(texts, folder.with_name("yara") if folder else None) if texts else None
         read = [read_file(Path(p)) for p in iocs]
         seen = {(x.type, x.value): x for found, _ in reversed(read) for x in reversed(found)}
         refused = [Refusal(*r) for _, problems in read for r in problems]
-        return cls(pack, Indicators(sorted(seen.values())), refused)
+        return cls(pack, Indicators(sorted(seen.values())), refused, yara)
 
     @property
     def searches(self) -> tuple[str, ...]:
         """Return the searches in the bytes of members that were asked for (`commodore.sweep`)."""
-        return (INDICATORS,) if len(self._indicators) else ()
+        return (INDICATORS,) * bool(len(self._indicators)) + (YARA,) * (self._yara is not None)
 
     def swept(self, evidence: Evidence, border: Border, announce: Callable[[], None]) -> MemberSweep | None:
         """Return the search of one member or unit; None where none was asked for. `announce`: called while it goes on."""
         if not self.searches:
             return None
-        return MemberSweep(self._indicators, self._indicators.finder, evidence, border, announce)
+        return MemberSweep(self._indicators, self._yara, evidence, border, announce)
 
     def match(self, artefact: Artefact, records: Sequence[dict[str, Any]], host: Host) -> list[Hit]:
         """Return the hits on complete records of one artefact, ordered by test, then by record."""
@@ -102,7 +113,7 @@ class Detection:
 
     def reads(self, dataset: str) -> bool:
         """Return whether some rule or indicator is compared with the records of a dataset, or a log source of Sigma is counted there."""
-        ours = self._judge.reads(dataset) or sequences.reads(dataset)
+        ours = self._judge.reads(dataset) or (self._yara is not None and bool(blobs.fields(dataset))) or sequences.reads(dataset)
         return ours or len(self._indicators) > 0 or self._matcher.of(dataset) is not None or dataset in families()
 
     def of_members(self, lines: Iterable[Mapping[str, Any]], collection: str, host: str) -> Iterator[Hit]:
@@ -142,7 +153,7 @@ class Detection:
         if id_ in self._numbers:
             return self._matcher.pack.rule(self._numbers[id_])
         own = {**losses.rules(), **self._sequences, FOREIGN.id: FOREIGN}
-        found = self._judge.rules.get(id_) or self._indicators.rule_of(id_) or own.get(id_)
+        found = self._judge.rules.get(id_) or self._swept_rule(id_) or own.get(id_)
         if found is None:
             raise KeyError(id_)
         return found
@@ -179,7 +190,7 @@ class Detection:
 
     def _swept_rule(self, id_: str) -> DetectionRule | None:
         """Return the rule of a record of the raw sweep; None where another program than this run found it."""
-        return self._indicators.rule_of(id_)
+        return (self._yara.rule(id_) if self._yara else None) or self._indicators.rule_of(id_)
 
     def _sigma(self, matcher: DatasetMatcher, confidence: str, records: Iterable[dict[str, Any]], host: Host) -> Iterator[Hit]:
         for record in records:

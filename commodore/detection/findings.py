@@ -22,6 +22,7 @@ _HEADER = frozenset({"EventID", "Channel", "Provider_Name"})
 _WORDS = 120
 """Characters of a value in a message."""
 _MESSAGES = {
+    "yara": sentence("YARA rule {name!q} matched."),
     "ioc": sentence("{name} was found in {count!n} {count:record|records}[ ({fields})]."),
     "sigma": sentence("Sigma rule {name!q} matched {count!n} {count:record|records}[: {field} is {value!q}].", _WORDS),
 }

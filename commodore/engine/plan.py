@@ -17,7 +17,8 @@ from commodore.engine.stream import Cutter, Hashing, Piece, Read, after
 from commodore.engine.work import Job, Task
 from commodore.host import Host
 from commodore.record import UNREAD
-from commodore.sweep.found import INDICATORS, SEARCHES, WHOLE, Border
+from commodore.sweep.found import INDICATORS, SEARCHES, WHOLE, YARA, Border
+from commodore.sweep.yara import read_for_rules
 from scout.archive import GroupPlace
 
 CAP = 64 << 20
@@ -150,7 +151,12 @@ class Plan:
 
     def _searches(self, member: Member) -> tuple[str, ...]:
         """Return the searches that a member takes part in. SCOUT's own lists of what it found are not searched again."""
-        return () if member.below == FOUND else self.searches
+        if member.below == FOUND or not self.searches:
+            return ()
+        if YARA in self.searches and (reason := read_for_rules(member.size)):
+            self.unsearched.append((self._head(member), YARA, reason))
+            return tuple(name for name in self.searches if name != YARA)
+        return self.searches
 
     def _note(self, member: Member, match: catalogue.Match) -> None:
         if match.tried:

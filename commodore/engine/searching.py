@@ -73,7 +73,7 @@ class JobSearch:
             problems, before = Problems(), self._sweep.searched
             places = 0
             try:
-                places = self._sweep.run()
+                places = self._sweep.run(name)
             except MemoryError:
                 problems.add(Problem("the search ran out of memory", kind=FAILED))
             except Exception as e:  # a defect of the search must not cost the records of the artefacts
@@ -85,9 +85,9 @@ class JobSearch:
             searched = self._sweep.searched - before
             yield UnitAccount(evidence.member, evidence.source, name, None, places, 0, problems.listed(), evidence.offset, failed, searched)
 
-    def look(self, records: list[dict[str, Any]], hits: list[Hit]) -> None:
-        """Note which finished records have what was found."""
-        self._sweep.look(records, ((hit.rule, hit.record) for hit in hits))
+    def look(self, dataset: str, records: list[dict[str, Any]], hits: list[Hit]) -> None:
+        """Search values of finished records, and note which records have what was found."""
+        self._sweep.look(dataset, records, ((hit.rule, hit.record) for hit in hits))
 
     def offer(self, artefact: str, layer: SweepLayer) -> None:
         """Search bytes that an artefact decoded."""

@@ -258,7 +258,7 @@ class Worker:
         if records:
             self._sources.setdefault(name, set()).update(self._detection.log_sources(name, records))
         if self._search is not None:
-            self._search.look(records, hits)
+            self._search.look(name, records, hits)
         written = self._write(HITS + name, (line(hit._asdict()) for hit in hits)) if hits else 0
         written += self._write(name, (serialised(record, line) for record in records))
         if self._salvaging:
@@ -336,4 +336,5 @@ def _evidence(job: Job, collection: str) -> Evidence:
         offset=job.offset,
         index=job.index,
         companions={role: _evidence(c, collection) for role, c in job.companions.items()},
+        path=content if isinstance(content, Path) else None,
     )

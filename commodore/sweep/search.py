@@ -7,15 +7,19 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from commodore.evidence import Evidence
 from commodore.record import Problem, Record, SweepLayer
-from commodore.sweep.found import AFTER, Border, Found
+from commodore.sweep import blobs
+from commodore.sweep.found import AFTER, YARA, Border, Found
+from commodore.sweep.yara import MOST
 
 if TYPE_CHECKING:
     from commodore.detection.ioc import Indicators
     from commodore.sweep.finder import Finder
+    from commodore.sweep.yara import RunRules
 
 WINDOW = 1 << 20
 """bytes that are searched together"""
@@ -33,7 +37,6 @@ CITED = 20
 class _Hit:
     """One place of an indicator, until the records that it cites are known."""
 
-    found: Found
     offset: int
     fields: dict[str, Any]
     line: int = 0
@@ -45,8 +48,13 @@ class _Hit:
 class MemberSweep:
     """Search one job for indicators. `announce`: called between two pieces, so that the engine sees progress."""
 
-    def __init__(self, indicators: Indicators, finder: Finder, evidence: Evidence, border: Border, announce: Callable[[], None]) -> None:
-        self._indicators, self._finder, self._evidence = indicators, finder, evidence
+    def __init__(
+        self, indicators: Indicators, yara: RunRules | None, evidence: Evidence, border: Border, announce: Callable[[], None]
+    ) -> None:
+        self._indicators, self._yara, self._evidence = indicators, yara, evidence
+        self._finder: Finder | None = indicators.finder if len(indicators) else None
+        self._seen: set[bytes] = set()
+        """digests of values of records that were searched"""
         self._border, self._announce = border, announce
         self._hits: list[_Hit] = []
         self._lines: dict[str, list[_Hit]] = {}
@@ -61,12 +69,47 @@ class MemberSweep:
         found, self._problems = self._problems, []
         return found
 
-    def run(self) -> int:
+    def run(self, search: str) -> int:
         """Search the unit, and compare its hashes where it is a whole member. Returns the number of places."""
+        places = self._compare() if search == YARA else self._find()
+        for hit in self._hits[len(self._hits) - places :]:
+            self._of_rule.setdefault(hit.fields["rule.id"], []).append(hit)
+            if hit.line:
+                self._lines.setdefault(f"line {hit.line}", []).append(hit)
+        return places
+
+    def _compare(self) -> int:
+        """Compare the member with the YARA rules."""
+        before = len(self._hits)
+        if self._yara is not None:
+            with self._evidence.open() as stream:
+                head = stream.read(16)
+            data = self._evidence.path or self._evidence.data
+            self._match(data, head, "", "", "")
+            self.searched += self._evidence.length
+        return len(self._hits) - before
+
+    def _match(self, data: bytes | Path, head: bytes, place: str, layer: str, cites: str) -> None:
+        if self._yara is None:
+            return
+        slow: list[str] = []
+        for fields in self._yara.match(data, self._evidence.source, head, self._evidence.facts, slow):
+            fields |= {"file.path": self._evidence.source} | ({"escadre.sweep.layer": layer} if layer else {})
+            hit = _Hit(0, fields, place=place)
+            if cites:
+                hit.cites.setdefault(cites)
+            self._hits.append(hit)
+        self._problems += [Problem(f"too slow here, so not applied{f' to {layer}' if layer else ''}: YARA rule {name}") for name in slow]
+
+    def _find(self) -> int:
+        """Find indicators."""
+        if self._finder is None:
+            return 0
+        start = len(self._hits)
         more: Counter[int] = Counter()
         digests = {kind: hashlib.new(kind, usedforsecurity=False) for kind in self._indicators.digests if self._whole}
         lines = _LineCounter(self._evidence, self._border)
-        for offset, before, data, after in self._windows():
+        for offset, before, data, after in self._windows(self._finder.before):
             found, rest = self._finder.find(data, before, after)
             more += rest
             for one in found:
@@ -79,19 +122,15 @@ class MemberSweep:
             if (number := self._indicators.number(kind, digest.hexdigest())) is not None:
                 self._hits.append(self._of_member(number, digest.hexdigest()))
         self._note(more)
-        for hit in self._hits:
-            self._of_rule.setdefault(hit.fields["rule.id"], []).append(hit)
-            if hit.line:
-                self._lines.setdefault(f"line {hit.line}", []).append(hit)
-        return len(self._hits)
+        return len(self._hits) - start
 
     @property
     def _whole(self) -> bool:
         return not self._border.cut and self._evidence.length >= self._evidence.size
 
-    def _windows(self) -> Iterator[tuple[int, bytes, bytes, bytes]]:
-        """Yield (offset in the member, bytes before, the bytes, bytes behind) of each window."""
-        border, reach = self._border, self._finder.before
+    def _windows(self, reach: int) -> Iterator[tuple[int, bytes, bytes, bytes]]:
+        """Yield (offset in the member, bytes before, the bytes, bytes behind) of each window. `reach`: bytes before that are wanted."""
+        border = self._border
         with self._evidence.open() as stream:
             offset = self._evidence.offset
             if border.header:
@@ -128,17 +167,23 @@ class MemberSweep:
             fields["escadre.sweep.around"] = _printable(around)
         if layer:
             fields["escadre.sweep.layer"] = layer
-        return _Hit(one, offset, fields, number)
+        return _Hit(offset, fields, number)
 
     def _of_member(self, number: int, digest: str) -> _Hit:
         fields = self._facts(number) | {"escadre.sweep.text": digest, "escadre.sweep.layer": "the content of the file"}
-        return _Hit(Found(number, 0, 0, False, digest), 0, fields, place="content/")
+        return _Hit(0, fields, place="content/")
 
     def _facts(self, number: int) -> dict[str, Any]:
         return self._indicators.facts(number) | {"file.path": self._evidence.source}
 
-    def look(self, records: Iterable[Mapping[str, Any]], hits: Iterable[tuple[str, str]]) -> None:
-        """Note which finished records of this job have what was found: by their line, or because detection matched there."""
+    def look(self, dataset: str, records: Iterable[Mapping[str, Any]], hits: Iterable[tuple[str, str]]) -> None:
+        """Search the values of finished records that are bytes of their own, and note which records have what was found in the member: by
+        their line, or because detection matched there.
+        """
+        if wanted := blobs.fields(dataset):
+            for record in records:
+                for name, data in blobs.blobs(record, wanted):
+                    self._value(record, name, data, text=wanted.get(name) != "base64")
         if not self._hits:
             return
         by_line = self._lines
@@ -151,15 +196,36 @@ class MemberSweep:
                 if not hit.line and not hit.place and len(hit.cites) < CITED:
                     hit.cites.setdefault(record_id)
 
+    def _value(self, record: Mapping[str, Any], name: str, data: bytes, *, text: bool) -> None:
+        """Search a value of a record. Indicators in text are compared where records are."""
+        digest = hashlib.blake2b(data, digest_size=16).digest()
+        if digest in self._seen:
+            return
+        self._seen.add(digest)
+        place = f"{record['event.dataset']}/{record['escadre.locator']}/{name}/"
+        self._match(data, data[:16], place, name, record["escadre.id"])
+        if text or self._finder is None:
+            return
+        for one in self._finder.find(data)[0]:
+            hit = self._hit(one, one.start, b"", data, b"", None, name)
+            hit.cites.setdefault(record["escadre.id"])
+            hit.place = place
+            self._hits.append(hit)
+
     def layer(self, artefact: str, layer: SweepLayer, cites: str) -> None:
         """Search bytes that an artefact decoded. `cites`: id of the record that they belong to, or ''."""
-        found, more = self._finder.find(layer.data)
         name = layer.name[:NAME]
+        place = f"{artefact}/{layer.locator}/{name}/"
+        if len(layer.data) <= MOST:
+            self._match(layer.data, layer.data[:16], place, name, cites)
+        if self._finder is None:
+            return
+        found, more = self._finder.find(layer.data)
         for one in found:
             hit = self._hit(one, one.start, b"", layer.data, b"", None, name)
             if cites:
                 hit.cites.setdefault(cites)
-            hit.place = f"{artefact}/{layer.locator}/{name}/"
+            hit.place = place
             self._hits.append(hit)
         self._note(more)
 
