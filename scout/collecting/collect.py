@@ -25,6 +25,7 @@ from scout import __version__
 from scout.archive.writer import ArchiveWriter, Receipt, Stopped
 from scout.collecting import identity, references, signals
 from scout.collecting.examined import ExaminedHost, make_plan, open_host
+from scout.collecting.filelist import FileList
 from scout.collecting.options import CollectOptions
 from scout.collecting.stages import StageProgress
 from scout.collecting.taking import ItemTaker, SizeLimits
@@ -124,6 +125,10 @@ def _everything(host: ExaminedHost, taker: ItemTaker, stages: StageProgress, cau
                 before.forget()
                 before = item.source
             taker.take(item)
+        for target in host.targets:
+            if target.listing is not None and not caught.number:
+                limits = target.listing
+                taker.files(FileList(host.system, host.timed, enters, count=limits.count, seconds=limits.seconds))
     except Stopped:
         return
     except KeyboardInterrupt:  # a second Ctrl-C: end at once, but seal

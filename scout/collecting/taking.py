@@ -11,7 +11,8 @@ from typing import Any
 from scout import live
 from scout.archive.custody import WantedItem
 from scout.archive.writer import ArchiveWriter, Stopped
-from scout.collecting import secrets, suspicious
+from scout.collecting import filelist, secrets, suspicious
+from scout.collecting.filelist import FileList
 from scout.collecting.plan import MissingPath, PlannedItem
 from scout.collecting.reading import Reading, changed, left_behind
 from scout.collecting.walk import explain, verdict_of
@@ -65,6 +66,20 @@ class ItemTaker:
         except Exception:  # whatever it is, it costs one source, and custody says so
             verdict = "error"
         self.verdicts[verdict] += 1
+
+    def files(self, listing: FileList) -> None:
+        """Write the list of the files of a volume, as far as its bounds allow."""
+        verdict = "taken"
+        try:
+            with self._writer.live(filelist.NAME, filelist.SCHEMA) as lines:
+                for value in listing:
+                    lines.write(value)
+                lines.cut = listing.cut
+        except (Complaint, Stopped):
+            raise
+        except Exception:  # whatever it is, it costs the list, and custody says so
+            verdict = "error"
+        self.verdicts["over limit" if listing.cut else verdict] += 1
 
     def missing(self, missing: MissingPath) -> None:
         """Record a wanted path that nothing on the host matches."""
