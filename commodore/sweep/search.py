@@ -92,14 +92,15 @@ class MemberSweep:
     def _match(self, data: bytes | Path, head: bytes, place: str, layer: str, cites: str) -> None:
         if self._yara is None:
             return
-        slow: list[str] = []
-        for fields in self._yara.match(data, self._evidence.source, head, self._evidence.facts, slow):
+        failed: list[str] = []
+        for fields in self._yara.match(data, self._evidence.source, head, self._evidence.facts, failed):
             fields |= {"file.path": self._evidence.source} | ({"escadre.sweep.layer": layer} if layer else {})
             hit = _Hit(0, fields, place=place)
             if cites:
                 hit.cites.setdefault(cites)
             self._hits.append(hit)
-        self._problems += [Problem(f"too slow here, so not applied{f' to {layer}' if layer else ''}: YARA rule {name}") for name in slow]
+        to = f" to {layer}" if layer else ""
+        self._problems += [Problem(f"YARA rule not applied{to}: {reason}") for reason in failed]
 
     def _find(self) -> int:
         """Find indicators."""

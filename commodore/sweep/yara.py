@@ -27,10 +27,10 @@ class RunRules:
         self.rules = YaraRules(texts, cache)
         self.names = frozenset(text.name for text in texts)
 
-    def match(self, data: bytes | Path, path: str, head: bytes, facts: Mapping[str, Any], slow: list[str]) -> Iterator[dict[str, Any]]:
+    def match(self, data: bytes | Path, path: str, head: bytes, facts: Mapping[str, Any], failed: list[str]) -> Iterator[dict[str, Any]]:
         """Yield the fields of a record for each rule that matches. `facts`: of the file, as custody has them."""
         known = external(path, head, str(facts.get("owner") or ""))
-        for match in self.rules.match(data, known, TIMEOUT, slow):
+        for match in self.rules.match(data, known, TIMEOUT, failed):
             yield self._fields(match)
 
     def _fields(self, match: YaraMatch) -> dict[str, Any]:

@@ -89,6 +89,7 @@ class YaraRules:
         self.digest = _digest(texts, yara.__version__)
         self.refused: list[Refused] = []
         self._sound: dict[str, str] = {}
+        self._meta: dict[str, dict[str, dict[str, Any]]] = {}
         self._one_by_one: dict[str, dict[str, Any]] = {}
         path = cache / f"{self.digest[:40]}.yara" if cache else None
         self._rules: Any = self._stored(path) if path else None
@@ -137,31 +138,33 @@ class YaraRules:
             part.write_text(json.dumps(said))
             part.replace(path.with_suffix(".json"))
 
-    def match(self, data: bytes | Path, externals: Mapping[str, str], timeout: int, slow: list[str]) -> Iterator[YaraMatch]:
+    def match(self, data: bytes | Path, externals: Mapping[str, str], timeout: int, failed: list[str]) -> Iterator[YaraMatch]:
         """Yield the rules that match, in the order of their files.
 
-        A path is mapped, not read. Where all rules together take more than `timeout` seconds, each file of rules gets as long alone, and
-        `slow` the names of those that take longer: they were not applied.
+        A path is mapped, not read. Where all rules together take more than `timeout` seconds, or one of them ends the scan with an error,
+        each file of rules is applied alone, then each rule; `failed` gets the rules that could not be applied, with the reason.
         """
         import yara
 
         known = {name: externals.get(name, "") for name in EXTERNALS}
         try:
             found = _matched(self._rules, data, known, timeout)
-        except yara.TimeoutError:
+        except yara.Error:
             found = []
             for name in self._sound:
                 try:
                     found += _matched(self._alone(name), data, known, timeout)
-                except yara.TimeoutError:
-                    found += self._by_rule(name, data, known, timeout, slow)
+                except yara.Error:
+                    found += self._by_rule(name, data, known, timeout, failed)
         yield from (_match(one) for one in found)
 
     def meta(self, file: str, name: str) -> dict[str, Any] | None:
         """Return the meta of a rule of a file; None where there is no such rule."""
         if file not in self._sound:
             return None
-        return next((dict(rule.meta) for rule in self._alone(file) if rule.identifier == name), None)
+        if file not in self._meta:  # such an object can be iterated once
+            self._meta[file] = {rule.identifier: dict(rule.meta) for rule in self._alone(file)}
+        return self._meta[file].get(name)
 
     def _alone(self, name: str) -> Any:
         """Return the rules of one file, compiled alone."""
@@ -172,7 +175,7 @@ class YaraRules:
             held[""] = yara.compile(sources={name: self._sound[name]}, externals=dict.fromkeys(EXTERNALS, ""), includes=False)
         return held[""]
 
-    def _by_rule(self, name: str, data: bytes | Path, known: dict[str, str], timeout: int, slow: list[str]) -> list[Any]:
+    def _by_rule(self, name: str, data: bytes | Path, known: dict[str, str], timeout: int, failed: list[str]) -> list[Any]:
         """Return the matches of one file's rules, each applied alone; those that need another rule are given up with it."""
         import yara
 
@@ -187,8 +190,10 @@ class YaraRules:
                         others = others if low == start else _blanked(others, low, high)
                     held[rule] = yara.compile(sources={name: others}, externals=dict.fromkeys(EXTERNALS, ""), includes=False)
                 found += _matched(held[rule], data, known, timeout)
-            except yara.Error:  # too slow, or it needs a rule that is
-                slow.append(f"{name}:{rule}")
+            except yara.TimeoutError:
+                failed.append(f"{name}:{rule}: it takes more than {timeout} s")
+            except yara.Error as e:  # an error of the scan, or it needs a rule that has one
+                failed.append(f"{name}:{rule}: {e}")
         return found
 
 

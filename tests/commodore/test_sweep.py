@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import shutil
+import subprocess
 import sys
 import textwrap
 
@@ -13,9 +15,13 @@ from commodore import catalogue
 from commodore.case.reader import CaseReader
 from commodore.engine import plan
 from commodore.engine.process import process
+from commodore.sweep import grep
 from commodore.sweep.finder import Finder
+from scout.console import Complaint
 from scout.formats.indicators import read_lines
+from scout.formats.yara_rules import EXTERNALS, RuleText, YaraRules, external, rule_texts
 from tests.commodore.cases import ledger, records
+from tests.conftest import need
 
 LIST = r"""
 10.1.2.3
@@ -201,3 +207,108 @@ def test_a_layer_that_an_artefact_decodes_is_searched_and_cites_its_record(tmp_p
     assert (found["escadre.sweep.layer"], found["escadre.sweep.encoding"]) == ("base64", "utf-16")
     assert found["escadre.records_used"] == [parsed["escadre.id"]]
     assert found["message"] == "Domain evil.example is in /srv/a.b64, offset 8, in base64."
+
+
+RULES = """
+rule Marked { meta: author = "A" score = 80 reference = "https://r.example" license = "MIT"
+  strings: $a = "marked-7731" wide ascii condition: $a }
+rule By_Name { condition: filename == ".bash_history" and extension == ".bash_history" and filepath == "/root" }
+rule Broken { condition: nowhere }
+rule Needs_Broken { condition: Broken }
+"""
+
+
+def test_yara_rules_match_files_and_values_of_records_and_what_does_not_compile_is_named(tmp_path):
+    root, _ = host(
+        tmp_path, **{"root/.bash_history": b"ls\n", "srv/a.php": b"<? marked-7731", "srv/b": "x marked-7731".encode("utf-16-le")}
+    )
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "own.yar").write_text(RULES)
+    summary = process([root], tmp_path / "case", rules=[rules], workers=1, cache=tmp_path / "cache")
+    assert summary.rules["yara"] == 2
+    assert [(r["file"], r["line"], r["reason"]) for r in summary.rules["refused"]] == [
+        ("own.yar", 5, 'rule Broken: undefined identifier "nowhere"'),
+        ("own.yar", 6, 'rule Needs_Broken: undefined identifier "Broken"'),
+    ]
+    swept = {(r["file.path"], r["rule.name"]): r for r in records(tmp_path / "case", "sweep")}
+    assert set(swept) == {("/srv/a.php", "Marked"), ("/srv/b", "Marked"), ("/root/.bash_history", "By_Name")}
+    marked = swept["/srv/a.php", "Marked"]
+    assert (marked["rule.author"], marked["rule.reference"], marked["rule.license"]) == (["A"], "https://r.example", "MIT")
+    assert marked["escadre.sweep.strings"] == ["$a at 3: marked-7731"]
+    (found,) = [f for f in CaseReader(tmp_path / "case").findings() if f["rule.name"] == "Marked"]
+    assert (found["rule.category"], found["escadre.severity"], found["count"]) == ("yara", "high", 2)
+    assert summary.hosts[0]["searched"]["yara"]["members"] == 4
+
+
+def test_compiled_rules_come_from_the_cache_and_a_changed_cache_is_not_read(tmp_path):
+    texts = [RuleText("own.yar", RULES.encode())]
+    first = YaraRules(texts, tmp_path)
+    (kept,) = tmp_path.glob("*.yara")
+    again = YaraRules(texts, tmp_path)
+    assert (again.count, again.refused) == (first.count, first.refused)
+    kept.write_bytes(b"somebody else's")
+    assert YaraRules(texts, tmp_path).count == first.count
+
+
+def test_a_rule_that_takes_too_long_is_named_and_the_others_are_applied(tmp_path):
+    slow = 'rule Slow { condition: for all i in (1..9999999999) : (i != 0 and filename == "y") }'
+    rules = YaraRules([RuleText("slow.yar", slow.encode()), RuleText("own.yar", RULES.encode())])
+    given_up: list[str] = []
+    found = [m.name for m in rules.match(b"<? marked-7731 " + b"ac" * 1000, {"filename": "y"}, 1, given_up)]
+    assert found == ["Marked"]
+    assert given_up == ["slow.yar:Slow: it takes more than 1 s"]
+
+
+@pytest.mark.corpus
+def test_signature_base_matches_what_the_program_yara_matches(tmp_path, corpus):
+    program = shutil.which("yara")
+    need(program is not None, "the program yara (apt install yara)")
+    source = corpus / "detection" / "Neo23x0+signature-base"
+    files = sorted((p for p in (corpus / "pe-benign").rglob("*") if p.is_file()), key=str)[:40]
+    need(bool(files), "the evidence corpus")
+    rules = YaraRules(rule_texts([source]), tmp_path)
+    assert not rules.refused
+    for file in files:
+        ours = {m.name for m in rules.match(file, external("", b""), 60, [])}
+        theirs = set()
+        variables = [part for name in EXTERNALS for part in ("-d", f"{name}=")]
+        one = tmp_path / "all.yar"
+        if not one.exists():
+            names = sorted(p for p in source.rglob("*") if p.suffix in (".yar", ".yara"))
+            one.write_text("".join(f'include "{p}"\n' for p in names))
+        done = subprocess.run([program, "-w", "-N", *variables, str(one), str(file)], capture_output=True, text=True, timeout=120)
+        theirs = {line.split(" ")[0] for line in done.stdout.splitlines()}
+        assert ours == theirs, file
+
+
+def test_grep_finds_places_in_archives_and_directories_and_writes_nothing(tmp_path):
+    files = {
+        "root/.bash_history": b"ls\ncurl http://Evil.example/x\n",
+        "srv/u": "run evil.example now".encode("utf-16-be"),
+        "srv/big": b"z" * (1 << 21),
+    }
+    root, _ = host(tmp_path, **files)
+    before = sorted(p for p in tmp_path.rglob("*"))
+    account = grep.Account()
+    found = list(grep.search([root], (), grep.compiled("evil.example", literal=True, fold=True), account))
+    assert [(p.path, p.line, p.text, p.utf16) for p in found] == [
+        ("/root/.bash_history", 2, "curl http://Evil.example/x", False),
+        ("/srv/u", 0, "run evil.example now", True),
+    ]
+    assert (account.members, account.size) == (4, sum(map(len, files.values())) + 5)
+    assert sorted(p for p in tmp_path.rglob("*")) == before
+    for pattern in ("", "(", "x*"):
+        with pytest.raises(Complaint):
+            grep.compiled(pattern, literal=False, fold=False)
+
+
+def test_grep_finds_a_place_on_a_border_of_two_pieces_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(grep, "WINDOW", 64)
+    monkeypatch.setattr(grep, "LONGEST", 32)
+    for at in range(40, 140):
+        root = tmp_path / str(at)
+        (root / "etc").mkdir(parents=True)
+        (root / "etc" / "x").write_bytes(b"\n" * at + b"evil.example" + b"\n" * 200)
+        (found,) = grep.search([root], (), grep.compiled("evil.example", literal=True, fold=False), grep.Account())
+        assert (found.offset, found.line) == (at, at + 1)

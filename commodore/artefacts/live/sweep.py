@@ -46,7 +46,8 @@ ARTEFACT = Artefact(
     category=("file",),
     type=("info",),
     action="indicator-observed",
-    message="{rule.name} is in {file.path!q}[, line {escadre.line_number}|, offset {escadre.sweep.offset}][, in {escadre.sweep.layer}].",
+    message="[YARA rule {rule.name} of {rule.ruleset} matches|{rule.name} is in] {file.path!q}"
+    "[, line {escadre.line_number}|, offset {escadre.sweep.offset}][, in {escadre.sweep.layer}].",
     sources=("The Unicode Standard, section 3.10: UTF-16 in both byte orders",),
 )
 
