@@ -182,7 +182,13 @@ def export(
     case: Case,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Directory to write to.", show_default="CASE-export")] = None,
     form: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="parquet, csv or timesketch.", autocompletion=completion.formats)
+        str,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="parquet, csv or timesketch; of the indicators that were found: stix, misp, ioc-csv or ioc-text.",
+            autocompletion=completion.formats,
+        ),
     ] = "parquet",
     dataset: Annotated[
         list[str] | None,

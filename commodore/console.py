@@ -298,7 +298,7 @@ def show_places(given: Sequence[Path], identity: Sequence[Path], screen: Screen,
     if len(given) < 2:
         raise Complaint("a pattern or a place is missing.", "commodore grep CASE|ARCHIVE… PATTERN", WRONG_USE)
     expression = grep.compiled(str(given[-1]), literal=literal, fold=fold)
-    account = grep.Account()
+    account = grep.GrepAccount()
     for place in grep.search(grep.inputs(given[:-1]), [key for path in identity for key in load_identities(path)], expression, account):
         if screen.json_lines:
             screen.emit(place._asdict())

@@ -22,6 +22,9 @@ class DetectionRule(NamedTuple):
     attack_version: str = ""
     description: str = ""
     indicator_type: str = ""
+    tlp: str = ""
+    certainty: str = ""
+    expires: str = ""
 
 
 class Hit(NamedTuple):

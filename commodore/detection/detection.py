@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from commodore.artefact import Artefact
 from commodore.detection import losses, sequences
@@ -31,6 +31,9 @@ from commodore.sweep.search import MemberSweep
 from commodore.sweep.yara import RunRules
 from scout.formats.indicators import read_file
 from scout.formats.yara_rules import ENDINGS, rule_texts
+
+if TYPE_CHECKING:
+    from commodore.sweep.finder import FoundInUnit
 
 FOREIGN = DetectionRule("swept", "Found by a sweep of SCOUT", "ioc", "high")
 """the rule of what a sweep on the live host found, with rules that this run may not have"""
@@ -89,6 +92,10 @@ class Detection:
     def searches(self) -> tuple[str, ...]:
         """Return the searches in the bytes of members that were asked for (`commodore.sweep`)."""
         return (INDICATORS,) * bool(len(self._indicators)) + (YARA,) * (self._yara is not None)
+
+    def find_each(self, units: Sequence[bytes]) -> list[FoundInUnit]:
+        """Return the indicators in the bytes of each of several small members."""
+        return self._indicators.finder.find_each(units)
 
     def swept(self, evidence: Evidence, border: Border, announce: Callable[[], None]) -> MemberSweep | None:
         """Return the search of one member or unit; None where none was asked for. `announce`: called while it goes on."""

@@ -136,6 +136,10 @@ class Indicators:
             reference=f"{x.file}:{x.line}",
             ruleset=x.file,
             indicator_type="ipv6-addr" if x.type in _NETWORKS and ":" in x.value else _ECS[x.type],
+            description=x.facts.title,
+            tlp=x.facts.tlp,
+            certainty=x.facts.confidence,
+            expires=x.facts.expires,
         )
 
     def fired(self, record: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:

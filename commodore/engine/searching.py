@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from commodore import catalogue
@@ -17,11 +17,13 @@ from commodore.fence import raised
 from commodore.hits import Hit
 from commodore.host import Host
 from commodore.record import FAILED, Problem
-from commodore.sweep.found import AFTER, DATASET, Border
+from commodore.sweep.found import AFTER, DATASET, INDICATORS, WINDOW, Border
 from commodore.sweep.search import MemberSweep
 
 if TYPE_CHECKING:
     from commodore.detection import Detection
+    from commodore.engine.work import Job
+    from commodore.sweep.finder import FoundInUnit
 
 BEFORE = 64 << 10
 """bytes in front of a unit that go with it: no indicator is longer"""
@@ -54,6 +56,24 @@ class Borders:
             self._lines += piece.data.count(b"\n", self._header)
 
 
+def together(detection: Detection, jobs: Sequence[Job]) -> list[FoundInUnit | None]:
+    """Return what is in each small member of a task, searched together; None for a job that is searched alone."""
+    small = [
+        n
+        for n, job in enumerate(jobs)
+        if INDICATORS in job.artefacts and isinstance(job.content, bytes) and len(job.content) <= WINDOW and not job.border.cut
+    ]
+    found: list[FoundInUnit | None] = [None] * len(jobs)
+    if len(small) > 1:
+        try:
+            made = detection.find_each([bytes(jobs[n].content) for n in small])  # type: ignore[arg-type]
+        except Exception:  # each is searched alone then, and names its trouble
+            return found
+        for n, one in zip(small, made, strict=True):
+            found[n] = one
+    return found
+
+
 class JobSearch:
     """The raw sweep of one job. Its own failures are problems of the search; the artefacts of the job read on."""
 
@@ -65,6 +85,10 @@ class JobSearch:
         """Return the search; None where none was asked for."""
         sweep = detection.swept(evidence, border, announce)
         return None if sweep is None else cls(sweep, detection, evidence, host)
+
+    def prepare(self, found: FoundInUnit | None) -> None:
+        """Take what is in the member, where it was searched together with others."""
+        self._sweep.prepared = found
 
     def run(self, names: tuple[str, ...], starts: Callable[[str], None]) -> Iterator[UnitAccount]:
         """Do the searches of the job; yield the account of each."""

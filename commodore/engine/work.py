@@ -23,7 +23,7 @@ from commodore.engine.assemble import Assembler, line
 from commodore.engine.bounds import BATCH, DERIVED, Problems, Room, serialised
 from commodore.engine.results import FRAME, HITS, LEVEL, STOPPED, Result, SalvagedPart, UnitAccount
 from commodore.engine.scratch import Sealed
-from commodore.engine.searching import JobSearch
+from commodore.engine.searching import JobSearch, together
 from commodore.engine.unit import RAISED, Note
 from commodore.evidence import Evidence
 from commodore.hits import Hit
@@ -33,6 +33,7 @@ from commodore.sweep.found import DATASET, SEARCHES, WHOLE, Border
 
 if TYPE_CHECKING:
     from commodore.detection import Detection
+    from commodore.sweep.finder import FoundInUnit
 
 OUT_OF_MEMORY = 75
 """exit code of a worker in which a parser ran out of memory beside others"""
@@ -158,12 +159,13 @@ class Worker:
         self._alone, self._spent = len(task.jobs) < 2 and all(len(job.artefacts) < 2 for job in task.jobs), False
         if task.derive:
             result.accounts.append(self._derive(task))
+        found = together(self._detection, task.jobs) if self._detection.searches and not task.given_up else [None] * len(task.jobs)
         for i, job in enumerate(task.jobs):
             self._alive(i)
             if task.given_up:
                 result.add(given_up(task, partial(self._promised, job, task.host)))
                 continue
-            result.accounts += self._read(i, job, task.host)
+            result.accounts += self._read(i, job, task.host, found[i])
         for name in self._lines:
             self._close_frame(name)
         result.frames = {name: b"".join(frames) for name, frames in self._frames.items()}
@@ -216,7 +218,7 @@ class Worker:
             self._beat = now
             self._pipe.send((job, artefact))
 
-    def _read(self, index: int, job: Job, host: Host) -> list[UnitAccount]:
+    def _read(self, index: int, job: Job, host: Host, found: FoundInUnit | None) -> list[UnitAccount]:
         accounts: list[UnitAccount] = []
         evidence = _evidence(job, host.collection)
         known = [self._known[name] for name in job.artefacts if name not in SEARCHES]
@@ -227,6 +229,7 @@ class Worker:
 
         search = self._search = JobSearch.of(self._detection, evidence, job.border, host, self._alive)
         if search is not None:
+            search.prepare(found)
             accounts += search.run(tuple(name for name in job.artefacts if name in SEARCHES), starts)
         offer = search.offer if search is not None else unit.drop
         for name, outcome in reading.read(known, evidence, host, partial(self._take, host), starts, self._batch, self._plain, offer):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -21,7 +22,34 @@ MOST = 100
 """places of one indicator in one unit that are listed; the others are counted"""
 _AROUND = 64
 """characters before and behind a text that its expression may look at"""
-_HASHES = ("md5", "sha1", "sha256")
+_HASHES, _ADDRESSES = ("md5", "sha1", "sha256"), ("ip", "cidr")
+_GROUPS = {"hash": _HASHES, "address": _ADDRESSES}
+
+
+FoundInUnit = tuple[list[Found], Counter[int]]
+"""the places by offset, and how many more places of an indicator there are"""
+
+
+class _Collected:
+    """The places within one unit of `size` bytes, each once, the first of each indicator."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._found: dict[tuple[int, int], Found] = {}
+        self._listed: Counter[int] = Counter()
+        self._more: Counter[int] = Counter()
+
+    def add(self, one: Found) -> None:
+        if not 0 < one.end <= self._size or (one.start, one.number) in self._found:
+            return
+        if self._listed[one.number] >= MOST:
+            self._more[one.number] += 1
+            return
+        self._listed[one.number] += 1
+        self._found[one.start, one.number] = one
+
+    def result(self) -> FoundInUnit:
+        return sorted(self._found.values(), key=lambda one: (one.start, one.number)), self._more
 
 
 class Finder:
@@ -29,24 +57,16 @@ class Finder:
 
     def __init__(self, indicators: Sequence[Indicator]) -> None:
         self._indicators = indicators
-        hashes: list[tuple[int, bytes]] = []
-        four: list[tuple[int, str]] = []
-        six: list[tuple[int, str]] = []
-        texts: list[tuple[int, tuple[bytes, ...]]] = []
-        longest = 64
-        for number, indicator in enumerate(indicators):
-            kind, value = indicator.type, indicator.value
-            if kind in _HASHES:
-                hashes.append((number, value.encode()))
-            elif kind in ("ip", "cidr"):
-                (six if ":" in value else four).append((number, value))
-            else:
-                longest = max(longest, len(value))
-                texts.append((number, _spellings(kind, value)))
+        of_kind = {kind: [n for n, x in enumerate(indicators) if x.type in kinds] for kind, kinds in _GROUPS.items()}
+        numbers = [n for n, x in enumerate(indicators) if x.type not in (*_HASHES, *_ADDRESSES)]
+        longest = max((len(indicators[n].value) for n in numbers), default=64)
+        four = [(n, indicators[n].value) for n in of_kind["address"] if ":" not in indicators[n].value]
+        six = [(n, indicators[n].value) for n in of_kind["address"] if ":" in indicators[n].value]
         self.before = 2 * (2 * longest + _AROUND)
         """bytes in front of a unit that are looked at: the longest indicator in UTF-16, with its separators doubled"""
-        self._texts = Texts(texts)
-        self._hashes = Hashes(hashes) if hashes else None
+        self._texts = Texts((n, _spellings(indicators[n].type, indicators[n].value)) for n in numbers)
+        hashes = of_kind["hash"]
+        self._hashes = Hashes((n, indicators[n].value.encode()) for n in hashes) if hashes else None
         self._four = Addresses(four) if four else None
         self._six = SixAddresses(six) if six else None
         self._expression = lru_cache(maxsize=8192)(self._compiled)
@@ -57,22 +77,26 @@ class Finder:
             pattern = pattern.replace(r"\\", r"(?:\\{1,2}|/)")  # as programs write it, and as JSON escapes it
         return re.compile(pattern if wide else _as_bytes(pattern))
 
-    def find(self, unit: bytes, before: bytes = b"", after: bytes = b"") -> tuple[list[Found], Counter[int]]:
-        """Return what ends within the unit, by place, and how many more places of an indicator there are. `before`, `after`: neighbours."""
-        searched = Searched(padded([before, unit, after]))
-        base = PAD + len(before)
-        found: dict[tuple[int, int], Found] = {}
-        listed: Counter[int] = Counter()
-        more: Counter[int] = Counter()
-        for one in self._verified(searched, base):
-            if not 0 < one.end <= len(unit) or (one.start, one.number) in found:
-                continue
-            if listed[one.number] >= MOST:
-                more[one.number] += 1
-                continue
-            listed[one.number] += 1
-            found[one.start, one.number] = one
-        return sorted(found.values(), key=lambda one: (one.start, one.number)), more
+    def find(self, unit: bytes, before: bytes = b"", after: bytes = b"") -> FoundInUnit:
+        """Return what ends within the unit. `before`, `after`: its neighbours."""
+        collected = _Collected(len(unit))
+        for one in self._verified(Searched(padded([before, unit, after])), PAD + len(before)):
+            collected.add(one)
+        return collected.result()
+
+    def find_each(self, units: Sequence[bytes]) -> list[FoundInUnit]:
+        """Return what is in each of several small units. They are searched together, which takes a tenth of the time."""
+        parts, starts, at = [], [], PAD
+        for unit in units:
+            starts.append(at)
+            parts += [unit, bytes(PAD)]
+            at += len(unit) + PAD
+        collected = [_Collected(len(unit)) for unit in units]
+        for one in self._verified(Searched(padded(parts)), 0):
+            n = bisect_right(starts, one.start) - 1
+            if n >= 0:
+                collected[n].add(one._replace(start=one.start - starts[n], end=one.end - starts[n]))
+        return [one.result() for one in collected]
 
     def _verified(self, searched: Searched, base: int) -> Iterator[Found]:
         points = np.flatnonzero(searched.bytes == 46) if self._texts.points or self._four else np.zeros(0, dtype=np.int64)

@@ -8,6 +8,8 @@ DATASET = "sweep"
 INDICATORS, YARA = "indicators", "yara"
 SEARCHES = (INDICATORS, YARA)
 """names of the searches: in tasks and in the ledger they are beside those of artefacts"""
+WINDOW = 1 << 20
+"""bytes that are searched together"""
 AFTER = 128
 """bytes behind a unit that are looked at: what may not follow an indicator"""
 

@@ -24,7 +24,7 @@ _UNITS = re.compile(rb"(?:[\x09\x20-\x7e]\x00){3,}[\x20-\x7e]?")
 """ASCII text in UTF-16, in either byte order"""
 
 
-class Place(NamedTuple):
+class GrepPlace(NamedTuple):
     """One place: the host, the path, its offset in the file, the line (0 where the file is no text), and the text around it."""
 
     host: str
@@ -36,7 +36,7 @@ class Place(NamedTuple):
 
 
 @dataclass
-class Account:
+class GrepAccount:
     """How much was searched, and what was not."""
 
     members: int = 0
@@ -81,7 +81,7 @@ def inputs(given: Iterable[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def search(paths: Sequence[Path], identities: Sequence[Any], expression: Any, account: Account) -> Iterator[Place]:
+def search(paths: Sequence[Path], identities: Sequence[Any], expression: Any, account: GrepAccount) -> Iterator[GrepPlace]:
     """Yield the places in all members of the inputs, in their order. `account` gets how much was searched."""
     for path in paths:
         for collection in recognise.collections(path, identities):
@@ -91,7 +91,7 @@ def search(paths: Sequence[Path], identities: Sequence[Any], expression: Any, ac
                 account.left.append((collection.label, str(path), f"{state}: {reason}"))
 
 
-def _of_collection(collection: EvidenceCollection, expression: Any, account: Account) -> Iterator[Place]:
+def _of_collection(collection: EvidenceCollection, expression: Any, account: GrepAccount) -> Iterator[GrepPlace]:
     for member in collection.members():
         if member.kind == "refused":
             if member.verdict != "link":
@@ -100,10 +100,10 @@ def _of_collection(collection: EvidenceCollection, expression: Any, account: Acc
         account.members += 1
         for offset, line, text, utf16 in _of_member(member, expression, account):
             account.places += 1
-            yield Place(collection.label, member.source, offset, line, text, utf16)
+            yield GrepPlace(collection.label, member.source, offset, line, text, utf16)
 
 
-def _of_member(member: Member, expression: Any, account: Account) -> Iterator[tuple[int, int, str, bool]]:
+def _of_member(member: Member, expression: Any, account: GrepAccount) -> Iterator[tuple[int, int, str, bool]]:
     """Yield (offset, line, text, whether in UTF-16) of the places of one member, each once."""
     base, lines, held = 0, 0, b""
     is_text, behind = True, _exactly(member.read)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -21,20 +22,22 @@ _TWO, _EIGHT = np.uint64(2), np.uint64(8)
 class Hashes:
     """Many hashes: (number, the digits in lower case)."""
 
-    def __init__(self, texts: list[tuple[int, bytes]]) -> None:
+    def __init__(self, texts: Iterable[tuple[int, bytes]]) -> None:
         every = (1 << 64) - 1
-        rows = [(int.from_bytes(text[:8], "little"), n, int.from_bytes(text[8:16], "little"), every) for n, text in texts]
+        rows = array("Q")
+        for n, text in texts:
+            rows.extend((int.from_bytes(text[:8], "little"), n, int.from_bytes(text[8:16], "little"), every))
         self._table = WindowTable(rows, every)
 
     def places(self, searched: Searched) -> Iterator[tuple[int, int, bool]]:
         """Yield (first place, number, whether in UTF-16) where a hash may be."""
         words = np.frombuffer(searched.raw, dtype="<u8", count=len(searched.raw) // 8)[PAD // 8 : -(PAD // 8) : 2]
         sign = ((words >> _TWO) ^ words) & _SIGN
-        yield from self._of_runs(searched, _digits(searched, _at(sign == _SIGN), range(8)), 1)
+        yield from self._of_runs(searched, _digits(searched, _signed(searched, _at(sign == _SIGN), _SIGN), range(8)), 1)
         sparse = _SIGN & _EVEN
         for shift in (0, 1):
             of_units = (sign & (_EVEN << _EIGHT if shift else _EVEN)) == (sparse << _EIGHT if shift else sparse)
-            at = _at(of_units)
+            at = _signed(searched, _at(of_units), sparse << _EIGHT if shift else sparse)
             if len(at):
                 at = at[(searched.words[at] & (_EVEN if shift else _EVEN << _EIGHT)) == 0] + shift
                 yield from self._of_runs(searched, _digits(searched, at, range(0, 8, 2)), 2)
@@ -55,6 +58,12 @@ class Hashes:
 
 def _at(chosen: Array) -> Array:
     return np.flatnonzero(chosen) * _STEP + PAD
+
+
+def _signed(searched: Searched, at: Array, sign: Array) -> Array:
+    """Return those of the places whose next eight bytes may be digits too."""
+    words = searched.words[at + 8]
+    return at[(((words >> _TWO) ^ words) & sign) == sign]
 
 
 def _digits(searched: Searched, at: Array, offsets: range) -> Array:

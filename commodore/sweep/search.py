@@ -13,16 +13,14 @@ from typing import TYPE_CHECKING, Any
 from commodore.evidence import Evidence
 from commodore.record import Problem, Record, SweepLayer
 from commodore.sweep import blobs
-from commodore.sweep.found import AFTER, YARA, Border, Found
+from commodore.sweep.found import AFTER, WINDOW, YARA, Border, Found
 from commodore.sweep.yara import MOST
 
 if TYPE_CHECKING:
     from commodore.detection.ioc import Indicators
-    from commodore.sweep.finder import Finder
+    from commodore.sweep.finder import Finder, FoundInUnit
     from commodore.sweep.yara import RunRules
 
-WINDOW = 1 << 20
-"""bytes that are searched together"""
 AROUND = 64
 """bytes before and behind a text that its record has"""
 LINE = 512
@@ -61,6 +59,8 @@ class MemberSweep:
         self._of_rule: dict[str, list[_Hit]] = {}
         self._known: set[tuple[str, str]] = set()
         """(rule, record) on which detection matched: the sweep need not report the same once more"""
+        self.prepared: FoundInUnit | None = None
+        """what is in the member, where it was searched together with others"""
         self.searched = 0
         self._problems: list[Problem] = []
 
@@ -111,7 +111,7 @@ class MemberSweep:
         digests = {kind: hashlib.new(kind, usedforsecurity=False) for kind in self._indicators.digests if self._whole}
         lines = _LineCounter(self._evidence, self._border)
         for offset, before, data, after in self._windows(self._finder.before):
-            found, rest = self._finder.find(data, before, after)
+            found, rest = self.prepared or self._finder.find(data, before, after)
             more += rest
             for one in found:
                 self._hits.append(self._hit(one, offset + one.start, before, data, after, lines))

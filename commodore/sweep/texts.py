@@ -6,6 +6,7 @@ ASCII and in UTF-16 of both byte orders. A text without such a character, or wit
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -27,7 +28,7 @@ class Texts:
     """Many texts. `spellings`: (number, each way in which the text is written in lower case)."""
 
     def __init__(self, spellings: Iterable[tuple[int, tuple[bytes, ...]]]) -> None:
-        rows: dict[tuple[int, int], list[tuple[int, int, int, int]]] = {}
+        rows: dict[tuple[int, int], array[int]] = {}
         self._plain: dict[bytes, list[int]] = {}
         for number, ways in spellings:
             for text in ways:
@@ -38,7 +39,7 @@ class Texts:
                 padded_text = bytes(_BEFORE + _BESIDE) + text[: at + _BEFORE] + bytes(_BEFORE)
                 window = int.from_bytes(padded_text[at + _BESIDE : at + _BESIDE + 8], "little")
                 beside = int.from_bytes(padded_text[at : at + _BESIDE], "little")
-                rows.setdefault((text[at], kind), []).append((window, number, beside, _tail(min(_BESIDE, max(0, at - _BEFORE)))))
+                rows.setdefault((text[at], kind), array("Q")).extend((window, number, beside, _tail(min(_BESIDE, max(0, at - _BEFORE)))))
         self._tables: dict[int, list[WindowTable]] = {}
         for (anchor, kind), found in sorted(rows.items()):
             before, behind = _CLASSES[kind]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -57,16 +58,17 @@ class WindowTable:
     keep    bits of the window that are compared
     """
 
-    def __init__(self, rows: list[tuple[int, int, int, int]], keep: int) -> None:
+    def __init__(self, rows: array[int], keep: int) -> None:
+        """Take rows of four: window, number, the bytes beside it, and a mask of those of them that the text has."""
         self._keep = np.uint64(keep)
-        columns = np.array(rows, dtype=np.uint64).reshape(-1, 4)
+        columns = np.frombuffer(rows, dtype=np.uint64).reshape(-1, 4)
         made = (columns[:, 0] | FOLD) & self._keep
         order = np.argsort(made, kind="stable")
         self._numbers: Array = columns[order, 1].astype(np.int32)
         self._mask: Array = columns[order, 3]
         self._beside: Array = (columns[order, 2] | FOLD) & self._mask
         self._windows, starts = np.unique(made[order], return_index=True)
-        self._starts: Array = np.append(starts, len(rows)).astype(np.int64)
+        self._starts: Array = np.append(starts, len(columns)).astype(np.int64)
         bits = min(max(len(self._windows).bit_length() + 4, _FEWEST), _MOST)
         self._shift = np.uint64(64 - bits)
         self._seen: Array = np.zeros(1 << bits, dtype=np.bool_)

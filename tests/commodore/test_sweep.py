@@ -19,7 +19,7 @@ from commodore.sweep import grep
 from commodore.sweep.finder import Finder
 from scout.console import Complaint
 from scout.formats.indicators import read_lines
-from scout.formats.yara_rules import EXTERNALS, RuleText, YaraRules, external, rule_texts
+from scout.formats.yara_rules import EXTERNALS, RuleText, YaraRules, rule_texts
 from tests.commodore.cases import ledger, records
 from tests.conftest import need
 
@@ -265,21 +265,25 @@ def test_signature_base_matches_what_the_program_yara_matches(tmp_path, corpus):
     program = shutil.which("yara")
     need(program is not None, "the program yara (apt install yara)")
     source = corpus / "detection" / "Neo23x0+signature-base"
-    files = sorted((p for p in (corpus / "pe-benign").rglob("*") if p.is_file()), key=str)[:40]
+    files = [p for kind in ("pe-benign", "linux", "misc-windows") for p in sorted((corpus / kind).rglob("*")) if p.is_file()][:60]
     need(bool(files), "the evidence corpus")
-    rules = YaraRules(rule_texts([source]), tmp_path)
+    texts = rule_texts([source])
+    rules = YaraRules(texts, tmp_path)
     assert not rules.refused
-    for file in files:
-        ours = {m.name for m in rules.match(file, external("", b""), 60, [])}
-        theirs = set()
-        variables = [part for name in EXTERNALS for part in ("-d", f"{name}=")]
-        one = tmp_path / "all.yar"
-        if not one.exists():
-            names = sorted(p for p in source.rglob("*") if p.suffix in (".yar", ".yara"))
-            one.write_text("".join(f'include "{p}"\n' for p in names))
-        done = subprocess.run([program, "-w", "-N", *variables, str(one), str(file)], capture_output=True, text=True, timeout=120)
-        theirs = {line.split(" ")[0] for line in done.stdout.splitlines()}
-        assert ours == theirs, file
+    listed = tmp_path / "files"
+    listed.write_text("".join(f"{file}\n" for file in files))
+    variables = [part for name in EXTERNALS for part in ("-d", f"{name}=")]
+    spaces = [f"n{n}:{source / text.name}" for n, text in enumerate(texts)]  # a name may occur in several files
+    done = subprocess.run([program, "-w", *variables, *spaces, "--scan-list", str(listed)], capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    theirs = {tuple(line.split(" ", 1)) for line in done.stdout.splitlines()}
+    assert theirs
+    assert {(m.name, str(file)) for file in files for m in rules.match(file, {}, 60, [])} == theirs
+
+
+def test_small_members_are_searched_together_with_the_same_result(finder):
+    units = [f"{text} {n}".encode("utf-16-le" if n % 3 else "utf-8") for n, text in enumerate((*THERE, *NOT_THERE, ""))]
+    assert finder.find_each(units) == [finder.find(unit) for unit in units]
 
 
 def test_grep_finds_places_in_archives_and_directories_and_writes_nothing(tmp_path):
@@ -290,7 +294,7 @@ def test_grep_finds_places_in_archives_and_directories_and_writes_nothing(tmp_pa
     }
     root, _ = host(tmp_path, **files)
     before = sorted(p for p in tmp_path.rglob("*"))
-    account = grep.Account()
+    account = grep.GrepAccount()
     found = list(grep.search([root], (), grep.compiled("evil.example", literal=True, fold=True), account))
     assert [(p.path, p.line, p.text, p.utf16) for p in found] == [
         ("/root/.bash_history", 2, "curl http://Evil.example/x", False),
@@ -310,5 +314,5 @@ def test_grep_finds_a_place_on_a_border_of_two_pieces_once(tmp_path, monkeypatch
         root = tmp_path / str(at)
         (root / "etc").mkdir(parents=True)
         (root / "etc" / "x").write_bytes(b"\n" * at + b"evil.example" + b"\n" * 200)
-        (found,) = grep.search([root], (), grep.compiled("evil.example", literal=True, fold=False), grep.Account())
+        (found,) = grep.search([root], (), grep.compiled("evil.example", literal=True, fold=False), grep.GrepAccount())
         assert (found.offset, found.line) == (at, at + 1)
