@@ -24,7 +24,9 @@ from typing import Any
 from scout import __version__
 from scout.archive.writer import ArchiveWriter, Receipt, Stopped
 from scout.collecting import identity, references, signals
+from scout.collecting.duplicates import KnownContents
 from scout.collecting.examined import ExaminedHost, make_plan, open_host
+from scout.collecting.filelist import FileList
 from scout.collecting.options import CollectOptions
 from scout.collecting.stages import StageProgress
 from scout.collecting.taking import ItemTaker, SizeLimits
@@ -116,6 +118,8 @@ def _everything(host: ExaminedHost, taker: ItemTaker, stages: StageProgress, cau
             taker.missing(missing)
         gc.freeze()  # the plan of a large host is no garbage: the collector need not visit it again and again
         gc.enable()
+        if any(source.is_copy for source in host.sources):
+            taker.known = KnownContents(todo.items, host.timed, lambda: caught.number)
         before = host.system
         for item in stages.files(todo.items):
             if caught.number:
@@ -124,6 +128,10 @@ def _everything(host: ExaminedHost, taker: ItemTaker, stages: StageProgress, cau
                 before.forget()
                 before = item.source
             taker.take(item)
+        for target in host.targets:
+            if target.listing is not None and not caught.number:
+                limits = target.listing
+                taker.files(FileList(host.system, host.timed, enters, count=limits.count, seconds=limits.seconds))
     except Stopped:
         return
     except KeyboardInterrupt:  # a second Ctrl-C: end at once, but seal

@@ -63,12 +63,15 @@ def _row(
         "missing": missing[target.id],
         "live": list(target.live),
         "referenced": target.referenced is not None,
+        "listing": target.listing is not None,
     }
 
 
 def _amount(row: dict[str, Any]) -> str:
     if row["live"]:
         return plural(len(row["live"]), "live source")
+    if row["listing"]:
+        return "names and facts, no content"
     if row["referenced"]:
         return "what they name, found on the way"
     if row["candidates"]:
@@ -112,6 +115,9 @@ def _in_full(target: CollectionTarget, screen: Screen) -> None:
     if target.referenced is not None:
         screen.say(f"  {'where':<9} what the files and processes of the other targets name")
         screen.say(f"  {'at most':<9} {target.referenced.count:,} files, {megabytes(target.referenced.total)} in all")
+    if target.listing is not None:
+        screen.say(f"  {'where':<9} every local file system")
+        screen.say(f"  {'at most':<9} {target.listing.count:,} names, {target.listing.seconds:,} s")
     screen.say(f"  {'size':<9} {target.size}; at most {megabytes(target.cap)} per file")
     screen.row(f"  {'access':<9} ", ACCESS[target.access])
     screen.say(f"  {'priority':<9} {PRIORITIES[target.priority]}")

@@ -87,6 +87,7 @@ class DirectorySource:
 
     method = "api"
     streamed = False
+    is_copy = False
 
     def __init__(self, path: str | Path, *, windows: bool = False) -> None:
         self.path = os.path.realpath(path)
@@ -192,6 +193,10 @@ class DirectorySource:
         with os.scandir(fd if self.fds else self._join(parts)) as entries:
             found = [SourceEntry(entry.name, _kind(entry)) for entry in entries if keep(entry.name)]
         return sorted(found)
+
+    def descriptor(self, parts: Parts) -> int:
+        """Return an open descriptor of a folder, valid until the next call of this source; -1 where the system has none."""
+        return self._folder(parts)[0]
 
     def streams(self, parts: Parts) -> list[str]:  # noqa: ARG002  (the protocol's)
         """Return []: a mounted tree shows streams as files, or not at all."""

@@ -10,7 +10,7 @@ from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers.file_facts import FILE_FIELDS, file_facts
-from commodore.readers.layers import as_text
+from commodore.readers.layers import as_text, unfold
 from commodore.readers.layers.analysis import FIELDS, analysed
 from commodore.readers.layers.languages import language_of, patterns
 from commodore.readers.layers.model import LONGEST
@@ -62,18 +62,26 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
         yield Problem("a program with the name of a script: layers were not sought", lost=1)
         return
     language = language_of(evidence.name, head[:4096])
-    result = analysed(as_text(head), language)
+    result = analysed(as_text(head[:LONGEST]), language)
     fields: dict[str, Any] = file_facts(evidence) | result.fields
     if "file.hash.sha256" not in fields:
         fields["file.hash.sha256"] = _hash(evidence)
     if language:
         fields["escadre.script.language"] = language
-    if evidence.length > len(head):
-        cut = f"layers and traits were sought in the first {len(head):,} of {evidence.length:,} bytes"
+    if evidence.length > LONGEST:
+        cut = f"layers and traits were sought in the first {LONGEST:,} of {evidence.length:,} bytes"
         fields["escadre.bounds"] = [cut, *fields.get("escadre.bounds", ())]
     for bound in fields.get("escadre.bounds", ()):
         yield Problem(bound)
     yield Record("0", fields)
+
+
+def contents(evidence: Evidence) -> Iterator[tuple[str, bytes]]:
+    """Yield (how it was encoded, bytes) of the layers of a script, for searches."""
+    with evidence.open() as stream:
+        head = stream.read(LONGEST)
+    for layer in unfold(as_text(head), language_of(evidence.name, head[:4096]) or "other").layers:
+        yield " > ".join(layer.how), layer.data
 
 
 def _hash(evidence: Evidence) -> str:

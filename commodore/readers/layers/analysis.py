@@ -56,22 +56,23 @@ class Analysis:
         return str(self.fields.get("escadre.severity", ""))
 
 
-def analysed(text: str, language: str, further: Iterable[tuple[str, str]] = (), extra: Sequence[FoundTrait] = ()) -> Analysis:
+def analysed(text: str, language: str, further: Iterable[tuple[str, str, str]] = (), *, extra: Sequence[FoundTrait] = ()) -> Analysis:
     """Return what layers show of a text. `language` as `unfold` has it; '' where it is not known.
 
-    `further`: (name, text) of other parts of the same file, such as macros, whose layers and traits count too; `extra`: traits that a
-    reader of the format found itself.
+    `further`: (name, text, language) of other parts of the same file, such as macros, whose layers and traits count too;
+    `extra`: traits that a reader of the format found itself.
     """
     spoken = language or _OTHER
     unfolded = unfold(text, spoken)
     layers, bounds = list(unfolded.layers), dict.fromkeys(unfolded.bounds)
-    top = list(traits_of(text, spoken))
-    for name, part in further:
-        below = unfold(part, spoken)
+    top, decoded = list(traits_of(text, spoken)), list(unfolded.layers)
+    for name, part, its in further:
+        below = unfold(part, its or _OTHER)
         layers += [Layer(part, (name,), 1), *(layer._replace(how=(name, *layer.how), depth=layer.depth + 1) for layer in below.layers)]
-        top += traits_of(part, spoken)
+        top += traits_of(part, its or _OTHER)
+        decoded += below.layers
         bounds |= dict.fromkeys(below.bounds)
-    found = _traits(top, layers, extra)
+    found = _traits(top, decoded, extra)
     named = [indicated(text), *(indicated(layer.text) if not layer.binary else Indicated() for layer in layers)]
     if more := sum(one.more for one in named):
         bounds[f"{more:,} addresses, paths and commands were left out"] = None

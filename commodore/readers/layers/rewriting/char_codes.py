@@ -6,7 +6,7 @@ import re
 
 from commodore.readers.layers.rewriting._literals import literal
 
-LANGUAGES = ("powershell", "vbscript", "jscript", "hta", "php", "perl", "python", "jsp", "aspx", "command")
+LANGUAGES = ("powershell", "vbscript", "vba", "jscript", "hta", "php", "perl", "python", "jsp", "aspx", "command")
 _NUMBER = r"(?:0x[0-9a-f]{1,4}|&H[0-9a-f]{1,4}|\d{1,5})"
 _ONE = rf"(?:\[char\]\s?\(?\s?{_NUMBER}\s?\)?|\bchrw?\$?\s?\(\s?{_NUMBER}\s?\))"
 _CHAIN = re.compile(rf"(?i){_ONE}(?:\s{{0,8}}[+&.]\s{{0,8}}(?:_\s{{1,8}})?{_ONE}){{0,4000}}")

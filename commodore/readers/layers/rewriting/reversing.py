@@ -6,7 +6,7 @@ import re
 
 from commodore.readers.layers.rewriting._literals import inner, literal, substitute
 
-LANGUAGES = ("powershell", "vbscript", "jscript", "hta", "php", "python", "shell", "command")
+LANGUAGES = ("powershell", "vbscript", "vba", "jscript", "hta", "php", "python", "shell", "command")
 _LONG = r"""('[^'\n]{3,262144}'|"[^"\n]{3,262144}")"""
 _BEFORE = re.compile(rf"(?i)\b(?:str_?reverse|strrev)\s?\(\s?{_LONG}\s?\)")
 _SLICE = re.compile(rf"{_LONG}\s?\[\s?::\s?-1\s?\]")

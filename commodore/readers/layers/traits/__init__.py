@@ -6,7 +6,7 @@ A file of the form
     traits:
       - id: powershell-download
         words: downloads with a PowerShell or .NET client
-        weight: 2             1 usual in honest scripts too, 2 strong, 3 hardly ever honest, 5 enough alone
+        weight: 2             1 usual in honest scripts too, 2 strong, 3 hardly ever honest, 4 enough for medium, 5 enough for high
         languages: [powershell]     all languages where it is left out
         any: [downloadstring]  lower-case texts of which one must occur: the pattern is only tried then
         pattern: (?i)…        RE2
@@ -25,7 +25,9 @@ from typing import Any, NamedTuple
 from scout.bounded import pattern_error, searcher
 from scout.data import parse_yaml
 
-ALONE = 5
+NOTABLE, ALONE = 4, 5
+"""weights of traits that are enough for the severity medium, and high"""
+WEIGHTS = (1, 2, 3, NOTABLE, ALONE)
 HIGH, MEDIUM = 7, 5
 """sums of the heaviest weights of all groups from which on a severity is given"""
 _SCANNED = 4 << 20
@@ -77,7 +79,7 @@ def _of_file(name: str, text: Any) -> Iterator[Trait]:
             raise ValueError(f"{name}: {entry.get('id')}: unknown or missing words {sorted(wrong)}")
         if reason := pattern_error(entry["pattern"]):
             raise ValueError(f"{name}: {entry['id']}: the pattern is refused: {reason}")
-        if entry["weight"] not in (1, 2, 3, ALONE):
+        if entry["weight"] not in WEIGHTS:
             raise ValueError(f"{name}: {entry['id']}: no such weight")
         if not entry["any"] or any(word != word.lower() for word in entry["any"]):
             raise ValueError(f"{name}: {entry['id']}: `any` needs texts in lower case")
@@ -106,6 +108,6 @@ def judged(found: Iterable[FoundTrait]) -> str:
         heaviest[one.trait.group] = max(heaviest.get(one.trait.group, 0), one.trait.weight)
     strong = sum(weight >= 2 for weight in heaviest.values())
     total = sum(heaviest.values())
-    if ALONE in heaviest.values() or (total >= HIGH and strong >= 3):
+    if ALONE in heaviest.values() or (total >= HIGH and (strong >= 3 or NOTABLE in heaviest.values())):
         return "high"
-    return "medium" if total >= MEDIUM and strong >= 2 else ""
+    return "medium" if NOTABLE in heaviest.values() or (total >= MEDIUM and strong >= 2) else ""
