@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from commodore import catalogue
 from commodore.artefact import SweepLayer
+from commodore.catalogue import Known
 from commodore.engine.assemble import Assembler, identity
 from commodore.engine.bounds import BATCH, Problems
 from commodore.engine.results import UnitAccount
@@ -122,6 +123,27 @@ class JobSearch:
             made.update(f"{layer.locator}\0".encode("utf-8", "surrogatepass"))
             cites = made.hexdigest()
         self._sweep.layer(artefact, layer, cites)
+
+    def contents(self, known: Iterable[Known]) -> Iterator[UnitAccount]:
+        """Search what artefacts find inside the member. Yields an account only of what could not be done."""
+        for one in known:
+            name, evidence = one.artefact.name, self._evidence
+            if one.contents is None:
+                continue
+            problems = Problems()
+            try:
+                for layer, data in one.contents(evidence):
+                    self.offer(name, SweepLayer(layer, data, "0"))
+            except MemoryError:
+                problems.add(Problem(f"the search in the layers of {name} ran out of memory", kind=FAILED))
+            except Exception as e:  # as in `run`
+                problems.add(raised(e, ""))
+            for problem in self._sweep.problems():
+                problems.add(problem)
+            if listed := problems.listed():
+                search = self._detection.searches[0]
+                failed = RAISED if problems.raised else ""
+                yield UnitAccount(evidence.member, evidence.source, search, None, 0, 0, listed, evidence.offset, failed)
 
     def finish(self, take: Callable[[list[dict[str, Any]], Problems], int]) -> None:
         """Pass on the records of what was found."""

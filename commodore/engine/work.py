@@ -237,6 +237,7 @@ class Worker:
             if outcome.out_of_memory:
                 self._out_of_memory()
         if search is not None:
+            accounts += search.contents(known)
             self._search = None
             search.finish(partial(self._take, host, DATASET))
         return accounts
