@@ -94,7 +94,7 @@ def _everything(host: ExaminedHost, taker: ItemTaker, stages: StageProgress, cau
             for _, source in stages.live(sources):
                 if caught.number:
                     return
-                taker.live(source)
+                taker.live(source, "windows" if host.system.windows else "linux")
 
         def enters(folder: Parts) -> None:
             if caught.number:

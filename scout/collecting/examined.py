@@ -65,11 +65,10 @@ def open_host(options: CollectOptions) -> ExaminedHost:
         raise _unclear(path, systems)
     source.windows = systems == ["windows"]
     host = ExaminedHost([source], [], live, timed)
-    running = live and sys.platform.startswith("linux")
     if options.paths:
         host.targets = [_of_paths(host, options.paths)]
     else:
-        host.targets = select(load(), os_name=systems[0], profile=options.profile, names=options.targets, live=running)
+        host.targets = select(load(), os_name=systems[0], profile=options.profile, names=options.targets, live=live)
     if not host.targets:
         what = f"None of the targets {', '.join(options.targets)} applies to {path} ({systems[0]})."
         raise Complaint(what, "scout targets lists them by system.", WRONG_USE)
