@@ -2,7 +2,8 @@
 
     python -m commodore.reference docs/artefacts [READERS] [--check]      write the files, or report those that differ
 
-SCOUT cannot import COMMODORE, so it reads the second part from `scout/targets/readers.json` (READERS, if no other file is given).
+SCOUT cannot import COMMODORE, so it reads the second part from `scout/targets/readers.json` (READERS, if no other file is given), and which
+files start programs from `scout/references/places.json` (beside READERS, if one is given).
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from pathlib import Path
 from commodore import catalogue
 from commodore.artefact import Artefact
 from commodore.detection.sigma.sources import log_sources
+from commodore.persistence.starting_files import places
 from commodore.schema import registry, winlog
 from scout.data import load_data
+from scout.references.places import PLACES
 from scout.targets import READERS
 
 EVENTS = "windows_events.md"
@@ -150,8 +153,9 @@ def main(arguments: list[str]) -> int:
     """Write the generated files and remove the pages of artefacts that are gone. With `--check` report what differs and return 1."""
     folder, *others = [Path(argument) for argument in arguments if argument != "--check"]
     check, read_by = "--check" in arguments, others[0] if others else READERS
-    wanted = {folder / name: text for name, text in pages().items()} | {read_by: readers()}
-    present = {path: path.read_text(encoding="utf-8") for path in (*folder.glob("*.md"), read_by) if path.is_file()}
+    starting = read_by.with_name(PLACES.name) if others else PLACES
+    wanted = {folder / name: text for name, text in pages().items()} | {read_by: readers(), starting: places()}
+    present = {path: path.read_text(encoding="utf-8") for path in (*folder.glob("*.md"), read_by, starting) if path.is_file()}
     different = sorted(path for path in wanted.keys() | present.keys() if wanted.get(path) != present.get(path))
     if check:
         sys.stdout.write("".join(f"{path} differs from the declarations: run `make generated`.\n" for path in different))

@@ -87,6 +87,10 @@ def collect(
     profile: Annotated[str, typer.Option(metavar="PROFILE", help="triage or full.", autocompletion=lambda: ["triage", "full"])] = "triage",
     targets: Only = None,
     paths: Paths = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option("--plan", metavar="FILE", help="Only the paths that this file lists, one a line.", show_default=False, readable=False),
+    ] = None,
     max_file: Annotated[
         str, typer.Option(metavar="SIZE", help="Leave files with more data than this: 500MB, 2G.", show_default=False)
     ] = "",
@@ -106,16 +110,19 @@ def collect(
     json_lines: Json = False,
 ) -> int:
     """Collect this host, or a mounted disk, into one encrypted archive."""
+    from scout.collecting import pathlist
     from scout.collecting.collect import collect as run
     from scout.collecting.options import CollectOptions
 
     screen = console.Screen(json_lines=json_lines, quiet=quiet)
     if system not in ("", "windows", "linux"):
         raise console.Complaint(f"--os {system}: not a system that scout knows.", "Give windows or linux.", console.WRONG_USE)
-    if paths and targets:
-        raise console.Complaint("--path and --targets were given together.", "Give one of them.", console.WRONG_USE)
+    wanted = [*(paths or []), *(pathlist.read(plan) if plan is not None else [])]
+    if wanted and targets:
+        given = "--path" if paths else "--plan"
+        raise console.Complaint(f"{given} and --targets were given together.", "Give one of them.", console.WRONG_USE)
     options = CollectOptions(
-        paths=paths or [],
+        paths=wanted,
         recipients=recipient or [],
         out=out,
         root=root,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,32 +26,68 @@ LEVEL = 3
 FRAME = 4 << 20
 """bytes of lines that go into one frame"""
 _BLOCK = 1 << 16
+Search = Callable[[bytes, int, int], "tuple[int, int] | None"]
+"""(block, start, end) → where the next piece of a wanted line begins and ends, None where there is none before `end`"""
 _AGAIN = "Run `commodore process` again with the same inputs, into a new case if this does not help."
 
 
-def lines(path: Path, holding: re.Pattern[bytes] | None = None) -> Iterator[bytes]:
+def matching(pattern: re.Pattern[bytes]) -> Search:
+    """Return a search for the lines in which a pattern is found."""
+
+    def search(block: bytes, start: int, end: int) -> tuple[int, int] | None:
+        found = pattern.search(block, start, end)
+        return found.span() if found else None
+
+    return search
+
+
+def having(field: str, values: Iterable[str]) -> Search:
+    """Return a search for the lines whose `field`, a text, has one of the values. It is several times as fast as a pattern."""
+    key = f'"{field}":"'.encode()
+    wanted = frozenset(value.encode() for value in values)
+
+    def search(block: bytes, start: int, end: int) -> tuple[int, int] | None:
+        while (at := block.find(key, start, end)) >= 0:
+            begin = at + len(key)
+            start = block.find(b'"', begin, end)
+            if start < 0:
+                return None
+            if block[begin:start] in wanted:
+                return at, start
+        return None
+
+    return search
+
+
+def lines(path: Path, search: Search | None = None) -> Iterator[bytes]:
     """Yield the lines of a file, without the newline and without empty ones.
 
-    With `holding`, yield only the lines in which the pattern is found (`"event.code":"(?:1|5)"`): the search runs over whole blocks, so
-    the other lines cost little. Raises Complaint where the file cannot be read, is damaged, or ends within a frame.
+    With `search`, yield only the lines in which it finds something: it runs over whole blocks, so the other lines cost little. Raises
+    Complaint where the file cannot be read, is damaged, or ends within a frame.
     """
     rest: list[bytes] = []
     length = 0
     for chunk in _chunks(path):
+        begin = chunk.find(b"\n") + 1
+        if rest and begin:
+            yield from _chosen(b"".join([*rest, chunk[:begin]]), 0, length + begin, search)
+            rest, length = [], 0
+        elif not rest:
+            begin = 0
         end = chunk.rfind(b"\n") + 1
         if end:
-            yield from _chosen(b"".join([*rest, chunk[:end]]), holding)
-            rest, length = [], 0
+            yield from _chosen(chunk, begin, end, search)
         rest.append(chunk[end:])
         length += len(chunk) - end
         if length > MAX_LINE:
             raise Complaint(f"{path} is damaged: a line is longer than {MAX_LINE >> 20} MiB.", _AGAIN, COULD_NOT)
-    yield from _chosen(b"".join(rest), holding)
+    last = b"".join(rest)
+    yield from _chosen(last, 0, len(last), search)
 
 
-def objects(path: Path, holding: re.Pattern[bytes] | None = None) -> Iterator[dict[str, Any]]:
+def objects(path: Path, search: Search | None = None) -> Iterator[dict[str, Any]]:
     """Yield the object of each line, as `lines` chooses them. Raises Complaint, also for a line that is no JSON object."""
-    for line in lines(path, holding):
+    for line in lines(path, search):
         yield parsed(path, line)
 
 
@@ -114,14 +150,13 @@ def _unpacked(raw: Any, path: Path) -> Iterator[bytes]:
         raise Complaint(f"{path} is damaged: it ends within a zstd frame.", _AGAIN, COULD_NOT)
 
 
-def _chosen(block: bytes, holding: re.Pattern[bytes] | None) -> Iterator[bytes]:
-    """Yield the lines of a block that ends with a line."""
-    if holding is None:
-        yield from filter(None, block.split(b"\n"))
+def _chosen(block: bytes, start: int, end: int, search: Search | None) -> Iterator[bytes]:
+    """Yield the lines between two places of a block, at each of which a line begins."""
+    if search is None:
+        yield from filter(None, block[start:end].split(b"\n"))
         return
-    at = 0
-    while found := holding.search(block, at):
-        start = block.rfind(b"\n", 0, found.start()) + 1
-        end = block.find(b"\n", found.end())
-        at = end if end >= 0 else len(block)
-        yield block[start:at]
+    while found := search(block, start, end):
+        begin = max(block.rfind(b"\n", start, found[0]) + 1, start)
+        start = block.find(b"\n", found[1], end)
+        start = end if start < 0 else start
+        yield block[begin:start]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from commodore.case.jsonl import objects
+from commodore.case.jsonl import Search, objects
 from commodore.case.partition import Partition
 
 
@@ -20,14 +19,15 @@ class CaseView:
     def __init__(self, case: Path, collection: str, *, whole: bool = True) -> None:
         self._partition, self.whole = Partition(case, collection), whole
 
-    def records(self, dataset: str, holding: re.Pattern[bytes] | None = None) -> Iterator[dict[str, Any]]:
+    def records(self, dataset: str, search: Search | None = None) -> Iterator[dict[str, Any]]:
         """Yield the records of a dataset; none where the dataset does not exist.
 
-        With `holding`, yield only those in whose JSON line the pattern is found (`"event.code":"(?:1|5)"`): the others are not decoded.
+        With `search` (`having("event.code", ("1", "5"))`), yield only those in whose JSON line it finds something: the others are not
+        decoded.
         """
         path = self._partition.records(dataset)
         if path.exists():
-            yield from objects(path, holding)
+            yield from objects(path, search)
 
     def members(self) -> Iterator[dict[str, Any]]:
         """Yield the lines of the list of members."""

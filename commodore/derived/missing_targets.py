@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from commodore.artefact import Artefact, Problem, Record
+from commodore.case.jsonl import Search, matching
 from commodore.case.view import CaseView
 from commodore.host import Host
 from commodore.sentence import sentence
@@ -239,7 +240,9 @@ class _Table:
 def _complete(view: CaseView, volume: str, size: int) -> bool:
     """Return whether a table of `size` bytes is as long as its entry 0, which describes the table itself, says. One without it is not."""
     own = re.compile(rb'"file\.path":"(?i:%s\\\\\$mft)"' % volume.encode())
-    said = [r.get("file.size") for r in view.records("mft", own) if r.get("file.inode") == "0" and r.get("escadre.state") != "deleted"]
+    said = [
+        r.get("file.size") for r in view.records("mft", matching(own)) if r.get("file.inode") == "0" and r.get("escadre.state") != "deleted"
+    ]
     return len(said) == 1 and isinstance(said[0], int) and 0 < said[0] <= size
 
 
@@ -249,8 +252,8 @@ def _above(path: str) -> Iterator[str]:
         yield path
 
 
-def _ending(names: set[str]) -> re.Pattern[bytes] | None:
-    """Return a pattern that occurs in the JSON line of each record whose path ends in one of the names (in lower case); None: any line."""
+def _ending(names: set[str]) -> Search | None:
+    """Return a search that finds each record whose path ends in one of the names (in lower case); None: any line."""
     if len(names) > _MOST_NAMES:
         return None
     tree: dict[str, Any] = {}
@@ -259,7 +262,7 @@ def _ending(names: set[str]) -> re.Pattern[bytes] | None:
         for char in name[:_LONGEST_NAME]:
             node = node.setdefault(char if char.isascii() else _WIDE, {})
         node['"' if len(name) <= _LONGEST_NAME else _MORE] = {}
-    return re.compile(rb"\\\\(?i:" + _alternatives(tree) + rb")")
+    return matching(re.compile(rb"\\\\(?i:" + _alternatives(tree) + rb")"))
 
 
 def _alternatives(tree: dict[str, Any]) -> bytes:

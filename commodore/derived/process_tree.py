@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
 from commodore.artefacts.live.live_processes import entity
+from commodore.case.jsonl import having
 from commodore.case.view import CaseView
 from commodore.host import Host
 from commodore.readers import starts
@@ -73,8 +73,10 @@ ARTEFACT = Artefact(
 
 _CHAIN = sentence("[{process.name!q}|A process] (pid {process.pid}) ran in the chain {chain!q}.")
 _AUDITING, _SYSMON = "Microsoft-Windows-Security-Auditing", "Microsoft-Windows-Sysmon"
-_PROCESSES = re.compile(rb'"event\.code":"(?:1|5|4608|4688|4689|6005)"|"winlog\.provider_name":"Microsoft-Windows-Kernel-General"')
-"""text in the JSON line of an event about a process or a start of the host; other events are not decoded"""
+_STARTS = frozenset({(_AUDITING, "4688"), (_SYSMON, "1")})
+_ENDS = frozenset({(_AUDITING, "4689"), (_SYSMON, "5")})
+_PROCESSES = having("event.code", {code for _, code in _STARTS | _ENDS | starts.EVENTS})
+"""finds the JSON lines of events about a process or a start of the host; other events are not decoded"""
 MOST = 200_000
 """processes in memory at once; the ledger counts those beyond"""
 DEEPEST = 64
@@ -136,11 +138,11 @@ def derive(view: CaseView, host: Host) -> Iterator[Record | Problem]:
 
 
 def _starts(record: dict[str, Any]) -> bool:
-    return (record.get("winlog.provider_name"), record.get("event.code")) in ((_AUDITING, "4688"), (_SYSMON, "1"))
+    return (record.get("winlog.provider_name"), record.get("event.code")) in _STARTS
 
 
 def _ends(record: dict[str, Any]) -> bool:
-    return (record.get("winlog.provider_name"), record.get("event.code")) in ((_AUDITING, "4689"), (_SYSMON, "5"))
+    return (record.get("winlog.provider_name"), record.get("event.code")) in _ENDS
 
 
 class _Table:

@@ -6,9 +6,9 @@ OpenSSH, auth.c; Linux-PAM, pam_unix; utmp(5).
 
 from __future__ import annotations
 
-import re
 from typing import Any, NamedTuple
 
+from commodore.case.jsonl import having
 from commodore.case.view import CaseView
 from commodore.readers import starts
 from commodore.readers.instants import seconds
@@ -27,8 +27,6 @@ KINDS = {
     "CachedRemoteInteractive": "remote desktop, cached credentials",
     "CachedUnlock": "unlock, cached credentials",
 }
-_EVENTS = re.compile(rb'"event\.code":"(?:12|21|23|24|25|1149|4608|4624|4625|4634|4647|4672|4720|4768|4771|4776|4778|4779|6005)"')
-"""Text in the JSON line of an event about a session; other events are not decoded."""
 _SECURITY = "Microsoft-Windows-Security-Auditing"
 _MANAGER = "Microsoft-Windows-TerminalServices-LocalSessionManager"
 _REMOTE_MANAGER = "Microsoft-Windows-TerminalServices-RemoteConnectionManager"
@@ -50,6 +48,8 @@ _STEPS = dict.fromkeys(starts.EVENTS, "boot") | {
     (_MANAGER, "25"): "desktop",
     (_REMOTE_MANAGER, "1149"): "connected",
 }
+_EVENTS = having("event.code", {code for _, code in _STEPS})
+"""Finds the JSON lines of events about a session; other events are not decoded."""
 _REFUSED = {"4768": "Kerberos ticket", "4771": "Kerberos ticket", "4776": "NTLM check"}
 """Event id → kind of a logon that the account's authority refused: what a domain controller has of logons to other computers."""
 _LINUX = {("ssh-login", "success"): "start", ("console-login", "success"): "start", ("user-created", "success"): "created"}

@@ -165,6 +165,8 @@ def sound(line: Mapping[str, Any]) -> dict[str, Any]:
 def _fits(key: str, value: object) -> bool:
     if key == "xattrs":
         return isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
+    if key == "referrer":
+        return isinstance(value, list) and all(isinstance(one, str) for one in value)
     if key in _NUMBERS:
         return type(value) is int and 0 <= value < 1 << 64
     if key in _TEXTS or not isinstance(value, int):

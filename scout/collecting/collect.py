@@ -22,7 +22,7 @@ from typing import Any
 
 from scout import __version__
 from scout.archive.writer import ArchiveWriter, Receipt, Stopped
-from scout.collecting import identity, signals
+from scout.collecting import identity, references, signals
 from scout.collecting.examined import ExaminedHost, make_plan, open_host
 from scout.collecting.options import CollectOptions
 from scout.collecting.stages import StageProgress
@@ -103,8 +103,12 @@ def _everything(host: ExaminedHost, taker: ItemTaker, stages: StageProgress, cau
 
         gc.disable()
         todo = make_plan(host, enters)
+        references.follow(host, todo, enters)
         for path, error in host.gaps.items():
             taker.gap(host.system, path, error)
+        for examined in host.sources:
+            for parts, error in examined.problems.items():
+                taker.problem(examined, parts, error)
         for missing in todo.missing:
             taker.missing(missing)
         gc.freeze()  # the plan of a large host is no garbage: the collector need not visit it again and again

@@ -18,8 +18,8 @@ MOST_STEPS = 40
 """Links on one way; Linux follows as many (path_resolution(7))."""
 
 
-class _Stopped:
-    """A step on the way of a link that could not be taken: where, and its verdict in custody."""
+class StoppedStep:
+    """A step on the way of a path that could not be taken: where, and its verdict in custody."""
 
     def __init__(self, parts: Parts, verdict: str, error: str, kind: str = "file") -> None:
         self.parts, self.verdict, self.error, self.type = parts, verdict, error, kind
@@ -37,7 +37,7 @@ def destinations(source: EvidenceSource, timed: TimedCalls, links: Iterable[Foun
 
 def folder_behind(source: EvidenceSource, timed: TimedCalls, parts: Parts) -> Parts | None:
     """Return the folder to which a link leads; None where it leads to none, or to one that holds the link itself."""
-    found = _resolved(source, timed, parts)
+    found = resolved(source, timed, parts)
     if not isinstance(found, tuple) or not stat.S_ISDIR(found[1]) or parts[: len(found[0])] == found[0]:
         return None
     return None if source.refusal(found[0]) else found[0]
@@ -45,16 +45,21 @@ def folder_behind(source: EvidenceSource, timed: TimedCalls, parts: Parts) -> Pa
 
 def _destination(source: EvidenceSource, timed: TimedCalls, link: FoundPath) -> FoundPath | None:
     """Return what a link leads to. None where that is nothing, a circle, or no regular file."""
-    found = _resolved(source, timed, link.parts)
-    if isinstance(found, _Stopped):
-        return FoundPath(found.parts, link.wants, found.type, verdict=found.verdict, error=found.error)
+    found = resolved(source, timed, link.parts)
+    if isinstance(found, StoppedStep):
+        return FoundPath(found.parts, link.wants, found.type, verdict=found.verdict, error=found.error, place=link.place or link.parts)
     if found is None or not found[0] or not stat.S_ISREG(found[1]):
         return None
-    return measured(source, timed, found[0], link.wants)
+    return measured(source, timed, found[0], link.wants)._replace(place=link.place or link.parts)
 
 
-def _resolved(source: EvidenceSource, timed: TimedCalls, parts: Parts) -> tuple[Parts, int] | _Stopped | None:
-    """Return the path without links and its mode, resolved name by name; None where there is nothing, or a circle."""
+def resolved(
+    source: EvidenceSource, timed: TimedCalls, parts: Parts, links: list[Parts] | None = None
+) -> tuple[Parts, int] | StoppedStep | None:
+    """Return the path without links and its mode, resolved name by name; None where there is nothing, or a circle.
+
+    The links on the way are added to `links`.
+    """
     done: Parts = ()
     pending, steps, mode = list(reversed(parts)), 0, stat.S_IFDIR
     while pending:
@@ -72,6 +77,8 @@ def _resolved(source: EvidenceSource, timed: TimedCalls, parts: Parts) -> tuple[
                 if steps > MOST_STEPS:
                     return None
                 text = timed.call(source.link, done)
+                if links is not None:
+                    links.append(done)
                 done = () if text.startswith("/") else done[:-1]
                 pending += reversed(text.split("/"))
                 mode = stat.S_IFDIR
@@ -79,7 +86,7 @@ def _resolved(source: EvidenceSource, timed: TimedCalls, parts: Parts) -> tuple[
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as e:
-            return _Stopped(done, verdict_of(e), explain(e))
+            return StoppedStep(done, verdict_of(e), explain(e))
         if pending and (reason := source.refusal(done)):
-            return _Stopped(done, "blocked", reason, "directory")
+            return StoppedStep(done, "blocked", reason, "directory")
     return done, mode

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from scout.collecting import references
 from scout.collecting.examined import make_plan, open_host
 from scout.collecting.options import CollectOptions
 from scout.console import DONE, WRONG_USE, Complaint, Screen, escape, megabytes, plural
@@ -13,9 +14,10 @@ from scout.targets.loader import ACCESS, PRIORITIES
 
 
 def explain(options: CollectOptions, screen: Screen) -> int:
-    """Print number and size of the items of each target. Reads names and sizes, and passwd or ProfileList for the homes."""
+    """Print number and size of the items of each target. Reads names and sizes, ProfileList or passwd, and what starts programs."""
     host = open_host(options)
     plan = make_plan(host)
+    references.follow(host, plan, lambda _: None, check=False)
     items, sizes, candidates, refused = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     for item in plan.items:
         if item.rules:

@@ -87,6 +87,11 @@ def load_owners(root: EvidenceSource, gaps: Gaps) -> None:
                 names.setdefault(known, shown(fields[0]))
 
 
+def homes_by_account(root: EvidenceSource) -> dict[str, str]:
+    """Return account → home, as passwd of a Linux host has them."""
+    return {fields[0]: fields[5].rstrip("/") for fields in _colons(text(root, "etc", "passwd"), 7) if fields[5].startswith("/")}
+
+
 def profiles(root: EvidenceSource, gaps: Gaps) -> list[str]:
     """Return profile and home folders below the root (`Users/agnes.m`, `home/agnes`): those that the host names, then the usual folders.
 

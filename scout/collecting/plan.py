@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from scout.archive.custody import MAX_GROUP, GroupPlace
 from scout.collecting.destinations import destinations, folder_behind
@@ -46,11 +46,15 @@ class PlannedItem(NamedTuple):
     rules: tuple[CollectionTarget, ...] = ()
     """targets with a rule, where no other target wants the file: it is taken if one of them finds it suspicious"""
     stream: bool = False
+    place: Parts = ()
+    """where the host reads it, if that is behind a link"""
+    facts: Mapping[str, Any] | None = None
+    """further facts for custody: `referrer`, `sha256` of a file that is not taken"""
 
 
 _MOST_BEHIND = 20_000
 """Paths behind links to folders that are looked at: a link to /usr in a place that is read completely must not take /usr along."""
-_LISTED = "secret material (password hashes or a private key): listed, never taken"
+LISTED = "secret material (password hashes or a private key): listed, never taken"
 _Kept = tuple[PatternUse, FoundPath, tuple[CollectionTarget, ...]]
 _Place = tuple[bool, int, int, Parts]
 
@@ -143,7 +147,7 @@ def _choose(found: FoundPath, wants: Iterable[PatternUse], targets: Sequence[Col
     if not left:
         return None
     if found.type == "file" and not found.verdict and any(regex.fullmatch(path) for want in left for regex in filters[want.target].secret):
-        found = found._replace(verdict="blocked", error=_LISTED)
+        found = found._replace(verdict="blocked", error=LISTED)
     plain = [want for want in left if targets[want.target].rule is None]
     if found.type == "link" and not plain:
         return None  # a link is no program; its destination is judged in its own folder
@@ -166,7 +170,7 @@ def _destinations(
     for found in (*there, *destinations(source, timed, links, known)):
         path = "/".join(found.parts)
         if not found.verdict and any(regex.fullmatch(path) for one in filters for regex in one.secret):
-            found = found._replace(verdict="blocked", error=_LISTED)
+            found = found._replace(verdict="blocked", error=LISTED)
         out.setdefault(found.parts, (cast(PatternUse, found.wants[0]), found, ()))
     return list(out.values())
 
@@ -191,7 +195,7 @@ def _of_folders(
             place = (*link.parts, *found.parts[len(folder) :])
             wants = [want for want in cast(tuple[PatternUse, ...], found.wants) if filters[want.target].follows(place)]
             if wants:
-                yield found._replace(wants=(wants[0],))
+                yield found._replace(wants=(wants[0],), place=place)
 
 
 def _ordered(kept: list[_Kept], targets: Sequence[CollectionTarget], source: EvidenceSource) -> list[PlannedItem]:
@@ -227,7 +231,8 @@ def _planned(
     source: EvidenceSource, target: CollectionTarget, found: FoundPath, rules: tuple[CollectionTarget, ...], group: GroupPlace | None
 ) -> PlannedItem:
     of_file = (found.type, found.size, found.data, found.verdict, found.error)
-    return PlannedItem(source, found.parts, target, *of_file, group, rules, target.stream)
+    facts = {"referrer": [source.native(found.place)]} if found.place else None
+    return PlannedItem(source, found.parts, target, *of_file, group, rules, target.stream, found.place, facts)
 
 
 def _main_name(want: PatternUse, found: FoundPath, fold: bool) -> str:

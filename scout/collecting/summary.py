@@ -10,7 +10,7 @@ WIDTH = 65
 _ORDER = ("missing", "denied", "vanished", "over limit", "blocked", "link", "error")
 _SAID = {
     "over limit": "over the limit (listed with hash, head and tail)",
-    "blocked": "blocked by rule (secrets, pipes, foreign file systems)",
+    "blocked": "blocked by rule (secrets, files of packages, pipes, other mounts)",
     "link": "links (listed, not followed)",
     "error": "with an error",
 }

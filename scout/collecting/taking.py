@@ -17,7 +17,7 @@ from scout.collecting.plan import MissingPath, PlannedItem
 from scout.collecting.reading import Reading, changed, left_behind
 from scout.collecting.walk import explain, verdict_of
 from scout.console import Complaint, megabytes
-from scout.sources.source import EvidenceSource, SourceFile
+from scout.sources.source import EvidenceSource, Parts, SourceFile
 from scout.sources.timed_calls import CallTimedOut, TimedCalls
 from scout.targets import CollectionTarget
 
@@ -58,7 +58,7 @@ class ItemTaker:
         self._own = own.st_dev, own.st_ino
 
     def live(self, source: str, system: str) -> None:
-        """Write one live source. An error, or no answer in time, ends the source; custody records it, and the lines before it are stored."""
+        """Write one live source. An error, or no answer in time, ends it; custody records that, and the lines before are kept."""
         module = live.load(source, system)
         verdict, patience, started = "taken", TimedCalls(LIVE_SECONDS), monotonic()
         try:
@@ -84,6 +84,11 @@ class ItemTaker:
         """Record that a file which names the host, its users or their homes was not read completely."""
         self._record(WantedItem(source=path, volume=source.volume, type="facts"), "over limit", {"error": error})
 
+    def problem(self, source: EvidenceSource, parts: Parts, error: str) -> None:
+        """Record that a folder (or the volume) could not be listed completely."""
+        item = WantedItem(source=source.native(parts), volume=source.volume, type="directory", method=source.method)
+        self._record(item, "error", {"error": error})
+
     def take(self, planned: PlannedItem) -> None:
         """Take one item of the plan."""
         item = self._item(planned)
@@ -106,14 +111,15 @@ class ItemTaker:
         parts = planned.parts
         if planned.stream and parts:
             parts = (*parts[:-1], parts[-1].replace("%3A", ":"))
-        source, volume = planned.source.native(parts), planned.source.volume
-        return WantedItem(source=source, volume=volume, target=planned.target.id, group=planned.group, type=planned.type)
+        of, target = planned.source, planned.target.id
+        source = of.native(parts)
+        return WantedItem(source=source, volume=of.volume, target=target, group=planned.group, type=planned.type, method=of.method)
 
     def _without_content(self, item: WantedItem, planned: PlannedItem) -> None:
         more: dict[str, Any] = {"error": planned.error} if planned.error else {}
         try:
             status = self._timed.call(planned.source.status, planned.parts)
-            item.facts = self._timed.call(planned.source.facts, planned.parts, status)
+            item.facts = {**self._timed.call(planned.source.facts, planned.parts, status), **(planned.facts or {})}
             item.size = status.st_size if stat.S_ISREG(status.st_mode) else 0
             if stat.S_ISLNK(status.st_mode):
                 more["link"] = self._timed.call(planned.source.link, planned.parts)
@@ -123,14 +129,14 @@ class ItemTaker:
 
     def _opened(self, item: WantedItem, planned: PlannedItem, file: SourceFile) -> None:
         reading, status = Reading(file, self._timed), file.status
-        item.size = status.st_size
+        item.size, item.method = status.st_size, file.method
         head = reading.head(suspicious.HEAD if planned.rules else AHEAD) if status.st_size else b""
         chosen, why = self._judged(planned, head[: suspicious.HEAD])
         if chosen is None:
             return
         item.target = chosen.id
         of_file = self._timed.call(file.facts)
-        item.facts = {**of_file, **self._timed.call(planned.source.facts, planned.parts, status)}
+        item.facts = {**of_file, **self._timed.call(planned.source.facts, planned.parts, status), **(planned.facts or {})}
         if why:
             item.facts = {**item.facts, "why": why}
         if what := secrets.found(head, lambda: reading.longer_head(secrets.MAX_FILE), status.st_size):
@@ -161,13 +167,13 @@ class ItemTaker:
         line = self._writer.add(item, reading, lambda: changed(status, file.status_now()))
         self.verdicts[line["verdict"]] += 1
         self.read += data
-        if target.rule is not None:
+        if target.rule is not None or target.referenced is not None:
             self._sampled[target.id] += data
             self._counted[target.id] += 1
 
     def _over(self, target: CollectionTarget, data: int) -> str:
         """Return which limit a file with `data` bytes would exceed; '' for none."""
-        rule = target.rule
+        rule = target.rule or target.referenced
         limits = [
             (target.cap, data, "per file"),
             (self._limits.file, data, "per file (--max-file)"),

@@ -26,6 +26,7 @@ class FoundPath(NamedTuple):
 
     size   bytes; `data` bytes that are really allocated (less for a sparse file)
     wants  what was given to the tree, in the order of the patterns
+    place  the path at which the host reads it, where a link leads from there
     """
 
     parts: Parts
@@ -35,6 +36,7 @@ class FoundPath(NamedTuple):
     data: int = 0
     verdict: str = ""
     error: str = ""
+    place: Parts = ()
 
 
 class _Folder(NamedTuple):
@@ -83,6 +85,8 @@ def _walked(
         deeper: list[_Folder] = []
         for name, kind, state in entries:
             yield from _one(source, timed, (*folder.parts, name), kind, state, (*folder.ancestors, identity), deeper)
+            if source.streamed and kind != "link":
+                yield from _streams(source, timed, tree, folder, name, tuple(patterns.wanted(state)) if kind == "file" else ())
         todo.extend(reversed(deeper))
 
 
@@ -110,6 +114,21 @@ def _one(
             yield FoundPath(parts, wants, "link", verdict="link")
     elif wants:
         yield measured(source, timed, parts, wants)
+
+
+def _streams(
+    source: EvidenceSource, timed: TimedCalls, tree: PatternTree, folder: _Folder, name: str, wants: tuple[Hashable, ...]
+) -> Iterator[FoundPath]:
+    """Yield the alternate streams of one name: with the file that is wanted, and where a pattern itself matches `name:stream`."""
+    try:
+        streams = timed.call(source.streams, (*folder.parts, name))
+    except OSError:
+        return  # the same record cannot be read for the file itself: its line has the error
+    for stream in streams:
+        full = f"{name}:{stream}"
+        own = wants or tuple(patterns.wanted(tree.advance(folder.state, full)))
+        if own:
+            yield measured(source, timed, (*folder.parts, full), own)
 
 
 def measured(source: EvidenceSource, timed: TimedCalls, parts: Parts, wants: tuple[Hashable, ...]) -> FoundPath:

@@ -34,6 +34,7 @@ class DiskFile:
     """A file of the operating system, open for reading."""
 
     __slots__ = ("fd", "status")
+    method = "api"
 
     def __init__(self, fd: int) -> None:
         self.fd, self.status = fd, os.fstat(fd)
@@ -84,6 +85,9 @@ class DirectorySource:
     Raises OSError where the directory cannot be opened.
     """
 
+    method = "api"
+    streamed = False
+
     def __init__(self, path: str | Path, *, windows: bool = False) -> None:
         self.path = os.path.realpath(path)
         self.windows = windows
@@ -100,6 +104,7 @@ class DirectorySource:
         own = self._types.get(number, "") if number is not None else ""
         entered = [own, *(fstype for fstype in self._points.values() if not mounts.refuses(fstype))]
         self.answers = all(fstype in mounts.LOCAL for fstype in entered)
+        self.problems: dict[Parts, str] = {}
         self.users: dict[int, str] = {}
         self.groups: dict[int, str] = {}
 
@@ -183,6 +188,10 @@ class DirectorySource:
         with os.scandir(fd if self.fds else self._join(parts)) as entries:
             found = [SourceEntry(entry.name, _kind(entry)) for entry in entries if keep(entry.name)]
         return sorted(found)
+
+    def streams(self, parts: Parts) -> list[str]:  # noqa: ARG002  (the protocol's)
+        """Return []: a mounted tree shows streams as files, or not at all."""
+        return []
 
     # names
 

@@ -1,4 +1,4 @@
-"""The protocol of a source of files: a mounted directory today; an NTFS volume or a disk image can implement it too.
+"""The protocol of a source of files: a mounted directory, a raw NTFS or ext volume of a disk or an image.
 
 Paths are tuples of names below the top of the source. No implementation follows a link or opens anything for writing.
 """
@@ -34,6 +34,10 @@ class SourceFile(Protocol):
     def status(self) -> os.stat_result:
         """Return the status at the time of opening."""
 
+    @property
+    def method(self) -> str:
+        """Return how custody names the way of reading: api, raw volume, image."""
+
     def read(self, n: int, /) -> bytes:
         """Return at most `n` bytes, b'' at the end."""
 
@@ -65,6 +69,9 @@ class EvidenceSource(Protocol):
     ino       inode of the top folder
     volume    name of the volume in the archive
     answers   no call can hang: the source needs no time-out
+    method    how custody names the way of reading: api, raw volume, image
+    streamed  files and folders may have alternate streams, which are opened as `name:stream`
+    problems  folders that could not be listed completely, and why; () for the volume itself. Grows while the source is walked
     users     names by uid, `groups` by gid, from the host's own files
     """
 
@@ -73,6 +80,12 @@ class EvidenceSource(Protocol):
     users: dict[int, str]
     groups: dict[int, str]
 
+    @property
+    def problems(self) -> dict[Parts, str]: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def streamed(self) -> bool: ...
     @property
     def windows(self) -> bool: ...
     @property
@@ -99,6 +112,9 @@ class EvidenceSource(Protocol):
 
     def scan(self, parts: Parts, keep: Callable[[str], bool]) -> list[SourceEntry]:
         """Return the entries of a folder for which `keep(name)` is true, ordered by name."""
+
+    def streams(self, parts: Parts) -> list[str]:
+        """Return the names of the alternate streams of a file or folder; [] where the source has none. Raises OSError."""
 
     def status(self, parts: Parts) -> os.stat_result:
         """Return the status of a name; of a link itself. FileNotFoundError also for what cannot be a name."""

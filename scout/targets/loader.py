@@ -53,8 +53,10 @@ _KEYS = {
     "size",
     "access",
     "unread",
+    "referenced",
 }
 _RULE_KEYS = {"headers", "extensions", "double", "total", "count"}
+_REFERENCED_KEYS = {"total", "count"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,16 @@ class SampleRule:
     total: int = 512_000_000
     """bytes that the target takes at most"""
     count: int = 5_000
+    """files that it takes at most"""
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceLimits:
+    """Limits of a target that takes the files which others refer to."""
+
+    total: int
+    """bytes that it takes at most"""
+    count: int
     """files that it takes at most"""
 
 
@@ -96,6 +108,8 @@ class CollectionTarget:
     stream: bool = False
     """`%3A` in a file name of a plain tree is the colon of an NTFS stream"""
     rule: SampleRule | None = None
+    referenced: ReferenceLimits | None = None
+    """it takes the files that files which start programs, and running processes, name"""
     priority: str
     order: int
     cap: int
@@ -194,6 +208,7 @@ def _checked(entry: Any) -> CollectionTarget:
         follow=_patterns(entry, "follow"),
         stream=_flag(entry, "stream"),
         rule=_rule(entry.get("rule")),
+        referenced=_referenced(entry.get("referenced")),
         priority=_choice(entry["priority"], tuple(PRIORITIES), "priority"),
         order=_order(entry["order"]),
         cap=parse_size(entry.get("cap", "500 MB")),
@@ -202,7 +217,7 @@ def _checked(entry: Any) -> CollectionTarget:
         reads=reads,
         unread="" if reads else str(entry.get("unread", "")),
     )
-    if not (target.paths or target.first or target.live):
+    if not (target.paths or target.first or target.live or target.referenced):
         raise ValueError("it names neither paths nor live sources")
     if not (target.reads or target.unread):
         raise ValueError("no artefact reads it, so it must say why (unread)")
@@ -290,6 +305,14 @@ def _rule(value: Any) -> SampleRule | None:
         raise ValueError("a rule needs headers, extensions or double")
     total, count = parse_size(value.get("total", "512 MB")), int(value.get("count", 5_000))
     return SampleRule(headers, extensions, _flag(value, "double"), total, count)
+
+
+def _referenced(value: Any) -> ReferenceLimits | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict) or set(value) != _REFERENCED_KEYS:
+        raise ValueError(f"referenced must be a mapping of {' and '.join(sorted(_REFERENCED_KEYS))}")
+    return ReferenceLimits(parse_size(value["total"]), int(value["count"]))
 
 
 def select(targets: TargetList, *, os_name: str, profile: str, names: Sequence[str] = (), live: bool = True) -> list[CollectionTarget]:

@@ -18,6 +18,11 @@ MAX_NAMES = 64 << 20
 T = TypeVar("T")
 
 
+_ALWAYS = ("member", "name", "source", "size", "sha256", "verdict")
+_WHERE_KNOWN = ("target", "why", "referrer", "link", "error")
+"""keys of a custody line that a row has, always and where they are known"""
+
+
 class WaitingMembers(Generic[T]):
     """Members by name that have no custody line yet; bounded in number and in characters, the oldest go first."""
 
@@ -85,7 +90,8 @@ class ArchiveListing:
         for line in read_part(content, problem)[1]:
             if line.get("member") is not None:
                 waiting.pop(str(line.get("name")))
-            yield {key: line.get(key) for key in ("member", "name", "source", "size", "sha256", "verdict")}
+            row = {key: line.get(key) for key in _ALWAYS}
+            yield row | {key: line[key] for key in _WHERE_KNOWN if line.get(key) is not None}
 
 
 def list_members(archive: str | Path, identities: Sequence[Any]) -> ArchiveListing:

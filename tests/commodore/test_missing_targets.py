@@ -21,16 +21,16 @@ LINUX = Host("c", os="linux", profiles={"paul": "/home/paul"})
 
 
 class View:
-    """A case in memory; `holding` chooses as the engine does it, by the JSON line."""
+    """A case in memory; `search` chooses as the engine does it, by the JSON line."""
 
     def __init__(self, members=(), *, whole=True, **datasets):
         self._members, self.whole, self.datasets, self.decoded = members, whole, datasets, []
 
-    def records(self, dataset, holding=None):
+    def records(self, dataset, search=None):
         import orjson
 
         for record in self.datasets.get(dataset, ()):
-            if holding is None or holding.search(orjson.dumps(record)):
+            if search is None or search(line := orjson.dumps(record), 0, len(line)):
                 self.decoded.append(record.get("file.path"))
                 yield record
 

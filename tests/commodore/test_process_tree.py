@@ -18,7 +18,7 @@ class View:
     def __init__(self, **datasets):
         self.datasets = defaultdict(list, datasets)
 
-    def records(self, dataset, holding=None):
+    def records(self, dataset, search=None):
         return iter(self.datasets[dataset])
 
     def members(self):

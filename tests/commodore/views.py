@@ -14,15 +14,15 @@ from commodore.host import Host
 
 
 class MemoryView:
-    """Records by dataset and members as lines; `holding` chooses as the engine does it, by the JSON line. `decoded`: records given out."""
+    """Records by dataset and members as lines; `search` chooses as the engine does it, by the JSON line. `decoded`: records given out."""
 
     def __init__(self, members: Iterable[dict] = (), *, whole: bool = True, **datasets: list[dict]) -> None:
         self._members, self.whole, self.datasets = list(members), whole, datasets
         self.decoded: list[dict] = []
 
-    def records(self, dataset, holding=None):
+    def records(self, dataset, search=None):
         for record in self.datasets.get(dataset, ()):
-            if holding is None or holding.search(orjson.dumps(record)):
+            if search is None or search(line := orjson.dumps(record), 0, len(line)):
                 self.decoded.append(record)
                 yield record
 

@@ -9,13 +9,14 @@ An attacker may have written the command line: nothing is executed or looked up,
 """
 
 from scout.formats.commandline.parsed import DEEPEST, LONGEST, ParsedCommand
-from scout.formats.commandline.posix import parse_argv, parse_posix, split_posix
+from scout.formats.commandline.posix import commands_posix, parse_argv, parse_posix, split_posix
 from scout.formats.commandline.windows import expand_windows, parse_windows, split_windows
 
 __all__ = [
     "DEEPEST",
     "LONGEST",
     "ParsedCommand",
+    "commands_posix",
     "expand_windows",
     "parse_argv",
     "parse_posix",

@@ -50,13 +50,15 @@ _TAKES_OPERAND = frozenset({"timeout", "chroot", "flock", "taskset"})
 """wrappers whose first operand is not the command"""
 
 
+def commands_posix(line: str, *, home: str = "", _depth: int = 0) -> list[ParsedCommand]:
+    """Return what each simple command of a shell line starts, builtins too; `home` fills `~` and `$HOME`."""
+    found = (parse_argv(words, home=home, _depth=_depth) for words in _commands(line[:LONGEST], home))
+    return [target for target in found if target.executable]
+
+
 def parse_posix(line: str, *, home: str = "", _depth: int = 0) -> ParsedCommand:
     """Return what a shell command line starts: its first simple command that is not a mere builtin; `home` fills `~` and `$HOME`."""
-    found: list[ParsedCommand] = []
-    for words in _commands(line[:LONGEST], home):
-        target = parse_argv(words, home=home, _depth=_depth)
-        if target.executable:
-            found.append(target)
+    found = commands_posix(line, home=home, _depth=_depth)
     real = [t for t in found if t.executable not in _BUILTINS] or found
     if not real:
         return ParsedCommand()

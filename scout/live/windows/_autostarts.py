@@ -65,7 +65,7 @@ class NamedFiles:
 
 
 def named() -> dict[str, list[str]]:
-    """Return path → names: `service X`, `run key HKLM\\…`, `task \\X`, `process 123`."""
+    r"""Return path → names: `service X`, `run key HKLM\…`, `task \X`, `process 123`."""
     files = NamedFiles()
     _services(files)
     for wow64 in (False, True):
@@ -128,7 +128,7 @@ def _tasks(files: NamedFiles) -> None:
 
 def _startup(files: NamedFiles) -> None:
     folders: list[str] = [f"{home}\\{_STARTUP}" for home in users.profiles(_registry.RunningRegistry()).values()]
-    folders.append(f"{os.environ.get('ProgramData', 'C:/ProgramData')}\\Microsoft\\Windows\\Start Menu\\Programs\\Startup")
+    folders.append(f"{os.environ.get('PROGRAMDATA', 'C:/ProgramData')}\\Microsoft\\Windows\\Start Menu\\Programs\\Startup")
     for folder in folders:
         for path in _below(folder):
             files.path(str(path), "startup folder")

@@ -1,4 +1,4 @@
-"""Privileges of this process: read past permissions (SeBackup), look into processes of others (SeDebug). Taken where the account has them."""
+"""Privileges of this process, where the account has them: read past permissions (SeBackup), look into others' processes (SeDebug)."""
 
 from __future__ import annotations
 

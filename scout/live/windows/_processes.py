@@ -1,6 +1,6 @@
 """The system's own list of processes, and what a handle with few rights shows of each.
 
-Source: Microsoft, NtQuerySystemInformation (SystemProcessInformation); the fields behind `Reserved` as phnt (MIT) and ReactOS document them.
+Source: Microsoft, NtQuerySystemInformation (SystemProcessInformation); the fields behind `Reserved` as phnt documents them.
 """
 
 from __future__ import annotations

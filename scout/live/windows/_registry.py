@@ -1,4 +1,4 @@
-"""Read the running registry through Windows' own calls, both views. Absent and forbidden keys are empty; `denied` collects the forbidden."""
+"""Read the running registry through Windows' own calls. Absent and forbidden keys are empty; `denied` collects the forbidden."""
 
 from __future__ import annotations
 

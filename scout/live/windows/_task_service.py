@@ -32,7 +32,7 @@ def _interfaces() -> dict[str, Any]:
         return [method([], hresult, f"unused{number}") for number in range(count)]
 
     def interface(name: str, guid: str, methods: list[Any]) -> Any:
-        made = type(name, (automation.IDispatch,), {"_case_insensitive_": True, "_iid_": comtypes.GUID(guid)})
+        made: Any = type(name, (automation.IDispatch,), {"_case_insensitive_": True, "_iid_": comtypes.GUID(guid)})
         made._methods_ = methods
         return made
 

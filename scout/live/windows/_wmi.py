@@ -54,7 +54,7 @@ def plain(value: Any) -> Any:
 
 
 def _words(error: Any) -> str:
-    more = getattr(error, "excepinfo", None) or ()
+    more: tuple[Any, ...] = getattr(error, "excepinfo", None) or ()
     number = more[5] if len(more) > 5 and more[5] else error.hresult
     text = (more[2] if len(more) > 2 else "") or getattr(error, "strerror", "") or "refused"
     return f"{_native.text(text).strip()} (0x{number & 0xFFFFFFFF:08x})"

@@ -1,11 +1,11 @@
-"""Running processes, one object each (`processes/1`): the fields of Linux hosts, and those that only Windows has.
+r"""Running processes, one object each (`processes/1`): the fields of Linux hosts, and those that only Windows has.
 
 pid, ppid, name     numbers, and the name of the image
 exe                 path of the executable; exe_sha256, exe_size in bytes; exe_error: why it could not be read
 cmdline             list of arguments; command_line: the same as one text
 cwd, start (RFC 3339 UTC, 100 ns), threads, rss_bytes, session, handles
-user                `DOMAIN\\name`; sid; integrity (untrusted, low, medium, high, system); elevated; wow64 (a 32-bit program)
-listed_by           which of system, toolhelp, probe showed it, where not all three did. A process that ends meanwhile is in some of them only
+user                `DOMAIN\name`; sid; integrity (untrusted, low, medium, high, system); elevated; wow64 (a 32-bit program)
+listed_by           which of system, toolhelp, probe showed it, where they differ. A process that ends meanwhile is in some only
 unreadable          true: this account may not look at it
 
 The environment is not taken: it contains secrets. Source: Microsoft, NtQuerySystemInformation, CreateToolhelp32Snapshot, psutil.

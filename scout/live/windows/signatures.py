@@ -1,4 +1,5 @@
-r"""Signature of every file that starts by itself or runs now (`signatures/1`): services, drivers, run keys, tasks, startup folders, processes.
+r"""Signature of every file that starts by itself or runs now (`signatures/1`): services, drivers, run keys, tasks,
+startup folders, processes.
 
 path, size, sha256; error: why it could not be read. A file that does not exist has `missing`: true
 named_by            what names it: `service Spooler`, `task \Update`, `HKLM\SOFTWARE\…\Run, Updater`, `process 612`

@@ -1,6 +1,7 @@
 r"""Volumes, and shadow copies where WMI answers (`volumes/1`); `kind` says which.
 
-volume              drive (`C:`), type (fixed, removable, network, optical, ram disk), file_system, label, serial, size, free, device, encryption
+volume              drive (`C:`), type (fixed, removable, network, optical, ram disk), file_system, label, serial, size, free, device,
+                    encryption
 shadow              id, device, created, volume
 error               what could not be asked, and why
 

@@ -1,6 +1,7 @@
 r"""Permanent WMI event subscriptions of all namespaces (`wmi_subscriptions/1`): filters, consumers, and what binds them.
 
-namespace           `root\subscription`; class: __EventFilter, CommandLineEventConsumer, ActiveScriptEventConsumer, __FilterToConsumerBinding …
+namespace           `root\subscription`; class: __EventFilter, CommandLineEventConsumer, ActiveScriptEventConsumer,
+                    __FilterToConsumerBinding …
 name                of a filter or consumer; query, query_language, event_namespace of a filter
 command_line, executable, script, script_file, script_engine, working_directory   of a consumer that runs something
 filter, consumer    of a binding: paths of the two objects
@@ -45,7 +46,8 @@ def collect() -> Iterator[dict[str, Any]]:
 
 
 def _below(top: str) -> list[str]:
-    found, todo = [], [top]
+    found: list[str] = []
+    todo = [top]
     while todo and len(found) < MOST_NAMESPACES:
         above = todo.pop(0)
         try:

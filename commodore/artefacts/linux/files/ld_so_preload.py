@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import partial
 
@@ -11,6 +10,7 @@ from commodore.evidence import Evidence
 from commodore.fence import fenced
 from commodore.host import Host
 from commodore.readers.lines import WHOLE, Line, beginnings, each, fields, locator, shortened, text
+from scout.formats.preload import names_in
 
 ARTEFACT = Artefact(
     name="ld_so_preload",
@@ -44,7 +44,6 @@ ARTEFACT = Artefact(
 
 LONGEST = 16 << 20
 """bytes of a line in which names are looked for; a record has at most the first MiB of its line"""
-_NAME = re.compile(rb"[^: \t\n]+")
 
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa: ARG001
@@ -54,7 +53,7 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
 def _names(line: Line, path: str) -> Iterator[Record | Problem]:
     yield from shortened(line)
     raw = fields(line._replace(raw=line.raw[:WHOLE])) | {"file.path": path}
-    names = enumerate(_NAME.findall(line.raw.split(b"#", 1)[0]), 1)
+    names = enumerate(names_in(line.raw), 1)
 
     def entry(numbered: tuple[int, bytes]) -> str:
         return f"{locator(line)} entry {numbered[0]}"

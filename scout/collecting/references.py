@@ -1,0 +1,222 @@
+"""Follow references: read the files of a plan that start programs, and add the files that they name to the plan.
+
+Each file is marked with who refers to it (`referrer`). An unmodified file of a package of the host is listed with its hash and not taken.
+All numbers are bounded, and a bound that cuts is recorded in custody as a gap of the file that names too much.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from scout.collecting import identity
+from scout.collecting.examined import ExaminedHost
+from scout.collecting.plan import LISTED, CollectionPlan, PlannedItem
+from scout.collecting.walk import FoundPath, measured
+from scout.references import live, packages
+from scout.references.named import NamedFile, StartingFile
+from scout.references.places import StartingPlace, StartingPlaces
+from scout.references.resolving import LinuxNames, ResolvedFile, WindowsNames
+from scout.sources.source import EvidenceSource, Parts, contents
+from scout.targets import CollectionTarget, load
+from scout.targets.patterns import expand, path_regex
+
+MAX_TEXT = 1 << 20
+"""bytes of one text that are searched for names"""
+MAX_NAMES = 2_000
+"""different names of one file that are looked up"""
+MAX_ALL = 50_000
+"""different names that are looked up in all"""
+MAX_REFERRERS = 8
+"""referrers that custody names for one file"""
+Step = Callable[[Parts], None]
+
+
+@dataclass(slots=True)
+class _Referred:
+    """A name, and who uses it."""
+
+    certain: bool = False
+    referrers: dict[str, None] = field(default_factory=dict)
+
+
+class ReferenceSearch:
+    """The references of one host. `step` is called before each file that is read; it may raise to end the search."""
+
+    def __init__(self, host: ExaminedHost, step: Step) -> None:
+        source = self._source = host.system
+        self.timed, self._gaps, self._step = host.timed, host.gaps, step
+        profiles, variables = identity.profiles(source, {}), identity.variables(source)
+        system = "windows" if source.windows else "linux"
+        self._places = StartingPlaces(system, profiles, variables)
+        self._profiles = sorted(profiles, key=len, reverse=True)
+        self._homes = {} if source.windows else identity.homes_by_account(source)
+        self._root = variables.get("SystemRoot", "Windows")
+        self._named: dict[str, _Referred] = {}
+        drives = {one.volume: one for one in reversed(host.sources)}
+        self._names: LinuxNames | WindowsNames = (
+            WindowsNames(drives, self.timed, self._root) if source.windows else LinuxNames(source, self.timed)
+        )
+        hidden = [one for each in load() if each.os == system for pattern in each.secret for one in expand(pattern, profiles, variables)]
+        self._secret = [path_regex(one, source.fold) for one in hidden]
+
+    def is_secret(self, parts: Parts) -> bool:
+        """Return whether some target lists this file as secret material."""
+        path = "/".join(parts)
+        return any(regex.fullmatch(path) for regex in self._secret)
+
+    def read(self, items: list[PlannedItem]) -> None:
+        """Note the names in those of the items that start programs."""
+        for item in items:
+            if item.source is not self._source or item.type != "file" or item.verdict:
+                continue
+            if not self._places.readers.intersection(_readers(item)):
+                continue
+            for place in self._places.of(item.place or item.parts):
+                self._one(item, place)
+
+    def of_processes(self) -> None:
+        """Note the programs and libraries of the processes that run on this host."""
+        for path, who in live.names():
+            self._note(NamedFile(path), who)
+
+    def _one(self, item: PlannedItem, place: StartingPlace) -> None:
+        native = self._source.native(item.place or item.parts)
+        limit = identity.MAX_HIVE if place.reader == "registry" else MAX_TEXT
+        self._step(item.parts)
+        try:
+            content, cut = self.timed.call(contents, self._source, item.parts, limit)
+        except OSError:
+            return  # taking it reports the error
+        if cut:
+            self._gaps[native] = f"only its first {limit:,} bytes were searched for the programs that it starts"
+        parts = item.place or item.parts
+        beside = self._beside(item.parts)
+        file = StartingFile(native, content, place.language, self._home(parts), self._homes, f"C:\\{self._root}", beside)
+        seen: set[NamedFile] = set()
+        for name in self._safely(place, file):
+            if name in seen:
+                continue
+            if len(seen) == MAX_NAMES:
+                self._gaps[native] = f"it names more than {MAX_NAMES:,} files: only the first {MAX_NAMES:,} were looked up"
+                return
+            seen.add(name)
+            self._note(name, native)
+
+    def _safely(self, place: StartingPlace, file: StartingFile) -> Iterator[NamedFile]:
+        try:
+            yield from self._places.reader(place.reader)(file)
+        except (ArithmeticError, LookupError, ValueError, RecursionError, AttributeError, TypeError) as e:
+            self._gaps[file.path] = f"it was not read completely for the programs that it starts: {type(e).__name__}"
+
+    def _note(self, name: NamedFile, who: str) -> None:
+        known = self._named.get(name.path)
+        if known is None:
+            if len(self._named) >= MAX_ALL:
+                self._gaps[self._source.native(())] = f"more than {MAX_ALL:,} files are named in all: the rest was not looked up"
+                return
+            known = self._named[name.path] = _Referred()
+        known.certain = known.certain or name.certain
+        if len(known.referrers) < MAX_REFERRERS:
+            known.referrers[identity.shown(who)] = None
+
+    def _home(self, parts: Parts) -> str:
+        path = "/".join(parts)
+        home = next((one for one in self._profiles if path.startswith(f"{one}/")), "")
+        return self._source.native(tuple(home.split("/"))) if home else ""
+
+    def _beside(self, parts: Parts) -> Callable[[str], bytes]:
+        def read(name: str) -> bytes:
+            try:
+                return self.timed.call(contents, self._source, (*parts[:-1], name), identity.MAX_HIVE)[0]
+            except OSError:
+                return b""
+
+        return read
+
+    def files(self) -> dict[ResolvedFile, dict[str, None]]:
+        """Return the files that the names mean, with their referrers."""
+        out: dict[ResolvedFile, dict[str, None]] = {}
+        for path, referred in self._named.items():
+            self._step(())
+            found = self._names.find(NamedFile(path, referred.certain))
+            if found is not None:
+                out.setdefault(found, {}).update(referred.referrers)
+        return out
+
+
+def _readers(item: PlannedItem) -> tuple[str, ...]:
+    return (*item.target.reads, "registry") if item.source.windows else item.target.reads
+
+
+def follow(host: ExaminedHost, plan: CollectionPlan, step: Step, *, check: bool = True) -> None:
+    """Add the files that the files of the plan and the processes of a live host name. `check`: hash files of packages.
+
+    Nothing is done where no target of the collection takes such files.
+    """
+    target = next((target for target in host.targets if target.referenced is not None), None)
+    if target is None:
+        return
+    search = ReferenceSearch(host, step)
+    search.read(plan.items)
+    if host.live and sys.platform.startswith("linux"):
+        search.of_processes()
+    found = search.files()
+    wanted = {(one.source.volume, one.parts): referrers for one, referrers in found.items()}
+    present = set()
+    for at, item in enumerate(plan.items):
+        key = (item.source.volume, item.parts)
+        if key in wanted:
+            present.add(key)
+            plan.items[at] = _marked(item, wanted[key], target)
+    fresh = [(one, referrers) for one, referrers in found.items() if (one.source.volume, one.parts) not in present]
+    items = [item for item in _items(fresh, search, target, step, check=check) if (item.source.volume, item.parts) not in present]
+    before = next((at for at, item in enumerate(plan.items) if item.target.order > target.order), len(plan.items))
+    plan.items[before:before] = items
+
+
+def _marked(item: PlannedItem, referrers: dict[str, None], target: CollectionTarget) -> PlannedItem:
+    """Return an item with its referrers; one that only rules want is taken without them."""
+    own = item.source.native(item.parts)
+    known = [one for one in (*(item.facts or {}).get("referrer", ()), *referrers) if one != own]
+    if not known:
+        return item
+    item = item._replace(facts={**(item.facts or {}), "referrer": list(dict.fromkeys(known))[:MAX_REFERRERS]})
+    return item._replace(rules=(), target=target) if item.rules else item
+
+
+def _items(
+    fresh: list[tuple[ResolvedFile, dict[str, None]]], search: ReferenceSearch, target: CollectionTarget, step: Step, *, check: bool
+) -> Iterator[PlannedItem]:
+    """Yield the items of new files, those outside the system's folders first, and of the links on the way to them."""
+    sized = [(one, referrers, measured(one.source, search.timed, one.parts, ())) for one, referrers in fresh]
+    sizes = {found.parts: found.size for one, _, found in sized if not found.verdict and not one.source.windows}
+    known: dict[Parts, packages.Unmodified] = {}
+    if sizes and check:
+        known = packages.unmodified(fresh[0][0].source, search.timed, sizes, step)
+    links: set[tuple[str, Parts]] = set()
+    for one, referrers, found in sorted(sized, key=lambda each: (_of_the_system(each[0]), each[0].source.volume, each[0].parts)):
+        facts: dict[str, Any] = {"referrer": list(referrers)}
+        if not found.verdict and search.is_secret(one.parts):
+            found = found._replace(verdict="blocked", error=LISTED)
+        if (package := known.get(one.parts)) is not None and not found.verdict:
+            facts["sha256"] = package.sha256
+            found = found._replace(verdict="blocked", error=f"an unmodified file of the package {package.package}: hashed, not taken")
+        yield _item(one.source, found, target, facts)
+        for link in one.links:
+            if (one.source.volume, link) not in links:
+                links.add((one.source.volume, link))
+                yield _item(one.source, FoundPath(link, (), "link", verdict="link"), target, {"referrer": list(referrers)})
+
+
+def _item(source: EvidenceSource, found: FoundPath, target: CollectionTarget, facts: dict[str, Any]) -> PlannedItem:
+    of_file = (found.type, found.size, found.data, found.verdict, found.error)
+    return PlannedItem(source, found.parts, target, *of_file, None, facts=facts)
+
+
+def _of_the_system(one: ResolvedFile) -> bool:
+    if one.source.windows:
+        return one.parts[0].lower() in ("windows", "winnt", "program files", "program files (x86)")
+    return one.parts[0] in ("usr", "bin", "sbin", "lib", "lib64") and one.parts[:2] != ("usr", "local")

@@ -1,0 +1,19 @@
+"""Package databases of Linux hosts: which package a file belongs to, and the digest that it had in the package.
+
+A module per package system, with `FILES` (path patterns of its database, in the language of `scout/targets/patterns.py`) and
+`listed(path, content, wanted) -> Iterator[PackageFile]`. Whoever is root on a host can change its database too: equality with it proves no
+more than that the file is the one that the database lists.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class PackageFile(NamedTuple):
+    """A file of a package. `path`: absolute, below /usr where the folder may be the same; `digest`: hexadecimal, by `algorithm`."""
+
+    path: str
+    package: str
+    algorithm: str
+    digest: str

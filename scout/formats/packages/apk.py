@@ -1,0 +1,33 @@
+"""apk (Alpine): `installed`, in which each file has the SHA-1 of its content.
+
+Source: Alpine Linux, Apk spec, Installed Database V2: P, F, R and Z fields.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Collection, Iterator
+
+from scout.formats.linux_paths import one_path
+from scout.formats.packages import PackageFile
+
+FILES = ("{lib,usr/lib}/apk/db/installed",)
+
+
+def listed(path: str, content: bytes, wanted: Collection[str]) -> Iterator[PackageFile]:  # noqa: ARG001
+    """Yield the files among `wanted` that the database lists."""
+    package = folder = file = ""
+    for line in content.split(b"\n"):
+        kind, text = line[:2], line[2:].decode("utf-8", "surrogateescape")
+        if kind == b"P:":
+            package = text
+        elif kind == b"F:":
+            folder = text
+        elif kind == b"R:":
+            file = one_path(f"/{folder}/{text}" if folder else f"/{text}")
+        elif kind == b"Z:" and file in wanted and text.startswith("Q1"):
+            try:
+                yield PackageFile(file, package, "sha1", base64.b64decode(text[2:], validate=True).hex())
+            except binascii.Error:
+                continue

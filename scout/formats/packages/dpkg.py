@@ -1,0 +1,40 @@
+"""dpkg (Debian, Ubuntu): `info/*.md5sums` and the configuration files in `status`.
+
+Sources: dpkg, deb-md5sums(5); dpkg-query(1), field Conffiles; deb-control(5).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+
+from scout.formats.linux_paths import one_path
+from scout.formats.packages import PackageFile
+
+FILES = ("var/lib/dpkg/info/*.md5sums", "var/lib/dpkg/status", "var/lib/dpkg/status.d/*.md5sums")
+_DIGEST = re.compile(rb"[0-9a-f]{32}")
+
+
+def listed(path: str, content: bytes, wanted: Collection[str]) -> Iterator[PackageFile]:
+    """Yield the files among `wanted` that one file of the database lists."""
+    name = path.rpartition("/")[2]
+    if name == "status":
+        yield from _conffiles(content, wanted)
+        return
+    package = name.removesuffix(".md5sums").partition(":")[0]
+    for line in content.split(b"\n"):
+        file = one_path("/" + line[34:].decode("utf-8", "surrogateescape"))
+        if file in wanted and _DIGEST.fullmatch(line[:32]):
+            yield PackageFile(file, package, "md5", line[:32].decode())
+
+
+def _conffiles(content: bytes, wanted: Collection[str]) -> Iterator[PackageFile]:
+    package = ""
+    for line in content.split(b"\n"):
+        if line.startswith(b"Package: "):
+            package = line[9:].decode("utf-8", "replace").strip()
+        elif line.startswith(b" /"):
+            words = line[1:].split(b" ")
+            file = one_path(words[0].decode("utf-8", "surrogateescape"))
+            if file in wanted and len(words) > 1 and _DIGEST.fullmatch(words[1]):
+                yield PackageFile(file, package, "md5", words[1].decode())

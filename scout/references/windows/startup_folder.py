@@ -1,0 +1,18 @@
+"""Startup folders: what their shortcuts open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scout.formats import shortcut
+from scout.references.named import NamedFile, StartingFile
+from scout.references.win32 import from_command
+
+
+def names(file: StartingFile) -> Iterator[NamedFile]:
+    """Yield the file that a shortcut opens, and those that its arguments start; nothing for other files."""
+    try:
+        found = shortcut.target(file.content)
+    except ValueError:
+        return
+    yield from from_command(found.command_line, file)
