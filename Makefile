@@ -12,7 +12,7 @@ demo: install
 	@$(BIN)/escadre demo
 
 test: dev
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 install: $(VENV)/run
 dev: $(VENV)/dev

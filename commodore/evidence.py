@@ -12,9 +12,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Files that are read together with a member: role → file name pattern, where {name} is the member's own name."""
+    """Files that are read together with a member: role → file name pattern, where {name} is the member's own name.
+
+    `main`: the member's name, where the names of the companions do not contain it.
+    """
 
     companions: Mapping[str, str]
+    main: str = ""
 
 
 class Evidence:

@@ -6,11 +6,17 @@ The types describe the lines of the `findings` files of a case. A key that is no
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import Any, NamedTuple, TypedDict, cast
 
 SEVERITIES = ("informational", "low", "medium", "high", "critical")
 """All severities, rising. `event.severity` is the place in this list, from 1."""
 MOST_SEVERE_FIRST = SEVERITIES[::-1]
+
+
+def finding_id(collection: str, host: str, rule: str, group: str) -> str:
+    """Return the `escadre.id` of the finding that the hits of one rule and group on one host make: 32 hexadecimal digits."""
+    return blake2b("\0".join(("finding", collection, host, rule, group)).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 class Removal(NamedTuple):
@@ -91,6 +97,8 @@ class FindingTarget(TypedDict, total=False):
     start, account, control_set   settings of a service
     principal     account of a scheduled task
     scope, drop_in   `system` or `user`, and the drop-in's name, of a systemd unit
+    namespace, wmi_class   place of an object of WMI; its `path` has both and its keys
+    bindings, filters      paths of what leads to a consumer of WMI, in the same order: one filter for each binding
     """
 
     mechanism: str
@@ -121,6 +129,10 @@ class FindingTarget(TypedDict, total=False):
     principal: str
     scope: str
     drop_in: str
+    namespace: str
+    wmi_class: str
+    bindings: list[str]
+    filters: list[str]
 
 
 def finding_target(**fields: object) -> FindingTarget:

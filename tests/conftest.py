@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,6 +23,9 @@ os.environ["XDG_CONFIG_HOME"] = os.environ["APPDATA"] = _SETTINGS.name  # progra
 # on a busy machine an example may take any time: no test depends on that
 settings.register_profile("escadre", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("escadre")
+
+_SHARED = {"server": "elasticsearch", "own_windows": "wine", "tests/wine/": "wine"}
+"""Fixture or folder of tests → what a machine has only one of."""
 
 for name in ("SIGINT", "SIGHUP"):
     # a run in the background of a script, or under nohup, starts with these ignored, and every program that a test starts inherits that
@@ -39,6 +44,14 @@ def need(condition: object, what: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(f"{what} is required in CI", pytrace=False)
     pytest.skip(f"needs {what}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run side by side: those of one file, and those of one server, run in one process, one after the other."""
+    for item in items:
+        file, fixtures = item.nodeid.partition("::")[0], getattr(item, "fixturenames", ())
+        group = next((group for name, group in _SHARED.items() if name in fixtures or file.startswith(name)), file)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -60,5 +73,20 @@ def corpus() -> Path:
     packs = ROOT.parent / "shared" / "corpus"
     need((packs / "unpack").exists(), "the evidence corpus (ESCADRE_CORPUS names its folder)")
     target = ROOT / ".corpus"
-    subprocess.run([sys.executable, str(packs / "unpack"), str(target)], check=True)
+    with alone("corpus"):
+        subprocess.run([sys.executable, str(packs / "unpack"), str(target)], check=True)
     return target
+
+
+@contextmanager
+def alone(what: str) -> Iterator[None]:
+    """Wait until no other process of a test run does `what` in this checkout."""
+    (ROOT / ".cache").mkdir(exist_ok=True)
+    with (ROOT / ".cache" / f"{what}.lock").open("w") as lock:
+        try:
+            import fcntl
+        except ImportError:  # Windows, where tests run one after the other
+            yield
+            return
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -61,7 +61,7 @@ def test_an_artefact_names_fields_of_the_registry_and_shows_only_those(name: str
     assert [f for f in sentence(artefact.message).fields if f not in artefact.fields and f not in engine] == []
     assert [f for f in artefact.times if f not in artefact.fields and f != "@timestamp"] == []
     assert artefact.sources, "an artefact says where its format knowledge comes from"
-    assert artefact.match or artefact.datasets
+    assert artefact.match or artefact.magic or artefact.datasets
     assert (ROOT / "tests" / "golden" / name).is_dir(), "one artefact, one file, one golden folder"
 
 

@@ -5,7 +5,7 @@ Everything is read one partition after the other, so memory does not grow with t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ import orjson
 
 from commodore.case.jsonl import objects
 from commodore.case.partition import RECORDS, Partition, partitions
-from commodore.finding import Finding
+from commodore.finding import Finding, finding_id
 from scout.console import COULD_NOT, WRONG_USE, Complaint
 
 SCHEMA = 2
@@ -79,6 +79,18 @@ class CaseReader:
     def findings_of(self, collection: str) -> Iterator[Finding]:
         """Yield the findings of one collection."""
         yield from cast("Iterable[Finding]", _there(self.partition(collection).findings))
+
+    def matches(self, findings: Container[str]) -> Iterator[tuple[str, str]]:
+        """Yield (record id, finding id) for each record that some findings rest on, also for those that a finding does not cite.
+
+        A case whose `.work/` was deleted has none.
+        """
+        for partition in self.partitions():
+            for dataset in partition.hit_datasets():
+                for hit in objects(partition.hits(dataset)):
+                    finding = finding_id(hit["collection"], hit["host"], hit["rule"], hit["group"])
+                    if hit["record"] and finding in findings:
+                        yield hit["record"], finding
 
     def records(self, dataset: str, host: str | None = None) -> Iterator[dict[str, Any]]:
         """Yield the records of a dataset (`finding`: the findings), host by host."""

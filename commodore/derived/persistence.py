@@ -11,6 +11,7 @@ from commodore.artefact import Artefact, Problem, Record
 from commodore.case.view import CaseView
 from commodore.fence import fenced
 from commodore.host import Host
+from commodore.persistence.context import FACT_DATASETS, HostFacts, JudgingContext
 from commodore.persistence.judge import JudgedEntry, PersistenceJudge
 from commodore.persistence.table import rows
 from commodore.persistence.targets import Members
@@ -22,7 +23,7 @@ ARTEFACT = Artefact(
     "expected or not. It names the program, whether that file was collected, and its hash. `escadre.severity` is there only where the "
     "entry is not expected; each such record is a finding too. An entry without it was compared with its row and has no suspicious trait, "
     "which does not prove that it is harmless.",
-    datasets=tuple(sorted({row.dataset for row in rows()})),
+    datasets=tuple(sorted({row.dataset for row in rows()} | FACT_DATASETS)),
     fields=(
         "escadre.matched",
         "escadre.persistence.file_verdict",
@@ -63,9 +64,10 @@ def _judge() -> PersistenceJudge:
 
 def derive(view: CaseView, host: Host) -> Iterator[Record | Problem]:
     """Yield the entries of all rows, by dataset and in the order of its records."""
-    members, guilty = Members(view.members()), _guilty_units(view, host)
-    for dataset in ARTEFACT.datasets:
-        read = partial(_entries, dataset, host, members, guilty)
+    members, facts = Members(view.members()), HostFacts(view.records)
+    context = JudgingContext(facts, _guilty_units(view, host))
+    for dataset in sorted({row.dataset for row in rows()}):
+        read = partial(_entries, dataset, host, members, context)
         yield from fenced(view.records(dataset), partial(_place, dataset), read)
 
 
@@ -79,8 +81,8 @@ def _guilty_units(view: CaseView, host: Host) -> frozenset[str]:
     return frozenset(names)
 
 
-def _entries(dataset: str, host: Host, members: Members, guilty: frozenset[str], record: dict[str, Any]) -> Iterator[Record]:
-    for entry in _judge().entries(record, host, guilty):
+def _entries(dataset: str, host: Host, members: Members, context: JudgingContext, record: dict[str, Any]) -> Iterator[Record]:
+    for entry in _judge().entries(record, host, context):
         yield _record(dataset, record, entry, members)
 
 

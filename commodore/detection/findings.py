@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from hashlib import blake2b
 from heapq import heappush, heappushpop
 from typing import Any, Self, cast
 
-from commodore.finding import SEVERITIES, Finding
+from commodore.finding import SEVERITIES, Finding, finding_id
 from commodore.hits import DetectionRule, Hit
 from commodore.sentence import sentence
 
@@ -145,7 +144,7 @@ def _finding(key: _Key, fold: _Fold, rule: DetectionRule) -> Finding:
         "escadre.matched": hit.matched,
         "escadre.collection": collection,
         "escadre.reason": hit.reason or rule.description or rule.name,
-        "escadre.id": blake2b("\0".join(("finding", *key)).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(),
+        "escadre.id": finding_id(*key),
     }
     optional = {
         "escadre.first": fold.first,

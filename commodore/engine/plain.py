@@ -165,7 +165,9 @@ def companions(file: PlainFile, group: Group, beside: Mapping[str, Mapping[str, 
     """
     folder, _, name = file.below.rpartition("/")
     there = beside.get(folder, {})
-    result = {}
+    result: dict[str, PlainFile] = {}
+    if group.main and group.main.lower() != name.lower():
+        return result
     for role, pattern in group.companions.items():
         wanted = pattern.lower().replace("{name}", name.lower())
         found = there.get(wanted, [])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from commodore.host import Host
+from commodore.persistence.context import NOTHING_KNOWN, JudgingContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +16,7 @@ class AutostartEntry:
 
     record: Mapping[str, Any]
     host: Host
-    guilty_units: frozenset[str] = frozenset()
-    """names of systemd units of the host with a suspicious command"""
+    context: JudgingContext = NOTHING_KNOWN
 
     def text(self, *names: str) -> str:
         """Return the first of these fields that holds text, or ''."""

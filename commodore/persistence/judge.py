@@ -6,14 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from commodore.finding import FindingTarget
 from commodore.hits import DetectionRule, Hit
 from commodore.host import Host
+from commodore.persistence.context import NOTHING_KNOWN, JudgingContext
 from commodore.persistence.data import digest
 from commodore.persistence.entry import AutostartEntry
 from commodore.persistence.index import RowIndex
-from commodore.persistence.judgement import Judgement
+from commodore.persistence.judgement import Judgement, lower
 from commodore.persistence.table import PersistenceRow, rows
 
+GONE = ("deleted", "carved")
+"""States of records of what is no longer there"""
 DATASET = "persistence"
 """The dataset of judged entries, one record per row and record."""
 
@@ -47,13 +51,19 @@ class PersistenceJudge:
         """Return whether some row is about this dataset."""
         return dataset in self._index
 
-    def entries(self, record: Mapping[str, Any], host: Host, guilty_units: frozenset[str] = frozenset()) -> Iterator[JudgedEntry]:
+    def entries(self, record: Mapping[str, Any], host: Host, context: JudgingContext = NOTHING_KNOWN) -> Iterator[JudgedEntry]:
         """Yield the judgement of each row that concerns a record of a source dataset; none for a record that starts nothing."""
-        entry = AutostartEntry(record, host, guilty_units)
+        entry = AutostartEntry(record, host, context)
         for row in self._index.concerned(str(record.get("event.dataset") or ""), record):
             judgement = row.judge(entry)
             if judgement is not None:
-                yield JudgedEntry(row, judgement)
+                yield JudgedEntry(row, gone(judgement) if record.get("escadre.state") in GONE else judgement)
+
+
+def gone(judgement: Judgement) -> Judgement:
+    """Return the judgement of an entry that was deleted: nothing starts any more, and there is nothing to remove."""
+    target: FindingTarget = {**judgement.target, "remove": "MM"}
+    return Judgement(lower(judgement.severity, "medium"), f"Deleted, not live: {judgement.reason}", judgement.matched, target)
 
 
 def hits(record: Mapping[str, Any], host: Host) -> Iterator[Hit]:

@@ -96,3 +96,17 @@ def service_target(entry: AutostartEntry, value: str, data: str, payload: list[s
         written=get("escadre.registry.last_written"),
         payload=payload,
     )
+
+
+def wmi_target(entry: AutostartEntry, payload: list[str]) -> FindingTarget:
+    """Return an object of WMI: its namespace, class and path with keys, and for a consumer the bindings and filters that lead to it."""
+    get = entry.record.get
+    return finding_target(
+        path=get("escadre.wmi.path"),
+        name=entry.setting("Name") or get("escadre.wmi.class"),
+        namespace=get("escadre.wmi.namespace"),
+        wmi_class=get("escadre.wmi.class"),
+        bindings=get("escadre.wmi.bindings"),
+        filters=get("escadre.wmi.filters"),
+        payload=payload,
+    )

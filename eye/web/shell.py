@@ -16,6 +16,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from commodore.case.reader import CaseReader
 from eye.case import findings as read_findings
 from eye.case import receipts, told_versions
 from eye.index.build import outdated
@@ -32,13 +33,17 @@ LOOK = 2.0
 """Seconds between two checks for a changed case or index."""
 
 
+def _findings(case: Path) -> cited.Findings:
+    return cited.Findings(read_findings(case), CaseReader(case).matches)
+
+
 class Shell:
     """The state of one served case. Handlers of pages are plain functions: starlette runs them in threads. `pages`: those of the rail."""
 
     def __init__(self, store: Store, pages: Sequence[object]) -> None:
         self.store, self.old = store, ""
         self.made, self.receipts = told_versions(store.case), receipts(store.case)
-        self.found = cited.Findings(read_findings(store.case))
+        self.found = _findings(store.case)
         self._looked, self._seen = time.monotonic(), self._state()
         self.environment = Environment(
             loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -70,7 +75,7 @@ class Shell:
             if self.old or seen == self._seen:
                 return self.store, self.found
             self.store = Store(self.store.case, build=False, seconds=self.store.seconds)  # the former ends with its last question
-            self.found, self._seen = cited.Findings(read_findings(self.store.case)), seen
+            self.found, self._seen = _findings(self.store.case), seen
             self._answers.clear()
             return self.store, self.found
 

@@ -136,8 +136,8 @@ def _add(tree: PatternTree, pattern: str, want: PatternUse, target: CollectionTa
     tree.add(pattern, want)
     folder, _, name = pattern.rpartition("/")
     for role, form in target.groups.items():
-        before, _, after = form.partition("{name}")
-        tree.add(f"{folder}/{before}{name}{after}", want._replace(role=role, before=before, after=after))
+        before, own, after = form.partition("{name}")
+        tree.add(f"{folder}/{before}{name if own else ''}{after}", want._replace(role=role, before=before, after=after))
 
 
 def _choose(found: FoundPath, wants: Iterable[PatternUse], targets: Sequence[CollectionTarget], filters: Sequence[_Filter]) -> _Kept | None:
@@ -206,7 +206,9 @@ def _ordered(kept: list[_Kept], targets: Sequence[CollectionTarget], source: Evi
     while kept:
         want, found, rules = kept.pop()
         if targets[want.target].groups:
-            groups[want.target, found.parts[:-1], _main_name(want, found, source.fold)].append((want, found, rules))
+            fixed = not any("{name}" in form for form in targets[want.target].groups.values())
+            name = "" if fixed else _main_name(want, found, source.fold)
+            groups[want.target, found.parts[:-1], name].append((want, found, rules))
         else:
             out.append((_place(want, found), _planned(source, targets[want.target], found, rules, None)))
     for number, members in enumerate(groups.values()):

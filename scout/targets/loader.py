@@ -98,7 +98,7 @@ class CollectionTarget:
     live: tuple[str, ...] = ()
     """live sources, modules of `scout.live`"""
     groups: Mapping[str, str] = field(default_factory=dict)
-    """role → file name of a companion, where {name} is the main file's name"""
+    """role → file name of a companion, where {name} is the main file's name; without it, the target is one file"""
     exclude: tuple[str, ...] = ()
     """patterns that are excluded"""
     secret: tuple[str, ...] = ()
@@ -287,8 +287,13 @@ def _patterns(entry: Mapping[str, Any], key: str) -> tuple[str, ...]:
 
 def _groups(entry: Mapping[str, Any]) -> dict[str, str]:
     value = entry.get("groups", {})
-    if not isinstance(value, dict) or not all("{name}" in str(name) and "/" not in str(name) for name in value.values()):
-        raise ValueError("groups must map roles to file names with {name} in them")
+    if not isinstance(value, dict) or any("/" in str(name) for name in value.values()):
+        raise ValueError("groups must map roles to file names")
+    main = [*entry.get("first", []), *entry.get("paths", [])]
+    fixed = len(main) == 1 and not re.search(r"[*?\[{]", str(main[0]).rpartition("/")[2])
+    named = {"{name}" in str(name) for name in value.values()}
+    if len(named) > 1 or (named == {False} and not fixed):
+        raise ValueError("groups must map roles to file names with {name} in them, or, where the target is one file, to plain names")
     return {str(role): str(name) for role, name in value.items()}
 
 

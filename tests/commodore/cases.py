@@ -12,6 +12,7 @@ import orjson
 
 from commodore.case import jsonl
 from commodore.case.reader import CaseReader
+from tests.forked import tool
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CLI = [sys.executable, "-m", "commodore.cli"]
@@ -56,5 +57,5 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def commodore(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """The program itself, as a person starts it."""
-    return subprocess.run([*CLI, *map(str, arguments)], capture_output=True, text=True, cwd=ROOT, env=environment(), timeout=120)
+    """The program itself, as a person starts it, but for the start of Python."""
+    return tool("commodore", *arguments)

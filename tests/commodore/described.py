@@ -26,8 +26,9 @@ import yaml
 
 from fixtures.hives.writer import BINARY, QWORD, Image, Key, Value, made
 from fixtures.windows import shellitems
+from fixtures.wmi.writer import Repository
 
-ENDING = ".hive.yaml"
+ENDING, WMI_ENDING = ".hive.yaml", ".wmi.yaml"
 DEFAULT = "2026-10-31T19:03:07Z"
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,7}))?Z")
 
@@ -115,7 +116,27 @@ def fill(key: Key, values: dict[str, Any]) -> Key:
 
 
 def golden_files(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """(path below the folder, content) of golden input; a described hive is made."""
+    """(path below the folder, content) of golden input; a described hive or WMI repository is made."""
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         name, data = path.relative_to(folder).as_posix(), path.read_bytes()
-        yield (name.removesuffix(ENDING), described(data.decode())) if name.endswith(ENDING) else (name, data)
+        if name.endswith(WMI_ENDING):
+            for file, content in repository(data.decode()).items():
+                yield f"{name.rpartition('/')[0]}/{file}", content
+        else:
+            yield (name.removesuffix(ENDING), described(data.decode())) if name.endswith(ENDING) else (name, data)
+
+
+def repository(text: str) -> dict[str, bytes]:
+    """File name → content of a repository from a list of `{namespace, class, …properties}`; `.indexed: false` for a deleted object."""
+    made = Repository()
+    for one in yaml.safe_load(text):
+        if "define" in one:
+            made.define(one["namespace"], one["define"], "", [tuple(each) for each in one["properties"]], **one.get("defaults", {}))
+            continue
+        values = {
+            name: bytes.fromhex(value) if name == "CreatorSID" else value
+            for name, value in one.items()
+            if name[0].isupper() or name[0] == "_"
+        }
+        made.put(one["namespace"], one["class"], indexed=one.get("indexed", True), **values)
+    return made.files()

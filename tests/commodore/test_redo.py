@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -127,10 +128,10 @@ def test_a_redo_killed_at_any_change_goes_on_to_the_content_of_a_fresh_run(hosts
     process([one], tmp_path / "fresh", workers=1)
     expected = content(tmp_path / "fresh")
     monkeypatch.undo()
+    process([one], tmp_path / "before", workers=1)
     at, kills = 0, 0
     while True:
-        case = tmp_path / f"case{at}"
-        process([one], case, workers=1)
+        case = shutil.copytree(tmp_path / "before", tmp_path / f"case{at}")
         with monkeypatch.context() as patch:
             upgraded(patch)
             was_killed = killed(at, lambda case=case: process([one], case, workers=1, redo=Redo()))

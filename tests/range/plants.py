@@ -15,7 +15,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.range import registry_values, startup_files
+from tests.range import registry_values, startup_files, wmi
 
 HERE = Path(__file__).resolve().parent
 HOSTS = 3
@@ -62,6 +62,11 @@ class Planter:
         if encoding != "utf-8":
             self.encodings[place] = encoding
 
+    def bytes(self, host: str, path: str, content: bytes) -> None:
+        place = self.root / host / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+
     def value(self, host: str, hive: str, key: str, name: str, kind: str, text: str) -> None:
         self.values.setdefault(str(self.root / host / hive), []).append([key, name, kind, text])
 
@@ -90,10 +95,12 @@ def windows(p: Planter) -> list[str]:
         _windows_bad(p, host, i)
         registry_values.plant(p, host, i, guilty=True)
         startup_files.plant(p, host, i, guilty=True, files="windows")
+        wmi.plant(p, host, i, guilty=True)
     for i, host in enumerate(good):
         _windows_odd(p, host, i)
         registry_values.plant(p, host, i, guilty=False)
         startup_files.plant(p, host, i, guilty=False, files="windows")
+        wmi.plant(p, host, i, guilty=False)
     return bad + good
 
 

@@ -95,7 +95,7 @@ def test_triage_never_takes_password_hashes_or_private_keys():
         ({"id": "WR99", "unread": ""}, "must say why"),
         ({"cap": "lots"}, "no size"),
         ({"paths": []}, "neither paths nor"),
-        ({"groups": {"log": "x.LOG"}}, "{name}"),
+        ({"groups": {"log": "x.LOG"}, "paths": ["a/*.x"]}, "{name}"),
         ({"rule": {"headers": ["mz"]}}, "header is 'mz'"),
         ({"rule": {}}, "a rule needs"),
         ({"access": "Z"}, "access is 'Z'"),

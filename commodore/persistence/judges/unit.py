@@ -43,7 +43,7 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
     more, libraries, settings = _environment(entry, path)
     found += more
     payload += libraries
-    if (started := _started(entry)) in entry.guilty_units:
+    if (started := _started(entry)) in entry.context.guilty_units:
         found.append((short(started), Suspicion("high", "is not expected itself")))
     if re.search(r"/\.[^/]*\Z", path):
         found.append((path, Suspicion("high", "is hidden")))

@@ -1,0 +1,61 @@
+"""Plant WMI subscriptions, timers, providers and classes: `wmi.yaml`, in a repository of each host that a writer makes byte by byte."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from fixtures.wmi.writer import Repository
+
+if TYPE_CHECKING:
+    from tests.range.plants import Planter
+
+ROWS = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+FOLDER = "Windows/System32/wbem/Repository"
+CONSUMERS = (
+    "CommandLineEventConsumer",
+    "ActiveScriptEventConsumer",
+    "LogFileEventConsumer",
+    "SMTPEventConsumer",
+    "NTEventLogEventConsumer",
+)
+
+
+def plant(p: Planter, host: str, number: int, *, guilty: bool) -> None:
+    """Plant the `number`th variant of every row in the repository of a host."""
+    made = Repository()
+    _subscribe(made, "root\\subscription", "NTEventLogEventConsumer", "SCM Event Log Consumer", SourceName="Service Control Manager")
+    for row, variants in ROWS.items():
+        word = p.word()
+        variant = _filled(variants["guilty" if guilty else "odd"][number], word)
+        namespace, kind = variant.pop("namespace"), variant.pop("class", "")
+        for hive, key, name, text in variant.pop("also", ()):
+            p.value(host, hive, key, name, "REG_SZ", text)
+        if "define" in variant:
+            made.define(namespace, variant["define"], "", [("Text", "string", False)], Text=variant["text"])
+        elif kind in CONSUMERS and not variant.pop("unbound", False):
+            _subscribe(made, namespace, kind, **variant)
+        else:
+            made.put(namespace, kind, **variant)
+        p.note(row, host, guilty, word, variants.get("least", "high"))
+    for name, content in made.files().items():
+        p.bytes(host, f"{FOLDER}/{name}", content)
+
+
+def _subscribe(made: Repository, namespace: str, kind: str, Name: str, **values: Any) -> None:
+    """Put a consumer, a filter and the binding between them."""
+    if kind not in made.classes or made.classes[kind][0] != namespace:
+        made.define(namespace, kind, "__EventConsumer", made.classes[kind][1].properties)
+    made.put(namespace, kind, Name=Name, **values)
+    made.put(namespace, "__EventFilter", Name=Name, QueryLanguage="WQL", Query="SELECT * FROM __InstanceModificationEvent WITHIN 60")
+    made.put(namespace, "__FilterToConsumerBinding", Filter=f'__EventFilter.Name="{Name}"', Consumer=f'{kind}.Name="{Name}"')
+
+
+def _filled(value: Any, word: str) -> Any:
+    if isinstance(value, dict):
+        return {name: _filled(one, word) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_filled(one, word) for one in value]
+    return value.replace("<word>", word) if isinstance(value, str) else value
