@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scout.collecting import identity, plan
+from scout.collecting import identity, plan, running_windows
 from scout.collecting.options import CollectOptions
 from scout.console import WRONG_USE, Complaint
 from scout.sources.directory import DirectorySource
@@ -55,16 +55,17 @@ def open_host(options: CollectOptions) -> ExaminedHost:
         what = "is not a directory" if Path(path).exists() else "does not exist"
         raise Complaint(f"{path} {what}.", "Give --root the directory under which the examined disk is mounted.", WRONG_USE)
     try:
-        source = DirectorySource(path)
-        timed = TimedCalls(0 if source.answers else ANSWER_SECONDS)
-        systems = [options.system] if options.system else [own_system()] if live else timed.call(identity.systems_of, source)
+        sources: list[EvidenceSource] = list(running_windows.drives()) if live and own_system() == "windows" else [DirectorySource(path)]
+        timed = TimedCalls(0 if sources[0].answers else ANSWER_SECONDS)
+        systems = [options.system] if options.system else [own_system()] if live else timed.call(identity.systems_of, sources[0])
     except OSError as e:
         raise Complaint(f"{path} cannot be read: {e.strerror or e}.", "Run as root, or mount it so that it can be read.") from e
     if len(systems) != 1:
-        source.close()
+        sources[0].close()
         raise _unclear(path, systems)
-    source.windows = systems == ["windows"]
-    host = ExaminedHost([source], [], live, timed)
+    if isinstance(sources[0], DirectorySource):
+        sources[0].windows = systems == ["windows"]
+    host = ExaminedHost(sources, [], live, timed)
     if options.paths:
         host.targets = [_of_paths(host, options.paths)]
     else:
@@ -91,7 +92,8 @@ def make_plan(host: ExaminedHost, on_folder: Callable[[Parts], None] | None = No
     for source in host.sources:
         one = plan.make(source, files, homes, variables, host.timed, on_folder)
         made.items.extend(one.items)
-        made.missing.extend(one.missing)
+        if source is host.system:  # what the targets want is on the drive with the system; on other drives most of it never was
+            made.missing.extend(one.missing)
     return made
 
 
@@ -129,7 +131,7 @@ def parts_of(source: EvidenceSource, path: str) -> Parts:
     r"""Return the names in a native path: `/etc/passwd`, `C:\Windows\x`. Complaint where it is not absolute or leads upwards."""
     if source.windows:
         drive, rest = path[:2].upper(), path[2:].replace("/", "\\")
-        names = rest.split("\\") if drive == "C:" and rest.startswith("\\") else None
+        names = rest.split("\\") if drive == source.native(())[:2] and rest.startswith("\\") else None
         form = "C:\\Windows\\Temp\\x.exe"
     else:
         names, form = path.split("/") if path.startswith("/") else None, "/etc/crontab"

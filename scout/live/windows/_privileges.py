@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ctypes
 from ctypes import wintypes
+from functools import cache
 from typing import Any
 
-from scout.live.windows import _native
+from scout.live.windows import _native, _processes
 
 WANTED = ("SeBackupPrivilege", "SeDebugPrivilege", "SeSecurityPrivilege")
 _ENABLED, _NOT_ALL = 2, 1300
@@ -16,11 +17,19 @@ class _Privileges(ctypes.Structure):
     _fields_ = (("count", wintypes.DWORD), ("low", wintypes.DWORD), ("high", wintypes.LONG), ("attributes", wintypes.DWORD))
 
 
+@cache
 def take() -> tuple[str, ...]:
     """Enable `WANTED` in this process; return those that the account has. They end with the process."""
     token = _own_token(0x28)
     with _native.Handle(token.value):
         return tuple(name for name in WANTED if _enable(token, name))
+
+
+def user() -> str:
+    r"""Return the account of this process, `DOMAIN\name`."""
+    current = _native.library("kernel32").GetCurrentProcess
+    current.restype = wintypes.HANDLE
+    return str(_processes.token_facts(current()).get("user", ""))
 
 
 def elevated() -> bool:

@@ -36,6 +36,11 @@ def collect() -> Iterator[dict[str, Any]]:
         yield {"kind": "shadow", "error": str(e)}
 
 
+def letters() -> list[str]:
+    """Return the drive letters of this host: `C:`."""
+    return sorted(_devices.drives().values())
+
+
 def drive(letter: str) -> dict[str, Any]:
     """Return the facts of one drive. A removable or network drive that does not answer has its type only."""
     kernel = _native.library("kernel32")
