@@ -47,7 +47,10 @@ ARTEFACT = Artefact(
     message="[{process.name!q}|An unknown process][ (pid {process.pid})] holds a[ {network.transport}] socket"
     "[ named {destination.address!q}].",
     version=2,
-    sources=("scout.live.linux.connections, scout.live.windows.connections: live/connections.jsonl, schema connections/1", "proc_net(5): tcp, udp, unix"),
+    sources=(
+        "scout.live.linux.connections, scout.live.windows.connections: live/connections.jsonl, schema connections/1",
+        "proc_net(5): tcp, udp, unix",
+    ),
 )
 
 _SENTENCES = {

@@ -47,7 +47,7 @@ class NamedFiles:
 
     def command(self, line: str, by: str) -> None:
         """Add the files that a command line starts."""
-        for path in parse_windows(line, system_root=self.root).payload:
+        for path in parse_windows(line, system_root=self.root).files:
             self.path(path, by)
 
     def path(self, path: str, by: str) -> None:

@@ -13,20 +13,23 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator
+from string import ascii_uppercase
 from typing import Any
 
 from scout.live.windows import _devices, _native, _wmi
 
 SCHEMA = 1
 _TYPES = ("unknown", "no root", "removable", "fixed", "network", "optical", "ram disk")
+_NO_ROOT = 1
 _STATES = ("off", "on", "unknown")
 
 
 def collect() -> Iterator[dict[str, Any]]:
     """Yield the drives, then the shadow copies."""
     encryption = _encryption()
-    for device, letter in sorted(_devices.drives().items(), key=lambda pair: pair[1]):
-        yield {"kind": "volume", **_native.known({**drive(letter), "device": device, "encryption": encryption.get(letter)})}
+    devices = {letter: device for device, letter in _devices.drives().items()}
+    for letter in letters():
+        yield {"kind": "volume", **_native.known({**drive(letter), "device": devices.get(letter), "encryption": encryption.get(letter)})}
     names = ("ID", "DeviceObject", "InstallDate", "VolumeName")
     try:
         for one in _wmi.WmiNamespace("root\\cimv2").ask("Win32_ShadowCopy", names):
@@ -38,7 +41,8 @@ def collect() -> Iterator[dict[str, Any]]:
 
 def letters() -> list[str]:
     """Return the drive letters of this host: `C:`."""
-    return sorted(_devices.drives().values())
+    kind = _native.library("kernel32").GetDriveTypeW
+    return [f"{letter}:" for letter in ascii_uppercase if int(kind(ctypes.c_wchar_p(f"{letter}:\\"))) > _NO_ROOT]
 
 
 def drive(letter: str) -> dict[str, Any]:
