@@ -7,7 +7,7 @@
         name="live_shares", …               # the rest of the declaration
     )
 
-An object with `error` only (a part of the list that Windows refused) is a problem, not a record.
+An object with an `error` and nothing else (a part of the list that the host refused) is a problem, not a record.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from commodore.containers.json_lines import JsonLinesView, Schema, locator
 from commodore.host import Host
 from commodore.schema import registry
 
+_REFUSED = {"kind", "namespace", "error"}
 Adds = Callable[[dict[str, Any], Host], dict[str, Any]]
 """What an artefact adds to the fields of one object."""
 
@@ -52,8 +53,12 @@ def listing_artefact(
     def parse(listing: JsonLinesView, host: Host) -> Iterator[Record | Problem]:
         def read(numbered: tuple[int, dict[str, Any]]) -> Iterator[Record | Problem]:
             one = numbered[1]
-            if "error" in one and not any(key in one for key in renamed):
-                yield Problem(f"the host did not give {one.get('kind', 'a part of the list')}: {one['error']}", locator(numbered), 1)
+            if "error" in one and one.keys() <= _REFUSED:
+                part = one.get("kind") or one.get("namespace") or "a part of the list"
+                yield Problem(f"the host did not give {part}: {one['error']}", locator(numbered), 1)
+                return
+            if one.get("cut") is True:
+                yield Problem("the list was cut here: there is more than SCOUT takes", locator(numbered), 1)
                 return
             out = {field: value for key, field in renamed.items() if (value := _fitting(field, one.get(key))) is not None}
             settings = [f"{key}={_words(one[key])}" for key in shown if one.get(key) not in (None, "", [])]

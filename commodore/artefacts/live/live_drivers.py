@@ -24,6 +24,6 @@ ARTEFACT, parse, expected = listing_artefact(
     category=("driver",),
     action="driver-observed",
     attack=("T1014", "T1543.003"),
-    message="The kernel has the driver {file.name!q}[ from {file.path!q}][; only {escadre.listing.only} shows it].",
+    message="The kernel has the driver {file.name!q}[ from {file.path!q}][; seen only by {escadre.listing.only}].",
     sources=("scout.live.windows.drivers: live/drivers.jsonl, schema drivers/1",),
 )

@@ -25,7 +25,7 @@ ARTEFACT, parse, expected = listing_artefact(
         "size": "escadre.memory.size",
         "perms": "escadre.memory.protection",
     },
-    shown=("sha256_head", "cut", "unreadable"),
+    shown=("sha256_head", "unreadable"),
     adds=_adds,
     added=("dll.name", "escadre.memory.private"),
     name="live_modules",

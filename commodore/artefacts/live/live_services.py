@@ -48,6 +48,6 @@ ARTEFACT, parse, expected = listing_artefact(
     action="service-observed",
     attack=("T1543", "T1569.002"),
     message="The service {service.name!q} is {service.state}[ in process {process.pid}][ and runs `{process.command_line}`]"
-    "[; only {escadre.listing.only} has it][; registry and manager differ in {escadre.listing.differences}].",
+    "[; seen only by {escadre.listing.only}][; registry and manager differ in {escadre.listing.differences}].",
     sources=("scout.live.linux.services, scout.live.windows.services: live/services.jsonl, schema services/1",),
 )

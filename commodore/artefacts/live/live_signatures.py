@@ -46,6 +46,6 @@ ARTEFACT, parse, expected = listing_artefact(
     action="signature-checked",
     attack=("T1553.002",),
     message="{file.path!q} is {file.code_signature.status}[ by {file.code_signature.subject_name!q}]; "
-    "[{escadre.listing.named_by!q}|nothing] names it.",
+    "named by [{escadre.listing.named_by!q}|nothing].",
     sources=("scout.live.windows.signatures: live/signatures.jsonl, schema signatures/1", "WinVerifyTrust, Microsoft Learn"),
 )

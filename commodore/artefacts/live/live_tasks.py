@@ -49,7 +49,7 @@ ARTEFACT, parse, expected = listing_artefact(
     category=("configuration",),
     action="scheduled-task-observed",
     attack=("T1053.005",),
-    message="The task {escadre.task.path!q}[ runs {escadre.task.commands!q}][; only {escadre.listing.only} has it]"
+    message="The task {escadre.task.path!q}[ runs {escadre.task.commands!q}][; seen only by {escadre.listing.only}]"
     "[{?escadre.task.hidden}; it is hidden].",
     sources=("scout.live.windows.tasks: live/tasks.jsonl, schema tasks/1",),
 )

@@ -6,7 +6,7 @@ state               unknown, disabled, queued, ready, running; enabled
 last_run, next_run  RFC 3339 UTC; last_result: exit code; missed: missed runs
 xml                 definition as the scheduler writes it
 cache_id            GUID in TaskCache; no_descriptor: true where the cache has no SD value for it, which hides it
-scheduler_error     (first object only) why the scheduler did not list its tasks; then it was asked for each path of the others
+error               (first object only, with kind `scheduler`) why it did not list its tasks; then it was asked for each path of the others
 
 Source: Microsoft, "Task Scheduler reference"; keys of `HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Schedule\TaskCache\Tree`.
 """
@@ -38,7 +38,7 @@ def collect() -> Iterator[dict[str, Any]]:
         for task in scheduler.listed():
             seen[_native.text(task.Path())] = task
     except Exception as e:  # COM raises errors of many types; what files and cache have is listed all the same
-        yield {"scheduler_error": _native.text(e)}
+        yield {"kind": "scheduler", "error": _native.text(e)}
     names = {path.lower(): path for path in (*files, *cached, *seen)}
     by_lower = {path.lower(): task for path, task in seen.items()}
     for lower, path in sorted(names.items()):
