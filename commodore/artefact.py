@@ -52,6 +52,8 @@ class Artefact:
     """(offset, bytes): a file with any one of them is read, whatever its name and place; where given, a file of a matching
     path must have one too, or be empty. Every artefact that declares this magic tries the file; one that yields nothing leaves no ledger
     line"""
+    magic_required: bool = True
+    """False: a file of a matching path is read whatever its first bytes are; the magic only adds files of other names and places"""
     by_name: bool = True
     """False: a file that is given alone, without its place on the host, is not known by its name"""
     holds: Holds | None = None

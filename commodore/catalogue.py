@@ -123,7 +123,7 @@ class ArtefactMatcher:
         """patterns by a part that a path must have: `name`, `ending` or `top` (the first folder), and its text; ("", "") has the others"""
         self._magic: dict[tuple[int, bytes], frozenset[str]] = {}
         self._container: dict[str, str] = {}
-        self._strict = frozenset(name for name, entry in known.items() if entry.artefact.magic)
+        self._strict = frozenset(name for name, entry in known.items() if entry.artefact.magic and entry.artefact.magic_required)
         for name, entry in known.items():
             for pattern in entry.artefact.match:
                 for alternative in braces(pattern.lower()):

@@ -18,7 +18,8 @@ GUIDE = """SCOUT collects the evidence of one host into one encrypted archive.
   3  scout verify ARCHIVE -i key.txt         whole and unchanged?
   4  commodore process ARCHIVE -i key.txt -o case/
 
-scout collect --root /mnt/disk takes a mounted Windows or Linux disk; --path /etc/crontab takes one file or folder.
+scout collect --root /mnt/disk takes a mounted Windows or Linux disk, --image disk.E01 a disk image.
+--path /etc/crontab takes one file or folder.
 scout targets lists what is collected, and why.
 scout --help and scout COMMAND --help explain every option."""
 
@@ -60,6 +61,16 @@ Paths = Annotated[
 Root = Annotated[
     Path | None, typer.Option(help="A mounted Windows or Linux disk instead of this host.", show_default=False, readable=False)
 ]
+Images = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--image",
+        metavar="FILE",
+        help="A disk image or a device instead of this host: raw, E01, VHD, VHDX, VMDK, qcow2. Repeatable: disks of one host.",
+        show_default=False,
+        readable=False,
+    ),
+]
 Key = typer.Option("-i", "--identity", help="Secret key: key.txt, or an ssh private key.", show_default=False, readable=False)
 
 
@@ -84,6 +95,10 @@ def collect(
     recipient: Recipients = None,
     out: Annotated[Path, typer.Option("-o", "--output", help="Directory for the archive and its receipt.", readable=False)] = Path(),
     root: Root = None,
+    images: Images = None,
+    shadows: Annotated[
+        bool, typer.Option("--shadows/--no-shadows", help="With --image: take the shadow copies too.", show_default=False)
+    ] = True,
     profile: Annotated[str, typer.Option(metavar="PROFILE", help="triage or full.", autocompletion=lambda: ["triage", "full"])] = "triage",
     targets: Only = None,
     paths: Paths = None,
@@ -109,7 +124,7 @@ def collect(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no notes.")] = False,
     json_lines: Json = False,
 ) -> int:
-    """Collect this host, or a mounted disk, into one encrypted archive."""
+    """Collect this host, a mounted disk, or disk images, into one encrypted archive."""
     from scout.collecting import pathlist
     from scout.collecting.collect import collect as run
     from scout.collecting.options import CollectOptions
@@ -126,6 +141,8 @@ def collect(
         recipients=recipient or [],
         out=out,
         root=root,
+        images=images or [],
+        shadows=shadows,
         profile=profile,
         system=system,
         max_file=_size("--max-file", max_file),

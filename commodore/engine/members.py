@@ -10,17 +10,21 @@ from commodore.engine.inputs import EvidenceCollection
 from commodore.engine.journal import dump
 from commodore.engine.plan import Plan
 from commodore.engine.sorting import SortedLines
+from scout.archive.custody import VERDICTS
 
+NOT_COLLECTED = frozenset(VERDICTS) - {"taken", "missing", "changed while read", "link"}
+"""Verdicts on what was there and is not in the archive."""
 _LAST = (1 << 63) - 1
 _SKIPPED = ("member", "source", "name", "verdict", "size", "sha256")
 
 
 def lines(collection: EvidenceCollection, plan: Plan) -> tuple[Iterable[bytes], int, list[dict[str, Any]]]:
     """Return the lines of the list of members, the number of members that the collection has content or a name for, and ledger lines for
-    content that is not what custody says.
+    content that is not what custody says, and for what was wanted and not collected.
     """
     found, ordinals = SortedLines(), set()
     mismatches, told = [], set()
+    not_collected = 0
 
     def keep(line: dict[str, Any]) -> None:
         ordinal = line["member"]
@@ -36,6 +40,13 @@ def lines(collection: EvidenceCollection, plan: Plan) -> tuple[Iterable[bytes], 
             line["followed"] = plan.followed[line["path"]]
         if ordinal is not None:
             told.add(ordinal)
+        elif line["verdict"] in NOT_COLLECTED:
+            not_collected += 1
+            if not_collected <= ledger.SHOWN:
+                head = {"collection": collection.id, "member": -1, "path": line["path"]}
+                mismatches.append(
+                    ledger.unread(head, ": ".join(filter(None, ("not collected", line["verdict"], str(said.get("error") or "")))))
+                )
         keep(line)
         mismatches += wrong
     for ordinal, (source, verdict, size, facts) in plan.seen.items():
@@ -48,6 +59,9 @@ def lines(collection: EvidenceCollection, plan: Plan) -> tuple[Iterable[bytes], 
             head = {"collection": collection.id, "member": ordinal, "path": source}
             mismatches.append(ledger.unread(head, f"the archive is cut here: {read} of {size} bytes"))
         keep(line | {k: v for k, v in facts.items() if k not in line})
+    if not_collected > ledger.SHOWN:
+        head = {"collection": collection.id, "member": -1, "path": "custody"}
+        mismatches.append(ledger.unread(head, f"not collected: {not_collected - ledger.SHOWN:,} more; the list of members has them all"))
     return found, len(ordinals), mismatches
 
 

@@ -14,7 +14,6 @@ from commodore.finding import MOST_SEVERE_FIRST
 from eye.query.values import nanoseconds
 from eye.web.chart import moment
 
-
 _BITS = 32
 """Bits of the number of a finding."""
 

@@ -25,6 +25,8 @@ class LiveLines:
         self._packed: list[bytes] = []
         self._zstd = zstandard.ZstdCompressor(level=1).compressobj()
         self.size = self.count = self.lost = 0
+        self.cut = ""
+        """why the source itself ended before its end, for custody; '' where it is complete"""
         self._put(custody.dump({"schema": f"{source}/{version}"}) + b"\n")
 
     def write(self, value: Mapping[str, Any]) -> None:
@@ -41,6 +43,8 @@ class LiveLines:
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         more: dict[str, Any] = {"lines": self.count}
+        if self.cut:
+            more |= {"verdict": "over limit", "error": f"{self.cut}: the rest was not listed"}
         if self.lost:
             more |= {"verdict": "over limit", "error": f"{self.lost} lines beyond {MAX_BYTES} bytes were not kept"}
         if value is not None:

@@ -17,6 +17,7 @@ import uuid
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from scout import __version__
 from scout.archive.writer import ArchiveWriter, Receipt, Stopped
 from scout.collecting import identity, references, running_windows, signals
 from scout.collecting.examined import ExaminedHost, make_plan, open_host
+from scout.collecting.filelist import FileList
 from scout.collecting.options import CollectOptions
 from scout.collecting.stages import StageProgress
 from scout.collecting.taking import ItemTaker, SizeLimits
@@ -66,7 +68,7 @@ def collect(options: CollectOptions, screen: Screen) -> CollectionResult:
     path = out / f"{_file_name(host['name'])}-{started:%Y%m%dT%H%M%SZ}-{options.label}.tar.zst.age"
     _greet(screen, examined, host, options, len(texts))
     began = time.monotonic()
-    with signals.caught() as caught, ArchiveWriter(path, keys, _header(options, host, started, texts)) as writer:
+    with signals.caught() as caught, ArchiveWriter(path, keys, _header(options, examined, host, started, texts)) as writer:
         caught.tell(writer.stop)
         taker = ItemTaker(writer, examined.timed, SizeLimits(options.max_file, options.max_total), lambda: caught.number)
         with StageProgress(screen) as stages:
@@ -110,14 +112,24 @@ def _everything(host: ExaminedHost, taker: ItemTaker, stages: StageProgress, cau
         for examined in host.sources:
             for parts, error in examined.problems.items():
                 taker.problem(examined, parts, error)
+        for unread in host.imaged.unread if host.imaged is not None else ():
+            taker.unread(unread.name, unread.where, unread.why)
         for missing in todo.missing:
             taker.missing(missing)
         gc.freeze()  # the plan of a large host is no garbage: the collector need not visit it again and again
         gc.enable()
+        before = host.system
         for item in stages.files(todo.items):
             if caught.number:
                 return
+            if item.source is not before:
+                before.forget()
+                before = item.source
             taker.take(item)
+        for target in host.targets:
+            if target.listing is not None and not caught.number:
+                limits = target.listing
+                taker.files(FileList(host.system, host.timed, enters, count=limits.count, seconds=limits.seconds))
     except Stopped:
         return
     except KeyboardInterrupt:  # a second Ctrl-C: end at once, but seal
@@ -134,22 +146,32 @@ def _output(options: CollectOptions, host: ExaminedHost) -> Path:
         raise Complaint(f"The output directory {out} {what}.", f"Make it first (mkdir -p {out}) or give another with -o.", WRONG_USE)
     real = os.path.realpath(out)
     try:
-        inside = not host.live and any(mounts.inside(real, source.path) for source in host.sources)
+        inside = not host.live and any(map(partial(mounts.inside, real), _examined(host, options)))
     except OSError as e:
         raise Complaint(f"The output directory {out} cannot be examined: {e.strerror}.", "Give another with -o.") from e
     if inside:
-        what = f"The output directory {out} is inside the examined root {options.root}, or on a second mount of the same disk."
+        place = "on the examined disk" if host.imaged else f"inside the examined root {options.root}, or on a second mount of the same disk"
+        what = f"The output directory {out} is {place}."
         raise Complaint(what, "Nothing is written there. Give a directory of another disk with -o.", WRONG_USE)
     if not os.access(real, os.W_OK | os.X_OK):
         raise Complaint(f"The output directory {out} cannot be written.", "Give another with -o, or run with the rights to write there.")
     return out
 
 
+def _examined(host: ExaminedHost, options: CollectOptions) -> list[str]:
+    """Return the directories and devices on which nothing is written."""
+    if host.imaged is None:
+        return [source.path for source in host.sources]
+    return [str(path) for path in options.images if path.is_block_device()]
+
+
 def _file_name(host: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "_", host)[:64].lstrip(".-") or "host"
 
 
-def _header(options: CollectOptions, host: dict[str, Any], started: datetime, recipients: list[str]) -> dict[str, Any]:
+def _header(
+    options: CollectOptions, examined: ExaminedHost, host: dict[str, Any], started: datetime, recipients: list[str]
+) -> dict[str, Any]:
     now = f"{started:%Y-%m-%dT%H:%M:%S.%f}Z"
     return {
         "collection": str(uuid.uuid4()),
@@ -166,6 +188,7 @@ def _header(options: CollectOptions, host: dict[str, Any], started: datetime, re
         "paths": list(options.paths),
         "recipients": recipients,
         "root": str(options.root) if options.root is not None else None,
+        **({"images": [str(path) for path in options.images], "volumes": examined.imaged.volumes} if examined.imaged else {}),
         "limits": {"max_file": options.max_file, "max_total": options.max_total},
     }
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scout.collecting import identity, plan, running_windows
 from scout.collecting.options import CollectOptions
@@ -18,8 +20,12 @@ from scout.sources.timed_calls import TimedCalls
 from scout.targets import CollectionTarget, load, select
 from scout.targets.patterns import literal
 
+if TYPE_CHECKING:
+    from scout.collecting.imaged import ImagedHost
+
 ANSWER_SECONDS = 30.0
 """time that one call may take on a file system that may hang"""
+_DRIVE = re.compile(r"[A-Za-z]:")
 PATHS = "PATH"
 """target id of the paths that the command line names"""
 
@@ -32,6 +38,10 @@ class ExaminedHost:
     targets: list[CollectionTarget]
     live: bool
     timed: TimedCalls
+    imaged: ImagedHost | None = None
+    """its disks, where it is read from disks or images"""
+    paths: Sequence[str] = ()
+    """native paths, where only these are taken"""
     gaps: identity.Gaps = field(default_factory=dict)
     """files of which the host's facts were not read completely: native path → sentence"""
 
@@ -45,10 +55,35 @@ class ExaminedHost:
         self.timed.close()
         for source in self.sources:
             source.close()
+        for disk in self.imaged.disks if self.imaged is not None else ():
+            disk.blocks.close()
 
 
 def open_host(options: CollectOptions) -> ExaminedHost:
-    """Open the root and choose the targets. Complaint where root, system, profile or targets are wrong."""
+    """Open the root, or the images, and choose the targets. Complaint where root, images, system, profile or targets are wrong."""
+    host = _of_images(options) if options.images else _of_root(options)
+    system = "windows" if host.system.windows else "linux"
+    if options.paths:
+        host.paths = options.paths
+        host.targets = [_of_paths(host, host.system, options.paths)]
+    else:
+        host.targets = select(load(), os_name=system, profile=options.profile, names=options.targets, live=host.live)
+    if not host.targets:
+        what = f"None of the targets {', '.join(options.targets)} applies to {host.system.path} ({system})."
+        raise Complaint(what, "scout targets lists them by system.", WRONG_USE)
+    return host
+
+
+def _of_images(options: CollectOptions) -> ExaminedHost:
+    from scout.collecting.imaged import open_images
+
+    if options.root is not None:
+        raise Complaint("--root and --image were given together.", "Give one of them.", WRONG_USE)
+    imaged = open_images(options.images, options.system, shadows=options.shadows)
+    return ExaminedHost(imaged.sources, [], False, TimedCalls(0), imaged)
+
+
+def _of_root(options: CollectOptions) -> ExaminedHost:
     path = str(options.root) if options.root is not None else own_root()
     live = options.root is None or os.path.realpath(path) == os.path.realpath(own_root())
     if not Path(path).is_dir():
@@ -65,15 +100,7 @@ def open_host(options: CollectOptions) -> ExaminedHost:
         raise _unclear(path, systems)
     if isinstance(sources[0], DirectorySource):
         sources[0].windows = systems == ["windows"]
-    host = ExaminedHost(sources, [], live, timed)
-    if options.paths:
-        host.targets = [_of_paths(host, options.paths)]
-    else:
-        host.targets = select(load(), os_name=systems[0], profile=options.profile, names=options.targets, live=live)
-    if not host.targets:
-        what = f"None of the targets {', '.join(options.targets)} applies to {path} ({systems[0]})."
-        raise Complaint(what, "scout targets lists them by system.", WRONG_USE)
-    return host
+    return ExaminedHost(sources, [], live, timed)
 
 
 def _unclear(path: str, systems: Sequence[str]) -> Complaint:
@@ -85,28 +112,44 @@ def _unclear(path: str, systems: Sequence[str]) -> Complaint:
 
 
 def make_plan(host: ExaminedHost, on_folder: Callable[[Parts], None] | None = None) -> plan.CollectionPlan:
-    """Walk every source once; return what is there, in the order of work. Reads only passwd or ProfileList, which name the homes."""
-    files = [target for target in host.targets if target.paths or target.first]
+    """Walk every source once; return what is there, in the order of work. Reads only passwd or ProfileList, which name the homes.
+
+    What nothing matches is listed for the volume of the system only, for paths for every volume of their drive.
+    """
     homes, variables = identity.profiles(host.system, host.gaps), identity.variables(host.system)
     made = plan.CollectionPlan([], [])
     for source in host.sources:
-        one = plan.make(source, files, homes, variables, host.timed, on_folder)
+        targets = [_of_paths(host, source, host.paths)] if host.paths else host.targets
+        files = [target for target in targets if target.paths or target.first]
+        own = homes if source is host.system else list(dict.fromkeys([*homes, *identity.usual_profiles(source)]))
+        one = plan.make(source, files, own, variables, host.timed, on_folder)
         made.items.extend(one.items)
-        if source is host.system:  # what the targets want is on the drive with the system; on other drives most of it never was
-            made.missing.extend(one.missing)
+        made.missing.extend(one.missing if source is host.system or (host.paths and "@" not in source.volume) else [])
+        if len(host.sources) > 1:
+            source.forget()
     return made
 
 
-def _of_paths(host: ExaminedHost, paths: Sequence[str]) -> CollectionTarget:
-    """Return a target for native paths: a file, or a folder with everything below. The secrets of all targets stay secret."""
-    source = host.system
+def _of_paths(host: ExaminedHost, source: EvidenceSource, paths: Sequence[str]) -> CollectionTarget:
+    """Return a target for those native paths that are on one volume: a file, or a folder with everything below. The secrets of all targets
+    stay secret.
+    """
     system = "windows" if source.windows else "linux"
+    drives = sorted({one.native(())[:1] for one in host.sources}) if source.windows else []
+    mine = []
+    for path in paths:
+        parts = parts_of(source, path)
+        if source.windows and path[:1].upper() not in drives:
+            what = f"--path {path}: there is no volume {path[:2].upper()}"
+            raise Complaint(f"{what} Volumes are {', '.join(f'{one}:' for one in drives)}.", "Give a path on one of them.", WRONG_USE)
+        if not source.windows or path[:1].upper() == source.native(())[:1]:
+            mine.append(_pattern(host, source, parts))
     return CollectionTarget(
         id=PATHS,
         what="Paths that the command line names",
         why="Asked for",
         os=system,
-        paths=tuple(dict.fromkeys(_pattern(host, path) for path in paths)),
+        paths=tuple(dict.fromkeys(mine)),
         secret=tuple(dict.fromkeys(pattern for target in load() if target.os == system for pattern in target.secret)),
         priority="O",
         order=0,
@@ -117,11 +160,10 @@ def _of_paths(host: ExaminedHost, paths: Sequence[str]) -> CollectionTarget:
     )
 
 
-def _pattern(host: ExaminedHost, path: str) -> str:
-    parts = parts_of(host.system, path)
-    real = find(host.system, *parts) or parts
+def _pattern(host: ExaminedHost, source: EvidenceSource, parts: Parts) -> str:
+    real = find(source, *parts) or parts
     try:
-        folder = stat.S_ISDIR(host.timed.call(host.system.status, real).st_mode)
+        folder = stat.S_ISDIR(host.timed.call(source.status, real).st_mode)
     except OSError:
         folder = False
     return "/".join(map(literal, real)) + ("/**" if folder else "")
@@ -130,8 +172,8 @@ def _pattern(host: ExaminedHost, path: str) -> str:
 def parts_of(source: EvidenceSource, path: str) -> Parts:
     r"""Return the names in a native path: `/etc/passwd`, `C:\Windows\x`. Complaint where it is not absolute or leads upwards."""
     if source.windows:
-        drive, rest = path[:2].upper(), path[2:].replace("/", "\\")
-        names = rest.split("\\") if drive == source.native(())[:2] and rest.startswith("\\") else None
+        rest = path[2:].replace("/", "\\")
+        names = rest.split("\\") if _DRIVE.match(path) and rest.startswith("\\") else None
         form = "C:\\Windows\\Temp\\x.exe"
     else:
         names, form = path.split("/") if path.startswith("/") else None, "/etc/crontab"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from scout.collecting import references
 from scout.collecting.examined import make_plan, open_host
 from scout.collecting.options import CollectOptions
 from scout.console import DONE, WRONG_USE, Complaint, Screen, escape, megabytes, plural
@@ -14,10 +13,9 @@ from scout.targets.loader import ACCESS, PRIORITIES
 
 
 def explain(options: CollectOptions, screen: Screen) -> int:
-    """Print number and size of the items of each target. Reads names and sizes, ProfileList or passwd, and what starts programs."""
+    """Print number and size of the items of each target. Reads names and sizes, and passwd or ProfileList for the homes."""
     host = open_host(options)
     plan = make_plan(host)
-    references.follow(host, plan, lambda _: None, check=False)
     items, sizes, candidates, refused = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     for item in plan.items:
         if item.rules:
@@ -64,12 +62,18 @@ def _row(
         "not_taken": refused[target.id],
         "missing": missing[target.id],
         "live": list(target.live),
+        "referenced": target.referenced is not None,
+        "listing": target.listing is not None,
     }
 
 
 def _amount(row: dict[str, Any]) -> str:
     if row["live"]:
         return plural(len(row["live"]), "live source")
+    if row["listing"]:
+        return "names and facts, no content"
+    if row["referenced"]:
+        return "what they name, found on the way"
     if row["candidates"]:
         return f"up to {plural(row['candidates'], 'file')} to look at"
     if not row["files"]:
@@ -108,6 +112,12 @@ def _in_full(target: CollectionTarget, screen: Screen) -> None:
         rule = target.rule
         screen.say(f"  {'if':<9} {', '.join((*rule.headers, *rule.extensions, *(['double extension'] if rule.double else [])))}")
         screen.say(f"  {'at most':<9} {rule.count:,} files, {megabytes(rule.total)} in all")
+    if target.referenced is not None:
+        screen.say(f"  {'where':<9} what the files and processes of the other targets name")
+        screen.say(f"  {'at most':<9} {target.referenced.count:,} files, {megabytes(target.referenced.total)} in all")
+    if target.listing is not None:
+        screen.say(f"  {'where':<9} every local file system")
+        screen.say(f"  {'at most':<9} {target.listing.count:,} names, {target.listing.seconds:,} s")
     screen.say(f"  {'size':<9} {target.size}; at most {megabytes(target.cap)} per file")
     screen.row(f"  {'access':<9} ", ACCESS[target.access])
     screen.say(f"  {'priority':<9} {PRIORITIES[target.priority]}")

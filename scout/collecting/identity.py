@@ -112,6 +112,14 @@ def profiles(root: EvidenceSource, gaps: Gaps) -> list[str]:
     return ["/".join(parts) for parts in found]
 
 
+def usual_profiles(root: EvidenceSource) -> list[str]:
+    """Return the folders of the usual places for profiles and homes below a root, at most `MAX_HOMES`."""
+    places = ("Users", "Documents and Settings") if root.windows else ("home",)
+    folders = [find(root, place) if root.windows else resolve(root, (place,)) for place in places]
+    found = (parts for folder in folders if folder for parts in _folders(root, folder))
+    return ["/".join(parts) for parts in _bounded(found, {}, "")]
+
+
 def _bounded(homes: Iterator[Parts], gaps: Gaps, origin: str) -> list[Parts]:
     """Return at most `MAX_HOMES` different homes."""
     out: dict[Parts, None] = {}
@@ -254,6 +262,11 @@ def _from_system(hive: Hive) -> dict[str, Any]:
             minutes = -(minutes - (1 << 32) if minutes >= 1 << 31 else minutes)
             known["timezone"] = f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
     return known
+
+
+def system_hive(root: EvidenceSource) -> Hive | None:
+    """Return the SYSTEM hive of a Windows volume; None where it cannot be read."""
+    return _hive(root, variables(root)["SystemRoot"], "SYSTEM")
 
 
 def _hive(root: EvidenceSource, folder: str, name: str, gaps: Gaps | None = None) -> Hive | None:

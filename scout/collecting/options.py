@@ -9,11 +9,15 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectOptions:
-    """Options of one collection. `root` None: the live host. Sizes in bytes; 0: no limit beyond those of the targets."""
+    """Options of one collection. `root` None and no images: the live host. Sizes in bytes; 0: no limit beyond those of the targets."""
 
     recipients: Sequence[str | Path] = ()
     out: Path = field(default_factory=Path)
     root: Path | None = None
+    images: Sequence[Path] = ()
+    """disks or images of one host, instead of `root`"""
+    shadows: bool = True
+    """the shadow copies of the volumes of images too"""
     profile: str = "triage"
     targets: Sequence[str] = ()
     paths: Sequence[str] = ()

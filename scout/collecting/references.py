@@ -150,8 +150,8 @@ def _readers(item: PlannedItem) -> tuple[str, ...]:
     return (*item.target.reads, "registry") if item.source.windows else item.target.reads
 
 
-def follow(host: ExaminedHost, plan: CollectionPlan, step: Step, *, check: bool = True) -> None:
-    """Add the files that the files of the plan and the processes of a live host name. `check`: hash files of packages.
+def follow(host: ExaminedHost, plan: CollectionPlan, step: Step) -> None:
+    """Add the files that the files of the plan and the processes of a live host name.
 
     Nothing is done where no target of the collection takes such files.
     """
@@ -171,7 +171,7 @@ def follow(host: ExaminedHost, plan: CollectionPlan, step: Step, *, check: bool 
             present.add(key)
             plan.items[at] = _marked(item, wanted[key], target)
     fresh = [(one, referrers) for one, referrers in found.items() if (one.source.volume, one.parts) not in present]
-    items = [item for item in _items(fresh, search, target, step, check=check) if (item.source.volume, item.parts) not in present]
+    items = [item for item in _items(fresh, search, target, step) if (item.source.volume, item.parts) not in present]
     before = next((at for at, item in enumerate(plan.items) if item.target.order > target.order), len(plan.items))
     plan.items[before:before] = items
 
@@ -187,13 +187,13 @@ def _marked(item: PlannedItem, referrers: dict[str, None], target: CollectionTar
 
 
 def _items(
-    fresh: list[tuple[ResolvedFile, dict[str, None]]], search: ReferenceSearch, target: CollectionTarget, step: Step, *, check: bool
+    fresh: list[tuple[ResolvedFile, dict[str, None]]], search: ReferenceSearch, target: CollectionTarget, step: Step
 ) -> Iterator[PlannedItem]:
     """Yield the items of new files, those outside the system's folders first, and of the links on the way to them."""
     sized = [(one, referrers, measured(one.source, search.timed, one.parts, ())) for one, referrers in fresh]
     sizes = {found.parts: found.size for one, _, found in sized if not found.verdict and not one.source.windows}
     known: dict[Parts, packages.Unmodified] = {}
-    if sizes and check:
+    if sizes:
         known = packages.unmodified(fresh[0][0].source, search.timed, sizes, step)
     links: set[tuple[str, Parts]] = set()
     for one, referrers, found in sorted(sized, key=lambda each: (_of_the_system(each[0]), each[0].source.volume, each[0].parts)):

@@ -12,7 +12,8 @@ from typing import Any
 from scout import live
 from scout.archive.custody import WantedItem
 from scout.archive.writer import ArchiveWriter, Stopped
-from scout.collecting import secrets, suspicious
+from scout.collecting import filelist, secrets, suspicious
+from scout.collecting.filelist import FileList
 from scout.collecting.plan import MissingPath, PlannedItem
 from scout.collecting.reading import Reading, changed, left_behind
 from scout.collecting.walk import explain, verdict_of
@@ -75,6 +76,20 @@ class ItemTaker:
         patience.close()
         self.verdicts[verdict] += 1
 
+    def files(self, listing: FileList) -> None:
+        """Write the list of the files of a volume, as far as its bounds allow."""
+        verdict = "taken"
+        try:
+            with self._writer.live(filelist.NAME, filelist.SCHEMA) as lines:
+                for value in listing:
+                    lines.write(value)
+                lines.cut = listing.cut
+        except (Complaint, Stopped):
+            raise
+        except Exception:  # whatever it is, it costs the list, and custody says so
+            verdict = "error"
+        self.verdicts["over limit" if listing.cut else verdict] += 1
+
     def missing(self, missing: MissingPath) -> None:
         """Record a wanted path that nothing on the host matches."""
         item = WantedItem(source=missing.native, volume=missing.source.volume, target=missing.target.id, type="pattern")
@@ -88,6 +103,10 @@ class ItemTaker:
         """Record that a folder (or the volume) could not be listed completely."""
         item = WantedItem(source=source.native(parts), volume=source.volume, type="directory", method=source.method)
         self._record(item, "error", {"error": error})
+
+    def unread(self, name: str, where: str, why: str) -> None:
+        """Record a volume, or a part of a disk, that is not read."""
+        self._record(WantedItem(source=where, volume=name, type="volume", method="image", path=""), "blocked", {"error": why})
 
     def take(self, planned: PlannedItem) -> None:
         """Take one item of the plan."""

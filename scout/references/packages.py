@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import NamedTuple
+import os
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from scout.discovery import modules
 from scout.formats import packages
@@ -21,6 +24,7 @@ MAX_HASHED = 256 << 20
 MAX_ALL = 8 << 30
 """bytes of all files that are hashed"""
 _PIECE = 1 << 20
+Step = Callable[[Parts], None]
 
 
 class Unmodified(NamedTuple):
@@ -31,9 +35,7 @@ class Unmodified(NamedTuple):
     size: int
 
 
-def unmodified(
-    source: EvidenceSource, timed: TimedCalls, files: Mapping[Parts, int], step: Callable[[Parts], None]
-) -> dict[Parts, Unmodified]:
+def unmodified(source: EvidenceSource, timed: TimedCalls, files: Mapping[Parts, int], step: Step) -> dict[Parts, Unmodified]:
     """Return those of `files` (path → size) whose content has the digest that a package database of the host lists.
 
     `step` is called before each file that is read, and may raise to end it.
@@ -58,29 +60,63 @@ def unmodified(
     return out
 
 
-def _listed(
-    source: EvidenceSource, timed: TimedCalls, wanted: Collection[str], step: Callable[[Parts], None]
-) -> dict[str, list[PackageFile]]:
+class PackageOwners:
+    """Which package of the host owns a path. Kept in 12 bytes a path: 64 bits of a keyed hash, which no one on the host can aim at."""
+
+    def __init__(self, source: EvidenceSource, timed: TimedCalls, step: Step) -> None:
+        self._key = os.urandom(16)
+        self._names: list[str] = []
+        numbers: dict[str, int] = {}
+        found: dict[int, int] = {}
+        for module, path, content in _databases(source, timed, "LISTS", step):
+            for file, package in module.owned(path, content):
+                if package not in numbers:
+                    numbers[package] = len(self._names)
+                    self._names.append(package)
+                found.setdefault(self._mark(file), numbers[package])
+        self._marks = array("Q", sorted(found))
+        self._packages = array("I", (found[mark] for mark in self._marks))
+
+    @property
+    def known(self) -> bool:
+        """Return whether the host has a database that was read: without one, nothing is known of any file."""
+        return bool(self._names)
+
+    def of(self, path: str) -> str:
+        """Return the package that owns an absolute path; '' where none does."""
+        mark = self._mark(one_path(path))
+        at = bisect_left(self._marks, mark)
+        return self._names[self._packages[at]] if at < len(self._marks) and self._marks[at] == mark else ""
+
+    def _mark(self, path: str) -> int:
+        digest = hashlib.blake2b(path.encode("utf-8", "surrogateescape"), digest_size=8, key=self._key).digest()
+        return int.from_bytes(digest, "little")
+
+
+def _listed(source: EvidenceSource, timed: TimedCalls, wanted: Collection[str], step: Step) -> dict[str, list[PackageFile]]:
+    out: dict[str, list[PackageFile]] = {}
+    for module, path, content in _databases(source, timed, "FILES", step) if wanted else ():
+        for one in module.listed(path, content, wanted):
+            out.setdefault(one.path, []).append(one)
+    return out
+
+
+def _databases(source: EvidenceSource, timed: TimedCalls, patterns: str, step: Step) -> Iterator[tuple[Any, str, bytes]]:
+    """Yield (module, path, content) of each file of the databases of the host that the module's `patterns` name."""
     from scout.collecting.walk import walk
 
-    out: dict[str, list[PackageFile]] = {}
-    if not wanted:
-        return out
     for _, module in modules(packages):
         tree = PatternTree(fold=False)
-        for pattern in module.FILES:
+        for pattern in getattr(module, patterns):
             tree.add(pattern, module)
         for found in walk(source, tree, timed):
             if found.verdict or found.size > MAX_DATABASE:
                 continue
             step(found.parts)
             try:
-                content = timed.call(contents, source, found.parts, MAX_DATABASE)[0]
+                yield module, "/".join(found.parts), timed.call(contents, source, found.parts, MAX_DATABASE)[0]
             except OSError:
                 continue
-            for one in module.listed("/".join(found.parts), content, wanted):
-                out.setdefault(one.path, []).append(one)
-    return out
 
 
 def _digests(source: EvidenceSource, timed: TimedCalls, parts: Parts, algorithms: Iterable[str]) -> dict[str, str]:

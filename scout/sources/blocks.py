@@ -209,8 +209,12 @@ class BlockCache:
 
     def close(self) -> None:
         """Forget the pieces and close the reader under it."""
-        self._pieces.clear()
+        self.forget()
         self._under.close()
+
+    def forget(self) -> None:
+        """Forget the pieces."""
+        self._pieces.clear()
 
 
 def _first_line(error: BaseException) -> str:

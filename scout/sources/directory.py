@@ -115,12 +115,16 @@ class DirectorySource:
 
     def close(self) -> None:
         """Release descriptors."""
-        for fd, _, _ in self._folders.values():
-            os.close(fd)
-        self._folders.clear()
+        self.forget()
         if self._top >= 0:
             os.close(self._top)
             self._top = -1
+
+    def forget(self) -> None:
+        """Close the folders that are kept open."""
+        for fd, _, _ in self._folders.values():
+            os.close(fd)
+        self._folders.clear()
 
     def native(self, parts: Parts) -> str:
         """Return the path as the host itself writes it."""
@@ -188,6 +192,10 @@ class DirectorySource:
         with os.scandir(fd if self.fds else self._join(parts)) as entries:
             found = [SourceEntry(entry.name, _kind(entry)) for entry in entries if keep(entry.name)]
         return sorted(found)
+
+    def descriptor(self, parts: Parts) -> int:
+        """Return an open descriptor of a folder, valid until the next call of this source; -1 where the system has none."""
+        return self._folder(parts)[0]
 
     def streams(self, parts: Parts) -> list[str]:  # noqa: ARG002  (the protocol's)
         """Return []: a mounted tree shows streams as files, or not at all."""

@@ -154,6 +154,8 @@ def inside(path: str, root: str) -> bool:
     Compares paths, then device and inode of every parent, then the places of both within their file systems (proc(5), mountinfo: field 4).
     Raises OSError.
     """
+    if Path(root).is_block_device():
+        return _on_device(path, root)
     if path == root or path.startswith(root.rstrip(os.sep) + os.sep):
         return True
     top = Path(root).stat()
@@ -164,6 +166,15 @@ def inside(path: str, root: str) -> bool:
     own = _place(path, table)
     examined = [_place(root, table), *((m.device, m.root) for m in table if m.point.startswith(root.rstrip("/") + "/"))]
     return own is not None and any(one is not None and one[0] == own[0] and _below(own[1], one[1]) for one in examined)
+
+
+def _on_device(path: str, device: str) -> bool:
+    """Return whether a directory is on a file system of this disk, or of a partition of it. Source: sysfs(5), /sys/dev/block."""
+    number = Path(device).stat().st_rdev
+    disk = os.path.realpath(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}")
+    own = Path(path).stat().st_dev
+    place = os.path.realpath(f"/sys/dev/block/{os.major(own)}:{os.minor(own)}")
+    return place == disk or place.startswith(disk + os.sep)
 
 
 def _below(path: str, top: str) -> bool:

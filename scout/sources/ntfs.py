@@ -18,8 +18,9 @@ from typing import Any
 from scout.archive import facts
 from scout.formats.ntfs import records, reparse
 from scout.formats.ntfs.records import NtfsRecord
-from scout.formats.ntfs.runs import NtfsContent, ResidentContent
+from scout.formats.ntfs.runs import NtfsContent
 from scout.formats.ntfs.volume import ROOT, NtfsEntry, NtfsVolume
+from scout.formats.runs import ResidentContent
 from scout.sources.blocks import BlockReader, DamagedVolume
 from scout.sources.rawfile import RawFile, raw_status
 from scout.sources.source import Blocked, Parts, SourceEntry
@@ -64,6 +65,13 @@ class NtfsSource:
     def close(self) -> None:
         """Close the volume."""
         self._volume.close()
+
+    def forget(self) -> None:
+        """Release what is only cached."""
+        self._tables.clear()
+        self._folders.clear()
+        self._held = 0
+        self._volume.forget()
 
     @property
     def problems(self) -> dict[Parts, str]:

@@ -98,6 +98,9 @@ class EvidenceSource(Protocol):
     def close(self) -> None:
         """Release descriptors."""
 
+    def forget(self) -> None:
+        """Release what is only cached: the walk goes on to another source."""
+
     def native(self, parts: Parts) -> str:
         """Return the path as the host itself writes it."""
 

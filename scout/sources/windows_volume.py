@@ -58,6 +58,12 @@ class WindowsVolume(DirectorySource):
         if self.raw is not None:
             self.raw.close()
 
+    def forget(self) -> None:
+        """Release what is only cached."""
+        super().forget()
+        if self.raw is not None:
+            self.raw.forget()
+
     def native(self, parts: Parts) -> str:
         """Return the path as the host itself writes it."""
         return f"{self.letter}:\\" + "\\".join(parts)

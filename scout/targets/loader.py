@@ -54,9 +54,11 @@ _KEYS = {
     "access",
     "unread",
     "referenced",
+    "listing",
 }
 _RULE_KEYS = {"headers", "extensions", "double", "total", "count"}
 _REFERENCED_KEYS = {"total", "count"}
+_LISTING_KEYS = {"count", "seconds"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,14 @@ class ReferenceLimits:
     """files that it takes at most"""
 
 
+@dataclass(frozen=True, slots=True)
+class ListingLimits:
+    """Limits of a target that lists all files of a volume: names, and seconds."""
+
+    count: int
+    seconds: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionTarget:
     """One definition. `paths` and `first` are patterns (see `patterns`). `first`: files that identify the host, read before all others."""
@@ -110,6 +120,8 @@ class CollectionTarget:
     rule: SampleRule | None = None
     referenced: ReferenceLimits | None = None
     """it takes the files that files which start programs, and running processes, name"""
+    listing: ListingLimits | None = None
+    """it lists all files of the host in `live/files.jsonl`"""
     priority: str
     order: int
     cap: int
@@ -209,6 +221,7 @@ def _checked(entry: Any) -> CollectionTarget:
         stream=_flag(entry, "stream"),
         rule=_rule(entry.get("rule")),
         referenced=_referenced(entry.get("referenced")),
+        listing=_listing(entry.get("listing")),
         priority=_choice(entry["priority"], tuple(PRIORITIES), "priority"),
         order=_order(entry["order"]),
         cap=parse_size(entry.get("cap", "500 MB")),
@@ -217,7 +230,7 @@ def _checked(entry: Any) -> CollectionTarget:
         reads=reads,
         unread="" if reads else str(entry.get("unread", "")),
     )
-    if not (target.paths or target.first or target.live or target.referenced):
+    if not (target.paths or target.first or target.live or target.referenced or target.listing):
         raise ValueError("it names neither paths nor live sources")
     if not (target.reads or target.unread):
         raise ValueError("no artefact reads it, so it must say why (unread)")
@@ -318,6 +331,14 @@ def _referenced(value: Any) -> ReferenceLimits | None:
     if not isinstance(value, dict) or set(value) != _REFERENCED_KEYS:
         raise ValueError(f"referenced must be a mapping of {' and '.join(sorted(_REFERENCED_KEYS))}")
     return ReferenceLimits(parse_size(value["total"]), int(value["count"]))
+
+
+def _listing(value: Any) -> ListingLimits | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict) or set(value) != _LISTING_KEYS or not all(type(one) is int and one > 0 for one in value.values()):
+        raise ValueError(f"listing must be a mapping of {' and '.join(sorted(_LISTING_KEYS))} to whole numbers")
+    return ListingLimits(value["count"], value["seconds"])
 
 
 def select(targets: TargetList, *, os_name: str, profile: str, names: Sequence[str] = (), live: bool = True) -> list[CollectionTarget]:

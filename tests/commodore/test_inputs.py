@@ -303,3 +303,27 @@ def test_a_receipt_that_a_pattern_of_the_shell_names_is_passed_over(tmp_path):
     assert commodore("process", archive, receipt, "-i", tmp_path / "key.txt", "-o", tmp_path / "case").returncode == 0
     alone = commodore("process", receipt.rename(tmp_path / "other.receipt.json"), "-o", tmp_path / "none")
     assert alone.returncode == 2 and "JSON text" in alone.stderr
+
+
+def test_what_was_wanted_and_not_collected_has_a_line_in_the_ledger(tmp_path):
+    said = [
+        {"member": None, "source": "/var/log/auth.log", "verdict": "denied", "error": "Permission denied"},
+        {"member": None, "source": "/opt/large.bin", "verdict": "over limit"},
+        {"member": None, "source": "/etc/rc.local", "verdict": "missing"},
+        {"member": None, "source": "/etc/cron.d/link", "verdict": "link", "link": "/opt/job"},
+        *({"member": None, "source": f"/srv/{n}", "verdict": "vanished"} for n in range(1500)),
+    ]
+    custody = b"".join(json.dumps(line).encode() + b"\n" for line in said)
+    public, archive = keygen(tmp_path / "key.txt"), tmp_path / "odd.tar.zst.age"
+
+    def fill(tar):
+        contents = {"collection.json": b"{}", "files/root/etc/cron.d/job": b"* * * * * root /bin/job\n", "custody/000000.jsonl": custody}
+        for ordinal, (name, data) in enumerate(contents.items()):
+            plain(tar, name, data, pax_headers={"ESCADRE.member": str(ordinal)})
+
+    archive.write_bytes(pyrage.encrypt(zstandard.compress(foreign(fill)), [pyrage.x25519.Recipient.from_str(public)]))
+    commodore("process", archive, "-i", tmp_path / "key.txt", "-o", tmp_path / "case")
+    rows = {row["path"]: row["reason"] for row in ledger(tmp_path / "case") if str(row["reason"]).startswith("not collected")}
+    assert rows["/var/log/auth.log"] == "not collected: denied: Permission denied" and rows["/opt/large.bin"] == "not collected: over limit"
+    assert "/etc/rc.local" not in rows and "/etc/cron.d/link" not in rows
+    assert len(rows) == 1001 and rows["custody"].startswith("not collected: 502 more")

@@ -30,6 +30,9 @@ XW = "ntfs/EricZimmerman+MFT/MFT.Test/TestFiles/xw/$MFT"
 NIST = "ntfs/EricZimmerman+MFT/MFT.Test/TestFiles/NIST/DFR-16/$MFT"
 
 
+DAMAGED = "{} entries in use hold what cannot be, or sectors of another write (fixups): `escadre.mft.damaged` marks them"
+
+
 def parsed(data, source="C:\\$MFT"):
     out = list(mft.parse(Evidence(source, data), HOST))
     return {int(r.locator): r for r in out if isinstance(r, Record)}, [p for p in out if not isinstance(p, Record)]
@@ -147,6 +150,7 @@ def test_wrecks_are_records_or_lines_of_the_ledger(small):
     assert [(p.reason, p.lost) for p in problems] == [
         ("entry 40 is cut: 300 of 1024 bytes", 1),
         ("1 entries are neither FILE nor BAAD nor empty", 0),
+        (DAMAGED.format(sum(record.state == "allocated" and "escadre.mft.damaged" in record.fields for record in records.values())), 0),
     ]
     data = mft_table.small()
     assert mft.expected(Evidence("C:\\$MFT", data)) == len(records) + 1

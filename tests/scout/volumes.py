@@ -49,8 +49,8 @@ def sleuthkit(image: Path, offset: int = 0, kind: str = "") -> list[tuple[int, s
     out = []
     for line in listed.decode("utf-8", "replace").splitlines():
         address = line.partition(":")[0].split()[-1]
-        if "$BadClus:$Bad" in line or address.split("-")[1:2] not in ([], ["128"]):
-            continue  # a hole of the volume's size; indexes
+        if "$BadClus:$Bad" in line or line.startswith("l/") or address.split("-")[1:2] not in ([], ["128"]):
+            continue  # a hole of the volume's size; links; indexes
         content = subprocess.run(["icat", *more, str(image), address], check=True, capture_output=True).stdout
         out.append((int(address.split("-")[0]), hashlib.sha256(content).hexdigest()))
     return sorted(out)

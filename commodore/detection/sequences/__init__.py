@@ -1,16 +1,19 @@
-"""Rules on derived records, one file each, found by walking this folder: what happened in a sequence, which no single event shows.
+"""Rules on records that already hold a judgement, one file each, found by walking this folder.
 
-A derived dataset puts the facts of a sequence into its record (`escadre.logon.failures_before`); a rule here says from when on they are a
-finding. The form of a file:
+A derived dataset puts the facts of a sequence into its record (`escadre.logon.failures_before`), an analysis of content its traits
+(`escadre.severity` of a script); a rule here says from when on they are a finding. The form of a file:
 
     id, title, severity     of the finding; severity is one of commodore.finding.SEVERITIES
     techniques              ATT&CK ids
     about                   what it means, and what else it may be
-    dataset                 derived dataset whose records are tested
+    dataset                 dataset whose records are tested
     when                    field → test, all of which hold: a value, {least: number}, {ends: text} or {present: true}
     unless                  the same; none of them holds
     group                   fields: records that agree in them become one finding
     message                 a template of commodore/sentence.py over the record
+    category                optional: rule.category of the finding; `sequence` where it is left out
+    severity_of             optional: field of the record with the severity of this hit
+    target                  optional: field with the path of the file that HUNTER can remove
 """
 
 from __future__ import annotations
@@ -26,11 +29,13 @@ from commodore.artefact import Artefact
 from commodore.finding import SEVERITIES
 from commodore.hits import DetectionRule, Hit
 from commodore.host import Host
+from commodore.persistence.targets import file_target
 from commodore.schema import registry
 from commodore.sentence import Sentence, sentence
 from scout.data import parse_yaml
 
 _WORDS = {"id", "title", "severity", "techniques", "about", "dataset", "when", "unless", "group", "message"}
+_OPTIONAL = {"category", "severity_of", "target"}
 _TESTS = {"least", "ends", "present"}
 
 
@@ -44,6 +49,8 @@ class SequenceRule:
     unless: dict[str, Any]
     group: tuple[str, ...]
     message: Sentence
+    severity_of: str = ""
+    target: str = ""
 
     def hit(self, record: dict[str, Any], artefact: Artefact, host: Host) -> Hit | None:
         """Return the hit on a record, or None."""
@@ -51,6 +58,7 @@ class SequenceRule:
             return None
         if any(_holds(test, record.get(name)) for name, test in self.unless.items()):
             return None
+        path = str(record.get(self.target) or "")
         return Hit(
             self.rule.id,
             record["escadre.id"],
@@ -58,9 +66,11 @@ class SequenceRule:
             {name: record[name] for name in self.when if name in record},
             group="|".join(str(record.get(name, "")) for name in self.group),
             reason=self.message(record),
+            target=file_target(path) if path else None,
             host=record.get("host.name") or host.name,
             collection=record.get("escadre.collection") or host.collection,
             confidence=artefact.confidence,
+            severity=str(record.get(self.severity_of) or "") if self.severity_of else "",
             action=record.get("event.action") or "",
             success=record.get("event.outcome") == "success",
         )
@@ -105,9 +115,10 @@ def _documents() -> Iterator[tuple[str, bytes]]:
 
 
 def _rule(file: str, entry: dict[str, Any]) -> SequenceRule:
-    if wrong := set(entry) ^ _WORDS:
+    if wrong := (set(entry) - _OPTIONAL) ^ _WORDS:
         raise ValueError(f"{file}: unknown or missing words {sorted(wrong)}")
-    if unknown := [name for name in (*entry["when"], *entry["unless"], *entry["group"]) if name not in registry()]:
+    fields = [entry[word] for word in ("severity_of", "target") if word in entry]
+    if unknown := [name for name in (*entry["when"], *entry["unless"], *entry["group"], *fields) if name not in registry()]:
         raise ValueError(f"{file}: {unknown[0]} is not in the field registry")
     tests = [test for test in (*entry["when"].values(), *entry["unless"].values()) if isinstance(test, dict)]
     if entry["severity"] not in SEVERITIES or any(len(test) != 1 or not set(test) <= _TESTS for test in tests):
@@ -115,14 +126,17 @@ def _rule(file: str, entry: dict[str, Any]) -> SequenceRule:
     facts = DetectionRule(
         entry["id"],
         entry["title"],
-        "sequence",
+        entry.get("category", "sequence"),
         entry["severity"],
         ruleset="sequences",
         reference=f"commodore/detection/sequences/{file}",
         techniques=tuple(entry["techniques"]),
         description=entry["about"],
     )
-    return SequenceRule(facts, entry["dataset"], entry["when"], entry["unless"], tuple(entry["group"]), sentence(entry["message"]))
+    optional = entry.get("severity_of", ""), entry.get("target", "")
+    return SequenceRule(
+        facts, entry["dataset"], entry["when"], entry["unless"], tuple(entry["group"]), sentence(entry["message"]), *optional
+    )
 
 
 def _holds(test: Any, value: Any) -> bool:

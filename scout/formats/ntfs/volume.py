@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from scout.formats.ntfs import records
 from scout.formats.ntfs.records import STRIDE, NtfsAttribute, NtfsGeometry, NtfsRecord, attribute_list, geometry, repaired
-from scout.formats.ntfs.runs import ClusterRun, NtfsContent, ResidentContent, RunContent, runs
+from scout.formats.ntfs.runs import CompressedContent, NtfsContent, runs
+from scout.formats.runs import ClusterRun, ResidentContent, RunContent
 from scout.sources.blocks import BlockCache, BlockReader, DamagedVolume, exactly
 
 ROOT = 5
@@ -61,6 +62,11 @@ class NtfsVolume:
     def close(self) -> None:
         """Close the reader under it."""
         self._blocks.close()
+
+    def forget(self) -> None:
+        """Release what is only cached."""
+        self._kept.clear()
+        self._blocks.forget()
 
     def _geometry(self) -> NtfsGeometry:
         try:
@@ -158,7 +164,8 @@ class NtfsVolume:
                 if found and run.first < found[-1].first + found[-1].length:
                     raise DamagedVolume(f"{what}: its clusters overlap")
                 found.append(run)
-        return RunContent(self._blocks, self.geometry.cluster, found, first.size, first.valid, first.unit, what)
+        common = (self._blocks, self.geometry.cluster, found, first.size, first.valid, what)
+        return CompressedContent(*common, unit=first.unit) if first.unit else RunContent(*common)
 
     # folders
 

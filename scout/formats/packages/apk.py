@@ -14,20 +14,35 @@ from scout.formats.packages import PackageFile
 
 FILES = ("{lib,usr/lib}/apk/db/installed",)
 
+LISTS = FILES
+
+
+def owned(path: str, content: bytes) -> Iterator[tuple[str, str]]:  # noqa: ARG001
+    """Yield (file, package) of the database."""
+    for package, file, _, _ in _lines(content):
+        if file:
+            yield file, package
+
 
 def listed(path: str, content: bytes, wanted: Collection[str]) -> Iterator[PackageFile]:  # noqa: ARG001
     """Yield the files among `wanted` that the database lists."""
-    package = folder = file = ""
-    for line in content.split(b"\n"):
-        kind, text = line[:2], line[2:].decode("utf-8", "surrogateescape")
-        if kind == b"P:":
-            package = text
-        elif kind == b"F:":
-            folder = text
-        elif kind == b"R:":
-            file = one_path(f"/{folder}/{text}" if folder else f"/{text}")
-        elif kind == b"Z:" and file in wanted and text.startswith("Q1"):
+    for package, file, kind, text in _lines(content):
+        if kind == b"Z:" and file in wanted and text.startswith("Q1"):
             try:
                 yield PackageFile(file, package, "sha1", base64.b64decode(text[2:], validate=True).hex())
             except binascii.Error:
                 continue
+
+
+def _lines(content: bytes) -> Iterator[tuple[str, str, bytes, str]]:
+    """Yield (package, file, kind, text) of each line; the file is '' before the first one of a package."""
+    package = folder = file = ""
+    for line in content.split(b"\n"):
+        kind, text = line[:2], line[2:].decode("utf-8", "surrogateescape")
+        if kind == b"P:":
+            package, folder, file = text, "", ""
+        elif kind == b"F:":
+            folder, file = text, ""
+        elif kind == b"R:":
+            file = one_path(f"/{folder}/{text}" if folder else f"/{text}")
+        yield package, file, kind, text

@@ -12,6 +12,7 @@ from scout.formats.linux_paths import one_path
 from scout.formats.packages import PackageFile
 
 FILES = ("var/lib/dpkg/info/*.md5sums", "var/lib/dpkg/status", "var/lib/dpkg/status.d/*.md5sums")
+LISTS = ("var/lib/dpkg/info/*.list",)
 _DIGEST = re.compile(rb"[0-9a-f]{32}")
 
 
@@ -26,6 +27,14 @@ def listed(path: str, content: bytes, wanted: Collection[str]) -> Iterator[Packa
         file = one_path("/" + line[34:].decode("utf-8", "surrogateescape"))
         if file in wanted and _DIGEST.fullmatch(line[:32]):
             yield PackageFile(file, package, "md5", line[:32].decode())
+
+
+def owned(path: str, content: bytes) -> Iterator[tuple[str, str]]:
+    """Yield (file, package) of one list."""
+    package = path.rpartition("/")[2].removesuffix(".list").partition(":")[0]
+    for line in content.split(b"\n"):
+        if line:
+            yield one_path(line.decode("utf-8", "surrogateescape")), package
 
 
 def _conffiles(content: bytes, wanted: Collection[str]) -> Iterator[PackageFile]:

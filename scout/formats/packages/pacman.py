@@ -13,21 +13,37 @@ from scout.formats.linux_paths import one_path
 from scout.formats.packages import PackageFile
 
 FILES = ("var/lib/pacman/local/*/mtree",)
+LISTS = FILES
 _LARGEST = 64 << 20
 """bytes of one unpacked list"""
 _ENTRY = re.compile(rb"^\./(\S+) [^\n]*?sha256digest=([0-9a-f]{64})", re.MULTILINE)
+_NAME = re.compile(rb"^\./(\S+) [^\n]*", re.MULTILINE)
 _ESCAPE = re.compile(rb"\\([0-3][0-7]{2})")
+
+
+def owned(path: str, content: bytes) -> Iterator[tuple[str, str]]:
+    """Yield (file, package) of one list."""
+    package = path.split("/")[-2].rsplit("-", 2)[0]
+    for found in _NAME.finditer(_unpacked(content)):
+        yield _file(found[1]), package
 
 
 def listed(path: str, content: bytes, wanted: Collection[str]) -> Iterator[PackageFile]:
     """Yield the files among `wanted` that the list of one package has; nothing where it does not unpack."""
     package = path.split("/")[-2].rsplit("-", 2)[0]
-    try:
-        text = zlib.decompressobj(31).decompress(content, _LARGEST)
-    except zlib.error:
-        return
-    for found in _ENTRY.finditer(text):
-        name = _ESCAPE.sub(lambda escape: bytes([int(escape[1], 8)]), found[1])
-        file = one_path("/" + name.decode("utf-8", "surrogateescape"))
+    for found in _ENTRY.finditer(_unpacked(content)):
+        file = _file(found[1])
         if file in wanted:
             yield PackageFile(file, package, "sha256", found[2].decode())
+
+
+def _unpacked(content: bytes) -> bytes:
+    try:
+        return zlib.decompressobj(31).decompress(content, _LARGEST)
+    except zlib.error:
+        return b""
+
+
+def _file(name: bytes) -> str:
+    plain = _ESCAPE.sub(lambda escape: bytes([int(escape[1], 8)]), name)
+    return one_path("/" + plain.decode("utf-8", "surrogateescape"))

@@ -95,14 +95,15 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
         size = ntfs.entry_size(stream.read(64))
     volume = evidence.source[:2] if evidence.source[1:2] == ":" else ""
     folders, extensions, known = _directories(evidence, size, volume)
-    strange = 0
+    strange = damaged = 0
 
     def entry(numbered: tuple[int, bytes]) -> tuple[Record | Problem, ...]:
-        nonlocal strange
+        nonlocal damaged, strange
         number, raw = numbered
         if raw[:4] in _SIGNATURES and len(raw) == size:
             entry = known.pop(number, None) or ntfs.read(raw)
             state = "allocated" if entry.flags & ntfs.IN_USE else "deleted"
+            damaged += entry.damaged and state == "allocated"
             fields = _fields(number, entry, _own(entry, extensions.get(number)), folders)
             return (Record(fields["file.inode"], fields, state),)
         if len(raw) < size:
@@ -113,6 +114,10 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
     yield from fenced(_entries(evidence, size), lambda numbered: str(numbered[0]), entry)
     if strange:
         yield Problem(f"{strange} entries are neither FILE nor BAAD nor empty")
+    if damaged:
+        yield Problem(
+            f"{damaged} entries in use hold what cannot be, or sectors of another write (fixups): `escadre.mft.damaged` marks them"
+        )
 
 
 def _entries(evidence: Evidence, size: int, *, directories: bool = False) -> Iterator[tuple[int, bytes]]:

@@ -1,0 +1,145 @@
+"""What archives and images hold: every entry with name, size, time and hash, and what the scripts and archives in them show."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from commodore.artefact import Artefact, Problem, Record
+from commodore.evidence import Evidence
+from commodore.host import Host
+from commodore.readers.archives import Budget, Entry, entries, magic
+from commodore.readers.archives.opening import HEAD, BrokenArchiveError
+from commodore.readers.layers import as_text
+from commodore.readers.layers.analysis import FIELDS, analysed
+from commodore.readers.layers.languages import language_of
+from commodore.readers.layers.model import LONGEST
+from commodore.readers.layers.traits import FoundTrait, Trait
+
+ARTEFACT = Artefact(
+    name="archive_contents",
+    title="Contents of archives and images",
+    about="One record per entry of a ZIP, 7z, RAR, CAB, tar, ISO image or compressed file, and of archives in them, with name, size, time "
+    "and hash. Scripts among the entries are read as scripts on the disk are. The only password that is tried is `infected`.",
+    proves_not="That an entry was unpacked or ran. Times of ZIP, CAB and RAR 4 are local times of the host that packed it.",
+    magic=magic(),
+    fields=(
+        *FIELDS,
+        "escadre.archive.depth",
+        "escadre.archive.entry",
+        "escadre.archive.packed",
+        "escadre.archive.state",
+        "escadre.format",
+        "escadre.script.language",
+        "file.extension",
+        "file.hash.md5",
+        "file.hash.sha1",
+        "file.hash.sha256",
+        "file.mtime",
+        "file.name",
+        "file.path",
+        "file.size",
+        "file.target_path",
+        "file.type",
+    ),
+    times={"@timestamp": "time of the entry as the archive states it", "file.mtime": "the same"},
+    kind="state",
+    category=("file",),
+    type=("info",),
+    action="archive-entry-observed",
+    attack=("T1027.015", "T1553.005"),
+    message="{file.path!q} contains {escadre.archive.entry!q}[ ({file.size!n} {file.size:byte|bytes})]"
+    "[, a script that {escadre.traits.words}].",
+    sources=("commodore/readers/archives/formats: each format names its source",),
+)
+_DOUBLE = re.compile(
+    r"(?i)\.(?:pdf|docx?|xlsx?|jpe?g|png|txt|zip|mp[34]|rtf)\s*\.(?:exe|scr|js|jse|vbs|vbe|wsf|hta|lnk|bat|cmd|com|pif|ps1|iso|img)$"
+)
+_TURNED = frozenset("\u202a\u202b\u202d\u202e\u2066\u2067\u2068")
+_NAMES = (
+    (
+        Trait("name-with-two-endings", "disguises", "has a second ending behind a harmless one", 3, frozenset(), ""),
+        lambda name: _DOUBLE.search(name),
+    ),
+    (
+        Trait("name-turned-around", "disguises", "has a name whose direction of writing is turned", 5, frozenset(), ""),
+        lambda name: _TURNED & set(name),
+    ),
+    (
+        Trait("name-padded", "disguises", "hides its ending behind many blanks", 5, frozenset(), ""),
+        lambda name: re.search(r"\s{8,}\.?\w{2,4}$", name),
+    ),
+    (
+        Trait("name-leads-out", "disguises", "would be unpacked outside of its folder", 2, frozenset(), ""),
+        lambda name: ".." in name.split("/"),
+    ),
+)
+_OFFICE = (b"[Content_Types].xml", b"mimetypeapplication/vnd.oasis")
+"""names at the beginning of documents that are ZIP archives: the artefact `documents` reads them"""
+
+
+def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa: ARG001
+    budget = Budget(evidence.length)
+    with evidence.open() as stream:
+        head = stream.read(HEAD)
+        if is_document(head):
+            return
+        stream.seek(0)
+        number = 0
+        try:
+            for number, entry in enumerate(entries(stream, evidence.name, budget), 1):
+                yield Record(f"entry/{number}", _fields(evidence, entry))
+        except BrokenArchiveError as e:
+            yield Problem(f"the archive cannot be read further: {e}", f"entry/{number + 1}", lost=1 if number == 0 else 0)
+    for bound in budget.bounds:
+        yield Problem(bound)
+
+
+def is_document(head: bytes) -> bool:
+    """Return whether a ZIP archive is a document of an office suite."""
+    return head.startswith(b"PK") and any(word in head[:4096] for word in _OFFICE)
+
+
+def _fields(evidence: Evidence, entry: Entry) -> dict[str, Any]:
+    name = entry.name.rpartition("/")[2] if entry.kind != "dir" else entry.name.rstrip("/").rpartition("/")[2]
+    fields: dict[str, Any] = {
+        "file.path": evidence.source,
+        "escadre.archive.entry": entry.name,
+        "escadre.archive.state": entry.state,
+        "escadre.archive.depth": entry.depth,
+        "escadre.format": entry.format,
+        "file.name": name,
+        "file.type": entry.kind,
+    }
+    optional: dict[str, Any] = {
+        "file.size": entry.size if entry.size >= 0 else None,
+        "escadre.archive.packed": entry.packed if entry.packed >= 0 else None,
+        "file.mtime": entry.modified or None,
+        "@timestamp": entry.modified or None,
+        "file.target_path": entry.link or None,
+    }
+    stem, dot, extension = name.rpartition(".")
+    optional["file.extension"] = extension if stem and dot and extension else None
+    fields |= {key: value for key, value in optional.items() if value is not None}
+    content = entry.content or b""
+    if entry.content is not None:
+        fields |= _hashes(content)
+    return fields | _script(name, content)
+
+
+def _hashes(content: bytes) -> dict[str, Any]:
+    made = {f"file.hash.{kind}": hashlib.new(kind, content, usedforsecurity=False).hexdigest() for kind in ("md5", "sha1", "sha256")}
+    return made | {"file.size": len(content)}
+
+
+def _script(name: str, content: bytes) -> dict[str, Any]:
+    """Return what a script shows, and the tricks of a name."""
+    tricks = [FoundTrait(trait, name[-200:]) for trait, test in _NAMES if test(name)]
+    language = language_of(name, content[:4096]) if content else ""
+    if not language and not tricks:
+        return {}
+    text = as_text(content[:LONGEST]) if language and not content.startswith((b"MZ", b"\x7fELF")) else ""
+    fields = analysed(text, language, extra=tricks).fields
+    return fields | ({"escadre.script.language": language} if language and text else {})

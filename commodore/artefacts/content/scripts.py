@@ -1,0 +1,84 @@
+"""Scripts: what they do and name, behind base64, compression and tricks with quotes. Nothing is executed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+from commodore.artefact import Artefact, Problem, Record
+from commodore.evidence import Evidence
+from commodore.host import Host
+from commodore.readers.file_facts import FILE_FIELDS, file_facts
+from commodore.readers.layers import as_text
+from commodore.readers.layers.analysis import FIELDS, analysed
+from commodore.readers.layers.languages import language_of, patterns
+from commodore.readers.layers.model import LONGEST
+
+ARTEFACT = Artefact(
+    name="scripts",
+    title="Scripts",
+    about="One record per script or web page with code: its language, what stands behind its encodings, the addresses, paths and "
+    "commands in each layer, and suspicious traits. `escadre.severity` is there only where several strong traits meet; each such record "
+    "is a finding.",
+    proves_not="That the script ran. A trait is text: administrators and installers download and decode too. What a script puts together "
+    "while it runs is not seen; nothing is executed.",
+    match=(
+        *patterns(),
+        "etc/{rc.local,profile,bash.bashrc}",
+        "etc/{init.d,cron.hourly,cron.daily,cron.weekly,cron.monthly,profile.d}/*",
+        "**/{.bashrc,.bash_profile,.profile,.zshrc,.bash_login,.bash_logout}",
+        "**/Start Menu/Programs/Startup/*.{txt,log,dat}",
+    ),
+    magic=((0, b"#!"), (0, b"#@~^"), (0, b"<?php"), (0, b"<%@")),
+    magic_required=False,
+    by_name=False,
+    fields=(*FILE_FIELDS, *FIELDS, "escadre.script.language"),
+    times={"@timestamp": "last change of the content of the file", "file.mtime": "the same", "file.created": "birth of the file"},
+    kind="state",
+    category=("file",),
+    type=("info",),
+    action="script-observed",
+    attack=("T1059", "T1027"),
+    message="{file.path!q} is a script[ ({escadre.script.language})][ that {escadre.traits.words}].",
+    sources=(
+        "commodore/readers/layers: each decoder names the source of its format",
+        "commodore/readers/layers/traits: the traits, with their patterns",
+    ),
+)
+
+
+def expected(evidence: Evidence) -> int | None:
+    """Return 1 for a file with content: a file is one record."""
+    return 1 if evidence.length else 0
+
+
+def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa: ARG001
+    with evidence.open() as stream:
+        head = stream.read(LONGEST + 1)
+    if not head:
+        return
+    if head.startswith((b"MZ", b"\x7fELF")):
+        yield Problem("a program with the name of a script: layers were not sought", lost=1)
+        return
+    language = language_of(evidence.name, head[:4096])
+    result = analysed(as_text(head), language)
+    fields: dict[str, Any] = file_facts(evidence) | result.fields
+    if "file.hash.sha256" not in fields:
+        fields["file.hash.sha256"] = _hash(evidence)
+    if language:
+        fields["escadre.script.language"] = language
+    if evidence.length > len(head):
+        cut = f"layers and traits were sought in the first {len(head):,} of {evidence.length:,} bytes"
+        fields["escadre.bounds"] = [cut, *fields.get("escadre.bounds", ())]
+    for bound in fields.get("escadre.bounds", ()):
+        yield Problem(bound)
+    yield Record("0", fields)
+
+
+def _hash(evidence: Evidence) -> str:
+    digest = hashlib.sha256()
+    with evidence.open() as stream:
+        while piece := stream.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()

@@ -1,0 +1,72 @@
+"""E-mail as text (`.eml`): headers, links, attachments. Source: RFC 5322, RFC 2045; parsed by `email` of Python."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from email import policy
+from email.header import decode_header, make_header
+from email.message import Message
+from email.parser import BytesParser
+from email.utils import getaddresses, parsedate_to_datetime
+
+from commodore.readers.documents.mail import links_of, note_links
+from commodore.readers.documents.model import PARTS, Document
+
+NAME = "e-mail"
+MAGIC: tuple[tuple[int, bytes], ...] = ()
+ENDINGS = ("eml", "emlx", "mht", "mhtml")
+_LARGEST = 32 << 20
+_VALUE = 500
+
+
+def read(data: bytes, document: Document) -> None:
+    """Read headers and parts. Leaves text without a header of a message alone."""
+    if len(data) > _LARGEST:
+        document.bounds[f"the first {_LARGEST:,} of {len(data):,} bytes were read"] = None
+    message = BytesParser(policy=policy.compat32).parsebytes(data[:_LARGEST])
+    if not any(message[name] for name in ("From", "Subject", "Date", "Received", "MIME-Version")):
+        return
+    document.format = "e-mail"
+    _headers(message, document)
+    for number, part in enumerate(message.walk()):
+        if number >= PARTS:
+            document.bounds[f"more than {PARTS} parts: the rest was not read"] = None
+            return
+        if not part.is_multipart():
+            _part(part, document)
+
+
+def _header(message: Message, name: str) -> str:
+    value = message[name]
+    if value is None:
+        return ""
+    try:
+        return str(make_header(decode_header(str(value))))
+    except (LookupError, UnicodeError, ValueError):
+        return str(value)
+
+
+def _headers(message: Message, document: Document) -> None:
+    plain = {"email.subject": "Subject", "email.message_id": "Message-ID", "email.x_mailer": "X-Mailer"}
+    document.facts |= {field: text[:_VALUE] for field, name in plain.items() if (text := _header(message, name))}
+    for field, name in (("email.from.address", "From"), ("email.to.address", "To"), ("email.reply_to.address", "Reply-To")):
+        values = [str(value) for value in message.get_all(name, [])][:20]
+        if found := [address[:_VALUE] for _, address in getaddresses(values) if address][:100]:
+            document.facts[field] = found
+    try:
+        when = parsedate_to_datetime(str(message["Date"]))
+        document.facts["email.origination_timestamp"] = when.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    except (TypeError, ValueError, OverflowError):
+        pass  # a message without a date that can be read has none
+
+
+def _part(part: Message, document: Document) -> None:
+    payload = part.get_payload(decode=True)
+    content = payload if isinstance(payload, bytes) else b""
+    name, kind = part.get_filename() or "", part.get_content_type()
+    if name or part.get_content_disposition() == "attachment":
+        document.embed(str(make_header(decode_header(name))) if name else "attachment", content)
+    elif kind == "text/html" and document.take(len(content)):
+        note_links(links_of(content.decode("utf-8", "replace")), document)
+    elif kind == "text/plain" and document.take(len(content)):
+        document.texts.append(("body", content[: 1 << 20].decode("utf-8", "replace")))

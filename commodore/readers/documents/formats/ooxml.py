@@ -1,0 +1,118 @@
+"""Office documents that are ZIP archives: relations to other hosts, macros, embedded objects, fields, sheets with old macros.
+
+Markup is searched as text, not parsed, so that entities cannot grow. Sources: ECMA-376 parts 1 and 2; OpenDocument 1.3 for its scripts.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+import zlib
+from html import unescape
+
+from commodore.readers.documents.formats import ole
+from commodore.readers.documents.model import PARTS, Document
+
+NAME = "OOXML"
+MAGIC = ((0, b"PK\x03\x04"),)
+ENDINGS: tuple[str, ...] = ()
+_KINDS = (("word/", "Word (OOXML)"), ("xl/", "Excel (OOXML)"), ("ppt/", "PowerPoint (OOXML)"), ("visio/", "Visio (OOXML)"))
+_RELATION = re.compile(r"<Relationship\s[^>]{1,8000}>")
+_ATTRIBUTE = re.compile(r"""\b(Type|Target|TargetMode)\s*=\s*(["'])(.*?)\2""", re.DOTALL)
+_FIELD = re.compile(r"<w:instrText[^>]{0,200}>([^<]{0,4000})</w:instrText>")
+_SIMPLE = re.compile(r"""\bw:instr\s*=\s*"([^"]{0,4000})\"""")
+_DDE = re.compile(r"(?i)\bDDE(?:AUTO)?\b.{3,300}")
+_SHEET = re.compile(r"""<sheet\s[^>]{0,2000}>""")
+_LARGEST = 32 << 20
+_RATIO_FLOOR = 64 << 20
+
+
+def read(data: bytes, document: Document) -> None:
+    """Read the parts that may run, load or carry something. Leaves other ZIP archives alone."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        names = [info.filename for info in archive.infolist()]
+        if "[Content_Types].xml" in names:
+            document.format = next((kind for folder, kind in _KINDS if any(n.startswith(folder) for n in names)), "OOXML package")
+        elif "mimetype" in names and "content.xml" in names:
+            document.format = "OpenDocument"
+        else:
+            return
+        if len(names) > PARTS * 20:
+            document.bounds[f"more than {PARTS * 20:,} parts: the rest was not read"] = None
+        for name in names[: PARTS * 20]:
+            _part(archive, name, document)
+
+
+def _content(archive: zipfile.ZipFile, name: str, document: Document) -> bytes:
+    try:
+        with archive.open(name) as stream:
+            data = stream.read(min(_LARGEST, document.left()) + 1)
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError) as e:
+        document.troubles[f"{name}: {e}"[:160]] = None
+        return b""
+    if len(data) > _LARGEST:
+        document.bounds[f"{name} has more than {_LARGEST:,} bytes: it was not read"] = None
+        return b""
+    return data if document.take(len(data)) else b""
+
+
+def _part(archive: zipfile.ZipFile, name: str, document: Document) -> None:
+    low = name.lower()
+    if low.endswith(".rels"):
+        _relations(_content(archive, name, document).decode("utf-8", "replace"), document)
+    elif low.endswith("vbaproject.bin"):
+        inner = Document(name, spent=document.spent)
+        ole.read(_content(archive, name, document), inner)
+        document.macros += inner.macros
+        document.traits |= inner.traits
+        document.troubles |= inner.troubles
+    elif "/embeddings/" in low or low.startswith("object ") or ("/media/" in low and low.endswith((".exe", ".bin"))):
+        document.embed(name.rpartition("/")[2], _content(archive, name, document))
+    elif low.startswith("xl/macrosheets/") and low.endswith(".xml"):
+        text = _content(archive, name, document).decode("utf-8", "replace")
+        document.trait("old-macros", name)
+        document.texts.append((name, unescape(re.sub(r"<[^>]{0,400}>", " ", text))[: 1 << 20]))
+    elif low == "xl/workbook.xml":
+        _workbook(_content(archive, name, document).decode("utf-8", "replace"), document)
+    elif low.startswith("word/") and low.endswith(".xml") and "/" not in low[5:]:
+        _fields(_content(archive, name, document).decode("utf-8", "replace"), document)
+    elif low.startswith("xl/externallinks/") and low.endswith(".xml"):
+        text = _content(archive, name, document).decode("utf-8", "replace")
+        if found := re.search(r"""<ddeLink[^>]{0,400}>""", text):
+            document.trait("dde", found[0])
+            document.texts.append((name, unescape(found[0])))
+    elif low.startswith("basic/") and low.endswith(".xml") and "script" not in low:
+        document.macros.append((name, unescape(_content(archive, name, document).decode("utf-8", "replace"))))
+        document.trait("macros", name)
+
+
+def _relations(text: str, document: Document) -> None:
+    for relation in _RELATION.finditer(text):
+        found = {name: unescape(value) for name, _, value in _ATTRIBUTE.findall(relation[0])}
+        target, kind = found.get("Target", ""), found.get("Type", "").rpartition("/")[2]
+        if found.get("TargetMode", "").lower() != "external" or not target:
+            continue
+        document.links[target[:1000]] = None
+        remote = re.match(r"(?i)(?:https?|ftp|file|mhtml|ms-\w+):|\\\\\\\\|x-usc:", target) is not None
+        local = re.match(r"(?i)file:/{2,3}[a-z]:", target) is not None
+        if kind == "attachedTemplate" and remote and not local:
+            document.trait("remote-template", target)
+        elif kind in ("oleObject", "frame", "externalLink", "subDocument", "image") and remote and not local and kind != "externalLink":
+            document.trait("remote-object", f"{kind}: {target}") if kind != "image" else None
+
+
+def _fields(text: str, document: Document) -> None:
+    fields = "".join(_FIELD.findall(text)), *_SIMPLE.findall(text)
+    for field in fields:
+        if found := _DDE.search(unescape(field)):
+            document.trait("dde", found[0])
+            document.texts.append(("field", found[0]))
+
+
+def _workbook(text: str, document: Document) -> None:
+    if "_xlnm.Auto_Open" in text or re.search(r'(?i)name="auto_open', text):
+        document.trait("auto-run", "Auto_Open")
+    for sheet in _SHEET.finditer(text):
+        if re.search(r'state="(?:very)?[hH]idden"', sheet[0]) and "acrosheet" in text:
+            document.trait("hidden-old-macros", sheet[0])

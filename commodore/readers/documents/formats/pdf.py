@@ -1,0 +1,125 @@
+"""PDF: actions, JavaScript, addresses, embedded files; object streams are inflated, bounded. Source: ISO 32000-1, 7.3, 7.5.7, 12.6.
+
+The file is searched, not rendered: objects are found by their words, not by the table of references, which a hostile file can bend.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator
+
+from commodore.readers.documents.model import Document
+
+NAME = "PDF"
+MAGIC = ((0, b"%PDF-"), (0, b"\xef\xbb\xbf%PDF-"), (1, b"%PDF-"), (2, b"%PDF-"))
+ENDINGS: tuple[str, ...] = ()
+_STREAMS = 5_000
+_LARGEST = 16 << 20
+_DICTIONARY = 4096
+"""bytes before a stream in which its dictionary is read"""
+_HEX = re.compile(rb"#([0-9A-Fa-f]{2})")
+_ESCAPED = re.compile(rb"/(?:[A-Za-z]*#[0-9A-Fa-f]{2})+[A-Za-z0-9]*")
+_ACTIONS = frozenset((b"JavaScript", b"JS", b"OpenAction", b"Launch", b"AA", b"URI", b"EmbeddedFile", b"RichMedia", b"ObjStm"))
+_TEXT = rb"\(((?:[^()\\]|\\.|\([^()]{0,2000}\)){0,200000})\)"
+_JS = re.compile(rb"/JS\s*(?:" + _TEXT + rb"|<([0-9A-Fa-f\s]{2,200000})>|(\d{1,8})\s+\d{1,5}\s+R)", re.DOTALL)
+_URI = re.compile(rb"/URI\s*(?:" + _TEXT + rb"|<([0-9A-Fa-f\s]{2,8000})>)", re.DOTALL)
+_LAUNCH = re.compile(rb"/Launch\b.{0,2000}?/(?:F|P|Win)\b.{0,2000}?" + _TEXT, re.DOTALL)
+_NAMED = re.compile(rb"/Filespec\b[^>]{0,400}?/(?:UF|F)\s*" + _TEXT, re.DOTALL)
+_ESCAPES = re.compile(rb"\\([0-7]{1,3}|.)", re.DOTALL)
+
+
+def read(data: bytes, document: Document) -> None:
+    """Read what acts and what is carried."""
+    document.format = "PDF"
+    if b"/Encrypt" in data:
+        document.bounds["the PDF is encrypted: texts in it cannot be read"] = None
+    plain = [data]
+    scripts: dict[bytes, bytes] = {}
+    names = [_text(found[1]) for found in _NAMED.finditer(data)][:100]
+    for number, head, content in _streams(data, document):
+        if b"/ObjStm" in head:
+            plain.append(content)
+        elif b"/EmbeddedFile" in head:
+            document.embed(names[len(document.embedded)] if len(document.embedded) < len(names) else "embedded file", content)
+        elif len(content) < 1 << 20:
+            scripts[number] = content
+    for part in plain:
+        _actions(_names(part, document), scripts, document)
+
+
+def _names(data: bytes, document: Document) -> bytes:
+    """Return the text with the escapes in names of actions undone."""
+    for found in _ESCAPED.finditer(data):
+        if _HEX.sub(lambda m: bytes([int(m[1], 16)]), found[0])[1:] in _ACTIONS:
+            document.trait("pdf-hidden-names", found[0].decode("latin-1"))
+            return _ESCAPED.sub(lambda m: _HEX.sub(lambda h: bytes([int(h[1], 16)]), m[0]), data)
+    return data
+
+
+def _actions(data: bytes, scripts: dict[bytes, bytes], document: Document) -> None:
+    if b"/OpenAction" in data or re.search(rb"/AA\b", data):
+        document.trait("pdf-open-action", "/OpenAction" if b"/OpenAction" in data else "/AA")
+    for found in _LAUNCH.finditer(data):
+        document.trait("pdf-launch", _text(found[1]))
+        document.texts.append(("launch", _text(found[1])))
+    for found in _JS.finditer(data):
+        code = _text(found[1]) if found[1] is not None else _hex(found[2]) if found[2] else scripts.get(found[3], b"").decode("latin-1")
+        document.trait("pdf-javascript", code or "/JS")
+        if code and document.take(len(code)):
+            document.texts.append(("JavaScript", code))
+    for found in _URI.finditer(data):
+        document.links[(_text(found[1]) if found[1] is not None else _hex(found[2]))[:1000]] = None
+
+
+def _streams(data: bytes, document: Document) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """Yield (object number, dictionary, content) of streams; those of pictures and fonts are left out."""
+    at, count = data.find(b"stream"), 0
+    while at >= 0:
+        end = data.find(b"endstream", at)
+        if end < 0:
+            return
+        count += 1
+        if count > _STREAMS:
+            document.bounds[f"more than {_STREAMS:,} streams: the rest was not read"] = None
+            return
+        head = data[max(0, at - _DICTIONARY) : at]
+        start = head.rfind(b" obj")
+        number = re.search(rb"(\d{1,8})\s+\d{1,5}\Z", head[: max(start, 0)])
+        head = head[start:] if start >= 0 else head
+        if not re.search(rb"/(?:Image|FontFile\d?|Length1)\b", head):
+            content = data[at + 6 : end].lstrip(b"\r").removeprefix(b"\n")
+            if b"FlateDecode" in head or b"/Fl" in head:
+                content = _inflated(content, document)
+            yield number[1] if number else b"", head, content
+        at = data.find(b"stream", end + 9)
+
+
+def _inflated(content: bytes, document: Document) -> bytes:
+    most = min(_LARGEST, document.left(), max(1 << 20, len(content) * 300))
+    engine = zlib.decompressobj()
+    try:
+        made = engine.decompress(content, most)
+    except zlib.error:
+        return b""
+    if engine.unconsumed_tail:
+        document.bounds["a stream is larger than the bound: its beginning was read"] = None
+    return made if document.take(len(made)) else b""
+
+
+def _text(raw: bytes) -> str:
+    """Return a literal string of PDF as text."""
+
+    def one(found: re.Match[bytes]) -> bytes:
+        value = found[1]
+        if value[:1] in b"01234567":
+            return bytes([int(value, 8) & 255])
+        return {b"n": b"\n", b"r": b"\r", b"t": b"\t"}.get(value, value.strip(b"\n"))
+
+    made = _ESCAPES.sub(one, raw)
+    return made[2:].decode("utf-16-be", "replace") if made[:2] == b"\xfe\xff" else made.decode("latin-1")
+
+
+def _hex(raw: bytes) -> str:
+    digits = re.sub(rb"\s", b"", raw)
+    return _text(bytes.fromhex(digits[: len(digits) & ~1].decode("ascii")))

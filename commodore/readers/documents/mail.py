@@ -1,0 +1,48 @@
+"""Links of messages, and those whose text shows another address than they open."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from typing import NamedTuple
+
+from commodore.readers.documents.model import Document
+from commodore.readers.layers.indicators import host_of
+
+_LINK = re.compile(r"""(?is)<a\s[^>]{0,2000}?\bhref\s*=\s*(["'])(.{1,2000}?)\1[^>]{0,2000}>(.{0,2000}?)</a>""")
+_TAG = re.compile(r"<[^>]{0,2000}>")
+_SHOWN = re.compile(r"(?i)\b(?:https?://)?((?:[a-z0-9-]{1,63}\.){1,6}[a-z]{2,12})\b")
+MOST = 500
+
+
+class Link(NamedTuple):
+    """A link: the address that it opens and the text that a reader sees."""
+
+    target: str
+    text: str
+
+
+def links_of(markup: str) -> Iterator[Link]:
+    """Yield the links of a page, at most `MOST`."""
+    for number, found in enumerate(_LINK.finditer(markup[: 4 << 20])):
+        if number >= MOST:
+            return
+        yield Link(unescape(found[2]).strip(), unescape(_TAG.sub(" ", found[3])).strip())
+
+
+def note_links(links: Iterator[Link], document: Document) -> None:
+    """Add links to a document."""
+    for link in links:
+        document.links[link.target[:1000]] = None
+        shown, host = (
+            _SHOWN.fullmatch(link.text.split("/")[0] if "://" not in link.text else link.text.partition("/")[0]),
+            host_of(link.target),
+        )
+        shown = shown or _SHOWN.match(link.text) if link.text.lower().startswith(("http://", "https://", "www.")) else shown
+        if shown and host and _site(shown[1]) != _site(host):
+            document.trait("other-address-shown", f"{link.text} opens {link.target}")
+
+
+def _site(host: str) -> str:
+    return ".".join(host.lower().split(".")[-2:])

@@ -1,0 +1,76 @@
+"""Data under XOR with a key of one byte, or of two to four bytes where a known beginning or word shows the key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from commodore.readers.layers.model import LONGEST, Decoded
+from commodore.readers.layers.texts import as_bytes, is_file, readable
+
+_HEAD = 1024
+_USUAL = re.compile(r"[A-Za-z0-9 \n]")
+_MOSTLY = 0.72
+"""part of letters, digits and spaces from which on a text is no encrypted one"""
+_LEAST = 24
+_WORDS = re.compile(
+    rb"(?i)this program cannot|cmd\.exe|/bin/(?:ba)?sh|wscript|createobject|import |eval\(|"
+    rb"https?://|powershell|function |invoke-|new-object|<\?php|#!/"
+)
+CRIBS = (
+    b"https://",
+    b"http://",
+    b"powershell",
+    b"This program ",
+    b"<?php ",
+    b"#!/bin/",
+    b"function ",
+    b"New-Object ",
+    b"CreateObject(",
+    b"import ",
+)
+
+
+def extract(text: str) -> Iterator[Decoded]:
+    """Yield the plain data where a key gives readable text with a word of programs, or a file; nothing for a text."""
+    if len(text) < _LEAST or is_file(text) or len(_USUAL.findall(text[:512])) > _MOSTLY * len(text[:512]):
+        return
+    data = as_bytes(text[:LONGEST])
+    if data is None:
+        return
+    head = data[:_HEAD]
+    for key in _keys(head):
+        if _plain(applied(head, key)):
+            yield Decoded(f"xor {key.hex()}", applied(data, key).decode("latin-1"))
+            return
+
+
+def applied(data: bytes, key: bytes) -> bytes:
+    """Return data under XOR with a repeated key."""
+    size = len(data)
+    mask = (key * (size // len(key) + 1))[:size]
+    return (int.from_bytes(data, "little") ^ int.from_bytes(mask, "little")).to_bytes(size, "little")
+
+
+def _plain(data: bytes) -> bool:
+    head = data[:_HEAD]
+    if head[:2] == b"MZ" and b"This program" in head:
+        return True
+    return readable(head.decode("latin-1")) and _WORDS.search(head) is not None
+
+
+def _keys(head: bytes) -> Iterator[bytes]:
+    """Yield keys: all single bytes, then those of two to four bytes for which a known word occurs."""
+    for key in range(1, 256):
+        yield bytes([key])
+    for length in (2, 3, 4):
+        for crib in CRIBS:
+            yield from _of_crib(head, crib, length)
+
+
+def _of_crib(head: bytes, crib: bytes, length: int) -> Iterator[bytes]:
+    for at in range(len(head) - len(crib) + 1):
+        stream = applied(head[at : at + len(crib)], crib)
+        if all(stream[n] == stream[n - length] for n in range(length, len(stream))):
+            turn = -at % length
+            yield stream[turn : turn + length] if turn + length <= len(stream) else (stream[:length] * 2)[turn : turn + length]

@@ -1,0 +1,31 @@
+"""Literals that a script turns around: `StrReverse("…")`, `strrev('…')`, `'…'[::-1]`, `.split("").reverse().join("")`, `'…'[-1..-9]`."""
+
+from __future__ import annotations
+
+import re
+
+from commodore.readers.layers.rewriting._literals import inner, literal, substitute
+
+LANGUAGES = ("powershell", "vbscript", "vba", "jscript", "hta", "php", "python", "shell", "command")
+_LONG = r"""('[^'\n]{3,262144}'|"[^"\n]{3,262144}")"""
+_BEFORE = re.compile(rf"(?i)\b(?:str_?reverse|strrev)\s?\(\s?{_LONG}\s?\)")
+_SLICE = re.compile(rf"{_LONG}\s?\[\s?::\s?-1\s?\]")
+_JOIN = re.compile(rf"(?i){_LONG}\.split\(\s?(?:''|\"\")\s?\)\.reverse\(\)\.join\(\s?(?:''|\"\")\s?\)")
+_RANGE = re.compile(
+    rf"(?i)(?:-join\s?)?\(?\s?{_LONG}\s?\[\s?-\s?1\s?\.\.\s?-\s?(?:\d{{1,7}}|\([^)\n]{{1,60}}\))\s?\]\s?(?:-join\s?(?:''|\"\"))?\s?\)?"
+)
+_REV = re.compile(rf"\becho\s+{_LONG}\s?\|\s?rev\b")
+
+
+_GUARDS = (("rev", _BEFORE), ("-1]", _SLICE), ("reverse()", _JOIN), ("..", _RANGE), ("| rev", _REV))
+"""text without which a pattern is not tried"""
+
+
+def rewrite(text: str) -> tuple[str, int]:
+    """Turn the literals around."""
+    total = 0
+    low = text.lower()
+    for pattern in (p for word, p in _GUARDS if word in low):
+        text, count = substitute(pattern, lambda m: literal(inner(m[1])[::-1]), text)
+        total += count
+    return text, total

