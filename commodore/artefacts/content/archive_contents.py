@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
@@ -12,8 +13,10 @@ from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers.archives import Budget, Entry, entries, magic
 from commodore.readers.archives.opening import HEAD, BrokenArchiveError
+from commodore.readers.documents import read as read_document
+from commodore.readers.documents.fields import FIELDS, document_fields
 from commodore.readers.layers import as_text
-from commodore.readers.layers.analysis import FIELDS, analysed
+from commodore.readers.layers.analysis import analysed
 from commodore.readers.layers.languages import language_of
 from commodore.readers.layers.model import LONGEST
 from commodore.readers.layers.traits import FoundTrait, Trait
@@ -22,7 +25,7 @@ ARTEFACT = Artefact(
     name="archive_contents",
     title="Contents of archives and images",
     about="One record per entry of a ZIP, 7z, RAR, CAB, tar, ISO image or compressed file, and of archives in them, with name, size, time "
-    "and hash. Scripts among the entries are read as scripts on the disk are. The only password that is tried is `infected`.",
+    "and hash. Scripts and documents among the entries are read as those on the disk are. The only password that is tried is `infected`.",
     proves_not="That an entry was unpacked or ran. Times of ZIP, CAB and RAR 4 are local times of the host that packed it.",
     magic=magic(),
     fields=(
@@ -31,7 +34,6 @@ ARTEFACT = Artefact(
         "escadre.archive.entry",
         "escadre.archive.packed",
         "escadre.archive.state",
-        "escadre.format",
         "escadre.script.language",
         "file.extension",
         "file.hash.md5",
@@ -41,7 +43,6 @@ ARTEFACT = Artefact(
         "file.name",
         "file.path",
         "file.size",
-        "file.target_path",
         "file.type",
     ),
     times={"@timestamp": "time of the entry as the archive states it", "file.mtime": "the same"},
@@ -50,8 +51,7 @@ ARTEFACT = Artefact(
     type=("info",),
     action="archive-entry-observed",
     attack=("T1027.015", "T1553.005"),
-    message="{file.path!q} contains {escadre.archive.entry!q}[ ({file.size!n} {file.size:byte|bytes})]"
-    "[, a script that {escadre.traits.words}].",
+    message="{file.path!q} contains {escadre.archive.entry!q}[ ({file.size!n} {file.size:byte|bytes})][: it {escadre.traits.words}].",
     sources=("commodore/readers/archives/formats: each format names its source",),
 )
 _DOUBLE = re.compile(
@@ -97,6 +97,14 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
         yield Problem(bound)
 
 
+def contents(evidence: Evidence) -> Iterator[tuple[str, bytes]]:
+    """Yield (path in the archive, bytes) of the entries that can be read, for searches."""
+    with evidence.open() as stream, suppress(BrokenArchiveError):
+        for entry in entries(stream, evidence.name, Budget(evidence.length)):
+            if entry.content is not None:
+                yield entry.name, entry.content
+
+
 def is_document(head: bytes) -> bool:
     """Return whether a ZIP archive is a document of an office suite."""
     return head.startswith(b"PK") and any(word in head[:4096] for word in _OFFICE)
@@ -126,7 +134,7 @@ def _fields(evidence: Evidence, entry: Entry) -> dict[str, Any]:
     content = entry.content or b""
     if entry.content is not None:
         fields |= _hashes(content)
-    return fields | _script(name, content)
+    return fields | _shown(entry.name, content, entry.format)
 
 
 def _hashes(content: bytes) -> dict[str, Any]:
@@ -134,10 +142,14 @@ def _hashes(content: bytes) -> dict[str, Any]:
     return made | {"file.size": len(content)}
 
 
-def _script(name: str, content: bytes) -> dict[str, Any]:
-    """Return what a script shows, and the tricks of a name."""
-    tricks = [FoundTrait(trait, name[-200:]) for trait, test in _NAMES if test(name)]
+def _shown(path: str, content: bytes, form: str) -> dict[str, Any]:
+    """Return what a script or document shows, and the tricks of a name."""
+    tricks = [FoundTrait(trait, path[-200:]) for trait, test in _NAMES if test(path)]
+    name = path.rpartition("/")[2]
     language = language_of(name, content[:4096]) if content else ""
+    if content and not language and (document := read_document(content, name)) is not None:
+        document.traits |= {trick.trait.id: trick for trick in tricks}
+        return document_fields(document) | {"escadre.format": form}
     if not language and not tricks:
         return {}
     text = as_text(content[:LONGEST]) if language and not content.startswith((b"MZ", b"\x7fELF")) else ""

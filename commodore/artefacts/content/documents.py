@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
-from commodore.readers.documents import Document, magic, patterns, read
-from commodore.readers.documents.model import LARGEST, Embedded
+from commodore.readers.documents import magic, patterns, read
+from commodore.readers.documents.fields import FIELDS, document_fields
+from commodore.readers.documents.model import LARGEST
 from commodore.readers.file_facts import FILE_FIELDS, file_facts
-from commodore.readers.layers import as_text
-from commodore.readers.layers.analysis import FIELDS, analysed
-from commodore.readers.layers.languages import language_of
 
 ARTEFACT = Artefact(
     name="documents",
@@ -27,24 +24,7 @@ ARTEFACT = Artefact(
     magic=magic(),
     magic_required=False,
     by_name=False,
-    fields=(
-        *FILE_FIELDS,
-        *FIELDS,
-        "email.from.address",
-        "email.message_id",
-        "email.origination_timestamp",
-        "email.reply_to.address",
-        "email.subject",
-        "email.to.address",
-        "email.x_mailer",
-        "escadre.document.embedded",
-        "escadre.document.embedded_sha256",
-        "escadre.document.links",
-        "escadre.document.macros",
-        "escadre.format",
-        "file.target_path",
-        "process.command_line",
-    ),
+    fields=(*FILE_FIELDS, *FIELDS),
     times={
         "@timestamp": "last change of the content of the file",
         "file.mtime": "the same",
@@ -60,7 +40,6 @@ ARTEFACT = Artefact(
     "[ with {escadre.document.embedded:an embedded file|embedded files}][ that {escadre.traits.words}].",
     sources=("commodore/readers/documents/formats: each format names its source", "[MS-OVBA] Office VBA File Format"),
 )
-_LISTED = 200
 
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa: ARG001
@@ -71,7 +50,7 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
         return
     if len(data) > LARGEST:
         document.bounds[f"the first {LARGEST:,} of {evidence.length:,} bytes were read"] = None
-    fields = file_facts(evidence) | _facts(document)
+    fields = file_facts(evidence) | document_fields(document)
     fields.setdefault("file.hash.sha256", hashlib.sha256(data).hexdigest() if len(data) <= LARGEST else "")
     if not fields["file.hash.sha256"]:
         del fields["file.hash.sha256"]
@@ -89,25 +68,3 @@ def contents(evidence: Evidence) -> Iterator[tuple[str, bytes]]:
     if document is not None:
         yield from ((name, text.encode("utf-8", "surrogatepass")) for name, text in (*document.macros, *document.texts))
         yield from document.embedded
-
-
-def _facts(document: Document) -> dict[str, Any]:
-    parts = [(name, text, "vba") for name, text in document.macros]
-    parts += [(name, text, "jscript" if name.endswith("JavaScript") else "command") for name, text in document.texts]
-    parts += [(part.name or "file", as_text(part.data[: 1 << 21]), _language(part)) for part in document.embedded if _language(part)]
-    found = analysed("", "", parts, extra=list(document.traits.values()))
-    fields: dict[str, Any] = {"escadre.format": document.format} | document.facts | found.fields
-    if document.macros:
-        fields["escadre.document.macros"] = [name for name, _ in document.macros][:_LISTED]
-    if document.embedded:
-        fields["escadre.document.embedded"] = [part.name or "file" for part in document.embedded][:_LISTED]
-        fields["escadre.document.embedded_sha256"] = [hashlib.sha256(part.data).hexdigest() for part in document.embedded][:_LISTED]
-    if document.links:
-        fields["escadre.document.links"] = list(document.links)[:_LISTED]
-    if document.bounds:
-        fields["escadre.bounds"] = [*document.bounds, *fields.get("escadre.bounds", ())]
-    return fields
-
-
-def _language(part: Embedded) -> str:
-    return language_of(part.name, part.data[:4096])

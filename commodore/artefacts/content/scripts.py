@@ -10,7 +10,7 @@ from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers.file_facts import FILE_FIELDS, file_facts
-from commodore.readers.layers import as_text
+from commodore.readers.layers import as_text, unfold
 from commodore.readers.layers.analysis import FIELDS, analysed
 from commodore.readers.layers.languages import language_of, patterns
 from commodore.readers.layers.model import LONGEST
@@ -74,6 +74,14 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
     for bound in fields.get("escadre.bounds", ()):
         yield Problem(bound)
     yield Record("0", fields)
+
+
+def contents(evidence: Evidence) -> Iterator[tuple[str, bytes]]:
+    """Yield (how it was encoded, bytes) of the layers of a script, for searches."""
+    with evidence.open() as stream:
+        head = stream.read(LONGEST)
+    for layer in unfold(as_text(head), language_of(evidence.name, head[:4096]) or "other").layers:
+        yield " > ".join(layer.how), layer.data
 
 
 def _hash(evidence: Evidence) -> str:

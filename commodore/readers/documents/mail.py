@@ -10,7 +10,10 @@ from typing import NamedTuple
 from commodore.readers.documents.model import Document
 from commodore.readers.layers.indicators import host_of
 
-_LINK = re.compile(r"""(?is)<a\s[^>]{0,2000}?\bhref\s*=\s*(["'])(.{1,2000}?)\1[^>]{0,2000}>(.{0,2000}?)</a>""")
+_BEGIN = re.compile(r"(?i)<a\s")
+_HREF = re.compile(r"""(?is)\bhref\s*=\s*(["'])(.{1,2000}?)\1""")
+_END = re.compile(r"(?i)</a\s*>")
+_LONGEST = 4000
 _TAG = re.compile(r"<[^>]{0,2000}>")
 _SHOWN = re.compile(r"(?i)\b(?:https?://)?((?:[a-z0-9-]{1,63}\.){1,6}[a-z]{2,12})\b")
 MOST = 500
@@ -25,10 +28,18 @@ class Link(NamedTuple):
 
 def links_of(markup: str) -> Iterator[Link]:
     """Yield the links of a page, at most `MOST`."""
-    for number, found in enumerate(_LINK.finditer(markup[: 4 << 20])):
-        if number >= MOST:
+    markup = markup[: 4 << 20]
+    found = 0
+    for begin in _BEGIN.finditer(markup):
+        close = markup.find(">", begin.end(), begin.end() + _LONGEST)
+        href = _HREF.search(markup, begin.end(), close) if close > 0 else None
+        if href is None:
+            continue
+        end = _END.search(markup, close, close + _LONGEST)
+        yield Link(unescape(href[2]).strip(), unescape(_TAG.sub(" ", markup[close + 1 : end.start()])).strip() if end else "")
+        found += 1
+        if found >= MOST:
             return
-        yield Link(unescape(found[2]).strip(), unescape(_TAG.sub(" ", found[3])).strip())
 
 
 def note_links(links: Iterator[Link], document: Document) -> None:

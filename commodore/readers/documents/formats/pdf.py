@@ -24,7 +24,7 @@ _ACTIONS = frozenset((b"JavaScript", b"JS", b"OpenAction", b"Launch", b"AA", b"U
 _TEXT = rb"\(((?:[^()\\]|\\.|\([^()]{0,2000}\)){0,200000})\)"
 _JS = re.compile(rb"/JS\s*(?:" + _TEXT + rb"|<([0-9A-Fa-f\s]{2,200000})>|(\d{1,8})\s+\d{1,5}\s+R)", re.DOTALL)
 _URI = re.compile(rb"/URI\s*(?:" + _TEXT + rb"|<([0-9A-Fa-f\s]{2,8000})>)", re.DOTALL)
-_LAUNCH = re.compile(rb"/Launch\b.{0,2000}?/(?:F|P|Win)\b.{0,2000}?" + _TEXT, re.DOTALL)
+_LAUNCH = re.compile(rb"/Launch\b.{0,200}?/(?:F|P|Win)\b.{0,200}?" + _TEXT, re.DOTALL)
 _NAMED = re.compile(rb"/Filespec\b[^>]{0,400}?/(?:UF|F)\s*" + _TEXT, re.DOTALL)
 _ESCAPES = re.compile(rb"\\([0-7]{1,3}|.)", re.DOTALL)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+from itertools import pairwise
 
 from commodore.readers.documents.formats.ole import package
 from commodore.readers.documents.model import PARTS, Document
@@ -23,11 +24,11 @@ _LARGEST = 32 << 20
 def read(data: bytes, document: Document) -> None:
     """Read the objects, and what the text loads."""
     document.format = "RTF"
-    for number, found in enumerate(_OBJECT.finditer(data)):
-        if number >= PARTS:
-            document.bounds[f"more than {PARTS} objects: the rest was not read"] = None
-            break
-        _object(data, found.end(), document)
+    starts = [found.end() for found in _OBJECT.finditer(data)]
+    if len(starts) > PARTS:
+        document.bounds[f"more than {PARTS} objects: the rest was not read"] = None
+    for start, end in pairwise([*starts[: PARTS + 1], len(data)]):
+        _object(data, start, end, document)
     if b"\\objupdate" in data:
         document.trait("updated-object", "\\objupdate")
     for found in _TEMPLATE.finditer(data):
@@ -42,10 +43,10 @@ def read(data: bytes, document: Document) -> None:
             document.trait("dde", text)
 
 
-def _object(data: bytes, at: int, document: Document) -> None:
+def _object(data: bytes, at: int, end: int, document: Document) -> None:
     """Read the hexadecimal data of one object, which ends with its group. Control words within it only hide it."""
     digits, depth, broken = bytearray(), 1, 0
-    end = min(len(data), at + 2 * _LARGEST)
+    end = min(end, at + 2 * _LARGEST)
     while at < end and depth > 0:
         run = _HEX.match(data, at)
         if run and run[0]:

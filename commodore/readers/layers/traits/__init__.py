@@ -108,6 +108,6 @@ def judged(found: Iterable[FoundTrait]) -> str:
         heaviest[one.trait.group] = max(heaviest.get(one.trait.group, 0), one.trait.weight)
     strong = sum(weight >= 2 for weight in heaviest.values())
     total = sum(heaviest.values())
-    if ALONE in heaviest.values() or (total >= HIGH and strong >= 3):
+    if ALONE in heaviest.values() or (total >= HIGH and (strong >= 3 or NOTABLE in heaviest.values())):
         return "high"
     return "medium" if NOTABLE in heaviest.values() or (total >= MEDIUM and strong >= 2) else ""
