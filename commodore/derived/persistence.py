@@ -65,20 +65,20 @@ def _judge() -> PersistenceJudge:
 def derive(view: CaseView, host: Host) -> Iterator[Record | Problem]:
     """Yield the entries of all rows, by dataset and in the order of its records."""
     members, facts = Members(view.members()), HostFacts(view.records)
-    context = JudgingContext(facts, _guilty_units(view, host))
+    context = JudgingContext(facts, _guilty(view, host, "systemd_units"), _guilty(view, host, "services"))
     for dataset in sorted({row.dataset for row in rows()}):
         read = partial(_entries, dataset, host, members, context)
         yield from fenced(view.records(dataset), partial(_place, dataset), read)
 
 
-def _guilty_units(view: CaseView, host: Host) -> frozenset[str]:
-    """Return the names of units with a suspicious command: a timer, socket or path that starts one is suspicious too."""
+def _guilty(view: CaseView, host: Host, dataset: str) -> frozenset[str]:
+    """Return the names of units or services with a suspicious command; what starts one is suspicious too. Services are in lower case."""
     names: set[str] = set()
-    for record in view.records("systemd_units"):
+    for record in view.records(dataset):
         with suppress(ArithmeticError, AttributeError, LookupError, TypeError, ValueError):  # `derive` reports it for this record
             if any(entry.judgement.severity in GRAVE for entry in _judge().entries(record, host)):
                 names.add(str(record.get("service.name")))
-    return frozenset(names)
+    return frozenset(name.lower() for name in names) if dataset == "services" else frozenset(names)
 
 
 def _entries(dataset: str, host: Host, members: Members, context: JudgingContext, record: dict[str, Any]) -> Iterator[Record]:

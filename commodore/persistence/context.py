@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
-FACT_DATASETS = frozenset({"com_classes"})
+FACT_DATASETS = frozenset({"com_classes", "scheduled_tasks"})
 """Datasets that `HostFacts` reads"""
 Records = Callable[[str], Iterable[Mapping[str, Any]]]
+_MOST = 200_000
+"""records of one dataset that are kept"""
 
 
 class HostFacts:
@@ -21,20 +24,30 @@ class HostFacts:
     @cached_property
     def _servers(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
-        for record in self._records("com_classes"):
-            name, path = str(record.get("escadre.com.class") or "").lower(), str(record.get("registry.path") or "")
-            if name and path.upper().startswith("HKLM\\") and record.get("process.command_line"):
-                found.setdefault(name, []).append(str(record["process.command_line"]))
+        for record in islice(self._records("com_classes"), _MOST):
+            name, line = str(record.get("escadre.com.class") or "").lower(), record.get("process.command_line")
+            if name and line:
+                found.setdefault(name, []).append(str(line))
         return found
 
     def servers(self, clsid: str) -> list[str]:
-        """Return the libraries and programs of a COM class of the machine."""
+        """Return the libraries and programs of a COM class, of the machine and of its users."""
         return self._servers.get(clsid.lower(), [])
 
     @property
     def knows_classes(self) -> bool:
-        """Return whether COM classes of the machine are among the evidence at all."""
+        """Return whether COM classes are among the evidence at all."""
         return bool(self._servers)
+
+    @cached_property
+    def tasks(self) -> dict[str, list[str]]:
+        """Path of a task in lower case → the commands that its file starts."""
+        found: dict[str, list[str]] = {}
+        for record in islice(self._records("scheduled_tasks"), _MOST):
+            commands = record.get("escadre.task.commands")
+            name = str(record.get("escadre.task.path") or "").lower().strip("\\")
+            found[name] = [str(line) for line in commands if line] if isinstance(commands, list) else []
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +57,8 @@ class JudgingContext:
     facts: HostFacts = field(default_factory=lambda: HostFacts(lambda _: ()))
     guilty_units: frozenset[str] = frozenset()
     """names of systemd units of the host with a suspicious command"""
+    guilty_services: frozenset[str] = frozenset()
+    """names in lower case of services of Windows with a suspicious program or library"""
 
 
 NOTHING_KNOWN = JudgingContext()

@@ -11,7 +11,7 @@ Two artefacts (`startup_files`, `autostart_values`) read all these places and na
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fnmatch import translate
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
@@ -46,13 +46,15 @@ class FilePlace(NamedTuple):
 class ValuePlace(NamedTuple):
     r"""Values that one row reads. `keys`: patterns of normalised key paths; `values`: shell patterns, '' for the default value.
 
-    hives  `machine` or `user` where the same key of the other hives means nothing, else `any`
+    hives   `machine` or `user` where the same key of the other hives means nothing, else `any`
+    absent  a value that the key must not have, '' where that does not matter
     """
 
     row: str
     keys: tuple[str, ...]
     values: tuple[str, ...]
     hives: str
+    absent: str = ""
 
     def holds(self, path: str, name: str, *, user: bool) -> bool:
         """Return whether a value of a key is one of them; `path` is the normalised path of the key."""
@@ -77,7 +79,7 @@ def value_places() -> tuple[ValuePlace, ...]:
 
 def value_place(row: str, place: Mapping[str, Any]) -> ValuePlace:
     """Return one place of a row."""
-    return ValuePlace(row, tuple(place["keys"]), tuple(place["values"]), place.get("hives", "any"))
+    return ValuePlace(row, tuple(place["keys"]), tuple(place["values"]), place.get("hives", "any"), place.get("absent", ""))
 
 
 @lru_cache(maxsize=1024)
@@ -95,9 +97,10 @@ def _places_of_key(path: str) -> tuple[ValuePlace, ...]:
     return tuple(place for place in value_places() if _keys(place.keys).fullmatch(path))
 
 
-def rows_of_value(path: str, name: str, *, user: bool) -> tuple[str, ...]:
-    """Return the rows that read a value of a key, by its normalised path."""
-    return tuple(dict.fromkeys(place.row for place in _places_of_key(path) if place.holds(path, name, user=user)))
+def rows_of_value(path: str, name: str, *, user: bool, beside: Callable[[str], object] = lambda _: None) -> tuple[str, ...]:
+    """Return the rows that read a value of a key, by its normalised path. `beside`: name → another value of the key, None without it."""
+    held = (place for place in _places_of_key(path) if place.holds(path, name, user=user))
+    return tuple(dict.fromkeys(place.row for place in held if not place.absent or beside(place.absent) is None))
 
 
 def file_patterns() -> tuple[str, ...]:

@@ -123,7 +123,7 @@ def _own_place(file: str, row: dict[str, Any]) -> str:
         if set(read) != {"files", "language"} or read["language"] not in languages():
             raise ValueError(f"{file}: each of `reads` has files and a language of {', '.join(languages())}")
     for place in row.get("registry", ()):
-        if not {"keys", "values"} <= set(place) <= {"keys", "values", "hives"} or place.get("hives", "any") not in HIVES:
+        if not {"keys", "values"} <= set(place) <= {"keys", "values", "hives", "absent"} or place.get("hives", "any") not in HIVES:
             raise ValueError(f"{file}: each of `registry` has keys, values and, where it matters, hives: {', '.join(HIVES)}")
     return FILES_DATASET if "reads" in row else VALUES_DATASET
 

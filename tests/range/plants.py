@@ -15,7 +15,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.range import registry_values, startup_files, wmi
+from tests.range import registry_values, startup_files, windows_objects, wmi
 
 HERE = Path(__file__).resolve().parent
 HOSTS = 3
@@ -96,11 +96,13 @@ def windows(p: Planter) -> list[str]:
         registry_values.plant(p, host, i, guilty=True)
         startup_files.plant(p, host, i, guilty=True, files="windows")
         wmi.plant(p, host, i, guilty=True)
+        windows_objects.plant(p, host, i, guilty=True)
     for i, host in enumerate(good):
         _windows_odd(p, host, i)
         registry_values.plant(p, host, i, guilty=False)
         startup_files.plant(p, host, i, guilty=False, files="windows")
         wmi.plant(p, host, i, guilty=False)
+        windows_objects.plant(p, host, i, guilty=False)
     return bad + good
 
 

@@ -20,7 +20,9 @@ from tests.range.plants import Plant, Planter
 SEEDS = (20261123, 7)
 GRAVE = ("high", "critical")
 ELSEWHERE = {
-    **dict.fromkeys(("W042", "W105", "W106", "W161", "W162", "W193"), "judged by $MFT: tests/commodore/test_persistence.py"),
+    **dict.fromkeys(
+        ("W042", "W047", "W105", "W106", "W144", "W161", "W162", "W185", "W193"), "judged by $MFT: tests/commodore/test_persistence.py"
+    ),
     **dict.fromkeys(("L054", "L055", "L056"), "judged by the file listing: tests/commodore/test_file_listing.py"),
     "L090": "judged by live processes: tests/commodore/test_persistence.py",
 }

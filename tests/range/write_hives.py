@@ -11,7 +11,7 @@ import sys
 
 import hivex
 
-TYPES = {"REG_SZ": 1, "REG_EXPAND_SZ": 2, "REG_DWORD": 4, "REG_MULTI_SZ": 7}
+TYPES = {"REG_SZ": 1, "REG_EXPAND_SZ": 2, "REG_BINARY": 3, "REG_DWORD": 4, "REG_MULTI_SZ": 7}
 
 
 def empty() -> bytes:
@@ -61,6 +61,8 @@ def empty() -> bytes:
 def data(kind: str, text: str) -> bytes:
     if kind == "REG_DWORD":
         return struct.pack("<I", int(text))
+    if kind == "REG_BINARY":
+        return bytes.fromhex(text)
     return (text + "\0").encode("utf-16-le")
 
 

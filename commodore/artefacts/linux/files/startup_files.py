@@ -22,7 +22,7 @@ ARTEFACT = Artefact(
     "one record for each script itself. What a line does may depend on the lines around it.",
     match=file_patterns(),
     by_name=False,
-    targets=("LF04", "LF09", "LF10", "LF11", "LF14", "LF17", "WP04", "WS03"),
+    targets=("LF04", "LF05", "LF09", "LF10", "LF11", "LF14", "LF17", "LF28", "WP04", "WP05", "WS03"),
     needs=("profiles",),
     fields=(
         "escadre.format",
@@ -70,9 +70,10 @@ def _script(given: dict[str, Any], locator: str) -> Iterator[Record]:
 
 
 def _is_program(evidence: Evidence) -> bool:
-    """Return whether the file is a compiled program (ELF). Zero bytes alone keep no shell from running it: they must not hide its lines."""
+    """Return whether the file is a compiled program (ELF, or PE of EFI). Zero bytes alone hide no lines: a shell runs such a file."""
     with evidence.open() as stream:
-        return stream.read(4) == b"\x7fELF"
+        start = stream.read(4)
+        return start == b"\x7fELF" or start[:2] == b"MZ"
 
 
 def owner(path: str, host: Host) -> str:

@@ -13,7 +13,7 @@ _TEXTS = (1, 2)
 
 
 def _value(at: At, value: Value) -> dict[str, Any] | None:
-    rows = rows_of_value(at.found.path, value.name, user=at.hive.at.path.startswith("HKU\\"))
+    rows = rows_of_value(at.found.path, value.name, user=at.hive.at.path.startswith("HKU\\"), beside=at.found.key.value)
     if not rows:
         return None
     return {ROWS_FIELD: list(rows), **(at.command(value.text) if value.kind in _TEXTS and value.text else {})}
