@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from commodore import completion
+from commodore.entity_commands import enrich, entity
 from commodore.hive_commands import hive_app
 from scout.console import WRONG_USE, Complaint, Screen, run
 from scout.options import Json, program
@@ -30,7 +31,7 @@ Indicators = Annotated[list[Path] | None, typer.Option("--ioc", help="Indicators
 def build_app() -> typer.Typer:
     """The typer app."""
     app = program("Turn archives into records, findings and a ledger of what could not be read.", GUIDE)
-    for command in (process, artefacts, ledger, findings, export):
+    for command in (process, artefacts, ledger, findings, enrich, entity, export):
         app.command()(command)
     rules = typer.Typer(no_args_is_help=True, help="Detection rules.")
     rules.command()(stats)

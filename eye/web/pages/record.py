@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from commodore.enrichment import entities, kinds
 from commodore.schema import registry
 from eye.dashboards.bars import SECOND
 from eye.index.schema import ROW
@@ -67,7 +69,7 @@ def alone(shell: Shell, request: Request) -> Response:
 
 
 def drawer(store: Store, state: State, answer: Answer, found: Findings) -> dict[str, Any]:
-    """Return one record: position, sentence, fields by group, findings that cite it, provenance, JSON. Raises Complaint."""
+    """Return one record: position, sentence, fields by group, findings that rest on it, provenance, JSON. Raises Complaint."""
     found_records = store.by_rows([state.open or 0])
     if not found_records:
         return {"record": None, "close": state.url(open=None)}
@@ -89,9 +91,21 @@ def drawer(store: Store, state: State, answer: Answer, found: Findings) -> dict[
         "json_lines": _json(record),
         "marks": answer.marks,
         "neighbours": neighbours(record, state),
+        "entities": known(store.case, record),
+        "enriched": entities.place(store.case).exists(),
         "provenance": [(name, record[name]) for name in PROVENANCE if name in record],
         "count": sum(1 for _ in record),
     }
+
+
+def known(case: Path, record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what the case knows of the values of a record, in the order of their kinds; nothing where it was not enriched."""
+    if not entities.place(case).exists():
+        return []
+    pairs = ((kind, kinds.normal(kind, text)) for kind, text in kinds.of_record(record) if len(text) <= kinds.LONGEST)
+    order = {pair: n for n, pair in enumerate(dict.fromkeys((kind, value) for kind, value in pairs if value))}
+    found = entities.find(case, order) if order else ()
+    return [one | {"facts": one.get("facts", [])} for one in sorted(found, key=lambda one: order[one["kind"], one["value"]])]
 
 
 def _json(record: dict[str, Any]) -> Markup:

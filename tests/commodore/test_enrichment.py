@@ -1,0 +1,176 @@
+"""What a case knows of a value: counted by an independent scan of its records; facts of sources that are made here, byte by byte."""
+
+import collections
+import ipaddress
+import json
+import os
+import sqlite3
+
+import pytest
+import zstandard
+
+from commodore import process
+from commodore.enrichment import entities, kinds
+from commodore.enrichment.sources import recognised
+from commodore.enrichment.sources.hashes import HashList
+from commodore.enrichment.sources.ranges import StandardRanges, special
+from commodore.schema import registry
+from scout.console import Complaint
+from tests.commodore.cases import commodore
+from tests.commodore.mmdb import database
+
+LINE = "Oct 31 21:{m:02}:{s:02} {host} sshd[{pid}]: Accepted password for {user} from {source} port 40022 ssh2\n"
+SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
+
+def host(place, name, logins):
+    root = place / name
+    (root / "var" / "log").mkdir(parents=True)
+    (root / "etc").mkdir()
+    (root / "etc" / "hostname").write_text(f"{name}\n")
+    text = "".join(LINE.format(m=n // 60, s=n % 60, host=name, pid=n + 1, user=user, source=ip) for n, (user, ip) in enumerate(logins))
+    (root / "var" / "log" / "auth.log").write_text(text)
+    return root
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory):
+    place = tmp_path_factory.mktemp("entities")
+    hosts = [
+        host(place, "web", [("root", "203.0.113.9")] * 3 + [("alice", "10.0.0.5")]),
+        host(place, "db", [("root", "203.0.113.9"), ("bob", "8.8.4.4")]),
+        host(place, "mail", [("bob", "10.0.0.5")] * 120),
+    ]
+    process(hosts, place / "case", workers=1)
+    return place / "case"
+
+
+def lines(path):
+    raw = zstandard.ZstdDecompressor().stream_reader(path.open("rb"), read_across_frames=True).read()
+    return [json.loads(line) for line in raw.splitlines() if line]
+
+
+def test_each_value_is_counted_as_an_independent_scan_counts_it(case):
+    entities.enrich(case)
+    told = {(e["kind"], e["value"]): e for e in lines(case / "entities.jsonl.zst")}
+    seen, hosts = collections.Counter(), collections.defaultdict(set)
+    for path in case.glob("records/auth_log/*.zst"):
+        for record in lines(path):
+            for kind, value in {("address", record.get("source.ip")), ("account", record.get("user.name"))}:
+                if value:
+                    seen[kind, value] += 1
+                    hosts[kind, value].add(record["host.name"])
+    assert len(seen) >= 6
+    for key, count in seen.items():
+        assert (told[key]["count"], told[key]["host_count"], told[key]["hosts"]) == (count, len(hosts[key]), sorted(hosts[key])), key
+    assert {key for key in told if key[0] in ("address", "account")} == set(seen)
+    busy = told["address", "10.0.0.5"]
+    records = {r["escadre.id"]: r for path in case.glob("records/auth_log/*.zst") for r in lines(path)}
+    assert len(busy["records"]) == 6 and all(records[i]["source.ip"] == "10.0.0.5" for i in busy["records"])  # 5 of one host, 1 of another
+    times = sorted(r["@timestamp"] for r in records.values() if r.get("source.ip") == "10.0.0.5")
+    assert (busy["first"], busy["last"]) == (times[0], times[-1])
+
+
+def test_facts_stand_beside_with_their_sources_and_none_replaces_another(case, tmp_path):
+    (tmp_path / "a.mmdb").write_bytes(
+        database({"8.8.0.0/16": {"country": {"iso_code": "US", "names": {"en": "United States"}}, "autonomous_system_number": 15169}})
+    )
+    (tmp_path / "b.mmdb").write_bytes(database({"8.8.4.0/24": {"country": {"iso_code": "FR"}}}, "Other"))
+    ranges = {"prefixes": [{"ip_prefix": "8.0.0.0/8", "service": "ANY", "region": "x"}, {"ip_prefix": "8.8.4.0/24", "service": "DNS"}]}
+    (tmp_path / "cloud.json").write_text(json.dumps(ranges))
+    sources = [StandardRanges(), *(recognised(tmp_path / name) for name in ("a.mmdb", "b.mmdb", "cloud.json"))]
+    entities.enrich(case, sources)
+    told = {e["value"]: e.get("facts", []) for e in lines(case / "entities.jsonl.zst") if e["kind"] == "address"}
+    assert told["8.8.4.4"] == [
+        {"source": "Test-City, built 2025-11-29", "geo.country_iso_code": "US", "geo.country_name": "United States", "as.number": 15169},
+        {"source": "Other, built 2025-11-29", "geo.country_iso_code": "FR"},
+        {"source": "cloud.json", "cloud": "DNS"},
+    ]
+    assert [f["range"] for f in told["10.0.0.5"]] == ["private"] and [f["range"] for f in told["203.0.113.9"]] == ["documentation"]
+
+
+def test_a_host_that_is_made_again_is_read_again(case, tmp_path):
+    entities.enrich(case)
+    (kept,) = [p for p in case.glob("entities/*.zst") if any(r.get("host") == "db" for r in lines(p))]
+    before = kept.stat().st_mtime_ns
+    entities.enrich(case)
+    assert kept.stat().st_mtime_ns == before
+    manifest = case / "collections" / kept.name.replace(".jsonl.zst", ".json")
+    os.utime(manifest, ns=(before + 10**9, before + 10**9))
+    entities.enrich(case)
+    assert kept.stat().st_mtime_ns != before
+    kept.write_bytes(b"torn")
+    os.utime(kept, ns=(before + 2 * 10**9, before + 2 * 10**9))
+    entities.enrich(case)
+    assert lines(kept)[0]["host"] == "db"
+
+
+@pytest.mark.parametrize("typed", ["203.0.113.9", "203[.]0[.]113[.]9", " 203.0.113.9 "])
+def test_a_value_is_found_as_people_write_it(case, typed):
+    entities.enrich(case)
+    assert [(e["kind"], e["value"], e["host_count"]) for e in entities.look_up(case, typed)] == [("address", "203.0.113.9", 2)]
+
+
+def test_the_command_says_what_the_case_knows_and_what_it_does_not(case):
+    assert commodore("enrich", case).returncode == 0
+    told = commodore("entity", case, "10.0.0.5")
+    assert told.returncode == 0 and "2: mail, web" in told.stdout and "121 in auth_log" in told.stdout and "range private" in told.stdout
+    nothing = commodore("entity", case, "192.0.2.77")
+    assert nothing.returncode == 1 and "eye search" in nothing.stdout
+    assert [json.loads(line)["value"] for line in commodore("entity", case, "bob", "--json").stdout.splitlines()] == ["bob"]
+
+
+def test_wrong_use_is_said_in_one_line(case, tmp_path):
+    (tmp_path / "text").write_text("hello\n")
+    (tmp_path / "broken.mmdb").write_bytes(b"x" * 100 + b"\xab\xcd\xefMaxMind.com" + b"\xe1\xff")
+    (tmp_path / "broken.json").write_text('{"prefixes": [{"ip_prefix": "300.0.0.0/8"}]}')
+    sqlite3.connect(tmp_path / "other.db").execute("create table a(b)").connection.close()
+    for name in ("text", "broken.mmdb", "broken.json", "other.db", "absent"):
+        with pytest.raises(Complaint):
+            recognised(tmp_path / name)
+    with pytest.raises(Complaint, match="holds no MD5"):
+        HashList(tmp_path / "text", "known-bad")
+    with pytest.raises(Complaint, match="no entities yet"):
+        (tmp_path / "case").mkdir()
+        (tmp_path / "case" / "case.json").write_bytes((case / "case.json").read_bytes())
+        entities.look_up(tmp_path / "case", "10.0.0.5")
+
+
+def test_lists_and_databases_of_hashes_name_their_file(tmp_path):
+    (tmp_path / "good.csv").write_text(f'"sha256","name"\n"{SHA256.upper()}","test, a text"\n# {"0" * 64}\n')
+    (tmp_path / "bad.txt").write_text(f"{'a' * 32}  eicar.com\n\n")
+    good, bad = HashList(tmp_path / "good.csv", "known-good"), HashList(tmp_path / "bad.txt", "known-bad")
+    assert good.facts("sha256", SHA256) == {"verdict": "known-good", "remark": "test, a text"} and good.facts("sha256", "0" * 64) == {}
+    assert bad.facts("md5", "a" * 32) == {"verdict": "known-bad", "remark": "eicar.com"}
+    database = sqlite3.connect(tmp_path / "rds.db")
+    database.execute("create table metadata(sha256, sha1, md5, file_name)")
+    database.execute("insert into metadata values(?, ?, ?, ?)", (SHA256.upper(), "", "", "sha.txt"))
+    database.commit()
+    assert recognised(tmp_path / "rds.db").facts("sha256", SHA256) == {"verdict": "known", "file.name": "sha.txt"}
+    (tmp_path / "drivers.json").write_text(
+        json.dumps([{"Tags": ["x.sys"], "Category": "vulnerable driver", "KnownVulnerableSamples": [{"SHA256": SHA256}]}])
+    )
+    found = recognised(tmp_path / "drivers.json").facts("sha256", SHA256)
+    assert found == {"verdict": "known-bad", "file.name": "x.sys", "remark": "vulnerable driver"}
+
+
+def test_the_uses_of_a_program_are_those_of_the_published_data(corpus, tmp_path):
+    lolbas = recognised(corpus / "detection/LOLBAS-Project+LOLBAS")
+    assert "Download" in lolbas.facts("program", "c:\\windows\\system32\\certutil.exe")["uses"]
+    assert lolbas.facts("program", "c:\\x\\notcertutil.exe") == {}
+    (tmp_path / "_gtfobins").mkdir()
+    (tmp_path / "_gtfobins" / "awk").write_text("---\nfunctions:\n  shell:\n  - code: x\n  sudo:\n  - code: y\n---\n")
+    assert recognised(tmp_path).facts("program", "/usr/bin/awk") == {"uses": ["shell", "sudo"]}
+
+
+def test_special_addresses_are_those_of_the_registries():
+    for text, use in {"127.0.0.1": "loopback", "169.254.1.1": "link-local", "100.64.3.3": "shared by a provider's customers"}.items():
+        assert special(text) == use
+    assert special("fe80::1") == "link-local" and special("8.8.8.8") == "" and special("224.0.0.1") == "multicast"
+    assert special("2001:db8::7") == "documentation" and ipaddress.ip_address("8.8.8.8").is_global
+
+
+def test_every_field_of_a_kind_is_in_the_registry():
+    assert not [field for field in kinds.by_field() if field not in registry()]
+    assert kinds.normal("address", "fe80::1%eth0") == "fe80::1" and kinds.normal("sid", "1000") is None
+    assert kinds.normal("sha256", SHA256.upper()) == SHA256 and kinds.normal("sha256", "ab") is None
