@@ -43,6 +43,8 @@ class RemovalKind:
     """what its operation needs to know"""
     login: bool
     """a line of it lets somebody log in"""
+    asks: bool
+    """the site may have made it itself: a plan asks"""
     places: tuple[re.Pattern[str], ...]
     """where this kind may act: patterns over `Object.place`"""
     removal: str
@@ -89,6 +91,7 @@ def catalogue() -> dict[str, RemovalKind]:
             tuple(e["evidence"]),
             e.get("options", {}),
             e.get("login") == "yes",
+            e.get("asks") == "yes",
             places,
             e["removal"],
             *(e[name] for name in ("stage", "class", "reboot", "what", "detail", "risk", "back")),
@@ -107,8 +110,8 @@ def kind_of(target: Mapping[str, Any], system: str) -> str:
     return next(iter([*own, *(entry.kind for entry in fitting if not entry.only)]), "")
 
 
-_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\|HK(?:LM|U|CU|CR|EY_\w+)(?:\\|\Z)|\?\\")
-"""a native path of Windows: drive, share or registry key"""
+_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\|HK(?:LM|U|CU|CR|EY_\w+)(?:\\|\Z)|\?\\|(?i:root)[\\:]")
+"""a native path of Windows: drive, share, registry key or object of WMI"""
 
 
 def system_of(path: str) -> str:

@@ -68,12 +68,20 @@ def plan_command(
         str,
         typer.Option("--severity", metavar="SEVERITY", help="Findings of at least this severity.", autocompletion=completion.severities),
     ] = "high",
+    known: Annotated[
+        Path | None,
+        typer.Option(
+            "--known",
+            metavar="FILE",
+            help="Keys, lines and accounts of the site, one in a line: those stay, and any other one is no question.",
+        ),
+    ] = None,
     json_lines: Json = False,
 ) -> int:
     """Make a removal plan from the findings of a case."""
     from hunter.planning.write import make
 
-    return make(case, output, recipient or (), host, severity, Screen(json_lines=json_lines))
+    return make(case, output, recipient or (), host, severity, Screen(json_lines=json_lines), known)
 
 
 def check_command(
@@ -133,7 +141,7 @@ def apply_command(
             return DONE if report.ready else COULD_NOT
         outcome = applying.apply(read, plan, host, known or (), ran.ticker(screen, read))
         if isinstance(outcome, checking.Report):
-            checked.report(screen, outcome, plan, root, "Refused" if outcome.actions else "Checked")
+            checked.report(screen, outcome, plan, root, "Checked" if outcome.ready else "Refused")
             return DONE if outcome.ready else COULD_NOT
         ran.applied(screen, outcome)
         return PARTIAL if outcome.unexplained or outcome.left_out else DONE
@@ -231,11 +239,6 @@ def _place(path: Path) -> Path:
 
 @contextmanager
 def _host(root: Path | None) -> Iterator[RemovalHost]:
-    if os.name == "nt":
-        raise Complaint(
-            "This version of HUNTER removes persistence of Linux only and cannot run on Windows.",
-            "Run hunter on the Linux host, or on a Linux machine with --root.",
-        )
     try:
         host = RemovalHost(root)
     except OSError as e:

@@ -220,7 +220,7 @@ def verify(
 def list_(archive: Archive, identity: Annotated[Path, Key], json_lines: Json = False) -> int:
     """List every wanted item of an archive with its verdict."""
     from scout.keys import load_identities
-    from scout.verifying.listing import list_members
+    from scout.verifying.listing import list_members, shown_place
 
     screen = console.Screen(json_lines=json_lines)
     listing = list_members(archive, load_identities(identity))
@@ -229,7 +229,7 @@ def list_(archive: Archive, identity: Annotated[Path, Key], json_lines: Json = F
             screen.emit(row)
         else:
             size = f"{row['size']:>15,}" if isinstance(row.get("size"), int) else f"{'-':>15}"
-            screen.say(f"{console.escape(row['verdict']):<18} {size}  {console.escape(row['source'] or row['name'])}")
+            screen.say(f"{console.escape(row['verdict']):<18} {size}  {console.escape(shown_place(row))}")
     for text in listing.problems[:20]:
         screen.note(f"Not listed: {console.escape(text)}.", "yellow")
     if listing.state == "interrupted":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from struct import pack
 from typing import Any
@@ -41,7 +41,7 @@ class ValueRecord:
     def made(name: str, kind: int, data: bytes, index: int) -> ValueRecord:
         """Return a new value, with its name as Windows writes it."""
         plain = all(ord(c) < 0x100 for c in name)
-        raw = name.encode("latin-1" if plain else "utf-16-le")
+        raw = name.encode("latin-1") if plain else name.encode("utf-16-le", "surrogatepass")
         return ValueRecord(pack("<2sHIIIHH", b"vk", len(raw), 0, 0, kind, int(plain), 0) + raw, data, index)
 
     @property
@@ -88,6 +88,17 @@ class KeyRecord:
     values: tuple[ValueRecord, ...]
     keys: tuple[KeyRecord, ...]
 
+    @staticmethod
+    def made(
+        name: str, written: int, class_name: bytes, security: bytes, values: Sequence[ValueRecord], keys: Sequence[KeyRecord]
+    ) -> KeyRecord:
+        """Return a key that has no places in a hive, with its name as Windows writes it."""
+        plain = all(ord(c) < 0x100 for c in name)
+        raw = name.encode("latin-1") if plain else name.encode("utf-16-le", "surrogatepass")
+        numbers = [0] * (len(NK.unpack(bytes(NK.size))) - 5)
+        cell = NK.pack(b"nk", 0x20 if plain else 0, written, *numbers, len(raw), len(class_name)) + raw
+        return KeyRecord(cell, class_name, security, (), tuple(values), tuple(keys))
+
     @property
     def name(self) -> str:
         """The name of the key."""
@@ -115,10 +126,14 @@ class KeyRecord:
         cell, class_name, security = (_bytes(node[word]) for word in ("cell", "class", "security"))
         return KeyRecord(cell, class_name, security, tuple(map(int, node["at"])), tuple(values), tuple(keys))
 
-    def facts(self) -> tuple[object, ...]:
-        """Return what a reader of the registry sees, with flags and last write, without places: equal for equal keys."""
-        values, keys = tuple(v.facts() for v in self.values), tuple(k.facts() for k in self.keys)
-        return self.name, NK.unpack_from(self.cell)[1], self.written, self.class_name, self.security, values, keys
+    def facts(self, *, exact: bool = True) -> tuple[object, ...]:
+        """Return what a reader of the registry sees, with flags and last write, without places: equal for equal keys.
+
+        `exact`: with flags and last writes, which a hive has and a running Windows does not let everybody set.
+        """
+        values, keys = tuple(v.facts() for v in self.values), tuple(k.facts(exact=exact) for k in self.keys)
+        stamps = (NK.unpack_from(self.cell)[1], self.written) if exact else ()
+        return self.name, *stamps, self.class_name, self.security, values, keys
 
 
 def packed(record: ValueRecord | KeyRecord) -> bytes:

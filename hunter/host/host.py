@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Self
 
+from hunter.host.files import HostFiles
+from hunter.host.keys import HostRegistry
 from hunter.host.registry import HiveFiles
-from hunter.host.tree import HostTree
 from hunter.host.view import HostView
 
 
 class RemovalHost(HostView):
     """The live root (`root=None`, or `/` itself) or a mounted one, with all that can be changed on it. Use as a context manager."""
 
-    files: HostTree
-    registry: HiveFiles
+    files: HostFiles
+    registry: HostRegistry
 
     def __init__(self, root: Path | None = None) -> None:
-        files = HostTree(root)
-        super().__init__(files.live, files, HiveFiles(files))
+        files = _files(root)
+        registry: HostRegistry = HiveFiles(files)
+        if sys.platform == "win32" and files.live:
+            from hunter.host.windows.registry import LiveRegistry
+
+            registry = LiveRegistry(HiveFiles(files))
+        super().__init__(files.live, files, registry)
 
     def __enter__(self) -> Self:
         return self
@@ -35,3 +42,13 @@ class RemovalHost(HostView):
     def root_ino(self) -> int:
         """The inode of its root."""
         return self.files.root_ino
+
+
+def _files(root: Path | None) -> HostFiles:
+    if sys.platform == "win32":
+        from hunter.host.windows.files import WindowsFiles
+
+        return WindowsFiles(root)
+    from hunter.host.posix import PosixFiles
+
+    return PosixFiles(root)

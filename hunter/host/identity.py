@@ -1,9 +1,13 @@
-"""Check that a tree is the host of the plan, by machine id and host name. The inode of the root shows whether it is a copy."""
+"""Check that a tree is the host of the plan, by machine id and host name. The inode of the root shows whether it is a copy.
+
+Of Windows, the machine id is the `MachineGuid`, and the name the `ComputerName` of its registry.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import socket
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -11,18 +15,30 @@ from hunter.host.host import RemovalHost
 from hunter.unsafe import UnsafeError
 from scout.console import Complaint, escape
 
+_MACHINE = r"HKLM\SOFTWARE\Microsoft\Cryptography"
+_NAMES = [rf"HKLM\SYSTEM\ControlSet{n:03d}\Control\ComputerName\ComputerName" for n in (1, 2)]
+
 
 def facts(on: RemovalHost) -> dict[str, str]:
     """Return `name`, `machine_id`, `machine_id_sha256`, `root_ino` of a tree, where it has them. Sources: machine-id(5), hostname(5)."""
     found = {"root_ino": str(on.root_ino)}
-    raw = _read(on, "/etc/machine-id")
+    raw = _read(on, "/etc/machine-id") or _value(on, _MACHINE, "MachineGuid").encode()
     if raw.strip():
         found |= {"machine_id": raw.decode(errors="replace").strip(), "machine_id_sha256": hashlib.sha256(raw).hexdigest()}
     lines = [line.strip() for line in _read(on, "/etc/hostname").decode(errors="replace").splitlines()]
     name = next((line for line in lines if line and not line.startswith("#")), "")
+    name = name or next(filter(None, (_value(on, key, "ComputerName") for key in _NAMES)), "")
     if on.live:
-        name = os.uname().nodename
+        name = socket.gethostname()
     return found | ({"name": name} if name else {})
+
+
+def _value(on: RemovalHost, key: str, name: str) -> str:
+    """Return the text of a registry value, '' where it cannot be read."""
+    with suppress(UnsafeError):
+        if value := on.registry.value(key, name):
+            return value.data.decode("utf-16-le", "replace").partition("\0")[0]
+    return ""
 
 
 def _read(on: RemovalHost, path: str) -> bytes:

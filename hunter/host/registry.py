@@ -12,17 +12,19 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from struct import unpack_from
 from time import time_ns
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from hunter.hives.editor import HiveEditor
 from hunter.hives.proof import prove
 from hunter.hives.records import KeyRecord, ValueRecord
-from hunter.host.replace import clear_at, replace_at
-from hunter.host.tree import HostTree, open_read
+from hunter.host.area import changed, survey
+from hunter.host.files import HostFiles
+from hunter.host.keys import RegistryEdit, ticks
+from hunter.host.view import KeyView
 from hunter.unsafe import SurpriseError, UnsafeError
 from scout.formats.regf.log import SECTOR, checksum, replay
 
@@ -38,17 +40,6 @@ _SERVICES = {
     "S-1-5-20": "ServiceProfiles/NetworkService",
 }
 _HIBERNATED = (b"hibr", b"HIBR", b"RSTR")
-_EPOCH = 116_444_736_000_000_000
-"""1970 in 100 ns ticks since 1601"""
-
-
-HiveEdit = Callable[[HiveEditor, str], None]
-"""changes a hive; gets its keys and the path of a key below its root"""
-
-
-def ticks(stamp: int) -> int:
-    """Return ns since 1970 as 100 ns ticks since 1601 UTC."""
-    return stamp // 100 + _EPOCH
 
 
 @dataclass(slots=True)
@@ -66,8 +57,10 @@ class OpenedHive:
 class HiveFiles:
     """The registry of a root. UnsafeError for a root without Windows, and for a hive that cannot be read safely."""
 
-    def __init__(self, files: HostTree) -> None:
+    def __init__(self, files: HostFiles) -> None:
         self._files = files
+        self.lookup: KeyView = self
+        """where the profiles of users are looked up: the running registry where there is one"""
         self._open: dict[str, OpenedHive] = {}
         self._places: dict[str, str] = {}
 
@@ -128,7 +121,7 @@ class HiveFiles:
             return self.locate(_SERVICES[who], windows)
         if who.startswith("S-1-"):
             key = rf"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList\{who}"
-            image = self.value(key, "ProfileImagePath")
+            image = self.lookup.value(key, "ProfileImagePath")
             text = image.data.decode("utf-16-le", "replace").partition("\0")[0] if image else ""
             below = re.sub(r"(?i)\A(?:%systemdrive%|[a-z]:)\\", "", text)
             return self.locate(below) if below and below != text else ""
@@ -142,7 +135,7 @@ class HiveFiles:
         """Return the hive that has a key, and the key's path below its root."""
         path, below = self.mount(key)
         try:
-            with self._files.parent(path) as (folder, name), os.fdopen(open_read(folder, name), "rb") as stream:
+            with self._files.content(path) as stream:
                 status = os.fstat(stream.fileno())
                 identity = (status.st_ino, status.st_dev, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
                 known = self._open.get(path)
@@ -205,22 +198,27 @@ class HiveFiles:
         found = {f"value {value.name}": _digest(value.facts()) for value in hive.keys.values(at)}
         return found | {f"key {hive.keys.name(each)}": _digest(hive.keys.key(each).facts()) for each in hive.keys.subkeys(at)}
 
+    def exact_at(self, key: str) -> bool:  # noqa: ARG002
+        return True
+
     def barrier(self, key: str) -> str:
         """Return why the hive of a key cannot be changed here, '' where it can."""
-        at = self.locate("hiberfil.sys")
+        at = "" if self._files.live else self.locate("hiberfil.sys")
         if at:
-            with self._files.parent(at) as (folder, name), os.fdopen(open_read(folder, name), "rb") as stream:
+            with self._files.content(at) as stream:
                 if stream.read(4) in _HIBERNATED:
                     return "Windows is hibernated or in fast start-up, and would write its own registry over this one: shut it down first"
         path, _ = self.mount(key)
         state = self._files.state(path)
         if state is not None and state.nlink > 1:
             return f"{path} has {state.nlink} names (hard links)"
-        return f"{path} is {state.flags} (chattr): clear the flag first" if state is not None and state.flags else ""
+        if state is not None and state.flags:
+            return f"{path} is {state.flags} (chattr): clear the flag first"
+        return self._files.barrier(path)
 
     # --- writing
 
-    def change(self, key: str, edit: HiveEdit, mark: str) -> None:
+    def change(self, key: str, edit: RegistryEdit, mark: str) -> None:
         """Write the hive of a key anew, as `edit` leaves it. SurpriseError where its file changed meanwhile."""
         hive, below = self.open(key)
         keys = hive.keys.copy()
@@ -231,14 +229,41 @@ class HiveFiles:
         if present is None or present.sha256 != hashlib.sha256(hive.data).hexdigest():
             raise SurpriseError("its hive was replaced or changed a moment ago")
         then = present.with_content(hashlib.sha256(new).hexdigest(), len(new), time_ns() // 100 * 100)  # NTFS keeps no finer times
-        with self._files.parent(hive.path) as (folder, name):
-            replace_at(folder, name, present.to_json(), then.to_json(), lambda stream: _write(stream, new), mark)
+        self._files.put(hive.path, present.to_json(), then.to_json(), lambda stream: _write(stream, new), mark)
 
     def tidy(self, key: str, mark: str) -> None:
         """Remove what a killed `change` of this mark left beside the hive of a key."""
         path, _ = self.mount(key)
-        with self._files.parent(path) as (folder, _):
-            clear_at(folder, mark)
+        self._files.tidy(path, mark)
+
+    # --- what lies beside a hive
+
+    def controller(self, key: str) -> int:
+        return self._files.controller(self.mount(key)[0])
+
+    def home(self, key: str) -> str:
+        return self.mount(key)[0]
+
+    def beside(self, home: str) -> dict[str, Any]:
+        state = self._files.state(home)
+        folders = {folder: area.to_json() for folder, area in survey(self._files, [home]).items()}
+        return {"times": [state.atime_ns, state.mtime_ns] if state else [], "files": folders}
+
+    def changed_beside(self, home: str, before: dict[str, Any], explained: set[str]) -> tuple[list[str], int]:
+        return changed(before["files"], self._files, {home, *explained})
+
+    def restore_beside(self, home: str, before: dict[str, Any]) -> list[str]:
+        failed = []
+        try:
+            self._files.set_times(home, tuple(before["times"]))
+        except (OSError, UnsafeError, TypeError) as e:
+            failed.append(f"{home}: its times could not be restored: {e}")
+        for folder, was in before["files"].items():
+            try:
+                self._files.set_folder_times(folder, (was["atime_ns"], was["mtime_ns"]))
+            except (OSError, SurpriseError, UnsafeError) as e:
+                failed.append(f"{folder}: its times could not be restored: {e}")
+        return failed
 
 
 def _entries(logs: Sequence[bytes]) -> list[int]:

@@ -16,18 +16,16 @@ import ctypes
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, BinaryIO
+from typing import Any
 
+from hunter.host.files import Content, Described
 from hunter.host.flags import set_attributes
-from hunter.host.state import ObjectState
+from hunter.host.state import ObjectState, presence
 from hunter.host.tree import state_at, xattrs_of
 from hunter.unsafe import SurpriseError
 
-Content = Callable[[BinaryIO], None]
-"""writes the new bytes of a file into a stream"""
-Described = Mapping[str, Any] | None
 _NOREPLACE = 1
 _NEW = "new"
 """name of the object within the private folder"""
@@ -58,15 +56,6 @@ def clear_at(folder: int, mark: str) -> None:
     """Remove what a killed `replace_at` of this mark left in an open folder."""
     if _clear(folder, _temporary(mark)):
         _sync(folder)
-
-
-def presence(was: Described, now: Described) -> str:
-    """Return what is there or gone, for a person."""
-    if now is None:
-        return "it was there, is gone" if was else ""
-    state = ObjectState.from_json(now)
-    detail = f", sha256 {state.sha256[:12]}…" if state.sha256 else f" to {state.link}" if state.link else ""
-    return f"it was removed, a {state.type} is there (mode {state.mode}, owner {state.uid}:{state.gid}{detail})"
 
 
 def _temporary(mark: str) -> str:

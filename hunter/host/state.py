@@ -89,6 +89,15 @@ class ObjectState:
         return replace(self, sha256=sha256, size=size, mtime_ns=mtime_ns)
 
 
+def presence(was: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> str:
+    """Return what is there or gone, for a person."""
+    if now is None:
+        return "it was there, is gone" if was else ""
+    state = ObjectState.from_json(now)
+    detail = f", sha256 {state.sha256[:12]}…" if state.sha256 else f" to {state.link}" if state.link else ""
+    return f"it was removed, a {state.type} is there (mode {state.mode}, owner {state.uid}:{state.gid}{detail})"
+
+
 def readable(text: object) -> str:
     """Return text that YAML can hold: a byte that is not UTF-8 (a lone surrogate) becomes a Python escape."""
     return str(text).encode("utf-8", "backslashreplace").decode()

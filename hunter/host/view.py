@@ -35,6 +35,9 @@ class KeyView(Protocol):
     def written(self, key: str) -> int:
         """Return the last write of a key, 100 ns ticks since 1601 UTC; 0 where it is not there."""
 
+    def exact_at(self, key: str) -> bool:
+        """Return whether flags and last writes are part of what a key is: in a hive they are, a running Windows sets them itself."""
+
 
 class NoRegistry:
     """The registry of what has none."""
@@ -46,6 +49,9 @@ class NoRegistry:
         raise UnsafeError(f"{key}: there is no registry here")
 
     def written(self, key: str) -> int:
+        raise UnsafeError(f"{key}: there is no registry here")
+
+    def exact_at(self, key: str) -> bool:
         raise UnsafeError(f"{key}: there is no registry here")
 
 

@@ -47,6 +47,8 @@ class Inspection:
     """how many of them no action of the plan removes"""
     holder: str = "the file"
     """what holds the lines or elements"""
+    later: str = ""
+    """why it can be done on the running host only; the target is not looked at here"""
     stays: bool = False
     """the target is still there when it is done, with other content"""
 

@@ -22,7 +22,7 @@ from hunter.unsafe import UnsafeError
 BACKSLASH = "\\"
 
 
-class _RegistryDefault(Operation):
+class DefaultRestored(Operation):
     """`value`: the name of the value that is meant, whatever value the finding names."""
 
     operation = "registry-default"
@@ -83,4 +83,4 @@ def encoded(kind: str, data: str) -> bytes | None:
     return int(data).to_bytes(4, "little") if kind == "REG_DWORD" and data.isdecimal() else None
 
 
-MECHANISM = _RegistryDefault()
+MECHANISM = DefaultRestored()

@@ -14,7 +14,7 @@ from hunter.plan.model import RemovalTarget
 from hunter.ref import Ref
 
 
-class _RegistryKey(Operation):
+class KeyRemoval(Operation):
     operation = "registry-key"
 
     def targets(self, fields: Mapping[str, Any]) -> list[RemovalTarget]:
@@ -32,4 +32,4 @@ class _RegistryKey(Operation):
         return [Edit("cut", target.ref)]
 
 
-MECHANISM = _RegistryKey()
+MECHANISM = KeyRemoval()

@@ -2,6 +2,7 @@ r"""A scheduled task as a whole: its definition file, and what the registry's Ta
 
 `Tree\<path>` names the task's GUID (`Id`), `Tasks\{GUID}` has its actions, and an index key (`Plain`, `Logon`, `Boot`, `Maintenance`) says
 when it starts. The index goes first, so that an interrupted removal leaves a task that does not start. Folders of tasks stay.
+On a running Windows the Task Scheduler deletes what it knows; a task that is hidden from it goes as on a mounted root.
 Sources: [MS-TSCH] 2.4; the keys as every Windows since 6.0 has them.
 """
 
@@ -15,6 +16,8 @@ from hunter.host.view import HostView
 from hunter.mechanisms import Edit, Inspection
 from hunter.mechanisms._parts import Operation, file_at, obstacles
 from hunter.objects.registry_key import view_state
+from hunter.objects.scheduled_task import OBJECT as TASK
+from hunter.objects.scheduled_task import scheduler_of
 from hunter.plan.model import RemovalTarget
 from hunter.ref import Ref
 
@@ -40,6 +43,10 @@ class _ScheduledTask(Operation):
             {target.ref: state.to_json() if state else None}, gone="" if state else "the definition of the task is not there"
         )
         found.problems += obstacles(target.ref.name, state)
+        task = _task(target.ref)
+        if task is not None and (host := scheduler_of(view)) and (known := TASK.observe(host, task)):
+            found.states[task] = known
+            return found
         for key in _keys(view, target.ref):
             if known := view_state(view, key):
                 found.states[key] = known
@@ -47,7 +54,15 @@ class _ScheduledTask(Operation):
 
     def apply(self, found: Inspection, target: RemovalTarget) -> Sequence[Edit]:
         keys = [ref for ref in found.states if ref != target.ref]
+        if any(ref.object == TASK.kind for ref in keys):
+            return [Edit("cut", ref) for ref in keys]
         return [*(Edit("cut", ref) for ref in reversed(keys)), Edit("cut", target.ref)]
+
+
+def _task(ref: Ref) -> Ref | None:
+    """Return the task as the Task Scheduler names it, None for a file that is no definition."""
+    place = _FOLDER.fullmatch(ref.name)
+    return Ref(TASK.kind, "\\" + place[1].replace("/", "\\")) if place else None
 
 
 def _keys(view: HostView, ref: Ref) -> Iterator[Ref]:

@@ -17,8 +17,8 @@ from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any, BinaryIO, Protocol
 
+from hunter.host.files import Content
 from hunter.host.host import RemovalHost
-from hunter.host.replace import Content
 from hunter.ref import Ref
 from scout.discovery import modules
 

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any, ClassVar
 
-from hunter.host.areas import changed, survey
 from hunter.host.host import RemovalHost
 from hunter.objects import Areas, Content, Described, State
-from hunter.objects.files import OBJECT as OF_FILES
 from hunter.ref import Ref
 from hunter.unsafe import UnsafeError
 
@@ -68,12 +65,10 @@ class RegistryObject(ABC):
         return [(n, _short(expect[n]), _short(now[n])) for n in self.facts if n in expect and str(expect[n]) != str(now[n])]
 
     def controller(self, host: RemovalHost, ref: Ref) -> int:
-        return host.files.controller(host.registry.mount(ref.name)[0])
+        return host.registry.controller(ref.name)
 
     def barrier(self, host: RemovalHost, ref: Ref) -> str:
-        if why := host.registry.barrier(ref.name):
-            return why
-        return OF_FILES.barrier(host, Ref("file", host.registry.mount(ref.name)[0]))
+        return host.registry.barrier(ref.name)
 
     def not_restorable(self, state: State) -> str:  # noqa: ARG002
         return ""
@@ -82,13 +77,11 @@ class RegistryObject(ABC):
         """Return the keys around the objects, each value and subkey of them as a digest, and what lies beside the hives."""
         found: Areas = {}
         for ref in refs:
-            hive, _ = host.registry.mount(ref.name)
-            if hive not in found:
-                state = host.files.state(hive)
-                beside = {folder: area.to_json() for folder, area in survey(host.files, [hive]).items()}
-                found[hive] = {"times": [state.atime_ns, state.mtime_ns] if state else [], "keys": {}, "files": beside}
+            home = host.registry.home(ref.name)
+            if home not in found:
+                found[home] = {"keys": {}, "beside": host.registry.beside(home)}
             around = self.around(ref)
-            found[hive]["keys"][around] = host.registry.digests(around)
+            found[home]["keys"][around] = host.registry.digests(around)
         return found
 
     @abstractmethod
@@ -98,8 +91,9 @@ class RegistryObject(ABC):
     def changed(self, host: RemovalHost, before: Areas, explained: set[Ref]) -> tuple[list[str], int]:
         known = {(ref.name.casefold(), ref.part.casefold(), ref.object) for ref in explained}
         different, compared = [], 0
-        for hive, area in before.items():
-            beside, looked = changed(area["files"], host.files, {hive, *(ref.name for ref in explained if ref.object == "file")})
+        files = {ref.name for ref in explained if ref.object == "file"}
+        for home, area in before.items():
+            beside, looked = host.registry.changed_beside(home, area["beside"], files)
             different += [path for path in beside if path not in before]
             compared += looked
         for key, was in ((key, was) for area in before.values() for key, was in area["keys"].items()):
@@ -122,19 +116,11 @@ class RegistryObject(ABC):
         return different, compared
 
     def restore_areas(self, host: RemovalHost, before: Areas) -> list[str]:
-        failed = []
-        for hive, area in before.items():
-            try:
-                with host.files.parent(hive) as (folder, name):
-                    os.utime(name, ns=tuple(area["times"]), dir_fd=folder, follow_symlinks=False)
-            except (OSError, UnsafeError, TypeError) as e:
-                failed.append(f"{hive}: its times could not be restored: {e}")
-            failed += OF_FILES.restore_areas(host, area["files"])
-        return failed
+        return [reason for home, area in before.items() for reason in host.registry.restore_beside(home, area["beside"])]
 
     def tidy(self, host: RemovalHost, ref: Ref, mark: str) -> None:
         with suppress(FileNotFoundError, NotADirectoryError):
-            host.registry.tidy(ref.name, mark)
+            host.registry.tidy(self.around(ref), mark)
 
 
 def checked_key(words: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Files and links: replaced by one rename, removed by one unlink (`hunter.host.replace`).
+"""Files and links: replaced by one rename, removed by one unlink (`hunter.host.posix`, `hunter.host.windows.files`).
 
 What `undo` restores of a file: bytes, mode, owner, extended attributes with ACLs and capabilities, file flags, mtime and atime in ns. Not
 restorable: inode number, ctime, birth time.
@@ -9,19 +9,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import posixpath
 import re
-import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, ClassVar
 
-from hunter.host.areas import changed, survey
+from hunter.host.area import changed, survey
 from hunter.host.host import RemovalHost
-from hunter.host.ntfs import open_to_all
-from hunter.host.replace import clear_at, presence, replace_at
-from hunter.host.state import NEEDED, ObjectState, differences, expectation_of, lacking
-from hunter.host.tree import HostTree, folder_flags, open_read, parts
+from hunter.host.state import NEEDED, ObjectState, differences, expectation_of, lacking, presence
+from hunter.host.tree import parts
 from hunter.objects import Areas, Content, Described, State
 from hunter.ref import Ref, as_words, from_words
 from hunter.unsafe import SurpriseError, UnsafeError
@@ -74,7 +70,7 @@ class _Files:
 
     @contextmanager
     def content(self, host: RemovalHost, ref: Ref) -> Iterator[BinaryIO]:
-        with host.files.parent(ref.name) as (parent, last), os.fdopen(open_read(parent, last), "rb") as source:
+        with host.files.content(ref.name) as source:
             yield source
 
     def edited(self, before: State, data: bytes, stamp: int) -> State:
@@ -114,18 +110,7 @@ class _Files:
         return host.files.controller(ref.name)
 
     def barrier(self, host: RemovalHost, ref: Ref) -> str:
-        with host.files.parent(ref.name) as (fd, _):
-            if os.fstatvfs(fd).f_flag & os.ST_RDONLY:
-                why = "the file system is read-only"
-            elif flags := folder_flags(fd):
-                why = f"the folder is {flags} (chattr): clear the flag first"
-            elif open_to_all(fd):
-                why = "the NTFS volume is mounted so that every user of this machine may write there: mount it with umask=077"
-            elif not os.access(".", os.W_OK | os.X_OK, dir_fd=fd, effective_ids=True):
-                why = "no right to write there: run as root"
-            else:
-                return ""
-        return f"{posixpath.dirname(ref.name)}: {why}"
+        return host.files.barrier(ref.name)
 
     def not_restorable(self, state: State) -> str:
         return f"its file flags {state['fixed']} (lsattr)" if state["fixed"] else ""
@@ -140,27 +125,17 @@ class _Files:
         failed = []
         for folder, was in before.items():
             try:
-                _restore_folder_times(host.files, folder, (was["atime_ns"], was["mtime_ns"]))
+                host.files.set_folder_times(folder, (was["atime_ns"], was["mtime_ns"]))
             except (OSError, SurpriseError, UnsafeError) as e:
                 failed.append(f"{folder}: its times could not be restored: {e}")
         return failed
 
     def put(self, host: RemovalHost, ref: Ref, now: Described, then: Described, content: Content | None, mark: str) -> None:
-        with host.files.parent(ref.name) as (folder, last):
-            replace_at(folder, last, now, then, content, mark)
+        host.files.put(ref.name, now, then, content, mark)
 
     def tidy(self, host: RemovalHost, ref: Ref, mark: str) -> None:
-        with suppress(FileNotFoundError, NotADirectoryError), host.files.parent(ref.name) as (folder, _):
-            clear_at(folder, mark)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            host.files.tidy(ref.name, mark)
 
 
 OBJECT = _Files()
-
-
-def _restore_folder_times(tree: HostTree, path: str, times: tuple[int, int]) -> None:
-    """Set (atime, mtime) in ns of a folder of the tree, by its descriptor."""
-    with tree.directory(path) as fd:
-        if not stat.S_ISDIR(os.fstat(fd).st_mode):
-            raise SurpriseError("it is not a folder")
-        os.utime(fd, ns=times)
-        os.fsync(fd)

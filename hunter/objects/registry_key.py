@@ -11,10 +11,9 @@ from contextlib import contextmanager
 from time import time_ns
 from typing import Any, BinaryIO, ClassVar
 
-from hunter.hives.editor import HiveEditor
 from hunter.hives.records import KeyRecord, packed, unpacked_key
 from hunter.host.host import RemovalHost
-from hunter.host.registry import ticks
+from hunter.host.keys import KeyEditor, ticks
 from hunter.host.view import HostView
 from hunter.objects import Content, Described, State
 from hunter.objects._registry import RegistryObject, checked_key, digest, read, split
@@ -55,13 +54,14 @@ class _RegistryKey(RegistryObject):
 
     def put(self, host: RemovalHost, ref: Ref, now: Described, then: Described, content: Content | None, mark: str) -> None:
         parent, name = split(ref.name)
+        exact = host.registry.exact_at(ref.name)
 
-        def edit(keys: HiveEditor, below: str) -> None:
+        def edit(keys: KeyEditor, below: str) -> None:
             above, key = keys.find(below), None
             if above is None:
                 raise SurpriseError("the key above it is gone")
             key = keys.subkey(above, name)
-            present = None if key is None else state_of(keys.key(key), keys.written(above))
+            present = None if key is None else state_of(keys.key(key), keys.written(above), exact=exact)
             if not self.same(present, now):
                 raise SurpriseError(self.changes(now, present))
             if key is not None:
@@ -79,16 +79,16 @@ OBJECT = _RegistryKey()
 def view_state(view: HostView, ref: Ref) -> Described:
     """Return the present state of a key, None where it is not there."""
     record = view.registry.key(ref.name)
-    return None if record is None else state_of(record, view.registry.written(split(ref.name)[0]))
+    return None if record is None else state_of(record, view.registry.written(split(ref.name)[0]), exact=view.registry.exact_at(ref.name))
 
 
-def state_of(record: KeyRecord, parent_written: int) -> State:
-    """Return the state of a key; what it holds is in it as a hash only."""
+def state_of(record: KeyRecord, parent_written: int, *, exact: bool) -> State:
+    """Return the state of a key; what it holds is in it as a hash only. `exact`: flags and last writes count."""
     raw = packed(record)
     return {
         "keys": sum(1 for _ in record.every()),
         "values": sum(len(key.values) for key in record.every()),
-        "facts_sha256": digest(repr(record.facts()).encode("utf-8", "backslashreplace")),
+        "facts_sha256": digest(repr(record.facts(exact=exact)).encode("utf-8", "backslashreplace")),
         "sha256": digest(raw),
         "size": len(raw),
         "parent_written": parent_written,

@@ -12,10 +12,9 @@ from contextlib import contextmanager
 from time import time_ns
 from typing import Any, BinaryIO, ClassVar
 
-from hunter.hives.editor import HiveEditor
 from hunter.hives.records import ValueRecord
 from hunter.host.host import RemovalHost
-from hunter.host.registry import ticks
+from hunter.host.keys import KeyEditor, ticks
 from hunter.host.view import HostView
 from hunter.objects import Content, Described, State
 from hunter.objects._registry import RegistryObject, checked_key, digest, read
@@ -57,7 +56,7 @@ class _RegistryValue(RegistryObject):
         return {**before, "size": len(data), "sha256": digest(data), "written": ticks(stamp)}
 
     def put(self, host: RemovalHost, ref: Ref, now: Described, then: Described, content: Content | None, mark: str) -> None:
-        def edit(keys: HiveEditor, below: str) -> None:
+        def edit(keys: KeyEditor, below: str) -> None:
             key = keys.find(below)
             if key is None:
                 raise SurpriseError("its key is gone")

@@ -22,6 +22,12 @@ from scout.console import escape, plural
 VERSION = "2"
 FILE = "file"
 ATTACK_VERSION = "2026-08"
+ASK = "ask"
+"""`do` of an action that is a question"""
+GONE = {"absent": "yes"}
+"""what a plan expects of a target that was not there when it was sealed"""
+LATER = {"later": "yes"}
+"""what a plan expects of a target that only the running host shows"""
 STAYS = "look at it on the host, or collect it"
 """what to do about a file that the persistence names and the plan does not remove"""
 
@@ -56,6 +62,8 @@ class RemovalAction:
     expect: dict[Ref, dict[str, Any]]
     why: tuple[str, ...] = ()
     note: str = ""
+    asked: bool = False
+    """it is a question: nothing is done until a person writes the verb into its `do`"""
 
     def to_plan(self) -> dict[str, Any]:
         entry = catalogue()[self.kind]
@@ -64,7 +72,7 @@ class RemovalAction:
             "id": self.id,
             "mechanism": self.mechanism,
             "kind": self.kind,
-            "do": entry.verb,
+            "do": ASK if self.asked else entry.verb,
             "target": self.target.to_plan(entry.target),
             "expect": expect,
             "why": list(self.why),
@@ -79,7 +87,12 @@ class RemovalAction:
         """The facts that `expect` needs and does not have."""
         if self.target.ref not in self.expect:
             return ["everything"]
-        return sorted({name for ref, facts in self.expect.items() for name in of(ref).lacking(facts)})
+        return sorted({name for ref, facts in self.expect.items() if facts not in (GONE, LATER) for name in of(ref).lacking(facts)})
+
+    @property
+    def expected_gone(self) -> bool:
+        """Return whether the target was gone when the plan was sealed: there is nothing to do."""
+        return self.expect.get(self.target.ref) == GONE
 
     @property
     def title(self) -> str:
@@ -172,6 +185,8 @@ def _comment(text: str) -> str:
 def _comments(n: int, action: RemovalAction, sentences: list[str]) -> str:
     entry = catalogue()[action.kind]
     shown = [f"{n}. {action.title}  [{action.mechanism}, {entry.cls}]", *(f"why: {s}" for s in sentences[:3])]
+    if action.asked:
+        shown.append(f"question: is it the site's own? HUNTER leaves it until you write `do: {entry.verb}`, then hunter check PLAN --seal")
     shown += [f"risk: {entry.risk}", f"way back: {entry.back}", f"reboot: {entry.reboot}"]
     if action.missing:
         shown.append(f"not recorded in the case: {', '.join(action.missing)}. Look at it on the host with `hunter check --seal`")

@@ -7,6 +7,7 @@ import os
 import shlex
 import stat
 import struct
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +26,8 @@ _WRITE = 0x02
 
 def guarded(path: Path) -> None:
     """Complaint where somebody else may write the file or its folder, or exchange a folder above it, by mode bits or by an ACL."""
-    if os.name == "nt":
+    if sys.platform == "win32":
+        _guarded_there(path)
         return
     real = Path(os.path.realpath(path))
     for place in (real.parent, *real.parents, real):
@@ -37,6 +39,22 @@ def guarded(path: Path) -> None:
                 f"{cure} Then read what it says before you go on.",
                 WRONG_USE,
             )
+
+
+def _guarded_there(path: Path) -> None:
+    """The same on Windows, by the descriptors."""
+    from hunter.host.windows.access import other_writer
+
+    real = Path(os.path.realpath(path))
+    for place in (real.parent, *real.parents, real):
+        try:
+            who = other_writer(place, swap_only=place not in (real, real.parent))
+        except OSError as e:
+            raise Complaint(f"{place} cannot be read: {e.strerror or e}.", "Give the path of a plan.", WRONG_USE) from e
+        if who:
+            grant = 'icacls C:\\removal /inheritance:r /grant "*S-1-5-32-544:(OI)(CI)F"'
+            do = f"Copy it into a folder of administrators alone: mkdir C:\\removal, then {grant}."
+            raise Complaint(f"{place} can be written by {who}.", f"{do} Then read what it says before you go on.", WRONG_USE)
 
 
 def _status(place: Path) -> os.stat_result:

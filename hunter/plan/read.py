@@ -11,7 +11,7 @@ from typing import Any
 from hunter.catalogue import STAGES, catalogue
 from hunter.host.state import readable
 from hunter.objects import Object, objects, told
-from hunter.plan.model import FILE, VERSION, RemovalAction, RemovalPlan, RemovalTarget
+from hunter.plan.model import ASK, FILE, GONE, LATER, VERSION, RemovalAction, RemovalPlan, RemovalTarget
 from hunter.plan.place import guarded
 from hunter.plan.sealkey import SealKey
 from hunter.plan.yaml_text import YamlError, read
@@ -118,7 +118,8 @@ def _action(path: Path, n: int, node: object) -> RemovalAction:
     if kind not in catalogue():
         raise fail(f"unknown kind {kind!r}")
     entry = catalogue()[kind]
-    words = {"do": entry.verb, "backup": "encrypted", "reboot": entry.reboot, "class": entry.cls}
+    asked = entry.asks and node.get("do") == ASK
+    words = {"do": ASK if asked else entry.verb, "backup": "encrypted", "reboot": entry.reboot, "class": entry.cls}
     for name, value in words.items():
         if node.get(name) != value:
             raise fail(f"{name} must be {value} for {kind}")
@@ -129,7 +130,7 @@ def _action(path: Path, n: int, node: object) -> RemovalAction:
         raise fail("why must be a list of finding ids")
     _texts(fail, node)
     made, expected = _target(fail, target, kind), _expect(fail, expect)
-    return RemovalAction(str(node["id"]), node.get("mechanism", ""), kind, made, expected, tuple(why), node.get("note", ""))
+    return RemovalAction(str(node["id"]), node.get("mechanism", ""), kind, made, expected, tuple(why), node.get("note", ""), asked)
 
 
 def _target(fail: Fail, node: dict[str, Any], kind: str) -> RemovalTarget:
@@ -177,15 +178,17 @@ def _expect(fail: Fail, node: object) -> dict[Ref, dict[str, Any]]:
     found: dict[Ref, dict[str, Any]] = {}
     for facts in node:
         kind = objects().get(str(facts.get("object", FILE))) if isinstance(facts, dict) else None
-        if kind is None or set(facts) - {"object"} - kind.address - kind.facts.keys():
+        if kind is None or set(facts) - {"object", "absent", "later"} - kind.address - kind.facts.keys():
             raise fail("expect has an unknown word")
         for name in kind.facts.keys() & facts.keys():
             if not _shaped(kind.facts[name], facts[name]):
                 raise fail(f"expect: {name} is not of the form that `hunter plan` writes")
+        if any(facts.get(word, "yes") != "yes" for word in ("absent", "later")):
+            raise fail("expect: absent and later must be yes, or not be there")
         ref = _ref(fail, kind, facts)
         if ref in found:
             raise fail(f"expect names {escape(told(ref))} twice")
-        found[ref] = {k: v for k, v in facts.items() if k in kind.facts}
+        found[ref] = GONE if "absent" in facts else LATER if "later" in facts else {k: v for k, v in facts.items() if k in kind.facts}
     return found
 
 
@@ -216,6 +219,8 @@ def _consistent(path: Path, actions: tuple[RemovalAction, ...]) -> None:
             raise wrong(path, f"action {a.id} comes too late: {STAGES[stage]} is done before {STAGES[order]}")
         order = stage
         for place, facts in a.expect.items():
+            if facts in (GONE, LATER):
+                continue
             if expected.setdefault(place, facts) != facts:
                 raise wrong(path, f"action {a.id} expects another state of {escape(told(place))} than an action before it")
             mine, other = (edited, whole) if a.target.line is not None else (whole, edited)
@@ -227,6 +232,6 @@ def _consistent(path: Path, actions: tuple[RemovalAction, ...]) -> None:
 def check_complete(path: Path, plan: RemovalPlan) -> None:
     """Complaint where an action has no `expect`, or one with too few facts."""
     for a in plan.actions:
-        if a.missing:
+        if a.missing and not a.asked:
             do = f"Look at the host and seal what is there: hunter check {path} --seal (with --root DIR for a mounted root)."
             raise wrong(path, f"action {a.id} does not say what to expect ({', '.join(a.missing)})", do)

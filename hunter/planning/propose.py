@@ -18,6 +18,7 @@ from hunter.mechanisms import mechanism_of
 from hunter.objects import of
 from hunter.plan.model import RemovalAction, RemovalPlan, RemovalTarget
 from hunter.planning.evidence import independent
+from hunter.planning.known import KnownThings
 from hunter.ref import Ref
 from hunter.unsafe import UnsafeError
 
@@ -51,8 +52,8 @@ class _RefusedError(Exception):
         self.names_only = names_only
 
 
-def propose(collection: Collection, recipients: Sequence[str]) -> Proposal:
-    """Return the plan of one host."""
+def propose(collection: Collection, recipients: Sequence[str], known: KnownThings | None = None) -> Proposal:
+    """Return the plan of one host. `known`: what the site knows as its own; without it, what could be the site's own is a question."""
     wanted: dict[tuple[Any, ...], _Wanted] = {}
     left: list[tuple[str, str]] = []
     named: dict[str, str] = {}
@@ -73,8 +74,11 @@ def propose(collection: Collection, recipients: Sequence[str]) -> Proposal:
             else:
                 wanted[key] = each
     chosen = _without_edits_of_removed(wanted.values())
+    if known is not None:
+        left += [(_sentence(f), "known: it is the site's own") for w in chosen if _is_known(w, known) for f in w.findings]
+        chosen = [w for w in chosen if not _is_known(w, known)]
     chosen.sort(key=lambda w: (STAGES.index(catalogue()[w.kind].stage), w.kind, w.target.ref, w.target.number or 0, w.target.line or b""))
-    actions = tuple(_action(n, w, collection) for n, w in enumerate(chosen, 1))
+    actions = tuple(_action(n, w, collection, settled=known is not None) for n, w in enumerate(chosen, 1))
     sentences = {a.id: [_sentence(f) for f in w.findings] for a, w in zip(actions, chosen, strict=True)}
     return Proposal(RemovalPlan(_host(collection), tuple(recipients), actions, stays=_stays(chosen, named), findings=sentences), left)
 
@@ -217,8 +221,14 @@ def _without_edits_of_removed(wanted: Iterable[_Wanted]) -> list[_Wanted]:
     return remaining
 
 
-def _action(n: int, w: _Wanted, collection: Collection) -> RemovalAction:
+def _is_known(w: _Wanted, known: KnownThings) -> bool:
+    return catalogue()[w.kind].asks and known.has(w.target)
+
+
+def _action(n: int, w: _Wanted, collection: Collection, *, settled: bool) -> RemovalAction:
     expect = {ref: of(ref).recorded(facts, collection.root_ino or None) for ref, facts in w.facts.items()}
     expect = {ref: facts for ref, facts in expect.items() if facts}
     why = tuple(dict.fromkeys(str(f.get("escadre.id", "")) for f in w.findings))
-    return RemovalAction(f"a{n:03d}", plain([w.mechanism])[0], w.kind, w.target, expect, why)
+    return RemovalAction(
+        f"a{n:03d}", plain([w.mechanism])[0], w.kind, w.target, expect, why, asked=catalogue()[w.kind].asks and not settled
+    )

@@ -10,6 +10,7 @@ from pathlib import Path
 from hunter.case import read
 from hunter.plan.model import RemovalPlan
 from hunter.plan.sealkey import SealKey, ready
+from hunter.planning.known import read as read_known
 from hunter.planning.propose import Proposal, propose
 from hunter.private import write_private
 from hunter.show import planned
@@ -17,14 +18,17 @@ from scout.console import DONE, WRONG_USE, Complaint, Screen, escape
 from scout.keys import load_recipients
 
 
-def make(case: Path, output: Path | str, recipients: Sequence[str], host: str | None, severity: str, screen: Screen) -> int:
+def make(
+    case: Path, output: Path | str, recipients: Sequence[str], host: str | None, severity: str, screen: Screen, known: Path | None = None
+) -> int:
     """Write the plans and print what is in them. Without `recipients`, those of the archive can open the backups.
 
     `output` names the plan, or the folder of one plan per host: a folder that exists, or text with a `/` at its end, which is made (0700).
     Complaint where several hosts have findings and one file was named, and where no recipient is known.
     """
     given = load_recipients(recipients)[1] if recipients else []
-    proposals = [propose(c, given or c.recipients) for c in read(case, severity, host)]
+    ours = read_known(known) if known is not None else None
+    proposals = [propose(c, given or c.recipients, ours) for c in read(case, severity, host)]
     with_actions = [p for p in proposals if p.plan.actions]
     folder, output = _is_folder(output), Path(output)
     if len(with_actions) > 1 and not folder:

@@ -19,7 +19,7 @@ from hunter.private import sync_folder
 from hunter.ref import Ref
 from hunter.run.beside import changed, survey
 from hunter.run.check import READY, Checked, Report, check
-from hunter.run.session import OnActionDone, RunOutcome, backup_keys, check_written, lock, open_run, same_root
+from hunter.run.session import OnActionDone, RunOutcome, backup_keys, check_written, open_run, same_root
 from hunter.run.settle import RemovalRun, surprise
 from hunter.unsafe import UnsafeError
 from scout import __version__
@@ -31,14 +31,14 @@ def apply(
     plan: RemovalPlan, path: Path, host: RemovalHost, known: Sequence[str] = (), on_done: OnActionDone = lambda _: None
 ) -> RunOutcome | Report:
     """Apply the plan. A Report where the state does not fit (nothing was written). Complaint at the first surprise after that."""
-    with lock(host):
+    with host.files.lock():
         run = open_run(path)
         try:
             if run.began and not (run.finished and not run.applied):
                 host.files.accept(run.mounts)
                 return _complete(plan, run, host, on_done)
             report = check(plan, path, host, known)
-            if not report.ready or not plan.actions:
+            if not report.ready or not report.count(READY):
                 return report
             _open(plan, run, host, report)
             return _forward(run, host, on_done)
@@ -121,7 +121,7 @@ def _open(plan: RemovalPlan, run: RemovalRun, host: RemovalHost, report: Report)
             edits=edits,
             way_back=way_back,
             actions=[{"id": c.action.id, "kind": c.action.kind, "title": c.action.title} for c in ready],
-            left_out={c.action.id: c.why_left_out for c in report.actions if c.status != READY},
+            left_out={c.action.id: c.why_left_out for c in report.actions if c.status != READY and not c.settled},
             areas=survey(host, [Ref.from_json(e) for e in edits]),
         )
         _back_up(run, host, ready, [public, *plan.recipients])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from hunter.guard import refusals
 from hunter.host.host import RemovalHost
@@ -14,13 +15,17 @@ from hunter.host.tree import EVERYBODY
 from hunter.mechanisms import Inspection, mechanism_of
 from hunter.objects import of, told
 from hunter.objects._text import Cut
+from hunter.plan.model import GONE as ABSENT
+from hunter.plan.model import LATER as AT_ITS_HOST
 from hunter.plan.model import RemovalAction, RemovalPlan, sealed_copy
+from hunter.private import current_uid
 from hunter.ref import Ref
 from hunter.run.vault import OVERHEAD
 from hunter.unsafe import UnsafeError
 from scout.console import Complaint, escape
 
-READY, DRIFTED, GONE, BLOCKED = "ready", "drifted", "gone", "blocked"
+READY, DRIFTED, GONE, BLOCKED, ASK, LATER = "ready", "drifted", "gone", "blocked", "ask", "later"
+_QUESTION = "is it the site's own? Nothing is done until you write its verb into the plan (its comment says which)"
 _LOOKS = 3
 """how often a target that another user controls is looked at before it counts as drifted"""
 
@@ -37,6 +42,11 @@ class Checked:
     reasons: list[str] = field(default_factory=list)
     found: Inspection = field(default_factory=Inspection)
     controller: int = 0
+
+    @property
+    def settled(self) -> bool:
+        """Return whether nothing is to be done here: an open question, a target of the running host, one that was gone at the sealing."""
+        return self.action.asked or self.status == LATER or (self.status == GONE and self.action.expected_gone)
 
     @property
     def stands_apart(self) -> bool:
@@ -63,9 +73,9 @@ class Report:
 
     @property
     def ready(self) -> bool:
-        """Return whether apply goes on: every action is ready or stands apart, and one at least is ready."""
-        fits = all(c.status == READY or c.stands_apart for c in self.actions)
-        return fits and (not self.actions or bool(self.count(READY)))
+        """Return whether apply goes on: every action is ready, settled or stands apart, and one that does not is ready."""
+        fits = all(c.status == READY or c.settled or c.stands_apart for c in self.actions)
+        return fits and (bool(self.count(READY)) or all(c.settled for c in self.actions))
 
     def count(self, status: str) -> int:
         """Return the number of actions with this status."""
@@ -80,10 +90,10 @@ def check(plan: RemovalPlan, path: Path, host: RemovalHost, known: Sequence[str]
     if not anew:
         host.files.accept(mount for a in plan.actions for facts in a.expect.values() for mount in facts.get("mounts", ()))
     copy = require(plan.host, host)
-    checked = [_check(a, host, copy=copy) for a in plan.actions]
+    checked = [Checked(a, ASK, [_QUESTION]) if a.asked else _check(a, host, copy=copy) for a in plan.actions]
     for c in checked:
         _check_writable(host, c)
-    guards = refusals(host, plan.actions, known)
+    guards = refusals(host, [a for a in plan.actions if not a.asked and not a.expected_gone], known)
     for c in checked:
         if c.action.id in guards.refused:
             c.status, c.reasons = BLOCKED, [*c.reasons, guards.refused[c.action.id]]
@@ -134,7 +144,7 @@ def _check(action: RemovalAction, host: RemovalHost, *, copy: bool) -> Checked:
 def _expected_owner(expect: Mapping[str, object]) -> int:
     """Return the uid that the plan expects to own a target, 0 for root and for who runs HUNTER: a user may have removed his own file."""
     uid = str(expect.get("uid", "0"))
-    return int(uid) if uid.isdecimal() and int(uid) != os.geteuid() else 0
+    return int(uid) if uid.isdecimal() and int(uid) != current_uid() else 0
 
 
 def _look(action: RemovalAction, host: RemovalHost, *, copy: bool) -> Checked:
@@ -144,6 +154,12 @@ def _look(action: RemovalAction, host: RemovalHost, *, copy: bool) -> Checked:
         return Checked(action, DRIFTED if action.expect else BLOCKED, [str(e)])
     except ValueError as e:
         return Checked(action, BLOCKED, [str(e)])
+    if found.later:
+        return Checked(action, LATER, [found.later], found)
+    if action.expected_gone:
+        if found.gone:
+            return Checked(action, GONE, [f"{found.gone}, as when the plan was sealed: nothing to do"], found)
+        return Checked(action, DRIFTED, ["it was gone when the plan was sealed, and is there"], found)
     reasons = _drift(action, found, copy=copy)
     if reasons:
         gone = found.gone and (found.states.get(action.target.ref) is None)
@@ -168,6 +184,8 @@ def _drift(action: RemovalAction, found: Inspection, *, copy: bool) -> list[str]
             reasons.append(f"{told(ref)} belongs to it and the plan does not know it")
         elif expect is None:
             continue
+        elif expect == AT_ITS_HOST:
+            reasons.append(f"{told(ref)}: the plan was sealed where it could not be looked at: seal it here")
         elif now is None:
             reasons.append(f"{told(ref)} is gone")
         elif missing := of(ref).lacking(expect):
@@ -193,14 +211,21 @@ def _check_writable(host: RemovalHost, checked: Checked) -> None:
 
 
 def _free(folder: Path) -> int:
-    status = os.statvfs(folder)
-    return status.f_bavail * status.f_frsize
+    return shutil.disk_usage(folder).free
 
 
 def reseal(plan: RemovalPlan, report: Report, host: RemovalHost) -> RemovalPlan:
     """Return the plan with the present states as expectations. Complaint (code 3) where a target is gone or cannot be looked at."""
-    expects = {}
+    expects: dict[str, dict[Ref, dict[str, Any]]] = {}
     for c in report.actions:
+        if c.status == ASK:
+            continue
+        if c.status == LATER:
+            expects[c.action.id] = {c.action.target.ref: AT_ITS_HOST}
+            continue
+        if c.found.gone and not c.found.problems:
+            expects[c.action.id] = {c.action.target.ref: ABSENT}
+            continue
         compared = {ref: state for ref, state in c.found.states.items() if of(ref).facts}
         known = {ref: of(ref).expectation(state) for ref, state in compared.items() if state is not None}
         strange = [ref for ref, expect in known.items() if of(ref).lacking(expect)]

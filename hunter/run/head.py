@@ -17,6 +17,7 @@ import os
 import re
 from pathlib import Path
 
+from hunter.private import OPEN
 from scout.console import WRONG_USE, Complaint
 
 _SLOT = 512
@@ -41,7 +42,7 @@ class ChainHead:
         """Store the head, on the disk when this returns. OSError where it cannot be written."""
         slot = {"lines": lines, "sha256": digest, "mac": self._mac(lines, digest)}
         raw = json.dumps(slot).encode().ljust(_SLOT - 1) + b"\n"
-        fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0), 0o600)
+        fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | OPEN, 0o600)
         try:
             os.lseek(fd, lines % 2 * _SLOT, os.SEEK_SET)
             os.write(fd, raw)

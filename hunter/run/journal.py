@@ -14,7 +14,7 @@ from pathlib import Path
 from time import time_ns
 from typing import Any
 
-from hunter.private import sync_folder
+from hunter.private import OPEN, sync_folder
 from hunter.run.head import ChainHead
 from scout.archive.facts import rfc3339
 from scout.console import WRONG_USE, Complaint
@@ -79,7 +79,7 @@ class RunJournal:
 
     def _open(self) -> None:
         self.head.write(len(self.lines), self._previous)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | OPEN
         self._fd = os.open(self.path, flags, 0o600)
         if os.fstat(self._fd).st_size > self._valid:
             os.ftruncate(self._fd, self._valid)

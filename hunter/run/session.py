@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,33 +58,6 @@ def open_run(plan: Path, *, verify_head: bool = True) -> RemovalRun:
         if path.exists():
             guarded(path)
     return RemovalRun(RunJournal(journal, ChainHead(head, vault.secret(), verify=verify_head)), vault)
-
-
-@contextmanager
-def lock(host: RemovalHost) -> Iterator[None]:
-    """Let one HUNTER work on a host: lock the root folder itself, which writes nothing and ends with the process."""
-    import fcntl
-
-    try:
-        fcntl.flock(host.files.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as e:
-        who = _holder(host)
-        what = f"Another hunter{who and f' (process {who})'} is at work on {host.native}: it holds the lock on that folder."
-        raise Complaint(what, "Wait until it has ended. If it is no hunter, end it: nobody else has reason to lock that folder.") from e
-    try:
-        yield
-    finally:
-        fcntl.flock(host.files.fd, fcntl.LOCK_UN)
-
-
-def _holder(host: RemovalHost) -> str:
-    """Return the id of the process that holds the lock on the root, '' where it is not known. Source: proc(5), /proc/locks."""
-    with suppress(OSError):
-        for line in Path("/proc/locks").read_text(encoding="ascii", errors="replace").splitlines():
-            fields = line.split()
-            if "->" not in fields and len(fields) > 5 and fields[1] == "FLOCK" and fields[5].endswith(f":{host.root_ino}"):
-                return fields[4]
-    return ""
 
 
 def same_root(run: RemovalRun, host: RemovalHost) -> None:

@@ -11,7 +11,7 @@ from hunter.host.host import RemovalHost
 from hunter.objects import of, told
 from hunter.private import sync_folder
 from hunter.run.beside import changed, restore
-from hunter.run.session import OnActionDone, RunOutcome, backup_keys, check_written, lock, open_run, same_root
+from hunter.run.session import OnActionDone, RunOutcome, backup_keys, check_written, open_run, same_root
 from hunter.run.settle import RemovalRun
 from scout.console import WRONG_USE, Complaint
 
@@ -32,7 +32,7 @@ def undo(
     journal: Path, host: RemovalHost, only: Sequence[str] = (), key: Path | None = None, on_done: OnActionDone = lambda _: None
 ) -> RunOutcome:
     """Take the run back, or `only` some actions of it. Complaint where the present state is not what the journal left."""
-    with lock(host):
+    with host.files.lock():
         run = read_run(journal, verify_head=key is None)
         try:
             if unknown := set(only) - set(run.actions):

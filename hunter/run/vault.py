@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, cast
 import pyrage
 
 from hunter.objects import State
-from hunter.private import sync_folder, write_private
+from hunter.private import OPEN, sync_folder, write_private
 from hunter.unsafe import UnsafeError
 from scout.console import Complaint
 from scout.keys import load_identities
@@ -99,7 +99,7 @@ class Vault:
         target = self.folder / name
         target.unlink(missing_ok=True)
         reader = _Tee(source)
-        fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN, 0o600)
         with os.fdopen(fd, "wb") as sink:
             writer = _Tee(sink)
             try:

@@ -47,7 +47,7 @@ def judge(plan: RemovalPlan, path: Path, view: HostView) -> list[TargetVerdict]:
     """Check any view. Equal lines that the journal lists as left are not counted."""
     opened = open_run(path).opened or {}
     left = {(e["action"], Ref.from_json(e)): int(e["left"]) for e in opened.get("edits", ())}
-    return [_judge(a, view, left.get((a.id, a.target.ref), 0)) for a in plan.actions]
+    return [_judge(a, view, left.get((a.id, a.target.ref), 0)) for a in plan.actions if not a.asked]
 
 
 def _judge(action: RemovalAction, view: HostView, left: int) -> TargetVerdict:
@@ -57,6 +57,8 @@ def _judge(action: RemovalAction, view: HostView, left: int) -> TargetVerdict:
         return TargetVerdict(action, False, str(e), looked=False)
     except UnsafeError as e:
         return TargetVerdict(action, False, f"something else is there: {e}")
+    if found.later:
+        return TargetVerdict(action, False, found.later, looked=False)
     if action.target.line is not None:
         if found.copies > left:
             return TargetVerdict(action, False, f"{found.holder} holds it {found.copies} times" if found.copies > 1 else "it is there")
@@ -65,6 +67,8 @@ def _judge(action: RemovalAction, view: HostView, left: int) -> TargetVerdict:
         return TargetVerdict(action, True, "gone; an equal one stays, as no action of the plan removed it" if found.copies else "gone")
     if found.stays:
         return TargetVerdict(action, bool(found.gone), found.gone or "it is not as a clean host has it")
+    if any(state == {"pending": "yes"} for state in found.states.values()):
+        return TargetVerdict(action, False, "it is there until the next start of Windows, which deletes it")
     there = [told(ref) for ref, state in found.states.items() if state is not None]
     return TargetVerdict(action, not there, f"{', '.join(there[:3])} is there" if there else "gone")
 

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hunter.run.check import BLOCKED, DRIFTED, GONE, READY, Report
+from hunter.run.check import ASK, BLOCKED, DRIFTED, GONE, LATER, READY, Report
 from hunter.show.words import DATA, STYLE, columns, command, row
 from scout.console import Screen, escape, megabytes, plural
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def report(screen: Screen, checked: Report, path: Path, root: Path | None, what: str, *, ends: bool = True) -> None:
     """Print the table of `check`, a dry run or a refusal (`what`). `ends`: also print the next step."""
     name = escape(checked.plan.host.get("name", "?"))
-    counts = {s: n for s in (READY, DRIFTED, GONE, BLOCKED) if (n := checked.count(s))}
+    counts = {s: n for s in (READY, DRIFTED, GONE, BLOCKED, ASK, LATER) if (n := checked.count(s))}
     if screen.json_lines:
         screen.emit(
             {
@@ -51,7 +51,7 @@ def report(screen: Screen, checked: Report, path: Path, root: Path | None, what:
 
 
 def _next(checked: Report, path: Path, root: Path | None) -> list[str]:
-    bad = [str(n) for n, c in enumerate(checked.actions, 1) if c.status != READY]
+    bad = [str(n) for n, c in enumerate(checked.actions, 1) if c.status != READY and not c.settled]
     seal, plan = command("check", path, "--seal", root=root), shlex.quote(str(path))
     if not checked.actions:
         return ["Nothing was changed: the plan has no action."]
@@ -62,9 +62,11 @@ def _next(checked: Report, path: Path, root: Path | None) -> list[str]:
             if apart
             else ""
         )
+        if not checked.count(READY):
+            return ["Nothing was changed: every action is a question, was gone already, or is for the running host."]
         return ["Nothing was changed.", *([out[0].upper() + out[1:]] if out else []), f"Next: {command('apply', path, '--yes', root=root)}"]
-    if checked.count(BLOCKED) or checked.count(GONE):
-        gone, blocked = checked.count(GONE), checked.count(BLOCKED)
+    gone, blocked = sum(c.status == GONE and not c.settled for c in checked.actions), checked.count(BLOCKED)
+    if gone or blocked:
         what = " and ".join(w for w, n in (("gone", gone), ("blocked", blocked)) if n)
         clear = ", or remove the obstacle" if blocked and not gone else ""
         return ["Nothing was changed.", f"Delete the actions that are {what} from {plan}{clear}; then: {seal}"]
@@ -86,6 +88,6 @@ def sealed(screen: Screen, was: Report, now: Report, path: Path, root: Path | No
         screen.say(f"Next: {command('apply', path, '--yes', root=root)}")
         return
     for n, c in enumerate(now.actions, 1):
-        if c.status != READY:
+        if c.status != READY and not c.settled:
             screen.say(f"Action {n} still cannot be applied: {escape('; '.join(c.reasons))}", style=STYLE[c.status])
     screen.say(f"Delete it from {shlex.quote(str(path))} or remove the obstacle; then: {command('check', path, '--seal', root=root)}")

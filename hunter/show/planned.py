@@ -50,7 +50,7 @@ def planned(screen: Screen, proposals: Sequence[Proposal], written: Sequence[tup
         if receipt := proposal.plan.host.get("receipt", ""):
             screen.say(f"  receipt {escape(receipt)}", style="" if receipt == trust.VERIFIED else "yellow")
         for n, action in enumerate(proposal.plan.actions, 1):
-            for line in row(n, "", action):
+            for line in row(n, "ask  " if action.asked else "", action):
                 screen.say(line)
         _stays(screen, proposal.plan.stays)
     _by_hand(screen, proposals)

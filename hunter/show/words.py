@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from hunter.catalogue import catalogue
 from hunter.plan.model import RemovalAction
-from hunter.run.check import BLOCKED, DRIFTED, GONE, READY
+from hunter.run.check import ASK, BLOCKED, DRIFTED, GONE, LATER, READY
 from scout.console import escape
 
 if TYPE_CHECKING:
     pass
 
-STYLE = {READY: "green", DRIFTED: "yellow", GONE: "yellow", BLOCKED: "red"}
+STYLE = {READY: "green", DRIFTED: "yellow", GONE: "yellow", BLOCKED: "red", ASK: "cyan", LATER: "cyan"}
 TITLE = 46
 """columns of a title, so that a row fits into 80 columns"""
 DATA = 64

@@ -24,11 +24,11 @@ MAX_LINE = 4 << 20
 """bytes of one line; the largest that SCOUT writes has extended attributes of 1 MiB"""
 MAX_GROUP = 16
 """members of one group: a hive and its logs, a database and its journals have 2 to 5"""
-VERDICTS = ("taken", "missing", "denied", "vanished", "changed while read", "over limit", "blocked", "error", "link")
+VERDICTS = ("taken", "missing", "denied", "vanished", "changed while read", "over limit", "blocked", "error", "link", "duplicate")
 """Verdicts of wanted items. Only taken, changed while read and error can have content."""
 NOTHING = hashlib.sha256().hexdigest()
 """`previous` of the first part."""
-_NUMBERS = frozenset({"member", "size", "valid", "uid", "gid", "nlink", "ino", "dev", "parent_ino", "root_ino", "lines"})
+_NUMBERS = frozenset({"member", "size", "valid", "uid", "gid", "nlink", "ino", "dev", "parent_ino", "root_ino", "lines", "same_as"})
 _TEXTS = frozenset(
     {
         "name",

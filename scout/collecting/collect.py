@@ -24,6 +24,7 @@ from typing import Any
 from scout import __version__
 from scout.archive.writer import ArchiveWriter, Receipt, Stopped
 from scout.collecting import identity, references, running_windows, signals
+from scout.collecting.duplicates import KnownContents
 from scout.collecting.examined import ExaminedHost, make_plan, open_host
 from scout.collecting.filelist import FileList
 from scout.collecting.options import CollectOptions
@@ -118,6 +119,8 @@ def _everything(host: ExaminedHost, taker: ItemTaker, stages: StageProgress, cau
             taker.missing(missing)
         gc.freeze()  # the plan of a large host is no garbage: the collector need not visit it again and again
         gc.enable()
+        if any(source.is_copy for source in host.sources):
+            taker.known = KnownContents(todo.items, host.timed, lambda: caught.number)
         before = host.system
         for item in stages.files(todo.items):
             if caught.number:

@@ -265,8 +265,15 @@ def _from_system(hive: Hive) -> dict[str, Any]:
 
 
 def system_hive(root: EvidenceSource) -> Hive | None:
-    """Return the SYSTEM hive of a Windows volume; None where it cannot be read."""
-    return _hive(root, variables(root)["SystemRoot"], "SYSTEM")
+    """Return the SYSTEM hive of a Windows volume as it is, without its logs; None where it cannot be read."""
+    from scout.formats.regf import BadHive, Hive
+
+    parts = find(root, variables(root)["SystemRoot"], "System32", "config", "SYSTEM")
+    try:
+        data, cut = contents(root, parts, MAX_HIVE) if parts else (b"", True)
+        return None if cut else Hive.open(data, [])
+    except (OSError, BadHive):
+        return None
 
 
 def _hive(root: EvidenceSource, folder: str, name: str, gaps: Gaps | None = None) -> Hive | None:

@@ -162,7 +162,7 @@ def _shadows(volume: _Volume, unread: list[UnreadVolume]) -> list[EvidenceSource
         name = f"{source.volume}@vss{copy.number}" if "@" not in source.volume else f"{source.volume}.vss{copy.number}"
         where = f"{source.path}, shadow copy {copy.number} of {copy.created or 'an unknown time'}"
         try:
-            out.append(NtfsSource(copy.blocks, letter=source.letter, name=name, method=METHOD, path=where))
+            out.append(NtfsSource(copy.blocks, letter=source.letter, name=name, method=METHOD, path=where, is_copy=True))
         except OSError as e:
             unread.append(UnreadVolume(f"{volume.name}@vss{copy.number}", where, f"damaged beyond reading: {e.strerror or e}"))
     return out

@@ -211,6 +211,7 @@ def _ordered(kept: list[_Kept], targets: Sequence[CollectionTarget], source: Evi
             groups[want.target, found.parts[:-1], name].append((want, found, rules))
         else:
             out.append((_place(want, found), _planned(source, targets[want.target], found, rules, None)))
+    of = "" if source.volume in ("C", "root") else f"-{source.volume}"
     for number, members in enumerate(groups.values()):
         members.sort(key=lambda member: (member[0].role != "main", member[0].role, member[1].parts))
         leader = members[0]
@@ -219,7 +220,7 @@ def _ordered(kept: list[_Kept], targets: Sequence[CollectionTarget], source: Evi
         whole = 1 < len(readable) <= MAX_GROUP and readable[0][0].role == "main"
         for want, found, rules in members:
             at = readable.index((want, found, rules)) + 1 if whole and not found.verdict else 0
-            group = GroupPlace(f"{target.id}-{number}", want.role, at, len(readable)) if at else None
+            group = GroupPlace(f"{target.id}-{number}{of}", want.role, at, len(readable)) if at else None
             out.append((_place(*leader[:2]), _planned(source, target, found, rules, group)))
     out.sort(key=itemgetter(0))
     return [item for _, item in out]

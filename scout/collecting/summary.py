@@ -7,11 +7,12 @@ from scout.console import DONE, PARTIAL, Screen, duration, escape, ignore_lost_t
 
 WIDTH = 65
 """columns beside the first column, at 80"""
-_ORDER = ("missing", "denied", "vanished", "over limit", "blocked", "link", "error")
+_ORDER = ("missing", "denied", "vanished", "over limit", "blocked", "link", "duplicate", "error")
 _SAID = {
     "over limit": "over the limit (listed with hash, head and tail)",
     "blocked": "blocked by rule (secrets, files of packages, pipes, other mounts)",
     "link": "links (listed, not followed)",
+    "duplicate": "duplicates (shadow copies: same content as an item that was taken)",
     "error": "with an error",
 }
 

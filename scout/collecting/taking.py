@@ -13,6 +13,7 @@ from scout import live
 from scout.archive.custody import WantedItem
 from scout.archive.writer import ArchiveWriter, Stopped
 from scout.collecting import filelist, secrets, suspicious
+from scout.collecting.duplicates import KnownContents
 from scout.collecting.filelist import FileList
 from scout.collecting.plan import MissingPath, PlannedItem
 from scout.collecting.reading import Reading, changed, left_behind
@@ -53,6 +54,8 @@ class ItemTaker:
         self.verdicts: Counter[str] = Counter()
         self.read = 0
         self._ends = self._ends_sealed = 0
+        self.known: KnownContents | None = None
+        """what was taken before, where shadow copies are read"""
         self._sampled: Counter[str] = Counter()
         self._counted: Counter[str] = Counter()
         own = writer.path.stat()
@@ -163,7 +166,7 @@ class ItemTaker:
         elif (status.st_dev, status.st_ino) == self._own:
             self._record(item, "blocked", {"error": "the archive that is being written"})
         else:
-            self._measured(item, chosen, reading, file)
+            self._measured(item, planned, chosen, reading, file)
 
     def _judged(self, planned: PlannedItem, head: bytes) -> tuple[CollectionTarget | None, str]:
         """Return the target that takes the file, and why. A file that only rules want goes to the first that finds it suspicious."""
@@ -175,7 +178,7 @@ class ItemTaker:
                 return target, why
         return None, ""
 
-    def _measured(self, item: WantedItem, target: CollectionTarget, reading: Reading, file: SourceFile) -> None:
+    def _measured(self, item: WantedItem, planned: PlannedItem, target: CollectionTarget, reading: Reading, file: SourceFile) -> None:
         status = file.status
         item.extents = reading.extents()
         data = status.st_size if item.extents is None else sum(length for _, length in item.extents)
@@ -183,8 +186,14 @@ class ItemTaker:
         if reason:
             self._leave(item, reading, reason)
             return
+        same = self.known.same(planned, reading, item.size, item.extents) if self.known is not None else None
+        if same is not None:
+            self._record(item, "duplicate", same)
+            return
         line = self._writer.add(item, reading, lambda: changed(status, file.status_now()))
         self.verdicts[line["verdict"]] += 1
+        if self.known is not None:
+            self.known.note(line, item.extents)
         self.read += data
         if target.rule is not None or target.referenced is not None:
             self._sampled[target.id] += data

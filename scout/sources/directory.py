@@ -87,6 +87,7 @@ class DirectorySource:
 
     method = "api"
     streamed = False
+    is_copy = False
 
     def __init__(self, path: str | Path, *, windows: bool = False) -> None:
         self.path = os.path.realpath(path)

@@ -37,6 +37,7 @@ class ExtSource:
     fold = False
     answers = True
     streamed = False
+    is_copy = False
 
     def __init__(self, blocks: BlockReader, *, volume: str = "root", method: str = "image", path: str = "") -> None:
         self._volume = ExtVolume(blocks)

@@ -55,6 +55,7 @@ class MountedSource:
     fold = False
     answers = True
     streamed = False
+    is_copy = False
 
     def __init__(self, root: ExtSource, points: dict[Parts, ExtSource]) -> None:
         self._root, self._points = root, points

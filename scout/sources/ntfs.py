@@ -44,6 +44,7 @@ class NtfsSource:
     letter   drive letter; `name`: name of the volume in the archive where it is not the letter (`C@vss1`)
     method   how custody names the way of reading: `raw volume`, `image`
     path     the source for a person
+    is_copy  it is a shadow copy
     """
 
     windows = True
@@ -51,9 +52,12 @@ class NtfsSource:
     answers = True
     streamed = True
 
-    def __init__(self, blocks: BlockReader, *, letter: str = "C", name: str = "", method: str = "image", path: str = "") -> None:
+    def __init__(
+        self, blocks: BlockReader, *, letter: str = "C", name: str = "", method: str = "image", path: str = "", is_copy: bool = False
+    ) -> None:
         self._volume = NtfsVolume(blocks)
         self.letter, self.volume, self.method, self.path = letter, name or letter, method, path
+        self.is_copy = is_copy
         self.ino, self.dev = ROOT, self._volume.geometry.serial
         self.users: dict[int, str] = {}
         self.groups: dict[int, str] = {}

@@ -70,6 +70,7 @@ class EvidenceSource(Protocol):
     volume    name of the volume in the archive
     answers   no call can hang: the source needs no time-out
     method    how custody names the way of reading: api, raw volume, image
+    is_copy   a shadow copy: what it has in common with the volume is not taken again
     streamed  files and folders may have alternate streams, which are opened as `name:stream`
     problems  folders that could not be listed completely, and why; () for the volume itself. Grows while the source is walked
     users     names by uid, `groups` by gid, from the host's own files
@@ -86,6 +87,8 @@ class EvidenceSource(Protocol):
     def method(self) -> str: ...
     @property
     def streamed(self) -> bool: ...
+    @property
+    def is_copy(self) -> bool: ...
     @property
     def windows(self) -> bool: ...
     @property

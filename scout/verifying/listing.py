@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -97,6 +97,13 @@ class ArchiveListing:
 def list_members(archive: str | Path, identities: Sequence[Any]) -> ArchiveListing:
     """Return what is in an archive. Complaint where nothing can be read."""
     return ArchiveListing(archive, identities)
+
+
+def shown_place(row: Mapping[str, Any]) -> str:
+    r"""Return the native path of a row for a person, with its volume where that is no plain drive: `C@vss1 C:\\syslog`."""
+    source, name = str(row["source"] or row["name"]), str(row["name"])
+    volume = name.split("/")[1] if name.startswith("files/") and name.count("/") > 1 else ""
+    return f"{volume} {source}" if "@" in volume else source
 
 
 def digest_of(member: ArchiveMember) -> str:

@@ -111,6 +111,8 @@ def test_every_entry_has_its_content(kind):
         (("-t7z", "-pinfected"), "encrypted: opened with the usual password"),
         (("-t7z", "-pinfected", "-mhe=on"), "encrypted: opened with the usual password"),
         (("-tzip", "-pinfected"), "encrypted: opened with the usual password"),
+        (("-tzip", "-pinfected", "-mem=AES256"), "encrypted: opened with the usual password"),
+        (("-tzip", "-pinfected", "-mem=AES128", "-mx=0"), "encrypted: opened with the usual password"),
     ],
 )
 def test_archives_of_7z(options, state):

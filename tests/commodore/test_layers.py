@@ -6,7 +6,9 @@ import base64
 import codecs
 import gzip
 import random
+import sysconfig
 import zlib
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +65,7 @@ def test_a_layer_is_found_behind_each_encoding(trick):
 
 
 REWRITTEN = [
+    ("command", "powershell $env:x|.(Get-C`ommand ('{1}e{0}'-f'x','i'))", "Get-Command 'iex'"),
     ("batch", "c^md /c p^ow^ersh^ell -w hidden -c 1", "cmd /c powershell -w hidden"),
     ("shell", "w'g'et -q http://a.example.invalid/x", "wget -q http"),
     ("command", 'cmd /c wh""oami /all & rund""ll32 a.dll,b & schta""sks /create', "schtasks /create"),
@@ -240,3 +243,11 @@ def test_traits_and_languages_are_sound():
 )
 def test_the_language_of_a_file(name, head, language):
     assert language_of(name, head) == language
+
+
+def test_the_standard_library_has_no_finding():
+    """Honest scripts that decode, download and run: 80 files of Python's own library, the same on every machine of a version."""
+    folder = Path(sysconfig.get_path("stdlib"))
+    names = [*sorted(folder.glob("*.py"))[::4], *sorted(folder.glob("encodings/*.py"))[:5], folder / "base64.py", folder / "zipfile.py"]
+    for path in (name for name in names[:80] if name.exists()):
+        assert analysed(as_text(path.read_bytes()), "python").severity == "", path

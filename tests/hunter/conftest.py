@@ -211,13 +211,19 @@ class Bench:
             keygen(self.key)
         return next(line.split(": ")[1] for line in self.key.read_text().splitlines() if "public key" in line)
 
+    def known(self) -> Path:
+        """A list in which nothing is known: no action of the plan is a question."""
+        path = self.folder / "known.txt"
+        path.write_text("# nothing\n")
+        return path
+
     def hunter(self, *arguments: str, prefix: tuple[str, ...] = ()) -> subprocess.CompletedProcess:
         command = [*prefix, sys.executable, "-m", "hunter", *map(str, arguments)]
         return subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False)
 
     def make_plan(self, kinds: list[str] | None = None) -> None:
         write_case(self.case, self.root, kinds or list(GUILTY))
-        done = self.hunter("plan", self.case, "-r", self.recipient(), "-o", self.plan)
+        done = self.hunter("plan", self.case, "--known", self.known(), "-r", self.recipient(), "-o", self.plan)
         assert done.returncode == 0, done.stderr
 
     def plan_here(self, kinds: list[str] | None = None) -> None:
@@ -225,7 +231,7 @@ class Bench:
         from tests.hunter.driver import hunt
 
         write_case(self.case, self.root, kinds or list(GUILTY))
-        code, _, err = hunt("plan", self.case, "-r", self.recipient(), "-o", self.plan)
+        code, _, err = hunt("plan", self.case, "--known", self.known(), "-r", self.recipient(), "-o", self.plan)
         assert code == 0, err
 
     def on_root(self, command: str, *arguments: str) -> subprocess.CompletedProcess:

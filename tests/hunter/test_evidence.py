@@ -170,5 +170,5 @@ def test_only_the_declared_fields_of_a_finding_become_a_target(bench) -> None:
     finding = json.loads(raw.splitlines()[0])
     finding["target"] |= {"line": "root:x", "line_number": 3, "name": "/etc/passwd", "data": "/etc/shadow", "links": ["/etc/profile"]}
     path.write_bytes(zstandard.compress(json.dumps(finding).encode() + b"\n"))
-    assert hunt("plan", bench.case, "-r", bench.recipient(), "-o", bench.plan)[0] == 0
+    assert hunt("plan", bench.case, "--known", bench.known(), "-r", bench.recipient(), "-o", bench.plan)[0] == 0
     assert [a["target"] for a in read(bench.plan.read_bytes())["actions"]] == [{"path": GUILTY["file"]}]

@@ -46,7 +46,7 @@ def retarget(bench, kind: str, path: str, **more: object) -> None:
 
 
 def planned(bench) -> None:
-    code, _, err = hunt("plan", bench.case, "-r", bench.recipient(), "-o", bench.plan)
+    code, _, err = hunt("plan", bench.case, "--known", bench.known(), "-r", bench.recipient(), "-o", bench.plan)
     assert code == 0, err
 
 
@@ -70,7 +70,7 @@ def round_trip(bench) -> set[str]:
 def test_backups_are_for_those_whom_the_archive_was_made_for(bench) -> None:
     write_case(bench.case, bench.root, ["file"])
     add_recipients(bench, bench.recipient())
-    code, out, err = hunt("plan", bench.case, "-o", bench.plan)
+    code, out, err = hunt("plan", bench.case, "--known", bench.known(), "-o", bench.plan)
     assert code == 0, err
     assert bench.recipient() in bench.plan.read_text()
     assert f"{bench.recipient()[:8]}…{bench.recipient()[-6:]}" in out
@@ -83,7 +83,7 @@ def test_backups_are_for_those_whom_the_archive_was_made_for(bench) -> None:
 def test_a_recipient_that_is_none_is_told_before_a_plan_is_written(bench) -> None:
     write_case(bench.case, bench.root, ["file"])
     add_recipients(bench, "age1nonsense")
-    code, _, err = hunt("plan", bench.case, "-o", bench.plan)
+    code, _, err = hunt("plan", bench.case, "--known", bench.known(), "-o", bench.plan)
     assert (code, bench.plan.exists(), "-r age1" in err) == (2, False, True)
 
 
@@ -236,7 +236,7 @@ def test_a_case_of_plain_files_says_what_to_do(bench) -> None:
     file.write_bytes(zstandard.compress(json.dumps(finding).encode() + b"\n"))
     rows = [{k: v for k, v in row.items() if k not in lacking} for row in read_rows(members_of(bench.case))]
     write_rows(members_of(bench.case), rows)
-    _, out, _ = hunt("plan", bench.case, "-r", bench.recipient(), "-o", bench.plan)
+    _, out, _ = hunt("plan", bench.case, "--known", bench.known(), "-r", bench.recipient(), "-o", bench.plan)
     assert f"hunter check {bench.plan} --seal" in out
     code, _, err = hunt("apply", bench.plan, "--root", bench.root, "--yes")
     assert (code, "check" in err) == (2, True)

@@ -32,14 +32,14 @@ def case(bench):
 
 
 def test_one_file_for_two_hosts_is_refused(case) -> None:
-    code, _, err = hunt("plan", case.case, "-r", case.recipient(), "-o", case.plan)
+    code, _, err = hunt("plan", case.case, "--known", case.known(), "-r", case.recipient(), "-o", case.plan)
     assert code == 2
     assert "--host" in err
     assert not case.plan.exists()
 
 
 def test_a_folder_gets_one_plan_per_host(case) -> None:
-    code, out, err = hunt("plan", case.case, "-r", case.recipient(), "-o", case.plan.parent, "--json")
+    code, out, err = hunt("plan", case.case, "--known", case.known(), "-r", case.recipient(), "-o", case.plan.parent, "--json")
     assert code == 0, err
     assert sorted(p.name for p in case.plan.parent.iterdir()) == ["db_.._01.yaml", "web01.yaml"]
     mine = next(d for d in map(json.loads, out.splitlines()) if d["host"]["name"] == "web01")
@@ -53,12 +53,13 @@ def test_a_folder_gets_one_plan_per_host(case) -> None:
 
 
 def test_weaker_findings_are_planned_when_asked_for(case) -> None:
-    assert hunt("plan", case.case, "-r", case.recipient(), "-o", case.plan, "--host", "WEB01", "--severity", "medium")[0] == 0
+    words = ("--known", case.known(), "-r", case.recipient(), "-o", case.plan, "--host", "WEB01", "--severity", "medium")
+    assert hunt("plan", case.case, *words)[0] == 0
     assert "/opt/weak" in case.plan.read_text()
 
 
 def test_without_a_recipient_there_is_no_plan(case) -> None:
-    code, _, err = hunt("plan", case.case, "-o", case.plan, "--host", "web01")
+    code, _, err = hunt("plan", case.case, "--known", case.known(), "-o", case.plan, "--host", "web01")
     assert (code, "scout keygen" in err) == (2, True)
 
 
@@ -76,7 +77,7 @@ def test_a_folder_is_named_by_being_one_or_by_a_slash_at_its_end(case, end, ther
     folder = case.folder / "outer" / "plans"
     if there:
         folder.mkdir(parents=True, mode=0o700)
-    code, out, err = hunt("plan", case.case, "-r", case.recipient(), "-o", f"{folder}{end}")
+    code, out, err = hunt("plan", case.case, "--known", case.known(), "-r", case.recipient(), "-o", f"{folder}{end}")
     assert code == 0, err
     assert folder.stat().st_mode & 0o777 == 0o700
     assert sorted(p.name for p in folder.iterdir()) == ["db_.._01.yaml", "web01.yaml"]
@@ -91,17 +92,17 @@ def test_no_plan_is_written_where_one_of_the_names_is_taken(case) -> None:
     folder = case.folder / "plans"
     folder.mkdir(mode=0o700)
     (folder / "web01.yaml").write_text("mine")
-    code, _, err = hunt("plan", case.case, "-r", case.recipient(), "-o", f"{folder}/")
+    code, _, err = hunt("plan", case.case, "--known", case.known(), "-r", case.recipient(), "-o", f"{folder}/")
     assert (code, "web01.yaml exists already" in err) == (2, True)
     assert [(p.name, p.read_text()) for p in folder.iterdir()] == [("web01.yaml", "mine")]
     (case.folder / "file").write_text("")
-    code, _, err = hunt("plan", case.case, "-r", case.recipient(), "-o", f"{case.folder}/file/")
+    code, _, err = hunt("plan", case.case, "--known", case.known(), "-r", case.recipient(), "-o", f"{case.folder}/file/")
     assert (code, "cannot be made" in err) == (3, True)
 
 
 def test_a_library_that_was_not_collected_is_told_by_the_plan_and_by_verify(bench) -> None:
     write_case(bench.case, bench.root, ["ld-so-preload"])
-    assert hunt("plan", bench.case, "-r", bench.recipient(), "-o", bench.plan)[0] == 0
+    assert hunt("plan", bench.case, "--known", bench.known(), "-r", bench.recipient(), "-o", bench.plan)[0] == 0
     text = bench.plan.read_text()
     assert "# not in the plan: /usr/local/lib/evil.so was not collected" in text
     assert read(text.encode())["not_in_plan"] == [{"path": "/usr/local/lib/evil.so", "why": "was not collected"}]
@@ -128,7 +129,7 @@ def test_every_file_that_the_command_names_and_no_action_takes_is_listed(bench) 
     }
     first, second = {"payload": payload, "payload_files": facts}, {"payload": ["/opt/gone", 7, None]}
     rewrite_findings(bench, {"target": cron | first}, {"target": cron | second})
-    code, out, err = hunt("plan", bench.case, "-r", bench.recipient(), "-o", bench.plan)
+    code, out, err = hunt("plan", bench.case, "--known", bench.known(), "-r", bench.recipient(), "-o", bench.plan)
     assert code == 0, err
     assert read(bench.plan.read_bytes())["not_in_plan"] == [
         {"path": "/usr/bin/tool", "why": "is only named by the command"},
@@ -146,7 +147,7 @@ def test_by_hand_names_the_host_and_what_is_no_file_of_the_windows_volume(bench)
     windows = [{"host.name": "PC-03", "escadre.collection": "w", "target": {"kind": "file", "path": p}} for p in paths]
     odd = {"target": {"kind": "kernel-module", "path": "/lib/modules/x.ko"}}
     rewrite_findings(bench, {}, odd, *windows, *[windows[0]] * 20)
-    code, out, err = hunt("plan", bench.case, "-r", bench.recipient(), "-o", bench.plan)
+    code, out, err = hunt("plan", bench.case, "--known", bench.known(), "-r", bench.recipient(), "-o", bench.plan)
     assert code == 0, err
     by_hand = [line for line in out.splitlines() if line.startswith("  by hand  ")]
     assert [line for line in by_hand if "web01: " in line and line.endswith("(no mechanism for kernel-module yet: by hand)")]
@@ -154,5 +155,5 @@ def test_by_hand_names_the_host_and_what_is_no_file_of_the_windows_volume(bench)
     assert sum("PC-03: " in line and line.endswith(ends) for line in by_hand) == 20
     assert by_hand[-1].split() == "by hand PC-03: 5 more (--json names all)".split()
     bench.plan.unlink()
-    _, out, _ = hunt("plan", bench.case, "-r", bench.recipient(), "-o", bench.plan, "--json")
+    _, out, _ = hunt("plan", bench.case, "--known", bench.known(), "-r", bench.recipient(), "-o", bench.plan, "--json")
     assert [len(json.loads(line)["not_planned"]) for line in out.splitlines()] == [1, 25]

@@ -83,9 +83,20 @@ def test_an_action_without_expectation_is_refused_until_it_was_looked_at(planned
     assert hunt("check", planned.plan, "--root", planned.root)[0] == 0
 
 
-def test_what_is_gone_cannot_be_sealed(planned) -> None:
-    (planned.root / GUILTY["file"][1:]).unlink()
-    refused(planned, 3, "a005", "check", planned.plan, "--root", planned.root, "--seal")
+def test_what_is_gone_is_sealed_as_gone_and_is_drift_when_it_is_back(planned) -> None:
+    at = planned.root / GUILTY["file"][1:]
+    data = at.read_bytes()
+    at.unlink()
+    refused(planned, 3, "gone")
+    assert hunt("check", planned.plan, "--root", planned.root, "--seal")[0] == 0
+    code, out, err = hunt("check", planned.plan, "--root", planned.root)
+    assert (code, "4 ready, 1 gone" in out) == (0, True), out + err
+    at.write_bytes(data)
+    refused(planned, 3, "it was gone when the plan was sealed, and is there")
+    at.unlink()
+    code, out, err = hunt("apply", planned.plan, "--root", planned.root, "--yes")
+    assert (code, "Done: 4 of 4" in out) == (0, True), out + err
+    assert hunt("verify", planned.plan, "--root", planned.root)[0] == 0
 
 
 @pytest.mark.parametrize(("file", "content"), [("etc/hostname", "web02\n"), ("etc/machine-id", "f" * 32 + "\n"), ("etc/machine-id", None)])

@@ -106,7 +106,7 @@ def test_two_lines_of_one_file_each_with_its_own_way_back(bench) -> None:
         for n, line in ((3, "one"), (2, "two"))
     ]
     findings_of(bench.case).write_bytes(zstandard.compress("".join(json.dumps(r) + "\n" for r in (*rows, rows[0])).encode()))
-    assert hunt("plan", bench.case, "-r", bench.recipient(), "-o", bench.plan)[0] == 0
+    assert hunt("plan", bench.case, "--known", bench.known(), "-r", bench.recipient(), "-o", bench.plan)[0] == 0
     before = manifest(bench.root)
     code, out, err = hunt("apply", bench.plan, "--root", bench.root, "--yes")
     assert (code, first.read_bytes()) == (0, b"one\nthree"), out + err

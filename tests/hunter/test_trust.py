@@ -201,7 +201,7 @@ def test_the_plan_says_on_top_whether_the_receipt_was_verified(bench, receipt, s
     write_case(bench.case, bench.root, ["file"])
     at = manifest_of(bench.case)
     at.write_text(json.dumps(json.loads(at.read_text()) | {"receipt": receipt}))
-    code, out, err = hunt("plan", bench.case, "-r", bench.recipient(), "-o", bench.plan)
+    code, out, err = hunt("plan", bench.case, "--known", bench.known(), "-r", bench.recipient(), "-o", bench.plan)
     assert code == 0, err
     text = bench.plan.read_text()
     assert text.splitlines(keepends=True)[1].startswith(says)

@@ -46,7 +46,7 @@ def own(bench: Bench, kinds: list[str], *targets: str) -> None:
     if kinds:
         rows = [{"target": row["target"]} for row in read_rows(findings_of(bench.case))] + rows
     rewrite_findings(bench, *rows)
-    code, _, err = hunt("plan", bench.case, "-r", bench.recipient(), "-o", bench.plan)
+    code, _, err = hunt("plan", bench.case, "--known", bench.known(), "-r", bench.recipient(), "-o", bench.plan)
     assert code == 0, err
 
 

@@ -174,7 +174,7 @@ def test_mutants_end_in_errors_of_the_system_and_in_bounded_time(image, tmp_path
                 file.write(bytes([byte]))
             if number % 10 == 9:
                 file.truncate(rng.randrange(len(data)))
-        errors += _read_all(spoiled)
+        errors += read_all(lambda: NtfsSource(FileBlocks(spoiled)))
         with spoiled.open("r+b") as file:
             for at in (at // 512 * 512 for at, _ in changes):
                 file.seek(at)
@@ -186,11 +186,11 @@ def test_mutants_end_in_errors_of_the_system_and_in_bounded_time(image, tmp_path
     assert time.monotonic() - began < 300
 
 
-def _read_all(image) -> int:
-    """Read everything; return how many errors there were."""
+def read_all(opened) -> int:
+    """Read everything of what `opened()` returns; return how many errors there were."""
     errors = 0
     try:
-        source = NtfsSource(FileBlocks(image))
+        source = opened()
     except OSError:
         return 1
     todo = [()]

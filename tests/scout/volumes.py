@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,17 +41,17 @@ def ntfs_image(folder: Path, fill: Callable[[Path], None], size: int = 24 << 20)
     return image
 
 
-def sleuthkit(image: Path, offset: int = 0, kind: str = "") -> list[tuple[int, str]]:
-    """Return (inode, sha256) of every file and stream that is not deleted, sorted, as fls and icat read them."""
+def sleuthkit(*images: Path, more: Sequence[str] = ()) -> list[tuple[int, str]]:
+    """Return (inode, sha256) of every file and stream that is not deleted, sorted, as fls and icat read them. `more`: their options."""
     need(shutil.which("fls") and shutil.which("icat"), "the Sleuth Kit")
-    more = ["-o", str(offset), *(["-f", kind] if kind else [])]
-    listed = subprocess.run(["fls", "-rpuF", *more, str(image)], check=True, capture_output=True).stdout
+    names = [str(image) for image in images]
+    listed = subprocess.run(["fls", "-rpuF", *more, *names], check=True, capture_output=True).stdout
     out = []
     for line in listed.decode("utf-8", "replace").splitlines():
         address = line.partition(":")[0].split()[-1]
         if "$BadClus:$Bad" in line or line.startswith("l/") or address.split("-")[1:2] not in ([], ["128"]):
             continue  # a hole of the volume's size; links; indexes
-        content = subprocess.run(["icat", *more, str(image), address], check=True, capture_output=True).stdout
+        content = subprocess.run(["icat", *more, *names, address], check=True, capture_output=True).stdout
         out.append((int(address.split("-")[0]), hashlib.sha256(content).hexdigest()))
     return sorted(out)
 
@@ -82,3 +82,24 @@ def hashes(source: EvidenceSource) -> list[tuple[int, str]]:
     without = ("$BadClus:$Bad", "$Secure", "$Quota", "$ObjId", "$Reparse")
     paths = [parts for parts, kind in everything(source) if kind == "file" and parts[-1] not in without]
     return sorted((source.status(parts).st_ino, hashlib.sha256(content(source, parts)).hexdigest()) for parts in paths)
+
+
+def raw_of(image: Path, folder: Path) -> Path:
+    """Return a raw copy of a virtual disk, made by qemu-img."""
+    need(shutil.which("qemu-img"), "qemu-img")
+    raw = folder / f"{image.name}.raw"
+    subprocess.run(["qemu-img", "convert", "-O", "raw", str(image), str(raw)], check=True)
+    return raw
+
+
+def partitioned(disk: Path, size: int, table: str, contents: dict[int, Path | bytes]) -> Path:
+    """Make a disk of `size` bytes with the partitions of an sfdisk script; `contents`: first sector → what is in the partition."""
+    need(shutil.which("sfdisk"), "sfdisk")
+    with disk.open("wb") as out:
+        out.truncate(size)
+    subprocess.run(["sfdisk", "-q", "--no-reread", "--no-tell-kernel", str(disk)], input=table.encode(), check=True, capture_output=True)
+    with disk.open("r+b") as out:
+        for sector, what in contents.items():
+            out.seek(sector * 512)
+            out.write(what if isinstance(what, bytes) else what.read_bytes())
+    return disk

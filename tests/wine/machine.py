@@ -125,11 +125,12 @@ def drive(path: Path) -> str:
 class WindowsMachine:
     """A Windows of its own in the folder `prefix`, copied from what `prepared` returned. Its server runs until `close`."""
 
-    def __init__(self, cache: Path, prefix: Path) -> None:
+    def __init__(self, cache: Path, prefix: Path, change: Callable[[Path], None] = lambda _: None) -> None:
         self.prefix, self.drive_c = prefix, prefix / "drive_c"
         self.interpreter = cache / "cp311/python.exe"
         self._environment = _environment(prefix)
         shutil.copytree(cache / "prefix", prefix, symlinks=True, copy_function=_copy)
+        change(prefix)  # before its server reads the registry
         self._start = prefix / "start.py"
         begin = f"import importlib, sys\nsys.path.insert(0, {drive(ROOT)!r})\nname = sys.argv.pop(1)\n"
         self._start.write_text(begin + "importlib.import_module(name + '.cli').main()\n")
@@ -162,6 +163,12 @@ class WindowsMachine:
         """Start a program of Windows that goes on running."""
         nothing = subprocess.DEVNULL
         return subprocess.Popen(["wine", *command], stdin=nothing, stdout=nothing, stderr=nothing, env=self._environment)
+
+    def talk(self, script: Path) -> subprocess.Popen[str]:
+        """Start a script with Windows' Python that answers each line of its input with a line."""
+        command = ["wine", str(self.interpreter), drive(script)]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, env=self._environment)
 
     def quietly(self, *command: str) -> None:
         """Run a program without its output."""

@@ -62,14 +62,14 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
         yield Problem("a program with the name of a script: layers were not sought", lost=1)
         return
     language = language_of(evidence.name, head[:4096])
-    result = analysed(as_text(head), language)
+    result = analysed(as_text(head[:LONGEST]), language)
     fields: dict[str, Any] = file_facts(evidence) | result.fields
     if "file.hash.sha256" not in fields:
         fields["file.hash.sha256"] = _hash(evidence)
     if language:
         fields["escadre.script.language"] = language
-    if evidence.length > len(head):
-        cut = f"layers and traits were sought in the first {len(head):,} of {evidence.length:,} bytes"
+    if evidence.length > LONGEST:
+        cut = f"layers and traits were sought in the first {LONGEST:,} of {evidence.length:,} bytes"
         fields["escadre.bounds"] = [cut, *fields.get("escadre.bounds", ())]
     for bound in fields.get("escadre.bounds", ()):
         yield Problem(bound)

@@ -6,7 +6,7 @@ import re
 
 LANGUAGES = ("shell", "batch", "command")
 _EMPTY = re.compile(r"""(?<=[A-Za-z])(?:""|'')(?=[A-Za-z])""")
-_INNER = re.compile(r"""(?<![\w'"=\\])([A-Za-z]{1,20})(['"])([A-Za-z]{1,3})\2([A-Za-z]{0,20})(?![\w'"])""")
+_INNER = re.compile(r"""(?<![\w'"=\\-])([A-Za-z]{1,20})(['"])([A-Za-z]{1,3})\2([A-Za-z]{1,20})(?![\w'"])""")
 _SLASH = re.compile(r"(?<![\w\\/.:])([a-z]{1,8})\\([a-z]{1,8})(?=[\s;|&])")
 
 

@@ -14,12 +14,11 @@ _SET = re.compile(
 _WORD = re.compile(r"""\$[A-Za-z_]\w{0,60}(?!\w|\s{0,8}[+.\-]?=[^=])|(?<![\w'"$.])[A-Za-z_]\w{0,60}(?![\w'"]|\s{0,8}(?:\(|[+.\-]?=[^=]))""")
 MOST = 500
 LARGEST = 2 << 20
-_JOINED = re.compile(r"[+&.]\s{0,8}\$?[A-Za-z_]\w{0,60}|\$?[A-Za-z_]\w{0,60}\s{0,8}[+&.]\s{0,8}[$'\"A-Za-z_]|\$[A-Za-z_]\w{0,60}|\$\{")
 
 
 def rewrite(text: str) -> tuple[str, int]:
     """Put the literals of variables that are set exactly once into the places where they are used."""
-    if "=" not in text or not _JOINED.search(text):
+    if "=" not in text or not any(sign in text for sign in "$+&"):
         return text, 0
     values: dict[str, str] = {}
     several: set[str] = set()

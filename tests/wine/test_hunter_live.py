@@ -1,0 +1,262 @@
+"""HUNTER on a running Windows, under Wine: registry, services, tasks and files are removed, verified, and put back the same.
+
+What is there is written and read by winreg, `sc`, `schtasks` and the file system of this machine, never by HUNTER.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from scout.keys import keygen
+from tests.wine.machine import WindowsMachine, prepared
+
+pytestmark = pytest.mark.wine
+RUN = "HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Run"
+WINLOGON = "HKLM\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\Winlogon"
+SERVICES = "HKLM\\SYSTEM\\ControlSet001\\Services"
+SESSIONS = "HKLM\\SYSTEM\\ControlSet001\\Control\\Session Manager"
+WOW = "HKLM\\SOFTWARE\\Wow6432Node\\Microsoft\\Windows\\CurrentVersion\\Run"
+TOPS = (RUN, WINLOGON, SERVICES, SESSIONS, WOW, "HKLM\\SOFTWARE\\Evil", "HKU\\S-1-5-21-0-0-0-1000\\Software\\Evil")
+TASK = (
+    '<?xml version="1.0" encoding="UTF-8"?><Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">'
+    "<RegistrationInfo><Description>inert</Description></RegistrationInfo><Triggers><LogonTrigger><Enabled>true</Enabled></LogonTrigger>"
+    '</Triggers><Principals><Principal id="A"><UserId>S-1-5-18</UserId></Principal></Principals><Actions Context="A"><Exec>'
+    "<Command>C:\\Users\\Public\\inert.exe</Command></Exec></Actions></Task>"
+)
+POINTS = 24
+"""instants at which a run is ended, spread over all its changing calls"""
+PLAN = "C:\\work\\plan.yaml"
+JOURNAL = f"{PLAN}.journal.jsonl"
+WORDS = {"expect": [], "why": [], "backup": "encrypted", "reboot": "no", "class": "reversible", "mechanism": "hand"}
+ACTIONS: list[dict[str, Any]] = [
+    {"kind": "registry-value", "do": "delete-value", "target": {"key": RUN, "value": "Evil"}},
+    {"kind": "registry-value", "do": "delete-value", "target": {"key": WOW, "value": "Evil"}},
+    {"kind": "registry-value", "do": "delete-value", "target": {"key": RUN, "value": ""}},
+    {"kind": "registry-list", "do": "remove-entry", "target": {"key": WINLOGON, "value": "Userinit", "element": "C:\\evil.exe"}},
+    {
+        "kind": "registry-elements",
+        "do": "remove-entry",
+        "reboot": "yes",
+        "target": {"key": SESSIONS, "value": "BootExecute", "element": "evil.exe"},
+    },
+    {"kind": "registry-key", "do": "delete-key", "target": {"key": "HKLM\\SOFTWARE\\Evil\\One"}},
+    {"kind": "scheduled-task", "do": "remove-task", "target": {"path": "/windows/system32/tasks/Inert/Evil"}},
+    {"kind": "service", "do": "remove-service", "reboot": "yes", "target": {"key": f"{SERVICES}\\EvilService"}},
+    {"kind": "service-disable", "do": "remove-service", "reboot": "yes", "target": {"key": f"{SERVICES}\\HalfEvil", "value": "Start"}},
+    {"kind": "registry-default", "do": "restore-default", "reboot": "yes", "target": {"key": SESSIONS, "value": "SetupExecute"}},
+    {"kind": "windows-file", "do": "quarantine", "target": {"path": "/users/Public/evil.exe"}},
+    {"kind": "windows-file", "do": "quarantine", "target": {"path": "/users/Public/hidden.dll"}},
+]
+
+
+def control_sets(prefix: Path) -> None:
+    """Make CurrentControlSet a link to ControlSet001, as in Windows: Wine 8 has one set without a number."""
+    place = prefix / "system.reg"
+    text = place.read_text(errors="surrogateescape").replace("[System\\\\CurrentControlSet", "[System\\\\ControlSet001")
+    target = ",".join(f"{byte:02x}" for byte in "\\Registry\\Machine\\System\\ControlSet001".encode("utf-16-le"))
+    link = f'\n[System\\\\CurrentControlSet] 1795952728\n#time=1dd7ff7219f64c0\n#link\n"SymbolicLinkValue"=hex(6):{target}\n'
+    place.write_text(text + link, errors="surrogateescape")
+
+
+class LiveHost:
+    """A running Windows with inert plants and decoys, and HUNTER in it."""
+
+    def __init__(self, machine: WindowsMachine) -> None:
+        self.machine, self.work = machine, machine.drive_c / "work"
+        self._talk = machine.talk(Path(__file__).with_name("hunter_there.py"))
+        self.key = machine.prefix / "key.txt"
+        keygen(self.key)
+
+    def ask(self, *words: object) -> Any:
+        assert self._talk.stdin is not None
+        assert self._talk.stdout is not None
+        self._talk.stdin.write(json.dumps(words) + "\n")
+        self._talk.stdin.flush()
+        answer = json.loads(self._talk.stdout.readline())
+        assert not isinstance(answer, dict) or "error" not in answer, answer
+        return answer
+
+    def hunter(self, *arguments: str) -> tuple[int, str]:
+        code, out, err = self.ask("hunt", *arguments)
+        return code, " ".join((out + err).split())
+
+    def write(self, *actions: dict[str, Any], name: str = "") -> None:
+        """A plan by hand, sealed on the host."""
+        shutil.rmtree(self.work, ignore_errors=True)
+        self.work.mkdir()
+        recipient = next(line.split(": ")[1] for line in self.key.read_text().splitlines() if "public key" in line)
+        host = {"name": name or self.ask("run", "hostname")[1].strip()}
+        made = [{"id": f"a{n:03d}", **WORDS, **action} for n, action in enumerate(actions, 1)]
+        plan = {"escadre_plan": "2", "host": host, "recipients": [recipient], "actions": made}
+        (self.work / "plan.yaml").write_text(json.dumps(plan))
+
+    def seal(self) -> None:
+        code, told = self.hunter("check", PLAN, "--seal")
+        assert code == 0, told
+
+    def plant(self) -> None:
+        sz, multi, number, binary, expand = 1, 7, 4, 3, 2
+        for key, name, kind, data in (
+            (RUN, "Evil", sz, "C:\\Users\\Public\\evil.exe"),
+            (RUN, "", sz, "C:\\Users\\Public\\unnamed.exe"),
+            (RUN, "evil ", sz, "C:\\Users\\Public\\evil.exe"),
+            (RUN, "Good", expand, "%ProgramFiles%\\good.exe"),
+            (WOW, "Evil", sz, "C:\\Users\\Public\\evil32.exe"),
+            (WINLOGON, "Userinit", sz, "C:\\windows\\system32\\userinit.exe,C:\\evil.exe,"),
+            (WINLOGON, "UserinitX", sz, "C:\\evil.exe,"),
+            (SESSIONS, "BootExecute", multi, ["autocheck autochk *", "evil.exe"]),
+            (SESSIONS, "SetupExecute", multi, ["evil.exe"]),
+            ("HKLM\\SOFTWARE\\Evil\\One", "", sz, "default"),
+            ("HKLM\\SOFTWARE\\Evil\\One\\Two", "Data", binary, "00ff10"),
+            ("HKLM\\SOFTWARE\\Evil\\One\\Two\\Three", "Empty", binary, ""),
+            ("HKLM\\SOFTWARE\\Evil\\OneMore", "Number", number, 7),
+            (f"{SERVICES}\\EvilServiceX", "ImagePath", expand, "C:\\Users\\Public\\evil.exe"),
+        ):
+            self.ask("write", key, name, kind, data)
+        for name in ("EvilService", "HalfEvil"):
+            assert self.ask("run", "sc", "create", name, "binPath=", f"C:\\Users\\Public\\{name}.exe", "start=", "auto")[0] == 0
+        self.ask("write", f"{SERVICES}\\EvilService\\Parameters", "ServiceDll", expand, "C:\\Users\\Public\\evil.dll")
+        (self.machine.drive_c / "task.xml").write_text(TASK)
+        for name in ("Evil", "Evil2"):
+            assert self.ask("quietly", "schtasks", "/create", "/xml", "C:\\task.xml", "/tn", f"\\Inert\\{name}") == 0
+        public = self.machine.drive_c / "users/Public"
+        for name, data in (("evil.exe", b"MZ inert"), ("evil.exe.bak", b"a twin"), ("hidden.dll", b"MZ hidden" * 5000)):
+            (public / name).write_bytes(data)
+            os.utime(public / name, ns=(1_700_000_000_123_456_700, 1_700_000_001_123_456_700))
+        self.ask("run", "attrib", "+h", "+s", "C:\\users\\Public\\hidden.dll")
+
+    def registry(self) -> dict[str, Any]:
+        """What winreg reads in the places where something changes."""
+        found: dict[str, Any] = {}
+        for top in TOPS:
+            found |= self.ask("read", top)
+        return found
+
+    def files(self) -> dict[str, tuple[bytes, int]]:
+        """The files that HUNTER may touch, with their last write: the tasks and the public profile."""
+        places = [self.machine.drive_c / "users/Public", self.machine.drive_c / "windows/system32/tasks"]
+        every = [path for place in places for path in sorted(place.rglob("*")) if path.is_file()]
+        tasks = [path for path in every if "tasks" in path.parts]
+        return {str(path): (path.read_bytes(), 0 if path in tasks else path.stat().st_mtime_ns) for path in every}
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveHost]:
+    with WindowsMachine(prepared(), tmp_path_factory.mktemp("live") / "prefix", control_sets) as machine:
+        host = LiveHost(machine)
+        host.plant()
+        yield host
+
+
+def test_everything_is_removed_verified_and_put_back_the_same(live: LiveHost) -> None:
+    live.write(*ACTIONS)
+    live.seal()
+    registry, files = live.registry(), live.files()
+    assert live.hunter("verify", PLAN)[0] == 1
+    code, told = live.hunter("apply", PLAN)
+    assert (code, f"{len(ACTIONS)} ready" in told) == (0, True), told
+    assert (live.registry(), live.files()) == (registry, files)
+    code, told = live.hunter("apply", PLAN, "--yes")
+    assert (code, f"Done: {len(ACTIONS)} of {len(ACTIONS)}, verified." in told) == (0, True), told
+    code, told = live.hunter("verify", PLAN)
+    assert (code, "All gone" in told) == (0, True), told
+    now = live.registry()
+    gone = {key for key in registry if key not in now}
+    assert gone == {key for key in registry if key.startswith(("HKLM\\SOFTWARE\\Evil\\One\\", f"{SERVICES}\\EvilService\\"))} | {
+        "HKLM\\SOFTWARE\\Evil\\One",
+        f"{SERVICES}\\EvilService",
+    }
+    changed = {(key, v[0]) for key in now for v in registry[key] if v not in now[key]}
+    assert changed == {
+        (RUN, "Evil"),
+        (RUN, ""),
+        (WOW, "Evil"),
+        (WINLOGON, "Userinit"),
+        (SESSIONS, "BootExecute"),
+        (SESSIONS, "SetupExecute"),
+        (f"{SERVICES}\\HalfEvil", "Start"),
+    }
+    assert ["Userinit", 1, "C:\\windows\\system32\\userinit.exe,"] in now[WINLOGON]
+    assert ["BootExecute", 7, ["autocheck autochk *"]] in now[SESSIONS]
+    assert ["Start", 4, 4] in now[f"{SERVICES}\\HalfEvil"]
+    assert live.ask("run", "sc", "query", "EvilService")[0] != 0
+    left = {Path(path).name for path in live.files()}
+    assert {"Evil2", "evil.exe.bak"} <= left
+    assert not {"Evil", "evil.exe", "hidden.dll"} & left
+    code, told = live.hunter("undo", JOURNAL)
+    assert (code, f"Taken back: {len(ACTIONS)} of {len(ACTIONS)}, verified." in told) == (0, True), told
+    assert live.registry() == registry
+    assert live.files() == files
+    assert live.ask("run", "sc", "query", "EvilService")[0] == 0
+
+
+def test_ended_at_any_call_it_is_completed_or_taken_back(live: LiveHost) -> None:
+    live.write(*ACTIONS)
+    live.seal()
+    plan = (live.work / "plan.yaml").read_bytes()
+    registry, files = live.registry(), live.files()
+    died, calls = live.ask("ended", 10**9, "apply", PLAN, "--yes")
+    assert (died, calls > 100) == (False, True)
+    applied = live.registry()
+    assert live.hunter("undo", JOURNAL)[0] == 0
+    points = range(calls // POINTS // 2, calls, calls // POINTS)
+    real = points[POINTS // 2 : POINTS // 2 + 1]  # a process costs seconds there: one is really ended
+    for n in points:
+        shutil.rmtree(live.work)
+        live.work.mkdir()
+        (live.work / "plan.yaml").write_bytes(plan)
+        died = live.ask("killed", n, "apply", PLAN, "--yes") if n in real else live.ask("ended", n, "apply", PLAN, "--yes")[0]
+        assert died, n
+        if n % 2:
+            code, told = live.hunter("apply", PLAN, "--yes")
+            assert code == 0, f"ended at {n}: {told}"
+            assert live.registry() == applied, f"ended at {n}"
+        code, told = live.hunter("undo", JOURNAL)
+        assert code == 0 or "no run" in told or "no journal" in told, f"ended at {n}: {told}"
+        assert (live.registry(), live.files()) == (registry, files), f"ended at {n}"
+        assert "escadre" not in json.dumps(live.registry())
+
+
+def _wmi(kind: str, name: str, **more: str) -> tuple[str, list[Any]]:
+    return f'{kind}.Name="{name}"', [kind, {"Name": name, **more}]
+
+
+def _bound(consumer: str, event: str) -> tuple[str, list[Any]]:
+    ends = {"Filter": event, "Consumer": consumer}
+    words = ",".join(f'{end}="{path}"'.replace('Name="', 'Name=\\"').replace('""', '\\""') for end, path in ends.items())
+    return f"__FilterToConsumerBinding.{words}", ["__FilterToConsumerBinding", ends]
+
+
+def test_a_wmi_consumer_goes_with_its_bindings_and_the_filters_of_its_own(live: LiveHost) -> None:
+    evil, good = 'CommandLineEventConsumer.Name="Evil"', 'CommandLineEventConsumer.Name="Good"'
+    own, shared = '__EventFilter.Name="Own"', '__EventFilter.Name="Shared"'
+    plants = [
+        _wmi("CommandLineEventConsumer", "Evil", CommandLineTemplate="C:\\Users\\Public\\inert.exe"),
+        _wmi("CommandLineEventConsumer", "Good", CommandLineTemplate="C:\\Program Files\\good.exe"),
+        _wmi("__EventFilter", "Own", Query="SELECT * FROM __InstanceModificationEvent"),
+        _wmi("__EventFilter", "Shared", Query="SELECT * FROM __InstanceCreationEvent"),
+        _bound(evil, own),
+        _bound(evil, shared),
+        _bound(good, shared),
+    ]
+    before = live.ask("wmi", {"root\\subscription": dict(plants)})
+    live.write({"kind": "wmi-subscription", "do": "remove-wmi", "target": {"wmi": f"root\\subscription:{evil}"}})
+    live.seal()
+    plan = yaml.load((live.work / "plan.yaml").read_text(), yaml.BaseLoader)
+    assert len(plan["actions"][0]["expect"]) == 4
+    code, told = live.hunter("apply", PLAN, "--yes")
+    assert (code, "Done: 1 of 1" in told) == (0, True), told
+    left = live.ask("wmi")["root\\subscription"]
+    assert set(left) == {plants[1][0], plants[3][0], plants[6][0]}
+    assert live.hunter("verify", PLAN)[0] == 0
+    code, told = live.hunter("undo", JOURNAL)
+    assert code == 0, told
+    assert live.ask("wmi") == before
