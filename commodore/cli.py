@@ -11,6 +11,7 @@ import typer
 from commodore import completion
 from commodore.entity_commands import enrich, entity
 from commodore.hive_commands import hive_app
+from commodore.inventory_commands import baseline_app, diff
 from scout.console import WRONG_USE, Complaint, Screen, run
 from scout.options import Json, program
 
@@ -31,12 +32,13 @@ Indicators = Annotated[list[Path] | None, typer.Option("--ioc", help="Indicators
 def build_app() -> typer.Typer:
     """The typer app."""
     app = program("Turn archives into records, findings and a ledger of what could not be read.", GUIDE)
-    for command in (process, artefacts, ledger, findings, enrich, entity, export):
+    for command in (process, artefacts, ledger, findings, enrich, entity, export, diff):
         app.command()(command)
     rules = typer.Typer(no_args_is_help=True, help="Detection rules.")
     rules.command()(stats)
     app.add_typer(rules, name="rules")
     app.add_typer(hive_app(), name="hive")
+    app.add_typer(baseline_app(), name="baseline")
     return app
 
 
@@ -66,6 +68,13 @@ def process(
     ] = None,
     rules: Rules = None,
     ioc: Indicators = None,
+    known: Annotated[
+        list[Path] | None, typer.Option("--known", help="What belongs on the site's hosts: a YAML file. Repeatable.", show_default=False)
+    ] = None,
+    baseline: Annotated[
+        list[Path] | None,
+        typer.Option("--baseline", help="What starts by itself on good hosts: a file of `baseline add`. Repeatable.", show_default=False),
+    ] = None,
     datasets: Annotated[
         list[str] | None,
         typer.Option(
@@ -116,6 +125,8 @@ def process(
         receipt or [],
         datasets or [],
         skip or [],
+        known=known or [],
+        baselines=baseline or [],
         index=index,
     )
 

@@ -36,6 +36,8 @@ def process_and_tell(
     datasets: Sequence[str] = (),
     skip: Sequence[str] = (),
     *,
+    known: Sequence[Path] = (),
+    baselines: Sequence[Path] = (),
     index: bool = False,
 ) -> int:
     """Run `process` with a progress display, then print the summary. `index`: the Eye indexes the hosts as they become complete.
@@ -65,6 +67,8 @@ def process_and_tell(
                 identities=identities,
                 rules=rules,
                 iocs=iocs,
+                known=known,
+                baselines=baselines,
                 workers=workers,
                 timeout=timeout,
                 progress=progress,

@@ -22,6 +22,7 @@ from commodore.host import Host
 from commodore.persistence import judge
 from commodore.persistence.judge import PersistenceJudge
 from commodore.persistence.links import link_hits
+from commodore.persistence.site import SiteKnowledge
 from commodore.persistence.targets import Members, completed, file_target
 from commodore.sentence import short
 from scout.formats.indicators import read_file
@@ -34,10 +35,12 @@ class Detection:
     without_source  `{file, rule, title, reason}` for each Sigma rule that was read and that no record can match
     indicators  number of indicators
     refused     `{file, line, reason}` for each rule and indicator that was not understood
+    site        what the site knows of its hosts
     digest      SHA-256 over everything that changes the result: rules, log sources, indicators, persistence table, rules on sequences
     """
 
-    def __init__(self, pack: RulePack, indicators: Indicators, refused: list[Refusal]) -> None:
+    def __init__(self, pack: RulePack, indicators: Indicators, refused: list[Refusal], site: SiteKnowledge | None = None) -> None:
+        self.site = site or SiteKnowledge()
         self._matcher, self._indicators, self._judge = SigmaMatcher(pack), indicators, PersistenceJudge()
         self._sequences = {found.rule.id: found.rule for found in sequences.rules()}
         self._numbers = {pack.rule(n).id: n for n in range(len(pack))}
@@ -49,12 +52,15 @@ class Detection:
         self.refused = [r.as_dict() for r in (*pack.refused, *refused)]
         parts = (pack.digest, self._judge.digest, losses.digest(), sequences.digest())
         identity = hashlib.sha256("".join(f"{part}\n" for part in parts).encode())
+        identity.update(self.site.digest.encode())
         for x in indicators.all:
             identity.update(f"{x.type}:{x.value}\n".encode("utf-8", "surrogatepass"))
         self.digest = identity.hexdigest()
 
     @classmethod
-    def load(cls, rules: Iterable[Path] = (), iocs: Iterable[Path] = (), cache: Path | None = None) -> Self:
+    def load(
+        cls, rules: Iterable[Path] = (), iocs: Iterable[Path] = (), cache: Path | None = None, site: SiteKnowledge | None = None
+    ) -> Self:
         """Read rule directories or files and indicator lists; `cache`: folder of compiled rules (None: the user's cache directory).
 
         With neither, only the persistence table and the rules on sequences run. Raises Complaint for a path that is not there or cannot be
@@ -65,7 +71,7 @@ class Detection:
         read = [read_file(Path(p)) for p in iocs]
         seen = {(x.type, x.value): x for found, _ in reversed(read) for x in reversed(found)}
         refused = [Refusal(*r) for _, problems in read for r in problems]
-        return cls(pack, Indicators(sorted(seen.values())), refused)
+        return cls(pack, Indicators(sorted(seen.values())), refused, site)
 
     def match(self, artefact: Artefact, records: Sequence[dict[str, Any]], host: Host) -> list[Hit]:
         """Return the hits on complete records of one artefact, ordered by test, then by record."""

@@ -83,6 +83,8 @@ class Setup:
 
     rules: tuple[Path, ...] = ()
     iocs: tuple[Path, ...] = ()
+    known: tuple[Path, ...] = ()
+    baselines: tuple[Path, ...] = ()
     cache: Path | None = None
     memory: int = 1 << 30
     detection: Detection | None = None
@@ -93,15 +95,18 @@ class Setup:
     def load(self) -> Detection:
         """Return the detection, loaded if it was not inherited."""
         if self.detection is None:
-            self.detection = load_detection(self.rules, self.iocs, self.cache)
+            self.detection = load_detection(self.rules, self.iocs, self.cache, self.known, self.baselines)
         return self.detection
 
 
-def load_detection(rules: tuple[Path, ...], iocs: tuple[Path, ...], cache: Path | None) -> Detection:
-    """Return the compiled rules, indicators and persistence table."""
+def load_detection(
+    rules: tuple[Path, ...], iocs: tuple[Path, ...], cache: Path | None, known: tuple[Path, ...] = (), baselines: tuple[Path, ...] = ()
+) -> Detection:
+    """Return the compiled rules, indicators and persistence table, and what the site knows."""
     from commodore.detection import Detection
+    from commodore.persistence import site
 
-    return Detection.load(rules, iocs, cache)
+    return Detection.load(rules, iocs, cache, site.load(known, baselines))
 
 
 def prepared(setup: Setup, pipe: Connection) -> Worker:
@@ -279,7 +284,7 @@ class Worker:
             host_field="host.name",  # of the records that it was made from
         )
         problems = Problems()
-        view = CaseView(Path(task.case), host.collection, whole=task.whole)
+        view = CaseView(Path(task.case), host.collection, whole=task.whole, site=self._detection.site)
         count, _, _, error = unit.drain(
             lambda: derivation.derive(view, host), assembler, problems, Room(DERIVED, self._batch), partial(self._take, host, name)
         )

@@ -83,7 +83,9 @@ def test_the_agent_collects_in_a_root_without_python(tmp_path: Path) -> None:
     root = tmp_path / "root"
     linked = subprocess.run(["ldd", str(made.path)], capture_output=True, text=True, check=True).stdout
     libraries = [word for line in linked.splitlines() for word in line.split() if word.startswith("/")]
-    for path in (*libraries, str(made.path)):
+    beside = Path(next(one for one in libraries if "/libc.so." in one)).parent
+    glibc = [str(beside / name) for name in ("libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "libutil.so.1")]
+    for path in (*libraries, *glibc, str(made.path)):
         target = root / (path.lstrip("/") if path != str(made.path) else "scout")
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)
