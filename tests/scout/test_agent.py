@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -91,6 +92,7 @@ def test_the_agent_collects_in_a_root_without_python(tmp_path: Path) -> None:
         shutil.copy(path, target)
     for folder in ("proc", "dev/shm", "etc", "out"):
         (root / folder).mkdir(parents=True, exist_ok=True)
+    os.mknod(root / "dev/null", 0o666 | stat.S_IFCHR, os.makedev(1, 3))
     inside = f"mount -t proc proc {root}/proc && exec chroot {root} /scout -o /out"
     done = subprocess.run(["unshare", "-m", "sh", "-c", inside], capture_output=True, text=True, env={"PATH": os.environ["PATH"]})
     assert done.returncode == 0, done.stdout + done.stderr
