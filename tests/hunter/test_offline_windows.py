@@ -251,6 +251,30 @@ def test_a_key_that_names_no_place_of_this_root_is_refused(disk, target, told) -
     assert disk.files() == files
 
 
+def test_wmi_of_a_disk_waits_for_the_running_windows_and_the_rest_is_done(disk) -> None:
+    consumer = {"wmi": 'root\\subscription:CommandLineEventConsumer.Name="x"'}
+    value = {"key": f"HKLM\\SOFTWARE\\{WINLOGON}", "value": "xUserinit"}
+    disk.write({"kind": "registry-value", "target": value}, {"kind": "wmi-subscription", "do": "remove-wmi", "target": consumer})
+    code, out, err = disk.run("check", "--seal")
+    assert code == 0, out + err
+    before = disk.hives()
+    code, out, err = disk.run("check")
+    assert (code, "1 ready, 1 later" in out) == (0, True), out + err
+    code, out, err = disk.run("apply", "--yes")
+    assert (code, "Done: 1 of 1" in out) == (0, True), out + err
+    code, out, err = disk.run("verify")
+    assert (code, "UNSEEN" in out) == (1, True), out + err
+    assert disk.run("undo")[0] == 0
+    assert disk.hives() == before
+
+
+@pytest.mark.parametrize("path", ["root\\subscription", "root\\subscription:Evil", "x:Evil.Name=1"])
+def test_only_one_object_of_wmi_is_a_target(disk, path) -> None:
+    disk.write({"kind": "wmi-subscription", "do": "remove-wmi", "target": {"wmi": path}})
+    code, out, err = disk.run("check", "--seal")
+    assert (code, "no path of one object of WMI" in " ".join((out + err).split())) == (2, True), out + err
+
+
 def test_the_last_element_of_a_list_leaves_the_default(disk) -> None:
     shell = {"key": f"HKLM\\SOFTWARE\\{WINLOGON}", "value": "Shell"}
     parts = [{"kind": "registry-list", "do": "remove-entry", "target": {**shell, "element": e}} for e in ("explorer.exe",)]
