@@ -29,6 +29,7 @@ WINLOGON = f"{plants.NT}\\Winlogon"
 
 
 BY_HAND = {"W025", "W034", "W060", "W064", "W094", "W131", "W139", "W142", "W167", "W169", *("W022", "W141", "W171", "W187", "W201")}
+BY_HAND |= {"W024", "W043", "W053", "W058", "W088", "W101", "W102", "W104", "W114", "W116", "W186", "W188", "W191"}
 """planted rows whose default no table knows, whose removal takes more than one element, or outside of HUNTER's places"""
 
 
@@ -143,9 +144,11 @@ def test_every_planted_row_is_removed_verified_and_put_back_the_same(hosts, n) -
     assert disk.run("verify")[0] == 1
     code, out, err = disk.run("apply", "--yes")
     assert code == 0, out + err
-    assert f"Done: {len(actions)} of {len(actions)}, verified.\nNothing else in the touched folders changed" in out
+    here = sum(not a["kind"].startswith("wmi") for a in actions)  # WMI waits for the running Windows
+    assert f"Done: {here} of {here}, verified.\nNothing else in the touched folders changed" in out
     after = disk.hives()
-    assert disk.run("verify")[0] == 0
+    code, out, err = disk.run("verify")
+    assert (code, "THERE" in out, out.count("UNSEEN")) == (int(here < len(actions)), False, len(actions) - here), out + err
     meant = {_below(e["key"]) for a in actions for e in a["expect"] if "key" in e}
     for name, before in hives.items():
         for key in changed_keys(before, after[name]):
