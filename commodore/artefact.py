@@ -16,9 +16,9 @@ from typing import Any
 from commodore.container import Holds
 from commodore.evidence import Group
 from commodore.host import Host
-from commodore.record import Problem, Record, RecordBatch
+from commodore.record import Problem, Record, RecordBatch, SweepLayer
 
-__all__ = ["Artefact", "Cut", "Group", "Problem", "Record", "RecordBatch"]
+__all__ = ["Artefact", "Cut", "Group", "Problem", "Record", "RecordBatch", "SweepLayer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Artefact:
                 object.__setattr__(self, name, getattr(self, name) or value)
 
 
-Parser = Callable[[Any, Host], Iterator[Record | RecordBatch | Problem]]
+Parser = Callable[[Any, Host], Iterator[Record | RecordBatch | Problem | SweepLayer]]
 """`parse(evidence, host)`; an artefact with `holds` gets what its container offers in place of the evidence"""
 Expected = Callable[[Any], "int | None"]
 """Optional `expected(evidence)` beside `parse`: how many records the format's own headers promise, read without the parser."""

@@ -24,6 +24,8 @@ class Known:
     artefact: Artefact
     parse: Parser
     expected: Expected | None = None
+    contents: Callable[..., Iterator[tuple[str, bytes]]] | None = None
+    """`contents(evidence)`: (name, bytes) of what the artefact finds inside, for the raw sweep; called only where one was asked for"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ def artefacts() -> dict[str, Known]:
     """Return all artefacts by name, sorted. Raises ValueError for a file whose name is not its artefact's."""
     found = {}
     for name, module in modules(commodore.artefacts):
-        found[name] = Known(_declared(name, module), module.parse, getattr(module, "expected", None))
+        found[name] = Known(_declared(name, module), module.parse, getattr(module, "expected", None), getattr(module, "contents", None))
     return dict(sorted(found.items()))
 
 

@@ -11,6 +11,7 @@ import typer
 from commodore import completion
 from commodore.entity_commands import enrich, entity
 from commodore.hive_commands import hive_app
+from commodore.inventory_commands import baseline_app, diff
 from scout.console import WRONG_USE, Complaint, Screen, run
 from scout.options import Json, program
 
@@ -24,19 +25,23 @@ GUIDE = """COMMODORE turns archives into a case: records of one schema, findings
 commodore artefacts lists what can be read. commodore --help and commodore COMMAND --help explain every option."""
 
 Case = Annotated[Path, typer.Argument(help="Case directory.", readable=False, show_default=False)]
-Rules = Annotated[list[Path] | None, typer.Option("--rules", help="Sigma rules: a file or a directory. Repeatable.", show_default=False)]
+Rules = Annotated[
+    list[Path] | None,
+    typer.Option("--rules", help="Sigma rules (.yml) and YARA rules (.yar): a file or a directory. Repeatable.", show_default=False),
+]
 Indicators = Annotated[list[Path] | None, typer.Option("--ioc", help="Indicators of compromise: a file. Repeatable.", show_default=False)]
 
 
 def build_app() -> typer.Typer:
     """The typer app."""
     app = program("Turn archives into records, findings and a ledger of what could not be read.", GUIDE)
-    for command in (process, artefacts, ledger, findings, enrich, entity, export):
+    for command in (process, artefacts, ledger, findings, enrich, entity, export, diff, grep):
         app.command()(command)
     rules = typer.Typer(no_args_is_help=True, help="Detection rules.")
     rules.command()(stats)
     app.add_typer(rules, name="rules")
     app.add_typer(hive_app(), name="hive")
+    app.add_typer(baseline_app(), name="baseline")
     return app
 
 
@@ -66,6 +71,13 @@ def process(
     ] = None,
     rules: Rules = None,
     ioc: Indicators = None,
+    known: Annotated[
+        list[Path] | None, typer.Option("--known", help="What belongs on the site's hosts: a YAML file. Repeatable.", show_default=False)
+    ] = None,
+    baseline: Annotated[
+        list[Path] | None,
+        typer.Option("--baseline", help="What starts by itself on good hosts: a file of `baseline add`. Repeatable.", show_default=False),
+    ] = None,
     datasets: Annotated[
         list[str] | None,
         typer.Option(
@@ -116,6 +128,8 @@ def process(
         receipt or [],
         datasets or [],
         skip or [],
+        known=known or [],
+        baselines=baseline or [],
         index=index,
     )
 
@@ -179,7 +193,13 @@ def export(
     case: Case,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Directory to write to.", show_default="CASE-export")] = None,
     form: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="parquet, csv or timesketch.", autocompletion=completion.formats)
+        str,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="parquet, csv or timesketch; of the indicators that were found: stix, misp, ioc-csv or ioc-text.",
+            autocompletion=completion.formats,
+        ),
     ] = "parquet",
     dataset: Annotated[
         list[str] | None,
@@ -203,6 +223,23 @@ def export(
         if json_lines:
             screen.emit({"file": str(made.path), "size": size, "records": made.records, "without_time": made.timeless})
     return 0
+
+
+def grep(
+    places: Annotated[
+        list[Path], typer.Argument(metavar="CASE|ARCHIVE… PATTERN", help="Where to search, and last the pattern.", show_default=False)
+    ],
+    identity: Annotated[
+        list[Path] | None, typer.Option("-i", "--identity", help="Key file that decrypts archives. Repeatable.", show_default=False)
+    ] = None,
+    literal: Annotated[bool, typer.Option("-F", "--fixed", help="The pattern is a text, not an expression of re2.")] = False,
+    fold: Annotated[bool, typer.Option("-y", "--ignore-case", help="In any case.")] = False,
+    json_lines: Json = False,
+) -> int:
+    """Search the bytes of every member, parsed or not, in ASCII and UTF-16. Exit 1 where something is found."""
+    from commodore.console import show_places
+
+    return show_places(places, identity or [], Screen(json_lines=json_lines), literal=literal, fold=fold)
 
 
 def stats(

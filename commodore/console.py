@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,8 @@ def process_and_tell(
     datasets: Sequence[str] = (),
     skip: Sequence[str] = (),
     *,
+    known: Sequence[Path] = (),
+    baselines: Sequence[Path] = (),
     index: bool = False,
 ) -> int:
     """Run `process` with a progress display, then print the summary. `index`: the Eye indexes the hosts as they become complete.
@@ -65,6 +67,8 @@ def process_and_tell(
                 identities=identities,
                 rules=rules,
                 iocs=iocs,
+                known=known,
+                baselines=baselines,
                 workers=workers,
                 timeout=timeout,
                 progress=progress,
@@ -83,7 +87,8 @@ def process_and_tell(
     if screen.json_lines:
         screen.emit(_machine(summary) | ({"index": indexed} if following else {}))
     else:
-        _tell(summary, screen, sigma=bool(rules), iocs=len(iocs))
+        sigma = bool(rules) and bool(summary.rules["loaded"] or summary.rules["without_source"] or not summary.rules["yara"])
+        _tell(summary, screen, sigma=sigma, iocs=len(iocs))
         if following:
             screen.say(
                 f"Index: {plural(indexed['records'], 'record')} in {plural(indexed['parts'], 'part')}, {megabytes(indexed['bytes'])}"
@@ -91,6 +96,23 @@ def process_and_tell(
     for line in indexed.get("torn", []):
         screen.note(f"Not in the index: {escape(line)}.")
     return DONE if summary.whole and not indexed.get("torn") else PARTIAL
+
+
+def searched(hosts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield how much each search of the raw sweep has read, in words; nothing where none was asked for."""
+    for search, words in _SEARCHES.items():
+        counts = [host["searched"][search] for host in hosts if search in host.get("searched", {})]
+        if not counts:
+            continue
+        whole, missed, size, places = (sum(count[key] for count in counts) for key in ("members", "not", "bytes", "places"))
+        refused = sum(host["unreadable"] for host in hosts if search in host.get("searched", {}))
+        lacks = [f"{missed:,} not, or not whole"] if missed else []
+        lacks += [f"{refused:,} without content"] if refused else []
+        tail = f"; {', '.join(lacks)} → commodore ledger" if lacks else ""
+        yield f"{plural(whole, 'member')} ({megabytes(size)}) {words}: {plural(places, 'place')}{tail}"
+
+
+_SEARCHES = {"indicators": "for indicators", "yara": "with YARA"}
 
 
 def _sources(rules: Mapping[str, Any]) -> str:
@@ -110,6 +132,7 @@ def _machine(summary: Summary) -> dict[str, Any]:
         "redone": [{"host": host, "datasets": datasets} for host, datasets in summary.redone],
         "given_twice": [path for path, _ in summary.twice],
         "loaded": summary.rules["loaded"],
+        "yara": summary.rules["yara"],
         "with_source": summary.rules["with_source"],
         "without_source": summary.rules["without_source"],
         "indicators": summary.rules["indicators"],
@@ -127,6 +150,7 @@ def _tell(summary: Summary, screen: Screen, *, sigma: bool, iocs: int) -> None:
     loaded, refused = summary.rules["loaded"], summary.rules["refused"]
     words = f"rules: {loaded:,} Sigma loaded" if sigma else "rules: the persistence table"
     words += _sources(summary.rules) if sigma else ""
+    words += f", {plural(summary.rules['yara'], 'YARA rule')}" if summary.rules.get("yara") else ""
     words += f", {plural(summary.rules['indicators'], 'indicator')} from {plural(iocs, 'file')}" if iocs else ""
     words += f", {len(refused):,} refused (commodore rules stats)" if refused else ""
     screen.say(f"COMMODORE {__version__}  {plural(len(summary.hosts), 'collection')}  {words}")
@@ -161,6 +185,8 @@ def _tell(summary: Summary, screen: Screen, *, sigma: bool, iocs: int) -> None:
     members = sum(h["members"] for h in summary.hosts)
     lost = f"; {losses:,} could not be read in part or whole → commodore ledger {case}" if losses else ""
     screen.say(f"  read        {read:,} of {plural(members, 'member')}, {members - read:,} not read by any artefact{lost}")
+    for words in searched(summary.hosts):
+        screen.say(f"  searched    {words}")
     for row in summary.unreproducible:
         screen.say(f"  given up    {escape(row['path'])}: {escape(row['reason'])}; the case is not reproducible")
     counts = "  ".join(f"{summary.severities[s]} {s}" for s in MOST_SEVERE_FIRST if summary.severities.get(s))
@@ -268,6 +294,29 @@ def show_ledger(case: Path, screen: Screen, *, everything: bool = False) -> int:
     return PARTIAL if lost or unsound else DONE
 
 
+def show_places(given: Sequence[Path], identity: Sequence[Path], screen: Screen, *, literal: bool, fold: bool) -> int:
+    """Search inputs or a case for the last of `given`; print each place, then how much was searched."""
+    from commodore.sweep import grep
+    from scout.keys import load_identities
+
+    if len(given) < 2:
+        raise Complaint("a pattern or a place is missing.", "commodore grep CASE|ARCHIVE… PATTERN", WRONG_USE)
+    expression = grep.compiled(str(given[-1]), literal=literal, fold=fold)
+    account = grep.GrepAccount()
+    for place in grep.search(grep.inputs(given[:-1]), [key for path in identity for key in load_identities(path)], expression, account):
+        if screen.json_lines:
+            screen.emit(place._asdict())
+            continue
+        where = f"line {place.line}" if place.line else f"offset {place.offset:,}"
+        screen.say(f"  {escape(place.host)}  {escape(place.path)}  {where}{', UTF-16' if place.utf16 else ''}")
+        screen.say(f"    {escape(place.text)}")
+    for host, path, reason in account.left:
+        screen.note(f"Not searched: {escape(host)} {escape(path)}: {escape(reason)}.")
+    left = f", {len(account.left):,} not searched" if account.left else ""
+    screen.say(f"{plural(account.places, 'place')} in {plural(account.members, 'member')} ({megabytes(account.size)}){left}.")
+    return PARTIAL if account.places or account.left else DONE
+
+
 def show_rules(rules: Sequence[Path], iocs: Sequence[Path], case: Path | None, screen: Screen) -> int:
     """Load rules; print how many loaded, how many have a log source in the case, where one is given, and which were refused."""
     from commodore.engine.summary import log_sources
@@ -277,10 +326,12 @@ def show_rules(rules: Sequence[Path], iocs: Sequence[Path], case: Path | None, s
     known = log_sources(CaseReader(case).collections().values()) if case is not None else {}
     with_source = {"with_source": detection.with_source(known)} if case is not None else {}
     if screen.json_lines:
-        counts = {"loaded": detection.loaded, **with_source, "indicators": detection.indicators}
+        counts = {"loaded": detection.loaded, "yara": detection.yara, **with_source, "indicators": detection.indicators}
         screen.emit(counts | {"without_source": detection.without_source, "refused": detection.refused})
         return DONE
-    taken = plural(detection.loaded, "Sigma rule") + (f" and {plural(detection.indicators, 'indicator')}" if iocs else "")
+    taken = plural(detection.loaded, "Sigma rule")
+    taken += f", {plural(detection.yara, 'YARA rule')}" if detection.yara else ""
+    taken += f" and {plural(detection.indicators, 'indicator')}" if iocs else ""
     screen.say(f"{taken} loaded, {len(detection.refused):,} refused.")
     if with_source:
         screen.say(f"With a log source in {escape(case)}: {plural(with_source['with_source'], 'rule')}.")

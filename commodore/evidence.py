@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 T = TypeVar("T")
@@ -33,7 +34,7 @@ class Evidence:
     companions  role → evidence of the same group (`log1` of a hive)
     """
 
-    __slots__ = ("_made", "_open", "collection", "companions", "facts", "index", "member", "offset", "size", "source")
+    __slots__ = ("_made", "_open", "_path", "collection", "companions", "facts", "index", "member", "offset", "size", "source")
 
     def __init__(
         self,
@@ -47,9 +48,10 @@ class Evidence:
         offset: int = 0,
         index: int = 0,
         companions: Mapping[str, Evidence] | None = None,
+        path: Path | None = None,
     ) -> None:
         self.source, self.collection, self.member = source, collection, member
-        self._open = content
+        self._open, self._path = content, path
         self.size = size if size is not None else (0 if callable(content) else len(content))
         self.facts: Mapping[str, Any] = facts or {}
         self.offset, self.index = offset, index
@@ -65,6 +67,11 @@ class Evidence:
     def length(self) -> int:
         """Return the bytes of this unit, without its companions."""
         return self.size if callable(self._open) else len(self._open)
+
+    @property
+    def path(self) -> Path | None:
+        """Return where a plain file of the analyst's disk can be opened again; None for a member of an archive and for a unit."""
+        return self._path
 
     @property
     def data(self) -> bytes:

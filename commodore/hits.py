@@ -22,6 +22,9 @@ class DetectionRule(NamedTuple):
     attack_version: str = ""
     description: str = ""
     indicator_type: str = ""
+    tlp: str = ""
+    certainty: str = ""
+    expires: str = ""
 
 
 class Hit(NamedTuple):
@@ -72,6 +75,7 @@ class LoadedRules(Protocol):
     """The counts and the identity of loaded rules, as a case notes them; `Detection` has them.
 
     loaded      number of Sigma rules that records of some dataset can match
+    yara        number of YARA rules
     indicators  number of indicators
     refused     `{file, line, reason}` for each rule and indicator that was not loaded
     digest      identity of all that decides what is found
@@ -79,6 +83,8 @@ class LoadedRules(Protocol):
 
     @property
     def loaded(self) -> int: ...
+    @property
+    def yara(self) -> int: ...
     @property
     def indicators(self) -> int: ...
     @property

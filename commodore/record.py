@@ -45,6 +45,21 @@ class Record(NamedTuple):
     """the companion that it was read from (`log1`), or '' for the member itself"""
 
 
+class SweepLayer(NamedTuple):
+    """Further bytes that a parser decoded or unpacked: a layer of a script, a member of an archive, a stream of a document.
+
+    A parser yields it beside its records. It is searched for indicators and with YARA as the member is; where no sweep was asked for, it
+    costs nothing.
+
+    name     how the bytes were made, for a person: `base64 > gzip`, `word/vbaProject.bin`
+    locator  that of the record of the same artefact and member to which the bytes belong; '' where there is none
+    """
+
+    name: str
+    data: bytes
+    locator: str = ""
+
+
 class Problem(NamedTuple):
     """Evidence that could not be read. It becomes a ledger line. `lost` counts records, 0 where the number is unknown."""
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from commodore import catalogue
 from commodore.artefact import Artefact
 from commodore.detection.sigma.sources import log_sources
+from commodore.persistence.coverage import page as persistence_table
 from commodore.persistence.starting_files import places
 from commodore.schema import registry, winlog
 from scout.data import load_data
@@ -24,6 +25,7 @@ from scout.targets import READERS
 EVENTS = "windows_events.md"
 """Name of the page of described Windows events."""
 COVERAGE = "registry_coverage.md"
+TABLE = "persistence-table.md"
 """Name of the page that compares the registry artefacts with those of other programs."""
 LOG_SOURCES = 8
 """Names of Sigma log sources that a page lists at most."""
@@ -39,7 +41,7 @@ def declared() -> dict[str, Artefact]:
 
 def pages() -> dict[str, str]:
     """File name → page, for every artefact and the list of them."""
-    return {"README.md": index(), EVENTS: events(), COVERAGE: coverage()} | {
+    return {"README.md": index(), EVENTS: events(), COVERAGE: coverage(), TABLE: persistence_table()} | {
         f"{name}.md": page(artefact) for name, artefact in declared().items()
     }
 

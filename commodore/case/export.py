@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from commodore.case import parquet, private, tables
+from commodore.case import indicators, parquet, private, tables
 from commodore.case.columns import connect, fields_of, present
 from commodore.case.jsonl import objects
 from commodore.schema import registry
 from commodore.spreadsheet import line
 from scout.console import WRONG_USE, Complaint
 
-FORMATS = ("parquet", "csv", "timesketch")
+FORMATS = ("parquet", "csv", "timesketch", *indicators.FORMATS)
 
 
 class Exported(NamedTuple):
@@ -32,11 +32,13 @@ def export(case: str | Path, target: str | Path, form: str = "parquet", datasets
     """Write a case, or some datasets of it, below `target`: parquet and csv one file per dataset, timesketch one file of JSON lines.
 
     Timesketch needs a time: the file has one line per record and time, with the meaning of the time in `timestamp_desc`. Records without
-    any time are counted. Raises Complaint.
+    any time are counted. stix, misp, ioc-csv and ioc-text: the indicators that findings name. Raises Complaint.
     """
     folder = Path(target)
     if form not in FORMATS:
         raise Complaint(f"No such format: {form}.", f"Formats: {', '.join(FORMATS)}.", WRONG_USE)
+    if form in indicators.FORMATS:
+        return [Exported(*_indicators(Path(case), folder, form))]
     files = tables.by_dataset(tables.files(Path(case), datasets))
     try:
         private.folder(folder)
@@ -44,6 +46,13 @@ def export(case: str | Path, target: str | Path, form: str = "parquet", datasets
             return [_timesketch(files, folder / "timesketch.jsonl")]
         one = _csv if form == "csv" else _parquet
         return [one(name, paths, folder / f"{name}.{form}") for name, paths in files.items()]
+    except OSError as e:
+        raise Complaint(f"{folder} cannot be written: {e.strerror}.", "Give another directory with -o.") from None
+
+
+def _indicators(case: Path, folder: Path, form: str) -> tuple[Path, int]:
+    try:
+        return indicators.write(case, folder, form)
     except OSError as e:
         raise Complaint(f"{folder} cannot be written: {e.strerror}.", "Give another directory with -o.") from None
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from commodore.artefact import Problem
+from commodore.sweep.found import SEARCHES
 
 SHOWN = 1000
 """problems of one member that get a line of their own; the rest is counted"""
@@ -30,6 +31,8 @@ class Account:
     more: int = 0
     more_lost: int = 0
     """problems beyond the shown ones, and the records that they count as lost"""
+    searched: int = 0
+    """bytes that a search of the raw sweep has read"""
 
     def add(self, expected: int | None, parsed: int, carved: int, problems: list[Problem], offset: int = 0) -> None:
         """Add one unit. Its expected count is unknown (None) or part of the member's."""
@@ -54,6 +57,8 @@ class Account:
             elif lost > named:
                 remark = f"{lost - named} records that the format's headers promise were not found"
         total = head | {"artefact": self.artefact, "expected": expected, "parsed": self.parsed, "carved": self.carved, "lost": lost}
+        if self.artefact in SEARCHES:
+            total["searched"] = self.searched
         if not self.problems:
             return [total | {"reason": remark or None, "locator": None, "offset": None}]
         if len(self.problems) == 1 and not self.more:
@@ -124,6 +129,19 @@ def unread(head: dict[str, Any], reason: str, artefact: str | None = None, kind:
         "offset": None,
         **_kind(kind),
     }
+
+
+def searched(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
+    """Return, per search of the raw sweep, the members and bytes that were searched, and the members that were not, wholly or in part."""
+    found: dict[str, dict[str, int]] = {}
+    for row in rows:
+        counts = found.setdefault(row["artefact"], {"members": 0, "bytes": 0, "not": 0, "places": 0})
+        if "searched" in row:
+            whole = row["lost"] is not None and not row.get("kind")
+            counts["members" if whole else "not"] += 1
+            counts["bytes"] += row["searched"]
+            counts["places"] += row["parsed"]
+    return found
 
 
 def is_loss(row: Mapping[str, Any]) -> bool:

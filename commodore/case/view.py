@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from commodore.case.jsonl import Search, objects
 from commodore.case.partition import Partition
+
+if TYPE_CHECKING:
+    from commodore.persistence.site import SiteKnowledge
 
 
 class CaseView:
     """One host of a case, for `derive(view, host)`. Records and members come in a stable order.
 
     whole: the collection is complete. Where it is not, a file that is not listed may have been lost with the rest.
+    site: what the site knows of its hosts (`commodore.persistence.site`), None where it says nothing
     """
 
-    def __init__(self, case: Path, collection: str, *, whole: bool = True) -> None:
-        self._partition, self.whole = Partition(case, collection), whole
+    def __init__(self, case: Path, collection: str, *, whole: bool = True, site: SiteKnowledge | None = None) -> None:
+        self._partition, self.whole, self.site = Partition(case, collection), whole, site
 
     def records(self, dataset: str, search: Search | None = None) -> Iterator[dict[str, Any]]:
         """Yield the records of a dataset; none where the dataset does not exist.

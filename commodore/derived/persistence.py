@@ -13,6 +13,7 @@ from commodore.fence import fenced
 from commodore.host import Host
 from commodore.persistence.context import FACT_DATASETS, HostFacts, JudgingContext
 from commodore.persistence.judge import JudgedEntry, PersistenceJudge
+from commodore.persistence.site import SiteKnowledge
 from commodore.persistence.table import rows
 from commodore.persistence.targets import Members
 
@@ -67,7 +68,7 @@ def derive(view: CaseView, host: Host) -> Iterator[Record | Problem]:
     members, facts = Members(view.members()), HostFacts(view.records)
     context = JudgingContext(facts, _guilty(view, host, "systemd_units"), _guilty(view, host, "services"))
     for dataset in sorted({row.dataset for row in rows()}):
-        read = partial(_entries, dataset, host, members, context)
+        read = partial(_entries, dataset, host, members, context, view.site)
         yield from fenced(view.records(dataset), partial(_place, dataset), read)
 
 
@@ -81,9 +82,16 @@ def _guilty(view: CaseView, host: Host, dataset: str) -> frozenset[str]:
     return frozenset(name.lower() for name in names) if dataset == "services" else frozenset(names)
 
 
-def _entries(dataset: str, host: Host, members: Members, context: JudgingContext, record: dict[str, Any]) -> Iterator[Record]:
+def _entries(
+    dataset: str, host: Host, members: Members, context: JudgingContext, site: SiteKnowledge | None, record: dict[str, Any]
+) -> Iterator[Record]:
     for entry in _judge().entries(record, host, context):
-        yield _record(dataset, record, entry, members)
+        made = _record(dataset, record, entry, members)
+        if site is not None and (reason := site.reason(made.fields)):
+            made.fields["message"] = f"{made.fields['message']} {reason}"
+            for name in ("escadre.severity", "escadre.matched", "threat.technique.id"):
+                made.fields.pop(name, None)
+        yield made
 
 
 def _place(dataset: str, record: Mapping[str, Any]) -> str:

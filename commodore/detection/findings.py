@@ -22,6 +22,7 @@ _HEADER = frozenset({"EventID", "Channel", "Provider_Name"})
 _WORDS = 120
 """Characters of a value in a message."""
 _MESSAGES = {
+    "yara": sentence("YARA rule {name!q} matched."),
     "ioc": sentence("{name} was found in {count!n} {count:record|records}[ ({fields})]."),
     "sigma": sentence("Sigma rule {name!q} matched {count!n} {count:record|records}[: {field} is {value!q}].", _WORDS),
 }
@@ -155,6 +156,9 @@ def _finding(key: _Key, fold: _Fold, rule: DetectionRule) -> Finding:
         "rule.ruleset": rule.ruleset,
         "threat.technique.id": list(rule.techniques),
         "threat.indicator.type": rule.indicator_type,
+        "threat.indicator.marking.tlp": rule.tlp,
+        "threat.indicator.confidence": rule.certainty,
+        "escadre.indicator_expires": rule.expires,
         "target": hit.target,
         "escadre.attack_version": rule.attack_version,
         "escadre.group": group,

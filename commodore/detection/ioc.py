@@ -9,15 +9,19 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
 
 from commodore.hits import DetectionRule
 from scout.formats.indicators import Indicator
+
+if TYPE_CHECKING:
+    from commodore.sweep.finder import Finder
 
 PREFIX = 14
 """Characters of an indicator that the first pass searches: enough to be rare, few enough for a small automaton."""
@@ -72,7 +76,9 @@ class Indicators:
     """All indicators of a run, ready to match."""
 
     def __init__(self, indicators: list[Indicator]) -> None:
-        self.all = indicators
+        self.all = indicators = sorted(indicators)
+        self.digests = frozenset(x.type for x in indicators if x.type in ("md5", "sha1"))
+        """hashes of whole members that are asked for; SHA-256 is computed anyway"""
         self._networks6 = [(i, ipaddress.IPv6Network(x.value)) for i, x in enumerate(indicators) if x.type in _NETWORKS and ":" in x.value]
         self._by_text: list[tuple[int, ...]] = []
         texts: dict[str, list[int]] = {}
@@ -92,9 +98,32 @@ class Indicators:
         return len(self.all)
 
     @cached_property
-    def rules(self) -> dict[str, DetectionRule]:
-        """All indicators as rules, by id."""
-        return {r.id: r for r in map(self.rule, range(len(self.all)))}
+    def finder(self) -> Finder:
+        """Return what finds the indicators in bytes."""
+        from commodore.sweep.finder import Finder
+
+        return Finder(self.all)
+
+    def number(self, kind: str, value: str) -> int | None:
+        """Return the number of an indicator, None where it is none."""
+        at = bisect_left(self.all, (kind, value), key=lambda x: x[:2])
+        return at if at < len(self.all) and self.all[at][:2] == (kind, value) else None
+
+    def rule_of(self, id_: str) -> DetectionRule | None:
+        """Return an indicator as a rule, by the rule's id (`domain:evil.example`); None where it is none."""
+        number = self.number(*id_.split(":", 1)) if ":" in id_ else None
+        return None if number is None else self.rule(number)
+
+    def facts(self, number: int) -> dict[str, Any]:
+        """Return the fields of a record on an indicator."""
+        rule = self.rule(number)
+        return {
+            "rule.id": rule.id,
+            "rule.name": rule.name,
+            "rule.category": rule.category,
+            "rule.reference": rule.reference,
+            "threat.indicator.type": rule.indicator_type,
+        }
 
     def rule(self, number: int) -> DetectionRule:
         """Return an indicator as the rule of a finding."""
@@ -107,6 +136,10 @@ class Indicators:
             reference=f"{x.file}:{x.line}",
             ruleset=x.file,
             indicator_type="ipv6-addr" if x.type in _NETWORKS and ":" in x.value else _ECS[x.type],
+            description=x.facts.title,
+            tlp=x.facts.tlp,
+            certainty=x.facts.confidence,
+            expires=x.facts.expires,
         )
 
     def fired(self, record: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
@@ -171,9 +204,14 @@ def _verified(indicator: Indicator, record: dict[str, Any]) -> dict[str, Any]:
     return plain or found
 
 
-def _whole(indicator: Indicator) -> Any:
+def expression(indicator: Indicator) -> str:
+    """Return the pattern of an indicator that is compared as text, in lower case, with what may be before and behind it."""
     kind = "md5" if indicator.type in ("sha1", "sha256") else indicator.type
-    pattern = re.compile(_beginning(kind, indicator.value) + _ending(kind, indicator.value))
+    return _beginning(kind, indicator.value) + _ending(kind, indicator.value)
+
+
+def _whole(indicator: Indicator) -> Any:
+    pattern = re.compile(expression(indicator))
     slashes = indicator.type == "path" and "\\" in indicator.value
 
     def matches(text: str) -> bool:

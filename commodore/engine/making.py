@@ -57,7 +57,13 @@ class Making:
 
 def making(detection: LoadedRules, timeout: float, memory: int, without: frozenset[str] = frozenset()) -> Making:
     """Return how this installation makes partitions, with loaded rules (`Detection`). `without`: datasets that are left out."""
-    rules = {"digest": detection.digest, "loaded": detection.loaded, "indicators": detection.indicators, "refused": len(detection.refused)}
+    rules = {
+        "digest": detection.digest,
+        "loaded": detection.loaded,
+        "yara": detection.yara,
+        "indicators": detection.indicators,
+        "refused": len(detection.refused),
+    }
     known = [k.artefact for k in catalogue.artefacts().values()] + [d.artefact for d in catalogue.derivations().values()]
     parsers = {a.name: a.version for a in sorted(known, key=lambda a: a.name) if a.name not in without}
     return Making(__version__, libraries(), parsers, rules, {"timeout": timeout, "memory": memory})

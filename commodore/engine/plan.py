@@ -12,10 +12,13 @@ from commodore.artefact import Cut
 from commodore.case import ledger
 from commodore.engine import links, scratch
 from commodore.engine.inputs import EvidenceCollection, Member
+from commodore.engine.searching import Borders
 from commodore.engine.stream import Cutter, Hashing, Piece, Read, after
 from commodore.engine.work import Job, Task
 from commodore.host import Host
 from commodore.record import UNREAD
+from commodore.sweep.found import INDICATORS, SEARCHES, WHOLE, YARA, Border
+from commodore.sweep.yara import read_for_rules
 from scout.archive import GroupPlace
 
 CAP = 64 << 20
@@ -23,6 +26,10 @@ CAP = 64 << 20
 TOGETHER = 1 << 20
 """bytes of small members that become one task"""
 TOGETHER_JOBS = 128
+SEARCHED = Cut(0, 4 << 20)
+"""how a large member is cut that is only searched for indicators"""
+FOUND = "live/sweep.jsonl"
+"""the list in which SCOUT writes what it found"""
 _READ = 1 << 20
 
 
@@ -53,6 +60,10 @@ class Plan:
     """ordinal → artefacts that only try it (`catalogue.Match.tried`)"""
     together: list[tuple[dict[str, Any], int]] = field(default_factory=list)
     """head of the ledger line of each member that is read together with another one, and that one's ordinal"""
+    searches: tuple[str, ...] = ()
+    """searches of the raw sweep that every member takes part in"""
+    unsearched: list[tuple[dict[str, Any], str, str]] = field(default_factory=list)
+    """head of the ledger line of a member, a search, and why the member was not searched"""
     followed: dict[str, str] = field(default_factory=dict)
     """path of each link whose content was read → path of the file to which it leads"""
     now: str = ""
@@ -128,13 +139,24 @@ class Plan:
         self._note(member, match)
         if not match.names:
             self._no_reader(member, match)
+        names = match.names + self._searches(member)
+        if not names:
             reader.drain()
-        elif cutters := _cutters(match, known, member.size):
+        elif cutters := _cutters(names, known, member.size):
             yield from self._flush()
-            yield from self._units(member, reader, head, match, cutters)
+            yield from self._units(member, reader, head, names, cutters)
         else:
-            yield from self._add(self._job(member, reader, head, match.names))
+            yield from self._add(self._job(member, reader, head, names))
         self.sums[member.ordinal] = reader.sum()
+
+    def _searches(self, member: Member) -> tuple[str, ...]:
+        """Return the searches that a member takes part in. SCOUT's own lists of what it found are not searched again."""
+        if member.below == FOUND or not self.searches:
+            return ()
+        if YARA in self.searches and (reason := read_for_rules(member.size)):
+            self.unsearched.append((self._head(member), YARA, reason))
+            return tuple(name for name in self.searches if name != YARA)
+        return self.searches
 
     def _note(self, member: Member, match: catalogue.Match) -> None:
         if match.tried:
@@ -156,7 +178,7 @@ class Plan:
             matcher.match(member.below, head, member.source) if main else catalogue.Match(matcher.of_source(member.source, member.below))
         )
         self._note(member, match)
-        job = self._job(member, reader, head, match.names, room)
+        job = self._job(member, reader, head, match.names + self._searches(member), room)
         reader.drain()
         self.sums[member.ordinal] = reader.sum()
         return _Held(place, member, job, match)
@@ -165,6 +187,9 @@ class Plan:
         """Yield the tasks of a group. Each member that an artefact reads gets the others as companions."""
         readers = [held.job.member for held in group if held.match.names]
         for _, member, job, match in group:
+            searches = tuple(name for name in job.artefacts if name in SEARCHES)
+            if not match.names and searches:
+                yield from self._add(replace(job, artefacts=searches, companions={}))
             if match.names:
                 job.companions = {other.place.role: other.job for other in group if other.job is not job and not other.match.names}
                 yield from self._add(job)
@@ -188,23 +213,37 @@ class Plan:
         return Job(member.ordinal, member.source, content, names, member.size, member.facts)
 
     def _units(
-        self, member: Member, reader: Hashing, head: bytes, match: catalogue.Match, cutters: dict[Cutter, tuple[str, ...]]
+        self, member: Member, reader: Hashing, head: bytes, every: tuple[str, ...], cutters: dict[Cutter, tuple[str, ...]]
     ) -> Iterator[Task]:
         """Yield a task per piece, while the member streams by once. Artefacts that read it as one piece get it at the end."""
         read = after(head, reader.read)
-        rest = tuple(name for name in match.names if not any(name in names for names in cutters.values()))
+        rest = tuple(name for name in every if not any(name in names for names in cutters.values()))
         if rest:
             read, keep = self._kept(member, read)
+        borders = {
+            cutter: Borders(cutter.header, counted=names == (INDICATORS,)) for cutter, names in cutters.items() if INDICATORS in names
+        }
         while chunk := read(_READ):
             for cutter, names in cutters.items():
-                yield from (self._unit(member, names, piece) for piece in cutter.feed(chunk))
+                yield from self._pieces(member, names, cutter.feed(chunk), borders.get(cutter))
         for cutter, names in cutters.items():
-            yield from (self._unit(member, names, piece) for piece in cutter.end())
+            yield from self._pieces(member, names, cutter.end(), border := borders.get(cutter))
+            if border is not None:
+                yield from (self._unit(member, names, piece, around) for piece, around in border.last())
         if rest:
             yield from self._add(Job(member.ordinal, member.source, keep(), rest, member.size, member.facts))
 
-    def _unit(self, member: Member, names: tuple[str, ...], piece: Piece) -> Task:
-        return self._task([Job(member.ordinal, member.source, piece.data, names, member.size, member.facts, piece.offset, piece.number)])
+    def _pieces(self, member: Member, names: tuple[str, ...], pieces: Iterator[Piece], borders: Borders | None) -> Iterator[Task]:
+        """Yield the tasks of pieces; those that are searched wait for what is behind them."""
+        if borders is None:
+            yield from (self._unit(member, names, piece) for piece in pieces)
+            return
+        for piece in pieces:
+            yield from (self._unit(member, names, before, around) for before, around in borders.add(piece))
+
+    def _unit(self, member: Member, names: tuple[str, ...], piece: Piece, border: Border = WHOLE) -> Task:
+        job = Job(member.ordinal, member.source, piece.data, names, member.size, member.facts, piece.offset, piece.number, border=border)
+        return self._task([job])
 
     def _kept(self, member: Member, read: Read) -> tuple[Read, Callable[[], bytes | scratch.Sealed | Path]]:
         """Return a read function that also keeps what it reads, and a function that returns the content when all was read."""
@@ -241,13 +280,23 @@ class Plan:
         return Task(self._number - 1, self.host, jobs)
 
 
-def _cutters(match: catalogue.Match, known: dict[str, catalogue.Known], size: int) -> dict[Cutter, tuple[str, ...]]:
-    """Return the ways in which a member of `size` bytes is cut, each with the artefacts that declare it."""
+def _cutters(names: tuple[str, ...], known: dict[str, catalogue.Known], size: int) -> dict[Cutter, tuple[str, ...]]:
+    """Return the ways in which a member of `size` bytes is cut, each with the artefacts that declare it.
+
+    The search for indicators goes with the first of them, or with the artefacts that read the member whole. A large member that nothing
+    else reads is cut for it.
+    """
     cuts: dict[Cut, list[str]] = {}
-    for name in match.names:
+    for name in names:
+        if name in SEARCHES:
+            continue
         cut = known[name].artefact.cut
         if cut is not None and size > cut.header + cut.piece:
             cuts.setdefault(cut, []).append(name)
+    if INDICATORS in names and cuts:
+        next(iter(cuts.values())).append(INDICATORS)
+    elif names == (INDICATORS,) and size > SEARCHED.piece:
+        cuts[SEARCHED] = [INDICATORS]
     return {Cutter(cut): tuple(names) for cut, names in cuts.items()}
 
 

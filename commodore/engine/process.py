@@ -50,6 +50,8 @@ def process(
     receipts: Iterable[str | Path] = (),
     datasets: Iterable[str] = (),
     skip: Iterable[str] = (),
+    known: Iterable[str | Path] = (),
+    baselines: Iterable[str | Path] = (),
 ) -> Summary:
     """Read archives, directories and files into a case directory.
 
@@ -59,6 +61,7 @@ def process(
     timeout      seconds without progress after which a unit is given up; memory: bytes that a worker may take beyond its start
     redo         which datasets of which hosts are made again. Without inputs, those that the case was made from are read
     receipts     receipt files and codes of the archives, in any order; also for archives that the case has already
+    known, baselines files of what the site knows of its hosts: see `commodore.persistence.site`
     datasets, skip   names of the datasets to make (none: all), and of those to leave out; a later redo makes them
 
     A case that has some of the inputs takes the others; an interrupted run is continued. Raises Complaint.
@@ -70,7 +73,7 @@ def process(
         paths = redo.inputs(target, paths)
     if not paths:
         raise Complaint("nothing to process.", "Give archives, directories laid out like a host, or evidence files.", WRONG_USE)
-    setup = Setup(tuple(map(Path, rules)), tuple(map(Path, iocs)), cache, memory)
+    setup = Setup(tuple(map(Path, rules)), tuple(map(Path, iocs)), tuple(map(Path, known)), tuple(map(Path, baselines)), cache, memory)
     summary = Summary(target)
     papers = Receipts(receipts)
     collections = _recognised(paths, identities, summary)

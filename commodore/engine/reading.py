@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from commodore.artefact import Problem
+from commodore.artefact import Problem, SweepLayer
 from commodore.catalogue import Known
 from commodore.container import Holds, Opened, UnreadableError
 from commodore.engine import unit
@@ -32,17 +32,19 @@ def read(
     starts: Starts,
     batch: int = BATCH,
     plain: Callable[[str], bool] = lambda _: False,
+    offer: Callable[[str, SweepLayer], None] = unit.drop,
 ) -> Iterator[tuple[str, Outcome]]:
     """Yield the outcome of each artefact, and that of each container that was opened, by name.
 
     batch    records that `take` gets together
     plain    artefact → whether its records are only written: `take` may get their lines
+    offer    gets the artefact's name and each layer that it decoded
     """
 
     def parse(one: Known, content: Any) -> tuple[str, Outcome]:
         name = one.artefact.name
         starts(name)
-        return name, unit.parse(one, evidence, host, partial(take, name), content, batch, plain=plain(name))
+        return name, unit.parse(one, evidence, host, partial(take, name), content, batch, plain=plain(name), offer=partial(offer, name))
 
     containers: dict[str, list[tuple[Known, Holds]]] = {}
     for one in known:

@@ -57,7 +57,10 @@ class Redo:
         changed = making.changed(about["made"])
         if about["made"]["rules"]["digest"] != making.rules["digest"]:
             return changed
-        return with_derived(self.named) if self.named else changed
+        chosen = with_derived(self.named) if self.named else changed
+        if chosen and (making.rules["indicators"] or making.rules.get("yara")):
+            return frozenset({*making.parsers, *about["made"]["parsers"]})  # the sweep cites and searches what every artefact makes
+        return chosen
 
 
 def stage(old: Partition, staged: Partition, only: frozenset[str], making: Making, about: Mapping[str, Any]) -> frozenset[str]:

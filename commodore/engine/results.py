@@ -28,6 +28,8 @@ class UnitAccount(NamedTuple):
     offset: int = 0
     failed: str = ""
     """`raised`: the parser raised an exception; `stopped`: its worker died or had to be stopped; else empty"""
+    searched: int = 0
+    """bytes that a search of the raw sweep has read"""
 
 
 @dataclass(slots=True)

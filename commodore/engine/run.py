@@ -26,6 +26,7 @@ from commodore.engine.results import Result, UnitAccount
 from commodore.engine.unit import RAISED
 from commodore.engine.work import Task
 from commodore.host import Host
+from commodore.sweep.found import DATASET, SEARCHES
 
 Progress = Callable[[str, str, int, int, int], None]
 """called with host, what is being read, bytes read, bytes to read, records so far"""
@@ -57,6 +58,9 @@ class Run:
         self._numbered = 0
         self._reported = 0.0
         self._read = 0
+        self._searched: dict[str, dict[str, int]] = {}
+        self._unreadable = 0
+        """members without content: refused, denied, or links"""
         self._left_out: list[tuple[int, str, tuple[str, ...]]] = []
         """(member, path, artefacts) of jobs that this run does not do, because all its datasets are left out"""
 
@@ -98,7 +102,7 @@ class Run:
             self._partition.begin(self._making.identity(self._only))
         self._journal = self._open.enter_context(Journal(self._partition))
         self._host = gather.host(self._collection, self._partition.work)
-        return Plan(self._collection, self._host, self._partition.work)
+        return Plan(self._collection, self._host, self._partition.work, searches=self._pool.setup.load().searches)
 
     def _chosen(self, tasks: Iterable[Task]) -> Iterator[Task]:
         """Yield the tasks of the datasets that this run makes, numbered without gaps."""
@@ -116,7 +120,8 @@ class Run:
                 yield task
 
     def _makes(self, name: str) -> bool:
-        """Return whether this run makes a dataset: it is not left out, and a redo makes it."""
+        """Return whether this run makes a dataset, or does a search: it is not left out, and a redo makes it."""
+        name = DATASET if name in SEARCHES else name
         return name in self._making.parsers and (self._only is None or name in self._only)
 
     def _left(self) -> Iterator[Task]:
@@ -156,9 +161,14 @@ class Run:
             latest.values() if self._only is not None else self._journal.accounts, key=lambda a: (a.member, a.artefact, a.offset)
         )
         readers: dict[int, tuple[str, str]] = {}
+        searches: list[dict[str, Any]] = []
         for (member, path), units in groupby(accounts, key=lambda a: (a.member, a.source)):
             head = {"collection": self._collection.id, "member": member, "path": path}
-            lines = ledger.of_member(head, _summed(units), plan.tried.get(member, ()))
+            whole = _summed(units)
+            searches += [row for account in whole if account.artefact in SEARCHES for row in account.lines(head)]
+            if not (parsed := [account for account in whole if account.artefact not in SEARCHES]):
+                continue
+            lines = ledger.of_member(head, parsed, plan.tried.get(member, ()))
             if lines[0]["artefact"]:
                 readers[member] = path, lines[0]["artefact"]
             rows += lines
@@ -166,9 +176,13 @@ class Run:
         for member, path, names in self._left_out if self._only is None else ():
             head = {"collection": self._collection.id, "member": member, "path": path}
             rows.append(ledger.unread(head, f"left out: {', '.join(names)}"))
+        searches += [ledger.unread(head, reason, search) | {"searched": 0} for head, search, reason in plan.unsearched]
+        self._searched = ledger.searched(searches)
+        self._unreadable = sum(verdict not in ("taken", "link") for _, verdict, _, _ in plan.seen.values())
+        self._read = len({row["member"] for row in rows if row["artefact"] and row["member"] >= 0})
+        rows += searches
         rows.sort(key=lambda row: (row["member"] < 0, row["member"], row["artefact"] or ""))
         private.write(self._partition.ledger, map(dump, rows), durable=False)
-        self._read = len({row["member"] for row in rows if row["artefact"] and row["member"] >= 0})
         return len({(row["member"], row["path"]) for row in rows if ledger.is_loss(row) and row["parsed"] is not None})
 
     def _measure(self, seconds: float) -> None:
@@ -204,6 +218,8 @@ class Run:
             "reason": reason,
             "members": count,
             "read": self._read,
+            "searched": self._searched,
+            "unreadable": self._unreadable,
             "losses": losses,
             "records": dict(sorted(self._journal.counts.items())),
             "log_sources": {name: sorted(places) for name, places in sorted(self._journal.sources.items())},
@@ -224,6 +240,7 @@ def _summed(units: Iterable[UnitAccount]) -> list[ledger.Account]:
         whole = ledger.Account(artefact)
         for unit in mine:
             whole.add(unit.expected, unit.parsed, unit.carved, [Problem(*p) for p in unit.problems], unit.offset)
+            whole.searched += unit.searched
         wholes.append(whole)
     return wholes
 

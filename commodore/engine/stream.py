@@ -61,6 +61,7 @@ class Cutter:
     def __init__(self, cut: Cut) -> None:
         self._cut, self._held, self._header = cut, bytearray(), b""
         self._offset, self._index = cut.header, 0
+        self.header = cut.header
         self._full = cut.piece + len(cut.before)
 
     def feed(self, chunk: bytes) -> Iterator[Piece]:

@@ -59,6 +59,7 @@ class Summary:
         """Copy the counts of loaded rules and the list of refused ones."""
         self.rules = {
             "loaded": detection.loaded,
+            "yara": detection.yara,
             "indicators": detection.indicators,
             "refused": list(detection.refused),
             "digest": detection.digest,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from commodore.artefact import Problem, Record, RecordBatch
+from commodore.artefact import Problem, Record, RecordBatch, SweepLayer
 from commodore.catalogue import Known
 from commodore.engine.assemble import Assembler
 from commodore.engine.bounds import BATCH, Problems, Room, cut
@@ -26,6 +26,18 @@ Take = Callable[["list[dict[str, Any]] | list[bytes]", Problems], int]
 problem for each one that could not be searched or written"""
 
 
+Offer = Callable[[SweepLayer], None]
+"""called with further bytes that a parser decoded"""
+
+
+def ignore(_: SweepLayer) -> None:
+    """Drop a layer: no sweep was asked for."""
+
+
+def drop(_: str, __: SweepLayer) -> None:
+    """Drop the layer of an artefact: no sweep was asked for."""
+
+
 class Outcome(NamedTuple):
     """The result of one artefact on one unit."""
 
@@ -39,13 +51,22 @@ class Outcome(NamedTuple):
 
 
 def parse(
-    known: Known, evidence: Evidence, host: Host, take: Take, content: Any = None, batch: int = BATCH, *, plain: bool = False
+    known: Known,
+    evidence: Evidence,
+    host: Host,
+    take: Take,
+    content: Any = None,
+    batch: int = BATCH,
+    *,
+    plain: bool = False,
+    offer: Offer = ignore,
 ) -> Outcome:
     """Read a unit and pass finished records to `take` in batches. A parser that raises is a problem, never the end of the run.
 
     content  what the parser gets: what an opened container offers; None: the evidence
     batch    records that are passed on together at most
     plain    nothing but the lines of records is wanted: a batch of them need not be taken apart
+    offer    takes the layers that the parser yields
     """
     content = evidence if content is None else content
     assembler = Assembler(
@@ -59,7 +80,7 @@ def parse(
     )
     problems, room = Problems(), Room(evidence.length, batch)
     expected = promised(known, content, problems.add)
-    parsed, carved, beyond, error = drain(lambda: known.parse(content, host), assembler, problems, room, take, plain=plain)
+    parsed, carved, beyond, error = drain(lambda: known.parse(content, host), assembler, problems, room, take, plain=plain, offer=offer)
     for locator in assembler.duplicates:
         problems.add(Problem(f"locator given twice: {locator}", locator))
     if room.full:
@@ -82,13 +103,14 @@ def promised(known: Known, content: Any, note: Note) -> int | None:
 
 
 def drain(
-    parser: Callable[[], Iterator[Record | RecordBatch | Problem]],
+    parser: Callable[[], Iterator[Record | RecordBatch | Problem | SweepLayer]],
     assembler: Assembler,
     problems: Problems,
     room: Room,
     take: Take,
     *,
     plain: bool = False,
+    offer: Offer = ignore,
 ) -> tuple[int, int, int, Exception | None]:
     """Drain a parser. Return the number of records, how many of them were carved, how many of those no header promises
     (`Artefact.unpromised`), and the exception that ended it.
@@ -116,7 +138,10 @@ def drain(
                 continue
             for one in item.each() if isinstance(item, RecordBatch) else (item,):
                 if not isinstance(one, Record):
-                    note(one)
+                    if isinstance(one, SweepLayer):
+                        offer(one)
+                    else:
+                        note(one)
                     continue
                 try:
                     made = make(one)

@@ -23,14 +23,17 @@ from commodore.engine.assemble import Assembler, line
 from commodore.engine.bounds import BATCH, DERIVED, Problems, Room, serialised
 from commodore.engine.results import FRAME, HITS, LEVEL, STOPPED, Result, SalvagedPart, UnitAccount
 from commodore.engine.scratch import Sealed
+from commodore.engine.searching import JobSearch, together
 from commodore.engine.unit import RAISED, Note
 from commodore.evidence import Evidence
 from commodore.hits import Hit
 from commodore.host import Host
 from commodore.record import FAILED, Problem, Raised
+from commodore.sweep.found import DATASET, SEARCHES, WHOLE, Border
 
 if TYPE_CHECKING:
     from commodore.detection import Detection
+    from commodore.sweep.finder import FoundInUnit
 
 OUT_OF_MEMORY = 75
 """exit code of a worker in which a parser ran out of memory beside others"""
@@ -51,6 +54,8 @@ class Job:
     offset: int = 0
     index: int = 0
     companions: dict[str, Job] = field(default_factory=dict)
+    border: Border = WHOLE
+    """for the raw sweep: what surrounds a unit"""
 
     @property
     def weight(self) -> int:
@@ -83,6 +88,8 @@ class Setup:
 
     rules: tuple[Path, ...] = ()
     iocs: tuple[Path, ...] = ()
+    known: tuple[Path, ...] = ()
+    baselines: tuple[Path, ...] = ()
     cache: Path | None = None
     memory: int = 1 << 30
     detection: Detection | None = None
@@ -93,15 +100,18 @@ class Setup:
     def load(self) -> Detection:
         """Return the detection, loaded if it was not inherited."""
         if self.detection is None:
-            self.detection = load_detection(self.rules, self.iocs, self.cache)
+            self.detection = load_detection(self.rules, self.iocs, self.cache, self.known, self.baselines)
         return self.detection
 
 
-def load_detection(rules: tuple[Path, ...], iocs: tuple[Path, ...], cache: Path | None) -> Detection:
-    """Return the compiled rules, indicators and persistence table."""
+def load_detection(
+    rules: tuple[Path, ...], iocs: tuple[Path, ...], cache: Path | None, known: tuple[Path, ...] = (), baselines: tuple[Path, ...] = ()
+) -> Detection:
+    """Return the compiled rules, indicators and persistence table, and what the site knows."""
     from commodore.detection import Detection
+    from commodore.persistence import site
 
-    return Detection.load(rules, iocs, cache)
+    return Detection.load(rules, iocs, cache, site.load(known, baselines))
 
 
 def prepared(setup: Setup, pipe: Connection) -> Worker:
@@ -142,6 +152,8 @@ class Worker:
         self._alone = self._spent = self._salvaging = False
         self._passed = 0
         """problems that were passed on"""
+        self._search: JobSearch | None = None
+        """the raw sweep of the job that is read"""
 
     def run(self, task: Task) -> Result:
         """Do all jobs of a task."""
@@ -152,12 +164,13 @@ class Worker:
         self._alone, self._spent = len(task.jobs) < 2 and all(len(job.artefacts) < 2 for job in task.jobs), False
         if task.derive:
             result.accounts.append(self._derive(task))
+        found = together(self._detection, task.jobs) if self._detection.searches and not task.given_up else [None] * len(task.jobs)
         for i, job in enumerate(task.jobs):
             self._alive(i)
             if task.given_up:
                 result.add(given_up(task, partial(self._promised, job, task.host)))
                 continue
-            result.accounts += self._read(i, job, task.host)
+            result.accounts += self._read(i, job, task.host, found[i])
         for name in self._lines:
             self._close_frame(name)
         result.frames = {name: b"".join(frames) for name, frames in self._frames.items()}
@@ -210,19 +223,28 @@ class Worker:
             self._beat = now
             self._pipe.send((job, artefact))
 
-    def _read(self, index: int, job: Job, host: Host) -> list[UnitAccount]:
-        accounts = []
+    def _read(self, index: int, job: Job, host: Host, found: FoundInUnit | None) -> list[UnitAccount]:
+        accounts: list[UnitAccount] = []
         evidence = _evidence(job, host.collection)
-        known = [self._known[name] for name in job.artefacts]
+        known = [self._known[name] for name in job.artefacts if name not in SEARCHES]
 
         def starts(name: str) -> None:
-            if len(known) > 1:
+            if len(job.artefacts) > 1:
                 self._alive(index, name)
 
-        for name, outcome in reading.read(known, evidence, host, partial(self._take, host), starts, self._batch, self._plain):
+        search = self._search = JobSearch.of(self._detection, evidence, job.border, host, self._alive)
+        if search is not None:
+            search.prepare(found)
+            accounts += search.run(tuple(name for name in job.artefacts if name in SEARCHES), starts)
+        offer = search.offer if search is not None else unit.drop
+        for name, outcome in reading.read(known, evidence, host, partial(self._take, host), starts, self._batch, self._plain, offer):
             accounts.append(UnitAccount(job.member, job.source, name, *outcome[:4], job.offset, outcome.failed))
             if outcome.out_of_memory:
                 self._out_of_memory()
+        if search is not None:
+            accounts += search.contents(known)
+            self._search = None
+            search.finish(partial(self._take, host, DATASET))
         return accounts
 
     @property
@@ -244,6 +266,8 @@ class Worker:
         hits = self._matched(name, records, host, problems.add)
         if records:
             self._sources.setdefault(name, set()).update(self._detection.log_sources(name, records))
+        if self._search is not None:
+            self._search.look(name, records, hits)
         written = self._write(HITS + name, (line(hit._asdict()) for hit in hits)) if hits else 0
         written += self._write(name, (serialised(record, line) for record in records))
         if self._salvaging:
@@ -279,7 +303,7 @@ class Worker:
             host_field="host.name",  # of the records that it was made from
         )
         problems = Problems()
-        view = CaseView(Path(task.case), host.collection, whole=task.whole)
+        view = CaseView(Path(task.case), host.collection, whole=task.whole, site=self._detection.site)
         count, _, _, error = unit.drain(
             lambda: derivation.derive(view, host), assembler, problems, Room(DERIVED, self._batch), partial(self._take, host, name)
         )
@@ -321,4 +345,5 @@ def _evidence(job: Job, collection: str) -> Evidence:
         offset=job.offset,
         index=job.index,
         companions={role: _evidence(c, collection) for role, c in job.companions.items()},
+        path=content if isinstance(content, Path) else None,
     )

@@ -51,6 +51,8 @@ class CollectionResult:
     seconds: float
     signal: int
     receipt_error: str
+    over: Counter[str]
+    """items that a limit left behind, by limit: `300.0 MB in all of LF13`, `1.0 GB in all (--max-total)`"""
     stuck: int
     """calls to the file system that never returned"""
 
@@ -86,6 +88,7 @@ def collect(options: CollectOptions, screen: Screen) -> CollectionResult:
         signal=0 if receipt.state == "whole" else caught.number,
         receipt_error=writer.receipt_error,
         seconds=time.monotonic() - began,
+        over=taker.over,
         stuck=examined.timed.given_up,
     )
 

@@ -25,6 +25,8 @@ from scout.sources.partitions import DiskPartition, guid, partitions, window
 from scout.sources.source import EvidenceSource
 
 METHOD = "image"
+_OWN = {"ntfs": "windows", "ext": "linux"}
+"""file system → the system that has it"""
 
 
 class UnreadVolume(NamedTuple):
@@ -74,9 +76,16 @@ def open_images(paths: Sequence[Path], system: str = "", *, shadows: bool = True
     sources = _windows(volumes, main, unread, shadows=shadows) if system == "windows" else _linux(volumes, main)
     for volume in volumes:
         if volume.source is None or not any(volume.source in _parts(source) for source in sources):
-            why = volume.why or f"not a volume of {'Windows' if system == 'windows' else 'Linux'}: collect it alone with --os"
+            why = volume.why or _left_out(volume, system)
             unread.append(UnreadVolume(volume.name, volume.where, why))
     return ImagedHost(system, sources, disks, unread, [_row(volume, sources) for volume in volumes])
+
+
+def _left_out(volume: _Volume, system: str) -> str:
+    """Return why a volume that can be read is not part of the host."""
+    if system == "linux" and volume.kind.id == "ext":
+        return "fstab does not name it by UUID, LABEL or PARTUUID: collect its image alone, or mount it and use --root"
+    return f"not a volume of {'Windows' if system == 'windows' else 'Linux'}: collect it with --os {_OWN[volume.kind.id]}"
 
 
 def _volumes(number: int, disk: ExaminedDisk, unread: list[UnreadVolume]) -> list[_Volume]:
@@ -108,7 +117,7 @@ def _system(volumes: Sequence[_Volume], wanted: str) -> tuple[str, _Volume | Non
     """Return the system of the host, and the volume that has it: None where no volume has one. Complaint where it is not clear."""
     found: list[tuple[str, _Volume]] = []
     for volume in volumes:
-        own = {"ntfs": "windows", "ext": "linux"}.get(volume.kind.id, "")
+        own = _OWN.get(volume.kind.id, "")
         try:
             if volume.source is not None and own in identity.systems_of(volume.source):
                 found.append((own, volume))

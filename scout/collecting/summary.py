@@ -8,6 +8,8 @@ from scout.console import DONE, PARTIAL, Screen, duration, escape, ignore_lost_t
 WIDTH = 65
 """columns beside the first column, at 80"""
 _ORDER = ("missing", "denied", "vanished", "over limit", "blocked", "link", "duplicate", "error")
+_LIMITS = 5
+"""limits that the summary names"""
 _SAID = {
     "over limit": "over the limit (listed with hash, head and tail)",
     "blocked": "blocked by rule (secrets, files of packages, pipes, other mounts)",
@@ -41,6 +43,11 @@ def _print(outcome: CollectionResult, taken: int, code: int, screen: Screen) -> 
     lost = [f"{verdicts[verdict]:,} {_SAID.get(verdict, verdict)}" for verdict in _ORDER if verdicts[verdict]]
     for number, line in enumerate(_lines(lost)):
         screen.say(f"  {'' if number else 'not taken':<12} {line}")
+    for number, (limit, count) in enumerate(outcome.over.most_common(_LIMITS)):
+        screen.say(f"  {'' if number else 'limits':<12} {count:,} over the limit of {limit}")
+    if outcome.over:
+        more = f"{len(outcome.over) - _LIMITS} more limits: scout list shows each. " if len(outcome.over) > _LIMITS else ""
+        screen.say(f"  {'':<12} {more}--path takes a file, whatever its size")
     if verdicts["changed while read"]:
         screen.say(f"  {'changed':<12} {verdicts['changed while read']:,} while they were read: taken as they were")
     if outcome.stuck:
@@ -85,6 +92,7 @@ def document(outcome: CollectionResult, code: int) -> dict[str, object]:
         "bytes_read": outcome.read,
         "bytes_written": outcome.written,
         "seconds": round(outcome.seconds, 3),
+        "over_limit": dict(outcome.over.most_common()),
         "stuck": outcome.stuck,
         "receipt_error": outcome.receipt_error,
         "code": code,

@@ -47,6 +47,8 @@ class ItemTaker:
         self._stopped = stopped
         self._writer, self._timed, self._limits = writer, timed, limits
         self.verdicts: Counter[str] = Counter()
+        self.over: Counter[str] = Counter()
+        """items left behind, by the limit that they exceed"""
         self.read = 0
         self._ends = self._ends_sealed = 0
         self.known: KnownContents | None = None
@@ -194,7 +196,7 @@ class ItemTaker:
         """Return which limit a file with `data` bytes would exceed; '' for none."""
         rule = target.rule or target.referenced
         limits = [
-            (target.cap, data, "per file"),
+            (target.cap, data, f"per file of {target.id}"),
             (self._limits.file, data, "per file (--max-file)"),
             (self._limits.total, self.read + data, "in all (--max-total)"),
         ]
@@ -206,6 +208,7 @@ class ItemTaker:
 
     def _leave(self, item: WantedItem, reading: Reading, reason: str) -> None:
         more = left_behind(reading, item.size, item.extents, self._stopped)
+        self.over[reason.removeprefix("over the limit of ")] += 1
         more["error"] = "; ".join(filter(None, (reason, more.get("error", ""))))
         ends = len(more["head"]) + len(more.get("tail", b""))
         if self._ends + ends > _ENDS_IN_ALL:

@@ -1,4 +1,4 @@
-r"""Lists of indicators as text or CSV: hashes, addresses, networks, domains, URLs, paths and file names, defanged or not.
+r"""Lists of indicators: hashes, addresses, networks, domains, URLs, paths, file names, defanged or not. Text, CSV, STIX, MISP, OpenIOC.
 
 One indicator a line, or a table with or without a header (separated by `,`, `;`, tab, or `|` between blanks). A line may begin with a word
 that says what it is (`domain: evil.example`, `c2 = evil.example`), or be one of `sha256sum`.
@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import csv
 import ipaddress
+import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from scout.console import WRONG_USE, Complaint
 from scout.data import load_data
+from scout.formats.indicator_documents import DocumentItem, IndicatorFacts, items
 from scout.formats.refang import PATH, bare, refang
 
 TYPES = ("md5", "sha1", "sha256", "ip", "cidr", "domain", "url", "path", "filename")
@@ -54,6 +56,7 @@ class Indicator(NamedTuple):
     value: str
     file: str
     line: int
+    facts: IndicatorFacts = IndicatorFacts()
 
 
 class Refused(NamedTuple):
@@ -74,7 +77,37 @@ def read_file(path: Path) -> tuple[list[Indicator], list[Refused]]:
         raw = path.read_bytes()
     except OSError as e:
         raise Complaint(f"cannot read the indicators in {path}: {e.strerror or e}", "Give a text or CSV file.", WRONG_USE) from e
-    return read_lines(raw.decode(_codec(raw), "replace").splitlines(), path.name)
+    text = raw.decode(_codec(raw), "replace")
+    try:
+        found = items(text)
+    except (ValueError, RecursionError) as e:
+        return [], [Refused(path.name, getattr(e, "lineno", 0), f"a document that cannot be read: {e}"[:200])]
+    return read_lines(text.splitlines(), path.name) if found is None else read_items(found, text, path.name)
+
+
+def read_items(found: Iterable[DocumentItem], text: str, name: str) -> tuple[list[Indicator], list[Refused]]:
+    """Return the indicators of a structured document, each value once, and what was refused, each with the line that has its value."""
+    taken: dict[tuple[str, str], Indicator] = {}
+    refused: list[Refused] = []
+    at = 0
+    try:
+        for item in found:
+            place = text.find(json.dumps(item.text, ensure_ascii=False)[1:-1], at) if item.text else -1
+            place = text.find(item.text) if place < 0 and item.text else place
+            at = max(at, place)
+            line = text.count("\n", 0, place) + 1 if place >= 0 else 0
+            if item.refused:
+                refused.append(Refused(name, line, f"{item.refused}: `{_short(item.text)}`"))
+                continue
+            try:
+                type_, value = normalise(item.text, item.kind)
+            except _No as e:
+                refused.append(Refused(name, line, str(e)))
+                continue
+            taken.setdefault((type_, value), Indicator(type_, value, name, line, item.facts))
+    except (ValueError, TypeError, AttributeError, RecursionError) as e:
+        refused.append(Refused(name, 0, f"the rest of the document cannot be read: {e}"[:200]))
+    return list(taken.values()), refused
 
 
 def _codec(raw: bytes) -> str:
@@ -144,6 +177,7 @@ def _of_cells(cells: list[str], columns: list[str], name: str, number: int) -> I
     """Yield the indicators of one line: the columns that the header names, else every cell that is an indicator."""
     problems: list[tuple[str, str]] = []
     taken = 0
+    facts = _facts(dict(zip(columns, cells, strict=False))) if columns else NO_FACTS
     for value, kind in _values(cells, columns):
         try:
             type_, normal = normalise(value, kind)
@@ -151,10 +185,19 @@ def _of_cells(cells: list[str], columns: list[str], name: str, number: int) -> I
             problems.append((value, str(e)))
             continue
         taken += 1
-        yield Indicator(type_, normal, name, number)
+        yield Indicator(type_, normal, name, number, facts)
     broad = [p for p in problems if "would match" in p[1] and re.search(r"[.*/\\]", p[0])]  # not a word beside an indicator
     if broad or (problems and not taken):
         yield Refused(name, number, (broad or problems)[0][1])
+
+
+NO_FACTS = IndicatorFacts()
+
+
+def _facts(about: Mapping[str, str]) -> IndicatorFacts:
+    """Return what the columns of a table say of its indicators."""
+    expires = next((about[c] for c in ("expires", "expiry", "valid_until", "expiration", "expiration_date") if about.get(c)), "")
+    return IndicatorFacts(about.get("tlp", "").upper().removeprefix("TLP:"), about.get("confidence", ""), expires)
 
 
 def _values(cells: list[str], columns: list[str]) -> list[tuple[str, str]]:

@@ -134,7 +134,13 @@ def test_ledger_findings_and_artefacts_speak_json_lines(corpus, tmp_path):
     assert commodore("findings", tmp_path / "case", "--json").returncode == 0
     assert "evtx" in {json.loads(line)["name"] for line in commodore("artefacts", "--json").stdout.splitlines()}
     assert "Did you mean evtx" in commodore("artefacts", "evtz").stderr
-    assert json.loads(commodore("rules", "stats", "--json").stdout) == {"loaded": 0, "indicators": 0, "without_source": [], "refused": []}
+    assert json.loads(commodore("rules", "stats", "--json").stdout) == {
+        "loaded": 0,
+        "yara": 0,
+        "indicators": 0,
+        "without_source": [],
+        "refused": [],
+    }
 
 
 def test_rules_without_a_log_source_in_the_case_are_counted(corpus, tmp_path):

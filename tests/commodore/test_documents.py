@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import time
 import zipfile
 import zlib
 
@@ -178,8 +179,9 @@ def compound(next_of_first: int) -> bytes:
 
 @pytest.mark.parametrize("next_of_first", [0xFFFFFFFE, 1, 2, 100_000])
 def test_ole_chains_that_are_circles(next_of_first):
-    items = list(documents.parse(Evidence("/x/a.doc", compound(next_of_first)), HOST))
-    assert any(isinstance(item, Record) for item in items)
+    start = time.process_time()
+    assert all(isinstance(item, Record | Problem) for item in documents.parse(Evidence("/x/a.doc", compound(next_of_first)), HOST))
+    assert time.process_time() - start < 20
 
 
 @pytest.mark.parametrize("kind", [*DOCUMENTS, "ole"])
@@ -207,8 +209,6 @@ def test_damage_is_no_exception(kind):
 )
 def test_hostile_text_costs_bounded_time(data):
     """Each takes minutes where a pattern begins anew at every character."""
-    import time
-
     start = time.process_time()
     list(documents.parse(Evidence("/x/a.eml", data), HOST))
     assert time.process_time() - start < 20

@@ -57,7 +57,7 @@ def test_every_action_is_of_the_vocabulary_and_each_of_the_vocabulary_is_used():
     described = {meaning.constant["event.action"] for meanings in winlog.described().values() for meaning in meanings.values()}
     described |= {e["action"] for entries in load_data("commodore.artefacts.linux.logs", "auth_log.yaml").values() for e in entries}
     written = {text for path in _parsers() for text in _texts(path) if ACTION.fullmatch(text)} & set(actions())
-    findings = {f"{category}-rule-matched" for category in ("sigma", "ioc", "persistence", "sequence", "content")}
+    findings = {f"{category}-rule-matched" for category in ("sigma", "ioc", "yara", "persistence", "sequence", "content")}
     assert sorted((records | declared | described | findings) - set(actions())) == []
     assert sorted(set(actions()) - records - declared - described - findings - written) == []
 

@@ -16,6 +16,8 @@ from commodore.host import Host
 class MemoryView:
     """Records by dataset and members as lines; `search` chooses as the engine does it, by the JSON line. `decoded`: records given out."""
 
+    site = None
+
     def __init__(self, members: Iterable[dict] = (), *, whole: bool = True, **datasets: list[dict]) -> None:
         self._members, self.whole, self.datasets = list(members), whole, datasets
         self.decoded: list[dict] = []

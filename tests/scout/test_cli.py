@@ -162,3 +162,14 @@ def test_what_may_not_be_read_could_not_be_done(tmp_path, key):
     for call in calls:
         done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *SCOUT, *map(str, call)], capture_output=True)
         assert (done.returncode, len(done.stderr.splitlines())) == (3, 2), (call, done.stderr)
+
+
+def test_the_summary_names_each_limit_by_target_or_option(root, key, tmp_path, capsys):
+    (root / "var/log/big").write_bytes(b"x" * 60_000)
+    for name in ("a", "b"):
+        (root / f"var/log/{name}").write_bytes(name.encode() * 3_000)
+    scout("collect", "-q", "-r", key[1], "--root", str(root), "-o", str(tmp_path), "--max-file", "50000", "--max-total", "4000")
+    said = capsys.readouterr().out
+    assert "1 over the limit of 50 kB per file (--max-file)" in said
+    assert "2 over the limit of 4.0 kB in all (--max-total)" in said or "1 over the limit of 4.0 kB in all (--max-total)" in said
+    assert "--path takes a file, whatever its size" in said

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import random
+import struct
 import time
 
 import pytest
@@ -49,6 +51,15 @@ def fill(point) -> None:
         (point / f"many/file {number}").write_bytes(b"x" * number)
     for number in range(0, 120, 3):
         (point / f"many/file {number}").unlink()
+    (point / "wof.exe").write_bytes(bytes(5000))
+    (point / "wof.exe:WofCompressedData").write_bytes(b"packed")
+    overlay = struct.pack("<IHH4I", 0x80000017, 16, 0, 1, 2, 1, 0)
+    os.setxattr(point / "wof.exe", "system.ntfs_reparse_data", overlay)
+    (point / "junction").mkdir()
+    way = "\\??\\C:\\Users".encode("utf-16-le")
+    shown = way[8:]
+    names = struct.pack("<4H", 0, len(way), len(way) + 2, len(shown)) + way + bytes(2) + shown + bytes(2)
+    os.setxattr(point / "junction", "system.ntfs_reparse_data", struct.pack("<IHH", 0xA0000003, len(names), 0) + names)
     (point / "deleted.txt").write_bytes(b"gone")
     (point / "deleted.txt").unlink()
 
@@ -68,7 +79,9 @@ def volume(image):
 def test_every_file_and_stream_is_what_the_sleuth_kit_reads(image, volume):
     truth = sleuthkit(image)
     assert len(truth) > 105
-    assert hashes(volume) == truth
+    placeholder = (volume.status(("wof.exe",)).st_ino, hashlib.sha256(bytes(5000)).hexdigest())
+    truth.remove(placeholder)  # zeros: SCOUT refuses to take them for the content
+    assert hashes(volume, without=("wof.exe",)) == truth
     assert volume.problems == {}
 
 
@@ -98,6 +111,17 @@ def test_streams_compressed_and_sparse_files(volume):
         volume.open(("carrier.txt:none",))
     with pytest.raises(Blocked):
         volume.open(("packed",))
+
+
+def test_reparse_points_are_links_or_say_where_the_content_is(volume):
+    kinds = {entry.name: entry.kind for entry in volume.scan((), lambda name: name in ("wof.exe", "junction"))}
+    assert kinds == {"wof.exe": "file", "junction": "link"}
+    assert volume.link(("junction",)) == "C:\\Users"
+    with pytest.raises(Blocked, match="never followed"):
+        volume.scan(("junction",), lambda _: True)
+    with pytest.raises(Blocked, match="WofCompressedData"):
+        volume.open(("wof.exe",))
+    assert content(volume, ("wof.exe:WofCompressedData",)) == b"packed"
 
 
 def test_a_wanted_file_takes_its_streams_along(volume):
@@ -141,7 +165,7 @@ class Strict(io.RawIOBase):
 def test_a_device_that_reads_whole_sectors_only(image, volume):
     data = image.read_bytes()
     raw = NtfsSource(AlignedBlocks(Strict(data), len(data)), letter="D", method="raw volume")
-    assert hashes(raw) == hashes(volume)
+    assert hashes(raw, without=("wof.exe",)) == hashes(volume, without=("wof.exe",))
     assert raw.open(("noise",)).method == "raw volume" and raw.volume == "D"
 
 

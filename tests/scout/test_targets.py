@@ -137,7 +137,14 @@ def test_selection_by_profile_and_by_beginning():
     chosen = {target.id for target in select(load(), os_name="windows", profile="triage")}
     assert {"WR01", "WE01", "WX01"} <= chosen and "WE02" not in chosen
     assert "WE02" in {target.id for target in select(load(), os_name="windows", profile="full")}
-    assert {target.id for target in select(load(), os_name="windows", profile="triage", names=["wr"])} == {"WR01", "WR03", "WR04", "WR06"}
+    assert {target.id for target in select(load(), os_name="windows", profile="triage", names=["wr"])} == {
+        "WR01",
+        "WR02",
+        "WR03",
+        "WR04",
+        "WR06",
+        "WR08",
+    }
     for names, profile in ((["XX"], "triage"), ([], "quick")):
         with pytest.raises(Complaint):
             select(load(), os_name="linux", profile=profile, names=names)

@@ -77,10 +77,10 @@ def content(source: EvidenceSource, parts: Parts) -> bytes:
     return b"".join(pieces)
 
 
-def hashes(source: EvidenceSource) -> list[tuple[int, str]]:
+def hashes(source: EvidenceSource, without: Sequence[str] = ()) -> list[tuple[int, str]]:
     """Return (inode, sha256) of every regular file and stream, sorted, without `$BadClus:$Bad` and metadata files that have no content."""
-    without = ("$BadClus:$Bad", "$Secure", "$Quota", "$ObjId", "$Reparse")
-    paths = [parts for parts, kind in everything(source) if kind == "file" and parts[-1] not in without]
+    left_out = (*without, "$BadClus:$Bad", "$Secure", "$Quota", "$ObjId", "$Reparse")
+    paths = [parts for parts, kind in everything(source) if kind == "file" and parts[-1] not in left_out]
     return sorted((source.status(parts).st_ino, hashlib.sha256(content(source, parts)).hexdigest()) for parts in paths)
 
 

@@ -134,7 +134,7 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
         fields |= _streamed(evidence)
         problems = [f"only the hashes were computed: the file has {evidence.length} bytes, tables are read up to {LARGEST}"]
     else:
-        more, problems = _read(form, evidence.data, host.collected)
+        more, problems = _read(form, evidence.data, host.collected, str(evidence.facts.get("mtime") or ""))
         fields |= more
     yield Record("0", {name: value for name, value in fields.items() if value not in ("", [], None)})
     for problem in problems:
@@ -157,7 +157,7 @@ def _file(evidence: Evidence, *, posix: bool) -> dict[str, Any]:
     return fields | {field: str(evidence.facts[fact]) for fact, field in wanted.items() if evidence.facts.get(fact) not in (None, "")}
 
 
-def _read(form: str, data: bytes, collected: str) -> tuple[dict[str, Any], list[str]]:
+def _read(form: str, data: bytes, collected: str, written: str) -> tuple[dict[str, Any], list[str]]:
     """Return the fields of a program in memory, and what was not read. The readers are imported here: they are slow to start."""
     from commodore.readers.programs import certificates, fuzzy, measure, other, pe
     from commodore.readers.programs.bytesview import UnreadableProgramError
@@ -170,7 +170,7 @@ def _read(form: str, data: bytes, collected: str) -> tuple[dict[str, Any], list[
         if form == "PE" and (other_form := dos_kind(data)) != "DOS":
             return {**fields, "escadre.format": other_form}, problems
         if form == "PE":
-            found, wrong = pe.pe_fields(data, collected, certificates.microsoft())
+            found, wrong = pe.pe_fields(data, collected, written, certificates.microsoft())
         else:
             found, wrong = (other.elf_fields if form == "ELF" else other.macho_fields)(data)
     except UnreadableProgramError as e:

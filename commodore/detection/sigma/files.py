@@ -14,6 +14,7 @@ from commodore.detection.sigma.values import Unsupported
 from commodore.hits import Refusal
 from scout.console import WRONG_USE, Complaint
 from scout.data import LOADER
+from scout.formats.yara_rules import ENDINGS
 
 MAX_FILE = 1 << 20
 MAX_NESTING = 200
@@ -40,19 +41,21 @@ class RuleFile(NamedTuple):
 
 
 def rule_files(paths: Iterable[Path]) -> list[RuleFile]:
-    """Return all `.yml` and `.yaml` files below the given directories, and files given by name, in a stable order.
+    """Return all `.yml` and `.yaml` files below the given directories, and files given by name, in a stable order; YARA rules apart.
 
-    Raises Complaint for a path that is not there, and for a directory without any such file.
+    Raises Complaint for a path that is not there, and for a directory without any rule.
     """
     found: dict[str, RuleFile] = {}
     for path in paths:
         if path.is_dir():
             below = sorted(p for p in path.rglob("*") if p.suffix.lower() in (".yml", ".yaml") and p.is_file())
-            if not below:
-                what = f"{path} has no rules: no file in it ends in .yml or .yaml."
+            if not below and not any(p.suffix.lower() in ENDINGS for p in path.rglob("*")):
+                what = f"{path} has no rules: no file in it ends in .yml or .yaml (Sigma), .yar or .yara (YARA)."
                 raise Complaint(what, "Give a directory of Sigma rules, or a rule file.", WRONG_USE)
             for p in below:
                 found[str(p)] = RuleFile(_shown(p.relative_to(path)), _read(p))
+        elif path.is_file() and path.suffix.lower() in ENDINGS:
+            continue
         elif path.is_file():
             found[str(path)] = RuleFile(_shown(Path(path.name)), _read(path))
         else:

@@ -26,12 +26,15 @@ PACKED = 7.2
 """bits per byte of code from which it is compressed or encrypted: plain code stays below 6.8"""
 
 
-def pe_fields(data: bytes, collected: str, roots: Roots) -> tuple[dict[str, Any], list[str]]:
-    """Return the fields of a PE file, and what was not read. Raises UnreadableProgramError. `collected`: time of the collection or ''."""
+def pe_fields(data: bytes, collected: str, written: str, roots: Roots) -> tuple[dict[str, Any], list[str]]:
+    """Return the fields of a PE file, and what was not read. Raises UnreadableProgramError.
+
+    `collected` and `written`: times of the collection and of the last change of the file, RFC 3339 UTC or ''.
+    """
     pe = image(data)
     imports, exports, resources = pe_tables.imports(pe), pe_tables.exports(pe), pe_tables.resources(pe)
     debug = pe_build.debug(pe)
-    compiled, reading = pe_build.compiled(pe, reproducible=debug.reproducible, collected=collected)
+    compiled, reading = pe_build.compiled(pe, reproducible=debug.reproducible, collected=collected, written=written)
     signature = authenticode.embedded(pe, collected, roots)
     names = [section.name for section in pe.sections]
     fields: dict[str, Any] = {

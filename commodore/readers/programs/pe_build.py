@@ -6,6 +6,7 @@ Sources: PE Format, Microsoft Learn; ECMA-335, partition II, sections 24.2 and 2
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -17,6 +18,11 @@ _CODEVIEW, _REPRODUCIBLE = 2, 16
 _BORLAND = 0x2A425E19
 _FIRST = datetime(1993, 7, 27, tzinfo=UTC)
 """Windows NT 3.1, the first that ran PE files"""
+
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+_SLACK = timedelta(days=2)
+"""time by which a file may be older than its compilation: clocks and time zones differ"""
 
 
 class DebugFacts(NamedTuple):
@@ -43,8 +49,11 @@ def debug(image: PeImage) -> DebugFacts:
     return DebugFacts(pdb, reproducible)
 
 
-def compiled(image: PeImage, *, reproducible: bool, collected: str) -> tuple[str, str]:
-    """Return the compile time (RFC 3339 UTC, '' for none) and how plausible it is, in words; `collected`: time of the collection or ''."""
+def compiled(image: PeImage, *, reproducible: bool, collected: str, written: str) -> tuple[str, str]:
+    """Return the compile time (RFC 3339 UTC, '' for none) and how plausible it is, in words.
+
+    `collected` is the time of the collection, `written` that of the last change of the file; each is RFC 3339 UTC, or ''.
+    """
     if not image.stamp:
         return "", "none"
     if reproducible:
@@ -57,6 +66,8 @@ def compiled(image: PeImage, *, reproducible: bool, collected: str) -> tuple[str
         return text, "before the first Windows that runs such files"
     if collected and text > collected[:19] + "Z":
         return text, "after the collection"
+    if _RFC3339.match(written) and (moment - _SLACK).strftime("%Y-%m-%dT%H:%M:%SZ") > written[:19] + "Z":
+        return text, "after the last change of the file"
     return text, "plausible"
 
 

@@ -54,7 +54,7 @@ def families(folder: Path) -> Iterator[Family]:
         with ArchiveReader(path, key) as reader:
             parts += [(member.name, member.stream.read()) for member in reader if member.kind in ("custody", "end", "collection")]
     yield Family("archives", archives, lambda _: lambda _, data: _archive(data, key))
-    yield Family("archive_contents", tars, lambda _: lambda _, data: _archive(encrypted(data, key[0]), key))
+    yield Family("archived_tar", tars, lambda _: lambda _, data: _archive(encrypted(data, key[0]), key))
     yield Family("custody", parts, lambda _: _custody)
     yield Family("receipts", [(p.name, p.read_bytes()) for p in sorted(made.rglob("*.receipt.json"))], _receipts)
     plans = [(p.name, p.read_bytes()) for p in sorted(made.rglob("*.yaml")) if b"escadre_plan" in p.read_bytes()[:2000]]

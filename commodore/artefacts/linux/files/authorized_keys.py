@@ -28,7 +28,7 @@ ARTEFACT = Artefact(
         "etc/ssh/keys/**",
         "ProgramData/ssh/administrators_authorized_keys",
     ),
-    targets=("LF11",),
+    targets=("LF11", "WP07"),
     needs=("profiles",),
     fields=(
         "escadre.line",

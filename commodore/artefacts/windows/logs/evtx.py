@@ -27,7 +27,7 @@ ARTEFACT = Artefact(
     "happened. A cleared or missing log may show that somebody destroyed evidence.",
     match=("Windows/System32/winevt/Logs/*.evtx", "**/*.evtx"),
     magic=((0, b"ElfFile\x00"), (4096, b"ElfChnk\x00"), (0, b"ElfChnk\x00")),
-    targets=("WE01", "WE02"),
+    targets=("WE01", "WE02", "WE10"),
     cut=Cut(header=4096, piece=24 * 65536, before=b"ElfChnk\x00"),
     fields=(
         "destination.address",

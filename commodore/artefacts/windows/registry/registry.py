@@ -20,7 +20,7 @@ ARTEFACT = Artefact(
     "unknown (`?`); `carved`: a key or value that no list of the tree names. Password hashes, LSA secrets, cached logons and passwords are "
     "left out: `escadre.registry.withheld` gives the reason.",
     holds=WholeHive(),
-    targets=("WR01", "WR03", "WR04", "WR06"),
+    targets=("WR01", "WR02", "WR03", "WR04", "WR06"),
     needs=("profiles", "users", "control_set"),
     fields=(*fields.REGISTRY_FIELDS, *records.FIELDS),
     times=fields.TIMES,

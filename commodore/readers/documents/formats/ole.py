@@ -33,13 +33,13 @@ _STREAM = 32 << 20
 
 
 def read(data: bytes, document: Document) -> None:
-    """Read macros, packages, fields and the parts of a message."""
+    """Read macros, packages, fields and the parts of a message. Leaves jump lists, thumbnails and their like alone."""
     import olefile  # type: ignore[import-untyped]
 
     with olefile.OleFileIO(io.BytesIO(data)) as ole:
         names = ["/".join(path) for path in ole.listdir(streams=True, storages=False)][: PARTS * 20]
         top = {name.split("/")[0] for name in names}
-        document.format = next((f"{kind} (OLE)" for sign, kind in _KINDS if sign in top), "OLE")
+        known = next((f"{kind} (OLE)" for sign, kind in _KINDS if sign in top), "")
         macros(ole, document)
         _objects(ole, names, document)
         if "Workbook" in top or "Book" in top:
@@ -48,6 +48,7 @@ def read(data: bytes, document: Document) -> None:
             document.trait("dde", found[0].replace(b"\0", b"").decode("latin-1"))
         if "__properties_version1.0" in top:
             _message(ole, names, document)
+    document.format = known or ("OLE" if document.macros or document.embedded or document.traits else "")
 
 
 def _stream(ole: Any, name: str) -> bytes:

@@ -48,7 +48,7 @@ def extract(text: str) -> Iterator[Decoded]:
 def applied(data: bytes, key: bytes) -> bytes:
     """Return data under XOR with a repeated key."""
     size = len(data)
-    mask = (key * (size // len(key) + 1))[:size]
+    mask = (key * (size // max(len(key), 1) + 1))[:size]
     return (int.from_bytes(data, "little") ^ int.from_bytes(mask, "little")).to_bytes(size, "little")
 
 
@@ -69,8 +69,10 @@ def _keys(head: bytes) -> Iterator[bytes]:
 
 
 def _of_crib(head: bytes, crib: bytes, length: int) -> Iterator[bytes]:
-    for at in range(len(head) - len(crib) + 1):
-        stream = applied(head[at : at + len(crib)], crib)
-        if all(stream[n] == stream[n - length] for n in range(length, len(stream))):
-            turn = -at % length
-            yield stream[turn : turn + length] if turn + length <= len(stream) else (stream[:length] * 2)[turn : turn + length]
+    """Yield the keys under which a word occurs. Bytes `length` apart have the same key: their difference is that of the plain text."""
+    apart, wanted = applied(head[length:], head[:-length]), applied(crib[length:], crib[:-length])
+    at = apart.find(wanted)
+    while at >= 0:
+        stream, turn = applied(head[at : at + len(crib)], crib), -at % length
+        yield (stream[:length] * 2)[turn : turn + length]
+        at = apart.find(wanted, at + 1)
