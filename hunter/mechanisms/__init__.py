@@ -92,6 +92,9 @@ class Mechanism(Protocol):
     def belongings(self, view: HostView, ref: Ref) -> list[Ref]:
         """Return what goes with the target."""
 
+    def names(self, ref: Ref, other: Ref) -> bool:
+        """Return whether another object belongs to the target by its name alone, so that it goes with it whatever the case knows."""
+
     def starters(self, view: HostView, ref: Ref) -> list[tuple[Ref, str]]:
         """Return (what starts the target and has its name, row of the persistence table): an action of its own where it is guilty too."""
 

@@ -41,6 +41,9 @@ class Operation:
     def belongings(self, view: HostView, ref: Ref) -> list[Ref]:  # noqa: ARG002
         return []
 
+    def names(self, ref: Ref, other: Ref) -> bool:  # noqa: ARG002
+        return False
+
     def starters(self, view: HostView, ref: Ref) -> list[tuple[Ref, str]]:  # noqa: ARG002
         return []
 

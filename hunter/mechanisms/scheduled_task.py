@@ -37,6 +37,11 @@ class _ScheduledTask(Operation):
     def belongings(self, view: HostView, ref: Ref) -> list[Ref]:
         return [key for key in _keys(view, ref) if view_state(view, key)]
 
+    def names(self, ref: Ref, other: Ref) -> bool:
+        place = _FOLDER.fullmatch(ref.name)
+        tree = f"{_CACHE}\\Tree\\" + place[1].replace("/", "\\") if place else ""
+        return other.object == "registry-key" and other.name.casefold() == tree.casefold()
+
     def inspect(self, view: HostView, target: RemovalTarget) -> Inspection:
         state = view.files.state(target.ref.name)
         found = Inspection(

@@ -212,13 +212,17 @@ def _without_edits_of_removed(wanted: Iterable[_Wanted]) -> list[_Wanted]:
     whole |= {ref: w for w in enclosing for ref in w.facts}
     remaining = []
     for w in every:
-        around = next((u for u in enclosing if u is not w and w.target.ref in u.facts), None)
+        around = next((u for u in enclosing if u is not w and _encloses(u, w.target.ref)), None)
         taken = around if w.target.line is None else whole.get(w.target.ref)
         if taken is not None:
             taken.findings += [f for f in w.findings if f not in taken.findings]
         else:
             remaining.append(w)
     return remaining
+
+
+def _encloses(w: _Wanted, ref: Ref) -> bool:
+    return ref in w.facts or mechanism_of(w.kind).names(w.target.ref, ref)
 
 
 def _is_known(w: _Wanted, known: KnownThings) -> bool:
