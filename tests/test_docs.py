@@ -258,7 +258,7 @@ def test_commands_and_options_that_are_named_exist(document: Path, commands: dic
     assert unknown == []
 
 
-GUIDES = {tool: (tool,) for tool in TOOLS[:4]} | {"eye": ("eye", "elasticsearch")}
+GUIDES = {tool: (tool,) for tool in TOOLS[:4]} | {"commodore": ("commodore", "searched"), "eye": ("eye", "elasticsearch")}
 
 
 @pytest.mark.parametrize("tool", GUIDES)
