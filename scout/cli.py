@@ -88,6 +88,8 @@ def build_app() -> typer.Typer:
     app.command()(verify)
     app.command(name="list")(list_)
     app.command()(targets)
+    app.command()(build)
+    app.command()(sign)
     return app
 
 
@@ -245,6 +247,68 @@ def targets(
     from scout.collecting.explain import show_targets
 
     show_targets(name, console.Screen(json_lines=json_lines))
+
+
+def build(
+    recipient: Recipients = None,
+    out: Annotated[Path, typer.Option("-o", "--output", help="Directory for the agent and its bill of materials.")] = Path(),
+    profile: Annotated[str, typer.Option(metavar="PROFILE", help="triage or full.", autocompletion=lambda: ["triage", "full"])] = "triage",
+    targets: Only = None,
+    archives: Annotated[str, typer.Option(metavar="PATH", help="Where the agent writes its archives.")] = ".",
+    max_file: Annotated[str, typer.Option(metavar="SIZE", help="As for collect.", show_default=False)] = "",
+    max_total: Annotated[str, typer.Option(metavar="SIZE", help="As for collect.", show_default=False)] = "",
+    runtime_dir: Annotated[
+        str,
+        typer.Option(
+            metavar="PATH", help="Where the agent unpacks itself: memory on Linux, the current folder on Windows.", show_default=False
+        ),
+    ] = "",
+    signer: Annotated[
+        str, typer.Option(metavar="KEY", help="Public key (scout sign --new) of settings beside the agent.", show_default=False)
+    ] = "",
+    json_lines: Json = False,
+) -> None:
+    """Make the one-file agent for this system, with recipients and profile built in."""
+    from scout.agent.build import build as run
+    from scout.agent.settings import AgentSettings
+    from scout.keys import load_recipients
+
+    screen = console.Screen(json_lines=json_lines)
+    texts = load_recipients(recipient or [])[1] if recipient else []
+    known = AgentSettings(
+        recipients=tuple(texts),
+        profile=profile,
+        targets=tuple(name for given in targets or [] for name in given.split(",") if name),
+        out=archives,
+        max_file=_size("--max-file", max_file),
+        max_total=_size("--max-total", max_total),
+        signer=signer,
+        runtime_dir=runtime_dir,
+    )
+    made = run(known, out)
+    screen.say(f"Agent    {console.escape(made.path)}   {console.megabytes(made.size)}")
+    screen.say(f"sha256   {made.sha256}")
+    screen.say(f"Parts    {console.escape(made.bill)}")
+    screen.say(f"Next: {console.escape(made.path)} agent --show-config", "bold")
+    if json_lines:
+        screen.emit({"agent": str(made.path), "sha256": made.sha256, "size": made.size, "bill": str(made.bill)})
+
+
+def sign(
+    file: Annotated[Path | None, typer.Argument(help="Settings for an agent: scout.json.", show_default=False, readable=False)] = None,
+    key: Annotated[Path, typer.Option("-k", "--key", help="Secret key for settings.", readable=False)] = Path("settings.key"),
+    new: Annotated[bool, typer.Option("--new", help="Make the key; print its public half for scout build --signer.")] = False,
+) -> None:
+    """Sign settings that ride beside an agent, or make the key for that."""
+    from scout.agent import signing
+
+    screen = console.Screen()
+    if new:
+        screen.say(f"Public key   {signing.new_key(key)}")
+    elif file is None:
+        raise console.Complaint("Nothing to sign was given.", "Give a file of settings, or --new.", console.WRONG_USE)
+    else:
+        screen.say(f"Signature   {console.escape(signing.sign_file(file, key))}")
 
 
 def _size(option: str, text: str) -> int:

@@ -201,7 +201,7 @@ def run(tool: str, app: Callable[[], typer.Typer], argv: Iterable[str] | None = 
     from typer._click.exceptions import ClickException, NoArgsIsHelpError  # typer carries its own click and does not export these
     from typer.main import get_command
 
-    _use_unicode()
+    use_unicode()
     arguments = list(sys.argv[1:] if argv is None else argv)
     command = get_command(app())
     try:
@@ -253,7 +253,7 @@ def _discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _use_unicode() -> None:
+def use_unicode() -> None:
     """Write UTF-8 into pipes on every system; a terminal has its own encoding. Characters that it lacks are escaped, never an error."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)

@@ -23,7 +23,7 @@ from typing import Any
 
 from scout import __version__
 from scout.archive.writer import ArchiveWriter, Receipt, Stopped
-from scout.collecting import identity, references, signals
+from scout.collecting import identity, references, running_windows, signals
 from scout.collecting.duplicates import KnownContents
 from scout.collecting.examined import ExaminedHost, make_plan, open_host
 from scout.collecting.filelist import FileList
@@ -33,6 +33,7 @@ from scout.collecting.taking import ItemTaker, SizeLimits
 from scout.console import WRONG_USE, Complaint, Screen, escape, plural
 from scout.sources import mounts
 from scout.sources.source import Parts
+from scout.sources.windows_volume import WindowsVolume
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +101,7 @@ def _everything(host: ExaminedHost, taker: ItemTaker, stages: StageProgress, cau
             for _, source in stages.live(sources):
                 if caught.number:
                     return
-                taker.live(source)
+                taker.live(source, "windows" if host.system.windows else "linux")
 
         def enters(folder: Parts) -> None:
             if caught.number:
@@ -202,7 +203,7 @@ def user() -> str:
     """Return the account that this runs as: `root`, `uid 1000`, a Windows user name."""
     if hasattr(os, "geteuid"):
         return "root" if os.geteuid() == 0 else f"uid {os.geteuid()}"
-    return os.environ.get("USERNAME", "")
+    return running_windows.account()
 
 
 def _greet(screen: Screen, examined: ExaminedHost, host: dict[str, Any], options: CollectOptions, recipients: int) -> None:
@@ -219,6 +220,7 @@ def _greet(screen: Screen, examined: ExaminedHost, host: dict[str, Any], options
     screen.say("  ".join(words), "bold")
     if examined.live and user() != "root" and hasattr(os, "geteuid"):
         screen.note("Not root: what only root may read will be listed as denied.", "yellow")
-    if examined.live and examined.system.windows:
-        what = "On a live Windows host this version takes only files that an ordinary read opens: no live state, no locked files."
-        screen.note(what, "yellow")
+    for source in examined.sources:
+        if examined.live and isinstance(source, WindowsVolume) and source.raw is None:
+            what = f"Drive {source.letter}: is not read raw ({escape(source.raw_error)}): files in use will be listed as blocked."
+            screen.note(what, "yellow")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scout.collecting import identity, plan
+from scout.collecting import identity, plan, running_windows
 from scout.collecting.options import CollectOptions
 from scout.console import WRONG_USE, Complaint
 from scout.sources.directory import DirectorySource
@@ -67,8 +67,7 @@ def open_host(options: CollectOptions) -> ExaminedHost:
         host.paths = options.paths
         host.targets = [_of_paths(host, host.system, options.paths)]
     else:
-        running = host.live and sys.platform.startswith("linux")
-        host.targets = select(load(), os_name=system, profile=options.profile, names=options.targets, live=running)
+        host.targets = select(load(), os_name=system, profile=options.profile, names=options.targets, live=host.live)
     if not host.targets:
         what = f"None of the targets {', '.join(options.targets)} applies to {host.system.path} ({system})."
         raise Complaint(what, "scout targets lists them by system.", WRONG_USE)
@@ -91,16 +90,17 @@ def _of_root(options: CollectOptions) -> ExaminedHost:
         what = "is not a directory" if Path(path).exists() else "does not exist"
         raise Complaint(f"{path} {what}.", "Give --root the directory under which the examined disk is mounted.", WRONG_USE)
     try:
-        source = DirectorySource(path)
-        timed = TimedCalls(0 if source.answers else ANSWER_SECONDS)
-        systems = [options.system] if options.system else [own_system()] if live else timed.call(identity.systems_of, source)
+        sources: list[EvidenceSource] = list(running_windows.drives()) if live and own_system() == "windows" else [DirectorySource(path)]
+        timed = TimedCalls(0 if sources[0].answers else ANSWER_SECONDS)
+        systems = [options.system] if options.system else [own_system()] if live else timed.call(identity.systems_of, sources[0])
     except OSError as e:
         raise Complaint(f"{path} cannot be read: {e.strerror or e}.", "Run as root, or mount it so that it can be read.") from e
     if len(systems) != 1:
-        source.close()
+        sources[0].close()
         raise _unclear(path, systems)
-    source.windows = systems == ["windows"]
-    return ExaminedHost([source], [], live, timed)
+    if isinstance(sources[0], DirectorySource):
+        sources[0].windows = systems == ["windows"]
+    return ExaminedHost(sources, [], live, timed)
 
 
 def _unclear(path: str, systems: Sequence[str]) -> Complaint:

@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scout.collecting import running_windows
 from scout.formats import linux_host
 from scout.lines import lines, number
 from scout.sources.source import EvidenceSource, Parts, contents, find, resolve
+from scout.sources.windows_volume import WindowsVolume
 
 if TYPE_CHECKING:
     from scout.formats.regf import Hive
@@ -69,7 +71,7 @@ def shown(value: str) -> str:
 
 def host(root: EvidenceSource, *, live: bool) -> dict[str, Any]:
     """Return the `host` of collection.json: `name`, `os`, `os_version`, `timezone`, `system_root`, `machine_id`, `root_ino`, `inferred`."""
-    known = _windows(root) if root.windows else _linux(root, live=live)
+    known = (running_windows.facts() if live else _windows(root)) if root.windows else _linux(root, live=live)
     inferred = []
     if not known.get("name"):
         known["name"] = Path(root.path).name or "host"
@@ -142,16 +144,21 @@ def _listed_profiles(root: EvidenceSource, gaps: Gaps) -> Iterator[Parts]:
 
     Source: Microsoft, "About User Profiles" (ProfileList, ProfileImagePath).
     """
-    folder = variables(root)["SystemRoot"]
-    software = _hive(root, folder, "SOFTWARE", gaps)
-    listed = software.find(r"Microsoft\Windows NT\CurrentVersion\ProfileList") if software is not None else None
-    for key in listed.subkeys() if listed is not None else ():
-        path = re.sub(r"(?i)^%(?:systemroot|windir)%", lambda _: f"C:\\{folder}", key.text("ProfileImagePath"))
-        parts = re.sub(r"(?i)^%systemdrive%", "C:", path).split("\\")
-        if parts.pop(0).upper() == "C:" and parts and not {"", ".", ".."} & set(parts):
+    folder, drive = variables(root)["SystemRoot"], root.native(())[:2]
+    for named in running_windows.profiles() if isinstance(root, WindowsVolume) else _profiles_of_hive(root, folder, gaps):
+        path = re.sub(r"(?i)^%(?:systemroot|windir)%", lambda _: f"{drive}\\{folder}", named)
+        parts = re.sub(r"(?i)^%systemdrive%", drive, path).split("\\")
+        if parts.pop(0).upper() == drive and parts and not {"", ".", ".."} & set(parts):
             found = find(root, *parts)
             if found:
                 yield found
+
+
+def _profiles_of_hive(root: EvidenceSource, folder: str, gaps: Gaps) -> Iterator[str]:
+    software = _hive(root, folder, "SOFTWARE", gaps)
+    listed = software.find(r"Microsoft\Windows NT\CurrentVersion\ProfileList") if software is not None else None
+    for key in listed.subkeys() if listed is not None else ():
+        yield key.text("ProfileImagePath")
 
 
 def _homes(root: EvidenceSource, gaps: Gaps) -> Iterator[Parts]:

@@ -6,7 +6,6 @@ All numbers are bounded, and a bound that cuts is recorded in custody as a gap o
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -161,7 +160,7 @@ def follow(host: ExaminedHost, plan: CollectionPlan, step: Step) -> None:
         return
     search = ReferenceSearch(host, step)
     search.read(plan.items)
-    if host.live and sys.platform.startswith("linux"):
+    if host.live:
         search.of_processes()
     found = search.files()
     wanted = {(one.source.volume, one.parts): referrers for one, referrers in found.items()}

@@ -6,6 +6,7 @@ import stat
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 from scout import live
@@ -19,11 +20,15 @@ from scout.collecting.reading import Reading, changed, left_behind
 from scout.collecting.walk import explain, verdict_of
 from scout.console import Complaint, megabytes
 from scout.sources.source import EvidenceSource, Parts, SourceFile
-from scout.sources.timed_calls import TimedCalls
+from scout.sources.timed_calls import CallTimedOut, TimedCalls
 from scout.targets import CollectionTarget
 
 AHEAD = 64 << 10
 """bytes of the first read of a file: most files are shorter"""
+LIVE_SECONDS = 120.0
+"""time that a live source may take for its next object: a call of the host may hang"""
+LIVE_SECONDS_IN_ALL = 600.0
+"""time of one live source"""
 _ENDS_PER_SEAL = 2 << 20
 """bytes of heads and tails after which custody is sealed, so that they do not pile up in memory"""
 
@@ -58,18 +63,22 @@ class ItemTaker:
         own = writer.path.stat()
         self._own = own.st_dev, own.st_ino
 
-    def live(self, source: str) -> None:
-        """Write one live source. An error ends the source, custody records it, and the lines before it are stored."""
-        module = live.load(source)
-        verdict = "taken"
+    def live(self, source: str, system: str) -> None:
+        """Write one live source. An error, or no answer in time, ends it; custody records that, and the lines before are kept."""
+        module = live.load(source, system)
+        verdict, patience, started = "taken", TimedCalls(LIVE_SECONDS), monotonic()
         try:
             with self._writer.live(source, module.SCHEMA) as lines:
-                for value in module.collect():
+                listed = patience.call(lambda: iter(module.collect()))
+                while (value := patience.call(next, listed, None)) is not None:
                     lines.write(value)
+                    if monotonic() - started > LIVE_SECONDS_IN_ALL:
+                        raise CallTimedOut(f"it took longer than {LIVE_SECONDS_IN_ALL:g} s: the rest was not asked for")
         except (Complaint, Stopped):
             raise
         except Exception:  # whatever it is, it costs one source, and custody says so
             verdict = "error"
+        patience.close()
         self.verdicts[verdict] += 1
 
     def files(self, listing: FileList) -> None:

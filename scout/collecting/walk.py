@@ -162,8 +162,9 @@ def _look(
     listing = patterns.needs_listing(folder.state) and source.listable(folder.parts)
     entries = source.scan(folder.parts, keep) if listing or source.fold else []
     found.extend((entry.name, entry.kind, states[entry.name]) for entry in entries)
+    listed = {name.lower() for name in states} if source.fold else states.keys()
     for name in patterns.literal_names(folder.state):
-        if name not in states and keep(name):
+        if (name.lower() if source.fold else name) not in listed and keep(name):
             entry = _named(source, (*folder.parts, name))
             if entry is not None:
                 found.append((entry.name, entry.kind, states[name]))

@@ -17,7 +17,7 @@ from typing import Any
 
 from scout.archive import facts, sparse
 from scout.sources import mounts
-from scout.sources.source import Blocked, Parts, SourceEntry
+from scout.sources.source import Blocked, Parts, SourceEntry, SourceFile
 from scout.sources.statx import birth
 
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -220,7 +220,7 @@ class DirectorySource:
         fd = self._folder(parts[:-1])[0]
         return os.readlink(name, dir_fd=fd) if self.fds else str(Path(self._join(parts)).readlink())
 
-    def open(self, parts: Parts) -> DiskFile:
+    def open(self, parts: Parts) -> SourceFile:
         """Open a regular file for reading. Raises Blocked for everything else: a FIFO, a device, a socket is never opened."""
         status = self.status(parts)
         if not stat.S_ISREG(status.st_mode):

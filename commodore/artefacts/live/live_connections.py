@@ -19,7 +19,7 @@ ARTEFACT = Artefact(
     about="Every socket of every network namespace while SCOUT ran, with its process. A connection to a port that this host listens on is "
     "inbound: its source is the other host. A listening socket has its address as destination.",
     holds=Schema("connections", 1),
-    targets=("LL04",),
+    targets=("LL04", "WL04"),
     needs=("users",),
     fields=(
         "destination.address",
@@ -47,7 +47,10 @@ ARTEFACT = Artefact(
     message="[{process.name!q}|An unknown process][ (pid {process.pid})] holds a[ {network.transport}] socket"
     "[ named {destination.address!q}].",
     version=2,
-    sources=("scout.live.linux.connections: live/connections.jsonl, schema connections/1", "proc_net(5): tcp, udp, unix"),
+    sources=(
+        "scout.live.linux.connections, scout.live.windows.connections: live/connections.jsonl, schema connections/1",
+        "proc_net(5): tcp, udp, unix",
+    ),
 )
 
 _SENTENCES = {

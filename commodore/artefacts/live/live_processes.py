@@ -17,7 +17,7 @@ ARTEFACT = Artefact(
     about="Every process that the kernel listed while SCOUT ran: executable with SHA-256, command line, parent, user, start. Marks an "
     "executable that was deleted or that never had a file (memfd). A process that a rootkit hides from the kernel's list is missing here.",
     holds=Schema("processes", 1),
-    targets=("LL01",),
+    targets=("LL01", "WL01"),
     needs=("users",),
     fields=(
         "process.pid",
@@ -59,7 +59,7 @@ ARTEFACT = Artefact(
     "[ as {user.name!q}][{?escadre.process.deleted}, from a deleted executable][{?escadre.process.memfd}, from memory alone].",
     version=2,
     sources=(
-        "scout.live.linux.processes: live/processes.jsonl, schema processes/1",
+        "scout.live.linux.processes, scout.live.windows.processes: live/processes.jsonl, schema processes/1",
         "proc(5): /proc/pid/stat, exe, cmdline; psutil documentation",
     ),
 )
@@ -103,10 +103,10 @@ def _fields(one: dict[str, Any], by_pid: dict[int, dict[str, Any]], host: Host) 
         out["@timestamp"] = out["process.start"]
     if isinstance(one.get("threads"), int):
         out["escadre.process.threads"] = one["threads"]
-    if one.get("uid") is not None:
-        out["user.id"] = str(one["uid"])
-        if "user.name" not in out and str(one["uid"]) in host.users:
-            out["user.name"] = host.users[str(one["uid"])]
+    if (account := one.get("uid", one.get("sid"))) is not None:
+        out["user.id"] = str(account)
+        if "user.name" not in out and str(account) in host.users:
+            out["user.name"] = host.users[str(account)]
     for name, field in (("exe_deleted", "escadre.process.deleted"), ("exe_memfd", "escadre.process.memfd")):
         if isinstance(one.get(name), bool):
             out[field] = one[name]

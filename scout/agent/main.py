@@ -1,0 +1,129 @@
+"""The program in the one-file agent: `scout [collect]`, `scout verify`, `scout targets`, `scout agent --show-config`.
+
+A lean parser over the same functions as the full command line; what an option does is said there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from scout import __version__
+from scout.agent import settings
+from scout.console import COULD_NOT, STOPPED, Complaint, Screen, complain, use_unicode
+
+COMMANDS = ("collect", "verify", "targets", "agent")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the agent and exit."""
+    use_unicode()
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or (arguments[0] not in COMMANDS and arguments[0] not in ("-h", "--help", "--version")):
+        arguments.insert(0, "collect")
+    try:
+        sys.exit(_run(arguments))
+    except Complaint as c:
+        complain("scout", c.what, c.do)
+        sys.exit(c.code)
+    except KeyboardInterrupt:
+        complain("scout", "stopped")
+        sys.exit(STOPPED)
+    except Exception as e:
+        if os.environ.get("ESCADRE_DEBUG"):
+            raise
+        complain(
+            "scout", f"a defect of scout: {type(e).__name__}: {e}", "Nothing more was done. Set ESCADRE_DEBUG=1 and report what it prints."
+        )
+        sys.exit(COULD_NOT)
+
+
+def parser(known: settings.AgentSettings) -> argparse.ArgumentParser:
+    """Return the parser; the settings of the agent are its defaults."""
+    top = argparse.ArgumentParser(
+        "scout", description=f"SCOUT {__version__}, one-file agent: collect this host into one encrypted archive."
+    )
+    top.add_argument("--version", action="version", version=f"scout {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+    collect = commands.add_parser("collect", help="collect this host, or a mounted disk (the default)")
+    collect.add_argument("-r", "--recipient", action="append", metavar="RECIPIENT", help="who may read it; instead of those built in")
+    collect.add_argument("-o", "--output", default=known.out, metavar="PATH", help="directory for archive and receipt [%(default)s]")
+    collect.add_argument("--root", metavar="PATH", help="a mounted disk instead of this host")
+    collect.add_argument("--profile", default=known.profile, help="triage or full [%(default)s]")
+    collect.add_argument("--targets", action="append", metavar="ID", help="only these, by id or its beginning")
+    collect.add_argument("--path", action="append", metavar="PATH", help="only this file or folder")
+    collect.add_argument("--max-file", metavar="SIZE", help="leave files with more data than this")
+    collect.add_argument("--max-total", metavar="SIZE", help="stop taking content after so much")
+    collect.add_argument("--explain", action="store_true", help="show what would be taken; take nothing")
+    collect.add_argument("-q", "--quiet", action="store_true", help="no notes")
+    collect.add_argument("--json", action="store_true", help="for machines")
+    verify = commands.add_parser("verify", help="check an archive")
+    verify.add_argument("archive", metavar="ARCHIVE")
+    verify.add_argument("-i", "--identity", metavar="KEY", help="secret key; not for a suspect host")
+    verify.add_argument("--receipt", metavar="FILE|CODE")
+    targets = commands.add_parser("targets", help="what is collected")
+    targets.add_argument("name", nargs="?", metavar="ID")
+    agent = commands.add_parser("agent", help="this agent")
+    agent.add_argument("--show-config", action="store_true", help="print what is built in")
+    return top
+
+
+def _run(arguments: list[str]) -> int:
+    from scout.agent.screen import PlainScreen
+
+    known, origin = settings.load()
+    given = parser(known).parse_args(arguments)
+    screen = PlainScreen(json_lines=getattr(given, "json", False), quiet=getattr(given, "quiet", False))
+    if given.command == "agent":
+        document = {"from": origin, "unpacked": getattr(sys, "_MEIPASS", None), **known.document()}
+        sys.stdout.write(json.dumps(document, indent=1) + "\n")
+        return 0
+    if given.command == "targets":
+        from scout.collecting.explain import show_targets
+
+        show_targets(given.name, screen)
+        return 0
+    if given.command == "verify":
+        return _verify(given, screen)
+    return _collect(given, known, screen)
+
+
+def _verify(given: argparse.Namespace, screen: Screen) -> int:
+    from scout.keys import load_identities
+    from scout.verifying.verify import verify
+
+    verdict = verify(Path(given.archive), load_identities(Path(given.identity)) if given.identity else None, given.receipt)
+    for line in verdict.lines:
+        screen.say(line)
+    return verdict.code
+
+
+def _collect(given: argparse.Namespace, known: settings.AgentSettings, screen: Screen) -> int:
+    from scout.collecting.collect import collect
+    from scout.collecting.explain import explain
+    from scout.collecting.options import CollectOptions
+    from scout.collecting.summary import summary
+    from scout.targets import parse_size
+
+    sizes: dict[str, Any] = {}
+    for name in ("max_file", "max_total"):
+        text = getattr(given, name)
+        try:
+            sizes[name] = parse_size(text) if text else getattr(known, name)
+        except ValueError as e:
+            raise Complaint(f"--{name.replace('_', '-')}: {e}.", "Write 500MB, 2G or a number of bytes.") from None
+    options = CollectOptions(
+        recipients=given.recipient or known.recipients,
+        out=Path(given.output),
+        root=Path(given.root) if given.root else None,
+        profile=given.profile,
+        targets=[one for text in given.targets or known.targets for one in text.split(",") if one],
+        paths=given.path or [],
+        **sizes,
+    )
+    return explain(options, screen) if given.explain else summary(collect(options, screen), screen)

@@ -1,0 +1,39 @@
+"""The running Windows as an examined host: its facts, profiles and drives through its own calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from scout.sources.windows_volume import WindowsVolume, open_drives
+
+
+def drives() -> list[WindowsVolume]:
+    """Take the privileges that this account has, and return the fixed drives: first the one with Windows. Raises OSError."""
+    from scout.live.windows import _devices, _privileges
+
+    _privileges.take()
+    return open_drives(_devices.system_root()[:2])
+
+
+def account() -> str:
+    r"""Return who this runs as, with which rights: `VM\root, not administrator, without SeBackupPrivilege SeDebugPrivilege`."""
+    from scout.live.windows import _privileges
+
+    lacking = [name for name in _privileges.WANTED if name not in _privileges.take()]
+    words = [_privileges.user(), "administrator" if _privileges.elevated() else "not administrator"]
+    return ", ".join([word for word in words if word] + ([f"without {' '.join(lacking)}"] if lacking else []))
+
+
+def facts() -> dict[str, Any]:
+    """Return the `host` of collection.json, from the running registry."""
+    from scout.live.windows import _registry, host
+
+    return host.facts(_registry.RunningRegistry())
+
+
+def profiles() -> Iterator[str]:
+    """Yield the profile folders that ProfileList names."""
+    from scout.live.windows import _registry, users
+
+    yield from users.profiles(_registry.RunningRegistry()).values()
