@@ -166,7 +166,9 @@ def test_a_line_is_removed_proved_and_put_back(ran: Ran) -> None:
     plan.parent.mkdir(mode=0o700)
     host = next(h["host"] for h in all_lines(ran.case, "collections/*") if h["os"] == "linux")
     before = manifest(root)
-    tool("hunter", "plan", str(ran.case), "--host", host, "-o", str(plan))
+    known = ran.place / "known.txt"
+    known.write_text("# no key is known: none is a question\n")
+    tool("hunter", "plan", str(ran.case), "--host", host, "--known", str(known), "-o", str(plan))
     tool("hunter", "apply", str(plan), "--root", str(root))
     assert manifest(root) == before
     tool("hunter", "apply", str(plan), "--root", str(root), "--yes")
