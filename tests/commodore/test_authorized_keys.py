@@ -56,6 +56,7 @@ def test_options_end_at_the_first_blank_outside_quotes():
 @pytest.mark.parametrize(
     "line",
     ["ssh-ed25519", "ssh-ed25519 !!!!", "no-such-type AAAA c", f'command="unclosed {KEYS[0]}', KEYS[0].replace("ssh-ed25519", "ssh-rsa")],
+    ids=["type alone", "no blob", "unknown type", "unclosed", "other type"],
 )
 def test_what_sshd_would_pass_over_is_named_as_lost(line):
     records, problems = read(f"{KEYS[1]}\n{line}\n")
