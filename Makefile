@@ -22,13 +22,13 @@ $(VENV)/python:
 	@touch $@
 
 $(VENV)/run: $(VENV)/python requirements/run.txt pyproject.toml
-	@echo "Installing Escadre into $(VENV)/ (once, 550 MB)"
+	@echo "Installing Escadre into $(VENV)/ (once, 580 MB)"
 	@$(PIP) install --require-hashes -r requirements/run.txt
 	@$(PIP) install --no-deps -e .
 	@touch $@
 
 $(VENV)/dev: $(VENV)/run requirements/dev.txt
-	@echo "Installing what the tests need (once, 310 MB more)"
+	@echo "Installing what the tests need (once, 320 MB more)"
 	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@touch $@
 

@@ -59,6 +59,37 @@ def having(field: str, values: Iterable[str]) -> Search:
     return search
 
 
+def naming(field: str) -> Search:
+    """Return a search for the lines that have `field` with a text."""
+    key = f'"{field}":"'.encode()
+
+    def search(block: bytes, start: int, end: int) -> tuple[int, int] | None:
+        at = block.find(key, start, end)
+        return (at, at + len(key)) if at >= 0 else None
+
+    return search
+
+
+class AnyOf:
+    """A search for the lines in which one of several searches finds something. What a search found ahead is kept, so each block is read
+    once by each of them.
+    """
+
+    def __init__(self, *searches: Search) -> None:
+        self._searches = searches
+        self._block, self._ahead = b"", [(-1, -1)] * len(searches)
+
+    def __call__(self, block: bytes, start: int, end: int) -> tuple[int, int] | None:
+        """Return the first piece that one of the searches finds."""
+        if block is not self._block:
+            self._block, self._ahead = block, [(-1, -1)] * len(self._searches)
+        for number, search in enumerate(self._searches):
+            if self._ahead[number][0] < start:
+                self._ahead[number] = search(block, start, end) or (end, end)
+        first = min(self._ahead)
+        return first if first[0] < end else None
+
+
 def lines(path: Path, search: Search | None = None) -> Iterator[bytes]:
     """Yield the lines of a file, without the newline and without empty ones.
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
-from commodore.case.jsonl import matching
+from commodore.case.jsonl import AnyOf, naming
 from commodore.case.view import CaseView
 from commodore.fence import fenced
 from commodore.host import Host
@@ -54,7 +53,6 @@ ARTEFACT = Artefact(
     ),
 )
 
-_HOLDING = matching(re.compile(rb'"process\.command_line":"|"ScriptBlockText":"'))
 MOST = 100_000
 """different commands that are kept in memory; the ledger counts those beyond"""
 BLOCK_PARTS, BLOCK_LONGEST = 2_000, 8 << 20
@@ -111,7 +109,7 @@ def derive(view: CaseView, host: Host) -> Iterator[Record | Problem]:  # noqa: A
     """Yield a record per command that has layers or traits, in the order of datasets and records."""
     found, blocks = _Found(), _Blocks()
     for dataset in ARTEFACT.datasets:
-        for record in view.records(dataset, _HOLDING):
+        for record in view.records(dataset, AnyOf(naming("process.command_line"), naming("ScriptBlockText"))):
             if line := record.get("process.command_line"):
                 found.add(str(line), "command", dataset, record, [record["escadre.id"]])
             for text, used, first in blocks.add(record):

@@ -40,6 +40,16 @@ def test_a_search_over_blocks_finds_the_lines_that_hold_the_value(tmp_path, monk
     assert list(jsonl.lines(path, jsonl.having("event.code", ("9",)))) == []
 
 
+@pytest.mark.parametrize("block", [1, 64, 300, 1 << 16])
+def test_any_of_several_searches_finds_what_each_of_them_finds(tmp_path, monkeypatch, block):
+    monkeypatch.setattr(jsonl, "_BLOCK", block)
+    random.seed(3)
+    made = [{name: "v" * random.choice([1, 90]) for name in random.sample("abcdef", random.randint(1, 3))} for _ in range(500)]
+    lines = written(tmp_path / "a.jsonl", made)
+    wanted = [line for line, row in zip(lines, made, strict=True) if "a" in row or row.get("b") == "v"]
+    assert list(jsonl.lines(tmp_path / "a.jsonl", jsonl.AnyOf(jsonl.naming("a"), jsonl.having("b", ["v"])))) == wanted
+
+
 def test_a_last_line_without_newline_is_a_line(tmp_path):
     (tmp_path / "a.jsonl").write_bytes(b'\n\n{"a":"1"}\n{"a":"2"}')
     assert list(jsonl.lines(tmp_path / "a.jsonl")) == [b'{"a":"1"}', b'{"a":"2"}']
