@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-import zipfile
 
 import pytest
 
@@ -82,10 +81,10 @@ def test_the_wrong_key_is_one_line_and_exit_3(archive, tmp_path):
 @pytest.mark.parametrize(
     ("name", "make", "words"),
     [
-        ("notes.docx", lambda p: zipfile.ZipFile(p, "w").writestr("word/document.xml", "x"), "it is a Word document"),
+        ("photo", lambda p: p.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(60)), "it is a picture (PNG)"),
         ("readme.txt", lambda p: p.write_text("hello there\n" * 20), "it is text"),
         ("nothing", lambda p: p.write_bytes(b""), "it is empty"),
-        ("program", lambda p: p.write_bytes(b"\x7fELF" + bytes(60)), "it is a Linux program"),
+        ("places.db", lambda p: p.write_bytes(b"SQLite format 3\0" + bytes(60)), "it is a SQLite database"),
     ],
 )
 def test_what_is_no_evidence_is_called_by_its_name_and_exit_2(tmp_path, name, make, words):
