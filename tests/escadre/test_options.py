@@ -57,7 +57,7 @@ def test_a_help_names_values_by_words_and_an_output_by_the_same_option() -> None
         ("scout collect --os w", {"windows"}),
         ("scout collect --targets LF04", {"LF04"}),
         ("scout targets LF04", {"LF04"}),
-        ("commodore export case --format ", {"parquet", "csv", "timesketch"}),
+        ("commodore export case --format ", {"parquet", "csv", "timesketch", "stix", "misp", "ioc-csv", "ioc-text"}),
         ("commodore export case --dataset ev", {"evtx"}),
         ("commodore artefacts pref", {"prefetch"}),
         ("hunter plan case --severity h", {"high"}),
