@@ -38,14 +38,16 @@ from scout.sources.windows_volume import WindowsVolume
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionResult:
-    """Result of a collection. `verdicts` counts custody lines by verdict; `signal` is the number of the signal that stopped it, 0 where
-    all was done; `receipt_error`: why no receipt is beside the archive, or ''.
+    """Result of a collection. `verdicts` counts custody lines by verdict, `lists` the lists of files that are whole.
+
+    `signal` is the number of the signal that stopped it, 0 where all was done; `receipt_error`: why no receipt is beside it, or ''.
     """
 
     receipt: Receipt
     archive: Path
     host: dict[str, Any]
     verdicts: Counter[str]
+    lists: int
     wanted: int
     read: int
     written: int
@@ -83,6 +85,7 @@ def collect(options: CollectOptions, screen: Screen) -> CollectionResult:
         archive=path,
         host=host,
         verdicts=taker.verdicts,
+        lists=taker.lists,
         wanted=sum(taker.verdicts.values()),
         read=taker.read,
         written=receipt.size,

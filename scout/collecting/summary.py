@@ -20,15 +20,20 @@ _SAID = {
 
 
 def summary(outcome: CollectionResult, screen: Screen) -> int:
-    """Print it; return the exit code: 0, 1 where no file could be taken, 129, 130 or 143 after a signal. A lost terminal is no error: the
-    receipt
-    is beside the archive.
+    """Print it; return the exit code: 0, 1 where nothing could be taken, 129, 130 or 143 after a signal.
+
+    A list of files is not enough where more was wanted. A lost terminal is no error: the receipt is beside the archive.
     """
     taken = outcome.verdicts["taken"] + outcome.verdicts["changed while read"]
-    code = 128 + outcome.signal if outcome.signal else DONE if taken else PARTIAL
+    code = 128 + outcome.signal if outcome.signal else PARTIAL if _nothing(outcome, taken) else DONE
     with ignore_lost_terminal():
         _print(outcome, taken, code, screen)
     return code
+
+
+def _nothing(outcome: CollectionResult, taken: int) -> bool:
+    """Return whether nothing was taken, or the lists of files alone where more was wanted."""
+    return taken == 0 or taken == outcome.lists < outcome.wanted
 
 
 def _print(outcome: CollectionResult, taken: int, code: int, screen: Screen) -> None:
@@ -60,8 +65,9 @@ def _print(outcome: CollectionResult, taken: int, code: int, screen: Screen) -> 
     screen.say(f"  {'host clock':<12} not compared with a reference")
     if outcome.signal:
         screen.say("Sealed and closed as interrupted: what is listed above is kept and readable. Run it again for the rest.", "yellow")
-    elif not taken:
-        screen.say("Nothing could be taken: look at the verdicts with scout list, and run as root.", "yellow")
+    elif _nothing(outcome, taken):
+        but = " but a list of files" if taken else ""
+        screen.say(f"Nothing could be taken{but}: look at the verdicts with scout list, and run as root.", "yellow")
     screen.say(f"Next: commodore process {escape(outcome.archive)} -i key.txt -o case/", "bold")
 
 

@@ -54,6 +54,8 @@ class ItemTaker:
         self.verdicts: Counter[str] = Counter()
         self.over: Counter[str] = Counter()
         """items left behind, by the limit that they exceed"""
+        self.lists = 0
+        """lists of files among those taken: SCOUT makes them itself, they hold no content of the host"""
         self.read = 0
         self._ends = self._ends_sealed = 0
         self.known: KnownContents | None = None
@@ -93,7 +95,9 @@ class ItemTaker:
             raise
         except Exception:  # whatever it is, it costs the list, and custody says so
             verdict = "error"
-        self.verdicts["over limit" if listing.cut else verdict] += 1
+        verdict = "over limit" if listing.cut else verdict
+        self.verdicts[verdict] += 1
+        self.lists += verdict == "taken"
 
     def missing(self, missing: MissingPath) -> None:
         """Record a wanted path that nothing on the host matches."""

@@ -73,3 +73,11 @@ print(len([importlib.import_module(name) for name in names]))
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 25
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a system without the libraries of Windows")
+def test_a_call_of_windows_says_that_it_is_not_there() -> None:
+    from hunter.host.windows import native
+
+    with pytest.raises(OSError, match="only Windows has this library: 'kernel32'"):
+        native.wait(1)

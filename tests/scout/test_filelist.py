@@ -17,7 +17,7 @@ from scout.sources.directory import DirectorySource
 from scout.sources.timed_calls import TimedCalls
 from tests.conftest import need
 from tests.scout.collecting import *  # noqa: F403  (fixtures)
-from tests.scout.collecting import AS_ROOT, mounted
+from tests.scout.collecting import AS_ROOT, mounted, scout
 
 
 def listed(root, *, count=1_000_000, seconds=60.0):
@@ -125,3 +125,13 @@ def test_what_is_not_entered_is_listed_with_the_reason(root):
         found, _ = listed(root)
     assert found["/proc"]["not_entered"] == "pseudo file system proc: never entered"
     assert not any(path.startswith("/proc/") for path in found)
+
+
+def test_a_list_is_all_that_is_there_only_where_more_was_wanted(root, key, tmp_path, capsys):
+    for name in ("etc/passwd", "etc/hostname", "var/log/syslog"):
+        (root / name).unlink()
+    for options, code in ((["--targets", "LF01"], 0), (["--targets", "LF01,LF04"], 1)):
+        out = tmp_path / f"only{code}"
+        out.mkdir()
+        assert scout("collect", "-q", "-r", key[1], "-o", str(out), "--root", str(root), *options) == code
+        assert ("Nothing could be taken but a list of files" in capsys.readouterr().out) == bool(code)

@@ -1,1 +1,1 @@
-"""The running Windows: its files, registry, services and scheduled tasks. Imported on Windows only."""
+"""The running Windows: files, registry, services, scheduled tasks. Every module imports on any system; only Windows has the calls."""

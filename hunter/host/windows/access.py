@@ -1,4 +1,4 @@
-"""Who else may write a file of Windows, by its descriptor. Importing this module needs Windows. Source: [MS-DTYP] 2.4.3 to 2.4.6."""
+"""Who else may write a file of Windows, by its descriptor. Source: [MS-DTYP] 2.4.3 to 2.4.6."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-r"""Files that Windows deletes at its next start (`PendingFileRenameOperations`). Importing this module needs Windows.
+r"""Files that Windows deletes at its next start (`PendingFileRenameOperations`).
 
 The value is a REG_MULTI_SZ of pairs (`\??\C:\x`, new name or ''), so an empty string in it ends nothing. Source: MoveFileExW.
 """

@@ -2,7 +2,7 @@ r"""The files of the running Windows, or of a mounted Windows root on Windows. `
 
 A path is opened by one handle, which must lead exactly there: links, mounts and short names are refused. A file is compared and deleted
 by the same handle, which nobody else may write through. A new file is made in a private folder beside its place, with content, streams,
-descriptor, attributes and times, and moved there by one call. Importing this module needs Windows.
+descriptor, attributes and times, and moved there by one call.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Open files of Windows by a handle: facts, streams and attributes. Importing this module needs Windows.
+"""Open files of Windows by a handle: facts, streams and attributes.
 
 Sources: the Windows API (CreateFileW, FILE_BASIC_INFO, BY_HANDLE_FILE_INFORMATION, FindFirstStreamW), [MS-FSCC] 2.6 for the attributes.
 """

@@ -1,7 +1,7 @@
 r"""Keys and values of the running registry, by the calls of the kernel: names are counted, so one with a NUL is reached as well.
 
 A key is named by its path in the kernel's name space (`\Registry\Machine\SOFTWARE\…`). The 64-bit view is used throughout: what 32-bit
-programs see has names of its own there (`Wow6432Node`). A link is never followed. Importing this module needs Windows.
+programs see has names of its own there (`Wow6432Node`). A link is never followed.
 Sources: the Windows driver kit (ZwCreateKey … ZwSetInformationKey), [MS-RRP] for the types.
 """
 

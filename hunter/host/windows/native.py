@@ -1,22 +1,19 @@
 """Calls of Windows that HUNTER needs: structures, results and privileges. Source: [MS-ERREF] 2.3 (NTSTATUS), the Windows driver kit.
 
-Importing this module needs Windows.
+Every module of this folder can be imported on every system: a library of Windows is opened when its first call is made.
 """
 
 from __future__ import annotations
 
 import ctypes
 import errno
-from ctypes import POINTER, Structure, byref, c_int, c_long, c_ubyte, c_uint16, c_uint32, c_void_p, sizeof
+from ctypes import POINTER, Structure, byref, c_int, c_long, c_ubyte, c_uint16, c_uint32, c_void_p, c_wchar_p, sizeof
 from functools import cache
 from typing import Any
 
 from hunter.unsafe import UnsafeError
 
 _CTYPES: Any = ctypes
-NTDLL = _CTYPES.WinDLL("ntdll")
-KERNEL = _CTYPES.WinDLL("kernel32", use_last_error=True)
-ADVAPI = _CTYPES.WinDLL("advapi32", use_last_error=True)
 
 OWNER, GROUP, DACL, SACL = 1, 2, 4, 8
 """parts of a security descriptor (SECURITY_INFORMATION)"""
@@ -27,6 +24,80 @@ _DENIED = {0xC0000022, 0xC0000061}
 _LARGEST_DESCRIPTOR = 1 << 17
 _PRIVILEGES = (8, 9, 17, 18, 20)
 """security, take ownership, back up, restore, debug: what an administrator has and Windows does not switch on by itself"""
+
+
+class WindowsLibrary:
+    """A library of Windows, opened at its first call; `calls` gives (result, arguments) of those that need types: a handle has 64 bits.
+
+    A call that is asked for raises OSError on another system, AttributeError where this Windows does not have it.
+    """
+
+    def __init__(self, name: str, calls: dict[str, tuple[Any, list[Any]]], *, errors: bool = True) -> None:
+        self._name, self._calls, self._errors = name, calls, errors
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # what Python itself asks of an object
+            raise AttributeError(name)
+        call = getattr(_opened(self._name, self._errors), name)
+        if name in self._calls:
+            call.restype, call.argtypes = self._calls[name]
+        setattr(self, name, call)
+        return call
+
+
+@cache
+def _opened(name: str, errors: bool) -> Any:
+    """Return a library of Windows. OSError on another system."""
+    loader: Any = getattr(ctypes, "WinDLL", None)
+    if loader is None:
+        raise OSError(errno.ENOSYS, "only Windows has this library", name)
+    return loader(name, use_last_error=errors)
+
+
+_HANDLE, _TEXT, _NUMBER, _ANY = c_void_p, c_wchar_p, c_uint32, c_void_p
+NTDLL = WindowsLibrary(
+    "ntdll",
+    {"NtQuerySecurityObject": (c_long, [_HANDLE, _NUMBER, _ANY, _NUMBER, _ANY]), "NtSetSecurityObject": (c_long, [_HANDLE, _NUMBER, _ANY])},
+    errors=False,
+)
+KERNEL = WindowsLibrary(
+    "kernel32",
+    {
+        "CreateFileW": (_HANDLE, [_TEXT, _NUMBER, _NUMBER, _ANY, _NUMBER, _NUMBER, _HANDLE]),
+        "CloseHandle": (c_int, [_HANDLE]),
+        "GetFileInformationByHandle": (c_int, [_HANDLE, _ANY]),
+        "GetFileInformationByHandleEx": (c_int, [_HANDLE, c_int, _ANY, _NUMBER]),
+        "SetFileInformationByHandle": (c_int, [_HANDLE, c_int, _ANY, _NUMBER]),
+        "GetFinalPathNameByHandleW": (_NUMBER, [_HANDLE, _ANY, _NUMBER, _NUMBER]),
+        "FlushFileBuffers": (c_int, [_HANDLE]),
+        "CreateDirectoryW": (c_int, [_TEXT, _ANY]),
+        "RemoveDirectoryW": (c_int, [_TEXT]),
+        "MoveFileExW": (c_int, [_TEXT, _TEXT, _NUMBER]),
+        "FindFirstStreamW": (_HANDLE, [_TEXT, c_int, _ANY, _NUMBER]),
+        "FindNextStreamW": (c_int, [_HANDLE, _ANY]),
+        "FindClose": (c_int, [_HANDLE]),
+        "CreateMutexW": (_HANDLE, [_ANY, c_int, _TEXT]),
+        "WaitForSingleObject": (_NUMBER, [_HANDLE, _NUMBER]),
+        "ReleaseMutex": (c_int, [_HANDLE]),
+        "OpenProcess": (_HANDLE, [_NUMBER, c_int, _NUMBER]),
+        "LocalFree": (_HANDLE, [_HANDLE]),
+    },
+)
+ADVAPI = WindowsLibrary(
+    "advapi32",
+    {
+        "OpenSCManagerW": (_HANDLE, [_TEXT, _TEXT, _NUMBER]),
+        "OpenServiceW": (_HANDLE, [_HANDLE, _TEXT, _NUMBER]),
+        "CloseServiceHandle": (c_int, [_HANDLE]),
+        "DeleteService": (c_int, [_HANDLE]),
+        "QueryServiceStatusEx": (c_int, [_HANDLE, c_int, _ANY, _NUMBER, _ANY]),
+        "ControlService": (c_int, [_HANDLE, _NUMBER, _ANY]),
+        "StartServiceW": (c_int, [_HANDLE, _NUMBER, _ANY]),
+        "ChangeServiceConfigW": (c_int, [_HANDLE, _NUMBER, _NUMBER, _NUMBER, _TEXT, _TEXT, _ANY, _ANY, _TEXT, _TEXT, _TEXT]),
+        "CreateServiceW": (_HANDLE, [_HANDLE, _TEXT, _TEXT, _NUMBER, _NUMBER, _NUMBER, _NUMBER, _TEXT, _TEXT, _ANY, _ANY, _TEXT, _TEXT]),
+    },
+)
+_SHELL = WindowsLibrary("shell32", {}, errors=False)
 
 
 class CountedText(Structure):
@@ -151,39 +222,4 @@ def wait(milliseconds: int) -> None:
 
 def administrator() -> bool:
     """Return whether this process has the rights of an administrator."""
-    shell: Any = _CTYPES.WinDLL("shell32")
-    return bool(shell.IsUserAnAdmin())
-
-
-def prototypes() -> None:
-    """Give the calls that take or return handles their types: a handle has 64 bits."""
-    handle, text, number = c_void_p, ctypes.c_wchar_p, c_uint32
-    for name, result, arguments in (
-        ("CreateFileW", handle, [text, number, number, c_void_p, number, number, handle]),
-        ("CloseHandle", c_int, [handle]),
-        ("GetFileInformationByHandle", c_int, [handle, c_void_p]),
-        ("GetFileInformationByHandleEx", c_int, [handle, c_int, c_void_p, number]),
-        ("SetFileInformationByHandle", c_int, [handle, c_int, c_void_p, number]),
-        ("GetFinalPathNameByHandleW", number, [handle, c_void_p, number, number]),
-        ("FlushFileBuffers", c_int, [handle]),
-        ("CreateDirectoryW", c_int, [text, c_void_p]),
-        ("RemoveDirectoryW", c_int, [text]),
-        ("MoveFileExW", c_int, [text, text, number]),
-        ("FindFirstStreamW", handle, [text, c_int, c_void_p, number]),
-        ("FindNextStreamW", c_int, [handle, c_void_p]),
-        ("FindClose", c_int, [handle]),
-        ("CreateMutexW", handle, [c_void_p, c_int, text]),
-        ("WaitForSingleObject", number, [handle, number]),
-        ("ReleaseMutex", c_int, [handle]),
-        ("OpenProcess", handle, [number, c_int, number]),
-        ("LocalFree", handle, [handle]),
-    ):
-        call = getattr(KERNEL, name)
-        call.restype, call.argtypes = result, arguments
-    for name in ("NtQuerySecurityObject", "NtSetSecurityObject"):
-        getattr(NTDLL, name).restype = c_long
-    NTDLL.NtQuerySecurityObject.argtypes = [handle, number, c_void_p, number, c_void_p]
-    NTDLL.NtSetSecurityObject.argtypes = [handle, number, c_void_p]
-
-
-prototypes()
+    return bool(_SHELL.IsUserAnAdmin())

@@ -2,7 +2,7 @@ r"""The registry of the running Windows. The hive of a user who is not logged in
 
 `HKLM\SOFTWARE\…` and `HKU\<SID or profile>\…` name the same keys as on a mounted root. A key is removed by renaming it to a name of HUNTER
 and deleting it there, and put back by building it under such a name and renaming it: a kill leaves it there or not there. What the service
-manager knows is deleted and made by the service manager. Importing this module needs Windows.
+manager knows is deleted and made by the service manager.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-r"""Services and drivers of the running Windows, by the service manager. Importing this module needs Windows.
+r"""Services and drivers of the running Windows, by the service manager.
 
 The registry has what a service is (`ControlSet…\Services\<name>`); the service manager reads it at boot and by its own calls only. So a
 service whose key goes is deleted by the manager, and one whose key comes back is made by it, with what the key holds.
@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
-from ctypes import byref, c_int, c_uint32, c_void_p, c_wchar_p
+from ctypes import byref, c_uint32, c_void_p
 from struct import unpack_from
 
 from hunter.hives.records import KeyRecord, ValueRecord
@@ -35,23 +35,6 @@ class _Status(ctypes.Structure):
     """SERVICE_STATUS_PROCESS."""
 
     _fields_ = tuple((name, c_uint32) for name in ("type", "state", "accepts", "exit", "special", "point", "hint", "process", "flags"))
-
-
-def _prototypes() -> None:
-    handle = c_void_p
-    ADVAPI.OpenSCManagerW.restype = ADVAPI.OpenServiceW.restype = ADVAPI.CreateServiceW.restype = handle
-    ADVAPI.OpenSCManagerW.argtypes = [c_wchar_p, c_wchar_p, c_uint32]
-    ADVAPI.OpenServiceW.argtypes = [handle, c_wchar_p, c_uint32]
-    ADVAPI.CloseServiceHandle.argtypes = ADVAPI.DeleteService.argtypes = [handle]
-    ADVAPI.QueryServiceStatusEx.argtypes = [handle, c_int, c_void_p, c_uint32, c_void_p]
-    ADVAPI.ControlService.argtypes = [handle, c_uint32, c_void_p]
-    ADVAPI.StartServiceW.argtypes = [handle, c_uint32, c_void_p]
-    number, text = c_uint32, c_wchar_p
-    ADVAPI.ChangeServiceConfigW.argtypes = [handle, number, number, number, text, text, c_void_p, c_void_p, text, text, text]
-    ADVAPI.CreateServiceW.argtypes = [handle, text, text, number, number, number, number, text, text, c_void_p, c_void_p, text, text]
-
-
-_prototypes()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Scheduled tasks of the running Windows, by the Task Scheduler (COM). Importing this module needs Windows.
+"""Scheduled tasks of the running Windows, by the Task Scheduler (COM).
 
 The scheduler writes a task's file and its keys of TaskCache, which only the system may write.
 Source: [MS-TSCH] 2.4, 2.5.1; the Task Scheduler's scripting objects (ITaskService, ITaskFolder, IRegisteredTask).

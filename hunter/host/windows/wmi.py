@@ -1,4 +1,4 @@
-r"""Objects of WMI of the running Windows, by the scripting interface. Importing this module needs Windows.
+r"""Objects of WMI of the running Windows, by the scripting interface.
 
 An object is named by namespace and relative path: `root\subscription:__EventFilter.Name="x"`. Source: Microsoft, "Scripting API for WMI"
 (SWbemServices, SWbemObject), "Determining the Type of Event to Receive" (__FilterToConsumerBinding).
