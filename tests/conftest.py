@@ -52,6 +52,7 @@ def need(condition: object, what: str) -> None:
     pytest.skip(f"needs {what}")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where tests run side by side: those of one file, and those of one server, run in one process, one after the other."""
     for item in items:
