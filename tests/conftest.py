@@ -24,8 +24,14 @@ os.environ["XDG_CONFIG_HOME"] = os.environ["APPDATA"] = _SETTINGS.name  # progra
 settings.register_profile("escadre", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("escadre")
 
-_SHARED = {"server": "elasticsearch", "own_windows": "wine", "tests/wine/": "wine"}
-"""Fixture or folder of tests → what a machine has only one of."""
+_SHARED = {
+    "server": "elasticsearch",
+    "tests/eye/test_elastic": "elasticsearch",
+    "tests/eye/test_kibana": "elasticsearch",
+    "own_windows": "wine",
+    "tests/wine/": "wine",
+}
+"""Fixture, or beginning of the path of a test file → what a machine has only one of."""
 
 for name in ("SIGINT", "SIGHUP"):
     # a run in the background of a script, or under nohup, starts with these ignored, and every program that a test starts inherits that
@@ -46,6 +52,7 @@ def need(condition: object, what: str) -> None:
     pytest.skip(f"needs {what}")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where tests run side by side: those of one file, and those of one server, run in one process, one after the other."""
     for item in items:
@@ -79,10 +86,10 @@ def corpus() -> Path:
 
 
 @contextmanager
-def alone(what: str) -> Iterator[None]:
-    """Wait until no other process of a test run does `what` in this checkout."""
-    (ROOT / ".cache").mkdir(exist_ok=True)
-    with (ROOT / ".cache" / f"{what}.lock").open("w") as lock:
+def alone(what: str, folder: Path = ROOT / ".cache") -> Iterator[None]:
+    """Wait until no other process of a test run does `what`, in this checkout or in a folder that several checkouts share."""
+    folder.mkdir(exist_ok=True)
+    with (folder / f"{what}.lock").open("w") as lock:
         try:
             import fcntl
         except ImportError:  # Windows, where tests run one after the other

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, need
+from tests.conftest import ROOT, alone, need
 
 SOURCE = Path(__file__).parent / "CommonAnalysis.java"
 
@@ -68,12 +68,13 @@ def server():
     def start():
         return subprocess.run([str(scripts / "start"), str(home), str(port)], capture_output=True, text=True, env=environment)
 
-    give_analysis(cache)
-    started = start()
-    if give_analysis(cache):  # the server has only now been unpacked
-        subprocess.run([str(scripts / "stop"), str(home)], capture_output=True)
-        started = start()
     try:
+        with alone("elasticsearch", cache):  # test runs of other checkouts prepare servers in the same cache
+            give_analysis(cache)
+            started = start()
+            if give_analysis(cache):  # the server has only now been unpacked
+                subprocess.run([str(scripts / "stop"), str(home)], capture_output=True)
+                started = start()
         need(started.returncode == 0, f"a real Elasticsearch ({started.stderr.strip()[-300:]})")
         yield f"http://127.0.0.1:{port}"
     finally:

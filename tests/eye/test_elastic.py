@@ -22,7 +22,7 @@ from eye.index.store import Store
 from eye.query.kibana import QUERY_OPTIONS, to_kibana
 from eye.query.words import words
 from tests.eye import typed
-from tests.eye.elastic_server import drop, ids, load
+from tests.eye.elastic_server import drop, ids, indices, load
 
 pytestmark = pytest.mark.elastic
 QUERIES = [q for q in (Path(__file__).parent / "queries.txt").read_text().splitlines() if q and not q.startswith("#")]
@@ -47,10 +47,10 @@ def test_the_generated_templates_are_up_to_date():
 def test_every_record_is_there_once_and_a_second_load_changes_nothing(loaded, typed_case, typed_records, server):
     client, name, first = loaded
     logs = first["indices"][f"escadre-{name}-logs"]
-    total = sum(c["counted"] for i, c in first["indices"].items() if not i.endswith("finding"))
+    total = sum(c["counted"] for c in first["indices"].values())
     assert first["sampled"] >= 20 and first["differences"] == [] and first["datasets"][f"escadre-{name}-logs"]["evtx"]["counted"] > 500
     assert first["whole"] and logs["created"] == logs["read"] and total == len(typed_records)
-    assert ids(client, f"escadre-{name}-logs,escadre-{name}-state", {"match_all": {}}) == {r["escadre.id"] for r in typed_records}
+    assert ids(client, indices(name), {"match_all": {}}) == {r["escadre.id"] for r in typed_records}
     again = load(typed_case, server, name)
     counts = json.loads(again.stdout)["indices"]
     assert again.returncode == 0 and all(c["created"] == 0 and c["there"] == c["read"] == c["counted"] for c in counts.values())
@@ -67,9 +67,12 @@ def test_types_times_and_values_hold(loaded, few_records):
         and "long" in caps["process.pid"]
         and "flattened" in caps["winlog.event_data"]
     )
-    for record in [r for r in few_records if r["@timestamp"]][:: max(1, len(few_records) // 25)]:
+    timed = [r for r in few_records if r["@timestamp"]]
+    findings = [r for r in timed if r["event.dataset"] == "finding"]
+    assert findings
+    for record in timed[:: max(1, len(timed) // 25)] + findings:
         found = client.search(
-            index=f"{index},escadre-{name}-state",
+            index=indices(name),
             ignore_unavailable=True,
             query={"ids": {"values": [record["escadre.id"]]}},
             fields=[{"field": "@timestamp", "format": "strict_date_optional_time_nanos"}],
@@ -81,10 +84,9 @@ def test_types_times_and_values_hold(loaded, few_records):
 def compared(client, name, store, queries):
     """(query, hits here, hits there) where the ids differ, and how many queries find some records but not all."""
     wrong, telling = [], 0
-    index = ",".join(f"escadre-{name}-{family}" for family in ("logs", "state", "finding"))
     for query in queries:
         ours = {orjson.loads(line)["escadre.id"] for line in store.lines(store.ask(query))}
-        theirs = ids(client, index, {"query_string": {**QUERY_OPTIONS, "query": to_kibana(query)}})
+        theirs = ids(client, indices(name), {"query_string": {**QUERY_OPTIONS, "query": to_kibana(query)}})
         telling += 0 < len(ours) < store.records
         if ours != theirs:
             wrong.append((query, to_kibana(query), len(ours), len(theirs)))
@@ -147,7 +149,7 @@ def test_the_translation_means_the_same_with_the_defaults_of_kibana(loaded, type
     for query in ("net user", "powershell -event.code:4688", "C:\\Windows\\System32\\cmd.exe", "*shell* OR process.pid:4"):
         ours = {orjson.loads(line)["escadre.id"] for line in store.lines(store.ask(query))}
         sent = {"query_string": {"query": to_kibana(query), "analyze_wildcard": True}}
-        assert ids(client, f"escadre-{name}-logs,escadre-{name}-state,escadre-{name}-finding", sent) == ours != set()
+        assert ids(client, indices(name), sent) == ours != set()
 
 
 def test_the_template_on_the_server_is_the_one_that_is_shipped(loaded):

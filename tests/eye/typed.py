@@ -6,6 +6,7 @@ its words follow each other there.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 
@@ -44,6 +45,7 @@ def extra() -> list[dict]:
                 "message": f"{FRENCH[n % 5]} ({n}) by alice.martin{n}@mairie-exemple.fr",
                 "process.command_line": f'powershell.exe -NoP -w hidden -enc JAB{n:04d} /c:"net user {n}" --out=\\\\srv{n}\\c$\\t.log',
                 "file.path": f"C:\\Users\\Public\\Téléchargements\\lot {n}\\svc-{n:02d}.ps1",
+                "process.hash.sha256": hashlib.sha256(b"program %d" % n).hexdigest(),
                 "source.mac": f"00-1A-2B-3C-4D-{n:02X}",
                 "winlog.event_data": {
                     "Url": f"https://cdn{n}.example.com:8443/a/b.php?id={n}&x=%41#top",
