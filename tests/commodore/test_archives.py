@@ -253,3 +253,19 @@ def test_documents_are_left_to_their_artefact():
     data = zipped({"[Content_Types].xml": b"<Types/>", "word/document.xml": b""})
     assert list(archive_contents.parse(Evidence("/x/a.docx", data), HOST)) == []
     assert format_of(data) == "zip"
+
+
+def test_an_archive_with_a_document_in_it_is_no_document():
+    """A document that is stored, not compressed, puts the names of its parts into the first bytes of the archive."""
+    office = zipped({"[Content_Types].xml": b"<Types/>", "word/document.xml": b"<x/>"}, zipfile.ZIP_STORED)
+    outer = zipped({"offer.docx": office, "run.js": b"inert"}, zipfile.ZIP_STORED)
+    found = list(archive_contents.parse(Evidence("/x/a.zip", outer), HOST))
+    assert {"offer.docx", "run.js"} <= {one.fields["escadre.archive.entry"] for one in found if isinstance(one, Record)}
+    assert list(archive_contents.parse(Evidence("/x/a.docx", office), HOST)) == []
+
+
+def test_content_that_cannot_be_read_is_in_the_ledger():
+    whole = zipped({"a.txt": b"inert text", "b.txt": b"other"}, zipfile.ZIP_STORED)
+    found = list(archive_contents.parse(Evidence("/x/a.zip", whole.replace(b"inert", b"INERT")), HOST))
+    assert [one.locator for one in found if isinstance(one, Record)] == ["entry/1", "entry/2"]
+    assert [one.locator for one in found if isinstance(one, Problem)] == ["entry/1"]

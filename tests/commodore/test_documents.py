@@ -131,7 +131,37 @@ def test_a_message():
 
 
 def test_text_that_only_has_the_name_of_a_message_is_no_document():
-    assert list(documents.parse(Evidence("/x/a.eml", b"hello\nworld\n"), HOST)) == []
+    (said,) = documents.parse(Evidence("/x/a.eml", b"hello\nworld\n"), HOST)
+    assert isinstance(said, Problem)
+    assert "no header" in said.reason
+    (inner,) = documents.parse(Evidence("/x/a.eml", b"From: a@b.example\r\nMIME-Version: 1.0\r\n\r\nhello\r\n"), HOST)
+    assert isinstance(inner, Record)
+
+
+MESSAGE = (
+    b"From: a@b.example\r\nSubject: x\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=X\r\n\r\n"
+    b"--X\r\nContent-Disposition: attachment; filename=a.js\r\n\r\ninert\r\n--X--\r\n"
+)
+
+
+@pytest.mark.parametrize("before", [b"From", b"Subject", b"MIME", b"Content-Type"])
+def test_a_line_among_the_headers_that_is_none_hides_no_attachment(before):
+    """The parser of Python takes all behind such a line for the text of the message."""
+    odd = MESSAGE.replace(before, b"\0odd line\r\n" + before, 1)
+    found = read(odd, "a.eml")
+    assert [part.name for part in found.embedded] == ["a.js"]
+    assert list(found.troubles) == ["1 line among the headers is no header and was left out"]
+    counted = read(b"%d\n" % len(MESSAGE) + MESSAGE, "a.emlx")
+    assert [part.name for part in counted.embedded] == ["a.js"]
+    assert not counted.troubles
+
+
+def test_a_package_whose_directory_hides_its_first_part_is_still_a_document():
+    data = office({"word/document.xml": "<x/>"})
+    at = data.rindex(b"[Content_Types].xml")
+    (said, record) = documents.parse(Evidence("/x/a.docx", data[:at] + b"_" + data[at + 1 :]), HOST)
+    assert "does not name [Content_Types].xml" in said.reason
+    assert record.fields["escadre.format"] == "Word (OOXML)"
     assert list(documents.parse(Evidence("/x/a.zip", b"PK\3\4" + bytes(60)), HOST))[-1:] != []
 
 

@@ -192,7 +192,9 @@ def test_a_repository_of_windows_10_is_read_whole(corpus: Path) -> None:
     whole = {name: gzip.decompress((folder / f"{name}.gz").read_bytes()) for name in ("OBJECTS.DATA", *MAPS.values())}
     beside = {role: Evidence(name, whole[name]) for role, name in MAPS.items()}
     records, problems = read(Evidence("OBJECTS.DATA", whole["OBJECTS.DATA"], companions=beside))
-    assert not problems
+    (older,) = problems  # an old page has an object as an earlier definition of its class laid it out
+    assert older.reason.startswith("1 class or object without a key was not read")
+    assert older.lost == 0
     live = [r for r in records if r.state == "allocated"]
     named = {_child(r.fields["escadre.wmi.path"]) for r in of(live, "namespace")} | {"root", "__SystemClass"}
     classes: dict[str, set[str]] = {name: set() for name in named}

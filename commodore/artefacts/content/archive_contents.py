@@ -6,15 +6,18 @@ import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from functools import partial
+from typing import Any, BinaryIO
 
 from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
+from commodore.fence import fenced
 from commodore.host import Host
-from commodore.readers.archives import Budget, Entry, entries, magic
+from commodore.readers.archives import Budget, Entry, entries, format_of, magic
 from commodore.readers.archives.opening import HEAD, BrokenArchiveError
 from commodore.readers.documents import read as read_document
 from commodore.readers.documents.fields import FIELDS, document_fields
+from commodore.readers.documents.formats.ooxml import is_package
 from commodore.readers.layers import as_text
 from commodore.readers.layers.analysis import analysed
 from commodore.readers.layers.languages import language_of
@@ -76,25 +79,38 @@ _NAMES = (
         lambda name: ".." in name.split("/"),
     ),
 )
-_OFFICE = (b"[Content_Types].xml", b"mimetypeapplication/vnd.oasis")
-"""names at the beginning of documents that are ZIP archives: the artefact `documents` reads them"""
 
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa: ARG001
     budget = Budget(evidence.length)
     with evidence.open() as stream:
         head = stream.read(HEAD)
-        if is_document(head):
+        if head and not format_of(head):
+            yield Problem("the file does not begin as an archive or image of a format that is read does", lost=1)
             return
         stream.seek(0)
-        number = 0
-        try:
-            for number, entry in enumerate(entries(stream, evidence.name, budget), 1):
-                yield Record(f"entry/{number}", _fields(evidence, entry))
-        except BrokenArchiveError as e:
-            yield Problem(f"the archive cannot be read further: {e}", f"entry/{number + 1}", lost=1 if number == 0 else 0)
+        if is_package(stream):
+            return  # the artefact `documents` reads it
+        stream.seek(0)
+        yield from fenced(_numbered(stream, evidence.name, budget), lambda one: f"entry/{one[0]}", partial(_entry, evidence))
     for bound in budget.bounds:
         yield Problem(bound)
+
+
+def _numbered(stream: BinaryIO, name: str, budget: Budget) -> Iterator[tuple[int, Entry] | Problem]:
+    number = 0
+    try:
+        for number, entry in enumerate(entries(stream, name, budget), 1):
+            yield number, entry
+    except BrokenArchiveError as e:
+        yield Problem(f"the archive cannot be read further: {e}", f"entry/{number + 1}", lost=1 if number == 0 else 0)
+
+
+def _entry(evidence: Evidence, numbered: tuple[int, Entry]) -> Iterator[Record | Problem]:
+    number, entry = numbered
+    yield Record(f"entry/{number}", _fields(evidence, entry))
+    if entry.state.startswith("damaged"):
+        yield Problem(f"the content of an entry cannot be read, nor an archive that it may be: {entry.state}", f"entry/{number}")
 
 
 def contents(evidence: Evidence) -> Iterator[tuple[str, bytes]]:
@@ -103,11 +119,6 @@ def contents(evidence: Evidence) -> Iterator[tuple[str, bytes]]:
         for entry in entries(stream, evidence.name, Budget(evidence.length)):
             if entry.content is not None:
                 yield entry.name, entry.content
-
-
-def is_document(head: bytes) -> bool:
-    """Return whether a ZIP archive is a document of an office suite."""
-    return head.startswith(b"PK") and any(word in head[:4096] for word in _OFFICE)
 
 
 def _fields(evidence: Evidence, entry: Entry) -> dict[str, Any]:
@@ -147,7 +158,7 @@ def _shown(path: str, content: bytes, form: str) -> dict[str, Any]:
     tricks = [FoundTrait(trait, path[-200:]) for trait, test in _NAMES if test(path)]
     name = path.rpartition("/")[2]
     language = language_of(name, content[:4096]) if content else ""
-    if content and not language and (document := read_document(content, name)) is not None:
+    if content and not language and (document := read_document(content, name)) is not None and document.format:
         document.traits |= {trick.trait.id: trick for trick in tricks}
         return document_fields(document) | {"escadre.format": form}
     if not language and not tricks:

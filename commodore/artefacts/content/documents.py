@@ -48,6 +48,9 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
     document = read(data[:LARGEST], evidence.name) if data else None
     if document is None:
         return
+    if not document.format:
+        yield from (Problem(trouble) for trouble in document.troubles)
+        return
     if len(data) > LARGEST:
         document.bounds[f"the first {LARGEST:,} of {evidence.length:,} bytes were read"] = None
     fields = file_facts(evidence) | document_fields(document)

@@ -11,9 +11,9 @@ _OBJECTS = {"__EventFilter": "filter", "__FilterToConsumerBinding": "binding"}
 
 
 def _adds(one: dict[str, Any], host: Host) -> dict[str, Any]:
-    out: dict[str, Any] = {"escadre.wmi.object": _OBJECTS.get(str(one.get("class")), "consumer")}
-    named = f':{one["class"]}.Name="{one["name"]}"' if isinstance(one.get("name"), str) else f":{one.get('class')}"
-    out["escadre.wmi.path"] = f"{one.get('namespace')}{named}"
+    namespace, of, name = (value if isinstance(value := one.get(key), str) and value else "" for key in ("namespace", "class", "name"))
+    out: dict[str, Any] = {"escadre.wmi.object": _OBJECTS.get(of, "consumer") if of else "instance"}
+    out["escadre.wmi.path"] = f"{namespace or '?'}:{of or '?'}" + (f'.Name="{name}"' if isinstance(one.get("name"), str) else "")
     command = one.get("command_line") or one.get("script") or one.get("script_file") or one.get("executable")
     if isinstance(command, str):
         out["process.command_line"] = command

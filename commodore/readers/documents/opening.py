@@ -43,7 +43,10 @@ def patterns() -> tuple[str, ...]:
 
 
 def read(data: bytes, name: str, depth: int = 1) -> Document | None:
-    """Return what a document shows, with the documents in it; None for another file. Never raises but MemoryError."""
+    """Return what a document shows, with the documents in it; None for another file. Never raises but MemoryError.
+
+    A file that only its name makes a document, and that is none, has no format, and a trouble that says so.
+    """
     document = Document(name, depth=depth)
     ending = name.lower().rpartition(".")[2]
     for one in _formats():
@@ -58,7 +61,7 @@ def read(data: bytes, name: str, depth: int = 1) -> Document | None:
             if document.format:
                 _carried(document)
                 return document
-    return None
+    return document if document.troubles else None
 
 
 def _carried(document: Document) -> None:

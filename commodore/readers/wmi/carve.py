@@ -26,6 +26,12 @@ _EARLIEST, _LATEST = 0x01B000000000000, 0x0280000000000000
 """FILETIME of 1992 and of 2114: a time outside is none"""
 
 
+_DAMAGED = 8
+"""digits of a hash that may be damaged"""
+_LEAST_BLOCK = 16
+"""bytes of the smallest block of a class or an object"""
+
+
 class CarvedObject(NamedTuple):
     """An object without a key. `offset`: in `OBJECTS.DATA`; `namespace`: its hash where an old page of the index names it, else ''."""
 
@@ -36,26 +42,51 @@ class CarvedObject(NamedTuple):
     definition: ClassDefinition | None
 
 
+class _Unread:
+    """Records in tables of pages that have the shape of a class or an object, and could not be read. `first`: offset of the first.
+
+    What is in free space is promised by nothing: most of it is the beginning of something that was written over.
+    """
+
+    def __init__(self) -> None:
+        self.count, self.first = 0, 0
+
+    def add(self, offset: int) -> None:
+        self.first = self.first if self.count else offset
+        self.count += 1
+
+    def problems(self) -> Iterator[Problem]:
+        if self.count:
+            words = "1 class or object without a key was" if self.count == 1 else f"{self.count:,} classes and objects without a key were"
+            why = "it is damaged, or the class of the object is not in the repository"
+            yield Problem(f"{words} not read, the first at this offset: {why}", f"offset {self.first:#x}")
+
+
 def carve(repository: WmiRepository, tree: PagedFile | None, pages: set[int]) -> Iterator[CarvedObject | Problem]:
-    """Yield the objects without a key, by offset. `pages`: the pages of the index in use. Read all live records before."""
-    found = 0
+    """Yield the objects without a key, by offset; last a problem that counts those that could not be read.
+
+    `pages`: the pages of the index in use. Read all live records before.
+    """
+    found, unread = 0, _Unread()
     old_keys = _old_keys(tree, pages) if tree else {}
     by_hash = _classes(repository)
     seen = set(repository.contents)
     for number in range(repository.store.file.count):
-        for one, content in _of_page(repository, number, by_hash, old_keys):
+        for one, content in _of_page(repository, number, by_hash, old_keys, unread):
             if content in seen:
                 continue
             seen.add(content)
             found += 1
             if found > MOST:
-                yield Problem(f"more than {MOST:,} deleted objects: the rest was not read", f"offset {one.offset}")
+                yield Problem(f"more than {MOST:,} deleted objects: the rest was not read", f"offset {one.offset:#x}")
+                yield from unread.problems()
                 return
             yield one
+    yield from unread.problems()
 
 
 def _of_page(
-    repository: WmiRepository, number: int, by_hash: dict[str, str], old_keys: dict[int, str]
+    repository: WmiRepository, number: int, by_hash: dict[str, str], old_keys: dict[int, str], unread: _Unread
 ) -> Iterator[tuple[CarvedObject, bytes]]:
     store = repository.store
     try:
@@ -74,17 +105,23 @@ def _of_page(
         if definition is not None and data:
             state = "carved" if logical is None else "deleted"
             yield CarvedObject(offset, state, old_keys.get(slot.id, ""), None, definition), digest(data)
+        elif data and (_shaped_class(data) or (_shaped(data) and _near_hash(data))):
+            unread.add(offset)
     behind = store.file.page(number + 1)[: HASH_BYTES - 2] if number + 1 < store.file.count else b""
     for match in _HASH.finditer(page + behind):
         offset = number * PAGE + match.start()
-        namespace = by_hash.get(match[0].decode("utf-16-le"))
-        if match.start() >= PAGE or namespace is None or offset in repository.begins:
+        if match.start() >= PAGE or offset in repository.begins:
             continue
         known = table.get(offset)
+        namespace = by_hash.get(match[0].decode("utf-16-le"))
         raw = _content(store, page, known, logical) if known is not None else None
         raw = raw or _from(store.file, number, match.start())
-        instance = _instance(repository, namespace, raw)
+        instance = _instance(repository, namespace, raw) if namespace is not None else None
         if instance is None:
+            if known is not None and _shaped(raw):
+                unread.add(offset)
+            continue
+        if not any(value is not None for value in instance.values.values()):
             continue
         listed = known is not None and logical is not None
         where = old_keys.get(known.id, "") if known is not None else ""
@@ -113,7 +150,7 @@ def _instance(repository: WmiRepository, namespace: str, raw: bytes) -> ClassIns
         found = read_instance(raw, repository.layout(namespace, raw[:HASH_BYTES].decode("utf-16-le")))
     except BROKEN:
         return None
-    return found if _EARLIEST < found.time < _LATEST and any(value is not None for value in found.values.values()) else None
+    return found if _EARLIEST < found.time < _LATEST else None
 
 
 def _definition(data: bytes) -> ClassDefinition | None:
@@ -122,6 +159,29 @@ def _definition(data: bytes) -> ClassDefinition | None:
     except BROKEN:
         return None
     return found if _EARLIEST < found.time < _LATEST and found.name.isprintable() and found.name else None
+
+
+def _shaped(raw: bytes) -> bool:
+    """Return whether a record has the shape of an object: behind the hash of its class two times, and a block that fits."""
+    return _dated(raw, HASH_BYTES, 16)
+
+
+def _near_hash(data: bytes) -> bool:
+    """Return whether a record begins with the hash of a class of which some digits are damaged."""
+    digits = sum(data[at] in b"0123456789ABCDEF" and not data[at + 1] for at in range(0, HASH_BYTES, 2))
+    return HASH_BYTES // 2 - _DAMAGED <= digits < HASH_BYTES // 2
+
+
+def _shaped_class(data: bytes) -> bool:
+    """Return whether a record has the shape of a class: a name, a time, and a block that fits. Records of references have no such block."""
+    return _dated(data, 4 + 2 * int.from_bytes(data[:4], "little"), 8)
+
+
+def _dated(data: bytes, at: int, times: int) -> bool:
+    """Return whether there is a time at an offset, and a block behind its times that ends within the record."""
+    block = int.from_bytes(data[at + times : at + times + 4], "little")
+    fits = _LEAST_BLOCK <= block <= len(data) - at - times
+    return fits and _EARLIEST < int.from_bytes(data[at : at + 8], "little") < _LATEST
 
 
 def _classes(repository: WmiRepository) -> dict[str, str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
+from commodore.fence import fenced
 from commodore.host import Host
 from commodore.readers.wmi.carve import CarvedObject, carve
 from commodore.readers.wmi.classes import ClassDefinition
@@ -16,6 +18,7 @@ from commodore.readers.wmi.opened import GROUP, OpenedRepository
 from commodore.readers.wmi.repository import BROKEN, InstancePlace, WmiRepository
 from commodore.readers.wmi.subscriptions import Subscriptions, absolute, kind_of
 from commodore.readers.wmi.values import Value, as_text
+from commodore.record import Raised
 from scout.formats.regf.data import filetime, sid
 
 ARTEFACT = Artefact(
@@ -75,20 +78,24 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
     yield from opened.problems
     repository, seen = opened.repository, set[str]()
     bound = Subscriptions(repository)
-    for namespace, hashed, pointer in repository.each_class():
-        yield _once(_class_record(repository, namespace, hashed, pointer), seen)
-    for place in repository.instances:
-        yield _once(_instance_record(repository, place, bound, host), seen)
-    for one in carve(repository, opened.tree, opened.used):
-        yield one if isinstance(one, Problem) else _carved_record(repository, one, host)
+    yield from fenced(repository.each_class(), lambda one: _locator(one[2]), lambda one: _once(_class_record(repository, *one), seen))
+    yield from fenced(
+        repository.instances,
+        lambda place: _locator(place.pointer),
+        lambda place: _once(_instance_record(repository, place, bound, host), seen),
+    )
+    carved = carve(repository, opened.tree, opened.used)
+    for item in fenced(carved, lambda one: f"offset {one.offset:#x}", partial(_carved_record, repository, host=host)):
+        yield item._replace(lost=0) if isinstance(item, Raised) else item  # nothing promised what is not in the index
 
 
-def _once(made: Record | Problem, seen: set[str]) -> Record | Problem:
-    """Return the record, or a problem where the index names the same record twice."""
+def _once(made: Record | Problem, seen: set[str]) -> Iterator[Record | Problem]:
+    """Yield the record, or a problem where the index names the same record twice."""
     if made.locator in seen and isinstance(made, Record):
-        return Problem("the index names this record twice", made.locator, lost=1)
+        yield Problem("the index names this record twice", made.locator, lost=1)
+        return
     seen.add(made.locator)
-    return made
+    yield made
 
 
 def _locator(pointer: Pointer) -> str:
@@ -115,13 +122,13 @@ def _instance_record(repository: WmiRepository, place: InstancePlace, bound: Sub
     return Record(_locator(place.pointer), fields)
 
 
-def _carved_record(repository: WmiRepository, one: CarvedObject, host: Host) -> Record:
+def _carved_record(repository: WmiRepository, one: CarvedObject, host: Host) -> Iterator[Record | Problem]:
     namespace = repository.namespace(one.namespace) if one.namespace else ""
     if one.instance is not None:
         fields = _of_instance(one.instance, namespace, host)
     elif one.definition is not None:
         fields = _of_class(one.definition, namespace, {})
-    return Record(f"offset {one.offset:#x}", fields, one.state)
+    yield Record(f"offset {one.offset:#x}", fields, one.state)
 
 
 def _of_class(definition: ClassDefinition, namespace: str, own: dict[str, Value]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC
 from email import policy
 from email.header import decode_header, make_header
@@ -17,16 +18,30 @@ MAGIC: tuple[tuple[int, bytes], ...] = ()
 ENDINGS = ("eml", "emlx", "mht", "mhtml")
 _LARGEST = 32 << 20
 _VALUE = 500
+_END = re.compile(rb"\r?\n\r?\n|\r\r")
+_FIELD = re.compile(rb"[!-9;-~]+[ \t]*:|[ \t]|From ")
+"""how a line of headers begins: a name, the rest of the line above, or the first line of a mailbox"""
+_COUNT = re.compile(rb"\A[0-9]{1,12}[ \t]*\r?\n")
+"""the first line of `.emlx`: bytes of the message"""
+_KNOWN = ("From", "Subject", "Date", "Received", "MIME-Version")
+_MOST_HEADERS = 1 << 20
+"""bytes at the beginning in which headers end"""
 
 
 def read(data: bytes, document: Document) -> None:
-    """Read headers and parts. Leaves text without a header of a message alone."""
+    """Read headers and parts. Leaves text without a header of a message alone, and says so."""
     if len(data) > _LARGEST:
         document.bounds[f"the first {_LARGEST:,} of {len(data):,} bytes were read"] = None
-    message = BytesParser(policy=policy.compat32).parsebytes(data[:_LARGEST])
-    if not any(message[name] for name in ("From", "Subject", "Date", "Received", "MIME-Version")):
+    clean, odd = _headed(data[:_LARGEST])
+    message = BytesParser(policy=policy.compat32).parsebytes(clean)
+    if not any(message[name] for name in _KNOWN):
+        if document.depth == 1:
+            document.troubles["the file is named as a message and has no header of one"] = None
         return
     document.format = "e-mail"
+    if odd:
+        lines = "1 line among the headers is no header and was" if odd == 1 else f"{odd:,} lines among the headers are no headers and were"
+        document.troubles[f"{lines} left out"] = None
     _headers(message, document)
     for number, part in enumerate(message.walk()):
         if number >= PARTS:
@@ -34,6 +49,18 @@ def read(data: bytes, document: Document) -> None:
             return
         if not part.is_multipart():
             _part(part, document)
+
+
+def _headed(data: bytes) -> tuple[bytes, int]:
+    """Return a message without the lines among its headers that are none, and their number: at the first, the parser takes all behind it
+    for the text of the message, and would see no attachment.
+    """
+    data = _COUNT.sub(b"", data, count=1)
+    found = _END.search(data, 0, _MOST_HEADERS)
+    end = found.start() if found else min(len(data), _MOST_HEADERS)
+    lines = data[:end].splitlines(keepends=True)
+    kept = [line for line in lines if _FIELD.match(line)]
+    return b"".join(kept) + data[end:], len(lines) - len(kept)
 
 
 def _header(message: Message, name: str) -> str:

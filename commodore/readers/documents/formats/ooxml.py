@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 import zipfile
 import zlib
+from collections.abc import Collection
 from html import unescape
+from typing import BinaryIO
 
 from commodore.readers.documents.formats import ole
 from commodore.readers.documents.model import PARTS, Document
@@ -17,6 +20,7 @@ from commodore.readers.documents.model import PARTS, Document
 NAME = "OOXML"
 MAGIC = ((0, b"PK\x03\x04"),)
 ENDINGS: tuple[str, ...] = ()
+TYPES = "[Content_Types].xml"
 _KINDS = (("word/", "Word (OOXML)"), ("xl/", "Excel (OOXML)"), ("ppt/", "PowerPoint (OOXML)"), ("visio/", "Visio (OOXML)"))
 _RELATION = re.compile(r"<Relationship\s[^>]{1,8000}>")
 _ATTRIBUTE = re.compile(r"""\b(Type|Target|TargetMode)\s*=\s*(["'])(.*?)\2""", re.DOTALL)
@@ -28,16 +32,40 @@ _LARGEST = 32 << 20
 _RATIO_FLOOR = 64 << 20
 
 
+def kind_of(names: Collection[str], head: bytes = b"") -> str:
+    """Return what a ZIP archive is by the names in its directory, or its first bytes; '' where it is no document."""
+    if TYPES in names or begins(head):
+        return next((kind for folder, kind in _KINDS if any(n.startswith(folder) for n in names)), "OOXML package")
+    return "OpenDocument" if "mimetype" in names and "content.xml" in names else ""
+
+
+def begins(head: bytes) -> bool:
+    """Return whether the first entry of a ZIP archive is that of a package, whatever the directory of the archive says."""
+    return head.startswith(b"PK\x03\x04") and head[30 : 30 + len(TYPES)] == TYPES.encode()
+
+
+def is_package(stream: BinaryIO) -> bool:
+    """Return whether a file is a ZIP archive that `read` takes for a document; False for one whose directory cannot be read."""
+    head = stream.read(64)
+    stream.seek(0)
+    if not head.startswith(b"PK"):
+        return False
+    try:
+        with zipfile.ZipFile(stream) as archive:
+            return bool(kind_of(archive.namelist(), head))
+    except (zipfile.BadZipFile, ArithmeticError, LookupError, ValueError, OSError, EOFError, RuntimeError, struct.error):
+        return False
+
+
 def read(data: bytes, document: Document) -> None:
     """Read the parts that may run, load or carry something. Leaves other ZIP archives alone."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         names = [info.filename for info in archive.infolist()]
-        if "[Content_Types].xml" in names:
-            document.format = next((kind for folder, kind in _KINDS if any(n.startswith(folder) for n in names)), "OOXML package")
-        elif "mimetype" in names and "content.xml" in names:
-            document.format = "OpenDocument"
-        else:
+        document.format = kind_of(names, data[:64])
+        if not document.format:
             return
+        if begins(data[:64]) and TYPES not in names:
+            document.troubles[f"the directory of the archive does not name {TYPES}, with which the archive begins"] = None
         if len(names) > PARTS * 20:
             document.bounds[f"more than {PARTS * 20:,} parts: the rest was not read"] = None
         for name in names[: PARTS * 20]:
