@@ -24,14 +24,8 @@ os.environ["XDG_CONFIG_HOME"] = os.environ["APPDATA"] = _SETTINGS.name  # progra
 settings.register_profile("escadre", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("escadre")
 
-_SHARED = {
-    "server": "elasticsearch",
-    "tests/eye/test_elastic": "elasticsearch",
-    "tests/eye/test_kibana": "elasticsearch",
-    "own_windows": "wine",
-    "tests/wine/": "wine",
-}
-"""Fixture, or beginning of the path of a test file → what a machine has only one of."""
+_SHARED = {"tests/eye/test_elastic": "elasticsearch", "tests/eye/test_kibana": "elasticsearch", "tests/wine/": "wine"}
+"""Beginning of the path of a test file → what a machine has only one of."""
 
 for name in ("SIGINT", "SIGHUP"):
     # a run in the background of a script, or under nohup, starts with these ignored, and every program that a test starts inherits that
@@ -52,13 +46,22 @@ def need(condition: object, what: str) -> None:
     pytest.skip(f"needs {what}")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run side by side: those of one file, and those of one server, run in one process, one after the other."""
-    for item in items:
-        file, fixtures = item.nodeid.partition("::")[0], getattr(item, "fixturenames", ())
-        group = next((group for name, group in _SHARED.items() if name in fixtures or file.startswith(name)), file)
-        item.add_marker(pytest.mark.xdist_group(group))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Where tests run side by side: those of one file, and those of one server, run in one process, one after the other.
+
+    The marks `xdist_group` of pytest-xdist 3.8 do not reach the names that pytest 9.2 gives to tests: nothing would be grouped.
+    """
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped,unused-ignore]
+
+    class Grouped(LoadScopeScheduling):  # type: ignore[misc,unused-ignore]
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return next((group for name, group in _SHARED.items() if file.startswith(name)), file)
+
+    return Grouped(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
