@@ -216,9 +216,10 @@ def test_overlapping_entries_are_counted_each():
     entry = one[start:end]
     data = one[:start] + entry * 1000 + one[end : end + 8] + struct.pack("<HHII", 1000, 1000, len(entry) * 1000, start) + b"\0\0"
     budget = Budget(len(data))
-    list(entries(io.BytesIO(data), "a.zip", budget))
+    found = list(entries(io.BytesIO(data), "a.zip", budget))
     assert budget.spent <= max(model.FLOOR, model.RATIO * len(data)) + model.LARGEST
-    assert budget.bounds
+    # newer versions of Python's own reader refuse entries that overlap: then each but one says that it was not unpacked
+    assert budget.bounds or sum(one.content is None and bool(one.state) for one in found) >= 998
 
 
 def test_an_image_whose_folders_are_a_circle():
