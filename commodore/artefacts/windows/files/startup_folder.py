@@ -9,6 +9,7 @@ from typing import Any
 from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
+from commodore.readers.file_facts import FILE_FIELDS
 from scout.formats import shortcut
 
 ARTEFACT = Artefact(
@@ -25,22 +26,7 @@ ARTEFACT = Artefact(
     ),
     targets=("WP04",),
     needs=("profiles", "users"),
-    fields=(
-        "file.path",
-        "file.name",
-        "file.directory",
-        "file.extension",
-        "file.size",
-        "file.hash.sha256",
-        "file.created",
-        "file.mtime",
-        "file.ctime",
-        "file.accessed",
-        "file.target_path",
-        "process.command_line",
-        "user.name",
-        "user.id",
-    ),
+    fields=(*FILE_FIELDS, "file.target_path", "process.command_line", "user.name", "user.id"),
     times={
         "@timestamp": "birth of the file if the collector could read it, else the last change of its content",
         "file.created": "birth",
