@@ -148,8 +148,9 @@ def test_what_may_not_be_read_could_not_be_done(tmp_path, key):
     archive.chmod(0o600)
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    for path in (tmp_path, *list(tmp_path.parents)[:2]):
-        path.chmod(0o755)
+    for path in (tmp_path, *tmp_path.parents):
+        if path.stat().st_uid == 0 and not path.stat().st_mode & 0o001:
+            path.chmod(0o755)
     public = tmp_path / "key.txt"
     shutil.copy(key[0], public)
     public.chmod(0o644)

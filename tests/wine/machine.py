@@ -52,7 +52,7 @@ def prepared(cache: Path | None = None) -> Path:
     with open(cache / "wine.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
-            _step(place, "machine", PYTHON_FOR_WINDOWS + (HERE / "bcryptprimitives.c").read_text(), _prepare)
+            _step(place, "machine", "own folders" + PYTHON_FOR_WINDOWS + (HERE / "bcryptprimitives.c").read_text(), _prepare)
             _step(place, "packages", _pins(), _install)
         except subprocess.CalledProcessError as e:
             need(False, f"Windows' Python under Wine: {' '.join(map(str, e.cmd[:6]))} … failed ({(e.stderr or '').strip()[-300:]})")
@@ -96,6 +96,16 @@ def _prepare(place: Path, _: str) -> None:
     flags = ["-shared", "-O2", "-s", "-nostartfiles", "-Wl,-e,0"]
     _do(["x86_64-w64-mingw32-gcc", *flags, "-o", str(library), str(HERE / "bcryptprimitives.c"), "-ladvapi32"], place)
     _do(["wineserver", "-w"], place, _environment(place / "prefix"))
+    _own_folders(place / "prefix/drive_c/users")
+
+
+def _own_folders(users: Path) -> None:
+    """Wine links Desktop, Documents and others to the home of the user who tests, which may hold a million files: they become folders."""
+    for folder, names, _ in os.walk(users):
+        for path in (Path(folder, name) for name in names):
+            if path.is_symlink():
+                path.unlink()
+                path.mkdir()
 
 
 def _install(place: Path, pins: str) -> None:
