@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from commodore.case.view import CaseView
-from scout.formats.linux_paths import one_path
+from commodore.suspicion.paths import key
 
 DATASETS = ("programs", "security_catalogs")
 """datasets that a derived dataset reads through KnownPrograms"""
@@ -128,8 +128,3 @@ class KnownPrograms:
             str(record.get("file.code_signature.status", "")),
             str(record.get("file.code_signature.subject_name", "")),
         )
-
-
-def key(path: str) -> str:
-    """Return what identifies a native path: Windows paths without case, `/lib` and `/usr/lib` as one."""
-    return path.lower() if "\\" in path else one_path(path)
