@@ -95,6 +95,21 @@ class ListingLimits:
     seconds: int
 
 
+@dataclass(frozen=True, slots=True)
+class PathTest:
+    """What a path that a pattern matches must pass besides. Regular expressions of definitions of other collectors."""
+
+    names: tuple[str, ...] = ()
+    """one of them is found in the name of the file, without case"""
+    paths: tuple[str, ...] = ()
+    """one of them is the complete path below the root, with a `/` before it"""
+
+    def compiled(self, fold: bool) -> list[tuple[bool, re.Pattern[str]]]:
+        """Return (whether it is for the name alone, the expression)."""
+        flags = re.DOTALL | (re.IGNORECASE if fold else 0)
+        return [(True, re.compile(one, re.IGNORECASE)) for one in self.names] + [(False, re.compile(one, flags)) for one in self.paths]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionTarget:
     """One definition. `paths` and `first` are patterns (see `patterns`). `first`: files that identify the host, read before all others."""
@@ -111,6 +126,8 @@ class CollectionTarget:
     """role → file name of a companion, where {name} is the main file's name; without it, the target is one file"""
     exclude: tuple[str, ...] = ()
     """patterns that are excluded"""
+    only: PathTest | None = None
+    """what a path must pass besides, in a definition of another collector"""
     secret: tuple[str, ...] = ()
     """patterns that are listed in custody and never read: password hashes, private keys"""
     follow: tuple[str, ...] = ()
