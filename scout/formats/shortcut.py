@@ -68,9 +68,12 @@ class Shortcut(NamedTuple):
 
     @property
     def disguise(self) -> str:
-        """The first other target whose file has another name than `path`; '' where all places name one file."""
+        """The first other target whose file has another name than `path`; '' where all places name one file.
+
+        A name that a code page could not hold has question marks, and tells nothing.
+        """
         mine = _file_name(self.path)
-        return next((other for other in self.others if mine and _file_name(other) not in ("", mine)), "")
+        return next((other for other in self.others if mine and "?" not in (name := _file_name(other)) and name not in ("", mine)), "")
 
 
 def target(data: bytes) -> Shortcut:
@@ -236,7 +239,7 @@ def _ansi(data: bytes, at: int) -> str:
 
 
 def _wide(data: bytes, at: int, most: int = 32_768) -> str:
-    return data[at : at + 2 * most].decode("utf-16-le", "replace").split("\0", 1)[0]
+    return data[at : at + 2 * most].decode("utf-16-le", "backslashreplace").split("\0", 1)[0]
 
 
 def _string(data: bytes, at: int, *, wide: bool) -> tuple[str, int]:
