@@ -63,7 +63,11 @@ SID = "S-1-5-21-1-2-3-1001"
             "W001",
             "high",
         ),
-        (event(1, SYSMON, "13", TargetObject="HKLM\\System\\CurrentControlSet\\Services\\a\\ImagePath", Details="%%TEMP%%\\a"), "W050", "high"),
+        (
+            event(1, SYSMON, "13", TargetObject="HKLM\\System\\CurrentControlSet\\Services\\a\\ImagePath", Details="%%TEMP%%\\a"),
+            "W050",
+            "high",
+        ),
         (
             event(
                 1,
