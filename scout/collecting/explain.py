@@ -118,6 +118,8 @@ def _in_full(target: CollectionTarget, screen: Screen) -> None:
             screen.say(f"  {title if at == 0 else '':<9} {pattern}")
     for at, (role, form) in enumerate(target.groups.items()):
         screen.say(f"  {'with' if at == 0 else '':<9} {form.replace('{name}', '<name>')} ({role})")
+    if target.configured:
+        screen.row(f"  {'and':<9} ", f"what the host's configuration names ({', '.join(target.configured)})")
     if target.rule is not None:
         rule = target.rule
         screen.say(f"  {'if':<9} {', '.join((*rule.headers, *rule.extensions, *(['double extension'] if rule.double else [])))}")

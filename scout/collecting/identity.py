@@ -238,10 +238,7 @@ def _windows(root: EvidenceSource) -> dict[str, Any]:
 
 def _from_system(hive: Hive) -> dict[str, Any]:
     known: dict[str, Any] = {}
-    select = hive.find("Select")
-    current = select.value("Current") if select is not None else None
-    number = (current.number if current is not None else None) or 1
-    control = f"ControlSet{number:03d}\\Control"
+    control = f"{control_set(hive)}\\Control"
     name = hive.find(rf"{control}\ComputerName\ComputerName")
     if name is not None:
         known["name"] = name.text("ComputerName")
@@ -254,6 +251,13 @@ def _from_system(hive: Hive) -> dict[str, Any]:
             minutes = -(minutes - (1 << 32) if minutes >= 1 << 31 else minutes)
             known["timezone"] = f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
     return known
+
+
+def control_set(hive: Hive) -> str:
+    """Return the control set that the host started with last: `ControlSet001`."""
+    select = hive.find("Select")
+    current = select.value("Current") if select is not None else None
+    return f"ControlSet{(current.number if current is not None else None) or 1:03d}"
 
 
 def system_hive(root: EvidenceSource) -> Hive | None:

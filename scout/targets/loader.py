@@ -45,6 +45,7 @@ _KEYS = {
     "exclude",
     "secret",
     "follow",
+    "configured",
     "stream",
     "rule",
     "priority",
@@ -132,6 +133,8 @@ class CollectionTarget:
     """patterns that are listed in custody and never read: password hashes, private keys"""
     follow: tuple[str, ...] = ()
     """patterns of links that a program of the host opens: the file to which such a link leads is taken too"""
+    configured: tuple[str, ...] = ()
+    """readers of the host's configuration (modules of `scout.collecting.configured`) that name further files"""
     stream: bool = False
     """`%3A` in a file name of a plain tree is the colon of an NTFS stream"""
     rule: SampleRule | None = None
@@ -235,6 +238,7 @@ def _checked(entry: Any) -> CollectionTarget:
         exclude=_patterns(entry, "exclude"),
         secret=_patterns(entry, "secret"),
         follow=_patterns(entry, "follow"),
+        configured=_names(entry, "configured"),
         stream=_flag(entry, "stream"),
         rule=_rule(entry.get("rule")),
         referenced=_referenced(entry.get("referenced")),
