@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from hunter.host.view import FileView
 from scout.formats import accounts as formats
-from scout.formats.accounts import Account
+from scout.formats.accounts import PasswdAccount
 from scout.lines import lines
 
 _NO_LOGIN = ("/nologin", "/false", "/sync", "/halt", "/shutdown")
@@ -21,12 +21,12 @@ _GRANT = re.compile(r"\s*([^\s#@=]+)\s+[^\s=]+\s*=")
 """`alice ALL=(ALL) ALL`, `%ops host = …`: the left side of a rule that grants rights"""
 
 
-def accounts(view: FileView) -> list[Account]:
+def accounts(view: FileView) -> list[PasswdAccount]:
     """Return the accounts with a login shell."""
     return [user for user in formats.accounts(_text(view, "/etc/passwd")) if not user.shell.strip().endswith(_NO_LOGIN)]
 
 
-def administrators(view: FileView, of: Sequence[Account]) -> list[Account]:
+def administrators(view: FileView, of: Sequence[PasswdAccount]) -> list[PasswdAccount]:
     """Return those that are root or may become root by sudo; all of them where the tree does not say."""
     groups = list(formats.groups(_text(view, "/etc/group")))
     extra = [f"/etc/sudoers.d/{name}" for name, kind in view.names("/etc/sudoers.d") if kind == "file"]
@@ -41,14 +41,14 @@ def administrators(view: FileView, of: Sequence[Account]) -> list[Account]:
     return [a for a in of if a.uid == 0 or a.name in names or a.gid in ids]
 
 
-def has_password(view: FileView, who: Sequence[Account]) -> bool:
+def has_password(view: FileView, who: Sequence[PasswdAccount]) -> bool:
     """Return True where one of these accounts has a usable password."""
     names = {a.name for a in who}
     rows = [line.split(":") for line in lines(_text(view, "/etc/shadow"))]
     return any(len(r) > 1 and r[0] in names and len(r[1]) > 3 and r[1][0] not in "!*" for r in rows)
 
 
-def key_files(who: Sequence[Account]) -> list[str]:
+def key_files(who: Sequence[PasswdAccount]) -> list[str]:
     """Return the default places of their keys (sshd_config may name others)."""
     homes = {a.home.rstrip("/") for a in who if a.home.startswith("/")}
     return [posixpath.join(home or "/", name) for home in sorted(homes) for name in _KEY_FILES]

@@ -1,6 +1,6 @@
 """Lines of passwd and group as the C library takes them: what it passes over is no account, what it takes is one, however it is written.
 
-    account("  evil:x:+0:0")  →  Account("evil", "x", 0, 0, "", "", "")
+    account("  evil:x:+0:0")  →  PasswdAccount("evil", "x", 0, 0, "", "", "")
     account("evil:x:0x0:0::/h:/bin/sh")  →  None
 
 Blanks in front are skipped, a line ends at its first NUL, behind the numbers anything may be missing, and numbers are read by strtoul(3).
@@ -20,7 +20,7 @@ _NUMBER = re.compile(f"[{_BLANK}]*([+-]?)([0-9]{{1,30}})")
 _WORD = 1 << 64
 
 
-class Account(NamedTuple):
+class PasswdAccount(NamedTuple):
     """One account. `password` is the field as it is: `x` where it is in shadow."""
 
     name: str
@@ -32,7 +32,7 @@ class Account(NamedTuple):
     shell: str
 
 
-class AccountGroup(NamedTuple):
+class PasswdGroup(NamedTuple):
     """One group and the accounts that it lists."""
 
     name: str
@@ -40,29 +40,29 @@ class AccountGroup(NamedTuple):
     members: tuple[str, ...]
 
 
-def account(line: str) -> Account | None:
+def account(line: str) -> PasswdAccount | None:
     """Return the account of a line of passwd, None where the C library finds none."""
     fields = _fields(line, 6)
     uid, gid = (_number(fields[i]) if len(fields) > i else None for i in (2, 3))
     if uid is None or gid is None:
         return None
     gecos, home, shell = (fields[4:] + [""] * 3)[:3]
-    return Account(fields[0], fields[1], uid, gid, gecos, home, shell)
+    return PasswdAccount(fields[0], fields[1], uid, gid, gecos, home, shell)
 
 
-def accounts(text: str) -> Iterator[Account]:
+def accounts(text: str) -> Iterator[PasswdAccount]:
     """Yield the accounts of passwd, in the order of the file."""
     return filter(None, map(account, lines(text)))
 
 
-def groups(text: str) -> Iterator[AccountGroup]:
+def groups(text: str) -> Iterator[PasswdGroup]:
     """Yield the groups of a group file, in its order."""
     for line in lines(text):
         fields = _fields(line, 3)
         gid = _number(fields[2]) if len(fields) > 2 else None
         if gid is not None:
             listed = fields[3].split(",") if len(fields) > 3 else ()
-            yield AccountGroup(fields[0], gid, tuple(name for member in listed if (name := member.strip(_BLANK))))
+            yield PasswdGroup(fields[0], gid, tuple(name for member in listed if (name := member.strip(_BLANK))))
 
 
 def _fields(line: str, colons: int) -> list[str]:

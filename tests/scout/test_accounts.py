@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import pytest
 
-from scout.formats.accounts import Account, account, accounts, groups
+from scout.formats.accounts import PasswdAccount, account, accounts, groups
 from scout.formats.startup import languages
 from scout.formats.textlines import split
 
-EVIL = Account("evil", "x", 0, 0, "", "/h", "/bin/sh")
+EVIL = PasswdAccount("evil", "x", 0, 0, "", "/h", "/bin/sh")
 TAKEN = [
     ("evil:x:0:0::/h:/bin/sh", EVIL),
     (" \t evil:x:0:0::/h:/bin/sh", EVIL),
@@ -45,7 +45,7 @@ TAKEN = [
 
 
 @pytest.mark.parametrize(("line", "taken"), TAKEN)
-def test_an_account_is_what_the_c_library_takes(line: str, taken: Account | None) -> None:
+def test_an_account_is_what_the_c_library_takes(line: str, taken: PasswdAccount | None) -> None:
     assert account(line) == taken
     assert list(accounts(f"root:x:0:0:root:/root:/bin/bash\n{line}\n"))[1:] == ([taken] if taken else [])
     if taken and taken.name:
