@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from commodore.case.view import CaseView
-from commodore.suspicion.paths import key
+from scout.formats.linux_paths import one_path
+from scout.formats.windows_paths import plain
 
 DATASETS = ("programs", "security_catalogs")
 """datasets that a derived dataset reads through KnownPrograms"""
@@ -128,3 +129,8 @@ class KnownPrograms:
             str(record.get("file.code_signature.status", "")),
             str(record.get("file.code_signature.subject_name", "")),
         )
+
+
+def key(path: str) -> str:
+    """Return what identifies a native path: Windows paths without case in their plain spelling, `/lib` and `/usr/lib` as one."""
+    return one_path(path) if path.startswith("/") else plain(path).lower()

@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from commodore.case.view import CaseView
+from commodore.derived.package_files import MODIFIED, UNMODIFIED
 from commodore.finding import SEVERITIES
 from commodore.host import Host
 from commodore.persistence import suspicion
 from commodore.readers.programs.knowledge import functions
 from commodore.suspicion import names
-from commodore.suspicion.known import KnownProgram, KnownPrograms
-from commodore.suspicion.paths import key
+from commodore.suspicion.known import KnownProgram, KnownPrograms, key
 from commodore.suspicion.swept import SweptFiles
 from scout.formats.linux_paths import one_path
 
@@ -32,7 +32,6 @@ _OF_CONTENT = (
     "escadre.traits.ids",
     "escadre.traits.words",
     "file.created",
-    "file.hash.md5",
     "file.hash.sha256",
     "file.mtime",
     "file.name",
@@ -54,23 +53,20 @@ class Subject(NamedTuple):
     fields: dict[str, Any]
 
 
-class PackageSums:
-    """Files of Debian packages: path → package and MD5 sum. Empty where no list was collected."""
+class PackageStates:
+    """Files of packages: path → package and state. Empty where no list was collected."""
 
-    def __init__(self, view: CaseView, wanted: set[str]) -> None:
-        self.known = False
-        self._files: dict[str, tuple[str, str]] = {}
-        for record in view.records("dpkg_files"):
-            self.known = True
-            package = str(record["package.name"])
-            for path, digest in zip(record["escadre.package.files"], record["escadre.package.md5"], strict=False):
-                if (place := one_path(path)) in wanted:
-                    self._files[place] = (package, digest)
+    def __init__(self, view: CaseView) -> None:
+        self.known = next(iter(view.records("dpkg_files")), None) is not None
+        self._files = {
+            one_path(str(record["file.path"])): (str(record["package.name"]), str(record["escadre.package.state"]))
+            for record in view.records("package_files")
+        }
 
-    def facts(self, path: str, md5: str) -> dict[str, Any]:
+    def facts(self, path: str) -> dict[str, Any]:
         """Return what the packages say of a file."""
-        package, digest = self._files.get(one_path(path), ("", ""))
-        return {"packages": self.known, "owned": package, "owned_sum": ("same" if digest == md5 else "changed") if package and md5 else ""}
+        package, state = self._files.get(one_path(path), ("", ""))
+        return {"packages": self.known, "owned": package, "owned_sum": {UNMODIFIED: "same", MODIFIED: "changed"}.get(state, "")}
 
 
 class Starters:
@@ -94,9 +90,9 @@ class Starters:
 class _Evidence:
     """All that is known of the files of one host apart from the files themselves."""
 
-    def __init__(self, view: CaseView, host: Host, known: KnownPrograms, paths: set[str]) -> None:
+    def __init__(self, view: CaseView, host: Host, known: KnownPrograms) -> None:
         self.host, self.ages, self.catalogs = host, _Ages(known), known.catalogs
-        self.packages, self.starters, self.swept = PackageSums(view, paths), Starters(view), SweptFiles(view)
+        self.packages, self.starters, self.swept = PackageStates(view), Starters(view), SweptFiles(view)
         self._indicator = view.indicator
         self._good = view.site.known.get("hashes", frozenset()) if view.site is not None else frozenset[str]()
 
@@ -121,8 +117,7 @@ class _Evidence:
 def subjects(view: CaseView, host: Host) -> Iterator[list[Subject]]:
     """Yield the subjects of each content: one per path at which it was collected. Files that are no program come last."""
     known = KnownPrograms(view)
-    paths = [one.path for one in known] + [str(record["file.path"]) for record in _contents(view)]
-    evidence = _Evidence(view, host, known, {one_path(path) for path in paths if "\\" not in path})
+    evidence = _Evidence(view, host, known)
     for programs in known.contents():
         yield [_program(one, programs, evidence) for one in programs]
     done = set()
@@ -209,7 +204,7 @@ def _program(program: KnownProgram, same: list[KnownProgram], evidence: _Evidenc
         "catalogs": evidence.catalogs,
         "apart_days": evidence.ages.apart(program),
         "twins": next((str(o.record["file.name"]) for o in same if _differs(str(o.record["file.name"]), name)), ""),
-        **evidence.packages.facts(path, str(record.get("file.hash.md5") or "")),
+        **evidence.packages.facts(path),
     }
     if program.verdict in ("invalid", "untrusted root") and program.signer.lower().startswith(_MAKERS):
         facts["signed_as"] = program.signer
@@ -273,7 +268,7 @@ def _content(record: dict[str, Any], evidence: _Evidence) -> Subject:
         "content_severity": record.get("escadre.severity"),
         "content": True,
         "size": record.get("file.size"),
-        **evidence.packages.facts(path, str(record.get("file.hash.md5") or "")),
+        **evidence.packages.facts(path),
     }
     return evidence.subject(path, facts, record)
 

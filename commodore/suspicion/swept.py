@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from commodore.case.view import CaseView
-from commodore.suspicion.paths import key
+from commodore.suspicion.known import key
 from commodore.sweep.found import CONTENT, DATASET, YARA
 
 MOST = 20

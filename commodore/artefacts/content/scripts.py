@@ -33,7 +33,7 @@ ARTEFACT = Artefact(
     magic=((0, b"#!"), (0, b"#@~^"), (0, b"<?php"), (0, b"<%@")),
     magic_required=False,
     by_name=False,
-    fields=(*FILE_FIELDS, *FIELDS, "escadre.script.language", "file.hash.md5"),
+    fields=(*FILE_FIELDS, *FIELDS, "escadre.script.language"),
     times={"@timestamp": "last change of the content of the file", "file.mtime": "the same", "file.created": "birth of the file"},
     kind="state",
     category=("file",),
@@ -66,8 +66,6 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
     fields: dict[str, Any] = file_facts(evidence) | result.fields
     if "file.hash.sha256" not in fields:
         fields["file.hash.sha256"] = _hash(evidence)
-    if evidence.length <= LONGEST:
-        fields["file.hash.md5"] = hashlib.md5(head, usedforsecurity=False).hexdigest()
     if language:
         fields["escadre.script.language"] = language
     if evidence.length > LONGEST:
