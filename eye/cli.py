@@ -243,7 +243,7 @@ def _tail(
 def _serve(
     case: Case, port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)] = 0, json: Json = False
 ) -> None:
-    """Show a case in the browser, on 127.0.0.1 only. Prints one line: the address with its token."""
+    """Show a case in the browser, on this machine only. Prints one line: the address with its token."""
     from eye.web.serve import serve
 
     screen = Screen(json_lines=json)

@@ -21,7 +21,7 @@ ARTEFACT = Artefact(
     "medium from 50, low from 30.",
     proves_not="That a file is harmful: installers, portable programs and tools of administrators have such traits too. That a file "
     "without a record is harmless.",
-    datasets=("dpkg_files", "persistence", *CONTENTS, *DATASETS),
+    datasets=("dpkg_files", "package_files", "persistence", *CONTENTS, *DATASETS),
     fields=(
         "escadre.format",
         "escadre.program.kind",

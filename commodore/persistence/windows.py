@@ -7,6 +7,8 @@ import re
 
 from commodore.finding import FindingTarget, finding_target
 from commodore.persistence.entry import AutostartEntry
+from commodore.persistence.judgement import EXPECTED
+from commodore.persistence.judging import RowText
 from commodore.persistence.suspicion import Suspicion, is_interpreter, of_command, of_file
 from commodore.sentence import short
 from scout.formats import commandline
@@ -16,6 +18,8 @@ _NAMED = re.compile(
     r"(?![\w.])"
 )
 """Absolute paths of programs and scripts anywhere in a command line."""
+_LIBRARY = re.compile(r"(?i)\.(?:dll|ax|cpl|drv|ocx|sys|tsp)\Z")
+_OF_WINDOWS = re.compile(r"(?i)[a-z]:\\(?:windows|winnt)\\")
 
 
 def examine(line: str, entry: AutostartEntry, *, relative: bool = False) -> tuple[list[tuple[str, Suspicion]], list[str]]:
@@ -33,9 +37,21 @@ def examine(line: str, entry: AutostartEntry, *, relative: bool = False) -> tupl
             found += [(short(path), Suspicion("medium", s.words)) for s in of_file(path, "windows") if s.severity == "high"]
     for path in files:
         if "\\" in path or not relative:
-            found += [(short(path), s) for s in of_file(path, "windows") if "\\" in path or not s.words.startswith("is a script")]
+            found += [(short(path), s) for s in entry.of_file(path, "windows") if "\\" in path or not s.words.startswith("is a script")]
     payload = [f for f in files if re.match(r"(?i)[a-z]:\\|\\\\", f) and not is_interpreter(f, "windows")]
     return found, list(dict.fromkeys(payload))
+
+
+def vouched(entry: AutostartEntry, payload: list[str]) -> str:
+    r"""Return the clause that speaks for all files that an entry loads, or ''. A program of Windows itself may be abused by arguments."""
+    words = [entry.context.files.of(path).signed for path in payload if _LIBRARY.search(path) or not _OF_WINDOWS.match(path)]
+    return words[0] if words and len(words) == len(payload) and all(words) else ""
+
+
+def unexpected(row: RowText, entry: AutostartEntry, payload: list[str]) -> tuple[str, str]:
+    """Return (severity, phrase) of files that a row does not expect: none of either where a vendor's signature vouches for all of them."""
+    good = vouched(entry, payload)
+    return (EXPECTED[0], f"not among the usual ones, but it {good}") if good else (row.severity, "not among the expected ones")
 
 
 def plain(path: str) -> str:

@@ -34,9 +34,9 @@ from commodore.fence import fenced
 from commodore.host import Host
 from commodore.readers.hives import fields
 from commodore.readers.hives.typed import setting, typed
-from commodore.readers.shell.folders import resolved
 from scout.formats.regf import Key, Value
 from scout.formats.regf.patterns import FoundKey
+from scout.formats.shell.folders import resolved
 
 __all__ = [
     "COMMAND_FIELDS",

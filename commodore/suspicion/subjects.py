@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from commodore.case.view import CaseView
+from commodore.derived.package_files import MODIFIED, UNMODIFIED
 from commodore.finding import SEVERITIES
 from commodore.host import Host
 from commodore.persistence import suspicion
@@ -50,23 +51,20 @@ class Subject(NamedTuple):
     fields: dict[str, Any]
 
 
-class PackageSums:
-    """Files of Debian packages: path → package and MD5 sum. Empty where no list was collected."""
+class PackageStates:
+    """Files of packages: path → package and state. Empty where no list was collected."""
 
-    def __init__(self, view: CaseView, wanted: set[str]) -> None:
-        self.known = False
-        self._files: dict[str, tuple[str, str]] = {}
-        for record in view.records("dpkg_files"):
-            self.known = True
-            package = str(record["package.name"])
-            for path, digest in zip(record["escadre.package.files"], record["escadre.package.md5"], strict=False):
-                if (place := one_path(path)) in wanted:
-                    self._files[place] = (package, digest)
+    def __init__(self, view: CaseView) -> None:
+        self.known = next(iter(view.records("dpkg_files")), None) is not None
+        self._files = {
+            one_path(str(record["file.path"])): (str(record["package.name"]), str(record["escadre.package.state"]))
+            for record in view.records("package_files")
+        }
 
-    def facts(self, path: str, md5: str) -> dict[str, Any]:
+    def facts(self, path: str) -> dict[str, Any]:
         """Return what the packages say of a file."""
-        package, digest = self._files.get(one_path(path), ("", ""))
-        return {"packages": self.known, "owned": package, "owned_sum": ("same" if digest == md5 else "changed") if package and md5 else ""}
+        package, state = self._files.get(one_path(path), ("", ""))
+        return {"packages": self.known, "owned": package, "owned_sum": {UNMODIFIED: "same", MODIFIED: "changed"}.get(state, "")}
 
 
 class Starters:
@@ -91,8 +89,7 @@ def subjects(view: CaseView, host: Host) -> Iterator[list[Subject]]:
     """Yield the subjects of each content: one per path at which it was collected. Files that are no program come last."""
     known = KnownPrograms(view)
     contents = list(_contents(view))
-    paths = [one.path for one in known] + [str(record["file.path"]) for record in contents]
-    packages = PackageSums(view, {one_path(path) for path in paths if "\\" not in path})
+    packages = PackageStates(view)
     starters, ages = Starters(view), _Ages(known)
     for programs in known.contents():
         yield [_program(one, programs, host, packages, starters, ages, catalogs=known.catalogs) for one in programs]
@@ -136,7 +133,7 @@ def _folder(path: str) -> str:
 
 
 def _program(
-    program: KnownProgram, same: list[KnownProgram], host: Host, packages: PackageSums, starters: Starters, ages: _Ages, *, catalogs: bool
+    program: KnownProgram, same: list[KnownProgram], host: Host, packages: PackageStates, starters: Starters, ages: _Ages, *, catalogs: bool
 ) -> Subject:
     record, path = program.record, program.path
     name = str(record["file.name"])
@@ -163,7 +160,7 @@ def _program(
         "groups": _groups(record.get("escadre.program.functions") or ()),
         "twins": next((str(o.record["file.name"]) for o in same if _differs(str(o.record["file.name"]), name)), ""),
         **_mode(str(record.get("file.mode") or "")),
-        **packages.facts(path, str(record.get("file.hash.md5") or "")),
+        **packages.facts(path),
     }
     extension = str(facts["extension"])
     if extension in names.documents():
@@ -229,7 +226,7 @@ def _contents(view: CaseView) -> Iterator[dict[str, Any]]:
                 yield {name: record[name] for name in _OF_CONTENT if name in record}
 
 
-def _content(record: dict[str, Any], host: Host, packages: PackageSums, starters: Starters) -> Subject:
+def _content(record: dict[str, Any], host: Host, packages: PackageStates, starters: Starters) -> Subject:
     path = str(record["file.path"])
     rows, severity, records = starters.of(path)
     facts = _of_path(path, str(record.get("file.name") or ""), _system(path, host)) | {
@@ -238,7 +235,7 @@ def _content(record: dict[str, Any], host: Host, packages: PackageSums, starters
         "size": record.get("file.size"),
         "started_by": rows,
         "started_severity": severity,
-        **packages.facts(path, ""),
+        **packages.facts(path),
     }
     return Subject(path, facts, [str(record["escadre.id"]), *records], record)
 

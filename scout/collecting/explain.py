@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from scout.collecting import foreign
 from scout.collecting.examined import make_plan, open_host
 from scout.collecting.options import CollectOptions
 from scout.console import DONE, WRONG_USE, Complaint, Screen, escape, megabytes, plural
 from scout.targets import CollectionTarget, load
+from scout.targets.foreign import is_foreign
 from scout.targets.loader import ACCESS, PRIORITIES
 
 
@@ -39,6 +43,9 @@ def explain(options: CollectOptions, screen: Screen) -> int:
     total = sum(sizes.values())
     packed = f"an archive of about {megabytes(total * 0.15)} to {megabytes(total * 0.5)}"
     screen.say(f"In all {plural(sum(items.values()), 'file')}, {megabytes(total)}, {packed}.", "bold")
+    for definition in host.foreign:
+        for command in definition.commands:
+            screen.say(f"  not run: {escape(command)} ({definition.name})")
     if sum(candidates.values()):
         screen.say(f"{plural(sum(candidates.values()), 'more file')} would be looked at; programs and scripts among them are taken.")
     screen.say("Nothing was read or written. Next: the same command without --explain.")
@@ -81,8 +88,11 @@ def _amount(row: dict[str, Any]) -> str:
     return f"{plural(row['files'], 'file')}, {megabytes(row['bytes'])}"
 
 
-def show_targets(name: str | None, screen: Screen) -> None:
-    """Print all targets in a table, or those whose id begins with `name` in full."""
+def show_targets(name: str | None, screen: Screen, definitions: Sequence[Path] = ()) -> None:
+    """Print all targets in a table, or those whose id begins with `name` in full; `kape:`, `kape:Prefetch`: those of another collector."""
+    if name is not None and is_foreign(name):
+        foreign.show(name, screen, definitions)
+        return
     chosen = [target for target in load() if name is None or target.id.lower().startswith(name.lower())]
     if not chosen:
         raise Complaint(f"There is no target {name!r}.", "scout targets lists them.", WRONG_USE)
@@ -108,6 +118,8 @@ def _in_full(target: CollectionTarget, screen: Screen) -> None:
             screen.say(f"  {title if at == 0 else '':<9} {pattern}")
     for at, (role, form) in enumerate(target.groups.items()):
         screen.say(f"  {'with' if at == 0 else '':<9} {form.replace('{name}', '<name>')} ({role})")
+    if target.configured:
+        screen.row(f"  {'and':<9} ", f"what the host's configuration names ({', '.join(target.configured)})")
     if target.rule is not None:
         rule = target.rule
         screen.say(f"  {'if':<9} {', '.join((*rule.headers, *rule.extensions, *(['double extension'] if rule.double else [])))}")

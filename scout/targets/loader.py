@@ -45,6 +45,7 @@ _KEYS = {
     "exclude",
     "secret",
     "follow",
+    "configured",
     "stream",
     "rule",
     "priority",
@@ -95,6 +96,21 @@ class ListingLimits:
     seconds: int
 
 
+@dataclass(frozen=True, slots=True)
+class PathTest:
+    """What a path that a pattern matches must pass besides. Regular expressions of definitions of other collectors."""
+
+    names: tuple[str, ...] = ()
+    """one of them is found in the name of the file, without case"""
+    paths: tuple[str, ...] = ()
+    """one of them is the complete path below the root, with a `/` before it"""
+
+    def compiled(self, fold: bool) -> list[tuple[bool, re.Pattern[str]]]:
+        """Return (whether it is for the name alone, the expression)."""
+        flags = re.DOTALL | (re.IGNORECASE if fold else 0)
+        return [(True, re.compile(one, re.IGNORECASE)) for one in self.names] + [(False, re.compile(one, flags)) for one in self.paths]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionTarget:
     """One definition. `paths` and `first` are patterns (see `patterns`). `first`: files that identify the host, read before all others."""
@@ -111,10 +127,14 @@ class CollectionTarget:
     """role → file name of a companion, where {name} is the main file's name; without it, the target is one file"""
     exclude: tuple[str, ...] = ()
     """patterns that are excluded"""
+    only: PathTest | None = None
+    """what a path must pass besides, in a definition of another collector"""
     secret: tuple[str, ...] = ()
     """patterns that are listed in custody and never read: password hashes, private keys"""
     follow: tuple[str, ...] = ()
     """patterns of links that a program of the host opens: the file to which such a link leads is taken too"""
+    configured: tuple[str, ...] = ()
+    """readers of the host's configuration (modules of `scout.collecting.configured`) that name further files"""
     stream: bool = False
     """`%3A` in a file name of a plain tree is the colon of an NTFS stream"""
     rule: SampleRule | None = None
@@ -218,6 +238,7 @@ def _checked(entry: Any) -> CollectionTarget:
         exclude=_patterns(entry, "exclude"),
         secret=_patterns(entry, "secret"),
         follow=_patterns(entry, "follow"),
+        configured=_names(entry, "configured"),
         stream=_flag(entry, "stream"),
         rule=_rule(entry.get("rule")),
         referenced=_referenced(entry.get("referenced")),
