@@ -131,7 +131,7 @@ def test_a_web_shell_is_one_finding_with_what_its_place_and_its_content_say(tmp_
     (script,) = [r for r in case.records("scripts") if r["file.path"] == "/var/www/html/x.php"]
     assert found["rule.id"] == "L080"
     assert "line 1" in found["message"], "what the place says"
-    assert "runs what a web request sends" in found["message"], "what the content says"
+    assert "evaluates what a web request sends" in found["message"], "what the content says"
     assert script["escadre.id"] in found["escadre.records"]
     assert len(found["escadre.records"]) == 2
     assert {"T1505.003", "T1059"} <= set(found["threat.technique.id"])
