@@ -12,10 +12,10 @@ from commodore.readers.hives import second
 from commodore.readers.hives.fields import LARGEST_VALUE
 from commodore.readers.hives.places import Mount, key_place
 from commodore.readers.hives.secrets import PASSWORD_TYPES, is_password, named_password, withheld_class, withheld_orphan, withheld_values
-from commodore.record import Problem, Record, RecordBatch
+from commodore.record import Problem, RecordBatch
 from commodore.sentence import short, shown, shown_below
 from scout.formats.regf import Hive, Key
-from scout.formats.regf.data import type_name, typed
+from scout.formats.regf.data import filetime, type_name, typed
 from scout.formats.regf.recovery import UNKNOWN, Recovered
 from scout.formats.regf.rows import PlainValue, plain_values
 
@@ -66,14 +66,14 @@ class HiveRecords:
         withheld = withheld_values(key.path) or is_password
         above = shared.pop("registry.path")
         show = shown_below(above)
-        made: list[Record] = []
+        made: list[tuple[str, _Fields, str]] = []
         problems: list[Problem] = []
         for offset, name, kind, raw, replayed in values:
             live[offset >> 3] = 1
             try:
                 path, seen = (f"{above}\\{name}", show(name)) if name else (above, shown(above))
                 fields = _value_fields(name, path, seen, kind, raw, withheld, when)
-                made.append(Record(f"{place}/{hex(offset)}", fields, "replayed" if replayed else "allocated"))
+                made.append((f"{place}/{hex(offset)}", fields, "replayed" if replayed else "allocated"))
             except MemoryError:
                 raise
             except Exception as e:  # evidence is hostile: any value may raise anything
@@ -116,24 +116,28 @@ class HiveRecords:
         for value in found.values:
             path = f"{above}\\{value.name}" if value.name else above
             fields = _value_fields(value.name, path, shown(path), value.kind, value.raw, withheld, when)
-            made.append(Record(f"{place}/{value.offset:#x}", fields, state))
+            made.append((f"{place}/{value.offset:#x}", fields, state))
         self.unlisted += 0 if found.deleted else len(made)
         return [RecordBatch(shared, made)]
 
     def _shared(self, key: Key, path: str, *, owner: bool = True) -> tuple[_Fields, str]:
         """Return the fields that all records of a key have, and the end of their messages."""
-        made: _Fields = self._constant | {"registry.key": path, "registry.path": f"{self._at.path}\\{path}" if path else self._at.path}
+        at = self._at
+        made: _Fields = {**self._constant, "registry.key": path, "registry.path": f"{at.path}\\{path}" if path else at.path}
         when = "."
-        if written := key.last_written:
+        if written := filetime(key.written):
             made["@timestamp"] = made["escadre.registry.last_written"] = written
             made["escadre.times"] = [written]
             when = "; the time is the last write of its key."
-        if owner and (sid := self._owner(key)):
-            made["escadre.registry.owner"] = sid
+        if owner:
+            if (sid := self._owners.get(key.security)) is None:
+                sid = self._owners[key.security] = key.owner
+            if sid:
+                made["escadre.registry.owner"] = sid
         if owner and key.has_class and (name := key.class_name):
             reason = withheld_class(path)
             made["escadre.registry.withheld" if reason else "escadre.registry.class"] = reason or name
-        control_set, unified = key_place(self._at, path, self._control_set)
+        control_set, unified = key_place(at, path, self._control_set)
         if control_set:
             made["escadre.registry.control_set"] = control_set
             made["escadre.registry.current"] = control_set == self._control_set
@@ -141,16 +145,10 @@ class HiveRecords:
             made["escadre.registry.unified"] = unified
         return made, when
 
-    def _owner(self, key: Key) -> str:
-        at = key.security
-        if at not in self._owners:
-            self._owners[at] = key.owner
-        return self._owners[at]
-
 
 def _of_key_alone(shared: _Fields, place: str, when: str, state: str) -> RecordBatch:
     message = f"{shown(shared['registry.path'])} is a key without values{when}"
-    return RecordBatch(shared | {"event.action": "registry-key-observed"}, [Record(place, {"message": message}, state)])
+    return RecordBatch(shared | {"event.action": "registry-key-observed"}, [(place, {"message": message}, state)])
 
 
 def of_second(at: Mount, key: second.SecondKey) -> list[RecordBatch]:
@@ -178,13 +176,11 @@ def second_batch(
     for offset, name, kind, raw in values:
         path = f"{above}\\{name}" if name else above
         fields = _value_fields(name, path, shown(path), kind, raw, withheld, when)
-        made.append(Record(f"{place}/{offset:#x}", fields, "allocated"))
+        made.append((f"{place}/{offset:#x}", fields, "allocated"))
     return [RecordBatch(shared, made)]
 
 
-def _value_fields(
-    name: str, path: str, seen: str, kind: int, raw: bytes | None, withheld: Callable[[str, int], str], when: str
-) -> _Fields:
+def _value_fields(name: str, path: str, seen: str, kind: int, raw: bytes | None, withheld: Callable[[str, int], str], when: str) -> _Fields:
     """Return the fields of one value. `seen`: the path in a message; `when`: the end of the message."""
     reason = (named_password(name) if kind in PASSWORD_TYPES else "") if withheld is is_password else withheld(name, kind)
     if reason or raw is None:

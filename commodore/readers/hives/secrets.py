@@ -61,7 +61,9 @@ def withheld_class(path: str) -> str:
 def withheld_orphan(name: str, kind: int) -> str:
     """Return why the data of a deleted value is withheld of which the key is not known; '' to keep it."""
     low = name.lower()
-    return next((rule.why for rule in _rules() if rule.orphans and rule.values.fullmatch(low) and (rule.literal or kind in PASSWORD_TYPES)), "")
+    return next(
+        (rule.why for rule in _rules() if rule.orphans and rule.values.fullmatch(low) and (rule.literal or kind in PASSWORD_TYPES)), ""
+    )
 
 
 @cache

@@ -29,12 +29,12 @@ def plain_values(key: Key) -> list[PlainValue]:
     if len(offsets) > 1 and len(set(offsets)) < len(offsets):
         offsets = tuple(dict.fromkeys(offsets))
     result: list[PlainValue] = []
-    data, end = hive.data, hive.end
-    quick = not hive.replayed and isinstance(data, bytes)
+    data = hive.data if isinstance(hive.data, bytes) and not hive.replayed else b""  # with a log, `Value` says what came from it
+    end = hive.end if data else 0
     unpack, cell_size, spent = _CELL.unpack_from, _SIZE.unpack_from, 0
     for offset in offsets:
         at = BASE_BLOCK + offset
-        if quick and at + 24 <= end:
+        if at + 24 <= end:
             size, signature, length, amount, place, kind, flags = unpack(data, at)
             if signature == b"vk" and flags & 1 and 24 + length + size <= 0 and at - size <= end:
                 raw: bytes | None = None
