@@ -122,7 +122,15 @@ def _in_full(target: CollectionTarget, screen: Screen) -> None:
         screen.row(f"  {'and':<9} ", f"what the host's configuration names ({', '.join(target.configured)})")
     if target.rule is not None:
         rule = target.rule
-        screen.say(f"  {'if':<9} {', '.join((*rule.headers, *rule.extensions, *(['double extension'] if rule.double else [])))}")
+        screen.say(
+            f"  {'if':<9} {', '.join((*rule.headers, *rule.extensions, *rule.names, *(['double extension'] if rule.double else [])))}"
+        )
+        if rule.unowned:
+            screen.say(f"  {'only':<9} files that no package owns")
+        if rule.crowd:
+            screen.say(f"  {'only':<9} the same name, or an extension added to documents, in {rule.crowd} folders; {rule.each} of each")
+        if rule.listed:
+            screen.say(f"  {'but':<9} they are only listed, with their hash")
         screen.say(f"  {'at most':<9} {rule.count:,} files, {megabytes(rule.total)} in all")
     if target.referenced is not None:
         screen.say(f"  {'where':<9} what the files and processes of the other targets name")

@@ -28,7 +28,7 @@ ACCESS = {
     "DB": "consistent group",
     "API": "live state, no file",
 }
-HEADERS = ("elf", "pe", "script", "class", "php")
+HEADERS = ("elf", "pe", "script", "class", "php", "archive", "dump", "ticket", "database")
 _ID = re.compile(r"[WLM][A-Z]\d\d")
 _PLACEHOLDER = re.compile(r"<[A-Za-z]+>|%[A-Za-z]+%")
 _PLACEHOLDERS = ("<u>", "%systemroot%")
@@ -57,7 +57,7 @@ _KEYS = {
     "referenced",
     "listing",
 }
-_RULE_KEYS = {"headers", "extensions", "double", "total", "count"}
+_RULE_KEYS = {"headers", "extensions", "names", "double", "unowned", "crowd", "each", "listed", "total", "count"}
 _REFERENCED_KEYS = {"total", "count"}
 _LISTING_KEYS = {"count", "seconds"}
 
@@ -67,11 +67,21 @@ class SampleRule:
     """When a file in the places of its target is suspicious: any one of these conditions."""
 
     headers: tuple[str, ...] = ()
-    """types by first bytes: elf, pe, script (`#!`), class, php"""
+    """types by first bytes: elf, pe, script (`#!`), class, php, archive, dump (of memory), ticket (Kerberos), database (ESE)"""
     extensions: tuple[str, ...] = ()
     """lower case, with the dot"""
     double: bool = False
     """`invoice.pdf.exe`: a document's extension before a program's"""
+    names: tuple[str, ...] = ()
+    """globs for the name, lower case"""
+    unowned: bool = False
+    """only files that no package of the host owns"""
+    crowd: int = 0
+    """only names, or extensions added to a document's, that are in at least so many folders"""
+    each: int = 5
+    """files that are taken of one crowd"""
+    listed: bool = False
+    """custody lists them with their hash; nothing of their content is taken"""
     total: int = 512_000_000
     """bytes that the target takes at most"""
     count: int = 5_000
@@ -340,10 +350,23 @@ def _rule(value: Any) -> SampleRule | None:
     extensions = tuple(str(extension) for extension in value.get("extensions", []))
     if any(not extension.startswith(".") or extension != extension.lower() for extension in extensions):
         raise ValueError("extensions are lower case with a dot")
-    if not (headers or extensions or value.get("double")):
-        raise ValueError("a rule needs headers, extensions or double")
-    total, count = parse_size(value.get("total", "512 MB")), int(value.get("count", 5_000))
-    return SampleRule(headers, extensions, _flag(value, "double"), total, count)
+    names = tuple(str(name) for name in value.get("names", []))
+    if any(name != name.lower() for name in names):
+        raise ValueError("names are lower case")
+    if not (headers or extensions or names or value.get("double")):
+        raise ValueError("a rule needs headers, extensions, names or double")
+    return SampleRule(
+        headers=headers,
+        extensions=extensions,
+        names=names,
+        double=_flag(value, "double"),
+        unowned=_flag(value, "unowned"),
+        crowd=int(value.get("crowd", 0)),
+        each=int(value.get("each", 5)),
+        listed=_flag(value, "listed"),
+        total=parse_size(value.get("total", "512 MB")),
+        count=int(value.get("count", 5_000)),
+    )
 
 
 def _referenced(value: Any) -> ReferenceLimits | None:
