@@ -21,9 +21,11 @@ def explain(options: CollectOptions, screen: Screen) -> int:
     host = open_host(options)
     plan = make_plan(host)
     items, sizes, candidates, refused = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+    looked_at = 0
     for item in plan.items:
         if item.rules:
-            candidates[item.target.id] += 1
+            candidates.update(target.id for target in item.rules)
+            looked_at += 1
         elif item.verdict:
             refused[item.target.id] += 1
         else:
@@ -46,8 +48,8 @@ def explain(options: CollectOptions, screen: Screen) -> int:
     for definition in host.foreign:
         for command in definition.commands:
             screen.say(f"  not run: {escape(command)} ({definition.name})")
-    if sum(candidates.values()):
-        screen.say(f"{plural(sum(candidates.values()), 'more file')} would be looked at; programs and scripts among them are taken.")
+    if looked_at:
+        screen.say(f"{plural(looked_at, 'more file')} would be looked at; programs and scripts among them are taken.")
     screen.say("Nothing was read or written. Next: the same command without --explain.")
     return DONE
 

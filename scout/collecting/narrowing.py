@@ -15,7 +15,7 @@ from scout.references.packages import PackageOwners, Step
 from scout.sources.source import EvidenceSource
 from scout.sources.timed_calls import TimedCalls
 from scout.targets import CollectionTarget
-from scout.targets.loader import SampleRule
+from scout.targets.target import SampleRule
 
 
 def narrow(items: list[PlannedItem], source: EvidenceSource, timed: TimedCalls, step: Step) -> list[PlannedItem]:

@@ -14,8 +14,8 @@ from scout.collecting.walk import FoundPath, walk
 from scout.sources.source import EvidenceSource, Parts
 from scout.sources.timed_calls import TimedCalls
 from scout.targets import CollectionTarget
-from scout.targets.loader import SampleRule
 from scout.targets.patterns import PatternTree, expand, leads_on, path_regex, plain
+from scout.targets.target import SampleRule
 
 
 class PatternUse(NamedTuple):

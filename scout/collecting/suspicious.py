@@ -10,7 +10,7 @@ from __future__ import annotations
 import fnmatch
 import re
 
-from scout.targets.loader import SampleRule
+from scout.targets.target import SampleRule
 
 HEAD = 512
 """bytes that are enough to judge"""

@@ -10,7 +10,7 @@ import pytest
 
 from scout.collecting import secrets
 from scout.collecting.suspicious import HEAD, judge
-from scout.targets.loader import SampleRule
+from scout.targets.target import SampleRule
 from tests.scout.collecting import *  # noqa: F403  (fixtures)
 
 RULE = SampleRule(headers=("elf", "pe", "script", "class", "php"), extensions=(".ps1", ".lnk"), double=True)
