@@ -319,7 +319,15 @@ class Worker:
             host_field="host.name",  # of the records that it was made from
         )
         problems = Problems()
-        view = CaseView(Path(task.case), host.collection, derivation.artefact, task.sorted, whole=task.whole, site=self._detection.site)
+        view = CaseView(
+            Path(task.case),
+            host.collection,
+            derivation.artefact,
+            task.sorted,
+            whole=task.whole,
+            site=self._detection.site,
+            indicator=self._detection.indicator,
+        )
         count, _, _, error = unit.drain(
             lambda: derivation.derive(view, host), assembler, problems, Room(DERIVED, self._batch), partial(self._take, host, name)
         )
