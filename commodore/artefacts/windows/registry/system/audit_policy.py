@@ -93,8 +93,8 @@ ARTEFACT, parse, expected = registry_artefact(
     title="Audit policy",
     about="What the Security log records: successes and failures of each subcategory of events. The layouts of Windows Vista to 11 are "
     "told apart by the numbers of subcategories that the value states; any other, as that of Windows XP, is refused. Those of Vista, 7 and "
-    "10 are described by several programs, and that of 10 1607 agrees with a hive; those of 8 and of 11 with `Access Rights` follow from the "
-    "subcategories that were added.",
+    "10 are described by several programs, and that of 10 1607 agrees with a hive; those of 8 and of 11 with `Access Rights` follow from "
+    "the subcategories that were added.",
     proves_not="That the policy was the same before: the time is that of the last change of any subcategory. Policies of single users, "
     "and what the domain sets later, are elsewhere.",
     keys=(r"Policy\PolAdtEv",),
