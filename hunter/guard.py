@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from hunter.catalogue import catalogue
-from hunter.host.logins import LoginAccount, accounts, administrators, has_password, key_files
+from hunter.host.logins import accounts, administrators, has_password, key_files
 from hunter.host.view import FileView, HostView
 from hunter.mechanisms import mechanism_of
 from hunter.objects import of, told
@@ -23,6 +23,7 @@ from hunter.plan.model import RemovalAction
 from hunter.ref import Ref
 from hunter.unsafe import UnsafeError
 from scout.data import load_data
+from scout.formats.accounts import PasswdAccount
 from scout.targets.patterns import path_regex
 
 _SERVICE = re.compile(r"(?i)HKLM/SYSTEM/[^/]+/Services/([^/]+)(?:/(?:Start|Type|ImagePath|ObjectName))?")
@@ -156,7 +157,7 @@ def _last_login(view: HostView, actions: Sequence[RemovalAction], known: Sequenc
     return {a.id: f"it is the last key: afterwards no {word} could log in. Only: --i-know {told(a.target.ref)}" for a in last}
 
 
-def _way_in(view: FileView, who: Sequence[LoginAccount], gone: Sequence[RemovalAction]) -> bool:
+def _way_in(view: FileView, who: Sequence[PasswdAccount], gone: Sequence[RemovalAction]) -> bool:
     """True where one of these accounts can log in when `gone` is done."""
     return has_password(view, who) or any(_keys_left(view, path, gone) for path in key_files(who))
 

@@ -9,11 +9,13 @@ from functools import cache, partial
 from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
+from commodore.case.jsonl import having
 from commodore.case.view import CaseView
 from commodore.fence import fenced
 from commodore.host import Host
 from commodore.persistence.context import FACT_DATASETS, HostFacts, JudgingContext
-from commodore.persistence.judge import JudgedEntry, PersistenceJudge
+from commodore.persistence.judge import GONE, JudgedEntry, PersistenceJudge
+from commodore.persistence.logged import LoggedObject, codes, logged, place, recovered, same
 from commodore.persistence.site import SiteKnowledge
 from commodore.persistence.started import DATASETS as FILE_DATASETS
 from commodore.persistence.started import StartedFile, StartedFiles
@@ -26,11 +28,11 @@ KNOWN, UNKNOWN = "escadre.persistence.known", "escadre.persistence.unknown"
 ARTEFACT = Artefact(
     name="persistence",
     title="Persistence inventory",
-    about="Everything that starts by itself, as far as the collection shows it: one record per place of the persistence table and entry, "
-    "expected or not. It names the program, whether that file was collected, and its hash. `escadre.severity` is there only where the "
-    "entry is not expected; each such record is a finding too. An entry without it was compared with its row and has no suspicious trait, "
-    "which does not prove that it is harmless.",
-    datasets=tuple(sorted({row.dataset for row in rows()} | FACT_DATASETS | FILE_DATASETS)),
+    about="Everything that starts by itself, as far as the collection and its event logs show it: one record per place of the "
+    "persistence table and entry, expected or not. It names the program, whether that file was collected, its hash, signer and package. "
+    "`escadre.severity` is there only where the entry is not expected; each such record is a finding too. An entry without it was compared "
+    "with its row and has no suspicious trait, which does not prove that it is harmless.",
+    datasets=tuple(sorted({row.dataset for row in rows()} | FACT_DATASETS | FILE_DATASETS | {"evtx", "registry"})),
     fields=(
         "escadre.matched",
         "escadre.package.state",
@@ -68,6 +70,7 @@ ARTEFACT = Artefact(
 
 GRAVE = frozenset({"high", "critical"})
 _KNOWN = sentence("[Known of {path!q}: {known}[; not known: {unknown}]|Not known of {path!q}: {unknown}].")
+_LOGGED = sentence("Only event logs show it ({count} {count:event|events}[, the last at {when}]).")
 _COPIED = ("@timestamp", "escadre.scope", "process.command_line", "registry.path", "service.name", "user.name")
 """Fields of the source record that the entry repeats."""
 
@@ -85,9 +88,42 @@ def derive(view: CaseView, host: Host) -> Iterator[Record | Problem]:
     context = replace(
         first, guilty_units=_guilty(view, host, first, "systemd_units"), guilty_services=_guilty(view, host, first, "services")
     )
+    logs = _Logs(view, host)
     for dataset in sorted({row.dataset for row in rows()}):
-        read = partial(_entries, dataset, host, members, context, view.site)
+        read = partial(_entries, dataset, host, members, context, view.site, logs)
         yield from fenced(view.records(dataset), partial(_place, dataset), read)
+    for one, record in logs.alone():
+        read = partial(_entries, str(record["event.dataset"]), host, members, context, view.site, one)
+        yield from fenced([record], partial(_place, "event"), read)
+
+
+class _Logs:
+    """What event logs and deleted values show, by the place of the object. What the collection itself shows too gets the events."""
+
+    def __init__(self, view: CaseView, host: Host) -> None:
+        self._host = host.name.lower().partition(".")[0]
+        objects = logged(view.records("evtx", having("event.code", codes())))
+        objects += recovered(view.records("registry", having("escadre.state", GONE)))
+        self._objects = [(one, record) for one in objects if (record := one.record()) is not None]
+        self._places: dict[tuple[str, str], list[int]] = {}
+        for number, (one, record) in enumerate(self._objects):
+            if not one.recovered and one.computer.partition(".")[0] in ("", self._host):
+                self._places.setdefault(place(record), []).append(number)
+        self._shown: set[int] = set()
+
+    def events(self, record: Mapping[str, Any]) -> list[str]:
+        """Return the ids of the events that show the same as a record of the collection."""
+        found: list[str] = []
+        for number in self._places.get(place(record), ()) if self._places else ():
+            one, shown = self._objects[number]
+            if same(shown, record) and not one.gone:
+                self._shown.add(number)
+                found += one.events
+        return found
+
+    def alone(self) -> Iterator[tuple[LoggedObject, dict[str, Any]]]:
+        """Yield the objects that only logs show, with their records."""
+        yield from (pair for number, pair in enumerate(self._objects) if number not in self._shown)
 
 
 def _started(view: CaseView, host: Host) -> Iterator[str]:
@@ -110,10 +146,24 @@ def _guilty(view: CaseView, host: Host, context: JudgingContext, dataset: str) -
 
 
 def _entries(
-    dataset: str, host: Host, members: Members, context: JudgingContext, site: SiteKnowledge | None, record: dict[str, Any]
+    dataset: str,
+    host: Host,
+    members: Members,
+    context: JudgingContext,
+    site: SiteKnowledge | None,
+    logs: _Logs | LoggedObject,
+    record: dict[str, Any],
 ) -> Iterator[Record]:
+    """Yield the entries of a record of the collection, or of an object that only logs show."""
+    alone = isinstance(logs, LoggedObject)
+    events = logs.events if isinstance(logs, LoggedObject) else logs.events(record)
     for entry in _judge().entries(record, host, context):
-        made = _record(dataset, record, entry, members, context.files)
+        made = _record("event" if alone else dataset, record, entry, members, context.files)
+        if isinstance(logs, LoggedObject) and logs.recovered and not entry.judgement.severity:
+            continue  # free space is full of old values
+        made.fields["escadre.records_used"] = list(dict.fromkeys(made.fields["escadre.records_used"] + events))
+        if isinstance(logs, LoggedObject) and not logs.recovered:
+            made.fields["message"] += f" {_LOGGED({'count': len(events), 'when': logs.when or None})}"
         if site is not None and (reason := site.reason(made.fields)):
             made.fields["message"] = f"{made.fields['message']} {reason}"
             for name in ("escadre.severity", "escadre.matched", "threat.technique.id"):
@@ -122,6 +172,8 @@ def _entries(
 
 
 def _place(dataset: str, record: Mapping[str, Any]) -> str:
+    if dataset == "event":
+        return f"event {record['escadre.id']}"
     return f"{dataset} {record.get('escadre.member', 0)} {record.get('escadre.locator', '')}"
 
 

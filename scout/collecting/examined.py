@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scout.collecting import identity, plan, running_windows
+from scout.collecting import configured, identity, narrowing, plan, running_windows
 from scout.collecting.options import CollectOptions
 from scout.console import WRONG_USE, Complaint
 from scout.sources.directory import DirectorySource
@@ -133,18 +133,21 @@ def _unclear(path: str, systems: Sequence[str]) -> Complaint:
 
 
 def make_plan(host: ExaminedHost, on_folder: Callable[[Parts], None] | None = None) -> plan.CollectionPlan:
-    """Walk every source once; return what is there, in the order of work. Reads only passwd or ProfileList, which name the homes.
+    """Walk every source once; return what is there, in the order of work. Reads only passwd or ProfileList, which name the homes, and
+    the configuration of logs and keys.
 
     What nothing matches is listed for the volume of the system only, for paths for every volume of their drive.
     """
     homes, variables = identity.profiles(host.system, host.gaps), identity.variables(host.system)
     made = plan.CollectionPlan([], [])
+    found = configured.targets_with(host.targets, host.system, _secrets("windows" if host.system.windows else "linux"))
     for source in host.sources:
-        targets = [_of_paths(host, source, host.paths)] if host.paths else host.targets
+        of_config = [configured.on_volume(target, source) for target in found]
+        targets = [_of_paths(host, source, host.paths)] if host.paths else [*host.targets, *of_config]
         files = [target for target in targets if target.paths or target.first]
         own = homes if source is host.system else list(dict.fromkeys([*homes, *identity.usual_profiles(source)]))
         one = plan.make(source, files, own, variables, host.timed, on_folder)
-        made.items.extend(one.items)
+        made.items.extend(narrowing.narrow(one.items, source, host.timed, on_folder or (lambda _: None)))
         made.missing.extend(one.missing if source is host.system or (host.paths and "@" not in source.volume) else [])
         if len(host.sources) > 1:
             source.forget()
