@@ -21,7 +21,7 @@ import pytest
 from tests.conftest import ROOT, need
 
 TOOLS = ("scout", "commodore", "eye", "hunter", "escadre")
-RUN = ["README.md", *(f"docs/guide/{page}.md" for page in ("scout", "commodore", "eye", "elasticsearch", "hunter"))]
+RUN = ["README.md", *(f"docs/guide/{page}.md" for page in ("scout", "commodore", "searched", "eye", "elasticsearch", "hunter"))]
 """documents whose snippets run, in this order, in one directory: a guide goes on with what the README's walk made"""
 WRITTEN = sorted(p for p in [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")] if p.name != "commands.md")
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.M | re.S)
