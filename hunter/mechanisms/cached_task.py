@@ -15,10 +15,10 @@ from hunter.host.view import HostView
 from hunter.mechanisms import Edit, Inspection
 from hunter.mechanisms._parts import Operation, obstacles
 from hunter.mechanisms._tasks import CACHE, TASK_FOLDER, indexes, scheduled, text_of
+from hunter.objects._managed import live_windows
 from hunter.objects._registry import checked_key
 from hunter.objects.registry_key import view_state
 from hunter.objects.scheduled_task import OBJECT as TASK
-from hunter.objects.scheduled_task import scheduler_of
 from hunter.plan.model import RemovalTarget
 from hunter.ref import Ref
 
@@ -58,7 +58,7 @@ class _CachedTask(Operation):
             found.states[file] = known.to_json()
             found.problems += obstacles(file.name, known)
         task = scheduled(file) if file else None
-        if task is not None and (host := scheduler_of(view)) and (running := TASK.observe(host, task)):
+        if task is not None and (host := live_windows(view)) and (running := TASK.observe(host, task)):
             found.states[task] = running
             return found
         if file and text_of(view, tree.name, "Id").casefold() == place[1].casefold() and (tree_state := view_state(view, tree)):

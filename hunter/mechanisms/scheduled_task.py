@@ -15,9 +15,9 @@ from hunter.host.view import HostView
 from hunter.mechanisms import Edit, Inspection
 from hunter.mechanisms._parts import Operation, file_at, obstacles
 from hunter.mechanisms._tasks import CACHE, keys_of, scheduled, task_name
+from hunter.objects._managed import live_windows
 from hunter.objects.registry_key import view_state
 from hunter.objects.scheduled_task import OBJECT as TASK
-from hunter.objects.scheduled_task import scheduler_of
 from hunter.plan.model import RemovalTarget
 from hunter.ref import Ref
 
@@ -43,7 +43,7 @@ class _ScheduledTask(Operation):
         )
         found.problems += obstacles(target.ref.name, state)
         task = scheduled(target.ref)
-        if task is not None and (host := scheduler_of(view)) and (known := TASK.observe(host, task)):
+        if task is not None and (host := live_windows(view)) and (known := TASK.observe(host, task)):
             found.states[task] = known
             return found
         for key in keys_of(view, target.ref):

@@ -33,7 +33,7 @@ class Proposal:
     left: list[tuple[str, str]] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Wanted:
     """One action in the making. `facts`: what the case knows of each object that the action changes."""
 
@@ -225,13 +225,21 @@ def _without_edits_of_removed(wanted: Iterable[_Wanted]) -> list[_Wanted]:
     whole |= {ref: w for w in enclosing for ref in w.facts}
     remaining = []
     for w in every:
-        around = next((u for u in enclosing if u is not w and _encloses(u, w.target.ref)), None)
+        around = _outermost(w, enclosing)
         taken = around if w.target.line is None else whole.get(w.target.ref)
         if taken is not None:
             taken.findings += [f for f in w.findings if f not in taken.findings]
         else:
             remaining.append(w)
     return remaining
+
+
+def _outermost(w: _Wanted, enclosing: Sequence[_Wanted]) -> _Wanted | None:
+    """Return the action that includes this one and is in no other one, None where none includes it."""
+    found = [w]
+    while around := next((u for u in enclosing if u not in found and _encloses(u, found[-1].target.ref)), None):
+        found.append(around)
+    return found[-1] if len(found) > 1 else None
 
 
 def _encloses(w: _Wanted, ref: Ref) -> bool:

@@ -126,6 +126,8 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Planter, Path]:
             planter.value(host, SOFTWARE, WINLOGON, word, "REG_SZ", "C:\\Windows\\system32\\userinit.exe,C:\\Users\\Public\\decoy.exe")
         for plant in [p for p in planter.plants if p.row == "W050" and p.host == host]:
             other = f"ControlSet00{2 - n % 2}\\Services\\{plant.mark}"
+            if any(value[0].startswith(other) for value in planter.values[str(planter.root / host / SYSTEM)]):
+                continue  # planted there
             planter.value(host, SYSTEM, other, "ImagePath", "REG_EXPAND_SZ", "C:\\Program Files\\Agent\\agent.exe")
     planter.build()
     return planter, root
