@@ -48,7 +48,7 @@ def read(data: bytes) -> tuple[int, int, bool]:
     records, problems = 0, []
     for item in registry.parse(view, Host("c")):
         if isinstance(item, RecordBatch):
-            records += sum(record.state != "deleted" for record in item.records)
+            records += sum(state != "deleted" for _, _, state in item.records)
         else:
             problems.append(item)
     problems += opened.problems()

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from commodore.chosen import Chosen
 from commodore.container import Holds
 from commodore.evidence import Group
 from commodore.host import Host
@@ -66,6 +67,8 @@ class Artefact:
     """host facts that the parser uses (names of `Host` attributes)"""
     datasets: tuple[str, ...] = ()
     """derived artefacts: the datasets that they read"""
+    chosen: Mapping[str, Chosen] = field(default_factory=dict)
+    """derived artefacts: dataset → the records that they read of it, where these are not all"""
     cut: Cut | None = None
     fields: tuple[str, ...]
     """names in the field registry that a record may have, beyond those that the engine adds"""

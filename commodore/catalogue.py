@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import commodore.artefacts
 import commodore.derived
 from commodore.artefact import Artefact, Expected, Parser
+from commodore.chosen import Chosen, Sorter
 from scout.discovery import modules
 from scout.targets.patterns import braces, path_regex
 
@@ -63,6 +64,16 @@ def derivations() -> dict[str, Derivation]:
     for name in sorted(found):
         _place(name, found, ordered, ())
     return ordered
+
+
+@cache
+def sorters() -> dict[str, Sorter]:
+    """Return dataset → what tells which derivations chose a record of it."""
+    choices: dict[str, list[tuple[str, Chosen]]] = {}
+    for name, derivation in derivations().items():
+        for dataset, chosen in derivation.artefact.chosen.items():
+            choices.setdefault(dataset, []).append((name, chosen))
+    return {dataset: Sorter(several) for dataset, several in choices.items()}
 
 
 @cache

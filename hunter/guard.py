@@ -15,7 +15,7 @@ from functools import cache
 from hunter.afterwards import FilesAfterwards
 from hunter.catalogue import catalogue
 from hunter.checks import checks
-from hunter.host.logins import LoginAccount, accounts, administrators, has_password, key_files
+from hunter.host.logins import accounts, administrators, has_password, key_files
 from hunter.host.view import FileView, HostView
 from hunter.mechanisms import mechanism_of
 from hunter.objects import of, told
@@ -24,6 +24,7 @@ from hunter.plan.model import RemovalAction
 from hunter.ref import Ref
 from hunter.unsafe import UnsafeError
 from scout.data import load_data
+from scout.formats.accounts import PasswdAccount
 from scout.targets.patterns import path_regex
 
 ACCOUNT = "account"
@@ -194,7 +195,7 @@ def _still(after: FilesAfterwards, word: str) -> bool:
     return _way_in(after, administrators(after, left) if word == "administrator" else left)
 
 
-def _way_in(files: FileView, who: Sequence[LoginAccount]) -> bool:
+def _way_in(files: FileView, who: Sequence[PasswdAccount]) -> bool:
     """True where one of these accounts can log in."""
     return has_password(files, who) or any(_has_key(files, path) for path in key_files(who))
 

@@ -52,6 +52,16 @@ Only = Annotated[
         show_default=False,
     ),
 ]
+Definitions = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--definitions",
+        metavar="DIR",
+        help="A copy of the definitions of ForensicArtifacts, KAPE or UAC: --targets kape:Prefetch. Repeatable.",
+        show_default=False,
+        readable=False,
+    ),
+]
 Paths = Annotated[
     list[str] | None,
     typer.Option(
@@ -103,6 +113,7 @@ def collect(
     ] = True,
     profile: Annotated[str, typer.Option(metavar="PROFILE", help="triage or full.", autocompletion=lambda: ["triage", "full"])] = "triage",
     targets: Only = None,
+    definitions: Definitions = None,
     paths: Paths = None,
     plan: Annotated[
         Path | None,
@@ -150,6 +161,7 @@ def collect(
         max_file=_size("--max-file", max_file),
         max_total=_size("--max-total", max_total),
         targets=[name for given in targets or [] for name in given.split(",") if name],
+        definitions=definitions or [],
     )
     if explain:
         from scout.collecting.explain import explain as show
@@ -241,12 +253,13 @@ def targets(
     name: Annotated[
         str | None, typer.Argument(metavar="ID", help="Id or its beginning: WR01, LF.", autocompletion=_target_ids, show_default=False)
     ] = None,
+    definitions: Definitions = None,
     json_lines: Json = False,
 ) -> None:
-    """Show what is collected: what, where, why, size, access, priority."""
+    """Show what is collected: what, where, why, size, access, priority. With --definitions: what definitions of other collectors take."""
     from scout.collecting.explain import show_targets
 
-    show_targets(name, console.Screen(json_lines=json_lines))
+    show_targets(name, console.Screen(json_lines=json_lines), definitions or [])
 
 
 def build(

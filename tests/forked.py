@@ -50,10 +50,14 @@ def prepare(name: str) -> None:
         from commodore.detection import Detection
         from commodore.engine import process
         from commodore.persistence import suspicion
+        from commodore.readers.layers.analysis import analysed
+        from scout.coverage import TargetCoverage
 
-        catalogue.matcher(), catalogue.derivations(), Detection.load((), (), None)
+        catalogue.matcher(), catalogue.sorters(), Detection.load((), (), None)
         for system in ("linux", "windows"):
             suspicion.is_interpreter("/bin/sh", system), suspicion._compiled(system)
+            TargetCoverage.of(("/x",), windows=system == "windows", whole=True)
+        analysed("cmd /c powershell -enc VwByAGkAdABlAC0ASABvAHMAdAAgAGgAaQA=", "command")
         assert reader and process
 
 

@@ -6,7 +6,8 @@
     findings/<collection>.jsonl.zst               findings
     ledger/<collection>.jsonl                     losses
     metrics/<collection>.jsonl                    seconds, bytes
-    .work/<collection>/                           journal, hits per dataset, kept.json: what a rerun needs
+    .work/<collection>/                           journal, hits per dataset, kept.json: what a rerun needs; until the manifest is there,
+                                                  the records that derived datasets chose
 
 A partition is complete when its manifest exists. No file of it names another collection, so partitions that were made on several machines
 can be copied into one case.
@@ -67,7 +68,15 @@ class Partition:
 
     def hits(self, dataset: str) -> Path:
         """Return the path of the rule hits on the records of a dataset."""
-        return self.work / "hits" / f"{dataset}{RECORDS}"
+        return self.aside(f"hits/{dataset}")
+
+    def chosen(self, derived: str, dataset: str) -> Path:
+        """Return the path of the records of a dataset that a derived dataset chose. The file goes when the partition is complete."""
+        return self.aside(f"chosen/{derived}/{dataset}")
+
+    def aside(self, name: str) -> Path:
+        """Return the path of other lines that go with the records: `hits/<dataset>`, `chosen/<derived dataset>/<dataset>`."""
+        return self.work / f"{name}{RECORDS}"
 
     def datasets(self) -> list[str]:
         """Return the datasets that have a file of records, sorted."""
@@ -76,6 +85,11 @@ class Partition:
     def hit_datasets(self) -> list[str]:
         """Return the datasets that have a file of hits, sorted."""
         return sorted(path.name.removesuffix(RECORDS) for path in self.work.glob(f"hits/*{RECORDS}"))
+
+    def asides(self) -> list[str]:
+        """Return the names of the files that `aside` has, sorted."""
+        found = (path for folder in ("hits", "chosen") for path in (self.work / folder).rglob(f"*{RECORDS}"))
+        return sorted(path.relative_to(self.work).as_posix().removesuffix(RECORDS) for path in found)
 
     def about(self) -> dict[str, Any] | None:
         """Return the manifest, None where the partition is not complete. Raises Complaint where it cannot be read or is damaged."""
@@ -95,6 +109,7 @@ class Partition:
         """Write the manifest, when all other files are on disk: from here on the partition is complete."""
         private.sync([self.members, self.findings, self.ledger, self.metrics])
         private.write(self.manifest, [orjson.dumps(about, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)])
+        shutil.rmtree(self.work / "chosen", ignore_errors=True)
 
     # --- a run: fresh, taken up again, or staged beside the old partition
 

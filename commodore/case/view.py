@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from commodore.case.jsonl import Search, objects
+from commodore.artefact import Artefact
+from commodore.case.jsonl import AnyOf, Search, having, naming, objects
 from commodore.case.partition import Partition
 
 if TYPE_CHECKING:
     from commodore.persistence.site import SiteKnowledge
+
+
+Named = Callable[[str, str], str]
+
+
+def _unnamed(kind: str, value: str) -> str:  # noqa: ARG001
+    return ""
 
 
 class CaseView:
@@ -18,20 +26,39 @@ class CaseView:
 
     whole: the collection is complete. Where it is not, a file that is not listed may have been lost with the rest.
     site: what the site knows of its hosts (`commodore.persistence.site`), None where it says nothing
+    indicator: (kind, value) of a hash → name of the indicator that it is, or ''
     """
 
-    def __init__(self, case: Path, collection: str, *, whole: bool = True, site: SiteKnowledge | None = None) -> None:
-        self._partition, self.whole, self.site = Partition(case, collection), whole, site
+    def __init__(
+        self,
+        case: Path,
+        collection: str,
+        derived: Artefact,
+        apart: Collection[str] = (),
+        *,
+        whole: bool = True,
+        site: SiteKnowledge | None = None,
+        indicator: Named = _unnamed,
+    ) -> None:
+        """`apart`: the datasets whose records that `derived` chose are in files of their own."""
+        self._partition, self._derived, self._apart = Partition(case, collection), derived, apart
+        self.whole, self.site, self.indicator = whole, site, indicator
 
     def records(self, dataset: str, search: Search | None = None) -> Iterator[dict[str, Any]]:
-        """Yield the records of a dataset; none where the dataset does not exist.
+        """Yield the records of a dataset, or those that the derivation chose; none where the dataset does not exist.
 
-        With `search` (`having("event.code", ("1", "5"))`), yield only those in whose JSON line it finds something: the others are not
-        decoded.
+        With `search`, yield only those in whose JSON line it finds something: the others are not decoded.
         """
-        path = self._partition.records(dataset)
-        if path.exists():
+        path, chosen = self._partition.records(dataset), self._derived.chosen.get(dataset)
+        if chosen is not None and dataset in self._apart:
+            path, chosen = self._partition.chosen(self._derived.name, dataset), None
+        if not path.exists():
+            return
+        if chosen is None:
             yield from objects(path, search)
+            return
+        fields = AnyOf(*(having(field, texts) if texts else naming(field) for field, texts in chosen.fields.items()))
+        yield from filter(chosen.fits, objects(path, search or fields))
 
     def members(self) -> Iterator[dict[str, Any]]:
         """Yield the lines of the list of members."""

@@ -8,8 +8,8 @@ from hashlib import blake2b
 from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
-from commodore.case.jsonl import AnyOf, naming
 from commodore.case.view import CaseView
+from commodore.chosen import ANY, Chosen
 from commodore.fence import fenced
 from commodore.host import Host
 from commodore.readers.layers.analysis import FIELDS, analysed
@@ -30,6 +30,7 @@ _OF_LINES = (
     "winlogon",
 )
 """datasets whose records have a command line"""
+_SCRIPT_BLOCK = "4104"
 
 ARTEFACT = Artefact(
     name="decoded_commands",
@@ -39,6 +40,10 @@ ARTEFACT = Artefact(
     "records.",
     proves_not="That a command ran: a task or run key only holds it.",
     datasets=("evtx", *_OF_LINES),
+    chosen={
+        "evtx": Chosen({"process.command_line": ANY, "event.code": (_SCRIPT_BLOCK,)}),
+        "auth_log": Chosen({"process.command_line": ANY}),
+    },
     fields=(*FIELDS, "escadre.decoded.dataset", "escadre.records_used", "file.path", "process.command_line", "user.name", "count"),
     times={"@timestamp": "earliest time of the records that have the command"},
     kind="state",
@@ -109,7 +114,7 @@ def derive(view: CaseView, host: Host) -> Iterator[Record | Problem]:  # noqa: A
     """Yield a record per command that has layers or traits, in the order of datasets and records."""
     found, blocks = _Found(), _Blocks()
     for dataset in ARTEFACT.datasets:
-        for record in view.records(dataset, AnyOf(naming("process.command_line"), naming("ScriptBlockText"))):
+        for record in view.records(dataset):
             if line := record.get("process.command_line"):
                 found.add(str(line), "command", dataset, record, [record["escadre.id"]])
             for text, used, first in blocks.add(record):
@@ -145,7 +150,7 @@ class _Blocks:
     def add(self, record: dict[str, Any]) -> Iterator[_Block]:
         """Yield the script block that a record completes."""
         data = record.get("winlog.event_data")
-        if not isinstance(data, dict) or record.get("event.code") != "4104":
+        if not isinstance(data, dict) or record.get("event.code") != _SCRIPT_BLOCK:
             return
         text = data.get("ScriptBlockText")
         if not isinstance(text, str):

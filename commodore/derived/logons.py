@@ -11,7 +11,7 @@ from commodore.artefact import Artefact, Problem, Record
 from commodore.case.view import CaseView
 from commodore.host import Host
 from commodore.readers import starts
-from commodore.readers.logons import KEPT, KINDS, MOST, LogonStep, collected
+from commodore.readers.logons import CHOSEN, KEPT, KINDS, MOST, LogonStep, collected
 from commodore.sentence import sentence
 
 ARTEFACT = Artefact(
@@ -24,6 +24,7 @@ ARTEFACT = Artefact(
     "makes no session. `event.end` is absent where no record shows the end. What a domain controller refused (Kerberos, NTLM) counts as "
     "failed; several records of one failure count once.",
     datasets=("evtx", "auth_log", "utmp"),
+    chosen=CHOSEN,
     fields=(
         "event.start",
         "event.end",

@@ -10,12 +10,16 @@ from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
 from commodore.artefacts.live.live_processes import entity
-from commodore.case.jsonl import having
 from commodore.case.view import CaseView
+from commodore.chosen import Chosen
 from commodore.host import Host
 from commodore.readers import starts
 from commodore.readers.instants import seconds
 from commodore.sentence import sentence
+
+_AUDITING, _SYSMON = "Microsoft-Windows-Security-Auditing", "Microsoft-Windows-Sysmon"
+_STARTS = frozenset({(_AUDITING, "4688"), (_SYSMON, "1")})
+_ENDS = frozenset({(_AUDITING, "4689"), (_SYSMON, "5")})
 
 ARTEFACT = Artefact(
     name="process_tree",
@@ -24,6 +28,7 @@ ARTEFACT = Artefact(
     "the oldest "
     "known one, number of children. A parent is the process that had the parent pid when the child started, never one that started later.",
     datasets=("live_processes", "evtx"),
+    chosen={"evtx": Chosen({"event.code": frozenset(code for _, code in _STARTS | _ENDS | starts.EVENTS)})},
     fields=(
         "process.pid",
         "process.entity_id",
@@ -72,11 +77,6 @@ ARTEFACT = Artefact(
 )
 
 _CHAIN = sentence("[{process.name!q}|A process] (pid {process.pid}) ran in the chain {chain!q}.")
-_AUDITING, _SYSMON = "Microsoft-Windows-Security-Auditing", "Microsoft-Windows-Sysmon"
-_STARTS = frozenset({(_AUDITING, "4688"), (_SYSMON, "1")})
-_ENDS = frozenset({(_AUDITING, "4689"), (_SYSMON, "5")})
-_PROCESSES = having("event.code", {code for _, code in _STARTS | _ENDS | starts.EVENTS})
-"""finds the JSON lines of events about a process or a start of the host; other events are not decoded"""
 MOST = 200_000
 """processes in memory at once; the ledger counts those beyond"""
 DEEPEST = 64
@@ -124,7 +124,7 @@ def derive(view: CaseView, host: Host) -> Iterator[Record | Problem]:
     """One record per process, in the order of computer, start and pid."""
     table = _Table()
     for dataset in ("live_processes", "evtx"):
-        for record in view.records(dataset, _PROCESSES if dataset == "evtx" else None):
+        for record in view.records(dataset):
             if dataset == "live_processes" or _starts(record):
                 table.add(record, dataset)
             elif _ends(record):

@@ -106,6 +106,11 @@ class Detection:
         """Return the searches in the bytes of members that were asked for (`commodore.sweep`)."""
         return (INDICATORS,) * bool(len(self._indicators)) + (YARA,) * (self._yara is not None)
 
+    def indicator(self, kind: str, value: str) -> str:
+        """Return the name of an indicator by kind and value, '' where it is none."""
+        number = self._indicators.number(kind, value)
+        return "" if number is None else self._indicators.rule(number).name
+
     def find_each(self, units: Sequence[bytes]) -> list[FoundInUnit]:
         """Return the indicators in the bytes of each of several small members."""
         return self._indicators.finder.find_each(units)

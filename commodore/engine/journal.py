@@ -18,7 +18,7 @@ import orjson
 from commodore.case import private
 from commodore.case.partition import Partition
 from commodore.engine.assemble import clean
-from commodore.engine.results import HITS, Result, UnitAccount
+from commodore.engine.results import CHOSEN, Result, UnitAccount
 
 SYNC = 0.5
 """seconds between two syncs to disk: what a power cut can cost"""
@@ -84,12 +84,14 @@ class Journal:
                     break  # torn or damaged: the tasks from here on run again
                 whole += len(text)
                 self._take(row)
-        if any(not self._file_of(d).is_file() or self._file_of(d).stat().st_size < size for d, size in self._sizes.items()):
+        if not all(self.whole(name) for name in self._sizes if not name.startswith(CHOSEN)):
             whole = self._forget()
         if self._path.exists():
             os.truncate(self._path, whole)
         for name in {*self._sizes, *self._present()}:
             target, size = self._file_of(name), self._sizes.get(name, 0)
+            if not self.whole(name):
+                continue
             if size:
                 os.truncate(target, size)
             else:
@@ -109,14 +111,19 @@ class Journal:
         self._base()
         return 0
 
+    def whole(self, name: str) -> bool:
+        """Return whether a file has all lines that were committed. Those that derived datasets chose go when a partition is complete."""
+        target, size = self._file_of(name), self._sizes.get(name, 0)
+        return not size or (target.is_file() and target.stat().st_size >= size)
+
     def _file_of(self, name: str) -> Path:
-        """Return the path of a dataset's records, or, for `.hits/<dataset>`, of its hits."""
-        return self.partition.hits(name.removeprefix(HITS)) if name.startswith(HITS) else self.partition.records(name)
+        """Return the path of a dataset's records, or, for a name that begins with a dot, of lines that go with them (`results`)."""
+        return self.partition.aside(name[1:]) if name.startswith(".") else self.partition.records(name)
 
     def _present(self) -> list[str]:
         """Names of the files that this run may have written."""
-        hits = [HITS + name for name in self.partition.hit_datasets() if name not in self._kept]
-        return [name for name in self.partition.datasets() if name not in self._kept] + hits
+        aside = [f".{name}" for name in self.partition.asides() if name.rpartition("/")[2] not in self._kept]
+        return [name for name in self.partition.datasets() if name not in self._kept] + aside
 
     def _take(self, row: dict[str, Any]) -> None:
         self.committed = row["task"] + 1

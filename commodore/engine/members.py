@@ -15,7 +15,7 @@ from scout.archive.custody import VERDICTS
 NOT_COLLECTED = frozenset(VERDICTS) - {"taken", "missing", "changed while read", "link"}
 """Verdicts on what was there and is not in the archive."""
 _LAST = (1 << 63) - 1
-_SKIPPED = ("member", "source", "name", "verdict", "size", "sha256")
+_SKIPPED = ("member", "source", "name", "verdict", "size", "sha256", "md5")
 
 
 def lines(collection: EvidenceCollection, plan: Plan) -> tuple[Iterable[bytes], int, list[dict[str, Any]]]:
@@ -52,12 +52,15 @@ def lines(collection: EvidenceCollection, plan: Plan) -> tuple[Iterable[bytes], 
     for ordinal, (source, verdict, size, facts) in plan.seen.items():
         if ordinal in told:
             continue
-        digest, read = plan.sums.get(ordinal, (None, None))
+        read = plan.sums.get(ordinal)
+        digest = read.sha256 if read else None
         line = {"collection": collection.id, "member": ordinal, "path": source, "size": size, "sha256": digest, "verdict": verdict}
-        if read is not None and read < size:
+        if read is not None and read.size < size:
             line["verdict"] = "interrupted"
             head = {"collection": collection.id, "member": ordinal, "path": source}
-            mismatches.append(ledger.unread(head, f"the archive is cut here: {read} of {size} bytes"))
+            mismatches.append(ledger.unread(head, f"the archive is cut here: {read.size} of {size} bytes"))
+        elif read is not None and read.md5:
+            line["md5"] = read.md5
         keep(line | {k: v for k, v in facts.items() if k not in line})
     if not_collected > ledger.SHOWN:
         head = {"collection": collection.id, "member": -1, "path": "custody"}
@@ -67,7 +70,8 @@ def lines(collection: EvidenceCollection, plan: Plan) -> tuple[Iterable[bytes], 
 
 def _line(collection: str, said: dict[str, Any], plan: Plan) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     ordinal, path = said.get("member"), said.get("source") or said.get("name") or ""
-    digest, _ = plan.sums.get(ordinal, (None, None)) if ordinal is not None else (None, None)
+    read = plan.sums.get(ordinal) if ordinal is not None else None
+    digest = read.sha256 if read else None
     claimed = said.get("sha256")
     line = {
         "collection": collection,
@@ -77,6 +81,8 @@ def _line(collection: str, said: dict[str, Any], plan: Plan) -> tuple[dict[str, 
         "sha256": digest or claimed,
         "verdict": said.get("verdict"),
     } | {k: v for k, v in said.items() if k not in _SKIPPED}
+    if read is not None and read.md5:
+        line["md5"] = read.md5
     if digest and claimed and digest != claimed:
         head = {"collection": collection, "member": ordinal, "path": path}
         return line, [ledger.unread(head, f"content is not what custody says: sha256 {digest}, custody {claimed}")]

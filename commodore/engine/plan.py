@@ -13,13 +13,14 @@ from commodore.case import ledger
 from commodore.engine import links, scratch
 from commodore.engine.inputs import EvidenceCollection, Member
 from commodore.engine.searching import Borders
-from commodore.engine.stream import Cutter, Hashing, Piece, Read, after
+from commodore.engine.stream import ContentSum, Cutter, Hashing, Piece, Read, after
 from commodore.engine.work import Job, Task
 from commodore.host import Host
 from commodore.record import UNREAD
 from commodore.sweep.found import INDICATORS, SEARCHES, WHOLE, YARA, Border
 from commodore.sweep.yara import read_for_rules
 from scout.archive import GroupPlace
+from scout.formats.linux_paths import may_be_packaged
 
 CAP = 64 << 20
 """bytes of a member that are held in memory; a larger one is encrypted on disk, or opened again if it is a plain file"""
@@ -31,6 +32,8 @@ SEARCHED = Cut(0, 4 << 20)
 FOUND = "live/sweep.jsonl"
 """the list in which SCOUT writes what it found"""
 _READ = 1 << 20
+PACKAGED = 64 << 20
+"""bytes of the largest file that is compared with the lists of packages"""
 
 
 class _Held(NamedTuple):
@@ -50,8 +53,8 @@ class Plan:
     host: Host
     folder: Path
     """folder for large members, encrypted"""
-    sums: dict[int, tuple[str, int]] = field(default_factory=dict)
-    """ordinal → sha256 and size, of content that was read"""
+    sums: dict[int, ContentSum] = field(default_factory=dict)
+    """ordinal → sums and size of content that was read"""
     seen: dict[int, tuple[str, str, int, dict[str, Any]]] = field(default_factory=dict)
     """ordinal → native path, verdict, size, facts, of every member that streamed by"""
     unread: list[dict[str, Any]] = field(default_factory=list)
@@ -114,7 +117,7 @@ class Plan:
                 self.followed[found.path] = found.to
                 self.unread.append(ledger.unread(self._head(member), f"read as {found.path}, a link to it", found.names[0]))
                 place = replace(member, ordinal=member.ordinal if found.member is None else found.member, source=found.path)
-                reader = Hashing(member.read)
+                reader = Hashing(member.read, md5=member.size <= PACKAGED and may_be_packaged(member.source))
                 head_bytes = reader.exactly(catalogue.matcher().head)
                 yield from self._add(self._job(place, reader, head_bytes, found.names))
 
@@ -133,7 +136,7 @@ class Plan:
     def _alone(self, member: Member) -> Iterator[Task]:
         """Yield the tasks of a member outside a group: units as it streams by where its format allows, else one job."""
         matcher, known = catalogue.matcher(), catalogue.artefacts()
-        reader = Hashing(member.read)
+        reader = Hashing(member.read, md5=member.size <= PACKAGED and may_be_packaged(member.source))
         head = reader.exactly(matcher.head)
         match = matcher.match(member.below, head, member.source)
         self._note(member, match)
@@ -171,7 +174,7 @@ class Plan:
     def _held(self, member: Member, place: GroupPlace, room: int) -> _Held:
         """Read a member of a group, which waits until the group is complete. A group may take `room` more bytes of memory."""
         matcher = catalogue.matcher()
-        reader = Hashing(member.read)
+        reader = Hashing(member.read, md5=member.size <= PACKAGED and may_be_packaged(member.source))
         head = reader.exactly(matcher.head)
         main = place.role == "main"
         match = (

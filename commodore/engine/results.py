@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from commodore.record import Problem
 
-HITS = ".hits/"
-"""prefix of the name under which the hits on a dataset travel among the datasets"""
+HITS, CHOSEN = ".hits/", ".chosen/"
+"""prefixes of the names under which other lines travel among the datasets: the hits on a dataset, and the records that a derived dataset
+chose of it (`.chosen/logons/evtx`)"""
 STOPPED = "stopped"
 LEVEL = 3
 FRAME = 8 << 20

@@ -22,7 +22,7 @@ from commodore.engine.journal import Journal, dump
 from commodore.engine.making import Making
 from commodore.engine.plan import Plan
 from commodore.engine.pool import Pool, Stream
-from commodore.engine.results import Result, UnitAccount
+from commodore.engine.results import CHOSEN, Result, UnitAccount
 from commodore.engine.unit import RAISED
 from commodore.engine.work import Task
 from commodore.host import Host
@@ -145,11 +145,18 @@ class Run:
         for level in catalogue.levels():
             self._journal.flush()
             chosen = [name for name in level if self._makes(name)]
-            tasks = [Task(n, self._host, [], name, str(self._partition.root), whole) for n, name in enumerate(chosen, number)]
+            tasks = [
+                Task(n, self._host, [], name, str(self._partition.root), whole, self._sorted(name)) for n, name in enumerate(chosen, number)
+            ]
             with closing(self._pool.run(task for task in tasks if task.number >= self._journal.committed)) as results:
                 for result in results:
                     self._commit(result, "derived datasets")
             number += len(chosen)
+
+    def _sorted(self, derived: str) -> tuple[str, ...]:
+        """Return the datasets whose records that a derived dataset chose are in files of their own."""
+        chosen = catalogue.derivations()[derived].artefact.chosen
+        return tuple(name for name in chosen if self._makes(name) and self._journal.whole(f"{CHOSEN}{derived}/{name}"))
 
     def _account(self, plan: Plan, mismatches: list[dict[str, Any]]) -> int:
         """Write the ledger. Returns the number of members that could not be read in part or whole."""

@@ -13,16 +13,27 @@ Read = Callable[[int], bytes]
 _READ = 1 << 20
 
 
-class Hashing:
-    """Hash a member's bytes as they are read."""
+class ContentSum(NamedTuple):
+    """Sums and size of content that was read. `md5`: '' where it was not made."""
 
-    def __init__(self, read: Read) -> None:
+    sha256: str
+    size: int
+    md5: str = ""
+
+
+class Hashing:
+    """Hash a member's bytes as they are read. `md5`: by MD5 too, which lists of packages have."""
+
+    def __init__(self, read: Read, *, md5: bool = False) -> None:
         self._read, self._hash, self._size = read, hashlib.sha256(), 0
+        self._md5 = hashlib.md5(usedforsecurity=False) if md5 else None
 
     def read(self, n: int) -> bytes:
         """Return at most `n` bytes, b'' at the end."""
         chunk = self._read(n)
         self._hash.update(chunk)
+        if self._md5 is not None:
+            self._md5.update(chunk)
         self._size += len(chunk)
         return chunk
 
@@ -42,9 +53,9 @@ class Hashing:
         while self.read(_READ):
             pass
 
-    def sum(self) -> tuple[str, int]:
-        """Return SHA-256 and size of what was read."""
-        return self._hash.hexdigest(), self._size
+    def sum(self) -> ContentSum:
+        """Return the sums and the size of what was read."""
+        return ContentSum(self._hash.hexdigest(), self._size, self._md5.hexdigest() if self._md5 is not None else "")
 
 
 class Piece(NamedTuple):

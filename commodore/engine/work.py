@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import zstandard
 
@@ -21,7 +21,7 @@ from commodore.case.view import CaseView
 from commodore.engine import reading, unit
 from commodore.engine.assemble import Assembler, line
 from commodore.engine.bounds import BATCH, DERIVED, Problems, Room, serialised
-from commodore.engine.results import FRAME, HITS, LEVEL, STOPPED, Result, SalvagedPart, UnitAccount
+from commodore.engine.results import CHOSEN, FRAME, HITS, LEVEL, STOPPED, Result, SalvagedPart, UnitAccount
 from commodore.engine.scratch import Sealed
 from commodore.engine.searching import JobSearch, together
 from commodore.engine.unit import RAISED, Note
@@ -76,6 +76,8 @@ class Task:
     case: str = ""
     whole: bool = True
     """whether the collection is complete, for derived datasets"""
+    sorted: tuple[str, ...] = ()
+    """datasets whose records that the derived dataset chose are in files of their own"""
     salvage: bool = False
     """whether records are passed on one by one, because the worker stopped before (`salvage.py`)"""
     given_up: str = ""
@@ -143,6 +145,7 @@ class Worker:
         self._known, self._beat = catalogue.artefacts(), 0.0
         self._declared = {name: known.artefact for name, known in self._known.items()}
         self._declared |= {name: made.artefact for name, made in catalogue.derivations().items()}
+        self._sorters = catalogue.sorters()
         self._compressor = zstandard.ZstdCompressor(level=LEVEL)
         self._lines: dict[str, list[bytes]] = {}
         self._frames: dict[str, list[bytes]] = {}
@@ -252,29 +255,42 @@ class Worker:
         return 1 if self._salvaging else BATCH
 
     def _plain(self, name: str) -> bool:
-        """Return whether the records of a dataset are only written: no rule and no indicator is compared with them."""
-        return not self._salvaging and not self._detection.reads(name)
+        """Return whether the records of a dataset are only written: no rule, no indicator and no derived dataset looks at them."""
+        return not self._salvaging and name not in self._sorters and not self._detection.reads(name)
 
     def _take(self, host: Host, name: str, made: list[dict[str, Any]] | list[bytes], problems: Problems) -> int:
         """Run detection on finished records of one dataset, then turn them into lines. Returns the bytes of the lines."""
         self._counts[name] = self._counts.get(name, 0) + len(made)
-        records = [record for record in made if isinstance(record, dict)]
-        if len(records) < len(made):
-            written = self._write(name, [text for text in made if isinstance(text, bytes)])
+        if made and isinstance(made[0], bytes):
+            written = self._write(name, made)
             self._alive()
             return written
+        records = cast("list[dict[str, Any]]", made)
         hits = self._matched(name, records, host, problems.add)
         if records:
             self._sources.setdefault(name, set()).update(self._detection.log_sources(name, records))
         if self._search is not None:
             self._search.look(name, records, hits)
         written = self._write(HITS + name, (line(hit._asdict()) for hit in hits)) if hits else 0
-        written += self._write(name, (serialised(record, line) for record in records))
+        lines = [serialised(record, line) for record in records]
+        written += self._write(name, lines)
+        self._sort(name, records, lines)
         if self._salvaging:
             self._pass_on(problems)
         else:
             self._alive()
         return written
+
+    def _sort(self, name: str, records: list[dict[str, Any]], lines: list[bytes]) -> None:
+        """Add the lines that derived datasets chose to theirs."""
+        if (sorter := self._sorters.get(name)) is None:
+            return
+        chosen: dict[str, list[bytes]] = {}
+        for record, text in zip(records, lines, strict=True):
+            for derived in sorter.who(record):
+                chosen.setdefault(derived, []).append(text)
+        for derived, some in chosen.items():
+            self._write(f"{CHOSEN}{derived}/{name}", some)
 
     def _matched(self, name: str, records: list[dict[str, Any]], host: Host, note: Note) -> list[Hit]:
         """Return the hits on records. A record on which detection raises costs its own hits; it is kept, and noted."""
@@ -303,7 +319,15 @@ class Worker:
             host_field="host.name",  # of the records that it was made from
         )
         problems = Problems()
-        view = CaseView(Path(task.case), host.collection, whole=task.whole, site=self._detection.site)
+        view = CaseView(
+            Path(task.case),
+            host.collection,
+            derivation.artefact,
+            task.sorted,
+            whole=task.whole,
+            site=self._detection.site,
+            indicator=self._detection.indicator,
+        )
         count, _, _, error = unit.drain(
             lambda: derivation.derive(view, host), assembler, problems, Room(DERIVED, self._batch), partial(self._take, host, name)
         )

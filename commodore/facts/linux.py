@@ -8,7 +8,7 @@ from typing import Any
 from commodore.evidence import Evidence
 from commodore.readers.lines import text
 from scout.formats import linux_host
-from scout.lines import number
+from scout.formats.accounts import accounts
 
 WANTED = ("etc/hostname", "etc/os-release", "usr/lib/os-release", "etc/timezone", "etc/localtime", "etc/passwd")
 """Source: passwd(5); `scout.formats.linux_host` names those of the others."""
@@ -47,11 +47,9 @@ def _accounts(data: bytes) -> tuple[dict[str, str], dict[str, str]]:
     """Return (uid → name, name → home). Of several names with one uid the first counts, as for getpwuid."""
     users: dict[str, str] = {}
     homes: dict[str, str] = {}
-    for line in data.split(b"\n"):
-        parts = text(line).split(":")
-        if len(parts) < 6 or not parts[0] or parts[0].startswith(("#", "+", "-")) or number(parts[2]) is None:
-            continue
-        users.setdefault(parts[2], parts[0])
-        if parts[5].startswith("/"):
-            homes.setdefault(parts[0], parts[5])
+    for found in accounts(text(data)):
+        if found.name:
+            users.setdefault(str(found.uid), found.name)
+            if found.home.startswith("/"):
+                homes.setdefault(found.name, found.home)
     return users, homes

@@ -8,6 +8,8 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
+from commodore.persistence.started import NO_FILES, StartedFiles
+
 FACT_DATASETS = frozenset({"com_classes", "scheduled_tasks"})
 """Datasets that `HostFacts` reads"""
 Records = Callable[[str], Iterable[Mapping[str, Any]]]
@@ -55,6 +57,7 @@ class JudgingContext:
     """The host beyond the record."""
 
     facts: HostFacts = field(default_factory=lambda: HostFacts(lambda _: ()))
+    files: StartedFiles = NO_FILES
     guilty_units: frozenset[str] = frozenset()
     """names of systemd units of the host with a suspicious command"""
     guilty_services: frozenset[str] = frozenset()

@@ -35,6 +35,12 @@ def documents(part: str) -> tuple[tuple[str, dict[str, Any]], ...]:
     return tuple((name, parse_yaml(raw)) for name, raw in _texts(part))
 
 
+def documents_of(name: str) -> list[dict[str, Any]]:
+    """Return the list that a data file of the package has."""
+    listed: list[dict[str, Any]] = load_data("commodore.persistence", name)
+    return listed
+
+
 @cache
 def traits() -> dict[str, Any]:
     """Return `traits.yaml`. Raises ValueError for an unknown severity, an invalid pattern or a trait without words."""

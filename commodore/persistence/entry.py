@@ -8,6 +8,7 @@ from typing import Any
 
 from commodore.host import Host
 from commodore.persistence.context import NOTHING_KNOWN, JudgingContext
+from commodore.persistence.suspicion import Suspicion, is_interpreter, of_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,19 @@ class AutostartEntry:
     def values(self, *names: str) -> dict[str, Any]:
         """Return those of the fields that the record has, of any type."""
         return {name: self.record[name] for name in names if self.record.get(name) is not None}
+
+    def of_file(self, path: str, os: str) -> list[Suspicion]:
+        """Return the suspicions of a file that the entry starts, by its path and by what the evidence says of it.
+
+        An interpreter is judged by its path: a changed one concerns all that it runs, and has a finding of its own.
+        """
+        found = of_file(path, os)
+        return found if is_interpreter(path, os) else self.context.files.of(path).weighed(found)
+
+    @property
+    def strings(self) -> list[str]:
+        """The texts of a registry value; of a type that is no text, the text that its data hold."""
+        return self.texts("registry.data.strings") or [text for text in (self.text("process.command_line"),) if text]
 
     @property
     def system_root(self) -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from commodore.finding import FindingTarget, finding_target
-from commodore.host import Host
 from commodore.persistence.entry import AutostartEntry
 from commodore.persistence.judgement import lower
-from commodore.persistence.suspicion import Suspicion, is_interpreter, of_command, of_file
+from commodore.persistence.suspicion import Suspicion, is_interpreter, of_command
 from commodore.sentence import short
 from scout.formats import commandline
 from scout.formats.linux_paths import one_path
@@ -15,13 +14,13 @@ HIDDEN_LINE = ("the line", Suspicion("high", "has control characters that hide p
 _PROGRAM_FOLDERS = ("/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/")
 
 
-def examine(line: str, user: str, host: Host) -> tuple[list[tuple[str, Suspicion]], list[str]]:
+def examine(line: str, user: str, entry: AutostartEntry) -> tuple[list[tuple[str, Suspicion]], list[str]]:
     """Return the (subject, suspicion) pairs of a shell command and of the files that it starts, and those files without interpreters."""
-    target = commandline.parse_posix(line, home=host.profiles.get(user, ""))
+    target = commandline.parse_posix(line, home=entry.host.profiles.get(user, ""))
     found = [("it", s) for s in of_command(line, "linux")]
     files = [f for f in target.files if f.startswith("/")]
     for path in files:
-        for s in of_file(path, "linux"):
+        for s in entry.of_file(path, "linux"):
             own = s.severity == "medium" and user not in ("", "root")
             found.append((short(path), Suspicion(lower(s.severity, "low"), s.words) if own else s))
     return found, [f for f in files if not (is_interpreter(f, "linux") and one_path(f).startswith(_PROGRAM_FOLDERS))]

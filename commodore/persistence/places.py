@@ -60,7 +60,7 @@ class ValuePlace(NamedTuple):
         """Return whether a value of a key is one of them; `path` is the normalised path of the key."""
         if self.hives != "any" and (self.hives == "user") != user:
             return False
-        return _names(self.values).fullmatch(name) is not None and _keys(self.keys).fullmatch(path) is not None
+        return _names(self.values).fullmatch(name) is not None and key_matcher(self.keys).fullmatch(path) is not None
 
 
 @cache
@@ -94,7 +94,7 @@ def rows_of_file(path: str, os: str = "linux") -> dict[str, tuple[str, ...]]:
 
 @lru_cache(maxsize=4096)
 def _places_of_key(path: str) -> tuple[ValuePlace, ...]:
-    return tuple(place for place in value_places() if _keys(place.keys).fullmatch(path))
+    return tuple(place for place in value_places() if key_matcher(place.keys).fullmatch(path))
 
 
 def rows_of_value(path: str, name: str, *, user: bool, beside: Callable[[str], object] = lambda _: None) -> tuple[str, ...]:
@@ -124,8 +124,8 @@ def _files(patterns: tuple[str, ...], *, fold: bool) -> re.Pattern[str]:
 
 
 @cache
-def _keys(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    r"""Compile patterns of key paths: `*` stays within one key, `**` at the end spans the key and all below it."""
+def key_matcher(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    r"""Return a matcher of any of the patterns of key paths: `*` stays within one key, `**` at the end spans the key and all below it."""
     texts = []
     for pattern in patterns:
         deep = pattern.endswith("\\**")

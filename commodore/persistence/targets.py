@@ -16,6 +16,7 @@ from commodore.persistence.judge import FILE
 from commodore.persistence.suspicion import is_interpreter
 from commodore.sentence import sentence, short
 from scout.formats.linux_paths import one_path
+from scout.formats.windows_paths import plain
 
 _SYSTEM_PLACES = re.compile(r"/usr/(?:s?bin|lib(?:32|64|x32|exec)?)/|/libexec/|(?i:[a-z]:\\(?:windows|winnt|program files(?: \(x86\))?)\\)")
 _STARTED = sentence("{path} is started by {mechanism} {id}, and {evidence}.")
@@ -126,9 +127,7 @@ def file_target(path: str) -> FindingTarget:
 
 
 def _key(path: str) -> str:
-    if "\\" in path or re.match(r"[A-Za-z]:", path):
-        return path.replace("/", "\\").casefold()
-    return one_path(path)
+    return one_path(path) if path.startswith("/") else plain(path).casefold()
 
 
 def resolved(path: str, text: str) -> str:

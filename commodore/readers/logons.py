@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from commodore.case.jsonl import having
 from commodore.case.view import CaseView
+from commodore.chosen import Chosen
 from commodore.readers import starts
 from commodore.readers.instants import seconds
 
@@ -48,13 +48,16 @@ _STEPS = dict.fromkeys(starts.EVENTS, "boot") | {
     (_MANAGER, "25"): "desktop",
     (_REMOTE_MANAGER, "1149"): "connected",
 }
-_EVENTS = having("event.code", {code for _, code in _STEPS})
-"""Finds the JSON lines of events about a session; other events are not decoded."""
 _REFUSED = {"4768": "Kerberos ticket", "4771": "Kerberos ticket", "4776": "NTLM check"}
 """Event id → kind of a logon that the account's authority refused: what a domain controller has of logons to other computers."""
 _LINUX = {("ssh-login", "success"): "start", ("console-login", "success"): "start", ("user-created", "success"): "created"}
 _LINUX |= {("ssh-login", "failure"): "failure", ("console-login", "failure"): "failure", ("user-login", "failure"): "failure"}
 _LINUX |= {("session-opened", "success"): "use", ("session-closed", ""): "end"}
+CHOSEN = {
+    "evtx": Chosen({"event.code": frozenset(code for _, code in _STEPS)}),
+    "auth_log": Chosen({"event.action": frozenset(action for action, _ in _LINUX)}),
+}
+"""dataset → its records that may be a step"""
 _UTMP = {"USER_PROCESS": "terminal", "DEAD_PROCESS": "end", "BOOT_TIME": "boot"}
 _ORDER = {"boot": 0, "created": 1, "failure": 2, "connected": 3, "start": 4}
 MOST = 500_000
@@ -95,7 +98,7 @@ def collected(view: CaseView) -> tuple[list[LogonStep], int, int]:
     steps: list[LogonStep] = []
     refused = timeless = 0
     for dataset, what in (("evtx", _of_event), ("auth_log", _of_line), ("utmp", _of_entry)):
-        for record in view.records(dataset, _EVENTS if dataset == "evtx" else None):
+        for record in view.records(dataset):
             if not (step := what(record)):
                 continue
             moment = seconds(record.get("@timestamp"))

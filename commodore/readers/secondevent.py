@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import logging
 import re
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from types import FrameType
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from xml.etree.ElementTree import Element
 
 from defusedxml.ElementTree import fromstring
 
+from commodore.readers.calls import CallCount
 from scout.formats.regf.data import filetime
 
 CALLS = 300_000
@@ -26,10 +24,6 @@ _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _HEX = re.compile(r"0x0*([0-9a-f]+)")
 _GUID = re.compile(r"\{[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}")
 _DEEPEST = 16
-
-
-class TooMuchWorkError(Exception):
-    """The reader took more than `CALLS` calls."""
 
 
 class MissingTemplateError(Exception):
@@ -42,7 +36,7 @@ class _Form:
 
     chunk: bytes
     header: Any = None
-    calls: int = 0
+    calls: CallCount = field(default_factory=CallCount)
 
 
 class SecondReader:
@@ -73,9 +67,9 @@ class SecondReader:
 
         logging.getLogger("Evtx").disabled = logging.getLogger("Evtx.Evtx").disabled = True  # it writes about hostile bytes to the terminal
         chunk = form.chunk
-        if form.calls > CALLS:  # what hostile tables name does not add up in memory
-            form.header, form.calls = None, 0
-        with _bounded(form):
+        if form.calls.made > CALLS:  # what hostile tables name does not add up in memory
+            form.header, form.calls = None, CallCount()
+        with form.calls.counting(form.calls.made + CALLS):
             form.header = form.header or ChunkHeader(chunk, 0)
             record = Record(chunk, offset, form.header)
             try:
@@ -93,24 +87,6 @@ class SecondReader:
         if str(said.get("SystemTime", ""))[:19] == written[:19]:
             said.clear()  # python-evtx rounds to microseconds; the header has the same time with 100 ns
         return {"Event": made}, written
-
-
-@contextmanager
-def _bounded(form: _Form) -> Iterator[None]:
-    """Count calls instead of time, so that the same record always has the same result."""
-    most = form.calls + CALLS
-
-    def count(frame: FrameType, what: str, argument: object) -> None:  # noqa: ARG001  (the form that sys.setprofile asks for)
-        form.calls += 1
-        if form.calls > most:
-            raise TooMuchWorkError(f"more than {CALLS:,} calls")
-
-    before = sys.getprofile()
-    sys.setprofile(count)
-    try:
-        yield
-    finally:
-        sys.setprofile(before)
 
 
 def _tag(name: str) -> str:

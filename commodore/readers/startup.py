@@ -18,7 +18,7 @@ def entries(language: StartupLanguage, evidence: Evidence) -> Iterator[StartupEn
     """Yield the entries of a file, and a problem for each line that was too long and for a text that was too large."""
     with evidence.open() as stream:
         head = stream.read(2)
-        if head.startswith(UTF16):
+        if head.startswith(UTF16) and not language.to_nul:
             raw = head + stream.read(LARGEST)
             if len(raw) > LARGEST:
                 yield Problem(f"a text in UTF-16 was read only to {LARGEST:,} bytes")

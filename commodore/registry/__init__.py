@@ -34,9 +34,9 @@ from commodore.fence import fenced
 from commodore.host import Host
 from commodore.readers.hives import fields
 from commodore.readers.hives.typed import setting, typed
-from commodore.readers.shell.folders import resolved
 from scout.formats.regf import Key, Value
 from scout.formats.regf.patterns import FoundKey
+from scout.formats.shell.folders import resolved
 
 __all__ = [
     "COMMAND_FIELDS",
@@ -239,7 +239,7 @@ def commands(more: Callable[[At, Value], Mapping[str, Any] | None] = lambda at, 
 
     def decode(at: At, value: Value) -> Made:
         added = more(at, value)
-        return None if added is None else (at.command(value.text) if value.number is None else {}) | dict(added)
+        return None if added is None else (at.command(value.text or value.disguised) if value.number is None else {}) | dict(added)
 
     return decode
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from commodore.readers.shell.items import ShellItem, shell_path
 from commodore.registry import At
+from scout.formats.shell.items import ShellItem, shell_path
 
 SHELL_FIELDS = (
     "escadre.shell.path",

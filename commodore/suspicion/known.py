@@ -14,6 +14,7 @@ import orjson
 
 from commodore.case.view import CaseView
 from scout.formats.linux_paths import one_path
+from scout.formats.windows_paths import plain
 
 DATASETS = ("programs", "security_catalogs")
 """datasets that a derived dataset reads through KnownPrograms"""
@@ -131,5 +132,5 @@ class KnownPrograms:
 
 
 def key(path: str) -> str:
-    """Return what identifies a native path: Windows paths without case, `/lib` and `/usr/lib` as one."""
-    return path.lower() if "\\" in path else one_path(path)
+    """Return what identifies a native path: Windows paths without case in their plain spelling, `/lib` and `/usr/lib` as one."""
+    return one_path(path) if path.startswith("/") else plain(path).lower()

@@ -1,7 +1,7 @@
 """Access control: a token for the first request, then a session; Host and Origin on every request; headers that isolate a page.
 
-A browser sends the cookie to every port of 127.0.0.1. So it is not the token but the id of a session: whoever gets it can read the case
-while this server runs, and can neither make another session nor find out the token.
+A browser sends a cookie to every port of its host. So each server has an address of its own in 127.0.0.0/8, where no other service is: what
+the browser opens on 127.0.0.1 gets no cookie. The cookie is not the token but the id of a session, which makes no other session.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HEADERS = (
 )
 REFUSED = (
     b'<!doctype html><html lang="en"><meta charset="utf-8"><title>The Eye</title><h1>This address needs its token</h1>'
-    b"<p>Open the line that <code>eye serve</code> printed: <code>http://127.0.0.1:PORT/?token=\xe2\x80\xa6</code>."
+    b"<p>Open the line that <code>eye serve</code> printed: <code>http://127.\xe2\x80\xa6:PORT/?token=\xe2\x80\xa6</code>."
     b" The token changes at each start.</p></html>"
 )
 
@@ -34,9 +34,9 @@ REFUSED = (
 class Guard:
     """ASGI middleware in front of everything, static files too."""
 
-    def __init__(self, app: ASGIApp, token: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, token: str, port: int, address: str) -> None:
         self.app, self.token, self.cookie = app, token, f"eye_{port}"
-        self.hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
+        self.hosts = {f"{name}:{port}" for name in (address, "127.0.0.1", "localhost")}
         self.origins = {f"http://{host}" for host in self.hosts}
         self._sessions: deque[str] = deque(maxlen=SESSIONS)
 

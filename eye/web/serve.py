@@ -1,10 +1,11 @@
-"""`eye serve CASE`: the application, on 127.0.0.1 with a token of its own for each start."""
+"""`eye serve CASE`: the application, on the loopback interface, with an address and a token of its own for each start."""
 
 from __future__ import annotations
 
 import secrets
 import socket
 import sys
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -21,16 +22,17 @@ from eye.web.shell import Shell
 from scout.console import COULD_NOT, Complaint, Screen
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
+LOCAL = "127.0.0.1"
 PATIENCE = 10.0
 """Seconds after which a question of the page is stopped."""
 
 
-def application(store: Store, token: str, port: int) -> Guard:
+def application(store: Store, token: str, port: int, address: str = LOCAL) -> Guard:
     """The ASGI application of one case."""
     shell = Shell(store, pages())
     found = [Route(path, partial(handler, shell)) for page in pages() for path, handler in page.routes.items()]
     routes = [Route("/", shell.home), *found, Mount("/static", StaticFiles(directory=STATIC))]
-    return Guard(Starlette(routes=routes, exception_handlers={Exception: shell.defect, 404: shell.missing}), token, port)
+    return Guard(Starlette(routes=routes, exception_handlers={Exception: shell.defect, 404: shell.missing}), token, port, address)
 
 
 def serve(path: str | Path, port: int = 0, screen: Screen | None = None) -> None:
@@ -38,36 +40,52 @@ def serve(path: str | Path, port: int = 0, screen: Screen | None = None) -> None
     taken.
     """
     screen = screen or Screen()
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listening:
-        if sys.platform != "win32":
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with ExitStack() as stack:
         try:
-            listening.bind(("127.0.0.1", port))
+            sockets = [stack.enter_context(_listening(LOCAL, port))]
         except OSError as e:
             raise Complaint(
-                f"port {port} on 127.0.0.1 cannot be had: {e.strerror or e}.", "Give another --port, or none to take a free one.", COULD_NOT
+                f"port {port} on {LOCAL} cannot be had: {e.strerror or e}.", "Give another --port, or none to take a free one.", COULD_NOT
             ) from e
-        store, token = Store(path, seconds=PATIENCE), secrets.token_urlsafe(24)
-        number = listening.getsockname()[1]
+        number, address = (
+            sockets[0].getsockname()[1],
+            f"127.{secrets.randbelow(254) + 1}.{secrets.randbelow(256)}.{secrets.randbelow(254) + 1}",
+        )
         try:
-            config = uvicorn.Config(
-                application(store, token, number),
-                http=BoundedProtocol,
-                ws="none",
-                loop="asyncio",
-                backlog=BACKLOG,
-                h11_max_incomplete_event_size=HEAD_BYTES,
-                log_level="critical",
-                access_log=False,
-                lifespan="off",
-                server_header=False,
-            )
-            listening.listen(BACKLOG)
-            url = f"http://127.0.0.1:{number}/?token={token}"
-            screen.say(url)
-            if screen.json_lines:
-                screen.emit({"url": url})
-            sys.stdout.flush()
-            uvicorn.Server(config).run(sockets=[listening])
-        finally:
-            store.close()
+            sockets.append(stack.enter_context(_listening(address, number)))
+        except OSError:  # macOS has only 127.0.0.1
+            address = LOCAL
+        store, token = Store(path, seconds=PATIENCE), secrets.token_urlsafe(24)
+        stack.callback(store.close)
+        config = uvicorn.Config(
+            application(store, token, number, address),
+            http=BoundedProtocol,
+            ws="none",
+            loop="asyncio",
+            backlog=BACKLOG,
+            h11_max_incomplete_event_size=HEAD_BYTES,
+            log_level="critical",
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+        )
+        for one in sockets:
+            one.listen(BACKLOG)
+        url = f"http://{address}:{number}/?token={token}"
+        screen.say(url)
+        if screen.json_lines:
+            screen.emit({"url": url})
+        sys.stdout.flush()
+        uvicorn.Server(config).run(sockets=sockets)
+
+
+def _listening(address: str, port: int) -> socket.socket:
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        if sys.platform != "win32":
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((address, port))
+    except OSError:
+        made.close()
+        raise
+    return made

@@ -8,9 +8,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from hunter.host.view import FileView
+from scout.formats import accounts as formats
+from scout.formats.accounts import PasswdAccount
 from scout.lines import lines
 
 _NO_LOGIN = ("/nologin", "/false", "/sync", "/halt", "/shutdown")
@@ -20,45 +21,34 @@ _GRANT = re.compile(r"\s*([^\s#@=]+)\s+[^\s=]+\s*=")
 """`alice ALL=(ALL) ALL`, `%ops host = …`: the left side of a rule that grants rights"""
 
 
-@dataclass(frozen=True, slots=True)
-class LoginAccount:
-    """An account with a login shell."""
-
-    name: str
-    uid: str
-    gid: str
-    home: str
-
-
-def accounts(view: FileView) -> list[LoginAccount]:
+def accounts(view: FileView) -> list[PasswdAccount]:
     """Return the accounts with a login shell."""
-    rows = [line.split(":") for line in lines(_text(view, "/etc/passwd"))]
-    return [LoginAccount(r[0], r[2], r[3], r[5]) for r in rows if len(r) >= 7 and not r[6].strip().endswith(_NO_LOGIN)]
+    return [user for user in formats.accounts(_text(view, "/etc/passwd")) if not user.shell.strip().endswith(_NO_LOGIN)]
 
 
-def administrators(view: FileView, of: Sequence[LoginAccount]) -> list[LoginAccount]:
+def administrators(view: FileView, of: Sequence[PasswdAccount]) -> list[PasswdAccount]:
     """Return those that are root or may become root by sudo; all of them where the tree does not say."""
-    groups = [line.split(":") for line in lines(_text(view, "/etc/group"))]
+    groups = list(formats.groups(_text(view, "/etc/group")))
     extra = [f"/etc/sudoers.d/{name}" for name, kind in view.names("/etc/sudoers.d") if kind == "file"]
     rules = [line for path in ("/etc/sudoers", *extra) for line in lines(_text(view, path))]
     if not groups and not rules:
         return list(of)
     granted = {found[1] for line in rules if (found := _GRANT.match(line))}
     wanted = _GROUPS | {name[1:] for name in granted if name.startswith("%")}
-    strong = [row for row in groups if len(row) > 3 and row[0] in wanted]
-    names = {name.strip() for row in strong for name in row[3].split(",")} | granted
-    ids = {row[2] for row in strong}
-    return [a for a in of if a.uid == "0" or a.name in names or a.gid in ids]
+    strong = [group for group in groups if group.name in wanted]
+    names = {name for group in strong for name in group.members} | granted
+    ids = {group.gid for group in strong}
+    return [a for a in of if a.uid == 0 or a.name in names or a.gid in ids]
 
 
-def has_password(view: FileView, who: Sequence[LoginAccount]) -> bool:
+def has_password(view: FileView, who: Sequence[PasswdAccount]) -> bool:
     """Return True where one of these accounts has a usable password."""
     names = {a.name for a in who}
     rows = [line.split(":") for line in lines(_text(view, "/etc/shadow"))]
     return any(len(r) > 1 and r[0] in names and len(r[1]) > 3 and r[1][0] not in "!*" for r in rows)
 
 
-def key_files(who: Sequence[LoginAccount]) -> list[str]:
+def key_files(who: Sequence[PasswdAccount]) -> list[str]:
     """Return the default places of their keys (sshd_config may name others)."""
     homes = {a.home.rstrip("/") for a in who if a.home.startswith("/")}
     return [posixpath.join(home or "/", name) for home in sorted(homes) for name in _KEY_FILES]

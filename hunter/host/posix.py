@@ -21,7 +21,7 @@ from hunter.host.files import Content, Described
 from hunter.host.locks import tool_lock
 from hunter.host.ntfs import open_to_all
 from hunter.host.replace import clear_at, replace_at
-from hunter.host.tree import HostTree, folder_flags, open_read, state_at, xattrs_of
+from hunter.host.tree import HostTree, folder_flags, state_at, xattrs_of
 from hunter.unsafe import SurpriseError, UnsafeError
 from scout.archive.facts import type_of
 from scout.console import Complaint
@@ -76,7 +76,7 @@ class PosixFiles(HostTree):
 
     @contextmanager
     def content(self, path: str) -> Iterator[BinaryIO]:
-        with self.parent(path) as (parent, last), os.fdopen(open_read(parent, last), "rb") as source:
+        with self.parent(path) as (parent, last), os.fdopen(self.open_file(parent, last, path), "rb") as source:
             yield source
 
     def put(self, path: str, now: Described, then: Described, content: Content | None, mark: str) -> None:

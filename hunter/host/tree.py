@@ -11,7 +11,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -104,6 +104,17 @@ class HostTree:
         finally:
             os.close(fd)
 
+    def open_file(self, parent: int, name: str, path: str) -> int:
+        """Return a readable descriptor of an object, of which the mount was checked: one may appear after the look at the name."""
+        fd = open_read(parent, name)
+        if self._accepted is not None:
+            try:
+                self._check_mount(fd, _mount_id(parent), path)
+            except UnsafeError:
+                os.close(fd)
+                raise
+        return fd
+
     @contextmanager
     def directory(self, path: str) -> Iterator[int]:
         """Yield a readable descriptor of a directory of the tree, `/` included."""
@@ -130,7 +141,7 @@ class HostTree:
                 if self._accepted is not None:
                     with suppress(FileNotFoundError):
                         self._check_object(fd, name, path)
-                found = state_at(fd, name)
+                found = state_at(fd, name, lambda parent, name: self.open_file(parent, name, path))
                 if found is None:
                     return None
                 mounts = self.mounts(path, os.lstat(name, dir_fd=fd).st_dev)
@@ -144,7 +155,7 @@ class HostTree:
 
     def read(self, path: str) -> bytes:
         try:
-            with self.parent(path) as (parent, name), os.fdopen(open_read(parent, name), "rb") as stream:
+            with self.parent(path) as (parent, name), os.fdopen(self.open_file(parent, name, path), "rb") as stream:
                 status = os.fstat(stream.fileno())
                 if not stat.S_ISREG(status.st_mode):
                     raise UnsafeError(f"it is a {type_of(status.st_mode)}")
@@ -246,22 +257,21 @@ def open_read(parent: int, name: str) -> int:
         raise
 
 
-def state_at(parent: int, name: str) -> ObjectState | None:
-    """Return the state of one directory entry, None where there is none. A regular file is read completely for its hash."""
+def state_at(parent: int, name: str, opener: Callable[[int, str], int] = open_read) -> ObjectState | None:
+    """Return the state of one directory entry, None where there is none. A regular file is opened and read completely for its hash."""
     try:
         status = os.lstat(name, dir_fd=parent)
     except FileNotFoundError:
         return None
     kind = type_of(status.st_mode)
     if kind == "file":
-        return _file_state(parent, name, status)
+        return _file_state(opener(parent, name), status)
     link = os.readlink(name, dir_fd=parent) if kind == "link" else ""
     xattrs = xattrs_of(f"/proc/self/fd/{parent}/{name}") if kind in ("directory", "link") else ()
     return _made(kind, status, link=link, xattrs=xattrs)
 
 
-def _file_state(parent: int, name: str, seen: os.stat_result) -> ObjectState:
-    fd = open_read(parent, name)
+def _file_state(fd: int, seen: os.stat_result) -> ObjectState:
     with os.fdopen(fd, "rb", buffering=0) as stream:
         status = os.fstat(fd)
         if (status.st_ino, status.st_dev) != (seen.st_ino, seen.st_dev):

@@ -15,7 +15,7 @@ from collections.abc import Collection
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from hunter.host.tree import HostTree, open_read
+from hunter.host.tree import HostTree
 from hunter.host.view import FileView
 from hunter.unsafe import UnsafeError
 
@@ -58,7 +58,7 @@ def _asked(view: FileView, place: str, wanted: Collection[str]) -> dict[str, str
         import sqlite3
     except ImportError as e:
         raise UnsafeError(f"{place}: this Python has no SQLite") from e
-    with view.parent(place) as (parent, name), os.fdopen(open_read(parent, name), "rb") as held:
+    with view.parent(place) as (parent, name), os.fdopen(view.open_file(parent, name, place), "rb") as held:
         address = f"file:/proc/self/fd/{held.fileno()}?mode=ro&immutable=1"
         try:
             with closing(sqlite3.connect(address, uri=True)) as database:

@@ -56,6 +56,7 @@ def parser(known: settings.AgentSettings) -> argparse.ArgumentParser:
     collect.add_argument("--root", metavar="PATH", help="a mounted disk instead of this host")
     collect.add_argument("--profile", default=known.profile, help="triage or full [%(default)s]")
     collect.add_argument("--targets", action="append", metavar="ID", help="only these, by id or its beginning")
+    collect.add_argument("--definitions", action="append", metavar="DIR", help="definitions of others (--targets kape:Prefetch)")
     collect.add_argument("--path", action="append", metavar="PATH", help="only this file or folder")
     collect.add_argument("--max-file", metavar="SIZE", help="leave files with more data than this")
     collect.add_argument("--max-total", metavar="SIZE", help="stop taking content after so much")
@@ -123,6 +124,7 @@ def _collect(given: argparse.Namespace, known: settings.AgentSettings, screen: S
         root=Path(given.root) if given.root else None,
         profile=given.profile,
         targets=[one for text in given.targets or known.targets for one in text.split(",") if one],
+        definitions=[Path(one) for one in given.definitions or []],
         paths=given.path or [],
         **sizes,
     )

@@ -58,6 +58,8 @@ class CollectionResult:
     """items that a limit left behind, by limit: `300.0 MB in all of LF13`, `1.0 GB in all (--max-total)`"""
     stuck: int
     """calls to the file system that never returned"""
+    not_run: int
+    """commands in definitions of other collectors"""
 
 
 def collect(options: CollectOptions, screen: Screen) -> CollectionResult:
@@ -94,6 +96,7 @@ def collect(options: CollectOptions, screen: Screen) -> CollectionResult:
         seconds=time.monotonic() - began,
         over=taker.over,
         stuck=examined.timed.given_up,
+        not_run=sum(len(one.commands) for one in examined.foreign),
     )
 
 
@@ -195,6 +198,7 @@ def _header(
         "profile": options.label,
         "targets": list(options.targets),
         "paths": list(options.paths),
+        **({"not_run": {one.name: list(one.commands) for one in examined.foreign if one.commands}} if examined.foreign else {}),
         "recipients": recipients,
         "root": str(options.root) if options.root is not None else None,
         **({"images": [str(path) for path in options.images], "volumes": examined.imaged.volumes} if examined.imaged else {}),

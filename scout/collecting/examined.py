@@ -7,17 +7,18 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scout.collecting import identity, plan, running_windows
+from scout.collecting import configured, identity, narrowing, plan, running_windows
 from scout.collecting.options import CollectOptions
 from scout.console import WRONG_USE, Complaint
 from scout.sources.directory import DirectorySource
 from scout.sources.source import EvidenceSource, Parts, find
 from scout.sources.timed_calls import TimedCalls
 from scout.targets import CollectionTarget, load, select
+from scout.targets.foreign import ForeignDefinition, ForeignLibrary, is_foreign
 from scout.targets.patterns import literal
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class ExaminedHost:
     """its disks, where it is read from disks or images"""
     paths: Sequence[str] = ()
     """native paths, where only these are taken"""
+    foreign: Sequence[ForeignDefinition] = ()
+    """the definitions of other collectors among the targets"""
     gaps: identity.Gaps = field(default_factory=dict)
     """files of which the host's facts were not read completely: native path → sentence"""
 
@@ -67,11 +70,29 @@ def open_host(options: CollectOptions) -> ExaminedHost:
         host.paths = options.paths
         host.targets = [_of_paths(host, host.system, options.paths)]
     else:
-        host.targets = select(load(), os_name=system, profile=options.profile, names=options.targets, live=host.live)
+        host.targets = _chosen(host, options, system)
     if not host.targets:
         what = f"None of the targets {', '.join(options.targets)} applies to {host.system.path} ({system})."
         raise Complaint(what, "scout targets lists them by system.", WRONG_USE)
     return host
+
+
+def _chosen(host: ExaminedHost, options: CollectOptions, system: str) -> list[CollectionTarget]:
+    """Return the targets of this system that the options name, own ones and definitions of other collectors."""
+    own = [name for name in options.targets if not is_foreign(name)]
+    foreign = [name for name in options.targets if is_foreign(name)]
+    out = [] if foreign and not own else select(load(), os_name=system, profile=options.profile, names=own, live=host.live)
+    if foreign:
+        library = ForeignLibrary(options.definitions)
+        host.foreign = library.choose(foreign)
+        secret = _secrets(system)
+        out += [replace(one, secret=secret) for definition in host.foreign for one in definition.targets() if one.os == system]
+    return out
+
+
+def _secrets(system: str) -> tuple[str, ...]:
+    """Return the secrets of all targets: they stay secret, whoever names them."""
+    return tuple(dict.fromkeys(pattern for target in load() if target.os == system for pattern in target.secret))
 
 
 def _of_images(options: CollectOptions) -> ExaminedHost:
@@ -112,18 +133,21 @@ def _unclear(path: str, systems: Sequence[str]) -> Complaint:
 
 
 def make_plan(host: ExaminedHost, on_folder: Callable[[Parts], None] | None = None) -> plan.CollectionPlan:
-    """Walk every source once; return what is there, in the order of work. Reads only passwd or ProfileList, which name the homes.
+    """Walk every source once; return what is there, in the order of work. Reads only passwd or ProfileList, which name the homes, and
+    the configuration of logs and keys.
 
     What nothing matches is listed for the volume of the system only, for paths for every volume of their drive.
     """
     homes, variables = identity.profiles(host.system, host.gaps), identity.variables(host.system)
     made = plan.CollectionPlan([], [])
+    found = configured.targets_with(host.targets, host.system, _secrets("windows" if host.system.windows else "linux"))
     for source in host.sources:
-        targets = [_of_paths(host, source, host.paths)] if host.paths else host.targets
+        of_config = [configured.on_volume(target, source) for target in found]
+        targets = [_of_paths(host, source, host.paths)] if host.paths else [*host.targets, *of_config]
         files = [target for target in targets if target.paths or target.first]
         own = homes if source is host.system else list(dict.fromkeys([*homes, *identity.usual_profiles(source)]))
         one = plan.make(source, files, own, variables, host.timed, on_folder)
-        made.items.extend(one.items)
+        made.items.extend(narrowing.narrow(one.items, source, host.timed, on_folder or (lambda _: None)))
         made.missing.extend(one.missing if source is host.system or (host.paths and "@" not in source.volume) else [])
         if len(host.sources) > 1:
             source.forget()
@@ -150,7 +174,7 @@ def _of_paths(host: ExaminedHost, source: EvidenceSource, paths: Sequence[str]) 
         why="Asked for",
         os=system,
         paths=tuple(dict.fromkeys(mine)),
-        secret=tuple(dict.fromkeys(pattern for target in load() if target.os == system for pattern in target.secret)),
+        secret=_secrets(system),
         priority="O",
         order=0,
         cap=0,

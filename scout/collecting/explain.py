@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from scout.collecting import foreign
 from scout.collecting.examined import make_plan, open_host
 from scout.collecting.options import CollectOptions
 from scout.console import DONE, WRONG_USE, Complaint, Screen, escape, megabytes, plural
 from scout.targets import CollectionTarget, load
+from scout.targets.foreign import is_foreign
 from scout.targets.loader import ACCESS, PRIORITIES
 
 
@@ -17,9 +21,11 @@ def explain(options: CollectOptions, screen: Screen) -> int:
     host = open_host(options)
     plan = make_plan(host)
     items, sizes, candidates, refused = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+    looked_at = 0
     for item in plan.items:
         if item.rules:
-            candidates[item.target.id] += 1
+            candidates.update(target.id for target in item.rules)
+            looked_at += 1
         elif item.verdict:
             refused[item.target.id] += 1
         else:
@@ -39,8 +45,11 @@ def explain(options: CollectOptions, screen: Screen) -> int:
     total = sum(sizes.values())
     packed = f"an archive of about {megabytes(total * 0.15)} to {megabytes(total * 0.5)}"
     screen.say(f"In all {plural(sum(items.values()), 'file')}, {megabytes(total)}, {packed}.", "bold")
-    if sum(candidates.values()):
-        screen.say(f"{plural(sum(candidates.values()), 'more file')} would be looked at; programs and scripts among them are taken.")
+    for definition in host.foreign:
+        for command in definition.commands:
+            screen.say(f"  not run: {escape(command)} ({definition.name})")
+    if looked_at:
+        screen.say(f"{plural(looked_at, 'more file')} would be looked at; programs and scripts among them are taken.")
     screen.say("Nothing was read or written. Next: the same command without --explain.")
     return DONE
 
@@ -81,8 +90,11 @@ def _amount(row: dict[str, Any]) -> str:
     return f"{plural(row['files'], 'file')}, {megabytes(row['bytes'])}"
 
 
-def show_targets(name: str | None, screen: Screen) -> None:
-    """Print all targets in a table, or those whose id begins with `name` in full."""
+def show_targets(name: str | None, screen: Screen, definitions: Sequence[Path] = ()) -> None:
+    """Print all targets in a table, or those whose id begins with `name` in full; `kape:`, `kape:Prefetch`: those of another collector."""
+    if name is not None and is_foreign(name):
+        foreign.show(name, screen, definitions)
+        return
     chosen = [target for target in load() if name is None or target.id.lower().startswith(name.lower())]
     if not chosen:
         raise Complaint(f"There is no target {name!r}.", "scout targets lists them.", WRONG_USE)
@@ -108,9 +120,19 @@ def _in_full(target: CollectionTarget, screen: Screen) -> None:
             screen.say(f"  {title if at == 0 else '':<9} {pattern}")
     for at, (role, form) in enumerate(target.groups.items()):
         screen.say(f"  {'with' if at == 0 else '':<9} {form.replace('{name}', '<name>')} ({role})")
+    if target.configured:
+        screen.row(f"  {'and':<9} ", f"what the host's configuration names ({', '.join(target.configured)})")
     if target.rule is not None:
         rule = target.rule
-        screen.say(f"  {'if':<9} {', '.join((*rule.headers, *rule.extensions, *(['double extension'] if rule.double else [])))}")
+        screen.say(
+            f"  {'if':<9} {', '.join((*rule.headers, *rule.extensions, *rule.names, *(['double extension'] if rule.double else [])))}"
+        )
+        if rule.unowned:
+            screen.say(f"  {'only':<9} files that no package owns")
+        if rule.crowd:
+            screen.say(f"  {'only':<9} the same name, or an extension added to documents, in {rule.crowd} folders; {rule.each} of each")
+        if rule.listed:
+            screen.say(f"  {'but':<9} they are only listed, with their hash")
         screen.say(f"  {'at most':<9} {rule.count:,} files, {megabytes(rule.total)} in all")
     if target.referenced is not None:
         screen.say(f"  {'where':<9} what the files and processes of the other targets name")

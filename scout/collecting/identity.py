@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from scout.collecting import running_windows
 from scout.formats import linux_host
-from scout.lines import lines, number
+from scout.formats.accounts import accounts, groups
 from scout.sources.source import EvidenceSource, Parts, contents, find, resolve
 from scout.sources.windows_volume import WindowsVolume
 
@@ -82,16 +82,15 @@ def host(root: EvidenceSource, *, live: bool) -> dict[str, Any]:
 
 def load_owners(root: EvidenceSource, gaps: Gaps) -> None:
     """Fill `users` and `groups` of the source from the host's own passwd and group."""
-    for file, least, names in (("passwd", 7, root.users), ("group", 4, root.groups)):
-        for fields in _colons(text(root, "etc", file, gaps=gaps), least):
-            known = number(fields[2])
-            if known is not None:
-                names.setdefault(known, shown(fields[0]))
+    for user in accounts(text(root, "etc", "passwd", gaps=gaps)):
+        root.users.setdefault(user.uid, shown(user.name))
+    for group in groups(text(root, "etc", "group", gaps=gaps)):
+        root.groups.setdefault(group.gid, shown(group.name))
 
 
 def homes_by_account(root: EvidenceSource) -> dict[str, str]:
     """Return account → home, as passwd of a Linux host has them."""
-    return {fields[0]: fields[5].rstrip("/") for fields in _colons(text(root, "etc", "passwd"), 7) if fields[5].startswith("/")}
+    return {user.name: user.home.rstrip("/") for user in accounts(text(root, "etc", "passwd")) if user.home.startswith("/")}
 
 
 def profiles(root: EvidenceSource, gaps: Gaps) -> list[str]:
@@ -164,7 +163,7 @@ def _profiles_of_hive(root: EvidenceSource, folder: str, gaps: Gaps) -> Iterator
 def _homes(root: EvidenceSource, gaps: Gaps) -> Iterator[Parts]:
     """Yield the homes that passwd names and that are folders, in the order of the file."""
     yield ("root",)
-    named = dict.fromkeys(fields[5].rstrip("/") for fields in _colons(text(root, "etc", "passwd", gaps=gaps), 7))
+    named = dict.fromkeys(user.home.rstrip("/") for user in accounts(text(root, "etc", "passwd", gaps=gaps)))
     for tried, path in enumerate(path for path in named if path not in _NO_HOME and path.startswith("/")):
         if tried == MAX_TRIED:
             gaps[root.native(("etc", "passwd"))] = f"it names more than {MAX_TRIED:,} homes: the rest was not looked up"
@@ -189,13 +188,6 @@ def _folders(root: EvidenceSource, parts: Parts) -> Iterator[Parts]:
     for entry in entries:
         if entry.kind == "folder":
             yield (*parts, entry.name)
-
-
-def _colons(content: str, fields: int) -> Iterator[list[str]]:
-    for line in lines(content):
-        found = line.split(":")
-        if len(found) >= fields and not line.startswith("#"):
-            yield found
 
 
 def _linux(root: EvidenceSource, *, live: bool) -> dict[str, Any]:
@@ -246,10 +238,7 @@ def _windows(root: EvidenceSource) -> dict[str, Any]:
 
 def _from_system(hive: Hive) -> dict[str, Any]:
     known: dict[str, Any] = {}
-    select = hive.find("Select")
-    current = select.value("Current") if select is not None else None
-    number = (current.number if current is not None else None) or 1
-    control = f"ControlSet{number:03d}\\Control"
+    control = f"{control_set(hive)}\\Control"
     name = hive.find(rf"{control}\ComputerName\ComputerName")
     if name is not None:
         known["name"] = name.text("ComputerName")
@@ -262,6 +251,13 @@ def _from_system(hive: Hive) -> dict[str, Any]:
             minutes = -(minutes - (1 << 32) if minutes >= 1 << 31 else minutes)
             known["timezone"] = f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
     return known
+
+
+def control_set(hive: Hive) -> str:
+    """Return the control set that the host started with last: `ControlSet001`."""
+    select = hive.find("Select")
+    current = select.value("Current") if select is not None else None
+    return f"ControlSet{(current.number if current is not None else None) or 1:03d}"
 
 
 def system_hive(root: EvidenceSource) -> Hive | None:

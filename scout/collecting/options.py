@@ -20,6 +20,8 @@ class CollectOptions:
     """the shadow copies of the volumes of images too"""
     profile: str = "triage"
     targets: Sequence[str] = ()
+    definitions: Sequence[Path] = ()
+    """folders with definitions of other collectors, which `targets` may name: `kape:Prefetch`"""
     paths: Sequence[str] = ()
     """native paths; where there are any, only these are taken"""
     max_file: int = 0

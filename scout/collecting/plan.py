@@ -8,12 +8,14 @@ from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
 from scout.archive.custody import MAX_GROUP, GroupPlace
+from scout.collecting import suspicious
 from scout.collecting.destinations import destinations, folder_behind
 from scout.collecting.walk import FoundPath, walk
 from scout.sources.source import EvidenceSource, Parts
 from scout.sources.timed_calls import TimedCalls
 from scout.targets import CollectionTarget
 from scout.targets.patterns import PatternTree, expand, leads_on, path_regex, plain
+from scout.targets.target import SampleRule
 
 
 class PatternUse(NamedTuple):
@@ -80,11 +82,19 @@ class _Filter:
     def __init__(self, target: CollectionTarget, profiles: Sequence[str], variables: dict[str, str], fold: bool) -> None:
         self.exclude = [path_regex(one, fold) for pattern in target.exclude for one in expand(pattern, profiles, variables)]
         self.secret = [path_regex(one, fold) for pattern in target.secret for one in expand(pattern, profiles, variables)]
+        self._only = target.only.compiled(fold) if target.only is not None else []
         followed = [one for pattern in target.follow for one in expand(pattern, profiles, variables)]
         self.follow = [path_regex(one, fold) for one in followed]
         self._folders = PatternTree(fold)
         for one in followed:
             self._folders.add(one, one)
+
+    def refuses(self, path: str) -> bool:
+        """Return whether the target does not take a path that its patterns match."""
+        if any(regex.fullmatch(path) for regex in self.exclude):
+            return True
+        tests = (regex.search(path.rpartition("/")[2]) if name else regex.fullmatch(f"/{path}") for name, regex in self._only)
+        return bool(self._only) and not any(tests)
 
     def follows(self, parts: Parts) -> bool:
         """Return whether a link at this path is opened by a program of the host."""
@@ -143,7 +153,8 @@ def _add(tree: PatternTree, pattern: str, want: PatternUse, target: CollectionTa
 def _choose(found: FoundPath, wants: Iterable[PatternUse], targets: Sequence[CollectionTarget], filters: Sequence[_Filter]) -> _Kept | None:
     """Return which target takes a path: the first in order of work; targets with a rule only where no other wants it. None: excluded."""
     path = "/".join(found.parts)
-    left = [want for want in wants if not any(regex.fullmatch(path) for regex in filters[want.target].exclude)]
+    left = [want for want in wants if not filters[want.target].refuses(path)]
+    left = [want for want in left if _possible(targets[want.target].rule, found)]
     if not left:
         return None
     if found.type == "file" and not found.verdict and any(regex.fullmatch(path) for want in left for regex in filters[want.target].secret):
@@ -155,6 +166,10 @@ def _choose(found: FoundPath, wants: Iterable[PatternUse], targets: Sequence[Col
     if plain or found.verdict:
         return best, found, ()
     return best, found, tuple(targets[index] for index in sorted({want.target for want in left}))
+
+
+def _possible(rule: SampleRule | None, found: FoundPath) -> bool:
+    return rule is None or bool(found.verdict) or suspicious.possible(rule, found.parts[-1])
 
 
 def _destinations(

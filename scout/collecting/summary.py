@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scout.collecting.collect import CollectionResult
-from scout.console import DONE, PARTIAL, Screen, duration, escape, ignore_lost_terminal, megabytes
+from scout.console import DONE, PARTIAL, Screen, duration, escape, ignore_lost_terminal, megabytes, plural
 
 WIDTH = 65
 """columns beside the first column, at 80"""
@@ -55,6 +55,8 @@ def _print(outcome: CollectionResult, taken: int, code: int, screen: Screen) -> 
         screen.say(f"  {'':<12} {more}--path takes a file, whatever its size")
     if verdicts["changed while read"]:
         screen.say(f"  {'changed':<12} {verdicts['changed while read']:,} while they were read: taken as they were")
+    if outcome.not_run:
+        screen.say(f"  {'not run':<12} {plural(outcome.not_run, 'command')} of the definitions: collection.json in the archive lists them")
     if outcome.stuck:
         screen.say(f"  {'stuck':<12} {outcome.stuck:,} calls to the file system never returned", "yellow")
     screen.say(f"  {'archive':<12} {escape(outcome.archive)}")
@@ -100,6 +102,7 @@ def document(outcome: CollectionResult, code: int) -> dict[str, object]:
         "seconds": round(outcome.seconds, 3),
         "over_limit": dict(outcome.over.most_common()),
         "stuck": outcome.stuck,
+        "not_run": outcome.not_run,
         "receipt_error": outcome.receipt_error,
         "code": code,
     }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+_PACKAGED = ("/usr/", "/etc/", "/bin/", "/sbin/", "/lib", "/opt/", "/boot/")
 _MERGED = re.compile(r"/(?:usr/)?(?=(?:bin|sbin|lib|lib32|lib64|libx32)(?:/|\Z))")
 
 
@@ -19,6 +20,11 @@ def spellings(path: str) -> tuple[str, ...]:
     """Return the path and, where its folder may be the same with and without `/usr`, both forms of it."""
     merged = one_path(path)
     return tuple(dict.fromkeys((path, merged, merged.removeprefix("/usr")))) if _MERGED.match(path) else (path,)
+
+
+def may_be_packaged(path: str) -> bool:
+    """Return whether a file is in a folder in which packages install programs, libraries and settings."""
+    return path.startswith(_PACKAGED) and not path.startswith("/usr/local/")
 
 
 SYSTEM_UNITS = (

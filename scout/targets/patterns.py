@@ -1,7 +1,8 @@
 """Path patterns, compiled into one tree so that a walk matches all of them at once.
 
 A pattern is a path below the root with `/`: `*` and `?` within a component, `{a,b}` alternatives, `**` any number of folders
-(at the end: everything below), `<U>` every user profile, `%SystemRoot%` and its like from the examined host.
+(at the end: everything below), `<U>` every user profile, `%SystemRoot%` and its like from the examined host. `[=0-9]` is one of these
+characters, `[!0-9]` any other.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 _VARIABLE = re.compile(r"%([A-Za-z]+)%")
-_GLOB = re.compile(r"[*?]")
+_GLOB = re.compile(r"[*?]|\[[=!]")
+_PIECES = re.compile(r"(\*|\?|\[[0-9a-f]{2}\]|\[[=!][^\]]+\])")
 
 
 def braces(pattern: str) -> list[str]:
@@ -55,10 +57,17 @@ def plain(component: str) -> str:
 
 
 def component_regex(component: str, fold: bool) -> re.Pattern[str]:
-    """Return one component with `*` and `?` as a regular expression for a complete name."""
-    parts = re.split(r"(\*|\?|\[[0-9a-f]{2}\])", component)
-    body = "".join({"*": "[^/]*", "?": "[^/]"}.get(part, re.escape(plain(part))) for part in parts)
+    """Return one component with `*`, `?` and classes as a regular expression for a complete name."""
+    body = "".join(map(_piece, _PIECES.split(component)))
     return re.compile(body, re.DOTALL | (re.IGNORECASE if fold else 0))
+
+
+def _piece(piece: str) -> str:
+    if piece in ("*", "?"):
+        return {"*": "[^/]*", "?": "[^/]"}[piece]
+    if piece[:2] in ("[=", "[!"):
+        return f"[{'^/' if piece[1] == '!' else ''}{piece[2:-1].replace(chr(92), '')}]"
+    return re.escape(plain(piece))
 
 
 def path_regex(pattern: str, fold: bool) -> re.Pattern[str]:

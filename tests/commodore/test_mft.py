@@ -283,3 +283,17 @@ def test_the_windows_7_table_goes_through_a_worker_that_may_take_little_memory(c
     summary = process([host], tmp_path / "case", memory=320 << 20)
     assert summary.unreproducible == []
     assert summary.hosts[0]["records"]["mft"] == 60_416
+
+
+def test_entries_that_differ_from_their_copy_are_named():
+    data = mft_table.small()
+    assert not parsed_with_mirror(data, data[:4096])
+    edited = bytearray(data[:4096])
+    edited[2 * 1024 + 300] ^= 1
+    assert [(p.locator, "$MFTMirr" in p.reason) for p in parsed_with_mirror(data, bytes(edited))] == [("2", True)]
+    assert [p.locator for p in parsed_with_mirror(data, data[:1500])] == ["1"]
+
+
+def parsed_with_mirror(data, mirror):
+    evidence = Evidence("C:\\$MFT", data, companions={"mirror": Evidence("C:\\$MFTMirr", mirror)})
+    return [p for p in mft.parse(evidence, HOST) if not isinstance(p, Record) and "Mirr" in p.reason]

@@ -5,14 +5,13 @@ Work is the number of calls, counted by the interpreter; output is the bytes of 
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 from commodore import catalogue
 from commodore.engine import reading
 from commodore.engine.assemble import line
 from commodore.evidence import Evidence
+from commodore.readers.calls import CallCount
 from tests.commodore.damage import HOST, inputs
 
 SLACK = 1.5
@@ -22,11 +21,7 @@ FIXED = (20_000, 200_000)
 
 def _cost(name: str, path: str, data: bytes) -> tuple[int, int, int]:
     """Return calls, bytes written, and problems listed for one input."""
-    calls = written = problems = 0
-
-    def count(frame, what, argument):
-        nonlocal calls
-        calls += 1
+    calls, written, problems = CallCount(), 0, 0
 
     def take(artefact, records, note):
         nonlocal written
@@ -34,14 +29,10 @@ def _cost(name: str, path: str, data: bytes) -> tuple[int, int, int]:
         written += size
         return size
 
-    before = sys.getprofile()
-    sys.setprofile(count)
-    try:
+    with calls.counting():
         for _, outcome in reading.read([catalogue.artefacts()[name]], Evidence(path, data), HOST, take, lambda _: None):
             problems += len(outcome.problems)
-    finally:
-        sys.setprofile(before)
-    return calls, written, problems
+    return calls.made, written, problems
 
 
 FORMS = {

@@ -5,7 +5,6 @@ Work is the number of calls, of Python and of C functions, as in `test_scaling.p
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
 import pytest
@@ -16,6 +15,7 @@ from commodore.detection.findings import folded
 from commodore.engine import reading
 from commodore.evidence import Evidence
 from commodore.hits import DetectionRule, Hit
+from commodore.readers.calls import CallCount
 from eye.query.kibana import to_kibana
 from fixtures.hives.writer import Image, Key
 from tests.commodore.damage import HOST
@@ -27,19 +27,10 @@ RUN = "Microsoft\\Windows\\CurrentVersion\\Run"
 
 def calls(work: Callable[[], object]) -> int:
     """Count the calls that work takes."""
-    count = 0
-
-    def add(frame, what, argument):
-        nonlocal count
-        count += 1
-
-    before = sys.getprofile()
-    sys.setprofile(add)
-    try:
+    count = CallCount()
+    with count.counting():
         work()
-    finally:
-        sys.setprofile(before)
-    return count
+    return count.made
 
 
 def linear(work: Callable[[int], Callable[[], object]], size: int) -> None:

@@ -32,11 +32,11 @@ class MemoryView:
         return iter(self._members)
 
 
-def inventory(records: list[dict], host: Host, members: Iterable[dict] = ()) -> list[dict]:
-    """The records of the persistence inventory that the engine makes of records of one dataset."""
+def inventory(records: list[dict], host: Host, members: Iterable[dict] = (), **others: list[dict]) -> list[dict]:
+    """The records of the persistence inventory that the engine makes of records of one dataset. `others`: what else is known."""
     if not records:
         return []
-    view = MemoryView(members, **{records[0]["event.dataset"]: records})
+    view = MemoryView(members, **others, **{records[0]["event.dataset"]: records})
     made = Assembler(persistence.ARTEFACT, collection=host.collection, member=-1, source="derived/persistence", host_name=host.name)
     items = list(persistence.derive(view, host))
     assert all(isinstance(item, Record) for item in items), items

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import http.client
+import http.cookiejar
 import os
 import socket
+import urllib.request
 from contextlib import closing
 
 import pytest
@@ -91,7 +93,7 @@ def test_a_head_that_never_ends_is_cut_off(server):
     [
         b"\0\xff" * 100,
         b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET /" + b"a" * 100_000,
+        b"GET /" + b"a" * 300_000,
         b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999999\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nshort",
         b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
@@ -130,6 +132,22 @@ def test_the_cookie_is_no_token_and_cookies_of_others_do_no_harm(server):
     other = 'a[b]=1; =; \\; x="; é=1; ' + good + "; " + good.partition("=")[0] + "=wrong; z"
     assert get(server, "/discover", Cookie=other.encode().decode("latin-1"))[0] == 200
     assert session(server) != good
+
+
+def test_a_browser_sends_the_cookie_to_this_server_alone(server):
+    jar = http.cookiejar.CookieJar()
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar), urllib.request.ProxyHandler({}))
+    with browser.open(server.line.strip(), timeout=60) as page:
+        assert page.status == 200
+    if server.base.startswith("http://127.0.0.1:"):
+        pytest.skip("this system has one loopback address")
+    for other in (f"http://127.0.0.1:{port(server)}/", "http://127.0.0.1:9/", "http://localhost/"):
+        asked = urllib.request.Request(other)
+        jar.add_cookie_header(asked)
+        assert not asked.has_header("Cookie"), other
+    asked = urllib.request.Request(server.base + "/discover")
+    jar.add_cookie_header(asked)
+    assert asked.has_header("Cookie")
 
 
 @pytest.mark.parametrize(

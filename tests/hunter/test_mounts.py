@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from hunter.host.posix import PosixFiles
 from hunter.host.tree import HostTree
+from hunter.unsafe import UnsafeError
 from tests.conftest import need
 
 
@@ -50,3 +52,33 @@ def test_a_subvolume_is_no_foreign_mount_and_a_folder_of_it_is_one(btrfs: Path) 
         assert tree.state("/home/paul/guilty").mounts == ()
         assert run("mount", "--bind", btrfs / "home/twin", guilty.parent).returncode == 0
         assert tree.state("/home/paul/guilty").mounts == ("/home/paul",)
+
+
+def test_a_mount_over_a_single_file_between_the_look_and_the_open_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    need(os.geteuid() == 0 and shutil.which("mount"), "root and mount")
+    root, secret = tmp_path / "root", tmp_path / "secret"
+    root.mkdir()
+    (root / "bait").write_bytes(b"bait")
+    secret.write_bytes(b"of another place")
+    looked = HostTree._check_object
+
+    def look_then_mount(tree: HostTree, parent: int, name: str, path: str) -> None:
+        looked(tree, parent, name, path)
+        assert run("mount", "--bind", secret, root / "bait").returncode == 0
+
+    need(run("mount", "--bind", secret, root / "bait").returncode == 0, "the right to mount")
+    assert run("umount", root / "bait").returncode == 0
+    with PosixFiles(root) as tree:
+        tree.accept(())
+        assert tree.state("/bait") is not None
+        monkeypatch.setattr(HostTree, "_check_object", look_then_mount)
+        try:
+            with pytest.raises(UnsafeError, match="mounted there"):
+                tree.state("/bait")
+            with pytest.raises(UnsafeError, match="mounted there"):
+                tree.read("/bait")
+            with pytest.raises(UnsafeError, match="mounted there"), tree.content("/bait"):
+                pass
+        finally:
+            while run("umount", root / "bait").returncode == 0:
+                pass

@@ -15,7 +15,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.range import registry_values, startup_files, windows_objects, wmi
+from tests.range import packages, registry_values, startup_files, windows_objects, wmi
 
 HERE = Path(__file__).resolve().parent
 HOSTS = 3
@@ -268,9 +268,11 @@ def linux(p: Planter) -> list[str]:
     for i, host in enumerate(bad):
         _linux_bad(p, host, i)
         startup_files.plant(p, host, i, guilty=True)
+        packages.plant(p, host, i, guilty=True)
     for i, host in enumerate(good):
         _linux_odd(p, host, i)
         startup_files.plant(p, host, i, guilty=False)
+        packages.plant(p, host, i, guilty=False)
     return bad + good
 
 

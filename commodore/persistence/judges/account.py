@@ -10,8 +10,9 @@ from commodore.persistence.judging import RowJudge, RowText
 from commodore.persistence.linux import HIDDEN_LINE, line_target
 from commodore.persistence.suspicion import Suspicion, of_file
 from commodore.sentence import sentence, short
+from scout.formats.accounts import account
 
-_REASON = sentence("Account {name!q} ({path}, line {number}) has uid {uid!q}[ and shell {shell!q}]: {words}; expected: {expected}.")
+_REASON = sentence("Account {name!q} ({path}, line {number}) has uid {uid}[ and shell {shell!q}]: {words}; expected: {expected}.")
 _ELSEWHERE = ("x", "*", "!", "!!", "NP", "LK", "**")
 """Password fields that point to another file, or allow no password."""
 _NO_LOGIN = ("/nologin", "/false", "/sync", "/shutdown", "/halt", "/git-shell", "/null")
@@ -26,18 +27,20 @@ class AccountOptions:
 
 
 def judge(row: RowText, entry: AutostartEntry, options: AccountOptions) -> Judgement | None:
-    """Judge uid, password field, home and shell of one account."""
+    """Judge uid, password field, home and shell of one account; None for a line that the C library passes over."""
     line = entry.text("escadre.line")
-    name, password, uid, _, _, home, shell = [part.strip("\r") for part in (line.split(":") + [""] * 7)[:7]]
+    user = account(line)
+    if user is None:
+        return None
+    name, password, number, home, shell = user.name, user.password, user.uid, user.home, user.shell.strip("\r")
     found: list[tuple[str, Suspicion]] = []
-    number = int(uid) if uid.isdecimal() else -1
     if number == 0 and name != "root":
         found.append(("it", Suspicion("high", "is a second root account")))
     if not password:
         found.append(("it", Suspicion("high", "needs no password")))
     elif password not in _ELSEWHERE:
         found.append(("it", Suspicion("high", "has its password in a file that everybody may read")))
-    logs_in = bool(shell.strip()) and not shell.rstrip().endswith(_NO_LOGIN)
+    logs_in = not shell.rstrip().endswith(_NO_LOGIN)
     if logs_in and 0 < number < 1000 and name not in options.with_shell:
         found.append(("it", Suspicion("medium", "is a system account with a shell")))
     if shell != shell.strip():
@@ -49,7 +52,7 @@ def judge(row: RowText, entry: AutostartEntry, options: AccountOptions) -> Judge
     severity, words = worst(found) or EXPECTED
     path = entry.text("file.path")
     number_of_line = entry.record.get("escadre.line_number")
-    values = {"name": short(name), "path": path, "number": number_of_line, "uid": short(uid), "shell": short(shell)}
+    values = {"name": short(name), "path": path, "number": number_of_line, "uid": number, "shell": short(shell)}
     target = line_target(entry, name, [shell] if shell.startswith("/") and severity else [])
     return Judgement(severity, _REASON(values | {"words": words, "expected": row.expected}), entry.values("file.path", "user.name"), target)
 

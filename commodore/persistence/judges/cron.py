@@ -18,9 +18,9 @@ _REASON = sentence(
 def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None:
     """Judge the command, its input, the environment that the table sets, and the name of the table."""
     line, user = entry.text("process.command_line"), entry.text("user.name")
-    found, payload = examine(line, user, entry.host)
+    found, payload = examine(line, user, entry)
     if given := entry.text("escadre.cron.input"):
-        more, files = examine(given, user, entry.host)
+        more, files = examine(given, user, entry)
         found, payload = found + more, list(dict.fromkeys(payload + files))
     for assignment in entry.texts("process.env_vars"):
         found += _of_assignment(assignment)

@@ -9,8 +9,7 @@ from commodore.persistence.entry import AutostartEntry
 from commodore.persistence.judgement import EXPECTED, Judgement, lower, worst
 from commodore.persistence.judges.present import PresentOptions
 from commodore.persistence.judging import RowJudge, RowText
-from commodore.persistence.suspicion import of_file
-from commodore.persistence.windows import plain, service_target
+from commodore.persistence.windows import plain, service_target, vouched
 from commodore.sentence import sentence, short
 from scout.formats import commandline
 
@@ -26,9 +25,12 @@ def judge(row: RowText, entry: AutostartEntry, options: PresentOptions) -> Judge
     known = path.lower().replace(root.lower(), "c:\\windows", 1)
     severity, words = EXPECTED
     if not any(fnmatchcase(known, pattern) for pattern in options.expected):
-        if worst([("it", s) for s in of_file(path, "windows")], "high"):
+        if worst([("it", s) for s in entry.of_file(path, "windows")], "high"):
             return None
-        severity, words = row.severity, "not in a folder of drivers"
+        good = vouched(entry, [path])
+        severity, words = (
+            (EXPECTED[0], f"not in a folder of drivers, but it {good}") if good else (row.severity, "not in a folder of drivers")
+        )
     if entry.text("escadre.service.start") == "disabled":
         severity = lower(severity, "medium")
     values = {"name": row.name, "service": short(entry.text("service.name")), "path": short(path), "words": words}

@@ -9,8 +9,8 @@ from fnmatch import fnmatchcase
 from commodore.persistence.entry import AutostartEntry
 from commodore.persistence.judgement import EXPECTED, Judgement, worst
 from commodore.persistence.judging import RowJudge, RowText
-from commodore.persistence.suspicion import is_interpreter, of_command, of_file
-from commodore.persistence.windows import examine, plain, registry_target
+from commodore.persistence.suspicion import is_interpreter, of_command
+from commodore.persistence.windows import examine, plain, registry_target, unexpected
 from commodore.sentence import sentence, short
 from scout.formats import commandline
 
@@ -33,23 +33,23 @@ class KnownValue:
 
 def judge(row: RowText, entry: AutostartEntry, options: KnownValue) -> Judgement | None:
     """Compare each element with the expected ones; an unexpected one is judged by its place too."""
-    texts = entry.texts("registry.data.strings")
+    texts = entry.strings
     elements = [element for text in texts for element in _elements(text, options.split)]
     root = entry.system_root.lower()
-    unexpected = [element for element in elements if not known(element, root, options.expected)]
+    strange = [element for element in elements if not known(element, root, options.expected)]
     found, payload = [], []
-    for element in unexpected:
+    for element in strange:
         more, files = examine(element, entry)
         path = plain(commandline.expand_windows(element, entry.system_root).strip('"'))
-        found += more + [(short(element), s) for s in (*of_file(path, "windows"), *of_command(element, "windows"))]
+        found += more + [(short(element), s) for s in (*entry.of_file(path, "windows"), *of_command(element, "windows"))]
         payload += files or ([path] if re.match(r"(?i)[a-z]:\\", path) and not is_interpreter(path, "windows") else [])
     severity, words = EXPECTED
-    if unexpected:
+    if strange:
         judged = worst(found, "high")
-        severity, words = judged or (row.severity, "not among the expected ones")
+        severity, words = judged or unexpected(row, entry, payload if len(payload) == len(strange) else [])
     values: dict[str, object] = {"name": row.name, "path": short(entry.text("registry.path")), "words": words, "expected": row.expected}
-    values |= {"elements": [short(e) for e in unexpected[:SHOWN]], "data": [short(text) for text in texts[:SHOWN]]}
-    target = {**registry_target(entry, list(dict.fromkeys(payload))), "elements": unexpected}
+    values |= {"elements": [short(e) for e in strange[:SHOWN]], "data": [short(text) for text in texts[:SHOWN]]}
+    target = {**registry_target(entry, list(dict.fromkeys(payload))), "elements": strange}
     return Judgement(severity, _REASON(values), entry.values("registry.path", "registry.data.strings"), target)  # type: ignore[arg-type]
 
 

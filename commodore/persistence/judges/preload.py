@@ -9,7 +9,6 @@ from commodore.persistence.entry import AutostartEntry
 from commodore.persistence.judgement import Judgement, worst
 from commodore.persistence.judging import RowJudge, RowText
 from commodore.persistence.linux import line_target
-from commodore.persistence.suspicion import of_file
 from commodore.sentence import sentence, short
 
 _REASON = sentence("{file} puts {library!q} into every program[; {words}]; expected: {expected}.")
@@ -25,7 +24,7 @@ class PreloadOptions:
 def judge(row: RowText, entry: AutostartEntry, options: PreloadOptions) -> Judgement | None:
     """Judge the library by its place and by the list of known ones."""
     path = entry.text("dll.path")
-    bad = worst([(short(path), s) for s in of_file(path, "linux")], "high")
+    bad = worst([(short(path), s) for s in entry.of_file(path, "linux")], "high")
     known = any(fnmatchcase(path, p) for p in options.known)
     severity = "critical" if bad else "medium" if known else "high"
     values = {"file": entry.text("file.path"), "library": short(path), "words": bad[1] if bad else "", "expected": row.expected}

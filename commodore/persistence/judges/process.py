@@ -8,7 +8,7 @@ from commodore.finding import finding_target
 from commodore.persistence.entry import AutostartEntry
 from commodore.persistence.judgement import EXPECTED, Judgement, worst
 from commodore.persistence.judging import NoOptions, RowJudge, RowText
-from commodore.persistence.suspicion import Suspicion, is_interpreter, of_command, of_file
+from commodore.persistence.suspicion import Suspicion, is_interpreter, of_command
 from commodore.sentence import sentence, short
 
 _REASON = sentence("{name}: {process!q} (pid {pid}) runs {line!q} as [{user}|an unknown user]: {words}; expected: {expected}.")
@@ -23,7 +23,7 @@ _UPDATED = re.compile(r"/(?:usr|lib|lib64|bin|sbin|opt|snap)/")
 def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None:
     """Judge the file of the process, its name and its command line."""
     program, line = entry.text("process.executable"), entry.text("process.command_line")
-    found: list[tuple[str, Suspicion]] = [(short(program), s) for s in of_file(program, "linux") if s.severity == "high"]
+    found: list[tuple[str, Suspicion]] = [(short(program), s) for s in entry.of_file(program, "linux") if s.severity == "high"]
     found += [("it", s) for s in of_command(line, "linux")]
     if entry.flag("escadre.process.memfd"):
         found.append(("its program", Suspicion("high", "is in memory only")))

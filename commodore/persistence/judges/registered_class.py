@@ -9,7 +9,7 @@ from commodore.persistence.entry import AutostartEntry
 from commodore.persistence.judgement import EXPECTED, Judgement, worst
 from commodore.persistence.judges.known_value import known
 from commodore.persistence.judging import RowJudge, RowText
-from commodore.persistence.windows import examine, registry_target
+from commodore.persistence.windows import examine, registry_target, unexpected
 from commodore.sentence import sentence, short
 from scout.formats import commandline
 
@@ -32,17 +32,17 @@ def judge(row: RowText, entry: AutostartEntry, options: RegisteredClassOptions) 
         return None
     facts, root = entry.context.facts, entry.system_root
     servers = facts.servers(clsid)
-    found, payload, unexpected = [], [], []
+    found, payload, strange = [], [], []
     for server in servers:
         suspicions, files = examine(server, entry)
         found += suspicions
         payload += files
         if not known(commandline.expand_windows(server, root).strip('" '), root.lower(), options.expected):
-            unexpected.append(server)
+            strange.append(server)
     if not servers:
         severity, words = EXPECTED[0], "the class is not registered" if facts.knows_classes else "no classes were read"
     else:
-        severity, words = worst(found, "high") or ((row.severity, "not among the expected ones") if unexpected else EXPECTED)
+        severity, words = worst(found, "high") or (unexpected(row, entry, payload) if strange else EXPECTED)
     values = {"name": row.name, "path": short(entry.text("registry.path")), "clsid": clsid, "words": words, "expected": row.expected}
     reason = _REASON(values | {"libraries": [short(server) for server in servers] or None})
     matched = entry.values("registry.path", "registry.data.strings")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from commodore.persistence.entry import AutostartEntry
 from commodore.persistence.judgement import EXPECTED, Judgement, worst
 from commodore.persistence.judging import RowJudge, RowText
-from commodore.persistence.suspicion import Suspicion, of_file
-from commodore.persistence.windows import plain, service_target
+from commodore.persistence.suspicion import Suspicion
+from commodore.persistence.windows import plain, service_target, vouched
 from commodore.sentence import sentence, short
 from scout.formats import commandline
 
@@ -30,10 +30,10 @@ def judge(row: RowText, entry: AutostartEntry, options: ServiceLibraryOptions) -
     """Judge the place and the name of the library."""
     raw = entry.text("escadre.service.dll")
     path = plain(commandline.expand_windows(raw, entry.system_root).strip().strip('"'))
-    found = [(path, s) for s in of_file(path, "windows")]
+    found = [(path, s) for s in entry.of_file(path, "windows")]
     if not re.search(r"(?i)\.(?:dll|exe|cpl|ocx)\Z", path) and "\\" in path:
         found.append((path, Suspicion("high", "does not have the name of a library")))
-    if not _OF_WINDOWS.match(path) and path.lower() not in options.bare:
+    if not _OF_WINDOWS.match(path) and path.lower() not in options.bare and not vouched(entry, [path]):
         words = "lies neither in Windows nor in the program folders" if "\\" in path else "is named without its folder"
         found.append((path, Suspicion("medium", words)))
     severity, words = worst(found) or EXPECTED

@@ -9,7 +9,7 @@ from commodore.persistence.entry import AutostartEntry
 from commodore.persistence.judgement import EXPECTED, Judgement, worst
 from commodore.persistence.judging import NoOptions, RowJudge, RowText
 from commodore.persistence.suspicion import of_file
-from commodore.persistence.windows import examine
+from commodore.persistence.windows import examine, vouched
 from commodore.sentence import sentence, short
 
 _PROGRAMS = re.compile(r"(?i)\.(?:exe|dll|scr|com|pif|bat|cmd|ps1|vbs|vbe|js|jse|wsf|wsh|hta|cpl|jar|py|sct)\Z")
@@ -28,7 +28,8 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
     found += [("its name", s) for s in of_file(name, "windows")]
     judged = worst(found)
     if _PROGRAMS.search(name):
-        judged = ("high", f"{name} is a program or script, not a shortcut")
+        good = vouched(entry, [path])
+        judged = ("low", f"{name} is a program that {good}") if good else ("high", f"{name} is a program or script, not a shortcut")
     elif judged is None and not _LINKS.search(name):
         judged = ("medium", f"{name} is neither a shortcut nor desktop.ini")
     elif judged is None and not line:

@@ -26,7 +26,7 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
     found: list[tuple[str, Suspicion]] = []
     payload: list[str] = []
     if key.lower() in _STARTS and value:
-        found, payload = windows_examine(value, entry) if "\\" in path else examine(value, entry.text("user.name"), entry.host)
+        found, payload = windows_examine(value, entry) if "\\" in path else examine(value, entry.text("user.name"), entry)
     elif words := _BY_ITSELF.get(setting.lower()):
         found = [("", Suspicion("medium", words))]
     elif ("http:" in setting or "https:" in setting) and not _STORES.search(setting):

@@ -27,7 +27,7 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
         severity, words = worst([("its name", s) for s in of_file(f"/{name}", "linux") if "\\" not in path], "high") or EXPECTED
         return Judgement(severity, _SCRIPT(values | {"words": words}), entry.values("file.path"), line_target(entry, name, [path]))
     line = entry.text("process.command_line")
-    found, payload = windows_examine(line, entry) if "\\" in path else examine(line, user, entry.host)
+    found, payload = windows_examine(line, entry) if "\\" in path else examine(line, user, entry)
     found = [(subject, s) for subject, s in found if s.severity != "medium" or entry.text("escadre.format") not in _PARTS]
     if entry.record.get("escadre.line_hidden"):
         found.append(HIDDEN_LINE)

@@ -35,7 +35,7 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
     payload: list[str] = []
     for command in commands:
         parts = _PREFIX.match(command)
-        more, files = examine(parts.group(2) if parts else command, user, entry.host)
+        more, files = examine(parts.group(2) if parts else command, user, entry)
         if user not in ("", "root") or entry.text("escadre.scope") == "user":  # users may start their own files
             more = [(subject, s) for subject, s in more if s.severity != "medium"]
         found += more

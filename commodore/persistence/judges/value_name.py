@@ -8,8 +8,7 @@ from commodore.persistence.entry import AutostartEntry
 from commodore.persistence.judgement import EXPECTED, Judgement, worst
 from commodore.persistence.judges.known_value import known
 from commodore.persistence.judging import RowJudge, RowText
-from commodore.persistence.suspicion import of_file
-from commodore.persistence.windows import plain, registry_target
+from commodore.persistence.windows import plain, registry_target, unexpected
 from commodore.sentence import sentence, short
 from scout.formats import commandline
 
@@ -30,7 +29,7 @@ def judge(row: RowText, entry: AutostartEntry, options: KnownName) -> Judgement 
         return None
     severity, words = EXPECTED
     if not known(library, entry.system_root.lower(), options.expected):
-        severity, words = worst([("it", s) for s in of_file(library, "windows")], "high") or (row.severity, "not among the expected ones")
+        severity, words = worst([("it", s) for s in entry.of_file(library, "windows")], "high") or unexpected(row, entry, [library])
     values = {"name": row.name, "path": short(entry.text("registry.path")), "library": short(library), "words": words}
     target = registry_target(entry, [library])
     return Judgement(severity, _REASON(values | {"expected": row.expected}), entry.values("registry.path"), target)

@@ -10,8 +10,7 @@ from commodore.persistence.entry import AutostartEntry
 from commodore.persistence.judgement import EXPECTED, Judgement, worst
 from commodore.persistence.judges.known_value import known
 from commodore.persistence.judging import RowJudge, RowText
-from commodore.persistence.suspicion import of_file
-from commodore.persistence.windows import examine, registry_target
+from commodore.persistence.windows import examine, registry_target, unexpected
 from commodore.sentence import sentence, short
 from scout.formats import commandline
 
@@ -36,7 +35,7 @@ def judge(row: RowText, entry: AutostartEntry, options: WinsockOptions) -> Judge
     full, root = commandline.expand_windows(library, entry.system_root), entry.system_root.lower()
     severity, words = EXPECTED
     if not known(full, root, options.expected):
-        severity, words = worst([("it", s) for s in of_file(full, "windows")], "high") or (row.severity, "not among the expected ones")
+        severity, words = worst([("it", s) for s in entry.of_file(full, "windows")], "high") or unexpected(row, entry, [full])
     values = {"name": row.name, "path": short(entry.text("registry.path")), "library": short(library), "words": words}
     target = registry_target(entry, examine(full, entry)[1])
     return Judgement(severity, _REASON(values | {"expected": row.expected}), entry.values("registry.path"), target)

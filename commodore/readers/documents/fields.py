@@ -9,6 +9,7 @@ from commodore.readers.documents.model import Document, Embedded
 from commodore.readers.layers import analysis, as_text
 from commodore.readers.layers.analysis import analysed
 from commodore.readers.layers.languages import language_of
+from commodore.readers.shortcuts import SHORTCUT_FIELDS
 
 FIELDS = (
     *analysis.FIELDS,
@@ -24,8 +25,7 @@ FIELDS = (
     "escadre.document.links",
     "escadre.document.macros",
     "escadre.format",
-    "file.target_path",
-    "process.command_line",
+    *SHORTCUT_FIELDS,
 )
 _LISTED = 200
 

@@ -69,15 +69,6 @@ def systemtime(raw: bytes) -> str | None:
         return None
 
 
-def fat_time(date: int, time: int) -> str | None:
-    """Return a FAT date and time (two seconds' precision) that is in UTC; None for 0 and for no date. Source: [MS-CFB], FAT directory."""
-    try:
-        made = datetime(1980 + (date >> 9), date >> 5 & 15, date & 31, time >> 11, time >> 5 & 63, min((time & 31) * 2, 59), tzinfo=UTC)
-    except ValueError:
-        return None
-    return made.strftime("%Y-%m-%dT%H:%M:%SZ") if date else None
-
-
 def setting(value: Value) -> str:
     """Return `Name=value`; binary data as `hex:…`, and what is long is cut."""
     texts = value.strings

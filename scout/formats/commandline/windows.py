@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 from scout.formats.commandline.parsed import DEEPEST, LONGEST, ParsedCommand, first_script
+from scout.formats.windows_paths import is_literal, plain
 
 _VARIABLE = re.compile(r"%([^%\s\"]{1,64})%")
 _KNOWN = re.compile(r"(?i)\.(?:exe|dll|com|bat|cmd|scr|sys|cpl|ocx|ps1|vbs|vbe|js|jse|wsf|wsh|hta|msc|msi|py|pyw|jar|lnk|pif)(?=$|[\s,\"])")
@@ -21,13 +22,14 @@ _SHELLS = frozenset({"powershell", "pwsh"})
 
 def parse_windows(line: str, *, system_root: str = "C:\\Windows", env: Mapping[str, str] | None = None, _depth: int = 0) -> ParsedCommand:
     """Return what a Windows command line starts. `env` adds variables (upper case names) to those that `system_root` gives."""
+    literal = is_literal(line.lstrip(' "'))
     line = expand_windows(line[:LONGEST].replace("\0", " "), system_root, env).strip()
     program, rest, candidates = _program(line)
     if not program:
         return ParsedCommand()
     args = tuple(split_windows(rest))
     payload = tuple(dict.fromkeys(_windows_payload(_stem(program), rest, args, system_root, env, _depth)))
-    return ParsedCommand(_native(program, system_root), args, tuple(_native(p, system_root) for p in payload), candidates)
+    return ParsedCommand(_native(program, system_root, literal=literal), args, tuple(_native(p, system_root) for p in payload), candidates)
 
 
 def expand_windows(line: str, system_root: str = "C:\\Windows", env: Mapping[str, str] | None = None) -> str:
@@ -109,11 +111,11 @@ def _stem(program: str) -> str:
     return name.removesuffix(".exe")
 
 
-def _native(path: str, system_root: str) -> str:
-    r"""`/` as `\`; well-known names without a directory stand in System32 where the caller looks them up, they stay as written."""
-    path = path.strip().strip('"')
-    if re.match(r"[A-Za-z]:/", path):
-        path = path.replace("/", "\\")
+def _native(path: str, system_root: str, *, literal: bool = False) -> str:
+    r"""Return an absolute path in its plain spelling; well-known names without a directory, which the caller looks up, stay as written."""
+    path = path.strip('"') if literal else path.strip().strip('"')
+    if re.match(r"[A-Za-z]:[\\/]|[\\/]{2}", path):
+        path = plain(path, literal=literal)
     return re.sub(r"(?i)^\\SystemRoot\\", lambda _: f"{system_root}\\", path)
 
 

@@ -20,7 +20,7 @@ def listed(path: str, content: bytes, wanted: Collection[str]) -> Iterator[Packa
     """Yield the files among `wanted` that one file of the database lists."""
     name = path.rpartition("/")[2]
     if name == "status":
-        yield from _conffiles(content, wanted)
+        yield from (one for one in conffiles(content) if one.path in wanted)
         return
     package = name.removesuffix(".md5sums").partition(":")[0]
     for line in content.split(b"\n"):
@@ -37,7 +37,8 @@ def owned(path: str, content: bytes) -> Iterator[tuple[str, str]]:
             yield one_path(line.decode("utf-8", "surrogateescape")), package
 
 
-def _conffiles(content: bytes, wanted: Collection[str]) -> Iterator[PackageFile]:
+def conffiles(content: bytes) -> Iterator[PackageFile]:
+    """Yield the files of settings that the packages of a `status` file brought, with the sum that each had in its package."""
     package = ""
     for line in content.split(b"\n"):
         if line.startswith(b"Package: "):
@@ -45,5 +46,5 @@ def _conffiles(content: bytes, wanted: Collection[str]) -> Iterator[PackageFile]
         elif line.startswith(b" /"):
             words = line[1:].split(b" ")
             file = one_path(words[0].decode("utf-8", "surrogateescape"))
-            if file in wanted and len(words) > 1 and _DIGEST.fullmatch(words[1]):
+            if len(words) > 1 and _DIGEST.fullmatch(words[1]):
                 yield PackageFile(file, package, "md5", words[1].decode())

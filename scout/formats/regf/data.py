@@ -48,6 +48,15 @@ def _day(days: int) -> str:
     return (_EPOCH + timedelta(days=days)).date().isoformat()
 
 
+def fat_time(date: int, time: int) -> str | None:
+    """Return a FAT date and time (two seconds' precision) that is in UTC; None for 0 and for no date. Source: [MS-CFB], FAT directory."""
+    try:
+        made = datetime(1980 + (date >> 9), date >> 5 & 15, date & 31, time >> 11, time >> 5 & 63, min((time & 31) * 2, 59), tzinfo=UTC)
+    except ValueError:
+        return None
+    return made.strftime("%Y-%m-%dT%H:%M:%SZ") if date else None
+
+
 def strings(kind: int, raw: bytes) -> list[str]:
     """Return data of type number `kind` as strings: text to its end mark, all parts of REG_MULTI_SZ, numbers in decimal, the resources of a
     resource list; [] for binary.

@@ -14,7 +14,7 @@ from scout.formats.textlines import Line
 
 LONGEST = 8192
 """characters of a joined line that are searched"""
-_KEYS = frozenset(("about", "joined", "every", "entry", "structure"))
+_KEYS = frozenset(("about", "joined", "comment", "ends", "every", "entry", "structure"))
 _GROUPS = frozenset(("command", "hook", "script", "shell", "user", "path", "key", "alias", "value", "secret"))
 _COMMANDS = ("command", "hook", "script", "shell")
 """groups that hold a command, in languages with several forms of an entry"""
@@ -30,12 +30,16 @@ class StartupEntry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StartupLanguage:
-    """One language. `structure`: lines that match are syntax, not entries."""
+    """One language. `structure`: lines that match are syntax, not entries; `joined`: what joins lines, None where nothing does;
+    `comment`: lines that end in one; `to_nul`: a line ends at its first NUL, for a program that reads no UTF-16.
+    """
 
     about: str
     entry: Any
     structure: re.Pattern[str] | None
-    joined: bool
+    joined: str | None
+    comment: Any
+    to_nul: bool
     every: bool
 
     def entries(self, lines: Iterable[Line]) -> Iterator[tuple[Line, list[StartupEntry]]]:
@@ -58,15 +62,19 @@ class StartupLanguage:
                 return
             at = found.end()
 
+    def _comments(self, piece: str) -> bool:
+        return piece.lstrip().startswith("#") or (self.comment is not None and self.comment.search(piece[:LONGEST]) is not None)
+
     def _logical(self, lines: Iterable[Line]) -> Iterator[tuple[Line, str]]:
         """Yield each line with its text, and the text of the lines that it is joined with."""
         first: Line | None = None
         text = ""
         for line in lines:
-            piece = line.raw.decode("utf-8", "backslashreplace").rstrip("\r")
+            raw = line.raw.partition(b"\0")[0] if self.to_nul else line.raw
+            piece = raw.decode("utf-8", "backslashreplace").rstrip("\r")
             first, text = first or line, text + piece if len(text) < LONGEST else text
-            if self.joined and piece.endswith("\\") and not piece.lstrip().startswith("#"):
-                text = text[:-1] if text.endswith("\\") else text
+            if self.joined is not None and piece.endswith("\\") and not self._comments(piece):
+                text = text[:-1] + self.joined if text.endswith("\\") else text
                 continue
             yield first, text
             first, text = None, ""
@@ -85,5 +93,9 @@ def languages() -> dict[str, StartupLanguage]:
         if unknown := set(pattern.groupindex) - _GROUPS:
             raise ValueError(f"languages.yaml: {name}: unknown group `{min(unknown)}`")
         structure = re.compile(entry["structure"]) if "structure" in entry else None
-        made[name] = StartupLanguage(entry["about"], pattern, structure, entry.get("joined") == "yes", entry.get("every") == "yes")
+        joined = {"yes": "", "blank": " "}.get(entry.get("joined", ""))
+        comment = searcher(entry["comment"]) if "comment" in entry else None
+        made[name] = StartupLanguage(
+            entry["about"], pattern, structure, joined, comment, entry.get("ends") == "NUL", entry.get("every") == "yes"
+        )
     return made

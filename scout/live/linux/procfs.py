@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from scout.formats import accounts as formats
 from scout.lines import lines as lines_of
-from scout.lines import number
 
 PROC = "/proc"
 LIMIT = 1 << 20
@@ -64,9 +64,14 @@ def pids() -> list[int]:
     return sorted(int(name) for name in os.listdir(PROC) if name.isdigit())
 
 
+def whole(path: str, limit: int = 64 << 20) -> str:
+    """Return a text file; of a larger one the beginning."""
+    return text(read(path, limit))
+
+
 def lines(path: str, limit: int = 64 << 20) -> Iterator[str]:
     """Yield the lines of a text file."""
-    yield from lines_of(text(read(path, limit)))
+    yield from lines_of(whole(path, limit))
 
 
 def boot_time() -> float:
@@ -85,10 +90,8 @@ def moment(seconds: float) -> str:
 def accounts(path: str = "/etc/passwd") -> dict[int, str]:
     """Return names by uid, from the host's own file; name services are not asked."""
     found: dict[int, str] = {}
-    for line in lines(path):
-        fields = line.split(":")
-        if len(fields) >= 3 and (uid := number(fields[2])) is not None:
-            found.setdefault(uid, fields[0])
+    for user in formats.accounts(whole(path)):
+        found.setdefault(user.uid, user.name)
     return found
 
 

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from scout.lines import number
+from scout.formats import accounts as formats
 from scout.live.linux import procfs
 
 SCHEMA = 1
@@ -25,26 +25,19 @@ def accounts(passwd: str, group: str) -> Iterator[dict[str, Any]]:
     """Accounts of these two files; a line that is none is left out."""
     names: dict[int, str] = {}
     members: dict[str, list[str]] = defaultdict(list)
-    for line in procfs.lines(group):
-        fields = line.split(":")
-        if len(fields) >= 4 and (gid := number(fields[2])) is not None:
-            names.setdefault(gid, fields[0])
-            for member in filter(None, fields[3].split(",")):
-                members[member].append(fields[0])
-    for line in procfs.lines(passwd):
-        fields = line.split(":")
-        if len(fields) < 7:
-            continue
-        uid, gid = map(number, fields[2:4])
-        if uid is not None and gid is not None:
-            yield {
-                "name": fields[0],
-                "uid": uid,
-                "gid": gid,
-                "gecos": fields[4],
-                "home": fields[5],
-                "shell": fields[6],
-                "group": names.get(gid, ""),
-                "groups": members.get(fields[0], []),
-                "login": fields[6].rsplit("/", 1)[-1] not in ("nologin", "false"),
-            }
+    for one in formats.groups(procfs.whole(group)):
+        names.setdefault(one.gid, one.name)
+        for member in one.members:
+            members[member].append(one.name)
+    for user in formats.accounts(procfs.whole(passwd)):
+        yield {
+            "name": user.name,
+            "uid": user.uid,
+            "gid": user.gid,
+            "gecos": user.gecos,
+            "home": user.home,
+            "shell": user.shell,
+            "group": names.get(user.gid, ""),
+            "groups": members.get(user.name, []),
+            "login": user.shell.rsplit("/", 1)[-1] not in ("nologin", "false"),
+        }

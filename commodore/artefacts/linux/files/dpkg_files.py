@@ -1,37 +1,47 @@
-"""Files of Debian packages: the paths and MD5 sums that each installed package brought."""
+"""Files of Debian packages: the paths and MD5 sums that each installed package brought, and those of its settings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 
 from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers.lines import lines, text
+from scout.formats.packages.dpkg import conffiles
 
 ARTEFACT = Artefact(
     name="dpkg_files",
     title="Files of Debian packages",
-    about="One record per installed package: the files that it brought, with the MD5 sum that each had. A program with this path and sum "
-    "is the one of the package; one with another sum was changed.",
-    proves_not="That the list is true: whoever is root can rewrite it. Files of settings are not in it.",
-    match=("var/lib/dpkg/info/*.md5sums",),
+    about="One record per installed package: the files that it brought, with the MD5 sum that each had, and one for its files of "
+    "settings. A program with this path and sum is the one of the package; one with another sum was changed. Settings may be changed by "
+    "administrators.",
+    proves_not="That the list is true: whoever is root can rewrite it.",
+    match=("var/lib/dpkg/info/*.md5sums", "var/lib/dpkg/status"),
+    targets=("LF05",),
     by_name=False,
-    fields=("escadre.package.md5", "escadre.package.files", "package.name"),
+    fields=("escadre.package.md5", "escadre.package.files", "escadre.package.settings", "package.name"),
     kind="state",
     category=("package",),
     type=("info",),
     action="package-files-observed",
     attack=("T1554",),
     message="The package {package.name} brought its files, whose sums are known.",
-    sources=("dpkg(1): files of the database; deb-md5sums(5)",),
+    version=2,
+    sources=("dpkg(1): files of the database; deb-md5sums(5)", "dpkg-query(1): Conffiles"),
 )
 
 _DIGEST = 32
+_LARGEST = 256 << 20
+"""bytes of a status file that are read"""
 
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa: ARG001
     """Yield one record per package. A line is the MD5 sum, two blanks, and the path without its first `/`."""
+    if evidence.name == "status":
+        yield from _settings(evidence)
+        return
     sums, paths, bad = [], [], 0
     for line in lines(evidence):
         if isinstance(line, Problem):
@@ -48,3 +58,19 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
     if paths:
         name = evidence.name.removesuffix(".md5sums")
         yield Record("0", {"package.name": name, "escadre.package.files": paths, "escadre.package.md5": sums})
+
+
+def _settings(evidence: Evidence) -> Iterator[Record]:
+    with evidence.open() as stream:
+        found = conffiles(stream.read(_LARGEST))
+    for number, (package, files) in enumerate(groupby(found, key=lambda one: one.package)):
+        listed = list(files)
+        yield Record(
+            f"{number}",
+            {
+                "package.name": package,
+                "escadre.package.files": [one.path for one in listed],
+                "escadre.package.md5": [one.digest for one in listed],
+                "escadre.package.settings": True,
+            },
+        )

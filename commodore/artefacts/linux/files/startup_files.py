@@ -45,6 +45,7 @@ ARTEFACT = Artefact(
     attack=("T1037", "T1546"),
     message="[{file.path} has {escadre.line!q}|{file.path} is a script that starts by itself].",
     sources=("scout/formats/startup/languages.yaml names the source of each language",),
+    version=2,
 )
 LEFT_OUT = "(left out)"
 """Text in place of a password or its hash"""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
-from commodore.evidence import Evidence
+from commodore.evidence import Evidence, Group
 from commodore.fence import fenced
 from commodore.host import Host
 from commodore.readers import ntfs
@@ -25,6 +25,7 @@ ARTEFACT = Artefact(
     match=("$MFT", "**/$MFT"),
     magic=((0, b"FILE0\x00"), (0, b"FILE*\x00"), (0, b"BAAD0\x00")),
     targets=("WN01",),
+    group=Group({"mirror": "$MFTMirr"}, main="$MFT"),
     fields=(
         "file.name",
         "file.path",
@@ -71,7 +72,7 @@ ARTEFACT = Artefact(
     action="file-observed",
     message="MFT entry {file.inode} [is {file.path!q}|extends entry {escadre.mft.base_entry} "
     "(sequence {escadre.mft.base_sequence})|has no name].",
-    version=2,
+    version=3,
     sources=("NTFS documentation of the Linux-NTFS project, R. Russon and Y. Fledel", "[MS-FSCC] File System Control Codes, section 2.6"),
 )
 
@@ -85,6 +86,9 @@ _MOST_EXTENSIONS = 100_000
 """Most extension entries that are joined to their base; more are a forgery and become records of their own."""
 _MOST_KNOWN = 20_000
 """Most directories that stay in memory after they were read, about 12 MB."""
+
+_MIRRORED = 4
+"""entries of which $MFTMirr has a copy"""
 
 Extensions = dict[int, list[MftEntry]]
 
@@ -112,12 +116,29 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
         return ()
 
     yield from fenced(_entries(evidence, size), lambda numbered: str(numbered[0]), entry)
+    if evidence.offset == 0:
+        yield from _unlike_mirror(evidence, size)
     if strange:
         yield Problem(f"{strange} entries are neither FILE nor BAAD nor empty")
     if damaged:
         yield Problem(
             f"{damaged} entries in use hold what cannot be, or sectors of another write (fixups): `escadre.mft.damaged` marks them"
         )
+
+
+def _unlike_mirror(evidence: Evidence, size: int) -> Iterator[Problem]:
+    """Compare the first entries with $MFTMirr. The driver writes both at once, byte for byte."""
+    mirror = evidence.companions.get("mirror")
+    if mirror is None:
+        return
+    with evidence.open() as stream, mirror.open() as copied:
+        for number in range(_MIRRORED):
+            own, copy = stream.read(size), copied.read(size)
+            if len(copy) < size:
+                yield Problem(f"$MFTMirr is cut: its copy of entry {number} has {len(copy)} of {size} bytes", str(number))
+                return
+            if own != copy:
+                yield Problem(f"entry {number} is not what $MFTMirr has of it: one of the two was changed by other means", str(number))
 
 
 def _entries(evidence: Evidence, size: int, *, directories: bool = False) -> Iterator[tuple[int, bytes]]:

@@ -10,6 +10,7 @@ from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers.file_facts import FILE_FIELDS
+from commodore.readers.shortcuts import SHORTCUT_FIELDS, shortcut_fields
 from scout.formats import shortcut
 
 ARTEFACT = Artefact(
@@ -26,7 +27,7 @@ ARTEFACT = Artefact(
     ),
     targets=("WP04",),
     needs=("profiles", "users"),
-    fields=(*FILE_FIELDS, "file.target_path", "process.command_line", "user.name", "user.id"),
+    fields=(*FILE_FIELDS, *SHORTCUT_FIELDS, "user.name", "user.id"),
     times={
         "@timestamp": "birth of the file if the collector could read it, else the last change of its content",
         "file.created": "birth",
@@ -44,7 +45,7 @@ ARTEFACT = Artefact(
         "KNOWNFOLDERID FOLDERID_Startup and FOLDERID_CommonStartup, Microsoft Win32 documentation",
         "[MS-SHLLINK] Shell Link Binary File Format",
     ),
-    version=3,
+    version=4,
 )
 
 _FACTS = {"btime": "file.created", "mtime": "file.mtime", "ctime": "file.ctime", "atime": "file.accessed", "sha256": "file.hash.sha256"}
@@ -65,7 +66,8 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
             data = stream.read(shortcut.LARGEST)
         try:
             opened = shortcut.target(data)
-            fields |= {k: v for k, v in (("file.target_path", opened.path), ("process.command_line", opened.command_line)) if v}
+            fields |= shortcut_fields(opened)
+            yield from (Problem(f"a part of the shortcut cannot be read: {problem}") for problem in opened.problems)
         except ValueError as reason:
             yield Problem(f"what the shortcut opens cannot be read: {reason}")
     yield Record("0", fields | _owner(folder, host))

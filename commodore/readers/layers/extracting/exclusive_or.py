@@ -13,10 +13,14 @@ _USUAL = re.compile(r"[A-Za-z0-9 \n]")
 _MOSTLY = 0.72
 """part of letters, digits and spaces from which on a text is no encrypted one"""
 _LEAST = 24
-_WORDS = re.compile(
-    rb"(?i)this program cannot|cmd\.exe|/bin/(?:ba)?sh|wscript|createobject|import |eval\(|"
-    rb"https?://|powershell|function |invoke-|new-object|<\?php|#!/"
+_SHOWING = (
+    *(b"this program cannot", b"cmd.exe", b"/bin/sh", b"/bin/bash", b"wscript", b"createobject", b"import ", b"eval(", b"http://"),
+    *(b"https://", b"powershell", b"function ", b"invoke-", b"new-object", b"<?php", b"#!/"),
 )
+"""words of programs in lower case, one of which the plain data must have"""
+_WORDS = re.compile(b"(?i)" + b"|".join(map(re.escape, _SHOWING)))
+_STUB = b"This program"
+_NO_CAPITALS = bytes(byte & 0xDF for byte in range(256))
 CRIBS = (
     b"https://",
     b"http://",
@@ -54,18 +58,25 @@ def applied(data: bytes, key: bytes) -> bytes:
 
 def _plain(data: bytes) -> bool:
     head = data[:_HEAD]
-    if head[:2] == b"MZ" and b"This program" in head:
+    if head[:2] == b"MZ" and _STUB in head:
         return True
     return readable(head.decode("latin-1")) and _WORDS.search(head) is not None
 
 
 def _keys(head: bytes) -> Iterator[bytes]:
-    """Yield keys: all single bytes, then those of two to four bytes for which a known word occurs."""
-    for key in range(1, 256):
-        yield bytes([key])
+    """Yield keys: all single bytes where one of them may show a word, then those of two to four bytes for which a known word occurs."""
+    steps = _steps(head)
+    if any(word in steps for word in _SHOWING_STEPS):
+        for key in range(1, 256):
+            yield bytes([key])
     for length in (2, 3, 4):
         for crib in CRIBS:
             yield from _of_crib(head, crib, length)
+
+
+def _steps(data: bytes) -> bytes:
+    """Return how each byte differs from the one before, but for the bit that tells capitals. Under a key of one byte it stays the same."""
+    return applied(data[1:], data[:-1]).translate(_NO_CAPITALS)
 
 
 def _of_crib(head: bytes, crib: bytes, length: int) -> Iterator[bytes]:
@@ -76,3 +87,6 @@ def _of_crib(head: bytes, crib: bytes, length: int) -> Iterator[bytes]:
         stream, turn = applied(head[at : at + len(crib)], crib), -at % length
         yield (stream[:length] * 2)[turn : turn + length]
         at = apart.find(wanted, at + 1)
+
+
+_SHOWING_STEPS = tuple(map(_steps, (*_SHOWING, _STUB)))

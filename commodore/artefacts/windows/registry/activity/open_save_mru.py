@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from commodore.readers.shell.items import shell_items
 from commodore.registry import At, registry_artefact
 from commodore.registry.mru import MRU_TIMES, PROVES_NO_TIME, mru
 from commodore.registry.shell import SHELL_FIELDS, SHELL_SOURCES, SHELL_TIMES, item_fields
 from scout.formats.regf import Value
+from scout.formats.shell.items import shell_items
 
 
 def _entry(at: At, value: Value) -> dict[str, Any]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from commodore.readers.shell.items import ShellItem, shell_items
 from commodore.registry import VALUE_FIELDS, At, KeyReading, Made, Problem, registry_artefact
 from commodore.registry.mru import MRU_FIELDS, MRU_TIMES, order, placed
 from commodore.registry.shell import SHELL_FIELDS, SHELL_SOURCES, SHELL_TIMES, item_fields
 from scout.formats.regf import Key, Value
 from scout.formats.regf.patterns import FoundKey
+from scout.formats.shell.items import ShellItem, shell_items
 
 
 def _prepared(found: FoundKey) -> tuple[dict[str, int], dict[str, Key]]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from commodore.readers.shell.folders import guid
 from commodore.registry import At, each_key, registry_artefact
 from scout.formats.regf import Key, Value
+from scout.formats.shell.folders import guid
 
 _LIBRARY = {
     0x11000001: "device",

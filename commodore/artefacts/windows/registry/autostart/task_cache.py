@@ -5,11 +5,11 @@ from __future__ import annotations
 from struct import error, unpack_from
 from typing import Any
 
-from commodore.readers.shell.folders import guid
 from commodore.registry import COMMAND_FIELDS, At, Made, Part, Problem, each_key, registry_artefact
 from scout.formats.commandline import expand_windows
 from scout.formats.regf import Key, Value
 from scout.formats.regf.data import filetime
+from scout.formats.shell.folders import guid
 
 _KINDS = {0x6666: "exec", 0x7777: "com handler", 0x8888: "mail", 0x9999: "message"}
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from struct import unpack_from
 from typing import Any
 
-from commodore.readers.shell.folders import guid
 from commodore.registry import At, Made, Problem, each_value, registry_artefact
 from scout.formats.regf import Value
 from scout.formats.regf.data import text
+from scout.formats.shell.folders import guid
 
 
 def _volume(at: At, value: Value) -> Made:  # noqa: ARG001

@@ -17,10 +17,9 @@ from collections.abc import Iterable, Iterator
 from struct import unpack_from
 from typing import NamedTuple
 
-from commodore.readers.hives.typed import fat_time
-from commodore.readers.shell.folders import folder, guid
-from commodore.readers.shell.properties import properties
-from scout.formats.regf.data import filetime, text
+from scout.formats.regf.data import fat_time, filetime, text
+from scout.formats.shell.folders import folder, guid
+from scout.formats.shell.properties import properties
 
 MOST = 256
 """items of one list"""
@@ -33,6 +32,8 @@ _CATEGORIES = (
 
 _VIEWS = {0x23A3DFD5: "Search Results", 0x23FEBBEE: "Known Folder"}
 """signatures of views and their names, where the properties have none"""
+_PATH = re.compile(rb"(?:[A-Za-z]\0:|\\\0\\)\0")
+"""beginning of a path in UTF-16"""
 
 
 class ShellItem(NamedTuple):
@@ -161,13 +162,15 @@ def _address(raw: bytes) -> ShellItem:
 
 
 def _view(raw: bytes) -> ShellItem:
-    """Return an item that is described by properties: a known folder, a search, a device."""
+    """Return an item that is described by properties: a known folder, a search, a device; or a program of the Control Panel."""
     (signature,) = unpack_from("<I", raw, 6)
     name = ""
     if signature == 0x23FEBBEE and len(raw) >= 30 and unpack_from("<H", raw, 12)[0] == 16:
         name = folder(guid(raw[14:30]))
     found = properties(raw)
     name = found.get("path") or found.get("name") or name
+    if not name and (path := _PATH.search(raw, 4)):
+        return ShellItem("control panel", text(raw[path.start() :]))  # a program that Explorer loads to show it (.cpl)
     if not name:
         return ShellItem("unknown", f"(class 0x00, signature {signature:#010x}, {len(raw)} bytes)")
     return ShellItem("property view", name, found.get("created", ""), found.get("modified", ""), found.get("accessed", ""))

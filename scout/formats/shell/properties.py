@@ -7,19 +7,28 @@ from __future__ import annotations
 
 from struct import unpack_from
 
-from commodore.readers.shell.folders import guid
 from scout.formats.regf.data import filetime, text
+from scout.formats.shell.folders import guid
 
 _STORAGE = "B725F130-47EF-101A-A5F1-02608C9EEBAC"
 _SHELL = "28636AA6-953D-11D2-B5D6-00C04FD918D0"
-_NAMES = {(_STORAGE, 10): "name", (_STORAGE, 14): "modified", (_STORAGE, 15): "created", (_STORAGE, 16): "accessed", (_SHELL, 30): "path"}
+_LINK_TARGET, _LINK_ARGUMENTS = "B9B4B3FC-2B51-4A42-B5D8-324146AFCF25", "436F2667-14E2-4FEB-B30A-146C53B5B674"
+_NAMES = {
+    (_LINK_TARGET, 2): "target",
+    (_LINK_ARGUMENTS, 100): "arguments",
+    (_STORAGE, 10): "name",
+    (_STORAGE, 14): "modified",
+    (_STORAGE, 15): "created",
+    (_STORAGE, 16): "accessed",
+    (_SHELL, 30): "path",
+}
 _TEXT, _TIME = 31, 64
 MOST = 1000
 """values of one item"""
 
 
 def properties(raw: bytes) -> dict[str, str]:
-    """Return name, path, created, modified and accessed of the stores in an item, as far as they have them."""
+    """Return name, path, created, modified, accessed, target and arguments of the stores in an item, as far as they have them."""
     found: dict[str, str] = {}
     start, left = raw.find(b"1SPS"), MOST
     while start >= 4 and left > 0:

@@ -1,0 +1,51 @@
+"""The records of a dataset that a derivation reads, as it declares them.
+
+    ARTEFACT = Artefact(…, datasets=("evtx",), chosen={"evtx": Chosen({"event.code": ("4624", "4625")})})
+
+The parse pass, which has each record in its hands, writes the chosen ones to a file of their own, and `view.records("evtx")` reads that in
+place of the whole dataset. A redo that keeps the records has no such file: then their lines are searched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+ANY: tuple[str, ...] = ()
+"""every text"""
+_NOBODY: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The records in which one of these fields is a text: one of the texts given, or any text where none is (`ANY`)."""
+
+    fields: Mapping[str, Collection[str]]
+
+    def fits(self, record: Mapping[str, Any]) -> bool:
+        """Return whether a record is chosen."""
+        return any(isinstance(value := record.get(field), str) and (not texts or value in texts) for field, texts in self.fields.items())
+
+
+class Sorter:
+    """Tells who chose a record, among all that chose records of one dataset. It looks once at each field."""
+
+    def __init__(self, choices: Iterable[tuple[str, Chosen]]) -> None:
+        self._fields: dict[str, tuple[dict[str, frozenset[str]], frozenset[str]]] = {}
+        """field → text → who chose it; and who chose every text"""
+        for name, chosen in choices:
+            for field, texts in chosen.fields.items():
+                exact, every = self._fields.get(field, ({}, _NOBODY))
+                for text in texts:
+                    exact[text] = exact.get(text, _NOBODY) | {name}
+                self._fields[field] = exact, every if texts else every | {name}
+
+    def who(self, record: Mapping[str, Any]) -> frozenset[str]:
+        """Return the names of those that chose a record."""
+        found = _NOBODY
+        for field, (exact, every) in self._fields.items():
+            value = record.get(field)
+            if value.__class__ is str:
+                found = found | every | exact.get(value, _NOBODY)
+        return found
