@@ -13,8 +13,8 @@ from tests.hunter.test_offline_windows import Disk
 from tests.range import plants
 from tests.range.plants import Planter
 
-BY_HAND = {"L021", "L023", "L087"} | {"L053"}
-"""rows of which the plant is left to a person: three whose removal is by hand; a program of a package that was exchanged"""
+BY_HAND = {"L021", "L023", "L087"} | {"L052", "L053"}
+"""rows of which the plant is left to a person: three whose removal is by hand; files of packages that were exchanged"""
 
 
 @pytest.fixture(scope="module")
