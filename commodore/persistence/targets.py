@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 from typing import Any
 
-import orjson
-
 from commodore.finding import FILE_FACTS, SEVERITIES, FileFacts, Finding, FindingTarget
 from commodore.lookup import PackedLookup
 from commodore.persistence.evidence import of_named_file
@@ -33,24 +31,24 @@ class Members:
             path = str(line.get("path") or line.get("source") or "")
             if not path:
                 continue
-            known = orjson.dumps({k: line[k] for k in FILE_FACTS if line.get(k) is not None})
+            known = {k: line[k] for k in FILE_FACTS if line.get(k) is not None}
             if line.get("verdict") == "taken":
-                self._taken.add(_key(path), memoryview(known).tobytes())  # a copy: orjson's own keeps its whole buffer
-            elif known != b"{}":
-                self._others.add(_key(path), memoryview(known).tobytes())
+                self._taken.add(_key(path), (known,))
+            elif known:
+                self._others.add(_key(path), (known,))
             text = line.get("link")
             if isinstance(text, str) and text:
-                self._links.add(_key(resolved(path, text)), path.encode("utf-8", "surrogatepass"))
+                self._links.add(_key(resolved(path, text)), (path,))
 
     def facts(self, path: str) -> FileFacts:
         """Return the facts of a file; empty where the collection does not name it."""
         key = _key(path)
-        known: FileFacts = orjson.loads((self._taken.get(key)[-1:] or self._others.get(key)[:1] or [b"{}"])[0])
+        known: FileFacts = (self._taken.get(key)[-1:] or self._others.get(key)[:1] or [({},)])[0][0]
         return known
 
     def links(self, path: str) -> list[str]:
         """Return the native paths of symbolic links that point to a file, sorted."""
-        return sorted({link.decode("utf-8", "surrogatepass") for link in self._links.get(_key(path))})
+        return sorted({link for (link,) in self._links.get(_key(path))})
 
 
 def complete(target: FindingTarget, members: Members | Iterable[Mapping[str, Any]]) -> FindingTarget:
