@@ -35,7 +35,7 @@ import tantivy  # noqa: E402
 from commodore.case.jsonl import lines  # noqa: E402
 from commodore.schema import registry  # noqa: E402
 from eye.dashboards.bars import bucket  # noqa: E402
-from eye.index.build import HEAP, all_sources, mark  # noqa: E402
+from eye.index.build import HEAP, all_sources, index, mark, part_number  # noqa: E402
 from eye.index.documents import Documents  # noqa: E402
 from eye.index.schema import opened, schema  # noqa: E402
 from eye.index.store import Store  # noqa: E402
@@ -91,16 +91,27 @@ TEMPLATES: tuple[str, ...] = (
 )
 
 
-def ready(case: Path, most: int) -> Iterator[str]:
-    """The documents of the first records, as the build gives them to the engine."""
-    documents, n = Documents(), 0
+def ready(case: Path) -> Iterator[str]:
+    """The documents of the records, as the build gives them to the engine."""
+    documents = Documents()
     for source in all_sources(case):
         documents.begin(mark(source))
-        for line in lines(source.path):
-            yield documents.make(orjson.loads(line), line, n)
-            n += 1
-            if n == most:
-                return
+        for n, line in enumerate(lines(source.path)):
+            yield documents.make(orjson.loads(line), line, part_number(source) << 32 | n)
+
+
+def first_files(case: Path, folder: Path, most: int) -> Path:
+    """Make a case of the first files of records, until they hold `most` records."""
+    folder.mkdir()
+    shutil.copy(case / "case.json", folder)
+    for source in all_sources(case):
+        target = folder / source.path.relative_to(case)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source.path, target)
+        most -= sum(1 for _ in lines(source.path))
+        if most <= 0:
+            break
+    return folder
 
 
 def calls(text: str) -> list[tuple[Any, str, Any]]:
@@ -117,16 +128,13 @@ def calls(text: str) -> list[tuple[Any, str, Any]]:
     return found
 
 
-def bare(documents: list[Any], folder: Path, make: Callable[[tantivy.IndexWriter, Any], None]) -> float:
-    """The bare loop: it adds ready values to an index with two threads, and reads and decides nothing. Return records per second."""
-    found = opened(str(folder))
-    start = time.perf_counter()
-    writer = found.writer(HEAP * 2, 2)
+def bare(documents: list[Any], folder: Path, make: Callable[[tantivy.IndexWriter, Any], None]) -> None:
+    """The bare loop: the same texts and fast fields, ready in memory, go into an index with two threads; nothing else is done."""
+    writer = opened(str(folder)).writer(HEAP * 2, 2)
     for one in documents:
         make(writer, one)
     writer.commit()
     writer.wait_merging_threads()
-    return len(documents) / (time.perf_counter() - start)
 
 
 def add_values(writer: tantivy.IndexWriter, values: list[tuple[Any, str, Any]]) -> None:
@@ -262,33 +270,34 @@ def built(case: Path, raw: int) -> None:
     compared(case)
 
 
-def compared(case: Path, rounds: int = 3, most: int = 60_000) -> None:
-    """The build and the bare loops over the same records, in turn, so that other load meets all of them. Best of the rounds."""
-    texts_ = list(ready(case, most))
-    values = [calls(text) for text in texts_]
-    best: dict[str, float] = {}
-    for _ in range(rounds):
-        for name, run in (
-            ("build", lambda folder: from_lines(case, folder, most)),
-            ("bare loop, ready values", lambda folder: bare(values, folder, add_values)),
-            ("bare loop, ready JSON", lambda folder: bare(texts_, folder, add_text)),
-        ):
-            with tempfile.TemporaryDirectory() as folder:
-                best[name] = max(best.get(name, 0.0), run(Path(folder)))
-    for name, rate in best.items():
-        print(f"{name:<26} {len(texts_):,} records  {rate:,.0f}/s   the build is {best['build'] / rate:.2f} of it", flush=True)
+def compared(case: Path, rounds: int = 5, most: int = 40_000) -> None:
+    """The whole build and the bare loops over the same records, in turn: medians of the ratios by processor time and by the clock.
 
-
-def from_lines(case: Path, folder: Path, most: int) -> float:
-    """The loop of the build over the first records, from the files of the case on."""
-    found = opened(str(folder))
-    start = time.perf_counter()
-    writer = found.writer(HEAP * 2, 2)
-    for text in ready(case, most):
-        writer.add_json(text)
-    writer.commit()
-    writer.wait_merging_threads()
-    return most / (time.perf_counter() - start)
+    Bare loops: one that adds ready values field by field, which is what a program can do that makes documents in Python; and one that adds
+    ready JSON, which no program can do that has to make that JSON.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        part = first_files(case, Path(folder) / "case", most)
+        texts_ = list(ready(part))
+        values = [calls(text) for text in texts_]
+        runs: dict[str, Callable[[Path], Any]] = {
+            "build": lambda _: index(part, workers=2),
+            "bare loop, ready values": lambda place: bare(values, place, add_values),
+            "bare loop, ready JSON": lambda place: bare(texts_, place, add_text),
+        }
+        spent: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
+        for _ in range(rounds):
+            for name, run in runs.items():
+                shutil.rmtree(part / "index", ignore_errors=True)
+                with tempfile.TemporaryDirectory() as place:
+                    cpu, clock = time.process_time(), time.perf_counter()
+                    run(Path(place))
+                    spent[name].append((time.process_time() - cpu, time.perf_counter() - clock))
+    for name, times in spent.items():
+        by = [statistics.median(one[n] / mine[n] for one, mine in zip(times, spent["build"], strict=True)) for n in (0, 1)]
+        each = statistics.median(cpu for cpu, _ in times) / len(texts_) * 1e6
+        share = "" if name == "build" else f"   the build is {by[0]:.2f} of it by processor time, {by[1]:.2f} by the clock"
+        print(f"{name:<26} {each:>6.0f} µs of processor time per record{share}   load {os.getloadavg()[0]:.1f}", flush=True)
 
 
 def main() -> None:

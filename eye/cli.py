@@ -103,10 +103,13 @@ def _search(
     from eye.query.kibana import to_kibana
     from eye.query.parse import parse
     from eye.search import around as neighbours
-    from eye.search import sort_column, time_filters
+    from eye.search import chosen, sort_column, time_filters
 
     screen = Screen(json_lines=json)
     parse(query)
+    if json + as_csv + as_table > 1:
+        raise Complaint("--json, --csv and --table exclude each other.", "Give one of them.", WRONG_USE)
+    names = chosen(fields)
     filters, (by, descending) = time_filters(since, until), sort_column(sort)
     if translate:
         if translate != "kibana":
@@ -123,12 +126,11 @@ def _search(
             screen.json_lines = False
             screen.say(f"{total}")
             return
-        chosen = [name for name in fields.split(",") if name]
         if json or as_csv:
-            _stream(store, asked, chosen, as_csv, start, limit, by, descending)
+            _stream(store, asked, names, as_csv, start, limit, by, descending)
             return
         shown = store.rows(asked, start, 50 if limit is None else limit, descending=descending, by=by)
-        _print(screen, asked, shown, chosen, as_table)
+        _print(screen, asked, shown, names, as_table)
         _foot(screen, store, case, query, filters, total, start, len(shown))
     finally:
         store.close()
@@ -173,6 +175,8 @@ def _foot(screen: Screen, store: Store, case: Path, query: str, filters: list[st
         screen.note(
             f"Next page: the same command with --from {start + shown}. All: --json or --csv. Counts: eye stats {escape(case)} FIELD"
         )
+    if total and start >= total:
+        screen.note(f"--from {start} is beyond the last hit.")
     if total:
         return
     from eye.index.why import hints, reasons

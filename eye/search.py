@@ -10,12 +10,12 @@ from typing import Any
 
 import orjson
 
-from commodore.schema import registry
+from commodore.schema import Field, registry
 from eye.index.schema import NANO, ROW, WHEN, column
 from eye.index.store import Asked, Store
 from eye.query.clause import clause
 from eye.query.moments import instant
-from eye.query.parse import known_field
+from eye.query.parse import known_field, near_fields
 from eye.query.values import isotime, nanoseconds
 from scout.console import WRONG_USE, Complaint
 
@@ -84,12 +84,31 @@ class Stats:
     by: dict[str, dict[str, int]]
 
 
+def named_field(name: str) -> tuple[Field, str]:
+    """Return the field that an option names and, below a free-form field, its key. Raises Complaint with the nearest fields."""
+    found = known_field(name)
+    if found is None:
+        near = ", ".join(near_fields(name))
+        raise Complaint(
+            f"{name} is no field.", f"Near: {near}." if near else "eye search CASE '*' --json --limit 1 shows fields.", WRONG_USE
+        )
+    return found
+
+
+def chosen(fields: str) -> list[str]:
+    """Return the names of `--fields A,B`. Raises Complaint for a name that is no field."""
+    names = [name.strip() for name in fields.split(",") if name.strip()]
+    for name in names:
+        named_field(name)
+    return names
+
+
 def stats(store: Store, name: str, query: str = "", *, rare: bool = False, by: str = "", limit: int = 20) -> Stats:
     """Count the values of a field among the records that match, the most frequent (or the rarest) first. Raises Complaint."""
-    found = known_field(name)
-    if found is None or found[1] or found[0].type not in ("keyword", "long", "boolean", "ip"):
-        why = "is no field" if found is None else f"is of type {found[0].type}, whose values are not counted"
-        raise Complaint(f"{name} {why}.", "Count a keyword field, a number or an address: host.name, event.code, source.ip.", WRONG_USE)
+    found = named_field(name)
+    if not found[1] and found[0].type not in ("keyword", "long", "boolean", "ip"):
+        do = "Count a keyword field, a number, an address, or a key of a free-form field: event.code, winlog.event_data.LogonType."
+        raise Complaint(f"{name} is of type {found[0].type}, whose values are not counted.", do, WRONG_USE)
     asked = store.ask(query)
     values = store.values(asked, name)
     values.sort(key=lambda pair: (pair[1] if rare else -pair[1], pair[0]))

@@ -33,22 +33,22 @@ class Members:
                 continue
             known = {k: line[k] for k in FILE_FACTS if line.get(k) is not None}
             if line.get("verdict") == "taken":
-                self._taken.add(_key(path), (known,))
+                self._taken.add(path_key(path), (known,))
             elif known:
-                self._others.add(_key(path), (known,))
+                self._others.add(path_key(path), (known,))
             text = line.get("link")
             if isinstance(text, str) and text:
-                self._links.add(_key(resolved(path, text)), (path,))
+                self._links.add(path_key(resolved(path, text)), (path,))
 
     def facts(self, path: str) -> FileFacts:
         """Return the facts of a file; empty where the collection does not name it."""
-        key = _key(path)
+        key = path_key(path)
         known: FileFacts = (self._taken.get(key)[-1:] or self._others.get(key)[:1] or [({},)])[0][0]
         return known
 
     def links(self, path: str) -> list[str]:
         """Return the native paths of symbolic links that point to a file, sorted."""
-        return sorted({link for (link,) in self._links.get(_key(path))})
+        return sorted({link for (link,) in self._links.get(path_key(path))})
 
 
 def complete(target: FindingTarget, members: Members | Iterable[Mapping[str, Any]]) -> FindingTarget:
@@ -85,7 +85,7 @@ def completed(findings: Iterable[Finding], members: Mapping[str, Members]) -> It
             continue
         for path, facts in full.get("payload_files", {}).items():
             if facts.get("verdict", "taken") == "taken" and facts.get("sha256") and not _of_the_system(path):
-                started.setdefault((finding["escadre.collection"], finding["host.name"], _key(path)), _payload(finding, path, facts))
+                started.setdefault((finding["escadre.collection"], finding["host.name"], path_key(path)), _payload(finding, path, facts))
     for key in sorted(started):
         yield started[key]
 
@@ -127,7 +127,8 @@ def file_target(path: str) -> FindingTarget:
     return {"mechanism": FILE.id, "kind": "file", "remove": "FQ", "path": path, "name": re.split(r"[\\/]", path)[-1], "payload": []}
 
 
-def _key(path: str) -> str:
+def path_key(path: str) -> str:
+    """Return what identifies a native path."""
     return one_path(path) if path.startswith("/") else plain(path).casefold()
 
 

@@ -171,7 +171,10 @@ class Compiler:
         try:
             return Q.regex_query(self.schema, name, pattern)
         except ValueError as e:
-            why = str(e).splitlines()[0][:120]
+            said = re.sub(r".*RegexQueryError: ", "", str(e), flags=re.DOTALL).strip("' ")
+            why = said.splitlines()[-1].removeprefix("error: ")[:120]
+            if isinstance(node, Pattern):
+                raise self.complain(node, f"this has too many wildcards ({why})", "Shorten it, or write its parts as words.") from e
             raise self.complain(node, f"this regular expression cannot be used ({why})", "Shorten it, or use * and ?.") from e
 
     def term(self, name: str, value: str) -> tantivy.Query:

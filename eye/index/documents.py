@@ -43,12 +43,13 @@ from eye.index.schema import (
     whole_number,
 )
 from eye.query.values import NS_MAX, NS_MIN, address, leaves, within_instant
-from eye.query.words import BETWEEN, MAX_WORD, NOT_SEARCHED, clean, fold, leaves_into, level
+from eye.query.words import MAX_WORD, NOT_SEARCHED, clean, fold, leaves_into, level
 
 HEX = re.compile(r"[0-9a-fA-F]{32}")
 """The form of an `escadre.id` that has its columns."""
 _LONG = 2**63
 _NAMES_BYTES = 30_000
+_INTEGER = {int}
 MOST_SHAPES = 10_000
 """Sets of fields, and of keys of free-form objects, that are remembered."""
 
@@ -68,7 +69,8 @@ class _Shape:
         single = [n for n in names if kind[n] in ("keyword", "date", "ip") and n not in many and n not in (ID, TIME)]
         self.strings: Callable[[dict[str, Any]], tuple[str, ...]] = itemgetter(*single) if len(single) > 1 else self._few(single)
         self.lists = [n for n in names if n in many]
-        self.numbers = [n for n in names if kind[n] in ("long", "double") and n not in many]
+        numbers = [n for n in names if kind[n] in ("long", "double") and n not in many]
+        self.numbers: Callable[[dict[str, Any]], tuple[int, ...]] = itemgetter(*numbers) if len(numbers) > 1 else self._few(numbers)
         self.booleans = [n for n in names if kind[n] == "boolean" and n not in many]
         self.free = [n for n in names if kind[n] == "flattened"]
         self.texts = [n for n in names if kind[n] == "text" and n not in NOT_SEARCHED]
@@ -76,10 +78,10 @@ class _Shape:
         self.numbered = [(n, column(n)) for n in names if n in NUMBERED]
         self.timed = TIME in names
         self.names = names
-        self.codes: dict[tuple[Any, ...], tuple[str, str]] = {}
+        self.codes: dict[tuple[object, ...], tuple[str, str]] = {}
 
     @staticmethod
-    def _few(names: list[str]) -> Callable[[dict[str, Any]], tuple[str, ...]]:
+    def _few(names: list[str]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
         return lambda record: tuple(record[name] for name in names)
 
 
@@ -88,7 +90,8 @@ class Documents:
 
     def __init__(self) -> None:
         self._shapes: dict[tuple[str, ...], _Shape] = {}
-        self._heads: dict[tuple[str, ...], list[str]] = {}
+        self._heads: dict[tuple[str, ...], tuple[int, list[str]]] = {}
+        self._sets = 0
         self._listed: set[str] = set()
         self._part = ""
 
@@ -107,8 +110,9 @@ class Documents:
             return self.careful(record, line, row)
         try:
             more = self._more(shape, record)
-            more[PART], more[NUMBER], more[LINE] = self._part, row, line.decode()
-            return (line[:-1] + b"," + orjson.dumps(more)[1:]).decode()
+            text = line.decode()
+            more[PART], more[NUMBER], more[LINE] = self._part, row, text
+            return f"{text[:-1]},{orjson.dumps(more).decode()[1:]}"
         except (_UnlikeError, TypeError, AttributeError, UnicodeDecodeError):  # TypeError: also of orjson, for a lone surrogate
             return self.careful(record, line, row)
 
@@ -123,38 +127,35 @@ class Documents:
             if not items:
                 empty.append(name)
             values += items
-        for name in shape.numbers:
-            number = record[name]
-            if type(number) is not int:
-                raise _UnlikeError
-            values.append(str(number))
+        numbers = shape.numbers(record)
+        if not _INTEGER.issuperset(map(type, numbers)):
+            raise _UnlikeError
+        values += map(str, numbers)
         for name in shape.booleans:
             if record[name] is not True and record[name] is not False:
                 raise _UnlikeError
             values.append("true" if record[name] else "false")
         pairs: list[str] = []
-        keys: list[tuple[str, ...]] = []
+        keys: list[int] = []
         taken: list[str] = []
         for name in shape.free:
             under = record[name]
             if type(under) is not dict or not under:
                 raise _UnlikeError
             below = (name, *under)
-            heads = self._heads.get(below)
-            if heads is None:
-                heads = self._remember(below)
+            number, heads = self._heads.get(below) or self._remember(below)
             values += under.values()
             pairs += map(add, heads, under.values())
-            keys.append(below)
+            keys.append(number)
             taken += heads
         at = record[TIME] if shape.timed else None
         if at is not None:
             values.append(at)
-        joined = BETWEEN.join(dict.fromkeys(values))
-        plain(joined)
+        distinct = list(dict.fromkeys(values))
+        plain("".join(distinct))
         for name in shape.texts:
             plain(record[name])
-        more: dict[str, Any] = {ALL: joined, PAIR: pairs}
+        more: dict[str, Any] = {ALL: distinct, PAIR: pairs}
         self._identify(record[ID], more)
         if at is not None:
             self._timed(at, more)
@@ -165,10 +166,10 @@ class Documents:
             instants = [instant(one) for one in (value if type(value) is list else (value,))]
             more[other] = [one for one in instants if one is not None]
         for name, other in shape.numbered:
-            number = whole_number(record[name])
-            if number is None:
+            whole = whole_number(record[name])
+            if whole is None:
                 raise _UnlikeError
-            more[other] = number
+            more[other] = whole
         if at is None and shape.timed:
             empty.append(TIME)
         kind = (*empty, *keys)
@@ -179,12 +180,14 @@ class Documents:
         self._code(*known, more)
         return more
 
-    def _remember(self, below: tuple[str, ...]) -> list[str]:
+    def _remember(self, below: tuple[str, ...]) -> tuple[int, list[str]]:
+        """A number for these keys of a free-form object, never given again, and what precedes their values in `_pair`."""
         if len(self._heads) > MOST_SHAPES:  # keys may be of the evidence's making
             self._heads.clear()
             self._shapes.clear()
-        heads = self._heads[below] = [f"{below[0]}.{key}{US}" for key in below[1:]]
-        return heads
+        self._sets += 1
+        found = self._heads[below] = (self._sets, [f"{below[0]}.{key}{US}" for key in below[1:]])
+        return found
 
     def _code(self, code: str, listing: str, more: dict[str, Any]) -> None:
         more[NAMES] = code
@@ -234,7 +237,7 @@ class Documents:
                 leaves_into(items, values)
                 _typed(name, found.type, items, document)
                 names += [name] if items else []
-        document[ALL] = BETWEEN.join(clean(level(value)) for value in dict.fromkeys(values))
+        document[ALL] = [clean(level(value)) for value in dict.fromkeys(values)]
         document[PAIR] = [clean(term) for term in document[PAIR]]
         code, listing = _coded(names)
         self._listed.discard(code)  # it may have been listed in a document that was given up
@@ -262,7 +265,7 @@ def instant(value: object) -> int | None:
     if type(value) is str and 20 < len(value) < 31 and value[19] == "." and value[-1] == "Z":
         start, second, fraction = _minute(value[:17]), value[17:19], value[20:-1]
         if start is not None and second.isdigit() and fraction.isdigit() and second < "60" and value.isascii():
-            at = start + int(second) * NANO + int((fraction + "00000000")[:9])
+            at = start + int(second) * NANO + int(f"{fraction:0<9}")
             if NS_MIN < at < NS_MAX:
                 return at
     return within_instant(value)

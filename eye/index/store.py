@@ -23,7 +23,7 @@ from eye.index.check import UNLIKE, Checked, in_line, matcher, prefilter
 from eye.index.compile import Compiler, both, union, with_id
 from eye.index.counts import Counts, HitSummary
 from eye.index.order import HitOrder
-from eye.index.schema import ID, LINE, NAMES, NUMBER, NUMBERED, PART, ROW, SHAPES, US, WHEN, has_terms, schema
+from eye.index.schema import ID, LINE, NAMES, NUMBER, NUMBERED, PAIR, PART, ROW, SHAPES, US, WHEN, has_terms, pair, schema
 from eye.index.terms import Terms
 from eye.query.parse import parse
 from eye.query.tree import Fuzzy, Node, Pattern, Regex, Text, leaves_of
@@ -225,8 +225,15 @@ class Store:
         return [(self._as_written(name, value), n) for value, n in shown] if folded else shown, len(values)
 
     def values(self, asked: Asked, name: str) -> list[tuple[str, int]]:
-        """Every value of a field among the hits with the number of records that have it, in no order."""
-        return self.facet(asked, name, 1 << 60)[0]
+        """Every value of a field, or of a key below a free-form one, with the number of hits that have it, in no order."""
+        if name in registry():
+            return self.facet(asked, name, 1 << 60)[0]
+        head = pair(name, "")
+        try:
+            terms = self._searcher.terms_with_prefix(PAIR, head, asked.compiled)
+        except ValueError as e:
+            raise self._damaged(e) from e
+        return [(term[len(head) :], int(n)) for term, n in terms if n]
 
     def _read_facet(self, asked: Asked, name: str, limit: int, begin: str) -> tuple[list[tuple[str, int]], int]:
         """The same for a field whose values are no terms: the records are read."""
@@ -250,7 +257,7 @@ class Store:
 
     def rows(self, asked: Asked, start: int, limit: int, *, descending: bool = False, by: str = WHEN) -> list[dict[str, Any]]:
         """One page of hits in the order of time (or of a column), those without last: whole records, each with its row number as `_row`."""
-        return [self._record(address) for address in self._order.page(asked.compiled, start, limit, descending=descending, by=by)]
+        return self._read(self._order.page(asked.compiled, start, limit, descending=descending, by=by))
 
     def by_rows(self, rows: list[int]) -> list[dict[str, Any]]:
         """Whole records by row number, in the order given; unknown numbers are left out."""
@@ -265,7 +272,7 @@ class Store:
         if not wanted:
             return []
         hits = self._searcher.search(query, limit=len(wanted), count=False).hits
-        found = {record[key]: record for record in (self._record(address) for _, address in hits)}
+        found = {record[key]: record for record in self._read([address for _, address in hits])}
         return [found[one] for one in wanted if one in found]
 
     def position(self, asked: Asked, row: int, *, descending: bool = False) -> int | None:
@@ -309,13 +316,15 @@ class Store:
         except (ValueError, OSError, IndexError) as e:
             raise self._damaged(e) from e
 
-    def _record(self, address: tantivy.DocAddress) -> dict[str, Any]:
+    def _read(self, addresses: list[tantivy.DocAddress]) -> list[dict[str, Any]]:
+        """The records at some places, each with its row number."""
         try:
-            record = read_line(self._line(address))
+            found = [read_line(self._line(address)) for address in addresses]
         except ValueError as e:
             raise self._damaged(e) from e
-        record[ROW] = self._order.fast(NUMBER, [address])[0]
-        return record
+        for record, number in zip(found, self._order.fast(NUMBER, addresses), strict=True):
+            record[ROW] = number
+        return found
 
 
 def _sizes(folder: Path) -> dict[str, int]:

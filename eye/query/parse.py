@@ -20,15 +20,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from commodore.schema import Field, registry
-from eye.query.tree import ANY, ONE, And, Everything, Exists, Fuzzy, Node, Not, Or, Pattern, QueryComplaint, Range, Regex, Text
+from eye.query.tree import ALL_FORMS, ANY, ONE, And, Everything, Exists, Fuzzy, Node, Not, Or, Pattern, QueryComplaint, Range, Regex, Text
 
-MAX_LENGTH, MAX_DEPTH, MAX_CLAUSES = 20_000, 60, 1_000
+MAX_LENGTH, MAX_DEPTH, MAX_CLAUSES = 50_000, 60, 1_000
 ESCAPED = frozenset('*?"()[]{}:\\/!+-^~&| ')
 """What a backslash makes literal."""
 _WORDS = re.compile(r"(AND|OR|NOT|&&|\|\|)(?=[\s()\"]|$)")
 _RANGE = re.compile(r'([\[{])\s*("(?:\\.|[^"\\])*"|[^\s"\]}]+)\s+TO\s+("(?:\\.|[^"\\])*"|[^\s"\]}]+)\s*([\]}])', re.DOTALL)
 _REGEX = re.compile(r"/((?:\\.|[^/\\\n])+)/(?=[\s)]|$)")
 _META = re.compile(r"[.*+?\[\](){}|^$\\]")
+_QUOTED = re.compile(r'"(?:\\["\\]|[^"])*+"')
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _FUZZY = re.compile(r"~([0-9]*)$")
 _NOTHING = "this has nothing to its left"
@@ -115,15 +116,8 @@ class _Reader:
         return found
 
     def _quote_end(self, start: int) -> int:
-        n = start + 1
-        while n < len(self.query):
-            if self.query[n] == "\\" and n + 1 < len(self.query) and self.query[n + 1] in '"\\':
-                n += 2
-            elif self.query[n] == '"':
-                return n
-            else:
-                n += 1
-        return -1
+        found = _QUOTED.match(self.query, start)
+        return found.end() - 1 if found else -1
 
     def skip(self) -> None:
         while self.at < len(self.query) and self.query[self.at].isspace():
@@ -141,7 +135,7 @@ class _Reader:
             self.at += 2
             after = self.both(name)
             if after is None:
-                raise QueryComplaint(self.query, self.at, "a clause must follow OR")
+                raise QueryComplaint(self.query, self.at, "a clause must follow OR", f"{_QUOTE} {ALL_FORMS}")
             nodes.append(after)
         found = tuple(node for node in nodes if node is not None)
         return found[0] if len(found) == 1 else Or(found) if found else None
@@ -158,7 +152,7 @@ class _Reader:
                 self.at += 3 if self.query.startswith("AND", self.at) else 2
                 self.skip()
                 if self.ends() or self.operator() in ("AND", "OR"):
-                    raise QueryComplaint(self.query, self.at, "a clause must follow AND")
+                    raise QueryComplaint(self.query, self.at, "a clause must follow AND", f"{_QUOTE} {ALL_FORMS}")
                 continue
             node = self.clause(name)
             if node is not None:
@@ -191,7 +185,7 @@ class _Reader:
         self.at += length
         self.skip()
         if self.ends():
-            raise QueryComplaint(self.query, self.at, "a clause must follow NOT")
+            raise QueryComplaint(self.query, self.at, "a clause must follow NOT", f"{_QUOTE} {ALL_FORMS}")
         self.deeper(start)
         node = self.clause(name)
         self.depth -= 1
@@ -285,6 +279,7 @@ class _Reader:
         return self.counted(_word(raw, name, start, self.at, self.query))
 
     def phrase(self, name: str, start: int) -> Node | None:
+        """Return the text in quotes; None where there is nothing to look for."""
         end = self.closing[self.at]
         text = re.sub(r'\\(["\\])', r"\1", self.query[self.at + 1 : end])
         self.at = end + 1
@@ -292,6 +287,8 @@ class _Reader:
         self.at = slop.end() if slop else self.at
         boost = re.compile(r"\^[0-9.]+").match(self.query, self.at)
         self.at = boost.end() if boost else self.at
+        if not name and not any(map(str.isalnum, text)):
+            return None
         return self.counted(Text(name, start, self.at, text, int(slop[1]) if slop else 0))
 
     def word_end(self, n: int) -> int:
@@ -386,15 +383,13 @@ def unescape(raw: str) -> str:
 
 def similar_fields(query: str) -> list[tuple[str, list[str]]]:
     """Names before a colon that look like a field (with a dot) but are none, each with the nearest fields."""
+    named = re.finditer(r"(?<![\w.\\/])([A-Za-z_][\w\-]*(?:\.[\w\-]+)+):(?!//)", query)
+    return [(name, near) for name in (one[1] for one in named) if known_field(name) is None and (near := near_fields(name))]
+
+
+def near_fields(name: str) -> list[str]:
+    """Up to three fields whose name is like this one."""
     import difflib
 
-    known = registry()
-    found = []
-    for match in re.finditer(r"(?<![\w.\\/])([A-Za-z_][\w\-]*(?:\.[\w\-]+)+):(?!//)", query):
-        name = match[1]
-        if known_field(name) is None:
-            tail = [n for n in known if n.rpartition(".")[2] == name.rpartition(".")[2]]
-            near = list(dict.fromkeys([*difflib.get_close_matches(name, known, 3, 0.6), *tail]))[:3]
-            if near:
-                found.append((name, near))
-    return found
+    tail = [one for one in registry() if one.rpartition(".")[2] == name.rpartition(".")[2]]
+    return list(dict.fromkeys([*difflib.get_close_matches(name, registry(), 3, 0.6), *tail]))[:3]

@@ -19,13 +19,6 @@ import tantivy
 MAX_WORD = 8191
 """Longest word, in characters (at most 32,764 bytes in UTF-8, below Lucene's 32,766). A longer run is cut into pieces of this length."""
 
-BREAK = "escadrebreakqzx"
-"""A word that separates two values: the engine drops it but counts its place, so no phrase spans two values.
-
-It is ASCII, which costs least.
-"""
-BETWEEN = f" {BREAK} "
-
 ANALYZER = "words"
 NOT_SEARCHED = frozenset({"escadre.id", "escadre.all"})
 """Fields whose value is no text to look for: the id of a record is found by its field, or when it is typed in full."""
@@ -55,8 +48,7 @@ def clean(text: str) -> str:
 @cache
 def analyzer() -> tantivy.TextAnalyzer:
     """The engine's tokenizer and filters for words."""
-    lower = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple()).filter(tantivy.Filter.lowercase())
-    return lower.filter(tantivy.Filter.custom_stopword([BREAK])).build()
+    return tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple()).filter(tantivy.Filter.lowercase()).build()
 
 
 def words(text: str) -> list[str]:

@@ -15,8 +15,8 @@ CONNECTIONS = 64
 """open at a time; a browser uses six"""
 HEAD = 5.0
 """seconds for the head of a request, counted from the connection or from the end of the request before"""
-HEAD_BYTES = 32 << 10
-"""bytes of the head of a request: a query is shorter than 20,000 characters"""
+HEAD_BYTES = 192 << 10
+"""bytes of the head of a request: a query has up to 50,000 characters, most of which may be three bytes in an address"""
 BACKLOG = 64
 """connections that wait to be accepted, and that are accepted at a time"""
 

@@ -29,6 +29,8 @@ def label(c: str) -> Markup:
 def plain(value: Any, longest: int = 300) -> str:
     """Return evidence for an attribute (title, aria-label), with hidden characters as `<U+202E>`."""
     text = str(value)[:longest]
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(f"<{_NAMES.get(ord(c), f'U+{ord(c):04X}')}>" if hidden(c) else c for c in text)
 
 
@@ -45,7 +47,7 @@ def evidence(value: Any, marks: re.Pattern[str] | None = None, longest: int = LO
     pieces.append(_visible(cut[at:]))
     if len(text) > longest:
         pieces.append(Markup(' <span class="aside">{} of {} characters shown</span>').format(f"{longest:,}", f"{len(text):,}"))
-    shown = Markup("").join(pieces)
+    shown = Markup("").join(pieces) if len(pieces) > 1 else pieces[0]
     right = not cut.isascii() and any(unicodedata.bidirectional(c) in ("R", "AL") for c in cut)
     return Markup("<bdi>{}</bdi>").format(shown) if right else shown  # or it would turn round what stands beside it
 
@@ -98,6 +100,7 @@ def when(text: str | None, *, year: bool = True, fine: bool = True) -> Markup:
     date, _, rest = text.rstrip("Z").partition("T")
     clock, _, fraction = rest.partition(".")
     shown = clock + (f".{(fraction + '000')[:3]}" if fine else "")
+    full = plain(text)
     return Markup('<time datetime="{}" title="{} UTC"><span class="d">{} </span>{}</time>').format(
-        plain(text), plain(text), evidence(date if year else date[5:]), evidence(shown)
+        full, full, evidence(date if year else date[5:]), evidence(shown)
     )

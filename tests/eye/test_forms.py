@@ -15,6 +15,7 @@ import pytest
 
 from eye.index.store import Store
 from eye.query.tree import QueryComplaint
+from eye.search import stats
 from scout.console import Complaint
 from tests.conftest import ROOT
 from tests.eye import typed
@@ -156,7 +157,18 @@ def test_the_terminal_counts_sorts_narrows_and_writes_what_was_asked_for(typed_c
     both = [eye("search", typed_case, "event.code:4688", "--limit", "2", "--from", n, "--json").stdout.splitlines() for n in (0, 2)]
     assert both[0] + both[1] == eye("search", typed_case, "event.code:4688", "--limit", "4", "--json").stdout.splitlines()
     assert eye("search", typed_case, r"C:\Temp\x.exe", "--as", "kibana").stdout.strip() == r'"C:\\Temp\\x.exe"'
-    for wrong in (("--sort", "message"), ("--since", "soon"), ("--around", "zz"), ("--as", "splunk")):
+    beyond = eye("search", typed_case, "event.code:4688", "--from", "1000000")
+    assert beyond.stdout == "" and "--from 1000000 is beyond the last hit" in beyond.stderr
+    near = eye("search", typed_case, "x", "--fields", "host.name, proces.name")
+    assert near.returncode == 2 and "proces.name is no field" in near.stderr and "process.name" in near.stderr
+    for wrong in (
+        ("--sort", "message"),
+        ("--since", "soon"),
+        ("--around", "zz"),
+        ("--as", "splunk"),
+        ("--json", "--csv"),
+        ("--csv", "--table"),
+    ):
         said = eye("search", typed_case, "x", *wrong)
         assert said.returncode == 2 and "Traceback" not in said.stderr
 
@@ -185,6 +197,20 @@ def test_stats_count_values_as_a_plain_reading_does(typed_case, typed_records):
     rare = eye("stats", typed_case, "event.code", "--rare", "--limit", "1", "--json", "--by", "day").stdout
     assert json.loads(rare)["records"] == min(counted.values()) and sum(json.loads(rare)["by"].values()) == min(counted.values())
     assert eye("stats", typed_case, "message").returncode == 2 and eye("stats", typed_case, "no.field").returncode == 2
+
+
+def test_stats_count_the_values_of_a_key_below_a_free_form_field(open_case, typed_records):
+    asked = [r for r in typed_records if r.get("event.code") == "4624"]
+    counted: dict[str, int] = {}
+    for record in asked:
+        if value := (record.get("winlog.event_data") or {}).get("LogonType"):
+            counted[str(value)] = counted.get(str(value), 0) + 1
+    told = stats(open_case, "winlog.event_data.LogonType", "event.code:4624", by="day")
+    assert dict(told.values) == counted and told.with_field == sum(counted.values()) and len(counted) > 1
+    assert {value: sum(steps.values()) for value, steps in told.by.items()} == counted
+    with pytest.raises(Complaint, match="is no field") as caught:
+        stats(open_case, "event.cod")
+    assert "event.code" in caught.value.do
 
 
 def test_tail_prints_the_last_records(typed_case, typed_records):

@@ -109,6 +109,7 @@ def test_a_phrase_finds_words_that_follow_each_other_within_one_value(store, rec
         ("process.pid:[1 TO", 12),
         ("---", 0),
         ("message:/a(/", 0),
+        ('""', 0),
     ],
 )
 def test_an_error_points_at_the_character(query, position, store):
@@ -123,7 +124,7 @@ def test_an_unknown_field_is_text_and_its_neighbours_are_named():
 
 
 @pytest.mark.parametrize(
-    "query", ["(" * 10_000 + "a" + ")" * 10_000, "a OR " * 5_000 + "a", "x" * 30_000, "*a*b*c*" * 100, "message:/" + "(a*)*" * 200 + "/"]
+    "query", ["(" * 10_000 + "a" + ")" * 10_000, "a OR " * 5_000 + "a", "x" * 60_000, "*a*b*c*" * 100, "message:/" + "(a*)*" * 200 + "/"]
 )
 def test_a_query_bomb_is_refused(query, store):
     from scout.console import Complaint
@@ -144,6 +145,17 @@ def shape(query):
 def test_and_binds_first_and_two_clauses_side_by_side_mean_and():
     assert shape("a AND b OR c") == shape("(a AND b) OR c")
     assert shape("a b c") == ("and", "a", "b", "c") and shape("a OR b c") == ("or", "a", ("and", "b", "c"))
+
+
+def test_quotes_around_nothing_are_text_without_a_word():
+    assert parse('""echo').text == "echo" and shape('cmd "" /c') == ("and", "cmd", "/c")
+
+
+def test_a_pattern_that_the_engine_refuses_is_told_in_its_words(store):
+    for query, why in (("message:/a(/", "unclosed group"), ("*a*b*c*d" * 30, "too many wildcards")):
+        with pytest.raises(QueryComplaint, match=why) as caught:
+            store.ask(query)
+        assert "RegexQueryError" not in str(caught.value)
 
 
 def test_histogram_facets_and_pages_agree_with_the_records(store, records):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eye.query.values import address, isotime, nanoseconds, network, span
-from eye.query.words import BREAK, MAX_WORD, texts, words
+from eye.query.words import MAX_WORD, texts, words
 
 
 @pytest.mark.parametrize(
@@ -40,10 +40,6 @@ def test_a_run_too_long_for_an_index_term_is_cut_into_pieces_and_nothing_is_left
     assert words("q" * (MAX_WORD + 5)) == ["q" * MAX_WORD, "q" * 5]
 
 
-def test_the_break_is_no_word_and_takes_one_place():
-    assert words(f"a {BREAK} b {BREAK}b") == ["a", "b", f"{BREAK}b"]
-
-
 def test_every_value_is_text_and_no_field_name_is():
     record = {
         "process.pid": 4120,
@@ -58,7 +54,7 @@ def test_every_value_is_text_and_no_field_name_is():
 @given(st.text(max_size=40))
 def test_words_are_the_runs_that_python_sees_too(text):
     """Python's isalnum knows no combining vowel signs and symbols that Unicode calls Alphabetic: texts with those are left out."""
-    if any(unicodedata.category(c)[0] in "MSC" or ord(c) > 0x2FFFF for c in unicodedata.normalize("NFC", text)) or BREAK in text:
+    if any(unicodedata.category(c)[0] in "MSC" or ord(c) > 0x2FFFF for c in unicodedata.normalize("NFC", text)):
         return
     plain = unicodedata.normalize("NFC", text).replace("\u0130", "I")
     cut = "".join(c if c.isalnum() else " " for c in plain).split()

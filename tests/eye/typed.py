@@ -10,6 +10,8 @@ import hashlib
 import re
 import unicodedata
 
+from tests.eye import pasted
+
 FRENCH = (
     "L'été dernier, à l'hôpital d'Évreux",
     "Compte rendu de l’élève n°12",
@@ -57,7 +59,7 @@ def extra() -> list[dict]:
                 },
             }
         )
-    return found
+    return found + pasted.records()
 
 
 SHAPES = {
@@ -142,4 +144,15 @@ def texts(records: list[dict]) -> list[tuple[str, str, str, bool]]:
             shown = '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' if quoted else text
             if quoted or ('"' not in text and not re.search(r"(^|\s)(AND|OR|NOT)(\s|$)", text)):
                 found.append((shape, shown, text, quoted))
-    return found
+    return found + [one for shape, whole in pasted.PASTED.items() for text in whole for one in _as_pasted(shape, text)]
+
+
+def _as_pasted(shape: str, text: str) -> list[tuple[str, str, str, bool]]:
+    """The whole text and each two of its pieces in quotes; as it is, and each piece, where it has no operator or wildcard."""
+    pieces = text.split()
+    pairs = [" ".join(pieces[n : n + 2]) for n in range(len(pieces) - 1)]
+    found = [(shape, '"' + one.replace("\\", "\\\\").replace('"', '\\"') + '"', one, True) for one in dict.fromkeys([text, *pairs])]
+    operator = re.compile(r"[*]|~\d*$|^[!(]|(?<![\w/])[?]|[?]$|^(?:AND|OR|NOT|&&|\|\|)$")
+    bare = [one for one in dict.fromkeys([text, *pieces]) if not any(operator.search(piece) for piece in one.split())]
+    found += [(shape, one, one, False) for one in bare]
+    return [one for one in found if row(one[2]).strip()]

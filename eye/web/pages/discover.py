@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from starlette.requests import Request
@@ -55,7 +57,9 @@ def view(store: Store, state: State, answer: Answer, found: Findings, drawer: di
     """Everything that the template of the page needs."""
     start = min(state.start, max(0, (answer.in_brush - 1) // ROWS * ROWS))
     records = store.rows(answer.hits, start, ROWS, descending=state.descending) if start else store.by_rows(list(answer.first))
-    rows = [_row(record, n, state, found) for n, record in enumerate(records, start)]
+    cell = cache(lambda name, css, text: _cell(name, text, css, state))  # the values of a page are few
+    row_url = state.url(start=start, open=0).removesuffix("0")  # the row is the last parameter: one address serves for all
+    rows = [_row(record, n, cell, row_url, found) for n, record in enumerate(records, start)]
     return {
         "answer": answer,
         "rows": rows,
@@ -101,18 +105,21 @@ def _facet(state: State, name: str, values: tuple[tuple[str, int], ...], differe
     return {"name": name, "values": items, "different": different}
 
 
-def _cell(name: str, value: Any, css: str, state: State) -> dict[str, Any]:
-    text = None if value is None else str(value)
+def _cell(name: str, text: str | None, css: str, state: State) -> dict[str, Any]:
     into, out = ("", "") if text is None else (state.with_filter(name, text), state.with_filter(name, text, out=True))
     return {"name": name, "value": text, "in": into, "out": out, "css": css}
 
 
-def _row(record: dict[str, Any], n: int, state: State, found: Findings) -> dict[str, Any]:
+def _row(
+    record: dict[str, Any], n: int, cell: Callable[[str, str, str | None], dict[str, Any]], url: str, found: Findings
+) -> dict[str, Any]:
+    texts = [None if (value := record.get(name)) is None else str(value) for name, _ in COLUMNS]
     return {
         "row": record[ROW],
         "n": n,
+        "url": f"{url}{record[ROW]}",
         "time": record.get("@timestamp"),
-        "cells": [_cell(name, record.get(name), css, state) for name, css in COLUMNS],
+        "cells": [cell(name, css, text) for (name, css), text in zip(COLUMNS, texts, strict=True)],
         "message": record.get("message") or "",
         "severity": found.severity_of(record.get("escadre.id")),
     }
