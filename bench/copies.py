@@ -22,6 +22,7 @@ from pathlib import Path
 
 import zstandard
 
+from bench.common import commodore, event_logs, spent
 from commodore.case.jsonl import lines
 from eye.case import sources
 
@@ -119,6 +120,14 @@ def make(case: Path, out: Path, records: int, hosts: int, datasets: int) -> None
         manifest = about | {"collection": host.collection, "host": host.name, "findings": {}, "records": {d: size for d, _, size in plan}}
         (out / "collections" / f"{host.collection}.json").write_text(json.dumps(manifest))
     print(f"{number - 1:,} records of {hosts} hosts in {len(plan)} datasets")
+
+
+def from_event_logs(folder: Path, records: int) -> Path:
+    """Make a case of so many records over 20 hosts, of the event logs of the corpus."""
+    event_logs(folder / "host", 1)
+    spent(commodore("process", folder / "host", "-o", folder / "one"))
+    make(folder / "one", folder / "case", records, 20, 0)
+    return folder / "case"
 
 
 def names(case: Path) -> list[str]:
