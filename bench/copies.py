@@ -104,7 +104,8 @@ def make(case: Path, out: Path, records: int, hosts: int, datasets: int) -> None
         every = cycle(chain.from_iterable(found.values()))
         plan = [(f"set_{n:03d}", every, records // hosts // datasets) for n in range(datasets)]
     else:
-        plan = [(dataset, cycle(parts), records // hosts * len(parts) // total) for dataset, parts in found.items()]
+        sizes = {dataset: records // hosts * len(parts) // total for dataset, parts in found.items()}
+        plan = [(dataset, cycle(found[dataset]), size) for dataset, size in sizes.items() if size]
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     shutil.copy(case / "case.json", out)
