@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from commodore import completion
-from commodore.entity_commands import enrich, entity
+from commodore.entity_commands import enrich, entity, files
 from commodore.hive_commands import hive_app
 from commodore.inventory_commands import baseline_app, diff
 from scout.console import WRONG_USE, Complaint, Screen, run
@@ -35,7 +35,7 @@ Indicators = Annotated[list[Path] | None, typer.Option("--ioc", help="Indicators
 def build_app() -> typer.Typer:
     """The typer app."""
     app = program("Turn archives into records, findings and a ledger of what could not be read.", GUIDE)
-    for command in (process, artefacts, ledger, findings, enrich, entity, export, diff, grep):
+    for command in (process, artefacts, ledger, findings, enrich, entity, files, export, diff, grep):
         app.command()(command)
     rules = typer.Typer(no_args_is_help=True, help="Detection rules.")
     rules.command()(stats)

@@ -1,4 +1,4 @@
-"""`commodore enrich` and `commodore entity`: each command is a thin skin over a function of `commodore/enrichment/entities.py`."""
+"""`commodore enrich`, `entity` and `files`: thin skins over `commodore/enrichment/entities.py` and `commodore/suspicion/across.py`."""
 
 from __future__ import annotations
 
@@ -81,6 +81,25 @@ def entity(
     if not found:
         screen.say("No record of the case has this value in a field that says what it is. `eye search` looks into every text.")
     return DONE if found else PARTIAL
+
+
+def files(case: Case, json_lines: Json = False) -> int:
+    """Show the suspicious files of all hosts, with the number of hosts that have each and what hash lists say of it."""
+    from commodore.suspicion import across
+
+    screen = Screen(json_lines=json_lines)
+    found = across.files(case)
+    for one in found:
+        if json_lines:
+            screen.emit(one.as_dict())
+        screen.say(f"{one.severity:<6} {one.score:>4}  {plural(one.host_count, 'host')}  {escape(one.path)}")
+        hosts = ", ".join(map(escape, one.hosts[:SHOWN])) + (", …" if len(one.hosts) > SHOWN else "")
+        screen.row("  hosts     ", hosts)
+        for reason in one.reasons:
+            screen.row("  reason    ", escape(reason))
+    if not found:
+        screen.say("No suspicious file. A file that was not collected was not judged.")
+    return DONE
 
 
 def _show(one: dict[str, Any], screen: Screen) -> None:

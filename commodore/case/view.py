@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +14,19 @@ if TYPE_CHECKING:
     from commodore.persistence.site import SiteKnowledge
 
 
+Named = Callable[[str, str], str]
+
+
+def _unnamed(kind: str, value: str) -> str:  # noqa: ARG001
+    return ""
+
+
 class CaseView:
     """One host of a case, for `derive(view, host)`. Records and members come in a stable order.
 
     whole: the collection is complete. Where it is not, a file that is not listed may have been lost with the rest.
     site: what the site knows of its hosts (`commodore.persistence.site`), None where it says nothing
+    indicator: (kind, value) of a hash → name of the indicator that it is, or ''
     """
 
     def __init__(
@@ -30,10 +38,11 @@ class CaseView:
         *,
         whole: bool = True,
         site: SiteKnowledge | None = None,
+        indicator: Named = _unnamed,
     ) -> None:
         """`apart`: the datasets whose records that `derived` chose are in files of their own."""
         self._partition, self._derived, self._apart = Partition(case, collection), derived, apart
-        self.whole, self.site = whole, site
+        self.whole, self.site, self.indicator = whole, site, indicator
 
     def records(self, dataset: str, search: Search | None = None) -> Iterator[dict[str, Any]]:
         """Yield the records of a dataset, or those that the derivation chose; none where the dataset does not exist.

@@ -17,11 +17,11 @@ ARTEFACT = Artefact(
     name="suspicious_files",
     title="Suspicious files",
     about="One record per distinct file with more against it than for it: place, name, content, traits, build, signature, rights, package, "
-    "age, what starts it. Each reason has a weight and says what a person can check; the weights add up to the score. High from 80, "
-    "medium from 50, low from 30.",
+    "age, what starts it, indicators and YARA rules, hashes that the site knows. Each reason has a weight and says what a person can "
+    "check; the weights add up to the score. High from 80, medium from 50, low from 30. `commodore files` adds the hosts that have it.",
     proves_not="That a file is harmful: installers, portable programs and tools of administrators have such traits too. That a file "
     "without a record is harmless.",
-    datasets=("dpkg_files", "package_files", "persistence", *CONTENTS, *DATASETS),
+    datasets=("dpkg_files", "package_files", "persistence", "sweep", *CONTENTS, *DATASETS),
     fields=(
         "escadre.format",
         "escadre.program.kind",

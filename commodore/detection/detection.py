@@ -106,6 +106,11 @@ class Detection:
         """Return the searches in the bytes of members that were asked for (`commodore.sweep`)."""
         return (INDICATORS,) * bool(len(self._indicators)) + (YARA,) * (self._yara is not None)
 
+    def indicator(self, kind: str, value: str) -> str:
+        """Return the name of an indicator by kind and value, '' where it is none."""
+        number = self._indicators.number(kind, value)
+        return "" if number is None else self._indicators.rule(number).name
+
     def find_each(self, units: Sequence[bytes]) -> list[FoundInUnit]:
         """Return the indicators in the bytes of each of several small members."""
         return self._indicators.finder.find_each(units)
@@ -123,7 +128,7 @@ class Detection:
             return [self._of_sweep(record, host) for record in records if not record.get("escadre.sweep.known")]
         if matcher := self._matcher.of(artefact.name):
             found += self._sigma(matcher, artefact.confidence, records, host)
-        if len(self._indicators) and not artefact.datasets:  # derived records repeat values of records that were searched
+        if len(self._indicators) and (artefact.decodes or not artefact.datasets):  # other derived records repeat values of searched ones
             found += self._ioc(artefact, records, host)
         if artefact.name == judge.DATASET:
             found += (hit for record in records for hit in judge.hits(record, host))

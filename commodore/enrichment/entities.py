@@ -11,15 +11,17 @@ from __future__ import annotations
 import heapq
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain, groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import orjson
 
 from commodore.case import private
 from commodore.case.jsonl import frames, matching, objects
+from commodore.case.partition import RECORDS, Partition
 from commodore.case.reader import CaseReader
 from commodore.enrichment import kinds, seen
 from commodore.enrichment.sources import FactSource
@@ -28,6 +30,11 @@ from scout.console import WRONG_USE, Complaint
 HOSTS = 100
 """Hosts that an entity names; `host_count` has them all."""
 EXAMPLES = 10
+TOGETHER = 64
+"""Files that are merged, and open, at once."""
+_RUN = "merging-"
+_Line = tuple[str, str, str, dict[str, Any]]
+"""kind, value, host, and the line of the summary"""
 _WITH_FOLDER = ("program", "file")
 
 
@@ -60,28 +67,79 @@ def enrich(case: Path, sources: Sequence[FactSource] = ()) -> Enriched:
 
 
 def merged(case: CaseReader, sources: Sequence[FactSource], result: Enriched) -> Iterator[dict[str, Any]]:
-    """Yield the entities of a case, sorted by kind and value."""
-    streams = []
+    """Yield the entities of a case, sorted by kind and value. At most `TOGETHER` files are open at once, whatever the number of hosts."""
+    summaries: list[Iterable[_Line]] = []
     for partition in case.partitions():
-        lines = seen.kept(partition)
-        about = next(lines)
+        with closing(seen.kept(partition)) as lines:
+            about = next(lines)
         result.hosts += 1
         for kind, count in about["left_out"].items():
             result.left_out[kind] = result.left_out.get(kind, 0) + count
-        streams.append(_keyed(about["host"], lines))
+        summaries.append(_Summary(partition, about["host"]))
     asked = {kind: [source for source in sources if kind in source.kinds] for kind in kinds.fields()}
-    ordered = heapq.merge(*streams, key=lambda item: item[:3])
-    for (kind, value), items in groupby(ordered, key=lambda item: item[:2]):
-        entity = _joined(kind, value, ((host, line) for _, _, host, line in items))
-        facts = [{"source": source.name, **found} for source in asked[kind] if (found := source.facts(kind, value))]
-        for fact in facts:
-            result.with_facts[fact["source"]] = result.with_facts.get(fact["source"], 0) + 1
-        result.entities[kind] = result.entities.get(kind, 0) + 1
-        yield entity | ({"facts": facts} if facts else {})
+    with _Runs(case.root / "entities") as runs:
+        for (kind, value), items in groupby(runs.merged(summaries), key=lambda item: item[:2]):
+            entity = _joined(kind, value, ((host, line) for _, _, host, line in items))
+            facts = [{"source": source.name, **found} for source in asked[kind] if (found := source.facts(kind, value))]
+            for fact in facts:
+                result.with_facts[fact["source"]] = result.with_facts.get(fact["source"], 0) + 1
+            result.entities[kind] = result.entities.get(kind, 0) + 1
+            yield entity | ({"facts": facts} if facts else {})
 
 
-def _keyed(host: str, lines: Iterable[dict[str, Any]]) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
-    return ((line["kind"], line["value"], host, line) for line in lines)
+class _Summary:
+    """The values of one host, read from its file when they are wanted."""
+
+    def __init__(self, partition: Partition, host: str) -> None:
+        self._partition, self._host = partition, host
+
+    def __iter__(self) -> Iterator[_Line]:
+        lines = seen.kept(self._partition)
+        next(lines)
+        return ((line["kind"], line["value"], self._host, line) for line in lines)
+
+
+class _Run:
+    """The values of several hosts, merged into one file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __iter__(self) -> Iterator[_Line]:
+        return ((one["line"]["kind"], one["line"]["value"], one["host"], one["line"]) for one in objects(self._path))
+
+
+class _Runs:
+    """Merges many sorted sources: `TOGETHER` at a time into files, which are merged in turn and removed at the end."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._made = folder, 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for path in self._folder.glob(f"{_RUN}*"):
+            path.unlink()
+
+    def merged(self, sources: list[Iterable[_Line]]) -> Iterator[_Line]:
+        """Yield the lines of all sources, sorted by kind, value and host."""
+        while len(sources) > TOGETHER:
+            path = self._folder / f"{_RUN}{self._made}{RECORDS}"
+            self._made += 1
+            private.write(
+                path,
+                frames(
+                    orjson.dumps({"host": host, "line": line}, option=orjson.OPT_APPEND_NEWLINE)
+                    for _, _, host, line in _ordered(sources[:TOGETHER])
+                ),
+            )
+            sources = [*sources[TOGETHER:], _Run(path)]
+        return _ordered(sources)
+
+
+def _ordered(sources: Iterable[Iterable[_Line]]) -> Iterator[_Line]:
+    return heapq.merge(*sources, key=lambda item: item[:3])
 
 
 def _joined(kind: str, value: str, parts: Iterable[tuple[str, dict[str, Any]]]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Memory is bounded: `MOST` values of one kind. A value that is left out is counte
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,7 +92,7 @@ def _datasets(partition: Partition) -> list[str]:
     ]
 
 
-def kept(partition: Partition) -> Iterator[dict[str, Any]]:
+def kept(partition: Partition) -> Generator[dict[str, Any], None, None]:
     """Yield the summary of a host; make and keep it where there is none, or where it is older than the host's records."""
     path = partition.root / "entities" / f"{partition.collection}{RECORDS}"
     if not _fresh(path, partition):

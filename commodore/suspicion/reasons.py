@@ -62,11 +62,11 @@ class Scored(NamedTuple):
     reasons: tuple[SuspicionReason, ...]
 
 
-def scored(facts: Mapping[str, Any]) -> Scored:
-    """Return the score of a file with these facts."""
+def scored(facts: Mapping[str, Any], before: int = 0) -> Scored:
+    """Return the score of a file with these facts, added to the one that it has from others."""
     families = _families()
     found = [reason for _, reasons in families.values() for reason in reasons if reason.holds(facts)]
-    total = 0
+    total = before
     for family, (most, _) in families.items():
         weights = [reason.weight for reason in found if reason.family == family]
         total += min(sum(w for w in weights if w > 0), most) + sum(w for w in weights if w < 0)

@@ -15,6 +15,7 @@ from commodore.persistence import suspicion
 from commodore.readers.programs.knowledge import functions
 from commodore.suspicion import names
 from commodore.suspicion.known import KnownProgram, KnownPrograms, key
+from commodore.suspicion.swept import SweptFiles
 from scout.formats.linux_paths import one_path
 
 MOST_FILES = 200_000
@@ -28,6 +29,7 @@ CONTENTS = ("scripts", "documents")
 _OF_CONTENT = (
     "escadre.id",
     "escadre.severity",
+    "escadre.traits.ids",
     "escadre.traits.words",
     "file.created",
     "file.hash.sha256",
@@ -85,19 +87,47 @@ class Starters:
         return self._found.get(key(path), ([], "", []))
 
 
+class _Evidence:
+    """All that is known of the files of one host apart from the files themselves."""
+
+    def __init__(self, view: CaseView, host: Host, known: KnownPrograms) -> None:
+        self.host, self.ages, self.catalogs = host, _Ages(known), known.catalogs
+        self.packages, self.starters, self.swept = PackageStates(view), Starters(view), SweptFiles(view)
+        self._indicator = view.indicator
+        self._good = view.site.known.get("hashes", frozenset()) if view.site is not None else frozenset[str]()
+
+    def subject(self, path: str, facts: dict[str, Any], fields: dict[str, Any]) -> Subject:
+        """Return the subject with what starts the file, what the sweep found in it, and whether the site knows it."""
+        rows, severity, records = self.starters.of(path)
+        facts |= {"started_by": rows, "started_severity": severity}
+        facts["known_here"] = str(fields.get("file.hash.sha256") or "").lower() in self._good
+        swept = self.swept.of(path)
+        if swept is not None:
+            facts |= swept.facts()
+        facts["hash_indicators"] = list(dict.fromkeys([*(swept.hashes if swept is not None else ()), *self._listed(fields)]))
+        own = [str(fields["escadre.id"])] if "escadre.id" in fields else []
+        return Subject(path, facts, [*own, *records, *(swept.records if swept is not None else ())], fields)
+
+    def _listed(self, fields: Mapping[str, Any]) -> Iterator[str]:
+        for kind in ("md5", "sha256"):
+            if name := self._indicator(kind, str(fields.get(f"file.hash.{kind}") or "").lower()):
+                yield name
+
+
 def subjects(view: CaseView, host: Host) -> Iterator[list[Subject]]:
     """Yield the subjects of each content: one per path at which it was collected. Files that are no program come last."""
     known = KnownPrograms(view)
-    contents = list(_contents(view))
-    packages = PackageStates(view)
-    starters, ages = Starters(view), _Ages(known)
+    evidence = _Evidence(view, host, known)
     for programs in known.contents():
-        yield [_program(one, programs, host, packages, starters, ages, catalogs=known.catalogs) for one in programs]
-    for record in contents:
-        yield [_content(record, host, packages, starters)]
-    done = {key(str(record["file.path"])) for record in contents}
-    for member in _named(view, known, done):
-        yield [_member(member, host, starters)]
+        yield [_program(one, programs, evidence) for one in programs]
+    done = set()
+    for record in _contents(view):
+        listed = view.indicator("sha256", str(record.get("file.hash.sha256") or ""))
+        if record.pop("escadre.traits.ids", None) or listed or evidence.swept.of(str(record["file.path"])) is not None:
+            done.add(key(str(record["file.path"])))
+            yield [_content(record, evidence)]
+    for member in _named(view, known, done, evidence.swept):
+        yield [_member(member, evidence)]
 
 
 class _Ages:
@@ -132,13 +162,9 @@ def _folder(path: str) -> str:
     return path.rpartition("\\" if "\\" in path else "/")[0]
 
 
-def _program(
-    program: KnownProgram, same: list[KnownProgram], host: Host, packages: PackageStates, starters: Starters, ages: _Ages, *, catalogs: bool
-) -> Subject:
-    record, path = program.record, program.path
-    name = str(record["file.name"])
-    os = _system(path, host)
-    rows, severity, records = starters.of(path)
+def facts_alone(record: Mapping[str, Any], os: str) -> dict[str, Any]:
+    """Return the facts that are in the record of a program itself. `os`: windows or linux."""
+    name, path = str(record["file.name"]), str(record["file.path"])
     facts = _of_path(path, name, os) | {
         "format": record.get("escadre.format"),
         "kind": record.get("escadre.program.kind"),
@@ -150,17 +176,11 @@ def _program(
         "interpreter": record.get("escadre.program.interpreter"),
         "run_path": record.get("escadre.program.run_path"),
         "size": record.get("file.size"),
-        "verdict": program.verdict,
-        "status": program.status,
-        "signer": program.signer,
-        "catalogs": catalogs,
-        "apart_days": ages.apart(program),
-        "started_by": rows,
-        "started_severity": severity,
+        "verdict": str(record.get("escadre.signature.verdict", "")),
+        "status": str(record.get("file.code_signature.status", "")),
+        "signer": str(record.get("file.code_signature.subject_name", "")),
         "groups": _groups(record.get("escadre.program.functions") or ()),
-        "twins": next((str(o.record["file.name"]) for o in same if _differs(str(o.record["file.name"]), name)), ""),
         **_mode(str(record.get("file.mode") or "")),
-        **packages.facts(path),
     }
     extension = str(facts["extension"])
     if extension in names.documents():
@@ -171,9 +191,24 @@ def _program(
     size, rest = int(record.get("file.size") or 0), int(record.get("escadre.program.overlay_size") or 0)
     if rest > max(size // 2, 4096) and float(record.get("escadre.program.overlay_entropy") or 0) >= _PACKED:
         facts["overlay_packed"] = rest
+    return facts
+
+
+def _program(program: KnownProgram, same: list[KnownProgram], evidence: _Evidence) -> Subject:
+    record, path = program.record, program.path
+    name = str(record["file.name"])
+    facts = facts_alone(record, _system(path, evidence.host)) | {
+        "verdict": program.verdict,
+        "status": program.status,
+        "signer": program.signer,
+        "catalogs": evidence.catalogs,
+        "apart_days": evidence.ages.apart(program),
+        "twins": next((str(o.record["file.name"]) for o in same if _differs(str(o.record["file.name"]), name)), ""),
+        **evidence.packages.facts(path),
+    }
     if program.verdict in ("invalid", "untrusted root") and program.signer.lower().startswith(_MAKERS):
         facts["signed_as"] = program.signer
-    return Subject(path, facts, [str(record["escadre.id"]), *records], record)
+    return evidence.subject(path, facts, record)
 
 
 def _of_path(path: str, name: str, os: str) -> dict[str, Any]:
@@ -219,36 +254,38 @@ def _mode(mode: str) -> dict[str, bool]:
 
 
 def _contents(view: CaseView) -> Iterator[dict[str, Any]]:
-    """Yield what reasons need of scripts and documents with suspicious traits."""
+    """Yield what reasons need of scripts and documents, with the ids of their suspicious traits."""
     for dataset in CONTENTS:
         for record in view.records(dataset):
-            if record.get("escadre.traits.ids") and isinstance(record.get("file.path"), str):
+            if isinstance(record.get("file.path"), str):
                 yield {name: record[name] for name in _OF_CONTENT if name in record}
 
 
-def _content(record: dict[str, Any], host: Host, packages: PackageStates, starters: Starters) -> Subject:
+def _content(record: dict[str, Any], evidence: _Evidence) -> Subject:
     path = str(record["file.path"])
-    rows, severity, records = starters.of(path)
-    facts = _of_path(path, str(record.get("file.name") or ""), _system(path, host)) | {
+    facts = _of_path(path, str(record.get("file.name") or ""), _system(path, evidence.host)) | {
         "traits": record.get("escadre.traits.words"),
         "content_severity": record.get("escadre.severity"),
+        "content": True,
         "size": record.get("file.size"),
-        "started_by": rows,
-        "started_severity": severity,
-        **packages.facts(path),
+        **evidence.packages.facts(path),
     }
-    return Subject(path, facts, [str(record["escadre.id"]), *records], record)
+    return evidence.subject(path, facts, record)
 
 
-def _named(view: CaseView, known: KnownPrograms, done: set[str]) -> Iterator[dict[str, Any]]:
-    """Yield members that are no program and whose names deceive, or are those of programs, `MOST_FILES` at most."""
+def _named(view: CaseView, known: KnownPrograms, done: set[str], swept: SweptFiles) -> Iterator[dict[str, Any]]:
+    """Yield members that are no program and whose names deceive, or are those of programs, or that the sweep speaks against, `MOST_FILES`
+    at most.
+    """
     count = 0
     for member in view.members():
         path = str(member.get("path") or "")
         name = path.replace("\\", "/").rpartition("/")[2]
         empty = not member.get("size")
         program = name.rpartition(".")[2].lower() in names.programs() and not empty and "\\" in path
-        if member.get("verdict") != "taken" or not (program or names.odd(name)) or key(path) in done or known.by_path(path) is not None:
+        listed = view.indicator("sha256", str(member.get("sha256") or ""))
+        wanted = program or names.odd(name) or listed or swept.judged(path)
+        if member.get("verdict") != "taken" or not wanted or key(path) in done or known.by_path(path) is not None:
             continue
         count += 1
         if count > MOST_FILES:
@@ -256,14 +293,11 @@ def _named(view: CaseView, known: KnownPrograms, done: set[str]) -> Iterator[dic
         yield member | {"name": name, "named_program": program}
 
 
-def _member(member: dict[str, Any], host: Host, starters: Starters) -> Subject:
+def _member(member: dict[str, Any], evidence: _Evidence) -> Subject:
     path = str(member["path"])
-    rows, severity, records = starters.of(path)
-    facts = _of_path(path, member["name"], _system(path, host)) | {
+    facts = _of_path(path, member["name"], _system(path, evidence.host)) | {
         "named_program": member["named_program"],
         "size": member.get("size"),
-        "started_by": rows,
-        "started_severity": severity,
     }
     fields = {
         "file.path": path,
@@ -272,4 +306,4 @@ def _member(member: dict[str, Any], host: Host, starters: Starters) -> Subject:
         "file.hash.sha256": member.get("sha256"),
         "file.mtime": member.get("mtime"),
     }
-    return Subject(path, facts, records, {name: value for name, value in fields.items() if value is not None})
+    return evidence.subject(path, facts, {name: value for name, value in fields.items() if value is not None})

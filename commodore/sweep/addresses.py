@@ -11,6 +11,9 @@ import numpy as np
 from commodore.sweep.windows import Array, Searched
 
 _V6 = re.compile(r"(?<![0-9a-f:.])[0-9a-f:]{2,39}(?![0-9a-f:]|\.[0-9])")
+_POINT = ord(".")
+_STEPS = (1, 2)
+"""bytes of a character"""
 _LONGEST = 48
 """characters around a colon of IPv6 that are looked at"""
 Place = tuple[int, int, bool, int]
@@ -31,11 +34,10 @@ class Addresses:
             found.sort()
             self._nets.append((mask, np.array([x for x, _ in found], dtype=np.uint32), np.array([n for _, n in found], dtype=np.int32)))
 
-    def places(self, searched: Searched, points: Array, step: int) -> Iterator[Place]:
-        """Yield the addresses whose value is wanted. `points`: places of all points that may be in one; `step`: bytes of a character."""
-        first, second, third = points[:-2], points[1:-1], points[2:]
-        near = _distance(second - first, step) & _distance(third - second, step)
-        first, second, third = first[near], second[near], third[near]
+    def places(self, searched: Searched) -> Iterator[Place]:
+        """Yield the addresses whose value is wanted."""
+        found = [_threes(points, step) for step, points in zip(_STEPS, searched.places(_POINT), strict=True)]
+        first, second, third, step = (np.concatenate(parts) for parts in zip(*found, strict=True))
         if not len(first):
             return
         octets = (_before(searched, first, step), _between(searched, first, second, step), _between(searched, second, third, step))
@@ -43,17 +45,21 @@ class Addresses:
         sound = (octets[0][0] < 256) & (octets[1][0] < 256) & (octets[2][0] < 256) & (last < 256)
         value = (octets[0][0] << 24 | octets[1][0] << 16 | octets[2][0] << 8 | last)[sound].astype(np.uint32)
         start = (first - step * octets[0][1])[sound]
-        length = ((third[sound] - start) // step + 1 + behind[sound]).tolist()
+        length = (third[sound] - start) // step[sound] + 1 + behind[sound]
         for mask, known, numbers in self._nets:
             masked = value & mask
-            found = np.searchsorted(known, masked)
-            found[found == len(known)] = 0
-            for n in np.flatnonzero(known[found] == masked).tolist():
-                yield int(start[n]), int(numbers[found[n]]), step == 2, length[n]
+            near = np.searchsorted(known, masked)
+            near[near == len(known)] = 0
+            for n in np.flatnonzero(known[near] == masked).tolist():
+                yield int(start[n]), int(numbers[near[n]]), bool(step[sound][n] == _STEPS[1]), int(length[n])
 
 
-def _distance(gap: Array, step: int) -> Array:
-    return (gap >= 2 * step) & (gap <= 4 * step) & (gap % step == 0)
+def _threes(points: Array, step: int) -> tuple[Array, Array, Array, Array]:
+    """Return the first, second and third of three points with octets between, and the step of each three."""
+    gap = np.diff(points)
+    octet = (gap <= 4 * step) & (gap >= 2 * step) & (gap & (step - 1) == 0)
+    near = np.flatnonzero(octet[:-1] & octet[1:])
+    return points[near], points[near + 1], points[near + 2], np.full(len(near), step)
 
 
 _NONE = 1 << 20
@@ -65,7 +71,7 @@ def _digit(searched: Searched, at: Array) -> tuple[Array, Array]:
     return value, (value >= 0) & (value <= 9)
 
 
-def _before(searched: Searched, point: Array, step: int) -> tuple[Array, Array]:
+def _before(searched: Searched, point: Array, step: Array) -> tuple[Array, Array]:
     """Return value and digits of the octet that ends before each point."""
     (one, is_one), (ten, is_ten), (hundred, is_hundred) = (_digit(searched, point - step * n) for n in (1, 2, 3))
     is_ten &= is_one
@@ -74,14 +80,14 @@ def _before(searched: Searched, point: Array, step: int) -> tuple[Array, Array]:
     return value, is_one.astype(np.int64) + is_ten + is_hundred
 
 
-def _between(searched: Searched, first: Array, second: Array, step: int) -> tuple[Array, Array]:
+def _between(searched: Searched, first: Array, second: Array, step: Array) -> tuple[Array, Array]:
     """Return value and digits of the octet between two points."""
     value, digits = _before(searched, second, step)
     length = (second - first) // step - 1
     return np.where(digits >= length, value, _NONE), length
 
 
-def _behind(searched: Searched, point: Array, step: int) -> tuple[Array, Array]:
+def _behind(searched: Searched, point: Array, step: Array) -> tuple[Array, Array]:
     """Return value and digits of the octet behind each point."""
     (one, is_one), (two, is_two), (three, is_three) = (_digit(searched, point + step * n) for n in (1, 2, 3))
     is_two &= is_one
@@ -98,7 +104,7 @@ class SixAddresses:
 
     def places(self, searched: Searched) -> Iterator[Place]:
         """Yield the addresses that are in a network. Only texts with `::` or seven colons are read."""
-        for step in (1, 2):
+        for step in _STEPS:
             yield from self._of_width(searched, step)
 
     def _of_width(self, searched: Searched, step: int) -> Iterator[Place]:

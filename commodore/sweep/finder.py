@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-
-import numpy as np
 
 from commodore.detection.ioc import expression
 from commodore.sweep.addresses import Addresses, SixAddresses
 from commodore.sweep.found import Found
 from commodore.sweep.hashes import Hashes
-from commodore.sweep.texts import Texts, wide
-from commodore.sweep.windows import PAD, Searched, padded
+from commodore.sweep.texts import Texts
+from commodore.sweep.windows import Joined, Searched
 from scout.formats.indicators import Indicator
 
 MOST = 100
@@ -67,8 +64,7 @@ class Finder:
         self._texts = Texts((n, _spellings(indicators[n].type, indicators[n].value)) for n in numbers)
         hashes = of_kind["hash"]
         self._hashes = Hashes((n, indicators[n].value.encode()) for n in hashes) if hashes else None
-        self._four = Addresses(four) if four else None
-        self._six = SixAddresses(six) if six else None
+        self._addresses: list[Addresses | SixAddresses] = [*([Addresses(four)] if four else ()), *([SixAddresses(six)] if six else ())]
         self._expression = lru_cache(maxsize=8192)(self._compiled)
 
     def _compiled(self, number: int, wide: bool) -> re.Pattern[str]:
@@ -79,41 +75,32 @@ class Finder:
 
     def find(self, unit: bytes, before: bytes = b"", after: bytes = b"") -> FoundInUnit:
         """Return what ends within the unit. `before`, `after`: its neighbours."""
-        collected = _Collected(len(unit))
-        for one in self._verified(Searched(padded([before, unit, after])), PAD + len(before)):
-            collected.add(one)
-        return collected.result()
+        return self._found([(unit, before, after)])[0]
 
     def find_each(self, units: Sequence[bytes]) -> list[FoundInUnit]:
         """Return what is in each of several small units. They are searched together, which takes a tenth of the time."""
-        parts, starts, at = [], [], PAD
-        for unit in units:
-            starts.append(at)
-            parts += [unit, bytes(PAD)]
-            at += len(unit) + PAD
-        collected = [_Collected(len(unit)) for unit in units]
-        for one in self._verified(Searched(padded(parts)), 0):
-            n = bisect_right(starts, one.start) - 1
-            if n >= 0:
-                collected[n].add(one._replace(start=one.start - starts[n], end=one.end - starts[n]))
+        return self._found([(unit, b"", b"") for unit in units])
+
+    def _found(self, units: Sequence[tuple[bytes, bytes, bytes]]) -> list[FoundInUnit]:
+        joined, collected = Joined(), [_Collected(len(unit)) for unit, _, _ in units]
+        for unit, before, after in units:
+            joined.add(unit, before, after)
+        for one in self._verified(Searched(joined.bytes())):
+            unit_number, moved = joined.origin(one.start)
+            collected[unit_number].add(one._replace(start=one.start + moved, end=one.end + moved))
         return [one.result() for one in collected]
 
-    def _verified(self, searched: Searched, base: int) -> Iterator[Found]:
-        points = np.flatnonzero(searched.bytes == 46) if self._texts.points or self._four else np.zeros(0, dtype=np.int64)
-        for place, number, is_wide in self._texts.places(searched, points):
-            yield from self._text(searched, place, number, is_wide, base)
+    def _verified(self, searched: Searched) -> Iterator[Found]:
+        for place, number, is_wide in self._texts.places(searched):
+            yield from self._text(searched, place, number, is_wide)
         if self._hashes is not None:
             for place, number, is_wide in self._hashes.places(searched):
-                yield from self._text(searched, place, number, is_wide, base)
-        if self._four is not None:
-            for step, at in ((1, points), (2, wide(searched, points))):
-                for start, number, is_wide, length in self._four.places(searched, at, step):
-                    yield from self._address(searched, start, number, length, base, is_wide=is_wide)
-        if self._six is not None:
-            for start, number, is_wide, length in self._six.places(searched):
-                yield from self._address(searched, start, number, length, base, is_wide=is_wide)
+                yield from self._text(searched, place, number, is_wide)
+        for addresses in self._addresses:
+            for start, number, is_wide, length in addresses.places(searched):
+                yield from self._address(searched, start, number, length, is_wide=is_wide)
 
-    def _text(self, searched: Searched, place: int, number: int, is_wide: bool, base: int) -> Iterator[Found]:
+    def _text(self, searched: Searched, place: int, number: int, is_wide: bool) -> Iterator[Found]:
         """Yield the indicator where its expression matches around a place."""
         step = 1 + is_wide
         reach = (2 * len(self._indicators[number].value) + _AROUND) * step
@@ -122,10 +109,10 @@ class Finder:
         at = (place - low) // step
         for match in self._expression(number, is_wide).finditer(text.lower()):
             if match.start() <= at < match.end():
-                start, end = low + match.start() * step - base, low + match.end() * step - base
+                start, end = low + match.start() * step, low + match.end() * step
                 yield Found(number, start, end, is_wide, _shown(text[match.start() : match.end()], wide=is_wide))
 
-    def _address(self, searched: Searched, start: int, number: int, length: int, base: int, *, is_wide: bool) -> Iterator[Found]:
+    def _address(self, searched: Searched, start: int, number: int, length: int, *, is_wide: bool) -> Iterator[Found]:
         """Yield an address whose neighbours are not part of a longer one."""
         step = 1 + is_wide
         low = max(start - 8 * step, start % step)
@@ -134,7 +121,7 @@ class Finder:
         token = text[at : at + length]
         if _NOT_BEFORE.search(text[:at]) or _NOT_BEHIND.match(text[at + length :]):
             return
-        yield Found(number, start - base, start - base + length * step, is_wide, token)
+        yield Found(number, start, start + length * step, is_wide, token)
 
 
 _NOT_BEFORE = re.compile(r"(?:[0-9A-Za-z]|(?<![0-9])[.]|[0-9][.])\Z")

@@ -8,6 +8,8 @@ DATASET = "sweep"
 INDICATORS, YARA = "indicators", "yara"
 SEARCHES = (INDICATORS, YARA)
 """names of the searches: in tasks and in the ledger they are beside those of artefacts"""
+CONTENT = "the content of the file"
+"""the layer of a place that is the hash of a whole file"""
 WINDOW = 1 << 20
 """bytes that are searched together"""
 AFTER = 128

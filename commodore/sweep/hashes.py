@@ -14,8 +14,9 @@ _HEX[list(b"0123456789abcdefABCDEF")] = True
 _STEP = 16
 """every run of 32 digits has two places that are multiples of it"""
 _SIGN = np.uint64(0x1010101010101010)
-"""of a digit, bit 4 is set and bit 6 is not; of a letter from A to O, the other way round: a first test of eight bytes at once"""
+"""of a digit, bit 4 is set and bit 6 is not; of a letter from A to O, the other way round: a test of eight bytes at once"""
 _EVEN = np.uint64(0x00FF00FF00FF00FF)
+_ZERO, _TEN, _LOWER, _A, _SIX = (np.uint8(n) for n in (48, 10, 32, 97, 6))
 _TWO, _EIGHT = np.uint64(2), np.uint64(8)
 
 
@@ -31,16 +32,16 @@ class Hashes:
 
     def places(self, searched: Searched) -> Iterator[tuple[int, int, bool]]:
         """Yield (first place, number, whether in UTF-16) where a hash may be."""
-        words = np.frombuffer(searched.raw, dtype="<u8", count=len(searched.raw) // 8)[PAD // 8 : -(PAD // 8) : 2]
-        sign = ((words >> _TWO) ^ words) & _SIGN
-        yield from self._of_runs(searched, _digits(searched, _signed(searched, _at(sign == _SIGN), _SIGN), range(8)), 1)
-        sparse = _SIGN & _EVEN
-        for shift in (0, 1):
-            of_units = (sign & (_EVEN << _EIGHT if shift else _EVEN)) == (sparse << _EIGHT if shift else sparse)
-            at = _signed(searched, _at(of_units), sparse << _EIGHT if shift else sparse)
-            if len(at):
-                at = at[(searched.words[at] & (_EVEN if shift else _EVEN << _EIGHT)) == 0] + shift
-                yield from self._of_runs(searched, _digits(searched, at, range(0, 8, 2)), 2)
+        at = _candidates(searched)
+        aligned = np.frombuffer(searched.raw, dtype="<u8", count=len(searched.raw) // 8)
+        number = at >> 3
+        words = [aligned[number], aligned[number + 1]]
+        sign = _sign(words)
+        yield from self._of_runs(searched, _digits(searched, at[sign == _SIGN], 1), 1)
+        for shift, mask in ((0, _EVEN), (1, _EVEN << _EIGHT)):
+            chosen = at[((sign & mask) == (_SIGN & mask)) & (((words[0] | words[1]) & ~mask) == 0)]
+            further = _sign([aligned[(chosen >> 3) + more] for more in range(2, 6)])
+            yield from self._of_runs(searched, _digits(searched, chosen[(further & mask) == (_SIGN & mask)] + shift, 2), 2)
 
     def _of_runs(self, searched: Searched, at: Array, width: int) -> Iterator[tuple[int, int, bool]]:
         """Yield the runs that some of the places are in; each run once, by the first of its places."""
@@ -56,18 +57,27 @@ class Hashes:
         yield from ((place, number, width == 2) for place, number in found)
 
 
-def _at(chosen: Array) -> Array:
-    return np.flatnonzero(chosen) * _STEP + PAD
+def _candidates(searched: Searched) -> Array:
+    """Return the places, multiples of the step, that have a digit there and eight bytes on, or one byte behind both."""
+    count = (len(searched.raw) - 2 * PAD) // _STEP + 1
+    pairs = [np.ndarray((count,), dtype="<u2", buffer=searched.raw, offset=PAD + more, strides=(_STEP,)).copy() for more in (0, 8)]
+    digits = _likely(pairs[0].view(np.uint8)) & _likely(pairs[1].view(np.uint8))
+    return np.flatnonzero(digits.view(np.uint16)) * _STEP + PAD
 
 
-def _signed(searched: Searched, at: Array, sign: Array) -> Array:
-    """Return those of the places whose next eight bytes may be digits too."""
-    words = searched.words[at + 8]
-    return at[(((words >> _TWO) ^ words) & sign) == sign]
+def _likely(values: Array) -> Array:
+    """Return which bytes are hexadecimal digits."""
+    return ((values - _ZERO) < _TEN) | (((values | _LOWER) - _A) < _SIX)
 
 
-def _digits(searched: Searched, at: Array, offsets: range) -> Array:
-    """Return those of the places that have a hexadecimal digit at each offset."""
-    for offset in offsets:
-        at = at[_HEX[searched.bytes[at + offset]]]
-    return at
+def _sign(words: list[Array]) -> Array:
+    """Return the bits of `_SIGN` that all words have."""
+    sign = _SIGN
+    for word in words:
+        sign = sign & ((word >> _TWO) ^ word)
+    return sign
+
+
+def _digits(searched: Searched, at: Array, width: int) -> Array:
+    """Return those of the places that a run of digits begins at or before, and `_STEP` bytes follow."""
+    return at[_HEX[searched.bytes[at[:, None] + np.arange(0, _STEP, width)]].all(axis=1)]

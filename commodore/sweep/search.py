@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from commodore.evidence import Evidence
 from commodore.record import Problem, Record, SweepLayer
 from commodore.sweep import blobs
-from commodore.sweep.found import AFTER, WINDOW, YARA, Border, Found
+from commodore.sweep.found import AFTER, CONTENT, WINDOW, YARA, Border, Found
 from commodore.sweep.yara import MOST
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ class MemberSweep:
         return _Hit(offset, fields, number)
 
     def _of_member(self, number: int, digest: str) -> _Hit:
-        fields = self._facts(number) | {"escadre.sweep.text": digest, "escadre.sweep.layer": "the content of the file"}
+        fields = self._facts(number) | {"escadre.sweep.text": digest, "escadre.sweep.layer": CONTENT}
         return _Hit(0, fields, place="content/")
 
     def _facts(self, number: int) -> dict[str, Any]:

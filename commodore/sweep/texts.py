@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
-from commodore.sweep.windows import Array, Searched, WindowTable
+from commodore.sweep.windows import Searched, WindowTable
 
 ANCHORS = b"./\\"
 """in the order in which they are chosen: a point is the rarest"""
@@ -20,6 +20,8 @@ _CLASSES = ((4, 3), (2, 2), (1, 1))
 """characters before and behind an anchor that are compared: the first that a text has"""
 _BEFORE = 4
 """place of the anchor in a window"""
+_LEFT, _RIGHT = np.uint64(0xFF << 8 * (_BEFORE - 1)), np.uint64(0xFF << 8 * (_BEFORE + 1))
+"""the bytes of a window beside its anchor"""
 _BESIDE = 8
 """bytes in front of a window that are compared too, where a text has them"""
 
@@ -29,9 +31,12 @@ class Texts:
 
     def __init__(self, spellings: Iterable[tuple[int, tuple[bytes, ...]]]) -> None:
         rows: dict[tuple[int, int], array[int]] = {}
+        self._ascii = True
+        """whether all texts are ASCII: then all their characters have a zero byte beside them in UTF-16"""
         self._plain: dict[bytes, list[int]] = {}
         for number, ways in spellings:
             for text in ways:
+                self._ascii &= text.isascii()
                 if (chosen := _anchor(text)) is None:
                     self._plain.setdefault(text, []).append(number)
                     continue
@@ -47,26 +52,22 @@ class Texts:
             self._tables.setdefault(anchor, []).append(WindowTable(found, keep))
         self._automaton, self._by_pattern = _automaton(self._plain)
 
-    @property
-    def points(self) -> bool:
-        """Return whether places of points are looked at."""
-        return ANCHORS[0] in self._tables
-
-    def places(self, searched: Searched, points: Array) -> Iterator[tuple[int, int, bool]]:
-        """Yield (place within the text, number, whether in UTF-16) where a text may be. `points`: the places of all points."""
+    def places(self, searched: Searched) -> Iterator[tuple[int, int, bool]]:
+        """Yield (place within the text, number, whether in UTF-16) where a text may be."""
         for anchor, tables in self._tables.items():
-            at = points if anchor == ANCHORS[0] else np.flatnonzero(searched.bytes == anchor)
+            at, units = searched.places(anchor)
             if not len(at):
                 continue
             windows = searched.narrow(at - _BEFORE)
             for table in tables:
                 found = table.matches(at, windows, lambda places: searched.narrow(places - _BEFORE - _BESIDE))
                 yield from ((place, number, False) for place, number in found)
-            at = wide(searched, at)
-            if len(at):
-                windows = searched.wide(at - 2 * _BEFORE)
+            if not self._ascii:
+                units = at[((windows & _LEFT) == 0) | ((windows & _RIGHT) == 0)]
+            if len(units):
+                windows = searched.wide(units - 2 * _BEFORE)
                 for table in tables:
-                    found = table.matches(at, windows, lambda places: searched.wide(places - 2 * (_BEFORE + _BESIDE)))
+                    found = table.matches(units, windows, lambda places: searched.wide(places - 2 * (_BEFORE + _BESIDE)))
                     yield from ((place, number, True) for place, number in found)
         if self._automaton is not None:
             for pattern, start, _ in self._automaton.find_matches_as_indexes(searched.raw.lower(), overlapping=True):
@@ -77,11 +78,6 @@ class Texts:
 def _tail(count: int) -> int:
     """Return a mask of the last `count` of eight bytes."""
     return (1 << 64) - (1 << (64 - 8 * count)) if count else 0
-
-
-def wide(searched: Searched, at: Array) -> Array:
-    """Return those of the places that have a zero byte beside them, as a unit of UTF-16 has."""
-    return at[(searched.bytes[at + 1] == 0) | (searched.bytes[at - 1] == 0)]
 
 
 def _anchor(text: bytes) -> tuple[int, int] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,21 +22,77 @@ PAD = 48
 """zero bytes that the searched bytes have on both sides, so that each place has neighbours"""
 
 
-def padded(parts: list[bytes]) -> bytes:
-    """Return the parts as one text with `PAD` zero bytes on both sides."""
-    zeros = bytes(PAD)
-    return b"".join((zeros, *parts, zeros))
+_ZEROS = bytes(4096)
+"""blocks of zeros are left out of what is searched: a third of hives, event logs and databases is such"""
+
+
+class Joined:
+    """Units side by side, `PAD` zero bytes around each and in place of its blocks of zeros; a place leads back to unit and offset."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes | memoryview] = []
+        self._starts: list[int] = []
+        self._origins: list[tuple[int, int]] = []
+        """(number of the unit, what is added to a place to get the offset in it) of the places from each start"""
+        self._units, self._at = 0, 0
+
+    def add(self, unit: bytes, before: bytes, after: bytes) -> None:
+        """Add a unit with what surrounds it."""
+        self._gap()
+        self._add(before, -len(before))
+        low, block, view = 0, len(_ZEROS), memoryview(unit)
+        for at in range(0, len(unit) - block + 1, block):
+            if unit.startswith(_ZEROS, at):
+                if low < at:
+                    self._add(view[low:at], low)
+                if low <= at:
+                    self._gap()
+                low = at + block
+        self._add(view[low:], low)
+        self._add(after, len(unit))
+        self._units += 1
+
+    def _gap(self) -> None:
+        self._parts.append(bytes(PAD))
+        self._at += PAD
+
+    def _add(self, part: bytes | memoryview, offset: int) -> None:
+        if len(part):
+            self._starts.append(self._at)
+            self._origins.append((self._units, offset - self._at))
+            self._parts.append(part)
+            self._at += len(part)
+
+    def bytes(self) -> bytes:
+        """Return all of them."""
+        return b"".join((*self._parts, bytes(PAD)))
+
+    def origin(self, place: int) -> tuple[int, int]:
+        """Return the number of the unit that has a place, and what is added to the place to get the offset in the unit."""
+        return self._origins[bisect_right(self._starts, place) - 1]
+
+
+_BESIDE = np.uint64(0xFF00FF)
+"""of the word that begins one byte before a place: the bytes on both sides of the place"""
 
 
 class Searched:
     """Bytes that are searched, as arrays: `raw` has the padding, `words[i]` is the eight bytes from i, little-endian."""
 
-    __slots__ = ("bytes", "raw", "words")
+    __slots__ = ("_places", "bytes", "raw", "words")
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
         self.bytes: Array = np.frombuffer(raw, dtype=np.uint8)
         self.words: Array = np.ndarray((len(raw) - 7,), dtype="<u8", buffer=raw, strides=(1,))
+        self._places: dict[int, tuple[Array, Array]] = {}
+
+    def places(self, byte: int) -> tuple[Array, Array]:
+        """Return all places of a byte, and those of them between two zero bytes, as a character of UTF-16 is between ASCII ones."""
+        if byte not in self._places:
+            at = np.flatnonzero(self.bytes == byte)
+            self._places[byte] = at, at[(self.words[at - 1] & _BESIDE) == 0]
+        return self._places[byte]
 
     def narrow(self, at: Array) -> Array:
         """Return the eight bytes from each place."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scout.collecting import configured, identity, plan, running_windows
+from scout.collecting import configured, identity, narrowing, plan, running_windows
 from scout.collecting.options import CollectOptions
 from scout.console import WRONG_USE, Complaint
 from scout.sources.directory import DirectorySource
@@ -147,7 +147,7 @@ def make_plan(host: ExaminedHost, on_folder: Callable[[Parts], None] | None = No
         files = [target for target in targets if target.paths or target.first]
         own = homes if source is host.system else list(dict.fromkeys([*homes, *identity.usual_profiles(source)]))
         one = plan.make(source, files, own, variables, host.timed, on_folder)
-        made.items.extend(one.items)
+        made.items.extend(narrowing.narrow(one.items, source, host.timed, on_folder or (lambda _: None)))
         made.missing.extend(one.missing if source is host.system or (host.paths and "@" not in source.volume) else [])
         if len(host.sources) > 1:
             source.forget()

@@ -21,9 +21,11 @@ def explain(options: CollectOptions, screen: Screen) -> int:
     host = open_host(options)
     plan = make_plan(host)
     items, sizes, candidates, refused = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+    looked_at = 0
     for item in plan.items:
         if item.rules:
-            candidates[item.target.id] += 1
+            candidates.update(target.id for target in item.rules)
+            looked_at += 1
         elif item.verdict:
             refused[item.target.id] += 1
         else:
@@ -46,8 +48,8 @@ def explain(options: CollectOptions, screen: Screen) -> int:
     for definition in host.foreign:
         for command in definition.commands:
             screen.say(f"  not run: {escape(command)} ({definition.name})")
-    if sum(candidates.values()):
-        screen.say(f"{plural(sum(candidates.values()), 'more file')} would be looked at; programs and scripts among them are taken.")
+    if looked_at:
+        screen.say(f"{plural(looked_at, 'more file')} would be looked at; programs and scripts among them are taken.")
     screen.say("Nothing was read or written. Next: the same command without --explain.")
     return DONE
 
@@ -122,7 +124,15 @@ def _in_full(target: CollectionTarget, screen: Screen) -> None:
         screen.row(f"  {'and':<9} ", f"what the host's configuration names ({', '.join(target.configured)})")
     if target.rule is not None:
         rule = target.rule
-        screen.say(f"  {'if':<9} {', '.join((*rule.headers, *rule.extensions, *(['double extension'] if rule.double else [])))}")
+        screen.say(
+            f"  {'if':<9} {', '.join((*rule.headers, *rule.extensions, *rule.names, *(['double extension'] if rule.double else [])))}"
+        )
+        if rule.unowned:
+            screen.say(f"  {'only':<9} files that no package owns")
+        if rule.crowd:
+            screen.say(f"  {'only':<9} the same name, or an extension added to documents, in {rule.crowd} folders; {rule.each} of each")
+        if rule.listed:
+            screen.say(f"  {'but':<9} they are only listed, with their hash")
         screen.say(f"  {'at most':<9} {rule.count:,} files, {megabytes(rule.total)} in all")
     if target.referenced is not None:
         screen.say(f"  {'where':<9} what the files and processes of the other targets name")

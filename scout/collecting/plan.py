@@ -8,12 +8,14 @@ from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
 from scout.archive.custody import MAX_GROUP, GroupPlace
+from scout.collecting import suspicious
 from scout.collecting.destinations import destinations, folder_behind
 from scout.collecting.walk import FoundPath, walk
 from scout.sources.source import EvidenceSource, Parts
 from scout.sources.timed_calls import TimedCalls
 from scout.targets import CollectionTarget
 from scout.targets.patterns import PatternTree, expand, leads_on, path_regex, plain
+from scout.targets.target import SampleRule
 
 
 class PatternUse(NamedTuple):
@@ -152,6 +154,7 @@ def _choose(found: FoundPath, wants: Iterable[PatternUse], targets: Sequence[Col
     """Return which target takes a path: the first in order of work; targets with a rule only where no other wants it. None: excluded."""
     path = "/".join(found.parts)
     left = [want for want in wants if not filters[want.target].refuses(path)]
+    left = [want for want in left if _possible(targets[want.target].rule, found)]
     if not left:
         return None
     if found.type == "file" and not found.verdict and any(regex.fullmatch(path) for want in left for regex in filters[want.target].secret):
@@ -163,6 +166,10 @@ def _choose(found: FoundPath, wants: Iterable[PatternUse], targets: Sequence[Col
     if plain or found.verdict:
         return best, found, ()
     return best, found, tuple(targets[index] for index in sorted({want.target for want in left}))
+
+
+def _possible(rule: SampleRule | None, found: FoundPath) -> bool:
+    return rule is None or bool(found.verdict) or suspicious.possible(rule, found.parts[-1])
 
 
 def _destinations(

@@ -169,16 +169,33 @@ class ItemTaker:
             item.facts = {**item.facts, "why": why}
         if what := secrets.found(head, lambda: reading.longer_head(secrets.MAX_FILE), status.st_size):
             self._record(item, "blocked", {"error": f"secret material ({what}): listed, never taken"})
+        elif chosen.rule is not None and chosen.rule.listed:
+            self._list(item, chosen, reading, why)
         elif (status.st_dev, status.st_ino) == self._own:
             self._record(item, "blocked", {"error": "the archive that is being written"})
         else:
             self._measured(item, planned, chosen, reading, file)
+
+    def _list(self, item: WantedItem, target: CollectionTarget, reading: Reading, why: str) -> None:
+        """Record a file that a rule only lists: with its hash, as long as the limits of the rule allow; nothing of its content."""
+        hashes, error = {}, f"only listed, by the rule of {target.id}: {why}"
+        over = self._over(target, item.size)
+        if over:
+            error += f"; not hashed: {over}"
+        else:
+            more = left_behind(reading, item.size, reading.extents(), self._stopped)
+            hashes = {key: value for key, value in more.items() if key.startswith("sha256")}
+        self._sampled[target.id] += 0 if over else item.size
+        self._counted[target.id] += 1
+        self._record(item, "blocked", {**hashes, "error": error})
 
     def _judged(self, planned: PlannedItem, head: bytes) -> tuple[CollectionTarget | None, str]:
         """Return the target that takes the file, and why. A file that only rules want goes to the first that finds it suspicious."""
         if not planned.rules:
             return planned.target, ""
         for target in planned.rules:
+            if target.rule is not None and target.rule.crowd:
+                return target, str((planned.facts or {}).get("why", ""))
             why = suspicious.judge(target.rule, planned.parts[-1], head) if target.rule is not None else ""
             if why:
                 return target, why

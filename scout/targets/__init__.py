@@ -6,6 +6,7 @@ Target ids are those of the collection catalogue: `WR` Windows registry, `WE` ev
 
 from __future__ import annotations
 
-from scout.targets.loader import READERS, CollectionTarget, TargetList, load, parse_size, select
+from scout.targets.loader import READERS, TargetList, load, parse_size, select
+from scout.targets.target import CollectionTarget
 
 __all__ = ["READERS", "CollectionTarget", "TargetList", "load", "parse_size", "select"]

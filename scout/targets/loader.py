@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from scout import live
 from scout.console import WRONG_USE, Complaint
 from scout.data import parse_yaml
 from scout.targets.patterns import braces
+from scout.targets.target import CollectionTarget, ListingLimits, ReferenceLimits, SampleRule
 
 HERE = Path(__file__).parent
 READERS = HERE / "readers.json"
@@ -28,7 +29,7 @@ ACCESS = {
     "DB": "consistent group",
     "API": "live state, no file",
 }
-HEADERS = ("elf", "pe", "script", "class", "php")
+HEADERS = ("elf", "pe", "script", "class", "php", "archive", "dump", "ticket", "database")
 _ID = re.compile(r"[WLM][A-Z]\d\d")
 _PLACEHOLDER = re.compile(r"<[A-Za-z]+>|%[A-Za-z]+%")
 _PLACEHOLDERS = ("<u>", "%systemroot%")
@@ -57,102 +58,9 @@ _KEYS = {
     "referenced",
     "listing",
 }
-_RULE_KEYS = {"headers", "extensions", "double", "total", "count"}
+_RULE_KEYS = {"headers", "extensions", "names", "double", "unowned", "crowd", "each", "listed", "total", "count"}
 _REFERENCED_KEYS = {"total", "count"}
 _LISTING_KEYS = {"count", "seconds"}
-
-
-@dataclass(frozen=True, slots=True)
-class SampleRule:
-    """When a file in the places of its target is suspicious: any one of these conditions."""
-
-    headers: tuple[str, ...] = ()
-    """types by first bytes: elf, pe, script (`#!`), class, php"""
-    extensions: tuple[str, ...] = ()
-    """lower case, with the dot"""
-    double: bool = False
-    """`invoice.pdf.exe`: a document's extension before a program's"""
-    total: int = 512_000_000
-    """bytes that the target takes at most"""
-    count: int = 5_000
-    """files that it takes at most"""
-
-
-@dataclass(frozen=True, slots=True)
-class ReferenceLimits:
-    """Limits of a target that takes the files which others refer to."""
-
-    total: int
-    """bytes that it takes at most"""
-    count: int
-    """files that it takes at most"""
-
-
-@dataclass(frozen=True, slots=True)
-class ListingLimits:
-    """Limits of a target that lists all files of a volume: names, and seconds."""
-
-    count: int
-    seconds: int
-
-
-@dataclass(frozen=True, slots=True)
-class PathTest:
-    """What a path that a pattern matches must pass besides. Regular expressions of definitions of other collectors."""
-
-    names: tuple[str, ...] = ()
-    """one of them is found in the name of the file, without case"""
-    paths: tuple[str, ...] = ()
-    """one of them is the complete path below the root, with a `/` before it"""
-
-    def compiled(self, fold: bool) -> list[tuple[bool, re.Pattern[str]]]:
-        """Return (whether it is for the name alone, the expression)."""
-        flags = re.DOTALL | (re.IGNORECASE if fold else 0)
-        return [(True, re.compile(one, re.IGNORECASE)) for one in self.names] + [(False, re.compile(one, flags)) for one in self.paths]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CollectionTarget:
-    """One definition. `paths` and `first` are patterns (see `patterns`). `first`: files that identify the host, read before all others."""
-
-    id: str
-    what: str
-    why: str
-    os: str
-    paths: tuple[str, ...] = ()
-    first: tuple[str, ...] = ()
-    live: tuple[str, ...] = ()
-    """live sources, modules of `scout.live`"""
-    groups: Mapping[str, str] = field(default_factory=dict)
-    """role → file name of a companion, where {name} is the main file's name; without it, the target is one file"""
-    exclude: tuple[str, ...] = ()
-    """patterns that are excluded"""
-    only: PathTest | None = None
-    """what a path must pass besides, in a definition of another collector"""
-    secret: tuple[str, ...] = ()
-    """patterns that are listed in custody and never read: password hashes, private keys"""
-    follow: tuple[str, ...] = ()
-    """patterns of links that a program of the host opens: the file to which such a link leads is taken too"""
-    configured: tuple[str, ...] = ()
-    """readers of the host's configuration (modules of `scout.collecting.configured`) that name further files"""
-    stream: bool = False
-    """`%3A` in a file name of a plain tree is the colon of an NTFS stream"""
-    rule: SampleRule | None = None
-    referenced: ReferenceLimits | None = None
-    """it takes the files that files which start programs, and running processes, name"""
-    listing: ListingLimits | None = None
-    """it lists all files of the host in `live/files.jsonl`"""
-    priority: str
-    order: int
-    cap: int
-    """bytes of data per file"""
-    size: str
-    """usual size on an ordinary host, in words"""
-    access: str
-    reads: tuple[str, ...] = ()
-    """Artefacts that read it, from `readers.json`, which is generated from their declarations."""
-    unread: str = ""
-    """Why no artefact reads it; empty where one does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,10 +248,23 @@ def _rule(value: Any) -> SampleRule | None:
     extensions = tuple(str(extension) for extension in value.get("extensions", []))
     if any(not extension.startswith(".") or extension != extension.lower() for extension in extensions):
         raise ValueError("extensions are lower case with a dot")
-    if not (headers or extensions or value.get("double")):
-        raise ValueError("a rule needs headers, extensions or double")
-    total, count = parse_size(value.get("total", "512 MB")), int(value.get("count", 5_000))
-    return SampleRule(headers, extensions, _flag(value, "double"), total, count)
+    names = tuple(str(name) for name in value.get("names", []))
+    if any(name != name.lower() for name in names):
+        raise ValueError("names are lower case")
+    if not (headers or extensions or names or value.get("double")):
+        raise ValueError("a rule needs headers, extensions, names or double")
+    return SampleRule(
+        headers=headers,
+        extensions=extensions,
+        names=names,
+        double=_flag(value, "double"),
+        unowned=_flag(value, "unowned"),
+        crowd=int(value.get("crowd", 0)),
+        each=int(value.get("each", 5)),
+        listed=_flag(value, "listed"),
+        total=parse_size(value.get("total", "512 MB")),
+        count=int(value.get("count", 5_000)),
+    )
 
 
 def _referenced(value: Any) -> ReferenceLimits | None:

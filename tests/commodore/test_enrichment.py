@@ -10,6 +10,7 @@ import pytest
 import zstandard
 
 from commodore import process
+from commodore.case.reader import CaseReader
 from commodore.enrichment import entities, kinds
 from commodore.enrichment.sources import recognised
 from commodore.enrichment.sources.hashes import HashList
@@ -174,3 +175,33 @@ def test_every_field_of_a_kind_is_in_the_registry():
     assert not [field for field in kinds.by_field() if field not in registry()]
     assert kinds.normal("address", "fe80::1%eth0") == "fe80::1" and kinds.normal("sid", "1000") is None
     assert kinds.normal("sha256", SHA256.upper()) == SHA256 and kinds.normal("sha256", "ab") is None
+
+
+def test_any_number_of_hosts_is_merged_with_few_open_files(tmp_path):
+    """Eighty hosts, thirty files more than are open now; the entities are those of one merge."""
+    resource = pytest.importorskip("resource")
+    process([host(tmp_path, "web", [("root", "203.0.113.9"), ("alice", "10.0.0.5")])], tmp_path / "case", workers=1)
+    (manifest,) = (tmp_path / "case" / "collections").glob("*.json")
+    about = json.loads(manifest.read_text())
+    records = tmp_path / "case" / "records" / "auth_log" / f"{about['collection']}.jsonl.zst"
+    for n in range(80):
+        collection = f"{n:08x}-0000-4000-8000-000000000000"
+        records.with_name(f"{collection}.jsonl.zst").hardlink_to(records)
+        copied = about | {"collection": collection, "host": f"h{n:03}", "records": {"auth_log": 2}}
+        manifest.with_name(f"{collection}.json").write_text(json.dumps(copied))
+    whole = entities.merged(CaseReader(tmp_path / "case"), (), entities.Enriched())
+    expected = [(one["kind"], one["value"], one["host_count"], one["count"]) for one in whole]
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 64
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used + 30, hard))
+    try:
+        together = entities.TOGETHER
+        entities.TOGETHER = 6
+        entities.enrich(tmp_path / "case")
+    finally:
+        entities.TOGETHER = together
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    told = lines(tmp_path / "case" / "entities.jsonl.zst")
+    assert [(one["kind"], one["value"], one["host_count"], one["count"]) for one in told] == expected
+    assert ("address", "203.0.113.9", 81, 81) in expected
+    assert not list((tmp_path / "case" / "entities").glob("merging-*"))

@@ -75,3 +75,14 @@ def test_event_logs_at_other_places_of_the_current_control_set(tmp_path, collect
     archive = collected(root, "--targets", "WE01", "--os", "windows")
     assert archive.verdict("C:\\Logs\\Security.evtx") == archive.verdict("C:\\Logs\\Archive-Security-1.evtx") == "taken"
     assert "C:\\Logs\\decoy.evtx" not in archive.custody and "C:\\Old\\Application.evtx" not in archive.custody
+
+
+def test_what_sshd_names_at_the_usual_place_is_still_taken(root, collected):
+    write(root, "etc/ssh/sshd_config", "AuthorizedKeysFile .ssh/authorized_keys\n")
+    write(root, "root/.ssh/authorized_keys", "ssh-ed25519 AAAA x\n")
+    write(root, "root/.ssh/id_ed25519", "key\n")
+    write(root, "root/.ssh/id_ed25519.pub", "ssh-ed25519 AAAA x\n")
+    for given in (["--targets", "LF11,LF12"], ["--path", "/root/.ssh"]):
+        archive = collected(root, *given, "--os", "linux")
+        assert archive.verdict("/root/.ssh/authorized_keys") == archive.verdict("/root/.ssh/id_ed25519.pub") == "taken"
+        assert archive.verdict("/root/.ssh/id_ed25519") == "blocked"

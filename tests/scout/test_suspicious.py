@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 
 from scout.collecting import secrets
 from scout.collecting.suspicious import HEAD, judge
-from scout.targets.loader import SampleRule
+from scout.targets.target import SampleRule
+from tests.scout.collecting import *  # noqa: F403  (fixtures)
 
 RULE = SampleRule(headers=("elf", "pe", "script", "class", "php"), extensions=(".ps1", ".lnk"), double=True)
 
@@ -89,3 +91,52 @@ def test_private_keys_are_known_under_any_name(data):
 def test_public_things_are_no_secret():
     for data in (b"-----BEGIN CERTIFICATE-----", b"ssh-ed25519 AAAA", b"-----BEGIN PUBLIC KEY-----"):
         assert not secrets.found(data, lambda data=data: data, len(data))
+
+
+def planted(root: Path, names: list[str], data: bytes = b"x" * 80) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data)
+
+
+def test_ransom_notes_and_five_of_many_encrypted_files_are_taken(tmp_path, collected):
+    root = tmp_path / "disk"
+    planted(root, ["Windows/System32/x", "Users/al/Documents/readme.txt", "Users/al/Documents/one.docx.other1"])
+    for number in range(12):
+        planted(root, [f"Users/al/Documents/{number}/HOW_TO_DECRYPT.txt", f"Users/al/Documents/{number}/a.xlsx.l0cked"])
+    archive = collected(root, "--targets", "WS04", "--os", "windows")
+    taken = {source: line["why"] for source, line in archive.custody.items() if line["verdict"] == "taken" and "why" in line}
+    assert len(taken) == 10
+    assert taken["C:\\Users\\al\\Documents\\0\\HOW_TO_DECRYPT.txt"] == "12 files how_to_decrypt.txt in 12 folders"
+    assert taken["C:\\Users\\al\\Documents\\0\\a.xlsx.l0cked"] == "extension .l0cked added to 12 documents in 12 folders"
+
+
+def test_dumps_tickets_and_archives_are_listed_with_their_hash_alone(tmp_path, collected):
+    root = tmp_path / "disk"
+    planted(root, ["Windows/System32/x", "Users/Public/a.txt"])
+    planted(root, ["Users/Public/x.bin"], b"MDMP\x93\xa7" + bytes(9000))
+    planted(root, ["Users/Public/t.kirbi"], b"\x76\x82\x01\x02")
+    planted(root, ["Users/Public/n.dit"], b"\1\2\3\4\xef\xcd\xab\x89" + bytes(90))
+    planted(root, ["PerfLogs/all.dat"], b"7z\xbc\xaf\x27\x1c" + bytes(50))
+    archive = collected(root, "--targets", "WS08,WS09", "--os", "windows", code=1)
+    for path, rule in (("Users\\Public\\x.bin", 9), ("Users\\Public\\t.kirbi", 9), ("Users\\Public\\n.dit", 9), ("PerfLogs\\all.dat", 8)):
+        line = archive.custody[f"C:\\{path}"]
+        assert line["verdict"] == "blocked" and line["error"].startswith(f"only listed, by the rule of WS0{rule}: ")
+        assert line["sha256"] == hashlib.sha256((root / path.replace("\\", "/")).read_bytes()).hexdigest()
+        assert not {"head", "tail"} & set(line)
+    assert "C:\\Users\\Public\\a.txt" not in archive.custody
+
+
+def test_programs_that_no_package_owns_are_taken(root, collected):
+    planted(root, ["usr/bin/owned", "usr/bin/stranger", "usr/bin/text"], b"#!/bin/sh\n")
+    (root / "usr/bin/text").write_bytes(b"no program")
+    planted(root, ["var/lib/dpkg/status"], b"Package: pkg\nStatus: install ok installed\n\n")
+    planted(root, ["var/lib/dpkg/info/pkg.list"], b"/.\n/usr/bin\n/usr/bin/owned\n")
+    archive = collected(root, "--targets", "LF21", "--os", "linux")
+    assert archive.verdict("/usr/bin/stranger") == "taken"
+    assert not {"/usr/bin/owned", "/usr/bin/text"} & set(archive.custody)
+
+
+def test_without_a_package_database_nobody_is_a_stranger(root, collected):
+    planted(root, ["usr/bin/any"], b"#!/bin/sh\n")
+    assert "/usr/bin/any" not in collected(root, "--targets", "LF21,LF04", "--os", "linux").custody

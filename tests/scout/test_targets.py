@@ -142,6 +142,7 @@ def test_selection_by_profile_and_by_beginning():
         "WR02",
         "WR03",
         "WR04",
+        "WR05",
         "WR06",
         "WR08",
     }

@@ -16,7 +16,8 @@ ARTEFACT = Artefact(
     title="Program files",
     about="Every collected program file, whatever its name: hashes, version information, compile time, sections with their entropy, "
     "imported functions that matter, packers, what follows the last part, build ids, .NET metadata, compilers. The signature of a "
-    "Windows program is verified: the digest of the file, the chain up to the roots that Windows trusts, the time stamp.",
+    "Windows program is verified: the digest of the file, the chain up to the roots that Windows trusts, the time stamp. Where name, "
+    "place, build or signature speak against a file, it has the fuzzy hash ssdeep too.",
     proves_not="That the program ran. That a program is harmless because its signature is valid, or harmful because it has none. `unknown` "
     "does not mean unsigned: catalogs sign most programs of Windows, see program_files. Whether a certificate was revoked is not checked.",
     magic=MAGIC,
@@ -116,6 +117,8 @@ ARTEFACT = Artefact(
 
 LARGEST = 256 << 20
 """bytes of a file whose tables are read; of a larger one there are only the hashes"""
+FUZZY_FROM = 15
+"""score of what the file alone has against it from which it gets a fuzzy hash, which takes longer than all else that is read of it"""
 _CHUNK = 1 << 20
 _TIMES = {"btime": "file.created", "mtime": "file.mtime", "ctime": "file.ctime"}
 _RIGHTS = {"mode": "file.mode", "owner": "file.owner", "uid": "file.uid", "gid": "file.gid"}
@@ -136,6 +139,8 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
     else:
         more, problems = _read(form, evidence.data, host.collected, str(evidence.facts.get("mtime") or ""))
         fields |= more
+        if _suspicious(fields, host.os):
+            problems += _fuzzy(fields, evidence.data)
     yield Record("0", {name: value for name, value in fields.items() if value not in ("", [], None)})
     for problem in problems:
         yield Problem(problem)
@@ -159,13 +164,11 @@ def _file(evidence: Evidence, *, posix: bool) -> dict[str, Any]:
 
 def _read(form: str, data: bytes, collected: str, written: str) -> tuple[dict[str, Any], list[str]]:
     """Return the fields of a program in memory, and what was not read. The readers are imported here: they are slow to start."""
-    from commodore.readers.programs import certificates, fuzzy, measure, other, pe
+    from commodore.readers.programs import certificates, measure, other, pe
     from commodore.readers.programs.bytesview import UnreadableProgramError
 
-    fields: dict[str, Any] = {**measure.hashes(data), "file.hash.ssdeep": fuzzy.ssdeep(data)}
-    problems = []
-    if len(data) > fuzzy.LARGEST:
-        problems.append(f"no fuzzy hash: the file has {len(data)} bytes, it is computed up to {fuzzy.LARGEST}")
+    fields: dict[str, Any] = dict(measure.hashes(data))
+    problems: list[str] = []
     try:
         if form == "PE" and (other_form := dos_kind(data)) != "DOS":
             return {**fields, "escadre.format": other_form}, problems
@@ -178,6 +181,23 @@ def _read(form: str, data: bytes, collected: str, written: str) -> tuple[dict[st
             return {**fields, "escadre.format": "DOS"}, problems  # a program of DOS has no further header
         return fields, [*problems, f"the tables of the {form} file were not read: {e}"]
     return fields | found, problems + wrong
+
+
+def _suspicious(fields: dict[str, Any], os: str) -> bool:
+    """Return whether the file alone, by its name, place, build and signature, has something against it."""
+    from commodore.suspicion import reasons, subjects
+
+    return reasons.scored(subjects.facts_alone(fields, "windows" if os == "windows" else "linux")).score >= FUZZY_FROM
+
+
+def _fuzzy(fields: dict[str, Any], data: bytes) -> list[str]:
+    """Add the fuzzy hash to the fields; return why there is none."""
+    from commodore.readers.programs import fuzzy
+
+    if len(data) > fuzzy.LARGEST:
+        return [f"no fuzzy hash: the file has {len(data)} bytes, it is computed up to {fuzzy.LARGEST}"]
+    fields["file.hash.ssdeep"] = fuzzy.ssdeep(data)
+    return []
 
 
 def _streamed(evidence: Evidence) -> dict[str, str]:

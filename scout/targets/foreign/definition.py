@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from scout.targets.loader import CollectionTarget, PathTest
 from scout.targets.patterns import literal
+from scout.targets.target import CollectionTarget, PathTest
 
 CAP = 4_000_000_000
 """bytes of data per file, where a definition has no limit of its own"""

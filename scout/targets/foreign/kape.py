@@ -16,7 +16,7 @@ import yaml
 
 from scout.data import parse_yaml
 from scout.targets.foreign.definition import ForeignDefinition, ForeignEntry, NotTranslated, component
-from scout.targets.loader import PathTest
+from scout.targets.target import PathTest
 
 PREFIX = "kape:"
 SUFFIX = ".tkape"

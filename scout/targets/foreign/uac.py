@@ -14,7 +14,7 @@ import shlex
 from pathlib import Path, PurePosixPath
 
 from scout.targets.foreign.definition import CAP, ForeignDefinition, ForeignEntry, NotTranslated, component, deep
-from scout.targets.loader import PathTest
+from scout.targets.target import PathTest
 
 PREFIX = "uac:"
 SUFFIX = ".yaml"
