@@ -14,8 +14,8 @@ from commodore.case.view import CaseView
 from commodore.fence import fenced
 from commodore.host import Host
 from commodore.persistence.context import FACT_DATASETS, HostFacts, JudgingContext
-from commodore.persistence.judge import JudgedEntry, PersistenceJudge
-from commodore.persistence.logged import LoggedObject, codes, logged, place, same
+from commodore.persistence.judge import GONE, JudgedEntry, PersistenceJudge
+from commodore.persistence.logged import LoggedObject, codes, logged, place, recovered, same
 from commodore.persistence.site import SiteKnowledge
 from commodore.persistence.started import DATASETS as FILE_DATASETS
 from commodore.persistence.started import StartedFile, StartedFiles
@@ -32,7 +32,7 @@ ARTEFACT = Artefact(
     "persistence table and entry, expected or not. It names the program, whether that file was collected, its hash, signer and package. "
     "`escadre.severity` is there only where the entry is not expected; each such record is a finding too. An entry without it was compared "
     "with its row and has no suspicious trait, which does not prove that it is harmless.",
-    datasets=tuple(sorted({row.dataset for row in rows()} | FACT_DATASETS | FILE_DATASETS | {"evtx"})),
+    datasets=tuple(sorted({row.dataset for row in rows()} | FACT_DATASETS | FILE_DATASETS | {"evtx", "registry"})),
     fields=(
         "escadre.matched",
         "escadre.package.state",
@@ -98,15 +98,16 @@ def derive(view: CaseView, host: Host) -> Iterator[Record | Problem]:
 
 
 class _Logs:
-    """What event logs show, by the place of the object. What the collection itself shows too gets the events of the log."""
+    """What event logs and deleted values show, by the place of the object. What the collection itself shows too gets the events."""
 
     def __init__(self, view: CaseView, host: Host) -> None:
         self._host = host.name.lower().partition(".")[0]
         objects = logged(view.records("evtx", having("event.code", codes())))
+        objects += recovered(view.records("registry", having("escadre.state", GONE)))
         self._objects = [(one, record) for one in objects if (record := one.record()) is not None]
         self._places: dict[tuple[str, str], list[int]] = {}
         for number, (one, record) in enumerate(self._objects):
-            if one.computer.partition(".")[0] in ("", self._host):
+            if not one.recovered and one.computer.partition(".")[0] in ("", self._host):
                 self._places.setdefault(place(record), []).append(number)
         self._shown: set[int] = set()
 
@@ -158,8 +159,10 @@ def _entries(
     events = logs.events if isinstance(logs, LoggedObject) else logs.events(record)
     for entry in _judge().entries(record, host, context):
         made = _record("event" if alone else dataset, record, entry, members, context.files)
+        if isinstance(logs, LoggedObject) and logs.recovered and not entry.judgement.severity:
+            continue  # free space is full of old values
         made.fields["escadre.records_used"] = list(dict.fromkeys(made.fields["escadre.records_used"] + events))
-        if isinstance(logs, LoggedObject):
+        if isinstance(logs, LoggedObject) and not logs.recovered:
             made.fields["message"] += f" {_LOGGED({'count': len(events), 'when': logs.when or None})}"
         if site is not None and (reason := site.reason(made.fields)):
             made.fields["message"] = f"{made.fields['message']} {reason}"

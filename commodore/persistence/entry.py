@@ -51,6 +51,11 @@ class AutostartEntry:
         return found if is_interpreter(path, os) else self.context.files.of(path).weighed(found)
 
     @property
+    def strings(self) -> list[str]:
+        """The texts of a registry value; of a type that is no text, the text that its data hold."""
+        return self.texts("registry.data.strings") or [text for text in (self.text("process.command_line"),) if text]
+
+    @property
     def system_root(self) -> str:
         """The Windows folder of the host, the usual one where it is not known."""
         return self.host.system_root or "C:\\Windows"

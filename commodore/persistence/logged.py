@@ -52,7 +52,10 @@ class EventRow(NamedTuple):
 
 @dataclass(slots=True)
 class LoggedObject:
-    """One object. `parts`: what the latest events say of it; `events`: ids of records; `when`: time of the latest event."""
+    """One object. `parts`: what the latest events say of it; `events`: ids of records; `when`: time of the latest event.
+
+    recovered  deleted, and recovered from the free space of a hive: no event shows it
+    """
 
     shows: str
     name: str
@@ -62,6 +65,7 @@ class LoggedObject:
     first: str = ""
     when: str = ""
     gone: bool = False
+    recovered: bool = False
 
     @property
     def key(self) -> tuple[str, str]:
@@ -123,11 +127,34 @@ def _object(row: EventRow, data: Mapping[str, Any], computer: str) -> LoggedObje
     name = "\\".join(str(data[n]).strip()[:LONGEST] for n in row.name if data.get(n) is not None)
     parts = {part: next((str(data[n])[:LONGEST] for n in names if data.get(n)), "") for part, names in row.takes.items()}
     shows = row.shows
-    if shows == "value" and (service := _SERVICE.fullmatch(name)):
-        shows, name, parts = "service", service[1], {_PARTS[service[2].lower()]: parts.get("data", "").replace("%%", "%")}
-    elif shows == "consumer":
+    if shows == "value":
+        return _of_value(name, parts.get("data", "").replace("%%", "%"), computer)
+    if shows == "consumer":
         name = _consumer_name(name, parts)
     return LoggedObject(shows, name, computer, {part: text for part, text in parts.items() if text})
+
+
+def _of_value(path: str, data: str, computer: str) -> LoggedObject:
+    """Return the object that a value of the registry is, or is a part of."""
+    service = _SERVICE.fullmatch(path)
+    if service is None:
+        return LoggedObject("value", path, computer, {"data": data} if data else {})
+    return LoggedObject("service", service[1], computer, {_PARTS[service[2].lower()]: data} if data else {})
+
+
+def recovered(records: Iterable[Mapping[str, Any]]) -> list[LoggedObject]:
+    """Return the objects that deleted values of hives show, from records of the dataset `registry`; at most `MOST`."""
+    found: dict[tuple[str, str], LoggedObject] = {}
+    for record in records:
+        texts = record.get("registry.data.strings") or [""]
+        one = _of_value(str(record.get("registry.path") or ""), str(texts[0])[:LONGEST], "")
+        if one.key not in found and len(found) >= MOST:
+            continue
+        into = found.setdefault(one.key, one)
+        into.parts, into.gone, into.recovered = one.parts | into.parts, True, True
+        if len(into.events) < MOST_EVENTS:
+            into.events.append(str(record["escadre.id"]))
+    return list(found.values())
 
 
 def _add(into: LoggedObject, one: LoggedObject, record: Mapping[str, Any], *, deletes: bool) -> None:

@@ -32,7 +32,7 @@ def value_record(path: str, data: str) -> dict[str, Any] | None:
     if not key:
         return None
     number = _NUMBER.fullmatch(data.strip())
-    text = str(int(number[1], 16)) if number else data.replace("%%", "%")
+    text = str(int(number[1], 16)) if number else data
     record: dict[str, Any] = {
         "registry.path": f"{hive}\\{key}\\{name}",
         "registry.hive": hive,

@@ -14,10 +14,20 @@ from commodore.sentence import short
 from scout.formats import commandline
 
 _NAMED = re.compile(
-    r"(?i)(?:(?<![a-z])[a-z]:|(?<![\\\w:])\\\\[\w.-]+)[\\/][^\"'<>|*?;,\r\n]{1,250}?\.(?:exe|dll|scr|com|pif|bat|cmd|ps1|vbs|vbe|js|jse|wsf|hta|cpl|chm|lnk|jar|py|sct|msi)"
+    r"(?i)(?:(?<![a-z])[a-z]:|(?<![\\\w:])\\\\[\w.-]+)[\\/][^\"'<>|*?;,\r\n]{1,250}?\.(?:exe|dll|scr|com|pif|bat|cmd|ps1|psm1|vbs|vbe|js|jse|wsf|wsh|hta|cpl|chm|lnk|jar|py|sct|msi|inf|ahk|a3x)"
     r"(?![\w.])"
 )
 """Absolute paths of programs and scripts anywhere in a command line."""
+_SHELLS = ("cmd", "powershell", "pwsh", "reg", "net", "sc", "schtasks")
+"""Interpreters whose arguments name files that they need not start"""
+_SHORT = {
+    "progra~1": "Program Files",
+    "progra~2": "Program Files (x86)",
+    "progra~3": "ProgramData",
+    "docume~1": "Documents and Settings",
+    "locals~1": "Local Settings",
+}
+"""Short names that Windows gives to folders of its own"""
 _LIBRARY = re.compile(r"(?i)\.(?:dll|ax|cpl|drv|ocx|sys|tsp)\Z")
 _OF_WINDOWS = re.compile(r"(?i)[a-z]:\\(?:windows|winnt)\\")
 
@@ -31,10 +41,13 @@ def examine(line: str, entry: AutostartEntry, *, relative: bool = False) -> tupl
     target = commandline.parse_windows(line, system_root=entry.system_root, env=env)
     files = list(dict.fromkeys(plain(f) for f in target.files if f))
     found = [("it", s) for s in of_command(line, "windows")]
+    program = re.split(r"[\\/]", target.executable)[-1].lower().removesuffix(".exe")
+    named = "high" if is_interpreter(target.executable, "windows") and program not in _SHELLS else "medium"
     whole = commandline.expand_windows(line[: commandline.LONGEST], entry.system_root, env)
     for path in {plain(p.replace("/", "\\")): None for p in _NAMED.findall(whole)}:
         if path not in files:  # an argument, or a command after `&`: not what starts first
-            found += [(short(path), Suspicion("medium", s.words)) for s in of_file(path, "windows") if s.severity == "high"]
+            severity = "medium" if path.lower().endswith(".lnk") else named
+            found += [(short(path), Suspicion(severity, s.words)) for s in of_file(path, "windows") if s.severity == "high"]
     for path in files:
         if "\\" in path or not relative:
             found += [(short(path), s) for s in entry.of_file(path, "windows") if "\\" in path or not s.words.startswith("is a script")]
@@ -55,8 +68,13 @@ def unexpected(row: RowText, entry: AutostartEntry, payload: list[str]) -> tuple
 
 
 def plain(path: str) -> str:
-    r"""Return an absolute path without `.`, `..` and doubled separators."""
-    return ntpath.normpath(path) if re.match(r"(?i)[a-z]:\\", path) and re.search(r"\\\.{0,2}\\", path) else path
+    r"""Return an absolute path without `.`, `..`, doubled and wrong separators, and with the long names of folders of Windows."""
+    if not re.match(r"(?i)[a-z]:[\\/]", path):
+        return path
+    path = path.replace("/", "\\")
+    if "~" in path:
+        path = "\\".join(_SHORT.get(part.lower(), part) for part in path.split("\\"))
+    return ntpath.normpath(path) if re.search(r"\\\.{0,2}\\", path) else path
 
 
 def _environment(entry: AutostartEntry) -> dict[str, str]:

@@ -239,7 +239,7 @@ def commands(more: Callable[[At, Value], Mapping[str, Any] | None] = lambda at, 
 
     def decode(at: At, value: Value) -> Made:
         added = more(at, value)
-        return None if added is None else (at.command(value.text) if value.number is None else {}) | dict(added)
+        return None if added is None else (at.command(value.text or value.disguised) if value.number is None else {}) | dict(added)
 
     return decode
 

@@ -360,7 +360,7 @@ def test_preloaded_libraries_are_never_expected_and_hidden_ones_are_critical() -
         (r"C:\Program Files\App\..\..\Users\Public\x.exe", "high"),
         (r"C:\Windows\System32\..\Temp\x.exe", "high"),
         (r"explorer.exe C:\Users\Public\x.lnk", "medium"),
-        (r'wmic process call create "C:\Users\Public\x.exe"', "medium"),
+        (r'wmic process call create "C:\Users\Public\x.exe"', "high"),
         (r'"C:\Program Files\App\app.exe" --log C:\Windows\Temp\app.log', ""),
     ],
 )

@@ -33,7 +33,7 @@ class KnownValue:
 
 def judge(row: RowText, entry: AutostartEntry, options: KnownValue) -> Judgement | None:
     """Compare each element with the expected ones; an unexpected one is judged by its place too."""
-    texts = entry.texts("registry.data.strings")
+    texts = entry.strings
     elements = [element for text in texts for element in _elements(text, options.split)]
     root = entry.system_root.lower()
     strange = [element for element in elements if not known(element, root, options.expected)]

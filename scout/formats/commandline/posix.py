@@ -12,8 +12,8 @@ from itertools import pairwise
 from scout.formats.commandline.parsed import DEEPEST, LONGEST, ParsedCommand, first_script
 
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
-_POSIX_SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "busybox"})
-_INTERPRETERS = re.compile(r"(?:python|perl|ruby|node|nodejs|php|lua|tclsh|java|Rscript)[\d.]*")
+_POSIX_SHELLS = frozenset({"sh", "bash", "rbash", "dash", "ash", "zsh", "ksh", "mksh", "csh", "tcsh", "fish", "busybox"})
+_INTERPRETERS = re.compile(r"(?:python|perl|ruby|node|nodejs|php|lua|tclsh|wish|expect|java|mono|Rscript|openrc-run)[\d.]*")
 _AWK = re.compile(r"(?:g|m|n)?awk")
 """its first operand is a program text, not a file"""
 _WRAPPERS: Mapping[str, str] = {
@@ -44,10 +44,28 @@ _WRAPPERS: Mapping[str, str] = {
     "linux32": "",
     "linux64": "",
     "setpriv": "",
+    "watch": "nd",
+    "coproc": "",
+    "setarch": "",
+    "i386": "",
+    "x86_64": "",
+    "pkexec": "",
+    "gosu": "",
+    "su-exec": "",
+    "wine": "",
 }
 """programs that run another one → their one-letter options that take a value"""
-_TAKES_OPERAND = frozenset({"timeout", "chroot", "flock", "taskset"})
+_TAKES_OPERAND = frozenset({"timeout", "chroot", "flock", "taskset", "setarch", "gosu", "su-exec"})
 """wrappers whose first operand is not the command"""
+_LOOSE = re.compile(
+    r"(?:prlimit|firejail|bwrap|nsenter|parallel|start-stop-daemon|tmux|screen|capsh|xvfb-run|dbus-run-session|proxychains4?|torsocks|valgrind|"
+    r"ltrace|chpst|setuidgid|softlimit|s6-\w+|cpulimit|gdb|make|at|batch|enable|ld-linux\S*|ld\.so\S*|ld-musl\S*)"
+)
+"""programs that run or read one of their arguments, of which only absolute paths are taken: which one it is depends on many options"""
+_ASSIGNS = frozenset({"export", "declare", "typeset", "readonly", "local"})
+_RUN = frozenset({"PROMPT_COMMAND", "BASH_ENV", "ENV", "GIT_SSH_COMMAND", "PYTHONSTARTUP", "EDITOR", "VISUAL", "PAGER"})
+"""variables whose value a shell or another program runs"""
+_FIND = frozenset({"-exec", "-execdir", "-ok", "-okdir"})
 
 
 def commands_posix(line: str, *, home: str = "", _depth: int = 0) -> list[ParsedCommand]:
@@ -109,6 +127,12 @@ _BUILTINS = frozenset(
 def parse_argv(words: list[str] | tuple[str, ...], *, home: str = "", _depth: int = 0) -> ParsedCommand:
     """Return what a list of arguments starts, as execve would, with wrappers, shells and interpreters followed to their payload."""
     words = list(words)
+    named = [word for word in words if _ASSIGNMENT.match(word) and word.partition("=")[0].rstrip("+") in _RUN]
+    if named and (len(named) == len(words) or words[0] in _ASSIGNS) and _depth < DEEPEST:
+        inside = [parse_posix(word.partition("=")[2], home=home, _depth=_depth + 1).files for word in named]
+        return ParsedCommand(words[0] if words[0] in _ASSIGNS else "export", tuple(words), tuple(f for files in inside for f in files))
+    if words[:1] == ["function"]:
+        words = words[2:]
     while words and (_ASSIGNMENT.match(words[0]) or words[0] in ("!", "{", "(", "if", "then", "do", "else", "while")):
         words.pop(0)
     if not words:
@@ -139,6 +163,19 @@ def _posix_payload(name: str, args: tuple[str, ...], home: str, depth: int) -> I
             yield from _operands(args, "oO")[:1]
     elif name in (".", "source", "eval"):
         yield from args[:1]
+    elif name in ("alias", "trap"):
+        texts = [arg.partition("=")[2] for arg in args if "=" in arg] if name == "alias" else args[:1]
+        yield from (f for text in texts for f in parse_posix(text, home=home, _depth=depth + 1).files)
+    elif name in ("complete", "bind", "script"):
+        given = next((b for a, b in pairwise(args) if re.fullmatch(r"-[a-z]*[Cxc]", a)), "")
+        yield from parse_posix(given.rpartition(":")[2] if name == "bind" else given, home=home, _depth=depth + 1).files
+    elif name == "find":
+        for at in (i for i, arg in enumerate(args) if arg in _FIND):
+            yield from parse_argv(args[at + 1 :], home=home, _depth=depth + 1).files
+            break
+    elif _LOOSE.fullmatch(name):
+        paths = (arg.partition("=")[2] if arg.startswith("--") else arg for arg in args)
+        yield from (path for path in paths if path.startswith("/") and path.strip("/") and not path.startswith(("/dev/", "/proc/")))
     elif name == "run-parts":
         yield from _operands(args, "au")[:1]
     elif _AWK.fullmatch(name):

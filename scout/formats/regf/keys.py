@@ -9,11 +9,16 @@ from struct import Struct, unpack_from
 from scout.formats.regf.cells import HiveCells
 from scout.formats.regf.data import decoded, filetime, sid, strings, type_name
 
+_TYPES_OF_TEXT = (1, 2, 7)
+_SHORTEST_TEXT, _LONGEST_TEXT = 16, 64 << 10
+"""bytes of UTF-16 text that may hide in data of another type"""
 SEGMENT = 16344
 """bytes of data in one segment of a big data record"""
 NOWHERE = 0xFFFFFFFF
 """an offset that points to nothing"""
 _LIST = Struct("<2sH")
+_LINK = 0x10
+"""flag of a key that is a symbolic link"""
 _STEPS = {b"lf": 8, b"lh": 8, b"li": 4, b"ri": 4}
 NK = Struct("<2sHQIIIIIIIIIIIIIIIHH")
 VK = Struct("<2sHIIIHH")
@@ -32,6 +37,17 @@ class Key:
     def seen_by(self, view: HiveCells) -> Key:
         """Return the same key for another view of its hive, which then bears the damage and the work."""
         return Key(view, self.offset, self._fields, self.name, self.path.removesuffix(self.name).removesuffix("\\"))
+
+    def seen_at(self, path: str) -> Key:
+        """Return the same key under the path of a link that leads to it."""
+        parent, _, name = path.rpartition("\\")
+        return Key(self.hive, self.offset, self._fields, name, parent)
+
+    @property
+    def link(self) -> str:
+        """Path that a symbolic link leads to, from the root of all keys; '' for an ordinary key."""
+        value = self.value("SymbolicLinkValue") if self._fields[1] & _LINK else None
+        return value.raw.decode("utf-16-le", "replace").rstrip("\0") if value else ""
 
     @property
     def written(self) -> int:
@@ -240,6 +256,15 @@ class Value:
         return next(iter(self.strings), "")
 
     @property
+    def disguised(self) -> str:
+        """Text in data of a type that is no text, '' where there is none: programs read a value by its name, whatever its type says."""
+        raw = b"" if self.kind in _TYPES_OF_TEXT else self.raw[:_LONGEST_TEXT]
+        if len(raw) < _SHORTEST_TEXT or len(raw) % 2 or raw[1] or not raw[0]:
+            return ""
+        text = raw.decode("utf-16-le", "replace").partition("\0")[0]
+        return text if 2 * len(text) >= _SHORTEST_TEXT - 2 and text.isascii() and text.isprintable() else ""
+
+    @property
     def number(self) -> int | None:
         """REG_DWORD, REG_DWORD_BIG_ENDIAN or REG_QWORD as a number; None for other types and wrong sizes."""
         raw = self.raw
@@ -253,12 +278,13 @@ def key_at(hive: HiveCells, offset: int, parent: str) -> Key | None:
     start, end = hive.cell(offset, NK.size, "key")
     if not start:
         return None
-    fields = NK.unpack_from(hive.data, start)
+    data = hive.data
+    fields = NK.unpack_from(data, start)
     if fields[0] != b"nk":
         hive.note(offset, "no key where one should be")
         return None
-    length = fields[18]
-    raw = bytes(hive.data[start + NK.size : min(start + NK.size + length, end)])
+    length, first = fields[18], start + NK.size
+    raw = bytes(data[first : min(first + length, end)])
     if len(raw) < length:
         hive.note(offset, "name of a key is cut")
     return Key(hive, offset, fields, decoded(raw, compressed=bool(fields[1] & 0x20)), parent)

@@ -21,6 +21,10 @@ DEEPEST = 32
 """levels of keys that `**` spans"""
 
 
+_LINKED = re.compile(r"\\REGISTRY\\(?:MACHINE|USER)\\[^\\]+\\(.+)\Z", re.IGNORECASE | re.DOTALL)
+"""Target of a link: the hive, and the path in it"""
+
+
 class FoundKey(NamedTuple):
     """A key by its normalised path."""
 
@@ -127,7 +131,20 @@ class _Walk:
         for child in key.subkeys():
             name = child.name.upper()
             if (below := [found for node in nodes for found in node.below(name)]) or deep:
-                self.visit(child, f"{path}\\{child.name}" if path else child.name, below, deep, key)
+                place = f"{path}\\{child.name}" if path else child.name
+                self.visit(child, place, below, deep, key)
+                if (target := self._linked(child)) is not None:
+                    self.visit(target, place, below, deep, key)
+
+    def _linked(self, key: Key) -> Key | None:
+        """Return the key of this hive that a symbolic link leads to. Links of the 32-bit view name keys that are read anyway."""
+        found = _LINKED.match(key.link)
+        target = self._hive.root
+        if found is None or self._place.wow64 or "WOW6432NODE" in f"{found[1]}\\{key.name}".upper():
+            return None
+        for name in found[1].split("\\"):
+            target = target.subkey(name) if target else None
+        return target.seen_at(key.path) if target else None
 
 
 def _split(pattern: str) -> tuple[str, list[str]]:

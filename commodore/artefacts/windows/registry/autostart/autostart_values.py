@@ -16,7 +16,8 @@ def _value(at: At, value: Value) -> dict[str, Any] | None:
     rows = rows_of_value(at.found.path, value.name, user=at.hive.at.path.startswith("HKU\\"), beside=at.found.key.value)
     if not rows:
         return None
-    return {ROWS_FIELD: list(rows), **(at.command(value.text) if value.kind in _TEXTS and value.text else {})}
+    text = value.text if value.kind in _TEXTS else value.disguised
+    return {ROWS_FIELD: list(rows), **(at.command(text) if text else {})}
 
 
 ARTEFACT, parse, expected = registry_artefact(
