@@ -1,7 +1,8 @@
-"""Damage hives and read them completely: `python -m bench.damaged_hives HIVE… [--flips N]`.
+"""Damage hives and read them completely: `python -m bench.damaged_hives HIVE… [--flips N] [--most N]`.
 
-Each 4 KiB page is zeroed in turn, the file is cut at every 4 KiB, and bytes are flipped. Counts exceptions, elements at which the parser
-raised, and losses that nothing reports; prints the slowest reading and the peak of memory. Exit 1 where something escaped or was silent.
+Each 4 KiB page is zeroed in turn, the file is cut at every 4 KiB, and bytes are flipped. `--most` caps the pages of one hive: of a larger
+hive as many are taken, evenly spread, and the line says so. Counts exceptions, elements at which the parser raised, and losses that
+nothing reports; prints the slowest reading and the peak of memory. Exit 1 where something escaped or was silent.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ PAGE = 4096
 HOLDS = registry.ARTEFACT.holds
 
 
-def mutants(data: bytes, flips: int):
+def mutants(data: bytes, flips: int, most: int):
     """(kind, content), each with one kind of damage."""
-    for at in range(0, len(data), PAGE):
+    for at in range(0, len(data), PAGE * max(1, -(-len(data) // PAGE // most))):
         yield "page zeroed", data[:at] + bytes(min(PAGE, len(data) - at)) + data[at + PAGE :]
         yield "cut", data[:at]
     chance = random.Random(len(data))
@@ -48,7 +49,7 @@ def read(data: bytes) -> tuple[int, int, bool]:
     records, problems = 0, []
     for item in registry.parse(view, Host("c")):
         if isinstance(item, RecordBatch):
-            records += sum(record.state != "deleted" for record in item.records)
+            records += sum(state != "deleted" for _, _, state in item.records)
         else:
             problems.append(item)
     problems += opened.problems()
@@ -60,12 +61,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("hives", nargs="+", type=Path)
     parser.add_argument("--flips", type=int, default=0)
+    parser.add_argument("--most", type=int, default=1 << 20, help="pages of one hive that are damaged")
     asked = parser.parse_args()
     bad = 0
     for path in asked.hives:
         data = path.read_bytes()
         whole, seen, slowest = read(data)[0], Counter(), 0.0
-        for kind, mutant in mutants(data, asked.flips):
+        for kind, mutant in mutants(data, asked.flips, asked.most):
             start = time.perf_counter()
             try:
                 records, raised, told = read(mutant)
@@ -78,7 +80,9 @@ def main() -> int:
             seen[f"fewer, silent ({kind})"] += records < whole and not told
         bad += sum(number for name, number in seen.items() if name != "mutants")
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-        print(f"{path.name:<28} {whole:>7,} records  slowest {slowest:.2f} s  {peak} MiB ", dict(seen), flush=True)
+        pages = -(-len(data) // PAGE)
+        part = f"  1 of {-(-pages // asked.most)} pages" if pages > asked.most else ""
+        print(f"{path.name:<28} {whole:>7,} records  slowest {slowest:.2f} s  {peak} MiB{part} ", dict(seen), flush=True)
     return 1 if bad else 0
 
 

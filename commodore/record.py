@@ -79,11 +79,12 @@ class RecordBatch(NamedTuple):
     """
 
     shared: dict[str, Any]
-    records: list[Record]
+    records: list[tuple[str, dict[str, Any], str]]
+    """locator, fields and state of each"""
 
     def each(self) -> Iterator[Record]:
         """Yield the records with all their fields."""
-        return (record._replace(fields=self.shared | record.fields) for record in self.records)
+        return (Record(locator, self.shared | fields, state) for locator, fields, state in self.records)
 
 
 FAILED = "parser-failed"

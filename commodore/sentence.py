@@ -88,6 +88,29 @@ def shown(value: str) -> str:
     return value if value.isprintable() and _PLAIN.fullmatch(value) else quoted(one_line(value))
 
 
+def shown_below(above: str) -> Callable[[str], str]:
+    r"""Return the function that shows `above\name` as `shown` does, for many names: `above` is looked at once."""
+    start = f"{above}\\"
+    plain = above.isprintable() and _PLAIN.fullmatch(f"{start}x") is not None
+    simple = plain or (above.isprintable() and '"' not in above)
+
+    def show(name: str) -> str:
+        form = _form(name)
+        if plain and form == 2:
+            return start + name
+        return f'"{start}{name}"' if simple and form else shown(start + name)
+
+    return show
+
+
+@lru_cache(maxsize=1 << 13)
+def _form(name: str) -> int:
+    """Return 2 for the end of a path that needs no quotes, 1 where it needs some and has none, 0 for any other."""
+    if not name.isprintable() or '"' in name:
+        return 0
+    return 2 if _PLAIN.fullmatch(f"x{name}") else 1
+
+
 _quoted = lru_cache(maxsize=4096)(quoted)
 """For names, which occur again and again. Longer values would fill the memory."""
 _NAME = 64

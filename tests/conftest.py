@@ -19,6 +19,8 @@ from hypothesis import HealthCheck, settings
 ROOT = Path(__file__).resolve().parent.parent
 _SETTINGS = TemporaryDirectory(prefix="escadre-settings-")
 os.environ["XDG_CONFIG_HOME"] = os.environ["APPDATA"] = _SETTINGS.name  # programs under test write no settings of the user who tests
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # with it, each program that a test starts compiles all modules anew
+sys.dont_write_bytecode = False
 
 # on a busy machine an example may take any time: no test depends on that
 settings.register_profile("escadre", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -26,6 +28,14 @@ settings.load_profile("escadre")
 
 _SHARED = {"tests/eye/test_elastic": "elasticsearch", "tests/eye/test_kibana": "elasticsearch", "tests/wine/": "wine"}
 """Beginning of the path of a test file → what a machine has only one of."""
+_LONG = (
+    "elasticsearch",
+    "wine",
+    *("tests/commodore/test_hostile_elements.py", "tests/commodore/test_redo.py", "tests/hunter/test_kill.py", "tests/test_docs.py"),
+    *("tests/commodore/test_tutorial.py", "tests/commodore/test_registry_damage.py", "tests/commodore/test_resume.py"),
+    *("tests/commodore/test_isolation.py", "tests/eye/test_browser.py", "tests/escadre/test_demo.py", "tests/range/test_range.py"),
+)
+"""the groups and files that take longest, in this order: they begin first, so that no process has one left when the others are done"""
 
 for name in ("SIGINT", "SIGHUP"):
     # a run in the background of a script, or under nohup, starts with these ignored, and every program that a test starts inherits that
@@ -48,7 +58,7 @@ def need(condition: object, what: str) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """Where tests run side by side: those of one file, and those of one server, run in one process, one after the other.
+    """Where tests run side by side: those of one file, and those of one server, run in one process, one after the other, the longest first.
 
     The marks `xdist_group` of pytest-xdist 3.8 do not reach the names that pytest 9.2 gives to tests: nothing would be grouped.
     """
@@ -60,6 +70,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
             return next((group for name, group in _SHARED.items() if file.startswith(name)), file)
+
+        def _assign_work_unit(self, node: object) -> None:
+            if (first := next((scope for scope in _LONG if scope in self.workqueue), None)) is not None:
+                self.workqueue.move_to_end(first, last=False)
+            super()._assign_work_unit(node)
 
     return Grouped(config, log)
 

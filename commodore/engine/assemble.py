@@ -64,7 +64,7 @@ class Assembler:
         self._sentence = sentence(artefact.message)
         self._host_field, self._hosts = host_field, {"": host_name}
         self._times = tuple(artefact.times) if artefact.kind == "state" else None
-        self._plain: dict[frozenset[str], bytes] = {}
+        self._plain: dict[tuple[str, ...], bytes] = {}
         self._seen: set[bytes] = set()
         self.duplicates: list[str] = []
         """locators that the parser gave twice; each later one got a number (`#2`)"""
@@ -99,32 +99,32 @@ class Assembler:
             head = b"{%b,%b," % (self._constant_text(shared), orjson.dumps(shared, option=orjson.OPT_STRICT_INTEGER)[1:-1])
         except TypeError:  # lone surrogates, as in `line`
             return [line(self.record(record)) for record in batch.each()]
-        made, seen, defaults, key_of = [], self._seen, self._defaults.keys(), self._identity.copy
-        for record in batch.records:
-            locator, fields, state, role = record
+        made, seen, defaults, key_of, dumps = [], self._seen, self._defaults.keys(), self._identity.copy, orjson.dumps
+        for locator, fields, state in batch.records:
             hashed = key_of()
-            hashed.update(f"{locator}\0{role}".encode("utf-8", "surrogatepass"))  # as `_key` does
+            hashed.update(f"{locator}\0".encode("utf-8", "surrogatepass"))  # as `_key` does
             key = hashed.digest()
             if "message" in fields and key not in seen and defaults.isdisjoint(fields):
                 fields["escadre.id"], fields["escadre.locator"], fields["escadre.state"] = key.hex(), locator, state
                 try:
-                    own = orjson.dumps(fields, option=_LINE)
+                    own = dumps(fields, option=_LINE)
                 except TypeError:
                     pass
                 else:
                     seen.add(key)
                     made.append(head + own[1:])
                     continue
-            made.append(line(self.record(record._replace(fields=shared | fields))))
+            made.append(line(self.record(Record(locator, shared | fields, state))))
         return made
 
     def _constant_text(self, shared: Mapping[str, Any]) -> bytes:
         """Return what all records of the member have, without those defaults that the batch sets itself."""
-        given = frozenset(self._defaults.keys() & shared.keys())
-        if given not in self._plain:
-            values = {name: value for name, value in self._defaults.items() if name not in given} | self._constant
-            self._plain[given] = orjson.dumps(values, option=orjson.OPT_STRICT_INTEGER)[1:-1]
-        return self._plain[given]
+        given = tuple(shared)
+        text = self._plain.get(given)
+        if text is None:
+            values = {name: value for name, value in self._defaults.items() if name not in shared} | self._constant
+            text = self._plain[given] = orjson.dumps(values, option=orjson.OPT_STRICT_INTEGER)[1:-1]
+        return text
 
     def _set_host(self, out: dict[str, Any], named: str) -> None:
         """Set the host that a record names. It is the member's host where the record names none, or another form of that name."""

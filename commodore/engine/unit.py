@@ -128,9 +128,9 @@ def drain(
             if isinstance(item, RecordBatch) and plain and not full:
                 lines += assembler.lines(item)
                 count += len(item.records)
-                states = [record.state for record in item.records if record.state in apart]
-                carved += len(states)
-                beyond += sum(state in unpromised for state in states)
+                if states := [state for _, _, state in item.records if state in apart]:
+                    carved += len(states)
+                    beyond += sum(state in unpromised for state in states)
                 if len(lines) >= LINES:
                     ready_lines, lines = lines, []
                     room.batch(take(ready_lines, problems), len(ready_lines))

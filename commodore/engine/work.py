@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import zstandard
 
@@ -261,11 +261,11 @@ class Worker:
     def _take(self, host: Host, name: str, made: list[dict[str, Any]] | list[bytes], problems: Problems) -> int:
         """Run detection on finished records of one dataset, then turn them into lines. Returns the bytes of the lines."""
         self._counts[name] = self._counts.get(name, 0) + len(made)
-        records = [record for record in made if isinstance(record, dict)]
-        if len(records) < len(made):
-            written = self._write(name, [text for text in made if isinstance(text, bytes)])
+        if made and isinstance(made[0], bytes):
+            written = self._write(name, made)
             self._alive()
             return written
+        records = cast("list[dict[str, Any]]", made)
         hits = self._matched(name, records, host, problems.add)
         if records:
             self._sources.setdefault(name, set()).update(self._detection.log_sources(name, records))

@@ -18,6 +18,7 @@ from tests.commodore.described import DEFAULT, fill, ticks
 MODULES = dict(modules(commodore.artefacts))
 CONFIG = "C:\\Windows\\System32\\config\\"
 SOFTWARE, SYSTEM, SAM = CONFIG + "SOFTWARE", CONFIG + "SYSTEM", CONFIG + "SAM"
+SECURITY = CONFIG + "SECURITY"
 NTUSER = "C:\\Users\\agnes.m\\NTUSER.DAT"
 USRCLASS = "C:\\Users\\agnes.m\\AppData\\Local\\Microsoft\\Windows\\UsrClass.dat"
 AMCACHE = "C:\\Windows\\AppCompat\\Programs\\Amcache.hve"

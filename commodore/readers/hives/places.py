@@ -94,28 +94,21 @@ _COPY_32 = re.compile(r"((?:Software\\)?(?:Classes\\)?)Wow6432Node(?:\\|$)", re.
 _VIRTUAL = re.compile(r"VirtualStore\\MACHINE(?=\\|$)", re.IGNORECASE)
 
 
-class KeyPlace(NamedTuple):
-    r"""The place of a key as programs see it.
+def key_place(at: Mount, path: str, current: int) -> tuple[int, str]:
+    r"""Return the place of the key at `path` below the hive, as programs see it: control set and unified path.
 
-    control_set  number of its control set, 0 outside control sets
-    unified      its path where that differs from hive and key: `CurrentControlSet` for the set in use, no `Wow6432Node`, the machine's key
-                 for what Windows redirected to a user's VirtualStore, `HKU\<SID>\Software\Classes` for a user's classes; else ''
+    The control set is its number, 0 outside control sets; `current` is that of the one in use, 0 where it is unknown. The unified path is
+    '' where it is that of hive and key. It has `CurrentControlSet` for the set in use, no `Wow6432Node`, the machine's key for what
+    Windows redirected to a user's VirtualStore, and `HKU\<SID>\Software\Classes` for a user's classes.
     """
-
-    control_set: int = 0
-    unified: str = ""
-
-
-def key_place(at: Mount, path: str, current: int) -> KeyPlace:
-    """Return the place of the key at `path` below the hive; `current`: number of the control set in use, 0 where it is unknown."""
     if found := _CONTROL_SET.match(path):
         number = int(found[1])
-        return KeyPlace(number, f"{at.path}\\CurrentControlSet{path[found.end() :]}" if number == current else "")
+        return number, f"{at.path}\\CurrentControlSet{path[found.end() :]}" if number == current else ""
     if at.classes:
         if moved := _VIRTUAL.match(path):
-            return KeyPlace(0, _joined("HKLM", _without_copy(path[moved.end() + 1 :])))
-        return KeyPlace(0, _joined(at.path.removesuffix("_Classes"), "Software\\Classes", _without_copy(path)))
-    return KeyPlace(0, _joined(at.path, _without_copy(path))) if _COPY_32.match(path) else KeyPlace()
+            return 0, _joined("HKLM", _without_copy(path[moved.end() + 1 :]))
+        return 0, _joined(at.path.removesuffix("_Classes"), "Software\\Classes", _without_copy(path))
+    return 0, _joined(at.path, _without_copy(path)) if _COPY_32.match(path) else ""
 
 
 def _without_copy(path: str) -> str:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from scout.data import load_data
 
-_TEXT = frozenset((0, 1, 2, 3, 7))
+PASSWORD_TYPES = frozenset((0, 1, 2, 3, 7))
 """types of data that can hold a password; `NoPassword` as a number is a setting"""
 
 
@@ -43,7 +43,7 @@ def withheld_values(path: str) -> Callable[[str, int], str] | None:
 
 def is_password(name: str, kind: int) -> str:
     """Return why the data of a value is withheld under any key; '' to keep it."""
-    return named_password(name) if kind in _TEXT else ""
+    return named_password(name) if kind in PASSWORD_TYPES else ""
 
 
 @lru_cache(maxsize=1 << 14)
@@ -61,7 +61,9 @@ def withheld_class(path: str) -> str:
 def withheld_orphan(name: str, kind: int) -> str:
     """Return why the data of a deleted value is withheld of which the key is not known; '' to keep it."""
     low = name.lower()
-    return next((rule.why for rule in _rules() if rule.orphans and rule.values.fullmatch(low) and (rule.literal or kind in _TEXT)), "")
+    return next(
+        (rule.why for rule in _rules() if rule.orphans and rule.values.fullmatch(low) and (rule.literal or kind in PASSWORD_TYPES)), ""
+    )
 
 
 @cache

@@ -278,12 +278,13 @@ def key_at(hive: HiveCells, offset: int, parent: str) -> Key | None:
     start, end = hive.cell(offset, NK.size, "key")
     if not start:
         return None
-    fields = NK.unpack_from(hive.data, start)
+    data = hive.data
+    fields = NK.unpack_from(data, start)
     if fields[0] != b"nk":
         hive.note(offset, "no key where one should be")
         return None
-    length = fields[18]
-    raw = bytes(hive.data[start + NK.size : min(start + NK.size + length, end)])
+    length, first = fields[18], start + NK.size
+    raw = bytes(data[first : min(first + length, end)])
     if len(raw) < length:
         hive.note(offset, "name of a key is cut")
     return Key(hive, offset, fields, decoded(raw, compressed=bool(fields[1] & 0x20)), parent)

@@ -24,30 +24,31 @@ def plain_values(key: Key) -> list[PlainValue]:
     """Return the values of a key in the order of its list, each cell once. Damage is noted in the hive."""
     hive = key.hive
     offsets = key.value_offsets()
+    if not offsets:
+        return []
     if len(offsets) > 1 and len(set(offsets)) < len(offsets):
         offsets = tuple(dict.fromkeys(offsets))
-    data, end, logged = hive.data, hive.end, bool(hive.replayed)
-    unpack, cell_size, result = _CELL.unpack_from, _SIZE.unpack_from, []
-    spent = 0
+    result: list[PlainValue] = []
+    data = hive.data if isinstance(hive.data, bytes) and not hive.replayed else b""  # with a log, `Value` says what came from it
+    end = hive.end if data else 0
+    unpack, cell_size, spent = _CELL.unpack_from, _SIZE.unpack_from, 0
     for offset in offsets:
         at = BASE_BLOCK + offset
         if at + 24 <= end:
             size, signature, length, amount, place, kind, flags = unpack(data, at)
-            if signature == b"vk" and 24 + length + size <= 0 and at - size <= end:
-                name = data[at + 24 : at + 24 + length]
+            if signature == b"vk" and flags & 1 and 24 + length + size <= 0 and at - size <= end:
+                raw: bytes | None = None
                 if amount >= _RESIDENT:
                     raw = _NUMBER.pack(place)[: amount - _RESIDENT]
                 elif not amount:
                     raw = b""
-                else:
+                elif amount <= SEGMENT:
                     start = BASE_BLOCK + place
-                    if amount > SEGMENT or start + 4 + amount > end or cell_size(data, start)[0] + 4 + amount > 0:
-                        raw = None
-                    else:
-                        raw = bytes(data[start + 4 : start + 4 + amount])
+                    if start + 4 + amount <= end and cell_size(data, start)[0] + 4 + amount <= 0:
+                        raw = data[start + 4 : start + 4 + amount]
                         spent += amount
-                if raw is not None and flags & 1 and not logged:
-                    result.append((offset, name.decode("latin-1"), kind, raw, False))
+                if raw is not None:
+                    result.append((offset, data[at + 24 : at + 24 + length].decode("latin-1"), kind, raw, False))
                     continue
         value = key.value_at(offset)
         if value is not None:

@@ -22,7 +22,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-from scout.bounded import pattern_error, searcher
+from scout.bounded import searcher
 from scout.data import parse_yaml
 
 NOTABLE, ALONE = 4, 5
@@ -77,8 +77,6 @@ def _of_file(name: str, text: Any) -> Iterator[Trait]:
     for entry in text["traits"]:
         if wrong := (entry.keys() - {"languages"}) ^ _KEYS:
             raise ValueError(f"{name}: {entry.get('id')}: unknown or missing words {sorted(wrong)}")
-        if reason := pattern_error(entry["pattern"]):
-            raise ValueError(f"{name}: {entry['id']}: the pattern is refused: {reason}")
         if entry["weight"] not in WEIGHTS:
             raise ValueError(f"{name}: {entry['id']}: no such weight")
         if not entry["any"] or any(word != word.lower() for word in entry["any"]):
@@ -88,16 +86,16 @@ def _of_file(name: str, text: Any) -> Iterator[Trait]:
 
 
 @cache
-def _of_language(language: str) -> tuple[tuple[Trait, Any], ...]:
-    return tuple((t, searcher(t.pattern)) for t in traits() if not language or not t.languages or language in t.languages)
+def _of_language(language: str) -> tuple[Trait, ...]:
+    return tuple(t for t in traits() if not language or not t.languages or language in t.languages)
 
 
 def traits_of(text: str, language: str) -> tuple[FoundTrait, ...]:
     """Return the traits of a text, in the order of the files. `language` '' tries all."""
     text = text[:_SCANNED]
     low = text.lower()
-    tried = (one for one in _of_language(language) if any(word in low for word in one[0].any))
-    found = ((trait, pattern.search(text)) for trait, pattern in tried)
+    tried = (one for one in _of_language(language) if any(word in low for word in one.any))
+    found = ((trait, searcher(trait.pattern).search(text)) for trait in tried)  # most patterns are never compiled
     return tuple(FoundTrait(trait, match[0].strip()[:200]) for trait, match in found if match)
 
 
