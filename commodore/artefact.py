@@ -69,6 +69,8 @@ class Artefact:
     """derived artefacts: the datasets that they read"""
     chosen: Mapping[str, Chosen] = field(default_factory=dict)
     """derived artefacts: dataset → the records that they read of it, where these are not all"""
+    decodes: bool = False
+    """derived artefacts: its records have texts that no other record has, so that indicators are searched in them"""
     cut: Cut | None = None
     fields: tuple[str, ...]
     """names in the field registry that a record may have, beyond those that the engine adds"""

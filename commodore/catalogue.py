@@ -12,6 +12,7 @@ import commodore.artefacts
 import commodore.derived
 from commodore.artefact import Artefact, Expected, Parser
 from commodore.chosen import Chosen, Sorter
+from commodore.record import SweepLayer
 from scout.discovery import modules
 from scout.targets.patterns import braces, path_regex
 
@@ -25,8 +26,8 @@ class Known:
     artefact: Artefact
     parse: Parser
     expected: Expected | None = None
-    contents: Callable[..., Iterator[tuple[str, bytes]]] | None = None
-    """`contents(evidence)`: (name, bytes) of what the artefact finds inside, for the raw sweep; called only where one was asked for"""
+    contents: Callable[..., Iterator[SweepLayer]] | None = None
+    """`contents(evidence)`: what the artefact finds inside, for the raw sweep; called only where one was asked for"""
 
 
 @dataclass(frozen=True, slots=True)

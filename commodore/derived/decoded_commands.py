@@ -46,6 +46,7 @@ ARTEFACT = Artefact(
     },
     fields=(*FIELDS, "escadre.decoded.dataset", "escadre.records_used", "file.path", "process.command_line", "user.name", "count"),
     times={"@timestamp": "earliest time of the records that have the command"},
+    decodes=True,
     kind="state",
     category=("process",),
     type=("info",),

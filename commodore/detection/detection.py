@@ -128,7 +128,7 @@ class Detection:
             return [self._of_sweep(record, host) for record in records if not record.get("escadre.sweep.known")]
         if matcher := self._matcher.of(artefact.name):
             found += self._sigma(matcher, artefact.confidence, records, host)
-        if len(self._indicators) and not artefact.datasets:  # derived records repeat values of records that were searched
+        if len(self._indicators) and (artefact.decodes or not artefact.datasets):  # other derived records repeat values of searched ones
             found += self._ioc(artefact, records, host)
         if artefact.name == judge.DATASET:
             found += (hit for record in records for hit in judge.hits(record, host))

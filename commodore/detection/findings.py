@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from heapq import heappush, heappushpop
 from typing import Any, Self, cast
 
+from commodore.detection import same_file
 from commodore.finding import SEVERITIES, Finding, finding_id
 from commodore.hits import DetectionRule, Hit
 from commodore.sentence import sentence
@@ -28,14 +29,14 @@ _MESSAGES = {
 }
 """Category of a rule → message of a finding whose hit has no reason of its own."""
 
-_Key = tuple[str, str, str, str]
+FoldKey = tuple[str, str, str, str]
 _Order = tuple[bool, str, str]
 
 
-class _Fold:
+class Fold:
     """The part of the hits of one rule, host and group that a finding needs; its size is bounded."""
 
-    __slots__ = ("actions", "best", "confidence", "count", "earliest", "first", "last", "latest", "severity", "successes")
+    __slots__ = ("actions", "best", "confidence", "count", "earliest", "first", "joined", "last", "latest", "severity", "successes")
 
     def __init__(self) -> None:
         self.count, self.first, self.last, self.confidence, self.severity = 0, "", "", "inferred", -1
@@ -44,6 +45,23 @@ class _Fold:
         self.earliest: list[_Backwards] = []
         self.successes: list[_Backwards] = []
         self.actions: dict[str, _Order] = {}
+        self.joined: list[tuple[DetectionRule, Hit]] = []
+        """the rules that say more of the same file, each with its hit"""
+
+    def join(self, other: Fold, rule: DetectionRule) -> None:
+        """Add what another rule says of the same thing."""
+        self.count += other.count
+        self.first = min(filter(None, (self.first, other.first)), default="")
+        self.last, self.latest = max(self.last, other.last), max(self.latest, other.latest)
+        self.confidence = max(self.confidence, other.confidence)  # logged is behind inferred
+        self.severity = max(self.severity, other.severity)
+        for mine, others in ((self.earliest, other.earliest), (self.successes, other.successes)):
+            for (order,) in others:
+                _keep_earliest(mine, order)
+        for action, order in other.actions.items():
+            self._keep_action(action, order)
+        if other.best is not None:
+            self.joined.append((rule, other.best))
 
     def add(self, hit: Hit) -> None:
         self.count += 1
@@ -106,25 +124,32 @@ def _order(hit: Hit) -> _Order:
 
 def folded(hits: Iterable[Hit], rule: Callable[[str], DetectionRule]) -> Iterator[Finding]:
     """Yield findings by host, collection, falling severity, rule and group. The host comes first because a collection's id is random."""
-    folds: dict[_Key, _Fold] = {}
+    folds: dict[FoldKey, Fold] = {}
     for hit in hits:
-        folds.setdefault((hit.collection, hit.host, hit.rule, hit.group), _Fold()).add(hit)
+        folds.setdefault((hit.collection, hit.host, hit.rule, hit.group), Fold()).add(hit)
+    same_file.join(folds, rule)
     order = sorted(folds, key=lambda key: (key[1], key[0], -SEVERITIES.index(_severity(folds[key], rule(key[2]))), key[2], key[3]))
     for key in order:
         yield _finding(key, folds.pop(key), rule(key[2]))
 
 
-def _severity(fold: _Fold, rule: DetectionRule) -> str:
-    """Return the severity of the hit that a finding is made of, or that of its rule."""
-    return (fold.best.severity if fold.best is not None else "") or rule.severity
+def _severity(fold: Fold, rule: DetectionRule) -> str:
+    """Return the worst severity of the hits that a finding is made of, or of their rules."""
+    made_of = [(rule, fold.best), *fold.joined]
+    return max(((hit.severity if hit is not None else "") or one.severity for one, hit in made_of), key=SEVERITIES.index)
 
 
-def _finding(key: _Key, fold: _Fold, rule: DetectionRule) -> Finding:
+def _finding(key: FoldKey, fold: Fold, rule: DetectionRule) -> Finding:
     collection, host, rule_id, group = key
     hit = fold.best
     if hit is None:
         raise ValueError("a finding without a hit")
-    severity = _severity(fold, rule)
+    severity, matched = _severity(fold, rule), dict(hit.matched)
+    message, reason = hit.reason or _message(rule, fold.count, hit), hit.reason or rule.description or rule.name
+    techniques = list(rule.techniques)
+    for other, more in fold.joined:
+        message, reason, matched = f"{message} {more.reason}", f"{reason} {more.reason}", more.matched | matched
+        techniques += (technique for technique in other.techniques if technique not in techniques)
     finding: dict[str, object] = {
         "@timestamp": fold.first or None,
         "event.kind": "alert",
@@ -133,7 +158,7 @@ def _finding(key: _Key, fold: _Fold, rule: DetectionRule) -> Finding:
         "event.type": ["info"],
         "event.action": f"{rule.category}-rule-matched",
         "event.severity": SEVERITIES.index(severity) + 1,
-        "message": hit.reason or _message(rule, fold.count, hit),
+        "message": message,
         "host.name": host,
         "rule.id": rule_id,
         "rule.name": rule.name,
@@ -142,9 +167,9 @@ def _finding(key: _Key, fold: _Fold, rule: DetectionRule) -> Finding:
         "escadre.confidence": fold.confidence,
         "count": fold.count,
         "escadre.records": fold.records(),
-        "escadre.matched": hit.matched,
+        "escadre.matched": matched,
         "escadre.collection": collection,
-        "escadre.reason": hit.reason or rule.description or rule.name,
+        "escadre.reason": reason,
         "escadre.id": finding_id(*key),
     }
     optional = {
@@ -154,7 +179,7 @@ def _finding(key: _Key, fold: _Fold, rule: DetectionRule) -> Finding:
         "rule.license": rule.license,
         "rule.reference": rule.reference,
         "rule.ruleset": rule.ruleset,
-        "threat.technique.id": list(rule.techniques),
+        "threat.technique.id": techniques,
         "threat.indicator.type": rule.indicator_type,
         "threat.indicator.marking.tlp": rule.tlp,
         "threat.indicator.confidence": rule.certainty,

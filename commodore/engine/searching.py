@@ -132,8 +132,8 @@ class JobSearch:
                 continue
             problems = Problems()
             try:
-                for layer, data in one.contents(evidence):
-                    self.offer(name, SweepLayer(layer, data, "0"))
+                for layer in one.contents(evidence):
+                    self.offer(name, layer)
             except MemoryError:
                 problems.add(Problem(f"the search in the layers of {name} ran out of memory", kind=FAILED))
             except Exception as e:  # as in `run`

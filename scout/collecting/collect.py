@@ -23,7 +23,7 @@ from typing import Any
 
 from scout import __version__
 from scout.archive.writer import ArchiveWriter, Receipt, Stopped
-from scout.collecting import identity, references, running_windows, signals
+from scout.collecting import identity, images, references, running_windows, signals
 from scout.collecting.duplicates import KnownContents
 from scout.collecting.examined import ExaminedHost, make_plan, open_host
 from scout.collecting.filelist import FileList
@@ -108,6 +108,10 @@ def _everything(host: ExaminedHost, taker: ItemTaker, stages: StageProgress, cau
                 if caught.number:
                     return
                 taker.live(source, "windows" if host.system.windows else "linux")
+
+            for target in host.targets:
+                if target.images is not None and not host.system.windows:
+                    images.take(target, taker, lambda: caught.number)
 
         def enters(folder: Parts) -> None:
             if caught.number:
@@ -202,6 +206,7 @@ def _header(
         "recipients": recipients,
         "root": str(options.root) if options.root is not None else None,
         **({"images": [str(path) for path in options.images], "volumes": examined.imaged.volumes} if examined.imaged else {}),
+        **({"foreign_objects": found} if (found := strangers(examined)) else {}),
         "limits": {"max_file": options.max_file, "max_total": options.max_total},
     }
 
@@ -211,6 +216,15 @@ def user() -> str:
     if hasattr(os, "geteuid"):
         return "root" if os.geteuid() == 0 else f"uid {os.geteuid()}"
     return running_windows.account()
+
+
+def strangers(host: ExaminedHost) -> list[str]:
+    """Return the objects that do not belong into this process: a preloaded library lies to every program of the host."""
+    if not host.live or host.system.windows:
+        return []
+    from scout.live.linux import own_objects
+
+    return own_objects.strangers()
 
 
 def _greet(screen: Screen, examined: ExaminedHost, host: dict[str, Any], options: CollectOptions, recipients: int) -> None:
@@ -225,6 +239,8 @@ def _greet(screen: Screen, examined: ExaminedHost, host: dict[str, Any], options
         f"for {plural(recipients, 'recipient')}",
     ]
     screen.say("  ".join(words), "bold")
+    for path in strangers(examined):
+        screen.note(f"Loaded into SCOUT itself: {escape(path)}. It may filter what SCOUT sees; collect the disk too.", "yellow")
     if examined.live and user() != "root" and hasattr(os, "geteuid"):
         screen.note("Not root: what only root may read will be listed as denied.", "yellow")
     for source in examined.sources:

@@ -135,6 +135,19 @@ class ItemTaker:
         finally:
             file.close()
 
+    def refused(self, item: WantedItem, verdict: str, error: str) -> None:
+        """Record a wanted item that could not be opened."""
+        self._record(item, verdict, {"error": error})
+
+    def running(self, item: WantedItem, target: CollectionTarget, file: SourceFile) -> None:
+        """Take the program of a running process."""
+        reading, item.size, item.method = Reading(file, self._timed), file.status.st_size, file.method
+        try:
+            reading.head(AHEAD)
+            self._measured(item, None, target, reading, file)
+        except OSError as e:
+            self._record(item, verdict_of(e), {"error": explain(e)})
+
     def _item(self, planned: PlannedItem) -> WantedItem:
         parts = planned.parts
         if planned.stream and parts:
@@ -201,7 +214,9 @@ class ItemTaker:
                 return target, why
         return None, ""
 
-    def _measured(self, item: WantedItem, planned: PlannedItem, target: CollectionTarget, reading: Reading, file: SourceFile) -> None:
+    def _measured(
+        self, item: WantedItem, planned: PlannedItem | None, target: CollectionTarget, reading: Reading, file: SourceFile
+    ) -> None:
         status = file.status
         item.extents = reading.extents()
         data = status.st_size if item.extents is None else sum(length for _, length in item.extents)
@@ -209,7 +224,7 @@ class ItemTaker:
         if reason:
             self._leave(item, reading, reason)
             return
-        same = self.known.same(planned, reading, item.size, item.extents) if self.known is not None else None
+        same = self.known.same(planned, reading, item.size, item.extents) if self.known is not None and planned is not None else None
         if same is not None:
             self._record(item, "duplicate", same)
             return
@@ -218,13 +233,13 @@ class ItemTaker:
         if self.known is not None:
             self.known.note(line, item.extents)
         self.read += data
-        if target.rule is not None or target.referenced is not None:
+        if target.rule or target.referenced or target.images:
             self._sampled[target.id] += data
             self._counted[target.id] += 1
 
     def _over(self, target: CollectionTarget, data: int) -> str:
         """Return which limit a file with `data` bytes would exceed; '' for none."""
-        rule = target.rule or target.referenced
+        rule = target.rule or target.referenced or target.images
         limits = [
             (target.cap, data, f"per file of {target.id}"),
             (self._limits.file, data, "per file (--max-file)"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 
+from commodore.case.reader import CaseReader
 from commodore.detection.findings import folded
+from commodore.engine.process import process
 from commodore.hits import DetectionRule, Hit
 from commodore.schema import registry
 
@@ -113,3 +115,23 @@ def test_every_field_of_a_finding_is_in_the_registry_with_its_type() -> None:
             assert name in fields, name
             values = value if fields[name].many else [value]
             assert isinstance(values, list) and all(isinstance(v, python[fields[name].type]) for v in values), name
+
+
+def test_a_web_shell_is_one_finding_with_what_its_place_and_its_content_say(tmp_path):
+    root = tmp_path / "web"
+    (root / "etc").mkdir(parents=True)
+    (root / "etc" / "hostname").write_text("web\n")
+    page = root / "var" / "www" / "html" / "x.php"
+    page.parent.mkdir(parents=True)
+    page.write_text("<?php @eval($_POST['inert']); ?>\n")
+    process([root], tmp_path / "case", workers=1)
+    case = CaseReader(tmp_path / "case")
+    about = [f for f in case.findings() if f.get("target", {}).get("path") == "/var/www/html/x.php"]
+    (found,) = about
+    (script,) = [r for r in case.records("scripts") if r["file.path"] == "/var/www/html/x.php"]
+    assert found["rule.id"] == "L080"
+    assert "line 1" in found["message"], "what the place says"
+    assert "evaluates what a web request sends" in found["message"], "what the content says"
+    assert script["escadre.id"] in found["escadre.records"]
+    assert len(found["escadre.records"]) == 2
+    assert {"T1505.003", "T1059"} <= set(found["threat.technique.id"])

@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, BinaryIO
 
-from commodore.artefact import Artefact, Problem, Record
+from commodore.artefact import Artefact, Problem, Record, SweepLayer
 from commodore.evidence import Evidence
 from commodore.fence import fenced
 from commodore.host import Host
@@ -92,9 +92,14 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
         if is_package(stream):
             return  # the artefact `documents` reads it
         stream.seek(0)
-        yield from fenced(_numbered(stream, evidence.name, budget), lambda one: f"entry/{one[0]}", partial(_entry, evidence))
+        yield from fenced(_numbered(stream, evidence.name, budget), lambda one: _place(one[0]), partial(_entry, evidence))
     for bound in budget.bounds:
         yield Problem(bound)
+
+
+def _place(number: int) -> str:
+    """Return the locator of the record of an entry."""
+    return f"entry/{number}"
 
 
 def _numbered(stream: BinaryIO, name: str, budget: Budget) -> Iterator[tuple[int, Entry] | Problem]:
@@ -103,22 +108,22 @@ def _numbered(stream: BinaryIO, name: str, budget: Budget) -> Iterator[tuple[int
         for number, entry in enumerate(entries(stream, name, budget), 1):
             yield number, entry
     except BrokenArchiveError as e:
-        yield Problem(f"the archive cannot be read further: {e}", f"entry/{number + 1}", lost=1 if number == 0 else 0)
+        yield Problem(f"the archive cannot be read further: {e}", _place(number + 1), lost=1 if number == 0 else 0)
 
 
 def _entry(evidence: Evidence, numbered: tuple[int, Entry]) -> Iterator[Record | Problem]:
     number, entry = numbered
-    yield Record(f"entry/{number}", _fields(evidence, entry))
+    yield Record(_place(number), _fields(evidence, entry))
     if entry.state.startswith("damaged"):
-        yield Problem(f"the content of an entry cannot be read, nor an archive that it may be: {entry.state}", f"entry/{number}")
+        yield Problem(f"the content of an entry cannot be read, nor an archive that it may be: {entry.state}", _place(number))
 
 
-def contents(evidence: Evidence) -> Iterator[tuple[str, bytes]]:
-    """Yield (path in the archive, bytes) of the entries that can be read, for searches."""
+def contents(evidence: Evidence) -> Iterator[SweepLayer]:
+    """Yield the entries that can be read, each with the place of its record, for searches."""
     with evidence.open() as stream, suppress(BrokenArchiveError):
-        for entry in entries(stream, evidence.name, Budget(evidence.length)):
+        for number, entry in enumerate(entries(stream, evidence.name, Budget(evidence.length)), 1):
             if entry.content is not None:
-                yield entry.name, entry.content
+                yield SweepLayer(entry.name, entry.content, _place(number))
 
 
 def _fields(evidence: Evidence, entry: Entry) -> dict[str, Any]:

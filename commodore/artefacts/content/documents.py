@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from commodore.artefact import Artefact, Problem, Record
+from commodore.artefact import Artefact, Problem, Record, SweepLayer
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers.documents import magic, patterns, read
@@ -41,6 +41,9 @@ ARTEFACT = Artefact(
     sources=("commodore/readers/documents/formats: each format names its source", "[MS-OVBA] Office VBA File Format"),
 )
 
+PLACE = "0"
+"""locator of the record of a document"""
+
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa: ARG001
     with evidence.open() as stream:
@@ -61,13 +64,14 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
         yield Problem(f"a part of the document cannot be read: {trouble}")
     for bound in fields.get("escadre.bounds", ()):
         yield Problem(bound)
-    yield Record("0", fields)
+    yield Record(PLACE, fields)
 
 
-def contents(evidence: Evidence) -> Iterator[tuple[str, bytes]]:
-    """Yield (name, bytes) of what is in a document: macros, texts and files, for searches."""
+def contents(evidence: Evidence) -> Iterator[SweepLayer]:
+    """Yield what is in a document: macros, texts and files, for searches."""
     with evidence.open() as stream:
         document = read(stream.read(LARGEST), evidence.name)
     if document is not None:
-        yield from ((name, text.encode("utf-8", "surrogatepass")) for name, text in (*document.macros, *document.texts))
-        yield from document.embedded
+        for name, text in (*document.macros, *document.texts):
+            yield SweepLayer(name, text.encode("utf-8", "surrogatepass"), PLACE)
+        yield from (SweepLayer(name, data, PLACE) for name, data in document.embedded)

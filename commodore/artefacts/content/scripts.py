@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
-from commodore.artefact import Artefact, Problem, Record
+from commodore.artefact import Artefact, Problem, Record, SweepLayer
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers.file_facts import FILE_FIELDS, file_facts
@@ -47,6 +47,9 @@ ARTEFACT = Artefact(
     ),
 )
 
+PLACE = "0"
+"""locator of the record of a script"""
+
 
 def expected(evidence: Evidence) -> int | None:
     """Return 1 for a file with content: a file is one record."""
@@ -73,15 +76,15 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
         fields["escadre.bounds"] = [cut, *fields.get("escadre.bounds", ())]
     for bound in fields.get("escadre.bounds", ()):
         yield Problem(bound)
-    yield Record("0", fields)
+    yield Record(PLACE, fields)
 
 
-def contents(evidence: Evidence) -> Iterator[tuple[str, bytes]]:
-    """Yield (how it was encoded, bytes) of the layers of a script, for searches."""
+def contents(evidence: Evidence) -> Iterator[SweepLayer]:
+    """Yield the layers of a script, each named by how it was encoded, for searches."""
     with evidence.open() as stream:
         head = stream.read(LONGEST)
     for layer in unfold(as_text(head), language_of(evidence.name, head[:4096]) or "other").layers:
-        yield " > ".join(layer.how), layer.data
+        yield SweepLayer(" > ".join(layer.how), layer.data, PLACE)
 
 
 def _hash(evidence: Evidence) -> str:
