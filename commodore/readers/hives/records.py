@@ -28,7 +28,6 @@ FIELDS = (
     "escadre.registry.owner",
     "escadre.registry.profile",
     "escadre.registry.reader",
-    "escadre.registry.tombstone",
     "escadre.registry.unified",
     "escadre.registry.withheld",
     "user.name",
@@ -67,7 +66,7 @@ class HiveRecords:
         if not values and not theirs:
             return [_of_key_alone(shared, place, when, "replayed" if self._logged and key.replayed else "allocated")]
         withheld = withheld_values(key.path) or is_password
-        above = shared.pop("registry.path")
+        above, layer = shared.pop("registry.path"), shared.pop("escadre.registry.layer", "")
         show = shown_below(above)
         made: list[tuple[str, _Fields, str]] = []
         problems: list[Problem] = []
@@ -76,8 +75,8 @@ class HiveRecords:
             try:
                 path, seen = (f"{above}\\{name}", show(name)) if name else (above, shown(above))
                 fields = _value_fields(name, path, seen, kind, raw, withheld, when)
-                if self._layered and (value := key.value_at(offset)) and value.hides:
-                    fields["escadre.registry.tombstone"] = True
+                if self._layered and (how := "tombstone" if (value := key.value_at(offset)) and value.hides else layer):
+                    fields["escadre.registry.layer"] = how
                 made.append((f"{place}/{hex(offset)}", fields, "replayed" if replayed else "allocated"))
             except MemoryError:
                 raise
