@@ -7,11 +7,10 @@ import yaml
 
 from scout.data import parse_yaml
 
+DEEP = "\n".join(" " * n + "a:" for n in range(3000))
 
-@pytest.mark.parametrize(
-    "text",
-    ["[" * 100_000, "{a: " * 100_000, "- " * 100_000 + "a", DEEP, "a: 2001-99-99", "a: [1"],
-)
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "{a: " * 100_000, "- " * 100_000 + "a", DEEP, "a: 2001-99-99", "a: [1"])
 def test_a_hostile_text_is_a_yaml_error(text: str) -> None:
     for content in (text, text.encode(), text.encode("utf-16")):
         with pytest.raises(yaml.YAMLError):
