@@ -23,7 +23,7 @@ from typing import Any
 
 from scout import __version__
 from scout.archive.writer import ArchiveWriter, Receipt, Stopped
-from scout.collecting import identity, images, references, running_windows, signals
+from scout.collecting import identity, images, manners, references, running_windows, signals
 from scout.collecting.duplicates import KnownContents
 from scout.collecting.examined import ExaminedHost, make_plan, open_host
 from scout.collecting.filelist import FileList
@@ -73,13 +73,15 @@ def collect(options: CollectOptions, screen: Screen) -> CollectionResult:
     identity.load_owners(examined.system, examined.gaps)
     started = datetime.now(UTC)
     path = out / f"{_file_name(host['name'])}-{started:%Y%m%dT%H%M%SZ}-{options.label}.tar.zst.age"
+    if options.gentle:
+        manners.step_back()
     _greet(screen, examined, host, options, len(texts))
     began = time.monotonic()
     with signals.caught() as caught, ArchiveWriter(path, keys, _header(options, examined, host, started, texts)) as writer:
         caught.tell(writer.stop)
-        taker = ItemTaker(writer, examined.timed, SizeLimits(options.max_file, options.max_total), lambda: caught.number)
+        taker = ItemTaker(writer, examined.timed, SizeLimits(options.max_file, options.max_total, options.min_free), lambda: caught.number)
         with StageProgress(screen) as stages:
-            _everything(examined, taker, stages, caught)
+            _everything(examined, taker, stages, caught, manners.Gentleness() if options.gentle else None)
         receipt = writer.abort(caught.reason) if caught.number else writer.finish()
     examined.close()
     return CollectionResult(
@@ -100,13 +102,17 @@ def collect(options: CollectOptions, screen: Screen) -> CollectionResult:
     )
 
 
-def _everything(host: ExaminedHost, taker: ItemTaker, stages: StageProgress, caught: signals.CaughtSignal) -> None:
+def _everything(
+    host: ExaminedHost, taker: ItemTaker, stages: StageProgress, caught: signals.CaughtSignal, gentle: manners.Gentleness | None
+) -> None:
     try:
         if host.live:
             sources = [(target, source) for target in host.targets for source in target.live]
             for _, source in stages.live(sources):
                 if caught.number:
                     return
+                if gentle is not None:
+                    gentle.pause()
                 taker.live(source, "windows" if host.system.windows else "linux")
 
             for target in host.targets:
@@ -116,6 +122,8 @@ def _everything(host: ExaminedHost, taker: ItemTaker, stages: StageProgress, cau
         def enters(folder: Parts) -> None:
             if caught.number:
                 raise Stopped(caught.reason)
+            if gentle is not None:
+                gentle.pause()
             stages.now(host.system.native(folder))
 
         gc.disable()
@@ -142,6 +150,8 @@ def _everything(host: ExaminedHost, taker: ItemTaker, stages: StageProgress, cau
                 before.forget()
                 before = item.source
             taker.take(item)
+            if gentle is not None:
+                gentle.pause()
         for target in host.targets:
             if target.listing is not None and not caught.number:
                 limits = target.listing
@@ -207,7 +217,7 @@ def _header(
         "root": str(options.root) if options.root is not None else None,
         **({"images": [str(path) for path in options.images], "volumes": examined.imaged.volumes} if examined.imaged else {}),
         **({"foreign_objects": found} if (found := strangers(examined)) else {}),
-        "limits": {"max_file": options.max_file, "max_total": options.max_total},
+        "limits": {"max_file": options.max_file, "max_total": options.max_total, "min_free": options.min_free, "gentle": options.gentle},
     }
 
 

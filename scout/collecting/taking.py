@@ -12,7 +12,7 @@ from typing import Any
 from scout import live
 from scout.archive.custody import WantedItem
 from scout.archive.writer import ArchiveWriter, Stopped
-from scout.collecting import filelist, secrets, suspicious
+from scout.collecting import filelist, manners, secrets, suspicious
 from scout.collecting.duplicates import KnownContents
 from scout.collecting.filelist import FileList
 from scout.collecting.plan import MissingPath, PlannedItem
@@ -39,6 +39,8 @@ class SizeLimits:
 
     file: int = 0
     total: int = 0
+    free: int = 0
+    """bytes that stay free where the archive is"""
 
 
 _ENDS_IN_ALL = 64 << 20
@@ -245,6 +247,8 @@ class ItemTaker:
             (self._limits.file, data, "per file (--max-file)"),
             (self._limits.total, self.read + data, "in all (--max-total)"),
         ]
+        if self._limits.free and manners.free(self._writer.path.parent) - data < self._limits.free:
+            return f"over the limit of {megabytes(self._limits.free)} that stay free at the output (--min-free)"
         if rule is not None:
             limits.append((rule.total, self._sampled[target.id] + data, f"in all of {target.id}"))
             if self._counted[target.id] >= rule.count:
