@@ -20,7 +20,7 @@ def main() -> None:
         ("hives", ["hive", str(hive)]),
         ("collection", ["collect", str(evidence)]),
         ("processing killed and resumed", ["kill_process"]),
-        ("index and search", ["eye", str(evidence / "evtx")]),
+        ("index and search", ["eye"]),
     )
     failed = []
     for title, (name, *arguments) in runs:

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import zstandard
 
+from bench.common import commodore, event_logs, spent
 from commodore.case.jsonl import lines
 from eye.case import sources
 
@@ -103,7 +104,8 @@ def make(case: Path, out: Path, records: int, hosts: int, datasets: int) -> None
         every = cycle(chain.from_iterable(found.values()))
         plan = [(f"set_{n:03d}", every, records // hosts // datasets) for n in range(datasets)]
     else:
-        plan = [(dataset, cycle(parts), records // hosts * len(parts) // total) for dataset, parts in found.items()]
+        sizes = {dataset: records // hosts * len(parts) // total for dataset, parts in found.items()}
+        plan = [(dataset, cycle(found[dataset]), size) for dataset, size in sizes.items() if size]
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     shutil.copy(case / "case.json", out)
@@ -119,6 +121,14 @@ def make(case: Path, out: Path, records: int, hosts: int, datasets: int) -> None
         manifest = about | {"collection": host.collection, "host": host.name, "findings": {}, "records": {d: size for d, _, size in plan}}
         (out / "collections" / f"{host.collection}.json").write_text(json.dumps(manifest))
     print(f"{number - 1:,} records of {hosts} hosts in {len(plan)} datasets")
+
+
+def from_event_logs(folder: Path, records: int) -> Path:
+    """Make a case of so many records over 20 hosts, of the event logs of the corpus."""
+    event_logs(folder / "host", 1)
+    spent(commodore("process", folder / "host", "-o", folder / "one"))
+    make(folder / "one", folder / "case", records, 20, 0)
+    return folder / "case"
 
 
 def names(case: Path) -> list[str]:

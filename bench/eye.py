@@ -1,8 +1,9 @@
 """The Eye on a case: index rate against a bare loop, size, memory, and 1,000 queries against SQLite FTS5, a DuckDB scan and Elasticsearch.
 
-    python bench/eye.py CASE [--queries N] [--elastic URL --name NAME] [--no-build] [--no-peers]
+    python bench/eye.py [CASE] [--records N] [--queries N] [--elastic URL --name NAME] [--no-build] [--no-peers]
 
-CASE is a directory that `commodore process` wrote. Its index is built anew. Every figure is a ratio in one run: the machine is shared.
+CASE is a directory that `commodore process` wrote; without it, one of N records over 20 hosts is made of the event logs of the corpus
+(bench.copies). Its index is built anew. Every figure is a ratio in one run: the machine is shared.
 The queries are templates filled with values drawn from the records: absent, rare, and frequent ones; the first of all runs cold.
 """
 
@@ -32,6 +33,7 @@ import duckdb  # noqa: E402
 import orjson  # noqa: E402
 import tantivy  # noqa: E402
 
+from bench.copies import from_event_logs  # noqa: E402
 from commodore.case.jsonl import lines  # noqa: E402
 from commodore.schema import registry  # noqa: E402
 from eye.dashboards.bars import bucket  # noqa: E402
@@ -183,25 +185,32 @@ def drawn(case: Path, count: int) -> list[str]:
     return found
 
 
-def timed(queries: list[str], *calls: Callable[[str], Any]) -> list[list[float]]:
-    """Milliseconds per query, for each of the calls. Every query is put to all of them in turn, so that other load meets all."""
-    taken: list[list[float]] = [[] for _ in calls]
+def timed(queries: list[str], *calls: Callable[[str], Any]) -> list[list[tuple[float, float]]]:
+    """Milliseconds per query by the clock and of this process's processor time, for each of the calls.
+
+    Every query is put to all of them in turn, so that other load meets all.
+    """
+    taken: list[list[tuple[float, float]]] = [[] for _ in calls]
     for query in queries:
         for call, times in zip(calls, taken, strict=True):
-            start = time.perf_counter()
+            start, used = time.perf_counter(), time.process_time()
             call(query)
-            times.append((time.perf_counter() - start) * 1000)
+            times.append(((time.perf_counter() - start) * 1000, (time.process_time() - used) * 1000))
     return taken
 
 
-def told(name: str, taken: list[float], base: float = 0.0) -> float:
-    ordered = sorted(taken)
-    p95 = ordered[int(len(ordered) * 0.95)]
-    ratio = f"  {p95 / base:>7.1f} x" if base else ""
+def told(name: str, taken: list[tuple[float, float]], base: float = 0.0, *, here: bool = True) -> float:
+    """Print one line. `here`: the work is done in this process, so its processor time is that of the queries."""
+    clock, used = (sorted(one[n] for one in taken) for n in (0, 1))
+    p95 = int(len(clock) * 0.95)
+    ratio = f"  {clock[p95] / base:>7.1f} x" if base else ""
+    told_used = f"   of the processor p50 {statistics.median(used):,.1f}  p95 {used[p95]:,.1f} ms" if here else ""
     print(
-        f"{name:<34} {len(taken):>6,} queries  p50 {statistics.median(taken):>9,.1f}  p95 {p95:>9,.1f}  max {ordered[-1]:>9,.1f} ms{ratio}"
+        f"{name:<34} {len(taken):>6,} queries  p50 {statistics.median(clock):>9,.1f}  p95 {clock[p95]:>9,.1f}  max {clock[-1]:>9,.1f} ms"
+        f"{ratio}{told_used}   load {os.getloadavg()[0]:.1f}",
+        flush=True,
     )
-    return p95
+    return clock[p95]
 
 
 def page(store: Store, query: str) -> int:
@@ -302,14 +311,23 @@ def compared(case: Path, rounds: int = 5, most: int = 40_000) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("case", type=Path)
+    parser.add_argument("case", type=Path, nargs="?")
+    parser.add_argument("--records", type=int, default=1_000_000)
     parser.add_argument("--queries", type=int, default=1000)
     parser.add_argument("--elastic", default="", metavar="URL", help="a server that `eye load CASE --name NAME` has loaded")
     parser.add_argument("--name", default="bench")
     parser.add_argument("--no-build", action="store_true")
     parser.add_argument("--no-peers", action="store_true")
     given = parser.parse_args()
-    case = given.case
+    if given.case:
+        measured(given.case, given)
+        return
+    with tempfile.TemporaryDirectory(prefix="bench-eye-") as folder:
+        measured(from_event_logs(Path(folder), given.records), given)
+
+
+def measured(case: Path, given: argparse.Namespace) -> None:
+    """Measure one case."""
     raw = sum(len(line) + 1 for source in all_sources(case) for line in lines(source.path))
     if not given.no_build:
         built(case, raw)
@@ -321,13 +339,11 @@ def main() -> None:
 
         client = Elasticsearch(given.elastic, request_timeout=120)
         systems.append(("Elasticsearch, the same queries", lambda query: elastic_page(client, f"escadre-{given.name}-*", query)))
-    used = time.process_time()
     taken = timed(queries, *(call for _, call in systems))
     p95 = told(systems[0][0], taken[0])
     for (name, _), times in list(zip(systems, taken, strict=True))[1:]:
-        told(name, times, p95)
-    print(f"processor time of this process {(time.process_time() - used) / len(queries) * 1000:,.1f} ms per query")
-    for ms, query in sorted(zip(taken[0], queries, strict=True), reverse=True)[:12]:
+        told(name, times, p95, here=False)
+    for (ms, _), query in sorted(zip(taken[0], queries, strict=True), reverse=True)[:12]:
         print(f"    {ms:>9,.1f} ms  {page(store, query):>9,} hits  {query[:100]}")
     print(f"peak of this process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB, {os.cpu_count()} processors")
     if given.no_peers:

@@ -36,7 +36,7 @@ REMOVALS = {
     "SV": Removal("remove-service", "stop and remove the service"),
     "WM": Removal("remove-wmi", "remove binding, consumer and filter"),
     "LN": Removal("remove-line", "remove one line"),
-    "JS": Removal("remove-member", "remove one JSON member"),
+    "JS": Removal("remove-member", "remove one member of JSON or XML"),
     "UN": Removal("remove-unit", "stop, disable and mask the unit"),
     "AC": Removal("disable-account", "disable the account"),
     "PK": Removal("reinstall", "reinstall from the package"),

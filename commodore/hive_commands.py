@@ -47,7 +47,9 @@ def keys(
         for value in key.values if key.path.casefold() == path.strip("\\").casefold() else ():
             _show_value(screen, key, value)
     if not found:
-        screen.say("No such key.")
+        screen.say(
+            f"{path}: no such key. Paths begin below the root of the hive: Microsoft\\Windows, not HKLM\\SOFTWARE\\Microsoft\\Windows."
+        )
     return _notes(screen, hive)
 
 

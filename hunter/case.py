@@ -92,7 +92,7 @@ def _native(target: dict[str, Any]) -> dict[str, Any]:
 def _facts(reader: CaseReader, collections: dict[str, Collection]) -> None:
     """Read the facts of the targets, of everything in unit folders, and what identifies the host."""
     for key, collection in collections.items():
-        wanted = {f["target"]["path"] for f in collection.findings} | {"/etc/machine-id"}
+        wanted = {f["target"]["path"] for f in collection.findings} | {"/etc/machine-id", "/etc/shadow"}
         for line in reader.members(key):
             native = _path(str(line.get("path")))
             if line.get("root_ino") is not None:

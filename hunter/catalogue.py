@@ -1,15 +1,37 @@
-"""The catalogue of removals (`catalogue.yaml`): for each kind its rows, operation, places, evidence, verb, class and words for the plan."""
+"""The catalogue of removals (`kinds/*.yaml`): for each kind its rows, operation, places, evidence, verb, class and words for the plan.
+
+A kind is data: what it does is one of the operations of mechanisms/. The keys of an entry:
+
+operation   the mechanism. object: kind of object of a target (objects/), `file` if not given. options: what the operation needs to know
+of          kind of a finding's target, the name of the entry if not given. os: its operating system, `linux` if not given
+removal     one of the codes of `commodore.finding.REMOVALS` that the target of such a finding allows; it has the verb of a plan's `do`
+rows        rows of the persistence table that it serves. only: "yes" where it serves these and no other one of the same kind. Where several
+            kinds serve a row, the first one of a file that can do it at that place does
+target      what an action names of its object: one `line` or one `element` of it, or the `whole`
+takes       the fields of a finding's target that become the target of an action. No other field does
+evidence    what must be known of an object that a finding does not judge itself, but only names (a file that a command starts). One of the
+            list is enough; the names are those of commodore/persistence/evidence.yaml. Empty: only a finding of its own makes it a target
+asks        "yes" where the site may have made it itself: the plan asks, and a person or a list of what is known decides
+login       "yes" where it decides who can log in or become root: the last administrator keeps a way in
+check       what must hold of the file afterwards (checks/)
+places      where this kind may act. Anywhere else it is refused unless the user names the exact target with --i-know. `*` matches within a
+            component, `**` across components
+class       reversible, compensable or irreversible. stage: the order within a plan. reboot: "yes" where it takes effect at the next start
+what        the title of an action, with `detail` for a second line ({path}, {name}, {data}; {begin} and {end} of the data)
+risk, back  what a person reads in the plan
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from commodore.finding import REMOVALS
-from scout.data import load_data
+from scout.data import parse_yaml
 from scout.targets.patterns import path_regex
 
 TARGETS = ("line", "element", "whole")
@@ -42,9 +64,11 @@ class RemovalKind:
     options: Mapping[str, Any]
     """what its operation needs to know"""
     login: bool
-    """a line of it lets somebody log in"""
+    """it decides who can log in or become root"""
     asks: bool
     """the site may have made it itself: a plan asks"""
+    check: str
+    """the module of checks/ that looks at the file as it would be, '' for none"""
     places: tuple[re.Pattern[str], ...]
     """where this kind may act: patterns over `Object.place`"""
     removal: str
@@ -74,8 +98,8 @@ class RemovalKind:
 @cache
 def catalogue() -> dict[str, RemovalKind]:
     """Kind → entry. ValueError where the data does not have the form that this module needs."""
-    found = {}
-    for kind, e in load_data("hunter", "catalogue.yaml").items():
+    found: dict[str, RemovalKind] = {}
+    for kind, e in _entries():
         system = e.get("os", "linux")
         places = tuple(path_regex(text, fold=system == "windows") for text in e["places"])
         entry = RemovalKind(
@@ -92,22 +116,32 @@ def catalogue() -> dict[str, RemovalKind]:
             e.get("options", {}),
             e.get("login") == "yes",
             e.get("asks") == "yes",
+            e.get("check", ""),
             places,
             e["removal"],
             *(e[name] for name in ("stage", "class", "reboot", "what", "detail", "risk", "back")),
         )
         words = entry.target in TARGETS and entry.stage in STAGES and entry.cls in CLASSES and entry.reboot in ("yes", "no")
         if not words or entry.os not in SYSTEMS or entry.removal not in REMOVALS:
-            raise ValueError(f"catalogue.yaml: {kind}: unknown target, stage, class, reboot, system or removal")
+            raise ValueError(f"{kind}: unknown target, stage, class, reboot, system or removal")
+        if kind in found:
+            raise ValueError(f"{kind} is there twice")
         found[kind] = entry
     return found
 
 
-def kind_of(target: Mapping[str, Any], system: str) -> str:
-    """Return the kind that removes the target of a finding on this operating system, '' for none: that of its row, else any of its kind."""
+def _entries() -> Iterator[tuple[str, dict[str, Any]]]:
+    folder = files("hunter").joinpath("kinds")
+    for file in sorted(folder.iterdir(), key=lambda f: f.name):
+        if file.name.endswith(".yaml"):
+            yield from parse_yaml(file.read_bytes()).items()
+
+
+def kinds_of(target: Mapping[str, Any], system: str) -> list[str]:
+    """Return the kinds that may remove the target of a finding on this operating system, those of its row first, then any of its kind."""
     fitting = [entry for entry in catalogue().values() if entry.serves(target, system)]
     own = [entry.kind for entry in fitting if target.get("mechanism") in entry.rows]
-    return next(iter([*own, *(entry.kind for entry in fitting if not entry.only)]), "")
+    return list(dict.fromkeys([*own, *(entry.kind for entry in fitting if not entry.only)]))
 
 
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\|HK(?:LM|U|CU|CR|EY_\w+)(?:\\|\Z)|\?\\|(?i:root)[\\:]")

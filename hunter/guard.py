@@ -1,23 +1,24 @@
 """Objects that HUNTER refuses to remove, whatever is in the plan.
 
-Refused are: objects outside the places of their kind (`catalogue.yaml`), what a host needs to boot, to be reached, to log and to be updated
+Refused are: objects outside the places of their kind (`kinds/`), what a host needs to boot, to be reached, to log and to be updated
 (`guard.yaml`), files of packages, and the last way to log in. `--i-know` with the exact target, which the refusal prints, overrides it.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
+from hunter.afterwards import FilesAfterwards
 from hunter.catalogue import catalogue
+from hunter.checks import checks
 from hunter.host.logins import accounts, administrators, has_password, key_files
 from hunter.host.view import FileView, HostView
 from hunter.mechanisms import mechanism_of
 from hunter.objects import of, told
-from hunter.objects._text import AmbiguousError, NotFoundError, find_line, without
 from hunter.packages import Owned, owned
 from hunter.plan.model import RemovalAction
 from hunter.ref import Ref
@@ -26,6 +27,7 @@ from scout.data import load_data
 from scout.formats.accounts import PasswdAccount
 from scout.targets.patterns import path_regex
 
+ACCOUNT = "account"
 _SERVICE = re.compile(r"(?i)HKLM/SYSTEM/[^/]+/Services/([^/]+)(?:/(?:Start|Type|ImagePath|ObjectName))?")
 """a service, or what decides whether and how it starts"""
 
@@ -101,16 +103,50 @@ def refusals(view: HostView, actions: Sequence[RemovalAction], known: Sequence[s
     whole = [ref for a in actions if a.target.line is None for ref in (a.target.ref, *a.expect)]
     asked = owned(view.files, [ref.name for ref in whole if ref.object == "file"])
     for a in actions:
-        reason = _refusal(a, asked)
+        reason = _own_account(a, live=view.live) or _refusal(a, asked)
         if reason and not _answered(a, known):
-            found[a.id] = f"{reason}. Only: --i-know {told(a.target.ref)}"
+            found[a.id] = f"{reason}. Only: --i-know {_name(a)}"
         elif asked.unread and a.target.line is None:
             notes[a.id] = f"{'; '.join(asked.unread)}: whether a package owns it is not known"
-    return Refusals(found | {k: v for k, v in _last_login(view, actions, known).items() if k not in found}, notes)
+    after = FilesAfterwards(view, actions)
+    wrong = _checked(view, after, actions) | _last_login(view, after, actions, known)
+    return Refusals(found | {k: v for k, v in wrong.items() if k not in found}, notes)
+
+
+def _checked(view: HostView, after: FilesAfterwards, actions: Sequence[RemovalAction]) -> dict[str, str]:
+    """The actions of files that would be wrong afterwards, all of a file together. Nothing overrides it."""
+    found: dict[str, str] = {}
+    changed = set(after.changed())
+    for path, name in dict.fromkeys((a.target.ref.name, catalogue()[a.kind].check) for a in actions if catalogue()[a.kind].check):
+        try:
+            why = checks()[name](view.files, after, path) if path in changed else ""
+        except (UnsafeError, OSError) as e:
+            why = f"what it would be cannot be looked at ({e})"
+        found |= {a.id: f"{path}: {why}" for a in actions if why and a.target.ref.name == path}
+    return found
+
+
+def _name(action: RemovalAction) -> str:
+    """Return what --i-know takes for an action."""
+    return (action.target.line or b"").decode(errors="backslashreplace") if action.kind == ACCOUNT else told(action.target.ref)
 
 
 def _answered(action: RemovalAction, known: Sequence[str]) -> bool:
-    return told(action.target.ref) in known or (action.target.name in known and mechanism_of(action.kind).encloses)
+    return _name(action) in known or (action.target.name in known and mechanism_of(action.kind).encloses)
+
+
+def _own_account(action: RemovalAction, *, live: bool) -> str:
+    """Why an account must not be disabled: root, and who works on this host."""
+    if action.kind != ACCOUNT:
+        return ""
+    name = (action.target.line or b"").decode(errors="backslashreplace")
+    if name == "root":
+        return "account root: nobody could repair the host without it"
+    return (
+        f"account {name}: it is the one that you work with"
+        if live and name in (os.environ.get("SUDO_USER"), os.environ.get("USER"))
+        else ""
+    )
 
 
 def _refusal(action: RemovalAction, asked: Owned) -> str:
@@ -131,47 +167,42 @@ def _refusal(action: RemovalAction, asked: Owned) -> str:
     return ""
 
 
-def _last_login(view: HostView, actions: Sequence[RemovalAction], known: Sequence[str]) -> dict[str, str]:
+def _last_login(view: HostView, after: FilesAfterwards, actions: Sequence[RemovalAction], known: Sequence[str]) -> dict[str, str]:
     """The actions after which no administrator could log in by key or password; where none can now, nobody at all."""
-    files = view.files
     mine = [a for a in actions if catalogue()[a.kind].login or (a.target.line is None and a.target.ref.object == "file")]
     if not mine:
         return {}
     try:
-        everybody = accounts(files)
+        everybody = accounts(view.files)
         keys = set(key_files(everybody))
         mine = [a for a in mine if a.target.line is not None or a.target.ref.name in keys]
-        if not mine:
+        chiefs = administrators(view.files, everybody)
+        word = "administrator" if _way_in(view.files, chiefs) else "account" if _way_in(view.files, everybody) else ""
+        if not word or _still(after, word):
             return {}
-        chiefs = administrators(files, everybody)
-        who, word = (chiefs, "administrator") if _way_in(files, chiefs, ()) else (everybody, "account")
-        if _way_in(files, who, mine):
-            return {}
+        last = [a for a in mine if _still(FilesAfterwards(view, [other for other in actions if other is not a]), word)] or mine
     except (UnsafeError, OSError) as e:
         mine, why = [a for a in mine if not _answered(a, known)], f"HUNTER cannot tell whether anybody could still log in ({e})"
-        return {a.id: f"{why}. Only: --i-know {told(a.target.ref)}" for a in mine}
-    theirs = set(key_files(who))
-    last = [a for a in mine if a.target.ref.name in theirs] or mine
+        return {a.id: f"{why}. Only: --i-know {_name(a)}" for a in mine}
     if any(_answered(a, known) for a in last):
         return {}
-    return {a.id: f"it is the last key: afterwards no {word} could log in. Only: --i-know {told(a.target.ref)}" for a in last}
+    return {a.id: f"it is the last way in: afterwards no {word} could log in. Only: --i-know {_name(a)}" for a in last}
 
 
-def _way_in(view: FileView, who: Sequence[PasswdAccount], gone: Sequence[RemovalAction]) -> bool:
-    """True where one of these accounts can log in when `gone` is done."""
-    return has_password(view, who) or any(_keys_left(view, path, gone) for path in key_files(who))
+def _still(after: FilesAfterwards, word: str) -> bool:
+    """Return whether somebody can log in afterwards: an administrator, or any account."""
+    left = accounts(after)
+    return _way_in(after, administrators(after, left) if word == "administrator" else left)
 
 
-def _keys_left(view: FileView, path: str, actions: Sequence[RemovalAction]) -> bool:
+def _way_in(files: FileView, who: Sequence[PasswdAccount]) -> bool:
+    """True where one of these accounts can log in."""
+    return has_password(files, who) or any(_has_key(files, path) for path in key_files(who))
+
+
+def _has_key(files: FileView, path: str) -> bool:
     try:
-        data = view.read(path)
+        data = files.read(path)
     except (FileNotFoundError, NotADirectoryError, UnsafeError, ValueError):
         return False
-    cuts = []
-    for a in actions:
-        if a.target.ref.name == path and a.target.line is None:
-            return False
-        if a.target.ref.name == path:
-            with suppress(NotFoundError, AmbiguousError):  # it removes nothing then, and `check` says why
-                cuts += find_line(data, a.target.line or b"", a.target.number)[0]
-    return any(line.strip() and not line.strip().startswith(b"#") for line in without(data, cuts).splitlines())
+    return any(line.strip() and not line.strip().startswith(b"#") for line in data.splitlines())

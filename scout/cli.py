@@ -123,6 +123,10 @@ def collect(
         str, typer.Option(metavar="SIZE", help="Leave files with more data than this: 500MB, 2G.", show_default=False)
     ] = "",
     max_total: Annotated[str, typer.Option(metavar="SIZE", help="Stop taking content after so much.", show_default=False)] = "",
+    min_free: Annotated[
+        str, typer.Option(metavar="SIZE", help="Leave so much space at the output: nothing more is taken below it.", show_default=False)
+    ] = "",
+    gentle: Annotated[bool, typer.Option("--gentle", help="Use less than a quarter of one core, and the disk when it is idle.")] = False,
     system: Annotated[
         str,
         typer.Option(
@@ -160,6 +164,8 @@ def collect(
         system=system,
         max_file=_size("--max-file", max_file),
         max_total=_size("--max-total", max_total),
+        min_free=_size("--min-free", min_free),
+        gentle=gentle,
         targets=[name for given in targets or [] for name in given.split(",") if name],
         definitions=definitions or [],
     )

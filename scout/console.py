@@ -14,6 +14,7 @@ import textwrap
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -195,17 +196,24 @@ def complain(tool: str, what: str, do: str = "") -> None:
     sys.stderr.write("\n".join(lines) + "\n")
 
 
+@lru_cache(maxsize=8)
+def command(app: Callable[[], typer.Typer]) -> Any:
+    """Return the command of a typer app, built once in a process."""
+    from typer.main import get_command
+
+    return get_command(app())
+
+
 def run(tool: str, app: Callable[[], typer.Typer], argv: Iterable[str] | None = None) -> int:
     """Run a typer app as a program. Complaints, Ctrl-C, closed pipes and wrong arguments end in one line and the right exit code."""
     import typer
     from typer._click.exceptions import ClickException, NoArgsIsHelpError  # typer carries its own click and does not export these
-    from typer.main import get_command
 
     use_unicode()
     arguments = list(sys.argv[1:] if argv is None else argv)
-    command = get_command(app())
+    built = command(app)
     try:
-        result = command.main(arguments, prog_name=tool, standalone_mode=False)
+        result = built.main(arguments, prog_name=tool, standalone_mode=False)
         sys.stdout.flush()
         if result == STOPPED:  # typer makes this of Ctrl-C, without a word
             complain(tool, "stopped")

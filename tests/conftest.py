@@ -19,6 +19,8 @@ from hypothesis import HealthCheck, settings
 ROOT = Path(__file__).resolve().parent.parent
 _SETTINGS = TemporaryDirectory(prefix="escadre-settings-")
 os.environ["XDG_CONFIG_HOME"] = os.environ["APPDATA"] = _SETTINGS.name  # programs under test write no settings of the user who tests
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # with it, each program that a test starts compiles all modules anew
+sys.dont_write_bytecode = False
 
 # on a busy machine an example may take any time: no test depends on that
 settings.register_profile("escadre", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -13,6 +13,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from scout.console import command
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -27,6 +29,7 @@ def tool(name: str, *arguments: object, cwd: Path = ROOT, timeout: float = 120, 
         )
     build = importlib.import_module(f"{name}.cli").build_app
     prepare(name)
+    _parameters(name, words)
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         child = os.fork()
         if child == 0:
@@ -39,11 +42,26 @@ def tool(name: str, *arguments: object, cwd: Path = ROOT, timeout: float = 120, 
     return subprocess.CompletedProcess([name, *words], os.waitstatus_to_exitcode(status), *texts)
 
 
+def _parameters(name: str, words: list[str]) -> None:
+    """Make what typer checks the parameters of the called command with, once for all forks; typer makes it when a value comes."""
+    called = command(importlib.import_module(f"{name}.cli").build_app)
+    for word in words:
+        if (below := getattr(called, "commands", {}).get(word)) is None:
+            break
+        called = below
+    for parameter in called.params:
+        getattr(parameter, "get_runtime_param", lambda: None)()
+
+
 @cache
 def prepare(name: str) -> None:
     """Load what the tool loads when it works, once for all forks: its own workers among them."""
     for module in ("rich.live", "rich.progress", "rich.table"):
         importlib.import_module(module)
+    if name == "scout":
+        from scout.targets.loader import load
+
+        load()
     if name == "commodore":
         from commodore import catalogue
         from commodore.case import reader

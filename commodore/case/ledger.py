@@ -131,6 +131,12 @@ def unread(head: dict[str, Any], reason: str, artefact: str | None = None, kind:
     }
 
 
+def order(row: Mapping[str, Any]) -> bytes:
+    """Return the key by which lines are sorted: member, those without one last, then artefact."""
+    member = int(row["member"])
+    return (b"\xff" if member < 0 else b"") + min(abs(member), (1 << 63) - 1).to_bytes(8, "big") + str(row["artefact"] or "").encode()
+
+
 def searched(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
     """Return, per search of the raw sweep, the members and bytes that were searched, and the members that were not, wholly or in part."""
     found: dict[str, dict[str, int]] = {}

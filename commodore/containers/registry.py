@@ -24,6 +24,7 @@ from commodore.readers.hives import fields, second
 from commodore.readers.hives.integrity import contradictions
 from commodore.readers.hives.mount import GROUP, MAGIC, Mount, MountedHive, mount, open_hive
 from scout.formats.regf import Hive, Key, Value
+from scout.formats.regf.keys import LAYERED
 from scout.formats.regf.patterns import FoundKey, key_patterns
 from scout.formats.regf.survey import Survey
 
@@ -124,6 +125,8 @@ class OpenedRegistry(Opened):
         yield from map(Problem, self._hive.refused)
         if self._hive.dirty and not self._hive.applied and not self._hive.refused:
             yield Problem("hive is dirty and has no transaction log: its latest changes are not seen")
+        if self._hive.minor >= LAYERED:
+            yield Problem("differencing hive, as of a container: it was not merged with the hive below it")
         if self._hive.cut:
             yield Problem(f"hive is cut: {self._hive.cut} bytes that its base block promises are missing", locator=str(self._size))
         damage: dict[int, str] = {}

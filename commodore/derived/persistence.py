@@ -156,8 +156,8 @@ def _entries(
 ) -> Iterator[Record]:
     """Yield the entries of a record of the collection, or of an object that only logs show."""
     alone = isinstance(logs, LoggedObject)
-    events = logs.events if isinstance(logs, LoggedObject) else logs.events(record)
     for entry in _judge().entries(record, host, context):
+        events = logs.events if isinstance(logs, LoggedObject) else logs.events(record)
         made = _record("event" if alone else dataset, record, entry, members, context.files)
         if isinstance(logs, LoggedObject) and logs.recovered and not entry.judgement.severity:
             continue  # free space is full of old values

@@ -30,13 +30,18 @@ class Led(NamedTuple):
     reason: str
 
 
-def find(custody: Iterable[Mapping[str, Any]], taken: Mapping[str, int]) -> Iterator[Led]:
-    """Yield the links that artefacts read by their path, sorted by path. `taken`: native path → ordinal of each member with content."""
+def gathered(custody: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, int | None]]:
+    """Return path → text and member of the links of custody."""
     links: dict[str, tuple[str, int | None]] = {}
     for said in custody:
         path, text = said.get("source"), said.get("link")
         if said.get("verdict") == "link" and isinstance(path, str) and path.startswith("/") and isinstance(text, str) and text:
             links[path] = text, said.get("member")
+    return links
+
+
+def find(links: Mapping[str, tuple[str, int | None]], taken: Mapping[str, int]) -> Iterator[Led]:
+    """Yield the links that artefacts read by their path, sorted by path. `taken`: native path → ordinal of each member with content."""
     matcher = catalogue.matcher()
     texts = {path: text for path, (text, _) in links.items()}
     read: dict[str, str] = {}

@@ -22,13 +22,13 @@ def lines(collection: EvidenceCollection, plan: Plan) -> tuple[Iterable[bytes], 
     """Return the lines of the list of members, the number of members that the collection has content or a name for, and ledger lines for
     content that is not what custody says, and for what was wanted and not collected.
     """
-    found, ordinals = SortedLines(), set()
+    found = SortedLines()
     mismatches, told = [], set()
-    not_collected = 0
+    not_collected = told_and_seen = 0
+    nameless = False
 
     def keep(line: dict[str, Any]) -> None:
         ordinal = line["member"]
-        ordinals.add(ordinal or 0)
         place = b"\xff" if ordinal is None else min(max(ordinal, 0), _LAST).to_bytes(8, "big")  # items without content come last
         key = place + (line["path"] or "").encode("utf-8", "surrogatepass")
         found.add(key, memoryview(dump(line)).tobytes())  # what orjson gives keeps its whole buffer, ten times the line
@@ -40,7 +40,8 @@ def lines(collection: EvidenceCollection, plan: Plan) -> tuple[Iterable[bytes], 
             line["followed"] = plan.followed[line["path"]]
         if ordinal is not None:
             told.add(ordinal)
-        elif line["verdict"] in NOT_COLLECTED:
+        nameless = nameless or ordinal is None
+        if ordinal is None and line["verdict"] in NOT_COLLECTED:
             not_collected += 1
             if not_collected <= ledger.SHOWN:
                 head = {"collection": collection.id, "member": -1, "path": line["path"]}
@@ -49,10 +50,13 @@ def lines(collection: EvidenceCollection, plan: Plan) -> tuple[Iterable[bytes], 
                 )
         keep(line)
         mismatches += wrong
-    for ordinal, (source, verdict, size, facts) in plan.seen.items():
+    first = 0 in told
+    for ordinal, source, verdict, size, facts in plan.seen:
+        first = first or ordinal == 0
         if ordinal in told:
+            told_and_seen += 1
             continue
-        read = plan.sums.get(ordinal)
+        read = plan.seen.sum(ordinal)
         digest = read.sha256 if read else None
         line = {"collection": collection.id, "member": ordinal, "path": source, "size": size, "sha256": digest, "verdict": verdict}
         if read is not None and read.size < size:
@@ -65,12 +69,13 @@ def lines(collection: EvidenceCollection, plan: Plan) -> tuple[Iterable[bytes], 
     if not_collected > ledger.SHOWN:
         head = {"collection": collection.id, "member": -1, "path": "custody"}
         mismatches.append(ledger.unread(head, f"not collected: {not_collected - ledger.SHOWN:,} more; the list of members has them all"))
-    return found, len(ordinals), mismatches
+    count = len(plan.seen) + len(told) - told_and_seen + (nameless and not first)
+    return found, count, mismatches
 
 
 def _line(collection: str, said: dict[str, Any], plan: Plan) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     ordinal, path = said.get("member"), said.get("source") or said.get("name") or ""
-    read = plan.sums.get(ordinal) if ordinal is not None else None
+    read = plan.seen.sum(ordinal) if ordinal is not None else None
     digest = read.sha256 if read else None
     claimed = said.get("sha256")
     line = {

@@ -13,7 +13,8 @@ from commodore.case import ledger
 from commodore.engine import links, scratch
 from commodore.engine.inputs import EvidenceCollection, Member
 from commodore.engine.searching import Borders
-from commodore.engine.stream import ContentSum, Cutter, Hashing, Piece, Read, after
+from commodore.engine.seen import SeenMembers
+from commodore.engine.stream import Cutter, Hashing, Piece, Read, after
 from commodore.engine.work import Job, Task
 from commodore.host import Host
 from commodore.record import UNREAD
@@ -53,12 +54,12 @@ class Plan:
     host: Host
     folder: Path
     """folder for large members, encrypted"""
-    sums: dict[int, ContentSum] = field(default_factory=dict)
-    """ordinal → sums and size of content that was read"""
-    seen: dict[int, tuple[str, str, int, dict[str, Any]]] = field(default_factory=dict)
-    """ordinal → native path, verdict, size, facts, of every member that streamed by"""
-    unread: list[dict[str, Any]] = field(default_factory=list)
-    """ledger lines of members that no artefact reads"""
+    seen: SeenMembers = field(default_factory=SeenMembers)
+    """every member that streamed by, with the sums of its content, and the ledger lines of those that no artefact reads"""
+    linked: list[dict[str, Any]] = field(default_factory=list)
+    """ledger lines of links and of what was read through them, in place of those of the members"""
+    through: set[int] = field(default_factory=set)
+    """ordinals of the members that were read through a link"""
     tried: dict[int, tuple[str, ...]] = field(default_factory=dict)
     """ordinal → artefacts that only try it (`catalogue.Match.tried`)"""
     together: list[tuple[dict[str, Any], int]] = field(default_factory=list)
@@ -81,7 +82,7 @@ class Plan:
         group: list[_Held] = []
         for member in self.collection.members():
             self.now = member.source
-            self.seen[member.ordinal] = (member.source, member.verdict, member.size, member.facts)
+            self.seen.note(member)
             if group and (member.group is None or member.group.id != group[0].place.id):
                 yield from self._grouped(group)
                 group = []
@@ -99,27 +100,33 @@ class Plan:
 
     def _linked(self) -> Iterator[Task]:
         """Yield the tasks of files to which links lead, in the places of the links. Only these need the collection a second time."""
-        taken = {source: ordinal for ordinal, (source, verdict, _, _) in self.seen.items() if verdict == "taken"}
+        links_of_host = links.gathered(self.collection.custody())
+        if not links_of_host:
+            return
+        taken = {member.source: member.ordinal for member in self.seen if member.verdict == "taken"}
         wanted: dict[int, links.Led] = {}
-        said: list[dict[str, Any]] = []
-        for led in links.find(self.collection.custody(), taken):
+        for led in links.find(links_of_host, taken):
             if led.to:
                 wanted[taken[led.to]] = led
             else:
                 head = {"collection": self.collection.id, "member": -1 if led.member is None else led.member, "path": led.path}
-                said.append(ledger.unread(head, led.reason))
-        named = {line["path"] for line in said}
-        self.unread = [line for line in self.unread if line["path"] not in named and line["member"] not in wanted] + said
+                self.linked.append(ledger.unread(head, led.reason))
+        self.through = set(wanted)
         if not wanted:
             return
         for member in self.collection.members():
             if (found := wanted.pop(member.ordinal, None)) is not None:
                 self.followed[found.path] = found.to
-                self.unread.append(ledger.unread(self._head(member), f"read as {found.path}, a link to it", found.names[0]))
+                self.linked.append(ledger.unread(self._head(member), f"read as {found.path}, a link to it", found.names[0]))
                 place = replace(member, ordinal=member.ordinal if found.member is None else found.member, source=found.path)
                 reader = Hashing(member.read, md5=member.size <= PACKAGED and may_be_packaged(member.source))
                 head_bytes = reader.exactly(catalogue.matcher().head)
                 yield from self._add(self._job(place, reader, head_bytes, found.names))
+
+    def unread(self) -> Iterator[dict[str, Any]]:
+        """Yield the ledger lines of members that no artefact reads, and of links."""
+        yield from self.seen.lines(self.collection.id, self.through, {line["path"] for line in self.linked if not line["artefact"]})
+        yield from self.linked
 
     def _head(self, member: Member) -> dict[str, Any]:
         return {"collection": self.collection.id, "member": member.ordinal, "path": member.source}
@@ -131,7 +138,7 @@ class Plan:
             member.facts.get("reason") or member.facts.get("error") or {"link": "a link is listed, not followed"}.get(member.verdict, "")
         )
         kind = "" if member.verdict == "link" else UNREAD
-        self.unread.append(ledger.unread(self._head(member), f"{member.verdict}: {reason}" if reason else member.verdict, kind=kind))
+        self.seen.unread(member.ordinal, member.source, f"{member.verdict}: {reason}" if reason else member.verdict, kind=kind)
 
     def _alone(self, member: Member) -> Iterator[Task]:
         """Yield the tasks of a member outside a group: units as it streams by where its format allows, else one job."""
@@ -150,7 +157,7 @@ class Plan:
             yield from self._units(member, reader, head, names, cutters)
         else:
             yield from self._add(self._job(member, reader, head, names))
-        self.sums[member.ordinal] = reader.sum()
+        self.seen.summed(member.ordinal, reader.sum())
 
     def _searches(self, member: Member) -> tuple[str, ...]:
         """Return the searches that a member takes part in. SCOUT's own lists of what it found are not searched again."""
@@ -169,7 +176,7 @@ class Plan:
         reason = ledger.NO_READER
         if match.refused:
             reason = f"its name says {' or '.join(match.refused)}, its content does not"
-        self.unread.append(ledger.unread(self._head(member), reason, kind=UNREAD if match.refused else ""))
+        self.seen.unread(member.ordinal, member.source, reason, kind=UNREAD if match.refused else "")
 
     def _held(self, member: Member, place: GroupPlace, room: int) -> _Held:
         """Read a member of a group, which waits until the group is complete. A group may take `room` more bytes of memory."""
@@ -183,7 +190,7 @@ class Plan:
         self._note(member, match)
         job = self._job(member, reader, head, match.names + self._searches(member), room)
         reader.drain()
-        self.sums[member.ordinal] = reader.sum()
+        self.seen.summed(member.ordinal, reader.sum())
         return _Held(place, member, job, match)
 
     def _grouped(self, group: list[_Held]) -> Iterator[Task]:

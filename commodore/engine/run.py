@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
 from commodore import catalogue
@@ -23,6 +23,7 @@ from commodore.engine.making import Making
 from commodore.engine.plan import Plan
 from commodore.engine.pool import Pool, Stream
 from commodore.engine.results import CHOSEN, Result, UnitAccount
+from commodore.engine.sorting import SortedLines
 from commodore.engine.unit import RAISED
 from commodore.engine.work import Task
 from commodore.host import Host
@@ -160,7 +161,7 @@ class Run:
 
     def _account(self, plan: Plan, mismatches: list[dict[str, Any]]) -> int:
         """Write the ledger. Returns the number of members that could not be read in part or whole."""
-        rows = [*plan.unread, *mismatches]
+        rows = mismatches
         facts = {"collection": self._collection.id, "member": -1, "path": "facts of the host"}
         rows += [ledger.unread(facts, conflict) for conflict in self._host.conflicts]
         latest = {(a.member, a.source, a.artefact, a.offset): a for a in self._journal.accounts}  # a redo reads a container once more
@@ -185,12 +186,17 @@ class Run:
             rows.append(ledger.unread(head, f"left out: {', '.join(names)}"))
         searches += [ledger.unread(head, reason, search) | {"searched": 0} for head, search, reason in plan.unsearched]
         self._searched = ledger.searched(searches)
-        self._unreadable = sum(verdict not in ("taken", "link") for _, verdict, _, _ in plan.seen.values())
-        self._read = len({row["member"] for row in rows if row["artefact"] and row["member"] >= 0})
-        rows += searches
-        rows.sort(key=lambda row: (row["member"] < 0, row["member"], row["artefact"] or ""))
-        private.write(self._partition.ledger, map(dump, rows), durable=False)
-        return len({(row["member"], row["path"]) for row in rows if ledger.is_loss(row) and row["parsed"] is not None})
+        self._unreadable = plan.seen.unreadable
+        ordered, read, lost = SortedLines(), set(), set()
+        for row in chain(plan.unread(), rows, searches):
+            if row["artefact"] and row["artefact"] not in SEARCHES and row["member"] >= 0:
+                read.add(row["member"])
+            if ledger.is_loss(row) and row["parsed"] is not None:
+                lost.add((row["member"], row["path"]))
+            ordered.add(ledger.order(row), memoryview(dump(row)).tobytes())  # a copy: orjson's own keeps its whole buffer
+        self._read = len(read)
+        private.write(self._partition.ledger, ordered, durable=False)
+        return len(lost)
 
     def _measure(self, seconds: float) -> None:
         measured = {

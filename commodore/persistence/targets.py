@@ -8,9 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 from typing import Any
 
-import orjson
-
 from commodore.finding import FILE_FACTS, SEVERITIES, FileFacts, Finding, FindingTarget
+from commodore.lookup import PackedLookup
 from commodore.persistence.evidence import of_named_file
 from commodore.persistence.judge import FILE
 from commodore.persistence.suspicion import is_interpreter
@@ -27,27 +26,29 @@ class Members:
     """Lines of `members/<collection>.jsonl.zst`, by native path: Windows paths without case, `/lib` and `/usr/lib` as one."""
 
     def __init__(self, lines: Iterable[Mapping[str, Any]]) -> None:
-        self._by_path: dict[str, bytes] = {}
-        self._links: dict[str, list[str]] = {}
+        self._taken, self._others, self._links = PackedLookup(), PackedLookup(), PackedLookup()
         for line in lines:
             path = str(line.get("path") or line.get("source") or "")
-            key = path_key(path)
-            if path and (key not in self._by_path or line.get("verdict") == "taken"):
-                known = orjson.dumps({k: line[k] for k in FILE_FACTS if line.get(k) is not None})
-                if known != b"{}" or key in self._by_path:
-                    self._by_path[key] = memoryview(known).tobytes()  # a copy: orjson's own keeps its whole buffer
+            if not path:
+                continue
+            known = {k: line[k] for k in FILE_FACTS if line.get(k) is not None}
+            if line.get("verdict") == "taken":
+                self._taken.add(path_key(path), (known,))
+            elif known:
+                self._others.add(path_key(path), (known,))
             text = line.get("link")
-            if path and isinstance(text, str) and text:
-                self._links.setdefault(path_key(resolved(path, text)), []).append(path)
+            if isinstance(text, str) and text:
+                self._links.add(path_key(resolved(path, text)), (path,))
 
     def facts(self, path: str) -> FileFacts:
         """Return the facts of a file; empty where the collection does not name it."""
-        known: FileFacts = orjson.loads(self._by_path.get(path_key(path), b"{}"))
+        key = path_key(path)
+        known: FileFacts = (self._taken.get(key)[-1:] or self._others.get(key)[:1] or [({},)])[0][0]
         return known
 
     def links(self, path: str) -> list[str]:
         """Return the native paths of symbolic links that point to a file, sorted."""
-        return sorted(set(self._links.get(path_key(path), ())))
+        return sorted({link for (link,) in self._links.get(path_key(path))})
 
 
 def complete(target: FindingTarget, members: Members | Iterable[Mapping[str, Any]]) -> FindingTarget:

@@ -41,7 +41,8 @@ from eye.query.words import fold, words
 Q, Must, Should, MustNot = tantivy.Query, tantivy.Occur.Must, tantivy.Occur.Should, tantivy.Occur.MustNot
 PATTERN_LIMIT = 300
 """Longest wildcard pattern or regular expression, in characters: a bound for the automaton."""
-FEW = 300
+FEW = 1_500
+"""Terms up to which each is looked up; a set of more is found by one walk through all terms, which costs as much as this many."""
 MOST_TERMS, MOST_VALUES = 20_000, 2_000
 """Words, and values of a field, that one clause becomes a set of; beyond them the engine walks its terms itself."""
 
@@ -264,7 +265,7 @@ class Compiler:
         return self.one_of(name, [value for value in self.engine.values_of(name) if between(value, low, high, node)])
 
     def one_of(self, name: str, values: Sequence[Any]) -> tantivy.Query:
-        if len(values) <= FEW and name != NUMBER:  # a set costs a search through all terms
+        if len(values) <= FEW and name != NUMBER:
             return union([self.term(name, value) for value in values])
         return Q.term_set_query(self.schema, name, values)
 

@@ -12,6 +12,9 @@ from eye.index.compile import both
 from eye.index.schema import NUMBER, WHEN, schema
 from scout.console import Complaint
 
+AHEAD = 200
+"""Hits behind a page that are looked at too: a group of equal values that ends among them needs no question of its own."""
+
 
 class HitOrder:
     """Reads an open index. `damaged` makes the complaint about what the engine could not read."""
@@ -28,15 +31,18 @@ class HitOrder:
         if limit < 1:
             return []
         first = max(0, start - 1)
-        wide = self.ordered(query, first, start - first + limit + 1, by, descending=descending)
-        found, keys = wide[start - first : start - first + limit], self.fast(by, wide)
-        inside = keys[start - first : start - first + limit]
+        begin, asked = start - first, start - first + limit + AHEAD
+        wide = self.ordered(query, first, asked, by, descending=descending)
+        keys = self.fast(by, wide)
+        end = stop = min(begin + limit, len(wide))
+        if end <= begin:
+            return []
+        while stop < len(wide) and keys[stop] == keys[end - 1]:  # the last group goes on behind the page
+            stop += 1
+        cut = ({keys[begin]} if start and keys[0] == keys[begin] else set()) | ({keys[end - 1]} if end < stop == asked else set())
         groups: dict[Any, list[tantivy.DocAddress]] = {}
-        for key, address in zip(inside, found, strict=True):
+        for key, address in zip(keys[begin:stop], wide[begin:stop], strict=True):
             groups.setdefault(key, []).append(address)
-        cut = ({inside[0]} if found and start and keys[0] == inside[0] else set()) | (
-            {inside[-1]} if found and len(keys) > start - first + limit and keys[-1] == inside[-1] else set()
-        )
         page: list[tantivy.DocAddress] = []
         for key, members in groups.items():
             if key in cut:
@@ -45,7 +51,7 @@ class HitOrder:
             else:
                 rows = self.fast(NUMBER, members)
                 page += [address for _, address in sorted(zip(rows, members, strict=True), key=lambda pair: pair[0])]
-        return page
+        return page[:limit]
 
     def ordered(self, query: tantivy.Query, start: int, limit: int, by: str, *, descending: bool) -> list[tantivy.DocAddress]:
         order = tantivy.Order.Desc if descending else tantivy.Order.Asc

@@ -23,6 +23,9 @@ from scout.console import Complaint, escape
 
 FACETS = ("host.name", "event.dataset", "user.name", "event.action", "event.code", "process.name", "escadre.state")
 
+SHOWN_WRONG, SHOWN_BESIDE = 120, 60
+"""Characters of the wrong part of a query, and of what is before and after it, that an error shows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -64,15 +67,33 @@ def told(state: State, complaint: Complaint) -> dict[str, Any]:
     """Return the error in a query and its place, for the query bar."""
     if isinstance(complaint, QueryComplaint):
         text, at = complaint.query, complaint.position
-        parts = (text[:at], text[at : at + complaint.length] or " ", text[at + complaint.length :])
+        end = at + complaint.length
+        wrong = text[at:end] or " "
+        parts = (
+            _cut(text[:at], -SHOWN_BESIDE),
+            wrong if len(wrong) <= SHOWN_WRONG else f"{wrong[: SHOWN_WRONG - 10]} … {wrong[-8:]}",
+            _cut(text[end:], SHOWN_BESIDE),
+        )
         where = "" if text == state.query else "in a filter, "
         return {
-            "title": complaint.problem[:1].upper() + complaint.problem[1:],
+            "title": _title(complaint.problem),
             "text": f"{where}character {at + 1}",
             "do": complaint.do.replace(ALL_FORMS, "All forms: the ? at the top."),
             "parts": parts,
         }
-    return {"title": escape(complaint.what), "text": "", "do": complaint.do, "parts": None}
+    return {"title": escape(_title(complaint.what)), "text": "", "do": complaint.do, "parts": None}
+
+
+def _title(text: str) -> str:
+    """The sentence with a capital letter, unless it begins with the name of a field or a file."""
+    return text if re.match(r"\S*[./\\]", text) else text[:1].upper() + text[1:]
+
+
+def _cut(text: str, most: int) -> str:
+    """The first characters of a text, or its last ones where `most` is negative."""
+    if len(text) <= abs(most):
+        return text
+    return f"{text[:most]}…" if most > 0 else f"…{text[most:]}"
 
 
 def ask(store: Store, state: State, found: Findings) -> Answer:

@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 from hunter.host.area import Area
 from hunter.host.files import Content, Described
+from hunter.host.locks import tool_lock
 from hunter.host.ntfs import open_to_all
 from hunter.host.replace import clear_at, replace_at
 from hunter.host.tree import HostTree, folder_flags, state_at, xattrs_of
@@ -79,7 +80,7 @@ class PosixFiles(HostTree):
             yield source
 
     def put(self, path: str, now: Described, then: Described, content: Content | None, mark: str) -> None:
-        with self.parent(path) as (folder, last):
+        with self.parent(path) as (folder, last), tool_lock(folder, path):
             replace_at(folder, last, now, then, content, mark)
 
     def tidy(self, path: str, mark: str) -> None:

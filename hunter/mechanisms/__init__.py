@@ -6,7 +6,7 @@
     restore(edits)        → edits       the same edits in the order in which undo takes them back
 
 The engine (`hunter.run`) encrypts, journals, writes, verifies and undoes. Before anything changes it keeps a copy of every object with
-content that an edit names. What a row of the persistence table needs (places, words, class) is data in `catalogue.yaml`.
+content that an edit names. What a row of the persistence table needs (places, words, class) is data in `kinds/`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from hunter.catalogue import catalogue
 from hunter.host.view import HostView
 from hunter.objects import Described, State
-from hunter.objects._text import Cut
+from hunter.objects._text import Cut, Put
 from hunter.plan.model import RemovalTarget
 from hunter.ref import Ref
 from scout.discovery import modules
@@ -41,6 +41,8 @@ class Inspection:
     starters: list[Ref] = field(default_factory=list)
     """what starts the target and is not removed by this action"""
     cuts: Sequence[Cut] = ()
+    edits: Mapping[Ref, tuple[Sequence[Cut], Sequence[Put]]] = field(default_factory=dict)
+    """cuts and puts of each object, where more than one changes"""
     copies: int = 0
     """number of equal lines or elements, the target included"""
     left: int = 0
@@ -55,11 +57,12 @@ class Inspection:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One change of one object. Without `cuts`, `data` and `after` the object is removed."""
+    """One change of one object. Without `cuts`, `puts`, `data` and `after` the object is removed."""
 
     stage: str
     ref: Ref
     cuts: Sequence[Cut] = ()
+    puts: Sequence[Put] = ()
     drop_if_blank: bool = False
     """remove the object where only white space and separators are left"""
     default: bytes | None = None
@@ -77,6 +80,8 @@ class Mechanism(Protocol):
     """what it removes starts something: files that the finding names are judged too"""
     stays: bool
     """the object of its target stays, with other content"""
+    loads: bool
+    """an element of its target is the path of a file"""
     encloses: bool
     """other objects belong to its target and go with it"""
 
@@ -91,6 +96,9 @@ class Mechanism(Protocol):
 
     def belongings(self, view: HostView, ref: Ref) -> list[Ref]:
         """Return what goes with the target."""
+
+    def companions(self, fields: Mapping[str, Any]) -> list[Ref]:
+        """Return what goes with the target as the finding names it: another action on it is part of this one."""
 
     def names(self, ref: Ref, other: Ref) -> bool:
         """Return whether another object belongs to the target by its name alone, so that it goes with it whatever the case knows."""

@@ -27,11 +27,12 @@ class Operation:
 
     starts = True
     stays = False
+    loads = False
     encloses = False
 
     def bind(self, options: Mapping[str, Any]) -> Self:
         if options:
-            raise ValueError(f"catalogue.yaml: an operation without options has {', '.join(options)}")
+            raise ValueError(f"an operation without options has {', '.join(options)}")
         return self
 
     def recorded(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -39,6 +40,9 @@ class Operation:
         return fields.get("file") or {}
 
     def belongings(self, view: HostView, ref: Ref) -> list[Ref]:  # noqa: ARG002
+        return []
+
+    def companions(self, fields: Mapping[str, Any]) -> list[Ref]:  # noqa: ARG002
         return []
 
     def names(self, ref: Ref, other: Ref) -> bool:  # noqa: ARG002
@@ -134,6 +138,8 @@ class Surgery(Operation):
         except AmbiguousError as e:
             found.problems.append(str(e))
             found.copies = e.count
+        except ValueError as e:
+            found.problems.append(f"{path}: {e}")
         except (FileNotFoundError, NotADirectoryError) as e:
             raise UnsafeError("it disappeared while it was read") from e
         return found

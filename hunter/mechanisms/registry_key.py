@@ -16,6 +16,14 @@ from hunter.ref import Ref
 
 class KeyRemoval(Operation):
     operation = "registry-key"
+    encloses = True
+
+    def names(self, ref: Ref, other: Ref) -> bool:
+        """Return whether another key or value lies in the key."""
+        if other.object not in ("registry-key", "registry-value"):
+            return False
+        inside = f"{other.name}\\".casefold().startswith(f"{ref.name}\\".casefold())
+        return inside and (other.object == "registry-value" or len(other.name) > len(ref.name))
 
     def targets(self, fields: Mapping[str, Any]) -> list[RemovalTarget]:
         return [RemovalTarget(Ref("registry-key", key_of(fields)))]

@@ -1,12 +1,13 @@
 """One element of a registry value that is a list: `Userinit`, `BootExecute`, `AppInit_DLLs`, `Authentication Packages`.
 
 In text the elements are separated by the characters of the option `separators`; in REG_MULTI_SZ each string is an element. Every other byte
-stays. Where nothing is left, the value gets what the option `defaults` has for its name; in the hives of users, and without a default, it
-is removed.
+stays. With the option `pairs` the strings belong together in twos, and both go. Where nothing is left, the value gets what the option
+`defaults` has for its name; in the hives of users, and without a default, it is removed.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -28,15 +29,18 @@ _AROUND = ' \t"'
 class _RegistryListElement(Operation):
     operation = "registry-list-element"
     stays = True
+    loads = True
 
-    def __init__(self, separators: str = ",", defaults: Mapping[str, str] | None = None) -> None:
+    def __init__(self, separators: str = ",", defaults: Mapping[str, str] | None = None, *, pairs: bool = False) -> None:
+        self._pairs = pairs
         self._separators, self._defaults = separators, {name.casefold(): text for name, text in (defaults or {}).items()}
 
     def bind(self, options: Mapping[str, Any]) -> Self:
-        return type(self)(str(options["separators"]), options.get("defaults"))
+        return type(self)(str(options["separators"]), options.get("defaults"), pairs=options.get("pairs") == "yes")
 
     def targets(self, fields: Mapping[str, Any]) -> list[RemovalTarget]:
         elements = fields.get("elements")
+        elements = elements[::2] if self._pairs and isinstance(elements, list) else elements
         if not isinstance(elements, list) or not elements or not all(isinstance(e, str) and e for e in elements):
             raise ValueError("the finding does not name the elements")
         ref = Ref("registry-value", key_of(fields), str(fields.get("name") or ""))
@@ -56,7 +60,7 @@ class _RegistryListElement(Operation):
             raise UnsafeError("it disappeared while it was read")
         try:
             wanted = (target.line or b"").decode("utf-8", "surrogatepass")
-            found.cuts = find_entry(value.type, value.data, wanted, self._separators)
+            found.cuts = find_pair(value.data, wanted) if self._pairs else find_entry(value.type, value.data, wanted, self._separators)
             found.copies = len(found.cuts)
         except NotFoundError as e:
             found.gone = str(e)
@@ -94,6 +98,30 @@ def find_entry(kind: str, data: bytes, element: str, separators: str) -> list[Cu
     if not cuts:
         raise NotFoundError("the element is not there")
     return [(2 * begin, 2 * stop) for begin, stop in cuts]
+
+
+def find_pair(data: bytes, element: str) -> list[Cut]:
+    """Return a cut for every pair of strings of which one is this element: what is renamed, and its new name, '' for a deletion.
+
+    Source: Microsoft Win32 documentation, MoveFileExW, MOVEFILE_DELAY_UNTIL_REBOOT.
+    """
+    strings = data[: len(data) // 2 * 2].decode("utf-16-le", "surrogatepass").split("\0")
+    places, at = [], 0
+    for text in strings:
+        places.append((at, text))
+        at += len(text) + 1
+    cuts = []
+    for (begin, old), (middle, new) in zip(places[::2], places[1::2], strict=False):
+        if old and element.casefold() in (_native(old), _native(new), old.casefold(), new.casefold()):
+            cuts.append((2 * begin, 2 * (middle + len(new) + 1)))
+    if not cuts:
+        raise NotFoundError("the element is not there")
+    return cuts
+
+
+def _native(text: str) -> str:
+    """Return a path without the marks in front of it: an exclamation mark replaces what is there, two question marks are all drives."""
+    return re.sub(r"\A[!*]?\d*\\\?\?\\", "", text).casefold()
 
 
 MECHANISM = _RegistryListElement()

@@ -8,23 +8,18 @@ Sources: [MS-TSCH] 2.4; the keys as every Windows since 6.0 has them.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hunter.host.view import HostView
 from hunter.mechanisms import Edit, Inspection
 from hunter.mechanisms._parts import Operation, file_at, obstacles
+from hunter.mechanisms._tasks import CACHE, keys_of, scheduled, task_name
+from hunter.objects._managed import live_windows
 from hunter.objects.registry_key import view_state
 from hunter.objects.scheduled_task import OBJECT as TASK
-from hunter.objects.scheduled_task import scheduler_of
 from hunter.plan.model import RemovalTarget
 from hunter.ref import Ref
-
-_CACHE = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Schedule\TaskCache"
-_FOLDER = re.compile(r"(?i)/[^/]+/(?:system32|syswow64)/tasks/(.+)")
-_GUID = re.compile(r"\{[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}")
-_INDEXES = ("Boot", "Logon", "Maintenance", "Plain")
 
 
 class _ScheduledTask(Operation):
@@ -35,11 +30,10 @@ class _ScheduledTask(Operation):
         return [RemovalTarget(file_at(fields))]
 
     def belongings(self, view: HostView, ref: Ref) -> list[Ref]:
-        return [key for key in _keys(view, ref) if view_state(view, key)]
+        return [key for key in keys_of(view, ref) if view_state(view, key)]
 
     def names(self, ref: Ref, other: Ref) -> bool:
-        place = _FOLDER.fullmatch(ref.name)
-        tree = f"{_CACHE}\\Tree\\" + place[1].replace("/", "\\") if place else ""
+        tree = f"{CACHE}\\Tree\\{task_name(ref)}"
         return other.object == "registry-key" and other.name.casefold() == tree.casefold()
 
     def inspect(self, view: HostView, target: RemovalTarget) -> Inspection:
@@ -48,11 +42,11 @@ class _ScheduledTask(Operation):
             {target.ref: state.to_json() if state else None}, gone="" if state else "the definition of the task is not there"
         )
         found.problems += obstacles(target.ref.name, state)
-        task = _task(target.ref)
-        if task is not None and (host := scheduler_of(view)) and (known := TASK.observe(host, task)):
+        task = scheduled(target.ref)
+        if task is not None and (host := live_windows(view)) and (known := TASK.observe(host, task)):
             found.states[task] = known
             return found
-        for key in _keys(view, target.ref):
+        for key in keys_of(view, target.ref):
             if known := view_state(view, key):
                 found.states[key] = known
         return found
@@ -62,26 +56,6 @@ class _ScheduledTask(Operation):
         if any(ref.object == TASK.kind for ref in keys):
             return [Edit("cut", ref) for ref in keys]
         return [*(Edit("cut", ref) for ref in reversed(keys)), Edit("cut", target.ref)]
-
-
-def _task(ref: Ref) -> Ref | None:
-    """Return the task as the Task Scheduler names it, None for a file that is no definition."""
-    place = _FOLDER.fullmatch(ref.name)
-    return Ref(TASK.kind, "\\" + place[1].replace("/", "\\")) if place else None
-
-
-def _keys(view: HostView, ref: Ref) -> Iterator[Ref]:
-    """Yield the keys of TaskCache that a task may have, its name first."""
-    place = _FOLDER.fullmatch(ref.name)
-    if place is None:
-        return
-    tree = f"{_CACHE}\\Tree\\" + place[1].replace("/", "\\")
-    yield Ref("registry-key", tree)
-    value = view.registry.value(tree, "Id")
-    guid = value.data.decode("utf-16-le", "replace").partition("\0")[0] if value else ""
-    if _GUID.fullmatch(guid):
-        yield Ref("registry-key", f"{_CACHE}\\Tasks\\{guid}")
-        yield from (Ref("registry-key", f"{_CACHE}\\{index}\\{guid}") for index in _INDEXES)
 
 
 MECHANISM = _ScheduledTask()

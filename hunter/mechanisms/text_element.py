@@ -14,6 +14,8 @@ from hunter.objects._text import ELEMENT, find_element
 
 
 class _TextElement(Surgery):
+    loads = True
+
     def data(self, fields: Mapping[str, Any]) -> bytes | None:
         """Return the element that the finding shows, as the line has it."""
         if not fields.get("data"):

@@ -10,7 +10,8 @@ from hunter.host.host import RemovalHost
 from hunter.host.view import HostView
 from hunter.mechanisms import Edit, Inspection
 from hunter.mechanisms._parts import Operation
-from hunter.objects.wmi_object import OBJECT, checked_path, live_windows
+from hunter.objects._managed import live_windows
+from hunter.objects.wmi_object import OBJECT, checked_path
 from hunter.plan.model import RemovalTarget
 from hunter.ref import Ref
 

@@ -20,6 +20,8 @@ from hunter.unsafe import UnsafeError
 
 _KEY = re.compile(r"(?:HKLM|HKU)(?:\\[^\\\0*?]+){2,}")
 """a key below a hive; `*` and `?` are patterns, which name no key"""
+_EVERY_FILE = re.compile(r"(?i)((?:HKLM\\SOFTWARE(?:\\Wow6432Node)?|HKU\\[^\\]+\\Software)\\Classes|HKU\\[^\\]+_Classes)\\\*(?=\\)")
+"""the key of all files, whose name is `*`"""
 
 
 class RegistryObject(ABC):
@@ -126,7 +128,8 @@ class RegistryObject(ABC):
 def checked_key(words: Mapping[str, Any]) -> str:
     """Return the key that words of a plan name. ValueError where they name none."""
     key = str(words.get("key", ""))
-    if not _KEY.fullmatch(key) or any(part in ("", ".", "..") for part in key.split("\\")):
+    plain = _EVERY_FILE.sub(r"\1\\_", key)
+    if not _KEY.fullmatch(plain) or any(part in ("", ".", "..") for part in key.split("\\")):
         raise ValueError("key must be the whole path of one key, as HKLM\\SOFTWARE\\…")
     return key
 

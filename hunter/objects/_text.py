@@ -1,16 +1,19 @@
 """Remove one line, or one element of a list, from a text file and keep every other byte. Lines end at LF; a CR belongs to the line.
 
-Cuts are (begin, end) byte offsets of the original. So the result of several cuts, and of undoing some of them, is defined.
+Cuts are (begin, end) byte offsets of the original, puts are bytes that come in at an offset. So the result of several of them, and of
+undoing some, is defined. A file that begins with the mark of UTF-16 is read as UTF-16.
 """
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterable
 
 Cut = tuple[int, int]
-
+Put = tuple[int, bytes]
 ELEMENT = re.compile(rb"[^\s:#]+")
+WORD = re.compile(rb"""[^\s"']+""")
 
 
 class NotFoundError(Exception):
@@ -25,27 +28,45 @@ class AmbiguousError(Exception):
         self.count = count
 
 
+def wide(data: bytes) -> str:
+    """Return the encoding of a file that begins with the mark of UTF-16, '' for any other file."""
+    return {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}.get(data[:2], "")
+
+
 def lines(data: bytes) -> list[Cut]:
     """Return (begin, end) of every line with its LF; the last line may have none."""
-    found, at = [], 0
+    encoding = wide(data)
+    step, end_of_line, begin = (2, "\n".encode(encoding), 2) if encoding else (1, b"\n", 0)
+    found, at = [], begin
     while at < len(data):
-        end = data.find(b"\n", at) + 1 or len(data)
+        end = data.find(end_of_line, at)
+        while end >= 0 and end % step:
+            end = data.find(end_of_line, end + 1)
+        end = end + step if end >= 0 else len(data)
         found.append((at, end))
         at = end
     return found
 
 
 def find_line(data: bytes, line: bytes, number: int | None = None) -> tuple[list[Cut], int]:
-    """Return ([cut of the line with its line end], number of equal lines). `number` counts from 1. `line` has no line end."""
+    """Return ([cut of the line with its line end], number of equal lines). `number` counts from 1. `line` has no line end, and is UTF-8."""
+    encoding = wide(data) or "utf-8"
+    end, back = ("\n".encode(encoding), "\r".encode(encoding))
     wanted = line.rstrip(b"\n")
+    if encoding != "utf-8":
+        wanted = wanted.decode("utf-8", "replace").encode(encoding, "replace")
     spans = lines(data)
-    equal = [i for i, (a, b) in enumerate(spans) if data[a:b].rstrip(b"\n") == wanted]
-    if not equal and not wanted.endswith(b"\r"):
-        equal = [i for i, (a, b) in enumerate(spans) if data[a:b].removesuffix(b"\n").removesuffix(b"\r") == wanted]
-    return [spans[i] for i in _chosen(equal, equal, number, "line")], len(equal)
+    equal = [i for i, (a, b) in enumerate(spans) if _ended(data[a:b], end) == wanted]
+    if not equal and not wanted.endswith(back):
+        equal = [i for i, (a, b) in enumerate(spans) if _ended(data[a:b], end).removesuffix(back) == wanted]
+    return [spans[i] for i in chosen(equal, equal, number, "line")], len(equal)
 
 
-def _chosen(equal: list[int], line_of: list[int], number: int | None, what: str) -> list[int]:
+def _ended(line: bytes, end: bytes) -> bytes:
+    return line.removesuffix(end)
+
+
+def chosen(equal: list[int], line_of: list[int], number: int | None, what: str) -> list[int]:
     """Return those of `equal` in line `number` (from 1), or the only one wherever it is: lines above it may have come or gone."""
     if not equal:
         raise NotFoundError(f"the {what} is not there")
@@ -63,34 +84,45 @@ def _chosen(equal: list[int], line_of: list[int], number: int | None, what: str)
 def find_element(data: bytes, element: bytes, number: int | None = None) -> tuple[list[Cut], int]:
     """Return (cuts of one element of a list like `ld.so.preload`, number of equal elements).
 
-    `number` is the line of the element, from 1. All equal ones of that line are cut, as one that stays would do the same.
+    Elements are separated by white space or `:`, a `#` begins a comment (ld.so(8); elf/rtld.c of glibc).
+    """
+    return _find(data, element, number, ELEMENT, b" \t:\v\f", "element")
 
-    Elements are separated by white space or `:`, a `#` begins a comment (ld.so(8); elf/rtld.c of glibc). An element that is alone
-    in its line is cut with the line. Otherwise it is cut with the separator behind it, or with the one before it where it is the last.
+
+def find_word(data: bytes, word: bytes, number: int | None = None) -> tuple[list[Cut], int]:
+    """Return (cuts of one word, number of equal words). Words are separated by white space and quotes, a `#` begins a comment."""
+    return _find(data, word, number, WORD, b" \t", "word")
+
+
+def _find(data: bytes, element: bytes, number: int | None, form: re.Pattern[bytes], separators: bytes, what: str) -> tuple[list[Cut], int]:
+    """Return (cuts, number of equal elements). `number` is the line of the element, from 1.
+
+    All equal ones of that line are cut, as one that stays would do the same. An element that is alone in its line is cut with the line.
+    Otherwise it is cut with the separator behind it, or with the one before it where it is the last.
     """
     spans, rows = [], []
     for row, (begin, end) in enumerate(lines(data)):
-        for m in ELEMENT.finditer(data[begin:end].partition(b"#")[0]):
+        for m in form.finditer(data[begin:end].partition(b"#")[0]):
             spans.append((begin + m.start(), begin + m.end()))
             rows.append(row)
     equal = [i for i, (a, b) in enumerate(spans) if data[a:b] == element]
-    chosen = _chosen(equal, [rows[i] for i in equal], number, "element")
-    return [_with_separator(data, spans[i]) for i in chosen], len(equal)
+    picked = chosen(equal, [rows[i] for i in equal], number, what)
+    return [_with_separator(data, spans[i], separators) for i in picked], len(equal)
 
 
-def _with_separator(data: bytes, span: Cut) -> Cut:
+def _with_separator(data: bytes, span: Cut, separators: bytes) -> Cut:
     begin, end = next((a, b) for a, b in lines(data) if a <= span[0] < b)
-    if not (data[begin : span[0]] + data[span[1] : end]).strip(b" \t\r\n\v\f:"):
+    if not (data[begin : span[0]] + data[span[1] : end]).strip(separators + b" \t\r\n\v\f"):
         return begin, end
-    if data[span[1] : span[1] + 1] in (b" ", b"\t", b":", b"\v", b"\f"):
+    if data[span[1] : span[1] + 1] and data[span[1]] in separators:
         return span[0], span[1] + 1
-    return (span[0] - 1, span[1]) if span[0] > begin else span
+    return (span[0] - 1, span[1]) if span[0] > begin and data[span[0] - 1] in separators + b"\r" else span
 
 
-def without(data: bytes, cuts: Iterable[Cut]) -> bytes:
-    """Return `data` without the cuts; cuts that overlap count once."""
+def without(data: bytes, cuts: Iterable[Cut], puts: Iterable[Put] = ()) -> bytes:
+    """Return `data` without the cuts and with the puts; what overlaps or occurs twice counts once."""
     kept, at = [], 0
-    for begin, end in sorted(cuts):
-        kept.append(data[at : max(at, begin)])
+    for begin, end, new in sorted({*((a, b, b"") for a, b in cuts), *((at, at, new) for at, new in puts)}):
+        kept += [data[at : max(at, begin)], new]
         at = max(at, end)
     return b"".join([*kept, data[at:]])

@@ -6,29 +6,16 @@ What `undo` restores: class and properties, but not who created it.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import re
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, BinaryIO, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
-from hunter.host.host import RemovalHost
-from hunter.host.view import HostView
-from hunter.objects import Content, Described, State
-from hunter.objects._plain import ManagedState
-from hunter.objects._registry import read
+from hunter.objects import State
+from hunter.objects._managed import WindowsManagedObject, text_facts
 from hunter.ref import Ref
-from hunter.unsafe import SurpriseError, UnsafeError
 
 _PATH = re.compile(r"(?i)root(?:\\[\w-]+)*:\w+(?:\.\w+=.+|=@)", re.DOTALL)
-_COMPARED = ("class", "facts_sha256")
-
-
-def live_windows(view: HostView) -> RemovalHost | None:
-    """Return the host whose WMI answers: the running Windows."""
-    return view if isinstance(view, RemovalHost) and view.live and sys.platform == "win32" else None
 
 
 def checked_path(path: str) -> str:
@@ -38,11 +25,12 @@ def checked_path(path: str) -> str:
     return path
 
 
-class _WmiObject(ManagedState):
+class _WmiObject(WindowsManagedObject):
     kind = "wmi-object"
-    exact = True
+    manager = "WMI"
     address = frozenset({"wmi"})
-    facts: ClassVar[Mapping[str, str]] = dict.fromkeys(_COMPARED, "text")
+    compared = ("class", "facts_sha256")
+    facts = text_facts(compared)
 
     def words(self, ref: Ref) -> dict[str, str]:
         return {"wmi": ref.name}
@@ -53,57 +41,27 @@ class _WmiObject(ManagedState):
     def place(self, ref: Ref) -> str:
         return ref.name.replace("\\", "/")
 
-    def observe(self, host: RemovalHost, ref: Ref) -> Described:
-        known = self._known(host, ref)
-        if known is None:
-            return None
-        raw, facts = _packed(known), _packed((known[0], {k: v for k, v in known[1].items() if k != "CreatorSID"}))
-        return {
-            "class": known[0],
-            "facts_sha256": hashlib.sha256(facts).hexdigest(),
-            "sha256": hashlib.sha256(raw).hexdigest(),
-            "size": len(raw),
-        }
-
-    def _known(self, host: RemovalHost, ref: Ref) -> tuple[str, dict[str, Any]] | None:
-        if live_windows(host) is None:
-            raise UnsafeError("Windows does not run here")
+    def known(self, ref: Ref) -> tuple[State, bytes] | None:
         from hunter.host.windows import wmi
 
-        return wmi.read(ref.name)
-
-    @contextmanager
-    def content(self, host: RemovalHost, ref: Ref) -> Iterator[BinaryIO]:
-        known = self._known(host, ref)
+        known = wmi.read(ref.name)
         if known is None:
-            raise UnsafeError("it went away")
-        yield io.BytesIO(_packed(known))
-
-    def same(self, one: Described, other: Described) -> bool:
-        if one is None or other is None:
-            return one is other
-        return all(one[name] == other[name] for name in _COMPARED)
-
-    def changes(self, was: Described, now: Described) -> str:
-        if was is None or now is None:
-            return "" if now is was else "it was there, is gone" if now is None else "it was removed, is there"
-        return "; ".join(f"{name} was {was[name]}, is {now[name]}" for name in _COMPARED if was[name] != now[name])
+            return None
+        facts = _packed((known[0], {k: v for k, v in known[1].items() if k != "CreatorSID"}))
+        return {"class": known[0], "facts_sha256": hashlib.sha256(facts).hexdigest()}, _packed(known)
 
     def not_restorable(self, state: State) -> str:  # noqa: ARG002
         return "who created it"
 
-    def put(self, host: RemovalHost, ref: Ref, now: Described, then: Described, content: Content | None, mark: str) -> None:  # noqa: ARG002
+    def delete(self, ref: Ref) -> None:
         from hunter.host.windows import wmi
 
-        present = self.observe(host, ref)
-        if not self.same(present, now):
-            raise SurpriseError(self.changes(now, present))
-        if then is None and present is not None:
-            wmi.delete(ref.name)
-        elif then is not None:
-            wmi.put(ref.name, *json.loads(read(content)))
-        if not self.same(self.observe(host, ref), then):
-            raise UnsafeError("WMI reported success, but the object is not in the new state")
+        wmi.delete(ref.name)
+
+    def write(self, ref: Ref, then: State, content: bytes) -> None:  # noqa: ARG002
+        from hunter.host.windows import wmi
+
+        wmi.put(ref.name, *json.loads(content))
 
 
 OBJECT = _WmiObject()

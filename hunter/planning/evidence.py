@@ -18,7 +18,7 @@ def _accepted(kind: str) -> tuple[EvidenceRule, ...]:
     """Return the rules that a kind of removal accepts. Raises ValueError for one that is not there or is about another kind of target."""
     rules = evidence_rules()
     if unknown := [name for name in catalogue()[kind].evidence if name not in rules or rules[name].about != catalogue()[kind].of]:
-        raise ValueError(f"catalogue.yaml: {kind}: no such evidence: {', '.join(unknown)}")
+        raise ValueError(f"{kind}: no such evidence: {', '.join(unknown)}")
     return tuple(rules[name] for name in catalogue()[kind].evidence)
 
 

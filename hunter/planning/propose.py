@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hunter.case import Collection, plain
-from hunter.catalogue import STAGES, catalogue, kind_of, system_of
+from hunter.catalogue import STAGES, catalogue, kinds_of, system_of
 from hunter.guard import forbidden
 from hunter.mechanisms import mechanism_of
 from hunter.objects import of
@@ -33,7 +33,7 @@ class Proposal:
     left: list[tuple[str, str]] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Wanted:
     """One action in the making. `facts`: what the case knows of each object that the action changes."""
 
@@ -99,15 +99,27 @@ def _sentence(finding: Mapping[str, Any]) -> str:
 
 
 def _judged(finding: dict[str, Any], collection: Collection) -> list[_Wanted]:
-    """Return the actions that a finding asks for. _RefusedError where it cannot be planned."""
+    """Return the actions that a finding asks for, by the first kind of removal that can do it. _RefusedError where it cannot be planned."""
     target = finding["target"]
-    path = str(target.get("path"))
-    kind = kind_of(target, system_of(path))
-    if not kind:
+    kinds = kinds_of(target, system_of(str(target.get("path"))))
+    if not kinds:
         raise _RefusedError(f"no mechanism for {target.get('kind')} yet: by hand")
-    mechanism = mechanism_of(kind)
+    refused: list[_RefusedError] = []
+    for kind in kinds:
+        try:
+            return _judged_as(kind, finding, collection)
+        except _RefusedError as e:
+            refused.append(e)
+    raise refused[0]
+
+
+def _judged_as(kind: str, finding: dict[str, Any], collection: Collection) -> list[_Wanted]:
+    """Return the actions of this kind that a finding asks for. _RefusedError where it cannot be planned so."""
+    target = finding["target"]
+    path, mechanism = str(target.get("path")), mechanism_of(kind)
+    fields = {name: target[name] for name in catalogue()[kind].takes if name in target}
     try:
-        targets = mechanism.targets({name: target[name] for name in catalogue()[kind].takes if name in target})
+        targets = mechanism.targets(fields)
     except ValueError as e:
         raise _RefusedError(str(e)) from e
     known = mechanism.recorded({"file": collection.facts.get(path), **target})
@@ -118,7 +130,8 @@ def _judged(finding: dict[str, Any], collection: Collection) -> list[_Wanted]:
     for each in targets:
         if why := forbidden(kind, each.ref):
             raise _RefusedError(f"{_NAMED if only_named else path}: {why}", names_only=only_named)
-        facts: dict[Ref, Mapping[str, Any]] = {each.ref: known} | _belongings(kind, each.ref, collection)
+        with_it: dict[Ref, Mapping[str, Any]] = {ref: {} for ref in mechanism.companions(fields)}
+        facts = with_it | {each.ref: known} | _belongings(kind, each.ref, collection)
         made.append(_Wanted(kind, row, _readable(each), [finding], facts))
     return made
 
@@ -150,7 +163,7 @@ def _payload(one: _Wanted, finding: dict[str, Any]) -> Iterator[_Wanted]:
 
 def _file(path: str) -> tuple[str, Ref | None]:
     """Return (kind of removal, the file) for a native path; the kind is '' for a path that cannot be removed."""
-    kind = kind_of({"kind": "file"}, system_of(path))
+    kind = next(iter(kinds_of({"kind": "file"}, system_of(path))), "")
     try:
         return kind, mechanism_of(kind).targets({"path": path})[0].ref if kind else None
     except ValueError:
@@ -171,7 +184,7 @@ def _stays(chosen: Sequence[_Wanted], named: Mapping[str, str]) -> tuple[tuple[s
     taken = {ref.name for w in chosen for ref in (w.target.ref, *w.facts)}
     found: dict[str, str] = {}
     for w in chosen:
-        element = catalogue()[w.kind].target == "element"
+        element = mechanism_of(w.kind).loads
         for target in (f["target"] for f in w.findings if mechanism_of(w.kind).starts):
             files, payload = dict(_named_files(target)), target.get("payload")
             loaded = (w.target.line or b"").decode(errors="backslashreplace").strip() if element else ""
@@ -212,13 +225,21 @@ def _without_edits_of_removed(wanted: Iterable[_Wanted]) -> list[_Wanted]:
     whole |= {ref: w for w in enclosing for ref in w.facts}
     remaining = []
     for w in every:
-        around = next((u for u in enclosing if u is not w and _encloses(u, w.target.ref)), None)
+        around = _outermost(w, enclosing)
         taken = around if w.target.line is None else whole.get(w.target.ref)
         if taken is not None:
             taken.findings += [f for f in w.findings if f not in taken.findings]
         else:
             remaining.append(w)
     return remaining
+
+
+def _outermost(w: _Wanted, enclosing: Sequence[_Wanted]) -> _Wanted | None:
+    """Return the action that includes this one and is in no other one, None where none includes it."""
+    found = [w]
+    while around := next((u for u in enclosing if u not in found and _encloses(u, found[-1].target.ref)), None):
+        found.append(around)
+    return found[-1] if len(found) > 1 else None
 
 
 def _encloses(w: _Wanted, ref: Ref) -> bool:

@@ -176,6 +176,7 @@ def _edit(c: Checked, e: Edit) -> dict[str, Any]:
         **e.ref.to_json(),
         "drop_if_blank": e.drop_if_blank,
         "cuts": [list(cut) for cut in e.cuts],
+        "puts": [[at, base64.b64encode(new).decode()] for at, new in e.puts],
         "before": c.found.states[e.ref],
         "default": None if e.default is None else base64.b64encode(e.default).decode(),
         "data": None if e.data is None else base64.b64encode(e.data).decode(),

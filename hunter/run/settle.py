@@ -304,13 +304,14 @@ class RemovalRun:
         if edits[-1]["after"] is not None:
             return edits[-1]["after"], None
         fixed = edits[-1].get("data")
-        if (fixed is None and not all(e["cuts"] for e in edits)) or kept is None or item.before is None:
+        if (fixed is None and not all(e["cuts"] or e.get("puts") for e in edits)) or kept is None or item.before is None:
             return None, None
         data = self.vault.bytes(kept, identities)
         if fixed is not None:
             data = base64.b64decode(fixed, validate=True)
         else:
-            data = without(data, [(begin, end) for e in edits for begin, end in e["cuts"]])
+            puts = [(at, base64.b64decode(new, validate=True)) for e in edits for at, new in e.get("puts", ())]
+            data = without(data, [(begin, end) for e in edits for begin, end in e["cuts"]], puts)
             default = edits[-1].get("default")
             if of(ref).blank(item.before, data) and (default is not None or any(e["drop_if_blank"] for e in edits)):
                 if default is None:

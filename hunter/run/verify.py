@@ -59,14 +59,14 @@ def _judge(action: RemovalAction, view: HostView, left: int) -> TargetVerdict:
         return TargetVerdict(action, False, f"something else is there: {e}")
     if found.later:
         return TargetVerdict(action, False, found.later, looked=False)
+    if found.stays:
+        return TargetVerdict(action, bool(found.gone), found.gone or "it is not as a clean host has it")
     if action.target.line is not None:
         if found.copies > left:
             return TargetVerdict(action, False, f"{found.holder} holds it {found.copies} times" if found.copies > 1 else "it is there")
         if found.problems and found.states.get(action.target.ref) and not found.gone and not found.copies:
             return TargetVerdict(action, False, "; ".join(found.problems))
         return TargetVerdict(action, True, "gone; an equal one stays, as no action of the plan removed it" if found.copies else "gone")
-    if found.stays:
-        return TargetVerdict(action, bool(found.gone), found.gone or "it is not as a clean host has it")
     if any(state == {"pending": "yes"} for state in found.states.values()):
         return TargetVerdict(action, False, "it is there until the next start of Windows, which deletes it")
     there = [told(ref) for ref, state in found.states.items() if state is not None]

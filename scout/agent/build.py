@@ -117,8 +117,14 @@ def data_files(root: Path) -> list[Path]:
 
 
 def _hidden() -> Iterator[str]:
-    """Modules that are found by name at run time: live sources, readers of references."""
-    for package in ("scout.live.windows", "scout.live.linux", "scout.references.windows", "scout.references.linux"):
+    """Modules that are found by name at run time: live sources, readers of references and of configuration."""
+    for package in (
+        "scout.live.windows",
+        "scout.live.linux",
+        "scout.references.windows",
+        "scout.references.linux",
+        "scout.collecting.configured",
+    ):
         found = import_module(package)
         yield from (info.name for info in pkgutil.walk_packages(found.__path__, f"{package}."))
     yield from WINDOWS_MODULES if sys.platform == "win32" else ()

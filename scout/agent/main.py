@@ -60,6 +60,8 @@ def parser(known: settings.AgentSettings) -> argparse.ArgumentParser:
     collect.add_argument("--path", action="append", metavar="PATH", help="only this file or folder")
     collect.add_argument("--max-file", metavar="SIZE", help="leave files with more data than this")
     collect.add_argument("--max-total", metavar="SIZE", help="stop taking content after so much")
+    collect.add_argument("--min-free", metavar="SIZE", help="leave so much space at the output")
+    collect.add_argument("--gentle", action="store_true", help="use less than a quarter of one core")
     collect.add_argument("--explain", action="store_true", help="show what would be taken; take nothing")
     collect.add_argument("-q", "--quiet", action="store_true", help="no notes")
     collect.add_argument("--json", action="store_true", help="for machines")
@@ -112,10 +114,10 @@ def _collect(given: argparse.Namespace, known: settings.AgentSettings, screen: S
     from scout.targets import parse_size
 
     sizes: dict[str, Any] = {}
-    for name in ("max_file", "max_total"):
+    for name in ("max_file", "max_total", "min_free"):
         text = getattr(given, name)
         try:
-            sizes[name] = parse_size(text) if text else getattr(known, name)
+            sizes[name] = parse_size(text) if text else getattr(known, name, 0)
         except ValueError as e:
             raise Complaint(f"--{name.replace('_', '-')}: {e}.", "Write 500MB, 2G or a number of bytes.") from None
     options = CollectOptions(
@@ -126,6 +128,7 @@ def _collect(given: argparse.Namespace, known: settings.AgentSettings, screen: S
         targets=[one for text in given.targets or known.targets for one in text.split(",") if one],
         definitions=[Path(one) for one in given.definitions or []],
         paths=given.path or [],
+        gentle=given.gentle,
         **sizes,
     )
     return explain(options, screen) if given.explain else summary(collect(options, screen), screen)

@@ -23,7 +23,7 @@ from typing import Any
 
 from scout import __version__
 from scout.archive.writer import ArchiveWriter, Receipt, Stopped
-from scout.collecting import identity, references, running_windows, signals
+from scout.collecting import identity, images, manners, references, running_windows, signals
 from scout.collecting.duplicates import KnownContents
 from scout.collecting.examined import ExaminedHost, make_plan, open_host
 from scout.collecting.filelist import FileList
@@ -73,13 +73,15 @@ def collect(options: CollectOptions, screen: Screen) -> CollectionResult:
     identity.load_owners(examined.system, examined.gaps)
     started = datetime.now(UTC)
     path = out / f"{_file_name(host['name'])}-{started:%Y%m%dT%H%M%SZ}-{options.label}.tar.zst.age"
+    if options.gentle:
+        manners.step_back()
     _greet(screen, examined, host, options, len(texts))
     began = time.monotonic()
     with signals.caught() as caught, ArchiveWriter(path, keys, _header(options, examined, host, started, texts)) as writer:
         caught.tell(writer.stop)
-        taker = ItemTaker(writer, examined.timed, SizeLimits(options.max_file, options.max_total), lambda: caught.number)
+        taker = ItemTaker(writer, examined.timed, SizeLimits(options.max_file, options.max_total, options.min_free), lambda: caught.number)
         with StageProgress(screen) as stages:
-            _everything(examined, taker, stages, caught)
+            _everything(examined, taker, stages, caught, manners.Gentleness() if options.gentle else None)
         receipt = writer.abort(caught.reason) if caught.number else writer.finish()
     examined.close()
     return CollectionResult(
@@ -100,18 +102,28 @@ def collect(options: CollectOptions, screen: Screen) -> CollectionResult:
     )
 
 
-def _everything(host: ExaminedHost, taker: ItemTaker, stages: StageProgress, caught: signals.CaughtSignal) -> None:
+def _everything(
+    host: ExaminedHost, taker: ItemTaker, stages: StageProgress, caught: signals.CaughtSignal, gentle: manners.Gentleness | None
+) -> None:
     try:
         if host.live:
             sources = [(target, source) for target in host.targets for source in target.live]
             for _, source in stages.live(sources):
                 if caught.number:
                     return
+                if gentle is not None:
+                    gentle.pause()
                 taker.live(source, "windows" if host.system.windows else "linux")
+
+            for target in host.targets:
+                if target.images is not None and not host.system.windows:
+                    images.take(target, taker, lambda: caught.number)
 
         def enters(folder: Parts) -> None:
             if caught.number:
                 raise Stopped(caught.reason)
+            if gentle is not None:
+                gentle.pause()
             stages.now(host.system.native(folder))
 
         gc.disable()
@@ -138,6 +150,8 @@ def _everything(host: ExaminedHost, taker: ItemTaker, stages: StageProgress, cau
                 before.forget()
                 before = item.source
             taker.take(item)
+            if gentle is not None:
+                gentle.pause()
         for target in host.targets:
             if target.listing is not None and not caught.number:
                 limits = target.listing
@@ -202,7 +216,8 @@ def _header(
         "recipients": recipients,
         "root": str(options.root) if options.root is not None else None,
         **({"images": [str(path) for path in options.images], "volumes": examined.imaged.volumes} if examined.imaged else {}),
-        "limits": {"max_file": options.max_file, "max_total": options.max_total},
+        **({"foreign_objects": found} if (found := strangers(examined)) else {}),
+        "limits": {"max_file": options.max_file, "max_total": options.max_total, "min_free": options.min_free, "gentle": options.gentle},
     }
 
 
@@ -211,6 +226,15 @@ def user() -> str:
     if hasattr(os, "geteuid"):
         return "root" if os.geteuid() == 0 else f"uid {os.geteuid()}"
     return running_windows.account()
+
+
+def strangers(host: ExaminedHost) -> list[str]:
+    """Return the objects that do not belong into this process: a preloaded library lies to every program of the host."""
+    if not host.live or host.system.windows:
+        return []
+    from scout.live.linux import own_objects
+
+    return own_objects.strangers()
 
 
 def _greet(screen: Screen, examined: ExaminedHost, host: dict[str, Any], options: CollectOptions, recipients: int) -> None:
@@ -225,6 +249,8 @@ def _greet(screen: Screen, examined: ExaminedHost, host: dict[str, Any], options
         f"for {plural(recipients, 'recipient')}",
     ]
     screen.say("  ".join(words), "bold")
+    for path in strangers(examined):
+        screen.note(f"Loaded into SCOUT itself: {escape(path)}. It may filter what SCOUT sees; collect the disk too.", "yellow")
     if examined.live and user() != "root" and hasattr(os, "geteuid"):
         screen.note("Not root: what only root may read will be listed as denied.", "yellow")
     for source in examined.sources:

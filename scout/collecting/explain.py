@@ -72,6 +72,7 @@ def _row(
         "missing": missing[target.id],
         "live": list(target.live),
         "referenced": target.referenced is not None,
+        "images": target.images is not None,
         "listing": target.listing is not None,
     }
 
@@ -81,6 +82,8 @@ def _amount(row: dict[str, Any]) -> str:
         return plural(len(row["live"]), "live source")
     if row["listing"]:
         return "names and facts, no content"
+    if row["images"]:
+        return "programs without a file"
     if row["referenced"]:
         return "what they name, found on the way"
     if row["candidates"]:
@@ -137,6 +140,9 @@ def _in_full(target: CollectionTarget, screen: Screen) -> None:
     if target.referenced is not None:
         screen.say(f"  {'where':<9} what the files and processes of the other targets name")
         screen.say(f"  {'at most':<9} {target.referenced.count:,} files, {megabytes(target.referenced.total)} in all")
+    if target.images is not None:
+        screen.say(f"  {'where':<9} /proc/<pid>/exe of processes whose program has no file any more")
+        screen.say(f"  {'at most':<9} {target.images.count:,} files, {megabytes(target.images.total)} in all")
     if target.listing is not None:
         screen.say(f"  {'where':<9} every local file system")
         screen.say(f"  {'at most':<9} {target.listing.count:,} names, {target.listing.seconds:,} s")

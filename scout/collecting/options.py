@@ -26,6 +26,10 @@ class CollectOptions:
     """native paths; where there are any, only these are taken"""
     max_file: int = 0
     max_total: int = 0
+    gentle: bool = False
+    """less than a quarter of one core, lowest priority for processor and disk"""
+    min_free: int = 0
+    """bytes that stay free at the output: below, nothing more is taken"""
     system: str = ""
     """windows or linux, where the tree itself does not show it"""
 

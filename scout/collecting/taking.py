@@ -12,7 +12,7 @@ from typing import Any
 from scout import live
 from scout.archive.custody import WantedItem
 from scout.archive.writer import ArchiveWriter, Stopped
-from scout.collecting import filelist, secrets, suspicious
+from scout.collecting import filelist, manners, secrets, suspicious
 from scout.collecting.duplicates import KnownContents
 from scout.collecting.filelist import FileList
 from scout.collecting.plan import MissingPath, PlannedItem
@@ -39,6 +39,8 @@ class SizeLimits:
 
     file: int = 0
     total: int = 0
+    free: int = 0
+    """bytes that stay free where the archive is"""
 
 
 _ENDS_IN_ALL = 64 << 20
@@ -135,6 +137,19 @@ class ItemTaker:
         finally:
             file.close()
 
+    def refused(self, item: WantedItem, verdict: str, error: str) -> None:
+        """Record a wanted item that could not be opened."""
+        self._record(item, verdict, {"error": error})
+
+    def running(self, item: WantedItem, target: CollectionTarget, file: SourceFile) -> None:
+        """Take the program of a running process."""
+        reading, item.size, item.method = Reading(file, self._timed), file.status.st_size, file.method
+        try:
+            reading.head(AHEAD)
+            self._measured(item, None, target, reading, file)
+        except OSError as e:
+            self._record(item, verdict_of(e), {"error": explain(e)})
+
     def _item(self, planned: PlannedItem) -> WantedItem:
         parts = planned.parts
         if planned.stream and parts:
@@ -201,7 +216,9 @@ class ItemTaker:
                 return target, why
         return None, ""
 
-    def _measured(self, item: WantedItem, planned: PlannedItem, target: CollectionTarget, reading: Reading, file: SourceFile) -> None:
+    def _measured(
+        self, item: WantedItem, planned: PlannedItem | None, target: CollectionTarget, reading: Reading, file: SourceFile
+    ) -> None:
         status = file.status
         item.extents = reading.extents()
         data = status.st_size if item.extents is None else sum(length for _, length in item.extents)
@@ -209,7 +226,7 @@ class ItemTaker:
         if reason:
             self._leave(item, reading, reason)
             return
-        same = self.known.same(planned, reading, item.size, item.extents) if self.known is not None else None
+        same = self.known.same(planned, reading, item.size, item.extents) if self.known is not None and planned is not None else None
         if same is not None:
             self._record(item, "duplicate", same)
             return
@@ -218,18 +235,20 @@ class ItemTaker:
         if self.known is not None:
             self.known.note(line, item.extents)
         self.read += data
-        if target.rule is not None or target.referenced is not None:
+        if target.rule or target.referenced or target.images:
             self._sampled[target.id] += data
             self._counted[target.id] += 1
 
     def _over(self, target: CollectionTarget, data: int) -> str:
         """Return which limit a file with `data` bytes would exceed; '' for none."""
-        rule = target.rule or target.referenced
+        rule = target.rule or target.referenced or target.images
         limits = [
             (target.cap, data, f"per file of {target.id}"),
             (self._limits.file, data, "per file (--max-file)"),
             (self._limits.total, self.read + data, "in all (--max-total)"),
         ]
+        if self._limits.free and manners.free(self._writer.path.parent) - data < self._limits.free:
+            return f"over the limit of {megabytes(self._limits.free)} that stay free at the output (--min-free)"
         if rule is not None:
             limits.append((rule.total, self._sampled[target.id] + data, f"in all of {target.id}"))
             if self._counted[target.id] >= rule.count:

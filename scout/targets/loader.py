@@ -57,6 +57,7 @@ _KEYS = {
     "unread",
     "referenced",
     "listing",
+    "images",
 }
 _RULE_KEYS = {"headers", "extensions", "names", "double", "unowned", "crowd", "each", "listed", "total", "count"}
 _REFERENCED_KEYS = {"total", "count"}
@@ -149,7 +150,8 @@ def _checked(entry: Any) -> CollectionTarget:
         configured=_names(entry, "configured"),
         stream=_flag(entry, "stream"),
         rule=_rule(entry.get("rule")),
-        referenced=_referenced(entry.get("referenced")),
+        referenced=_limits(entry, "referenced"),
+        images=_limits(entry, "images"),
         listing=_listing(entry.get("listing")),
         priority=_choice(entry["priority"], tuple(PRIORITIES), "priority"),
         order=_order(entry["order"]),
@@ -159,7 +161,7 @@ def _checked(entry: Any) -> CollectionTarget:
         reads=reads,
         unread="" if reads else str(entry.get("unread", "")),
     )
-    if not (target.paths or target.first or target.live or target.referenced or target.listing):
+    if not (target.paths or target.first or target.live or target.referenced or target.images or target.listing):
         raise ValueError("it names neither paths nor live sources")
     if not (target.reads or target.unread):
         raise ValueError("no artefact reads it, so it must say why (unread)")
@@ -267,11 +269,12 @@ def _rule(value: Any) -> SampleRule | None:
     )
 
 
-def _referenced(value: Any) -> ReferenceLimits | None:
+def _limits(entry: Mapping[str, Any], key: str) -> ReferenceLimits | None:
+    value = entry.get(key)
     if value is None:
         return None
     if not isinstance(value, dict) or set(value) != _REFERENCED_KEYS:
-        raise ValueError(f"referenced must be a mapping of {' and '.join(sorted(_REFERENCED_KEYS))}")
+        raise ValueError(f"{key} must be a mapping of {' and '.join(sorted(_REFERENCED_KEYS))}")
     return ReferenceLimits(parse_size(value["total"]), int(value["count"]))
 
 

@@ -95,6 +95,8 @@ class CollectionTarget:
     rule: SampleRule | None = None
     referenced: ReferenceLimits | None = None
     """it takes the files that files which start programs, and running processes, name"""
+    images: ReferenceLimits | None = None
+    """it takes the programs of running processes that have no file any more"""
     listing: ListingLimits | None = None
     """it lists all files of the host in `live/files.jsonl`"""
     priority: str

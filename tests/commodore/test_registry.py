@@ -20,6 +20,7 @@ from commodore.record import Problem, Record
 from fixtures.hives.writer import Image, Key
 from scout.console import Complaint
 from scout.formats.regf import Hive
+from scout.formats.regf.log import checksum
 from tests.commodore.cases import ledger, records
 from tests.commodore.damage import items
 from tests.commodore.registry_hives import HOST, SAM, SOFTWARE, SYSTEM, hive, of_corpus, run
@@ -190,3 +191,26 @@ def test_a_dataset_can_be_left_out_and_made_later(tmp_path):
     assert {path.parent.name for path in (tmp_path / "only" / "records").glob("*/*")} == {"run_keys"}
     with pytest.raises(Complaint, match="No such dataset"):
         process([tmp_path / "host"], tmp_path / "x", skip=["nothing"])
+
+
+def test_entries_of_a_differencing_hive_say_how_they_change_the_hive_below():
+    """Version 1.6; bits 0 and 1 of byte 13 of a key, bit 1 of the flags of a value."""
+    root = Key("ROOT", TIME)
+    for number, name in enumerate(("A merged", "B deleted", "C replaced", "D tree")):
+        root.at(name).put(Kept="1.exe", Gone="2.exe")
+        assert root.keys[number].name == name
+    image = Image(root, TIME, "x")
+    for number, key in enumerate(root.keys):
+        image.bins[key.offset + 4 + 13] |= number | 0x80
+    gone = root.keys[0].values[1]
+    image.bins[gone.offset + 4 + 16] |= 2
+    for minor, layers, hidden in ((6, ["", "tombstone", "supersedes", "supersedes tree"], ["Gone"]), (5, [""] * 4, [])):
+        data = bytearray(image.hive())
+        pack_into("<I", data, 24, minor)
+        pack_into("<I", data, 508, checksum(data))
+        found = list(items(registry, Evidence(SOFTWARE, bytes(data)), HOST))
+        records = [r.fields for r in found if isinstance(r, Record) and "registry.value" in r.fields]
+        assert len(records) == 8
+        assert [r.get("escadre.registry.layer", "") for r in records[::2]] == layers
+        assert [r["registry.value"] for r in records[:2] if r.get("escadre.registry.layer")] == hidden
+        assert any("differencing hive" in p.reason for p in found if isinstance(p, Problem)) == (minor == 6)

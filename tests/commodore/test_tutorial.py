@@ -99,4 +99,4 @@ def test_a_removal_mechanism_touches_its_file_the_catalogue_and_its_test(copy):
     commands, touched = follow("add-a-removal-mechanism.md", copy)
     assert [c.split()[0] for c in commands] == ["pytest", "pytest"]
     test = "tests/hunter/mechanisms/test_rc_local_line.py"
-    assert touched == {"hunter/catalogue.yaml", test}
+    assert touched == {"hunter/kinds/rc_local.yaml", test}

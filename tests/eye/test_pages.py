@@ -12,8 +12,12 @@ import time
 import pytest
 from markupsafe import escape
 
+from eye.query.tree import QueryComplaint
 from eye.web import shell as pages
+from eye.web.answers import told
 from eye.web.page import pages as discovered
+from eye.web.state import State
+from scout.console import Complaint
 from tests.conftest import ROOT
 from tests.eye.conftest import Served, write_lines
 from tests.eye.test_browser import Page, get
@@ -221,3 +225,12 @@ def test_the_query_for_kibana_is_on_the_page(odd):
     body = get(f"{odd.base}/discover?q=C%3A%5CTemp+a&f=-user.name%3A%22x%22", **cookie(odd))[2]
     wanted = r'("C:\\Temp" AND a) AND (*:* AND NOT user.name:"x")'
     assert f'data-copy="{escape(wanted)}"' in body
+
+
+def test_an_error_shows_the_wrong_part_of_a_long_query_and_names_fields_as_they_are():
+    state = State(query="before " * 2_000 + "process.pid:x" + " after" * 2_000)
+    shown = told(state, QueryComplaint(state.query, 14_000, "process.pid is a number", "Write digits.", 13))
+    assert shown["title"] == "process.pid is a number" and shown["parts"][1] == "process.pid:x" and shown["text"] == "character 14001"
+    assert sum(map(len, shown["parts"])) < 200 and shown["parts"][0].startswith("…") and shown["parts"][2].endswith("…")
+    assert told(state, Complaint("the index of /x is damaged.", ""))["title"] == "The index of /x is damaged."
+    assert len(told(state, QueryComplaint("*" * 9_000, 0, "a pattern is long", length=9_000))["parts"][1]) < 150

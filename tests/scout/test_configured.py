@@ -86,3 +86,9 @@ def test_what_sshd_names_at_the_usual_place_is_still_taken(root, collected):
         archive = collected(root, *given, "--os", "linux")
         assert archive.verdict("/root/.ssh/authorized_keys") == archive.verdict("/root/.ssh/id_ed25519.pub") == "taken"
         assert archive.verdict("/root/.ssh/id_ed25519") == "blocked"
+
+
+def test_the_one_file_agent_has_every_reader():
+    from scout.agent.build import _hidden
+
+    assert {f"scout.collecting.configured.{name}" for target in load() for name in target.configured} <= set(_hidden())

@@ -243,3 +243,15 @@ def test_a_log_of_the_wrong_hive_is_refused(corpus):
     folder = corpus / "hives/mkorman90+regipy/regipy_tests/data"
     data, other = (lzma.decompress((folder / f"{name}.xz").read_bytes()) for name in ("SYSTEM_B", "UsrClass.dat.LOG1"))
     assert replay(data, [other]).refused == ("log refused: it begins at sequence number 287, before the hive's own 1621",)
+
+
+def test_a_log_may_begin_at_the_second_sequence_number_of_the_hive_or_later(dirty):
+    """The hive is at 101/100: its last write but one is finished."""
+    assert names(dirty.primary, [dirty.log(0, 1, 2)]) == ["Old", "First", "Second", "Third"]
+    behind = log(dirty.image.base_block(kind=6, first=140, second=140), entry(140, dirty.sizes[0], dirty.writes[0]))
+    result = replay(dirty.primary, [behind])
+    assert (result.applied, result.refused) == (1, ())
+    before = log(dirty.image.base_block(kind=6, first=99, second=99), entry(99, dirty.sizes[0], dirty.writes[0]))
+    result = replay(dirty.primary, [before])
+    assert result.applied == 0
+    assert result.refused == ("log refused: it begins at sequence number 99, before the hive's own 100",)

@@ -13,11 +13,10 @@ from commodore.detection.sigma.rule import SigmaRule, rule_from
 from commodore.detection.sigma.values import Unsupported
 from commodore.hits import Refusal
 from scout.console import WRONG_USE, Complaint
-from scout.data import LOADER
+from scout.data import LOADER, too_deep
 from scout.formats.yara_rules import ENDINGS
 
 MAX_FILE = 1 << 20
-MAX_NESTING = 200
 
 
 class _Loader(LOADER):  # type: ignore[misc]  # the safe loader, in C where it was built
@@ -111,7 +110,7 @@ def _of_file(f: RuleFile) -> Iterator[tuple[int, SigmaRule | Refusal]]:
         return
     try:
         text = _text(f.content)
-        line = _too_deep(text)
+        line = too_deep(text)
         if line:
             yield 0, Refusal(f.name, line, "nested too deeply")
             return
@@ -133,23 +132,6 @@ def _of_file(f: RuleFile) -> Iterator[tuple[int, SigmaRule | Refusal]]:
             yield number, rule_from(document, f.name)
         except Unsupported as e:
             yield number, Refusal(f.name, _line(text, number, e.key), e.reason)
-
-
-def _too_deep(text: str) -> int:
-    """Return the line at which brackets or indentation nest too deeply, else 0; the YAML reader would recurse into them."""
-    depth = 0
-    for number, line in enumerate(text.splitlines(), 1):
-        head = line[: len(line) - len(line.lstrip(" -?:"))]
-        depth += line.count("[") + line.count("{") - line.count("]") - line.count("}")
-        if (
-            (len(head) > MAX_NESTING and head.strip())
-            or len(head) > 4 * MAX_NESTING
-            or line.count("[") + line.count("{") > MAX_NESTING
-            or depth > MAX_NESTING
-        ):
-            return number
-        depth = max(depth, 0)
-    return 0
 
 
 def _line(text: str, number: int, key: str) -> int:

@@ -12,7 +12,7 @@ import orjson
 import yaml
 
 from scout.console import WRONG_USE, Complaint
-from scout.data import parse_yaml
+from scout.data import check_depth, parse_yaml
 
 _MOST, _LARGEST = 20_000, 1 << 20
 _HASHES = {"MD5": "md5", "SHA1": "sha1", "SHA256": "sha256"}
@@ -67,6 +67,7 @@ def _folder(path: Path) -> ProgramsOfUse | None:
             continue
         try:
             text = file.read_text(encoding="utf-8")
+            check_depth(text)
             found = next(iter(yaml.safe_load_all(text))) if gtfo else parse_yaml(text)
         except (UnicodeDecodeError, yaml.YAMLError, StopIteration):
             continue  # a page of the project beside its data

@@ -55,6 +55,9 @@ def judge(row: RowText, entry: AutostartEntry, options: LineTraits) -> Judgement
     )
     named = entry.text("file.target_path")
     target = line_target(entry, path.rsplit("/", 1)[-1], [named] if named.startswith("/") else [])
+    if path.endswith(".json"):  # there a line may be the whole document
+        shown = next((m[0] for _, pattern in _compiled(options) for text in texts if (m := pattern.search(text))), "")
+        target = {**target, "data": shown}
     return Judgement(severity, reason, entry.values("file.path", "escadre.line"), target)
 
 

@@ -35,7 +35,7 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
     values = {"name": row.name, "path": short(path), "number": entry.record.get("escadre.line_number"), "words": words}
     reason = _REASON(values | {"setting": short(setting), "expected": row.expected})
     target = line_target(entry, re.split(r"[\\/]", path)[-1], payload)
-    return Judgement(severity, reason, entry.values("file.path", "escadre.line"), target)
+    return Judgement(severity, reason, entry.values("file.path", "escadre.line"), {**target, "data": setting})
 
 
 JUDGE = RowJudge(NoOptions, judge)

@@ -16,6 +16,7 @@ from commodore.record import Problem, RecordBatch
 from commodore.sentence import short, shown, shown_below
 from scout.formats.regf import Hive, Key
 from scout.formats.regf.data import filetime, type_name, typed
+from scout.formats.regf.keys import LAYERED
 from scout.formats.regf.recovery import UNKNOWN, Recovered
 from scout.formats.regf.rows import PlainValue, plain_values
 
@@ -23,6 +24,7 @@ FIELDS = (
     "escadre.registry.class",
     "escadre.registry.control_set",
     "escadre.registry.current",
+    "escadre.registry.layer",
     "escadre.registry.owner",
     "escadre.registry.profile",
     "escadre.registry.reader",
@@ -46,7 +48,7 @@ class HiveRecords:
 
     def __init__(self, hive: Hive, at: Mount, control_set: int) -> None:
         self._hive, self._at, self._control_set = hive, at, control_set
-        self._logged = bool(hive.replayed)
+        self._logged, self._layered = bool(hive.replayed), hive.minor >= LAYERED
         self.live = bytearray(len(hive.data) // 8 + 1)
         self._second = second.SecondHiveReader(hive.data)
         self.answers = self.cuts = self.unlisted = 0
@@ -64,7 +66,7 @@ class HiveRecords:
         if not values and not theirs:
             return [_of_key_alone(shared, place, when, "replayed" if self._logged and key.replayed else "allocated")]
         withheld = withheld_values(key.path) or is_password
-        above = shared.pop("registry.path")
+        above, layer = shared.pop("registry.path"), shared.pop("escadre.registry.layer", "")
         show = shown_below(above)
         made: list[tuple[str, _Fields, str]] = []
         problems: list[Problem] = []
@@ -73,6 +75,8 @@ class HiveRecords:
             try:
                 path, seen = (f"{above}\\{name}", show(name)) if name else (above, shown(above))
                 fields = _value_fields(name, path, seen, kind, raw, withheld, when)
+                if self._layered and (how := "tombstone" if (value := key.value_at(offset)) and value.hides else layer):
+                    fields["escadre.registry.layer"] = how
                 made.append((f"{place}/{hex(offset)}", fields, "replayed" if replayed else "allocated"))
             except MemoryError:
                 raise
@@ -137,6 +141,8 @@ class HiveRecords:
         if owner and key.has_class and (name := key.class_name):
             reason = withheld_class(path)
             made["escadre.registry.withheld" if reason else "escadre.registry.class"] = reason or name
+        if self._layered and (layer := key.layer):
+            made["escadre.registry.layer"] = layer
         control_set, unified = key_place(at, path, self._control_set)
         if control_set:
             made["escadre.registry.control_set"] = control_set

@@ -20,6 +20,9 @@ _LIST = Struct("<2sH")
 _LINK = 0x10
 """flag of a key that is a symbolic link"""
 _STEPS = {b"lf": 8, b"lh": 8, b"li": 4, b"ri": 4}
+LAYERED = 6
+"""minor version of a differencing hive, whose entries change those of the hive below it"""
+_LAYERS = ("", "tombstone", "supersedes", "supersedes tree")
 NK = Struct("<2sHQIIIIIIIIIIIIIIIHH")
 VK = Struct("<2sHIIIHH")
 
@@ -73,6 +76,13 @@ class Key:
     def value_count(self) -> int:
         """Number of values that the key states; 0 for a predefined handle, which uses the field otherwise."""
         return 0 if self._fields[1] & 0x40 else self._fields[9]
+
+    @property
+    def layer(self) -> str:
+        """How the key of a differencing hive changes that of the hive below: `tombstone` (it is deleted there), `supersedes` (its values
+        replace those), `supersedes tree` (with all keys below); '' where both are merged, and in any other hive.
+        """
+        return _LAYERS[self._fields[3] >> 8 & 3] if self.hive.minor >= LAYERED else ""
 
     @property
     def has_class(self) -> bool:
@@ -179,7 +189,8 @@ class Key:
         raw = bytes(self.hive.data[start + VK.size : min(start + VK.size + length, end)])
         if len(raw) < length:
             self.hive.note(offset, "name of a value is cut")
-        return Value(self.hive, offset, decoded(raw, compressed=bool(flags & 1)), kind, size, data)
+        hides = bool(flags & 2) and self.hive.minor >= LAYERED
+        return Value(self.hive, offset, decoded(raw, compressed=bool(flags & 1)), kind, size, data, hides=hides)
 
     def value(self, name: str) -> Value | None:
         """Return the value of this name, without case; '' is the default value."""
@@ -193,12 +204,15 @@ class Key:
 
 
 class Value:
-    """One value: `name` ('' for the default value), `kind` (type number), `size` in bytes, `offset` of its cell in the hive bins data."""
+    """One value: `name` ('' for the default value), `kind` (type number), `size` in bytes, `offset` of its cell in the hive bins data.
 
-    __slots__ = ("_data_offset", "_resident", "hive", "kind", "name", "offset", "size")
+    hides    it is in a differencing hive, and deletes the value of the same name in the hive below
+    """
 
-    def __init__(self, hive: HiveCells, offset: int, name: str, kind: int, size: int, data: int) -> None:
-        self.hive, self.offset, self.name, self.kind = hive, offset, name, kind
+    __slots__ = ("_data_offset", "_resident", "hides", "hive", "kind", "name", "offset", "size")
+
+    def __init__(self, hive: HiveCells, offset: int, name: str, kind: int, size: int, data: int, *, hides: bool = False) -> None:
+        self.hive, self.offset, self.name, self.kind, self.hides = hive, offset, name, kind, hides
         self._resident, self.size, self._data_offset = bool(size & 0x80000000), size & 0x7FFFFFFF, data
 
     @property

@@ -1,7 +1,11 @@
 """Transaction logs of registry hives: replayed as Windows does when it loads a dirty hive, or refused with a reason.
 
 Two formats: HvLE (LOG1/LOG2 since Windows 8.1, a chain of hashed entries) and DIRT (one bitmap of 512-byte pages and the pages).
-Source: "Windows registry file format specification", M. Suhanov, sections "Format of transaction log files" and "Dirty state of a hive".
+The log that is applied first begins at the second sequence number of the hive's base block, or later: Windows may write changes into a
+hive, and reuse their log, without writing the base block. Of the dirty hives with logs that we know, two have such a gap (1621 and
+2107, 255 and 287); the third (567/566) has a log that begins at 566, with changes that the hive does not have.
+Sources: "Missing log entries for a dirty primary file", M. Suhanov;
+"Windows registry file format specification", M. Suhanov, sections "Format of transaction log files" and "Dirty state of a hive".
 Marvin32: US patent 20130262421 A1, test vectors of the .NET runtime.
 """
 

@@ -31,7 +31,11 @@ ARTEFACT = Artefact(
     message="{registry.path!q} [is {registry.data.strings!q}|has data of type {registry.data.type}[ that is not recorded: "
     "{escadre.registry.withheld}]|is a key without values][{?@timestamp}; the time is the last write of its key].",
     unpromised=("deleted",),
-    sources=(*fields.SOURCES, "Recovering Deleted Data From the Windows Registry, T. Morgan, DFRWS 2008"),
+    sources=(
+        *fields.SOURCES,
+        "Containerized registry hives in Windows, M. Suhanov",
+        "Recovering Deleted Data From the Windows Registry, T. Morgan, DFRWS 2008",
+    ),
 )
 
 

@@ -1,0 +1,135 @@
+"""What a preloaded library hides is shown (it hides one name); programs without a file are copied; no hash leaves shadow."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scout.live.linux import _direct, directory_views, own_objects, process_views, shadow
+from tests.conftest import need
+from tests.scout.collecting import *  # noqa: F403  (fixtures)
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="live sources are for Linux")
+INERT = r"""
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+struct dirent *readdir(DIR *d) {
+  static struct dirent *(*real)(DIR *);
+  if (!real) real = (struct dirent *(*)(DIR *))dlsym(RTLD_NEXT, "readdir");
+  struct dirent *e;
+  do e = real(d); while (e && (!strcmp(e->d_name, "hidden-by-a-test") || !strcmp(e->d_name, getenv("HIDDEN_ID"))));
+  return e;
+}
+struct dirent64 *readdir64(DIR *d) { return (struct dirent64 *)readdir(d); }
+"""
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    need(shutil.which("cc"), "a C compiler")
+    folder = tmp_path_factory.mktemp("library")
+    (folder / "inert.c").write_text(INERT)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", folder / "inert.so", folder / "inert.c", "-ldl"], check=True, capture_output=True)
+    return folder / "inert.so"
+
+
+@pytest.fixture
+def sleeper():
+    process = subprocess.Popen(["sleep", "60"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+def preloaded(library: Path, code: str, hidden: int) -> list:
+    environment = os.environ | {"LD_PRELOAD": str(library), "HIDDEN_ID": str(hidden), "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment)
+    return json.loads(done.stdout)
+
+
+def test_a_name_that_libc_hides_is_reported(library, tmp_path):
+    need(_direct.available(), "the number of getdents64")
+    for name in ("hidden-by-a-test", "shown"):
+        (tmp_path / name).write_text("x")
+    code = f"import json\nfrom scout.live.linux import directory_views as d\nprint(json.dumps(d.different({str(tmp_path)!r})))"
+    assert preloaded(library, code, 0) == [{"path": f"{tmp_path}/hidden-by-a-test", "libc": False, "direct": True, "named": True}]
+    assert directory_views.different(str(tmp_path)) == []
+
+
+def test_a_process_that_libc_hides_and_the_library_itself_are_reported(library, sleeper):
+    code = (
+        "import json\nfrom scout.live.linux import own_objects as o, process_views as p, procfs\n"
+        "print(json.dumps([list(p.collect())[1:], o.strangers(), procfs.pids()]))"
+    )
+    views, strangers, listed = preloaded(library, code, sleeper.pid)
+    (seen,) = [one for one in views if one["pid"] == sleeper.pid]
+    assert (seen["listed"], seen["answered"], seen["name"]) == (False, True, "sleep")
+    assert strangers == [str(library)]
+    assert sleeper.pid in listed  # the other live sources see it
+
+
+def test_nothing_is_hidden_from_a_plain_process(sleeper):
+    summary, *different = process_views.collect()
+    assert sleeper.pid not in [one["pid"] for one in different]
+    assert summary["listed"] > 0 and summary["answered"] > 0
+    assert not [one for one in own_objects.collect() if one["preloaded"]]
+
+
+def test_programs_without_a_file_are_copied(tmp_path, collected):
+    program = shutil.which("sleep")
+    copy = tmp_path / "deleted-later"
+    shutil.copy(program, copy)
+    deleted = subprocess.Popen([str(copy), "60"])
+    copy.unlink()
+    code = (
+        f"import os\nf = os.memfd_create('m')\nos.write(f, open({program!r}, 'rb').read())\n"
+        "os.execv(f'/proc/self/fd/{f}', ['sleep', '60'])"
+    )
+    memory = subprocess.Popen([sys.executable, "-c", code])
+    try:
+        while not os.readlink(f"/proc/{memory.pid}/exe").startswith("/memfd:"):
+            os.sched_yield()
+        archive = collected(None, "--targets", "LL02")
+    finally:
+        for one in (deleted, memory):
+            one.kill()
+            one.wait()
+    digest = hashlib.sha256(Path(program).read_bytes()).hexdigest()
+    for pid, why in ((deleted.pid, "running, its file is deleted"), (memory.pid, "running from memory (memfd)")):
+        line = archive.custody[f"/proc/{pid}/exe"]
+        assert (line["verdict"], line["sha256"], line["why"]) == ("taken", digest, why)
+        assert line["referrer"][0].startswith(f"process {pid} ")
+        assert hashlib.sha256(archive.content(f"/proc/{pid}/exe")).hexdigest() == digest
+
+
+def test_the_state_of_passwords_without_any_hash():
+    lines = [
+        "root:$y$j9T$saltsalt$hashhashhash:20000:0:99999:7:::",
+        "old:!$6$saltsalt$hashhashhash:19000:1:90:7:14:20500:",
+        "daemon:*:20000:0:99999:7:::",
+        "nobody:!*:20000::::::",
+        "open::20000:0:99999:7:::",
+        "des:abJnggxhB/yWI:1:::::: ",
+        "no line of shadow",
+    ]
+    found = {one["name"]: one for one in shadow.states(iter(lines))}
+    assert {name: (one["state"], one.get("algorithm")) for name, one in found.items()} == {
+        "root": ("password", "yescrypt"),
+        "old": ("locked", "sha512"),
+        "daemon": ("none", None),
+        "nobody": ("none", None),
+        "open": ("empty", None),
+        "des": ("password", "des"),
+    }
+    assert (found["root"]["changed"], found["old"]["expires"], found["old"]["inactive"]) == ("2024-10-04", "2026-02-16", 14)
+    assert not any(secret in json.dumps(found) for secret in ("hash", "salt", "abJ", "j9T"))
