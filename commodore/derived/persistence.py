@@ -9,8 +9,8 @@ from functools import cache, partial
 from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
-from commodore.case.jsonl import having
 from commodore.case.view import CaseView
+from commodore.chosen import Chosen
 from commodore.fence import fenced
 from commodore.host import Host
 from commodore.persistence.context import FACT_DATASETS, HostFacts, JudgingContext
@@ -33,6 +33,7 @@ ARTEFACT = Artefact(
     "`escadre.severity` is there only where the entry is not expected; each such record is a finding too. An entry without it was compared "
     "with its row and has no suspicious trait, which does not prove that it is harmless.",
     datasets=tuple(sorted({row.dataset for row in rows()} | FACT_DATASETS | FILE_DATASETS | {"evtx", "registry"})),
+    chosen={"evtx": Chosen({"event.code": codes()}), "registry": Chosen({"escadre.state": GONE})},
     fields=(
         "escadre.matched",
         "escadre.package.state",
@@ -102,8 +103,8 @@ class _Logs:
 
     def __init__(self, view: CaseView, host: Host) -> None:
         self._host = host.name.lower().partition(".")[0]
-        objects = logged(view.records("evtx", having("event.code", codes())))
-        objects += recovered(view.records("registry", having("escadre.state", GONE)))
+        objects = logged(view.records("evtx"))
+        objects += recovered(view.records("registry"))
         self._objects = [(one, record) for one in objects if (record := one.record()) is not None]
         self._places: dict[tuple[str, str], list[int]] = {}
         for number, (one, record) in enumerate(self._objects):

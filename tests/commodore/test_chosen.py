@@ -30,7 +30,7 @@ def test_a_sorter_names_everybody_who_chose_a_record():
     assert who({"code": "2"}) == {"logons", "tree", "all"} and who({"user": "root"}) == {"all"} and not who({"code": 2})
 
 
-SECURITY, POWERSHELL = "Microsoft-Windows-Security-Auditing", "Microsoft-Windows-PowerShell"
+SECURITY, POWERSHELL, MANAGER = "Microsoft-Windows-Security-Auditing", "Microsoft-Windows-PowerShell", "Service Control Manager"
 HIDDEN = "powershell -enc SQBFAFgAIAAoAE4AZQB3AC0ATwBiAGoAZQBjAHQAIABOAGUAdAAuAFcAZQBiAEMAbABpAGUAbgB0ACkA"
 DERIVED = sorted({name for name, made in catalogue.derivations().items() if made.artefact.chosen})
 
@@ -44,8 +44,9 @@ def events():
             (SECURITY, 4688, {"NewProcessId": f"0x{n + 16:x}", "NewProcessName": r"C:\x.exe", "ProcessId": "0x4", "CommandLine": HIDDEN}),
             (POWERSHELL, 4104, {"MessageNumber": "1", "MessageTotal": "1", "ScriptBlockText": HIDDEN, "ScriptBlockId": str(n)}),
             (SECURITY, 4625, {"TargetUserName": "bob", "IpAddress": "192.0.2.7", "LogonType": "3"}),
+            (MANAGER, 7045, {"ServiceName": f"s{n}", "ImagePath": r"C:\x.exe", "StartType": "auto start", "AccountName": "LocalSystem"}),
             ("Nobody", 9, {"event.code": "4624", "text": '"event.code":"4624"'}),
-        )[n % 5]
+        )[n % 6]
         yield Event("Security", provider, code, ticks + n * 10_000_000, f"2019-04-18T10:{n:02d}:00.0000000Z", "HOST", data)
 
 
@@ -70,7 +71,7 @@ def case(host, tmp_path_factory):
 
 
 def test_derived_datasets_are_the_same_from_records_written_apart_and_from_lines_searched_later(host, case, tmp_path):
-    assert DERIVED == ["decoded_commands", "logons", "process_tree"] and all(records(case, name) for name in DERIVED)
+    assert DERIVED == ["decoded_commands", "logons", "persistence", "process_tree"] and all(records(case, name) for name in DERIVED)
     assert not list(case.rglob(".work/*/chosen")), "they go when the partition is complete"
     again = tmp_path / "case"
     shutil.copytree(case, again)
