@@ -53,7 +53,9 @@ def compiled(pattern: str, *, literal: bool, fold: bool) -> Any:
     if not pattern:
         raise Complaint("the pattern is empty: it is everywhere.", "Give a text, or an expression.", WRONG_USE)
     try:
-        made = re2.compile(pattern.encode(), options)
+        made = re2.compile(pattern.encode("utf-8", "surrogateescape"), options)  # bytes of the command line that are no UTF-8
+    except UnicodeEncodeError:
+        raise Complaint("the pattern has half a character.", "Give its bytes as \\xNN.", WRONG_USE) from None
     except re2.error as e:
         raise Complaint(f"the pattern is no expression of re2: {_words(e)}.", "Use -F for a plain text.", WRONG_USE) from None
     if made.search(b"") is not None:
