@@ -153,3 +153,9 @@ def test_random_text_raises_nothing():
             parse_posix("sh -c " + line),
         ):
             assert all(isinstance(f, str) for f in found.files)
+
+
+def test_a_wrapper_starts_its_command_and_not_the_arguments_of_that() -> None:
+    assert "/var/log/runit/ssh" not in parse_posix("exec chpst -u _log svlogd -tt '/var/log/runit/ssh'").files
+    assert "/tmp/x" in parse_posix("chpst -u a /tmp/x").files
+    assert "/tmp/x" in parse_posix("setuidgid a /tmp/x").files

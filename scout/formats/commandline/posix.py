@@ -53,13 +53,16 @@ _WRAPPERS: Mapping[str, str] = {
     "gosu": "",
     "su-exec": "",
     "wine": "",
+    "chpst": "uUbe/nmdopfcrt",
+    "setuidgid": "",
+    "softlimit": "mdslarcfpt",
 }
 """programs that run another one → their one-letter options that take a value"""
-_TAKES_OPERAND = frozenset({"timeout", "chroot", "flock", "taskset", "setarch", "gosu", "su-exec"})
+_TAKES_OPERAND = frozenset({"timeout", "chroot", "flock", "taskset", "setarch", "gosu", "su-exec", "setuidgid"})
 """wrappers whose first operand is not the command"""
 _LOOSE = re.compile(
     r"(?:prlimit|firejail|bwrap|nsenter|parallel|start-stop-daemon|tmux|screen|capsh|xvfb-run|dbus-run-session|proxychains4?|torsocks|valgrind|"
-    r"ltrace|chpst|setuidgid|softlimit|s6-\w+|cpulimit|gdb|make|at|batch|enable|ld-linux\S*|ld\.so\S*|ld-musl\S*)"
+    r"ltrace|s6-\w+|cpulimit|gdb|make|at|batch|enable|ld-linux\S*|ld\.so\S*|ld-musl\S*)"
 )
 """programs that run or read one of their arguments, of which only absolute paths are taken: which one it is depends on many options"""
 _ASSIGNS = frozenset({"export", "declare", "typeset", "readonly", "local"})
