@@ -133,7 +133,9 @@ def make(
         chosen = _choose(found, wants, targets, filters)
         if chosen is not None:
             kept.append(chosen)
-    kept += _destinations(source, tree, timed, kept, filters)
+    behind = _destinations(source, tree, timed, kept, filters)
+    taken = {found.parts for _, found, _ in behind}
+    kept = [one for one in kept if not (one[2] and one[1].parts in taken)] + behind  # what a link leads to is taken, whatever a rule says
     missing = [
         MissingPath(source, targets[key[0]], source.native(tuple(plain(part) for part in path.split("/") if part)))
         for key, path in written.items()
@@ -176,7 +178,7 @@ def _destinations(
     source: EvidenceSource, tree: PatternTree, timed: TimedCalls, kept: Sequence[_Kept], filters: Sequence[_Filter]
 ) -> list[_Kept]:
     """Return the files behind links in places where the host follows them, as the target of the link takes them. Secrets stay secrets."""
-    known = {found.parts for _, found, _ in kept}
+    known = {found.parts for _, found, rules in kept if not rules}
     inside = [] if source.fold else list(_of_folders(source, tree, timed, kept, filters))
     there = [found for found in inside if found.parts not in known]
     links = [found._replace(wants=(want,)) for want, found, _ in kept if found.type == "link" and filters[want.target].follows(found.parts)]
