@@ -300,6 +300,6 @@ def select(targets: TargetList, *, os_name: str, profile: str, names: Sequence[s
         target
         for target in targets
         if target.os == os_name
-        and (live or not target.live)
+        and (live or not (target.live or target.images))
         and (any(target.id.lower().startswith(name.lower()) for name in names) if names else target.priority in priorities)
     ]
