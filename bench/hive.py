@@ -12,7 +12,8 @@ import sys
 import time
 from pathlib import Path
 
-from commodore.engine.work import Job, Task, Worker, load_detection
+from commodore.engine.tasks import Job, Task
+from commodore.engine.work import Worker, load_detection
 from commodore.host import Host
 from scout.formats.regf import Hive
 from scout.formats.regf.log import replay

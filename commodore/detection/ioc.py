@@ -18,6 +18,7 @@ import orjson
 from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
 
 from commodore.hits import DetectionRule
+from commodore.sweep.expression import expression
 from scout.formats.indicators import Indicator
 
 if TYPE_CHECKING:
@@ -51,25 +52,6 @@ _NETWORKS = ("ip", "cidr")
 _ECHO = ("message", "related.")
 _V6 = re.compile(r"(?<![0-9a-f:.])[0-9a-f:]{2,39}(?![0-9a-f:]|\.[0-9])")
 _FULL_V6 = re.compile(r"(?:[0-9a-f]{1,4}:){7}[0-9a-f]")
-_DEVICE = r"(?:\\device\\harddiskvolume\d+|\\volume\{[0-9a-f-]+\})"
-"""The place of a drive in paths that the kernel writes: event logs, prefetch."""
-_BEFORE = {
-    "md5": r"(?<![0-9a-z])",
-    "ip": r"(?:(?<![0-9a-z.:])|(?<=::ffff:)|(?<=::ffff:0:))",
-    "domain": r"(?<![0-9a-z_-])",
-    "url": r"(?<![0-9a-z_-])",
-    "path": r"(?<![0-9a-z])",
-    "root": r"(?<![\w.-])",
-    "filename": r"(?<![0-9a-z._-])",
-}
-_AFTER = {
-    "md5": r"(?![0-9a-z])",
-    "ip": r"(?![0-9a-z]|\.[0-9]|:[0-9a-f]*:)",
-    "domain": r"(?![0-9a-z_-]|\.[0-9a-z])",
-    "url": r"(?![0-9a-z_-]|\.[0-9a-z])",
-    "path": r"(?![0-9a-z._-])",
-    "filename": r"(?![0-9a-z_-]|\.[0-9a-z])",
-}
 
 
 class Indicators:
@@ -204,12 +186,6 @@ def _verified(indicator: Indicator, record: dict[str, Any]) -> dict[str, Any]:
     return plain or found
 
 
-def expression(indicator: Indicator) -> str:
-    """Return the pattern of an indicator that is compared as text, in lower case, with what may be before and behind it."""
-    kind = "md5" if indicator.type in ("sha1", "sha256") else indicator.type
-    return _beginning(kind, indicator.value) + _ending(kind, indicator.value)
-
-
 def _whole(indicator: Indicator) -> Any:
     pattern = re.compile(expression(indicator))
     slashes = indicator.type == "path" and "\\" in indicator.value
@@ -218,20 +194,6 @@ def _whole(indicator: Indicator) -> Any:
         return pattern.search(text.replace("/", "\\") if slashes else text) is not None
 
     return matches
-
-
-def _beginning(kind: str, value: str) -> str:
-    r"""Return the pattern of the value and of what may precede it; a value that begins with `\` or `~` is the end of a longer path."""
-    if kind == "path" and value[1:2] == ":":
-        return f"(?:{_BEFORE[kind]}{value[:2]}|{_DEVICE}){re.escape(value[2:])}"
-    if kind == "path" and value[:1] in "\\~":
-        return re.escape(value.removeprefix("~"))
-    return _BEFORE["root" if value[:1] == "/" else kind] + re.escape(value)
-
-
-def _ending(kind: str, value: str) -> str:
-    """Return the pattern of what may not follow; a URL may go on after `/` or `=`."""
-    return "" if kind == "url" and not value[-1:].isalnum() else _AFTER[kind]
 
 
 def _network(indicator: Indicator) -> Any:

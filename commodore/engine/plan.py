@@ -15,7 +15,7 @@ from commodore.engine.inputs import EvidenceCollection, Member
 from commodore.engine.searching import Borders
 from commodore.engine.seen import SeenMembers
 from commodore.engine.stream import Cutter, Hashing, Piece, Read, after
-from commodore.engine.work import Job, Task
+from commodore.engine.tasks import Job, Task
 from commodore.host import Host
 from commodore.record import UNREAD
 from commodore.sweep.found import INDICATORS, SEARCHES, WHOLE, YARA, Border

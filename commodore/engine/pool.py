@@ -28,7 +28,8 @@ from commodore import catalogue
 from commodore.engine import transport
 from commodore.engine.results import Result, SalvagedPart
 from commodore.engine.salvage import PATIENCE, Salvage
-from commodore.engine.work import OUT_OF_MEMORY, Job, Setup, Task, given_up, prepared
+from commodore.engine.tasks import Job, Task
+from commodore.engine.work import OUT_OF_MEMORY, Setup, given_up, prepared
 
 AHEAD = 6
 """tasks per worker that may be finished or under way before the oldest is written"""

@@ -24,8 +24,8 @@ from commodore.engine.plan import Plan
 from commodore.engine.pool import Pool, Stream
 from commodore.engine.results import CHOSEN, Result, UnitAccount
 from commodore.engine.sorting import SortedLines
+from commodore.engine.tasks import Task
 from commodore.engine.unit import RAISED
-from commodore.engine.work import Task
 from commodore.host import Host
 from commodore.sweep.found import DATASET, SEARCHES
 

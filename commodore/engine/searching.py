@@ -12,6 +12,7 @@ from commodore.engine.assemble import Assembler, identity
 from commodore.engine.bounds import BATCH, Problems
 from commodore.engine.results import UnitAccount
 from commodore.engine.stream import Piece
+from commodore.engine.tasks import Job
 from commodore.engine.unit import RAISED
 from commodore.evidence import Evidence
 from commodore.fence import raised
@@ -23,7 +24,6 @@ from commodore.sweep.search import MemberSweep
 
 if TYPE_CHECKING:
     from commodore.detection import Detection
-    from commodore.engine.work import Job
     from commodore.sweep.finder import FoundInUnit
 
 BEFORE = 64 << 10

@@ -10,7 +10,7 @@ import sys
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from commodore.engine.work import Job, Task
+from commodore.engine.tasks import Job, Task
 
 SIZE = 4 << 20
 """bytes of one worker's shared memory; a larger task goes through the pipe"""

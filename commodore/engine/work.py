@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -24,12 +24,13 @@ from commodore.engine.bounds import BATCH, DERIVED, Problems, Room, serialised
 from commodore.engine.results import CHOSEN, FRAME, HITS, LEVEL, STOPPED, Result, SalvagedPart, UnitAccount
 from commodore.engine.scratch import Sealed
 from commodore.engine.searching import JobSearch, together
+from commodore.engine.tasks import Job, Task
 from commodore.engine.unit import RAISED, Note
 from commodore.evidence import Evidence
 from commodore.hits import Hit
 from commodore.host import Host
 from commodore.record import FAILED, Problem, Raised
-from commodore.sweep.found import DATASET, SEARCHES, WHOLE, Border
+from commodore.sweep.found import DATASET, SEARCHES
 
 if TYPE_CHECKING:
     from commodore.detection import Detection
@@ -39,49 +40,6 @@ OUT_OF_MEMORY = 75
 """exit code of a worker in which a parser ran out of memory beside others"""
 BEAT = 0.5
 """seconds between two reports of progress"""
-
-
-@dataclass(slots=True)
-class Job:
-    """One unit of one member, and the artefacts that read it. `content`: bytes, a sealed file, or the path of a plain file."""
-
-    member: int
-    source: str
-    content: bytes | Sealed | Path
-    artefacts: tuple[str, ...]
-    size: int = 0
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    offset: int = 0
-    index: int = 0
-    companions: dict[str, Job] = field(default_factory=dict)
-    border: Border = WHOLE
-    """for the raw sweep: what surrounds a unit"""
-
-    @property
-    def weight(self) -> int:
-        """Return the bytes of the job and its companions."""
-        own = len(self.content) if isinstance(self.content, bytes) else 0
-        return own + sum(c.weight for c in self.companions.values())
-
-
-@dataclass(slots=True)
-class Task:
-    """Jobs that a worker does together. `number` is their place in the collection; results are written in this order."""
-
-    number: int
-    host: Host
-    jobs: list[Job]
-    derive: str = ""
-    """name of the derived dataset to make, in place of jobs"""
-    case: str = ""
-    whole: bool = True
-    """whether the collection is complete, for derived datasets"""
-    sorted: tuple[str, ...] = ()
-    """datasets whose records that the derived dataset chose are in files of their own"""
-    salvage: bool = False
-    """whether records are passed on one by one, because the worker stopped before (`salvage.py`)"""
-    given_up: str = ""
-    """reason why its one job was given up: only the count that the format promises is read"""
 
 
 @dataclass

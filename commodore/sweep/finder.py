@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from commodore.detection.ioc import expression
 from commodore.sweep.addresses import Addresses, SixAddresses
+from commodore.sweep.expression import expression
 from commodore.sweep.found import Found
 from commodore.sweep.hashes import Hashes
 from commodore.sweep.texts import Texts

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from commodore.engine.pool import Pool
-from commodore.engine.work import Job, Setup, Task
+from commodore.engine.tasks import Job, Task
+from commodore.engine.work import Setup
 from commodore.host import Host
 
 LOGIN = "Jan 10 10:00:00 web sshd[1]: Accepted password for root from 192.0.2.1 port 22 ssh2\n"

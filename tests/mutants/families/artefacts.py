@@ -11,7 +11,8 @@ from commodore import catalogue
 from commodore.artefact import Problem
 from commodore.case.ledger import Account
 from commodore.detection import Detection
-from commodore.engine.work import Job, Task, Worker
+from commodore.engine.tasks import Job, Task
+from commodore.engine.work import Worker
 from tests.commodore.damage import HOST, inputs
 from tests.mutants.family import Family, Read
 
