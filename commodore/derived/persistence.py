@@ -16,11 +16,11 @@ from commodore.host import Host
 from commodore.persistence.context import FACT_DATASETS, HostFacts, JudgingContext
 from commodore.persistence.judge import GONE, JudgedEntry, PersistenceJudge
 from commodore.persistence.logged import LoggedObject, codes, logged, place, recovered, same
+from commodore.persistence.members import Members
 from commodore.persistence.site import SiteKnowledge
 from commodore.persistence.started import DATASETS as FILE_DATASETS
 from commodore.persistence.started import StartedFile, StartedFiles
 from commodore.persistence.table import rows
-from commodore.persistence.targets import Members
 from commodore.sentence import sentence, short
 
 KNOWN, UNKNOWN = "escadre.persistence.known", "escadre.persistence.unknown"

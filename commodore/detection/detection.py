@@ -23,8 +23,9 @@ from commodore.host import Host
 from commodore.persistence import judge
 from commodore.persistence.judge import PersistenceJudge
 from commodore.persistence.links import link_hits
+from commodore.persistence.members import Members
 from commodore.persistence.site import SiteKnowledge
-from commodore.persistence.targets import Members, completed, file_target
+from commodore.persistence.targets import completed, file_target
 from commodore.sentence import short
 from commodore.sweep import blobs
 from commodore.sweep.found import DATASET, INDICATORS, YARA, Border

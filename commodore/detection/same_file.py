@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from commodore.detection.fold import Fold, FoldKey
 from commodore.hits import DetectionRule, Hit
-from commodore.persistence.targets import path_key
-
-if TYPE_CHECKING:
-    from commodore.detection.findings import Fold, FoldKey
+from commodore.persistence.members import path_key
 
 _MECHANISM, _CONTENT = "persistence", "content"
 """categories of the rules whose findings may be about one file"""

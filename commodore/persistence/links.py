@@ -7,10 +7,10 @@ from typing import Any
 
 from commodore.hits import Hit
 from commodore.persistence.judgement import worst
+from commodore.persistence.members import resolved
 from commodore.persistence.places import FILES_DATASET, rows_of_file
 from commodore.persistence.suspicion import of_file
 from commodore.persistence.table import PersistenceRow, rows
-from commodore.persistence.targets import resolved
 from commodore.sentence import sentence, short
 from scout.formats.crontab import table_of
 from scout.formats.unit_names import place

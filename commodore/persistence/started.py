@@ -20,7 +20,7 @@ from scout.formats.linux_paths import spellings
 
 if TYPE_CHECKING:
     from commodore.case.view import CaseView
-    from commodore.persistence.targets import Members
+    from commodore.persistence.members import Members
 
 DATASETS = frozenset({"dpkg_files", "file_listing", "missing_targets", "package_files", "programs", "security_catalogs"})
 """Datasets that `StartedFiles` reads"""

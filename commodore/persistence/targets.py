@@ -2,53 +2,22 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 from typing import Any
 
-from commodore.finding import FILE_FACTS, SEVERITIES, FileFacts, Finding, FindingTarget
-from commodore.lookup import PackedLookup
+from commodore.finding import SEVERITIES, FileFacts, Finding, FindingTarget
 from commodore.persistence.evidence import of_named_file
 from commodore.persistence.judge import FILE
+from commodore.persistence.members import Members, path_key
 from commodore.persistence.suspicion import is_interpreter
 from commodore.sentence import sentence, short
 from scout.formats.linux_paths import one_path
-from scout.formats.windows_paths import plain
 
 _SYSTEM_PLACES = re.compile(r"/usr/(?:s?bin|lib(?:32|64|x32|exec)?)/|/libexec/|(?i:[a-z]:\\(?:windows|winnt|program files(?: \(x86\))?)\\)")
 _STARTED = sentence("{path} is started by {mechanism} {id}, and {evidence}.")
 _NAMED = sentence("{path} is only named by the command of {mechanism} {id}, and nothing else is known of it: look at the file.")
-
-
-class Members:
-    """Lines of `members/<collection>.jsonl.zst`, by native path: Windows paths without case, `/lib` and `/usr/lib` as one."""
-
-    def __init__(self, lines: Iterable[Mapping[str, Any]]) -> None:
-        self._taken, self._others, self._links = PackedLookup(), PackedLookup(), PackedLookup()
-        for line in lines:
-            path = str(line.get("path") or line.get("source") or "")
-            if not path:
-                continue
-            known = {k: line[k] for k in FILE_FACTS if line.get(k) is not None}
-            if line.get("verdict") == "taken":
-                self._taken.add(path_key(path), (known,))
-            elif known:
-                self._others.add(path_key(path), (known,))
-            text = line.get("link")
-            if isinstance(text, str) and text:
-                self._links.add(path_key(resolved(path, text)), (path,))
-
-    def facts(self, path: str) -> FileFacts:
-        """Return the facts of a file; empty where the collection does not name it."""
-        key = path_key(path)
-        known: FileFacts = (self._taken.get(key)[-1:] or self._others.get(key)[:1] or [({},)])[0][0]
-        return known
-
-    def links(self, path: str) -> list[str]:
-        """Return the native paths of symbolic links that point to a file, sorted."""
-        return sorted({link for (link,) in self._links.get(path_key(path))})
 
 
 def complete(target: FindingTarget, members: Members | Iterable[Mapping[str, Any]]) -> FindingTarget:
@@ -125,15 +94,3 @@ def _payload(finding: Finding, path: str, facts: FileFacts) -> Finding:
 def file_target(path: str) -> FindingTarget:
     """Return the target of a finding on a file."""
     return {"mechanism": FILE.id, "kind": "file", "remove": "FQ", "path": path, "name": re.split(r"[\\/]", path)[-1], "payload": []}
-
-
-def path_key(path: str) -> str:
-    """Return what identifies a native path."""
-    return one_path(path) if path.startswith("/") else plain(path).casefold()
-
-
-def resolved(path: str, text: str) -> str:
-    """Return the path that the text of the link at `path` leads to; nothing is looked up."""
-    if "\\" in path:
-        return text
-    return posixpath.normpath(posixpath.join(posixpath.dirname(path), text))
