@@ -15,32 +15,37 @@ from scout.discovery import modules
 from tests.commodore.damage import HOST, inputs, items
 
 PARTS = ("commodore.artefacts", "commodore.readers", "commodore.containers", "commodore.registry")
+MAKERS = ("Record", "_value_fields", "_of_key_alone")
+"""what makes one record: the class, and, for records of a batch, the functions that make the fields of each"""
 MODULES = dict(modules(commodore.artefacts))
 
 
-def _failing(at: int) -> type[Record]:
-    """A Record that raises when it is made for the `at`-th time."""
-    made = [0]
+class _Failing:
+    """Raises where the `at`-th record is made."""
 
-    class Failing(Record):
-        __slots__ = ()
+    def __init__(self, at: int) -> None:
+        self._left = at
 
-        def __new__(cls, *args, **kwargs):
-            made[0] += 1
-            if made[0] == at:
+    def of(self, maker):
+        def make(*args, **kwargs):
+            self._left -= 1
+            if self._left == 0:
                 raise ValueError("planted")
-            return Record(*args, **kwargs)
+            return maker(*args, **kwargs)
 
-    return Failing
+        if isinstance(maker, type):
+            return type(maker.__name__, (maker,), {"__slots__": (), "__new__": lambda _, *args, **kwargs: make(*args, **kwargs)})
+        return make
 
 
 def _read(module, path: str, data: bytes, monkeypatch, at: int = 0) -> tuple[list[str], list[Problem]]:
     with monkeypatch.context() as patch:
         if at:
-            failing = _failing(at)
+            failing = _Failing(at)
             for name, loaded in list(sys.modules.items()):
-                if name.startswith(PARTS) and hasattr(loaded, "Record"):
-                    patch.setattr(loaded, "Record", failing)
+                for maker in MAKERS if name.startswith(PARTS) else ():
+                    if hasattr(loaded, maker):
+                        patch.setattr(loaded, maker, failing.of(getattr(loaded, maker)))
         got = list(items(module, Evidence(path, data, facts={"mtime": "2026-10-31T20:00:00Z"}), HOST))
     return [x.locator for x in got if isinstance(x, Record)], [x for x in got if isinstance(x, Problem)]
 
