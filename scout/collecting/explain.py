@@ -50,7 +50,7 @@ def explain(options: CollectOptions, screen: Screen) -> int:
             screen.say(f"  not run: {escape(command)} ({definition.name})")
     if looked_at:
         screen.say(f"{plural(looked_at, 'more file')} would be looked at; programs and scripts among them are taken.")
-    screen.say("Nothing was read or written. Next: the same command without --explain.")
+    screen.say("Nothing was taken or written. Next: the same command without --explain.")
     return DONE
 
 
