@@ -6,13 +6,14 @@ import pytest
 
 from commodore.case.ledger import is_loss
 from commodore.case.reader import CaseReader
-from commodore.engine.links import resolve
+from commodore.engine.links import find, resolve
 from commodore.engine.process import process
 from scout.collecting.collect import collect
 from scout.collecting.options import CollectOptions
 from scout.console import Screen
 from scout.keys import keygen, load_identities
 from tests.commodore.cases import ledger, records
+from tests.commodore.damage import GOLDEN
 
 
 @pytest.fixture
@@ -169,3 +170,40 @@ def test_a_folder_behind_a_link_that_was_not_collected_is_said(tmp_path):
     process([root], case)
     said = {line["path"]: line["reason"] for line in ledger(case)}
     assert said["/etc/cron.d"] == "link: it leads to /mnt/jobs, which is not in this collection"
+
+
+def test_links_of_a_windows_disk_lead_as_windows_goes():
+    """Texts of reparse points: absolute with a prefix, relative, below the root of the drive, on another volume; drive and case aside."""
+    tasks, data = "C:\\Windows\\System32\\Tasks", "C:\\ProgramData"
+    volume = "\\??\\Volume{12345678-0000-0000-0000-100000000000}\\Two"
+    links = {
+        f"{tasks}\\Evil": (f"\\??\\{data}\\t.xml", 1),
+        f"{tasks}\\Far": (volume, 2),
+        f"{tasks}\\Folder": ("..\\..\\..\\programdata\\MORE", 3),
+        f"{tasks}\\Round": ("Round", 4),
+        f"{tasks}\\Root": ("\\PROGRA~1\\x", 5),
+    }
+    taken = {f"{data}\\t.xml": 10, f"{data}\\More\\Deep\\Two": 11, f"{data}\\Moreover": 12}
+    found = {led.path: led for led in find(links, taken)}
+    assert {path: (led.to, led.member) for path, led in found.items() if led.to} == {
+        f"{tasks}\\Evil": (f"{data}\\t.xml", 1),
+        f"{tasks}\\Folder\\Deep\\Two": (f"{data}\\More\\Deep\\Two", None),
+    }
+    assert found[f"{tasks}\\Round"].reason == "link: its links lead in a circle"
+    assert found[f"{tasks}\\Root"].reason == "link: it leads to c:\\progra~1\\x, which is not in this collection"
+    assert found[f"{tasks}\\Far"].reason.endswith("which is not in this collection")
+
+
+def test_a_task_behind_a_link_is_read_from_a_windows_disk(tmp_path):
+    root = tmp_path / "C"
+    tasks, data = root / "Windows/System32/Tasks", root / "ProgramData"
+    for folder in (tasks, data / "more", root / "Windows/System32/config"):
+        folder.mkdir(parents=True)
+    xml = (GOLDEN / "scheduled_tasks/input/Windows/System32/Tasks/Plain").read_bytes()
+    (data / "t.xml").write_bytes(xml)
+    (data / "more/Two").write_bytes(xml)
+    (tasks / "Evil").symlink_to("../../../ProgramData/t.xml")
+    (tasks / "Sub").symlink_to("../../../ProgramData/more")
+    process([root], tmp_path / "case")
+    places = {r["escadre.source"] for r in records(tmp_path / "case", "scheduled_tasks")}
+    assert places == {"C:\\Windows\\System32\\Tasks\\Evil", "C:\\Windows\\System32\\Tasks\\Sub\\Two"}
