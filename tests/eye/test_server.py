@@ -7,7 +7,7 @@ import http.cookiejar
 import os
 import socket
 import urllib.request
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
 
@@ -47,14 +47,16 @@ def session(server: Served) -> str:
 
 
 def sent(server: Served, data: bytes) -> bytes:
-    """What comes back on a connection of its own."""
+    """What comes back on a connection of its own, which the server may cut off at any moment."""
+    got = b""
     with closing(socket.create_connection(("127.0.0.1", port(server)), timeout=60)) as connection:
-        connection.sendall(data)
-        connection.shutdown(socket.SHUT_WR)
-        got = b""
-        while chunk := connection.recv(65536):
-            got += chunk
-        return got
+        with suppress(OSError):
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+        with suppress(ConnectionError):
+            while chunk := connection.recv(65536):
+                got += chunk
+    return got
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: "])
@@ -105,12 +107,9 @@ def test_a_head_that_never_ends_is_cut_off(server):
     ],
 )
 def test_an_odd_request_is_refused_or_cut_off_and_the_server_goes_on(server, data):
-    try:
-        got = sent(server, data)
-        assert got == b"" or got.split(b" ")[1] in (b"400", b"403", b"100"), got[:200]
-        assert b"Traceback" not in got
-    except ConnectionResetError:
-        pass
+    got = sent(server, data)
+    assert got == b"" or got.split(b" ")[1] in (b"400", b"403", b"100"), got[:200]
+    assert b"Traceback" not in got
     assert get(server, "/discover", Cookie=session(server))[0] == 200
 
 
