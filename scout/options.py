@@ -37,7 +37,7 @@ def _use_words(command: Any) -> None:
     for parameter in command.params:
         if isinstance(parameter, TyperArgument):
             if parameter.metavar is None:
-                parameter.metavar = parameter.name.upper()
+                parameter.metavar = (parameter.name or "").upper()
             vars(parameter)["display_type_rich"] = lambda ctx: None  # noqa: ARG005  (the name is enough)
         elif isinstance(parameter, TyperOption) and parameter.metavar is None and not parameter.is_flag:
             parameter.metavar = WORDS.get(parameter.type.name.partition(" ")[0])

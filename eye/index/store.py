@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
@@ -114,6 +115,13 @@ class Store:
             if not self._words:
                 self._words = dictionary.read(self.folder, self._searcher)
             return self._words
+
+    def warm(self) -> None:
+        """Read the words and terms that the first pattern would wait for. What fails is told to the question that meets it."""
+        with contextlib.suppress(Complaint, ValueError):
+            self._sound()
+            self.words()
+            self._terms.read_all()
 
     def words_containing(self, part: str, *, at_end: bool, most: int) -> list[str] | None:
         """Return the words that contain a part, or end with it; None for more than `most`."""

@@ -51,6 +51,12 @@ class Terms:
             if values:
                 yield name, values
 
+    def read_all(self) -> None:
+        """Make the blocks of all fields, as `matching` needs them."""
+        for name in self._fields:
+            self._block(name)
+            self._block(name, folded=True)
+
     def _block(self, name: str, *, folded: bool = False) -> bytes:
         """The terms of a field between breaks. `folded`: ASCII letters in lower case, so that places are the same."""
         key = f"{name}{US}" if folded and name == PAIR else name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import socket
 import sys
+import threading
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -57,6 +58,7 @@ def serve(path: str | Path, port: int = 0, screen: Screen | None = None) -> None
             address = LOCAL
         store, token = Store(path, seconds=PATIENCE), secrets.token_urlsafe(24)
         stack.callback(store.close)
+        threading.Thread(target=store.warm, daemon=True).start()
         config = uvicorn.Config(
             application(store, token, number, address),
             http=BoundedProtocol,

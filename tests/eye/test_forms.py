@@ -64,6 +64,14 @@ def test_a_pattern_with_other_signs_is_found_anywhere_within_a_value(open_case, 
     assert found(open_case, pattern) == expected and (expected or pattern == "process.name*")
 
 
+def test_a_store_that_is_warm_asks_the_engine_for_no_terms_when_a_pattern_comes(typed_case, typed_records, monkeypatch):
+    store = Store(typed_case)
+    store.warm()
+    monkeypatch.setattr("eye.index.terms.Terms.of", lambda *_: pytest.fail("the terms are read again"))
+    expected = {r["escadre.id"] for r in typed_records if any("\\cmd.exe" in value.lower() for value in typed.values(r))}
+    assert found(store, r"*\cmd.exe") == expected and expected
+
+
 @pytest.mark.parametrize(
     ("first", "second", "slop"), [("net", "user", 2), ("windows", "cmd", 1), ("windows", "cmd", 2), ("exe", "system32", 3)]
 )
