@@ -98,9 +98,9 @@ class Detection:
         pack = load(files, folder) if files else RulePack(*build(()), "")
         yara = RunRules(texts, folder.with_name("yara") if folder else None) if texts else None
         read = [read_file(Path(p)) for p in iocs]
-        seen = {(x.type, x.value): x for found, _ in reversed(read) for x in reversed(found)}
+        found = read[0][0] if len(read) == 1 else list({(x.type, x.value): x for one, _ in reversed(read) for x in reversed(one)}.values())
         refused = [Refusal(*r) for _, problems in read for r in problems]
-        return cls(pack, Indicators(sorted(seen.values())), refused, site, yara)
+        return cls(pack, Indicators(found), refused, site, yara)
 
     @property
     def searches(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
+from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -62,12 +63,17 @@ class Indicators:
         self.digests = frozenset(x.type for x in indicators if x.type in ("md5", "sha1"))
         """hashes of whole members that are asked for; SHA-256 is computed anyway"""
         self._networks6 = [(i, ipaddress.IPv6Network(x.value)) for i, x in enumerate(indicators) if x.type in _NETWORKS and ":" in x.value]
-        self._by_text: list[tuple[int, ...]] = []
-        texts: dict[str, list[int]] = {}
+        texts: dict[str, int] = {}
+        self._first = array("l")
+        """text of the first pass → the first indicator that has it; `_further`: the others, which few texts have"""
+        self._further: dict[int, list[int]] = {}
         for number, indicator in enumerate(indicators):
             for text in _searched(indicator):
-                texts.setdefault(text, []).append(number)
-        self._by_text = [tuple(v) for v in texts.values()]
+                place = texts.setdefault(text, len(texts))
+                if place == len(self._first):
+                    self._first.append(number)
+                elif number != self._first[place]:
+                    self._further.setdefault(place, []).append(number)
         self._find = (
             AhoCorasick(
                 list(texts), matchkind=MatchKind.Standard, store_patterns=False, implementation=Implementation.ContiguousNFA
@@ -129,8 +135,9 @@ class Indicators:
         text = _text(record)
         wanted: set[int] = set()
         if self._find is not None:
-            for hit in self._find(text, overlapping=True):
-                wanted.update(self._by_text[hit[0]])
+            for place, *_ in self._find(text, overlapping=True):
+                wanted.add(self._first[place])
+                wanted.update(self._further.get(place, ()))
         if self._networks6 and ("::" in text or _FULL_V6.search(text)):
             wanted.update(i for i, _ in self._networks6)
         if not wanted:

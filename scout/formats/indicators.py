@@ -42,6 +42,11 @@ _COMMENT = re.compile(r"(?:\A|(?<=\s))(?:#|//).*", re.DOTALL)
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
 _TITLED = re.compile(r"([a-z][\w #()-]{0,40}?)\s*(?:[:=]|=>|->|(?<=\s)[-–—](?=\s))(?!//)\s*(\S.*)\Z", re.IGNORECASE)
 """A word that says what the rest of the line is, and the rest."""
+_PLAIN = re.compile(
+    r"(?P<hash>[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64})|(?P<address>[1-9]\d{0,2}(?:\.(?:0|[1-9]\d{0,2})){3})"
+    r"|(?P<domain>[a-z][a-z0-9]{0,30}(?:\.[a-z][a-z0-9]{0,30}){0,4}\.[a-z]{2,24})"
+)
+"""An indicator as long lists have it: there is nothing to undo, and nothing else that it could be."""
 _WORD = re.compile(r"[a-z][a-z0-9 _-]*")
 _BEHIND = re.compile(r"\.[a-z0-9]{1,5}\s+(?!.*\.[a-z0-9]{1,5}\Z)|\s[-–—(\[<]")
 """Words behind the name of a file, in its last component."""
@@ -137,6 +142,9 @@ def read_lines(lines: Iterable[str], name: str) -> tuple[list[Indicator], list[R
         if len(text) > MAX_LINE:
             refused.append(Refused(name, number, f"longer than {MAX_LINE} characters"))
             continue
+        if columns == [] and (plain := _plain(text)):
+            found.setdefault(plain, Indicator(*plain, name, number, NO_FACTS))
+            continue
         cells = _cells(text)
         if number == 1 or columns is None:
             columns = _header(cells)
@@ -222,6 +230,8 @@ def _headings() -> frozenset[str]:
 
 def normalise(text: str, kind: str = "") -> tuple[str, str]:
     """Return type and normal form of one indicator; `kind`: its type where a column states it. Raises `_No` with the reason."""
+    if not kind and (plain := _plain(text)):
+        return plain
     text = bare(text)
     titled = None if kind or PATH.match(text) or _address(refang(text)) else _TITLED.match(text)
     if titled is None:
@@ -240,6 +250,22 @@ def normalise(text: str, kind: str = "") -> tuple[str, str]:
         if type_ == "path" and not PATH.match(rest):  # `mutex: Global\\x`
             raise
         return type_, value
+
+
+def _plain(text: str) -> tuple[str, str] | None:
+    """Return the same as `normalise` for a plain text, in a tenth of the time; None for any other, and for one that may be refused."""
+    found = _PLAIN.fullmatch(text)
+    if found is None:
+        return None
+    if found.lastgroup == "hash":
+        return _HASHES[len(text)], text.lower()
+    if found.lastgroup == "address":
+        octets = [int(octet) for octet in text.split(".")]
+        return ("ip", text) if octets[0] != 127 and max(octets) < 256 and min(octets) < 255 else None
+    try:
+        return None if text.rpartition(".")[2] in _words()["extensions"] else ("domain", _domain(text))
+    except _No:
+        return None
 
 
 def _normal(text: str, kind: str) -> tuple[str, str]:

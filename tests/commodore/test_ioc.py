@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from commodore.detection import Detection
 from commodore.host import Host
 from commodore.persistence import Members
 from scout.console import Complaint
+from scout.formats import indicators
 from scout.formats.indicators import read_file, read_lines
 
 MFT = catalogue.artefacts()["mft"].artefact
@@ -353,3 +355,27 @@ def test_collected_files_are_found_by_hash_and_path_though_nothing_reads_them(tm
     }  # fmt: skip
     assert by_path["/dev/shm/x"]["target"]["file"]["sha256"] == SHA256 and by_path["/dev/shm/x"]["rule.reference"] == "i.txt:1"
     assert [(f["rule.id"], f["count"], f["escadre.records"]) for f in found if "target" not in f] == [("path:/opt/tool", 2, [])]
+
+
+def test_a_plain_line_is_read_as_any_other_would_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long lists take a short way; it must end where the long one ends, at the edges of each form too."""
+    draw = random.Random(11)
+    letters, octets = "abcdefghijklmnopqrstuvwxyz0123456789", (0, 1, 10, 99, 127, 192, 255, 256, 300)
+    ends = ("com", "exe", "dll", "zip", "co.uk", "ru", "info", "sh", "local", "x", "github.io", "duckdns.org")
+
+    def word(most: int = 12) -> str:
+        return "".join(draw.choices(letters, k=draw.randint(1, most)))
+
+    forms = (
+        lambda: ".".join(str(draw.choice(octets)) for _ in range(4)),
+        lambda: f"{word()}.{draw.choice(ends)}",
+        lambda: f"{word()}.{word()}.{draw.choice(ends)}",
+        lambda: draw.choice(ends),
+        lambda: "".join(draw.choices("0123456789abcdefABCDEF", k=draw.choice((31, 32, 33, 40, 64, 65)))),
+        lambda: ".".join(word(4) for _ in range(draw.randint(1, 6))),
+    )
+    lines = ["first.example", *(form() for _ in range(400) for form in forms), "255.255.255.255", "127.0.0.1", "www.cmd.exe", "cmd.exe"]
+    taken, refused = read_lines(lines, "list")
+    monkeypatch.setattr(indicators, "_plain", lambda _: None)
+    assert (taken, refused) == read_lines(lines, "list")
+    assert {one.type for one in taken} == {"ip", "domain", "filename", "md5", "sha1", "sha256"}
