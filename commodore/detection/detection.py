@@ -114,7 +114,8 @@ class Detection:
 
     def find_each(self, units: Sequence[bytes]) -> list[FoundInUnit]:
         """Return the indicators in the bytes of each of several small members."""
-        return self._indicators.finder.find_each(units)
+        finder = self._indicators.finder
+        return [([], Counter()) for _ in units] if finder is None else finder.find_each(units)
 
     def swept(self, evidence: Evidence, border: Border, announce: Callable[[], None]) -> MemberSweep | None:
         """Return the search of one member or unit; None where none was asked for. `announce`: called while it goes on."""

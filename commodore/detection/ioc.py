@@ -12,7 +12,6 @@ import re
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -82,15 +81,11 @@ class Indicators:
             else None
         )
 
+        self.finder = _finder(indicators) if indicators else None
+        """what finds the indicators in bytes; made at once, so that workers inherit it"""
+
     def __len__(self) -> int:
         return len(self.all)
-
-    @cached_property
-    def finder(self) -> Finder:
-        """Return what finds the indicators in bytes."""
-        from commodore.sweep.finder import Finder
-
-        return Finder(self.all)
 
     def number(self, kind: str, value: str) -> int | None:
         """Return the number of an indicator, None where it is none."""
@@ -152,6 +147,12 @@ class Indicators:
         own = {"sha256": seen.get("file.hash.sha256"), "path": path, "filename": re.split(r"[\\/]", path)[-1]}
         for number, found in self.fired(seen):
             yield number, found, self.all[number].value == own.get(self.all[number].type)
+
+
+def _finder(indicators: list[Indicator]) -> Finder:
+    from commodore.sweep.finder import Finder  # it imports numpy, which takes longer than all else here
+
+    return Finder(indicators)
 
 
 def _text(record: dict[str, Any]) -> str:

@@ -33,6 +33,8 @@ from commodore.engine.work import OUT_OF_MEMORY, Setup, given_up, prepared
 
 AHEAD = 6
 """tasks per worker that may be finished or under way before the oldest is written"""
+LOADING = 600.0
+"""seconds that a new worker has until it is ready"""
 
 
 @dataclass
@@ -115,6 +117,8 @@ class WorkerProcess:
     artefact: str = ""
     """artefact that reads, where a job has several"""
     heard: float = 0.0
+    ready: bool = False
+    """whether it has loaded rules and indicators, which takes a minute for a million of them where workers are not forked"""
 
 
 @dataclass
@@ -223,7 +227,7 @@ class Pool:
             except (EOFError, OSError):
                 self._lost(worker, self._death(worker.process))
                 continue
-            worker.heard = time.monotonic()
+            worker.heard, worker.ready = time.monotonic(), True
             if isinstance(report, Result):
                 stream, worker.stream, worker.task = worker.stream, None, None
                 if report.spent:
@@ -239,7 +243,8 @@ class Pool:
         for worker in list(busy.values()):
             if worker.task is None:
                 continue
-            if now - worker.heard > (min(self.timeout, PATIENCE) if worker.task.salvage else self.timeout):
+            timeout = min(self.timeout, PATIENCE) if worker.task.salvage else self.timeout
+            if now - worker.heard > (timeout if worker.ready else max(timeout, LOADING)):
                 self._lost(worker, f"stopped: no progress for {self.timeout:.0f} s")
             elif sys.platform != "linux" and _resident(worker.process) > self.setup.memory:
                 self._lost(worker, self._memory())
@@ -313,6 +318,7 @@ def _serve(theirs: Connection, setup: Setup, shared: mmap.mmap | None, ours: Con
     ours.close()
     worker = prepared(setup, theirs)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        theirs.send((-1, ""))
         while True:
             theirs.send(worker.run(transport.unpack(theirs.recv(), shared)))
 

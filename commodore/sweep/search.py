@@ -18,7 +18,7 @@ from commodore.sweep.yara import MOST
 
 if TYPE_CHECKING:
     from commodore.detection.ioc import Indicators
-    from commodore.sweep.finder import Finder, FoundInUnit
+    from commodore.sweep.finder import FoundInUnit
     from commodore.sweep.yara import RunRules
 
 AROUND = 64
@@ -50,7 +50,7 @@ class MemberSweep:
         self, indicators: Indicators, yara: RunRules | None, evidence: Evidence, border: Border, announce: Callable[[], None]
     ) -> None:
         self._indicators, self._yara, self._evidence = indicators, yara, evidence
-        self._finder: Finder | None = indicators.finder if len(indicators) else None
+        self._finder = indicators.finder
         self._seen: set[bytes] = set()
         """digests of values of records that were searched"""
         self._border, self._announce = border, announce

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
+from commodore.engine import pool as pool_module
 from commodore.engine.pool import Pool
 from commodore.engine.tasks import Job, Task
-from commodore.engine.work import Setup
+from commodore.engine.work import Setup, Worker, prepared
 from commodore.host import Host
 
 LOGIN = "Jan 10 10:00:00 web sshd[1]: Accepted password for root from 192.0.2.1 port 22 ssh2\n"
@@ -70,3 +74,16 @@ def test_a_stream_that_is_left_early_gives_its_workers_back(pool: Pool) -> None:
         next(results)
     assert all(worker.stream is not first for worker in pool.processes)
     assert [result.counts for result in pool.results(second)] == [{"auth_log": 5}]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a worker that is not forked does not inherit the slow loading of this test")
+def test_a_worker_that_loads_rules_for_long_is_not_taken_for_one_that_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(setup: Setup, pipe: Connection) -> Worker:
+        time.sleep(2.5)
+        return prepared(setup, pipe)
+
+    monkeypatch.setattr(pool_module, "prepared", slow)
+    with Pool(Setup(cache=tmp_path), 1, timeout=1.0) as made:
+        (worker,) = made.processes
+        assert [result.counts for result in made.run(tasks([1]))] == [{"auth_log": 1}]
+        assert made.processes == [worker], "it was replaced"
