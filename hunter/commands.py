@@ -63,6 +63,47 @@ def add_command(
     return DONE
 
 
+def contain_command(
+    plan: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan (YAML); a new one is made with -r.")],
+    allow: Annotated[
+        list[str], typer.Option("--allow", metavar="ADDRESS", help="Stays reachable: an address or network. May be given again.")
+    ],
+    hours: Annotated[float, typer.Option("--hours", metavar="N", help="It ends by itself after so many hours (at most 168).")] = 4,
+    script: Annotated[
+        Path | None, typer.Option("--script", metavar="FILE", help="Write a script for Windows to read and run, instead of an action.")
+    ] = None,
+    recipient: Recipients = None,
+    json_lines: Json = False,
+) -> int:
+    """Add the isolation of this host to a plan: off the network but for the responder, until it expires."""
+    from hunter.planning.adding import add
+    from hunter.planning.byhand import WantedByHand
+    from hunter.show.added import added
+
+    screen, minutes = Screen(json_lines=json_lines), round(hours * 60)
+    if script is not None:
+        from hunter.show.contained import script_written
+
+        script_written(screen, script, " ".join(allow), minutes)
+        return DONE
+    wanted = WantedByHand("", words={"allow": " ".join(allow), "minutes": str(minutes)})
+    added(screen, add(place(plan), wanted, root=None, case=None, known=(), recipients=recipient or ()), None)
+    return DONE
+
+
+def blocklist_command(
+    case: Annotated[Path, typer.Argument(metavar="CASE", help="A case of commodore.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the lists.")],
+    json_lines: Json = False,
+) -> int:
+    """Write block lists of what the case found: firewall, DNS, hosts file, hashes. Text to read; nothing is applied."""
+    from hunter.contain.blocklist import write
+    from hunter.show.contained import listed
+
+    listed(Screen(json_lines=json_lines), *write(case, output))
+    return DONE
+
+
 def pack_command(
     plan: PlanFile,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the archive.")] = Path(),
@@ -120,4 +161,11 @@ def place(path: Path) -> Path:
     return path if real == Path(os.path.abspath(path)) else real  # noqa: PTH100  (without `..` being resolved by links)
 
 
-COMMANDS: dict[str, Callable[..., int]] = {"add": add_command, "pack": pack_command, "status": status_command, "report": report_command}
+COMMANDS: dict[str, Callable[..., int]] = {
+    "add": add_command,
+    "contain": contain_command,
+    "blocklist": blocklist_command,
+    "pack": pack_command,
+    "status": status_command,
+    "report": report_command,
+}
