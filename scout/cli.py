@@ -30,6 +30,12 @@ def _target_ids() -> list[tuple[str, str]]:
     return [(target.id, target.what) for target in load()]
 
 
+def _profile_names() -> list[tuple[str, str]]:
+    from scout.targets.profiles import profiles
+
+    return [(one.name, one.what) for one in profiles().values()]
+
+
 # readable=False: a path that cannot be read gets its Complaint and exit code where it is opened
 Archive = Annotated[Path, typer.Argument(help="An archive that scout collect wrote.", show_default=False, readable=False)]
 
@@ -81,6 +87,10 @@ Images = Annotated[
         readable=False,
     ),
 ]
+Profile = Annotated[
+    str,
+    typer.Option(metavar="PROFILE", help="triage, full, volatile, ransomware … (scout targets lists them).", autocompletion=_profile_names),
+]
 Key = typer.Option("-i", "--identity", help="Secret key: key.txt, or an ssh private key.", show_default=False, readable=False)
 
 
@@ -111,7 +121,7 @@ def collect(
     shadows: Annotated[
         bool, typer.Option("--shadows/--no-shadows", help="With --image: take the shadow copies too.", show_default=False)
     ] = True,
-    profile: Annotated[str, typer.Option(metavar="PROFILE", help="triage or full.", autocompletion=lambda: ["triage", "full"])] = "triage",
+    profile: Profile = "triage",
     targets: Only = None,
     definitions: Definitions = None,
     paths: Paths = None,
@@ -271,7 +281,7 @@ def targets(
 def build(
     recipient: Recipients = None,
     out: Annotated[Path, typer.Option("-o", "--output", help="Directory for the agent and its bill of materials.")] = Path(),
-    profile: Annotated[str, typer.Option(metavar="PROFILE", help="triage or full.", autocompletion=lambda: ["triage", "full"])] = "triage",
+    profile: Profile = "triage",
     targets: Only = None,
     archives: Annotated[str, typer.Option(metavar="PATH", help="Where the agent writes its archives.")] = ".",
     max_file: Annotated[str, typer.Option(metavar="SIZE", help="As for collect.", show_default=False)] = "",
