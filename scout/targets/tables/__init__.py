@@ -1,1 +1,1 @@
-"""Tables beside the targets: `profiles.yaml` (which targets a profile takes), `coverage.yaml` (which target serves which kind of evidence)."""
+"""Tables beside the targets: `profiles.yaml` (the targets of a profile), `coverage.yaml` (the targets of each kind of evidence)."""
