@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from commodore import completion
+from hunter.commands import COMMANDS
+from hunter.commands import place as _place
 from hunter.host.host import RemovalHost
 from hunter.show import checked, ran, verified
 from scout.console import COULD_NOT, DONE, PARTIAL, WRONG_USE, Complaint, Screen, escape, run
@@ -248,7 +249,7 @@ _COMMANDS: dict[str, Callable[..., int]] = {
 def build_app() -> typer.Typer:
     """Build the command line anew, so that nothing global is shared."""
     app = program("Remove malware and its persistence, with a journal, a proof and an undo.", GUIDE)
-    for name, command in _COMMANDS.items():
+    for name, command in (_COMMANDS | COMMANDS).items():
         app.command(name)(command)
     return app
 
@@ -273,12 +274,6 @@ def _read(plan: Path, seal_key: Path | None, screen: Screen, signers: Path | Non
             "and not who sealed it (--seal-key FILE)."
         )
     return read
-
-
-def _place(path: Path) -> Path:
-    """Resolve links to a plan or journal, so that the files beside it do not depend on who changes a link."""
-    real = Path(os.path.realpath(path))
-    return path if real == Path(os.path.abspath(path)) else real  # noqa: PTH100  (without `..` being resolved by links)
 
 
 @contextmanager
