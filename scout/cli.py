@@ -210,6 +210,10 @@ def verify(
     receipt: Annotated[
         str | None, typer.Option(metavar="FILE|CODE", help="The receipt file, or the short code from paper.", show_default=False)
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the custody report, for a person, to a new file; - prints it.", show_default=False),
+    ] = None,
     json_lines: Json = False,
 ) -> int:
     """Check whether an archive is complete, unchanged, and the one that scout wrote."""
@@ -217,6 +221,7 @@ def verify(
 
     from scout.keys import load_identities
     from scout.verifying.receipts import check_readable
+    from scout.verifying.report import write as write_report
     from scout.verifying.verify import verify as run
 
     screen = console.Screen(json_lines=json_lines)
@@ -225,6 +230,8 @@ def verify(
     elif receipt is not None:
         raise console.Complaint("--receipt belongs to one archive.", "Verify each archive with its own receipt.", console.WRONG_USE)
     identities = load_identities(identity) if identity else None
+    if report is not None and (identities is None or len(archives) != 1):
+        raise console.Complaint("--report needs one archive and a key.", "Give -i key.txt and one ARCHIVE.", console.WRONG_USE)
     code = console.DONE
     for archive in archives:
         try:
@@ -241,6 +248,8 @@ def verify(
             screen.say(line)
         if json_lines:
             screen.emit(asdict(verdict))
+        if report is not None and identities is not None:
+            write_report(report, archive, identities, verdict, screen)
         code = max(code, verdict.code)
     return code
 
