@@ -12,18 +12,7 @@ from scout.agent.freeze import FrozenProgram, ProgramParts, freeze, runtime_of
 from scout.console import WRONG_USE, Complaint
 
 LEFT_OUT = (
-    *(
-        "typer",
-        "click",
-        "rich",
-        "pygments",
-        "shellingham",
-        "yara",
-        "sqlite3",
-        "xmlrpc",
-        "numpy",
-        "cryptography",
-    ),
+    *("typer", "click", "rich", "pygments", "shellingham", "yara", "sqlite3", "xmlrpc", "numpy", "cryptography"),
     *("pyewf", "pyvhdi", "pyvmdk", "pyqcow", "pyvshadow", "scout.cli"),
 )
 """what a collection does not need; images and YARA stay with the full installation"""
