@@ -13,8 +13,8 @@ from scout.console import run
 from scout.formats.indicators import read_lines
 from tests.commodore import mft_table
 from tests.commodore.cases import ledger, members, records
+from tests.commodore.reported import *  # noqa: F403  (a fixture)
 from tests.commodore.test_logons import entry
-from tests.commodore.test_reported_inputs import WHEN, fired, host, log, logins, rule  # noqa: F401  (host: a fixture)
 
 LOGIN = "sshd[2085]: Accepted password for root from 198.51.100.7 port 34431 ssh2"
 
@@ -103,7 +103,7 @@ def test_the_zone_is_that_of_localtime(host, files, link, hour):
     case = host({"var/log/auth.log": text, **files}, "2026-07-06T12:00:00Z", {"etc/localtime": link} if link else None)
     ((moment, _, _),) = logins(case)
     if hour is None:  # a localtime that cannot be read: whatever is taken, the ledger says that it is a guess
-        assert any("time zone" in one["reason"] or "localtime" in one["reason"] for one in ledger(case)), ledger(case)
+        assert any("/etc/localtime" in (one["reason"] or "") for one in ledger(case)), ledger(case)
     else:
         assert moment == f"2026-07-06T{hour:02}:00:00Z"
 
@@ -135,12 +135,7 @@ def test_addresses_of_utmp_agree_with_the_host_field(host, named, packed, ip):
         ("var/spool/cron/crontabs/root", "/opt/tab", {"opt/tab": "* * * * * /dev/shm/x\n"}, "cron"),
         ("etc/cron.d", "/opt/jobs", {"opt/jobs/one": "* * * * * root /dev/shm/x\n"}, "cron"),
         ("etc/sudoers.d/x", "/srv/rule", {"srv/rule": "www-data ALL=(ALL) NOPASSWD: ALL\n"}, "startup_files"),
-        (
-            "root/.ssh/authorized_keys",
-            "/opt/keys",
-            {"opt/keys": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIiJ3m5o0T1sCzL3YJ8t x\n"},
-            "authorized_keys",
-        ),
+        ("root/.ssh/authorized_keys", "/opt/keys", {"opt/keys": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 x\n"}, "authorized_keys"),
         ("etc/ld.so.preload", "/opt/pre", {"opt/pre": "/dev/shm/x.so\n"}, "ld_so_preload"),
         ("etc/systemd/system/a.service.d", "/opt/drop", {"opt/drop/x.conf": "[Service]\nExecStartPre=/dev/shm/x\n"}, "systemd_units"),
         ("etc/profile.d/x.sh", "/opt/a", {"opt/b": "/dev/shm/x\n"}, "startup_files"),
