@@ -14,6 +14,7 @@ from scout.formats.indicators import read_lines
 from tests.commodore import mft_table
 from tests.commodore.cases import ledger, members, records
 from tests.commodore.reported import *  # noqa: F403  (a fixture)
+from tests.commodore.reported import WHEN, fired, log, logins, rule
 from tests.commodore.test_logons import entry
 
 

@@ -14,6 +14,7 @@ from scout.formats.indicators import read_lines
 from tests.commodore import mft_table
 from tests.commodore.cases import ledger, members, records
 from tests.commodore.reported import *  # noqa: F403  (a fixture)
+from tests.commodore.reported import fired, log, logins, rule
 from tests.commodore.test_logons import entry
 
 LOGIN = "sshd[2085]: Accepted password for root from 198.51.100.7 port 34431 ssh2"
