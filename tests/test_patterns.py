@@ -31,7 +31,7 @@ from scout.formats.commandline.windows import _windows_payload
 from scout.sources.directory import DirectorySource
 
 SECONDS = 20.0
-LONG = 400_000
+LONG = 100_000
 HOST = Host("c", name="h", os="linux")
 
 
@@ -168,11 +168,11 @@ def test_a_pattern_of_stix(pattern: str, tmp_path: Path) -> None:
 def test_many_values_of_a_document_are_found_in_it(tmp_path: Path) -> None:
     import json
 
-    values = [f"host{n}.update.example" for n in range(40_000)]
+    values = [f"host{n}.update.example" for n in range(8_000)]
     event = {"Event": {"info": "x", "Attribute": [{"type": "domain", "value": value} for value in values]}}
     (tmp_path / "a.json").write_text(json.dumps(event, indent=1))
     with bounded():
         taken, refused = indicators.read_file(tmp_path / "a.json")
     assert not refused and len(taken) == len(values)
     lines = (tmp_path / "a.json").read_text().splitlines()
-    assert all(one.value in lines[one.line - 1] for one in taken[::1000])
+    assert all(one.value in lines[one.line - 1] for one in taken[::500])

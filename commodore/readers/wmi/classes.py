@@ -10,8 +10,6 @@ from commodore.readers.wmi.pages import WmiFormatError
 from commodore.readers.wmi.values import CimType, Heap, Value, cim_type
 
 MOST_PROPERTIES = 4096
-_AGAIN = 4
-"""how often the bytes of a class may be read as qualifiers: properties share texts, but not their qualifiers"""
 _MARK = 0x80000000
 _KEY = "key"
 
@@ -109,7 +107,7 @@ def read_class(data: bytes) -> ClassDefinition:
     places = struct.unpack(f"<{2 * count}I", part.take(8 * count))
     table, raw = part.take(defaults), part.heap()
     heap = Heap(raw)
-    left = _AGAIN * len(data)
+    left = len(raw)  # properties share texts, but not their qualifiers
     found = []
     for name_at, at in zip(places[::2], places[1::2], strict=True):
         one, size = _property(raw, heap, name_at, at)
