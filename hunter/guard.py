@@ -60,6 +60,7 @@ def guard() -> GuardList:
     listed = load_data("hunter", "guard.yaml")
     made = {name: tuple(map(_rule, listed[name])) for name in ("paths", "units")}
     keys = {f"registry-{name}": tuple(_rule(e, fold=True) for e in listed[f"registry-{name}"]) for name in ("key", "value")}
+    keys["process"] = tuple(_rule(e) for e in listed["process"])
     keys["wmi-object"] = tuple(_rule(e, fold=True) for e in listed["wmi-object"])
     return GuardList(
         {"file": made["paths"], **keys},

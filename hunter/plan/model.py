@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from commodore.case import trust
-from hunter.catalogue import catalogue
+from hunter.catalogue import BARRIER, catalogue
 from hunter.objects import of, told
 from hunter.plan.sealkey import SealKey
 from hunter.plan.yaml_text import scalar, write
@@ -173,6 +173,8 @@ class RemovalPlan:
             if (now := catalogue()[action.kind].stage) != stage:
                 stage = now
                 blocks.append(f"\n  # ── {stage} " + "─" * 40)
+                if stage == BARRIER:
+                    blocks.append("  # Barrier: HUNTER looks at all of the above once more. What follows cannot be taken back.")
             blocks.append(_comments(n, action, self.findings.get(action.id, [])) + write([action.to_plan()], 1).rstrip("\n"))
         listed = "actions:\n" + "\n".join(blocks) if blocks else "actions: []"
         return "\n".join(head) + f"\n{top}{listed}\n\nseal: {scalar(self.sealed_with(key))}\n"
