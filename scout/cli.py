@@ -288,6 +288,8 @@ def build(
     json_lines: Json = False,
 ) -> None:
     """Make the one-file agent for this system, with recipients and profile built in."""
+    import platform
+
     from scout.agent.build import build as run
     from scout.agent.settings import AgentSettings
     from scout.keys import load_recipients
@@ -308,9 +310,11 @@ def build(
     screen.say(f"Agent    {console.escape(made.path)}   {console.megabytes(made.size)}")
     screen.say(f"sha256   {made.sha256}")
     screen.say(f"Parts    {console.escape(made.bill)}")
+    if made.glibc:
+        screen.say(f"Runs on  {console.escape(platform.system())} {console.escape(platform.machine())} with glibc {made.glibc} or newer")
     screen.say(f"Next: {console.escape(made.path)} agent --show-config", "bold")
     if json_lines:
-        screen.emit({"agent": str(made.path), "sha256": made.sha256, "size": made.size, "bill": str(made.bill)})
+        screen.emit({"agent": str(made.path), "sha256": made.sha256, "size": made.size, "bill": str(made.bill), "glibc": made.glibc})
 
 
 def sign(
