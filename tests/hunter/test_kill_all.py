@@ -41,7 +41,7 @@ def planned(request, tmp_path_factory) -> Disk:
     chosen = _every_operation(actions)
     operations = {catalogue()[a["kind"]].operation for a in actions}
     assert {catalogue()[a["kind"]].operation for a in chosen} == operations
-    assert len(operations) > 8
+    assert len(operations) > 6
     print(f"\n{request.param}: {len(chosen)} actions of {len(actions)}, {len(operations)} operations: {', '.join(sorted(operations))}")
     plan = yaml.load(disk.plan.read_text(), yaml.BaseLoader)
     plan["actions"] = chosen

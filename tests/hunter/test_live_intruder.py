@@ -87,9 +87,9 @@ def start_ghost(machine: Machine) -> None:
     assert machine.run("sh", "-c", script).returncode == 0
 
 
-def own(*words: object) -> str:
+def own(*words: object, **settings: str) -> str:
     """What a command of Escadre prints, run on the analyst's side."""
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    env = os.environ | {"PYTHONPATH": str(ROOT)} | settings
     done = subprocess.run([sys.executable, "-m", *map(str, words)], capture_output=True, text=True, check=False, env=env)
     assert done.returncode in (0, 1), done.stdout + done.stderr
     return done.stdout
@@ -148,7 +148,8 @@ def test_twenty_footholds_and_two_watchdogs_are_removed_for_good_and_put_back(tm
         assert done.returncode == 0, done.stdout + done.stderr
         assert "watchd" not in machine.commands()
         again = collected(machine, key, "second")
-        done = own("hunter", "verify", plan, "--archive", again, "-i", tmp_path / "key.txt")
+        # the plan was sealed anew on the machine, which does not have the analyst's key
+        done = own("hunter", "verify", plan, "--archive", again, "-i", tmp_path / "key.txt", XDG_CONFIG_HOME=str(tmp_path))
         assert "THERE" not in done
 
         done = machine.hunter("undo", f"{plan}.journal.jsonl")
