@@ -19,7 +19,7 @@ from hunter.objects import of, told
 from hunter.plan.model import RemovalAction, RemovalPlan
 from hunter.private import sync_folder
 from hunter.ref import Ref
-from hunter.run.beside import changed, survey
+from hunter.run.beside import changed, parted, survey
 from hunter.run.check import READY, Checked, Report, check
 from hunter.run.session import OnActionDone, RunOutcome, backup_keys, check_written, open_run, same_root
 from hunter.run.settle import RemovalRun, surprise
@@ -157,7 +157,9 @@ def _back_up(run: RemovalRun, host: RemovalHost, actions: Sequence[Checked], rec
             run.vault.check(kept, keys)
             run.add("keep", **ref.to_json(), **kept)
     sync_folder(run.vault.folder)
-    run.add("kept")
+    assert run.opened is not None
+    churn, _ = changed(run.opened["areas"], host, run.objects)  # nothing was changed yet, so the host did this by itself
+    run.add("kept", churn=churn)
 
 
 def _edits(host: RemovalHost, actions: Sequence[Checked]) -> tuple[list[dict[str, Any]], list[int]]:
@@ -224,8 +226,9 @@ def _forward(plan: RemovalPlan, run: RemovalRun, host: RemovalHost, on_done: OnA
     run.settle(host, run.actions, keys, back=False, on_done=on_done, barrier=barrier)
     check_written(run, host, run.objects, back=False)
     different, compared = changed(run.opened["areas"], host, run.objects)
+    churn, different = parted(different, run.churn)
     run.add("applied", actions=run.actions, unexplained=different, compared=compared)
     returned = {a.id: why for a in plan.actions if (why := _returned(a, run, host))}
     done = [a for a in run.actions if a not in run.left_out]
     total, left_out = len(done) + len(run.all_left_out), run.all_left_out
-    return RunOutcome(done, total, run.journal.path, run.undo, different, compared, left_out=left_out, returned=returned)
+    return RunOutcome(done, total, run.journal.path, run.undo, different, compared, left_out=left_out, returned=returned, churn=churn)

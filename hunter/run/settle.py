@@ -57,6 +57,8 @@ class RemovalRun:
         self.opened: dict[str, Any] | None = None
         self.kept: dict[Ref, dict[str, Any]] = {}
         self.objects: dict[Ref, _RunObject] = {}
+        self.churn: frozenset[str] = frozenset()
+        """what changed beside the objects before anything was written: the host changes it by itself"""
         self.left_out: dict[str, str] = {}
         """action id → why the run went on without it"""
         self.pending: dict[str, Any] | None = None
@@ -79,6 +81,8 @@ class RemovalRun:
             for edit in line["edits"]:
                 item = self.objects.setdefault(Ref.from_json(edit), _RunObject(edit["before"], edit["before"]))
                 item.edits[edit["action"]] = edit
+        elif event == "kept":
+            self.churn = frozenset(map(str, line.get("churn", ())))
         elif event == "keep":
             self.kept[Ref.from_json(line)] = line
         elif event == "begin":

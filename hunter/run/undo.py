@@ -10,7 +10,7 @@ from pathlib import Path
 from hunter.host.host import RemovalHost
 from hunter.objects import of, told
 from hunter.private import sync_folder
-from hunter.run.beside import changed, restore
+from hunter.run.beside import changed, parted, restore
 from hunter.run.partial import refuse_wrong
 from hunter.run.session import OnActionDone, RunOutcome, backup_keys, check_written, open_run, same_root
 from hunter.run.settle import RemovalRun
@@ -73,6 +73,7 @@ def _backward(run: RemovalRun, host: RemovalHost, taken: set[str], key: Path | N
     others = [ref for ref, item in run.objects.items() if of(ref).exact and ref not in concerned and not item.controlled]
     different += [told(ref) for ref in run.drifted(host, others)]
     compared += len(others)
+    churn, different = parted(different, run.churn)
     done = sorted(back - run.left_out.keys())
     run.add("undone", actions=done, unexplained=different, compared=compared)
     return RunOutcome(
@@ -84,6 +85,7 @@ def _backward(run: RemovalRun, host: RemovalHost, taken: set[str], key: Path | N
         compared,
         left_out=dict(run.left_out),
         final=[titles[a] for a in done if a in final],
+        churn=churn,
     )
 
 

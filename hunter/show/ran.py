@@ -43,6 +43,8 @@ def undo_ticker(screen: Screen) -> Callable[[str], None]:
 
 
 def _compared(screen: Screen, outcome: RunOutcome) -> str:
+    for path in outcome.churn[:20]:
+        screen.say(f"  the host changes it by itself, before the run too: {escape(path)}")
     for path in outcome.unexplained[:20]:
         screen.say(f"  changed meanwhile, not by HUNTER: {escape(path)}", style="yellow")
     if outcome.unexplained:
@@ -59,6 +61,7 @@ def _emit(screen: Screen, outcome: RunOutcome) -> None:
             "journal": str(outcome.journal),
             "already": outcome.already,
             "unexplained": outcome.unexplained,
+            "churn": outcome.churn,
             "compared": outcome.compared,
             "left_out": outcome.left_out,
             "final": outcome.final,
