@@ -96,9 +96,10 @@ class RegistryObject(ABC):
         known = {(ref.name.casefold(), ref.part.casefold(), ref.object) for ref in explained}
         different, compared = [], 0
         files = {ref.name for ref in explained if ref.object == "file"}
+        homes = {*before, *(host.registry.home(ref.name) for ref in explained if isinstance(of(ref), RegistryObject))}
         for home, area in before.items():
             beside, looked = host.registry.changed_beside(home, area["beside"], files)
-            different += [path for path in beside if path not in before]
+            different += [path for path in beside if path not in homes]
             compared += looked
         for key, was in ((key, was) for area in before.values() for key, was in area["keys"].items()):
             try:
