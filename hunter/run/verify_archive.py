@@ -15,6 +15,7 @@ from hunter.host.archived import ArchiveView
 from hunter.host.archived_windows import ArchivedHives, path_of
 from hunter.host.tree import TEXT_LIMIT
 from hunter.host.view import HostView
+from hunter.mechanisms import mechanism_of
 from hunter.plan.model import RemovalAction, RemovalPlan
 from hunter.run.fresh import FreshFindings
 from hunter.run.looked import ArchiveCoverage
@@ -49,8 +50,12 @@ def verify_archive(plan: RemovalPlan, path: Path, archive: Path, key: Path, *, d
 
 
 def _with_findings(verdict: TargetVerdict, fresh: FreshFindings) -> TargetVerdict:
-    """Return the verdict with what COMMODORE says: it finds the target again, or saw what a mechanism cannot look at in an archive."""
-    if fresh.finds(verdict.action):
+    """Return the verdict with what COMMODORE says: it finds the target again, or saw what a mechanism cannot look at in an archive.
+
+    An object that stays, with other content (a disabled account), may well be found: there the mechanism decides, which looked at it.
+    """
+    stays = verdict.gone and mechanism_of(verdict.action.kind).stays
+    if fresh.finds(verdict.action) and not stays:
         why = verdict.reason if verdict.looked and not verdict.gone else "COMMODORE finds it again"
         return replace(verdict, gone=False, looked=True, reason=why)
     if verdict.later and fresh.saw(verdict.action):
