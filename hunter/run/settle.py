@@ -364,8 +364,8 @@ class RemovalRun:
             return item.now, None
         if not edits:
             return item.before, None if kept is None else lambda stream: self.vault.copy(kept, identities, stream)
-        if edits[-1]["after"] is not None:
-            return edits[-1]["after"], None
+        if (after := edits[-1]["after"]) is not None:  # of an object with content, that content stays
+            return after, None if kept is None or not after.get("sha256") else lambda stream: self.vault.copy(kept, identities, stream)
         fixed = edits[-1].get("data")
         if (fixed is None and not all(e["cuts"] or e.get("puts") for e in edits)) or kept is None or item.before is None:
             return None, None
