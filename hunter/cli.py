@@ -197,6 +197,12 @@ def verify_command(
     else:
         with _host(root) as host:
             verdicts = verifying.verify(read, plan, host, after_reboot=after_reboot)
+    from hunter.record import proofs
+    from hunter.run.session import journal_of
+
+    how = archive.name if archive is not None else "the mounted root" if root is not None else "the host"
+    if journal_of(plan).exists() and (why := proofs.keep(plan, read.seal(), how, verdicts)):
+        screen.note(f"The result was not kept for the report: {why}.")
     verified.verdicts(screen, read, verdicts, plan, root, beyond)
     return DONE if all(v.gone for v in verdicts) and not beyond else PARTIAL
 
