@@ -56,6 +56,8 @@ class CollectionResult:
     receipt_error: str
     over: Counter[str]
     """items that a limit left behind, by limit: `300.0 MB in all of LF13`, `1.0 GB in all (--max-total)`"""
+    differences: dict[str, list[str]]
+    """live source → what two ways of asking the host answer differently"""
     stuck: int
     """calls to the file system that never returned"""
     not_run: int
@@ -97,6 +99,7 @@ def collect(options: CollectOptions, screen: Screen) -> CollectionResult:
         receipt_error=writer.receipt_error,
         seconds=time.monotonic() - began,
         over=taker.over,
+        differences=taker.differences,
         stuck=examined.timed.given_up,
         not_run=sum(len(one.commands) for one in examined.foreign),
     )

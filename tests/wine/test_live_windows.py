@@ -219,3 +219,21 @@ def test_commodore_reads_it(collected, tmp_path):
     process([collected.archive], tmp_path / "case", identities=load_identities(collected.key))
     names = {folder.name for folder in (tmp_path / "case/records").iterdir()}
     assert {"live_processes", "live_services", "live_tasks", "live_signatures", "live_users", "live_modules", "scheduled_tasks"} <= names
+
+
+def test_a_transfer_of_bits_is_listed_with_its_files_and_its_command(own_windows):
+    code = (
+        "import json\nfrom scout.live.windows import _transfers as t\n"
+        "number, job = t.manager().CreateJob('planted', 0)\n"
+        "job.AddFile('http://127.0.0.1:9/inert', r'C:\\inert.bin')\n"
+        "print(json.dumps([one for one in t.jobs() if one['name'] == 'planted']))"
+    )
+    done = own_windows.python(code)
+    assert done.returncode == 0, done.stderr
+    (job,) = json.loads(done.stdout.splitlines()[-1])
+    assert (job["state"], job["type"], job["files"]) == ("suspended", "download", ["http://127.0.0.1:9/inert → C:\\inert.bin"])
+
+
+def test_queues_and_the_clipboard_are_in_the_collection(collected):
+    kinds = {row["kind"]: row for row in collected.lists["jobs"]}
+    assert {"print", "clipboard"} <= set(kinds) and kinds["clipboard"]["formats"] == []
