@@ -71,6 +71,8 @@ def collect(options: CollectOptions, screen: Screen) -> CollectionResult:
     keys, texts = load_recipients(options.recipients)
     examined = open_host(options)
     out = _output(options, examined)
+    if options.allow_temp_file:
+        running_windows.allow_temporary_files(examined.sources, out)
     host = identity.host(examined.system, live=examined.live)
     identity.load_owners(examined.system, examined.gaps)
     started = datetime.now(UTC)
@@ -221,6 +223,7 @@ def _header(
         **({"images": [str(path) for path in options.images], "volumes": examined.imaged.volumes} if examined.imaged else {}),
         **({"foreign_objects": found} if (found := strangers(examined)) else {}),
         "limits": {"max_file": options.max_file, "max_total": options.max_total, "min_free": options.min_free, "gentle": options.gentle},
+        **({"allow_temp_file": True} if options.allow_temp_file else {}),
     }
 
 

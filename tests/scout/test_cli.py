@@ -174,3 +174,8 @@ def test_the_summary_names_each_limit_by_target_or_option(root, key, tmp_path, c
     assert "1 over the limit of 50 kB per file (--max-file)" in said
     assert "2 over the limit of 4.0 kB in all (--max-total)" in said or "1 over the limit of 4.0 kB in all (--max-total)" in said
     assert "--path takes a file, whatever its size" in said
+
+
+def test_a_temporary_file_is_for_a_running_windows_only(root, key, tmp_path, capsys):
+    assert scout("collect", "-r", key[1], "--root", str(root), "-o", str(tmp_path), "--allow-temp-file", "--os", "linux") == 2
+    assert "--allow-temp-file" in capsys.readouterr().err

@@ -237,3 +237,47 @@ def test_a_transfer_of_bits_is_listed_with_its_files_and_its_command(own_windows
 def test_queues_and_the_clipboard_are_in_the_collection(collected):
     kinds = {row["kind"]: row for row in collected.lists["jobs"]}
     assert {"print", "clipboard"} <= set(kinds) and kinds["clipboard"]["formats"] == []
+
+
+TEMPORARY = r"""
+import ctypes, json, os, winreg
+from pathlib import Path
+from scout.live.windows import _devices, _privileges
+from scout.sources.saved_hives import SavedHives
+from scout.sources.source import Blocked
+from scout.sources.windows_volume import WindowsVolume
+_privileges.take()
+folder, out = Path("C:/planted"), Path("C:/out")
+folder.mkdir(); out.mkdir()
+(folder / "SOFTWARE").write_text("the hive that is in use")
+device = next(device for device, letter in _devices.drives().items() if letter == "C:")
+with winreg.CreateKey(winreg.HKEY_LOCAL_MACHINE, r"SYSTEM\CurrentControlSet\Control\hivelist") as key:
+    winreg.SetValueEx(key, r"\REGISTRY\MACHINE\SOFTWARE", 0, winreg.REG_SZ, device + r"\planted\SOFTWARE")
+with winreg.CreateKey(winreg.HKEY_LOCAL_MACHINE, r"SOFTWARE\Planted") as key:
+    winreg.SetValueEx(key, "mark", 0, winreg.REG_SZ, "a value of the running registry")
+opener = ctypes.WinDLL("kernel32").CreateFileW
+opener.restype = ctypes.c_void_p
+held = opener("C:\\planted\\SOFTWARE", 0x80000000, 0, None, 3, 0, None)
+volume, said = WindowsVolume("C", raw=False), {}
+try:
+    volume.open(("planted", "SOFTWARE"))
+except Blocked as e:
+    said["without"] = str(e)
+volume.saved = SavedHives(out)
+file = volume.open(("planted", "SOFTWARE"))
+said["during"] = [one.name for one in out.iterdir()]
+said["content"] = "a value of the running registry" in file.read(1 << 24).decode("utf-8", "replace").replace("\0", "")
+said["method"], said["facts"] = file.method, file.facts()
+file.close()
+said["after"] = [one.name for one in out.iterdir()]
+print(json.dumps(said))
+"""
+
+
+def test_a_loaded_hive_is_saved_beside_the_archive_and_removed_only_where_that_is_allowed(own_windows):
+    done = own_windows.python(TEMPORARY)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert "sharing violation" in said["without"] and "registry save" == said["method"] and said["content"]
+    (name,) = said["during"]
+    assert name.startswith("scout-temporary-") and said["facts"]["temporary_file"].endswith(name) and said["after"] == []
