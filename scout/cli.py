@@ -318,6 +318,7 @@ def build(
     import platform
 
     from scout.agent.build import build as run
+    from scout.agent.freeze import runtime_of
     from scout.agent.settings import AgentSettings
     from scout.keys import load_recipients
 
@@ -337,6 +338,7 @@ def build(
     screen.say(f"Agent    {console.escape(made.path)}   {console.megabytes(made.size)}")
     screen.say(f"sha256   {made.sha256}")
     screen.say(f"Parts    {console.escape(made.bill)}")
+    screen.say(f"Unpacks  to {console.escape(runtime_of(runtime_dir) or 'the folder for temporary files')}")
     if made.glibc:
         screen.say(f"Runs on  {console.escape(platform.system())} {console.escape(platform.machine())} with glibc {made.glibc} or newer")
     screen.say(f"Next: {console.escape(made.path)} agent --show-config", "bold")

@@ -91,7 +91,7 @@ def freeze(parts: ProgramParts, out: Path) -> FrozenProgram:
     except OSError as e:
         raise Complaint(f"The folder {out} cannot be made: {e.strerror}.", "Give another with -o.", WRONG_USE) from e
     module, _, function = parts.entry.partition(":")
-    with TemporaryDirectory(prefix="escadre-build-") as folder:
+    with TemporaryDirectory(prefix="escadre-build-", ignore_cleanup_errors=True) as folder:
         work = Path(folder)
         (work / "start.py").write_text(f"from {module} import {function}\n\n{function}()\n")
         for name, content in parts.baked.items():
