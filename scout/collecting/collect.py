@@ -56,6 +56,8 @@ class CollectionResult:
     receipt_error: str
     over: Counter[str]
     """items that a limit left behind, by limit: `300.0 MB in all of LF13`, `1.0 GB in all (--max-total)`"""
+    differences: dict[str, list[str]]
+    """live source → what two ways of asking the host answer differently"""
     stuck: int
     """calls to the file system that never returned"""
     not_run: int
@@ -69,6 +71,8 @@ def collect(options: CollectOptions, screen: Screen) -> CollectionResult:
     keys, texts = load_recipients(options.recipients)
     examined = open_host(options)
     out = _output(options, examined)
+    if options.allow_temp_file:
+        running_windows.allow_temporary_files(examined.sources, out)
     host = identity.host(examined.system, live=examined.live)
     identity.load_owners(examined.system, examined.gaps)
     started = datetime.now(UTC)
@@ -97,6 +101,7 @@ def collect(options: CollectOptions, screen: Screen) -> CollectionResult:
         receipt_error=writer.receipt_error,
         seconds=time.monotonic() - began,
         over=taker.over,
+        differences=taker.differences,
         stuck=examined.timed.given_up,
         not_run=sum(len(one.commands) for one in examined.foreign),
     )
@@ -218,6 +223,7 @@ def _header(
         **({"images": [str(path) for path in options.images], "volumes": examined.imaged.volumes} if examined.imaged else {}),
         **({"foreign_objects": found} if (found := strangers(examined)) else {}),
         "limits": {"max_file": options.max_file, "max_total": options.max_total, "min_free": options.min_free, "gentle": options.gentle},
+        **({"allow_temp_file": True} if options.allow_temp_file else {}),
     }
 
 
