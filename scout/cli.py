@@ -106,6 +106,31 @@ def build_app() -> typer.Typer:
 def collect(
     recipient: Recipients = None,
     out: Annotated[Path, typer.Option("-o", "--output", help="Directory for the archive and its receipt.", readable=False)] = Path(),
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="DIR|-|URL",
+            help="Deliver while it is written: https://host/folder/, sftp://user@host/folder, s3:FILE of presigned URLs, - for stdout.",
+            show_default=False,
+        ),
+    ] = "",
+    keep: Annotated[bool, typer.Option("--keep", help="With --to URL: keep a local copy in -o too.")] = False,
+    ca: Annotated[
+        Path | None,
+        typer.Option(
+            "--ca", metavar="FILE", help="Trust these certificates (PEM); for sftp a known_hosts file.", show_default=False, readable=False
+        ),
+    ] = None,
+    pin: Annotated[
+        str, typer.Option(metavar="SHA256", help="Trust this one certificate, or this host key (sftp).", show_default=False)
+    ] = "",
+    ssh_key: Annotated[
+        Path | None,
+        typer.Option("--ssh-key", metavar="FILE", help="Private key that logs in for sftp.", show_default=False, readable=False),
+    ] = None,
+    retry_for: Annotated[
+        int, typer.Option("--retry-for", metavar="SECONDS", help="Give a server up after so long without progress.", min=1)
+    ] = 300,
     root: Root = None,
     images: Images = None,
     shadows: Annotated[
@@ -145,6 +170,7 @@ def collect(
     from scout.collecting import pathlist
     from scout.collecting.collect import collect as run
     from scout.collecting.options import CollectOptions
+    from scout.delivering.delivery import DeliveryOptions
 
     screen = console.Screen(json_lines=json_lines, quiet=quiet)
     if system not in ("", "windows", "linux"):
@@ -153,10 +179,12 @@ def collect(
     if wanted and targets:
         given = "--path" if paths else "--plan"
         raise console.Complaint(f"{given} and --targets were given together.", "Give one of them.", console.WRONG_USE)
+    delivery = DeliveryOptions(to=to, ca=ca, pin=pin, ssh_key=ssh_key, keep=keep, retry_for=retry_for)
     options = CollectOptions(
         paths=wanted,
         recipients=recipient or [],
-        out=out,
+        out=delivery.folder or out,
+        delivery=delivery,
         root=root,
         images=images or [],
         shadows=shadows,

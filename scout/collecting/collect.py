@@ -31,6 +31,7 @@ from scout.collecting.options import CollectOptions
 from scout.collecting.stages import StageProgress
 from scout.collecting.taking import ItemTaker, SizeLimits
 from scout.console import WRONG_USE, Complaint, Screen, escape, plural
+from scout.delivering.delivery import STDOUT, Delivery, DeliveryResult, stdout_sink
 from scout.sources import mounts
 from scout.sources.source import Parts
 from scout.sources.windows_volume import WindowsVolume
@@ -60,6 +61,10 @@ class CollectionResult:
     """calls to the file system that never returned"""
     not_run: int
     """commands in definitions of other collectors"""
+    delivered: DeliveryResult | None
+    """what came of `--to` a server"""
+    kept: bool
+    """whether the archive is a file at `archive`"""
 
 
 def collect(options: CollectOptions, screen: Screen) -> CollectionResult:
@@ -68,21 +73,35 @@ def collect(options: CollectOptions, screen: Screen) -> CollectionResult:
 
     keys, texts = load_recipients(options.recipients)
     examined = open_host(options)
-    out = _output(options, examined)
+    out, no_place = _place(options, examined)
     host = identity.host(examined.system, live=examined.live)
     identity.load_owners(examined.system, examined.gaps)
     started = datetime.now(UTC)
-    path = out / f"{_file_name(host['name'])}-{started:%Y%m%dT%H%M%SZ}-{options.label}.tar.zst.age"
+    path = (out or Path()) / f"{_file_name(host['name'])}-{started:%Y%m%dT%H%M%SZ}-{options.label}.tar.zst.age"
     if options.gentle:
         manners.step_back()
+    delivery, sink = _delivery(options, path.name, out, screen, no_place)
     _greet(screen, examined, host, options, len(texts))
     began = time.monotonic()
-    with signals.caught() as caught, ArchiveWriter(path, keys, _header(options, examined, host, started, texts)) as writer:
+    delivered = None
+    with signals.caught() as caught, ArchiveWriter(path, keys, _header(options, examined, host, started, texts), sink) as writer:
         caught.tell(writer.stop)
         taker = ItemTaker(writer, examined.timed, SizeLimits(options.max_file, options.max_total, options.min_free), lambda: caught.number)
         with StageProgress(screen) as stages:
-            _everything(examined, taker, stages, caught, manners.Gentleness() if options.gentle else None)
-        receipt = writer.abort(caught.reason) if caught.number else writer.finish()
+            if delivery is not None:
+                delivery.start(path, lambda: caught.number)
+                stages.delivering(delivery.progress)
+            try:
+                _everything(examined, taker, stages, caught, manners.Gentleness() if options.gentle else None)
+                receipt = writer.abort(caught.reason) if caught.number else writer.finish()
+            except Complaint:
+                if delivery is not None and delivery.lost():
+                    delivery.end(writer.abort("the delivery failed"), stages.tick)  # its Complaint says why nothing could be written
+                raise
+            if delivery is not None:
+                delivered = delivery.end(receipt, stages.tick)
+        if delivered is not None and delivered.rest is not None:
+            writer.keep_receipt(receipt)
     examined.close()
     return CollectionResult(
         receipt=receipt,
@@ -99,6 +118,8 @@ def collect(options: CollectOptions, screen: Screen) -> CollectionResult:
         over=taker.over,
         stuck=examined.timed.given_up,
         not_run=sum(len(one.commands) for one in examined.foreign),
+        delivered=delivered,
+        kept=sink is None,
     )
 
 
@@ -163,6 +184,31 @@ def _everything(
     finally:
         gc.enable()
         gc.unfreeze()
+
+
+def _place(options: CollectOptions, host: ExaminedHost) -> tuple[Path | None, str]:
+    """Return the local directory, or None and the reason where a server gets the archive and no local file can be written."""
+    if options.delivery.to == STDOUT:
+        return None, ""
+    try:
+        return _output(options, host), ""
+    except Complaint as c:
+        if not options.delivery.remote or options.delivery.keep:
+            raise
+        return None, c.what
+
+
+def _delivery(options: CollectOptions, name: str, out: Path | None, screen: Screen, no_place: str) -> tuple[Delivery | None, int | None]:
+    """Return the delivery after its test upload, and the descriptor that the archive is written into; None for a file in a directory."""
+    if options.delivery.to == STDOUT:
+        return None, stdout_sink()
+    if not options.delivery.remote:
+        return None, None
+    delivery = Delivery.prepared(options.delivery, name, out)
+    screen.note(f"Delivers to {escape(delivery.where)}: the test upload succeeded.")
+    if out is None:
+        screen.note(f"If the server fails, the rest is lost: {escape(no_place)}", "yellow")
+    return delivery, delivery.sink
 
 
 def _output(options: CollectOptions, host: ExaminedHost) -> Path:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scout.delivering.delivery import DeliveryOptions
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectOptions:
@@ -30,6 +32,8 @@ class CollectOptions:
     """less than a quarter of one core, lowest priority for processor and disk"""
     min_free: int = 0
     """bytes that stay free at the output: below, nothing more is taken"""
+    delivery: DeliveryOptions = field(default_factory=DeliveryOptions)
+    """a server that gets the archive; `out` then takes the local copy, or the rest where the server fails"""
     system: str = ""
     """windows or linux, where the tree itself does not show it"""
 

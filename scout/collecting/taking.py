@@ -64,8 +64,8 @@ class ItemTaker:
         """what was taken before, where shadow copies are read"""
         self._sampled: Counter[str] = Counter()
         self._counted: Counter[str] = Counter()
-        own = writer.path.stat()
-        self._own = own.st_dev, own.st_ino
+        own = writer.path.stat() if writer.sink is None else None
+        self._own = (own.st_dev, own.st_ino) if own is not None else None
 
     def live(self, source: str, system: str) -> None:
         """Write one live source. An error, or no answer in time, ends it; custody records that, and the lines before are kept."""
