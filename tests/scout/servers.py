@@ -253,10 +253,14 @@ def presigned(method: str, port: int, to: int, key: str, query: str, *, seconds:
 
 
 class BrokenLine:
-    """A line to a server. `cut`: bytes to the server after which the connection is reset, again and again; `most`: then it is dead."""
+    """A line to a server. `cut`: bytes to the server after which the connection is reset, again and again; `most`: then it is dead.
 
-    def __init__(self, port: int, cut: int = 0, most: int = 0) -> None:
-        self._to, self._cut, self._most = port, cut, most
+    `hold`: bytes after which nothing moves until `go_on` is set.
+    """
+
+    def __init__(self, port: int, cut: int = 0, most: int = 0, hold: int = 0) -> None:
+        self._to, self._cut, self._most, self._hold = port, cut, most, hold
+        self.go_on = threading.Event()
         self.passed = self.cuts = self._since = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -285,6 +289,8 @@ class BrokenLine:
                         ends = (self._cut and self._since > self._cut) or (self._most and self.passed > self._most)
                         if ends:
                             self.cuts, self._since = self.cuts + 1, 0
+                    if self._hold and self.passed > self._hold:
+                        self.go_on.wait()
                     if ends:
                         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # closed by a reset
                         return
