@@ -41,7 +41,6 @@ class Server:
     """port → options of the collection"""
     holds: Callable[[], dict[str, bytes]]
     """name of the archive, or of a part → bytes"""
-    stop: Callable[[], None] = lambda: None
     extra: dict[str, object] = field(default_factory=dict)
 
 
@@ -119,12 +118,11 @@ http {{ access_log off; client_body_temp_path {folder}/tmp; proxy_temp_path {fol
     location /moved/ {{ return 307 https://elsewhere.example/in/; }}
     location /static/ {{ root {folder}; }} }} }}
 """)
-    with running([program, "-p", str(folder), "-c", str(config)], port, folder / "log") as process:
+    with running([program, "-p", str(folder), "-c", str(config)], port, folder / "log"):
         yield Server(
             port,
             lambda to: ["--to", f"https://localhost:{to}/in/", "--ca", str(cert)],
             lambda: {path.name: path.read_bytes() for path in sorted(there.iterdir())},
-            process.kill,
             {"cert": cert, "small": folder / "small"},
         )
 
@@ -169,17 +167,11 @@ Subsystem sftp internal-sftp
     def options(to: int) -> list[str]:
         return ["--to", f"sftp://{who}@127.0.0.1:{to}{there}", "--pin", pin, "--ssh-key", str(folder / "user")]
 
-    def stop() -> None:
-        """End the server and the sessions that it has."""
-        subprocess.run(["pkill", "-P", str(process.pid)], check=False)
-        process.kill()
-
-    with running([program, "-D", "-e", "-f", str(config)], port, folder / "log") as process:
+    with running([program, "-D", "-e", "-f", str(config)], port, folder / "log"):
         yield Server(
             port,
             options,
             lambda: {path.name: path.read_bytes() for path in sorted(there.iterdir())},
-            stop,
             {"pin": pin, "key": folder / "user", "other": folder / "host", "folder": there},
         )
 
@@ -199,11 +191,11 @@ def s3(folder: Path) -> Iterator[Server]:
     data = folder / "data"
     (data / "cases").mkdir(parents=True)
     port = free_port()
-    command = [program, "--port", f"127.0.0.1:{port}", "--cert", str(cert), "--key", str(key), "--quiet", "posix", "--nometa", str(data)]
     (folder / "meta").mkdir()
-    command[-2:] = ["--sidecar", str(folder / "meta"), str(data)]
+    trust = ["--cert", str(cert), "--key", str(key)]
+    command = [program, "--port", f"127.0.0.1:{port}", *trust, "--quiet", "posix", "--sidecar", str(folder / "meta"), str(data)]
     environment = {**os.environ, "ROOT_ACCESS_KEY": "tester", "ROOT_SECRET_KEY": "secret-of-the-test"}
-    with running(command, port, folder / "log", env=environment) as process:
+    with running(command, port, folder / "log", env=environment):
 
         def options(to: int) -> list[str]:
             path = folder / f"grant{to}.json"
@@ -213,7 +205,7 @@ def s3(folder: Path) -> Iterator[Server]:
         def holds() -> dict[str, bytes]:
             return {path.name: path.read_bytes() for path in sorted((data / "cases").iterdir()) if path.is_file()}
 
-        yield Server(port, options, holds, process.kill, {"cert": cert})
+        yield Server(port, options, holds, {"cert": cert})
 
 
 def grant(port: int, to: int, cert: Path, *, seconds: int = 600, past: int = 0) -> dict[str, object]:
