@@ -35,6 +35,7 @@ from scout.delivering.delivery import STDOUT, Delivery, DeliveryResult, stdout_s
 from scout.sources import mounts
 from scout.sources.source import Parts
 from scout.sources.windows_volume import WindowsVolume
+from scout.sweeping import sweep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +93,10 @@ def collect(options: CollectOptions, screen: Screen) -> CollectionResult:
                 delivery.start(path, lambda: caught.number)
                 stages.delivering(delivery.progress)
             try:
-                _everything(examined, taker, stages, caught, manners.Gentleness() if options.gentle else None)
+                if options.sweep is not None:
+                    sweep.into_archive(examined, taker, stages, caught, options, screen)
+                else:
+                    _everything(examined, taker, stages, caught, manners.Gentleness() if options.gentle else None)
                 receipt = writer.abort(caught.reason) if caught.number else writer.finish()
             except Complaint:
                 if delivery is not None and delivery.lost():

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scout.delivering.delivery import DeliveryOptions
+from scout.sweeping.options import SweepOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +35,14 @@ class CollectOptions:
     """bytes that stay free at the output: below, nothing more is taken"""
     delivery: DeliveryOptions = field(default_factory=DeliveryOptions)
     """a server that gets the archive; `out` then takes the local copy, or the rest where the server fails"""
+    sweep: SweepOptions | None = None
+    """look for what is known in `paths` instead of collecting them"""
     system: str = ""
     """windows or linux, where the tree itself does not show it"""
 
     @property
     def label(self) -> str:
-        """The profile, or `paths` where only paths are taken: part of the archive's name."""
+        """The profile, `paths` where only paths are taken, or `sweep`: part of the archive's name."""
+        if self.sweep is not None:
+            return "sweep"
         return "paths" if self.paths else self.profile

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -100,6 +100,14 @@ class ItemTaker:
         verdict = "over limit" if listing.cut else verdict
         self.verdicts[verdict] += 1
         self.lists += verdict == "taken"
+
+    def hits(self, source: str, schema: int, lines: Iterable[Mapping[str, Any]]) -> None:
+        """Write the list of what a sweep found."""
+        with self._writer.live(source, schema) as out:
+            for line in lines:
+                out.write(line)
+        self.verdicts["taken"] += 1
+        self.lists += 1
 
     def missing(self, missing: MissingPath) -> None:
         """Record a wanted path that nothing on the host matches."""

@@ -15,7 +15,7 @@ class LineBroken(Exception):  # noqa: N818  (an event of the line, no error of t
     """The line or the server failed in a way that may pass: try again. The text says what happened."""
 
 
-class Refused(Exception):  # noqa: N818
+class ServerRefused(Exception):  # noqa: N818
     """The server refused, and will again: wrong key, no rights, no room. `do` says what the responder can do."""
 
     def __init__(self, what: str, do: str = "") -> None:
@@ -32,7 +32,7 @@ class PartPlace(NamedTuple):
 
 
 class Carrier(Protocol):
-    """Brings parts to a server. Every method may raise LineBroken or Refused, and is repeated after LineBroken."""
+    """Brings parts to a server. Every method may raise LineBroken or ServerRefused, and is repeated after LineBroken."""
 
     where: str
     """the address without secrets, for messages"""

@@ -14,7 +14,7 @@ from queue import Queue
 from typing import NamedTuple, TypeVar
 
 from scout.console import Complaint
-from scout.delivering.carrier import Carrier, LineBroken, PartPlace, Refused
+from scout.delivering.carrier import Carrier, LineBroken, PartPlace, ServerRefused
 
 RETRY_FOR = 300.0
 """seconds without progress after which a server is given up"""
@@ -123,7 +123,7 @@ class Courier:
         self._retry_for, self._hurried = retry_for, hurried
         self.sent = self.parts = self.retries = 0
         self.trouble = ""
-        self.failed: Refused | None = None
+        self.failed: ServerRefused | None = None
         """why the server was given up"""
         self.lost = ""
         """why the rest could not even be written here"""
@@ -157,12 +157,12 @@ class Courier:
         if self.failed is None:
             try:
                 self._patiently(lambda: self._carrier.finish(size))
-            except Refused as e:
+            except ServerRefused as e:
                 self.failed = e
         if self.failed is None:
             try:
                 self._patiently(lambda: self._carrier.receipt(receipt))
-            except Refused as e:
+            except ServerRefused as e:
                 self.no_receipt = f"{e} {e.do}".strip()
         self._carrier.drop()
 
@@ -190,7 +190,7 @@ class Courier:
                 done = 0
                 try:
                     done = self._patiently(lambda rest=rest, last=last: self._one(rest, last=last))  # type: ignore[misc]
-                except Refused as e:
+                except ServerRefused as e:
                     self.failed = e
                     self._carrier.drop()
                     if not self._kept:
@@ -219,7 +219,7 @@ class Courier:
     def _patiently(self, action: Callable[[], _Result]) -> _Result:
         """Do it, again after each break of the line: at once, then after growing pauses, with parts of half the size.
 
-        Raises Refused after `retry_for` in vain.
+        Raises ServerRefused after `retry_for` in vain.
         """
         since, pause, best = time.monotonic(), 0.0, 0
         while True:
@@ -235,7 +235,7 @@ class Courier:
                 limit = min(self._retry_for, HURRIED) if self._hurried() else self._retry_for
                 if time.monotonic() - since + pause > limit:
                     what = f"The line to {self._carrier.where} stayed broken for {time.monotonic() - since:.0f} s: {e}."
-                    raise Refused(what.replace("..", "."), "Look at the server and the network.") from e
+                    raise ServerRefused(what.replace("..", "."), "Look at the server and the network.") from e
                 time.sleep(pause)
                 pause = min(max(pause * 2, 0.5), _LONGEST_PAUSE)
             else:
@@ -268,7 +268,7 @@ def test_upload(carrier: Carrier, name: str, marker: bytes) -> None:
             carrier.begin(name, marker)
     except LineBroken as e:
         raise Complaint(f"The test upload to {carrier.where} failed: {e}.", "Nothing was collected. Look at the address, or use -o.") from e
-    except Refused as e:
+    except ServerRefused as e:
         raise Complaint(f"The test upload failed: {e}", f"{e.do} Nothing was collected.".strip()) from e
     finally:
         carrier.drop()

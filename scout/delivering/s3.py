@@ -17,7 +17,7 @@ from xml.sax.saxutils import escape
 
 from scout.console import WRONG_USE, Complaint
 from scout.delivering import tls
-from scout.delivering.carrier import PART, LineBroken, PartPlace, Refused
+from scout.delivering.carrier import PART, LineBroken, PartPlace, ServerRefused
 
 _LEAST, _MOST = 5 << 20, 64 << 20
 """bytes of a part: S3's own minimum, and what fits into memory"""
@@ -53,11 +53,13 @@ class S3Carrier:
         number = place.number
         if number > len(self._parts):
             what = f"The archive is larger than {len(self._parts):,} parts of {self.part_size >> 20} MiB: there are no more presigned URLs."
-            raise Refused(what, "Sign more parts for the next collection.")
+            raise ServerRefused(what, "Sign more parts for the next collection.")
         answer = self._send("PUT", self._parts[number - 1], data, moved)
         tag = answer.headers.get("etag", "")
         if not tag:
-            raise Refused(f"{self.where}: the server gave no ETag for part {number}.", "It is no S3 server, or a proxy removes the header.")
+            raise ServerRefused(
+                f"{self.where}: the server gave no ETag for part {number}.", "It is no S3 server, or a proxy removes the header."
+            )
         self._tags[number] = tag
 
     def finish(self, size: int) -> None:  # noqa: ARG002  (the protocol's)
@@ -65,7 +67,7 @@ class S3Carrier:
         again, self._asked = self._asked, True
         try:
             answer = self._send("POST", self._complete, self.completion())
-        except Refused as e:
+        except ServerRefused as e:
             if again and "NoSuchUpload" in str(e):
                 return
             raise

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from scout.console import WRONG_USE, Complaint
 from scout.delivering import sftp_session as sftp
-from scout.delivering.carrier import LineBroken, PartPlace, Refused
+from scout.delivering.carrier import LineBroken, PartPlace, ServerRefused
 from scout.delivering.tls import shown
 
 PART = 4 << 20
@@ -57,7 +57,7 @@ class SftpCarrier:
         """Create the archive's file, empty."""
         self._name = name
         if shutil.which("ssh") is None:
-            raise Refused("This host has no ssh program.", "Install OpenSSH's client, or deliver by https.")
+            raise ServerRefused("This host has no ssh program.", "Install OpenSSH's client, or deliver by https.")
         if self._pin and not self._line:
             self._line = self._pinned()
         session = sftp.SftpSession(self._command())
@@ -87,7 +87,7 @@ class SftpCarrier:
             raise self._refused(e, "closed") from e
         self._handle = b""
         if there != size:
-            raise Refused(f"{self.where}/{self._name} has {there:,} bytes, the archive {size:,}.", "Somebody else writes there.")
+            raise ServerRefused(f"{self.where}/{self._name} has {there:,} bytes, the archive {size:,}.", "Somebody else writes there.")
 
     def receipt(self, text: bytes) -> None:
         """Write the receipt beside it."""
@@ -122,7 +122,7 @@ class SftpCarrier:
             self._handle = self._session.open(self._path(self._name), sftp.WRITE)
             there = self._session.size(self._handle)
             if there < offset:
-                raise Refused(f"{self.where}/{self._name} has {there:,} bytes; {offset:,} were confirmed.", "The server lost them.")
+                raise ServerRefused(f"{self.where}/{self._name} has {there:,} bytes; {offset:,} were confirmed.", "The server lost them.")
         return self._session
 
     def _path(self, name: str) -> str:
@@ -160,16 +160,16 @@ class SftpCarrier:
             seen.append(f"SHA256:{digest}")
         if not seen:
             raise LineBroken(f"{self._host} showed no key")
-        raise Refused(f"No key of {self._host} has the pinned fingerprint; it showed {', '.join(seen)}.", "Nothing was sent there.")
+        raise ServerRefused(f"No key of {self._host} has the pinned fingerprint; it showed {', '.join(seen)}.", "Nothing was sent there.")
 
-    def _refused(self, status: sftp.SftpStatus, what: str) -> Refused:
+    def _refused(self, status: sftp.SftpStatus, what: str) -> ServerRefused:
         place = f"{self.where}/{self._name}"
         if status.code == sftp.NO_SUCH_FILE:
-            return Refused(f"{place} cannot be {what}: the folder does not exist.", "Make the folder, or look at the address.")
+            return ServerRefused(f"{place} cannot be {what}: the folder does not exist.", "Make the folder, or look at the address.")
         if status.code == sftp.DENIED:
-            return Refused(f"{place} cannot be {what}: the server denies it.", "Look at the rights of the folder.")
+            return ServerRefused(f"{place} cannot be {what}: the server denies it.", "Look at the rights of the folder.")
         do = "The name may be taken." if what == "created" else "Often the server's disk is full, or a quota."
-        return Refused(f"{place} cannot be {what}: the server says {status}.", do)
+        return ServerRefused(f"{place} cannot be {what}: the server says {status}.", do)
 
 
 def _ignore(_: int) -> None:

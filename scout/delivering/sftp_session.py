@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from scout.delivering.carrier import PATIENCE, LineBroken, Refused
+from scout.delivering.carrier import PATIENCE, LineBroken, ServerRefused
 
 _INIT, _VERSION, _OPEN, _CLOSE, _WRITE, _FSTAT = 1, 2, 3, 4, 6, 8
 _STATUS, _HANDLE, _ATTRS, _EXTENDED = 101, 102, 105, 200
@@ -38,7 +38,7 @@ class SftpStatus(Exception):  # noqa: N818  (the server's word)
 
 
 class SftpSession:
-    """One session with a server. Raises LineBroken where it ends, Refused where ssh cannot log in, SftpStatus for an answer."""
+    """One session with a server. Raises LineBroken where it ends, ServerRefused where ssh cannot log in, SftpStatus for an answer."""
 
     def __init__(self, command: Sequence[str]) -> None:
         flags: dict[str, Any] = {"creationflags": 0x200} if sys.platform == "win32" else {"start_new_session": True}  # Ctrl-C is ours
@@ -47,7 +47,7 @@ class SftpSession:
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=1 << 17, **flags
             )
         except OSError as e:
-            raise Refused(f"{command[0]} cannot be run: {e.strerror}.", "Install OpenSSH's client, or deliver by https.") from e
+            raise ServerRefused(f"{command[0]} cannot be run: {e.strerror}.", "Install OpenSSH's client, or deliver by https.") from e
         self._words: list[str] = []
         self._number = 0
         self._moved, self._waits = time.monotonic(), False
@@ -57,12 +57,14 @@ class SftpSession:
         try:
             self._send(_INIT, struct.pack(">I", 3), numbered=False)
             kind, _ = self._packet()
-        except (LineBroken, Refused):
+        except (LineBroken, ServerRefused):
             self.close()
             raise
         if kind != _VERSION:
             self.close()
-            raise Refused("The server does not speak SFTP.", "Allow the subsystem sftp there (sshd_config: Subsystem sftp internal-sftp).")
+            raise ServerRefused(
+                "The server does not speak SFTP.", "Allow the subsystem sftp there (sshd_config: Subsystem sftp internal-sftp)."
+            )
 
     def open(self, path: str, flags: int) -> bytes:
         """Return the handle of a file; a new one has mode 0600."""
@@ -152,14 +154,14 @@ class SftpSession:
             raise self._lost()
         return head[4], body
 
-    def _lost(self) -> LineBroken | Refused:
+    def _lost(self) -> LineBroken | ServerRefused:
         """Return the reason why ssh has ended, in its own last words."""
         with suppress(subprocess.TimeoutExpired):
             self._ssh.wait(2)
         time.sleep(0.05)  # its words are read by a thread
         said = [line for line in self._words if line.strip()]
         if any(line.startswith(_REFUSALS) or "Permission denied (" in line or "authentication" in line.lower() for line in said):
-            return Refused(f"ssh: {said[-1]}.".replace("..", "."), _login_advice(" ".join(said)))
+            return ServerRefused(f"ssh: {said[-1]}.".replace("..", "."), _login_advice(" ".join(said)))
         return LineBroken(f"ssh: {said[-1]}" if said else "the connection ended")
 
     def _listen(self) -> None:

@@ -17,7 +17,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from scout import __version__
 from scout.console import WRONG_USE, Complaint
-from scout.delivering.carrier import PATIENCE, LineBroken, Refused
+from scout.delivering.carrier import PATIENCE, LineBroken, ServerRefused
 
 _PIECE = 64 << 10
 _BODY = 64 << 10
@@ -61,7 +61,7 @@ class TlsConnection:
         headers: Mapping[str, str] | None = None,
         moved: Callable[[int], None] | None = None,
     ) -> HttpAnswer:
-        """Return the answer of success. Raises LineBroken for what may pass, Refused for the rest."""
+        """Return the answer of success. Raises LineBroken for what may pass, ServerRefused for the rest."""
         try:
             answer = self._answer(method, target, body, headers or {}, moved)
         except ssl.SSLCertVerificationError as e:
@@ -76,7 +76,7 @@ class TlsConnection:
         what = f"{self.host} answered {answer.status} {http.client.responses.get(answer.status, '')}".rstrip() + _detail(answer.body)
         if answer.status in _PASSING:
             raise LineBroken(what)
-        raise Refused(what, _advice(answer))
+        raise ServerRefused(what, _advice(answer))
 
     def _answer(
         self, method: str, target: str, body: bytes | memoryview, headers: Mapping[str, str], moved: Callable[[int], None] | None
@@ -112,13 +112,15 @@ class TlsConnection:
         digest = hashlib.sha256(shown).hexdigest()
         if digest != self._pin:
             made.close()
-            raise Refused(f"The certificate of {self.host} has the fingerprint {digest}, not the pinned one.", "Nothing was sent there.")
+            raise ServerRefused(
+                f"The certificate of {self.host} has the fingerprint {digest}, not the pinned one.", "Nothing was sent there."
+            )
 
-    def _untrusted(self, error: ssl.SSLCertVerificationError) -> Refused:
+    def _untrusted(self, error: ssl.SSLCertVerificationError) -> ServerRefused:
         what = f"The certificate of {self.host} is not trusted: {error.verify_message}."
         if error.verify_code in _CLOCK:
-            return Refused(what, "Look at the clock of this host; --pin takes one certificate whatever the time.")
-        return Refused(what, "Give the certificate of its authority with --ca FILE, or the server's own fingerprint with --pin.")
+            return ServerRefused(what, "Look at the clock of this host; --pin takes one certificate whatever the time.")
+        return ServerRefused(what, "Give the certificate of its authority with --ca FILE, or the server's own fingerprint with --pin.")
 
 
 def secure(url: str) -> SplitResult:
