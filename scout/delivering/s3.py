@@ -57,9 +57,7 @@ class S3Carrier:
         answer = self._send("PUT", self._parts[number - 1], data, moved)
         tag = answer.headers.get("etag", "")
         if not tag:
-            raise ServerRefused(
-                f"{self.where}: the server gave no ETag for part {number}.", "It is no S3 server, or a proxy removes the header."
-            )
+            raise ServerRefused(f"{self.where}: the server gave no ETag for part {number}.", "It is no S3 server, or a proxy drops it.")
         self._tags[number] = tag
 
     def finish(self, size: int) -> None:  # noqa: ARG002  (the protocol's)

@@ -62,9 +62,7 @@ class SftpSession:
             raise
         if kind != _VERSION:
             self.close()
-            raise ServerRefused(
-                "The server does not speak SFTP.", "Allow the subsystem sftp there (sshd_config: Subsystem sftp internal-sftp)."
-            )
+            raise ServerRefused("The server does not speak SFTP.", "Allow it in sshd_config: Subsystem sftp internal-sftp.")
 
     def open(self, path: str, flags: int) -> bytes:
         """Return the handle of a file; a new one has mode 0600."""

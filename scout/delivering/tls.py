@@ -112,9 +112,7 @@ class TlsConnection:
         digest = hashlib.sha256(shown).hexdigest()
         if digest != self._pin:
             made.close()
-            raise ServerRefused(
-                f"The certificate of {self.host} has the fingerprint {digest}, not the pinned one.", "Nothing was sent there."
-            )
+            raise ServerRefused(f"The certificate of {self.host} has fingerprint {digest}, not the pinned one.", "Nothing was sent there.")
 
     def _untrusted(self, error: ssl.SSLCertVerificationError) -> ServerRefused:
         what = f"The certificate of {self.host} is not trusted: {error.verify_message}."
