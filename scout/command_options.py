@@ -17,6 +17,13 @@ def target_ids() -> list[tuple[str, str]]:
     return [(target.id, target.what) for target in load()]
 
 
+def profile_names() -> list[tuple[str, str]]:
+    """Return (name, what it is for) of all profiles, for shell completion."""
+    from scout.targets.profiles import profiles
+
+    return [(one.name, one.what) for one in profiles().values()]
+
+
 # readable=False: a path that cannot be read gets its Complaint and exit code where it is opened
 Archive = Annotated[Path, typer.Argument(help="An archive that scout collect wrote.", show_default=False, readable=False)]
 
@@ -67,6 +74,10 @@ Images = Annotated[
         show_default=False,
         readable=False,
     ),
+]
+Profile = Annotated[
+    str,
+    typer.Option(metavar="PROFILE", help="triage, full, volatile, ransomware … (scout targets lists them).", autocompletion=profile_names),
 ]
 Key = typer.Option("-i", "--identity", help="Secret key: key.txt, or an ssh private key.", show_default=False, readable=False)
 To = Annotated[

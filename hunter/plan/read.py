@@ -129,11 +129,12 @@ def _action(path: Path, n: int, node: object) -> RemovalAction:
     if not isinstance(why, list) or not all(isinstance(w, str) for w in why):
         raise fail("why must be a list of finding ids")
     _texts(fail, node)
-    made, expected = _target(fail, target, kind), _expect(fail, expect)
+    made, expected = target_of(fail, target, kind), _expect(fail, expect)
     return RemovalAction(str(node["id"]), node.get("mechanism", ""), kind, made, expected, tuple(why), node.get("note", ""), asked)
 
 
-def _target(fail: Fail, node: dict[str, Any], kind: str) -> RemovalTarget:
+def target_of(fail: Fail, node: dict[str, Any], kind: str) -> RemovalTarget:
+    """Return the target that the words of a plan name. Raises what `fail` makes where they name none, or more than the kind removes."""
     _texts(fail, node)
     number, entry = node.get("number"), catalogue()[kind]
     if number is not None and not (isinstance(number, str) and number.isascii() and number.isdigit() and len(number) < 10 and int(number)):

@@ -60,7 +60,7 @@ def parser(known: settings.AgentSettings) -> argparse.ArgumentParser:
     collect.add_argument("--ssh-key", metavar="FILE", help="private key that logs in for sftp")
     collect.add_argument("--retry-for", type=int, default=300, metavar="SECONDS", help="give a server up after so long [%(default)s]")
     collect.add_argument("--root", metavar="PATH", help="a mounted disk instead of this host")
-    collect.add_argument("--profile", default=known.profile, help="triage or full [%(default)s]")
+    collect.add_argument("--profile", default=known.profile, help="triage, full, volatile, ransomware … [%(default)s]")
     collect.add_argument("--targets", action="append", metavar="ID", help="only these, by id or its beginning")
     collect.add_argument("--definitions", action="append", metavar="DIR", help="definitions of others (--targets kape:Prefetch)")
     collect.add_argument("--path", action="append", metavar="PATH", help="only this file or folder")
