@@ -188,6 +188,12 @@ def verify_command(
     else:
         with _host(root) as host:
             verdicts = verifying.verify(read, plan, host)
+    from hunter.record import proofs
+    from hunter.run.session import journal_of
+
+    how = archive.name if archive is not None else "the mounted root" if root is not None else "the host"
+    if journal_of(plan).exists() and (why := proofs.keep(plan, read.seal(), how, verdicts)):
+        screen.note(f"The result was not kept for the report: {why}.")
     verified.verdicts(screen, read, verdicts, plan, root)
     return DONE if all(v.gone for v in verdicts) else PARTIAL
 

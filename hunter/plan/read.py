@@ -36,12 +36,13 @@ def wrong(path: Path, what: str, do: str = "Write it with `hunter plan`, or corr
     return Complaint(f"{path}: {what}.", do, WRONG_USE)
 
 
-def load(path: Path, *, sealed: bool = True, key: SealKey | None = None) -> RemovalPlan:
+def load(path: Path, *, sealed: bool = True, key: SealKey | None = None, acts: bool = True) -> RemovalPlan:
     """Read a plan. Complaint (code 2) for a place that others may write, bad YAML or form, a broken seal, or paths that are not plain.
 
-    With a `key`, the seal must carry its MAC.
+    With a `key`, the seal must carry its MAC. `acts`: it may be applied, so nobody else may be able to write it.
     """
-    guarded(path)
+    if acts:
+        guarded(path)
     try:
         with path.open("rb") as stream:
             node = read(stream.read((64 << 20) + 1))
