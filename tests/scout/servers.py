@@ -145,7 +145,8 @@ def sshd(folder: Path, there: Path | None = None) -> Iterator[Server]:
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
     there = there or folder / "in"
     there.mkdir(exist_ok=True)
-    Path("/run/sshd").mkdir(exist_ok=True)
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)  # privilege separation of a server that runs as root
     port = free_port()
     config = folder / "sshd_config"
     config.write_text(f"""
