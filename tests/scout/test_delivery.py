@@ -330,3 +330,14 @@ def test_a_server_that_takes_nothing_stops_the_collection_and_not_the_memory():
         data, last = source.take()
         got += len(data)
     assert got == total
+
+
+def test_where_neither_the_server_nor_this_host_has_room_the_collection_ends_and_says_so(started, big, key, tmp_path, capsys):
+    need(AS_ROOT, "root")
+    server = started("sftp")
+    (tmp_path / "small").mkdir()
+    with mounted("-t", "tmpfs", "-o", "size=1m", "none", str(tmp_path / "small")) as out:
+        with closing(servers.BrokenLine(server.port, most=5_000_000)) as line:
+            code = scout("collect", "-q", "-r", key[1], "--root", str(big), "-o", str(out), *server.url(line.port), "--retry-for", "1")
+    said = capsys.readouterr().err
+    assert code == 3 and "could not be delivered" in said and "No space left" in said and "Traceback" not in said
