@@ -28,8 +28,8 @@ SHOWN = 128
 """bytes of a string that matched, which are returned"""
 FORMAT = "1"
 _TOKEN = re.compile(
-    r"""(?P<skip>//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|(?<==)\s*/(?:\\.|[^/\\\n])+/[is]*|(?<=matches)\s+/(?:\\.|[^/\\\n])+/[is]*)"""
-    r"""|(?P<rule>(?:\b(?:private|global)\s+)*\brule\s+(?P<name>\w+))|(?P<open>\{)|(?P<close>\})""",
+    r"""(?P<skip>//[^\n]*|/\*.*?(?:\*/|\Z)|"(?:\\.|[^"\\\n])*"|(?<==)\s*/(?:\\.|[^/\\\n])+/[is]*|(?<=matches)\s+/(?:\\.|[^/\\\n])+/[is]*)"""
+    r"""|(?P<rule>(?:\b(?:private|global)\s+){0,2}\brule\s+(?P<name>\w+))|(?P<open>\{)|(?P<close>\})""",
     re.DOTALL,
 )
 _MAGIC = (
