@@ -96,6 +96,13 @@ def collect(
         str, typer.Option(metavar="SIZE", help="Leave so much space at the output: nothing more is taken below it.", show_default=False)
     ] = "",
     gentle: Gentle = False,
+    allow_temp_file: Annotated[
+        bool,
+        typer.Option(
+            "--allow-temp-file",
+            help="On a live Windows whose volume cannot be read raw: copy loaded hives to temporary files in -o, in clear text.",
+        ),
+    ] = False,
     system: Annotated[
         str,
         typer.Option(
@@ -138,6 +145,7 @@ def collect(
         max_total=size_of("--max-total", max_total),
         min_free=size_of("--min-free", min_free),
         gentle=gentle,
+        allow_temp_file=allow_temp_file,
         targets=[name for given in targets or [] for name in given.split(",") if name],
         definitions=definitions or [],
     )
@@ -272,6 +280,7 @@ def build(
     import platform
 
     from scout.agent.build import build as run
+    from scout.agent.freeze import runtime_of
     from scout.agent.settings import AgentSettings
     from scout.keys import load_recipients
 
@@ -291,6 +300,7 @@ def build(
     screen.say(f"Agent    {console.escape(made.path)}   {console.megabytes(made.size)}")
     screen.say(f"sha256   {made.sha256}")
     screen.say(f"Parts    {console.escape(made.bill)}")
+    screen.say(f"Unpacks  to {console.escape(runtime_of(runtime_dir) or 'the folder for temporary files')}")
     if made.glibc:
         screen.say(f"Runs on  {console.escape(platform.system())} {console.escape(platform.machine())} with glibc {made.glibc} or newer")
     screen.say(f"Next: {console.escape(made.path)} agent --show-config", "bold")

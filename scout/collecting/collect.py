@@ -58,6 +58,8 @@ class CollectionResult:
     receipt_error: str
     over: Counter[str]
     """items that a limit left behind, by limit: `300.0 MB in all of LF13`, `1.0 GB in all (--max-total)`"""
+    differences: dict[str, list[str]]
+    """live source → what two ways of asking the host answer differently"""
     stuck: int
     """calls to the file system that never returned"""
     not_run: int
@@ -75,6 +77,10 @@ def collect(options: CollectOptions, screen: Screen) -> CollectionResult:
     keys, texts = load_recipients(options.recipients)
     examined = open_host(options)
     out, no_place = _place(options, examined)
+    if options.allow_temp_file:
+        if out is None:
+            raise Complaint("--allow-temp-file needs a local directory.", "Give one with -o.", WRONG_USE)
+        running_windows.allow_temporary_files(examined.sources, out)
     host = identity.host(examined.system, live=examined.live)
     identity.load_owners(examined.system, examined.gaps)
     started = datetime.now(UTC)
@@ -120,6 +126,7 @@ def collect(options: CollectOptions, screen: Screen) -> CollectionResult:
         receipt_error=writer.receipt_error,
         seconds=time.monotonic() - began,
         over=taker.over,
+        differences=taker.differences,
         stuck=examined.timed.given_up,
         not_run=sum(len(one.commands) for one in examined.foreign),
         delivered=delivered,
@@ -268,6 +275,7 @@ def _header(
         **({"images": [str(path) for path in options.images], "volumes": examined.imaged.volumes} if examined.imaged else {}),
         **({"foreign_objects": found} if (found := strangers(examined)) else {}),
         "limits": {"max_file": options.max_file, "max_total": options.max_total, "min_free": options.min_free, "gentle": options.gentle},
+        **({"allow_temp_file": True} if options.allow_temp_file else {}),
     }
 
 

@@ -31,6 +31,8 @@ class CollectOptions:
     max_total: int = 0
     gentle: bool = False
     """less than a quarter of one core, lowest priority for processor and disk"""
+    allow_temp_file: bool = False
+    """loaded hives of the running Windows may be copied to a temporary file beside the archive, where the raw volume cannot be read"""
     min_free: int = 0
     """bytes that stay free at the output: below, nothing more is taken"""
     delivery: DeliveryOptions = field(default_factory=DeliveryOptions)

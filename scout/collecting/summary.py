@@ -11,6 +11,8 @@ WIDTH = 65
 _ORDER = ("missing", "denied", "vanished", "over limit", "blocked", "link", "duplicate", "error")
 _LIMITS = 5
 """limits that the summary names"""
+_DIFFERENCES = 5
+"""differences of one live source that the summary shows"""
 _SAID = {
     "over limit": "over the limit (listed with hash, head and tail)",
     "blocked": "blocked by rule (secrets, files of packages, pipes, other mounts)",
@@ -60,6 +62,7 @@ def _print(outcome: CollectionResult, taken: int, code: int, screen: Screen) -> 
         screen.say(f"  {'':<12} {more}--path takes a file, whatever its size")
     if verdicts["changed while read"]:
         screen.say(f"  {'changed':<12} {verdicts['changed while read']:,} while they were read: taken as they were")
+    _differences(outcome, screen)
     if outcome.not_run:
         screen.say(f"  {'not run':<12} {plural(outcome.not_run, 'command')} of the definitions: collection.json in the archive lists them")
     if outcome.stuck:
@@ -96,6 +99,17 @@ def _delivered(done: DeliveryResult, name: str, screen: Screen) -> None:
             screen.say(f"  {'':<12} {escape(done.joining)}")
 
 
+def _differences(outcome: CollectionResult, screen: Screen) -> None:
+    """Print what two ways of asking the host answer differently: the strongest signs of a rootkit must not wait for the analysis."""
+    shown = 0
+    for source, sentences in outcome.differences.items():
+        for sentence in sentences[:_DIFFERENCES]:
+            screen.say(f"  {'' if shown else 'hidden?':<12} {escape(sentence)}", "yellow")
+            shown += 1
+        if len(sentences) > _DIFFERENCES:
+            screen.say(f"  {'':<12} and {len(sentences) - _DIFFERENCES:,} more: live/{source}.jsonl in the archive", "yellow")
+
+
 def _lines(words: list[str]) -> list[str]:
     """Join words into lines of at most `WIDTH` columns."""
     lines: list[str] = []
@@ -130,6 +144,7 @@ def document(outcome: CollectionResult, code: int) -> dict[str, object]:
         "bytes_written": outcome.written,
         "seconds": round(outcome.seconds, 3),
         "over_limit": dict(outcome.over.most_common()),
+        "differences": outcome.differences,
         "stuck": outcome.stuck,
         "not_run": outcome.not_run,
         "delivered": _delivery_document(outcome.delivered),
