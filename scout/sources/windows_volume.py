@@ -80,6 +80,13 @@ class WindowsVolume(DirectorySource):
         """Name of the volume in the archive."""
         return self.letter
 
+    def guid(self) -> str:
+        """Return the GUID of the volume, `{…}` in lower case; '' where Windows gives none."""
+        name = ctypes.create_unicode_buffer(64)
+        if not _native.library("kernel32").GetVolumeNameForVolumeMountPointW(ctypes.c_wchar_p(f"{self.letter}:\\"), name, 64):
+            return ""
+        return name.value.lower().removeprefix("\\\\?\\volume").rstrip("\\")
+
     def _unlinked(self, parts: Parts) -> tuple[int, int, int]:
         try:
             found = os.lstat(self._join(parts))
