@@ -67,9 +67,9 @@ def open_host(options: CollectOptions) -> ExaminedHost:
     """Open the root, or the images, and choose the targets. Complaint where root, images, system, profile or targets are wrong."""
     host = _of_images(options) if options.images else _of_root(options)
     system = "windows" if host.system.windows else "linux"
-    if options.paths:
-        host.paths = options.paths
-        host.targets = [_of_paths(host, host.system, options.paths)]
+    if options.paths or options.sweep is not None:
+        host.paths = options.paths or [source.native(()) for source in host.sources]
+        host.targets = [target_of_paths(host, host.system, host.paths)]
     else:
         host.targets = _chosen(host, options, system)
     if not host.targets:
@@ -144,7 +144,7 @@ def make_plan(host: ExaminedHost, on_folder: Callable[[Parts], None] | None = No
     found = configured.targets_with(host.targets, host.system, _secrets("windows" if host.system.windows else "linux"))
     for source in host.sources:
         of_config = [configured.on_volume(target, source) for target in found]
-        targets = [_of_paths(host, source, host.paths)] if host.paths else [*host.targets, *of_config]
+        targets = [target_of_paths(host, source, host.paths)] if host.paths else [*host.targets, *of_config]
         files = [target for target in targets if target.paths or target.first]
         own = homes if source is host.system else list(dict.fromkeys([*homes, *identity.profiles_on(source, host.system)]))
         one = plan.make(source, files, own, variables, host.timed, on_folder, volumes=volumes)
@@ -167,7 +167,7 @@ def _add(key: tuple[str, Parts], known: set[tuple[str, Parts]]) -> bool:
     return new
 
 
-def _of_paths(host: ExaminedHost, source: EvidenceSource, paths: Sequence[str]) -> CollectionTarget:
+def target_of_paths(host: ExaminedHost, source: EvidenceSource, paths: Sequence[str]) -> CollectionTarget:
     """Return a target for those native paths that are on one volume: a file, or a folder with everything below. The secrets of all targets
     stay secret.
     """
@@ -203,7 +203,7 @@ def _pattern(host: ExaminedHost, source: EvidenceSource, parts: Parts) -> str:
         folder = stat.S_ISDIR(host.timed.call(source.status, real).st_mode)
     except OSError:
         folder = False
-    return "/".join(map(literal, real)) + ("/**" if folder else "")
+    return "/".join([*map(literal, real), *(["**"] if folder else [])])
 
 
 def parts_of(source: EvidenceSource, path: str) -> Parts:

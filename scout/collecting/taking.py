@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -68,8 +68,8 @@ class ItemTaker:
         """what was taken before, where shadow copies are read"""
         self._sampled: Counter[str] = Counter()
         self._counted: Counter[str] = Counter()
-        own = writer.path.stat()
-        self._own = own.st_dev, own.st_ino
+        own = writer.path.stat() if writer.sink is None else None
+        self._own = (own.st_dev, own.st_ino) if own is not None else None
 
     def live(self, source: str, system: str) -> None:
         """Write one live source. An error, or no answer in time, ends it; custody records that, and the lines before are kept."""
@@ -112,6 +112,14 @@ class ItemTaker:
         verdict = "over limit" if listing.cut else verdict
         self.verdicts[verdict] += 1
         self.lists += verdict == "taken"
+
+    def hits(self, source: str, schema: int, lines: Iterable[Mapping[str, Any]]) -> None:
+        """Write the list of what a sweep found."""
+        with self._writer.live(source, schema) as out:
+            for line in lines:
+                out.write(line)
+        self.verdicts["taken"] += 1
+        self.lists += 1
 
     def missing(self, missing: MissingPath) -> None:
         """Record a wanted path that nothing on the host matches."""

@@ -158,6 +158,18 @@ class YaraRules:
                     found += self._by_rule(name, data, known, timeout, failed)
         yield from (_match(one) for one in found)
 
+    def match_process(self, pid: int, timeout: int) -> Iterator[YaraMatch]:
+        """Yield the rules that match the memory of a process. Raises OSError where it ended, may not be read, or takes longer."""
+        import yara
+
+        try:
+            found = self._rules.match(pid=pid, timeout=timeout)
+        except yara.TimeoutError:
+            raise OSError(f"not compared within {timeout} s") from None
+        except yara.Error as e:
+            raise OSError(str(e)) from e
+        yield from (_match(one) for one in found)
+
     def meta(self, file: str, name: str) -> dict[str, Any] | None:
         """Return the meta of a rule of a file; None where there is no such rule."""
         if file not in self._sound:
