@@ -24,7 +24,6 @@ from scout.archive.reader import ArchiveReader
 from scout.console import Complaint, escape
 from scout.keys import load_identities
 
-
 _DISABLED = ("account", "windows-service-disable")
 """operations after which the object is there, and says that it is disabled"""
 
