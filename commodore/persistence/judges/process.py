@@ -13,7 +13,7 @@ from commodore.sentence import sentence, short
 
 _REASON = sentence("{name}: {process!q} (pid {pid}) runs {line!q} as [{user}|an unknown user]: {words}; expected: {expected}.")
 _KERNEL_THREAD = re.compile(
-    r"\A\[?(?:kworker|ksoftirqd|kthreadd|migration|rcu_\w+|kswapd|kdevtmpfs|khugepaged|kblockd|jbd2)[/\w:.-]*\]?(?:\s|\Z)"
+    r"\A\[?(?:kworker|ksoftirqd|kthreadd|migration|rcu_\w|kswapd|kdevtmpfs|khugepaged|kblockd|jbd2)[/\w:.-]*+\]?(?:\s|\Z)"
 )
 """Names of threads of the kernel, which have no program."""
 _UPDATED = re.compile(r"/(?:usr|lib|lib64|bin|sbin|opt|snap)/")
