@@ -67,22 +67,23 @@ class HiveRecords:
             return [_of_key_alone(shared, place, when, "replayed" if self._logged and key.replayed else "allocated")]
         withheld = withheld_values(key.path) or is_password
         above, layer = shared.pop("registry.path"), shared.pop("escadre.registry.layer", "")
-        show = shown_below(above)
+        show, below, layered = shown_below(above), f"{above}\\", self._layered
         made: list[tuple[str, _Fields, str]] = []
         problems: list[Problem] = []
         for offset, name, kind, raw, replayed in values:
             live[offset >> 3] = 1
             try:
-                path, seen = (f"{above}\\{name}", show(name)) if name else (above, shown(above))
+                path, seen = (below + name, show(name)) if name else (above, shown(above))
                 fields = _value_fields(name, path, seen, kind, raw, withheld, when)
-                if self._layered and (how := "tombstone" if (value := key.value_at(offset)) and value.hides else layer):
+                if layered and (how := "tombstone" if (value := key.value_at(offset)) and value.hides else layer):
                     fields["escadre.registry.layer"] = how
                 made.append((f"{place}/{hex(offset)}", fields, "replayed" if replayed else "allocated"))
             except MemoryError:
                 raise
             except Exception as e:  # evidence is hostile: any value may raise anything
                 problems.append(raised(e, f"{place}/{hex(offset)}"))
-            self.cuts += len(raw) > LARGEST_VALUE
+            if len(raw) > LARGEST_VALUE:
+                self.cuts += 1
         if not theirs:
             return [RecordBatch(shared, made), *problems]
         return [RecordBatch(shared, made), *(second_batch(shared | {"registry.path": above}, place, theirs, withheld, when)), *problems]
@@ -189,7 +190,7 @@ def second_batch(
 def _value_fields(name: str, path: str, seen: str, kind: int, raw: bytes | None, withheld: Callable[[str, int], str], when: str) -> _Fields:
     """Return the fields of one value. `seen`: the path in a message; `when`: the end of the message."""
     reason = (named_password(name) if kind in PASSWORD_TYPES else "") if withheld is is_password else withheld(name, kind)
-    if reason or raw is None:
+    if raw is None or reason:
         kind_name, reason = type_name(kind), reason or GONE
         message = f"{seen} has data of type {kind_name} that is not recorded: {reason}{when}"
         given = {"registry.data.type": kind_name, "escadre.registry.withheld": reason, "message": message}
