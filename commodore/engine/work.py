@@ -151,12 +151,16 @@ class Worker:
 
     def _write(self, name: str, lines: Iterable[bytes]) -> int:
         """Add lines of a dataset as one piece of bytes: many small ones take several times their length in memory. Returns their bytes."""
-        piece = b"".join(lines)
-        self._lines.setdefault(name, []).append(piece)
-        self._weights[name] = self._weights.get(name, 0) + len(piece)
+        return self._hold(name, [b"".join(lines)])
+
+    def _hold(self, name: str, pieces: list[bytes]) -> int:
+        """Add pieces of a dataset, each of whole lines. Returns their bytes."""
+        size = sum(map(len, pieces))
+        self._lines.setdefault(name, []).extend(pieces)
+        self._weights[name] = self._weights.get(name, 0) + size
         if self._weights[name] >= FRAME and not self._salvaging:
             self._close_frame(name)
-        return len(piece)
+        return size
 
     def _pass_on(self, problems: Problems) -> None:
         """Send to the parent what was read since the last time: this process may not live to return it."""
@@ -224,7 +228,7 @@ class Worker:
         count = records.number if isinstance(records, unit.Lines) else len(records)
         self._counts[name] = self._counts.get(name, 0) + count
         if isinstance(records, unit.Lines):
-            written = self._write(name, records.pieces)
+            written = self._hold(name, records.pieces)
             self._alive()
             return written
         hits = self._matched(name, records, host, problems.add)
