@@ -204,10 +204,7 @@ def second_batch(
 
 def _value_fields(name: str, path: str, seen: str, kind: int, raw: bytes | None, withheld: Callable[[str, int], str], when: str) -> _Fields:
     """Return the fields of one value. `seen`: the path in a message; `when`: the end of the message."""
-    if withheld is is_password:
-        reason = named_password(name) if kind in PASSWORD_TYPES else ""
-    else:
-        reason = withheld(name, kind)
+    reason = (named_password(name) if kind in PASSWORD_TYPES else "") if withheld is is_password else withheld(name, kind)
     if raw is None or reason:
         kind_name, reason = type_name(kind), reason or GONE
         message = f"{seen} has data of type {kind_name} that is not recorded: {reason}{when}"
