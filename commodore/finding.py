@@ -40,6 +40,7 @@ REMOVALS = {
     "UN": Removal("remove-unit", "stop, disable and mask the unit"),
     "AC": Removal("disable-account", "disable the account"),
     "PK": Removal("reinstall", "reinstall from the package"),
+    "NI": Removal("isolate", "isolate the host"),
     "MM": Removal("report", "report; remove by hand"),
 }
 """Code → removal. `remove` of a persistence row and of a target has codes joined with `+`, `removal` of HUNTER's catalogue has one."""

@@ -21,12 +21,15 @@ from commodore.schema import registry, winlog
 from scout.data import load_data
 from scout.references.places import PLACES
 from scout.targets import READERS
+from scout.targets.kinds import page as collection
 
 EVENTS = "windows_events.md"
 """Name of the page of described Windows events."""
 COVERAGE = "registry_coverage.md"
 TABLE = "persistence-table.md"
 """Name of the page that compares the registry artefacts with those of other programs."""
+COLLECTION = "collection.md"
+"""Name of the page of what SCOUT collects."""
 LOG_SOURCES = 8
 """Names of Sigma log sources that a page lists at most."""
 
@@ -41,7 +44,7 @@ def declared() -> dict[str, Artefact]:
 
 def pages() -> dict[str, str]:
     """File name → page, for every artefact and the list of them."""
-    return {"README.md": index(), EVENTS: events(), COVERAGE: coverage(), TABLE: persistence_table()} | {
+    return {"README.md": index(), EVENTS: events(), COVERAGE: coverage(), TABLE: persistence_table(), COLLECTION: collection()} | {
         f"{name}.md": page(artefact) for name, artefact in declared().items()
     }
 

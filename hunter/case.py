@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -72,6 +72,21 @@ def read(case: Path, severity: str, host: str | None = None) -> list[Collection]
     return [found[key] for key in sorted(found)]
 
 
+def collection_of(case: Path, host: Mapping[str, str], path: str) -> Collection:
+    """Return the collection of a plan's host with the facts of one more path, and of everything in unit folders. Complaint without one."""
+    reader = CaseReader(case)
+    entries, wanted = reader.collections(), host.get("collection", "")
+    name = host.get("name", "").lower()
+    keys = [wanted] if wanted in entries else [key for key, entry in entries.items() if str(entry.get("host", "")).lower() == name]
+    if len(keys) != 1:
+        names = ", ".join(sorted(readable(entry.get("host", "?")) for entry in entries.values())) or "none"
+        do = "Give the case that the plan was made from."
+        raise Complaint(f"The case has no single collection of {readable(host.get('name', '?'))} (hosts: {names}).", do, WRONG_USE)
+    found = _collection(keys[0], str(entries[keys[0]].get("host", "")), entries[keys[0]])
+    _facts(reader, {keys[0]: found}, path)
+    return found
+
+
 def _collection(key: str, name: str, entry: dict[str, Any]) -> Collection:
     given = entry.get("recipients")
     recipients = tuple(r for r in given if isinstance(r, str) and r.startswith(("age1", "ssh-"))) if isinstance(given, list) else ()
@@ -89,10 +104,10 @@ def _native(target: dict[str, Any]) -> dict[str, Any]:
     return {**target, **made, **({"payload_files": {_path(p): f for p, f in files.items()}} if isinstance(files, dict) else {})}
 
 
-def _facts(reader: CaseReader, collections: dict[str, Collection]) -> None:
+def _facts(reader: CaseReader, collections: dict[str, Collection], *paths: str) -> None:
     """Read the facts of the targets, of everything in unit folders, and what identifies the host."""
     for key, collection in collections.items():
-        wanted = {f["target"]["path"] for f in collection.findings} | {"/etc/machine-id", "/etc/shadow"}
+        wanted = {f["target"]["path"] for f in collection.findings} | {"/etc/machine-id", "/etc/shadow", *paths}
         for line in reader.members(key):
             native = _path(str(line.get("path")))
             if line.get("root_ino") is not None:

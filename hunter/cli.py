@@ -1,8 +1,7 @@
-"""The command line of HUNTER: plan, check, apply, verify, undo, close. Each command calls the function of the same name."""
+"""The command line of HUNTER. Each command calls the function of the same name."""
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from commodore import completion
+from hunter.commands import COMMANDS
+from hunter.commands import place as _place
 from hunter.host.host import RemovalHost
 from hunter.show import checked, ran, verified
-from scout.console import COULD_NOT, DONE, PARTIAL, WRONG_USE, Complaint, Screen, run
+from scout.console import COULD_NOT, DONE, PARTIAL, WRONG_USE, Complaint, Screen, escape, run
 from scout.options import Json, program
 
 if TYPE_CHECKING:
@@ -44,6 +45,17 @@ SealFile = Annotated[
     Path | None,
     typer.Option(
         "--seal-key", metavar="FILE", help="Key of who sealed the plan. Without it: escadre/seal.key in your configuration folder."
+    ),
+]
+Signed = Annotated[
+    bool, typer.Option("--require-signature", help="Refuse a plan without a valid signature beside it (PLAN.sig, hunter sign).")
+]
+Signers = Annotated[
+    Path | None,
+    typer.Option(
+        "--allowed-signers",
+        metavar="FILE",
+        help="Who may sign plans, as ssh-keygen reads it. Without it: escadre/allowed_signers in your configuration folder.",
     ),
 ]
 Key = Annotated[Path | None, typer.Option("-i", "--identity", metavar="KEY", help="Your key file.")]
@@ -90,6 +102,8 @@ def check_command(
     known: Known = None,
     seal: Annotated[bool, typer.Option("--seal", help="Take the present state as expected, and renew the seal.")] = False,
     seal_key: SealFile = None,
+    signed: Signed = False,
+    signers: Signers = None,
     json_lines: Json = False,
 ) -> int:
     """Compare a plan with the present state. Changes nothing on the host."""
@@ -99,10 +113,12 @@ def check_command(
     from hunter.run import check as checking
 
     screen, plan = Screen(json_lines=json_lines), _place(plan)
+    if seal and signed:
+        raise Complaint("--seal changes the plan, so that no signature fits.", "Seal it first, then: hunter sign PLAN -k KEY", WRONG_USE)
     if seal and seal_key is not None:
         raise Complaint("--seal seals with your own key.", "Leave --seal-key out.", WRONG_USE)
     with _host(root) as host:
-        read = load(plan, sealed=False) if seal else _read(plan, seal_key, screen)
+        read = load(plan, sealed=False) if seal else _read(plan, seal_key, screen, signers, signed=signed)
         report = checking.check(read, plan, host, known or (), anew=seal)
         checked.report(screen, report, plan, root, "Check", ends=not seal)
         if not seal:
@@ -120,6 +136,8 @@ def apply_command(
     known: Known = None,
     yes: Annotated[bool, typer.Option("--yes", help="Apply the plan. Without this, nothing is changed.")] = False,
     seal_key: SealFile = None,
+    signed: Signed = False,
+    signers: Signers = None,
     json_lines: Json = False,
 ) -> int:
     """Apply a plan, or show what it would do. Completes an interrupted run."""
@@ -128,7 +146,7 @@ def apply_command(
 
     screen, plan = Screen(json_lines=json_lines, goes_on=yes), _place(plan)
     with _host(root) as host:
-        read = _read(plan, seal_key, screen)
+        read = _read(plan, seal_key, screen, signers, signed=signed)
         if not yes:
             if (so_far := applying.standing(read, plan, host)) is not None:
                 if so_far.already:
@@ -153,13 +171,15 @@ def verify_command(
     identity: Key = None,
     archive: Annotated[Path | None, typer.Option("--archive", help="A fresh archive of the host instead of the host itself.")] = None,
     seal_key: SealFile = None,
+    signed: Signed = False,
+    signers: Signers = None,
     json_lines: Json = False,
 ) -> int:
     """Check that every target of a plan is gone. Exit code 0: all gone; 1: something is there or was not looked at."""
     from hunter.run import verify as verifying
 
     screen, plan = Screen(json_lines=json_lines), _place(plan)
-    read = _read(plan, seal_key, screen)
+    read = _read(plan, seal_key, screen, signers, signed=signed)
     if archive is not None:
         if identity is None or root is not None:
             do = "hunter verify PLAN --archive NEW -i key.txt"
@@ -168,6 +188,12 @@ def verify_command(
     else:
         with _host(root) as host:
             verdicts = verifying.verify(read, plan, host)
+    from hunter.record import proofs
+    from hunter.run.session import journal_of
+
+    how = archive.name if archive is not None else "the mounted root" if root is not None else "the host"
+    if journal_of(plan).exists() and (why := proofs.keep(plan, read.seal(), how, verdicts)):
+        screen.note(f"The result was not kept for the report: {why}.")
     verified.verdicts(screen, read, verdicts, plan, root)
     return DONE if all(v.gone for v in verdicts) else PARTIAL
 
@@ -198,9 +224,27 @@ def close_command(journal: Annotated[Path, typer.Argument(metavar="JOURNAL", hel
     return DONE
 
 
+def sign_command(
+    plan: PlanFile,
+    key: Annotated[Path, typer.Option("-k", "--key", metavar="KEY", help="Your SSH private key (ssh-keygen -t ed25519).")],
+    json_lines: Json = False,
+) -> int:
+    """Sign a sealed plan with an SSH key: PLAN.sig, as ssh-keygen -Y verify reads it."""
+    from hunter.plan import sealkey
+    from hunter.plan.read import load
+    from hunter.show.signed import signed as told
+    from hunter.sign import plans
+
+    screen, plan = Screen(json_lines=json_lines), _place(plan)
+    load(plan, key=sealkey.present())
+    told(screen, plan, plans.sign(plan, opened := plans.load_key(key, plans.ask_passphrase)), opened)
+    return DONE
+
+
 _COMMANDS: dict[str, Callable[..., int]] = {
     "plan": plan_command,
     "check": check_command,
+    "sign": sign_command,
     "apply": apply_command,
     "verify": verify_command,
     "undo": undo_command,
@@ -211,30 +255,31 @@ _COMMANDS: dict[str, Callable[..., int]] = {
 def build_app() -> typer.Typer:
     """Build the command line anew, so that nothing global is shared."""
     app = program("Remove malware and its persistence, with a journal, a proof and an undo.", GUIDE)
-    for name, command in _COMMANDS.items():
+    for name, command in (_COMMANDS | COMMANDS).items():
         app.command(name)(command)
     return app
 
 
-def _read(plan: Path, seal_key: Path | None, screen: Screen) -> RemovalPlan:
-    """Read a sealed plan. Where no key of an analyst is known, print that the seal does not show who sealed it."""
+def _read(plan: Path, seal_key: Path | None, screen: Screen, signers: Path | None, *, signed: bool) -> RemovalPlan:
+    """Read a sealed plan, and check the signature beside it. Where nothing shows who made the plan, print that."""
     from hunter.plan import sealkey
     from hunter.plan.read import load
 
-    key = sealkey.present(seal_key)
+    signer = None
+    if signed or signers is not None or plan.with_name(f"{plan.name}.sig").exists():
+        from hunter.sign import plans
+
+        signer = plans.signer_of(plan, plans.allowed(signers), required=signed or signers is not None)
+    key = sealkey.present(seal_key) if signer is None or seal_key is not None else None
     read = load(plan, key=key)
-    if key is None:
+    if signer is not None:
+        screen.note(f"Signed by {escape(signer.name)} with the key {signer.fingerprint}.")
+    elif key is None:
         screen.note(
             "Sealed without key: there is no seal key here, so the seal shows that nobody edited the plan by accident, "
             "and not who sealed it (--seal-key FILE)."
         )
     return read
-
-
-def _place(path: Path) -> Path:
-    """Resolve links to a plan or journal, so that the files beside it do not depend on who changes a link."""
-    real = Path(os.path.realpath(path))
-    return path if real == Path(os.path.abspath(path)) else real  # noqa: PTH100  (without `..` being resolved by links)
 
 
 @contextmanager

@@ -30,6 +30,12 @@ def _target_ids() -> list[tuple[str, str]]:
     return [(target.id, target.what) for target in load()]
 
 
+def _profile_names() -> list[tuple[str, str]]:
+    from scout.targets.profiles import profiles
+
+    return [(one.name, one.what) for one in profiles().values()]
+
+
 # readable=False: a path that cannot be read gets its Complaint and exit code where it is opened
 Archive = Annotated[Path, typer.Argument(help="An archive that scout collect wrote.", show_default=False, readable=False)]
 
@@ -81,6 +87,10 @@ Images = Annotated[
         readable=False,
     ),
 ]
+Profile = Annotated[
+    str,
+    typer.Option(metavar="PROFILE", help="triage, full, volatile, ransomware … (scout targets lists them).", autocompletion=_profile_names),
+]
 Key = typer.Option("-i", "--identity", help="Secret key: key.txt, or an ssh private key.", show_default=False, readable=False)
 
 
@@ -111,7 +121,7 @@ def collect(
     shadows: Annotated[
         bool, typer.Option("--shadows/--no-shadows", help="With --image: take the shadow copies too.", show_default=False)
     ] = True,
-    profile: Annotated[str, typer.Option(metavar="PROFILE", help="triage or full.", autocompletion=lambda: ["triage", "full"])] = "triage",
+    profile: Profile = "triage",
     targets: Only = None,
     definitions: Definitions = None,
     paths: Paths = None,
@@ -200,6 +210,10 @@ def verify(
     receipt: Annotated[
         str | None, typer.Option(metavar="FILE|CODE", help="The receipt file, or the short code from paper.", show_default=False)
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the custody report, for a person, to a new file; - prints it.", show_default=False),
+    ] = None,
     json_lines: Json = False,
 ) -> int:
     """Check whether an archive is complete, unchanged, and the one that scout wrote."""
@@ -207,6 +221,7 @@ def verify(
 
     from scout.keys import load_identities
     from scout.verifying.receipts import check_readable
+    from scout.verifying.report import write as write_report
     from scout.verifying.verify import verify as run
 
     screen = console.Screen(json_lines=json_lines)
@@ -215,6 +230,8 @@ def verify(
     elif receipt is not None:
         raise console.Complaint("--receipt belongs to one archive.", "Verify each archive with its own receipt.", console.WRONG_USE)
     identities = load_identities(identity) if identity else None
+    if report is not None and (identities is None or len(archives) != 1):
+        raise console.Complaint("--report needs one archive and a key.", "Give -i key.txt and one ARCHIVE.", console.WRONG_USE)
     code = console.DONE
     for archive in archives:
         try:
@@ -231,6 +248,8 @@ def verify(
             screen.say(line)
         if json_lines:
             screen.emit(asdict(verdict))
+        if report is not None and identities is not None:
+            write_report(report, archive, identities, verdict, screen)
         code = max(code, verdict.code)
     return code
 
@@ -271,7 +290,7 @@ def targets(
 def build(
     recipient: Recipients = None,
     out: Annotated[Path, typer.Option("-o", "--output", help="Directory for the agent and its bill of materials.")] = Path(),
-    profile: Annotated[str, typer.Option(metavar="PROFILE", help="triage or full.", autocompletion=lambda: ["triage", "full"])] = "triage",
+    profile: Profile = "triage",
     targets: Only = None,
     archives: Annotated[str, typer.Option(metavar="PATH", help="Where the agent writes its archives.")] = ".",
     max_file: Annotated[str, typer.Option(metavar="SIZE", help="As for collect.", show_default=False)] = "",
@@ -288,6 +307,8 @@ def build(
     json_lines: Json = False,
 ) -> None:
     """Make the one-file agent for this system, with recipients and profile built in."""
+    import platform
+
     from scout.agent.build import build as run
     from scout.agent.settings import AgentSettings
     from scout.keys import load_recipients
@@ -308,9 +329,11 @@ def build(
     screen.say(f"Agent    {console.escape(made.path)}   {console.megabytes(made.size)}")
     screen.say(f"sha256   {made.sha256}")
     screen.say(f"Parts    {console.escape(made.bill)}")
+    if made.glibc:
+        screen.say(f"Runs on  {console.escape(platform.system())} {console.escape(platform.machine())} with glibc {made.glibc} or newer")
     screen.say(f"Next: {console.escape(made.path)} agent --show-config", "bold")
     if json_lines:
-        screen.emit({"agent": str(made.path), "sha256": made.sha256, "size": made.size, "bill": str(made.bill)})
+        screen.emit({"agent": str(made.path), "sha256": made.sha256, "size": made.size, "bill": str(made.bill), "glibc": made.glibc})
 
 
 def sign(

@@ -8,18 +8,21 @@ from typing import Any
 from commodore.artefact import Artefact, Problem, Record
 from commodore.case.view import CaseView
 from commodore.host import Host
+from commodore.readers.package_lists import ALGORITHMS
 from scout.formats.linux_paths import one_path
 
+DATABASES = ("apk_files", "dpkg_files", "pacman_files", "rpm_files")
+"""Datasets with the files of packages: a host has one of them, seldom two"""
 UNMODIFIED, MODIFIED, SETTINGS = "unmodified", "modified", "settings modified"
 
 ARTEFACT = Artefact(
     name="package_files",
     title="Collected files of packages",
-    about="One record per collected file that a package of the host brought: its content is compared with the sum in the database of "
+    about="One record per collected file that a package of the host brought: its content is compared with the digest in the database of "
     "packages. `modified` is a program, library or unit that somebody replaced; settings may be changed by administrators.",
     proves_not="That an unmodified file is harmless: whoever is root can rewrite the database of packages. That a file without a record "
     "belongs to no package: some packages have no sums.",
-    datasets=("dpkg_files",),
+    datasets=DATABASES,
     fields=(
         "escadre.package.state",
         "escadre.records_used",
@@ -37,7 +40,7 @@ ARTEFACT = Artefact(
     action="package-file-compared",
     attack=("T1554",),
     message="{file.path!q} is of the package {package.name}: {escadre.package.state}.",
-    sources=("docs/design/contracts.md: members", "deb-md5sums(5)"),
+    sources=("docs/design/contracts.md: members", "deb-md5sums(5); rpm, apk and pacman: scout.formats.packages"),
 )
 
 
@@ -45,14 +48,17 @@ def derive(view: CaseView, host: Host) -> Iterator[Record | Problem]:  # noqa: A
     """Yield the files in the order of the collection. A file that several packages list (a diversion) is compared with each of them."""
     members = {one_path(str(line["path"])): line for line in view.members() if line.get("md5") and line.get("verdict") == "taken"}
     found: dict[str, tuple[str, str, str]] = {}
-    for record in view.records("dpkg_files") if members else ():
-        changed = SETTINGS if record.get("escadre.package.settings") else MODIFIED
-        for file, digest in zip(record["escadre.package.files"], record["escadre.package.md5"], strict=False):
-            place = one_path(file)
-            member = members.get(place)
-            if member is not None and (place not in found or found[place][1] != UNMODIFIED):
-                state = UNMODIFIED if digest == member["md5"] else changed
-                found[place] = (str(record["package.name"]).partition(":")[0], state, str(record["escadre.id"]))
+    for dataset in DATABASES if members else ():
+        for record in view.records(dataset):
+            changed = SETTINGS if record.get("escadre.package.settings") else MODIFIED
+            algorithm = next((name for name in ALGORITHMS if f"escadre.package.{name}" in record), "md5")
+            digests = record.get(f"escadre.package.{algorithm}") or ()
+            for file, digest in zip(record["escadre.package.files"], digests, strict=False):
+                place = one_path(file)
+                member = members.get(place)
+                if member is not None and (place not in found or found[place][1] != UNMODIFIED):
+                    state = UNMODIFIED if digest == member.get(algorithm) else changed
+                    found[place] = (str(record["package.name"]).partition(":")[0], state, str(record["escadre.id"]))
     for place, member in members.items():
         if place in found:
             yield _record(member, *found[place])

@@ -7,6 +7,7 @@ from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
 from commodore.case.view import CaseView
+from commodore.derived.package_files import DATABASES
 from commodore.host import Host
 from commodore.sentence import short
 from commodore.suspicion.known import DATASETS
@@ -21,7 +22,7 @@ ARTEFACT = Artefact(
     "check; the weights add up to the score. High from 80, medium from 50, low from 30. `commodore files` adds the hosts that have it.",
     proves_not="That a file is harmful: installers, portable programs and tools of administrators have such traits too. That a file "
     "without a record is harmless.",
-    datasets=("dpkg_files", "package_files", "persistence", "sweep", *CONTENTS, *DATASETS),
+    datasets=(*DATABASES, "package_files", "persistence", "sweep", *CONTENTS, *DATASETS),
     fields=(
         "escadre.format",
         "escadre.program.kind",

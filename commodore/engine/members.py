@@ -15,7 +15,7 @@ from scout.archive.custody import VERDICTS
 NOT_COLLECTED = frozenset(VERDICTS) - {"taken", "missing", "changed while read", "link"}
 """Verdicts on what was there and is not in the archive."""
 _LAST = (1 << 63) - 1
-_SKIPPED = ("member", "source", "name", "verdict", "size", "sha256", "md5")
+_SKIPPED = ("member", "source", "name", "verdict", "size", "sha256", "md5", "sha1")
 
 
 def lines(collection: EvidenceCollection, plan: Plan) -> tuple[Iterable[bytes], int, list[dict[str, Any]]]:
@@ -64,7 +64,7 @@ def lines(collection: EvidenceCollection, plan: Plan) -> tuple[Iterable[bytes], 
             head = {"collection": collection.id, "member": ordinal, "path": source}
             mismatches.append(ledger.unread(head, f"the archive is cut here: {read.size} of {size} bytes"))
         elif read is not None and read.md5:
-            line["md5"] = read.md5
+            line |= {"md5": read.md5, "sha1": read.sha1}
         keep(line | {k: v for k, v in facts.items() if k not in line})
     if not_collected > ledger.SHOWN:
         head = {"collection": collection.id, "member": -1, "path": "custody"}
@@ -87,7 +87,7 @@ def _line(collection: str, said: dict[str, Any], plan: Plan) -> tuple[dict[str, 
         "verdict": said.get("verdict"),
     } | {k: v for k, v in said.items() if k not in _SKIPPED}
     if read is not None and read.md5:
-        line["md5"] = read.md5
+        line |= {"md5": read.md5, "sha1": read.sha1}
     if digest and claimed and digest != claimed:
         head = {"collection": collection, "member": ordinal, "path": path}
         return line, [ledger.unread(head, f"content is not what custody says: sha256 {digest}, custody {claimed}")]

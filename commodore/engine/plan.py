@@ -119,7 +119,7 @@ class Plan:
                 self.followed[found.path] = found.to
                 self.linked.append(ledger.unread(self._head(member), f"read as {found.path}, a link to it", found.names[0]))
                 place = replace(member, ordinal=member.ordinal if found.member is None else found.member, source=found.path)
-                reader = Hashing(member.read, md5=member.size <= PACKAGED and may_be_packaged(member.source))
+                reader = Hashing(member.read, packaged=member.size <= PACKAGED and may_be_packaged(member.source))
                 head_bytes = reader.exactly(catalogue.matcher().head)
                 yield from self._add(self._job(place, reader, head_bytes, found.names))
 
@@ -143,7 +143,7 @@ class Plan:
     def _alone(self, member: Member) -> Iterator[Task]:
         """Yield the tasks of a member outside a group: units as it streams by where its format allows, else one job."""
         matcher, known = catalogue.matcher(), catalogue.artefacts()
-        reader = Hashing(member.read, md5=member.size <= PACKAGED and may_be_packaged(member.source))
+        reader = Hashing(member.read, packaged=member.size <= PACKAGED and may_be_packaged(member.source))
         head = reader.exactly(matcher.head)
         match = matcher.match(member.below, head, member.source)
         self._note(member, match)
@@ -181,7 +181,7 @@ class Plan:
     def _held(self, member: Member, place: GroupPlace, room: int) -> _Held:
         """Read a member of a group, which waits until the group is complete. A group may take `room` more bytes of memory."""
         matcher = catalogue.matcher()
-        reader = Hashing(member.read, md5=member.size <= PACKAGED and may_be_packaged(member.source))
+        reader = Hashing(member.read, packaged=member.size <= PACKAGED and may_be_packaged(member.source))
         head = reader.exactly(matcher.head)
         main = place.role == "main"
         match = (

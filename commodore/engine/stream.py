@@ -14,26 +14,27 @@ _READ = 1 << 20
 
 
 class ContentSum(NamedTuple):
-    """Sums and size of content that was read. `md5`: '' where it was not made."""
+    """Sums and size of content that was read. `md5`, `sha1`: '' where they were not made."""
 
     sha256: str
     size: int
     md5: str = ""
+    sha1: str = ""
 
 
 class Hashing:
-    """Hash a member's bytes as they are read. `md5`: by MD5 too, which lists of packages have."""
+    """Hash a member's bytes as they are read. `packaged`: by MD5 and SHA-1 too, which lists of packages have."""
 
-    def __init__(self, read: Read, *, md5: bool = False) -> None:
+    def __init__(self, read: Read, *, packaged: bool = False) -> None:
         self._read, self._hash, self._size = read, hashlib.sha256(), 0
-        self._md5 = hashlib.md5(usedforsecurity=False) if md5 else None
+        self._more = (hashlib.md5(usedforsecurity=False), hashlib.sha1(usedforsecurity=False)) if packaged else ()
 
     def read(self, n: int) -> bytes:
         """Return at most `n` bytes, b'' at the end."""
         chunk = self._read(n)
         self._hash.update(chunk)
-        if self._md5 is not None:
-            self._md5.update(chunk)
+        for digest in self._more:
+            digest.update(chunk)
         self._size += len(chunk)
         return chunk
 
@@ -55,7 +56,7 @@ class Hashing:
 
     def sum(self) -> ContentSum:
         """Return the sums and the size of what was read."""
-        return ContentSum(self._hash.hexdigest(), self._size, self._md5.hexdigest() if self._md5 is not None else "")
+        return ContentSum(self._hash.hexdigest(), self._size, *(digest.hexdigest() for digest in self._more))
 
 
 class Piece(NamedTuple):

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from commodore.case.view import CaseView
-from commodore.derived.package_files import MODIFIED, UNMODIFIED
+from commodore.derived.package_files import DATABASES, MODIFIED, UNMODIFIED
 from commodore.finding import SEVERITIES
 from commodore.host import Host
 from commodore.persistence import suspicion
@@ -57,7 +57,7 @@ class PackageStates:
     """Files of packages: path → package and state. Empty where no list was collected."""
 
     def __init__(self, view: CaseView) -> None:
-        self.known = next(iter(view.records("dpkg_files")), None) is not None
+        self.known = any(next(iter(view.records(name)), None) is not None for name in DATABASES)
         self._files = {
             one_path(str(record["file.path"])): (str(record["package.name"]), str(record["escadre.package.state"]))
             for record in view.records("package_files")

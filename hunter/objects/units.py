@@ -7,17 +7,15 @@ Source: systemctl(1), org.freedesktop.systemd1(5).
 
 from __future__ import annotations
 
-import stat
-import subprocess
 from pathlib import Path
 
 from hunter.host.host import RemovalHost
+from hunter.host.programs import call
 from hunter.objects import Content, Described
 from hunter.objects._plain import ManagedState
 from hunter.ref import Ref
 from hunter.unsafe import SurpriseError, UnsafeError
 
-_PLACES = ("/usr/bin/systemctl", "/bin/systemctl")
 _RUNNING = {"active", "activating", "reloading", "deactivating", "refreshing"}
 
 
@@ -28,20 +26,7 @@ def managed(host: RemovalHost) -> bool:
 
 def systemctl(*arguments: str, seconds: int = 120) -> str:
     """Return the output of one call. UnsafeError where others than root may write systemctl, where it fails or does not end."""
-    program = next((p for p in _PLACES if Path(p).exists()), "")
-    status = Path(program).stat() if program else None
-    if status is None or status.st_uid != 0 or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise UnsafeError("there is no systemctl that only root can write")
-    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0"}
-    try:
-        done = subprocess.run(
-            [program, *arguments], capture_output=True, text=True, timeout=seconds, env=environment, stdin=subprocess.DEVNULL, check=False
-        )
-    except subprocess.TimeoutExpired as e:
-        raise UnsafeError(f"systemctl {arguments[0]} did not end within {seconds} s") from e
-    if done.returncode:
-        raise UnsafeError(f"systemctl {' '.join(arguments)}: {done.stderr.strip() or done.returncode}")
-    return done.stdout
+    return call("systemctl", *arguments, seconds=seconds)
 
 
 def properties(unit: str) -> dict[str, str]:

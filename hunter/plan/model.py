@@ -172,10 +172,21 @@ class RemovalPlan:
         for n, action in enumerate(self.actions, 1):
             if (now := catalogue()[action.kind].stage) != stage:
                 stage = now
-                blocks.append(f"\n  # ── {stage} " + "─" * 40)
-            blocks.append(_comments(n, action, self.findings.get(action.id, [])) + write([action.to_plan()], 1).rstrip("\n"))
+                blocks.append(f"\n  {stage_heading(stage)}")
+            blocks.append(action_text(self, n - 1).rstrip("\n"))
         listed = "actions:\n" + "\n".join(blocks) if blocks else "actions: []"
         return "\n".join(head) + f"\n{top}{listed}\n\nseal: {scalar(self.sealed_with(key))}\n"
+
+
+def stage_heading(stage: str) -> str:
+    """Return the comment above the first action of a stage."""
+    return f"# ── {stage} " + "─" * 40
+
+
+def action_text(plan: RemovalPlan, at: int) -> str:
+    """Return the action at this index as the text of a plan has it: comments, then YAML, two columns in."""
+    action = plan.actions[at]
+    return _comments(at + 1, action, plan.findings.get(action.id, [])) + write([action.to_plan()], 1)
 
 
 def _comment(text: str) -> str:

@@ -36,12 +36,13 @@ def wrong(path: Path, what: str, do: str = "Write it with `hunter plan`, or corr
     return Complaint(f"{path}: {what}.", do, WRONG_USE)
 
 
-def load(path: Path, *, sealed: bool = True, key: SealKey | None = None) -> RemovalPlan:
+def load(path: Path, *, sealed: bool = True, key: SealKey | None = None, acts: bool = True) -> RemovalPlan:
     """Read a plan. Complaint (code 2) for a place that others may write, bad YAML or form, a broken seal, or paths that are not plain.
 
-    With a `key`, the seal must carry its MAC.
+    With a `key`, the seal must carry its MAC. `acts`: it may be applied, so nobody else may be able to write it.
     """
-    guarded(path)
+    if acts:
+        guarded(path)
     try:
         with path.open("rb") as stream:
             node = read(stream.read((64 << 20) + 1))
@@ -129,11 +130,12 @@ def _action(path: Path, n: int, node: object) -> RemovalAction:
     if not isinstance(why, list) or not all(isinstance(w, str) for w in why):
         raise fail("why must be a list of finding ids")
     _texts(fail, node)
-    made, expected = _target(fail, target, kind), _expect(fail, expect)
+    made, expected = target_of(fail, target, kind), _expect(fail, expect)
     return RemovalAction(str(node["id"]), node.get("mechanism", ""), kind, made, expected, tuple(why), node.get("note", ""), asked)
 
 
-def _target(fail: Fail, node: dict[str, Any], kind: str) -> RemovalTarget:
+def target_of(fail: Fail, node: dict[str, Any], kind: str) -> RemovalTarget:
+    """Return the target that the words of a plan name. Raises what `fail` makes where they name none, or more than the kind removes."""
     _texts(fail, node)
     number, entry = node.get("number"), catalogue()[kind]
     if number is not None and not (isinstance(number, str) and number.isascii() and number.isdigit() and len(number) < 10 and int(number)):

@@ -45,8 +45,8 @@ def renew(path: Path, plan: RemovalPlan, key: SealKey | None = None) -> None:
         before = path.read_bytes()
         after = resealed(before, plan, plan.sealed_with(key))
         write_private(temporary, after)
-        written = _loaded(temporary, key)
-        if written.body() != plan.body() or _rest(before) != _rest(after) or _remarks(before) != _remarks(after):
+        written = loaded(temporary, key)
+        if written.body() != plan.body() or _rest(before) != _rest(after) or remarks(before) != remarks(after):
             raise EditError("its layout is not understood")
         temporary.replace(path)
     except (YamlError, yaml.YAMLError, EditError) as e:
@@ -62,7 +62,8 @@ def renew(path: Path, plan: RemovalPlan, key: SealKey | None = None) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def _loaded(path: Path, key: SealKey | None) -> RemovalPlan:
+def loaded(path: Path, key: SealKey | None) -> RemovalPlan:
+    """Read a plan that was just written. EditError where it is none."""
     try:
         return load(path, key=key)
     except Complaint as e:
@@ -80,13 +81,13 @@ def _rest(data: bytes) -> Node:
     return kept | {"actions": [{k: v for k, v in a.items() if k != "expect"} if isinstance(a, dict) else a for a in actions]}
 
 
-def _remarks(data: bytes) -> list[str]:
+def remarks(data: bytes) -> list[str]:
     """Return every comment, in order."""
-    _, text, top = _parsed(data)
+    _, text, top = parsed(data)
     return [remark for _, remark in _comments(text, top, 0, len(text))]
 
 
-def _parsed(data: bytes) -> tuple[str, str, Any]:
+def parsed(data: bytes) -> tuple[str, str, Any]:
     """Return (byte order mark or '', text, its nodes)."""
     try:
         text = data.decode()
@@ -98,15 +99,15 @@ def _parsed(data: bytes) -> tuple[str, str, Any]:
 
 def resealed(data: bytes, plan: RemovalPlan, seal: str) -> bytes:
     """Return `data`, a plan of the same actions in the same order, with expectations and root inode of `plan`, and this seal. EditError."""
-    mark, text, top = _parsed(data)
+    mark, text, top = parsed(data)
     pieces, at, ends = [mark], 0, "\r\n" if "\r\n" in text else "\n"
-    for edit in sorted(_Editor(text).document(top, plan, seal)):
+    for edit in sorted(Editor(text).document(top, plan, seal)):
         pieces += [text[at : edit.begin], edit.text.replace("\n", ends)]
         at = edit.end
     return "".join([*pieces, text[at:]]).encode()
 
 
-class _Editor:
+class Editor:
     """Compute the edits that a text needs."""
 
     def __init__(self, text: str) -> None:
@@ -115,13 +116,13 @@ class _Editor:
     def document(self, top: Any, plan: RemovalPlan, seal: str) -> Iterator[_Edit]:
         body = plan.body()
         if inode := body["host"].get("root_ino"):
-            yield from self._member(_value(top, "host"), "root_ino", inode)
-        nodes = _value(top, "actions").value
+            yield from self._member(value_of(top, "host"), "root_ino", inode)
+        nodes = value_of(top, "actions").value
         if len(nodes) != len(body["actions"]):
             raise EditError("somebody wrote to it meanwhile")
         for node, action in zip(nodes, body["actions"], strict=True):
             yield from self._member(node, "expect", action["expect"])
-        if _value(top, "seal") is not None or top.flow_style:
+        if value_of(top, "seal") is not None or top.flow_style:
             yield from self._member(top, "seal", seal)
         else:
             yield _Edit(len(self.text), len(self.text), f"{'' if self.text.endswith(chr(10)) else chr(10)}seal: {scalar(seal)}\n")
@@ -159,7 +160,7 @@ class _Editor:
             yield self._rewritten(node, new, column, flowing=flowing)
 
     def _rewritten(self, node: Any, new: Node, column: int, *, flowing: bool) -> _Edit:
-        begin, end = node.start_mark.index, self._end(node)
+        begin, end = node.start_mark.index, self.end(node)
         for at, _ in _comments(self.text, node, begin, end):
             line = self.text.count("\n", 0, at) + 1
             raise EditError(f"line {line} has a comment among facts that must be rewritten")
@@ -172,18 +173,24 @@ class _Editor:
         return _Edit(begin, end, "\n" + _indented(write(new), column + 2, first=True))
 
     def _replaced(self, node: Any, text: str, *, gap: bool) -> _Edit:
-        return _Edit(node.start_mark.index, self._end(node), (" " if gap else "") + text)
+        return _Edit(node.start_mark.index, self.end(node), (" " if gap else "") + text)
 
-    def _end(self, node: Any) -> int:
+    def end(self, node: Any) -> int:
         """Return the end of the last word of a node; for blocks and block text the parser gives the begin of the next word only."""
         if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
             last = node.value[-1]
-            return self._end(last[1] if isinstance(last, tuple) else last)
+            return self.end(last[1] if isinstance(last, tuple) else last)
         begin, end = int(node.start_mark.index), int(node.end_mark.index)
         return begin + len(self.text[begin:end].rstrip())
 
 
-def _value(mapping: Any, key: str) -> Any:
+def key_of(mapping: Any, key: str) -> Any:
+    """Return the node of a key itself, None where it is not there."""
+    return next((name for name, _ in mapping.value if name.value == key), None)
+
+
+def value_of(mapping: Any, key: str) -> Any:
+    """Return the node of a key, None where it is not there."""
     return next((value for name, value in mapping.value if name.value == key), None)
 
 

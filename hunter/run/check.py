@@ -220,20 +220,23 @@ def reseal(plan: RemovalPlan, report: Report, host: RemovalHost) -> RemovalPlan:
     for c in report.actions:
         if c.status == ASK:
             continue
-        if c.status == LATER:
-            expects[c.action.id] = {c.action.target.ref: AT_ITS_HOST}
-            continue
-        if c.found.gone and not c.found.problems:
-            expects[c.action.id] = {c.action.target.ref: ABSENT}
-            continue
-        compared = {ref: state for ref, state in c.found.states.items() if of(ref).facts}
-        known = {ref: of(ref).expectation(state) for ref, state in compared.items() if state is not None}
-        strange = [ref for ref, expect in known.items() if of(ref).lacking(expect)]
-        if c.found.gone or strange or len(known) < len(compared) or not compared:
-            why = "; ".join(c.found.problems if strange else c.reasons) or c.found.gone
+        expect = {c.action.target.ref: ABSENT} if c.status != LATER and c.found.gone and not c.found.problems else expected_now(c)
+        if expect is None:
+            why = "; ".join(c.found.problems or c.reasons) or c.found.gone
             raise Complaint(
                 f"Action {c.action.id} cannot be sealed: {escape(why)}. Nothing was sealed or changed.",
                 "Remove it from the plan, or correct its target; then run hunter check --seal again.",
             )
-        expects[c.action.id] = {ref: known[ref] for ref in dict.fromkeys([*c.action.expect, *known]) if ref in known}
+        expects[c.action.id] = expect
     return sealed_copy(plan, expects, host.root_ino)
+
+
+def expected_now(c: Checked) -> dict[Ref, dict[str, Any]] | None:
+    """Return the present states of an action as what it expects, None where its target is gone or cannot be looked at."""
+    if c.status == LATER:
+        return {c.action.target.ref: AT_ITS_HOST}
+    compared = {ref: state for ref, state in c.found.states.items() if of(ref).facts}
+    known = {ref: of(ref).expectation(state) for ref, state in compared.items() if state is not None}
+    if c.found.gone or any(of(ref).lacking(expect) for ref, expect in known.items()) or len(known) < len(compared) or not compared:
+        return None
+    return {ref: known[ref] for ref in dict.fromkeys([*c.action.expect, *known]) if ref in known}

@@ -77,6 +77,11 @@ class RunJournal:
         self.lines.append(json.loads(raw))
         self.head.write(len(self.lines), self._previous)
 
+    @property
+    def head_hash(self) -> str:
+        """The sha256 of the last line, 64 zeros for an empty journal."""
+        return self._previous
+
     def _open(self) -> None:
         self.head.write(len(self.lines), self._previous)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | OPEN

@@ -54,7 +54,7 @@ def parser(known: settings.AgentSettings) -> argparse.ArgumentParser:
     collect.add_argument("-r", "--recipient", action="append", metavar="RECIPIENT", help="who may read it; instead of those built in")
     collect.add_argument("-o", "--output", default=known.out, metavar="PATH", help="directory for archive and receipt [%(default)s]")
     collect.add_argument("--root", metavar="PATH", help="a mounted disk instead of this host")
-    collect.add_argument("--profile", default=known.profile, help="triage or full [%(default)s]")
+    collect.add_argument("--profile", default=known.profile, help="triage, full, volatile, ransomware … [%(default)s]")
     collect.add_argument("--targets", action="append", metavar="ID", help="only these, by id or its beginning")
     collect.add_argument("--definitions", action="append", metavar="DIR", help="definitions of others (--targets kape:Prefetch)")
     collect.add_argument("--path", action="append", metavar="PATH", help="only this file or folder")

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 
-def bill(agent: Path, version: str, modules: Iterable[str], libraries: Iterable[tuple[str, Path]], made: str) -> dict[str, Any]:
-    """Return the document. `modules`: names of the Python modules in the agent; `libraries`: (name in the agent, file) of the binaries."""
+def bill(name: str, agent: Path, version: str, modules: Iterable[str], libraries: Iterable[tuple[str, Path]], made: str) -> dict[str, Any]:
+    """Return the document. `modules`: names of the program's Python modules; `libraries`: (name in the program, file) of its binaries."""
     tops = {module.partition(".")[0] for module in modules}
     by_module = metadata.packages_distributions()
     names = sorted({name for top in tops for name in by_module.get(top, ()) if name.lower() != "escadre"}, key=str.lower)
@@ -35,7 +35,7 @@ def bill(agent: Path, version: str, modules: Iterable[str], libraries: Iterable[
             "timestamp": made,
             "component": {
                 "type": "application",
-                "bom-ref": "scout",
+                "bom-ref": name,
                 "name": agent.name,
                 "version": version,
                 "licenses": [{"license": {"id": "Apache-2.0"}}],

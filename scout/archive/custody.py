@@ -1,6 +1,7 @@
 r"""Custody: a chain of parts that record, for every wanted item, its verdict.
 
-A part is JSON lines. The first is `{"part": n, "previous": "<sha256 of the part before, or of nothing>", "time": "…"}`; then one line per
+A part is JSON lines. The first is `{"part": n, "previous": "<sha256 of the part before, or of nothing>", "time": "…",
+"elapsed": seconds}`; then one line per
 wanted item. The chain head is the sha256 of the last part. JSON is ASCII: a lone surrogate of a native name is a `\udXXX` escape, which
 the stdlib's `json` reads and stricter parsers refuse.
 """
@@ -107,9 +108,9 @@ class WantedItem:
         return names.encode(self.volume, names.below(self.source, self.volume) if self.path is None else self.path)
 
 
-def part(number: int, previous: str, time: str, lines: Iterable[bytes]) -> bytes:
-    """Return one part, ready to be written; `time` by the host's clock."""
-    return b"\n".join([dump({"part": number, "previous": previous, "time": time}), *lines]) + b"\n"
+def part(number: int, previous: str, time: str, lines: Iterable[bytes], elapsed: float) -> bytes:
+    """Return one part, ready to be written. `time`: by the host's clock; `elapsed`: seconds since the archive was begun, by no clock."""
+    return b"\n".join([dump({"part": number, "previous": previous, "time": time, "elapsed": elapsed}), *lines]) + b"\n"
 
 
 def read_part(content: bytes, problem: Callable[[str], object]) -> tuple[dict[str, Any], Iterator[dict[str, Any]]]:

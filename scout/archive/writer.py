@@ -134,7 +134,8 @@ class ArchiveWriter:
         if not self._lines:
             return
         self._torn = True
-        text = custody.part(self._parts, self._head, facts.rfc3339(time.time_ns() // 1_000_000_000 * 1_000_000_000) or "", self._lines)
+        now = facts.rfc3339(time.time_ns() // 1_000_000_000 * 1_000_000_000) or ""
+        text = custody.part(self._parts, self._head, now, self._lines, round(time.monotonic() - self._started, 1))
         self._header(f"custody/{self._parts:06d}.jsonl", len(text), {}, {}, None)
         self._out.write(text + bytes(tar.padding(len(text))))
         self._head = hashlib.sha256(text).hexdigest()

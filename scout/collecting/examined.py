@@ -132,9 +132,9 @@ def _unclear(path: str, systems: Sequence[str]) -> Complaint:
     return Complaint(what, "Give the top of the mounted disk, or say what it is: --os windows or --os linux.", WRONG_USE)
 
 
-def make_plan(host: ExaminedHost, on_folder: Callable[[Parts], None] | None = None) -> plan.CollectionPlan:
+def make_plan(host: ExaminedHost, on_folder: Callable[[Parts], None] | None = None, *, compare: bool = True) -> plan.CollectionPlan:
     """Walk every source once; return what is there, in the order of work. Reads only passwd or ProfileList, which name the homes, and
-    the configuration of logs and keys.
+    the configuration of logs and keys; with `compare` also files of packages, to find those that were changed.
 
     What nothing matches is listed for the volume of the system only, for paths for every volume of their drive.
     """
@@ -147,7 +147,7 @@ def make_plan(host: ExaminedHost, on_folder: Callable[[Parts], None] | None = No
         files = [target for target in targets if target.paths or target.first]
         own = homes if source is host.system else list(dict.fromkeys([*homes, *identity.usual_profiles(source)]))
         one = plan.make(source, files, own, variables, host.timed, on_folder)
-        made.items.extend(narrowing.narrow(one.items, source, host.timed, on_folder or (lambda _: None)))
+        made.items.extend(narrowing.narrow(one.items, source, host.timed, on_folder or (lambda _: None), compare=compare))
         made.missing.extend(one.missing if source is host.system or (host.paths and "@" not in source.volume) else [])
         if len(host.sources) > 1:
             source.forget()

@@ -14,12 +14,13 @@ from scout.console import DONE, WRONG_USE, Complaint, Screen, escape, megabytes,
 from scout.targets import CollectionTarget, load
 from scout.targets.foreign import is_foreign
 from scout.targets.loader import ACCESS, PRIORITIES
+from scout.targets.profiles import profiles
 
 
 def explain(options: CollectOptions, screen: Screen) -> int:
     """Print number and size of the items of each target. Reads names and sizes, and passwd or ProfileList for the homes."""
     host = open_host(options)
-    plan = make_plan(host)
+    plan = make_plan(host, compare=False)
     items, sizes, candidates, refused = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     looked_at = 0
     for item in plan.items:
@@ -49,7 +50,7 @@ def explain(options: CollectOptions, screen: Screen) -> int:
         for command in definition.commands:
             screen.say(f"  not run: {escape(command)} ({definition.name})")
     if looked_at:
-        screen.say(f"{plural(looked_at, 'more file')} would be looked at; programs and scripts among them are taken.")
+        screen.say(f"{plural(looked_at, 'more file')} would be opened: those that the rule of their target finds suspicious are taken.")
     screen.say("Nothing was taken or written. Next: the same command without --explain.")
     return DONE
 
@@ -108,6 +109,8 @@ def show_targets(name: str | None, screen: Screen, definitions: Sequence[Path] =
     if name is None:
         for target in sorted(chosen, key=lambda one: (one.os, one.order, one.id)):
             screen.row(f"  {target.id}  {target.os:<8} {PRIORITIES[target.priority]:<9} ", f"{target.what} ({target.size})")
+        for profile in profiles().values():
+            screen.row(f"  --profile {profile.name:<15} ", profile.what)
         screen.say(f"{plural(len(chosen), 'target')}. One in full: scout targets {chosen[0].id}", "bold")
         return
     for target in chosen:
@@ -127,16 +130,17 @@ def _in_full(target: CollectionTarget, screen: Screen) -> None:
         screen.row(f"  {'and':<9} ", f"what the host's configuration names ({', '.join(target.configured)})")
     if target.rule is not None:
         rule = target.rule
-        screen.say(
-            f"  {'if':<9} {', '.join((*rule.headers, *rule.extensions, *rule.names, *(['double extension'] if rule.double else [])))}"
-        )
+        if signs := (*rule.headers, *rule.extensions, *rule.names, *(["double extension"] if rule.double else [])):
+            screen.say(f"  {'if':<9} {', '.join(signs)}")
+        if rule.changed:
+            screen.say(f"  {'if':<9} the file is not as its package has it")
         if rule.unowned:
             screen.say(f"  {'only':<9} files that no package owns")
         if rule.crowd:
             screen.say(f"  {'only':<9} the same name, or an extension added to documents, in {rule.crowd} folders; {rule.each} of each")
         if rule.listed:
             screen.say(f"  {'but':<9} they are only listed, with their hash")
-        screen.say(f"  {'at most':<9} {rule.count:,} files, {megabytes(rule.total)} in all")
+        screen.say(f"  {'at most':<9} {rule.count:,} files, {megabytes(rule.total)} in all; {rule.looked:,} are looked at")
     if target.referenced is not None:
         screen.say(f"  {'where':<9} what the files and processes of the other targets name")
         screen.say(f"  {'at most':<9} {target.referenced.count:,} files, {megabytes(target.referenced.total)} in all")

@@ -26,6 +26,7 @@ _MAGIC = {
     "archive": (b"PK\x03\x04", b"Rar!\x1a\x07", b"7z\xbc\xaf\x27\x1c", b"\x1f\x8b\x08", b"\xfd7zXZ\x00", b"MSCF\x00\x00\x00\x00"),
     "dump": (b"MDMP\x93\xa7", b"PAGEDU64", b"PAGEDUMP"),
     "ticket": (b"\x76\x82", b"\x05\x04\x00\x0c"),
+    "hive": (b"regf",),
 }
 _SAID = {
     "elf": "ELF program",
@@ -35,6 +36,7 @@ _SAID = {
     "archive": "archive",
     "dump": "dump of memory",
     "ticket": "Kerberos tickets",
+    "hive": "registry hive",
 }
 _ESE = b"\xef\xcd\xab\x89"
 
@@ -65,7 +67,7 @@ _USUAL = {
 
 def possible(rule: SampleRule, name: str) -> bool:
     """Return whether a file of this name may be suspicious under the rule; the content decides where the rule looks at it."""
-    return bool(mark(rule, name)) if rule.crowd else bool(rule.headers) or bool(judge(rule, name, b""))
+    return bool(mark(rule, name)) if rule.crowd else bool(rule.headers) or rule.changed or bool(judge(rule, name, b""))
 
 
 def mark(rule: SampleRule, name: str) -> str:

@@ -29,6 +29,7 @@ LIVE_SECONDS = 120.0
 """time that a live source may take for its next object: a call of the host may hang"""
 LIVE_SECONDS_IN_ALL = 600.0
 """time of one live source"""
+_OVER = "over the limit of "
 _ENDS_PER_SEAL = 2 << 20
 """bytes of heads and tails after which custody is sealed, so that they do not pile up in memory"""
 
@@ -160,6 +161,8 @@ class ItemTaker:
 
     def _without_content(self, item: WantedItem, planned: PlannedItem) -> None:
         more: dict[str, Any] = {"error": planned.error} if planned.error else {}
+        if planned.verdict == "over limit":
+            self.over[planned.error.removeprefix(_OVER).partition(":")[0]] += 1
         try:
             status = self._timed.call(planned.source.status, planned.parts)
             item.facts = {**self._timed.call(planned.source.facts, planned.parts, status), **(planned.facts or {})}
@@ -209,7 +212,7 @@ class ItemTaker:
         if not planned.rules:
             return planned.target, ""
         for target in planned.rules:
-            if target.rule is not None and target.rule.crowd:
+            if target.rule is not None and (target.rule.crowd or target.rule.changed):
                 return target, str((planned.facts or {}).get("why", ""))
             why = suspicious.judge(target.rule, planned.parts[-1], head) if target.rule is not None else ""
             if why:
@@ -257,7 +260,7 @@ class ItemTaker:
 
     def _leave(self, item: WantedItem, reading: Reading, reason: str) -> None:
         more = left_behind(reading, item.size, item.extents, self._stopped)
-        self.over[reason.removeprefix("over the limit of ")] += 1
+        self.over[reason.removeprefix(_OVER)] += 1
         more["error"] = "; ".join(filter(None, (reason, more.get("error", ""))))
         ends = len(more["head"]) + len(more.get("tail", b""))
         if self._ends + ends > _ENDS_IN_ALL:

@@ -40,8 +40,28 @@ def unmodified(source: EvidenceSource, timed: TimedCalls, files: Mapping[Parts, 
 
     `step` is called before each file that is read, and may raise to end it.
     """
-    known = _listed(source, timed, {one_path("/" + "/".join(parts)) for parts in files}, step)
     out: dict[Parts, Unmodified] = {}
+    for parts, size, listed, digests in _compared(source, timed, files, step, {"sha256"}):
+        for one in listed:
+            if digests.get(one.algorithm) == one.digest:
+                out[parts] = Unmodified(one.package, digests["sha256"], size)
+                break
+    return out
+
+
+def modified(source: EvidenceSource, timed: TimedCalls, files: Mapping[Parts, int], step: Step) -> dict[Parts, str]:
+    """Return those of `files` whose content has none of the digests that the package databases list for it, each with its package."""
+    compared = _compared(source, timed, files, step, set())
+    return {
+        parts: listed[0].package for parts, _, listed, found in compared if all(found.get(one.algorithm) != one.digest for one in listed)
+    }
+
+
+def _compared(
+    source: EvidenceSource, timed: TimedCalls, files: Mapping[Parts, int], step: Step, more: set[str]
+) -> Iterator[tuple[Parts, int, list[PackageFile], dict[str, str]]]:
+    """Yield (path, size, what the databases list for it, its digests) of each file that a database lists, as far as the limits allow."""
+    known = _listed(source, timed, {one_path("/" + "/".join(parts)) for parts in files}, step)
     left = MAX_ALL
     for parts, size in files.items():
         of_file = known.get(one_path("/" + "/".join(parts)), [])
@@ -50,14 +70,9 @@ def unmodified(source: EvidenceSource, timed: TimedCalls, files: Mapping[Parts, 
         step(parts)
         left -= size
         try:
-            digests = _digests(source, timed, parts, {"sha256", *(one.algorithm for one in of_file)})
+            yield parts, size, of_file, _digests(source, timed, parts, more | {one.algorithm for one in of_file})
         except OSError:
             continue  # it is taken, and taking it reports the error
-        for one in of_file:
-            if digests.get(one.algorithm) == one.digest:
-                out[parts] = Unmodified(one.package, digests["sha256"], size)
-                break
-    return out
 
 
 class PackageOwners:

@@ -6,7 +6,8 @@ Target ids are those of the collection catalogue: `WR` Windows registry, `WE` ev
 
 from __future__ import annotations
 
-from scout.targets.loader import READERS, TargetList, load, parse_size, select
+from scout.targets.loader import READERS, TargetList, load, parse_size
+from scout.targets.profiles import select
 from scout.targets.target import CollectionTarget
 
 __all__ = ["READERS", "CollectionTarget", "TargetList", "load", "parse_size", "select"]

@@ -29,7 +29,7 @@ ACCESS = {
     "DB": "consistent group",
     "API": "live state, no file",
 }
-HEADERS = ("elf", "pe", "script", "class", "php", "archive", "dump", "ticket", "database")
+HEADERS = ("elf", "pe", "script", "class", "php", "archive", "dump", "ticket", "database", "hive")
 _ID = re.compile(r"[WLM][A-Z]\d\d")
 _PLACEHOLDER = re.compile(r"<[A-Za-z]+>|%[A-Za-z]+%")
 _PLACEHOLDERS = ("<u>", "%systemroot%")
@@ -59,7 +59,7 @@ _KEYS = {
     "listing",
     "images",
 }
-_RULE_KEYS = {"headers", "extensions", "names", "double", "unowned", "crowd", "each", "listed", "total", "count"}
+_RULE_KEYS = {"headers", "extensions", "names", "double", "unowned", "changed", "crowd", "each", "listed", "total", "count", "looked"}
 _REFERENCED_KEYS = {"total", "count"}
 _LISTING_KEYS = {"count", "seconds"}
 
@@ -253,19 +253,21 @@ def _rule(value: Any) -> SampleRule | None:
     names = tuple(str(name) for name in value.get("names", []))
     if any(name != name.lower() for name in names):
         raise ValueError("names are lower case")
-    if not (headers or extensions or names or value.get("double")):
-        raise ValueError("a rule needs headers, extensions, names or double")
+    if not (headers or extensions or names or value.get("double") or value.get("changed")):
+        raise ValueError("a rule needs headers, extensions, names, double or changed")
     return SampleRule(
         headers=headers,
         extensions=extensions,
         names=names,
         double=_flag(value, "double"),
         unowned=_flag(value, "unowned"),
+        changed=_flag(value, "changed"),
         crowd=int(value.get("crowd", 0)),
         each=int(value.get("each", 5)),
         listed=_flag(value, "listed"),
         total=parse_size(value.get("total", "512 MB")),
         count=int(value.get("count", 5_000)),
+        looked=int(value.get("looked", 100_000)),
     )
 
 
@@ -284,22 +286,3 @@ def _listing(value: Any) -> ListingLimits | None:
     if not isinstance(value, dict) or set(value) != _LISTING_KEYS or not all(type(one) is int and one > 0 for one in value.values()):
         raise ValueError(f"listing must be a mapping of {' and '.join(sorted(_LISTING_KEYS))} to whole numbers")
     return ListingLimits(value["count"], value["seconds"])
-
-
-def select(targets: TargetList, *, os_name: str, profile: str, names: Sequence[str] = (), live: bool = True) -> list[CollectionTarget]:
-    """Return the targets of one operating system and profile, or those named (ids, or beginnings such as `WR`). Complaint for an unknown
-    name.
-    """
-    priorities = {"triage": "T", "full": "TF"}.get(profile)
-    if priorities is None:
-        raise Complaint(f"There is no profile {profile!r}.", "Profiles are triage and full.", WRONG_USE)
-    for name in names:
-        if not any(target.id.lower().startswith(name.lower()) for target in targets):
-            raise Complaint(f"There is no target {name!r}.", "scout targets lists them.", WRONG_USE)
-    return [
-        target
-        for target in targets
-        if target.os == os_name
-        and (live or not (target.live or target.images))
-        and (any(target.id.lower().startswith(name.lower()) for name in names) if names else target.priority in priorities)
-    ]

@@ -12,7 +12,7 @@ class SampleRule:
     """When a file in the places of its target is suspicious: any one of these conditions."""
 
     headers: tuple[str, ...] = ()
-    """types by first bytes: elf, pe, script (`#!`), class, php, archive, dump (of memory), ticket (Kerberos), database (ESE)"""
+    """types by first bytes: elf, pe, script (`#!`), class, php, archive, dump (of memory), ticket (Kerberos), database (ESE), hive"""
     extensions: tuple[str, ...] = ()
     """lower case, with the dot"""
     double: bool = False
@@ -21,6 +21,8 @@ class SampleRule:
     """globs for the name, lower case"""
     unowned: bool = False
     """only files that no package of the host owns"""
+    changed: bool = False
+    """only files of packages whose content is not the package's"""
     crowd: int = 0
     """only names, or extensions added to a document's, that are in at least so many folders"""
     each: int = 5
@@ -31,6 +33,8 @@ class SampleRule:
     """bytes that the target takes at most"""
     count: int = 5_000
     """files that it takes at most"""
+    looked: int = 100_000
+    """files that are opened for it at most"""
 
 
 @dataclass(frozen=True, slots=True)

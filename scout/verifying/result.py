@@ -38,6 +38,8 @@ class VerifyResult:
     """the chain head before the first seal, and after each"""
     collection: str = ""
     last_time: str = ""
+    clock: list[str] = field(default_factory=list)
+    """where the host's clock moved against the time that had passed"""
     lines: list[str] = field(default_factory=list)
     code: int = DONE
 
@@ -80,4 +82,5 @@ def conclude(v: VerifyResult) -> None:
         v.lines.append(f"Internally consistent: {items}, {seals}, the chain agrees.")
     if not v.receipt:
         v.lines.append("Without a receipt this shows that the archive is consistent, not who wrote it.")
+    v.lines += [f"The clock of the host was moved: {text}. Its times before and after do not fit together." for text in v.clock[:5]]
     v.code = DONE if v.state == "whole" else PARTIAL

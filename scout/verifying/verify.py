@@ -4,6 +4,7 @@ Threat classes (who can change what, and what detects it):
 
 - without any key: a flipped byte or a cut. age detects it; the archive reads as interrupted at that place
 - with the recipients' public key, which is no secret: a new archive, consistent in itself. Only the receipt detects it
+- by whoever sets the host's clock: the seals have the time that passed beside it, so a jump during the collection is reported
 - by mistake, or with a tool that ignores custody: a member removed, moved or replaced, an edited custody part. The chain detects it
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +22,9 @@ from scout.archive.reader import UNDECLARED, ArchiveMember, ArchiveReader
 from scout.verifying.listing import WaitingMembers, content_of, digest_of
 from scout.verifying.receipts import check_readable, compare, json_object, read_receipt, without_key
 from scout.verifying.result import VerifyResult, conclude
+
+CLOCK_SLACK = 5.0
+"""seconds by which the host's clock may differ from the time that passed: it is set in small steps by NTP, and custody rounds"""
 
 
 def verify(archive: str | Path, identities: Sequence[Any] | None = None, receipt: str | Path | None = None) -> VerifyResult:
@@ -62,6 +67,7 @@ class _Check:
         self._head = custody.NOTHING
         self._next = 0
         self._end: dict[str, Any] | None = None
+        self._clock: tuple[datetime, float] | None = None
 
     def member(self, member: ArchiveMember) -> None:
         v = self._v
@@ -122,6 +128,7 @@ class _Check:
         if document is None:
             self._v.problem("collection.json cannot be read")
         self._v.collection = str((document or {}).get("collection") or "")
+        self._moment((document or {}).get("started"), 0, "the start")
         return hashlib.sha256(content).hexdigest()
 
     def _part(self, member: ArchiveMember) -> None:
@@ -140,6 +147,22 @@ class _Check:
         for line in lines:
             self._line(line)
         v.last_time = str(first.get("time") or v.last_time)
+        self._moment(first.get("time"), first.get("elapsed"), f"seal {v.seals}")
+
+    def _moment(self, time: object, elapsed: object, where: str) -> None:
+        """Compare the host's clock with the time that had passed since the moment before."""
+        try:
+            now = datetime.fromisoformat(str(time))
+            passed = float(elapsed)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            return
+        if now.tzinfo is None or not 0 <= passed < 1e9:
+            return
+        if self._clock is not None:
+            moved = (now - self._clock[0]).total_seconds() - (passed - self._clock[1])
+            if abs(moved) > CLOCK_SLACK:
+                self._v.clock.append(f"by {moved:+,.0f} s before {where}, at {now:%Y-%m-%d %H:%M:%S}Z")
+        self._clock = now, passed
 
     def _line(self, line: Mapping[str, Any]) -> None:
         v = self._v

@@ -15,7 +15,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.range import packages, registry_values, startup_files, windows_objects, wmi
+from tests.range import listed_files, live_lists, packages, registry_values, startup_files, windows_objects, wmi
 
 HERE = Path(__file__).resolve().parent
 HOSTS = 3
@@ -62,6 +62,10 @@ class Planter:
         if encoding != "utf-8":
             self.encodings[place] = encoding
 
+    def has(self, host: str, path: str) -> bool:
+        """Return whether a text was put there."""
+        return self.root / host / path in self.texts
+
     def bytes(self, host: str, path: str, content: bytes) -> None:
         place = self.root / host / path
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -96,12 +100,16 @@ def windows(p: Planter) -> list[str]:
         registry_values.plant(p, host, i, guilty=True)
         startup_files.plant(p, host, i, guilty=True, files="windows")
         wmi.plant(p, host, i, guilty=True)
+        live_lists.plant(p, host, i, guilty=True, system="W")
+        listed_files.plant(p, host, i, guilty=True)
         windows_objects.plant(p, host, i, guilty=True)
     for i, host in enumerate(good):
         _windows_odd(p, host, i)
         registry_values.plant(p, host, i, guilty=False)
         startup_files.plant(p, host, i, guilty=False, files="windows")
         wmi.plant(p, host, i, guilty=False)
+        live_lists.plant(p, host, i, guilty=False, system="W")
+        listed_files.plant(p, host, i, guilty=False)
         windows_objects.plant(p, host, i, guilty=False)
     return bad + good
 
@@ -269,10 +277,12 @@ def linux(p: Planter) -> list[str]:
         _linux_bad(p, host, i)
         startup_files.plant(p, host, i, guilty=True)
         packages.plant(p, host, i, guilty=True)
+        live_lists.plant(p, host, i, guilty=True, system="L")
     for i, host in enumerate(good):
         _linux_odd(p, host, i)
         startup_files.plant(p, host, i, guilty=False)
         packages.plant(p, host, i, guilty=False)
+        live_lists.plant(p, host, i, guilty=False, system="L")
     return bad + good
 
 

@@ -19,14 +19,6 @@ from tests.range.plants import Plant, Planter
 
 SEEDS = (20261123, 7)
 GRAVE = ("high", "critical")
-ELSEWHERE = {
-    **dict.fromkeys(
-        ("W042", "W047", "W105", "W106", "W144", "W161", "W162", "W185", "W193"), "judged by $MFT: tests/commodore/test_persistence.py"
-    ),
-    **dict.fromkeys(("L054", "L055", "L056"), "judged by the file listing: tests/commodore/test_file_listing.py"),
-    "L090": "judged by live processes: tests/commodore/test_persistence.py",
-}
-"""Rows whose evidence the range does not plant, and where they are tested."""
 
 
 @pytest.fixture(scope="module", params=SEEDS)
@@ -71,7 +63,7 @@ def test_every_plant_is_found_and_no_near_miss_is_grave(outcome: tuple[list[Plan
         print(f"{row:<6}{len(guilty):>8}{len(found):>9}{len(decoys):>8}{len(alarms):>13}")
     assert not missed
     assert not false
-    assert set(planted_rows) == {m.id for m in rows()} - ELSEWHERE.keys()
+    assert set(planted_rows) == {m.id for m in rows()}
 
 
 def test_nothing_grave_is_said_of_what_was_not_planted(outcome: tuple[list[Plant], list[dict]]) -> None:

@@ -42,7 +42,8 @@ def test_every_pattern_of_every_target_takes_its_files_and_no_decoy(system, tmp_
             path = sample(pattern, system)
             if (root / path).is_dir() or any((root / above).is_file() for above in Path(path).parents):
                 continue  # one pattern's file is another one's folder: the other pattern is tested
-            for kind, where in ((wanted, path), (decoys, f"beside/{path}")):
+            everywhere = pattern.startswith("**/")  # nothing is beside that
+            for kind, where in ((wanted, path), (wanted if everywhere else decoys, f"beside/{path}")):
                 (root / where).parent.mkdir(parents=True, exist_ok=True)
                 (root / where).write_text("nothing\n")
                 kind.add(("C:\\" + where.replace("/", "\\")) if system == "windows" else f"/{where}")

@@ -140,3 +140,31 @@ def test_programs_that_no_package_owns_are_taken(root, collected):
 def test_without_a_package_database_nobody_is_a_stranger(root, collected):
     planted(root, ["usr/bin/any"], b"#!/bin/sh\n")
     assert "/usr/bin/any" not in collected(root, "--targets", "LF21,LF04", "--os", "linux").custody
+
+
+def test_a_file_of_a_package_that_was_changed_is_taken_and_its_neighbours_are_not(root, collected):
+    for name, content in (("good", b"#!/bin/sh\ngood\n"), ("bad", b"#!/bin/sh\nchanged by someone\n"), ("unlisted", b"x")):
+        planted(root, [f"usr/sbin/{name}"], content)
+    listed = f"{hashlib.md5(b'#!/bin/sh' + bytes([10]) + b'good' + bytes([10])).hexdigest()}  usr/sbin/good\n{'0' * 32}  usr/sbin/bad\n"
+    planted(root, ["var/lib/dpkg/info/pkg.md5sums"], listed.encode())
+    planted(root, ["var/lib/dpkg/status"], b"Package: pkg\nStatus: install ok installed\n\n")
+    archive = collected(root, "--targets", "LF03", "--os", "linux")
+    assert archive.verdict("/usr/sbin/bad") == "taken" and "package pkg" in archive.custody["/usr/sbin/bad"]["why"]
+    assert not {"/usr/sbin/good", "/usr/sbin/unlisted"} & set(archive.custody)
+
+
+def test_files_beyond_those_that_a_rule_looks_at_have_a_line_and_the_summary_says_so(root, collected, monkeypatch, capsys):
+    from dataclasses import replace
+
+    from scout.collecting import examined
+    from scout.targets import TargetList, load
+
+    for number in range(8):
+        planted(root, [f"tmp/{number}.sh"], b"#!/bin/sh\n")
+    few = [replace(one, rule=replace(one.rule, looked=5)) if one.id == "LF13" else one for one in load()]
+    monkeypatch.setattr(examined, "load", lambda: TargetList(tuple(few)))
+    archive = collected(root, "--targets", "LF13", "--os", "linux")
+    assert sum(line["verdict"] == "taken" for line in archive.lines if line["source"].startswith("/tmp/")) == 5
+    line = archive.custody["/tmp"]
+    assert (line["verdict"], line["type"]) == ("over limit", "directory") and "3 files were not" in line["error"]
+    assert "5 files that LF13 looks at" in capsys.readouterr().out

@@ -144,6 +144,7 @@ def test_selection_by_profile_and_by_beginning():
         "WR04",
         "WR05",
         "WR06",
+        "WR07",
         "WR08",
     }
     for names, profile in ((["XX"], "triage"), ([], "quick")):

@@ -17,7 +17,11 @@ def _adds(one: dict[str, Any], host: Host) -> dict[str, Any]:  # noqa: ARG001
         if isinstance(one.get(key), str):
             out["service.type"] = [one[key] if key == "service_type" else one[key].rpartition(".")[2]]
             break
+    if one.get("scope") == "system" and pids and "path" not in one and str(one.get("unit")).endswith(".service"):
+        out |= {"escadre.listing.kind": "unit without a file", "escadre.listing.only": ["control groups"]}
     seen = one.get("seen_by")
+    if isinstance(seen, list):
+        out["escadre.listing.kind"] = "service"
     if isinstance(seen, list) and seen and set(seen) != {"manager", "registry"}:
         out["escadre.listing.only"] = [str(word) for word in seen]
     return out
@@ -35,9 +39,9 @@ ARTEFACT, parse, expected = listing_artefact(
         "start_type": "escadre.service.start",
         "differences": "escadre.listing.differences",
     },
-    shown=("masked", "enabled_by", "invocation", "failure_command", "error"),
+    shown=("masked", "enabled_by", "invocation", "scope", "failure_command", "error"),
     adds=_adds,
-    added=("service.state", "service.type", "process.pid", "escadre.listing.only"),
+    added=("service.state", "service.type", "process.pid", "escadre.listing.kind", "escadre.listing.only"),
     name="live_services",
     title="Services as they run",
     about="Every service, driver or unit that the service manager or its settings have while SCOUT ran: state, process, program. On "

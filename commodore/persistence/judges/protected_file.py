@@ -26,9 +26,9 @@ class ProtectedOptions:
 def judge(row: RowText, entry: AutostartEntry, options: ProtectedOptions) -> Judgement | None:
     """Judge the file by its place."""
     path = entry.text("file.path")
-    odd = [s.words for s in of_file(path, "linux") if s.severity in ("high", "critical")]
     starting = any(fnmatchcase(path, pattern) for pattern in options.starting)
     known = any(fnmatchcase(path, pattern) for pattern in options.known)
+    odd = [s.words for s in of_file(path, "linux") if s.severity in ("high", "critical") and not (known and s.words.startswith("lies"))]
     severity = row.severity if starting or odd else EXPECTED[0] if known else lower(row.severity, "medium")
     words = "it starts programs or lets someone in" if starting else f"it {odd[0]}" if odd else ""
     values = {"path": short(path), "flags": entry.text("escadre.file.flags"), "words": words, "expected": row.expected}

@@ -1,8 +1,9 @@
 """Package databases of Linux hosts: which package a file belongs to, and the digest that it had in the package.
 
 A module per package system, with `FILES` and `LISTS` (path patterns of its database, in the language of `scout/targets/patterns.py`),
-`listed(path, content, wanted) -> Iterator[PackageFile]` of FILES, and `owned(path, content) -> Iterator[tuple[path, package]]` of LISTS,
-which names all files of packages, also those without a digest. Whoever is root on a host can change its database too: equality with it
+`listed(path, content, wanted) -> Iterator[PackageFile]` of FILES, `brought(path, content)`, which yields all of them (not for dpkg), and
+`owned(path, content) -> Iterator[tuple[path, package]]` of LISTS, which names all files of packages,
+also those without a digest. Whoever is root on a host can change its database too: equality with it
 proves no more than that the file is the one that the database lists.
 """
 
@@ -12,9 +13,13 @@ from typing import NamedTuple
 
 
 class PackageFile(NamedTuple):
-    """A file of a package. `path`: absolute, below /usr where the folder may be the same; `digest`: hexadecimal, by `algorithm`."""
+    """A file of a package. `path`: absolute, below /usr where the folder may be the same; `digest`: hexadecimal, by `algorithm`.
+
+    settings   the package says that administrators change it
+    """
 
     path: str
     package: str
     algorithm: str
     digest: str
+    settings: bool = False

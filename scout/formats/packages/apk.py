@@ -15,6 +15,7 @@ from scout.formats.packages import PackageFile
 FILES = ("{lib,usr/lib}/apk/db/installed",)
 
 LISTS = FILES
+_SHA1 = 40
 
 
 def owned(path: str, content: bytes) -> Iterator[tuple[str, str]]:  # noqa: ARG001
@@ -24,14 +25,21 @@ def owned(path: str, content: bytes) -> Iterator[tuple[str, str]]:  # noqa: ARG0
             yield file, package
 
 
-def listed(path: str, content: bytes, wanted: Collection[str]) -> Iterator[PackageFile]:  # noqa: ARG001
+def listed(path: str, content: bytes, wanted: Collection[str]) -> Iterator[PackageFile]:
     """Yield the files among `wanted` that the database lists."""
+    yield from (one for one in brought(path, content) if one.path in wanted)
+
+
+def brought(path: str, content: bytes) -> Iterator[PackageFile]:  # noqa: ARG001
+    """Yield all files of the database that have a digest. apk keeps what administrators changed below /etc."""
     for package, file, kind, text in _lines(content):
-        if kind == b"Z:" and file in wanted and text.startswith("Q1"):
+        if kind == b"Z:" and file and text.startswith("Q1"):
             try:
-                yield PackageFile(file, package, "sha1", base64.b64decode(text[2:], validate=True).hex())
+                digest = base64.b64decode(text[2:], validate=True).hex()
             except binascii.Error:
                 continue
+            if len(digest) == _SHA1:
+                yield PackageFile(file, package, "sha1", digest, settings=file.startswith("/etc/"))
 
 
 def _lines(content: bytes) -> Iterator[tuple[str, str, bytes, str]]:

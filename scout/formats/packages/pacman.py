@@ -30,11 +30,15 @@ def owned(path: str, content: bytes) -> Iterator[tuple[str, str]]:
 
 def listed(path: str, content: bytes, wanted: Collection[str]) -> Iterator[PackageFile]:
     """Yield the files among `wanted` that the list of one package has; nothing where it does not unpack."""
+    yield from (one for one in brought(path, content) if one.path in wanted)
+
+
+def brought(path: str, content: bytes) -> Iterator[PackageFile]:
+    """Yield all files of one list that have a digest. Which files are settings is in another file: all below /etc may be changed."""
     package = path.split("/")[-2].rsplit("-", 2)[0]
     for found in _ENTRY.finditer(_unpacked(content)):
         file = _file(found[1])
-        if file in wanted:
-            yield PackageFile(file, package, "sha256", found[2].decode())
+        yield PackageFile(file, package, "sha256", found[2].decode(), settings=file.startswith("/etc/"))
 
 
 def _unpacked(content: bytes) -> bytes:

@@ -29,7 +29,7 @@ def collect() -> Iterator[dict[str, Any]]:
         return
     found: list[dict[str, Any]] = []
     compared = unreadable = 0
-    for folder in _folders():
+    for folder in folders():
         try:
             found += different(folder)
             compared += 1
@@ -66,7 +66,7 @@ def _both(folder: str) -> tuple[set[bytes], set[bytes]]:
     return {os.fsencode(name) for name in os.listdir(folder)}, _direct.names(folder)
 
 
-def _folders() -> Iterator[str]:
+def folders() -> Iterator[str]:
     """Yield the folders where programs hide, each once."""
     seen = dict.fromkeys(one for one in _TOP if not Path(one).is_symlink())
     for folder in _BELOW:

@@ -3,6 +3,7 @@
 unit                `ssh.service`
 pids                processes in its control group, from /proc/<pid>/cgroup; active: it has processes, or an invocation that is not over
 invocation          id of the present run (/run/systemd/units/invocation:<unit>)
+scope               `system` where one of its processes is in a control group of the host's own manager (in no container)
 path                unit file that systemd uses: of the first folder of its load path that has one; absent: a unit without a file
 masked              the file is a link to /dev/null
 enabled_by          links in `.wants` and `.requires` folders that start it
@@ -29,16 +30,21 @@ _UNIT = re.compile(r"[^/]+\.(?:service|timer|socket|path|scope|mount|automount|s
 def collect() -> Iterator[dict[str, Any]]:
     """Yield units that run, have an invocation, or are enabled by a link."""
     pids: dict[str, list[int]] = defaultdict(list)
+    own: set[str] = set()
     for pid in procfs.pids():
         for line in procfs.lines(f"/proc/{pid}/cgroup"):
-            units = [part for part in line.split(":", 2)[-1].split("/") if _UNIT.fullmatch(part)]
+            group = line.split(":", 2)[-1]
+            units = [part for part in group.split("/") if _UNIT.fullmatch(part)]
             if units and pid not in pids[units[-1]]:
                 pids[units[-1]].append(pid)
+            if len(units) == 1 and group.startswith("/system.slice/"):
+                own.add(units[0])
     named = [name.removeprefix("invocation:") for name in _list(INVOCATIONS) if name.startswith("invocation:")]
     invocations = {unit: procfs.link(f"{INVOCATIONS}/invocation:{unit}") for unit in named}
     enabled = enabling(SYSTEM_UNITS)
     for unit in sorted(set(pids) | set(invocations) | set(enabled)):
-        yield _unit(unit, pids.get(unit, []), invocations.get(unit, ""), enabled.get(unit, []))
+        one = _unit(unit, pids.get(unit, []), invocations.get(unit, ""), enabled.get(unit, []))
+        yield one | ({"scope": "system"} if unit in own else {})
 
 
 def _unit(unit: str, pids: list[int], invocation: str, enabled: list[str]) -> dict[str, Any]:

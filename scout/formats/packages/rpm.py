@@ -1,0 +1,34 @@
+"""rpm (Fedora, Red Hat, SUSE and their like): the headers of installed packages, with the digest of each file.
+
+Source: `scout.formats.rpm_database`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from scout.formats.linux_paths import one_path
+from scout.formats.packages import PackageFile
+from scout.formats.rpm_database import files, headers
+
+FILES = ("{var/lib/rpm,usr/lib/sysimage/rpm,usr/share/rpm}/{Packages,rpmdb.sqlite,Packages.db}",)
+LISTS = FILES
+
+
+def owned(path: str, content: bytes) -> Iterator[tuple[str, str]]:  # noqa: ARG001
+    """Yield (file, package) of the database."""
+    for header in headers(content):
+        yield from ((one_path(one.path), one.package) for one in files(header))
+
+
+def listed(path: str, content: bytes, wanted: Collection[str]) -> Iterator[PackageFile]:
+    """Yield the files among `wanted` that the database lists."""
+    yield from (one for one in brought(path, content) if one.path in wanted)
+
+
+def brought(path: str, content: bytes) -> Iterator[PackageFile]:  # noqa: ARG001
+    """Yield all files of the database that have a digest."""
+    for header in headers(content):
+        for one in files(header):
+            if one.digest and one.algorithm:
+                yield PackageFile(one_path(one.path), one.package, one.algorithm, one.digest, settings=one.settings)

@@ -1,0 +1,1 @@
+"""Tables beside the targets: `profiles.yaml` (the targets of a profile), `coverage.yaml` (the targets of each kind of evidence)."""
