@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from commodore import catalogue
+from commodore.containers.registry import Keys
 from fixtures.hives.writer import BINARY, DWORD, QWORD, Value
 from fixtures.windows import shellitems
 from tests.commodore.described import ticks
@@ -404,6 +406,14 @@ LAYOUTS = [
         },
     ),
 ]
+
+
+def test_every_artefact_of_the_registry_says_what_its_times_mean_and_do_not_prove():
+    declared = [known.artefact for known in catalogue.artefacts().values() if isinstance(known.artefact.holds, Keys)]
+    assert len(declared) > 60
+    for artefact in declared:
+        assert artefact.proves_not and artefact.sources, artefact.name
+        assert "@timestamp" in artefact.times, artefact.name
 
 
 def device(kind: int = 6, disk: int = 0) -> bytes:
