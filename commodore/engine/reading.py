@@ -17,7 +17,7 @@ from commodore.fence import raised
 from commodore.host import Host
 from commodore.record import FAILED, UNREAD
 
-Take = Callable[[str, list[dict[str, Any]] | unit.Lines, Problems], int]
+Take = Callable[[str, list[dict[str, Any]] | unit.RecordLines, Problems], int]
 """called with the artefact's name, finished records or their lines, and the problems so far; returns the bytes that the records took"""
 Parse = Callable[[Known, Any], tuple[str, Outcome]]
 Starts = Callable[[str], None]

@@ -23,14 +23,14 @@ LONGEST_REASON = 500
 Note = Callable[[Problem], None]
 
 
-class Lines(NamedTuple):
+class RecordLines(NamedTuple):
     """Finished records as text: their number, and their lines in pieces."""
 
     number: int
     pieces: list[bytes]
 
 
-Take = Callable[["list[dict[str, Any]] | Lines", Problems], int]
+Take = Callable[["list[dict[str, Any]] | RecordLines", Problems], int]
 """called with finished records, or their lines where `plain`, and the problems so far; returns the bytes that the records took, and adds a
 problem for each one that could not be searched or written"""
 
@@ -155,7 +155,7 @@ def drain(
                         carved += 1
                         beyond += state in unpromised
                 if waiting >= LINES:
-                    lines, count, pieces, waiting = Lines(waiting, pieces), count + waiting, [], 0
+                    lines, count, pieces, waiting = RecordLines(waiting, pieces), count + waiting, [], 0
                     room.batch(take(lines, problems), lines.number)
                     full = room.full
                 continue
@@ -185,7 +185,7 @@ def drain(
         error = e.with_traceback(None)
         note(Problem(f"the parser failed: {type(e).__name__}: {e}"[:LONGEST_REASON], kind=FAILED))
     if pieces:
-        take(Lines(waiting, pieces), problems)
+        take(RecordLines(waiting, pieces), problems)
     if batch:
         take(batch, problems)
     return count + waiting, carved, beyond, error

@@ -223,11 +223,11 @@ class Worker:
             return unit.apart
         return self._sorters[name].passes if name in self._sorters else unit.whole
 
-    def _take(self, host: Host, name: str, records: list[dict[str, Any]] | unit.Lines, problems: Problems) -> int:
+    def _take(self, host: Host, name: str, records: list[dict[str, Any]] | unit.RecordLines, problems: Problems) -> int:
         """Run detection on finished records of one dataset, then turn them into lines. Returns the bytes of the lines."""
-        count = records.number if isinstance(records, unit.Lines) else len(records)
+        count = records.number if isinstance(records, unit.RecordLines) else len(records)
         self._counts[name] = self._counts.get(name, 0) + count
-        if isinstance(records, unit.Lines):
+        if isinstance(records, unit.RecordLines):
             written = self._hold(name, records.pieces)
             self._alive()
             return written
