@@ -38,6 +38,7 @@ REMOVALS = {
     "LN": Removal("remove-line", "remove one line"),
     "JS": Removal("remove-member", "remove one member of JSON or XML"),
     "UN": Removal("remove-unit", "stop, disable and mask the unit"),
+    "KP": Removal("end-process", "stop and end the process"),
     "AC": Removal("disable-account", "disable the account"),
     "PK": Removal("reinstall", "reinstall from the package"),
     "NI": Removal("isolate", "isolate the host"),
@@ -99,6 +100,7 @@ class FindingTarget(TypedDict, total=False):
     principal     account of a scheduled task
     scope, drop_in   `system` or `user`, and the drop-in's name, of a systemd unit
     namespace, wmi_class   place of an object of WMI; its `path` has both and its keys
+    pid, started, image_sha256   number, start (RFC 3339 UTC) and SHA-256 of the program of a running process; its `path` is the program
     bindings, filters      paths of what leads to a consumer of WMI, in the same order: one filter for each binding
     """
 
@@ -134,6 +136,9 @@ class FindingTarget(TypedDict, total=False):
     wmi_class: str
     bindings: list[str]
     filters: list[str]
+    pid: int
+    started: str
+    image_sha256: str
 
 
 def finding_target(**fields: object) -> FindingTarget:

@@ -35,7 +35,10 @@ from scout.data import parse_yaml
 from scout.targets.patterns import path_regex
 
 TARGETS = ("line", "element", "whole")
-STAGES = ("freeze", "cut", "quarantine", "irreversible")
+STAGES = ("freeze", "stop", "cut", "quarantine", "irreversible")
+"""the order of a run: processes are frozen, units and services stopped, persistence is cut, files go; what cannot be taken back is last"""
+BARRIER = "irreversible"
+"""the stage that begins when everything before it is done and was looked at again"""
 CLASSES = ("reversible", "compensable", "irreversible")
 SYSTEMS = ("linux", "windows")
 

@@ -19,7 +19,7 @@ from scout.console import COULD_NOT, DONE, PARTIAL, WRONG_USE, Complaint, Screen
 from scout.options import Json, program
 
 if TYPE_CHECKING:
-    from hunter.plan.model import RemovalPlan
+    from hunter.plan.model import RemovalAction, RemovalPlan
 
 GUIDE = """HUNTER removes what was found, keeps a backup and a journal, and can take the removal back.
 
@@ -162,7 +162,7 @@ def apply_command(
             checked.report(screen, outcome, plan, root, "Checked" if outcome.ready else "Refused")
             return DONE if outcome.ready else COULD_NOT
         ran.applied(screen, outcome)
-        return PARTIAL if outcome.unexplained or outcome.left_out else DONE
+        return PARTIAL if outcome.unexplained or outcome.left_out or outcome.returned else DONE
 
 
 def verify_command(
@@ -170,6 +170,10 @@ def verify_command(
     root: Root = None,
     identity: Key = None,
     archive: Annotated[Path | None, typer.Option("--archive", help="A fresh archive of the host instead of the host itself.")] = None,
+    after_reboot: Annotated[
+        bool, typer.Option("--after-reboot", help="Refuse where the host was not started again since the run.")
+    ] = False,
+    detect: Annotated[bool, typer.Option("--detect/--no-detect", help="With --archive: search it anew with all detectors.")] = True,
     seal_key: SealFile = None,
     signed: Signed = False,
     signers: Signers = None,
@@ -177,25 +181,30 @@ def verify_command(
 ) -> int:
     """Check that every target of a plan is gone. Exit code 0: all gone; 1: something is there or was not looked at."""
     from hunter.run import verify as verifying
+    from hunter.run import verify_archive as in_archive
 
     screen, plan = Screen(json_lines=json_lines), _place(plan)
     read = _read(plan, seal_key, screen, signers, signed=signed)
+    beyond: list[tuple[RemovalAction, str]] = []
+    if after_reboot and (archive is not None or root is not None):
+        raise Complaint("--after-reboot is for the running host.", "Leave --archive and --root out.", WRONG_USE)
     if archive is not None:
         if identity is None or root is not None:
             do = "hunter verify PLAN --archive NEW -i key.txt"
             raise Complaint("--archive needs a key (-i) and excludes --root.", do, WRONG_USE)
-        verdicts = verifying.verify_archive(read, plan, archive, identity)
+        fresh = in_archive.verify_archive(read, plan, archive, identity, detect=detect)
+        verdicts, beyond = fresh.targets, fresh.beyond
     else:
         with _host(root) as host:
-            verdicts = verifying.verify(read, plan, host)
+            verdicts = verifying.verify(read, plan, host, after_reboot=after_reboot)
     from hunter.record import proofs
     from hunter.run.session import journal_of
 
     how = archive.name if archive is not None else "the mounted root" if root is not None else "the host"
     if journal_of(plan).exists() and (why := proofs.keep(plan, read.seal(), how, verdicts)):
         screen.note(f"The result was not kept for the report: {why}.")
-    verified.verdicts(screen, read, verdicts, plan, root)
-    return DONE if all(v.gone for v in verdicts) else PARTIAL
+    verified.verdicts(screen, read, verdicts, plan, root, beyond)
+    return DONE if all(v.gone for v in verdicts) and not beyond else PARTIAL
 
 
 def undo_command(

@@ -60,6 +60,7 @@ def guard() -> GuardList:
     listed = load_data("hunter", "guard.yaml")
     made = {name: tuple(map(_rule, listed[name])) for name in ("paths", "units")}
     keys = {f"registry-{name}": tuple(_rule(e, fold=True) for e in listed[f"registry-{name}"]) for name in ("key", "value")}
+    keys["process"] = tuple(_rule(e) for e in listed["process"])
     keys["wmi-object"] = tuple(_rule(e, fold=True) for e in listed["wmi-object"])
     return GuardList(
         {"file": made["paths"], **keys},
@@ -158,7 +159,7 @@ def _refusal(action: RemovalAction, asked: Owned) -> str:
         path = told(ref)
         if why := forbidden(action.kind, ref):
             return f"{path}: {why}"
-        if action.target.line is not None or ref.object != "file":  # lines are removed from a package's file too
+        if action.target.line is not None or mechanism_of(action.kind).stays or ref.object != "file":  # a package's file is edited too
             continue
         if owner := asked.packages.get(path):
             return f"{path} belongs to the package {owner}: reinstall the package, the host may need the file"

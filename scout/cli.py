@@ -9,7 +9,27 @@ from typing import Annotated, Any
 import typer
 
 from scout import console
+from scout.command_options import (
+    Archive,
+    Authorities,
+    Definitions,
+    Gentle,
+    Images,
+    Key,
+    Only,
+    Paths,
+    Pin,
+    Profile,
+    Quiet,
+    Recipients,
+    Root,
+    SshKey,
+    To,
+    size_of,
+    target_ids,
+)
 from scout.options import Json, program
+from scout.sweep_command import sweep
 
 GUIDE = """SCOUT collects the evidence of one host into one encrypted archive.
 
@@ -24,76 +44,6 @@ scout targets lists what is collected, and why.
 scout --help and scout COMMAND --help explain every option."""
 
 
-def _target_ids() -> list[tuple[str, str]]:
-    from scout.targets import load
-
-    return [(target.id, target.what) for target in load()]
-
-
-def _profile_names() -> list[tuple[str, str]]:
-    from scout.targets.profiles import profiles
-
-    return [(one.name, one.what) for one in profiles().values()]
-
-
-# readable=False: a path that cannot be read gets its Complaint and exit code where it is opened
-Archive = Annotated[Path, typer.Argument(help="An archive that scout collect wrote.", show_default=False, readable=False)]
-
-Recipients = Annotated[
-    list[str] | None,
-    typer.Option(
-        "-r",
-        "--recipient",
-        metavar="RECIPIENT",
-        help="Who may read it: age1…, an ssh public key, or a file of them. Repeatable.",
-        show_default=False,
-    ),
-]
-Only = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="ID",
-        help="Only these: ids or their beginnings (WR01, LF). Repeatable, or with commas.",
-        autocompletion=_target_ids,
-        show_default=False,
-    ),
-]
-Definitions = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--definitions",
-        metavar="DIR",
-        help="A copy of the definitions of ForensicArtifacts, KAPE or UAC: --targets kape:Prefetch. Repeatable.",
-        show_default=False,
-        readable=False,
-    ),
-]
-Paths = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--path", metavar="PATH", help="Only this file or folder, as the host writes it: /etc/crontab. Repeatable.", show_default=False
-    ),
-]
-Root = Annotated[
-    Path | None, typer.Option(help="A mounted Windows or Linux disk instead of this host.", show_default=False, readable=False)
-]
-Images = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--image",
-        metavar="FILE",
-        help="A disk image or a device instead of this host: raw, E01, VHD, VHDX, VMDK, qcow2. Repeatable: disks of one host.",
-        show_default=False,
-        readable=False,
-    ),
-]
-Profile = Annotated[
-    str,
-    typer.Option(metavar="PROFILE", help="triage, full, volatile, ransomware … (scout targets lists them).", autocompletion=_profile_names),
-]
-Key = typer.Option("-i", "--identity", help="Secret key: key.txt, or an ssh private key.", show_default=False, readable=False)
-
-
 def main() -> None:
     """Entry point of the console script."""
     sys.exit(console.run("scout", build_app))
@@ -104,6 +54,7 @@ def build_app() -> typer.Typer:
     about = "Collect the evidence of one host into one encrypted archive."
     app = program(about, GUIDE)
     app.command()(collect)
+    app.command()(sweep)
     app.command()(keygen)
     app.command()(verify)
     app.command(name="list")(list_)
@@ -116,6 +67,14 @@ def build_app() -> typer.Typer:
 def collect(
     recipient: Recipients = None,
     out: Annotated[Path, typer.Option("-o", "--output", help="Directory for the archive and its receipt.", readable=False)] = Path(),
+    to: To = "",
+    keep: Annotated[bool, typer.Option("--keep", help="With --to URL: keep a local copy in -o too.")] = False,
+    ca: Authorities = None,
+    pin: Pin = "",
+    ssh_key: SshKey = None,
+    retry_for: Annotated[
+        int, typer.Option("--retry-for", metavar="SECONDS", help="Give a server up after so long without progress.", min=1)
+    ] = 300,
     root: Root = None,
     images: Images = None,
     shadows: Annotated[
@@ -136,7 +95,14 @@ def collect(
     min_free: Annotated[
         str, typer.Option(metavar="SIZE", help="Leave so much space at the output: nothing more is taken below it.", show_default=False)
     ] = "",
-    gentle: Annotated[bool, typer.Option("--gentle", help="Use less than a quarter of one core, and the disk when it is idle.")] = False,
+    gentle: Gentle = False,
+    allow_temp_file: Annotated[
+        bool,
+        typer.Option(
+            "--allow-temp-file",
+            help="On a live Windows whose volume cannot be read raw: copy loaded hives to temporary files in -o, in clear text.",
+        ),
+    ] = False,
     system: Annotated[
         str,
         typer.Option(
@@ -148,13 +114,14 @@ def collect(
         ),
     ] = "",
     explain: Annotated[bool, typer.Option("--explain", help="Show what would be taken, with sizes; take nothing.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no notes.")] = False,
+    quiet: Quiet = False,
     json_lines: Json = False,
 ) -> int:
     """Collect this host, a mounted disk, or disk images, into one encrypted archive."""
     from scout.collecting import pathlist
     from scout.collecting.collect import collect as run
     from scout.collecting.options import CollectOptions
+    from scout.delivering.delivery import DeliveryOptions
 
     screen = console.Screen(json_lines=json_lines, quiet=quiet)
     if system not in ("", "windows", "linux"):
@@ -163,19 +130,22 @@ def collect(
     if wanted and targets:
         given = "--path" if paths else "--plan"
         raise console.Complaint(f"{given} and --targets were given together.", "Give one of them.", console.WRONG_USE)
+    delivery = DeliveryOptions(to=to, ca=ca, pin=pin, ssh_key=ssh_key, keep=keep, retry_for=retry_for)
     options = CollectOptions(
         paths=wanted,
         recipients=recipient or [],
-        out=out,
+        out=delivery.folder or out,
+        delivery=delivery,
         root=root,
         images=images or [],
         shadows=shadows,
         profile=profile,
         system=system,
-        max_file=_size("--max-file", max_file),
-        max_total=_size("--max-total", max_total),
-        min_free=_size("--min-free", min_free),
+        max_file=size_of("--max-file", max_file),
+        max_total=size_of("--max-total", max_total),
+        min_free=size_of("--min-free", min_free),
         gentle=gentle,
+        allow_temp_file=allow_temp_file,
         targets=[name for given in targets or [] for name in given.split(",") if name],
         definitions=definitions or [],
     )
@@ -276,7 +246,7 @@ def list_(archive: Archive, identity: Annotated[Path, Key], json_lines: Json = F
 
 def targets(
     name: Annotated[
-        str | None, typer.Argument(metavar="ID", help="Id or its beginning: WR01, LF.", autocompletion=_target_ids, show_default=False)
+        str | None, typer.Argument(metavar="ID", help="Id or its beginning: WR01, LF.", autocompletion=target_ids, show_default=False)
     ] = None,
     definitions: Definitions = None,
     json_lines: Json = False,
@@ -310,6 +280,7 @@ def build(
     import platform
 
     from scout.agent.build import build as run
+    from scout.agent.freeze import runtime_of
     from scout.agent.settings import AgentSettings
     from scout.keys import load_recipients
 
@@ -320,8 +291,8 @@ def build(
         profile=profile,
         targets=tuple(name for given in targets or [] for name in given.split(",") if name),
         out=archives,
-        max_file=_size("--max-file", max_file),
-        max_total=_size("--max-total", max_total),
+        max_file=size_of("--max-file", max_file),
+        max_total=size_of("--max-total", max_total),
         signer=signer,
         runtime_dir=runtime_dir,
     )
@@ -329,6 +300,7 @@ def build(
     screen.say(f"Agent    {console.escape(made.path)}   {console.megabytes(made.size)}")
     screen.say(f"sha256   {made.sha256}")
     screen.say(f"Parts    {console.escape(made.bill)}")
+    screen.say(f"Unpacks  to {console.escape(runtime_of(runtime_dir) or 'the folder for temporary files')}")
     if made.glibc:
         screen.say(f"Runs on  {console.escape(platform.system())} {console.escape(platform.machine())} with glibc {made.glibc} or newer")
     screen.say(f"Next: {console.escape(made.path)} agent --show-config", "bold")
@@ -351,15 +323,6 @@ def sign(
         raise console.Complaint("Nothing to sign was given.", "Give a file of settings, or --new.", console.WRONG_USE)
     else:
         screen.say(f"Signature   {console.escape(signing.sign_file(file, key))}")
-
-
-def _size(option: str, text: str) -> int:
-    from scout.targets import parse_size
-
-    try:
-        return parse_size(text) if text else 0
-    except ValueError as e:
-        raise console.Complaint(f"{option}: {e}.", "Write 500MB, 2G or a number of bytes.", console.WRONG_USE) from None
 
 
 def __getattr__(name: str) -> Any:

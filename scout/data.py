@@ -10,6 +10,8 @@ import yaml
 
 MAX_NESTING = 200
 """levels of a YAML text"""
+MAX_FACTOR, MAX_NODES = 4, 10_000
+"""nodes of a YAML document for each character of its text, and those that any may have, counted as often as aliases repeat them"""
 _HEAD = re.compile(rf"(?m)^[ \-?:]{{{MAX_NESTING},}}")
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -21,11 +23,51 @@ def load_data(package: str, name: str) -> Any:
 
 def parse_yaml(content: str | bytes) -> Any:
     """Parse one YAML document, whoever wrote it. Raises yaml.YAMLError."""
+    found = parse_all(content)
+    if len(found) > 1:
+        raise yaml.YAMLError("it has more than one document")
+    return found[0] if found else None
+
+
+def parse_all(content: str | bytes, loader: Any = LOADER) -> list[Any]:
+    """Parse all YAML documents of a text, whoever wrote it; `loader`: a safe one. Raises yaml.YAMLError.
+
+    Aliases may not make a document much larger than its text, nor a part of itself.
+    """
     check_depth(content)
+    reader = loader(content)
     try:
-        return yaml.load(content, LOADER)  # noqa: S506  (a safe loader)
+        found = []
+        while reader.check_node():
+            node = reader.get_node()
+            _check_aliases(node, MAX_FACTOR * len(content) + MAX_NODES)
+            found.append(reader.construct_document(node))
     except (ValueError, OverflowError, RecursionError) as e:  # a date that does not exist, numbers that are too large
         raise yaml.YAMLError(str(e)) from e
+    finally:
+        reader.dispose()
+    return found
+
+
+def _check_aliases(root: Any, most: int) -> None:
+    """Raise yaml.YAMLError where a document has more than `most` nodes, each counted as often as it is meant, or contains itself."""
+    sizes: dict[int, int] = {}
+    todo = [(root, False)]
+    while todo:
+        node, below = todo.pop()
+        children = [] if isinstance(node, yaml.ScalarNode) else node.value
+        if isinstance(node, yaml.MappingNode):
+            children = [part for pair in children for part in pair]
+        if below:
+            sizes[id(node)] = 1 + sum(sizes[id(child)] for child in children)
+            if sizes[id(node)] > most:
+                raise yaml.YAMLError(f"line {node.start_mark.line + 1}: its aliases make it too large")
+        elif id(node) not in sizes:
+            sizes[id(node)] = most + 1  # what is met again before it is counted contains itself
+            todo.append((node, True))
+            todo += [(child, False) for child in children if sizes.get(id(child), 0) <= most]
+            if any(sizes.get(id(child), 0) > most for child in children):
+                raise yaml.YAMLError(f"line {node.start_mark.line + 1}: an alias contains itself, or makes it too large")
 
 
 def check_depth(content: str | bytes) -> None:

@@ -18,7 +18,7 @@ import orjson
 from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
 
 from commodore.hits import DetectionRule
-from commodore.sweep.expression import expression
+from scout.formats.indicator_expression import ecs_type, expression, title
 from scout.formats.indicators import Indicator
 
 if TYPE_CHECKING:
@@ -112,12 +112,12 @@ class Indicators:
         x = self.all[number]
         return DetectionRule(
             f"{x.type}:{x.value}",
-            f"{_NAMES[x.type]} {x.value}",
+            title(x),
             "ioc",
             "high",
             reference=f"{x.file}:{x.line}",
             ruleset=x.file,
-            indicator_type="ipv6-addr" if x.type in _NETWORKS and ":" in x.value else _ECS[x.type],
+            indicator_type=ecs_type(x),
             description=x.facts.title,
             tlp=x.facts.tlp,
             certainty=x.facts.confidence,
@@ -227,27 +227,3 @@ def _strings(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
             for text in value:
                 if isinstance(text, str):
                     yield key, text
-
-
-_NAMES = {
-    "md5": "File hash",
-    "sha1": "File hash",
-    "sha256": "File hash",
-    "ip": "Address",
-    "cidr": "Network",
-    "domain": "Domain",
-    "url": "URL",
-    "path": "Path",
-    "filename": "File name",
-}
-_ECS = {
-    "md5": "file",
-    "sha1": "file",
-    "sha256": "file",
-    "ip": "ipv4-addr",
-    "cidr": "ipv4-addr",
-    "domain": "domain-name",
-    "url": "url",
-    "path": "file",
-    "filename": "file",
-}

@@ -16,14 +16,13 @@ from typing import Any, NamedTuple
 
 from commodore import catalogue
 from commodore.engine.inputs import below_root
+from scout.formats import windows_links
 
 _MOST_BELOW = 1_000_000
 """Paths that are looked at behind links to folders."""
 _MOST_STEPS = 40
 """Links on one way; Linux follows as many (path_resolution(7)), Windows up to 63 reparse points."""
 _DRIVE = re.compile(r"[A-Za-z]:\\")
-_PREFIX = re.compile(r"[/\\](?:\?\?|[/\\]\?)[/\\](?=[A-Za-z]:[/\\])")
-r"""what stands before the drive in a reparse point: `\??\`, `\\?\`"""
 
 
 class Led(NamedTuple):
@@ -37,10 +36,10 @@ class Led(NamedTuple):
 
 
 def gathered(custody: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, int | None]]:
-    """Return path → text and member of the links of custody."""
+    """Return path → text and member of the links of custody; of those that the collector followed, the end."""
     links: dict[str, tuple[str, int | None]] = {}
     for said in custody:
-        path, text = said.get("source"), said.get("link")
+        path, text = said.get("source"), said.get("leads") or said.get("link")
         if said.get("verdict") == "link" and isinstance(path, str) and _rooted(path) and isinstance(text, str) and text:
             links[path] = text, said.get("member")
     return links
@@ -64,10 +63,11 @@ def _text(path: str, text: str) -> str:
     """Return the text of the link at a native path as one of the single tree: absolute, or relative to the folder of the link."""
     if not _DRIVE.match(path):
         return text
-    plain = _PREFIX.sub("", text).replace("\\", "/").lower()
-    if re.match("[a-z]:/", plain):
-        return f"/{plain}"
-    return f"/{path[:2].lower()}{plain}" if plain.startswith("/") else plain
+    said = windows_links.read(text)
+    if said.volume is None or said.volume.startswith("{"):
+        return f"/{text.lstrip('/')}"  # no path of this host
+    names = "/".join(said.names).lower()
+    return f"/{(said.volume or path[0]).lower()}:/{names}" if said.absolute else names
 
 
 def find(links: Mapping[str, tuple[str, int | None]], taken: Mapping[str, int]) -> Iterator[Led]:

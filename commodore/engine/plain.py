@@ -15,6 +15,7 @@ from typing import Any
 
 from commodore.artefact import Group
 from commodore.engine.roots import TOPS, Volume, decoded
+from scout.sources import driver_links
 
 WINDOWS_FILES = (".evtx", ".evt", ".pf", ".lnk", ".dat", ".exe", ".dll", ".reg", ".job")
 
@@ -112,7 +113,8 @@ def _examined(ordinal: int, below: str, path: Path, source: str) -> PlainFile:
         "gid": status.st_gid,
     }
     if stat.S_ISLNK(status.st_mode):
-        return PlainFile(ordinal, path, below, source, 0, facts | {"link": str(path.readlink()), "type": "link"}, "link")
+        text = driver_links.of_reparse_point(str(path)) or str(path.readlink())
+        return PlainFile(ordinal, path, below, source, 0, facts | {"link": text, "type": "link"}, "link")
     if not stat.S_ISREG(status.st_mode):
         reason = "directory cannot be read" if stat.S_ISDIR(status.st_mode) else "not a regular file"
         return PlainFile(ordinal, path, below, source, 0, facts | {"error": reason}, "denied" if stat.S_ISDIR(status.st_mode) else "error")

@@ -28,7 +28,7 @@ _SERVICE = re.compile(
 )
 _PARTS = {"imagepath": "command", "start": "start", "servicedll": "library"}
 _CONSUMERS = {"command line": "CommandLineEventConsumer", "script": "ActiveScriptEventConsumer"}
-_CLASS = re.compile(r'([A-Za-z]\w*EventConsumer)(?:\.Name)?\s*=\s*\\*"+\s*([^"\\]+)')
+_CLASS = re.compile(r'\b([A-Za-z]\w*EventConsumer)(?:\.Name)?\s*=\s*\\*"+\s*([^"\\]+)')
 _COMPARED = ("process.command_line", "escadre.service.dll", "escadre.task.commands", "registry.data.strings")
 """fields that a log and the collection may show of one object"""
 _INSTANCE = re.compile(r"instance of (\w*EventConsumer)\b")

@@ -8,6 +8,7 @@ from typing import Any
 
 from commodore.finding import FILE_FACTS, FileFacts
 from commodore.lookup import PackedLookup
+from scout.formats import windows_links
 from scout.formats.linux_paths import one_path
 from scout.formats.windows_paths import plain
 
@@ -28,7 +29,7 @@ class Members:
                 self._others.add(path_key(path), (known,))
             text = line.get("link")
             if isinstance(text, str) and text:
-                self._links.add(path_key(resolved(path, text)), (path,))
+                self._links.add(path_key(str(line.get("leads") or resolved(path, text))), (path,))
 
     def facts(self, path: str) -> FileFacts:
         """Return the facts of a file; empty where the collection does not name it."""
@@ -49,5 +50,5 @@ def path_key(path: str) -> str:
 def resolved(path: str, text: str) -> str:
     """Return the path that the text of the link at `path` leads to; nothing is looked up."""
     if "\\" in path:
-        return text
+        return windows_links.native(path, text) or text
     return posixpath.normpath(posixpath.join(posixpath.dirname(path), text))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from scout.data import load_data
 
 _MARKS = re.compile("[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
-_BLANKS = re.compile(r"\s{3,}\.[A-Za-z0-9]{2,4}\s*\Z|[ \u00a0\u3000]\Z|\S[ \u00a0]+\.[A-Za-z0-9]{2,4}\Z")
+_BLANKS = re.compile(r"(?<!\s)\s{3,}\.[A-Za-z0-9]{2,4}\s*\Z|[ \u00a0\u3000]\Z|\S[ \u00a0]+\.[A-Za-z0-9]{2,4}\Z")
 _LIKE = str.maketrans("01358", "olesb")
 _SHORTEST = 6
 """characters of a name from which almost the same is no accident"""

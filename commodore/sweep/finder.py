@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from commodore.sweep.addresses import Addresses, SixAddresses
-from commodore.sweep.expression import expression
 from commodore.sweep.found import Found
 from commodore.sweep.hashes import Hashes
 from commodore.sweep.texts import Texts
 from commodore.sweep.windows import Joined, Searched
+from scout.formats.indicator_expression import expression
 from scout.formats.indicators import Indicator
 
 MOST = 100

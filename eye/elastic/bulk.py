@@ -235,7 +235,7 @@ def _reduced(item: BulkItem, why: str) -> BulkItem | None:
     """The document without what the server refused it for; None where it has lost all that it can lose."""
     if item.least or not why:
         return None
-    found = _FIELD.search(why)
+    found = _FIELD.search(why[:2000])
     name = (found[1] or found[2] or "") if found else ""
     record = orjson.loads(item.line)
     while name and name not in record:

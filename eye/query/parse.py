@@ -383,7 +383,7 @@ def unescape(raw: str) -> str:
 
 def similar_fields(query: str) -> list[tuple[str, list[str]]]:
     """Names before a colon that look like a field (with a dot) but are none, each with the nearest fields."""
-    named = re.finditer(r"(?<![\w.\\/])([A-Za-z_][\w\-]*(?:\.[\w\-]+)+):(?!//)", query)
+    named = re.finditer(r"(?<![\w.\-\\/])([A-Za-z_][\w\-]*(?:\.[\w\-]+)+):(?!//)", query)
     return [(name, near) for name in (one[1] for one in named) if known_field(name) is None and (near := near_fields(name))]
 
 

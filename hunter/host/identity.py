@@ -8,12 +8,14 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 
 from hunter.host.host import RemovalHost
 from hunter.unsafe import UnsafeError
 from scout.console import Complaint, escape
+from scout.live.linux import procfs
 
 _MACHINE = r"HKLM\SOFTWARE\Microsoft\Cryptography"
 _NAMES = [rf"HKLM\SYSTEM\ControlSet{n:03d}\Control\ComputerName\ComputerName" for n in (1, 2)]
@@ -30,7 +32,17 @@ def facts(on: RemovalHost) -> dict[str, str]:
     name = name or next(filter(None, (_value(on, key, "ComputerName") for key in _NAMES)), "")
     if on.live:
         name = socket.gethostname()
-    return found | ({"name": name} if name else {})
+    return found | ({"name": name} if name else {}) | ({"boot": start} if (start := boot(on)) else {})
+
+
+def boot(on: RemovalHost) -> str:
+    """Return what no two starts of this host share: the id of the kernel's start, and when the first process began (a container starts
+    again without its kernel). '' where the host does not run, or does not say.
+    """
+    if not on.live or sys.platform != "linux":
+        return ""
+    first = procfs.stat(1)
+    return f"{procfs.whole('/proc/sys/kernel/random/boot_id').strip()} {first[19]}" if len(first) > 19 else ""
 
 
 def _value(on: RemovalHost, key: str, name: str) -> str:

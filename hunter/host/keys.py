@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from hunter.hives.records import KeyRecord, ValueRecord
@@ -62,8 +62,11 @@ class HostRegistry(KeyView, Protocol):
     def controller(self, key: str) -> int:
         """Return who may change a key beside root, as `HostFiles.controller`."""
 
-    def change(self, key: str, edit: RegistryEdit, mark: str) -> None:
-        """Change a key and what is below it. SurpriseError where it changed meanwhile."""
+    def bundle(self, key: str) -> str:
+        """Return the file whose keys are changed in one write, '' where each is changed alone."""
+
+    def change(self, edits: Sequence[tuple[str, RegistryEdit]], mark: str) -> None:
+        """Change keys of one bundle and what is below them. SurpriseError where one changed meanwhile: then none is changed."""
 
     def tidy(self, key: str, mark: str) -> None:
         """Remove what a killed `change` of this mark left beside a key."""

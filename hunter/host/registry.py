@@ -218,11 +218,18 @@ class HiveFiles:
 
     # --- writing
 
-    def change(self, key: str, edit: RegistryEdit, mark: str) -> None:
-        """Write the hive of a key anew, as `edit` leaves it. SurpriseError where its file changed meanwhile."""
-        hive, below = self.open(key)
+    def bundle(self, key: str) -> str:
+        return self.mount(key)[0]
+
+    def change(self, edits: Sequence[tuple[str, RegistryEdit]], mark: str) -> None:
+        """Write the one hive of these keys anew, as the edits leave it. SurpriseError where its file changed meanwhile."""
+        opened = [(*self.open(key), edit) for key, edit in edits]
+        hive = opened[0][0]
+        if any(other is not hive for other, _, _ in opened):
+            raise SurpriseError("its hive was replaced or changed a moment ago")
         keys = hive.keys.copy()
-        edit(keys, below)
+        for _, below, edit in opened:
+            edit(keys, below)
         new = keys.done(hive.sequence & 0xFFFFFFFF, ticks(time_ns()))
         prove(bytes(hive.keys.cells.data), new, keys.cells.written)
         present = self._files.state(hive.path)

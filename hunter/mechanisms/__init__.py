@@ -112,6 +112,9 @@ class Mechanism(Protocol):
     def inspect(self, view: HostView, target: RemovalTarget) -> Inspection:
         """Read the present state. UnsafeError where it cannot be read safely."""
 
+    def returned(self, view: HostView, target: RemovalTarget, expect: Mapping[str, Any]) -> str:
+        """Return what does the work of a target that is gone, for a person; '' for nothing. `expect`: what the plan expected of it."""
+
     def apply(self, found: Inspection, target: RemovalTarget) -> Sequence[Edit]:
         """Return the edits that remove the target."""
 

@@ -54,6 +54,9 @@ class Operation:
     def unit(self, ref: Ref) -> str:  # noqa: ARG002
         return ""
 
+    def returned(self, view: HostView, target: RemovalTarget, expect: Mapping[str, Any]) -> str:  # noqa: ARG002
+        return ""
+
     def restore(self, edits: Sequence[Edit]) -> Sequence[Edit]:
         return list(reversed(edits))
 

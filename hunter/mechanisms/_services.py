@@ -28,7 +28,7 @@ def with_state(view: HostView, target: RemovalTarget, found: Inspection) -> Insp
 
 def stops(found: Inspection) -> list[Edit]:
     """Return the edits that stop the services that `with_state` found."""
-    return [Edit("freeze", ref, after={"running": "no"}) for ref in found.states if ref.object == OBJECT.kind]
+    return [Edit("stop", ref, after={"running": "no"}) for ref in found.states if ref.object == OBJECT.kind]
 
 
 def back(edits: Sequence[Edit]) -> list[Edit]:

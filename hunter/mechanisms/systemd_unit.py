@@ -70,7 +70,7 @@ class _SystemdUnit(Operation):
 
     def apply(self, found: Inspection, target: RemovalTarget) -> Sequence[Edit]:  # noqa: ARG002
         of = {kind: [ref for ref in found.states if ref.object == kind] for kind in _BACK}
-        stop = [Edit("freeze", ref, after={"active": "inactive"}) for ref in of["unit"]]
+        stop = [Edit("stop", ref, after={"active": "inactive"}) for ref in of["unit"]]
         reload = [Edit("cut", ref, after={"loaded": "no"}) for ref in of["loaded"]]
         return [*stop, *(Edit("cut", ref) for ref in reversed(of["file"])), *reload]
 

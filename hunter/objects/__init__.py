@@ -12,7 +12,7 @@ anything changes, and hands it to `put` when the object is put back.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any, BinaryIO, Protocol
@@ -22,11 +22,13 @@ from hunter.host.host import RemovalHost
 from hunter.ref import Ref
 from scout.discovery import modules
 
-__all__ = ["Areas", "Content", "Described", "Object", "State", "objects", "of", "told"]
+__all__ = ["Areas", "Change", "Content", "Described", "Object", "State", "objects", "of", "told"]
 
 State = dict[str, Any]
 Described = State | None
 """the state of an object as the journal holds it; None where the object is not there"""
+Change = tuple[Ref, Described, Described, Content | None]
+"""(object, its state now, then, writer of its content)"""
 Areas = dict[str, dict[str, Any]]
 """name of an area → its entries and times, as JSON"""
 
@@ -39,6 +41,8 @@ class Object(Protocol):
     """nothing changes its state by itself, and `put` compares right before it writes: after a SurpriseError nothing was written"""
     drifts: bool
     """a state that differs from the journal stops the run"""
+    fleeting: bool
+    """it may end by itself, and nothing makes it again: an action on one that has ended is settled, and undo leaves it ended"""
     address: frozenset[str]
     """the words that name such an object in a plan"""
     facts: Mapping[str, str]
@@ -109,6 +113,12 @@ class Object(Protocol):
 
     def put(self, host: RemovalHost, ref: Ref, now: Described, then: Described, content: Content | None, mark: str) -> None:
         """Change the object from `now` to `then`, atomically and synced. SurpriseError where it is not in the state `now` right before."""
+
+    def bundle(self, host: RemovalHost, ref: Ref) -> str:
+        """Return what is written as one with the object (the file of a hive), '' where the object is written alone."""
+
+    def put_all(self, host: RemovalHost, changes: Sequence[Change], mark: str) -> None:
+        """Do the changes of objects of one bundle in one write, as `put`: after a kill all of them are done, or none."""
 
     def tidy(self, host: RemovalHost, ref: Ref, mark: str) -> None:
         """Remove what a killed `put` of this mark left beside the object."""

@@ -3,22 +3,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, BinaryIO, ClassVar
 
 from hunter.host.host import RemovalHost
-from hunter.objects import Areas, Described, State
+from hunter.objects import Areas, Change, Content, Described, State
 from hunter.ref import Ref
 from hunter.unsafe import UnsafeError
 
 
-class ManagedState:
+class ManagedState(ABC):
     """The methods of `hunter.objects.Object` for such an object; a module adds `observe`, `put` and the words of its state."""
 
     kind: ClassVar[str]
     exact = False
     drifts = True
+    fleeting = False
     address = frozenset({"name"})
     facts: ClassVar[Mapping[str, str]] = {}
 
@@ -81,5 +83,16 @@ class ManagedState:
     def restore_areas(self, host: RemovalHost, before: Areas) -> list[str]:
         return []
 
-    def tidy(self, host: RemovalHost, ref: Ref, mark: str) -> None:
+    @abstractmethod
+    def put(self, host: RemovalHost, ref: Ref, now: Described, then: Described, content: Content | None, mark: str) -> None:
+        """Change the object."""
+
+    def bundle(self, host: RemovalHost, ref: Ref) -> str:
+        return ""
+
+    def put_all(self, host: RemovalHost, changes: Sequence[Change], mark: str) -> None:
+        for ref, now, then, content in changes:
+            self.put(host, ref, now, then, content, mark)
+
+    def tidy(self, host: RemovalHost, ref: Ref, mark: str) -> None:  # noqa: B027
         """Nothing to do: the manager leaves nothing behind."""

@@ -9,12 +9,13 @@ import hashlib
 import io
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar
 
 from hunter.host.host import RemovalHost
-from hunter.objects import Areas, Content, Described, State
+from hunter.host.keys import RegistryEdit
+from hunter.objects import Areas, Change, Content, Described, State, of
 from hunter.ref import Ref
 from hunter.unsafe import UnsafeError
 
@@ -29,6 +30,7 @@ class RegistryObject(ABC):
 
     kind: ClassVar[str]
     exact = True
+    fleeting = False
     drifts = True
     address: ClassVar[frozenset[str]]
     facts: ClassVar[Mapping[str, str]]
@@ -94,9 +96,10 @@ class RegistryObject(ABC):
         known = {(ref.name.casefold(), ref.part.casefold(), ref.object) for ref in explained}
         different, compared = [], 0
         files = {ref.name for ref in explained if ref.object == "file"}
+        homes = {*before, *(host.registry.home(ref.name) for ref in explained if isinstance(of(ref), RegistryObject))}
         for home, area in before.items():
             beside, looked = host.registry.changed_beside(home, area["beside"], files)
-            different += [path for path in beside if path not in before]
+            different += [path for path in beside if path not in homes]
             compared += looked
         for key, was in ((key, was) for area in before.values() for key, was in area["keys"].items()):
             try:
@@ -120,9 +123,30 @@ class RegistryObject(ABC):
     def restore_areas(self, host: RemovalHost, before: Areas) -> list[str]:
         return [reason for home, area in before.items() for reason in host.registry.restore_beside(home, area["beside"])]
 
+    @abstractmethod
+    def edit(self, host: RemovalHost, change: Change) -> tuple[str, RegistryEdit]:
+        """Return the key to change, and what changes it. The edit raises SurpriseError where the object is not in the state `now`."""
+
+    def put(self, host: RemovalHost, ref: Ref, now: Described, then: Described, content: Content | None, mark: str) -> None:
+        self.put_all(host, [(ref, now, then, content)], mark)
+
+    def bundle(self, host: RemovalHost, ref: Ref) -> str:
+        return host.registry.bundle(ref.name)
+
+    def put_all(self, host: RemovalHost, changes: Sequence[Change], mark: str) -> None:
+        host.registry.change([registry_object(change[0]).edit(host, change) for change in changes], mark)
+
     def tidy(self, host: RemovalHost, ref: Ref, mark: str) -> None:
         with suppress(FileNotFoundError, NotADirectoryError):
             host.registry.tidy(self.around(ref), mark)
+
+
+def registry_object(ref: Ref) -> RegistryObject:
+    """Return the object of a reference to the registry. TypeError for any other one."""
+    found = of(ref)
+    if not isinstance(found, RegistryObject):
+        raise TypeError(f"{ref.object} is not of the registry")
+    return found
 
 
 def checked_key(words: Mapping[str, Any]) -> str:

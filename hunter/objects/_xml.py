@@ -9,8 +9,13 @@ import re
 from dataclasses import dataclass, field
 from xml.sax.saxutils import unescape
 
-_TOKEN = re.compile(r"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>|<![^>]*>|<(/?)([^\s/>]+)((?:[^>\"']|\"[^\"]*\"|'[^']*')*?)(/?)>", re.DOTALL)
-_ATTRIBUTE = re.compile(r"""[^\s=]+\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_TOKEN = re.compile(
+    r"<!--.*?(?:-->|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)|<\?.*?(?:\?>|\Z)|<![^<>]*>"
+    r"|<(/?)([^\s/<>]++)((?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*?)(/?)>",
+    re.DOTALL,
+)
+"""A part of markup. No attribute contains `<`, so that a part without an end costs no more than its own length."""
+_ATTRIBUTE = re.compile(r"""(?<![^\s"'])[^\s=]++\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _DEEPEST = 1000
 
 

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, ClassVar
 
@@ -18,7 +18,7 @@ from hunter.host.area import changed, survey
 from hunter.host.host import RemovalHost
 from hunter.host.state import NEEDED, ObjectState, differences, expectation_of, lacking, presence
 from hunter.host.tree import parts
-from hunter.objects import Areas, Content, Described, State
+from hunter.objects import Areas, Change, Content, Described, State
 from hunter.ref import Ref, as_words, from_words
 from hunter.unsafe import SurpriseError, UnsafeError
 from scout.console import escape
@@ -31,6 +31,7 @@ _BLANK = b" \t\r\n\v\f:"
 class _Files:
     kind = "file"
     exact = True
+    fleeting = False
     drifts = True
     address = frozenset({"path", "path_base64"})
     facts: ClassVar[Mapping[str, str]] = {
@@ -132,6 +133,13 @@ class _Files:
 
     def put(self, host: RemovalHost, ref: Ref, now: Described, then: Described, content: Content | None, mark: str) -> None:
         host.files.put(ref.name, now, then, content, mark)
+
+    def bundle(self, host: RemovalHost, ref: Ref) -> str:  # noqa: ARG002
+        return ""
+
+    def put_all(self, host: RemovalHost, changes: Sequence[Change], mark: str) -> None:
+        for ref, now, then, content in changes:
+            self.put(host, ref, now, then, content, mark)
 
     def tidy(self, host: RemovalHost, ref: Ref, mark: str) -> None:
         with suppress(FileNotFoundError, NotADirectoryError):

@@ -13,9 +13,9 @@ from typing import Any, BinaryIO, ClassVar
 
 from hunter.hives.records import KeyRecord, packed, unpacked_key
 from hunter.host.host import RemovalHost
-from hunter.host.keys import KeyEditor, ticks
+from hunter.host.keys import KeyEditor, RegistryEdit, ticks
 from hunter.host.view import HostView
-from hunter.objects import Content, Described, State
+from hunter.objects import Change, Described, State
 from hunter.objects._registry import RegistryObject, checked_key, digest, read, split
 from hunter.ref import Ref
 from hunter.unsafe import SurpriseError, UnsafeError
@@ -52,7 +52,8 @@ class _RegistryKey(RegistryObject):
     def edited(self, before: State, data: bytes, stamp: int) -> State:  # noqa: ARG002
         raise UnsafeError("a key is removed whole")
 
-    def put(self, host: RemovalHost, ref: Ref, now: Described, then: Described, content: Content | None, mark: str) -> None:
+    def edit(self, host: RemovalHost, change: Change) -> tuple[str, RegistryEdit]:
+        ref, now, then, content = change
         parent, name = split(ref.name)
         exact = host.registry.exact_at(ref.name)
 
@@ -70,7 +71,7 @@ class _RegistryKey(RegistryObject):
                 keys.put_key(above, unpacked_key(read(content)))
             keys.touch(above, ticks(time_ns()) if then is None else int(then["parent_written"]))
 
-        host.registry.change(parent, edit, mark)
+        return parent, edit
 
 
 OBJECT = _RegistryKey()

@@ -14,9 +14,9 @@ from typing import Any, BinaryIO, ClassVar
 
 from hunter.hives.records import ValueRecord
 from hunter.host.host import RemovalHost
-from hunter.host.keys import KeyEditor, ticks
+from hunter.host.keys import KeyEditor, RegistryEdit, ticks
 from hunter.host.view import HostView
-from hunter.objects import Content, Described, State
+from hunter.objects import Change, Described, State
 from hunter.objects._registry import RegistryObject, checked_key, digest, read
 from hunter.ref import Ref
 from hunter.unsafe import SurpriseError, UnsafeError
@@ -55,7 +55,9 @@ class _RegistryValue(RegistryObject):
     def edited(self, before: State, data: bytes, stamp: int) -> State:
         return {**before, "size": len(data), "sha256": digest(data), "written": ticks(stamp)}
 
-    def put(self, host: RemovalHost, ref: Ref, now: Described, then: Described, content: Content | None, mark: str) -> None:
+    def edit(self, host: RemovalHost, change: Change) -> tuple[str, RegistryEdit]:  # noqa: ARG002
+        ref, now, then, content = change
+
         def edit(keys: KeyEditor, below: str) -> None:
             key = keys.find(below)
             if key is None:
@@ -71,7 +73,7 @@ class _RegistryValue(RegistryObject):
             keys.put_value(key, _record(then, read(content)))
             keys.touch(key, int(then["written"]))
 
-        host.registry.change(ref.name, edit, mark)
+        return ref.name, edit
 
 
 OBJECT = _RegistryValue()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from commodore.case import trust
-from hunter.catalogue import catalogue
+from hunter.catalogue import BARRIER, catalogue
 from hunter.objects import of, told
 from hunter.plan.sealkey import SealKey
 from hunter.plan.yaml_text import scalar, write
@@ -180,7 +180,8 @@ class RemovalPlan:
 
 def stage_heading(stage: str) -> str:
     """Return the comment above the first action of a stage."""
-    return f"# ── {stage} " + "─" * 40
+    barrier = "  Barrier: HUNTER looks at all of the above once more. What follows cannot be taken back." if stage == BARRIER else ""
+    return f"# ── {stage} " + "─" * 40 + barrier
 
 
 def action_text(plan: RemovalPlan, at: int) -> str:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from time import time_ns
 from typing import Any
 
-from hunter.catalogue import STAGES
+from hunter.catalogue import BARRIER, STAGES
 from hunter.host.host import RemovalHost
 from hunter.host.identity import facts, require
 from hunter.mechanisms import Edit, mechanism_of
 from hunter.objects import of, told
-from hunter.plan.model import RemovalPlan
+from hunter.plan.model import RemovalAction, RemovalPlan
 from hunter.private import sync_folder
 from hunter.ref import Ref
-from hunter.run.beside import changed, survey
+from hunter.run.beside import changed, parted, survey
 from hunter.run.check import READY, Checked, Report, check
 from hunter.run.session import OnActionDone, RunOutcome, backup_keys, check_written, open_run, same_root
 from hunter.run.settle import RemovalRun, surprise
@@ -25,6 +27,9 @@ from hunter.unsafe import UnsafeError
 from scout import __version__
 from scout.console import WRONG_USE, Complaint, escape, megabytes
 from scout.keys import load_identities, load_recipients
+
+_Owned = tuple[Checked, Edit]
+"""an edit, with the action that it belongs to"""
 
 
 def apply(
@@ -41,7 +46,7 @@ def apply(
             if not report.ready or not report.count(READY):
                 return report
             _open(plan, run, host, report)
-            return _forward(run, host, on_done)
+            return _forward(plan, run, host, on_done)
         finally:
             run.journal.close()
 
@@ -90,7 +95,7 @@ def _complete(plan: RemovalPlan, run: RemovalRun, host: RemovalHost, on_done: On
     """Continue where a kill stopped, or report that the run is done."""
     _check_belongs(plan, run, host)
     run.recover(host)
-    return _as_done(run, host) if run.finished else _forward(run, host, on_done)
+    return _as_done(run, host) if run.finished else _forward(plan, run, host, on_done)
 
 
 def _open(plan: RemovalPlan, run: RemovalRun, host: RemovalHost, report: Report) -> None:
@@ -104,7 +109,7 @@ def _open(plan: RemovalPlan, run: RemovalRun, host: RemovalHost, report: Report)
     try:
         public = run.vault.prepare()
         run.journal.head.use(run.vault.secret())
-        edits, way_back = _edits(ready)
+        edits, way_back = _edits(host, ready)
         run.add(
             "open",
             run=run.number + 1,
@@ -152,21 +157,35 @@ def _back_up(run: RemovalRun, host: RemovalHost, actions: Sequence[Checked], rec
             run.vault.check(kept, keys)
             run.add("keep", **ref.to_json(), **kept)
     sync_folder(run.vault.folder)
-    run.add("kept")
+    assert run.opened is not None
+    churn, _ = changed(run.opened["areas"], host, run.objects)  # nothing was changed yet, so the host did this by itself
+    run.add("kept", churn=churn)
 
 
-def _edits(actions: Sequence[Checked]) -> tuple[list[dict[str, Any]], list[int]]:
+def _edits(host: RemovalHost, actions: Sequence[Checked]) -> tuple[list[dict[str, Any]], list[int]]:
     """Return (edits in the order of stages, their indices in the order of undo)."""
-    staged: list[tuple[int, int, int, Checked, Edit]] = []
-    back: list[tuple[Checked, Edit]] = []
-    for n, c in enumerate(actions):
+    forward: dict[str, list[list[_Owned]]] = {stage: [] for stage in STAGES}
+    back: list[list[_Owned]] = []
+    for c in actions:
         mechanism = mechanism_of(c.action.kind)
         edits = list(mechanism.apply(c.found, c.action.target))
-        staged += [(STAGES.index(e.stage), n, i, c, e) for i, e in enumerate(edits)]
-        back[:0] = [(c, e) for e in mechanism.restore(edits)]
-    staged.sort(key=lambda row: row[:3])
-    place = {(c.action.id, e.ref): i for i, (_, _, _, c, e) in enumerate(staged)}
-    return [_edit(c, e) for *_, c, e in staged], [place[c.action.id, e.ref] for c, e in back]
+        for stage in STAGES:
+            forward[stage].append([(c, e) for e in edits if e.stage == stage])
+        back.insert(0, [(c, e) for e in mechanism.restore(edits)])
+    staged = [owned for queues in forward.values() for owned in _gathered(host, queues)]
+    place = {(c.action.id, e.ref): i for i, (c, e) in enumerate(staged)}
+    return [_edit(c, e) for c, e in staged], [place[c.action.id, e.ref] for c, e in _gathered(host, back)]
+
+
+def _gathered(host: RemovalHost, queues: Sequence[Sequence[_Owned]]) -> Iterator[_Owned]:
+    """Yield the edits of several actions, each action's in their order, so that what is written as one (a hive) stands together."""
+    left = [deque(queue) for queue in queues if queue]
+    while left:
+        bundle = of(left[0][0][1].ref).bundle(host, left[0][0][1].ref)
+        for queue in left if bundle else left[:1]:
+            while queue and of(queue[0][1].ref).bundle(host, queue[0][1].ref) == bundle:
+                yield queue.popleft()
+        left = [queue for queue in left if queue]
 
 
 def _edit(c: Checked, e: Edit) -> dict[str, Any]:
@@ -186,7 +205,14 @@ def _edit(c: Checked, e: Edit) -> dict[str, Any]:
     }
 
 
-def _forward(run: RemovalRun, host: RemovalHost, on_done: OnActionDone) -> RunOutcome:
+def _returned(action: RemovalAction, run: RemovalRun, host: RemovalHost) -> str:
+    """Return what does the work of the target of an action that was done."""
+    if action.id not in run.applied or action.id in run.left_out:
+        return ""
+    return mechanism_of(action.kind).returned(host, action.target, action.expect.get(action.target.ref, {}))
+
+
+def _forward(plan: RemovalPlan, run: RemovalRun, host: RemovalHost, on_done: OnActionDone) -> RunOutcome:
     assert run.opened is not None
     keys = backup_keys(run, None)
     for kept in run.kept.values():
@@ -195,9 +221,14 @@ def _forward(run: RemovalRun, host: RemovalHost, on_done: OnActionDone) -> RunOu
         ref for ref, item in run.objects.items() if of(ref).exact and not item.applied and not item.edits.keys() & run.left_out.keys()
     ]
     run.leave_out(run.check_undrifted(host, untouched, back=False))
-    run.settle(host, run.actions, keys, back=False, on_done=on_done)
+    before_barrier = [ref for ref, item in run.objects.items() if any(e["stage"] != BARRIER for e in item.edits.values())]
+    barrier = partial(check_written, run, host, before_barrier, back=False)
+    run.settle(host, run.actions, keys, back=False, on_done=on_done, barrier=barrier)
     check_written(run, host, run.objects, back=False)
     different, compared = changed(run.opened["areas"], host, run.objects)
+    churn, different = parted(different, run.churn)
     run.add("applied", actions=run.actions, unexplained=different, compared=compared)
+    returned = {a.id: why for a in plan.actions if (why := _returned(a, run, host))}
     done = [a for a in run.actions if a not in run.left_out]
-    return RunOutcome(done, len(done) + len(run.all_left_out), run.journal.path, run.undo, different, compared, left_out=run.all_left_out)
+    total, left_out = len(done) + len(run.all_left_out), run.all_left_out
+    return RunOutcome(done, total, run.journal.path, run.undo, different, compared, left_out=left_out, returned=returned, churn=churn)

@@ -33,3 +33,8 @@ def changed(before: Mapping[str, Areas], host: RemovalHost, explained: Collectio
 def restore(before: Mapping[str, Areas], host: RemovalHost) -> list[str]:
     """Restore the times of the areas; return what could not be restored."""
     return [reason for kind, areas in before.items() for reason in objects()[kind].restore_areas(host, areas)]
+
+
+def parted(different: Collection[str], churn: Collection[str]) -> tuple[list[str], list[str]]:
+    """Return (what the host changed before the run too, what nothing explains) of what changed beside the objects."""
+    return [each for each in different if each in churn], [each for each in different if each not in churn]

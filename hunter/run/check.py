@@ -45,8 +45,11 @@ class Checked:
 
     @property
     def settled(self) -> bool:
-        """Return whether nothing is to be done here: an open question, a target of the running host, one that was gone at the sealing."""
-        return self.action.asked or self.status == LATER or (self.status == GONE and self.action.expected_gone)
+        """Return whether nothing is to be done here: an open question, a target of the running host, one that was gone at the sealing,
+        and one that ends by itself and has.
+        """
+        gone = self.action.expected_gone or of(self.action.target.ref).fleeting
+        return self.action.asked or self.status == LATER or (self.status == GONE and gone)
 
     @property
     def stands_apart(self) -> bool:

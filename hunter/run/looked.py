@@ -60,13 +60,14 @@ class ArchiveCoverage:
         """Return the coverage of a collection with this `collection.json`, for these native paths."""
         tool = header.get("tool")
         version = str(tool.get("version", "")) if isinstance(tool, Mapping) else ""
-        targets = [target for target in load() if target.os == "linux"]
-        places = {path: list(_fitting(targets, path)) for path in paths}
+        system = _system(header)
+        targets = [target for target in load() if target.os == system]
+        places = {path: list(_fitting(targets, path, fold=system == "windows")) for path in paths}
         by_target: dict[str, list[_Pattern]] = defaultdict(list)
         for pattern in (p for patterns in places.values() for p in patterns):
             by_target[pattern.target.id].append(pattern)
         folders = frozenset(folder for path in places for folder in ("/", *_above(path)))
-        return cls(places, _chosen(header) if version == __version__ else frozenset(), version, dict(by_target), {}, folders)
+        return cls(places, _chosen(header, system) if version == __version__ else frozenset(), version, dict(by_target), {}, folders)
 
     def note(self, line: Mapping[str, Any]) -> None:
         """Add one item line of custody."""
@@ -117,7 +118,13 @@ def _above(path: str) -> Iterator[str]:
         folder = folder.rpartition("/")[0]
 
 
-def _fitting(targets: Iterable[CollectionTarget], path: str) -> Iterator[_Pattern]:
+def _system(header: Mapping[str, Any]) -> str:
+    """Return the operating system of a collection's host; Linux where it does not say."""
+    host = header.get("host")
+    return "windows" if isinstance(host, Mapping) and str(host.get("os", "")).lower().startswith("windows") else "linux"
+
+
+def _fitting(targets: Iterable[CollectionTarget], path: str, *, fold: bool) -> Iterator[_Pattern]:
     """Patterns that want `path`; `<U>` is tried with every folder above it, as the archive does not say which homes there were."""
     below = path.lstrip("/")
     folders = [folder.lstrip("/") for folder in _above(path)]
@@ -125,15 +132,15 @@ def _fitting(targets: Iterable[CollectionTarget], path: str) -> Iterator[_Patter
         for pattern in (*target.first, *target.paths):
             for home in folders if "<U>" in pattern else [""]:
                 text = next(expand(pattern, [home], {}), "")
-                tree = PatternTree(fold=False)
+                tree = PatternTree(fold=fold)
                 tree.add(text, target.id)
-                if text and _fits(tree, path) and not _excluded(target, home, below):
+                if text and _fits(tree, path) and not _excluded(target, home, below, fold=fold):
                     written = "/" + "/".join(plain(part) for part in text.split("/") if part)
                     yield _Pattern(target, written, tree, "<U>" in pattern)
 
 
-def _excluded(target: CollectionTarget, home: str, below: str) -> bool:
-    return any(path_regex(text, fold=False).fullmatch(below) for pattern in target.exclude for text in expand(pattern, [home], {}))
+def _excluded(target: CollectionTarget, home: str, below: str, *, fold: bool) -> bool:
+    return any(path_regex(text, fold=fold).fullmatch(below) for pattern in target.exclude for text in expand(pattern, [home], {}))
 
 
 def _fits(tree: PatternTree, path: str) -> bool:
@@ -144,10 +151,10 @@ def _fits(tree: PatternTree, path: str) -> bool:
     return bool(wanted(state))
 
 
-def _chosen(header: Mapping[str, Any]) -> frozenset[str]:
+def _chosen(header: Mapping[str, Any], system: str) -> frozenset[str]:
     names = header.get("targets")
     listed = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
     try:
-        return frozenset(t.id for t in select(load(), os_name="linux", profile=str(header.get("profile")), names=listed))
+        return frozenset(t.id for t in select(load(), os_name=system, profile=str(header.get("profile")), names=listed))
     except Complaint:  # a profile or target that this version does not know: custody alone speaks for it
         return frozenset()

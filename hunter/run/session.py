@@ -40,6 +40,12 @@ class RunOutcome:
     already: bool = False
     left_out: dict[str, str] = field(default_factory=dict)
     """action id → why it was left out: its target belongs to a user who changed it"""
+    final: list[str] = field(default_factory=list)
+    """of an undo: titles of the actions that cannot be taken back"""
+    churn: list[str] = field(default_factory=list)
+    """paths in the touched folders that changed, and did so before anything was written: the host does it by itself"""
+    returned: dict[str, str] = field(default_factory=dict)
+    """action id → what does the work of its target, although that is gone"""
 
 
 def journal_of(plan: Path) -> Path:

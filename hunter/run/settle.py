@@ -12,12 +12,14 @@ from __future__ import annotations
 import base64
 import errno
 import shlex
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
+from hunter.catalogue import BARRIER
 from hunter.host.host import RemovalHost
-from hunter.objects import Content, Described, of, told
+from hunter.objects import Change, Content, Described, of, told
 from hunter.objects._text import without
 from hunter.ref import Ref
 from hunter.run.journal import RunJournal
@@ -42,6 +44,11 @@ class _RunObject:
         return any(edit.get("controller") for edit in self.edits.values())
 
 
+def steps(begun: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the transitions of a `begin` line: one, or those of all objects that are written as one."""
+    return [begun, *begun.get("more", ())]
+
+
 class RemovalRun:
     """The last run of a journal; without an `open` line there is nothing to bring to a state."""
 
@@ -50,6 +57,8 @@ class RemovalRun:
         self.opened: dict[str, Any] | None = None
         self.kept: dict[Ref, dict[str, Any]] = {}
         self.objects: dict[Ref, _RunObject] = {}
+        self.churn: frozenset[str] = frozenset()
+        """what changed beside the objects before anything was written: the host changes it by itself"""
         self.left_out: dict[str, str] = {}
         """action id → why the run went on without it"""
         self.pending: dict[str, Any] | None = None
@@ -72,13 +81,17 @@ class RemovalRun:
             for edit in line["edits"]:
                 item = self.objects.setdefault(Ref.from_json(edit), _RunObject(edit["before"], edit["before"]))
                 item.edits[edit["action"]] = edit
+        elif event == "kept":
+            self.churn = frozenset(map(str, line.get("churn", ())))
         elif event == "keep":
             self.kept[Ref.from_json(line)] = line
         elif event == "begin":
             self.began, self.pending, self.finished = True, line, False
         elif event == "done" and self.pending is not None:
-            item = self.objects[Ref.from_json(self.pending)]
-            item.now, item.applied, self.pending = self.pending["to"], frozenset(self.pending["with"]), None
+            for step in steps(self.pending):
+                item = self.objects[Ref.from_json(step)]
+                item.now, item.applied = step["to"], frozenset(step["with"])
+            self.pending = None
         elif event == "void":
             self.pending = None
         elif event == "left":
@@ -139,28 +152,35 @@ class RemovalRun:
     def applied(self) -> set[str]:
         """Actions of which at least one edit is in place."""
         found = {a for item in self.objects.values() for a in item.applied}
-        return found | ({*self.pending["with"]} if self.pending else set())
+        return found | ({action for step in steps(self.pending) for action in step["with"]} if self.pending else set())
 
     @property
     def unfinished(self) -> bool:
         """A kill or a surprise stopped this run in the middle."""
         return self.began and not self.finished
 
+    @property
+    def final(self) -> set[str]:
+        """Applied actions whose target has ended and is never made again: undo takes back what else they did."""
+        ended = [item.applied for ref, item in self.objects.items() if item.now is None and of(ref).fleeting]
+        return {action for actions in ended for action in actions}
+
     def recover(self, host: RemovalHost) -> None:
-        """Decide whether the transition that a kill interrupted was done. Complaint where the object is in neither state."""
+        """Decide whether the transition that a kill interrupted was done. Complaint where an object is in neither state."""
         if self.pending is None:
             return
         line, ref = self.pending, Ref.from_json(self.pending)
-        kind = of(ref)
-        now = self._observe(host, ref)
-        if kind.same(now, line["to"]):
-            kind.tidy(host, ref, line["mark"])
+        present = [(step, Ref.from_json(step), self._observe(host, Ref.from_json(step))) for step in steps(line)]
+        if all(of(each).same(now, step["to"]) for step, each, now in present):
+            of(ref).tidy(host, ref, line["mark"])
             self.add("done", of=line["n"])
-        elif kind.same(now, line["from"]):
-            kind.tidy(host, ref, line["mark"])
+        elif all(of(each).same(now, step["from"]) for step, each, now in present):
+            of(ref).tidy(host, ref, line["mark"])
             self.add("void", of=line["n"])
         else:
-            was, left = kind.changes(line["from"], now), kind.changes(line["to"], now)
+            neither = [row for row in present if not any(of(row[1]).same(row[2], row[0][word]) for word in ("from", "to"))]
+            step, ref, now = (neither or present)[0]
+            was, left = of(ref).changes(step["from"], now), of(ref).changes(step["to"], now)
             reason = f"it is neither as it was before the step that was interrupted ({was}) nor as that step leaves it ({left})"
             do = "Look at it and put it into one of the two states; then run the same command again."
             raise Complaint(f"{surprise(ref, reason).what} {self.progress(back=self.undoing)}", do)
@@ -228,54 +248,94 @@ class RemovalRun:
         return f"Look at it. When it is as HUNTER left it, the same command goes on.{rest}"
 
     def settle(
-        self, host: RemovalHost, wanted: Collection[str], keys: Iterable[Any], *, back: bool, on_done: Callable[[str], None]
+        self,
+        host: RemovalHost,
+        wanted: Collection[str],
+        keys: Iterable[Any],
+        *,
+        back: bool,
+        on_done: Callable[[str], None],
+        barrier: Callable[[], None] = lambda: None,
     ) -> None:
         """Bring every object to the state that it has with exactly the `wanted` actions applied. `on_done` gets the id of each.
 
-        Complaint at the first surprise, unless another user controls the object: then its actions are left out.
+        `barrier` is called before the first step that cannot be taken back. Complaint at the first surprise, unless another user controls
+        the object: then its actions are left out.
         """
         assert self.opened is not None
         identities = list(keys)
         going = self.applied - set(wanted)
         order = self.opened["way_back"] if back else range(len(self.opened["edits"]))
-        left = {e["action"]: 0 for e in self.opened["edits"]}
-        for e in self.opened["edits"]:
-            left[e["action"]] += 1
-        for i in order:
-            edit = self.opened["edits"][i]
-            action, ref = edit["action"], Ref.from_json(edit)
-            item = self.objects[ref]
-            if action in self.left_out:
-                continue
-            if (action in wanted) != (action in item.applied):
-                then = item.applied | {action} if action in wanted else item.applied - {action}
-                try:
-                    self._change(host, ref, then, identities)
-                except Complaint as e:
-                    if item.controlled and self.pending is None:
-                        self.leave_out(dict.fromkeys(item.edits, e.what))
-                        continue
-                    do = e.do or self.next_step(host, back=back, taken=going)
-                    raise Complaint(f"{e.what} {self.progress(back=back)}", do, e.code) from e
-            left[action] -= 1
-            if not left[action] and (action in wanted) != back:
-                on_done(action)
+        left = Counter(e["action"] for e in self.opened["edits"])
+        before_barrier = not back
+        for bundle in self._bundles(host, [self.opened["edits"][i] for i in order], wanted):
+            due = [edit for edit in bundle if edit["action"] not in self.left_out]
+            if before_barrier and any(edit["stage"] == BARRIER for edit in due):
+                before_barrier = False
+                barrier()
+            changes = self._due(due, wanted)
+            try:
+                if changes:
+                    self._change(host, changes, identities)
+            except Complaint as e:
+                item = self.objects[next(iter(changes))]
+                if item.controlled and self.pending is None:
+                    self.leave_out(dict.fromkeys(item.edits, e.what))
+                    continue
+                do = e.do or self.next_step(host, back=back, taken=going)
+                raise Complaint(f"{e.what} {self.progress(back=back)}", do, e.code) from e
+            for action in (edit["action"] for edit in due):
+                left[action] -= 1
+                if not left[action] and (action in wanted) != back:
+                    on_done(action)
 
-    def _change(self, host: RemovalHost, ref: Ref, actions: frozenset[str], identities: list[Any]) -> None:
-        item = self.objects[ref]
-        then, content = self._result(ref, actions, identities)
+    def _bundles(self, host: RemovalHost, edits: Iterable[dict[str, Any]], wanted: Collection[str]) -> Iterator[list[dict[str, Any]]]:
+        """Yield the edits in their order: what follows each other and is written as one together, every other one alone."""
+        found: list[dict[str, Any]] = []
+        last = ""
+        for edit in edits:
+            ref = Ref.from_json(edit)
+            alone = self.objects[ref].controlled or (edit["action"] in wanted) == (edit["action"] in self.objects[ref].applied)
+            name = "" if alone else of(ref).bundle(host, ref)
+            if found and (not name or name != last or edit["stage"] != found[0]["stage"]):
+                yield found
+                found = []
+            found.append(edit)
+            last = name
+        if found:
+            yield found
+
+    def _due(self, edits: Iterable[dict[str, Any]], wanted: Collection[str]) -> dict[Ref, frozenset[str]]:
+        """Return object → the actions that are to be applied to it, for the objects that change by these edits."""
+        found: dict[Ref, frozenset[str]] = {}
+        for edit in edits:
+            action, ref = edit["action"], Ref.from_json(edit)
+            before = found.get(ref, self.objects[ref].applied)
+            if (action in wanted) != (action in self.objects[ref].applied):
+                found[ref] = before | {action} if action in wanted else before - {action}
+        return found
+
+    def _change(self, host: RemovalHost, changes: Mapping[Ref, frozenset[str]], identities: list[Any]) -> None:
+        """Change objects that are written as one; one by one where that finds one that is not as expected, to say which."""
+        due: list[Change] = [(ref, self.objects[ref].now, *self.result(ref, actions, identities)) for ref, actions in changes.items()]
+        first, kind = due[0][0], of(due[0][0])
         mark = f"{self.opened['id'] if self.opened else ''}-{len(self.journal.lines)}"
-        self.add("begin", **ref.to_json(), **{"from": item.now, "to": then, "with": sorted(actions)}, mark=mark)
+        told_of = [{**ref.to_json(), "from": now, "to": then, "with": sorted(changes[ref])} for ref, now, then, _ in due]
+        self.add("begin", **told_of[0], mark=mark, **({"more": told_of[1:]} if told_of[1:] else {}))
         try:
-            of(ref).put(host, ref, item.now, then, content, mark)
+            kind.put_all(host, due, mark)
         except (SurpriseError, UnsafeError) as e:
-            self._give_up(host, str(e), untouched=of(ref).exact)
-            raise surprise(ref, str(e)) from e
+            self._give_up(host, str(e), untouched=kind.exact)
+            if len(due) > 1 and self.pending is None:
+                for ref, actions in changes.items():
+                    self._change(host, {ref: actions}, identities)
+                return
+            raise surprise(first, str(e)) from e
         except OSError as e:
             self._give_up(host, str(e))
             full = "Make room. Then the same command goes on." + ("" if self.undoing else f" What was done is taken back with {self.undo}")
             do = full if e.errno in (errno.ENOSPC, errno.EDQUOT) else ""
-            raise Complaint(f"{escape(told(ref))}: {e.strerror or e}. Stopped there.", do) from e
+            raise Complaint(f"{escape(told(first))}: {e.strerror or e}. Stopped there.", do) from e
         self.add("done", of=self.journal.lines[-1]["n"])
 
     def _give_up(self, host: RemovalHost, reason: str, *, untouched: bool = False) -> None:
@@ -289,20 +349,23 @@ class RemovalRun:
         kind = of(ref)
         try:
             kind.tidy(host, ref, line["mark"])
-            if untouched or kind.same(kind.observe(host, ref), line["from"]):
+            unchanged = (of(at).same(of(at).observe(host, at), step["from"]) for step in steps(line) for at in [Ref.from_json(step)])
+            if untouched or all(unchanged):
                 self.add("void", of=line["n"], reason=reason)
         except (OSError, UnsafeError) as e:  # decided by `recover` when the object can be looked at again
             self.add("note", reason=f"{reason}; {e}")
 
-    def _result(self, ref: Ref, actions: frozenset[str], identities: list[Any]) -> tuple[Described, Content | None]:
+    def result(self, ref: Ref, actions: frozenset[str], identities: list[Any]) -> tuple[Described, Content | None]:
         """Return (state, writer of its bytes) of an object with these actions applied."""
         item = self.objects[ref]
         edits = [item.edits[a] for a in sorted(actions)]
         kept = self.kept.get(ref)
+        if not edits and of(ref).fleeting:  # it ended, or was never touched: nothing makes it again
+            return item.now, None
         if not edits:
             return item.before, None if kept is None else lambda stream: self.vault.copy(kept, identities, stream)
-        if edits[-1]["after"] is not None:
-            return edits[-1]["after"], None
+        if (after := edits[-1]["after"]) is not None:  # of an object with content, that content stays
+            return after, None if kept is None or not after.get("sha256") else lambda stream: self.vault.copy(kept, identities, stream)
         fixed = edits[-1].get("data")
         if (fixed is None and not all(e["cuts"] or e.get("puts") for e in edits)) or kept is None or item.before is None:
             return None, None

@@ -10,7 +10,8 @@ from pathlib import Path
 from hunter.host.host import RemovalHost
 from hunter.objects import of, told
 from hunter.private import sync_folder
-from hunter.run.beside import changed, restore
+from hunter.run.beside import changed, parted, restore
+from hunter.run.partial import refuse_wrong
 from hunter.run.session import OnActionDone, RunOutcome, backup_keys, check_written, open_run, same_root
 from hunter.run.settle import RemovalRun
 from scout.console import WRONG_USE, Complaint
@@ -58,10 +59,12 @@ def _backward(run: RemovalRun, host: RemovalHost, taken: set[str], key: Path | N
         if kept := run.kept.get(ref):
             run.vault.check(kept, keys)
     back -= left_out.keys()
+    final = run.final & back
+    refuse_wrong(run, host, back, keys)
     run.add("undo", actions=sorted(back))
     run.leave_out(left_out)
     titles = {a["id"]: a["title"] for a in run.opened["actions"]}
-    run.settle(host, set(run.applied) - back, keys, back=True, on_done=lambda a: on_done(titles[a]) if a in back else None)
+    run.settle(host, set(run.applied) - back, keys, back=True, on_done=lambda a: on_done(titles[a]) if a in back - final else None)
     check_written(run, host, concerned, back=True)
     if not run.applied:
         for reason in restore(run.opened["areas"], host):
@@ -70,9 +73,20 @@ def _backward(run: RemovalRun, host: RemovalHost, taken: set[str], key: Path | N
     others = [ref for ref, item in run.objects.items() if of(ref).exact and ref not in concerned and not item.controlled]
     different += [told(ref) for ref in run.drifted(host, others)]
     compared += len(others)
+    churn, different = parted(different, run.churn)
     done = sorted(back - run.left_out.keys())
     run.add("undone", actions=done, unexplained=different, compared=compared)
-    return RunOutcome(done, len(run.actions), run.journal.path, run.undo, different, compared, left_out=dict(run.left_out))
+    return RunOutcome(
+        [a for a in done if a not in final],
+        len(run.actions),
+        run.journal.path,
+        run.undo,
+        different,
+        compared,
+        left_out=dict(run.left_out),
+        final=[titles[a] for a in done if a in final],
+        churn=churn,
+    )
 
 
 def close(journal: Path) -> tuple[bool, str]:

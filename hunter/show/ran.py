@@ -43,6 +43,8 @@ def undo_ticker(screen: Screen) -> Callable[[str], None]:
 
 
 def _compared(screen: Screen, outcome: RunOutcome) -> str:
+    for path in outcome.churn[:20]:
+        screen.say(f"  the host changes it by itself, before the run too: {escape(path)}")
     for path in outcome.unexplained[:20]:
         screen.say(f"  changed meanwhile, not by HUNTER: {escape(path)}", style="yellow")
     if outcome.unexplained:
@@ -59,8 +61,11 @@ def _emit(screen: Screen, outcome: RunOutcome) -> None:
             "journal": str(outcome.journal),
             "already": outcome.already,
             "unexplained": outcome.unexplained,
+            "churn": outcome.churn,
             "compared": outcome.compared,
             "left_out": outcome.left_out,
+            "final": outcome.final,
+            "returned": outcome.returned,
         }
     )
 
@@ -75,6 +80,8 @@ def applied(screen: Screen, outcome: RunOutcome) -> None:
     else:
         screen.say(f"Done: {len(outcome.done)} of {outcome.total}, verified.")
         screen.say(_compared(screen, outcome))
+    for action, why in outcome.returned.items():
+        screen.say(f"  came back: {action} {escape(why)}. Find what starts it: collect anew", style="red")
     _left_out(screen, outcome, "Stop what writes to it. Then plan it again in a plan of its own: hunter plan … and hunter check --seal.")
     screen.say(f"Way back: {outcome.undo}")
 
@@ -105,6 +112,8 @@ def undone(screen: Screen, outcome: RunOutcome) -> None:
         screen.say(f"Not restorable: {LOST}.")
         screen.say(_compared(screen, outcome))
     if not screen.json_lines:
+        for title in outcome.final:
+            screen.say(f"  cannot be taken back: {escape(title)}", style="yellow")
         _left_out(screen, outcome, "Put it back into the state that HUNTER left, then run the same command again.")
 
 

@@ -91,16 +91,19 @@ def freeze(parts: ProgramParts, out: Path) -> FrozenProgram:
     except OSError as e:
         raise Complaint(f"The folder {out} cannot be made: {e.strerror}.", "Give another with -o.", WRONG_USE) from e
     module, _, function = parts.entry.partition(":")
-    with TemporaryDirectory(prefix="escadre-build-") as folder:
+    with TemporaryDirectory(prefix="escadre-build-", ignore_cleanup_errors=True) as folder:
         work = Path(folder)
         (work / "start.py").write_text(f"from {module} import {function}\n\n{function}()\n")
         for name, content in parts.baked.items():
             target = work / "baked" / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
-        done = subprocess.run(list(_command(parts, work, out)), cwd=work, capture_output=True, text=True, errors="replace", check=False)
+        # to a file, not a pipe: what it starts in the background would hold the pipe open
+        with (work / "errors.txt").open("wb") as errors:
+            done = subprocess.run(list(_command(parts, work, out)), cwd=work, stdout=subprocess.DEVNULL, stderr=errors, check=False)
         if done.returncode != 0:
-            raise Complaint(f"PyInstaller failed: {(done.stderr.strip().splitlines() or [f'exit code {done.returncode}'])[-1]}.")
+            said = (work / "errors.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            raise Complaint(f"PyInstaller failed: {(said or [f'exit code {done.returncode}'])[-1]}.")
         path = out / (f"{parts.name}.exe" if sys.platform == "win32" else parts.name)
         modules, libraries = _contents(work / "work" / parts.name)
         made = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -53,6 +53,12 @@ def parser(known: settings.AgentSettings) -> argparse.ArgumentParser:
     collect = commands.add_parser("collect", help="collect this host, or a mounted disk (the default)")
     collect.add_argument("-r", "--recipient", action="append", metavar="RECIPIENT", help="who may read it; instead of those built in")
     collect.add_argument("-o", "--output", default=known.out, metavar="PATH", help="directory for archive and receipt [%(default)s]")
+    collect.add_argument("--to", default="", metavar="DIR|-|URL", help="deliver: https://host/folder/, sftp://user@host/folder, s3:FILE, -")
+    collect.add_argument("--keep", action="store_true", help="with --to URL: keep a local copy too")
+    collect.add_argument("--ca", metavar="FILE", help="trust these certificates (PEM); for sftp a known_hosts file")
+    collect.add_argument("--pin", default="", metavar="SHA256", help="trust this one certificate, or this host key (sftp)")
+    collect.add_argument("--ssh-key", metavar="FILE", help="private key that logs in for sftp")
+    collect.add_argument("--retry-for", type=int, default=300, metavar="SECONDS", help="give a server up after so long [%(default)s]")
     collect.add_argument("--root", metavar="PATH", help="a mounted disk instead of this host")
     collect.add_argument("--profile", default=known.profile, help="triage, full, volatile, ransomware … [%(default)s]")
     collect.add_argument("--targets", action="append", metavar="ID", help="only these, by id or its beginning")
@@ -62,6 +68,7 @@ def parser(known: settings.AgentSettings) -> argparse.ArgumentParser:
     collect.add_argument("--max-total", metavar="SIZE", help="stop taking content after so much")
     collect.add_argument("--min-free", metavar="SIZE", help="leave so much space at the output")
     collect.add_argument("--gentle", action="store_true", help="use less than a quarter of one core")
+    collect.add_argument("--allow-temp-file", action="store_true", help="loaded hives as temporary files beside the archive, in clear text")
     collect.add_argument("--explain", action="store_true", help="show what would be taken; take nothing")
     collect.add_argument("-q", "--quiet", action="store_true", help="no notes")
     collect.add_argument("--json", action="store_true", help="for machines")
@@ -111,6 +118,7 @@ def _collect(given: argparse.Namespace, known: settings.AgentSettings, screen: S
     from scout.collecting.explain import explain
     from scout.collecting.options import CollectOptions
     from scout.collecting.summary import summary
+    from scout.delivering.delivery import DeliveryOptions
     from scout.targets import parse_size
 
     sizes: dict[str, Any] = {}
@@ -120,15 +128,25 @@ def _collect(given: argparse.Namespace, known: settings.AgentSettings, screen: S
             sizes[name] = parse_size(text) if text else getattr(known, name, 0)
         except ValueError as e:
             raise Complaint(f"--{name.replace('_', '-')}: {e}.", "Write 500MB, 2G or a number of bytes.") from None
+    delivery = DeliveryOptions(
+        to=given.to,
+        ca=Path(given.ca) if given.ca else None,
+        pin=given.pin,
+        ssh_key=Path(given.ssh_key) if given.ssh_key else None,
+        keep=given.keep,
+        retry_for=given.retry_for,
+    )
     options = CollectOptions(
         recipients=given.recipient or known.recipients,
-        out=Path(given.output),
+        out=delivery.folder or Path(given.output),
+        delivery=delivery,
         root=Path(given.root) if given.root else None,
         profile=given.profile,
         targets=[one for text in given.targets or known.targets for one in text.split(",") if one],
         definitions=[Path(one) for one in given.definitions or []],
         paths=given.path or [],
         gentle=given.gentle,
+        allow_temp_file=given.allow_temp_file,
         **sizes,
     )
     return explain(options, screen) if given.explain else summary(collect(options, screen), screen)

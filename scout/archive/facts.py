@@ -68,6 +68,10 @@ def _began(minute: str) -> int | None:
 
 def epoch(text: object) -> str:
     """Return a text that `rfc3339` writes as seconds since 1970 UTC in PAX form: `1795230245.123456789`, `-1.5`; '' for anything else."""
+    if isinstance(text, str) and len(text) == 30 and text.isascii() and (text[17:19] + text[20:29]).isdigit() and text[19::10] == ".Z":
+        begin, second = _began(text[:17]), int(text[17:19])  # the usual form, by a third of the time
+        if begin is not None and begin >= 0 and second < 60:
+            return f"{begin + second}.{text[20:29]}".rstrip("0").rstrip(".")
     moment = nanoseconds(text)
     if moment is None:
         return ""

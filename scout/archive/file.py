@@ -17,12 +17,13 @@ CHUNK = 1 << 16
 
 
 class ArchiveFile:
-    """The archive file: created, never overwritten, mode 0600. Hashes and counts what is written."""
+    """The archive file: created, never overwritten, mode 0600; or the pipe `sink`. Hashes and counts what is written."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sink: int | None = None) -> None:
         self.path = path
         try:
-            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0), 0o600)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+            self._fd = sink if sink is not None else os.open(path, flags, 0o600)
         except FileExistsError:
             raise Complaint(f"{path} exists already.", "An archive is never overwritten: give another name or directory.") from None
         except OSError as e:

@@ -47,9 +47,9 @@ class PressLink(Protocol):
         """Wait for the press to end; return its result."""
 
 
-def link(path: Path, memory: SharedFrames, recipients: Sequence[Any]) -> PressLink:
-    """Create the file and start a press for it. Complaint where the file exists or cannot be created."""
-    file = ArchiveFile(path)
+def link(path: Path, memory: SharedFrames, recipients: Sequence[Any], sink: int | None = None) -> PressLink:
+    """Create the file (or take the descriptor `sink`) and start a press for it. Complaint where the file exists or cannot be created."""
+    file = ArchiveFile(path, sink)
     if _may_fork():
         with suppress(OSError):  # no process or pipe available
             return ForkedPress(file, memory, recipients)

@@ -39,9 +39,9 @@ class FrameOutput:
     Raises Complaint where the file exists or cannot be created, and from any call where it cannot be written.
     """
 
-    def __init__(self, path: Path, recipients: Sequence[Any]) -> None:
+    def __init__(self, path: Path, recipients: Sequence[Any], sink: int | None = None) -> None:
         self._path, self._memory = path, SharedFrames()
-        self._link = link(path, self._memory, recipients)
+        self._link = link(path, self._memory, recipients, sink)
         self._slot = self._start = self._at = 0
         self._view = self._memory.slots[0]
         self._lock = threading.RLock()

@@ -47,16 +47,23 @@ class Receipt:
     collection: str
     totals: Mapping[str, Any] = field(default_factory=dict)
 
+    def document(self) -> str:
+        """Return the receipt as the file beside the archive has it."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
 
 class ArchiveWriter:
     """One archive. `header`: content of collection.json; `recipients`: the result of `scout.keys.load_recipients`.
+
+    With `sink`, an open descriptor of a pipe, nothing is written at `path`, neither archive nor receipt.
 
     Raises Complaint where the file exists, cannot be created, or cannot be written (disk full). Not thread-safe; `stop` is for signal
     handlers.
     """
 
-    def __init__(self, path: str | Path, recipients: Sequence[Any], header: Mapping[str, Any]) -> None:
+    def __init__(self, path: str | Path, recipients: Sequence[Any], header: Mapping[str, Any], sink: int | None = None) -> None:
         self.path = Path(path)
+        self.sink = sink
         self.header = dict(header)
         self.totals: Counter[str] = Counter()
         self.receipt: Receipt | None = None
@@ -70,7 +77,7 @@ class ArchiveWriter:
         self._open: tuple[dict[str, Any], int] | None = None
         self._stop = ""
         self._torn = self._ended = False
-        self._out = FrameOutput(self.path, recipients)
+        self._out = FrameOutput(self.path, recipients, sink)
         self._begin(custody.dump(self.header) + b"\n")
 
     def __enter__(self) -> Self:
@@ -328,16 +335,21 @@ class ArchiveWriter:
             totals=dict(sorted(self.totals.items())),
         )
         self.receipt = receipt
+        if self.sink is None:
+            self.keep_receipt(receipt)
+        return receipt
+
+    def keep_receipt(self, receipt: Receipt) -> None:
+        """Write the receipt beside the archive; `receipt_error` says why not."""
         beside = receipt_path(self.path)
         try:
             with beside.open("x", encoding="ascii", newline="\n") as file:
-                file.write(json.dumps(asdict(receipt), indent=2) + "\n")
+                file.write(receipt.document())
         except OSError as e:
             self.receipt_error = f"{beside} could not be written: {e.strerror}"
             if not isinstance(e, FileExistsError):
                 with suppress(OSError):
                     beside.unlink()  # a partial receipt is useless
-        return receipt
 
 
 def receipt_path(archive: Path) -> Path:

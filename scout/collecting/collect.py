@@ -31,9 +31,11 @@ from scout.collecting.options import CollectOptions
 from scout.collecting.stages import StageProgress
 from scout.collecting.taking import ItemTaker, SizeLimits
 from scout.console import WRONG_USE, Complaint, Screen, escape, plural
+from scout.delivering.delivery import STDOUT, Delivery, DeliveryResult, stdout_sink
 from scout.sources import mounts
 from scout.sources.source import Parts
 from scout.sources.windows_volume import WindowsVolume
+from scout.sweeping import sweep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +58,16 @@ class CollectionResult:
     receipt_error: str
     over: Counter[str]
     """items that a limit left behind, by limit: `300.0 MB in all of LF13`, `1.0 GB in all (--max-total)`"""
+    differences: dict[str, list[str]]
+    """live source → what two ways of asking the host answer differently"""
     stuck: int
     """calls to the file system that never returned"""
     not_run: int
     """commands in definitions of other collectors"""
+    delivered: DeliveryResult | None
+    """what came of `--to` a server"""
+    kept: bool
+    """whether the archive is a file at `archive`"""
 
 
 def collect(options: CollectOptions, screen: Screen) -> CollectionResult:
@@ -68,21 +76,42 @@ def collect(options: CollectOptions, screen: Screen) -> CollectionResult:
 
     keys, texts = load_recipients(options.recipients)
     examined = open_host(options)
-    out = _output(options, examined)
+    out, no_place = _place(options, examined)
+    if options.allow_temp_file:
+        if out is None:
+            raise Complaint("--allow-temp-file needs a local directory.", "Give one with -o.", WRONG_USE)
+        running_windows.allow_temporary_files(examined.sources, out)
     host = identity.host(examined.system, live=examined.live)
     identity.load_owners(examined.system, examined.gaps)
     started = datetime.now(UTC)
-    path = out / f"{_file_name(host['name'])}-{started:%Y%m%dT%H%M%SZ}-{options.label}.tar.zst.age"
+    path = (out or Path()) / f"{_file_name(host['name'])}-{started:%Y%m%dT%H%M%SZ}-{options.label}.tar.zst.age"
     if options.gentle:
         manners.step_back()
+    delivery, sink = _delivery(options, path.name, out, screen, no_place)
     _greet(screen, examined, host, options, len(texts))
     began = time.monotonic()
-    with signals.caught() as caught, ArchiveWriter(path, keys, _header(options, examined, host, started, texts)) as writer:
+    delivered = None
+    with signals.caught() as caught, ArchiveWriter(path, keys, _header(options, examined, host, started, texts), sink) as writer:
         caught.tell(writer.stop)
         taker = ItemTaker(writer, examined.timed, SizeLimits(options.max_file, options.max_total, options.min_free), lambda: caught.number)
         with StageProgress(screen) as stages:
-            _everything(examined, taker, stages, caught, manners.Gentleness() if options.gentle else None)
-        receipt = writer.abort(caught.reason) if caught.number else writer.finish()
+            if delivery is not None:
+                delivery.start(path, lambda: caught.number)
+                stages.delivering(delivery.progress)
+            try:
+                if options.sweep is not None:
+                    sweep.into_archive(examined, taker, stages, caught, options, screen)
+                else:
+                    _everything(examined, taker, stages, caught, manners.Gentleness() if options.gentle else None)
+                receipt = writer.abort(caught.reason) if caught.number else writer.finish()
+            except Complaint:
+                if delivery is not None and delivery.lost():
+                    delivery.end(writer.abort("the delivery failed"), stages.tick)  # its Complaint says why nothing could be written
+                raise
+            if delivery is not None:
+                delivered = delivery.end(receipt, stages.tick)
+        if delivered is not None and delivered.rest is not None:
+            writer.keep_receipt(receipt)
     examined.close()
     return CollectionResult(
         receipt=receipt,
@@ -97,8 +126,11 @@ def collect(options: CollectOptions, screen: Screen) -> CollectionResult:
         receipt_error=writer.receipt_error,
         seconds=time.monotonic() - began,
         over=taker.over,
+        differences=taker.differences,
         stuck=examined.timed.given_up,
         not_run=sum(len(one.commands) for one in examined.foreign),
+        delivered=delivered,
+        kept=sink is None,
     )
 
 
@@ -165,6 +197,31 @@ def _everything(
         gc.unfreeze()
 
 
+def _place(options: CollectOptions, host: ExaminedHost) -> tuple[Path | None, str]:
+    """Return the local directory, or None and the reason where a server gets the archive and no local file can be written."""
+    if options.delivery.to == STDOUT:
+        return None, ""
+    try:
+        return _output(options, host), ""
+    except Complaint as c:
+        if not options.delivery.remote or options.delivery.keep:
+            raise
+        return None, c.what
+
+
+def _delivery(options: CollectOptions, name: str, out: Path | None, screen: Screen, no_place: str) -> tuple[Delivery | None, int | None]:
+    """Return the delivery after its test upload, and the descriptor that the archive is written into; None for a file in a directory."""
+    if options.delivery.to == STDOUT:
+        return None, stdout_sink()
+    if not options.delivery.remote:
+        return None, None
+    delivery = Delivery.prepared(options.delivery, name, out)
+    screen.note(f"Delivers to {escape(delivery.where)}: the test upload succeeded.")
+    if out is None:
+        screen.note(f"If the server fails, the rest is lost: {escape(no_place)}", "yellow")
+    return delivery, delivery.sink
+
+
 def _output(options: CollectOptions, host: ExaminedHost) -> Path:
     out = Path(options.out)
     if not out.is_dir():
@@ -218,6 +275,7 @@ def _header(
         **({"images": [str(path) for path in options.images], "volumes": examined.imaged.volumes} if examined.imaged else {}),
         **({"foreign_objects": found} if (found := strangers(examined)) else {}),
         "limits": {"max_file": options.max_file, "max_total": options.max_total, "min_free": options.min_free, "gentle": options.gentle},
+        **({"allow_temp_file": True} if options.allow_temp_file else {}),
     }
 
 

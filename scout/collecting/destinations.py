@@ -1,65 +1,54 @@
-"""Destinations of links in places where a mechanism of the host reads: units, cron, rc files, sudoers, keys.
+r"""Destinations of links in places where a program of the host reads: units, cron, rc files, keys; on Windows every place.
 
 A link is listed and never followed by the walk. Where a target's `follow` says that a program of the host opens the link, the regular file
-to which it leads is taken too, under its own path. So are the files of a folder to which a link leads (`/etc/cron.d` → `/opt/jobs`). Each
-step is looked up by its own name, so nothing outside the source is reached.
+to which it leads is taken too, under its own path. So are the files of a folder to which a link leads (`/etc/cron.d` → `/opt/jobs`,
+`C:\Users` → `D:\Users`). Each step is looked up by its own name, so nothing outside the sources is reached.
 """
 
 from __future__ import annotations
 
 import stat
-from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple
 
-from scout.collecting.walk import FoundPath, explain, measured, verdict_of
-from scout.sources.source import EvidenceSource, Parts
+from scout.collecting.volumes import HostVolumes
+from scout.collecting.walk import explain, verdict_of
+from scout.sources.source import EvidenceSource, Parts, spellings
 from scout.sources.timed_calls import TimedCalls
 
-MOST_STEPS = 40
-"""Links on one way; Linux follows as many (path_resolution(7))."""
+_MOST_STEPS, _MOST_STEPS_LINUX = 63, 40
+"""Links on one way: Windows goes through 63 reparse points, Linux through 40 (path_resolution(7))."""
+
+_UNSAID = "the driver of the mounted volume does not say where it leads: examine the volume itself, with --image"
 
 
-class StoppedStep:
+class Reached(NamedTuple):
+    """Where a path leads: volume, path without links, mode."""
+
+    source: EvidenceSource
+    parts: Parts
+    mode: int
+
+
+class Nowhere(NamedTuple):
+    """A path that leads to nothing that can be taken, and why: a clause for custody, behind the name of the link."""
+
+    why: str
+
+
+class StoppedStep(NamedTuple):
     """A step on the way of a path that could not be taken: where, and its verdict in custody."""
 
-    def __init__(self, parts: Parts, verdict: str, error: str, kind: str = "file") -> None:
-        self.parts, self.verdict, self.error, self.type = parts, verdict, error, kind
-
-
-def destinations(source: EvidenceSource, timed: TimedCalls, links: Iterable[FoundPath], known: Collection[Parts]) -> Iterator[FoundPath]:
-    """Yield the file to which each link leads, once, with the wants of the link. Not those in `known`, and nothing but regular files."""
-    seen = set(known)
-    for link in links:
-        found = _destination(source, timed, link)
-        if found is not None and found.parts not in seen:
-            seen.add(found.parts)
-            yield found
-
-
-def folder_behind(source: EvidenceSource, timed: TimedCalls, parts: Parts) -> Parts | None:
-    """Return the folder to which a link leads; None where it leads to none, or to one that holds the link itself."""
-    found = resolved(source, timed, parts)
-    if not isinstance(found, tuple) or not stat.S_ISDIR(found[1]) or parts[: len(found[0])] == found[0]:
-        return None
-    return None if source.refusal(found[0]) else found[0]
-
-
-def _destination(source: EvidenceSource, timed: TimedCalls, link: FoundPath) -> FoundPath | None:
-    """Return what a link leads to. None where that is nothing, a circle, or no regular file."""
-    found = resolved(source, timed, link.parts)
-    if isinstance(found, StoppedStep):
-        return FoundPath(found.parts, link.wants, found.type, verdict=found.verdict, error=found.error, place=link.place or link.parts)
-    if found is None or not found[0] or not stat.S_ISREG(found[1]):
-        return None
-    return measured(source, timed, found[0], link.wants)._replace(place=link.place or link.parts)
+    source: EvidenceSource
+    parts: Parts
+    verdict: str
+    error: str
+    type: str = "file"
 
 
 def resolved(
-    source: EvidenceSource, timed: TimedCalls, parts: Parts, links: list[Parts] | None = None
-) -> tuple[Parts, int] | StoppedStep | None:
-    """Return the path without links and its mode, resolved name by name; None where there is nothing, or a circle.
-
-    The links on the way are added to `links`.
-    """
+    source: EvidenceSource, timed: TimedCalls, parts: Parts, volumes: HostVolumes, links: list[tuple[EvidenceSource, Parts]] | None = None
+) -> Reached | Nowhere | StoppedStep:
+    """Return the path without links, resolved name by name. The links on the way are added to `links`."""
     done: Parts = ()
     pending, steps, mode = list(reversed(parts)), 0, stat.S_IFDIR
     while pending:
@@ -67,26 +56,38 @@ def resolved(
         if part in ("", "."):
             continue
         if part == "..":
-            done = done[:-1]
+            done, mode = done[:-1], stat.S_IFDIR
             continue
         done = (*done, part)
         try:
+            if source.fold:
+                found = timed.call(spellings, source, done[:-1], part)
+                if not found:
+                    return _nothing(source, done)
+                done = (*done[:-1], found[0])
             mode = timed.call(source.status, done).st_mode
             if stat.S_ISLNK(mode):
                 steps += 1
-                if steps > MOST_STEPS:
-                    return None
+                if steps > (_MOST_STEPS if source.windows else _MOST_STEPS_LINUX):
+                    return Nowhere("its links lead in a circle, or through too many links")
                 text = timed.call(source.link, done)
                 if links is not None:
-                    links.append(done)
-                done = () if text.startswith("/") else done[:-1]
-                pending += reversed(text.split("/"))
+                    links.append((source, done))
+                onward = volumes.onward(source, done[:-1], text) if text else None
+                if onward is None:
+                    return Nowhere(f"it leads out of what is examined, to {text}: not followed" if text else _UNSAID)
+                source, done, names = onward
+                pending += reversed(names)
                 mode = stat.S_IFDIR
                 continue
         except (FileNotFoundError, NotADirectoryError):
-            return None
+            return _nothing(source, done)
         except OSError as e:
-            return StoppedStep(done, verdict_of(e), explain(e))
+            return StoppedStep(source, done, verdict_of(e), explain(e))
         if pending and (reason := source.refusal(done)):
-            return StoppedStep(done, "blocked", reason, "directory")
-    return done, mode
+            return StoppedStep(source, done, "blocked", reason, "directory")
+    return Reached(source, done, mode)
+
+
+def _nothing(source: EvidenceSource, parts: Parts) -> Nowhere:
+    return Nowhere(f"it leads to {source.native(parts)}, which is not there")

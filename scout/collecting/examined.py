@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from scout.collecting import configured, identity, narrowing, plan, running_windows
 from scout.collecting.options import CollectOptions
+from scout.collecting.volumes import HostVolumes
 from scout.console import WRONG_USE, Complaint
 from scout.sources.directory import DirectorySource
 from scout.sources.source import EvidenceSource, Parts, find
@@ -66,9 +67,9 @@ def open_host(options: CollectOptions) -> ExaminedHost:
     """Open the root, or the images, and choose the targets. Complaint where root, images, system, profile or targets are wrong."""
     host = _of_images(options) if options.images else _of_root(options)
     system = "windows" if host.system.windows else "linux"
-    if options.paths:
-        host.paths = options.paths
-        host.targets = [_of_paths(host, host.system, options.paths)]
+    if options.paths or options.sweep is not None:
+        host.paths = options.paths or [source.native(()) for source in host.sources]
+        host.targets = [target_of_paths(host, host.system, host.paths)]
     else:
         host.targets = _chosen(host, options, system)
     if not host.targets:
@@ -139,22 +140,34 @@ def make_plan(host: ExaminedHost, on_folder: Callable[[Parts], None] | None = No
     What nothing matches is listed for the volume of the system only, for paths for every volume of their drive.
     """
     homes, variables = identity.profiles(host.system, host.gaps), identity.variables(host.system)
-    made = plan.CollectionPlan([], [])
+    made, volumes = plan.CollectionPlan([], []), HostVolumes(host.sources)
     found = configured.targets_with(host.targets, host.system, _secrets("windows" if host.system.windows else "linux"))
     for source in host.sources:
         of_config = [configured.on_volume(target, source) for target in found]
-        targets = [_of_paths(host, source, host.paths)] if host.paths else [*host.targets, *of_config]
+        targets = [target_of_paths(host, source, host.paths)] if host.paths else [*host.targets, *of_config]
         files = [target for target in targets if target.paths or target.first]
-        own = homes if source is host.system else list(dict.fromkeys([*homes, *identity.usual_profiles(source)]))
-        one = plan.make(source, files, own, variables, host.timed, on_folder)
+        own = homes if source is host.system else list(dict.fromkeys([*homes, *identity.profiles_on(source, host.system)]))
+        one = plan.make(source, files, own, variables, host.timed, on_folder, volumes=volumes)
         made.items.extend(narrowing.narrow(one.items, source, host.timed, on_folder or (lambda _: None), compare=compare))
         made.missing.extend(one.missing if source is host.system or (host.paths and "@" not in source.volume) else [])
         if len(host.sources) > 1:
             source.forget()
-    return made
+    return plan.CollectionPlan(_once(made.items), made.missing)
 
 
-def _of_paths(host: ExaminedHost, source: EvidenceSource, paths: Sequence[str]) -> CollectionTarget:
+def _once(items: list[plan.PlannedItem]) -> list[plan.PlannedItem]:
+    """Return the items without those behind a link to another volume that the plan of that volume has too, or another link."""
+    own = {(item.source.volume, item.parts) for item in items if not item.place}
+    return [item for item in items if not item.place or _add((item.source.volume, item.parts), own)]
+
+
+def _add(key: tuple[str, Parts], known: set[tuple[str, Parts]]) -> bool:
+    new = key not in known
+    known.add(key)
+    return new
+
+
+def target_of_paths(host: ExaminedHost, source: EvidenceSource, paths: Sequence[str]) -> CollectionTarget:
     """Return a target for those native paths that are on one volume: a file, or a folder with everything below. The secrets of all targets
     stay secret.
     """
@@ -190,7 +203,7 @@ def _pattern(host: ExaminedHost, source: EvidenceSource, parts: Parts) -> str:
         folder = stat.S_ISDIR(host.timed.call(source.status, real).st_mode)
     except OSError:
         folder = False
-    return "/".join(map(literal, real)) + ("/**" if folder else "")
+    return "/".join([*map(literal, real), *(["**"] if folder else [])])
 
 
 def parts_of(source: EvidenceSource, path: str) -> Parts:

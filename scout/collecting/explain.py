@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from scout.collecting import foreign
+from scout.collecting import foreign, manners
 from scout.collecting.examined import make_plan, open_host
 from scout.collecting.options import CollectOptions
+from scout.collecting.plan import PlannedItem
 from scout.console import DONE, WRONG_USE, Complaint, Screen, escape, megabytes, plural
 from scout.targets import CollectionTarget, load
 from scout.targets.foreign import is_foreign
@@ -18,22 +19,15 @@ from scout.targets.profiles import profiles
 
 
 def explain(options: CollectOptions, screen: Screen) -> int:
-    """Print number and size of the items of each target. Reads names and sizes, and passwd or ProfileList for the homes."""
+    """Print number and size of the items of each target, within the limits. Reads names, sizes, and what names the homes."""
     host = open_host(options)
     plan = make_plan(host, compare=False)
-    items, sizes, candidates, refused = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
-    looked_at = 0
+    found = _Estimate(options)
     for item in plan.items:
-        if item.rules:
-            candidates.update(target.id for target in item.rules)
-            looked_at += 1
-        elif item.verdict:
-            refused[item.target.id] += 1
-        else:
-            items[item.target.id] += 1
-            sizes[item.target.id] += item.data
+        found.count(item)
+    items, sizes, looked_at = found.items, found.sizes, found.looked_at
     missing = Counter(missing.target.id for missing in plan.missing)
-    rows = [_row(target, items, sizes, candidates, refused, missing) for target in host.targets]
+    rows = [_row(target, found, missing) for target in host.targets]
     host.close()
     if screen.json_lines:
         for row in rows:
@@ -49,27 +43,63 @@ def explain(options: CollectOptions, screen: Screen) -> int:
     for definition in host.foreign:
         for command in definition.commands:
             screen.say(f"  not run: {escape(command)} ({definition.name})")
+    if found.over:
+        screen.say(f"{plural(sum(found.over.values()), 'file')} beyond a limit would be listed with hash, head and tail only.")
     if looked_at:
         screen.say(f"{plural(looked_at, 'more file')} would be opened: those that the rule of their target finds suspicious are taken.")
+    for text in _room(options, total * 0.5):
+        screen.say(text, "yellow")
     screen.say("Nothing was taken or written. Next: the same command without --explain.")
     return DONE
 
 
-def _row(
-    target: CollectionTarget,
-    items: Counter[str],
-    sizes: Counter[str],
-    candidates: Counter[str],
-    refused: Counter[str],
-    missing: Counter[str],
-) -> dict[str, Any]:
+class _Estimate:
+    """What would be taken, by target, with the limits of targets and options."""
+
+    def __init__(self, options: CollectOptions) -> None:
+        self.items, self.sizes, self.candidates, self.refused, self.over = (Counter[str]() for _ in range(5))
+        self.looked_at = self._total = 0
+        self._options = options
+
+    def count(self, item: PlannedItem) -> None:
+        """Add one item of the plan."""
+        name = item.target.id
+        if item.rules:
+            self.candidates.update(target.id for target in item.rules)
+            self.looked_at += 1
+        elif item.verdict:
+            self.refused[name] += 1
+        elif self._beyond(item):
+            self.over[name] += 1
+        else:
+            self.items[name] += 1
+            self.sizes[name] += item.data
+            self._total += item.data
+
+    def _beyond(self, item: PlannedItem) -> bool:
+        limits = [(item.target.cap, item.data), (self._options.max_file, item.data), (self._options.max_total, self._total + item.data)]
+        return any(limit and value > limit for limit, value in limits)
+
+
+def _room(options: CollectOptions, size: float) -> Iterator[str]:
+    """Yield a sentence where the archive may not fit into the output."""
+    if not options.out.is_dir():
+        return
+    free = manners.free(options.out) - options.min_free
+    if free < size:
+        kept = f", {megabytes(options.min_free)} of it kept free (--min-free)" if options.min_free else ""
+        yield f"The output {escape(options.out)} has {megabytes(max(free, 0))} for it{kept}: that may be too little."
+
+
+def _row(target: CollectionTarget, found: _Estimate, missing: Counter[str]) -> dict[str, Any]:
     return {
         "target": target.id,
         "what": target.what,
-        "files": items[target.id],
-        "bytes": sizes[target.id],
-        "candidates": candidates[target.id],
-        "not_taken": refused[target.id],
+        "files": found.items[target.id],
+        "bytes": found.sizes[target.id],
+        "candidates": found.candidates[target.id],
+        "not_taken": found.refused[target.id],
+        "over_limit": found.over[target.id],
         "missing": missing[target.id],
         "live": list(target.live),
         "referenced": target.referenced is not None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,10 @@ MAX_TRIED = 20_000
 """homes of passwd that are looked up"""
 Gaps = dict[str, str]
 _NO_HOME = {"", "/", "/nonexistent", "/dev/null", "/proc", "/sys", "/dev", "/bin", "/sbin", "/usr/bin", "/usr/sbin", "/tmp"}  # noqa: S108  (names, not used as files)
+
+
+_NO_PROFILE = ("all users", "default user")
+"""junctions that every Windows has beside the profiles"""
 
 
 def systems_of(source: EvidenceSource) -> list[str]:
@@ -99,7 +103,7 @@ def profiles(root: EvidenceSource, gaps: Gaps) -> list[str]:
     At most `MAX_HOMES` of each; more are recorded in `gaps`.
     """
     places = ("Users", "Documents and Settings") if root.windows else ("home",)
-    named = _listed_profiles(root, gaps) if root.windows else _homes(root, gaps)
+    named = _listed_profiles(root, gaps, root) if root.windows else _homes(root, gaps)
     folders = [find(root, place) if root.windows else resolve(root, (place,)) for place in places]
     usual = (parts for folder in folders if folder for parts in _folders(root, folder))
     origin = (
@@ -111,12 +115,15 @@ def profiles(root: EvidenceSource, gaps: Gaps) -> list[str]:
     return ["/".join(parts) for parts in found]
 
 
-def usual_profiles(root: EvidenceSource) -> list[str]:
-    """Return the folders of the usual places for profiles and homes below a root, at most `MAX_HOMES`."""
-    places = ("Users", "Documents and Settings") if root.windows else ("home",)
-    folders = [find(root, place) if root.windows else resolve(root, (place,)) for place in places]
-    found = (parts for folder in folders if folder for parts in _folders(root, folder))
-    return ["/".join(parts) for parts in _bounded(found, {}, "")]
+def profiles_on(volume: EvidenceSource, system: EvidenceSource) -> list[str]:
+    """Return the profiles and homes on another volume of the host than that of its system: those that ProfileList puts there, and the
+    folders of the usual places, at most `MAX_HOMES` of each.
+    """
+    places = ("Users", "Documents and Settings") if volume.windows else ("home",)
+    folders = [find(volume, place) if volume.windows else resolve(volume, (place,)) for place in places]
+    usual = (parts for folder in folders if folder for parts in _folders(volume, folder))
+    named = _bounded(_listed_profiles(system, {}, volume), {}, "") if volume.windows else []
+    return ["/".join(parts) for parts in dict.fromkeys([*named, *_bounded(usual, {}, "")])]
 
 
 def _bounded(homes: Iterator[Parts], gaps: Gaps, origin: str) -> list[Parts]:
@@ -138,8 +145,8 @@ def variables(root: EvidenceSource) -> dict[str, str]:
     return {"SystemRoot": found[0] if found else "Windows"}
 
 
-def _listed_profiles(root: EvidenceSource, gaps: Gaps) -> Iterator[Parts]:
-    """Yield the folders that ProfileList names on this volume.
+def _listed_profiles(root: EvidenceSource, gaps: Gaps, volume: EvidenceSource) -> Iterator[Parts]:
+    """Yield the folders that ProfileList of the system `root` names on a volume; behind a link as they are named.
 
     Source: Microsoft, "About User Profiles" (ProfileList, ProfileImagePath).
     """
@@ -147,10 +154,24 @@ def _listed_profiles(root: EvidenceSource, gaps: Gaps) -> Iterator[Parts]:
     for named in running_windows.profiles() if isinstance(root, WindowsVolume) else _profiles_of_hive(root, folder, gaps):
         path = re.sub(r"(?i)^%(?:systemroot|windir)%", lambda _: f"{drive}\\{folder}", named)
         parts = re.sub(r"(?i)^%systemdrive%", drive, path).split("\\")
-        if parts.pop(0).upper() == drive and parts and not {"", ".", ".."} & set(parts):
-            found = find(root, *parts)
+        if parts.pop(0).upper() == volume.native(())[:2] and parts and not {"", ".", ".."} & set(parts):
+            found = find(volume, *parts) or (tuple(parts) if _behind_link(volume, parts) else None)
             if found:
                 yield found
+
+
+def _behind_link(volume: EvidenceSource, names: Sequence[str]) -> bool:
+    """Return whether a link is on the way to a path."""
+    for length in range(1, len(names)):
+        above = find(volume, *names[:length])
+        if above is None:
+            return False
+        try:
+            if stat.S_ISLNK(volume.status(above).st_mode):
+                return True
+        except OSError:
+            return False
+    return False
 
 
 def _profiles_of_hive(root: EvidenceSource, folder: str, gaps: Gaps) -> Iterator[str]:
@@ -186,7 +207,7 @@ def _folders(root: EvidenceSource, parts: Parts) -> Iterator[Parts]:
     except OSError:
         return
     for entry in entries:
-        if entry.kind == "folder":
+        if entry.kind == "folder" or (entry.kind == "link" and root.windows and entry.name.lower() not in _NO_PROFILE):
             yield (*parts, entry.name)
 
 

@@ -148,6 +148,7 @@ def _windows(volumes: Sequence[_Volume], main: _Volume | None, unread: list[Unre
         source = volume.source
         assert isinstance(source, NtfsSource)
         source.letter, source.volume = letter, letter if letter not in used else f"{letter}@{volume.name}"
+        source.partition = volume.partition.id
         used.add(letter)
     mine.sort(key=lambda volume: volume is not main)
     out: list[EvidenceSource] = [volume.source for volume in mine if volume.source is not None]

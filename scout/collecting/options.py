@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scout.delivering.delivery import DeliveryOptions
+from scout.sweeping.options import SweepOptions
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectOptions:
@@ -28,12 +31,20 @@ class CollectOptions:
     max_total: int = 0
     gentle: bool = False
     """less than a quarter of one core, lowest priority for processor and disk"""
+    allow_temp_file: bool = False
+    """loaded hives of the running Windows may be copied to a temporary file beside the archive, where the raw volume cannot be read"""
     min_free: int = 0
     """bytes that stay free at the output: below, nothing more is taken"""
+    delivery: DeliveryOptions = field(default_factory=DeliveryOptions)
+    """a server that gets the archive; `out` then takes the local copy, or the rest where the server fails"""
+    sweep: SweepOptions | None = None
+    """look for what is known in `paths` instead of collecting them"""
     system: str = ""
     """windows or linux, where the tree itself does not show it"""
 
     @property
     def label(self) -> str:
-        """The profile, or `paths` where only paths are taken: part of the archive's name."""
+        """The profile, `paths` where only paths are taken, or `sweep`: part of the archive's name."""
+        if self.sweep is not None:
+            return "sweep"
         return "paths" if self.paths else self.profile

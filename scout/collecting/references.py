@@ -12,8 +12,9 @@ from typing import Any
 
 from scout.collecting import identity
 from scout.collecting.examined import ExaminedHost
-from scout.collecting.plan import LISTED, CollectionPlan, PlannedItem
+from scout.collecting.plan import CollectionPlan, PlannedItem
 from scout.collecting.walk import FoundPath, measured
+from scout.collecting.wanting import LISTED
 from scout.references import live, packages
 from scout.references.named import NamedFile, StartingFile
 from scout.references.places import StartingPlace, StartingPlaces
@@ -54,9 +55,8 @@ class ReferenceSearch:
         self._homes = {} if source.windows else identity.homes_by_account(source)
         self._root = variables.get("SystemRoot", "Windows")
         self._named: dict[str, _Referred] = {}
-        drives = {one.volume: one for one in reversed(host.sources)}
         self._names: LinuxNames | WindowsNames = (
-            WindowsNames(drives, self.timed, self._root) if source.windows else LinuxNames(source, self.timed)
+            WindowsNames(host.sources, self.timed, self._root) if source.windows else LinuxNames(source, self.timed)
         )
         hidden = [one for each in load() if each.os == system for pattern in each.secret for one in expand(pattern, profiles, variables)]
         self._secret = [path_regex(one, source.fold) for one in hidden]
@@ -204,10 +204,10 @@ def _items(
             facts["sha256"] = package.sha256
             found = found._replace(verdict="blocked", error=f"an unmodified file of the package {package.package}: hashed, not taken")
         yield _item(one.source, found, target, facts)
-        for link in one.links:
-            if (one.source.volume, link) not in links:
-                links.add((one.source.volume, link))
-                yield _item(one.source, FoundPath(link, (), "link", verdict="link"), target, {"referrer": list(referrers)})
+        for source, link in one.links:
+            if (source.volume, link) not in links:
+                links.add((source.volume, link))
+                yield _item(source, FoundPath(link, (), "link", verdict="link"), target, {"referrer": list(referrers)})
 
 
 def _item(source: EvidenceSource, found: FoundPath, target: CollectionTarget, facts: dict[str, Any]) -> PlannedItem:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
+from scout.console import WRONG_USE, Complaint
+from scout.sources.source import EvidenceSource
 from scout.sources.windows_volume import WindowsVolume, open_drives
 
 
@@ -37,3 +40,16 @@ def profiles() -> Iterator[str]:
     from scout.live.windows import _registry, users
 
     yield from users.profiles(_registry.RunningRegistry()).values()
+
+
+def allow_temporary_files(sources: Iterable[EvidenceSource], folder: Path) -> None:
+    """Let the drives copy loaded hives to temporary files in the folder of the archive. Complaint where this is no running Windows."""
+    volumes = [source for source in sources if isinstance(source, WindowsVolume)]
+    if not volumes:
+        what = "--allow-temp-file is for hives of the running Windows, and this is none."
+        raise Complaint(what, "Leave it out.", WRONG_USE)
+    from scout.sources.saved_hives import SavedHives
+
+    saved = SavedHives(folder)
+    for volume in volumes:
+        volume.saved = saved

@@ -10,7 +10,7 @@ pam_pwhistory(8) (opasswd), crypt(5).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 MAX_FILE = 4 << 20
 """bytes up to which a file of certificates is read to its end, to see whether it also holds a key"""
@@ -70,10 +70,7 @@ def _plain(data: bytes) -> bytes:
 def _pem(text: bytes, *, cut: bool) -> bool | None:
     """Return whether a text of nothing but PEM blocks and remarks holds a private key; None where it ends before that is known."""
     inside = key = False
-    lines = text.split(b"\n")
-    for number, line in enumerate(lines):
-        if cut and number == len(lines) - 1:
-            break
+    for line in _lines(text, cut=cut):
         if inside:
             inside = not _END.fullmatch(line)
             if inside and not _BODY.fullmatch(line):
@@ -88,9 +85,8 @@ def _pem(text: bytes, *, cut: bool) -> bool | None:
 
 def _shadow(text: bytes, *, cut: bool) -> bool:
     """Return whether every line is one of shadow, gshadow or opasswd, and one of them has a hash."""
-    lines = text.split(b"\n")
     hashes = 0
-    for line in lines[:-1] if cut else lines:
+    for line in _lines(text, cut=cut):
         if not line.strip() or line.startswith(b"#"):
             continue
         matched = next((found for form in _SHADOW if (found := form.fullmatch(line))), None)
@@ -98,3 +94,13 @@ def _shadow(text: bytes, *, cut: bool) -> bool:
             return False
         hashes += matched["hash"] is not None
     return hashes > 0
+
+
+def _lines(text: bytes, *, cut: bool) -> Iterator[bytes]:
+    """Yield the lines one after the other: nearly every file is judged by its first. The last is left out where the text is cut."""
+    at = 0
+    while (end := text.find(b"\n", at)) >= 0:
+        yield text[at:end]
+        at = end + 1
+    if not cut:
+        yield text[at:]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
 from scout.collecting.plan import PlannedItem
-from scout.console import Screen, escape, ignore_lost_terminal
+from scout.console import Screen, escape, ignore_lost_terminal, megabytes
+from scout.delivering.courier import Progress
 from scout.targets import CollectionTarget
 
 _NAMES = {
@@ -42,6 +44,8 @@ class StageProgress:
         self._quiet = self._progress.disable
         self._tasks: dict[str, Any] = {}
         self._current: Any = None
+        self._delivery: tuple[Any, Callable[[], Progress]] | None = None
+        self._shown = 0.0
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -51,8 +55,23 @@ class StageProgress:
         with ignore_lost_terminal():
             self._progress.stop()
 
+    def delivering(self, progress: Callable[[], Progress]) -> None:
+        """Show how far a delivery is, as long as this is shown."""
+        if not self._quiet:
+            self._delivery = self._progress.add_task("delivered", total=None, now=""), progress
+
+    def tick(self) -> None:
+        """Renew the line of the delivery, at most four times a second."""
+        if self._delivery is None or monotonic() - self._shown < 0.25:
+            return
+        self._shown = monotonic()
+        task, progress = self._delivery
+        sent, rate, trouble = progress()
+        self._progress.update(task, now=f"{megabytes(sent)}  {megabytes(int(rate))}/s" + (f"  waits: {escape(trouble)}" if trouble else ""))
+
     def now(self, text: str) -> None:
         """Show the present folder."""
+        self.tick()
         if not self._quiet:
             if self._current is None:
                 self._current = self._progress.add_task("listing", total=None, now="")
@@ -88,4 +107,5 @@ class StageProgress:
             self._progress.update(task, now=escape(item.parts[-1] if item.parts else "")[:60])
             yield item
             self._progress.update(task, advance=item.data + _PER_ITEM, now="")
+            self.tick()
             self._progress.update(total, advance=item.data + _PER_ITEM, now=f"{number:,} of {len(items):,}")

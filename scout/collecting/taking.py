@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -29,6 +29,7 @@ LIVE_SECONDS = 120.0
 """time that a live source may take for its next object: a call of the host may hang"""
 LIVE_SECONDS_IN_ALL = 600.0
 """time of one live source"""
+MOST_DIFFERENCES = 1_000
 _OVER = "over the limit of "
 _ENDS_PER_SEAL = 2 << 20
 """bytes of heads and tails after which custody is sealed, so that they do not pile up in memory"""
@@ -57,6 +58,8 @@ class ItemTaker:
         self.verdicts: Counter[str] = Counter()
         self.over: Counter[str] = Counter()
         """items left behind, by the limit that they exceed"""
+        self.differences: dict[str, list[str]] = {}
+        """live source → sentences: what two ways of asking the host answer differently, at most `MOST_DIFFERENCES` of each"""
         self.lists = 0
         """lists of files among those taken: SCOUT makes them itself, they hold no content of the host"""
         self.read = 0
@@ -65,18 +68,21 @@ class ItemTaker:
         """what was taken before, where shadow copies are read"""
         self._sampled: Counter[str] = Counter()
         self._counted: Counter[str] = Counter()
-        own = writer.path.stat()
-        self._own = own.st_dev, own.st_ino
+        own = writer.path.stat() if writer.sink is None else None
+        self._own = (own.st_dev, own.st_ino) if own is not None else None
 
     def live(self, source: str, system: str) -> None:
         """Write one live source. An error, or no answer in time, ends it; custody records that, and the lines before are kept."""
         module = live.load(source, system)
+        compare: Callable[[Mapping[str, Any]], str] | None = getattr(module, "difference", None)
         verdict, patience, started = "taken", TimedCalls(LIVE_SECONDS), monotonic()
         try:
             with self._writer.live(source, module.SCHEMA) as lines:
                 listed = patience.call(lambda: iter(module.collect()))
                 while (value := patience.call(next, listed, None)) is not None:
                     lines.write(value)
+                    if compare is not None and "error" not in value and (said := compare(value)):
+                        self._differs(source, said)
                     if monotonic() - started > LIVE_SECONDS_IN_ALL:
                         raise CallTimedOut(f"it took longer than {LIVE_SECONDS_IN_ALL:g} s: the rest was not asked for")
         except (Complaint, Stopped):
@@ -85,6 +91,11 @@ class ItemTaker:
             verdict = "error"
         patience.close()
         self.verdicts[verdict] += 1
+
+    def _differs(self, source: str, said: str) -> None:
+        found = self.differences.setdefault(source, [])
+        if len(found) < MOST_DIFFERENCES:
+            found.append(said)
 
     def files(self, listing: FileList) -> None:
         """Write the list of the files of a volume, as far as its bounds allow."""
@@ -101,6 +112,14 @@ class ItemTaker:
         verdict = "over limit" if listing.cut else verdict
         self.verdicts[verdict] += 1
         self.lists += verdict == "taken"
+
+    def hits(self, source: str, schema: int, lines: Iterable[Mapping[str, Any]]) -> None:
+        """Write the list of what a sweep found."""
+        with self._writer.live(source, schema) as out:
+            for line in lines:
+                out.write(line)
+        self.verdicts["taken"] += 1
+        self.lists += 1
 
     def missing(self, missing: MissingPath) -> None:
         """Record a wanted path that nothing on the host matches."""

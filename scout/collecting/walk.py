@@ -27,6 +27,8 @@ class FoundPath(NamedTuple):
     size   bytes; `data` bytes that are really allocated (less for a sparse file)
     wants  what was given to the tree, in the order of the patterns
     place  the path at which the host reads it, where a link leads from there
+    source the volume, where a link leads to another one than that of the link
+    leads  native path of the end of a link
     """
 
     parts: Parts
@@ -37,6 +39,8 @@ class FoundPath(NamedTuple):
     verdict: str = ""
     error: str = ""
     place: Parts = ()
+    source: EvidenceSource | None = None
+    leads: str = ""
 
 
 class _Folder(NamedTuple):

@@ -25,8 +25,10 @@ _TLP = {
     "f88d31f6-486f-44da-b317-01333bde0b82": "AMBER", "5e57c739-391a-4eb3-b6be-7d15ca92d5ed": "RED",
 }  # fmt: skip
 """the marking definitions of STIX 2.1, section 7.2.1.4"""
-_COMPARISON = re.compile(r"([\w-]+:[\w.'\"-]+)\s*(=|!=|<=?|>=?|IN|LIKE|MATCHES|ISSUBSET|ISSUPERSET)\s*('(?:[^'\\]|\\.)*'|\([^)]*\)|\S+)")
-_TEXT = re.compile(r"'((?:[^'\\]|\\.)*)'")
+_COMPARISON = re.compile(
+    r"(?<![\w-])([\w-]++:[\w.'\"-]++)\s*(=|!=|<=?|>=?|IN|LIKE|MATCHES|ISSUBSET|ISSUPERSET)\s*('(?:[^'\\]|\\.)*'|\([^()]*\)|\S+)"
+)
+_TEXT = re.compile(r"'((?:[^'\\]|\\.)*)(?:'|\Z)")
 _MISP = {
     "md5": "md5", "sha1": "sha1", "sha256": "sha256", "filename": "filename", "ip-src": "ip", "ip-dst": "ip", "domain": "domain",
     "hostname": "domain", "url": "url", "uri": "url", "link": "url", "regkey": "path", "ip": "ip",

@@ -25,6 +25,8 @@ from scout.formats.refang import PATH, bare, refang
 
 TYPES = ("md5", "sha1", "sha256", "ip", "cidr", "domain", "url", "path", "filename")
 MAX_LINE = 8192
+_SEARCHED = 64
+"""how often a document is searched from its beginning for values that are not in the order of its text"""
 
 _HASHES = {32: "md5", 40: "sha1", 64: "sha256"}
 _HEX = re.compile(r"[0-9a-fA-F]+\Z")
@@ -45,6 +47,8 @@ _TITLED = re.compile(r"([a-z][\w #()-]{0,40}?)\s*(?:[:=]|=>|->|(?<=\s)[-–—](
 _WORD = re.compile(r"[a-z][a-z0-9 _-]*")
 _BEHIND = re.compile(r"\.[a-z0-9]{1,5}\s+(?!.*\.[a-z0-9]{1,5}\Z)|\s[-–—(\[<]")
 """Words behind the name of a file, in its last component."""
+_NAME = 512
+"""characters of a component in which such words are looked for"""
 
 
 class Indicator(NamedTuple):
@@ -89,13 +93,10 @@ def read_items(found: Iterable[DocumentItem], text: str, name: str) -> tuple[lis
     """Return the indicators of a structured document, each value once, and what was refused, each with the line that has its value."""
     taken: dict[tuple[str, str], Indicator] = {}
     refused: list[Refused] = []
-    at = 0
+    lines = _LinesOf(text)
     try:
         for item in found:
-            place = text.find(json.dumps(item.text, ensure_ascii=False)[1:-1], at) if item.text else -1
-            place = text.find(item.text) if place < 0 and item.text else place
-            at = max(at, place)
-            line = text.count("\n", 0, place) + 1 if place >= 0 else 0
+            line = lines.of(item.text)
             if item.refused:
                 refused.append(Refused(name, line, f"{item.refused}: `{_short(item.text)}`"))
                 continue
@@ -108,6 +109,26 @@ def read_items(found: Iterable[DocumentItem], text: str, name: str) -> tuple[lis
     except (ValueError, TypeError, AttributeError, RecursionError) as e:
         refused.append(Refused(name, 0, f"the rest of the document cannot be read: {e}"[:200]))
     return list(taken.values()), refused
+
+
+class _LinesOf:
+    """The lines of a document in which its values are. Values come in the order of the text, but for a few."""
+
+    def __init__(self, text: str) -> None:
+        self._text, self._at, self._line, self._left = text, 0, 1, _SEARCHED * len(text)
+
+    def of(self, value: str) -> int:
+        """Return the line of a value, counted from 1; 0 where it is not found, or the values before it took too long to find."""
+        if not value or self._left < 0:
+            return 0
+        place = self._text.find(json.dumps(value, ensure_ascii=False)[1:-1], self._at)
+        if place >= 0:
+            self._line += self._text.count("\n", self._at, place)
+            self._at = place
+            return self._line
+        place = self._text.find(value)
+        self._left -= len(self._text)
+        return self._text.count("\n", 0, place) + 1 if place >= 0 else 0
 
 
 def _codec(raw: bytes) -> str:
@@ -310,7 +331,7 @@ def _path(text: str) -> tuple[str, str] | None:
         return None
     if _OBJECT.match(text):
         raise _No(f"neither a file nor a registry key: `{_short(text)}`; names of mutexes and pipes are not looked for")
-    text = _REGISTRY.sub("", text, count=1) if _REGISTRY.match(text) else text
+    text = text[found.end() :] if (found := _REGISTRY.match(text)) else text
     first = re.split(r"[\\/]", text, maxsplit=1)[0]
     if not rooted and (re.search(r'[:<>|"\[\]]', text) or _of_network(first) or not re.search(r"[\\/].", text)):
         raise _No(f"not an indicator: `{_short(text)}`")
@@ -328,7 +349,7 @@ def _path(text: str) -> tuple[str, str] | None:
         raise _No(f"{_short(text)} would match on nearly every host")
     if "*" in value or "?" in value:
         raise _No(f"wildcards in a path are not supported: {_short(text)}")
-    if _BEHIND.search(parts[-1]):
+    if _BEHIND.search(parts[-1][:_NAME]):
         raise _No(f"words behind a path (a comment begins with #): `{_short(text)}`")
     return "path", value
 

@@ -32,11 +32,15 @@ def timezone(link: str, localtime: bytes, named: bytes) -> Zone:
     """Return the time zone from the link text and the content of /etc/localtime, and the content of /etc/timezone.
 
     /etc/localtime decides: it is what the C library, and with it sshd, rsyslog and cron, reads. /etc/timezone counts where the other
-    says nothing; where both differ, that is a conflict.
+    says nothing; where both differ, or the first cannot be understood, that is a conflict.
     """
     used, other = _linked(link) or _by_content(localtime), named_zone(named)
     if used and other and used != other and not _same_zone(used, other):
         return Zone(used, f"/etc/localtime is {used}, /etc/timezone says {other}: /etc/localtime is used, as the C library does.")
+    if other and not used and (link or localtime):
+        return Zone(
+            other, f"/etc/localtime names no time zone that is known: {other} of /etc/timezone is used, which the C library never reads."
+        )
     return Zone(used or other)
 
 

@@ -33,7 +33,7 @@ _ITEMS, _INFO, _UNICODE, _NO_INFO, _EXPANDED, _PREFER = 0x1, 0x2, 0x80, 0x100, 0
 _STRINGS = ((0x4, "name"), (0x8, "relative"), (0x10, "folder"), (0x20, "arguments"), (0x40, "icon"))
 """flags and names of the strings, in their order"""
 _ENVIRONMENT, _TRACKER, _DARWIN, _PROPERTIES, _KNOWN_FOLDER, _VISTA = (0xA0000000 | n for n in (1, 3, 6, 9, 0xB, 0xC))
-_URL = re.compile(rb"(?im)^\s*URL\s*=\s*([^\r\n]+)")
+_URL = re.compile(rb"(?im)^[ \t]*URL[ \t]*=[ \t]*([^\r\n]+)")
 _ABSOLUTE = re.compile(r"[A-Za-z]:|\\\\|%|[a-z]{2,}:", re.ASCII)
 _BLANK = "\\s\0\u00ad\u115f\u1160\u200b-\u200f\u2800\u3164\ufeff\uffa0"
 _PADDING, _CONTENT = re.compile(f"[{_BLANK}]{{40}}"), re.compile(f"[^{_BLANK}]")

@@ -28,8 +28,8 @@ SHOWN = 128
 """bytes of a string that matched, which are returned"""
 FORMAT = "1"
 _TOKEN = re.compile(
-    r"""(?P<skip>//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|(?<==)\s*/(?:\\.|[^/\\\n])+/[is]*|(?<=matches)\s+/(?:\\.|[^/\\\n])+/[is]*)"""
-    r"""|(?P<rule>(?:\b(?:private|global)\s+)*\brule\s+(?P<name>\w+))|(?P<open>\{)|(?P<close>\})""",
+    r"""(?P<skip>//[^\n]*|/\*.*?(?:\*/|\Z)|"(?:\\.|[^"\\\n])*"|(?<==)\s*/(?:\\.|[^/\\\n])+/[is]*|(?<=matches)\s+/(?:\\.|[^/\\\n])+/[is]*)"""
+    r"""|(?P<rule>(?:\b(?:private|global)\s+){0,2}\brule\s+(?P<name>\w+))|(?P<open>\{)|(?P<close>\})""",
     re.DOTALL,
 )
 _MAGIC = (
@@ -156,6 +156,18 @@ class YaraRules:
                     found += _matched(self._alone(name), data, known, timeout)
                 except yara.Error:
                     found += self._by_rule(name, data, known, timeout, failed)
+        yield from (_match(one) for one in found)
+
+    def match_process(self, pid: int, timeout: int) -> Iterator[YaraMatch]:
+        """Yield the rules that match the memory of a process. Raises OSError where it ended, may not be read, or takes longer."""
+        import yara
+
+        try:
+            found = self._rules.match(pid=pid, timeout=timeout)
+        except yara.TimeoutError:
+            raise OSError(f"not compared within {timeout} s") from None
+        except yara.Error as e:
+            raise OSError(str(e)) from e
         yield from (_match(one) for one in found)
 
     def meta(self, file: str, name: str) -> dict[str, Any] | None:

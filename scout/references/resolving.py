@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import stat
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from scout.collecting.destinations import StoppedStep, resolved
+from scout.collecting.destinations import Reached, resolved
+from scout.collecting.volumes import HostVolumes
 from scout.references.named import NamedFile
 from scout.sources.source import EvidenceSource, Parts
 from scout.sources.timed_calls import TimedCalls
@@ -27,14 +28,14 @@ class ResolvedFile(NamedTuple):
 
     source: EvidenceSource
     parts: Parts
-    links: tuple[Parts, ...] = ()
+    links: tuple[tuple[EvidenceSource, Parts], ...] = ()
 
 
 class LinuxNames:
     """Names on a Linux host."""
 
     def __init__(self, source: EvidenceSource, timed: TimedCalls) -> None:
-        self._source, self._timed = source, timed
+        self._source, self._timed, self._volumes = source, timed, HostVolumes([source])
         self._libraries: tuple[str, ...] | None = None
         self._known: dict[str, ResolvedFile | None] = {}
 
@@ -61,10 +62,10 @@ class LinuxNames:
             folders = self._library_folders() if ".so" in name else _PATH
         for folder in folders:
             parts = tuple(part for part in f"{folder}/{name}".split("/") if part)
-            links: list[Parts] = []
-            found = resolved(self._source, self._timed, parts, links)
-            if found is not None and not isinstance(found, StoppedStep) and stat.S_ISREG(found[1]):
-                yield ResolvedFile(self._source, found[0], tuple(links))
+            links: list[tuple[EvidenceSource, Parts]] = []
+            found = resolved(self._source, self._timed, parts, self._volumes, links)
+            if isinstance(found, Reached) and stat.S_ISREG(found.mode):
+                yield ResolvedFile(self._source, found.parts, tuple(links))
 
     def _library_folders(self) -> tuple[str, ...]:
         if self._libraries is None:
@@ -88,11 +89,14 @@ class LinuxNames:
 
 
 class WindowsNames:
-    """Names on a Windows host. `sources`: drive letter → volume; `system_root`: the folder as it is spelled, `Windows`."""
+    """Names on a Windows host. `sources`: its volumes, the system's first; `system_root`: the folder as it is spelled, `Windows`."""
 
-    def __init__(self, sources: Mapping[str, EvidenceSource], timed: TimedCalls, system_root: str) -> None:
-        self._sources, self._timed, self._root = sources, timed, system_root
+    def __init__(self, sources: Sequence[EvidenceSource], timed: TimedCalls, system_root: str) -> None:
+        self._sources = {one.volume: one for one in reversed(sources)}
+        self._timed, self._root, self._volumes = timed, system_root, HostVolumes(sources)
         self._folders: OrderedDict[tuple[str, Parts], dict[str, str]] = OrderedDict()
+        self._blocked: set[tuple[str, Parts]] = set()
+        """folders that cannot be listed: links among them"""
         self._kept = 0
         self._known: dict[str, ResolvedFile | None] = {}
 
@@ -119,24 +123,34 @@ class WindowsNames:
             return
         for one in wanted:
             for ending in _ENDINGS if "." not in name.rpartition("\\")[2] else ("",):
-                parts = self._spelled(source, drive, tuple(part for part in f"{one}{ending}".split("\\") if part))
-                if parts:
-                    yield ResolvedFile(source, parts)
+                found = self._spelled(source, drive, tuple(part for part in f"{one}{ending}".split("\\") if part))
+                if found is not None:
+                    yield found
 
-    def _spelled(self, source: EvidenceSource, drive: str, parts: Parts) -> Parts:
-        """Return the path as the volume spells it; () where it is no regular file."""
+    def _spelled(self, source: EvidenceSource, drive: str, parts: Parts) -> ResolvedFile | None:
+        """Return the file as the volume spells it, through links on the way; None where it is no regular file."""
         done: Parts = ()
         for part in parts:
             if part in (".", ".."):
-                return ()
+                return None
             name = self._listed(source, drive, done).get(part.lower())
             if name is None:
-                return ()
+                return self._through_links(source, parts) if (drive, done) in self._blocked else None
             done = (*done, name)
         try:
-            return done if done and stat.S_ISREG(self._timed.call(source.status, done).st_mode) else ()
+            mode = self._timed.call(source.status, done).st_mode if done else 0
         except OSError:
-            return ()
+            return None
+        if stat.S_ISLNK(mode):
+            return self._through_links(source, done)
+        return ResolvedFile(source, done) if stat.S_ISREG(mode) else None
+
+    def _through_links(self, source: EvidenceSource, parts: Parts) -> ResolvedFile | None:
+        links: list[tuple[EvidenceSource, Parts]] = []
+        found = resolved(source, self._timed, parts, self._volumes, links)
+        if not isinstance(found, Reached) or not stat.S_ISREG(found.mode):
+            return None
+        return ResolvedFile(found.source, found.parts, tuple(links))
 
     def _listed(self, source: EvidenceSource, drive: str, folder: Parts) -> dict[str, str]:
         key = (drive, folder)
@@ -147,6 +161,7 @@ class WindowsNames:
             names = {entry.name.lower(): entry.name for entry in self._timed.call(source.scan, folder, lambda _: True)}
         except OSError:
             names = {}
+            self._blocked.add(key)
         self._kept += len(names) + 1
         self._folders[key] = names
         while self._kept > _KEPT_NAMES and len(self._folders) > 1:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from scout.archive import facts, sparse
-from scout.sources import mounts
+from scout.sources import driver_links, mounts
 from scout.sources.source import Blocked, Parts, SourceEntry, SourceFile
 from scout.sources.statx import birth
 
@@ -215,10 +215,11 @@ class DirectorySource:
         return os.stat(name, dir_fd=fd, follow_symlinks=False) if self.fds else os.lstat(self._join(parts))
 
     def link(self, parts: Parts) -> str:
-        """Return the text of a symbolic link."""
+        """Return the text of a symbolic link; on a Windows volume that of its reparse point, where the driver gives it."""
         name = _checked(parts[-1])
         fd = self._folder(parts[:-1])[0]
-        return os.readlink(name, dir_fd=fd) if self.fds else str(Path(self._join(parts)).readlink())
+        text = os.readlink(name, dir_fd=fd) if self.fds else str(Path(self._join(parts)).readlink())
+        return driver_links.text(self.path, f"/proc/self/fd/{fd}/{name}", text) if self.windows and self.fds else text
 
     def open(self, parts: Parts) -> SourceFile:
         """Open a regular file for reading. Raises Blocked for everything else: a FIFO, a device, a socket is never opened."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from scout.formats.regf import Hive
 
 _PREFIX = "\\dosdevices\\"
+_VOLUME = "\\??\\volume"
 _GPT = b"DMIO:ID:"
 
 
@@ -30,6 +31,13 @@ def mounted_devices(hive: Hive) -> dict[bytes, str]:
         if name.startswith(_PREFIX) and len(letter) == 2 and letter[0].isascii() and letter[0].isalpha() and letter[1] == ":":
             out[data.removeprefix(_GPT)] = letter[0].upper()
     return out
+
+
+def volume_ids(hive: Hive) -> dict[str, bytes]:
+    """Return GUID of a volume, `{…}` in lower case → partition id (see `DiskPartition.id`)."""
+    key = hive.find("MountedDevices")
+    values = [(value.name.lower(), value.raw) for value in key.values()] if key is not None else []
+    return {name.removeprefix(_VOLUME): data.removeprefix(_GPT) for name, data in values if name.startswith(f"{_VOLUME}{{")}
 
 
 def assign(ids: Sequence[bytes], system: int | None, known: dict[bytes, str]) -> list[str]:

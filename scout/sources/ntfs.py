@@ -45,6 +45,7 @@ class NtfsSource:
     method   how custody names the way of reading: `raw volume`, `image`
     path     the source for a person
     is_copy  it is a shadow copy
+    partition  id of its partition (see `DiskPartition.id`), b'' where there is none
     """
 
     windows = True
@@ -57,7 +58,7 @@ class NtfsSource:
     ) -> None:
         self._volume = NtfsVolume(blocks)
         self.letter, self.volume, self.method, self.path = letter, name or letter, method, path
-        self.is_copy = is_copy
+        self.is_copy, self.partition = is_copy, b""
         self.ino, self.dev = ROOT, self._volume.geometry.serial
         self.users: dict[int, str] = {}
         self.groups: dict[int, str] = {}

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from ctypes import wintypes
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scout.live.windows import _native
 from scout.sources.blocks import AlignedBlocks
@@ -27,6 +27,9 @@ from scout.sources.directory import DirectorySource, DiskFile
 from scout.sources.ntfs import NtfsSource
 from scout.sources.rawfile import RawFile, raw_status
 from scout.sources.source import Blocked, Parts, SourceEntry, SourceFile
+
+if TYPE_CHECKING:
+    from scout.sources.saved_hives import SavedHives
 
 _SURROGATE = 0x20000000
 """bit of a reparse tag: the name stands for another one (junction, symbolic link)"""
@@ -40,12 +43,16 @@ MAX_STREAMS = 1_000
 
 
 class WindowsVolume(DirectorySource):
-    r"""The volume of a drive letter of this host. `raw_error`: why it cannot be read raw, '' where it can."""
+    r"""The volume of a drive letter of this host. `raw_error`: why it cannot be read raw, '' where it can.
+
+    saved  copies loaded hives where there is no raw volume; None: no temporary file is written
+    """
 
     streamed = True
 
     def __init__(self, letter: str, *, raw: bool = True) -> None:
         self.letter, self.raw, self.raw_error = letter[0].upper(), None, "not asked for"
+        self.saved: SavedHives | None = None
         super().__init__(f"{self.letter}:\\", windows=True)
         if raw:
             self.raw, self.raw_error = _raw(self.letter)
@@ -72,6 +79,13 @@ class WindowsVolume(DirectorySource):
     def volume(self) -> str:
         """Name of the volume in the archive."""
         return self.letter
+
+    def guid(self) -> str:
+        """Return the GUID of the volume, `{…}` in lower case; '' where Windows gives none."""
+        name = ctypes.create_unicode_buffer(64)
+        if not _native.library("kernel32").GetVolumeNameForVolumeMountPointW(ctypes.c_wchar_p(f"{self.letter}:\\"), name, 64):
+            return ""
+        return name.value.lower().removeprefix("\\\\?\\volume").rstrip("\\")
 
     def _unlinked(self, parts: Parts) -> tuple[int, int, int]:
         try:
@@ -126,6 +140,8 @@ class WindowsVolume(DirectorySource):
             number = getattr(e, "winerror", None) or 0
             if self.raw is not None and not isinstance(e, Blocked):
                 return self._raw_open(parts, e)
+            if number in _IN_USE and self.saved is not None and (copy := self.saved.open(self.native(parts))) is not None:
+                return copy
             if number in _IN_USE:
                 raise Blocked(f"in use by another program (sharing violation); the raw volume was not read: {self.raw_error}") from e
             if number in _HELD:

@@ -5,6 +5,7 @@ import ipaddress
 import json
 import os
 import sqlite3
+from contextlib import closing
 
 import pytest
 import zstandard
@@ -205,3 +206,47 @@ def test_any_number_of_hosts_is_merged_with_few_open_files(tmp_path):
     assert [(one["kind"], one["value"], one["host_count"], one["count"]) for one in told] == expected
     assert ("address", "203.0.113.9", 81, 81) in expected
     assert not list((tmp_path / "case" / "entities").glob("merging-*"))
+
+
+SCHEMAS = {
+    "a view that never ends": "create view metadata as with recursive n(md5) as (select 1 union all select md5 + 1 from n) "
+    "select md5, md5 as sha1, md5 as sha256, 'x' as file_name from n",
+    "a table that is no table": "create view metadata as select 1 as md5, 2 as sha1, 3 as sha256, 4 as file_name",
+}
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_a_database_of_hashes_must_have_a_table(schema, tmp_path):
+    with closing(sqlite3.connect(tmp_path / "a.db")) as made:
+        made.execute(SCHEMAS[schema])
+    with pytest.raises(Complaint, match="not NSRL's"):
+        recognised(tmp_path / "a.db")
+
+
+def test_a_damaged_database_of_hashes_is_a_complaint(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "a.db")) as made:
+        made.execute("create table metadata(md5, sha1, sha256, file_name)")
+        made.executemany("insert into metadata values (?, ?, ?, ?)", [(f"{n:032X}", "", "", "x" * 500) for n in range(500)])
+        made.commit()
+    raw = (tmp_path / "a.db").read_bytes()
+    (tmp_path / "a.db").write_bytes(raw[:4096] + b"\xff" * 8192 + raw[12288:])
+    with pytest.raises(Complaint):
+        recognised(tmp_path / "a.db").facts("md5", f"{499:032x}")
+
+
+def test_the_smallest_of_ranges_within_each_other_counts(tmp_path):
+    nested = [{"ip_prefix": f"10.0.0.0/{bits}", "service": f"S{bits}"} for bits in range(8, 33)]
+    (tmp_path / "cloud.json").write_text(json.dumps({"prefixes": [*nested, {"ipv6Prefix": "2001:4860::/32", "service": "SIX"}]}))
+    cloud = recognised(tmp_path / "cloud.json")
+    assert cloud.facts("address", "10.0.0.0") == {"cloud": "S32"} and cloud.facts("address", "10.0.0.2") == {"cloud": "S30"}
+    assert cloud.facts("address", "2001:4860::1") == {"cloud": "SIX"} and cloud.facts("address", "192.0.2.1") == {}
+
+
+@pytest.mark.parametrize("entry", ["functions: 2026-99-99", "functions: {shell: [*a]}", "[" * 5000])
+def test_a_page_of_others_that_is_no_data_is_left_out(entry, tmp_path):
+    folder = tmp_path / "_gtfobins"
+    folder.mkdir()
+    (folder / "bad").write_text(f"---\n{entry}\n---\n")
+    (folder / "awk").write_text("---\nfunctions:\n  shell:\n    - code: x\n---\n")
+    assert recognised(folder).facts("program", "/usr/bin/awk") == {"uses": ["shell"]}
+    assert recognised(folder).facts("program", "/usr/bin/bad") == {}

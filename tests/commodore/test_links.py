@@ -152,7 +152,7 @@ def test_a_name_in_other_letters_is_another_file_on_linux(tmp_path):
 
 
 def test_paths_behind_links_to_folders_are_bounded_and_the_rest_is_said(folders, tmp_path, monkeypatch):
-    monkeypatch.setattr("scout.collecting.plan._MOST_BEHIND", 3)
+    monkeypatch.setattr("scout.collecting.behind._MOST_BEHIND", 3)
     given, identities = archived(folders, tmp_path)
     case = tmp_path / "case"
     process([given], case, identities=identities)

@@ -231,6 +231,24 @@ def test_running_programs_are_judged(more: dict, severity: str) -> None:
     assert [h.severity for h in judged(DETECTION, [record], LINUX)] == ([severity] if severity else [])
 
 
+def test_the_finding_of_a_running_program_names_exactly_one_process() -> None:
+    start, image = "2026-11-29T10:00:00.12Z", "ab" * 32
+    record = {
+        "event.dataset": "live_processes",
+        "escadre.id": "r",
+        "process.pid": 7,
+        "process.name": "x",
+        "process.start": start,
+        "process.executable": "/memfd:x",
+        "process.hash.sha256": image,
+        "process.command_line": "./x -d",
+        "escadre.process.memfd": True,
+    }
+    (hit,) = judged(DETECTION, [record], LINUX)
+    wanted = {"kind": "process", "remove": "KP", "path": "/memfd:x", "pid": 7, "started": start, "image_sha256": image, "data": "./x -d"}
+    assert wanted.items() <= hit.target.items()
+
+
 # --- severity
 
 

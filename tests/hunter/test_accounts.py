@@ -219,3 +219,20 @@ def test_a_plan_names_an_account_and_never_its_line(tmp_path) -> None:
     (action,) = yaml.load(host.plan.read_text(), yaml.BaseLoader)["actions"]
     assert action["target"] == {"path": "/etc/passwd", "element": "evil"}
     assert {e["path"] for e in action["expect"]} == {"/etc/passwd", "/etc/shadow"}
+
+
+def test_a_part_of_a_run_is_not_taken_back_where_sudo_could_not_read_what_is_left(tmp_path) -> None:
+    host = _Root(tmp_path, {"etc/sudoers": SUDO})
+    before = manifest(host.root)
+    cuts = ("User_Alias OPS = paul, lea", "OPS ALL=(ALL) ALL", "nobody ALL=(ALL) NOPASSWD: ALL")
+    host.write(*(line("sudoers-line", "/etc/sudoers", cut) for cut in cuts))
+    host.seal()
+    assert host.run("apply", "--yes")[0] == 0
+    cleaned = host.text("etc/sudoers")
+    code, told = host.run("undo", "--action", "a2")
+    assert (code, "another rule uses the alias OPS" in told, "Nothing was written" in told) == (3, True, True), told
+    assert host.text("etc/sudoers") == cleaned
+    assert host.run("undo", "--action", "a2", "--action", "a1")[0] == 0
+    assert host.text("etc/sudoers") == SUDO.replace(f"{cuts[2]}\n", "")
+    assert host.run("undo")[0] == 0
+    assert manifest(host.root) == before

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import signal
-import subprocess
-import sys
-import tempfile
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, need
 from tests.hunter.conftest import facts, manifest
+from tests.hunter.machine import Machine, infected
 
 pytestmark = [pytest.mark.nspawn, pytest.mark.slow]
 UNIT = "/etc/systemd/system/evil.service"
@@ -23,98 +16,8 @@ TEMPLATE = "/etc/systemd/system/job@.service"
 PROGRAM = "/usr/local/bin/evil-helper"
 
 
-@pytest.fixture(scope="module")
-def debian() -> Path:
-    """A minimal Debian root: `$ESCADRE_DEBIAN_ROOT`, or made once per machine with debootstrap."""
-    need(os.name == "posix" and os.geteuid() == 0 and shutil.which("systemd-nspawn"), "root and systemd-nspawn")
-    given = Path(os.environ.get("ESCADRE_DEBIAN_ROOT", Path(tempfile.gettempdir()) / "escadre-debian"))
-    if not (given / "etc/debian_version").exists():
-        need(shutil.which("debootstrap"), "debootstrap")
-        made = given.with_name(given.name + ".new")
-        shutil.rmtree(made, ignore_errors=True)
-        done = subprocess.run(
-            ["debootstrap", "--variant=minbase", "--include=systemd,systemd-sysv,dbus,cron", "bookworm", str(made)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        need(done.returncode == 0, f"a Debian mirror ({done.stdout[-200:]})")
-        made.rename(given)
-    return given
-
-
-class Machine:
-    """One booted copy of the root."""
-
-    def __init__(self, root: Path, shared: Path) -> None:
-        self.root, self.shared = root, shared
-        packages = {Path(p) for p in sys.path if p.endswith("site-packages") and not Path(p).is_relative_to(sys.prefix)}
-        python = {Path(sys.prefix), Path(sys.base_prefix), *packages}
-        binds = [f"--bind-ro={p}" for p in (*python, ROOT) if str(p) != "/usr"]
-        self.process = subprocess.Popen(
-            [
-                "systemd-nspawn",
-                "-q",
-                "-D",
-                str(root),
-                "--private-network",
-                "--register=no",
-                "--keep-unit",
-                "-b",
-                "--console=pipe",
-                f"--bind={shared}",
-                *binds,
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        self.pid = self._leader()
-
-    def _leader(self) -> int:
-        for _ in range(300):
-            children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-            if children and self.run("systemctl", "is-system-running", pid=int(children[0])).stdout.strip() in ("running", "degraded"):
-                return int(children[0])
-            time.sleep(0.2)
-        raise AssertionError("the machine does not boot")
-
-    def run(self, *command: object, pid: int = 0) -> subprocess.CompletedProcess:
-        inside = [
-            "env",
-            "-i",
-            "PATH=/usr/bin:/bin:/usr/sbin:/sbin",
-            f"PYTHONPATH={os.pathsep.join([str(ROOT), *sys.path[1:]])}",
-            "PYTHONDONTWRITEBYTECODE=1",
-            *map(str, command),
-        ]
-        return subprocess.run(["nsenter", "-t", str(pid or self.pid), "-a", *inside], capture_output=True, text=True, check=False)
-
-    def hunter(self, *arguments: object) -> subprocess.CompletedProcess:
-        return self.run(sys.executable, "-m", "hunter", *arguments)
-
-    def show(self, name: str) -> str:
-        return self.run("systemctl", "show", "-p", name, "--value", "evil.service").stdout.strip()
-
-    def commands(self) -> str:
-        return self.run("sh", "-c", "cat /proc/[0-9]*/cmdline 2>/dev/null").stdout
-
-    def stop(self) -> None:
-        os.kill(self.pid, signal.SIGRTMIN + 4)  # systemd: power off
-        try:
-            self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-
-@pytest.fixture
-def machine(debian, tmp_path):
-    base = Path(tempfile.mkdtemp(dir="/root", prefix="escadre-live-"))
-    root, shared = base / "root", base / "shared"
-    subprocess.run(["cp", "-a", str(debian), str(root)], check=True)
-    shared.mkdir(mode=0o700)
+def plant(root: Path) -> None:
+    """A unit with another name and a drop-in, a template, and the program."""
     (root / UNIT[1:]).write_text(
         f"[Unit]\nDescription=inert\n[Service]\nExecStart={PROGRAM}\nRestart=always\n[Install]\nWantedBy=multi-user.target\nAlias=other.service\n"
     )
@@ -123,14 +26,12 @@ def machine(debian, tmp_path):
     (root / TEMPLATE[1:]).write_text("[Service]\nExecStart=/bin/sleep 20000%i\n[Install]\nWantedBy=multi-user.target\n")
     (root / PROGRAM[1:]).write_text("#!/bin/sh\nexec sleep 100000\n")
     (root / PROGRAM[1:]).chmod(0o755)
-    (root / "etc/machine-id").write_text("0123456789abcdef0123456789abcdef\n")
-    (root / "etc/hostname").write_text("live01\n")
-    running = Machine(root, shared)
-    try:
+
+
+@pytest.fixture
+def machine():
+    with infected(plant) as running:
         yield running
-    finally:
-        running.stop()
-        shutil.rmtree(base)
 
 
 def write_plan(machine: Machine, key: str) -> Path:

@@ -124,3 +124,31 @@ def test_what_comes_back_at_once_is_put_back_by_something_and_what_is_changed_is
         at.unlink()
         assert hunt("undo", bench.journal, "--root", bench.root)[0] == 0
         assert at.read_bytes() == data
+
+
+def test_what_the_host_changes_by_itself_is_told_apart_from_what_nothing_explains(bench, monkeypatch) -> None:
+    from hunter.run import apply as applying
+    from hunter.run.vault import Vault
+
+    bench.plan_here()
+    busy, quiet = (bench.root / "etc/cron.d" / name for name in ("busy", "quiet"))
+    for at in (busy, quiet):
+        at.write_text("0")
+    keep, look = Vault.keep, applying.check_written
+
+    def kept(*args):
+        busy.write_text(busy.read_text() + "1")
+        return keep(*args)
+
+    def looked(*args, **words):
+        for at in (busy, quiet):
+            at.write_text(at.read_text() + "2")
+        return look(*args, **words)
+
+    monkeypatch.setattr(Vault, "keep", kept)
+    monkeypatch.setattr(applying, "check_written", looked)
+    code, out, err = hunt("apply", bench.plan, "--root", bench.root, "--yes")
+    assert code == 1, out + err
+    assert "the host changes it by itself, before the run too: /etc/cron.d/busy\n" in out
+    assert "changed meanwhile, not by HUNTER: /etc/cron.d/quiet\n" in out
+    assert "not by HUNTER: /etc/cron.d/busy" not in out

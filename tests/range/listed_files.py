@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from tests.commodore.mft_table import DIRECTORY, entry, far, name, standard, table
@@ -67,6 +68,11 @@ ODD = {
     "W193": ("Users\\agnes\\<word>\\autorun.inf", "Program Files\\<word>\\autorun.inf", "autorun.txt"),
 }
 LEAST = {"W042": "medium", "W047": "low", "W105": "medium", "W106": "medium", "W144": "low", "W162": "medium", "W193": "medium"}
+FOLDERS = (
+    "Windows\\System32\\Tasks\\Vendor",
+    "ProgramData\\Microsoft\\Windows\\Start Menu\\Programs\\StartUp",
+    "Windows\\System32\\GroupPolicy\\Machine\\Scripts\\Startup",
+)
 ROOT, FIRST = (5, 5), 24
 
 
@@ -76,7 +82,17 @@ def plant(p: Planter, host: str, number: int, *, guilty: bool) -> None:
     for row, variants in (GUILTY if guilty else ODD).items():
         paths[row] = variants[number].replace("<word>", p.word())
         p.note(row, host, guilty, paths[row], LEAST.get(row, "high"))
-    p.bytes(host, "$MFT", written(sorted(paths.values())))
+    word, folder = p.word(), FOLDERS[number]
+    listed = [{"path": f"C:\\{folder}", "type": "directory"}]
+    if guilty or number != 1:
+        listed.append({"path": f"C:\\{folder}\\Reference", "type": "file", "size": 4096})
+    if not guilty and number != 1:
+        listed.append({"path": f"C:\\{folder}\\{word.upper()}", "type": "file", "size": 4096})
+    if not guilty and number == 1:
+        listed.append({"path": f"C:\\{folder}", "type": "directory", "not_entered": "Access is denied"})
+    p.file(host, "live/files.jsonl", "".join(json.dumps(one) + "\n" for one in [{"schema": "files/1"}, *listed]))
+    p.note("W214", host, guilty, word)
+    p.bytes(host, "$MFT", written(sorted([*paths.values(), f"{folder}\\Reference", f"{folder}\\{word}"])))
 
 
 def written(paths: list[str]) -> bytes:

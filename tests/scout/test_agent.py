@@ -66,21 +66,94 @@ def test_wrong_settings_are_one_clear_complaint(document: object) -> None:
         settings.parse(document, "agent.json")
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the agent for Linux")
-def test_the_agent_collects_in_a_root_without_python(tmp_path: Path) -> None:
-    from scout.agent.build import build
-    from scout.keys import keygen, load_identities
-    from scout.verifying.verify import verify
+def test_the_oldest_c_library_is_what_another_reader_of_elf_says() -> None:
+    from elftools.elf.elffile import ELFFile
+    from elftools.elf.gnuversions import GNUVerNeedSection
 
-    if find_spec("PyInstaller") is None:
-        pytest.skip("needs PyInstaller (the extra agent)")
+    from scout.agent.freeze import oldest_glibc
+
+    need(sys.platform.startswith("linux"), "ELF")
+    files = [Path(sys.executable).resolve(), *(Path(find_spec(name).origin) for name in ("pyrage.pyrage", "_json", "zstandard.backend_c"))]
+    for path in files:
+        asked = [0]
+        with path.open("rb") as file:
+            for section in ELFFile(file).iter_sections():
+                if isinstance(section, GNUVerNeedSection):
+                    names = [aux.name for _, all_of in section.iter_versions() for aux in all_of]
+                    asked += [int(name.split(".")[1]) for name in names if name.startswith("GLIBC_2.")]
+        assert oldest_glibc(iter([path])) == (f"2.{max(asked)}" if max(asked) else ""), path
+
+
+def test_a_folder_that_depends_on_where_it_is_started_is_refused(tmp_path: Path) -> None:
+    from scout.agent.build import build
+
+    need(find_spec("PyInstaller") and not sys.platform.startswith("win"), "PyInstaller (the extra agent)")
+    with pytest.raises(Complaint, match="runtime-dir tmp"):
+        build(settings.AgentSettings(recipients=("age1x",), runtime_dir="tmp"), tmp_path)
+
+
+@pytest.fixture(scope="module")
+def agent(tmp_path_factory: pytest.TempPathFactory):
+    """(the agent, the secret key for its archives, the key for its settings), built once."""
+    from scout.agent.build import build
+    from scout.keys import keygen
+
+    need(sys.platform.startswith("linux") and find_spec("PyInstaller"), "PyInstaller on Linux (the extra agent)")
+    place = tmp_path_factory.mktemp("agent")
+    known = settings.AgentSettings(recipients=(keygen(place / "key.txt"),), targets=("LL01",), signer=signing.new_key(place / "signer.key"))
+    return build(known, place), place / "key.txt", place / "signer.key"
+
+
+def _isolated(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a shell script that may mount what it likes, with `arguments` as $1 …; without variables of this environment."""
     need(os.geteuid() == 0 and shutil.which("unshare"), "root and unshare")
-    public = keygen(tmp_path / "key.txt")
-    made = build(settings.AgentSettings(recipients=(public,), targets=("LL01",)), tmp_path)
+    command = ["unshare", "-m", "sh", "-ec", script, "sh", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env={"PATH": os.environ["PATH"]})
+
+
+@pytest.mark.slow
+def test_the_agent_shows_what_is_built_in_and_its_bill_names_its_parts(agent) -> None:
+    made, _, _ = agent
     assert made.size < 25_000_000 and made.sha256 == hashlib.sha256(made.path.read_bytes()).hexdigest()
     bill = json.loads(made.bill.read_text())
     assert bill["bomFormat"] == "CycloneDX" and {"pyrage", "zstandard", "psutil"} <= {one["name"] for one in bill["components"]}
+    assert bill["metadata"]["component"]["hashes"][0]["content"] == made.sha256
+    shown = json.loads(subprocess.run([made.path, "agent", "--show-config"], capture_output=True, check=True).stdout)
+    assert shown["recipients"][0].startswith("age1") and shown["targets"] == ["LL01"] and shown["runtime_dir"] == "/dev/shm"
+    assert shown["unpacked"].startswith("/dev/shm/") and not Path(shown["unpacked"]).exists()
+
+
+@pytest.mark.slow
+def test_the_agent_runs_where_tmp_is_noexec_and_leaves_nothing_where_its_own_folder_is(agent) -> None:
+    made, _, _ = agent
+    beside = "mkdir -p /run/agent-test; cp $1 /run/agent-test/scout; "
+    done = _isolated(beside + "mount -t tmpfs -o noexec tmpfs /tmp; /run/agent-test/scout --version; rm -r /run/agent-test", made.path)
+    assert done.returncode == 0 and done.stdout.startswith("scout "), done.stderr
+    done = _isolated("mount -t tmpfs -o noexec tmpfs /dev/shm; $1 --version || { ls -A /dev/shm; exit 7; }", made.path)
+    assert (done.returncode, done.stdout) == (7, "") and "failed to map segment" in done.stderr  # the words that the guide explains
+
+
+@pytest.mark.slow
+def test_the_agent_follows_signed_settings_beside_it_and_refuses_others(agent, tmp_path: Path) -> None:
+    made, _, signer = agent
+    own = tmp_path / "scout"
+    shutil.copy(made.path, own)
+    beside = Path(f"{own}.json")
+    beside.write_text(json.dumps({"profile": "volatile", "max_file": 7}))
+    refused = subprocess.run([own, "agent", "--show-config"], capture_output=True, text=True)
+    assert refused.returncode == 2 and "not signed by the key" in refused.stderr
+    signing.sign_file(beside, signer)
+    shown = json.loads(subprocess.run([own, "agent", "--show-config"], capture_output=True, check=True).stdout)
+    assert (shown["from"], shown["profile"], shown["max_file"]) == (str(beside), "volatile", 7)
+    assert made.sha256 == hashlib.sha256(own.read_bytes()).hexdigest()
+
+
+@pytest.mark.slow
+def test_the_agent_collects_in_a_root_without_python(agent, tmp_path: Path) -> None:
+    from scout.keys import load_identities
+    from scout.verifying.verify import verify
+
+    made, key, _ = agent
     root = tmp_path / "root"
     linked = subprocess.run(["ldd", str(made.path)], capture_output=True, text=True, check=True).stdout
     libraries = [word for line in linked.splitlines() for word in line.split() if word.startswith("/")]
@@ -93,9 +166,8 @@ def test_the_agent_collects_in_a_root_without_python(tmp_path: Path) -> None:
     for folder in ("proc", "dev/shm", "etc", "out"):
         (root / folder).mkdir(parents=True, exist_ok=True)
     os.mknod(root / "dev/null", 0o666 | stat.S_IFCHR, os.makedev(1, 3))
-    inside = f"mount -t proc proc {root}/proc && exec chroot {root} /scout -o /out"
-    done = subprocess.run(["unshare", "-m", "sh", "-c", inside], capture_output=True, text=True, env={"PATH": os.environ["PATH"]})
+    done = _isolated("mount -t proc proc $1/proc; exec chroot $1 /scout -o /out", root)
     assert done.returncode == 0, done.stdout + done.stderr
     assert not list((root / "dev/shm").iterdir())
     (archive,) = (root / "out").glob("*.age")
-    assert verify(archive, load_identities(tmp_path / "key.txt"), None).code == 0
+    assert verify(archive, load_identities(key), None).code == 0

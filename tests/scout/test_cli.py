@@ -174,3 +174,22 @@ def test_the_summary_names_each_limit_by_target_or_option(root, key, tmp_path, c
     assert "1 over the limit of 50 kB per file (--max-file)" in said
     assert "2 over the limit of 4.0 kB in all (--max-total)" in said or "1 over the limit of 4.0 kB in all (--max-total)" in said
     assert "--path takes a file, whatever its size" in said
+
+
+def test_a_temporary_file_is_for_a_running_windows_only(root, key, tmp_path, capsys):
+    assert scout("collect", "-r", key[1], "--root", str(root), "-o", str(tmp_path), "--allow-temp-file", "--os", "linux") == 2
+    assert "--allow-temp-file" in capsys.readouterr().err
+
+
+def test_explain_keeps_to_the_limits_and_looks_at_the_room(root, key, tmp_path, capsys):
+    for name, size in (("a.log", 2_000), ("b.log", 3_000), ("c.log", 90_000)):
+        (root / "var/log" / name).write_bytes(bytes(size))
+    common = ("collect", "--root", str(root), "-o", str(tmp_path), "--explain", "--targets", "LF06", "--os", "linux")
+    assert scout(*common, "--max-file", "10k", "--json") == 0
+    (row,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (row["files"], row["bytes"], row["over_limit"]) == (3, 5_000 + len("one line\n"), 1)
+    assert scout(*common, "--max-total", "4k") == 0
+    assert "2 files beyond a limit" in capsys.readouterr().out
+    assert scout(*common, "--min-free", "900000G") == 0
+    assert "kept free (--min-free): that may be too little" in capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".age"] == []

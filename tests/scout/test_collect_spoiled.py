@@ -188,3 +188,32 @@ def test_a_file_whose_status_cannot_be_read_again_keeps_the_archive_in_step(root
     line = archive.custody["/etc/passwd"]
     assert line["verdict"] == "error" and "Stale" in line["error"]
     assert archive.content("/etc/passwd") == ROOT_LINE.encode()
+
+
+def test_hives_of_zeros_are_evidence_and_end_nothing(tmp_path: Path, collected) -> None:
+    root = tmp_path / "zeros"
+    for name in ("SYSTEM", "SOFTWARE", "SAM"):
+        path = root / "Windows/System32/config" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bytes(300_000))
+    (root / "Users/ann").mkdir(parents=True)
+    (root / "Users/ann/NTUSER.DAT").write_bytes(bytes(5000))
+    archive = collected(root, "--os", "windows", "--targets", "WR")
+    for source in ("C:\\Windows\\System32\\config\\SYSTEM", "C:\\Windows\\System32\\config\\SOFTWARE", "C:\\Users\\ann\\NTUSER.DAT"):
+        assert archive.verdict(source) == "taken"
+        assert set(archive.content(source)) == {0}
+
+
+def test_a_terabyte_of_holes_costs_its_data_only(root: Path, collected) -> None:
+    path = root / "var/log/lastlog"
+    try:
+        with path.open("wb") as file:
+            file.truncate(1 << 40)
+            file.seek(1 << 39)
+            file.write(b"in the middle")
+    except OSError as e:
+        pytest.skip(f"this file system has no sparse files of a terabyte ({e.strerror})")
+    archive = collected(root, "--targets", "LF06", "--os", "linux")
+    line = archive.custody["/var/log/lastlog"]
+    assert (line["verdict"], line["size"]) == ("taken", 1 << 40)
+    assert archive.path.stat().st_size < 1 << 20

@@ -11,7 +11,7 @@ from scout.collecting import identity, plan
 from scout.console import Complaint
 from scout.sources.directory import DirectorySource
 from scout.sources.timed_calls import TimedCalls
-from scout.targets.foreign import ForeignLibrary
+from scout.targets.foreign import ForeignLibrary, artifacts, kape
 from tests.conftest import need
 from tests.scout import foreign_trees
 from tests.scout.collecting import *  # noqa: F403  (fixtures)
@@ -114,3 +114,18 @@ def test_targets_shows_what_loads_and_why_not(tmp_path, capsys):
     assert "not run   /bin/rpm -qa" in capsys.readouterr().out
     assert scout("targets", "kape:One") == 2
     assert "--definitions" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("mask", ["(a+)+$", "(a|aa)+$", ".*a.*a.*a.*a.*b", "(a?)+b", "a" * 2_000, "(" * 500])
+def test_an_expression_that_a_name_could_make_slow_is_not_taken(mask, tmp_path):
+    found = kape.read(
+        tmp_path / "x.tkape", f"Description: x\nTargets:\n  - {{Name: a, Path: 'C:\\x', FileMask: 'regex:{mask}'}}\n".encode()
+    )
+    assert not found[0].entries and found[0].failures, mask
+
+
+def test_a_definition_that_is_a_bomb_of_aliases_does_not_load(tmp_path):
+    text = "a: &a [x, x]\n" + "".join(f"{chr(97 + n)}: &{chr(97 + n)} [{', '.join([f'*{chr(96 + n)}'] * 10)}]\n" for n in range(1, 12))
+    assert kape.read(tmp_path / "x.tkape", (text + "Targets: [{Path: *l}]\n").encode())[0].failures
+    assert artifacts.read(tmp_path / "x.yaml", (text + "name: x\nsources: [{type: FILE, attributes: {paths: *l}}]\n").encode())[0].failures
+    assert artifacts.read(tmp_path / "x.yaml", b"name: x\nd: 2026-99-99\nsources: []\n")[0].failures, "a date that does not exist"

@@ -116,7 +116,7 @@ def test_streams_compressed_and_sparse_files(volume):
 def test_reparse_points_are_links_or_say_where_the_content_is(volume):
     kinds = {entry.name: entry.kind for entry in volume.scan((), lambda name: name in ("wof.exe", "junction"))}
     assert kinds == {"wof.exe": "file", "junction": "link"}
-    assert volume.link(("junction",)) == "C:\\Users"
+    assert volume.link(("junction",)) == "\\??\\C:\\Users"
     with pytest.raises(Blocked, match="never followed"):
         volume.scan(("junction",), lambda _: True)
     with pytest.raises(Blocked, match="WofCompressedData"):

@@ -110,7 +110,7 @@ def collected(own_windows: WindowsMachine, locked, tmp_path_factory: pytest.Temp
     (place / "out").mkdir()
     public = keygen(place / "key.txt")
     with socket.create_server(("127.0.0.1", 0)) as server:
-        done = own_windows.run("scout", "collect", "-r", public, "-o", drive(place / "out"))
+        done = own_windows.run("scout", "collect", "-r", public, "-o", drive(place / "out"), timeout=600)
         port = server.getsockname()[1]
     assert done.returncode == 0, done.stdout + done.stderr
     (archive,) = (place / "out").glob("*.age")
@@ -219,3 +219,64 @@ def test_commodore_reads_it(collected, tmp_path):
     process([collected.archive], tmp_path / "case", identities=load_identities(collected.key))
     names = {folder.name for folder in (tmp_path / "case/records").iterdir()}
     assert {"live_processes", "live_services", "live_tasks", "live_signatures", "live_users", "live_modules", "scheduled_tasks"} <= names
+
+
+def test_a_transfer_of_bits_is_listed_with_its_files_and_its_command(own_windows):
+    code = (
+        "import json\nfrom scout.live.windows import _transfers as t\n"
+        "number, job = t.manager().CreateJob('planted', 0)\n"
+        "job.AddFile('http://127.0.0.1:9/inert', r'C:\\inert.bin')\n"
+        "print(json.dumps([one for one in t.jobs() if one['name'] == 'planted']))"
+    )
+    done = own_windows.python(code)
+    assert done.returncode == 0, done.stderr
+    (job,) = json.loads(done.stdout.splitlines()[-1])
+    assert (job["state"], job["type"], job["files"]) == ("suspended", "download", ["http://127.0.0.1:9/inert → C:\\inert.bin"])
+
+
+def test_queues_and_the_clipboard_are_in_the_collection(collected):
+    assert one(collected.lists["jobs"], "kind", "clipboard")["formats"] == []
+
+
+TEMPORARY = r"""
+import ctypes, json, os, winreg
+from pathlib import Path
+from scout.live.windows import _devices, _privileges
+from scout.sources.saved_hives import SavedHives
+from scout.sources.source import Blocked
+from scout.sources.windows_volume import WindowsVolume
+_privileges.take()
+folder, out = Path("C:/planted"), Path("C:/out")
+folder.mkdir(); out.mkdir()
+(folder / "SOFTWARE").write_text("the hive that is in use")
+device = next(device for device, letter in _devices.drives().items() if letter == "C:")
+with winreg.CreateKey(winreg.HKEY_LOCAL_MACHINE, r"SYSTEM\CurrentControlSet\Control\hivelist") as key:
+    winreg.SetValueEx(key, r"\REGISTRY\MACHINE\SOFTWARE", 0, winreg.REG_SZ, device + r"\planted\SOFTWARE")
+with winreg.CreateKey(winreg.HKEY_LOCAL_MACHINE, r"SOFTWARE\Planted") as key:
+    winreg.SetValueEx(key, "mark", 0, winreg.REG_SZ, "a value of the running registry")
+opener = ctypes.WinDLL("kernel32").CreateFileW
+opener.restype = ctypes.c_void_p
+held = opener("C:\\planted\\SOFTWARE", 0x80000000, 0, None, 3, 0, None)
+volume, said = WindowsVolume("C", raw=False), {}
+try:
+    volume.open(("planted", "SOFTWARE"))
+except Blocked as e:
+    said["without"] = str(e)
+volume.saved = SavedHives(out)
+file = volume.open(("planted", "SOFTWARE"))
+said["during"] = [one.name for one in out.iterdir()]
+said["content"] = "a value of the running registry" in file.read(1 << 24).decode("utf-8", "replace").replace("\0", "")
+said["method"], said["facts"] = file.method, file.facts()
+file.close()
+said["after"] = [one.name for one in out.iterdir()]
+print(json.dumps(said))
+"""
+
+
+def test_a_loaded_hive_is_saved_beside_the_archive_and_removed_only_where_that_is_allowed(own_windows):
+    done = own_windows.python(TEMPORARY)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert "sharing violation" in said["without"] and "registry save" == said["method"] and said["content"]
+    (name,) = said["during"]
+    assert name.startswith("scout-temporary-") and said["facts"]["temporary_file"].endswith(name) and said["after"] == []

@@ -72,7 +72,7 @@ _NAMES = (
     ),
     (
         Trait("name-padded", "disguises", "hides its ending behind many blanks", 5, frozenset(), ""),
-        lambda name: re.search(r"\s{8,}\.?\w{2,4}$", name),
+        lambda name: re.search(r"(?<!\s)\s{8,}\.?\w{2,4}$", name),
     ),
     (
         Trait("name-leads-out", "disguises", "would be unpacked outside of its folder", 2, frozenset(), ""),

@@ -14,12 +14,16 @@ ARTEFACT = Artefact(
     name="sweep",
     title="Raw sweep: indicators in the bytes of files",
     about="One record per place at which an indicator is in the bytes of a collected file, in ASCII or UTF-16 and any case, whether an "
-    "artefact reads the file or not, and in the layers that artefacts decode (scripts, archives, documents). The ledger says of every "
+    "artefact reads the file or not, and in the layers that artefacts decode (scripts, archives, documents). `scout sweep` adds what it "
+    "found on the host itself: paths, content, memory and command lines of processes, connections. The ledger says of every "
     "member how many of its bytes were searched, and why others were not. Only where indicators are given (`--ioc`).",
     proves_not="A text in a file does not prove that somebody used it: lists of blocked domains and rules of scanners have indicators too.",
     holds=Schema("sweep", 1),
     fields=(
         "file.path",
+        "file.size",
+        "process.name",
+        "process.pid",
         "rule.id",
         "rule.name",
         "rule.category",
@@ -63,6 +67,10 @@ _FIELDS = {
     "text": ("escadre.sweep.text", str),
     "encoding": ("escadre.sweep.encoding", str),
     "around": ("escadre.sweep.around", str),
+    "place": ("escadre.sweep.layer", str),
+    "pid": ("process.pid", int),
+    "process": ("process.name", str),
+    "size": ("file.size", int),
 }
 """key of a line → field, and the type of its value"""
 

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from commodore.detection.sigma.nodes import Node, conjunction, disjunction, negation
 from commodore.detection.sigma.values import Unsupported
 
-_WORD = re.compile(r"\s*(\(|\)|[^\s()]+)")
+_WORD = re.compile(r"\(|\)|[^\s()]+")
 MAX_DEPTH, MAX_WORDS = 60, 2000
 
 

@@ -13,7 +13,7 @@ from commodore.detection.sigma.rule import SigmaRule, rule_from
 from commodore.detection.sigma.values import Unsupported
 from commodore.hits import Refusal
 from scout.console import WRONG_USE, Complaint
-from scout.data import LOADER, too_deep
+from scout.data import LOADER, parse_all, too_deep
 from scout.formats.yara_rules import ENDINGS
 
 MAX_FILE = 1 << 20
@@ -114,7 +114,7 @@ def _of_file(f: RuleFile) -> Iterator[tuple[int, SigmaRule | Refusal]]:
         if line:
             yield 0, Refusal(f.name, line, "nested too deeply")
             return
-        documents = list(yaml.load_all(text, _Loader))
+        documents = parse_all(text, _Loader)
     except UnicodeDecodeError as e:
         yield 0, Refusal(f.name, f.content.count(b"\n", 0, e.start) + 1, "not UTF-8")
         return

@@ -12,6 +12,10 @@ _MARK = b"\xab\xcd\xefMaxMind.com"
 _TAIL = 128 << 10
 """Bytes at the end in which the metadata begin (MaxMind DB file format 2.0, section "Database Metadata")."""
 _LANGUAGE = "en"
+_LONGEST = 200
+"""characters of a name"""
+_BROKEN = (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError)
+"""what the reader raises on a file that was made to break it"""
 
 
 class GeoDatabase:
@@ -24,18 +28,18 @@ class GeoDatabase:
 
         try:
             self._reader = maxminddb.open_database(str(path))
-        except (maxminddb.InvalidDatabaseError, OSError, ValueError) as e:
+            about = self._reader.metadata()
+            built = dt.datetime.fromtimestamp(about.build_epoch, dt.UTC)
+        except (maxminddb.InvalidDatabaseError, *_BROKEN) as e:
             raise Complaint(f"{path} is a damaged MaxMind database: {e}.", "Fetch it again.", COULD_NOT) from None
-        about = self._reader.metadata()
-        built = dt.datetime.fromtimestamp(about.build_epoch, dt.UTC)
-        self.name = f"{about.database_type}, built {built:%Y-%m-%d}"
+        self.name = f"{str(about.database_type)[:_LONGEST]}, built {built:%Y-%m-%d}"
         self._error = maxminddb.InvalidDatabaseError
 
     def facts(self, kind: str, value: str) -> dict[str, Any]:  # noqa: ARG002
         """Return `geo.*` and `as.*` fields of ECS, as far as the database has them."""
         try:
             found = self._reader.get(value)
-        except (ValueError, self._error):  # an IPv6 address in a database of IPv4, a damaged entry
+        except (self._error, *_BROKEN):  # an IPv6 address in a database of IPv4, a damaged entry
             return {}
         if not isinstance(found, dict):
             return {}
@@ -66,10 +70,10 @@ def _at(found: Any, *keys: str) -> str:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+    return value[:_LONGEST] if isinstance(value, str) else ""
 
 
 def _number(value: Any) -> int:
     """Return the number of a network, which some databases write `AS15169`."""
-    text = str(value or "").upper().removeprefix("AS")
+    text = str(value if isinstance(value, int | str) else "")[:_LONGEST].upper().removeprefix("AS")
     return int(text) if text.isdecimal() and len(text) < 11 else 0

@@ -14,6 +14,10 @@ from scout.console import COULD_NOT, WRONG_USE, Complaint
 
 _KINDS = {32: "md5", 40: "sha1", 64: "sha256"}
 _HEX = frozenset("0123456789abcdefABCDEF")
+_REMARK = 200
+"""characters of a remark, and of a file name"""
+_STEPS, _MOST = 1 << 20, 2_000
+"""steps of SQLite's machine that are counted together, and how many of those one look-up may take: a scan of 200,000,000 rows"""
 _SQLITE = b"SQLite format 3\x00"
 
 
@@ -41,7 +45,7 @@ class HashList:
         if not cells or cells[0].startswith(("#", "//")):
             return set()
         hashes = [cell for cell in cells if len(cell) in _KINDS and _HEX.issuperset(cell)]
-        remark = " ".join(cell for cell in cells if cell not in hashes)[:200]
+        remark = " ".join(cell for cell in cells if cell not in hashes)[:_REMARK]
         for one in hashes:
             self._known[bytes.fromhex(one)] = remark
         return {_KINDS[len(one)] for one in hashes}
@@ -59,9 +63,14 @@ class Nsrl:
 
     def __init__(self, path: Path) -> None:
         self.name = f"NSRL {path.name}"
+        self._path = path
         try:
             self._database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
-            columns = {row[1].lower() for row in self._database.execute("PRAGMA table_info(metadata)")}
+            self._database.text_factory = lambda raw: raw.decode("utf-8", "replace")
+            self._database.execute("PRAGMA trusted_schema = OFF")
+            self._database.set_progress_handler(self._spend, _STEPS)
+            is_table = self._asked("SELECT 1 FROM sqlite_master WHERE type = 'table' AND lower(name) = 'metadata'", ())
+            columns = {row[1].lower() for row in self._database.execute("PRAGMA table_info(metadata)")} if is_table else set()
         except sqlite3.Error as e:
             raise Complaint(f"{path} cannot be read as a database: {e}.", "Fetch it again from NIST.", COULD_NOT) from None
         if not {"sha256", "sha1", "md5", "file_name"} <= columns:
@@ -70,8 +79,21 @@ class Nsrl:
     def facts(self, kind: str, value: str) -> dict[str, Any]:
         """Return the file name under which the hash was published."""
         query = f"SELECT file_name FROM metadata WHERE {kind} = ? LIMIT 1"  # noqa: S608  (one of three names of our own)
-        row = self._database.execute(query, (value.upper(),)).fetchone() or self._database.execute(query, (value,)).fetchone()
-        return {"verdict": "known", "file.name": str(row[0])} if row else {}
+        try:
+            row = self._asked(query, (value.upper(),)) or self._asked(query, (value,))
+        except sqlite3.Error as e:
+            why = "a look-up takes too long: it has no index of hashes" if self._spent > _MOST else str(e)
+            raise Complaint(f"{self._path}: {why}.", "Fetch it again from NIST.", COULD_NOT) from None
+        return {"verdict": "known", "file.name": str(row[0])[:_REMARK]} if row else {}
+
+    def _asked(self, query: str, values: tuple[str, ...]) -> Any:
+        self._spent = 0
+        return self._database.execute(query, values).fetchone()
+
+    def _spend(self) -> int:
+        """Count steps of SQLite; what is not 0 ends the query."""
+        self._spent += 1
+        return int(self._spent > _MOST)
 
 
 def opened(path: Path, head: bytes) -> Nsrl | None:

@@ -5,6 +5,7 @@ Sources: LOLBAS (`yml/**/*.yml`), GTFOBins (`_gtfobins/*`, YAML), LOLDrivers (`d
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ import orjson
 import yaml
 
 from scout.console import WRONG_USE, Complaint
-from scout.data import check_depth, parse_yaml
+from scout.data import parse_yaml
 
 _MOST, _LARGEST = 20_000, 1 << 20
+_FRONT = re.compile(r"^---[ \t]*$", re.MULTILINE)
 _HASHES = {"MD5": "md5", "SHA1": "sha1", "SHA256": "sha256"}
 
 
@@ -67,16 +69,15 @@ def _folder(path: Path) -> ProgramsOfUse | None:
             continue
         try:
             text = file.read_text(encoding="utf-8")
-            check_depth(text)
-            found = next(iter(yaml.safe_load_all(text))) if gtfo else parse_yaml(text)
-        except (UnicodeDecodeError, yaml.YAMLError, StopIteration):
+            found = parse_yaml(_FRONT.split(text, maxsplit=2)[1] if gtfo and text.startswith("---") else text)
+        except (OSError, UnicodeDecodeError, yaml.YAMLError):
             continue  # a page of the project beside its data
         if not isinstance(found, dict):
             continue
         if gtfo and isinstance(found.get("functions"), dict):
             uses[file.name.removesuffix(".md").lower()] = sorted(map(str, found["functions"]))
         elif isinstance(found.get("Name"), str) and isinstance(found.get("Commands"), list):
-            categories = {str(one.get("Category")) for one in found["Commands"] if isinstance(one, dict) and one.get("Category")}
+            categories = {one["Category"] for one in found["Commands"] if isinstance(one, dict) and isinstance(one.get("Category"), str)}
             uses[found["Name"].lower()] = sorted(categories)
     return ProgramsOfUse(f"{'GTFOBins' if gtfo else 'LOLBAS'} {path.name}", uses) if uses else None
 
@@ -84,8 +85,8 @@ def _folder(path: Path) -> ProgramsOfUse | None:
 def _drivers(data: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
     known: dict[str, dict[str, str]] = {}
     for driver in data:
-        names = [str(tag) for tag in driver.get("Tags") or []]
-        about = {"file.name": names[0] if names else "", "remark": str(driver.get("Category") or "")}
+        names = [tag for tag in driver.get("Tags") or [] if isinstance(tag, str)]
+        about = {"file.name": names[0] if names else "", "remark": str(driver.get("Category") or "")[:200]}
         for sample in driver.get("KnownVulnerableSamples") or []:
             for key in _HASHES:
                 if isinstance(sample.get(key), str) and sample[key]:

@@ -7,7 +7,6 @@ cloud.json of Google.
 from __future__ import annotations
 
 import ipaddress
-from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -47,34 +46,27 @@ class StandardRanges:
 
 
 class CloudRanges:
-    """The ranges of one cloud: sorted starts, each with its end and its words. Nested ranges: the smallest one counts."""
+    """The ranges of one cloud. Where ranges contain each other, the smallest one counts."""
 
     kinds = frozenset({"address"})
 
     def __init__(self, name: str, ranges: list[tuple[Network, str]]) -> None:
         self.name = name
-        self._ranges: dict[int, list[tuple[int, int, str]]] = {4: [], 6: []}
+        self._ranges: dict[int, dict[int, dict[int, str]]] = {4: {}, 6: {}}
+        """version → free bits of a network → its first address → words"""
         for network, words in ranges:
-            self._ranges[network.version].append((int(network.network_address), int(network.broadcast_address), words))
-        self._starts: dict[int, list[int]] = {}
-        self._longest: dict[int, int] = {}
-        for version, each in self._ranges.items():
-            each.sort(key=lambda one: (one[0], -one[1]))
-            self._starts[version] = [start for start, _, _ in each]
-            self._longest[version] = max((end - start for start, end, _ in each), default=0)
+            free = network.max_prefixlen - network.prefixlen
+            self._ranges[network.version].setdefault(free, {}).setdefault(int(network.network_address), words)
+        self._sizes = {version: sorted(sizes) for version, sizes in self._ranges.items()}
 
     def facts(self, kind: str, value: str) -> dict[str, Any]:  # noqa: ARG002
         """Return the cloud's own words on the smallest range that holds the address."""
         address = ipaddress.ip_address(value)
-        at, version = int(address), address.version
-        place = bisect_right(self._starts[version], at)
-        ranges, best = self._ranges[version], None
-        while place > 0 and at - ranges[place - 1][0] <= self._longest[version]:
-            place -= 1
-            start, end, words = ranges[place]
-            if end >= at and (best is None or end - start < best[0]):
-                best = end - start, words
-        return {"cloud": best[1]} if best else {}
+        at, sizes = int(address), self._ranges[address.version]
+        for free in self._sizes[address.version]:
+            if (words := sizes[free].get(at >> free << free)) is not None:
+                return {"cloud": words}
+        return {}
 
 
 def opened(path: Path, head: bytes) -> CloudRanges | None:
@@ -85,7 +77,7 @@ def opened(path: Path, head: bytes) -> CloudRanges | None:
     try:
         data = orjson.loads(path.read_bytes())
         return CloudRanges(path.name, list(_ranges(data)))
-    except (ValueError, AttributeError, TypeError, KeyError) as e:
+    except (ValueError, AttributeError, TypeError, KeyError, RecursionError) as e:
         raise Complaint(f"{path} is no list of address ranges: {e}.", "Fetch it again from the provider.", WRONG_USE) from None
 
 

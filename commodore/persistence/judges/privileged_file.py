@@ -18,7 +18,7 @@ from commodore.persistence.suspicion import is_interpreter, of_file
 from commodore.sentence import sentence, short
 
 _REASON = sentence("{path!q} {rights}[; {words}]; expected: {expected}.")
-_LAYER = re.compile(r"/(?:var/lib/(?:docker|containers|containerd)|home/[^/]+/\.local/share/containers)/.*?/(?:diff|merged|fs)(?=/)")
+_LAYER = re.compile(r"\A/(?:var/lib/(?:docker|containers|containerd)|home/[^/]+/\.local/share/containers)/.*?/(?:diff|merged|fs)(?=/)")
 _SNAP = re.compile(r"(?:/var/lib/snapd)?/snap/[^/]+/[^/]+(?=/)")
 _POWERS = "setuid|setgid|dac_override|dac_read_search|sys_admin|sys_ptrace|sys_module|sys_rawio|chown|fowner|setfcap|bpf"
 _GRAVE = re.compile(rf"cap_(?:{_POWERS})\b")

@@ -13,7 +13,7 @@ from commodore.sentence import sentence, short
 
 _REASON = sentence("{name}: {process!q} (pid {pid}) runs {line!q} as [{user}|an unknown user]: {words}; expected: {expected}.")
 _KERNEL_THREAD = re.compile(
-    r"\A\[?(?:kworker|ksoftirqd|kthreadd|migration|rcu_\w+|kswapd|kdevtmpfs|khugepaged|kblockd|jbd2)[/\w:.-]*\]?(?:\s|\Z)"
+    r"\A\[?(?:kworker|ksoftirqd|kthreadd|migration|rcu_\w|kswapd|kdevtmpfs|khugepaged|kblockd|jbd2)[/\w:.-]*+\]?(?:\s|\Z)"
 )
 """Names of threads of the kernel, which have no program."""
 _UPDATED = re.compile(r"/(?:usr|lib|lib64|bin|sbin|opt|snap)/")
@@ -37,7 +37,15 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
         return None
     values = {"name": row.name, "process": short(entry.text("process.name")), "pid": entry.record.get("process.pid"), "line": short(line)}
     payload = [program] if program.startswith("/") and not is_interpreter(program, "linux") else []
-    target = finding_target(path=program or None, name=entry.text("process.name"), data=line or None, payload=payload)
+    target = finding_target(
+        path=program or None,
+        name=entry.text("process.name"),
+        data=line or None,
+        payload=payload,
+        pid=entry.record.get("process.pid"),
+        started=entry.text("process.start") or None,
+        image_sha256=entry.text("process.hash.sha256") or None,
+    )
     reason = _REASON(values | {"user": entry.text("user.name"), "words": words, "expected": row.expected})
     return Judgement(severity, reason, entry.values("process.pid", "process.executable", "process.command_line"), target)
 

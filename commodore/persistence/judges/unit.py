@@ -19,6 +19,8 @@ _LOADS = ("LD_PRELOAD", "LD_AUDIT")
 """Variables whose value is a list of libraries, separated by blanks or colons: ld.so(8)."""
 _STARTERS = frozenset({"timer", "socket", "path"})
 """Kinds of units that start another one: systemd.timer(5), systemd.socket(5), systemd.path(5)."""
+_ROOTS = frozenset({"Service.RootDirectory", "Service.RootImage"})
+"""Settings in whose folder or image all programs of the unit are: systemd.exec(5)."""
 _PREFIX = re.compile(r"\A(Exec\w+)=[@\-:+!|]*\s*(.*)\Z", re.DOTALL)
 _REASON = sentence(
     "[Drop-in {drop_in!q} of {of}|systemd unit {unit}] ({path}) "
@@ -95,6 +97,9 @@ def _environment(entry: AutostartEntry, path: str) -> tuple[list[tuple[str, Susp
             settings.append(f"Environment={assignment}")
     for written in entry.texts("escadre.settings"):
         name, _, setting = written.partition("=")
+        if name in _ROOTS and (grave := [(short(setting), s) for s in of_file(f"{setting}/", "linux") if s.severity == "high"]):
+            found += grave
+            settings.append(written)
         if not name.endswith(".EnvironmentFile"):
             continue
         file = setting.lstrip("-")

@@ -10,6 +10,8 @@ PASSWORD = b"infected"
 """the word with which analysts close archives of samples; no other one is tried"""
 ENTRIES = 5_000
 """entries of one archive with all archives in it"""
+LONGEST_NAME = 4096
+"""characters of the name of an entry, with those of the archives in which it is"""
 DEEPEST = 4
 """archives within each other"""
 TOTAL = 256 << 20
@@ -62,11 +64,18 @@ class Budget:
         self.entries -= 1
         return True
 
+    def name(self, name: str) -> str:
+        """Return the name of an entry, cut where it is longer than a name may be."""
+        if len(name) <= LONGEST_NAME:
+            return name
+        self.bounds[f"names longer than {LONGEST_NAME:,} characters were cut"] = None
+        return name[:LONGEST_NAME]
+
     def left(self) -> int:
         """Return how many bytes of the next entry may be unpacked."""
         return max(0, min(LARGEST, self.total - self.spent, max(FLOOR, RATIO * self.length) - self.spent))
 
-    def take(self, content: bytes) -> None:
+    def take(self, content: bytes | bytearray) -> None:
         """Count unpacked bytes."""
         self.spent += len(content)
 

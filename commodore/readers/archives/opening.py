@@ -60,7 +60,7 @@ def entries(stream: BinaryIO, name: str, budget: Budget, depth: int = 1, above: 
         for entry in found.read(stream, budget, name):
             if not budget.entry():
                 return
-            entry.name, entry.format, entry.depth = above + entry.name, found.name, depth
+            entry.name, entry.format, entry.depth = budget.name(above + entry.name), found.name, depth
             yield entry
             yield from _inner(entry, budget, depth)
     except (ArithmeticError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError, NotImplementedError, AttributeError) as e:

@@ -11,7 +11,7 @@ from commodore.readers.documents.model import Document
 from commodore.readers.layers.indicators import host_of
 
 _BEGIN = re.compile(r"(?i)<a\s")
-_HREF = re.compile(r"""(?is)\bhref\s*=\s*(["'])(.{1,2000}?)\1""")
+_HREF = re.compile(r"""(?i)\bhref\s{0,20}=\s{0,20}(?:"([^"]{1,2000})"|'([^']{1,2000})')""")
 _END = re.compile(r"(?i)</a\s*>")
 _LONGEST = 4000
 _TAG = re.compile(r"<[^>]{0,2000}>")
@@ -29,14 +29,17 @@ class Link(NamedTuple):
 def links_of(markup: str) -> Iterator[Link]:
     """Yield the links of a page, at most `MOST`."""
     markup = markup[: 4 << 20]
-    found = 0
+    found = behind = 0
     for begin in _BEGIN.finditer(markup):
+        if begin.start() < behind:
+            continue  # within the tag before
         close = markup.find(">", begin.end(), begin.end() + _LONGEST)
+        behind = close if close > 0 else begin.end() + _LONGEST
         href = _HREF.search(markup, begin.end(), close) if close > 0 else None
         if href is None:
             continue
         end = _END.search(markup, close, close + _LONGEST)
-        yield Link(unescape(href[2]).strip(), unescape(_TAG.sub(" ", markup[close + 1 : end.start()])).strip() if end else "")
+        yield Link(unescape(href[1] or href[2]).strip(), unescape(_TAG.sub(" ", markup[close + 1 : end.start()])).strip() if end else "")
         found += 1
         if found >= MOST:
             return
@@ -45,7 +48,7 @@ def links_of(markup: str) -> Iterator[Link]:
 def note_links(links: Iterator[Link], document: Document) -> None:
     """Add links to a document."""
     for link in links:
-        document.links[link.target[:1000]] = None
+        document.link(link.target)
         shown, host = (
             _SHOWN.fullmatch(link.text.split("/")[0] if "://" not in link.text else link.text.partition("/")[0]),
             host_of(link.target),

@@ -15,6 +15,8 @@ TOTAL = 96 << 20
 """bytes that are unpacked of one document"""
 PARTS = 500
 """macros, objects and streams of one document"""
+LISTED = 5_000
+"""links, and texts, of one document"""
 DEEPEST = 3
 """documents within each other"""
 
@@ -50,6 +52,8 @@ class Document:
     bounds: dict[str, None] = field(default_factory=dict)
     troubles: dict[str, None] = field(default_factory=dict)
     spent: int = 0
+    drawn: int = 0
+    """bytes of streams that were read, each time that one was: entries of a directory may share them"""
     depth: int = 1
 
     def trait(self, id_: str, matched: str) -> None:
@@ -67,6 +71,33 @@ class Document:
             return False
         self.spent += size
         return True
+
+    def draw(self, size: int) -> bool:
+        """Count bytes of a stream that is about to be read; False, and a bound, where they are too many."""
+        self.drawn += size
+        if self.drawn > 2 * TOTAL:
+            self.bounds[f"more than {2 * TOTAL:,} bytes in the streams of the document: the rest was not read"] = None
+            return False
+        return True
+
+    def link(self, target: str) -> None:
+        """Add an address that the document loads or shows."""
+        if len(self.links) < LISTED:
+            self.links[target[:1000]] = None
+        else:
+            self.bounds[f"more than {LISTED:,} links: the rest is not listed"] = None
+
+    def text(self, name: str, text: str) -> None:
+        """Add a part that may hold commands."""
+        if len(self.texts) < LISTED:
+            self.texts.append((name, text))
+        else:
+            self.bounds[f"more than {LISTED:,} fields and scripts: the rest was not read"] = None
+
+    @property
+    def full(self) -> bool:
+        """Return whether no further file in the document is added."""
+        return len(self.embedded) >= PARTS or not self.left()
 
     def embed(self, name: str, data: bytes) -> None:
         """Add a file in the document."""

@@ -81,11 +81,12 @@ def _carried(document: Document) -> None:
 
 def _join(document: Document, inner: Document, name: str) -> None:
     document.macros += [(f"{name}/{label}", text) for label, text in inner.macros]
-    document.texts += [(f"{name}/{label}", text) for label, text in inner.texts]
+    for label, text in inner.texts:
+        document.text(f"{name}/{label}", text)
     for id_, found in inner.traits.items():
         document.traits.setdefault(id_, found)
     for link in inner.links:
-        document.links[link] = None
+        document.link(link)
     document.bounds |= inner.bounds
     document.troubles |= {f"{name}: {trouble}": None for trouble in inner.troubles}
     document.spent += inner.spent

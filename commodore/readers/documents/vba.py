@@ -11,19 +11,24 @@ from commodore.readers.documents.model import PARTS, Document
 LARGEST = 8 << 20
 """bytes of the source of one module"""
 _AUTO = re.compile(
-    r"(?im)^\s*(?:(?:private|public|static)\s+)*(?:sub|function)\s+((?:auto_?(?:open|exec|close|new|exit)|document_(?:open|close|new|beforeclose)"
-    r"|documentopen|workbook_(?:open|activate|beforeclose|deactivate)|worksheet_(?:activate|calculate|change)|app_\w+|\w+_(?:layout|painted|painting|gotfocus|mousemove|resize)))\b"
+    r"(?im)^[ \t]*(?:(?:private|public|static)[ \t]+){0,4}(?:sub|function)[ \t]+("
+    r"(?:auto_?(?:open|exec|close|new|exit)|document_(?:open|close|new|beforeclose)|documentopen"
+    r"|workbook_(?:open|activate|beforeclose|deactivate)|worksheet_(?:activate|calculate|change)|app_\w{1,64}"
+    r"|\w{1,64}_(?:layout|painted|painting|gotfocus|mousemove|resize)))\b"
 )
 _ATTRIBUTES = re.compile(rb"\x00Attribut[^e]")
 _NAME, _STREAM, _OFFSET, _CODE_PAGE, _VERSION = 0x19, 0x1A, 0x31, 0x03, 0x09
 
 
-def decompress(data: bytes) -> bytes:
-    """Return the text of a compressed container. What is damaged ends the text. Raises ValueError where it is no container."""
+def decompress(data: bytes, most: int = LARGEST) -> bytes:
+    """Return the text of a compressed container, about `most` bytes at most. What is damaged ends the text.
+
+    Raises ValueError where it is no container.
+    """
     if data[:1] != b"\x01":
         raise ValueError("no compressed container: the signature is missing")
     made, at = bytearray(), 1
-    while at + 2 <= len(data) and len(made) < LARGEST:
+    while at + 2 <= len(data) and len(made) < most:
         (head,) = struct.unpack_from("<H", data, at)
         end = min(at + (head & 0xFFF) + 3, len(data))
         at += 2
@@ -66,7 +71,7 @@ def macros(ole: Any, document: Document) -> None:
     names = ["/".join(path) for path in ole.listdir()]
     for name in names:
         folder, _, last = name.rpartition("/")
-        if last.lower() == "dir" and folder.lower().endswith("vba"):
+        if last.lower() == "dir" and folder.lower().endswith("vba") and len(document.macros) < PARTS:
             _project(ole, name, folder, document)
     if document.macros:
         document.trait("macros", ", ".join(label for label, _ in document.macros[:8]))
@@ -89,18 +94,22 @@ def _project(ole: Any, name: str, folder: str, document: Document) -> None:
             if "/".join(path[:-1]) == folder and path[-1].lower() not in ("dir", "_vba_project")
         ]
     for label, stream, offset in modules[:PARTS]:
+        if not document.left():
+            return
         _module(ole, f"{folder}/{stream}", label, offset, page, document, told=stream in listed)
 
 
 def _module(ole: Any, path: str, label: str, offset: int, page: str, document: Document, *, told: bool) -> None:
     try:
         data = ole.openstream(path).read()
+        if not document.draw(len(data)):
+            return
         if offset < 0:
             found = _ATTRIBUTES.search(data)
             if found is None:
                 return
             offset = max(found.start() - 3, 0)
-        text = decompress(data[offset:]).decode(page, "replace")
+        text = decompress(data[offset:], min(LARGEST, document.left())).decode(page, "replace")
     except (ValueError, OSError, LookupError) as e:
         document.troubles[f"VBA: module {label}: {e}"[:160]] = None
         if told:

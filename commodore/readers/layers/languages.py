@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from scout.data import load_data
 
-_INTERPRETER = re.compile(rb"#![ \t]*(?:/\S*/)?([\w.+-]+)(?:[ \t]+(?:-\S+[ \t]+)*(?:\S*=\S*[ \t]+)*([\w.+/-]+))?")
-_WEB = ((re.compile(rb"(?i)<\?php\b|<\?="), "php"), (re.compile(rb"(?i)<%@\s*page\s[^>]*(?:java|import)"), "jsp"))
-_ASPX = re.compile(rb"(?i)<%@\s*(?:page|webhandler|webservice|control)\s[^>]*language|<%\s*@\s*language|<script[^>]*runat\s*=\s*.?server")
+_INTERPRETER = re.compile(rb"#![ \t]*(?:/\S*/)?([\w.+-]+)(?:[ \t]+(?:-\S+[ \t]+)*(?:[^\s=]*=\S*[ \t]+)*([\w.+/-]+))?")
+_WEB = ((re.compile(rb"(?i)<\?php\b|<\?="), "php"), (re.compile(rb"(?i)<%@\s*page\s[^<>]*(?:java|import)"), "jsp"))
+_ASPX = re.compile(rb"(?i)<%@\s*(?:page|webhandler|webservice|control)\s[^<>]*language|<%\s*@\s*language|<script[^<>]*runat\s*=\s*.?server")
 
 
 class _Language(NamedTuple):
@@ -59,5 +59,5 @@ def _of_line(head: bytes) -> str:
         return ""
     program = match[2] if match[1] == b"env" and match[2] else match[1]
     name = program.decode("ascii", "replace").rpartition("/")[2]
-    plain = re.sub(r"[\d.]+$", "", name)
+    plain = re.sub(r"(?<![\d.])[\d.]+$", "", name)
     return next((one.name for one in languages().values() if name in one.interpreters or plain in one.interpreters), "")

@@ -12,7 +12,7 @@ _PACKED = (b"\x1f\x8b\x08", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"wOFF", b"wOF2", b"RIFF", b"\0\0\1\0", b"\0\1\0\0", b"OTTO", b"BM")
 _ODD = re.compile(r"[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffc]")
 _SHORTEST = 6
-_CODE = re.compile(r"[A-Za-z]{3}|[\w.]+\(|[/\\]\w+[/\\.]")
+_CODE = re.compile(r"[A-Za-z]{3}|[\w.]\(|[/\\]\w+[/\\.]")
 
 
 def as_text(data: bytes) -> str:

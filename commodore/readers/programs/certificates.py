@@ -148,7 +148,7 @@ class Roots:
                 root = certificate(base64.b64decode(body))
             except (DerError, ValueError):
                 continue
-            said = dict(re.findall(r"# ([^:\n]+): ([^\n]*)", comments))
+            said = dict(re.findall(r"(?m)^# ([^:\n]+): ([^\n]*)", comments))
             found.setdefault(root.subject, []).append(
                 TrustedRoot(
                     root,

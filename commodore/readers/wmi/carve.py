@@ -19,6 +19,8 @@ from commodore.record import Problem
 
 MOST = 20_000
 """objects that are carved from one repository"""
+_FLOOR = 4_000_000
+"""properties that are decoded for objects without a key, and one more for each byte of the file: what is read may overlap"""
 _HASH = re.compile(rb"(?:[0-9A-F]\0){64}")
 _ACROSS = 8
 """pages that an object may reach over in free space"""
@@ -43,13 +45,14 @@ class CarvedObject(NamedTuple):
 
 
 class _Unread:
-    """Records in tables of pages that have the shape of a class or an object, and could not be read. `first`: offset of the first.
+    """Records in tables of pages that have the shape of a class or an object, and could not be read. `first`: offset of the first;
+    `properties`: how many may still be decoded.
 
     What is in free space is promised by nothing: most of it is the beginning of something that was written over.
     """
 
-    def __init__(self) -> None:
-        self.count, self.first = 0, 0
+    def __init__(self, properties: int) -> None:
+        self.count, self.first, self.properties = 0, 0, properties
 
     def add(self, offset: int) -> None:
         self.first = self.first if self.count else offset
@@ -67,7 +70,7 @@ def carve(repository: WmiRepository, tree: PagedFile | None, pages: set[int]) ->
 
     `pages`: the pages of the index in use. Read all live records before.
     """
-    found, unread = 0, _Unread()
+    found, unread = 0, _Unread(_FLOOR + repository.store.file.count * PAGE)
     old_keys = _old_keys(tree, pages) if tree else {}
     by_hash = _classes(repository)
     seen = set(repository.contents)
@@ -82,6 +85,9 @@ def carve(repository: WmiRepository, tree: PagedFile | None, pages: set[int]) ->
                 yield from unread.problems()
                 return
             yield one
+        if unread.properties < 0:
+            yield Problem("deleted objects overlap so much that those behind this offset were not read", f"offset {(number + 1) * PAGE:#x}")
+            break
     yield from unread.problems()
 
 
@@ -115,8 +121,8 @@ def _of_page(
         known = table.get(offset)
         namespace = by_hash.get(match[0].decode("utf-16-le"))
         raw = _content(store, page, known, logical) if known is not None else None
-        raw = raw or _from(store.file, number, match.start())
-        instance = _instance(repository, namespace, raw) if namespace is not None else None
+        raw = raw or (_from(store.file, number, match.start()) if namespace is not None else b"")
+        instance = _instance(repository, namespace, raw, unread) if namespace is not None else None
         if instance is None:
             if known is not None and _shaped(raw):
                 unread.add(offset)
@@ -145,9 +151,11 @@ def _content(store: ObjectStore, page: bytes, slot: Slot, logical: int | None) -
         return None
 
 
-def _instance(repository: WmiRepository, namespace: str, raw: bytes) -> ClassInstance | None:
+def _instance(repository: WmiRepository, namespace: str, raw: bytes, unread: _Unread) -> ClassInstance | None:
     try:
-        found = read_instance(raw, repository.layout(namespace, raw[:HASH_BYTES].decode("utf-16-le")))
+        layout = repository.layout(namespace, raw[:HASH_BYTES].decode("utf-16-le"))
+        unread.properties -= len(layout.properties)
+        found = read_instance(raw, layout)
     except BROKEN:
         return None
     return found if _EARLIEST < found.time < _LATEST else None

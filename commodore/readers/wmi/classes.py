@@ -107,19 +107,28 @@ def read_class(data: bytes) -> ClassDefinition:
     places = struct.unpack(f"<{2 * count}I", part.take(8 * count))
     table, raw = part.take(defaults), part.heap()
     heap = Heap(raw)
-    properties = tuple(_property(raw, heap, name_at, at) for name_at, at in zip(places[::2], places[1::2], strict=True))
-    return ClassDefinition(heap.name(name), superclass, time, properties, dict(_qualifiers(qualifiers, heap)), table, raw)
+    left = len(raw)  # properties share texts, but not their qualifiers
+    found = []
+    for name_at, at in zip(places[::2], places[1::2], strict=True):
+        one, size = _property(raw, heap, name_at, at)
+        found.append(one)
+        left -= size
+        if left < 0:
+            raise WmiFormatError("its properties have the same qualifiers so often that they are not read further")
+    return ClassDefinition(heap.name(name), superclass, time, tuple(found), dict(_qualifiers(qualifiers, heap)), table, raw)
 
 
-def _property(raw: bytes, heap: Heap, name: int, at: int) -> ClassProperty:
+def _property(raw: bytes, heap: Heap, name: int, at: int) -> tuple[ClassProperty, int]:
+    """Return a property, and the bytes of its qualifiers."""
     reader = Reader(raw, at)
     kind = cim_type(reader.u32())
     index = int.from_bytes(reader.take(2), "little")
     offset, _ = reader.u32(), reader.u32()
-    named = dict(_qualifiers(reader.block(), heap))
+    block = reader.block()
+    named = dict(_qualifiers(block, heap))
     if index >= MOST_PROPERTIES or offset >= 16 * MOST_PROPERTIES:
         raise WmiFormatError(f"a property has the index {index} and the offset {offset}")
-    return ClassProperty(heap.name(name), kind, index, offset, bool(named.get(_KEY)))
+    return ClassProperty(heap.name(name), kind, index, offset, bool(named.get(_KEY))), len(block)
 
 
 def _qualifiers(block: bytes, heap: Heap) -> Iterable[tuple[str, Value]]:

@@ -13,7 +13,8 @@ from commodore.readers.wmi.pages import PagedFile, WmiFormatError
 from commodore.record import Problem
 
 ACTIVE = 0xACCC
-MOST_KEYS = 4_000_000
+MOST_KEYS = 500_000
+"""keys of one index that are read; a Windows 10 with many roles has 60,000"""
 _NONE = 0xFFFFFFFF
 _POINTER = re.compile(r"([A-Z]{1,2}_[0-9A-F]{64})\.(\d{1,10})\.(\d{1,10})\.(\d{1,10})")
 _DEEPEST, _LONGEST = 8, 512
@@ -41,28 +42,35 @@ def name_hash(name: str) -> str:
 
 
 def walk(file: PagedFile, pages: array[int], root: int) -> Iterator[IndexKey | Problem]:
-    """Yield the keys of the tree, each page once."""
-    todo, seen, keys = [root], set[int](), 0
+    """Yield the keys of the tree, each page of the file once, whatever number leads to it; last a problem that counts the others."""
+    todo, asked, seen, keys = [root], {root}, set[int](), 0
+    again: list[int] = []
     while todo:
         logical = todo.pop()
-        if logical in seen:
-            yield Problem("the index leads to a page twice", f"index page {logical}")
-            continue
-        seen.add(logical)
         try:
             if logical >= len(pages):
                 raise WmiFormatError("the page is not in the mapping file")
+            if pages[logical] in seen:
+                again.append(logical)
+                continue
+            seen.add(pages[logical])
             found, children = read_page(file.page(pages[logical]))
         except (WmiFormatError, struct.error) as e:
             yield Problem(f"a page of the index could not be read: {e}", f"index page {logical}")
             continue
         if any(child not in (0, _NONE) for child in children):  # else a leaf
-            todo.extend(child for child in reversed(children) if child != _NONE)
+            below = [child for child in reversed(children) if child != _NONE]
+            again += [child for child in below if child in asked]
+            todo.extend(child for child in dict.fromkeys(below) if child not in asked)
+            asked.update(below)
         keys += len(found)
         if keys > MOST_KEYS:
             yield Problem(f"the index has more than {MOST_KEYS:,} keys: the rest was not read", f"index page {logical}")
             return
         yield from found
+    if again:
+        times = "a page twice" if len(again) == 1 else f"{len(again):,} pages twice"
+        yield Problem(f"the index leads to {times}", f"index page {again[0]}")
 
 
 def read_page(page: bytes) -> tuple[list[IndexKey], tuple[int, ...]]:

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from commodore.readers.wmi.pages import WmiFormatError
 
-UNMAPPED = 0xFFFFFFFF
 LARGEST = 64 << 20
 """bytes of a mapping file that are read: maps 2,800,000 pages, a repository of 22 GB"""
 _BEGIN, _END = 0xABCD, 0xDCBA

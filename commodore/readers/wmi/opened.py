@@ -26,7 +26,7 @@ class OpenedRepository:
         if self.tree is None:
             self.problems.append(Problem("INDEX.BTR was not collected: namespaces and live objects are not known", "index"))
         page_map = maps.get(self.chosen) if self.tree is not None else None
-        self.used = set(page_map.index.pages) if page_map else set()
+        self.used = {page for page in page_map.index.pages if page < self.tree.count} if page_map and self.tree else set()
         self.repository = WmiRepository(objects, self.tree, page_map)
         self.problems += self.repository.problems
         if page_map is None:

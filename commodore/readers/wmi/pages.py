@@ -6,6 +6,7 @@ import struct
 from array import array
 from collections import OrderedDict
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import BinaryIO, NamedTuple
 
 PAGE = 8192
@@ -14,6 +15,10 @@ LARGEST_RECORD = 16 << 20
 _SLOT = struct.Struct("<4I")
 _KEPT = 512
 """pages that stay in memory, 4 MiB"""
+_TABLES = 64
+"""tables of pages that stay in memory"""
+_OVERLAP = 2 * PAGE
+"""bytes of all records of a page beyond which its table is not read further: records do not overlap"""
 
 
 class WmiFormatError(ValueError):
@@ -58,6 +63,7 @@ class ObjectStore:
 
     def __init__(self, file: PagedFile, pages: array[int]) -> None:
         self.file, self.pages = file, pages
+        self._tables = lru_cache(maxsize=_TABLES)(self._table)
         self.left = 8 * file.count * PAGE + (64 << 20)
         """bytes of records that may still be read: an index may name one record many times"""
 
@@ -71,12 +77,18 @@ class ObjectStore:
         """Return a record that the index names, and the offset in the file at which it begins. Raises WmiFormatError."""
         physical = self.physical(logical)
         page = self.file.page(physical)
-        slot = next((slot for slot in slots(page) if slot.id == number), None)
+        slot = self._tables(physical).get(number)
         if slot is None:
             raise WmiFormatError(f"page {logical} has no record {number}")
         if slot.size != size:
             raise WmiFormatError(f"record {number} of page {logical} has {slot.size} bytes, {size} in the index")
         return self.content(page, slot, logical), physical * PAGE + slot.at
+
+    def _table(self, physical: int) -> dict[int, Slot]:
+        found: dict[int, Slot] = {}
+        for slot in slots(self.file.page(physical)):
+            found.setdefault(slot.id, slot)
+        return found
 
     def content(self, page: bytes, slot: Slot, logical: int) -> bytes:
         """Return the bytes of a record; one longer than its page goes on in the logical pages behind it."""
@@ -95,8 +107,12 @@ def slots(page: bytes) -> Iterator[Slot]:
     """Yield the entries of a page's table, up to the empty one. A page in the middle of a long record has none: what is there looks like
     entries, and ends at the first that is impossible.
     """
+    room = _OVERLAP
     for at in range(0, PAGE - _SLOT.size, _SLOT.size):
         slot = Slot(*_SLOT.unpack_from(page, at))
         if not (slot.id or slot.at or slot.size) or not at < slot.at < PAGE or slot.size == 0:
+            return
+        room -= min(slot.size, PAGE - slot.at)
+        if room < 0:
             return
         yield slot

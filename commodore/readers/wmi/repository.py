@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import struct
+import sys
 from array import array
 from collections.abc import Iterator
-from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -13,15 +13,19 @@ from commodore.readers.wmi import index
 from commodore.readers.wmi.classes import ClassDefinition, ClassLayout, layout, read_class
 from commodore.readers.wmi.index import Pointer, name_hash
 from commodore.readers.wmi.instances import ClassInstance, class_hash, read_instance
-from commodore.readers.wmi.mapping import UNMAPPED, PageMap
+from commodore.readers.wmi.mapping import PageMap
 from commodore.readers.wmi.pages import ObjectStore, PagedFile, WmiFormatError, slots
 from commodore.record import Problem
 
 SYSTEM = name_hash("__SystemClass")
 """The namespace of the classes that every namespace has"""
 NAMESPACE_CLASS = name_hash("__NAMESPACE")
-_KEPT = 8192
-"""layouts that stay in memory"""
+_KEPT = 200_000
+"""properties of all layouts that stay in memory"""
+_KEPT_BYTES = 32 << 20
+"""bytes of class definitions that stay in memory"""
+_LONGEST_NAMESPACE = 1024
+"""characters of the path of a namespace; WMI has no longer paths"""
 _MOST_SALVAGED = 20_000
 _DEEPEST = 64
 """classes above a class, and namespaces above a namespace"""
@@ -46,7 +50,7 @@ class WmiRepository:
     def __init__(self, objects: PagedFile, tree: PagedFile | None, page_map: PageMap | None) -> None:
         pages = page_map.objects.pages if page_map else array("I", range(objects.count))
         self.store = ObjectStore(objects, pages)
-        self.logical = {physical: logical for logical, physical in enumerate(pages) if physical != UNMAPPED} if page_map else {}
+        self.logical = {physical: logical for logical, physical in enumerate(pages) if physical < objects.count} if page_map else {}
         """physical page → logical page"""
         self.salvaged: dict[str, ClassDefinition] = {}
         self.problems: list[Problem] = []
@@ -61,7 +65,8 @@ class WmiRepository:
         self.contents: set[bytes] = set()
         """digests of the records that were read"""
         self._layouts: dict[tuple[str, str], ClassLayout] = {}
-        self._definition = lru_cache(maxsize=512)(self._definition_at)
+        self._definitions: dict[Pointer, ClassDefinition] = {}
+        self._layout_room, self._definition_room = _KEPT, _KEPT_BYTES
         self.names = {name_hash("root"): "root", SYSTEM: "__SystemClass"}
         self._name_namespaces()
 
@@ -73,7 +78,7 @@ class WmiRepository:
             return
         self.live.add((key.pointer.page, key.pointer.id))
         kinds = tuple(part.split("_", 1)[0] for part in key.parts)
-        hashes = [part.split("_", 1)[1] for part in key.parts if "_" in part]
+        hashes = [sys.intern(part.split("_", 1)[1]) for part in key.parts if "_" in part]
         if kinds == ("NS", "CD"):
             self.classes.setdefault(hashes[0], {})[hashes[1]] = key.pointer
         elif kinds == ("NS", "CI", "IL"):
@@ -106,7 +111,7 @@ class WmiRepository:
                 except BROKEN:
                     continue  # reported where the instance itself is read
                 known = name_hash(child)
-                if known not in self.names and depth < _DEEPEST:
+                if known not in self.names and depth < _DEEPEST and len(child) <= _LONGEST_NAMESPACE:
                     self.names[known] = child
                     todo.append((known, child, depth + 1))
 
@@ -126,13 +131,21 @@ class WmiRepository:
         """Return a class of a namespace, or of those that every namespace has. Raises WmiFormatError where there is none."""
         for known in (namespace, SYSTEM):
             if (pointer := self.classes.get(known, {}).get(hashed)) is not None:
-                return self._definition(pointer)
+                return self._definition_at(pointer)
         if (found := self.salvaged.get(hashed)) is not None:
             return found
         raise WmiFormatError(f"its class {hashed[:16]}… is not in the index")
 
     def _definition_at(self, pointer: Pointer) -> ClassDefinition:
-        return read_class(self.record(pointer))
+        if (kept := self._definitions.get(pointer)) is not None:
+            return kept
+        data = self.record(pointer)
+        self._definition_room -= 4 * len(data) + 1024
+        if self._definition_room < 0:
+            self._definitions.clear()
+            self._definition_room = _KEPT_BYTES
+        made = self._definitions[pointer] = read_class(data)
+        return made
 
     def layout(self, namespace: str, hashed: str) -> ClassLayout:
         """Return a class with all that it inherits. Raises WmiFormatError."""
@@ -145,10 +158,13 @@ class WmiRepository:
             seen.add(hashed)
             todo.append((hashed, self.definition(namespace, hashed)))
             hashed = name_hash(todo[-1][1].superclass) if todo[-1][1].superclass else ""
-        if len(self._layouts) > _KEPT:
-            self._layouts.clear()
         for hashed, definition in reversed(todo):
-            made = self._layouts[namespace, hashed] = layout(definition, made)
+            made = layout(definition, made)
+            self._layout_room -= len(made.properties) + 16
+            if self._layout_room < 0:
+                self._layouts.clear()
+                self._layout_room = _KEPT
+            self._layouts[namespace, hashed] = made
         if made is None:
             raise WmiFormatError("it has no class")
         return made

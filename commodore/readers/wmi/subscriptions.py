@@ -22,6 +22,8 @@ _KINDS = {
 _ABSOLUTE = re.compile(r"(?:\\\\[^\\]*\\)?((?:root)(?:\\[^:\\]+)*):(.*)", re.IGNORECASE | re.DOTALL)
 _MOST = 50_000
 """bindings and filters that are joined"""
+_LISTED = 64
+"""bindings of one consumer that its record names"""
 
 
 def kind_of(chain: Iterable[str]) -> str:
@@ -62,10 +64,12 @@ class Subscriptions:
         bound = self._bindings.get(_same(consumer), [])
         if not bound:
             return {}
+        more = [f"… {len(bound) - _LISTED:,} more"] if len(bound) > _LISTED else []
+        bound = bound[:_LISTED]
         return {
-            "escadre.wmi.bindings": [path for path, _ in bound],
-            "escadre.wmi.filters": [source for _, source in bound],
-            "escadre.trigger": [self._queries.get(_same(source)) or "a filter that is not in the repository" for _, source in bound],
+            "escadre.wmi.bindings": [path for path, _ in bound] + more,
+            "escadre.wmi.filters": [source for _, source in bound] + more,
+            "escadre.trigger": [self._queries.get(_same(source)) or "a filter that is not in the repository" for _, source in bound] + more,
         }
 
 

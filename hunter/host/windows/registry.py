@@ -8,6 +8,7 @@ manager knows is deleted and made by the service manager.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -118,13 +119,18 @@ class LiveRegistry:
 
     # --- writing
 
-    def change(self, key: str, edit: RegistryEdit, mark: str) -> None:
-        at = self._native(key)
-        if not at:
-            self._hives.change(key, edit, mark)
+    def bundle(self, key: str) -> str:
+        return "" if self._native(key) else self._hives.bundle(key)
+
+    def change(self, edits: Sequence[tuple[str, RegistryEdit]], mark: str) -> None:
+        places = [self._native(key) for key, _ in edits]
+        if not any(places):
+            self._hives.change(edits, mark)
             return
+        if len(edits) != 1:
+            raise UnsafeError("a running Windows changes one key at a time")
         try:
-            edit(_LiveEditor(mark), at)
+            edits[0][1](_LiveEditor(mark), places[0])
         except StatusError as e:
             if e.gone:
                 raise SurpriseError("it went away a moment ago") from e

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from scout.collecting.configured import config_lines, folder
 from scout.sources.source import EvidenceSource
 
-_SELECTOR = re.compile(r"[^\s;]+\.[^\s]+\s+-?(/[^\s;]+)")
+_SELECTOR = re.compile(r"(?<!\S)[^\s;.]+\.\S+\s+-?(/[^\s;]+)")
 _FILE = re.compile(r"""\bfile\s*=\s*["'](/[^"']+)["']""", re.IGNORECASE)
 _TEMPLATE = re.compile(r"""(?:\bstring\s*=\s*|^\$template\s+\w+\s*,\s*)["'](/[^"']+)["']""", re.IGNORECASE)
 _PROPERTY = re.compile(r"%[^%]*%")

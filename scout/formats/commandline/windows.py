@@ -129,7 +129,7 @@ def _windows_payload(
         if found := re.search(r"(?i)(?:^|\s)/[ckr]\s*(.*)", rest, re.DOTALL):
             inner = _outer_quotes(found[1].strip())
             inner = re.sub(r"(?i)^start\s+(?:\"[^\"]*\"\s+)?(?:/\S+\s+)*", "", inner)
-            inner = re.split(r"\s*(?:&&?|\|\|?|>)\s*", inner, maxsplit=1)[0]
+            inner = re.split(r"[&|>]", inner, maxsplit=1)[0].rstrip()
     elif stem == "rundll32":
         yield from _rundll(rest)
     elif stem == "regsvr32":

@@ -26,12 +26,15 @@ def elsewhere(tag: int, attributes: int) -> str:
 
 
 def target(data: bytes) -> str | None:
-    """Return the path to which a link or a junction leads, as programs see it; None where the reparse point is neither, or damaged."""
+    """Return the path to which a link or a junction leads; None where the reparse point is neither, or damaged.
+
+    Windows goes by the substitute name. The print name is only shown, and may say anything.
+    """
     if len(data) < 16:
         return None
     tag, _, _, begin, length, shown, shown_length = struct.unpack_from("<IHHHHHH", data)
     if tag not in LINKS:
         return None
     at = 20 if tag == SYMLINK else 16
-    text = data[at + shown : at + shown + shown_length] or data[at + begin : at + begin + length]
+    text = data[at + begin : at + begin + length] or data[at + shown : at + shown + shown_length]
     return text[: len(text) // 2 * 2].decode("utf-16-le", "surrogatepass")

@@ -14,7 +14,7 @@ from scout.formats.textlines import Line
 
 LONGEST = 8192
 """characters of a joined line that are searched"""
-_KEYS = frozenset(("about", "joined", "comment", "ends", "every", "entry", "structure"))
+_KEYS = frozenset(("about", "joined", "comment", "ends", "every", "entry", "structure", "continues"))
 _GROUPS = frozenset(("command", "hook", "script", "shell", "user", "path", "key", "alias", "value", "secret"))
 _COMMANDS = ("command", "hook", "script", "shell")
 """groups that hold a command, in languages with several forms of an entry"""
@@ -31,6 +31,7 @@ class StartupEntry(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class StartupLanguage:
     """One language. `structure`: lines that match are syntax, not entries; `joined`: what joins lines, None where nothing does;
+    `continues`: the end of a line that is joined with the next;
     `comment`: lines that end in one; `to_nul`: a line ends at its first NUL, for a program that reads no UTF-16.
     """
 
@@ -38,6 +39,7 @@ class StartupLanguage:
     entry: Any
     structure: re.Pattern[str] | None
     joined: str | None
+    continues: re.Pattern[str]
     comment: Any
     to_nul: bool
     every: bool
@@ -71,11 +73,12 @@ class StartupLanguage:
         text = ""
         for line in lines:
             raw = line.raw.partition(b"\0")[0] if self.to_nul else line.raw
-            piece = raw.decode("utf-8", "backslashreplace").rstrip("\r")
-            first, text = first or line, text + piece if len(text) < LONGEST else text
-            if self.joined is not None and piece.endswith("\\") and not self._comments(piece):
-                text = text[:-1] + self.joined if text.endswith("\\") else text
+            piece = raw.decode("utf-8", "backslashreplace")
+            first, fits = first or line, len(text) < LONGEST
+            if self.joined is not None and (end := self.continues.search(piece)) is not None and not self._comments(piece):
+                text += piece[: end.start()] + self.joined if fits else ""
                 continue
+            text += piece.rstrip("\r") if fits else ""
             yield first, text
             first, text = None, ""
         if first is not None:
@@ -95,7 +98,8 @@ def languages() -> dict[str, StartupLanguage]:
         structure = re.compile(entry["structure"]) if "structure" in entry else None
         joined = {"yes": "", "blank": " "}.get(entry.get("joined", ""))
         comment = searcher(entry["comment"]) if "comment" in entry else None
+        continues = re.compile(entry.get("continues", r"\\\r*\Z"))
         made[name] = StartupLanguage(
-            entry["about"], pattern, structure, joined, comment, entry.get("ends") == "NUL", entry.get("every") == "yes"
+            entry["about"], pattern, structure, joined, continues, comment, entry.get("ends") == "NUL", entry.get("every") == "yes"
         )
     return made

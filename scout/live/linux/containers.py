@@ -49,6 +49,11 @@ def collect() -> Iterator[dict[str, Any]]:
             yield {"engine": "cgroup", "id": number, "running": True, "pids": pids, "listed": False}
 
 
+def difference(row: dict[str, Any]) -> str:
+    """Return the sentence for the summary, '' for a row that shows no difference."""
+    return f"container {row['id'][:12]} runs, and no engine's files name it" if row.get("listed") is False else ""
+
+
 def _running() -> dict[str, list[int]]:
     found: dict[str, list[int]] = defaultdict(list)
     for pid in procfs.pids():

@@ -39,6 +39,11 @@ def collect() -> Iterator[dict[str, Any]]:
     yield from found
 
 
+def difference(row: dict[str, Any]) -> str:
+    """Return the sentence for the summary, '' for a row that shows no difference."""
+    return f"{row['path']} is listed by {'readdir' if row['libc'] else 'getdents64'} only" if "path" in row else ""
+
+
 def different(folder: str) -> list[dict[str, Any]]:
     """Return the names of a folder that only one way lists, both times. Raises OSError."""
     first = _both(folder)

@@ -35,3 +35,10 @@ def collect() -> Iterator[dict[str, Any]]:
             if value:
                 module[key] = value
         yield module
+
+
+def difference(row: dict[str, Any]) -> str:
+    """Return the sentence for the summary, '' for a row that shows no difference."""
+    if row["in_proc"] == row["in_sys"]:
+        return ""
+    return f"kernel module {row['name']} is in {'/proc/modules' if row['in_proc'] else '/sys/module'} only"

@@ -48,6 +48,15 @@ def collect() -> Iterator[dict[str, Any]]:
             yield _one(pid, answered, groups)
 
 
+def difference(row: dict[str, Any]) -> str:
+    """Return the sentence for the summary, '' for a row that shows no difference."""
+    if "pid" not in row:
+        return ""
+    ways = {"listed": "readdir", "direct": "getdents64", "answered": "a probe", "cgroup": "its control group"}
+    seen = [word for key, word in ways.items() if row.get(key)]
+    return f"process {row['pid']} {row.get('name', '')} is shown by {' and '.join(seen) or 'nothing any more'} only"
+
+
 def _listed() -> set[int]:
     return {int(name) for name in os.listdir(procfs.PROC) if name.isdigit()}
 

@@ -65,6 +65,11 @@ def collect() -> Iterator[dict[str, Any]]:
     yield from found
 
 
+def difference(row: dict[str, Any]) -> str:
+    """Return the sentence for the summary, '' for a row that shows no difference."""
+    return f"{row['path']} is on the disk, and the kernel does not list it" if "path" in row else ""
+
+
 def _same_volume(folder: str, place: str) -> bool:
     try:
         return Path(folder).stat().st_dev == Path(place).stat().st_dev

@@ -47,6 +47,13 @@ def collect() -> Iterator[dict[str, Any]]:
         yield one | ({"scope": "system"} if unit in own else {})
 
 
+def difference(row: dict[str, Any]) -> str:
+    """Return the sentence for the summary, '' for a row that shows no difference."""
+    if not row["active"] or row.get("path") or not row["unit"].endswith((".service", ".timer", ".socket", ".path")):
+        return ""
+    return "" if row["unit"].startswith("user@") else f"unit {row['unit']} runs, and has no file"
+
+
 def _unit(unit: str, pids: list[int], invocation: str, enabled: list[str]) -> dict[str, Any]:
     known: dict[str, Any] = {"unit": unit, "active": bool(pids or invocation), "pids": pids, "enabled_by": enabled}
     if invocation:

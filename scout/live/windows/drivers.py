@@ -59,6 +59,11 @@ def collect() -> Iterator[dict[str, Any]]:
     yield from _filters(_registry.RunningRegistry())
 
 
+def difference(row: dict[str, Any]) -> str:
+    """Return the sentence for the summary, '' for a row that shows no difference."""
+    return f"driver {row['name']} is in one of two lists only ({', '.join(row['listed_by'])})" if row.get("listed_by") else ""
+
+
 def _modules() -> dict[str, tuple[int, int]]:
     query = _native.library("ntdll").NtQuerySystemInformation
     buffer = _native.growing(lambda room, size: int(query(11, room, size, None)), 1 << 18)

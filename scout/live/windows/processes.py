@@ -48,6 +48,11 @@ def collect() -> Iterator[dict[str, Any]]:
         yield _native.known(process)
 
 
+def difference(row: dict[str, Any]) -> str:
+    """Return the sentence for the summary, '' for a row that shows no difference."""
+    return f"process {row['pid']} {row.get('name', '')} answers to a probe, and is in no list" if row.get("listed_by") == ["probe"] else ""
+
+
 def _opened(pid: int, name: str, hashes: _files.FileHashes) -> dict[str, Any]:
     import psutil
 

@@ -36,6 +36,13 @@ def collect() -> Iterator[dict[str, Any]]:
         yield _merged(managed.get(name), written.get(name), devices)
 
 
+def difference(row: dict[str, Any]) -> str:
+    """Return the sentence for the summary, '' for a row that shows no difference."""
+    if len(row["seen_by"]) == 1:
+        return f"service {row['unit']} is shown by the {row['seen_by'][0]} only"
+    return f"service {row['unit']}: manager and registry differ in {', '.join(row['differences'])}" if row.get("differences") else ""
+
+
 def registered(registry: _registry.RunningRegistry) -> Iterator[dict[str, Any]]:
     """Yield the services of the registry: keys with a type."""
     for name in registry.subkeys(_registry.HKLM, KEY):

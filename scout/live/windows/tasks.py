@@ -46,6 +46,14 @@ def collect() -> Iterator[dict[str, Any]]:
         yield _native.known(_described(path, task, {one.lower() for one in files}, {k.lower(): v for k, v in cached.items()}))
 
 
+def difference(row: dict[str, Any]) -> str:
+    """Return the sentence for the summary, '' for a row that shows no difference."""
+    if row.get("no_descriptor"):
+        return f"task {row['path']} has no descriptor: usual tools do not list it"
+    seen = row.get("seen_by", ["", ""])
+    return f"task {row['path']} is shown by the {seen[0]} only" if len(seen) == 1 else ""
+
+
 def _described(path: str, task: Any, files: set[str], cached: dict[str, dict[str, Any]]) -> dict[str, Any]:
     lower = path.lower()
     seen = [name for name, found in (("scheduler", task is not None), ("file", lower in files), ("cache", lower in cached)) if found]

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from scout.data import LOADER, check_depth
+from scout.data import parse_all
 from scout.targets.foreign.definition import ForeignDefinition, ForeignEntry, NotTranslated, expand_stars
 
 PREFIX = "artifacts:"
@@ -65,11 +65,10 @@ def read(path: Path, content: bytes) -> list[ForeignDefinition]:
 
 def _documents(content: bytes) -> list[Any]:
     """Return the documents of a file. The loader in C is faster, and stricter with colons in flow lists."""
-    check_depth(content)
     try:
-        return list(yaml.load_all(content, LOADER))
+        return parse_all(content)
     except yaml.YAMLError:
-        return list(yaml.safe_load_all(content))
+        return parse_all(content, yaml.SafeLoader)
 
 
 def _definition(document: dict[str, Any]) -> ForeignDefinition:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from re import _parser  # type: ignore[attr-defined]
 from typing import Any
 
 import yaml
@@ -18,6 +19,8 @@ from scout.data import parse_yaml
 from scout.targets.foreign.definition import ForeignDefinition, ForeignEntry, NotTranslated, component
 from scout.targets.target import PathTest
 
+MAX_EXPRESSION, MAX_REPEATS, MAX_FIXED = 1_000, 4, 64
+"""characters of an expression, open repeats in it (a name has 255 characters), and times from which on a repeat counts as open"""
 PREFIX = "kape:"
 SUFFIX = ".tkape"
 _PROFILE = re.compile(r"users/%users?%", re.IGNORECASE)
@@ -49,6 +52,31 @@ def read(path: Path, content: bytes) -> list[ForeignDefinition]:
     return [ForeignDefinition(name=name, what=what, entries=tuple(entries), includes=tuple(includes), failures=tuple(failures))]
 
 
+def _check(expression: str) -> None:
+    """Raise NotTranslated for an expression that a file name of the host could make slow, re.error for one that is none."""
+    try:
+        repeats = _repeats(_parser.parse(expression), within=False)
+    except (RecursionError, OverflowError) as e:
+        raise NotTranslated("its expression is too deep") from e
+    if len(expression) > MAX_EXPRESSION or repeats > MAX_REPEATS:
+        raise NotTranslated("its expression repeats so much that a name could make it slow")
+
+
+def _repeats(parsed: Any, *, within: bool) -> int:
+    """Return the number of open repeats; one with a choice in it, or another repeat, counts as too many."""
+    found = 0
+    for code, value in parsed:
+        if code in (_parser.MAX_REPEAT, _parser.MIN_REPEAT):
+            is_open = value[1] > MAX_FIXED
+            found += MAX_REPEATS + 1 if within and value[0] != value[1] else is_open
+            found += _repeats(value[2], within=within or is_open)
+        elif code is _parser.BRANCH:
+            found += MAX_REPEATS + 1 if within else max(_repeats(branch, within=within) for branch in value[1])
+        elif isinstance(value, tuple):
+            found += sum(_repeats(part, within=within) for part in value if isinstance(part, _parser.SubPattern))
+    return found
+
+
 def _entry(one: dict[str, Any], place: str) -> ForeignEntry:
     found = re.fullmatch(r"(?:[A-Za-z]:|%[A-Za-z]*drive%)?\\*(.*?)\\*", place, re.DOTALL)
     folder = found.group(1).replace("\\", "/") if found else place
@@ -63,7 +91,7 @@ def _entry(one: dict[str, Any], place: str) -> ForeignEntry:
     mask, only = str(one.get("FileMask") or "*").strip(), None
     if mask.lower().startswith("regex:"):
         expression = re.sub(r"^\*", ".*", mask[len("regex:") :])
-        re.compile(expression)
+        _check(expression)
         only, mask = PathTest(names=(expression,)), "*"
     mask = "*" if mask == "*.*" else mask
     stream = ":" in mask

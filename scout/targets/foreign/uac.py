@@ -89,7 +89,7 @@ def _blocks(text: str) -> list[dict[str, str]]:
 
 
 def _list(block: dict[str, str], key: str) -> list[str]:
-    text = re.sub(r"\s+#.*", "", block.get(key, "")).strip()
+    text = re.sub(r"(?<=\s)#.*", "", block.get(key, "")).strip()
     if not text:
         return []
     if not (text.startswith("[") and text.endswith("]")):

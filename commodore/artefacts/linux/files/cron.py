@@ -68,7 +68,7 @@ ARTEFACT = Artefact(
 
 _WHOLE_TABLE = re.compile(r"debian|ubuntu|devuan|raspbian|kali|mint", re.IGNORECASE)
 """Systems whose cron ignores a table of which it refuses one line; cronie ignores that line."""
-_COUNTED = re.compile(rb"[ \t]*(?!#)(?!(?:\"[^\"=]*\"|'[^'=]*'|[^\s=\"'][^\s=]*)?[ \t]*=)(?!\r?(?:\n|\Z))[^ \t]", re.DOTALL)
+_COUNTED = re.compile(rb"[ \t]*+(?!#)(?!(?:\"[^\"=]*\"|'[^'=]*'|[^\s=\"'][^\s=]*)?[ \t]*=)(?!\r?(?:\n|\Z))[^ \t]", re.DOTALL)
 
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:

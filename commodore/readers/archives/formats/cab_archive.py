@@ -42,9 +42,11 @@ def read(stream: BinaryIO, budget: Budget, name: str) -> Iterator[Entry]:  # noq
     stream.seek(files_at)
     listed = [_file(stream) for _ in range(min(files, 65_535))]
     made: dict[int, bytes | str] = {}
+    """the folder that was read last: all of them together may be larger than the memory"""
     for label, size, offset, number, modified in listed:
         entry = Entry(label.replace("\\", "/"), size, -1, modified, local=True)
         if number not in made:
+            made.clear()
             made[number] = _unpacked(stream, found[number], data, budget) if number < len(found) else "in another cabinet of the set"
         content = made[number]
         if isinstance(content, str):
@@ -89,5 +91,7 @@ def _unpacked(stream: BinaryIO, folder: _Folder, reserve: int, budget: Budget) -
                 return f"damaged: {e}"
         made += block[:plain] if plain else block
         if len(made) > most:
+            budget.take(made)
             return budget.cut("a folder of the cabinet", most)
+    budget.take(made)
     return bytes(made)

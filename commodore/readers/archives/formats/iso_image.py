@@ -30,7 +30,7 @@ def read(stream: BinaryIO, budget: Budget, name: str) -> Iterator[Entry]:  # noq
             entry = Entry(folder + label, count, count, when)
             if flags & 2:
                 entry.kind = "dir"
-                if at not in seen and len(seen) < _FOLDERS:
+                if at not in seen and len(seen) < _FOLDERS and len(budget.name(entry.name)) == len(entry.name):
                     seen.add(at)
                     queue.append((f"{folder}{label}/", at, count))
             else:

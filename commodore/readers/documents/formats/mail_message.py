@@ -18,6 +18,8 @@ MAGIC: tuple[tuple[int, bytes], ...] = ()
 ENDINGS = ("eml", "emlx", "mht", "mhtml")
 _LARGEST = 32 << 20
 _VALUE = 500
+_LONGEST, _DECODED = 16_384, 2_048
+"""characters of a header that are kept, and that are decoded: what `email` does with one grows with the square of its length"""
 _END = re.compile(rb"\r?\n\r?\n|\r\r")
 _FIELD = re.compile(rb"[!-9;-~]+[ \t]*:|[ \t]|From ")
 """how a line of headers begins: a name, the rest of the line above, or the first line of a mailbox"""
@@ -28,12 +30,20 @@ _MOST_HEADERS = 1 << 20
 """bytes at the beginning in which headers end"""
 
 
+class _ShortHeaders(policy.Compat32):
+    """The policy of `email` that takes messages as they are, with headers of a bounded length."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        return name[:_VALUE], value[:_LONGEST]
+
+
 def read(data: bytes, document: Document) -> None:
     """Read headers and parts. Leaves text without a header of a message alone, and says so."""
     if len(data) > _LARGEST:
         document.bounds[f"the first {_LARGEST:,} of {len(data):,} bytes were read"] = None
     clean, odd = _headed(data[:_LARGEST])
-    message = BytesParser(policy=policy.compat32).parsebytes(clean)
+    message = BytesParser(policy=_ShortHeaders()).parsebytes(clean)
     if not any(message[name] for name in _KNOWN):
         if document.depth == 1:
             document.troubles["the file is named as a message and has no header of one"] = None
@@ -65,19 +75,22 @@ def _headed(data: bytes) -> tuple[bytes, int]:
 
 def _header(message: Message, name: str) -> str:
     value = message[name]
-    if value is None:
-        return ""
+    return "" if value is None else _decoded(str(value))
+
+
+def _decoded(text: str) -> str:
+    """Return the text of a header with its encoded words decoded; as it is where they are damaged."""
     try:
-        return str(make_header(decode_header(str(value))))
+        return str(make_header(decode_header(text[:_DECODED])))
     except (LookupError, UnicodeError, ValueError):
-        return str(value)
+        return text[:_DECODED]
 
 
 def _headers(message: Message, document: Document) -> None:
     plain = {"email.subject": "Subject", "email.message_id": "Message-ID", "email.x_mailer": "X-Mailer"}
     document.facts |= {field: text[:_VALUE] for field, name in plain.items() if (text := _header(message, name))}
     for field, name in (("email.from.address", "From"), ("email.to.address", "To"), ("email.reply_to.address", "Reply-To")):
-        values = [str(value) for value in message.get_all(name, [])][:20]
+        values = [str(value)[:_DECODED] for value in message.get_all(name, [])][:20]
         if found := [address[:_VALUE] for _, address in getaddresses(values) if address][:100]:
             document.facts[field] = found
     try:
@@ -92,8 +105,8 @@ def _part(part: Message, document: Document) -> None:
     content = payload if isinstance(payload, bytes) else b""
     name, kind = part.get_filename() or "", part.get_content_type()
     if name or part.get_content_disposition() == "attachment":
-        document.embed(str(make_header(decode_header(name))) if name else "attachment", content)
+        document.embed(_decoded(name) if name else "attachment", content)
     elif kind == "text/html" and document.take(len(content)):
         note_links(links_of(content.decode("utf-8", "replace")), document)
     elif kind == "text/plain" and document.take(len(content)):
-        document.texts.append(("body", content[: 1 << 20].decode("utf-8", "replace")))
+        document.text("body", content[: 1 << 20].decode("utf-8", "replace"))

@@ -43,16 +43,19 @@ def read(data: bytes, document: Document) -> None:
         macros(ole, document)
         _objects(ole, names, document)
         if "Workbook" in top or "Book" in top:
-            _workbook(_stream(ole, "Workbook" if "Workbook" in top else "Book"), document)
-        if "WordDocument" in top and (found := _DDE.search(_stream(ole, "WordDocument"))):
+            _workbook(_stream(ole, "Workbook" if "Workbook" in top else "Book", document), document)
+        if "WordDocument" in top and (found := _DDE.search(_stream(ole, "WordDocument", document))):
             document.trait("dde", found[0].replace(b"\0", b"").decode("latin-1"))
         if "__properties_version1.0" in top:
             _message(ole, names, document)
     document.format = known or ("OLE" if document.macros or document.embedded or document.traits else "")
 
 
-def _stream(ole: Any, name: str) -> bytes:
-    data: bytes = ole.openstream(name).read(_STREAM) if ole.exists(name) else b""
+def _stream(ole: Any, name: str, document: Document) -> bytes:
+    """Return the bytes of a stream; none where the streams of the document are too large together."""
+    if not ole.exists(name) or not document.draw(min(ole.get_size(name), _STREAM)):
+        return b""
+    data: bytes = ole.openstream(name).read(_STREAM)
     return data
 
 
@@ -61,10 +64,10 @@ def _objects(ole: Any, names: list[str], document: Document) -> None:
         document.trait("equation-object", "Equation Native")
     for name in names:
         if name.split("/")[-1].lower() == "\x01ole10native":
-            label, content = package(_stream(ole, name))
+            label, content = package(_stream(ole, name, document))
             document.embed(label or "package", content)
         elif name.split("/")[-1] in ("Package", "CONTENTS"):
-            document.embed(name, _stream(ole, name))
+            document.embed(name, _stream(ole, name, document))
 
 
 def package(data: bytes) -> tuple[str, bytes]:
@@ -123,11 +126,11 @@ def _message(ole: Any, names: list[str], document: Document) -> None:
             continue
         tag, kind = last[12:16].upper(), last[16:20].upper()
         if not folder and kind in ("001F", "001E"):
-            _property(tag, _text(_stream(ole, name), kind), document)
+            _property(tag, _text(_stream(ole, name, document), kind), document)
         elif not folder and tag == "1013":
-            note_links(links_of(_stream(ole, name).decode("utf-8", "replace")), document)
+            note_links(links_of(_stream(ole, name, document).decode("utf-8", "replace")), document)
         elif folder.startswith("__attach") and "/" not in folder and tag == "3701" and kind == "0102":
-            document.embed(_attached(ole, folder), _stream(ole, name))
+            document.embed(_attached(ole, folder, document), _stream(ole, name, document))
 
 
 def _text(data: bytes, kind: str) -> str:
@@ -136,16 +139,16 @@ def _text(data: bytes, kind: str) -> str:
 
 def _property(tag: str, text: str, document: Document) -> None:
     field = _FIELDS.get(tag)
-    if field in _MANY and text:
-        document.facts.setdefault(field, []).append(text[:500])
-    elif field and text:
+    if field in _MANY and text and len(document.facts.setdefault(field, [])) < 100:
+        document.facts[field].append(text[:500])
+    elif field and field not in _MANY and text:
         document.facts[field] = text[:500]
     elif tag == "1000":
-        document.texts.append(("body", text))
+        document.text("body", text)
 
 
-def _attached(ole: Any, folder: str) -> str:
+def _attached(ole: Any, folder: str, document: Document) -> str:
     for tag in ("3707001F", "3704001F", "3707001E", "3704001E"):
-        if data := _stream(ole, f"{folder}/__substg1.0_{tag}"):
+        if data := _stream(ole, f"{folder}/__substg1.0_{tag}", document):
             return _text(data, tag[4:])
     return "attachment"

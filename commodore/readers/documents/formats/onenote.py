@@ -20,8 +20,10 @@ def read(data: bytes, document: Document) -> None:
     while at >= 0:
         if at + _HEAD <= len(data):
             (size,) = struct.unpack_from("<Q", data, at + 16)
-            content = data[at + _HEAD : at + _HEAD + min(size, len(data))]
             number += 1
+            content = data[at + _HEAD : at + _HEAD + min(size, len(data))] if document.draw(min(size, len(data))) else b""
+            if not content and size:
+                return
             if not content.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8")):
                 document.embed(f"file {number}", content)
         at = data.find(_OBJECT, at + 16)

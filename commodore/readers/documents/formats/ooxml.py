@@ -22,12 +22,12 @@ MAGIC = ((0, b"PK\x03\x04"),)
 ENDINGS: tuple[str, ...] = ()
 TYPES = "[Content_Types].xml"
 _KINDS = (("word/", "Word (OOXML)"), ("xl/", "Excel (OOXML)"), ("ppt/", "PowerPoint (OOXML)"), ("visio/", "Visio (OOXML)"))
-_RELATION = re.compile(r"<Relationship\s[^>]{1,8000}>")
+_RELATION = re.compile(r"<Relationship\s[^<>]{1,8000}>")
 _ATTRIBUTE = re.compile(r"""\b(Type|Target|TargetMode)\s*=\s*(["'])(.*?)\2""", re.DOTALL)
-_FIELD = re.compile(r"<w:instrText[^>]{0,200}>([^<]{0,4000})</w:instrText>")
+_FIELD = re.compile(r"<w:instrText[^<>]{0,200}>([^<]{0,4000})</w:instrText>")
 _SIMPLE = re.compile(r"""\bw:instr\s*=\s*"([^"]{0,4000})\"""")
 _DDE = re.compile(r"(?i)\bDDE(?:AUTO)?\b.{3,300}")
-_SHEET = re.compile(r"""<sheet\s[^>]{0,2000}>""")
+_SHEET = re.compile(r"""<sheet\s[^<>]{0,2000}>""")
 _LARGEST = 32 << 20
 _RATIO_FLOOR = 64 << 20
 
@@ -90,8 +90,10 @@ def _part(archive: zipfile.ZipFile, name: str, document: Document) -> None:
     if low.endswith(".rels"):
         _relations(_content(archive, name, document).decode("utf-8", "replace"), document)
     elif low.endswith("vbaproject.bin"):
-        inner = Document(name, spent=document.spent)
-        ole.read(_content(archive, name, document), inner)
+        content = _content(archive, name, document)
+        inner = Document(name, spent=document.spent, drawn=document.drawn)
+        ole.read(content, inner)
+        document.spent, document.drawn = inner.spent, inner.drawn
         document.macros += inner.macros
         document.traits |= inner.traits
         document.troubles |= inner.troubles
@@ -100,16 +102,16 @@ def _part(archive: zipfile.ZipFile, name: str, document: Document) -> None:
     elif low.startswith("xl/macrosheets/") and low.endswith(".xml"):
         text = _content(archive, name, document).decode("utf-8", "replace")
         document.trait("old-macros", name)
-        document.texts.append((name, unescape(re.sub(r"<[^>]{0,400}>", " ", text))[: 1 << 20]))
+        document.text(name, unescape(re.sub(r"<[^<>]{0,400}>", " ", text))[: 1 << 20])
     elif low == "xl/workbook.xml":
         _workbook(_content(archive, name, document).decode("utf-8", "replace"), document)
     elif low.startswith("word/") and low.endswith(".xml") and "/" not in low[5:]:
         _fields(_content(archive, name, document).decode("utf-8", "replace"), document)
     elif low.startswith("xl/externallinks/") and low.endswith(".xml"):
         text = _content(archive, name, document).decode("utf-8", "replace")
-        if found := re.search(r"""<ddeLink[^>]{0,400}>""", text):
+        if found := re.search(r"""<ddeLink[^<>]{0,400}>""", text):
             document.trait("dde", found[0])
-            document.texts.append((name, unescape(found[0])))
+            document.text(name, unescape(found[0]))
     elif low.startswith("basic/") and low.endswith(".xml") and "script" not in low:
         document.macros.append((name, unescape(_content(archive, name, document).decode("utf-8", "replace"))))
         document.trait("macros", name)
@@ -121,7 +123,7 @@ def _relations(text: str, document: Document) -> None:
         target, kind = found.get("Target", ""), found.get("Type", "").rpartition("/")[2]
         if found.get("TargetMode", "").lower() != "external" or not target:
             continue
-        document.links[target[:1000]] = None
+        document.link(target)
         remote = re.match(r"(?i)(?:https?|ftp|file|mhtml|ms-\w+):|\\\\\\\\|x-usc:", target) is not None
         local = re.match(r"(?i)file:/{2,3}[a-z]:", target) is not None
         if kind == "attachedTemplate" and remote and not local:
@@ -135,7 +137,7 @@ def _fields(text: str, document: Document) -> None:
     for field in fields:
         if found := _DDE.search(unescape(field)):
             document.trait("dde", found[0])
-            document.texts.append(("field", found[0]))
+            document.text("field", found[0])
 
 
 def _workbook(text: str, document: Document) -> None:

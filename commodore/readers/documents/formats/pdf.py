@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator
+from itertools import islice
 
 from commodore.readers.documents.model import Document
 
@@ -21,11 +22,16 @@ _DICTIONARY = 4096
 _HEX = re.compile(rb"#([0-9A-Fa-f]{2})")
 _ESCAPED = re.compile(rb"/(?:[A-Za-z]*#[0-9A-Fa-f]{2})+[A-Za-z0-9]*")
 _ACTIONS = frozenset((b"JavaScript", b"JS", b"OpenAction", b"Launch", b"AA", b"URI", b"EmbeddedFile", b"RichMedia", b"ObjStm"))
-_TEXT = rb"\(((?:[^()\\]|\\.|\([^()]{0,2000}\)){0,200000})\)"
-_JS = re.compile(rb"/JS\s*(?:" + _TEXT + rb"|<([0-9A-Fa-f\s]{2,200000})>|(\d{1,8})\s+\d{1,5}\s+R)", re.DOTALL)
-_URI = re.compile(rb"/URI\s*(?:" + _TEXT + rb"|<([0-9A-Fa-f\s]{2,8000})>)", re.DOTALL)
-_LAUNCH = re.compile(rb"/Launch\b.{0,200}?/(?:F|P|Win)\b.{0,200}?" + _TEXT, re.DOTALL)
-_NAMED = re.compile(rb"/Filespec\b[^>]{0,400}?/(?:UF|F)\s*" + _TEXT, re.DOTALL)
+_LONGEST, _SHORT, _UNENDED = 200_000, 256, 64
+"""bytes of a text; bytes of one behind so many that do not end, so that the time does not grow with their number"""
+_JS = re.compile(rb"/JS\s{0,20}(?=[(<]|(\d{1,8})\s{1,20}\d{1,5}\s{1,20}R)")
+_URI = re.compile(rb"/URI\s{0,20}(?=[(<])")
+_LAUNCH = re.compile(rb"/Launch\b")
+_PROGRAM = re.compile(rb"/(?:F|P|Win)\b")
+_FILE_SPEC = re.compile(rb"/Filespec\b")
+_FILE_NAME = re.compile(rb"/(?:UF|F)\s{0,20}\(")
+_PARENTHESIS = re.compile(rb"[()\\]")
+_DIGITS = re.compile(rb"<([0-9A-Fa-f\s]{2,200000})>")
 _ESCAPES = re.compile(rb"\\([0-7]{1,3}|.)", re.DOTALL)
 
 
@@ -36,7 +42,7 @@ def read(data: bytes, document: Document) -> None:
         document.bounds["the PDF is encrypted: texts in it cannot be read"] = None
     plain = [data]
     scripts: dict[bytes, bytes] = {}
-    names = [_text(found[1]) for found in _NAMED.finditer(data)][:100]
+    names = list(islice(_file_names(data), 100))
     for number, head, content in _streams(data, document):
         if b"/ObjStm" in head:
             plain.append(content)
@@ -60,16 +66,64 @@ def _names(data: bytes, document: Document) -> bytes:
 def _actions(data: bytes, scripts: dict[bytes, bytes], document: Document) -> None:
     if b"/OpenAction" in data or re.search(rb"/AA\b", data):
         document.trait("pdf-open-action", "/OpenAction" if b"/OpenAction" in data else "/AA")
-    for found in _LAUNCH.finditer(data):
-        document.trait("pdf-launch", _text(found[1]))
-        document.texts.append(("launch", _text(found[1])))
+    texts = _Texts(data)
+    for text in _launched(texts):
+        document.trait("pdf-launch", text)
+        document.text("launch", text)
+    behind = 0
     for found in _JS.finditer(data):
-        code = _text(found[1]) if found[1] is not None else _hex(found[2]) if found[2] else scripts.get(found[3], b"").decode("latin-1")
+        if found.start() < behind:
+            continue
+        code, behind = (scripts.get(found[1], b"").decode("latin-1"), found.end()) if found[1] else texts.read(found.end())
         document.trait("pdf-javascript", code or "/JS")
         if code and document.take(len(code)):
-            document.texts.append(("JavaScript", code))
+            document.text("JavaScript", code)
+    behind = 0
     for found in _URI.finditer(data):
-        document.links[(_text(found[1]) if found[1] is not None else _hex(found[2]))[:1000]] = None
+        if found.start() >= behind:
+            text, behind = texts.read(found.end())
+            document.link(text)
+
+
+def _file_names(data: bytes) -> Iterator[str]:
+    """Yield the names of the files that are carried."""
+    texts = _Texts(data)
+    for spec in _FILE_SPEC.finditer(data):
+        end = data.find(b">", spec.end(), spec.end() + 400)
+        if found := _FILE_NAME.search(data, spec.end(), end if end >= 0 else spec.end() + 400):
+            yield texts.read(found.end() - 1)[0]
+
+
+def _launched(texts: _Texts) -> Iterator[str]:
+    """Yield the programs and files that are opened: the first text behind the key that names them."""
+    for found in _LAUNCH.finditer(texts.data):
+        key = _PROGRAM.search(texts.data, found.end(), found.end() + 200)
+        at = texts.data.find(b"(", key.end(), key.end() + 200) if key else -1
+        if at >= 0 and (text := texts.read(at)[0]):
+            yield text
+
+
+class _Texts:
+    """The texts of a file, literal or of hexadecimal digits. Parentheses nest in a literal one. Source: ISO 32000-1, 7.3.4."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self._unended = data, 0
+
+    def read(self, at: int) -> tuple[str, int]:
+        """Return the text that begins at an offset, and the offset behind it; ('', `at`) for one that does not end."""
+        end = at + (_LONGEST if self._unended < _UNENDED else _SHORT)
+        if self.data[at : at + 1] == b"<":
+            if digits := _DIGITS.match(self.data, at, end):
+                return _hex(digits[1]), digits.end()
+        else:
+            depth, place = 1, at + 1
+            while found := _PARENTHESIS.search(self.data, place, end):
+                place = found.end() + (found[0] == b"\\")
+                depth += (found[0] == b"(") - (found[0] == b")")
+                if not depth:
+                    return _text(self.data[at + 1 : found.start()]), place
+        self._unended += 1
+        return "", at
 
 
 def _streams(data: bytes, document: Document) -> Iterator[tuple[bytes, bytes, bytes]]:

@@ -33,12 +33,12 @@ def read(data: bytes, document: Document) -> None:
         document.trait("updated-object", "\\objupdate")
     for found in _TEMPLATE.finditer(data):
         target = found[1].decode("latin-1").strip()
-        document.links[target] = None
+        document.link(target)
         if re.match(r"(?i)https?:|\\\\\\\\|file://[^/]", target):
             document.trait("remote-template", target)
     for found in _FIELD.finditer(data):
         text = found[1].decode("latin-1")
-        document.texts.append(("field", text))
+        document.text("field", text)
         if text[:3].upper() == "DDE":
             document.trait("dde", text)
 

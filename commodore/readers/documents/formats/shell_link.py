@@ -17,7 +17,7 @@ def read(data: bytes, document: Document) -> None:
     found = shortcut.target(data[: shortcut.LARGEST])
     document.facts |= shortcut_fields(found)
     if line := document.facts.get("process.command_line"):
-        document.texts.append(("command", line))
+        document.text("command", line)
     if found.padded:
         document.trait("padded-arguments", found.arguments)
     if other := found.disguise:

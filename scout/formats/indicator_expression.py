@@ -1,4 +1,4 @@
-"""The pattern by which an indicator is found in text, with the boundaries of its type."""
+"""An indicator as others see it: the pattern by which it is found in text, its title, its type in ECS."""
 
 from __future__ import annotations
 
@@ -45,3 +45,37 @@ def _beginning(kind: str, value: str) -> str:
 def _ending(kind: str, value: str) -> str:
     """Return the pattern of what may not follow; a URL may go on after `/` or `=`."""
     return "" if kind == "url" and not value[-1:].isalnum() else _AFTER[kind]
+
+
+def title(indicator: Indicator) -> str:
+    """Return an indicator as the name of a rule: `Domain evil.example`."""
+    return f"{_NAMES[indicator.type]} {indicator.value}"
+
+
+def ecs_type(indicator: Indicator) -> str:
+    """Return `threat.indicator.type`."""
+    return "ipv6-addr" if indicator.type in ("ip", "cidr") and ":" in indicator.value else _ECS[indicator.type]
+
+
+_NAMES = {
+    "md5": "File hash",
+    "sha1": "File hash",
+    "sha256": "File hash",
+    "ip": "Address",
+    "cidr": "Network",
+    "domain": "Domain",
+    "url": "URL",
+    "path": "Path",
+    "filename": "File name",
+}
+_ECS = {
+    "md5": "file",
+    "sha1": "file",
+    "sha256": "file",
+    "ip": "ipv4-addr",
+    "cidr": "ipv4-addr",
+    "domain": "domain-name",
+    "url": "url",
+    "path": "file",
+    "filename": "file",
+}

@@ -1,0 +1,74 @@
+"""End a running process: stop it and everything below it before persistence is cut, end all of them when everything else is done.
+
+Ending is behind the barrier: nothing makes the process again. Until then undo lets it go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from commodore.persistence.suspicion import is_interpreter
+from hunter.host import processes
+from hunter.host.host import RemovalHost
+from hunter.host.view import HostView
+from hunter.mechanisms import Edit, Inspection
+from hunter.mechanisms._parts import Operation
+from hunter.objects.frozen import OBJECT as FROZEN
+from hunter.objects.process import OBJECT as PROCESS
+from hunter.objects.process import find
+from hunter.plan.model import RemovalTarget
+from hunter.ref import Ref
+
+_SHOWN = 8
+
+
+class _ProcessEnd(Operation):
+    operation = "process-end"
+
+    def targets(self, fields: Mapping[str, Any]) -> list[RemovalTarget]:
+        return [RemovalTarget(PROCESS.ref({"path": fields.get("path"), "pid": fields.get("pid"), "start": fields.get("started")}))]
+
+    def recorded(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        named = {"start": "started", "executable": "path", "image": "image_sha256", "command": "data"}
+        return {fact: fields.get(word) for fact, word in named.items()}
+
+    def inspect(self, view: HostView, target: RemovalTarget) -> Inspection:
+        if not (isinstance(view, RemovalHost) and view.live):
+            return Inspection(later="only a running host has processes")
+        state = PROCESS.observe(view, target.ref)
+        found = Inspection({target.ref: state})
+        process = find(view, target.ref)
+        if state is None or process is None:
+            found.states[target.ref] = None
+            found.gone = "the process has ended"
+            return found
+        frozen = target.ref._replace(object=FROZEN.kind)
+        found.states[frozen] = FROZEN.observe(view, frozen)
+        children = processes.below(process)
+        if children:
+            told = ", ".join(child.told for child in children[:_SHOWN]) + (" …" if len(children) > _SHOWN else "")
+            found.notes.append(f"what it started goes with it: {told}")
+        return found
+
+    def returned(self, view: HostView, target: RemovalTarget, expect: Mapping[str, Any]) -> str:
+        if not (isinstance(view, RemovalHost) and view.live):
+            return ""
+        now = [p for p in processes.everything() if _again(p, target.ref, expect)]
+        return f"it runs again: {', '.join(p.told for p in now[:_SHOWN])}" if now else ""
+
+    def apply(self, found: Inspection, target: RemovalTarget) -> Sequence[Edit]:
+        frozen = target.ref._replace(object=FROZEN.kind)
+        state = found.states.get(frozen) or {}
+        stop = [Edit("freeze", frozen, after={**state, "frozen": "yes"})] if state.get("frozen") == "no" else []
+        return [*stop, Edit("irreversible", target.ref)]
+
+
+def _again(process: processes.RunningProcess, ref: Ref, expect: Mapping[str, Any]) -> bool:
+    """Return whether a process runs what the ended one ran: the same program, and of an interpreter the same command line."""
+    if process.executable != ref.name or process.kernel:
+        return False
+    return not is_interpreter(ref.name, "linux") or process.command == expect.get("command")
+
+
+MECHANISM = _ProcessEnd()
