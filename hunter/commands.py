@@ -104,6 +104,26 @@ def blocklist_command(
     return DONE
 
 
+def bundle_command(
+    plan: PlanFile,
+    signers: Annotated[
+        Path | None,
+        typer.Option("--allowed-signers", metavar="FILE", help="Who may sign. Without it: escadre/allowed_signers of your configuration."),
+    ] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the bundle.")] = Path(),
+    runtime: Annotated[
+        str, typer.Option("--runtime-dir", metavar="PATH", help="Where it unpacks itself; /dev/shm on Linux.", show_default=False)
+    ] = "",
+    json_lines: Json = False,
+) -> int:
+    """Make one file of HUNTER and a signed plan, for a host without Python."""
+    from hunter.bundle.build import bundle
+    from hunter.show.packed import bundled
+
+    bundled(Screen(json_lines=json_lines), *bundle(place(plan), signers, output, runtime))
+    return DONE
+
+
 def pack_command(
     plan: PlanFile,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the archive.")] = Path(),
@@ -111,7 +131,7 @@ def pack_command(
 ) -> int:
     """Pack an applied plan with journal, backups and proofs into an encrypted archive for the analyst."""
     from hunter.record.pack import pack
-    from hunter.show.fleet import packed
+    from hunter.show.packed import packed
 
     packed(Screen(json_lines=json_lines), pack(place(plan), output))
     return DONE
@@ -165,6 +185,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "add": add_command,
     "contain": contain_command,
     "blocklist": blocklist_command,
+    "bundle": bundle_command,
     "pack": pack_command,
     "status": status_command,
     "report": report_command,

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from commodore.case.indicators import FoundIndicator, found
+from commodore.case.reader import CaseReader
+from hunter.contain.applocker import policy
 from scout.console import WRONG_USE, Complaint, escape
 
 _NAME = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])")
@@ -106,7 +108,8 @@ def write(case: Path, out: Path) -> tuple[BlockLists, list[Path]]:
     written = []
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for name, text in texts(made).items():
+        rules, _ = policy(made.hashes["sha256"], CaseReader(case).records("programs"))
+        for name, text in {**texts(made), **({"applocker.xml": rules} if rules else {})}.items():
             with (out / name).open("x", encoding="utf-8", newline="\n") as stream:
                 stream.write(text)
             written.append(out / name)

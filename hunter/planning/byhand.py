@@ -31,6 +31,8 @@ from hunter.unsafe import UnsafeError
 from scout.console import WRONG_USE, Complaint, escape
 from scout.formats.linux_paths import SYSTEM_UNITS
 
+QUARANTINE = "FQ"
+"""the removal that a whole file gets where nobody chooses another one"""
 BY_HAND = "by hand"
 """`mechanism` of an action that no row of the persistence table asked for"""
 _SERVICES = r"HKLM\SYSTEM\ControlSet{:03d}\Services"
@@ -149,14 +151,24 @@ def _chosen(wanted: WantedByHand, words: Mapping[str, str]) -> tuple[str, Remova
         kinds = ", ".join(sorted({e.object for e in catalogue().values() if e.target == part}))
         what = "a whole target" if part == "whole" else f"one {part}"
         raise Complaint(f"HUNTER has no removal of {what} of this form.", f"It removes {what} of: {kinds}.", WRONG_USE)
-    targets = {entry.kind: _target(entry, wanted, words) for entry in fitting}
+    targets, wrong = {}, []
+    for entry in fitting:
+        try:
+            targets[entry.kind] = _target(entry, wanted, words)
+        except Complaint as e:  # these words do not name an object of this kind
+            wrong.append(e)
+    fitting = [entry for entry in fitting if entry.kind in targets]
+    if not fitting:
+        raise wrong[0]
     may = [e for e in fitting if not forbidden(e.kind, targets[e.kind].ref) and _knows(e, targets[e.kind])] or fitting
     may = [entry for entry in may if entry.login or entry.check] or may
     if wanted.kind:
         if wanted.kind not in [entry.kind for entry in may]:
             raise Complaint(f"{escape(wanted.kind)} does not fit this target.", f"Fitting: {', '.join(e.kind for e in may)}.", WRONG_USE)
         return wanted.kind, targets[wanted.kind]
-    best = [entry for entry in may if mechanism_of(entry.kind).encloses or isinstance(mechanism_of(entry.kind), DefaultRestored)] or may
+    owning = [entry for entry in may if mechanism_of(entry.kind).encloses or isinstance(mechanism_of(entry.kind), DefaultRestored)]
+    whole = [e for e in may if e.removal == QUARANTINE] or [e for e in fitting if e.removal == QUARANTINE]
+    best = owning or whole or may
     if len({entry.operation for entry in best}) > 1 and not forbidden(best[0].kind, targets[best[0].kind].ref):
         listed = "; ".join(f"{e.kind} ({e.what.format(path='it', name='it', data='it', begin='it', end='it')})" for e in best)
         raise Complaint("Several removals fit this target.", f"Choose one with --kind: {listed}.", WRONG_USE)

@@ -1,18 +1,15 @@
-"""The output of `hunter status`, `report` and `pack`."""
+"""The output of `hunter status` and `report`."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hunter.record.report import summary
 from hunter.show.words import DATA, TITLE, columns, command
-from scout.console import Screen, escape, megabytes, plural
-
-if TYPE_CHECKING:
-    from hunter.record.pack import PackedRun
+from scout.console import Screen, escape, plural
 
 _STYLE = {
     "removed": "green",
@@ -58,18 +55,6 @@ def status(screen: Screen, case: Path, found: Mapping[str, Any]) -> None:
     else:
         screen.say("Nothing was applied yet, or nothing came back.")
         screen.say(f"Next: {command('status', case, 'RETURNED.age', '-i', 'key.txt')}")
-
-
-def packed(screen: Screen, done: PackedRun) -> None:
-    """Print the archive, its receipt, and the next step."""
-    if screen.json_lines:
-        screen.emit({"archive": str(done.path), "sha256": done.receipt.archive_sha256, "code": done.receipt.code, "files": done.files})
-        return
-    screen.say(
-        f"Packed {plural(done.files, 'file')} of {escape(done.plan.host.get('name', '?'))} → {done.path} ({megabytes(done.receipt.size)})"
-    )
-    screen.say(f"  receipt      {done.receipt.code}     note it on paper: it proves that this is the archive HUNTER wrote")
-    screen.say(f"Next, on the analyst's machine: hunter status CASE {done.path.name} -i key.txt")
 
 
 def reported(screen: Screen, found: list[dict[str, Any]], output: Path) -> None:

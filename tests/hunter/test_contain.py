@@ -9,11 +9,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from commodore.case.indicators import FoundIndicator
-from hunter.contain import blocklist, isolation, windows
+from hunter.contain import applocker, blocklist, isolation, windows
 from tests.conftest import ROOT, need
 from tests.hunter.conftest import findings_of, read_rows, write_rows
 from tests.hunter.driver import hunt
@@ -227,6 +228,25 @@ print(subprocess.run(["nft", "list", "table", "inet", "escadre_block"], capture_
     )
     done = namespace(script, path)
     assert done.stdout.splitlines() == ["0 0", "6"], done.stdout + done.stderr
+
+
+def test_hash_rules_are_of_the_authenticode_digest_and_allow_everything_else() -> None:
+    """The file's own hash chooses the program; the rule has its digest. A second pair of eyes on the XML: the standard library's."""
+    hashes = {"a" * 64: 'seen "<b>&', "b" * 64: "not collected"}
+    programs = [
+        {"file.hash.sha256": "a" * 64, "file.name": 'x"<.exe', "file.size": 7, "escadre.signature.digests": ["1" * 40, "2" * 64]},
+        {"file.hash.sha256": "c" * 64, "file.name": "innocent.exe", "file.size": 7, "escadre.signature.digests": ["3" * 40, "4" * 64]},
+        {"file.hash.sha256": "a" * 64, "file.name": "no-digest.exe", "escadre.signature.digests": None},
+    ]
+    text, blocked = applocker.policy(hashes, programs)
+    root = ET.fromstring(text)
+    (collection,) = root
+    assert (collection.get("Type"), collection.get("EnforcementMode"), blocked) == ("Exe", "AuditOnly", {"a" * 64})
+    assert [(rule.tag, rule.get("Action")) for rule in collection] == [("FilePathRule", "Allow"), ("FileHashRule", "Deny")]
+    assert collection[0].find(".//FilePathCondition").get("Path") == "*"
+    found = collection[1].find(".//FileHash")
+    assert (found.get("Data"), found.get("SourceFileName"), found.get("SourceFileLength")) == ("0x" + "2" * 64, 'x"<.exe', "7")
+    assert applocker.policy({}, programs) == ("", set())
 
 
 def test_the_lists_of_a_case(bench, tmp_path) -> None:
