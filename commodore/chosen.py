@@ -12,9 +12,14 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from commodore.record import DEFAULTS, ENGINE_FIELDS, RecordBatch
+
 ANY: tuple[str, ...] = ()
 """every text"""
 _NOBODY: frozenset[str] = frozenset()
+_STATE = "escadre.state"
+_COMPLETED = ENGINE_FIELDS | DEFAULTS
+"""fields that a record has whatever its parser says"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +54,21 @@ class Sorter:
             if value.__class__ is str:
                 found = found | every | exact.get(value, _NOBODY)
         return found
+
+    def passes(self, batch: RecordBatch) -> bool:
+        """Return whether nobody chose a record of a batch, whose fields are not completed."""
+        for field, (exact, every) in self._fields.items():
+            if field == _STATE:
+                for _, _, state in batch.records:
+                    if every or state in exact:
+                        return False
+            elif field in batch.shared:
+                if (value := batch.shared[field]).__class__ is str and (every or value in exact):
+                    return False
+            elif field in _COMPLETED:
+                return False
+            else:
+                for _, fields, _ in batch.records:
+                    if (value := fields.get(field)).__class__ is str and (every or value in exact):
+                        return False
+        return True

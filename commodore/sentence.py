@@ -88,27 +88,39 @@ def shown(value: str) -> str:
     return value if value.isprintable() and _PLAIN.fullmatch(value) else quoted(one_line(value))
 
 
-def shown_below(above: str) -> Callable[[str], str]:
-    r"""Return the function that shows `above\name` as `shown` does, for many names: `above` is looked at once."""
-    start = f"{above}\\"
-    plain = above.isprintable() and _PLAIN.fullmatch(f"{start}x") is not None
-    simple = plain or (above.isprintable() and '"' not in above)
+PLAIN, SIMPLE = 2, 1
+"""forms of a path: it needs no quotes; it has none of its own, so that quotes around it suffice. 0: any other"""
 
-    def show(name: str) -> str:
-        form = _form(name)
-        if plain and form == 2:
-            return start + name
-        return f'"{start}{name}"' if simple and form else shown(start + name)
 
-    return show
+def form_above(path: str) -> int:
+    r"""Return the form of `path\` as the beginning of a longer path."""
+    return _form_of(path, f"{path}\\x")
 
 
 @lru_cache(maxsize=1 << 13)
-def _form(name: str) -> int:
-    """Return 2 for the end of a path that needs no quotes, 1 where it needs some and has none, 0 for any other."""
-    if not name.isprintable() or '"' in name:
+def form_within(name: str) -> int:
+    """Return the form of a name in the middle of a path. The form of a path is the least of its parts."""
+    return _form_of(name, f"x{name}\\x")
+
+
+@lru_cache(maxsize=1 << 13)
+def _form_last(name: str) -> int:
+    """Return the form of a name at the end of a path."""
+    return _form_of(name, f"x{name}")
+
+
+def _form_of(name: str, placed: str) -> int:
+    if not name.isprintable():
         return 0
-    return 2 if _PLAIN.fullmatch(f"x{name}") else 1
+    return PLAIN if _PLAIN.fullmatch(placed) else SIMPLE if '"' not in name else 0
+
+
+def shown_below(start: str, form: int, name: str) -> str:
+    r"""Return `start` and `name` as `shown` does, for many names. `form`: that of `start`, which is a path with its last `\`."""
+    last = _form_last(name)
+    if form == PLAIN and last == PLAIN:
+        return start + name
+    return f'"{start}{name}"' if form and last else shown(start + name)
 
 
 _quoted = lru_cache(maxsize=4096)(quoted)

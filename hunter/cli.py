@@ -181,7 +181,6 @@ def verify_command(
 ) -> int:
     """Check that every target of a plan is gone. Exit code 0: all gone; 1: something is there or was not looked at."""
     from hunter.run import verify as verifying
-    from hunter.run import verify_archive as in_archive
 
     screen, plan = Screen(json_lines=json_lines), _place(plan)
     read = _read(plan, seal_key, screen, signers, signed=signed)
@@ -192,7 +191,9 @@ def verify_command(
         if identity is None or root is not None:
             do = "hunter verify PLAN --archive NEW -i key.txt"
             raise Complaint("--archive needs a key (-i) and excludes --root.", do, WRONG_USE)
-        fresh = in_archive.verify_archive(read, plan, archive, identity, detect=detect)
+        from hunter.run.verify_archive import verify_archive  # it needs COMMODORE's engine, which a host has not
+
+        fresh = verify_archive(read, plan, archive, identity, detect=detect)
         verdicts, beyond = fresh.targets, fresh.beyond
     else:
         with _host(root) as host:

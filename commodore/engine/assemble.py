@@ -18,6 +18,8 @@ from commodore.sentence import sentence
 
 _INT64 = 1 << 63
 _LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_STRICT_INTEGER
+_DEFAULTS = frozenset(("@timestamp", "event.kind", "event.category", "event.type", "event.action"))
+"""fields that every record has, with the declaration's value where the parser gives none"""
 
 
 def identity(collection: str, member: int, dataset: str) -> blake2b:
@@ -90,32 +92,35 @@ class Assembler:
         out["escadre.state"] = state
         return out
 
-    def lines(self, batch: RecordBatch) -> list[bytes]:
-        """Return the lines of a batch, whose fields are completed. What its records share, and those of the member, is text already."""
+    def text(self, batch: RecordBatch) -> bytes:
+        """Return the lines of a batch, whose fields are completed. What its records share, and those of the member, is text already.
+
+        The lines of records that share nothing, because their fields are not what others have, come last.
+        """
         shared = batch.shared
         if self._times is not None and "escadre.times" not in shared:
             shared = shared | {"escadre.times": times(shared, self._times)}
         try:
             head = b"{%b,%b," % (self._constant_text(shared), orjson.dumps(shared, option=orjson.OPT_STRICT_INTEGER)[1:-1])
         except TypeError:  # lone surrogates, as in `line`
-            return [line(self.record(record)) for record in batch.each()]
-        made, seen, defaults, key_of, dumps = [], self._seen, self._defaults.keys(), self._identity.copy, orjson.dumps
+            return b"".join([line(self.record(record)) for record in batch.each()])
+        made, alone = [b""], list[bytes]()
+        seen, defaults, key_of, dumps = self._seen, _DEFAULTS, self._identity.copy, orjson.dumps
         for locator, fields, state in batch.records:
             hashed = key_of()
             hashed.update(f"{locator}\0".encode("utf-8", "surrogatepass"))  # as `_key` does
             key = hashed.digest()
-            if "message" in fields and key not in seen and defaults.isdisjoint(fields):
+            if key not in seen and "message" in fields and defaults.isdisjoint(fields):
                 fields["escadre.id"], fields["escadre.locator"], fields["escadre.state"] = key.hex(), locator, state
                 try:
-                    own = dumps(fields, option=_LINE)
+                    made.append(dumps(fields, option=_LINE)[1:])
                 except TypeError:
                     pass
                 else:
                     seen.add(key)
-                    made.append(head + own[1:])
                     continue
-            made.append(line(self.record(Record(locator, shared | fields, state))))
-        return made
+            alone.append(line(self.record(Record(locator, shared | fields, state))))
+        return head.join(made) + b"".join(alone) if alone else head.join(made)
 
     def _constant_text(self, shared: Mapping[str, Any]) -> bytes:
         """Return what all records of the member have, without those defaults that the batch sets itself."""

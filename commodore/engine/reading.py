@@ -17,7 +17,7 @@ from commodore.fence import raised
 from commodore.host import Host
 from commodore.record import FAILED, UNREAD
 
-Take = Callable[[str, list[dict[str, Any]] | list[bytes], Problems], int]
+Take = Callable[[str, list[dict[str, Any]] | unit.RecordLines, Problems], int]
 """called with the artefact's name, finished records or their lines, and the problems so far; returns the bytes that the records took"""
 Parse = Callable[[Known, Any], tuple[str, Outcome]]
 Starts = Callable[[str], None]
@@ -31,13 +31,13 @@ def read(
     take: Take,
     starts: Starts,
     batch: int = BATCH,
-    plain: Callable[[str], bool] = lambda _: False,
+    plain: Callable[[str], unit.Plain] = lambda _: unit.apart,
     offer: Callable[[str, SweepLayer], None] = unit.drop,
 ) -> Iterator[tuple[str, Outcome]]:
     """Yield the outcome of each artefact, and that of each container that was opened, by name.
 
     batch    records that `take` gets together
-    plain    artefact → whether its records are only written: `take` may get their lines
+    plain    artefact → what says of its batches whether they are only written: `take` may get their lines
     offer    gets the artefact's name and each layer that it decoded
     """
 

@@ -11,9 +11,8 @@ HITS, CHOSEN = ".hits/", ".chosen/"
 """prefixes of the names under which other lines travel among the datasets: the hits on a dataset, and the records that a derived dataset
 chose of it (`.chosen/logons/evtx`)"""
 STOPPED = "stopped"
-LEVEL = 3
 FRAME = 8 << 20
-"""bytes of lines that are compressed together, and the level of compression"""
+"""bytes of lines that are compressed together"""
 
 
 class UnitAccount(NamedTuple):

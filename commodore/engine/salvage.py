@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import zstandard
 
-from commodore.engine.results import FRAME, LEVEL, STOPPED, Result, SalvagedPart
+from commodore.case.jsonl import LEVEL
+from commodore.engine.results import FRAME, STOPPED, Result, SalvagedPart
 from commodore.record import Problem
 
 PATIENCE = 15.0

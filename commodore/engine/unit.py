@@ -21,13 +21,34 @@ LINES = 512
 LONGEST_REASON = 500
 """characters of a reason that quotes an exception"""
 Note = Callable[[Problem], None]
-Take = Callable[["list[dict[str, Any]] | list[bytes]", Problems], int]
+
+
+class RecordLines(NamedTuple):
+    """Finished records as text: their number, and their lines in pieces."""
+
+    number: int
+    pieces: list[bytes]
+
+
+Take = Callable[["list[dict[str, Any]] | RecordLines", Problems], int]
 """called with finished records, or their lines where `plain`, and the problems so far; returns the bytes that the records took, and adds a
 problem for each one that could not be searched or written"""
 
 
 Offer = Callable[[SweepLayer], None]
 """called with further bytes that a parser decoded"""
+Plain = Callable[[RecordBatch], bool]
+"""says of a batch whether its records are only written: nothing else looks at them"""
+
+
+def apart(_: RecordBatch) -> bool:
+    """Take every batch apart: each record is wanted."""
+    return False
+
+
+def whole(_: RecordBatch) -> bool:
+    """Take no batch apart: only lines are wanted."""
+    return True
 
 
 def ignore(_: SweepLayer) -> None:
@@ -58,14 +79,14 @@ def parse(
     content: Any = None,
     batch: int = BATCH,
     *,
-    plain: bool = False,
+    plain: Plain = apart,
     offer: Offer = ignore,
 ) -> Outcome:
     """Read a unit and pass finished records to `take` in batches. A parser that raises is a problem, never the end of the run.
 
     content  what the parser gets: what an opened container offers; None: the evidence
     batch    records that are passed on together at most
-    plain    nothing but the lines of records is wanted: a batch of them need not be taken apart
+    plain    says of a batch of records whether nothing but their lines is wanted: it need not be taken apart
     offer    takes the layers that the parser yields
     """
     content = evidence if content is None else content
@@ -109,7 +130,7 @@ def drain(
     room: Room,
     take: Take,
     *,
-    plain: bool = False,
+    plain: Plain = apart,
     offer: Offer = ignore,
 ) -> tuple[int, int, int, Exception | None]:
     """Drain a parser. Return the number of records, how many of them were carved, how many of those no header promises
@@ -117,23 +138,25 @@ def drain(
     """
     count = carved = beyond = 0
     unpromised = assembler.artefact.unpromised
-    apart = {"carved", *unpromised}
+    counted = {"carved", *unpromised}
     error: Exception | None = None
     batch: list[dict[str, Any]] = []
-    lines: list[bytes] = []
+    pieces: list[bytes] = []
+    waiting = 0
     size, full = 1, room.full
     make, note = assembler.record, problems.add
     try:
         for item in parser():
-            if isinstance(item, RecordBatch) and plain and not full:
-                lines += assembler.lines(item)
-                count += len(item.records)
-                if states := [state for _, _, state in item.records if state in apart]:
-                    carved += len(states)
-                    beyond += sum(state in unpromised for state in states)
-                if len(lines) >= LINES:
-                    ready_lines, lines = lines, []
-                    room.batch(take(ready_lines, problems), len(ready_lines))
+            if isinstance(item, RecordBatch) and not full and plain(item):
+                pieces.append(assembler.text(item))
+                waiting += len(item.records)
+                for _, _, state in item.records:
+                    if state in counted:
+                        carved += 1
+                        beyond += state in unpromised
+                if waiting >= LINES:
+                    lines, count, pieces, waiting = RecordLines(waiting, pieces), count + waiting, [], 0
+                    room.batch(take(lines, problems), lines.number)
                     full = room.full
                 continue
             for one in item.each() if isinstance(item, RecordBatch) else (item,):
@@ -150,7 +173,7 @@ def drain(
                     continue
                 batch.append(cut(made) if full else made)
                 count += 1
-                carved += one.state in apart
+                carved += one.state in counted
                 beyond += one.state in unpromised
                 if len(batch) >= size:
                     ready, batch = batch, []
@@ -161,8 +184,8 @@ def drain(
     except Exception as e:  # a defect of a parser must not cost the records of others
         error = e.with_traceback(None)
         note(Problem(f"the parser failed: {type(e).__name__}: {e}"[:LONGEST_REASON], kind=FAILED))
-    if lines:
-        take(lines, problems)
+    if pieces:
+        take(RecordLines(waiting, pieces), problems)
     if batch:
         take(batch, problems)
-    return count, carved, beyond, error
+    return count + waiting, carved, beyond, error

@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import zstandard
 
 from commodore import catalogue
+from commodore.case.jsonl import LEVEL
 from commodore.case.view import CaseView
 from commodore.engine import reading, unit
 from commodore.engine.assemble import Assembler, line
 from commodore.engine.bounds import BATCH, DERIVED, Problems, Room, serialised
-from commodore.engine.results import CHOSEN, FRAME, HITS, LEVEL, STOPPED, Result, SalvagedPart, UnitAccount
+from commodore.engine.results import CHOSEN, FRAME, HITS, STOPPED, Result, SalvagedPart, UnitAccount
 from commodore.engine.scratch import Sealed
 from commodore.engine.searching import JobSearch, together
 from commodore.engine.tasks import Job, Task
@@ -150,12 +151,16 @@ class Worker:
 
     def _write(self, name: str, lines: Iterable[bytes]) -> int:
         """Add lines of a dataset as one piece of bytes: many small ones take several times their length in memory. Returns their bytes."""
-        piece = b"".join(lines)
-        self._lines.setdefault(name, []).append(piece)
-        self._weights[name] = self._weights.get(name, 0) + len(piece)
+        return self._hold(name, [b"".join(lines)])
+
+    def _hold(self, name: str, pieces: list[bytes]) -> int:
+        """Add pieces of a dataset, each of whole lines. Returns their bytes."""
+        size = sum(map(len, pieces))
+        self._lines.setdefault(name, []).extend(pieces)
+        self._weights[name] = self._weights.get(name, 0) + size
         if self._weights[name] >= FRAME and not self._salvaging:
             self._close_frame(name)
-        return len(piece)
+        return size
 
     def _pass_on(self, problems: Problems) -> None:
         """Send to the parent what was read since the last time: this process may not live to return it."""
@@ -212,18 +217,20 @@ class Worker:
     def _batch(self) -> int:
         return 1 if self._salvaging else BATCH
 
-    def _plain(self, name: str) -> bool:
-        """Return whether the records of a dataset are only written: no rule, no indicator and no derived dataset looks at them."""
-        return not self._salvaging and name not in self._sorters and not self._detection.reads(name)
+    def _plain(self, name: str) -> unit.Plain:
+        """Return what says of a batch of a dataset whether it is only written: no rule, no indicator and no derived dataset looks at it."""
+        if self._salvaging or self._detection.reads(name):
+            return unit.apart
+        return self._sorters[name].passes if name in self._sorters else unit.whole
 
-    def _take(self, host: Host, name: str, made: list[dict[str, Any]] | list[bytes], problems: Problems) -> int:
+    def _take(self, host: Host, name: str, records: list[dict[str, Any]] | unit.RecordLines, problems: Problems) -> int:
         """Run detection on finished records of one dataset, then turn them into lines. Returns the bytes of the lines."""
-        self._counts[name] = self._counts.get(name, 0) + len(made)
-        if made and isinstance(made[0], bytes):
-            written = self._write(name, made)
+        count = records.number if isinstance(records, unit.RecordLines) else len(records)
+        self._counts[name] = self._counts.get(name, 0) + count
+        if isinstance(records, unit.RecordLines):
+            written = self._hold(name, records.pieces)
             self._alive()
             return written
-        records = cast("list[dict[str, Any]]", made)
         hits = self._matched(name, records, host, problems.add)
         if records:
             self._sources.setdefault(name, set()).update(self._detection.log_sources(name, records))

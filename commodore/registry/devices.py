@@ -21,6 +21,8 @@ _TIMES = {
     "0066": "escadre.device.arrived",
     "0067": "escadre.device.removed",
 }
+_FILETIME = 0x10
+"""DEVPROP_TYPE_FILETIME: the lower half of the value's type, or `Type` on Windows 7"""
 _SETTINGS = ("devicedesc", "service", "class", "classguid", "hardwareid", "containerid", "parentidprefix", "locationinformation", "driver")
 DEVICE_FIELDS = ("device.id", "device.model.name", "device.manufacturer", "device.serial_number", "escadre.settings", *_TIMES.values())
 DEVICE_TIMES = {
@@ -65,10 +67,21 @@ def _plain(text: str) -> str:
 
 
 def _date(dates: Key, number: str) -> str | None:
+    """Return the time of a property. Data that is no FILETIME is no time, and the hive's damage says so."""
     key = dates.subkey(number) or dates.subkey(f"0000{number}")
-    for value in key.values() if key else ():
-        if len(value.raw) == 8:
-            return filetime(int.from_bytes(value.raw, "little")) or None
-    below = key.subkey("00000000") if key else None
-    data = below.value("Data") if below else None
-    return filetime(int.from_bytes(data.raw, "little")) or None if data is not None and len(data.raw) == 8 else None
+    if key is None:
+        return None
+    if (below := key.subkey("00000000")) is not None:  # Windows 7
+        data, kind = below.value("Data"), below.value("Type")
+        declared = kind.number if kind else None
+    else:
+        data = key.value("")
+        declared = data.kind & 0xFFFF if data else None
+    if data is None:
+        return None
+    if declared != _FILETIME or len(data.raw) != 8:
+        data.hive.note(
+            data.offset, f"device property {number} of {len(data.raw)} bytes, type {declared}: only FILETIME ({_FILETIME}) is known"
+        )
+        return None
+    return filetime(int.from_bytes(data.raw, "little")) or None

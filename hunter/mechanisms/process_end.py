@@ -5,10 +5,10 @@ Ending is behind the barrier: nothing makes the process again. Until then undo l
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from commodore.persistence.suspicion import is_interpreter
 from hunter.host import processes
 from hunter.host.host import RemovalHost
 from hunter.host.view import HostView
@@ -21,6 +21,8 @@ from hunter.plan.model import RemovalTarget
 from hunter.ref import Ref
 
 _SHOWN = 8
+_INTERPRETER = re.compile(r".*/(?:(?:ba|da|z|k|mk|c|tc|fi)?sh|busybox|(?:python|perl|ruby|php|lua|node|java|tclsh|gawk|mawk)[\d.]*)")
+"""programs that run what their arguments name: the same program alone says nothing"""
 
 
 class _ProcessEnd(Operation):
@@ -68,7 +70,7 @@ def _again(process: processes.RunningProcess, ref: Ref, expect: Mapping[str, Any
     """Return whether a process runs what the ended one ran: the same program, and of an interpreter the same command line."""
     if process.executable != ref.name or process.kernel:
         return False
-    return not is_interpreter(ref.name, "linux") or process.command == expect.get("command")
+    return _INTERPRETER.fullmatch(ref.name) is None or process.command == expect.get("command")
 
 
 MECHANISM = _ProcessEnd()

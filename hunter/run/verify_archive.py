@@ -24,6 +24,9 @@ from scout.archive.reader import ArchiveReader
 from scout.console import Complaint, escape
 from scout.keys import load_identities
 
+_DISABLED = ("account", "windows-service-disable")
+"""operations after which the object is there, and says that it is disabled"""
+
 
 @dataclass(slots=True)
 class ArchiveVerdicts:
@@ -52,9 +55,11 @@ def verify_archive(plan: RemovalPlan, path: Path, archive: Path, key: Path, *, d
 def _with_findings(verdict: TargetVerdict, fresh: FreshFindings) -> TargetVerdict:
     """Return the verdict with what COMMODORE says: it finds the target again, or saw what a mechanism cannot look at in an archive.
 
-    An object that stays, with other content (a disabled account), may well be found: there the mechanism decides, which looked at it.
+    An object that stays, with other content, may well be found: there the mechanism decides, which looked at it. What is only disabled
+    (an account) is always found.
     """
-    stays = verdict.gone and mechanism_of(verdict.action.kind).stays
+    operation = mechanism_of(verdict.action.kind)
+    stays = operation.stays and (verdict.gone or operation.operation in _DISABLED)
     if fresh.finds(verdict.action) and not stays:
         why = verdict.reason if verdict.looked and not verdict.gone else "COMMODORE finds it again"
         return replace(verdict, gone=False, looked=True, reason=why)

@@ -23,7 +23,7 @@ NTUSER = "C:\\Users\\agnes.m\\NTUSER.DAT"
 USRCLASS = "C:\\Users\\agnes.m\\AppData\\Local\\Microsoft\\Windows\\UsrClass.dat"
 AMCACHE = "C:\\Windows\\AppCompat\\Programs\\Amcache.hve"
 SID = "S-1-5-21-1111-2222-3333-1104"
-HOST = Host("c", profiles={SID: "C:\\Users\\agnes.m"}, users={SID: "agnes.m"}, system_root="C:\\Windows")
+HOST = Host("c", profiles={SID: "C:\\Users\\agnes.m"}, users={SID: "agnes.m"}, system_root="C:\\Windows", timezone="Europe/Paris")
 
 
 def hive(keys: dict[str, dict[str, Any]]) -> bytes:

@@ -9,6 +9,7 @@ from commodore import catalogue
 from commodore.chosen import ANY, Chosen, Sorter
 from commodore.engine.process import process
 from commodore.engine.redo import Redo
+from commodore.record import RecordBatch
 from fixtures.linux.build import auth_log
 from fixtures.windows.evtx import Event, build
 from tests.commodore.cases import content, forget, records
@@ -28,6 +29,32 @@ def test_a_sorter_names_everybody_who_chose_a_record():
         record = {name: random.choice(values) for name in random.sample(["code", "line", "user", "other"], random.randint(0, 4))}
         assert who(record) == {name for name, chosen in CHOICES.items() if chosen.fits(record)}, record
     assert who({"code": "2"}) == {"logons", "tree", "all"} and who({"user": "root"}) == {"all"} and not who({"code": 2})
+
+
+def test_a_batch_passes_as_a_whole_only_where_nobody_chose_a_record_of_it():
+    random.seed(5)
+    sorter = Sorter({**CHOICES, "gone": Chosen({"escadre.state": ("deleted", "carved")})}.items())
+    values = ["1", "3", "9", "", 2, ["1"], "root", "ada"]
+    passed = 0
+    for _ in range(2000):
+        names = random.sample(["code", "line", "user", "other", "more"], 5)
+        cut = random.randint(0, 5)
+        shared = {name: random.choice(values) for name in names[:cut] if random.random() < 0.4}
+        own = [{name: random.choice(values) for name in names[cut:] if random.random() < 0.2} for _ in range(random.randint(1, 3))]
+        batch = RecordBatch(shared, [(str(n), fields, random.choice(["allocated"] * 9 + ["deleted"])) for n, fields in enumerate(own)])
+        chosen = any(sorter.who(record.fields | {"escadre.state": record.state}) for record in batch.each())
+        assert sorter.passes(batch) is not chosen, batch
+        passed += not chosen
+    assert 200 < passed < 1800
+    by_engine = Sorter([("all", Chosen({"event.action": ("seen",)}))])
+    assert not by_engine.passes(RecordBatch({}, [("1", {}, "allocated")])), "the declaration may say `seen`"
+    assert by_engine.passes(RecordBatch({"event.action": "other"}, [("1", {}, "allocated")]))
+
+
+def test_of_a_whole_hive_only_what_is_gone_is_taken_apart():
+    passes = catalogue.sorters()["registry"].passes
+    assert passes(RecordBatch({"registry.key": "a"}, [("1", {"registry.value": "b"}, "allocated"), ("2", {}, "replayed")]))
+    assert not passes(RecordBatch({"registry.key": "a"}, [("1", {}, "allocated"), ("2", {}, "deleted")]))
 
 
 SECURITY, POWERSHELL, MANAGER = "Microsoft-Windows-Security-Auditing", "Microsoft-Windows-PowerShell", "Service Control Manager"

@@ -7,6 +7,7 @@ restore points of Windows XP: Monitored File Extensions and System Restore, Micr
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -89,7 +90,7 @@ def _last(path: str) -> str:
     return path.rpartition("\\")[2]
 
 
-_CONTROL_SET = re.compile(r"ControlSet(\d{1,3})(?=\\|$)", re.IGNORECASE)
+_CONTROL_SET = re.compile(r"ControlSet(\d{1,3})", re.IGNORECASE)
 _COPY_32 = re.compile(r"((?:Software\\)?(?:Classes\\)?)Wow6432Node(?:\\|$)", re.IGNORECASE)
 _VIRTUAL = re.compile(r"VirtualStore\\MACHINE(?=\\|$)", re.IGNORECASE)
 
@@ -101,14 +102,21 @@ def key_place(at: Mount, path: str, current: int) -> tuple[int, str]:
     '' where it is that of hive and key. It has `CurrentControlSet` for the set in use, no `Wow6432Node`, the machine's key for what
     Windows redirected to a user's VirtualStore, and `HKU\<SID>\Software\Classes` for a user's classes.
     """
-    if found := _CONTROL_SET.match(path):
-        number = int(found[1])
-        return number, f"{at.path}\\CurrentControlSet{path[found.end() :]}" if number == current else ""
+    top, separator, below = path.partition("\\")
+    if number := _control_set(top):
+        return number, f"{at.path}\\CurrentControlSet{separator}{below}" if number == current else ""
     if at.classes:
         if moved := _VIRTUAL.match(path):
             return 0, _joined("HKLM", _without_copy(path[moved.end() + 1 :]))
         return 0, _joined(at.path.removesuffix("_Classes"), "Software\\Classes", _without_copy(path))
     return 0, _joined(at.path, _without_copy(path)) if _COPY_32.match(path) else ""
+
+
+@lru_cache(maxsize=64)
+def _control_set(name: str) -> int:
+    """Return the number of the control set that a key at the top of a hive is; 0 where it is none."""
+    found = _CONTROL_SET.fullmatch(name)
+    return int(found[1]) if found else 0
 
 
 def _without_copy(path: str) -> str:

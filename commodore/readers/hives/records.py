@@ -13,7 +13,7 @@ from commodore.readers.hives.fields import LARGEST_VALUE
 from commodore.readers.hives.places import Mount, key_place
 from commodore.readers.hives.secrets import PASSWORD_TYPES, is_password, named_password, withheld_class, withheld_orphan, withheld_values
 from commodore.record import Problem, RecordBatch
-from commodore.sentence import short, shown, shown_below
+from commodore.sentence import form_above, form_within, short, shown, shown_below
 from scout.formats.regf import Hive, Key
 from scout.formats.regf.data import filetime, type_name, typed
 from scout.formats.regf.keys import LAYERED
@@ -55,6 +55,9 @@ class HiveRecords:
         given = {"registry.hive": at.path, "user.name": at.user, "user.id": at.sid, "escadre.registry.profile": at.profile}
         self._constant = {name: value for name, value in given.items() if value}
         self._owners: dict[int, str] = {}
+        self._top = form_above(at.path)
+        self._forms: dict[str, int] = {}
+        """path of a key → form of that path in messages, for the keys below it"""
 
     def of_key(self, key: Key) -> list[RecordBatch | Problem]:
         """Return the records of the values of a key, or that of the key where it has none. A value at which this fails is a problem."""
@@ -67,25 +70,38 @@ class HiveRecords:
             return [_of_key_alone(shared, place, when, "replayed" if self._logged and key.replayed else "allocated")]
         withheld = withheld_values(key.path) or is_password
         above, layer = shared.pop("registry.path"), shared.pop("escadre.registry.layer", "")
-        show = shown_below(above)
+        form, below, layered = self._form(key.path), f"{above}\\", self._layered
         made: list[tuple[str, _Fields, str]] = []
         problems: list[Problem] = []
         for offset, name, kind, raw, replayed in values:
             live[offset >> 3] = 1
             try:
-                path, seen = (f"{above}\\{name}", show(name)) if name else (above, shown(above))
+                path, seen = (below + name, shown_below(below, form, name)) if name else (above, shown(above))
                 fields = _value_fields(name, path, seen, kind, raw, withheld, when)
-                if self._layered and (how := "tombstone" if (value := key.value_at(offset)) and value.hides else layer):
+                if layered and (how := "tombstone" if (value := key.value_at(offset)) and value.hides else layer):
                     fields["escadre.registry.layer"] = how
                 made.append((f"{place}/{hex(offset)}", fields, "replayed" if replayed else "allocated"))
             except MemoryError:
                 raise
             except Exception as e:  # evidence is hostile: any value may raise anything
                 problems.append(raised(e, f"{place}/{hex(offset)}"))
-            self.cuts += len(raw) > LARGEST_VALUE
+            if len(raw) > LARGEST_VALUE:
+                self.cuts += 1
         if not theirs:
             return [RecordBatch(shared, made), *problems]
         return [RecordBatch(shared, made), *(second_batch(shared | {"registry.path": above}, place, theirs, withheld, when)), *problems]
+
+    def _form(self, path: str) -> int:
+        """Return the form of the path to a key, made from that of the key above."""
+        if not path:
+            return self._top
+        parent, _, name = path.rpartition("\\")
+        form = self._forms.get(parent) if parent else self._top
+        if form is None:
+            if len(self._forms) >= _MOST_FORMS:
+                self._forms.clear()
+            form = self._forms[parent] = form_above(f"{self._at.path}\\{parent}")
+        return min(form, form_within(name))
 
     def _of_second(self, key: Key, read: list[PlainValue]) -> list[tuple[int, str, int, bytes]]:
         """Return what the second reader gives for the values of a key whose cells ours refused."""
@@ -189,7 +205,7 @@ def second_batch(
 def _value_fields(name: str, path: str, seen: str, kind: int, raw: bytes | None, withheld: Callable[[str, int], str], when: str) -> _Fields:
     """Return the fields of one value. `seen`: the path in a message; `when`: the end of the message."""
     reason = (named_password(name) if kind in PASSWORD_TYPES else "") if withheld is is_password else withheld(name, kind)
-    if reason or raw is None:
+    if raw is None or reason:
         kind_name, reason = type_name(kind), reason or GONE
         message = f"{seen} has data of type {kind_name} that is not recorded: {reason}{when}"
         given = {"registry.data.type": kind_name, "escadre.registry.withheld": reason, "message": message}
@@ -214,6 +230,7 @@ def _data(kind: int, raw: bytes) -> tuple[_Fields, str]:
     return made, f"has data of type {kind_name}" if raw else f"has no data, type {kind_name}"
 
 
+_MOST_FORMS = 1 << 14
 _SHORT = 128
 """bytes of data that is likely to occur again"""
 _short_data = lru_cache(maxsize=1 << 14)(_data)

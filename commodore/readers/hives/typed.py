@@ -55,6 +55,17 @@ def moment(value: Value) -> str | None:
     return systemtime(raw) if len(raw) == 16 else None
 
 
+def exact_time(value: Value) -> str | None:
+    """Return a FILETIME; None for 0, and for data that is not 8 bytes long, which the hive's damage then says."""
+    raw = value.raw
+    if len(raw) != 8:
+        value.hive.note(
+            value.offset, f"{value.name or 'a time'} has {len(raw)} bytes of type {value.type}: only a FILETIME of 8 bytes is known"
+        )
+        return None
+    return filetime(int.from_bytes(raw, "little")) or None
+
+
 def unix(seconds: int) -> str | None:
     """Return seconds since 1970 as RFC 3339; None for 0 and beyond 32 bits."""
     return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ") if 0 < seconds < 1 << 32 else None

@@ -297,8 +297,10 @@ def key_at(hive: HiveCells, offset: int, parent: str) -> Key | None:
     if fields[0] != b"nk":
         hive.note(offset, "no key where one should be")
         return None
-    length, first = fields[18], start + NK.size
-    raw = bytes(data[first : min(first + length, end)])
-    if len(raw) < length:
+    first = start + NK.size
+    last = first + fields[18]
+    if last > end:
         hive.note(offset, "name of a key is cut")
-    return Key(hive, offset, fields, decoded(raw, compressed=bool(fields[1] & 0x20)), parent)
+        last = end
+    name = data[first:last].decode("latin-1") if fields[1] & 0x20 else decoded(bytes(data[first:last]), compressed=False)
+    return Key(hive, offset, fields, name, parent)

@@ -48,7 +48,7 @@ def plain_values(key: Key) -> list[PlainValue]:
                         raw = data[start + 4 : start + 4 + amount]
                         spent += amount
                 if raw is not None:
-                    result.append((offset, data[at + 24 : at + 24 + length].decode("latin-1"), kind, raw, False))
+                    result.append((offset, str(data[at + 24 : at + 24 + length], "latin-1"), kind, raw, False))
                     continue
         value = key.value_at(offset)
         if value is not None:

@@ -88,12 +88,13 @@ class Survey:
                         (at - BASE_BLOCK, stop - BASE_BLOCK, f"a cell of {length:,} bytes: the rest of the bin was not divided into cells")
                     )
                 return
-            add(at - BASE_BLOCK)
+            offset = at - BASE_BLOCK
+            add(offset)
             if size < 0:
                 if signature == b"vk" and length >= _LEAST_VALUE:
-                    values_at(at - BASE_BLOCK)
+                    values_at(offset)
                 elif signature == b"nk" and length >= _LEAST_KEY:
-                    keys.append(at - BASE_BLOCK)
+                    keys.append(offset)
                     subkeys = _COUNTS.unpack_from(data, at + 24)[0]
                     values = 0 if flags & 0x40 else _VALUES.unpack_from(data, at + 40)[0]
                     self._subkeys += subkeys if subkeys <= most else 0

@@ -19,6 +19,8 @@ ARTEFACT = Artefact(
     "value has no time of its own. State `replayed`: from a transaction log; `deleted`: from free cells or slack, where the key may be "
     "unknown (`?`); `carved`: a key or value that no list of the tree names. Password hashes, LSA secrets, cached logons and passwords are "
     "left out: `escadre.registry.withheld` gives the reason.",
+    proves_not="That a value was written at that time: it may be any other of its key. When a deleted key or value was deleted, or that it "
+    "is younger than what is live at its place.",
     holds=WholeHive(),
     targets=("WR01", "WR02", "WR03", "WR04", "WR06"),
     needs=("profiles", "users", "control_set"),

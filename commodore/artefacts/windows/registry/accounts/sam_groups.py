@@ -41,11 +41,15 @@ def _group(at: At, key: Key) -> Made:
         "escadre.account.members": members or None,
     }
     short = [Problem(f"{len(members)} of {count} members of a group are there", key.name)] if len(members) < count else []
+    if outside := [place for place, size in ((name_at, name_size), (text_at, text_size)) if _BASE + place + size > len(raw)]:
+        short.append(Problem(f"{len(outside)} texts of a group lie outside its {len(raw)} bytes", key.name))
     return [Part("", made), *short]
 
 
 def _text(raw: bytes, at: int, size: int) -> str | None:
-    return raw[_BASE + at : _BASE + at + size].decode("utf-16-le", "backslashreplace") or None
+    """Return a text of the value C; None where there is none, and where it lies outside."""
+    end = _BASE + at + size
+    return raw[_BASE + at : end].decode("utf-16-le", "backslashreplace") or None if end <= len(raw) else None
 
 
 ARTEFACT, parse, expected = registry_artefact(

@@ -7,7 +7,7 @@ from typing import Any
 
 from commodore.registry import At, Made, Part, Problem, each_key, registry_artefact
 from scout.formats.regf import Key
-from scout.formats.regf.data import filetime
+from scout.formats.regf.data import filetime, sid
 
 _BASE = 0xCC
 """where the texts of the value V begin"""
@@ -24,8 +24,8 @@ def _machine(at: At) -> str:
     """Return the SID of the host's own domain with a hyphen behind it, from the end of the domain's value V; '' where it is not there."""
     if "machine" not in at.hive.memo:
         found = next((domain.key.value("V") for domain in at.hive.find("SAM\\Domains\\Account")), None)
-        raw = found.raw[-12:] if found else b""
-        at.hive.memo["machine"] = "S-1-5-21-{}-{}-{}-".format(*unpack_from("<3I", raw)) if len(raw) == 12 else ""
+        domain_sid = sid(found.raw[-24:]) if found else ""
+        at.hive.memo["machine"] = f"{domain_sid}-" if domain_sid.startswith("S-1-5-21-") else ""
     return str(at.hive.memo["machine"])
 
 
@@ -54,13 +54,18 @@ def _user(at: At, key: Key) -> Made:
         "escadre.account.logins": logins,
         "escadre.settings": rest or None,
     }
-    blob = texts.raw if texts else b""
+    blob, problems = texts.raw if texts else b"", list[Problem]()
     for place, field in _TEXTS.items():
         if place + 8 <= len(blob):
             offset, length = unpack_from("<II", blob, place)
-            if length and _BASE + offset + length <= len(blob):
+            if _BASE + offset + length > len(blob):
+                problems.append(Problem(f"a text of the account lies outside its {len(blob)} bytes: {field}", key.name))
+            elif length:
                 made[field] = blob[_BASE + offset : _BASE + offset + length].decode("utf-16-le", "backslashreplace")
-    return [Part("", made)]
+        elif blob:
+            problems.append(Problem(f"names of an account in {len(blob)} bytes: a header of {_BASE} is known", key.name))
+            break
+    return [Part("", made), *problems]
 
 
 ARTEFACT, parse, expected = registry_artefact(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from commodore.readers.hives.typed import moment
+from commodore.readers.hives.typed import exact_time
 from commodore.registry import At, each_key, registry_artefact
 from scout.formats.regf import Key
 
@@ -15,12 +15,12 @@ def _use(at: At, key: Key) -> dict[str, Any] | None:
     start, stop = key.value("LastUsedTimeStart"), key.value("LastUsedTimeStop")
     if start is None and stop is None:
         return None
-    began, consent = moment(start) if start else None, key.text("Value")
+    began, consent = exact_time(start) if start else None, key.text("Value")
     path = key.name.replace("#", "\\")
     return {
         "@timestamp": began,
         "event.start": began,
-        "event.end": moment(stop) if stop else None,
+        "event.end": exact_time(stop) if stop else None,
         "escadre.execution.program": path,
         "escadre.capability.name": at.parts[6],
         "escadre.settings": [f"Value={consent}"] if consent else None,

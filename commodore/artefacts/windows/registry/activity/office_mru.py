@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from commodore.registry import At, each_value, registry_artefact
+from commodore.registry import At, Made, Problem, each_value, registry_artefact
 from commodore.registry.mru import MRU_FIELDS
 from scout.formats.regf import Value
 from scout.formats.regf.data import filetime
@@ -16,10 +16,12 @@ _ITEM = re.compile(
 _NUMBER = re.compile(r"(?i)item (\d+)")
 
 
-def _entry(at: At, value: Value) -> dict[str, Any] | None:
+def _entry(at: At, value: Value) -> Made:
     number, found = _NUMBER.fullmatch(value.name), _ITEM.fullmatch(value.text)
     if number is None or not value.text:
         return None
+    if found is None and value.text.startswith("["):
+        return [Problem(f"document of an unknown form: {value.text[:80]}", value.name, lost=1)]
     program = next((name for name in at.parts[4:] if name.lower() != "user mru"), "")
     made: dict[str, Any] = {
         "escadre.mru.position": int(number[1]) - 1,

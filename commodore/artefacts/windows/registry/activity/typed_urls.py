@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from commodore.readers.hives.typed import moment
+from commodore.readers.hives.typed import exact_time
 from commodore.registry import VALUE_FIELDS, At, KeyReading, registry_artefact
 from commodore.registry.mru import MRU_FIELDS
 from scout.formats.regf import Value
@@ -14,7 +14,7 @@ from scout.formats.regf.patterns import FoundKey
 def _times(found: FoundKey) -> dict[str, str]:
     """Return value name in lower case → visit, from the key TypedURLsTime beside this one."""
     beside = found.parent.subkey("TypedURLsTime") if found.parent else None
-    return {value.name.lower(): time for value in beside.values() if (time := moment(value))} if beside else {}
+    return {value.name.lower(): time for value in beside.values() if (time := exact_time(value))} if beside else {}
 
 
 def _entry(at: At, value: Value) -> dict[str, Any] | None:

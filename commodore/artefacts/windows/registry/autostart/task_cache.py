@@ -15,10 +15,15 @@ _KINDS = {0x6666: "exec", 0x7777: "com handler", 0x8888: "mail", 0x9999: "messag
 
 
 def _dynamic(value: Value | None) -> dict[str, Any]:
-    """Return creation, last start and last end from DynamicInfo: version 3, 28 bytes (Windows 7, 8) or 36 (10 and later)."""
-    raw = value.raw if value else b""
-    if len(raw) not in (28, 36) or unpack_from("<I", raw)[0] != 3:
+    """Return creation, last start and last end from DynamicInfo: version 3, 28 bytes (Windows 7, 8) or 36 (10 and later).
+
+    Raises ValueError for any other.
+    """
+    if value is None:
         return {}
+    raw = value.raw
+    if len(raw) not in (28, 36) or unpack_from("<I", raw)[0] != 3:
+        raise ValueError(f"task times of {len(raw)} bytes, version {raw[:4].hex()}: only version 3 with 28 or 36 bytes is known")
     created, started = unpack_from("<QQ", raw, 4)
     (state, result) = unpack_from("<II", raw, 20)
     ended = unpack_from("<Q", raw, 28)[0] if len(raw) == 36 else 0
@@ -76,13 +81,17 @@ def _task(at: At, key: Key) -> Made:
     path = key.text("Path")
     if not path and key.value("Actions") is None:
         return None
-    made: dict[str, Any] = {"escadre.task.path": path or None, "escadre.task.id": key.name} | _dynamic(key.value("DynamicInfo"))
+    made: dict[str, Any] = {"escadre.task.path": path or None, "escadre.task.id": key.name}
     made |= {"escadre.description": key.text("Description") or None, "escadre.author": key.text("Author") or None}
     problems: list[Part | Problem] = []
     try:
+        made |= _dynamic(key.value("DynamicInfo"))
+    except ValueError as reason:
+        problems.append(Problem(str(reason), f"{key.name}/DynamicInfo"))
+    try:
         context, lines, commands = _actions(key.value("Actions"))
     except (ValueError, error) as reason:
-        problems.append(Problem(str(reason), "Actions"))
+        problems.append(Problem(str(reason), f"{key.name}/Actions"))
     else:
         made |= {"escadre.task.context": context or None}
         if lines:

@@ -10,6 +10,8 @@ from scout.formats.regf import Value
 from scout.formats.regf.data import filetime
 
 _COUNTERS = ("version", "sequencenumber")
+_SIZE = 24
+"""bytes of an entry: a FILETIME, then 16 whose meaning is not known"""
 
 
 def _entry(at: At, value: Value) -> Iterator[Part | Problem]:
@@ -19,8 +21,8 @@ def _entry(at: At, value: Value) -> Iterator[Part | Problem]:
     if version is not None and version.number != 1:
         yield Problem(f"activity entries of version {version.number}: only version 1 is known", value.name, lost=1)
         return
-    if len(raw) < 16:
-        yield Problem(f"activity entry of {len(raw)} bytes", value.name, lost=1)
+    if len(raw) != _SIZE:
+        yield Problem(f"activity entry of {len(raw)} bytes: only {_SIZE} are known", value.name, lost=1)
         return
     when = filetime(unpack_from("<Q", raw)[0]) or None
     sid = at.parts[-1]

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from commodore.registry import At, each_value, registry_artefact
+from commodore.registry import At, Made, Problem, each_value, registry_artefact
 from scout.formats.regf import Value
 
 _KINDS = ("AppLaunch", "AppSwitched", "AppBadgeUpdated", "ShowJumpView", "TrayButtonClicked")
 
 
-def _use(at: At, value: Value) -> dict[str, Any] | None:
+def _use(at: At, value: Value) -> Made:
     number = value.number
     if number is None:
-        return None
-    made = {"escadre.execution.program": value.name, "escadre.execution.count": number, "escadre.execution.use": at.parts[-1]}
+        return [Problem(f"counter of type {value.type} with {len(value.raw)} bytes: only numbers are known", value.name, lost=1)]
+    made: dict[str, Any] = {
+        "escadre.execution.program": value.name,
+        "escadre.execution.count": number,
+        "escadre.execution.use": at.parts[-1],
+    }
     return made | at.program(value.name)
 
 

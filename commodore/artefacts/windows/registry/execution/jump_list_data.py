@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from commodore.readers.hives.typed import moment
+from commodore.readers.hives.typed import exact_time
 from commodore.registry import At, each_value, registry_artefact
 from scout.formats.regf import Value
 
 
 def _program(at: At, value: Value) -> dict[str, Any]:
-    when = moment(value)
+    when = exact_time(value)
     return {"escadre.execution.program": value.name, "@timestamp": when, "process.start": when} | at.program(value.name)
 
 

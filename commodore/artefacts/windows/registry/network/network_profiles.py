@@ -17,7 +17,11 @@ _CATEGORIES = {0: "public", 1: "private", 2: "domain"}
 
 def _local(value: Value | None, zone: str) -> str | None:
     """Return a SYSTEMTIME in the host's time zone as UTC; None where the zone is not known."""
-    raw = value.raw if value else b""
+    if value is None:
+        return None
+    raw = value.raw
+    if len(raw) != 16:
+        value.hive.note(value.offset, f"{value.name} has {len(raw)} bytes: only a SYSTEMTIME of 16 is known")
     if len(raw) != 16 or not zone:
         return None
     year, month, _, day, hour, minute, second, milli = unpack_from("<8H", raw)
@@ -37,12 +41,15 @@ def _local(value: Value | None, zone: str) -> str | None:
 def _network(at: At, key: Key) -> dict[str, Any]:
     if at.parts[5].lower() == "signatures":
         gateway = key.value("DefaultGatewayMac")
-        mac = gateway.raw.hex("-").upper() if gateway and len(gateway.raw) == 6 else None
+        mac = gateway.raw.hex("-").upper() if gateway else ""
+        if gateway and len(gateway.raw) not in (0, 6):
+            gateway.hive.note(gateway.offset, f"address of a gateway of {len(gateway.raw)} bytes: only 6 are known")
+            mac = ""
         suffix = key.text("DnsSuffix")
         return {
             "network.name": key.text("FirstNetwork") or None,
             "escadre.network.profile": key.text("ProfileGuid") or None,
-            "escadre.network.gateway_mac": mac,
+            "escadre.network.gateway_mac": mac or None,
             "escadre.settings": [f"DnsSuffix={suffix}"] if suffix else None,
         }
     kind, category = key.value("NameType"), key.value("Category")

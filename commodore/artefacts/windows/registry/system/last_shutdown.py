@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from commodore.readers.hives.typed import moment
 from commodore.registry import At, Made, Problem, each_value, registry_artefact
 from scout.formats.regf import Value
+from scout.formats.regf.data import filetime
 
 
 def _shutdown(at: At, value: Value) -> Made:  # noqa: ARG001
-    when = moment(value)
-    if when is None:
-        return [Problem(f"time of the shutdown of {len(value.raw)} bytes", value.name, lost=1)]
+    raw = value.raw
+    when = filetime(int.from_bytes(raw, "little")) if len(raw) == 8 else ""
+    if not when:
+        return [Problem(f"time of the shutdown of {len(raw)} bytes: only a FILETIME of 8 is known, and not 0", value.name, lost=1)]
     made: dict[str, Any] = {"@timestamp": when, "event.end": when}
     return made
 

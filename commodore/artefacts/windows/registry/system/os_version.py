@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from commodore.readers.hives.typed import moment, unix
+from commodore.readers.hives.typed import exact_time, unix
 from commodore.registry import At, each_key, registry_artefact, restated
 from scout.formats.regf import Key
 
@@ -38,7 +38,7 @@ def _version(at: At, key: Key) -> dict[str, Any] | None:
         return None
     installed, exact = key.value("InstallDate"), key.value("InstallTime")
     seconds = installed.number if installed else None
-    return made | {"package.installed": (moment(exact) if exact else None) or (unix(seconds) if seconds else None)}
+    return made | {"package.installed": (exact_time(exact) if exact else None) or (unix(seconds) if seconds else None)}
 
 
 ARTEFACT, parse, expected = registry_artefact(

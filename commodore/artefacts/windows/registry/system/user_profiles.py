@@ -24,7 +24,11 @@ def _profile(at: At, key: Key) -> dict[str, Any] | None:
     made: dict[str, Any] = {"user.id": sid, "user.name": at.host.users.get(sid) or path.rpartition("\\")[2], "file.path": path}
     for prefix, field in _PAIRS.items():
         low, high = key.value(f"{prefix}Low"), key.value(f"{prefix}High")
-        if low and high and (when := filetime((high.number or 0) << 32 | (low.number or 0))):
+        if low is None or high is None:
+            continue
+        if low.number is None or high.number is None:
+            low.hive.note(low.offset, f"{prefix} of types {low.type} and {high.type}: only two numbers are known")
+        elif when := filetime(high.number << 32 | low.number):
             made[field] = when
     state = key.value("State")
     rest = [f"State={state.number}"] if state and state.number else []
