@@ -88,7 +88,7 @@ def running(command: list[str], port: int, log: Path, **more: object) -> Iterato
             wait_for(port, process, log)
             yield process
         finally:
-            process.terminate()
+            process.kill()  # what it has of the tests is of no more use
             process.wait(20)
 
 

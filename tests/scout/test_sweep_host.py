@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 from commodore.cli import build_app as commodore
 from eye.cli import build_app as eye
 from scout.console import run
-from tests.conftest import need
+from tests.conftest import ROOT, need
 from tests.scout.collecting import *  # noqa: F403  (fixtures)
 from tests.scout.collecting import AS_ROOT, Archive, scout
 
@@ -157,8 +158,22 @@ def test_returns_of_several_hosts_are_one_case(planted, lists, key, tmp_path, ca
     assert {hit["file.path"] for hit in hits} == {"/opt/tool/marked.bin"} and {hit["escadre.sweep.layer"] for hit in hits} == {"content"}
 
 
-def test_memory_connections_and_command_lines_of_the_live_host(lists, tmp_path, capsys):
-    need(AS_ROOT and sys.platform == "linux", "root on Linux")
+SWEPT = """
+import subprocess, sys
+from scout.cli import build_app
+from scout.console import run
+child = subprocess.Popen([sys.executable, "-c", *sys.argv[1:3]], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+assert child.stdout.readline() == b"ready\\n"
+code = run("scout", build_app, sys.argv[3:])
+print(child.pid, file=sys.stderr)
+child.kill()
+sys.exit(code)
+"""
+"""sweeps a host that has two processes: this one and the one that it starts"""
+
+
+def test_memory_connections_and_command_lines_of_the_live_host(lists, tmp_path):
+    need(AS_ROOT and sys.platform == "linux" and shutil.which("unshare"), "root on Linux, unshare")
     (tmp_path / "empty").mkdir()
     (tmp_path / "live.txt").write_text("127.0.77.0/24\nc2.plant-of-the-test.example\n")
     with closing(socket.create_server(("127.0.77.1", 0))) as server:
@@ -166,17 +181,13 @@ def test_memory_connections_and_command_lines_of_the_live_host(lists, tmp_path, 
             "import socket, sys; mark = '7f3a'; kept = ('plant-of-the-' + 'sweep-' + mark).encode() * 4;"
             f"s = socket.create_connection(('127.0.77.1', {server.getsockname()[1]})); print('ready', flush=True); sys.stdin.read()"
         )
-        child = subprocess.Popen(
-            [sys.executable, "-c", code, "http://c2.plant-of-the-test.example/x"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        try:
-            assert child.stdout.readline() == b"ready\n"
-            assert scout("sweep", *lists, "--ioc", str(tmp_path / "live.txt"), str(tmp_path / "empty")) == 1
-        finally:
-            child.kill()
-            child.wait()
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    mine = {(line["place"], line["rule"]) for line in lines if line.get("pid") == child.pid}
+        sweep = ["sweep", *map(str, lists), "--ioc", str(tmp_path / "live.txt"), str(tmp_path / "empty")]
+        alone = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", SWEPT, code, "http://c2.plant-of-the-test.example/x"]
+        done = subprocess.run([*alone, *sweep], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    child = int(done.stderr.splitlines()[-1])
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    mine = {(line["place"], line["rule"]) for line in lines if line.get("pid") == child}
     assert ("memory", "yara:mark.yar:Planted_Mark") in mine
     assert ("connection", "cidr:127.0.77.0/24") in mine
     assert ("process", "domain:c2.plant-of-the-test.example") in mine
