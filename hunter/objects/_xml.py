@@ -15,7 +15,7 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 """A part of markup. No attribute contains `<`, so that a part without an end costs no more than its own length."""
-_ATTRIBUTE = re.compile(r"""(?<![^\s"'])[^\s=]++\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_ATTRIBUTE = re.compile(r"""(?<![^\s"'])[^\s="']++\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _DEEPEST = 1000
 
 
