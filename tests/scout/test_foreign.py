@@ -11,7 +11,7 @@ from scout.collecting import identity, plan
 from scout.console import Complaint
 from scout.sources.directory import DirectorySource
 from scout.sources.timed_calls import TimedCalls
-from scout.targets.foreign import ForeignLibrary, artifacts, kape
+from scout.targets.foreign import ForeignLibrary, artifacts, kape, uac
 from tests.conftest import need
 from tests.scout import foreign_trees
 from tests.scout.collecting import *  # noqa: F403  (fixtures)
@@ -129,3 +129,9 @@ def test_a_definition_that_is_a_bomb_of_aliases_does_not_load(tmp_path):
     assert kape.read(tmp_path / "x.tkape", (text + "Targets: [{Path: *l}]\n").encode())[0].failures
     assert artifacts.read(tmp_path / "x.yaml", (text + "name: x\nsources: [{type: FILE, attributes: {paths: *l}}]\n").encode())[0].failures
     assert artifacts.read(tmp_path / "x.yaml", b"name: x\nd: 2026-99-99\nsources: []\n")[0].failures, "a date that does not exist"
+
+
+def test_a_depth_that_no_tree_has_is_no_bound(tmp_path):
+    text = b"version: 1.0\nartifacts:\n  -\n    description: x\n    supported_os: [linux]\n    collector: file\n    path: /var\n"
+    (found,) = uac.read(tmp_path / "x.yaml", text + b"    max_depth: 99999999999\n")
+    assert [path for target in found.targets() for path in target.paths] == ["var", "var/**"]

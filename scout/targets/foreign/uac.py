@@ -17,6 +17,8 @@ from scout.targets.foreign.definition import CAP, ForeignDefinition, ForeignEntr
 from scout.targets.target import PathTest
 
 PREFIX = "uac:"
+DEEPEST = 40
+"""levels beyond which a bound on them is none: each level is a pattern"""
 SUFFIX = ".yaml"
 _LINE = re.compile(r"\s*(?:-\s+)?([a-z_]+):(?:\s+(.*?))?\s*")
 _KNOWN = {
@@ -109,6 +111,7 @@ def _entries(block: dict[str, str]) -> list[ForeignEntry]:
         raise NotTranslated(f"the word {unknown[0]} is not known")
     kinds = _list(block, "file_type") or ["f"]
     depth = _number(block, "max_depth", -1)
+    depth = depth if depth <= DEEPEST else -1
     names = _list(block, "name_pattern")
     exclude = [f"**/{component(name)}" for name in _list(block, "exclude_name_pattern")]
     for pattern in _list(block, "exclude_path_pattern"):
