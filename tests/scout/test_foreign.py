@@ -135,3 +135,8 @@ def test_a_depth_that_no_tree_has_is_no_bound(tmp_path):
     text = b"version: 1.0\nartifacts:\n  -\n    description: x\n    supported_os: [linux]\n    collector: file\n    path: /var\n"
     (found,) = uac.read(tmp_path / "x.yaml", text + b"    max_depth: 99999999999\n")
     assert [path for target in found.targets() for path in target.paths] == ["var", "var/**"]
+
+
+def test_a_part_without_a_path_is_a_failure_of_it(tmp_path):
+    text = b"version: 1.0\nartifacts:\n  -\n    description: x\n    supported_os: [linux]\n    collector: file\n"
+    assert uac.read(tmp_path / "x.yaml", text)[0].failures == ("part 1: it has no path",)

@@ -60,6 +60,8 @@ def read(path: Path, content: bytes) -> list[ForeignDefinition]:
             entries += _entries(block)
         except (NotTranslated, ValueError) as e:
             failures.append(f"part {number}: {e}")
+        except KeyError as e:
+            failures.append(f"part {number}: it has no {e.args[0]}")
     what = next((block["description"] for block in blocks if "description" in block), path.stem)
     name = "/".join(_below_artifacts(path)).removesuffix(SUFFIX)
     short = f"{PREFIX}{path.stem}"
