@@ -133,10 +133,10 @@ def test_twenty_footholds_and_two_watchdogs_are_removed_for_good_and_put_back(tm
         missing = {row: path for row, (path, _) in PLANTS.items() if path not in named}
         assert not missing
         assert {GHOST, WATCH, HELPER, "/etc/passwd"} <= named
-        before = contents(machine.root)
-
         done = machine.hunter("check", plan, "--seal")  # SCOUT takes no copy of shadow, so the case cannot say what is in it
         assert done.returncode == 0, done.stdout + done.stderr
+        before = contents(machine.root)  # with the seal key that HUNTER has made there
+
         done = machine.hunter("apply", plan, "--yes", "--i-know", "/root/.ssh/authorized_keys")
         assert done.returncode == 0, done.stdout + done.stderr
         assert f"Done: {len(actions)} of {len(actions)}, verified." in done.stdout
@@ -159,4 +159,7 @@ def test_twenty_footholds_and_two_watchdogs_are_removed_for_good_and_put_back(tm
         assert done.returncode == 0, done.stdout + done.stderr
         assert f"cannot be taken back: stop and end the process {GHOST}" in done.stdout
         assert machine.run("systemctl", "is-active", "evil.service", "watchd.service").stdout.split() == ["active", "active"]
-        assert contents(machine.root) == before
+        after = contents(machine.root)
+        assert {
+            path: (before.get(path), after.get(path)) for path in before.keys() | after.keys() if before.get(path) != after.get(path)
+        } == {}
