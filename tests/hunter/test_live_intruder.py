@@ -108,7 +108,7 @@ def collected(machine: Machine, key: str, name: str) -> Path:
 def contents(root: Path) -> dict:
     """The manifest of the areas in which something was planted; what the machine writes as it runs is left out."""
     found = {area: manifest(root / area) for area in AREAS}
-    churn = re.compile(r"(?:^|/)(?:\.pwd\.lock|resolv\.conf|machine-id|mtab|ld\.so\.cache)$")
+    churn = re.compile(r"(?:^|/)(?:systemd-private-[^/]+(?:/.*)?|\.pwd\.lock|resolv\.conf|machine-id|mtab|ld\.so\.cache)$")
     return {
         f"{area}/{path}": facts if not path.endswith(".") and not (root / area / path).is_dir() else facts[:3]
         for area, files in found.items()
