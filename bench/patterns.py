@@ -30,7 +30,7 @@ FLAGS = ("IGNORECASE", "DOTALL", "VERBOSE", "MULTILINE", "ASCII")
 ANCHORED = {"match", "fullmatch"}
 EXCUSED = {
     "scout/collecting/secrets.py": "matched at the beginning of a file",
-    "scout/formats/indicators.py": "searches 512 characters",
+    "scout/formats/indicator_forms.py": "searches 512 characters",
     "commodore/persistence/index.py": "splits patterns of our own table",
     "commodore/persistence/windows.py": "a path of at most 250 characters: 250 steps for each character",
     "commodore/readers/programs/certificates.py": "reads the roots that come with the project",

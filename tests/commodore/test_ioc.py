@@ -12,7 +12,7 @@ from commodore.detection import Detection
 from commodore.host import Host
 from commodore.persistence import Members
 from scout.console import Complaint
-from scout.formats import indicators
+from scout.formats import indicator_forms, indicators
 from scout.formats.indicators import read_file, read_lines
 
 MFT = catalogue.artefacts()["mft"].artefact
@@ -376,6 +376,7 @@ def test_a_plain_line_is_read_as_any_other_would_be(monkeypatch: pytest.MonkeyPa
     )
     lines = ["first.example", *(form() for _ in range(400) for form in forms), "255.255.255.255", "127.0.0.1", "www.cmd.exe", "cmd.exe"]
     taken, refused = read_lines(lines, "list")
-    monkeypatch.setattr(indicators, "_plain", lambda _: None)
+    for module in (indicators, indicator_forms):
+        monkeypatch.setattr(module, "plain_form", lambda _: None)
     assert (taken, refused) == read_lines(lines, "list")
     assert {one.type for one in taken} == {"ip", "domain", "filename", "md5", "sha1", "sha256"}
