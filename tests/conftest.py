@@ -26,11 +26,16 @@ sys.dont_write_bytecode = False
 settings.register_profile("escadre", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("escadre")
 
-_SHARED = {"tests/eye/test_elastic": "elasticsearch", "tests/eye/test_kibana": "elasticsearch", "tests/wine/": "wine"}
+_SHARED = {
+    **dict.fromkeys(("tests/eye/test_elastic", "tests/eye/test_kibana"), "elasticsearch"),
+    **dict.fromkeys(("tests/scout/test_nspawn", "tests/hunter/test_live"), "debian"),
+    "tests/wine/": "wine",
+}
 """Beginning of the path of a test file → what a machine has only one of."""
 _LONG = (
     "elasticsearch",
     "wine",
+    "debian",
     *("tests/commodore/test_hostile_elements.py", "tests/commodore/test_redo.py", "tests/hunter/test_kill.py", "tests/test_docs.py"),
     *("tests/commodore/test_tutorial.py", "tests/commodore/test_registry_damage.py", "tests/commodore/test_resume.py"),
     *("tests/commodore/test_isolation.py", "tests/eye/test_browser.py", "tests/escadre/test_demo.py", "tests/range/test_range.py"),
