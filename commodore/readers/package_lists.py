@@ -51,9 +51,10 @@ def package_artefact(module: ModuleType, *, name: str, title: str, system: str, 
     def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa: ARG001
         with evidence.open() as stream:
             content = stream.read(_LARGEST)
+        damaged = [f"only the first {_LARGEST >> 20} MiB were read"] if evidence.length > _LARGEST else []
         files: list[PackageFile] = []
         number = 0
-        for one in module.brought(evidence.source, content):
+        for one in module.brought(evidence.source, content, damaged.append):
             if files and files[-1].package != one.package:
                 for record in _records(files, number):
                     yield record
@@ -63,7 +64,8 @@ def package_artefact(module: ModuleType, *, name: str, title: str, system: str, 
         for record in _records(files, number):
             yield record
             number += 1
-        if not number and content:
+        yield from map(Problem, damaged)
+        if not number and not damaged and content:
             yield Problem("the file names no file of a package with a digest", "byte 0", 1)
 
     return artefact, parse

@@ -4,7 +4,8 @@
 
 Sources: rpm, docs/manual/hregions.md and lib/header.c (headers); lib/backend/sqlite.c and ndb/rpmpkg.c;
 Berkeley DB 5.3, dbinc/db_page.h.
-Evidence is hostile: no reader follows a chain in a circle, a statement of SQL has a bound of steps, and what is damaged is left out.
+Evidence is hostile: no reader follows a chain in a circle, a statement of SQL has a bound of steps. What is damaged is left out;
+`note` is told.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from typing import NamedTuple
+
+from scout.formats.packages import Note, ignored
 
 _HASH_MAGIC = 0x061561
 _LONGEST = 64 << 20
@@ -36,22 +39,24 @@ class RpmFile(NamedTuple):
     settings: bool
 
 
-def headers(content: bytes) -> Iterator[bytes]:
+def headers(content: bytes, note: Note = ignored) -> Iterator[bytes]:
     """Yield the header of each installed package; nothing of what is no database of rpm."""
     if content.startswith(b"SQLite format 3\0"):
-        yield from _sqlite(content)
+        yield from _sqlite(content, note)
     elif content.startswith(b"RpmP"):
-        yield from _ndb(content)
+        yield from _ndb(content, note)
     elif len(content) > 72 and _HASH_MAGIC in (*struct.unpack_from("<I", content, 12), *struct.unpack_from(">I", content, 12)):
-        yield from _berkeley(content)
+        yield from _berkeley(content, note)
+    else:
+        note("it is no database of rpm in a known format")
 
 
-def files(header: bytes) -> Iterator[RpmFile]:
-    """Yield the files that a header lists; nothing of a damaged one."""
+def files(header: bytes, note: Note = ignored) -> Iterator[RpmFile]:
+    """Yield the files that a header lists, up to where it is damaged."""
     try:
         yield from _files(header)
-    except (struct.error, IndexError, ValueError):
-        return
+    except (struct.error, IndexError, ValueError) as e:
+        note(f"the header of a package is damaged: {e}")
 
 
 def _files(header: bytes) -> Iterator[RpmFile]:
@@ -108,13 +113,16 @@ def _values(data: bytes, kind: int, at: int, many: int) -> list[int | str]:
     return [part.decode("utf-8", "surrogateescape") for part in parts[:many]]
 
 
-def _sqlite(content: bytes) -> Iterator[bytes]:
+def _sqlite(content: bytes, note: Note) -> Iterator[bytes]:
     """Yield the blobs of the table `Packages`; a longer one than `_LONGEST` ends the list.
 
     Only a plain table is read: a view could compute forever.
     """
     import sqlite3
 
+    size, pages = struct.unpack_from(">H10xI", content.ljust(100, b"\0"), 16)  # SQLite, Database File Format, 1.3
+    if pages * (65_536 if size == 1 else size) > len(content):
+        note(f"it is cut: {pages:,} pages were promised")
     plain = bytearray(content)
     plain[18:20] = b"\1\1"  # a file in WAL mode cannot be opened from memory; its log is another file
     with_steps = [_STEPS]
@@ -135,33 +143,43 @@ def _sqlite(content: bytes) -> Iterator[bytes]:
             for (blob,) in database.execute("SELECT blob FROM Packages ORDER BY hnum"):
                 if isinstance(blob, bytes):
                     yield blob
-    except sqlite3.Error:
-        return
+        else:
+            note("it has no table Packages")
+    except sqlite3.Error as e:
+        note(f"the database does not read to its end: {e}")
     finally:
         database.close()
 
 
-def _ndb(content: bytes) -> Iterator[bytes]:
+def _ndb(content: bytes, note: Note) -> Iterator[bytes]:
     """Yield the blobs that slots name: 16 bytes each, behind the 32 of the file's header, on the first pages."""
     if len(content) < 32:
         return
     pages = struct.unpack_from("<I", content, 12)[0]
+    if pages * 4096 > len(content):
+        note(f"its list of packages is cut: {pages} pages were promised")
     for at in range(32, min(pages * 4096, len(content) - 15), 16):
         magic, package, block, blocks = struct.unpack_from("<4sIII", content, at)
         start = block * 16
-        if magic != b"Slot" or not package or start + 16 > len(content):
+        if magic != b"Slot" or not package:
             continue
-        head, owner, _, size = struct.unpack_from("<4sIII", content, start)
+        head, owner, _, size = struct.unpack_from("<4sIII", content, start) if start + 16 <= len(content) else (b"", 0, 0, 0)
         if head == b"BlbS" and owner == package and size <= min(blocks * 16, _LONGEST) and start + 16 + size <= len(content):
             yield content[start + 16 : start + 16 + size]
+        else:
+            note(f"the header of package {package} is not where the list of packages says")
 
 
-def _berkeley(content: bytes) -> Iterator[bytes]:
+def _berkeley(content: bytes, note: Note) -> Iterator[bytes]:
     """Yield the values of a hash table. A long value is on a chain of overflow pages, each with the number of the next."""
     order = "<" if struct.unpack_from("<I", content, 12)[0] == _HASH_MAGIC else ">"
     size = struct.unpack_from(f"{order}I", content, 20)[0]
     if not 512 <= size <= 65_536 or size & (size - 1):
+        note(f"pages of {size} bytes are none of this format")
         return
+    last = struct.unpack_from(f"{order}I", content, 32)[0]
+    if (last + 1) * size > len(content):
+        note(f"it is cut: {last + 1:,} pages were promised, {len(content) // size:,} are there")
     for page in range(size, len(content) - size + 1, size):
         count, _, _, kind = struct.unpack_from(f"{order}HHBB", content, page + 20)
         if kind not in (2, 13) or 26 + 2 * count > size:  # pages of a hash table, unsorted and sorted
@@ -171,6 +189,8 @@ def _berkeley(content: bytes) -> Iterator[bytes]:
             value = _value(content, order, size, page, places, number)
             if len(value) > 16:
                 yield value
+            elif not value:
+                note(f"a value of page {page // size} does not read")
 
 
 def _value(content: bytes, order: str, size: int, page: int, places: tuple[int, ...], number: int) -> bytes:

@@ -1,7 +1,8 @@
 """Package databases of Linux hosts: which package a file belongs to, and the digest that it had in the package.
 
 A module per package system, with `FILES` and `LISTS` (path patterns of its database, in the language of `scout/targets/patterns.py`),
-`listed(path, content, wanted) -> Iterator[PackageFile]` of FILES, `brought(path, content)`, which yields all of them (not for dpkg), and
+`listed(path, content, wanted) -> Iterator[PackageFile]` of FILES, `brought(path, content, note)`, which yields all of them and tells `note`
+what does not read (not for dpkg), and
 `owned(path, content) -> Iterator[tuple[path, package]]` of LISTS, which names all files of packages,
 also those without a digest. Whoever is root on a host can change its database too: equality with it
 proves no more than that the file is the one that the database lists.
@@ -9,7 +10,15 @@ proves no more than that the file is the one that the database lists.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
+
+Note = Callable[[str], object]
+"""takes a sentence about a part of a database that does not read"""
+
+
+def ignored(what: str) -> None:
+    """Take no note: who only looks up some files needs none."""
 
 
 class PackageFile(NamedTuple):

@@ -6,11 +6,10 @@ Source: Alpine Linux, Apk spec, Installed Database V2: P, F, R and Z fields.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Collection, Iterator
 
 from scout.formats.linux_paths import one_path
-from scout.formats.packages import PackageFile
+from scout.formats.packages import Note, PackageFile, ignored
 
 FILES = ("{lib,usr/lib}/apk/db/installed",)
 
@@ -30,16 +29,18 @@ def listed(path: str, content: bytes, wanted: Collection[str]) -> Iterator[Packa
     yield from (one for one in brought(path, content) if one.path in wanted)
 
 
-def brought(path: str, content: bytes) -> Iterator[PackageFile]:  # noqa: ARG001
+def brought(path: str, content: bytes, note: Note = ignored) -> Iterator[PackageFile]:  # noqa: ARG001
     """Yield all files of the database that have a digest. apk keeps what administrators changed below /etc."""
     for package, file, kind, text in _lines(content):
         if kind == b"Z:" and file and text.startswith("Q1"):
             try:
                 digest = base64.b64decode(text[2:], validate=True).hex()
-            except binascii.Error:
-                continue
+            except ValueError:  # not base64, or not ASCII
+                digest = ""
             if len(digest) == _SHA1:
                 yield PackageFile(file, package, "sha1", digest, settings=file.startswith("/etc/"))
+            else:
+                note(f"the digest of {file} is no SHA-1")
 
 
 def _lines(content: bytes) -> Iterator[tuple[str, str, bytes, str]]:

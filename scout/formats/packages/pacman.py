@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Collection, Iterator
 
 from scout.formats.linux_paths import one_path
-from scout.formats.packages import PackageFile
+from scout.formats.packages import Note, PackageFile, ignored
 
 FILES = ("var/lib/pacman/local/*/mtree",)
 LISTS = FILES
@@ -33,19 +33,24 @@ def listed(path: str, content: bytes, wanted: Collection[str]) -> Iterator[Packa
     yield from (one for one in brought(path, content) if one.path in wanted)
 
 
-def brought(path: str, content: bytes) -> Iterator[PackageFile]:
+def brought(path: str, content: bytes, note: Note = ignored) -> Iterator[PackageFile]:
     """Yield all files of one list that have a digest. Which files are settings is in another file: all below /etc may be changed."""
     package = path.split("/")[-2].rsplit("-", 2)[0]
-    for found in _ENTRY.finditer(_unpacked(content)):
+    for found in _ENTRY.finditer(_unpacked(content, note)):
         file = _file(found[1])
         yield PackageFile(file, package, "sha256", found[2].decode(), settings=file.startswith("/etc/"))
 
 
-def _unpacked(content: bytes) -> bytes:
+def _unpacked(content: bytes, note: Note = ignored) -> bytes:
+    unpacking = zlib.decompressobj(31)
     try:
-        return zlib.decompressobj(31).decompress(content, _LARGEST)
-    except zlib.error:
+        unpacked = unpacking.decompress(content, _LARGEST)
+    except zlib.error as e:
+        note(f"the list does not unpack: {e}")
         return b""
+    if not unpacking.eof:
+        note(f"the list does not unpack to its end: {len(unpacked):,} bytes were read")
+    return unpacked
 
 
 def _file(name: bytes) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from scout.formats.linux_paths import one_path
-from scout.formats.packages import PackageFile
+from scout.formats.packages import Note, PackageFile, ignored
 from scout.formats.rpm_database import files, headers
 
 FILES = ("{var/lib/rpm,usr/lib/sysimage/rpm,usr/share/rpm}/{Packages,rpmdb.sqlite,Packages.db}",)
@@ -26,9 +26,9 @@ def listed(path: str, content: bytes, wanted: Collection[str]) -> Iterator[Packa
     yield from (one for one in brought(path, content) if one.path in wanted)
 
 
-def brought(path: str, content: bytes) -> Iterator[PackageFile]:  # noqa: ARG001
+def brought(path: str, content: bytes, note: Note = ignored) -> Iterator[PackageFile]:  # noqa: ARG001
     """Yield all files of the database that have a digest."""
-    for header in headers(content):
-        for one in files(header):
+    for header in headers(content, note):
+        for one in files(header, note):
             if one.digest and one.algorithm:
                 yield PackageFile(one_path(one.path), one.package, one.algorithm, one.digest, settings=one.settings)
