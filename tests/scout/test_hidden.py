@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from scout.live.linux import _direct, directory_views, own_objects, process_views, shadow
-from tests.conftest import need
+from tests.conftest import ROOT, need
 from tests.scout.collecting import *  # noqa: F403  (fixtures)
 from tests.scout.collecting import SCOUT
 
@@ -84,6 +84,21 @@ def test_nothing_is_hidden_from_a_plain_process(sleeper):
     assert sleeper.pid not in [one["pid"] for one in different]
     assert summary["listed"] > 0 and summary["answered"] > 0
     assert not [one for one in own_objects.collect() if one["preloaded"]]
+
+
+def test_what_hidepid_hides_from_an_ordinary_user_is_no_hidden_process():
+    need(os.geteuid() == 0 and shutil.which("unshare"), "root and unshare")
+    code = (
+        "import json, os, sys\nfrom scout.live.linux import process_views as p\nif sys.argv[1:]:\n  os.setgroups([])\n  os.setgid(65534)\n"
+        "  os.setuid(65534)\nprint(json.dumps([os.getppid(), *p.collect()]))"
+    )
+    script = 'mount -t proc -o hidepid=2 proc /proc; "$@"; exit $?'
+    for user in ((), ("nobody",)):
+        alone = ["unshare", "--mount", "--pid", "--fork", "sh", "-ec", script, "sh", sys.executable, "-c", code, *user]
+        done = subprocess.run(alone, cwd=ROOT, capture_output=True, text=True, check=True)
+        parent, summary, *different = json.loads(done.stdout)
+        assert (parent, different, summary.get("hidepid", False)) == (1, [], bool(user))
+        assert summary["answered"] == 2 and summary["listed"] == (1 if user else 2)
 
 
 def test_programs_without_a_file_are_copied(tmp_path, collected):

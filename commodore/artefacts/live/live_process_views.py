@@ -21,7 +21,7 @@ def _adds(one: dict[str, Any], host: Host) -> dict[str, Any]:  # noqa: ARG001
 ARTEFACT, parse, expected = listing_artefact(
     "process_views/1",
     renamed={"pid": "process.pid", "name": "process.name", "exe": "process.executable", "command_line": "process.command_line"},
-    shown=("listed", "direct", "answered", "cgroup", "probed_to", "complete"),
+    shown=("listed", "direct", "answered", "cgroup", "probed_to", "complete", "hidepid"),
     adds=_adds,
     added=("escadre.listing.kind", "escadre.listing.only"),
     name="live_process_views",

@@ -1,7 +1,8 @@
 """Processes by four ways of asking (`process_views/1`): what hides from one is shown by another.
 
 The first object: listed (readdir of /proc), direct (getdents64 of /proc), answered (ids that answer to a probe), cgroup (ids in control
-groups), probed_to (highest id that was probed), complete (every possible id was probed).
+groups), probed_to (highest id that was probed), complete (every possible id was probed), hidepid (/proc is mounted so that it shows
+only processes of its reader, and SCOUT is not root: what /proc lacks says nothing then, and is not listed).
 Then one object for each process that readdir or getdents64 lacks: pid, listed, direct, answered, cgroup; name, exe, command_line where they
 can be read.
 
@@ -12,6 +13,7 @@ Source: proc(5), getpgid(2), cgroups(7).
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -39,8 +41,9 @@ def collect() -> Iterator[dict[str, Any]]:
         "cgroup": len(groups),
         "probed_to": probed_to,
         "complete": complete,
+        **({"hidepid": True} if (own_only := _shows_own_only()) else {}),
     }
-    for pid in sorted((answered | groups | direct) - known):
+    for pid in sorted((answered | groups | direct) - known) if not own_only else ():
         if _is_process(pid) and pid not in _listed():
             yield _one(pid, answered, groups)
     for pid in sorted(known & _listed()):
@@ -55,6 +58,15 @@ def difference(row: dict[str, Any]) -> str:
     ways = {"listed": "readdir", "direct": "getdents64", "answered": "a probe", "cgroup": "its control group"}
     seen = [word for key, word in ways.items() if row.get(key)]
     return f"process {row['pid']} {row.get('name', '')} is shown by {' and '.join(seen) or 'nothing any more'} only"
+
+
+def _shows_own_only() -> bool:
+    """Return whether /proc hides the processes of others from this one: its option `hidepid`, which does not count for root."""
+    if os.geteuid() == 0:
+        return False
+    mounts = (line.split() for line in procfs.lines("/proc/self/mountinfo"))
+    options = [fields[-1] for fields in mounts if len(fields) > 6 and fields[4] == procfs.PROC]
+    return bool(options) and re.search(r"\bhidepid=(?:2|4|invisible|ptraceable)\b", options[-1]) is not None
 
 
 def _listed() -> set[int]:
