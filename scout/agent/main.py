@@ -56,7 +56,7 @@ def parser(known: settings.AgentSettings) -> argparse.ArgumentParser:
     collect.add_argument("--to", default=known.to, metavar="DIR|-|URL", help="deliver: https://host/folder/, sftp://user@host/, s3:FILE, -")
     collect.add_argument("--keep", action="store_true", help="with --to URL: keep a local copy too")
     collect.add_argument("--ca", metavar="FILE", help="trust these certificates (PEM); for sftp a known_hosts file")
-    collect.add_argument("--pin", default=known.pin, metavar="SHA256", help="trust this one certificate, or this host key (sftp)")
+    collect.add_argument("--pin", metavar="SHA256", help="trust this one certificate, or this host key (sftp)")
     collect.add_argument("--ssh-key", metavar="FILE", help="private key that logs in for sftp")
     collect.add_argument("--retry-for", type=int, default=300, metavar="SECONDS", help="give a server up after so long [%(default)s]")
     collect.add_argument("--root", metavar="PATH", help="a mounted disk instead of this host")
@@ -131,7 +131,7 @@ def _collect(given: argparse.Namespace, known: settings.AgentSettings, screen: S
     delivery = DeliveryOptions(
         to=given.to,
         ca=Path(given.ca) if given.ca else None,
-        pin=given.pin,
+        pin=given.pin or (known.pin if given.to == known.to else ""),  # what is built in is of the place that is built in
         ssh_key=Path(given.ssh_key) if given.ssh_key else None,
         keep=given.keep,
         retry_for=given.retry_for,

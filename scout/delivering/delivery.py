@@ -37,6 +37,12 @@ class DeliveryOptions:
     """a local copy too"""
     retry_for: float = courier.RETRY_FOR
 
+    def __post_init__(self) -> None:
+        given = [f"--{name.replace('_', '-')}" for name in ("ca", "pin", "ssh_key", "keep") if getattr(self, name)]
+        if given and not self.remote:
+            what = f"{', '.join(given)}: the archive goes to no server."
+            raise Complaint(what, "Give its address too: --to https://host/folder/.", WRONG_USE)
+
     @property
     def folder(self) -> Path | None:
         """The directory that `to` names, or None."""

@@ -184,6 +184,14 @@ def test_keep_leaves_the_same_archive_here(started, big, deliver, tmp_path):
     assert sorted(path.suffix for path in out.iterdir()) == [".age", ".json"]
 
 
+@pytest.mark.parametrize("option", [["--keep"], ["--pin", "ab" * 32], ["--ca", "ca.pem"], ["--ssh-key", "key"]])
+def test_an_option_of_a_delivery_without_an_address_is_refused(root, tmp_path, key, option):
+    command = [*SCOUT, "collect", "-r", key[1], "--root", str(root), "-o", str(tmp_path), *option]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2 and f"{option[0]}: the archive goes to no server" in done.stderr and "--to" in done.stderr
+    assert not list(tmp_path.glob("*.age"))
+
+
 def test_a_kept_archive_is_whole_where_the_server_dies(started, big, deliver, key):
     server = started("https")
     with closing(servers.BrokenLine(server.port, most=10_000_000)) as line:
