@@ -66,10 +66,11 @@ class PeImage:
 
     def offset(self, address: int) -> int:
         """Return the place in the file of an address relative to the image; -1 where the file has none."""
-        for section in self.sections:
-            start = section.virtual_address
-            if start <= address < start + max(section.virtual_size, section.raw_size):
-                return section.raw_offset + address - start if address - start < section.raw_size else -1
+        for _, start, virtual_size, raw_offset, raw_size, _ in self.sections:
+            if start <= address < start + raw_size:
+                return raw_offset + address - start
+            if start <= address < start + virtual_size:
+                return -1
         return address if 0 <= address < min(self.headers_size or _PAGE, len(self.data)) else -1
 
     @property
