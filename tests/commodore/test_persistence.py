@@ -125,7 +125,7 @@ def test_scout_collects_what_each_row_needs() -> None:
 
 
 NOT_IN_TRIAGE = {
-    "L080": "the pages of a web application are too many: triage takes programs and scripts in folders where visitors may write",
+    "L080": "the pages of a web application may be too many: triage takes scripts below web roots by extension, up to 256 MB",
     "W171": "Python may be installed anywhere: triage looks in the usual folders",
     "W187": "the pages of a web application are too many: triage takes programs and scripts by their kind",
 }

@@ -14,6 +14,10 @@ import zstandard
 from commodore.engine.process import process
 from commodore.finding import SEVERITIES
 from commodore.persistence.table import rows
+from scout.collecting.collect import collect
+from scout.collecting.options import CollectOptions
+from scout.console import Screen
+from scout.keys import keygen, load_identities
 from tests.conftest import need
 from tests.range import plants
 from tests.range.plants import Plant, Planter
@@ -95,6 +99,24 @@ def _collected() -> set[str]:
     return {
         row.id for row in rows() if set(known[row.dataset].artefact.datasets or (row.dataset,)) <= taken | catalogue.derivations().keys()
     }
+
+
+def test_triage_of_scout_brings_all_that_is_found(tmp_path: Path) -> None:
+    """The same hosts as SCOUT collects them from their disks: only what a running host answers is not among it."""
+    need(plants.has_hivex(), "python3-hivex, which writes the hives")
+    planter = Planter(tmp_path / "hosts", SEEDS[0])
+    hosts = plants.windows(planter) + plants.linux(planter)
+    planter.build()
+    (tmp_path / "archives").mkdir()
+    recipient = keygen(tmp_path / "key.txt")
+    for host in hosts:
+        collect(CollectOptions(recipients=[recipient], out=tmp_path / "archives", root=tmp_path / "hosts" / host), Screen(quiet=True))
+    archives = sorted((tmp_path / "archives").glob("*.age"))
+    process(archives, tmp_path / "case", identities=load_identities(tmp_path / "key.txt"), workers=2)
+    findings = list(_findings(tmp_path / "case"))
+    live = {row.id for row in rows() if row.dataset.startswith("live_") or row.dataset == "file_listing"}
+    assert len(archives) == len(hosts) and len({p.row for p in planter.plants} - live) > 220
+    assert not [p for p in planter.plants if p.guilty and p.row not in live and not _of(p, findings)]
 
 
 def test_nothing_grave_is_said_of_what_was_not_planted(outcome: tuple[list[Plant], list[dict]]) -> None:

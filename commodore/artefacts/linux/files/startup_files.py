@@ -22,7 +22,7 @@ ARTEFACT = Artefact(
     "one record for each script itself. What a line does may depend on the lines around it.",
     match=file_patterns(),
     by_name=False,
-    targets=("LF04", "LF05", "LF09", "LF10", "LF11", "LF14", "LF17", "LF28", "WP04", "WP05", "WS03"),
+    targets=("LF04", "LF05", "LF09", "LF10", "LF11", "LF14", "LF17", "LF28", "LF36", "WP04", "WP05", "WS03"),
     needs=("profiles",),
     fields=(
         "escadre.format",
