@@ -5,12 +5,14 @@ The formats are in `scout/formats/packages`; a record has the digests of one alg
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from types import ModuleType
 from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
+from commodore.fence import fenced
 from commodore.host import Host
 from scout.formats.packages import PackageFile
 
@@ -52,33 +54,31 @@ def package_artefact(module: ModuleType, *, name: str, title: str, system: str, 
         with evidence.open() as stream:
             content = stream.read(_LARGEST)
         damaged = [f"only the first {_LARGEST >> 20} MiB were read"] if evidence.length > _LARGEST else []
-        files: list[PackageFile] = []
-        number = 0
-        for one in module.brought(evidence.source, content, damaged.append):
-            if files and files[-1].package != one.package:
-                for record in _records(files, number):
-                    yield record
-                    number += 1
-                files = []
-            files.append(one)
-        for record in _records(files, number):
-            yield record
-            number += 1
+        parts = list(_parts(module.brought(evidence.source, content, damaged.append)))
+        yield from fenced(enumerate(parts), lambda part: str(part[0]), _record)
         yield from map(Problem, damaged)
-        if not number and not damaged and content:
+        if not parts and not damaged and content:
             yield Problem("the file names no file of a package with a digest", "byte 0", 1)
 
     return artefact, parse
 
 
-def _records(files: list[PackageFile], number: int) -> Iterator[Record]:
-    """Yield a record for each algorithm and kind of file of one package."""
-    kinds = dict.fromkeys((one.algorithm, one.settings) for one in files if one.algorithm in ALGORITHMS)
-    for number, (algorithm, settings) in enumerate(kinds, number):  # noqa: B020  (it goes on from there)
-        listed = [one for one in files if (one.algorithm, one.settings) == (algorithm, settings)]
-        fields: dict[str, Any] = {
-            "package.name": listed[0].package,
-            "escadre.package.files": [one.path for one in listed],
-            f"escadre.package.{algorithm}": [one.digest for one in listed],
-        }
-        yield Record(f"{number}", fields | ({"escadre.package.settings": True} if settings else {}))
+def _parts(files: Iterable[PackageFile]) -> Iterator[list[PackageFile]]:
+    """Yield the files of each package by algorithm and kind: those of settings apart."""
+    for _, of_package in groupby(files, lambda one: one.package):
+        parts: dict[tuple[str, bool], list[PackageFile]] = {}
+        for one in of_package:
+            if one.algorithm in ALGORITHMS:
+                parts.setdefault((one.algorithm, one.settings), []).append(one)
+        yield from parts.values()
+
+
+def _record(part: tuple[int, list[PackageFile]]) -> Iterator[Record]:
+    """Yield the record of one part."""
+    number, listed = part
+    fields: dict[str, Any] = {
+        "package.name": listed[0].package,
+        "escadre.package.files": [one.path for one in listed],
+        f"escadre.package.{listed[0].algorithm}": [one.digest for one in listed],
+    }
+    yield Record(f"{number}", fields | ({"escadre.package.settings": True} if listed[0].settings else {}))

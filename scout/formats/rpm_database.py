@@ -145,7 +145,7 @@ def _sqlite(content: bytes, note: Note) -> Iterator[bytes]:
                     yield blob
         else:
             note("it has no table Packages")
-    except sqlite3.Error as e:
+    except (sqlite3.Error, UnicodeDecodeError) as e:  # the latter for a name in its words that is no text
         note(f"the database does not read to its end: {e}")
     finally:
         database.close()

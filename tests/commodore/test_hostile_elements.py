@@ -50,9 +50,12 @@ HEADED = {"json_lines": b"\n"}
 NAMED = {"registry"}
 """containers in which a text is the name of what an artefact looks for: a changed one is another key, which is not read"""
 
-SHARED = {"archive_contents": re.compile(rb"\AMSCF|PK\x01\x02"), "wmi_repository": re.compile(rb"(?s)\A.*\Z")}
+SHARED = {
+    "archive_contents": re.compile(rb"\AMSCF|PK\x01\x02"),
+    **dict.fromkeys(("wmi_repository", "pacman_files", "rpm_files"), re.compile(rb"(?s)\A.*\Z")),
+}
 """artefacts in whose inputs some bytes belong to many elements, by what those are: the sign that makes a file an archive and those of its
-directory; the classes of a repository, without which none of their objects can be read. A change there may cost more than one element, and
+directory; the classes of a repository, without which none of their objects can be read; a stream of gzip; the pages of a database. A change there may cost more than one element, and
 a problem that the whole input does not have must say so"""
 
 

@@ -119,10 +119,11 @@ class Machine:
 @contextmanager
 def infected(plant) -> Iterator[Machine]:
     """A booted copy of the root, with what `plant(root)` puts there before it starts."""
+    made = debian()
     base = Path(tempfile.mkdtemp(dir="/root", prefix="escadre-live-"))
     try:
         root, shared = base / "root", base / "shared"
-        subprocess.run(["cp", "-a", str(debian()), str(root)], check=True)
+        subprocess.run(["cp", "-a", str(made), str(root)], check=True)
         shared.mkdir(mode=0o700)
         (root / "etc/machine-id").write_text("0123456789abcdef0123456789abcdef\n")
         (root / "etc/hostname").write_text("live01\n")

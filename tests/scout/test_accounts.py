@@ -92,7 +92,7 @@ def test_pam_in_odd_spellings() -> None:
     text += "@include common-auth\n@include ../../tmp/x\nauth\0x\n"
     assert [entry.parts["value"].split() for entry in entries("pam", text)] == [
         ["AUTH", "Sufficient", "pam_permit.so"],
-        ["session", "optional", "pam_exec.so", "/tmp/x"],
+        ["-session", "optional", "pam_exec.so", "/tmp/x"],
         ["@include", "../../tmp/x"],
     ]
 

@@ -113,7 +113,10 @@ def agent(tmp_path_factory: pytest.TempPathFactory):
     """(the agent, the secret key for its archives, the key for its settings), built once."""
     from scout.agent.build import build
 
-    need(sys.platform.startswith("linux") and find_spec("PyInstaller"), "PyInstaller on Linux (the extra agent)")
+    need(
+        sys.platform.startswith("linux") and find_spec("PyInstaller") and shutil.which("objdump"),
+        "PyInstaller (the extra agent) on Linux, objdump",
+    )
     place = tmp_path_factory.mktemp("agent")
     known = settings.AgentSettings(recipients=(keygen(place / "key.txt"),), targets=("LL01",), signer=signing.new_key(place / "signer.key"))
     return build(known, place), place / "key.txt", place / "signer.key"
