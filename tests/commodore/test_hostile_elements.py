@@ -55,8 +55,8 @@ SHARED = {
     **dict.fromkeys(("wmi_repository", "pacman_files", "rpm_files"), re.compile(rb"(?s)\A.*\Z")),
 }
 """artefacts in whose inputs some bytes belong to many elements, by what those are: the sign that makes a file an archive and those of its
-directory; the classes of a repository, without which none of their objects can be read; a stream of gzip; the pages of a database. A change there may cost more than one element, and
-a problem that the whole input does not have must say so"""
+directory; the classes of a repository, without which none of their objects can be read; a stream of gzip; the pages of a database. A
+change there may cost more than one element, and a problem that the whole input does not have must say so"""
 
 
 def _spread(found: list[re.Match[bytes]]) -> list[re.Match[bytes]]:

@@ -122,7 +122,7 @@ def test_a_plan_without_a_valid_signature_gives_no_bundle(signed, tmp_path) -> N
 @pytest.mark.slow
 def test_the_frozen_bundle_works_in_a_root_without_python(signed, tmp_path) -> None:
     """PyInstaller takes most of the time of this test. The host of the plan is the root that the bundle runs in."""
-    need(find_spec("PyInstaller") is not None, "PyInstaller (the extra agent)")
+    need(find_spec("PyInstaller") and shutil.which("objdump"), "PyInstaller (the extra agent), objdump")
     need(bool(shutil.which("unshare")), "unshare")
     bench, listed = signed
     code, out, err = hunt("bundle", bench.plan, "--allowed-signers", listed, "-o", tmp_path, "--json")
