@@ -176,3 +176,14 @@ def test_a_hostile_name_is_escaped_on_the_terminal(tmp_path):
     out = commodore("ledger", tmp_path / "case", "--all").stdout
     assert "\x1b" not in out
     assert "\\x1b[31mred" in out
+
+
+def test_what_no_artefact_read_is_counted_and_never_called_whole(tmp_path):
+    (tmp_path / "host/etc").mkdir(parents=True)
+    (tmp_path / "host/etc/crontab").write_text("0 5 * * * root /usr/bin/true\n")
+    for name in ("notes.unknown", "other.unknown"):
+        (tmp_path / "host" / name).write_text("nobody reads this\n")
+    done = commodore("process", tmp_path / "host", "-o", tmp_path / "case")
+    assert done.returncode == 0 and "1 of 3 members, 2 not read by any artefact" in done.stdout, done.stdout + done.stderr
+    said = commodore("ledger", tmp_path / "case")
+    assert "2 of 3 members were not read by any artefact" in said.stdout, said.stdout
