@@ -73,7 +73,7 @@ def _date(dates: Key, number: str) -> str | None:
         return None
     if (below := key.subkey("00000000")) is not None:  # Windows 7
         data, kind = below.value("Data"), below.value("Type")
-        declared = kind.number if kind else None
+        declared = int.from_bytes(kind.raw, "little") if kind and len(kind.raw) == 4 else None  # a number, stored as bytes
     else:
         data = key.value("")
         declared = data.kind & 0xFFFF if data else None

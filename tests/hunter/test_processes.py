@@ -151,6 +151,7 @@ def test_what_a_kill_left_frozen_goes_on_after_undo_and_ends_after_apply(inert, 
 
 
 def test_a_number_that_another_process_has_now_is_never_touched(inert) -> None:
+    time.sleep(0.05)  # two clock ticks at least: the start of a process with another number may be the same
     other = subprocess.Popen([SLEEP, "3003"], start_new_session=True)
     try:
         with RemovalHost() as host:
@@ -163,6 +164,9 @@ def test_a_number_that_another_process_has_now_is_never_touched(inert) -> None:
                 then = None if kind == "process" else {**was, "frozen": "yes"}
                 with pytest.raises(SurpriseError, match="another process now"):
                     of(ref).put(host, ref, {**was, "frozen": "no"}, then, None, "x")
+            until = time.monotonic() + 10
+            while state_of(other.pid) not in "ST" and time.monotonic() < until:  # it may still be on its way to sleep
+                time.sleep(0.01)
             assert state_of(other.pid) == "S"
     finally:
         other.kill()

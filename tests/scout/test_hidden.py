@@ -154,12 +154,15 @@ def test_the_state_of_passwords_without_any_hash():
 def test_the_summary_of_a_collection_names_what_is_hidden(library, sleeper, key, tmp_path):
     need(_direct.available(), "the number of getdents64")
     environment = os.environ | {"LD_PRELOAD": str(library), "HIDDEN_ID": str(sleeper.pid), "PYTHONPATH": str(Path(__file__).parents[2])}
-    command = [*SCOUT, "collect", "-r", key[1], "--targets", "LL03,LL05", "-o", str(tmp_path)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+    command = [*SCOUT, "collect", "-r", key[1], "--targets", "LL03,LL05", "-o"]  # both archives may be of the same second
+    for folder in ("hidden", "plain"):
+        (tmp_path / folder).mkdir()
+    done = subprocess.run([*command, str(tmp_path / "hidden")], check=False, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     (line,) = [one for one in done.stdout.splitlines() if f"process {sleeper.pid} sleep" in one]
     assert "hidden?" in done.stdout and "readdir" not in line and "a probe" in line
     assert str(library) in done.stderr + done.stdout
-    done = subprocess.run([*command, "--json"], check=True, capture_output=True, text=True, env=environment | {"LD_PRELOAD": ""})
+    command = [*command, str(tmp_path / "plain"), "--json"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment | {"LD_PRELOAD": ""})
     found = json.loads(done.stdout.splitlines()[-1])["differences"]
     assert not any(f"process {sleeper.pid} " in one for one in found.get("process_views", []))
