@@ -91,6 +91,16 @@ def test_a_kind_acts_only_in_its_own_places(kind, path) -> None:
     assert forbidden(kind, Ref("file", path))
 
 
+@pytest.mark.parametrize("path", ["/usr/bin/sudo", "/bin/su", "/usr/bin/passwd", "/usr/bin/mount"])
+def test_programs_that_a_host_needs_keep_their_rights(path) -> None:
+    assert forbidden("file-mode", Ref("file", path))
+
+
+def test_a_shell_loses_the_rights_that_an_intruder_gave_it_and_stays() -> None:
+    shell = Ref("file", "/usr/bin/bash")
+    assert not forbidden("file-mode", shell) and forbidden("file", shell)
+
+
 def test_each_planted_target_is_in_a_place_of_its_kind() -> None:
     assert not [kind for kind, path in GUILTY.items() if forbidden(kind, Ref("file", path))]
 
