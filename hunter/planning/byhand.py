@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 from hunter.case import Collection, collection_of
 from hunter.catalogue import STAGES, RemovalKind, catalogue, system_of
 from hunter.guard import forbidden
+from hunter.host import processes
 from hunter.host.host import RemovalHost
 from hunter.host.identity import facts
 from hunter.mechanisms import mechanism_of
@@ -37,14 +39,14 @@ BY_HAND = "by hand"
 """`mechanism` of an action that no row of the persistence table asked for"""
 _SERVICES = r"HKLM\SYSTEM\ControlSet{:03d}\Services"
 _USERS_OWN = re.compile(r"(?i)HK(?:CU|CR|EY_\w+)(?:\\|\Z)")
-_PREFIX = re.compile(r"(unit|task|service|account):(.*)", re.DOTALL)
+_PREFIX = re.compile(r"(unit|task|service|account|process):(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class WantedByHand:
     """What a person asks for.
 
-    target   a path, a registry key, or `unit:`, `task:`, `service:`, `account:` with a name; '' where `words` name it
+    target   a path, a registry key, `unit:`, `task:`, `service:`, `account:` with a name, `process:` with a number; '' where `words` has it
     line, element, value   the part of the target that goes
     words    words of a target as a plan has them, for kinds of objects without a form of their own here
     """
@@ -146,6 +148,7 @@ def _chosen(wanted: WantedByHand, words: Mapping[str, str]) -> tuple[str, Remova
     part = "line" if wanted.line is not None else "element" if wanted.element is not None else "whole"
     system = "windows" if wanted.target.startswith(("task:", "service:")) else system_of(wanted.target) if wanted.target else ""
     system = "windows" if {"key", "wmi"} & words.keys() else system
+    system = ("windows" if sys.platform == "win32" else "linux") if "pid" in words else system  # a process runs here or nowhere
     fitting = [e for e in catalogue().values() if e.target == part and _has_words(e, words) and system in ("", e.os)]
     if not fitting:
         kinds = ", ".join(sorted({e.object for e in catalogue().values() if e.target == part}))
@@ -226,9 +229,8 @@ def _words(wanted: WantedByHand, host: RemovalHost | None) -> dict[str, str]:
     try:
         return dict(of(ref).words(ref)) if _plain(ref := file_at({"path": text})) else {"path": ref.name}
     except ValueError as e:
-        raise Complaint(
-            f"{escape(e)}.", "Give an absolute path, a registry key, or unit:, task:, service: or account: NAME.", WRONG_USE
-        ) from e
+        do = "Give an absolute path, a registry key, unit:, task:, service: or account: NAME, or process: NUMBER."
+        raise Complaint(f"{escape(e)}.", do, WRONG_USE) from e
 
 
 def _plain(ref: Ref) -> bool:
@@ -272,9 +274,18 @@ def _account(_name: str, _host: RemovalHost | None) -> dict[str, str]:
     return {"path": "/etc/passwd"}
 
 
+def _process(number: str, host: RemovalHost | None) -> dict[str, str]:
+    process = processes.running(int(number)) if host is not None and host.live and number.isascii() and number.isdigit() else None
+    if process is None or not process.executable:
+        do = "Give the number of a process with a program, on the host where it runs: process:4711"
+        raise Complaint(f"No process {escape(number)} runs here.", do, WRONG_USE)
+    return {"path": process.executable, "pid": str(process.pid), "start": process.start}
+
+
 _FORMS: Mapping[str, Callable[[str, RemovalHost | None], dict[str, str]]] = {
     "unit": _unit,
     "task": _task,
     "service": _service,
     "account": _account,
+    "process": _process,
 }
