@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from hunter.objects._text import Cut, Put, lines
+from hunter.objects._text import Cut, Put, continued, lines
 
 _NAMES = re.compile(
     r"(?:.*/)?(?:rc\.local|rc\.d/.*|boot\.local|init\.d/.*|profile|profile\.d/.*|(?:bash\.|\.)?(?:bashrc|bash_\w+|bash\.bash_logout)"
@@ -35,23 +35,22 @@ def is_shell(path: str, data: bytes) -> bool:
 
 def removed(data: bytes, cut: Cut) -> tuple[list[Cut], list[Put]]:
     """Return cuts and puts that remove the line at `cut`. ValueError for a line that begins or ends a block in a way that stays unclear."""
+    cuts, puts = continued(data, cut)
+    if puts:
+        return cuts, puts
     spans = lines(data)
     at = spans.index(cut)
-    last = at
-    while _continued(data[slice(*spans[last])]) and last + 1 < len(spans):
-        last += 1  # the next line is a part of this one
-    cuts = spans[at : last + 1]
     whole = data[cuts[0][0] : cuts[-1][1]]
     tail = whole[len(whole.rstrip(b"\r\n")) :]
     text = re.sub(rb"\\\r?\n", b" ", whole).rstrip(b"\r\n")
-    if at and _continued(data[slice(*spans[at - 1])]):
-        return cuts, [(cut[0], tail)]  # the line before goes on here: it ends
     if match := _CONDITION.match(text):
         word = b"true" if match[2] == b"until" else b"false"
         return cuts, [(cut[0], match[1] + match[2] + b" " + word + (match[3] or b"") + tail)] if _depth(text) else []
     if (match := _LOOP.match(text)) and _depth(text):
         return cuts, [(cut[0], match[1] + b"for " + match[2] + b" in" + (match[3] or b"") + tail)]
     if match := _CLOSES.match(text):
+        if text.strip() == match[2]:
+            raise ValueError("the line only ends a block of commands, and is needed for that: take out the others")
         nothing = b" </dev/null" if b"<" in text else b""
         return cuts, [(cut[0], match[1] + match[2] + nothing + tail)]
     if _depth(text) == -1 and (match := _CASE.match(text)) and not _depth(match[2]):
@@ -62,11 +61,6 @@ def removed(data: bytes, cut: Cut) -> tuple[list[Cut], list[Put]]:
     if _OPENS.search(before.rstrip(b"\r\n")):
         return cuts, [(cut[0], whole[: len(whole) - len(whole.lstrip(b" \t"))] + b":" + tail)]
     return cuts, []
-
-
-def _continued(line: bytes) -> bool:
-    text = line.rstrip(b"\r\n")
-    return (len(text) - len(text.rstrip(b"\\"))) % 2 == 1 and not text.lstrip().startswith(b"#")
 
 
 def _says(line: bytes) -> bool:

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from hunter.objects._shell import is_shell, removed
-from hunter.objects._text import find_line, without
+from hunter.objects._text import continued, find_line, without
 from tests.conftest import need
 
 SCRIPTS: list[tuple[str, str | tuple[str, ...]]] = [
@@ -79,7 +79,7 @@ def test_what_is_left_runs_as_before(shell, script, guilty) -> None:
     assert b"/tmp/" not in left.replace(b"[ -x /tmp/x ]", b"")
 
 
-@pytest.mark.parametrize("line", ["{", "case $x in", "f() {", "if true; then if /tmp/x; then", "fi; if /tmp/x; then", "/tmp/x; }"])
+@pytest.mark.parametrize("line", ["{", "fi", "case $x in", "f() {", "if true; then if /tmp/x; then", "fi; if /tmp/x; then", "/tmp/x; }"])
 def test_a_block_in_pieces_is_refused_or_still_a_script(line) -> None:
     data = f"{line}\necho ok\n".encode()
     (cut,), _ = find_line(data, line.encode())
@@ -112,3 +112,19 @@ def test_a_line_with_cr_keeps_the_line_ends_of_its_file() -> None:
 )
 def test_a_script_is_known_by_its_first_line_or_its_name(path, data, is_one) -> None:
     assert is_shell(path, data) is is_one
+
+
+RULE = b'ACTION=="add", \\\n  RUN+="/tmp/x"\nSUBSYSTEM=="net", NAME="a"\n'
+
+
+@pytest.mark.parametrize(
+    ("line", "left"),
+    [
+        (b'ACTION=="add", \\', b'SUBSYSTEM=="net", NAME="a"\n'),
+        (b'  RUN+="/tmp/x"', b'ACTION=="add", \\\n\nSUBSYSTEM=="net", NAME="a"\n'),
+        (b'SUBSYSTEM=="net", NAME="a"', RULE[: RULE.index(b"SUB")]),
+    ],
+)
+def test_a_line_of_udev_goes_with_what_it_goes_on_in_and_never_joins_two_rules(line, left) -> None:
+    (cut,), _ = find_line(RULE, line)
+    assert without(RULE, *continued(RULE, cut)) == left
