@@ -293,9 +293,8 @@ time.sleep(600)
 def test_a_sweep_finds_keys_values_and_mutexes_of_the_running_system(own_windows: WindowsMachine, collected, tmp_path):
     held, code, listed = tmp_path / "held", tmp_path / "hold.py", tmp_path / "list.txt"
     code.write_text(MUTEX)
-    listed.write_text(
-        f"{RUN}\\Updater\n{SERVICES}\\OnlyWritten\n{SERVICES}\\NotThere\nGlobal\\PlantedMutex7f3a\nmutex: PlantedMutex7f3b\n", encoding="utf-8"
-    )
+    keys = (f"{RUN}\\Updater", f"{SERVICES}\\OnlyWritten", f"{SERVICES}\\NotThere")
+    listed.write_text("\n".join((*keys, "Global\\PlantedMutex7f3a", "mutex: PlantedMutex7f3b")))
     holder = own_windows.start(str(own_windows.interpreter), drive(code), drive(held))
     try:
         while not held.exists():
