@@ -61,6 +61,14 @@ def need(condition: object, what: str) -> None:
     pytest.skip(f"needs {what}")
 
 
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """`-n auto`: one process more than processors where Wine, machines and servers run too: their tests wait more than they compute."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ or os.environ.get("CI") != "true":
+        return None
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     """Where tests run side by side: those of one file, and those of one server, run in one process, one after the other, the longest first.
