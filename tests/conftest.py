@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -114,6 +115,21 @@ def corpus() -> Path:
     with alone("corpus"):
         subprocess.run([sys.executable, str(packs / "unpack"), str(target)], check=True)
     return target
+
+
+def once(name: str, factory: pytest.TempPathFactory, make: Callable[[Path], object]) -> Path:
+    """Return a folder that `make` filled once for all processes of this run. Tests do not change what is in it."""
+    base = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent  # that of the whole run; each process has its own below it
+    place, ready = base / f"once-{name}", base / f"once-{name}.ready"
+    with alone(f"once-{name}", base):
+        if not ready.exists():
+            shutil.rmtree(place, ignore_errors=True)  # what a process left that failed
+            place.mkdir()
+            make(place)
+            ready.touch()
+    return place
 
 
 @contextmanager
