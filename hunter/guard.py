@@ -49,6 +49,8 @@ class GuardList:
     places: dict[str, tuple[GuardRule, ...]]
     """kind of object → rules of `Object.place`"""
     units: tuple[GuardRule, ...]
+    rights: tuple[GuardRule, ...]
+    """programs that keep setuid, setgid and capabilities"""
     services: tuple[GuardRule, ...]
     of_packages: tuple[re.Pattern[str], ...]
     """guarded where a package database exists and cannot be read"""
@@ -58,13 +60,14 @@ class GuardList:
 def guard() -> GuardList:
     """The list of `guard.yaml`."""
     listed = load_data("hunter", "guard.yaml")
-    made = {name: tuple(map(_rule, listed[name])) for name in ("paths", "units")}
+    made = {name: tuple(map(_rule, listed[name])) for name in ("paths", "units", "rights")}
     keys = {f"registry-{name}": tuple(_rule(e, fold=True) for e in listed[f"registry-{name}"]) for name in ("key", "value")}
-    keys["process"] = tuple(_rule(e) for e in listed["process"])
+    keys["process"] = (*(_rule(e) for e in listed["process"]), *(_rule(e, fold=True) for e in listed["process-windows"]))
     keys["wmi-object"] = tuple(_rule(e, fold=True) for e in listed["wmi-object"])
     return GuardList(
         {"file": made["paths"], **keys},
         made["units"],
+        made["rights"],
         tuple(_rule(e, fold=True) for e in listed["services"]),
         tuple(path_regex(text, fold=False) for text in listed["of_packages"]),
     )
@@ -80,6 +83,10 @@ def forbidden(kind: str, ref: Ref) -> str:
     for rule in guard().places.get(ref.object, ()):
         if rule.pattern.fullmatch(place) and not (rule.whole and mechanism_of(kind).stays):
             return rule.why
+    if catalogue()[kind].operation == "file-rights":
+        for rule in guard().rights:
+            if rule.pattern.fullmatch(place):
+                return rule.why
     service = _SERVICE.fullmatch(place)
     if service and catalogue()[kind].removal != "RS":
         for rule in guard().services:
