@@ -21,6 +21,7 @@ from tests.hunter.driver import hunt, killed_at
 from tests.hunter.hive_readers import changed_keys, everything
 from tests.range import plants
 from tests.range.plants import Planter
+from tests.yamls import PLAIN
 
 SOFTWARE, SYSTEM = plants.SOFTWARE, plants.SYSTEM
 CACHE = "Microsoft\\Windows NT\\CurrentVersion\\Schedule\\TaskCache"
@@ -63,11 +64,11 @@ class Disk:
         return self.actions()
 
     def actions(self) -> list[dict]:
-        return yaml.load(self.plan.read_text(), yaml.BaseLoader)["actions"]
+        return yaml.load(self.plan.read_text(), PLAIN)["actions"]
 
     def keep(self, mechanisms: set[str]) -> None:
         """Leave only the actions of some rows in the plan, and seal it again: a killed run costs as much as its actions."""
-        plan = yaml.load(self.plan.read_text(), yaml.BaseLoader)
+        plan = yaml.load(self.plan.read_text(), PLAIN)
         plan["actions"] = [action for action in plan["actions"] if action["mechanism"] in mechanisms]
         assert len(plan["actions"]) >= len(mechanisms)
         self.plan.write_text(json.dumps({name: part for name, part in plan.items() if name != "seal"}))

@@ -19,6 +19,7 @@ import yaml
 
 from scout.keys import keygen
 from tests.wine.machine import WindowsMachine, prepared
+from tests.yamls import PLAIN
 
 pytestmark = pytest.mark.wine
 RUN = "HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Run"
@@ -259,7 +260,7 @@ def test_a_wmi_consumer_goes_with_its_bindings_and_the_filters_of_its_own(live: 
     before = live.ask("wmi", {"root\\subscription": dict(plants)})
     live.write({"kind": "wmi-subscription", "do": "remove-wmi", "target": {"wmi": f"root\\subscription:{evil}"}})
     live.seal()
-    plan = yaml.load((live.work / "plan.yaml").read_text(), yaml.BaseLoader)
+    plan = yaml.load((live.work / "plan.yaml").read_text(), PLAIN)
     assert len(plan["actions"][0]["expect"]) == 4
     code, told = live.hunter("apply", PLAN, "--yes")
     assert (code, "Done: 1 of 1" in told) == (0, True), told
