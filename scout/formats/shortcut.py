@@ -30,6 +30,8 @@ LARGEST = 1 << 20
 _CLASS = bytes.fromhex("0114020000000000c000000000000046")
 _HEAD = 76
 _ITEMS, _INFO, _UNICODE, _NO_INFO, _EXPANDED, _PREFER = 0x1, 0x2, 0x80, 0x100, 0x200, 0x2000000
+_MOST = 260
+"""Characters that Windows reads of a string other than the arguments, whatever its count says; the next one begins behind them."""
 _STRINGS = ((0x4, "name"), (0x8, "relative"), (0x10, "folder"), (0x20, "arguments"), (0x40, "icon"))
 """flags and names of the strings, in their order"""
 _ENVIRONMENT, _TRACKER, _DARWIN, _PROPERTIES, _KNOWN_FOLDER, _VISTA = (0xA0000000 | n for n in (1, 3, 6, 9, 0xB, 0xC))
@@ -135,7 +137,10 @@ class _Link:
             at += max(size, 4)
         for flag, name in _STRINGS:
             if flags & flag:
-                self.texts[name], at = _string(self.data, at, wide=bool(flags & _UNICODE))
+                most = 0xFFFF if name == "arguments" else _MOST
+                self.texts[name], at, count = _string(self.data, at, most, wide=bool(flags & _UNICODE))
+                if count > most:
+                    self.problems.append(f"{name}: says {count:,} characters, of which Windows reads {most}")
         end = self._blocks(at, items)
         return self._opened(flags, end)
 
@@ -242,10 +247,10 @@ def _wide(data: bytes, at: int, most: int = 32_768) -> str:
     return data[at : at + 2 * most].decode("utf-16-le", "backslashreplace").split("\0", 1)[0]
 
 
-def _string(data: bytes, at: int, *, wide: bool) -> tuple[str, int]:
-    """A counted string and the offset behind it."""
+def _string(data: bytes, at: int, most: int, *, wide: bool) -> tuple[str, int, int]:
+    """A counted string of `most` characters, the offset behind it, and the number of characters that it says it has."""
     (count,) = struct.unpack_from("<H", data, at)
-    end = at + 2 + count * (2 if wide else 1)
+    end = at + 2 + min(count, most) * (2 if wide else 1)
     if end > len(data):
         raise ValueError("the shell link is cut")
-    return data[at + 2 : end].decode("utf-16-le" if wide else "cp1252", "replace"), end
+    return data[at + 2 : end].decode("utf-16-le" if wide else "cp1252", "replace").split("\0", 1)[0], end, count
