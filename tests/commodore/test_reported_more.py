@@ -9,11 +9,15 @@ import io
 import struct
 import tarfile
 import zipfile
+from xml.etree import ElementTree as ET
 
 import pytest
 
+from commodore.artefacts.windows.files import scheduled_tasks
 from commodore.case.reader import CaseReader
 from commodore.engine.process import process
+from commodore.evidence import Evidence
+from commodore.host import Host
 from scout.formats.indicators import read_lines
 from scout.formats.shortcut import target
 from tests.commodore import mft_table
@@ -230,3 +234,22 @@ def test_a_string_of_a_shortcut_ends_at_its_zero():
     data = struct.pack("<I16sI", 76, bytes.fromhex("0114020000000000c000000000000046"), 0x80 | 0x20).ljust(76, b"\0")
     text = "-a\0hidden"
     assert target(data + struct.pack("<H", len(text)) + text.encode("utf-16-le") + bytes(4)).arguments == "-a"
+
+
+def test_every_element_of_a_task_is_in_its_record():
+    """Held against ElementTree: each text of the XML is somewhere in the record (a working directory, a descriptor, a second principal)."""
+    texts = [f"value{n}" for n in range(16)]
+    xml = (
+        "<Task version='1.4'><RegistrationInfo><SecurityDescriptor>{}</SecurityDescriptor><Source>{}</Source>"
+        "<Documentation>{}</Documentation></RegistrationInfo><Triggers><TimeTrigger><Repetition><Interval>{}</Interval></Repetition><RandomDelay>{}</RandomDelay></TimeTrigger>"
+        "</Triggers><Principals><Principal id='A'><UserId>{}</UserId><RequiredPrivileges><Privilege>{}</Privilege></RequiredPrivileges>"
+        "</Principal><Principal id='B'><UserId>{}</UserId></Principal></Principals><Settings><IdleSettings><Duration>{}</Duration>"
+        "</IdleSettings><Priority>{}</Priority></Settings><Data>{}</Data><Actions Context='A'><Exec><Command>{}</Command></Exec>"
+        "<Exec><Command>{}</Command><Arguments>{}</Arguments><WorkingDirectory>{}</WorkingDirectory></Exec>"
+        "<ComHandler><ClassId>{}</ClassId></ComHandler></Actions></Task>"
+    ).format(*texts)
+    (record,) = scheduled_tasks.parse(Evidence("C:\\Windows\\System32\\Tasks\\x", xml.encode()), Host("c"))
+    held = str(record.fields)
+    found = {element.text for element in ET.fromstring(xml).iter() if (element.text or "").strip()}
+    assert found == set(texts)
+    assert [text for text in found if f"{text}'" not in held and f"{text} " not in held] == []
