@@ -55,7 +55,7 @@ ARTEFACT = Artefact(
         "escadre.mft.resident",
         "escadre.mft.streams",
         "escadre.mft.short_name",
-        "escadre.mft.zone",
+        "escadre.settings",
         "escadre.mft.damaged",
         "escadre.mft.fn_created",
         "escadre.mft.fn_modified",
@@ -90,7 +90,7 @@ _SIGNATURES = (b"FILE", b"BAAD")
 _SI = ("file.created", "file.mtime", "file.ctime", "file.accessed")
 _FN = ("escadre.mft.fn_created", "escadre.mft.fn_modified", "escadre.mft.fn_changed", "escadre.mft.fn_accessed")
 _SETTING = re.compile(r"^(\w+)=(.*?)\r?$", re.MULTILINE)
-_MARK = {"ZoneId": "escadre.mft.zone", "HostUrl": "file.origin_url", "ReferrerUrl": "file.origin_referrer_url"}
+_MARK = {"HostUrl": "file.origin_url", "ReferrerUrl": "file.origin_referrer_url"}
 """Settings of a stream Zone.Identifier, which browsers and mail programs write to what comes from elsewhere ([MS-FSCC] 5.6.1)."""
 _MOST_EXTENSIONS = 100_000
 """Most extension entries that are joined to their base; more are a forgery and become records of their own."""
@@ -229,7 +229,9 @@ def _fields(number: int, entry: MftEntry, extensions: list[MftEntry], folders: F
     if target:
         fields["file.target_path"] = target
     if mark:
-        fields |= {_MARK[key]: value for key, value in _SETTING.findall(mark.decode("utf-8", "backslashreplace")) if key in _MARK}
+        said = _SETTING.findall(mark.decode("utf-8", "backslashreplace"))
+        fields["escadre.settings"] = [f"{key}={value}" for key, value in said]
+        fields |= {_MARK[key]: value for key, value in said if key in _MARK}
     if entry.extends:
         fields["escadre.mft.base_entry"], fields["escadre.mft.base_sequence"] = entry.base, entry.base_sequence
     if entry.damaged:
