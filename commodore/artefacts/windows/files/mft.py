@@ -228,8 +228,7 @@ def _fields(number: int, entry: MftEntry, extensions: list[MftEntry], folders: F
         fields["escadre.mft.short_name"] = eight
     if target:
         fields["file.target_path"] = target
-    if mark:
-        said = _SETTING.findall(mark.decode("utf-8", "backslashreplace"))
+    if said := _SETTING.findall(mark.decode("utf-8", "backslashreplace")):
         fields["escadre.settings"] = [f"{key}={value}" for key, value in said]
         fields |= {_MARK[key]: value for key, value in said if key in _MARK}
     if entry.extends:
