@@ -18,6 +18,7 @@ from commodore.case.reader import CaseReader
 from commodore.engine.process import process
 from commodore.evidence import Evidence
 from commodore.host import Host
+from fixtures.windows.evtx import Event, build
 from scout.formats.indicators import read_lines
 from scout.formats.shortcut import target
 from tests.commodore import mft_table
@@ -26,6 +27,8 @@ from tests.commodore.reported import *  # noqa: F403  (a fixture)
 from tests.commodore.reported import fired, log, rule
 from tests.commodore.test_logons import entry
 
+AUDITING = "Microsoft-Windows-Security-Auditing"
+WHO = {"LogonType": "3", "IpAddress": "198.51.100.7", "Status": "0xc000006d", "SubStatus": "0xc000006a"}
 SYSMON, PROCESS = "Microsoft-Windows-Sysmon", "category: process_creation"
 CLASSIC = "NewEngineState=Available\r\n\tHostApplication=powershell.exe -v 2 -c powercat -l\r\n\tEngineVersion=2.0\r\n\tCommandLine="
 
@@ -110,6 +113,11 @@ def test_rules_name_one_digest_of_sysmon_or_what_is_not_equal(host, test, fires)
     sums = "SHA1=AA,MD5=0123456789ABCDEF0123456789ABCDEF,SHA256=BB,IMPHASH=F34D5F2D4577ED6D9CEEC516C1F5A744"
     files = log(SYSMON, 1, f"{SYSMON}/Operational", {"Image": "C:\\a.exe", "Hashes": sums})
     assert (fired(host(files, rules=rule("R", 1, PROCESS, test))) == {"R"}) is fires
+
+
+def _at(second: int) -> tuple[int, str]:
+    """A moment as FILETIME and as text."""
+    return mft_table.TICKS + second * 10_000_000, f"2025-08-18T14:13:{20 + second:02}.0000000Z"
 
 
 def _tar(names: dict[str, bytes]) -> bytes:
@@ -251,3 +259,33 @@ def test_every_element_of_a_task_is_in_its_record():
     found = {element.text for element in ET.fromstring(xml).iter() if (element.text or "").strip()}
     assert found == set(texts)
     assert [text for text in found if f"{text}'" not in held and f"{text} " not in held] == []
+
+
+@pytest.mark.parametrize(
+    ("provider", "code", "channel", "data", "sentence"),
+    [
+        ("Application Error", 1000, "Application", {"": ["lsass.exe", "1", "x", "evil.dll"]}, "lsass.exe crashed in evil.dll."),
+        ("Service Control Manager", 7045, "System", {"ServiceName": "a\u202egpj.exe"}, "\\u202e"),
+        (
+            "Microsoft-Windows-Security-Auditing",
+            4625,
+            "Security",
+            {"TargetUserName": "admin\u200b", "LogonType": "3"},
+            "admin\\u200b failed",
+        ),
+        ("WudfUsbccidDriver", 104, "System", {"bcdCCID": "0x100"}, "WudfUsbccidDriver logged event 104"),
+    ],
+)
+def test_sentences_show_what_is_there(host, provider, code, channel, data, sentence):
+    """wazuh/wazuh 39373: event 104 of a card reader is no cleared log. Characters that nobody sees are shown, the record keeps them."""
+    (found,) = records(host(log(provider, code, channel, data)), "evtx")
+    assert sentence in found["message"]
+
+
+def test_failures_of_an_account_by_its_principal_name_count_before_its_logon(host):
+    failed = [Event("Security", AUDITING, 4625, *_at(n), "PC", {**WHO, "TargetUserName": "bob@corp.example"}) for n in range(6)]
+    won = Event(
+        "Security", AUDITING, 4624, *_at(9), "PC", {**WHO, "TargetUserName": "bob", "TargetDomainName": "CORP", "TargetLogonId": "0x99"}
+    )
+    case = host({"Windows/System32/winevt/Logs/Security.evtx": build([*failed, won])})
+    assert [r.get("escadre.logon.failures_before") for r in records(case, "logons")] == [None, 6]
