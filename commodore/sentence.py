@@ -106,7 +106,7 @@ def form_within(name: str) -> int:
 
 
 @lru_cache(maxsize=1 << 13)
-def _form_last(name: str) -> int:
+def form_last(name: str) -> int:
     """Return the form of a name at the end of a path."""
     return _form_of(name, f"x{name}")
 
@@ -115,14 +115,6 @@ def _form_of(name: str, placed: str) -> int:
     if not name.isprintable():
         return 0
     return PLAIN if _PLAIN.fullmatch(placed) else SIMPLE if '"' not in name else 0
-
-
-def shown_below(start: str, form: int, name: str) -> str:
-    r"""Return `start` and `name` as `shown` does, for many names. `form`: that of `start`, which is a path with its last `\`."""
-    last = _form_last(name)
-    if form == PLAIN and last == PLAIN:
-        return start + name
-    return f'"{start}{name}"' if form and last else shown(start + name)
 
 
 _quoted = lru_cache(maxsize=4096)(quoted)

@@ -13,14 +13,23 @@ from typing import Any
 from scout.data import load_data
 from scout.formats.refang import PATH, bare, refang
 
-TYPES = ("md5", "sha1", "sha256", "ip", "cidr", "domain", "url", "path", "filename")
+TYPES = ("md5", "sha1", "sha256", "ip", "cidr", "domain", "url", "path", "filename", "mutex", "pipe")
 _HASHES = {32: "md5", 40: "sha1", 64: "sha256"}
 _HEX = re.compile(r"[0-9a-fA-F]+\Z")
 _REGISTRY = re.compile(
     r"(?:hkey_[a-z_]+|hk(?:lm|cu|u|cr|cc)):?(?=\\)(?:\\s-1-[\d-]+)?(?:\\system\\(?:currentcontrolset|controlset\d{3}))?", re.IGNORECASE
 )
 """The beginning of a registry key that programs spell in several ways: what is behind it is compared."""
-_OBJECT = re.compile(r"(?:(?:global|local|basenamedobjects|session)\\|\\{2}[.?]\\pipe\\)", re.IGNORECASE)
+_MUTEX = re.compile(r"(?:\\?(?:sessions\\\d+\\)?basenamedobjects\\)?(?:(?:global|local|session\\\d+)\\)?", re.IGNORECASE)
+"""Where Windows keeps the names of mutexes: every session has a folder of its own."""
+_PIPE = re.compile(r"(?:\\\\[^\\]+|\\\?\?|\\device|)\\?(?:pipe|namedpipe)\\", re.IGNORECASE)
+_OBJECT = re.compile(
+    r"\\\\[^\\]+\\pipe\\|\\device\\namedpipe\\|\\(?:sessions\\\d+\\)?basenamedobjects\\|(?:global|local|session\\\d+)\\", re.IGNORECASE
+)
+"""The beginning of a name that is one of a pipe or mutex, even where no word says so."""
+_OBJECTS = {"mutex": _MUTEX, "pipe": _PIPE}
+_SHORTEST = 5
+"""characters of the name of a mutex or pipe"""
 _NOT_IN_NAME = re.compile(r'[:<>|"*?/\\]')
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
 _TITLED = re.compile(r"([a-z][\w #()-]{0,40}?)\s*(?:[:=]|=>|->|(?<=\s)[-–—](?=\s))(?!//)\s*(\S.*)\Z", re.IGNORECASE)
@@ -102,6 +111,8 @@ def plain_form(text: str) -> tuple[str, str] | None:
 
 
 def _normal(text: str, kind: str) -> tuple[str, str]:
+    if kind in _OBJECTS:
+        return kind, _object_name(kind, text)
     given, text = text, refang(text)
     if kind in ("path", "filename") and "/" not in text and "\\" not in text:
         return "filename", _filename(text)
@@ -167,8 +178,9 @@ def _path(text: str) -> tuple[str, str] | None:
     windows = "\\" in text or re.match(r"[a-zA-Z]:/|%[\w()]+%/", text) is not None
     if not windows and not rooted:
         return None
-    if _OBJECT.match(text):
-        raise NoIndicatorError(f"neither a file nor a registry key: `{short(text)}`; names of mutexes and pipes are not looked for")
+    if kernel := _OBJECT.match(text):
+        kind = "pipe" if kernel[0].lower().endswith("pipe\\") else "mutex"
+        return kind, _object_name(kind, text)
     text = text[found.end() :] if (found := _REGISTRY.match(text)) else text
     first = re.split(r"[\\/]", text, maxsplit=1)[0]
     if not rooted and (re.search(r'[:<>|"\[\]]', text) or _of_network(first) or not re.search(r"[\\/].", text)):
@@ -208,6 +220,17 @@ def _unescaped(value: str, windows: bool) -> str:
     if _CHOICE.search(single):
         raise NoIndicatorError(f"a regular expression: `{short(value)}`")
     return re.sub(r"\\(.)", r"\1", inner)
+
+
+def _object_name(kind: str, text: str) -> str:
+    """Return the name of a mutex or pipe in lower case, without the folder that it is in."""
+    found = _OBJECTS[kind].match(text)
+    name = (text[found.end() :] if found else text).strip("\\").lower()
+    if len(name) < _SHORTEST or name in words()["objects"]:
+        raise NoIndicatorError(f"{short(text)} would match on nearly every host")
+    if "*" in name or "?" in name or "\\" in name or not name.isprintable():
+        raise NoIndicatorError(f"no name of a {kind}: `{short(text)}`")
+    return name
 
 
 def _of_network(name: str) -> bool:
