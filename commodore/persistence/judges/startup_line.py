@@ -12,13 +12,15 @@ from commodore.persistence.suspicion import of_command, of_file
 from commodore.persistence.windows import examine as windows_examine
 from commodore.sentence import sentence, short
 
-_SCRIPT = sentence("{name}: {path} is read or run as [{user}|an unknown user]: {words}; expected: {expected}.")
-_REASON = sentence("{name}: {path} (line {number}) runs {line!q} as [{user}|an unknown user]: {words}; expected: {expected}.")
+_SCRIPT = sentence("{name}: {path} is read or run as [{user}|an unknown user]: {words}[ ({ignored})]; expected: {expected}.")
+_REASON = sentence("{name}: {path} (line {number}) runs {line!q} as [{user}|an unknown user]: {words}[ ({ignored})]; expected: {expected}.")
 _WORDS = frozenset({"cloud", "code", "editor", "setting"})
 """Languages whose commands are not those of a shell: lists of words, or texts in the syntax of the language."""
 _STARTED = re.compile(
-    r"[\s\"'\[({|!@`]*+(?:-{1,2}[\w=-]+\s+|\w+\s+(?=\"))*+(?:(?:\S*/)?(?:(?:ba|da|z|k|a)?sh|python[\d.]*|perl|ruby|php|lua|node|env|sudo|nohup|exec|setsid|nice|timeout)"
-    r"(?:[\"',\s]+-{1,2}[\w=-]+)*+[\"',\s]+(?:\d+\s+)?+)*+[\"'\[({|!@`]*+(/[^\s\"'`,;:)\]}|&<>]+)"
+    r"[\s\"'\[({|!@`]*+(?:-{1,2}[\w=-]+\s+|\w+\s+(?=\"))*+"
+    r"(?:(?:\S*/)?(?:(?:ba|da|z|k|a)?sh|python[\d.]*|perl|ruby|php|lua|node|env|sudo|nohup|exec|setsid|nice|timeout)"
+    r"(?:[\"',\s]+-{1,2}[\w=-]+)*+[\"',\s]+(?:\d+\s+)?+)*+"
+    r"[\"'\[({|!@`]*+(/[^\s\"'`,;:)\]}|&<>]+)"
 )
 """The program that such a command starts, behind interpreters and programs that start another one."""
 _PARTS = frozenset({"shell", "powershell"})
@@ -28,7 +30,14 @@ _PARTS = frozenset({"shell", "powershell"})
 def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None:
     """Judge the command, the programs that it starts, and what hides the line; for the script itself, its name."""
     path, user, number = entry.text("file.path"), entry.text("user.name"), entry.record.get("escadre.line_number")
-    values = {"name": row.name, "path": short(path), "user": user, "number": number, "expected": row.expected}
+    values = {
+        "name": row.name,
+        "path": short(path),
+        "user": user,
+        "number": number,
+        "expected": row.expected,
+        "ignored": entry.text("escadre.startup.passed_over"),
+    }
     name = re.split(r"[\\/]", path)[-1]
     if number is None:
         severity, words = worst([("its name", s) for s in of_file(f"/{name}", "linux") if "\\" not in path], "high") or EXPECTED

@@ -36,6 +36,7 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
     commands = entry.texts("escadre.systemd.exec")
     found: list[tuple[str, Suspicion]] = []
     payload: list[str] = []
+    grave = ""
     for command in commands:
         parts = _PREFIX.match(command)
         more, files = examine(_filled(parts.group(2) if parts else command, entry), user, entry)
@@ -43,6 +44,8 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
             more = [(subject, s) for subject, s in more if s.severity != "medium"]
         found += more
         payload += files
+        if parts and not grave and any(s.severity == "high" for _, s in more):
+            grave = parts.group(2)
     found += _place_of_relative(entry, commands) + _shell_on_a_socket(entry, commands)
     more, libraries, settings = _environment(entry, path)
     found += more
@@ -59,7 +62,7 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
         "of": short(whose(name)),
         "unit": short(name),
         "path": short(path),
-        "command": short(command),
+        "command": short(grave or command),
         "settings": short(settings),
         "refused": "" if drop_in else entry.text("event.reason"),
         "words": words,
