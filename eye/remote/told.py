@@ -17,8 +17,8 @@ def told(answer: object, *path: str | int, of: type[T], default: T = _NOTHING) -
     """
     value: Any = answer
     for n, step in enumerate(path):
-        if (isinstance(value, dict) and step in value) or (isinstance(value, list) and isinstance(step, int) and step < len(value)):
-            value = value[step]
+        if isinstance(value, dict | list) and (step in value if isinstance(value, dict) else isinstance(step, int) and step < len(value)):
+            value = value[step]  # type: ignore[index]  # an int where it is a list
         elif isinstance(value, dict) and n == len(path) - 1 and default is not _NOTHING:
             return default
         else:
