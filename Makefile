@@ -6,6 +6,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 # quiet: pip prints no index address and asks no question
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
+# without byte code on disk, each command compiles all of Escadre when it starts: half a second
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test install dev lint generated pins bench clean
 demo: install

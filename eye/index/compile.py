@@ -31,8 +31,8 @@ from eye.index.schema import (
     text_fields,
     whole_number,
 )
+from eye.query.fields import known_field
 from eye.query.moments import moments, span_of
-from eye.query.parse import known_field
 from eye.query.tree import ANY, ONE, And, Everything, Exists, Fuzzy, Leaf, Node, Not, Or, Pattern, QueryComplaint, Range, Regex, Text
 from eye.query.values import within
 from eye.query.wildcards import automaton, literal, pieces

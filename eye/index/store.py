@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import threading
 import time
@@ -13,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import orjson
 import tantivy
 
 from commodore.schema import registry
@@ -23,8 +21,9 @@ from eye.index.build import damage, folder_name, index, marks, outdated, readabl
 from eye.index.check import UNLIKE, Checked, in_line, matcher, prefilter
 from eye.index.compile import Compiler, both, union, with_id
 from eye.index.counts import Counts, HitSummary
+from eye.index.documents import read_line
 from eye.index.order import HitOrder
-from eye.index.schema import ID, LINE, NAMES, NUMBER, NUMBERED, PAIR, PART, ROW, SHAPES, US, WHEN, has_terms, pair, schema
+from eye.index.schema import ID, LINE, NAMES, NUMBER, NUMBERED, PAIR, PART, ROW, SHAPES, SWAPPED, US, WHEN, has_terms, pair, schema
 from eye.index.terms import Terms
 from eye.query.parse import parse
 from eye.query.tree import Fuzzy, Node, Pattern, Regex, Text, leaves_of
@@ -320,7 +319,7 @@ class Store:
 
     def _line(self, address: tantivy.DocAddress) -> bytes:
         try:
-            return str(self._searcher.doc(address)[LINE][0]).encode()
+            return str(self._searcher.doc(address)[LINE][0]).encode().translate(SWAPPED)
         except (ValueError, OSError, IndexError) as e:
             raise self._damaged(e) from e
 
@@ -348,12 +347,3 @@ def costly(node: Node) -> bool:
     """Return whether hits of a query cost more to find than to order: words in a row, or a set of words."""
     leaves = leaves_of(node, wanted=False)
     return any(isinstance(leaf, (Pattern, Fuzzy, Regex)) or (isinstance(leaf, Text) and len(words(leaf.text)) > 1) for leaf in leaves)
-
-
-def read_line(line: bytes) -> dict[str, Any]:
-    """The record on a line, also one with an escaped lone surrogate, as the build reads it. Raises ValueError."""
-    try:
-        record: dict[str, Any] = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        record = json.loads(line)
-    return record

@@ -58,7 +58,7 @@ ARTEFACT = Artefact(
     message="The[{?escadre.task.hidden} hidden][{!escadre.task.enabled} disabled] task {escadre.task.path!q} runs "
     "[{escadre.task.actions!q}|nothing]"
     "[ as [{user.domain}\\]{user.name!q}| as {user.id}| as {group.name!q}| as {group.id}].",
-    version=2,
+    version=3,
     sources=("[MS-TSCH] Task Scheduler Service Remoting Protocol, sections 2.4 and 2.5",),
 )
 
@@ -118,7 +118,7 @@ def _settings(task: ScheduledTask, last_run: str) -> list[str]:
         "URI": task.uri,
         "LastRun": last_run,
     }
-    return [f"{name}={text}" for name, text in texts.items() if text]
+    return [f"{name}={text}" for name, text in (*texts.items(), *task.others) if text]
 
 
 def _group(group: str) -> dict[str, str]:
