@@ -44,6 +44,7 @@ __all__ = [
     "shortened",
     "shown",
     "text",
+    "unended",
     "unmarked",
     "unread",
 ]
@@ -146,6 +147,12 @@ def shortened(line: Line) -> Iterator[Problem]:
     """Yield a problem for a line that was longer than the limit."""
     if line.cut:
         yield Problem(f"line of {line.length:,} bytes was read only to {len(line.raw):,}", f"line {line.number}")
+
+
+def unended(line: Line) -> Iterator[Problem]:
+    """Yield a problem for a last line without a line feed, in a file whose program ends every line with one: the file is cut there."""
+    if not line.ended:
+        yield Problem("the last line has no end: the file is cut, and so may be what was read of the line", locator(line))
 
 
 def text(raw: bytes) -> str:
