@@ -78,6 +78,8 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
         yield Problem(str(reason), lost=1 if data else 0)
         return
     yield Record("0", _fields(task, last_run, evidence, host))
+    if task_job.is_job(data) and (cut := task_job.cut(data)):
+        yield Problem(cut)
 
 
 def _fields(task: ScheduledTask, last_run: str, evidence: Evidence, host: Host) -> dict[str, Any]:
