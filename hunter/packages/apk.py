@@ -10,9 +10,7 @@ import os
 from collections.abc import Collection
 
 from hunter.host.view import FileView
-
-_FOLDERS = ("/lib/apk/db", "/usr/lib/apk/db")
-"""on a merged system the first is the second, reached through a link"""
+from scout.formats.packages.apk import FOLDERS
 
 
 class _Apk:
@@ -20,7 +18,7 @@ class _Apk:
 
     def owners(self, view: FileView, wanted: Collection[str]) -> dict[str, str]:
         found: dict[str, str] = {}
-        for folder in _FOLDERS:
+        for folder in FOLDERS:
             top = view.state("/" + folder.split("/")[1])
             if (top is None or top.type != "link") and any(name == "installed" for name, _ in view.names(folder)):
                 found |= _owners(view.read(f"{folder}/installed"), wanted)

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 from hunter.host.tree import HostTree
 from hunter.host.view import FileView
 from hunter.unsafe import UnsafeError
+from scout.formats.packages.rpm import FOLDERS
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-_FOLDERS = ("/var/lib/rpm", "/usr/lib/sysimage/rpm")
 _SQLITE, _LOG = "rpmdb.sqlite", "rpmdb.sqlite-wal"
 _OTHERS = {"Packages": "Berkeley DB", "Packages.db": "ndb"}
 _NAME, _INDEXES, _BASENAMES, _FOLDER_NAMES = 1000, 1116, 1117, 1118
@@ -39,7 +39,7 @@ class _Rpm:
 
     def owners(self, view: FileView, wanted: Collection[str]) -> dict[str, str]:
         found: dict[str, str] = {}
-        for folder in _FOLDERS:
+        for folder in FOLDERS:
             names = {name for name, kind in view.names(folder) if kind == "file"}
             if _SQLITE in names:
                 state = view.state(f"{folder}/{_LOG}")
