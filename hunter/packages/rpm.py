@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from hunter.host.tree import HostTree
 from hunter.host.view import FileView
+from hunter.packages import Cut
 from hunter.unsafe import UnsafeError
 from scout.formats.packages.rpm import FOLDERS
 
@@ -37,7 +38,7 @@ _LARGEST, _FILES = 64 << 20, 2_000_000
 class _Rpm:
     name = "rpm"
 
-    def owners(self, view: FileView, wanted: Collection[str]) -> dict[str, str]:
+    def owners(self, view: FileView, wanted: Collection[str], cut: Cut) -> dict[str, str]:  # noqa: ARG002  (SQLite says where it is cut)
         found: dict[str, str] = {}
         for folder in FOLDERS:
             names = {name for name, kind in view.names(folder) if kind == "file"}

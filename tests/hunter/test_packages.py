@@ -127,6 +127,19 @@ def test_a_host_without_a_package_database_says_nothing(planned) -> None:
     assert (code, "database" in out) == (0, False)
 
 
+@pytest.mark.parametrize("make", [DATABASES["dpkg"], DATABASES["apk"], DATABASES["pacman"]], ids=("dpkg", "apk", "pacman"))
+def test_a_database_that_is_cut_is_told_beside_what_it_names(tmp_path, make) -> None:
+    file = make(tmp_path)
+    with HostTree(tmp_path) as tree:
+        assert not owned(tree, [HELPER]).unread
+        at = file.read_bytes().rindex(HELPER[1:].rpartition("/")[2].encode()) + len("helper.sh")
+        file.write_bytes(file.read_bytes()[:at])
+        found = owned(tree, [HELPER])
+    assert found.packages[HELPER].startswith("cached")
+    (why,) = found.unread
+    assert why.endswith("is cut")
+
+
 def test_all_databases_of_a_host_are_asked(tmp_path) -> None:
     rpm(tmp_path)
     put(tmp_path, "var/lib/dpkg/info/other.list", "/.\n/opt/other\n")

@@ -12,8 +12,8 @@ from commodore.persistence.suspicion import of_file
 from commodore.persistence.windows import examine as windows_examine
 from commodore.sentence import sentence, short
 
-_SCRIPT = sentence("{name}: {path} is read or run as [{user}|an unknown user]: {words}; expected: {expected}.")
-_REASON = sentence("{name}: {path} (line {number}) runs {line!q} as [{user}|an unknown user]: {words}; expected: {expected}.")
+_SCRIPT = sentence("{name}: {path} is read or run as [{user}|an unknown user]: {words}[ ({ignored})]; expected: {expected}.")
+_REASON = sentence("{name}: {path} (line {number}) runs {line!q} as [{user}|an unknown user]: {words}[ ({ignored})]; expected: {expected}.")
 _PARTS = frozenset({"shell", "powershell"})
 """Languages whose lines are parts of a script: only the suspicious ones are entries."""
 
@@ -21,7 +21,14 @@ _PARTS = frozenset({"shell", "powershell"})
 def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None:
     """Judge the command, the programs that it starts, and what hides the line; for the script itself, its name."""
     path, user, number = entry.text("file.path"), entry.text("user.name"), entry.record.get("escadre.line_number")
-    values = {"name": row.name, "path": short(path), "user": user, "number": number, "expected": row.expected}
+    values = {
+        "name": row.name,
+        "path": short(path),
+        "user": user,
+        "number": number,
+        "expected": row.expected,
+        "ignored": entry.text("escadre.startup.passed_over"),
+    }
     name = re.split(r"[\\/]", path)[-1]
     if number is None:
         severity, words = worst([("its name", s) for s in of_file(f"/{name}", "linux") if "\\" not in path], "high") or EXPECTED

@@ -35,6 +35,7 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
     commands = entry.texts("escadre.systemd.exec")
     found: list[tuple[str, Suspicion]] = []
     payload: list[str] = []
+    grave = ""
     for command in commands:
         parts = _PREFIX.match(command)
         more, files = examine(parts.group(2) if parts else command, user, entry)
@@ -42,6 +43,8 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
             more = [(subject, s) for subject, s in more if s.severity != "medium"]
         found += more
         payload += files
+        if parts and not grave and any(s.severity == "high" for _, s in more):
+            grave = parts.group(2)
     more, libraries, settings = _environment(entry, path)
     found += more
     payload += libraries
@@ -57,7 +60,7 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
         "of": short(whose(name)),
         "unit": short(name),
         "path": short(path),
-        "command": short(command),
+        "command": short(grave or command),
         "settings": short(settings),
         "refused": "" if drop_in else entry.text("event.reason"),
         "words": words,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -33,6 +34,7 @@ ARTEFACT = Artefact(
         "escadre.line_number",
         ROWS_FIELD,
         "escadre.settings",
+        "escadre.startup.passed_over",
         "file.path",
         "file.target_path",
         "process.command_line",
@@ -43,18 +45,22 @@ ARTEFACT = Artefact(
     type=("info",),
     action="configuration-line-observed",
     attack=("T1037", "T1546"),
-    message="[{file.path} has {escadre.line!q}|{file.path} is a script that starts by itself].",
+    message="[{file.path} has {escadre.line!q}|{file.path} is a script that starts by itself][, but {escadre.startup.passed_over}].",
     sources=("scout/formats/startup/languages.yaml names the source of each language",),
     version=2,
 )
 LEFT_OUT = "(left out)"
 """Text in place of a password or its hash"""
+_RUN_PARTS = re.compile(r"[A-Za-z0-9_-]+")
+_HIDDEN = re.compile(rb"^[ \t]*Hidden[ \t]*=[ \t]*true[ \t\r]*$", re.MULTILINE)
 SCRIPTS = frozenset({"shell", "powershell"})
 """Languages in which the file as such is run or read by a shell"""
 
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
     base = {"file.path": evidence.source, "user.name": owner(evidence.source, host)}
+    if reason := passed_over(evidence):
+        base["escadre.startup.passed_over"] = reason
     windows = evidence.source[1:3] == ":\\"
     below = evidence.source[3:].replace("\\", "/") if windows else evidence.source.lstrip("/")
     for name, rows in rows_of_file(below, "windows" if windows else "linux").items():
@@ -64,6 +70,24 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
         if name in SCRIPTS and _is_program(evidence):
             continue
         yield from fenced(startup.entries(languages()[name], evidence), partial(_locator, name), partial(_entry, name, given))
+
+
+def passed_over(evidence: Evidence) -> str:
+    """Return why the program that reads this folder leaves the file alone; '' where it reads it, as far as the file tells.
+
+    sudoers(5), "Including other files"; run-parts(8) of Debian, which pam_motd calls; Desktop Application Autostart
+    Specification, "Hidden".
+    """
+    folder, _, name = evidence.source.rpartition("/")
+    if folder.endswith("/sudoers.d") and ("." in name or name.endswith("~")):
+        return "sudo passes over names with a dot or with ~ at the end"
+    if folder.endswith("/update-motd.d") and not _RUN_PARTS.fullmatch(name):
+        return "run-parts passes over this name"
+    if "/autostart" in folder and name.endswith(".desktop"):
+        with evidence.open() as stream:
+            if _HIDDEN.search(stream.read(1 << 16)):
+                return "desktops do not start an entry with Hidden=true"
+    return ""
 
 
 def _script(given: dict[str, Any], locator: str) -> Iterator[Record]:

@@ -13,7 +13,7 @@ from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers import logtime
-from commodore.readers.lines import Line, each, lines, locator, shortened, text, unmarked
+from commodore.readers.lines import Line, each, lines, locator, shortened, text, unended, unmarked
 from commodore.schema import actions
 from commodore.sentence import Sentence, sentence
 from scout.data import load_data
@@ -188,6 +188,7 @@ def _damage(line: Line) -> Iterator[Problem]:
     if line.raw[:1] == b"\0":
         yield Problem(f"hole of {len(line.raw) - len(line.raw.lstrip(bytes(1))):,} NUL bytes", f"line {line.number}")
     yield from shortened(line)
+    yield from unended(line)
 
 
 class _Times:
