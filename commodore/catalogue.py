@@ -148,8 +148,8 @@ class ArtefactMatcher:
             for magic in entry.artefact.magic:
                 self._magic[magic] = self._magic.get(magic, frozenset()) | {name}
         firsts: dict[int, dict[int, list[tuple[bytes, frozenset[str]]]]] = {}
-        for (at, magic), names in self._magic.items():
-            firsts.setdefault(at, {}).setdefault(magic[0], []).append((magic, names))
+        for (at, sign), names in self._magic.items():
+            firsts.setdefault(at, {}).setdefault(sign[0], []).append((sign, names))
         self._first = tuple(firsts.items())
         """offset → first byte of a magic there → the magics that begin with it, and their artefacts"""
         self._artefacts = known
