@@ -215,6 +215,8 @@ def _beside(path: Path) -> list[Path]:
 
 def _content(path: Path) -> bytes:
     try:
+        if path.exists() and not path.is_file():
+            raise Complaint(f"{path}: it is no file.", "Name a hive.")
         if path.stat().st_size > LARGEST:
             raise Complaint(f"{path}: {path.stat().st_size:,} bytes are no hive.", "The largest hive has 2 GiB.")
         return path.read_bytes()

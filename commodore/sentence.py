@@ -36,6 +36,8 @@ SHORT = 160
 
 _TOKEN = re.compile(r"\{([?!]?[^{}\[\]|!:?]+)(?:!([qn]))?(?::([^{}\[\]|]+)\|([^{}\[\]|]+))?\}|([\[\]|])|([^{}\[\]|]+)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_UNSEEN = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")
+"""Characters without a width, and those that turn the direction of a text: `admin\u200b` is another account than `admin`"""
 _BLANK = r" \t-\r\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 """The characters of `\\s`. A set of characters matches twice as fast without a class in it."""
 _PLAIN = re.compile(rf"(?!\?)[^{_BLANK}\"`'()<>,;]*[^{_BLANK}\"`'()<>,;.:?!\\]")
@@ -126,8 +128,10 @@ def short(value: str, limit: int = SHORT) -> str:
 
 
 def one_line(value: str) -> str:
-    """Return the value with each run of control characters and line breaks replaced by one blank."""
-    return value if value.isprintable() else _CONTROL.sub(" ", value).strip()
+    r"""Return the value with each run of control characters replaced by one blank, and characters that nobody sees as `\u200b`."""
+    if value.isprintable():
+        return value
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", _CONTROL.sub(" ", value).strip())
 
 
 _Show = Callable[[Mapping[str, Any]], str | None]

@@ -19,6 +19,7 @@ from eye.case import findings
 from eye.index.store import Store
 from eye.push.artefacts import artefacts
 from eye.remote.json_server import JsonServer
+from eye.remote.told import told as value
 from scout.console import COULD_NOT, Complaint, plural
 
 SEVERITIES = {"critical": "4", "high": "3", "medium": "2", "low": "1", "informational": "1"}
@@ -73,8 +74,9 @@ def push(store: Store, server: JsonServer, name: str = "", choices: FirChoices |
         expected = 200
     if status != expected or not isinstance(told, dict) or "id" not in told:
         raise server.refusal(status, told)
-    shown = f"{server.base}/incidents/{told['id']}"
-    return FirIncident(int(told["id"]), number is None, shown, {kind: len(values) for kind, values in found.items()})
+    made = value(told, "id", of=int)
+    shown = f"{server.base}/incidents/{made}"
+    return FirIncident(made, number is None, shown, {kind: len(values) for kind, values in found.items()})
 
 
 def _number(server: JsonServer, title: str) -> int | None:
@@ -83,7 +85,7 @@ def _number(server: JsonServer, title: str) -> int | None:
     listed = told.get("results") if isinstance(told, dict) else told
     if status != 200 or not isinstance(listed, list):
         raise server.refusal(status, told)
-    numbers = [int(one["id"]) for one in listed if isinstance(one, dict) and one.get("subject") == title]
+    numbers = [value(one, "id", of=int) for one in listed if isinstance(one, dict) and one.get("subject") == title]
     if len(numbers) > 1:
         raise Complaint(
             f"FIR has {len(numbers)} incidents with the subject {title}.", "Give another --name, or merge them in FIR.", COULD_NOT

@@ -41,6 +41,10 @@ _PLAIN = re.compile(
 """An indicator as long lists have it: there is nothing to undo, and nothing else that it could be."""
 _BEHIND = re.compile(r"\.[a-z0-9]{1,5}\s+(?!.*\.[a-z0-9]{1,5}\Z)|\s[-–—(\[<]")
 """Words behind the name of a file, in its last component."""
+_ESCAPE = re.compile(r"\\[^a-z0-9]")
+_CHOICE = re.compile(r"[\[\]{}|+*^$]|\(\?")
+_CLASS = re.compile(r"\[[^\]]*\][{+*]|\{\d+,?\d*\}|\(\?|\\[sdwb](?![a-z0-9_])")
+_FILE = re.compile(r"\A\\\\[^\\]*\.[a-z0-9]{2,4}\Z")
 _NAME = 512
 """characters of a component in which such words are looked for"""
 
@@ -78,6 +82,17 @@ def normalise(text: str, kind: str = "") -> tuple[str, str]:
         return type_, value
 
 
+def also(text: str, type_: str, value: str) -> tuple[str, str] | None:
+    """Return what a bare name is beside a domain: `update.sh` is a file too. None where it is one thing."""
+    name = refang(bare(text)).lower()
+    if type_ != "domain" or name != value or value.count(".") > 2 or value.rpartition(".")[2] not in words()["both"]:
+        return None
+    try:
+        return "filename", _filename(value)
+    except NoIndicatorError:
+        return None
+
+
 def plain_form(text: str) -> tuple[str, str] | None:
     """Return the same as `normalise` for a plain text, in a tenth of the time; None for any other, and for one that may be refused."""
     found = _PLAIN.fullmatch(text)
@@ -88,8 +103,9 @@ def plain_form(text: str) -> tuple[str, str] | None:
     if found.lastgroup == "address":
         octets = [int(octet) for octet in text.split(".")]
         return ("ip", text) if octets[0] != 127 and max(octets) < 256 and min(octets) < 255 else None
+    ending = text.rpartition(".")[2]
     try:
-        return None if text.rpartition(".")[2] in words()["extensions"] else ("domain", _domain(text))
+        return None if ending in words()["extensions"] or ending in words()["both"] else ("domain", _domain(text))
     except NoIndicatorError:
         return None
 
@@ -169,7 +185,8 @@ def _path(text: str) -> tuple[str, str] | None:
     first = re.split(r"[\\/]", text, maxsplit=1)[0]
     if not rooted and (re.search(r'[:<>|"\[\]]', text) or _of_network(first) or not re.search(r"[\\/].", text)):
         raise NoIndicatorError(f"not an indicator: `{short(text)}`")
-    value = text.lower()
+    value = _unescaped(text.lower(), windows)
+    windows = windows and ("\\" in value or value[1:2] == ":" or not value.startswith("/"))
     if windows:
         value = value.replace("/", "\\").rstrip("\\")
         share = "\\\\" if value.startswith("\\\\") else ""
@@ -186,6 +203,23 @@ def _path(text: str) -> tuple[str, str] | None:
     if _BEHIND.search(parts[-1][:_NAME]):
         raise NoIndicatorError(f"words behind a path (a comment begins with #): `{short(text)}`")
     return "path", value
+
+
+def _unescaped(value: str, windows: bool) -> str:
+    r"""Return a path that is written as a regular expression or as JSON, `\\users\\public\\a\.exe`, as it is on the host.
+
+    It is one where all its backslashes are escapes. NoIndicatorError where it stands for more than one path.
+    """
+    inner = re.sub(r"\A\^|\$\Z", "", value)
+    single = _ESCAPE.sub("", inner)
+    begins_share = inner.startswith("\\\\\\\\") or (inner.count("\\\\") == 1 and not _FILE.search(inner))
+    if "\\" in single or (windows and "\\\\" not in inner and "\\." not in inner) or (begins_share and "\\." not in inner):
+        if _CLASS.search(inner):
+            raise NoIndicatorError(f"a regular expression: `{short(value)}`")
+        return value
+    if _CHOICE.search(single):
+        raise NoIndicatorError(f"a regular expression: `{short(value)}`")
+    return re.sub(r"\\(.)", r"\1", inner)
 
 
 def _object_name(kind: str, text: str) -> str:

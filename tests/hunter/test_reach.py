@@ -11,8 +11,6 @@ WITHOUT = {
     "L052": "the file of a package is exchanged: the package has the right one",
     "L053": "the program of a package is moved aside: the package has the right one",
     "W034": "what csrss starts with differs between versions of Windows, and a wrong one does not boot",
-    "W088": "the accounts of Windows lie in SAM, which HUNTER does not change",
-    "W090": "the accounts of Windows lie in SAM, which HUNTER does not change",
 }
 
 
