@@ -35,7 +35,7 @@ def records(file: Path) -> Iterator[dict[str, Any]]:
 
     out: list[dict[str, Any]] = []
     evidence = Evidence(f"C:\\{file.name}", file.read_bytes(), collection="c", member=1)
-    unit.parse(catalogue.artefacts()["evtx"], evidence, Host("c", name="h"), lambda batch, _: out.extend(batch) or 0)
+    unit.parse(catalogue.artefacts()["evtx"], evidence, Host("c", name="h"), lambda batch, *_: out.extend(batch) or 0)
     yield from out
 
 
