@@ -22,6 +22,22 @@ TIMEOUT = 60.0
 """Seconds that one request may take."""
 
 
+_ANSWERS = {"": ("version",), "_count": ("count",), "_search": ("hits",), "_mget": ("docs",)}
+"""Last part of a path → what the answer of a server has, whatever is asked; any other answer is an object."""
+
+
+class CheckedElasticsearch(Elasticsearch):
+    """A client that takes no answer for one of Elasticsearch that is none: a page of a proxy with the status 200, half an answer."""
+
+    def perform_request(self, method: str, path: str, **options: Any) -> Any:
+        """Send a request. Raises Complaint for an answer of another form than the server's."""
+        answer = super().perform_request(method, path, **options)
+        wanted = _ANSWERS.get(path.partition("?")[0].rpartition("/")[2], ())
+        if method != "HEAD" and (not isinstance(answer.body, dict) or any(key not in answer.body for key in wanted)):
+            raise errors.strange(f"{method} {path.partition('?')[0]}", answer.body)
+        return answer
+
+
 @dataclass(frozen=True, slots=True)
 class ElasticServer:
     """The server that the user named. `url` or `cloud_id`; `fingerprint`: SHA-256 of its certificate, in place of an authority."""
@@ -53,8 +69,9 @@ def connect(server: ElasticServer) -> Elasticsearch:
     options |= verification(server.ca, server.fingerprint) if not server.url.startswith("http://") else {}
     options |= credentials(server.api_key_file, server.user, server.password_file)
     try:
-        client = Elasticsearch(**options)
-        _check_version(server.place, str(client.info()["version"]["number"]))
+        client = CheckedElasticsearch(**options)
+        version = client.info().body["version"]
+        _check_version(server.place, str(version["number"] if isinstance(version, dict) and "number" in version else version))
     except (UnsupportedProductError, ApiError, TransportError, ssl.SSLError) as e:
         raise errors.refused(server.place, e) from e
     except (ValueError, KeyError) as e:
@@ -101,5 +118,7 @@ def check_authority(ca: Path) -> None:
 
 def _check_version(place: str, version: str) -> None:
     numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    if not numbers:
+        raise Complaint(f"{place} says no version.", "Give the address of an Elasticsearch 8 or 9.", COULD_NOT)
     if numbers < OLDEST:
         raise Complaint(f"{place} is Elasticsearch {version}.", "Elasticsearch 8 or 9 is needed.", COULD_NOT)

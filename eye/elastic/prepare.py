@@ -17,8 +17,11 @@ NO_PATTERN = "no tokenizer pattern (module analysis-common): a name with dots is
 
 def check(client: Elasticsearch, index: str, title: str, collections: list[str]) -> bool:
     """Return whether an index that is there has documents. Raises Complaint where it is not one of this case, or takes nothing."""
-    found = client.indices.get(index=index, features=["mappings", "settings"]).body[index]
-    _unblocked(index, found["settings"]["index"].get("blocks", {}))
+    answer = client.indices.get(index=index, features=["mappings", "settings"]).body
+    found = answer.get(index)
+    if not isinstance(found, dict) or not isinstance(found.get("settings"), dict):
+        raise errors.strange(f"GET {index}", answer)
+    _unblocked(index, found["settings"].get("index", {}).get("blocks", {}))
     _same_types(client, index, found.get("mappings", {}))
     client.indices.refresh(index=index)
     others = {"bool": {"filter": {"exists": {"field": "escadre.collection"}}, "must_not": {"terms": {"escadre.collection": collections}}}}
