@@ -6,6 +6,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 # quiet: pip prints no index address and asks no question
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
+# without byte code on disk, each command compiles all of Escadre when it starts: half a second
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test install dev lint generated pins bench clean
 demo: install
@@ -43,6 +45,7 @@ generated: dev
 	$(BIN)/python -m commodore.reference docs/artefacts
 	$(BIN)/python -m eye.elastic.templates
 	$(BIN)/python -m escadre.helps docs/commands.md
+	$(BIN)/python -m hunter.reference docs/removals.md
 
 # renews the pins; needs uv. The files contain versions and hashes only
 pins:

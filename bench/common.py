@@ -15,6 +15,7 @@ from typing import NamedTuple
 import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # with it, each program that is measured compiles all modules anew
 
 
 def corpus() -> Path:

@@ -37,7 +37,7 @@ from bench.copies import from_event_logs  # noqa: E402
 from commodore.case.jsonl import lines  # noqa: E402
 from commodore.schema import registry  # noqa: E402
 from eye.dashboards.bars import bucket  # noqa: E402
-from eye.index.build import HEAP, all_sources, index, mark, part_number  # noqa: E402
+from eye.index.build import all_sources, index, mark, part_number, writer_of  # noqa: E402
 from eye.index.documents import Documents  # noqa: E402
 from eye.index.schema import opened, schema  # noqa: E402
 from eye.index.store import Store  # noqa: E402
@@ -131,8 +131,8 @@ def calls(text: str) -> list[tuple[Any, str, Any]]:
 
 
 def bare(documents: list[Any], folder: Path, make: Callable[[tantivy.IndexWriter, Any], None]) -> None:
-    """The bare loop: the same texts and fast fields, ready in memory, go into an index with two threads; nothing else is done."""
-    writer = opened(str(folder)).writer(HEAP * 2, 2)
+    """The bare loop: the same texts and fast fields, ready in memory, go into an index, with the memory and threads of the build."""
+    writer = writer_of(opened(str(folder)), 2)
     for one in documents:
         make(writer, one)
     writer.commit()

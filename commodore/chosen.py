@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from commodore.record import DEFAULTS, ENGINE_FIELDS, RecordBatch
 
 ANY: tuple[str, ...] = ()
@@ -68,7 +70,8 @@ class Sorter:
             elif field in _COMPLETED:
                 return False
             else:
-                for _, fields, _ in batch.records:
-                    if (value := fields.get(field)).__class__ is str and (every or value in exact):
+                member = f'"{field}":'
+                for _, own, _ in batch.records:
+                    if member in own and (value := orjson.loads(f"{{{own}}}").get(field)).__class__ is str and (every or value in exact):
                         return False
         return True

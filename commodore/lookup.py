@@ -6,8 +6,9 @@ import marshal
 import os
 from array import array
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import blake2b
 from typing import Any
 
@@ -17,6 +18,7 @@ _BLOCK = 512
 """rows that are compressed together, and bytes after which fewer are"""
 _WEIGHT = 1 << 17
 _PARTS = 4096
+_HASHES, _NUMBERS = partial(array, "Q"), partial(array, "I")
 
 
 class PackedRows:
@@ -64,8 +66,8 @@ class PackedLookup:
     def __init__(self) -> None:
         self.rows = PackedRows()
         self._secret = os.urandom(16)
-        self._hashes = [array("Q") for _ in range(_PARTS)]
-        self._numbers = [array("I") for _ in range(_PARTS)]
+        self._hashes: dict[int, array[int]] = defaultdict(_HASHES)
+        self._numbers: dict[int, array[int]] = defaultdict(_NUMBERS)
 
     def add(self, key: str, row: tuple[Any, ...]) -> None:
         """Take one row."""
@@ -77,8 +79,10 @@ class PackedLookup:
     def get(self, key: str) -> list[tuple[Any, ...]]:
         """Return the rows of a key, in the order in which they came."""
         digest = self._hash(key)
-        hashes, numbers = self._hashes[digest % _PARTS], self._numbers[digest % _PARTS]
         found: list[tuple[Any, ...]] = []
+        if (hashes := self._hashes.get(digest % _PARTS)) is None:
+            return found
+        numbers = self._numbers[digest % _PARTS]
         at = -1
         while True:
             try:

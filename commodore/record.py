@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import orjson
+
 ENGINE_FIELDS = frozenset(
     {
         "event.dataset",
@@ -75,16 +77,17 @@ class Problem(NamedTuple):
 class RecordBatch(NamedTuple):
     """Records that share fields, for datasets of a hundred thousand records: the shared fields are turned into text once.
 
-    `shared` has the fields of all, `records` the others of each. A field is in one of them.
+    `shared` has the fields of all. `records` has of each its locator, the other fields as the members of a JSON object (`"a":1,"b":"c"`),
+    and its state. Members and locator are valid Unicode; a locator needs no escape in JSON. `message` is among the members, `@timestamp`
+    and the `event` fields that the engine completes are not. A field is in one of the two.
     """
 
     shared: dict[str, Any]
-    records: list[tuple[str, dict[str, Any], str]]
-    """locator, fields and state of each"""
+    records: list[tuple[str, str, str]]
 
     def each(self) -> Iterator[Record]:
         """Yield the records with all their fields."""
-        return (Record(locator, self.shared | fields, state) for locator, fields, state in self.records)
+        return (Record(locator, self.shared | orjson.loads(f"{{{own}}}"), state) for locator, own, state in self.records)
 
 
 FAILED = "parser-failed"

@@ -36,6 +36,8 @@ SHORT = 160
 
 _TOKEN = re.compile(r"\{([?!]?[^{}\[\]|!:?]+)(?:!([qn]))?(?::([^{}\[\]|]+)\|([^{}\[\]|]+))?\}|([\[\]|])|([^{}\[\]|]+)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_UNSEEN = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")
+"""Characters without a width, and those that turn the direction of a text: `admin\u200b` is another account than `admin`"""
 _BLANK = r" \t-\r\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 """The characters of `\\s`. A set of characters matches twice as fast without a class in it."""
 _PLAIN = re.compile(rf"(?!\?)[^{_BLANK}\"`'()<>,;]*[^{_BLANK}\"`'()<>,;.:?!\\]")
@@ -104,7 +106,7 @@ def form_within(name: str) -> int:
 
 
 @lru_cache(maxsize=1 << 13)
-def _form_last(name: str) -> int:
+def form_last(name: str) -> int:
     """Return the form of a name at the end of a path."""
     return _form_of(name, f"x{name}")
 
@@ -113,14 +115,6 @@ def _form_of(name: str, placed: str) -> int:
     if not name.isprintable():
         return 0
     return PLAIN if _PLAIN.fullmatch(placed) else SIMPLE if '"' not in name else 0
-
-
-def shown_below(start: str, form: int, name: str) -> str:
-    r"""Return `start` and `name` as `shown` does, for many names. `form`: that of `start`, which is a path with its last `\`."""
-    last = _form_last(name)
-    if form == PLAIN and last == PLAIN:
-        return start + name
-    return f'"{start}{name}"' if form and last else shown(start + name)
 
 
 _quoted = lru_cache(maxsize=4096)(quoted)
@@ -134,8 +128,10 @@ def short(value: str, limit: int = SHORT) -> str:
 
 
 def one_line(value: str) -> str:
-    """Return the value with each run of control characters and line breaks replaced by one blank."""
-    return value if value.isprintable() else _CONTROL.sub(" ", value).strip()
+    r"""Return the value with each run of control characters replaced by one blank, and characters that nobody sees as `\u200b`."""
+    if value.isprintable():
+        return value
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", _CONTROL.sub(" ", value).strip())
 
 
 _Show = Callable[[Mapping[str, Any]], str | None]

@@ -14,8 +14,8 @@ from commodore.schema import Field, registry
 from eye.index.schema import NANO, ROW, WHEN, column
 from eye.index.store import Asked, Store
 from eye.query.clause import clause
+from eye.query.fields import known_field, near_fields
 from eye.query.moments import instant
-from eye.query.parse import known_field, near_fields
 from eye.query.values import isotime, nanoseconds
 from scout.console import WRONG_USE, Complaint
 

@@ -275,6 +275,8 @@ def _read(plan: Path, seal_key: Path | None, screen: Screen, signers: Path | Non
     from hunter.plan import sealkey
     from hunter.plan.read import load
 
+    if not plan.name:
+        raise Complaint("the plan has no name.", "Name the file that hunter plan wrote.", WRONG_USE)
     signer = None
     if signed or signers is not None or plan.with_name(f"{plan.name}.sig").exists():
         from hunter.sign import plans

@@ -17,6 +17,7 @@ from hunter.catalogue import catalogue
 from hunter.checks import checks
 from hunter.host.logins import accounts, administrators, has_password, key_files
 from hunter.host.view import FileView, HostView
+from hunter.host.windows_logins import administrators as windows_administrators
 from hunter.mechanisms import mechanism_of
 from hunter.objects import of, told
 from hunter.packages import Owned, owned
@@ -49,6 +50,8 @@ class GuardList:
     places: dict[str, tuple[GuardRule, ...]]
     """kind of object → rules of `Object.place`"""
     units: tuple[GuardRule, ...]
+    rights: tuple[GuardRule, ...]
+    """programs that keep setuid, setgid and capabilities"""
     services: tuple[GuardRule, ...]
     of_packages: tuple[re.Pattern[str], ...]
     """guarded where a package database exists and cannot be read"""
@@ -58,13 +61,14 @@ class GuardList:
 def guard() -> GuardList:
     """The list of `guard.yaml`."""
     listed = load_data("hunter", "guard.yaml")
-    made = {name: tuple(map(_rule, listed[name])) for name in ("paths", "units")}
+    made = {name: tuple(map(_rule, listed[name])) for name in ("paths", "units", "rights")}
     keys = {f"registry-{name}": tuple(_rule(e, fold=True) for e in listed[f"registry-{name}"]) for name in ("key", "value")}
-    keys["process"] = tuple(_rule(e) for e in listed["process"])
+    keys["process"] = (*(_rule(e) for e in listed["process"]), *(_rule(e, fold=True) for e in listed["process-windows"]))
     keys["wmi-object"] = tuple(_rule(e, fold=True) for e in listed["wmi-object"])
     return GuardList(
         {"file": made["paths"], **keys},
         made["units"],
+        made["rights"],
         tuple(_rule(e, fold=True) for e in listed["services"]),
         tuple(path_regex(text, fold=False) for text in listed["of_packages"]),
     )
@@ -80,6 +84,10 @@ def forbidden(kind: str, ref: Ref) -> str:
     for rule in guard().places.get(ref.object, ()):
         if rule.pattern.fullmatch(place) and not (rule.whole and mechanism_of(kind).stays):
             return rule.why
+    if catalogue()[kind].operation == "file-rights":
+        for rule in guard().rights:
+            if rule.pattern.fullmatch(place):
+                return rule.why
     service = _SERVICE.fullmatch(place)
     if service and catalogue()[kind].removal != "RS":
         for rule in guard().services:
@@ -110,7 +118,7 @@ def refusals(view: HostView, actions: Sequence[RemovalAction], known: Sequence[s
         elif asked.unread and a.target.line is None:
             notes[a.id] = f"{'; '.join(asked.unread)}: whether a package owns it is not known"
     after = FilesAfterwards(view, actions)
-    wrong = _checked(view, after, actions) | _last_login(view, after, actions, known)
+    wrong = _checked(view, after, actions) | _last_login(view, after, actions, known) | _last_administrator(view, actions, known)
     return Refusals(found | {k: v for k, v in wrong.items() if k not in found}, notes)
 
 
@@ -188,6 +196,25 @@ def _last_login(view: HostView, after: FilesAfterwards, actions: Sequence[Remova
     if any(_answered(a, known) for a in last):
         return {}
     return {a.id: f"it is the last way in: afterwards no {word} could log in. Only: --i-know {_name(a)}" for a in last}
+
+
+def _last_administrator(view: HostView, actions: Sequence[RemovalAction], known: Sequence[str]) -> dict[str, str]:
+    """The actions after which nobody could administer a Windows."""
+    mine = [a for a in actions if catalogue()[a.kind].operation == "sam-account"]
+    if not mine or view.live or any(_answered(a, known) for a in mine):
+        return {}
+
+    def now(key: str) -> bytes | None:
+        value = view.registry.value(key, "F")
+        return None if value is None else value.data
+
+    gone = {a.target.ref.name.casefold() for a in mine}
+    try:
+        last = windows_administrators(view, now) and not windows_administrators(view, lambda k: None if k.casefold() in gone else now(k))
+    except UnsafeError as e:
+        return {a.id: f"HUNTER cannot tell who administers this Windows ({e}). Only: --i-know {_name(a)}" for a in mine}
+    why = "it is the last way in: afterwards no administrator could log on"
+    return {a.id: f"{why}. Only: --i-know {_name(a)}" for a in mine} if last else {}
 
 
 def _still(after: FilesAfterwards, word: str) -> bool:

@@ -276,6 +276,7 @@ def build(
     signer: Annotated[
         str, typer.Option(metavar="KEY", help="Public key (scout sign --new) of settings beside the agent.", show_default=False)
     ] = "",
+    yara: Annotated[bool, typer.Option("--yara", help="With YARA, for rules in sweeps: 2 MB more.")] = False,
     json_lines: Json = False,
 ) -> None:
     """Make the one-file agent for this system, with recipients, profile and delivery built in."""
@@ -304,7 +305,7 @@ def build(
         signer=signer,
         runtime_dir=runtime_dir,
     )
-    made = run(known, out)
+    made = run(known, out, yara=yara)
     screen.say(f"Agent    {console.escape(made.path)}   {console.megabytes(made.size)}")
     screen.say(f"sha256   {made.sha256}")
     screen.say(f"Parts    {console.escape(made.bill)}")

@@ -28,6 +28,10 @@ STOPPED, UNHEARD = 130, 141
 nobody reads on (`| head`)."""
 
 
+_NAME = 200
+"""characters of a file's name in a complaint"""
+
+
 class Complaint(Exception):  # noqa: N818  (it is what the user reads, not a defect)
     """One clear error: `what` happened (with path or line), what to `do`. It ends a tool with `code`."""
 
@@ -245,15 +249,38 @@ def run(tool: str, app: Callable[[], typer.Typer], argv: Iterable[str] | None = 
         _discard_output()
         return UNHEARD
     except PermissionError as e:
-        what = f"{e.filename}: {e.strerror}." if e.filename else f"{e.strerror or e}."
-        complain(tool, what, "Look at the owner and the mode of that place, or run as a user who may use it.")
+        complain(tool, _refused(e), "Look at the owner and the mode of that place, or run as a user who may use it.")
+        return COULD_NOT
+    except MemoryError:
+        complain(tool, "there is not enough memory for this.", "Free some, or give less at a time.")
+        return COULD_NOT
+    except OSError as e:
+        if e.filename is None and e.errno not in _SCARCE:
+            return _defect(tool, e)
+        complain(tool, _refused(e), "Look at that place: its name, its kind, the room on its disk.")
         return COULD_NOT
     except Exception as e:
-        if os.environ.get("ESCADRE_DEBUG"):
-            raise
-        what = f"a defect of {tool}: {type(e).__name__}: {e}"
-        complain(tool, what, "Nothing more was done. Run again with ESCADRE_DEBUG=1 and report what it prints.")
-        return COULD_NOT
+        return _defect(tool, e)
+
+
+_SCARCE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
+"""errors of a system that has no more of something, or a broken disk, which name no file"""
+
+
+def _refused(error: OSError) -> str:
+    """Return what the system refused: the beginning of the name, and why."""
+    named = "" if error.filename is None else os.fsdecode(str(error.filename))
+    shown = named if len(named) <= _NAME else f"{named[:_NAME]}…"
+    return f"{shown or chr(34) * 2}: {error.strerror}." if error.filename is not None else f"{error.strerror or error}."
+
+
+def _defect(tool: str, error: Exception) -> int:
+    """Report a defect of the tool; raise it under ESCADRE_DEBUG."""
+    if os.environ.get("ESCADRE_DEBUG"):
+        raise error
+    what = f"a defect of {tool}: {type(error).__name__}: {error}"
+    complain(tool, what, "Nothing more was done. Run again with ESCADRE_DEBUG=1 and report what it prints.")
+    return COULD_NOT
 
 
 def _discard_output() -> None:

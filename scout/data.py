@@ -35,12 +35,14 @@ def parse_all(content: str | bytes, loader: Any = LOADER) -> list[Any]:
     Aliases may not make a document much larger than its text, nor a part of itself.
     """
     check_depth(content)
+    aliases = (b"&" if isinstance(content, bytes) else "&") in content  # type: ignore[operator]
     reader = loader(content)
     try:
         found = []
         while reader.check_node():
             node = reader.get_node()
-            _check_aliases(node, MAX_FACTOR * len(content) + MAX_NODES)
+            if aliases:
+                _check_aliases(node, MAX_FACTOR * len(content) + MAX_NODES)
             found.append(reader.construct_document(node))
     except (ValueError, OverflowError, RecursionError) as e:  # a date that does not exist, numbers that are too large
         raise yaml.YAMLError(str(e)) from e

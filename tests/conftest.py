@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -61,6 +62,14 @@ def need(condition: object, what: str) -> None:
     pytest.skip(f"needs {what}")
 
 
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """`-n auto`: one process more than processors where Wine, machines and servers run too: their tests wait more than they compute."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ or os.environ.get("CI") != "true":
+        return None
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     """Where tests run side by side: those of one file, and those of one server, run in one process, one after the other, the longest first.
@@ -106,6 +115,32 @@ def corpus() -> Path:
     with alone("corpus"):
         subprocess.run([sys.executable, str(packs / "unpack"), str(target)], check=True)
     return target
+
+
+def once(name: str, factory: pytest.TempPathFactory, make: Callable[[Path], object]) -> Path:
+    """Return a folder that `make` filled once for all processes of this run. Tests do not change what is in it."""
+    base = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent  # that of the whole run; each process has its own below it
+    place, ready = base / f"once-{name}", base / f"once-{name}.ready"
+    with alone(f"once-{name}", base):
+        if not ready.exists():
+            shutil.rmtree(place, ignore_errors=True)  # what a process left that failed
+            place.mkdir()
+            make(place)
+            ready.touch()
+    return place
+
+
+@pytest.fixture
+def in_memory(tmp_path: Path) -> Iterator[Path]:
+    """A folder for hundreds of synced runs: in memory where the system has a file system there, else on disk."""
+    shm = Path("/dev/shm")
+    if not (shm.is_dir() and os.access(shm, os.W_OK) and shutil.disk_usage(shm).free > 1 << 28):
+        yield tmp_path
+        return
+    with TemporaryDirectory(prefix="escadre-test-", dir=shm) as place:
+        yield Path(place)
 
 
 @contextmanager

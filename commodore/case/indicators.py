@@ -23,12 +23,13 @@ _NAMESPACE = uuid.UUID("00abedb4-aa42-466c-9c01-fed23315a9b7")
 """the namespace of deterministic identifiers (STIX 2.1, section 2.9)"""
 _PATTERNS = {
     "md5": "file:hashes.MD5", "sha1": "file:hashes.'SHA-1'", "sha256": "file:hashes.'SHA-256'", "domain": "domain-name:value",
-    "filename": "file:name", "url": "url:value", "path": "file:name",
+    "filename": "file:name", "url": "url:value", "path": "file:name", "mutex": "mutex:name",
 }  # fmt: skip
 _MISP = {
     "md5": ("Payload delivery", "md5"), "sha1": ("Payload delivery", "sha1"), "sha256": ("Payload delivery", "sha256"),
     "ip": ("Network activity", "ip-dst"), "cidr": ("Network activity", "ip-dst"), "domain": ("Network activity", "domain"),
     "url": ("Network activity", "url"), "path": ("Artifacts dropped", "filename"), "filename": ("Artifacts dropped", "filename"),
+    "mutex": ("Artifacts dropped", "mutex"), "pipe": ("Artifacts dropped", "named pipe"),
 }  # fmt: skip
 _TLP = {
     "WHITE": "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9",
@@ -127,6 +128,8 @@ def pattern(kind: str, value: str) -> str:
         folder, separator, name = text.rpartition("\\\\" if "\\" in text else "/")
         if name and folder + separator:
             return f"[file:name = '{name}' AND file:parent_directory_ref.path = '{folder or separator}']"
+    if kind == "pipe":  # STIX has no object of its own for it
+        return f"[file:name = '\\\\\\\\.\\\\pipe\\\\{text}']"
     if kind == "url":
         return f"[url:value LIKE '%{text.replace('%', '_')}']"
     return f"[{_PATTERNS[kind]} = '{text}']"

@@ -8,7 +8,6 @@ Source of the format: RFC 8878 (Zstandard), section 3: frames can be concatenate
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ import orjson
 import zstandard
 
 from scout.console import COULD_NOT, Complaint
+from scout.formats.json_text import parsed as nested
 
 MAX_LINE = 64 << 20
 """bytes; a longer line is refused, since no record has one"""
@@ -135,7 +135,7 @@ def parsed(path: Path, line: bytes) -> dict[str, Any]:
 
 def _lenient(path: Path, line: bytes) -> Any:
     try:
-        return json.loads(line)
+        return nested(line)
     except ValueError as e:
         raise Complaint(f"{path} is damaged: a line is no JSON ({e}): {line[:60]!r}.", _AGAIN, COULD_NOT) from None
 

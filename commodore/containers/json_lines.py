@@ -16,7 +16,7 @@ from commodore.container import Holds, Opened
 from commodore.evidence import Evidence
 from commodore.fence import fenced
 from commodore.host import Host
-from commodore.readers.lines import Line, lines
+from commodore.readers.lines import Line, lines, unended
 
 LONGEST = 8 << 20
 """bytes of a line that are read"""
@@ -84,6 +84,7 @@ class JsonLinesView:
                 yield line
             elif line.raw.strip():
                 yield from self._object(line)
+                yield from unended(line)
 
     def each(self, read: Callable[[tuple[int, dict[str, Any]]], Iterable[Record | Problem]]) -> Iterator[Record | Problem]:
         """Yield what `read` yields for each (line number, object). An object at which it raises is a problem; those behind it are read."""

@@ -18,8 +18,6 @@ from commodore.sentence import sentence
 
 _INT64 = 1 << 63
 _LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_STRICT_INTEGER
-_DEFAULTS = frozenset(("@timestamp", "event.kind", "event.category", "event.type", "event.action"))
-"""fields that every record has, with the declaration's value where the parser gives none"""
 
 
 def identity(collection: str, member: int, dataset: str) -> blake2b:
@@ -66,7 +64,7 @@ class Assembler:
         self._sentence = sentence(artefact.message)
         self._host_field, self._hosts = host_field, {"": host_name}
         self._times = tuple(artefact.times) if artefact.kind == "state" else None
-        self._plain: dict[tuple[str, ...], bytes] = {}
+        self._plain: dict[tuple[str, ...], str] = {}
         self._seen: set[bytes] = set()
         self.duplicates: list[str] = []
         """locators that the parser gave twice; each later one got a number (`#2`)"""
@@ -93,42 +91,32 @@ class Assembler:
         return out
 
     def text(self, batch: RecordBatch) -> bytes:
-        """Return the lines of a batch, whose fields are completed. What its records share, and those of the member, is text already.
-
-        The lines of records that share nothing, because their fields are not what others have, come last.
-        """
+        """Return the lines of a batch. What its records share, and those of the member, is turned into text once."""
         shared = batch.shared
         if self._times is not None and "escadre.times" not in shared:
             shared = shared | {"escadre.times": times(shared, self._times)}
         try:
-            head = b"{%b,%b," % (self._constant_text(shared), orjson.dumps(shared, option=orjson.OPT_STRICT_INTEGER)[1:-1])
+            head = f"{{{self._constant_text(shared)},{orjson.dumps(shared, option=orjson.OPT_STRICT_INTEGER).decode()[1:-1]},"
         except TypeError:  # lone surrogates, as in `line`
             return b"".join([line(self.record(record)) for record in batch.each()])
-        made, alone = [b""], list[bytes]()
-        seen, defaults, key_of, dumps = self._seen, _DEFAULTS, self._identity.copy, orjson.dumps
-        for locator, fields, state in batch.records:
+        made, seen, key_of = list[str](), self._seen, self._identity.copy
+        for locator, own, state in batch.records:
             hashed = key_of()
-            hashed.update(f"{locator}\0".encode("utf-8", "surrogatepass"))  # as `_key` does
+            hashed.update(f"{locator}\0".encode())  # as `_key` does
             key = hashed.digest()
-            if key not in seen and "message" in fields and defaults.isdisjoint(fields):
-                fields["escadre.id"], fields["escadre.locator"], fields["escadre.state"] = key.hex(), locator, state
-                try:
-                    made.append(dumps(fields, option=_LINE)[1:])
-                except TypeError:
-                    pass
-                else:
-                    seen.add(key)
-                    continue
-            alone.append(line(self.record(Record(locator, shared | fields, state))))
-        return head.join(made) + b"".join(alone) if alone else head.join(made)
+            if key in seen:
+                locator, key = self._renumber(locator, "")
+            seen.add(key)
+            made.append(f'{head}{own},"escadre.id":"{key.hex()}","escadre.locator":"{locator}","escadre.state":"{state}"}}\n')
+        return "".join(made).encode()
 
-    def _constant_text(self, shared: Mapping[str, Any]) -> bytes:
+    def _constant_text(self, shared: Mapping[str, Any]) -> str:
         """Return what all records of the member have, without those defaults that the batch sets itself."""
         given = tuple(shared)
         text = self._plain.get(given)
         if text is None:
             values = {name: value for name, value in self._defaults.items() if name not in shared} | self._constant
-            text = self._plain[given] = orjson.dumps(values, option=orjson.OPT_STRICT_INTEGER)[1:-1]
+            text = self._plain[given] = orjson.dumps(values, option=orjson.OPT_STRICT_INTEGER).decode()[1:-1]
         return text
 
     def _set_host(self, out: dict[str, Any], named: str) -> None:

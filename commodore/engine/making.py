@@ -6,6 +6,7 @@ import hashlib
 import importlib.metadata
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 import orjson
@@ -66,10 +67,11 @@ def making(detection: LoadedRules, timeout: float, memory: int, without: frozens
     }
     known = [k.artefact for k in catalogue.artefacts().values()] + [d.artefact for d in catalogue.derivations().values()]
     parsers = {a.name: a.version for a in sorted(known, key=lambda a: a.name) if a.name not in without}
-    return Making(__version__, libraries(), parsers, rules, {"timeout": timeout, "memory": memory})
+    return Making(__version__, dict(libraries()), parsers, rules, {"timeout": timeout, "memory": memory})
 
 
-def libraries() -> dict[str, str]:
+@cache
+def libraries() -> Mapping[str, str]:
     """Return the versions of the libraries that decide what a record says, '' where one is not installed."""
     found = {}
     for name in LIBRARIES:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from commodore.finding import FindingTarget, finding_target
 from commodore.persistence.entry import AutostartEntry
 from commodore.persistence.judgement import lower
@@ -16,7 +18,7 @@ _PROGRAM_FOLDERS = ("/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sb
 
 def examine(line: str, user: str, entry: AutostartEntry) -> tuple[list[tuple[str, Suspicion]], list[str]]:
     """Return the (subject, suspicion) pairs of a shell command and of the files that it starts, and those files without interpreters."""
-    target = commandline.parse_posix(line, home=entry.host.profiles.get(user, ""))
+    target = commandline.parse_posix(line, home=entry.host.profiles.get(user) or _home(entry.text("file.path")))
     found = [("it", s) for s in of_command(line, "linux")]
     files = [f for f in target.files if f.startswith("/")]
     for path in files:
@@ -24,6 +26,12 @@ def examine(line: str, user: str, entry: AutostartEntry) -> tuple[list[tuple[str
             own = s.severity == "medium" and user not in ("", "root")
             found.append((short(path), Suspicion(lower(s.severity, "low"), s.words) if own else s))
     return found, [f for f in files if not (is_interpreter(f, "linux") and one_path(f).startswith(_PROGRAM_FOLDERS))]
+
+
+def _home(path: str) -> str:
+    """Return the home in which a file is, '' for other files: the account may be of a directory, or gone."""
+    found = re.match(r"/home/[^/]+(?=/)|/root(?=/)", path)
+    return found[0] if found else ""
 
 
 def line_target(entry: AutostartEntry, name: str, payload: list[str]) -> FindingTarget:

@@ -14,6 +14,10 @@ from scout.bounded import searcher
 
 LONGEST = 8192
 """Characters of a command line that are examined."""
+_IFS = re.compile(r"\$\{IFS[^}]*\}|\$IFS(?:\$\d)?")
+_NOTHING = re.compile(r"\'\'|\"\"|\\(?=[A-Za-z])")
+_ASSIGNED = re.compile(r"(?:(?<=^)|(?<=[;&|(\s]))([A-Za-z_]\w*)=([\"\']?)([^\s;&|\"\'$`()]*)\2(?=[;&|\s]|$)")
+_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _DOTS = re.compile(r"[\\/]\.{1,2}[\\/]")
 
 
@@ -70,8 +74,19 @@ def _at_home(path: str, words: str) -> bool:
 
 
 def of_command(line: str, os: str) -> list[Suspicion]:
-    """Return the traits of a command line, the worst first."""
-    return _sorted([Suspicion(s, w) for s, p, w in _compiled(os).command if p.search(_encodable(line[:LONGEST]))])
+    """Return the traits of a command line, the worst first: of the text, and of what a shell makes of it."""
+    text = _encodable(line[:LONGEST])
+    texts = dict.fromkeys((text, shell_text(text))) if os == "linux" else (text,)
+    return _sorted([Suspicion(s, w) for s, p, w in _compiled(os).command if any(p.search(one) for one in texts)])
+
+
+def shell_text(line: str) -> str:
+    """Return a line as a shell reads it: without empty quotes and needless backslashes, and with the variables that the line sets."""
+    if "$" not in line and "\\" not in line and "''" not in line and '""' not in line:
+        return line
+    text = _NOTHING.sub("", _IFS.sub(" ", line))
+    values = {name: value for name, _, value in _ASSIGNED.findall(text)}
+    return _VARIABLE.sub(lambda m: values.get(m[1] or m[2], m[0]), text)[:LONGEST] if values else text
 
 
 def _encodable(text: str) -> str:

@@ -44,7 +44,9 @@ __all__ = [
     "shortened",
     "shown",
     "text",
+    "unended",
     "unmarked",
+    "unread",
 ]
 PIECE = 1 << 18
 UNPACKED = 4 << 30
@@ -72,11 +74,23 @@ def _as_they_are(evidence: Evidence) -> Iterator[bytes]:
             yield piece
 
 
+def unread(evidence: Evidence) -> Iterator[Problem]:
+    """Yield a note on a file in a form that hides its lines from the programs of the host: what stands in it is not told as running."""
+    with evidence.open() as stream:
+        head = stream.read(4096)
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        yield Problem("the file is UTF-16: programs of Linux find no line in it that they know")
+    elif head.count(b"\r") > 1 and b"\n" not in head:
+        yield Problem("the lines end with carriage returns alone: programs of Linux read them as one line")
+
+
 def each(
     evidence: Evidence, read: Callable[[Line], Iterable[Record | Problem]], limit: int = WHOLE, *, packed: bool = False
 ) -> Iterator[Record | Problem]:
     """Yield what `read` yields for each line. A line at which it raises is a problem; the lines behind it are read."""
-    return fenced(lines(evidence, limit, packed=packed), locator, read)
+    if not packed:
+        yield from unread(evidence)
+    yield from fenced(lines(evidence, limit, packed=packed), locator, read)
 
 
 def locator(line: Line) -> str:
@@ -133,6 +147,12 @@ def shortened(line: Line) -> Iterator[Problem]:
     """Yield a problem for a line that was longer than the limit."""
     if line.cut:
         yield Problem(f"line of {line.length:,} bytes was read only to {len(line.raw):,}", f"line {line.number}")
+
+
+def unended(line: Line) -> Iterator[Problem]:
+    """Yield a problem for a last line without a line feed, in a file whose program ends every line with one: the file is cut there."""
+    if not line.ended:
+        yield Problem("the last line has no end: the file is cut, and so may be what was read of the line", locator(line))
 
 
 def text(raw: bytes) -> str:

@@ -111,7 +111,7 @@ def collected(view: CaseView) -> tuple[list[LogonStep], int, int]:
             if dataset == "evtx":
                 fields |= {"kind": _REFUSED[code]} if (code := record["event.code"]) in _REFUSED else {}
             else:
-                fields["kind"] = "ssh" if record.get("event.action") == "ssh-login" or _over_ssh(record) else "console"
+                fields["kind"] = _kind(record)
             computer = str(record.get("winlog.computer_name", "")).lower().partition(".")[0]
             order, counter = _ORDER.get(step, 9), f"evtx {record['event.code']}" if dataset == "evtx" else dataset
             steps.append(LogonStep(computer, moment, order, step, dataset, record.get("escadre.id", ""), fields, counter))
@@ -136,5 +136,9 @@ def _of_entry(record: dict[str, Any]) -> str:
     return _UTMP.get(record.get("escadre.utmp.type", ""), "")
 
 
-def _over_ssh(record: dict[str, Any]) -> bool:
-    return "source.ip" in record or str(record.get("escadre.tty", "")).startswith("ssh")
+def _kind(record: dict[str, Any]) -> str:
+    """Return how somebody logged on to Linux: an ftp server writes no terminal (`ftpd3333`), a terminal with an address is sshd's."""
+    terminal = str(record.get("escadre.tty", ""))
+    if terminal.startswith("ftp"):
+        return "ftp"
+    return "ssh" if record.get("event.action") == "ssh-login" or "source.ip" in record or terminal.startswith("ssh") else "console"

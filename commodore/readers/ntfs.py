@@ -23,6 +23,10 @@ _ZERO = bytes(8)
 _NAME = Struct("<QQQQQQQIIBB")  # parent, four times, allocated, real size, flags, reparse, length, name space
 _TIMES = Struct("<QQQQ")  # created, modified, changed, accessed
 _REFERENCE = (1 << 48) - 1
+_LINKS = {0xA0000003: 16, 0xA000000C: 20}
+"""Reparse tag of junctions and of symbolic links → where the buffer of names begins."""
+_UNIX_LINK = 0xA000001D
+"""Reparse tag of a symbolic link of the Linux subsystem: a version, then the target in UTF-8."""
 _FLAGS = {
     0x1: "readonly",
     0x2: "hidden",
@@ -76,6 +80,12 @@ class MftEntry(NamedTuple):
     resident: bool
     streams: tuple[str, ...]
     damaged: bool
+    short: str = ""
+    """name of 8.3 characters beside a long one"""
+    target: str = ""
+    """what a junction or symbolic link leads to, as it is written"""
+    mark: bytes = b""
+    """content of the stream Zone.Identifier, where the entry holds it"""
 
     @property
     def extends(self) -> bool:
@@ -120,20 +130,28 @@ def fixed(raw: bytes, used: int) -> tuple[bytes, bool]:
     return bytes(entry), sound
 
 
-def read(raw: bytes) -> MftEntry:
-    """Return the entry in `raw`, whose signature is FILE or BAAD."""
+def read(raw: bytes, *, beyond: bool = False) -> MftEntry:
+    """Return the entry in `raw`, whose signature is FILE or BAAD.
+
+    The driver may shorten the used part of an entry that it frees, within an attribute. Where the end mark is not in the used part, the
+    attributes are read to the end of the entry (`beyond`).
+    """
     signature, _, _, _, sequence, links, position, flags, used, _, base = _HEADER.unpack_from(raw)
-    limit = used if 56 <= used <= len(raw) else len(raw)
+    limit = used if 56 <= used <= len(raw) and not beyond else len(raw)
     data, sound = fixed(raw, limit)
     damaged = not sound or signature != b"FILE"
     names: list[Name] = []
     streams: list[str] = []
     times: tuple[int, ...] = ()
-    attributes, size, resident, short = 0, -1, False, 0
+    attributes, size, resident, short, target, mark = 0, -1, False, 0, "", b""
     unpack = _ATTRIBUTE.unpack_from
-    while position + 24 <= limit:
+    while position + 4 <= limit:
+        if limit - position < 24:  # the end mark is shorter than an attribute
+            limit = len(raw) if data[position : position + 4] == b"\xff" * 4 else limit
+            break
         kind, length, far, name_length, name_offset, _, _, content_size, content = unpack(data, position)
         if kind == 0xFFFFFFFF:
+            limit = len(raw)  # all was read
             break
         end = position + length
         if length < 24 or end > limit:
@@ -162,14 +180,31 @@ def read(raw: bytes) -> MftEntry:
             if first and name_length:
                 start = position + name_offset
                 streams.append(data[start : min(start + 2 * name_length, end)].decode("utf-16-le", "backslashreplace"))
+                if not far and streams[-1] == "Zone.Identifier":
+                    mark = data[position + content : min(position + content + content_size, end)]
             elif first:
                 size, resident = content_size, not far
+        elif kind == 0xC0 and not far:
+            target = _target(data[position + content : min(position + content + content_size, end)])
         position = end
+    if limit < len(raw) and not flags & IN_USE:
+        return read(raw, beyond=True)
     if short and not names:  # a short name counts only without a long one
         names.append(_name(data, short, limit))
-    return MftEntry(
-        sequence, links, flags, base & _REFERENCE, base >> 48, tuple(names), times, attributes, size, resident, tuple(streams), damaged
-    )
+        short = 0
+    eight = _name(data, short, limit).name if short else ""
+    own = (sequence, links, flags, base & _REFERENCE, base >> 48, tuple(names), times, attributes, size, resident, tuple(streams), damaged)
+    return MftEntry(*own, eight, target, mark)
+
+
+def _target(point: bytes) -> str:
+    """Return where a link leads, without the prefix of the NT name space; '' for a reparse point of another kind ([MS-FSCC] 2.1.2)."""
+    tag = int.from_bytes(point[:4], "little")
+    if tag not in _LINKS or len(point) < 16:
+        return point[12:].decode("utf-8", "backslashreplace") if tag == _UNIX_LINK else ""
+    start, length = int.from_bytes(point[8:10], "little"), int.from_bytes(point[10:12], "little")
+    names = point[_LINKS[tag] :]
+    return names[start : start + length].decode("utf-16-le", "backslashreplace").removeprefix("\\??\\")
 
 
 def _name(data: bytes, content: int, end: int) -> Name:

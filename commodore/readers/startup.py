@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from commodore.artefact import Problem
 from commodore.evidence import Evidence
-from commodore.readers.lines import plain_lines, shortened
+from commodore.readers.lines import plain_lines, shortened, unread
 from scout.formats.startup import StartupEntry, StartupLanguage
 from scout.formats.textlines import UTF16, Line, lines_of
 
@@ -16,6 +16,8 @@ LARGEST = 4 << 20
 
 def entries(language: StartupLanguage, evidence: Evidence) -> Iterator[StartupEntry | Problem]:
     """Yield the entries of a file, and a problem for each line that was too long and for a text that was too large."""
+    if evidence.source.startswith("/"):
+        yield from unread(evidence)
     with evidence.open() as stream:
         head = stream.read(2)
         if head.startswith(UTF16) and not language.to_nul:

@@ -26,6 +26,7 @@ from eye.elastic.deadletters import DeadLetters
 from eye.elastic.document import MadeDocument, made
 from eye.elastic.fields import DIGEST
 from eye.elastic.pace import Pace
+from eye.remote.told import told
 from scout.console import COULD_NOT, Complaint
 
 ALONE = 6
@@ -126,7 +127,7 @@ class BulkSender:
                 "Look at what is between this machine and Elasticsearch: a proxy must not change answers.",
                 COULD_NOT,
             )
-        return self._sorted(chunk, step, items, [result.get("create", {}) for result in results])
+        return self._sorted(chunk, step, items, [told(result, "create", of=dict, default={}) for result in results])
 
     def _ready(self, item: BulkItem) -> BulkItem:
         if item.body:
@@ -227,9 +228,10 @@ def digests(client: Elasticsearch, index: str, keys: Iterable[str]) -> dict[str,
         index=index, ids=list(keys), source=False, stored_fields=[DIGEST], filter_path="docs._id,docs.found,docs.fields,docs.error"
     )
     found = {}
-    for one in answer.body.get("docs", []):
-        if one.get("found"):
-            found[one["_id"]] = str(next(iter(one.get("fields", {}).get(DIGEST, [])), ""))
+    for one in told(answer.body, "docs", of=list, default=[]):
+        if told(one, "found", of=object, default=False):
+            values = told(told(one, "fields", of=dict, default={}), DIGEST, of=list, default=[])
+            found[told(one, "_id", of=str)] = str(next(iter(values), ""))
     return found
 
 

@@ -15,6 +15,7 @@ from eye.elastic.document import made
 from eye.elastic.fields import IGNORE_ABOVE, RAW
 from eye.query.values import nanoseconds
 from eye.query.words import fold
+from eye.remote.told import told
 
 SAMPLE = 20
 """Records of each dataset that are compared field by field."""
@@ -56,7 +57,8 @@ def counted(client: Elasticsearch, index: str) -> dict[str, int]:
     """Return dataset (in lower case, '' for none) → documents of an index."""
     aggregations = {"by": {"terms": {"field": "event.dataset", "size": DATASETS, "missing": ""}}}
     found = client.search(index=index, size=0, aggs=aggregations, track_total_hits=True)
-    return {str(bucket["key"]): int(bucket["doc_count"]) for bucket in found["aggregations"]["by"]["buckets"]}
+    buckets = told(found.body, "aggregations", "by", "buckets", of=list)
+    return {str(told(bucket, "key", of=object)): told(bucket, "doc_count", of=int) for bucket in buckets}
 
 
 def datasets(sample: LoadSample, there: dict[str, int]) -> dict[str, dict[str, int]]:
@@ -82,17 +84,17 @@ def differences(client: Elasticsearch, index: str, sample: LoadSample) -> tuple[
 
 def _fetched(client: Elasticsearch, index: str, keys: list[str]) -> dict[str, dict[str, Any]]:
     time = {"field": "@timestamp", "format": "strict_date_optional_time_nanos"}
-    hits = client.search(index=index, size=len(keys), query={"ids": {"values": keys}}, fields=[time])["hits"]["hits"]
-    return {hit["_id"]: hit for hit in hits}
+    hits = client.search(index=index, size=len(keys), query={"ids": {"values": keys}}, fields=[time])
+    return {told(hit, "_id", of=str): hit for hit in told(hits.body, "hits", "hits", of=list)}
 
 
 def _of(record: dict[str, Any], line: bytes, digest: str, hit: dict[str, Any] | None) -> list[str]:
     """What differs between a record and the document that search finds under its id."""
     if hit is None:
         return [": not found"]
-    source = hit["_source"]
+    source = told(hit, "_source", of=dict)
     expected = {k: v for k, v in orjson.loads(made(line, record, digest).body).items() if k in record}
-    raw = source.get(RAW, {})
+    raw = told(source, RAW, of=dict, default={})
     wrong = []
     for name, value in record.items():
         there = source.get(name)
@@ -100,7 +102,7 @@ def _of(record: dict[str, Any], line: bytes, digest: str, hit: dict[str, Any] | 
             wrong.append(f"{name}: here {str(value)[:100]}, there {str(there)[:100]}")
     at = nanoseconds(record.get("@timestamp"))
     if "@timestamp" in source and at is not None:
-        indexed = [nanoseconds(text) for text in hit.get("fields", {}).get("@timestamp", [])]
-        if indexed != [at]:
-            wrong.append(f"@timestamp: here {record['@timestamp']}, indexed as {hit.get('fields', {}).get('@timestamp')}")
+        texts = told(told(hit, "fields", of=dict, default={}), "@timestamp", of=list, default=[])
+        if [nanoseconds(text) for text in texts] != [at]:
+            wrong.append(f"@timestamp: here {record['@timestamp']}, indexed as {texts}"[:300])
     return wrong

@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import orjson
 from elasticsearch import ApiError, Elasticsearch, TransportError, UnsupportedProductError
+from elasticsearch.serializer import JsonSerializer
 
 from eye.elastic import errors
 from eye.elastic.credentials import credentials
+from eye.remote.pools import bounded
+from eye.remote.told import told
 from scout.console import COULD_NOT, WRONG_USE, Complaint
 
 OLDEST = (8, 0)
@@ -20,22 +24,6 @@ OLDEST = (8, 0)
 CONNECTIONS = 4
 TIMEOUT = 60.0
 """Seconds that one request may take."""
-
-
-_ANSWERS = {"": ("version",), "_count": ("count",), "_search": ("hits",), "_mget": ("docs",)}
-"""Last part of a path → what the answer of a server has, whatever is asked; any other answer is an object."""
-
-
-class CheckedElasticsearch(Elasticsearch):
-    """A client that takes no answer for one of Elasticsearch that is none: a page of a proxy with the status 200, half an answer."""
-
-    def perform_request(self, method: str, path: str, **options: Any) -> Any:
-        """Send a request. Raises Complaint for an answer of another form than the server's."""
-        answer = super().perform_request(method, path, **options)
-        wanted = _ANSWERS.get(path.partition("?")[0].rpartition("/")[2], ())
-        if method != "HEAD" and (not isinstance(answer.body, dict) or any(key not in answer.body for key in wanted)):
-            raise errors.strange(f"{method} {path.partition('?')[0]}", answer.body)
-        return answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +49,7 @@ def connect(server: ElasticServer) -> Elasticsearch:
     if bool(server.url) == bool(server.cloud_id):
         raise Complaint("one of --url and --cloud-id is needed.", "--url https://host:9200", WRONG_USE)
     options: dict[str, Any] = {"request_timeout": TIMEOUT, "retry_on_timeout": False, "max_retries": 0, "connections_per_node": CONNECTIONS}
+    options |= {"http_compress": False, "serializer": _Answers()}  # answers that are packed have no bound
     if server.url:
         check_address(server.url)
         options["hosts"] = server.url
@@ -69,14 +58,22 @@ def connect(server: ElasticServer) -> Elasticsearch:
     options |= verification(server.ca, server.fingerprint) if not server.url.startswith("http://") else {}
     options |= credentials(server.api_key_file, server.user, server.password_file)
     try:
-        client = CheckedElasticsearch(**options)
-        version = client.info().body["version"]
-        _check_version(server.place, str(version["number"] if isinstance(version, dict) and "number" in version else version))
+        client = Elasticsearch(**options)
+        for node in client.transport.node_pool.all():
+            bounded(node.pool)  # type: ignore[attr-defined]
+        _check_version(server.place, told(client.info().body, "version", "number", of=str))
     except (UnsupportedProductError, ApiError, TransportError, ssl.SSLError) as e:
         raise errors.refused(server.place, e) from e
     except (ValueError, KeyError) as e:
         raise Complaint(f"{server.place} is no address of an Elasticsearch: {e}.", "Write https://host:9200.", WRONG_USE) from e
     return client
+
+
+class _Answers(JsonSerializer):
+    """JSON of answers, in which nesting has a bound."""
+
+    def json_loads(self, data: bytes) -> Any:
+        return orjson.loads(data)
 
 
 def check_address(url: str) -> None:
@@ -117,8 +114,6 @@ def check_authority(ca: Path) -> None:
 
 
 def _check_version(place: str, version: str) -> None:
-    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
-    if not numbers:
-        raise Complaint(f"{place} says no version.", "Give the address of an Elasticsearch 8 or 9.", COULD_NOT)
+    numbers = tuple(int(part) for part in re.findall(r"[0-9]{1,6}", version)[:2])
     if numbers < OLDEST:
         raise Complaint(f"{place} is Elasticsearch {version}.", "Elasticsearch 8 or 9 is needed.", COULD_NOT)

@@ -81,12 +81,6 @@ def no_way(url: str, text: str, more: str = "", *, what: str = "Elasticsearch", 
     return Complaint(f"no {what} answers at {url}: {text}.", do, COULD_NOT)
 
 
-def strange(request: str, answer: object) -> Complaint:
-    """The complaint about an answer that has not the form of one of Elasticsearch."""
-    what = "nothing" if not answer else "a web page" if _is_page(answer) else "something else"
-    return Complaint(f"the answer to {request} is not that of an Elasticsearch: {what}.", _BETWEEN, COULD_NOT)
-
-
 def _is_page(answer: object) -> bool:
     return isinstance(answer, str) and answer.lstrip().startswith("<")
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from commodore.schema import Field, registry
 from eye.query.copies import DATA, hot_keys
+from eye.remote.told import told
 
 IGNORE_ABOVE = 8191
 DEPTH = 20
@@ -79,8 +80,8 @@ def types(properties: dict[str, Any], head: str = "") -> dict[str, str]:
     """Return dotted name → type of a mapping as a server returns it, objects left out unless they are all there is."""
     found: dict[str, str] = {}
     for name, entry in properties.items():
-        if "properties" in entry:
-            found |= types(entry["properties"], f"{head}{name}.")
+        if below := told(entry, "properties", of=dict, default={}):
+            found |= types(below, f"{head}{name}.")
         else:
             found[f"{head}{name}"] = str(entry.get("type", "object"))
     return found

@@ -25,6 +25,7 @@ from eye.elastic.bulk import CREATED, DIFFERENT, REDUCED, REFUSED, THERE, BulkCh
 from eye.elastic.deadletters import DeadLetters
 from eye.elastic.names import index_name
 from eye.elastic.pace import Pace, StoppedError
+from eye.remote.told import told
 from scout.console import duration, escape, plural
 
 CHUNK_BYTES = 3_000_000
@@ -165,7 +166,7 @@ class _Load:
         sample = self.samples[index]
         there = compare.counted(self.client, index)
         done.indices[index] = {"read": sample.total, **{what: counts[what] for what in (CREATED, THERE, REFUSED, DIFFERENT)}}
-        done.indices[index]["counted"] = int(self.client.count(index=index)["count"])
+        done.indices[index]["counted"] = told(self.client.count(index=index).body, "count", of=int)
         done.datasets[index] = compare.datasets(sample, there)
         done.reduced += counts[REDUCED]
         compared, wrong = compare.differences(self.client, index, sample)

@@ -10,6 +10,7 @@ from eye.elastic import errors
 from eye.elastic.fields import field_count, mappings, tree, types
 from eye.elastic.names import slug
 from eye.elastic.templates import component, component_name, template
+from eye.remote.told import told
 from scout.console import COULD_NOT, WRONG_USE, Complaint, plural
 
 NO_PATTERN = "no tokenizer pattern (module analysis-common): a name with dots is one word there"
@@ -17,21 +18,18 @@ NO_PATTERN = "no tokenizer pattern (module analysis-common): a name with dots is
 
 def check(client: Elasticsearch, index: str, title: str, collections: list[str]) -> bool:
     """Return whether an index that is there has documents. Raises Complaint where it is not one of this case, or takes nothing."""
-    answer = client.indices.get(index=index, features=["mappings", "settings"]).body
-    found = answer.get(index)
-    if not isinstance(found, dict) or not isinstance(found.get("settings"), dict):
-        raise errors.strange(f"GET {index}", answer)
-    _unblocked(index, found["settings"].get("index", {}).get("blocks", {}))
-    _same_types(client, index, found.get("mappings", {}))
+    found = told(client.indices.get(index=index, features=["mappings", "settings"]).body, index, of=dict)
+    _unblocked(index, told(found, "settings", "index", "blocks", of=dict, default={}))
+    _same_types(client, index, told(found, "mappings", of=dict, default={}))
     client.indices.refresh(index=index)
     others = {"bool": {"filter": {"exists": {"field": "escadre.collection"}}, "must_not": {"terms": {"escadre.collection": collections}}}}
-    if n := int(client.count(index=index, query=others)["count"]):
+    if n := told(client.count(index=index, query=others).body, "count", of=int):
         raise Complaint(
             f"{index} holds {plural(n, 'record')} of collections that this case does not have.",
             f"Give this case another --name; or, if that is an older state of it, first eye unload {slug(title)}.",
             WRONG_USE,
         )
-    return int(client.count(index=index)["count"]) > 0
+    return told(client.count(index=index).body, "count", of=int) > 0
 
 
 def _unblocked(index: str, blocks: dict[str, Any]) -> None:
@@ -44,7 +42,7 @@ def _unblocked(index: str, blocks: dict[str, Any]) -> None:
 
 def _same_types(client: Elasticsearch, index: str, there: dict[str, Any]) -> None:
     """Add the fields that an index of an older Escadre lacks. Raises Complaint where one has another type."""
-    has, wanted = types(there.get("properties", {})), mappings()
+    has, wanted = types(told(there, "properties", of=dict, default={})), mappings()
     # a keyword that only the index of another program has would take what the guard of ours refuses
     wrong = [
         f"{name} is {has[name]}, not {entry['type']}" for name, entry in wanted.items() if has.get(name, entry["type"]) != entry["type"]
@@ -93,11 +91,13 @@ def healthy(client: Elasticsearch, indices: list[str]) -> None:
     if not indices:
         return
     try:
-        told = client.cluster.health(index=",".join(indices), wait_for_status="yellow", timeout="10s", level="indices")
+        answer: object = client.cluster.health(index=",".join(indices), wait_for_status="yellow", timeout="10s", level="indices").body
     except ApiError as e:
         if e.status_code == 403:  # an account without the right to look: the first document shows it
             return
-        told = e  # type: ignore[assignment]  # 408: it did not get there in time, with the same body
-    if told.body.get("timed_out") or told.body.get("status") == "red":
-        red = [name for name, one in told.body.get("indices", {}).items() if one.get("status") == "red"] or indices
+        answer = e.body  # 408: it did not get there in time, with the same body
+    status = told(answer, "status", of=object, default="")
+    if status == "red" or told(answer, "timed_out", of=object, default=False):
+        each = told(answer, "indices", of=dict, default={})
+        red = [name for name in each if told(each, name, "status", of=object, default="") == "red"] or indices
         raise Complaint(f"{red[0]} is red: it has no shard that takes documents.", "GET _cluster/allocation/explain says why.", COULD_NOT)

@@ -9,6 +9,7 @@ from elasticsearch import ApiError, Elasticsearch, NotFoundError, TransportError
 
 from eye.elastic import errors
 from eye.elastic.names import HEAD, index_names, slug
+from eye.remote.told import told
 from scout.console import WRONG_USE, Complaint
 
 
@@ -44,7 +45,7 @@ def _there(client: Elasticsearch, case: str) -> dict[str, int]:
     for name in index_names(case):
         if client.indices.exists(index=name):
             client.indices.refresh(index=name)
-            found[name] = int(client.count(index=name)["count"])
+            found[name] = told(client.count(index=name).body, "count", of=int)
     return found
 
 
@@ -61,7 +62,8 @@ def unload(client: Elasticsearch, case: str, confirmed: str) -> Unloaded:
             client.indices.delete(index=name)
         fields = set()
         for name in templates:
-            fields |= set(client.indices.get_index_template(name=name)["index_templates"][0]["index_template"]["composed_of"])
+            answer = client.indices.get_index_template(name=name).body
+            fields |= {str(one) for one in told(answer, "index_templates", 0, "index_template", "composed_of", of=list)}
             client.indices.delete_index_template(name=name)
             done.templates.append(name)
         for name in sorted(fields):

@@ -32,15 +32,15 @@ from commodore.case.jsonl import lines
 from commodore.schema import registry
 from eye.case import Source, cannot_write, finding_sources, open_case, sources
 from eye.index import dictionary, torn
-from eye.index.documents import Documents
+from eye.index.documents import Documents, read_line
 from eye.index.lock import alone
 from eye.index.schema import HOT, LOOKED_UP, NUMBERED, PART, opened
 from scout.console import Complaint, escape, plural
 
-FORMAT = 7
+FORMAT = 8
 HEAP = 60_000_000
-"""Bytes that tantivy gathers for each of its threads before it writes a segment."""
-MOST_THREADS = 4
+"""Bytes per worker that tantivy gathers before it writes a segment."""
+MOST_WORKERS = 4
 COMMIT_RECORDS = 2_000_000
 """Records after which a long run commits, so that a kill costs no more."""
 BLOCK = 100_000
@@ -89,14 +89,15 @@ def index(
 ) -> Built:
     """Bring the index of a case up to date and return what was done.
 
-    `workers`: threads of tantivy (the processors, at most four, unless given). One run at a time: where another process is building,
+    `workers`: processors to use (all, at most four, unless given): one makes the documents, the others are tantivy's threads. (Two threads
+    on two processors would wait for each other, which costs a quarter of the build.) One run at a time: where another process is building,
     `waiting` is called with its process id (or ''), and its finished parts are used. A damaged index is built anew. Raises Complaint.
     """
     case = open_case(path)
     home = case / "index"
     try:
         with alone(home, waiting), _uncollected():
-            return _index(case, home, workers or max(1, min(MOST_THREADS, os.cpu_count() or 1)), progress)
+            return _index(case, home, workers or max(1, min(MOST_WORKERS, os.cpu_count() or 1)), progress)
     except OSError as e:
         raise cannot_write(home, e.strerror or e) from e
     except ValueError as e:  # tantivy's words for a file that cannot be written
@@ -105,7 +106,7 @@ def index(
         raise cannot_write(home, str(e).splitlines()[0][:200]) from e
 
 
-def _index(case: Path, home: Path, threads: int, progress: Progress | None) -> Built:
+def _index(case: Path, home: Path, workers: int, progress: Progress | None) -> Built:
     started, done = time.monotonic(), Built()
     folder = home / folder_name()
     found = _open(folder)
@@ -115,7 +116,7 @@ def _index(case: Path, home: Path, threads: int, progress: Progress | None) -> B
     told = {term: why for term, why in torn.read(folder).items() if term in wanted}
     stale = [source for term, source in wanted.items() if term not in present and term not in told and not _empty(source)]
     if gone or stale:
-        writer = found.writer(HEAP * threads, threads)
+        writer = writer_of(found, workers)
         try:
             for term in gone:
                 writer.delete_documents_by_term(PART, term)
@@ -137,6 +138,11 @@ def _index(case: Path, home: Path, threads: int, progress: Progress | None) -> B
     done.bytes = sum(f.stat().st_size for f in folder.iterdir() if f.is_file())
     done.seconds = time.monotonic() - started
     return done
+
+
+def writer_of(found: tantivy.Index, workers: int) -> tantivy.IndexWriter:
+    """Return what writes to an index with so many processors."""
+    return found.writer(HEAP * workers, max(1, workers - 1))
 
 
 def _open(folder: Path) -> tantivy.Index:
@@ -314,22 +320,24 @@ class _Run:
     def _add(self, block: list[bytes], before: int, bad: torn.Lines) -> None:
         """Make the documents of a block of lines, then give them to the engine. `before`: lines of the file that precede it."""
         make, add, loads = self.documents.make, self.writer.add_json, orjson.loads
-        made = []
+        made: list[str] = []
+        rows: list[int] = []
         for number, line in enumerate(block, before + 1):
             try:
                 record = loads(line)
             except ValueError:
                 record = bad.lenient(number, line)
             if type(record) is dict:
-                row = self.first + number - 1
-                made.append((make(record, line, row), record, line, row))
+                rows.append(number)
+                made.append(make(record, line, self.first + number - 1))
             elif record is not None:
                 bad.no_record(number, "not an object")
-        for text, record, line, row in made:
+        for n, text in enumerate(made):
             try:
                 add(text)
             except ValueError:  # a value that the engine does not take as it is
-                add(self.documents.careful(record, line, row))
+                line = block[rows[n] - before - 1]
+                add(self.documents.careful(read_line(line), line, self.first + rows[n] - 1))
 
 
 @contextmanager

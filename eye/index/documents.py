@@ -8,6 +8,7 @@ value is expected, text that is not composed, a value of another type) is writte
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import unicodedata
 from collections.abc import Callable
@@ -33,6 +34,7 @@ from eye.index.schema import (
     PART,
     SECOND,
     SHAPES,
+    SWAPPED,
     TIME,
     UNTIMED,
     US,
@@ -111,7 +113,7 @@ class Documents:
         try:
             more = self._more(shape, record)
             text = line.decode()
-            more[PART], more[NUMBER], more[LINE] = self._part, row, text
+            more[PART], more[NUMBER], more[LINE] = self._part, row, line.translate(SWAPPED).decode()
             return f"{text[:-1]},{orjson.dumps(more).decode()[1:]}"
         except (_UnlikeError, TypeError, AttributeError, UnicodeDecodeError):  # TypeError: also of orjson, for a lone surrogate
             return self.careful(record, line, row)
@@ -244,7 +246,7 @@ class Documents:
         self._code(code, listing, document)
         if WHEN not in document:
             document[UNTIMED] = 1
-        document |= {PART: self._part, NUMBER: row, LINE: line.decode("utf-8", "replace")}
+        document |= {PART: self._part, NUMBER: row, LINE: line.translate(SWAPPED).decode("utf-8", "replace")}
         return orjson.dumps(document).decode()
 
     def _any_id(self, key: str, document: dict[str, Any]) -> None:
@@ -252,6 +254,15 @@ class Documents:
             self._identify(key, document)
         except _UnlikeError:
             document[PAIR].append(pair(ID, fold(key)))
+
+
+def read_line(line: bytes) -> dict[str, Any]:
+    """The record on a line, also one with an escaped lone surrogate, as the build reads it. Raises ValueError."""
+    try:
+        record: dict[str, Any] = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        record = json.loads(line)
+    return record
 
 
 def plain(text: str) -> None:

@@ -47,7 +47,7 @@ class Terms:
         for name in self._fields:
             whole, folded = self._block(name), self._block(name, folded=True)
             found = [whole[start:end].decode() for start, end in dictionary.places(folded, literal, most, BREAK.encode()) or ()]
-            values = [term for term in found if search(clean(fold(level(term.rpartition(US)[2] if name == PAIR else term))))]
+            values = [term for term in found if search(clean(fold(level(term.partition(US)[2] if name == PAIR else term))))]
             if values:
                 yield name, values
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from eye.query.parse import parse, similar_fields
+from eye.query.fields import similar_fields
+from eye.query.parse import parse
 from eye.query.tree import Leaf, Text, leaves_of
+from eye.query.values import span
 from eye.query.words import fold, words
 from scout.console import Complaint
 
@@ -75,5 +78,7 @@ def nearest(store: Store, leaf: Leaf) -> tuple[str, ...]:
 
 
 def hints(query: str) -> list[str]:
-    """Return a sentence for each name before a colon that looks like a field but is none."""
-    return [f"{name} is no field, so it was taken as text. Near: {', '.join(near)}." for name, near in similar_fields(query)]
+    """Return a sentence for each name before a colon that looks like a field but is none, and for each day that was written as text."""
+    found = [f"{name} is no field, so it was taken as text. Near: {', '.join(near)}." for name, near in similar_fields(query)]
+    days = re.findall(r"(?<!\S)[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:]*)?(?!\S)", query)
+    return found + [f"{day} was taken as words. For the records of that time: @timestamp:{day}" for day in days if span(day)]

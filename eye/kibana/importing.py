@@ -16,6 +16,7 @@ from eye.elastic.connect import ElasticServer
 from eye.elastic.credentials import credentials
 from eye.kibana.export import SETTINGS, KibanaObjects
 from eye.remote.json_server import JsonServer
+from eye.remote.told import told as value
 from scout.console import WRONG_USE, Complaint
 
 
@@ -43,11 +44,7 @@ class Kibana:
         status, told = self._server.ask("POST", f"{self._space}/api/saved_objects/_import?overwrite=true", fields=files)
         if status != 200 or not isinstance(told, dict):
             raise self._server.refusal(status, told)
-        wrong = [
-            f"{e.get('type')} {e.get('id')}: {(e.get('error') or {}).get('type')} {(e.get('error') or {}).get('message', '')}".strip()
-            for e in told.get("errors", [])
-        ]
-        return KibanaImport(int(told.get("successCount", 0)), wrong)
+        return KibanaImport(value(told, "successCount", of=int), [_refused(e) for e in value(told, "errors", of=list, default=[])])
 
     def set(self) -> bool:
         """Make the advanced settings of the space; return whether Kibana took them."""
@@ -55,6 +52,12 @@ class Kibana:
             "POST", f"{self._space}/internal/kibana/settings", {"x-elastic-internal-origin": "Kibana"}, json={"changes": SETTINGS}
         )
         return status == 200
+
+
+def _refused(one: object) -> str:
+    """Return an object that Kibana refused, with its reason."""
+    error = value(one, "error", of=dict, default={})
+    return f"{value(one, 'type', of=str)} {value(one, 'id', of=str)}: {error.get('type')} {error.get('message', '')}".strip()
 
 
 def _authorization(server: ElasticServer) -> dict[str, str]:

@@ -19,7 +19,8 @@ from eye.case import findings
 from eye.index.store import Store
 from eye.push.artefacts import artefacts
 from eye.remote.json_server import JsonServer
-from scout.console import COULD_NOT, Complaint, plural
+from eye.remote.told import told as value
+from scout.console import COULD_NOT, Complaint, escape, plural
 
 SEVERITIES = {"critical": "4", "high": "3", "medium": "2", "low": "1", "informational": "1"}
 """Severity of the gravest finding → name of a severity in FIR as it is installed."""
@@ -73,8 +74,9 @@ def push(store: Store, server: JsonServer, name: str = "", choices: FirChoices |
         expected = 200
     if status != expected or not isinstance(told, dict) or "id" not in told:
         raise server.refusal(status, told)
-    shown = f"{server.base}/incidents/{told['id']}"
-    return FirIncident(int(told["id"]), number is None, shown, {kind: len(values) for kind, values in found.items()})
+    made = value(told, "id", of=int)
+    shown = f"{server.base}/incidents/{made}"
+    return FirIncident(made, number is None, shown, {kind: len(values) for kind, values in found.items()})
 
 
 def _number(server: JsonServer, title: str) -> int | None:
@@ -83,7 +85,7 @@ def _number(server: JsonServer, title: str) -> int | None:
     listed = told.get("results") if isinstance(told, dict) else told
     if status != 200 or not isinstance(listed, list):
         raise server.refusal(status, told)
-    numbers = [int(one["id"]) for one in listed if isinstance(one, dict) and one.get("subject") == title]
+    numbers = [value(one, "id", of=int) for one in listed if isinstance(one, dict) and one.get("subject") == title]
     if len(numbers) > 1:
         raise Complaint(
             f"FIR has {len(numbers)} incidents with the subject {title}.", "Give another --name, or merge them in FIR.", COULD_NOT
@@ -115,9 +117,14 @@ def _description(store: Store, all_findings: list[dict[str, Any]], counts: Count
     lines = [f"{plural(store.records, 'record')}; findings: {shown}.", "", "Findings:"]
     for one in all_findings[:SHOWN]:
         when = one.get("escadre.first") or one.get("@timestamp") or "no time"
-        lines.append(html.escape(f"- {one.get('escadre.severity')} {one.get('host.name')} {when}: {str(one.get('message'))[:300]}"))
+        lines.append(_shown(f"- {one.get('escadre.severity')} {one.get('host.name')} {when}: {str(one.get('message'))[:300]}"))
     if len(all_findings) > SHOWN:
         lines.append(f"- and {len(all_findings) - SHOWN} more")
     for kind, values in found.items():
-        lines += ["", f"Artefacts, {kind}:", *(html.escape(value) for value in values)]
+        lines += ["", f"Artefacts, {kind}:", *map(_shown, values)]
     return lines
+
+
+def _shown(text: str) -> str:
+    """Return text of evidence as one line of HTML, on which it cannot look like a line of ours."""
+    return html.escape(escape(text))

@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterable
 
 from eye.query.copies import copy_of
+from eye.query.fields import known_field
 from eye.query.moments import moments, span_of
-from eye.query.parse import known_field, parse
+from eye.query.parse import parse
 from eye.query.tree import ANY, ONE, And, Everything, Exists, Fuzzy, Leaf, Node, Not, Or, Pattern, Range, Regex, Text
 from eye.query.values import ES_NS_MIN, NS_MAX, isotime
 from eye.query.words import fold, level, words
@@ -127,4 +128,6 @@ def _typed(node: Leaf, query: str) -> str:
     assert isinstance(node, Text)
     if kind == "flattened":
         return f"{name}:{escaped(node.text)}"
+    if kind == "ip":
+        return f"{name}:{quoted(node.text.split('%', 1)[0])}"  # a zone is no part of an address
     return f"{name}:{quoted(level(node.text) if kind == 'text' else node.text)}" + (f"~{node.slop}" if node.slop else "")

@@ -5,9 +5,10 @@ a field, wildcards. All that cannot be syntax is text, so paths, addresses and c
 
 - a colon after something that is no field is text (`C:\Temp`, `https://…`);
 - a backslash escapes only what has a meaning: `* ? " ( ) [ ] { } : \ / ! + - ^ ~ & |` and a blank; before anything else it is a backslash;
-- a bracket or a quote that nothing closes is text, and so is a bracket within a word (`Func(1)`);
+- a bracket or a quote that nothing closes is text, and so is a bracket within a word (`Func(1)`) and a quote that text follows (`"a":"b"`);
 - a dash before a bare word is text (`-enc`); before a field, a quote or a bracket it means NOT;
-- a backslash before `*` or `?` is a separator where the same text has another one or begins with `*\`, else it escapes (`a\*b`);
+- in a path a backslash escapes little, and `Temp\*.ps1` is read both ways (eye.query.escapes);
+- `&&` and `||` without a clause beside them are text, and so is an operator beside signs without a word (`' OR 1=1`);
 - a question mark is text in a web address (`://`) and before `=`.
 
 AND binds more than OR; two clauses side by side mean AND. Source of the syntax: Lucene, `QueryParser` (classic).
@@ -16,41 +17,30 @@ AND binds more than OR; two clauses side by side mean AND. Source of the syntax:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from commodore.schema import Field, registry
+from eye.query.escapes import ESCAPED, escapes_blank, in_quotes, readings, unescape
+from eye.query.fields import known_field, known_type
 from eye.query.tree import ALL_FORMS, ANY, ONE, And, Everything, Exists, Fuzzy, Node, Not, Or, Pattern, QueryComplaint, Range, Regex, Text
+from eye.query.words import words
 
 MAX_LENGTH, MAX_DEPTH, MAX_CLAUSES = 50_000, 60, 1_000
-ESCAPED = frozenset('*?"()[]{}:\\/!+-^~&| ')
-"""What a backslash makes literal."""
 _WORDS = re.compile(r"(AND|OR|NOT|&&|\|\|)(?=[\s()\"]|$)")
 _RANGE = re.compile(r'([\[{])\s*("(?:\\.|[^"\\])*"|[^\s"\]}]+)\s+TO\s+("(?:\\.|[^"\\])*"|[^\s"\]}]+)\s*([\]}])', re.DOTALL)
 _REGEX = re.compile(r"/((?:\\.|[^/\\\n])+)/(?=[\s)]|$)")
 _META = re.compile(r"[.*+?\[\](){}|^$\\]")
 _QUOTED = re.compile(r'"(?:\\["\\]|[^"])*+"')
+_QUOTED_PATH = re.compile(r'"[^"]*\\"(?=[\s)]|$)')
+r"""A path in quotes that ends with a separator: `"C:\Program Files\"`."""
+_PHRASE_ENDS = re.compile(r"[\s)]|$|~[0-9]{1,3}(?:[\s)^]|$)|\^[0-9]|(?:AND|OR|NOT|&&|\|\|)[\s(]")
+"""What may follow the quote that ends a phrase; before anything else it is a quote within a text (`"a":"b"`)."""
+_EVERYTHING = re.compile(r"\*:\*(?=[\s)]|$)")
+_PREFIXES = re.compile(r"(?:[-+]?!)*[-+]?")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _FUZZY = re.compile(r"~([0-9]*)$")
 _NOTHING = "this has nothing to its left"
 _QUOTE = "Put quotes around an operator that is meant as text."
-_PLAIN = re.compile(r"(?<!\\)\\[^\W_]")
-r"""A backslash that is a separator of a path: then one before a wildcard is one too (`C:\Windows\*`)."""
 _BOOST = re.compile(r"\^[0-9]+(?:\.[0-9]+)?$")
-
-
-def known_field(name: str, known: Mapping[str, Field] | None = None) -> tuple[Field, str] | None:
-    """The field that a name means and, below a free-form field, its key; None where no field is called so."""
-    known = registry() if known is None else known
-    name = "escadre.id" if name == "_id" else name
-    if name in known:
-        return known[name], ""
-    above = name
-    while "." in above:
-        above = above.rpartition(".")[0]
-        if above in known and known[above].type == "flattened":
-            return known[above], name[len(above) + 1 :]
-    return None
 
 
 def parse(query: str) -> Node:
@@ -93,30 +83,43 @@ class _Reader:
         """Position of each bracket and quote that begins a clause and is closed → position that closes it."""
         found: dict[int, int] = {}
         stack: list[int] = []
-        n, fresh = 0, True
+        n = begin = 0
         while n < len(self.query):
             c = self.query[n]
-            if c == "\\":
-                n, fresh = n + 2, False
+            if c == "\\" and not (self.query[n + 1 : n + 2].isspace() and not escapes_blank(self.query, begin, n)):
+                n += 2
                 continue
-            if c == '"':
+            if c == '"' and not self.query[max(0, n - 1) : n].isalnum():
                 end = self._quote_end(n)
                 if end >= 0:
                     found[n] = end
-                    n, fresh = end + 1, False
-                    continue
+                    n = end
             elif c == "(":
-                stack.append(n if fresh or self.query[n - 1] in ":(-!+" else -1)
+                group = self._may_open(begin, n)
+                stack.append(n if group else -1)
+                begin = n + 1 if group else begin
             elif c == ")" and stack:
                 start = stack.pop()
                 if start >= 0:
                     found[start] = n
-            fresh = c.isspace() or c == "("
+                    begin = n + 1
             n += 1
+            if c.isspace():
+                begin = n
         return found
 
+    def _may_open(self, begin: int, at: int) -> bool:
+        """Return whether a bracket can open a group: only prefixes, an operator or a field precede it in its word."""
+        if at > begin and self.query[at - 1] not in ":-+!&|DRT":
+            return False
+        prefixes = _PREFIXES.match(self.query, begin, at)
+        start = prefixes.end() if prefixes else begin
+        operator = _WORDS.match(self.query, start)
+        field = self.field_at(start)
+        return at in (start, operator.end() if operator else -1, field[1] if field else -1)
+
     def _quote_end(self, start: int) -> int:
-        found = _QUOTED.match(self.query, start)
+        found = _QUOTED.match(self.query, start) or _QUOTED_PATH.match(self.query, start)
         return found.end() - 1 if found else -1
 
     def skip(self) -> None:
@@ -130,28 +133,40 @@ class _Reader:
         return {"&&": "AND", "||": "OR"}.get(found[1], found[1]) if found else ""
 
     def either(self, name: str) -> Node | None:
-        nodes = [self.both(name)]
-        while self.operator() == "OR" and nodes[0] is not None:
-            self.at += 2
+        self.skip()
+        start, nodes = self.at, [self.both(name)]
+        while self.operator() == "OR" and self.at > start:
+            sign, self.at = self.sign(), self.at + 2
+            before = self.at
             after = self.both(name)
-            if after is None:
+            if after is None and not sign and not self.query[before : self.at].strip():
                 raise QueryComplaint(self.query, self.at, "a clause must follow OR", f"{_QUOTE} {ALL_FORMS}")
             nodes.append(after)
         found = tuple(node for node in nodes if node is not None)
         return found[0] if len(found) == 1 else Or(found) if found else None
 
+    def sign(self) -> bool:
+        """Return whether the operator at this place is `&&` or `||`, which are text where they have no clause beside them."""
+        return self.query[self.at] in "&|"
+
     def both(self, name: str) -> Node | None:
         nodes: list[Node] = []
+        start = self.at
         while True:
             word = self.operator()
+            first = not self.query[start : self.at].strip()
+            if word in ("AND", "OR") and first and self.sign():
+                self.at += 2
+                continue
             if word == "OR" or self.ends():
                 break
             if word == "AND":
-                if not nodes:
+                if first:
                     break
-                self.at += 3 if self.query.startswith("AND", self.at) else 2
+                sign = self.sign()
+                self.at += 2 if sign else 3
                 self.skip()
-                if self.ends() or self.operator() in ("AND", "OR"):
+                if not sign and (self.ends() or self.operator() in ("AND", "OR")):
                     raise QueryComplaint(self.query, self.at, "a clause must follow AND", f"{_QUOTE} {ALL_FORMS}")
                 continue
             node = self.clause(name)
@@ -212,7 +227,7 @@ class _Reader:
 
     def field_at(self, position: int) -> tuple[str, int] | None:
         """The name of a known field that begins here, and the position after its colon."""
-        if self.query.startswith("*:*", position) or self.query.startswith("_exists_:", position):
+        if _EVERYTHING.match(self.query, position) or self.query.startswith("_exists_:", position):
             return (self.query[position : self.query.index(":", position)], self.query.index(":", position) + 1)
         raw = re.compile(r"(?:[\w@.\-]|\\.)+:").match(self.query, position)
         if raw is None:
@@ -271,35 +286,37 @@ class _Reader:
 
     def value(self, name: str, start: int) -> Node | None:
         """Text, a pattern or a phrase; None where there is nothing to look for."""
-        if self.query[self.at] == '"' and self.at in self.closing:
-            return self.phrase(name, start)
         begin = self.at
-        self.at = self.word_end(begin)
+        if self.query[begin] == '"' and begin in self.closing:
+            end = self.closing[begin]
+            if _PHRASE_ENDS.match(self.query, end + 1) or not words(self.query[begin:end]):
+                return self.phrase(name, start)
+        self.at = self.word_end(begin, named=bool(name))
         raw = self.query[begin : self.at]
         return self.counted(_word(raw, name, start, self.at, self.query))
 
     def phrase(self, name: str, start: int) -> Node | None:
         """Return the text in quotes; None where there is nothing to look for."""
         end = self.closing[self.at]
-        text = re.sub(r'\\(["\\])', r"\1", self.query[self.at + 1 : end])
+        text = in_quotes(self.query[self.at + 1 : end])
         self.at = end + 1
         slop = re.compile(r"~([0-9]{1,3})(?![^\s)^])").match(self.query, self.at)
         self.at = slop.end() if slop else self.at
         boost = re.compile(r"\^[0-9.]+").match(self.query, self.at)
         self.at = boost.end() if boost else self.at
-        if not name and not any(map(str.isalnum, text)):
+        if not name and not words(text):
             return None
         return self.counted(Text(name, start, self.at, text, int(slop[1]) if slop else 0))
 
-    def word_end(self, n: int) -> int:
-        """Return the end of the text that begins here: at a blank outside quotes, or at the bracket that closes its group."""
-        inner = 0
+    def word_end(self, begin: int, *, named: bool) -> int:
+        """Return the end of the text that begins here: at a blank outside quotes, at a group, or at the bracket that closes its group."""
+        n, inner = begin, 0
         while n < len(self.query):
-            c = self.query[n]
-            if c == "\\" and n + 1 < len(self.query) and self.query[n + 1] in ESCAPED:
+            c, after = self.query[n], self.query[n + 1 : n + 2]
+            if c == "\\" and after in ESCAPED and after and (after != " " or named or escapes_blank(self.query, begin, n)):
                 n += 2
                 continue
-            if c.isspace():
+            if c.isspace() or (c == "(" and n > begin and n in self.closing):
                 break
             if c == '"' and n in self.closing:
                 n = self.closing[n] + 1
@@ -320,12 +337,6 @@ class _Reader:
         return node
 
 
-def known_type(name: str) -> str:
-    """The type of a known field."""
-    found = known_field(name)
-    return found[0].type if found else ""
-
-
 def _bound(raw: str) -> str | None:
     if raw.startswith('"'):
         return re.sub(r'\\(["\\])', r"\1", raw[1:-1])
@@ -340,56 +351,17 @@ def _word(raw: str, name: str, start: int, end: int, query: str) -> Node | None:
         if distance > 2:
             raise QueryComplaint(query, start, "a word may differ by two characters at most", "Write word~1 or word~2.", end - start)
         return Fuzzy(name, start, end, raw[: fuzzy.start()], distance)
-    parts = split(raw)
-    if any(part in (ANY, ONE) for part in parts):
-        if all(part == ANY for part in parts):
-            return Exists(name, start, end) if name else Everything()
-        if name or any(c.isalnum() for part in parts if part not in (ANY, ONE) for c in part):
-            return Pattern(name, start, end, parts)
-        return None
-    text = "".join(parts)
-    return Text(name, start, end, text) if name or any(map(str.isalnum, text)) else None
+    ways = readings(raw)
+    if not name and all(part not in (ANY, ONE) for parts in ways for part in parts):
+        ways = ways[:1]  # the same words
+    nodes = [node for parts in ways if (node := _of_parts(parts, name, start, end)) is not None]
+    return nodes[0] if len(nodes) == 1 else Or(tuple(nodes)) if nodes else None
 
 
-def split(raw: str) -> tuple[str, ...]:
-    """A word as typed → literal parts, without their escapes, and wildcards."""
-    parts: list[str] = []
-    literal, at = "", 0
-    address = "://" in raw
-    plain = _PLAIN.search(raw) is not None or raw.startswith("*\\")
-    if raw.startswith("\\\\") and "\\\\" not in raw[2:]:  # the two backslashes of \\server\share
-        literal, at = "\\\\", 2
-    while at < len(raw):
-        c = raw[at]
-        if c == "*" or (c == "?" and not address and "=" not in raw[at:]):
-            parts += [literal] if literal else []
-            literal = ""
-            if not (c == "*" and parts and parts[-1] == ANY):
-                parts.append(ANY if c == "*" else ONE)
-            at += 1
-        elif c == "\\" and at + 1 < len(raw) and raw[at + 1] in ESCAPED and not (plain and raw[at + 1] in "*?"):
-            literal += raw[at + 1]
-            at += 2
-        else:
-            literal += c
-            at += 1
-    return tuple(parts + ([literal] if literal or not parts else []))
-
-
-def unescape(raw: str) -> str:
-    r"""Text without its escapes: `\:` is `:`, `\\` is `\`; other backslashes stay."""
-    return re.sub(r"\\(.)", lambda m: m[1] if m[1] in ESCAPED else m[0], raw, flags=re.DOTALL)
-
-
-def similar_fields(query: str) -> list[tuple[str, list[str]]]:
-    """Names before a colon that look like a field (with a dot) but are none, each with the nearest fields."""
-    named = re.finditer(r"(?<![\w.\-\\/])([A-Za-z_][\w\-]*(?:\.[\w\-]+)+):(?!//)", query)
-    return [(name, near) for name in (one[1] for one in named) if known_field(name) is None and (near := near_fields(name))]
-
-
-def near_fields(name: str) -> list[str]:
-    """Up to three fields whose name is like this one."""
-    import difflib
-
-    tail = [one for one in registry() if one.rpartition(".")[2] == name.rpartition(".")[2]]
-    return list(dict.fromkeys([*difflib.get_close_matches(name, registry(), 3, 0.6), *tail]))[:3]
+def _of_parts(parts: tuple[str, ...], name: str, start: int, end: int) -> Node | None:
+    literal = "".join(part for part in parts if part not in (ANY, ONE))
+    if len(literal) == sum(map(len, parts)):
+        return Text(name, start, end, literal) if name or words(literal) else None
+    if all(part == ANY for part in parts):
+        return Exists(name, start, end) if name else Everything()
+    return Pattern(name, start, end, parts) if name or words(literal) else None

@@ -9,12 +9,11 @@ import orjson
 import urllib3
 
 from eye.elastic import connect, errors
+from eye.remote.pools import BoundedPools
 from scout.console import COULD_NOT, Complaint
 
 TIMEOUT = 60.0
 """Seconds that a server may take to answer."""
-LONGEST = 50_000_000
-"""Bytes of the longest answer that is read."""
 
 
 class JsonServer:
@@ -27,7 +26,7 @@ class JsonServer:
         tls: dict[str, Any] = {"ca_certs": checks["ca_certs"]} if "ca_certs" in checks else {}
         if "ssl_assert_fingerprint" in checks:
             tls = {"assert_fingerprint": checks["ssl_assert_fingerprint"], "cert_reqs": "CERT_NONE"}
-        self._pool = urllib3.PoolManager(timeout=TIMEOUT, retries=False, **tls)
+        self._pool = BoundedPools(timeout=TIMEOUT, retries=False, **tls)
         self._headers = headers
 
     def ask(self, method: str, path: str, headers: dict[str, str] | None = None, **content: Any) -> tuple[int, Any]:
@@ -39,7 +38,7 @@ class JsonServer:
             answer = self._pool.request(
                 method, self.base + path, headers=self._headers | (headers or {}), redirect=False, preload_content=False, **content
             )
-            data = answer.read(LONGEST)
+            data = answer.read()
             answer.release_conn()
         except urllib3.exceptions.HTTPError as e:
             timed_out = isinstance(e, urllib3.exceptions.TimeoutError) and not isinstance(e, urllib3.exceptions.NewConnectionError)

@@ -1,118 +1,62 @@
-"""Running processes of Linux: looked at, stopped, continued and ended, each by its identity and never by its number alone.
+"""Running processes: looked at, stopped, continued and ended, each by its identity and never by its number alone.
 
-A number (pid) is given to another process as soon as its owner has ended. So a signal goes through a pidfd: it is opened first, then the
-process is compared with what is expected (kernel's boot, start in clock ticks since then), and a pidfd never names another process.
-A process goes with everything that it started and that still runs below it: stopped from the top down, so that nothing starts anything
-meanwhile, ended from the leaves up. Sources: proc(5), pidfd_open(2), signal(7).
+A number (pid) is given to another process as soon as its owner has ended. So a process is opened first (a pidfd on Linux, a handle on
+Windows, which both hold its identity), then compared with what is expected, then changed. A process goes with everything that it started
+and that still runs below it: stopped from the top down, so that nothing starts anything meanwhile, ended from the leaves up.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-import select
-import signal
+import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
+from hunter.host.process import SECONDS, ProcessImage, ProcessSystem, RunningProcess
 from hunter.unsafe import SurpriseError, UnsafeError
-from scout.live.linux import procfs
 
-LARGEST_IMAGE = 512 << 20
-"""bytes of a program that are hashed"""
-SECONDS = 10
-"""how long a process may take to stop or to end after its signal"""
-_KERNEL_THREAD = 0x200000
-_STOPPED, _DEAD = ("T", "t"), ("Z", "X", "")
 _ROUNDS = 20
 """how often the tree of a process is read until it has nobody new"""
 
 
-@dataclass(frozen=True, slots=True)
-class RunningProcess:
-    """One process. `executable`: path of its program without ` (deleted)`, '' where it has none. `start`: RFC 3339 UTC."""
+@cache
+def system() -> ProcessSystem:
+    """Return the processes of this system. UnsafeError on one that HUNTER does not know."""
+    if sys.platform == "win32":
+        from hunter.host.windows.processes import WindowsProcesses
 
-    pid: int
-    parent: int
-    executable: str
-    command: str
-    start: str
-    ticks: str
-    """start in clock ticks since the kernel's"""
-    boot: str
-    """id of the kernel's start"""
-    stopped: bool
-    kernel: bool
+        return WindowsProcesses()
+    if sys.platform != "linux":
+        raise UnsafeError(f"HUNTER knows no processes of {sys.platform}: end it by hand")
+    from hunter.host.linux_processes import LinuxProcesses
 
-    @property
-    def identity(self) -> tuple[str, str]:
-        """What no other process of this host ever has together with the number."""
-        return self.boot, self.ticks
-
-    @property
-    def told(self) -> str:
-        """`812 (/tmp/x -q)`: the process for a person, not escaped."""
-        shown = self.command or self.executable
-        return f"{self.pid} ({shown[:60]}{'…' if len(shown) > 60 else ''})"
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessImage:
-    """The file that a process runs. `nameless`: no path leads to it any more, or never did. `sha256` is '' for one that is too large."""
-
-    inode: str
-    size: int
-    nameless: bool
-    sha256: str
+    return LinuxProcesses()
 
 
 def running(pid: int) -> RunningProcess | None:
-    """Return the process with this number, None where none runs. One that has ended and waits for its parent does not run."""
-    stat = procfs.stat(pid)
-    if len(stat) < 22 or stat[0] in _DEAD:
-        return None
-    link = procfs.link(f"{procfs.PROC}/{pid}/exe")
-    arguments = procfs.text(procfs.read(f"{procfs.PROC}/{pid}/cmdline").rstrip(b"\0").replace(b"\0", b" "))
-    start = procfs.moment(procfs.boot_time() + int(stat[19]) / os.sysconf("SC_CLK_TCK"))
-    boot = procfs.whole(f"{procfs.PROC}/sys/kernel/random/boot_id").strip()
-    kernel = bool(int(stat[6]) & _KERNEL_THREAD)
-    program = link.removesuffix(" (deleted)")
-    return RunningProcess(pid, int(stat[1]), program, arguments, start, stat[19], boot, stat[0] in _STOPPED, kernel)
+    """Return the process with this number, None where none runs."""
+    return system().running(pid)
 
 
 def everything() -> list[RunningProcess]:
     """Return every process that runs, in the order of their numbers."""
-    return [process for pid in procfs.pids() if (process := running(pid)) is not None]
+    return sorted(system().everything(), key=lambda process: process.pid)
 
 
 def image(pid: int) -> ProcessImage | None:
-    """Return the file that a process runs, None where it has none or ended. One that may not be read has no facts.
-
-    UnsafeError where it cannot be read for another reason.
-    """
-    path = f"{procfs.PROC}/{pid}/exe"
-    try:
-        with open(path, "rb") as file:
-            status = os.fstat(file.fileno())
-            inode = f"{status.st_dev}:{status.st_ino}"
-            digest = _digest(path, inode, status.st_mtime_ns, status.st_size) if status.st_size <= LARGEST_IMAGE else ""
-            return ProcessImage(inode, status.st_size, nameless=status.st_nlink == 0, sha256=digest)
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    except PermissionError:
-        return ProcessImage("", 0, nameless=False, sha256="")
-    except OSError as e:
-        raise UnsafeError(f"the program of process {pid} cannot be read: {e.strerror or e}") from e
+    """Return the file that a process runs, None where it has none or ended. UnsafeError where it cannot be read."""
+    return system().image(pid)
 
 
-@lru_cache(maxsize=256)
-def _digest(path: str, inode: str, mtime_ns: int, size: int) -> str:  # noqa: ARG001  (they make the key)
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def open_image(process: RunningProcess) -> Path:
+    """Return the path under which the file that a process runs can be opened."""
+    return system().open_image(process)
+
+
+def barrier(process: RunningProcess) -> str:
+    """Return why the system does not allow that a process ends, '' where it does."""
+    return system().barrier(process)
 
 
 def ancestors(pid: int) -> list[int]:
@@ -137,38 +81,9 @@ def below(top: RunningProcess, every: Sequence[RunningProcess] | None = None) ->
     return found
 
 
-@contextmanager
-def _held(process: RunningProcess) -> Iterator[int | None]:
-    """Open a pidfd of exactly this process; None where it has ended. UnsafeError on a kernel without pidfds."""
-    opened = getattr(os, "pidfd_open", None)
-    if opened is None:
-        raise UnsafeError("this Python cannot hold a process by a pidfd")
-    try:
-        fd = opened(process.pid)
-    except ProcessLookupError:
-        yield None
-        return
-    except OSError as e:
-        raise UnsafeError(f"process {process.pid} cannot be held by a pidfd ({e.strerror}; Linux has them from 5.3): end it by hand") from e
-    try:
-        now = running(process.pid)
-        yield fd if now is not None and now.identity == process.identity else None
-    finally:
-        os.close(fd)
-
-
-def _signal(process: RunningProcess, number: signal.Signals) -> None:
-    with _held(process) as fd:
-        if fd is None:
-            return
-        try:
-            signal.pidfd_send_signal(fd, number)
-        except ProcessLookupError:
-            return
-        except OSError as e:
-            raise UnsafeError(f"process {process.pid} takes no {number.name}: {e.strerror}") from e
-        if number == signal.SIGKILL and not select.select([fd], [], [], SECONDS)[0]:
-            raise UnsafeError(f"process {process.pid} has not ended {SECONDS} s after SIGKILL: it waits for a device or a file system")
+def same_program(one: str, other: str) -> bool:
+    """Return whether two paths name one program: Windows compares them without case."""
+    return one.casefold() == other.casefold() if sys.platform == "win32" else one == other
 
 
 def expect(process: RunningProcess, identity: tuple[str, str]) -> None:
@@ -186,7 +101,7 @@ def freeze(top: RunningProcess) -> list[RunningProcess]:
         if not new:
             return done
         for process in new:
-            _signal(process, signal.SIGSTOP)
+            system().stop(process)
         _wait_stopped(new)
         done += new
     raise UnsafeError(f"process {top.pid} goes on starting others, faster than they can be stopped")
@@ -197,22 +112,17 @@ def _wait_stopped(which: Sequence[RunningProcess]) -> None:
     for process in which:
         while (now := running(process.pid)) is not None and now.identity == process.identity and not now.stopped:
             if time.monotonic() > deadline:
-                raise UnsafeError(f"process {process.pid} has not stopped {SECONDS} s after SIGSTOP")
+                raise UnsafeError(f"process {process.pid} has not stopped {SECONDS} s after it was told to")
             time.sleep(0.005)
 
 
 def resume(top: RunningProcess) -> None:
     """Let a process and everything below it go on, from the leaves up."""
     for process in reversed([top, *below(top)]):
-        _signal(process, signal.SIGCONT)
+        system().resume(process)
 
 
 def end(top: RunningProcess) -> None:
     """End a process and everything below it: all stopped first, then ended from the leaves up. UnsafeError where one does not end."""
     for process in reversed(freeze(top)):
-        _signal(process, signal.SIGKILL)
-
-
-def open_image(pid: int) -> Path:
-    """Return the path under which the file that a process runs can be opened, also where it has no name any more."""
-    return Path(f"{procfs.PROC}/{pid}/exe")
+        system().end(process)

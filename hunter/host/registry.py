@@ -30,7 +30,7 @@ from scout.formats.regf.log import SECTOR, checksum, replay
 
 LARGEST_HIVE = 1 << 30
 """bytes of a hive that HUNTER changes in memory"""
-_MACHINE = ("SOFTWARE", "SYSTEM")
+_MACHINE = ("SOFTWARE", "SYSTEM", "SAM")
 _ROOTS = ("Windows", "WINNT")
 _PARENTS = ("Users", "Documents and Settings")
 _CLASSES = "_Classes"

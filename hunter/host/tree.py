@@ -360,16 +360,25 @@ def _subvolume(point: bytes, kind: bytes) -> bool:
 def _mount_id(fd: int) -> int:
     """Return the number of the mount on which an open object lies. Source: proc(5), fdinfo."""
     try:
-        text = Path(f"/proc/self/fdinfo/{fd}").read_bytes()
+        text = _proc(f"/proc/self/fdinfo/{fd}")
     except OSError as e:
         raise UnsafeError("the mount of an object cannot be read (/proc)") from e
-    return next(int(line[7:]) for line in text.splitlines() if line.startswith(b"mnt_id:"))
+    return int(text.partition(b"mnt_id:")[2].split(None, 1)[0])
+
+
+def _proc(path: str) -> bytes:
+    """Return the content of a file of /proc. A run reads thousands: the plain calls take a third of the time of a `Path`."""
+    fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    try:
+        return b"".join(iter(lambda: os.read(fd, 1 << 16), b""))
+    finally:
+        os.close(fd)
 
 
 def _mountinfo() -> Iterator[tuple[int, bytes, bytes, int, bytes]]:
     """Yield (number, mount point, root inside its file system, device, type) of each mount of this process. Source: proc(5), mountinfo."""
     try:
-        text = Path("/proc/self/mountinfo").read_bytes()
+        text = _proc("/proc/self/mountinfo")
     except OSError as e:
         raise UnsafeError("the list of mounts cannot be read (/proc)") from e
     for line in text.splitlines():

@@ -43,6 +43,8 @@ class Inspection:
     cuts: Sequence[Cut] = ()
     edits: Mapping[Ref, tuple[Sequence[Cut], Sequence[Put]]] = field(default_factory=dict)
     """cuts and puts of each object, where more than one changes"""
+    data: bytes | None = None
+    """the whole new content, where the operation computes it"""
     copies: int = 0
     """number of equal lines or elements, the target included"""
     left: int = 0

@@ -11,6 +11,7 @@ from typing import Any
 
 from hunter.host import processes
 from hunter.host.host import RemovalHost
+from hunter.host.process import RunningProcess
 from hunter.host.view import HostView
 from hunter.mechanisms import Edit, Inspection
 from hunter.mechanisms._parts import Operation
@@ -21,7 +22,10 @@ from hunter.plan.model import RemovalTarget
 from hunter.ref import Ref
 
 _SHOWN = 8
-_INTERPRETER = re.compile(r".*/(?:(?:ba|da|z|k|mk|c|tc|fi)?sh|busybox|(?:python|perl|ruby|php|lua|node|java|tclsh|gawk|mawk)[\d.]*)")
+_INTERPRETER = re.compile(
+    r"(?i).*/(?:(?:(?:ba|da|z|k|mk|c|tc|fi|pw)?sh|busybox|(?:python|pythonw|perl|ruby|php|lua|node|java|javaw|tclsh|gawk|mawk)[\d.]*)(?:\.exe)?"
+    r"|(?:cmd|powershell|wscript|cscript|mshta|rundll32|regsvr32|msbuild|dllhost|svchost)\.exe)"
+)
 """programs that run what their arguments name: the same program alone says nothing"""
 
 
@@ -32,7 +36,7 @@ class _ProcessEnd(Operation):
         return [RemovalTarget(PROCESS.ref({"path": fields.get("path"), "pid": fields.get("pid"), "start": fields.get("started")}))]
 
     def recorded(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
-        named = {"start": "started", "executable": "path", "image": "image_sha256", "command": "data"}
+        named = {"started": "started", "executable": "path", "image": "image_sha256", "command": "data"}
         return {fact: fields.get(word) for fact, word in named.items()}
 
     def inspect(self, view: HostView, target: RemovalTarget) -> Inspection:
@@ -66,9 +70,9 @@ class _ProcessEnd(Operation):
         return [*stop, Edit("irreversible", target.ref)]
 
 
-def _again(process: processes.RunningProcess, ref: Ref, expect: Mapping[str, Any]) -> bool:
+def _again(process: RunningProcess, ref: Ref, expect: Mapping[str, Any]) -> bool:
     """Return whether a process runs what the ended one ran: the same program, and of an interpreter the same command line."""
-    if process.executable != ref.name or process.kernel:
+    if process.kernel or not processes.same_program(process.executable, ref.name):
         return False
     return _INTERPRETER.fullmatch(ref.name) is None or process.command == expect.get("command")
 

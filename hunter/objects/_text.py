@@ -106,6 +106,8 @@ def _find(data: bytes, element: bytes, number: int | None, form: re.Pattern[byte
             spans.append((begin + m.start(), begin + m.end()))
             rows.append(row)
     equal = [i for i, (a, b) in enumerate(spans) if data[a:b] == element]
+    held = {rows[i] for i in equal}
+    number = min(held) + 1 if number is None and len(held) == 1 else number
     picked = chosen(equal, [rows[i] for i in equal], number, what)
     return [_with_separator(data, spans[i], separators) for i in picked], len(equal)
 
@@ -117,6 +119,24 @@ def _with_separator(data: bytes, span: Cut, separators: bytes) -> Cut:
     if data[span[1] : span[1] + 1] and data[span[1]] in separators:
         return span[0], span[1] + 1
     return (span[0] - 1, span[1]) if span[0] > begin and data[span[0] - 1] in separators + b"\r" else span
+
+
+def goes_on(line: bytes) -> bool:
+    """Return whether a line ends with a backslash that joins the next one to it."""
+    text = line.rstrip(b"\r\n")
+    return (len(text) - len(text.rstrip(b"\\"))) % 2 == 1 and not text.lstrip().startswith(b"#")
+
+
+def continued(data: bytes, cut: Cut) -> tuple[list[Cut], list[Put]]:
+    """Return cuts and puts that remove a line with the lines that it goes on in. The line before, if it goes on here, ends empty."""
+    spans = lines(data)
+    at = last = spans.index(cut)
+    while goes_on(data[slice(*spans[last])]) and last + 1 < len(spans):
+        last += 1
+    cuts = spans[at : last + 1]
+    end = data[slice(*spans[last])]
+    joined = at > 0 and goes_on(data[slice(*spans[at - 1])])
+    return cuts, [(cut[0], end[len(end.rstrip(b"\r\n")) :])] if joined else []
 
 
 def without(data: bytes, cuts: Iterable[Cut], puts: Iterable[Put] = ()) -> bytes:

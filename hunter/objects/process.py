@@ -7,7 +7,6 @@ kernel, and which `boot` that was) and the program's file. Where that file has n
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,7 +14,8 @@ from typing import Any, BinaryIO
 
 from hunter.host import processes
 from hunter.host.host import RemovalHost
-from hunter.host.processes import RunningProcess
+from hunter.host.process import RunningProcess
+from hunter.host.windows.processes import planned_path
 from hunter.objects import Content, Described, State
 from hunter.objects._plain import ManagedState
 from hunter.ref import Ref
@@ -23,7 +23,7 @@ from hunter.unsafe import SurpriseError, UnsafeError
 
 TOLERANCE = 2.0
 """seconds by which the start of one process may differ between two readings: the kernel tells its own start in whole seconds"""
-_COMPARED = ("start", "executable", "image", "ticks", "boot", "inode")
+_COMPARED = ("started", "executable", "image", "ticks", "boot", "inode")
 _FACTS = (*_COMPARED, "command")
 """`command` is for a person, and tells the process when it runs again; a process may change its own, so it is not compared"""
 
@@ -40,6 +40,7 @@ class ProcessAddress(ManagedState):
 
     def ref(self, words: Mapping[str, Any]) -> Ref:
         path, pid, start = (str(words.get(name) or "") for name in ("path", "pid", "start"))
+        path = planned_path(path)
         if not path.startswith("/") or not (pid.isascii() and pid.isdigit() and 0 < int(pid) < 1 << 31) or instant(start) is None:
             raise ValueError(f"{self.kind} without path, pid and start (RFC 3339) of one process")
         return Ref(self.kind, path, f"{int(pid)} {start}")
@@ -67,11 +68,9 @@ def find(host: RemovalHost, ref: Ref) -> RunningProcess | None:
     """Return the process that a reference names: its number, with its start or its program. UnsafeError on a host that does not run."""
     if not host.live:
         raise UnsafeError("only a running host has processes")
-    if sys.platform == "win32":
-        raise UnsafeError("HUNTER ends processes on Linux only: end it by hand")
     pid, _, start = ref.part.partition(" ")
     process = processes.running(int(pid))
-    if process is None or not (process.executable == ref.name or near(process.start, start)):
+    if process is None or not (processes.same_program(process.executable, ref.name) or near(process.start, start)):
         return None
     return process
 
@@ -86,7 +85,7 @@ class _Process(ProcessAddress):
         if process is None or file is None:
             return None
         state: State = {
-            "start": process.start,
+            "started": process.start,
             "executable": process.executable,
             "command": process.command,
             "image": file.sha256,
@@ -101,7 +100,7 @@ class _Process(ProcessAddress):
         process = find(host, ref)
         if process is None:
             raise UnsafeError("it ended")
-        with processes.open_image(process.pid).open("rb") as file:
+        with processes.open_image(process).open("rb") as file:
             yield file
 
     def same(self, one: Described, other: Described) -> bool:
@@ -115,18 +114,20 @@ class _Process(ProcessAddress):
         return "; ".join(f"{name} was {was[name]}, is {now[name]}" for name in _COMPARED if was[name] != now[name])
 
     def recorded(self, facts: Mapping[str, Any], root_ino: object) -> dict[str, Any]:  # noqa: ARG002
-        return {name: str(facts[name]) for name in _FACTS if facts.get(name)}
+        known = {name: str(facts[name]) for name in _FACTS if facts.get(name)}
+        return known | ({"executable": planned_path(known["executable"])} if "executable" in known else {})
 
     def expectation(self, state: State) -> dict[str, Any]:
         return {name: str(state[name]) for name in _FACTS if state[name]}
 
     def lacking(self, expect: Mapping[str, Any]) -> list[str]:
-        needed = ("start", "executable", *(() if expect.get("ticks") and expect.get("boot") else ("image",)))
+        needed = ("started", "executable", *(() if expect.get("ticks") and expect.get("boot") else ("image",)))
         return [name for name in needed if not expect.get(name)]
 
     def differences(self, expect: Mapping[str, Any], now: State, *, copy: bool) -> list[tuple[str, str, str]]:  # noqa: ARG002
         found = [(name, str(expect[name]), str(now[name])) for name in _COMPARED if name in expect and str(expect[name]) != str(now[name])]
-        return [row for row in found if row[0] != "start" or not near(row[1], row[2])]
+        alike = {"started": near, "executable": processes.same_program}
+        return [row for row in found if not (row[0] in alike and alike[row[0]](row[1], row[2]))]
 
     def barrier(self, host: RemovalHost, ref: Ref) -> str:
         process = find(host, ref)
@@ -147,10 +148,8 @@ class _Process(ProcessAddress):
 
 def protected(process: RunningProcess) -> str:
     """Return why a process must not be stopped or ended, '' where it may."""
-    if process.pid == 1:
-        return "it is the first process: the host ends with it"
-    if process.kernel or not process.executable:
-        return "it is a thread of the kernel"
+    if why := processes.barrier(process):
+        return why
     mine = processes.ancestors(os.getpid())
     if process.pid == mine[0]:
         return "it is HUNTER itself"

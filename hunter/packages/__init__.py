@@ -3,13 +3,13 @@
     PACKAGES = an object with `name` and `owners(view, wanted)`
 
 `owners` gives path → package for those of `wanted` (native paths) that a package owns; {} where the host has no such database. It raises
-UnsafeError, OSError or ValueError where the database exists and cannot be read.
+UnsafeError, OSError or ValueError where the database exists and cannot be read, and tells `cut` each file of it that ends too early.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Protocol
@@ -19,13 +19,16 @@ from hunter.unsafe import UnsafeError
 from scout.discovery import modules
 from scout.formats.linux_paths import spellings
 
+Cut = Callable[[str], object]
+"""takes the path of a file of a database that does not end as its program ends it"""
+
 
 class Packages(Protocol):
     """One kind of package database."""
 
     name: str
 
-    def owners(self, view: FileView, wanted: Collection[str]) -> dict[str, str]:
+    def owners(self, view: FileView, wanted: Collection[str], cut: Cut) -> dict[str, str]:
         """Return path → package."""
 
 
@@ -37,6 +40,10 @@ class Owned:
     """path → package"""
     unread: list[str] = field(default_factory=list)
     """databases that exist and could not be read, each in a few words"""
+
+
+SHOWN = 3
+"""files of a database that are named as cut"""
 
 
 @cache
@@ -52,7 +59,9 @@ def owned(view: FileView, paths: Sequence[str]) -> Owned:
     wanted = {spelled for every in forms.values() for spelled in every}
     for manager in managers() if wanted else ():
         try:
-            known = manager.owners(view, wanted)
+            cut: list[str] = []
+            known = manager.owners(view, wanted, cut.append)
+            found.unread += [f"{place} of {manager.name} is cut" for place in cut[:SHOWN]]
             found.packages |= {path: known[s] for path, every in forms.items() for s in sorted(every) if s in known}
         except (UnsafeError, OSError, ValueError) as e:
             found.unread.append(f"the package database of {manager.name} is there and cannot be read ({e})")

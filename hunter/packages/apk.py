@@ -10,20 +10,22 @@ import os
 from collections.abc import Collection
 
 from hunter.host.view import FileView
-
-_FOLDERS = ("/lib/apk/db", "/usr/lib/apk/db")
-"""on a merged system the first is the second, reached through a link"""
+from hunter.packages import Cut
+from scout.formats.packages.apk import END, FOLDERS
 
 
 class _Apk:
     name = "apk"
 
-    def owners(self, view: FileView, wanted: Collection[str]) -> dict[str, str]:
+    def owners(self, view: FileView, wanted: Collection[str], cut: Cut) -> dict[str, str]:
         found: dict[str, str] = {}
-        for folder in _FOLDERS:
+        for folder in FOLDERS:
             top = view.state("/" + folder.split("/")[1])
             if (top is None or top.type != "link") and any(name == "installed" for name, _ in view.names(folder)):
-                found |= _owners(view.read(f"{folder}/installed"), wanted)
+                text = view.read(f"{folder}/installed")
+                found |= _owners(text, wanted)
+                if text and not text.endswith(END):
+                    cut(f"{folder}/installed")
         return found
 
 

@@ -10,6 +10,8 @@ import os
 from collections.abc import Collection, Iterator
 
 from hunter.host.view import FileView
+from hunter.packages import Cut
+from scout.formats.packages.pacman import END
 
 _LOCAL = "/var/lib/pacman/local"
 
@@ -17,16 +19,19 @@ _LOCAL = "/var/lib/pacman/local"
 class _Pacman:
     name = "pacman"
 
-    def owners(self, view: FileView, wanted: Collection[str]) -> dict[str, str]:
+    def owners(self, view: FileView, wanted: Collection[str], cut: Cut) -> dict[str, str]:
         found: dict[str, str] = {}
         for name, kind in view.names(_LOCAL):
             if kind == "directory":
-                found |= dict.fromkeys((path for path in _files(view, f"{_LOCAL}/{name}/files") if path in wanted), name)
+                found |= dict.fromkeys((path for path in _files(view, f"{_LOCAL}/{name}/files", cut) if path in wanted), name)
         return found
 
 
-def _files(view: FileView, place: str) -> Iterator[str]:
-    _, _, section = (b"\n" + view.read(place)).partition(b"\n%FILES%\n")
+def _files(view: FileView, place: str, cut: Cut) -> Iterator[str]:
+    text = view.read(place)
+    if text and not text.endswith(END):
+        cut(place)
+    _, _, section = (b"\n" + text).partition(b"\n%FILES%\n")
     for line in io.BytesIO(section.partition(b"\n\n")[0]):
         yield "/" + os.fsdecode(line.rstrip(b"\n"))
 

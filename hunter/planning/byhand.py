@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 from hunter.case import Collection, collection_of
 from hunter.catalogue import STAGES, RemovalKind, catalogue, system_of
 from hunter.guard import forbidden
+from hunter.host import processes
 from hunter.host.host import RemovalHost
 from hunter.host.identity import facts
 from hunter.mechanisms import mechanism_of
@@ -37,14 +39,14 @@ BY_HAND = "by hand"
 """`mechanism` of an action that no row of the persistence table asked for"""
 _SERVICES = r"HKLM\SYSTEM\ControlSet{:03d}\Services"
 _USERS_OWN = re.compile(r"(?i)HK(?:CU|CR|EY_\w+)(?:\\|\Z)")
-_PREFIX = re.compile(r"(unit|task|service|account):(.*)", re.DOTALL)
+_PREFIX = re.compile(r"(unit|task|service|account|process):(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class WantedByHand:
     """What a person asks for.
 
-    target   a path, a registry key, or `unit:`, `task:`, `service:`, `account:` with a name; '' where `words` name it
+    target   a path, a registry key, `unit:`, `task:`, `service:`, `account:` with a name, `process:` with a number; '' where `words` has it
     line, element, value   the part of the target that goes
     words    words of a target as a plan has them, for kinds of objects without a form of their own here
     """
@@ -135,6 +137,9 @@ def with_action(plan: RemovalPlan, action: RemovalAction) -> RemovalPlan:
 def _action(plan: RemovalPlan, wanted: WantedByHand, words: Mapping[str, str]) -> RemovalAction:
     kind, target = _chosen(wanted, words)
     for a in plan.actions:
+        if a.target.ref == target.ref and (a.target.line is None) != (target.line is None) and catalogue()[kind].removal == QUARANTINE:
+            do = f"Delete {a.id} from the plan first, or leave it at that."
+            raise Complaint(f"The plan changes a part of it already: {a.id} ({escape(a.title)}).", do, WRONG_USE)
         if (a.target.ref, a.target.line) == (target.ref, target.line) and target.number in (None, a.target.number):
             raise Complaint(f"The plan has this action already: {a.id} ({escape(a.title)}).", "Nothing was added.", WRONG_USE)
     numbers = [int(match[1]) for a in plan.actions if (match := re.fullmatch(r"a(\d+)", a.id))]
@@ -146,6 +151,7 @@ def _chosen(wanted: WantedByHand, words: Mapping[str, str]) -> tuple[str, Remova
     part = "line" if wanted.line is not None else "element" if wanted.element is not None else "whole"
     system = "windows" if wanted.target.startswith(("task:", "service:")) else system_of(wanted.target) if wanted.target else ""
     system = "windows" if {"key", "wmi"} & words.keys() else system
+    system = ("windows" if sys.platform == "win32" else "linux") if "pid" in words else system  # a process runs here or nowhere
     fitting = [e for e in catalogue().values() if e.target == part and _has_words(e, words) and system in ("", e.os)]
     if not fitting:
         kinds = ", ".join(sorted({e.object for e in catalogue().values() if e.target == part}))
@@ -160,15 +166,15 @@ def _chosen(wanted: WantedByHand, words: Mapping[str, str]) -> tuple[str, Remova
     fitting = [entry for entry in fitting if entry.kind in targets]
     if not fitting:
         raise wrong[0]
-    may = [e for e in fitting if not forbidden(e.kind, targets[e.kind].ref) and _knows(e, targets[e.kind])] or fitting
-    may = [entry for entry in may if entry.login or entry.check] or may
+    may = [e for e in fitting if not forbidden(e.kind, targets[e.kind].ref) and _knows(e, targets[e.kind])]
+    may = [entry for entry in may if entry.login or entry.check] or may or fitting
     if wanted.kind:
         if wanted.kind not in [entry.kind for entry in may]:
             raise Complaint(f"{escape(wanted.kind)} does not fit this target.", f"Fitting: {', '.join(e.kind for e in may)}.", WRONG_USE)
         return wanted.kind, targets[wanted.kind]
     owning = [entry for entry in may if mechanism_of(entry.kind).encloses or isinstance(mechanism_of(entry.kind), DefaultRestored)]
     whole = [e for e in may if e.removal == QUARANTINE] or [e for e in fitting if e.removal == QUARANTINE]
-    best = owning or whole or may
+    best = owning or whole or sorted(may, key=lambda entry: entry.kind != entry.operation)  # a general kind says best what is refused
     if len({entry.operation for entry in best}) > 1 and not forbidden(best[0].kind, targets[best[0].kind].ref):
         listed = "; ".join(f"{e.kind} ({e.what.format(path='it', name='it', data='it', begin='it', end='it')})" for e in best)
         raise Complaint("Several removals fit this target.", f"Choose one with --kind: {listed}.", WRONG_USE)
@@ -224,16 +230,16 @@ def _words(wanted: WantedByHand, host: RemovalHost | None) -> dict[str, str]:
             "--value names a value of a registry key.", r"Give the key: hunter add PLAN 'HKLM\SOFTWARE\…' --value NAME", WRONG_USE
         )
     try:
-        return dict(of(ref).words(ref)) if _plain(ref := file_at({"path": text})) else {"path": ref.name}
+        ref = file_at({"path": text})
+        return {"path": text} if _pattern(ref) else dict(of(ref).words(ref))
     except ValueError as e:
-        raise Complaint(
-            f"{escape(e)}.", "Give an absolute path, a registry key, or unit:, task:, service: or account: NAME.", WRONG_USE
-        ) from e
+        do = "Give an absolute path, a registry key, unit:, task:, service: or account: NAME, or process: NUMBER."
+        raise Complaint(f"{escape(e)}.", do, WRONG_USE) from e
 
 
-def _plain(ref: Ref) -> bool:
-    """Return whether the path has no character of a pattern; one that has is refused when it is read."""
-    return "path" in of(ref).words(ref)
+def _pattern(ref: Ref) -> bool:
+    """Return whether the path has a character of a pattern: it is refused when it is read. One that is no UTF-8 is no pattern."""
+    return "path" not in of(ref).words(ref) and not any("\udc80" <= sign <= "\udcff" for sign in ref.name)
 
 
 def _unit(name: str, host: RemovalHost | None) -> dict[str, str]:
@@ -272,9 +278,18 @@ def _account(_name: str, _host: RemovalHost | None) -> dict[str, str]:
     return {"path": "/etc/passwd"}
 
 
+def _process(number: str, host: RemovalHost | None) -> dict[str, str]:
+    process = processes.running(int(number)) if host is not None and host.live and number.isascii() and number.isdigit() else None
+    if process is None or not process.executable:
+        do = "Give the number of a process with a program, on the host where it runs: process:4711"
+        raise Complaint(f"No process {escape(number)} runs here.", do, WRONG_USE)
+    return {"path": process.executable, "pid": str(process.pid), "start": process.start}
+
+
 _FORMS: Mapping[str, Callable[[str, RemovalHost | None], dict[str, str]]] = {
     "unit": _unit,
     "task": _task,
     "service": _service,
     "account": _account,
+    "process": _process,
 }

@@ -31,6 +31,10 @@ class KnownThings:
         keys = _keys(line)
         return b" ".join(line.split()) in self._lines or (bool(keys) and all(key in self._keys for key in keys))
 
+    def names(self, account: str) -> bool:
+        """Return whether an account is known. Windows compares names without case."""
+        return account.casefold().encode("utf-8", "surrogateescape") in {line.lower() for line in self._lines}
+
 
 def read(path: Path) -> KnownThings:
     """Read a list of what is known. Complaint (code 2) where it cannot be read."""

@@ -247,7 +247,8 @@ def _encloses(w: _Wanted, ref: Ref) -> bool:
 
 
 def _is_known(w: _Wanted, known: KnownThings) -> bool:
-    return catalogue()[w.kind].asks and known.has(w.target)
+    names = [str(finding["target"].get("name") or "") for finding in w.findings if catalogue()[w.kind].removal == "AC"]
+    return catalogue()[w.kind].asks and (known.has(w.target) or any(name and known.names(name) for name in names))
 
 
 def _action(n: int, w: _Wanted, collection: Collection, *, settled: bool) -> RemovalAction:

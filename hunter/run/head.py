@@ -64,7 +64,10 @@ class ChainHead:
                     WRONG_USE,
                 )
             return
-        known = self._newest(closed=closed)
+        raw = self._read()
+        if len(hashes) == 1 and not any(_parsed(raw[at : at + _SLOT]) for at in (0, _SLOT)):
+            return  # the power failed while the first head was written, before the first line
+        known = self._newest(raw, closed=closed)
         if known is None:
             raise Complaint(
                 f"{self.path} was not written by this run: its form or its MAC does not fit. Nothing was done.",
@@ -84,23 +87,22 @@ class ChainHead:
                 WRONG_USE,
             )
 
-    def _newest(self, *, closed: bool) -> tuple[int, str] | None:
-        """Return (lines, hash) of the newest valid slot."""
+    def _read(self) -> bytes:
         try:
-            raw = self.path.read_bytes()
+            return self.path.read_bytes()
         except OSError as e:
             raise Complaint(f"{self.path} cannot be read: {e.strerror}.", "Give it back to who runs HUNTER.", WRONG_USE) from e
+
+    def _newest(self, raw: bytes, *, closed: bool) -> tuple[int, str] | None:
+        """Return (lines, hash) of the newest valid slot."""
         found = [slot for at in (0, _SLOT) if (slot := self._slot(raw[at : at + _SLOT], closed=closed)) is not None]
         return max(found, default=None)
 
     def _slot(self, raw: bytes, *, closed: bool) -> tuple[int, str] | None:
-        try:
-            slot = json.loads(raw)
-            lines, digest, mac = int(slot["lines"]), str(slot["sha256"]), str(slot["mac"])
-        except (ValueError, KeyError, TypeError, RecursionError):
+        parsed = _parsed(raw)
+        if parsed is None:
             return None
-        if not _HASH.fullmatch(digest) or not (_HASH.fullmatch(mac) or not mac):
-            return None
+        lines, digest, mac = parsed
         signed = self._verify and self._key and not (closed and not mac)
         if signed and not hmac.compare_digest(mac.encode(), self._mac(lines, digest).encode()):
             return None
@@ -110,3 +112,13 @@ class ChainHead:
         if not self._key:
             return ""
         return hmac.new(hashlib.sha256(b"escadre journal head\0" + self._key).digest(), f"{lines} {digest}".encode(), "sha256").hexdigest()
+
+
+def _parsed(raw: bytes) -> tuple[int, str, str] | None:
+    """Return (lines, hash, MAC) of a slot, None for one that is not complete."""
+    try:
+        slot = json.loads(raw)
+        lines, digest, mac = int(slot["lines"]), str(slot["sha256"]), str(slot["mac"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return (lines, digest, mac) if _HASH.fullmatch(digest) and (_HASH.fullmatch(mac) or not mac) else None

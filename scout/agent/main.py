@@ -1,4 +1,4 @@
-"""The program in the one-file agent: `scout [collect]`, `scout verify`, `scout targets`, `scout agent --show-config`.
+"""The program in the one-file agent: `scout [collect]`, `scout sweep`, `scout verify`, `scout targets`, `scout agent --show-config`.
 
 A lean parser over the same functions as the full command line; what an option does is said there.
 """
@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from scout import __version__
-from scout.agent import settings
+from scout.agent import settings, sweep
 from scout.console import COULD_NOT, STOPPED, Complaint, Screen, complain, use_unicode
 
-COMMANDS = ("collect", "verify", "targets", "agent")
+COMMANDS = ("collect", "sweep", "verify", "targets", "agent")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -72,6 +72,7 @@ def parser(known: settings.AgentSettings) -> argparse.ArgumentParser:
     collect.add_argument("--explain", action="store_true", help="show what would be taken; take nothing")
     collect.add_argument("-q", "--quiet", action="store_true", help="no notes")
     collect.add_argument("--json", action="store_true", help="for machines")
+    sweep.add_to(commands, known)
     verify = commands.add_parser("verify", help="check an archive")
     verify.add_argument("archive", metavar="ARCHIVE")
     verify.add_argument("-i", "--identity", metavar="KEY", help="secret key; not for a suspect host")
@@ -100,7 +101,7 @@ def _run(arguments: list[str]) -> int:
         return 0
     if given.command == "verify":
         return _verify(given, screen)
-    return _collect(given, known, screen)
+    return sweep.run(given, known, screen) if given.command == "sweep" else _collect(given, known, screen)
 
 
 def _verify(given: argparse.Namespace, screen: Screen) -> int:

@@ -17,6 +17,7 @@ from typing import Any
 
 from scout.agent import ed25519
 from scout.console import WRONG_USE, Complaint
+from scout.formats.json_text import parsed
 
 BAKED = Path(__file__).with_name("agent.json")
 """In an agent only."""
@@ -83,18 +84,18 @@ def load() -> tuple[AgentSettings, str]:
 
 def of_file(path: Path, baked: AgentSettings) -> AgentSettings:
     """Return the settings of a signed file on top of those baked in. Complaint where the signature does not fit."""
-    data = _bounded(path)
+    data = bounded(path)
     if not baked.signer:
         what = f"{path} is beside this agent, which was built without a key for such files."
         raise Complaint(what, "Remove it, or build the agent with --signer.", WRONG_USE)
     try:
-        signature = base64.b64decode(_bounded(Path(f"{path}.sig")), validate=False)
+        signature = base64.b64decode(bounded(Path(f"{path}.sig")), validate=False)
     except (FileNotFoundError, binascii.Error):
         signature = b""
     if not ed25519.verify(bytes.fromhex(baked.signer), data, signature):
         raise Complaint(f"{path} is not signed by the key of this agent.", f"Sign it again: scout sign {path.name} -k KEY", WRONG_USE)
     try:
-        document = json.loads(data)
+        document = parsed(data)
     except ValueError as e:
         raise Complaint(f"{path}: not JSON: {e}.", "", WRONG_USE) from e
     if isinstance(document, Mapping) and {"signer", "runtime_dir", "built", "version"} & set(document):
@@ -106,6 +107,6 @@ def _lists(document: dict[str, Any]) -> dict[str, Any]:
     return {key: list(value) if isinstance(value, tuple) else value for key, value in document.items()}
 
 
-def _bounded(path: Path) -> bytes:
+def bounded(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(MAX_FILE)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
 from pathlib import Path
 
 from scout.agent import ed25519, settings
+from scout.agent.settings import bounded
 from scout.console import WRONG_USE, Complaint
+from scout.formats.json_text import parsed
 
 
 def new_key(path: Path) -> str:
@@ -26,9 +27,9 @@ def new_key(path: Path) -> str:
 def sign_file(path: Path, key: Path) -> Path:
     """Check settings, and write their signature beside them (`<path>.sig`, base64). Complaint where they are wrong, or the key is none."""
     try:
-        data = path.read_bytes()
+        data = bounded(path)
         secret = bytes.fromhex(key.read_text().strip())
-        settings.parse(json.loads(data), str(path))
+        settings.parse(parsed(data), str(path))
     except OSError as e:
         raise Complaint(f"{e.filename}: {e.strerror}.", "Give settings, and the key of scout sign --new with -k.", WRONG_USE) from e
     except ValueError as e:

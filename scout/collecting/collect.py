@@ -37,6 +37,8 @@ from scout.sources.source import Parts
 from scout.sources.windows_volume import WindowsVolume
 from scout.sweeping import sweep
 
+ENDING = ".tar.zst.age"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionResult:
@@ -84,7 +86,7 @@ def collect(options: CollectOptions, screen: Screen) -> CollectionResult:
     host = identity.host(examined.system, live=examined.live)
     identity.load_owners(examined.system, examined.gaps)
     started = datetime.now(UTC)
-    path = (out or Path()) / f"{_file_name(host['name'])}-{started:%Y%m%dT%H%M%SZ}-{options.label}.tar.zst.age"
+    path = _unused((out or Path()) / f"{_file_name(host['name'])}-{started:%Y%m%dT%H%M%SZ}-{options.label}{ENDING}")
     if options.gentle:
         manners.step_back()
     delivery, sink = _delivery(options, path.name, out, screen, no_place)
@@ -246,6 +248,14 @@ def _examined(host: ExaminedHost, options: CollectOptions) -> list[str]:
     if host.imaged is None:
         return [source.path for source in host.sources]
     return [str(path) for path in options.images if path.is_block_device()]
+
+
+def _unused(path: Path) -> Path:
+    """Return the path, or one with a number where two collections began in the same second: `…-triage-2.tar.zst.age`."""
+    name, number = path.name.removesuffix(ENDING), 2
+    while path.exists():
+        path, number = path.with_name(f"{name}-{number}{ENDING}"), number + 1
+    return path
 
 
 def _file_name(host: str) -> str:

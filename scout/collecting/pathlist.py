@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from scout.console import WRONG_USE, Complaint, escape
+from scout.formats.json_text import parsed
 
 LARGEST = 16 << 20
 """bytes of a list"""
@@ -42,7 +43,7 @@ def _paths(path: Path, data: bytes) -> Iterator[str]:
             continue
         try:
             text = line.decode()
-            found = json.loads(text) if text.startswith('"') else text
+            found = parsed(text) if text.startswith('"') else text
         except ValueError as e:
             what = f"--plan {escape(path)}, line {number}: {'not UTF-8' if isinstance(e, UnicodeDecodeError) else 'no JSON string'}."
             raise Complaint(what, 'Write the path as it is, or as a JSON string: "/tmp/a\\nb".', WRONG_USE) from e

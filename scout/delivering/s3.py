@@ -7,7 +7,6 @@ Source: Amazon S3 API, UploadPart and CompleteMultipartUpload. A part that is se
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from xml.sax.saxutils import escape
 from scout.console import WRONG_USE, Complaint
 from scout.delivering import tls
 from scout.delivering.carrier import PART, LineBroken, PartPlace, ServerRefused
+from scout.formats.json_text import parsed
 
 _LEAST, _MOST = 5 << 20, 64 << 20
 """bytes of a part: S3's own minimum, and what fits into memory"""
@@ -111,7 +111,7 @@ def _grant(place: str) -> dict[str, Any]:
     do = 'It is {"parts": ["https://…", …], "complete": "https://…"}; the guide shows how to make it.'
     try:
         raw = sys.stdin.buffer.read(_FILE) if place == "-" else _bounded(Path(place))
-        document = json.loads(raw)
+        document = parsed(raw)
     except OSError as e:
         raise Complaint(f"--to: the presigned URLs in {place} cannot be read: {e.strerror}.", do, WRONG_USE) from e
     except ValueError as e:

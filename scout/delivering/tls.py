@@ -17,11 +17,12 @@ from urllib.request import getproxies, proxy_bypass
 
 from scout import __version__
 from scout.console import WRONG_USE, Complaint
+from scout.delivering.bounded_answer import BoundedAnswer
 from scout.delivering.carrier import PATIENCE, LineBroken, ServerRefused
 
 _PIECE = 64 << 10
-_BODY = 64 << 10
-"""bytes of an answer that are read"""
+_SHOWN = 200
+"""characters of what a server wrote that a message repeats"""
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
 _CLOCK = (9, 10)
 """X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED. Source: openssl-verification-options(1)"""
@@ -86,7 +87,7 @@ class TlsConnection:
         with suppress(BrokenPipeError, ConnectionResetError):  # a refusal may arrive before everything was read
             connection.request(method, target, _pieces(memoryview(body), moved) if body else None, whole)
         got = connection.getresponse()
-        answer = HttpAnswer(got.status, {key.lower(): value for key, value in got.getheaders()}, got.read(_BODY))
+        answer = HttpAnswer(got.status, {key.lower(): value for key, value in got.getheaders()}, got.read(BoundedAnswer.most))
         if got.will_close or not got.isclosed():
             self.drop()
         return answer
@@ -101,6 +102,7 @@ class TlsConnection:
                 made.set_tunnel(host, port)
             else:
                 made = http.client.HTTPSConnection(host, port, timeout=PATIENCE, context=self._context)
+            made.response_class = BoundedAnswer
             made.connect()
             if self._pin:
                 self._check_pin(made)
@@ -203,4 +205,4 @@ def _words(error: BaseException) -> str:
         return f"no answer within {PATIENCE:g} s"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return str(error) or type(error).__name__
+    return str(error)[:_SHOWN].strip() or type(error).__name__

@@ -1,6 +1,7 @@
 """Tables of cron and anacron: what their path says of them, and their entries.
 
-Sources: crontab(5), cron(8), anacrontab(5), run-parts(8); cron 3.0pl1 (Paul Vixie, Debian), entry.c and env.c; cronie, the same files.
+Sources: crontab(5), cron(8), anacrontab(5), run-parts(8); cron 3.0pl1 (Paul Vixie, Debian), entry.c and env.c; cronie, the same files and
+database.c; crontabs of Fedora, run-parts.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ PERIODIC = "periodic"
 """Kind of a script in `cron.daily` and its like."""
 _PERIOD = re.compile(r"/cron\.(hourly|daily|weekly|monthly|yearly)/[^/]*$")
 _RUN_PARTS = re.compile(r"[A-Za-z0-9_-]+")
+_IGNORED = re.compile(r"\..*|#.*|.*~|.*\.rpm(?:save|orig|new)", re.DOTALL)
+"""Names in a folder of tables or scripts that every cron and run-parts passes over. Debian's take letters, digits, `_` and `-` alone."""
 _ANACRON = re.compile(rb"\s*(@?[^\s]+[ \t]+[^\s]+)[ \t]+([^\s]+)[ \t]+(.*)", re.DOTALL)
 _USER = re.compile(rb"([^\s]+)[ \t]+(.*)", re.DOTALL)
 
@@ -26,16 +29,17 @@ class CronTable(NamedTuple):
     passed_over: bool
 
 
-def table_of(source: str) -> CronTable:
-    """Return the facts that follow from the path of a table."""
+def table_of(source: str, *, debian: bool = False) -> CronTable:
+    """Return the facts that follow from the path of a table. `debian`: the host is one, whose cron and run-parts take fewer names."""
     name = source.rsplit("/", 1)[-1]
+    ignored = not _RUN_PARTS.fullmatch(name) if debian else _IGNORED.fullmatch(name) is not None
     if _PERIOD.search(source):
-        return CronTable(PERIODIC, "root", not _RUN_PARTS.fullmatch(name))
+        return CronTable(PERIODIC, "root", ignored)
     if name == "anacrontab":
         return CronTable("anacron", "root", False)
     if "/spool/cron/" in source:
         return CronTable("user", name, False)
-    return CronTable("system", "", "/cron.d/" in source and not _RUN_PARTS.fullmatch(name))
+    return CronTable("system", "", "/cron.d/" in source and ignored)
 
 
 def assignment_of(bare: bytes) -> bytes | None:

@@ -16,7 +16,7 @@ DEEPEST = 40
 _STIX = {
     "ipv4-addr:value": "ip", "ipv6-addr:value": "ip", "domain-name:value": "domain", "url:value": "url", "file:name": "filename",
     "file:hashes.md5": "md5", "file:hashes.sha-1": "sha1", "file:hashes.sha1": "sha1", "file:hashes.sha-256": "sha256",
-    "file:hashes.sha256": "sha256", "windows-registry-key:key": "path", "directory:path": "path",
+    "file:hashes.sha256": "sha256", "windows-registry-key:key": "path", "directory:path": "path", "mutex:name": "mutex",
     "network-traffic:dst_ref.value": "", "network-traffic:src_ref.value": "",
 }  # fmt: skip
 """object path of a comparison, in lower case and without quotes → type"""
@@ -31,7 +31,8 @@ _COMPARISON = re.compile(
 _TEXT = re.compile(r"'((?:[^'\\]|\\.)*)(?:'|\Z)")
 _MISP = {
     "md5": "md5", "sha1": "sha1", "sha256": "sha256", "filename": "filename", "ip-src": "ip", "ip-dst": "ip", "domain": "domain",
-    "hostname": "domain", "url": "url", "uri": "url", "link": "url", "regkey": "path", "ip": "ip",
+    "hostname": "domain", "url": "url", "uri": "url", "link": "url", "regkey": "path", "ip": "ip", "mutex": "mutex",
+    "named pipe": "pipe",
 }  # fmt: skip
 _OPENIOC = {
     "md5sum": "md5", "sha1sum": "sha1", "sha256sum": "sha256", "filename": "filename", "fullpath": "path", "filepath": "path",
@@ -39,6 +40,8 @@ _OPENIOC = {
     "ipaddress": "ip", "ipv4address": "ip", "keypath": "path", "path": "path", "uri": "url",
 }  # fmt: skip
 """last part of a search term, in lower case → type"""
+_OPENIOC_TERMS = {"processitem/handlelist/handle/name": "mutex", "hookitem/mutexname": "mutex", "processitem/mutexname": "mutex"}
+"""search terms whose last part says too little"""
 
 
 class IndicatorFacts(NamedTuple):
@@ -191,7 +194,7 @@ def _of_item(element: Any, facts: IndicatorFacts) -> DocumentItem:
     parts = {_name(child): child for child in element}
     text = str(parts["Content"].text or "").strip() if "Content" in parts else ""
     term = str(parts["Context"].get("search") or "") if "Context" in parts else ""
-    kind = _OPENIOC.get(term.rpartition("/")[2].lower())
+    kind = _OPENIOC_TERMS.get(term.lower()) or _OPENIOC.get(term.rpartition("/")[2].lower())
     condition = str(element.get("condition") or "is").lower()
     if str(element.get("negate", "false")).lower() == "true" or condition not in ("is", "contains"):
         return DocumentItem(text, refused=f"{term} {condition}: only `is` and `contains` are looked for")

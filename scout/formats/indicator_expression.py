@@ -16,6 +16,8 @@ _BEFORE = {
     "path": r"(?<![0-9a-z])",
     "root": r"(?<![\w.-])",
     "filename": r"(?<![0-9a-z._-])",
+    "mutex": r"(?<![0-9a-z_.-])",
+    "pipe": r"(?<![0-9a-z_.-])",
 }
 _AFTER = {
     "md5": r"(?![0-9a-z])",
@@ -24,6 +26,8 @@ _AFTER = {
     "url": r"(?![0-9a-z_-]|\.[0-9a-z])",
     "path": r"(?![0-9a-z._-])",
     "filename": r"(?![0-9a-z_-]|\.[0-9a-z])",
+    "mutex": r"(?![0-9a-z_.-])",
+    "pipe": r"(?![0-9a-z_-]|\.[0-9a-z])",
 }
 
 
@@ -67,6 +71,8 @@ _NAMES = {
     "url": "URL",
     "path": "Path",
     "filename": "File name",
+    "mutex": "Mutex",
+    "pipe": "Named pipe",
 }
 _ECS = {
     "md5": "file",
@@ -78,4 +84,6 @@ _ECS = {
     "url": "url",
     "path": "file",
     "filename": "file",
+    "mutex": "mutex",
+    "pipe": "artifact",
 }

@@ -13,14 +13,23 @@ from typing import Any
 from scout.data import load_data
 from scout.formats.refang import PATH, bare, refang
 
-TYPES = ("md5", "sha1", "sha256", "ip", "cidr", "domain", "url", "path", "filename")
+TYPES = ("md5", "sha1", "sha256", "ip", "cidr", "domain", "url", "path", "filename", "mutex", "pipe")
 _HASHES = {32: "md5", 40: "sha1", 64: "sha256"}
 _HEX = re.compile(r"[0-9a-fA-F]+\Z")
 _REGISTRY = re.compile(
     r"(?:hkey_[a-z_]+|hk(?:lm|cu|u|cr|cc)):?(?=\\)(?:\\s-1-[\d-]+)?(?:\\system\\(?:currentcontrolset|controlset\d{3}))?", re.IGNORECASE
 )
 """The beginning of a registry key that programs spell in several ways: what is behind it is compared."""
-_OBJECT = re.compile(r"(?:(?:global|local|basenamedobjects|session)\\|\\{2}[.?]\\pipe\\)", re.IGNORECASE)
+_MUTEX = re.compile(r"(?:\\?(?:sessions\\\d+\\)?basenamedobjects\\)?(?:(?:global|local|session\\\d+)\\)?", re.IGNORECASE)
+"""Where Windows keeps the names of mutexes: every session has a folder of its own."""
+_PIPE = re.compile(r"(?:\\\\[^\\]+|\\\?\?|\\device|)\\?(?:pipe|namedpipe)\\", re.IGNORECASE)
+_OBJECT = re.compile(
+    r"\\\\[^\\]+\\pipe\\|\\device\\namedpipe\\|\\(?:sessions\\\d+\\)?basenamedobjects\\|(?:global|local|session\\\d+)\\", re.IGNORECASE
+)
+"""The beginning of a name that is one of a pipe or mutex, even where no word says so."""
+_OBJECTS = {"mutex": _MUTEX, "pipe": _PIPE}
+_SHORTEST = 5
+"""characters of the name of a mutex or pipe"""
 _NOT_IN_NAME = re.compile(r'[:<>|"*?/\\]')
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
 _TITLED = re.compile(r"([a-z][\w #()-]{0,40}?)\s*(?:[:=]|=>|->|(?<=\s)[-–—](?=\s))(?!//)\s*(\S.*)\Z", re.IGNORECASE)
@@ -32,6 +41,10 @@ _PLAIN = re.compile(
 """An indicator as long lists have it: there is nothing to undo, and nothing else that it could be."""
 _BEHIND = re.compile(r"\.[a-z0-9]{1,5}\s+(?!.*\.[a-z0-9]{1,5}\Z)|\s[-–—(\[<]")
 """Words behind the name of a file, in its last component."""
+_ESCAPE = re.compile(r"\\[^a-z0-9]")
+_CHOICE = re.compile(r"[\[\]{}|+*^$]|\(\?")
+_CLASS = re.compile(r"\[[^\]]*\][{+*]|\{\d+,?\d*\}|\(\?|\\[sdwb](?![a-z0-9_])")
+_FILE = re.compile(r"\A\\\\[^\\]*\.[a-z0-9]{2,4}\Z")
 _NAME = 512
 """characters of a component in which such words are looked for"""
 
@@ -69,6 +82,17 @@ def normalise(text: str, kind: str = "") -> tuple[str, str]:
         return type_, value
 
 
+def also(text: str, type_: str, value: str) -> tuple[str, str] | None:
+    """Return what a bare name is beside a domain: `update.sh` is a file too. None where it is one thing."""
+    name = refang(bare(text)).lower()
+    if type_ != "domain" or name != value or value.count(".") > 2 or value.rpartition(".")[2] not in words()["both"]:
+        return None
+    try:
+        return "filename", _filename(value)
+    except NoIndicatorError:
+        return None
+
+
 def plain_form(text: str) -> tuple[str, str] | None:
     """Return the same as `normalise` for a plain text, in a tenth of the time; None for any other, and for one that may be refused."""
     found = _PLAIN.fullmatch(text)
@@ -79,13 +103,16 @@ def plain_form(text: str) -> tuple[str, str] | None:
     if found.lastgroup == "address":
         octets = [int(octet) for octet in text.split(".")]
         return ("ip", text) if octets[0] != 127 and max(octets) < 256 and min(octets) < 255 else None
+    ending = text.rpartition(".")[2]
     try:
-        return None if text.rpartition(".")[2] in words()["extensions"] else ("domain", _domain(text))
+        return None if ending in words()["extensions"] or ending in words()["both"] else ("domain", _domain(text))
     except NoIndicatorError:
         return None
 
 
 def _normal(text: str, kind: str) -> tuple[str, str]:
+    if kind in _OBJECTS:
+        return kind, _object_name(kind, text)
     given, text = text, refang(text)
     if kind in ("path", "filename") and "/" not in text and "\\" not in text:
         return "filename", _filename(text)
@@ -151,13 +178,15 @@ def _path(text: str) -> tuple[str, str] | None:
     windows = "\\" in text or re.match(r"[a-zA-Z]:/|%[\w()]+%/", text) is not None
     if not windows and not rooted:
         return None
-    if _OBJECT.match(text):
-        raise NoIndicatorError(f"neither a file nor a registry key: `{short(text)}`; names of mutexes and pipes are not looked for")
+    if kernel := _OBJECT.match(text):
+        kind = "pipe" if kernel[0].lower().endswith("pipe\\") else "mutex"
+        return kind, _object_name(kind, text)
     text = text[found.end() :] if (found := _REGISTRY.match(text)) else text
     first = re.split(r"[\\/]", text, maxsplit=1)[0]
     if not rooted and (re.search(r'[:<>|"\[\]]', text) or _of_network(first) or not re.search(r"[\\/].", text)):
         raise NoIndicatorError(f"not an indicator: `{short(text)}`")
-    value = text.lower()
+    value = _unescaped(text.lower(), windows)
+    windows = windows and ("\\" in value or value[1:2] == ":" or not value.startswith("/"))
     if windows:
         value = value.replace("/", "\\").rstrip("\\")
         share = "\\\\" if value.startswith("\\\\") else ""
@@ -174,6 +203,34 @@ def _path(text: str) -> tuple[str, str] | None:
     if _BEHIND.search(parts[-1][:_NAME]):
         raise NoIndicatorError(f"words behind a path (a comment begins with #): `{short(text)}`")
     return "path", value
+
+
+def _unescaped(value: str, windows: bool) -> str:
+    r"""Return a path that is written as a regular expression or as JSON, `\\users\\public\\a\.exe`, as it is on the host.
+
+    It is one where all its backslashes are escapes. NoIndicatorError where it stands for more than one path.
+    """
+    inner = re.sub(r"\A\^|\$\Z", "", value)
+    single = _ESCAPE.sub("", inner)
+    begins_share = inner.startswith("\\\\\\\\") or (inner.count("\\\\") == 1 and not _FILE.search(inner))
+    if "\\" in single or (windows and "\\\\" not in inner and "\\." not in inner) or (begins_share and "\\." not in inner):
+        if _CLASS.search(inner):
+            raise NoIndicatorError(f"a regular expression: `{short(value)}`")
+        return value
+    if _CHOICE.search(single):
+        raise NoIndicatorError(f"a regular expression: `{short(value)}`")
+    return re.sub(r"\\(.)", r"\1", inner)
+
+
+def _object_name(kind: str, text: str) -> str:
+    """Return the name of a mutex or pipe in lower case, without the folder that it is in."""
+    found = _OBJECTS[kind].match(text)
+    name = (text[found.end() :] if found else text).strip("\\").lower()
+    if len(name) < _SHORTEST or name in words()["objects"]:
+        raise NoIndicatorError(f"{short(text)} would match on nearly every host")
+    if "*" in name or "?" in name or "\\" in name or not name.isprintable():
+        raise NoIndicatorError(f"no name of a {kind}: `{short(text)}`")
+    return name
 
 
 def _of_network(name: str) -> bool:

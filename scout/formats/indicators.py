@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from scout.console import WRONG_USE, Complaint
 from scout.formats.indicator_documents import DocumentItem, IndicatorFacts, items
-from scout.formats.indicator_forms import NoIndicatorError, column, normalise, plain_form, short, words
+from scout.formats.indicator_forms import NoIndicatorError, also, column, normalise, plain_form, short, words
 
 MAX_LINE = 8192
 _SEARCHED = 64
@@ -28,6 +28,8 @@ _SUM = re.compile(r"([0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64})[ \t]+\*?\S
 """A line of md5sum, sha1sum, sha256sum: hash and name."""
 _NAMED_SUM = re.compile(r"([0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64})\s*[:|]\s*[^\s:|][^:|]*")
 """A hash and the name of its file: `hash:name`."""
+_EXPRESSION = re.compile(r"(?=.*(?:\\[.()\[\\$+*?sdw-]|\[[^\]]+\][{+*.]|\{\d))[\\/(\[^]")
+"""The regular expression of a file name, as lists of Loki have it. What follows is a score, and what is exempt."""
 _COMMENT = re.compile(r"(?:\A|(?<=\s))(?:#|//).*", re.DOTALL)
 _WORD = re.compile(r"[a-z][a-z0-9 _-]*")
 
@@ -155,6 +157,9 @@ def _cells(text: str) -> list[str]:
     """Return the fields of a line, split at the separator that comes first; a line without one is one field."""
     if listed := _SUM.fullmatch(text) or _NAMED_SUM.fullmatch(text):
         return [listed[1]]
+    first = text.partition(";")[0]
+    if first is not text and _EXPRESSION.match(first):
+        return [first]
     if re.search(r"\A\||\s\|\s", text) or ("|" in text and "//" not in text):
         return [cell.strip() for cell in text.strip("|").split("|")]
     separator = re.search(r"[,;\t]", re.sub(r'"[^"]*"', "", text))
@@ -183,6 +188,8 @@ def _of_cells(cells: list[str], columns: list[str], name: str, number: int) -> I
             continue
         taken += 1
         yield Indicator(type_, normal, name, number, facts)
+        if not kind and (other := also(value, type_, normal)):
+            yield Indicator(*other, name, number, facts)
     broad = [p for p in problems if "would match" in p[1] and re.search(r"[.*/\\]", p[0])]  # not a word beside an indicator
     if broad or (problems and not taken):
         yield Refused(name, number, (broad or problems)[0][1])

@@ -15,11 +15,14 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import unquote
+from uuid import UUID
 
 from scout.formats.commandline import expand_windows
+from scout.formats.regf.data import filetime
 from scout.formats.shell.folders import folder, guid
 from scout.formats.shell.items import shell_items, shell_path
 from scout.formats.shell.properties import properties
@@ -30,8 +33,11 @@ LARGEST = 1 << 20
 _CLASS = bytes.fromhex("0114020000000000c000000000000046")
 _HEAD = 76
 _ITEMS, _INFO, _UNICODE, _NO_INFO, _EXPANDED, _PREFER = 0x1, 0x2, 0x80, 0x100, 0x200, 0x2000000
+_MOST = 260
+"""Characters that Windows reads of a string other than the arguments, whatever its count says; the next one begins behind them."""
 _STRINGS = ((0x4, "name"), (0x8, "relative"), (0x10, "folder"), (0x20, "arguments"), (0x40, "icon"))
 """flags and names of the strings, in their order"""
+_DRIVES = {1: "no root", 2: "removable", 3: "fixed", 4: "network", 5: "optical", 6: "memory"}
 _ENVIRONMENT, _TRACKER, _DARWIN, _PROPERTIES, _KNOWN_FOLDER, _VISTA = (0xA0000000 | n for n in (1, 3, 6, 9, 0xB, 0xC))
 _URL = re.compile(rb"(?im)^[ \t]*URL[ \t]*=[ \t]*([^\r\n]+)")
 _ABSOLUTE = re.compile(r"[A-Za-z]:|\\\\|%|[a-z]{2,}:", re.ASCII)
@@ -90,6 +96,48 @@ def target(data: bytes) -> Shortcut:
         raise ValueError("the shell link is cut") from e
 
 
+def details(data: bytes) -> list[str]:
+    """Return what a shell link says beside what it opens, each as `Name=value`, in the words of [MS-SHLLINK]; [] for other files.
+
+    Times and size are those of the target when the link was written; the last six bytes of a droid are the address of a network card.
+    """
+    if data[:4] != b"L\0\0\0" or len(data) < _HEAD:
+        return []
+    link = _Link(data)
+    with suppress(ValueError, struct.error, IndexError):
+        link.read()
+    created, accessed, written, size, icon, window, key = struct.unpack_from("<3QIIIH", data, 28)
+    volume = link.raw.get("volume", b"")
+    tracked = link.raw.get("tracker", b"")
+    said = {
+        "CreationTime": filetime(created) or "",
+        "AccessTime": filetime(accessed) or "",
+        "WriteTime": filetime(written) or "",
+        "FileSize": str(size) if size else "",
+        "ShowCommand": {3: "maximised", 7: "minimised"}.get(window, ""),
+        "HotKey": f"0x{key:04x}" if key else "",
+        "Name": link.texts.get("name", ""),
+        "RelativePath": link.texts.get("relative", ""),
+        "WorkingDir": link.texts.get("folder", ""),
+        "IconLocation": f"{link.texts['icon']},{icon}" if link.texts.get("icon") else "",
+        "DriveType": _DRIVES.get(int.from_bytes(volume[4:8], "little"), ""),
+        "DriveSerialNumber": f"{int.from_bytes(volume[8:12], 'little'):08X}" if len(volume) > 12 else "",
+        "VolumeLabel": _label(volume),
+        "Droid": str(UUID(bytes_le=tracked[40:56])) if len(tracked) >= 88 else "",
+        "DroidBirth": str(UUID(bytes_le=tracked[72:88])) if len(tracked) >= 88 else "",
+        "DroidVolume": str(UUID(bytes_le=tracked[24:40])) if len(tracked) >= 88 else "",
+    }
+    return [f"{name}={value}" for name, value in said.items() if value]
+
+
+def _label(volume: bytes) -> str:
+    """Return the label in a VolumeID structure."""
+    start = int.from_bytes(volume[12:16], "little")
+    if start == 0x14 and len(volume) >= 20:
+        return _wide(volume, int.from_bytes(volume[16:20], "little"))
+    return _ansi(volume, start) if 16 <= start < len(volume) else ""
+
+
 def _as_ansi(data: bytes) -> bytes:
     """Return an Internet shortcut, which the profile functions of Windows also read as UTF-16, in UTF-8."""
     return data.decode("utf-16", "replace").encode("utf-8", "replace") if data[:2] in (b"\xff\xfe", b"\xfe\xff") else data
@@ -116,6 +164,8 @@ class _Link:
     places: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    raw: dict[str, bytes] = field(default_factory=dict)
+    """structures that say nothing of the target: of the volume and of the tracking service"""
 
     def read(self) -> Shortcut:
         """Read the parts in their order: items, LinkInfo, strings, blocks."""
@@ -132,10 +182,15 @@ class _Link:
             info = self._bytes(at, at + size)
             if not flags & _NO_INFO:
                 self._part("LinkInfo", lambda: _info(info))
+                start = int.from_bytes(info[12:16], "little")
+                self.raw["volume"] = info[start:] if info[8:9] and info[8] & 1 and 28 <= start < len(info) else b""
             at += max(size, 4)
         for flag, name in _STRINGS:
             if flags & flag:
-                self.texts[name], at = _string(self.data, at, wide=bool(flags & _UNICODE))
+                most = 0xFFFF if name == "arguments" else _MOST
+                self.texts[name], at, count = _string(self.data, at, most, wide=bool(flags & _UNICODE))
+                if count > most:
+                    self.problems.append(f"{name}: says {count:,} characters, of which Windows reads {most}")
         end = self._blocks(at, items)
         return self._opened(flags, end)
 
@@ -172,6 +227,7 @@ class _Link:
                 self.places["environment, ANSI"] = ansi
         elif signature == _TRACKER:
             self.texts["machine"] = _ansi(raw[8:24], 0)
+            self.raw["tracker"] = raw
         elif signature == _DARWIN:
             self.texts["product"] = _wide(raw, 260, 260) or _ansi(raw[:260], 0)
         elif signature == _PROPERTIES:
@@ -242,10 +298,10 @@ def _wide(data: bytes, at: int, most: int = 32_768) -> str:
     return data[at : at + 2 * most].decode("utf-16-le", "backslashreplace").split("\0", 1)[0]
 
 
-def _string(data: bytes, at: int, *, wide: bool) -> tuple[str, int]:
-    """A counted string and the offset behind it."""
+def _string(data: bytes, at: int, most: int, *, wide: bool) -> tuple[str, int, int]:
+    """A counted string of `most` characters, the offset behind it, and the number of characters that it says it has."""
     (count,) = struct.unpack_from("<H", data, at)
-    end = at + 2 + count * (2 if wide else 1)
+    end = at + 2 + min(count, most) * (2 if wide else 1)
     if end > len(data):
         raise ValueError("the shell link is cut")
-    return data[at + 2 : end].decode("utf-16-le" if wide else "cp1252", "replace"), end
+    return data[at + 2 : end].decode("utf-16-le" if wide else "cp1252", "replace").split("\0", 1)[0], end, count

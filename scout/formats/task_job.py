@@ -9,7 +9,8 @@ from struct import unpack_from
 
 from scout.formats.task_xml import Action, BadTask, ScheduledTask, Trigger
 
-_FIXED = 68
+_FIXED, _TRIGGER = 68, 48
+"""bytes"""
 _KINDS = ("Once", "Daily", "Weekly", "MonthlyDate", "MonthlyDOW", "Idle", "SystemStart", "Logon")
 _DISABLED, _HIDDEN = 0x4, 0x200
 
@@ -51,6 +52,16 @@ def read(data: bytes) -> tuple[ScheduledTask, str]:
     return task, last
 
 
+def cut(data: bytes) -> str:
+    """Return how a job that `read` took is cut, '' where it is complete: its triggers are behind everything that `read` needs."""
+    (at,) = unpack_from("<H", data, 22)
+    count = unpack_from("<H", data, at)[0] if at + 2 <= len(data) else 0
+    there = max(len(data) - at - 2, 0) // _TRIGGER
+    if at + 2 > len(data):
+        return f".job file is cut at {len(data)} bytes: its triggers are missing"
+    return f".job file is cut at {len(data)} bytes: {there} of {count} triggers are there" if there < count else ""
+
+
 def _text(data: bytes, position: int) -> tuple[str, int]:
     """Return a counted string (the count includes its NUL) and the offset behind it."""
     if position + 2 > len(data):
@@ -67,7 +78,7 @@ def _triggers(data: bytes, position: int) -> tuple[Trigger, ...]:
         return ()
     (count,) = unpack_from("<H", data, position)
     result = []
-    for start in range(position + 2, min(position + 2 + 48 * count, len(data) - 47), 48):
+    for start in range(position + 2, min(position + 2 + _TRIGGER * count, len(data) - _TRIGGER + 1), _TRIGGER):
         year, month, day, end_year, end_month, end_day, hour, minute = unpack_from("<8H", data, start + 4)
         duration, interval, flags, kind = unpack_from("<4I", data, start + 20)
         parts = {"StartBoundary": f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:00"} if year else {}

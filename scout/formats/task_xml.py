@@ -63,6 +63,14 @@ class Trigger:
         return " ".join([self.kind, *(f"{name}={text}" if text else name for name, text in self.parts.items())])
 
 
+_FIELDS = {
+    "RegistrationInfo": ("URI", "Author", "Description", "Date"),
+    "Settings": ("Enabled", "Hidden"),
+    "Principals": ("UserId", "GroupId", "RunLevel", "LogonType"),
+}
+"""Elements that a field of the task has, by section."""
+
+
 @dataclass(frozen=True, slots=True)
 class ScheduledTask:
     """One definition. Texts are as written, '' where absent; `enabled` and `hidden` have the schema's defaults where absent."""
@@ -80,6 +88,8 @@ class ScheduledTask:
     hidden: bool
     actions: tuple[Action, ...]
     triggers: tuple[Trigger, ...]
+    others: tuple[tuple[str, str], ...] = ()
+    """(path below the task, text) of all other elements with a text: `Settings/WakeToRun`, `RegistrationInfo/SecurityDescriptor`"""
 
 
 def read(data: bytes) -> ScheduledTask:
@@ -131,7 +141,26 @@ def _task(root: Element) -> ScheduledTask:
         hidden=_text(settings, "Hidden").lower() in ("true", "1"),
         actions=tuple(Action(_name(e), dict(_leaves(e))) for e in _children(root, "Actions")),
         triggers=tuple(Trigger(_name(e), dict(_leaves(e))) for e in _children(root, "Triggers")),
+        others=tuple(_others(root, principal)),
     )
+
+
+def _others(root: Element, principal: Element | None) -> Iterator[tuple[str, str]]:
+    """Yield the elements that no field of the task has: of other principals and sections all, and the folders of further actions."""
+    for section in root:
+        name = _name(section)
+        if name in ("RegistrationInfo", "Settings"):
+            yield from ((f"{name}/{path}", text) for path, text in _leaves(section) if text and path not in _FIELDS[name])
+        elif name not in ("Actions", "Triggers", "Principals"):
+            if text := (section.text or "").strip():
+                yield name, text
+            yield from ((f"{name}/{path}", text) for path, text in _leaves(section) if text)
+    for number, one in enumerate(_children(root, "Principals"), 1):
+        known = _FIELDS["Principals"] if one is principal else ()
+        yield from ((f"Principals/{number}/{path}", text) for path, text in _leaves(one) if text and path not in known)
+    for number, action in enumerate(_children(root, "Actions"), 1):
+        if number > 1 and (folder := _text(action, "WorkingDirectory")):
+            yield f"Actions/{number}/WorkingDirectory", folder
 
 
 def _principal(root: Element) -> Element | None:

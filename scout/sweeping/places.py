@@ -147,6 +147,19 @@ def connections(wanted: SweepWanted, system: str) -> Iterator[Line]:
                     yield {"path": "DNS cache", "place": "resolver", **hit}
 
 
+def named_objects(wanted: SweepWanted) -> Iterator[Line]:
+    """Yield the mutexes and named pipes of a running Windows that are wanted."""
+    from scout.live.windows import _objects, pipes
+
+    kinds = {kind for kind, _ in wanted.objects}
+    for name in _objects.mutexes() if "mutex" in kinds else ():
+        for hit in wanted.object("mutex", name):
+            yield {"path": name, "place": "mutex", **hit}
+    for one in pipes.collect() if "pipe" in kinds else ():
+        for hit in wanted.object("pipe", one["name"]):
+            yield {"path": f"\\\\.\\pipe\\{one['name']}", "place": "pipe", **hit}
+
+
 class OutOfTime(Exception):  # noqa: N818  (a limit, no error)
     """The time of the sweep is over."""
 

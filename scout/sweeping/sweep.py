@@ -19,7 +19,7 @@ from scout.collecting.stages import StageProgress
 from scout.collecting.taking import ItemTaker
 from scout.console import DONE, PARTIAL, Screen, escape, megabytes, plural
 from scout.sources.source import Parts
-from scout.sweeping import places
+from scout.sweeping import places, registry
 from scout.sweeping.options import SweepOptions
 from scout.sweeping.places import FileSweep, Line, OutOfTime
 from scout.sweeping.wanted import SweepWanted
@@ -63,6 +63,10 @@ class HostSweep:
         if self._host.live:
             yield from self._live("processes", places.running(self.wanted, self._options, system, self._step))
             yield from self._live("connections", places.connections(self.wanted, system))
+            if system == "windows" and self.wanted.objects:
+                yield from self._live("mutexes and pipes", places.named_objects(self.wanted))
+        if system == "windows" and self.wanted.keys:
+            yield from self._live("registry", registry.keys(self._host, self.wanted, self._step))
         yield from self.files
 
     def _live(self, name: str, lines: Iterator[Line]) -> Iterator[Line]:

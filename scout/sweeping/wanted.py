@@ -7,7 +7,7 @@ import ipaddress
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from scout.console import WRONG_USE, Complaint
 from scout.formats.indicator_expression import ecs_type, expression, title
@@ -18,8 +18,15 @@ from scout.sweeping.options import SweepOptions
 TIMEOUT = 20
 """seconds that all rules together may take on one file or process, then each file of rules alone"""
 _HASHES = ("md5", "sha1", "sha256")
-_TEXTS = ("domain", "url", "ip", "path", "filename")
+_TEXTS = ("domain", "url", "ip", "path", "filename", "mutex", "pipe")
 _LAST = re.compile(r"[^\\/]+\Z")
+
+
+class WantedKey(NamedTuple):
+    """An indicator, and what its last part is: a key (''), or the name of a value of the key."""
+
+    indicator: Indicator
+    value: str
 
 
 class SweepWanted:
@@ -46,6 +53,9 @@ class SweepWanted:
         self._names: dict[str, list[tuple[re.Pattern[str], Indicator]]] = defaultdict(list)
         self._texts: list[tuple[re.Pattern[str], Indicator]] = []
         self._ips = {one.value: one for one in found.values() if one.type == "ip"}
+        self.keys = [one for one in found.values() if one.type == "path" and one.value[0] == "\\" != one.value[1:2]]
+        """paths without a drive: they may be those of registry keys"""
+        self.objects = {(one.type, one.value): one for one in found.values() if one.type in ("mutex", "pipe")}
         self._networks = [(ipaddress.ip_network(one.value), one) for one in found.values() if one.type == "cidr"]
         for one in found.values():
             if one.type not in _TEXTS:
@@ -74,6 +84,11 @@ class SweepWanted:
         for kind, made in digests.items():
             if one := self.hashes.get((kind, made.hexdigest())):
                 yield described(one, made.hexdigest())
+
+    def object(self, kind: str, name: str) -> Iterator[dict[str, Any]]:
+        """Yield the indicator that the name of a mutex or pipe is."""
+        if one := self.objects.get((kind, name.lower())):
+            yield described(one, name)
 
     def address(self, text: str) -> Iterator[dict[str, Any]]:
         """Yield what an address is, or is part of."""

@@ -27,13 +27,14 @@ import yaml
 from fixtures.hives.writer import BINARY, QWORD, Image, Key, Value, made
 from fixtures.windows import shellitems
 from fixtures.wmi.writer import Repository
+from tests import yamls
 
 ENDING, WMI_ENDING = ".hive.yaml", ".wmi.yaml"
 DEFAULT = "2026-10-31T19:03:07Z"
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,7}))?Z")
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yamls.LOADER):
     """YAML without times: `2026-10-31T19:03:07Z` stays a text, to keep its seven decimals."""
 
 
@@ -129,7 +130,7 @@ def golden_files(folder: Path) -> Iterator[tuple[str, bytes]]:
 def repository(text: str) -> dict[str, bytes]:
     """File name → content of a repository from a list of `{namespace, class, …properties}`; `.indexed: false` for a deleted object."""
     made = Repository()
-    for one in yaml.safe_load(text):
+    for one in yaml.load(text, yamls.LOADER):
         if "define" in one:
             made.define(one["namespace"], one["define"], "", [tuple(each) for each in one["properties"]], **one.get("defaults", {}))
             continue

@@ -80,10 +80,25 @@ def test_a_line_beyond_the_limit_keeps_its_beginning_and_says_so():
 
 def test_a_script_of_a_periodic_directory_is_one_record():
     (script,), _ = read("#!/bin/sh\n* * * * * root no entry\n", "/etc/cron.hourly/job")
-    (dotted,), _ = read("", "/etc/cron.weekly/job.sh")
+    (hidden,), _ = read("", "/etc/cron.weekly/.job")
     assert (script.fields["escadre.scope"], script.fields["escadre.cron.schedule"]) == ("periodic", "hourly")
     assert "escadre.cron.passed_over" not in script.fields
-    assert dotted.fields["escadre.cron.passed_over"]
+    assert hidden.fields["escadre.cron.passed_over"]
+
+
+@pytest.mark.parametrize("source", ["/etc/cron.weekly/job.sh", "/etc/cron.d/job.sh"])
+@pytest.mark.parametrize(("system", "ignored"), [("Debian GNU/Linux 12", True), ("Rocky Linux 9.4", False), ("", False)])
+def test_a_name_with_a_dot_is_passed_over_by_the_cron_of_debian_alone(source, system, ignored):
+    """run-parts(8) and cron(8) of Debian take letters, digits, `_` and `-`; cronie's database.c and Fedora's run-parts read `job.sh`."""
+    (record,) = cron.parse(Evidence(source, b"* * * * * root /bin/x\n"), Host("c", os_version=system))
+    assert record.fields.get("escadre.cron.passed_over", False) is ignored
+
+
+def test_an_entry_of_an_account_that_does_not_exist_is_said():
+    """cron refuses it: getpwnam(3) fails (entry.c)."""
+    (note, record) = cron.parse(Evidence("/etc/cron.d/job", b"* * * * * sleep 3; /bin/x\n"), Host("c", users={"0": "root"}))
+    assert "sleep is not in /etc/passwd" in note.reason
+    assert record.fields["user.name"] == "sleep"
 
 
 def test_anacron_has_period_delay_and_name():

@@ -45,6 +45,8 @@ KEYWORDS = {"startup_files"}
 """artefacts that read some keywords of files with many others: a changed one is another word, which says nothing"""
 PLACES = 15
 """texts of one input that are changed, spread over it"""
+TURNS = 3
+"""where an input has all these places, each takes one of so many characters, and the next place others: each is tried in five texts"""
 HEADED = {"json_lines": b"\n"}
 """containers whose first element, up to this byte, says what the file is: without it nothing can be read"""
 NAMED = {"registry"}
@@ -66,9 +68,11 @@ def _spread(found: list[re.Match[bytes]]) -> list[re.Match[bytes]]:
 def planted(data: bytes, start: int) -> Iterator[tuple[str, bytes]]:
     """Yield (what was done, the changed input)."""
     for words, odd, middle in ((_WORDS, NARROW, 1), (_WIDE_WORDS, WIDE, 2)):
-        for found in _spread([one for one in words.finditer(data) if one.start() >= start]):
+        places = _spread([one for one in words.finditer(data) if one.start() >= start])
+        turns = TURNS if len(places) == PLACES else 1
+        for number, found in enumerate(places):
             at = found.start() + middle
-            for unit in odd:
+            for unit in odd[number % turns :: turns]:
                 yield f"{unit!r} in {found[0][:24]!r} at {at}", data[:at] + unit + data[at + len(unit) :]
     for found in _spread([one for one in _NUMBERS.finditer(data) if one.start() >= start]):
         for digit in b"90":

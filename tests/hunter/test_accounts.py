@@ -13,6 +13,7 @@ import yaml
 from tests.conftest import need
 from tests.hunter.conftest import manifest
 from tests.hunter.driver import hunt, killed_at
+from tests.yamls import PLAIN
 
 SECRET = "$y$j9T$notahash$ofanybody"
 PASSWD = (
@@ -216,7 +217,7 @@ def test_a_plan_names_an_account_and_never_its_line(tmp_path) -> None:
     host = _Root(tmp_path, {})
     host.write(disable("evil"))
     host.seal()
-    (action,) = yaml.load(host.plan.read_text(), yaml.BaseLoader)["actions"]
+    (action,) = yaml.load(host.plan.read_text(), PLAIN)["actions"]
     assert action["target"] == {"path": "/etc/passwd", "element": "evil"}
     assert {e["path"] for e in action["expect"]} == {"/etc/passwd", "/etc/shadow"}
 

@@ -11,6 +11,7 @@ import yaml
 from fixtures.hives.writer import Image, Key
 from tests.hunter.conftest import CRON_LINE, KEY, PRELOAD, Bench, manifest
 from tests.hunter.driver import hunt
+from tests.yamls import PLAIN
 
 HELPER = "/var/tmp/.cache/helper.sh"
 JOB = "*/5 * * * * root /var/tmp/.cache/helper.sh"
@@ -34,7 +35,7 @@ def add(bench: Bench, *arguments: object) -> tuple[int, str, str]:
 
 
 def actions(bench: Bench) -> list[dict]:
-    return yaml.load(bench.plan.read_text(), yaml.BaseLoader)["actions"]
+    return yaml.load(bench.plan.read_text(), PLAIN)["actions"]
 
 
 def test_a_plan_of_hand_made_actions_removes_exactly_them_and_gives_them_back(own) -> None:

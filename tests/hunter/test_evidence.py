@@ -75,8 +75,21 @@ def test_a_command_line_does_not_write_the_plan(planted) -> None:
     assert PAYLOAD[1:] not in after
 
 
-ANYWHERE = {"file-mode", "process"}
-"""These leave every file in place: one takes rights off a program, wherever it lies, the other ends what runs."""
+ANYWHERE = {"file-mode", "process", "windows-process"}
+"""These leave every file in place: one takes rights off a program, wherever it lies, the others end what runs. See below."""
+KEEP_RIGHTS = (
+    *("/usr/lib/openssh/ssh-keysign", "/usr/libexec/openssh/ssh-keysign", "/usr/bin/sudo", "/usr/bin/su", "/bin/mount", "/usr/bin/umount"),
+    *("/usr/bin/pkexec", "/usr/lib/dbus-1.0/dbus-daemon-launch-helper", "/usr/libexec/dbus-1/dbus-daemon-launch-helper", "/bin/ping"),
+    *("/usr/sbin/unix_chkpwd", "/sbin/unix_chkpwd", "/usr/bin/ping", "/usr/bin/passwd", "/usr/bin/crontab", "/usr/bin/fusermount3"),
+    *("/usr/lib/polkit-1/polkit-agent-helper-1", "/usr/lib/snapd/snap-confine", "/opt/google/chrome/chrome-sandbox", "/usr/sbin/postdrop"),
+)
+"""setuid, setgid or with capabilities on Debian 12, Fedora 40 or SUSE 15 as they are installed"""
+RUN_THE_HOST = (
+    *("/usr/lib/systemd/systemd", "/lib/systemd/systemd-journald", "/sbin/init", "/usr/sbin/sshd", "/usr/bin/dbus-daemon", "/sbin/agetty"),
+    *("/usr/lib/openssh/sshd-session", "/usr/sbin/NetworkManager", "/usr/sbin/rsyslogd", "/opt/CrowdStrike/falcon-sensor"),
+    *("/Windows/System32/csrss.exe", "/WINDOWS/system32/LSASS.EXE", "/Windows/System32/svchost.exe", "/windows/System32/winlogon.exe"),
+    *("/Windows/System32/services.exe", "/Windows/System32/wsmprovhost.exe", "/Program Files/Windows Defender/MsMpEng.exe"),
+)
 
 
 @pytest.mark.parametrize("path", NEEDED[:5])
@@ -91,9 +104,27 @@ def test_a_kind_acts_only_in_its_own_places(kind, path) -> None:
     assert forbidden(kind, Ref("file", path))
 
 
-@pytest.mark.parametrize("path", ["/usr/bin/sudo", "/bin/su", "/usr/bin/passwd", "/usr/bin/mount"])
+@pytest.mark.parametrize("path", KEEP_RIGHTS)
 def test_programs_that_a_host_needs_keep_their_rights(path) -> None:
     assert forbidden("file-mode", Ref("file", path))
+
+
+@pytest.mark.parametrize(
+    "path", ["/tmp/ping", "/usr/local/bin/su", "/usr/bin/find", "/usr/bin/python3.11", "/home/a/sudo", "/dev/shm/mount"]
+)
+def test_what_only_looks_like_such_a_program_loses_them(path) -> None:
+    assert not forbidden("file-mode", Ref("file", path))
+
+
+@pytest.mark.parametrize("kind", ["process", "windows-process"])
+@pytest.mark.parametrize("path", RUN_THE_HOST)
+def test_what_runs_the_host_is_not_ended(kind, path) -> None:
+    assert forbidden(kind, Ref("process", path, "700 2026-01-01T00:00:00Z"))
+
+
+@pytest.mark.parametrize("path", ["/tmp/sshd", "/usr/bin/nc", "/Users/Public/lsass.exe", "/Windows/Temp/svchost.exe", "/D:/csrss.exe"])
+def test_what_only_bears_such_a_name_is_ended(path) -> None:
+    assert not forbidden("process", Ref("process", path, "700 2026-01-01T00:00:00Z"))
 
 
 def test_a_shell_loses_the_rights_that_an_intruder_gave_it_and_stays() -> None:

@@ -24,6 +24,7 @@ from tests.hunter.test_kill import without_times
 from tests.hunter.test_offline_windows import Disk
 from tests.range import plants
 from tests.range.plants import Planter
+from tests.yamls import PLAIN
 
 MOST, POINTS = 40, 5
 
@@ -43,7 +44,7 @@ def planned(request, tmp_path_factory) -> Disk:
     assert {catalogue()[a["kind"]].operation for a in chosen} == operations
     assert len(operations) > 6
     print(f"\n{request.param}: {len(chosen)} actions of {len(actions)}, {len(operations)} operations: {', '.join(sorted(operations))}")
-    plan = yaml.load(disk.plan.read_text(), yaml.BaseLoader)
+    plan = yaml.load(disk.plan.read_text(), PLAIN)
     plan["actions"] = chosen
     disk.plan.write_text(json.dumps({name: part for name, part in plan.items() if name != "seal"}))
     code, out, err = disk.run("check", "--seal")

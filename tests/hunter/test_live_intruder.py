@@ -18,6 +18,7 @@ from scout.keys import keygen
 from tests.conftest import ROOT
 from tests.hunter.conftest import manifest
 from tests.hunter.machine import Machine, infected
+from tests.yamls import PLAIN
 
 pytestmark = [pytest.mark.nspawn, pytest.mark.slow]
 HELPER = "/var/tmp/.cache/helper.sh"
@@ -126,7 +127,7 @@ def test_twenty_footholds_and_two_watchdogs_are_removed_for_good_and_put_back(tm
         (tmp_path / "known.txt").write_text("# nothing\n")
         plan = machine.shared / "plan.yaml"
         own("hunter", "plan", tmp_path / "case", "--known", tmp_path / "known.txt", "-o", plan)
-        words = yaml.load(plan.read_text(), yaml.BaseLoader)
+        words = yaml.load(plan.read_text(), PLAIN)
         actions = [a for a in words["actions"] if not str(a["target"].get("path")).startswith(str(ROOT))]  # the mounted tests look odd too
         plan.write_text(json.dumps({**{name: part for name, part in words.items() if name != "seal"}, "actions": actions}))
         named = {a["target"].get("path") for a in actions}

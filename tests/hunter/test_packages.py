@@ -77,6 +77,7 @@ DATABASES = {
     "pacman": lambda root: put(root, "var/lib/pacman/local/cached-1-1/files", PACMAN),
     "rpm": rpm,
     "rpm of a new system": lambda root: rpm(root, "usr/lib/sysimage/rpm"),
+    "rpm of a system that boots from images": lambda root: rpm(root, "usr/share/rpm"),
 }
 
 
@@ -124,6 +125,19 @@ def test_a_host_without_a_package_database_says_nothing(planned) -> None:
     (planned.root / "lib").symlink_to("usr/lib")
     code, out = checked(planned)
     assert (code, "database" in out) == (0, False)
+
+
+@pytest.mark.parametrize("make", [DATABASES["dpkg"], DATABASES["apk"], DATABASES["pacman"]], ids=("dpkg", "apk", "pacman"))
+def test_a_database_that_is_cut_is_told_beside_what_it_names(tmp_path, make) -> None:
+    file = make(tmp_path)
+    with HostTree(tmp_path) as tree:
+        assert not owned(tree, [HELPER]).unread
+        at = file.read_bytes().rindex(HELPER[1:].rpartition("/")[2].encode()) + len("helper.sh")
+        file.write_bytes(file.read_bytes()[:at])
+        found = owned(tree, [HELPER])
+    assert found.packages[HELPER].startswith("cached")
+    (why,) = found.unread
+    assert why.endswith("is cut")
 
 
 def test_all_databases_of_a_host_are_asked(tmp_path) -> None:

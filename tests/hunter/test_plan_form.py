@@ -12,12 +12,13 @@ import yaml
 
 from tests.hunter.conftest import facts, manifest
 from tests.hunter.driver import hunt
+from tests.yamls import PLAIN
 
 
 @pytest.fixture
 def written(bench):
     bench.plan_here()
-    bench.words = yaml.load(bench.plan.read_text(), yaml.BaseLoader)
+    bench.words = yaml.load(bench.plan.read_text(), PLAIN)
     return bench
 
 

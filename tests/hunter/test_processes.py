@@ -211,6 +211,14 @@ def test_a_program_without_a_file_is_kept(inert, tmp_path) -> None:
     assert [line["size"] for line in kept] == [Path(shutil.which("dash") or "/bin/sh").stat().st_size]
 
 
+def test_a_start_that_was_read_a_little_differently_can_be_sealed(inert, tmp_path) -> None:
+    pid, _, start = inert.ref.part.partition(" ")
+    bench = plan_of(tmp_path, inert.ref._replace(part=f"{pid} {start[:-4]}.99Z"))
+    code, told = run(bench, "check", "--seal")
+    assert code == 0, told
+    assert run(bench, "check")[0] == 0
+
+
 @pytest.mark.parametrize("who", ["first", "self", "above"])
 def test_what_carries_the_host_or_the_responder_is_refused(who, tmp_path) -> None:
     pid = {"first": 1, "self": os.getpid(), "above": os.getppid()}[who]

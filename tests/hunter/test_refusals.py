@@ -153,6 +153,17 @@ def test_a_changed_journal_is_refused(planned) -> None:
     refused(planned, 2, "chain is broken", "undo", planned.journal, "--root", planned.root)
 
 
+@pytest.mark.parametrize("left", [b"", b'{"lines": 0, "sha2', b"\0" * 512])
+def test_a_first_head_that_a_power_cut_left_unfinished_is_no_head(planned, left) -> None:
+    head = Path(f"{planned.plan}.journal.head")
+    head.write_bytes(left)
+    head.chmod(0o600)
+    code, out, err = hunt("apply", planned.plan, "--root", planned.root, "--yes")
+    assert (code, "verified" in out) == (0, True), err
+    head.write_bytes(left)
+    refused(planned, 3, "was not written by this run", "undo", planned.journal, "--root", planned.root)
+
+
 def test_a_missing_or_exchanged_backup_stops_undo_before_the_first_write(planned) -> None:
     assert hunt("apply", planned.plan, "--root", planned.root, "--yes")[0] == 0
     first, second, *_ = sorted(Path(f"{planned.plan}.backup").iterdir())

@@ -14,6 +14,7 @@ import yaml
 
 from tests.hunter.conftest import manifest
 from tests.hunter.driver import hunt
+from tests.yamls import LOADER, PLAIN
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def key(tmp_path, monkeypatch) -> Path:
 
 def content(plan: Path) -> bytes:
     """What is sealed, as the contract says: canonical JSON of all but the seal."""
-    node = yaml.load(plan.read_text(), Loader=yaml.BaseLoader)
+    node = yaml.load(plan.read_text(), Loader=PLAIN)
     del node["seal"]
     return json.dumps(node, sort_keys=True, separators=(",", ":")).encode()
 
@@ -73,13 +74,13 @@ def test_the_seal_is_as_the_contract_says(bench, key) -> None:
         hmac.new(secret, purpose + b"id", "sha256").hexdigest()[:8],
         hmac.new(secret, purpose + content(bench.plan), "sha256").hexdigest(),
     ]
-    assert yaml.safe_load(bench.plan.read_text())["seal"].split(" ") == wanted
+    assert yaml.load(bench.plan.read_text(), LOADER)["seal"].split(" ") == wanted
     assert taken(bench) == ""
 
 
 def test_a_seal_that_somebody_renewed_without_the_key_is_refused(bench, key) -> None:
     bench.plan_here()
-    old = yaml.safe_load(bench.plan.read_text())["seal"]
+    old = yaml.load(bench.plan.read_text(), LOADER)["seal"]
     change(bench.plan)
     refused(bench, "it was edited after it was sealed")
     for extra in ("", old[64:], " ", " é", f" {'0' * 8} {'0' * 64}"):
@@ -134,7 +135,7 @@ def test_a_key_that_others_know_or_that_is_none_is_refused(bench, key, spoil) ->
 def test_where_no_key_can_be_made_the_plan_is_sealed_without(bench, key) -> None:
     key.parent.parent.parent.joinpath("settings").write_text("a file, no folder")
     bench.plan_here()
-    assert len(yaml.safe_load(bench.plan.read_text())["seal"]) == 64
+    assert len(yaml.load(bench.plan.read_text(), LOADER)["seal"]) == 64
     assert taken(bench).startswith("Sealed without key: ")
 
 

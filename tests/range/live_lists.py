@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
+from tests import yamls
 
 if TYPE_CHECKING:
     from tests.range.plants import Planter
 
-ROWS = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+ROWS = yamls.read(Path(__file__).with_suffix(".yaml"))
 
 
 def plant(p: Planter, host: str, number: int, *, guilty: bool, system: str) -> None:

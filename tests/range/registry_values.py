@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
+from tests import yamls
 
 if TYPE_CHECKING:
     from tests.range.plants import Planter
 
-ROWS = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+ROWS = yamls.read(Path(__file__).with_suffix(".yaml"))
 HIVES = {
     "SOFTWARE": "Windows/System32/config/SOFTWARE",
     "SYSTEM": "Windows/System32/config/SYSTEM",

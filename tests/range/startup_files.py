@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
+from tests import yamls
 
 if TYPE_CHECKING:
     from tests.range.plants import Planter
 
 HERE = Path(__file__).parent
-VARIANTS = {os: yaml.safe_load((HERE / f"{os}_files.yaml").read_text(encoding="utf-8")) for os in ("startup", "windows")}
+VARIANTS = {os: yamls.read(HERE / f"{os}_files.yaml") for os in ("startup", "windows")}
 
 
 def plant(p: Planter, host: str, number: int, *, guilty: bool, files: str = "startup") -> None:

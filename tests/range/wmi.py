@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from fixtures.wmi.writer import Repository
+from tests import yamls
 
 if TYPE_CHECKING:
     from tests.range.plants import Planter
 
-ROWS = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+ROWS = yamls.read(Path(__file__).with_suffix(".yaml"))
 FOLDER = "Windows/System32/wbem/Repository"
 CONSUMERS = (
     "CommandLineEventConsumer",

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from tests.yamls import LOADER
+
 WINDOWS = ("Windows/System32/config", "Users/alice")
 LINUX = ("etc", "usr", "var", "home/alice")
 BY_EXPRESSION = {

@@ -189,3 +189,26 @@ def test_the_agent_collects_in_a_root_without_python(agent, tmp_path: Path) -> N
     assert not list((root / "dev/shm").iterdir())
     (archive,) = (root / "out").glob("*.age")
     assert verify(archive, load_identities(key), None).code == 0
+
+
+@pytest.mark.slow
+def test_the_agent_sweeps_and_its_returns_are_encrypted(agent, tmp_path: Path) -> None:
+    from scout.archive.reader import ArchiveReader
+    from scout.keys import load_identities
+
+    made, key, _ = agent
+    root = tmp_path / "root"
+    for name in ("etc", "usr", "var/tmp"):
+        (root / name).mkdir(parents=True)
+    (root / "var/tmp/evil-dropper.elf").write_bytes(b"x")
+    (tmp_path / "list.txt").write_text("evil-dropper.elf\n")
+    sweep = [made.path, "sweep", "--ioc", tmp_path / "list.txt", "--root", root]
+    lines = subprocess.run([*sweep, "--lines"], capture_output=True, text=True)
+    assert (lines.returncode, [json.loads(line)["path"] for line in lines.stdout.splitlines()]) == (1, ["/var/tmp/evil-dropper.elf"])
+    assert subprocess.run([*sweep, "--take", "-o", tmp_path], capture_output=True).returncode == 0
+    (archive,) = tmp_path.glob("*-sweep.tar.zst.age")
+    with ArchiveReader(archive, load_identities(key)) as reader:
+        names = {member.name for member in reader}
+    assert "live/sweep.jsonl" in names and sum(name.endswith("/evil-dropper.elf") for name in names) == 1
+    refused = subprocess.run([*sweep, "--rules", tmp_path], capture_output=True, text=True)
+    assert refused.returncode == 2 and "scout build --yara" in refused.stderr

@@ -313,3 +313,20 @@ def test_logins_in_sqlite_are_taken_with_their_write_ahead_log(root, collected):
     assert lines == dict.fromkeys(
         ("/var/lib/wtmpdb/wtmp.db", "/var/lib/wtmpdb/wtmp.db-wal", "/var/lib/lastlog/lastlog2.db"), ("taken", "LF15")
     )
+
+
+def test_collections_of_the_same_second_get_names_of_their_own(root, key, tmp_path, monkeypatch):
+    import scout.collecting.collect as module
+
+    class Stopped(module.datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return cls(2026, 11, 28, 9, 30, 0, 5, tzinfo=tz)
+
+    monkeypatch.setattr(module, "datetime", Stopped)
+    out = tmp_path / "out"
+    out.mkdir()
+    for _ in range(3):
+        assert scout("collect", "--root", str(root), "-r", key[1], "-o", str(out), "-q") == 0
+    begin = {path.name.partition("-20261128T093000Z-triage")[2] for path in out.glob("*.age")}
+    assert begin == {".tar.zst.age", "-2.tar.zst.age", "-3.tar.zst.age"} and len(list(out.glob("*.receipt*"))) == 3

@@ -4,6 +4,8 @@
 ["killed", 7, "apply", …]               → whether `hunter` in a process of its own was ended right before its 7th changing call
 ["read", "HKLM\\SOFTWARE\\…"]           → {path of a key: [[name, type, data in hex] …]} of a key and all below it, by winreg
 ["write", key, name, type, data in hex] → null, by winreg
+["stopped", "apply", …]                 → whether `hunter` was left right before it ended the first process
+["pid"]                                 → the number of this process
 ["run", program, argument …]            → [exit code, output]
 """
 
@@ -121,6 +123,31 @@ def _counted(n: int, over: Callable[[], None], *arguments: str) -> int:
     return calls[0]
 
 
+def _stopped(*arguments: str) -> bool:
+    """Run hunter, and leave it right before it ends the first process. Returns whether it came that far."""
+    from hunter.host import processes
+
+    def over(_: Any) -> None:
+        raise EndedError
+
+    end, processes.end = processes.end, over
+    try:
+        from tests.hunter.driver import hunt
+
+        hunt(*arguments)
+    except EndedError:
+        return True
+    finally:
+        processes.end = end
+    return False
+
+
+def _pid() -> int:
+    import os
+
+    return os.getpid()
+
+
 def _exit() -> None:
     from ctypes import c_void_p
 
@@ -144,6 +171,8 @@ def main() -> None:
         "killed": _killed,
         "ended": _ended,
         "wmi": _wmi,
+        "stopped": _stopped,
+        "pid": _pid,
     }
     for line in sys.stdin:
         word, *arguments = json.loads(line)

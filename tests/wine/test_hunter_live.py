@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ import yaml
 
 from scout.keys import keygen
 from tests.wine.machine import WindowsMachine, prepared
+from tests.yamls import PLAIN
 
 pytestmark = pytest.mark.wine
 RUN = "HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Run"
@@ -90,13 +93,20 @@ class LiveHost:
 
     def write(self, *actions: dict[str, Any], name: str = "") -> None:
         """A plan by hand, sealed on the host."""
-        shutil.rmtree(self.work, ignore_errors=True)
-        self.work.mkdir()
-        recipient = next(line.split(": ")[1] for line in self.key.read_text().splitlines() if "public key" in line)
+        self.clear()
         host = {"name": name or self.ask("run", "hostname")[1].strip()}
         made = [{"id": f"a{n:03d}", **WORDS, **action} for n, action in enumerate(actions, 1)]
-        plan = {"escadre_plan": "2", "host": host, "recipients": [recipient], "actions": made}
+        plan = {"escadre_plan": "2", "host": host, "recipients": [self.recipient], "actions": made}
         (self.work / "plan.yaml").write_text(json.dumps(plan))
+
+    def clear(self) -> None:
+        """An empty folder for a plan."""
+        shutil.rmtree(self.work, ignore_errors=True)
+        self.work.mkdir()
+
+    @property
+    def recipient(self) -> str:
+        return next(line.split(": ")[1] for line in self.key.read_text().splitlines() if "public key" in line)
 
     def seal(self) -> None:
         code, told = self.hunter("check", PLAN, "--seal")
@@ -250,7 +260,7 @@ def test_a_wmi_consumer_goes_with_its_bindings_and_the_filters_of_its_own(live: 
     before = live.ask("wmi", {"root\\subscription": dict(plants)})
     live.write({"kind": "wmi-subscription", "do": "remove-wmi", "target": {"wmi": f"root\\subscription:{evil}"}})
     live.seal()
-    plan = yaml.load((live.work / "plan.yaml").read_text(), yaml.BaseLoader)
+    plan = yaml.load((live.work / "plan.yaml").read_text(), PLAIN)
     assert len(plan["actions"][0]["expect"]) == 4
     code, told = live.hunter("apply", PLAN, "--yes")
     assert (code, "Done: 1 of 1" in told) == (0, True), told
@@ -260,3 +270,99 @@ def test_a_wmi_consumer_goes_with_its_bindings_and_the_filters_of_its_own(live: 
     code, told = live.hunter("undo", JOURNAL)
     assert code == 0, told
     assert live.ask("wmi") == before
+
+
+def _process(live: LiveHost, *below: str) -> list[int]:
+    """Start an inert tree of processes there and return their numbers, the top first: each program waits, and starts the next one."""
+    public = live.machine.drive_c / "users/Public"
+    source, program = public / "waiter.c", public / "waiter.exe"
+    if not program.exists():
+        source.write_text(WAITER)
+        subprocess.run(
+            ["x86_64-w64-mingw32-gcc", "-O1", "-s", "-o", str(program), str(source)], check=True, capture_output=True, timeout=120
+        )
+        source.unlink()
+    numbers = public / "numbers.txt"
+    numbers.unlink(missing_ok=True)
+    live.machine.start("C:\\users\\Public\\waiter.exe", *below)
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        told = numbers.read_text().split() if numbers.exists() else []
+        if len(told) == len(below) + 1:
+            return [int(pid) for pid in told]
+        time.sleep(0.05)
+    raise AssertionError("the inert processes do not start")
+
+
+WAITER = r"""
+#include <stdio.h>
+#include <windows.h>
+int main(int argc, char **argv) {
+  FILE *out = fopen("C:\\users\\Public\\numbers.txt", "a");
+  fprintf(out, "%lu\n", GetCurrentProcessId());
+  fclose(out);
+  if (argc > 1) {
+    STARTUPINFOA s = {sizeof s};
+    PROCESS_INFORMATION p;
+    char line[200] = "C:\\users\\Public\\waiter.exe";
+    for (int n = 2; n < argc; n++) { strcat(line, " "); strcat(line, argv[n]); }
+    CreateProcessA(NULL, line, NULL, NULL, 0, 0, NULL, NULL, &s, &p);
+  }
+  for (;;) {  /* a tick in memory of the file system, which stops while the process is suspended */
+    const char *name = argc > 1 ? "C:\\users\\Public\\top.tick" : "C:\\users\\Public\\low.tick";
+    HANDLE tick = CreateFileA(name, FILE_APPEND_DATA, 7, NULL, 4, 0, NULL);
+    DWORD n;
+    WriteFile(tick, ".", 1, &n, NULL);
+    CloseHandle(tick);
+    Sleep(20);
+  }
+}
+"""
+
+
+def _ticks(live: LiveHost) -> list[bool]:
+    """Whether top and lowest process go on: the length of what they write grows."""
+    places = [live.machine.drive_c / "users/Public" / name for name in ("top.tick", "low.tick")]
+    before = [place.stat().st_size for place in places]
+    time.sleep(0.5)
+    return [place.stat().st_size > was for place, was in zip(places, before, strict=True)]
+
+
+def test_a_tree_of_processes_is_suspended_let_go_and_ended(live: LiveHost) -> None:
+    tree = _process(live, "second", "third")
+    stranger = live.machine.start("C:\\windows\\system32\\ping.exe", "-n", "300", "127.0.0.1")
+    live.clear()
+    code, told = live.hunter("add", PLAN, f"process:{tree[0]}", "-r", live.recipient)
+    assert code == 0, told
+    code, told = live.hunter("apply", PLAN)
+    assert (code, "1 ready" in told, told.count("waiter.exe") >= 3) == (0, True, True), told
+    assert _ticks(live) == [True, True]
+    assert live.hunter("verify", PLAN)[0] == 1
+    assert live.ask("stopped", "apply", PLAN, "--yes") is True  # ended right before the first process would end
+    assert _ticks(live) == [False, False]
+    code, told = live.hunter("undo", JOURNAL)
+    assert code == 0, told
+    assert _ticks(live) == [True, True]
+    for name in (".journal.jsonl", ".journal.head", ".runkey"):
+        (live.work / f"plan.yaml{name}").unlink()
+    code, told = live.hunter("apply", PLAN, "--yes")
+    assert (code, "Done: 1 of 1" in told) == (0, True), told
+    assert _ticks(live) == [False, False]
+    assert live.hunter("verify", PLAN)[0] == 0
+    here = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if os.access(path, os.R_OK)]
+    assert not [line for line in here if b"waiter.exe" in line]
+    assert stranger.poll() is None
+    stranger.kill()
+
+
+def test_a_number_that_another_program_has_now_is_gone_and_hunter_itself_is_refused(live: LiveHost) -> None:
+    target = {"path": "/users/Public/other.exe", "pid": str(_process(live)[0]), "start": "2001-01-01T00:00:00Z"}
+    live.write({"kind": "windows-process", "do": "end-process", "class": "irreversible", "target": target})
+    code, told = live.hunter("check", PLAN, "--seal")
+    assert (code, "1 gone" in told) == (0, True), told
+    live.hunter("apply", PLAN, "--yes")
+    assert _ticks(live)[1]
+    live.machine.quietly("wine", "taskkill", "/f", "/im", "waiter.exe")
+    for number, code in ((live.ask("pid"), 3), (4, 2)):
+        live.clear()
+        assert live.hunter("add", PLAN, f"process:{number}", "-r", live.recipient)[0] == code

@@ -280,3 +280,33 @@ def test_a_loaded_hive_is_saved_beside_the_archive_and_removed_only_where_that_i
     assert "sharing violation" in said["without"] and "registry save" == said["method"] and said["content"]
     (name,) = said["during"]
     assert name.startswith("scout-temporary-") and said["facts"]["temporary_file"].endswith(name) and said["after"] == []
+
+
+MUTEX = """
+import ctypes, sys, time
+ctypes.windll.kernel32.CreateMutexW(None, False, "Global\\\\PlantedMutex7f3a")
+open(sys.argv[1], "w").write("held")
+time.sleep(600)
+"""
+
+
+def test_a_sweep_finds_keys_values_and_mutexes_of_the_running_system(own_windows: WindowsMachine, collected, tmp_path):
+    held, code, listed = tmp_path / "held", tmp_path / "hold.py", tmp_path / "list.txt"
+    code.write_text(MUTEX)
+    keys = (f"{RUN}\\Updater", f"{SERVICES}\\OnlyWritten", f"{SERVICES}\\NotThere")
+    listed.write_text("\n".join((*keys, "Global\\PlantedMutex7f3a", "mutex: PlantedMutex7f3b")))
+    holder = own_windows.start(str(own_windows.interpreter), drive(code), drive(held))
+    try:
+        while not held.exists():
+            assert holder.poll() is None
+            time.sleep(0.05)
+        done = own_windows.run("scout", "sweep", "--ioc", drive(listed), "C:\\ProgramData", timeout=300)
+    finally:
+        holder.kill()
+        holder.wait()
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    found = {(line["place"], line["path"].lower()) for line in lines if "rule" in line}
+    assert ("mutex", "plantedmutex7f3a") in found, done.stdout + done.stderr
+    key = "hklm\\software\\microsoft\\windows\\currentversion\\run"
+    assert ("registry", key) in found and ("registry", "hklm\\system\\currentcontrolset\\services\\onlywritten") in found
+    assert {place for place, _ in found} == {"mutex", "registry"} and not any("notthere" in path or "7f3b" in path for _, path in found)

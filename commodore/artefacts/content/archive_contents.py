@@ -79,10 +79,15 @@ _NAMES = (
         lambda name: ".." in name.split("/"),
     ),
 )
+_OF_HOST = re.compile(
+    r"(?i)(?:\A|[\\/])(?:windows[\\/]system32[\\/](?:config|winevt)[\\/]|\$mft\Z|etc/(?:passwd|hostname|os-release)\Z|var/log/(?:wtmp|auth\.log|secure)\Z)"
+)
+"""What a collection of a host has, and few other archives."""
 
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa: ARG001
     budget = Budget(evidence.length)
+    hosts: list[str] = []
     with evidence.open() as stream:
         head = stream.read(HEAD)
         if head and not format_of(head):
@@ -92,9 +97,17 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
         if is_package(stream):
             return  # the artefact `documents` reads it
         stream.seek(0)
-        yield from fenced(_numbered(stream, evidence.name, budget), lambda one: _place(one[0]), partial(_entry, evidence))
+        for item in fenced(_numbered(stream, evidence.name, budget), lambda one: _place(one[0]), partial(_entry, evidence)):
+            if isinstance(item, Record) and _OF_HOST.search(name := str(item.fields["escadre.archive.entry"])):
+                hosts.append(name)
+            yield item
     for bound in budget.bounds:
         yield Problem(bound)
+    if hosts and not evidence.source.startswith("/") and evidence.source[1:2] != ":":
+        reason = (
+            f"{hosts[0]} and {len(hosts) - 1:,} more entries are evidence of a host, which is read from folders alone: unpack the archive"
+        )
+        yield Problem(f"{reason} and give the folder", kind="collection-packed")
 
 
 def _place(number: int) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from itertools import product
 from typing import Any
 
-from commodore.detection.sigma.nodes import ANY_ONE, DASH, DASHES, STAR, Node, Part, conjunction, disjunction
+from commodore.detection.sigma.nodes import ANY_ONE, DASH, DASHES, STAR, Node, Part, conjunction, disjunction, negation
 from scout.bounded import pattern_error
 
 MAX_PERMUTATIONS = 25
@@ -25,7 +25,7 @@ _KNOWN = (
     | set(_ENCODING)
     | set(_COMPARE)
     | _FLAGS
-    | {"all", "re", "cidr", "windash", "base64", "base64offset", "fieldref", "exists", "cased"}
+    | {"all", "re", "cidr", "windash", "base64", "base64offset", "fieldref", "exists", "cased", "neq"}
 )
 
 
@@ -43,6 +43,8 @@ def field_test(key: str, value: Any) -> Node:
     for m in modifiers:
         if m not in _KNOWN:
             raise Unsupported(f"modifier `{m}` is not supported", key)
+    if "neq" in modifiers:
+        return negation(field_test("|".join([field, *(m for m in modifiers if m != "neq")]), value))
     values = value if isinstance(value, list) else [value]
     if any(isinstance(v, dict | list) for v in values):
         raise Unsupported("a value must be text, a number, true, false or null, or a list of these", key)

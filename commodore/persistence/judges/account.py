@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from commodore.persistence.entry import AutostartEntry
@@ -13,6 +14,12 @@ from commodore.sentence import sentence, short
 from scout.formats.accounts import account
 
 _REASON = sentence("Account {name!q} ({path}, line {number}) has uid {uid}[ and shell {shell!q}]: {words}; expected: {expected}.")
+_GROUP = sentence("Group {name!q} ({path}, line {number}) gives rights of root: [{words}]; expected: {expected}.")
+_SERVICE = re.compile(
+    r"www-data|apache2?|httpd|nginx|nobody|daemon|bin|sys|games|mail|news|uucp|proxy|list|irc|gnats|mysql|postgres|redis|tomcat\d*|ftp|"
+    r"sshd|postfix|dovecot|named|bind|memcache\w*|mongod\w*|php-fpm|messagebus|_apt"
+)
+"""Accounts of services that visitors reach"""
 _ELSEWHERE = ("x", "*", "!", "!!", "NP", "LK", "**")
 """Password fields that point to another file, or allow no password."""
 _NO_LOGIN = ("/nologin", "/false", "/sync", "/shutdown", "/halt", "/git-shell", "/null")
@@ -27,7 +34,9 @@ class AccountOptions:
 
 
 def judge(row: RowText, entry: AutostartEntry, options: AccountOptions) -> Judgement | None:
-    """Judge uid, password field, home and shell of one account; None for a line that the C library passes over."""
+    """Judge uid, password field, home and shell of one account, or the members of a group; None for a line that the C library skips."""
+    if entry.text("escadre.format") == "group":
+        return _group(row, entry)
     line = entry.text("escadre.line")
     user = account(line)
     if user is None:
@@ -55,6 +64,16 @@ def judge(row: RowText, entry: AutostartEntry, options: AccountOptions) -> Judge
     values = {"name": short(name), "path": path, "number": number_of_line, "uid": number, "shell": short(shell)}
     target = line_target(entry, name, [shell] if shell.startswith("/") and severity else [])
     return Judgement(severity, _REASON(values | {"words": words, "expected": row.expected}), entry.values("file.path", "user.name"), target)
+
+
+def _group(row: RowText, entry: AutostartEntry) -> Judgement:
+    """Judge the members of a group that gives rights of root: an account of a service is none of them."""
+    name, _, members = next(iter(entry.texts("escadre.settings")), "").partition("=")
+    strange = [member for member in members.split(",") if _SERVICE.fullmatch(member.strip())]
+    severity, words = ("medium", f"has {', '.join(strange)}, the account of a service") if strange else EXPECTED
+    path, number = entry.text("file.path"), entry.record.get("escadre.line_number")
+    values = {"name": short(name), "path": path, "number": number, "words": words, "expected": row.expected}
+    return Judgement(severity, _GROUP(values), entry.values("file.path", "escadre.line"), line_target(entry, name, []))
 
 
 JUDGE = RowJudge(AccountOptions, judge)

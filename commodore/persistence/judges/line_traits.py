@@ -14,7 +14,7 @@ from commodore.persistence.suspicion import Suspicion
 from commodore.sentence import sentence, short
 from scout.bounded import searcher
 
-_REASON = sentence("{name}: {path} (line {number}) has {line!q}: {words}; expected: {expected}.")
+_REASON = sentence("{name}: {path} (line {number}) has {line!q}: {words}[ ({ignored})]; expected: {expected}.")
 LONGEST = 8192
 """characters of a line that are searched"""
 
@@ -51,7 +51,15 @@ def judge(row: RowText, entry: AutostartEntry, options: LineTraits) -> Judgement
     number = entry.record.get("escadre.line_number")
     shown = joined[0] if line.endswith("\\") and joined else line.strip()
     reason = _REASON(
-        {"name": row.name, "path": short(path), "number": number, "line": short(shown), "words": words, "expected": row.expected}
+        {
+            "name": row.name,
+            "path": short(path),
+            "number": number,
+            "line": short(shown),
+            "words": words,
+            "expected": row.expected,
+            "ignored": entry.text("escadre.startup.passed_over"),
+        }
     )
     named = entry.text("file.target_path")
     target = line_target(entry, path.rsplit("/", 1)[-1], [named] if named.startswith("/") else [])

@@ -8,12 +8,21 @@ from commodore.persistence.entry import AutostartEntry
 from commodore.persistence.judgement import EXPECTED, Judgement, worst
 from commodore.persistence.judging import NoOptions, RowJudge, RowText
 from commodore.persistence.linux import HIDDEN_LINE, examine, line_target
-from commodore.persistence.suspicion import of_file
+from commodore.persistence.suspicion import of_command, of_file
 from commodore.persistence.windows import examine as windows_examine
 from commodore.sentence import sentence, short
 
-_SCRIPT = sentence("{name}: {path} is read or run as [{user}|an unknown user]: {words}; expected: {expected}.")
-_REASON = sentence("{name}: {path} (line {number}) runs {line!q} as [{user}|an unknown user]: {words}; expected: {expected}.")
+_SCRIPT = sentence("{name}: {path} is read or run as [{user}|an unknown user]: {words}[ ({ignored})]; expected: {expected}.")
+_REASON = sentence("{name}: {path} (line {number}) runs {line!q} as [{user}|an unknown user]: {words}[ ({ignored})]; expected: {expected}.")
+_WORDS = frozenset({"cloud", "code", "editor", "setting"})
+"""Languages whose commands are not those of a shell: lists of words, or texts in the syntax of the language."""
+_STARTED = re.compile(
+    r"[\s\"'\[({|!@`]*+(?:-{1,2}[\w=-]+\s+|\w+\s+(?=\"))*+"
+    r"(?:(?:\S*/)?(?:(?:ba|da|z|k|a)?sh|python[\d.]*|perl|ruby|php|lua|node|env|sudo|nohup|exec|setsid|nice|timeout)"
+    r"(?:[\"',\s]+-{1,2}[\w=-]+)*+[\"',\s]+(?:\d+\s+)?+)*+"
+    r"[\"'\[({|!@`]*+(/[^\s\"'`,;:)\]}|&<>]+)"
+)
+"""The program that such a command starts, behind interpreters and programs that start another one."""
 _PARTS = frozenset({"shell", "powershell"})
 """Languages whose lines are parts of a script: only the suspicious ones are entries."""
 
@@ -21,13 +30,25 @@ _PARTS = frozenset({"shell", "powershell"})
 def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None:
     """Judge the command, the programs that it starts, and what hides the line; for the script itself, its name."""
     path, user, number = entry.text("file.path"), entry.text("user.name"), entry.record.get("escadre.line_number")
-    values = {"name": row.name, "path": short(path), "user": user, "number": number, "expected": row.expected}
+    values = {
+        "name": row.name,
+        "path": short(path),
+        "user": user,
+        "number": number,
+        "expected": row.expected,
+        "ignored": entry.text("escadre.startup.passed_over"),
+    }
     name = re.split(r"[\\/]", path)[-1]
     if number is None:
         severity, words = worst([("its name", s) for s in of_file(f"/{name}", "linux") if "\\" not in path], "high") or EXPECTED
         return Judgement(severity, _SCRIPT(values | {"words": words}), entry.values("file.path"), line_target(entry, name, [path]))
     line = entry.text("process.command_line")
     found, payload = windows_examine(line, entry) if "\\" in path else examine(line, user, entry)
+    if entry.text("escadre.format") == "powershell" and "\\" not in path:
+        found += [("it", s) for s in of_command(line, "windows")]
+    if entry.text("escadre.format") in _WORDS and (started := _STARTED.match(line)) is not None:
+        more = [(short(started[1]), s) for s in entry.of_file(started[1], "linux") if s.severity == "high"]
+        found, payload = found + more, list(dict.fromkeys([*payload, *([started[1]] if more else [])]))
     found = [(subject, s) for subject, s in found if s.severity != "medium" or entry.text("escadre.format") not in _PARTS]
     if entry.record.get("escadre.line_hidden"):
         found.append(HIDDEN_LINE)

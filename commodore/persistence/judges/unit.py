@@ -22,6 +22,7 @@ _STARTERS = frozenset({"timer", "socket", "path"})
 _ROOTS = frozenset({"Service.RootDirectory", "Service.RootImage"})
 """Settings in whose folder or image all programs of the unit are: systemd.exec(5)."""
 _PREFIX = re.compile(r"\A(Exec\w+)=[@\-:+!|]*\s*(.*)\Z", re.DOTALL)
+_SHELL = re.compile(r"(?:\A|[=@\-:+!/\s])(?:ba|da|z|k|a)?sh(?:\s+-\w+)*\s*\Z")
 _REASON = sentence(
     "[Drop-in {drop_in!q} of {of}|systemd unit {unit}] ({path}) "
     "[runs {command!q} and sets {settings!q}|runs {command!q}|sets {settings!q}|is present]"
@@ -35,13 +36,17 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
     commands = entry.texts("escadre.systemd.exec")
     found: list[tuple[str, Suspicion]] = []
     payload: list[str] = []
+    grave = ""
     for command in commands:
         parts = _PREFIX.match(command)
-        more, files = examine(parts.group(2) if parts else command, user, entry)
+        more, files = examine(_filled(parts.group(2) if parts else command, entry), user, entry)
         if user not in ("", "root") or entry.text("escadre.scope") == "user":  # users may start their own files
             more = [(subject, s) for subject, s in more if s.severity != "medium"]
         found += more
         payload += files
+        if parts and not grave and any(s.severity == "high" for _, s in more):
+            grave = parts.group(2)
+    found += _place_of_relative(entry, commands) + _shell_on_a_socket(entry, commands)
     more, libraries, settings = _environment(entry, path)
     found += more
     payload += libraries
@@ -57,7 +62,7 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
         "of": short(whose(name)),
         "unit": short(name),
         "path": short(path),
-        "command": short(command),
+        "command": short(grave or command),
         "settings": short(settings),
         "refused": "" if drop_in else entry.text("event.reason"),
         "words": words,
@@ -74,6 +79,29 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
         payload=list(dict.fromkeys(payload)),
     )
     return Judgement(severity, _REASON(values), entry.values(*rests_on), target)
+
+
+def _filled(command: str, entry: AutostartEntry) -> str:
+    """Return the command with the home of the user and the variables that the unit sets: systemd.unit(5), section Specifiers."""
+    home = re.match(r"/home/[^/]+(?=/)|/root(?=/)", entry.text("file.path"))
+    command = command.replace("%h", home[0] if home else "/root")
+    values = dict(text.split("=", 1) for text in entry.texts("process.env_vars") if "=" in text)
+    return re.sub(r"\$(?:\{(\w+)\}|(\w+))", lambda m: values.get(m[1] or m[2], m[0]), command) if values else command
+
+
+def _place_of_relative(entry: AutostartEntry, commands: list[str]) -> list[tuple[str, Suspicion]]:
+    """Return the suspicions of the working folder where a command starts a file by a path that begins there."""
+    folder = entry.text("process.working_directory")
+    if not folder or not any(re.search(r"(?:\A|[\s=\"'])\./\S", command) for command in commands):
+        return []
+    return [(short(folder), s) for s in of_file(f"{folder.rstrip('/')}/x", "linux") if s.severity == "high"]
+
+
+def _shell_on_a_socket(entry: AutostartEntry, commands: list[str]) -> list[tuple[str, Suspicion]]:
+    """Return the suspicion of a shell whose input is a connection: systemd.exec(5), StandardInput."""
+    if entry.setting("Service.StandardInput") != "socket" or not any(_SHELL.search(command) for command in commands):
+        return []
+    return [("it", Suspicion("high", "gives a shell to the network"))]
 
 
 def _started(entry: AutostartEntry) -> str:
@@ -104,7 +132,7 @@ def _environment(entry: AutostartEntry, path: str) -> tuple[list[tuple[str, Susp
             continue
         file = setting.lstrip("-")
         grave = [(short(file), s) for s in of_file(file, "linux") if s.severity == "high"]
-        if grave and not file.startswith("/etc/"):
+        if grave and not file.startswith(("/etc/", "/run/")):
             found += grave
             settings.append(f"EnvironmentFile={setting}")
     return found, libraries, "; ".join(settings)

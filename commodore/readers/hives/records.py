@@ -5,15 +5,17 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
+
+import orjson
 
 from commodore.fence import raised
 from commodore.readers.hives import second
 from commodore.readers.hives.fields import LARGEST_VALUE
 from commodore.readers.hives.places import Mount, key_place
-from commodore.readers.hives.secrets import PASSWORD_TYPES, is_password, named_password, withheld_class, withheld_orphan, withheld_values
+from commodore.readers.hives.secrets import is_password, withheld_class, withheld_orphan, withheld_values
 from commodore.record import Problem, RecordBatch
-from commodore.sentence import form_above, form_within, short, shown, shown_below
+from commodore.sentence import PLAIN, form_above, form_last, form_within, short, shown
 from scout.formats.regf import Hive, Key
 from scout.formats.regf.data import filetime, type_name, typed
 from scout.formats.regf.keys import LAYERED
@@ -69,18 +71,18 @@ class HiveRecords:
         if not values and not theirs:
             return [_of_key_alone(shared, place, when, "replayed" if self._logged and key.replayed else "allocated")]
         withheld = withheld_values(key.path) or is_password
-        above, layer = shared.pop("registry.path"), shared.pop("escadre.registry.layer", "")
-        form, below, layered = self._form(key.path), f"{above}\\", self._layered
-        made: list[tuple[str, _Fields, str]] = []
+        above, layer, layered = shared.pop("registry.path"), shared.pop("escadre.registry.layer", ""), self._layered
+        row_of, texts = _short_row if withheld is is_password else _row, _PathTexts(above, self._form(key.path))
+        made: list[tuple[str, str, str]] = []
         problems: list[Problem] = []
         for offset, name, kind, raw, replayed in values:
             live[offset >> 3] = 1
             try:
-                path, seen = (below + name, shown_below(below, form, name)) if name else (above, shown(above))
-                fields = _value_fields(name, path, seen, kind, raw, withheld, when)
+                row = row_of(name, kind, raw, withheld) if len(raw) <= _SHORT else _row(name, kind, raw, withheld)
+                own = texts.of(name, row, when)
                 if layered and (how := "tombstone" if (value := key.value_at(offset)) and value.hides else layer):
-                    fields["escadre.registry.layer"] = how
-                made.append((f"{place}/{hex(offset)}", fields, "replayed" if replayed else "allocated"))
+                    own += f',"escadre.registry.layer":"{how}"'
+                made.append((f"{place}/{hex(offset)}", own, "replayed" if replayed else "allocated"))
             except MemoryError:
                 raise
             except Exception as e:  # evidence is hostile: any value may raise anything
@@ -132,11 +134,10 @@ class HiveRecords:
         def withheld(name: str, kind: int) -> str:
             return by_path(name, kind) or ("" if found.path and not found.path.startswith(UNKNOWN) else withheld_orphan(name, kind))
 
-        above, made = shared.pop("registry.path"), []
+        texts, made = _PathTexts(shared.pop("registry.path")), []
         for value in found.values:
-            path = f"{above}\\{value.name}" if value.name else above
-            fields = _value_fields(value.name, path, shown(path), value.kind, value.raw, withheld, when)
-            made.append((f"{place}/{value.offset:#x}", fields, state))
+            row = _row(value.name, value.kind, value.raw, withheld)
+            made.append((f"{place}/{value.offset:#x}", texts.of(value.name, row, when), state))
         self.unlisted += 0 if found.deleted else len(made)
         return [RecordBatch(shared, made)]
 
@@ -169,8 +170,8 @@ class HiveRecords:
 
 
 def _of_key_alone(shared: _Fields, place: str, when: str, state: str) -> RecordBatch:
-    message = f"{shown(shared['registry.path'])} is a key without values{when}"
-    return RecordBatch(shared | {"event.action": "registry-key-observed"}, [(place, {"message": message}, state)])
+    message = _escaped(f"{shown(shared['registry.path'])} is a key without values{when}")
+    return RecordBatch(shared | {"event.action": "registry-key-observed"}, [(place, f'"message":"{message}"', state)])
 
 
 def of_second(at: Mount, key: second.SecondKey) -> list[RecordBatch]:
@@ -194,24 +195,37 @@ def second_batch(
 ) -> list[RecordBatch]:
     """Return the records of values that the second reader gave."""
     shared = shared | {"escadre.registry.reader": second.NAME}
-    above, made = shared.pop("registry.path"), []
+    texts, made = _PathTexts(shared.pop("registry.path")), []
     for offset, name, kind, raw in values:
-        path = f"{above}\\{name}" if name else above
-        fields = _value_fields(name, path, shown(path), kind, raw, withheld, when)
-        made.append((f"{place}/{offset:#x}", fields, "allocated"))
+        made.append((f"{place}/{offset:#x}", texts.of(name, _row(name, kind, raw, withheld), when), "allocated"))
     return [RecordBatch(shared, made)]
 
 
-def _value_fields(name: str, path: str, seen: str, kind: int, raw: bytes | None, withheld: Callable[[str, int], str], when: str) -> _Fields:
-    """Return the fields of one value. `seen`: the path in a message; `when`: the end of the message."""
-    reason = (named_password(name) if kind in PASSWORD_TYPES else "") if withheld is is_password else withheld(name, kind)
+class _Row(NamedTuple):
+    """What a record has of a value, wherever its key is, as JSON text without quotes around it.
+
+    name  its name
+    last  the form of the name at the end of a path
+    data  the fields of its data, with a comma behind each
+    held  the words of the message behind the path
+    """
+
+    name: str
+    last: int
+    data: str
+    held: str
+
+
+def _row(name: str, kind: int, raw: bytes | None, withheld: Callable[[str, int], str]) -> _Row:
+    """Return the texts of a value. `withheld`: see `withheld_values`; `raw`: None where its data is gone."""
+    reason = withheld(name, kind)
     if raw is None or reason:
         kind_name, reason = type_name(kind), reason or GONE
-        message = f"{seen} has data of type {kind_name} that is not recorded: {reason}{when}"
-        given = {"registry.data.type": kind_name, "escadre.registry.withheld": reason, "message": message}
-        return {"registry.value": name, "registry.path": path, **given}
-    data, held = _short_data(kind, raw) if len(raw) <= _SHORT else _data(kind, raw)
-    return {"registry.value": name, "registry.path": path, **data, "message": f"{seen} {held}{when}"}
+        data: _Fields = {"registry.data.type": kind_name, "escadre.registry.withheld": reason}
+        held = f"has data of type {kind_name} that is not recorded: {reason}"
+    else:
+        data, held = _data(kind, raw)
+    return _Row(_escaped(name), form_last(name), f"{orjson.dumps(data).decode()[1:-1]},", _escaped(held))
 
 
 def _data(kind: int, raw: bytes) -> tuple[_Fields, str]:
@@ -230,8 +244,40 @@ def _data(kind: int, raw: bytes) -> tuple[_Fields, str]:
     return made, f"has data of type {kind_name}" if raw else f"has no data, type {kind_name}"
 
 
+class _PathTexts:
+    """Writes the records of values below one path, which is made JSON once. `form`: that of the path in messages, where it is known."""
+
+    __slots__ = ("_above", "_below", "_form", "_path")
+
+    def __init__(self, above: str, form: int | None = None) -> None:
+        self._path, self._form = above, form_above(above) if form is None else form
+        self._above = _escaped(above)
+        self._below = f"{self._above}\\\\"
+
+    def of(self, name: str, row: _Row, when: str) -> str:
+        """Return the members of the record of a value. `when`: the end of its message."""
+        own, last, data, held = row
+        if not name:
+            path, seen = self._above, _escaped(shown(self._path))
+        else:
+            path = seen = self._below + own
+            if not (self._form and last):
+                seen = _escaped(shown(f"{self._path}\\{name}"))
+            elif self._form != PLAIN or last != PLAIN:
+                seen = f'\\"{path}\\"'
+        return f'"registry.value":"{own}","registry.path":"{path}",{data}"message":"{seen} {held}{when}"'
+
+
+def _escaped(text: str) -> str:
+    """Return a text as JSON has it between the quotes."""
+    try:
+        return orjson.dumps(text).decode()[1:-1]
+    except TypeError:  # lone surrogates
+        return orjson.dumps(text.encode("utf-8", "backslashreplace").decode()).decode()[1:-1]
+
+
 _MOST_FORMS = 1 << 14
 _SHORT = 128
 """bytes of data that is likely to occur again"""
-_short_data = lru_cache(maxsize=1 << 14)(_data)
-"""Of 73,456 values of a SYSTEM hive, 9,223 have data of their own. The fields are shared: nobody changes them."""
+_short_row = lru_cache(maxsize=1 << 14)(_row)
+"""Of 73,456 values of a SYSTEM hive, 9,223 have data of their own."""

@@ -80,6 +80,9 @@ KERNEL = WindowsLibrary(
         "WaitForSingleObject": (_NUMBER, [_HANDLE, _NUMBER]),
         "ReleaseMutex": (c_int, [_HANDLE]),
         "OpenProcess": (_HANDLE, [_NUMBER, c_int, _NUMBER]),
+        "OpenThread": (_HANDLE, [_NUMBER, c_int, _NUMBER]),
+        "GetProcessTimes": (c_int, [_HANDLE, _ANY, _ANY, _ANY, _ANY]),
+        "TerminateProcess": (c_int, [_HANDLE, _NUMBER]),
         "LocalFree": (_HANDLE, [_HANDLE]),
     },
 )

@@ -1,6 +1,6 @@
 """apk (Alpine): `installed`, in which each file has the SHA-1 of its content.
 
-Source: Alpine Linux, Apk spec, Installed Database V2: P, F, R and Z fields.
+Source: Alpine Linux, Apk spec, Installed Database V2: P, F, R and Z fields; an empty line ends a package.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ import base64
 from collections.abc import Collection, Iterator
 
 from scout.formats.linux_paths import one_path
-from scout.formats.packages import Note, PackageFile, ignored
+from scout.formats.packages import Note, PackageFile, ignored, whole
 
-FILES = ("{lib,usr/lib}/apk/db/installed",)
-
+FOLDERS = ("/lib/apk/db", "/usr/lib/apk/db")
+"""on a merged system the first is the second, reached through a link"""
+FILES = tuple(f"{folder[1:]}/installed" for folder in FOLDERS)
 LISTS = FILES
+END = b"\n\n"
 _SHA1 = 40
 
 
@@ -31,6 +33,7 @@ def listed(path: str, content: bytes, wanted: Collection[str]) -> Iterator[Packa
 
 def brought(path: str, content: bytes, note: Note = ignored) -> Iterator[PackageFile]:  # noqa: ARG001
     """Yield all files of the database that have a digest. apk keeps what administrators changed below /etc."""
+    whole(content, END, note)
     for package, file, kind, text in _lines(content):
         if kind == b"Z:" and file and text.startswith("Q1"):
             try:

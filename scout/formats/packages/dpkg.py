@@ -13,6 +13,9 @@ from scout.formats.packages import PackageFile
 
 FILES = ("var/lib/dpkg/info/*.md5sums", "var/lib/dpkg/status", "var/lib/dpkg/status.d/*.md5sums")
 LISTS = ("var/lib/dpkg/info/*.list",)
+END = b"\n"
+PACKAGE_END = b"\n\n"
+"""bytes that end `status`"""
 _DIGEST = re.compile(rb"[0-9a-f]{32}")
 
 

@@ -10,10 +10,11 @@ import zlib
 from collections.abc import Collection, Iterator
 
 from scout.formats.linux_paths import one_path
-from scout.formats.packages import Note, PackageFile, ignored
+from scout.formats.packages import Note, PackageFile, ignored, whole
 
 FILES = ("var/lib/pacman/local/*/mtree",)
 LISTS = FILES
+END = b"\n"
 _LARGEST = 64 << 20
 """bytes of one unpacked list"""
 _ENTRY = re.compile(rb"^\./(\S+) [^\n]*?sha256digest=([0-9a-f]{64})", re.MULTILINE)
@@ -50,6 +51,8 @@ def _unpacked(content: bytes, note: Note = ignored) -> bytes:
         return b""
     if not unpacking.eof:
         note(f"the list does not unpack to its end: {len(unpacked):,} bytes were read")
+    else:
+        whole(unpacked, END, note)
     return unpacked
 
 

@@ -74,6 +74,24 @@ def of_system() -> list[ListedProcess]:
     return found
 
 
+class _ThreadEntry(ctypes.Structure):
+    _fields_ = tuple((name, wintypes.DWORD) for name in ("size", "usage", "thread", "owner", "priority", "delta", "flags"))
+
+
+def threads(pid: int) -> list[int]:
+    """Return the numbers of the threads of a process. Raises OSError."""
+    kernel = _native.library("kernel32")
+    kernel.CreateToolhelp32Snapshot.restype = wintypes.HANDLE
+    with _native.Handle(kernel.CreateToolhelp32Snapshot(wintypes.DWORD(4), wintypes.DWORD(0))) as snapshot:
+        entry, found = _ThreadEntry(), []
+        entry.size = ctypes.sizeof(entry)
+        more = kernel.Thread32First(wintypes.HANDLE(snapshot), ctypes.byref(entry))
+        while more:
+            found += [int(entry.thread)] if entry.owner == pid else []
+            more = kernel.Thread32Next(wintypes.HANDLE(snapshot), ctypes.byref(entry))
+    return found
+
+
 class _Entry(ctypes.Structure):
     _fields_ = (
         ("size", wintypes.DWORD),

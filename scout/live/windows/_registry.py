@@ -20,6 +20,10 @@ class RunningRegistry:
         self._access = self._winreg.KEY_READ | (self._winreg.KEY_WOW64_32KEY if wow64 else self._winreg.KEY_WOW64_64KEY)
         self.denied: list[str] = []
 
+    def exists(self, root: str, path: str) -> bool:
+        """Return whether a key exists and may be read."""
+        return any(True for _ in self._each(root, path, lambda _key, index: index))
+
     def subkeys(self, root: str, path: str) -> list[str]:
         """Return the names of the keys below a key, in order."""
         return [_native.text(name) for name in self._each(root, path, self._winreg.EnumKey)]

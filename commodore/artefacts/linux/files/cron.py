@@ -66,20 +66,21 @@ ARTEFACT = Artefact(
     ),
 )
 
-_WHOLE_TABLE = re.compile(r"debian|ubuntu|devuan|raspbian|kali|mint", re.IGNORECASE)
-"""Systems whose cron ignores a table of which it refuses one line; cronie ignores that line."""
+_DEBIAN = re.compile(r"debian|ubuntu|devuan|raspbian|kali|mint", re.IGNORECASE)
+"""Systems whose cron ignores a table of which it refuses one line, and names with a dot; cronie ignores that line, and reads such names."""
 _COUNTED = re.compile(rb"[ \t]*+(?!#)(?!(?:\"[^\"=]*\"|'[^'=]*'|[^\s=\"'][^\s=]*)?[ \t]*=)(?!\r?(?:\n|\Z))[^ \t]", re.DOTALL)
 
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
-    table = table_of(evidence.source)
+    debian = _DEBIAN.search(host.os_version) is not None
+    table = table_of(evidence.source, debian=debian)
     base: dict[str, Any] = {"escadre.scope": table.kind, "file.path": evidence.source}
     if table.passed_over:
         base["escadre.cron.passed_over"] = True
     if table.kind == "periodic":
         yield _script(evidence, base)
         return
-    if table.kind != "anacron" and _WHOLE_TABLE.search(host.os_version) and (number := _first_refused(evidence)):
+    if table.kind != "anacron" and debian and (number := _first_refused(evidence)):
         base["escadre.cron.passed_over"] = True
         yield Problem(f"cron of {host.os_version} ignores this table: it refuses line {number}", f"line {number}")
     told: list[int] = []
@@ -122,6 +123,9 @@ def _line(
         if entry.command.endswith(b"\r") and not told:
             told.append(line.number)
             yield Problem("the command ends with a carriage return, which the shell takes as part of its last word", locator(line))
+        if host.users and decode(entry.user).lstrip("-") not in host.users.values():
+            reason = f"the account {shown(decode(entry.user))} is not in /etc/passwd: unless another name service has it, cron refuses "
+            yield Problem(reason + "the entry, Debian's cron the table", locator(line))
         yield _record(line, entry, base, environment, host)
         yield from shortened(line)
 

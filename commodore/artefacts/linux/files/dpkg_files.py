@@ -8,8 +8,9 @@ from itertools import groupby
 from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
-from commodore.readers.lines import lines, text
-from scout.formats.packages.dpkg import conffiles
+from commodore.readers.lines import lines, text, unended
+from scout.formats.packages import whole
+from scout.formats.packages.dpkg import PACKAGE_END, conffiles
 
 ARTEFACT = Artefact(
     name="dpkg_files",
@@ -47,6 +48,7 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
         if isinstance(line, Problem):
             yield line
             continue
+        yield from unended(line)
         digest, _, path = text(line.raw).partition("  ")
         if len(digest) != _DIGEST or not path:
             bad += bool(line.raw.strip())
@@ -60,9 +62,13 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
         yield Record("0", {"package.name": name, "escadre.package.files": paths, "escadre.package.md5": sums})
 
 
-def _settings(evidence: Evidence) -> Iterator[Record]:
+def _settings(evidence: Evidence) -> Iterator[Record | Problem]:
     with evidence.open() as stream:
-        found = conffiles(stream.read(_LARGEST))
+        content = stream.read(_LARGEST)
+    notes = [f"only the first {_LARGEST >> 20} MiB were read"] if evidence.length > _LARGEST else []
+    whole(content, PACKAGE_END, notes.append)
+    yield from map(Problem, notes)
+    found = conffiles(content)
     for number, (package, files) in enumerate(groupby(found, key=lambda one: one.package)):
         listed = list(files)
         yield Record(

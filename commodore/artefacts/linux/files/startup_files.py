@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
@@ -33,6 +34,7 @@ ARTEFACT = Artefact(
         "escadre.line_number",
         ROWS_FIELD,
         "escadre.settings",
+        "escadre.startup.passed_over",
         "file.path",
         "file.target_path",
         "process.command_line",
@@ -43,18 +45,30 @@ ARTEFACT = Artefact(
     type=("info",),
     action="configuration-line-observed",
     attack=("T1037", "T1546"),
-    message="[{file.path} has {escadre.line!q}|{file.path} is a script that starts by itself].",
+    message="[{file.path} has {escadre.line!q}|{file.path} is a script that starts by itself][, but {escadre.startup.passed_over}].",
     sources=("scout/formats/startup/languages.yaml names the source of each language",),
-    version=2,
+    version=3,
 )
+T = TypeVar("T")
 LEFT_OUT = "(left out)"
 """Text in place of a password or its hash"""
+MOST_VARIABLES = 1000
+"""variables of one script that are followed"""
+_SET = re.compile(r"(?:^|[;&|(]|\b(?:export|local|readonly)\s)\s*([A-Za-z_]\w*)=[\"\']?(/[^\s;&|\"\'$`()]*)[\"\']?(?=\s*(?:[;&|#)]|$))")
+_ODD_PLACE = re.compile(r"^/(?:tmp|var/tmp|dev/shm|run)(?:/|$)|/\.[^./]")
+_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+_RUN = re.compile(r"(?:^|[;&|(]|\b(?:cd|sh|bash|dash|exec|nohup|setsid|source|then|do)\s|\A\.\s)\s*[\"\']?\$(?:\{(\w+)\}|(\w+))")
+"""a variable where a shell takes a command, or the folder or script of one"""
+_RUN_PARTS = re.compile(r"[A-Za-z0-9_-]+")
+_HIDDEN = re.compile(rb"^[ \t]*Hidden[ \t]*=[ \t]*true[ \t\r]*$", re.MULTILINE)
 SCRIPTS = frozenset({"shell", "powershell"})
 """Languages in which the file as such is run or read by a shell"""
 
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
     base = {"file.path": evidence.source, "user.name": owner(evidence.source, host)}
+    if reason := passed_over(evidence):
+        base["escadre.startup.passed_over"] = reason
     windows = evidence.source[1:3] == ":\\"
     below = evidence.source[3:].replace("\\", "/") if windows else evidence.source.lstrip("/")
     for name, rows in rows_of_file(below, "windows" if windows else "linux").items():
@@ -63,11 +77,47 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
             yield from fenced(("script",), str, partial(_script, given))
         if name in SCRIPTS and _is_program(evidence):
             continue
-        yield from fenced(startup.entries(languages()[name], evidence), partial(_locator, name), partial(_entry, name, given))
+        entries = startup.entries(languages()[name], evidence)
+        yield from fenced(_with_variables(entries) if name == "shell" else entries, partial(_locator, name), partial(_entry, name, given))
+
+
+def passed_over(evidence: Evidence) -> str:
+    """Return why the program that reads this folder leaves the file alone; '' where it reads it, as far as the file tells.
+
+    sudoers(5), "Including other files"; run-parts(8) of Debian, which pam_motd calls; Desktop Application Autostart
+    Specification, "Hidden".
+    """
+    folder, _, name = evidence.source.rpartition("/")
+    if folder.endswith("/sudoers.d") and ("." in name or name.endswith("~")):
+        return "sudo passes over names with a dot or with ~ at the end"
+    if folder.endswith("/update-motd.d") and not _RUN_PARTS.fullmatch(name):
+        return "run-parts passes over this name"
+    if "/autostart" in folder and name.endswith(".desktop"):
+        with evidence.open() as stream:
+            if _HIDDEN.search(stream.read(1 << 16)):
+                return "desktops do not start an entry with Hidden=true"
+    return ""
 
 
 def _script(given: dict[str, Any], locator: str) -> Iterator[Record]:
     yield Record(locator, given)
+
+
+def _with_variables(entries: Iterable[StartupEntry | T]) -> Iterator[StartupEntry | T]:
+    """Yield the entries of a shell script, with the variables in which earlier lines put a place where no program is installed."""
+    values: dict[str, str] = {}
+    for entry in entries:
+        if isinstance(entry, StartupEntry) and "command" in entry.parts:
+            command = entry.parts["command"]
+            if len(values) < MOST_VARIABLES:
+                values |= {name: value for name, value in _SET.findall(command) if _ODD_PLACE.search(value)}
+            if values and "$" in command and any((m[1] or m[2]) in values for m in _RUN.finditer(command)):
+                entry.parts["command"] = _VARIABLE.sub(partial(_value, values), command)
+        yield entry
+
+
+def _value(values: Mapping[str, str], variable: re.Match[str]) -> str:
+    return values.get(variable[1] or variable[2], variable[0])
 
 
 def _is_program(evidence: Evidence) -> bool:

@@ -77,11 +77,13 @@ ARTEFACT = Artefact(
     ),
 )
 
+_WORDS = ARTEFACT.message.replace("`{process.command_line}`[", "`{process.command_line}`[ and {more}][")
+_UNIT = sentence(_WORDS)
 _DROP_IN = sentence(
-    ARTEFACT.message.replace("of unit {service.name!q}", "of {of}").replace(
-        "systemd refuses the file", "systemd reads no further than that"
-    )
+    _WORDS.replace("of unit {service.name!q}", "of {of}").replace("systemd refuses the file", "systemd reads no further than that")
 )
+_STARTS = ("ExecStart=", "ExecStartPre=", "ExecStartPost=")
+"""settings whose commands a start runs"""
 _TRUE = ("1", "yes", "y", "true", "t", "on")
 _SINGLE = {
     "Unit.Description": "escadre.description",
@@ -152,8 +154,9 @@ def _record(evidence: Evidence, host: Host, settings: Settings, empty: bool, pas
     if "escadre.trigger" in out and kind in ("timer", "path", "socket"):
         accept = kind == "socket" and (settings.get("Socket.Accept") or [""])[-1].lower() in _TRUE
         out.setdefault("escadre.systemd.activates", f"{name.rpartition('.')[0]}{'@' if accept else ''}.service")
-    if drop_in:
-        out["message"] = _DROP_IN(out | {"of": whose(name)})
+    more = sum(1 for line in out.get("escadre.systemd.exec", ()) if line.startswith(_STARTS)) - 1
+    if drop_in or more > 0:
+        out["message"] = (_DROP_IN if drop_in else _UNIT)(out | {"of": whose(name), "more": f"{more} more" if more > 0 else None})
     return Record("unit", shown(out) | {"file.path": evidence.source})
 
 

@@ -5,6 +5,7 @@ The table is read as one: a path is right only when all directories are known, a
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from typing import Any
@@ -20,7 +21,8 @@ from scout.formats.regf.data import filetime
 ARTEFACT = Artefact(
     name="mft",
     title="$MFT",
-    about="One record per entry of the master file table: path, size, streams, the four times of $STANDARD_INFORMATION, which programs can "
+    about="One record per entry of the master file table: path, size, streams, where a link leads, where a "
+    "browser says that the file came from, the four times of $STANDARD_INFORMATION, which programs can "
     "set, and the four of $FILE_NAME, which only the system sets. The entry of a deleted file remains until it is used again.",
     match=("$MFT", "**/$MFT"),
     magic=((0, b"FILE0\x00"), (0, b"FILE*\x00"), (0, b"BAAD0\x00")),
@@ -35,6 +37,9 @@ ARTEFACT = Artefact(
         "file.type",
         "file.inode",
         "file.attributes",
+        "file.target_path",
+        "file.origin_url",
+        "file.origin_referrer_url",
         "file.created",
         "file.mtime",
         "file.ctime",
@@ -49,6 +54,8 @@ ARTEFACT = Artefact(
         "escadre.mft.path_orphan",
         "escadre.mft.resident",
         "escadre.mft.streams",
+        "escadre.mft.short_name",
+        "escadre.settings",
         "escadre.mft.damaged",
         "escadre.mft.fn_created",
         "escadre.mft.fn_modified",
@@ -72,7 +79,7 @@ ARTEFACT = Artefact(
     action="file-observed",
     message="MFT entry {file.inode} [is {file.path!q}|extends entry {escadre.mft.base_entry} "
     "(sequence {escadre.mft.base_sequence})|has no name].",
-    version=3,
+    version=4,
     sources=("NTFS documentation of the Linux-NTFS project, R. Russon and Y. Fledel", "[MS-FSCC] File System Control Codes, section 2.6"),
 )
 
@@ -82,6 +89,9 @@ _MOST = (1 << 63) - 1
 _SIGNATURES = (b"FILE", b"BAAD")
 _SI = ("file.created", "file.mtime", "file.ctime", "file.accessed")
 _FN = ("escadre.mft.fn_created", "escadre.mft.fn_modified", "escadre.mft.fn_changed", "escadre.mft.fn_accessed")
+_SETTING = re.compile(r"^(\w+)=(.*?)\r?$", re.MULTILINE)
+_MARK = {"HostUrl": "file.origin_url", "ReferrerUrl": "file.origin_referrer_url"}
+"""Settings of a stream Zone.Identifier, which browsers and mail programs write to what comes from elsewhere ([MS-FSCC] 5.6.1)."""
 _MOST_EXTENSIONS = 100_000
 """Most extension entries that are joined to their base; more are a forgery and become records of their own."""
 _MOST_KNOWN = 20_000
@@ -187,7 +197,9 @@ def _own(entry: MftEntry, extensions: list[MftEntry] | None) -> list[MftEntry]:
 
 def _fields(number: int, entry: MftEntry, extensions: list[MftEntry], folders: Folders) -> dict[str, Any]:
     size, resident, streams, names = entry.size, entry.resident, entry.streams, entry.names
+    eight, target, mark = entry.short, entry.target, entry.mark
     for other in extensions:
+        eight, target, mark = eight or other.short, target or other.target, mark or other.mark
         names += other.names
         streams += other.streams
         if size < 0:
@@ -212,6 +224,13 @@ def _fields(number: int, entry: MftEntry, extensions: list[MftEntry], folders: F
         fields["file.size"], fields["escadre.mft.resident"] = min(size, _MOST), resident
     if streams:
         fields["escadre.mft.streams"] = list(streams)
+    if eight:
+        fields["escadre.mft.short_name"] = eight
+    if target:
+        fields["file.target_path"] = target
+    if said := _SETTING.findall(mark.decode("utf-8", "backslashreplace")):
+        fields["escadre.settings"] = [f"{key}={value}" for key, value in said]
+        fields |= {_MARK[key]: value for key, value in said if key in _MARK}
     if entry.extends:
         fields["escadre.mft.base_entry"], fields["escadre.mft.base_sequence"] = entry.base, entry.base_sequence
     if entry.damaged:

@@ -58,7 +58,7 @@ ARTEFACT = Artefact(
     message="The[{?escadre.task.hidden} hidden][{!escadre.task.enabled} disabled] task {escadre.task.path!q} runs "
     "[{escadre.task.actions!q}|nothing]"
     "[ as [{user.domain}\\]{user.name!q}| as {user.id}| as {group.name!q}| as {group.id}].",
-    version=2,
+    version=3,
     sources=("[MS-TSCH] Task Scheduler Service Remoting Protocol, sections 2.4 and 2.5",),
 )
 
@@ -78,6 +78,8 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
         yield Problem(str(reason), lost=1 if data else 0)
         return
     yield Record("0", _fields(task, last_run, evidence, host))
+    if task_job.is_job(data) and (cut := task_job.cut(data)):
+        yield Problem(cut)
 
 
 def _fields(task: ScheduledTask, last_run: str, evidence: Evidence, host: Host) -> dict[str, Any]:
@@ -116,7 +118,7 @@ def _settings(task: ScheduledTask, last_run: str) -> list[str]:
         "URI": task.uri,
         "LastRun": last_run,
     }
-    return [f"{name}={text}" for name, text in texts.items() if text]
+    return [f"{name}={text}" for name, text in (*texts.items(), *task.others) if text]
 
 
 def _group(group: str) -> dict[str, str]:

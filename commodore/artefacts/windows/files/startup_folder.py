@@ -66,7 +66,7 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
             data = stream.read(shortcut.LARGEST)
         try:
             opened = shortcut.target(data)
-            fields |= shortcut_fields(opened)
+            fields |= shortcut_fields(opened, data)
             yield from (Problem(f"a part of the shortcut cannot be read: {problem}") for problem in opened.problems)
         except ValueError as reason:
             yield Problem(f"what the shortcut opens cannot be read: {reason}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,18 +10,21 @@ from commodore.detection.sigma.record_view import RecordView, as_text
 from commodore.detection.sigma.sources import LogFamily
 
 _NOTHING: dict[str, Any] = {}
+_SETTING = re.compile(r"^[ \t]*(\w+)=(.*?)[ \t\r]*$", re.MULTILINE)
+"""a line of the text in which Windows PowerShell names its host and engine"""
 
 
 class EventLogView(RecordView):
     """A name is looked for among the event's data, then its user data, then the header; the event id is always the header's."""
 
-    __slots__ = ("_squeezed", "data", "user")
+    __slots__ = ("_parts", "_squeezed", "data", "user")
 
     def __init__(self, record: dict[str, Any], family: LogFamily) -> None:
         super().__init__(record, family)
         self.data: dict[str, Any] = record.get("winlog.event_data") or _NOTHING
         self.user: dict[str, Any] = record.get("winlog.user_data") or _NOTHING
         self._squeezed: dict[str, Any] | None = None
+        self._parts: dict[str, Any] | None = None
 
     def find(self, key: str) -> Any:
         """Return the value of a field of the event."""
@@ -34,7 +38,10 @@ class EventLogView(RecordView):
             return value
         if name := family.fields.get(key):
             return self.record.get(name)
-        return self._unnamed() if key == "Data" else self._spaced(key)
+        if key == "Data":
+            return self._unnamed()
+        value = self._spaced(key)
+        return self._within(key) if value is None else value
 
     def _spaced(self, key: str) -> Any:
         """Names with blanks in the event (`Threat Name`, Defender) are written without them in rules."""
@@ -45,6 +52,20 @@ class EventLogView(RecordView):
     def _unnamed(self) -> list[Any] | None:
         """Data elements without a name are param1, param2, … in the record; rules call all of them `Data`."""
         return [v for k, v in self.data.items() if k.startswith("param") and k[5:].isdigit()] or None
+
+    def _within(self, key: str) -> Any:
+        """Values that a rule may name otherwise than the event does: names in other letters, the digests in `Hashes` of Sysmon, settings
+        in a text of Windows PowerShell.
+        """
+        if self._parts is None:
+            sums = self.data.get("Hashes")
+            found = [pair.partition("=") for pair in str(sums).split(",")] if sums else []
+            self._parts = {name.strip().lower(): value.strip() for name, sign, value in found if sign}
+            for text in self._unnamed() or ():
+                if "=" in str(text):
+                    self._parts |= {name.lower(): value for name, value in _SETTING.findall(str(text))}
+            self._parts |= {name.lower(): value for name, value in (*self.user.items(), *self.data.items())}
+        return self._parts.get(key.lower())
 
     def values_of_keywords(self) -> Iterable[Any]:
         """Return the values of the data, the user data and the header."""

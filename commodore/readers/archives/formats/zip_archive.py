@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import BinaryIO, cast
 
+from commodore.readers.archives.directory import opened
 from commodore.readers.archives.formats._zip_aes import decrypted, parameters
 from commodore.readers.archives.model import PASSWORD, Budget, Entry, unpacked
 
@@ -22,7 +23,7 @@ LOCKED, OPENED = "encrypted: the usual password does not open it", "encrypted: o
 
 def read(stream: BinaryIO, budget: Budget, name: str) -> Iterator[Entry]:  # noqa: ARG001
     """Yield the entries of the central directory."""
-    with zipfile.ZipFile(stream) as archive:
+    with opened(stream) as archive:
         for info in archive.infolist():
             entry = Entry(info.filename.replace("\\", "/"), info.file_size, info.compress_size, _time(info), local=True)
             if info.is_dir():

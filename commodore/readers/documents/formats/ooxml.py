@@ -14,6 +14,7 @@ from collections.abc import Collection
 from html import unescape
 from typing import BinaryIO
 
+from commodore.readers.archives.directory import opened
 from commodore.readers.documents.formats import ole
 from commodore.readers.documents.model import PARTS, Document
 
@@ -51,7 +52,7 @@ def is_package(stream: BinaryIO) -> bool:
     if not head.startswith(b"PK"):
         return False
     try:
-        with zipfile.ZipFile(stream) as archive:
+        with opened(stream) as archive:
             return bool(kind_of(archive.namelist(), head))
     except (zipfile.BadZipFile, ArithmeticError, LookupError, ValueError, OSError, EOFError, RuntimeError, struct.error):
         return False
@@ -59,7 +60,7 @@ def is_package(stream: BinaryIO) -> bool:
 
 def read(data: bytes, document: Document) -> None:
     """Read the parts that may run, load or carry something. Leaves other ZIP archives alone."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+    with opened(io.BytesIO(data)) as archive:
         names = [info.filename for info in archive.infolist()]
         document.format = kind_of(names, data[:64])
         if not document.format:

@@ -15,7 +15,7 @@ def read(data: bytes, document: Document) -> None:
     """Read what a shortcut opens."""
     document.format = "shortcut"
     found = shortcut.target(data[: shortcut.LARGEST])
-    document.facts |= shortcut_fields(found)
+    document.facts |= shortcut_fields(found, data)
     if line := document.facts.get("process.command_line"):
         document.text("command", line)
     if found.padded:

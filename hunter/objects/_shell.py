@@ -1,0 +1,85 @@
+"""Remove one command line from a script of a shell so that the shell still reads the rest, and runs nothing else than before.
+
+A line may be the only one of a block, its begin or its end, or one with its neighbours. What stands in its place then does nothing: `:`,
+`false` as the condition, or the bare word that ends the block. Source: POSIX.1-2017, Shell Command Language 2.9.4, 2.10.2.
+"""
+
+from __future__ import annotations
+
+import re
+
+from hunter.objects._text import Cut, Put, continued, lines
+
+_NAMES = re.compile(
+    r"(?:.*/)?(?:rc\.local|rc\.d/.*|boot\.local|init\.d/.*|profile|profile\.d/.*|(?:bash\.|\.)?(?:bashrc|bash_\w+|bash\.bash_logout)"
+    r"|\.?(?:profile|bash_profile|bash_login|bash_logout|bash_aliases|kshrc|zshrc|zshenv|zprofile|zlogin|zlogout|xinitrc|xsession|xsessionrc|xprofile)"
+    r"|sshrc|rc|X11/.*|grub\.d/.*|default/.*)"
+)
+_SHEBANG = re.compile(rb"#!\s*\S*/(?:env\s+)?(?:ba|da|z|k|mk|a)?sh\b")
+_OPENS = re.compile(rb"(?:(?:^|[\s;&|)])(?:then|do|else|\{)|(?:^|[\s;&|(])\(|&&|\|\|?)\s*(?:#.*)?$")
+_CONDITION = re.compile(rb"(\s*)(if|elif|while|until)\b.*?(;\s*(?:then|do))?\s*(?:#.*)?$", re.DOTALL)
+_LOOP = re.compile(rb"(\s*)for\s+([A-Za-z_]\w*)\s+in\b.*?(;\s*do)?\s*(?:#.*)?$", re.DOTALL)
+_CLOSES = re.compile(rb"(\s*)(fi|done|esac|\}|\))(?=[\s;&|<>)]|$)")
+_CASE = re.compile(rb"(\s*\(?[^\s()'\"#;&|]+(?:\s*\|\s*[^\s()'\"#;&|]+)*\))(?!\s*\{)(.*?)(;;&?|;&)?\s*(?:#.*)?$", re.DOTALL)
+_WORDS = re.compile(rb"'[^']*'|\"(?:\\.|[^\"\\])*\"|\\.|(?<!\S)#.*|[A-Za-z_]+|[{}();]", re.DOTALL)
+_FIRST = frozenset({b"if", b"case", b"for", b"while", b"until", b"select", b"{", b"("})
+_LAST = frozenset({b"fi", b"esac", b"done", b"}", b")"})
+_NEXT_IS_COMMAND = frozenset({b"then", b"do", b"else", b"elif", b"if", b"while", b"until", b"{", b"(", b")", b";", b"!"})
+
+
+def is_shell(path: str, data: bytes) -> bool:
+    """Return whether a shell of the Bourne family reads this file as a script."""
+    first = data[:128].partition(b"\n")[0]
+    return bool(_SHEBANG.match(first)) if first.startswith(b"#!") else _NAMES.fullmatch(path) is not None
+
+
+def removed(data: bytes, cut: Cut) -> tuple[list[Cut], list[Put]]:
+    """Return cuts and puts that remove the line at `cut`. ValueError for a line that begins or ends a block in a way that stays unclear."""
+    cuts, puts = continued(data, cut)
+    if puts:
+        return cuts, puts
+    spans = lines(data)
+    at = spans.index(cut)
+    whole = data[cuts[0][0] : cuts[-1][1]]
+    tail = whole[len(whole.rstrip(b"\r\n")) :]
+    text = re.sub(rb"\\\r?\n", b" ", whole).rstrip(b"\r\n")
+    if match := _CONDITION.match(text):
+        word = b"true" if match[2] == b"until" else b"false"
+        return cuts, [(cut[0], match[1] + match[2] + b" " + word + (match[3] or b"") + tail)] if _depth(text) else []
+    if (match := _LOOP.match(text)) and _depth(text):
+        return cuts, [(cut[0], match[1] + b"for " + match[2] + b" in" + (match[3] or b"") + tail)]
+    if match := _CLOSES.match(text):
+        if text.strip() == match[2]:
+            raise ValueError("the line only ends a block of commands, and is needed for that: take out the others")
+        nothing = b" </dev/null" if b"<" in text else b""
+        return cuts, [(cut[0], match[1] + match[2] + nothing + tail)]
+    if _depth(text) == -1 and (match := _CASE.match(text)) and not _depth(match[2]):
+        return cuts, [(cut[0], match[1] + b" :" + (b" " + match[3] if match[3] else b"") + tail)]
+    if _depth(text):
+        raise ValueError("the line begins or ends a block of commands, which would be left in pieces: take the whole block out by hand")
+    before = next((data[slice(*span)] for span in reversed(spans[:at]) if _says(data[slice(*span)])), b"")
+    if _OPENS.search(before.rstrip(b"\r\n")):
+        return cuts, [(cut[0], whole[: len(whole) - len(whole.lstrip(b" \t"))] + b":" + tail)]
+    return cuts, []
+
+
+def _says(line: bytes) -> bool:
+    return bool(line.strip()) and not line.lstrip().startswith(b"#")
+
+
+def _depth(text: bytes) -> int:
+    """Return how many blocks a line begins and does not end, or ends and did not begin: 0 for one that stands alone."""
+    depth, begins, cases = 0, True, 0
+    for match in _WORDS.finditer(text):
+        word = match[0]
+        if word.startswith((b"#", b"'", b'"', b"\\")):
+            begins = False
+            continue
+        if word in (b"(", b")") or (begins and word in _FIRST | _LAST):
+            cases += {b"case": 1, b"esac": -1}.get(word, 0)
+            opened = text.count(b"(", 0, match.start()) - text.count(b")", 0, match.start())
+            if not (word == b")" and cases > 0 and opened <= 0):  # the label of a case
+                depth += 1 if word in _FIRST else -1
+        rest = text[match.end() :].lstrip()[:1]
+        begins = word in _NEXT_IS_COMMAND or rest in (b"&", b"|")
+    return depth

@@ -1,0 +1,86 @@
+"""Second readers: what another program finds in a file, element by element, must be in the records, or the table in docs says why not."""
+
+from __future__ import annotations
+
+import random
+import re
+import shutil
+import struct
+import subprocess
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from commodore.artefact import Record
+from commodore.artefacts.linux.logs import utmp
+from commodore.artefacts.windows.files import mft
+from commodore.evidence import Evidence
+from commodore.host import Host
+from tests.conftest import need
+
+_DUMPED = re.compile(r"\[(\d+)\] \[(\d+)\] \[(.{4})\] \[(.*?) *\] \[(.*?) *\] \[(.*?) *\] \[(\S*) *\] \[(\S+)\]")
+
+
+def test_utmpdump_finds_nothing_that_the_records_lack(tmp_path: Path) -> None:
+    """util-linux, utmpdump(1): type, process, id, user, line, host, address and time of each entry."""
+    need(shutil.which("utmpdump") is not None, "utmpdump of util-linux")
+    chance = random.Random(8)
+    raw = b""
+    for number in range(60):
+        user, line, host = f"u{number}", chance.choice(["pts/3", "tty1", "~"]), chance.choice(["198.51.100.7", "h.example", ""])
+        address = bytes((198, 51, 100, number)) + bytes(12) if number % 2 else chance.randbytes(16)
+        kind, second = chance.choice([2, 5, 6, 7, 8]), 1_770_000_000 + 60 * number
+        parts = (kind, 1000 + number, line.encode(), f"{number:04}".encode(), user.encode(), host.encode(), second, number, address)
+        raw += struct.pack("<hxxi32s4s32s256s4x4xIi16s20x", *parts)
+    (tmp_path / "wtmp").write_bytes(raw)
+    place = {"TZ": "UTC", "PATH": "/usr/bin:/bin"}
+    out = subprocess.run(["utmpdump", tmp_path / "wtmp"], capture_output=True, text=True, check=True, env=place)
+    theirs = _DUMPED.findall(out.stdout)
+    ours = [r.fields for r in utmp.parse(Evidence("/var/log/wtmp", raw), Host("c")) if isinstance(r, Record)]
+    assert len(theirs) == len(ours) == 60
+    names = {"2": "BOOT_TIME", "5": "INIT_PROCESS", "6": "LOGIN_PROCESS", "7": "USER_PROCESS", "8": "DEAD_PROCESS"}
+    for (kind, pid, ident, user, line, host, address, moment), own in zip(theirs, ours, strict=True):
+        assert own["escadre.utmp.type"] == names[kind]
+        assert [f"{own.get('process.pid', 0):05}", own.get("escadre.utmp.id", ""), own.get("escadre.tty", "")] == [pid, ident, line]
+        assert [own.get("user.name", ""), own.get("source.address", "")] == [user, host]
+        assert datetime.fromisoformat(own["@timestamp"]) == datetime.fromisoformat(moment.replace(",", "."))
+        if not own.get("source.address"):
+            assert own.get("source.ip") == address
+
+
+NEVER = "1601-01-01T00:00:00.000000"
+TIMES = {
+    "PyMftAttributeX10": ("file.created", "file.mtime", "file.ctime", "file.accessed"),
+    "PyMftAttributeX30": ("escadre.mft.fn_created", "escadre.mft.fn_modified", "escadre.mft.fn_changed", "escadre.mft.fn_accessed"),
+}
+
+
+@pytest.mark.parametrize("name", ["NIST/DFR-16/$MFT", "xw/$MFT"])
+def test_the_rust_reader_finds_nothing_in_a_table_that_the_records_lack(corpus: Path, name: str) -> None:
+    """Crate mft: number, path, size and the eight times of each entry that it can read."""
+    parser = pytest.importorskip("mft")
+    file = corpus / "ntfs/EricZimmerman+MFT/MFT.Test/TestFiles" / name
+    need(file.exists(), name)
+    read = mft.parse(Evidence("C:\\$MFT", file.read_bytes()), Host("c"))
+    ours = {r.fields["file.inode"]: r.fields for r in read if isinstance(r, Record)}
+    compared = times = 0
+    for entry in parser.PyMftParser(str(file)):
+        if isinstance(entry, Exception):
+            continue
+        own = ours[str(entry.entry_id)]
+        path = str(entry.full_path or "").replace("/", "\\")
+        paths = {p.removeprefix("C:\\") for p in own.get("escadre.mft.paths", [own.get("file.path", "")])} | {".", "[UNKNOWN]"}
+        assert not path or own.get("escadre.mft.path_orphan") or path in paths, (path, paths)
+        if "file.size" in own or "escadre.mft.streams" not in own:  # the crate takes the size of any stream
+            assert not entry.file_size or own["file.size"] == entry.file_size
+        for attribute in entry.attributes():
+            content = None if isinstance(attribute, Exception) else attribute.attribute_content
+            names = TIMES.get(type(content).__name__)
+            if names and (names is TIMES["PyMftAttributeX10"] or content.name == own.get("file.name")):
+                moments = (content.created, content.modified, content.mft_modified, content.accessed)
+                assert [own.get(n, NEVER)[:26] for n in names] == [f"{m:%Y-%m-%dT%H:%M:%S.%f}" for m in moments]
+                times += 1
+        compared += 1
+    assert compared == len(ours)
+    assert times > compared
