@@ -101,10 +101,10 @@ def with_id(key: str) -> tantivy.Query:
 
 
 class Compiler:
-    """Compiles one query."""
+    """Compiles one query. `within`: what the caller narrows the query to; told here, words in a row are not looked for outside of it."""
 
-    def __init__(self, query: str, engine: Engine) -> None:
-        self.query, self.engine, self.schema = query, engine, schema()
+    def __init__(self, query: str, engine: Engine, within: tantivy.Query | None = None) -> None:
+        self.query, self.engine, self.schema, self.within = query, engine, schema(), within
 
     def compiled(self, node: Node) -> tantivy.Query:
         """The query of a tree. Raises QueryComplaint."""
@@ -134,7 +134,7 @@ class Compiler:
         found = [self.in_words(name, node) for name in (ALL, *text_fields())] if not self.across(node) else [self.read(node, "")]
         if isinstance(node, Text) and HEX.fullmatch(node.text):
             found.append(with_id(node.text))
-        return union(found)
+        return union(found if self.within is None else [both([one, self.within]) for one in found])
 
     @staticmethod
     def across(node: Leaf) -> bool:

@@ -1,4 +1,4 @@
-"""Counts of a query: total, first and last time, histogram, facets, and the first rows, in one pass of the engine over the hits."""
+"""Counts of a query: total, first and last time, histogram and facets, in one pass of the engine over the hits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import tantivy
 
 from commodore.schema import registry
-from eye.index.schema import NANO, NUMBER, SECOND, UNTIMED, WHEN, column, hot_fields
+from eye.index.schema import NANO, NUMBER, SECOND, UNTIMED, WHEN, column, hot_fields, schema
 from eye.query.words import fold, without_case
 from scout.console import Complaint
 
@@ -48,6 +48,7 @@ class Counts:
         self._searcher, self._damaged, self._columns = searcher, damaged, columns
         self._lock = threading.Lock()
         self._fine: int | None = None
+        self._clamped: bool | None = None
 
     def aggregate(self, query: tantivy.Query, wanted: dict[str, Any]) -> dict[str, Any]:
         """Ask the engine once. Raises Complaint."""
@@ -56,35 +57,54 @@ class Counts:
         except ValueError as e:
             raise self._damaged(e) from e
 
-    def summary(
-        self, query: tantivy.Query, facets: Sequence[str] = (), *, rows: int = 0, descending: bool = False, timed: bool = True
-    ) -> HitSummary:
-        """Ask for all of it. `rows`: so many records, by time, those without one last. `timed`: with the histogram."""
+    def summary(self, query: tantivy.Query, facets: Sequence[str] = (), *, timed: bool = True) -> HitSummary:
+        """Ask for all of it. `timed`: with the histogram."""
         if not self._searcher.num_docs:
             return HitSummary()
-        wanted: dict[str, Any] = {"total": {"value_count": {"field": NUMBER}}, "ends": {"stats": {"field": SECOND}}}
+        rest = NUMBER if self.clamped() else UNTIMED  # a record has a second or is untimed, unless its time was brought into 64 bits
+        wanted: dict[str, Any] = {"rest": {"value_count": {"field": rest}}, "ends": {"stats": {"field": SECOND}}}
         width = self.fine() if timed else 0
         if width:
             wanted["time"] = {"histogram": {"field": SECOND, "interval": width, "min_doc_count": 1}}
         hot = [name for name in facets if name in hot_fields() and name in self._columns]
         for name in hot:
             wanted[name] = {"terms": {"field": name, "size": LISTED, "segment_size": LOOKED_AT}}
-        if rows:
-            order = [{UNTIMED: "asc"}, {WHEN: "desc" if descending else "asc"}, {NUMBER: "asc"}]
-            wanted["rows"] = {"top_hits": {"size": rows, "sort": order, "docvalue_fields": [NUMBER]}}
         found = self.aggregate(query, wanted)
         low, high = found["ends"]["min"], found["ends"]["max"]
         uncounted = [name for name in hot if found[name]["sum_other_doc_count"]]
         counted = self.aggregate(query, {name: {"cardinality": {"field": name}} for name in uncounted}) if uncounted else {}
         return HitSummary(
-            int(found["total"]["value"]),
+            int(found["rest"]["value"]) + (int(found["ends"]["count"]) if rest == UNTIMED else 0),
             None if low is None else int(low) * NANO,
             None if high is None else int(high) * NANO + NANO - 1,
             width,
             {round(b["key"]): int(b["doc_count"]) for b in found["time"]["buckets"]} if width else {},
             {name: _facet(found[name]["buckets"], counted.get(name, {}).get("value", 0)) for name in hot},
-            [int(hit["docvalue_fields"][NUMBER][0]) for hit in found["rows"]["hits"]] if rows else [],
         )
+
+    def clamped(self) -> bool:
+        """Return whether the index has times that 64 bits do not hold: they come first or last in order, and have no second."""
+        with self._lock:
+            if self._clamped is None:
+                seconds = {"x": {"value_count": {"field": SECOND}}, "y": {"value_count": {"field": UNTIMED}}}
+                found = self.aggregate(tantivy.Query.all_query(), seconds)
+                self._clamped = int(found["x"]["value"]) + int(found["y"]["value"]) != self._searcher.num_docs
+            return self._clamped
+
+    def early(self, found: HitSummary, wanted: int, *, descending: bool) -> tantivy.Query | None:
+        """Return a span of time that holds the first `wanted` hits of a summary: no others need to be ordered. None for all time."""
+        if found.total <= 4 * wanted or sum(found.bars.values()) < wanted or found.low is None or found.high is None:
+            return None
+        hits = 0
+        for second in sorted(found.bars, reverse=descending):
+            hits += found.bars[second]
+            if hits >= wanted:
+                break
+        low: int | None = second * NANO if descending else found.low
+        high: int | None = found.high if descending else (second + found.width) * NANO
+        if self.clamped():
+            low, high = (low, None) if descending else (None, high)
+        return tantivy.Query.range_query(schema(), WHEN, tantivy.FieldType.Integer, low, high)
 
     def fine(self) -> int:
         """Seconds of the buckets of summaries; 0 where even days are too many."""

@@ -22,12 +22,12 @@ from eye.index.check import UNLIKE, Checked, in_line, matcher, prefilter
 from eye.index.compile import Compiler, both, union, with_id
 from eye.index.counts import Counts, HitSummary
 from eye.index.documents import read_line
-from eye.index.order import HitOrder
+from eye.index.order import AHEAD, HitOrder
 from eye.index.schema import ID, LINE, NAMES, NUMBER, NUMBERED, PAIR, PART, ROW, SHAPES, SWAPPED, US, WHEN, has_terms, pair, schema
 from eye.index.terms import Terms
 from eye.query.parse import parse
-from eye.query.tree import Fuzzy, Node, Pattern, Regex, Text, leaves_of
-from eye.query.words import fold, without_case, words
+from eye.query.tree import Exists, Node, Pattern, Range, Text, leaves_of
+from eye.query.words import fold, without_case
 from scout.console import COULD_NOT, Complaint
 
 CACHED = 64
@@ -45,8 +45,6 @@ class Asked:
     query: str
     nodes: tuple[Node, ...]
     compiled: tantivy.Query
-    costly: bool = False
-    """Whether its hits cost more to find than to order."""
 
 
 class Store:
@@ -185,7 +183,7 @@ class Store:
             node = parse(text)
             nodes.append(node)
             parts.append(Compiler(text, self).compiled(node))
-        return Asked(query, tuple(nodes), both(parts), any(map(costly, nodes)))
+        return Asked(query, tuple(nodes), both(parts))
 
     def ask_node(self, query: str, node: Node) -> Asked:
         """Compile a part of a query that is parsed already."""
@@ -194,19 +192,25 @@ class Store:
     def within_parts(self, asked: Asked, parts: Iterable[str]) -> Asked:
         """Narrow a question down to the records of certain files (`marks`)."""
         of = tantivy.Query.term_set_query(schema(), PART, list(parts))
-        return Asked(asked.query, asked.nodes, both([asked.compiled, of]))
+        return Asked(asked.query, (), both([asked.compiled, of]))
 
     # --- answers
 
     def summary(self, asked: Asked, facets: Sequence[str] = (), *, rows: int = 0, descending: bool = False) -> HitSummary:
-        """Total, times, facets of hot fields and the first rows of a query.
-
-        One pass over the hits; a query that is cheap to ask again is asked for its rows alone, which costs less than to order all hits.
-        """
-        found = self._counts.summary(asked.compiled, facets, rows=rows if asked.costly else 0, descending=descending)
-        if rows and not asked.costly:
-            found.rows = [int(row) for row in self._order.fast(NUMBER, self._order.page(asked.compiled, 0, rows, descending=descending))]
+        """Total, times, facets of hot fields and the first rows of a query: one pass over the hits, and one over the first of them."""
+        found = self._counts.summary(asked.compiled, facets)
+        if rows:
+            early = self._counts.early(found, rows + AHEAD, descending=descending)
+            query = asked.compiled if early is None else self._narrowed(asked, early)
+            found.rows = [int(row) for row in self._order.fast(NUMBER, self._order.page(query, 0, rows, descending=descending))]
         return found
+
+    def _narrowed(self, asked: Asked, within: tantivy.Query) -> tantivy.Query:
+        """A question narrowed down: compiled anew, so that words in a row are looked for only there, where compiling costs nothing."""
+        leaves = [leaf for node in asked.nodes for leaf in leaves_of(node, wanted=False)]
+        if not leaves or not all(isinstance(leaf, (Text, Exists, Range)) for leaf in leaves):
+            return both([asked.compiled, within])
+        return both([within, *(Compiler(asked.query, self, within).compiled(node) for node in asked.nodes)])
 
     def count(self, asked: Asked) -> tuple[int, int | None, int | None]:
         """Number of hits, and the first and last time among them (nanoseconds since 1970 UTC, to the second)."""
@@ -341,9 +345,3 @@ def _sizes(folder: Path) -> dict[str, int]:
             return {file.name: file.stat().st_size for file in files if not file.name.startswith(".")}
     except OSError:
         return {}
-
-
-def costly(node: Node) -> bool:
-    """Return whether hits of a query cost more to find than to order: words in a row, or a set of words."""
-    leaves = leaves_of(node, wanted=False)
-    return any(isinstance(leaf, (Pattern, Fuzzy, Regex)) or (isinstance(leaf, Text) and len(words(leaf.text)) > 1) for leaf in leaves)

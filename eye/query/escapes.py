@@ -1,7 +1,8 @@
 r"""Backslashes and wildcards in a text as it was typed or pasted.
 
-A backslash escapes `* ? " ( ) [ ] { } : \ / ! + - ^ ~ & |` and a blank; before any other character it is a backslash. In a path, as
-`is_path` recognises one, it escapes only `" ( ) \ :`: before `*`, `{` or `-` it separates folders (`C:\Temp\*.ps1`, `CLSID\{0000…}`).
+A backslash escapes `* ? " ( ) [ ] { } : \ / ! + - ^ ~ & |` and a blank; before any other character it is a backslash. In a path
+(`is_path`) it escapes only `" ( ) :`, and a backslash before a wildcard: before `*`, `{` or `-` it separates folders
+(`C:\Temp\*.ps1`, `CLSID\{0000…}`). A text that may be either is read both ways (`readings`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from eye.query.tree import ANY, ONE
 
 ESCAPED = frozenset('*?"()[]{}:\\/!+-^~&| ')
 """What a backslash makes literal."""
-_ESCAPED_IN_PATH = frozenset('"():\\ ')
+_ESCAPED_IN_PATH = frozenset('"(): ')
 _PATH = re.compile(
     r"""(?<!\\)\\[^*?"()\[\]{}:\\/!+\-^~&|\s]   # a backslash that can escape nothing
     | (?<!\\)\\\{[0-9A-Fa-f]{8}-                 # an identifier in braces
@@ -23,8 +24,9 @@ _PATH = re.compile(
 )
 LOOKED_AT = 300
 """Characters of a text that decide whether a backslash before a blank ends it."""
+_SEPARATED = ("\\*", "\\?")
 _UNC = re.compile(r"\\\\[^\\]+(?:\\[^\\]+)*\\?")
-_BOTH_WAYS = re.compile(r"[^\W_]\\[*?{]")
+_BOTH_WAYS = re.compile(r"\\[*?{}\[\]\-!+~^&|/]|[^\w\\:*?]\\\\\w")
 
 
 def is_path(raw: str) -> bool:
@@ -37,7 +39,8 @@ def split(raw: str, *, path: bool | None = None) -> tuple[str, ...]:
     parts: list[str] = []
     literal, at = "", 0
     address = "://" in raw
-    escaped = _ESCAPED_IN_PATH if (is_path(raw) if path is None else path) else ESCAPED
+    path = is_path(raw) if path is None else path
+    escaped = _ESCAPED_IN_PATH if path else ESCAPED
     if raw.startswith("\\\\") and "\\\\" not in raw[2:]:  # the two backslashes of \\server\share
         literal, at = "\\\\", 2
     while at < len(raw):
@@ -48,7 +51,7 @@ def split(raw: str, *, path: bool | None = None) -> tuple[str, ...]:
             if not (c == "*" and parts and parts[-1] == ANY):
                 parts.append(ANY if c == "*" else ONE)
             at += 1
-        elif c == "\\" and at + 1 < len(raw) and raw[at + 1] in escaped:
+        elif c == "\\" and at + 1 < len(raw) and (raw[at + 1] in escaped or (path and raw[at + 1 : at + 3] in _SEPARATED)):
             literal += raw[at + 1]
             at += 2
         else:

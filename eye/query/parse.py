@@ -34,6 +34,7 @@ _QUOTED_PATH = re.compile(r'"[^"]*\\"(?=[\s)]|$)')
 r"""A path in quotes that ends with a separator: `"C:\Program Files\"`."""
 _PHRASE_ENDS = re.compile(r"[\s)]|$|~[0-9]{1,3}(?:[\s)^]|$)|\^[0-9]|(?:AND|OR|NOT|&&|\|\|)[\s(]")
 """What may follow the quote that ends a phrase; before anything else it is a quote within a text (`"a":"b"`)."""
+_EVERYTHING = re.compile(r"\*:\*(?=[\s)]|$)")
 _PREFIXES = re.compile(r"(?:[-+]?!)*[-+]?")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _FUZZY = re.compile(r"~([0-9]*)$")
@@ -226,7 +227,7 @@ class _Reader:
 
     def field_at(self, position: int) -> tuple[str, int] | None:
         """The name of a known field that begins here, and the position after its colon."""
-        if self.query.startswith("*:*", position) or self.query.startswith("_exists_:", position):
+        if _EVERYTHING.match(self.query, position) or self.query.startswith("_exists_:", position):
             return (self.query[position : self.query.index(":", position)], self.query.index(":", position) + 1)
         raw = re.compile(r"(?:[\w@.\-]|\\.)+:").match(self.query, position)
         if raw is None:
@@ -350,7 +351,10 @@ def _word(raw: str, name: str, start: int, end: int, query: str) -> Node | None:
         if distance > 2:
             raise QueryComplaint(query, start, "a word may differ by two characters at most", "Write word~1 or word~2.", end - start)
         return Fuzzy(name, start, end, raw[: fuzzy.start()], distance)
-    nodes = [node for parts in readings(raw) if (node := _of_parts(parts, name, start, end)) is not None]
+    ways = readings(raw)
+    if not name and all(part not in (ANY, ONE) for parts in ways for part in parts):
+        ways = ways[:1]  # the same words
+    nodes = [node for parts in ways if (node := _of_parts(parts, name, start, end)) is not None]
     return nodes[0] if len(nodes) == 1 else Or(tuple(nodes)) if nodes else None
 
 

@@ -44,6 +44,7 @@ def pieces(parts: tuple[str, ...]) -> list[tuple[str, ...]]:
     for part in parts:
         if part in (ANY, ONE):
             found[-1].append(ANY)
+            found.append([ANY])  # a wildcard may span the end of a word
             continue
         if any(unicodedata.category(c)[0] == "M" for c in part):  # a mark may belong to a word or part two: no word is certain
             found += [[ANY], [ANY]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from eye.index.store import Store
@@ -51,3 +53,28 @@ def test_pages_are_pieces_of_one_order(grouped, query, descending):
         found = [int(record["escadre.id"], 16) for record in store.rows(asked, start, limit, descending=descending)]
         assert found == expected[start : start + limit], (start, limit)
     assert len({*expected}) == len(times) and len(times) == sum(GROUPS) + UNTIMED
+
+
+@pytest.mark.parametrize("odd", [None, "1601-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_the_first_rows_of_a_summary_are_the_first_of_all_hits(tmp_path, odd):
+    """Of many hits only an early span of time is put in order: also where records have no time, or one beyond 64 bits."""
+    (tmp_path / "case.json").write_text("{}")
+    chance = random.Random(3)
+    records = [
+        {
+            "@timestamp": odd if n % 400 == 7 else f"2026-{chance.randint(1, 12):02d}-{chance.randint(1, 28):02d}T10:00:{n % 60:02d}Z",
+            "escadre.id": f"{n:032x}",
+            "message": "net user added" if n % 3 else "user net",
+            "process.name": f"p{n % 4}.exe",
+        }
+        for n in range(4_000)
+    ]
+    write_lines(tmp_path / "records" / "x" / "c.jsonl.zst", records)
+    store = Store(tmp_path)
+    for query in ("*", '"net user"', "net NOT process.name:p1.exe", "p2.exe added OR *3.exe"):
+        asked = store.ask(query)
+        for descending in (False, True):
+            found = store.summary(asked, ("process.name",), rows=20, descending=descending)
+            assert found.rows == [row["_row"] for row in store.rows(asked, 0, 20, descending=descending)]
+            assert found.total == len(list(store.lines(asked))) > 1_000
+    store.close()
