@@ -14,7 +14,7 @@ from commodore.artefact import Artefact, Expected, Parser
 from commodore.chosen import Chosen, Sorter
 from commodore.record import SweepLayer
 from scout.discovery import modules
-from scout.targets.patterns import braces, path_regex
+from scout.targets.patterns import braces, path_regex, path_text
 
 _WILD = re.compile(r"[*?]")
 
@@ -135,6 +135,7 @@ class ArtefactMatcher:
         self._exact: dict[str, list[str]] = {}
         self._by_part: dict[tuple[str, str], list[tuple[str, str]]] = {}
         """patterns by a part that a path must have: `name`, `ending` or `top` (the first folder), and its text; ("", "") has the others"""
+        self._whole: dict[tuple[str, str], re.Pattern[str]] = {}
         self._magic: dict[tuple[int, bytes], frozenset[str]] = {}
         self._container: dict[str, str] = {}
         self._strict = frozenset(name for name, entry in known.items() if entry.artefact.magic and entry.artefact.magic_required)
@@ -146,6 +147,11 @@ class ArtefactMatcher:
                 self._container[name] = entry.artefact.holds.container
             for magic in entry.artefact.magic:
                 self._magic[magic] = self._magic.get(magic, frozenset()) | {name}
+        firsts: dict[int, dict[int, list[tuple[bytes, frozenset[str]]]]] = {}
+        for (at, sign), names in self._magic.items():
+            firsts.setdefault(at, {}).setdefault(sign[0], []).append((sign, names))
+        self._first = tuple(firsts.items())
+        """offset → first byte of a magic there → the magics that begin with it, and their artefacts"""
         self._artefacts = known
         self._patterns = {name: entry.artefact.match for name, entry in known.items()}
         self.head = max((at + len(magic) for at, magic in self._magic), default=0)
@@ -187,8 +193,18 @@ class ArtefactMatcher:
         file = low.rpartition("/")[2]
         parts = ("name", file), ("ending", file.rpartition(".")[2]), ("top", low.partition("/")[0]), ("", "")
         for part in parts:
-            names.update(name for pattern, name in self._by_part.get(part, ()) if name not in names and _regex(pattern).fullmatch(low))
+            found = self._by_part.get(part)
+            if found and self._any_of(part, found).fullmatch(low):
+                names.update(name for pattern, name in found if name not in names and _regex(pattern).fullmatch(low))
         return tuple(sorted(names))
+
+    def _any_of(self, part: tuple[str, str], found: list[tuple[str, str]]) -> re.Pattern[str]:
+        """Return one expression for all patterns with a part: most paths fit none of them, and one call says so."""
+        whole = self._whole.get(part)
+        if whole is None:
+            alternatives = dict.fromkeys(path_text(pattern, fold=False) for pattern, _ in found)
+            whole = self._whole[part] = re.compile("|".join(alternatives), re.DOTALL)
+        return whole
 
     @cached_property
     def _homes(self) -> list[tuple[re.Pattern[str], str]]:
@@ -204,7 +220,10 @@ class ArtefactMatcher:
         promised = self.of_source(source, path)
         if not head or path.startswith("live/"):
             return Match(promised)
-        borne = [names for (at, magic), names in self._magic.items() if head.startswith(magic, at)]
+        size = len(head)
+        borne = [
+            names for at, firsts in self._first if at < size for magic, names in firsts.get(head[at], ()) if head.startswith(magic, at)
+        ]
         if not borne and not promised:
             return _UNREAD
         offered = frozenset().union(*borne)
@@ -225,7 +244,7 @@ def _prefix_regex(pattern: str) -> re.Pattern[str]:
     """Return a pattern of the folders above a place; none for a pattern of files in any folder."""
     folders = [one.split("/")[:-1] for one in braces(pattern) if not one.startswith("**/")]
     above = {"/".join(parts[:n]) for parts in folders for n in range(1, len(parts) + 1)}
-    return re.compile("|".join(path_regex(one, fold=False).pattern for one in sorted(above)) or r"(?!)", re.DOTALL)
+    return re.compile("|".join(path_text(one, fold=False) for one in sorted(above)) or r"(?!)", re.DOTALL)
 
 
 def _homes(known: dict[str, Known]) -> list[tuple[re.Pattern[str], str]]:
@@ -237,7 +256,7 @@ def _homes(known: dict[str, Known]) -> list[tuple[re.Pattern[str], str]]:
             if len(re.sub(r"\W", "", name)) > 2 and not _WILD.search(folder):
                 stem = name.removesuffix("*")
                 ending = r"(?:[._-].*)?" if stem != name else ""
-                found.append((re.compile(path_regex(stem, fold=False).pattern + ending, re.DOTALL), folder + slash))
+                found.append((re.compile(path_text(stem, fold=False) + ending, re.DOTALL), folder + slash))
     return found
 
 
@@ -245,7 +264,7 @@ class Patterns:
     """A few path patterns, compiled."""
 
     def __init__(self, patterns: tuple[str, ...]) -> None:
-        self._whole = re.compile("|".join(path_regex(p.lower(), fold=False).pattern for p in patterns) or r"(?!)", re.DOTALL)
+        self._whole = re.compile("|".join(path_text(p.lower(), fold=False) for p in patterns) or r"(?!)", re.DOTALL)
 
     def fits(self, path: str) -> bool:
         """Return whether a path below the volume's root, in lower case, is one of them."""

@@ -83,7 +83,9 @@ class HiveFile:
                 refused=self.replay.refused,
             )
         except BadHive as reason:
-            raise Complaint(f"{self.path}: {reason}.", f"--reader {second.NAME} may read it.") from None
+            a_hive = self.replay.data[:4] == b"regf" and self.replay.data[28:29] == b"\0"
+            step = f"--reader {second.NAME} may read it." if a_hive else "Name a hive. Its logs are found beside it, or given with --log."
+            raise Complaint(f"{self.path}: {reason}.", step) from None
         live = bytearray(len(hive.data) // 8 + 1)
         for key in hive.walk():
             live[key.offset >> 3] = 1

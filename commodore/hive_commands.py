@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scout.console import DONE, PARTIAL, Screen, escape, megabytes, plural
+from scout.console import DONE, PARTIAL, Complaint, Screen, escape, megabytes, plural
 from scout.options import Json
 
 if TYPE_CHECKING:
@@ -46,11 +46,10 @@ def keys(
         _show_key(screen, key)
         for value in key.values if key.path.casefold() == path.strip("\\").casefold() else ():
             _show_value(screen, key, value)
+    code = _notes(screen, hive)
     if not found:
-        screen.say(
-            f"{path}: no such key. Paths begin below the root of the hive: Microsoft\\Windows, not HKLM\\SOFTWARE\\Microsoft\\Windows."
-        )
-    return _notes(screen, hive)
+        raise Complaint(f"{path}: no such key in {file}.", "A path begins below the root of the hive: Microsoft\\Windows.")
+    return code
 
 
 def search(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import sys
+import textwrap
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +15,9 @@ from scout import __version__
 
 WORDS = {"path": "PATH", "text": "TEXT", "str": "TEXT", "integer": "NUMBER", "int": "NUMBER", "float": "NUMBER"}
 """first word of typer's name for the type of an option's value → word for it in the help, where the option has no word of its own"""
+
+_BESIDE = re.compile(r"( +(?:\d  )?)(\S.*?) {2,}(\S.*)")
+"""a command of a guide, and what stands beside it"""
 
 
 def _show(context: typer.Context, value: bool) -> None:
@@ -43,6 +50,26 @@ def _use_words(command: Any) -> None:
             parameter.metavar = WORDS.get(parameter.type.name.partition(" ")[0])
 
 
+def fitted(guide: str, width: int) -> str:
+    """Return a guide for a terminal of `width` columns: what stands beside a command that has no room for it goes below it, and no word
+    is broken.
+    """
+    lines = []
+    for line in guide.splitlines():
+        beside = _BESIDE.fullmatch(line)
+        if len(line) <= width:
+            lines.append(line)
+        elif beside is None:
+            lines += textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False)
+        else:
+            indent = " " * (len(beside[1]) + 2)
+            lines.append(beside[1] + beside[2])
+            lines += textwrap.wrap(
+                beside[3], width, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+            )
+    return "\n".join(lines)
+
+
 def program(about: str, guide: str) -> typer.Typer:
     """Return the app of one tool: `-h`, `--version`, shell completion, the same plain help in all tools.
 
@@ -59,6 +86,6 @@ def program(about: str, guide: str) -> typer.Typer:
     @app.callback(invoke_without_command=True)
     def only(context: typer.Context, version: Version = False) -> None:  # noqa: ARG001  (handled by its callback)
         if context.invoked_subcommand is None:
-            typer.echo(guide)
+            typer.echo(fitted(guide, shutil.get_terminal_size().columns) if sys.stdout.isatty() else guide)
 
     return app

@@ -132,6 +132,17 @@ def once(name: str, factory: pytest.TempPathFactory, make: Callable[[Path], obje
     return place
 
 
+@pytest.fixture
+def in_memory(tmp_path: Path) -> Iterator[Path]:
+    """A folder for hundreds of synced runs: in memory where the system has a file system there, else on disk."""
+    shm = Path("/dev/shm")
+    if not (shm.is_dir() and os.access(shm, os.W_OK) and shutil.disk_usage(shm).free > 1 << 28):
+        yield tmp_path
+        return
+    with TemporaryDirectory(prefix="escadre-test-", dir=shm) as place:
+        yield Path(place)
+
+
 @contextmanager
 def alone(what: str, folder: Path = ROOT / ".cache") -> Iterator[None]:
     """Wait until no other process of a test run does `what`, in this checkout or in a folder that several checkouts share."""

@@ -20,7 +20,7 @@ from eye.index.store import Store
 from eye.push.artefacts import artefacts
 from eye.remote.json_server import JsonServer
 from eye.remote.told import told as value
-from scout.console import COULD_NOT, Complaint, plural
+from scout.console import COULD_NOT, Complaint, escape, plural
 
 SEVERITIES = {"critical": "4", "high": "3", "medium": "2", "low": "1", "informational": "1"}
 """Severity of the gravest finding → name of a severity in FIR as it is installed."""
@@ -117,9 +117,14 @@ def _description(store: Store, all_findings: list[dict[str, Any]], counts: Count
     lines = [f"{plural(store.records, 'record')}; findings: {shown}.", "", "Findings:"]
     for one in all_findings[:SHOWN]:
         when = one.get("escadre.first") or one.get("@timestamp") or "no time"
-        lines.append(html.escape(f"- {one.get('escadre.severity')} {one.get('host.name')} {when}: {str(one.get('message'))[:300]}"))
+        lines.append(_shown(f"- {one.get('escadre.severity')} {one.get('host.name')} {when}: {str(one.get('message'))[:300]}"))
     if len(all_findings) > SHOWN:
         lines.append(f"- and {len(all_findings) - SHOWN} more")
     for kind, values in found.items():
-        lines += ["", f"Artefacts, {kind}:", *(html.escape(value) for value in values)]
+        lines += ["", f"Artefacts, {kind}:", *map(_shown, values)]
     return lines
+
+
+def _shown(text: str) -> str:
+    """Return text of evidence as one line of HTML, on which it cannot look like a line of ours."""
+    return html.escape(escape(text))

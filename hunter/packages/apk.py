@@ -11,10 +11,7 @@ from collections.abc import Collection
 
 from hunter.host.view import FileView
 from hunter.packages import Cut
-from scout.formats.packages.apk import END
-
-_FOLDERS = ("/lib/apk/db", "/usr/lib/apk/db")
-"""on a merged system the first is the second, reached through a link"""
+from scout.formats.packages.apk import END, FOLDERS
 
 
 class _Apk:
@@ -22,7 +19,7 @@ class _Apk:
 
     def owners(self, view: FileView, wanted: Collection[str], cut: Cut) -> dict[str, str]:
         found: dict[str, str] = {}
-        for folder in _FOLDERS:
+        for folder in FOLDERS:
             top = view.state("/" + folder.split("/")[1])
             if (top is None or top.type != "link") and any(name == "installed" for name, _ in view.names(folder)):
                 text = view.read(f"{folder}/installed")

@@ -19,11 +19,11 @@ from hunter.host.tree import HostTree
 from hunter.host.view import FileView
 from hunter.packages import Cut
 from hunter.unsafe import UnsafeError
+from scout.formats.packages.rpm import FOLDERS
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-_FOLDERS = ("/var/lib/rpm", "/usr/lib/sysimage/rpm")
 _SQLITE, _LOG = "rpmdb.sqlite", "rpmdb.sqlite-wal"
 _OTHERS = {"Packages": "Berkeley DB", "Packages.db": "ndb"}
 _NAME, _INDEXES, _BASENAMES, _FOLDER_NAMES = 1000, 1116, 1117, 1118
@@ -40,7 +40,7 @@ class _Rpm:
 
     def owners(self, view: FileView, wanted: Collection[str], cut: Cut) -> dict[str, str]:  # noqa: ARG002  (SQLite says where it is cut)
         found: dict[str, str] = {}
-        for folder in _FOLDERS:
+        for folder in FOLDERS:
             names = {name for name, kind in view.names(folder) if kind == "file"}
             if _SQLITE in names:
                 state = view.state(f"{folder}/{_LOG}")

@@ -7,7 +7,7 @@ registry is asked by Windows' calls, and the profiles' hives are read as files t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from scout.archive.facts import rfc3339
 from scout.collecting import identity
@@ -17,7 +17,7 @@ from scout.formats.regf import BadHive, Hive, Key
 from scout.formats.regf.patterns import FoundKey, KeyPatterns
 from scout.formats.regf.views import HiveViews
 from scout.sources.source import EvidenceSource, Parts, contents, find
-from scout.sweeping.wanted import SweepWanted, described
+from scout.sweeping.wanted import SweepWanted, WantedKey, described
 
 Line = dict[str, Any]
 _SYSTEM = ("SOFTWARE", "SYSTEM", "DEFAULT")
@@ -27,13 +27,6 @@ _CONTROL, _CLASSES = "System\\CurrentControlSet", "Software\\Classes"
 _TICKS_TO_1970 = 116_444_736_000_000_000
 _SHOWN = 300
 """characters of a value's data that a line has"""
-
-
-class WantedKey(NamedTuple):
-    """An indicator, and what its last part is: a key (''), or the name of a value of the key."""
-
-    indicator: Indicator
-    value: str
 
 
 class WantedKeys:

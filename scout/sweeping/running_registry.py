@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scout.live.windows._registry import HKLM, HKU, RunningRegistry
-from scout.sweeping.wanted import described
-
-if TYPE_CHECKING:
-    from scout.sweeping.registry import WantedKey
+from scout.sweeping.wanted import WantedKey, described
 
 
 def keys(asked: Mapping[str, Sequence[WantedKey]]) -> Iterator[dict[str, Any]]:

@@ -7,7 +7,7 @@ import ipaddress
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from scout.console import WRONG_USE, Complaint
 from scout.formats.indicator_expression import ecs_type, expression, title
@@ -20,6 +20,13 @@ TIMEOUT = 20
 _HASHES = ("md5", "sha1", "sha256")
 _TEXTS = ("domain", "url", "ip", "path", "filename", "mutex", "pipe")
 _LAST = re.compile(r"[^\\/]+\Z")
+
+
+class WantedKey(NamedTuple):
+    """An indicator, and what its last part is: a key (''), or the name of a value of the key."""
+
+    indicator: Indicator
+    value: str
 
 
 class SweepWanted:

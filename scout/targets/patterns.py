@@ -72,6 +72,11 @@ def _piece(piece: str) -> str:
 
 def path_regex(pattern: str, fold: bool) -> re.Pattern[str]:
     """Return a pattern without variables as a regular expression for a path below the root."""
+    return re.compile(path_text(pattern, fold), re.DOTALL | (re.IGNORECASE if fold else 0))
+
+
+def path_text(pattern: str, fold: bool) -> str:
+    """Return the text of that expression, to be compiled with others."""
     out = []
     for alternative in braces(pattern):
         pieces = alternative.strip("/").split("/")
@@ -83,7 +88,7 @@ def path_regex(pattern: str, fold: bool) -> re.Pattern[str]:
             else:
                 text += component_regex(piece, fold).pattern + ("" if last else "/")
         out.append(text)
-    return re.compile("|".join(f"(?:{text})" for text in out), re.DOTALL | (re.IGNORECASE if fold else 0))
+    return "|".join(f"(?:{text})" for text in out)
 
 
 @dataclass(slots=True)

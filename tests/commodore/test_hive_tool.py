@@ -98,9 +98,16 @@ def test_the_second_reader_shows_the_same_and_keeps_the_same_secrets(folder):
     assert tool("keys", folder / "plain", "--reader", "other")[0] == 2
 
 
+def test_a_path_that_does_not_exist_is_an_error(folder):
+    code, out, err = tool("keys", folder / "plain", "HKLM\\SOFTWARE\\Microsoft")
+    assert (code, out) == (3, "")
+    assert "no such key" in err and "below the root of the hive" in err
+
+
 def test_what_is_no_hive_is_said_in_one_line(folder):
     (folder / "text").write_text("hello")
     code, out, err = tool("keys", folder / "text")
     assert (code, out) == (3, "")
     assert "signature regf is missing" in err
+    assert "Name a hive" in err
     assert "Traceback" not in err

@@ -122,16 +122,16 @@ def killed(at: int, run) -> bool:
         os._exit(0)
 
 
-def test_a_redo_killed_at_any_change_goes_on_to_the_content_of_a_fresh_run(hosts, tmp_path, monkeypatch):
+def test_a_redo_killed_at_any_change_goes_on_to_the_content_of_a_fresh_run(hosts, in_memory, monkeypatch):
     (one, *_) = hosts
     upgraded(monkeypatch)
-    process([one], tmp_path / "fresh", workers=1)
-    expected = content(tmp_path / "fresh")
+    process([one], in_memory / "fresh", workers=1)
+    expected = content(in_memory / "fresh")
     monkeypatch.undo()
-    process([one], tmp_path / "before", workers=1)
+    process([one], in_memory / "before", workers=1)
     at, kills = 0, 0
     while True:
-        case = shutil.copytree(tmp_path / "before", tmp_path / f"case{at}")
+        case = shutil.copytree(in_memory / "before", in_memory / f"case{at}")
         with monkeypatch.context() as patch:
             upgraded(patch)
             was_killed = killed(at, lambda case=case: process([one], case, workers=1, redo=Redo()))
@@ -144,13 +144,13 @@ def test_a_redo_killed_at_any_change_goes_on_to_the_content_of_a_fresh_run(hosts
     assert kills > 15
 
 
-def test_a_first_run_killed_at_any_change_goes_on(hosts, tmp_path):
+def test_a_first_run_killed_at_any_change_goes_on(hosts, in_memory):
     (one, *_) = hosts
-    process([one], tmp_path / "fresh", workers=1)
+    process([one], in_memory / "fresh", workers=1)
     at = 0
-    while killed(at, lambda at=at: process([one], tmp_path / f"case{at}", workers=1)):
-        process([one], tmp_path / f"case{at}", workers=1)
-        assert content(tmp_path / f"case{at}") == content(tmp_path / "fresh"), at
+    while killed(at, lambda at=at: process([one], in_memory / f"case{at}", workers=1)):
+        process([one], in_memory / f"case{at}", workers=1)
+        assert content(in_memory / f"case{at}") == content(in_memory / "fresh"), at
         at += 1
     assert at > 5
 

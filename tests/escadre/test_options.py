@@ -35,6 +35,26 @@ def test_a_program_without_arguments_names_the_next_command(tool: str) -> None:
     assert max(map(len, done.stdout.splitlines())) <= 120
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal")
+@pytest.mark.parametrize("tool", TOOLS)
+def test_the_guide_keeps_its_words_whole_in_a_terminal_of_80_columns(tool: str) -> None:
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    command = [sys.executable, "-c", f"from {tool}.cli import main; main()"]
+    plain = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    subprocess.run(command, stdout=theirs, stdin=subprocess.DEVNULL, cwd=ROOT, env=plain, timeout=60, check=True)
+    os.close(theirs)
+    with os.fdopen(ours, "rb") as said:
+        shown = os.read(said.fileno(), 1 << 16).decode()
+    assert max(map(len, shown.splitlines())) <= 80
+    assert shown.split() == program(tool).stdout.split()
+
+
 @pytest.mark.parametrize(
     "words", [("scout",), ("scout", "collect"), ("commodore", "rules", "stats"), ("hunter", "undo"), ("eye", "search")]
 )

@@ -25,6 +25,23 @@ ANSWERED = {"a redirect", "a redirect to itself", "controls in a refusal", "a le
 """answers that HTTP takes"""
 
 
+class Counted:
+    """What the description of an incident needs of a case."""
+
+    case, records = None, 1
+
+
+def test_evidence_writes_no_line_of_its_own_into_an_incident(monkeypatch):
+    forged = "logged\n- critical web 2026-10-31: forged\r\u2028x<b>\u202e"
+    monkeypatch.setattr(fir, "findings", lambda _: [{"escadre.severity": "low", "host.name": "h\nx", "message": forged}])
+    made = fir.incident(Counted(), "Escadre: c", fir.FirChoices(), {"file": ["a\nArtefacts, ip:\n192.0.2.1"]})
+    lines = made["description"].splitlines()
+    assert sum(line.startswith("- ") for line in lines) == 1
+    assert sum("rtefacts, " in line for line in lines) == 2
+    assert not any(line.startswith("Artefacts, ip") for line in lines)
+    assert "<b>" not in made["description"]
+
+
 class Objects:
     """What `Kibana.put` needs of the objects of a case."""
 

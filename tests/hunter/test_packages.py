@@ -77,6 +77,7 @@ DATABASES = {
     "pacman": lambda root: put(root, "var/lib/pacman/local/cached-1-1/files", PACMAN),
     "rpm": rpm,
     "rpm of a new system": lambda root: rpm(root, "usr/lib/sysimage/rpm"),
+    "rpm of a system that boots from images": lambda root: rpm(root, "usr/share/rpm"),
 }
 
 

@@ -6,6 +6,7 @@ import io
 import json
 import lzma
 import re
+from struct import pack, pack_into, unpack_from
 
 import pytest
 
@@ -174,6 +175,28 @@ def test_every_kind_of_data_comes_back_as_it_was_written():
     assert read["\0hidden"].text == "h"
     assert key.owner == "S-1-5-32-544"
     assert not Hive.open(tree()).dirty
+
+
+def test_segments_are_joined_in_an_old_hive_too_where_a_cell_is_too_small_for_the_data():
+    """Windows writes them since 1.4; a hive of 1.3 has long data in one cell, even where that begins like a list of segments."""
+    root = Key("ROOT", 1, [Value("segments", 3, bytes(range(256)) * 100), Value("one cell", 3, b"db" + bytes(16000))])
+    image = Image(root, 1, "x")
+    long = pack("<2sHI", b"db", 2, 0) + bytes(20_000)
+    pack_into("<II", image.bins, root.values[1].offset + 8, len(long), image.cell(long))
+    data = bytearray(image.hive())
+    pack_into("<I", data, 24, 3)
+    read = {v.name: v.raw for v in Hive.open(bytes(data)).root.values()}
+    assert read == {"segments": bytes(range(256)) * 100, "one cell": long}
+
+
+def test_a_key_in_a_list_whose_cell_is_free_is_read_and_noted():
+    root = Key("ROOT", 1, [], [Key("freed", 1, [made("a", 1)])])
+    image = Image(root, 1, "x")
+    (size,) = unpack_from("<i", image.bins, root.keys[0].offset)
+    pack_into("<i", image.bins, root.keys[0].offset, -size)
+    hive = Hive.open(image.hive())
+    assert [key.path for key in hive.walk()] == ["", "freed"]
+    assert hive.damage == {root.keys[0].offset: "key: its cell is marked as free"}
 
 
 def test_a_path_opens_without_walking_the_hive(corpus):

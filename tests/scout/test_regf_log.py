@@ -240,9 +240,35 @@ def test_dirty_hives_of_the_corpus_come_out_byte_for_byte_as_python_registry_rec
 
 
 def test_a_log_of_the_wrong_hive_is_refused(corpus):
+    """The sequence numbers of the second pair fit: the log is newer than the hive."""
     folder = corpus / "hives/mkorman90+regipy/regipy_tests/data"
-    data, other = (lzma.decompress((folder / f"{name}.xz").read_bytes()) for name in ("SYSTEM_B", "UsrClass.dat.LOG1"))
-    assert replay(data, [other]).refused == ("log refused: it begins at sequence number 287, before the hive's own 1621",)
+    for hive, other, name in (
+        ("SYSTEM_B", "UsrClass.dat.LOG1", "\\Microsoft\\Windows\\UsrClass.dat"),
+        ("transactions_NTUSER.DAT", "SYSTEM_B.LOG1", "SYSTEM"),
+    ):
+        data, log = (lzma.decompress((folder / f"{file}.xz").read_bytes()) for file in (hive, other))
+        result = replay(data, [log])
+        assert (result.data, result.applied) == (data, 0)
+        assert result.refused == (f"log refused: it belongs to another hive, {name}",)
+
+
+def test_a_log_is_known_by_the_guid_of_its_hive_and_without_one_by_its_name(dirty):
+    def changed(block, at, content):
+        made = bytearray(block)
+        made[at : at + len(content)] = content
+        sign(made)
+        return bytes(made)
+
+    def applied(hive, log):
+        return replay(hive, [log]).applied
+
+    log, hive, one, other = dirty.log(0, 1, 2), dirty.primary, b"\1" * 16, b"\2" * 16
+    assert applied(hive, log) == 3
+    assert applied(changed(hive, 112, one), changed(log, 112, one)) == 3
+    assert applied(changed(hive, 112, one), changed(log, 112, other)) == 0
+    assert applied(hive, changed(log, 48, "other".encode("utf-16-le"))) == 0
+    assert applied(changed(hive, 112, one), changed(changed(log, 48, b"o\0t\0"), 112, one)) == 3, "it was loaded from another place"
+    assert applied(changed(hive, 112, one), log) == 3, "no GUID to compare"
 
 
 def test_a_log_may_begin_at_the_second_sequence_number_of_the_hive_or_later(dirty):

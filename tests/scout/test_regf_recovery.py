@@ -9,9 +9,9 @@ from struct import pack, pack_into, unpack_from
 
 import pytest
 
-from fixtures.hives.writer import Image, Key, made
+from fixtures.hives.writer import NIL, Image, Key, made
 from scout.formats.regf import Hive
-from scout.formats.regf.recovery import Recovered, recover
+from scout.formats.regf.recovery import Recovered, _Recovery, recover
 from scout.formats.regf.survey import Survey
 from tests.conftest import need
 from tests.range.plants import SYSTEM_PYTHON
@@ -140,6 +140,23 @@ def test_parents_in_a_circle_end():
     pack_into("<H", image.bins, at + 2, 1)
     (one,) = recovered(image.hive())[1]
     assert one.path == "?\\Victim"
+
+
+@pytest.mark.parametrize("upwards", [True, False])
+def test_each_key_of_a_deep_deleted_tree_is_resolved_once(monkeypatch, upwards):
+    """A chain of deleted keys, each the parent of the next; `upwards`: the lowest is first in the file."""
+    image, number = Image(Key("ROOT", TIME), TIME, "x"), 400
+    cells = [image.cell(bytes(84)) for _ in range(number)]
+    for i, cell in enumerate(reversed(cells) if upwards else cells):
+        order = list(reversed(cells)) if upwards else cells
+        parent = order[i - 1] if i else image.root
+        nk = pack("<2sHQ15I2H", b"nk", 0x20, TIME, 0, parent, 0, 0, NIL, NIL, 0, NIL, NIL, NIL, *[0] * 5, 2, 0)
+        image.bins[cell : cell + 4 + 78] = pack("<i", 88) + nk[:76] + b"%02x" % (i % 256)
+    looked, possible = [], _Recovery._possible_key
+    monkeypatch.setattr(_Recovery, "_possible_key", lambda self, at: looked.append(at) or possible(self, at))
+    _, found = recovered(image.hive())
+    assert {r.path for r in found} == {"\\".join(f"{i % 256:02x}" for i in range(n + 1)) for n in range(number)}
+    assert len(looked) < 4 * number
 
 
 def test_the_cells_of_a_hive_promise_what_the_tree_has():

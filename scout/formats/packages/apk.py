@@ -11,8 +11,9 @@ from collections.abc import Collection, Iterator
 from scout.formats.linux_paths import one_path
 from scout.formats.packages import Note, PackageFile, ignored, whole
 
-FILES = ("{lib,usr/lib}/apk/db/installed",)
-
+FOLDERS = ("/lib/apk/db", "/usr/lib/apk/db")
+"""on a merged system the first is the second, reached through a link"""
+FILES = tuple(f"{folder[1:]}/installed" for folder in FOLDERS)
 LISTS = FILES
 END = b"\n\n"
 _SHA1 = 40

@@ -11,7 +11,9 @@ from scout.formats.linux_paths import one_path
 from scout.formats.packages import Note, PackageFile, ignored
 from scout.formats.rpm_database import files, headers
 
-FILES = ("{var/lib/rpm,usr/lib/sysimage/rpm,usr/share/rpm}/{Packages,rpmdb.sqlite,Packages.db}",)
+FOLDERS = ("/var/lib/rpm", "/usr/lib/sysimage/rpm", "/usr/share/rpm")
+"""where the database lies: older systems, newer ones, systems that boot from images (rpm-ostree)"""
+FILES = tuple(f"{folder[1:]}/{{Packages,rpmdb.sqlite,Packages.db}}" for folder in FOLDERS)
 LISTS = FILES
 
 

@@ -119,6 +119,8 @@ class HiveCells:
             return 0, 0
         (size,) = unpack_from("<i", self.data, start - 4)
         end = start - 4 + abs(size)
+        if size > 0:
+            self.note(offset, f"{what}: its cell is marked as free")
         if end > self._end or end - start < least:
             self.note(offset, f"{what}: cell of {abs(size)} bytes")
             if end - start < least:

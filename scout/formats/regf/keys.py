@@ -235,7 +235,8 @@ class Value:
         start, end = self.hive.cell(self._data_offset, 0, "data of a value")
         if not start:
             return b""
-        if self.size > SEGMENT and self.hive.minor > 3 and self.hive.data[start : start + 2] == b"db":
+        fits = end - start >= self.size and self.hive.minor <= 3  # segments came with 1.4; other programs write them into older hives
+        if self.size > SEGMENT and not fits and self.hive.data[start : start + 2] == b"db":
             return self._segments(start, end)
         if end - start < self.size:
             self.hive.note(self.offset, f"{end - start} of {self.size} bytes of a value are there")

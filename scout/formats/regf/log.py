@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from struct import Struct, pack_into, unpack_from
 
-from scout.formats.regf.data import BASE_BLOCK
+from scout.formats.regf.data import BASE_BLOCK, text
 
 SECTOR = 512
 SEED = (0x7A4E55C5, 0x82EF4D88)
@@ -24,6 +24,8 @@ MAX_HIVE = 2 << 30
 """a log may not grow a hive beyond 2 GiB, the most that 32-bit cell offsets with a volatile bit can address"""
 
 _ENTRY = Struct("<4sIIIIIQQ")  # signature, size, flags, sequence, hive bins data size, dirty pages, hash 1, hash 2
+_MANAGER = slice(112, 128)
+"""GUID of the hive's resource manager in a base block, made with the hive; zeroes in a hive without transactions"""
 _PAGE = Struct("<II")  # offset in the hive bins data, size
 
 
@@ -98,7 +100,10 @@ def replay(data: bytes, logs: Sequence[bytes]) -> Replay:
         return Replay(data, dirty=dirty)
     usable, refused = _judge(present)
     new = sorted((pair for pair in usable if pair[0].kind == 6), key=lambda pair: _order(pair[0].second, usable[0][0].second))
-    if new:
+    if header is not None and header.sound:
+        refused += [f"log refused: it belongs to another hive, {_name(log) or 'of no name'}" for _, log in new if _of_another(data, log)]
+        new = [pair for pair in new if not _of_another(data, pair[1])]
+    if new or any(pair[0].kind == 6 for pair in usable):
         return _replay_entries(data, header, new, refused)
     return _replay_pages(data, header, usable, refused)
 
@@ -127,6 +132,21 @@ def _judge(logs: Sequence[bytes]) -> tuple[list[tuple[_Header, bytes]], list[str
 
 
 # --- HvLE
+
+
+def _of_another(data: bytes, log: bytes) -> bool:
+    """Return whether the copy of a base block in a log is that of another hive: by the GUID of its resource manager, else by its name.
+
+    Windows takes the file beside the hive. A collection may have mixed up files, whose sequence numbers alone may fit.
+    """
+    ours, theirs = data[_MANAGER], log[_MANAGER]
+    if any(ours) and any(theirs):
+        return ours != theirs
+    return bool(_name(data)) and bool(_name(log)) and _name(data).casefold() != _name(log).casefold()
+
+
+def _name(block: bytes) -> str:
+    return text(block[48:112])
 
 
 def _replay_entries(data: bytes, header: _Header | None, logs: list[tuple[_Header, bytes]], refused: list[str]) -> Replay:

@@ -26,6 +26,8 @@ UNKNOWN = "?"
 MOST = 200_000
 """candidates that are looked at"""
 _LONGEST_PATH, _LEVELS = 4096, 512
+_CHARACTERS = 16 << 20
+"""characters of all paths that are stored: of 200,000 keys, 80 of each"""
 _SIGNATURES = re.compile(rb"[nv]k")
 _OFFSET = Struct("<I")
 _DATA = Struct("<II")  # of a value: size and offset of its data
@@ -72,6 +74,7 @@ class _Recovery:
         self._values: dict[int, bool] = {}
         """offset of each candidate → whether it is deleted"""
         self._paths: dict[int, str] = {hive.root_offset: ""}
+        self._characters_left = _CHARACTERS
         self._slack: list[tuple[int, int, bool]] = []
         """(cell around it, candidate, whether it is a key)"""
 
@@ -203,23 +206,28 @@ class _Recovery:
         return decoded(bytes(self._hive.data[at : at + fields[18]]), compressed=bool(fields[1] & 0x20))
 
     def _path(self, offset: int) -> str:
-        """Return the path of a key by its parents, alive or not."""
-        names: list[str] = []
-        at, met = offset, set[int]()
-        while at not in self._paths:
+        """Return the path of a key by its parents, alive or not. Every key on the way up is resolved once, within a bound on the memory."""
+        chain: list[tuple[int, str]] = []
+        at, met, above = offset, set[int](), self._paths.get(offset)
+        while above is None:
             start = BASE_BLOCK + at + 4
             whole = at not in met and len(met) < _LEVELS and not at & 7 and start + NK.size <= self._hive.end
             if not whole or self._hive.data[start : start + 2] != b"nk" or not self._possible_key(start):
-                return "\\".join([UNKNOWN, *reversed(names)])[:_LONGEST_PATH]
+                above = UNKNOWN
+                break
             met.add(at)
             fields = NK.unpack_from(self._hive.data, start)
-            names.append(self._name(at, fields))
+            chain.append((at, self._name(at, fields)))
             at = fields[4]
-        above = self._paths[at]
-        path = "\\".join([above, *reversed(names)] if above else reversed(names))[:_LONGEST_PATH]
-        if len(self._paths) < MOST:
-            self._paths[offset] = path
-        return path
+            above = self._paths.get(at, UNKNOWN if self._characters_left <= 0 else None)
+        for at, name in reversed(chain):
+            above = f"{above}\\{name}"[:_LONGEST_PATH] if above else name
+            self._characters_left -= len(above)
+            if self._characters_left > 0:
+                self._paths[at] = above
+        if self._characters_left <= 0:
+            self._hive.note(0, f"paths of deleted keys take more than {_CHARACTERS:,} characters: of the rest only names are shown")
+        return above
 
     def _claimed(self, offset: int) -> Iterator[RecoveredValue]:
         """Yield the candidates that the list of a recovered key names; they are no longer candidates."""

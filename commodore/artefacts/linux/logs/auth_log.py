@@ -77,8 +77,10 @@ LONGEST = 1 << 16
 """Most bytes of one line."""
 _MOST_RUNS = 100_000
 """Most changes of the day in one file; more are a forgery and are not looked at."""
+_HALF = 183
+"""Days beyond which two neighbouring lines are of different years."""
 _MOST_NOTES = 20
-"""Most notes on steps back per file."""
+"""per file, on steps back"""
 _CONTINUED = 200
 """Most continuation lines of one record."""
 
@@ -86,9 +88,11 @@ _DATE = r"(?:<\d{1,3}>)?([A-Za-z]{3})[ \t]+(\d{1,2})[ \t]+(?:(\d{4})[ \t]+)?(\d\
 _TRADITIONAL = re.compile(_DATE + r"([.,]\d+)?(?:: ?|[ \t]+)", re.ASCII)
 _ISO = re.compile(r"(?:<\d{1,3}>)?(\d{4})-(\d\d)-(\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d+))?(Z|[+-]\d\d:?\d\d)? ", re.ASCII)
 _PROTOCOL = re.compile(r"<\d{1,3}>1 (\S+) (\S+) (\S+) (\S+) \S+ (?:-|(?:\[(?:[^\]\\]|\\.)*\])+) ?(.*)", re.DOTALL)
-_TAGGED = re.compile(r"(?:\S*[^\s:] )?(\S+?)(?:\[(\d+)\])?: ?(.*)", re.DOTALL)
+_TAGGED = re.compile(r"(?:\S*[^\s:] )?(?:<?[a-z]+\d?\.[a-z]+>? )?(\S+?)(?:\[(\d+)\])?: ?(.*)", re.DOTALL)
+_OLD_PAM = re.compile(r"([\w-]+)\((pam_\w+)\)")
 _ENTRY = re.compile(rb"\0*(?=\S)(?:[^:\n]{0,40}\d:\d\d:\d\d\b|[^\n]{0,100}?\w\[\d+\]: )")
 """A line that begins an entry, whatever the spelling of its time: a clock near its beginning, or the tag of a program."""
+_FULL = re.compile(rb"(?:<\d{1,3}>)?(?:1 )?((?:19|20)\d\d)-(0[1-9]|1[0-2])-(\d\d)[T ]")
 _DAY = re.compile(rb"\0*" + _DATE.encode())
 _ROTATED = re.compile(r"[-.]\d|\.(?:gz|xz|bz2|zst|old|bak|save)$")
 """a log that is no longer written: its change time is that of a rename, its modification time that of the last line"""
@@ -198,7 +202,7 @@ class _Times:
         self.zone = logtime.zone(host.timezone) or UTC
         self.clock = logtime.LocalClock(self.zone)
         said, changed = evidence.facts.get("mtime"), evidence.facts.get("ctime")
-        runs = _runs(evidence)
+        runs, anchor = _runs(evidence)
         self.order, self.first = self._first(runs, said, evidence, host)
         self.notes: list[Problem] = []
         if isinstance(changed, str) and isinstance(said, str) and changed > said and not _ROTATED.search(evidence.name):
@@ -209,6 +213,8 @@ class _Times:
                     f"the modification time {said} would put the lines into another year than the change time {changed}, which was taken"
                 )
                 self.notes.append(Problem(reason, kind="mtime-set-back"))
+        if anchor and runs:
+            self.first = self._by(anchor, runs)
         self._stretch = 0
         self._strays = list(reversed(self.order.strays[:_MOST_NOTES]))
 
@@ -219,6 +225,15 @@ class _Times:
         if bound is None or order.last is None:
             return order, None
         return order, logtime.first_year(_date(order.last), order.years, set(order.leap), bound)
+
+    def _by(self, anchor: tuple[int, int, int], runs: list[logtime.DayRun]) -> int:
+        """Return the year of the first line by a line that has its year: (number, year, day of the year)."""
+        number, year, day = anchor
+        at = max((stretch for stretch in self.order.stretches if stretch.line <= number), default=self.order.stretches[0])
+        near = max((run for run in runs if run.line <= number), default=runs[0])
+        if abs(near.day - day) > _HALF:  # New Year is between the two
+            year += 1 if near.day < day else -1
+        return year - at.years
 
     def traditional(self, found: re.Match[str], line: int) -> tuple[str | None, list[str]]:
         """Return (RFC 3339 UTC or None, what was inferred) of a traditional time."""
@@ -256,11 +271,15 @@ class _Times:
         return clock.utc(int(found[1]), int(found[2]), int(found[3]), found[4], fraction), [] if where else ["zone"]
 
 
-def _runs(evidence: Evidence) -> list[logtime.DayRun]:
-    """Return the days of the file, consecutive lines of one day as one run. Days that do not exist are left out."""
+def _runs(evidence: Evidence) -> tuple[list[logtime.DayRun], tuple[int, int, int] | None]:
+    """Return the days of the file, lines of one day in a row as one run, and the first line that has its year: number, year, day."""
     runs: list[logtime.DayRun] = []
+    anchor = None
     for line in lines(evidence, 64, packed=True):
-        found = _DAY.match(unmarked(line).raw) if isinstance(line, Line) else None
+        raw = unmarked(line).raw if isinstance(line, Line) else b""
+        if anchor is None and (full := _FULL.match(raw)) and isinstance(line, Line):
+            anchor = (line.number, int(full[1]), logtime.day_of_year(int(full[2]), int(full[3])))
+        found = _DAY.match(raw)
         if found is None or found[3] or isinstance(line, Problem):
             continue
         month = logtime.MONTHS.get(found[1].decode().title())
@@ -272,7 +291,7 @@ def _runs(evidence: Evidence) -> list[logtime.DayRun]:
             runs[-1] = runs[-1]._replace(clock=clock)
         elif len(runs) < _MOST_RUNS:
             runs.append(logtime.DayRun(line.number, day, clock))
-    return runs
+    return runs, anchor
 
 
 def _date(run: logtime.DayRun) -> tuple[int, int, str]:
@@ -326,6 +345,9 @@ def _record(line: Line, times: _Times) -> Record | None:
 def _body(body: str, out: dict[str, Any]) -> None:
     tagged = _TAGGED.match(body)
     program, message = ("", body) if tagged is None else (tagged[1].rsplit("/", 1)[-1].rstrip("]"), tagged[3].strip())
+    if (module := _OLD_PAM.fullmatch(program)) and message.startswith(("session ", "authentication ", "check ")):
+        program = module[1]  # Linux-PAM before 0.99: the module is in the tag
+        message = f"{module[2]}({program}:{'session' if message.startswith('session ') else 'auth'}): {message}"
     if program:
         out["process.name"] = program
     if tagged and tagged[2] and len(tagged[2]) < 10:
@@ -370,6 +392,7 @@ def _fill(out: dict[str, Any], rule: _Rule, groups: dict[str, str | None]) -> No
 @lru_cache(maxsize=4096)
 def _ip(text_: str) -> str:
     try:
-        return str(ip_address(text_.split("%", 1)[0]))
+        address = ip_address(text_.split("%", 1)[0])
+        return str(getattr(address, "ipv4_mapped", None) or address)
     except ValueError:
         return ""

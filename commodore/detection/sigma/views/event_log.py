@@ -54,7 +54,9 @@ class EventLogView(RecordView):
         return [v for k, v in self.data.items() if k.startswith("param") and k[5:].isdigit()] or None
 
     def _within(self, key: str) -> Any:
-        """Values that the event has within another one: the digests in `Hashes` of Sysmon, settings in a text of Windows PowerShell."""
+        """Values that a rule may name otherwise than the event does: names in other letters, the digests in `Hashes` of Sysmon, settings
+        in a text of Windows PowerShell.
+        """
         if self._parts is None:
             sums = self.data.get("Hashes")
             found = [pair.partition("=") for pair in str(sums).split(",")] if sums else []
@@ -62,6 +64,7 @@ class EventLogView(RecordView):
             for text in self._unnamed() or ():
                 if "=" in str(text):
                     self._parts |= {name.lower(): value for name, value in _SETTING.findall(str(text))}
+            self._parts |= {name.lower(): value for name, value in (*self.user.items(), *self.data.items())}
         return self._parts.get(key.lower())
 
     def values_of_keywords(self) -> Iterable[Any]:

@@ -1,0 +1,38 @@
+"""Junk behind what is evidence costs no evidence: problems are listed up to a bound, the rest is counted, with what it lost."""
+
+from __future__ import annotations
+
+from commodore import catalogue
+from commodore.artefact import Problem
+from commodore.case.ledger import SHOWN
+from commodore.engine import reading
+from commodore.engine.bounds import Problems
+from commodore.evidence import Evidence
+from tests.commodore.damage import HOST
+
+LOGIN = b"Oct 31 19:00:00 h sshd[1]: Accepted password for root from 192.0.2.1 port 22 ssh2\n"
+
+
+def test_records_before_very_much_junk_stay_and_the_list_of_problems_is_bounded():
+    data = LOGIN * 1000 + b"x\n" * 20_000
+    written = 0
+
+    def take(artefact, records, note):
+        nonlocal written
+        written += len(records)
+        return 0
+
+    ((_, outcome),) = reading.read([catalogue.artefacts()["auth_log"]], Evidence("/var/log/auth.log", data), HOST, take, lambda _: None)
+    assert written == 1000
+    assert 0 < len(outcome.problems) <= SHOWN
+    assert "more problems" in outcome.problems[-1].reason
+
+
+def test_what_is_not_listed_is_counted():
+    problems = Problems()
+    for n in range(50_000):
+        problems.add(Problem("odd", f"line {n}", lost=n % 2))
+    listed = problems.listed()
+    assert len(listed) < SHOWN
+    assert sum(problem.lost for problem in listed) == 25_000
+    assert "more problems" in listed[-1].reason
