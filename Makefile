@@ -45,6 +45,7 @@ generated: dev
 	$(BIN)/python -m commodore.reference docs/artefacts
 	$(BIN)/python -m eye.elastic.templates
 	$(BIN)/python -m escadre.helps docs/commands.md
+	$(BIN)/python -m hunter.reference docs/removals.md
 
 # renews the pins; needs uv. The files contain versions and hashes only
 pins:

@@ -2,8 +2,9 @@
 
 A request is sent again, slower, while the server is busy (429, 502 to 504) or the way to it breaks: what it had written meanwhile answers
 409, and its digest shows that it is the same record. A request that is too large, or refused as a whole, is halved until the document is
-found that it is refused for. A document that is refused for a field goes again with that field kept raw, then with nothing but what
-identifies it; only one that is refused even so becomes a dead letter. An index that takes nothing at all ends the load.
+found that it is refused for. A document that is refused for a field goes again with that field kept raw, then with all fields that the
+registry does not have, then with nothing but what identifies it; only one that is refused even so becomes a dead letter. An index that
+takes nothing at all ends the load.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import orjson
 from elasticsearch import ApiError, Elasticsearch, TransportError
 from elasticsearch.exceptions import ConnectionTimeout
 
+from commodore.schema import registry
 from eye.elastic import errors
 from eye.elastic.deadletters import DeadLetters
 from eye.elastic.document import MadeDocument, made
@@ -85,6 +87,11 @@ class BulkSender:
                 steps += self._checked(chunk, step) if step.check else self._sent(chunk, step)
             except (ApiError, TransportError) as e:
                 steps += self._failed(chunk, step, e)
+
+    def refused(self, index: str) -> None:
+        """Count a document that was not sent at all."""
+        with self.lock:
+            self.counts.setdefault(index, Counter())[REFUSED] += 1
 
     def _count(self, chunk: BulkChunk, what: str, n: int = 1) -> None:
         with self.lock:
@@ -244,4 +251,6 @@ def _reduced(item: BulkItem, why: str) -> BulkItem | None:
         name = name.rpartition(".")[0]
     if name and name not in item.without and len(item.without) < FIELDS:
         return item._replace(body=b"", without=item.without | {name})
+    if "" not in item.without:  # a name twice in the line, or one that the server does not take
+        return item._replace(body=b"", without=item.without | {""} | {name for name in record if name not in registry()})
     return item._replace(body=b"", without=frozenset(), least=True)

@@ -12,7 +12,7 @@ import orjson
 from elasticsearch import Elasticsearch
 
 from eye.elastic.document import made
-from eye.elastic.fields import RAW
+from eye.elastic.fields import IGNORE_ABOVE, RAW
 from eye.query.values import nanoseconds
 from eye.query.words import fold
 from eye.remote.told import told
@@ -31,17 +31,26 @@ class LoadSample:
 
     def __init__(self) -> None:
         self.read: Counter[str] = Counter()
+        self.total = 0
         self.drawn: dict[str, list[tuple[str, str, bytes]]] = {}
         self._bound: dict[str, str] = {}
 
-    def add(self, dataset: str, key: str, digest: str, line: bytes) -> None:
-        """Count a record, and keep it where its digest is among the smallest of its dataset."""
-        self.read[dataset] += 1
+    def add(self, value: Any, key: str, digest: str, line: bytes) -> None:
+        """Count a record of a dataset, and keep it where its digest is among the smallest there."""
+        dataset, *more = named(value)
+        self.read.update((dataset, *more))
+        self.total += 1
         if digest < self._bound.get(dataset, "g") and len(line) < LARGEST:
             kept = sorted([*self.drawn.get(dataset, []), (digest, key, line)])[:SAMPLE]
             self.drawn[dataset] = kept
             if len(kept) == SAMPLE:
                 self._bound[dataset] = kept[-1][0]
+
+
+def named(value: Any) -> list[str]:
+    """Return the datasets that the server counts a record for: one, '' where the value is none or too long; each of a list."""
+    found = {str(item) for item in (value if isinstance(value, list) else [value]) if isinstance(item, (str, int, float))}
+    return sorted(name for name in found if len(name) <= IGNORE_ABOVE) or [""]
 
 
 def counted(client: Elasticsearch, index: str) -> dict[str, int]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import orjson
 
 from commodore.schema import registry
-from eye.elastic.fields import ALL, DEPTH, DIGEST, IGNORE_ABOVE, RAW
+from eye.elastic.fields import ALL, DEPTH, DIGEST, IGNORE_ABOVE, RAW, mappings
 from eye.query.copies import DATA, EVENT_DATA, hot_keys
 from eye.query.values import ES_NS_MIN, address, isotime, leaves, nanoseconds
 from eye.query.words import MAX_WORD, level, texts
@@ -40,13 +40,32 @@ class MadeDocument:
 @cache
 def _kinds() -> dict[str, tuple[int, str]]:
     code = {"keyword": _FAST, "text": _FAST, "flattened": _FREE}
-    return {name: (code.get(f.type, _SLOW), f.type) for name, f in registry().items()}
+    return {name: (code.get(f.type, _SLOW), f.type) for name, f in registry().items() if name != ALL}
+
+
+@cache
+def _taken() -> tuple[frozenset[str], frozenset[str]]:
+    """Return the names of all fields of the mapping, and the objects that they are in."""
+    names = frozenset(mappings())
+    return names, frozenset(name[:at] for name in names for at, c in enumerate(name) if c == ".")
+
+
+@lru_cache(maxsize=8192)
+def _misplaced(name: str) -> bool:
+    """Return whether a name that the registry does not have is none that a document may have: one of the server's or of the loader's own,
+    one with an empty part (`a..b`), an object of the mapping, or one below a field.
+    """
+    names, objects = _taken()
+    parts = name.split(".")
+    below = (".".join(parts[:n]) in names for n in range(1, len(parts)))
+    return name.startswith("_") or name in names or name in objects or not all(part.strip() for part in parts) or any(below)
 
 
 def made(line: bytes, record: dict[str, Any], digest: str, *, without: frozenset[str] = frozenset(), least: bool = False) -> MadeDocument:
     """Return the document of a record and of its line in the case.
 
-    `without`: fields that the server refused, kept raw. `least`: all but what identifies the record is kept raw.
+    `without`: fields that the server refused, kept raw; with "" among them the document is written anew in any case. `least`: all but what
+    identifies the record is kept raw.
     """
     notes: Counter[str] = Counter()
     raw = {name: value for name, value in record.items() if name in without}
@@ -68,14 +87,16 @@ def made(line: bytes, record: dict[str, Any], digest: str, *, without: frozenset
             _free(name, value, changed, raw, notes)
         else:
             notes[UNKNOWN] += 1
-    notes[MISFIT] += len(without) + least
+            if _misplaced(name):
+                changed[name], raw[name] = None, value
+    notes[MISFIT] += len(without & record.keys()) + least
     extra: dict[str, Any] = {ALL: _words(texts(record)), DIGEST: digest}
     data = record.get(EVENT_DATA)
     if type(data) is dict and not least:
         extra |= {f"{DATA}.{key}": data[key] for key in data.keys() & hot_keys() if _is_plain(data[key])}
     if raw:
         extra[RAW] = raw
-    if changed:
+    if changed or without:
         body = {name: changed.get(name, value) for name, value in record.items()}
         line = orjson.dumps({name: value for name, value in body.items() if value is not None})
     return MadeDocument(line.rstrip()[:-1] + b"," + orjson.dumps(extra)[1:], +notes)
@@ -92,12 +113,13 @@ def _is_plain(value: Any) -> bool:
 
 
 def _texts(name: str, value: Any, kind: str, changed: dict[str, Any], raw: dict[str, Any], notes: Counter[str]) -> None:
-    """A keyword or a text that is long, a list, or no string."""
+    """A keyword or a text that is long, a list, or no string. An object or a list in a list is taken out of it."""
     items = value if isinstance(value, list) else [value]
-    if any(isinstance(item, (dict, list)) for item in items):
-        changed[name], raw[name] = None, value
-        notes[MISFIT] += 1
-    elif kind == "keyword":
+    if lost := [item for item in items if isinstance(item, (dict, list))]:
+        items = [item for item in items if not isinstance(item, (dict, list))]
+        changed[name], raw[name] = items or None, lost if isinstance(value, list) else value
+        notes[MISFIT] += len(lost)
+    if kind == "keyword":
         notes[LONG] += sum(isinstance(item, str) and len(item) > IGNORE_ABOVE for item in items)
 
 
@@ -109,6 +131,7 @@ def _typed(name: str, value: Any, kind: str, changed: dict[str, Any], raw: dict[
             if fit is None:
                 raw[name] = value
         return
+    value = [item for item in value if item is not None]
     fits = [_fit(item, kind, notes) for item in value]
     if any(fit is not item for fit, item in zip(fits, value, strict=True)):
         changed[name] = [fit for fit in fits if fit is not None] or None
@@ -170,7 +193,21 @@ def _has_null_key(value: Any) -> bool:
 
 
 def _depth(value: Any) -> int:
-    """Levels of an object. Its nesting is bounded by what the JSON parser takes."""
+    """Levels of objects, lists not counted, as the server counts them in a `flattened` field."""
     if isinstance(value, dict):
         return 1 + max(map(_depth, value.values()), default=0)
     return max(map(_depth, value), default=0) if isinstance(value, list) else 0
+
+
+def depth(record: dict[str, Any]) -> int:
+    """Return the levels of objects and lists of a record, however many: without recursion."""
+    deepest, waiting = 0, [(1, iter(record.values()))]
+    while waiting:
+        level_, values = waiting.pop()
+        deepest = max(deepest, level_)
+        for value in values:
+            if isinstance(value, dict):
+                waiting.append((level_ + 1, iter(value.values())))
+            elif isinstance(value, list):
+                waiting.append((level_ + 1, iter(value)))
+    return deepest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from http import HTTPStatus
 
 from elasticsearch import ApiError, AuthenticationException, AuthorizationException, TransportError, UnsupportedProductError
 from elasticsearch.exceptions import ConnectionTimeout
@@ -11,6 +12,8 @@ from scout.console import COULD_NOT, Complaint
 
 BUSY = (429, 502, 503, 504)
 """Status codes that ask for a later try."""
+_BETWEEN = "Look at what is between this machine and the server (a proxy, a gateway), and at the address."
+_STATUS = frozenset(HTTPStatus)
 RIGHTS = (
     "The role of a loader is eye/elastic/generated/role-loader.json: cluster rights manage_index_templates and monitor, "
     "and on escadre-* create_index, create_doc, read, maintenance, view_index_metadata and manage."
@@ -34,7 +37,8 @@ def reason(error: ApiError | TransportError) -> str:
     """Return the error of the server or the connection in one line of at most 400 characters."""
     if isinstance(error, ApiError):
         told = error.body.get("error", error.body) if isinstance(error.body, dict) else error.body
-        return f"{error.status_code}: {told_reason(told)}"[:400]
+        words = told_reason(told) if told else HTTPStatus(error.status_code).phrase if error.status_code in _STATUS else ""
+        return f"{error.status_code}: {' '.join(words.split())}"[:400].rstrip(": ")
     return str(error.args[0] if error.args else error).split("\n")[0][:300]
 
 
@@ -67,6 +71,8 @@ def no_way(url: str, text: str, more: str = "", *, what: str = "Elasticsearch", 
     for mark, why, do in _TLS:
         if mark.lower() in f"{text} {more}".lower():
             return Complaint(f"no safe way to {url}: {why}.", do, COULD_NOT)
+    if "deserialize" in text:
+        return Complaint(f"what answers at {url} is no {what}: the answer is no JSON, or half of it.", _BETWEEN, COULD_NOT)
     if timed_out:
         return Complaint(f"{url} did not answer in time.", "Look whether a firewall is between, and at the load of the server.", COULD_NOT)
     do = "Check the address, the port, and whether it is http or https."
@@ -75,8 +81,33 @@ def no_way(url: str, text: str, more: str = "", *, what: str = "Elasticsearch", 
     return Complaint(f"no {what} answers at {url}: {text}.", do, COULD_NOT)
 
 
+def _is_page(answer: object) -> bool:
+    return isinstance(answer, str) and answer.lstrip().startswith("<")
+
+
+def _not_from_it(url: str, error: ApiError) -> Complaint | None:
+    """The complaint about an answer that something before the server gave; None for one of the server's own."""
+    status = error.status_code
+    if 300 <= status < 400:
+        to = error.meta.headers.get("location", "")
+        return Complaint(
+            f"{url} sends us elsewhere ({status}{f', {to[:200]}' if to else ''}).",
+            "Give the address of the server itself; a proxy or a page to log in at is before it.",
+            COULD_NOT,
+        )
+    if status == 407 or _is_page(error.body):
+        return Complaint(
+            f"{url} answers {status} with a web page: a proxy or another program, not Elasticsearch.",
+            "Check the address, and reach the server without the proxy.",
+            COULD_NOT,
+        )
+    return None
+
+
 def refused(url: str, error: ApiError | UnsupportedProductError | TransportError | ssl.SSLError) -> Complaint:
     """The complaint about a server that answered, or did not, before anything was loaded."""
+    if isinstance(error, ApiError) and (found := _not_from_it(url, error)):
+        return found
     if isinstance(error, (AuthenticationException, AuthorizationException)):
         return Complaint(f"{url} does not let us in ({error.status_code}).", "Give --api-key-file or --user.", COULD_NOT)
     if isinstance(error, UnsupportedProductError):
@@ -91,6 +122,8 @@ def refused(url: str, error: ApiError | UnsupportedProductError | TransportError
 def failed(error: ApiError | TransportError) -> Complaint:
     """The complaint about a server that gave up in the middle of the work."""
     if isinstance(error, ApiError):
+        if found := _not_from_it("the server", error):
+            return found
         told = error.body.get("error") if isinstance(error.body, dict) else None
         if error.status_code in (401, 403) and not is_block(told):
             return Complaint(f"this account may not do this ({reason(error)}).", RIGHTS, COULD_NOT)

@@ -6,7 +6,8 @@ embedded engine; dates are `date_nanos`; free-form objects are `flattened`. Luce
 
 What the loader adds: `escadre.all`, every value of a record as text, and `escadre.all.value`, each value as one term, for wildcards across
 separators; `escadre.data.<key>`, typed copies of hot keys of `winlog.event_data`, exact as those; `escadre.digest`, a hash of the line of
-the case; `escadre.raw`, values that their type cannot hold, stored and not indexed.
+the case; `escadre.raw`, values that their type cannot hold, stored and not indexed. They are part of `_source`: with a source that
+lacks them, an update or a reindex of a document would lose its words in silence, and the server would rewrite and store each source twice.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ DEPTH = 20
 DATE_FORMAT = "strict_date_optional_time_nanos||strict_date_optional_time||epoch_millis"
 """What a date in a query may look like: the first form alone, the default, refuses an hour or a minute (`2026-10-31T19:22`)."""
 ALL, DIGEST, RAW = "escadre.all", "escadre.digest", "escadre.raw"
-ADDED = (ALL, DATA, DIGEST)
-"""Not in `_source`, which is the record as it is in the case."""
+HIDDEN = (ALL, DIGEST)
+"""Fields that the loader adds and that no person reads: Kibana is asked not to show them."""
 
 
 def mapping(field: Field) -> dict[str, Any]:

@@ -15,14 +15,17 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+import orjson
 from elasticsearch import ApiError, Elasticsearch, TransportError
 
-from eye.case import finding_sources, open_case, records, sources
+from commodore.case.jsonl import lines
+from eye.case import finding_sources, open_case, sources
 from eye.elastic import compare, document, errors, prepare
 from eye.elastic.bulk import CREATED, DIFFERENT, REDUCED, REFUSED, THERE, BulkChunk, BulkItem, BulkSender
 from eye.elastic.deadletters import DeadLetters
 from eye.elastic.names import index_name
 from eye.elastic.pace import Pace, StoppedError
+from eye.remote.told import told
 from scout.console import duration, escape, plural
 
 CHUNK_BYTES = 3_000_000
@@ -30,6 +33,8 @@ CHUNK_BYTES = 3_000_000
 CHUNK_ITEMS = 3_000
 LARGEST = 64_000_000
 """Bytes of a line over which it is not sent at all: no server takes a request of twice that (`http.max_content_length`)."""
+NESTED = 200
+"""Levels of objects and lists over which a record is not sent: no JSON writer here takes 255, and no server 1,000."""
 THREADS = 3
 """Requests under way at a time."""
 Progress = Callable[[str, int], None]
@@ -92,12 +97,32 @@ def families(case: Path) -> dict[str, list[tuple[str, Path]]]:
     of: dict[str, str] = {}
     for source in sources(case):
         if source.dataset not in of:
-            _, first = next(records(source.path), (b"", {}))
-            of[source.dataset] = "state" if first.get("event.kind") == "state" else "logs"
+            of[source.dataset] = _family(source.path)
         result.setdefault(of[source.dataset], []).append((source.dataset, source.path))
     if found := finding_sources(case):
         result["finding"] = [(source.dataset, source.path) for source in found]
     return result
+
+
+def _family(path: Path) -> str:
+    """Return the family of a file's first record that reads."""
+    for line in lines(path):
+        if record := parsed(line)[0]:
+            return "state" if record.get("event.kind") == "state" else "logs"
+    return "logs"
+
+
+def parsed(line: bytes) -> tuple[dict[str, Any], str]:
+    """Return the record of a line, and why it is none, '' where it is one."""
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError as e:
+        return {}, f"the line is no record ({e})"
+    if not isinstance(record, dict):
+        return {}, "the line is no record (not an object)"
+    if line.count(b"{") + line.count(b"[") > NESTED and document.depth(record) > NESTED:
+        return record, f"the record has objects nested over {NESTED} levels"
+    return record, ""
 
 
 @dataclass
@@ -140,8 +165,8 @@ class _Load:
         self.client.indices.refresh(index=index)
         sample = self.samples[index]
         there = compare.counted(self.client, index)
-        done.indices[index] = {"read": sample.read.total(), **{what: counts[what] for what in (CREATED, THERE, REFUSED, DIFFERENT)}}
-        done.indices[index]["counted"] = sum(there.values())
+        done.indices[index] = {"read": sample.total, **{what: counts[what] for what in (CREATED, THERE, REFUSED, DIFFERENT)}}
+        done.indices[index]["counted"] = told(self.client.count(index=index).body, "count", of=int)
         done.datasets[index] = compare.datasets(sample, there)
         done.reduced += counts[REDUCED]
         compared, wrong = compare.differences(self.client, index, sample)
@@ -167,14 +192,17 @@ class _Load:
         chunk: list[BulkItem] = []
         size = 0
         file, sample = path.relative_to(self.case).as_posix(), self.samples[index]
-        for number, (line, record) in enumerate(records(path), 1):
+        for number, line in enumerate(lines(path), 1):
+            record, why = parsed(line)
             key, digest = str(record.get("escadre.id") or ""), blake2b(line, digest_size=16).hexdigest()
-            sample.add(str(record.get("event.dataset") or ""), key, digest, line)
-            if not key or len(line) > LARGEST:
-                why = f"the line has {len(line):,} bytes" if key else "the record has no id"
+            why = why or (f"the line has {len(line):,} bytes" if len(line) > LARGEST else "" if key else "the record has no id")
+            if why:
+                sample.read[dataset] += 1
+                sample.total += 1
                 self.letters.add(index, dataset, file, number, key, digest, why, line)
-                sender.counts.setdefault(index, Counter())[REFUSED] += 1
+                sender.refused(index)
                 continue
+            sample.add(record.get("event.dataset"), key, digest, line)
             ready = document.MadeDocument(b"") if known else document.made(line, record, digest)
             weight = len(ready.body) or len(line)
             if chunk and (size + weight > CHUNK_BYTES or len(chunk) >= CHUNK_ITEMS):

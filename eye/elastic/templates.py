@@ -13,9 +13,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from eye.elastic.fields import ADDED, ALL, IGNORE_ABOVE, field_count, mappings, tree
+from eye.elastic.fields import ALL, IGNORE_ABOVE, field_count, mappings, tree
 from eye.elastic.names import FAMILIES, HEAD
-from eye.query.copies import DATA
 
 GENERATED = Path(__file__).resolve().parent / "generated"
 WORDS = {"type": "pattern", "pattern": r"[^\p{IsAlphabetic}\p{N}]+"}
@@ -64,12 +63,7 @@ def component(*, pattern: bool = True) -> dict[str, Any]:
                 },
                 "analysis": analysis,
             },
-            "mappings": {
-                "dynamic": False,
-                "date_detection": False,
-                "_source": {"excludes": [f"{DATA}.*" if name == DATA else name for name in ADDED]},
-                "properties": properties,
-            },
+            "mappings": {"dynamic": False, "date_detection": False, "properties": properties},
         },
     }
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from eye.dashboards.declaration import NUMBER, OVER_TIME, ROWS, TOP, Dashboard, Panel, dashboards
 from eye.dashboards.scope import Scope, queries
+from eye.elastic.fields import HIDDEN
 from eye.elastic.names import HEAD, index_names, slug
 from eye.kibana import lens
 from eye.query.clause import clause
@@ -71,7 +72,12 @@ class SavedObjects:
     def _data_views(self) -> list[dict[str, Any]]:
         """With a time field (Kibana's range of time applies), and without one (objects that have no time are found too)."""
         title = ",".join(index_names(self.case))
-        shared = {"fieldFormatMap": json.dumps(FORMATS), "fieldAttrs": "{}", "runtimeFieldMap": "{}", "sourceFilters": "[]"}
+        shared = {
+            "fieldFormatMap": json.dumps(FORMATS),
+            "fieldAttrs": "{}",
+            "runtimeFieldMap": "{}",
+            "sourceFilters": json.dumps([{"value": f} for f in HIDDEN]),
+        }
         timed = {"title": title, "name": f"{self.case}: records", "timeFieldName": "@timestamp", **shared}
         timeless = {"title": title, "name": f"{self.case}: records with and without a time", **shared}
         return [

@@ -17,8 +17,10 @@ _NAMES = re.compile(
 )
 _SHEBANG = re.compile(rb"#!\s*\S*/(?:env\s+)?(?:ba|da|z|k|mk|a)?sh\b")
 _OPENS = re.compile(rb"(?:(?:^|[\s;&|)])(?:then|do|else|\{)|(?:^|[\s;&|(])\(|&&|\|\|?)\s*(?:#.*)?$")
-_CONDITION = re.compile(rb"(\s*)(if|elif|while|until)\b.*?(;\s*(?:then|do))?\s*(?:#.*)?$", re.DOTALL)
-_LOOP = re.compile(rb"(\s*)for\s+([A-Za-z_]\w*)\s+in\b.*?(;\s*do)?\s*(?:#.*)?$", re.DOTALL)
+_CONDITION = re.compile(rb"(\s*)(if|elif|while|until)\b")
+_LOOP = re.compile(rb"(\s*)for\s+([A-Za-z_]\w*)\s+in\b")
+_BRANCH = re.compile(rb"(\s*)(then|do|else)\b(.*)", re.DOTALL)
+_BODY = re.compile(rb";\s*(then|do)\b(.*)", re.DOTALL)
 _CLOSES = re.compile(rb"(\s*)(fi|done|esac|\}|\))(?=[\s;&|<>)]|$)")
 _CASE = re.compile(rb"(\s*\(?[^\s()'\"#;&|]+(?:\s*\|\s*[^\s()'\"#;&|]+)*\))(?!\s*\{)(.*?)(;;&?|;&)?\s*(?:#.*)?$", re.DOTALL)
 _WORDS = re.compile(rb"'[^']*'|\"(?:\\.|[^\"\\])*\"|\\.|(?<!\S)#.*|[A-Za-z_]+|[{}();]", re.DOTALL)
@@ -43,24 +45,42 @@ def removed(data: bytes, cut: Cut) -> tuple[list[Cut], list[Put]]:
     whole = data[cuts[0][0] : cuts[-1][1]]
     tail = whole[len(whole.rstrip(b"\r\n")) :]
     text = re.sub(rb"\\\r?\n", b" ", whole).rstrip(b"\r\n")
-    if match := _CONDITION.match(text):
-        word = b"true" if match[2] == b"until" else b"false"
-        return cuts, [(cut[0], match[1] + match[2] + b" " + word + (match[3] or b"") + tail)] if _depth(text) else []
-    if (match := _LOOP.match(text)) and _depth(text):
-        return cuts, [(cut[0], match[1] + b"for " + match[2] + b" in" + (match[3] or b"") + tail)]
-    if match := _CLOSES.match(text):
-        if text.strip() == match[2]:
-            raise ValueError("the line only ends a block of commands, and is needed for that: take out the others")
-        nothing = b" </dev/null" if b"<" in text else b""
-        return cuts, [(cut[0], match[1] + match[2] + nothing + tail)]
-    if _depth(text) == -1 and (match := _CASE.match(text)) and not _depth(match[2]):
-        return cuts, [(cut[0], match[1] + b" :" + (b" " + match[3] if match[3] else b"") + tail)]
-    if _depth(text):
-        raise ValueError("the line begins or ends a block of commands, which would be left in pieces: take the whole block out by hand")
+    if _torn(text):
+        raise ValueError("a text in quotes begins or ends in the line, and would be left in pieces: take it out by hand")
+    if (instead := _instead(text)) is not None:
+        return cuts, [(cut[0], instead + tail)]
     before = next((data[slice(*span)] for span in reversed(spans[:at]) if _says(data[slice(*span)])), b"")
     if _OPENS.search(before.rstrip(b"\r\n")):
         return cuts, [(cut[0], whole[: len(whole) - len(whole.lstrip(b" \t"))] + b":" + tail)]
     return cuts, []
+
+
+def _instead(text: bytes) -> bytes | None:
+    """Return what does nothing and keeps the block together, None for a line that stands alone. ValueError where that is not clear."""
+    depth = _depth(text)
+    body = _BODY.search(text)
+    inner = (b"; " + body[1] + (b" :" if body[2].partition(b"#")[0].strip() else b"")) if body else b""
+    clear = body is None or not _depth(body[2])
+    if clear and (match := _CONDITION.match(text)) and depth == (match[2] != b"elif"):
+        return match[1] + match[2] + (b" true" if match[2] == b"until" else b" false") + inner
+    if clear and (match := _LOOP.match(text)) and depth == 1:
+        return match[1] + b"for " + match[2] + b" in" + inner
+    if (match := _BRANCH.match(text)) and match[3].strip() and not _depth(match[3]):
+        return match[1] + match[2] + b" :"
+    if (match := _CLOSES.match(text)) and depth == -1:
+        if text.strip() == match[2]:
+            raise ValueError("the line only ends a block of commands, and is needed for that: take out the others")
+        return match[1] + match[2] + (b" </dev/null" if b"<" in text else b"")
+    if depth == -1 and (match := _CASE.match(text)) and not _depth(match[2]):
+        return match[1] + b" :" + (b" " + match[3] if match[3] else b"")
+    if depth or _CLOSES.match(text) or _BRANCH.match(text) or text.lstrip().startswith(b"elif"):
+        raise ValueError("the line begins or ends a block of commands, which would be left in pieces: take the whole block out by hand")
+    return None
+
+
+def _torn(text: bytes) -> bool:
+    """Return whether a quoted text begins or ends in a line and not within it."""
+    return bool(re.search(rb"['\"]", _WORDS.sub(b"", text)))
 
 
 def _says(line: bytes) -> bool:

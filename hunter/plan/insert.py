@@ -51,6 +51,8 @@ def _grown(data: bytes, plan: RemovalPlan, new: str) -> bytes:
     others = [a for a in plan.actions if a.id != new and catalogue()[a.kind].stage == stage]
     block = ("" if others else f"\n  {stage_heading(stage)}\n") + action_text(plan, at)
     ends = "\r\n" if "\r\n" in text else "\n"
+    if top.flow_style:
+        raise EditError("it is written as JSON, in one line")
     if not node.value:
         begin, end = node.start_mark.index, node.end_mark.index
         changed = f"{text[:begin].rstrip(' ')}\n{block}{text[end:].lstrip(chr(10))}"

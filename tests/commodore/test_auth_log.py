@@ -25,6 +25,8 @@ from tests.commodore.cases import records
 from tests.commodore.damage import HOST, damaged, inputs, survives
 
 LINE = "{} web sshd[{}]: Failed password for root from 192.0.2.1 port 5 ssh2\n"
+CUT = "the last line has no end: the file is cut, and so may be what was read of the line"
+"""A note on files of plaso that end so, and on NUL bytes at the end."""
 
 
 def parse(data: bytes, *, source="/var/log/auth.log", mtime="2026-10-31T20:00:00Z", zone="UTC", collected=""):
@@ -231,7 +233,7 @@ def test_as_many_records_as_plaso_finds_events(corpus, name):
     tests = json.loads((corpus / "truth-shared/plaso_expected.json").read_text())["tests"]
     truth = next(t for t in tests if t["files"] == [f"syslog/{name}"])
     records, problems = parse((corpus / "linux/log2timeline+plaso/test_data/syslog" / name).read_bytes())
-    assert (len(records), problems) == (truth["counts"]["number_of_event_data"][0], [])
+    assert (len(records), [p for p in problems if p.reason != CUT]) == (truth["counts"]["number_of_event_data"][0], [])
 
 
 @pytest.mark.corpus
@@ -363,7 +365,7 @@ def test_a_line_of_a_hundred_megabytes_is_bounded():
 def test_a_hole_of_nul_bytes_is_named_and_hides_nothing():
     records, problems = parse(bytes(5000) + LINE.format("Oct 31 10:00:00", 1).encode() + bytes(10))
     assert len(records) == 1
-    assert [p.reason for p in problems] == ["hole of 5,000 NUL bytes", "hole of 10 NUL bytes"]
+    assert [p.reason for p in problems if p.reason != CUT] == ["hole of 5,000 NUL bytes", "hole of 10 NUL bytes"]
 
 
 @pytest.mark.parametrize(

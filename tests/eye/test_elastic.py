@@ -77,7 +77,10 @@ def test_types_times_and_values_hold(loaded, few_records):
             query={"ids": {"values": [record["escadre.id"]]}},
             fields=[{"field": "@timestamp", "format": "strict_date_optional_time_nanos"}],
         )["hits"]["hits"][0]
-        assert found["_source"] == record, "the source is the record as it is in the case"
+        source = found["_source"]
+        added = {name for name in source if name not in record}
+        assert {name: source[name] for name in record} == record, "the source has the record as it is in the case"
+        assert {"escadre.all", "escadre.digest"} <= added and all(n.startswith("escadre.") for n in added)
         assert found["fields"]["@timestamp"][0].rstrip("0Z.") == record["@timestamp"].rstrip("0Z.")
 
 

@@ -12,6 +12,7 @@ import sys
 import time
 
 import pytest
+import zstandard
 from elasticsearch import Elasticsearch
 
 from eye.elastic import load as loading
@@ -23,6 +24,13 @@ from tests.eye.elastic_server import drop, ids, indices, load
 from tests.eye.fault_proxy import FaultProxy
 
 pytestmark = pytest.mark.elastic
+
+
+ODD_NAMES = (
+    *("", ".", "..", ".lead", "a..b", "a. .b", " ", "process", "process.name.below", "@timestamp.below", "winlog.event_data.Key", "_id"),
+    *("_source", "_doc_count", "escadre.all", "escadre.digest", "escadre.data", "escadre.data.Image", "escadre.raw"),
+)
+"""Names that the server refuses a document for, or that would change what the loader adds."""
 
 
 @pytest.fixture(scope="module")
@@ -181,13 +189,34 @@ def test_a_document_that_the_server_cannot_hold_stops_no_other(case, client, nam
     lines[9]["unknown.field"] = {"of": ["a", {"later": "version"}]}
     lines[10]["message"] = "word " * 3 + "q" * 40_000
     lines[11]["file.mtime"] = "9999-12-31T23:59:59Z"
+    for n, odd in enumerate(ODD_NAMES, 12):
+        lines[n][odd] = {"an": "object"} if odd == "process" else "oddvalue"
+    lines[12 + len(ODD_NAMES)]["user.name"] = ["Eve", None, {"an": "object"}, ["nested"]]
+    lines[13 + len(ODD_NAMES)]["event.dataset"] = ["evtx", "other"]
     write_lines(one, lines)
+    plain = json.dumps(lines[0] | {"escadre.id": "twice"})
+    unread = [b'{"escadre.id": "inf", "process.pid": 1e400}', b'["no record"]', b"[" * 300 + b"]" * 300]
+    more = [plain.replace("{", '{"message": "first",', 1).encode(), *unread, b'{"escadre.id": "deep", "x": %b}' % unread[-1]]
+    one.write_bytes(one.read_bytes() + zstandard.compress(b"\n".join(more) + b"\n"))
+    total += 1  # the one with a name twice
     told = load(case, server, name)
     done = json.loads(told.stdout)
     letters = [json.loads(line) for line in (case / "index" / "refused.jsonl").read_text().splitlines()]
-    assert told.returncode == 1 and [letter["id"] for letter in letters] == ["x" * 600] and "id" in letters[0]["reason"]
+    assert told.returncode == 1, told.stderr
+    unread = sorted(letter["reason"] for letter in letters if not letter["id"])
+    assert len(unread) == 3 and all("not an object" in reason for reason in unread[:2]) and "infinity" in unread[2]
+    other = {letter["id"]: letter["reason"] for letter in letters if letter["id"]}
+    assert other.keys() == {"x" * 600, "deep"} and "id" in other["x" * 600] and "nested" in other["deep"]
     assert sum(c["counted"] for c in done["indices"].values()) == total - 1
-    assert done["out_of_range"] == 2 and done["misfit"] >= 5 and done["unknown_fields"] == 1 and done["differences"] == []
+    assert done["out_of_range"] == 2 and done["misfit"] >= 5 and done["unknown_fields"] == 1 + len(ODD_NAMES) and done["differences"] == []
+    assert done["reduced"] == 1 and {d["read"] - d["counted"] for d in done["datasets"][f"escadre-{name}-logs"].values()} == {0, 5}
+    twice = client.get(index=f"escadre-{name}-logs", id="twice")["_source"]
+    assert twice["winlog.channel"] == lines[0]["winlog.channel"], "only the name that is there twice is written anew"
+    for n, odd in enumerate(ODD_NAMES, 12):
+        source = client.get(index=f"escadre-{name}-logs", id=lines[n]["escadre.id"])["_source"]
+        assert source["escadre.raw"] == {odd: lines[n][odd]} and source["winlog.channel"] == lines[n]["winlog.channel"], odd
+    listed = client.get(index=f"escadre-{name}-logs", id=lines[12 + len(ODD_NAMES)]["escadre.id"])["_source"]
+    assert listed["user.name"] == ["Eve"] and listed["escadre.raw"] == {"user.name": [{"an": "object"}, ["nested"]]}
     raw = {n: client.get(index=f"escadre-{name}-logs", id=lines[n]["escadre.id"])["_source"] for n in range(1, 12)}
     assert raw[1]["escadre.raw"]["winlog.event_data"] == deep and raw[3]["escadre.raw"] == {"process.name": {"an": "object"}}
     assert raw[5]["source.ip"] == ["10.0.0.1", "fe80::1"] and raw[5]["escadre.raw"] == {"source.ip": ["nonsense"]}

@@ -137,7 +137,7 @@ class Answering:
                 self.send_response(status)
                 if product:
                     self.send_header("X-Elastic-Product", product)
-                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Type", "text/html" if body.startswith(b"<") else "application/json")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -165,11 +165,35 @@ class Answering:
         (200, b"<html>a router</html>", "", "no Elasticsearch"),
         (500, b'{"error":{"type":"x","reason":"broken"}}', "Elasticsearch", "answers 500: broken"),
         (200, b'{"version":{"number":"7.17.9"}}', "Elasticsearch", "7.17.9"),
-        (200, b"{}", "Elasticsearch", "no address of an Elasticsearch"),
     ],
 )
 def test_a_server_that_answers_something_else_is_said_in_one_line(few, status, body, product, word):
-    one_message(load(few, Answering(status, body, product).url, NAME), 3 if word != "no address of an Elasticsearch" else 2, word)
+    one_message(load(few, Answering(status, body, product).url, NAME), 3, word)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "product", "words"),
+    [
+        (200, b"<html>Log in</html>", "Elasticsearch", "not as documented"),
+        (200, b"", "Elasticsearch", "not as documented"),
+        (200, b"[]", "Elasticsearch", "not as documented"),
+        (200, b"{}", "Elasticsearch", "not as documented"),
+        (200, b'{"version":{"num', "Elasticsearch", "is no JSON"),
+        (200, b'{"version":null}', "Elasticsearch", "not as documented"),
+        (302, b"", "", "sends us elsewhere"),
+        (407, b"<html>Denied</html>", "", "a proxy or another program"),
+        (403, b"<html>Denied</html>", "", "a proxy or another program"),
+        (502, b"<html>Bad gateway</html>", "", "a proxy or another program"),
+        (503, b"", "Elasticsearch", "503: Service Unavailable"),
+    ],
+)
+def test_what_stands_before_a_server_is_not_taken_for_it(status, body, product, words):
+    from eye.elastic.connect import ElasticServer, connect
+    from scout.console import Complaint
+
+    with pytest.raises(Complaint, match=words) as raised:
+        connect(ElasticServer(Answering(status, body, product).url))
+    assert raised.value.code == 3 and raised.value.do
 
 
 def test_secrets_come_from_file_or_environment_and_are_in_no_message(few, tmp_path, monkeypatch):

@@ -15,10 +15,14 @@ import pytest
 from scout.cli import build_app
 from scout.console import run
 from scout.keys import keygen
-from tests.conftest import need
+from tests.conftest import need, once
 from tests.trees import linux_tree, windows_tree
 
 SCOUT = [sys.executable, "-c", "from scout.cli import main; main()"]
+SHARED: set[Path] = set()
+"""trees that no test changes: the same collection of one is made once"""
+_KEPT = {}
+"""key, tree and options → the archive"""
 AS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
 
@@ -31,12 +35,19 @@ def key(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def windows(corpus, tmp_path_factory):
-    return windows_tree(corpus, tmp_path_factory.mktemp("windows"))
+    return _shared(tmp_path_factory, "windows", lambda place: windows_tree(corpus, place))
 
 
 @pytest.fixture(scope="session")
 def linux(corpus, tmp_path_factory):
-    return linux_tree(corpus, tmp_path_factory.mktemp("linux"))
+    return _shared(tmp_path_factory, "linux", lambda place: linux_tree(corpus, place))
+
+
+def _shared(factory, name, make):
+    """A tree that no test changes, made once for all processes."""
+    place = once(name, factory, make)
+    SHARED.add(place)
+    return place
 
 
 @pytest.fixture
@@ -84,18 +95,24 @@ class Archive:
 
 
 @pytest.fixture
-def collected(key, tmp_path):
-    """`collected(root, *options)` runs `scout collect` on it and gives the opened archive."""
+def collected(key, tmp_path, tmp_path_factory):
+    """`collected(root, *options)` runs `scout collect` on it and gives the opened archive. No test changes that of a shared tree."""
 
     def collect(root: Path | None, *options: str, code: int = 0) -> Archive:
-        number = len(list(tmp_path.glob("out*")))
-        out = tmp_path / f"out{number}"
+        if (key, root, options) in _KEPT:
+            return _KEPT[key, root, options]
+        place = tmp_path_factory.mktemp("kept") if root in SHARED else tmp_path
+        number = len(list(place.glob("out*")))
+        out = place / f"out{number}"
         out.mkdir()
         where = ["--root", str(root)] if root is not None else []
         assert run("scout", build_app, ["collect", "-q", "-r", key[1], "-o", str(out), *where, *options]) == code
-        folder = tmp_path / f"opened{number}"
+        folder = place / f"opened{number}"
         folder.mkdir()
-        return Archive(next(out.glob("*.age")), key[0], folder)
+        archive = Archive(next(out.glob("*.age")), key[0], folder)
+        if root in SHARED:
+            _KEPT[key, root, options] = archive
+        return archive
 
     return collect
 
