@@ -101,8 +101,11 @@ def preload(out: tarfile.TarFile) -> None:
 
 
 def problems(out: tarfile.TarFile) -> None:
-    """1,000 logins, then three million lines of junk."""
-    lines = b"Oct 31 19:00:00 h sshd[1]: Accepted password for root from 192.0.2.1 port 22 ssh2\n" * 1000 + b"x\n" * 3_000_000
+    """1,000 logins, then three million lines of junk, which are random: repeated ones expand more than an archive may."""
+    lines = (
+        b"Oct 31 19:00:00 h sshd[1]: Accepted password for root from 192.0.2.1 port 22 ssh2\n" * 1000
+        + random.Random(1).randbytes(3_000_000).hex("\n").encode()
+    )
     member(out, "files/root/var/log/auth.log", lines, len(lines), **{"ESCADRE.member": "1"})
 
 

@@ -137,7 +137,8 @@ def _object(row: EventRow, data: Mapping[str, Any], computer: str) -> LoggedObje
 def _of_value(path: str, data: str, computer: str) -> LoggedObject:
     """Return the object that a value of the registry is, or is a part of."""
     service = _SERVICE.fullmatch(path)
-    if service is None:
+    own_row = service is not None and service[2].lower() == "start" and value_record(path, data) is not None
+    if service is None or own_row:  # rows of settings judge the start of some services
         return LoggedObject("value", path, computer, {"data": data} if data else {})
     return LoggedObject("service", service[1], computer, {_PARTS[service[2].lower()]: data} if data else {})
 

@@ -22,6 +22,8 @@ _ATTRIBUTE = Struct("<IIBBHHHIH")  # type, length, non-resident, name length, na
 _ZERO = bytes(8)
 _NAME = Struct("<QQQQQQQIIBB")  # parent, four times, allocated, real size, flags, reparse, length, name space
 _TIMES = Struct("<QQQQ")  # created, modified, changed, accessed
+_END = b"\xff\xff\xff\xff"
+"""The mark behind the last attribute."""
 _REFERENCE = (1 << 48) - 1
 _LINKS = {0xA0000003: 16, 0xA000000C: 20}
 """Reparse tag of junctions and of symbolic links → where the buffer of names begins."""
@@ -145,13 +147,9 @@ def read(raw: bytes, *, beyond: bool = False) -> MftEntry:
     times: tuple[int, ...] = ()
     attributes, size, resident, short, target, mark = 0, -1, False, 0, "", b""
     unpack = _ATTRIBUTE.unpack_from
-    while position + 4 <= limit:
-        if limit - position < 24:  # the end mark is shorter than an attribute
-            limit = len(raw) if data[position : position + 4] == b"\xff" * 4 else limit
-            break
+    while position + 24 <= limit:
         kind, length, far, name_length, name_offset, _, _, content_size, content = unpack(data, position)
         if kind == 0xFFFFFFFF:
-            limit = len(raw)  # all was read
             break
         end = position + length
         if length < 24 or end > limit:
@@ -187,7 +185,7 @@ def read(raw: bytes, *, beyond: bool = False) -> MftEntry:
         elif kind == 0xC0 and not far:
             target = _target(data[position + content : min(position + content + content_size, end)])
         position = end
-    if limit < len(raw) and not flags & IN_USE:
+    if limit < len(raw) and not flags & IN_USE and data[position : position + 4] != _END:
         return read(raw, beyond=True)
     if short and not names:  # a short name counts only without a long one
         names.append(_name(data, short, limit))

@@ -74,10 +74,9 @@ def unescape(raw: str) -> str:
 
 
 def in_quotes(inner: str) -> str:
-    r"""The text between quotes: `\"` is `"` and `\\` is `\`, but for a path as it is pasted, which begins `\\server\`."""
-    if _UNC.fullmatch(inner) and "\\" in inner[2:].rstrip("\\"):
-        return inner
-    return re.sub(r'\\(["\\])', r"\1", inner)
+    r"""The text between quotes: `\"` is `"` and `\\` is `\`; where a single backslash shows that it was pasted as it is, only `\"` is."""
+    pasted = any(one[1] not in '"\\' for one in re.findall(r"\\.", inner, re.DOTALL))
+    return re.sub(r'\\(["])' if pasted else r'\\(["\\])', r"\1", inner)
 
 
 def escapes_blank(query: str, begin: int, at: int) -> bool:

@@ -64,6 +64,61 @@ SID = "S-1-5-21-1-2-3-1001"
             "high",
         ),
         (
+            event(
+                1,
+                SYSMON,
+                "13",
+                TargetObject="HKLM\\System\\CurrentControlSet\\Services\\SharedAccess\\Parameters\\FirewallPolicy\\StandardProfile\\EnableFirewall",
+                Details="DWORD (0x00000000)",
+            ),
+            "W203",
+            "medium",
+        ),
+        (
+            event(
+                1,
+                SYSMON,
+                "13",
+                TargetObject="HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows Defender\\DisableAntiSpyware",
+                Details="DWORD (0x00000001)",
+            ),
+            "W200",
+            "high",
+        ),
+        (
+            event(1, SYSMON, "13", TargetObject="HKLM\\System\\CurrentControlSet\\Services\\EventLog\\Start", Details="DWORD (0x00000004)"),
+            "W202",
+            "high",
+        ),
+        (
+            event(1, SYSMON, "13", TargetObject="HKLM\\System\\CurrentControlSet\\Services\\VSS\\Start", Details="DWORD (0x00000004)"),
+            "W204",
+            "medium",
+        ),
+        (
+            event(
+                1,
+                SYSMON,
+                "13",
+                TargetObject="HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Policies\\System\\EnableLUA",
+                Details="DWORD (0x00000000)",
+            ),
+            "W203",
+            "medium",
+        ),
+        (
+            event(
+                1,
+                SECURITY,
+                "4657",
+                ObjectName="\\REGISTRY\\MACHINE\\SYSTEM\\ControlSet001\\Services\\SharedAccess\\Parameters\\FirewallPolicy\\PublicProfile",
+                ObjectValueName="EnableFirewall",
+                NewValue="0",
+            ),
+            "W203",
+            "medium",
+        ),
+        (
             event(1, SYSMON, "13", TargetObject="HKLM\\System\\CurrentControlSet\\Services\\a\\ImagePath", Details="%%TEMP%%\\a"),
             "W050",
             "high",

@@ -323,6 +323,7 @@ FORMS = (
     ("*:*:8080", like(r":.*:8080")),
     ("/d=\\\\srv0*$", like(r"/d=\\\\srv0.*\$")),
     ("*c$\\*/y", like(r"c\$\\.*/y|c\$\*/y")),
+    ('process.command_line:"net use z: /d=\\\\srv09\\c$ /y"', same(LINE, "net use z: /d=\\\\srv09\\c$ /y")),
     ("?vil1", lambda r: any(re.search(r"(?<![a-z0-9]).vil1(?![a-z0-9])", value, re.IGNORECASE) for value in values(r))),
     ("*.ps1", like(r"\.ps1")),
     ("*.hwp", like(r"\.hwp")),

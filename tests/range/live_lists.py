@@ -25,7 +25,7 @@ def plant(p: Planter, host: str, number: int, *, guilty: bool, system: str) -> N
         if not p.has(host, file):
             p.file(host, file, json.dumps({"schema": place["schema"]}) + "\n")
         p.file(host, file, json.dumps(one) + "\n")
-        p.note(row, host, guilty, str(pid) if row == "L105" else word, place.get("least", "high"))
+        p.note(row, host, guilty, str(pid) if row in ("L105", "L108") else word, place.get("least", "high"))
 
 
 def _filled(value: Any, word: str, pid: int) -> Any:

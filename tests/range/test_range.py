@@ -28,9 +28,10 @@ GRAVE = ("high", "critical")
 VARIANTS = 3
 LISTS = {
     "mechanisms of Windows": lambda row: row[0] == "W" and int(row[1:]) < 200,
-    "settings to put back": lambda row: row[0] == "W" and 200 <= int(row[1:]) <= 204,
+    "settings of Windows to put back": lambda row: row[0] == "W" and 200 <= int(row[1:]) <= 204,
+    "settings of Linux to put back": lambda row: row[0] == "L" and 200 <= int(row[1:]) <= 204,
     "mechanisms of Linux": lambda row: row[0] == "L" and int(row[1:]) < 100,
-    "differences of lists": lambda row: int(row[1:]) > 204 or (row[0] == "L" and int(row[1:]) > 99),
+    "differences of lists": lambda row: int(row[1:]) > 204 or (row[0] == "L" and 99 < int(row[1:]) < 200),
 }
 """The rows by the list that their number is from, apart from those that this program adds"""
 
@@ -86,7 +87,8 @@ def test_every_plant_is_found_and_no_near_miss_is_grave(outcome: tuple[list[Plan
     assert not missed
     assert not false
     assert set(planted_rows) == set(known)
-    assert counts["mechanisms of Windows"] >= 150 and counts["mechanisms of Linux"] >= 76 and counts["settings to put back"] == 5
+    assert counts["mechanisms of Windows"] >= 150 and counts["mechanisms of Linux"] >= 76
+    assert counts["settings of Windows to put back"] == counts["settings of Linux to put back"] == 5
 
 
 def _collected() -> set[str]:

@@ -6,13 +6,14 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from scout.live.linux import _direct, directory_views, own_objects, process_views, shadow
+from scout.live.linux import _direct, directory_views, own_objects, port_views, process_views, shadow
 from tests.conftest import ROOT, need
 from tests.scout.collecting import *  # noqa: F403  (fixtures)
 from tests.scout.collecting import SCOUT
@@ -166,3 +167,32 @@ def test_the_summary_of_a_collection_names_what_is_hidden(library, sleeper, key,
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment | {"LD_PRELOAD": ""})
     found = json.loads(done.stdout.splitlines()[-1])["differences"]
     assert not any(f"process {sleeper.pid} " in one for one in found.get("process_views", []))
+
+
+HIDES_A_PORT = """
+import json, pathlib, subprocess, sys
+from scout.live.linux import port_views as p
+port, fake = int(sys.argv[1]), pathlib.Path(sys.argv[2])
+(fake / "self/net").mkdir(parents=True)
+for table in ("tcp", "tcp6", "udp", "udp6"):
+    lines = pathlib.Path("/proc/self/net", table).read_text().splitlines(keepends=True)
+    (fake / "self/net" / table).write_text("".join(line for line in lines if table != "tcp" or f":{port:04X} " not in line))
+subprocess.run(["mount", "--bind", fake, "/proc"], check=True)
+p.SECONDS = 0
+print(json.dumps(list(p.collect())))
+"""
+"""Lists without one port, put over those of the kernel for this process alone"""
+
+
+def test_a_port_that_the_list_of_the_kernel_lacks_is_reported(tmp_path):
+    need(os.geteuid() == 0 and shutil.which("unshare"), "root and unshare")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        alone = ["unshare", "--mount", sys.executable, "-c", HIDES_A_PORT, str(port), str(tmp_path / "proc")]
+        done = subprocess.run(alone, cwd=ROOT, capture_output=True, text=True, check=True)
+        summary, *different = json.loads(done.stdout)
+        (seen,) = [one for one in different if (one["protocol"], one["port"]) == ("tcp", port)]
+        assert (seen["listed"], seen["dumped"], seen["taken"], seen["uid"]) == (False, True, True, 0)
+        assert port_views._one(("tcp", port)) is None  # nothing hides it from this process
+        assert summary["dumped"] >= 1
+    assert port_views.difference(seen) == f"tcp port {port} is shown by the socket dump and a probe only"
