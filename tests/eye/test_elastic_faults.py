@@ -216,7 +216,7 @@ def test_a_document_that_the_server_cannot_hold_stops_no_other(case, client, nam
         source = client.get(index=f"escadre-{name}-logs", id=lines[n]["escadre.id"])["_source"]
         assert source["escadre.raw"] == {odd: lines[n][odd]} and source["winlog.channel"] == lines[n]["winlog.channel"], odd
     listed = client.get(index=f"escadre-{name}-logs", id=lines[12 + len(ODD_NAMES)]["escadre.id"])["_source"]
-    assert listed["user.name"] == ["Eve"] and listed["escadre.raw"] == {"user.name": [{"an": "object"}, ["nested"]]}
+    assert listed["user.name"] == ["Eve", None] and listed["escadre.raw"] == {"user.name": [{"an": "object"}, ["nested"]]}
     raw = {n: client.get(index=f"escadre-{name}-logs", id=lines[n]["escadre.id"])["_source"] for n in range(1, 12)}
     assert raw[1]["escadre.raw"]["winlog.event_data"] == deep and raw[3]["escadre.raw"] == {"process.name": {"an": "object"}}
     assert raw[5]["source.ip"] == ["10.0.0.1", "fe80::1"] and raw[5]["escadre.raw"] == {"source.ip": ["nonsense"]}
