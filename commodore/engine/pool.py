@@ -33,6 +33,8 @@ from commodore.engine.work import OUT_OF_MEMORY, Setup, given_up, prepared
 
 AHEAD = 6
 """tasks per worker that may be finished or under way before the oldest is written"""
+STARVED, ASLEEP = 10, 500
+"""times the time-out that a worker has which gets little of the processor; one that uses less than a 500th of it waits for nothing"""
 LOADING = 600.0
 """seconds that a new worker has until it is ready"""
 
@@ -117,8 +119,24 @@ class WorkerProcess:
     artefact: str = ""
     """artefact that reads, where a job has several"""
     heard: float = 0.0
+    spent: float | None = None
+    """processor time when it had been silent for a second; None before that"""
     ready: bool = False
     """whether it has loaded rules and indicators, which takes a minute for a million of them where workers are not forked"""
+
+    def stalled(self, silent: float, timeout: float) -> bool:
+        """Return whether it makes no progress: after `timeout` seconds of silence, unless it works and other programs leave it little time.
+
+        silent: seconds since it reported. A worker on a busy machine has `timeout` seconds of processor time, and `STARVED` times as long.
+        """
+        if silent < 1:
+            return False
+        if self.spent is None:
+            self.spent = _processor_time(self.process)
+        if silent <= timeout:
+            return False
+        used = _processor_time(self.process) - self.spent
+        return used >= timeout - 1 or used < silent / ASLEEP or silent > STARVED * timeout
 
 
 @dataclass
@@ -212,7 +230,7 @@ class Pool:
             for stream in self._streams:
                 if queue := stream.again or stream.waiting:
                     worker.stream, worker.task = stream, queue.popleft()
-                    worker.artefact, worker.heard = "", time.monotonic()
+                    worker.artefact, worker.heard, worker.spent = "", time.monotonic(), None
                     with contextlib.suppress(OSError):  # a worker that has ended is noticed when its pipe is read
                         worker.pipe.send(transport.pack(worker.task, worker.shared))
                     break
@@ -227,7 +245,7 @@ class Pool:
             except (EOFError, OSError):
                 self._lost(worker, self._death(worker.process))
                 continue
-            worker.heard, worker.ready = time.monotonic(), True
+            worker.heard, worker.spent, worker.ready = time.monotonic(), None, True
             if isinstance(report, Result):
                 stream, worker.stream, worker.task = worker.stream, None, None
                 if report.spent:
@@ -244,7 +262,7 @@ class Pool:
             if worker.task is None:
                 continue
             timeout = min(self.timeout, PATIENCE) if worker.task.salvage else self.timeout
-            if now - worker.heard > (timeout if worker.ready else max(timeout, LOADING)):
+            if worker.stalled(now - worker.heard, timeout if worker.ready else max(timeout, LOADING)):
                 self._lost(worker, f"stopped: no progress for {self.timeout:.0f} s")
             elif sys.platform != "linux" and _resident(worker.process) > self.setup.memory:
                 self._lost(worker, self._memory())
@@ -321,6 +339,14 @@ def _serve(theirs: Connection, setup: Setup, shared: mmap.mmap | None, ours: Con
         theirs.send((-1, ""))
         while True:
             theirs.send(worker.run(transport.unpack(theirs.recv(), shared)))
+
+
+def _processor_time(process: BaseProcess) -> float:
+    try:
+        used = psutil.Process(process.pid).cpu_times()
+        return float(used.user + used.system)
+    except psutil.Error:
+        return 0.0
 
 
 def _resident(process: BaseProcess) -> int:
