@@ -29,7 +29,7 @@ _WORDS = re.compile(r"(AND|OR|NOT|&&|\|\|)(?=[\s()\"]|$)")
 _RANGE = re.compile(r'([\[{])\s*("(?:\\.|[^"\\])*"|[^\s"\]}]+)\s+TO\s+("(?:\\.|[^"\\])*"|[^\s"\]}]+)\s*([\]}])', re.DOTALL)
 _REGEX = re.compile(r"/((?:\\.|[^/\\\n])+)/(?=[\s)]|$)")
 _META = re.compile(r"[.*+?\[\](){}|^$\\]")
-_QUOTED = re.compile(r'"(?:\\["\\]|[^"])*+"')
+_QUOTED = re.compile(r'"(?:[^"\\]|\\["\\]|\\(?!["\\]))*"')
 _QUOTED_PATH = re.compile(r'"[^"]*\\"(?=[\s)]|$)')
 r"""A path in quotes that ends with a separator: `"C:\Program Files\"`."""
 _PHRASE_ENDS = re.compile(r"[\s)]|$|~[0-9]{1,3}(?:[\s)^]|$)|\^[0-9]|(?:AND|OR|NOT|&&|\|\|)[\s(]")

@@ -40,8 +40,7 @@ class ChainHead:
 
     def write(self, lines: int, digest: str) -> None:
         """Store the head, on the disk when this returns. OSError where it cannot be written."""
-        slot = {"lines": lines, "sha256": digest, "mac": self._mac(lines, digest)}
-        raw = json.dumps(slot).encode().ljust(_SLOT - 1) + b"\n"
+        raw = self._raw(lines, digest)
         fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | OPEN, 0o600)
         try:
             os.lseek(fd, lines % 2 * _SLOT, os.SEEK_SET)
@@ -49,6 +48,10 @@ class ChainHead:
             os.fsync(fd)
         finally:
             os.close(fd)
+
+    def _raw(self, lines: int, digest: str) -> bytes:
+        slot = {"lines": lines, "sha256": digest, "mac": self._mac(lines, digest)}
+        return json.dumps(slot).encode().ljust(_SLOT - 1) + b"\n"
 
     def check(self, hashes: list[str], journal: Path, *, closed: bool) -> None:
         """Complaint unless the journal has all lines that the head knows.
@@ -65,7 +68,7 @@ class ChainHead:
                 )
             return
         raw = self._read()
-        if len(hashes) == 1 and not any(_parsed(raw[at : at + _SLOT]) for at in (0, _SLOT)):
+        if len(hashes) == 1 and _begun(raw, self._raw(0, hashes[0])):
             return  # the power failed while the first head was written, before the first line
         known = self._newest(raw, closed=closed)
         if known is None:
@@ -112,6 +115,11 @@ class ChainHead:
         if not self._key:
             return ""
         return hmac.new(hashlib.sha256(b"escadre journal head\0" + self._key).digest(), f"{lines} {digest}".encode(), "sha256").hexdigest()
+
+
+def _begun(raw: bytes, slot: bytes) -> bool:
+    """Return whether a part of a slot, and nothing else, reached the disk: what did not is missing, or zeros."""
+    return len(raw) <= len(slot) and raw != slot and all(there in (0, meant) for there, meant in zip(raw, slot, strict=False))
 
 
 def _parsed(raw: bytes) -> tuple[int, str, str] | None:

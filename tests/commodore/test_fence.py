@@ -15,8 +15,8 @@ from scout.discovery import modules
 from tests.commodore.damage import HOST, inputs, items
 
 PARTS = ("commodore.artefacts", "commodore.readers", "commodore.containers", "commodore.registry")
-MAKERS = ("Record", "_value_fields", "_of_key_alone")
-"""what makes one record: the class, and, for records of a batch, the functions that make the fields of each"""
+MAKERS = ("Record", "_row", "_short_row", "_of_key_alone")
+"""what makes one record: the class, and, for records of a batch, the functions that make the texts of each"""
 MODULES = dict(modules(commodore.artefacts))
 
 

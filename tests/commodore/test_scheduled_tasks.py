@@ -174,4 +174,4 @@ def test_damage_never_raises(data, flips, end):
     for at, value in flips:
         data[at % len(data)] = value
     records, problems = run(bytes(data[:end]))
-    assert len(records) + len(problems) == 1
+    assert len(records) <= 1 and (len(problems) == 1 or (records and not problems))  # a job that is cut gives its record and a problem

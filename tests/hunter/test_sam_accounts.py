@@ -7,8 +7,10 @@ import struct
 import pytest
 
 from fixtures.hives.writer import Image, Key, made
+from tests.conftest import need
 from tests.hunter.hive_readers import everything
 from tests.hunter.test_offline_windows import Disk
+from tests.range import plants
 
 SAM = "Windows/System32/config/SAM"
 USERS = "HKLM\\SAM\\SAM\\Domains\\Account\\Users"
@@ -33,6 +35,7 @@ def member(number: int, domain: bytes = OWN) -> bytes:
 
 def disk_with(folder, accounts: dict[int, tuple[int, int]], *members: bytes) -> Disk:
     """A root with these accounts: key → (number, flags)."""
+    need(plants.has_hivex(), "python3-hivex, one of the readers of hives")
     config = folder / "win" / "Windows/System32/config"
     config.mkdir(parents=True)
     top = Key("ROOT", TIME)

@@ -16,13 +16,14 @@ _SCRIPT = sentence("{name}: {path} is read or run as [{user}|an unknown user]: {
 _REASON = sentence("{name}: {path} (line {number}) runs {line!q} as [{user}|an unknown user]: {words}[ ({ignored})]; expected: {expected}.")
 _WORDS = frozenset({"cloud", "code", "editor", "setting"})
 """Languages whose commands are not those of a shell: lists of words, or texts in the syntax of the language."""
-_STARTED = re.compile(
-    r"[\s\"'\[({|!@`]*+(?:-{1,2}[\w=-]+\s+|\w+\s+(?=\"))*+"
-    r"(?:(?:\S*/)?(?:(?:ba|da|z|k|a)?sh|python[\d.]*|perl|ruby|php|lua|node|env|sudo|nohup|exec|setsid|nice|timeout)"
-    r"(?:[\"',\s]+-{1,2}[\w=-]+)*+[\"',\s]+(?:\d+\s+)?+)*+"
-    r"[\"'\[({|!@`]*+(/[^\s\"'`,;:)\]}|&<>]+)"
+_OPENING = re.compile(r"[\s\"'\[({|!@`]*")
+_WORD_BEFORE = re.compile(r"-{1,2}[\w=-]+\s+|\w+\s+(?=\")")
+_STARTER = re.compile(
+    r"(?:[^\s\"',]*/)?(?:(?:ba|da|z|k|a)?sh|python[\d.]*|perl|ruby|php|lua|node|env|sudo|nohup|exec|setsid|nice|timeout)(?=[\"',\s])"
 )
-"""The program that such a command starts, behind interpreters and programs that start another one."""
+_FLAG = re.compile(r"[\"',\s]+-{1,2}[\w=-]+")
+_GAP = re.compile(r"[\"',\s]+(?:\d+\s+)?")
+_PROGRAM = re.compile(r"[\"'\[({|!@`]*(/[^\s\"'`,;:)\]}|&<>]+)")
 _PARTS = frozenset({"shell", "powershell"})
 """Languages whose lines are parts of a script: only the suspicious ones are entries."""
 
@@ -46,9 +47,9 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
     found, payload = windows_examine(line, entry) if "\\" in path else examine(line, user, entry)
     if entry.text("escadre.format") == "powershell" and "\\" not in path:
         found += [("it", s) for s in of_command(line, "windows")]
-    if entry.text("escadre.format") in _WORDS and (started := _STARTED.match(line)) is not None:
-        more = [(short(started[1]), s) for s in entry.of_file(started[1], "linux") if s.severity == "high"]
-        found, payload = found + more, list(dict.fromkeys([*payload, *([started[1]] if more else [])]))
+    if entry.text("escadre.format") in _WORDS and (started := _started(line)):
+        more = [(short(started), s) for s in entry.of_file(started, "linux") if s.severity == "high"]
+        found, payload = found + more, list(dict.fromkeys([*payload, *([started] if more else [])]))
     found = [(subject, s) for subject, s in found if s.severity != "medium" or entry.text("escadre.format") not in _PARTS]
     if entry.record.get("escadre.line_hidden"):
         found.append(HIDDEN_LINE)
@@ -62,3 +63,23 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
 
 
 JUDGE = RowJudge(NoOptions, judge)
+
+
+def _started(line: str) -> str:
+    """Return the program that such a command starts, behind interpreters and programs that start another one; '' where it is none."""
+    at = _end(_OPENING, line, 0)
+    while (word := _end(_WORD_BEFORE, line, at)) > at:
+        at = word
+    while (starter := _end(_STARTER, line, at)) > at:
+        while (flag := _end(_FLAG, line, starter)) > starter:
+            starter = flag
+        if (gap := _end(_GAP, line, starter)) == starter:
+            break
+        at = gap
+    program = _PROGRAM.match(line, at)
+    return program[1] if program else ""
+
+
+def _end(pattern: re.Pattern[str], line: str, at: int) -> int:
+    found = pattern.match(line, at)
+    return found.end() if found else at
