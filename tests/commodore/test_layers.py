@@ -253,3 +253,20 @@ def test_the_standard_library_has_no_finding():
     names = [*sorted(folder.glob("*.py"))[::4], *sorted(folder.glob("encodings/*.py"))[:5], folder / "base64.py", folder / "zipfile.py"]
     for path in (name for name in names[:80] if name.exists()):
         assert analysed(as_text(path.read_bytes()), "python").severity == "", path
+
+
+PAGE = "var r=/a/.exec(this.request(1)),x=%s;new ActiveXObject('wscript.shell'); a.exec(b.request(2));"
+
+
+def test_what_a_page_does_counts_in_pages_and_in_what_a_script_unpacks_as_one() -> None:
+    """Scripts for browsers have calls named like those of a page; their own text, without its tricks, is no page."""
+    webshell = b"<?php @eval($_POST['x']); ?>" * 3
+
+    def ids(text: str, language: str) -> list[str]:
+        return analysed(text, language).fields.get("escadre.traits.ids", [])
+
+    browser = PAGE % "'a'+'b'+'c'+'d'+'e'+'f'"
+    assert "aspx-input-run" in ids(browser, "aspx")
+    assert "aspx-input-run" not in ids(browser, "jscript")
+    dropper = f"echo {base64.b64encode(webshell).decode()} | base64 -d > /var/www/html/x.php"
+    assert "php-input-evaluated" in ids(dropper, "shell")

@@ -14,9 +14,10 @@ from commodore.engine import reading
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.persistence import Members, complete, completed
-from commodore.persistence.data import traits
+from commodore.persistence.data import documents, traits
 from commodore.persistence.suspicion import of_command, of_file
 from commodore.persistence.table import row_from, rows
+from scout.bounded import pattern_error
 from tests.commodore.views import judged
 from tests.conftest import need
 
@@ -154,6 +155,17 @@ def test_triage_takes_every_file_that_a_row_reads() -> None:
             if not any(regex.fullmatch(sample) for regex in taken[place.os]):
                 missing.setdefault(place.row, []).append(sample)
     assert missing.keys() == NOT_IN_TRIAGE.keys(), missing
+
+
+def test_every_pattern_of_a_row_is_one_that_re2_reads() -> None:
+    """They are compiled when a line is judged: a wrong one would cost the inventory of a host."""
+    seen = 0
+    for name, row in documents("rows"):
+        for text in (text for texts in row["options"].values() for text in texts) if row["judge"] == "line_traits" else ():
+            words, _, pattern = text.partition(": ")
+            assert words and pattern and not pattern_error(f"(?i){pattern}"), f"{name}: {text}"
+            seen += 1
+    assert seen > 50
 
 
 def test_patterns_are_quick_on_hostile_text() -> None:

@@ -39,6 +39,8 @@ _DEEP = Trait("many-layers", "wraps", "has five layers within each other or more
 _OTHER = "other"
 """language of scripts that no decoder is made for: only traits of all languages count"""
 DEEP = 5
+_PAGES = frozenset({"php", "jsp", "aspx"})
+"""languages of pages that a web server runs"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +64,18 @@ def analysed(text: str, language: str, further: Iterable[tuple[str, str, str]] =
     `further`: (name, text, language) of other parts of the same file, such as macros, whose layers and traits count too;
     `extra`: traits that a reader of the format found itself.
     """
-    spoken = language or _OTHER
+    spoken, parts = language or _OTHER, list(further)
     unfolded = unfold(text, spoken)
     layers, bounds = list(unfolded.layers), dict.fromkeys(unfolded.bounds)
     top, decoded = list(traits_of(text, spoken)), list(unfolded.layers)
-    for name, part, its in further:
+    for name, part, its in parts:
         below = unfold(part, its or _OTHER)
         layers += [Layer(part, (name,), 1), *(layer._replace(how=(name, *layer.how), depth=layer.depth + 1) for layer in below.layers)]
         top += traits_of(part, its or _OTHER)
         decoded += below.layers
         bounds |= dict.fromkeys(below.bounds)
-    found = _traits(top, decoded, extra)
+    served = not _PAGES.isdisjoint((spoken, *(its for _, _, its in parts)))
+    found = _traits(top, decoded, extra, served=served)
     named = [indicated(text), *(indicated(layer.text) if not layer.binary else Indicated() for layer in layers)]
     if more := sum(one.more for one in named):
         bounds[f"{more:,} addresses, paths and commands were left out"] = None
@@ -86,13 +89,17 @@ def analysed(text: str, language: str, further: Iterable[tuple[str, str, str]] =
     return Analysis(tuple(layers), tuple(found), fields, tuple(bounds))
 
 
-def _traits(top: Iterable[FoundTrait], layers: Sequence[Layer], extra: Sequence[FoundTrait]) -> list[FoundTrait]:
-    """Return each trait once: those of the text, then those of its layers, and those that the layers themselves are."""
+def _traits(top: Iterable[FoundTrait], layers: Sequence[Layer], extra: Sequence[FoundTrait], *, served: bool) -> list[FoundTrait]:
+    """Return each trait once: those of the text, then those of its layers, and those that the layers themselves are.
+
+    `served`: the text is a page that a web server runs. In others, what only such a page does counts in layers that are one.
+    """
     found = {one.trait.id: one for one in chain(top, extra)}
     hidden: list[FoundTrait] = []
     for layer in layers:
+        page = served or "<?" in layer.text or "<%" in layer.text
         for one in traits_of(layer.text, "") if not layer.binary else ():
-            if one.trait.id not in found:
+            if one.trait.id not in found and (page or not one.trait.languages or not one.trait.languages <= _PAGES):
                 found[one.trait.id] = one
                 hidden.append(one)
     if grave := [one for one in hidden if one.trait.weight > 1 and one.trait.group != _HIDDEN.group]:
