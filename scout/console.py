@@ -210,12 +210,16 @@ def command(app: Callable[[], typer.Typer]) -> Any:
 
 def run(tool: str, app: Callable[[], typer.Typer], argv: Iterable[str] | None = None) -> int:
     """Run a typer app as a program. Complaints, Ctrl-C, closed pipes and wrong arguments end in one line and the right exit code."""
-    import typer
-    from typer._click.exceptions import ClickException, NoArgsIsHelpError  # typer carries its own click and does not export these
+    try:
+        import typer
+        from typer._click.exceptions import ClickException, NoArgsIsHelpError  # typer carries its own click and does not export these
 
-    use_unicode()
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    built = command(app)
+        use_unicode()
+        arguments = list(sys.argv[1:] if argv is None else argv)
+        built = command(app)
+    except KeyboardInterrupt:
+        complain(tool, "stopped")
+        return STOPPED
     try:
         result = built.main(arguments, prog_name=tool, standalone_mode=False)
         sys.stdout.flush()
