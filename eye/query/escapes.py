@@ -19,7 +19,7 @@ _PATH = re.compile(
     | (?<!\\)\\\{[0-9A-Fa-f]{8}-                 # an identifier in braces
     | ^[A-Za-z]:\\(?!\\)                         # a drive
     | ^[%$][^\\\s]*\\(?!\\)                      # a variable
-    | ^\*\\""",
+    | ^\*\\(?!\\)""",
     re.VERBOSE,
 )
 LOOKED_AT = 300

@@ -162,7 +162,7 @@ class Answering:
             "does not let us in",
         ),
         (403, b'{"error":{"type":"security_exception","reason":"no"}}', "Elasticsearch", "does not let us in"),
-        (200, b"<html>a router</html>", "", "no Elasticsearch"),
+        (200, b"<html>a router</html>", "", "not Elasticsearch"),
         (500, b'{"error":{"type":"x","reason":"broken"}}', "Elasticsearch", "answers 500: broken"),
         (200, b'{"version":{"number":"7.17.9"}}', "Elasticsearch", "7.17.9"),
     ],

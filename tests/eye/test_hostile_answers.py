@@ -95,7 +95,7 @@ ODD = (b"null", b"[]", b"7", b'{"count": {}}', b'{"i": []}', b'{"i": {"settings"
 @pytest.mark.parametrize("use", [lambda client: check(client, "i", "c", []), lambda client: there(client, "c")], ids=("load", "unload"))
 def test_an_odd_answer_in_the_middle(hurried, body, use):
     def say(data):
-        return HEAD + b"Content-Length: %d\r\n\r\n" % len(data) + data
+        return HEAD + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(data) + data
 
     answers = iter([say(INFO)])
     server = HostileServer(lambda: iter((next(answers, say(body)),)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 from struct import pack_into
@@ -37,7 +38,7 @@ def small() -> bytes:
 
 def real() -> list[Path]:
     """Hives of real machines, complete and clean."""
-    place = ROOT / ".corpus/hives/log2timeline+plaso/test_data"
+    place = Path(os.environ.get("ESCADRE_CORPUS") or ROOT / ".corpus") / "hives/log2timeline+plaso/test_data"
     need(place.is_dir(), "the corpus")
     names = ("NTUSER-WIN7.DAT", "NTUSER-RunTests.DAT", "NTUSER-CCLEANER.DAT", "regf/NTUSER.DAT")
     return [place / name for name in names]
