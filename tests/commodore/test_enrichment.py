@@ -5,6 +5,8 @@ import ipaddress
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 
 import pytest
@@ -20,6 +22,7 @@ from commodore.schema import registry
 from scout.console import Complaint
 from tests.commodore.cases import commodore
 from tests.commodore.mmdb import database
+from tests.conftest import ROOT
 
 LINE = "Oct 31 21:{m:02}:{s:02} {host} sshd[{pid}]: Accepted password for {user} from {source} port 40022 ssh2\n"
 SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -178,9 +181,19 @@ def test_every_field_of_a_kind_is_in_the_registry():
     assert kinds.normal("sha256", SHA256.upper()) == SHA256 and kinds.normal("sha256", "ab") is None
 
 
+FEW_FILES = """
+import resource, sys
+from pathlib import Path
+from commodore.enrichment import entities
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+entities.TOGETHER = 6
+entities.enrich(Path(sys.argv[1]))
+"""
+
+
 def test_any_number_of_hosts_is_merged_with_few_open_files(tmp_path):
-    """Eighty hosts, thirty files more than the highest that is open now; the entities are those of one merge."""
-    resource = pytest.importorskip("resource")
+    """Eighty hosts, in a process of its own that may have forty files open; the entities are those of one merge."""
+    pytest.importorskip("resource")
     process([host(tmp_path, "web", [("root", "203.0.113.9"), ("alice", "10.0.0.5")])], tmp_path / "case", workers=1)
     (manifest,) = (tmp_path / "case" / "collections").glob("*.json")
     about = json.loads(manifest.read_text())
@@ -192,16 +205,7 @@ def test_any_number_of_hosts_is_merged_with_few_open_files(tmp_path):
         manifest.with_name(f"{collection}.json").write_text(json.dumps(copied))
     whole = entities.merged(CaseReader(tmp_path / "case"), (), entities.Enriched())
     expected = [(one["kind"], one["value"], one["host_count"], one["count"]) for one in whole]
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    used = max(map(int, os.listdir("/proc/self/fd"))) if os.path.isdir("/proc/self/fd") else 64  # the limit is one of numbers
-    resource.setrlimit(resource.RLIMIT_NOFILE, (used + 30, hard))
-    try:
-        together = entities.TOGETHER
-        entities.TOGETHER = 6
-        entities.enrich(tmp_path / "case")
-    finally:
-        entities.TOGETHER = together
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    subprocess.run([sys.executable, "-c", FEW_FILES, str(tmp_path / "case")], check=True, cwd=ROOT)
     told = lines(tmp_path / "case" / "entities.jsonl.zst")
     assert [(one["kind"], one["value"], one["host_count"], one["count"]) for one in told] == expected
     assert ("address", "203.0.113.9", 81, 81) in expected
