@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from scout.archive.facts import rfc3339
 from scout.collecting import identity
 from scout.collecting.examined import ExaminedHost
 from scout.formats.indicators import Indicator
 from scout.formats.regf import BadHive, Hive, Key
+from scout.formats.regf.data import filetime
 from scout.formats.regf.patterns import FoundKey, KeyPatterns
 from scout.formats.regf.views import HiveViews
 from scout.sources.source import EvidenceSource, Parts, contents, find
@@ -24,7 +24,6 @@ _SYSTEM = ("SOFTWARE", "SYSTEM", "DEFAULT")
 _USER = (("NTUSER.DAT",), ("AppData", "Local", "Microsoft", "Windows", "UsrClass.dat"))
 _LOGS = (".LOG1", ".LOG2", ".LOG")
 _CONTROL, _CLASSES = "System\\CurrentControlSet", "Software\\Classes"
-_TICKS_TO_1970 = 116_444_736_000_000_000
 _SHOWN = 300
 """characters of a value's data that a line has"""
 
@@ -106,7 +105,7 @@ def _logs(host: ExaminedHost, source: EvidenceSource, parts: Parts) -> Iterator[
 
 
 def _hit(native: str, path: str, key: Key, said: WantedKey) -> Iterator[Line]:
-    written = rfc3339((key.written - _TICKS_TO_1970) * 100)
+    written = filetime(key.written) or "at no time"
     if not said.value:
         yield {"path": native, "place": "registry", **described(said.indicator, path), "around": f"key {path}, written {written}"}
     elif value := key.value(said.value):

@@ -85,3 +85,16 @@ def test_a_list_without_keys_opens_no_hive(disk, tmp_path, capsys):
     (tmp_path / "plain.txt").write_text("evil-dropper.exe\n")
     assert scout("sweep", "--ioc", str(tmp_path / "plain.txt"), "--root", str(disk)) == 0
     assert capsys.readouterr().out == ""
+
+
+def test_a_key_whose_time_is_beyond_the_calendar_costs_nothing(disk, listed, capsys):
+    hive_file = disk / "Users/agnes/NTUSER.DAT"
+    data = bytearray(hive_file.read_bytes())
+    for at in range(4096, len(data) - 16, 8):
+        if data[at + 4 : at + 6] == b"nk":
+            data[at + 8 : at + 16] = b"\xff" * 8
+    hive_file.write_bytes(data)
+    assert scout("sweep", *listed, "--root", str(disk)) == 1
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (found,) = (line for line in lines if str(line.get("path")).endswith("NTUSER.DAT"))
+    assert "at no time" in found["around"] and any(str(line.get("path")).endswith("UsrClass.dat") for line in lines)
