@@ -28,6 +28,8 @@ _SIGNATURE = b"\x2a\x2a\x00\x00"
 _SEARCH = BytesAhoCorasick([_SIGNATURE]).find_matches_as_indexes
 """Ten times as fast as `bytes.find`, which looks at each byte of text that has two bytes a character."""
 SMALLEST = 28
+_INSTANCE = b"\x0f\x01\x01\x00\x0c\x01"
+"""Beginning of a record whose elements are in a template: fragment header, token, version; then the template's number and offset."""
 _DIRTY, _NO_CHECKSUMS = 1, 4
 """Flags of the file header: the log was in use; its checksums were not written."""
 _NO_RECORD = 0xFFFF_FFFF_FFFF_FFFF
@@ -231,6 +233,20 @@ def records(block: bytes) -> Iterator[tuple[int, int]]:
             return
         yield record, p
         p += length
+
+
+def template_missing(block: bytes, record: int) -> str:
+    """Return why nobody can read the record at an offset of a chunk: another record was written over its template. '' if it is there.
+
+    A chunk has each template once, and a chunk that is used again keeps only pieces of the former one: records without their templates.
+    """
+    at = record + 24
+    if block[at : at + len(_INSTANCE)] != _INSTANCE or len(block) < at + 14:
+        return ""
+    number, template = block[at + 6 : at + 10], int.from_bytes(block[at + 10 : at + 14], "little")
+    if block[template + 4 : template + 8] == number:  # behind the offset of the next template
+        return ""
+    return f"the template at {template:#x} of its chunk, which has its elements, is not there"
 
 
 def _resume(block: bytes, start: int, end: int, marks: list[int]) -> int:
