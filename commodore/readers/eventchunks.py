@@ -122,7 +122,7 @@ def contradictions(data: bytes, chunks: list[Chunk]) -> Iterator[Problem]:
 
     A log that was in use (flag of the file header) has a current chunk whose checksums may be old; it is left out.
     """
-    dirty, current, unsummed = False, -1, False
+    dirty, current, unsummed, view = False, -1, False, memoryview(data)
     if data.startswith(b"ElfFile\0"):
         flags, current = int.from_bytes(data[120:124], "little"), int.from_bytes(data[16:24], "little")
         dirty, unsummed = bool(flags & _DIRTY), bool(flags & _NO_CHECKSUMS)
@@ -138,7 +138,7 @@ def contradictions(data: bytes, chunks: list[Chunk]) -> Iterator[Problem]:
             reason = f"a record of {end - inner} bytes is hidden within the record before it, which has the size of both; it was read"
             yield Problem(reason, f"{where}/offset/{chunk.at + outer:#x}", kind="evtx-hidden-record")
         if chunk.ids and not chunk.odd and not unsummed and not (dirty and chunk.place == str(current)):
-            wrong = _checksums(data[chunk.at : chunk.at + chunk.size])
+            wrong = _checksums(view[chunk.at : chunk.at + chunk.size])
             if wrong:
                 reason = f"{wrong} does not fit: the chunk was changed after it was written"
                 yield Problem(reason, where, kind="" if mixed else "evtx-checksum")
@@ -155,11 +155,11 @@ def _mixed(chunks: list[Chunk]) -> bool:
     return sum(later < earlier for earlier, later in pairwise(first)) > 1
 
 
-def _checksums(block: bytes) -> str:
+def _checksums(block: memoryview) -> str:
     """Return which checksum of a chunk is wrong, '' if both fit."""
     said_data, free = int.from_bytes(block[52:56], "little"), int.from_bytes(block[48:52], "little")
     wrong = []
-    if zlib.crc32(block[:120] + block[128:RECORDS]) != int.from_bytes(block[124:128], "little"):
+    if zlib.crc32(block[128:RECORDS], zlib.crc32(block[:120])) != int.from_bytes(block[124:128], "little"):
         wrong.append("the checksum of its header")
     if RECORDS <= free <= len(block) and zlib.crc32(block[RECORDS:free]) != said_data:
         wrong.append("the checksum of its records")
