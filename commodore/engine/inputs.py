@@ -99,7 +99,10 @@ class PlainCollection:
     _read: int = field(default=0, repr=False)
 
     def header(self) -> dict[str, Any]:
-        return {"host": {"name": self.computer}} if self.computer else {}
+        about: dict[str, Any] = {"name": self.computer} if self.computer else {}
+        if not plain.rights_kept(self.files):
+            about["rights_kept"] = False
+        return {"host": about} if about else {}
 
     def system(self) -> str:
         return self.os
