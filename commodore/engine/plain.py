@@ -126,7 +126,9 @@ def rights_kept(files: Iterable[PlainFile]) -> bool:
 
     A tree that was unpacked or copied has one mode for all its files, or the owner of the copy.
     """
-    known = [(int(f.facts["mode"], 8), f.facts["uid"]) for f in files if f.placed and f.verdict == "taken" and "mode" in f.facts]
+    known = [
+        (int(f.facts["mode"], 8), f.facts["uid"]) for f in files if f.placed and f.verdict == "taken" and {"mode", "uid"} <= f.facts.keys()
+    ]
     may_run = {mode & 0o111 != 0 for mode, _ in known}
     return len(may_run) > 1 and any(uid == 0 and not mode & 0o022 for mode, uid in known)
 

@@ -110,8 +110,8 @@ def _refused(evidence: Evidence, table: CronTable, host: Host, *, debian: bool) 
         nobody = mode is not None and not mode & 0o111
         return f"run-parts runs no file that nobody may execute (mode {mode:04o})" if nobody else ""
     account = next((int(uid) for uid, name in host.users.items() if name == table.user and uid.isdecimal()), None)
-    known = [value if isinstance(value, int) else None for value in map(evidence.facts.get, ("uid", "nlink"))]
-    return refused_rights(table, TableRights(mode, *known, account), debian=debian)
+    uid, links = (value if isinstance(value, int) else None for value in map(evidence.facts.get, ("uid", "nlink")))
+    return refused_rights(table, TableRights(mode, uid, links, account), debian=debian)
 
 
 def _first_refused(evidence: Evidence) -> int:
