@@ -5,10 +5,14 @@ The expected values follow the texts of the programs' sources: OpenSSH, Linux-PA
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from commodore.artefact import Problem, Record
 from commodore.artefacts.linux.logs import auth_log
+from commodore.case.reader import CaseReader
+from commodore.engine.process import process
 from commodore.evidence import Evidence
 from commodore.host import Host
 
@@ -152,3 +156,62 @@ def test_years_of_lines_without_one(days: list[str], mtime: str, years: list[int
     """plaso 138, 408, 1114: leap days and New Year"""
     records = read("".join(f"{day} 10:00:01 web sshd[7]: {SSH}\n" for day in days), mtime=mtime)
     assert [int(r["@timestamp"][:4]) for r in records] == years
+
+
+def _sessions(tmp_path: Path, files: dict[str, str]) -> list[dict]:
+    case = _case(tmp_path, files)
+    return list(CaseReader(case).records("logons"))
+
+
+def _case(tmp_path: Path, files: dict[str, str]) -> Path:
+    for name, text in {"etc/hostname": "web\n", "etc/timezone": "UTC\n", **files}.items():
+        path = tmp_path / "web" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    process([tmp_path / "web"], tmp_path / "case", workers=1)
+    return tmp_path / "case"
+
+
+FAILED = "sshd[7]: Failed password for root from 192.0.2.9 port 5 ssh2"
+
+
+def test_a_message_that_rsyslog_counts_is_as_many_failures(tmp_path: Path) -> None:
+    """rsyslog, RepeatedMsgReduction: the line of the count stands for all further ones"""
+    text = (
+        f"2026-03-04T10:00:00Z web {FAILED}\n2026-03-04T10:00:09Z web sshd[7]: message repeated 5 times: [ {FAILED[9:]}]\n"
+        "2026-03-04T10:00:20Z web sshd[8]: Accepted password for root from 192.0.2.9 port 6 ssh2\n"
+    )
+    failed, entered = _sessions(tmp_path, {"var/log/auth.log": text})
+    assert (failed["escadre.logon.attempts"], entered["escadre.logon.failures_before"]) == (6, 6)
+    titles = {f["rule.name"] for f in CaseReader(tmp_path / "case").findings()}
+    assert titles == {"Failed logons, then a success from the same source"}
+
+
+def test_lines_that_two_logs_have_count_once(tmp_path: Path) -> None:
+    """A logger that writes authentications into two files, and a rotated log beside its copy."""
+    text = f"2026-03-04T10:00:00Z web {FAILED}\n" * 3 + f"2026-03-04T10:00:05Z web {FAILED}\n"
+    logs = dict.fromkeys(("auth.log", "messages", "auth.log.1"), text)
+    (failed,) = _sessions(tmp_path, {f"var/log/{name}": lines for name, lines in logs.items()})
+    assert failed["escadre.logon.attempts"] == 4
+
+
+def test_a_new_account_of_suse_and_its_first_logon_are_a_finding(tmp_path: Path) -> None:
+    text = (
+        "2026-03-04T10:00:00+01:00 web useradd[5]: new account added - account=eve, uid=1001, gid=100, home=/home/eve, by=0\n"
+        "2026-03-04T12:00:00+01:00 web sshd[8]: Accepted password for eve from 192.0.2.9 port 6 ssh2\n"
+    )
+    (entered,) = _sessions(tmp_path, {"var/log/messages": text})
+    assert entered["escadre.logon.account_created"] == "2026-03-04T09:00:00Z"
+    (finding,) = CaseReader(tmp_path / "case").findings()
+    assert finding["message"] == (
+        "The account eve was created at 2026-03-04T09:00:00Z, and somebody logged on with it (ssh) from 192.0.2.9 within a day."
+    )
+
+
+def test_the_first_logon_from_a_source_is_a_finding(tmp_path: Path) -> None:
+    lines = [f"2026-03-{day:02}T08:00:00Z web sshd[{day}]: Accepted publickey for bob from 192.0.2.1 port 5 ssh2\n" for day in range(1, 12)]
+    lines.append("2026-03-12T03:00:00Z web sshd[99]: Accepted password for bob from 198.51.100.7 port 5 ssh2\n")
+    *_, last = _sessions(tmp_path, {"var/log/secure": "".join(lines)})
+    assert last["escadre.logon.first_from_source"] and last["source.ip"] == "198.51.100.7"
+    (finding,) = CaseReader(tmp_path / "case").findings()
+    assert finding["message"] == "bob logged on (ssh) from 198.51.100.7 for the first time."
