@@ -9,6 +9,7 @@ from functools import cache, partial
 from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
+from commodore.case.site import SiteKnowledge
 from commodore.case.view import CaseView
 from commodore.chosen import Chosen
 from commodore.fence import fenced
@@ -17,7 +18,6 @@ from commodore.persistence.context import FACT_DATASETS, HostFacts, JudgingConte
 from commodore.persistence.judge import GONE, JudgedEntry, PersistenceJudge
 from commodore.persistence.logged import LoggedObject, codes, logged, place, recovered, same
 from commodore.persistence.members import Members
-from commodore.persistence.site import SiteKnowledge
 from commodore.persistence.started import DATASETS as FILE_DATASETS
 from commodore.persistence.started import StartedFile, StartedFiles
 from commodore.persistence.table import rows
