@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from scout.live.linux import connections, host, kernel_modules, maps, mounts, processes, services, sessions, users
-from tests.conftest import need
+from tests.conftest import PATIENCE, need
 from tests.scout.collecting import *  # noqa: F403  (fixtures)
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="live sources are for Linux")
@@ -82,7 +82,7 @@ def test_an_executable_that_never_had_a_file_is_marked():
         "os.execve(fd, ['sleep', '60'], {})"
     )
     with subprocess.Popen([sys.executable, "-c", code]) as child:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while "memfd" not in os.readlink(f"/proc/{child.pid}/exe") and time.monotonic() < deadline:
             time.sleep(0.01)
         one = process(child.pid)
