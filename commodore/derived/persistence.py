@@ -20,7 +20,7 @@ from commodore.persistence.members import Members
 from commodore.persistence.site import SiteKnowledge
 from commodore.persistence.started import DATASETS as FILE_DATASETS
 from commodore.persistence.started import StartedFile, StartedFiles
-from commodore.persistence.table import rows
+from commodore.persistence.table import all_places
 from commodore.sentence import sentence, short
 
 KNOWN, UNKNOWN = "escadre.persistence.known", "escadre.persistence.unknown"
@@ -32,7 +32,7 @@ ARTEFACT = Artefact(
     "persistence table and entry, expected or not. It names the program, whether that file was collected, its hash, signer and package. "
     "`escadre.severity` is there only where the entry is not expected; each such record is a finding too. An entry without it was compared "
     "with its row and has no suspicious trait, which does not prove that it is harmless.",
-    datasets=tuple(sorted({row.dataset for row in rows()} | FACT_DATASETS | FILE_DATASETS | {"evtx", "registry"})),
+    datasets=tuple(sorted({row.dataset for row in all_places()} | FACT_DATASETS | FILE_DATASETS | {"evtx", "registry"})),
     chosen={"evtx": Chosen({"event.code": codes()}), "registry": Chosen({"escadre.state": GONE})},
     fields=(
         "escadre.matched",
@@ -90,7 +90,7 @@ def derive(view: CaseView, host: Host) -> Iterator[Record | Problem]:
         first, guilty_units=_guilty(view, host, first, "systemd_units"), guilty_services=_guilty(view, host, first, "services")
     )
     logs = _Logs(view, host)
-    for dataset in sorted({row.dataset for row in rows()}):
+    for dataset in sorted({row.dataset for row in all_places()}):
         read = partial(_entries, dataset, host, members, context, view.site, logs)
         yield from fenced(view.records(dataset), partial(_place, dataset), read)
     for one, record in logs.alone():
@@ -129,7 +129,7 @@ class _Logs:
 
 def _started(view: CaseView, host: Host) -> Iterator[str]:
     """Yield the paths of the files that entries of a Linux host start, as a first look at them shows. Lists of all files start none."""
-    for dataset in sorted({row.dataset for row in rows() if row.os == "linux"} - FILE_DATASETS):
+    for dataset in sorted({row.dataset for row in all_places() if row.os == "linux"} - FILE_DATASETS):
         for record in view.records(dataset):
             with suppress(ArithmeticError, AttributeError, LookupError, TypeError, ValueError):  # `derive` reports it for this record
                 for entry in _judge().entries(record, host):
@@ -198,7 +198,7 @@ def _record(dataset: str, record: Mapping[str, Any], entry: JudgedEntry, members
         if judgement.severity:
             words = {"path": short(started.path), "known": known or None, "unknown": unknown or None}
             out["message"] = f"{judgement.reason} {_KNOWN(words)}"
-    return Record(f"{row.id} {_place(dataset, record)}", out, state=record.get("escadre.state") or "live")
+    return Record(f"{row.key} {_place(dataset, record)}", out, state=record.get("escadre.state") or "live")
 
 
 def _file(started: StartedFile, members: Members) -> dict[str, Any]:

@@ -61,7 +61,7 @@ _RUN = re.compile(r"(?:^|[;&|(]|\b(?:cd|sh|bash|dash|exec|nohup|setsid|source|th
 """a variable where a shell takes a command, or the folder or script of one"""
 _RUN_PARTS = re.compile(r"[A-Za-z0-9_-]+")
 _HIDDEN = re.compile(rb"^[ \t]*Hidden[ \t]*=[ \t]*true[ \t\r]*$", re.MULTILINE)
-SCRIPTS = frozenset({"shell", "powershell"})
+SCRIPTS = frozenset({"shell", "powershell", "batch", "autorun"})
 """Languages in which the file as such is run or read by a shell"""
 
 
