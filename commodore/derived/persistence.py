@@ -16,13 +16,16 @@ from commodore.host import Host
 from commodore.persistence.context import FACT_DATASETS, HostFacts, JudgingContext
 from commodore.persistence.judge import GONE, JudgedEntry, PersistenceJudge
 from commodore.persistence.logged import LoggedObject, codes, logged, place, recovered, same
-from commodore.persistence.members import Members
+from commodore.persistence.members import Members, path_key
+from commodore.persistence.overridden import overridden
 from commodore.persistence.site import SiteKnowledge
 from commodore.persistence.started import DATASETS as FILE_DATASETS
 from commodore.persistence.started import StartedFile, StartedFiles
 from commodore.persistence.table import all_places
 from commodore.sentence import sentence, short
 
+PASSED_OVER = "escadre.startup.passed_over"
+"""Field of why the program that reads a file leaves it alone"""
 KNOWN, UNKNOWN = "escadre.persistence.known", "escadre.persistence.unknown"
 
 ARTEFACT = Artefact(
@@ -43,6 +46,7 @@ ARTEFACT = Artefact(
         "escadre.records_used",
         "escadre.scope",
         "escadre.severity",
+        PASSED_OVER,
         "escadre.signature.verdict",
         "file.code_signature.subject_name",
         "file.hash.sha256",
@@ -72,7 +76,7 @@ ARTEFACT = Artefact(
 GRAVE = frozenset({"high", "critical"})
 _KNOWN = sentence("[Known of {path!q}: {known}[; not known: {unknown}]|Not known of {path!q}: {unknown}].")
 _LOGGED = sentence("Only event logs show it ({count} {count:event|events}[, the last at {when}]).")
-_COPIED = ("@timestamp", "escadre.scope", "process.command_line", "registry.path", "service.name", "user.name")
+_COPIED = ("@timestamp", "escadre.scope", PASSED_OVER, "process.command_line", "registry.path", "service.name", "user.name")
 """Fields of the source record that the entry repeats."""
 
 
@@ -90,9 +94,10 @@ def derive(view: CaseView, host: Host) -> Iterator[Record | Problem]:
         first, guilty_units=_guilty(view, host, first, "systemd_units"), guilty_services=_guilty(view, host, first, "services")
     )
     logs = _Logs(view, host)
+    instead = overridden(view.members()) if host.os == "linux" else {}
     for dataset in sorted({row.dataset for row in all_places()}):
         read = partial(_entries, dataset, host, members, context, view.site, logs)
-        yield from fenced(view.records(dataset), partial(_place, dataset), read)
+        yield from fenced(map(partial(_noted, instead), view.records(dataset)), partial(_place, dataset), read)
     for one, record in logs.alone():
         read = partial(_entries, str(record["event.dataset"]), host, members, context, view.site, one)
         yield from fenced([record], partial(_place, "event"), read)
@@ -144,6 +149,13 @@ def _guilty(view: CaseView, host: Host, context: JudgingContext, dataset: str) -
             if any(entry.judgement.severity in GRAVE for entry in _judge().entries(record, host, context)):
                 names.add(str(record.get("service.name")))
     return frozenset(name.lower() for name in names) if dataset == "services" else frozenset(names)
+
+
+def _noted(instead: Mapping[str, str], record: dict[str, Any]) -> dict[str, Any]:
+    """Return the record of a file, with what is read in its place."""
+    path = record.get("file.path") if instead else None
+    clause = instead.get(path_key(path)) if isinstance(path, str) and path.startswith("/") else None
+    return record | {PASSED_OVER: clause} if clause and PASSED_OVER not in record else record
 
 
 def _entries(
