@@ -121,6 +121,18 @@ def _examined(ordinal: int, below: str, path: Path, source: str) -> PlainFile:
     return PlainFile(ordinal, path, below, source, status.st_size, facts)
 
 
+def rights_kept(files: Iterable[PlainFile]) -> bool:
+    """Return whether a tree has the modes and owners of its host: some files may be executed, some not, and root alone may write some.
+
+    A tree that was unpacked or copied has one mode for all its files, or the owner of the copy.
+    """
+    known = [
+        (int(f.facts["mode"], 8), f.facts["uid"]) for f in files if f.placed and f.verdict == "taken" and {"mode", "uid"} <= f.facts.keys()
+    ]
+    may_run = {mode & 0o111 != 0 for mode, _ in known}
+    return len(may_run) > 1 and any(uid == 0 and not mode & 0o022 for mode, uid in known)
+
+
 def _time(ns: int) -> str:
     seconds, rest = divmod(ns, 1_000_000_000)
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{rest:09d}Z"

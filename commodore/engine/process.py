@@ -119,7 +119,7 @@ class _Queued(NamedTuple):
     """host and datasets, where the case has an older partition of the collection"""
 
 
-def _collections(path: Path, identities: Sequence[Any], summary: Summary, *, alone: bool) -> list[inputs.EvidenceCollection]:
+def _collections(path: Path, identities: Sequence[Any], summary: Summary, *, alone: bool) -> Sequence[inputs.EvidenceCollection]:
     """Return the collections of one path. Among several, a path that cannot be read is noted; wrong use of the command still ends it."""
     try:
         return recognise.collections(path, identities)

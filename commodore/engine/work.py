@@ -237,7 +237,7 @@ class Worker:
         if self._search is not None:
             self._search.look(name, records, hits)
         written = self._write(HITS + name, (line(hit._asdict()) for hit in hits)) if hits else 0
-        lines = [serialised(record, line) for record in records]
+        lines = serialised(records, line)
         written += self._write(name, lines)
         self._sort(name, records, lines)
         if self._salvaging:
