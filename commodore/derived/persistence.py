@@ -9,6 +9,7 @@ from functools import cache, partial
 from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
+from commodore.case.site import SiteKnowledge
 from commodore.case.view import CaseView
 from commodore.chosen import Chosen
 from commodore.fence import fenced
@@ -18,10 +19,9 @@ from commodore.persistence.judge import GONE, JudgedEntry, PersistenceJudge
 from commodore.persistence.logged import LoggedObject, codes, logged, place, recovered, same
 from commodore.persistence.members import Members, path_key
 from commodore.persistence.overridden import overridden
-from commodore.persistence.site import SiteKnowledge
 from commodore.persistence.started import DATASETS as FILE_DATASETS
 from commodore.persistence.started import StartedFile, StartedFiles
-from commodore.persistence.table import rows
+from commodore.persistence.table import all_places
 from commodore.sentence import sentence, short
 
 PASSED_OVER = "escadre.startup.passed_over"
@@ -35,7 +35,7 @@ ARTEFACT = Artefact(
     "persistence table and entry, expected or not. It names the program, whether that file was collected, its hash, signer and package. "
     "`escadre.severity` is there only where the entry is not expected; each such record is a finding too. An entry without it was compared "
     "with its row and has no suspicious trait, which does not prove that it is harmless.",
-    datasets=tuple(sorted({row.dataset for row in rows()} | FACT_DATASETS | FILE_DATASETS | {"evtx", "registry"})),
+    datasets=tuple(sorted({row.dataset for row in all_places()} | FACT_DATASETS | FILE_DATASETS | {"evtx", "registry"})),
     chosen={"evtx": Chosen({"event.code": codes()}), "registry": Chosen({"escadre.state": GONE})},
     fields=(
         "escadre.matched",
@@ -95,7 +95,7 @@ def derive(view: CaseView, host: Host) -> Iterator[Record | Problem]:
     )
     logs = _Logs(view, host)
     instead = overridden(view.members()) if host.os == "linux" else {}
-    for dataset in sorted({row.dataset for row in rows()}):
+    for dataset in sorted({row.dataset for row in all_places()}):
         read = partial(_entries, dataset, host, members, context, view.site, logs)
         yield from fenced(map(partial(_noted, instead), view.records(dataset)), partial(_place, dataset), read)
     for one, record in logs.alone():
@@ -134,7 +134,7 @@ class _Logs:
 
 def _started(view: CaseView, host: Host) -> Iterator[str]:
     """Yield the paths of the files that entries of a Linux host start, as a first look at them shows. Lists of all files start none."""
-    for dataset in sorted({row.dataset for row in rows() if row.os == "linux"} - FILE_DATASETS):
+    for dataset in sorted({row.dataset for row in all_places() if row.os == "linux"} - FILE_DATASETS):
         for record in view.records(dataset):
             with suppress(ArithmeticError, AttributeError, LookupError, TypeError, ValueError):  # `derive` reports it for this record
                 for entry in _judge().entries(record, host):
@@ -210,7 +210,7 @@ def _record(dataset: str, record: Mapping[str, Any], entry: JudgedEntry, members
         if judgement.severity:
             words = {"path": short(started.path), "known": known or None, "unknown": unknown or None}
             out["message"] = f"{judgement.reason} {_KNOWN(words)}"
-    return Record(f"{row.id} {_place(dataset, record)}", out, state=record.get("escadre.state") or "live")
+    return Record(f"{row.key} {_place(dataset, record)}", out, state=record.get("escadre.state") or "live")
 
 
 def _file(started: StartedFile, members: Members) -> dict[str, Any]:

@@ -62,7 +62,7 @@ _ODD_PLACE = re.compile(r"^/(?:tmp|var/tmp|dev/shm|run)(?:/|$)|/\.[^./]")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _RUN = re.compile(r"(?:^|[;&|(]|\b(?:cd|sh|bash|dash|exec|nohup|setsid|source|then|do)\s|\A\.\s)\s*[\"\']?\$(?:\{(\w+)\}|(\w+))")
 """a variable where a shell takes a command, or the folder or script of one"""
-SCRIPTS = frozenset({"shell", "powershell"})
+SCRIPTS = frozenset({"shell", "powershell", "batch", "autorun"})
 """Languages in which the file as such is run or read by a shell"""
 
 
