@@ -64,12 +64,25 @@ def _place(given: Path, volumes: Sequence[Volume], path: Path) -> tuple[str, Vol
 
     Names are those on the disk, nothing is decoded: a log of Windows is called `…PrintService%4Admin.evtx`.
     """
+    text = path.as_posix()
     for volume in volumes:
-        if path.is_relative_to(volume.folder):
-            below = path.relative_to(volume.folder).as_posix()
-            below = decoded(below) if volume.encoded else below
-            return (_JOURNAL.sub(r"\1:$J", below) if not path.with_name("$UsnJrnl:$J").exists() else below), volume
-    return path.relative_to(given).as_posix(), None
+        if (below := _below(volume.folder, text)) is None:
+            continue
+        below = decoded(below) if volume.encoded else below
+        if _JOURNAL.search(below) and not path.with_name("$UsnJrnl:$J").exists():
+            below = _JOURNAL.sub(r"\1:$J", below)
+        return below, volume
+    below = _below(given, text)
+    return text if below is None else below, None
+
+
+def _below(folder: Path, path: str) -> str | None:
+    """Return the path below a folder, or None where it is not below it. As text: a tree has a million of them."""
+    prefix = folder.as_posix()
+    if prefix == ".":
+        return path
+    prefix = prefix if prefix.endswith("/") else prefix + "/"
+    return path[len(prefix) :] if path.startswith(prefix) else "." if path + "/" == prefix else None
 
 
 def _entries(given: Path, without: Collection[Path]) -> Iterator[Path]:
@@ -119,6 +132,18 @@ def _examined(ordinal: int, below: str, path: Path, source: str) -> PlainFile:
         reason = "directory cannot be read" if stat.S_ISDIR(status.st_mode) else "not a regular file"
         return PlainFile(ordinal, path, below, source, 0, facts | {"error": reason}, "denied" if stat.S_ISDIR(status.st_mode) else "error")
     return PlainFile(ordinal, path, below, source, status.st_size, facts)
+
+
+def rights_kept(files: Iterable[PlainFile]) -> bool:
+    """Return whether a tree has the modes and owners of its host: some files may be executed, some not, and root alone may write some.
+
+    A tree that was unpacked or copied has one mode for all its files, or the owner of the copy.
+    """
+    known = [
+        (int(f.facts["mode"], 8), f.facts["uid"]) for f in files if f.placed and f.verdict == "taken" and {"mode", "uid"} <= f.facts.keys()
+    ]
+    may_run = {mode & 0o111 != 0 for mode, _ in known}
+    return len(may_run) > 1 and any(uid == 0 and not mode & 0o022 for mode, uid in known)
 
 
 def _time(ns: int) -> str:

@@ -61,7 +61,7 @@ def process(
     timeout      seconds without progress after which a unit is given up; memory: bytes that a worker may take beyond its start
     redo         which datasets of which hosts are made again. Without inputs, those that the case was made from are read
     receipts     receipt files and codes of the archives, in any order; also for archives that the case has already
-    known, baselines files of what the site knows of its hosts: see `commodore.persistence.site`
+    known, baselines files of what the site knows of its hosts: see `commodore.case.site`
     datasets, skip   names of the datasets to make (none: all), and of those to leave out; a later redo makes them
 
     A case that has some of the inputs takes the others; an interrupted run is continued. Raises Complaint.
@@ -119,7 +119,7 @@ class _Queued(NamedTuple):
     """host and datasets, where the case has an older partition of the collection"""
 
 
-def _collections(path: Path, identities: Sequence[Any], summary: Summary, *, alone: bool) -> list[inputs.EvidenceCollection]:
+def _collections(path: Path, identities: Sequence[Any], summary: Summary, *, alone: bool) -> Sequence[inputs.EvidenceCollection]:
     """Return the collections of one path. Among several, a path that cannot be read is noted; wrong use of the command still ends it."""
     try:
         return recognise.collections(path, identities)

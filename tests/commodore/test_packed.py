@@ -1,0 +1,158 @@
+"""Collections that other collectors packed are read as the folders that they are of."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import shutil
+import subprocess
+import tarfile
+import zipfile
+from datetime import UTC, datetime
+
+import pytest
+
+from commodore.case.reader import CaseReader
+from commodore.engine import packed, recognise
+from commodore.engine.process import process
+from fixtures.windows.evtx import Event, build
+from tests.conftest import need
+
+LOG = b"Feb  6 15:16:33 web07 sshd[7]: Accepted password for root from 192.0.2.9 port 5 ssh2\n"
+WRITTEN = 1_770_400_000
+"""2026-02-06T17:46:40Z: gives the year of lines without one"""
+
+
+def event_log() -> bytes:
+    moment = datetime(2026, 2, 6, 15, 16, 33, tzinfo=UTC)
+    ticks = int((moment - datetime(1601, 1, 1, tzinfo=UTC)).total_seconds()) * 10_000_000
+    event = Event("Security", "Microsoft-Windows-Eventlog", 1102, ticks, "2026-02-06T15:16:33.0000000Z", "PC-7.mairie.example")
+    return build([event])
+
+
+def tar(names: dict[str, bytes | str], mode: int = 0o644, kind: str = "w:gz") -> bytes:
+    """A text is a link."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode=kind) as archive:
+        for name, content in names.items():
+            member = tarfile.TarInfo(name)
+            member.mtime, member.mode = WRITTEN, mode
+            if isinstance(content, str):
+                member.type, member.linkname = tarfile.SYMTYPE, content
+                archive.addfile(member)
+            else:
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+    return out.getvalue()
+
+
+def zipped(names: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in names.items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+UAC = {"[root]/etc/hostname": b"web07\n", "[root]/var/log/auth.log": LOG, "[root]/etc/timezone": b"UTC\n", "live_response/ps.txt": b"x\n"}
+LOGS = "Windows/System32/winevt/Logs"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "host", "os", "dataset"),
+    [
+        ("uac-web07.tar.gz", tar(UAC), "web07", "linux", "auth_log"),
+        ("uac-web07.tar", tar(UAC, kind="w:"), "web07", "linux", "auth_log"),
+        ("C.1-F.2.zip", zipped({f"uploads/auto/C%3A/{LOGS}/Security.evtx": event_log()}), "PC-7", "windows", "evtx"),
+        ("PC-7.zip", zipped({f"C/{LOGS}/Security.evtx".replace("/", "\\"): event_log()}), "PC-7", "windows", "evtx"),
+        ("2026-02-06T1516_kape.zip", zipped({f"PC-7/C/{LOGS}/Security.evtx": event_log()}), "PC-7", "windows", "evtx"),
+    ],
+)
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_packed_collection_is_read_as_its_folder(tmp_path, name, content, host, os, dataset, inside):
+    """The layouts of UAC, Velociraptor, CyLR and KAPE, given alone and in a folder with others."""
+    given = tmp_path / "given" / name
+    given.parent.mkdir()
+    given.write_bytes(content)
+    if inside:
+        (given.parent / "notes.txt").write_text("x\n")
+    case = tmp_path / "case"
+    process([given.parent if inside else given], case, workers=1)
+    (about,) = CaseReader(case).collections().values()
+    (record,) = CaseReader(case).records(dataset)
+    assert (about["os"], about["input"], about["origin"]) == (os, name, str(given))
+    assert record["@timestamp"].startswith("2026-02-06T15:16:33")
+    if os == "linux":
+        assert (about["host"], record["escadre.source"]) == (host, "/var/log/auth.log")
+        (passwd,) = [m for m in CaseReader(case).members(next(iter(CaseReader(case).collections()))) if m["path"] == "/etc/hostname"]
+        assert (passwd["mode"], passwd["uid"], passwd["mtime"][:19]) == ("0644", 0, "2026-02-06T17:46:40")
+    else:
+        assert record["escadre.source"] == f"C:\\{LOGS}/Security.evtx".replace("/", "\\")
+
+
+def test_the_temporary_folder_goes_with_the_collection(tmp_path):
+    (tmp_path / "a.zip").write_bytes(zipped({f"C/{LOGS}/Security.evtx": event_log()}))
+    (collection,) = recognise.collections(tmp_path / "a.zip", [])
+    folder = collection.unpacked.folder
+    assert folder.is_dir() and folder.stat().st_mode & 0o077 == 0 and folder.parent.stat().st_mode & 0o077 == 0
+    del collection
+    assert not folder.exists()
+
+
+def test_names_of_an_archive_do_not_lead_out_of_the_folder(tmp_path):
+    names = {
+        "etc/passwd": b"root:x:0:0::/root:/bin/sh\n",
+        "../out": b"x",
+        "/abs": b"x",
+        "link": str(tmp_path),
+        "link/through": b"x",
+        "etc/passwd ": b"x",
+        "etc/": b"",
+    }
+    (tmp_path / "a.tar").write_bytes(tar(names, kind="w:"))
+    made = packed.unpacked(tmp_path / "a.tar")
+    assert sorted(made.facts) == ["abs", "etc/passwd", "etc/passwd ", "link/through"]
+    assert not (tmp_path / "through").exists() and not (tmp_path.parent / "out").exists()
+    assert made.notes == ["3 entries were not unpacked: encrypted, broken, of a name that is there already, or outside of the folder"]
+
+
+def test_what_is_broken_is_said_and_the_rest_is_read(tmp_path):
+    whole = tar(UAC | {"[root]/var/log/z": bytes(2_000_000)}, kind="w:")
+    (tmp_path / "a.tar.gz").write_bytes(gzip.compress(whole)[:600])
+    process([tmp_path / "a.tar.gz"], tmp_path / "case", workers=1)
+    (about,) = CaseReader(tmp_path / "case").collections().values()
+    assert about["host"] == "web07" and about["state"] == "interrupted" and "cannot be read further" in about["reason"]
+
+
+def test_an_archive_that_expands_without_end_is_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr(packed, "FLOOR", 10_000)
+    monkeypatch.setattr(packed, "RATIO", 1)
+    (tmp_path / "a.zip").write_bytes(zipped({"etc/passwd": b"root:x:0:0::/root:/bin/sh\n", "big": bytes(50_000_000)}))
+    made = packed.unpacked(tmp_path / "a.zip")
+    assert list(made.facts) == ["etc/passwd"] and "1 entry was not unpacked" in made.notes[0]
+
+
+def test_an_archive_that_is_no_collection_stays_evidence(tmp_path):
+    (tmp_path / "docs.zip").write_bytes(zipped({"a/readme.txt": b"etc/hostname\n"}))
+    (tmp_path / "broken.zip").write_bytes(b"PK\x03\x04" + bytes(60))
+    for name in ("docs.zip", "broken.zip"):
+        (collection,) = recognise.collections(tmp_path / name, [])
+        assert collection.unpacked is None and collection.system() == ""
+
+
+def test_a_compressed_event_log_is_of_the_computer_that_wrote_it(tmp_path):
+    (tmp_path / "Security.evtx.gz").write_bytes(gzip.compress(event_log()))
+    process([tmp_path / "Security.evtx.gz"], tmp_path / "case", workers=1)
+    (about,) = CaseReader(tmp_path / "case").collections().values()
+    assert (about["host"], about["os"], about["input"]) == ("PC-7.mairie.example", "windows", "Security.evtx.gz")
+    assert [r["event.code"] for r in CaseReader(tmp_path / "case").records("evtx")] == ["1102"]
+
+
+def test_a_format_that_is_not_unpacked_is_said(tmp_path):
+    need(shutil.which("7z") is not None, "7z")
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/hostname").write_text("web07\n")
+    subprocess.run(["7z", "a", "-bd", tmp_path / "c.7z", "etc"], cwd=tmp_path, check=True, capture_output=True)
+    process([tmp_path / "c.7z"], tmp_path / "case", workers=1)
+    (finding,) = CaseReader(tmp_path / "case").findings()
+    assert finding["rule.name"] == "A collection was given packed and was not read"
