@@ -64,12 +64,25 @@ def _place(given: Path, volumes: Sequence[Volume], path: Path) -> tuple[str, Vol
 
     Names are those on the disk, nothing is decoded: a log of Windows is called `…PrintService%4Admin.evtx`.
     """
+    text = path.as_posix()
     for volume in volumes:
-        if path.is_relative_to(volume.folder):
-            below = path.relative_to(volume.folder).as_posix()
-            below = decoded(below) if volume.encoded else below
-            return (_JOURNAL.sub(r"\1:$J", below) if not path.with_name("$UsnJrnl:$J").exists() else below), volume
-    return path.relative_to(given).as_posix(), None
+        if (below := _below(volume.folder, text)) is None:
+            continue
+        below = decoded(below) if volume.encoded else below
+        if _JOURNAL.search(below) and not path.with_name("$UsnJrnl:$J").exists():
+            below = _JOURNAL.sub(r"\1:$J", below)
+        return below, volume
+    below = _below(given, text)
+    return text if below is None else below, None
+
+
+def _below(folder: Path, path: str) -> str | None:
+    """Return the path below a folder, or None where it is not below it. As text: a tree has a million of them."""
+    prefix = folder.as_posix()
+    if prefix == ".":
+        return path
+    prefix = prefix if prefix.endswith("/") else prefix + "/"
+    return path[len(prefix) :] if path.startswith(prefix) else "." if path + "/" == prefix else None
 
 
 def _entries(given: Path, without: Collection[Path]) -> Iterator[Path]:
