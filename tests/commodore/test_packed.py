@@ -15,6 +15,7 @@ import pytest
 from commodore.case.reader import CaseReader
 from commodore.engine import packed, recognise
 from commodore.engine.process import process
+from commodore.engine.redo import Redo
 from fixtures.windows.evtx import Event, build
 from tests.conftest import need
 
@@ -156,3 +157,11 @@ def test_a_format_that_is_not_unpacked_is_said(tmp_path):
     process([tmp_path / "c.7z"], tmp_path / "case", workers=1)
     (finding,) = CaseReader(tmp_path / "case").findings()
     assert finding["rule.name"] == "A collection was given packed and was not read"
+
+
+def test_a_dataset_of_a_packed_collection_is_made_again_from_the_archive(tmp_path):
+    (tmp_path / "uac.tar.gz").write_bytes(tar(UAC))
+    process([tmp_path / "uac.tar.gz"], tmp_path / "case", workers=1)
+    before = list(CaseReader(tmp_path / "case").records("auth_log"))
+    summary = process([], tmp_path / "case", workers=1, redo=Redo(("auth_log",)))
+    assert [name for name, _ in summary.redone] and list(CaseReader(tmp_path / "case").records("auth_log")) == before
