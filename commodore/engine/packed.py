@@ -18,6 +18,7 @@ import struct
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -39,7 +40,11 @@ _FILE_ENDING = re.compile(r"(?i)\.(?:gz|bz2|xz|zst)\Z")
 _ENCRYPTED = 0x1
 _TIMES = 0x5455
 """id of the extra field with the time of a file in UTC: Info-ZIP, extended timestamp"""
-_BROKEN = (tarfile.TarError, zipfile.BadZipFile, zstandard.ZstdError, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError)
+_BROKEN = (
+    *(tarfile.TarError, zipfile.BadZipFile, zstandard.ZstdError, lzma.LZMAError, zlib.error, struct.error),
+    *(ArithmeticError, AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError),
+)
+"""what the libraries of the formats raise for bad data"""
 
 
 class PackedEntry(NamedTuple):
@@ -202,10 +207,15 @@ def _entries(path: Path) -> Iterator[PackedEntry]:
 def _decompressed(path: Path) -> partial[BinaryIO] | None:
     with path.open("rb") as stream:
         head = stream.read(6)
-    for magic, opener in ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open), (b"\x28\xb5\x2f\xfd", zstandard.open)):
+    for magic, opener in ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open), (b"\x28\xb5\x2f\xfd", _zstd)):
         if head.startswith(magic):
             return cast("partial[BinaryIO]", partial(cast(Any, opener), path, "rb"))
     return None
+
+
+def _zstd(path: Path, _: str) -> BinaryIO:
+    """Open a file of one or more frames of zstd."""
+    return cast(BinaryIO, zstandard.ZstdDecompressor().stream_reader(path.open("rb"), read_across_frames=True, closefd=True))
 
 
 def _of_tar(opened: partial[BinaryIO]) -> Iterator[PackedEntry]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import random
 import shutil
 import subprocess
 import tarfile
@@ -11,10 +12,12 @@ import zipfile
 from datetime import UTC, datetime
 
 import pytest
+import zstandard
 
 from commodore.case.reader import CaseReader
 from commodore.engine import packed, recognise
 from commodore.engine.process import process
+from commodore.engine.redo import Redo
 from fixtures.windows.evtx import Event, build
 from tests.conftest import need
 
@@ -54,6 +57,11 @@ def zipped(names: dict[str, bytes]) -> bytes:
     return out.getvalue()
 
 
+def zstd(content: bytes) -> bytes:
+    """Two frames."""
+    return zstandard.compress(content[:700]) + zstandard.compress(content[700:])
+
+
 UAC = {"[root]/etc/hostname": b"web07\n", "[root]/var/log/auth.log": LOG, "[root]/etc/timezone": b"UTC\n", "live_response/ps.txt": b"x\n"}
 LOGS = "Windows/System32/winevt/Logs"
 
@@ -63,6 +71,7 @@ LOGS = "Windows/System32/winevt/Logs"
     [
         ("uac-web07.tar.gz", tar(UAC), "web07", "linux", "auth_log"),
         ("uac-web07.tar", tar(UAC, kind="w:"), "web07", "linux", "auth_log"),
+        ("uac-web07.tar.zst", zstd(tar(UAC, kind="w:")), "web07", "linux", "auth_log"),
         ("C.1-F.2.zip", zipped({f"uploads/auto/C%3A/{LOGS}/Security.evtx": event_log()}), "PC-7", "windows", "evtx"),
         ("PC-7.zip", zipped({f"C/{LOGS}/Security.evtx".replace("/", "\\"): event_log()}), "PC-7", "windows", "evtx"),
         ("2026-02-06T1516_kape.zip", zipped({f"PC-7/C/{LOGS}/Security.evtx": event_log()}), "PC-7", "windows", "evtx"),
@@ -132,6 +141,26 @@ def test_an_archive_that_expands_without_end_is_bounded(tmp_path, monkeypatch):
     assert list(made.facts) == ["etc/passwd"] and "1 entry was not unpacked" in made.notes[0]
 
 
+@pytest.mark.parametrize(
+    "whole",
+    [tar(UAC), tar(UAC, kind="w:"), tar(UAC, kind="w:bz2"), tar(UAC, kind="w:xz"), zipped(UAC)],
+    ids=["gz", "tar", "bz2", "xz", "zip"],
+)
+def test_damage_raises_nothing(tmp_path, whole):
+    chance = random.Random(3)
+    for number in range(60):
+        data = bytearray(whole)
+        for _ in range(chance.randrange(1, 6)):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        path = tmp_path / f"{number}.tar"
+        path.write_bytes(data[: chance.randrange(20, len(data) + 1)])
+        if packed.is_packed(path):
+            made = packed.unpacked(path)
+            assert all((made.folder / name).is_file() for name in made.facts)
+        single = packed.single(path)
+        assert single is None or single.folder.is_dir()
+
+
 def test_an_archive_that_is_no_collection_stays_evidence(tmp_path):
     (tmp_path / "docs.zip").write_bytes(zipped({"a/readme.txt": b"etc/hostname\n"}))
     (tmp_path / "broken.zip").write_bytes(b"PK\x03\x04" + bytes(60))
@@ -156,3 +185,11 @@ def test_a_format_that_is_not_unpacked_is_said(tmp_path):
     process([tmp_path / "c.7z"], tmp_path / "case", workers=1)
     (finding,) = CaseReader(tmp_path / "case").findings()
     assert finding["rule.name"] == "A collection was given packed and was not read"
+
+
+def test_a_dataset_of_a_packed_collection_is_made_again_from_the_archive(tmp_path):
+    (tmp_path / "uac.tar.gz").write_bytes(tar(UAC))
+    process([tmp_path / "uac.tar.gz"], tmp_path / "case", workers=1)
+    before = list(CaseReader(tmp_path / "case").records("auth_log"))
+    summary = process([], tmp_path / "case", workers=1, redo=Redo(("auth_log",)))
+    assert [name for name, _ in summary.redone] and list(CaseReader(tmp_path / "case").records("auth_log")) == before
