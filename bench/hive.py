@@ -88,7 +88,7 @@ def main() -> int:
         result = replay(data, logs)
         took = time.process_time() - start
         print(f"replay                   {took:6.2f} s   {result.applied} entries or pages applied, {sum(map(len, logs)):,} bytes of logs")
-    times: dict[str, list[float]] = {}
+    seconds: dict[str, list[float]] = {}
     counts: dict[str, int] = {}
     readers = (
         ("libregf", libregf),
@@ -103,12 +103,12 @@ def main() -> int:
         for name, reader in readers:
             start = time.process_time()
             counts[name] = reader(data)
-            times.setdefault(name, []).append(time.process_time() - start)
-    for name, took in times.items():
+            seconds.setdefault(name, []).append(time.process_time() - start)
+    for name, each in seconds.items():
         what = "records written" if name == "registry dataset" else "keys and values"
-        ratios = [a / b for a, b in zip(took, times["libregf"], strict=True)]
+        ratios = [a / b for a, b in zip(each, seconds["libregf"], strict=True)]
         spread = f"{median(ratios):.2f} of libregf ({min(ratios):.2f} to {max(ratios):.2f})"
-        print(f"{name:<24} {median(took):6.2f} s   {counts[name]:,} {what}   {spread}")
+        print(f"{name:<24} {median(each):6.2f} s   {counts[name]:,} {what}   {spread}")
     return 0
 
 
