@@ -31,5 +31,7 @@ class Host:
     """SID or account name → profile or home directory, native path"""
     conflicts: tuple[str, ...] = ()
     """facts on which the evidence disagrees, one sentence each with the one that is used; they are in the ledger"""
+    rights_kept: bool = True
+    """modes and owners of the files are those of the host; False for a copy that did not keep them"""
     inferred: frozenset[str] = frozenset()
     """names of the attributes above that were guessed (`name` from a directory, `timezone` by default)"""

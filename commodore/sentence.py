@@ -69,7 +69,8 @@ class Sentence:
 
     def __call__(self, values: Mapping[str, Any]) -> str:
         """Return the sentence with `values` filled in."""
-        return self._form % tuple([show(values) for show in self._shows])
+        made = self._form % tuple([show(values) for show in self._shows])
+        return made[:-1] if made.endswith("..") else made  # the last value has a full stop of its own
 
 
 @lru_cache(maxsize=1024)
@@ -187,7 +188,9 @@ class _Slot:
         def show(values: Mapping[str, Any]) -> str | None:
             value = values.get(name)
             if value.__class__ is str and value not in absent and len(value) <= most and value.isprintable():  # nearly all are
-                return value if not quote else _quoted(value) if len(value) <= _NAME else quoted(value)
+                if quote:
+                    return _quoted(value) if len(value) <= _NAME else quoted(value)
+                return value if value[0] != " " else value.lstrip(" ") or missing
             if value.__class__ is list or value.__class__ is tuple:
                 made = words(value, quote)
             else:

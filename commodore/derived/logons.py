@@ -62,7 +62,7 @@ ARTEFACT = Artefact(
     attack=("T1078",),
     confidence="logged",
     message="[[{user.domain}\\]{user.name!q}|An unknown account] logged on ({escadre.logon.kind})[ from {source.ip}].",
-    version=2,
+    version=3,
     sources=(
         "Microsoft, 4624(S), 4625(F), 4634(S), 4647(S), 4672(S), 4778(S), 4779(S), 4720(S): LogonId and its lifetime; 4768(S, F), 4771(F), "
         "4776(S, F)",
@@ -257,7 +257,9 @@ class _Table:
     def _failure(self, step: LogonStep) -> None:
         account, source = _account(step.fields), _source(step.fields)
         for name in _names(step.fields):
-            self._failed.setdefault((step.computer, name), {}).setdefault(step.counter, deque(maxlen=10_000)).append(step.time)
+            self._failed.setdefault((step.computer, name), {}).setdefault(step.counter, deque(maxlen=10_000)).extend(
+                [step.time] * min(step.times, 10_000)
+            )
         last, counter = self._last_run.get((step.computer, account), (None, ""))
         if last is not None and counter != step.counter and step.dataset == "evtx" and step.time - last.last <= _ONE:
             addresses = {fields["source.ip"] for fields in (last.fields, step.fields) if "source.ip" in fields}
@@ -272,7 +274,7 @@ class _Table:
             run = self._runs[key] = _Session({"event.start": step.fields["@timestamp"]}, step.time, kind, outcome="failure")
             self.all.append(run)
         run.add(step)
-        run.last, run.attempts = step.time, run.attempts + 1
+        run.last, run.attempts = step.time, run.attempts + step.times
         run.fields["event.end"] = step.fields["@timestamp"]
         self._last_run[step.computer, account] = run, step.counter
 

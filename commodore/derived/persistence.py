@@ -9,6 +9,7 @@ from functools import cache, partial
 from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
+from commodore.case.site import SiteKnowledge
 from commodore.case.view import CaseView
 from commodore.chosen import Chosen
 from commodore.fence import fenced
@@ -16,13 +17,15 @@ from commodore.host import Host
 from commodore.persistence.context import FACT_DATASETS, HostFacts, JudgingContext
 from commodore.persistence.judge import GONE, JudgedEntry, PersistenceJudge
 from commodore.persistence.logged import LoggedObject, codes, logged, place, recovered, same
-from commodore.persistence.members import Members
-from commodore.persistence.site import SiteKnowledge
+from commodore.persistence.members import Members, path_key
+from commodore.persistence.overridden import overridden
 from commodore.persistence.started import DATASETS as FILE_DATASETS
 from commodore.persistence.started import StartedFile, StartedFiles
-from commodore.persistence.table import rows
+from commodore.persistence.table import all_places
 from commodore.sentence import sentence, short
 
+PASSED_OVER = "escadre.startup.passed_over"
+"""Field of why the program that reads a file leaves it alone"""
 KNOWN, UNKNOWN = "escadre.persistence.known", "escadre.persistence.unknown"
 
 ARTEFACT = Artefact(
@@ -32,7 +35,7 @@ ARTEFACT = Artefact(
     "persistence table and entry, expected or not. It names the program, whether that file was collected, its hash, signer and package. "
     "`escadre.severity` is there only where the entry is not expected; each such record is a finding too. An entry without it was compared "
     "with its row and has no suspicious trait, which does not prove that it is harmless.",
-    datasets=tuple(sorted({row.dataset for row in rows()} | FACT_DATASETS | FILE_DATASETS | {"evtx", "registry"})),
+    datasets=tuple(sorted({row.dataset for row in all_places()} | FACT_DATASETS | FILE_DATASETS | {"evtx", "registry"})),
     chosen={"evtx": Chosen({"event.code": codes()}), "registry": Chosen({"escadre.state": GONE})},
     fields=(
         "escadre.matched",
@@ -43,6 +46,7 @@ ARTEFACT = Artefact(
         "escadre.records_used",
         "escadre.scope",
         "escadre.severity",
+        PASSED_OVER,
         "escadre.signature.verdict",
         "file.code_signature.subject_name",
         "file.hash.sha256",
@@ -72,7 +76,7 @@ ARTEFACT = Artefact(
 GRAVE = frozenset({"high", "critical"})
 _KNOWN = sentence("[Known of {path!q}: {known}[; not known: {unknown}]|Not known of {path!q}: {unknown}].")
 _LOGGED = sentence("Only event logs show it ({count} {count:event|events}[, the last at {when}]).")
-_COPIED = ("@timestamp", "escadre.scope", "process.command_line", "registry.path", "service.name", "user.name")
+_COPIED = ("@timestamp", "escadre.scope", PASSED_OVER, "process.command_line", "registry.path", "service.name", "user.name")
 """Fields of the source record that the entry repeats."""
 
 
@@ -90,9 +94,10 @@ def derive(view: CaseView, host: Host) -> Iterator[Record | Problem]:
         first, guilty_units=_guilty(view, host, first, "systemd_units"), guilty_services=_guilty(view, host, first, "services")
     )
     logs = _Logs(view, host)
-    for dataset in sorted({row.dataset for row in rows()}):
+    instead = overridden(view.members()) if host.os == "linux" else {}
+    for dataset in sorted({row.dataset for row in all_places()}):
         read = partial(_entries, dataset, host, members, context, view.site, logs)
-        yield from fenced(view.records(dataset), partial(_place, dataset), read)
+        yield from fenced(map(partial(_noted, instead), view.records(dataset)), partial(_place, dataset), read)
     for one, record in logs.alone():
         read = partial(_entries, str(record["event.dataset"]), host, members, context, view.site, one)
         yield from fenced([record], partial(_place, "event"), read)
@@ -129,7 +134,7 @@ class _Logs:
 
 def _started(view: CaseView, host: Host) -> Iterator[str]:
     """Yield the paths of the files that entries of a Linux host start, as a first look at them shows. Lists of all files start none."""
-    for dataset in sorted({row.dataset for row in rows() if row.os == "linux"} - FILE_DATASETS):
+    for dataset in sorted({row.dataset for row in all_places() if row.os == "linux"} - FILE_DATASETS):
         for record in view.records(dataset):
             with suppress(ArithmeticError, AttributeError, LookupError, TypeError, ValueError):  # `derive` reports it for this record
                 for entry in _judge().entries(record, host):
@@ -144,6 +149,13 @@ def _guilty(view: CaseView, host: Host, context: JudgingContext, dataset: str) -
             if any(entry.judgement.severity in GRAVE for entry in _judge().entries(record, host, context)):
                 names.add(str(record.get("service.name")))
     return frozenset(name.lower() for name in names) if dataset == "services" else frozenset(names)
+
+
+def _noted(instead: Mapping[str, str], record: dict[str, Any]) -> dict[str, Any]:
+    """Return the record of a file, with what is read in its place."""
+    path = record.get("file.path") if instead else None
+    clause = instead.get(path_key(path)) if isinstance(path, str) and path.startswith("/") else None
+    return record | {PASSED_OVER: clause} if clause and PASSED_OVER not in record else record
 
 
 def _entries(
@@ -198,7 +210,7 @@ def _record(dataset: str, record: Mapping[str, Any], entry: JudgedEntry, members
         if judgement.severity:
             words = {"path": short(started.path), "known": known or None, "unknown": unknown or None}
             out["message"] = f"{judgement.reason} {_KNOWN(words)}"
-    return Record(f"{row.id} {_place(dataset, record)}", out, state=record.get("escadre.state") or "live")
+    return Record(f"{row.key} {_place(dataset, record)}", out, state=record.get("escadre.state") or "live")
 
 
 def _file(started: StartedFile, members: Members) -> dict[str, Any]:

@@ -7,7 +7,7 @@ counted in one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from commodore.artefact import Problem
@@ -106,7 +106,6 @@ class Problems:
         return self._kept + more
 
 
-def serialised(record: dict[str, Any], line: Callable[[dict[str, Any]], bytes]) -> bytes:
-    """Return the line of a record, cut where it is longer than `RECORD`."""
-    text = line(record)
-    return text if len(text) <= RECORD else line(cut(record))
+def serialised(records: Sequence[dict[str, Any]], line: Callable[[dict[str, Any]], bytes]) -> list[bytes]:
+    """Return the lines of records, each cut where it is longer than `RECORD`."""
+    return [text if len(text) <= RECORD else line(cut(record)) for record, text in zip(records, map(line, records), strict=True)]

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Protocol
 
 from commodore import catalogue
 from commodore.engine import plain
+from commodore.engine.packed import UnpackedFolder
 from scout.archive import ArchiveMember, ArchiveReader, GroupPlace
 from scout.archive.custody import MAX_PART, NOTHING, dump, lines_of, sound
 
@@ -86,6 +87,7 @@ class EvidenceCollection(Protocol):
 class PlainCollection:
     """The files of one host in a directory, or one file.
 
+    unpacked   the temporary folder that it is in, where it was given packed
     computer   who wrote its event logs, where that is known from these alone
     """
 
@@ -96,10 +98,14 @@ class PlainCollection:
     label: str
     total: int = 0
     computer: str = ""
+    unpacked: UnpackedFolder | None = None
     _read: int = field(default=0, repr=False)
 
     def header(self) -> dict[str, Any]:
-        return {"host": {"name": self.computer}} if self.computer else {}
+        about: dict[str, Any] = {"name": self.computer} if self.computer else {}
+        if not plain.rights_kept(self.files):
+            about["rights_kept"] = False
+        return {"host": about} if about else {}
 
     def system(self) -> str:
         return self.os
@@ -148,7 +154,10 @@ class PlainCollection:
         return [{"member": f.ordinal, "source": f.source, "verdict": f.verdict, "size": f.size, **f.facts} for f in self.files]
 
     def ending(self) -> tuple[str, str]:
-        return "complete", "" if any(file.placed for file in self.files) else NO_ROOT
+        notes = [] if any(file.placed for file in self.files) else [NO_ROOT]
+        if self.unpacked is not None:
+            notes += self.unpacked.notes
+        return "interrupted" if self.unpacked is not None and self.unpacked.cut else "complete", "; ".join(notes)
 
     def proof(self) -> tuple[str, list[str]]:
         return "", []

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from commodore import catalogue
-from commodore.engine import computers, plain, roots
+from commodore.engine import computers, packed, plain, roots
 from commodore.engine.inputs import ArchiveCollection, EvidenceCollection, PlainCollection
 from scout.console import WRONG_USE, Complaint, plural
 
 AGE = b"age-encryption.org/v1"
+DEEPEST_PACKED = 2
+"""packed collections within each other that are unpacked"""
 _RECEIPT = ".receipt.json"
 KINDS: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG", "a picture (PNG)"),
@@ -57,8 +60,17 @@ def _is_archive(file: Path) -> bool:
 
 def recognise(path: Path, identities: Sequence[Any]) -> EvidenceCollection:
     """Return the collection that a path holds, the first one where it holds several. Raises Complaint (exit 2) for what is none."""
+    return collections(path, identities)[0]
+
+
+def collections(path: Path, identities: Sequence[Any], unpack_in: Path | None = None) -> Sequence[EvidenceCollection]:
+    """Return the collections that a path holds: one for an archive of SCOUT and a file, one per host for a directory and for what another
+    collector packed. Raises Complaint (exit 2).
+
+    `unpack_in`: folder of the case for what was packed, made when it is needed; without one, what is packed stays a file.
+    """
     if path.is_dir():
-        return _directory(path)[0]
+        return _directory(path, unpack_in)
     try:
         with path.open("rb") as stream:
             head = stream.read(max(8192, catalogue.matcher().head))
@@ -72,37 +84,82 @@ def recognise(path: Path, identities: Sequence[Any]) -> EvidenceCollection:
         if not identities:
             raise Complaint(f"{path} is encrypted.", "Give the key file with -i key.txt.", WRONG_USE)
         try:
-            return ArchiveCollection(path, identities, path.stat().st_size, path.name.split("-20", 1)[0]).open()
+            return [ArchiveCollection(path, identities, path.stat().st_size, path.name.split("-20", 1)[0]).open()]
         except Complaint as c:
             raise c if str(path) in c.what else Complaint(f"{path}: {c.what}", c.do, c.code) from None
-    return _file(path, head)
+    return _packed_or_file(path, head, unpack_in)
 
 
-def collections(path: Path, identities: Sequence[Any]) -> list[EvidenceCollection]:
-    """Return the collections that a path holds: one for an archive and a file, one per host for a directory. Raises Complaint (exit 2)."""
-    return _directory(path) if path.is_dir() else [recognise(path, identities)]
+def _packed_or_file(path: Path, head: bytes, unpack_in: Path | None) -> list[PlainCollection]:
+    """Return the collections of a file: the hosts that another collector packed, a compressed file of evidence, or the file itself."""
+    if unpack_in is None:
+        return [_file(path, head)]
+    if packed.candidates([path]):
+        return _unpacked(path, unpack_in)
+    file = plain.single(path)
+    _placed(file)
+    if catalogue.matcher().match(file.below, head).names == ("archive_contents",) and (made := packed.single(path, unpack_in)) is not None:
+        (inner,) = made.folder.iterdir()
+        with inner.open("rb") as stream:
+            head_of_inner = stream.read(max(8192, catalogue.matcher().head))
+        with suppress(Complaint):  # nothing that is read: the archive itself is
+            return [_held(_file(inner, head_of_inner), path, made)]
+    return [_file(path, head)]
 
 
-def _directory(path: Path) -> list[EvidenceCollection]:
-    """Return the hosts in a directory: one per root of a file system, and one per computer of the event logs outside a root."""
+def _unpacked(path: Path, unpack_in: Path, depth: int = 0) -> list[PlainCollection]:
+    """Return the hosts in a packed collection; `depth`: packed collections that it is in."""
+    made = packed.unpacked(path, unpack_in)
+    return [
+        _held(one, path, made) for one in _directory(made.folder, unpack_in if depth + 1 < DEEPEST_PACKED else None, depth + 1, made.links)
+    ]
+
+
+def _held(collection: PlainCollection, path: Path, made: packed.UnpackedFolder) -> PlainCollection:
+    """Return the collection as one of the packed file: with its path, and with the facts that the archive states in place of the copy's."""
+    collection.origin = path
+    if collection.unpacked is not None:  # of a packed collection within this one
+        return collection
+    collection.unpacked = made
+    for file in collection.files:
+        said = made.facts.get(file.path.relative_to(made.folder).as_posix(), {})
+        file.facts = {key: value for key, value in file.facts.items() if key not in ("mode", "uid", "gid", "mtime")} | said
+    return collection
+
+
+def _directory(path: Path, unpack_in: Path | None, depth: int = 0, links: Mapping[Path, str] = plain.NO_LINKS) -> list[PlainCollection]:
+    """Return the hosts in a directory: one per root of a file system, one per computer of the event logs outside a root, and those that
+    another collector packed.
+    """
     hosts = roots.find(path)
+    found: list[PlainCollection] = []
     if len(hosts) == 1:
-        system, files = plain.walk(path, hosts[0])
-        return [_collection(path, files, system, path.resolve().name)]
-    if not hosts:
-        return _split(path, *plain.walk(path))
-    folders = {volume.folder for host in hosts for volume in host}
-    found: list[EvidenceCollection] = []
-    for volumes in hosts:
-        system, files = plain.walk(_above(volumes), volumes, folders - {volume.folder for volume in volumes})
-        inside = _numbered([file for file in files if file.placed])
-        found.append(_collection(_above(volumes), inside, system, _named(path, volumes)))
-    _, rest = plain.walk(path, (), folders)
-    for file in rest:
-        _placed(file)
-    if any(_known(file) for file in rest):
-        found += _split(path, plain.layout(file.below for file in rest), rest)
+        system, files = plain.walk(path, hosts[0], (), links)
+        packs, files = _apart(files, unpack_in)
+        found.append(_collection(path, files, system, path.resolve().name))
+    else:
+        folders = {volume.folder for host in hosts for volume in host}
+        for volumes in hosts:
+            system, files = plain.walk(_above(volumes), volumes, folders - {volume.folder for volume in volumes}, links)
+            inside = _numbered([file for file in files if file.placed])
+            found.append(_collection(_above(volumes), inside, system, _named(path, volumes)))
+        system, files = plain.walk(path, (), folders, links)
+        packs, files = _apart(files, unpack_in)
+        for file in files if found or packs else ():
+            _placed(file)
+        if not (found or packs) or any(map(_known, files)):
+            found += _split(path, system if not hosts else plain.layout(file.below for file in files), files)
+    if unpack_in is not None:
+        for pack in packs:
+            found += _unpacked(pack, unpack_in, depth)
     return found
+
+
+def _apart(files: list[plain.PlainFile], unpack_in: Path | None) -> tuple[list[Path], list[plain.PlainFile]]:
+    """Return the packed collections among the files outside a root, and the other files."""
+    outside = [file.path for file in files if file.verdict == "taken" and not file.placed] if unpack_in is not None else []
+    packs = packed.candidates(outside)
+    return packs, _numbered([file for file in files if file.path not in packs]) if packs else files
 
 
 def _above(volumes: list[roots.Volume]) -> Path:
@@ -115,7 +172,7 @@ def _named(path: Path, volumes: list[roots.Volume]) -> str:
     return (path.resolve() if above == path else above).name
 
 
-def _split(path: Path, system: str, files: list[plain.PlainFile]) -> list[EvidenceCollection]:
+def _split(path: Path, system: str, files: list[plain.PlainFile]) -> list[PlainCollection]:
     """Return one collection for files outside a root, or one per computer where their event logs are of several."""
     for file in files:
         _placed(file)
@@ -188,7 +245,7 @@ def _placed(file: plain.PlainFile) -> None:
         file.below = catalogue.matcher().home(file.path.name) or file.below
 
 
-def _file(path: Path, head: bytes) -> EvidenceCollection:
+def _file(path: Path, head: bytes) -> PlainCollection:
     file = plain.single(path)
     _placed(file)
     names = catalogue.matcher().match(file.below, head).names
@@ -201,8 +258,9 @@ def _file(path: Path, head: bytes) -> EvidenceCollection:
     reader = catalogue.artefacts()[names[0]].artefact
     paths = " ".join(reader.match).lower()
     windows = "windows/" in paths or "users/" in paths
+    system = "windows" if windows else "linux" if paths else ""
     named = computers.hosts({path: computers.of_log(path)}) if windows else {}
-    return _collection(path, [file], "windows" if windows else "linux", path.stem, named.get(path, ""))
+    return _collection(path, [file], system, path.stem, named.get(path, ""))
 
 
 def what(head: bytes) -> str:

@@ -69,8 +69,8 @@ def load_detection(
     rules: tuple[Path, ...], iocs: tuple[Path, ...], cache: Path | None, known: tuple[Path, ...] = (), baselines: tuple[Path, ...] = ()
 ) -> Detection:
     """Return the compiled rules, indicators and persistence table, and what the site knows."""
+    from commodore.case import site
     from commodore.detection import Detection
-    from commodore.persistence import site
 
     return Detection.load(rules, iocs, cache, site.load(known, baselines))
 
@@ -237,7 +237,7 @@ class Worker:
         if self._search is not None:
             self._search.look(name, records, hits)
         written = self._write(HITS + name, (line(hit._asdict()) for hit in hits)) if hits else 0
-        lines = [serialised(record, line) for record in records]
+        lines = serialised(records, line)
         written += self._write(name, lines)
         self._sort(name, records, lines)
         if self._salvaging:

@@ -40,6 +40,8 @@ def gather(system: str, collection: str, header: Mapping[str, Any], fetch: Fetch
 def _declared(header: Mapping[str, Any]) -> dict[str, Any]:
     about = header.get("host") or {}
     known = {k: about[k] for k in ("name", "os_version", "timezone", "system_root") if isinstance(about.get(k), str) and about[k]}
+    if about.get("rights_kept") is False:
+        known["rights_kept"] = False
     if isinstance(header.get("clock_offset"), (int, float)):
         known["clock_offset"] = float(header["clock_offset"])
     if isinstance(header.get("started"), str):

@@ -35,6 +35,25 @@ def documents(part: str) -> tuple[tuple[str, dict[str, Any]], ...]:
     return tuple((name, parse_yaml(raw)) for name, raw in _texts(part))
 
 
+SOURCES = ("dataset", "where", "reads", "registry")
+"""Keys of a row that say where its entries are from."""
+
+
+@cache
+def parts() -> tuple[tuple[str, str, dict[str, Any]], ...]:
+    """Return (file name, key, document) of all rows and, behind each, of the other places that it lists in `also`.
+
+    The key of a row is its id, that of its first other place `<id>.1`. The document of a place is the row's with what the place changes.
+    """
+    found = []
+    for name, row in sorted(documents("rows"), key=lambda one: str(one[1]["id"])):
+        alone = {key: value for key, value in row.items() if key != "also"}
+        shared = {key: value for key, value in alone.items() if key not in SOURCES}
+        found.append((name, str(row["id"]), alone))
+        found += [(name, f"{row['id']}.{number}", shared | place) for number, place in enumerate(row.get("also", ()), 1)]
+    return tuple(found)
+
+
 def documents_of(name: str) -> list[dict[str, Any]]:
     """Return the list that a data file of the package has."""
     listed: list[dict[str, Any]] = load_data("commodore.persistence", name)

@@ -26,7 +26,7 @@ class RowIndex:
         for row in rows:
             by_dataset.setdefault(row.dataset, []).append(row)
         self._datasets = {dataset: _DatasetRows(listed) for dataset, listed in by_dataset.items()}
-        self._by_id = {row.id: row for listed in by_dataset.values() for row in listed}
+        self._by_key = {row.key: row for listed in by_dataset.values() for row in listed}
 
     def __contains__(self, dataset: str) -> bool:
         return dataset in self._datasets
@@ -35,7 +35,7 @@ class RowIndex:
         """Yield the rows of a dataset whose tests the record passes, by id. A record of a place that rows read by themselves names them."""
         if dataset in (FILES_DATASET, VALUES_DATASET):
             named = record.get(ROWS_FIELD)
-            yield from (self._by_id[row] for row in (named if isinstance(named, list) else ()) if row in self._by_id)
+            yield from (self._by_key[row] for row in (named if isinstance(named, list) else ()) if row in self._by_key)
             return
         found = self._datasets.get(dataset)
         if found is not None:
@@ -46,7 +46,7 @@ class _DatasetRows:
     """The rows of one dataset. `_always` are those without a literal text to search for."""
 
     def __init__(self, rows: list[PersistenceRow]) -> None:
-        self._rows = sorted(rows, key=lambda r: r.id)
+        self._rows = sorted(rows, key=lambda r: r.key)
         self._always: list[int] = []
         texts: dict[str, dict[str, list[int]]] = {}
         for number, row in enumerate(self._rows):

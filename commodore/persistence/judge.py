@@ -14,7 +14,7 @@ from commodore.persistence.data import digest
 from commodore.persistence.entry import AutostartEntry
 from commodore.persistence.index import RowIndex
 from commodore.persistence.judgement import Judgement, lower
-from commodore.persistence.table import PersistenceRow, rows
+from commodore.persistence.table import PersistenceRow, all_places
 
 GONE = ("deleted", "carved")
 """States of records of what is no longer there"""
@@ -38,14 +38,14 @@ class PersistenceJudge:
     """All rows, ready to judge records."""
 
     def __init__(self, table: Iterable[PersistenceRow] | None = None) -> None:
-        self._rows = rows() if table is None else tuple(table)
+        self._rows = all_places() if table is None else tuple(table)
         self._index = RowIndex(self._rows)
         self.digest = digest()
 
     @cached_property
     def rules(self) -> dict[str, DetectionRule]:
         """All rows as rules, by id."""
-        return {row.id: row.rule for row in self._rows} | {FILE.id: FILE}
+        return {row.id: row.rule for row in reversed(self._rows)} | {FILE.id: FILE}
 
     def reads(self, dataset: str) -> bool:
         """Return whether some row is about this dataset."""

@@ -10,7 +10,7 @@ from commodore.persistence.judgement import worst
 from commodore.persistence.members import resolved
 from commodore.persistence.places import FILES_DATASET, rows_of_file
 from commodore.persistence.suspicion import of_file
-from commodore.persistence.table import PersistenceRow, rows
+from commodore.persistence.table import PersistenceRow, all_places
 from commodore.sentence import sentence, short
 from scout.formats.crontab import table_of
 from scout.formats.unit_names import place
@@ -61,6 +61,6 @@ def _rows(path: str, datasets: frozenset[str]) -> Iterator[PersistenceRow]:
     name, _, _, scope = place(path)
     record = {"escadre.scope": scope if unit else table_of(path).kind, "dll.path": path, "service.name": name, "file.path": path}
     read = {row for ids in rows_of_file(path[1:]).values() for row in ids}
-    for row in rows():
-        if row.id in read or (row.os == "linux" and row.dataset in datasets - {FILES_DATASET} and row.concerns(record)):
+    for row in all_places():
+        if row.key in read or (row.os == "linux" and row.dataset in datasets - {FILES_DATASET} and row.concerns(record)):
             yield row

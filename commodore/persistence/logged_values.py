@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from commodore.persistence.places import ROWS_FIELD, VALUES_DATASET, key_matcher, rows_of_value
-from commodore.persistence.table import rows
+from commodore.persistence.table import all_places
 
 _MACHINE = re.compile(r"(?i)(?:HKLM|HKEY_LOCAL_MACHINE|\\REGISTRY\\MACHINE)\\(SOFTWARE|SYSTEM|SAM|SECURITY)\\(.+)\Z", re.DOTALL)
 _USER = re.compile(r"(?i)(?:HKU|HKEY_USERS|\\REGISTRY\\USER)\\([^\\]+)\\(.+)\Z", re.DOTALL)
@@ -75,7 +75,7 @@ def _datasets() -> Mapping[str, re.Pattern[str]]:
     from commodore.containers.registry import Keys
 
     found = {}
-    for name in sorted({row.dataset for row in rows() if row.os == "windows"} - {VALUES_DATASET, "services"}):
+    for name in sorted({row.dataset for row in all_places() if row.os == "windows"} - {VALUES_DATASET, "services"}):
         known = catalogue.artefacts().get(name)
         holds = known.artefact.holds if known else None
         if isinstance(holds, Keys) and "registry.value" in known.artefact.fields:  # type: ignore[union-attr]

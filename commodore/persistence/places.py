@@ -5,7 +5,8 @@ r"""The places that rows of the persistence table read by themselves: lines of t
     registry:
       - {keys: ['System\CurrentControlSet\Control\Lsa'], values: [Authentication Packages], hives: machine}
 
-Two artefacts (`startup_files`, `autostart_values`) read all these places and name the rows in `escadre.persistence.rows` of each record.
+Two artefacts (`startup_files`, `autostart_values`) read all these places and name the rows in `escadre.persistence.rows` of each record: a
+row by its id, another place of a row (`also`) by the id, a dot and its number.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from fnmatch import translate
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
-from commodore.persistence.data import documents
+from commodore.persistence.data import parts
 from scout.targets.patterns import path_regex
 
 FILES_DATASET, VALUES_DATASET = "startup_files", "autostart_values"
@@ -31,7 +32,7 @@ HIVES = ("any", "machine", "user")
 
 
 class FilePlace(NamedTuple):
-    """Files that one row reads in one language. `patterns`: below the root, as in an artefact's `match`."""
+    """Files that one row reads in one language. `row`: its key; `patterns`: below the root, as in an artefact's `match`."""
 
     row: str
     patterns: tuple[str, ...]
@@ -65,16 +66,16 @@ class ValuePlace(NamedTuple):
 
 @cache
 def file_places() -> tuple[FilePlace, ...]:
-    """Return the files that rows read, by id of the row."""
-    rows = sorted((row for _, row in documents("rows")), key=lambda row: str(row["id"]))
-    return tuple(FilePlace(row["id"], tuple(read["files"]), read["language"], row["os"]) for row in rows for read in row.get("reads", ()))
+    """Return the files that rows read, by key of the row."""
+    return tuple(
+        FilePlace(key, tuple(read["files"]), read["language"], row["os"]) for _, key, row in parts() for read in row.get("reads", ())
+    )
 
 
 @cache
 def value_places() -> tuple[ValuePlace, ...]:
-    """Return the values that rows read, by id of the row."""
-    rows = sorted((row for _, row in documents("rows")), key=lambda row: str(row["id"]))
-    return tuple(value_place(row["id"], place) for row in rows for place in row.get("registry", ()))
+    """Return the values that rows read, by key of the row."""
+    return tuple(value_place(key, place) for _, key, row in parts() for place in row.get("registry", ()))
 
 
 def value_place(row: str, place: Mapping[str, Any]) -> ValuePlace:

@@ -12,7 +12,7 @@ from importlib import import_module
 from commodore import catalogue
 from commodore.containers.registry import Keys
 from commodore.persistence.places import FILES_DATASET, file_places
-from commodore.persistence.table import rows
+from commodore.persistence.table import all_places
 from scout.discovery import modules
 
 SYSTEMS = ("linux", "windows")
@@ -47,7 +47,7 @@ def _registry() -> tuple[list[str], list[str]]:
     """Return the key patterns of the artefacts that rows judge, and the path patterns of their hives."""
     keys: set[str] = set()
     files: set[str] = set()
-    for name in {row.dataset for row in rows()} - _TOO_MANY:
+    for name in {row.dataset for row in all_places()} - _TOO_MANY:
         known = catalogue.artefacts().get(name)
         holds = known.artefact.holds if known else None
         if isinstance(holds, Keys):

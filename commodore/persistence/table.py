@@ -12,7 +12,7 @@ from typing import Any
 import commodore.persistence.judges
 from commodore.finding import REMOVALS, SEVERITIES
 from commodore.hits import DetectionRule
-from commodore.persistence.data import documents
+from commodore.persistence.data import SOURCES, documents, parts
 from commodore.persistence.entry import AutostartEntry
 from commodore.persistence.judgement import Judgement
 from commodore.persistence.judging import RowJudge, RowText
@@ -28,18 +28,22 @@ _KEYS = frozenset((
 # fmt: on
 _SOURCES = (frozenset(("dataset", "where")), frozenset(("reads",)), frozenset(("registry",)))
 """A row tests records of a dataset, or reads lines of files (`reads`) or values of the registry (`registry`): see `places.py`."""
+_CHANGED = frozenset((*SOURCES, "judge", "options", "severity", "remove", "kind"))
+"""What another place of a row (`also`) has of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class PersistenceRow:
-    """One mechanism by which something starts by itself.
+    """One mechanism by which something starts by itself, at one kind of place.
 
+    key       the id, or `<id>.1` and so on for another place of the same mechanism
     places    field → shell patterns without case; a record must match one pattern of each field. Empty for rows that read places by
               themselves: the records name them
     judge     returns None for an entry that is expected
     """
 
     id: str
+    key: str
     name: str
     attack: tuple[str, ...]
     os: str
@@ -59,8 +63,17 @@ class PersistenceRow:
 
 @cache
 def rows() -> tuple[PersistenceRow, ...]:
-    """Return all rows, by id. Raises ValueError for a row that the validator refuses."""
-    return tuple(sorted((row_from(name, document) for name, document in documents("rows")), key=lambda r: r.id))
+    """Return all rows, by id, without their other places. Raises ValueError for a row that the validator refuses."""
+    return tuple(row for row in all_places() if row.key == row.id)
+
+
+@cache
+def all_places() -> tuple[PersistenceRow, ...]:
+    """Return all rows and their other places, each as a row of its own. Raises ValueError for a row that the validator refuses."""
+    for name, row in documents("rows"):
+        if any(unknown := set(place) - _CHANGED for place in row.get("also", ())):
+            raise ValueError(f"{name}: `{min(unknown)}` of another place is the row's")
+    return tuple(row_from(name, document, key) for name, key, document in parts())
 
 
 @cache
@@ -69,8 +82,8 @@ def judges() -> dict[str, RowJudge[Any]]:
     return {name: module.JUDGE for name, module in modules(commodore.persistence.judges)}
 
 
-def row_from(file: str, row: dict[str, Any]) -> PersistenceRow:
-    """Return one validated row. Raises ValueError with the file and the key at fault."""
+def row_from(file: str, row: dict[str, Any], key: str = "") -> PersistenceRow:
+    """Return one validated row; `key`: of another place. Raises ValueError with the file and the key at fault."""
     wrong = min((set(row) ^ (_KEYS | source) for source in _SOURCES), key=len)
     if wrong:
         raise ValueError(f"{file}: `{min(wrong)}` is missing or unknown")
@@ -103,6 +116,7 @@ def row_from(file: str, row: dict[str, Any]) -> PersistenceRow:
     places = {field: tuple(patterns) for field, patterns in row.get("where", {}).items()}
     return PersistenceRow(
         id=row["id"],
+        key=key or row["id"],
         name=row["name"],
         attack=tuple(row["attack"]),
         os=row["os"],

@@ -28,6 +28,7 @@ _SHORT = {
     "locals~1": "Local Settings",
 }
 """Short names that Windows gives to folders of its own"""
+_FILE_ADDRESS = re.compile(r"(?i)\Afile:/{2,3}(?=[a-z]:)")
 _LIBRARY = re.compile(r"(?i)\.(?:dll|ax|cpl|drv|ocx|sys|tsp)\Z")
 _OF_WINDOWS = re.compile(r"(?i)[a-z]:\\(?:windows|winnt)\\")
 
@@ -68,7 +69,11 @@ def unexpected(row: RowText, entry: AutostartEntry, payload: list[str]) -> tuple
 
 
 def plain(path: str) -> str:
-    r"""Return an absolute path without `.`, `..`, doubled and wrong separators, and with the long names of folders of Windows."""
+    r"""Return an absolute path without `.`, `..`, doubled and wrong separators, and with the long names of folders of Windows.
+
+    The address of a local file (`file:///C:/x.dll`) is its path.
+    """
+    path = _FILE_ADDRESS.sub("", path, count=1)
     if not re.match(r"(?i)[a-z]:[\\/]", path):
         return path
     path = path.replace("/", "\\")

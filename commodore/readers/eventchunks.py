@@ -28,6 +28,8 @@ _SIGNATURE = b"\x2a\x2a\x00\x00"
 _SEARCH = BytesAhoCorasick([_SIGNATURE]).find_matches_as_indexes
 """Ten times as fast as `bytes.find`, which looks at each byte of text that has two bytes a character."""
 SMALLEST = 28
+_INSTANCE = b"\x0f\x01\x01\x00\x0c\x01"
+"""Beginning of a record whose elements are in a template: fragment header, token, version; then the template's number and offset."""
 _DIRTY, _NO_CHECKSUMS = 1, 4
 """Flags of the file header: the log was in use; its checksums were not written."""
 _NO_RECORD = 0xFFFF_FFFF_FFFF_FFFF
@@ -120,7 +122,7 @@ def contradictions(data: bytes, chunks: list[Chunk]) -> Iterator[Problem]:
 
     A log that was in use (flag of the file header) has a current chunk whose checksums may be old; it is left out.
     """
-    dirty, current, unsummed = False, -1, False
+    dirty, current, unsummed, view = False, -1, False, memoryview(data)
     if data.startswith(b"ElfFile\0"):
         flags, current = int.from_bytes(data[120:124], "little"), int.from_bytes(data[16:24], "little")
         dirty, unsummed = bool(flags & _DIRTY), bool(flags & _NO_CHECKSUMS)
@@ -136,7 +138,7 @@ def contradictions(data: bytes, chunks: list[Chunk]) -> Iterator[Problem]:
             reason = f"a record of {end - inner} bytes is hidden within the record before it, which has the size of both; it was read"
             yield Problem(reason, f"{where}/offset/{chunk.at + outer:#x}", kind="evtx-hidden-record")
         if chunk.ids and not chunk.odd and not unsummed and not (dirty and chunk.place == str(current)):
-            wrong = _checksums(data[chunk.at : chunk.at + chunk.size])
+            wrong = _checksums(view[chunk.at : chunk.at + chunk.size])
             if wrong:
                 reason = f"{wrong} does not fit: the chunk was changed after it was written"
                 yield Problem(reason, where, kind="" if mixed else "evtx-checksum")
@@ -153,11 +155,11 @@ def _mixed(chunks: list[Chunk]) -> bool:
     return sum(later < earlier for earlier, later in pairwise(first)) > 1
 
 
-def _checksums(block: bytes) -> str:
+def _checksums(block: memoryview) -> str:
     """Return which checksum of a chunk is wrong, '' if both fit."""
     said_data, free = int.from_bytes(block[52:56], "little"), int.from_bytes(block[48:52], "little")
     wrong = []
-    if zlib.crc32(block[:120] + block[128:RECORDS]) != int.from_bytes(block[124:128], "little"):
+    if zlib.crc32(block[128:RECORDS], zlib.crc32(block[:120])) != int.from_bytes(block[124:128], "little"):
         wrong.append("the checksum of its header")
     if RECORDS <= free <= len(block) and zlib.crc32(block[RECORDS:free]) != said_data:
         wrong.append("the checksum of its records")
@@ -231,6 +233,20 @@ def records(block: bytes) -> Iterator[tuple[int, int]]:
             return
         yield record, p
         p += length
+
+
+def template_missing(block: bytes, record: int) -> str:
+    """Return why nobody can read the record at an offset of a chunk: another record was written over its template. '' if it is there.
+
+    A chunk has each template once, and a chunk that is used again keeps only pieces of the former one: records without their templates.
+    """
+    at = record + 24
+    if block[at : at + len(_INSTANCE)] != _INSTANCE or len(block) < at + 14:
+        return ""
+    number, template = block[at + 6 : at + 10], int.from_bytes(block[at + 10 : at + 14], "little")
+    if block[template + 4 : template + 8] == number:  # behind the offset of the next template
+        return ""
+    return f"the template at {template:#x} of its chunk, which has its elements, is not there"
 
 
 def _resume(block: bytes, start: int, end: int, marks: list[int]) -> int:

@@ -80,7 +80,7 @@ KEPT = (
 class LogonStep(NamedTuple):
     """One record about a logon. `time`: seconds since 1970; `what`: kind of step; `fields`: those of `KEPT`, `kind` and `privileges`.
 
-    `counter`: the kind of record; one failure may have a record of each kind.
+    `counter`: the kind of record; one failure may have a record of each kind. `times`: how often it happened (`message repeated 5 times`).
     """
 
     computer: str
@@ -91,15 +91,17 @@ class LogonStep(NamedTuple):
     id: str
     fields: dict[str, Any]
     counter: str = ""
+    times: int = 1
 
 
 def collected(view: CaseView) -> tuple[list[LogonStep], int, int]:
     """Return the steps, the number of events beyond the bound, and the number of those without a time."""
     steps: list[LogonStep] = []
     refused = timeless = 0
+    copies = _Copies()
     for dataset, what in (("evtx", _of_event), ("auth_log", _of_line), ("utmp", _of_entry)):
         for record in view.records(dataset):
-            if not (step := what(record)):
+            if not (step := what(record)) or (dataset == "auth_log" and copies.has(record)):
                 continue
             moment = seconds(record.get("@timestamp"))
             if moment is None or len(steps) >= MOST:
@@ -114,8 +116,28 @@ def collected(view: CaseView) -> tuple[list[LogonStep], int, int]:
                 fields["kind"] = _kind(record)
             computer = str(record.get("winlog.computer_name", "")).lower().partition(".")[0]
             order, counter = _ORDER.get(step, 9), f"evtx {record['event.code']}" if dataset == "evtx" else dataset
-            steps.append(LogonStep(computer, moment, order, step, dataset, record.get("escadre.id", ""), fields, counter))
+            steps.append(LogonStep(computer, moment, order, step, dataset, record.get("escadre.id", ""), fields, counter, _times(record)))
     return steps, refused, timeless
+
+
+class _Copies:
+    """Lines that another log of the host has too: `auth.log` and `messages` of one logger, a rotated log beside its compressed copy."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, dict[int, int]] = {}
+
+    def has(self, record: dict[str, Any]) -> bool:
+        """Return whether another file has this line as often as its own file up to here. A line may stand in one file several times."""
+        key = hash((record.get("@timestamp"), record.get("event.original")))
+        files = self._seen.setdefault(key, {})
+        member = int(record.get("escadre.member", 0))
+        files[member] = files.get(member, 0) + 1
+        return any(number >= files[member] for other, number in files.items() if other != member)
+
+
+def _times(record: dict[str, Any]) -> int:
+    times = record.get("escadre.repeated", 1)
+    return min(max(times, 1), MOST) if isinstance(times, int) else 1
 
 
 def _of_event(record: dict[str, Any]) -> str:

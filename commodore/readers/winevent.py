@@ -244,14 +244,10 @@ def _generic(logged: str, values: dict[str, Any]) -> str:
 def _times(fields: dict[str, Any], said: Any, written: str) -> None:
     """Set the time that the event names, and the time in the record's header where that differs by more than a microsecond."""
     header = _padded(written)
-    if not said or said.__class__ is not str or said.startswith(_NEVER):
+    if said.__class__ is not str or not said or said.startswith(_NEVER):
         fields["@timestamp"] = None if header.startswith(_NEVER) else header
         return
-    if said[:26] == header[:26]:
-        fields["@timestamp"] = header
-        return
-    said = _padded(said)
-    if said[:26] == header[:26]:
+    if said[:26] == header[:26] or (said := _padded(said))[:26] == header[:26]:
         fields["@timestamp"] = header
         return
     fields["@timestamp"] = said
@@ -261,6 +257,8 @@ def _times(fields: dict[str, Any], said: Any, written: str) -> None:
 
 def _padded(time: str) -> str:
     """`2015-06-23T06:00:47.75Z UTC` with seven digits, 100 ns."""
+    if time[27:28] == "Z":  # most have them
+        return time[:28]
     end = time.find("Z", 0, 27)
     base = time[: end if end >= 0 else 27]
     return base + _PADDING[len(base)]

@@ -42,8 +42,40 @@ def table_of(source: str, *, debian: bool = False) -> CronTable:
     return CronTable("system", "", "/cron.d/" in source and ignored)
 
 
+class TableRights(NamedTuple):
+    """Rights of a table; what is not known is None. `account`: uid of its user."""
+
+    mode: int | None
+    uid: int | None
+    links: int | None
+    account: int | None
+
+
+def refused_rights(table: CronTable, rights: TableRights, *, debian: bool) -> str:
+    """Return why cron refuses a table for its rights, '' where it does not: process_crontab() of cron 3.0pl1 (Debian) and of cronie.
+
+    anacron looks at no rights, and those of a periodic script are no affair of cron.
+    """
+    if table.kind not in ("system", "user"):
+        return ""
+    if rights.uid not in (None, 0) and (table.kind == "system" or rights.account not in (None, rights.uid)):
+        return f"cron refuses a table of the owner with uid {rights.uid}"
+    if rights.links is not None and rights.links > 1 and (debian or table.kind == "user"):
+        return f"cron refuses a table with {rights.links} hard links"
+    mode = rights.mode
+    if mode is None:
+        return ""
+    taken = mode & 0o7533 == 0o400
+    if debian:
+        taken = mode == 0o600 if table.kind == "user" else not mode & 0o022
+    return "" if taken else f"cron refuses a table with mode {mode:04o}"
+
+
 def assignment_of(bare: bytes) -> bytes | None:
-    """Return `NAME = value` as `NAME=value`, or None. As in cron, the name ends at a blank, at `=`, or at its closing quote."""
+    """Return `NAME = value` as `NAME=value`, or None: load_env() of cron 3.0pl1 and of cronie.
+
+    The name ends at a blank, at `=`, or at its closing quote. A value is not empty, and a quote at its beginning is closed at its end.
+    """
     quote = bare[:1]
     if quote in (b'"', b"'"):
         end = bare.find(quote, 1)
@@ -57,9 +89,9 @@ def assignment_of(bare: bytes) -> bytes | None:
     if not rest.startswith(b"="):
         return None
     value = rest[1:].strip()
-    if len(value) > 1 and value[:1] == value[-1:] and value[:1] in (b'"', b"'"):
-        value = value[1:-1]
-    return name + b"=" + value
+    if value[:1] in (b'"', b"'"):
+        return name + b"=" + value[1:-1] if value.find(value[:1], 1) == len(value) - 1 > 0 else None
+    return name + b"=" + value if value else None
 
 
 class CronEntry(NamedTuple):

@@ -163,6 +163,8 @@ def _address(text: str) -> tuple[str, str] | None:
 
 
 def _url(text: str) -> tuple[str, str] | None:
+    """Return the URL that a text begins with; what follows a blank is a comment, as a URL has none."""
+    text = (text.split(maxsplit=1) or [""])[0]
     parts = re.fullmatch(r"[a-zA-Z][a-zA-Z0-9+.-]{1,15}://(?:[^/@\s]*@)?(\[[0-9a-fA-F:.]+\]|[^/:?#\s]+)(:\d+)?([/?#].*)?", text)
     parts = parts or re.fullmatch(r"((?:[a-zA-Z0-9_-]+\.)+[a-zA-Z]{2,24})(:\d+)?(/.*)", text)  # often written without the scheme
     if not parts:

@@ -187,6 +187,9 @@ def _of_cells(cells: list[str], columns: list[str], name: str, number: int) -> I
             problems.append((value, str(e)))
             continue
         taken += 1
+        if type_ == "url" and not columns and any(_HASH.fullmatch(cell.strip("\"' ")) for cell in cells):
+            yield Refused(name, number, f"`{short(value)}` is beside a hash: taken as a reference to a report; give it a line of its own")
+            continue
         yield Indicator(type_, normal, name, number, facts)
         if not kind and (other := also(value, type_, normal)):
             yield Indicator(*other, name, number, facts)
@@ -196,6 +199,7 @@ def _of_cells(cells: list[str], columns: list[str], name: str, number: int) -> I
 
 
 NO_FACTS = IndicatorFacts()
+_HASH = re.compile("[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64}")
 
 
 def _facts(about: Mapping[str, str]) -> IndicatorFacts:

@@ -380,3 +380,24 @@ def test_a_plain_line_is_read_as_any_other_would_be(monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(module, "plain_form", lambda _: None)
     assert (taken, refused) == read_lines(lines, "list")
     assert {one.type for one in taken} == {"ip", "domain", "filename", "md5", "sha1", "sha256"}
+
+
+SUM = "275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f"
+
+
+@pytest.mark.parametrize(
+    ("line", "taken", "refused"),
+    [
+        (f"{SUM},malware.exe,https://vendor.example/file/{SUM}", {("sha256", SUM), ("filename", "malware.exe")}, 1),
+        (f"{SUM},see https://vendor.example/report about evil.example", {("sha256", SUM)}, 0),
+        (f"| {SUM} | x.exe | https://vendor.example/x |", {("sha256", SUM), ("filename", "x.exe")}, 1),
+        (f"{SUM}\tfound on 10.0.0.1\tsecond stage", {("sha256", SUM)}, 0),
+        ("https://bad.example/b - second stage", {("url", "bad.example/b")}, 0),
+        ("bad.example/b (second stage)", {("url", "bad.example/b")}, 0),
+        ("198.51.100.7 (C2)", set(), 1),
+        ("https://bad.example/a,https://bad.example/b", {("url", "bad.example/a"), ("url", "bad.example/b")}, 0),
+    ],
+)
+def test_comments_and_references_are_no_indicators(line: str, taken: set[tuple[str, str]], refused: int) -> None:
+    found, left = read_lines([line], "list.txt")
+    assert ({(one.type, one.value) for one in found}, len(left)) == (taken, refused)

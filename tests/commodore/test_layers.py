@@ -99,6 +99,35 @@ def test_tricks_with_quotes_and_words_are_undone(language, text, wanted):
     assert any(wanted in layer for layer in texts(text, language)), texts(text, language)
 
 
+BLANKS = " \t\r\n\x0b\x1c\x85\xa0\u2003\u3000"
+PIECES = [
+    *(text for _, text in TRICKS.values()),
+    *(text for _, text, _ in REWRITTEN),
+    *("$x.('Load')", 'window["eval"]("a")', "$a.'b'", "& 'calc' ", "wh''oami", "c\\url http", "'a' + 'b'", '"a"&"b"', "( 'a' ) + ('b' )"),
+    *("\\u0061\\u0062\\u0063\\u0064", "&#x61;&#x62;&#x63;&#x64;", "&#97;&#98;&#99;&#100;", "\\141\\142\\143\\144", "p^o^w"),
+    *("echo 'olleh'|rev", "'olleh'[-1..-5] -join ''", "set a=b\n%a%", "'olleh'.split('').reverse().join('')", "'a-b'.split('-').join('')"),
+    *("'axb'.replace(/x/g,'')", "replace('axb','x','')", "a='b';$a", "echo aGVsbG8gd29ybGQK", "powershell /e aGVsbG8gd29ybGQK"),
+    *("atob('aGVsbG8gd29ybGQK')", "String.fromCharCode(104,101,108)"),
+]
+OTHERS = (*BLANKS, "'", '"', "\u0661", "\u017f", "K", "é", "_", "+")
+
+
+def test_a_decoder_that_finds_something_has_its_clue():
+    """Pieces of tricks in random order, with other blanks, digits, quotes and letters in them."""
+    draw, decoders = random.Random(4), (*driver.rewriters(), *driver.extractors())
+    found = {one.name: 0 for one in decoders}
+    for _ in range(3000):
+        pieces = draw.choices(PIECES, k=draw.randrange(1, 4))
+        text = "".join(piece[draw.randrange(len(piece)) // 3 :][: draw.randrange(8, 200)] for piece in pieces)
+        for _ in range(draw.randrange(4)):
+            text = text.replace(draw.choice(" '\",a1."), draw.choice(OTHERS), draw.choice((1, -1)))
+        for one in decoders:
+            if one.rewrite(text)[1] if hasattr(one, "rewrite") else list(one.extract(text)):
+                found[one.name] += 1
+                assert one.clue.within(text.encode()), (one.name, text)
+    assert not {name for name, times in found.items() if times < 3} - {"compressed", "script encoder", "script_encoder"}, found
+
+
 def test_the_script_encoder_is_decoded():
     """The text and its encoding are those of a test of another program, whose byte 0x7F was restored: 14 characters, as its head says."""
     assert texts("#@~^DgAAAA==\\ko$K6,JC\x7fV^GJqAQAAA==^#~@", "vbscript") == ['MsgBox "Hello"']

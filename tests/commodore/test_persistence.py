@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from commodore.engine import reading
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.persistence import Members, complete, completed
-from commodore.persistence.data import documents, traits
+from commodore.persistence.data import parts, traits
+from commodore.persistence.judges import web_page
 from commodore.persistence.suspicion import of_command, of_file
 from commodore.persistence.table import row_from, rows
 from scout.bounded import pattern_error
@@ -84,7 +86,7 @@ def _document(**changed: object) -> dict:
         ({"options": {"machine": ["a"]}}, "W012.yaml: options must be machine, user"),
         ({"options": {"machine": ["a"], "user": [], "more": []}}, "W012.yaml: options must be machine, user"),
         ({"options": {"machine": "a", "user": []}}, "W012.yaml: option `machine` must be a list of texts"),
-        ({"judge": "nobody"}, "W012.yaml: judge `nobody` is unknown: account, cached_task, "),
+        ({"judge": "nobody"}, "W012.yaml: judge `nobody` is unknown: account, assignments, "),
         ({"remove": "XE+QQ"}, "W012.yaml: removal `QQ` is unknown"),
         ({"severity": "grave"}, "W012.yaml: severity"),
         ({"extra": 1}, "W012.yaml: `extra` is missing or unknown"),
@@ -160,8 +162,9 @@ def test_triage_takes_every_file_that_a_row_reads() -> None:
 def test_every_pattern_of_a_row_is_one_that_re2_reads() -> None:
     """They are compiled when a line is judged: a wrong one would cost the inventory of a host."""
     seen = 0
-    for name, row in documents("rows"):
-        for text in (text for texts in row["options"].values() for text in texts) if row["judge"] == "line_traits" else ():
+    listed = [(name, row["options"]) for name, _, row in parts() if row["judge"] == "line_traits"]
+    for name, options in [*listed, ("web_shells.yaml", asdict(web_page.traits()))]:
+        for text in (text for texts in options.values() for text in texts):
             words, _, pattern = text.partition(": ")
             assert words and pattern and not pattern_error(f"(?i){pattern}"), f"{name}: {text}"
             seen += 1

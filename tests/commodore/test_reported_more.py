@@ -5,10 +5,7 @@ What is right comes from the program that reads such a file on a host, or from t
 
 from __future__ import annotations
 
-import io
 import struct
-import tarfile
-import zipfile
 from uuid import UUID
 from xml.etree import ElementTree as ET
 
@@ -16,7 +13,6 @@ import pytest
 
 from commodore.artefacts.windows.files import scheduled_tasks
 from commodore.case.reader import CaseReader
-from commodore.engine.process import process
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers import ntfs
@@ -120,40 +116,6 @@ def test_rules_name_one_digest_of_sysmon_or_what_is_not_equal(host, test, fires)
 def _at(second: int) -> tuple[int, str]:
     """A moment as FILETIME and as text."""
     return mft_table.TICKS + second * 10_000_000, f"2025-08-18T14:13:{20 + second:02}.0000000Z"
-
-
-def _tar(names: dict[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w:gz") as archive:
-        for name, content in names.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    return out.getvalue()
-
-
-def _zip(names: dict[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for name, content in names.items():
-            archive.writestr(name, content)
-    return out.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "said"),
-    [  # fox-it/dissect.target 1242 (UAC), Velociraptor's and CyLR's ZIP, and a ZIP that is no collection
-        ("uac-web07.tar.gz", _tar({"[root]/etc/hostname": b"web07\n", "[root]/var/log/auth.log": b"x\n"}), True),
-        ("C.1-F.2.zip", _zip({"uploads/auto/C%3A/Windows/System32/winevt/Logs/Security.evtx": b"ElfFile"}), True),
-        ("PC1.zip", _zip({"C\\Windows\\System32\\config\\SYSTEM": b"regf"}), True),
-        ("docs.zip", _zip({"a/readme.txt": b"etc/hostname\n"}), False),
-    ],
-)
-def test_a_collection_that_was_given_packed_is_not_passed_over_in_silence(tmp_path, name, content, said):
-    (tmp_path / name).write_bytes(content)
-    process([tmp_path / name], tmp_path / "case", workers=1)
-    names = {finding["rule.name"] for finding in CaseReader(tmp_path / "case").findings()}
-    assert ("A collection was given packed and was not read" in names) is said
 
 
 def test_a_unit_with_several_commands_says_so_and_the_finding_names_the_grave_one(host):

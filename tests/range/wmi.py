@@ -29,18 +29,23 @@ def plant(p: Planter, host: str, number: int, *, guilty: bool) -> None:
     for row, variants in ROWS.items():
         word = p.word()
         variant = _filled(variants["guilty" if guilty else "odd"][number], word)
-        namespace, kind = variant.pop("namespace"), variant.pop("class", "")
         for hive, key, name, text in variant.pop("also", ()):
             p.value(host, hive, key, name, "REG_SZ", text)
-        if "define" in variant:
-            made.define(namespace, variant["define"], "", [("Text", "string", False)], Text=variant["text"])
-        elif kind in CONSUMERS and not variant.pop("unbound", False):
-            _subscribe(made, namespace, kind, **variant)
-        else:
-            made.put(namespace, kind, **variant)
+        put(made, variant)
         p.note(row, host, guilty, word, variants.get("least", "high"))
     for name, content in made.files().items():
         p.bytes(host, f"{FOLDER}/{name}", content)
+
+
+def put(made: Repository, given: dict[str, Any]) -> None:
+    """Put an object into a repository: a class with a text where it has `define`, else an instance, bound unless `unbound`."""
+    namespace, kind = given.pop("namespace"), given.pop("class", "")
+    if "define" in given:
+        made.define(namespace, given["define"], "", [("Text", "string", False)], Text=given["text"])
+    elif kind in CONSUMERS and not given.pop("unbound", False):
+        _subscribe(made, namespace, kind, **given)
+    else:
+        made.put(namespace, kind, **given)
 
 
 def _subscribe(made: Repository, namespace: str, kind: str, Name: str, **values: Any) -> None:

@@ -13,7 +13,7 @@ from commodore.artefact import Artefact, Problem, Record, SweepLayer
 from commodore.evidence import Evidence
 from commodore.fence import fenced
 from commodore.host import Host
-from commodore.readers.archives import Budget, Entry, entries, format_of, magic
+from commodore.readers.archives import OF_HOST, Budget, Entry, entries, format_of, magic
 from commodore.readers.archives.opening import HEAD, BrokenArchiveError
 from commodore.readers.documents import read as read_document
 from commodore.readers.documents.fields import FIELDS, document_fields
@@ -79,10 +79,6 @@ _NAMES = (
         lambda name: ".." in name.split("/"),
     ),
 )
-_OF_HOST = re.compile(
-    r"(?i)(?:\A|[\\/])(?:windows[\\/]system32[\\/](?:config|winevt)[\\/]|\$mft\Z|etc/(?:passwd|hostname|os-release)\Z|var/log/(?:wtmp|auth\.log|secure)\Z)"
-)
-"""What a collection of a host has, and few other archives."""
 
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa: ARG001
@@ -98,16 +94,14 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
             return  # the artefact `documents` reads it
         stream.seek(0)
         for item in fenced(_numbered(stream, evidence.name, budget), lambda one: _place(one[0]), partial(_entry, evidence)):
-            if isinstance(item, Record) and _OF_HOST.search(name := str(item.fields["escadre.archive.entry"])):
+            if isinstance(item, Record) and OF_HOST.search(name := str(item.fields["escadre.archive.entry"])):
                 hosts.append(name)
             yield item
     for bound in budget.bounds:
         yield Problem(bound)
     if hosts and not evidence.source.startswith("/") and evidence.source[1:2] != ":":
-        reason = (
-            f"{hosts[0]} and {len(hosts) - 1:,} more entries are evidence of a host, which is read from folders alone: unpack the archive"
-        )
-        yield Problem(f"{reason} and give the folder", kind="collection-packed")
+        reason = f"{hosts[0]} and {len(hosts) - 1:,} more entries are evidence of a host"
+        yield Problem(f"{reason}, which is not read from this archive: unpack it and give the folder", kind="collection-packed")
 
 
 def _place(number: int) -> str:

@@ -10,7 +10,7 @@ from commodore.persistence.suspicion import Suspicion, of_command, of_file
 from commodore.sentence import sentence, short
 
 _REASON = sentence(
-    "Cron [{?ignored}ignores|runs] {line!q} as [{user}|an unknown user] ([{schedule}|unknown times], {path}): {words}; "
+    "Cron [{?ignored}ignores|runs] {line!q} as [{user}|an unknown user] ([{schedule}|unknown times], {path}): {words}[ ({why})]; "
     "expected: {expected}."
 )
 
@@ -36,6 +36,7 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
     reason = _REASON(
         {
             "ignored": ignored,
+            "why": entry.text("escadre.startup.passed_over"),
             "line": short(line),
             "user": user,
             "schedule": schedule,

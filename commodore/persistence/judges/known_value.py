@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from commodore.persistence.entry import AutostartEntry
 from commodore.persistence.judgement import EXPECTED, Judgement, worst
 from commodore.persistence.judging import RowJudge, RowText
-from commodore.persistence.suspicion import is_interpreter, of_command
+from commodore.persistence.suspicion import is_interpreter, of_command, of_file
 from commodore.persistence.windows import examine, plain, registry_target, unexpected
 from commodore.sentence import sentence, short
 from scout.formats import commandline
@@ -36,7 +36,7 @@ def judge(row: RowText, entry: AutostartEntry, options: KnownValue) -> Judgement
     texts = entry.strings
     elements = [element for text in texts for element in _elements(text, options.split)]
     root = entry.system_root.lower()
-    strange = [element for element in elements if not known(element, root, options.expected)]
+    strange = [element for element in elements if not known(element, root, options.expected) or _lies_oddly(element, entry)]
     found, payload = [], []
     for element in strange:
         more, files = examine(element, entry)
@@ -53,6 +53,12 @@ def judge(row: RowText, entry: AutostartEntry, options: KnownValue) -> Judgement
     return Judgement(severity, _REASON(values), entry.values("registry.path", "registry.data.strings"), target)  # type: ignore[arg-type]
 
 
+def _lies_oddly(element: str, entry: AutostartEntry) -> bool:
+    """Return whether an element is a file in a place where no program is installed, which no wider pattern excuses."""
+    path = plain(commandline.expand_windows(element, entry.system_root))
+    return any(s.severity == "high" and s.words.startswith("lies") for s in of_file(path, "windows")) if "\\" in path else False
+
+
 def _elements(text: str, split: tuple[str, ...]) -> list[str]:
     parts = re.split("[" + re.escape("".join(split)) + "]", text) if split else [text]
     plain = (part.strip("\0 \t") for part in parts)
@@ -62,7 +68,7 @@ def _elements(text: str, split: tuple[str, ...]) -> list[str]:
 
 def known(element: str, root: str, expected: tuple[str, ...]) -> bool:
     """Return whether an element is expected, by its path or, in a folder of Windows, by its name."""
-    full = commandline.expand_windows(element, root).lower().replace(root, "c:\\windows", 1)
+    full = plain(commandline.expand_windows(element, root)).lower().replace(root, "c:\\windows", 1)
     folder, _, name = full.rpartition("\\")
     names = {full} | ({name} if folder in ("c:\\windows\\system32", "c:\\windows\\syswow64", "\\systemroot\\system32") else set())
     bare = {text for text in names if "\\" not in text}

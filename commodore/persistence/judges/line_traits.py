@@ -14,7 +14,7 @@ from commodore.persistence.suspicion import Suspicion
 from commodore.sentence import sentence, short
 from scout.bounded import searcher
 
-_REASON = sentence("{name}: {path} (line {number}) has {line!q}: {words}[ ({ignored})]; expected: {expected}.")
+_REASON = sentence("{name}: {path} (line {number}) has {line!q}[ ({scope})]: {words}[ ({ignored})]; expected: {expected}.")
 LONGEST = 8192
 """characters of a line that are searched"""
 
@@ -58,6 +58,7 @@ def judge(row: RowText, entry: AutostartEntry, options: LineTraits) -> Judgement
             "line": short(shown),
             "words": words,
             "expected": row.expected,
+            "scope": entry.text("escadre.scope"),
             "ignored": entry.text("escadre.startup.passed_over"),
         }
     )

@@ -25,10 +25,9 @@ class ListValueOptions:
 
 def judge(row: RowText, entry: AutostartEntry, options: ListValueOptions) -> Judgement | None:
     """Compare each element with the expected ones."""
-    data = entry.command_line
     user = entry.text("registry.key").lower().startswith("software\\")  # so in a user's hive, whatever the hive's file is called
     root = entry.system_root.lower()
-    elements = [e.strip().strip('"').strip() for e in data.split(",")]
+    elements = [e.strip().strip('"').strip() for text in entry.strings for e in text.split(",")]
     expected = _rooted(options.user if user else options.machine, root)
     unexpected = [e for e in elements if e and commandline.expand_windows(e, root).lower().replace("c:\\windows", root, 1) not in expected]
     payload = [p for e in unexpected for p in examine(e, entry)[1]]

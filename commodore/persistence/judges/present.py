@@ -14,7 +14,7 @@ from commodore.persistence.linux import line_target
 from commodore.persistence.windows import examine, service_target
 from commodore.sentence import sentence, short
 
-_REASON = sentence("{name}: {path} is there; expected: {expected}.")
+_REASON = sentence("{name}: {path} is there[ ({ignored})]; expected: {expected}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,9 @@ def judge(row: RowText, entry: AutostartEntry, options: PresentOptions) -> Judge
         return None
     service, path = entry.text("service.name"), entry.text("file.path", "registry.path")
     severity = EXPECTED[0] if any(fnmatchcase(path, pattern) for pattern in options.expected) else row.severity
-    reason = _REASON({"name": row.name, "path": short(service or path), "expected": row.expected})
+    reason = _REASON(
+        {"name": row.name, "path": short(service or path), "expected": row.expected, "ignored": entry.text("escadre.startup.passed_over")}
+    )
     if entry.text("registry.path"):
         target = service_target(
             entry, "ImagePath", entry.text("process.command_line"), examine(entry.text("process.command_line"), entry)[1]

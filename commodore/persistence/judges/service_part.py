@@ -10,7 +10,7 @@ from commodore.persistence.judging import NoOptions, RowJudge, RowText
 from commodore.persistence.windows import registry_target
 from commodore.sentence import sentence, short
 
-_SERVICE = re.compile(r"(?i)\\Services\\([^\\]+)")
+_SERVICE = re.compile(r"(?i)\\(?:Services|SafeBoot\\[^\\]+)\\([^\\]+)")
 _REASON = sentence("{name}: {path} starts the service {service!q}, which {words}; expected: {expected}.")
 
 

@@ -24,7 +24,11 @@ _STARTER = re.compile(
 _FLAG = re.compile(r"[\"',\s]+-{1,2}[\w=-]+")
 _GAP = re.compile(r"[\"',\s]+(?:\d+\s+)?")
 _PROGRAM = re.compile(r"[\"'\[({|!@`]*(/[^\s\"'`,;:)\]}|&<>]+)")
-_PARTS = frozenset({"shell", "powershell"})
+_STARTED = re.compile(r"(?i)^\s*(?:(?:&|\.|start-process|saps|start|invoke-item|ii|import-module|ipmo|add-type)\s+(?:-\w+\s+)*)+")
+"""How a line of PowerShell begins that starts or loads a file"""
+_PROMPT = re.compile(r"(?i)\binit\s+(?:pwsh|powershell)\b")
+"""Programs that write settings for a shell name it, as in `oh-my-posh init pwsh | Invoke-Expression`"""
+_PARTS = frozenset({"shell", "powershell", "batch"})
 """Languages whose lines are parts of a script: only the suspicious ones are entries."""
 
 
@@ -44,7 +48,8 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
         severity, words = worst([("its name", s) for s in of_file(f"/{name}", "linux") if "\\" not in path], "high") or EXPECTED
         return Judgement(severity, _SCRIPT(values | {"words": words}), entry.values("file.path"), line_target(entry, name, [path]))
     line = entry.text("process.command_line")
-    found, payload = windows_examine(line, entry) if "\\" in path else examine(line, user, entry)
+    given = _PROMPT.sub("init", _STARTED.sub("", line)) if entry.text("escadre.format") == "powershell" else line
+    found, payload = windows_examine(given, entry) if "\\" in path else examine(line, user, entry)
     if entry.text("escadre.format") == "powershell" and "\\" not in path:
         found += [("it", s) for s in of_command(line, "windows")]
     if entry.text("escadre.format") in _WORDS and (started := _started(line)):

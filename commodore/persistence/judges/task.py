@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from commodore.finding import finding_target
 from commodore.persistence.entry import AutostartEntry
 from commodore.persistence.judgement import EXPECTED, Judgement, lower, worst
@@ -14,7 +16,7 @@ _REASON = sentence("Scheduled task {name!q} starts {lines!q}: {words}; expected:
 
 
 def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None:
-    """Judge every command of the task."""
+    """Judge every command of the task, and the library of each COM class that it starts."""
     lines = entry.texts("escadre.task.commands") or [line for line in (entry.command_line,) if line]
     found: list[tuple[str, Suspicion]] = []
     payload: list[str] = []
@@ -22,6 +24,12 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
         more, files = examine(line, entry)
         found += more
         payload += files
+    for clsid in re.findall(r"\{[0-9A-Fa-f-]{36}\}", " ".join(entry.texts("escadre.task.actions"))):
+        for server in entry.context.facts.servers(clsid):
+            more, files = examine(server, entry)
+            found += more
+            payload += files
+            lines = [*lines, server]
     severity, words = worst(found) or EXPECTED
     name = entry.text("escadre.task.path", "escadre.source")
     target = finding_target(

@@ -26,7 +26,7 @@ _SHELL = re.compile(r"(?:\A|[=@\-:+!/\s])(?:ba|da|z|k|a)?sh(?:\s+-\w+)*\s*\Z")
 _REASON = sentence(
     "[Drop-in {drop_in!q} of {of}|systemd unit {unit}] ({path}) "
     "[runs {command!q} and sets {settings!q}|runs {command!q}|sets {settings!q}|is present]"
-    "[, but systemd refuses the file ({refused})]: {words}; expected: {expected}."
+    "[, but systemd refuses the file ({refused})][, but {ignored}]: {words}; expected: {expected}."
 )
 
 
@@ -65,6 +65,7 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
         "command": short(grave or command),
         "settings": short(settings),
         "refused": "" if drop_in else entry.text("event.reason"),
+        "ignored": entry.text("escadre.startup.passed_over"),
         "words": words,
         "expected": row.expected,
     }

@@ -14,7 +14,11 @@ from commodore.persistence.windows import wmi_target
 from commodore.sentence import sentence, short
 
 _REASON = sentence("{name}: {path!q}[ has {texts!q}]: {words}; expected: {expected}.")
-_ENCODED = re.compile(r"[A-Za-z0-9+/=]{400,}|(?:[0-9a-fA-F]{2}[ ,]?){400,}|TVqQAAMAAAA")
+_ENCODED = re.compile(
+    r"[A-Za-z0-9+/=]{400,}|(?:[0-9a-fA-F]{2}[ ,]?){400,}|TVqQAAMAAAA"
+    r"|(?:JAB|SQB[Fu]|aQB[lu]|[cU]ABv|H4sIA|TV[qp]Q|TVro|TVoA)[A-Za-z0-9+/=]{60,}"
+)
+"""Long texts of one alphabet; shorter ones that begin as PowerShell in UTF-16, gzip or a program does"""
 _SHOWN, _EXAMINED, _KEPT = 3, 64 << 10, 1000
 
 

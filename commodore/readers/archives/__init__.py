@@ -6,7 +6,7 @@ One format is one file in `formats/`, found by walking that folder. Each has `NA
 entries, bytes and the ratio of one archive with everything in it; what it cuts is in `Budget.bounds`, in words.
 """
 
-from commodore.readers.archives.model import Budget, Entry
+from commodore.readers.archives.model import OF_HOST, Budget, Entry
 from commodore.readers.archives.opening import entries, format_of, magic
 
-__all__ = ["Budget", "Entry", "entries", "format_of", "magic"]
+__all__ = ["OF_HOST", "Budget", "Entry", "entries", "format_of", "magic"]

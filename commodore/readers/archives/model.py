@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -18,6 +19,11 @@ TOTAL = 256 << 20
 """bytes that are unpacked of one archive with all archives in it"""
 LARGEST = 32 << 20
 """bytes of one entry that are unpacked"""
+OF_HOST = re.compile(
+    r"(?i)(?:\A|[\\/])(?:windows[\\/]system32[\\/](?:config|winevt)[\\/]|\$mft\Z|etc/(?:passwd|hostname|os-release)\Z"
+    r"|var/log/(?:wtmp|auth\.log|secure)\Z)"
+)
+"""What a collection of a host has, and few other archives"""
 RATIO, FLOOR = 400, 8 << 20
 """unpacked bytes for each byte of the archive, and bytes that any archive may give"""
 

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from commodore.readers.layers import extracting, rewriting
+from commodore.readers.layers.clues import Clue
 from commodore.readers.layers.indicators import indicated
 from commodore.readers.layers.model import DEEPEST, LONGEST, MOST, PER_DECODER, STEPS, TOTAL, Decoded, Layer, Unfolded
 from commodore.readers.layers.texts import is_file
@@ -25,25 +26,27 @@ SEVERAL = 3
 
 class _Rewriter(NamedTuple):
     name: str
+    clue: Clue
     languages: frozenset[str]
     rewrite: Callable[[str], tuple[str, int]]
 
 
 class _Extractor(NamedTuple):
     name: str
+    clue: Clue
     extract: Callable[[str], Iterator[Decoded]]
 
 
 @cache
 def rewriters() -> tuple[_Rewriter, ...]:
     """Return the decoders that change a text in place, by name."""
-    return tuple(_Rewriter(name.replace("_", " "), frozenset(m.LANGUAGES), m.rewrite) for name, m in modules(rewriting))
+    return tuple(_Rewriter(name.replace("_", " "), Clue(m), frozenset(m.LANGUAGES), m.rewrite) for name, m in modules(rewriting))
 
 
 @cache
 def extractors() -> tuple[_Extractor, ...]:
     """Return the decoders that find an encoded value in a text, by name."""
-    return tuple(_Extractor(name, m.extract) for name, m in modules(extracting))
+    return tuple(_Extractor(name, Clue(m), m.extract) for name, m in modules(extracting))
 
 
 class _Run:
@@ -124,7 +127,10 @@ def _below(run: _Run, layer: Layer, language: str) -> Iterator[Decoded]:
 
 
 def _extracted(run: _Run, text: str) -> Iterator[Decoded]:
+    data = text.encode("utf-8", "replace")
     for extractor in extractors():
+        if not extractor.clue.within(data):
+            continue
         if not run.spend(text):
             return
         found = iter(extractor.extract(text))
@@ -142,15 +148,15 @@ def _rewritten(run: _Run, text: str, language: str) -> tuple[str, tuple[str, ...
     """Return the text after all rewriting decoders, and the names of those that changed it."""
     how: dict[str, Any] = {}
     for _ in range(ROUNDS):
-        before = text
+        before, data = text, text.encode("utf-8", "replace")
         for rewriter in rewriters():
-            if language and language not in rewriter.languages:
+            if (language and language not in rewriter.languages) or not rewriter.clue.within(data):
                 continue
             if not run.spend(text):
                 return text, tuple(how)
             changed, count = rewriter.rewrite(text)
             if count and len(changed) <= LONGEST:
-                text = changed
+                text, data = changed, changed.encode("utf-8", "replace")
                 how[rewriter.name] = None
         if text == before:
             break

@@ -18,6 +18,7 @@ A file name that ends with `$` is of all providers that begin so: the instances 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -43,6 +44,8 @@ SENTENCE = 400
 """Characters of one value that a message shows."""
 ABSENT = frozenset({"-"})
 """Text that Windows writes where there is no value."""
+_MAPPED = re.compile(r"::ffff:(?=\d{1,3}(?:\.\d{1,3}){3}\b)")
+"""before an address of IPv4 that is written as one of IPv6; `source.ip` has it without"""
 _WORDS = {"action", "category", "type", "outcome", "message", "fields"}
 _NEEDED = _WORDS - {"outcome"}
 
@@ -76,7 +79,8 @@ class Meaning:
                 if made is not None:
                     record[target] = made
         if self.message is not None:
-            record["message"] = self.message({**record, **values} if self.of_record else values)
+            made = self.message({**record, **values} if self.of_record else values)
+            record["message"] = _MAPPED.sub("", made) if "::ffff:" in made else made
 
 
 def meaning(provider: str, code: str) -> Meaning | None:

@@ -211,6 +211,45 @@ _KERBEROS = {
 }
 
 
+def insertion(raw: str) -> str | None:
+    """Text with codes of messages (`%%1053`) in words, where the code is known.
+
+    Sources: [MS-ERREF] section 2.2 (errors of Windows, which the service control manager gives so); Microsoft, 4719(S).
+    """
+    return text(_CODE.sub(lambda found: _CODES.get(found[1], found[0]), raw))
+
+
+_CODE = re.compile(r"%%(\d{1,5})\b")
+_CODES = {
+    "2": "the file was not found",
+    "3": "the path was not found",
+    "5": "access was denied",
+    "126": "a module was not found",
+    "127": "a procedure was not found",
+    "193": "the file is no program",
+    "225": "the file contains malware",
+    "577": "the signature of the file is not valid",
+    "1053": "it did not answer the request to start in time",
+    "1056": "it runs already",
+    "1058": "it is disabled",
+    "1060": "it is not installed",
+    "1062": "it was not started",
+    "1067": "its process ended unexpectedly",
+    "1068": "a service that it depends on did not start",
+    "1069": "its account could not log on",
+    "1072": "it is marked for deletion",
+    "1075": "a service that it depends on is not installed",
+    "1079": "its account is not that of the other services of its process",
+    "1115": "the system shuts down",
+    "1275": "the driver was blocked",
+    "1385": "its account lacks the right to log on so",
+    "8448": "success removed",
+    "8449": "success added",
+    "8450": "failure removed",
+    "8451": "failure added",
+}
+
+
 def transport(raw: str) -> str | None:
     """The name of an IP protocol number; names in lower case. Source: IANA, Protocol Numbers."""
     return {"1": "icmp", "6": "tcp", "17": "udp", "58": "ipv6-icmp"}.get(raw, text(raw.lower()))
@@ -275,6 +314,7 @@ FORMS: dict[str, Convert] = {
     "key": key_object,
     "logon": logon,
     "status": status,
+    "insertion": insertion,
     "kerberos": kerberos,
     "transport": transport,
     "direction": direction,

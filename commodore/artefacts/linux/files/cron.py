@@ -11,8 +11,19 @@ from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers.lines import Line, beginnings, decode, each, fields, lines, locator, shortened, shown
+from commodore.readers.unread_files import mode_of
 from scout.formats import commandline, crontime
-from scout.formats.crontab import PERIODIC, CronEntry, CronTable, assignment_of, entry_of, table_of, without_input
+from scout.formats.crontab import (
+    PERIODIC,
+    CronEntry,
+    CronTable,
+    TableRights,
+    assignment_of,
+    entry_of,
+    refused_rights,
+    table_of,
+    without_input,
+)
 
 ARTEFACT = Artefact(
     name="cron",
@@ -45,6 +56,7 @@ ARTEFACT = Artefact(
         "process.env_vars",
         "escadre.cron.job",
         "escadre.cron.passed_over",
+        "escadre.startup.passed_over",
         "file.path",
         "process.command_line",
         "process.executable",
@@ -58,8 +70,8 @@ ARTEFACT = Artefact(
     attack=("T1053.003",),
     message="[The anacron job {escadre.cron.job!q}|Cron] runs `{process.command_line}`[ as {user.name!q}] "
     "(schedule: {escadre.cron.schedule})"
-    "[{?escadre.cron.passed_over}, but cron ignores it].",
-    version=2,
+    "[, but {escadre.startup.passed_over}|{?escadre.cron.passed_over}, but cron ignores it].",
+    version=3,
     sources=(
         "crontab(5), cron(8), anacrontab(5), run-parts(8)",
         "cron 3.0pl1 (Paul Vixie, Debian), entry.c and env.c; cronie, the same files: order of fields, assignments, % and @words",
@@ -77,6 +89,8 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
     base: dict[str, Any] = {"escadre.scope": table.kind, "file.path": evidence.source}
     if table.passed_over:
         base["escadre.cron.passed_over"] = True
+    if reason := _refused(evidence, table, host, debian=debian):
+        base |= {"escadre.cron.passed_over": True, "escadre.startup.passed_over": reason}
     if table.kind == "periodic":
         yield _script(evidence, base)
         return
@@ -85,6 +99,19 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
         yield Problem(f"cron of {host.os_version} ignores this table: it refuses line {number}", f"line {number}")
     told: list[int] = []
     yield from each(evidence, partial(_line, table=table, base=base, environment={}, host=host, told=told))
+
+
+def _refused(evidence: Evidence, table: CronTable, host: Host, *, debian: bool) -> str:
+    """Return why cron or run-parts leaves the file alone because of its rights; '' where it does not, or they are not known."""
+    mode = mode_of(evidence.facts)
+    if not host.rights_kept:
+        return ""
+    if table.kind == PERIODIC:
+        nobody = mode is not None and not mode & 0o111
+        return f"run-parts runs no file that nobody may execute (mode {mode:04o})" if nobody else ""
+    account = next((int(uid) for uid, name in host.users.items() if name == table.user and uid.isdecimal()), None)
+    uid, links = (value if isinstance(value, int) else None for value in map(evidence.facts.get, ("uid", "nlink")))
+    return refused_rights(table, TableRights(mode, uid, links, account), debian=debian)
 
 
 def _first_refused(evidence: Evidence) -> int:
@@ -115,7 +142,8 @@ def _line(
         environment[assignment.partition(b"=")[0]] = decode(assignment)  # a later one of the same name replaces it
     elif (entry := entry_of(line.raw, table)) is None:
         refused = "line is neither an entry nor an assignment; cron refuses it"
-        yield Problem("entry without a command" if crontime.times(line.raw) else refused, locator(line), 1)
+        broken_assignment = _COUNTED.match(line.raw) is None  # of no value, or of a quote that does not end
+        yield Problem("entry without a command" if crontime.times(line.raw) else refused, locator(line), 0 if broken_assignment else 1)
     else:
         if not line.ended and table.kind != "anacron":
             base = base | {"escadre.cron.passed_over": True}

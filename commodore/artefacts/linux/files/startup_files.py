@@ -14,6 +14,7 @@ from commodore.host import Host
 from commodore.persistence.places import ROWS_FIELD, file_patterns, rows_of_file
 from commodore.readers import startup
 from commodore.readers.lines import Line, fields
+from commodore.readers.unread_files import why_unread
 from scout.formats.startup import StartupEntry, languages
 
 ARTEFACT = Artefact(
@@ -33,6 +34,7 @@ ARTEFACT = Artefact(
         "escadre.line_length",
         "escadre.line_number",
         ROWS_FIELD,
+        "escadre.scope",
         "escadre.settings",
         "escadre.startup.passed_over",
         "file.path",
@@ -45,9 +47,10 @@ ARTEFACT = Artefact(
     type=("info",),
     action="configuration-line-observed",
     attack=("T1037", "T1546"),
-    message="[{file.path} has {escadre.line!q}|{file.path} is a script that starts by itself][, but {escadre.startup.passed_over}].",
+    message="[{file.path} has {escadre.line!q}|{file.path} is a script that starts by itself][ ({escadre.scope})]"
+    "[, but {escadre.startup.passed_over}].",
     sources=("scout/formats/startup/languages.yaml names the source of each language",),
-    version=3,
+    version=4,
 )
 T = TypeVar("T")
 LEFT_OUT = "(left out)"
@@ -59,15 +62,13 @@ _ODD_PLACE = re.compile(r"^/(?:tmp|var/tmp|dev/shm|run)(?:/|$)|/\.[^./]")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _RUN = re.compile(r"(?:^|[;&|(]|\b(?:cd|sh|bash|dash|exec|nohup|setsid|source|then|do)\s|\A\.\s)\s*[\"\']?\$(?:\{(\w+)\}|(\w+))")
 """a variable where a shell takes a command, or the folder or script of one"""
-_RUN_PARTS = re.compile(r"[A-Za-z0-9_-]+")
-_HIDDEN = re.compile(rb"^[ \t]*Hidden[ \t]*=[ \t]*true[ \t\r]*$", re.MULTILINE)
-SCRIPTS = frozenset({"shell", "powershell"})
+SCRIPTS = frozenset({"shell", "powershell", "batch", "autorun"})
 """Languages in which the file as such is run or read by a shell"""
 
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
     base = {"file.path": evidence.source, "user.name": owner(evidence.source, host)}
-    if reason := passed_over(evidence):
+    if reason := why_unread(evidence, host):
         base["escadre.startup.passed_over"] = reason
     windows = evidence.source[1:3] == ":\\"
     below = evidence.source[3:].replace("\\", "/") if windows else evidence.source.lstrip("/")
@@ -78,25 +79,8 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
         if name in SCRIPTS and _is_program(evidence):
             continue
         entries = startup.entries(languages()[name], evidence)
-        yield from fenced(_with_variables(entries) if name == "shell" else entries, partial(_locator, name), partial(_entry, name, given))
-
-
-def passed_over(evidence: Evidence) -> str:
-    """Return why the program that reads this folder leaves the file alone; '' where it reads it, as far as the file tells.
-
-    sudoers(5), "Including other files"; run-parts(8) of Debian, which pam_motd calls; Desktop Application Autostart
-    Specification, "Hidden".
-    """
-    folder, _, name = evidence.source.rpartition("/")
-    if folder.endswith("/sudoers.d") and ("." in name or name.endswith("~")):
-        return "sudo passes over names with a dot or with ~ at the end"
-    if folder.endswith("/update-motd.d") and not _RUN_PARTS.fullmatch(name):
-        return "run-parts passes over this name"
-    if "/autostart" in folder and name.endswith(".desktop"):
-        with evidence.open() as stream:
-            if _HIDDEN.search(stream.read(1 << 16)):
-                return "desktops do not start an entry with Hidden=true"
-    return ""
+        entries = _FOLLOWED[name](entries) if name in _FOLLOWED else entries
+        yield from fenced(entries, partial(_locator, name), partial(_entry, name, given))
 
 
 def _script(given: dict[str, Any], locator: str) -> Iterator[Record]:
@@ -114,6 +98,35 @@ def _with_variables(entries: Iterable[StartupEntry | T]) -> Iterator[StartupEntr
             if values and "$" in command and any((m[1] or m[2]) in values for m in _RUN.finditer(command)):
                 entry.parts["command"] = _VARIABLE.sub(partial(_value, values), command)
         yield entry
+
+
+def _in_blocks(entries: Iterable[StartupEntry | T]) -> Iterator[StartupEntry | T]:
+    """Yield the settings of a server with the `Match` block that they are in, and with the earlier line whose value it takes instead.
+
+    sshd_config(5): for each keyword the first value counts, and a block lasts to the next one, or to the end of the file.
+    """
+    block = ""
+    first: dict[tuple[str, str], int] = {}
+    for entry in entries:
+        if isinstance(entry, StartupEntry) and "key" in entry.parts:
+            key = entry.parts["key"].lower()
+            if key == "match":
+                block = "" if entry.parts["value"].strip().lower() == "all" else f"Match {entry.parts['value']}"
+            else:
+                earlier = first.setdefault((block, key), entry.line.number)
+                if earlier != entry.line.number and not _REPEATED.fullmatch(key):
+                    entry.parts["instead"] = f"sshd takes the value of line {earlier}"
+                if block:
+                    entry.parts["block"] = block
+        yield entry
+
+
+_REPEATED = re.compile(
+    "(?:allow|deny)(?:groups|users)|acceptenv|host(?:certificate|key)|include|listenaddress|permit(?:listen|open)|port|setenv|subsystem"
+)
+"""keywords in lower case whose further lines count too"""
+_FOLLOWED = {"shell": _with_variables, "sshd": _in_blocks}
+"""languages in which a line depends on those before it"""
 
 
 def _value(values: Mapping[str, str], variable: re.Match[str]) -> str:
@@ -164,4 +177,8 @@ def _entry(language: str, base: dict[str, Any], entry: StartupEntry) -> Iterator
         out["escadre.settings"] = [f"{parts['key']}={parts['value']}" if "key" in parts else parts["value"]]
     elif "key" in parts:
         out["escadre.settings"] = [f"{parts['key']}={parts.get('command', '')}"]
+    if "block" in parts:
+        out["escadre.scope"] = parts["block"]
+    if "instead" in parts:
+        out.setdefault("escadre.startup.passed_over", parts["instead"])
     yield Record(_locator(language, entry), out)

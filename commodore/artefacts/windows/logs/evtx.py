@@ -16,7 +16,19 @@ from commodore.artefact import Artefact, Cut, Problem, Record
 from commodore.evidence import Evidence
 from commodore.fence import raised
 from commodore.host import Host
-from commodore.readers.eventchunks import CHUNK, FILE_HEADER, HEADER_SIZE, MARK, RECORDS, SMALLEST, Chunk, contradictions, records, survey
+from commodore.readers.eventchunks import (
+    CHUNK,
+    FILE_HEADER,
+    HEADER_SIZE,
+    MARK,
+    RECORDS,
+    SMALLEST,
+    Chunk,
+    contradictions,
+    records,
+    survey,
+    template_missing,
+)
 from commodore.readers.secondevent import SecondReader
 from commodore.readers.winevent import loaded, normalise
 
@@ -216,10 +228,19 @@ def _once_more(data: bytes, lost: Lost) -> Iterator[Record | Problem]:
     for at, several in groupby(lost, key=lambda one: one[0].at):
         refused = list(several)
         chunk = refused[0][0]._replace(at=at, ids=[record for _, record, _ in refused])
-        still = yield from _read([_mended(data, chunk, tables=False)], [chunk])
+        block = _mended(data, chunk, tables=False)
+        offsets, readable = dict(records(block)), []
+        for record in chunk.ids:
+            if record in offsets and (gone := template_missing(block, offsets[record])):
+                yield Problem(f"record {record} could not be read: {gone}", f"chunk/{chunk.place}/record/{record}", 1)
+            else:
+                readable.append(record)
+        if not readable:
+            continue
+        chunk = chunk._replace(ids=readable)
+        still = yield from _read([block], [chunk])
         reasons = {record: reason for _, record, reason in refused}
-        blocks = [_mended(data, chunk, tables=tables) for tables in (True, False)] if still else []
-        second, offsets = SecondReader(blocks), dict(records(blocks[0])) if still else {}
+        second = SecondReader([_mended(data, chunk), block] if still else ())
         for _, record, _ in still:
             locator, reason = f"chunk/{chunk.place}/record/{record}", (reasons[record] or "the reader passed over it")[:SHOWN]
             asked += 1

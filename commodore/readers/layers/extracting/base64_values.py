@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Iterator
 
+from commodore.readers.layers.clues import BLANK
 from commodore.readers.layers.model import Decoded
 from commodore.readers.layers.texts import decoded
 
@@ -20,6 +21,7 @@ _ASKED = (
     ("/e", re.compile(r"""(?i)\s/e[ncodedmam]{0,14}\s+["']?([A-Za-z0-9+/]{8,}={0,2})""")),
 )
 """text without which a pattern is not tried, and calls and options that decode their argument"""
+CLUES = (*("(?i)[A-Z0-9+/_-]{20}", "(?i)base64|b64decode|atob|echo"), rf"""(?i)(?:{BLANK}|\x00)[-/]e[a-z]*{BLANK}+["']?[A-Z0-9+/]{{8}}""")
 
 
 def extract(text: str) -> Iterator[Decoded]:

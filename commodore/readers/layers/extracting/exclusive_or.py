@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterator
 
 from commodore.readers.layers.model import LONGEST, Decoded
 from commodore.readers.layers.texts import as_bytes, is_file, readable
 
 _HEAD = 1024
-_USUAL = re.compile(r"[A-Za-z0-9 \n]")
+_USUAL = (string.ascii_letters + string.digits + " \n").encode()
 _MOSTLY = 0.72
 """part of letters, digits and spaces from which on a text is no encrypted one"""
 _LEAST = 24
@@ -37,7 +38,7 @@ CRIBS = (
 
 def extract(text: str) -> Iterator[Decoded]:
     """Yield the plain data where a key gives readable text with a word of programs, or a file; nothing for a text."""
-    if len(text) < _LEAST or is_file(text) or len(_USUAL.findall(text[:512])) > _MOSTLY * len(text[:512]):
+    if len(text) < _LEAST or is_file(text) or _is_text(text[:512]):
         return
     data = as_bytes(text[:LONGEST])
     if data is None:
@@ -47,6 +48,10 @@ def extract(text: str) -> Iterator[Decoded]:
         if _plain(applied(head, key)):
             yield Decoded(f"xor {key.hex()}", applied(data, key).decode("latin-1"))
             return
+
+
+def _is_text(head: str) -> bool:
+    return len(head.encode("latin-1", "replace").translate(None, _USUAL)) < (1 - _MOSTLY) * len(head)
 
 
 def applied(data: bytes, key: bytes) -> bytes:

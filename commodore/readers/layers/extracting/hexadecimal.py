@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from commodore.readers.layers.clues import BLANK
 from commodore.readers.layers.model import Decoded
 from commodore.readers.layers.texts import decoded
 
@@ -13,6 +14,10 @@ _SPACED = re.compile(r"(?:[0-9A-Fa-f]{2}[-, :]\s{0,2}){15,}[0-9A-Fa-f]{2}(?![0-9
 _PREFIXED = re.compile(r"(?i)(?:0x|&h)[0-9a-f]{2}(?:[, ]\s{0,2}(?:0x|&h)[0-9a-f]{2}){15,}(?![0-9a-z])")
 _ESCAPED = re.compile(r"(?:\\x[0-9A-Fa-f]{2}){16,}")
 _NOT_HEX = re.compile(r"(?i)\\x|0x|&h|[^0-9a-f]")
+CLUES = (
+    *("[0-9A-Fa-f]{32}", rf"(?:[0-9A-Fa-f]{{2}}[-, :]{BLANK}{{0,2}}){{3}}"),
+    *("(?i)(?:0x|&h)[0-9a-f]{2}[, ]", r"(?:\\x[0-9A-Fa-f]{2}){16}"),
+)
 
 
 _GUARDS = (((" ", ""), _PLAIN), (("-", ",", " ", ":"), _SPACED), (("0x", "&h"), _PREFIXED), (("\\x",), _ESCAPED))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from commodore.readers.layers.clues import BLANK, DIGIT
 from commodore.readers.layers.model import Decoded
 from commodore.readers.layers.texts import decoded
 
@@ -13,6 +14,7 @@ _SHORT = re.compile(
     r"(?i)(?:fromcharcode|fromcodepoint|\[char\[\]\])\s?\(?\s?\(?((?:0x[0-9a-f]{1,4}|\d{1,5})(?:\s{0,3},\s{0,3}(?:0x[0-9a-f]{1,4}|\d{1,5})){2,})"
 )
 _NUMBER = re.compile(r"(?i)0x[0-9a-f]+|\d+")
+CLUES = (rf"{DIGIT}(?:{BLANK}{{0,3}}[,;~!_x:|&-]{BLANK}{{0,3}}{DIGIT}{{1,3}}){{3}}", r"(?i)fromcharcode|fromcodepoint|\[char\[\]\]")
 
 
 def extract(text: str) -> Iterator[Decoded]:

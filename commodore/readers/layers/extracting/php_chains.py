@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from urllib.parse import unquote_to_bytes
 
+from commodore.readers.layers.clues import BLANK
 from commodore.readers.layers.extracting.compressed import inflated
 from commodore.readers.layers.model import Decoded
 from commodore.readers.layers.texts import decoded
@@ -46,6 +47,7 @@ FUNCTIONS: dict[str, Callable[[bytes], bytes]] = {
 _NAMES = "|".join(FUNCTIONS)
 _CHAIN = re.compile(rf"(?i)((?:@?\b(?:{_NAMES})\s{{0,4}}\(\s{{0,4}}){{1,60}})(?:'([^']{{4,}})'|\"([^\"]{{4,}})\")")
 _ONE = re.compile(rf"(?i)\b(?:{_NAMES})\b")
+CLUES = (rf"""(?i)(?:{_NAMES}){BLANK}{{0,4}}\({BLANK}{{0,4}}(?:['"]|@?(?:{_NAMES}))""",)
 
 
 def extract(text: str) -> Iterator[Decoded]:

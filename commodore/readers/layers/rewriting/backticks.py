@@ -6,6 +6,7 @@ import re
 
 LANGUAGES = ("powershell", "command")
 _TICK = re.compile(r"(?<=[A-Za-z$-])`(?=[A-Za-z])(?![0abefnrtuv](?![A-Za-z`]))")
+CLUES = (r"[A-Za-z$-]`[A-Za-z]",)
 
 
 def rewrite(text: str) -> tuple[str, int]:

@@ -8,6 +8,7 @@ LANGUAGES = ("batch", "command")
 _SET = re.compile(r"(?im)^[ \t@(]{0,8}set[ \t]+\"?([^=\"\n%]{1,60})=([^\"\r\n&|]{0,4096})")
 _USE = re.compile(r"%([^%:=\s\n]{1,60})(?::~(-?\d{1,4})(?:,(-?\d{1,4}))?)?%")
 LARGEST = 2 << 20
+CLUES = (r"(?im)^[ \t@(]{0,8}set[ \t]",)
 
 
 def rewrite(text: str) -> tuple[str, int]:

@@ -8,6 +8,7 @@ LANGUAGES = ("batch", "command")
 _WITHIN = re.compile(r"[A-Za-z]\^[A-Za-z]|\^\w\^")
 _CARET = re.compile(r"\^(.)", re.DOTALL)
 LEAST = 2
+CLUES = (r"[A-Za-z]\^[A-Za-z]", r"(?s)\^.\^")
 
 
 def rewrite(text: str) -> tuple[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from commodore.readers.layers.clues import BLANK
 from commodore.readers.layers.rewriting._literals import literal
 
 LANGUAGES = ("powershell", "vbscript", "vba", "jscript", "hta", "php", "perl", "python", "jsp", "aspx", "command")
@@ -11,6 +12,7 @@ _NUMBER = r"(?:0x[0-9a-f]{1,4}|&H[0-9a-f]{1,4}|\d{1,5})"
 _ONE = rf"(?:\[char\]\s?\(?\s?{_NUMBER}\s?\)?|\bchrw?\$?\s?\(\s?{_NUMBER}\s?\))"
 _CHAIN = re.compile(rf"(?i){_ONE}(?:\s{{0,8}}[+&.]\s{{0,8}}(?:_\s{{1,8}})?{_ONE}){{0,4000}}")
 _CODE = re.compile(rf"(?i){_NUMBER}")
+CLUES = (r"(?i)\[char\]", rf"(?i)chrw?\$?{BLANK}?\(")
 
 
 def rewrite(text: str) -> tuple[str, int]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 
+from commodore.readers.layers.clues import BLANK
 from commodore.readers.layers.rewriting._literals import QUOTED, inner, literal
 
 LANGUAGES = ("powershell", "vbscript", "vba", "jscript", "hta", "php", "perl", "python", "jsp", "aspx", "command")
 _CHAIN = re.compile(rf"{QUOTED}(?:[ \t]{{0,8}}[+&.][ \t]{{0,8}}(?:_?\r?\n[ \t]{{0,40}})?{QUOTED}){{1,400}}")
 _PART = re.compile(QUOTED)
 _BRACKETS = re.compile(rf"(?<![\w\])])\(\s{{0,8}}({QUOTED})\s{{0,8}}\)(?=\s{{0,8}}(?:[+&.,)]|-f|-replace))")
+CLUES = (rf"""['"](?:{BLANK}{{0,8}}\))?[ \t]{{0,8}}[+&.][ \t]{{0,8}}(?:_?\r?\n[ \t]{{0,40}})?(?:\({BLANK}{{0,8}})?['"]""",)
 
 
 def rewrite(text: str) -> tuple[str, int]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 
+from commodore.readers.layers.clues import BLANK
+
 LANGUAGES = ("shell", "batch", "command")
 _EMPTY = re.compile(r"""(?<=[A-Za-z])(?:""|'')(?=[A-Za-z])""")
 _INNER = re.compile(r"""(?<![\w'"=\\-])([A-Za-z]{1,20})(['"])([A-Za-z]{1,3})\2([A-Za-z]{1,20})(?![\w'"])""")
 _SLASH = re.compile(r"(?<![\w\\/.:])([a-z]{1,8})\\([a-z]{1,8})(?=[\s;|&])")
+CLUES = (r"""[A-Za-z](?:""|''|['"][A-Za-z]{1,3}['"])[A-Za-z]""", rf"[a-z]\\[a-z]{{1,8}}(?:{BLANK}|[;|&])")
 
 
 def rewrite(text: str) -> tuple[str, int]:

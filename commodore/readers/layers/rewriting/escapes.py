@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from commodore.readers.layers.clues import DIGIT
+
 LANGUAGES = ("jscript", "hta", "php", "python", "perl", "shell", "vbscript", "jsp", "aspx", "powershell", "command")
 _RUNS = (
     (re.compile(r"(?:\\x[0-9A-Fa-f]{2}){4,}"), re.compile(r"\\x(..)"), 16),
@@ -12,6 +14,10 @@ _RUNS = (
     (re.compile(r"(?:%[0-9A-Fa-f]{2}){4,}"), re.compile(r"%(..)"), 16),
     (re.compile(r"(?:&#x[0-9A-Fa-f]{2};){4,}"), re.compile(r"&#x(..);"), 16),
     (re.compile(r"(?:&#\d{2,3};){4,}"), re.compile(r"&#(\d+);"), 10),
+)
+CLUES = (
+    *(r"(?:\\x[0-9A-Fa-f]{2}){4}", r"(?:\\u00[0-9A-Fa-f]{2}){4}", r"(?:\\[0-3]?[0-7]{2}){4}"),
+    *("(?:%[0-9A-Fa-f]{2}){4}", "(?:&#x[0-9A-Fa-f]{2};){4}", f"(?:&#{DIGIT}{{2,3}};){{4}}"),
 )
 
 

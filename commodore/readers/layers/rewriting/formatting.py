@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from commodore.readers.layers.clues import BLANK
 from commodore.readers.layers.rewriting._literals import QUOTED, inner, literal, substitute
 
 LANGUAGES = ("powershell", "command")
@@ -13,6 +14,7 @@ _FORMAT = re.compile(
 _PLACE = re.compile(r"\{(\d{1,3})\}")
 _PART = re.compile(QUOTED)
 LARGEST = 1 << 20
+CLUES = (rf"""(?i)['"]{BLANK}{{0,4}}-f{BLANK}{{0,4}}['"]""",)
 
 
 def rewrite(text: str) -> tuple[str, int]:

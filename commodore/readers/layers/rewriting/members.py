@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import re
 
+from commodore.readers.layers.clues import BLANK
+
 LANGUAGES = ("powershell", "jscript", "hta", "command")
 _BRACKETS = re.compile(r"""(?<=[\w)\]])\.\s{0,4}\(\s{0,4}(['"])([A-Za-z_]\w{1,60})\1\s{0,4}\)""")
 _QUOTED = re.compile(r"""(?<=[\w)\]])\.(['"])([A-Za-z_]\w{1,60})\1""")
 _INDEX = re.compile(r"""(?<=[\w)\]])\[\s{0,4}(['"])([A-Za-z_]\w{1,60})\1\s{0,4}\](?=\s{0,4}[(.\[])""")
 _CALLED = re.compile(r"""(?:&|(?<![\w.])\.)\s{0,4}\(?\s{0,4}(['"])([A-Za-z][\w-]{1,60})\1\)?(?=[\s(])""")
+CLUES = (
+    *(rf"""\.{BLANK}{{0,4}}\({BLANK}{{0,4}}['"][A-Za-z_]""", r"""\.['"][A-Za-z_]"""),
+    rf"""\[{BLANK}{{0,4}}['"][A-Za-z_][^'"]+['"]{BLANK}{{0,4}}\]{BLANK}{{0,4}}[(.\[]""",
+    rf"""[&.]{BLANK}{{0,4}}\(?{BLANK}{{0,4}}['"][A-Za-z]""",
+)
 
 
 def rewrite(text: str) -> tuple[str, int]:

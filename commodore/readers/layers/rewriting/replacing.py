@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from commodore.readers.layers.clues import BLANK
 from commodore.readers.layers.rewriting._literals import QUOTED, inner, literal, substitute
 
 LANGUAGES = ("powershell", "vbscript", "vba", "jscript", "hta", "php", "python", "jsp", "aspx", "command")
@@ -19,6 +20,10 @@ _META = re.compile(r"\\(.)")
 _GUARDS = ((".replace(", _METHOD), ("replace", _OPERATOR), (".split(", _SPLIT), (".replace(/", _REGEX), ("replace(", _FUNCTION))
 """text without which a pattern is not tried"""
 LARGEST = 1 << 20
+CLUES = (
+    rf"""(?i)['"]{BLANK}{{0,4}}(?:\.{BLANK}{{0,4}}(?:replace|split)\(|-c?i?replace)""",
+    rf"""(?i)(?:^|[^.\w]|str_i?)replace\({BLANK}{{0,4}}['"]""",
+)
 
 
 def rewrite(text: str) -> tuple[str, int]:

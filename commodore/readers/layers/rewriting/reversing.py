@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from commodore.readers.layers.clues import BLANK
 from commodore.readers.layers.rewriting._literals import inner, literal, substitute
 
 LANGUAGES = ("powershell", "vbscript", "vba", "jscript", "hta", "php", "python", "shell", "command")
@@ -15,6 +16,11 @@ _RANGE = re.compile(
     rf"(?i)(?:-join\s?)?\(?\s?{_LONG}\s?\[\s?-\s?1\s?\.\.\s?-\s?(?:\d{{1,7}}|\([^)\n]{{1,60}}\))\s?\]\s?(?:-join\s?(?:''|\"\"))?\s?\)?"
 )
 _REV = re.compile(rf"\becho\s+{_LONG}\s?\|\s?rev\b")
+CLUES = (
+    rf"""(?i)(?:str_?reverse|strrev){BLANK}?\({BLANK}?['"]""",
+    rf"""['"]{BLANK}?\[{BLANK}?(?:::{BLANK}?-1|-{BLANK}?1{BLANK}?\.\.)""",
+    *(r"""(?is)['"]\.split\(.{2,4}\)\.reverse""", rf"\|{BLANK}?rev"),
+)
 
 
 _GUARDS = (("rev", _BEFORE), ("-1]", _SLICE), ("reverse()", _JOIN), ("..", _RANGE), ("| rev", _REV))

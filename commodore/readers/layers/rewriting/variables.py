@@ -14,6 +14,7 @@ _SET = re.compile(
 _WORD = re.compile(r"""\$[A-Za-z_]\w{0,60}(?!\w|\s{0,8}[+.\-]?=[^=])|(?<![\w'"$.])[A-Za-z_]\w{0,60}(?![\w'"]|\s{0,8}(?:\(|[+.\-]?=[^=]))""")
 MOST = 500
 LARGEST = 2 << 20
+CLUES = (r"""(?im)(?:^|[;{(\n:]|var|let|const)[ \t]*\$?[A-Z_][\w\pL\pN]*[ \t]{0,8}=[ \t]{0,8}['"]""",)
 
 
 def rewrite(text: str) -> tuple[str, int]:

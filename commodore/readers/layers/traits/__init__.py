@@ -22,6 +22,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
+from ahocorasick_rs import AhoCorasick
+
 from scout.bounded import searcher
 from scout.data import parse_yaml
 
@@ -85,17 +87,31 @@ def _of_file(name: str, text: Any) -> Iterator[Trait]:
         yield Trait(entry["id"], text["group"], entry["words"], entry["weight"], languages, entry["pattern"], tuple(entry["any"]))
 
 
-@cache
-def _of_language(language: str) -> tuple[Trait, ...]:
-    return tuple(t for t in traits() if not language or not t.languages or language in t.languages)
+class _Tried:
+    """Tells which traits of a language may occur in a text, by one pass over it for the words of all of them."""
+
+    def __init__(self, language: str) -> None:
+        self._traits = tuple(t for t in traits() if not language or not t.languages or language in t.languages)
+        self._of_word: dict[str, list[int]] = {}
+        for number, trait in enumerate(self._traits):
+            for word in trait.any:
+                self._of_word.setdefault(word, []).append(number)
+        self._words = list(self._of_word)
+        self._search = AhoCorasick(self._words).find_matches_as_indexes
+
+    def within(self, low: str) -> list[Trait]:
+        """Return the traits of which a word occurs in a text in lower case, in the order of the files."""
+        words = {word for word, _, _ in self._search(low, overlapping=True)}
+        return [self._traits[number] for number in sorted({number for word in words for number in self._of_word[self._words[word]]})]
+
+
+_tried = cache(_Tried)
 
 
 def traits_of(text: str, language: str) -> tuple[FoundTrait, ...]:
     """Return the traits of a text, in the order of the files. `language` '' tries all."""
-    text = text[:_SCANNED]
-    low = text.lower()
-    tried = (one for one in _of_language(language) if any(word in low for word in one.any))
-    found = ((trait, searcher(trait.pattern).search(text)) for trait in tried)  # most patterns are never compiled
+    text = text[:_SCANNED].encode("utf-8", "replace").decode()  # a lone surrogate is no text for RE2
+    found = ((trait, searcher(trait.pattern).search(text)) for trait in _tried(language).within(text.lower()))  # most are never compiled
     return tuple(FoundTrait(trait, match[0].strip()[:200]) for trait, match in found if match)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from commodore.case.reader import CaseReader
 from commodore.engine.process import process
-from commodore.persistence.table import rows
+from commodore.persistence.table import all_places
 from hunter.case import read
 from hunter.catalogue import catalogue
 from hunter.plan.model import RemovalAction, RemovalPlan
@@ -67,4 +67,4 @@ def _key(action: RemovalAction) -> _Key:
 @cache
 def _datasets(kind: str) -> frozenset[str]:
     """Return the datasets that the rows of a kind are judged by."""
-    return frozenset(row.dataset for row in rows() if row.id in catalogue()[kind].rows)
+    return frozenset(row.dataset for row in all_places() if row.id in catalogue()[kind].rows)
