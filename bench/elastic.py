@@ -1,12 +1,14 @@
-"""Loading a case into Elasticsearch: rate against a bare feed of ready requests and against evtx2es's way, memory, and kills with a resume.
+"""Loading a case into Elasticsearch: rate against a bare feed of ready requests and against evtx2es, memory, and kills with a resume.
 
     python -m bench.elastic CASE --url http://127.0.0.1:9200 [--evtx DIR] [--rounds N] [--kills N]
 
 CASE is a directory that `commodore process` wrote. All feeds go into the same server in turns, and the ratio is the median of the rounds.
 CPU is that of the client and of the server together, as the server counts its own: other programs on the machine change the wall time, not
-that. evtx2es's way: the Rust parser yields one record after the other as JSON, each is decoded, and `elasticsearch.helpers.bulk` sends them
-as it does by default. `--kills`: the load is killed so many times at random moments, resumed at last, and the ids and digests of both sides
-are compared.
+that. With `--evtx`, the event logs that CASE was made of, there are three more feeds: the program evtx2es, from the package index in an
+environment of its own, one process; `commodore process` with one worker and `eye load` after it; and evtx2es's way without its losses: the
+Rust parser yields one record after the other as JSON, each is decoded, and `elasticsearch.helpers.bulk` sends them as it does by default.
+Only documents that arrived count. `--kills`: the load is killed so many times at random moments, resumed at last, and the ids and digests
+of both sides are compared.
 """
 
 from __future__ import annotations
@@ -20,17 +22,20 @@ import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+import venv
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 from elasticsearch import Elasticsearch, helpers
 
-from bench.common import ROOT
+from bench.common import ROOT, commodore
 from commodore.case.jsonl import lines
 from eye.case import finding_sources, records, sources
 from eye.elastic.document import made
@@ -38,10 +43,13 @@ from eye.elastic.load import CHUNK_BYTES, THREADS, load
 from eye.elastic.names import index_names
 from eye.elastic.templates import component
 
+PROGRAM = "evtx2es==1.8.0"
+ENVIRONMENT = Path(tempfile.gettempdir()) / f"escadre-bench-{PROGRAM}"
 LOAD = (
-    "import sys, json, resource; from eye.elastic.connect import ElasticServer, connect; from eye.elastic.load import load; "
+    "import sys, json, re, resource; from eye.elastic.connect import ElasticServer, connect; from eye.elastic.load import load; "
     "d = load(sys.argv[1], connect(ElasticServer(sys.argv[2])), name=sys.argv[3]); u = resource.getrusage(resource.RUSAGE_SELF); "
-    "print(json.dumps([d.whole, sum(c['read'] for c in d.indices.values()), d.seconds, u.ru_maxrss, u.ru_utime + u.ru_stime]))"
+    "print(json.dumps([d.whole, sum(c['read'] for c in d.indices.values()), d.seconds, "
+    "int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]), u.ru_utime + u.ru_stime]))"
 )
 
 
@@ -52,8 +60,9 @@ def server_cpu(client: Elasticsearch) -> float:
 
 
 def own_cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+    """Seconds of CPU that this process and those that it started have used."""
+    both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(used.ru_utime + used.ru_stime for used in both)
 
 
 def measured(client: Elasticsearch, feed: Callable[[], int]) -> tuple[float, float]:
@@ -140,13 +149,38 @@ def evtx2es(client: Elasticsearch, folder: Path, name: str, most: int) -> int:
     return int(n)
 
 
-def told(name: str, rates: list[tuple[float, float]], base: list[tuple[float, float]] | None = None) -> None:
+def program(client: Elasticsearch, folder: Path, url: str, name: str) -> int:
+    """The program itself, as it is called for a folder. Return how many documents arrived."""
+    index = index_names(name)[0]
+    address = urlsplit(url)
+    at = ["--host", str(address.hostname), "--port", str(address.port), "--scheme", address.scheme]
+    subprocess.run([ENVIRONMENT / "bin" / "evtx2es", "--quiet", *at, "--index", index, folder], stdout=subprocess.DEVNULL, check=False)
+    client.indices.refresh(index=index)
+    return int(client.count(index=index)["count"])
+
+
+def installed() -> None:
+    """Install the program, unless it is there."""
+    if not (ENVIRONMENT / "bin" / "evtx2es").exists():
+        venv.create(ENVIRONMENT, with_pip=True)
+        subprocess.run([ENVIRONMENT / "bin" / "pip", "install", "-q", PROGRAM], check=True)
+
+
+def from_logs(folder: Path, url: str, name: str) -> int:
+    """The event logs processed by one worker, and the case loaded by a process of its own. Return how many documents arrived."""
+    with tempfile.TemporaryDirectory() as place:
+        case = f"{place}/case"
+        subprocess.run([*commodore("process", folder, "-o", case, "--workers", "1")], stdout=subprocess.DEVNULL, check=False, cwd=ROOT)
+        alone = subprocess.run([sys.executable, "-c", LOAD, case, url, name], cwd=ROOT, capture_output=True, text=True, check=True)
+    return int(json.loads(alone.stdout)[1])
+
+
+def told(name: str, rates: list[tuple[float, float]], loads: list[tuple[float, float]]) -> None:
+    """Print the medians of a feed, and how many times its documents the load brings."""
     wall, cpu = (statistics.median(r[n] for r in rates) for n in (0, 1))
-    ratio = ""
-    if base:
-        by = [statistics.median(a[n] / b[n] for a, b in zip(rates, base, strict=True)) for n in (0, 1)]
-        ratio = f"  the load is {1 / by[0]:.2f} of it by wall time, {1 / by[1]:.2f} by CPU"
-    print(f"{name:<28} {wall:>8,.0f} documents/s  {cpu:>8,.0f} per second of CPU{ratio}", flush=True)
+    by = [statistics.median(load[n] / feed[n] for load, feed in zip(loads, rates, strict=True)) for n in (0, 1)]
+    ratio = f"the load brings {by[0]:.2f} times as many by wall time, {by[1]:.2f} by CPU"
+    print(f"{name:<28} {wall:>7,.0f} documents/s  {cpu:>7,.0f} per second of CPU  {ratio}", flush=True)
 
 
 def killed(case: Path, url: str, client: Elasticsearch, name: str, kills: int, expected: float) -> None:
@@ -190,7 +224,7 @@ def main() -> None:
     given = parser.parse_args()
     client = Elasticsearch(given.url, request_timeout=300, connections_per_node=THREADS + 1)
     if given.rounds:
-        compared(given.case, client, given.rounds, given.evtx)
+        compared(given.case, client, given.rounds, given.evtx, given.url)
     drop(client, "bench")
     alone = subprocess.run(
         [sys.executable, "-c", LOAD, str(given.case), given.url, "bench"], cwd=ROOT, capture_output=True, text=True, check=True
@@ -208,23 +242,28 @@ def main() -> None:
     drop(client, "bench")
 
 
-def compared(case: Path, client: Elasticsearch, rounds: int, evtx: Path | None) -> None:
-    """The three feeds in turns."""
+def compared(case: Path, client: Elasticsearch, rounds: int, evtx: Path | None, url: str) -> None:
+    """All feeds in turns."""
     ready = requests_of(case)
     n = sum(1 for body in ready for _ in range(body.count(b'{"create":{"_id":')))
-    loads, bares, ones = [], [], []
-    for _ in range(rounds):
-        drop(client, "bench")
-        bares.append(measured(client, lambda: bare(client, ready, n, "bench")))
-        drop(client, "bench")
-        loads.append(measured(client, lambda: sum(c["created"] for c in load(case, client, name="bench").indices.values())))
-        if evtx:
-            drop(client, "bench")
-            ones.append(measured(client, lambda: evtx2es(client, evtx, "bench", n)))
-    told("eye load", loads)
-    told("bare feed of ready requests", bares, loads)
+    feeds: dict[str, Callable[[], int]] = {
+        "eye load": lambda: sum(c["created"] for c in load(case, client, name="bench").indices.values()),
+        "bare feed of ready requests": lambda: bare(client, ready, n, "bench"),
+    }
     if evtx:
-        told("evtx2es's way", ones, loads)
+        installed()
+        feeds |= {
+            PROGRAM: lambda: program(client, evtx, url, "bench"),
+            "commodore process, eye load": lambda: from_logs(evtx, url, "bench"),
+            "evtx2es's way, nothing lost": lambda: evtx2es(client, evtx, "bench", n),
+        }
+    rates: dict[str, list[tuple[float, float]]] = {name: [] for name in feeds}
+    for _ in range(rounds):
+        for name, feed in feeds.items():
+            drop(client, "bench")
+            rates[name].append(measured(client, feed))
+    for name, found in rates.items():
+        told(name, found, rates["eye load"])
 
 
 if __name__ == "__main__":

@@ -79,11 +79,17 @@ def sorters() -> dict[str, Sorter]:
 
 @cache
 def levels() -> tuple[tuple[str, ...], ...]:
-    """Return derived datasets in levels. Those of one level read only evidence and earlier levels, so that they can run in parallel."""
+    """Return derived datasets in levels. Those of one level read only evidence and earlier levels, so that they can run in parallel.
+
+    One that no other reads has time until the last level but one: it keeps a worker busy beside those for which others wait.
+    """
     level: dict[str, int] = {}
     for name, derivation in derivations().items():  # those that others read come first
         level[name] = 1 + max((level[source] for source in derivation.artefact.datasets if source in level), default=-1)
-    return tuple(tuple(name for name in level if level[name] == n) for n in range(1 + max(level.values(), default=-1)))
+    last = max(level.values(), default=0)
+    awaited = {source for derivation in derivations().values() for source in derivation.artefact.datasets}
+    level |= {name: max(least, last - 1) for name, least in level.items() if name not in awaited}
+    return tuple(tuple(name for name in level if level[name] == n) for n in range(last + 1))
 
 
 def _place(name: str, found: dict[str, Derivation], ordered: dict[str, Derivation], above: tuple[str, ...]) -> None:

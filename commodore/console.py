@@ -296,7 +296,7 @@ def show_ledger(case: Path, screen: Screen, *, everything: bool = False) -> int:
 
 def show_places(given: Sequence[Path], identity: Sequence[Path], screen: Screen, *, literal: bool, fold: bool) -> int:
     """Search inputs or a case for the last of `given`; print each place, then how much was searched."""
-    from commodore.sweep import grep
+    from commodore import grep
     from scout.keys import load_identities
 
     if len(given) < 2:

@@ -42,6 +42,7 @@ class Hit(NamedTuple):
     severity    '' for the rule's own
     action      `event.action` of the record
     success     whether the record's `event.outcome` is success
+    said        message of the record, where a rule of Sigma matched on nothing that tells what happened
     """
 
     rule: str
@@ -57,6 +58,7 @@ class Hit(NamedTuple):
     severity: str = ""
     action: str = ""
     success: bool = False
+    said: str = ""
 
 
 class Refusal(NamedTuple):

@@ -191,7 +191,7 @@ def verify_command(
         if identity is None or root is not None:
             do = "hunter verify PLAN --archive NEW -i key.txt"
             raise Complaint("--archive needs a key (-i) and excludes --root.", do, WRONG_USE)
-        from hunter.run.verify_archive import verify_archive  # it needs COMMODORE's engine, which a host has not
+        from hunter.fresh.verify_archive import verify_archive  # it needs COMMODORE's engine, which a host has not
 
         fresh = verify_archive(read, plan, archive, identity, detect=detect)
         verdicts, beyond = fresh.targets, fresh.beyond

@@ -49,9 +49,9 @@ def add_command(
     json_lines: Json = False,
 ) -> int:
     """Add an action by hand: the same guard, and what is expected is taken from the host or the case."""
+    from hunter.planning.added import added
     from hunter.planning.adding import add
     from hunter.planning.byhand import WantedByHand
-    from hunter.show.added import added
 
     words = dict(each.partition("=")[::2] for each in word or ())
     if bool(target) == bool(words):
@@ -76,9 +76,9 @@ def contain_command(
     json_lines: Json = False,
 ) -> int:
     """Add the isolation of this host to a plan: off the network but for the responder, until it expires."""
+    from hunter.planning.added import added
     from hunter.planning.adding import add
     from hunter.planning.byhand import WantedByHand
-    from hunter.show.added import added
 
     screen, minutes = Screen(json_lines=json_lines), round(hours * 60)
     if script is not None:

@@ -49,8 +49,8 @@ def sweep(
 ) -> int:
     """Look for YARA rules and indicators on this host, or a mounted disk. JSON lines on stdout; with -r an archive of profile sweep."""
     from scout.collecting.options import CollectOptions
+    from scout.collecting.sweep_options import SweepOptions
     from scout.delivering.delivery import DeliveryOptions
-    from scout.sweeping.options import SweepOptions
 
     screen = console.Screen(json_lines=json_lines, quiet=quiet)
     looked_for = SweepOptions(
@@ -82,5 +82,6 @@ def sweep(
         return as_lines(options, screen, screen.emit)
     from scout.collecting.collect import collect as run
     from scout.collecting.summary import summary
+    from scout.sweeping.sweep import into_archive
 
-    return summary(run(options, screen), screen)
+    return summary(run(options, screen, into_archive), screen)

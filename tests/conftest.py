@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -130,6 +132,22 @@ def once(name: str, factory: pytest.TempPathFactory, make: Callable[[Path], obje
             make(place)
             ready.touch()
     return place
+
+
+PATIENCE = 120.0
+"""seconds that a test waits for another process before it calls it stuck: the machine may have much else to do meanwhile"""
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 for a server that a test starts. None of those that the system gives to outgoing connections meanwhile."""
+    for port in random.SystemRandom().sample(range(10_000, 32_000), 200):
+        with socket.socket() as one:
+            try:
+                one.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no free port")
 
 
 @pytest.fixture

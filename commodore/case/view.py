@@ -11,7 +11,7 @@ from commodore.case.jsonl import AnyOf, Search, having, naming, objects
 from commodore.case.partition import Partition
 
 if TYPE_CHECKING:
-    from commodore.persistence.site import SiteKnowledge
+    from commodore.case.site import SiteKnowledge
 
 
 Named = Callable[[str, str], str]
@@ -25,7 +25,7 @@ class CaseView:
     """One host of a case, for `derive(view, host)`. Records and members come in a stable order.
 
     whole: the collection is complete. Where it is not, a file that is not listed may have been lost with the rest.
-    site: what the site knows of its hosts (`commodore.persistence.site`), None where it says nothing
+    site: what the site knows of its hosts (`commodore.case.site`), None where it says nothing
     indicator: (kind, value) of a hash → name of the indicator that it is, or ''
     """
 

@@ -8,12 +8,8 @@ from typing import Any
 from commodore.artefact import Artefact, Problem, Record
 from commodore.case.view import CaseView
 from commodore.host import Host
-from commodore.readers.package_lists import ALGORITHMS
+from commodore.readers.package_lists import ALGORITHMS, DATABASES, MODIFIED, SETTINGS, UNMODIFIED
 from scout.formats.linux_paths import one_path
-
-DATABASES = ("apk_files", "dpkg_files", "pacman_files", "rpm_files")
-"""Datasets with the files of packages: a host has one of them, seldom two"""
-UNMODIFIED, MODIFIED, SETTINGS = "unmodified", "modified", "settings modified"
 
 ARTEFACT = Artefact(
     name="package_files",

@@ -9,6 +9,7 @@ from functools import cache, partial
 from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
+from commodore.case.site import SiteKnowledge
 from commodore.case.view import CaseView
 from commodore.chosen import Chosen
 from commodore.fence import fenced
@@ -18,7 +19,6 @@ from commodore.persistence.judge import GONE, JudgedEntry, PersistenceJudge
 from commodore.persistence.logged import LoggedObject, codes, logged, place, recovered, same
 from commodore.persistence.members import Members, path_key
 from commodore.persistence.overridden import overridden
-from commodore.persistence.site import SiteKnowledge
 from commodore.persistence.started import DATASETS as FILE_DATASETS
 from commodore.persistence.started import StartedFile, StartedFiles
 from commodore.persistence.table import all_places

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
+from commodore.case.known_programs import DATASETS, KnownProgram, KnownPrograms
 from commodore.case.view import CaseView
 from commodore.host import Host
-from commodore.suspicion.known import DATASETS, KnownProgram, KnownPrograms
 
 ARTEFACT = Artefact(
     name="program_files",

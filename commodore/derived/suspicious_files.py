@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
+from commodore.case.known_programs import DATASETS
 from commodore.case.view import CaseView
-from commodore.derived.package_files import DATABASES
 from commodore.host import Host
+from commodore.readers.package_lists import DATABASES
 from commodore.sentence import short
-from commodore.suspicion.known import DATASETS
 from commodore.suspicion.reasons import Scored, scored
 from commodore.suspicion.subjects import CONTENTS, Subject, subjects
 

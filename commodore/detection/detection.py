@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from commodore.artefact import Artefact
+from commodore.case.site import SiteKnowledge
 from commodore.detection import losses, sequences
-from commodore.detection.findings import folded
-from commodore.detection.ioc import Indicators
+from commodore.detection.findings import SAID, TELLING, folded
 from commodore.detection.sigma.files import rule_files
 from commodore.detection.sigma.matcher import DatasetMatcher, SigmaMatcher
 from commodore.detection.sigma.pack import RulePack, build, default_cache, load
@@ -24,11 +24,11 @@ from commodore.persistence import judge
 from commodore.persistence.judge import PersistenceJudge
 from commodore.persistence.links import link_hits
 from commodore.persistence.members import Members
-from commodore.persistence.site import SiteKnowledge
 from commodore.persistence.targets import completed, file_target
 from commodore.sentence import short
 from commodore.sweep import blobs
 from commodore.sweep.found import DATASET, INDICATORS, YARA, Border
+from commodore.sweep.ioc import Indicators
 from commodore.sweep.search import MemberSweep
 from commodore.sweep.yara import RunRules
 from scout.formats.indicators import read_file
@@ -222,7 +222,8 @@ class Detection:
     def _sigma(self, matcher: DatasetMatcher, confidence: str, records: Iterable[dict[str, Any]], host: Host) -> Iterator[Hit]:
         for record in records:
             for fired in matcher.fired(record):
-                yield _hit(record, host, matcher.pack.rule(fired.rule).id, fired.matched, confidence)
+                hit = _hit(record, host, matcher.pack.rule(fired.rule).id, fired.matched, confidence)
+                yield hit if any(map(fired.matched.get, TELLING)) else hit._replace(said=str(record.get("message") or "")[:SAID])
 
     def _ioc(self, artefact: Artefact, records: Iterable[dict[str, Any]], host: Host) -> Iterator[Hit]:
         for record in records:

@@ -11,16 +11,19 @@ from commodore.finding import SEVERITIES, Finding, finding_id
 from commodore.hits import DetectionRule, Hit
 from commodore.sentence import sentence
 
-_TELLING = ("CommandLine", "ScriptBlockText", "ImagePath", "TargetObject", "TargetFilename", "Image", "ServiceName", "PipeName")
+TELLING = ("CommandLine", "ScriptBlockText", "ImagePath", "TargetObject", "TargetFilename", "Image", "ServiceName", "PipeName")
 """Fields of Sigma's taxonomy that describe an event best, in this order."""
 _HEADER = frozenset({"EventID", "Channel", "Provider_Name"})
 """Fields that give the kind of an event, not what happened."""
+SAID = 400
+"""Characters of a record's message that a hit has."""
 _WORDS = 120
 """Characters of a value in a message."""
 _MESSAGES = {
     "yara": sentence("YARA rule {name!q} matched."),
     "ioc": sentence("{name} was found in {count!n} {count:record|records}[ ({fields})]."),
     "sigma": sentence("Sigma rule {name!q} matched {count!n} {count:record|records}[: {field} is {value!q}].", _WORDS),
+    "sigma, said": sentence("Sigma rule {name!q} matched {count!n} {count:record|records}[{?several}, the first]: {said}.", SAID),
 }
 """Category of a rule → message of a finding whose hit has no reason of its own."""
 
@@ -95,6 +98,8 @@ def _finding(key: FoldKey, fold: Fold, rule: DetectionRule) -> Finding:
 
 
 def _message(rule: DetectionRule, count: int, hit: Hit) -> str:
-    telling = [name for name in _TELLING if hit.matched.get(name)] or [name for name in hit.matched if name not in _HEADER]
+    telling = [name for name in TELLING if hit.matched.get(name)] or [name for name in hit.matched if name not in _HEADER]
     values = {"name": rule.name.rstrip("."), "count": count, "fields": list(hit.matched)[:3]}
+    if rule.category == "sigma" and hit.said:
+        return _MESSAGES["sigma, said"](values | {"said": hit.said, "several": count > 1})
     return _MESSAGES[rule.category](values | ({"field": telling[0], "value": hit.matched[telling[0]]} if telling else {}))

@@ -69,8 +69,8 @@ def load_detection(
     rules: tuple[Path, ...], iocs: tuple[Path, ...], cache: Path | None, known: tuple[Path, ...] = (), baselines: tuple[Path, ...] = ()
 ) -> Detection:
     """Return the compiled rules, indicators and persistence table, and what the site knows."""
+    from commodore.case import site
     from commodore.detection import Detection
-    from commodore.persistence import site
 
     return Detection.load(rules, iocs, cache, site.load(known, baselines))
 

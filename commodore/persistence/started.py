@@ -14,8 +14,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from commodore.case.jsonl import having
+from commodore.case.known_programs import KnownProgram, KnownPrograms, key
 from commodore.persistence.suspicion import Suspicion
-from commodore.suspicion.known import KnownProgram, KnownPrograms, key
 from scout.formats.linux_paths import spellings
 
 if TYPE_CHECKING:

@@ -20,6 +20,10 @@ _LARGEST = 512 << 20
 """bytes of a database that are read"""
 ALGORITHMS = ("md5", "sha1", "sha256")
 """Digests that the list of members may have"""
+DATABASES = ("apk_files", "dpkg_files", "pacman_files", "rpm_files")
+"""Datasets with the files of packages: a host has one of them, seldom two"""
+UNMODIFIED, MODIFIED, SETTINGS = "unmodified", "modified", "settings modified"
+"""Values of `escadre.package.state`"""
 
 
 def package_artefact(module: ModuleType, *, name: str, title: str, system: str, sources: tuple[str, ...]) -> tuple[Artefact, Any]:

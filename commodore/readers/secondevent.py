@@ -57,6 +57,8 @@ class SecondReader:
         for form in self._forms[:-1]:
             try:
                 return self._event(form, offset)
+            except MissingTemplateError:  # a form without tables knows fewer templates
+                raise
             except Exception:  # noqa: S112  (the tables of this form are hostile, too)
                 continue
         return self._event(self._forms[-1], offset)

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from commodore.case.known_programs import KnownProgram, KnownPrograms, key
 from commodore.case.view import CaseView
-from commodore.derived.package_files import DATABASES, MODIFIED, UNMODIFIED
 from commodore.finding import SEVERITIES
 from commodore.host import Host
 from commodore.persistence import suspicion
+from commodore.readers.package_lists import DATABASES, MODIFIED, UNMODIFIED
 from commodore.readers.programs.knowledge import functions
 from commodore.suspicion import names
-from commodore.suspicion.known import KnownProgram, KnownPrograms, key
 from commodore.suspicion.swept import SweptFiles
 from scout.formats.linux_paths import one_path
 

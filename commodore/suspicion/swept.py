@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from commodore.case.known_programs import key
 from commodore.case.view import CaseView
-from commodore.suspicion.known import key
 from commodore.sweep.found import CONTENT, DATASET, YARA
 
 MOST = 20

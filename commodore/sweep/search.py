@@ -17,8 +17,8 @@ from commodore.sweep.found import AFTER, CONTENT, WINDOW, YARA, Border, Found
 from commodore.sweep.yara import MOST
 
 if TYPE_CHECKING:
-    from commodore.detection.ioc import Indicators
     from commodore.sweep.finder import FoundInUnit
+    from commodore.sweep.ioc import Indicators
     from commodore.sweep.yara import RunRules
 
 AROUND = 64

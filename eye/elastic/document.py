@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Any
@@ -15,8 +16,8 @@ from typing import Any
 import orjson
 
 from commodore.schema import registry
-from eye.elastic.fields import ALL, DEPTH, DIGEST, IGNORE_ABOVE, RAW, mappings
-from eye.query.copies import DATA, EVENT_DATA, hot_keys
+from eye.elastic.fields import ALL, DEPTH, DIGEST, IGNORE_ABOVE, RAW, VALUES, mappings
+from eye.query.copies import EVENT_DATA, copies
 from eye.query.values import ES_NS_MIN, address, isotime, leaves, nanoseconds
 from eye.query.words import MAX_WORD, level, texts
 
@@ -25,8 +26,11 @@ LONGEST_TERM = 32_766
 OUT_OF_RANGE, MISFIT, LONG, UNKNOWN = "out_of_range", "misfit", "long_values", "unknown_fields"
 KEPT = ("@timestamp", "message", "host.name", "event.dataset", "event.kind")
 """Fields of a document of which the server refuses an unknown part: with all under `escadre.`, what identifies it."""
-_PLAIN_DATE = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d(\.\d{1,9})?Z")
-_FAST, _SLOW, _FREE = range(3)
+_LOW, _HIGH = -(2**63), 2**63 - 1
+_CLOCK = r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?Z"
+_PLAIN_DATE = re.compile(r"(?:19[7-9]\d|2[01]\d\d|22[0-5]\d|226[01])-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])" + _CLOCK)
+"""Nearly every time: a day that each month has, in a year that `date_nanos` holds. Any other is looked at in full."""
+_DATE_FORM = re.compile(r"\d{4}-\d\d-\d\d" + _CLOCK)
 
 
 @dataclass(slots=True)
@@ -37,16 +41,24 @@ class MadeDocument:
     notes: Counter[str] = field(default_factory=Counter)
 
 
+@dataclass(slots=True)
+class _Draft:
+    """What differs from the record: fields with another value (None: taken out), and what is kept raw of them."""
+
+    changed: dict[str, Any]
+    raw: dict[str, Any]
+    notes: Counter[str] = field(default_factory=Counter)
+
+
 @cache
-def _kinds() -> dict[str, tuple[int, str]]:
-    code = {"keyword": _FAST, "text": _FAST, "flattened": _FREE}
-    return {name: (code.get(f.type, _SLOW), f.type) for name, f in registry().items() if name != ALL}
+def _kinds() -> dict[str, str]:
+    return {name: f.type for name, f in registry().items() if name != ALL}
 
 
 @cache
 def _taken() -> tuple[frozenset[str], frozenset[str]]:
-    """Return the names of all fields of the mapping, and the objects that they are in."""
-    names = frozenset(mappings())
+    """Return the names that the loader and the mapping have, and what their dotted parts before the last make."""
+    names = frozenset(mappings()) | {RAW}
     return names, frozenset(name[:at] for name in names for at, c in enumerate(name) if c == ".")
 
 
@@ -67,44 +79,52 @@ def made(line: bytes, record: dict[str, Any], digest: str, *, without: frozenset
     `without`: fields that the server refused, kept raw; with "" among them the document is written anew in any case. `least`: all but what
     identifies the record is kept raw.
     """
-    notes: Counter[str] = Counter()
-    raw = {name: value for name, value in record.items() if name in without}
+    raw = {name: record[name] for name in without & record.keys()} if without else {}
     if least:
         raw = {name: value for name, value in record.items() if name not in KEPT and not name.startswith("escadre.")}
-    changed: dict[str, Any] = dict.fromkeys(raw)
+    draft = _Draft(dict.fromkeys(raw), raw)
     kinds = _kinds()
     for name, value in record.items():
-        if value is None or name in raw:
-            continue
-        code, kind = kinds.get(name, (-1, ""))
-        if code == _FAST:
-            if type(value) is str and len(value) <= IGNORE_ABOVE:
+        kind = kinds.get(name, "")
+        if type(value) is str:
+            if kind == "keyword" or kind == "text":
+                if len(value) <= IGNORE_ABOVE:
+                    continue
+            elif kind == "date" and _PLAIN_DATE.fullmatch(value):
                 continue
-            _texts(name, value, kind, changed, raw, notes)
-        elif code == _SLOW:
-            _typed(name, value, kind, changed, raw, notes)
-        elif code == _FREE:
-            _free(name, value, changed, raw, notes)
-        else:
-            notes[UNKNOWN] += 1
-            if _misplaced(name):
-                changed[name], raw[name] = None, value
-    notes[MISFIT] += len(without & record.keys()) + least
-    extra: dict[str, Any] = {ALL: _words(texts(record)), DIGEST: digest}
+        elif type(value) is int:
+            if kind == "long" and _LOW <= value <= _HIGH:
+                continue
+        elif value is None or (kind == "boolean" and type(value) is bool):
+            continue
+        if name not in raw:
+            _CHECKS[kind](draft, name, value, kind)
+    if without or least:
+        draft.notes[MISFIT] += len(without & record.keys()) + least
+    separated, plain = _words(texts(record))
+    extra: dict[str, Any] = {VALUES: separated, ALL: plain, DIGEST: digest}
     data = record.get(EVENT_DATA)
     if type(data) is dict and not least:
-        extra |= {f"{DATA}.{key}": data[key] for key in data.keys() & hot_keys() if _is_plain(data[key])}
+        known = copies()
+        extra |= {known[key]: value for key, value in data.items() if key in known and _is_plain(value)}
     if raw:
         extra[RAW] = raw
-    if changed or without:
-        body = {name: changed.get(name, value) for name, value in record.items()}
+    if draft.changed or without:
+        body = {name: draft.changed.get(name, value) for name, value in record.items()}
         line = orjson.dumps({name: value for name, value in body.items() if value is not None})
-    return MadeDocument(line.rstrip()[:-1] + b"," + orjson.dumps(extra)[1:], +notes)
+    return MadeDocument(line.rstrip()[:-1] + b"," + orjson.dumps(extra)[1:], draft.notes)
 
 
-def _words(found: list[str]) -> list[str]:
+def _words(found: list[str]) -> tuple[list[str], list[str]]:
+    """Return the texts that hold more than letters and digits, and the others: no pattern across separators fits these."""
     joined = "".join(found)
-    return found if joined.isascii() and len(joined) <= MAX_WORD else [level(text) for text in found]
+    if not joined.isascii() or len(joined) > MAX_WORD:
+        found = [level(text) for text in found]
+    separated: list[str] = []
+    plain: list[str] = []
+    for text in found:
+        (plain if text.isalnum() else separated).append(text)
+    return separated, plain
 
 
 def _is_plain(value: Any) -> bool:
@@ -112,46 +132,51 @@ def _is_plain(value: Any) -> bool:
     return not isinstance(value, dict) and not (isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value))
 
 
-def _texts(name: str, value: Any, kind: str, changed: dict[str, Any], raw: dict[str, Any], notes: Counter[str]) -> None:
+def _texts(draft: _Draft, name: str, value: Any, kind: str) -> None:
     """A keyword or a text that is long, a list, or no string. An object or a list in a list is taken out of it."""
     items = value if isinstance(value, list) else [value]
+    for item in items:
+        if type(item) is not str or len(item) > IGNORE_ABOVE:
+            break
+    else:
+        return
     if lost := [item for item in items if isinstance(item, (dict, list))]:
         items = [item for item in items if not isinstance(item, (dict, list))]
-        changed[name], raw[name] = items or None, lost if isinstance(value, list) else value
-        notes[MISFIT] += len(lost)
-    if kind == "keyword":
-        notes[LONG] += sum(isinstance(item, str) and len(item) > IGNORE_ABOVE for item in items)
+        draft.changed[name], draft.raw[name] = items or None, lost if isinstance(value, list) else value
+        draft.notes[MISFIT] += len(lost)
+    if kind == "keyword" and (n := len([item for item in items if isinstance(item, str) and len(item) > IGNORE_ABOVE])):
+        draft.notes[LONG] += n
 
 
-def _typed(name: str, value: Any, kind: str, changed: dict[str, Any], raw: dict[str, Any], notes: Counter[str]) -> None:
+def _typed(draft: _Draft, name: str, value: Any, kind: str) -> None:
     """A date, a number, an address or a boolean: what does not fit is taken out of a list, or the field."""
     if not isinstance(value, list):
-        if (fit := _fit(value, kind, notes)) is not value:
-            changed[name] = fit
+        if (fit := _fit(value, kind, draft.notes)) is not value:
+            draft.changed[name] = fit
             if fit is None:
-                raw[name] = value
+                draft.raw[name] = value
         return
     value = [item for item in value if item is not None]
-    fits = [_fit(item, kind, notes) for item in value]
+    fits = [_fit(item, kind, draft.notes) for item in value]
     if any(fit is not item for fit, item in zip(fits, value, strict=True)):
-        changed[name] = [fit for fit in fits if fit is not None] or None
+        draft.changed[name] = [fit for fit in fits if fit is not None] or None
         if lost := [item for fit, item in zip(fits, value, strict=True) if fit is None]:
-            raw[name] = lost
+            draft.raw[name] = lost
 
 
 def _fit(value: Any, kind: str, notes: Counter[str]) -> Any:
     """The value as its type takes it; None where it cannot."""
     if kind == "date":
-        if isinstance(value, str) and _PLAIN_DATE.fullmatch(value) and "1970" <= value < "2262-04-11" and value[8:10] <= "28":
+        if isinstance(value, str) and _PLAIN_DATE.fullmatch(value):
             return value
         ns = nanoseconds(value)
         if ns is None or ns < ES_NS_MIN:
             notes[OUT_OF_RANGE] += 1
             return None
-        return value if _PLAIN_DATE.fullmatch(value) else isotime(ns)
+        return value if _DATE_FORM.fullmatch(value) else isotime(ns)
     if (
         (kind == "ip" and address(value) is not None and "%" not in str(value))
-        or (kind == "long" and type(value) is int and -(2**63) <= value < 2**63)
+        or (kind == "long" and type(value) is int and _LOW <= value <= _HIGH)
         or (kind == "double" and type(value) in (int, float))
         or (kind == "boolean" and type(value) is bool)
     ):
@@ -162,7 +187,7 @@ def _fit(value: Any, kind: str, notes: Counter[str]) -> Any:
     return None
 
 
-def _free(name: str, value: Any, changed: dict[str, Any], raw: dict[str, Any], notes: Counter[str]) -> None:
+def _free(draft: _Draft, name: str, value: Any, _: str) -> None:
     """A free-form object: one that is no object, too deep, or has a key that Lucene cannot hold, is kept raw."""
     if not isinstance(value, dict):
         wrong = True
@@ -170,20 +195,38 @@ def _free(name: str, value: Any, changed: dict[str, Any], raw: dict[str, Any], n
         return
     else:
         found = [leaf.partition("\0") for leaf in leaves(value)]
-        notes[LONG] += sum(len(text) > IGNORE_ABOVE for _, _, text in found)
+        if n := len([text for _, _, text in found if len(text) > IGNORE_ABOVE]):
+            draft.notes[LONG] += n
         wrong = _depth(value) > DEPTH or any(
             "\0" in key or (len(text) <= IGNORE_ABOVE and len(key.encode()) + 1 + len(text.encode()) > LONGEST_TERM)
             for key, text in ((key, text) for key, _, text in found)
         )
         wrong = wrong or _has_null_key(value)
     if wrong:
-        changed[name], raw[name] = None, value
-        notes[MISFIT] += 1
+        draft.changed[name], draft.raw[name] = None, value
+        draft.notes[MISFIT] += 1
+
+
+def _unknown(draft: _Draft, name: str, value: Any, _: str) -> None:
+    """A field that the registry does not have."""
+    draft.notes[UNKNOWN] += 1
+    if _misplaced(name):
+        draft.changed[name], draft.raw[name] = None, value
+
+
+_CHECKS: dict[str, Callable[[_Draft, str, Any, str], None]] = {
+    **dict.fromkeys(("date", "long", "double", "boolean", "ip"), _typed),
+    **dict.fromkeys(("keyword", "text"), _texts),
+    "flattened": _free,
+    "": _unknown,
+}
+"""Type of a field, '' for one that the registry does not have → what looks at a value that is not plainly of it."""
 
 
 def _flat(value: dict[str, Any]) -> bool:
     """Return whether an object has short texts under short names only, as nearly all have."""
-    return all(type(item) is str and len(item) <= 4_000 and len(key) <= 4_000 and "\0" not in key for key, item in value.items())
+    texts_ = [item for item in value.values() if type(item) is str and len(item) <= 4_000]
+    return len(texts_) == len(value) and not any(len(key) > 4_000 or "\0" in key for key in value)
 
 
 def _has_null_key(value: Any) -> bool:

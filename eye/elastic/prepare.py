@@ -7,13 +7,17 @@ from typing import Any
 from elasticsearch import ApiError, Elasticsearch
 
 from eye.elastic import errors
-from eye.elastic.fields import field_count, mappings, tree, types
+from eye.elastic.fields import field_count, mappings, types
 from eye.elastic.names import slug
 from eye.elastic.templates import component, component_name, template
 from eye.remote.told import told
 from scout.console import COULD_NOT, WRONG_USE, Complaint, plural
 
 NO_PATTERN = "no tokenizer pattern (module analysis-common): a name with dots is one word there"
+
+
+_SETTINGS = {"dynamic": "it takes fields of its own accord", "subobjects": "its fields are objects in objects"}
+"""Settings of a mapping that are off in the templates, and what an index is where one is not."""
 
 
 def check(client: Elasticsearch, index: str, title: str, collections: list[str]) -> bool:
@@ -47,16 +51,17 @@ def _same_types(client: Elasticsearch, index: str, there: dict[str, Any]) -> Non
     wrong = [
         f"{name} is {has[name]}, not {entry['type']}" for name, entry in wanted.items() if has.get(name, entry["type"]) != entry["type"]
     ]
-    if wrong or str(there.get("dynamic", "true")).lower() != "false":
-        why = wrong[0] if wrong else "it takes fields of its own accord"
-        more = f" (and {plural(len(wrong) - 1, 'field')} more)" if len(wrong) > 1 else ""
+    wrong += [why for setting, why in _SETTINGS.items() if str(there.get(setting, "true")).lower() != "false"]
+    if wrong:
+        why = wrong[0]
+        more = f" (and {plural(len(wrong) - 1, 'difference')} more)" if len(wrong) > 1 else ""
         raise Complaint(
             f"{index} was made with other mappings: {why}{more}.", "Load under another --name, or delete that index.", WRONG_USE
         )
     if lacking := {name: entry for name, entry in wanted.items() if name not in has}:
-        room = {"index.mapping.total_fields.limit": field_count(tree(wanted)) + field_count(there.get("properties", {}))}
+        room = {"index.mapping.total_fields.limit": field_count(wanted) + field_count(there.get("properties", {}))}
         client.indices.put_settings(index=index, settings=room)
-        client.indices.put_mapping(index=index, properties=tree(lacking))
+        client.indices.put_mapping(index=index, properties=lacking)
 
 
 def create(client: Elasticsearch, index: str, title: str, family: str) -> str:

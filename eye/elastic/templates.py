@@ -13,7 +13,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from eye.elastic.fields import ALL, IGNORE_ABOVE, field_count, mappings, tree
+from eye.elastic.fields import ALL, IGNORE_ABOVE, field_count, mappings
 from eye.elastic.names import FAMILIES, HEAD
 
 GENERATED = Path(__file__).resolve().parent / "generated"
@@ -48,7 +48,7 @@ def component(*, pattern: bool = True) -> dict[str, Any]:
     else:
         words = {"type": "custom", "tokenizer": "standard", "filter": ["lowercase"]}
     analysis["analyzer"] = {"escadre_words": words}
-    properties = tree(mappings())
+    properties = mappings()
     return {
         "_meta": {"description": "Escadre: settings and fields of all its indices"},
         "template": {
@@ -63,7 +63,7 @@ def component(*, pattern: bool = True) -> dict[str, Any]:
                 },
                 "analysis": analysis,
             },
-            "mappings": {"dynamic": False, "date_detection": False, "properties": properties},
+            "mappings": {"dynamic": False, "subobjects": False, "date_detection": False, "properties": properties},
         },
     }
 

@@ -33,7 +33,11 @@ def matcher(node: Checked) -> Matcher:
 
 def _part(node: Checked) -> Callable[[str], bool]:
     """Characters, or words at a distance, within a value."""
-    return _pattern(node.parts) if isinstance(node, Pattern) else _near(words(node.text), node.slop) if isinstance(node, Text) else _none
+    if isinstance(node, Pattern):
+        return _pattern(node.parts)
+    if isinstance(node, Text):
+        return _near(words(node.text), node.slop) if node.slop else _row(words(node.text))
+    return _none
 
 
 def _none(_value: str) -> bool:
@@ -111,6 +115,11 @@ def _values(record: dict[str, Any], name: str) -> Iterator[str]:
 def _pattern(parts: tuple[str, ...]) -> Callable[[str], bool]:
     search = pattern(parts).search
     return lambda value: search(clean(fold(level(value)))) is not None
+
+
+def _row(wanted: list[str]) -> Callable[[str], bool]:
+    row = f" {' '.join(wanted)} "
+    return lambda value: row in f" {' '.join(words(value))} "
 
 
 def _near(wanted: list[str], slop: int) -> Callable[[str], bool]:

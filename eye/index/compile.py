@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import time
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Protocol
@@ -35,12 +36,17 @@ from eye.query.fields import known_field
 from eye.query.moments import moments, span_of
 from eye.query.tree import ANY, ONE, And, Everything, Exists, Fuzzy, Leaf, Node, Not, Or, Pattern, QueryComplaint, Range, Regex, Text
 from eye.query.values import within
-from eye.query.wildcards import automaton, literal, pieces
+from eye.query.wildcards import automaton, expanded, literal, pieces
 from eye.query.words import fold, words
+from scout.console import COULD_NOT, Complaint
 
 Q, Must, Should, MustNot = tantivy.Query, tantivy.Occur.Must, tantivy.Occur.Should, tantivy.Occur.MustNot
 PATTERN_LIMIT = 300
 """Longest wildcard pattern or regular expression, in characters: a bound for the automaton."""
+MOST_WORDS = 64
+"""Words of a text that the engine looks for in a row; of a longer one it finds the beginning, and the records that have that are read."""
+MOST_STATES = 5_000
+"""States of a regular expression (`expanded`): the engine needs two seconds for so many, and minutes for a hundred times as many."""
 FEW = 1_500
 """Terms up to which each is looked up; a set of more is found by one walk through all terms, which costs as much as this many."""
 MOST_TERMS, MOST_VALUES = 20_000, 2_000
@@ -48,7 +54,9 @@ MOST_TERMS, MOST_VALUES = 20_000, 2_000
 
 
 class Engine(Protocol):
-    """The open index, as far as a query needs it."""
+    """The open index, as far as a query needs it. `seconds`: time that one question may take; None for any."""
+
+    seconds: float | None
 
     def names_with(self, name: str) -> list[str]:
         """Return the terms of `names` that list a field, or a key below it."""
@@ -105,6 +113,7 @@ class Compiler:
 
     def __init__(self, query: str, engine: Engine, within: tantivy.Query | None = None) -> None:
         self.query, self.engine, self.schema, self.within = query, engine, schema(), within
+        self.until = None if engine.seconds is None else time.monotonic() + engine.seconds
 
     def compiled(self, node: Node) -> tantivy.Query:
         """The query of a tree. Raises QueryComplaint."""
@@ -138,8 +147,10 @@ class Compiler:
 
     @staticmethod
     def across(node: Leaf) -> bool:
-        """Return whether the values themselves must be read: wildcards across separators, and words at a distance."""
-        return (isinstance(node, Pattern) and node.across) or (isinstance(node, Text) and node.slop > 0 and len(words(node.text)) > 1)
+        """Return whether the values themselves must be read: wildcards across separators, words at a distance, and very long texts."""
+        if isinstance(node, Text):
+            return (node.slop > 0 and len(words(node.text)) > 1) or len(words(node.text)) > MOST_WORDS
+        return isinstance(node, Pattern) and node.across
 
     def in_words(self, name: str, node: Leaf) -> tantivy.Query:
         """A clause over the words of a text field of the index."""
@@ -159,6 +170,10 @@ class Compiler:
     def like(self, name: str, node: Leaf, parts: tuple[str, ...]) -> tantivy.Query:
         """Words of a shape. A part of a word is looked up in the list of all words."""
         part = inner_part(parts)
+        if self.until and time.monotonic() > self.until:
+            raise Complaint(
+                f"stopped after {self.engine.seconds:.0f} s: the query has too many patterns.", "Ask in several queries.", COULD_NOT
+            )
         if part:
             found = self.engine.words_containing(fold(part), at_end=len(parts) == 2, most=MOST_TERMS)
             if found is not None:
@@ -169,6 +184,8 @@ class Compiler:
         """Terms that match a regular expression of the engine."""
         if len(pattern) > PATTERN_LIMIT * 4 or node.end - node.position > PATTERN_LIMIT:
             raise self.complain(node, f"a pattern may have {PATTERN_LIMIT} characters", "Shorten it.")
+        if isinstance(node, Regex) and expanded(node.pattern) > MOST_STATES:
+            raise self.complain(node, "the counted repetitions of this regular expression are too many", "Use * or +, or [a-z0-9] for \\w.")
         try:
             return Q.regex_query(self.schema, name, pattern)
         except ValueError as e:
@@ -184,9 +201,12 @@ class Compiler:
     def read(self, node: Leaf, name: str) -> tantivy.Query:
         """Records whose values match when they are read; words narrow down which are read."""
         assert isinstance(node, (Pattern, Text))
+        fields = (name,) if name else (ALL, *text_fields())
+        if isinstance(node, Text) and not node.slop:
+            start = union([self.row(f, words(node.text)[:MOST_WORDS]) for f in fields])
+            return self.one_of(NUMBER, self.engine.checked(node, start))
         if node.end - node.position > PATTERN_LIMIT:
             raise self.complain(node, f"a pattern may have {PATTERN_LIMIT} characters", "Shorten it.")
-        fields = (name,) if name else (ALL, *text_fields())
         certain = self.near_certain(node, fields) if isinstance(node, Text) else [] if name else self.value_certain(node)
         candidates = (
             self.near(node, fields) if isinstance(node, Text) else both([self.piece(node, one, fields) for one in pieces(node.parts)])

@@ -32,8 +32,8 @@ from scout.console import COULD_NOT, Complaint
 
 CACHED = 64
 """Results of clauses that had to read records, and counts of facets, that are kept."""
-AT_ONCE = 20_000
-"""Hits whose places are asked for at a time where all are wanted."""
+AT_ONCE, MOST_AT_ONCE = 20_000, 500_000
+"""Hits whose places are asked for at a time where all are wanted, at first and at most: each time the engine goes through all hits anew."""
 MOST_VALUES = 400
 """Values that a facet looks at before it joins those that differ in case only."""
 
@@ -299,14 +299,14 @@ class Store:
 
     def lines(self, asked: Asked, limit: int | None = None, *, descending: bool = False, by: str = WHEN) -> Iterator[bytes]:
         """The JSON lines of the hits as they are in the case, in the order of time (or of a column); all of them unless `limit`."""
-        start = 0
+        start, most = 0, AT_ONCE
         while limit is None or start < limit:
-            size = AT_ONCE if limit is None else min(AT_ONCE, limit - start)
+            size = most if limit is None else min(most, limit - start)
             found = self._order.page(asked.compiled, start, size, descending=descending, by=by)
             yield from map(self._line, found)
             if len(found) < size:
                 return
-            start += size
+            start, most = start + size, min(most * 4, MOST_AT_ONCE)
 
     def close(self) -> None:
         """Release the files: they are mapped until the last question has ended."""
@@ -315,10 +315,11 @@ class Store:
     # --- places and records
 
     def _all(self, query: tantivy.Query) -> Iterator[tantivy.DocAddress]:
-        for start in range(0, self.records, AT_ONCE):
-            found = self._order.ordered(query, start, AT_ONCE, NUMBER, descending=False)
+        size = min(self.records, MOST_AT_ONCE)
+        for start in range(0, self.records, MOST_AT_ONCE):
+            found = self._order.ordered(query, start, size, NUMBER, descending=False)
             yield from found
-            if len(found) < AT_ONCE:
+            if len(found) < size:
                 return
 
     def _line(self, address: tantivy.DocAddress) -> bytes:

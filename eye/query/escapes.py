@@ -18,8 +18,7 @@ _PATH = re.compile(
     r"""(?<!\\)\\[^*?"()\[\]{}:\\/!+\-^~&|\s]   # a backslash that can escape nothing
     | (?<!\\)\\\{[0-9A-Fa-f]{8}-                 # an identifier in braces
     | ^[A-Za-z]:\\(?!\\)                         # a drive
-    | ^[%$][^\\\s]*\\(?!\\)                      # a variable
-    | ^\*\\(?!\\)""",
+    | ^[%$][^\\\s]*\\(?!\\)                      # a variable""",
     re.VERBOSE,
 )
 LOOKED_AT = 300
@@ -41,7 +40,7 @@ def split(raw: str, *, path: bool | None = None) -> tuple[str, ...]:
     address = "://" in raw
     path = is_path(raw) if path is None else path
     escaped = _ESCAPED_IN_PATH if path else ESCAPED
-    if raw.startswith("\\\\") and "\\\\" not in raw[2:]:  # the two backslashes of \\server\share
+    if raw.startswith("\\\\") and raw[2:3] != "\\" and "\\\\" not in raw[2:]:  # the two backslashes of \\server\share
         literal, at = "\\\\", 2
     while at < len(raw):
         c = raw[at]

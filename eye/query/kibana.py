@@ -76,7 +76,7 @@ def _bare(node: Leaf) -> str:
             return f"({found[0]} OR escadre.id:{found[0]})" if ID.fullmatch(found[0]) else found[0]
         return quoted(level(node.text)) + (f"~{node.slop}" if node.slop else "")
     if isinstance(node, Pattern):
-        return f"escadre.all.value:{_anywhere(node.parts)}" if node.across else _wild(node.parts)
+        return f"escadre.values:{_anywhere(node.parts)}" if node.across else _wild(node.parts)
     if isinstance(node, Fuzzy):
         return f"{fold(node.text)}~{node.distance}"
     if isinstance(node, Regex):

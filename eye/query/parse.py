@@ -36,6 +36,8 @@ _PHRASE_ENDS = re.compile(r"[\s)]|$|~[0-9]{1,3}(?:[\s)^]|$)|\^[0-9]|(?:AND|OR|NO
 """What may follow the quote that ends a phrase; before anything else it is a quote within a text (`"a":"b"`)."""
 _EVERYTHING = re.compile(r"\*:\*(?=[\s)]|$)")
 _PREFIXES = re.compile(r"(?:[-+]?!)*[-+]?")
+_BETWEEN_MARKS = re.compile(r"!\w+!(?!\w)")
+"""A variable of a batch file, `!path!`: text, and no clause that must not match."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _FUZZY = re.compile(r"~([0-9]*)$")
 _NOTHING = "this has nothing to its left"
@@ -184,7 +186,7 @@ class _Reader:
             return self.negated(name, 3)
         c = self.query[self.at]
         after = self.query[self.at + 1 : self.at + 2]
-        if c == "!" and after and not after.isspace():
+        if c == "!" and after and not after.isspace() and not _BETWEEN_MARKS.match(self.query, self.at):
             return self.negated(name, 1)
         if c in "-+" and after and (self.at + 1 in self.closing or (not name and self.field_at(self.at + 1)) or (after in "!")):
             if c == "-":

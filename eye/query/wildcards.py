@@ -12,6 +12,14 @@ from scout.bounded import searcher
 
 _SPECIAL = re.compile(r"([\\.+*?()|\[\]{}^$#&~\-/])")
 
+BROAD, UNICODE = 10, 100
+_ATOMS = re.compile(
+    r"""(?P<open>\((?:\?(?:P?<\w*>|[\w-]*:?))?) | (?P<close>\)) | (?P<repeat>\{\s*[0-9]*\s*(?:,\s*[0-9]*\s*)?\})
+    | (?P<any>\.|\\[pP](?:\{[^}]*\}|.)|\\[wWdDsS]|\[\^?\]?(?:\\.|[^\]\\])*\]) | (?P<one>\\.|[^*+?|])""",
+    re.VERBOSE | re.DOTALL,
+)
+_UNICODE = re.compile(r"\\[wWDSpP]")
+
 
 def literal(text: str) -> str:
     """A text as a regular expression of the engine."""
@@ -33,6 +41,30 @@ def pattern(parts: tuple[str, ...]) -> Any:
 def whole(parts: tuple[str, ...]) -> Any:
     """A pattern for a complete folded value, in linear time."""
     return searcher("(?s)\\A" + "".join(".*" if p == ANY else "." if p == ONE else re.escape(fold(p)) for p in parts) + "\\z")
+
+
+def expanded(expression: str) -> int:
+    r"""Estimate the states of a regular expression whose counted repetitions are written out, as the engine does before it looks at it:
+    1 for a character, BROAD for a class or a dot, UNICODE for a class of Unicode such as `\w`.
+    """
+    total = atom = 0
+    groups: list[int] = []
+    for found in _ATOMS.finditer(expression):
+        kind, text = found.lastgroup, found[0]
+        if kind == "open":
+            groups.append(total)
+            total = atom = 0
+        elif kind == "close":
+            atom, before = total, groups.pop() if groups else 0
+            total += before
+        elif kind == "repeat":
+            times = max([1, *(int(n[:6]) for n in re.findall("[0-9]+", text))])
+            total += atom * (times - 1)
+            atom *= times
+        else:
+            atom = UNICODE if _UNICODE.search(text) else BROAD if kind == "any" else 1
+            total += atom
+    return total + sum(groups)
 
 
 def pieces(parts: tuple[str, ...]) -> list[tuple[str, ...]]:

@@ -20,7 +20,7 @@ MAX_WORD = 8191
 """Longest word, in characters (at most 32,764 bytes in UTF-8, below Lucene's 32,766). A longer run is cut into pieces of this length."""
 
 ANALYZER = "words"
-NOT_SEARCHED = frozenset({"escadre.id", "escadre.all"})
+NOT_SEARCHED = ("escadre.id", "escadre.all")
 """Fields whose value is no text to look for: the id of a record is found by its field, or when it is typed in full."""
 
 _LONG = re.compile(rf"[^\W_]{{{MAX_WORD}}}")
@@ -58,8 +58,11 @@ def words(text: str) -> list[str]:
 
 def texts(record: Mapping[str, Any]) -> list[str]:
     """Every distinct value of a record as text, free-form objects and lists included, names of fields not."""
+    searched = dict(record)
+    for name in NOT_SEARCHED:
+        searched.pop(name, None)
     found: list[str] = []
-    leaves_into((value for name, value in record.items() if name not in NOT_SEARCHED), found)
+    leaves_into(searched.values(), found)
     return list(dict.fromkeys(found))
 
 

@@ -16,7 +16,7 @@ from scout.console import WRONG_USE, Complaint
 LEFT_OUT = (
     *("typer", "click", "rich", "pygments", "pydantic", "pydantic_core", "shellingham", "yara", "sqlite3", "xmlrpc", "numpy", "pandas"),
     *("pyarrow", "duckdb", "tantivy", "jinja2", "starlette", "pyewf", "pyvhdi", "pyvmdk", "pyqcow", "pyvshadow"),
-    *("hunter.cli", "hunter.commands", "scout.cli", "hunter.planning", "hunter.run.fresh"),
+    *("hunter.cli", "hunter.commands", "scout.cli", "hunter.planning", "hunter.fresh.findings"),
 )
 """what a host does not need: the command line with its help, making plans, reports, the analyst's libraries"""
 FOUND_BY_NAME = ("hunter.mechanisms", "hunter.objects", "hunter.checks", "hunter.host", "hunter.packages")

@@ -10,10 +10,10 @@ from pathlib import Path
 from hunter.case import read
 from hunter.plan.model import RemovalPlan
 from hunter.plan.sealkey import SealKey, ready
+from hunter.planning import planned
 from hunter.planning.known import read as read_known
 from hunter.planning.propose import Proposal, propose
 from hunter.private import write_private
-from hunter.show import planned
 from scout.console import DONE, WRONG_USE, Complaint, Screen, escape
 from scout.keys import load_recipients
 

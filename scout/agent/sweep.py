@@ -10,9 +10,9 @@ from typing import Any
 
 from scout.agent.settings import AgentSettings
 from scout.collecting.options import CollectOptions
+from scout.collecting.sweep_options import MAX_FILE, SweepOptions
 from scout.console import WRONG_USE, Complaint, Screen
 from scout.delivering.delivery import DeliveryOptions
-from scout.sweeping.options import MAX_FILE, SweepOptions
 from scout.targets import parse_size
 
 
@@ -75,8 +75,9 @@ def run(given: argparse.Namespace, known: AgentSettings, screen: Screen) -> int:
         return as_lines(options, screen, _emit)
     from scout.collecting.collect import collect
     from scout.collecting.summary import summary
+    from scout.sweeping.sweep import into_archive
 
-    return summary(collect(options, screen), screen)
+    return summary(collect(options, screen, into_archive), screen)
 
 
 def _emit(line: Any) -> None:

@@ -15,6 +15,7 @@ import sys
 import time
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -32,10 +33,9 @@ from scout.collecting.stages import StageProgress
 from scout.collecting.taking import ItemTaker, SizeLimits
 from scout.console import WRONG_USE, Complaint, Screen, escape, plural
 from scout.delivering.delivery import STDOUT, Delivery, DeliveryResult, stdout_sink
+from scout.live.windows._volume import WindowsVolume
 from scout.sources import mounts
 from scout.sources.source import Parts
-from scout.sources.windows_volume import WindowsVolume
-from scout.sweeping import sweep
 
 ENDING = ".tar.zst.age"
 
@@ -72,8 +72,15 @@ class CollectionResult:
     """whether the archive is a file at `archive`"""
 
 
-def collect(options: CollectOptions, screen: Screen) -> CollectionResult:
-    """Collect into a new archive in `options.out`. Complaint for wrong use and for what ends it, a full disk for instance."""
+Fill = Callable[[ExaminedHost, ItemTaker, StageProgress, signals.CaughtSignal, CollectOptions, Screen], None]
+"""puts into a begun archive what an examined host gives"""
+
+
+def collect(options: CollectOptions, screen: Screen, fill: Fill | None = None) -> CollectionResult:
+    """Collect into a new archive in `options.out`. Complaint for wrong use and for what ends it, a full disk for instance.
+
+    fill: what goes in; none: every target of the options. A sweep is filled by `scout.sweeping.sweep.into_archive`.
+    """
     from scout.keys import load_recipients
 
     keys, texts = load_recipients(options.recipients)
@@ -101,10 +108,7 @@ def collect(options: CollectOptions, screen: Screen) -> CollectionResult:
                 delivery.start(path, lambda: caught.number)
                 stages.delivering(delivery.progress)
             try:
-                if options.sweep is not None:
-                    sweep.into_archive(examined, taker, stages, caught, options, screen)
-                else:
-                    _everything(examined, taker, stages, caught, manners.Gentleness() if options.gentle else None)
+                (fill or _everything)(examined, taker, stages, caught, options, screen)
                 receipt = writer.abort(caught.reason) if caught.number else writer.finish()
             except Complaint:
                 if delivery is not None and delivery.lost():
@@ -137,8 +141,14 @@ def collect(options: CollectOptions, screen: Screen) -> CollectionResult:
 
 
 def _everything(
-    host: ExaminedHost, taker: ItemTaker, stages: StageProgress, caught: signals.CaughtSignal, gentle: manners.Gentleness | None
+    host: ExaminedHost,
+    taker: ItemTaker,
+    stages: StageProgress,
+    caught: signals.CaughtSignal,
+    options: CollectOptions,
+    screen: Screen,  # noqa: ARG001
 ) -> None:
+    gentle = manners.Gentleness() if options.gentle else None
     try:
         if host.live:
             sources = [(target, source) for target in host.targets for source in target.live]

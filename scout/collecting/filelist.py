@@ -20,8 +20,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
+from scout.collecting.package_owners import PackageOwners
 from scout.collecting.walk import MAX_DEPTH, explain
-from scout.references.packages import PackageOwners
 from scout.sources.listing import ListedName, names
 from scout.sources.source import EvidenceSource, Parts
 from scout.sources.timed_calls import TimedCalls

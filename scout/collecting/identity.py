@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from scout.collecting import running_windows
 from scout.formats import linux_host
 from scout.formats.accounts import accounts, groups
+from scout.live.windows._volume import WindowsVolume
 from scout.sources.source import EvidenceSource, Parts, contents, find, resolve
-from scout.sources.windows_volume import WindowsVolume
 
 if TYPE_CHECKING:
     from scout.formats.regf import Hive

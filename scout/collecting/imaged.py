@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from scout.blocks import BlockReader
 from scout.collecting import identity
 from scout.console import WRONG_USE, Complaint, megabytes
 from scout.sources import shadow
-from scout.sources.blocks import BlockReader
 from scout.sources.disk import ExaminedDisk, open_disk
 from scout.sources.ext import ExtSource
 from scout.sources.filesystems import VolumeKind, identify

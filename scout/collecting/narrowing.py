@@ -10,8 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from scout.collecting import suspicious
+from scout.collecting.package_owners import PackageOwners, Step, modified
 from scout.collecting.plan import PlannedItem
-from scout.references.packages import PackageOwners, Step, modified
 from scout.sources.source import EvidenceSource
 from scout.sources.timed_calls import TimedCalls
 from scout.targets import CollectionTarget

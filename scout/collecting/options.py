@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scout.collecting.sweep_options import SweepOptions
 from scout.delivering.delivery import DeliveryOptions
-from scout.sweeping.options import SweepOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

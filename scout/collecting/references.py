@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scout.collecting import identity
+from scout.collecting import package_owners as packages
 from scout.collecting.examined import ExaminedHost
 from scout.collecting.plan import CollectionPlan, PlannedItem
+from scout.collecting.resolving import LinuxNames, ResolvedFile, WindowsNames
 from scout.collecting.walk import FoundPath, measured
 from scout.collecting.wanting import LISTED
-from scout.references import live, packages
+from scout.references import live
 from scout.references.named import NamedFile, StartingFile
 from scout.references.places import StartingPlace, StartingPlaces
-from scout.references.resolving import LinuxNames, ResolvedFile, WindowsNames
 from scout.sources.source import EvidenceSource, Parts, contents
 from scout.targets import CollectionTarget, load
 from scout.targets.patterns import expand, path_regex

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from scout.console import WRONG_USE, Complaint
+from scout.live.windows._volume import WindowsVolume, open_drives
 from scout.sources.source import EvidenceSource
-from scout.sources.windows_volume import WindowsVolume, open_drives
 
 
 def drives() -> list[WindowsVolume]:
@@ -48,7 +48,7 @@ def allow_temporary_files(sources: Iterable[EvidenceSource], folder: Path) -> No
     if not volumes:
         what = "--allow-temp-file is for hives of the running Windows, and this is none."
         raise Complaint(what, "Leave it out.", WRONG_USE)
-    from scout.sources.saved_hives import SavedHives
+    from scout.live.windows._saved_hives import SavedHives
 
     saved = SavedHives(folder)
     for volume in volumes:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from scout.collecting import identity
 from scout.formats import windows_links
+from scout.live.windows._volume import WindowsVolume
 from scout.sources import letters
 from scout.sources.ntfs import NtfsSource
 from scout.sources.source import EvidenceSource, Parts
-from scout.sources.windows_volume import WindowsVolume
 
 
 class HostVolumes:

@@ -72,7 +72,10 @@ def refused_rights(table: CronTable, rights: TableRights, *, debian: bool) -> st
 
 
 def assignment_of(bare: bytes) -> bytes | None:
-    """Return `NAME = value` as `NAME=value`, or None. As in cron, the name ends at a blank, at `=`, or at its closing quote."""
+    """Return `NAME = value` as `NAME=value`, or None: load_env() of cron 3.0pl1 and of cronie.
+
+    The name ends at a blank, at `=`, or at its closing quote. A value is not empty, and a quote at its beginning is closed at its end.
+    """
     quote = bare[:1]
     if quote in (b'"', b"'"):
         end = bare.find(quote, 1)
@@ -86,9 +89,9 @@ def assignment_of(bare: bytes) -> bytes | None:
     if not rest.startswith(b"="):
         return None
     value = rest[1:].strip()
-    if len(value) > 1 and value[:1] == value[-1:] and value[:1] in (b'"', b"'"):
-        value = value[1:-1]
-    return name + b"=" + value
+    if value[:1] in (b'"', b"'"):
+        return name + b"=" + value[1:-1] if value.find(value[:1], 1) == len(value) - 1 > 0 else None
+    return name + b"=" + value if value else None
 
 
 class CronEntry(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from scout.archive import sparse
-from scout.sources.blocks import BlockReader, DamagedVolume, exactly
+from scout.blocks import BlockReader, DamagedVolume, exactly
 
 TAIL = 1 << 20
 """bytes behind the first `valid` ones from which on they are a hole"""

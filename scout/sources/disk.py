@@ -6,10 +6,10 @@ import stat
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from scout.blocks import BlockReader, DamagedVolume, FileBlocks
 from scout.console import WRONG_USE, Complaint
 from scout.discovery import modules
 from scout.sources import images
-from scout.sources.blocks import BlockReader, DamagedVolume, FileBlocks
 
 _KNOWN_NOT_READ = (
     (0, b"ADSEGMENTEDFILE", "an AD1 image of FTK", "Export its files and use --root, or make an E01 or raw image."),

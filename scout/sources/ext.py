@@ -13,10 +13,10 @@ from collections.abc import Callable
 from typing import Any
 
 from scout.archive import facts
+from scout.blocks import BlockReader, DamagedVolume
 from scout.formats.ext import layout
 from scout.formats.ext.layout import ExtInode
 from scout.formats.ext.volume import ROOT, ExtVolume
-from scout.sources.blocks import BlockReader, DamagedVolume
 from scout.sources.directory import MAX_XATTRS
 from scout.sources.rawfile import RawFile, raw_status
 from scout.sources.source import Blocked, Parts, SourceEntry

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from scout.sources.blocks import BlockReader
+from scout.blocks import BlockReader
 
 READ = frozenset({"ntfs", "ext"})
 """file systems that have a raw reader"""

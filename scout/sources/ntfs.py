@@ -16,12 +16,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from scout.archive import facts
+from scout.blocks import BlockReader, DamagedVolume
 from scout.formats.ntfs import records, reparse
 from scout.formats.ntfs.records import NtfsRecord
 from scout.formats.ntfs.runs import NtfsContent
 from scout.formats.ntfs.volume import ROOT, NtfsEntry, NtfsVolume
 from scout.formats.runs import ResidentContent
-from scout.sources.blocks import BlockReader, DamagedVolume
 from scout.sources.rawfile import RawFile, raw_status
 from scout.sources.source import Blocked, Parts, SourceEntry
 

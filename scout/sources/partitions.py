@@ -10,7 +10,7 @@ import uuid
 import zlib
 from typing import NamedTuple
 
-from scout.sources.blocks import BlockReader, BlockWindow
+from scout.blocks import BlockReader, BlockWindow
 from scout.sources.filesystems import identify
 
 MAX_PARTITIONS = 512

@@ -6,7 +6,7 @@ import io
 from typing import NamedTuple
 
 from scout.archive import facts
-from scout.sources.blocks import BlockReader, LibraryBlocks
+from scout.blocks import BlockReader, LibraryBlocks
 from scout.sources.images import _shared
 
 MAX_SHADOWS = 512

@@ -12,10 +12,10 @@ from typing import Any
 
 from scout import live
 from scout.collecting.examined import ExaminedHost, target_of_paths
+from scout.collecting.sweep_options import SweepOptions
 from scout.collecting.walk import FoundPath, explain, walk
 from scout.console import megabytes
 from scout.sources.source import EvidenceSource, Parts, SourceFile
-from scout.sweeping.options import SweepOptions
 from scout.sweeping.wanted import SweepWanted, described, unique
 from scout.targets.patterns import PatternTree, path_regex
 

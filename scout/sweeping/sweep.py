@@ -16,11 +16,11 @@ from scout.collecting.examined import ExaminedHost, open_host
 from scout.collecting.options import CollectOptions
 from scout.collecting.plan import PlannedItem
 from scout.collecting.stages import StageProgress
+from scout.collecting.sweep_options import SweepOptions
 from scout.collecting.taking import ItemTaker
 from scout.console import DONE, PARTIAL, Screen, escape, megabytes, plural
 from scout.sources.source import Parts
 from scout.sweeping import places, registry
-from scout.sweeping.options import SweepOptions
 from scout.sweeping.places import FileSweep, Line, OutOfTime
 from scout.sweeping.wanted import SweepWanted
 

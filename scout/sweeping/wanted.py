@@ -9,11 +9,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from scout.collecting.sweep_options import SweepOptions
 from scout.console import WRONG_USE, Complaint
 from scout.formats.indicator_expression import ecs_type, expression, title
 from scout.formats.indicators import Indicator, Refused, read_file
 from scout.formats.yara_rules import YaraMatch, YaraRules, external, rule_texts
-from scout.sweeping.options import SweepOptions
 
 TIMEOUT = 20
 """seconds that all rules together may take on one file or process, then each file of rules alone"""

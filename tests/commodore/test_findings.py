@@ -102,6 +102,17 @@ def test_messages_are_sentences() -> None:
     )
 
 
+def test_a_rule_that_matched_on_nothing_telling_says_what_happened() -> None:
+    sigma = DetectionRule("s", "Eventlog Cleared", "sigma", "medium")
+    said = "MAIRIE\\admin.si cleared the log Security."
+    hits = [
+        Hit("s", str(n), f"2026-01-0{n}T00:00:00Z", {"EventID": "1102"}, host="h", collection="c", said=said if n == 1 else "x")
+        for n in (2, 1)
+    ]
+    assert next(folded(hits, lambda _: sigma))["message"] == f'Sigma rule "Eventlog Cleared" matched 2 records, the first: {said}'
+    assert next(folded(hits[1:], lambda _: sigma))["message"] == f'Sigma rule "Eventlog Cleared" matched 1 record: {said}'
+
+
 def test_a_finding_without_a_time_has_none() -> None:
     finding = next(folded([Hit("a", "r", "", {}, host="h", collection="c")], RULES.__getitem__))
     assert finding["@timestamp"] is None and "escadre.first" not in finding

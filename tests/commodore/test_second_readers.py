@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import shutil
@@ -13,10 +14,12 @@ from pathlib import Path
 import pytest
 
 from commodore.artefact import Record
+from commodore.artefacts.linux.files import startup_files
 from commodore.artefacts.linux.logs import utmp
 from commodore.artefacts.windows.files import mft
 from commodore.evidence import Evidence
 from commodore.host import Host
+from scout.formats import crontab
 from tests.conftest import need
 
 _DUMPED = re.compile(r"\[(\d+)\] \[(\d+)\] \[(.{4})\] \[(.*?) *\] \[(.*?) *\] \[(.*?) *\] \[(\S*) *\] \[(\S+)\]")
@@ -84,3 +87,103 @@ def test_the_rust_reader_finds_nothing_in_a_table_that_the_records_lack(corpus: 
         compared += 1
     assert compared == len(ours)
     assert times > compared
+
+
+_FIELDS = (
+    "*",
+    "*/5",
+    "1-5",
+    "1,2",
+    "0",
+    "59",
+    "60",
+    "24",
+    "7",
+    "8",
+    "jan",
+    "MON",
+    "*/0",
+    "5-1",
+    "mon-fri",
+    "a",
+    "1-5x",
+    "*x",
+    "31",
+    "1,,2",
+    "007",
+    "+1",
+)
+_LINES = (
+    "A=b",
+    "A = b",
+    '"A"=b',
+    "'A' = 'b'",
+    "A=",
+    "A= ",
+    "=b",
+    "A b=c",
+    'MAILTO=""',
+    "A==b",
+    '"A=b',
+    'A="b',
+    'A="b"c',
+    "A='b' ",
+    "A=b c",
+    "9=1",
+)
+
+
+def test_crontab_of_debian_takes_the_lines_that_are_entries_or_assignments(tmp_path: Path) -> None:
+    """crontab(1) -n of Debian's cron 3.0pl1, which uses the grammar of the daemon; each line is a table of its own."""
+    need(shutil.which("crontab") is not None and "-n" in _said("crontab", "-h"), "crontab of Debian with a dry run")
+    chance = random.Random(17)
+    lines = [*_LINES, *(f"@{word} /opt/a" for word in ("reboot", "daily", "Daily", "midnight", "annually", "foo", " daily"))]
+    for _ in range(80):
+        fields = [chance.choice(_FIELDS[:6]) if chance.random() < 0.8 else chance.choice(_FIELDS) for _ in range(5)]
+        blank = chance.choice((" ", "\t", "  "))
+        lines.append(chance.choice(("", " ", "\t")) + blank.join([*fields, chance.choice(("/opt/a", "a b", "%x", "*", "# c"))]))
+    table = crontab.table_of("/var/spool/cron/crontabs/root", debian=True)
+    for line in lines:
+        (tmp_path / "t").write_text(f"{line}\n")
+        theirs = subprocess.run(["crontab", "-n", tmp_path / "t"], capture_output=True, check=False).returncode == 0
+        raw = line.encode()
+        ours = crontab.assignment_of(raw.lstrip(b" \t")) is not None or crontab.entry_of(raw, table) is not None
+        assert ours is theirs, line
+
+
+def _said(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+SUDOERS = """\
+Defaults env_reset, secure_path="/a:/b"
+Defaults:alice !authenticate
+User_Alias OPS = bob, carol
+Cmnd_Alias SHELLS = /bin/sh, \\
+    /bin/bash
+alice ALL=(ALL:ALL) NOPASSWD: ALL  # a comment
+%wheel\tALL = (root) SHELLS, !/bin/id
+#1000 h1, h2 = /bin/a : h3 = /bin/b
+# dave ALL=(ALL) ALL
+OPS, +net ALL=(www-data) NOPASSWD: SETENV: /bin/c -x, (root) /bin/d
+"x y" ALL=(ALL) ALL
+"""
+
+
+def test_cvtsudoers_finds_no_rule_that_the_records_lack(tmp_path: Path) -> None:
+    """sudo, cvtsudoers(1): the accounts of all user specifications, and the number of defaults and aliases"""
+    need(shutil.which("cvtsudoers") is not None, "cvtsudoers of sudo")
+    (tmp_path / "sudoers").write_text(SUDOERS)
+    read = json.loads(_said("cvtsudoers", "-f", "json", str(tmp_path / "sudoers")))
+    lines = [
+        r.fields["escadre.settings"][0]
+        for r in startup_files.parse(Evidence("/etc/sudoers", SUDOERS.encode()), Host("c", os="linux"))
+        if isinstance(r, Record)
+    ]
+    assert sum(line.startswith("Defaults") for line in lines) == len(read["Defaults"])
+    assert sum("_Alias " in line for line in lines) == len(read["User_Aliases"]) + len(read["Command_Aliases"])
+    rules = [line for line in lines if not line.startswith("Defaults") and "_Alias " not in line]
+    theirs = [{value for one in spec["User_List"] for value in map(str, one.values())} for spec in read["User_Specs"]]
+    ours = [{name.strip(' "%#+') for name in re.split(r",\s*", re.match(r'("[^"]*"|(?:[^\s,]+,\s*)*[^\s,]+)', rule)[1])} for rule in rules]
+    assert ours == [users for number, users in enumerate(theirs) if number == 0 or users != theirs[number - 1]]

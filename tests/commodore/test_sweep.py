@@ -11,11 +11,10 @@ import textwrap
 import pytest
 
 import commodore.artefacts
-from commodore import catalogue
+from commodore import catalogue, grep
 from commodore.case.reader import CaseReader
 from commodore.engine import plan
 from commodore.engine.process import process
-from commodore.sweep import grep
 from commodore.sweep.finder import Finder
 from scout.console import Complaint
 from scout.formats.indicators import read_lines

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 import zstandard
 
 from commodore import process
-from tests.conftest import ROOT, need, once
+from tests.conftest import PATIENCE, ROOT, free_port, need, once
 from tests.eye import typed
 from tests.eye.elastic_server import server
 
@@ -103,11 +102,8 @@ class Served:
 
     def __init__(self, case: Path, *program: str) -> None:
         self.case = case
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
         self.process = subprocess.Popen(
-            [sys.executable, *(program or ("-m", "eye.cli", "serve")), str(case), "--port", str(port)],
+            [sys.executable, *(program or ("-m", "eye.cli", "serve")), str(case), "--port", str(free_port())],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -118,7 +114,7 @@ class Served:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.communicate(timeout=10)
+        self.process.communicate(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, alone, need
+from tests.conftest import ROOT, alone, free_port, need
 
 SOURCE = Path(__file__).parent / "CommonAnalysis.java"
 
@@ -60,10 +59,9 @@ def server():
     home = Path(tempfile.mkdtemp(prefix="node-", dir=cache))
     for folder in (cache, home):
         folder.chmod(0o755)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {**os.environ, "ES_HEAP": "512m", "ES_CACHE": str(cache)}
+    port = free_port()
+    # the first compiler alone: the second would spend more on a server that lives for minutes than it saves
+    environment = {**os.environ, "ES_HEAP": "512m", "ES_CACHE": str(cache), "ES_JAVA_OPTS": "-XX:TieredStopAtLevel=1"}
 
     def start():
         return subprocess.run([str(scripts / "start"), str(home), str(port)], capture_output=True, text=True, env=environment)

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from eye.query.syntax import forms
+from tests.conftest import PATIENCE
 from tests.eye.conftest import Served, read_lines, write_lines
 
 pytestmark = pytest.mark.browser
@@ -65,7 +66,7 @@ class Page:
 
     def until(self, expression):
         """Wait for a condition; asked from outside, since the page's policy forbids evaluation within."""
-        end = time.monotonic() + 15
+        end = time.monotonic() + PATIENCE
         while not self.page.evaluate(expression):
             assert time.monotonic() < end, expression
             self.page.wait_for_timeout(30)

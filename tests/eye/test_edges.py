@@ -196,4 +196,7 @@ def test_a_pattern_that_has_to_read_too_much_is_stopped_and_says_so(edges):
     with pytest.raises(Complaint) as caught:
         store.ask("escadre.id:*d*")
     assert "stopped after" in caught.value.what
+    with pytest.raises(Complaint) as caught:
+        store.ask("*a* OR *b*")
+    assert "too many patterns" in caught.value.what
     store.close()

@@ -18,7 +18,7 @@ from eye.web.answers import told
 from eye.web.page import pages as discovered
 from eye.web.state import State
 from scout.console import Complaint
-from tests.conftest import ROOT
+from tests.conftest import PATIENCE, ROOT
 from tests.eye.conftest import Served, write_lines
 from tests.eye.test_browser import Page, get
 
@@ -107,7 +107,7 @@ def test_the_page_follows_an_index_that_is_built_meanwhile(tmp_path):
         subprocess.run([sys.executable, "-m", "eye.cli", "index", str(tmp_path)], cwd=ROOT, check=True, capture_output=True)
 
     def asked(wanted):
-        end = time.monotonic() + 20
+        end = time.monotonic() + PATIENCE
         while wanted not in (body := get(one.base + "/discover?q=message", **good)[2]):
             assert time.monotonic() < end, body
             time.sleep(pages.LOOK / 4)

@@ -8,9 +8,11 @@ import re
 import orjson
 import pytest
 
+from eye.index.store import Store
 from eye.index.why import hints
 from eye.query.parse import parse
 from eye.query.tree import And, Or, QueryComplaint
+from tests.eye.conftest import write_lines
 
 
 def texts(value):
@@ -172,3 +174,40 @@ def test_histogram_facets_and_pages_agree_with_the_records(store, records):
     pages = [r for start in range(0, n, 100) for r in store.rows(asked, start, 100)]
     assert [r["@timestamp"] for r in pages] == sorted(r["@timestamp"] for r in mine) and len({r["_row"] for r in pages}) == n
     assert store.position(asked, pages[7]["_row"]) == 7
+
+
+LONG = "-".join(f"step{n} of" for n in range(70))
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        (f'"{LONG}"', {1, 2}),
+        (f'"{LONG} 99"', {1}),
+        (f"message:{LONG.replace(' ', '/')}", {1, 2}),
+        (f'"{LONG} 98"', set()),
+        (f'"{LONG} of"', set()),
+    ],
+)
+def test_a_text_of_very_many_words_is_found_in_a_row(tmp_path, query, found):
+    (tmp_path / "case.json").write_text("{}")
+    texts = [f"a {LONG} 99 z", f"{LONG} 100", LONG[:-20]]
+    rows = [{"event.dataset": "x", "escadre.id": f"{n:032x}", "message": text} for n, text in enumerate(texts, 1)]
+    write_lines(tmp_path / "records" / "x" / "c.jsonl.zst", rows)
+    store = Store(tmp_path)
+    assert {int(orjson.loads(line)["escadre.id"], 16) for line in store.lines(store.ask(query))} == found
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "message:/((a{1,50}){1,50}){1,50}/",
+        r"escadre.all:/(\w{0,9}){0,9}/",
+        "process.name:/(.{0,60}){,60}/",
+        "message:/((a{9,99}){99}){1,2}/",
+    ],
+)
+def test_counted_repetitions_within_each_other_are_refused(query, store):
+    with pytest.raises(QueryComplaint, match="repetitions"):
+        store.ask(query)

@@ -12,6 +12,7 @@ from contextlib import closing, suppress
 import pytest
 
 from eye.web.limits import CONNECTIONS
+from tests.conftest import PATIENCE
 from tests.eye.conftest import Served, write_lines
 
 MANY = 1100
@@ -25,7 +26,7 @@ def server(tmp_path_factory):
     one = Served(case)
     yield one
     one.process.terminate()
-    _, said = one.process.communicate(timeout=20)
+    _, said = one.process.communicate(timeout=PATIENCE)
     assert len(said) < 2000, said[:2000]
 
 

@@ -19,7 +19,7 @@ from hunter.objects import of
 from hunter.objects.process import near
 from hunter.ref import Ref
 from hunter.unsafe import SurpriseError
-from tests.conftest import need
+from tests.conftest import PATIENCE, need
 from tests.hunter.driver import hunt
 from tests.hunter.test_accounts import _Root
 
@@ -164,7 +164,7 @@ def test_a_number_that_another_process_has_now_is_never_touched(inert) -> None:
                 then = None if kind == "process" else {**was, "frozen": "yes"}
                 with pytest.raises(SurpriseError, match="another process now"):
                     of(ref).put(host, ref, {**was, "frozen": "no"}, then, None, "x")
-            until = time.monotonic() + 10
+            until = time.monotonic() + PATIENCE
             while state_of(other.pid) not in "ST" and time.monotonic() < until:  # it may still be on its way to sleep
                 time.sleep(0.01)
             assert state_of(other.pid) == "S"

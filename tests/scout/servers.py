@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.conftest import need
+from tests.conftest import PATIENCE, free_port, need
 
 PARTS = 12
 
@@ -44,19 +44,12 @@ class Server:
     extra: dict[str, object] = field(default_factory=dict)
 
 
-def free_port() -> int:
-    with closing(socket.socket()) as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
 def wait_for(port: int, process: subprocess.Popen, log: Path) -> None:
     """Wait until a server listens; its log tells why it does not."""
-    for _ in range(600):
+    end = time.monotonic() + PATIENCE
+    while process.poll() is None and time.monotonic() < end:
         with suppress(OSError), closing(socket.create_connection(("127.0.0.1", port), 1)):
             return
-        if process.poll() is not None:
-            break
         time.sleep(0.05)
     pytest.fail(f"{process.args[0]} does not listen: {log.read_text()[-500:]}", pytrace=False)
 

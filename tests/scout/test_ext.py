@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from scout.sources.blocks import FileBlocks
+from scout.blocks import FileBlocks
 from scout.sources.ext import ExtSource
 from scout.sources.source import Blocked
 from tests.conftest import need

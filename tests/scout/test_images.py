@@ -19,11 +19,11 @@ import pytest
 from pyarrow import parquet
 
 import commodore
+from scout.blocks import FileBlocks
 from scout.collecting.imaged import open_images
 from scout.console import Complaint
 from scout.formats.regf import Hive
 from scout.keys import load_identities
-from scout.sources.blocks import FileBlocks
 from scout.sources.disk import open_disk
 from scout.sources.letters import assign, mounted_devices
 from scout.sources.partitions import partitions

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from scout.live.linux import connections, host, kernel_modules, maps, mounts, processes, services, sessions, users
-from tests.conftest import need
+from tests.conftest import PATIENCE, need
 from tests.scout.collecting import *  # noqa: F403  (fixtures)
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="live sources are for Linux")
@@ -33,7 +33,7 @@ def sleeper(tmp_path):
     """A copy of sleep that runs from a known folder."""
     program = tmp_path / "my sleep"
     shutil.copy(shutil.which("sleep"), program)
-    with subprocess.Popen([program, "60"], cwd=tmp_path) as child:
+    with subprocess.Popen([program, "600"], cwd=tmp_path) as child:
         yield child, program
         child.kill()
 
@@ -41,7 +41,7 @@ def sleeper(tmp_path):
 def test_a_process_is_described_as_it_was_started(sleeper, tmp_path):
     child, program = sleeper
     one = process(child.pid)
-    assert (one["ppid"], one["exe"], one["cwd"], one["cmdline"]) == (os.getpid(), str(program), str(tmp_path), [str(program), "60"])
+    assert (one["ppid"], one["exe"], one["cwd"], one["cmdline"]) == (os.getpid(), str(program), str(tmp_path), [str(program), "600"])
     assert one["exe_sha256"] == hashlib.sha256(program.read_bytes()).hexdigest()
     assert (one["exe_deleted"], one["exe_memfd"], one["uid"], one["gid"]) == (False, False, os.getuid(), os.getgid())
     assert one["user"] == pwd.getpwuid(os.getuid()).pw_name
@@ -51,7 +51,7 @@ def test_a_process_is_described_as_it_was_started(sleeper, tmp_path):
 
 def test_the_start_of_a_process_is_the_time_it_was_started():
     before = time.time()
-    with subprocess.Popen(["sleep", "60"]) as child:
+    with subprocess.Popen(["sleep", "600"]) as child:
         after = time.time()
         start = datetime.fromisoformat(process(child.pid)["start"])
         child.kill()
@@ -70,7 +70,7 @@ def test_a_deleted_executable_is_marked_and_still_hashed(sleeper):
 def test_a_name_that_only_says_deleted_is_not_believed(tmp_path):
     program = tmp_path / "tool (deleted)"
     shutil.copy(shutil.which("sleep"), program)
-    with subprocess.Popen([program, "60"]) as child:
+    with subprocess.Popen([program, "600"]) as child:
         one = process(child.pid)
         child.kill()
     assert (one["exe"], one["exe_deleted"]) == (str(program), False)
@@ -79,10 +79,10 @@ def test_a_name_that_only_says_deleted_is_not_believed(tmp_path):
 def test_an_executable_that_never_had_a_file_is_marked():
     code = (
         "import os, shutil; fd = os.memfd_create('payload'); os.write(fd, open(shutil.which('sleep'), 'rb').read());"
-        "os.execve(fd, ['sleep', '60'], {})"
+        "os.execve(fd, ['sleep', '600'], {})"
     )
     with subprocess.Popen([sys.executable, "-c", code]) as child:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while "memfd" not in os.readlink(f"/proc/{child.pid}/exe") and time.monotonic() < deadline:
             time.sleep(0.01)
         one = process(child.pid)
@@ -93,7 +93,7 @@ def test_an_executable_that_never_had_a_file_is_marked():
 
 def test_hostile_arguments_are_json(tmp_path):
     program = os.fsencode(shutil.which("sleep"))
-    with subprocess.Popen([b"\xff\x1b[2Jname\n", b"60"], executable=program) as child:
+    with subprocess.Popen([b"\xff\x1b[2Jname\n", b"600"], executable=program) as child:
         one = process(child.pid)
         child.kill()
     assert one["cmdline"][0] == "\\xff\x1b[2Jname\n"
@@ -101,7 +101,7 @@ def test_hostile_arguments_are_json(tmp_path):
 
 
 def test_the_environment_is_not_taken():
-    with subprocess.Popen(["sleep", "60"], env={"TOKEN": "very-secret-value"}) as child:
+    with subprocess.Popen(["sleep", "600"], env={"TOKEN": "very-secret-value"}) as child:
         assert "very-secret-value" not in json.dumps(process(child.pid))
         child.kill()
 

@@ -11,9 +11,9 @@ import time
 
 import pytest
 
+from scout.blocks import AlignedBlocks, DamagedVolume, FileBlocks
 from scout.collecting.walk import walk
 from scout.formats.ntfs.lznt1 import unpack
-from scout.sources.blocks import AlignedBlocks, DamagedVolume, FileBlocks
 from scout.sources.ntfs import NtfsSource
 from scout.sources.source import Blocked, find
 from scout.sources.timed_calls import TimedCalls

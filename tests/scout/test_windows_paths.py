@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from commodore.suspicion.known import key
+from commodore.case.known_programs import key
 from scout.formats.commandline import parse_windows
 from scout.formats.windows_paths import plain
 

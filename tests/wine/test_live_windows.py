@@ -242,9 +242,9 @@ TEMPORARY = r"""
 import ctypes, json, os, winreg
 from pathlib import Path
 from scout.live.windows import _devices, _privileges
-from scout.sources.saved_hives import SavedHives
+from scout.live.windows._saved_hives import SavedHives
 from scout.sources.source import Blocked
-from scout.sources.windows_volume import WindowsVolume
+from scout.live.windows._volume import WindowsVolume
 _privileges.take()
 folder, out = Path("C:/planted"), Path("C:/out")
 folder.mkdir(); out.mkdir()

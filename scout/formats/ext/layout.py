@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from scout.sources.blocks import DamagedVolume
+from scout.blocks import DamagedVolume
 
 META_BG, RECOVER, WIDE = 0x10, 0x4, 0x80
 """incompatible features: descriptors in meta groups, a journal to replay, 64-bit block numbers"""

@@ -10,10 +10,10 @@ import struct
 from collections import OrderedDict
 from collections.abc import Iterator
 
+from scout.blocks import BlockCache, BlockReader, DamagedVolume, exactly
 from scout.formats.ext import layout
 from scout.formats.ext.layout import ExtInode
 from scout.formats.runs import ClusterRun, ResidentContent, RunContent
-from scout.sources.blocks import BlockCache, BlockReader, DamagedVolume, exactly
 
 ROOT = 2
 """inode of the top folder"""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scout.sources.blocks import DamagedVolume
+from scout.blocks import DamagedVolume
 
 _CHUNK = 4096
 

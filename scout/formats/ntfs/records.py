@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-from scout.sources.blocks import DamagedVolume
+from scout.blocks import DamagedVolume
 
 STANDARD, LIST, NAME, DATA, INDEX_ROOT, INDEX, BITMAP, REPARSE = 0x10, 0x20, 0x30, 0x80, 0x90, 0xA0, 0xB0, 0xC0
 COMPRESSED, ENCRYPTED, SPARSE = 0x00FF, 0x4000, 0x8000

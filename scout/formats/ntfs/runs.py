@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from scout.blocks import BlockReader, DamagedVolume, exactly
 from scout.formats.ntfs.lznt1 import unpack
 from scout.formats.runs import ClusterRun, RunContent
-from scout.sources.blocks import BlockReader, DamagedVolume, exactly
 
 MAX_CLUSTERS = 1 << 52
 """clusters of one attribute: 16 EiB in clusters of 4 KiB"""

@@ -12,11 +12,11 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from scout.blocks import BlockCache, BlockReader, DamagedVolume, exactly
 from scout.formats.ntfs import records
 from scout.formats.ntfs.records import STRIDE, NtfsAttribute, NtfsGeometry, NtfsRecord, attribute_list, geometry, repaired
 from scout.formats.ntfs.runs import CompressedContent, NtfsContent, runs
 from scout.formats.runs import ClusterRun, ResidentContent, RunContent
-from scout.sources.blocks import BlockCache, BlockReader, DamagedVolume, exactly
 
 ROOT = 5
 """number of the top folder's record"""

@@ -16,10 +16,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from scout.blocks import FileBlocks
 from scout.live.linux import _direct, procfs
 from scout.live.linux.directory_views import folders
 from scout.sources import mounts
-from scout.sources.blocks import FileBlocks
 from scout.sources.ext import ExtSource
 
 SCHEMA = 1

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from scout.blocks import DamagedVolume
 from scout.console import WRONG_USE, Complaint
-from scout.sources.blocks import DamagedVolume
 
 MAX_PARENTS = 64
 """differencing images in a row"""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from scout.blocks import BlockReader, LibraryBlocks
 from scout.console import WRONG_USE, Complaint
-from scout.sources.blocks import BlockReader, LibraryBlocks
 from scout.sources.images import _shared
 
 NAME, ORDER = "EWF (E01)", 1

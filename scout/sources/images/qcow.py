@@ -10,8 +10,8 @@ import zlib
 from collections import OrderedDict
 from pathlib import Path
 
+from scout.blocks import BlockCache, BlockReader, DamagedVolume, FileBlocks, exactly
 from scout.console import WRONG_USE, Complaint
-from scout.sources.blocks import BlockCache, BlockReader, DamagedVolume, FileBlocks, exactly
 from scout.sources.images import _shared
 
 NAME, ORDER = "qcow2", 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from scout.sources.blocks import BlockReader, FileBlocks, JoinedBlocks
+from scout.blocks import BlockReader, FileBlocks, JoinedBlocks
 
 NAME, ORDER = "raw", 9
 MAX_PARTS = 20_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from scout.sources.blocks import BlockReader, DamagedVolume, LibraryBlocks
+from scout.blocks import BlockReader, DamagedVolume, LibraryBlocks
 from scout.sources.images import _shared
 
 NAME, ORDER = "VMDK", 3

@@ -142,7 +142,8 @@ def _line(
         environment[assignment.partition(b"=")[0]] = decode(assignment)  # a later one of the same name replaces it
     elif (entry := entry_of(line.raw, table)) is None:
         refused = "line is neither an entry nor an assignment; cron refuses it"
-        yield Problem("entry without a command" if crontime.times(line.raw) else refused, locator(line), 1)
+        broken_assignment = _COUNTED.match(line.raw) is None  # of no value, or of a quote that does not end
+        yield Problem("entry without a command" if crontime.times(line.raw) else refused, locator(line), 0 if broken_assignment else 1)
     else:
         if not line.ended and table.kind != "anacron":
             base = base | {"escadre.cron.passed_over": True}

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from hunter.fresh.findings import FreshFindings
 from hunter.host.archived import ArchiveView
 from hunter.host.archived_windows import ArchivedHives, path_of
 from hunter.host.tree import TEXT_LIMIT
 from hunter.host.view import HostView
 from hunter.mechanisms import mechanism_of
 from hunter.plan.model import RemovalAction, RemovalPlan
-from hunter.run.fresh import FreshFindings
 from hunter.run.looked import ArchiveCoverage
 from hunter.run.verify import TargetVerdict, judge
 from scout.archive.reader import ArchiveReader

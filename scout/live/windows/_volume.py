@@ -21,15 +21,15 @@ from ctypes import wintypes
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scout.blocks import AlignedBlocks
 from scout.live.windows import _native
-from scout.sources.blocks import AlignedBlocks
 from scout.sources.directory import DirectorySource, DiskFile
 from scout.sources.ntfs import NtfsSource
 from scout.sources.rawfile import RawFile, raw_status
 from scout.sources.source import Blocked, Parts, SourceEntry, SourceFile
 
 if TYPE_CHECKING:
-    from scout.sources.saved_hives import SavedHives
+    from scout.live.windows._saved_hives import SavedHives
 
 _SURROGATE = 0x20000000
 """bit of a reparse tag: the name stands for another one (junction, symbolic link)"""
