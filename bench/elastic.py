@@ -46,9 +46,10 @@ from eye.elastic.templates import component
 PROGRAM = "evtx2es==1.8.0"
 ENVIRONMENT = Path(tempfile.gettempdir()) / f"escadre-bench-{PROGRAM}"
 LOAD = (
-    "import sys, json, resource; from eye.elastic.connect import ElasticServer, connect; from eye.elastic.load import load; "
+    "import sys, json, re, resource; from eye.elastic.connect import ElasticServer, connect; from eye.elastic.load import load; "
     "d = load(sys.argv[1], connect(ElasticServer(sys.argv[2])), name=sys.argv[3]); u = resource.getrusage(resource.RUSAGE_SELF); "
-    "print(json.dumps([d.whole, sum(c['read'] for c in d.indices.values()), d.seconds, u.ru_maxrss, u.ru_utime + u.ru_stime]))"
+    "print(json.dumps([d.whole, sum(c['read'] for c in d.indices.values()), d.seconds, "
+    "int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]), u.ru_utime + u.ru_stime]))"
 )
 
 

@@ -24,12 +24,19 @@ class Case:
         self.root, self.work = root, root / ".work"
         self.about: dict[str, Any] = {"schema": SCHEMA, "rules": {}}
 
-    def __enter__(self) -> Self:
+    def check(self) -> None:
+        """Raise Complaint where the directory is something else. Nothing is made."""
         if self.root.exists() and not self.root.is_dir():
             raise Complaint(f"{self.root} is a file.", "Give a directory for the case with -o.", WRONG_USE)
         try:
             if self.root.exists() and any(self.root.iterdir()) and not (self.root / "case.json").exists() and not self.work.exists():
                 raise Complaint(f"{self.root} is not empty and no case.", "Give a new directory with -o.", WRONG_USE)
+        except OSError as e:
+            raise Complaint(f"{self.root} cannot be read: {e.strerror}.", "Give another directory with -o.") from None
+
+    def __enter__(self) -> Self:
+        self.check()
+        try:
             self._open()
         except OSError as e:
             raise Complaint(f"{self.root} cannot be written: {e.strerror}.", "Give another directory with -o.") from None

@@ -1,7 +1,7 @@
-"""Collections that another collector packed (Velociraptor, KAPE, CyLR, UAC): ZIP and tar, unpacked into a private temporary folder.
+"""Collections that another collector packed (Velociraptor, KAPE, CyLR, UAC): ZIP and tar, unpacked into a private folder of the case.
 
-The folder is removed with the last collection that reads it. Names never lead out of it, links are made last and not followed, and
-modes, owners and times are those that the archive states: `facts` has them by path in the folder.
+The folder is removed with the last collection that reads it; what a killed run left is removed by the next one. Names never lead out of
+it, and no link is made in it: `links` has them. Modes, owners and times are those that the archive states: `facts` has them by path.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
+import psutil
 import zstandard
 
+from commodore.case import private
 from commodore.readers.archives import OF_HOST
 from scout.console import Complaint, plural
 
@@ -65,6 +67,8 @@ class UnpackedFolder:
     folder: Path
     holder: tempfile.TemporaryDirectory[str]
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    links: dict[Path, str] = field(default_factory=dict)
+    """path that a symbolic link would have → where it leads to"""
     notes: list[str] = field(default_factory=list)
     cut: bool = False
 
@@ -82,9 +86,9 @@ def is_packed(path: Path) -> bool:
     return False
 
 
-def unpacked(path: Path) -> UnpackedFolder:
-    """Unpack an archive. What is broken or refused is in `notes`. Raises Complaint where the disk is full."""
-    made = _begun(_ENDINGS.sub("", path.name) or "collection")
+def unpacked(path: Path, into: Path) -> UnpackedFolder:
+    """Unpack an archive below `into`. What is broken or refused is in `notes`. Raises Complaint where the disk is full."""
+    made = _begun(into, _ENDINGS.sub("", path.name) or "collection")
     links: list[PackedEntry] = []
     left = max(FLOOR, RATIO * path.stat().st_size)
     refused = 0
@@ -116,12 +120,12 @@ def unpacked(path: Path) -> UnpackedFolder:
     return made
 
 
-def single(path: Path) -> UnpackedFolder | None:
-    """Unpack a compressed file that is no tar (`Security.evtx.gz`) into a folder of its own; None where it is not compressed or broken."""
+def single(path: Path, into: Path) -> UnpackedFolder | None:
+    """Unpack a compressed file that is no tar (`Security.evtx.gz`) below `into`; None where it is not compressed or broken."""
     stream = _decompressed(path)
     if stream is None:
         return None
-    made = _begun("file")
+    made = _begun(into, "file")
     name = _FILE_ENDING.sub("", path.name) or "file"
     if _written(made.folder / name, stream, max(FLOOR, RATIO * path.stat().st_size)) < 0:
         return None
@@ -129,18 +133,24 @@ def single(path: Path) -> UnpackedFolder | None:
     return made
 
 
-def _begun(name: str) -> UnpackedFolder:
-    holder = tempfile.TemporaryDirectory(prefix="escadre-unpacked-")
-    folder = Path(holder.name, name)
-    folder.mkdir(mode=0o700)
-    return UnpackedFolder(folder, holder)
+def _begun(into: Path, name: str) -> UnpackedFolder:
+    """Return a new folder below `into`. Folders of processes that have ended are removed. Raises Complaint."""
+    try:
+        for old in private.folder(into).iterdir():
+            process = old.name.partition("-")[0]
+            if not (process.isdigit() and psutil.pid_exists(int(process))):
+                shutil.rmtree(old, ignore_errors=True)
+        holder = tempfile.TemporaryDirectory(prefix=f"{os.getpid()}-", dir=into)
+        return UnpackedFolder(private.folder(Path(holder.name, name)), holder)
+    except OSError as e:
+        raise Complaint(f"{into} cannot be written: {e.strerror}.", "Give another directory with -o.") from None
 
 
 def _written(path: Path, opened: partial[BinaryIO], most: int) -> int:
     """Write a file and return its size; -1 where it is broken, too large, or there already. Raises Complaint where the disk is full."""
     size = 0
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private.folder(path.parent)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
     except (OSError, ValueError):
         return -1
@@ -164,28 +174,30 @@ def _put(out: BinaryIO, chunk: bytes) -> None:
     try:
         out.write(chunk)
     except OSError as e:
-        free = shutil.disk_usage(tempfile.gettempdir()).free
         raise Complaint(
-            f"the collection cannot be unpacked into {tempfile.gettempdir()}: {e.strerror} ({free:,} bytes are free).",
-            "Name a folder with room for it in TMPDIR, or unpack it yourself and give the folder.",
+            f"the collection cannot be unpacked into the case: {e.strerror}.",
+            "Make room on the disk of the case, or unpack it yourself and give the folder.",
         ) from None
 
 
 def _linked(made: UnpackedFolder, link: PackedEntry) -> bool:
+    """Note a symbolic link, or make a further name of a file. Returns False where the name is there already, or leads to nothing."""
     path = made.folder / link.name
+    if path in made.links or os.path.lexists(path):
+        return False
+    if link.kind == "link":
+        made.links[path] = link.target
+        made.facts[link.name] = link.facts
+        return True
+    target = _safe(link.target)
+    if target not in made.facts or made.folder / target in made.links:
+        return False
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if link.kind == "hard link":
-            target = _safe(link.target)
-            if not target or target not in made.facts:
-                return False
-            os.link(made.folder / target, path, follow_symlinks=False)
-            made.facts[link.name] = made.facts[target]
-        else:
-            path.symlink_to(link.target)
-            made.facts[link.name] = link.facts
+        private.folder(path.parent)
+        os.link(made.folder / target, path, follow_symlinks=False)
     except (OSError, ValueError):
         return False
+    made.facts[link.name] = made.facts[target]
     return True
 
 

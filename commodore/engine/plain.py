@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from commodore.artefact import Group
@@ -20,6 +21,7 @@ from scout.sources import driver_links
 WINDOWS_FILES = (".evtx", ".evt", ".pf", ".lnk", ".dat", ".exe", ".dll", ".reg", ".job")
 
 
+NO_LINKS: Mapping[Path, str] = MappingProxyType({})
 _JOURNAL = re.compile(r"(?i)(\$Extend/\$UsnJrnl)%3A\$J")
 """the change journal, as collectors write its name on file systems that have no streams"""
 
@@ -43,15 +45,20 @@ class PlainFile:
     """whether it is below a root, so that `source` is a path of the host"""
 
 
-def walk(given: Path, volumes: Sequence[Volume] = (), without: Collection[Path] = ()) -> tuple[str, list[PlainFile]]:
+def walk(
+    given: Path, volumes: Sequence[Volume] = (), without: Collection[Path] = (), links: Mapping[Path, str] = NO_LINKS
+) -> tuple[str, list[PlainFile]]:
     """Return the operating system that the layout shows (windows, linux or '') and all files of a directory, sorted by path.
 
-    `volumes`: roots in it. `without`: folders that belong to another host.
+    volumes   roots in it
+    without   folders that belong to another host
+    links     path → target of symbolic links that an unpacked archive has and the disk has not
     """
-    found = sorted(_entries(given, without), key=lambda path: path.as_posix().encode("utf-8", "surrogateescape"))
+    listed = (path for path in links if path.is_relative_to(given) and not any(path.is_relative_to(folder) for folder in without))
+    found = sorted((*_entries(given, without), *listed), key=lambda path: path.as_posix().encode("utf-8", "surrogateescape"))
     places = [(path, *_place(given, volumes, path)) for path in found]
     system = layout(below for _, below, volume in places if volume or not volumes)
-    return system, [_file(i, below, path, system, volume) for i, (path, below, volume) in enumerate(places)]
+    return system, [_file(i, below, path, system, volume, links.get(path)) for i, (path, below, volume) in enumerate(places)]
 
 
 def single(path: Path) -> PlainFile:
@@ -107,9 +114,12 @@ def native(below: str, system: str, letter: str = "") -> str:
     return f"{letter or 'C'}:\\" + below.replace("/", "\\") if system == "windows" else "/" + below
 
 
-def _file(ordinal: int, below: str, path: Path, system: str, volume: Volume | None) -> PlainFile:
+def _file(ordinal: int, below: str, path: Path, system: str, volume: Volume | None, link: str | None = None) -> PlainFile:
     source = native(below, system, volume.letter) if volume else below
-    made = _examined(ordinal, below, path, source)
+    if link is None:
+        made = _examined(ordinal, below, path, source)
+    else:
+        made = PlainFile(ordinal, path, below, source, 0, {"link": link, "type": "link"}, "link")
     made.placed = volume is not None
     return made
 

@@ -76,7 +76,9 @@ def process(
     setup = Setup(tuple(map(Path, rules)), tuple(map(Path, iocs)), tuple(map(Path, known)), tuple(map(Path, baselines)), cache, memory)
     summary = Summary(target)
     papers = Receipts(receipts)
-    collections = _recognised(paths, identities, summary)
+    held = Case(target)
+    held.check()
+    collections = _recognised(paths, identities, summary, held.work / "unpacked")
     papers.alone = not summary.unread and sum(isinstance(one, inputs.ArchiveCollection) for one in collections) == 1
     detection = setup.load()
     summary.note_rules(detection)
@@ -91,7 +93,7 @@ def process(
         summary,
     )
     try:
-        job.into(target, collections)
+        job.into(held, collections)
     except OSError as e:
         if e.errno not in _CASE_ERRORS:
             raise
@@ -101,10 +103,10 @@ def process(
     return summary
 
 
-def _recognised(paths: list[Path], identities: Sequence[Any], summary: Summary) -> list[inputs.EvidenceCollection]:
+def _recognised(paths: list[Path], identities: Sequence[Any], summary: Summary, unpack_in: Path) -> list[inputs.EvidenceCollection]:
     found: dict[str, inputs.EvidenceCollection] = {}
     for path in paths:
-        for collection in _collections(path, identities, summary, alone=len(paths) == 1):
+        for collection in _collections(path, identities, summary, unpack_in, alone=len(paths) == 1):
             if found.setdefault(collection.id, collection) is not collection:
                 summary.twice.append((str(path), str(found[collection.id].origin)))
     return sorted(found.values(), key=lambda collection: (collection.label, collection.id))
@@ -119,10 +121,12 @@ class _Queued(NamedTuple):
     """host and datasets, where the case has an older partition of the collection"""
 
 
-def _collections(path: Path, identities: Sequence[Any], summary: Summary, *, alone: bool) -> Sequence[inputs.EvidenceCollection]:
+def _collections(
+    path: Path, identities: Sequence[Any], summary: Summary, unpack_in: Path, *, alone: bool
+) -> Sequence[inputs.EvidenceCollection]:
     """Return the collections of one path. Among several, a path that cannot be read is noted; wrong use of the command still ends it."""
     try:
-        return recognise.collections(path, identities)
+        return recognise.collections(path, identities, unpack_in)
     except Complaint as complaint:
         if alone or complaint.code == WRONG_USE:
             raise
@@ -151,9 +155,9 @@ class _Job:
     receipts: Receipts
     summary: Summary
 
-    def into(self, case: Path, collections: list[inputs.EvidenceCollection]) -> None:
+    def into(self, case: Case, collections: list[inputs.EvidenceCollection]) -> None:
         """Open the case, make the partitions that it lacks, redo those that were asked for, and sum up."""
-        with Case(case) as held:
+        with case as held:
             held.note_rules(self.setup.load())
             with Pool(self.setup, self.workers, self.timeout) as pool:
                 self._all(held, pool, collections)

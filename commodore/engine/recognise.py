@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -63,12 +63,14 @@ def recognise(path: Path, identities: Sequence[Any]) -> EvidenceCollection:
     return collections(path, identities)[0]
 
 
-def collections(path: Path, identities: Sequence[Any]) -> Sequence[EvidenceCollection]:
+def collections(path: Path, identities: Sequence[Any], unpack_in: Path | None = None) -> Sequence[EvidenceCollection]:
     """Return the collections that a path holds: one for an archive of SCOUT and a file, one per host for a directory and for what another
     collector packed. Raises Complaint (exit 2).
+
+    `unpack_in`: folder of the case for what was packed, made when it is needed; without one, what is packed stays a file.
     """
     if path.is_dir():
-        return _directory(path)
+        return _directory(path, unpack_in)
     try:
         with path.open("rb") as stream:
             head = stream.read(max(8192, catalogue.matcher().head))
@@ -85,16 +87,18 @@ def collections(path: Path, identities: Sequence[Any]) -> Sequence[EvidenceColle
             return [ArchiveCollection(path, identities, path.stat().st_size, path.name.split("-20", 1)[0]).open()]
         except Complaint as c:
             raise c if str(path) in c.what else Complaint(f"{path}: {c.what}", c.do, c.code) from None
-    return _packed_or_file(path, head)
+    return _packed_or_file(path, head, unpack_in)
 
 
-def _packed_or_file(path: Path, head: bytes) -> list[PlainCollection]:
+def _packed_or_file(path: Path, head: bytes, unpack_in: Path | None) -> list[PlainCollection]:
     """Return the collections of a file: the hosts that another collector packed, a compressed file of evidence, or the file itself."""
+    if unpack_in is None:
+        return [_file(path, head)]
     if packed.candidates([path]):
-        return _unpacked(path)
+        return _unpacked(path, unpack_in)
     file = plain.single(path)
     _placed(file)
-    if catalogue.matcher().match(file.below, head).names == ("archive_contents",) and (made := packed.single(path)) is not None:
+    if catalogue.matcher().match(file.below, head).names == ("archive_contents",) and (made := packed.single(path, unpack_in)) is not None:
         (inner,) = made.folder.iterdir()
         with inner.open("rb") as stream:
             head_of_inner = stream.read(max(8192, catalogue.matcher().head))
@@ -103,10 +107,12 @@ def _packed_or_file(path: Path, head: bytes) -> list[PlainCollection]:
     return [_file(path, head)]
 
 
-def _unpacked(path: Path, depth: int = 0) -> list[PlainCollection]:
+def _unpacked(path: Path, unpack_in: Path, depth: int = 0) -> list[PlainCollection]:
     """Return the hosts in a packed collection; `depth`: packed collections that it is in."""
-    made = packed.unpacked(path)
-    return [_held(one, path, made) for one in _directory(made.folder, depth + 1)]
+    made = packed.unpacked(path, unpack_in)
+    return [
+        _held(one, path, made) for one in _directory(made.folder, unpack_in if depth + 1 < DEEPEST_PACKED else None, depth + 1, made.links)
+    ]
 
 
 def _held(collection: PlainCollection, path: Path, made: packed.UnpackedFolder) -> PlainCollection:
@@ -121,36 +127,37 @@ def _held(collection: PlainCollection, path: Path, made: packed.UnpackedFolder) 
     return collection
 
 
-def _directory(path: Path, depth: int = 0) -> list[PlainCollection]:
+def _directory(path: Path, unpack_in: Path | None, depth: int = 0, links: Mapping[Path, str] = plain.NO_LINKS) -> list[PlainCollection]:
     """Return the hosts in a directory: one per root of a file system, one per computer of the event logs outside a root, and those that
     another collector packed.
     """
     hosts = roots.find(path)
     found: list[PlainCollection] = []
     if len(hosts) == 1:
-        system, files = plain.walk(path, hosts[0])
-        packs, files = _apart(files, depth)
+        system, files = plain.walk(path, hosts[0], (), links)
+        packs, files = _apart(files, unpack_in)
         found.append(_collection(path, files, system, path.resolve().name))
     else:
         folders = {volume.folder for host in hosts for volume in host}
         for volumes in hosts:
-            system, files = plain.walk(_above(volumes), volumes, folders - {volume.folder for volume in volumes})
+            system, files = plain.walk(_above(volumes), volumes, folders - {volume.folder for volume in volumes}, links)
             inside = _numbered([file for file in files if file.placed])
             found.append(_collection(_above(volumes), inside, system, _named(path, volumes)))
-        system, files = plain.walk(path, (), folders)
-        packs, files = _apart(files, depth)
+        system, files = plain.walk(path, (), folders, links)
+        packs, files = _apart(files, unpack_in)
         for file in files if found or packs else ():
             _placed(file)
         if not (found or packs) or any(map(_known, files)):
             found += _split(path, system if not hosts else plain.layout(file.below for file in files), files)
-    for pack in packs:
-        found += _unpacked(pack, depth)
+    if unpack_in is not None:
+        for pack in packs:
+            found += _unpacked(pack, unpack_in, depth)
     return found
 
 
-def _apart(files: list[plain.PlainFile], depth: int) -> tuple[list[Path], list[plain.PlainFile]]:
+def _apart(files: list[plain.PlainFile], unpack_in: Path | None) -> tuple[list[Path], list[plain.PlainFile]]:
     """Return the packed collections among the files outside a root, and the other files."""
-    outside = [file.path for file in files if file.verdict == "taken" and not file.placed] if depth < DEEPEST_PACKED else []
+    outside = [file.path for file in files if file.verdict == "taken" and not file.placed] if unpack_in is not None else []
     packs = packed.candidates(outside)
     return packs, _numbered([file for file in files if file.path not in packs]) if packs else files
 

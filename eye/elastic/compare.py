@@ -49,6 +49,8 @@ class LoadSample:
 
 def named(value: Any) -> list[str]:
     """Return the datasets that the server counts a record for: one, '' where the value is none or too long; each of a list."""
+    if type(value) is str and len(value) <= IGNORE_ABOVE:
+        return [value]
     found = {str(item) for item in (value if isinstance(value, list) else [value]) if isinstance(item, (str, int, float))}
     return sorted(name for name in found if len(name) <= IGNORE_ABOVE) or [""]
 

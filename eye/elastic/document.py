@@ -17,7 +17,7 @@ import orjson
 
 from commodore.schema import registry
 from eye.elastic.fields import ALL, DEPTH, DIGEST, IGNORE_ABOVE, RAW, VALUES, mappings
-from eye.query.copies import DATA, EVENT_DATA, hot_keys
+from eye.query.copies import EVENT_DATA, copies
 from eye.query.values import ES_NS_MIN, address, isotime, leaves, nanoseconds
 from eye.query.words import MAX_WORD, level, texts
 
@@ -105,7 +105,8 @@ def made(line: bytes, record: dict[str, Any], digest: str, *, without: frozenset
     extra: dict[str, Any] = {VALUES: separated, ALL: plain, DIGEST: digest}
     data = record.get(EVENT_DATA)
     if type(data) is dict and not least:
-        extra |= {f"{DATA}.{key}": data[key] for key in data.keys() & hot_keys() if _is_plain(data[key])}
+        known = copies()
+        extra |= {known[key]: value for key, value in data.items() if key in known and _is_plain(value)}
     if raw:
         extra[RAW] = raw
     if draft.changed or without:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import Any
 
 from commodore.schema import Field, registry
-from eye.query.copies import DATA, hot_keys
+from eye.query.copies import copies
 from eye.remote.told import told
 
 IGNORE_ABOVE = 8191
@@ -55,8 +55,8 @@ def mappings() -> dict[str, dict[str, Any]]:
     found[ALL] = _WORDS
     found[VALUES] = {**_VALUE, "copy_to": ALL}
     found[DIGEST] = {"type": "keyword", "index": False, "doc_values": False, "store": True}
-    for key in hot_keys():
-        found[f"{DATA}.{key}"] = {"type": "keyword", "ignore_above": IGNORE_ABOVE}
+    for name in copies().values():
+        found[name] = {"type": "keyword", "ignore_above": IGNORE_ABOVE}
     return dict(sorted(found.items()))
 
 

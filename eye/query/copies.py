@@ -14,12 +14,12 @@ EVENT_DATA, DATA = "winlog.event_data", "escadre.data"
 
 
 @cache
-def hot_keys() -> frozenset[str]:
-    """Return the keys that have a copy."""
-    return frozenset(load_data(__package__, "hot_keys.yaml"))
+def copies() -> dict[str, str]:
+    """Return key → name of its copy, for the keys that have one."""
+    return {key: f"{DATA}.{key}" for key in load_data(__package__, "hot_keys.yaml")}
 
 
 def copy_of(name: str) -> str:
     """Return the name of the copy of `winlog.event_data.<key>`; '' where there is none."""
     head, _, key = name.partition(f"{EVENT_DATA}.")
-    return f"{DATA}.{key}" if not head and key in hot_keys() else ""
+    return copies().get(key, "") if not head else ""

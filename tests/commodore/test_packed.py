@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import random
 import shutil
 import subprocess
+import sys
 import tarfile
 import zipfile
 from datetime import UTC, datetime
@@ -19,6 +21,7 @@ from commodore.engine import packed, recognise
 from commodore.engine.process import process
 from commodore.engine.redo import Redo
 from fixtures.windows.evtx import Event, build
+from scout.console import Complaint
 from tests.conftest import need
 
 LOG = b"Feb  6 15:16:33 web07 sshd[7]: Accepted password for root from 192.0.2.9 port 5 ssh2\n"
@@ -101,28 +104,84 @@ def test_a_packed_collection_is_read_as_its_folder(tmp_path, name, content, host
 
 def test_the_temporary_folder_goes_with_the_collection(tmp_path):
     (tmp_path / "a.zip").write_bytes(zipped({f"C/{LOGS}/Security.evtx": event_log()}))
-    (collection,) = recognise.collections(tmp_path / "a.zip", [])
+    (collection,) = recognise.collections(tmp_path / "a.zip", [], tmp_path / "work")
     folder = collection.unpacked.folder
-    assert folder.is_dir() and folder.stat().st_mode & 0o077 == 0 and folder.parent.stat().st_mode & 0o077 == 0
+    assert (
+        folder.is_relative_to(tmp_path / "work")
+        and folder.is_dir()
+        and folder.stat().st_mode & 0o077 == 0
+        and folder.parent.stat().st_mode & 0o077 == 0
+    )
     del collection
     assert not folder.exists()
 
 
+def test_a_killed_run_leaves_nothing_for_the_next_one_and_nothing_lies_outside_of_the_case(tmp_path):
+    """The process is killed where the archive is unpacked; its temporary folder is one that nobody may write."""
+    (tmp_path / "a.tar").write_bytes(tar(UAC, kind="w:"))
+    (tmp_path / "tmp").mkdir()
+    code = "import os, commodore.engine.roots as r\nr.find = lambda _: os.kill(os.getpid(), 9)\nfrom commodore.cli import main\nmain()"
+    run = [sys.executable, "-c", code, "process", str(tmp_path / "a.tar"), "-o", str(tmp_path / "case")]
+    ended = subprocess.run(run, env=os.environ | {"TMPDIR": str(tmp_path / "tmp")}, capture_output=True, check=False)
+    left = list((tmp_path / "case/.work/unpacked").rglob("auth.log"))
+    assert ended.returncode == -9 and len(left) == 1 and left[0].stat().st_mode & 0o077 == 0
+    process([tmp_path / "a.tar"], tmp_path / "case", workers=1)
+    assert not left[0].exists() and not list((tmp_path / "tmp").iterdir())
+
+
+def test_without_a_case_nothing_is_unpacked(tmp_path):
+    """A search over archives reads what is packed where it lies."""
+    (tmp_path / "a.zip").write_bytes(zipped({f"C/{LOGS}/Security.evtx": event_log()}))
+    (collection,) = recognise.collections(tmp_path / "a.zip", [])
+    assert collection.unpacked is None and [file.path for file in collection.files] == [tmp_path / "a.zip"]
+
+
+def test_a_directory_that_is_no_case_is_left_alone(tmp_path):
+    (tmp_path / "a.zip").write_bytes(zipped({f"C/{LOGS}/Security.evtx": event_log()}))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/letter.txt").write_text("x")
+    with pytest.raises(Complaint, match="is not empty and no case"):
+        process([tmp_path / "a.zip"], tmp_path / "mine")
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter.txt"]
+
+
 def test_names_of_an_archive_do_not_lead_out_of_the_folder(tmp_path):
+    """Links are listed and not made: nothing can be written through one, by files, hard links or further links."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
     names = {
         "etc/passwd": b"root:x:0:0::/root:/bin/sh\n",
         "../out": b"x",
         "/abs": b"x",
-        "link": str(tmp_path),
+        "link": str(outside),
         "link/through": b"x",
+        "other": str(outside),
+        "other/second": "/etc/passwd",
         "etc/passwd ": b"x",
         "etc/": b"",
     }
     (tmp_path / "a.tar").write_bytes(tar(names, kind="w:"))
-    made = packed.unpacked(tmp_path / "a.tar")
-    assert sorted(made.facts) == ["abs", "etc/passwd", "etc/passwd ", "link/through"]
-    assert not (tmp_path / "through").exists() and not (tmp_path.parent / "out").exists()
+    made = packed.unpacked(tmp_path / "a.tar", tmp_path / "work")
+    assert sorted(made.facts) == ["abs", "etc/passwd", "etc/passwd ", "link/through", "other", "other/second"]
+    assert {path.relative_to(made.folder).as_posix(): target for path, target in made.links.items()} == {
+        "other": str(outside),
+        "other/second": "/etc/passwd",
+    }
+    assert not list(outside.iterdir()) and not (tmp_path / "out").exists() and not any(p.is_symlink() for p in made.folder.rglob("*"))
     assert made.notes == ["3 entries were not unpacked: encrypted, broken, of a name that is there already, or outside of the folder"]
+
+
+def test_links_of_a_packed_host_are_listed_and_followed_within_it(tmp_path):
+    """What systemd reads through a link is read at the link's place, as it is of a folder."""
+    unit = b"[Service]\nExecStart=/opt/agent\n"
+    names = {"etc/hostname": b"web07\n", "etc/os-release": b"ID=debian\n", "srv/a.service": unit}
+    names |= {"etc/systemd/system/a.service": "/srv/a.service", "etc/systemd/system/b.service": "/dev/null"}
+    (tmp_path / "web07.tar").write_bytes(tar(names, kind="w:"))
+    process([tmp_path / "web07.tar"], tmp_path / "case", workers=1)
+    reader = CaseReader(tmp_path / "case")
+    assert [r["escadre.source"] for r in reader.records("systemd_units")] == ["/etc/systemd/system/a.service"]
+    links = {m["path"]: m.get("link") for m in reader.members(next(iter(reader.collections()))) if m.get("link")}
+    assert links == {"/etc/systemd/system/a.service": "/srv/a.service", "/etc/systemd/system/b.service": "/dev/null"}
 
 
 def test_what_is_broken_is_said_and_the_rest_is_read(tmp_path):
@@ -137,7 +196,7 @@ def test_an_archive_that_expands_without_end_is_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr(packed, "FLOOR", 10_000)
     monkeypatch.setattr(packed, "RATIO", 1)
     (tmp_path / "a.zip").write_bytes(zipped({"etc/passwd": b"root:x:0:0::/root:/bin/sh\n", "big": bytes(50_000_000)}))
-    made = packed.unpacked(tmp_path / "a.zip")
+    made = packed.unpacked(tmp_path / "a.zip", tmp_path / "work")
     assert list(made.facts) == ["etc/passwd"] and "1 entry was not unpacked" in made.notes[0]
 
 
@@ -155,9 +214,9 @@ def test_damage_raises_nothing(tmp_path, whole):
         path = tmp_path / f"{number}.tar"
         path.write_bytes(data[: chance.randrange(20, len(data) + 1)])
         if packed.is_packed(path):
-            made = packed.unpacked(path)
+            made = packed.unpacked(path, tmp_path / "work")
             assert all((made.folder / name).is_file() for name in made.facts)
-        single = packed.single(path)
+        single = packed.single(path, tmp_path / "work")
         assert single is None or single.folder.is_dir()
 
 
@@ -165,7 +224,7 @@ def test_an_archive_that_is_no_collection_stays_evidence(tmp_path):
     (tmp_path / "docs.zip").write_bytes(zipped({"a/readme.txt": b"etc/hostname\n"}))
     (tmp_path / "broken.zip").write_bytes(b"PK\x03\x04" + bytes(60))
     for name in ("docs.zip", "broken.zip"):
-        (collection,) = recognise.collections(tmp_path / name, [])
+        (collection,) = recognise.collections(tmp_path / name, [], tmp_path / "work")
         assert collection.unpacked is None and collection.system() == ""
 
 

@@ -211,14 +211,15 @@ def test_secrets_come_from_file_or_environment_and_are_in_no_message(few, tmp_pa
     one_message(load(few, refusing.url, NAME, "--api-key-file", str(tmp_path / "empty")), 2, "has no API key")
 
 
-def test_an_index_with_other_mappings_is_left_alone(few, client):
+@pytest.mark.parametrize(("kind", "why"), [("long", "user.name is long, not keyword"), ("keyword", "its fields are objects in objects")])
+def test_an_index_with_other_mappings_is_left_alone(few, client, kind, why):
     name = f"{NAME}m"
     client.indices.create(
-        index=f"escadre-{name}-logs", mappings={"dynamic": False, "properties": {"user": {"properties": {"name": {"type": "long"}}}}}
+        index=f"escadre-{name}-logs", mappings={"dynamic": False, "properties": {"user": {"properties": {"name": {"type": kind}}}}}
     )
     told = load(few, client.transport.node_pool.get().base_url, name)
     drop(client, name)
-    one_message(told, 2, "other mappings", "user.name is long, not keyword")
+    one_message(told, 2, "other mappings", why)
 
 
 def test_a_read_only_index_and_a_full_disk_are_named(few, client, server):

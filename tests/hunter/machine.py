@@ -48,7 +48,9 @@ class Machine:
         root, shared = self.root, self.shared
         packages = {Path(p) for p in sys.path if p.endswith("site-packages") and not Path(p).is_relative_to(sys.prefix)}
         python = {Path(sys.prefix), Path(sys.base_prefix), *packages}
-        binds = [f"--bind-ro={p}" for p in (*python, ROOT) if str(p) != "/usr"]
+        # of the checkout the programs alone: SCOUT lists every file that the machine has, and the corpus has many
+        ours = [ROOT / name for name in ("scout", "commodore", "hunter", "tests")]
+        binds = [f"--bind-ro={p}" for p in (*python, *ours) if str(p) != "/usr"]
         self.process = subprocess.Popen(
             [
                 "systemd-nspawn",
