@@ -71,7 +71,7 @@ class Sorter:
                 return False
             else:
                 member = f'"{field}":'
-                for _, own, _ in batch.records:
+                for own in ("".join(pieces) for _, pieces, _ in batch.records):
                     if member in own and (value := orjson.loads(f"{{{own}}}").get(field)).__class__ is str and (every or value in exact):
                         return False
         return True

@@ -77,17 +77,19 @@ class Problem(NamedTuple):
 class RecordBatch(NamedTuple):
     """Records that share fields, for datasets of a hundred thousand records: the shared fields are turned into text once.
 
-    `shared` has the fields of all. `records` has of each its locator, the other fields as the members of a JSON object (`"a":1,"b":"c"`),
-    and its state. Members and locator are valid Unicode; a locator needs no escape in JSON. `message` is among the members, `@timestamp`
-    and the `event` fields that the engine completes are not. A field is in one of the two.
+    `shared` has the fields of all. `records` has of each its locator, the other fields as the members of a JSON object (`"a":1,"b":"c"`)
+    in pieces, which many records may have in common, and its state. Members and locator are valid Unicode; a locator needs no escape in
+    JSON. A field is in one of the two. `message` is among the members. `own` names the fields that every record has among its members
+    and that the engine would complete otherwise (`DEFAULTS`). Batches whose `shared` is one and the same object are written together.
     """
 
     shared: dict[str, Any]
-    records: list[tuple[str, str, str]]
+    records: list[tuple[str, tuple[str, ...], str]]
+    own: tuple[str, ...] = ()
 
     def each(self) -> Iterator[Record]:
         """Yield the records with all their fields."""
-        return (Record(locator, self.shared | orjson.loads(f"{{{own}}}"), state) for locator, own, state in self.records)
+        return (Record(locator, self.shared | orjson.loads(f"{{{''.join(own)}}}"), state) for locator, own, state in self.records)
 
 
 FAILED = "parser-failed"

@@ -64,7 +64,6 @@ class Assembler:
         self._sentence = sentence(artefact.message)
         self._host_field, self._hosts = host_field, {"": host_name}
         self._times = tuple(artefact.times) if artefact.kind == "state" else None
-        self._plain: dict[tuple[str, ...], str] = {}
         self._seen: set[bytes] = set()
         self.duplicates: list[str] = []
         """locators that the parser gave twice; each later one got a number (`#2`)"""
@@ -92,14 +91,15 @@ class Assembler:
 
     def text(self, batch: RecordBatch) -> bytes:
         """Return the lines of a batch. What its records share, and those of the member, is turned into text once."""
-        shared = batch.shared
-        if self._times is not None and "escadre.times" not in shared:
-            shared = shared | {"escadre.times": times(shared, self._times)}
+        shared = {name: value for name, value in self._defaults.items() if name not in batch.own} | batch.shared
+        if self._times is not None and "escadre.times" not in batch.own and "escadre.times" not in shared:
+            shared["escadre.times"] = times(shared, self._times)
         try:
-            head = f"{{{self._constant_text(shared)},{orjson.dumps(shared, option=orjson.OPT_STRICT_INTEGER).decode()[1:-1]},"
+            head = f"{orjson.dumps(shared | self._constant, option=orjson.OPT_STRICT_INTEGER).decode()[:-1]},"
         except TypeError:  # lone surrogates, as in `line`
             return b"".join([line(self.record(record)) for record in batch.each()])
-        made, seen, key_of = list[str](), self._seen, self._identity.copy
+        made: list[str] = []
+        seen, key_of = self._seen, self._identity.copy
         for locator, own, state in batch.records:
             hashed = key_of()
             hashed.update(f"{locator}\0".encode())  # as `_key` does
@@ -107,17 +107,10 @@ class Assembler:
             if key in seen:
                 locator, key = self._renumber(locator, "")
             seen.add(key)
-            made.append(f'{head}{own},"escadre.id":"{key.hex()}","escadre.locator":"{locator}","escadre.state":"{state}"}}\n')
+            made.append(head)
+            made += own
+            made.append(f',"escadre.id":"{key.hex()}","escadre.locator":"{locator}","escadre.state":"{state}"}}\n')
         return "".join(made).encode()
-
-    def _constant_text(self, shared: Mapping[str, Any]) -> str:
-        """Return what all records of the member have, without those defaults that the batch sets itself."""
-        given = tuple(shared)
-        text = self._plain.get(given)
-        if text is None:
-            values = {name: value for name, value in self._defaults.items() if name not in shared} | self._constant
-            text = self._plain[given] = orjson.dumps(values, option=orjson.OPT_STRICT_INTEGER).decode()[1:-1]
-        return text
 
     def _set_host(self, out: dict[str, Any], named: str) -> None:
         """Set the host that a record names. It is the member's host where the record names none, or another form of that name."""

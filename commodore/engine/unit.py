@@ -16,7 +16,7 @@ from commodore.host import Host
 from commodore.record import FAILED
 
 RAISED = "raised"
-LINES = 512
+LINES = 128
 """lines that are passed on together"""
 LONGEST_REASON = 500
 """characters of a reason that quotes an exception"""
@@ -141,23 +141,21 @@ def drain(
     counted = {"carved", *unpromised}
     error: Exception | None = None
     batch: list[dict[str, Any]] = []
-    pieces: list[bytes] = []
-    waiting = 0
+    written = _Written(assembler)
     size, full = 1, room.full
     make, note = assembler.record, problems.add
     try:
         for item in parser():
             if isinstance(item, RecordBatch) and not full and plain(item):
-                pieces.append(assembler.text(item))
-                waiting += len(item.records)
+                if written.add(item) >= LINES:
+                    lines = written.lines()
+                    count += lines.number
+                    room.batch(take(lines, problems), lines.number)
+                    full = room.full
                 for _, _, state in item.records:
                     if state in counted:
                         carved += 1
                         beyond += state in unpromised
-                if waiting >= LINES:
-                    lines, count, pieces, waiting = RecordLines(waiting, pieces), count + waiting, [], 0
-                    room.batch(take(lines, problems), lines.number)
-                    full = room.full
                 continue
             for one in item.each() if isinstance(item, RecordBatch) else (item,):
                 if not isinstance(one, Record):
@@ -184,8 +182,33 @@ def drain(
     except Exception as e:  # a defect of a parser must not cost the records of others
         error = e.with_traceback(None)
         note(Problem(f"the parser failed: {type(e).__name__}: {e}"[:LONGEST_REASON], kind=FAILED))
-    if pieces:
-        take(RecordLines(waiting, pieces), problems)
+    if written.number:
+        count += written.number
+        take(written.lines(), problems)
     if batch:
         take(batch, problems)
-    return count + waiting, carved, beyond, error
+    return count, carved, beyond, error
+
+
+class _Written:
+    """Batches of records that are only written, until there are enough lines to pass on. `number`: records that wait."""
+
+    def __init__(self, assembler: Assembler) -> None:
+        self._assembler, self.number = assembler, 0
+        self._batches: list[RecordBatch] = []
+
+    def add(self, batch: RecordBatch) -> int:
+        """Keep a batch; return the number of records that wait. Those that share the same fields become one batch."""
+        last = self._batches[-1] if self._batches else None
+        if last is not None and last.shared is batch.shared and last.own == batch.own:
+            last.records.extend(batch.records)
+        else:
+            self._batches.append(batch._replace(records=list(batch.records)))
+        self.number += len(batch.records)
+        return self.number
+
+    def lines(self) -> RecordLines:
+        """Return what waits as text; nothing waits afterwards."""
+        made = RecordLines(self.number, [self._assembler.text(batch) for batch in self._batches])
+        self._batches, self.number = [], 0
+        return made

@@ -278,8 +278,13 @@
     input.focus();
   };
   const completionKey = (event) => {
+    if (event.key === "Enter") {  // also where no list is open yet: it would cover the answer
+      asked += 1;
+      clearTimeout(timer);
+      return hideCompletion();
+    }
     const list = $("#complete"), options = $$("li", list);
-    if (!list.classList.contains("open") || !options.length) return;
+    if (!list.classList.contains("open") || !options.length) return undefined;
     const at = options.findIndex((o) => o.classList.contains("on"));
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
@@ -288,11 +293,8 @@
     } else if (event.key === "Tab") {
       event.preventDefault();
       take(options[Math.max(0, at)]);
-    } else if (event.key === "Enter") {
-      asked += 1;
-      clearTimeout(timer);
-      hideCompletion();
     }
+    return undefined;
   };
   document.addEventListener("input", (event) => {
     if (event.target.id === "q") { clearTimeout(timer); timer = setTimeout(suggest, 120); }

@@ -47,21 +47,21 @@ def test_a_batch_passes_as_a_whole_only_where_nobody_chose_a_record_of_it():
         shared = {name: random.choice(values) for name in names[:cut] if random.random() < 0.4}
         own = [{name: random.choice(values) for name in names[cut:] if random.random() < 0.2} for _ in range(random.randint(1, 3))]
         batch = RecordBatch(
-            shared, [(str(n), members(fields), random.choice(["allocated"] * 9 + ["deleted"])) for n, fields in enumerate(own)]
+            shared, [(str(n), (members(fields),), random.choice(["allocated"] * 9 + ["deleted"])) for n, fields in enumerate(own)]
         )
         chosen = any(sorter.who(record.fields | {"escadre.state": record.state}) for record in batch.each())
         assert sorter.passes(batch) is not chosen, batch
         passed += not chosen
     assert 200 < passed < 1800
     by_engine = Sorter([("all", Chosen({"event.action": ("seen",)}))])
-    assert not by_engine.passes(RecordBatch({}, [("1", "", "allocated")])), "the declaration may say `seen`"
-    assert by_engine.passes(RecordBatch({"event.action": "other"}, [("1", "", "allocated")]))
+    assert not by_engine.passes(RecordBatch({}, [("1", (), "allocated")])), "the declaration may say `seen`"
+    assert by_engine.passes(RecordBatch({"event.action": "other"}, [("1", (), "allocated")]))
 
 
 def test_of_a_whole_hive_only_what_is_gone_is_taken_apart():
     passes = catalogue.sorters()["registry"].passes
-    assert passes(RecordBatch({"registry.key": "a"}, [("1", '"registry.value":"b"', "allocated"), ("2", "", "replayed")]))
-    assert not passes(RecordBatch({"registry.key": "a"}, [("1", "", "allocated"), ("2", "", "deleted")]))
+    assert passes(RecordBatch({"registry.key": "a"}, [("1", ('"registry.value":', '"b"'), "allocated"), ("2", (), "replayed")]))
+    assert not passes(RecordBatch({"registry.key": "a"}, [("1", (), "allocated"), ("2", (), "deleted")]))
 
 
 SECURITY, POWERSHELL, MANAGER = "Microsoft-Windows-Security-Auditing", "Microsoft-Windows-PowerShell", "Service Control Manager"

@@ -201,6 +201,13 @@ def test_fields_complete_while_typing(page):
     assert page.page.input_value("#q") == "process.command_line:"
 
 
+def test_no_list_of_fields_opens_over_the_answer_to_a_query_that_is_sent_at_once(page):
+    page.ask("process.pid:[4 TO")
+    page.page.wait_for_selector(".trouble")
+    page.page.wait_for_timeout(300)  # a list that is on its way opens within 120 ms and one answer
+    assert page.page.locator("#complete.open").count() == 0 and "range" in page.page.text_content(".trouble")
+
+
 def test_findings_are_counted_grouped_and_lead_to_their_records(page, made):
     found = [f for path in sorted(made.glob("findings/*.jsonl.zst")) for f in read_lines(path)]
     page.page.goto(page.served.base + "/findings")

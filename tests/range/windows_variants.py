@@ -41,13 +41,14 @@ class Host:
         self.listed: list[str] = []
         self.objects: list[dict[str, Any]] = []
 
-    def build(self, folder: Path) -> None:
+    def build(self, folder: Path, written: int) -> None:
+        """Write the files. `written`: last write of the hives; collections are told apart by the beginning of their files."""
         hives: dict[str, Key] = {}
         for place, value in self.values.values():
             hive, _, key = place.partition("\\")
             hives.setdefault(hive, Key("ROOT", ticks(DEFAULT))).at(key).values.append(value)
         for hive, root in hives.items():
-            self.files[HIVES[hive]] = Image(root, ticks(DEFAULT), "x").hive()
+            self.files[HIVES[hive]] = Image(root, written, "x").hive()
         if self.listed:
             self.files["$MFT"] = listed_files.written(sorted(self.listed))
         if self.objects:
@@ -76,7 +77,7 @@ def plant(folder: Path) -> list[Variant]:
             about = str(one.get("value") or {k: v for k, v in one.items() if k != "want"})
             planted.append(Variant(row, f"win-{number:02}", about, one.get("mark", word), one.get("want", "high")))
     for number, host in enumerate(hosts):
-        host.build(folder / f"win-{number:02}")
+        host.build(folder / f"win-{number:02}", ticks(DEFAULT) + number)
     return planted
 
 

@@ -13,6 +13,9 @@ from scout.data import load_data
 PASSWORD_TYPES = frozenset((0, 1, 2, 3, 7))
 """types of data that can hold a password; `NoPassword` as a number is a setting"""
 
+Withheld = Callable[[str, int], str]
+"""name and type number of a value → why its data is withheld, '' to keep it"""
+
 
 class _Rule(NamedTuple):
     literal: str
@@ -24,7 +27,7 @@ class _Rule(NamedTuple):
     why: str
 
 
-def withheld_values(path: str) -> Callable[[str, int], str] | None:
+def withheld_values(path: str) -> Withheld | None:
     """Return a function (name, type number → reason, '' to keep the data) for the values of the key at `path`; None: all are kept.
 
     The rule on the ends of names is not among these; see `is_password`.

@@ -8,6 +8,9 @@ from scout.formats.regf.cells import HiveCells
 from scout.formats.regf.keys import Key, key_at
 from scout.formats.regf.log import replay
 
+DEEPEST = 1024
+"""levels of keys that are read"""
+
 
 class Hive(HiveCells):
     """One hive, ready to be read: the tree of keys over its cells."""
@@ -41,15 +44,18 @@ class Hive(HiveCells):
         stack: list[Iterator[Key]] = [iter((root,) if root else ())]
         seen: set[int] = set()
         while stack:
-            key = next(stack[-1], None)
-            if key is None:
-                stack.pop()
-            elif key.offset in seen:
-                self.note(key.offset, "key appears twice in the tree")
-            else:
+            for key in stack[-1]:
+                if key.offset in seen:
+                    self.note(key.offset, "key appears twice in the tree")
+                    continue
                 seen.add(key.offset)
                 yield key
-                if len(stack) < 1024:
-                    stack.append(key.subkeys())
-                else:
-                    self.note(key.offset, "keys below this depth were not read")
+                if key.subkey_count:
+                    break
+            else:
+                stack.pop()
+                continue
+            if len(stack) < DEEPEST:
+                stack.append(key.subkeys())
+            else:
+                self.note(key.offset, "keys below this depth were not read")

@@ -10,6 +10,7 @@ from commodore.fence import fenced
 from commodore.host import Host
 from commodore.readers.hives import fields, records
 from commodore.readers.hives.second import NAME
+from commodore.readers.hives.texts import VALUE_ACTION
 from scout.formats.regf.recovery import recover
 
 ARTEFACT = Artefact(
@@ -29,7 +30,7 @@ ARTEFACT = Artefact(
     kind="state",
     category=("registry", "configuration"),
     type=("info",),
-    action="registry-value-observed",
+    action=VALUE_ACTION,
     message="{registry.path!q} [is {registry.data.strings!q}|has data of type {registry.data.type}[ that is not recorded: "
     "{escadre.registry.withheld}]|is a key without values][{?@timestamp}; the time is the last write of its key].",
     unpromised=("deleted",),
@@ -50,7 +51,7 @@ def parse(view: RegistryView | SecondView, host: Host) -> Iterator[RecordBatch |
     """Yield one record per value, and one per key without values."""
     if isinstance(view, SecondView):
         for key in view.keys:
-            yield from [Problem(key)] if isinstance(key, str) else records.of_second(view.at, key)
+            yield Problem(key) if isinstance(key, str) else records.of_second(view.at, key)
         return
     made = records.HiveRecords(view.hive, view.at, view.control_set)
     yield from fenced(view.hive.walk(), fields.locator, made.of_key)

@@ -23,8 +23,10 @@ def _value(at: At, value: Value) -> dict[str, Any] | None:
 ARTEFACT, parse, expected = registry_artefact(
     name="autostart_values",
     title="Registry values that start something",
-    about="Values of the places that the persistence table names and that no artefact of their own reads: session manager, LSA, print, "
-    "network and logon providers, debuggers, shell extensions, Office, and settings that an intruder changes.",
+    about="Values of the places that the persistence table names, one record each: session manager, LSA, print, network and logon "
+    "providers, debuggers, shell extensions, Office, and settings that an intruder changes. Some of them are also in datasets that "
+    "describe a complete key (`session_manager`, `lsa`, `print_components`): the table judges one value, and these records have its type, "
+    "bytes and rows.",
     proves_not="That what the value names was ever loaded or started, or when the value was set: all values of a key share one time.",
     keys=key_patterns(),
     read=each_value(_value, data=True),

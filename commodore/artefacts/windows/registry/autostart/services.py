@@ -37,10 +37,10 @@ def _service(at: At, key: Key) -> dict[str, Any]:
     for value in (*key.values(), *((hosted,) if hosted else ())):
         name = value.name.lower()
         if name in _TEXTS:
-            if text := value.text:
+            if text := value.text or value.disguised:
                 fields[_TEXTS[name]] = text
         elif name == "imagepath":
-            fields |= at.command(value.text)
+            fields |= at.command(value.text or value.disguised)
         elif name in _SETTINGS:
             if text := value.text or (str(value.number) if value.number is not None else ""):
                 fields.setdefault("escadre.settings", []).append(f"{value.name}={text}")
