@@ -21,6 +21,7 @@ from scout.sources import driver_links
 WINDOWS_FILES = (".evtx", ".evt", ".pf", ".lnk", ".dat", ".exe", ".dll", ".reg", ".job")
 
 
+_SAMPLE = 8192
 NO_LINKS: Mapping[Path, str] = MappingProxyType({})
 _JOURNAL = re.compile(r"(?i)(\$Extend/\$UsnJrnl)%3A\$J")
 """the change journal, as collectors write its name on file systems that have no streams"""
@@ -182,14 +183,21 @@ def layout(paths: Iterable[str]) -> str:
 
 
 def collection_id(files: list[PlainFile]) -> str:
-    """Deterministic id of a plain collection: BLAKE2b-128 over sorted relative paths, sizes and the first 4 KiB of each file."""
+    """Return the id of a plain collection: BLAKE2b-128 over sorted relative paths, sizes, and the first and last 8 KiB of each file.
+
+    That is all of a small file: hives of two hosts may have equal sizes and headers.
+    """
     whole = hashlib.blake2b(digest_size=16)
     for file in files:
         whole.update(f"{file.below}\0{file.size}\0{file.verdict}\0".encode("utf-8", "surrogateescape"))
         if file.verdict == "taken":
             try:
                 with file.path.open("rb") as stream:
-                    whole.update(hashlib.blake2b(stream.read(4096), digest_size=16).digest())
+                    parts = hashlib.blake2b(stream.read(_SAMPLE), digest_size=16)
+                    if file.size > _SAMPLE:
+                        stream.seek(max(_SAMPLE, file.size - _SAMPLE))
+                        parts.update(stream.read(_SAMPLE))
+                    whole.update(parts.digest())
             except OSError as e:
                 file.verdict, file.facts["error"] = "denied", e.strerror
     return whole.hexdigest()

@@ -13,6 +13,7 @@ import pytest
 import zstandard
 from rich.console import Console
 
+from commodore.engine.plain import collection_id, walk
 from commodore.engine.process import process
 from commodore.listing import cut, wrapped
 from scout.console import Screen
@@ -109,6 +110,20 @@ def test_an_input_given_twice_is_read_once_and_said(host, tmp_path):
     assert done.returncode == 0
     assert "the same collection as" in done.stdout
     assert len(members(tmp_path / "case")) == 3
+
+
+@pytest.mark.parametrize(("size", "at"), [(9_000, 8_500), (30_000, 29_000), (30_000, 100)])
+def test_two_hosts_whose_files_have_equal_names_sizes_and_headers_are_two(tmp_path, size, at):
+    """Small hives of two hosts differ in a few bytes, often behind their headers."""
+    for name in "ab":
+        log = tmp_path / name / "var/log/auth.log"
+        log.parent.mkdir(parents=True)
+        (tmp_path / name / "etc").mkdir()
+        (tmp_path / name / "etc/hostname").write_text("web\n")
+        content = bytearray(b"x" * size)
+        content[at] = ord(name)
+        log.write_bytes(content)
+    assert collection_id(walk(tmp_path / "a")[1]) != collection_id(walk(tmp_path / "b")[1])
 
 
 def test_a_rule_that_is_none_is_named_and_the_others_load(host, tmp_path):
