@@ -176,18 +176,27 @@ def drain(
                 if len(batch) >= size:
                     ready, batch = batch, []
                     size, full = room.batch(take(ready, problems), size), room.full
-    except (MemoryError, RecursionError) as e:
-        error = e.with_traceback(None)  # the frames hold the parser's memory
-        note(Problem(f"the parser gave up: {type(e).__name__}", kind=FAILED))
     except Exception as e:  # a defect of a parser must not cost the records of others
-        error = e.with_traceback(None)
-        note(Problem(f"the parser failed: {type(e).__name__}: {e}"[:LONGEST_REASON], kind=FAILED))
-    if written.number:
-        count += written.number
-        take(written.lines(), problems)
+        error = _ended(e, note)
+    try:
+        rest = written.lines()
+    except Exception as e:  # its batches hold what no line can: as above
+        error = error or _ended(e, note)
+    else:
+        count += rest.number
+        if rest.number:
+            take(rest, problems)
     if batch:
         take(batch, problems)
     return count, carved, beyond, error
+
+
+def _ended(error: Exception, note: Note) -> Exception:
+    """Note what ended a parser, and return it without its frames, which hold the parser's memory."""
+    gave_up = isinstance(error, (MemoryError, RecursionError))
+    said = f"the parser gave up: {type(error).__name__}" if gave_up else f"the parser failed: {type(error).__name__}: {error}"
+    note(Problem(said[:LONGEST_REASON], kind=FAILED))
+    return error.with_traceback(None)
 
 
 class _Written:

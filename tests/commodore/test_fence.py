@@ -8,15 +8,20 @@ import pytest
 
 import commodore.artefacts
 from commodore import catalogue
-from commodore.artefact import Problem, Record
+from commodore.artefact import Problem, Record, RecordBatch
+from commodore.engine import unit
+from commodore.engine.assemble import Assembler
+from commodore.engine.bounds import Problems, Room
 from commodore.evidence import Evidence
 from commodore.fence import fenced
+from commodore.readers.hives.texts import KeyText
+from commodore.record import FAILED
 from scout.discovery import modules
 from tests.commodore.damage import HOST, inputs, items
 
 PARTS = ("commodore.artefacts", "commodore.readers", "commodore.containers", "commodore.registry")
-MAKERS = ("Record", "_row", "_short_row", "_of_key_alone")
-"""what makes one record: the class, and, for records of a batch, the functions that make the texts of each"""
+MAKERS = ("Record", "value_text", "short_value_text")
+"""what makes one record: the class, and, for records of a batch, the functions that make the texts of each; `KeyText.alone` is another"""
 MODULES = dict(modules(commodore.artefacts))
 
 
@@ -46,6 +51,7 @@ def _read(module, path: str, data: bytes, monkeypatch, at: int = 0) -> tuple[lis
                 for maker in MAKERS if name.startswith(PARTS) else ():
                     if hasattr(loaded, maker):
                         patch.setattr(loaded, maker, failing.of(getattr(loaded, maker)))
+            patch.setattr(KeyText, "alone", failing.of(KeyText.alone))
         got = list(items(module, Evidence(path, data, facts={"mtime": "2026-10-31T20:00:00Z"}), HOST))
     return [x.locator for x in got if isinstance(x, Record)], [x for x in got if isinstance(x, Problem)]
 
@@ -101,3 +107,21 @@ def test_blank_like_characters_before_a_key_cost_no_key_behind_them(tmp_path):
         got = list(items(module, Evidence("/root/.ssh/authorized_keys", odd + b"\n" + odd + key + key), HOST))
         assert [x.locator for x in got if isinstance(x, Record)] == ["line 3"], odd
         assert [x.locator for x in got if isinstance(x, Problem)] == ["line 1", "line 2"], "sshd takes neither line"
+
+
+def test_a_batch_that_cannot_be_written_costs_itself_and_is_said():
+    """The last batch of a parser waits until the end. Its text is none: the records before it are there, and the parser has failed."""
+    taken, problems = [], Problems()
+
+    def parse():
+        yield from (Record(str(n), {"message": "x."}) for n in range(3))
+        yield RecordBatch({}, [("a", ('"message":"\ud800"',), "allocated")])
+
+    def take(records, _):
+        taken.append(records.number if isinstance(records, unit.RecordLines) else len(records))
+        return 1
+
+    assembler = Assembler(MODULES["registry"].ARTEFACT, collection="c", member=0, source="x", host_name="h")
+    count, _, _, error = unit.drain(parse, assembler, problems, Room(1 << 20), take, plain=unit.whole)
+    assert (count, sum(taken), type(error)) == (3, 3, UnicodeEncodeError)
+    assert [problem.kind for problem in problems.listed()] == [FAILED]
