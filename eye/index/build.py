@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import mkdtemp
 
 import orjson
 import tantivy
@@ -253,18 +254,22 @@ def missing(path: str | Path) -> list[str]:
 
 def readable(folder: Path) -> tantivy.Index:
     """The index to read from. tantivy locks a folder to open it; where nothing may be written, it gets a folder of links to the files."""
-    from tempfile import TemporaryDirectory
-
     try:
         return opened(str(folder))
     except ValueError as e:
         if "Lockfile" not in str(e) and "lock" not in str(e).lower():
             raise
-    with TemporaryDirectory(prefix="eye-") as aside:  # needed until the files are open
+    aside = Path(mkdtemp(prefix="eye-"))  # needed until the files are open
+    try:
         for file in folder.resolve().iterdir():
             if file.suffix != ".lock":
-                (Path(aside) / file.name).symlink_to(file)
-        return opened(aside)
+                (aside / file.name).symlink_to(file)
+        return opened(str(aside))
+    finally:
+        for _ in range(100):
+            shutil.rmtree(aside, ignore_errors=True)  # a thread of tantivy may make its lock file in it meanwhile
+            if not aside.exists():
+                break
 
 
 def part_number(source: Source) -> int:
