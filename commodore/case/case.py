@@ -32,7 +32,7 @@ class Case:
             if self.root.exists() and any(self.root.iterdir()) and not (self.root / "case.json").exists() and not self.work.exists():
                 raise Complaint(f"{self.root} is not empty and no case.", "Give a new directory with -o.", WRONG_USE)
         except OSError as e:
-            raise Complaint(f"{self.root} cannot be read: {e.strerror}.", "Give another directory with -o.") from None
+            raise Complaint(f"{self.root} cannot be written: {e.strerror}.", "Give another directory with -o.") from None
 
     def __enter__(self) -> Self:
         self.check()

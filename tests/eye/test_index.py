@@ -207,7 +207,7 @@ def tear(case):
     lines = zstandard.ZstdDecompressor().stream_reader(torn.open("rb"), read_across_frames=True).read().splitlines(keepends=True)
     half = len(lines) // 2
     pack = zstandard.ZstdCompressor(3).compress
-    torn.write_bytes(pack(b"".join(lines[:half])) + pack(b"".join(lines[half:]))[:-20])
+    torn.write_bytes(pack(b"".join(lines[:half])) + pack(b"".join(lines[half:]))[:20])  # of which no block is whole
     spoilt.write_bytes(pack(b'{"escadre.id": "x", "message": "before"}\n{"broken\n[1]\n{"escadre.id": "y", "message": "after"}\n'))
     return torn, spoilt, half
 
