@@ -30,7 +30,9 @@ class PackedRows:
         self._blocks: list[bytes] = []
         self._first = array("I")
         """number of the first row of each block"""
-        self._unpacked = lru_cache(maxsize=16)(self._unpack)
+        self._unpacked = lru_cache(maxsize=16)(
+            partial(_unpack, self._blocks)
+        )  # of a method it would keep this object until a full collection
 
     def append(self, row: tuple[Any, ...]) -> None:
         """Take one row."""
@@ -56,8 +58,10 @@ class PackedRows:
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         return map(self.__getitem__, range(self._count))
 
-    def _unpack(self, block: int) -> list[bytes]:
-        return marshal.loads(zstandard.ZstdDecompressor().decompress(self._blocks[block]))  # type: ignore[no-any-return]  # noqa: S302
+
+def _unpack(blocks: list[bytes], number: int) -> list[bytes]:
+    """Return the rows of a block. It is no method: a cache of one in its object would keep both until the garbage is collected."""
+    return marshal.loads(zstandard.ZstdDecompressor().decompress(blocks[number]))  # type: ignore[no-any-return]  # noqa: S302
 
 
 class PackedLookup:

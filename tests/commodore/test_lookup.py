@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 from commodore.lookup import PackedLookup, PackedRows
 
 
@@ -22,3 +25,18 @@ def test_all_rows_of_a_key_come_back_in_order() -> None:
     assert lookup.get("key 3") == [(3,), (1703,), (3403,)]
     assert lookup.get("key 1699") == [(1699,), (3399,)]
     assert lookup.get("another") == []
+
+
+def test_rows_are_freed_with_their_last_name() -> None:
+    """Without the help of the garbage collector: a case of hundreds of hosts makes them for each host."""
+    gc.disable()
+    try:
+        lookup = PackedLookup()
+        for n in range(2000):
+            lookup.add(str(n), (n,))
+        assert lookup.get("7") == [(7,)]
+        gone = weakref.ref(lookup.rows)
+        del lookup
+        assert gone() is None
+    finally:
+        gc.enable()

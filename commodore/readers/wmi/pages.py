@@ -6,7 +6,7 @@ import struct
 from array import array
 from collections import OrderedDict
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import BinaryIO, NamedTuple
 
 PAGE = 8192
@@ -63,7 +63,7 @@ class ObjectStore:
 
     def __init__(self, file: PagedFile, pages: array[int]) -> None:
         self.file, self.pages = file, pages
-        self._tables = lru_cache(maxsize=_TABLES)(self._table)
+        self._tables = lru_cache(maxsize=_TABLES)(partial(_table, file))
         self.left = 8 * file.count * PAGE + (64 << 20)
         """bytes of records that may still be read: an index may name one record many times"""
 
@@ -84,12 +84,6 @@ class ObjectStore:
             raise WmiFormatError(f"record {number} of page {logical} has {slot.size} bytes, {size} in the index")
         return self.content(page, slot, logical), physical * PAGE + slot.at
 
-    def _table(self, physical: int) -> dict[int, Slot]:
-        found: dict[int, Slot] = {}
-        for slot in slots(self.file.page(physical)):
-            found.setdefault(slot.id, slot)
-        return found
-
     def content(self, page: bytes, slot: Slot, logical: int) -> bytes:
         """Return the bytes of a record; one longer than its page goes on in the logical pages behind it."""
         self.left -= slot.size
@@ -101,6 +95,13 @@ class ObjectStore:
             parts.append(self.file.page(self.physical(logical))[:missing])
             missing -= PAGE
         return b"".join(parts)
+
+
+def _table(file: PagedFile, physical: int) -> dict[int, Slot]:
+    found: dict[int, Slot] = {}
+    for slot in slots(file.page(physical)):
+        found.setdefault(slot.id, slot)
+    return found
 
 
 def slots(page: bytes) -> Iterator[Slot]:
