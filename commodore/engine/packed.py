@@ -137,13 +137,20 @@ def _begun(into: Path, name: str) -> UnpackedFolder:
     """Return a new folder below `into`. Folders of processes that have ended are removed. Raises Complaint."""
     try:
         for old in private.folder(into).iterdir():
-            process = old.name.partition("-")[0]
-            if not (process.isdigit() and psutil.pid_exists(int(process))):
+            if not _runs(old.name.partition("-")[0]):
                 shutil.rmtree(old, ignore_errors=True)
         holder = tempfile.TemporaryDirectory(prefix=f"{os.getpid()}-", dir=into)
         return UnpackedFolder(private.folder(Path(holder.name, name)), holder)
     except OSError as e:
         raise Complaint(f"{into} cannot be written: {e.strerror}.", "Give another directory with -o.") from None
+
+
+def _runs(process: str) -> bool:
+    """Return whether a process runs. One that was killed and that nobody has waited for yet does not."""
+    try:
+        return psutil.Process(int(process)).status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, ValueError, OverflowError):
+        return False
 
 
 def _written(path: Path, opened: partial[BinaryIO], most: int) -> int:

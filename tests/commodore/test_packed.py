@@ -129,6 +129,21 @@ def test_a_killed_run_leaves_nothing_for_the_next_one_and_nothing_lies_outside_o
     assert not left[0].exists() and not list((tmp_path / "tmp").iterdir())
 
 
+def test_a_killed_process_that_nobody_waited_for_has_ended(tmp_path):
+    need(hasattr(os, "waitid"), "waitid, which macOS lacks")
+    (tmp_path / "a.tar").write_bytes(tar(UAC, kind="w:"))
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    left = tmp_path / "work" / f"{child.pid}-x"
+    left.mkdir(parents=True)
+    packed.unpacked(tmp_path / "a.tar", tmp_path / "work")
+    assert left.exists()
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    packed.unpacked(tmp_path / "a.tar", tmp_path / "work")
+    assert not left.exists()
+    child.communicate()
+
+
 def test_without_a_case_nothing_is_unpacked(tmp_path):
     """A search over archives reads what is packed where it lies."""
     (tmp_path / "a.zip").write_bytes(zipped({f"C/{LOGS}/Security.evtx": event_log()}))
