@@ -220,7 +220,9 @@ def test_only_the_owner_enters_the_index_whatever_the_umask_is(case):
         index(case)
     finally:
         os.umask(old)
-    assert {path.name: oct(path.stat().st_mode & 0o777) for path in [case / "index", *case.glob("index/*/")] if path.stat().st_mode & 0o077} == {}
+    assert {
+        path.name: oct(path.stat().st_mode & 0o777) for path in [case / "index", *case.glob("index/*/")] if path.stat().st_mode & 0o077
+    } == {}
 
 
 def test_a_torn_records_file_is_indexed_as_far_as_it_reads_and_named_by_every_run(case):
