@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from commodore.case.view import CaseView
 from commodore.chosen import Chosen
 from commodore.readers import starts
+from commodore.readers.computers import Computers
 from commodore.readers.copies import LineCopies
 from commodore.readers.instants import seconds
 
@@ -99,7 +100,7 @@ def collected(view: CaseView) -> tuple[list[LogonStep], int, int]:
     """Return the steps, the number of events beyond the bound, and the number of those without a time."""
     steps: list[LogonStep] = []
     refused = timeless = 0
-    copies = LineCopies()
+    copies, computers = LineCopies(), Computers()
     for dataset, what in (("evtx", _of_event), ("auth_log", _of_line), ("utmp", _of_entry)):
         for record in view.records(dataset):
             if not (step := what(record)) or (dataset == "auth_log" and copies.has(_line(record), int(record.get("escadre.member", 0)))):
@@ -115,7 +116,7 @@ def collected(view: CaseView) -> tuple[list[LogonStep], int, int]:
                 fields |= {"kind": _REFUSED[code]} if (code := record["event.code"]) in _REFUSED else {}
             else:
                 fields["kind"] = _kind(record)
-            computer = str(record.get("winlog.computer_name", "")).lower().partition(".")[0]
+            computer = computers.key(record.get("winlog.computer_name"))
             order, counter = _ORDER.get(step, 9), f"evtx {record['event.code']}" if dataset == "evtx" else dataset
             steps.append(LogonStep(computer, moment, order, step, dataset, record.get("escadre.id", ""), fields, counter, _times(record)))
     return steps, refused, timeless
