@@ -13,10 +13,24 @@ from contextlib import suppress
 from functools import cache
 from typing import Any, NamedTuple
 
+HOSTNAMES = {"etc/hostname": "", "etc/HOSTNAME": "", "etc/sysconfig/network": "HOSTNAME", "etc/conf.d/hostname": "hostname"}
+"""files that have the name, and the variable in which it is: systemd and Debian; SUSE to 12, Slackware; Red Hat to 6; OpenRC"""
+RELEASES = ("etc/os-release", "usr/lib/os-release")
+OLD_RELEASES = {
+    "etc/redhat-release": "",
+    "etc/SuSE-release": "",
+    "etc/alpine-release": "Alpine Linux",
+    "etc/gentoo-release": "",
+    "etc/slackware-version": "",
+    "etc/debian_version": "Debian",
+}
+"""files that say the version on systems without os-release, and the words that they leave out"""
 NAMED = ("etc/timezone", "etc/sysconfig/clock", "etc/TZ")
 """files that name the zone: Debian and OpenRC; Red Hat before 7 and SUSE; OpenWrt, whose C library reads a TZ string there"""
 LINKED = ("etc/writable/localtime", "writable/localtime", "etc/private/localtime")
 """links to which /etc/localtime leads where /etc cannot be written (Ubuntu Core and its like)"""
+FILES = (*HOSTNAMES, *RELEASES, *OLD_RELEASES, *NAMED, "etc/localtime", *LINKED)
+"""all files that are read here"""
 LONGEST = 1 << 20
 """bytes of each of these files that are needed at most"""
 
@@ -91,6 +105,40 @@ def _same_zone(one: str, other: str) -> bool:
     """Return whether two names have the same rules (Etc/UTC and UTC), as far as this machine knows both."""
     known = dict(_zones())
     return one in known and known[one] == known.get(other)
+
+
+def name_of(read: Callable[[str], bytes]) -> str:
+    """Return the name of a host, '' where it has none. `read` returns the content of a path below its root, empty where there is none."""
+    for path, key in HOSTNAMES.items():
+        if name := hostname(_value(read(path), key) if key else read(path)):
+            return name
+    return ""
+
+
+def version_of(read: Callable[[str], bytes]) -> str:
+    """Return the version of a host's system, '' where it is not known: of os-release, else of the files that systems before it had."""
+    for path in RELEASES:
+        if version := os_version(read(path)):
+            return version
+    for path, words in OLD_RELEASES.items():
+        if line := next((line.strip() for line in text(read(path)[:4096]).splitlines() if line.strip()), ""):
+            return f"{words} {line}".strip()
+    return ""
+
+
+def family_of(read: Callable[[str], bytes]) -> tuple[str, ...]:
+    """Return the names of a host's system and of those that it is made from (`ubuntu`, `debian`): os-release(5), ID and ID_LIKE."""
+    for path in RELEASES:
+        if data := read(path):
+            words = _value(data, "ID").decode("utf-8", "replace") + " " + _value(data, "ID_LIKE").decode("utf-8", "replace")
+            return tuple(dict.fromkeys(words.lower().split()))
+    return next((("debian",) for path in ("etc/debian_version",) if read(path)), ())
+
+
+def _value(data: bytes, key: str) -> bytes:
+    """Return the value of the last assignment `key=value`, without quotes."""
+    found = re.findall(rb"^[ \t]*" + key.encode() + rb"[ \t]*=[ \t]*[\"']?([^\r\n\"']*)", data, re.MULTILINE)
+    return bytes(found[-1]) if found else b""
 
 
 def hostname(data: bytes) -> str:
