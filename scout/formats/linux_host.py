@@ -31,6 +31,8 @@ LINKED = ("etc/writable/localtime", "writable/localtime", "etc/private/localtime
 """links to which /etc/localtime leads where /etc cannot be written (Ubuntu Core and its like)"""
 FILES = (*HOSTNAMES, *RELEASES, *OLD_RELEASES, *NAMED, "etc/localtime", *LINKED)
 """all files that are read here"""
+_AROUND = " \t\r\n\v\f\0\ufeff"
+"""what editors and copies leave around a name"""
 LONGEST = 1 << 20
 """bytes of each of these files that are needed at most"""
 
@@ -66,7 +68,7 @@ def timezone(link: str, localtime: bytes, named: Mapping[str, bytes]) -> Zone:
 
 def _named(place: str, data: bytes) -> str:
     if place == "etc/TZ":
-        rule = text(data[:256]).strip().removeprefix(":")
+        rule = text(data[:256]).strip(_AROUND).removeprefix(":")
         return rule if "/" in rule and _is_zone(rule) else _fixed(rule) or _by_rule(rule)
     if place == "etc/sysconfig/clock":
         found = re.search(r"^\s*(?:ZONE|TIMEZONE)\s*=\s*[\"']?([^\s\"']+)", text(data[:4096]), re.MULTILINE)
@@ -144,7 +146,7 @@ def _value(data: bytes, key: str) -> bytes:
 def hostname(data: bytes) -> str:
     """Return the name in /etc/hostname: the first line that is no comment, '' where it is no host name."""
     for line in text(data).splitlines():
-        name = line.strip().strip("\0")
+        name = line.strip(_AROUND)
         if name and not name.startswith("#"):
             return name if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}", name) else ""
     return ""
@@ -163,7 +165,7 @@ def os_version(data: bytes) -> str:
 def named_zone(data: bytes) -> str:
     """Return the IANA name on the first line of /etc/timezone (Debian)."""
     for line in text(data[:4096]).splitlines():
-        name = line.partition("#")[0].strip()
+        name = line.partition("#")[0].strip(_AROUND)
         if name:
             return name if _is_zone(name) else ""
     return ""

@@ -28,7 +28,7 @@ def listed(path: str, content: bytes, wanted: Collection[str]) -> Iterator[Packa
         return
     package = name.removesuffix(".md5sums").partition(":")[0]
     for line in content.split(b"\n"):
-        file = one_path("/" + line[34:].decode("utf-8", "surrogateescape"))
+        file = one_path("/" + line[34:].rstrip(b"\r").decode("utf-8", "surrogateescape"))
         if file in wanted and _DIGEST.fullmatch(line[:32]):
             yield PackageFile(file, package, "md5", line[:32].decode())
 

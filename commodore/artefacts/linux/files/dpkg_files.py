@@ -54,7 +54,7 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
             bad += bool(line.raw.strip())
             continue
         sums.append(digest)
-        paths.append(f"/{path}")
+        paths.append("/" + path.removesuffix("\r"))
     if bad:
         yield Problem(f"{bad} lines are no sum and path")
     if paths:
