@@ -142,7 +142,7 @@ class YaraRules:
         """Yield the rules that match, in the order of their files.
 
         A path is mapped, not read. Where all rules together take more than `timeout` seconds, or one of them ends the scan with an error,
-        each file of rules is applied alone, then each rule; `failed` gets the rules that could not be applied, or not in full, with the reason.
+        each file of rules is applied alone, then each rule; `failed` gets the rules that could not be applied in full, with the reason.
         """
         import yara
 
