@@ -36,3 +36,11 @@ def test_what_is_not_listed_is_counted():
     assert len(listed) < SHOWN
     assert sum(problem.lost for problem in listed) == 25_000
     assert "more problems" in listed[-1].reason
+
+
+def test_a_reason_quotes_no_more_of_the_evidence_than_a_person_reads():
+    problems = Problems()
+    problems.add(Problem(f"the account {'u' * 50_000} is not known", "line 1", 1))
+    problems.add(Problem("odd", "line 2", 1))
+    assert [len(problem.reason) for problem in problems.listed()] == [1024, 3]
+    assert [problem.lost for problem in problems.listed()] == [1, 1]
