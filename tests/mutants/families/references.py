@@ -36,7 +36,8 @@ def _reader(module: Any, languages: list[str]) -> Read:
         found: Counter[str] = Counter()
         for language in languages:
             file = named.StartingFile(path, data, language, home="/root", homes={"root": "/root"})
-            found["records"] += sum(1 for _ in module.names(file))
+            names = sum(1 for _ in module.names(file))
+            found["records" if names else "nothing"] += names or 1
         return found
 
     return read
