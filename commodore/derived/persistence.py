@@ -16,6 +16,7 @@ from commodore.fence import fenced
 from commodore.host import Host
 from commodore.persistence.context import FACT_DATASETS, HostFacts, JudgingContext
 from commodore.persistence.judge import GONE, JudgedEntry, PersistenceJudge
+from commodore.persistence.judges import service_part
 from commodore.persistence.logged import LoggedObject, codes, logged, place, recovered, same
 from commodore.persistence.members import Members, path_key
 from commodore.persistence.overridden import overridden
@@ -92,8 +93,11 @@ def derive(view: CaseView, host: Host) -> Iterator[Record | Problem]:
     members, facts = Members(view.members()), HostFacts(view.records)
     wanted = frozenset(_started(view, host)) if host.os == "linux" else frozenset()
     first = JudgingContext(facts, StartedFiles(view, members, wanted))
+    units, services = _guilty(view, host, first, "systemd_units"), _guilty(view, host, first, "services")
     context = replace(
-        first, guilty_units=_guilty(view, host, first, "systemd_units"), guilty_services=_guilty(view, host, first, "services")
+        first,
+        guilty_units=frozenset(str(record.get("service.name")) for record in units),
+        guilty_services=frozenset(key for record in services for key in service_part.of_record(record)),
     )
     logs = _Logs(view, host)
     instead = overridden(view.members()) if host.os == "linux" else {}
@@ -146,14 +150,12 @@ def _started(view: CaseView, host: Host) -> Iterator[str]:
                     yield from entry.judgement.target.get("payload") or ()
 
 
-def _guilty(view: CaseView, host: Host, context: JudgingContext, dataset: str) -> frozenset[str]:
-    """Return the names of units or services with a suspicious command; what starts one is suspicious too. Services are in lower case."""
-    names: set[str] = set()
+def _guilty(view: CaseView, host: Host, context: JudgingContext, dataset: str) -> Iterator[dict[str, Any]]:
+    """Yield the records of units or services with a suspicious command; what starts one is suspicious too."""
     for record in view.records(dataset):
         with suppress(ArithmeticError, AttributeError, LookupError, TypeError, ValueError):  # `derive` reports it for this record
             if any(entry.judgement.severity in GRAVE for entry in _judge().entries(record, host, context)):
-                names.add(str(record.get("service.name")))
-    return frozenset(name.lower() for name in names) if dataset == "services" else frozenset(names)
+                yield record
 
 
 def _of_sshd(view: CaseView) -> Iterator[dict[str, Any]]:
