@@ -21,6 +21,7 @@ from hunter.private import sync_folder
 from hunter.ref import Ref
 from hunter.run.beside import changed, parted, survey
 from hunter.run.check import READY, Checked, Report, check
+from hunter.run.memory import keep_memory
 from hunter.run.session import OnActionDone, RunOutcome, backup_keys, check_written, open_run, same_root
 from hunter.run.settle import RemovalRun, surprise
 from hunter.unsafe import UnsafeError
@@ -202,6 +203,7 @@ def _edit(c: Checked, e: Edit) -> dict[str, Any]:
         "after": e.after,
         "left": c.found.left,
         "controller": c.controller,
+        **({"memory": True} if e.memory else {}),
     }
 
 
@@ -223,7 +225,7 @@ def _forward(plan: RemovalPlan, run: RemovalRun, host: RemovalHost, on_done: OnA
     run.leave_out(run.check_undrifted(host, untouched, back=False))
     before_barrier = [ref for ref, item in run.objects.items() if any(e["stage"] != BARRIER for e in item.edits.values())]
     barrier = partial(check_written, run, host, before_barrier, back=False)
-    run.settle(host, run.actions, keys, back=False, on_done=on_done, barrier=barrier)
+    run.settle(host, run.actions, keys, back=False, on_done=on_done, frozen=partial(keep_memory, run, host), barrier=barrier)
     check_written(run, host, run.objects, back=False)
     different, compared = changed(run.opened["areas"], host, run.objects)
     churn, different = parted(different, run.churn)
@@ -231,4 +233,6 @@ def _forward(plan: RemovalPlan, run: RemovalRun, host: RemovalHost, on_done: OnA
     returned = {a.id: why for a in plan.actions if (why := _returned(a, run, host))}
     done = [a for a in run.actions if a not in run.left_out]
     total, left_out = len(done) + len(run.all_left_out), run.all_left_out
-    return RunOutcome(done, total, run.journal.path, run.undo, different, compared, left_out=left_out, returned=returned, churn=churn)
+    return RunOutcome(
+        done, total, run.journal.path, run.undo, different, compared, left_out=left_out, returned=returned, churn=churn, memory=run.memory
+    )

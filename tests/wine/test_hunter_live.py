@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import struct
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyrage
 import pytest
 import yaml
 
@@ -294,10 +296,61 @@ def _process(live: LiveHost, *below: str) -> list[int]:
     raise AssertionError("the inert processes do not start")
 
 
+def _minidump(data: bytes) -> tuple[dict[int, bytes], list[str], int]:
+    """(address → bytes, paths of modules, number of threads) of a minidump, by minidumpapiset.h."""
+    magic, version, count, directory = struct.unpack_from("<4sIII", data)
+    assert (magic, version & 0xFFFF) == (b"MDMP", 0xA793)
+    streams = {kind: (size, at) for kind, size, at in (struct.unpack_from("<III", data, directory + 12 * n) for n in range(count))}
+    assert {3, 4, 7, 9, 15, 16} <= streams.keys()
+    ranges, at = struct.unpack_from("<QQ", data, streams[9][1])
+    memory = {}
+    for n in range(ranges):
+        address, size = struct.unpack_from("<QQ", data, streams[9][1] + 16 + 16 * n)
+        memory[address] = data[at : at + size]
+        at += size
+    assert at == len(data)
+    modules = []
+    for n in range(struct.unpack_from("<I", data, streams[4][1])[0]):
+        name = struct.unpack_from("<I", data, streams[4][1] + 4 + 108 * n + 20)[0]
+        length = struct.unpack_from("<I", data, name)[0]
+        modules.append(data[name + 4 : name + 4 + length].decode("utf-16-le"))
+    return memory, modules, struct.unpack_from("<I", data, streams[3][1])[0]
+
+
+def test_the_memory_of_a_tree_is_kept_for_the_analyst_alone(live: LiveHost) -> None:
+    tree = _process(live, "second")
+    live.clear()
+    for kind in ("windows-process-suspend", "windows-process-dump"):
+        live.clear()
+        code, told = live.hunter("add", PLAN, f"process:{tree[0]}", "--kind", kind, "-r", live.recipient)
+        assert code == 0, told
+        code, told = live.hunter("apply", PLAN, "--yes")
+        assert (code, told.count("memory kept: ")) == (0, 2), told
+        lines = [json.loads(line) for line in (live.work / "plan.yaml.journal.jsonl").read_text().splitlines()]
+        kept = [line for line in lines if line["event"] == "memory"]
+        assert [line["pid"] for line in kept] == tree
+        secret = next(text for text in live.key.read_text().splitlines() if text.startswith("AGE-SECRET-KEY"))
+        sealed = (live.work / "plan.yaml.backup" / kept[0]["file"]).read_bytes()
+        memory, modules, threads = _minidump(pyrage.decrypt(sealed, [pyrage.x25519.Identity.from_str(secret)]))
+        assert any(b"marker 7 of memory" in pages for pages in memory.values())
+        assert any(path.lower().endswith("\\users\\public\\waiter.exe") for path in modules), modules
+        assert threads >= 1
+        places = [live.machine.drive_c / name for name in ("work", "users", "windows/temp")]
+        written = [path for place in places for path in place.rglob("*") if path.is_file() and path.suffix != ".tick"]
+        assert not [path for path in written if b"marker 7 of memory" in path.read_bytes()]
+        assert _ticks(live) == [False, False]
+        if kind.endswith("suspend"):
+            code, told = live.hunter("undo", JOURNAL)
+            assert code == 0, told
+            assert _ticks(live) == [True, True]
+
+
 WAITER = r"""
 #include <stdio.h>
 #include <windows.h>
+char marker[64];
 int main(int argc, char **argv) {
+  sprintf(marker, "marker %d of memory", 7);  /* a text that no file has */
   FILE *out = fopen("C:\\users\\Public\\numbers.txt", "a");
   fprintf(out, "%lu\n", GetCurrentProcessId());
   fclose(out);
