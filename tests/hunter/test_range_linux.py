@@ -14,9 +14,9 @@ from tests.hunter.test_offline_windows import Disk
 from tests.range import plants
 from tests.range.plants import Planter
 
-BY_HAND = {row.id for row in rows() if row.remove == "MM"} | {"L052", "L053", "L090", "L107"}
+BY_HAND = {row.id for row in rows() if row.remove == "MM"} | {"L052", "L053", "L090"}
 """rows of which the plant is left to a person: those whose removal is by hand; files of packages that were exchanged; processes, which a
-mounted root has none of; a module of PAM that is the only rule of its stack, and an unknown name service"""
+mounted root has none of"""
 
 
 @pytest.fixture(scope="module")
