@@ -11,7 +11,7 @@ from __future__ import annotations
 import ctypes
 import re
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -30,7 +30,7 @@ _PROFILES = {"domainprofile": "DomainProfile", "privateprofile": "StandardProfil
 _REMOTE_PORTS = {22, 3389, 5985, 5986}
 """ssh, remote desktop, WinRM"""
 _STARTS = re.compile(r"<StartBoundary>([0-9TZ:-]{19,20})</StartBoundary>")
-_OFF = re.compile(r"set (\w+profile) state off")
+_OFF = re.compile(r"<Description>[^<]*: ((?:\w+profile ?)+)</Description>")
 _SECONDS = 60
 
 
@@ -41,7 +41,7 @@ def isolate(allowed: Iterable[Network], seconds: int) -> None:
     release()
     off = _profiles_off()
     try:
-        tasks.register(f"\\{TASK}", definition(datetime.now(UTC) + timedelta(seconds=seconds), off), "")
+        tasks.register(f"\\{TASK}", definition(_program(), datetime.now(UTC) + timedelta(seconds=seconds), off), "")
         for direction in ("in", "out"):
             rule = f"dir={direction}", "action=block", f"remoteip={blocked}", "profile=any", "enable=yes"
             _netsh("advfirewall", "firewall", "add", "rule", f"name={GROUP}", *rule)
@@ -58,7 +58,8 @@ def release() -> None:
     if any(_rules()):
         _netsh("advfirewall", "firewall", "delete", "rule", f"name={GROUP}")
     if task is not None:
-        for profile in _OFF.findall(task[0]):
+        match = _OFF.search(task[0])
+        for profile in match[1].split() if match else ():
             if profile in _PROFILES:
                 _netsh("advfirewall", "set", profile, "state", "off")
         tasks.delete(f"\\{TASK}")
@@ -95,16 +96,18 @@ def usable() -> str:
     return ""
 
 
-def definition(end: datetime, off: Iterable[str]) -> str:
-    """Return the task that ends an isolation, as XML: it runs as the system, once, also when the host was off at that time."""
-    netsh = _program()
+def definition(netsh: str, end: datetime, off: Sequence[str]) -> str:
+    """Return the task that ends an isolation, as XML: it runs as the system, once, also when the host was off at that time.
+
+    `off`: the profiles that it switches off; its description names them too.
+    """
     commands = [f'advfirewall firewall delete rule name="{GROUP}"', *(f"advfirewall set {profile} state off" for profile in off)]
     actions = "".join(f"<Exec><Command>{escape(netsh)}</Command><Arguments>{escape(text)}</Arguments></Exec>" for text in commands)
     start, last = (f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in (end, end + timedelta(days=30)))
     return (
         '<?xml version="1.0" encoding="UTF-16"?>'
         '<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">'
-        f"<RegistrationInfo><Description>{TASK}</Description></RegistrationInfo>"
+        f"<RegistrationInfo><Description>{TASK}{': ' if off else ''}{' '.join(off)}</Description></RegistrationInfo>"
         f"<Triggers><TimeTrigger><StartBoundary>{start}</StartBoundary><EndBoundary>{last}</EndBoundary><Enabled>true</Enabled></TimeTrigger>"
         '</Triggers><Principals><Principal id="A"><UserId>S-1-5-18</UserId><RunLevel>HighestAvailable</RunLevel></Principal></Principals>'
         "<Settings><DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries><StopIfGoingOnBatteries>false</StopIfGoingOnBatteries>"
