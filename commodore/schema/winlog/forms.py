@@ -221,9 +221,11 @@ def insertion(raw: str) -> str | None:
 
 _CODE = re.compile(r"%%(\d{1,5})\b")
 _CODES = {
+    "1": "the function is not valid",
     "2": "the file was not found",
     "3": "the path was not found",
     "5": "access was denied",
+    "50": "this is not supported",
     "126": "a module was not found",
     "127": "a procedure was not found",
     "193": "the file is no program",
