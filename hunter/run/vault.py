@@ -26,7 +26,7 @@ OVERHEAD = 4096
 """most bytes that encryption adds to a small file; a large one grows by 16 bytes per 64 KiB"""
 
 
-class Readable(Protocol):
+class BackupSource(Protocol):
     """What is read to its end, piece by piece."""
 
     def read(self, n: int = -1, /) -> bytes:
@@ -36,7 +36,7 @@ class Readable(Protocol):
 class _Tee:
     """Pass bytes through, hash and count them."""
 
-    def __init__(self, stream: BinaryIO | None, source: Readable | None = None) -> None:
+    def __init__(self, stream: BinaryIO | None, source: BackupSource | None = None) -> None:
         self.stream, self.source, self.digest, self.size = stream, source or stream, hashlib.sha256(), 0
 
     def read(self, n: int = -1) -> bytes:
@@ -108,7 +108,7 @@ class Vault:
             raise UnsafeError("it changed while it was backed up")
         return {**kept, "size": state["size"]}
 
-    def store(self, source: Readable, name: str, recipients: Sequence[Any]) -> dict[str, Any]:
+    def store(self, source: BackupSource, name: str, recipients: Sequence[Any]) -> dict[str, Any]:
         """Encrypt a stream into `name`, synced; return the file, its hashes and the size of what was read."""
         target = self.folder / name
         target.unlink(missing_ok=True)
