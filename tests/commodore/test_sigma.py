@@ -466,7 +466,11 @@ def test_rules_for_processes_test_those_that_ran_on_a_linux_host(load) -> None:
         ({"product": "linux", "service": "auditd"}, {"s": {"type": "x"}, "condition": "s"}, "no dataset feeds"),
         ({"product": "windows", "category": "process_creation"}, {"s": {"EventID": 4104}, "condition": "s"}, "it tests fields"),
         # Sysmon, manifest: its event 11 names the program alone, not the command line nor the parent
-        ({"product": "windows", "category": "file_event"}, {"s": {"Image": "x", "CommandLine|contains": "y"}, "condition": "s"}, "it tests"),
+        (
+            {"product": "windows", "category": "file_event"},
+            {"s": {"Image": "x", "CommandLine|contains": "y"}, "condition": "s"},
+            "it tests",
+        ),
         ({"product": "windows", "category": "file_event"}, {"s": {"ParentImage": ["x", "y"]}, "condition": "not not s"}, "it tests"),
     ],
 )
