@@ -25,8 +25,8 @@ FILES_DATASET, VALUES_DATASET = "startup_files", "autostart_values"
 ROWS_FIELD = "escadre.persistence.rows"
 """Field that names the rows whose place a record is from."""
 HOME = "<U>/"
-"""Beginning of a pattern for files in homes, as in SCOUT's targets. A home may be anywhere, but not in the skeleton of new homes."""
-_HOME = "(?!etc/skel/)(?:[^/]+/)*"
+"""Beginning of a pattern for files in homes, as in the targets of SCOUT. A home may be anywhere, but `/usr` and a skeleton are none."""
+_HOME = "(?!etc/skel/|bin/)(?:[^/]+/)*(?<!usr/)(?<!usr/local/)"
 HIVES = ("any", "machine", "user")
 """Hives in which a place is looked for."""
 
