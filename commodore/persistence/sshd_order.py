@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from commodore.artefacts.linux.files.startup_files import REPEATED
+from commodore.readers.sshd_keywords import REPEATED
 
 MAIN = "/etc/ssh/sshd_config"
 DEEPEST = 16

@@ -14,6 +14,7 @@ from commodore.host import Host
 from commodore.persistence.places import ROWS_FIELD, file_patterns, rows_of_file
 from commodore.readers import startup
 from commodore.readers.lines import Line, fields
+from commodore.readers.sshd_keywords import REPEATED
 from commodore.readers.unread_files import why_unread
 from scout.formats.startup import StartupEntry, languages
 
@@ -121,10 +122,6 @@ def _in_blocks(entries: Iterable[StartupEntry | T]) -> Iterator[StartupEntry | T
         yield entry
 
 
-REPEATED = re.compile(
-    "(?:allow|deny)(?:groups|users)|acceptenv|host(?:certificate|key)|include|listenaddress|permit(?:listen|open)|port|setenv|subsystem"
-)
-"""keywords in lower case whose further lines count too"""
 _FOLLOWED = {"shell": _with_variables, "sshd": _in_blocks}
 """languages in which a line depends on those before it"""
 
