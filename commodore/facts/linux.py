@@ -10,7 +10,7 @@ from commodore.readers.lines import text
 from scout.formats import linux_host
 from scout.formats.accounts import accounts
 
-WANTED = ("etc/hostname", "etc/os-release", "usr/lib/os-release", "etc/timezone", "etc/localtime", "etc/passwd")
+WANTED = ("etc/hostname", "etc/os-release", "usr/lib/os-release", *linux_host.NAMED, "etc/localtime", *linux_host.LINKED, "etc/passwd")
 """Source: passwd(5); `scout.formats.linux_host` names those of the others."""
 
 
@@ -23,9 +23,7 @@ def facts(fetch: Callable[[str], Evidence | None]) -> dict[str, Any]:
         if version := linux_host.os_version(_head(fetch(path))):
             out["os_version"] = version
             break
-    localtime = fetch("etc/localtime")
-    link = localtime.facts.get("link") if localtime else ""
-    zone = linux_host.timezone(link if isinstance(link, str) else "", _head(localtime), _head(fetch("etc/timezone")))
+    zone = linux_host.zone_of(lambda path: _link(fetch(path)), lambda path: _head(fetch(path)))
     if zone.name:
         out["timezone"] = zone.name
     if zone.conflict:
@@ -34,6 +32,11 @@ def facts(fetch: Callable[[str], Evidence | None]) -> dict[str, Any]:
     if users:
         out["users"], out["profiles"] = users, homes
     return out
+
+
+def _link(evidence: Evidence | None) -> str:
+    link = evidence.facts.get("link") if evidence else ""
+    return link if isinstance(link, str) else ""
 
 
 def _head(evidence: Evidence | None) -> bytes:

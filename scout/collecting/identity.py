@@ -213,7 +213,7 @@ def _folders(root: EvidenceSource, parts: Parts) -> Iterator[Parts]:
 
 def _linux(root: EvidenceSource, *, live: bool) -> dict[str, Any]:
     release = _bytes(root, "etc", "os-release") or _bytes(root, "usr", "lib", "os-release")
-    zone = linux_host.timezone(_link(root, "etc", "localtime"), _bytes(root, "etc", "localtime"), _bytes(root, "etc", "timezone"))
+    zone = linux_host.zone_of(lambda path: _link(root, *path.split("/")), lambda path: _bytes(root, *path.split("/")))
     return {
         "name": os.uname().nodename if live else linux_host.hostname(_bytes(root, "etc", "hostname")),
         "os_version": linux_host.os_version(release),

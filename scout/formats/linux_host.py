@@ -5,13 +5,18 @@ Sources: hostname(5), os-release(5), localtime(5), RFC 9636 (TZif), POSIX.1-2024
 
 from __future__ import annotations
 
+import posixpath
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 from typing import Any, NamedTuple
 
+NAMED = ("etc/timezone", "etc/sysconfig/clock", "etc/TZ")
+"""files that name the zone: Debian and OpenRC; Red Hat before 7 and SUSE; OpenWrt, whose C library reads a TZ string there"""
+LINKED = ("etc/writable/localtime", "writable/localtime", "etc/private/localtime")
+"""links to which /etc/localtime leads where /etc cannot be written (Ubuntu Core and its like)"""
 LONGEST = 1 << 20
 """bytes of each of these files that are needed at most"""
 
@@ -28,20 +33,46 @@ def text(data: bytes) -> str:
     return data.decode("utf-8", "backslashreplace")
 
 
-def timezone(link: str, localtime: bytes, named: bytes) -> Zone:
-    """Return the time zone from the link text and the content of /etc/localtime, and the content of /etc/timezone.
+def timezone(link: str, localtime: bytes, named: Mapping[str, bytes]) -> Zone:
+    """Return the time zone from the link text and the content of /etc/localtime, and the content of the files of `NAMED`.
 
-    /etc/localtime decides: it is what the C library, and with it sshd, rsyslog and cron, reads. /etc/timezone counts where the other
-    says nothing; where both differ, or the first cannot be understood, that is a conflict.
+    /etc/localtime decides: it is what the C library, and with it sshd, rsyslog and cron, reads. The others count where it says nothing;
+    where the first of them differs, or /etc/localtime cannot be understood, that is a conflict.
     """
-    used, other = _linked(link) or _by_content(localtime), named_zone(named)
+    used = _linked(link) or _by_content(localtime)
+    place, other = next(((p, zone) for p in NAMED if (zone := _named(p, named.get(p, b"")))), ("", ""))
     if used and other and used != other and not _same_zone(used, other):
-        return Zone(used, f"/etc/localtime is {used}, /etc/timezone says {other}: /etc/localtime is used, as the C library does.")
+        return Zone(used, f"/etc/localtime is {used}, /{place} says {other}: /etc/localtime is used, as the C library does.")
     if other and not used and (link or localtime):
         return Zone(
-            other, f"/etc/localtime names no time zone that is known: {other} of /etc/timezone is used, which the C library never reads."
+            other, f"/etc/localtime names no time zone that is known: {other} of /{place} is used, which the C library never reads."
         )
     return Zone(used or other)
+
+
+def _named(place: str, data: bytes) -> str:
+    if place == "etc/TZ":
+        rule = text(data[:256]).strip().removeprefix(":")
+        return rule if "/" in rule and _is_zone(rule) else _fixed(rule) or _by_rule(rule)
+    if place == "etc/sysconfig/clock":
+        found = re.search(r"^\s*(?:ZONE|TIMEZONE)\s*=\s*[\"']?([^\s\"']+)", text(data[:4096]), re.MULTILINE)
+        return found[1] if found and _is_zone(found[1]) else ""
+    return named_zone(data)
+
+
+def _by_rule(rule: str) -> str:
+    """Return a zone of this machine's data that follows a POSIX TZ string today (`CET-1CEST,M3.5.0,M10.5.0/3`); '' where none does."""
+    return next((name for name, known in _zones() if _footer(known) == rule), "") if "," in rule else ""
+
+
+def zone_of(link: Callable[[str], str], read: Callable[[str], bytes]) -> Zone:
+    """Return the time zone of a host. `link` and `read` return text and content of a path below its root, empty where there is none."""
+    place = "etc/localtime"
+    said = link(place)
+    behind = posixpath.normpath(posixpath.join("/etc", said)).lstrip("/") if said else ""
+    if behind in LINKED:
+        place, said = behind, link(behind) or said
+    return timezone(said, read(place), {path: read(path) for path in NAMED})
 
 
 def _linked(link: str) -> str:

@@ -5,6 +5,7 @@ The file is searched, not rendered: objects are found by their words, not by the
 
 from __future__ import annotations
 
+import base64
 import re
 import zlib
 from collections.abc import Iterator
@@ -44,6 +45,7 @@ def read(data: bytes, document: Document) -> None:
     scripts: dict[bytes, bytes] = {}
     names = list(islice(_file_names(data), 100))
     for number, head, content in _streams(data, document):
+        document.search(f"stream of object {number.decode('ascii') or '?'}", content)
         if b"/ObjStm" in head:
             plain.append(content)
         elif b"/EmbeddedFile" in head:
@@ -143,10 +145,23 @@ def _streams(data: bytes, document: Document) -> Iterator[tuple[bytes, bytes, by
         head = head[start:] if start >= 0 else head
         if not re.search(rb"/(?:Image|FontFile\d?|Length1)\b", head):
             content = data[at + 6 : end].lstrip(b"\r").removeprefix(b"\n")
-            if b"FlateDecode" in head or b"/Fl" in head:
-                content = _inflated(content, document)
+            for name in _FILTERS.findall(head):
+                content = _FILTER[name](content, document)
             yield number[1] if number else b"", head, content
         at = data.find(b"stream", end + 9)
+
+
+def _hex_digits(content: bytes, document: Document) -> bytes:  # noqa: ARG001
+    digits = re.sub(rb"[^0-9A-Fa-f]", b"", content.partition(b">")[0])
+    return bytes.fromhex((digits + b"0" * (len(digits) % 2)).decode("ascii"))
+
+
+def _base85(content: bytes, document: Document) -> bytes:
+    try:
+        made = base64.a85decode(content.partition(b"~>")[0].removeprefix(b"<~"))
+    except ValueError:
+        return b""
+    return made if document.take(len(made)) else b""
 
 
 def _inflated(content: bytes, document: Document) -> bytes:
@@ -159,6 +174,17 @@ def _inflated(content: bytes, document: Document) -> bytes:
     if engine.unconsumed_tail:
         document.bounds["a stream is larger than the bound: its beginning was read"] = None
     return made if document.take(len(made)) else b""
+
+
+_FILTER = {
+    b"FlateDecode": _inflated,
+    b"Fl": _inflated,
+    b"ASCIIHexDecode": _hex_digits,
+    b"AHx": _hex_digits,
+    b"ASCII85Decode": _base85,
+    b"A85": _base85,
+}
+_FILTERS = re.compile(rb"/(FlateDecode|Fl|ASCIIHexDecode|AHx|ASCII85Decode|A85)\b")
 
 
 def _text(raw: bytes) -> str:
