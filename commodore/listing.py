@@ -169,14 +169,18 @@ def say_receipts(manifests: Iterable[Mapping[str, Any]], screen: Screen, indent:
             screen.say(f"{indent}{'    ' if n else ''}{escape(line)}")
 
 
+def named(hosts: list[str]) -> str:
+    """Return the names of a few hosts, or the number of many."""
+    return ", ".join(hosts) if len(hosts) <= NAMED else plural(len(hosts), "host")
+
+
 def say_versions(groups: list[tuple[dict[str, Any], list[str]]], screen: Screen) -> None:
     """Print which hosts were made with which versions; nothing where all hosts are alike."""
     if len(groups) < 2:
         return
     screen.say("Hosts of this case were made with different versions; `commodore process --redo` makes them alike:")
     for hosts, words in differences(groups):
-        names = ", ".join(map(escape, hosts)) if len(hosts) <= NAMED else plural(len(hosts), "host")
-        for n, line in enumerate(wrapped(f"{names}: {', '.join(words)}", screen, 6)):
+        for n, line in enumerate(wrapped(f"{escape(named(hosts))}: {', '.join(words)}", screen, 6)):
             screen.say(f"{'  ' if n == 0 else '      '}{line}")
 
 

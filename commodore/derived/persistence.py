@@ -26,6 +26,7 @@ from commodore.persistence.started import StartedFile, StartedFiles
 from commodore.persistence.table import all_places
 from commodore.sentence import sentence, short
 
+COPY = "escadre.registry.copy"
 PASSED_OVER = "escadre.startup.passed_over"
 """Field of why the program that reads a file leaves it alone"""
 KNOWN, UNKNOWN = "escadre.persistence.known", "escadre.persistence.unknown"
@@ -170,7 +171,9 @@ def _paths(view: CaseView) -> Iterator[str]:
 
 
 def _noted(instead: Mapping[str, str], order: SshdOrder, record: dict[str, Any]) -> dict[str, Any]:
-    """Return the record of a file, with what is read in its place."""
+    """Return the record of a file or hive, with what is read in its place."""
+    if copy := record.get(COPY):
+        return record | {PASSED_OVER: f"it is in {copy}, which Windows does not read"}
     if record.get("escadre.format") == "sshd":
         place = (str(record.get("file.path")), record.get("escadre.line_number") or 0)
         if place in order.scopes:
@@ -218,13 +221,9 @@ def _place(dataset: str, record: Mapping[str, Any]) -> str:
 def _record(dataset: str, record: Mapping[str, Any], entry: JudgedEntry, members: Members, files: StartedFiles) -> Record:
     row, judgement = entry
     out: dict[str, Any] = {name: record[name] for name in _COPIED if record.get(name) is not None}
-    out |= {
-        "rule.id": row.id,
-        "rule.name": row.name,
-        "escadre.records_used": [record["escadre.id"]],
-        "message": judgement.reason,
-        "target": entry.target,
-    }
+    out |= {"rule.id": row.id, "rule.name": row.name, "escadre.records_used": [record["escadre.id"]], "message": judgement.reason}
+    if COPY not in record:  # nothing that HUNTER could change
+        out["target"] = entry.target
     if judgement.severity:
         out |= {"escadre.severity": judgement.severity, "escadre.matched": judgement.matched, "threat.technique.id": list(row.attack)}
     if payload := judgement.target.get("payload"):
@@ -235,6 +234,8 @@ def _record(dataset: str, record: Mapping[str, Any], entry: JudgedEntry, members
         if judgement.severity:
             words = {"path": short(started.path), "known": known or None, "unknown": unknown or None}
             out["message"] = f"{judgement.reason} {_KNOWN(words)}"
+    if COPY in record:
+        out["message"] += f" {out[PASSED_OVER][0].upper()}{out[PASSED_OVER][1:]}."
     return Record(f"{row.key} {_place(dataset, record)}", out, state=record.get("escadre.state") or "live")
 
 

@@ -101,7 +101,7 @@ def collected(view: CaseView) -> tuple[list[LogonStep], int, int]:
     steps: list[LogonStep] = []
     refused = timeless = 0
     copies, computers = LineCopies(), Computers()
-    for dataset, what in (("evtx", _of_event), ("auth_log", _of_line), ("utmp", _of_entry)):
+    for dataset, what in (("evtx", _of_event), ("auth_log", _of_line), ("utmp", _of_entry), ("wtmpdb", _of_entry)):
         for record in view.records(dataset):
             if not (step := what(record)) or (dataset == "auth_log" and copies.has(_line(record), int(record.get("escadre.member", 0)))):
                 continue
@@ -154,4 +154,5 @@ def _kind(record: dict[str, Any]) -> str:
     terminal = str(record.get("escadre.tty", ""))
     if terminal.startswith("ftp"):
         return "ftp"
-    return "ssh" if record.get("event.action") == "ssh-login" or "source.ip" in record or terminal.startswith("ssh") else "console"
+    remote = "source.ip" in record or "source.domain" in record or str(record.get("event.provider", "")).startswith("sshd")
+    return "ssh" if record.get("event.action") == "ssh-login" or remote or terminal.startswith("ssh") else "console"

@@ -245,6 +245,14 @@ def test_hostile_text_costs_bounded_time(data):
     assert time.process_time() - start < 20
 
 
+@pytest.mark.parametrize(("unended", "links"), [(4_000, {"", "http://a.example"}), (50_000, {""})])
+def test_many_texts_that_do_not_end_are_a_bound_which_is_said(unended, links):
+    *problems, record = documents.parse(Evidence("/x/a.pdf", b"%PDF-" + b"/URI(\\" * unended + b"/URI(http://a.example)"), HOST)
+    assert set(record.fields["escadre.document.links"]) == links
+    assert [problem.reason for problem in problems] == record.fields.get("escadre.bounds", [])
+    assert bool(problems) == (unended > 4_096)
+
+
 def in_it(data: bytes, name: str = "a.bin") -> dict[str, bytes]:
     return {layer.name: layer.data for layer in documents.contents(Evidence(f"/x/{name}", data))}
 

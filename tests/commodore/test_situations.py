@@ -125,3 +125,66 @@ def test_a_backslash_in_a_name_of_linux_makes_it_no_path_of_windows(host, name: 
     """Names in Latin-1 are shown with escapes; `systemd-escape` makes names with backslashes."""
     (finding,) = [f for f in CaseReader(host({name: "/dev/shm/x &\n"})).findings() if f["escadre.severity"] == "high"]
     assert "/dev/shm/x" in finding["message"]
+
+
+@pytest.mark.parametrize(
+    ("files", "name", "version"),
+    [  # hostname(5) and os-release(5), and what systems had before them
+        ({"etc/sysconfig/network": "NETWORKING=yes\nHOSTNAME=o.x\n", "etc/redhat-release": "CentOS 6\n"}, "o.x", "CentOS 6"),
+        ({"etc/HOSTNAME": "suse11\n", "etc/SuSE-release": "SUSE LES 11 (x86_64)\nVERSION = 11\n"}, "suse11", "SUSE LES 11 (x86_64)"),
+        ({"etc/hostname": "new\n", "etc/HOSTNAME": "old\n", "etc/debian_version": "6.0\n"}, "new", "Debian 6.0"),
+        ({"etc/conf.d/hostname": '# x\nhostname="gen1"\n', "etc/alpine-release": "3.9.6\n"}, "gen1", "Alpine Linux 3.9.6"),
+    ],
+)  # fmt: skip
+def test_name_and_version_of_systems_before_systemd(host, files, name, version) -> None:
+    files = {"etc/hostname": "", "etc/passwd": "root:x:0:0::/root:/bin/sh\n", "etc/cron.d/a.b": "* * * * * root /dev/shm/x\n"} | files
+    case = host(files)
+    assert {line["host.name"] for line in records(case, "cron")} == {name}
+    assert linux_host.version_of(lambda path: files.get(path, "").encode()) == version
+    assert {line.get("escadre.cron.passed_over", False) for line in records(case, "cron")} == {"Debian" in version}
+
+
+def test_a_system_that_is_made_from_debian_reads_crontabs_as_debian(host) -> None:
+    """Pop!_OS, Zorin, elementary: os-release(5), ID_LIKE."""
+    release = 'NAME="Pop!_OS"\nPRETTY_NAME="Pop!_OS 22.04 LTS"\nID=pop\nID_LIKE="ubuntu debian"\n'
+    case = host({"etc/os-release": release, "etc/cron.d/a.b": "* * * * * root /dev/shm/x\n"})
+    assert records(case, "cron")[0]["escadre.cron.passed_over"]
+
+
+def test_sums_of_packages_of_images_without_dpkg(host) -> None:
+    """GoogleContainerTools/distroless: status.d; a name with a blank in Conffiles."""
+    status = "Package: x\nConffiles:\n /etc/a b.conf 9e107d9d372bb6826bd81d3542a419d6 obsolete\n"
+    case = host({"var/lib/dpkg/status.d/tzdata.md5sums": "d41d8cd98f00b204e9800998ecf8427e  usr/share/x\n", "var/lib/dpkg/status": status})
+    assert sorted(r["escadre.package.files"][0] for r in records(case, "dpkg_files")) == ["/etc/a b.conf", "/usr/share/x"]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "words"),
+    [  # systemd.unit(5), Specifiers; systemd.exec(5), BindPaths
+        ("etc/systemd/system/a.service", "[Service]\nExecStart=%T/x\n", "/tmp/x lies"),
+        ("etc/systemd/system/a.service", "[Service]\nExecStart=%V/x\n", "/var/tmp/x lies"),
+        ("etc/systemd/system/a.service", "[Service]\nEnvironment=X=%T/x\nExecStart=/bin/sh ${X}\n", "/tmp/x lies"),
+        ("etc/systemd/system/b@dev-shm.service", "[Service]\nExecStart=%f/x\n", "/dev/shm/x lies"),
+        ("etc/systemd/system/a.service", "[Service]\nBindPaths=-/dev/shm/e:/usr/bin/id:norbind\nExecStart=/usr/bin/id\n", "is put over"),
+        # udev(7): strings with e and i, and quotes with a backslash
+        ("etc/udev/rules.d/9.rules", 'RUN{program}+=e"/dev/shm/x\\n"\n', "/dev/shm/x"),
+        ("etc/udev/rules.d/9.rules", 'RUN+="/bin/sh -c \\"/dev/shm/x -y\\""\n', "/dev/shm/x lies"),
+        # pam.d(5): vendor directories
+        ("usr/lib/pam.d/sshd", "auth sufficient pam_permit.so\n", "/usr/lib/pam.d/sshd"),
+    ],
+)  # fmt: skip
+def test_a_finding_rests_on_what_the_program_makes_of_the_text(host, path, text, words) -> None:
+    found = [f["message"] for f in CaseReader(host({path: text})).findings() if f["escadre.severity"] == "high"]
+    assert any(words in message for message in found)
+
+
+def test_an_entry_of_another_name_service_in_passwd_is_a_finding(host) -> None:
+    """nsswitch.conf(5), compat mode."""
+    (finding,) = CaseReader(host({"etc/passwd": "root:x:0:0::/root:/bin/sh\n+::0:0:::\n"})).findings()
+    assert "accounts of another name service" in finding["message"]
+
+
+def test_settings_of_pam_in_etc_are_read_in_place_of_those_of_the_vendor(host) -> None:
+    line = "auth sufficient pam_permit.so\n"
+    found = CaseReader(host({"usr/lib/pam.d/sshd": line, "etc/pam.d/sshd": "auth required pam_unix.so\n"})).findings()
+    assert any("PAM reads /etc/pam.d/sshd in its place" in f["message"] for f in found)

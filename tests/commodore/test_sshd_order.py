@@ -39,7 +39,7 @@ CASES = {
         "5",
     ),
     "an Include within another": (
-        {MAIN: "Include /etc/ssh/a.conf\n", "/etc/ssh/a.conf": "Include b.conf\nMaxAuthTries 4\n", "/etc/ssh/b.conf": "MaxAuthTries 5\n"},
+        {MAIN: INCLUDE, f"{D}a.conf": "Include /etc/ssh/b.conf\nMaxAuthTries 4\n", "/etc/ssh/b.conf": "MaxAuthTries 5\n"},
         "5",
     ),
 }  # fmt: skip

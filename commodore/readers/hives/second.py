@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from scout.formats.regf.data import BASE_BLOCK, filetime
+from scout.formats.regf.keys import LONGEST_NAME
 
 NAME = "python-registry"
 DEEPEST = 512
@@ -42,15 +43,16 @@ def keys(data: bytes) -> Iterator[SecondKey | str]:
     except Exception as e:  # it raises what it likes for hostile bytes
         yield f"{NAME}: {_words(e)}"
         return
-    stack: list[tuple[Any, str, int]] = [(root, "", 0)]
+    stack: list[tuple[Any, str, str, int]] = [(root, "", "", 0)]  # record, path of the key above, name, depth
     met: set[int] = set()
     left, room = len(data) // 4 + 100_000, 4 * len(data) + (1 << 20)
     while stack:
-        record, path, depth = stack.pop()
+        record, above, name, depth = stack.pop()
         offset = _offset(record)
         if offset in met or depth > DEEPEST:
             continue
         met.add(offset)
+        path = f"{above}\\{name}" if above else name
         if left <= 0 or room <= 0:
             yield f"{NAME}: reading stopped: the lists refer to more than the hive can hold"
             return
@@ -59,7 +61,7 @@ def keys(data: bytes) -> Iterator[SecondKey | str]:
             if record.subkey_number():
                 for child in islice(record.subkey_list().keys(), left):
                     left -= 1
-                    children.append((child, child.name()))
+                    children.append((child, child.name()[:LONGEST_NAME]))
         except Exception as e:  # as above
             yield f"{NAME}: subkeys of {path}: {_words(e)}"
             children = []
@@ -74,7 +76,7 @@ def keys(data: bytes) -> Iterator[SecondKey | str]:
             yield SecondKey(path, filetime(record.unpack_qword(4)), offset, tuple(values))
         except Exception as e:  # as above
             yield f"{NAME}: values of {path}: {_words(e)}"
-        stack += [(child, f"{path}\\{name}" if path else name, depth + 1) for child, name in reversed(children)]
+        stack += [(child, path, name, depth + 1) for child, name in reversed(children)]
 
 
 class SecondHiveReader:

@@ -23,8 +23,10 @@ _DICTIONARY = 4096
 _HEX = re.compile(rb"#([0-9A-Fa-f]{2})")
 _ESCAPED = re.compile(rb"/(?:[A-Za-z]*#[0-9A-Fa-f]{2})+[A-Za-z0-9]*")
 _ACTIONS = frozenset((b"JavaScript", b"JS", b"OpenAction", b"Launch", b"AA", b"URI", b"EmbeddedFile", b"RichMedia", b"ObjStm"))
-_LONGEST, _SHORT, _UNENDED = 200_000, 256, 64
-"""bytes of a text; bytes of one behind so many that do not end, so that the time does not grow with their number"""
+_LONGEST, _SHORT = 200_000, 256
+"""bytes of a text; bytes of one behind `_UNENDED` that do not end"""
+_UNENDED, _MOST_UNENDED = 16, 4_096
+"""texts that do not end: behind so many, texts are read up to `_SHORT`; behind the other number, not at all"""
 _JS = re.compile(rb"/JS\s{0,20}(?=[(<]|(\d{1,8})\s{1,20}\d{1,5}\s{1,20}R)")
 _URI = re.compile(rb"/URI\s{0,20}(?=[(<])")
 _LAUNCH = re.compile(rb"/Launch\b")
@@ -43,7 +45,7 @@ def read(data: bytes, document: Document) -> None:
         document.bounds["the PDF is encrypted: texts in it cannot be read"] = None
     plain = [data]
     scripts: dict[bytes, bytes] = {}
-    names = list(islice(_file_names(data), 100))
+    names = list(islice(_file_names(data, document), 100))
     for number, head, content in _streams(data, document):
         document.search(f"stream of object {number.decode('ascii') or '?'}", content)
         if b"/ObjStm" in head:
@@ -68,7 +70,7 @@ def _names(data: bytes, document: Document) -> bytes:
 def _actions(data: bytes, scripts: dict[bytes, bytes], document: Document) -> None:
     if b"/OpenAction" in data or re.search(rb"/AA\b", data):
         document.trait("pdf-open-action", "/OpenAction" if b"/OpenAction" in data else "/AA")
-    texts = _Texts(data)
+    texts = _Texts(data, document)
     for text in _launched(texts):
         document.trait("pdf-launch", text)
         document.text("launch", text)
@@ -87,9 +89,9 @@ def _actions(data: bytes, scripts: dict[bytes, bytes], document: Document) -> No
             document.link(text)
 
 
-def _file_names(data: bytes) -> Iterator[str]:
+def _file_names(data: bytes, document: Document) -> Iterator[str]:
     """Yield the names of the files that are carried."""
-    texts = _Texts(data)
+    texts = _Texts(data, document)
     for spec in _FILE_SPEC.finditer(data):
         end = data.find(b">", spec.end(), spec.end() + 400)
         if found := _FILE_NAME.search(data, spec.end(), end if end >= 0 else spec.end() + 400):
@@ -108,11 +110,14 @@ def _launched(texts: _Texts) -> Iterator[str]:
 class _Texts:
     """The texts of a file, literal or of hexadecimal digits. Parentheses nest in a literal one. Source: ISO 32000-1, 7.3.4."""
 
-    def __init__(self, data: bytes) -> None:
-        self.data, self._unended = data, 0
+    def __init__(self, data: bytes, document: Document) -> None:
+        self.data, self._document, self._unended = data, document, 0
 
     def read(self, at: int) -> tuple[str, int]:
         """Return the text that begins at an offset, and the offset behind it; ('', `at`) for one that does not end."""
+        if self._unended >= _MOST_UNENDED:
+            self._document.bounds[f"more than {_MOST_UNENDED:,} texts do not end: the rest was not read"] = None
+            return "", at
         end = at + (_LONGEST if self._unended < _UNENDED else _SHORT)
         if self.data[at : at + 1] == b"<":
             if digits := _DIGITS.match(self.data, at, end):
