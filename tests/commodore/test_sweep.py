@@ -259,6 +259,27 @@ def test_a_rule_that_takes_too_long_is_named_and_the_others_are_applied(tmp_path
     assert given_up == ["slow.yar:Slow: it takes more than 1 s"]
 
 
+HOSTILE_RULES = """import "cuckoo"
+import "nosuchmodule"
+rule Needs_It { condition: cuckoo.network.http_request(/x/) }
+rule Everything { condition: true }
+rule Every_Byte { strings: $a = { ?? ?? } condition: $a }
+"""
+
+
+def test_rules_that_match_everything_or_need_what_is_not_there(tmp_path):
+    """A module that this YARA has not is named, with the rules that need it; a match of each byte gives ten strings of a member."""
+    rules = YaraRules([RuleText("hostile.yar", HOSTILE_RULES.encode())])
+    refused = [(one.line, one.reason) for one in rules.refused]
+    assert (2, 'unknown module "nosuchmodule"') in refused
+    assert [line for line, _ in refused if line == 3], refused
+    given_up: list[str] = []
+    found = {one.name: one for one in rules.match(bytes(1 << 20), {}, 20, given_up)}
+    assert set(found) == {"Everything", "Every_Byte"}
+    assert len(found["Every_Byte"].strings) == 10
+    assert given_up == ["hostile.yar:Every_Byte: $a occurs too often, only the first places were counted"]
+
+
 @pytest.mark.corpus
 def test_signature_base_matches_what_the_program_yara_matches(tmp_path, corpus):
     program = shutil.which("yara")

@@ -122,7 +122,27 @@ def _in_blocks(entries: Iterable[StartupEntry | T]) -> Iterator[StartupEntry | T
         yield entry
 
 
-_FOLLOWED = {"shell": _with_variables, "sshd": _in_blocks}
+def _in_sections(entries: Iterable[StartupEntry | T]) -> Iterator[StartupEntry | T]:
+    """Yield the commands of desktop entries, D-Bus services and hooks of pacman, with why nothing runs those of other sections.
+
+    Sources: Desktop Entry Specification 1.5, sections 3, 6 and 11; D-Bus Specification; alpm-hooks(5).
+    """
+    section = ""
+    for entry in entries:
+        if isinstance(entry, StartupEntry):
+            key = entry.parts.pop("key", "")
+            if key.startswith("["):
+                section = key
+                continue
+            if section and section not in _STARTED_SECTIONS:
+                entry.parts["instead"] = f"nothing starts by itself what the section {section} names"
+            elif key:
+                entry.parts["instead"] = f"a program is only looked for by {key}, not started"
+        yield entry
+
+
+_STARTED_SECTIONS = ("[Desktop Entry]", "[KDE Desktop Entry]", "[D-BUS Service]", "[Action]")
+_FOLLOWED = {"shell": _with_variables, "sshd": _in_blocks, "desktop": _in_sections}
 """languages in which a line depends on those before it"""
 
 
