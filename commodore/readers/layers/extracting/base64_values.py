@@ -14,6 +14,8 @@ _WRAPPED = r"(?:[A-Za-z0-9+/]{40,}[ \t]{0,4}\r?\n[ \t]{0,8}){1,}[A-Za-z0-9+/]{4,
 _VALUE = re.compile(
     rf"(?<![A-Za-z0-9+/_-])(?:{_WRAPPED}|={{0,2}}[A-Za-z0-9+/]{{20,}}={{0,2}}|[A-Za-z0-9_-]{{32,}}={{0,2}})(?![A-Za-z0-9+/_-])"
 )
+_TURNED = re.compile(r"(?i)revers|strrev|::\s?-1|\brev\b|righttoleft|\[-1\s?\.\.")
+"""how a script turns a value around: without that, only one that begins with `=` is tried from its end"""
 _ASKED = (
     ("base64", re.compile(r"""(?i)base64(?:string|_decode)?\s{0,4}\(\s{0,4}["'b]{0,2}([A-Za-z0-9+/]{8,}={0,2})""")),
     ("b64decode", re.compile(r"""(?i)b64decode\s{0,4}\(\s{0,4}["'b]{0,2}([A-Za-z0-9+/]{8,}={0,2})""")),
@@ -33,13 +35,14 @@ def extract(text: str) -> Iterator[Decoded]:
     for value in sure:
         if (data := _bytes(value)) and (found := decoded("base64", data, sure=True)):
             yield found
+    turned = _TURNED.search(text) is not None
     for match in _VALUE.finditer(text):
         if match[0] in sure or not _mixed(match[0]):
             continue
         found = decoded("base64", data) if (data := _bytes(match[0])) else None
-        if (found is None or found.unsure) and (data := _bytes(match[0].lstrip("=")[::-1])):
-            turned = decoded("reversed base64", data)
-            found = turned if turned and (not turned.unsure or data.startswith(PACKED)) else found
+        if (turned or match[0][0] == "=") and (found is None or found.unsure) and (data := _bytes(match[0].lstrip("=")[::-1])):
+            back = decoded("reversed base64", data)
+            found = back if back and (not back.unsure or data.startswith(PACKED)) else found
         if found:
             yield found
 

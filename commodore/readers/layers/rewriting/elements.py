@@ -9,14 +9,16 @@ from commodore.readers.layers.rewriting.joining import LIST, PARTS
 
 LANGUAGES = ("powershell", "jscript", "hta", "php", "perl", "python", "ruby", "lua", "jsp", "aspx", "command")
 _NAME = r"[$@]?[A-Za-z_]\w{0,60}"
-_SET = re.compile(
-    rf"(?i)(?<![\w$.@])(?P<name>{_NAME})\s{{0,8}}=\s{{0,8}}(?:\[|@?\(|\{{|array\s?\(|new\s+array\s?\()\s{{0,80}}(?P<list>{LIST})[\])}}]"
-)
+_BEGIN = re.compile(r"(?i)=\s{0,8}(?:\[|@?\(|\{|array\s?\(|new\s+array\s?\()\s{0,80}(?=['\"])")
+_LISTED = re.compile(rf"(?P<list>{LIST})[\])}}]")
+_BEFORE = re.compile(rf"(?<![\w$.@])({_NAME})\s{{0,8}}\Z")
 _ELEMENT = re.compile(rf"(?i)(?<![\w$.@])(?P<name>{_NAME})\[\s{{0,4}}(?P<at>0x[0-9a-f]{{1,6}}|\d{{1,6}})\s{{0,4}}\]")
 _JOINED = re.compile(
     rf"(?i)(?P<before>(?:\b(?:implode|join)\s?\(\s?(?:{QUOTED}\s?,\s?)?|{QUOTED}\.join\(\s?|-join\s{{1,4}}))(?P<a>{_NAME})(?![\w\[(.])"
     rf"|(?<![\w$.@])(?P<b>{_NAME})(?P<behind>\.join\s?\(|\s{{1,4}}-join\s{{1,4}})"
 )
+_USED, _JOINS = re.compile(r"\w\[\s{0,4}\d"), re.compile(r"(?i)-join\s|\bimplode\s?\(|\bjoin\s?\(")
+"""one of which a text must have"""
 MOST = 200
 LARGEST = 2 << 20
 CLUES = (r"""(?i)=\s{0,8}(?:\[|@?\(|\{|array\s?\(|new\s+array\s?\()\s{0,80}['"]""",)
@@ -24,11 +26,14 @@ CLUES = (r"""(?i)=\s{0,8}(?:\[|@?\(|\{|array\s?\(|new\s+array\s?\()\s{0,80}['"]"
 
 def rewrite(text: str) -> tuple[str, int]:
     """Put elements of lists, and lists that are joined, into the places where they are used."""
+    is_used, is_joined = _USED.search(text) is not None, _JOINS.search(text) is not None
+    if not is_used and not is_joined:
+        return text, 0
     known: dict[str, list[str]] = {}
-    for match in _SET.finditer(text):
-        if len(known) >= MOST:
-            break
-        known[match["name"].lower().lstrip("@")] = [inner(part) for part in PARTS.findall(match["list"])]
+    for begin in _BEGIN.finditer(text):
+        name = _BEFORE.search(text[max(0, begin.start() - 72) : begin.start()])
+        if len(known) < MOST and name and (match := _LISTED.match(text, begin.end())):
+            known[name[1].lower().lstrip("@")] = [inner(part) for part in PARTS.findall(match["list"])]
     if not known:
         return text, 0
     count, grown = 0, len(text)
@@ -51,4 +56,5 @@ def rewrite(text: str) -> tuple[str, int]:
         made = "(" + ", ".join(map(literal, found)) + ")"
         return f"{match['before']}{made}" if match["a"] else f"{made}{match['behind']}"
 
-    return _JOINED.sub(listed, _ELEMENT.sub(element, text)), count
+    text = _ELEMENT.sub(element, text) if is_used else text
+    return _JOINED.sub(listed, text) if is_joined else text, count

@@ -18,13 +18,17 @@ _FORMS = (
     ("-join", re.compile(rf"(?i){_OPEN}{_GAP}(?P<list>{LIST})\)\s{{0,4}}-join\s{{0,4}}(?P<by>{QUOTED})")),
     ("-join", re.compile(rf"(?i)(?<=[=(;])\s{{0,4}}(?P<list>{LIST})-join\s{{0,4}}(?P<by>{QUOTED})")),
     ("-join", re.compile(rf"(?i)-join\s{{0,4}}{_OPEN}{_GAP}(?P<list>{LIST})[\])](?P<by>)")),
-    ("implode", re.compile(rf"(?i)\b(?:implode|join)\s?\(\s?(?P<by>{QUOTED})\s?,\s?{_OPEN}{_GAP}(?P<list>{LIST})[\])]\s?\)")),
-    ("join", re.compile(rf"(?i)\bjoin\s?\(\s?{_OPEN}{_GAP}(?P<list>{LIST})\)\s?(?:,\s?(?P<by>{QUOTED})\s?)?\)")),
+    ("implode", re.compile(rf"(?i)(?<![\w.])(?:implode|join)\s?\(\s?(?P<by>{QUOTED})\s?,\s?{_OPEN}{_GAP}(?P<list>{LIST})[\])]\s?\)")),
+    ("join", re.compile(rf"(?i)(?<![\w.])join\s?\(\s?{_OPEN}{_GAP}(?P<list>{LIST})\)\s?(?:,\s?(?P<by>{QUOTED})\s?)?\)")),
 )
 """text without which a pattern is not tried, and the pattern: the list, and what is put between"""
 PARTS = re.compile(QUOTED)
 LARGEST = 1 << 20
-CLUES = (rf"""(?i)['"]{BLANK}{{0,80}},{BLANK}{{0,80}}['"]""",)
+CLUES = (
+    rf"""(?i)['"]{BLANK}{{0,80}},?{BLANK}{{0,80}}[\])]{BLANK}{{0,4}}\.join""",
+    rf"""(?i)['"]\.join\({BLANK}?[\[(]{BLANK}{{0,80}}['"]""",
+    rf"(?i)-join|(?:^|[^\w.])(?:implode|join){BLANK}?\(",
+)
 
 
 def rewrite(text: str) -> tuple[str, int]:
