@@ -39,7 +39,7 @@ class Room:
         Batches grow from one record to `BATCH`, and shrink where records are long, so that a batch takes about `BATCH_BYTES` at most.
         """
         self._left -= written
-        return max(1, min(self._most, 2 * records, BATCH_BYTES * records // max(written, 1)))
+        return max(1, min(self._most, 4 * records, BATCH_BYTES * records // max(written, 1)))
 
     @property
     def full(self) -> bool:
