@@ -208,7 +208,7 @@ class ArtefactMatcher:
         """Return one expression for all patterns with a part: most paths fit none of them, and one call says so."""
         whole = self._whole.get(part)
         if whole is None:
-            alternatives = dict.fromkeys(path_text(pattern, fold=False) for pattern, _ in found)
+            alternatives = dict.fromkeys(path_text(pattern) for pattern, _ in found)
             whole = self._whole[part] = re.compile("|".join(alternatives), re.DOTALL)
         return whole
 
@@ -250,7 +250,7 @@ def _prefix_regex(pattern: str) -> re.Pattern[str]:
     """Return a pattern of the folders above a place; none for a pattern of files in any folder."""
     folders = [one.split("/")[:-1] for one in braces(pattern) if not one.startswith("**/")]
     above = {"/".join(parts[:n]) for parts in folders for n in range(1, len(parts) + 1)}
-    return re.compile("|".join(path_text(one, fold=False) for one in sorted(above)) or r"(?!)", re.DOTALL)
+    return re.compile("|".join(path_text(one) for one in sorted(above)) or r"(?!)", re.DOTALL)
 
 
 def _homes(known: dict[str, Known]) -> list[tuple[re.Pattern[str], str]]:
@@ -262,7 +262,7 @@ def _homes(known: dict[str, Known]) -> list[tuple[re.Pattern[str], str]]:
             if len(re.sub(r"\W", "", name)) > 2 and not _WILD.search(folder):
                 stem = name.removesuffix("*")
                 ending = r"(?:[._-].*)?" if stem != name else ""
-                found.append((re.compile(path_text(stem, fold=False) + ending, re.DOTALL), folder + slash))
+                found.append((re.compile(path_text(stem) + ending, re.DOTALL), folder + slash))
     return found
 
 
@@ -270,7 +270,7 @@ class Patterns:
     """A few path patterns, compiled."""
 
     def __init__(self, patterns: tuple[str, ...]) -> None:
-        self._whole = re.compile("|".join(path_text(p.lower(), fold=False) for p in patterns) or r"(?!)", re.DOTALL)
+        self._whole = re.compile("|".join(path_text(p.lower()) for p in patterns) or r"(?!)", re.DOTALL)
 
     def fits(self, path: str) -> bool:
         """Return whether a path below the volume's root, in lower case, is one of them."""

@@ -43,6 +43,8 @@ class Hit(NamedTuple):
     action      `event.action` of the record
     success     whether the record's `event.outcome` is success
     said        message of the record, where a rule of Sigma matched on nothing that tells what happened
+    line        digest of a line of a log, which several files may have; '' for other records
+    member      file of that line
     """
 
     rule: str
@@ -59,6 +61,8 @@ class Hit(NamedTuple):
     action: str = ""
     success: bool = False
     said: str = ""
+    line: str = ""
+    member: int = 0
 
 
 class Refusal(NamedTuple):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from commodore.readers.hives import second
+from commodore.readers.hives.integrity import hive_problems
 from commodore.readers.hives.secrets import is_password, withheld_orphan, withheld_values
 from scout.bounded import pattern_error, searcher
 from scout.console import WRONG_USE, Complaint
@@ -24,6 +25,7 @@ from scout.formats.regf.survey import Survey
 READERS = ("escadre", second.NAME)
 LARGEST = 2 << 30
 """bytes of a file that is read as a hive: no larger one exists"""
+_STEP = "Name a hive. Its logs are found beside it, or given with --log."
 _SHOWN = 32
 """bytes of binary data that are shown"""
 
@@ -65,27 +67,23 @@ class HiveFile:
         self.path, self.reader, self.notes = path, reader, list[str]()
         data = _content(path)
         self.replay: Replay = replay(data, [_content(log) for log in (_beside(path) if logs is None else logs)])
-        self.notes += self.replay.refused
-        if self.replay.dirty and not self.replay.applied and not self.replay.refused:
-            self.notes.append("hive is dirty and has no transaction log: its latest changes are not seen")
+        made = self.replay
+        try:
+            self._hive: Hive | str = Hive(made.data, dirty=made.dirty, applied=made.applied, replayed=made.ranges, refused=made.refused)
+            self.notes += [problem.reason for problem in hive_problems(self._hive, data[:512])]
+        except BadHive as reason:
+            self._hive = str(reason)
+            self.notes += made.refused
 
     def keys(self, *, lost: bool = True) -> Iterator[ShownKey]:
         """Yield all keys, parents first; then, with `lost`, what the tree does not have. Raises Complaint where the file is no hive."""
         yield from self._ours(lost=lost) if self.reader == READERS[0] else self._theirs()
 
     def _ours(self, *, lost: bool) -> Iterator[ShownKey]:
-        try:
-            hive = Hive(
-                self.replay.data,
-                dirty=self.replay.dirty,
-                applied=self.replay.applied,
-                replayed=self.replay.ranges,
-                refused=self.replay.refused,
-            )
-        except BadHive as reason:
+        if isinstance(self._hive, str):
             a_hive = self.replay.data[:4] == b"regf" and self.replay.data[28:29] == b"\0"
-            step = f"--reader {second.NAME} may read it." if a_hive else "Name a hive. Its logs are found beside it, or given with --log."
-            raise Complaint(f"{self.path}: {reason}.", step) from None
+            raise Complaint(f"{self.path}: {self._hive}.", f"--reader {second.NAME} may read it." if a_hive else _STEP)
+        hive = self._hive.view()
         live = bytearray(len(hive.data) // 8 + 1)
         for key in hive.walk():
             live[key.offset >> 3] = 1
@@ -101,11 +99,17 @@ class HiveFile:
         self.notes += [f"{offset:#x}: {reason}" for offset, reason in sorted(hive.damage.items())]
 
     def _theirs(self) -> Iterator[ShownKey]:
+        failed: list[str] = []
+        found = False
         for key in second.keys(bytes(self.replay.data)):
             if isinstance(key, str):
-                self.notes.append(key)
+                failed.append(key)
             else:
+                found = True
                 yield _key(key.path, key.last_written, "allocated", (value[1:] for value in key.values))
+        if not found:
+            raise Complaint(f"{self.path}: {failed[0]}.", _STEP)
+        self.notes += failed
 
 
 def below(keys: Iterable[ShownKey], path: str) -> Iterator[ShownKey]:
@@ -221,7 +225,7 @@ def _content(path: Path) -> bytes:
             raise Complaint(f"{path}: {path.stat().st_size:,} bytes are no hive.", "The largest hive has 2 GiB.")
         return path.read_bytes()
     except OSError as e:
-        raise Complaint(f"{path}: {e.strerror}.", "Name a hive that you may read.") from None
+        raise Complaint(f"{path}: {e.strerror}.", "Name a file that you may read.") from None
 
 
 def _text(text: str) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from scout.console import DONE, PARTIAL, Complaint, Screen, escape, megabytes, plural
 from scout.options import Json
@@ -22,9 +23,32 @@ Logs = Annotated[
 Reader = Annotated[str, typer.Option("--reader", metavar="READER", help="escadre, or python-registry for a second opinion.")]
 
 
+class FileFirst(TyperGroup):
+    """Commands that may also stand behind the hive and its logs: `FILE LOG keys PATH` is `keys FILE PATH --log LOG`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the command first."""
+        return super().parse_args(ctx, _command_first(args, set(self.commands)))
+
+
+def _command_first(args: list[str], commands: set[str]) -> list[str]:
+    """Return the arguments with the command in front; without one, a file that is there has its root shown."""
+    at = next((n for n, word in enumerate(args) if word in commands), None)
+    if not args or at == 0 or args[0].startswith("-") or (at is None and not Path(args[0]).exists()):
+        return args
+    before, behind = args[:at], args[at + 1 :] if at is not None else []
+    options = next((n for n, word in enumerate(before) if word.startswith("-")), len(before))
+    logs = [word for log in before[1:options] for word in ("--log", log)]
+    return [args[at] if at is not None else "keys", before[0], *behind, *logs, *before[options:]]
+
+
 def hive_app() -> typer.Typer:
     """Return the group of commands."""
-    app = typer.Typer(no_args_is_help=True, help="One registry hive: keys, search, timeline, comparison, replay of its logs.")
+    app = typer.Typer(
+        cls=FileFirst,
+        no_args_is_help=True,
+        help="One registry hive: keys, search, timeline, comparison, replay of its logs. `FILE [LOG…]` may come first.",
+    )
     for command in (keys, search, timeline, diff, replay):
         app.command()(command)
     return app

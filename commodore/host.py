@@ -15,6 +15,8 @@ class Host:
     os: str = ""
     """windows, linux, macos or ''"""
     os_version: str = ""
+    os_family: tuple[str, ...] = ()
+    """of Linux: the system and those that it is made from, as `ubuntu`, `debian` (os-release(5), ID and ID_LIKE)"""
     timezone: str = ""
     """IANA name, or a fixed offset such as `+01:00`; '' where unknown"""
     clock_offset: float | None = None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +20,8 @@ from scout.console import DONE, PARTIAL, WRONG_USE, Complaint, Screen, escape, p
 
 NAMED = 5
 """hosts that are named in one line"""
+ALIKE = 10
+"""findings of one rule, host and severity that are listed, unless the rule is asked for by name: a flood of one rule hides the others"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +94,28 @@ def show_findings(case: Path, screen: Screen, choice: Choice | None = None, grou
     say_receipts(reader.collections().values(), screen)
     say_versions(reader.versions(), screen)
     found = chosen(reader, choice)
-    count = _grouped(found, GROUPS[group], screen) if group else _listed(found, screen)
+    count = _grouped(found, GROUPS[group], screen) if group else _listed(found, case, screen, every=bool(choice.rules))
     total = sum(sum(about.get("findings", {}).values()) for about in reader.collections().values())
     words = f"{plural(count, 'finding')}." if count else "No findings."
     screen.say(words + (f" {total - count:,} others are not shown." if total > count else ""))
     return PARTIAL if count else DONE
 
 
-def _listed(found: Iterable[Finding], screen: Screen) -> int:
+def _listed(found: Iterable[Finding], case: Path, screen: Screen, *, every: bool) -> int:
+    """Print the findings; `every`: also those that are ALIKE others. Return how many there are."""
     count = 0
+    alike: Counter[tuple[str, str]] = Counter()  # (host, rule) of the findings of one severity and host
+    block = ("", "")
     for finding in found:
         count += 1
         if screen.json_lines:
             screen.emit(finding)
+            continue
+        if block != (finding["escadre.severity"], finding["host.name"]):
+            block = finding["escadre.severity"], finding["host.name"]
+            _say_alike(alike, case, screen)
+        alike[finding["host.name"], finding["rule.id"]] += not every
+        if alike[finding["host.name"], finding["rule.id"]] > ALIKE:
             continue
         techniques = " ".join(finding.get("threat.technique.id", []))
         head = f"  {finding['escadre.severity']:<9} {escape(finding['host.name']):<16} {escape(finding['rule.id'])}"
@@ -110,7 +123,17 @@ def _listed(found: Iterable[Finding], screen: Screen) -> int:
         for line in wrapped("".join(sentence(finding)), screen, 12):
             screen.say(f"            {line}")
         screen.say(f"            {finding.get('escadre.confidence', '')}  {finding.get('escadre.first') or 'no time'}")
+    _say_alike(alike, case, screen)
     return count
+
+
+def _say_alike(alike: Counter[tuple[str, str]], case: Path, screen: Screen) -> None:
+    """Print how many findings of each rule were left out, and forget the counts."""
+    for (host, rule), number in alike.items():
+        if number > ALIKE:
+            more = shlex.join(["commodore", "findings", str(case), "--host", host, "--rule", rule])
+            screen.say(f"            {number - ALIKE:,} more of {escape(rule)} on {escape(host)} → {escape(more)}")
+    alike.clear()
 
 
 @dataclass(slots=True)
@@ -146,14 +169,18 @@ def say_receipts(manifests: Iterable[Mapping[str, Any]], screen: Screen, indent:
             screen.say(f"{indent}{'    ' if n else ''}{escape(line)}")
 
 
+def named(hosts: list[str]) -> str:
+    """Return the names of a few hosts, or the number of many."""
+    return ", ".join(hosts) if len(hosts) <= NAMED else plural(len(hosts), "host")
+
+
 def say_versions(groups: list[tuple[dict[str, Any], list[str]]], screen: Screen) -> None:
     """Print which hosts were made with which versions; nothing where all hosts are alike."""
     if len(groups) < 2:
         return
     screen.say("Hosts of this case were made with different versions; `commodore process --redo` makes them alike:")
     for hosts, words in differences(groups):
-        names = ", ".join(map(escape, hosts)) if len(hosts) <= NAMED else plural(len(hosts), "host")
-        for n, line in enumerate(wrapped(f"{names}: {', '.join(words)}", screen, 6)):
+        for n, line in enumerate(wrapped(f"{escape(named(hosts))}: {', '.join(words)}", screen, 6)):
             screen.say(f"{'  ' if n == 0 else '      '}{line}")
 
 

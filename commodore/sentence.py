@@ -70,7 +70,10 @@ class Sentence:
     def __call__(self, values: Mapping[str, Any]) -> str:
         """Return the sentence with `values` filled in."""
         made = self._form % tuple([show(values) for show in self._shows])
-        return made[:-1] if made.endswith("..") else made  # the last value has a full stop of its own
+        if made.endswith(("..", " .")):  # the last value has a full stop or a blank of its own
+            made = made[:-1].rstrip()
+            return made if made.endswith(".") else f"{made}."
+        return made
 
 
 @lru_cache(maxsize=1024)

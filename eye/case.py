@@ -14,6 +14,7 @@ from commodore.case.jsonl import lines
 from commodore.case.partition import RECORDS
 from commodore.case.reader import FINDING, CaseReader, differences
 from commodore.finding import MOST_SEVERE_FIRST
+from commodore.listing import named
 from scout.console import COULD_NOT, Complaint
 
 
@@ -101,4 +102,4 @@ def receipts(case: Path) -> list[tuple[str, str]]:
 def told_versions(case: Path) -> list[str]:
     """Return one line per group of hosts that were made alike, where there is more than one group; else an empty list."""
     groups = versions(case)
-    return [f"{', '.join(hosts)}: {', '.join(what)}" for hosts, what in groups] if len(groups) > 1 else []
+    return [f"{named(hosts)}: {', '.join(what)}" for hosts, what in groups] if len(groups) > 1 else []

@@ -15,10 +15,12 @@ from functools import cache
 from typing import Any
 
 from scout.targets import CollectionTarget, load
-from scout.targets.patterns import expand, path_regex
+from scout.targets.patterns import braces, expand, path_text
 
 _HOME = "\0"
 """replaces `<U>` in `_Pattern.text`: no path contains it"""
+_WILDCARD = re.compile(rf"\*\*/|[*?{_HOME}]|\[[^\]]*\]")
+"""`**/` may match nothing: what is behind it need not follow a `/`"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +29,23 @@ class _Pattern:
 
     target: CollectionTarget
     text: str
-    regex: re.Pattern[str]
-    excluded: tuple[re.Pattern[str], ...]
+    excluded: tuple[str, ...]
+    frames: tuple[tuple[str, str], ...]
+    """how every path begins and ends that an alternative of the pattern matches; in lower case on Windows"""
 
     def home(self, below: str) -> str | None:
         """Return the home with which the pattern matches the path, '' for a pattern without one; None where it does not match."""
-        found = self.regex.fullmatch(below)
+        windows = self.target.os == "windows"
+        name = below.lower() if windows else below
+        if not any(name.startswith(begin) and name.endswith(end) for begin, end in self.frames):
+            return None  # no pattern is compiled for it
+        found = _regex(self.text, windows).fullmatch(below)
         return next((group for group in found.groups() if group), "") if found else None
 
     def covers(self, below: str) -> bool:
         """Return whether the pattern matches the path and nothing excludes it."""
-        return self.home(below) is not None and not any(one.fullmatch(below) for one in self.excluded)
+        windows = self.target.os == "windows"
+        return self.home(below) is not None and not any(_regex(one, windows).fullmatch(below) for one in self.excluded)
 
 
 @dataclass(slots=True)
@@ -65,7 +73,7 @@ class TargetCoverage:
     def of(cls, paths: Iterable[str], *, windows: bool, system_root: str = "", whole: bool) -> TargetCoverage:
         """Prepare for `paths`: native, in lower case on Windows."""
         made = cls(windows, whole)
-        patterns = _compiled("windows" if windows else "linux", _split(system_root)[1] or "Windows")
+        patterns = _patterns("windows" if windows else "linux", _split(system_root)[1] or "Windows")
         for path in paths:
             root, below = _split(path)
             covering = [(p, p.home(below) or "") for p in patterns if p.covers(below)]
@@ -130,15 +138,15 @@ def _above(path: str) -> Iterator[str]:
 
 
 @cache
-def _compiled(os: str, system_root: str) -> tuple[_Pattern, ...]:
+def _patterns(os: str, system_root: str) -> tuple[_Pattern, ...]:
     """Return all patterns of the targets for this system, except those with an unknown variable."""
     made = []
     for target in load():
         if target.os != os or target.rule is not None:
             continue
-        excluded = tuple(_regex(text, os) for one in target.exclude for text in _expanded(one, system_root))
+        excluded = tuple(text for one in target.exclude for text in _expanded(one, system_root))
         for one in (*target.first, *target.paths):
-            made += [_Pattern(target, text, _regex(text, os), excluded) for text in _expanded(one, system_root)]
+            made += [_Pattern(target, text, excluded, _frames(text, os == "windows")) for text in _expanded(one, system_root)]
     return tuple(made)
 
 
@@ -146,6 +154,16 @@ def _expanded(pattern: str, system_root: str) -> Iterator[str]:
     return expand(pattern.replace("<U>", _HOME), (), {"SystemRoot": system_root})
 
 
-def _regex(text: str, os: str) -> re.Pattern[str]:
-    made = path_regex(text, fold=os == "windows")
-    return re.compile(made.pattern.replace(re.escape(_HOME), "([^/].*)"), made.flags & (re.DOTALL | re.IGNORECASE))
+def _frames(text: str, windows: bool) -> tuple[tuple[str, str], ...]:
+    """Return the text before the first wildcard and behind the last one, of each alternative."""
+    found = []
+    for alternative in braces(text):
+        parts = _WILDCARD.split(alternative.strip("/"))
+        found.append((parts[0].lower(), parts[-1].lower()) if windows else (parts[0], parts[-1]))
+    return tuple(found)
+
+
+@cache
+def _regex(text: str, windows: bool) -> re.Pattern[str]:
+    made = path_text(text).replace(re.escape(_HOME), "([^/].*)")
+    return re.compile(made, re.DOTALL | (re.IGNORECASE if windows else 0))

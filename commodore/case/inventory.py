@@ -56,19 +56,25 @@ Inventory = Mapping[tuple[str, str], InventoryEntry]
 
 
 def entries(case: str | Path) -> Iterator[tuple[str, Inventory]]:
-    """Yield (host, inventory) of each host of a case. Raises Complaint for a case without inventory."""
+    """Yield (host, inventory) of each host of a case; hosts of one name, and one host collected twice, have their collection behind it.
+
+    Raises Complaint for a case without inventory.
+    """
     reader, found = CaseReader(case), False
-    hosts: dict[str, dict[tuple[str, str], InventoryEntry]] = {}
+    hosts: dict[str, dict[str, dict[tuple[str, str], InventoryEntry]]] = {}
     for partition in reader.partitions():
         path = partition.records(DATASET)
         found = found or path.exists()
         for record in objects(path) if path.exists() else ():
             if record.get("escadre.state") not in ("deleted", "carved"):
                 entry = entry_of(record)
-                hosts.setdefault(str(record.get("host.name") or ""), {})[entry.key] = entry
+                of_name = hosts.setdefault(str(record.get("host.name") or ""), {})
+                of_name.setdefault(partition.collection, {})[entry.key] = entry
     if not found:
         raise Complaint(f"{case} has no inventory of what starts by itself.", "Process a collection with hives, units or tasks.", WRONG_USE)
-    yield from sorted(hosts.items())
+    for host, collections in sorted(hosts.items()):
+        for collection, inventory in sorted(collections.items()):
+            yield f"{host} ({collection})" if len(collections) > 1 else host, inventory
 
 
 def learn(case: str | Path, file: str | Path) -> tuple[int, int]:

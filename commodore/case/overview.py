@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -13,6 +14,8 @@ from commodore.finding import MOST_SEVERE_FIRST, Finding
 
 SHOWN = 10
 """findings in the summary"""
+ALIKE = 3
+"""findings of one rule and host in the summary: a flood of one rule hides the others"""
 
 
 @dataclass(slots=True)
@@ -35,7 +38,7 @@ class OverviewPass:
         about = partition.about() or {}
         if not any(about.get("findings", {}).values()):
             return about, []
-        return about, heapq.nsmallest(SHOWN, cast("Iterable[Finding]", objects(partition.findings)), key=_grade)
+        return about, heapq.nsmallest(SHOWN, _varied(cast("Iterable[Finding]", objects(partition.findings))), key=_grade)
 
     def reduce(self, summaries: Iterator[tuple[dict[str, Any], list[Finding]]]) -> Overview:
         """Return the overview. Holds the manifests and ten findings."""
@@ -48,6 +51,15 @@ class OverviewPass:
             whole.findings = heapq.nsmallest(SHOWN, [*whole.findings, *findings], key=_rank)
         whole.hosts.sort(key=lambda about: (about["host"], about["collection"]))
         return whole
+
+
+def _varied(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield the findings of a host without those that are ALIKE others. They come the most severe first."""
+    alike: Counter[str] = Counter()
+    for finding in findings:
+        alike[finding["rule.id"]] += 1
+        if alike[finding["rule.id"]] <= ALIKE:
+            yield finding
 
 
 def _grade(finding: Finding) -> int:

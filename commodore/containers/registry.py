@@ -21,10 +21,9 @@ from commodore.evidence import Evidence
 from commodore.fence import fenced
 from commodore.host import Host
 from commodore.readers.hives import fields, second
-from commodore.readers.hives.integrity import contradictions
+from commodore.readers.hives.integrity import hive_problems
 from commodore.readers.hives.mount import GROUP, MAGIC, Mount, MountedHive, mount, open_hive
 from scout.formats.regf import Hive, Key, Value
-from scout.formats.regf.keys import LAYERED
 from scout.formats.regf.patterns import FoundKey, key_patterns
 from scout.formats.regf.survey import Survey
 
@@ -97,7 +96,7 @@ class OpenedRegistry(Opened):
     """One hive, opened for all artefacts that read the registry."""
 
     def __init__(self, hive: Hive, evidence: Evidence, host: Host) -> None:
-        self._hive, self._size = hive, evidence.size
+        self._hive = hive
         with evidence.open() as stream:
             self._head = stream.read(512)
         self._mounted = MountedHive(hive, mount(evidence, host, hive), host.control_set)
@@ -121,14 +120,7 @@ class OpenedRegistry(Opened):
         return self._given[-1]
 
     def problems(self) -> Iterator[Problem]:
-        yield from contradictions(self._head)
-        yield from map(Problem, self._hive.refused)
-        if self._hive.dirty and not self._hive.applied and not self._hive.refused:
-            yield Problem("hive is dirty and has no transaction log: its latest changes are not seen")
-        if self._hive.minor >= LAYERED:
-            yield Problem("differencing hive, as of a container: it was not merged with the hive below it")
-        if self._hive.cut:
-            yield Problem(f"hive is cut: {self._hive.cut} bytes that its base block promises are missing", locator=str(self._size))
+        yield from hive_problems(self._hive, self._head)
         damage: dict[int, str] = {}
         for view in self._views:
             damage = view.damage | damage

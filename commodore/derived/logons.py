@@ -23,7 +23,7 @@ ARTEFACT = Artefact(
     "terminal is of another session. A record of an end without a beginning, which lies before the log begins, "
     "makes no session. `event.end` is absent where no record shows the end. What a domain controller refused (Kerberos, NTLM) counts as "
     "failed; several records of one failure count once.",
-    datasets=("evtx", "auth_log", "utmp"),
+    datasets=("evtx", "auth_log", "utmp", "wtmpdb"),
     chosen=CHOSEN,
     fields=(
         "event.start",

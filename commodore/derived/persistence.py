@@ -16,14 +16,18 @@ from commodore.fence import fenced
 from commodore.host import Host
 from commodore.persistence.context import FACT_DATASETS, HostFacts, JudgingContext
 from commodore.persistence.judge import GONE, JudgedEntry, PersistenceJudge
+from commodore.persistence.judges import service_part
 from commodore.persistence.logged import READ, LoggedObject, codes, logged, place, recovered, same
 from commodore.persistence.members import Members, path_key
 from commodore.persistence.overridden import overridden
+from commodore.persistence.sshd_order import SshdOrder, order_of
 from commodore.persistence.started import DATASETS as FILE_DATASETS
 from commodore.persistence.started import StartedFile, StartedFiles
+from commodore.persistence.sudoers_includes import unread
 from commodore.persistence.table import all_places
 from commodore.sentence import sentence, short
 
+COPY = "escadre.registry.copy"
 PASSED_OVER = "escadre.startup.passed_over"
 """Field of why the program that reads a file leaves it alone"""
 KNOWN, UNKNOWN = "escadre.persistence.known", "escadre.persistence.unknown"
@@ -90,14 +94,22 @@ def derive(view: CaseView, host: Host) -> Iterator[Record | Problem]:
     members, facts = Members(view.members()), HostFacts(view.records)
     wanted = frozenset(_started(view, host)) if host.os == "linux" else frozenset()
     first = JudgingContext(facts, StartedFiles(view, members, wanted))
+    units, services = _guilty(view, host, first, "systemd_units"), _guilty(view, host, first, "services")
     context = replace(
-        first, guilty_units=_guilty(view, host, first, "systemd_units"), guilty_services=_guilty(view, host, first, "services")
+        first,
+        guilty_units=frozenset(str(record.get("service.name")) for record in units),
+        guilty_services=frozenset(key for record in services for key in service_part.of_record(record)),
     )
     logs = _Logs(view, host)
     instead = overridden(view.members()) if host.os == "linux" else {}
+    order = order_of(_of_language(view, "sshd"), _paths(view)) if host.os == "linux" else SshdOrder()
+    for path in order.unread:
+        yield Problem(f"sshd includes {short(path)}, whose settings were not judged", f"sshd {path}")
+    for path in unread(_of_language(view, "sudoers"), _paths(view)) if host.os == "linux" else ():
+        yield Problem(f"sudo includes {short(path)}, whose lines were not judged", f"sudoers {path}")
     for dataset in sorted({row.dataset for row in all_places()}):
         read = partial(_entries, dataset, host, members, context, view.site, logs)
-        yield from fenced(map(partial(_noted, instead), view.records(dataset)), partial(_place, dataset), read)
+        yield from fenced(map(partial(_noted, instead, order), view.records(dataset)), partial(_place, dataset), read)
     for one, record in logs.alone():
         read = partial(_entries, str(record["event.dataset"]), host, members, context, view.site, one)
         yield from fenced([record], partial(_place, "event"), read)
@@ -141,18 +153,37 @@ def _started(view: CaseView, host: Host) -> Iterator[str]:
                     yield from entry.judgement.target.get("payload") or ()
 
 
-def _guilty(view: CaseView, host: Host, context: JudgingContext, dataset: str) -> frozenset[str]:
-    """Return the names of units or services with a suspicious command; what starts one is suspicious too. Services are in lower case."""
-    names: set[str] = set()
+def _guilty(view: CaseView, host: Host, context: JudgingContext, dataset: str) -> Iterator[dict[str, Any]]:
+    """Yield the records of units or services with a suspicious command; what starts one is suspicious too."""
     for record in view.records(dataset):
         with suppress(ArithmeticError, AttributeError, LookupError, TypeError, ValueError):  # `derive` reports it for this record
             if any(entry.judgement.severity in GRAVE for entry in _judge().entries(record, host, context)):
-                names.add(str(record.get("service.name")))
-    return frozenset(name.lower() for name in names) if dataset == "services" else frozenset(names)
+                yield record
 
 
-def _noted(instead: Mapping[str, str], record: dict[str, Any]) -> dict[str, Any]:
-    """Return the record of a file, with what is read in its place."""
+def _of_language(view: CaseView, language: str) -> Iterator[dict[str, Any]]:
+    return (record for record in view.records("startup_files") if record.get("escadre.format") == language)
+
+
+def _paths(view: CaseView) -> Iterator[str]:
+    """Yield the paths of the files of a Linux host that settings may include."""
+    for line in view.members():
+        path = str(line.get("path") or "")
+        if path.startswith("/") and line.get("verdict") in ("taken", "link") and line.get("type") != "pattern":
+            yield path
+
+
+def _noted(instead: Mapping[str, str], order: SshdOrder, record: dict[str, Any]) -> dict[str, Any]:
+    """Return the record of a file or hive, with what is read in its place."""
+    if copy := record.get(COPY):
+        return record | {PASSED_OVER: f"it is in {copy}, which Windows does not read"}
+    if record.get("escadre.format") == "sshd":
+        place = (str(record.get("file.path")), record.get("escadre.line_number") or 0)
+        if place in order.scopes:
+            record = record | {"escadre.scope": order.scopes[place]}
+        if place in order.instead and PASSED_OVER not in record:
+            record = record | {PASSED_OVER: order.instead[place]}
+        return record
     path = record.get("file.path") if instead else None
     clause = instead.get(path_key(path)) if isinstance(path, str) and path.startswith("/") else None
     return record | {PASSED_OVER: clause} if clause and PASSED_OVER not in record else record
@@ -193,13 +224,9 @@ def _place(dataset: str, record: Mapping[str, Any]) -> str:
 def _record(dataset: str, record: Mapping[str, Any], entry: JudgedEntry, members: Members, files: StartedFiles) -> Record:
     row, judgement = entry
     out: dict[str, Any] = {name: record[name] for name in _COPIED if record.get(name) is not None}
-    out |= {
-        "rule.id": row.id,
-        "rule.name": row.name,
-        "escadre.records_used": [record["escadre.id"]],
-        "message": judgement.reason,
-        "target": entry.target,
-    }
+    out |= {"rule.id": row.id, "rule.name": row.name, "escadre.records_used": [record["escadre.id"]], "message": judgement.reason}
+    if COPY not in record:  # nothing that HUNTER could change
+        out["target"] = entry.target
     if judgement.severity:
         out |= {"escadre.severity": judgement.severity, "escadre.matched": judgement.matched, "threat.technique.id": list(row.attack)}
     if payload := judgement.target.get("payload"):
@@ -210,6 +237,8 @@ def _record(dataset: str, record: Mapping[str, Any], entry: JudgedEntry, members
         if judgement.severity:
             words = {"path": short(started.path), "known": known or None, "unknown": unknown or None}
             out["message"] = f"{judgement.reason} {_KNOWN(words)}"
+    if COPY in record:
+        out["message"] += f" {out[PASSED_OVER][0].upper()}{out[PASSED_OVER][1:]}."
     return Record(f"{row.key} {_place(dataset, record)}", out, state=record.get("escadre.state") or "live")
 
 

@@ -14,6 +14,7 @@ from commodore.case.view import CaseView
 from commodore.chosen import ANY, Chosen
 from commodore.host import Host
 from commodore.readers import starts
+from commodore.readers.computers import Computers
 from commodore.readers.instants import seconds
 from commodore.sentence import sentence
 
@@ -156,7 +157,8 @@ class _Table:
 
     def __init__(self) -> None:
         self.by_pid: dict[tuple[str, int], list[_Process]] = {}
-        self.by_entity: dict[str, _Process] = {}
+        self.by_entity: dict[tuple[str, str], _Process] = {}
+        self._computers = Computers()
         self._ends: list[dict[str, Any]] = []
         self._host_starts: dict[str, list[float]] = {}
         self.count = self.refused = 0
@@ -166,9 +168,9 @@ class _Table:
         pid = record.get("process.pid")
         if not isinstance(pid, int):
             return
-        computer, began = _computer(record), seconds(record.get("process.start") or record.get("@timestamp"))
+        computer, began = self._computer(record), seconds(record.get("process.start") or record.get("@timestamp"))
         own = record.get("process.entity_id", "")
-        known = self.by_entity.get(own) if own else None
+        known = self.by_entity.get((computer, own)) if own else None
         process = known or self._same(computer, pid, began, record)
         if process is None:
             if self.count >= MOST:
@@ -184,12 +186,16 @@ class _Table:
             process.fields.setdefault("process.start", stamp)
         if own:
             process.entities.add(own)
-            self.by_entity.setdefault(own, process)
+            self.by_entity.setdefault((computer, own), process)
             process.id = process.id or own
         process.parent_entity = process.parent_entity or record.get("process.parent.entity_id", "")
         process.evidence.add(dataset)
         if len(process.used) < 100 and "escadre.id" in record:
             process.used.append(record["escadre.id"])
+
+    def _computer(self, record: dict[str, Any]) -> str:
+        """Return the computer of a record: event logs may have forwarded events, and pids and entity ids are per computer."""
+        return self._computers.key(record.get("winlog.computer_name"))
 
     def note_end(self, record: dict[str, Any]) -> None:
         """Keep a record of a process that ended until all that started are known: logs come in the order of their names."""
@@ -200,7 +206,7 @@ class _Table:
         """Add a start of the host: no process of the time before lives on."""
         moment = seconds(record.get("@timestamp"))
         if moment is not None:
-            self._host_starts.setdefault(_computer(record), []).append(moment)
+            self._host_starts.setdefault(self._computer(record), []).append(moment)
 
     def finish(self) -> None:
         """Give each record of an end to its process. To be called once, when all records are there."""
@@ -215,7 +221,8 @@ class _Table:
         if not isinstance(pid, int):
             return
         name = str(record.get("process.name", ""))
-        process = self.by_entity.get(record.get("process.entity_id", "")) or self.at(_computer(record), pid, moment, name)
+        computer = self._computer(record)
+        process = self.by_entity.get((computer, record.get("process.entity_id", ""))) or self.at(computer, pid, moment, name)
         if process is not None and process.ended is None:
             process.ended = moment
             process.fields["process.end"] = record.get("process.end") or record["@timestamp"]
@@ -273,7 +280,7 @@ def _records(table: _Table, host: Host) -> Iterator[Record]:
 def _parent(table: _Table, process: _Process) -> _Process | None:
     """Return the parent by entity id where the source gives one, else by pid and time; never the process itself or a later one."""
     pid = process.fields.get("process.parent.pid")
-    found = table.by_entity.get(process.parent_entity) if process.parent_entity else None
+    found = table.by_entity.get((process.computer, process.parent_entity)) if process.parent_entity else None
     if found is None and isinstance(pid, int):
         found = table.at(process.computer, pid, process.began, str(process.fields.get("process.parent.name", "")))
     if found is process or found is None:
@@ -324,8 +331,3 @@ def _fields(process: _Process) -> dict[str, Any]:
     if "process.start" in out:
         out["@timestamp"] = out["process.start"]
     return out
-
-
-def _computer(record: dict[str, Any]) -> str:
-    """Return the computer of a record: event logs may have forwarded events, and pids are per computer."""
-    return str(record.get("winlog.computer_name", "")).lower().partition(".")[0]

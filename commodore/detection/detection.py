@@ -242,4 +242,14 @@ def _hit(record: dict[str, Any], host: Host, rule: str, found: dict[str, Any], c
         confidence=confidence,
         action=record.get("event.action") or "",
         success=record.get("event.outcome") == "success",
+        line=_line_of(record),
+        member=int(record.get("escadre.member") or 0),
     )
+
+
+def _line_of(record: dict[str, Any]) -> str:
+    """Return the identity of a line of a log, '' for other records: a line of settings that two files have is two settings."""
+    original = record.get("event.original")
+    if not original or record.get("event.kind") != "event":
+        return ""
+    return hashlib.blake2b(f"{record.get('@timestamp')} {original}".encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

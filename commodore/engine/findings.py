@@ -15,6 +15,7 @@ from commodore.engine.assemble import line
 from commodore.engine.inputs import below_root
 from commodore.finding import Finding
 from commodore.hits import Hit
+from commodore.readers.copies import LineCopies
 
 if TYPE_CHECKING:
     from commodore.detection import Detection
@@ -38,8 +39,11 @@ def fold(partition: Partition, detection: Detection, host: str) -> dict[str, int
         yield from detection.of_links(objects(partition.members), _of_linux, collection, host)
         yield from detection.of_ledger(objects(partition.ledger), _readers, collection, host)
         for dataset in partition.hit_datasets():
+            copies = LineCopies()
             for text in lines(partition.hits(dataset)):
-                yield Hit(**orjson.loads(text))
+                hit = Hit(**orjson.loads(text))
+                if not hit.line or not copies.has((hit.rule, hit.group, hit.line), hit.member):
+                    yield hit
 
     counts: dict[str, int] = {}
 

@@ -28,29 +28,28 @@ def host(collection: EvidenceCollection, folder: Path) -> Host:
 
 
 class _Found:
-    """The files that give facts, by path below the root in lower case, with their companions."""
+    """The files that give facts, by path below the root (in lower case, but on Linux), with their companions."""
 
     def __init__(self, collection: EvidenceCollection, folder: Path, patterns: tuple[str, ...], system: str) -> None:
         self._collection, self._folder = collection, folder
         self._evidence: dict[str, Evidence] = {}
         self._sealed: list[Path] = []
-        plain = {p.lower() for p in patterns if not any(c in p for c in "*?[")}
+        self._exact = system == "linux"  # /etc/PASSWD is another file than /etc/passwd
+        plain = {self._key(p) for p in patterns if not any(c in p for c in "*?[")}
         wanted = catalogue.patterns(*patterns)
         groups: dict[str, dict[str, Evidence]] = {}
         passed = size = 0
         for member in collection.members():
-            below = member.below.lower()
-            if member.verdict == "link" and wanted.fits(below):
+            below = self._key(member.below)
+            if member.verdict == "link" and wanted.fits(below.lower()):
                 self._link(below, member.source, member.facts)
                 continue
-            ours = member.kind != "refused" and (wanted.fits(below) or (member.group is not None and member.group.id in groups))
+            ours = member.kind != "refused" and (wanted.fits(below.lower()) or (member.group is not None and member.group.id in groups))
             if not ours:
                 passed, size = passed + 1, size + member.size
                 if passed > PASSED_MEMBERS or size > PASSED_BYTES or (plain <= self._evidence.keys() and len(plain) == len(patterns)):
                     break
                 continue
-            if system == "linux" and below in plain and member.below not in patterns:
-                continue  # /etc/PASSWD is another file than /etc/passwd
             evidence = self._keep(member)
             if member.group is not None:
                 group = groups.setdefault(member.group.id, {})
@@ -60,9 +59,12 @@ class _Found:
                     continue
             self._evidence[below] = evidence
         for said in collection.custody():
-            below = below_root(str(said.get("source") or "")).lower()
-            if said.get("verdict") == "link" and below not in self._evidence and wanted.fits(below):
+            below = self._key(below_root(str(said.get("source") or "")))
+            if said.get("verdict") == "link" and below not in self._evidence and wanted.fits(below.lower()):
                 self._link(below, said["source"], said)
+
+    def _key(self, path: str) -> str:
+        return path if self._exact else path.lower()
 
     def _link(self, below: str, source: str, facts: dict[str, Any]) -> None:
         """Add a link, which has no content. Its text, among the facts, may give a fact (`/etc/localtime`)."""
@@ -80,7 +82,7 @@ class _Found:
 
     def fetch(self, path: str) -> Evidence | None:
         """Return a wanted member by its path below the root, or by a pattern (the one nearest to the root); None if there is none."""
-        low = path.replace("\\", "/").lstrip("/").lower()
+        low = self._key(path.replace("\\", "/").lstrip("/"))
         if low in self._evidence:
             return self._evidence[low]
         pattern = catalogue.patterns(low)

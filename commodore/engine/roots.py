@@ -1,6 +1,7 @@
 """Find the roots of file systems in an input directory: the directory itself, or folders below it.
 
-Collectors put it below: `C/Windows/…`, `PC01/C/Windows/…`, `uploads/auto/C%3A/Windows/…`. A folder that is named like a drive gives the
+Collectors put it below: `C/Windows/…`, `PC01/C/Windows/…`, `uploads/auto/C%3A/Windows/…`,
+`clients/PC01/collections/F.1/uploads/auto/C%3A/Windows/…`. A folder that is named like a drive gives the
 drive letter. Names are decoded only below a folder whose own name is encoded (`C%3A`), because only that collector encodes names.
 """
 
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-DEEPEST = 6
+DEEPEST = 10
 """levels below the given directory at which a root is looked for"""
 MOST = 20_000
 """directories that are looked at"""

@@ -10,22 +10,27 @@ from commodore.readers.lines import text
 from scout.formats import linux_host
 from scout.formats.accounts import accounts
 
-WANTED = ("etc/hostname", "etc/os-release", "usr/lib/os-release", "etc/timezone", "etc/localtime", "etc/passwd")
+WANTED = (*linux_host.FILES, "etc/passwd")
 """Source: passwd(5); `scout.formats.linux_host` names those of the others."""
 
 
 def facts(fetch: Callable[[str], Evidence | None]) -> dict[str, Any]:
     """Return keyword arguments of `Host`, only what is known. Bad evidence gives no facts, never an error."""
     out: dict[str, Any] = {}
-    if name := linux_host.hostname(_head(fetch("etc/hostname"))):
+    known: dict[str, bytes] = {}
+
+    def read(path: str) -> bytes:
+        if path not in known:
+            known[path] = _head(fetch(path))
+        return known[path]
+
+    if name := linux_host.name_of(read):
         out["name"] = name
-    for path in ("etc/os-release", "usr/lib/os-release"):
-        if version := linux_host.os_version(_head(fetch(path))):
-            out["os_version"] = version
-            break
-    localtime = fetch("etc/localtime")
-    link = localtime.facts.get("link") if localtime else ""
-    zone = linux_host.timezone(link if isinstance(link, str) else "", _head(localtime), _head(fetch("etc/timezone")))
+    if version := linux_host.version_of(read):
+        out["os_version"] = version
+    if family := linux_host.family_of(read):
+        out["os_family"] = family
+    zone = linux_host.zone_of(lambda path: _link(fetch(path)), read)
     if zone.name:
         out["timezone"] = zone.name
     if zone.conflict:
@@ -34,6 +39,11 @@ def facts(fetch: Callable[[str], Evidence | None]) -> dict[str, Any]:
     if users:
         out["users"], out["profiles"] = users, homes
     return out
+
+
+def _link(evidence: Evidence | None) -> str:
+    link = evidence.facts.get("link") if evidence else ""
+    return link if isinstance(link, str) else ""
 
 
 def _head(evidence: Evidence | None) -> bytes:

@@ -60,8 +60,8 @@ class JudgingContext:
     files: StartedFiles = NO_FILES
     guilty_units: frozenset[str] = frozenset()
     """names of systemd units of the host with a suspicious command"""
-    guilty_services: frozenset[str] = frozenset()
-    """names in lower case of services of Windows with a suspicious program or library"""
+    guilty_services: frozenset[tuple[str, str]] = frozenset()
+    """(control set, name) in lower case of services of Windows with a suspicious program or library"""
 
 
 NOTHING_KNOWN = JudgingContext()

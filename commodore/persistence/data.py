@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
@@ -62,14 +61,13 @@ def documents_of(name: str) -> list[dict[str, Any]]:
 
 @cache
 def traits() -> dict[str, Any]:
-    """Return `traits.yaml`. Raises ValueError for an unknown severity, an invalid pattern or a trait without words."""
+    """Return `traits.yaml`. Raises ValueError for an unknown severity or a trait without words."""
     document: dict[str, Any] = load_data("commodore.persistence", "traits.yaml")
     for part in ("windows", "linux"):
         for kind in ("place", "script", "command"):
             for severity, pattern, words in document[part].get(kind, []):
                 if severity not in SEVERITIES or not words:
                     raise ValueError(f"traits.yaml: {part}.{kind}: `{pattern}`")
-                re.compile(pattern)
     return document
 
 

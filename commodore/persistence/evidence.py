@@ -14,6 +14,7 @@ from typing import Any
 
 from commodore.persistence.suspicion import of_file
 from scout.data import load_data
+from scout.formats.windows_paths import is_windows
 from scout.targets.patterns import path_regex
 
 
@@ -58,6 +59,6 @@ def evidence_rules() -> Mapping[str, EvidenceRule]:
 
 def of_named_file(path: str, facts: Mapping[str, Any]) -> str:
     """Return the evidence about a collected file, as the end of a sentence that begins with "it"; '' where there is none."""
-    if "\\" in path:
+    if is_windows(path):
         return next((f"it {s.words}" for s in of_file(path, "windows") if s.severity == "high"), "")
     return next((rule.says for rule in evidence_rules().values() if rule.about == "file" and rule.holds(path, facts)), "")

@@ -10,7 +10,7 @@ from commodore.finding import FILE_FACTS, FileFacts
 from commodore.lookup import PackedLookup
 from scout.formats import windows_links
 from scout.formats.linux_paths import one_path
-from scout.formats.windows_paths import plain
+from scout.formats.windows_paths import is_windows, plain
 
 
 class Members:
@@ -49,6 +49,6 @@ def path_key(path: str) -> str:
 
 def resolved(path: str, text: str) -> str:
     """Return the path that the text of the link at `path` leads to; nothing is looked up."""
-    if "\\" in path:
+    if is_windows(path):
         return windows_links.native(path, text) or text
     return posixpath.normpath(posixpath.join(posixpath.dirname(path), text))

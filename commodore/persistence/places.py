@@ -18,15 +18,15 @@ from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from commodore.persistence.data import parts
-from scout.targets.patterns import path_regex
+from scout.targets.patterns import path_text
 
 FILES_DATASET, VALUES_DATASET = "startup_files", "autostart_values"
 """Datasets of rows that read files, and of rows that read values."""
 ROWS_FIELD = "escadre.persistence.rows"
 """Field that names the rows whose place a record is from."""
 HOME = "<U>/"
-"""Beginning of a pattern for files in homes, as in SCOUT's targets. A home may be anywhere, but not in the skeleton of new homes."""
-_HOME = "(?!etc/skel/)(?:[^/]+/)*"
+"""Beginning of a pattern for files in homes, as in the targets of SCOUT. A home may be anywhere, but `/usr` and a skeleton are none."""
+_HOME = "(?!etc/skel/|bin/)(?:[^/]+/)*(?<!usr/)(?<!usr/local/)"
 HIVES = ("any", "machine", "user")
 """Hives in which a place is looked for."""
 
@@ -119,7 +119,7 @@ def _files(patterns: tuple[str, ...], *, fold: bool) -> re.Pattern[str]:
     """Compile patterns when a path is tested for the first time: a case without Linux hosts needs none of them."""
     texts = []
     for pattern in patterns:
-        text = path_regex(pattern.removeprefix(HOME), fold=False).pattern
+        text = path_text(pattern.removeprefix(HOME))
         texts.append(f"{_HOME if pattern.startswith(HOME) else ''}(?:{text})")
     return re.compile("|".join(texts), re.DOTALL | (re.IGNORECASE if fold else 0))
 

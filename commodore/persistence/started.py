@@ -17,6 +17,7 @@ from commodore.case.jsonl import having
 from commodore.case.known_programs import KnownProgram, KnownPrograms, key
 from commodore.persistence.suspicion import Suspicion
 from scout.formats.linux_paths import spellings
+from scout.formats.windows_paths import is_windows
 
 if TYPE_CHECKING:
     from commodore.case.view import CaseView
@@ -89,7 +90,7 @@ class StartedFile(NamedTuple):
             known.append("its content was collected" if self.copies < 2 else f"its content was collected from {self.copies} places")
         else:
             unknown.append("its content (not collected)")
-        if "\\" in self.path:
+        if is_windows(self.path):
             self._signature(known, unknown)
         elif self.package:
             known.append(f"it is of the package {self.package}" + (f", {self.state}" if self.state else ""))

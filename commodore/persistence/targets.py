@@ -14,6 +14,7 @@ from commodore.persistence.members import Members, path_key
 from commodore.persistence.suspicion import is_interpreter
 from commodore.sentence import sentence, short
 from scout.formats.linux_paths import one_path
+from scout.formats.windows_paths import is_windows, last_name
 
 _SYSTEM_PLACES = re.compile(r"/usr/(?:s?bin|lib(?:32|64|x32|exec)?)/|/libexec/|(?i:[a-z]:\\(?:windows|winnt|program files(?: \(x86\))?)\\)")
 _STARTED = sentence("{path} is started by {mechanism} {id}, and {evidence}.")
@@ -61,7 +62,7 @@ def completed(findings: Iterable[Finding], members: Mapping[str, Members]) -> It
 
 def _of_the_system(path: str) -> bool:
     """Return whether the file may be a program of the host itself, which is never removed because something starts it."""
-    return _SYSTEM_PLACES.match(one_path(path)) is not None or is_interpreter(path, "windows" if "\\" in path else "linux")
+    return _SYSTEM_PLACES.match(one_path(path)) is not None or is_interpreter(path, "windows" if is_windows(path) else "linux")
 
 
 def _payload(finding: Finding, path: str, facts: FileFacts) -> Finding:
@@ -93,4 +94,4 @@ def _payload(finding: Finding, path: str, facts: FileFacts) -> Finding:
 
 def file_target(path: str) -> FindingTarget:
     """Return the target of a finding on a file."""
-    return {"mechanism": FILE.id, "kind": "file", "remove": "FQ", "path": path, "name": re.split(r"[\\/]", path)[-1], "payload": []}
+    return {"mechanism": FILE.id, "kind": "file", "remove": "FQ", "path": path, "name": last_name(path), "payload": []}

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 from commodore.case.view import CaseView
 from commodore.chosen import ANY, Chosen
 from commodore.readers import starts
+from commodore.readers.computers import Computers
+from commodore.readers.copies import LineCopies
 from commodore.readers.instants import seconds
 
 KINDS = {
@@ -102,10 +104,10 @@ def collected(view: CaseView) -> tuple[list[LogonStep], int, int]:
     """Return the steps, the number of events beyond the bound, and the number of those without a time."""
     steps: list[LogonStep] = []
     refused = timeless = 0
-    copies = _Copies()
-    for dataset, what in (("evtx", _of_event), ("auth_log", _of_line), ("utmp", _of_entry)):
+    copies, computers = LineCopies(), Computers()
+    for dataset, what in (("evtx", _of_event), ("auth_log", _of_line), ("utmp", _of_entry), ("wtmpdb", _of_entry)):
         for record in view.records(dataset):
-            if not (step := what(record)) or (dataset == "auth_log" and copies.has(record)):
+            if not (step := what(record)) or (dataset == "auth_log" and copies.has(_line(record), int(record.get("escadre.member", 0)))):
                 continue
             moment = seconds(record.get("@timestamp"))
             if moment is None or len(steps) >= MOST:
@@ -118,25 +120,14 @@ def collected(view: CaseView) -> tuple[list[LogonStep], int, int]:
                 fields |= {"kind": _REFUSED[code]} if (code := record["event.code"]) in _REFUSED else {}
             else:
                 fields["kind"] = _kind(record)
-            computer = str(record.get("winlog.computer_name", "")).lower().partition(".")[0]
+            computer = computers.key(record.get("winlog.computer_name"))
             order, counter = _ORDER.get(step, 9), f"evtx {record['event.code']}" if dataset == "evtx" else dataset
             steps.append(LogonStep(computer, moment, order, step, dataset, record.get("escadre.id", ""), fields, counter, _times(record)))
     return steps, refused, timeless
 
 
-class _Copies:
-    """Lines that another log of the host has too: `auth.log` and `messages` of one logger, a rotated log beside its compressed copy."""
-
-    def __init__(self) -> None:
-        self._seen: dict[int, dict[int, int]] = {}
-
-    def has(self, record: dict[str, Any]) -> bool:
-        """Return whether another file has this line as often as its own file up to here. A line may stand in one file several times."""
-        key = hash((record.get("@timestamp"), record.get("event.original")))
-        files = self._seen.setdefault(key, {})
-        member = int(record.get("escadre.member", 0))
-        files[member] = files.get(member, 0) + 1
-        return any(number >= files[member] for other, number in files.items() if other != member)
+def _line(record: dict[str, Any]) -> tuple[Any, Any]:
+    return record.get("@timestamp"), record.get("event.original")
 
 
 def _times(record: dict[str, Any]) -> int:
@@ -167,4 +158,5 @@ def _kind(record: dict[str, Any]) -> str:
     terminal = str(record.get("escadre.tty", ""))
     if terminal.startswith("ftp"):
         return "ftp"
-    return "ssh" if record.get("event.action") == "ssh-login" or "source.ip" in record or terminal.startswith("ssh") else "console"
+    remote = "source.ip" in record or "source.domain" in record or str(record.get("event.provider", "")).startswith("sshd")
+    return "ssh" if record.get("event.action") == "ssh-login" or remote or terminal.startswith("ssh") else "console"

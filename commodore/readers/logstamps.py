@@ -34,6 +34,8 @@ ISO = re.compile(
     re.ASCII,
 )
 """with the name of the day and of the zone: journalctl(1), short-full"""
+UNIX = re.compile(r"(\d{9,10}\.\d{6}) ", re.ASCII)
+"""seconds since 1970: journalctl(1), short-unix"""
 _FULL = re.compile(rb"(?:<\d{1,3}>)?(?:1 )?((?:19|20)\d\d)-(0[1-9]|1[0-2])-(\d\d)[T ]")
 _DAY = re.compile(rb"\0*" + _DATE.encode())
 _ROTATED = re.compile(r"[-.]\d|\.(?:gz|xz|bz2|zst|old|bak|save)$")
@@ -108,6 +110,12 @@ class LogStamps:
         while self._stretch + 1 < len(stretches) and stretches[self._stretch + 1].line <= line:
             self._stretch += 1
         return stretches[self._stretch]
+
+    @staticmethod
+    def unix(found: re.Match[str]) -> tuple[str, list[str]]:
+        """Return (RFC 3339 UTC, what was inferred) of a time in seconds since 1970."""
+        seconds, _, fraction = found[1].partition(".")
+        return f"{datetime.fromtimestamp(int(seconds), UTC):%Y-%m-%dT%H:%M:%S}.{fraction}Z", []
 
     def iso(self, found: re.Match[str]) -> tuple[str | None, list[str]]:
         """Return (RFC 3339 UTC or None, what was inferred) of a full time."""

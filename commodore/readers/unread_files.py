@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from commodore.evidence import Evidence
 from commodore.host import Host
 from scout.data import load_data
-from scout.targets.patterns import path_regex
+from scout.targets.patterns import path_text
 
 LONGEST = 1 << 16
 """bytes of a file in which a reason is looked for"""
@@ -102,7 +102,7 @@ def folder_readers() -> tuple[FolderReader, ...]:
         made.append(
             FolderReader(
                 entry["reader"],
-                re.compile("|".join(path_regex(pattern, fold=False).pattern for pattern in entry["files"]), re.DOTALL),
+                re.compile("|".join(path_text(pattern) for pattern in entry["files"]), re.DOTALL),
                 _names(entry.get("only")),
                 _names(entry.get("never")),
                 entry.get("names", "this name"),

@@ -53,7 +53,15 @@ __all__ = [
     "registry_artefact",
     "restated",
 ]
-KEY_FIELDS = ("registry.hive", "registry.key", "registry.path", "escadre.registry.last_written", "user.name", "user.id")
+KEY_FIELDS = (
+    "registry.hive",
+    "registry.key",
+    "registry.path",
+    "escadre.registry.copy",
+    "escadre.registry.last_written",
+    "user.name",
+    "user.id",
+)
 """fields of any record about a key"""
 _CONTROL_SET = ("escadre.registry.control_set", "escadre.registry.current")
 """the same, of a key in a control set"""

@@ -17,6 +17,7 @@ from commodore.readers.programs.knowledge import functions
 from commodore.suspicion import names
 from commodore.suspicion.swept import SweptFiles
 from scout.formats.linux_paths import one_path
+from scout.formats.windows_paths import is_windows, last_name
 
 MOST_FILES = 200_000
 """files that are no program and are judged by their names"""
@@ -159,7 +160,7 @@ def _day(record: Mapping[str, Any]) -> int:
 
 
 def _folder(path: str) -> str:
-    return path.rpartition("\\" if "\\" in path else "/")[0]
+    return path.rpartition("\\" if is_windows(path) else "/")[0]
 
 
 def facts_alone(record: Mapping[str, Any], os: str) -> dict[str, Any]:
@@ -227,7 +228,7 @@ def _of_path(path: str, name: str, os: str) -> dict[str, Any]:
 
 
 def _system(path: str, host: Host) -> str:
-    return "windows" if "\\" in path else host.os if host.os in ("windows", "linux") else "linux"
+    return "windows" if is_windows(path) else host.os if host.os in ("windows", "linux") else "linux"
 
 
 def _differs(one: str, other: str) -> bool:
@@ -280,9 +281,9 @@ def _named(view: CaseView, known: KnownPrograms, done: set[str], swept: SweptFil
     count = 0
     for member in view.members():
         path = str(member.get("path") or "")
-        name = path.replace("\\", "/").rpartition("/")[2]
+        name = last_name(path)
         empty = not member.get("size")
-        program = name.rpartition(".")[2].lower() in names.programs() and not empty and "\\" in path
+        program = name.rpartition(".")[2].lower() in names.programs() and not empty and is_windows(path)
         listed = view.indicator("sha256", str(member.get("sha256") or ""))
         wanted = program or names.odd(name) or listed or swept.judged(path)
         if member.get("verdict") != "taken" or not wanted or key(path) in done or known.by_path(path) is not None:

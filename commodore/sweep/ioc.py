@@ -20,6 +20,7 @@ from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
 from commodore.hits import DetectionRule
 from scout.formats.indicator_expression import ecs_type, expression, title
 from scout.formats.indicators import Indicator
+from scout.formats.windows_paths import last_name
 
 if TYPE_CHECKING:
     from commodore.sweep.finder import Finder
@@ -144,7 +145,7 @@ class Indicators:
         names = {"file.hash.sha256": line.get("sha256"), "file.path": line.get("path")}
         seen = {k: v for k, v in names.items() if isinstance(v, str)}
         path = seen.get("file.path", "").lower()
-        own = {"sha256": seen.get("file.hash.sha256"), "path": path, "filename": re.split(r"[\\/]", path)[-1]}
+        own = {"sha256": seen.get("file.hash.sha256"), "path": path, "filename": last_name(path)}
         for number, found in self.fired(seen):
             yield number, found, self.all[number].value == own.get(self.all[number].type)
 

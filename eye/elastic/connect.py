@@ -7,7 +7,6 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 from elasticsearch import ApiError, Elasticsearch, TransportError, UnsupportedProductError
@@ -15,6 +14,7 @@ from elasticsearch.serializer import JsonSerializer
 
 from eye.elastic import errors
 from eye.elastic.credentials import credentials
+from eye.remote import address
 from eye.remote.pools import bounded
 from eye.remote.told import told
 from scout.console import COULD_NOT, WRONG_USE, Complaint
@@ -51,11 +51,11 @@ def connect(server: ElasticServer) -> Elasticsearch:
     options: dict[str, Any] = {"request_timeout": TIMEOUT, "retry_on_timeout": False, "max_retries": 0, "connections_per_node": CONNECTIONS}
     options |= {"http_compress": False, "serializer": _Answers()}  # answers that are packed have no bound
     if server.url:
-        check_address(server.url)
+        address.check_address(server.url)
         options["hosts"] = server.url
     else:
         options["cloud_id"] = server.cloud_id
-    options |= verification(server.ca, server.fingerprint) if not server.url.startswith("http://") else {}
+    options |= address.verification(server.ca, server.fingerprint) if not server.url.startswith("http://") else {}
     options |= credentials(server.api_key_file, server.user, server.password_file)
     try:
         client = Elasticsearch(**options)
@@ -74,43 +74,6 @@ class _Answers(JsonSerializer):
 
     def json_loads(self, data: bytes) -> Any:
         return orjson.loads(data)
-
-
-def check_address(url: str) -> None:
-    """Raises Complaint for text that is no address, and for one with credentials in it, which would end up in histories and logs."""
-    try:
-        parts = urlsplit(url)
-        wrong = parts.scheme not in ("http", "https") or not parts.hostname
-        port = parts.port
-    except ValueError:
-        wrong, port, parts = True, None, urlsplit("")
-    if wrong:
-        raise Complaint(f"{url} is no address.", "Write https://host:9200.", WRONG_USE)
-    if parts.username or parts.password:
-        shown = f"{parts.scheme}://{parts.hostname}{f':{port}' if port else ''}"
-        raise Complaint(f"the address of {shown} has credentials in it.", "Leave them out; give --user or --api-key-file.", WRONG_USE)
-
-
-def verification(ca: Path | None, fingerprint: str) -> dict[str, Any]:
-    """Return the options by which a client checks the certificate. Raises Complaint."""
-    if fingerprint:
-        plain = fingerprint.replace(":", "").lower()
-        if not re.fullmatch(r"[0-9a-f]{64}", plain):
-            raise Complaint("--fingerprint is no SHA-256 of a certificate.", "openssl x509 -noout -fingerprint -sha256 -in CERT", WRONG_USE)
-        return {"ssl_assert_fingerprint": plain}
-    if ca:
-        check_authority(ca)
-        return {"ca_certs": str(ca)}
-    return {}
-
-
-def check_authority(ca: Path) -> None:
-    """Raises Complaint where the file holds no certificate, which the client would report as an error of the server."""
-    try:
-        ssl.create_default_context(cafile=ca)
-    except OSError as e:  # SSLError is one
-        why = "no certificate is in it" if isinstance(e, ssl.SSLError) else e.strerror
-        raise Complaint(f"{ca} does not read: {why}.", "Give --ca the certificate of the authority, as PEM.", WRONG_USE) from e
 
 
 def _check_version(place: str, version: str) -> None:

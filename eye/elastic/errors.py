@@ -8,28 +8,15 @@ from http import HTTPStatus
 from elasticsearch import ApiError, AuthenticationException, AuthorizationException, TransportError, UnsupportedProductError
 from elasticsearch.exceptions import ConnectionTimeout
 
+from eye.remote.unreachable import no_answer
 from scout.console import COULD_NOT, Complaint
 
 BUSY = (429, 502, 503, 504)
 """Status codes that ask for a later try."""
-_BETWEEN = "Look at what is between this machine and the server (a proxy, a gateway), and at the address."
 _STATUS = frozenset(HTTPStatus)
 RIGHTS = (
     "The role of a loader is eye/elastic/generated/role-loader.json: cluster rights manage_index_templates and monitor, "
     "and on escadre-* create_index, create_doc, read, maintenance, view_index_metadata and manage."
-)
-_TLS = (
-    ("WRONG_VERSION_NUMBER", "it speaks no TLS", "Write http:// in place of https://, or give the port that speaks TLS."),
-    ("RECORD_LAYER_FAILURE", "it speaks no TLS", "Write http:// in place of https://, or give the port that speaks TLS."),
-    ("certificate has expired", "its certificate has expired", "Have it renewed; meanwhile --fingerprint takes exactly this one."),
-    ("not yet valid", "its certificate is not valid yet", "Compare the clock of this machine with that of the server."),
-    ("self-signed", "nobody that this machine trusts signed its certificate", "Give its authority with --ca, or --fingerprint."),
-    ("self signed", "nobody that this machine trusts signed its certificate", "Give its authority with --ca, or --fingerprint."),
-    ("unable to get local issuer", "nobody that this machine trusts signed its certificate", "Give its authority with --ca."),
-    ("ostname mismatch", "its certificate is for another name", "Use the name that the certificate has, or --fingerprint."),
-    ("doesn't match", "its certificate is for another address", "Use the name that the certificate has, or --fingerprint."),
-    ("IP address mismatch", "its certificate is for another address", "Use the name that the certificate has, or --fingerprint."),
-    ("ingerprint", "its certificate has another fingerprint", "Compare it on the server: openssl x509 -noout -fingerprint -sha256."),
 )
 
 
@@ -63,22 +50,7 @@ def is_block(told: object) -> bool:
 
 def unreachable(url: str, error: TransportError) -> Complaint:
     """The complaint about an address at which no Elasticsearch answers."""
-    return no_way(url, reason(error), f"{error.errors!r}", timed_out=isinstance(error, ConnectionTimeout))
-
-
-def no_way(url: str, text: str, more: str = "", *, what: str = "Elasticsearch", timed_out: bool = False) -> Complaint:
-    """The complaint about a connection that failed: `text` is the library's reason, `more` what lies below it."""
-    for mark, why, do in _TLS:
-        if mark.lower() in f"{text} {more}".lower():
-            return Complaint(f"no safe way to {url}: {why}.", do, COULD_NOT)
-    if "deserialize" in text:
-        return Complaint(f"what answers at {url} is no {what}: the answer is no JSON, or half of it.", _BETWEEN, COULD_NOT)
-    if timed_out:
-        return Complaint(f"{url} did not answer in time.", "Look whether a firewall is between, and at the load of the server.", COULD_NOT)
-    do = "Check the address, the port, and whether it is http or https."
-    if url.startswith("http://") and ("aborted" in text or "closed" in text or "reset" in text.lower()):
-        do = "The connection was cut at once: write https:// if the server speaks TLS."
-    return Complaint(f"no {what} answers at {url}: {text}.", do, COULD_NOT)
+    return no_answer(url, reason(error), f"{error.errors!r}", timed_out=isinstance(error, ConnectionTimeout))
 
 
 def _is_page(answer: object) -> bool:

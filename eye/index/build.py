@@ -29,6 +29,7 @@ from tempfile import mkdtemp
 import orjson
 import tantivy
 
+from commodore.case import private
 from commodore.case.jsonl import lines
 from commodore.schema import registry
 from eye.case import Source, cannot_write, finding_sources, open_case, sources
@@ -148,14 +149,14 @@ def writer_of(found: tantivy.Index, workers: int) -> tantivy.IndexWriter:
 
 def _open(folder: Path) -> tantivy.Index:
     """The index to write to; one that does not read is removed and begun anew."""
-    folder.mkdir(exist_ok=True)
+    private.folder(folder)
     try:
         if damage(folder, contents=True):
             raise ValueError
         return opened(str(folder))
     except ValueError:
         shutil.rmtree(folder)
-        folder.mkdir()
+        private.folder(folder)
         return opened(str(folder))
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from commodore.case import private
 from scout.console import COULD_NOT, Complaint
 
 NAME = ".lock"
@@ -30,7 +31,7 @@ def alone(home: Path, waiting: Callable[[str], None] | None = None) -> Iterator[
     `waiting` once with the id of that process ('' if unknown). Raises Complaint if the file system has no locks, OSError if the folder
     cannot be written.
     """
-    home.mkdir(exist_ok=True)
+    private.folder(home)
     descriptor = os.open(home / NAME, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         while not _taken(descriptor, home):

@@ -8,8 +8,9 @@ from typing import Any
 import orjson
 import urllib3
 
-from eye.elastic import connect, errors
+from eye.remote import address
 from eye.remote.pools import BoundedPools
+from eye.remote.unreachable import no_answer
 from scout.console import COULD_NOT, Complaint
 
 TIMEOUT = 60.0
@@ -20,9 +21,9 @@ class JsonServer:
     """One server. `headers` go with every request; `what` is its name in messages."""
 
     def __init__(self, url: str, what: str, headers: dict[str, str], ca: Path | None = None, fingerprint: str = "") -> None:
-        connect.check_address(url)
+        address.check_address(url)
         self.base, self.what = url.rstrip("/"), what
-        checks = connect.verification(ca, fingerprint) if url.startswith("https://") else {}
+        checks = address.verification(ca, fingerprint) if url.startswith("https://") else {}
         tls: dict[str, Any] = {"ca_certs": checks["ca_certs"]} if "ca_certs" in checks else {}
         if "ssl_assert_fingerprint" in checks:
             tls = {"assert_fingerprint": checks["ssl_assert_fingerprint"], "cert_reqs": "CERT_NONE"}
@@ -42,7 +43,7 @@ class JsonServer:
             answer.release_conn()
         except urllib3.exceptions.HTTPError as e:
             timed_out = isinstance(e, urllib3.exceptions.TimeoutError) and not isinstance(e, urllib3.exceptions.NewConnectionError)
-            raise errors.no_way(self.base, str(e)[:300], what=self.what, timed_out=timed_out) from e
+            raise no_answer(self.base, str(e)[:300], what=self.what, timed_out=timed_out) from e
         if answer.status in (401, 403):
             raise Complaint(f"{self.base} does not let us in ({answer.status}).", "Look at the account and its rights.", COULD_NOT)
         try:

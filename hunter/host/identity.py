@@ -15,6 +15,7 @@ from contextlib import suppress
 from hunter.host.host import RemovalHost
 from hunter.unsafe import UnsafeError
 from scout.console import Complaint, escape
+from scout.formats import linux_host
 from scout.live.linux import procfs
 
 _MACHINE = r"HKLM\SOFTWARE\Microsoft\Cryptography"
@@ -27,8 +28,7 @@ def facts(on: RemovalHost) -> dict[str, str]:
     raw = _read(on, "/etc/machine-id") or _value(on, _MACHINE, "MachineGuid").encode()
     if raw.strip():
         found |= {"machine_id": raw.decode(errors="replace").strip(), "machine_id_sha256": hashlib.sha256(raw).hexdigest()}
-    lines = [line.strip() for line in _read(on, "/etc/hostname").decode(errors="replace").splitlines()]
-    name = next((line for line in lines if line and not line.startswith("#")), "")
+    name = linux_host.name_of(lambda path: _read(on, f"/{path}"))
     name = name or next(filter(None, (_value(on, key, "ComputerName") for key in _NAMES)), "")
     if on.live:
         name = socket.gethostname()

@@ -28,8 +28,12 @@ GONE = {"absent": "yes"}
 """what a plan expects of a target that was not there when it was sealed"""
 LATER = {"later": "yes"}
 """what a plan expects of a target that only the running host shows"""
-STAYS = "look at it on the host, or collect it"
-"""what to do about a file that the persistence names and the plan does not remove"""
+NOT_COLLECTED = "was not collected"
+
+
+def stays(path: str, why: str) -> str:
+    """The sentence about a file that the persistence names and the plan does not remove."""
+    return f"not in the plan: {path} {why}: {'look at it on the host, or collect it' if why == NOT_COLLECTED else 'look at it'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +170,7 @@ class RemovalPlan:
         body = self.body()
         top = write({k: v for k, v in body.items() if k not in ("actions", "not_in_plan")})
         if self.stays:
-            told = [f"not in the plan: {path} {why}: {STAYS}" for path, why in self.stays]
+            told = [stays(path, why) for path, why in self.stays]
             top += "\n" + "".join(f"# {_comment(line)}\n" for line in told) + write({"not_in_plan": body["not_in_plan"]}) + "\n"
         blocks, stage = [], ""
         for n, action in enumerate(self.actions, 1):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commodore.case import trust
-from hunter.plan.model import STAYS
+from hunter.plan.model import stays
 from hunter.show.words import columns, command, row, short
 from scout.console import Screen, escape, plural
 
@@ -69,9 +69,9 @@ def planned(screen: Screen, proposals: Sequence[Proposal], written: Sequence[tup
         screen.say(f"{'      ' if n else 'Next: '}{command('check', path, '--seal') if incomplete else command('apply', path)}")
 
 
-def _stays(screen: Screen, stays: Sequence[tuple[str, str]]) -> None:
-    for path, why in stays:
-        for line in columns(f"not in the plan: {escape(path)} {escape(why)}: {STAYS}", 76):
+def _stays(screen: Screen, files: Sequence[tuple[str, str]]) -> None:
+    for path, why in files:
+        for line in columns(stays(escape(path), escape(why)), 76):
             screen.say(f"  {line}", style="yellow")
 
 

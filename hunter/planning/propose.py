@@ -16,7 +16,7 @@ from hunter.catalogue import STAGES, catalogue, kinds_of, system_of
 from hunter.guard import forbidden
 from hunter.mechanisms import mechanism_of
 from hunter.objects import of
-from hunter.plan.model import RemovalAction, RemovalPlan, RemovalTarget
+from hunter.plan.model import NOT_COLLECTED, RemovalAction, RemovalPlan, RemovalTarget
 from hunter.planning.evidence import independent
 from hunter.planning.known import KnownThings
 from hunter.ref import Ref
@@ -197,11 +197,11 @@ def _stays(chosen: Sequence[_Wanted], named: Mapping[str, str]) -> tuple[tuple[s
 
 def _why_it_stays(path: str, facts: object) -> str:
     if not isinstance(facts, dict):
-        return "was not collected"
+        return NOT_COLLECTED
     if facts.get("link"):
         return f"is a link to {plain([facts['link']])[0]}"
     if not facts.get("sha256"):
-        return "is not a regular file" if facts.get("type") not in (None, "file") else "was not collected"
+        return "is not a regular file" if facts.get("type") not in (None, "file") else NOT_COLLECTED
     kind, ref = _file(path)
     why = forbidden(kind, ref) if ref is not None else ""
     return f"{_NAMED}: {why}" if why else _NAMED

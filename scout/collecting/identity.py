@@ -212,11 +212,13 @@ def _folders(root: EvidenceSource, parts: Parts) -> Iterator[Parts]:
 
 
 def _linux(root: EvidenceSource, *, live: bool) -> dict[str, Any]:
-    release = _bytes(root, "etc", "os-release") or _bytes(root, "usr", "lib", "os-release")
-    zone = linux_host.timezone(_link(root, "etc", "localtime"), _bytes(root, "etc", "localtime"), _bytes(root, "etc", "timezone"))
+    def read(path: str) -> bytes:
+        return _bytes(root, *path.split("/"))
+
+    zone = linux_host.zone_of(lambda path: _link(root, *path.split("/")), read)
     return {
-        "name": os.uname().nodename if live else linux_host.hostname(_bytes(root, "etc", "hostname")),
-        "os_version": linux_host.os_version(release),
+        "name": os.uname().nodename if live else linux_host.name_of(read),
+        "os_version": linux_host.version_of(read),
         "timezone": zone.name,
         "timezone_conflict": zone.conflict,
         "system_root": "/",

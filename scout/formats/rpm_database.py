@@ -15,12 +15,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from scout.formats.packages import Note, ignored
+from scout.formats.sqlite_memory import rows
 
 _HASH_MAGIC = 0x061561
 _LONGEST = 64 << 20
 """bytes of one header"""
-_STEPS = 20_000_000
-"""steps of SQLite's machine: reading a table of 20,000 packages takes some 200,000"""
 _TAGS = {1000: "name", 1027: "old_files", 1029: "states", 1035: "digests", 1037: "flags", 1116: "indexes", 1117: "names", 1118: "folders"}
 _ALGORITHM = 5011
 _ALGORITHMS = {1: "md5", 2: "sha1", 8: "sha256", 9: "sha384", 10: "sha512"}
@@ -114,41 +113,8 @@ def _values(data: bytes, kind: int, at: int, many: int) -> list[int | str]:
 
 
 def _sqlite(content: bytes, note: Note) -> Iterator[bytes]:
-    """Yield the blobs of the table `Packages`; a longer one than `_LONGEST` ends the list.
-
-    Only a plain table is read: a view could compute forever.
-    """
-    import sqlite3
-
-    size, pages = struct.unpack_from(">H10xI", content.ljust(100, b"\0"), 16)  # SQLite, Database File Format, 1.3
-    if pages * (65_536 if size == 1 else size) > len(content):
-        note(f"it is cut: {pages:,} pages were promised")
-    plain = bytearray(content)
-    plain[18:20] = b"\1\1"  # a file in WAL mode cannot be opened from memory; its log is another file
-    with_steps = [_STEPS]
-
-    def step() -> int:
-        with_steps[0] -= 10_000
-        return with_steps[0] < 0
-
-    database = sqlite3.connect(":memory:")
-    database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
-    try:
-        database.deserialize(bytes(plain))
-        database.set_progress_handler(step, 10_000)
-        for statement in ("PRAGMA trusted_schema=OFF", "PRAGMA cell_size_check=ON"):
-            database.execute(statement)
-        kinds = database.execute("SELECT type FROM sqlite_master WHERE name = 'Packages'").fetchall()
-        if kinds == [("table",)]:
-            for (blob,) in database.execute("SELECT blob FROM Packages ORDER BY hnum"):
-                if isinstance(blob, bytes):
-                    yield blob
-        else:
-            note("it has no table Packages")
-    except (sqlite3.Error, UnicodeDecodeError) as e:  # the latter for a name in its words that is no text
-        note(f"the database does not read to its end: {e}")
-    finally:
-        database.close()
+    """Yield the blobs of the table `Packages`; a longer one than `_LONGEST` ends the list."""
+    yield from (blob for (blob,) in rows(content, "Packages", "blob", note, _LONGEST) if isinstance(blob, bytes))
 
 
 def _ndb(content: bytes, note: Note) -> Iterator[bytes]:

@@ -16,6 +16,12 @@ def whose(unit: str) -> str:
     return f"every unit {stem}*.{kind}" if stem.endswith("-") else f"unit {unit}"
 
 
+def manager_home(source: str) -> str:
+    """Return the home of the user whose manager reads a unit file: the home that it is in, else that of root."""
+    found = re.match(r"(/.+?)/\.(?:config|local/share)/systemd/|(/home/[^/]+|/root)/", source)
+    return found[1] or found[2] if found else "/root"
+
+
 def place(source: str) -> tuple[str, str, str, str]:
     """Return (unit, type, drop-in name or '', system or user) of a path."""
     *folders, name = source.split("/")

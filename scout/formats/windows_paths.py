@@ -19,6 +19,16 @@ _OWN = re.compile(r"(?i)\\\\(?:localhost|127(?:\.\d{1,3}){3}|0?--1\.ipv6-literal
 _ROOT = re.compile(r"[A-Za-z]:\\|\\\\[^\\?.][^\\]*\\[^\\]+\\?")
 
 
+def is_windows(path: str) -> bool:
+    r"""Return whether a native path is of Windows. In one that begins with `/`, a backslash is part of a name, or stands for a byte."""
+    return "\\" in path and not path.startswith("/")
+
+
+def last_name(path: str) -> str:
+    """Return the name at the end of a native path of either system."""
+    return re.split(r"[\\/]", path)[-1] if not path.startswith("/") else path.rpartition("/")[2]
+
+
 def is_literal(path: str) -> bool:
     r"""Return whether Windows takes the path as it is, with dots and blanks at its end."""
     return path.startswith(("\\\\?\\", "\\??\\"))

@@ -87,10 +87,19 @@ def parse_size(text: object) -> int:
 
 
 def load(paths: Iterable[Path] | None = None) -> TargetList:
-    """Load all target files of this folder (or those given). Raises Complaint for the first wrong definition."""
+    """Return the targets of this folder, which are read once, or of the files given. Raises Complaint for the first wrong definition."""
+    return _own() if paths is None else _loaded(paths)
+
+
+@cache
+def _own() -> TargetList:
+    return _loaded(sorted(HERE.glob("*.yaml")))
+
+
+def _loaded(paths: Iterable[Path]) -> TargetList:
     targets: list[CollectionTarget] = []
     seen: dict[str, str] = {}
-    for path in sorted(HERE.glob("*.yaml")) if paths is None else paths:
+    for path in paths:
         for number, entry in enumerate(_entries(path), 1):
             target = _target(entry, f"{path.name}, {entry.get('id', f'entry {number}') if isinstance(entry, dict) else f'entry {number}'}")
             if target.id in seen:

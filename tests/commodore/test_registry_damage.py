@@ -18,23 +18,26 @@ EVERY = 1 << 20
 def test_damage_of_every_page_and_of_chosen_bytes_is_no_exception_and_no_silent_loss(name):
     data = files()[name]
     whole = read(data)
-    assert whole[0] > 20
-    assert not whole[2], "an undamaged hive has no problem"
+    assert whole.records > 20
+    assert not whole.problems
+    assert not whole.missing
     for kind, mutant in mutants(data, flips=300, most=EVERY):
-        records, raised, told = read(mutant)
-        assert raised == 0, kind
-        assert told or records >= whole[0], kind
+        found = read(mutant)
+        assert not found.raised, kind
+        assert not found.twice, kind
+        assert not found.silent(whole), kind
 
 
 @pytest.mark.corpus
 def test_pages_of_real_hives_zeroed_in_turn_are_reported(corpus):
     for name in ("SAM", "BCD", "SECURITY"):
         data = of_corpus(corpus, name)
-        whole = read(data)[0]
+        whole = read(data)
         for kind, mutant in mutants(data, flips=40, most=EVERY):
-            records, raised, told = read(mutant)
-            assert raised == 0, (name, kind)
-            assert told or records >= whole, (name, kind)
+            found = read(mutant)
+            assert not found.raised, (name, kind)
+            assert not found.twice, (name, kind)
+            assert not found.silent(whole), (name, kind)
 
 
 def test_bytes_without_form_are_no_hive_or_read():

@@ -163,12 +163,12 @@ def _sessions(tmp_path: Path, files: dict[str, str]) -> list[dict]:
     return list(CaseReader(case).records("logons"))
 
 
-def _case(tmp_path: Path, files: dict[str, str]) -> Path:
+def _case(tmp_path: Path, files: dict[str, str], **options: object) -> Path:
     for name, text in {"etc/hostname": "web\n", "etc/timezone": "UTC\n", **files}.items():
         path = tmp_path / "web" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    process([tmp_path / "web"], tmp_path / "case", workers=1)
+    process([tmp_path / "web"], tmp_path / "case", workers=1, **options)
     return tmp_path / "case"
 
 
@@ -193,6 +193,28 @@ def test_lines_that_two_logs_have_count_once(tmp_path: Path) -> None:
     logs = dict.fromkeys(("auth.log", "messages", "auth.log.1"), text)
     (failed,) = _sessions(tmp_path, {f"var/log/{name}": lines for name, lines in logs.items()})
     assert failed["escadre.logon.attempts"] == 4
+
+
+RULE = """
+title: A failed login
+id: 3f3b1c1e-6a1c-4c7b-9b0e-0a9d0b1f2c3d
+logsource: {product: linux, service: sshd}
+detection: {keywords: [Failed password], condition: keywords}
+level: low
+"""
+
+
+def test_a_finding_counts_a_line_once_however_many_logs_have_it(tmp_path: Path) -> None:
+    """As often as the file that has it most often; each line of its own counts, and so does that of another host's log."""
+    (tmp_path / "failed.yml").write_text(RULE)
+    (tmp_path / "list.txt").write_text("192.0.2.9\n")
+    twice, once = f"2026-03-04T10:00:00Z web {FAILED}\n", f"2026-03-04T10:00:05Z web {FAILED}\n"
+    logs = {"auth.log": twice * 2 + once, "messages": twice * 3, "auth.log.1": once}
+    given = {"rules": [tmp_path / "failed.yml"], "iocs": [tmp_path / "list.txt"], "cache": tmp_path / "cache"}
+    case = _case(tmp_path, {f"var/log/{name}": text for name, text in logs.items()}, **given)
+    counts = {f["rule.category"]: (f["count"], len(f["escadre.records"])) for f in CaseReader(case).findings()}
+    assert counts["sigma"] == (4, 4)
+    assert counts["ioc"] == (4, 4)
 
 
 def test_a_new_account_of_suse_and_its_first_logon_are_a_finding(tmp_path: Path) -> None:

@@ -46,7 +46,14 @@ def test_a_template_gives_the_sentence(template, values, said):
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [("only.", "It said only."), (" only", "It said only."), ("wait...", "It said wait..."), ("   ", "It said (not recorded).")],
+    [
+        ("only.", "It said only."),
+        (" only", "It said only."),
+        ("wait...", "It said wait..."),
+        ("only. ", "It said only."),
+        ("only ", "It said only."),
+        ("   ", "It said (not recorded)."),
+    ],
 )
 def test_blanks_before_a_value_and_its_own_full_stop_are_not_doubled(value: str, said: str) -> None:
     assert sentence("It said {a}.")({"a": value}) == said

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
+import sqlite3
 import struct
 from ipaddress import IPv6Address
+from pathlib import Path
 
 import pytest
 
 from commodore.artefact import Problem, Record
-from commodore.artefacts.linux.logs import utmp
+from commodore.artefacts.linux.logs import utmp, wtmpdb
 from commodore.evidence import Evidence
 from tests.commodore.damage import HOST, damaged, inputs, survives
 
@@ -141,3 +143,36 @@ def test_entries_behind_bytes_that_are_none_are_found_again(data, users, lost):
     assert sum(i.lost for i in items if isinstance(i, Problem)) == lost
     assert utmp.expected(Evidence("/var/log/wtmp", data)) == len(found) + lost
     assert (len(data) % 384 == 0) or any("no entry" in i.reason for i in items if isinstance(i, Problem))
+
+
+@pytest.mark.parametrize(
+    ("statements", "problem"),
+    [
+        ("CREATE VIEW wtmp AS SELECT 1 ID, 3 Type, 'x' User, 1 Login, 1 Logout, '' TTY, '' RemoteHost, '' Service", "no table wtmp"),
+        ("CREATE TABLE wtmp(ID, Type, User)", "does not read to its end"),
+        ("CREATE TABLE other(ID)", "no table wtmp"),
+    ],
+)
+def test_a_database_of_logins_that_is_none_is_a_line_of_the_ledger(tmp_path, statements, problem):
+    connection = sqlite3.connect(tmp_path / "wtmp.db")
+    connection.executescript(statements)
+    connection.close()
+    (found,) = wtmpdb.parse(Evidence("/var/lib/wtmpdb/wtmp.db", (tmp_path / "wtmp.db").read_bytes()), HOST)
+    assert problem in found.reason
+
+
+@pytest.mark.parametrize("end", [0, 100, 600, 1000])
+def test_a_cut_database_of_logins_never_raises(golden_database, end):
+    items = list(wtmpdb.parse(Evidence("/var/lib/wtmpdb/wtmp.db", golden_database[:end]), HOST))
+    assert any(isinstance(item, Problem) for item in items)
+
+
+@pytest.fixture(scope="module")
+def golden_database():
+    return (Path(__file__).resolve().parent.parent / "golden/wtmpdb/input/var/lib/wtmpdb/wtmp.db").read_bytes()
+
+
+def test_what_is_only_in_the_write_ahead_log_is_said(golden_database):
+    log = Evidence("/var/lib/wtmpdb/wtmp.db-wal", b"x" * 100)
+    items = list(wtmpdb.parse(Evidence("/var/lib/wtmpdb/wtmp.db", golden_database, companions={"wal": log}), HOST))
+    assert "write-ahead log of 100 bytes was not applied" in items[-1].reason

@@ -100,14 +100,14 @@ def drop(client, name):
 
 def ids(client, index, query):
     """The ids of all documents that a query finds."""
-    found, after = set(), None
+    found, after, most = set(), None, 5000
     pit = client.open_point_in_time(index=index, keep_alive="1m", ignore_unavailable=True)["id"]
     while True:
         more = {"search_after": after} if after else {}
-        page = client.search(pit={"id": pit, "keep_alive": "1m"}, query=query, size=5000, sort=["_shard_doc"], source=False, **more)[
+        page = client.search(pit={"id": pit, "keep_alive": "1m"}, query=query, size=most, sort=["_shard_doc"], source=False, **more)[
             "hits"
         ]["hits"]
-        if not page:
-            return found
         found |= {hit["_id"] for hit in page}
+        if len(page) < most:
+            return found
         after = page[-1]["sort"]

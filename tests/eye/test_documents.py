@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from collections import Counter
 
 import orjson
 import pytest
@@ -30,16 +31,24 @@ def told(text: str) -> dict[str, list]:
 
 
 def test_both_ways_make_the_same_document(records):
+    """Five records of each dataset and set of fields, and every eighth one."""
     quick, slow = Documents(), Documents()
-    usual = 0
+    seen: Counter[tuple] = Counter()
+    chosen = []
     for n, record in enumerate(records):
+        kind = record["event.dataset"], *record
+        seen[kind] += 1
+        if seen[kind] <= 5 or n % 8 == 0:
+            chosen.append(record)
+    usual = 0
+    for n, record in enumerate(chosen):
         line = orjson.dumps(record)
         quick.begin("part")
         slow.begin("part")
         made, written = quick.make(record, line, n), slow.careful(record, line, n)
         usual += made.startswith(line.decode()[:-1])
         assert told(made) == told(written), record
-    assert usual > len(records) * 0.9 > 1_000
+    assert usual > len(chosen) * 0.9 > 1_000
 
 
 ODD = [

@@ -11,6 +11,7 @@ import json
 import os
 import random
 import re
+from functools import cache
 from pathlib import Path
 
 import orjson
@@ -84,11 +85,17 @@ def test_types_times_and_values_hold(loaded, few_records):
         assert found["fields"]["@timestamp"][0].rstrip("0Z.") == record["@timestamp"].rstrip("0Z.")
 
 
+@cache
+def id_of(line):
+    """The id of a record; hundreds of queries find the same ones."""
+    return orjson.loads(line)["escadre.id"]
+
+
 def compared(client, name, store, queries):
     """(query, hits here, hits there) where the ids differ, and how many queries find some records but not all."""
     wrong, telling = [], 0
     for query in queries:
-        ours = {orjson.loads(line)["escadre.id"] for line in store.lines(store.ask(query))}
+        ours = set(map(id_of, store.lines(store.ask(query))))
         theirs = ids(client, indices(name), {"query_string": {**QUERY_OPTIONS, "query": to_kibana(query)}})
         telling += 0 < len(ours) < store.records
         if ours != theirs:

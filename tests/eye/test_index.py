@@ -212,6 +212,19 @@ def tear(case):
     return torn, spoilt, half
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no mode of a folder")
+def test_only_the_owner_enters_the_index_whatever_the_umask_is(case):
+    old = os.umask(0)
+    try:
+        shutil.rmtree(case / "index", ignore_errors=True)
+        index(case)
+    finally:
+        os.umask(old)
+    assert {
+        path.name: oct(path.stat().st_mode & 0o777) for path in [case / "index", *case.glob("index/*/")] if path.stat().st_mode & 0o077
+    } == {}
+
+
 def test_a_torn_records_file_is_indexed_as_far_as_it_reads_and_named_by_every_run(case):
     torn, spoilt, half = tear(case)
     whole = sum(len(read_lines(f)) for f in [*case.glob("records/*/*.zst"), *case.glob("findings/*.zst")] if f not in (torn, spoilt))

@@ -8,11 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-import yaml
-
+from tests import yamls
 from tests.range.variants import Variant, held
 
-VARIANTS = yaml.safe_load(Path(__file__).with_name("variants.yaml").read_text(encoding="utf-8"))
+VARIANTS = yamls.read(Path(__file__).with_name("variants.yaml"))
 BASE = {"etc/passwd": "root:x:0:0:root:/root:/bin/bash\nanne:x:1000:1000::/home/anne:/bin/bash\n", "etc/os-release": "ID=debian\n"}
 """files of every host, where no variant has them"""
 

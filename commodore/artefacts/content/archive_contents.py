@@ -16,9 +16,9 @@ from commodore.host import Host
 from commodore.readers.archives import OF_HOST, Budget, Entry, entries, format_of, magic
 from commodore.readers.archives.opening import HEAD, BrokenArchiveError
 from commodore.readers.documents import read as read_document
-from commodore.readers.documents.fields import FIELDS, document_fields
+from commodore.readers.documents.fields import FIELDS, document_fields, searched
 from commodore.readers.documents.formats.ooxml import is_package
-from commodore.readers.layers import as_text
+from commodore.readers.layers import as_text, unfold
 from commodore.readers.layers.analysis import analysed
 from commodore.readers.layers.languages import language_of
 from commodore.readers.layers.model import LONGEST
@@ -27,8 +27,9 @@ from commodore.readers.layers.traits import FoundTrait, Trait
 ARTEFACT = Artefact(
     name="archive_contents",
     title="Contents of archives and images",
-    about="One record per entry of a ZIP, 7z, RAR, CAB, tar, ISO image or compressed file, and of archives in them, with name, size, time "
-    "and hash. Scripts and documents among the entries are read as those on the disk are. The only password that is tried is `infected`.",
+    about="One record per entry of a ZIP, 7z, RAR, CAB, tar, ISO or FAT image, VHD with FAT or compressed file, and of archives in "
+    "them, with name, size, time and hash. Scripts and documents among the entries are read as those on the disk are. The only password "
+    "that is tried is `infected`.",
     proves_not="That an entry was unpacked or ran. Times of ZIP, CAB and RAR 4 are local times of the host that packed it.",
     magic=magic(),
     fields=(
@@ -126,11 +127,22 @@ def _entry(evidence: Evidence, numbered: tuple[int, Entry]) -> Iterator[Record |
 
 
 def contents(evidence: Evidence) -> Iterator[SweepLayer]:
-    """Yield the entries that can be read, each with the place of its record, for searches."""
+    """Yield the entries that can be read and what is decoded of them, each with the place of its record, for searches."""
     with evidence.open() as stream, suppress(BrokenArchiveError):
         for number, entry in enumerate(entries(stream, evidence.name, Budget(evidence.length)), 1):
             if entry.content is not None:
                 yield SweepLayer(entry.name, entry.content, _place(number))
+                yield from (SweepLayer(f"{entry.name} > {name}", data, _place(number)) for name, data in _decoded(entry))
+
+
+def _decoded(entry: Entry) -> Iterator[tuple[str, bytes]]:
+    """Yield the layers of a script in an archive, or what is in a document there."""
+    content, name = entry.content or b"", entry.name.rpartition("/")[2]
+    if language := language_of(name, content[:4096]):
+        if not content.startswith((b"MZ", b"\x7fELF")):
+            yield from ((" > ".join(layer.how), layer.data) for layer in unfold(as_text(content[:LONGEST]), language).layers)
+    elif content and (document := read_document(content, name)) is not None and document.format:
+        yield from searched(document)
 
 
 def _fields(evidence: Evidence, entry: Entry) -> dict[str, Any]:

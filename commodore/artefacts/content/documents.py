@@ -9,7 +9,7 @@ from commodore.artefact import Artefact, Problem, Record, SweepLayer
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers.documents import magic, patterns, read
-from commodore.readers.documents.fields import FIELDS, document_fields
+from commodore.readers.documents.fields import FIELDS, document_fields, searched
 from commodore.readers.documents.model import LARGEST
 from commodore.readers.file_facts import FILE_FIELDS, file_facts
 
@@ -68,10 +68,8 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
 
 
 def contents(evidence: Evidence) -> Iterator[SweepLayer]:
-    """Yield what is in a document: macros, texts and files, for searches."""
+    """Yield what is in a document, for searches."""
     with evidence.open() as stream:
         document = read(stream.read(LARGEST), evidence.name)
     if document is not None:
-        for name, text in (*document.macros, *document.texts):
-            yield SweepLayer(name, text.encode("utf-8", "surrogatepass"), PLACE)
-        yield from (SweepLayer(name, data, PLACE) for name, data in document.embedded)
+        yield from (SweepLayer(name, data, PLACE) for name, data in searched(document))

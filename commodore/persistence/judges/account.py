@@ -15,6 +15,10 @@ from scout.formats.accounts import account
 
 _REASON = sentence("Account {name!q} ({path}, line {number}) has uid {uid}[ and shell {shell!q}]: {words}; expected: {expected}.")
 _GROUP = sentence("Group {name!q} ({path}, line {number}) gives rights of root: [{words}]; expected: {expected}.")
+_ELSEWHERE_REASON = sentence(
+    "{path} (line {number}) has {line!q}: it takes accounts of another name service, where /etc/nsswitch.conf says compat; "
+    "expected: {expected}."
+)
 _SERVICE = re.compile(
     r"www-data|apache2?|httpd|nginx|nobody|daemon|bin|sys|games|mail|news|uucp|proxy|list|irc|gnats|mysql|postgres|redis|tomcat\d*|ftp|"
     r"sshd|postfix|dovecot|named|bind|memcache\w*|mongod\w*|php-fpm|messagebus|_apt"
@@ -40,7 +44,7 @@ def judge(row: RowText, entry: AutostartEntry, options: AccountOptions) -> Judge
     line = entry.text("escadre.line")
     user = account(line)
     if user is None:
-        return None
+        return _elsewhere(row, entry, line) if line.lstrip().startswith("+") else None
     name, password, number, home, shell = user.name, user.password, user.uid, user.home, user.shell.strip("\r")
     found: list[tuple[str, Suspicion]] = []
     if number == 0 and name != "root":
@@ -64,6 +68,13 @@ def judge(row: RowText, entry: AutostartEntry, options: AccountOptions) -> Judge
     values = {"name": short(name), "path": path, "number": number_of_line, "uid": number, "shell": short(shell)}
     target = line_target(entry, name, [shell] if shell.startswith("/") and severity else [])
     return Judgement(severity, _REASON(values | {"words": words, "expected": row.expected}), entry.values("file.path", "user.name"), target)
+
+
+def _elsewhere(row: RowText, entry: AutostartEntry, line: str) -> Judgement:
+    """Judge an entry that stands for the accounts of another name service: nsswitch.conf(5), compat mode."""
+    path, number = entry.text("file.path"), entry.record.get("escadre.line_number")
+    reason = _ELSEWHERE_REASON({"path": path, "number": number, "line": short(line.strip()), "expected": row.expected})
+    return Judgement("medium", reason, entry.values("file.path", "escadre.line"), line_target(entry, "+", []))
 
 
 def _group(row: RowText, entry: AutostartEntry) -> Judgement:

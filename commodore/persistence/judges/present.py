@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -13,6 +12,7 @@ from commodore.persistence.judging import NoOptions, RowJudge, RowText
 from commodore.persistence.linux import line_target
 from commodore.persistence.windows import examine, service_target
 from commodore.sentence import sentence, short
+from scout.formats.windows_paths import last_name
 
 _REASON = sentence("{name}: {path} is there[ ({ignored})]; expected: {expected}.")
 
@@ -40,7 +40,7 @@ def judge(row: RowText, entry: AutostartEntry, options: PresentOptions) -> Judge
             entry, "ImagePath", entry.text("process.command_line"), examine(entry.text("process.command_line"), entry)[1]
         )
     else:
-        target = line_target(entry, service or re.split(r"[\\/]", path)[-1], [] if service else [path])
+        target = line_target(entry, service or last_name(path), [] if service else [path])
     return Judgement(severity, reason, entry.values("file.path", "registry.path", "service.name"), target)
 
 

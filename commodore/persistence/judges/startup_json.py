@@ -11,6 +11,7 @@ from commodore.persistence.linux import examine, line_target
 from commodore.persistence.suspicion import Suspicion
 from commodore.persistence.windows import examine as windows_examine
 from commodore.sentence import sentence, short
+from scout.formats.windows_paths import is_windows, last_name
 
 _REASON = sentence("{name}: {path} (line {number}) has {setting!q}: {words}; expected: {expected}.")
 _STORES = re.compile(r"(?i)https?://(?:clients2\.google\.com|edge\.microsoft\.com|addons\.mozilla\.org)/")
@@ -26,7 +27,7 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
     found: list[tuple[str, Suspicion]] = []
     payload: list[str] = []
     if key.lower() in _STARTS and value:
-        found, payload = windows_examine(value, entry) if "\\" in path else examine(value, entry.text("user.name"), entry)
+        found, payload = windows_examine(value, entry) if is_windows(path) else examine(value, entry.text("user.name"), entry)
     elif words := _BY_ITSELF.get(setting.lower()):
         found = [("", Suspicion("medium", words))]
     elif ("http:" in setting or "https:" in setting) and not _STORES.search(setting):
@@ -34,7 +35,7 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
     severity, words = worst(found) or EXPECTED
     values = {"name": row.name, "path": short(path), "number": entry.record.get("escadre.line_number"), "words": words}
     reason = _REASON(values | {"setting": short(setting), "expected": row.expected})
-    target = line_target(entry, re.split(r"[\\/]", path)[-1], payload)
+    target = line_target(entry, last_name(path), payload)
     return Judgement(severity, reason, entry.values("file.path", "escadre.line"), {**target, "data": setting})
 
 

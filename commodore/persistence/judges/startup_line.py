@@ -11,6 +11,7 @@ from commodore.persistence.linux import HIDDEN_LINE, examine, line_target
 from commodore.persistence.suspicion import of_command, of_file
 from commodore.persistence.windows import examine as windows_examine
 from commodore.sentence import sentence, short
+from scout.formats.windows_paths import is_windows, last_name
 
 _SCRIPT = sentence("{name}: {path} is read or run as [{user}|an unknown user]: {words}[ ({ignored})]; expected: {expected}.")
 _REASON = sentence("{name}: {path} (line {number}) runs {line!q} as [{user}|an unknown user]: {words}[ ({ignored})]; expected: {expected}.")
@@ -43,14 +44,14 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
         "expected": row.expected,
         "ignored": entry.text("escadre.startup.passed_over"),
     }
-    name = re.split(r"[\\/]", path)[-1]
+    name, windows = last_name(path), is_windows(path)
     if number is None:
-        severity, words = worst([("its name", s) for s in of_file(f"/{name}", "linux") if "\\" not in path], "high") or EXPECTED
+        severity, words = worst([("its name", s) for s in of_file(f"/{name}", "linux") if not windows], "high") or EXPECTED
         return Judgement(severity, _SCRIPT(values | {"words": words}), entry.values("file.path"), line_target(entry, name, [path]))
     line = entry.text("process.command_line")
     given = _PROMPT.sub("init", _STARTED.sub("", line)) if entry.text("escadre.format") == "powershell" else line
-    found, payload = windows_examine(given, entry) if "\\" in path else examine(line, user, entry)
-    if entry.text("escadre.format") == "powershell" and "\\" not in path:
+    found, payload = windows_examine(given, entry) if windows else examine(line, user, entry)
+    if entry.text("escadre.format") == "powershell" and not windows:
         found += [("it", s) for s in of_command(line, "windows")]
     if entry.text("escadre.format") in _WORDS and (started := _started(line)):
         more = [(short(started), s) for s in entry.of_file(started, "linux") if s.severity == "high"]

@@ -11,8 +11,9 @@ from commodore.persistence.judging import NoOptions, RowJudge, RowText
 from commodore.persistence.linux import examine
 from commodore.persistence.suspicion import Suspicion, of_file
 from commodore.sentence import sentence, short
-from scout.formats.linux_paths import one_path
-from scout.formats.unit_names import whose
+from scout.formats.linux_paths import may_be_packaged, one_path
+from scout.formats.unit_names import manager_home, whose
+from scout.formats.unit_specifiers import filled
 
 _PACKAGED = "/usr/lib/systemd/"
 _LOADS = ("LD_PRELOAD", "LD_AUDIT")
@@ -21,6 +22,8 @@ _STARTERS = frozenset({"timer", "socket", "path"})
 """Kinds of units that start another one: systemd.timer(5), systemd.socket(5), systemd.path(5)."""
 _ROOTS = frozenset({"Service.RootDirectory", "Service.RootImage"})
 """Settings in whose folder or image all programs of the unit are: systemd.exec(5)."""
+_BINDS = frozenset({"Service.BindPaths", "Service.BindReadOnlyPaths"})
+"""Settings that put files over others for the unit alone, as blank-separated `source[:destination[:options]]`: systemd.exec(5)."""
 _PREFIX = re.compile(r"\A(Exec\w+)=[@\-:+!|]*\s*(.*)\Z", re.DOTALL)
 _SHELL = re.compile(r"(?:\A|[=@\-:+!/\s])(?:ba|da|z|k|a)?sh(?:\s+-\w+)*\s*\Z")
 _REASON = sentence(
@@ -84,15 +87,19 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
 
 def _filled(command: str, entry: AutostartEntry) -> str:
     """Return the command with the home of the user and the variables that the unit sets: systemd.unit(5), section Specifiers."""
-    home = re.match(r"/home/[^/]+(?=/)|/root(?=/)", entry.text("file.path"))
-    command = command.replace("%h", home[0] if home else "/root")
-    values = dict(text.split("=", 1) for text in entry.texts("process.env_vars") if "=" in text)
+    command = _specified(command, entry)
+    values = dict(_specified(text, entry).split("=", 1) for text in entry.texts("process.env_vars") if "=" in text)
     return re.sub(r"\$(?:\{(\w+)\}|(\w+))", lambda m: values.get(m[1] or m[2], m[0]), command) if values else command
+
+
+def _specified(text: str, entry: AutostartEntry) -> str:
+    path = entry.text("file.path")
+    return filled(text, path, manager_home(path))
 
 
 def _place_of_relative(entry: AutostartEntry, commands: list[str]) -> list[tuple[str, Suspicion]]:
     """Return the suspicions of the working folder where a command starts a file by a path that begins there."""
-    folder = entry.text("process.working_directory")
+    folder = _specified(entry.text("process.working_directory"), entry)
     if not folder or not any(re.search(r"(?:\A|[\s=\"'])\./\S", command) for command in commands):
         return []
     return [(short(folder), s) for s in of_file(f"{folder.rstrip('/')}/x", "linux") if s.severity == "high"]
@@ -119,13 +126,16 @@ def _environment(entry: AutostartEntry, path: str) -> tuple[list[tuple[str, Susp
     libraries: list[str] = []
     settings: list[str] = []
     for assignment in entry.texts("process.env_vars"):
-        name, _, value = assignment.partition("=")
+        name, _, value = _specified(assignment, entry).partition("=")
         if name in _LOADS and not one_path(path).startswith(_PACKAGED):
             found.append(("it", Suspicion("high", "puts a library into the program that it starts")))
             libraries += [library for library in re.split(r"[\s:]+", value) if library.startswith("/")]
             settings.append(f"Environment={assignment}")
     for written in entry.texts("escadre.settings"):
-        name, _, setting = written.partition("=")
+        name, _, setting = _specified(written, entry).partition("=")
+        if name in _BINDS and (grave := _bound(setting)):
+            found += grave
+            settings.append(written)
         if name in _ROOTS and (grave := [(short(setting), s) for s in of_file(f"{setting}/", "linux") if s.severity == "high"]):
             found += grave
             settings.append(written)
@@ -137,6 +147,16 @@ def _environment(entry: AutostartEntry, path: str) -> tuple[list[tuple[str, Susp
             found += grave
             settings.append(f"EnvironmentFile={setting}")
     return found, libraries, "; ".join(settings)
+
+
+def _bound(setting: str) -> list[tuple[str, Suspicion]]:
+    """Return the suspicions of files that are put over places of programs, libraries or settings."""
+    found = []
+    for source, _, rest in (part.lstrip("-").partition(":") for part in setting.split()):
+        over = rest.partition(":")[0]
+        if over and may_be_packaged(over) and any(s.severity == "high" for s in of_file(f"{source}/x", "linux")):
+            found.append((short(source), Suspicion("high", f"is put over {short(over)}, from a folder where none is installed")))
+    return found
 
 
 JUDGE = RowJudge(NoOptions, judge)

@@ -13,8 +13,8 @@ ENTRIES = 5_000
 """entries of one archive with all archives in it"""
 LONGEST_NAME = 4096
 """characters of the name of an entry, with those of the archives in which it is"""
-DEEPEST = 4
-"""archives within each other"""
+DEEPEST = 8
+"""archives within each other; `a.tar.gz` are two"""
 TOTAL = 256 << 20
 """bytes that are unpacked of one archive with all archives in it"""
 LARGEST = 32 << 20

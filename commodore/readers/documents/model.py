@@ -47,6 +47,8 @@ class Document:
     links: dict[str, None] = field(default_factory=dict)
     texts: list[tuple[str, str]] = field(default_factory=list)
     """(name, text) of other parts that may hold commands: fields, JavaScript, arguments"""
+    searched: list[tuple[str, bytes]] = field(default_factory=list)
+    """(name, bytes) of further parts that are decoded, for searches only: pages of messages, streams"""
     traits: dict[str, FoundTrait] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     bounds: dict[str, None] = field(default_factory=dict)
@@ -93,6 +95,11 @@ class Document:
             self.texts.append((name, text))
         else:
             self.bounds[f"more than {LISTED:,} fields and scripts: the rest was not read"] = None
+
+    def search(self, name: str, data: bytes) -> None:
+        """Add a part for searches."""
+        if len(self.searched) < LISTED and data:
+            self.searched.append((name, data))
 
     @property
     def full(self) -> bool:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cache
+from io import BytesIO
 from typing import NamedTuple
 
+from commodore.readers.archives.model import Budget
+from commodore.readers.archives.opening import HEAD, BrokenArchiveError, entries, format_of
 from commodore.readers.documents import formats
 from commodore.readers.documents.model import DEEPEST, Document
 from scout.discovery import modules
@@ -66,7 +69,10 @@ def read(data: bytes, name: str, depth: int = 1) -> Document | None:
 
 def _carried(document: Document) -> None:
     """Note what the files in a document are; read the documents among them."""
-    for part in list(document.embedded):
+    done = 0
+    while done < len(document.embedded):
+        part = document.embedded[done]
+        done += 1
         if part.data[:2] == b"MZ" or part.data[:4] == b"\x7fELF" or _PROGRAM.search(part.name):
             document.trait("carries-program", part.name or "a program without a name")
         elif _RUNS.search(part.name) or part.data[:20] == b"L\0\0\0\x01\x14\x02\0\0\0\0\0\xc0\0\0\0\0\0\0F":
@@ -77,6 +83,20 @@ def _carried(document: Document) -> None:
             document.bounds[f"documents more than {DEEPEST} deep were not read"] = None
         elif (inner := read(part.data, part.name, document.depth + 1)) is not None:
             _join(document, inner, part.name or "object")
+        elif document.depth == 1:
+            _unpack(document, part.data, part.name or "object")
+
+
+def _unpack(document: Document, data: bytes, name: str) -> None:
+    """Add the files of an archive in a document. `entries` yields those of archives in it too."""
+    budget = Budget(len(data))
+    try:
+        for entry in entries(BytesIO(data), name, budget, above=f"{name}/"):
+            if entry.content and not format_of(entry.content[:HEAD]):
+                document.embed(entry.name, entry.content)
+    except BrokenArchiveError as e:
+        document.troubles[f"{name}: {e}"[:200]] = None
+    document.bounds |= budget.bounds
 
 
 def _join(document: Document, inner: Document, name: str) -> None:
@@ -90,5 +110,7 @@ def _join(document: Document, inner: Document, name: str) -> None:
     document.bounds |= inner.bounds
     document.troubles |= {f"{name}: {trouble}": None for trouble in inner.troubles}
     document.spent += inner.spent
+    for label, data in inner.searched:
+        document.search(f"{name}/{label}", data)
     for part in inner.embedded:
         document.embed(f"{name}/{part.name}", part.data)

@@ -20,6 +20,7 @@ REGISTRY_FIELDS = (
     "registry.data.type",
     "registry.data.strings",
     "registry.data.bytes",
+    "escadre.registry.copy",
     "escadre.registry.last_written",
 )
 TIMES = {
@@ -66,6 +67,8 @@ def key_fields(at: Mount, key: Key) -> dict[str, Any]:
         fields["user.name"] = at.user
     if at.sid:
         fields["user.id"] = at.sid
+    if at.copy:
+        fields["escadre.registry.copy"] = at.copy
     return fields
 
 

@@ -1,4 +1,4 @@
-"""What the base block of a hive says about itself, and that does not fit.
+"""Trouble with a hive as a file: logs that were refused, a base block that does not fit, a cut file.
 
 Windows sets the first sequence number, writes, and sets the second; the checksum covers both. So a checksum that does not fit, of a hive
 whose write was finished, was not computed by Windows. Source: M. Suhanov, Windows registry file format specification, "Base block".
@@ -10,10 +10,24 @@ import struct
 from collections.abc import Iterator
 
 from commodore.record import Problem
+from scout.formats.regf import Hive
+from scout.formats.regf.keys import LAYERED
 from scout.formats.regf.log import checksum
 
 _SECTOR = 512
 KIND = "hive-checksum"
+
+
+def hive_problems(hive: Hive, head: bytes) -> Iterator[Problem]:
+    """Yield what is wrong with the file of a hive, of which `head` has the first sector before the replay; cells are not looked at."""
+    yield from contradictions(head)
+    yield from map(Problem, hive.refused)
+    if hive.dirty and not hive.applied and not hive.refused:
+        yield Problem("hive is dirty and has no transaction log: its latest changes are not seen")
+    if hive.minor >= LAYERED:
+        yield Problem("differencing hive, as of a container: it was not merged with the hive below it")
+    if hive.cut:
+        yield Problem(f"hive is cut: {hive.cut} bytes that its base block promises are missing", locator=str(hive.end))
 
 
 def contradictions(head: bytes) -> Iterator[Problem]:

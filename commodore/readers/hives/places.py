@@ -35,15 +35,29 @@ class Mount(NamedTuple):
     sid: str = ""
     profile: str = ""
     """profile directory, native path"""
+    classes: bool = False
+    """whether it is the hive of a user's classes (UsrClass.dat), by its file name or by the one that Windows wrote into it"""
+    copy: str = ""
+    """what the hive is that Windows does not read: a backup, of a former installation; '' for one in use"""
 
-    @property
-    def classes(self) -> bool:
-        """Whether it is the hive of a user's classes (UsrClass.dat)."""
-        return self.path.endswith("_Classes")
+
+_COPIES = (
+    (re.compile(r"(?is)(?:.*\\)?system volume information\\_restore"), "a restore point"),
+    (re.compile(r"(?is)(?:.*\\)?windows\.old(?:\.\d+|\(\d+\))?\\"), "a former installation"),
+    (re.compile(r"(?is)(?:.*\\)?config\\regback\\[^\\]*\Z"), "a backup"),
+    (re.compile(r"(?is)(?:.*\\)?repair\\[^\\]*\Z"), "a backup"),
+)
+"""native paths of hives beside those in use, and what they are"""
 
 
 def mount(evidence: Evidence, host: Host, hive: Hive | None = None) -> Mount:
     """Return the place of a hive, from its file name, its folder, and the host's profiles."""
+    source = evidence.source.replace("/", "\\")
+    copy = next((what for pattern, what in _COPIES if pattern.match(source)), "")
+    return _mount(evidence, host, hive)._replace(copy=copy)
+
+
+def _mount(evidence: Evidence, host: Host, hive: Hive | None) -> Mount:
     name = evidence.name.upper()
     if name in _MACHINE:
         return Mount(f"HKLM\\{_MACHINE[name]}")
@@ -52,9 +66,10 @@ def mount(evidence: Evidence, host: Host, hive: Hive | None = None) -> Mount:
     if copied := _RESTORE_POINT.fullmatch(name):
         return _copied(copied, host) or Mount(f"?\\{evidence.name}")
     if name not in ("NTUSER.DAT", "NTUSER.MAN", "USRCLASS.DAT"):
-        return Mount(f"?\\{evidence.name}")
+        written = _last(hive.name).upper() if hive else ""
+        return Mount(f"?\\{evidence.name}", classes=written == "USRCLASS.DAT")
     user = _user(evidence, host, hive)
-    return user._replace(path=f"{user.path}_Classes") if name == "USRCLASS.DAT" else user
+    return user._replace(path=f"{user.path}_Classes", classes=True) if name == "USRCLASS.DAT" else user
 
 
 def _copied(name: re.Match[str], host: Host) -> Mount | None:
@@ -64,8 +79,9 @@ def _copied(name: re.Match[str], host: Host) -> Mount | None:
     if name["default"]:
         return Mount("HKU\\.DEFAULT", sid="S-1-5-18")
     sid = name["sid"]
-    path = f"HKU\\{sid}" + ("_Classes" if name["kind"] == "USRCLASS" else "")
-    return Mount(path, host.users.get(sid, ""), sid, host.profiles.get(sid, ""))
+    classes = name["kind"] == "USRCLASS"
+    path = f"HKU\\{sid}" + ("_Classes" if classes else "")
+    return Mount(path, host.users.get(sid, ""), sid, host.profiles.get(sid, ""), classes)
 
 
 def _user(evidence: Evidence, host: Host, hive: Hive | None) -> Mount:

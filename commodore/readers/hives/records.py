@@ -43,6 +43,8 @@ FIELDS = (
     "user.name",
     "user.id",
 )
+TOGETHER = 128
+"""records of a batch: each has the path of its key, which may be long"""
 _BY_SECOND = f',"escadre.registry.reader":"{second.NAME}"'
 
 
@@ -65,21 +67,21 @@ class HiveRecords:
         self._owners: dict[int, str] = {}
         """offset of a security descriptor → member with its owner"""
 
-    def of_key(self, key: Key) -> list[RecordBatch | Problem]:
-        """Return the records of the values of a key, or that of the key where it has none. A value at which this fails is a problem."""
+    def of_key(self, key: Key) -> Iterator[RecordBatch | Problem]:
+        """Yield the records of the values of a key, or that of the key where it has none. A value at which this fails is a problem."""
         live, place = self.live, hex(key.offset)
         live[key.offset >> 3] = 1
         values = plain_values(key)
         theirs = self._of_second(key, values) if len(values) < key.value_count else []
         texts = self._texts(key, key.path)
         if not values and not theirs:
-            return [self._batch([(place, texts.alone(), "replayed" if self._logged and key.replayed else "allocated")])]
+            yield self._batch([(place, texts.alone(), "replayed" if self._logged and key.replayed else "allocated")])
+            return
         withheld = withheld_values(key.path) or is_password
         layered, head, above, end = self._layered, texts.head, texts.above, texts.end
         plain = PLAIN if texts.plain and not layered else -1
         text_of_short = short_value_text if withheld is is_password else value_text
         made: list[JsonRecord] = []
-        problems: list[Problem] = []
         for offset, name, kind, raw, replayed in values:
             live[offset >> 3] = 1
             try:
@@ -92,9 +94,13 @@ class HiveRecords:
             except MemoryError:
                 raise
             except Exception as e:  # evidence is hostile: any value may raise anything
-                problems.append(raised(e, f"{place}/{hex(offset)}"))
+                yield raised(e, f"{place}/{hex(offset)}")
+            if len(made) >= TOGETHER:
+                yield self._batch(made)
+                made = []
         made += _of_second(texts, place, theirs, withheld)
-        return [self._batch(made), *problems]
+        if made:
+            yield self._batch(made)
 
     def _batch(self, records: list[JsonRecord]) -> RecordBatch:
         return RecordBatch(self._text.fields, records, OWN)
@@ -113,8 +119,8 @@ class HiveRecords:
         self.answers += len(found)
         return found
 
-    def of_recovered(self, found: Recovered) -> list[RecordBatch]:
-        """Return the records of what the tree does not have."""
+    def of_recovered(self, found: Recovered) -> Iterator[RecordBatch]:
+        """Yield the records of what the tree does not have."""
         state = "deleted" if found.deleted else "carved"
         remark = ", deleted" if found.deleted else ", in no list of the tree"
         if found.key is not None and found.path is not None:
@@ -123,18 +129,19 @@ class HiveRecords:
             texts, place = KeyText(self._text, None, dated("", remark)), UNKNOWN
         if not found.values:
             self.unlisted += found.own and not found.deleted
-            return [self._batch([(place, texts.alone(), state)])] if found.own else []
+            if found.own:
+                yield self._batch([(place, texts.alone(), state)])
+            return
         by_path = (withheld_values(found.path) if found.path else None) or is_password
 
         def withheld(name: str, kind: int) -> str:
             return by_path(name, kind) or ("" if found.path and not found.path.startswith(UNKNOWN) else withheld_orphan(name, kind))
 
-        made = []
-        for value in found.values:
-            text = value_text(value.name, value.kind, value.raw, withheld)
-            made.append((f"{place}/{value.offset:#x}", texts.of(text), state))
-        self.unlisted += 0 if found.deleted else len(made)
-        return [self._batch(made)]
+        self.unlisted += 0 if found.deleted else len(found.values)
+        for at in range(0, len(found.values), TOGETHER):
+            some = found.values[at : at + TOGETHER]
+            texts_of = [(value, value_text(value.name, value.kind, value.raw, withheld)) for value in some]
+            yield self._batch([(f"{place}/{value.offset:#x}", texts.of(text), state) for value, text in texts_of])
 
     def _texts(self, key: Key, path: str, remark: str = "", *, owner: bool = True) -> KeyText:
         """Return what writes the records of a key. `remark`: words on its state; `owner`: its descriptor is still its own."""

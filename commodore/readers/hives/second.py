@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from scout.formats.regf.data import BASE_BLOCK, filetime
+from scout.formats.regf.keys import LONGEST_NAME
 
 NAME = "python-registry"
 DEEPEST = 512
@@ -30,32 +32,51 @@ class SecondKey(NamedTuple):
 
 
 def keys(data: bytes) -> Iterator[SecondKey | str]:
-    """Yield the keys of a hive, parents first, each once; a text for each place at which the reader failed."""
+    """Yield the keys of a hive, parents first, each once; a text for each place at which the reader failed.
+
+    Lists may name a cell again and again, so the elements of all lists, and the bytes of all values, are bounded by the size of the file.
+    """
     from Registry import Registry
 
     try:
-        root = Registry.Registry(io.BytesIO(data)).root()
+        root = Registry.Registry(io.BytesIO(data)).root()._nkrecord
     except Exception as e:  # it raises what it likes for hostile bytes
         yield f"{NAME}: {_words(e)}"
         return
-    stack: list[tuple[Any, str, int]] = [(root, "", 0)]
+    stack: list[tuple[Any, str, str, int]] = [(root, "", "", 0)]  # record, path of the key above, name, depth
     met: set[int] = set()
+    left, room = len(data) // 4 + 100_000, 4 * len(data) + (1 << 20)
     while stack:
-        key, path, depth = stack.pop()
-        offset = _offset(key._nkrecord)
+        record, above, name, depth = stack.pop()
+        offset = _offset(record)
         if offset in met or depth > DEEPEST:
             continue
         met.add(offset)
+        path = f"{above}\\{name}" if above else name
+        if left <= 0 or room <= 0:
+            yield f"{NAME}: reading stopped: the lists refer to more than the hive can hold"
+            return
+        children: list[tuple[Any, str]] = []
         try:
-            children = [(child, child.name()) for child in key.subkeys()]
+            if record.subkey_number():
+                for child in islice(record.subkey_list().keys(), left):
+                    left -= 1
+                    children.append((child, child.name()[:LONGEST_NAME]))
         except Exception as e:  # as above
             yield f"{NAME}: subkeys of {path}: {_words(e)}"
             children = []
+        values: list[tuple[int, str, int, bytes]] = []
         try:
-            yield SecondKey(path, filetime(key._nkrecord.unpack_qword(4)), offset, tuple(_value(value._vkrecord) for value in key.values()))
+            if record.values_number():
+                for value in islice(record.values_list().values(), left):
+                    values.append(_value(value))
+                    left, room = left - 1, room - len(values[-1][3])
+                    if room <= 0:
+                        break
+            yield SecondKey(path, filetime(record.unpack_qword(4)), offset, tuple(values))
         except Exception as e:  # as above
             yield f"{NAME}: values of {path}: {_words(e)}"
-        stack += [(child, f"{path}\\{name}" if path else name, depth + 1) for child, name in reversed(children)]
+        stack += [(child, path, name, depth + 1) for child, name in reversed(children)]
 
 
 class SecondHiveReader:

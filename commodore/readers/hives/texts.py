@@ -84,6 +84,7 @@ class HiveText:
 
     def __init__(self, at: Mount) -> None:
         given = {"registry.hive": at.path, "user.name": at.user, "user.id": at.sid, "escadre.registry.profile": at.profile}
+        given["escadre.registry.copy"] = at.copy
         self.fields: dict[str, Any] = {name: value for name, value in given.items() if value}
         self.path, self.above = at.path, escaped(at.path)
 

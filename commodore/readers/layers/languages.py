@@ -10,6 +10,19 @@ from scout.data import load_data
 
 _INTERPRETER = re.compile(rb"#![ \t]*(?:/\S*/)?([\w.+-]+)(?:[ \t]+(?:-\S+[ \t]+)*(?:[^\s=]*=\S*[ \t]+)*([\w.+/-]+))?")
 _WEB = ((re.compile(rb"(?i)<\?php\b|<\?="), "php"), (re.compile(rb"(?i)<%@\s*page\s[^<>]*(?:java|import)"), "jsp"))
+_SHOWN = (
+    (re.compile(rb"(?i)<hta:application|<script[\s>]|<job[\s>]"), "hta"),
+    (re.compile(rb"(?i)\A\s{0,9}(?:@echo\s+off|setlocal\b|rem\s)"), "batch"),
+    (
+        re.compile(
+            rb"(?i)new\s+activexobject|string\.fromcharcode|\beval\s*\(\s*(?:unescape|atob|decodeuricomponent)|(?:^|[\s;}])function\s*\w{0,40}\s*\([^)\n]{0,200}\)\s*\{"
+        ),
+        "jscript",
+    ),
+    (re.compile(rb"(?i)\bcreateobject\s*\(|\bexecute(?:global)?[\s(]|(?:^|\n)\s{0,9}on error resume next"), "vbscript"),
+    (re.compile(rb"(?i)invoke-expression|\biex\b|new-object\s|\bfrombase64string\b"), "powershell"),
+)
+"""words by which a script is known whose name is lost"""
 _ASPX = re.compile(rb"(?i)<%@\s*(?:page|webhandler|webservice|control)\s[^<>]*language|<%\s*@\s*language|<script[^<>]*runat\s*=\s*.?server")
 
 
@@ -51,6 +64,14 @@ def language_of(name: str, head: bytes) -> str:
         if pattern.search(head):
             return language
     return "aspx" if _ASPX.search(head) else ""
+
+
+def guessed_language(name: str, head: bytes) -> str:
+    """Return the language of a file in a document, whose name may be lost: also by words that only scripts of one language have."""
+    if found := language_of(name, head):
+        return found
+    plain = head.replace(b"\0", b"")
+    return next((language for pattern, language in _SHOWN if pattern.search(plain)), "")
 
 
 def _of_line(head: bytes) -> str:

@@ -8,17 +8,21 @@ from commodore.readers.layers.model import Decoded
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _FILES = (b"MZ", b"\x7fELF", b"PK\x03\x04", b"%PDF-", b"Rar!\x1a\x07", b"7z\xbc\xaf\x27\x1c", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"MSCF")
-_PACKED = (b"\x1f\x8b\x08", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
+PACKED = (b"\x1f\x8b\x08", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda", b"BZh91AY&SY", b"\xfd7zXZ\0")
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"wOFF", b"wOF2", b"RIFF", b"\0\0\1\0", b"\0\1\0\0", b"OTTO", b"BM")
 _ODD = re.compile(r"[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffc]")
+_ASCII = re.compile(rb"[\t\n\r\x20-\x7e]+")
 _SHORTEST = 6
 _CODE = re.compile(r"[A-Za-z]{3}|[\w.]\(|[/\\]\w+[/\\.]")
 
 
 def as_text(data: bytes) -> str:
-    """Return a file's text: by its byte order mark, by the NULs of UTF-16, as UTF-8, else one character per byte. Never raises."""
+    """Return a file's text: by its byte order mark, by the NULs of UTF-16, as UTF-8, else one character per byte. Never raises.
+
+    A mark of UTF-16 before bytes that all are ASCII is none: cmd.exe passes over it, and editors show other characters.
+    """
     for mark, encoding in _BOMS:
-        if data.startswith(mark):
+        if data.startswith(mark) and not (len(mark) == 2 and _ASCII.fullmatch(data[2:4096])):
             return data[len(mark) :].decode(encoding, "replace")
     if encoding := _wide(data[:4096]):
         return data.decode(encoding, "replace")
@@ -52,7 +56,7 @@ def decoded(how: str, data: bytes, *, sure: bool = False) -> Decoded | None:
     """
     if len(data) < _SHORTEST or data.startswith(_PICTURES):
         return None
-    if data.startswith(_FILES) or data.startswith(_PACKED):
+    if data.startswith(_FILES) or data.startswith(PACKED):
         return Decoded(how, data.decode("latin-1"), unsure=not data.startswith(_FILES))
     if encoding := _wide(data[:4096]):
         text = data[: len(data) & ~1].decode(encoding, "replace")

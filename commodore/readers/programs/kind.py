@@ -32,5 +32,6 @@ def kind(head: bytes) -> str:
 
 def dos_kind(data: bytes) -> str:
     """Return what a file with a DOS header is that is no PE file: NE, LE, LX or DOS."""
-    mark = data[number(data, 0x3C) :][:2]
+    at = number(data, 0x3C)
+    mark = data[at : at + 2]
     return mark.decode("ascii") if mark in (b"NE", b"LE", b"LX") else "DOS"

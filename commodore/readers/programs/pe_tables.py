@@ -68,8 +68,8 @@ def _functions(image: PeImage, address: int, library: str, most: int) -> Iterato
     width, by_ordinal = (8, 1 << 63) if image.plus else (4, 1 << 31)
     layout = "<Q" if image.plus else "<I"
     at = image.offset(address)
-    for n in range(most if at >= 0 else 0):
-        value = number(image.data, at + width * n, layout)
+    end = min(at + width * most, len(image.data)) if at >= 0 else at
+    for (value,) in struct.iter_unpack(layout, memoryview(image.data)[at : end - (end - at) % width] if end > at else b""):
         if not value:
             return
         if value & by_ordinal:

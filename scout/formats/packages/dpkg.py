@@ -16,6 +16,7 @@ LISTS = ("var/lib/dpkg/info/*.list",)
 END = b"\n"
 PACKAGE_END = b"\n\n"
 """bytes that end `status`"""
+_CONFFILE = re.compile(rb" (/.*) ([0-9a-f]{32})(?: (?:obsolete|remove-on-upgrade))*[ \t\r]*")
 _DIGEST = re.compile(rb"[0-9a-f]{32}")
 
 
@@ -27,7 +28,7 @@ def listed(path: str, content: bytes, wanted: Collection[str]) -> Iterator[Packa
         return
     package = name.removesuffix(".md5sums").partition(":")[0]
     for line in content.split(b"\n"):
-        file = one_path("/" + line[34:].decode("utf-8", "surrogateescape"))
+        file = one_path("/" + line[34:].rstrip(b"\r").decode("utf-8", "surrogateescape"))
         if file in wanted and _DIGEST.fullmatch(line[:32]):
             yield PackageFile(file, package, "md5", line[:32].decode())
 
@@ -46,8 +47,5 @@ def conffiles(content: bytes) -> Iterator[PackageFile]:
     for line in content.split(b"\n"):
         if line.startswith(b"Package: "):
             package = line[9:].decode("utf-8", "replace").strip()
-        elif line.startswith(b" /"):
-            words = line[1:].split(b" ")
-            file = one_path(words[0].decode("utf-8", "surrogateescape"))
-            if len(words) > 1 and _DIGEST.fullmatch(words[1]):
-                yield PackageFile(file, package, "md5", words[1].decode())
+        elif line.startswith(b" /") and (found := _CONFFILE.fullmatch(line)):
+            yield PackageFile(one_path(found[1].decode("utf-8", "surrogateescape")), package, "md5", found[2].decode())

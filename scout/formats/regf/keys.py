@@ -14,6 +14,8 @@ _SHORTEST_TEXT, _LONGEST_TEXT = 16, 64 << 10
 """bytes of UTF-16 text that may hide in data of another type"""
 SEGMENT = 16344
 """bytes of data in one segment of a big data record"""
+LONGEST_NAME = 512
+"""bytes of the name of a key, the most that Windows gives one (REG_MAX_KEY_NAME_LENGTH); all paths below repeat it"""
 NOWHERE = 0xFFFFFFFF
 """an offset that points to nothing"""
 _LIST = Struct("<2sH")
@@ -298,7 +300,7 @@ def _keys_at(hive: HiveCells, offsets: Iterable[int], parent: str) -> Iterator[K
                 first = at + 4 + least
                 last = first + fields[18]
                 stop = at - size_of(data, at)[0]
-                if fields[0] == b"nk" and fields[1] & _COMPRESSED and last <= stop <= end:
+                if fields[0] == b"nk" and fields[1] & _COMPRESSED and last <= stop <= end and fields[18] <= LONGEST_NAME:
                     quick += 1
                     yield Key(hive, offset, fields, str(data[first:last], "latin-1"), parent)
                     continue
@@ -320,7 +322,9 @@ def key_at(hive: HiveCells, offset: int, parent: str) -> Key | None:
         hive.note(offset, "no key where one should be")
         return None
     first = start + NK.size
-    last = first + fields[18]
+    last = first + min(fields[18], LONGEST_NAME)
+    if fields[18] > LONGEST_NAME:
+        hive.note(offset, f"name of a key of {fields[18]:,} bytes: {LONGEST_NAME} were read")
     if last > end:
         hive.note(offset, "name of a key is cut")
         last = end

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from scout.formats.regf.cells import HiveCells
 from scout.formats.regf.data import BASE_BLOCK, decoded
-from scout.formats.regf.keys import NK, NOWHERE, SEGMENT, VK, Key
+from scout.formats.regf.keys import LONGEST_NAME, NK, NOWHERE, SEGMENT, VK, Key
 from scout.formats.regf.survey import Survey
 
 UNKNOWN = "?"
@@ -171,7 +171,7 @@ class _Recovery:
             return False
         _, flags, written, _, parent, subkeys, _, below, _, values, listed, *_, length, _ = NK.unpack_from(self._hive.data, at)
         return (
-            0 < length <= 512
+            0 < length <= LONGEST_NAME
             and self._plausible_name(at + NK.size, length, flags & 0x20)
             and not flags & 0xFF00
             and (_FIRST <= written <= _LAST or written == 0)

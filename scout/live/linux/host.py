@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from scout.formats import linux_host
 from scout.live.linux import procfs
 
 SCHEMA = 1
@@ -45,7 +46,7 @@ def collect() -> Iterator[dict[str, Any]]:
         "taken": procfs.moment(now),
         "uptime_seconds": float((_first("/proc/uptime") or "0").split()[0]),
         "local_offset": time.localtime(now).tm_gmtoff,
-        "timezone": procfs.link("/etc/localtime").partition("zoneinfo/")[2] or _first("/etc/timezone"),
+        "timezone": linux_host.zone_of(lambda path: procfs.link(f"/{path}"), lambda path: procfs.read(f"/{path}")).name,
         "kernel_command_line": _first("/proc/cmdline"),
         "taint": int(_first("/proc/sys/kernel/tainted") or 0),
         "lockdown": _first("/sys/kernel/security/lockdown"),

@@ -84,7 +84,7 @@ _COUNTED = re.compile(rb"[ \t]*+(?!#)(?!(?:\"[^\"=]*\"|'[^'=]*'|[^\s=\"'][^\s=]*
 
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
-    debian = _DEBIAN.search(host.os_version) is not None
+    debian = _DEBIAN.search(" ".join((host.os_version, *host.os_family))) is not None
     table = table_of(evidence.source, debian=debian)
     base: dict[str, Any] = {"escadre.scope": table.kind, "file.path": evidence.source}
     if table.passed_over:

@@ -10,7 +10,7 @@ from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers.lines import lines, text, unended
 from scout.formats.packages import whole
-from scout.formats.packages.dpkg import PACKAGE_END, conffiles
+from scout.formats.packages.dpkg import FILES, PACKAGE_END, conffiles
 
 ARTEFACT = Artefact(
     name="dpkg_files",
@@ -19,7 +19,7 @@ ARTEFACT = Artefact(
     "settings. A program with this path and sum is the one of the package; one with another sum was changed. Settings may be changed by "
     "administrators.",
     proves_not="That the list is true: whoever is root can rewrite it.",
-    match=("var/lib/dpkg/info/*.md5sums", "var/lib/dpkg/status"),
+    match=FILES,
     targets=("LF05",),
     by_name=False,
     fields=("escadre.package.md5", "escadre.package.files", "escadre.package.settings", "package.name"),
@@ -54,7 +54,7 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
             bad += bool(line.raw.strip())
             continue
         sums.append(digest)
-        paths.append(f"/{path}")
+        paths.append("/" + path.removesuffix("\r"))
     if bad:
         yield Problem(f"{bad} lines are no sum and path")
     if paths:

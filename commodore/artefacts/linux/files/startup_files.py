@@ -114,14 +114,14 @@ def _in_blocks(entries: Iterable[StartupEntry | T]) -> Iterator[StartupEntry | T
                 block = "" if entry.parts["value"].strip().lower() == "all" else f"Match {entry.parts['value']}"
             else:
                 earlier = first.setdefault((block, key), entry.line.number)
-                if earlier != entry.line.number and not _REPEATED.fullmatch(key):
+                if earlier != entry.line.number and not REPEATED.fullmatch(key):
                     entry.parts["instead"] = f"sshd takes the value of line {earlier}"
                 if block:
                     entry.parts["block"] = block
         yield entry
 
 
-_REPEATED = re.compile(
+REPEATED = re.compile(
     "(?:allow|deny)(?:groups|users)|acceptenv|host(?:certificate|key)|include|listenaddress|permit(?:listen|open)|port|setenv|subsystem"
 )
 """keywords in lower case whose further lines count too"""

@@ -24,7 +24,8 @@ from scout.formats.systemd_unit import (
     spelt,
     words_of,
 )
-from scout.formats.unit_names import KINDS, place, whose
+from scout.formats.unit_names import KINDS, manager_home, place, whose
+from scout.formats.unit_specifiers import filled
 
 _PLACES = (*(folder[1:] for folder in SYSTEM_UNITS + USER_UNITS), "run/user/*/systemd/*", *(f"**/{folder}" for folder in OWN_UNITS))
 
@@ -172,7 +173,9 @@ def _started(out: dict[str, Any], settings: Settings, host: Host, kind: str) -> 
     value = next((command for k in keys for line in settings.get(k, ()) for command in commands_of(line)), "")
     if not value:
         return
-    out["process.command_line"], words = words_of(value, host.profiles.get(str(out.get("user.name", "")), ""))
+    home = host.profiles.get(str(out.get("user.name", "")), "")
+    out["process.command_line"], _ = words_of(value, home)
+    _, words = words_of(filled(value, str(out["file.path"]), manager_home(str(out["file.path"]))), home)
     target = commandline.parse_argv(words)
     if target.executable:
         out["process.executable"] = target.executable

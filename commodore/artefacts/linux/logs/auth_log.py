@@ -12,7 +12,7 @@ from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers.lines import Line, each, lines, locator, shortened, text, unended, unmarked
-from commodore.readers.logstamps import ISO, TRADITIONAL, LogStamps
+from commodore.readers.logstamps import ISO, TRADITIONAL, UNIX, LogStamps
 from commodore.schema import actions
 from commodore.sentence import Sentence, sentence
 from scout.data import load_data
@@ -73,6 +73,8 @@ ARTEFACT = Artefact(
     ),
 )
 
+BOM = "\ufeff"
+"""RFC 5424 section 6.4: a message in UTF-8 begins with it"""
 LONGEST = 1 << 16
 """Most bytes of one line."""
 _CONTINUED = 200
@@ -82,11 +84,19 @@ _PROTOCOL = re.compile(r"(?:<\d{1,3}>)?1 (\S+) (\S+) (\S+) (\S+) \S+ (?:-|(?:\[(
 _TAGGED = re.compile(r"(?:\S*[^\s:] |\[\S*\]: )?(?:<?[a-z]+\d?\.[a-z]+>? )?(\S+?)(?:\[(\d+)\])?: ?(.*)", re.DOTALL)
 _INSTANCE = re.compile(r"(?<=\Apolkitd)\(authority=\w+\)")
 _OLD_PAM = re.compile(r"([\w-]+)\((pam_\w+)\)")
-_ENTRY = re.compile(rb"\0*(?=\S)(?:[^:\n]{0,40}\d:\d\d:\d\d\b|[^\n]{0,100}?\w\[\d+\]: )")
+_ENTRY = re.compile(rb"\0*(?=\S)(?!-- )(?:[^:\n]{0,40}\d:\d\d:\d\d(?!\d)|\d{9,10}\.\d{6} |[^\n]{0,100}?\w\[\d+\]: )")
 """A line that begins an entry, whatever the spelling of its time: a clock near its beginning, or the tag of a program."""
 _SHARED = re.compile(r"/messages[^/]*\Z")
 """a log of all programs"""
-_REPEATED = re.compile(r"message repeated (\d+) times: \[ ?(.*)\]\s*", re.DOTALL)
+_REPEATED = re.compile(
+    r"message repeated (?P<times>\d+) times: \[ ?(?P<text>.*)\]\s*"
+    r"|Last message '(?P<quoted>.*)' repeated (?P<again>\d+) times?, supp?ressed by syslog-ng on .*",
+    re.DOTALL,
+)
+_AGAIN = re.compile(r"(?:\S+ )?(?:--- )?(?i:last message repeated) (\d+) times?\.?(?: ---)?\s*")
+"""what sysklogd and the daemons after it write for messages that are the same as the one before"""
+_REMARK = re.compile(rb"-- (?:(?:Logs begin|Journal begins) at [^\n]{10,80}|Boot [0-9a-f]{32}|Reboot|No entries) --\r?")
+"""lines of journalctl about the journal"""
 
 
 class _Rule(NamedTuple):
@@ -147,23 +157,27 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
     shared = _SHARED.search(evidence.source) is not None
     pending: Record | None = None
     other = False  # whether the last entry was of a program that is not read here
+    body = ""  # of the last entry, for a line that says how often it was repeated
     continued = 0
 
     def entry(line: Line) -> Iterator[Record | Problem]:
         """Yield the entry before, when this line begins another one."""
-        nonlocal pending, continued, other
+        nonlocal pending, continued, other, body
         yield from _damage(line)
         yield from times.stray(line.number)
         line = unmarked(line)
-        record = _record(line, times)
+        record, said = _record(line, times, body)
         if record is not None:
-            other = shared and not _is_read(record.fields)
+            other = shared and not (_is_read(record.fields) or (said == body and not other))
+            body = said
             before, pending, continued = pending, None if other else record, 0
             if before:
                 yield before
         elif _ENTRY.match(line.raw):
             if not shared or _of_program().search(line.raw):
                 yield Problem("line begins an entry, but its time is cut or in a spelling that is not known", locator(line), 1)
+        elif _REMARK.fullmatch(line.raw):
+            return
         elif pending and continued < _CONTINUED and len(pending.fields["event.original"]) < LONGEST:
             continued += 1
             pending.fields["event.original"] += "\n" + text(line.raw.strip(b"\0"))
@@ -180,7 +194,17 @@ def expected(evidence: Evidence) -> int:
     """Count the lines that look like the beginning of an entry, independently of the spellings of times that `parse` knows."""
     begun = (unmarked(line).raw for line in lines(evidence, 4096, packed=True) if isinstance(line, Line))
     shared = _SHARED.search(evidence.source) is not None
-    return sum(1 for raw in begun if _ENTRY.match(raw) and (not shared or _of_program().search(raw)))
+    count, counted = 0, False
+    for raw in begun:
+        if _ENTRY.match(raw):
+            counted = not shared or _of_program().search(raw) is not None or (counted and b"repeated" in raw and _again(raw))
+            count += counted
+    return count
+
+
+def _again(raw: bytes) -> bool:
+    """Return whether a line says no more than that the one before was repeated."""
+    return re.search(rb"(?i) last message repeated \d+ times?\.?(?: ---)?\s*\Z", raw) is not None
 
 
 def _is_read(fields: dict[str, Any]) -> bool:
@@ -201,8 +225,8 @@ def _damage(line: Line) -> Iterator[Problem]:
     yield from unended(line)
 
 
-def _record(line: Line, times: LogStamps) -> Record | None:
-    """Return the record of a line that begins with a time, or None."""
+def _record(line: Line, times: LogStamps, before: str) -> tuple[Record | None, str]:
+    """Return the record of a line that begins with a time, or None, and its body. `before`: the body of the entry before."""
     raw = text(line.raw.lstrip(b"\0").rstrip(b"\r"))
     out: dict[str, Any] = {"event.original": raw, "escadre.line_number": line.number}
     if line.cut:
@@ -216,17 +240,22 @@ def _record(line: Line, times: LogStamps) -> Record | None:
     elif (protocol := _PROTOCOL.match(raw)) and (found := ISO.match(f"{protocol[1]} ")):
         stamp, inferred = times.iso(found)
         pid = f"[{protocol[4]}]" if protocol[4].isdigit() else ""
-        body = f"{protocol[2]} {protocol[3]}{pid}: {protocol[5]}"
+        body = f"{protocol[2]} {protocol[3]}{pid}: {protocol[5].removeprefix(BOM)}"
+    elif found := UNIX.match(raw):
+        stamp, inferred = times.unix(found)
+        body = raw[found.end() :]
     else:
-        return None
+        return None, before
     if stamp:
         out["@timestamp"] = stamp
         if inferred:
             out["escadre.time_inferred"] = inferred
     else:
         out["escadre.log.time"] = found[0].rstrip(": ")
+    if before and (again := _AGAIN.fullmatch(body)):
+        out["escadre.repeated"], body = int(again[1][:9]), before
     _body(body, out)
-    return Record(f"line {line.number}", out)
+    return Record(f"line {line.number}", out), body
 
 
 def _body(body: str, out: dict[str, Any]) -> None:
@@ -240,8 +269,9 @@ def _body(body: str, out: dict[str, Any]) -> None:
         out["process.name"] = program
     if tagged and tagged[2] and len(tagged[2]) < 10:
         out["process.pid"] = int(tagged[2])
-    if message.startswith("message repeated ") and (repeated := _REPEATED.fullmatch(message)):
-        out["escadre.repeated"], message = int(repeated[1][:9]), repeated[2]
+    if message.startswith(("message repeated ", "Last message '")) and (repeated := _REPEATED.fullmatch(message)):
+        out["escadre.repeated"] = int((repeated["times"] or repeated["again"])[:9])
+        message = (repeated["text"] if repeated["times"] else repeated["quoted"]).strip()
     if not _explain(program, message, out):
         out |= {"event.category": [], "message": _LOGGED({"program": program, "message": message})}
 

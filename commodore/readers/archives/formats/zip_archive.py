@@ -1,4 +1,4 @@
-"""ZIP. Source: APPNOTE.TXT, PKWARE; read by `zipfile` of Python."""
+"""ZIP. Source: APPNOTE.TXT, PKWARE; read by `zipfile` of Python, Deflate64 by `inflate64`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import BinaryIO, cast
 
+import inflate64
+
 from commodore.readers.archives.directory import opened
 from commodore.readers.archives.formats._zip_aes import decrypted, parameters
 from commodore.readers.archives.model import PASSWORD, Budget, Entry, unpacked
@@ -16,7 +18,8 @@ from commodore.readers.archives.model import PASSWORD, Budget, Entry, unpacked
 NAME = "zip"
 MAGIC = ((0, b"PK\x03\x04"), (0, b"PK\x05\x06"))
 _ENCRYPTED = 0x1
-_AES = 99
+_AES, _DEFLATE64 = 99, 9
+_PIECE = 64
 _LINK = 0o120000
 LOCKED, OPENED = "encrypted: the usual password does not open it", "encrypted: opened with the usual password"
 
@@ -56,6 +59,28 @@ def _read_aes(archive: zipfile.ZipFile, info: zipfile.ZipInfo, entry: Entry, bud
         entry.content, entry.state = content, OPENED
 
 
+def _read_deflate64(archive: zipfile.ZipFile, info: zipfile.ZipInfo, entry: Entry, budget: Budget) -> None:
+    """Read an entry of method 9, with which Explorer packs large files. The reader has no bound of its own: it gets few bytes at a time."""
+    most = budget.left()
+    if max(info.file_size, info.compress_size) > most:
+        entry.state = budget.cut(entry.name, most)
+        return
+    stream = archive.fp
+    if stream is None:
+        raise ValueError("the archive is closed")
+    stream.seek(info.header_offset + 26)
+    stream.seek(info.header_offset + 30 + sum(struct.unpack("<HH", stream.read(4))))
+    packed, engine, made = stream.read(info.compress_size), inflate64.Inflater(), bytearray()
+    for at in range(0, len(packed), _PIECE):
+        made += engine.inflate(packed[at : at + _PIECE])
+        if len(made) > info.file_size:
+            raise ValueError("more bytes than the directory states")
+    budget.take(made)
+    if zlib.crc32(made) != info.CRC:
+        raise ValueError("the sum is not that of the directory")
+    entry.content = bytes(made)
+
+
 def _time(info: zipfile.ZipInfo) -> str:
     try:
         return f"{datetime(*info.date_time).isoformat()}Z"  # noqa: DTZ001  (local time of the packing host)
@@ -63,11 +88,15 @@ def _time(info: zipfile.ZipInfo) -> str:
         return ""
 
 
+_OTHERS = {_AES: _read_aes, _DEFLATE64: _read_deflate64}
+"""methods that `zipfile` does not know"""
+
+
 def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, entry: Entry, budget: Budget) -> None:
     locked = bool(info.flag_bits & _ENCRYPTED)
-    if info.compress_type == _AES:
+    if info.compress_type in _OTHERS and not (locked and info.compress_type == _DEFLATE64):
         try:
-            _read_aes(archive, info, entry, budget)
+            _OTHERS[info.compress_type](archive, info, entry, budget)
         except (ValueError, OSError, struct.error, zlib.error) as e:
             entry.state = f"damaged: {e}"[:160]
         return

@@ -1,21 +1,23 @@
-"""E-mail as text (`.eml`): headers, links, attachments. Source: RFC 5322, RFC 2045; parsed by `email` of Python."""
+"""E-mail as text (`.eml`, `.mbox`): headers, links, attachments. Source: RFC 5322, RFC 2045, RFC 4155; by `email` of Python."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC
 from email import policy
 from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesParser
 from email.utils import getaddresses, parsedate_to_datetime
+from itertools import chain, islice, pairwise
 
 from commodore.readers.documents.mail import links_of, note_links
 from commodore.readers.documents.model import PARTS, Document
 
 NAME = "e-mail"
 MAGIC: tuple[tuple[int, bytes], ...] = ()
-ENDINGS = ("eml", "emlx", "mht", "mhtml")
+ENDINGS = ("eml", "emlx", "mht", "mhtml", "mbox")
 _LARGEST = 32 << 20
 _VALUE = 500
 _LONGEST, _DECODED = 16_384, 2_048
@@ -26,6 +28,7 @@ _FIELD = re.compile(rb"[!-9;-~]+[ \t]*:|[ \t]|From ")
 _COUNT = re.compile(rb"\A[0-9]{1,12}[ \t]*\r?\n")
 """the first line of `.emlx`: bytes of the message"""
 _KNOWN = ("From", "Subject", "Date", "Received", "MIME-Version")
+_NEXT = re.compile(rb"\n\nFrom |\r\n\r\nFrom ")
 _MOST_HEADERS = 1 << 20
 """bytes at the beginning in which headers end"""
 
@@ -53,12 +56,25 @@ def read(data: bytes, document: Document) -> None:
         lines = "1 line among the headers is no header and was" if odd == 1 else f"{odd:,} lines among the headers are no headers and were"
         document.troubles[f"{lines} left out"] = None
     _headers(message, document)
-    for number, part in enumerate(message.walk()):
+    further = (BytesParser(policy=_ShortHeaders()).parsebytes(_headed(one)[0]) for one in _mailbox(clean, document))
+    parts = chain.from_iterable(one.walk() for one in chain((message,), further))
+    for number, part in enumerate(parts):
         if number >= PARTS:
             document.bounds[f"more than {PARTS} parts: the rest was not read"] = None
             return
         if not part.is_multipart():
             _part(part, document)
+
+
+def _mailbox(data: bytes, document: Document) -> Iterator[bytes]:
+    """Yield the messages of a mailbox behind the first one."""
+    if not data.startswith(b"From "):
+        return
+    starts = [found.end() - 5 for found in islice(_NEXT.finditer(data), PARTS)]
+    if starts:
+        document.bounds["the file is a mailbox: sender, subject and date are those of its first message"] = None
+    for start, end in pairwise((*starts, len(data))):
+        yield data[start:end]
 
 
 def _headed(data: bytes) -> tuple[bytes, int]:
@@ -107,6 +123,10 @@ def _part(part: Message, document: Document) -> None:
     if name or part.get_content_disposition() == "attachment":
         document.embed(_decoded(name) if name else "attachment", content)
     elif kind == "text/html" and document.take(len(content)):
-        note_links(links_of(content.decode("utf-8", "replace")), document)
+        page = content.decode("utf-8", "replace")
+        note_links(links_of(page), document)
+        document.search("page", content)
+        if "<script" in page.lower():
+            document.text("page", page[: 1 << 20])
     elif kind == "text/plain" and document.take(len(content)):
         document.text("body", content[: 1 << 20].decode("utf-8", "replace"))

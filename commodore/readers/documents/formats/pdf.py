@@ -5,6 +5,7 @@ The file is searched, not rendered: objects are found by their words, not by the
 
 from __future__ import annotations
 
+import base64
 import re
 import zlib
 from collections.abc import Iterator
@@ -22,8 +23,10 @@ _DICTIONARY = 4096
 _HEX = re.compile(rb"#([0-9A-Fa-f]{2})")
 _ESCAPED = re.compile(rb"/(?:[A-Za-z]*#[0-9A-Fa-f]{2})+[A-Za-z0-9]*")
 _ACTIONS = frozenset((b"JavaScript", b"JS", b"OpenAction", b"Launch", b"AA", b"URI", b"EmbeddedFile", b"RichMedia", b"ObjStm"))
-_LONGEST, _SHORT, _UNENDED = 200_000, 256, 64
-"""bytes of a text; bytes of one behind so many that do not end, so that the time does not grow with their number"""
+_LONGEST, _SHORT = 200_000, 256
+"""bytes of a text; bytes of one behind `_UNENDED` that do not end"""
+_UNENDED, _MOST_UNENDED = 16, 4_096
+"""texts that do not end: behind so many, texts are read up to `_SHORT`; behind the other number, not at all"""
 _JS = re.compile(rb"/JS\s{0,20}(?=[(<]|(\d{1,8})\s{1,20}\d{1,5}\s{1,20}R)")
 _URI = re.compile(rb"/URI\s{0,20}(?=[(<])")
 _LAUNCH = re.compile(rb"/Launch\b")
@@ -42,8 +45,9 @@ def read(data: bytes, document: Document) -> None:
         document.bounds["the PDF is encrypted: texts in it cannot be read"] = None
     plain = [data]
     scripts: dict[bytes, bytes] = {}
-    names = list(islice(_file_names(data), 100))
+    names = list(islice(_file_names(data, document), 100))
     for number, head, content in _streams(data, document):
+        document.search(f"stream of object {number.decode('ascii') or '?'}", content)
         if b"/ObjStm" in head:
             plain.append(content)
         elif b"/EmbeddedFile" in head:
@@ -66,7 +70,7 @@ def _names(data: bytes, document: Document) -> bytes:
 def _actions(data: bytes, scripts: dict[bytes, bytes], document: Document) -> None:
     if b"/OpenAction" in data or re.search(rb"/AA\b", data):
         document.trait("pdf-open-action", "/OpenAction" if b"/OpenAction" in data else "/AA")
-    texts = _Texts(data)
+    texts = _Texts(data, document)
     for text in _launched(texts):
         document.trait("pdf-launch", text)
         document.text("launch", text)
@@ -85,9 +89,9 @@ def _actions(data: bytes, scripts: dict[bytes, bytes], document: Document) -> No
             document.link(text)
 
 
-def _file_names(data: bytes) -> Iterator[str]:
+def _file_names(data: bytes, document: Document) -> Iterator[str]:
     """Yield the names of the files that are carried."""
-    texts = _Texts(data)
+    texts = _Texts(data, document)
     for spec in _FILE_SPEC.finditer(data):
         end = data.find(b">", spec.end(), spec.end() + 400)
         if found := _FILE_NAME.search(data, spec.end(), end if end >= 0 else spec.end() + 400):
@@ -106,11 +110,14 @@ def _launched(texts: _Texts) -> Iterator[str]:
 class _Texts:
     """The texts of a file, literal or of hexadecimal digits. Parentheses nest in a literal one. Source: ISO 32000-1, 7.3.4."""
 
-    def __init__(self, data: bytes) -> None:
-        self.data, self._unended = data, 0
+    def __init__(self, data: bytes, document: Document) -> None:
+        self.data, self._document, self._unended = data, document, 0
 
     def read(self, at: int) -> tuple[str, int]:
         """Return the text that begins at an offset, and the offset behind it; ('', `at`) for one that does not end."""
+        if self._unended >= _MOST_UNENDED:
+            self._document.bounds[f"more than {_MOST_UNENDED:,} texts do not end: the rest was not read"] = None
+            return "", at
         end = at + (_LONGEST if self._unended < _UNENDED else _SHORT)
         if self.data[at : at + 1] == b"<":
             if digits := _DIGITS.match(self.data, at, end):
@@ -143,10 +150,23 @@ def _streams(data: bytes, document: Document) -> Iterator[tuple[bytes, bytes, by
         head = head[start:] if start >= 0 else head
         if not re.search(rb"/(?:Image|FontFile\d?|Length1)\b", head):
             content = data[at + 6 : end].lstrip(b"\r").removeprefix(b"\n")
-            if b"FlateDecode" in head or b"/Fl" in head:
-                content = _inflated(content, document)
+            for name in _FILTERS.findall(head):
+                content = _FILTER[name](content, document)
             yield number[1] if number else b"", head, content
         at = data.find(b"stream", end + 9)
+
+
+def _hex_digits(content: bytes, document: Document) -> bytes:  # noqa: ARG001
+    digits = re.sub(rb"[^0-9A-Fa-f]", b"", content.partition(b">")[0])
+    return bytes.fromhex((digits + b"0" * (len(digits) % 2)).decode("ascii"))
+
+
+def _base85(content: bytes, document: Document) -> bytes:
+    try:
+        made = base64.a85decode(content.partition(b"~>")[0].removeprefix(b"<~"))
+    except ValueError:
+        return b""
+    return made if document.take(len(made)) else b""
 
 
 def _inflated(content: bytes, document: Document) -> bytes:
@@ -159,6 +179,17 @@ def _inflated(content: bytes, document: Document) -> bytes:
     if engine.unconsumed_tail:
         document.bounds["a stream is larger than the bound: its beginning was read"] = None
     return made if document.take(len(made)) else b""
+
+
+_FILTER = {
+    b"FlateDecode": _inflated,
+    b"Fl": _inflated,
+    b"ASCIIHexDecode": _hex_digits,
+    b"AHx": _hex_digits,
+    b"ASCII85Decode": _base85,
+    b"A85": _base85,
+}
+_FILTERS = re.compile(rb"/(FlateDecode|Fl|ASCIIHexDecode|AHx|ASCII85Decode|A85)\b")
 
 
 def _text(raw: bytes) -> str:

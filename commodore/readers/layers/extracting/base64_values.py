@@ -1,4 +1,4 @@
-"""Base64, also with line ends and of UTF-16 text (`powershell -enc`). Source: RFC 4648, sections 4 and 5."""
+"""Base64, also with line ends, of UTF-16 text (`powershell -enc`), and written from its end. Source: RFC 4648, sections 4 and 5."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from collections.abc import Iterator
 
 from commodore.readers.layers.clues import BLANK
 from commodore.readers.layers.model import Decoded
-from commodore.readers.layers.texts import decoded
+from commodore.readers.layers.texts import PACKED, decoded
 
 _WRAPPED = r"(?:[A-Za-z0-9+/]{40,}[ \t]{0,4}\r?\n[ \t]{0,8}){1,}[A-Za-z0-9+/]{4,}={0,2}"
-_VALUE = re.compile(rf"(?<![A-Za-z0-9+/_-])(?:{_WRAPPED}|[A-Za-z0-9+/]{{20,}}={{0,2}}|[A-Za-z0-9_-]{{32,}}={{0,2}})(?![A-Za-z0-9+/_-])")
+_VALUE = re.compile(
+    rf"(?<![A-Za-z0-9+/_-])(?:{_WRAPPED}|={{0,2}}[A-Za-z0-9+/]{{20,}}={{0,2}}|[A-Za-z0-9_-]{{32,}}={{0,2}})(?![A-Za-z0-9+/_-])"
+)
 _ASKED = (
     ("base64", re.compile(r"""(?i)base64(?:string|_decode)?\s{0,4}\(\s{0,4}["'b]{0,2}([A-Za-z0-9+/]{8,}={0,2})""")),
     ("b64decode", re.compile(r"""(?i)b64decode\s{0,4}\(\s{0,4}["'b]{0,2}([A-Za-z0-9+/]{8,}={0,2})""")),
@@ -34,13 +36,17 @@ def extract(text: str) -> Iterator[Decoded]:
     for match in _VALUE.finditer(text):
         if match[0] in sure or not _mixed(match[0]):
             continue
-        if (data := _bytes(match[0])) and (found := decoded("base64", data)):
+        found = decoded("base64", data) if (data := _bytes(match[0])) else None
+        if (found is None or found.unsure) and (data := _bytes(match[0].lstrip("=")[::-1])):
+            turned = decoded("reversed base64", data)
+            found = turned if turned and (not turned.unsure or data.startswith(PACKED)) else found
+        if found:
             yield found
 
 
 def _mixed(value: str) -> bool:
     """Return whether a value may be base64: neither hexadecimal nor a word."""
-    head = value[:256]
+    head = value.lstrip("=")[:256]
     return not head.isdigit() and any(c.isupper() for c in head) and any(c.islower() for c in head)
 
 

@@ -10,6 +10,10 @@ A file of the form
         languages: [powershell]     all languages where it is left out
         any: [downloadstring]  lower-case texts of which one must occur: the pattern is only tried then
         pattern: (?i)…        RE2
+        near:                 patterns of texts that follow each other, each within so many characters behind the one before
+          - {clues: [first, second], within: 900}
+
+An entry has a pattern, `near`, or both. Where clues have a group `same`, its text must be the same in each.
 
 `judged` counts the heaviest trait of each group. Several strong groups together, or a trait that is enough alone, make a severity.
 """
@@ -20,6 +24,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
+from itertools import islice
 from typing import Any, NamedTuple
 
 from ahocorasick_rs import AhoCorasick
@@ -33,7 +38,9 @@ WEIGHTS = (1, 2, 3, NOTABLE, ALONE)
 HIGH, MEDIUM = 7, 5
 """sums of the heaviest weights of all groups from which on a severity is given"""
 _SCANNED = 4 << 20
-_KEYS = {"id", "words", "weight", "any", "pattern"}
+_KEYS = {"id", "words", "weight", "any"}
+_TRIES = 50
+"""places of a clue from which the next one is sought"""
 
 
 class Trait(NamedTuple):
@@ -46,6 +53,8 @@ class Trait(NamedTuple):
     languages: frozenset[str]
     pattern: str
     any: tuple[str, ...] = ()
+    near: tuple[tuple[tuple[str, ...], int], ...] = ()
+    """clues that follow each other, and the most characters between two of them"""
 
 
 class FoundTrait(NamedTuple):
@@ -77,14 +86,16 @@ def _of_file(name: str, text: Any) -> Iterator[Trait]:
     if not isinstance(text, dict) or text.keys() != {"group", "traits"}:
         raise ValueError(f"{name}: the keys must be group and traits")
     for entry in text["traits"]:
-        if wrong := (entry.keys() - {"languages"}) ^ _KEYS:
-            raise ValueError(f"{name}: {entry.get('id')}: unknown or missing words {sorted(wrong)}")
+        if wrong := (entry.keys() - {"languages", "pattern", "near"}) ^ _KEYS or not {"pattern", "near"} & entry.keys():
+            raise ValueError(f"{name}: {entry.get('id')}: unknown or missing words {wrong}")
         if entry["weight"] not in WEIGHTS:
             raise ValueError(f"{name}: {entry['id']}: no such weight")
         if not entry["any"] or any(word != word.lower() for word in entry["any"]):
             raise ValueError(f"{name}: {entry['id']}: `any` needs texts in lower case")
         languages = frozenset(entry.get("languages", ()))
-        yield Trait(entry["id"], text["group"], entry["words"], entry["weight"], languages, entry["pattern"], tuple(entry["any"]))
+        near = tuple((tuple(one["clues"]), int(one["within"])) for one in entry.get("near", ()))
+        pattern = entry.get("pattern", "")
+        yield Trait(entry["id"], text["group"], entry["words"], entry["weight"], languages, pattern, tuple(entry["any"]), near)
 
 
 class _Tried:
@@ -111,8 +122,32 @@ _tried = cache(_Tried)
 def traits_of(text: str, language: str) -> tuple[FoundTrait, ...]:
     """Return the traits of a text, in the order of the files. `language` '' tries all."""
     text = text[:_SCANNED].encode("utf-8", "replace").decode()  # a lone surrogate is no text for RE2
-    found = ((trait, searcher(trait.pattern).search(text)) for trait in _tried(language).within(text.lower()))  # most are never compiled
-    return tuple(FoundTrait(trait, match[0].strip()[:200]) for trait, match in found if match)
+    found = ((trait, _matched(trait, text)) for trait in _tried(language).within(text.lower()))  # most are never compiled
+    return tuple(FoundTrait(trait, matched.strip()[:200]) for trait, matched in found if matched)
+
+
+def _matched(trait: Trait, text: str) -> str:
+    """Return the text on which a trait matches; '' where it does not."""
+    if trait.pattern and (match := searcher(trait.pattern).search(text)):
+        return str(match[0])
+    return next((text[start:end] for clues, within in trait.near for start, end in _follow(clues, within, text, 0, len(text), None)), "")
+
+
+def _follow(clues: tuple[str, ...], within: int, text: str, low: int, high: int, same: str | None) -> Iterator[tuple[int, int]]:
+    """Yield where clues follow each other: (start of the first, end of the last)."""
+    part = text if (low, high) == (0, len(text)) else text[low:high]
+    for match in islice(searcher(clues[0]).finditer(part), _TRIES):
+        its = match.groupdict().get("same")
+        if same is not None and its is not None and its.lower() != same:
+            continue
+        start, end = low + match.start(), low + match.end()
+        if len(clues) == 1:
+            yield start, end
+            return
+        known = its.lower() if its is not None else same
+        for _, last in _follow(clues[1:], within, text, end, min(end + within, len(text)), known):
+            yield start, last
+            return
 
 
 def judged(found: Iterable[FoundTrait]) -> str:

@@ -16,7 +16,8 @@ _TEXTS = {0x0C: "user.name", 0x18: "user.full_name", 0x24: "escadre.description"
 _FLAGS = (
     *("disabled", "home directory required", "password not required", "temporary duplicate", "normal", "mns logon", "interdomain trust"),
     *("workstation trust", "server trust", "password does not expire", "locked out", "encrypted password allowed", "smartcard required"),
-    *("trusted for delegation", "not delegated", "des keys only", "preauthentication not required"),
+    *("trusted for delegation", "not delegated", "des keys only", "preauthentication not required", "password expired"),
+    *("trusted to authenticate for delegation", "no authorization data required", "partial secrets", "aes keys"),
 )
 
 
@@ -43,11 +44,14 @@ def _user(at: At, key: Key) -> Made:
             )
         ]
     login, password, expires, failed = (filetime(unpack_from("<Q", raw, place)[0]) or None for place in (8, 24, 32, 40))
-    (rid,), (flags,), (failures, logins) = unpack_from("<I", raw, 48), unpack_from("<H", raw, 56), unpack_from("<HH", raw, 64)
+    (rid, _, flags), (failures, logins) = unpack_from("<3I", raw, 48), unpack_from("<HH", raw, 64)
     rest = ([f"FailedLogons={failures}"] if failures else []) + ([f"Expires={expires}"] if expires else [])
     made: dict[str, Any] = {
         "user.id": f"{_machine(at)}{rid}",
-        "escadre.account.flags": [name for bit, name in enumerate(_FLAGS) if flags >> bit & 1],
+        "escadre.account.flags": [
+            *(name for bit, name in enumerate(_FLAGS) if flags >> bit & 1),
+            *([f"{flags >> len(_FLAGS) << len(_FLAGS):#x}"] if flags >> len(_FLAGS) else []),
+        ],
         "escadre.account.last_login": login,
         "escadre.account.password_set": password,
         "escadre.account.failed_login": failed,

@@ -1,0 +1,156 @@
+"""Fields that the golden hives do not have: each is written as the format says, and read back."""
+
+from __future__ import annotations
+
+from struct import pack
+from typing import Any
+
+import pytest
+
+from fixtures.hives.writer import BINARY, Value
+from tests.commodore.described import ticks
+from tests.commodore.registry_hives import AMCACHE, NTUSER, SAM, SOFTWARE, SYSTEM, run
+
+WHEN = ("2026-10-30T06:00:00Z", "2026-10-30T07:00:00Z", "2026-10-31T06:00:00Z", "2026-10-31T07:00:00Z")
+PROPERTIES = "Properties\\{83da6326-97a6-4088-9453-a1923f573b29}\\00"
+TIMES = dict(zip(("first_installed", "installed", "arrived", "removed"), WHEN, strict=True))
+NUMBERS = {"first_installed": "65", "installed": "64", "arrived": "66", "removed": "67"}
+"""property → number of devpkey.h: DEVPKEY_Device_FirstInstallDate is 65, InstallDate 64, LastArrivalDate 66, LastRemovalDate 67"""
+NT = "Microsoft\\Windows NT\\CurrentVersion"
+
+
+def device(path: str, **values: Any) -> dict[str, dict[str, Any]]:
+    """A device of the Enum tree with all four times: FILETIMEs of type 0xFFFF0010."""
+    key = f"ControlSet001\\Enum\\{path}"
+    times = {f"{key}\\{PROPERTIES}{NUMBERS[name]}": {"": Value("", 0xFFFF0010, pack("<Q", ticks(when)))} for name, when in TIMES.items()}
+    return {key: values, **times}
+
+
+def halves(name: str, when: str) -> dict[str, int]:
+    high, low = divmod(ticks(when), 1 << 32)
+    return {f"{name}High": high, f"{name}Low": low}
+
+
+def account() -> bytes:
+    facts = bytearray(80)
+    facts[0] = 3
+    return bytes(facts)
+
+
+def names(comment: str) -> bytes:
+    """The value V of an account: offset and length of each text at 0x0C, 0x18, 0x24; texts begin at 0xCC."""
+    header = bytearray(0xCC)
+    text = comment.encode("utf-16-le")
+    header[0x24:0x2C] = pack("<II", 0, len(text))
+    return bytes(header) + text
+
+
+def shim(ran: bool) -> bytes:
+    """The cache of Windows 7, 32 bits: header of 128 bytes, entries of 32 bytes, then paths; bit 1 of the flags is the mark."""
+    path = "\\??\\C:\\a.exe".encode("utf-16-le")
+    entry = pack("<HHIQIIII", len(path), len(path) + 2, 128 + 32, ticks(WHEN[0]), 2 if ran else 0, 0, 0, 0)
+    return pack("<II", 0xBADC0FEE, 1).ljust(128, b"\0") + entry + path + bytes(2)
+
+
+FIELDS = [
+    *(
+        (
+            artefact,
+            SYSTEM,
+            device(path, Mfg="@x.inf,%m%;Maker", Service="disk"),
+            {f"escadre.device.{name}": when for name, when in TIMES.items()},
+        )
+        for artefact, path in (
+            ("storage_devices", "SCSI\\Disk&Ven_A&Prod_B\\4&1&0&000000"),
+            ("usb_devices", "USB\\VID_0781&PID_5567\\123456"),
+            ("usb_storage", "USBSTOR\\Disk&Ven_A&Prod_B&Rev_1\\123456&0"),
+        )
+    ),
+    (
+        "storage_devices",
+        SYSTEM,
+        device("SCSI\\Disk&Ven_A&Prod_B\\4&1&0&000000", Mfg="@x.inf,%m%;Maker", Service="disk"),
+        {"device.manufacturer": "Maker", "escadre.settings": ["Service=disk"]},
+    ),
+    (
+        "portable_devices",
+        SYSTEM,
+        {"ControlSet001\\Enum\\SWD\\WPDBUSENUM\\x": {"FriendlyName": "E:\\"}, "Select": {"Current": 1}},
+        {"escadre.registry.control_set": 1, "escadre.registry.current": True, "device.model.name": "E:\\"},
+    ),
+    (
+        "user_profiles",
+        SOFTWARE,
+        {
+            f"{NT}\\ProfileList\\S-1-5-21-1-2-3-1001": {
+                "ProfileImagePath": "C:\\Users\\x",
+                **halves("LocalProfileLoadTime", WHEN[0]),
+                **halves("LocalProfileUnloadTime", WHEN[1]),
+            }
+        },
+        {"event.start": WHEN[0], "event.end": WHEN[1], "@timestamp": WHEN[0]},
+    ),
+    (
+        "ifeo",
+        SOFTWARE,
+        {f"{NT}\\Image File Execution Options\\a.exe\\1": {"Debugger": "C:\\d.exe", "FilterFullPath": "C:\\t\\a.exe"}},
+        {"escadre.ifeo.image": "a.exe", "escadre.ifeo.filter": "C:\\t\\a.exe", "process.executable": "C:\\d.exe"},
+    ),
+    (
+        "services",
+        SYSTEM,
+        {"ControlSet001\\Services\\s": {"ImagePath": "C:\\s.exe", "Description": "of a service"}},
+        {"escadre.description": "of a service"},
+    ),
+    (
+        "task_cache",
+        SOFTWARE,
+        {f"{NT}\\Schedule\\TaskCache\\Tasks\\{{1}}": {"Path": "\\T", "Description": "of a task", "Author": "A"}},
+        {"escadre.description": "of a task", "escadre.author": "A"},
+    ),
+    (
+        "sam_users",
+        SAM,
+        {"SAM\\Domains\\Account\\Users\\000003E9": {"F": Value("", BINARY, account()), "V": Value("", BINARY, names("of an account"))}},
+        {"escadre.description": "of an account"},
+    ),
+    *(
+        (
+            "shim_cache",
+            SYSTEM,
+            {"ControlSet001\\Control\\Session Manager\\AppCompatCache": {"AppCompatCache": shim(ran)}},
+            {"escadre.cache.ran": ran, "file.mtime": WHEN[0], "process.executable": "C:\\a.exe"},
+        )
+        for ran in (True, False)
+    ),
+    (
+        "amcache_drivers",
+        AMCACHE,
+        {"Root\\InventoryDriverBinary\\c:/d.sys": {"DriverName": "d.sys", "Product": "P"}},
+        {"file.pe.product": "P", "file.path": "c:\\d.sys"},
+    ),
+    ("amcache_files", AMCACHE, {"Root\\File\\1\\2": {"15": "C:\\a.exe", "c": "of a file"}}, {"file.pe.description": "of a file"}),
+    (
+        "etw_autologgers",
+        SYSTEM,
+        {"ControlSet001\\Control\\WMI\\Autologger\\L": {"Start": 0, "FileName": "C:\\l.etl"}},
+        {"file.path": "C:\\l.etl", "escadre.trace.enabled": False},
+    ),
+    (
+        "run_mru",
+        NTUSER,
+        {"Software\\Microsoft\\Windows\\CurrentVersion\\Explorer\\RunMRU": {"a": "C:\\x.exe -y\\1", "MRUList": "a"}},
+        {"process.executable": "C:\\x.exe", "process.command_line": "C:\\x.exe -y", "escadre.mru.position": 0},
+    ),
+    ("winlogon", SOFTWARE, {f"{NT}\\Winlogon": {"Taskman": "C:\\t.exe"}}, {"process.executable": "C:\\t.exe", "process.name": "t.exe"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("artefact", "source", "keys", "expected"), FIELDS, ids=[f"{row[0]}-{number}" for number, row in enumerate(FIELDS)]
+)
+def test_a_field_is_what_the_hive_has(artefact, source, keys, expected):
+    (record, *more), problems = run(artefact, keys, source)
+    found = {name: value.replace(".0000000Z", "Z") if isinstance(value, str) else value for name, value in record.items()}
+    assert {name: found.get(name) for name in expected} == expected
+    assert (more, problems) == ([], [])
