@@ -24,6 +24,8 @@ BATCH, BATCH_BYTES = 64, 4 << 20
 """records that go through detection and are serialised together, and bytes that they take"""
 TEXT, ITEMS, DEEPEST = 1024, 64, 8
 """characters and items of a value that stay when it is cut, and levels of lists and objects in it"""
+REASON = 1024
+"""characters of the reason of a problem: reasons quote evidence"""
 CUT = "escadre.cut"
 
 
@@ -91,6 +93,8 @@ class Problems:
         self.carved += problem.carved
         self.raised = self.raised or isinstance(problem, Raised)
         if len(self._kept) < SHOWN - 2:
+            if len(problem.reason) > REASON:
+                problem = problem._replace(reason=f"{problem.reason[: REASON - 1]}…")
             self._kept.append(problem)
         else:
             self._more += 1
