@@ -39,6 +39,7 @@ REMOVALS = {
     "JS": Removal("remove-member", "remove one member of JSON or XML"),
     "UN": Removal("remove-unit", "stop, disable and mask the unit"),
     "KP": Removal("end-process", "stop and end the process"),
+    "SP": Removal("suspend-process", "stop the process and keep its memory"),
     "AC": Removal("disable-account", "disable the account"),
     "PK": Removal("reinstall", "reinstall from the package"),
     "NI": Removal("isolate", "isolate the host"),

@@ -135,6 +135,12 @@ def apply_command(
     root: Root = None,
     known: Known = None,
     yes: Annotated[bool, typer.Option("--yes", help="Apply the plan. Without this, nothing is changed.")] = False,
+    learn: Annotated[
+        float,
+        typer.Option(
+            "--learn", metavar="MINUTES", min=0, max=60, help="Look so long what the host changes by itself, before anything is changed."
+        ),
+    ] = 0,
     seal_key: SealFile = None,
     signed: Signed = False,
     signers: Signers = None,
@@ -157,7 +163,7 @@ def apply_command(
             report = checking.check(read, plan, host, known or ())
             checked.report(screen, report, plan, root, "Dry run")
             return DONE if report.ready else COULD_NOT
-        outcome = applying.apply(read, plan, host, known or (), ran.ticker(screen, read))
+        outcome = applying.apply(read, plan, host, known or (), ran.ticker(screen, read), learn * 60)
         if isinstance(outcome, checking.Report):
             checked.report(screen, outcome, plan, root, "Checked" if outcome.ready else "Refused")
             return DONE if outcome.ready else COULD_NOT

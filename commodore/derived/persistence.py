@@ -23,6 +23,7 @@ from commodore.persistence.overridden import overridden
 from commodore.persistence.sshd_order import SshdOrder, order_of
 from commodore.persistence.started import DATASETS as FILE_DATASETS
 from commodore.persistence.started import StartedFile, StartedFiles
+from commodore.persistence.sudoers_includes import unread
 from commodore.persistence.table import all_places
 from commodore.sentence import sentence, short
 
@@ -101,9 +102,11 @@ def derive(view: CaseView, host: Host) -> Iterator[Record | Problem]:
     )
     logs = _Logs(view, host)
     instead = overridden(view.members()) if host.os == "linux" else {}
-    order = order_of(_of_sshd(view), _paths(view)) if host.os == "linux" else SshdOrder()
+    order = order_of(_of_language(view, "sshd"), _paths(view)) if host.os == "linux" else SshdOrder()
     for path in order.unread:
         yield Problem(f"sshd includes {short(path)}, whose settings were not judged", f"sshd {path}")
+    for path in unread(_of_language(view, "sudoers"), _paths(view)) if host.os == "linux" else ():
+        yield Problem(f"sudo includes {short(path)}, whose lines were not judged", f"sudoers {path}")
     for dataset in sorted({row.dataset for row in all_places()}):
         read = partial(_entries, dataset, host, members, context, view.site, logs)
         yield from fenced(map(partial(_noted, instead, order), view.records(dataset)), partial(_place, dataset), read)
@@ -158,15 +161,15 @@ def _guilty(view: CaseView, host: Host, context: JudgingContext, dataset: str) -
                 yield record
 
 
-def _of_sshd(view: CaseView) -> Iterator[dict[str, Any]]:
-    return (record for record in view.records("startup_files") if record.get("escadre.format") == "sshd")
+def _of_language(view: CaseView, language: str) -> Iterator[dict[str, Any]]:
+    return (record for record in view.records("startup_files") if record.get("escadre.format") == language)
 
 
 def _paths(view: CaseView) -> Iterator[str]:
-    """Yield the paths of the files of a Linux host below /etc and /usr, where sshd's settings may be."""
+    """Yield the paths of the files of a Linux host that settings may include."""
     for line in view.members():
         path = str(line.get("path") or "")
-        if path.startswith(("/etc/", "/usr/")) and line.get("verdict") in ("taken", "link") and line.get("type") != "pattern":
+        if path.startswith("/") and line.get("verdict") in ("taken", "link") and line.get("type") != "pattern":
             yield path
 
 

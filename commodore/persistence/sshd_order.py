@@ -13,12 +13,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from commodore.artefacts.linux.files.startup_files import REPEATED
+from commodore.persistence.places import rows_of_file
 
 MAIN = "/etc/ssh/sshd_config"
 DEEPEST = 16
 """files that include each other: SERVCONF_MAX_DEPTH"""
 MOST = 10_000
 """lines that are followed: a hostile Include may name the same files again and again"""
+MOST_PATTERNS = 200
+"""patterns of Includes that are compared with the files of the host"""
 
 Place = tuple[str, int]
 """path and number of a line"""
@@ -59,7 +62,7 @@ class _Walk:
         self._paths = [path for path in paths if path != MAIN]
         self._first: dict[tuple[str, str], Place] = {}
         self._seen: set[str] = set()
-        self._left = MOST
+        self._left, self._patterns = MOST, MOST_PATTERNS
 
     def all(self) -> None:
         self._file(MAIN, "", 0)
@@ -81,7 +84,7 @@ class _Walk:
                 for name in self._included(value):
                     if name in self._files:
                         self._file(name, scope, depth + 1)
-                    elif name not in self._found.unread:
+                    elif name not in self._found.unread and "sshd" not in rows_of_file(name[1:], "linux"):
                         self._found.unread.append(name)
             elif key != "match" and not REPEATED.fullmatch(key):
                 first = self._first.setdefault((scope, key), (path, number))
@@ -91,6 +94,9 @@ class _Walk:
     def _included(self, value: str) -> Iterator[str]:
         """Yield the files that an Include names; a relative name is below /etc/ssh."""
         for pattern in value.replace('"', " ").split():
+            self._patterns -= 1
+            if self._patterns < 0:
+                return
             full = posixpath.join(posixpath.dirname(MAIN), pattern)
             parts = full.count("/")
             for path in self._paths:

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
+from hunter.host import linux_memory
+from hunter.host.memory import MemoryStream
 from hunter.host.process import LARGEST_IMAGE, SECONDS, ProcessImage, RunningProcess
 from hunter.unsafe import UnsafeError
 from scout.live.linux import procfs
@@ -77,6 +79,16 @@ class LinuxProcesses:
 
     def open_image(self, process: RunningProcess) -> Path:
         return Path(f"{procfs.PROC}/{process.pid}/exe")
+
+    @contextmanager
+    def memory(self, process: RunningProcess) -> Iterator[MemoryStream | None]:
+        with self._held(process) as fd:
+            if fd is None:
+                yield None
+                return
+            with linux_memory.opened(process.pid) as stream:
+                now = self.running(process.pid)  # what was opened is of this process only if the number is still its own
+                yield stream if now is not None and now.identity == process.identity else None
 
     @contextmanager
     def _held(self, process: RunningProcess) -> Iterator[int | None]:

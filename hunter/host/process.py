@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from hunter.host.memory import MemoryStream
 
 LARGEST_IMAGE = 512 << 20
 """bytes of a program that are hashed"""
@@ -71,6 +74,9 @@ class ProcessSystem(Protocol):
 
     def open_image(self, process: RunningProcess) -> Path:
         """Return the path under which that file can be opened, also where it has no name any more."""
+
+    def memory(self, process: RunningProcess) -> AbstractContextManager[MemoryStream | None]:
+        """Open the memory of a process, None where it has ended. UnsafeError where it may not be read."""
 
     def barrier(self, process: RunningProcess) -> str:
         """Return why the system does not allow that it ends, or ends with it; '' where it may end."""

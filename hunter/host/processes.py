@@ -10,12 +10,16 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
 
+from hunter.host.memory import MemoryStream
 from hunter.host.process import SECONDS, ProcessImage, ProcessSystem, RunningProcess
 from hunter.unsafe import SurpriseError, UnsafeError
 
+MOST_MEMORIES = 64
+"""processes of one tree whose memory is kept"""
 _ROUNDS = 20
 """how often the tree of a process is read until it has nobody new"""
 
@@ -52,6 +56,25 @@ def image(pid: int) -> ProcessImage | None:
 def open_image(process: RunningProcess) -> Path:
     """Return the path under which the file that a process runs can be opened."""
     return system().open_image(process)
+
+
+def memory(process: RunningProcess) -> AbstractContextManager[MemoryStream | None]:
+    """Open the memory of a process, None where it has ended. UnsafeError where it may not be read."""
+    return system().memory(process)
+
+
+def with_memory(top: RunningProcess) -> list[RunningProcess]:
+    """Return the processes of a tree whose memory is kept together."""
+    return [top, *below(top)][:MOST_MEMORIES]
+
+
+def memory_size(top: RunningProcess) -> int:
+    """Return the bytes that the memory of a tree takes now. UnsafeError where it may not be read."""
+    total = 0
+    for process in with_memory(top):
+        with memory(process) as stream:
+            total += stream.size if stream is not None else 0
+    return total
 
 
 def barrier(process: RunningProcess) -> str:

@@ -55,6 +55,8 @@ class Inspection:
     """why it can be done on the running host only; the target is not looked at here"""
     stays: bool = False
     """the target is still there when it is done, with other content"""
+    memory: int = 0
+    """bytes of memory that are kept beside the plan"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ class Edit:
     data: bytes | None = None
     """the whole new content"""
     after: State | None = None
+    memory: bool = False
+    """the memory of the process is kept as soon as all that is to be frozen is"""
 
 
 class Mechanism(Protocol):

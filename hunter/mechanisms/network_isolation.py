@@ -1,15 +1,14 @@
 """Cut the live host off the network, but for the addresses of the responder, until the time is over (`hunter.contain.isolation`).
 
-It is refused, whatever the user answers for, where it would cut off who works on the host by ssh at this moment.
+It is refused, whatever the user answers for, where it would cut off who works on the host from elsewhere at this moment.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hunter.contain import isolation
+from hunter.contain import here, isolation
 from hunter.host.host import RemovalHost
 from hunter.host.view import HostView
 from hunter.mechanisms import Edit, Inspection
@@ -28,16 +27,16 @@ class _NetworkIsolation(Operation):
 
     def inspect(self, view: HostView, target: RemovalTarget) -> Inspection:
         found = Inspection(stays=True)
-        if not (isinstance(view, RemovalHost) and view.live) or sys.platform == "win32":
-            found.later = "only a running Linux is isolated by HUNTER"
+        if not (isinstance(view, RemovalHost) and view.live):
+            found.later = "only a running host is on a network"
             return found
-        if why := isolation.usable():
+        if why := here.usable():
             found.problems.append(why)
             return found
         found.states[target.ref] = OBJECT.observe(view, target.ref)
         if found.states[target.ref] == ISOLATED:
-            found.gone = f"the host is isolated, for another {isolation.left() // 60 + 1} min"
-        elif lost := isolation.cut_off(isolation.networks(target.ref.name), isolation.responders()):
+            found.gone = f"the host is isolated, for another {here.left() // 60 + 1} min"
+        elif lost := isolation.cut_off(isolation.networks(target.ref.name), here.responders()):
             where = ", ".join(map(str, lost))
             found.problems.append(f"it would cut off {where}, from where somebody works on this host: allow that address too")
         return found

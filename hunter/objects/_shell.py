@@ -1,7 +1,8 @@
 """Remove one command line from a script of a shell so that the shell still reads the rest, and runs nothing else than before.
 
 A line may be the only one of a block, its begin or its end, or one with its neighbours. What stands in its place then does nothing: `:`,
-`false` as the condition, or the bare word that ends the block. Source: POSIX.1-2017, Shell Command Language 2.9.4, 2.10.2.
+`false` as the condition, or the bare word that ends the block. A here-document goes with the line that begins it. Source: POSIX.1-2017,
+Shell Command Language 2.7.4, 2.9.4, 2.10.2.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _BODY = re.compile(rb";\s*(then|do)\b(.*)", re.DOTALL)
 _CLOSES = re.compile(rb"(\s*)(fi|done|esac|\}|\))(?=[\s;&|<>)]|$)")
 _CASE = re.compile(rb"(\s*\(?[^\s()'\"#;&|]+(?:\s*\|\s*[^\s()'\"#;&|]+)*\))(?!\s*\{)(.*?)(;;&?|;&)?\s*(?:#.*)?$", re.DOTALL)
 _WORDS = re.compile(rb"'[^']*'|\"(?:\\.|[^\"\\])*\"|\\.|(?<!\S)#.*|[A-Za-z_]+|[{}();]", re.DOTALL)
+_HERE = re.compile(rb"""(?<!<)<<(?!<)(-?)[ \t]*(?:'([^'\n]+)'|"([^"\n]+)"|\\?([\w.+@%/:=,-]+))""")
 _FIRST = frozenset({b"if", b"case", b"for", b"while", b"until", b"select", b"{", b"("})
 _LAST = frozenset({b"fi", b"esac", b"done", b"}", b")"})
 _NEXT_IS_COMMAND = frozenset({b"then", b"do", b"else", b"elif", b"if", b"while", b"until", b"{", b"(", b")", b";", b"!"})
@@ -36,12 +38,50 @@ def is_shell(path: str, data: bytes) -> bool:
 
 
 def removed(data: bytes, cut: Cut) -> tuple[list[Cut], list[Put]]:
-    """Return cuts and puts that remove the line at `cut`. ValueError for a line that begins or ends a block in a way that stays unclear."""
+    """Return cuts and puts that remove the line at `cut`, with the here-documents that it begins.
+
+    ValueError for a line that begins or ends a block in a way that stays unclear.
+    """
+    spans = lines(data)
+    at = spans.index(cut)
+    texts = _here_documents([data[slice(*span)] for span in spans])
+    if any(opener < at < last for opener, last in texts.items()):
+        return [cut], []
+    if at in texts.values():
+        raise ValueError("the line ends a text within the script, which would go on to its end: take the whole text out by hand")
+    cuts, puts = _command(data, cut, spans, at)
+    after = max((texts[n] for n in range(at, at + len(cuts)) if n in texts), default=-1)
+    return [*cuts, *spans[at + len(cuts) : after + 1]], puts
+
+
+def _here_documents(script: list[bytes]) -> dict[int, int]:
+    """Return line that begins here-documents → line that ends the last of them, by number from 0. POSIX.1-2017, XCU 2.7.4."""
+    found, at = {}, 0
+    while at < len(script):
+        last = at
+        hidden = [match.span() for match in _WORDS.finditer(script[at]) if match[0][:1] in b"'\"#\\"]
+        for match in _HERE.finditer(script[at]):
+            if any(begin <= match.start() < end for begin, end in hidden):
+                continue
+            word = match[2] or match[3] or match[4]
+            ends = (n for n in range(last + 1, len(script)) if _ended(script[n], tabs=bool(match[1])) == word)
+            last = next(ends, last)  # without an end it is a shift of bits
+        if last > at:
+            found[at] = last
+        at = last + 1
+    return found
+
+
+def _ended(line: bytes, *, tabs: bool) -> bytes:
+    line = line.rstrip(b"\r\n")
+    return line.lstrip(b"\t") if tabs else line
+
+
+def _command(data: bytes, cut: Cut, spans: list[Cut], at: int) -> tuple[list[Cut], list[Put]]:
+    """Return cuts and puts that remove a line which is no part of a here-document."""
     cuts, puts = continued(data, cut)
     if puts:
         return cuts, puts
-    spans = lines(data)
-    at = spans.index(cut)
     whole = data[cuts[0][0] : cuts[-1][1]]
     tail = whole[len(whole.rstrip(b"\r\n")) :]
     text = re.sub(rb"\\\r?\n", b" ", whole).rstrip(b"\r\n")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from hunter.contain import isolation
+from hunter.contain import here, isolation
 from hunter.host.host import RemovalHost
 from hunter.objects import Content, Described
 from hunter.objects._plain import ManagedState
@@ -42,7 +42,7 @@ class _Isolation(ManagedState):
     def observe(self, host: RemovalHost, ref: Ref) -> Described:  # noqa: ARG002
         if not host.live:
             raise UnsafeError("only a running host is on a network")
-        return ISOLATED if isolation.left() else FREE
+        return ISOLATED if here.left() else FREE
 
     def changes(self, was: Described, now: Described) -> str:
         return f"isolated was {(was or {}).get('isolated', 'not known')}, is {(now or {}).get('isolated', 'not known')}"
@@ -50,13 +50,13 @@ class _Isolation(ManagedState):
     def put(self, host: RemovalHost, ref: Ref, now: Described, then: Described, content: Content | None, mark: str) -> None:  # noqa: ARG002
         if then == ISOLATED:
             allowed = isolation.networks(ref.name)
-            if lost := isolation.cut_off(allowed, isolation.responders()):
+            if lost := isolation.cut_off(allowed, here.responders()):
                 raise SurpriseError(f"it would cut off {', '.join(map(str, lost))}, from where somebody works on this host")
-            isolation.isolate(allowed, int(ref.part) * 60)
+            here.isolate(allowed, int(ref.part) * 60)
         else:
-            isolation.release()
+            here.release()
         if self.observe(host, ref) != then:
-            raise SurpriseError("nft reported success, but the host is not in the new state")
+            raise SurpriseError("the firewall reported success, but the host is not in the new state")
 
 
 OBJECT = _Isolation()

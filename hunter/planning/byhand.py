@@ -151,7 +151,7 @@ def _chosen(wanted: WantedByHand, words: Mapping[str, str]) -> tuple[str, Remova
     part = "line" if wanted.line is not None else "element" if wanted.element is not None else "whole"
     system = "windows" if wanted.target.startswith(("task:", "service:")) else system_of(wanted.target) if wanted.target else ""
     system = "windows" if {"key", "wmi"} & words.keys() else system
-    system = ("windows" if sys.platform == "win32" else "linux") if "pid" in words else system  # a process runs here or nowhere
+    system = ("windows" if sys.platform == "win32" else "linux") if {"pid", "allow"} & words.keys() else system  # here or nowhere
     fitting = [e for e in catalogue().values() if e.target == part and _has_words(e, words) and system in ("", e.os)]
     if not fitting:
         kinds = ", ".join(sorted({e.object for e in catalogue().values() if e.target == part}))

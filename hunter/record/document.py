@@ -2,6 +2,7 @@
 
     {"host", "plan", "seal", "receipt", "signer", "state", "tool", "live", "began", "ended",
      "journal": {"lines", "head", "signed"}, "unexplained": [], "compared", "stays": [{"path", "why"}],
+     "memory": [{"program", "pid", "time", "file", "size", "sha256", "sealed_sha256", "unread", "left_out"}],
      "verified": [{"time", "how", "gone", "there", "unseen"}],
      "actions": [{"id", "title", "mechanism", "kind", "class", "status", "note", "why": [], "reason", "time",
                   "verdict", "verdict_reason", "changes": [{"what", "object", "before", "after", "time", "backup"}]}]}
@@ -68,6 +69,11 @@ def _document(plan: Path, read: RemovalPlan, run: RemovalRun, checks: list[dict[
         "journal": {"lines": len(lines), "head": run.journal.head_hash, "signed": bool(run.vault.secret())},
         "unexplained": [readable(path) for path in last.get("unexplained", ())],
         "compared": int(last.get("compared", 0)),
+        "memory": [
+            {name: readable(line[name]) for name in ("program", "pid", "time", "file", "sha256", "sealed_sha256")}
+            | {name: int(line[name]) for name in ("size", "unread", "left_out")}
+            for line in run.memory
+        ],
         "verified": [_counted(check) for check in mine],
         "stays": [{"path": path, "why": why} for path, why in read.stays],
         "actions": [_action(a, run, verdicts.get(a.id)) for a in read.actions],

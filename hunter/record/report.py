@@ -51,6 +51,13 @@ def facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Receipt of the evidence", str(record["receipt"] or "no archive")
     journal = record["journal"]
     yield "Journal", f"{plural(journal['lines'], 'line')}, chain unbroken, last sha256 {journal['head']}"
+    for kept in record["memory"]:
+        lost = kept["unread"] + kept["left_out"]
+        yield (
+            "Memory kept",
+            f"{kept['time']} of {kept['program']} (pid {kept['pid']}): {kept['file']}, {kept['size']:,} bytes, sha256 {kept['sha256']}"
+            + (f"; {lost:,} bytes did not read or were left out" if lost else ""),
+        )
     for check in record["verified"]:
         yield (
             "Verified",

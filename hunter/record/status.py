@@ -32,6 +32,8 @@ def status(case: Path, returned: Sequence[Path], key: Path | None) -> dict[str, 
     """
     folder_of(case)
     for path in returned:
+        if not path.exists():
+            raise Complaint(f"{path} is not there.", "Give an archive of hunter pack, a plan, or its journal.", WRONG_USE)
         if path.suffix == ".age":
             if key is None:
                 raise Complaint(f"{path} is encrypted.", "Give your key: hunter status CASE ARCHIVE -i key.txt", WRONG_USE)

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from time import time_ns
+from time import monotonic, sleep, time_ns
 from typing import Any
 
 from hunter.catalogue import BARRIER, STAGES
@@ -21,6 +21,7 @@ from hunter.private import sync_folder
 from hunter.ref import Ref
 from hunter.run.beside import changed, parted, survey
 from hunter.run.check import READY, Checked, Report, check
+from hunter.run.memory import keep_memory
 from hunter.run.session import OnActionDone, RunOutcome, backup_keys, check_written, open_run, same_root
 from hunter.run.settle import RemovalRun, surprise
 from hunter.unsafe import UnsafeError
@@ -28,14 +29,19 @@ from scout import __version__
 from scout.console import WRONG_USE, Complaint, escape, megabytes
 from scout.keys import load_identities, load_recipients
 
+_LOOK_AGAIN = 5.0
+"""seconds between two looks at what the host changes by itself"""
 _Owned = tuple[Checked, Edit]
 """an edit, with the action that it belongs to"""
 
 
 def apply(
-    plan: RemovalPlan, path: Path, host: RemovalHost, known: Sequence[str] = (), on_done: OnActionDone = lambda _: None
+    plan: RemovalPlan, path: Path, host: RemovalHost, known: Sequence[str] = (), on_done: OnActionDone = lambda _: None, learn: float = 0
 ) -> RunOutcome | Report:
-    """Apply the plan. A Report where the state does not fit (nothing was written). Complaint at the first surprise after that."""
+    """Apply the plan. A Report where the state does not fit (nothing was written). Complaint at the first surprise after that.
+
+    `learn`: seconds for which it looks what the host changes by itself, before anything is changed.
+    """
     with host.files.lock():
         run = open_run(path)
         try:
@@ -45,7 +51,7 @@ def apply(
             report = check(plan, path, host, known)
             if not report.ready or not report.count(READY):
                 return report
-            _open(plan, run, host, report)
+            _open(plan, run, host, report, learn)
             return _forward(plan, run, host, on_done)
         finally:
             run.journal.close()
@@ -98,7 +104,7 @@ def _complete(plan: RemovalPlan, run: RemovalRun, host: RemovalHost, on_done: On
     return _as_done(run, host) if run.finished else _forward(plan, run, host, on_done)
 
 
-def _open(plan: RemovalPlan, run: RemovalRun, host: RemovalHost, report: Report) -> None:
+def _open(plan: RemovalPlan, run: RemovalRun, host: RemovalHost, report: Report, learn: float) -> None:
     """Write everything that comes before the first change: run key, the journal's first lines, backups, which are read back."""
     if report.needed > report.free:
         raise Complaint(
@@ -130,6 +136,7 @@ def _open(plan: RemovalPlan, run: RemovalRun, host: RemovalHost, report: Report)
             areas=survey(host, [Ref.from_json(e) for e in edits]),
         )
         _back_up(run, host, ready, [public, *plan.recipients])
+        run.add("kept", churn=_churn(run, host, learn))
     except UnsafeError as e:
         raise Complaint(f"{e}. Nothing on the host was changed.", "Look at it, then run the same command again.") from e
     except OSError as e:
@@ -157,9 +164,19 @@ def _back_up(run: RemovalRun, host: RemovalHost, actions: Sequence[Checked], rec
             run.vault.check(kept, keys)
             run.add("keep", **ref.to_json(), **kept)
     sync_folder(run.vault.folder)
+
+
+def _churn(run: RemovalRun, host: RemovalHost, seconds: float) -> list[str]:
+    """Return what changes beside the objects while nothing is written: the host does it by itself."""
     assert run.opened is not None
-    churn, _ = changed(run.opened["areas"], host, run.objects)  # nothing was changed yet, so the host did this by itself
-    run.add("kept", churn=churn)
+    found: dict[str, None] = {}
+    end = monotonic() + seconds
+    while True:
+        found |= dict.fromkeys(changed(run.opened["areas"], host, run.objects)[0])
+        left = end - monotonic()
+        if left <= 0:
+            return list(found)
+        sleep(min(_LOOK_AGAIN, left))
 
 
 def _edits(host: RemovalHost, actions: Sequence[Checked]) -> tuple[list[dict[str, Any]], list[int]]:
@@ -202,6 +219,7 @@ def _edit(c: Checked, e: Edit) -> dict[str, Any]:
         "after": e.after,
         "left": c.found.left,
         "controller": c.controller,
+        **({"memory": True} if e.memory else {}),
     }
 
 
@@ -223,7 +241,7 @@ def _forward(plan: RemovalPlan, run: RemovalRun, host: RemovalHost, on_done: OnA
     run.leave_out(run.check_undrifted(host, untouched, back=False))
     before_barrier = [ref for ref, item in run.objects.items() if any(e["stage"] != BARRIER for e in item.edits.values())]
     barrier = partial(check_written, run, host, before_barrier, back=False)
-    run.settle(host, run.actions, keys, back=False, on_done=on_done, barrier=barrier)
+    run.settle(host, run.actions, keys, back=False, on_done=on_done, frozen=partial(keep_memory, run, host), barrier=barrier)
     check_written(run, host, run.objects, back=False)
     different, compared = changed(run.opened["areas"], host, run.objects)
     churn, different = parted(different, run.churn)
@@ -231,4 +249,6 @@ def _forward(plan: RemovalPlan, run: RemovalRun, host: RemovalHost, on_done: OnA
     returned = {a.id: why for a in plan.actions if (why := _returned(a, run, host))}
     done = [a for a in run.actions if a not in run.left_out]
     total, left_out = len(done) + len(run.all_left_out), run.all_left_out
-    return RunOutcome(done, total, run.journal.path, run.undo, different, compared, left_out=left_out, returned=returned, churn=churn)
+    return RunOutcome(
+        done, total, run.journal.path, run.undo, different, compared, left_out=left_out, returned=returned, churn=churn, memory=run.memory
+    )

@@ -104,7 +104,8 @@ def check(plan: RemovalPlan, path: Path, host: RemovalHost, known: Sequence[str]
         c.found.notes += _not_restorable(c.found)
     _note_leftovers(checked)
     sizes = {ref: int(state["size"]) for c in checked for ref, state in c.found.states.items() if state and state.get("sha256")}
-    needed = sum(size + size // 4096 + OVERHEAD for size in sizes.values()) + 4096 * (len(checked) + 2)
+    every = [*sizes.values(), *(c.found.memory for c in checked if c.found.memory)]
+    needed = sum(size + size // 4096 + OVERHEAD for size in every) + 4096 * (len(checked) + 2)
     return Report(plan, copy, checked, needed, _free(path.parent))
 
 

@@ -44,6 +44,8 @@ class RunOutcome:
     """of an undo: titles of the actions that cannot be taken back"""
     churn: list[str] = field(default_factory=list)
     """paths in the touched folders that changed, and did so before anything was written: the host does it by itself"""
+    memory: list[dict[str, Any]] = field(default_factory=list)
+    """the processes whose memory is kept, as the journal has them"""
     returned: dict[str, str] = field(default_factory=dict)
     """action id → what does the work of its target, although that is gone"""
 

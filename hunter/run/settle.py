@@ -14,39 +14,18 @@ import errno
 import shlex
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from hunter.catalogue import BARRIER
+from hunter.catalogue import BARRIER, STAGES
 from hunter.host.host import RemovalHost
 from hunter.objects import Change, Content, Described, of, told
 from hunter.objects._text import without
 from hunter.ref import Ref
 from hunter.run.journal import RunJournal
+from hunter.run.run_object import RunObject, steps
 from hunter.run.vault import Vault
 from hunter.unsafe import SurpriseError, UnsafeError
 from scout.console import WRONG_USE, Complaint, escape
-
-
-@dataclass(slots=True)
-class _RunObject:
-    """State and edits of one object during a run."""
-
-    before: Described
-    now: Described
-    edits: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """action id → edit"""
-    applied: frozenset[str] = frozenset()
-
-    @property
-    def controlled(self) -> bool:
-        """Return whether a user who is not root may change the object."""
-        return any(edit.get("controller") for edit in self.edits.values())
-
-
-def steps(begun: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the transitions of a `begin` line: one, or those of all objects that are written as one."""
-    return [begun, *begun.get("more", ())]
 
 
 class RemovalRun:
@@ -56,9 +35,11 @@ class RemovalRun:
         self.journal, self.vault = journal, vault
         self.opened: dict[str, Any] | None = None
         self.kept: dict[Ref, dict[str, Any]] = {}
-        self.objects: dict[Ref, _RunObject] = {}
+        self.objects: dict[Ref, RunObject] = {}
         self.churn: frozenset[str] = frozenset()
         """what changed beside the objects before anything was written: the host changes it by itself"""
+        self.memory: list[dict[str, Any]] = []
+        """the journal lines of the processes whose memory is kept"""
         self.left_out: dict[str, str] = {}
         """action id → why the run went on without it"""
         self.pending: dict[str, Any] | None = None
@@ -77,14 +58,17 @@ class RemovalRun:
         event = line["event"]
         if event == "open":
             self.opened, self.kept, self.objects, self.pending, self.left_out = line, {}, {}, None, {}
+            self.memory = []
             self.began = self.finished = self.undoing = False
             for edit in line["edits"]:
-                item = self.objects.setdefault(Ref.from_json(edit), _RunObject(edit["before"], edit["before"]))
+                item = self.objects.setdefault(Ref.from_json(edit), RunObject(edit["before"], edit["before"]))
                 item.edits[edit["action"]] = edit
         elif event == "kept":
             self.churn = frozenset(map(str, line.get("churn", ())))
         elif event == "keep":
             self.kept[Ref.from_json(line)] = line
+        elif event == "memory":
+            self.memory.append(line)
         elif event == "begin":
             self.began, self.pending, self.finished = True, line, False
         elif event == "done" and self.pending is not None:
@@ -255,21 +239,25 @@ class RemovalRun:
         *,
         back: bool,
         on_done: Callable[[str], None],
+        frozen: Callable[[], None] = lambda: None,
         barrier: Callable[[], None] = lambda: None,
     ) -> None:
         """Bring every object to the state that it has with exactly the `wanted` actions applied. `on_done` gets the id of each.
 
-        `barrier` is called before the first step that cannot be taken back. Complaint at the first surprise, unless another user controls
-        the object: then its actions are left out.
+        `frozen` is called when all that is to be frozen is, `barrier` before the first step that cannot be taken back. Complaint at the
+        first surprise, unless another user controls the object: then its actions are left out.
         """
         assert self.opened is not None
         identities = list(keys)
         going = self.applied - set(wanted)
         order = self.opened["way_back"] if back else range(len(self.opened["edits"]))
         left = Counter(e["action"] for e in self.opened["edits"])
-        before_barrier = not back
+        before_barrier = freezing = not back
         for bundle in self._bundles(host, [self.opened["edits"][i] for i in order], wanted):
             due = [edit for edit in bundle if edit["action"] not in self.left_out]
+            if freezing and any(edit["stage"] != STAGES[0] for edit in due):
+                freezing = False
+                frozen()
             if before_barrier and any(edit["stage"] == BARRIER for edit in due):
                 before_barrier = False
                 barrier()
@@ -288,6 +276,8 @@ class RemovalRun:
                 left[action] -= 1
                 if not left[action] and (action in wanted) != back:
                     on_done(action)
+        if freezing:
+            frozen()
 
     def _bundles(self, host: RemovalHost, edits: Iterable[dict[str, Any]], wanted: Collection[str]) -> Iterator[list[dict[str, Any]]]:
         """Yield the edits in their order: what follows each other and is written as one together, every other one alone."""

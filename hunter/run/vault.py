@@ -12,7 +12,7 @@ import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Protocol, cast
 
 import pyrage
 
@@ -26,15 +26,22 @@ OVERHEAD = 4096
 """most bytes that encryption adds to a small file; a large one grows by 16 bytes per 64 KiB"""
 
 
+class BackupSource(Protocol):
+    """What is read to its end, piece by piece."""
+
+    def read(self, n: int = -1, /) -> bytes:
+        """Return the next bytes, at most `n`; b'' at the end."""
+
+
 class _Tee:
     """Pass bytes through, hash and count them."""
 
-    def __init__(self, stream: BinaryIO | None) -> None:
-        self.stream, self.digest, self.size = stream, hashlib.sha256(), 0
+    def __init__(self, stream: BinaryIO | None, source: BackupSource | None = None) -> None:
+        self.stream, self.source, self.digest, self.size = stream, source or stream, hashlib.sha256(), 0
 
     def read(self, n: int = -1) -> bytes:
-        assert self.stream is not None
-        data = self.stream.read(n)
+        assert self.source is not None
+        data = self.source.read(n)
         self.digest.update(data)
         self.size += len(data)
         return data
@@ -96,9 +103,16 @@ class Vault:
 
     def keep(self, source: BinaryIO, state: State, name: str, recipients: Sequence[Any]) -> dict[str, Any]:
         """Encrypt the content of an object into `name`, return the journal line. UnsafeError where its bytes are not those of `state`."""
+        kept = self.store(source, name, recipients)
+        if kept["sha256"] != state["sha256"]:
+            raise UnsafeError("it changed while it was backed up")
+        return {**kept, "size": state["size"]}
+
+    def store(self, source: BackupSource, name: str, recipients: Sequence[Any]) -> dict[str, Any]:
+        """Encrypt a stream into `name`, synced; return the file, its hashes and the size of what was read."""
         target = self.folder / name
         target.unlink(missing_ok=True)
-        reader = _Tee(source)
+        reader = _Tee(None, source)
         fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | OPEN, 0o600)
         with os.fdopen(fd, "wb") as sink:
             writer = _Tee(sink)
@@ -108,9 +122,7 @@ class Vault:
                 raise OSError(errno.EIO, str(e), str(target)) from e
             sink.flush()
             os.fsync(fd)
-        if reader.digest.hexdigest() != state["sha256"]:
-            raise UnsafeError("it changed while it was backed up")
-        return {"file": name, "sha256": state["sha256"], "size": state["size"], "sealed_sha256": writer.digest.hexdigest()}
+        return {"file": name, "sha256": reader.digest.hexdigest(), "size": reader.size, "sealed_sha256": writer.digest.hexdigest()}
 
     def check(self, kept: dict[str, Any], keys: Sequence[Any]) -> None:
         """Complaint where a backup is missing, does not open, or has other content than the journal says."""

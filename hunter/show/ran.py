@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hunter.plan.model import RemovalPlan
 from hunter.run.session import RunOutcome
 from hunter.show.words import DATA, columns, command, now, row
-from scout.console import Screen, escape, plural
+from scout.console import Screen, escape, megabytes, plural
 
 if TYPE_CHECKING:
     pass
@@ -66,8 +66,16 @@ def _emit(screen: Screen, outcome: RunOutcome) -> None:
             "left_out": outcome.left_out,
             "final": outcome.final,
             "returned": outcome.returned,
+            "memory": outcome.memory,
         }
     )
+
+
+def memory_told(line: Mapping[str, Any]) -> str:
+    """Return one line on the memory of a process that is kept, from its journal line."""
+    lost = [(int(line["unread"]), "did not read and is zeros"), (int(line["left_out"]), "left out")]
+    holes = "".join(f", {megabytes(size)} {word}" for size, word in lost if size)
+    return f"{escape(line['program'])} (pid {line['pid']}): {escape(line['file'])}, {megabytes(int(line['size']))}{holes}"
 
 
 def applied(screen: Screen, outcome: RunOutcome) -> None:
@@ -80,6 +88,8 @@ def applied(screen: Screen, outcome: RunOutcome) -> None:
     else:
         screen.say(f"Done: {len(outcome.done)} of {outcome.total}, verified.")
         screen.say(_compared(screen, outcome))
+    for line in outcome.memory:
+        screen.say(f"  memory kept: {memory_told(line)}")
     for action, why in outcome.returned.items():
         screen.say(f"  came back: {action} {escape(why)}. Find what starts it: collect anew", style="red")
     _left_out(screen, outcome, "Stop what writes to it. Then plan it again in a plan of its own: hunter plan … and hunter check --seal.")

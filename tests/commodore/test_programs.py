@@ -9,6 +9,7 @@ import shutil
 import struct
 import subprocess
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pefile
@@ -69,6 +70,18 @@ def _compared(data: bytes) -> None:
         for table in (t for part in block if hasattr(part, "StringTable") for t in part.StringTable[:1]):
             strings |= {key.decode(): value.decode().strip() for key, value in table.entries.items()}
     assert pe_tables.resources(image).version == strings
+    record, _ = read(data)
+    imported = getattr(other, "DIRECTORY_ENTRY_IMPORT", [])
+    if compiled := record.get("escadre.program.compiled"):
+        assert datetime.fromisoformat(compiled).timestamp() == other.FILE_HEADER.TimeDateStamp
+    assert set(record.get("escadre.program.libraries", ())) == {entry.dll.decode() for entry in imported}
+    assert record["escadre.program.import_count"] == sum(len(entry.imports) for entry in imported)
+    assert record["escadre.program.export_count"] == exported.number
+    listed = [line.split() for line in record.get("escadre.program.sections", ())]
+    assert [float(words[-1]) for words in listed] == [round(s.get_entropy(), 2) for s in other.sections]
+    assert [int(words[-3 if words[-2].isalpha() else -2]) for words in listed] == [s.SizeOfRawData for s in other.sections]
+    names = [one.entry.PdbFileName for one in getattr(other, "DIRECTORY_ENTRY_DEBUG", []) if hasattr(one.entry, "PdbFileName")]
+    assert record.get("escadre.program.pdb", "") == (names[0].rstrip(b"\0").decode() if names else "")
     overlay = other.get_overlay_data_start_offset()
     signed = image.directory(pe_image.SECURITY)[0]
     assert (image.end if image.end < len(data) else None) == (overlay or (signed or None))

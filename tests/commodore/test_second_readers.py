@@ -14,12 +14,13 @@ from pathlib import Path
 import pytest
 
 from commodore.artefact import Record
-from commodore.artefacts.linux.files import startup_files
+from commodore.artefacts.linux.files import dpkg_files, startup_files
 from commodore.artefacts.linux.logs import utmp
-from commodore.artefacts.windows.files import mft
+from commodore.artefacts.windows.files import mft, prefetch
 from commodore.evidence import Evidence
 from commodore.host import Host
 from scout.formats import crontab
+from scout.formats.regf.data import filetime
 from tests.conftest import need
 
 _DUMPED = re.compile(r"\[(\d+)\] \[(\d+)\] \[(.{4})\] \[(.*?) *\] \[(.*?) *\] \[(.*?) *\] \[(\S*) *\] \[(\S+)\]")
@@ -187,3 +188,53 @@ def test_cvtsudoers_finds_no_rule_that_the_records_lack(tmp_path: Path) -> None:
     theirs = [{value for one in spec["User_List"] for value in map(str, one.values())} for spec in read["User_Specs"]]
     ours = [{name.strip(' "%#+') for name in re.split(r",\s*", re.match(r'("[^"]*"|(?:[^\s,]+,\s*)*[^\s,]+)', rule)[1])} for rule in rules]
     assert ours == [users for number, users in enumerate(theirs) if number == 0 or users != theirs[number - 1]]
+
+
+def test_dpkg_query_finds_no_file_or_sum_that_the_records_lack() -> None:
+    """dpkg-query(1) of this machine: the sums of each package as it shows them, its list of files, and its files of settings"""
+    need(shutil.which("dpkg-query") is not None, "dpkg-query of Debian")
+    base = Path("/var/lib/dpkg")
+    found = sorted((base / "info").glob("*.md5sums"))[::40]
+    assert found
+    for file in found:
+        package = file.stem
+        (own,) = [r.fields for r in dpkg_files.parse(Evidence(str(file), file.read_bytes()), Host("c")) if isinstance(r, Record)] or [{}]
+        ours = dict(zip(own.get("escadre.package.files", ()), own.get("escadre.package.md5", ()), strict=True))
+        shown = _said("dpkg-query", "--control-show", package, "md5sums").splitlines()
+        assert {f"{digest}  {path[1:]}" for path, digest in ours.items()} == set(shown) and len(ours) == len(shown)
+        assert set(ours) <= set(_said("dpkg-query", "-L", package).splitlines())
+    status = base / "status"
+    records = [r.fields for r in dpkg_files.parse(Evidence(str(status), status.read_bytes()), Host("c")) if isinstance(r, Record)]
+    pairs = {pair for r in records for pair in zip(r["escadre.package.files"], r["escadre.package.md5"], strict=True)}
+    listed = [line.split() for line in _said("dpkg-query", "-W", "-f", "${Conffiles}\\n").splitlines() if line.strip()]
+    assert pairs == {(words[0], words[1]) for words in listed if len(words[1]) == 32}
+
+
+def test_the_structures_of_prefetch_files_hold_nothing_that_the_records_lack(corpus: Path) -> None:
+    """SCCA by its specification, read from the bytes: names, times, counters and volumes of each file that is not packed"""
+    versions = set()
+    for path in sorted((corpus / "prefetch").rglob("*.pf")):
+        data = path.read_bytes()
+        if data[4:8] != b"SCCA" or len(data) < 300:
+            continue
+        (own,) = [r.fields for r in prefetch.parse(Evidence(path.name, data), Host("c")) if isinstance(r, Record)] or [None]
+        if own is None:
+            continue
+        version, digest = struct.unpack_from("<I", data, 0)[0], struct.unpack_from("<I", data, 76)[0]
+        _, _, _, _, at, size, volumes, number, _ = struct.unpack_from("<9I", data, 84)
+        times, runs, wide = {17: ((120, 1), 144, 40), 23: ((128, 1), 152, 104), 26: ((128, 8), 208, 104)}[version]
+        wanted = struct.unpack_from(f"<{times[1]}Q", data, times[0])
+        assert own["process.name"] == data[16:76].decode("utf-16-le", "ignore").partition("\0")[0]
+        assert own["escadre.prefetch.hash"] == f"{digest:08X}"
+        assert own["escadre.prefetch.run_count"] == struct.unpack_from("<I", data, runs)[0]
+        assert own["escadre.prefetch.run_times"] == [filetime(one) for one in wanted if one]
+        assert own["escadre.prefetch.files"] == [one for one in data[at : at + size].decode("utf-16-le").split("\0") if one]
+        for place in range(number):
+            name, length, created, serial = struct.unpack_from("<IIQI", data, volumes + place * wide)
+            name += volumes
+            assert own["volume.nt_name"][place] == data[name : name + 2 * length].decode("utf-16-le")
+            assert own["volume.serial_number"][place] == f"{serial:08X}"
+            assert own["escadre.prefetch.volume_created"][place] == filetime(created)
+        assert len(own["volume.nt_name"]) == number
+        versions.add(version)
+    assert versions == {17, 23, 26}

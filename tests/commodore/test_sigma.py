@@ -465,6 +465,13 @@ def test_rules_for_processes_test_those_that_ran_on_a_linux_host(load) -> None:
         ({"product": "macos", "category": "process_creation"}, {"s": {"Image": "x"}, "condition": "s"}, "no dataset feeds"),
         ({"product": "linux", "service": "auditd"}, {"s": {"type": "x"}, "condition": "s"}, "no dataset feeds"),
         ({"product": "windows", "category": "process_creation"}, {"s": {"EventID": 4104}, "condition": "s"}, "it tests fields"),
+        # Sysmon, manifest: its event 11 names the program alone, not the command line nor the parent
+        (
+            {"product": "windows", "category": "file_event"},
+            {"s": {"Image": "x", "CommandLine|contains": "y"}, "condition": "s"},
+            "it tests",
+        ),
+        ({"product": "windows", "category": "file_event"}, {"s": {"ParentImage": ["x", "y"]}, "condition": "not not s"}, "it tests"),
     ],
 )
 def test_a_rule_that_no_record_can_match_is_not_counted_as_loaded(load, logsource: dict, detection: dict, reason: str) -> None:
@@ -473,6 +480,20 @@ def test_a_rule_that_no_record_can_match_is_not_counted_as_loaded(load, logsourc
     (one,) = loaded.without_source
     assert one["file"] == "rule0.yml" and one["title"] == "T" and one["reason"].startswith(reason)
     assert not loaded.datasets()
+
+
+@pytest.mark.parametrize(
+    "detection",
+    [
+        {"s": {"Image": "x"}, "f": {"CommandLine|contains": "y"}, "condition": "s and not f"},
+        {"s": [{"Image": "x"}, {"ParentImage": "y"}], "condition": "s"},
+        {"s": {"Image": "x", "CommandLine": None}, "condition": "s"},
+    ],
+)
+def test_a_field_that_events_lack_costs_no_match_that_needs_it_not(load, detection: dict) -> None:
+    loaded = load(rule(detection, {"product": "windows", "category": "file_event"}))
+    created = event("Microsoft-Windows-Sysmon/Operational", "11", Image="x", TargetFilename="C:\\y")
+    assert loaded.loaded == 1 and loaded.match(catalogue.artefacts()["evtx"].artefact, [created], HOST)
 
 
 def test_a_rule_may_name_the_rendered_or_the_raw_value(load) -> None:

@@ -83,13 +83,24 @@ def test_sshd_itself_takes_that_value(files: dict[str, str], value: str, tmp_pat
     assert f"maxauthtries {value}\n" in ran.stdout, ran.stderr
 
 
-def test_a_finding_says_which_value_sshd_takes_instead(host) -> None:
+def test_a_finding_says_which_value_sshd_takes_and_the_ledger_what_was_not_judged(host) -> None:
     files = {
         "etc/ssh/sshd_config": "PermitEmptyPasswords no\n" + INCLUDE + "Include extra/*\n",
         "etc/ssh/sshd_config.d/x.conf": "PermitEmptyPasswords yes\n",
+        "etc/ssh/sshd_config.d/empty.conf": "# nothing\n",
         "etc/ssh/extra/a": "PermitRootLogin yes\n",
+        "etc/sudoers": "@include /etc/sudo\\ x\n#includedir /opt/sudo.d\n@includedir /etc/sudoers.d\n",
+        "etc/sudo x": "x",
+        "opt/sudo.d/a": "x",
+        "opt/sudo.d/a.b": "x",
+        "etc/sudoers.d/a": "# nothing\n",
     }
     case = host(files)
     (finding,) = [f for f in CaseReader(case).findings() if f["escadre.severity"] == "high"]
     assert "(sshd takes the value of line 1 of /etc/ssh/sshd_config)" in finding["message"]
-    assert any("/etc/ssh/extra/a, whose settings were not judged" in str(line["reason"]) for line in ledger(case))
+    told = [line["reason"] for line in ledger(case) if "not judged" in str(line["reason"])]
+    assert sorted(told) == [
+        "sshd includes /etc/ssh/extra/a, whose settings were not judged",
+        "sudo includes /etc/sudo x, whose lines were not judged",
+        "sudo includes /opt/sudo.d/a, whose lines were not judged",
+    ]

@@ -237,3 +237,42 @@ def test_a_part_of_a_run_is_not_taken_back_where_sudo_could_not_read_what_is_lef
     assert host.text("etc/sudoers") == SUDO.replace(f"{cuts[2]}\n", "")
     assert host.run("undo")[0] == 0
     assert manifest(host.root) == before
+
+
+GROUP = "root:x:0:\nsudo:x:27:paul,evil\nsudox:x:28:evil\nadm:x:4:evil,syslog, evil\nwheel:x:5:evil\n"
+
+
+@pytest.mark.parametrize(
+    ("element", "before", "after"),
+    [
+        ("sudo:evil", "sudo:x:27:paul,evil\n", "sudo:x:27:paul\n"),
+        ("adm:evil", "adm:x:4:evil,syslog, evil\n", "adm:x:4:syslog\n"),
+        ("wheel:evil", "wheel:x:5:evil\n", "wheel:x:5:\n"),
+    ],
+)
+def test_a_member_leaves_a_group_and_its_shadow_and_comes_back(tmp_path, element, before, after) -> None:
+    bench = _Root(tmp_path, {"etc/group": GROUP, "etc/gshadow": GROUP.replace(":27:", "::")})
+    bench.write(("group-member", "remove-entry", {"path": "/etc/group", "element": element}))
+    bench.seal()
+    start = manifest(bench.root)
+    code, told = bench.run("apply", "--yes")
+    assert code == 0, told
+    assert bench.text("etc/group") == GROUP.replace(before, after)
+    assert bench.text("etc/gshadow") == GROUP.replace(before, after).replace(":27:", "::")
+    assert bench.run("verify")[0] == 0
+    assert bench.run("undo")[0] == 0
+    assert manifest(bench.root) == start
+
+
+def test_the_last_administrator_stays_in_his_group_and_no_member_is_named_by_half(tmp_path) -> None:
+    only_paul = {"etc/passwd": "".join(PASSWD.splitlines(keepends=True)[:2]), "etc/shadow": "".join(SHADOW.splitlines(keepends=True)[:2])}
+    bench = _Root(tmp_path, {"etc/group": "sudo:x:27:paul\n", **only_paul})
+    bench.write(("group-member", "remove-entry", {"path": "/etc/group", "element": "sudo:paul"}))
+    bench.run("check", "--seal")
+    code, told = bench.run("apply", "--yes")
+    assert (code, "it is the last way in" in told) == (3, True), told
+    for element in ("sudo", "sudo:", ":paul", "sudo:paul,x"):
+        bench.write(("group-member", "remove-entry", {"path": "/etc/group", "element": element}))
+        code, told = bench.run("check", "--seal")
+        assert (code, "GROUP:ACCOUNT" in told) == (3, True), told
+    assert bench.text("etc/group") == "sudo:x:27:paul\n"

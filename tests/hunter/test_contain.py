@@ -8,13 +8,14 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from commodore.case.indicators import FoundIndicator
-from hunter.contain import applocker, blocklist, isolation, windows
+from hunter.contain import applocker, blocklist, isolation, windows, windows_firewall
 from tests.conftest import ROOT, need
 from tests.hunter.conftest import findings_of, read_rows, write_rows
 from tests.hunter.driver import hunt
@@ -172,6 +173,20 @@ def test_the_windows_script_blocks_everything_but_what_is_allowed(tmp_path, text
     code, out, err = hunt("contain", tmp_path / "p", *(w for a in text.split() for w in ("--allow", a)), "--script", tmp_path / "x.ps1")
     assert code == 0 and (tmp_path / "x.ps1").read_bytes().count(b"\r\n") > 20, out + err
     assert hunt("contain", tmp_path / "p", "--allow", "10.0.0.1", "--script", tmp_path / "x.ps1")[0] == 2
+
+
+def test_the_task_that_ends_an_isolation_of_windows_is_one_of_the_system_and_takes_all_back() -> None:
+    """Read by the standard library, by the element names of [MS-TSCH]."""
+    end = datetime(2026, 11, 30, 14, 5, tzinfo=UTC)
+    root = ET.fromstring(windows_firewall.definition("C:\\Windows & x\\netsh.exe", end, ["publicprofile"]).partition("?>")[2])
+    words = {element.tag.rpartition("}")[2]: element.text for element in root.iter() if element.text}
+    assert (words["UserId"], words["StartBoundary"], words["StartWhenAvailable"]) == ("S-1-5-18", "2026-11-30T14:05:00Z", "true")
+    runs = [tuple(part.text for part in execution) for execution in root.iter() if execution.tag.endswith("Exec")]
+    assert runs == [
+        ("C:\\Windows & x\\netsh.exe", 'advfirewall firewall delete rule name="Escadre isolation"'),
+        ("C:\\Windows & x\\netsh.exe", "advfirewall set publicprofile state off"),
+    ]
+    assert windows_firewall._OFF.search(windows_firewall.definition("x", end, [])) is None
 
 
 def indicator(kind: str, value: str, why: str = "seen") -> FoundIndicator:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 
+from tests.conftest import need
+from tests.hunter import hive_decoys
 from tests.hunter.conftest import CRON_LINE, GUILTY, manifest
 from tests.hunter.driver import hunt
+from tests.range import plants
 
 DECOYS = 10_000
 TWINS = (CRON_LINE + b" ", b" " + CRON_LINE, CRON_LINE.upper(), CRON_LINE[:-1], b"#" + CRON_LINE, CRON_LINE + b"\xff")
@@ -47,3 +50,10 @@ def test_of_ten_thousand_decoys_none_changes(bench) -> None:
     code, out, err = hunt("undo", bench.journal, "--root", bench.root)
     assert code == 0, out + err
     assert manifest(bench.root) == before
+
+
+def test_of_the_decoys_in_hives_none_changes(tmp_path) -> None:
+    """A few of those that `bench.decoys` plants by the thousand."""
+    need(os.name == "posix" and os.geteuid() == 0 and plants.has_hivex(), "a Linux root account and python3-hivex")
+    compared, gone, same = hive_decoys.changed(hive_decoys.planted(tmp_path, 200))
+    assert (compared, gone, same) == (205, hive_decoys.MEANT, True)

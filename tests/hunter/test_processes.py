@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import pyrage
 import pytest
 
-from hunter.host import processes
+from hunter.catalogue import catalogue
+from hunter.host import memory, processes
 from hunter.host.host import RemovalHost
 from hunter.objects import of
 from hunter.objects.process import near
@@ -50,10 +55,10 @@ def started(pid: int) -> str:
 class Inert:
     """A tree of inert processes: a program of its own, which waits, and two below it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, first: str = "") -> None:
         self.program = folder / "waiter"
         shutil.copy(shutil.which("dash") or "/bin/sh", self.program)
-        script = f"{SLEEP} 3001 & {SLEEP} 3002 & wait"
+        script = f"{first}{SLEEP} 3001 & {SLEEP} 3002 & wait"
         self.top = subprocess.Popen([self.program, "-c", script], start_new_session=True, stdin=subprocess.DEVNULL)
         self.below = self._children()
 
@@ -92,14 +97,13 @@ def inert(tmp_path):
         made.stop()
 
 
-def plan_of(folder: Path, *refs: Ref) -> _Root:
+def plan_of(folder: Path, *refs: Ref, kind: str = "process") -> _Root:
     """A plan by hand on the running host, with one action for each process."""
     (folder / "plan").mkdir()
     bench = _Root(folder / "plan", {})
-    words = {"mechanism": "L090", "kind": "process", "do": "end-process", "why": [], "backup": "encrypted", "reboot": "no"}
-    actions = [
-        {"id": f"a{n}", **words, "class": "irreversible", "target": of(ref).words(ref), "expect": []} for n, ref in enumerate(refs, 1)
-    ]
+    does = {"do": catalogue()[kind].verb, "class": catalogue()[kind].cls}
+    words = {"mechanism": "L090", "kind": kind, **does, "why": [], "backup": "encrypted", "reboot": "no"}
+    actions = [{"id": f"a{n}", **words, "target": of(ref).words(ref), "expect": []} for n, ref in enumerate(refs, 1)]
     host = {"name": os.uname().nodename}
     bench.plan.write_text(json.dumps({"escadre_plan": "2", "host": host, "recipients": [bench.key], "actions": actions}))
     return bench
@@ -247,3 +251,102 @@ def test_starts_within_the_grain_of_the_kernel_are_the_same() -> None:
     assert near("2026-11-29T10:00:00.12Z", "2026-11-29T10:00:02.11Z")
     assert not near("2026-11-29T10:00:00.12Z", "2026-11-29T10:00:02.13Z")
     assert not near("yesterday", "yesterday")
+
+
+MARKER = b"a_marker" + b"_of_this_shell"
+"""a text that only the memory of the shell of `talking` has: it computes it"""
+
+
+@pytest.fixture
+def talking(tmp_path):
+    made = Inert(tmp_path, 'X=$(printf "a_marker%s" "_of_this_shell"); ')
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+def opened(bench: _Root, line: dict, key: Path) -> bytes:
+    identity = pyrage.x25519.Identity.from_str(next(text for text in key.read_text().splitlines() if text.startswith("AGE-SECRET-KEY")))
+    return pyrage.decrypt(Path(f"{bench.plan}.backup/{line['file']}").read_bytes(), [identity])
+
+
+def segments(core: bytes) -> dict[int, bytes]:
+    """Address → bytes of every PT_LOAD of an ELF core file, by elf(5)."""
+    assert core[:6] == b"\x7fELF\x02\x01"
+    assert struct.unpack_from("<H", core, 16) == (4,)
+    start, size, count = struct.unpack_from("<Q", core, 32)[0], *struct.unpack_from("<HH", core, 54)
+    found = {}
+    for n in range(count):
+        kind, _, at, address, _, length, _, _ = struct.unpack_from("<IIQQQQQQ", core, start + n * size)
+        if kind == 1:
+            found[address] = core[at : at + length]
+            assert len(found[address]) == length
+    return found
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_the_memory_of_a_tree_is_kept_for_the_analyst_alone_before_anything_ends(talking, tmp_path, ends) -> None:
+    bench = plan_of(tmp_path, talking.ref, kind="process-dump" if ends else "process-suspend")
+    code, told = run(bench, "check", "--seal")
+    assert code == 0, told
+    maps = [line.split() for line in Path(f"/proc/{talking.top.pid}/maps").read_text().splitlines()]
+    heap = next(int(line[0].split("-")[0], 16) for line in maps if line[-1] == "[heap]")
+    began = time.time()
+    code, told = run(bench, "apply", "--yes")
+    assert (code, "memory kept: " in told) == (0, True), told
+    lines = [json.loads(line) for line in Path(f"{bench.plan}.journal.jsonl").read_text().splitlines()]
+    kept = [line for line in lines if line["event"] == "memory"]
+    assert [line["pid"] for line in kept] == [talking.top.pid, *talking.below]
+    assert [line["event"] for line in lines if line["event"] in ("begin", "memory")][:2] == ["begin", "memory"]
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and MARKER in path.read_bytes()]
+    with pytest.raises(pyrage.DecryptError, match="No matching keys"):
+        opened(bench, kept[0], Path(f"{bench.plan}.runkey"))
+    core = opened(bench, kept[0], tmp_path / "plan" / "key.txt")
+    assert hashlib.sha256(core).hexdigest() == kept[0]["sha256"]
+    found = segments(core)
+    assert MARKER in found[heap]
+    assert kept[0]["unread"] == 0
+    assert talking.states() == ["T", "T", "T"] if not ends else talking.ended()
+    assert run(bench, "verify")[0] == 0
+    code, told = run(bench, "undo")
+    assert code == 0, told
+    assert ends or set(talking.states()) <= {"S", "R"}
+    assert Path(f"{bench.plan}.backup/{kept[0]['file']}").stat().st_mtime >= began - 1
+
+
+def test_memory_that_does_not_fit_or_cannot_be_read_ends_nothing(talking, tmp_path, monkeypatch) -> None:
+    bench = plan_of(tmp_path, talking.ref, kind="process-dump")
+    assert run(bench, "check", "--seal")[0] == 0
+    from hunter.run.vault import Vault
+
+    whole = Vault.store
+
+    def full(self, source, name, recipients):
+        if "memory" in name:
+            raise OSError(errno.ENOSPC, "No space left on device", name)
+        return whole(self, source, name, recipients)
+
+    monkeypatch.setattr(Vault, "store", full)
+    code, told = run(bench, "apply", "--yes")
+    assert (code, "No space left on device. Nothing was ended." in told) == (3, True), told
+    assert talking.states() == ["T", "T", "T"]
+    code, told = run(bench, "undo")
+    assert code == 0, told
+    assert set(talking.states()) <= {"S", "R"}
+    monkeypatch.undo()
+    code, told = run(bench, "apply", "--yes")
+    assert (code, talking.ended()) == (0, True), told
+
+
+def test_memory_beyond_the_bounds_is_counted_and_pages_that_do_not_read_are_zeros(monkeypatch) -> None:
+    monkeypatch.setattr(memory, "LARGEST_MEMORY", 5 * 4096)
+    runs = memory.MemoryRuns()
+    for address, size in ((0x1000, 2), (0x3000, 2), (0x9000, 2), (0x20000, 1)):
+        runs.add(address, size * 4096, 6)
+    assert [(run.address, run.size // 4096) for run in runs.runs] == [(0x1000, 4), (0x20000, 1)]
+    assert runs.left_out == 2 * 4096
+    stream = memory.MemoryStream(b"head", runs, lambda at, size: b"" if at == 0x2000 else b"x" * min(size, 0x2000 - at % 0x2000))
+    data = b"".join(iter(lambda: stream.read(100), b""))
+    assert len(data) == stream.size == 4 + 5 * 4096
+    assert (stream.unread, data.count(0)) == (4096, 4096)

@@ -13,10 +13,19 @@ from tests.hunter.conftest import manifest
 from tests.hunter.test_offline_windows import Disk
 from tests.range import plants
 from tests.range.plants import Planter
+from tests.range.removed import removed_here
 
-BY_HAND = {row.id for row in rows() if row.remove == "MM"} | {"L052", "L053", "L090", "L107"}
+BY_HAND = {row.id for row in rows() if row.remove == "MM"} | {"L052", "L053", "L090"}
 """rows of which the plant is left to a person: those whose removal is by hand; files of packages that were exchanged; processes, which a
-mounted root has none of; a module of PAM that is the only rule of its stack, and an unknown name service"""
+mounted root has none of"""
+
+
+def linux_hosts(folder: Path) -> Planter:
+    """Plant the hosts below a folder."""
+    planter = Planter(folder, 20261129)
+    plants.linux(planter)
+    planter.build()
+    return planter
 
 
 @pytest.fixture(scope="module")
@@ -24,10 +33,7 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Planter, Path]:
     need(os.name == "posix" and os.geteuid() == 0, "a Linux root account")
     need(plants.has_hivex(), "python3-hivex, which the planter runs")
     root = tmp_path_factory.mktemp("linux")
-    planter = Planter(root / "hosts", 20261129)
-    plants.linux(planter)
-    planter.build()
-    return planter, root
+    return linux_hosts(root / "hosts"), root
 
 
 @pytest.mark.parametrize("n", range(plants.HOSTS))
@@ -51,6 +57,8 @@ def test_every_planted_row_is_removed_verified_and_put_back_the_same(hosts, n) -
     differ = {p for p in before.keys() | after.keys() if before.get(p) != after.get(p) and not (disk.root / p).is_dir()}
     assert differ <= meant
     assert disk.run("verify")[0] == 0
+    applied = disk.applied_rows() & planted
     code, out, err = disk.run("undo")
     assert code == 0, out + err
     assert manifest(disk.root) == before
+    assert applied == removed_here(n, "L"), "run python -m tests.range.removed docs/range.md"

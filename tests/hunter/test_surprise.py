@@ -152,3 +152,27 @@ def test_what_the_host_changes_by_itself_is_told_apart_from_what_nothing_explain
     assert "the host changes it by itself, before the run too: /etc/cron.d/busy\n" in out
     assert "changed meanwhile, not by HUNTER: /etc/cron.d/quiet\n" in out
     assert "not by HUNTER: /etc/cron.d/busy" not in out
+
+
+def test_what_changes_once_a_minute_is_learned_where_time_is_given_for_it(bench, monkeypatch) -> None:
+    from hunter.run import apply as applying
+
+    bench.plan_here()
+    slow, clock, look = bench.root / "etc/cron.d/slow", [0.0], applying.check_written
+    slow.write_text("0")
+
+    def passed(seconds: float) -> None:
+        before, clock[0] = clock[0], clock[0] + seconds
+        if before < 45 <= clock[0]:
+            slow.write_text("1")
+
+    def looked(*args, **words):
+        slow.write_text("2")
+        return look(*args, **words)
+
+    monkeypatch.setattr(applying, "sleep", passed)
+    monkeypatch.setattr(applying, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(applying, "check_written", looked)
+    code, out, err = hunt("apply", bench.plan, "--root", bench.root, "--yes", "--learn", "1")
+    assert (code, clock[0]) == (0, 60), out + err
+    assert "the host changes it by itself, before the run too: /etc/cron.d/slow\n" in out

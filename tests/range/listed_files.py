@@ -95,6 +95,19 @@ def plant(p: Planter, host: str, number: int, *, guilty: bool) -> None:
     p.bytes(host, "$MFT", written(sorted([*paths.values(), f"{folder}\\Reference", f"{folder}\\{word}"])))
 
 
+def on_disk(paths: list[str]) -> dict[str, str]:
+    """Return path → as the master file table of `written` has it: folders of one name have the case of the first one."""
+    case: dict[str, str] = {}
+    found = {}
+    for path in sorted(paths):
+        above, made = "", []
+        for part in path.split("\\"):
+            above = f"{above}\\{part}".lower()
+            made.append(case.setdefault(above, part))
+        found[path] = "\\".join(made)
+    return found
+
+
 def written(paths: list[str]) -> bytes:
     """Return a master file table with these files and their folders; folders of one name are one, whatever their case."""
     made = {

@@ -123,7 +123,12 @@ def _do(command: list[str], place: Path, environment: dict[str, str] | None = No
 
 def _environment(prefix: Path) -> dict[str, str]:
     """Return the environment for programs of this prefix. No program of Wine asks a question or writes to the desktop."""
-    own = {"WINEDEBUG": "-all", "WINEPREFIX": str(prefix), "NO_COLOR": "1", "WINEDLLOVERRIDES": "mscoree,mshtml,winemenubuilder.exe="}
+    own = {
+        "WINEDEBUG": "-all",
+        "WINEPREFIX": str(prefix),
+        "NO_COLOR": "1",
+        "WINEDLLOVERRIDES": "mscoree,mshtml,winemenubuilder.exe=;netsh.exe=n,b",
+    }
     return {key: value for key, value in os.environ.items() if key != "DISPLAY"} | own
 
 

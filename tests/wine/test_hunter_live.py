@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import struct
 import subprocess
 import time
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import pyrage
 import pytest
 import yaml
 
@@ -34,6 +38,7 @@ TASK = (
     '</Triggers><Principals><Principal id="A"><UserId>S-1-5-18</UserId></Principal></Principals><Actions Context="A"><Exec>'
     "<Command>C:\\Users\\Public\\inert.exe</Command></Exec></Actions></Task>"
 )
+POLICY = "HKLM\\SYSTEM\\ControlSet001\\Services\\SharedAccess\\Parameters\\FirewallPolicy"
 POINTS = 24
 """instants at which a run is ended, spread over all its changing calls"""
 PLAN = "C:\\work\\plan.yaml"
@@ -294,10 +299,61 @@ def _process(live: LiveHost, *below: str) -> list[int]:
     raise AssertionError("the inert processes do not start")
 
 
+def _minidump(data: bytes) -> tuple[dict[int, bytes], list[str], int]:
+    """(address → bytes, paths of modules, number of threads) of a minidump, by minidumpapiset.h."""
+    magic, version, count, directory = struct.unpack_from("<4sIII", data)
+    assert (magic, version & 0xFFFF) == (b"MDMP", 0xA793)
+    streams = {kind: (size, at) for kind, size, at in (struct.unpack_from("<III", data, directory + 12 * n) for n in range(count))}
+    assert {3, 4, 7, 9, 15, 16} <= streams.keys()
+    ranges, at = struct.unpack_from("<QQ", data, streams[9][1])
+    memory = {}
+    for n in range(ranges):
+        address, size = struct.unpack_from("<QQ", data, streams[9][1] + 16 + 16 * n)
+        memory[address] = data[at : at + size]
+        at += size
+    assert at == len(data)
+    modules = []
+    for n in range(struct.unpack_from("<I", data, streams[4][1])[0]):
+        name = struct.unpack_from("<I", data, streams[4][1] + 4 + 108 * n + 20)[0]
+        length = struct.unpack_from("<I", data, name)[0]
+        modules.append(data[name + 4 : name + 4 + length].decode("utf-16-le"))
+    return memory, modules, struct.unpack_from("<I", data, streams[3][1])[0]
+
+
+def test_the_memory_of_a_tree_is_kept_for_the_analyst_alone(live: LiveHost) -> None:
+    tree = _process(live, "second")
+    live.clear()
+    for kind in ("windows-process-suspend", "windows-process-dump"):
+        live.clear()
+        code, told = live.hunter("add", PLAN, f"process:{tree[0]}", "--kind", kind, "-r", live.recipient)
+        assert code == 0, told
+        code, told = live.hunter("apply", PLAN, "--yes")
+        assert (code, told.count("memory kept: ")) == (0, 2), told
+        lines = [json.loads(line) for line in (live.work / "plan.yaml.journal.jsonl").read_text().splitlines()]
+        kept = [line for line in lines if line["event"] == "memory"]
+        assert [line["pid"] for line in kept] == tree
+        secret = next(text for text in live.key.read_text().splitlines() if text.startswith("AGE-SECRET-KEY"))
+        sealed = (live.work / "plan.yaml.backup" / kept[0]["file"]).read_bytes()
+        memory, modules, threads = _minidump(pyrage.decrypt(sealed, [pyrage.x25519.Identity.from_str(secret)]))
+        assert any(b"marker 7 of memory" in pages for pages in memory.values())
+        assert any(path.lower().endswith("\\users\\public\\waiter.exe") for path in modules), modules
+        assert threads >= 1
+        places = [live.machine.drive_c / name for name in ("work", "users", "windows/temp")]
+        written = [path for place in places for path in place.rglob("*") if path.is_file() and path.suffix != ".tick"]
+        assert not [path for path in written if b"marker 7 of memory" in path.read_bytes()]
+        assert _ticks(live) == [False, False]
+        if kind.endswith("suspend"):
+            code, told = live.hunter("undo", JOURNAL)
+            assert code == 0, told
+            assert _ticks(live) == [True, True]
+
+
 WAITER = r"""
 #include <stdio.h>
 #include <windows.h>
+char marker[64];
 int main(int argc, char **argv) {
+  sprintf(marker, "marker %d of memory", 7);  /* a text that no file has */
   FILE *out = fopen("C:\\users\\Public\\numbers.txt", "a");
   fprintf(out, "%lu\n", GetCurrentProcessId());
   fclose(out);
@@ -366,3 +422,44 @@ def test_a_number_that_another_program_has_now_is_gone_and_hunter_itself_is_refu
     for number, code in ((live.ask("pid"), 3), (4, 2)):
         live.clear()
         assert live.hunter("add", PLAN, f"process:{number}", "-r", live.recipient)[0] == code
+
+
+def _made_up_netsh(live: LiveHost) -> Path:
+    """Put the netsh of `netsh.c` in the place of Wine's, which does nothing; return its log."""
+    place = live.machine.drive_c / "windows/system32/netsh.exe"
+    place.unlink(missing_ok=True)  # a link to the cache
+    source = Path(__file__).with_name("netsh.c")
+    subprocess.run(["x86_64-w64-mingw32-gcc", "-O1", "-s", "-o", str(place), str(source)], check=True, capture_output=True, timeout=120)
+    for profile, on in (("DomainProfile", 1), ("StandardProfile", 1), ("PublicProfile", 0)):
+        live.ask("write", f"{POLICY}\\{profile}", "EnableFirewall", 4, on)
+    return live.machine.drive_c / "netsh.log"
+
+
+def test_the_host_is_isolated_by_its_firewall_with_an_end_and_an_undo(live: LiveHost) -> None:
+    log = _made_up_netsh(live)
+    policy = live.ask("read", POLICY)
+    live.clear()
+    code, told = live.hunter("contain", PLAN, "--allow", "192.0.2.7", "--allow", "2001:db8::/48", "--hours", "2", "-r", live.recipient)
+    assert code == 0, told
+    assert live.hunter("apply", PLAN)[0] == 0
+    assert live.ask("read", POLICY) == policy
+    code, told = live.hunter("apply", PLAN, "--yes")
+    assert (code, "Done: 1 of 1" in told) == (0, True), told
+    rules = {name: data for name, _, data in live.ask("read", f"{POLICY}\\FirewallRules")[f"{POLICY}\\FirewallRules"]}
+    assert {name: f"Dir={name.strip('{}').title()}" in data for name, data in rules.items()} == {"{in}": True, "{out}": True}
+    ranges = [tuple(map(ip_address, each.split("-"))) for each in re.search(r"RA4=([^|]*)", rules["{in}"])[1].split(",")]
+    for address, free in (("192.0.2.7", True), ("192.0.2.8", False), ("127.0.0.1", True), ("2001:db8::9", True), ("2001:db9::", False)):
+        at = ip_address(address)
+        assert any(first.version == at.version and first <= at <= last for first, last in ranges) != free, address
+    assert ["EnableFirewall", 4, 1] in live.ask("read", f"{POLICY}\\PublicProfile")[f"{POLICY}\\PublicProfile"]
+    xml = (live.machine.drive_c / "windows/system32/tasks/Escadre end of isolation").read_bytes()
+    task = xml.decode("utf-16" if xml[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8")
+    assert "of isolation: publicprofile<" in task  # Wine keeps no commands of a task that a program registers
+    assert live.hunter("verify", PLAN)[0] == 0
+    code, told = live.hunter("undo", JOURNAL)
+    assert code == 0, told
+    now = live.ask("read", POLICY)
+    assert now.pop(f"{POLICY}\\FirewallRules") == []
+    assert now == policy
+    assert not (live.machine.drive_c / "windows/system32/tasks/Escadre end of isolation").exists()
+    assert len(log.read_text().splitlines()) == 5

@@ -17,6 +17,7 @@ A file describes the log sources that one dataset feeds:
         rename   name in rules → name in this record, or {field, values: {raw: rendered}}; a rule may test either form of a value
         has      `renamed`: the record has no other field than the renamed ones and those in `keep`; a test on any other field is unknown
         keep     fields that the record has under the name that rules use
+        lacks    fields that rules of the source test and the record never has: a rule that needs one can match nothing here
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from scout.data import parse_yaml
 EVERYWHERE = "*"
 """The place of rules that name a product and nothing else."""
 _FILE_KEYS = frozenset(("product", "dataset", "view", "place", "code", "code_fields", "keywords", "fields", "common", "sources"))
-_PLACE_KEYS = frozenset(("place", "code", "where", "rename", "has", "keep"))
+_PLACE_KEYS = frozenset(("place", "code", "where", "rename", "has", "keep", "lacks"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class SigmaSource(NamedTuple):
 
     rename   name in rules → name in the record; a rendered field begins with `=`
     known    fields that the record can have; None = any, so that absent means absent
+    lacks    fields that it cannot have, of those that are tested
     """
 
     family: LogFamily
@@ -67,6 +69,7 @@ class SigmaSource(NamedTuple):
     where: Node
     rename: dict[str, str]
     known: frozenset[str] | None
+    lacks: frozenset[str] = frozenset()
 
 
 class SourceTable(NamedTuple):
@@ -167,6 +170,7 @@ def _source(file: str, family: LogFamily, entry: dict[str, Any], place: dict[str
         conjunction([field_test(k, v) for k, v in place.get("where", {}).items()]),
         rename,
         frozenset(rename) | frozenset(place.get("keep", ())) if place.get("has") == "renamed" else None,
+        frozenset(place.get("lacks", ())),
     )
 
 
@@ -204,6 +208,8 @@ def _settle(node: Node, source: SigmaSource, positive: bool) -> Node:
     names = [node[1]] + ([node[2][0]] if kind == "ref" else [])
     if source.known is not None and any(n and n not in source.known and n not in source.family.fields for n in names):
         return FALSE if positive else TRUE
+    if positive and node[1] in source.lacks and kind not in ("null", "exists") and node[2] not in ("", [""]):
+        return FALSE
     field = source.rename.get(str(node[1]), str(node[1]))
     payload = [source.rename.get(node[2][0], node[2][0]), node[2][1]] if kind == "ref" else node[2]
     if field[:1] == "=" and kind != "ref":  # rules are written for the rendered and for the raw value

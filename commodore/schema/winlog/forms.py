@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from commodore.schema import registry
+from commodore.schema.winlog.audit import SUBCATEGORIES
 
 Convert = Callable[[str], Any]
 """Raw value → what the registry's type wants, or None where there is nothing to say."""
@@ -219,6 +220,17 @@ def insertion(raw: str) -> str | None:
     return text(_CODE.sub(lambda found: _CODES.get(found[1], found[0]), raw))
 
 
+def subcategory(raw: str) -> str | None:
+    """The name of a subcategory of the audit policy, whose GUID an event has; a GUID that is not known stays."""
+    return text(SUBCATEGORIES.get(raw.upper(), raw))
+
+
+def unquoted(raw: str) -> str | None:
+    """A text without the blanks and the pair of quotes around it: Sysmon writes names of WMI so."""
+    bare = raw.strip()
+    return text(bare[1:-1] if len(bare) > 1 and bare[0] == bare[-1] == '"' else bare)
+
+
 _CODE = re.compile(r"%%(\d{1,5})\b")
 _CODES = {
     "1": "the function is not valid",
@@ -317,6 +329,8 @@ FORMS: dict[str, Convert] = {
     "logon": logon,
     "status": status,
     "insertion": insertion,
+    "subcategory": subcategory,
+    "unquoted": unquoted,
     "kerberos": kerberos,
     "transport": transport,
     "direction": direction,

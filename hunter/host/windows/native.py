@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
-from ctypes import POINTER, Structure, byref, c_int, c_long, c_ubyte, c_uint16, c_uint32, c_void_p, c_wchar_p, sizeof
+from ctypes import POINTER, Structure, byref, c_int, c_long, c_size_t, c_ubyte, c_uint16, c_uint32, c_void_p, c_wchar_p, sizeof
 from functools import cache
 from typing import Any
 
@@ -83,6 +83,8 @@ KERNEL = WindowsLibrary(
         "OpenThread": (_HANDLE, [_NUMBER, c_int, _NUMBER]),
         "GetProcessTimes": (c_int, [_HANDLE, _ANY, _ANY, _ANY, _ANY]),
         "TerminateProcess": (c_int, [_HANDLE, _NUMBER]),
+        "VirtualQueryEx": (c_size_t, [_HANDLE, c_void_p, _ANY, c_size_t]),
+        "ReadProcessMemory": (c_int, [_HANDLE, c_void_p, _ANY, c_size_t, _ANY]),
         "LocalFree": (_HANDLE, [_HANDLE]),
     },
 )

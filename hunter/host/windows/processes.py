@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from ctypes import byref, c_int64, c_uint32, c_void_p, sizeof
 from pathlib import Path
 
+from hunter.host.memory import MemoryStream
 from hunter.host.process import LARGEST_IMAGE, SECONDS, ProcessImage, RunningProcess
-from hunter.host.windows import handles
+from hunter.host.windows import handles, memory
 from hunter.host.windows.native import KERNEL, NTDLL, failed, last_error, raise_privileges
 from hunter.unsafe import UnsafeError
 from scout.live.windows import _native, _processes
@@ -24,6 +25,8 @@ _LOOK = 0x1000 | 0x100000
 """query limited, wait"""
 _CHANGE = _LOOK | 0x0801
 """also suspend, resume, and terminate"""
+_READ_MEMORY = _LOOK | 0x0410
+"""also query all, and read memory"""
 _THREAD_LOOK = 0x0840
 _INVALID_NUMBER, _DENIED = 87, 5
 _COMMAND_LINE, _CRITICAL, _SUSPEND_COUNT = 60, 29, 35
@@ -31,6 +34,7 @@ _KERNEL = 4
 """the highest number of what is no program: idle process and system"""
 _BOOT = "1601"
 _NAMED = re.compile(r"(?i)([a-z]:)\\(.*)", re.DOTALL)
+_SECRETS = ("lsass.exe", "lsaiso.exe")
 _ENDED = 1
 """exit code of a process that HUNTER ended, as of one that the task manager ended"""
 
@@ -91,6 +95,17 @@ class WindowsProcesses:
     def open_image(self, process: RunningProcess) -> Path:
         return Path(_native_path(process))
 
+    @contextmanager
+    def memory(self, process: RunningProcess) -> Iterator[MemoryStream | None]:
+        if process.executable.rpartition("/")[2].casefold() in _SECRETS:
+            raise UnsafeError(f"process {process.pid} holds the secrets of all who log in: HUNTER does not keep its memory")
+        with _held(process, _READ_MEMORY) as handle:
+            if handle is None:
+                yield None
+                return
+            with memory.opened(handle, process) as stream:
+                yield stream
+
     def barrier(self, process: RunningProcess) -> str:
         """Windows ends with a critical process, and lets nobody end a protected one."""
         if process.kernel:
@@ -143,9 +158,9 @@ def _opened(pid: int, access: int) -> Iterator[c_void_p | None]:
 
 
 @contextmanager
-def _held(process: RunningProcess) -> Iterator[c_void_p | None]:
-    """Open exactly this process to change it; None where it has ended. UnsafeError where it may not be opened."""
-    with _opened(process.pid, _CHANGE) as handle:
+def _held(process: RunningProcess, access: int = _CHANGE) -> Iterator[c_void_p | None]:
+    """Open exactly this process, to change it unless told; None where it has ended. UnsafeError where it may not be opened."""
+    with _opened(process.pid, access) as handle:
         if handle is None:
             if last_error() == _INVALID_NUMBER:
                 yield None

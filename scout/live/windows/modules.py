@@ -69,7 +69,7 @@ def of_process(handle: int, devices: dict[str, str]) -> Iterator[dict[str, Any]]
         base, size = int(region.base or 0), int(region.size)
         if region.state == _COMMIT and region.type in (_IMAGE, _MAPPED):
             if last[0] != (region.allocation or 0):
-                last = int(region.allocation or 0), _mapped(handle, base, devices)
+                last = int(region.allocation or 0), mapped_file(handle, base, devices)
             if last[1]:
                 files.setdefault(last[1], {"path": last[1], "start": f"{base:x}", "size": 0})["size"] += size
         elif region.state == _COMMIT and region.type == _PRIVATE and (perms := _EXECUTABLE.get(region.protect & 0xFF)):
@@ -84,7 +84,8 @@ def of_process(handle: int, devices: dict[str, str]) -> Iterator[dict[str, Any]]
     yield from files.values()
 
 
-def _mapped(handle: int, address: int, devices: dict[str, str]) -> str:
+def mapped_file(handle: int, address: int, devices: dict[str, str]) -> str:
+    """Return the path of the file that is mapped at an address of a process, '' where none is. `devices`: those of `_devices.drives`."""
     room = ctypes.create_unicode_buffer(32_768)
     kernel = _native.library("kernel32")
     if not kernel.K32GetMappedFileNameW(wintypes.HANDLE(handle), ctypes.c_void_p(address), room, 32_768):
