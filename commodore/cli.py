@@ -236,7 +236,7 @@ def grep(
     fold: Annotated[bool, typer.Option("-y", "--ignore-case", help="In any case.")] = False,
     json_lines: Json = False,
 ) -> int:
-    """Search the bytes of every member, parsed or not, in ASCII and UTF-16. Exit 1 where something is found."""
+    """Search the bytes of every member, parsed or not, and what is decoded of it, in ASCII and UTF-16. Exit 1 where something is found."""
     from commodore.console import show_places
 
     return show_places(places, identity or [], Screen(json_lines=json_lines), literal=literal, fold=fold)

@@ -308,7 +308,8 @@ def show_places(given: Sequence[Path], identity: Sequence[Path], screen: Screen,
             screen.emit(place._asdict())
             continue
         where = f"line {place.line}" if place.line else f"offset {place.offset:,}"
-        screen.say(f"  {escape(place.host)}  {escape(place.path)}  {where}{', UTF-16' if place.utf16 else ''}")
+        layer = f", in {escape(place.layer)}" if place.layer else ""
+        screen.say(f"  {escape(place.host)}  {escape(place.path)}  {where}{', UTF-16' if place.utf16 else ''}{layer}")
         screen.say(f"    {escape(place.text)}")
     for host, path, reason in account.left:
         screen.note(f"Not searched: {escape(host)} {escape(path)}: {escape(reason)}.")

@@ -1,4 +1,4 @@
-"""Search archives, directories and cases for a text or an expression, member by member, while they stream by. Nothing is written."""
+"""Search archives, directories and cases for a text or an expression, member by member, and what is decoded of them. Nothing is written."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ from typing import Any, NamedTuple
 
 import re2  # type: ignore[import-untyped]
 
+from commodore import catalogue
 from commodore.case.reader import CaseReader
 from commodore.engine import recognise
 from commodore.engine.inputs import EvidenceCollection, Member
+from commodore.evidence import Evidence
 from scout.console import WRONG_USE, Complaint
 
 WINDOW = 1 << 20
 LONGEST = 64 << 10
 """bytes that a place may have: a longer one is found where it begins within a piece, and may be cut"""
+DECODED = 32 << 20
+"""bytes of a member whose layers are searched too: it is held in memory"""
 SHOWN = 200
 """characters of a line before and behind a place"""
 _UNITS = re.compile(rb"(?:[\x09\x20-\x7e]\x00){3,}[\x20-\x7e]?")
@@ -33,6 +37,8 @@ class GrepPlace(NamedTuple):
     line: int
     text: str
     utf16: bool
+    layer: str = ""
+    """what was decoded or unpacked, where the place is in that: `base64`, `a.zip/b.js > character codes`"""
 
 
 @dataclass
@@ -100,13 +106,34 @@ def _of_collection(collection: EvidenceCollection, expression: Any, account: Gre
                 account.left.append((collection.label, member.source, member.facts.get("reason") or member.verdict))
             continue
         account.members += 1
-        for offset, line, text, utf16 in _of_member(member, expression, account):
+        kept = bytearray()
+        for offset, line, text, utf16 in _of_member(member, expression, account, kept):
             account.places += 1
             yield GrepPlace(collection.label, member.source, offset, line, text, utf16)
+        for place in _decoded(collection.label, member, bytes(kept), expression, account):
+            account.places += 1
+            yield place
 
 
-def _of_member(member: Member, expression: Any, account: GrepAccount) -> Iterator[tuple[int, int, str, bool]]:
-    """Yield (offset, line, text, whether in UTF-16) of the places of one member, each once."""
+def _decoded(host: str, member: Member, content: bytes, expression: Any, account: GrepAccount) -> Iterator[GrepPlace]:
+    """Yield the places in what artefacts decode of a member: layers of scripts, parts of documents, entries of archives."""
+    names = catalogue.matcher().match(member.below, content[: catalogue.matcher().head]).names if content else ()
+    for reader in (catalogue.artefacts()[name].contents for name in names):
+        if reader is None:
+            continue
+        if member.size > DECODED:
+            account.left.append((host, member.source, f"searched as it is, not decoded: more than {DECODED >> 20} MiB"))
+            return
+        try:
+            for layer in reader(Evidence(member.source, content)):
+                for start, end, utf16 in _places(layer.data, expression):
+                    yield GrepPlace(host, member.source, start, 0, _around(layer.data, start, end, utf16=utf16), utf16, layer.name)
+        except Exception as e:  # the readers of formats raise whatever the bytes make them
+            account.left.append((host, member.source, f"decoded in part: {type(e).__name__}: {e}"[:300]))
+
+
+def _of_member(member: Member, expression: Any, account: GrepAccount, kept: bytearray) -> Iterator[tuple[int, int, str, bool]]:
+    """Yield (offset, line, text, whether in UTF-16) of the places of one member, each once. `kept` gets its content up to `DECODED`."""
     base, lines, held = 0, 0, b""
     is_text, behind = True, _exactly(member.read)
     piece = next(behind, b"")
@@ -114,6 +141,10 @@ def _of_member(member: Member, expression: Any, account: GrepAccount) -> Iterato
     while piece:
         following = next(behind, b"")
         account.size += len(piece)
+        if member.size <= DECODED:
+            kept += piece
+        elif not kept:
+            kept += piece[:65_536]
         data = held + piece
         limit = len(data) if not following else max(len(data) - LONGEST, 0)
         for start, end, utf16 in _places(data, expression):

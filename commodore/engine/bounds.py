@@ -7,7 +7,7 @@ counted in one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from commodore.artefact import Problem
@@ -24,6 +24,8 @@ BATCH, BATCH_BYTES = 64, 4 << 20
 """records that go through detection and are serialised together, and bytes that they take"""
 TEXT, ITEMS, DEEPEST = 1024, 64, 8
 """characters and items of a value that stay when it is cut, and levels of lists and objects in it"""
+REASON = 1024
+"""characters of the reason of a problem: reasons quote evidence"""
 CUT = "escadre.cut"
 
 
@@ -39,7 +41,7 @@ class Room:
         Batches grow from one record to `BATCH`, and shrink where records are long, so that a batch takes about `BATCH_BYTES` at most.
         """
         self._left -= written
-        return max(1, min(self._most, 2 * records, BATCH_BYTES * records // max(written, 1)))
+        return max(1, min(self._most, 4 * records, BATCH_BYTES * records // max(written, 1)))
 
     @property
     def full(self) -> bool:
@@ -91,6 +93,8 @@ class Problems:
         self.carved += problem.carved
         self.raised = self.raised or isinstance(problem, Raised)
         if len(self._kept) < SHOWN - 2:
+            if len(problem.reason) > REASON:
+                problem = problem._replace(reason=f"{problem.reason[: REASON - 1]}…")
             self._kept.append(problem)
         else:
             self._more += 1
@@ -106,6 +110,11 @@ class Problems:
         return self._kept + more
 
 
-def serialised(records: Sequence[dict[str, Any]], line: Callable[[dict[str, Any]], bytes]) -> list[bytes]:
-    """Return the lines of records, each cut where it is longer than `RECORD`."""
-    return [text if len(text) <= RECORD else line(cut(record)) for record, text in zip(records, map(line, records), strict=True)]
+def serialised(records: list[dict[str, Any]], line: Callable[[dict[str, Any]], bytes]) -> list[bytes]:
+    """Return the lines of records. One whose line is longer than `RECORD` is cut, also in `records`."""
+    lines = list(map(line, records))
+    for n, text in enumerate(lines):
+        if len(text) > RECORD:
+            records[n] = cut(records[n])
+            lines[n] = line(records[n])
+    return lines

@@ -344,8 +344,8 @@ def _header(said: dict[str, Any]) -> dict[str, Any]:
 
 
 def safe_id(text: str, origin: Path) -> str:
-    """Return a collection id that is safe as a file name. The id in an archive is hostile input."""
-    if re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}", text):
+    """Return a collection id that is safe as a file name, on Windows too. The id in an archive is hostile input."""
+    if re.fullmatch(r"(?ai)(?!(?:con|prn|aux|nul|com[0-9]|lpt[0-9])\Z)[0-9a-z][0-9a-z-]{0,63}", text):
         return text.lower()
     return hashlib.blake2b((text or origin.name).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 

@@ -100,7 +100,7 @@ def parse(
         host_field=known.artefact.host_field if several(evidence.source) else "",
     )
     problems, room = Problems(), Room(evidence.length, batch)
-    expected = promised(known, content, problems.add)
+    expected = promised(known, content, problems.add, evidence.length)
     parsed, carved, beyond, error = drain(lambda: known.parse(content, host), assembler, problems, room, take, plain=plain, offer=offer)
     for locator in assembler.duplicates:
         problems.add(Problem(f"locator given twice: {locator}", locator))
@@ -112,15 +112,19 @@ def parse(
     return Outcome(expected, parsed - carved, carved, problems.listed(), failed, isinstance(error, MemoryError))
 
 
-def promised(known: Known, content: Any, note: Note) -> int | None:
-    """Return how many records the format's own headers promise; None where they do not say."""
+def promised(known: Known, content: Any, note: Note, size: int) -> int | None:
+    """Return how many records the format's own headers promise; None where they do not say, or promise more than `size` bytes can hold."""
     if known.expected is None:
         return None
     try:
-        return known.expected(content)
+        expected = known.expected(content)
     except Exception as e:  # evidence is hostile; what the count cannot say, the parser still may
         note(Problem(f"the count of expected records failed: {type(e).__name__}: {e}"))
         return None
+    if expected is not None and expected > max(size, 1):
+        note(Problem(f"the format's headers promise {expected:,} records, which {size:,} bytes cannot hold"))
+        return None
+    return expected
 
 
 def drain(

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from commodore.artefacts.linux.files.startup_files import REPEATED
 from commodore.persistence.places import rows_of_file
+from commodore.readers.sshd_keywords import REPEATED
 
 MAIN = "/etc/ssh/sshd_config"
 DEEPEST = 16

@@ -100,7 +100,7 @@ class MemberSweep:
                 hit.cites.setdefault(cites)
             self._hits.append(hit)
         to = f" to {layer}" if layer else ""
-        self._problems += [Problem(f"YARA rule not applied{to}: {reason}") for reason in failed]
+        self._problems += [Problem(f"YARA rule not applied in full{to}: {reason}") for reason in failed]
 
     def _find(self) -> int:
         """Find indicators."""

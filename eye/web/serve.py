@@ -6,7 +6,7 @@ import secrets
 import socket
 import sys
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 
@@ -16,10 +16,12 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from eye.index.store import Store
+from eye.web.answers import answered
 from eye.web.guard import Guard
 from eye.web.limits import BACKLOG, HEAD_BYTES, BoundedProtocol
 from eye.web.page import pages
 from eye.web.shell import Shell
+from eye.web.state import State
 from scout.console import COULD_NOT, Complaint, Screen
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
@@ -28,12 +30,20 @@ PATIENCE = 10.0
 """Seconds after which a question of the page is stopped."""
 
 
-def application(store: Store, token: str, port: int, address: str = LOCAL) -> Guard:
+def application(shell: Shell, token: str, port: int, address: str = LOCAL) -> Guard:
     """The ASGI application of one case."""
-    shell = Shell(store, pages())
     found = [Route(path, partial(handler, shell)) for page in pages() for path, handler in page.routes.items()]
     routes = [Route("/", shell.home), *found, Mount("/static", StaticFiles(directory=STATIC))]
     return Guard(Starlette(routes=routes, exception_handlers={Exception: shell.defect, 404: shell.missing}), token, port, address)
+
+
+def warm(shell: Shell) -> None:
+    """Answer the first page and compile the templates, then read what the first pattern would wait for. What fails is told on the page."""
+    with suppress(Complaint, OSError):
+        answered(shell, State(), shell.renew())
+    for name in shell.environment.list_templates():
+        shell.environment.get_template(name)
+    shell.store.warm()
 
 
 def serve(path: str | Path, port: int = 0, screen: Screen | None = None) -> None:
@@ -58,9 +68,10 @@ def serve(path: str | Path, port: int = 0, screen: Screen | None = None) -> None
             address = LOCAL
         store, token = Store(path, seconds=PATIENCE), secrets.token_urlsafe(24)
         stack.callback(store.close)
-        threading.Thread(target=store.warm, daemon=True).start()
+        shell = Shell(store, pages())
+        threading.Thread(target=warm, args=(shell,), daemon=True).start()
         config = uvicorn.Config(
-            application(store, token, number, address),
+            application(shell, token, number, address),
             http=BoundedProtocol,
             ws="none",
             loop="asyncio",

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Self
 
 from hunter.host.flags import attributes, fixed_flags, locking_flags
+from hunter.host.mounts import is_subvolume, mount_id, mounts_of_process
 from hunter.host.ntfs import ntfs_facts
 from hunter.host.state import ObjectState
 from hunter.unsafe import UnsafeError
@@ -74,11 +75,11 @@ class HostTree:
 
     def _check_mount(self, fd: int, before: int, path: str) -> int:
         """Return the mount of an open object. UnsafeError where it is another one than `before` and was not accepted."""
-        mount = _mount_id(fd)
+        mount = mount_id(fd)
         if mount == before or path in self._accepted:  # type: ignore[operator]
             return mount
-        for number, point, inner, _, kind in _mountinfo():
-            if number == mount and (inner == b"/" or _subvolume(point, kind)):
+        for number, point, inner, _, kind in mounts_of_process():
+            if number == mount and (inner == b"/" or is_subvolume(point, kind)):
                 return mount
         raise UnsafeError(f"{path} is another folder that is mounted there")
 
@@ -88,7 +89,7 @@ class HostTree:
         *folders, name = parts(path)
         fd = os.dup(self.fd)
         try:
-            mount = -1 if self._accepted is None else _mount_id(fd)
+            mount = -1 if self._accepted is None else mount_id(fd)
             for i, folder in enumerate(folders):
                 fd = _step(fd, folder, "/" + "/".join(folders[: i + 1]))
                 mount = mount if mount < 0 else self._check_mount(fd, mount, "/" + "/".join(folders[: i + 1]))
@@ -100,7 +101,7 @@ class HostTree:
         """UnsafeError where an object is mounted over another one and was not accepted."""
         fd = os.open(name, _PATH | _NOFOLLOW | getattr(os, "O_CLOEXEC", 0), dir_fd=parent)
         try:
-            self._check_mount(fd, _mount_id(parent), path)
+            self._check_mount(fd, mount_id(parent), path)
         finally:
             os.close(fd)
 
@@ -109,7 +110,7 @@ class HostTree:
         fd = open_read(parent, name)
         if self._accepted is not None:
             try:
-                self._check_mount(fd, _mount_id(parent), path)
+                self._check_mount(fd, mount_id(parent), path)
             except UnsafeError:
                 os.close(fd)
                 raise
@@ -126,7 +127,7 @@ class HostTree:
             try:
                 held = _step(held, name, path)
                 if self._accepted is not None:
-                    self._check_mount(held, _mount_id(parent), path)
+                    self._check_mount(held, mount_id(parent), path)
                 fd = os.open(f"/proc/self/fd/{held}", _READ & ~_NOFOLLOW | _DIRECTORY)  # the very object that was checked
             finally:
                 os.close(held)
@@ -213,9 +214,9 @@ class HostTree:
         prefix = "" if self.native == "/" else self.native
         full = os.fsencode(prefix + path)
         found = []
-        for _, point, inner, dev, kind in _mountinfo():
+        for _, point, inner, dev, kind in mounts_of_process():
             within = point != b"/" and point.startswith(os.fsencode(prefix) + b"/") and (full + b"/").startswith(point + b"/")
-            if within and (point == full or not ((inner == b"/" and dev == device) or _subvolume(point, kind))):
+            if within and (point == full or not ((inner == b"/" and dev == device) or is_subvolume(point, kind))):
                 found.append(os.fsdecode(point[len(os.fsencode(prefix)) :]))
         return tuple(found)
 
@@ -347,47 +348,3 @@ def folder_flags(path_handle: int) -> str:
         return locking_flags(fd)
     finally:
         os.close(fd)
-
-
-def _subvolume(point: bytes, kind: bytes) -> bool:
-    """Return True for a btrfs subvolume, whose top is inode 256; several distributions mount one at /home or /var. A bind mount is none.
-
-    It has its own device number, which differs from that in the list of mounts. Source: btrfs-subvolume(8), INODE NUMBERS.
-    """
-    return kind == b"btrfs" and os.lstat(point).st_ino == 256
-
-
-def _mount_id(fd: int) -> int:
-    """Return the number of the mount on which an open object lies. Source: proc(5), fdinfo."""
-    try:
-        text = _proc(f"/proc/self/fdinfo/{fd}")
-    except OSError as e:
-        raise UnsafeError("the mount of an object cannot be read (/proc)") from e
-    return int(text.partition(b"mnt_id:")[2].split(None, 1)[0])
-
-
-def _proc(path: str) -> bytes:
-    """Return the content of a file of /proc. A run reads thousands: the plain calls take a third of the time of a `Path`."""
-    fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
-    try:
-        return b"".join(iter(lambda: os.read(fd, 1 << 16), b""))
-    finally:
-        os.close(fd)
-
-
-def _mountinfo() -> Iterator[tuple[int, bytes, bytes, int, bytes]]:
-    """Yield (number, mount point, root inside its file system, device, type) of each mount of this process. Source: proc(5), mountinfo."""
-    try:
-        text = _proc("/proc/self/mountinfo")
-    except OSError as e:
-        raise UnsafeError("the list of mounts cannot be read (/proc)") from e
-    for line in text.splitlines():
-        fields = line.split()
-        major, _, minor = fields[2].partition(b":")
-        kind = fields[fields.index(b"-", 6) + 1]
-        yield int(fields[0]), _unescaped(fields[4]), _unescaped(fields[3]), os.makedev(int(major), int(minor)), kind
-
-
-def _unescaped(field: bytes) -> bytes:
-    pieces = field.split(b"\\")
-    return pieces[0] + b"".join(bytes([int(p[:3], 8)]) + p[3:] for p in pieces[1:])

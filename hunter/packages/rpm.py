@@ -65,7 +65,7 @@ def _asked(view: FileView, place: str, wanted: Collection[str]) -> dict[str, str
             with closing(sqlite3.connect(address, uri=True)) as database:
                 database.text_factory = bytes
                 return _owners(database, wanted)
-        except sqlite3.Error as e:
+        except (sqlite3.Error, UnicodeDecodeError) as e:  # the latter for a name in its words that is no text
             raise UnsafeError(f"{place}: {e}") from e
 
 

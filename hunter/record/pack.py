@@ -19,7 +19,8 @@ from hunter.run.session import journal_of
 from scout import __version__
 from scout.archive import facts
 from scout.archive.custody import WantedItem
-from scout.archive.writer import ArchiveWriter, Receipt
+from scout.archive.receipt import Receipt
+from scout.archive.writer import ArchiveWriter
 from scout.console import WRONG_USE, Complaint
 from scout.keys import load_recipients
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
@@ -103,3 +104,26 @@ def of_stat(status: os.stat_result, *, posix: bool = True) -> dict[str, Any]:
 def type_of(mode: int) -> str:
     """Return `file`, `directory`, `link`, `pipe` … of a stat mode."""
     return next((name for test, name in _TYPES if test(mode)), "unknown")
+
+
+def pax_times(known: Mapping[str, Any]) -> dict[str, str]:
+    """Return the PAX times that are known: mtime, atime, ctime, and the birth time with libarchive's key."""
+    pairs = (("mtime", "mtime"), ("atime", "atime"), ("ctime", "ctime"), ("btime", "LIBARCHIVE.creationtime"))
+    return {key: text for fact, key in pairs if (text := epoch(known.get(fact)))}
+
+
+@lru_cache(maxsize=1024)
+def ownership(
+    mode: str | None, uid: int | None, gid: int | None, owner: str | None, group: str | None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the fields of a header, and PAX records for names that do not fit. Cached: a host has few owners and modes."""
+    octal = mode or ""
+    fields = {
+        "mode": int(octal, 8) if octal and set(octal) <= set("01234567") and len(octal) <= 6 else 0o600,
+        "uid": uid if uid is not None and 0 <= uid < 1 << 32 else 0,
+        "gid": gid if gid is not None and 0 <= gid < 1 << 32 else 0,
+        "owner": (owner or "").encode("ascii", "replace"),
+        "group": (group or "").encode("ascii", "replace"),
+    }
+    names = (("uname", owner or ""), ("gname", group or ""))
+    return fields, {key: name for key, name in names if len(name) > 31 or not name.isascii()}

@@ -8,13 +8,10 @@ An item never stops the collection: a file that shrinks is padded with zeros and
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,6 +21,7 @@ from scout.archive.content import Readable
 from scout.archive.custody import WantedItem
 from scout.archive.live import LiveLines
 from scout.archive.outlet import FrameOutput, Seal
+from scout.archive.receipt import Receipt, receipt_path
 from scout.console import Complaint
 
 SEAL_BYTES = 4 << 20
@@ -32,24 +30,6 @@ SEAL_LINES = 4000
 
 class Stopped(Exception):  # noqa: N818  (it is an end, not an error)
     """`stop` was called and the current item has ended; call `abort`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """Proof that an archive is the one that was written here. `state` is whole or interrupted."""
-
-    archive: str
-    archive_sha256: str
-    size: int
-    chain_head: str
-    code: str
-    state: str
-    collection: str
-    totals: Mapping[str, Any] = field(default_factory=dict)
-
-    def document(self) -> str:
-        """Return the receipt as the file beside the archive has it."""
-        return json.dumps(asdict(self), indent=2) + "\n"
 
 
 class ArchiveWriter:
@@ -258,11 +238,11 @@ class ArchiveWriter:
         self, name: str, size: int, known: Mapping[str, Any], records: dict[str, str], extents: Sequence[tuple[int, int]] | None
     ) -> int:
         """Write headers (and a sparse map); gives the position in the plaintext where the member's content ends."""
-        times = _times(known)
+        times = facts.pax_times(known)
         seconds, _, fraction = times.get("mtime", "0").partition(".")
         if not fraction and 0 <= int(seconds) < 8**11:  # fits in the header
             times.pop("mtime", None)
-        owned, more = _ownership(*map(known.get, ("mode", "uid", "gid", "owner", "group_name")))
+        owned, more = facts.ownership(*map(known.get, ("mode", "uid", "gid", "owner", "group_name")))
         pax = {"ESCADRE.member": str(self._members), **records, **times, **more}
         unknown = [key for key in ("mode", "uid", "gid", "mtime") if known.get(key) is None]
         if unknown and name.startswith("files/"):
@@ -350,31 +330,3 @@ class ArchiveWriter:
             if not isinstance(e, FileExistsError):
                 with suppress(OSError):
                     beside.unlink()  # a partial receipt is useless
-
-
-def receipt_path(archive: Path) -> Path:
-    """Return `<archive>.receipt.json`."""
-    return archive.with_name(archive.name + ".receipt.json")
-
-
-def _times(known: Mapping[str, Any]) -> dict[str, str]:
-    """Return the PAX times that are known: mtime, atime, ctime, and the birth time with libarchive's key."""
-    pairs = (("mtime", "mtime"), ("atime", "atime"), ("ctime", "ctime"), ("btime", "LIBARCHIVE.creationtime"))
-    return {key: text for fact, key in pairs if (text := facts.epoch(known.get(fact)))}
-
-
-@lru_cache(maxsize=1024)
-def _ownership(
-    mode: str | None, uid: int | None, gid: int | None, owner: str | None, group: str | None
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the fields of a header, and PAX records for names that do not fit. Cached: a host has few owners and modes."""
-    octal = mode or ""
-    fields = {
-        "mode": int(octal, 8) if octal and set(octal) <= set("01234567") and len(octal) <= 6 else 0o600,
-        "uid": uid if uid is not None and 0 <= uid < 1 << 32 else 0,
-        "gid": gid if gid is not None and 0 <= gid < 1 << 32 else 0,
-        "owner": (owner or "").encode("ascii", "replace"),
-        "group": (group or "").encode("ascii", "replace"),
-    }
-    names = (("uname", owner or ""), ("gname", group or ""))
-    return fields, {key: name for key, name in names if len(name) > 31 or not name.isascii()}

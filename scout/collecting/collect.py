@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from scout import __version__
-from scout.archive.writer import ArchiveWriter, Receipt, Stopped
+from scout.archive.receipt import Receipt
+from scout.archive.writer import ArchiveWriter, Stopped
 from scout.collecting import identity, images, manners, references, running_windows, signals
 from scout.collecting.duplicates import KnownContents
 from scout.collecting.examined import ExaminedHost, make_plan, open_host

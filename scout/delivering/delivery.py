@@ -16,7 +16,7 @@ from threading import Event
 from typing import NamedTuple
 
 from scout import __version__
-from scout.archive.writer import Receipt
+from scout.archive.receipt import Receipt
 from scout.console import WRONG_USE, Complaint
 from scout.delivering import courier, tls
 from scout.delivering.carrier import Carrier

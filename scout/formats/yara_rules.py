@@ -142,18 +142,18 @@ class YaraRules:
         """Yield the rules that match, in the order of their files.
 
         A path is mapped, not read. Where all rules together take more than `timeout` seconds, or one of them ends the scan with an error,
-        each file of rules is applied alone, then each rule; `failed` gets the rules that could not be applied, with the reason.
+        each file of rules is applied alone, then each rule; `failed` gets the rules that could not be applied in full, with the reason.
         """
         import yara
 
         known = {name: externals.get(name, "") for name in EXTERNALS}
         try:
-            found = _matched(self._rules, data, known, timeout)
+            found = _matched(self._rules, data, known, timeout, failed)
         except yara.Error:
             found = []
             for name in self._sound:
                 try:
-                    found += _matched(self._alone(name), data, known, timeout)
+                    found += _matched(self._alone(name), data, known, timeout, failed)
                 except yara.Error:
                     found += self._by_rule(name, data, known, timeout, failed)
         yield from (_match(one) for one in found)
@@ -201,7 +201,7 @@ class YaraRules:
                     for _, low, high in spans:
                         others = others if low == start else _blanked(others, low, high)
                     held[rule] = yara.compile(sources={name: others}, externals=dict.fromkeys(EXTERNALS, ""), includes=False)
-                found += _matched(held[rule], data, known, timeout)
+                found += _matched(held[rule], data, known, timeout, failed)
             except yara.TimeoutError:
                 failed.append(f"{name}:{rule}: it takes more than {timeout} s")
             except yara.Error as e:  # an error of the scan, or it needs a rule that has one
@@ -209,10 +209,17 @@ class YaraRules:
         return found
 
 
-def _matched(rules: Any, data: bytes | Path, externals: dict[str, str], timeout: int) -> list[Any]:
-    if isinstance(data, Path):
-        return list(rules.match(filepath=str(data), externals=externals, timeout=timeout))
-    return list(rules.match(data=data, externals=externals, timeout=timeout))
+def _matched(rules: Any, data: bytes | Path, externals: dict[str, str], timeout: int, failed: list[str]) -> list[Any]:
+    """Return the matches. A string that occurs more often than YARA counts is named in `failed`, once."""
+
+    def warned(kind: int, about: Any) -> int:  # noqa: ARG001
+        said = f"{about.namespace}:{about.rule}: {about.string} occurs too often, only the first places were counted"
+        if said not in failed:
+            failed.append(said)
+        return 0  # CALLBACK_CONTINUE
+
+    given = {"filepath": str(data)} if isinstance(data, Path) else {"data": data}
+    return list(rules.match(**given, externals=externals, timeout=timeout, warnings_callback=warned))
 
 
 def _match(found: Any) -> YaraMatch:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from itertools import count
+from pathlib import Path
 
 import pyrage
 import pytest
 import zstandard
 
+from commodore.engine.inputs import safe_id
 from commodore.engine.process import process
 from tests.commodore.cases import commodore, records
 
@@ -142,3 +144,10 @@ def test_a_file_that_is_no_archive_ends_only_a_run_of_its_own(tmp_path, alone):
     assert "defect" not in done.stdout + done.stderr
     assert (done.returncode, "good" in done.stdout) == ((3, False) if alone else (1, True)), done.stdout + done.stderr
     assert "bad.tar.zst.age" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("text", ["con", "COM1", "../x", "a/b", "", "\u212a", "x" * 65, "a.b"])
+def test_an_id_that_is_no_safe_file_name_is_replaced(text):
+    made = safe_id(text, Path("archive"))
+    assert made != text.lower() and len(made) == 32 and set(made) <= set("0123456789abcdef")
+    assert safe_id("Console-1", Path("archive")) == "console-1"

@@ -129,8 +129,14 @@ def test_wrong_use_is_said_in_one_line(case, tmp_path):
     (tmp_path / "text").write_text("hello\n")
     (tmp_path / "broken.mmdb").write_bytes(b"x" * 100 + b"\xab\xcd\xefMaxMind.com" + b"\xe1\xff")
     (tmp_path / "broken.json").write_text('{"prefixes": [{"ip_prefix": "300.0.0.0/8"}]}')
+    (tmp_path / "nothing.json").write_text('{"pre\u2028ixes": [{"ip_prefix": "8.0.0.0/8"}]}')
     sqlite3.connect(tmp_path / "other.db").execute("create table a(b)").connection.close()
-    for name in ("text", "broken.mmdb", "broken.json", "other.db", "absent"):
+    database = sqlite3.connect(tmp_path / "made.db")
+    database.execute("create table metadata(md5)")
+    database.execute("create index by_md5 on metadata(md5)")
+    database.commit()
+    (tmp_path / "broken.db").write_bytes((tmp_path / "made.db").read_bytes().replace(b"by_md5metadata", b"by_\xed\xa05metadata"))
+    for name in ("text", "broken.mmdb", "broken.json", "nothing.json", "broken.db", "other.db", "absent"):
         with pytest.raises(Complaint):
             recognised(tmp_path / name)
     with pytest.raises(Complaint, match="holds no MD5"):

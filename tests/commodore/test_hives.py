@@ -16,6 +16,7 @@ from commodore.containers.registry import Keys
 from commodore.engine.process import process
 from commodore.evidence import Evidence
 from commodore.host import Host
+from commodore.readers.hives.places import _in_header
 from fixtures.hives.build import files
 from fixtures.hives.writer import Image, Key
 from tests.commodore.cases import ROOT, ledger, records
@@ -194,3 +195,21 @@ def test_a_hive_is_mounted_by_its_name_and_its_folder(source, at):
     view = Keys.open(Evidence(source, hive("A")), HOST).offer(Keys("A"))
     assert view is not None
     assert view.at[:4] == at
+
+
+@pytest.mark.parametrize(
+    ("path", "account"),
+    [
+        (r"\??\C:\Users\nfury\ntuser.dat", "nfury"),
+        (r"nts and Settings\joe\ntuser.dat", "joe"),
+        (r"tings\NetworkService\ntuser.dat", "NetworkService"),
+        (r"\Microsoft\Windows\usrclass.dat", ""),
+        (r"cal\Microsoft\Windows\usrclass.d", ""),
+        (r"of-a-very-long-name\ntuser.dat", ""),
+        (r"\??\C:\Temp\copies\ntuser.dat", ""),
+        (r"ntuser.dat", ""),
+        ("", ""),
+    ],
+)
+def test_the_header_of_a_hive_names_its_account_only_where_it_shows_the_folder_of_profiles(path, account):
+    assert _in_header(path) == account

@@ -164,7 +164,12 @@ PIECES = [
     *("'axb'.replace(/x/g,'')", "replace('axb','x','')", "a='b';$a", "echo aGVsbG8gd29ybGQK", "powershell /e aGVsbG8gd29ybGQK"),
     *("atob('aGVsbG8gd29ybGQK')", "String.fromCharCode(104,101,108)"),
     *("$x='a'\n$x+='b'\n$x+='c'\n", "x = x & 'ab'\nx = x & 'cd'\n", "a=ht;b=tp;c=s\n$a$b$c", "['a', 'b'].join('')", "('a','b') -join ''"),
-    *("var p=['a', 'b'];p[0]+p[1]", "k=('a','b');''.join(k)", "x='\\x9c\\x00ab\\x01\\x02cdefghijklmnopqrstuvwxyz'", 'ht"tp"://a${IFS}b'),
+    *(
+        "var p=['a', 'b'];p[0]+p[01]+p[0X1]+p[99]",
+        "k=('a','b');''.join(k)",
+        "x='\\x9c\\x00ab\\x01\\x02cdefghijklmnopqrstuvwxyz'",
+        'ht"tp"://a${IFS}b',
+    ),
     *(
         "return p                }('0 1',2,2,'ab|cd'.split('|'))",
         "begin 644 x\n#86)C\n`\n",

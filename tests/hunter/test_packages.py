@@ -127,6 +127,16 @@ def test_a_host_without_a_package_database_says_nothing(planned) -> None:
     assert (code, "database" in out) == (0, False)
 
 
+def test_a_database_whose_own_words_are_no_text_is_told(tmp_path) -> None:
+    """SQLite cites the name of the index in its message, which Python cannot decode."""
+    file = rpm(tmp_path)
+    data = file.read_bytes()
+    assert b"indexBasenames_hnum_idxBasenames" in data
+    file.write_bytes(data.replace(b"indexBasenames_hnum_idxBasenames", b"indexBasenames_hnum_\xedxxBasenames"))
+    with HostTree(tmp_path) as tree:
+        assert owned(tree, ["/usr/bin/tool"]).unread
+
+
 @pytest.mark.parametrize("make", [DATABASES["dpkg"], DATABASES["apk"], DATABASES["pacman"]], ids=("dpkg", "apk", "pacman"))
 def test_a_database_that_is_cut_is_told_beside_what_it_names(tmp_path, make) -> None:
     file = make(tmp_path)

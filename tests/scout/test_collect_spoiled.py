@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import subprocess
 from pathlib import Path
@@ -147,9 +148,15 @@ def pems(tmp_path_factory) -> dict[str, bytes]:
     run("pkcs12", "-export", "-in", "cert", "-inkey", "key", "-out", "p12", "-passout", "pass:x", "-name", "web")
     run("pkcs12", "-in", "p12", "-out", "bag", "-nodes", "-passin", "pass:x")
     run("pkcs8", "-topk8", "-nocrypt", "-in", "key", "-outform", "DER", "-out", "der")
+    run("pkcs8", "-topk8", "-in", "key", "-outform", "DER", "-out", "locked", "-passout", "pass:x")
+    run("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-outform", "DER", "-out", "ec")
+    run("rsa", "-in", "key", "-traditional", "-outform", "DER", "-out", "rsa")
+    run("genpkey", "-algorithm", "ed25519", "-outform", "DER", "-out", "ed25519")
+    run("x509", "-in", "cert", "-outform", "DER", "-out", "cert.der")
+    run("crl2pkcs7", "-nocrl", "-certfile", "cert", "-outform", "DER", "-out", "p7")
+    run("pkey", "-in", "key", "-pubout", "-outform", "DER", "-out", "public")
     run("x509", "-in", "cert", "-text", "-out", "text")
-    read = {name: (at / name).read_bytes() for name in ("key", "cert", "bag", "der", "text")}
-    return read
+    return {file.name: file.read_bytes() for file in at.iterdir()}
 
 
 def test_private_keys_are_known_by_their_form(root: Path, collected, pems) -> None:
@@ -160,12 +167,15 @@ def test_private_keys_are_known_by_their_form(root: Path, collected, pems) -> No
         "bag.txt": pems["bag"],
         "bom": b"\xef\xbb\xbf" + pems["key"],
         "utf16": pems["key"].decode().encode("utf-16"),
-        "binary": pems["der"],
+        **{f"{name}.bin": pems[name] for name in ("der", "p12", "locked", "ec", "rsa", "ed25519")},
+        "wide": pems["key"].decode().encode("utf-16-be"),
+        "packed": gzip.compress(pems["key"]),
         "age": b"# created: today\n# public key: age1x\nAGE-SECRET-KEY-1ABC\n",
     }
     public = {
         "cert.pem": pems["cert"],
         "bundle.crt": pems["text"] * 40,
+        **{f"{name}.bin": pems[name] for name in ("cert.der", "p7", "public")},
         "cron": b"# job\n" + pems["key"] + b"* * * * * root /tmp/evil\n",
         "passwd-": b"root:$6$saltsalt$hashhashhash:0:0::/root:/bin/sh\n",
     }

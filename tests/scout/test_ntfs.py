@@ -7,10 +7,10 @@ import io
 import os
 import random
 import struct
-import time
 
 import pytest
 
+from commodore.readers.calls import CallCount
 from scout.blocks import AlignedBlocks, DamagedVolume, FileBlocks
 from scout.collecting.walk import walk
 from scout.formats.ntfs.lznt1 import unpack
@@ -24,6 +24,8 @@ LONE = "lone\ud800mark.txt"
 NAMES = ["new\nline.log", "trail. ", "CON", "é" * 255, "Equal.txt", "eQual.txt", "100%3A.txt", "\U0001f600.txt", "a\x1b[31mb"]
 REPEATED = b"".join(b"%d the same words again and again\n" % (n // 9) for n in range(9000))
 NOISE = random.Random(3).randbytes(300_000)
+MOST_CALLS = 5_000_000
+"""of what reads a changed volume of some 80 files: it takes less than a tenth of them"""
 
 
 def fill(point) -> None:
@@ -180,15 +182,14 @@ def test_the_copies_of_boot_sector_and_first_records_are_used(image, tmp_path):
     assert "boot sector" in source.problems[()] and "$MFTMirr" in source.problems[()]
 
 
-def test_mutants_end_in_errors_of_the_system_and_in_bounded_time(image, tmp_path):
-    """Flips and cuts in the metadata: each file is read whole or is an OSError; nothing else is raised, nothing runs for long."""
+def test_mutants_end_in_errors_of_the_system_and_in_bounded_work(image, tmp_path):
+    """Flips and cuts in the metadata: each file is read whole or is an OSError; nothing else is raised, and the calls are bounded."""
     data = image.read_bytes()
     mft = int.from_bytes(data[0x30:0x38], "little") * data[0xD] * 512
     records = [at for at in range(mft, mft + 200 * 1024, 512) if data[at : at + 4] == b"FILE" or any(data[at : at + 512])]
     blocks = [at for at in range(0, len(data), 4096) if data[at : at + 4] == b"INDX"]
     rng, spoiled, errors = random.Random(11), tmp_path / "mutant.img", 0
     spoiled.write_bytes(data)
-    began = time.monotonic()
     for number in range(60):
         places = [rng.choice(rng.choice((records, blocks, [0]))) + rng.randrange(512) for _ in range(rng.choice((1, 20, 300)))]
         changes = [(at, rng.randrange(256)) for at in places]
@@ -198,7 +199,8 @@ def test_mutants_end_in_errors_of_the_system_and_in_bounded_time(image, tmp_path
                 file.write(bytes([byte]))
             if number % 10 == 9:
                 file.truncate(rng.randrange(len(data)))
-        errors += read_all(lambda: NtfsSource(FileBlocks(spoiled)))
+        with CallCount().counting(MOST_CALLS):
+            errors += read_all(lambda: NtfsSource(FileBlocks(spoiled)))
         with spoiled.open("r+b") as file:
             for at in (at // 512 * 512 for at, _ in changes):
                 file.seek(at)
@@ -207,7 +209,6 @@ def test_mutants_end_in_errors_of_the_system_and_in_bounded_time(image, tmp_path
                 file.seek(0)
                 file.write(data)
     assert errors > 30
-    assert time.monotonic() - began < 300
 
 
 def read_all(opened) -> int:

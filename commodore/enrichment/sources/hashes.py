@@ -18,6 +18,8 @@ _REMARK = 200
 """characters of a remark, and of a file name"""
 _STEPS, _MOST = 1 << 20, 2_000
 """steps of SQLite's machine that are counted together, and how many of those one look-up may take: a scan of 200,000,000 rows"""
+_DAMAGED = (sqlite3.Error, UnicodeDecodeError)
+"""what SQLite raises on a file that is damaged; the latter where the name in its own words is no text"""
 _SQLITE = b"SQLite format 3\x00"
 
 
@@ -71,7 +73,7 @@ class Nsrl:
             self._database.set_progress_handler(self._spend, _STEPS)
             is_table = self._asked("SELECT 1 FROM sqlite_master WHERE type = 'table' AND lower(name) = 'metadata'", ())
             columns = {row[1].lower() for row in self._database.execute("PRAGMA table_info(metadata)")} if is_table else set()
-        except sqlite3.Error as e:
+        except _DAMAGED as e:
             raise Complaint(f"{path} cannot be read as a database: {e}.", "Fetch it again from NIST.", COULD_NOT) from None
         if not {"sha256", "sha1", "md5", "file_name"} <= columns:
             raise Complaint(f"{path} is a database, but not NSRL's: it has no table of hashes.", "Give RDS version 3.", WRONG_USE)
@@ -81,7 +83,7 @@ class Nsrl:
         query = f"SELECT file_name FROM metadata WHERE {kind} = ? LIMIT 1"  # noqa: S608  (one of three names of our own)
         try:
             row = self._asked(query, (value.upper(),)) or self._asked(query, (value,))
-        except sqlite3.Error as e:
+        except _DAMAGED as e:
             why = "a look-up takes too long: it has no index of hashes" if self._spent > _MOST else str(e)
             raise Complaint(f"{self._path}: {why}.", "Fetch it again from NIST.", COULD_NOT) from None
         return {"verdict": "known", "file.name": str(row[0])[:_REMARK]} if row else {}

@@ -91,4 +91,6 @@ def _drivers(data: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
             for key in _HASHES:
                 if isinstance(sample.get(key), str) and sample[key]:
                     known[sample[key].lower()] = about
+    if not known:
+        raise ValueError("it has no hash of a driver")
     return known

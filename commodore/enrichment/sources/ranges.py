@@ -76,7 +76,10 @@ def opened(path: Path, head: bytes) -> CloudRanges | None:
         return None
     try:
         data = orjson.loads(path.read_bytes())
-        return CloudRanges(path.name, list(_ranges(data)))
+        ranges = list(_ranges(data))
+        if not ranges:
+            raise ValueError("it has none")
+        return CloudRanges(path.name, ranges)
     except (ValueError, AttributeError, TypeError, KeyError, RecursionError) as e:
         raise Complaint(f"{path} is no list of address ranges: {e}.", "Fetch it again from the provider.", WRONG_USE) from None
 

@@ -97,9 +97,22 @@ def _user(evidence: Evidence, host: Host, hive: Hive | None) -> Mount:
     places = [n for n, (parent, _) in enumerate(pairwise(parts), 1) if parent.casefold() in _PROFILE_PARENTS]
     owner = parts[places[-1]] if places else ""
     profile = "\\".join(parts[: places[-1] + 1]) if places else ""
-    owner = owner or (_last(hive.name.rpartition("\\")[0]) if hive else "")
+    owner = owner or (_in_header(hive.name) if hive else "")
     sid = _SERVICE_PROFILES.get(owner.casefold(), "")
     return Mount(f"HKU\\{sid or owner or '?'}", owner, sid, profile)
+
+
+def _in_header(path: str) -> str:
+    r"""Return the account in the path that the header of a hive has, '' where it shows none.
+
+    The header has the last 31 characters: the first folder may be cut, and for UsrClass.dat only `\Microsoft\Windows` is left.
+    """
+    parts = path.casefold().split("\\")
+    if len(parts) < 3:
+        return ""
+    cut = len(parts) == 3
+    known = parts[-3] in _PROFILE_PARENTS or (cut and any(parent.endswith(parts[-3]) for parent in _PROFILE_PARENTS))
+    return path.split("\\")[-2] if known else ""
 
 
 def _last(path: str) -> str:

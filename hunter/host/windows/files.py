@@ -7,7 +7,6 @@ descriptor, attributes and times, and moved there by one call.
 
 from __future__ import annotations
 
-import base64
 import ctypes
 import hashlib
 import os
@@ -16,15 +15,15 @@ from contextlib import contextmanager, suppress
 from ctypes import byref, c_uint32, c_void_p
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from hunter.host.area import Area
 from hunter.host.files import Content, Described
-from hunter.host.keys import EPOCH
 from hunter.host.state import ObjectState, presence
-from hunter.host.tree import EVERYBODY, FILE_LIMIT, TEXT_LIMIT, parts
+from hunter.host.tree import EVERYBODY, TEXT_LIMIT, parts
 from hunter.host.windows import handles
-from hunter.host.windows.native import ADVAPI, KERNEL, descriptor, failed, owner, raise_privileges, set_descriptor
+from hunter.host.windows.made import make_file, make_private_folder, ns_of, state_of, ticks_of, type_of
+from hunter.host.windows.native import ADVAPI, KERNEL, descriptor, failed, owner, raise_privileges
 from hunter.unsafe import SurpriseError, UnsafeError
 from scout.console import Complaint
 from scout.formats.regf.data import sid
@@ -32,11 +31,7 @@ from scout.formats.regf.data import sid
 _FORBIDDEN = frozenset(':*?"<>|\\')
 TRUSTED = {"S-1-5-18", "S-1-5-32-544", "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464"}
 """the system, administrators, the installer of Windows"""
-_PRIVATE = "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"
 _NEW = "new"
-_ACL, _ATTRIBUTES, _CREATED = "system.ntfs_acl", "system.ntfs_attrib", "system.ntfs_crtime"
-"""names as ntfs-3g gives them to the same facts"""
-_MADE = ("type", "sha256", "size", "xattrs", "native", "mtime_ns")
 HASHED, ENTRIES = 8 << 20, 20_000
 
 
@@ -113,7 +108,7 @@ class WindowsFiles:
     def state(self, path: str) -> ObjectState | None:
         try:
             with self._looked_at(path) as handle:
-                found = _state(handle, self._path(path))
+                found = state_of(handle, self._path(path))
             with self._opened(os.path.dirname(path), handles.READ_ATTRIBUTES) as folder:  # noqa: PTH120
                 return replace(found, parent_ino=handles.facts(folder).index, root_ino=self.root_ino)
         except OSError as e:
@@ -144,7 +139,7 @@ class WindowsFiles:
     def names(self, directory: str) -> list[tuple[str, str]]:
         try:
             with self._opened(directory, handles.READ_ATTRIBUTES), os.scandir(self._path(directory)) as entries:
-                return sorted((e.name, _type(e.stat(follow_symlinks=False).st_file_attributes)) for e in entries)  # type: ignore[attr-defined]
+                return sorted((e.name, type_of(e.stat(follow_symlinks=False).st_file_attributes)) for e in entries)  # type: ignore[attr-defined]
         except OSError as e:
             if handles.missing(e):
                 return []
@@ -194,8 +189,8 @@ class WindowsFiles:
         self._check(path, now)
         private = f"{handles.parent(native)}\\{_temporary(mark)}"
         self.tidy(path, mark)
-        _make_folder(private)
-        _make(f"{private}\\{_NEW}", ObjectState.from_json(then), content)
+        make_private_folder(private)
+        make_file(f"{private}\\{_NEW}", ObjectState.from_json(then), content)
         self._check(path, now)
         if not KERNEL.MoveFileExW(f"{private}\\{_NEW}", native, 0x8 | (0x1 if now is not None else 0)):
             raise failed(path)
@@ -218,7 +213,7 @@ class WindowsFiles:
             return
         try:
             with self._looked_at(path, handles.DELETE | handles.WRITE_ATTRIBUTES, handles.SHARE_READ) as handle:
-                present = _state(handle, self._path(path))
+                present = state_of(handle, self._path(path))
                 if not ObjectState.from_json(now).same(present):
                     raise SurpriseError("; ".join(ObjectState.from_json(now).changes(present)))
                 handles.delete(handle)
@@ -250,7 +245,7 @@ class WindowsFiles:
             raise
         shallow = len(names) > ENTRIES
         entries = {name: self._digest(f"{folder.rstrip('/')}/{name}", shallow=shallow) for name, _ in names}
-        return Area(_ns(basic.written), _ns(basic.read), {name: digest for name, digest in entries.items() if digest})
+        return Area(ns_of(basic.written), ns_of(basic.read), {name: digest for name, digest in entries.items() if digest})
 
     def _digest(self, path: str, *, shallow: bool) -> str:
         try:
@@ -269,7 +264,7 @@ class WindowsFiles:
     def set_times(self, path: str, times: tuple[int, int]) -> None:
         access = handles.WRITE_ATTRIBUTES | handles.READ_ATTRIBUTES
         with self._opened(path, access) as handle:
-            handles.set_facts(handle, handles.Basic(0, _ticks(times[0]), _ticks(times[1]), 0, 0))
+            handles.set_facts(handle, handles.Basic(0, ticks_of(times[0]), ticks_of(times[1]), 0, 0))
 
     def set_folder_times(self, folder: str, times: tuple[int, int]) -> None:
         self.set_times(folder, times)
@@ -277,105 +272,6 @@ class WindowsFiles:
 
 def _temporary(mark: str) -> str:
     return f".escadre-{mark}.tmp"
-
-
-def _ns(ticks: int) -> int:
-    return (ticks - EPOCH) * 100
-
-
-def _ticks(stamp: int) -> int:
-    return stamp // 100 + EPOCH
-
-
-def _type(attributes: int) -> str:
-    return "link" if attributes & handles.REPARSE else "directory" if attributes & handles.DIRECTORY else "file"
-
-
-def _state(handle: Any, native: str) -> ObjectState:
-    """Return the state of an open file. UnsafeError where it changes while it is read."""
-    known = handles.facts(handle)
-    kind, basic = _type(known.basic.attributes), known.basic
-    raw = [(_ACL, descriptor(handle)), (_ATTRIBUTES, (basic.attributes & handles.KEPT).to_bytes(4, "little"))]
-    raw.append((_CREATED, basic.created.to_bytes(8, "little")))
-    made = ObjectState(
-        kind,
-        "0444" if basic.attributes & handles.READONLY else "0644",
-        0,
-        0,
-        known.links,
-        _ns(basic.written),
-        native=tuple(sorted((name, base64.b64encode(data).decode()) for name, data in raw)),
-        fixed=", ".join(word for bit, word in handles.FIXED if basic.attributes & bit),
-        atime_ns=_ns(basic.read),
-        dev=known.volume,
-    )
-    if kind != "file":
-        return made
-    sha256, size = handles.digest(handle, FILE_LIMIT)
-    kept = tuple(sorted((f"user.{name}", base64.b64encode(data).decode()) for name, data in _streams(native)))
-    if handles.facts(handle).stamp != known.stamp:
-        raise UnsafeError("it changed while it was read")
-    return replace(made, sha256=sha256, size=size, xattrs=kept)
-
-
-def _streams(native: str) -> Iterator[tuple[str, bytes]]:
-    room = handles.LARGEST_STREAM
-    for name, size in handles.streams(native):
-        room -= size
-        if room < 0:
-            raise UnsafeError(f"its alternate streams are larger than {handles.LARGEST_STREAM >> 20} MiB")
-        with handles.opened(f"{native}:{name}", handles.READ) as handle, handles.stream_of(handle) as stream:
-            yield name, stream.read(size)
-
-
-def _make_folder(path: str) -> None:
-    """Make a folder that only administrators and the system may enter."""
-    made = c_void_p()
-    if not ADVAPI.ConvertStringSecurityDescriptorToSecurityDescriptorW(_PRIVATE, 1, byref(made), None):
-        raise failed("a security descriptor cannot be made")
-
-    class Security(ctypes.Structure):
-        _fields_ = (("length", c_uint32), ("descriptor", c_void_p), ("inherit", c_uint32))
-
-    try:
-        security = Security(ctypes.sizeof(Security), made, 0)
-        if not KERNEL.CreateDirectoryW(path, byref(security)):
-            raise failed(path)
-    finally:
-        KERNEL.LocalFree(made)
-
-
-def _make(path: str, state: ObjectState, content: Content | None) -> None:
-    """Make a file with everything that a state describes. SurpriseError where it comes out otherwise."""
-    if state.type != "file":
-        raise UnsafeError(f"a {state.type} of Windows cannot be made again")
-    native = {name: base64.b64decode(data) for name, data in state.native}
-    access = handles.READ | handles.WRITE | handles.CONTROL | handles.CHANGE_CONTROL | handles.WRITE_ATTRIBUTES
-    with handles.opened(path, access, 0, handles.CREATE_NEW, 0x80) as handle, handles.stream_of(handle, write=True) as stream:
-        if content is not None:
-            content(stream)
-        stream.flush()
-    for name, data in state.xattrs:
-        beside = handles.opened(f"{path}:{name.removeprefix('user.')}", handles.READ | handles.WRITE, 0, handles.CREATE_NEW)
-        with beside as handle, handles.stream_of(handle, write=True) as stream:
-            stream.write(base64.b64decode(data))
-    with handles.opened(path, access | handles.AUDIT if _audited(native) else access) as handle:
-        if _ACL in native:
-            set_descriptor(handle, native[_ACL])
-        created = int.from_bytes(native.get(_CREATED, b""), "little")
-        attributes = int.from_bytes(native.get(_ATTRIBUTES, b""), "little") or 0x80
-        handles.set_facts(handle, handles.Basic(created, _ticks(state.atime_ns), _ticks(state.mtime_ns), 0, attributes))
-        if not KERNEL.FlushFileBuffers(handle):
-            raise failed(path)
-    with handles.opened(path, handles.READ | handles.CONTROL | (handles.AUDIT if _audited(native) else 0)) as handle:
-        made = _state(handle, path)
-    wrong = [name for name in _MADE if getattr(made, name) != getattr(state, name)]
-    if wrong:
-        raise SurpriseError(f"the new file does not come out as planned ({', '.join(wrong)})")
-
-
-def _audited(native: dict[str, bytes]) -> bool:
-    return bool(int.from_bytes(native.get(_ACL, b"")[2:4], "little") & 0x10)
 
 
 def caller() -> str:

@@ -15,6 +15,7 @@ from commodore.case.trust import Receipts
 from escadre.demo import demo
 from eye.index.store import Store
 from eye.query.kibana import to_kibana
+from eye.query.syntax import forms
 from hunter.plan.read import load
 from hunter.run.head import ChainHead
 from hunter.run.undo import read_run
@@ -63,7 +64,7 @@ def families(folder: Path) -> Iterator[Family]:
     yield Family(
         "journal_heads", [(p.name, p.read_bytes()) for p in sorted(made.rglob("*.journal.head"))], _journals(made, "journal_heads")
     )
-    yield Family("queries", [(query, query.encode()) for query in QUERIES], lambda folder: _queries(made / "case", folder))
+    yield Family("queries", [(query, query.encode()) for query in (*QUERIES, *forms())], lambda folder: _queries(made / "case", folder))
 
 
 def _archive(data: bytes, key: list) -> Counter[str]:
@@ -142,10 +143,12 @@ def _journals(made: Path, name: str) -> Callable[[Path], Read]:
                 shutil.copy(file, folder)
         (journal,) = folder.glob("*.journal.jsonl")
         (head,) = folder.glob("*.journal.head")
+        original = head.read_bytes()
 
         def read(_: str, data: bytes) -> Counter[str]:
             found: Counter[str] = Counter()
             for chained in (False, True) if name == "journals" else (False,):
+                _private(head, original)
                 _private(head if name == "journal_heads" else journal, _chained(data, head) if chained else data)
                 try:
                     run = read_run(journal, verify_head=not chained)

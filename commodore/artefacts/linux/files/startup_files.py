@@ -14,6 +14,7 @@ from commodore.host import Host
 from commodore.persistence.places import ROWS_FIELD, file_patterns, rows_of_file
 from commodore.readers import startup
 from commodore.readers.lines import Line, fields
+from commodore.readers.sshd_keywords import REPEATED
 from commodore.readers.unread_files import why_unread
 from scout.formats.startup import StartupEntry, languages
 
@@ -121,11 +122,27 @@ def _in_blocks(entries: Iterable[StartupEntry | T]) -> Iterator[StartupEntry | T
         yield entry
 
 
-REPEATED = re.compile(
-    "(?:allow|deny)(?:groups|users)|acceptenv|host(?:certificate|key)|include|listenaddress|permit(?:listen|open)|port|setenv|subsystem"
-)
-"""keywords in lower case whose further lines count too"""
-_FOLLOWED = {"shell": _with_variables, "sshd": _in_blocks}
+def _in_sections(entries: Iterable[StartupEntry | T]) -> Iterator[StartupEntry | T]:
+    """Yield the commands of desktop entries, D-Bus services and hooks of pacman, with why nothing runs those of other sections.
+
+    Sources: Desktop Entry Specification 1.5, sections 3, 6 and 11; D-Bus Specification; alpm-hooks(5).
+    """
+    section = ""
+    for entry in entries:
+        if isinstance(entry, StartupEntry):
+            key = entry.parts.pop("key", "")
+            if key.startswith("["):
+                section = key
+                continue
+            if section and section not in _STARTED_SECTIONS:
+                entry.parts["instead"] = f"nothing starts by itself what the section {section} names"
+            elif key:
+                entry.parts["instead"] = f"a program is only looked for by {key}, not started"
+        yield entry
+
+
+_STARTED_SECTIONS = ("[Desktop Entry]", "[KDE Desktop Entry]", "[D-BUS Service]", "[Action]")
+_FOLLOWED = {"shell": _with_variables, "sshd": _in_blocks, "desktop": _in_sections}
 """languages in which a line depends on those before it"""
 
 

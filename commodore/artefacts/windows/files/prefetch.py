@@ -36,7 +36,7 @@ ARTEFACT = Artefact(
     times={
         "@timestamp": "last time the program started",
         "escadre.prefetch.run_times": "the last times it started, eight at most, one before Windows 8",
-        "escadre.prefetch.volume_created": "when a volume that it touched was formatted",
+        "escadre.prefetch.volume_created": "when the volumes that it touched were formatted, without those that have no time",
     },
     kind="state",
     category=("process",),
@@ -121,8 +121,8 @@ def _volumes(file: Any) -> dict[str, Any]:
         serials.append(f"{volume.serial_number:08X}")
         created.append(filetime(volume.get_creation_time_as_integer()))
     out: dict[str, Any] = {"volume.nt_name": paths, "volume.serial_number": serials}
-    if created and all(created):  # the three lists line up by index, and a list of times cannot hold a gap
-        out["escadre.prefetch.volume_created"] = created
+    if known := [moment for moment in created if moment]:  # a list of times cannot hold a gap: the name of a volume since Windows 10 has it
+        out["escadre.prefetch.volume_created"] = known
     return out
 
 

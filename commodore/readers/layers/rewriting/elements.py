@@ -35,7 +35,7 @@ def rewrite(text: str) -> tuple[str, int]:
 
     def element(match: re.Match[str]) -> str:
         nonlocal count, grown
-        found, at = known.get(match["name"].lower()), int(match["at"], 0)
+        found, at = known.get(match["name"].lower()), int(match["at"], 16 if match["at"][:2] in ("0x", "0X") else 10)
         if found is None or at >= len(found) or grown + len(found[at]) > LARGEST:
             return match[0]
         count, grown = count + 1, grown + len(found[at])
