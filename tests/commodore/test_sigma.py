@@ -307,7 +307,7 @@ def test_the_name_of_a_program_or_service_alone_is_no_sentence_of_a_finding(load
     loaded = load(rule({"s": {field: "krbtgt"}, "condition": "s"}))
     given = event(**{field: "krbtgt"}) | {"message": "MAIRIE\\bob asked for a ticket from 198.51.100.7."}
     (finding,) = loaded.findings(loaded.match(EVTX, [given], HOST))
-    assert finding["message"] == 'Sigma rule "T" matched 1 record: MAIRIE\\bob asked for a ticket from 198.51.100.7.'
+    assert finding["message"] == "Sigma rule T matched 1 record: MAIRIE\\bob asked for a ticket from 198.51.100.7."
 
 
 def test_text_that_utf8_cannot_hold_is_matched_around(load) -> None:
