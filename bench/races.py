@@ -1,6 +1,6 @@
 """Exchange folders for links, other folders and mounts while SCOUT collects and HUNTER applies and undoes: nothing outside is touched.
 
-    python -m bench.races [--minutes 10] [--seed 1] [--work DIR]          (root on Linux)
+    python -m bench.races [--minutes 10] [--seed 1] [--work DIR] [--tool collect]          (root on Linux)
 
 Beside the root lies a twin of it, `outside`, with the same names and marked contents. A second process swaps folders of the root at odd
 moments, one way per run: `link` exchanges a folder with a link to its twin (renameat2, atomically), `rename` moves it away and back, `bind`
@@ -190,6 +190,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--work", type=Path)
+    parser.add_argument("--tool", choices=TOOLS, help="only this one")
     given = parser.parse_args()
     for name in ("hunter.run.apply", "hunter.run.undo", "hunter.run.check", "hunter.cli", "hunter.plan.reseal", "scout.cli"):
         importlib.import_module(name)  # once, not in every child
@@ -210,7 +211,7 @@ def main() -> None:
     until, n = time.monotonic() + 60 * given.minutes, 0
     while time.monotonic() < until:
         n += 1
-        way, tool = SWAPS[n % 3], TOOLS[n // 3 % 3]
+        way, tool = SWAPS[n % 3], given.tool or TOOLS[n // 3 % 3]
         commands = {
             "collect": ("scout", ["collect", "-r", recipient, "--root", root, "-o", place, "--targets", "LF04,LF09,LF11"]),
             "apply": ("hunter", ["apply", plan, "--root", root, "--yes"]),

@@ -100,7 +100,9 @@ def _path(text: str) -> str:
 
 def _native(target: dict[str, Any]) -> dict[str, Any]:
     files = target.get("payload_files")
-    made = {"path": _path(str(target.get("path")))}
+    made: dict[str, Any] = {"path": _path(str(target.get("path")))}
+    if isinstance(payload := target.get("payload"), list):
+        made["payload"] = [_path(one) if isinstance(one, str) else one for one in payload]
     return {**target, **made, **({"payload_files": {_path(p): f for p, f in files.items()}} if isinstance(files, dict) else {})}
 
 

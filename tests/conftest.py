@@ -37,13 +37,20 @@ _SHARED = {
 """Beginning of the path of a test file → what a machine has only one of."""
 _LONG = (
     "elasticsearch",
+    "tests/test_chain.py",
     "wine",
     "debian",
-    *("tests/test_docs.py", "tests/eye/test_browser.py", "tests/hunter/test_offline_windows.py", "tests/hunter/test_kill.py"),
-    *("tests/hunter/test_bundle.py", "tests/scout/test_archive_writer.py", "tests/scout/test_delivery.py", "tests/scout/test_agent.py"),
-    *("tests/commodore/test_tutorial.py", "tests/commodore/test_evtx.py", "tests/commodore/test_hostile_elements.py"),
-    *("tests/commodore/test_redo.py", "tests/commodore/test_resume.py", "tests/commodore/test_inputs.py", "tests/range/test_range.py"),
-    *("tests/scout/test_images.py", "tests/scout/test_collect.py", "tests/scout/test_collect_hostile.py", "tests/escadre/test_demo.py"),
+    *("tests/test_docs.py", "tests/eye/test_browser.py", "tests/hunter/test_offline_windows.py", "tests/commodore/test_tables.py"),
+    *("tests/commodore/test_registry.py", "tests/hunter/test_kill.py", "tests/scout/test_regf.py", "tests/hunter/test_bundle.py"),
+    *("tests/scout/test_archive_writer.py", "tests/scout/test_delivery.py", "tests/scout/test_agent.py"),
+    *(
+        "tests/commodore/test_tutorial.py",
+        "tests/commodore/test_evtx.py",
+        "tests/commodore/test_hostile_elements.py",
+        "tests/commodore/test_redo.py",
+    ),
+    *("tests/commodore/test_resume.py", "tests/commodore/test_inputs.py", "tests/range/test_range.py", "tests/scout/test_images.py"),
+    *("tests/scout/test_collect.py", "tests/scout/test_collect_hostile.py", "tests/escadre/test_demo.py"),
 )
 """the groups and files that take longest, in this order: they begin first, so that no process has one left when the others are done"""
 

@@ -58,7 +58,7 @@ class CaseView:
             yield from objects(path, search)
             return
         fields = AnyOf(*(having(field, texts) if texts else naming(field) for field, texts in chosen.fields.items()))
-        yield from filter(chosen.fits, objects(path, search or fields))
+        yield from map(chosen.part, filter(chosen.fits, objects(path, search or fields)))
 
     def members(self) -> Iterator[dict[str, Any]]:
         """Yield the lines of the list of members."""

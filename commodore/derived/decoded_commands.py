@@ -41,7 +41,11 @@ ARTEFACT = Artefact(
     proves_not="That a command ran: a task or run key only holds it.",
     datasets=("evtx", *_OF_LINES),
     chosen={
-        "evtx": Chosen({"process.command_line": ANY, "event.code": (_SCRIPT_BLOCK,)}),
+        "evtx": Chosen(
+            {"process.command_line": ANY, "event.code": (_SCRIPT_BLOCK,)},
+            reads=dict.fromkeys(("@timestamp", "escadre.id", "event.code", "file.path", "process.command_line", "user.name"), ANY)
+            | {"winlog.computer_name": ANY, "winlog.event_data": ("MessageNumber", "MessageTotal", "ScriptBlockId", "ScriptBlockText")},
+        ),
         "auth_log": Chosen({"process.command_line": ANY}),
     },
     fields=(*FIELDS, "escadre.decoded.dataset", "escadre.records_used", "file.path", "process.command_line", "user.name", "count"),

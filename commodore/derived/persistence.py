@@ -11,13 +11,13 @@ from typing import Any
 from commodore.artefact import Artefact, Problem, Record
 from commodore.case.site import SiteKnowledge
 from commodore.case.view import CaseView
-from commodore.chosen import Chosen
+from commodore.chosen import ANY, Chosen
 from commodore.fence import fenced
 from commodore.host import Host
 from commodore.persistence.context import FACT_DATASETS, HostFacts, JudgingContext
 from commodore.persistence.judge import GONE, JudgedEntry, PersistenceJudge
 from commodore.persistence.judges import service_part
-from commodore.persistence.logged import LoggedObject, codes, logged, place, recovered, same
+from commodore.persistence.logged import READ, LoggedObject, codes, logged, place, recovered, same
 from commodore.persistence.members import Members, path_key
 from commodore.persistence.overridden import overridden
 from commodore.persistence.sshd_order import SshdOrder, order_of
@@ -40,7 +40,7 @@ ARTEFACT = Artefact(
     "`escadre.severity` is there only where the entry is not expected; each such record is a finding too. An entry without it was compared "
     "with its row and has no suspicious trait, which does not prove that it is harmless.",
     datasets=tuple(sorted({row.dataset for row in all_places()} | FACT_DATASETS | FILE_DATASETS | {"evtx", "registry"})),
-    chosen={"evtx": Chosen({"event.code": codes()}), "registry": Chosen({"escadre.state": GONE})},
+    chosen={"evtx": Chosen({"event.code": codes()}, reads=dict.fromkeys(READ, ANY)), "registry": Chosen({"escadre.state": GONE})},
     fields=(
         "escadre.matched",
         "escadre.package.state",

@@ -11,7 +11,7 @@ from typing import Any
 from commodore.artefact import Artefact, Problem, Record
 from commodore.artefacts.live.live_processes import entity
 from commodore.case.view import CaseView
-from commodore.chosen import Chosen
+from commodore.chosen import ANY, Chosen
 from commodore.host import Host
 from commodore.readers import starts
 from commodore.readers.computers import Computers
@@ -21,6 +21,25 @@ from commodore.sentence import sentence
 _AUDITING, _SYSMON = "Microsoft-Windows-Security-Auditing", "Microsoft-Windows-Sysmon"
 _STARTS = frozenset({(_AUDITING, "4688"), (_SYSMON, "1")})
 _ENDS = frozenset({(_AUDITING, "4689"), (_SYSMON, "5")})
+_OF_END = ("@timestamp", "process.end", "process.pid", "process.name", "process.entity_id", "winlog.computer_name")
+_COPIED = (
+    "process.name",
+    "process.executable",
+    "process.command_line",
+    "process.start",
+    "process.hash.sha256",
+    "process.parent.pid",
+    "process.parent.name",
+    "process.parent.executable",
+    "process.parent.command_line",
+    "user.name",
+    "user.id",
+    "host.name",
+    "winlog.computer_name",
+    "escadre.process.deleted",
+    "escadre.process.memfd",
+)
+_OF_EVENT = ("escadre.id", "event.code", "process.parent.entity_id", "winlog.provider_name")
 
 ARTEFACT = Artefact(
     name="process_tree",
@@ -29,7 +48,12 @@ ARTEFACT = Artefact(
     "the oldest "
     "known one, number of children. A parent is the process that had the parent pid when the child started, never one that started later.",
     datasets=("live_processes", "evtx"),
-    chosen={"evtx": Chosen({"event.code": frozenset(code for _, code in _STARTS | _ENDS | starts.EVENTS)})},
+    chosen={
+        "evtx": Chosen(
+            {"event.code": frozenset(code for _, code in _STARTS | _ENDS | starts.EVENTS)},
+            reads=dict.fromkeys((*_OF_END, *_COPIED, *_OF_EVENT), ANY),
+        )
+    },
     fields=(
         "process.pid",
         "process.entity_id",
@@ -83,24 +107,6 @@ MOST = 200_000
 DEEPEST = 64
 _SAME = 2.0
 """seconds within which two sources may differ about the start of one process"""
-_OF_END = ("@timestamp", "process.end", "process.pid", "process.name", "process.entity_id", "winlog.computer_name")
-_COPIED = (
-    "process.name",
-    "process.executable",
-    "process.command_line",
-    "process.start",
-    "process.hash.sha256",
-    "process.parent.pid",
-    "process.parent.name",
-    "process.parent.executable",
-    "process.parent.command_line",
-    "user.name",
-    "user.id",
-    "host.name",
-    "winlog.computer_name",
-    "escadre.process.deleted",
-    "escadre.process.memfd",
-)
 
 
 @dataclass(slots=True)

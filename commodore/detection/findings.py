@@ -11,8 +11,9 @@ from commodore.finding import SEVERITIES, Finding, finding_id
 from commodore.hits import DetectionRule, Hit
 from commodore.sentence import sentence
 
-TELLING = ("CommandLine", "ScriptBlockText", "ImagePath", "TargetObject", "TargetFilename", "Image", "ServiceName", "PipeName")
-"""Fields of Sigma's taxonomy that describe an event best, in this order."""
+TELLING = ("CommandLine", "ScriptBlockText", "ImagePath", "TargetObject", "TargetFilename", "PipeName")
+"""Fields of Sigma's taxonomy that describe an event best, in this order. Without one the record's message is shown: the name of a program
+or service alone does not say who did what."""
 _HEADER = frozenset({"EventID", "Channel", "Provider_Name"})
 """Fields that give the kind of an event, not what happened."""
 SAID = 400

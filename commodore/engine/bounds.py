@@ -7,7 +7,7 @@ counted in one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from commodore.artefact import Problem
@@ -41,7 +41,7 @@ class Room:
         Batches grow from one record to `BATCH`, and shrink where records are long, so that a batch takes about `BATCH_BYTES` at most.
         """
         self._left -= written
-        return max(1, min(self._most, 2 * records, BATCH_BYTES * records // max(written, 1)))
+        return max(1, min(self._most, 4 * records, BATCH_BYTES * records // max(written, 1)))
 
     @property
     def full(self) -> bool:
@@ -110,6 +110,11 @@ class Problems:
         return self._kept + more
 
 
-def serialised(records: Sequence[dict[str, Any]], line: Callable[[dict[str, Any]], bytes]) -> list[bytes]:
-    """Return the lines of records, each cut where it is longer than `RECORD`."""
-    return [text if len(text) <= RECORD else line(cut(record)) for record, text in zip(records, map(line, records), strict=True)]
+def serialised(records: list[dict[str, Any]], line: Callable[[dict[str, Any]], bytes]) -> list[bytes]:
+    """Return the lines of records. One whose line is longer than `RECORD` is cut, also in `records`."""
+    lines = list(map(line, records))
+    for n, text in enumerate(lines):
+        if len(text) > RECORD:
+            records[n] = cut(records[n])
+            lines[n] = line(records[n])
+    return lines

@@ -205,6 +205,7 @@ class Pool:
                     source.read()
                 self._give()
                 self._collect(0.0 if self._wanted() else 0.2)
+                self._give()  # before results are written and more is read, for which a worker need not wait
                 yield from stream.ready()
             if stream.error is not None:
                 raise stream.error
@@ -257,8 +258,8 @@ class Pool:
             elif isinstance(report, SalvagedPart):
                 if worker.stream is not None and worker.task is not None and (kept := worker.stream.split[worker.task.number].salvage):
                     kept.add(report)
-            elif report[0] >= 0:
-                worker.artefact = report[1]
+            else:
+                worker.artefact = report
         now = time.monotonic()
         for worker in list(busy.values()):
             if worker.task is None:
@@ -338,7 +339,7 @@ def _serve(theirs: Connection, setup: Setup, shared: mmap.mmap | None, ours: Con
     ours.close()
     worker = prepared(setup, theirs)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        theirs.send((-1, ""))
+        theirs.send("")
         while True:
             theirs.send(worker.run(transport.unpack(theirs.recv(), shared)))
 

@@ -110,7 +110,7 @@ class Worker:
 
     def __init__(self, detection: Detection, pipe: Connection | None = None) -> None:
         self._detection, self._pipe = detection, pipe
-        self._known, self._beat = catalogue.artefacts(), 0.0
+        self._known, self._beat, self._reported = catalogue.artefacts(), 0.0, ""
         self._declared = {name: known.artefact for name, known in self._known.items()}
         self._declared |= {name: made.artefact for name, made in catalogue.derivations().items()}
         self._sorters = catalogue.sorters()
@@ -131,17 +131,18 @@ class Worker:
         start = time.perf_counter()
         self._lines, self._frames, self._weights, self._counts = {}, {}, {}, {}
         self._sources, self._salvaging, self._passed = {}, task.salvage, 0
+        self._reported = ""
         result = Result(task.number)
         self._alone, self._spent = len(task.jobs) < 2 and all(len(job.artefacts) < 2 for job in task.jobs), False
         if task.derive:
             result.accounts.append(self._derive(task))
         found = together(self._detection, task.jobs) if self._detection.searches and not task.given_up else [None] * len(task.jobs)
         for i, job in enumerate(task.jobs):
-            self._alive(i)
+            self._alive("")
             if task.given_up:
                 result.add(given_up(task, partial(self._promised, job, task.host)))
                 continue
-            result.accounts += self._read(i, job, task.host, found[i])
+            result.accounts += self._read(job, task.host, found[i])
         for name in self._lines:
             self._close_frame(name)
         result.frames = {name: b"".join(frames) for name, frames in self._frames.items()}
@@ -191,21 +192,22 @@ class Worker:
         known = self._known.get(name)  # a container, which promises nothing, has no artefact of its name
         return reading.promised(known, _evidence(job, host.collection), host) if known else None
 
-    def _alive(self, job: int = -1, artefact: str = "") -> None:
-        """Report to the parent that there is progress, and, with `job`, what is read from now on."""
+    def _alive(self, artefact: str | None = None) -> None:
+        """Report to the parent that there is progress, and `artefact`, which reads from now on ("": the job has only one)."""
+        artefact = self._reported if artefact is None else artefact
         now = time.monotonic()
-        if self._pipe is not None and (job >= 0 or now - self._beat > BEAT):
-            self._beat = now
-            self._pipe.send((job, artefact))
+        if self._pipe is not None and (artefact != self._reported or now - self._beat > BEAT):
+            self._beat, self._reported = now, artefact
+            self._pipe.send(artefact)
 
-    def _read(self, index: int, job: Job, host: Host, found: FoundInUnit | None) -> list[UnitAccount]:
+    def _read(self, job: Job, host: Host, found: FoundInUnit | None) -> list[UnitAccount]:
         accounts: list[UnitAccount] = []
         evidence = _evidence(job, host.collection)
         known = [self._known[name] for name in job.artefacts if name not in SEARCHES]
 
         def starts(name: str) -> None:
             if len(job.artefacts) > 1:
-                self._alive(index, name)
+                self._alive(name)
 
         search = self._search = JobSearch.of(self._detection, evidence, job.border, host, self._alive)
         if search is not None:
@@ -256,13 +258,14 @@ class Worker:
         return written
 
     def _sort(self, name: str, records: list[dict[str, Any]], lines: list[bytes]) -> None:
-        """Add the lines that derived datasets chose to theirs."""
+        """Add what derived datasets read of the records that they chose to their lines."""
         if (sorter := self._sorters.get(name)) is None:
             return
         chosen: dict[str, list[bytes]] = {}
         for record, text in zip(records, lines, strict=True):
             for derived in sorter.who(record):
-                chosen.setdefault(derived, []).append(text)
+                part = sorter.choices[derived].part(record)
+                chosen.setdefault(derived, []).append(text if part is record else line(part))
         for derived, some in chosen.items():
             self._write(f"{CHOSEN}{derived}/{name}", some)
 

@@ -31,6 +31,8 @@ _CONSUMERS = {"command line": "CommandLineEventConsumer", "script": "ActiveScrip
 _CLASS = re.compile(r'\b([A-Za-z]\w*EventConsumer)(?:\.Name)?\s*=\s*\\*"+\s*([^"\\]+)')
 _COMPARED = ("process.command_line", "escadre.service.dll", "escadre.task.commands", "registry.data.strings")
 """fields that a log and the collection may show of one object"""
+READ = (*("@timestamp", "escadre.id", "event.code", "event.provider"), *("winlog.computer_name", "winlog.event_data", "winlog.user_data"))
+"""fields of an event's record that are read"""
 _INSTANCE = re.compile(r"instance of (\w*EventConsumer)\b")
 _TEXT = re.compile(r'\b(CommandLineTemplate|ExecutablePath|ScriptText|ScriptFileName|Query)\s*=\s*"((?:[^"\\]|\\.)*)"')
 

@@ -28,6 +28,7 @@ _SIGNATURE = b"\x2a\x2a\x00\x00"
 _SEARCH = BytesAhoCorasick([_SIGNATURE]).find_matches_as_indexes
 """Ten times as fast as `bytes.find`, which looks at each byte of text that has two bytes a character."""
 SMALLEST = 28
+_ZERO = bytes(CHUNK)
 _INSTANCE = b"\x0f\x01\x01\x00\x0c\x01"
 """Beginning of a record whose elements are in a template: fragment header, token, version; then the template's number and offset."""
 _DIRTY, _NO_CHECKSUMS = 1, 4
@@ -73,6 +74,11 @@ def survey(data: bytes, base: int = 0) -> list[Chunk]:
         away = base + at - FILE_HEADER
         place = f"@{base + at}" if away % CHUNK else str(away // CHUNK)
         block = data[at : at + CHUNK]
+        if _empty(block):
+            if len(block) == CHUNK and not away % CHUNK:
+                found.append(Chunk(place, at, CHUNK, [], [], [], _ZEROS if away // CHUNK < counted else "", kind=_ZEROED))
+            at += len(block)
+            continue
         chunk = _chunk(block, place, at)
         if chunk.gaps or not block.startswith(MARK):  # in a whole chunk, the signature is the data of an event
             following = block.find(MARK, 1)
@@ -81,12 +87,15 @@ def survey(data: bytes, base: int = 0) -> list[Chunk]:
                 chunk = _chunk(block, place, at)
         if block.startswith(b"ElfFile\0") and not chunk.ids:  # the header of another log that stands behind the first
             block = block[:FILE_HEADER]
-        elif block.startswith(MARK) or block.count(0) != len(block):
+        elif not _empty(block):  # zeros before a chunk
             found.append(chunk)
-        elif len(block) == CHUNK and not away % CHUNK:
-            found.append(Chunk(place, at, len(block), [], [], [], _ZEROS if away // CHUNK < counted else "", kind=_ZEROED))
         at += len(block)
     return [chunk._replace(kind=_UNCOUNTED) if dirty and _uncounted(chunk, counted) else chunk for chunk in _without_unused(found)]
+
+
+def _empty(block: bytes) -> bool:
+    """Return whether a block is all zeros. Comparing takes a twentieth of the time of counting the zeros."""
+    return block == _ZERO[: len(block)]
 
 
 def _uncounted(chunk: Chunk, counted: int) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from commodore.case.view import CaseView
-from commodore.chosen import Chosen
+from commodore.chosen import ANY, Chosen
 from commodore.readers import starts
 from commodore.readers.computers import Computers
 from commodore.readers.copies import LineCopies
@@ -55,11 +55,6 @@ _REFUSED = {"4768": "Kerberos ticket", "4771": "Kerberos ticket", "4776": "NTLM 
 _LINUX = {("ssh-login", "success"): "start", ("console-login", "success"): "start", ("user-created", "success"): "created"}
 _LINUX |= {("ssh-login", "failure"): "failure", ("console-login", "failure"): "failure", ("user-login", "failure"): "failure"}
 _LINUX |= {("session-opened", "success"): "use", ("session-closed", ""): "end"}
-CHOSEN = {
-    "evtx": Chosen({"event.code": frozenset(code for _, code in _STEPS)}),
-    "auth_log": Chosen({"event.action": frozenset(action for action, _ in _LINUX)}),
-}
-"""dataset → its records that may be a step"""
 _UTMP = {"USER_PROCESS": "terminal", "DEAD_PROCESS": "end", "BOOT_TIME": "boot"}
 _ORDER = {"boot": 0, "created": 1, "failure": 2, "connected": 3, "start": 4}
 MOST = 500_000
@@ -77,6 +72,15 @@ KEPT = (
         "event.reason",
     ),
 )
+CHOSEN = {
+    "evtx": Chosen(
+        {"event.code": frozenset(code for _, code in _STEPS)},
+        reads=dict.fromkeys((*KEPT, "escadre.id", "event.code", "event.outcome", "winlog.provider_name"), ANY)
+        | {"winlog.event_data": ("PrivilegeList", "Status")},
+    ),
+    "auth_log": Chosen({"event.action": frozenset(action for action, _ in _LINUX)}),
+}
+"""dataset → its records that may be a step"""
 
 
 class LogonStep(NamedTuple):

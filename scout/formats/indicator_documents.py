@@ -62,10 +62,14 @@ class DocumentItem(NamedTuple):
     refused: str = ""
 
 
+_BRACKETED = re.compile(r"\[[0-9A-Fa-f]*:[0-9A-Fa-f:.]+(?:%\w+)?\]")
+"""an IPv6 address as it stands before a port, which begins a list as JSON does"""
+
+
 def items(raw: str) -> Iterator[DocumentItem] | None:
     """Yield the values of a document; None where the text is none of these formats. Raises ValueError for one that is damaged."""
     head = raw.lstrip("\ufeff \t\r\n")[:4096]
-    if head[:1] in ("{", "["):
+    if head[:1] in ("{", "[") and not _BRACKETED.match(head):
         return _of_json(json.loads(raw.lstrip("\ufeff")))
     if head[:1] == "<" and re.search(r"<(?:\w+:)?(?:ioc|OpenIOC)\b", raw[: 1 << 16]):
         return _of_openioc(raw)
@@ -75,6 +79,9 @@ def items(raw: str) -> Iterator[DocumentItem] | None:
 def _of_json(document: Any) -> Iterator[DocumentItem]:
     if isinstance(document, dict) and isinstance(document.get("objects"), list):
         return _of_stix(document["objects"])
+    lists = list(document.values()) if isinstance(document, dict) else [document]
+    if lists and all(isinstance(some, list) and all(isinstance(one, str) for one in some) for some in lists) and any(lists):
+        return (DocumentItem(one) for some in lists for one in some)
     found = document if isinstance(document, list) else [document]
     if isinstance(document, dict) and isinstance(document.get("response"), list | dict):
         found = document["response"] if isinstance(document["response"], list) else [document["response"]]

@@ -38,7 +38,7 @@ def _known(source: str, home: str) -> dict[str, str]:
         known |= {"i": "", "I": "", "f": f"/{known['P']}"}
     elif instance:
         known |= {"i": instance, "I": _unescaped(instance), "f": f"/{_unescaped(instance)}"}
-    if not stem or stem.endswith("-"):  # a drop-in of many units
+    if "." not in unit or not stem or stem.endswith("-"):  # a drop-in of many units
         known = {letter: value for letter, value in known.items() if letter not in "nNpPjJiIf"}
     return known
 

@@ -135,3 +135,18 @@ def test_what_a_case_found_goes_out_as_stix_of_the_specification_misp_and_defang
     assert written["ioc-text"].path.read_text() == "domain: evil[.]example\nip: 10[.]1[.]2[.]3\n"
     assert {(x.type, x.value) for x in read_file(written["ioc-text"].path)[0]} == {(x.type, x.value) for x in again}
     assert {(x.type, x.value) for x in read_file(written["ioc-csv"].path)[0]} == {(x.type, x.value) for x in again}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('["hxxp://a[.]example/x", "198.51.100.7"]', ["a.example/x", "198.51.100.7"]),
+        ('{"domains": ["b.example", "c[.]example"], "ips": ["2001:db8::1"], "none": []}', ["b.example", "c.example", "2001:db8::1"]),
+        ("[2001:db8::1]:443\nb.example\n", ["2001:db8::1", "b.example"]),
+        ("[fe80::1%eth0]\nb.example\n", ["fe80::1", "b.example"]),
+    ],
+)
+def test_plain_lists_of_json_and_addresses_in_brackets_are_read(tmp_path, text, found):
+    (tmp_path / "list.json").write_text(text)
+    taken, refused = read_file(tmp_path / "list.json")
+    assert [one.value for one in taken] == found and not refused

@@ -91,6 +91,9 @@ def test_a_redo_leaves_the_files_of_other_datasets_alone(hosts, tmp_path, monkey
     assert sorted(r["host.name"] for r in records(case, "cron")) == ["web000"] * 3 + ["web001"] * 2 + ["web002"] * 3
 
 
+LINK = partition._link
+
+
 class Counter:
     """Ends the process at its n-th change to the names of the case, without any cleaning up, as SIGKILL does."""
 
@@ -99,6 +102,8 @@ class Counter:
 
     def __call__(self, function):
         def counted(*args, **kwargs):
+            if function is LINK and not args[0].exists():
+                return function(*args, **kwargs)  # nothing to link, nothing changes
             self.left -= 1
             if self.left < 0:
                 os._exit(9)

@@ -301,6 +301,15 @@ def test_a_hit_says_which_rule_by_whom_and_on_what(load) -> None:
     assert finding["escadre.matched"] == {"CommandLine": "so EVIL"} and finding["escadre.confidence"] == "logged"
 
 
+@pytest.mark.parametrize("field", ["Image", "ServiceName"])
+def test_the_name_of_a_program_or_service_alone_is_no_sentence_of_a_finding(load, field: str) -> None:
+    """The record says who did it, to what, and from where."""
+    loaded = load(rule({"s": {field: "krbtgt"}, "condition": "s"}))
+    given = event(**{field: "krbtgt"}) | {"message": "MAIRIE\\bob asked for a ticket from 198.51.100.7."}
+    (finding,) = loaded.findings(loaded.match(EVTX, [given], HOST))
+    assert finding["message"] == "Sigma rule T matched 1 record: MAIRIE\\bob asked for a ticket from 198.51.100.7."
+
+
 def test_text_that_utf8_cannot_hold_is_matched_around(load) -> None:
     assert value(load, "CommandLine|contains", "evil", "\udcff evil") == [True]
     assert value(load, "CommandLine|re", "e.il", "evil \ud800") == [True]

@@ -220,8 +220,9 @@ def test_the_values_of_its_objects_are_those_of_another_reader(corpus: Path) -> 
     """dissect.cim 3.13: 1,771 different values of 2,439 objects. It gives offsets for lists of texts, and not all providers."""
     folder = corpus / "wmi" / "pypi-dissect.cim"
     whole = {name: gzip.decompress((folder / f"{name}.gz").read_bytes()) for name in ("OBJECTS.DATA", *MAPS.values())}
-    found = Evidence("OBJECTS.DATA", whole["OBJECTS.DATA"], companions={role: Evidence(name, whole[name]) for role, name in MAPS.items()})
-    settings = {r.locator: r.fields.get("escadre.settings", []) for r in wmi_repository.parse(found, Host("c")) if isinstance(r, Record)}
+    beside = {role: Evidence(name, whole[name]) for role, name in MAPS.items()}
+    read, found = (Evidence("OBJECTS.DATA", whole["OBJECTS.DATA"], companions=beside) for _ in range(2))  # each has bounds of its own
+    settings = {r.locator: r.fields.get("escadre.settings", []) for r in wmi_repository.parse(read, Host("c")) if isinstance(r, Record)}
     repository, values = found.once(OpenedRepository).repository, set()
     unlisted = ("eventtracingmanagement", "root\\cli:msft_clialias")
     for place in repository.instances:

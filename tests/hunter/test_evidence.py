@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 
 import pytest
 
@@ -53,6 +55,25 @@ def planted(bench):
     assert tool("commodore", "process", archive, "-i", bench.key, "-o", bench.case) in (0, 1)
     bench.root = root
     return bench
+
+
+def test_a_program_whose_name_is_no_utf_8_is_found_and_goes(bench) -> None:
+    """A shell takes the bytes as they are; the text of the record has escapes, which are no syntax."""
+    root, name = bench.folder / "host", b"/tmp/.x/\xff\xfe"
+    root.mkdir()
+    build.build(root)
+    (root / "tmp/.x").mkdir(parents=True)
+    at = os.fsencode(root) + name
+    with open(at, "wb") as out:
+        out.write(b"#!/bin/sh\n: inert\n")
+    os.chmod(at, 0o755)
+    (root / "etc/cron.d/planted").write_bytes(b"* * * * * root " + name + b" -q\n")
+    assert tool("commodore", "process", root, "-o", bench.case) in (0, 1)
+    code, _, err = hunt("plan", bench.case, "-o", bench.plan, "-r", bench.recipient())
+    assert code == 0, err
+    plan = read(bench.plan.read_bytes())
+    assert base64.b64encode(name).decode() in {a["target"].get("path_base64") for a in plan["actions"] if a["kind"] == "file"}
+    assert not [e["path"] for e in plan.get("not_in_plan", ()) if e["path"].startswith("/tmp/.x/")]
 
 
 def test_a_command_line_does_not_write_the_plan(planted) -> None:

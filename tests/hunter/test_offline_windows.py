@@ -135,7 +135,7 @@ def windows_hosts(folder: Path) -> Planter:
             planter.value(host, SOFTWARE, WINLOGON, word, "REG_SZ", "C:\\Windows\\system32\\userinit.exe,C:\\Users\\Public\\decoy.exe")
         for mark in _decoys(planter, n):
             other = f"ControlSet00{2 - n % 2}\\Services\\{mark}"
-            planter.value(host, SYSTEM, other, "ImagePath", "REG_EXPAND_SZ", "C:\\Program Files\\Agent\\agent.exe")
+            planter.value(host, SYSTEM, other, "ImagePath", "REG_EXPAND_SZ", "%SystemRoot%\\System32\\agent.exe")
     planter.build()
     return planter
 

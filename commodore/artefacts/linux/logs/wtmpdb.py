@@ -9,6 +9,7 @@ from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence, Group
+from commodore.fence import fenced
 from commodore.host import Host
 from commodore.sentence import sentence
 from scout.formats.sqlite_memory import rows
@@ -59,23 +60,26 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
     notes: list[str] = []
     content = evidence.data
     if "lastlog2" in evidence.name:
-        for number, name, time, tty, remote, service in rows(
-            content, "Lastlog2", "rowid, Name, Time, TTY, RemoteHost, Service", notes.append
-        ):
-            out = _who(name, tty, remote, service)
-            out |= {"event.action": "user-login", "event.type": ["info"], "message": (_LAST if time else _NEVER)(out)}
-            yield Record(f"lastlog2 {number}", _at(out, time, 1))
+        found = rows(content, "Lastlog2", "rowid, Name, Time, TTY, RemoteHost, Service", notes.append)
+        yield from fenced(found, lambda row: f"lastlog2 {row[0]}", _last)
     else:
-        columns = "ID, Type, User, Login, Logout, TTY, RemoteHost, Service"
-        for number, kind, *rest in rows(content, "wtmp", columns, notes.append):
-            yield from _entries(number, kind, *rest)
+        found = rows(content, "wtmp", "ID, Type, User, Login, Logout, TTY, RemoteHost, Service", notes.append)
+        parts = ((end, row) for row in found for end in ((False, True) if row[4] else (False,)))
+        yield from fenced(parts, lambda part: f"wtmp {part[1][0]}", lambda part: _entry(part[0], *part[1]))
     log = evidence.companions.get("wal")
     if log is not None and log.length:
         notes.append(f"its write-ahead log of {log.length:,} bytes was not applied: the newest entries may be there alone")
     yield from map(Problem, notes)
 
 
-def _entries(number: int, kind: Any, user: Any, login: Any, logout: Any, tty: Any, remote: Any, service: Any) -> Iterator[Record]:
+def _last(row: tuple[Any, ...]) -> Iterator[Record]:
+    number, name, time, tty, remote, service = row
+    out = _who(name, tty, remote, service)
+    out |= {"event.action": "user-login", "event.type": ["info"], "message": (_LAST if time else _NEVER)(out)}
+    yield Record(f"lastlog2 {number}", _at(out, time, 1))
+
+
+def _entry(end: bool, number: int, kind: Any, user: Any, login: Any, logout: Any, tty: Any, remote: Any, service: Any) -> Iterator[Record]:
     out = _who(user, tty, remote, service, named=kind == _USER) | {"escadre.utmp.type": _TYPES.get(kind, str(kind))}
     if kind == _USER:
         more = {"event.action": "user-login", "event.type": ["start"], "event.outcome": "success", "message": _LOGIN(out)}
@@ -85,9 +89,10 @@ def _entries(number: int, kind: Any, user: Any, login: Any, logout: Any, tty: An
         ended = {"event.action": "host-shut-down", "event.category": ["host"], "message": _STOPPED(out)}
     else:
         more, ended = {}, {"event.type": ["end"]}
-    yield Record(f"wtmp {number}", _at(out | more, login, 1_000_000))
-    if logout:
+    if end:
         yield Record(f"wtmp {number} end", _at(out | ended, logout, 1_000_000))
+    else:
+        yield Record(f"wtmp {number}", _at(out | more, login, 1_000_000))
 
 
 def _who(user: Any, tty: Any, remote: Any, service: Any, *, named: bool = True) -> dict[str, Any]:
