@@ -1,48 +1,92 @@
-"""Rows of a table of a SQLite database in memory. Nothing is written to a disk. Source: SQLite, Database File Format, section 1.3.
+"""Tables of a SQLite database in memory, with its write-ahead log. Nothing is written to a disk.
 
-The database is evidence: only a plain table is read, because a view could compute forever, and steps and sizes are bounded.
+Sources: SQLite, Database File Format, sections 1.3 and 3 (rollback journal). The database is evidence: only a plain table is read, because
+a view could compute forever, and steps and sizes are bounded.
 """
 
 from __future__ import annotations
 
+import sqlite3
 import struct
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from scout.formats import sqlite_wal
+
 MAGIC = b"SQLite format 3\0"
 STEPS = 20_000_000
 """steps of SQLite's machine for all rows of a table"""
+LONGEST = 1 << 20
+"""bytes of a value, unless the caller needs longer ones"""
+_JOURNAL = bytes.fromhex("d9d505f920a163d7")
 
 
-def rows(content: bytes, table: str, columns: str, note: Callable[[str], object], longest: int = 1 << 20) -> Iterator[tuple[Any, ...]]:
-    """Yield the columns (SQL) of a table, in the order of its rows; `note` gets what does not read. `longest`: bytes of a value."""
-    import sqlite3
+class SqliteFile:
+    """A database. `log`: its write-ahead log (`-wal`), which is applied as far as it is valid; `journal`: its rollback journal."""
 
-    size, pages = struct.unpack_from(">H10xI", content.ljust(100, b"\0"), 16)
-    if pages * (65_536 if size == 1 else size) > len(content):
-        note(f"it is cut: {pages:,} pages were promised")
-    plain = bytearray(content)
-    plain[18:20] = b"\1\1"  # a file in WAL mode cannot be opened from memory; its log is another file
-    left = [STEPS]
+    def __init__(self, content: bytes, log: bytes = b"", journal: bytes = b"", longest: int = LONGEST) -> None:
+        self.notes: list[str] = []
+        """what does not read, each once"""
+        size, pages = struct.unpack_from(">H10xI", content.ljust(100, b"\0"), 16)
+        if pages * (65_536 if size == 1 else size) > len(content):
+            self.notes.append(f"it is cut: {pages:,} pages were promised")
+        if journal.startswith(_JOURNAL):
+            self.notes.append(
+                f"it has a rollback journal of {len(journal):,} bytes: its last change was not finished, and was not taken back"
+            )
+        plain = bytearray(content)
+        if refused := sqlite_wal.apply(plain, log):
+            self.notes.append(f"{refused}: the newest rows may be there alone")
+        plain[18:20] = b"\1\1"  # a file in WAL mode cannot be opened from memory
+        self._left = 0
+        self._database = sqlite3.connect(":memory:")
+        self._database.text_factory = lambda raw: raw.decode("utf-8", "backslashreplace")
+        self._database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
+        self.tables: frozenset[str] = frozenset()
+        """names of the plain tables"""
+        try:
+            self._database.deserialize(plain)
+            self._database.set_progress_handler(self._step, 10_000)
+            for statement in ("PRAGMA trusted_schema=OFF", "PRAGMA cell_size_check=ON"):
+                self._database.execute(statement)
+            self._left = STEPS
+            named = self._database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            self.tables = frozenset(name for (name,) in named if isinstance(name, str))
+        except (sqlite3.Error, UnicodeDecodeError) as e:
+            self._failed(e)
 
-    def step() -> int:
-        left[0] -= 10_000
-        return left[0] < 0
+    def rows(self, table: str, columns: str) -> Iterator[tuple[Any, ...]]:
+        """Yield the columns (SQL of the caller's code) of a table, in the order of its rows, up to where it does not read."""
+        self._left = STEPS
+        try:
+            yield from self._database.execute(f'SELECT {columns} FROM "{table}" ORDER BY rowid')  # noqa: S608  (both are of the caller's code)
+        except (sqlite3.Error, UnicodeDecodeError) as e:
+            self._failed(e)
 
-    database = sqlite3.connect(":memory:")
-    database.text_factory = lambda raw: raw.decode("utf-8", "backslashreplace")
-    database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
+    def close(self) -> None:
+        """Free the database."""
+        self._database.close()
+
+    def _failed(self, error: Exception) -> None:
+        """Note an error of SQLite, or one in a message of it that is no text."""
+        note = f"the database does not read to its end: {error}"
+        if note not in self.notes:
+            self.notes.append(note)
+
+    def _step(self) -> bool:
+        self._left -= 10_000
+        return self._left < 0
+
+
+def rows(content: bytes, table: str, columns: str, note: Callable[[str], object], longest: int = LONGEST) -> Iterator[tuple[Any, ...]]:
+    """Yield the columns of one table; `note` gets what does not read."""
+    file = SqliteFile(content, longest=longest)
     try:
-        database.deserialize(bytes(plain))
-        database.set_progress_handler(step, 10_000)
-        for statement in ("PRAGMA trusted_schema=OFF", "PRAGMA cell_size_check=ON"):
-            database.execute(statement)
-        kinds = database.execute("SELECT type FROM sqlite_master WHERE name = ?", (table,)).fetchall()
-        if kinds == [("table",)]:
-            yield from database.execute(f'SELECT {columns} FROM "{table}" ORDER BY rowid')  # noqa: S608  (both are of the caller's code)
-        else:
+        if table in file.tables:
+            yield from file.rows(table, columns)
+        elif not any("does not read" in one for one in file.notes):
             note(f"it has no table {table}")
-    except (sqlite3.Error, UnicodeDecodeError) as e:  # the latter for an error message that is no text
-        note(f"the database does not read to its end: {e}")
+        for one in file.notes:
+            note(one)
     finally:
-        database.close()
+        file.close()

@@ -13,6 +13,7 @@ import pytest
 
 from commodore.artefact import Problem, Record
 from commodore.artefacts.linux.logs import utmp, wtmpdb
+from commodore.container import UnreadableError
 from commodore.evidence import Evidence
 from tests.commodore.damage import HOST, damaged, inputs, survives
 
@@ -148,23 +149,34 @@ def test_entries_behind_bytes_that_are_none_are_found_again(data, users, lost):
 @pytest.mark.parametrize(
     ("statements", "problem"),
     [
-        ("CREATE VIEW wtmp AS SELECT 1 ID, 3 Type, 'x' User, 1 Login, 1 Logout, '' TTY, '' RemoteHost, '' Service", "no table wtmp"),
+        ("CREATE VIEW wtmp AS SELECT 1 ID, 3 Type, 'x' User, 1 Login, 1 Logout, '' TTY, '' RemoteHost, '' Service", "no table Lastlog2 or wtmp"),
         ("CREATE TABLE wtmp(ID, Type, User)", "does not read to its end"),
-        ("CREATE TABLE other(ID)", "no table wtmp"),
+        ("CREATE TABLE other(ID)", "no table Lastlog2 or wtmp"),
     ],
 )
 def test_a_database_of_logins_that_is_none_is_a_line_of_the_ledger(tmp_path, statements, problem):
     connection = sqlite3.connect(tmp_path / "wtmp.db")
     connection.executescript(statements)
     connection.close()
-    (found,) = wtmpdb.parse(Evidence("/var/lib/wtmpdb/wtmp.db", (tmp_path / "wtmp.db").read_bytes()), HOST)
-    assert problem in found.reason
+    found = logins((tmp_path / "wtmp.db").read_bytes())
+    assert all(isinstance(item, Problem) for item in found) and problem in found[0].reason
+
+
+def logins(content: bytes, log: bytes = b"") -> list[Record | Problem]:
+    """What the container and the artefact say of a database."""
+    companions = {"wal": Evidence("/var/lib/wtmpdb/wtmp.db-wal", log)} if log else {}
+    evidence = Evidence("/var/lib/wtmpdb/wtmp.db", content, companions=companions)
+    try:
+        opened = wtmpdb.ARTEFACT.holds.open(evidence, HOST)
+    except UnreadableError as e:
+        return [Problem(str(e))]
+    view = opened.offer(wtmpdb.ARTEFACT.holds)
+    return [*(wtmpdb.parse(view, HOST) if view else ()), *opened.problems()]
 
 
 @pytest.mark.parametrize("end", [0, 100, 600, 1000])
 def test_a_cut_database_of_logins_never_raises(golden_database, end):
-    items = list(wtmpdb.parse(Evidence("/var/lib/wtmpdb/wtmp.db", golden_database[:end]), HOST))
-    assert any(isinstance(item, Problem) for item in items)
+    assert any(isinstance(item, Problem) for item in logins(golden_database[:end]))
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +184,19 @@ def golden_database():
     return (Path(__file__).resolve().parent.parent / "golden/wtmpdb/input/var/lib/wtmpdb/wtmp.db").read_bytes()
 
 
-def test_what_is_only_in_the_write_ahead_log_is_said(golden_database):
-    log = Evidence("/var/lib/wtmpdb/wtmp.db-wal", b"x" * 100)
-    items = list(wtmpdb.parse(Evidence("/var/lib/wtmpdb/wtmp.db", golden_database, companions={"wal": log}), HOST))
-    assert "write-ahead log of 100 bytes was not applied" in items[-1].reason
+def test_a_write_ahead_log_that_cannot_be_used_is_said(golden_database):
+    whole, items = logins(golden_database), logins(golden_database, log=b"x" * 100)
+    assert items[:-1] == whole
+    assert "its write-ahead log has no header of one: the newest rows may be there alone" in items[-1].reason
+
+
+def test_a_login_that_is_only_in_the_write_ahead_log_is_read(tmp_path, golden_database):
+    path = tmp_path / "wtmp.db"
+    path.write_bytes(golden_database)
+    database = sqlite3.connect(path, isolation_level=None)
+    database.execute("PRAGMA journal_mode=WAL")
+    database.execute("INSERT INTO wtmp (ID, Type, User, Login) VALUES (9999, 3, 'mallory', 1795000000000000)")
+    items = logins(path.read_bytes(), log=Path(f"{path}-wal").read_bytes())
+    database.close()
+    assert [i.fields["user.name"] for i in items if isinstance(i, Record) and i.locator == "wtmp 9999"] == ["mallory"]
+    assert not any(isinstance(i, Problem) for i in items)

@@ -8,20 +8,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
-from commodore.evidence import Evidence, Group
-from commodore.fence import fenced
+from commodore.containers.sqlite import Tables, TablesView
 from commodore.host import Host
 from commodore.sentence import sentence
-from scout.formats.sqlite_memory import rows
 
 ARTEFACT = Artefact(
     name="wtmpdb",
     title="Login accounting in SQLite (wtmpdb, lastlog2)",
     about="One record per login or start of the host, one more per end of a session or shutdown, and one per account with its last login "
     "(lastlog2). PAM modules write them; whoever is root can change any row.",
-    match=("var/lib/wtmpdb/wtmp*.db", "var/log/wtmp.db", "var/lib/lastlog/lastlog2*.db"),
+    holds=Tables(
+        {"Lastlog2": "rowid, Name, Time, TTY, RemoteHost, Service", "wtmp": "ID, Type, User, Login, Logout, TTY, RemoteHost, Service"},
+        match=("var/lib/wtmpdb/wtmp*.db", "var/log/wtmp.db", "var/lib/lastlog/lastlog2*.db"),
+    ),
     targets=("LF15",),
-    group=Group({"wal": "{name}-wal", "shm": "{name}-shm", "journal": "{name}-journal"}),
     fields=(
         "escadre.utmp.type",
         "escadre.tty",
@@ -56,20 +56,9 @@ _STARTED = sentence("The host started[ with kernel {source.address!q}].")
 _STOPPED = sentence("The host was shut down.")
 
 
-def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa: ARG001
-    notes: list[str] = []
-    content = evidence.data
-    if "lastlog2" in evidence.name:
-        found = rows(content, "Lastlog2", "rowid, Name, Time, TTY, RemoteHost, Service", notes.append)
-        yield from fenced(found, lambda row: f"lastlog2 {row[0]}", _last)
-    else:
-        found = rows(content, "wtmp", "ID, Type, User, Login, Logout, TTY, RemoteHost, Service", notes.append)
-        parts = ((end, row) for row in found for end in ((False, True) if row[4] else (False,)))
-        yield from fenced(parts, lambda part: f"wtmp {part[1][0]}", lambda part: _entry(part[0], *part[1]))
-    log = evidence.companions.get("wal")
-    if log is not None and log.length:
-        notes.append(f"its write-ahead log of {log.length:,} bytes was not applied: the newest entries may be there alone")
-    yield from map(Problem, notes)
+def parse(view: TablesView, host: Host) -> Iterator[Record | Problem]:  # noqa: ARG001
+    for table in view.names:
+        yield from view.each(table, _last if table == "Lastlog2" else _entry)
 
 
 def _last(row: tuple[Any, ...]) -> Iterator[Record]:
@@ -79,7 +68,8 @@ def _last(row: tuple[Any, ...]) -> Iterator[Record]:
     yield Record(f"lastlog2 {number}", _at(out, time, 1))
 
 
-def _entry(end: bool, number: int, kind: Any, user: Any, login: Any, logout: Any, tty: Any, remote: Any, service: Any) -> Iterator[Record]:
+def _entry(row: tuple[Any, ...]) -> Iterator[Record]:
+    number, kind, user, login, logout, tty, remote, service = row
     out = _who(user, tty, remote, service, named=kind == _USER) | {"escadre.utmp.type": _TYPES.get(kind, str(kind))}
     if kind == _USER:
         more = {"event.action": "user-login", "event.type": ["start"], "event.outcome": "success", "message": _LOGIN(out)}
@@ -89,10 +79,9 @@ def _entry(end: bool, number: int, kind: Any, user: Any, login: Any, logout: Any
         ended = {"event.action": "host-shut-down", "event.category": ["host"], "message": _STOPPED(out)}
     else:
         more, ended = {}, {"event.type": ["end"]}
-    if end:
+    yield Record(f"wtmp {number}", _at(out | more, login, 1_000_000))
+    if logout:
         yield Record(f"wtmp {number} end", _at(out | ended, logout, 1_000_000))
-    else:
-        yield Record(f"wtmp {number}", _at(out | more, login, 1_000_000))
 
 
 def _who(user: Any, tty: Any, remote: Any, service: Any, *, named: bool = True) -> dict[str, Any]:
