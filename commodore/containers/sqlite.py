@@ -71,6 +71,7 @@ class TablesView:
         """Yield the declared columns of each row. Trouble with the database is told by the container."""
         return self._file.rows(table, self._tables[table])
 
-    def each(self, table: str, read: Callable[[tuple[Any, ...]], Iterable[Record | Problem]]) -> Iterator[Record | Problem]:
-        """Yield what `read` yields for each row, whose first column is its number. A row at which it raises is a problem."""
-        return fenced(self.rows(table), lambda row: f"{table} {row[0]}", read)
+    def each(self, table: str, *readers: Callable[[tuple[Any, ...]], Iterable[Record | Problem]]) -> Iterator[Record | Problem]:
+        """Yield what the readers yield for each row, whose first column is its number. Where one raises, that alone is a problem."""
+        parts = ((read, row) for row in self.rows(table) for read in readers)
+        return fenced(parts, lambda part: f"{table} {part[1][0]}", lambda part: part[0](part[1]))

@@ -149,7 +149,10 @@ def test_entries_behind_bytes_that_are_none_are_found_again(data, users, lost):
 @pytest.mark.parametrize(
     ("statements", "problem"),
     [
-        ("CREATE VIEW wtmp AS SELECT 1 ID, 3 Type, 'x' User, 1 Login, 1 Logout, '' TTY, '' RemoteHost, '' Service", "no table Lastlog2 or wtmp"),
+        (
+            "CREATE VIEW wtmp AS SELECT 1 ID, 3 Type, 'x' User, 1 Login, 1 Logout, '' TTY, '' RemoteHost, '' Service",
+            "no table Lastlog2 or wtmp",
+        ),
         ("CREATE TABLE wtmp(ID, Type, User)", "does not read to its end"),
         ("CREATE TABLE other(ID)", "no table Lastlog2 or wtmp"),
     ],

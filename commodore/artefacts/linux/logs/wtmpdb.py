@@ -58,7 +58,7 @@ _STOPPED = sentence("The host was shut down.")
 
 def parse(view: TablesView, host: Host) -> Iterator[Record | Problem]:  # noqa: ARG001
     for table in view.names:
-        yield from view.each(table, _last if table == "Lastlog2" else _entry)
+        yield from view.each(table, *((_last,) if table == "Lastlog2" else (_began, _ended)))
 
 
 def _last(row: tuple[Any, ...]) -> Iterator[Record]:
@@ -68,20 +68,26 @@ def _last(row: tuple[Any, ...]) -> Iterator[Record]:
     yield Record(f"lastlog2 {number}", _at(out, time, 1))
 
 
-def _entry(row: tuple[Any, ...]) -> Iterator[Record]:
-    number, kind, user, login, logout, tty, remote, service = row
+def _began(row: tuple[Any, ...]) -> Iterator[Record]:
+    number, kind, user, login, _, tty, remote, service = row
     out = _who(user, tty, remote, service, named=kind == _USER) | {"escadre.utmp.type": _TYPES.get(kind, str(kind))}
     if kind == _USER:
-        more = {"event.action": "user-login", "event.type": ["start"], "event.outcome": "success", "message": _LOGIN(out)}
-        ended = {"escadre.utmp.type": "DEAD_PROCESS", "event.action": "user-logout", "event.type": ["end"], "message": _LOGOUT(out)}
+        out |= {"event.action": "user-login", "event.type": ["start"], "event.outcome": "success", "message": _LOGIN(out)}
     elif kind == _BOOT:
-        more = {"event.action": "host-started", "event.category": ["host"], "message": _STARTED(out)}
-        ended = {"event.action": "host-shut-down", "event.category": ["host"], "message": _STOPPED(out)}
-    else:
-        more, ended = {}, {"event.type": ["end"]}
-    yield Record(f"wtmp {number}", _at(out | more, login, 1_000_000))
-    if logout:
-        yield Record(f"wtmp {number} end", _at(out | ended, logout, 1_000_000))
+        out |= {"event.action": "host-started", "event.category": ["host"], "message": _STARTED(out)}
+    yield Record(f"wtmp {number}", _at(out, login, 1_000_000))
+
+
+def _ended(row: tuple[Any, ...]) -> Iterator[Record]:
+    number, kind, user, _, logout, tty, remote, service = row
+    if not logout:
+        return
+    out = _who(user, tty, remote, service, named=kind == _USER) | {"escadre.utmp.type": _TYPES.get(kind, str(kind)), "event.type": ["end"]}
+    if kind == _USER:
+        out |= {"escadre.utmp.type": "DEAD_PROCESS", "event.action": "user-logout", "message": _LOGOUT(out)}
+    elif kind == _BOOT:
+        out |= {"event.action": "host-shut-down", "event.category": ["host"], "event.type": ["info"], "message": _STOPPED(out)}
+    yield Record(f"wtmp {number} end", _at(out, logout, 1_000_000))
 
 
 def _who(user: Any, tty: Any, remote: Any, service: Any, *, named: bool = True) -> dict[str, Any]:
