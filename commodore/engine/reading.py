@@ -103,4 +103,4 @@ def promised(one: Known, evidence: Evidence, host: Host) -> int | None:
             content = holds.open(evidence, host).offer(holds)
         except Exception:
             content = None
-    return None if content is None else unit.promised(one, content, lambda _: None, evidence.length)
+    return None if content is None else unit.promised(one, content, lambda _: None, evidence)

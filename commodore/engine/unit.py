@@ -13,6 +13,7 @@ from commodore.engine.computers import several
 from commodore.evidence import Evidence
 from commodore.fence import raised
 from commodore.host import Host
+from commodore.readers.lines import most_bytes
 from commodore.record import FAILED
 
 RAISED = "raised"
@@ -100,7 +101,7 @@ def parse(
         host_field=known.artefact.host_field if several(evidence.source) else "",
     )
     problems, room = Problems(), Room(evidence.length, batch)
-    expected = promised(known, content, problems.add, evidence.length)
+    expected = promised(known, content, problems.add, evidence)
     parsed, carved, beyond, error = drain(lambda: known.parse(content, host), assembler, problems, room, take, plain=plain, offer=offer)
     for locator in assembler.duplicates:
         problems.add(Problem(f"locator given twice: {locator}", locator))
@@ -112,8 +113,8 @@ def parse(
     return Outcome(expected, parsed - carved, carved, problems.listed(), failed, isinstance(error, MemoryError))
 
 
-def promised(known: Known, content: Any, note: Note, size: int) -> int | None:
-    """Return how many records the format's own headers promise; None where they do not say, or promise more than `size` bytes can hold."""
+def promised(known: Known, content: Any, note: Note, evidence: Evidence) -> int | None:
+    """Return how many records the format's own headers promise; None where they do not say, or promise more than the file has bytes."""
     if known.expected is None:
         return None
     try:
@@ -121,7 +122,7 @@ def promised(known: Known, content: Any, note: Note, size: int) -> int | None:
     except Exception as e:  # evidence is hostile; what the count cannot say, the parser still may
         note(Problem(f"the count of expected records failed: {type(e).__name__}: {e}"))
         return None
-    if expected is not None and expected > max(size, 1):
+    if expected is not None and expected > max(evidence.length, 1) and expected > (size := most_bytes(evidence)):
         note(Problem(f"the format's headers promise {expected:,} records, which {size:,} bytes cannot hold"))
         return None
     return expected

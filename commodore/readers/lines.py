@@ -179,6 +179,12 @@ def pieces(evidence: Evidence, *, packed: bool = False) -> Iterator[bytes | Prob
         yield from _unpacked(unpacker, head, stream)
 
 
+def most_bytes(evidence: Evidence) -> int:
+    """Return how many bytes a file can hold: its own, or those of a log that it holds compressed."""
+    with evidence.open() as stream:
+        return UNPACKED if _unpacker(stream.read(6)) else evidence.length
+
+
 def _unpacked(packed: _Unpacker, head: bytes, stream: BinaryIO) -> Iterator[bytes | Problem]:
     total, data = 0, head
     while data:

@@ -58,7 +58,7 @@ SHARED = {
     "archive_contents": re.compile(rb"\AMSCF|PK\x01\x02"),
     **dict.fromkeys(("wmi_repository", "pacman_files", "rpm_files", "sqlite"), re.compile(rb"(?s)\A.*\Z")),
 }
-"""artefacts, or containers, in whose inputs some bytes belong to many elements, by what those are: the sign that makes a file an archive and those of its
+"""artefacts and containers in whose inputs some bytes belong to many elements: the sign that makes a file an archive and those of its
 directory; the classes of a repository, without which none of their objects can be read; a stream of gzip; the pages of a database. A
 change there may cost more than one element, and a problem that the whole input does not have must say so"""
 

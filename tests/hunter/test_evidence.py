@@ -31,7 +31,12 @@ NEEDED = [
     "/opt/app/server",
     "/root/.ssh/id_ed25519",
 ]
-LINES = {("text-line", "/etc/profile"), ("firewall-line", "/etc/iptables/rules.v4"), ("init-line", "/etc/network/interfaces")}
+LINES = {
+    ("text-line", "/etc/profile"),
+    ("history-line", "/etc/profile"),
+    ("firewall-line", "/etc/iptables/rules.v4"),
+    ("init-line", "/etc/network/interfaces"),
+}
 """kinds of removal that take a line of such a file, never the file"""
 PAYLOAD = "/dev/shm/.k/agent"
 
@@ -96,7 +101,8 @@ def test_a_command_line_does_not_write_the_plan(planted) -> None:
     assert PAYLOAD[1:] not in after
 
 
-ANYWHERE = {"file-mode", "process", "windows-process"}
+PROCESSES = sorted(kind for kind, entry in catalogue().items() if entry.object == "process")
+ANYWHERE = {"file-mode", *PROCESSES}
 """These leave every file in place: one takes rights off a program, wherever it lies, the others end what runs. See below."""
 KEEP_RIGHTS = (
     *("/usr/lib/openssh/ssh-keysign", "/usr/libexec/openssh/ssh-keysign", "/usr/bin/sudo", "/usr/bin/su", "/bin/mount", "/usr/bin/umount"),
@@ -137,7 +143,7 @@ def test_what_only_looks_like_such_a_program_loses_them(path) -> None:
     assert not forbidden("file-mode", Ref("file", path))
 
 
-@pytest.mark.parametrize("kind", ["process", "windows-process"])
+@pytest.mark.parametrize("kind", PROCESSES)
 @pytest.mark.parametrize("path", RUN_THE_HOST)
 def test_what_runs_the_host_is_not_ended(kind, path) -> None:
     assert forbidden(kind, Ref("process", path, "700 2026-01-01T00:00:00Z"))

@@ -6,20 +6,21 @@ import re
 from collections.abc import Iterator
 
 from commodore.readers.layers.model import Decoded
+from commodore.readers.layers.rewriting._literals import ESCAPED_LINE
 from commodore.readers.layers.texts import decoded
 
-_LITERAL = re.compile(r"""'((?:[^'\\\n]|\\.){24,1048576}+)'|"((?:[^"\\\n]|\\.){24,1048576}+)\"""")
+_LITERAL = re.compile(ESCAPED_LINE)
 _ESCAPE = re.compile(r"\\(x[0-9A-Fa-f]{2}|[0-7]{1,3}|.)")
 _SIGNS = {"n": "\n", "r": "\r", "t": "\t", "a": "\a", "b": "\b", "f": "\f", "v": "\v", "e": "\x1b"}
-_FEWEST = 4
+_FEWEST, _SHORTEST = 4, 24
 CLUES = (r"\\x[0-9A-Fa-f]{2}",)
 
 
 def extract(text: str) -> Iterator[Decoded]:
     """Yield the bytes of such literals, each as one character."""
     for match in _LITERAL.finditer(text):
-        value = match[1] or match[2]
-        if value.count("\\x") < _FEWEST or not value.isascii():
+        value = match[0][1:-1]
+        if len(value) < _SHORTEST or value.count("\\x") < _FEWEST or not value.isascii():
             continue
         if found := decoded("escapes", _ESCAPE.sub(_character, value).encode("latin-1", "replace")):
             yield found

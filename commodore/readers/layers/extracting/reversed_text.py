@@ -6,14 +6,15 @@ import re
 from collections.abc import Iterator
 
 from commodore.readers.layers.model import Decoded
-from commodore.readers.layers.rewriting._literals import inner
+from commodore.readers.layers.rewriting._literals import DOUBLED, inner
 
 _WORDS = (
     *("http://", "https://", "powershell", "createobject", "wscript.shell", "downloadstring", "invoke-", "cmd.exe", "cmd /c"),
     *("/bin/sh", "/bin/bash", "base64", "shellexecute", "xmlhttp", "webclient", "regsvr32", "rundll32", "eval("),
 )
 _BACK = "|".join(re.escape(word[::-1]) for word in _WORDS)
-_LITERAL = re.compile(r"""'(?:[^'\n]|''){12,262144}+'|"(?:[^"\n]|""){12,262144}+\"""")
+_LITERAL = re.compile(DOUBLED)
+_SHORTEST = 14
 _SHOWN = re.compile(rf"(?i){_BACK}")
 CLUES = (f"(?i){_BACK}",)
 
@@ -21,5 +22,5 @@ CLUES = (f"(?i){_BACK}",)
 def extract(text: str) -> Iterator[Decoded]:
     """Yield such literals turned around."""
     for match in _LITERAL.finditer(text):
-        if _SHOWN.search(match[0]):
+        if len(match[0]) >= _SHORTEST and _SHOWN.search(match[0]):
             yield Decoded("reversed", inner(match[0])[::-1])

@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator
 
 from commodore.readers.layers.model import Decoded
+from commodore.readers.layers.rewriting._literals import ESCAPED
 
 _PACKED = re.compile(
-    r"""\}\s?\(\s?(?:'(?P<a>(?:[^'\\]|\\.){1,1048576}+)'|"(?P<b>(?:[^"\\]|\\.){1,1048576}+)")\s?,\s?(?P<base>\d{1,2})\s?,\s?\d{1,5}\s?,"""
+    rf"""\}}\s?\(\s?(?P<body>{ESCAPED})"""
+    r"""\s?,\s?(?P<base>\d{1,2})\s?,\s?\d{1,5}\s?,"""
     r"""\s?(?:'(?P<c>[^'\\]{0,262144})'|"(?P<d>[^"\\]{0,262144})")\s?\.split\(\s?['"]\|['"]\s?\)"""
 )
 _WORD = re.compile(r"\w+")
@@ -21,7 +23,7 @@ def extract(text: str) -> Iterator[Decoded]:
     for match in _PACKED.finditer(text):
         base, words = int(match["base"]), (match["c"] or match["d"] or "").split("|")
         if 2 <= base <= len(_DIGITS):
-            body = (match["a"] or match["b"]).replace("\\'", "'").replace('\\"', '"').replace("\\\\", "\\")
+            body = match["body"][1:-1].replace("\\'", "'").replace('\\"', '"').replace("\\\\", "\\")
             yield Decoded("numbered words", _WORD.sub(lambda m, base=base, words=words: _word(m[0], base, words), body))
 
 

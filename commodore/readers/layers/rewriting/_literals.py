@@ -7,6 +7,12 @@ from collections.abc import Callable
 
 QUOTED = r"""(?:'[^'\\\n]*(?:(?:\\.|'')[^'\\\n]*){0,200}'|"[^"\\\n]*(?:(?:\\.|"")[^"\\\n]*){0,200}")"""
 """a literal in single or double quotes, on one line"""
+DOUBLED = r"""(?:'[^'\n]*+(?:''[^'\n]*+){0,4096}'|"[^"\n]*+(?:""[^"\n]*+){0,4096}")"""
+"""a literal of any length, on one line, in which a quote is doubled"""
+ESCAPED_LINE = r"""(?<!\\)(?:'[^'\\\n]*+(?:\\.[^'\\\n]*+){0,262144}'|"[^"\\\n]*+(?:\\.[^"\\\n]*+){0,262144}")"""
+"""a literal of any length, on one line, in which a backslash escapes; only a quote that none escapes begins one"""
+ESCAPED = r"""(?<!\\)(?:'[^'\\]*+(?:\\[\s\S][^'\\]*+){0,262144}'|"[^"\\]*+(?:\\[\s\S][^"\\]*+){0,262144}")"""
+"""the same over any number of lines"""
 
 
 def inner(literal: str) -> str:

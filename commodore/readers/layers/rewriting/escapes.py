@@ -11,7 +11,7 @@ _RUNS = (
     (re.compile(r"(?:\\x[0-9A-Fa-f]{2}){4,}"), re.compile(r"\\x(..)"), 16),
     (re.compile(r"(?:\\u00[0-9A-Fa-f]{2}){4,}"), re.compile(r"\\u(....)"), 16),
     (re.compile(r"(?:%u00[0-9A-Fa-f]{2}){4,}"), re.compile(r"%u(....)"), 16),
-    (re.compile(r"(?=(?:\\\d{2,3}){0,400}\\\d?(?:[89]\d?|\d[89]))(?:\\\d{2,3}){4,}+"), re.compile(r"\\(\d{2,3})"), 10),
+    (re.compile(r"(?=(?:\\\d{2,3}){0,400}\\\d?(?:[89]\d?|\d[89]))(?:\\\d{2,3}){4,}"), re.compile(r"\\(\d{2,3})"), 10),
     (re.compile(r"(?:\\[0-3]?[0-7]{2}){4,}"), re.compile(r"\\([0-3]?[0-7]{2})"), 8),
     (re.compile(r"(?:%[0-9A-Fa-f]{2}){4,}"), re.compile(r"%(..)"), 16),
     (re.compile(r"(?:&#x[0-9A-Fa-f]{2};){4,}"), re.compile(r"&#x(..);"), 16),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from commodore.readers.layers.clues import BLANK
-from commodore.readers.layers.rewriting._literals import QUOTED, inner, literal, substitute
+from commodore.readers.layers.rewriting._literals import DOUBLED, QUOTED, inner, literal, substitute
 
 LANGUAGES = ("powershell", "vbscript", "vba", "jscript", "hta", "php", "python", "jsp", "aspx", "command")
-_LONG = r"""(?:'(?:[^'\n]|''){0,262144}+'|"(?:[^"\n]|""){0,262144}+")"""
+_LONG = f"(?:{DOUBLED})"
 _GAP = r"\s{0,4}"
 _METHOD = re.compile(rf"(?i)({_LONG}){_GAP}\.{_GAP}replace\({_GAP}({QUOTED}){_GAP},{_GAP}({QUOTED}){_GAP}\)")
 _OPERATOR = re.compile(rf"(?i)({_LONG}){_GAP}-c?i?replace{_GAP}\(?({QUOTED})\)?{_GAP},{_GAP}\(?({QUOTED})\)?")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from commodore.readers.layers.clues import BLANK
-from commodore.readers.layers.rewriting._literals import inner, literal, substitute
+from commodore.readers.layers.rewriting._literals import DOUBLED, inner, literal, substitute
 
 LANGUAGES = ("powershell", "vbscript", "vba", "jscript", "hta", "php", "python", "shell", "command")
-_LONG = r"""('(?:[^'\n]|''){3,262144}+'|"(?:[^"\n]|""){3,262144}+")"""
+_LONG = f"({DOUBLED})"
 _BEFORE = re.compile(rf"(?i)\b(?:str_?reverse|strrev)\s?\(\s?{_LONG}\s?\)")
 _SLICE = re.compile(rf"{_LONG}\s?\[\s?::\s?-1\s?\]")
 _JOIN = re.compile(rf"(?i){_LONG}\.split\(\s?(?:''|\"\")\s?\)\.reverse\(\)\.join\(\s?(?:''|\"\")\s?\)")
